@@ -1,0 +1,36 @@
+"""When markets trade, and which session day a moment counts to."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from typing import Protocol
+
+ALWAYS_OPEN = "24/7"
+"""The calendar of a market that never closes; its session day is the UTC date."""
+
+
+class TradingCalendar(Protocol):
+    """Sessions of exchanges, by calendar name (`XNYS`, `XBOM`, `CMES`, `24/7`).
+
+    Moments are timezone-aware. A session includes its open and not its close; a lunch break is not open. Every method raises
+    `InvalidInput` for a calendar that is unknown, and for a moment outside the years that it covers: a market is never taken
+    for closed because its calendar ran out.
+    """
+
+    def session_of(self, calendar_name: str, at: datetime) -> date:
+        """The session day that `at` counts to.
+
+        A day begins at its session's open, or at the exchange's midnight before it: the hour before the open counts to the
+        session that is about to open, hours after the close and days without a session to the one that just ended.
+        """
+        ...
+
+    def is_open(self, calendar_name: str, at: datetime) -> bool: ...
+
+    def open_seconds_between(self, calendar_name: str, start: datetime, end: datetime) -> float:
+        """Seconds of session time from `start` to `end`; 0 when `end` is not after `start`."""
+        ...
+
+    def next_open(self, calendar_name: str, at: datetime) -> datetime:
+        """The first moment from `at` on, in UTC, when the market is open: `at` itself while it is."""
+        ...

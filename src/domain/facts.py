@@ -1,0 +1,54 @@
+"""What a stored fact is: a past-tense statement, wrapped in an envelope that says who recorded it, when, and because of what.
+
+A fact's `topic` is short, explicit and versioned (`liveorder.Filled@1`) and never changes: a new field gets a default or an
+upcaster, a new meaning gets a new fact. Applying a fact reads no clock and never refuses.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import ClassVar
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict
+
+
+class Fact(BaseModel):
+    """Base of every stored fact."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    topic: ClassVar[str] = ""
+
+
+class Envelope(BaseModel):
+    """Everything about a fact but the fact."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    event_id: UUID
+    """Drawn once, before the first attempt to store: tells our own row, stored under a lost reply, from another writer's."""
+    actor: str
+    """`engine`, `broker:<name>` or `person:<name>`."""
+    epoch: int
+    """Which ownership of the store wrote this; grows with every change of owner."""
+    correlation_id: str
+    """The signal that it all goes back to, or the id of the command."""
+    causation_id: str | None = None
+    """The request, report or command that led to it directly."""
+    occurred_at: datetime | None = None
+    """UTC, when it happened at the broker, if the broker told."""
+    recorded_at: datetime
+    """UTC, when we recorded it."""
+
+
+@dataclass(frozen=True, slots=True)
+class RecordedFact:
+    """A fact in its place: `version` counts from 1 within its stream; `position` is its place in the whole log, 0 until stored."""
+
+    stream_id: UUID
+    version: int
+    envelope: Envelope
+    fact: Fact
+    position: int = 0

@@ -1,0 +1,107 @@
+"""The stop that survives restarts: whose new orders may not go out, why, and whether signals trade by themselves.
+
+A halt has a scope: everything, or one account. Halts of different scopes stand independently; each is lifted by its own name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+from functools import reduce
+from typing import ClassVar
+
+from liveorder.domain.facts import Fact
+
+EVERYTHING = "*"
+"""The scope of a halt that stands for every account."""
+
+
+def account_scope(account_id: str) -> str:
+    return f"account:{account_id}"
+
+
+class HaltReason(StrEnum):
+    KILL_SWITCH = "KILL_SWITCH"
+    """A person stopped it."""
+    CIRCUIT_BREAKER = "CIRCUIT_BREAKER"
+    """The broker failed too many times in a row."""
+    RESTORED_STORE = "RESTORED_STORE"
+    """The store may not know what was sent: restored, copied, or empty on an account that has orders."""
+    RECONCILIATION = "RECONCILIATION"
+    """The broker's account and ours differ beyond what may be traded on."""
+    BROKER_AUTH = "BROKER_AUTH"
+    """Credentials refused or expired."""
+
+
+# --- facts -------------------------------------------------------------------------------------------------------------------
+
+
+class TradingHalted(Fact):
+    """No new order of the scope may be sent. `detail` is for people."""
+
+    topic: ClassVar[str] = "liveorder.TradingHalted@1"
+
+    scope: str
+    reason: HaltReason
+    detail: str = ""
+
+
+class TradingResumed(Fact):
+    """The halt of exactly this scope is lifted."""
+
+    topic: ClassVar[str] = "liveorder.TradingResumed@1"
+
+    scope: str
+    detail: str = ""
+
+
+class AutoTradingSwitched(Fact):
+    """From here on this holds in place of the setting."""
+
+    topic: ClassVar[str] = "liveorder.AutoTradingSwitched@1"
+
+    enabled: bool
+    detail: str = ""
+
+
+# --- decisions and state -----------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class TradingHalt:
+    """Immutable; a decision returns the new facts, and `evolve` returns the state after them."""
+
+    standing: Mapping[str, TradingHalted] = field(default_factory=dict)
+    """The halts that stand, by scope, each with the reason that came first."""
+    auto_trading: bool | None = None
+    """What a person switched; None: the setting decides."""
+
+    def halt(self, scope: str, reason: HaltReason, detail: str) -> list[Fact]:
+        """Nothing new when the scope is halted already, for whatever reason."""
+        return [] if scope in self.standing else [TradingHalted(scope=scope, reason=reason, detail=detail)]
+
+    def resume(self, scope: str, detail: str) -> list[Fact]:
+        """Nothing new when no halt has exactly this scope."""
+        return [TradingResumed(scope=scope, detail=detail)] if scope in self.standing else []
+
+    def switch_auto_trading(self, enabled: bool, detail: str) -> list[Fact]:
+        return [] if enabled is self.auto_trading else [AutoTradingSwitched(enabled=enabled, detail=detail)]
+
+    def stands_for(self, account_id: str) -> TradingHalted | None:
+        """The halt that stops this account, the widest first; None when it may trade."""
+        return self.standing.get(EVERYTHING) or self.standing.get(account_scope(account_id))
+
+    def evolve(self, facts: Iterable[Fact]) -> TradingHalt:
+        return reduce(TradingHalt._after, facts, self)
+
+    def _after(self, fact: Fact) -> TradingHalt:
+        match fact:
+            case TradingHalted():
+                return replace(self, standing={fact.scope: fact, **self.standing})
+            case TradingResumed():
+                return replace(self, standing={scope: halt for scope, halt in self.standing.items() if scope != fact.scope})
+            case AutoTradingSwitched():
+                return replace(self, auto_trading=fact.enabled)
+            case _:
+                return self

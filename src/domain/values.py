@@ -1,0 +1,142 @@
+"""The vocabulary of trading: sides, types, durations, and exact numbers.
+
+Every number is a `Decimal` made from a string. A binary float never enters: ``0.1 + 0.2`` is not a price.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from decimal import ROUND_HALF_EVEN, Decimal
+from enum import StrEnum
+from typing import Annotated
+
+from pydantic import Field
+
+from liveorder.domain.errors import CurrencyMismatch
+
+ZERO = Decimal(0)
+
+
+class Side(StrEnum):
+    """Which way an order moves the position."""
+
+    BUY = "BUY"
+    SELL = "SELL"
+
+    @property
+    def sign(self) -> int:
+        """+1 for a buy, -1 for a sell."""
+        return 1 if self is Side.BUY else -1
+
+    @property
+    def opposite(self) -> Side:
+        return Side.SELL if self is Side.BUY else Side.BUY
+
+
+class OrderType(StrEnum):
+    MARKET = "MARKET"
+    LIMIT = "LIMIT"
+    STOP = "STOP"
+    STOP_LIMIT = "STOP_LIMIT"
+    TRAILING_STOP = "TRAILING_STOP"
+
+    @property
+    def needs_limit_price(self) -> bool:
+        return self in (OrderType.LIMIT, OrderType.STOP_LIMIT)
+
+    @property
+    def needs_stop_price(self) -> bool:
+        return self in (OrderType.STOP, OrderType.STOP_LIMIT)
+
+
+class TimeInForce(StrEnum):
+    """How long an order stands. GTD carries its own expiry time."""
+
+    DAY = "DAY"
+    GTC = "GTC"
+    IOC = "IOC"
+    FOK = "FOK"
+    GTD = "GTD"
+
+
+class Product(StrEnum):
+    """Indian margin products: intraday, carried derivative, delivery. Other markets leave it unset."""
+
+    MIS = "MIS"
+    NRML = "NRML"
+    CNC = "CNC"
+
+
+class AssetClass(StrEnum):
+    EQUITY = "EQUITY"
+    OPTION = "OPTION"
+    FUTURE = "FUTURE"
+    FOREX = "FOREX"
+    CRYPTO = "CRYPTO"
+
+
+class OptionRight(StrEnum):
+    CALL = "CALL"
+    PUT = "PUT"
+
+
+class OrderRole(StrEnum):
+    """What an order is for. Only an ENTRY adds risk; the others protect or end a position."""
+
+    ENTRY = "ENTRY"
+    EXIT = "EXIT"
+    STOP_LOSS = "STOP_LOSS"
+    TAKE_PROFIT = "TAKE_PROFIT"
+
+
+class TradingMode(StrEnum):
+    """How real the money is. A store is stamped with one and refuses the others."""
+
+    SIMULATION = "SIMULATION"
+    PAPER = "PAPER"
+    LIVE = "LIVE"
+
+
+Quantity = Annotated[Decimal, Field(gt=0, allow_inf_nan=False)]
+"""A number of shares, contracts or coins, above zero."""
+
+FilledQuantity = Annotated[Decimal, Field(ge=0, allow_inf_nan=False)]
+"""A quantity that may be zero."""
+
+Price = Annotated[Decimal, Field(allow_inf_nan=False)]
+"""Price of one unit in the instrument's currency. May be zero or negative (spreads, oil in 2020)."""
+
+Amount = Annotated[Decimal, Field(allow_inf_nan=False)]
+"""A sum of money in a currency that the context names."""
+
+
+@dataclass(frozen=True, slots=True)
+class Money:
+    """An exact amount of one currency; adding two currencies is refused with `CurrencyMismatch`."""
+
+    amount: Decimal
+    currency: str
+
+    def __add__(self, other: Money) -> Money:
+        return Money(self.amount + self._amount_of(other), self.currency)
+
+    def __sub__(self, other: Money) -> Money:
+        return Money(self.amount - self._amount_of(other), self.currency)
+
+    def __neg__(self) -> Money:
+        return Money(-self.amount, self.currency)
+
+    def _amount_of(self, other: Money) -> Decimal:
+        if other.currency != self.currency:
+            raise CurrencyMismatch(self.currency, other.currency)
+        return other.amount
+
+    def rounded(self, exponent: int = 2) -> Decimal:
+        """Half to even, to `exponent` decimal places; for showing, never for storing."""
+        return self.amount.quantize(Decimal(1).scaleb(-exponent), rounding=ROUND_HALF_EVEN)
+
+
+def total(amounts: Iterable[Decimal]) -> Decimal:
+    """Exact sum; zero of nothing."""
+    return sum(amounts, ZERO)

@@ -1,0 +1,154 @@
+import subprocess
+import sys
+from datetime import UTC, date, datetime, timedelta
+from itertools import pairwise
+
+import pytest
+
+from liveorder.application.ports.calendar import TradingCalendar
+from liveorder.domain.errors import InvalidInput
+from liveorder.infrastructure.calendars import ExchangeCalendars, Overrides
+
+CALENDARS: TradingCalendar = ExchangeCalendars()
+MUHURAT: Overrides = {
+    "XBOM": {date(2025, 10, 21): (datetime(2025, 10, 21, 8, 15, tzinfo=UTC), datetime(2025, 10, 21, 9, 15, tzinfo=UTC))}
+}
+
+
+def utc(text: str) -> datetime:
+    return datetime.fromisoformat(text).replace(tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("calendar", "at", "session"),
+    [
+        ("XNYS", "2025-12-01T15:00", "2025-12-01"),
+        ("XNYS", "2025-12-02T00:30", "2025-12-01"),  # after hours in New York
+        ("XNYS", "2025-12-02T13:00", "2025-12-02"),  # before the open in New York
+        ("XNYS", "2025-12-06T15:00", "2025-12-05"),  # a Saturday
+        ("XNYS", "2025-11-27T15:00", "2025-11-26"),  # Thanksgiving
+        ("XBOM", "2025-03-10T03:35", "2025-03-10"),  # the auction before the open in India
+        ("XBOM", "2025-03-10T18:00", "2025-03-10"),
+        ("CMES", "2025-03-09T22:30", "2025-03-10"),  # a Sunday evening in Chicago
+        ("CMES", "2025-03-08T15:00", "2025-03-07"),  # a Saturday
+        ("XTKS", "2025-03-09T23:30", "2025-03-10"),  # before the open in Tokyo, yesterday in UTC
+        ("24/7", "2025-12-06T23:59:59", "2025-12-06"),
+        ("24/7", "2025-12-07T00:00", "2025-12-07"),
+    ],
+)
+def test_a_moment_counts_to_one_session_day(calendar: str, at: str, session: str) -> None:
+    assert CALENDARS.session_of(calendar, utc(at)) == date.fromisoformat(session)
+
+
+def test_session_days_never_go_back() -> None:
+    moments = [utc("2025-02-24T00:00") + timedelta(hours=hour) for hour in range(24 * 60)]
+    for calendar in ("XNYS", "XBOM", "CMES", "XHKG", "24/7"):
+        days = [CALENDARS.session_of(calendar, at) for at in moments]
+        assert all(earlier <= later for earlier, later in pairwise(days))
+
+
+def test_the_session_day_does_not_depend_on_the_timezone_of_the_moment() -> None:
+    at = datetime.fromisoformat("2025-12-01T19:30:00-05:00")
+    assert CALENDARS.session_of("XNYS", at) == CALENDARS.session_of("XNYS", at.astimezone(UTC)) == date(2025, 12, 1)
+
+
+@pytest.mark.parametrize(
+    ("calendar", "at", "is_open"),
+    [
+        ("XNYS", "2025-11-28T14:29:59", False),
+        ("XNYS", "2025-11-28T14:30:00", True),
+        ("XNYS", "2025-11-28T17:59:59", True),
+        ("XNYS", "2025-11-28T18:00:00", False),  # an early close
+        ("XHKG", "2025-03-10T03:59:59", True),
+        ("XHKG", "2025-03-10T04:30:00", False),  # lunch
+        ("XHKG", "2025-03-10T05:00:00", True),
+        ("24/7", "2025-12-25T03:00:00", True),
+    ],
+)
+def test_a_market_is_open_from_its_open_until_before_its_close(calendar: str, at: str, is_open: bool) -> None:
+    assert CALENDARS.is_open(calendar, utc(at)) is is_open
+
+
+@pytest.mark.parametrize(
+    ("calendar", "start", "end", "seconds"),
+    [
+        ("XNYS", "2025-12-01T15:00", "2025-12-01T15:05", 300),
+        ("XNYS", "2025-12-01T20:58", "2025-12-02T14:33", 300),  # over night
+        ("XNYS", "2025-12-05T20:58", "2025-12-08T14:33", 300),  # over a weekend
+        ("XNYS", "2025-12-06T10:00", "2025-12-07T10:00", 0),
+        ("XHKG", "2025-03-10T03:58", "2025-03-10T05:03", 300),  # over lunch
+        ("XNYS", "2025-12-01T15:05", "2025-12-01T15:00", 0),  # backwards
+        ("24/7", "2025-12-06T10:00", "2025-12-06T10:05", 300),
+    ],
+)
+def test_only_session_time_counts_towards_a_time_out(calendar: str, start: str, end: str, seconds: float) -> None:
+    assert CALENDARS.open_seconds_between(calendar, utc(start), utc(end)) == seconds
+
+
+@pytest.mark.parametrize(
+    ("calendar", "at", "opens"),
+    [
+        ("XNYS", "2025-12-05T21:00", "2025-12-08T14:30"),
+        ("XNYS", "2025-12-05T20:00", "2025-12-05T20:00"),
+        ("XHKG", "2025-03-10T04:30", "2025-03-10T05:00"),
+        ("24/7", "2025-12-05T21:00:00.123457", "2025-12-05T21:00:00.123457"),
+    ],
+)
+def test_the_next_open_is_now_or_the_next_session(calendar: str, at: str, opens: str) -> None:
+    assert CALENDARS.next_open(calendar, utc(at)) == utc(opens)
+
+
+def test_a_special_session_from_the_settings_is_a_session() -> None:
+    calendars, at = ExchangeCalendars(MUHURAT), utc("2025-10-21T08:30")
+    assert calendars.is_open("XBOM", at)
+    assert calendars.session_of("XBOM", at) == date(2025, 10, 21)
+    assert calendars.next_open("XBOM", utc("2025-10-20T12:00")) == utc("2025-10-21T08:15")
+    assert calendars.open_seconds_between("XBOM", utc("2025-10-20T12:00"), utc("2025-10-23T00:00")) == 3600
+
+
+def test_a_closure_from_the_settings_is_no_session() -> None:
+    calendars = ExchangeCalendars({"XNYS": {date(2025, 12, 1): None}})
+    assert not calendars.is_open("XNYS", utc("2025-12-01T15:00"))
+    assert calendars.session_of("XNYS", utc("2025-12-01T15:00")) == date(2025, 11, 28)
+
+
+def test_a_special_session_must_end_after_it_starts() -> None:
+    noon = utc("2025-10-21T12:00")
+    with pytest.raises(InvalidInput, match="give open, then close"):
+        ExchangeCalendars({"XBOM": {noon.date(): (noon, noon)}}).is_open("XBOM", noon)
+
+
+def test_an_unknown_calendar_is_refused() -> None:
+    with pytest.raises(InvalidInput, match="NOWHERE is unknown"):
+        CALENDARS.is_open("NOWHERE", utc("2025-12-01T15:00"))
+
+
+def test_a_moment_without_a_timezone_is_refused() -> None:
+    with pytest.raises(InvalidInput, match="no timezone"):
+        CALENDARS.session_of("24/7", datetime(2025, 12, 1))  # noqa: DTZ001 -- the mistake itself
+
+
+@pytest.mark.parametrize("at", ["1999-12-01T15:00", "2099-12-01T15:00"])
+def test_a_market_is_not_closed_only_because_its_calendar_ran_out(at: str) -> None:
+    for ask in (CALENDARS.is_open, CALENDARS.session_of, CALENDARS.next_open):
+        with pytest.raises(InvalidInput, match="upgrade exchange_calendars"):
+            ask("XNYS", utc(at))
+
+
+def test_the_evening_of_the_last_known_session_still_counts_to_it() -> None:
+    day = utc("2099-12-01T15:00")
+    calendars = ExchangeCalendars({"XNYS": {day.date(): (day, day + timedelta(hours=5))}})
+    assert calendars.session_of("XNYS", day + timedelta(hours=6)) == day.date()
+    with pytest.raises(InvalidInput, match="upgrade exchange_calendars"):
+        calendars.next_open("XNYS", day + timedelta(hours=6))
+
+
+def test_a_process_that_trades_around_the_clock_never_imports_pandas() -> None:
+    code = """
+import sys
+from datetime import UTC, datetime
+from liveorder.infrastructure.calendars import ExchangeCalendars
+ExchangeCalendars().is_open("24/7", datetime(2025, 12, 1, tzinfo=UTC))
+sys.exit("pandas" in sys.modules)
+"""
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

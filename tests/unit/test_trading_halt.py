@@ -1,0 +1,112 @@
+import pytest
+from pydantic import ValidationError
+
+from liveorder.domain.facts import Fact
+from liveorder.domain.trading_halt import (
+    EVERYTHING,
+    AutoTradingSwitched,
+    HaltReason,
+    TradingHalt,
+    TradingHalted,
+    TradingResumed,
+    account_scope,
+)
+
+KILLED = TradingHalted(scope=EVERYTHING, reason=HaltReason.KILL_SWITCH, detail="by asha")
+TRIPPED = TradingHalted(scope="account:U1", reason=HaltReason.CIRCUIT_BREAKER, detail="5 failures")
+
+
+class SomethingElse(Fact):
+    pass
+
+
+def after(*facts: Fact) -> TradingHalt:
+    return TradingHalt().evolve(facts)
+
+
+def test_a_new_store_is_not_halted_and_follows_the_setting() -> None:
+    assert after().stands_for("U1") is None
+    assert after().auto_trading is None
+
+
+def test_a_halt_is_a_fact() -> None:
+    assert after().halt(EVERYTHING, HaltReason.KILL_SWITCH, "by asha") == [KILLED]
+
+
+@pytest.mark.parametrize("reason", HaltReason)
+def test_a_scope_that_is_halted_is_not_halted_again(reason: HaltReason) -> None:
+    assert after(KILLED).halt(EVERYTHING, reason, "again") == []
+
+
+def test_an_account_can_be_halted_while_everything_is() -> None:
+    assert after(KILLED).halt(account_scope("U1"), HaltReason.CIRCUIT_BREAKER, "5 failures") == [TRIPPED]
+
+
+def test_a_halt_of_everything_stands_for_every_account() -> None:
+    assert after(KILLED).stands_for("U1") == KILLED
+    assert after(TRIPPED, KILLED).stands_for("U1") == KILLED
+
+
+def test_a_halt_of_one_account_stands_for_it_alone() -> None:
+    assert after(TRIPPED).stands_for("U1") == TRIPPED
+    assert after(TRIPPED).stands_for("U2") is None
+
+
+def test_no_account_id_is_taken_for_everything() -> None:
+    assert after(TradingHalted(scope=account_scope("*"), reason=HaltReason.BROKER_AUTH)).stands_for("U1") is None
+
+
+def test_resuming_lifts_the_halt_of_exactly_that_scope() -> None:
+    halted = after(KILLED, TRIPPED)
+    resumed = halted.evolve(halted.resume(EVERYTHING, "by asha"))
+    assert resumed.stands_for("U2") is None
+    assert resumed.stands_for("U1") == TRIPPED
+
+
+def test_resuming_what_is_not_halted_is_no_fact() -> None:
+    assert after(TRIPPED).resume(EVERYTHING, "by asha") == []
+    assert after(TRIPPED).resume("account:U1", "by asha") == [TradingResumed(scope="account:U1", detail="by asha")]
+
+
+def test_the_first_reason_of_a_halt_is_the_one_that_is_kept() -> None:
+    again = TradingHalted(scope=EVERYTHING, reason=HaltReason.RECONCILIATION)
+    assert after(KILLED, again).stands_for("U1") == KILLED
+
+
+def test_a_scope_can_be_halted_again_after_it_was_resumed() -> None:
+    assert after(KILLED, TradingResumed(scope=EVERYTHING), KILLED).stands_for("U1") == KILLED
+
+
+def test_a_switch_overrides_the_setting_and_survives_halts() -> None:
+    switched = AutoTradingSwitched(enabled=False, detail="by asha")
+    assert after().switch_auto_trading(False, "by asha") == [switched]
+    assert after(switched, KILLED, TradingResumed(scope=EVERYTHING)).auto_trading is False
+
+
+def test_switching_to_what_is_switched_already_is_no_fact() -> None:
+    assert after(AutoTradingSwitched(enabled=True)).switch_auto_trading(True, "by asha") == []
+
+
+def test_evolving_leaves_the_state_before_as_it_was() -> None:
+    before = after(TRIPPED)
+    before.evolve([KILLED, TradingResumed(scope="account:U1"), AutoTradingSwitched(enabled=True)])
+    assert before == after(TRIPPED)
+
+
+def test_a_fact_of_another_kind_changes_nothing() -> None:
+    assert after(KILLED, SomethingElse()) == after(KILLED)
+
+
+def test_topics_are_versioned_and_distinct() -> None:
+    topics = [fact.topic for fact in (TradingHalted, TradingResumed, AutoTradingSwitched)]
+    assert topics == ["liveorder.TradingHalted@1", "liveorder.TradingResumed@1", "liveorder.AutoTradingSwitched@1"]
+
+
+@pytest.mark.parametrize("fact", [KILLED, TradingResumed(scope="*"), AutoTradingSwitched(enabled=True, detail="by asha")])
+def test_facts_survive_json(fact: Fact) -> None:
+    assert type(fact).model_validate_json(fact.model_dump_json()) == fact
+
+
+def test_a_reason_outside_the_list_is_refused() -> None:
+    with pytest.raises(ValidationError):
+        TradingHalted.model_validate({"scope": "*", "reason": "MOOD"})
