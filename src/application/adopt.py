@@ -1,0 +1,110 @@
+"""Taking in what did not come from a signal: an order placed elsewhere, a position that was there before; a person says so.
+
+Each becomes an order with the ordinary facts, so that positions still come from fills alone and every report knows it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Any
+
+from liveorder.application.execute_order import ExecutionTerms
+from liveorder.application.gateway import Gateway
+from liveorder.application.orders import Cause, Orders
+from liveorder.application.ports.instruments import InstrumentQuery
+from liveorder.application.ports.order_store import SignalClaim
+from liveorder.domain.errors import DecisionRefused, InvalidInput
+from liveorder.domain.execution_report import OrderSnapshot
+from liveorder.domain.facts import Fact
+from liveorder.domain.identifiers import SignalKey, fingerprint
+from liveorder.domain.instrument import Instrument
+from liveorder.domain.order import LiveOrder
+from liveorder.domain.order.facts import Acknowledged, Filled, Requested, ReviewResolved
+from liveorder.domain.order.reception import receive
+from liveorder.domain.values import OrderType, Side
+
+ADOPTED = "adopted"
+
+
+class Adopt:
+    """Adopts orders and positions of known accounts."""
+
+    def __init__(self, terms: ExecutionTerms, orders: Orders, gateways: Mapping[str, Gateway]) -> None:
+        self._terms, self._orders, self._gateways = terms, orders, gateways
+
+    async def adopt_order(self, account_id: str, broker_order_id: str, evidence: str, actor: str) -> LiveOrder:
+        """Make a live order of the broker's one of ours. Raises `DecisionRefused` when the broker does not list it."""
+        gateway = self._gateway(account_id)
+        snapshots = [s for s in await gateway.broker.open_orders() if s.broker_order_id == broker_order_id]
+        if not snapshots:
+            raise DecisionRefused(f"{gateway.broker.name} lists no open order {broker_order_id} on {account_id}")
+        snapshot = snapshots[0]
+        instrument = await self._instrument(gateway, snapshot.symbol or "", snapshot.exchange)
+        intent = self._intent(
+            gateway,
+            f"{ADOPTED}-order-{broker_order_id}",
+            instrument,
+            snapshot.side or Side.BUY,
+            order_type=snapshot.order_type or OrderType.MARKET,
+            quantity=snapshot.quantity,
+            limit_price=snapshot.limit_price,
+            stop_price=snapshot.stop_price,
+        )
+        facts = self._as_it_stands(intent, snapshot)
+        return await self._record(intent, [*facts, ReviewResolved(evidence=evidence)], evidence, actor)
+
+    async def adopt_position(
+        self, account_id: str, symbol: str, exchange: str | None, quantity: Decimal, price: Decimal, evidence: str, actor: str
+    ) -> LiveOrder:
+        """Book `quantity` (signed, units) at `price` as if filled: an opening position, or the difference to the broker's."""
+        if not quantity:
+            raise InvalidInput("quantity", "a position of nothing", "give the signed number of units to add")
+        gateway = self._gateway(account_id)
+        instrument = await self._instrument(gateway, symbol, exchange)
+        side = Side.BUY if quantity > 0 else Side.SELL
+        name = f"{ADOPTED}-position-{self._orders.new_id()}"
+        intent = self._intent(gateway, name, instrument, side, order_type=OrderType.MARKET, quantity=abs(quantity))
+        filled = Filled(execution_id=name, quantity=abs(quantity), price=price)
+        facts: list[Fact] = [intent, Acknowledged(broker_order_id=None), filled, ReviewResolved(evidence=evidence)]
+        return await self._record(intent, facts, evidence, actor)
+
+    def _as_it_stands(self, intent: Requested, snapshot: OrderSnapshot) -> list[Fact]:
+        draft = LiveOrder(intent, quantity=intent.quantity, limit_price=intent.limit_price, stop_price=intent.stop_price)
+        return [intent, *receive(draft, snapshot)]
+
+    def _gateway(self, account_id: str) -> Gateway:
+        gateway = self._gateways.get(account_id)
+        if gateway is None:
+            raise InvalidInput("account_id", f"{account_id} is not in the settings", f"use {', '.join(self._gateways)}")
+        return gateway
+
+    async def _instrument(self, gateway: Gateway, symbol: str, exchange: str | None) -> Instrument:
+        instrument = await gateway.instruments.resolve(InstrumentQuery(symbol=symbol, exchange=exchange))
+        if instrument is None:
+            raise InvalidInput("symbol", f"{symbol} is unknown to {gateway.broker.name}", "name its exchange")
+        return instrument
+
+    def _intent(self, gateway: Gateway, signal_id: str, instrument: Instrument, side: Side, **terms: Any) -> Requested:
+        key = SignalKey(self._terms.namespace, gateway.account_id, signal_id)
+        return Requested(
+            order_id=self._orders.new_id(),
+            client_order_id=key.client_order_id,
+            signal_id=signal_id,
+            signal_fingerprint=fingerprint({"signal_id": signal_id}),
+            namespace=key.namespace,
+            session_id=self._terms.session_id,
+            account_id=gateway.account_id,
+            strategy_name=ADOPTED,
+            broker=gateway.broker.name,
+            instrument=instrument,
+            side=side,
+            tags=(ADOPTED,),
+            **terms,
+        )
+
+    async def _record(self, intent: Requested, facts: list[Fact], evidence: str, actor: str) -> LiveOrder:
+        text = SignalKey(intent.namespace, intent.account_id, intent.signal_id).text
+        claim = SignalClaim(intent.client_order_id, text, intent.order_id, intent.signal_fingerprint)
+        cause = Cause(actor, correlation_id=intent.signal_id, causation_id=evidence)
+        return await self._orders.record(None, facts, cause, order_id=intent.order_id, claim=claim)

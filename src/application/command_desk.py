@@ -1,0 +1,186 @@
+"""Requests from other processes, carried out by the one that owns the store, and answered in its `commands` table.
+
+One small function a command; what it returns is the answer, as JSON-ready data.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import asdict
+from datetime import datetime
+from decimal import Decimal
+from enum import StrEnum
+from typing import Any
+from uuid import UUID
+
+from liveorder.application.desk import Desk, Lane
+from liveorder.application.engine import Engine
+from liveorder.application.ports.clock import Clock
+from liveorder.application.ports.event_log import EventLog
+from liveorder.application.ports.order_store import Commands, StoredCommand
+from liveorder.application.views import order_view
+from liveorder.domain.errors import LiveOrderError
+from liveorder.domain.order import LiveOrder
+from liveorder.domain.order.facts import CancelReason
+from liveorder.domain.signal import Signal
+
+
+class CommandKind(StrEnum):
+    SUBMIT = "submit"
+    CANCEL = "cancel"
+    REPLACE = "replace"
+    KILL = "kill"
+    RESUME = "resume"
+    SETTLE_FOUND = "settle_found"
+    SETTLE_ABSENT = "settle_absent"
+    ADOPT_ORDER = "adopt_order"
+    ADOPT_POSITION = "adopt_position"
+    RECONCILE = "reconcile"
+    RECOVER = "recover"
+    AUTO_TRADING = "auto_trading"
+
+
+Arguments = Mapping[str, Any]
+Handler = Callable[[Engine, Arguments, str], Awaitable[Any]]
+
+
+async def carry_out(engine: Engine, kind: str, arguments: Arguments, actor: str) -> dict[str, Any]:
+    """`{"ok": true, "result": …}` or `{"ok": false, "error": …, "message": …}`; never raises a `LiveOrderError`."""
+    try:
+        result = await _HANDLERS[CommandKind(kind)](engine, arguments, actor)
+    except LiveOrderError as error:
+        return {"ok": False, "error": type(error).__name__, "message": str(error)}
+    except (KeyError, ValueError) as error:
+        return {"ok": False, "error": "InvalidInput", "message": f"command {kind}: {error}"}
+    return {"ok": True, "result": _jsonable(result)}
+
+
+async def _submit(engine: Engine, arguments: Arguments, actor: str) -> Any:
+    return await engine.execute.execute(Signal.parse(arguments["signal"]), operator=_person(actor))
+
+
+async def _cancel(engine: Engine, arguments: Arguments, actor: str) -> Any:
+    return await engine.cancel.cancel(UUID(arguments["order_id"]), CancelReason.REQUESTED, actor)
+
+
+async def _replace(engine: Engine, arguments: Arguments, actor: str) -> Any:
+    terms = {name: _decimal(arguments.get(name)) for name in ("quantity", "limit_price", "stop_price")}
+    return await engine.replace.replace(UUID(arguments["order_id"]), actor=actor, **terms)
+
+
+async def _kill(engine: Engine, arguments: Arguments, actor: str) -> Any:
+    return await engine.stop_trading.kill(
+        arguments.get("detail", ""),
+        actor,
+        cancel_all=bool(arguments.get("cancel_all")),
+        flatten=bool(arguments.get("flatten")),
+    )
+
+
+async def _resume(engine: Engine, arguments: Arguments, actor: str) -> Any:
+    scope = arguments.get("scope", "*")
+    return {"scope": scope, "lifted": await engine.kill_switch.resume(scope, arguments.get("detail", ""), actor)}
+
+
+async def _settle_found(engine: Engine, arguments: Arguments, actor: str) -> Any:
+    order_id = UUID(arguments["order_id"])
+    return await engine.doubts.settle_found(order_id, arguments["broker_order_id"], arguments.get("evidence", ""), actor)
+
+
+async def _settle_absent(engine: Engine, arguments: Arguments, actor: str) -> Any:
+    return await engine.doubts.settle_absent(UUID(arguments["order_id"]), arguments["evidence"], actor)
+
+
+async def _adopt_order(engine: Engine, arguments: Arguments, actor: str) -> Any:
+    return await engine.adopt.adopt_order(arguments["account_id"], arguments["broker_order_id"], arguments["evidence"], actor)
+
+
+async def _adopt_position(engine: Engine, arguments: Arguments, actor: str) -> Any:
+    return await engine.adopt.adopt_position(
+        arguments["account_id"],
+        arguments["symbol"],
+        arguments.get("exchange"),
+        Decimal(arguments["quantity"]),
+        Decimal(arguments["price"]),
+        arguments["evidence"],
+        actor,
+    )
+
+
+async def _reconcile(engine: Engine, arguments: Arguments, actor: str) -> Any:
+    account_id = arguments.get("account_id")
+    return await engine.reconcile.reconcile_all() if account_id is None else await engine.reconcile.reconcile(account_id)
+
+
+async def _recover(engine: Engine, arguments: Arguments, actor: str) -> Any:
+    return await engine.recover.recover()
+
+
+async def _auto_trading(engine: Engine, arguments: Arguments, actor: str) -> Any:
+    await engine.kill_switch.switch_auto_trading(bool(arguments["enabled"]), arguments.get("detail", ""), actor)
+    return {"auto_trading": engine.kill_switch.auto_trading}
+
+
+_HANDLERS: dict[CommandKind, Handler] = {
+    CommandKind.SUBMIT: _submit,
+    CommandKind.CANCEL: _cancel,
+    CommandKind.REPLACE: _replace,
+    CommandKind.KILL: _kill,
+    CommandKind.RESUME: _resume,
+    CommandKind.SETTLE_FOUND: _settle_found,
+    CommandKind.SETTLE_ABSENT: _settle_absent,
+    CommandKind.ADOPT_ORDER: _adopt_order,
+    CommandKind.ADOPT_POSITION: _adopt_position,
+    CommandKind.RECONCILE: _reconcile,
+    CommandKind.RECOVER: _recover,
+    CommandKind.AUTO_TRADING: _auto_trading,
+}
+
+
+class CommandDesk:
+    """Looks for commands at an interval and carries each out once."""
+
+    def __init__(
+        self, engine: Engine, commands: Commands, desk: Desk, clock: Clock, log: EventLog, *, poll_seconds: float = 0.25
+    ) -> None:
+        self._engine, self._commands, self._desk = engine, commands, desk
+        self._clock, self._log, self._poll_seconds = clock, log, poll_seconds
+        self._begun: set[UUID] = set()
+
+    async def serve_for_ever(self) -> None:
+        while True:
+            for command in await self._commands.pending():
+                if command.command_id not in self._begun:
+                    self._begun.add(command.command_id)
+                    self._desk.post(Lane.OPERATOR, lambda command=command: self._serve(command))  # type: ignore[misc]
+            await self._engine.kill_switch.take_in_rows()
+            await self._clock.sleep(self._poll_seconds)
+
+    async def _serve(self, command: StoredCommand) -> None:
+        self._log.write("COMMAND", f"{command.kind} asked by {command.actor}", command_id=str(command.command_id))
+        answer = await carry_out(self._engine, command.kind, json.loads(command.arguments), command.actor)
+        await self._commands.answer(command.command_id, json.dumps(answer))
+        self._begun.discard(command.command_id)
+
+
+def _person(actor: str) -> str:
+    return actor.removeprefix("person:")
+
+
+def _decimal(text: str | None) -> Decimal | None:
+    return None if text is None else Decimal(text)
+
+
+def _jsonable(value: Any) -> Any:
+    if isinstance(value, LiveOrder):
+        return order_view(value).to_dict()
+    if hasattr(value, "__dataclass_fields__"):
+        return _jsonable(asdict(value) | {name: getattr(value, name) for name in ("is_flat", "is_clean") if hasattr(value, name)})
+    if isinstance(value, Mapping):
+        return {str(key): _jsonable(item) for key, item in value.items()}
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        return [_jsonable(item) for item in value]
+    if isinstance(value, datetime):
+        return value.isoformat()
+    return value if isinstance(value, bool | int | float | str) or value is None else str(value)

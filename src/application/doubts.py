@@ -1,0 +1,216 @@
+"""What is not known is asked about, with backoff, until an answer, a report or a person settles it. No timer ever does.
+
+*Not found* is believed only of a broker that says it may be, and only once everything that could make it false has passed: the
+request's deadline, the time a request may take to arrive, the lag of the search and the difference of the clocks; and then only the
+second time.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from liveorder.application.gateway import Gateway
+from liveorder.application.orders import ENGINE, Cause, Orders
+from liveorder.application.ports.broker import Absence, BrokerCapabilities, KeySupport
+from liveorder.application.ports.clock import Clock
+from liveorder.application.ports.event_log import EventLog
+from liveorder.application.track_orders import TrackOrders
+from liveorder.domain.errors import DecisionRefused, LiveOrderError
+from liveorder.domain.execution_report import Accepted
+from liveorder.domain.order import LiveOrder, OpenRequest, requests
+from liveorder.domain.order.facts import CancelReason, RequestKind
+from liveorder.domain.order.reception import receive
+
+FIRST_WAIT_SECONDS = 0.5
+LONGEST_WAIT_SECONDS = 30.0
+
+
+@dataclass(slots=True)
+class Inquiry:
+    """How asking about one order goes."""
+
+    next_at: datetime
+    wait_seconds: float = FIRST_WAIT_SECONDS
+    asked: int = 0
+    absences: int = 0
+    """Answers in a row that did not find it, past the horizon."""
+    last_answer: str = "not asked yet"
+
+
+@dataclass(frozen=True, slots=True)
+class Doubt:
+    """One unknown outcome, for a person to look at."""
+
+    order: LiveOrder
+    request: OpenRequest
+    asked: int
+    last_answer: str
+
+
+def horizon(request: OpenRequest, capabilities: BrokerCapabilities) -> datetime:
+    """From when on *not found* can be true: the request can neither be under way nor hidden from the search any more."""
+    sent_by = request.deadline or request.started_at
+    return sent_by + timedelta(
+        seconds=capabilities.delivery_bound_seconds + capabilities.lookup_lag_seconds + capabilities.clock_skew_seconds
+    )
+
+
+class Doubts:
+    """Keeps asking; `settle_found` and `settle_absent` are a person's way to end it."""
+
+    def __init__(
+        self,
+        orders: Orders,
+        gateways: Mapping[str, Gateway],
+        track: TrackOrders,
+        clock: Clock,
+        log: EventLog,
+        take_up: Callable[[LiveOrder], None],
+    ) -> None:
+        self._orders, self._gateways, self._track = orders, gateways, track
+        self._clock, self._log, self._take_up = clock, log, take_up
+        self._inquiries: dict[UUID, Inquiry] = {}
+        self._woken = asyncio.Event()
+
+    def standing(self) -> Sequence[Doubt]:
+        """Every request whose outcome is not known."""
+        return [
+            Doubt(order, request, inquiry.asked if inquiry else 0, inquiry.last_answer if inquiry else "not asked yet")
+            for order in self._orders.unfinished()
+            for inquiry in [self._inquiries.get(order.order_id)]
+            for request in order.requests.values()
+            if request.is_in_doubt
+        ]
+
+    def wake(self) -> None:
+        """Ask about everything now: a broker came back, or something new is unknown."""
+        for inquiry in self._inquiries.values():
+            inquiry.next_at, inquiry.wait_seconds = self._clock.now(), FIRST_WAIT_SECONDS
+        self._woken.set()
+
+    async def ask_for_ever(self) -> None:
+        while True:
+            await self.ask_all_due()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(self._seconds_to_next()):
+                    await self._woken.wait()
+            self._woken.clear()
+
+    def _seconds_to_next(self) -> float:
+        waits = [(inquiry.next_at - self._clock.now()).total_seconds() for inquiry in self._inquiries.values()]
+        return max(min([*waits, FIRST_WAIT_SECONDS]), 0.01)
+
+    async def ask_all_due(self) -> None:
+        await self._notice_overdue()
+        doubtful = {order.order_id: order for order in self._orders.unfinished() if order.is_in_doubt}
+        self._inquiries = {key: self._inquiries.get(key) or Inquiry(self._clock.now()) for key in doubtful}
+        for order_id, inquiry in list(self._inquiries.items()):
+            if inquiry.next_at <= self._clock.now():
+                await self._ask_safely(doubtful[order_id], inquiry)
+
+    async def _notice_overdue(self) -> None:
+        """A request past its deadline that nobody waits for any more has an unknown outcome, whoever forgot to say so."""
+        now = self._clock.now()
+        for order in self._orders.unfinished():
+            in_flight = self._gateways[order.intent.account_id].in_flight
+            for request in order.requests.values():
+                is_over = request.deadline is None or now > request.deadline
+                if not request.is_in_doubt and is_over and request.request_id not in in_flight:
+                    await self.doubt(order, request.request_id, "Unanswered", "no outcome by its deadline")
+
+    async def doubt(self, order: LiveOrder, request_id: str, error: str, message: str) -> LiveOrder:
+        """Record that the outcome of this request is unknown."""
+        async with self._orders.hold(order.order_id) as held:
+            facts = requests.doubt(held, request_id, error, message)
+            return await self._orders.record(held, facts, _cause(held, request_id))
+
+    async def _ask_safely(self, order: LiveOrder, inquiry: Inquiry) -> None:
+        try:
+            inquiry.last_answer = await self._ask(order, inquiry)
+        except LiveOrderError as error:
+            inquiry.last_answer = f"could not ask: {error}"
+        except Exception as error:  # noqa: BLE001 - an adapter's surprise must not end the asking
+            inquiry.last_answer = f"could not ask: {type(error).__name__}"
+        inquiry.asked += 1
+        inquiry.next_at = self._clock.now() + timedelta(seconds=inquiry.wait_seconds)
+        inquiry.wait_seconds = min(inquiry.wait_seconds * 2, LONGEST_WAIT_SECONDS)
+
+    async def _ask(self, order: LiveOrder, inquiry: Inquiry) -> str:
+        gateway = self._gateways[order.intent.account_id]
+        asked_at = self._clock.now()
+        answer = await self._track.ask(gateway, order)
+        if answer is Absence.INCONCLUSIVE:
+            inquiry.absences = 0
+            return "inconclusive"
+        if answer is Absence.ABSENT:
+            return await self._not_found(gateway, order, inquiry, asked_at)
+        return await self._found(gateway, await self._orders.get(order.order_id), asked_at)
+
+    # --- found -----------------------------------------------------------------------------------------------------------------
+
+    async def _found(self, gateway: Gateway, order: LiveOrder, asked_at: datetime) -> str:
+        """The order is there. A cancel or replace that shows no effect past its horizon never arrived."""
+        for request in list(order.requests.values()):
+            late = request.kind is not RequestKind.SUBMIT and asked_at > horizon(request, gateway.broker.capabilities)
+            if request.is_in_doubt and late:
+                order = await self._settle_absent(order, request.request_id, "the order stands unchanged past its horizon")
+        return "found"
+
+    # --- not found -------------------------------------------------------------------------------------------------------------
+
+    async def _not_found(self, gateway: Gateway, order: LiveOrder, inquiry: Inquiry, asked_at: datetime) -> str:
+        request = next((r for r in order.requests.values() if r.kind is RequestKind.SUBMIT and r.is_in_doubt), None)
+        capabilities = gateway.broker.capabilities
+        if request is None or asked_at <= horizon(request, capabilities):
+            inquiry.absences = 0
+            return "not found, which proves nothing yet"
+        inquiry.absences += 1
+        if inquiry.absences < 2:
+            return "not found once; asking again before it is believed"
+        if capabilities.trusts_absence and capabilities.key_support is not KeySupport.NONE:
+            evidence = f"not found twice, the last at {asked_at.isoformat()}, past every bound of {gateway.broker.name}"
+            after = await self._settle_absent(order, request.request_id, evidence)
+            if not after.submission_is_open:
+                self._take_up(after)
+            return evidence
+        return "not found; this broker's absence proves nothing"
+
+    async def _settle_absent(self, order: LiveOrder, request_id: str, evidence: str, actor: str = ENGINE) -> LiveOrder:
+        async with self._orders.hold(order.order_id) as held:
+            facts = requests.settle_absent(held, request_id, evidence)
+            return await self._orders.record(held, facts, _cause(held, request_id, actor))
+
+    # --- a person --------------------------------------------------------------------------------------------------------------
+
+    async def settle_found(self, order_id: UUID, broker_order_id: str, evidence: str, actor: str) -> LiveOrder:
+        """A person says: it is at the broker under this id. The broker is then asked for the rest."""
+        async with self._orders.hold(order_id) as held:
+            if not held.is_in_doubt:
+                raise DecisionRefused(f"order {order_id} is not in doubt")
+            facts = [*receive(held, Accepted(broker_order_id=broker_order_id)), *requests.resolve_review(held, evidence)]
+            order = await self._orders.record(held, facts, Cause(actor, held.intent.signal_id, evidence))
+        await self._track.ask(self._gateways[order.intent.account_id], order)
+        return await self._orders.get(order_id)
+
+    async def settle_absent(self, order_id: UUID, evidence: str, actor: str) -> LiveOrder:
+        """A person says: the broker never received it. Nothing is sent again; the order ends as cancelled."""
+        order = await self._orders.get(order_id)
+        if not order.is_in_doubt:
+            raise DecisionRefused(f"order {order_id} is not in doubt")
+        for request in list(order.requests.values()):
+            if request.is_in_doubt:
+                order = await self._settle_absent(order, request.request_id, f"{actor}: {evidence}", actor)
+        if order.status.is_closed or order.is_acknowledged:
+            return order
+        async with self._orders.hold(order_id) as held:
+            facts = requests.request_cancel(held, CancelReason.REQUESTED)
+            return await self._orders.record(held, facts, Cause(actor, held.intent.signal_id, evidence))
+
+
+def _cause(order: LiveOrder, request_id: str, actor: str = ENGINE) -> Cause:
+    return Cause(actor, correlation_id=order.intent.signal_id, causation_id=request_id)

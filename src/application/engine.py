@@ -1,0 +1,283 @@
+"""The use cases of one store, put together, and their life: take the lease, recover, trade, and stop in good order."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+
+from liveorder.application.adopt import Adopt
+from liveorder.application.cancel_order import CancelOrder
+from liveorder.application.dead_letters import DeadLetters
+from liveorder.application.desk import Desk, Lane
+from liveorder.application.doubts import Doubts
+from liveorder.application.execute_order import ExecuteOrder, ExecutionTerms
+from liveorder.application.gateway import AccountTerms, Gateway
+from liveorder.application.intake import Intake
+from liveorder.application.kill_switch import KillSwitch
+from liveorder.application.order_timeouts import OrderTimeouts
+from liveorder.application.orders import Orders
+from liveorder.application.ports.broker import Broker
+from liveorder.application.ports.calendar import TradingCalendar
+from liveorder.application.ports.clock import Clock, Randomness
+from liveorder.application.ports.emergency_journal import EmergencyJournal
+from liveorder.application.ports.event_log import EventLog
+from liveorder.application.ports.instruments import Instruments
+from liveorder.application.ports.market_data import MarketData
+from liveorder.application.ports.order_store import Lease, OrderStore
+from liveorder.application.reconcile import Reconcile
+from liveorder.application.recover import Recover, RecoveryReport
+from liveorder.application.replace_order import ReplaceOrder
+from liveorder.application.risk_book import AccountLedger, RiskBook
+from liveorder.application.risk_gate import RiskGate
+from liveorder.application.sessions import Sessions
+from liveorder.application.stop_trading import StopTrading
+from liveorder.application.track_orders import TrackOrders
+from liveorder.application.unmatched import UnmatchedReports
+from liveorder.domain.errors import BrokerError, LeaseLost, LiveOrderError, SettingsError
+from liveorder.domain.order import LiveOrder
+from liveorder.domain.trading_halt import HaltReason, account_scope
+
+RESTART_SECONDS = 1.0
+"""A background task that failed is begun again after this."""
+
+
+@dataclass(frozen=True, slots=True)
+class Connection:
+    """One account's adapters and terms."""
+
+    terms: AccountTerms
+    broker: Broker
+    market_data: MarketData
+    instruments: Instruments
+
+
+@dataclass(frozen=True, slots=True)
+class EngineTerms:
+    """Settled for a run. Times in seconds."""
+
+    execution: ExecutionTerms
+    owner: str
+    auto_trading_default: bool = False
+    poll_seconds: float = 0.5
+    reconcile_seconds: float = 60.0
+    lease_seconds: float = 15.0
+    drain_seconds: float = 10.0
+    reconnect_seconds: float = 1.0
+    signals_at_once: int = 256
+
+
+class Engine:
+    """Everything that trades. One engine owns one store."""
+
+    def __init__(
+        self,
+        terms: EngineTerms,
+        store: OrderStore,
+        lease: Lease,
+        connections: Mapping[str, Connection],
+        calendar: TradingCalendar,
+        journal: EmergencyJournal,
+        clock: Clock,
+        randomness: Randomness,
+        log: EventLog,
+        on_error: Callable[[LiveOrder, LiveOrderError], None] = lambda order, error: None,
+    ) -> None:
+        self.terms, self.store, self.lease, self.clock, self.log = terms, store, lease, clock, log
+        self.risk = RiskBook()
+        self.sessions = Sessions(calendar)
+        self.desk = Desk(log, signals_at_once=terms.signals_at_once)
+        self.orders = Orders(store, clock, randomness, self.risk, self.sessions)
+        self.kill_switch = KillSwitch(store, self.orders, clock, log, auto_trading_default=terms.auto_trading_default)
+        self.gateways = {
+            account_id: Gateway(c.terms, c.broker, c.market_data, c.instruments, clock, self._on_failures)
+            for account_id, c in connections.items()
+        }
+        self.unmatched = UnmatchedReports(store, self.orders, log)
+        self.track = TrackOrders(self.orders, self.gateways, self.unmatched, clock, log, poll_seconds=terms.poll_seconds)
+        self.gate = RiskGate(self.risk, self.kill_switch, self.sessions, clock)
+        self.execute = ExecuteOrder(
+            terms.execution,
+            self.orders,
+            self.gateways,
+            self.risk,
+            self.gate,
+            self.kill_switch,
+            self.sessions,
+            self.track,
+            clock,
+            log,
+            on_error,
+        )
+        self.cancel = CancelOrder(self.orders, self.gateways, self.track, journal, clock, log)
+        self.replace = ReplaceOrder(self.orders, self.gateways, self.track, self.gate)
+        self.doubts = Doubts(self.orders, self.gateways, self.track, clock, log, self._take_up)
+        self.recover = Recover(self.orders, self.gateways, self.track, self.doubts, log, self._take_up)
+        self.reconcile = Reconcile(self.orders, self.gateways, self.track, self.unmatched, self.risk, clock, log)
+        self.timeouts = OrderTimeouts(self.orders, self.gateways, self.sessions, self.track, self.cancel, clock, log)
+        self.stop_trading = StopTrading(
+            self.orders, self.gateways, self.kill_switch, self.cancel, self.execute, self.reconcile, clock
+        )
+        self.adopt = Adopt(terms.execution, self.orders, self.gateways)
+        self.dead_letters = DeadLetters(store, self.orders, log)
+        self.intake = Intake(self.desk, self.execute, self.dead_letters, clock, log)
+        self.lost_lease = asyncio.Event()
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    # --- life ------------------------------------------------------------------------------------------------------------------
+
+    async def start(self, *, wait_for_lease: bool = False) -> RecoveryReport:
+        """Own the store, connect, recover. Only then may a signal be taken.
+
+        Raises `LeaseLost` when another process owns the store (with `wait_for_lease` it stands by instead), `StoreRefused` and
+        `SettingsError` for what must not be traded on.
+        """
+        ledger = AccountLedger()
+        await self.store.open(ledger)
+        await self._own_the_store(wait_for_lease)
+        self.risk.absorb(ledger.rows())
+        for order in await self.orders.load():
+            self.risk.track(order)
+        await self.kill_switch.load()
+        await self.cancel.book_journal()
+        self.begin("lease", self._keep_lease)
+        self.begin("desk", self.desk.dispatch_for_ever)
+        for gateway in self.gateways.values():
+            await self._connect(gateway)
+        report = await self.recover.recover()
+        await self.reconcile.reconcile_all()
+        self._begin_background()
+        return report
+
+    def _begin_background(self) -> None:
+        for account_id, gateway in self.gateways.items():
+            self.begin(f"stream {account_id}", lambda gateway=gateway: self._follow(gateway))  # type: ignore[misc]
+            self.begin(f"poll {account_id}", lambda gateway=gateway: self.track.poll_for_ever(gateway))  # type: ignore[misc]
+        self.begin("doubts", self.doubts.ask_for_ever)
+        self.begin("timeouts", self.timeouts.check_for_ever)
+        self.begin("reconcile", lambda: self.reconcile.reconcile_for_ever(self.terms.reconcile_seconds))
+        self.begin("upkeep", self._upkeep)
+
+    async def stop(self) -> int:
+        """Take no more signals, let the calls in flight end within `drain_seconds` (what is left is in doubt), flush, release.
+
+        Returns how many calls had no outcome.
+        """
+        self.desk.is_taking_signals = False
+        unfinished = await self.desk.drain(self.terms.drain_seconds)
+        tasks = self.every_task()
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        if not self.lost_lease.is_set():
+            await self._doubt_what_is_left()
+        for gateway in self.gateways.values():
+            await gateway.broker.close()
+        if not self.lost_lease.is_set():
+            await self.lease.release()
+        await self.store.close()
+        return unfinished
+
+    async def _doubt_what_is_left(self) -> None:
+        for order in self.orders.unfinished():
+            for request in order.requests.values():
+                if not request.is_in_doubt:
+                    await self.doubts.doubt(order, request.request_id, "Stopped", "stopped before its outcome")
+
+    def begin(self, name: str, work: Callable[[], Awaitable[None]]) -> None:
+        """Run a background task until the engine stops; one that fails is logged and begun again."""
+        task = asyncio.create_task(self._supervised(name, work), name=name)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _supervised(self, name: str, work: Callable[[], Awaitable[None]]) -> None:
+        while True:
+            try:
+                return await work()
+            except LeaseLost as error:
+                return self._lose_lease(str(error))
+            except Exception as error:  # noqa: BLE001 - one task's failure must not end the others; it is logged and begun again
+                self.log.write("ERROR", f"{name} failed: {type(error).__name__}: {error}")
+                await self.clock.sleep(RESTART_SECONDS)
+
+    # --- lease -----------------------------------------------------------------------------------------------------------------
+
+    async def _own_the_store(self, wait: bool) -> None:
+        told = False
+        while (epoch := await self.lease.acquire(self.terms.owner, self.terms.lease_seconds)) is None:
+            state = await self.lease.state()
+            holder = state.owner if state is not None else "another process"
+            if not wait:
+                raise LeaseLost(f"this store is owned by {holder}; stop it first, or wait as its standby")
+            if not told:
+                self.log.write("LEASE", f"Standing by: this store is owned by {holder}")
+                told = True
+            await self.clock.sleep(self.terms.lease_seconds / 5)
+        self.orders.epoch = epoch
+
+    async def _keep_lease(self) -> None:
+        while True:
+            await self.clock.sleep(self.terms.lease_seconds / 3)
+            if not await self.lease.renew(self.terms.lease_seconds):
+                self._lose_lease("another process took this store over")
+                return
+
+    def _lose_lease(self, why: str) -> None:
+        self.desk.is_taking_signals = False
+        self.log.write("LEASE", f"Lost the store, nothing more is sent: {why}")
+        self.lost_lease.set()
+
+    # --- brokers ---------------------------------------------------------------------------------------------------------------
+
+    async def _connect(self, gateway: Gateway) -> None:
+        """The first connection must work and must be the account, and the kind of money, that the settings name."""
+        account = await gateway.broker.connect()
+        if account.mode is not gateway.terms.mode:
+            raise SettingsError(
+                f"TRADING_MODE: {gateway.account_id} is set to {gateway.terms.mode}, and {gateway.broker.name} says it is "
+                f"{account.mode}; use the credentials or the mode that you mean"
+            )
+
+    async def _follow(self, gateway: Gateway) -> None:
+        """Take in what the broker pushes; when the stream ends, catch up and ask about everything before following again."""
+        while True:
+            async for report in gateway.broker.reports():
+                self.desk.post(Lane.REPORTS, lambda report=report: self.track.book(gateway.account_id, report))  # type: ignore[misc]
+            await self.clock.sleep(self.terms.reconnect_seconds)
+            await self._reconnect(gateway)
+
+    async def _reconnect(self, gateway: Gateway) -> None:
+        try:
+            await gateway.broker.connect()
+        except BrokerError as error:
+            self.log.write("BROKER", f"Not connected: {error}", account_id=gateway.account_id)
+            return
+        self.doubts.wake()
+        await self.reconcile.reconcile(gateway.account_id)
+
+    def _on_failures(self, account_id: str, failures: int, error: BrokerError) -> None:
+        reason = HaltReason.BROKER_AUTH if failures == 1 else HaltReason.CIRCUIT_BREAKER
+        detail = f"{failures} broker failures in a row, the last: {error}"
+        self.kill_switch.halt_now(account_scope(account_id), reason, detail)
+        self.desk.post(Lane.OPERATOR, self.kill_switch.retry_durable)
+
+    # --- upkeep ----------------------------------------------------------------------------------------------------------------
+
+    async def _upkeep(self) -> None:
+        """What had to wait for the store: halts that stand in memory only, cancels that were journalled."""
+        while True:
+            await self.clock.sleep(1.0)
+            await self.kill_switch.retry_durable()
+            await self.cancel.book_journal()
+
+    def every_task(self) -> list[asyncio.Task[None]]:
+        """What runs in the background now, the desk's work included."""
+        return [*self._tasks, *self.desk.running]
+
+    def _take_up(self, order: LiveOrder) -> None:
+        self.desk.post(Lane.SIGNALS, lambda: self.execute.resume(order))
+
+    @property
+    def is_quiet(self) -> bool:
+        """Nothing runs, nothing waits, no order is unfinished."""
+        return self.desk.is_idle and not self.orders.unfinished()

@@ -1,0 +1,168 @@
+"""One account's way to its broker: rate limit, deadline, and the sorting of every failure into definite or ambiguous."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from liveorder.application.ports.broker import Broker, Prepared
+from liveorder.application.ports.clock import Clock
+from liveorder.application.ports.instruments import Instruments
+from liveorder.application.ports.market_data import MarketData
+from liveorder.application.rate_limit import RateLimit
+from liveorder.application.retry_policy import RetryPolicy
+from liveorder.domain.errors import (
+    BrokerAuthenticationError,
+    BrokerError,
+    BrokerRefusal,
+    BrokerTimeoutError,
+    BrokerUnavailable,
+    OutcomeUnknown,
+)
+from liveorder.domain.execution_report import ExecutionReport
+from liveorder.domain.order.facts import RequestKind
+from liveorder.domain.risk_limits import RiskLimits
+from liveorder.domain.values import Product, TradingMode
+
+
+@dataclass(frozen=True, slots=True)
+class AccountTerms:
+    """What the operator settled for an account. Times in seconds."""
+
+    account_id: str
+    currency: str = "USD"
+    mode: TradingMode = TradingMode.SIMULATION
+    limits: RiskLimits = field(default_factory=RiskLimits)
+    default_exchange: str | None = None
+    default_product: Product | None = None
+    retry: RetryPolicy = field(default_factory=RetryPolicy)
+    call_timeout_seconds: float = 10.0
+    market_timeout_seconds: float = 60.0
+    day_limit_timeout_seconds: float = 300.0
+    """Of session time."""
+    breaker_failures: int = 5
+    """Broker failures in a row that halt the account."""
+    reserved_share_for_cancels: float = 0.2
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """The broker answered; what it said still has to be booked."""
+
+    reports: Sequence[ExecutionReport]
+
+
+@dataclass(frozen=True, slots=True)
+class NotReceived:
+    """Surely not received; may be sent again."""
+
+    error: BrokerUnavailable
+
+
+@dataclass(frozen=True, slots=True)
+class RefusedByBroker:
+    """Received, and refused for good."""
+
+    error: BrokerRefusal
+
+
+@dataclass(frozen=True, slots=True)
+class Unknown:
+    """It may have arrived."""
+
+    error: OutcomeUnknown
+
+
+Outcome = Answered | NotReceived | RefusedByBroker | Unknown
+
+
+@dataclass(frozen=True, slots=True)
+class CallInFlight:
+    """A request that has left and not returned."""
+
+    request_id: str
+    kind: RequestKind
+    deadline: datetime
+
+
+class Gateway:
+    """Sends prepared requests of one account.
+
+    `on_failures(account, failures in a row, last error)` is called when they reach the breaker's limit, and at once when the
+    broker refuses our credentials.
+    """
+
+    def __init__(
+        self,
+        terms: AccountTerms,
+        broker: Broker,
+        market_data: MarketData,
+        instruments: Instruments,
+        clock: Clock,
+        on_failures: Callable[[str, int, BrokerError], None],
+    ) -> None:
+        self.terms, self.broker, self.market_data, self.instruments = terms, broker, market_data, instruments
+        self._clock, self._on_failures = clock, on_failures
+        limits = broker.capabilities
+        self.limit = RateLimit(clock, limits.requests_per_second, limits.requests_per_minute, terms.reserved_share_for_cancels)
+        self.in_flight: dict[str, CallInFlight] = {}
+        self._failures = 0
+
+    @property
+    def account_id(self) -> str:
+        return self.terms.account_id
+
+    def new_deadline(self) -> datetime:
+        return self._clock.now() + timedelta(seconds=self.terms.call_timeout_seconds)
+
+    async def submit(self, request_id: str, prepared: Prepared, deadline: datetime) -> Outcome:
+        return await self._call(CallInFlight(request_id, RequestKind.SUBMIT, deadline), self.broker.submit, prepared)
+
+    async def cancel(self, request_id: str, prepared: Prepared, deadline: datetime) -> Outcome:
+        return await self._call(CallInFlight(request_id, RequestKind.CANCEL, deadline), self.broker.cancel, prepared)
+
+    async def replace(self, request_id: str, prepared: Prepared, deadline: datetime) -> Outcome:
+        return await self._call(CallInFlight(request_id, RequestKind.REPLACE, deadline), self.broker.replace, prepared)
+
+    async def _call(
+        self, call: CallInFlight, send: Callable[[Prepared], Awaitable[Sequence[ExecutionReport]]], prepared: Prepared
+    ) -> Outcome:
+        self.in_flight[call.request_id] = call
+        try:
+            outcome = await self._sorted(call, send, prepared)
+        finally:
+            del self.in_flight[call.request_id]
+        self._count(outcome)
+        return outcome
+
+    async def _sorted(
+        self, call: CallInFlight, send: Callable[[Prepared], Awaitable[Sequence[ExecutionReport]]], prepared: Prepared
+    ) -> Outcome:
+        seconds = (call.deadline - self._clock.now()).total_seconds()
+        try:
+            async with asyncio.timeout(seconds):
+                return Answered(await send(prepared))
+        except TimeoutError:
+            return Unknown(BrokerTimeoutError(f"no answer within {seconds:g} s"))
+        except BrokerUnavailable as error:
+            return NotReceived(error)
+        except BrokerRefusal as error:
+            return RefusedByBroker(error)
+        except OutcomeUnknown as error:
+            return Unknown(error)
+        except Exception as error:  # noqa: BLE001 - an adapter's surprise is ambiguous: the request may have left
+            return Unknown(OutcomeUnknown(f"{type(error).__name__} in the {self.broker.name} adapter"))
+
+    def _count(self, outcome: Outcome) -> None:
+        if isinstance(outcome, Answered):
+            self._failures = 0
+        elif isinstance(outcome.error, BrokerAuthenticationError):
+            self._on_failures(self.account_id, 1, outcome.error)
+        elif isinstance(outcome, NotReceived | Unknown):
+            self._failures += 1
+            if self._failures >= self.terms.breaker_failures:
+                self._on_failures(self.account_id, self._failures, outcome.error)
+        else:
+            self._failures = 0

@@ -1,0 +1,116 @@
+"""The stop: first in memory, so that nothing more is sent from here on; then durably, so that nothing is sent after a restart."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+
+from liveorder.application.orders import ENGINE, Cause, Orders
+from liveorder.application.ports.clock import Clock
+from liveorder.application.ports.event_log import EventLog
+from liveorder.application.ports.order_store import Commit, HaltRow, OrderStore
+from liveorder.domain.errors import StoreError
+from liveorder.domain.facts import Fact
+from liveorder.domain.identifiers import stream_id
+from liveorder.domain.trading_halt import (
+    EVERYTHING,
+    HaltReason,
+    TradingHalt,
+    TradingHalted,
+    account_scope,
+)
+
+HALT_STREAM = stream_id("trading_halt")
+
+
+def halting_scopes(account_id: str) -> tuple[str, str]:
+    """The scopes of which no halt may stand for this account's submissions."""
+    return (EVERYTHING, account_scope(account_id))
+
+
+class KillSwitch:
+    """The store's `TradingHalt`, and what stands in memory while the store cannot be written."""
+
+    def __init__(self, store: OrderStore, orders: Orders, clock: Clock, log: EventLog, *, auto_trading_default: bool) -> None:
+        self._store, self._orders, self._clock, self._log = store, orders, clock, log
+        self._auto_trading_default = auto_trading_default
+        self._state, self._version = TradingHalt(), 0
+        self._undurable: dict[str, TradingHalted] = {}
+        self._recording = asyncio.Lock()
+
+    async def load(self) -> None:
+        """Fold the halt's stream, and take in halts that other processes put in their place."""
+        recorded = await self._store.stream(HALT_STREAM)
+        self._state, self._version = TradingHalt().evolve(item.fact for item in recorded), len(recorded)
+        await self.take_in_rows()
+
+    @property
+    def auto_trading(self) -> bool:
+        """Whether signals trade by themselves: what a person switched, else the setting."""
+        switched = self._state.auto_trading
+        return self._auto_trading_default if switched is None else switched
+
+    def stands_for(self, account_id: str) -> TradingHalted | None:
+        """The halt that stops this account now, durable or not."""
+        waiting = [self._undurable[scope] for scope in halting_scopes(account_id) if scope in self._undurable]
+        return waiting[0] if waiting else self._state.stands_for(account_id)
+
+    def standing(self) -> Sequence[TradingHalted]:
+        """Every halt that stands."""
+        return [*{**self._state.standing, **self._undurable}.values()]
+
+    def halt_now(self, scope: str, reason: HaltReason, detail: str) -> bool:
+        """Stop `scope` in memory, before anything else happens. False when it was stopped already. `retry_durable` stores it."""
+        if scope in self._undurable or not self._state.halt(scope, reason, detail):
+            return False
+        self._undurable[scope] = TradingHalted(scope=scope, reason=reason, detail=detail)
+        self._log.write("HALT", f"Trading halted ({scope}): {detail}", scope=scope, reason=reason.value)
+        return True
+
+    async def halt(self, scope: str, reason: HaltReason, detail: str, actor: str) -> bool:
+        """Stop `scope` at once. True when the halt is durable; False while the store cannot take it: it stands all the same."""
+        self.halt_now(scope, reason, detail)
+        return await self.retry_durable(actor)
+
+    async def retry_durable(self, actor: str = ENGINE) -> bool:
+        """Store the halts that stand in memory only; whether none is left."""
+        try:
+            async with self._recording:
+                for scope, halted in list(self._undurable.items()):
+                    await self._record([halted], actor, HaltRow(scope, True, halted.reason.value, self._clock.now()))
+                    self._undurable.pop(scope, None)
+        except StoreError as error:
+            self._log.write("HALT", f"The halt stands in memory only: {error}")
+        return not self._undurable
+
+    async def resume(self, scope: str, detail: str, actor: str) -> bool:
+        """Lift the halt of exactly this scope. False when none stands."""
+        async with self._recording:
+            facts = self._state.resume(scope, detail)
+            if not facts and scope not in self._undurable:
+                return False
+            if facts:
+                await self._record(facts, actor, HaltRow(scope, False, detail, self._clock.now()))
+            self._undurable.pop(scope, None)
+        self._log.write("HALT", f"Trading resumed ({scope}): {detail}", scope=scope)
+        return True
+
+    async def switch_auto_trading(self, enabled: bool, detail: str, actor: str) -> None:
+        async with self._recording:
+            facts = self._state.switch_auto_trading(enabled, detail)
+            if facts:
+                await self._record(facts, actor, None)
+
+    async def take_in_rows(self) -> None:
+        """A halt that another process inserted stands already; give it its fact."""
+        rows = await self._store.halts()
+        async with self._recording:
+            for row in rows:
+                if row.scope not in self._state.standing and row.scope not in self._undurable:
+                    facts = self._state.halt(row.scope, HaltReason(row.reason), "put in place by another process")
+                    await self._record(facts, "person:command", row)
+
+    async def _record(self, facts: Sequence[Fact], actor: str, row: HaltRow | None) -> None:
+        recorded = self._orders.enveloped(HALT_STREAM, self._version, facts, Cause(actor, correlation_id="halt"))
+        await self._store.append(Commit(facts=tuple(recorded), halt=row))
+        self._state, self._version = self._state.evolve(facts), self._version + len(facts)

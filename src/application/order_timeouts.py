@@ -1,0 +1,94 @@
+"""Orders that stand too long are asked about, cancelled, and left to what the broker then says.
+
+Counted from the stored start of the submission, so that a restart neither forgets nor forgives the time before it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from liveorder.application.cancel_order import CancelOrder
+from liveorder.application.gateway import AccountTerms, Gateway
+from liveorder.application.orders import Orders
+from liveorder.application.ports.clock import Clock
+from liveorder.application.ports.event_log import EventLog
+from liveorder.application.sessions import Sessions
+from liveorder.application.track_orders import TrackOrders
+from liveorder.domain.errors import LiveOrderError
+from liveorder.domain.order import LiveOrder
+from liveorder.domain.order.facts import CancelReason
+from liveorder.domain.values import OrderRole, OrderType, TimeInForce
+
+ASK_AGAIN_SECONDS = 30.0
+"""A cancel for lateness that came to nothing is tried again after this."""
+
+
+def seconds_allowed(order: LiveOrder, terms: AccountTerms) -> tuple[float, bool] | None:
+    """How long the order may stand, and whether only session time counts; None for as long as it likes."""
+    intent = order.intent
+    if intent.timeout_seconds is not None:
+        return intent.timeout_seconds, False
+    if intent.role is not OrderRole.ENTRY and intent.role is not OrderRole.EXIT:
+        return None
+    if intent.order_type is OrderType.MARKET:
+        return terms.market_timeout_seconds, False
+    if intent.order_type is OrderType.LIMIT and intent.time_in_force is TimeInForce.DAY:
+        return terms.day_limit_timeout_seconds, True
+    return None
+
+
+class OrderTimeouts:
+    """Looks at every open order at an interval."""
+
+    def __init__(
+        self,
+        orders: Orders,
+        gateways: Mapping[str, Gateway],
+        sessions: Sessions,
+        track: TrackOrders,
+        cancel: CancelOrder,
+        clock: Clock,
+        log: EventLog,
+        *,
+        check_seconds: float = 1.0,
+    ) -> None:
+        self._orders, self._gateways, self._sessions = orders, gateways, sessions
+        self._track, self._cancel = track, cancel
+        self._clock, self._log, self._check_seconds = clock, log, check_seconds
+        self._not_before: dict[UUID, datetime] = {}
+
+    async def check_for_ever(self) -> None:
+        while True:
+            await self._clock.sleep(self._check_seconds)
+            await self.check()
+
+    async def check(self) -> None:
+        """Ask about and cancel whatever is late. What is in doubt is never timed out: it is being asked about already."""
+        now = self._clock.now()
+        self._not_before = {key: at for key, at in self._not_before.items() if at > now}
+        for order in self._orders.unfinished():
+            if order.order_id not in self._not_before and self._is_late(order, now):
+                self._not_before[order.order_id] = now + timedelta(seconds=ASK_AGAIN_SECONDS)
+                await self._time_out(order)
+
+    def _is_late(self, order: LiveOrder, now: datetime) -> bool:
+        since = order.submitted_at
+        if since is None or order.status.is_closed or order.is_in_doubt or order.submission_is_open:
+            return False
+        allowed = seconds_allowed(order, self._gateways[order.intent.account_id].terms)
+        if allowed is None:
+            return False
+        seconds, in_session = allowed
+        if (now - since).total_seconds() < seconds:
+            return False
+        return not in_session or self._sessions.open_seconds_between(order.intent.instrument, since, now) >= seconds
+
+    async def _time_out(self, order: LiveOrder) -> None:
+        try:
+            await self._track.ask(self._gateways[order.intent.account_id], order)
+            if not (await self._orders.get(order.order_id)).status.is_closed:
+                await self._cancel.cancel(order.order_id, CancelReason.TIMED_OUT)
+        except LiveOrderError as error:
+            self._log.write("ERROR", f"A late order could not be cancelled yet: {error}", order_id=str(order.order_id))

@@ -1,0 +1,192 @@
+"""The orders in memory and their one door to the log: decide, record durably, and only then change.
+
+Nothing else in the application appends facts of an order. `hold` makes the steps of one order follow one another; it is held while
+deciding and recording, never while a broker is called.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Protocol
+from uuid import UUID
+
+from liveorder.application.ports.clock import Clock, Randomness
+from liveorder.application.ports.order_store import Commit, OrderStore, SignalClaim
+from liveorder.application.risk_book import RiskBook, entries_between
+from liveorder.application.sessions import Sessions
+from liveorder.domain.errors import OrderNotFound
+from liveorder.domain.facts import Envelope, Fact, RecordedFact
+from liveorder.domain.identifiers import uuid7
+from liveorder.domain.order import LiveOrder
+
+ENGINE = "engine"
+
+
+@dataclass(frozen=True, slots=True)
+class Cause:
+    """Why facts are recorded: who acts, what it all goes back to, what led to it directly, and when it happened if told."""
+
+    actor: str = ENGINE
+    correlation_id: str = ""
+    causation_id: str | None = None
+    occurred_at: datetime | None = None
+
+
+class OrderListener(Protocol):
+    """Told of each durable step of an order. Must not raise and must not block."""
+
+    def __call__(self, before: LiveOrder | None, after: LiveOrder, recorded: Sequence[RecordedFact], /) -> None: ...
+
+
+class Orders:
+    """Every unfinished order, and whichever finished one is asked for."""
+
+    def __init__(self, store: OrderStore, clock: Clock, randomness: Randomness, risk: RiskBook, sessions: Sessions) -> None:
+        self._store, self._clock, self._randomness = store, clock, randomness
+        self._risk, self._sessions = risk, sessions
+        self._unfinished: dict[UUID, LiveOrder] = {}
+        self._by_client_id: dict[str, UUID] = {}
+        self._by_broker_id: dict[tuple[str, str], UUID] = {}
+        self._locks: dict[UUID, asyncio.Lock] = {}
+        self._listeners: list[OrderListener] = []
+        self.epoch = 0
+
+    def listen(self, listener: OrderListener) -> Callable[[], None]:
+        """Tell `listener` of every step from now on; the returned call ends that."""
+        self._listeners.append(listener)
+        return lambda: self._listeners.remove(listener)
+
+    # --- reading ---------------------------------------------------------------------------------------------------------------
+
+    async def load(self) -> Sequence[LiveOrder]:
+        """Take in the unfinished orders of the store."""
+        for stream in (await self._store.unfinished()).values():
+            self._remember(LiveOrder.replay(stream))
+        return self.unfinished()
+
+    def unfinished(self, account_id: str | None = None) -> list[LiveOrder]:
+        """Orders that are not closed, or have a request unanswered."""
+        return [o for o in self._unfinished.values() if account_id is None or o.intent.account_id == account_id]
+
+    async def get(self, order_id: UUID) -> LiveOrder:
+        """The order as its durable facts make it. Raises `OrderNotFound`."""
+        if (order := self._unfinished.get(order_id)) is not None:
+            return order
+        stream = await self._store.stream(order_id)
+        if not stream:
+            raise OrderNotFound(order_id)
+        return LiveOrder.replay(stream)
+
+    async def id_of(self, account_id: str, client_order_id: str | None, broker_order_id: str | None) -> UUID | None:
+        """Which order a report speaks of: by our key, also long after; by the broker's id while the order is unfinished."""
+        if client_order_id is not None:
+            if (known := self._by_client_id.get(client_order_id)) is not None:
+                return known
+            claim = await self._store.claim_of(client_order_id)
+            if claim is not None:
+                return claim.order_id
+        return self._by_broker_id.get((account_id, broker_order_id)) if broker_order_id is not None else None
+
+    def known_by_key(self, client_order_id: str) -> LiveOrder | None:
+        """The unfinished order with this key."""
+        order_id = self._by_client_id.get(client_order_id)
+        return self._unfinished.get(order_id) if order_id is not None else None
+
+    # --- writing ---------------------------------------------------------------------------------------------------------------
+
+    def new_id(self) -> UUID:
+        """Time-ordered, so that new streams land together in the log's index."""
+        return uuid7(self._clock.now(), self._randomness.getrandbits(74))
+
+    @asynccontextmanager
+    async def hold(self, order_id: UUID) -> AsyncIterator[LiveOrder]:
+        """The order, with nobody else deciding about it until the block ends."""
+        lock = self._locks.setdefault(order_id, asyncio.Lock())
+        async with lock:
+            yield await self.get(order_id)
+        if not lock.locked() and order_id not in self._unfinished:
+            self._locks.pop(order_id, None)
+
+    async def record(
+        self,
+        order: LiveOrder | None,
+        facts: Sequence[Fact],
+        cause: Cause,
+        *,
+        order_id: UUID | None = None,
+        claim: SignalClaim | None = None,
+        unless_halted: tuple[str, ...] = (),
+    ) -> LiveOrder:
+        """Make the facts durable, then change the order. `order` is None for the facts that begin one, of id `order_id`.
+
+        Raises what `OrderStore.append` raises; the order is then as it was.
+        """
+        stream_id = order.order_id if order is not None else order_id
+        assert stream_id is not None
+        if not facts and order is not None:
+            return order
+        recorded = self.enveloped(stream_id, order.version if order is not None else 0, facts, cause)
+        after = order.apply(recorded) if order is not None else LiveOrder.replay(recorded)
+        committed = await self._store.append(
+            Commit(
+                facts=tuple(recorded),
+                claim=claim,
+                is_open=_change_of_index(order, after),
+                entries=entries_between(order, after, self._session_date(after)),
+                unless_halted=unless_halted,
+            )
+        )
+        self._remember(after)
+        self._risk.absorb(committed.rows)
+        self._risk.track(after)
+        for listener in tuple(self._listeners):
+            listener(order, after, recorded)
+        return after
+
+    def enveloped(self, stream_id: UUID, version: int, facts: Sequence[Fact], cause: Cause) -> list[RecordedFact]:
+        """Facts in their envelopes, to follow `version` in the stream."""
+        now = self._clock.now()
+        return [
+            RecordedFact(
+                stream_id,
+                version + step,
+                Envelope.model_construct(
+                    event_id=uuid7(now, self._randomness.getrandbits(74)),
+                    actor=cause.actor,
+                    epoch=self.epoch,
+                    correlation_id=cause.correlation_id,
+                    causation_id=cause.causation_id,
+                    occurred_at=cause.occurred_at,
+                    recorded_at=now,
+                ),
+                fact,
+            )
+            for step, fact in enumerate(facts, 1)
+        ]
+
+    def _session_date(self, order: LiveOrder) -> date:
+        return self._sessions.session_of(order.intent.instrument, self._clock.now())
+
+    def _remember(self, order: LiveOrder) -> None:
+        account_id = order.intent.account_id
+        if order.is_finished:
+            self._unfinished.pop(order.order_id, None)
+            self._by_client_id.pop(order.client_order_id, None)
+            if order.broker_order_id is not None:
+                self._by_broker_id.pop((account_id, order.broker_order_id), None)
+            return
+        self._unfinished[order.order_id] = order
+        self._by_client_id[order.client_order_id] = order.order_id
+        if order.broker_order_id is not None:
+            self._by_broker_id[account_id, order.broker_order_id] = order.order_id
+
+
+def _change_of_index(before: LiveOrder | None, after: LiveOrder) -> bool | None:
+    """Whether the index of unfinished orders changes: True in, False out, None as it is."""
+    was_in = before is not None and not before.is_finished
+    is_in = not after.is_finished
+    return None if was_in == is_in else is_in

@@ -1,0 +1,30 @@
+"""Where a cancel is written down while the store cannot be: beside it, on the same or another disk."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+from uuid import UUID
+
+
+@dataclass(frozen=True, slots=True)
+class JournalledCancel:
+    """A cancel that was sent without its fact."""
+
+    order_id: UUID
+    request_id: str
+    reason: str
+    actor: str
+    at: datetime
+
+
+class EmergencyJournal(Protocol):
+    """Append, read, clear. Writing must not raise: a full disk too must not stop a cancel."""
+
+    def write(self, entry: JournalledCancel) -> None: ...
+
+    def read(self) -> Sequence[JournalledCancel]: ...
+
+    def clear(self) -> None: ...

@@ -1,0 +1,36 @@
+"""The catalogue of what can be traded."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from typing import Protocol
+
+from liveorder.domain.instrument import Instrument
+from liveorder.domain.values import AssetClass, OptionRight
+
+
+@dataclass(frozen=True, slots=True)
+class InstrumentQuery:
+    """What a signal says about what it wants. None means: not said."""
+
+    symbol: str
+    exchange: str | None = None
+    asset_class: AssetClass | None = None
+    currency: str | None = None
+    expiry: date | None = None
+    strike: Decimal | None = None
+    right: OptionRight | None = None
+
+
+class Instruments(Protocol):
+    """Ticks, lots, multipliers and calendars of instruments."""
+
+    async def resolve(self, query: InstrumentQuery) -> Instrument | None:
+        """The one instrument meant; None when it is unknown or several fit."""
+        ...
+
+    def calendar_of(self, instrument: Instrument) -> str:
+        """Name of its exchange calendar (`XNYS`, `XBOM`), or `24/7` for markets that never close."""
+        ...

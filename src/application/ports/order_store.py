@@ -1,0 +1,233 @@
+"""The event store: where a fact is before anything is done because of it."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Protocol
+from uuid import UUID
+
+from liveorder.domain.facts import RecordedFact
+
+
+@dataclass(frozen=True, slots=True)
+class SignalClaim:
+    """The row that makes one signal one order: unique by `client_order_id`, which is the digest of `signal_key`."""
+
+    client_order_id: str
+    signal_key: str
+    order_id: UUID
+    fingerprint: str
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerEntry:
+    """What a commit does to an account's figures, for the risk table. Amounts are texts that only `Ledger` reads."""
+
+    account_id: str
+    kind: str
+    key: str
+    values: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerRow:
+    """One stored row of the risk table: the newest figures under `(account_id, key)`, as JSON text."""
+
+    account_id: str
+    key: str
+    state: str
+
+
+class Ledger(Protocol):
+    """Folds entries into rows, inside the commit that causes them and in the order of the log.
+
+    The store calls `stage` in its writer, inside the transaction, and `keep` once the transaction is durable; a staging that is not
+    kept leaves no trace, and the next `stage` starts from what was last kept.
+    """
+
+    def load(self, rows: Sequence[LedgerRow]) -> None: ...
+
+    def stage(self, entries: Sequence[LedgerEntry]) -> Sequence[LedgerRow]: ...
+
+    def keep(self, rows: Sequence[LedgerRow]) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Commit:
+    """Facts of one stream that become durable together, or not at all.
+
+    `facts` are contiguous versions; the first is one above what the writer last saw. `is_open` keeps the index of unfinished orders:
+    True puts the stream in, False takes it out, None leaves it. `unless_halted` names the scopes of which no halt may stand.
+    """
+
+    facts: tuple[RecordedFact, ...]
+    claim: SignalClaim | None = None
+    is_open: bool | None = None
+    entries: tuple[LedgerEntry, ...] = ()
+    unless_halted: tuple[str, ...] = ()
+    halt: HaltRow | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class HaltRow:
+    """The row that stops submissions: present while `stands`."""
+
+    scope: str
+    stands: bool
+    reason: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Committed:
+    """Durable. `positions` are the places in the log, one a fact; `rows` the ledger rows as they stand after this commit."""
+
+    positions: tuple[int, ...]
+    rows: tuple[LedgerRow, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class StoreIdentity:
+    """What a store is stamped with when it is created. `account_ids` may grow; the rest never changes."""
+
+    store_id: UUID
+    namespace: str
+    default_account: str
+    mode: str
+    schema_version: int
+    account_ids: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class IntegrityReport:
+    """What a check found. `problems` is empty when the store is whole."""
+
+    facts: int
+    streams: int
+    problems: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class StoredCommand:
+    """A request from another process. `answer` is None until the owner answered; JSON text."""
+
+    command_id: UUID
+    kind: str
+    arguments: str
+    actor: str
+    created_at: datetime
+    answer: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LeaseState:
+    """Who owns the store: `expires_at` by the store's own clock, `now` the same clock at the time of reading."""
+
+    owner: str
+    epoch: int
+    expires_at: datetime
+    now: datetime
+    details: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def is_held(self) -> bool:
+        return self.now < self.expires_at
+
+
+class OrderStore(Protocol):
+    """One writer, durable appends, cheap questions.
+
+    `append` returns only when the facts are durable, and raises
+
+    - `SignalAlreadyKnown`, `VersionConflict`, `TradingIsHalted`: this commit alone was not stored (nor later ones of its stream that
+      were queued behind it);
+    - `LeaseLost`: another process owns the store; nothing more can be stored by this one;
+    - `StoreUnavailable`: not stored, and nothing can be now. Whether a commit whose reply was lost is there is settled by reading
+      back before this returns or raises.
+
+    Concurrent appends share a transaction (group commit). Appends of one stream are stored in the order in which they were called.
+    """
+
+    async def open(self, ledger: Ledger) -> StoreIdentity:
+        """Check header, schema and tail; load the ledger. Raises `StoreRefused` for a store that must not be used."""
+        ...
+
+    async def close(self) -> None:
+        """Flush what is queued, then let go. Does not release the lease."""
+        ...
+
+    async def append(self, commit: Commit) -> Committed: ...
+
+    async def stream(self, stream_id: UUID) -> Sequence[RecordedFact]:
+        """All facts of one stream, in order; empty when there is none."""
+        ...
+
+    async def unfinished(self) -> Mapping[UUID, Sequence[RecordedFact]]:
+        """The streams of all unfinished orders, found by an index and not by history."""
+        ...
+
+    def log(self, after: int = 0, limit: int | None = None) -> AsyncIterator[Sequence[RecordedFact]]:
+        """The whole log behind position `after`, in pages."""
+        ...
+
+    async def head(self) -> int:
+        """Position of the newest fact; 0 when empty."""
+        ...
+
+    async def claim_of(self, client_order_id: str) -> SignalClaim | None: ...
+
+    async def halts(self) -> Sequence[HaltRow]:
+        """The halts that stand."""
+        ...
+
+    async def insert_halt(self, row: HaltRow) -> None:
+        """Put a halt in its place at once, from any process, without the lease."""
+        ...
+
+    async def checkpoint(self, name: str) -> str | None:
+        """A named bookmark: how far a source was read, how far the outbox got."""
+        ...
+
+    async def save_checkpoint(self, name: str, value: str) -> None: ...
+
+    async def wait_beyond(self, position: int, timeout_seconds: float) -> int:
+        """Return the head as soon as it is beyond `position`, or after the time-out as it is then."""
+        ...
+
+    async def check(self) -> IntegrityReport:
+        """Read everything: the file itself, gaps in streams, facts that do not decode, indexes that disagree."""
+        ...
+
+    async def backup(self, target: str) -> None:
+        """A consistent copy while in use. `target` is a path (SQLite) or a database URL (PostgreSQL)."""
+        ...
+
+
+class Lease(Protocol):
+    """Ownership of a store by one process, as a row with an epoch. Every append checks it in its own transaction."""
+
+    async def acquire(self, owner: str, duration_seconds: float) -> int | None:
+        """Take it if nobody holds it, and return the new epoch; None while somebody does."""
+        ...
+
+    async def renew(self, duration_seconds: float) -> bool:
+        """Hold it longer; False when it was lost."""
+        ...
+
+    async def release(self) -> None: ...
+
+    async def state(self) -> LeaseState | None: ...
+
+
+class Commands(Protocol):
+    """Requests from other processes, kept in the store, outside the lease. Inserting one twice is inserting it once."""
+
+    async def insert(self, command: StoredCommand) -> None: ...
+
+    async def pending(self) -> Sequence[StoredCommand]: ...
+
+    async def answer(self, command_id: UUID, answer: str) -> None: ...
+
+    async def find(self, command_id: UUID) -> StoredCommand | None: ...

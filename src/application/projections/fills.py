@@ -1,0 +1,149 @@
+"""The executions that count, each with the holding that it found and what it earned."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
+from decimal import Decimal
+from fractions import Fraction
+from typing import NamedTuple, cast
+
+from liveorder.application.projections.holding import Holding, holding_key
+from liveorder.application.projections.known_orders import OrderChange
+from liveorder.application.projections.shapes import Shape
+from liveorder.application.views import BookedFillView
+from liveorder.application.views.fields import rounded, rounded_fraction
+from liveorder.domain.order import LiveOrder
+from liveorder.domain.order.executions import BookedExecution
+from liveorder.domain.values import ZERO, Side, TimeInForce
+
+
+class FillRow(NamedTuple):
+    order_id: str
+    execution_id: str
+    holding: str
+    """Key of the holding that it changes."""
+    booked: int
+    """Place in the log where it, or the first that it corrects, was told: holdings grow in this order."""
+    account_id: str
+    strategy_name: str
+    symbol: str
+    currency: str
+    multiplier: str
+    session_date: str
+    quantity: str
+    """Signed: negative is sold. Exact, like all numbers here."""
+    price: str
+    commission: str | None
+    filled_at: str | None
+    is_inferred: int
+    before: str = ""
+    """The holding before this fill, so that what comes after a corrected fill can be booked anew without what came before."""
+    realized: str = "0"
+    """What it earned before commission, as a fraction."""
+
+    def booked_on(self, holding: Holding) -> tuple[FillRow, Holding]:
+        """This fill upon that holding, and the holding after it."""
+        at = None if self.filled_at is None else datetime.fromisoformat(self.filled_at)
+        fee = ZERO if self.commission is None else Decimal(self.commission)
+        after = holding.book(Decimal(self.quantity), Decimal(self.price), fee, at, self.booked)
+        earned = after.position.realized_gross - holding.position.realized_gross
+        return self._replace(before=holding.to_json(), realized=str(earned)), after
+
+    def view(self) -> BookedFillView:
+        quantity, price = Decimal(self.quantity), Decimal(self.price)
+        return BookedFillView(
+            execution_id=self.execution_id,
+            quantity=abs(quantity),
+            price=rounded(price) if self.is_inferred else price,
+            commission=None if self.commission is None else Decimal(self.commission),
+            filled_at=None if self.filled_at is None else datetime.fromisoformat(self.filled_at),
+            is_inferred=bool(self.is_inferred),
+            order_id=self.order_id,  # type: ignore[arg-type]  # pydantic reads the text
+            account_id=self.account_id,
+            strategy_name=self.strategy_name,
+            symbol=self.symbol,
+            side=Side.SELL if quantity < 0 else Side.BUY,
+            currency=self.currency,
+            session_date=self.session_date,  # type: ignore[arg-type]  # and this
+            realized_pnl=rounded_fraction(Fraction(self.realized)),
+        )
+
+
+FILLS = Shape("fills", FillRow, ("order_id", "execution_id"), (("holding", "booked"), ("session_date", "booked"), ("booked",)))
+
+
+class FillChange(NamedTuple):
+    """A fill before and after a batch, not yet booked on its holding; None where there was or is none."""
+
+    holding: str
+    booked: int
+    old: FillRow | None
+    new: FillRow | None
+
+
+def fill_changes(change: OrderChange) -> Iterator[FillChange]:
+    """The fills of an order that came, went or changed."""
+    before, after = change.before, change.after
+    if before is not None and before.executions is after.executions and before.submission is after.submission:
+        return
+    key = holding_key(after.intent)
+    old = {} if before is None else _rows(before, key, change.booked)
+    new = _rows(after, key, change.booked)
+    for execution_id, row in (old | new).items():
+        if old.get(execution_id) != new.get(execution_id):
+            yield FillChange(key, row.booked, old.get(execution_id), new.get(execution_id))
+
+
+def _rows(order: LiveOrder, key: str, booked: Mapping[str, int]) -> dict[str, FillRow]:
+    return {e.execution_id: _row(order, e, key, booked) for e in order.executions.effective() if e.quantity}
+
+
+def _row(order: LiveOrder, execution: BookedExecution, key: str, booked: Mapping[str, int]) -> FillRow:
+    intent = order.intent
+    return FillRow(
+        str(intent.order_id),
+        execution.execution_id,
+        key,
+        min(booked[name] for name in _chain(order, execution)),
+        intent.account_id,
+        intent.strategy_name,
+        intent.instrument.symbol,
+        intent.instrument.currency,
+        f"{intent.instrument.multiplier:f}",
+        _session(order, execution),
+        f"{execution.quantity * intent.side.sign:f}",
+        f"{execution.price:f}",
+        None if execution.commission is None else f"{execution.commission:f}",
+        None if execution.at is None else execution.at.isoformat(),
+        int(execution.is_inferred),
+    )
+
+
+def _chain(order: LiveOrder, execution: BookedExecution) -> Iterator[str]:
+    """The execution and those that it stands for, as far as they were told; inferred ones stand for nothing."""
+    told, seen = order.executions.told, set[str]()
+    link: BookedExecution | None = execution
+    while link is not None and link.execution_id not in seen:
+        seen.add(link.execution_id)
+        yield link.execution_id
+        link = told.get(link.corrects) if link.corrects is not None else None
+
+
+_LASTS_DAYS = (TimeInForce.GTC, TimeInForce.GTD)
+
+
+def counted_on(order: LiveOrder) -> str:
+    """Date that the order counts to: of its newest submission's session, or of its request, UTC, while it has none."""
+    if order.submission is not None:
+        return order.submission.session_date.isoformat()
+    requested_at = cast(datetime, order.requested_at)  # the first fact of an order sets it
+    return requested_at.astimezone(UTC).date().isoformat()
+
+
+def _session(order: LiveOrder, execution: BookedExecution) -> str:
+    """The order's own date; but what an order that lasts days filled on a later UTC date counts to that."""
+    own = counted_on(order)
+    if execution.at is None or order.intent.time_in_force not in _LASTS_DAYS:
+        return own
+    return max(own, execution.at.astimezone(UTC).date().isoformat())

@@ -1,0 +1,51 @@
+"""A position as it grows, fill by fill, in the order in which the fills were first told.
+
+That order never changes: a fill that is told late does not move what was realised before it, a correction stands in the place of
+what it corrects, and what is busted drops out as if it had never been. So a holding is a function of the set of effective fills.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+
+from liveorder.domain.order.facts import Requested
+from liveorder.domain.position import Position
+
+
+@dataclass(frozen=True, slots=True)
+class Holding:
+    position: Position
+    opened: int = 0
+    """Place in the log of the fill with which the position last left zero or crossed it; 0 before any fill."""
+    last: int = 0
+    """Of the newest fill."""
+
+    def book(self, quantity: Decimal, price: Decimal, commission: Decimal, at: datetime | None, booked: int) -> Holding:
+        """`quantity` is signed: negative is sold."""
+        before = self.position.quantity
+        after = self.position.fill(quantity, price, commission, at)
+        crosses = before * after.quantity < 0
+        return Holding(after, booked if crosses or not before else self.opened, booked)
+
+    def to_json(self) -> str:
+        return json.dumps([self.position.to_json(), self.opened, self.last])
+
+    @classmethod
+    def from_json(cls, text: str) -> Holding:
+        position, opened, last = json.loads(text)
+        return cls(Position.from_json(position), opened, last)
+
+
+def nothing(intent: Requested) -> Holding:
+    """Before the first fill of an order like `intent`."""
+    return Holding(Position.flat(intent.instrument.currency, intent.instrument.multiplier))
+
+
+def holding_key(intent: Requested) -> str:
+    """What is held together: by account, strategy and contract. A contract whose multiplier changes is another contract."""
+    instrument = intent.instrument
+    multiplier = f"{instrument.multiplier.normalize():f}"
+    return json.dumps([intent.account_id, intent.strategy_name, instrument.key, instrument.currency, multiplier])

@@ -1,0 +1,53 @@
+"""Every fact of every order, as stored."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+from uuid import UUID
+
+from liveorder.application.narrative import SENTENCES
+from liveorder.application.projections.draft import Draft
+from liveorder.application.projections.known_orders import ORDER_FACTS
+from liveorder.application.projections.read_model import Batch, ReadModel
+from liveorder.application.projections.shapes import Shape
+from liveorder.domain.facts import Envelope, RecordedFact
+
+
+class HistoryRow(NamedTuple):
+    order_id: str
+    version: int
+    position: int
+    topic: str
+    envelope: str
+    fact: str
+
+
+ORDER_HISTORY = Shape("order_history", HistoryRow, ("order_id", "version"))
+_FACTS = {fact.topic: fact for fact in SENTENCES}
+
+
+def _project(batch: Batch, draft: Draft) -> None:
+    for item in batch.facts:
+        if type(item.fact) in ORDER_FACTS:
+            draft.put(ORDER_HISTORY, _row(item))
+
+
+def _row(item: RecordedFact) -> HistoryRow:
+    return HistoryRow(
+        str(item.stream_id),
+        item.version,
+        item.position,
+        item.fact.topic,
+        item.envelope.model_dump_json(),
+        item.fact.model_dump_json(),
+    )
+
+
+def recorded_fact(row: HistoryRow) -> RecordedFact:
+    """The fact that the row was made from."""
+    envelope = Envelope.model_validate_json(row.envelope)
+    fact = _FACTS[row.topic].model_validate_json(row.fact)
+    return RecordedFact(UUID(row.order_id), row.version, envelope, fact, row.position)
+
+
+MODEL = ReadModel((ORDER_HISTORY,), _project)

@@ -1,0 +1,98 @@
+"""What is held, and the fills that made it: booked in the order of the log, from the first fill that changed."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from typing import NamedTuple
+
+from liveorder.application.projections.draft import Draft
+from liveorder.application.projections.fills import FILLS, FillChange, FillRow, fill_changes
+from liveorder.application.projections.holding import Holding, nothing
+from liveorder.application.projections.read_model import Batch, ReadModel
+from liveorder.application.projections.shapes import Key, Shape
+from liveorder.application.views import position_view
+from liveorder.domain.order.facts import Requested
+
+
+class PositionRow(NamedTuple):
+    holding: str
+    account_id: str
+    strategy_name: str
+    symbol: str
+    status: str
+    last_booked: int
+    """Place in the log of its newest fill that counts."""
+    opened: int
+    """Of the fill with which it last left zero: the fills from there on name its orders."""
+    state: str
+    body: str
+
+
+POSITIONS = Shape("positions", PositionRow, ("holding",), (("status",),), is_kept=True)
+
+
+def _project(batch: Batch, draft: Draft) -> None:
+    intents: dict[str, Requested] = {}
+    changed: dict[str, list[FillChange]] = {}
+    for order in batch.orders:
+        for change in fill_changes(order):
+            intents[change.holding] = order.after.intent
+            changed.setdefault(change.holding, []).append(change)
+    for key, changes in changed.items():
+        _rebook(key, intents[key], changes, draft)
+
+
+def _rebook(key: str, intent: Requested, changes: Sequence[FillChange], draft: Draft) -> None:
+    """Book what changed, and anew all that comes after the first of it."""
+    start = min(change.booked for change in changes)
+    holding, stored = _stood_at(start, key, intent, draft)
+    old = {FILLS.key_of(fill): fill for fill in stored}
+    for fill in sorted(_wanted(old, changes), key=lambda fill: fill.booked):
+        new, holding = fill.booked_on(holding)
+        draft.replace(FILLS, old.pop(FILLS.key_of(new), None), new)
+    for gone in old.values():
+        draft.replace(FILLS, gone, None)
+    if holding.last:
+        draft.put(POSITIONS, _row(key, intent, holding))
+    else:
+        draft.remove(POSITIONS, (key,))
+
+
+def _stood_at(start: int, key: str, intent: Requested, draft: Draft) -> tuple[Holding, list[FillRow]]:
+    """The holding before place `start` of the log, and the stored fills from there on."""
+    row = draft.find(POSITIONS, (key,))
+    if row is None:
+        return nothing(intent), []
+    if start > row.last_booked:
+        return Holding.from_json(row.state), []
+    stored = draft.prior.rows_from(FILLS, ("holding", key), ("booked", start))
+    return Holding.from_json(stored[0].before), stored
+
+
+def _wanted(old: Mapping[Key, FillRow], changes: Sequence[FillChange]) -> Collection[FillRow]:
+    """The fills as they count now."""
+    fills = dict(old)
+    for _, _, was, now in changes:
+        if now is not None:
+            fills[FILLS.key_of(now)] = now
+        elif was is not None:
+            del fills[FILLS.key_of(was)]
+    return fills.values()
+
+
+def _row(key: str, intent: Requested, holding: Holding) -> PositionRow:
+    position, instrument = holding.position, intent.instrument
+    return PositionRow(
+        key,
+        intent.account_id,
+        intent.strategy_name,
+        instrument.symbol,
+        position.status.value,
+        holding.last,
+        holding.opened,
+        holding.to_json(),
+        position_view(intent, position).to_json(),
+    )
+
+
+MODEL = ReadModel((FILLS, POSITIONS), _project)

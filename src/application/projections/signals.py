@@ -1,0 +1,52 @@
+"""Signals with what became of them, dead letters among them."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from liveorder.application.projections.draft import Draft
+from liveorder.application.projections.read_model import Batch, ReadModel
+from liveorder.application.projections.shapes import Shape
+from liveorder.application.views import SignalView, dead_letter_view, signal_view
+from liveorder.domain.dead_letter import SignalDeadLettered
+
+
+class SignalRow(NamedTuple):
+    stream_id: str
+    """Of its order, or of the dead letter."""
+    began: int
+    signal_id: str | None
+    account_id: str | None
+    strategy_name: str | None
+    symbol: str | None
+    execution_status: str
+    order_id: str | None
+    body: str
+
+
+SIGNALS = Shape("signals", SignalRow, ("stream_id",), (("signal_id",), ("execution_status", "began"), ("began",)))
+
+
+def _project(batch: Batch, draft: Draft) -> None:
+    for change in batch.orders:
+        draft.put(SIGNALS, _row(str(change.after.order_id), change.began, signal_view(change.after)))
+    for item in batch.facts:
+        if isinstance(item.fact, SignalDeadLettered):
+            draft.put(SIGNALS, _row(str(item.stream_id), item.position, dead_letter_view(item.fact, item)))
+
+
+def _row(stream_id: str, began: int, view: SignalView) -> SignalRow:
+    return SignalRow(
+        stream_id,
+        began,
+        view.signal_id,
+        view.account_id,
+        view.strategy_name,
+        view.symbol,
+        view.execution_status,
+        None if view.order_id is None else str(view.order_id),
+        view.to_json(),
+    )
+
+
+MODEL = ReadModel((SIGNALS,), _project)

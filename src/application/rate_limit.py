@@ -1,0 +1,62 @@
+"""A broker's request limit, kept by queueing. Cancels have room of their own: a burst of orders cannot lock them out."""
+
+from __future__ import annotations
+
+import asyncio
+
+from liveorder.application.ports.clock import Clock
+
+
+class RequestWindow:
+    """At most `limit` requests in any `period_seconds`, spread by the generic cell rate algorithm; bursts up to the limit."""
+
+    def __init__(self, limit: float, period_seconds: float, reserved_share: float) -> None:
+        self._interval = period_seconds / limit
+        self._burst = max(period_seconds - self._interval, 0.0)
+        self._ordinary_burst = max(self._burst - reserved_share * period_seconds, 0.0)
+        self._next_at = 0.0
+
+    def wait(self, now: float, *, is_urgent: bool) -> float:
+        """Seconds until a request fits; 0 when it fits now."""
+        return max(self._next_at - (self._burst if is_urgent else self._ordinary_burst) - now, 0.0)
+
+    def take(self, now: float) -> None:
+        self._next_at = max(self._next_at, now) + self._interval
+
+
+class RateLimit:
+    """One account's windows. `reserved_share` of each is kept for urgent requests (cancels)."""
+
+    def __init__(self, clock: Clock, per_second: float, per_minute: float, reserved_share: float = 0.2) -> None:
+        self._clock = clock
+        self._windows = (RequestWindow(per_second, 1.0, reserved_share), RequestWindow(per_minute, 60.0, reserved_share))
+        self._ordinary = asyncio.Lock()
+
+    def try_take(self, *, is_urgent: bool = False) -> bool:
+        """Take a token if one is free now and nobody waits for it."""
+        if not is_urgent and self._ordinary.locked():
+            return False
+        now = self._clock.monotonic()
+        if any(window.wait(now, is_urgent=is_urgent) for window in self._windows):
+            return False
+        for window in self._windows:
+            window.take(now)
+        return True
+
+    async def take(self, *, is_urgent: bool = False) -> None:
+        """Wait for a token: ordinary requests in the order in which they came, urgent ones past them."""
+        if is_urgent:
+            await self._wait(is_urgent=True)
+        else:
+            async with self._ordinary:
+                await self._wait(is_urgent=False)
+
+    async def _wait(self, *, is_urgent: bool) -> None:
+        while True:
+            now = self._clock.monotonic()
+            seconds = max(window.wait(now, is_urgent=is_urgent) for window in self._windows)
+            if seconds <= 0:
+                break
+            await self._clock.sleep(seconds)
+        for window in self._windows:
+            window.take(now)

@@ -1,0 +1,111 @@
+"""Asking the broker for everything and holding it against ours: at start, on every reconnect, at an interval, and on demand.
+
+What the broker tells is booked through the ordinary door first; what differs after that is reported. A question that failed is no
+answer: an account whose positions could not be asked for is not flat, and nothing is concluded from it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import timedelta
+from decimal import Decimal
+
+from liveorder.application.gateway import Gateway
+from liveorder.application.orders import Orders
+from liveorder.application.ports.clock import Clock
+from liveorder.application.ports.event_log import EventLog
+from liveorder.application.risk_book import RiskBook
+from liveorder.application.track_orders import TrackOrders
+from liveorder.application.unmatched import UnmatchedReports
+from liveorder.domain.errors import BrokerError
+from liveorder.domain.reconciliation import Difference, DifferenceKind, ReconciliationReport, position_differences
+from liveorder.domain.values import ZERO
+
+LOOK_BACK = timedelta(hours=24)
+"""Executions are asked for so far back; booking one twice adds nothing."""
+
+
+class Reconcile:
+    """Reconciles accounts; remembers each one's latest report."""
+
+    def __init__(
+        self,
+        orders: Orders,
+        gateways: Mapping[str, Gateway],
+        track: TrackOrders,
+        unmatched: UnmatchedReports,
+        risk: RiskBook,
+        clock: Clock,
+        log: EventLog,
+    ) -> None:
+        self._orders, self._gateways, self._track, self._unmatched = orders, gateways, track, unmatched
+        self._risk, self._clock, self._log = risk, clock, log
+        self.latest: dict[str, ReconciliationReport] = {}
+
+    async def reconcile_for_ever(self, interval_seconds: float) -> None:
+        while True:
+            await self._clock.sleep(interval_seconds)
+            await self.reconcile_all()
+
+    async def reconcile_all(self) -> list[ReconciliationReport]:
+        return [await self.reconcile(account_id) for account_id in self._gateways]
+
+    async def reconcile(self, account_id: str) -> ReconciliationReport:
+        """Book what the broker tells, then compare. A position that differs only while fills are on their way shows as such once
+        and is gone the next time; until then the symbol is not traded.
+        """
+        gateway = self._gateways[account_id]
+        questions = {
+            "executions": await self._track.catch_up(gateway, self._clock.now() - LOOK_BACK),
+            "open orders": await self._track.poll(gateway),
+        }
+        theirs = await self._positions(gateway)
+        questions["positions"] = theirs is not None
+        differences = [*self._order_differences(account_id)]
+        if theirs is not None:
+            differences += self._compare_positions(account_id, theirs)
+        unanswered = tuple(name for name, answered in questions.items() if not answered)
+        report = ReconciliationReport(account_id, self._clock.now(), tuple(differences), unanswered)
+        self._tell(report)
+        self.latest[account_id] = report
+        return report
+
+    async def _positions(self, gateway: Gateway) -> dict[str, Decimal] | None:
+        try:
+            return {held.instrument.key: held.quantity for held in await gateway.broker.positions()}
+        except BrokerError as error:
+            self._log.write("BROKER", f"Positions could not be asked for: {error}", account_id=gateway.account_id)
+            return None
+
+    def _compare_positions(self, account_id: str, theirs: Mapping[str, Decimal]) -> list[Difference]:
+        """The differences; each one's symbol is not traded until it is gone."""
+        ours = {key: held.quantity for key, held in self._risk.positions(account_id).items()}
+        found = [*position_differences(ours, theirs)]
+        for key in self._risk.unreconciled(account_id) - {difference.key for difference in found}:
+            self._risk.clear_unreconciled(account_id, key)
+        for difference in found:
+            self._risk.set_unreconciled(account_id, difference.key, theirs.get(difference.key, ZERO))
+        return found
+
+    def _order_differences(self, account_id: str) -> list[Difference]:
+        unknown = [
+            Difference(DifferenceKind.UNKNOWN_ORDER, broker_order_id, "none", type(reports[-1]).__name__)
+            for broker_order_id, reports in self._unmatched.open_streams(account_id)
+        ]
+        missing = [
+            Difference(DifferenceKind.MISSING_ORDER, str(order.order_id), order.status.value, "in doubt")
+            for order in self._orders.unfinished(account_id)
+            if order.is_in_doubt
+        ]
+        return unknown + missing
+
+    def _tell(self, report: ReconciliationReport) -> None:
+        before = self.latest.get(report.account_id)
+        same = before is not None and (before.differences, before.unanswered) == (report.differences, report.unanswered)
+        if same or (before is None and report.is_clean):
+            return
+        if report.is_clean:
+            self._log.write("RECONCILE", f"{report.account_id} agrees with the broker", account_id=report.account_id)
+        for difference in report.differences:
+            text = f"{difference.kind} {difference.key}: {difference.ours} here, {difference.theirs} at the broker"
+            self._log.write("RECONCILE", text, account_id=report.account_id)

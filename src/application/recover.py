@@ -1,0 +1,79 @@
+"""What a start does with what the last run left: list the unfinished, ask, and feed the answers through the ordinary door.
+
+Recovery sends nothing that could be at the broker already. A request without an outcome is in doubt from here on; an intent that
+surely never left is sent if it is still wanted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from liveorder.application.doubts import Doubts
+from liveorder.application.gateway import Gateway
+from liveorder.application.orders import Orders
+from liveorder.application.ports.event_log import EventLog
+from liveorder.application.track_orders import TrackOrders
+from liveorder.domain.order import LiveOrder
+
+
+@dataclass(frozen=True, slots=True)
+class RecoveryReport:
+    """What was found at start: orders by what was done about them."""
+
+    unfinished: int
+    in_doubt: int
+    taken_up: int
+    unreachable: tuple[str, ...]
+    """Accounts whose broker did not answer: their orders are asked about as soon as it does."""
+
+
+class Recover:
+    """Runs once, before any signal is taken."""
+
+    def __init__(
+        self,
+        orders: Orders,
+        gateways: Mapping[str, Gateway],
+        track: TrackOrders,
+        doubts: Doubts,
+        log: EventLog,
+        take_up: Callable[[LiveOrder], None],
+    ) -> None:
+        self._orders, self._gateways, self._track, self._doubts = orders, gateways, track, doubts
+        self._log, self._take_up = log, take_up
+
+    async def recover(self) -> RecoveryReport:
+        left = self._orders.unfinished()
+        for order in left:
+            for request in order.requests.values():
+                if not request.is_in_doubt:
+                    await self._doubts.doubt(order, request.request_id, "Restarted", "the last run ended before its outcome")
+        unreachable = [account for account in self._accounts(left) if not await self._track.poll(self._gateways[account])]
+        await self._doubts.ask_all_due()
+        unsent = [order for order in self._orders.unfinished() if _is_surely_unsent(order)]
+        for order in unsent:
+            self._take_up(order)
+        report = RecoveryReport(len(left), len(self._doubts.standing()), len(unsent), tuple(unreachable))
+        if left:
+            self._log.write("RECOVERY", _told(report))
+        return report
+
+    def _accounts(self, orders: Sequence[LiveOrder]) -> Sequence[str]:
+        return sorted({order.intent.account_id for order in orders})
+
+
+def _is_surely_unsent(order: LiveOrder) -> bool:
+    """Approved, and every submission that there was has failed definitely."""
+    return (
+        order.is_approved
+        and not order.status.is_closed
+        and not order.requests
+        and not order.is_acknowledged
+        and not order.filled_quantity
+    )
+
+
+def _told(report: RecoveryReport) -> str:
+    text = f"Recovered {report.unfinished} unfinished orders: {report.in_doubt} in doubt, {report.taken_up} taken up again"
+    return text + (f"; no answer from {', '.join(report.unreachable)}" if report.unreachable else "")

@@ -1,0 +1,159 @@
+"""One account as the risk rules see it: positions and open orders by instrument, with their sums kept up to date."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from decimal import Context, Decimal
+from uuid import UUID
+
+from liveorder.application.ports.market_data import Quote
+from liveorder.application.risk_book.holding import Holding
+from liveorder.application.risk_book.rows import SessionDay
+from liveorder.domain.order import LiveOrder
+from liveorder.domain.position import Position
+from liveorder.domain.risk import Exposure, OpenExposure, open_exposure
+from liveorder.domain.values import ZERO
+
+# Sums live long: what is added must come off again to the last digit.
+_EXACT = Context(prec=1000)
+
+
+@dataclass(frozen=True, slots=True)
+class Sums:
+    """Money, over all instruments of one currency: what positions could be worth, and the gross exposure."""
+
+    position_value: Decimal = ZERO
+    gross: Decimal = ZERO
+
+    def plus(self, exposure: Exposure) -> Sums:
+        return Sums(_EXACT.add(self.position_value, exposure.position_value), _EXACT.add(self.gross, exposure.gross))
+
+    def minus(self, exposure: Exposure) -> Sums:
+        return Sums(_EXACT.subtract(self.position_value, exposure.position_value), _EXACT.subtract(self.gross, exposure.gross))
+
+
+_NOTHING = Sums()
+
+
+class AccountBook:
+    """A change notes which instrument it touches; `refresh` brings the sums up to date, in time proportional to those."""
+
+    def __init__(self, quotes: Mapping[str, Quote]) -> None:
+        self._quotes = quotes
+        self._tracked: dict[UUID, LiveOrder] = {}
+        self._reserved: dict[UUID, LiveOrder] = {}
+        self._holdings: dict[str, Holding] = {}
+        self._touched: set[str] = set()
+        self._sums: dict[str, Sums] = {}
+        self._atomic_replace = False
+        self.open: dict[UUID, OpenExposure] = {}
+        self.unattempted: set[UUID] = set()
+        """Open orders that will count as trades at their first attempt."""
+        self.days: dict[date, SessionDay] = {}
+        self.differences: dict[str, Decimal | None] = {}
+        """By instrument: the broker's quantity less ours when they were compared; None: the broker's is not known."""
+
+    # --- orders ----------------------------------------------------------------------------------------------------------------
+
+    def track(self, order: LiveOrder) -> None:
+        if order.is_finished:
+            self._tracked.pop(order.order_id, None)
+        else:
+            self._tracked[order.order_id] = order
+        self._weigh(order)
+
+    def reserve(self, order: LiveOrder) -> None:
+        self._reserved[order.order_id] = order
+        self._weigh(order)
+
+    def release(self, order_id: UUID) -> bool:
+        """Whether it was reserved here."""
+        if (order := self._reserved.pop(order_id, None)) is None:
+            return False
+        self._weigh(order)
+        return True
+
+    def set_atomic_replace(self, atomic_replace: bool) -> None:
+        if atomic_replace is not self._atomic_replace:
+            self._atomic_replace = atomic_replace
+            for order in [*{**self._tracked, **self._reserved}.values()]:
+                self._weigh(order)
+
+    def _weigh(self, order: LiveOrder) -> None:
+        """Count the worse of what is durable of this order and what is reserved for it, in place of what was counted."""
+        order_id, instrument = order.order_id, order.intent.instrument
+        key = instrument.key
+        counted, worst = self.open.get(order_id), self._worst(order_id, key)
+        if worst != counted:
+            self._exchange(self.holding(key, instrument.currency), counted, worst)
+        self._note_attempt(order_id)
+
+    def _exchange(self, holding: Holding, counted: OpenExposure | None, worst: OpenExposure | None) -> None:
+        if counted is not None:
+            del self.open[counted.order_id]
+            holding.close(counted)
+        if worst is not None:
+            self.open[worst.order_id] = worst
+            holding.open(worst)
+        self._touched.add(holding.key)
+
+    def _worst(self, order_id: UUID, key: str) -> OpenExposure | None:
+        quote = self._quotes.get(key)
+        price = None if quote is None else quote.price
+        known = (self._tracked.get(order_id), self._reserved.get(order_id))
+        weighed = [open_exposure(order, price, atomic_replace=self._atomic_replace) for order in known if order is not None]
+        return max((exposure for exposure in weighed if exposure is not None), key=_weight, default=None)
+
+    def _note_attempt(self, order_id: UUID) -> None:
+        durable = self._tracked.get(order_id)
+        if order_id in self.open and (durable is None or not durable.is_sent):
+            self.unattempted.add(order_id)
+        else:
+            self.unattempted.discard(order_id)
+
+    # --- positions -------------------------------------------------------------------------------------------------------------
+
+    def hold(self, key: str, stored: str) -> None:
+        """The position's row is this now."""
+        self.holding(key, "").stored = stored
+        self._touched.add(key)
+
+    def touch(self, key: str) -> None:
+        """The price changed."""
+        if key in self._holdings:
+            self._touched.add(key)
+
+    def holding(self, key: str, currency: str) -> Holding:
+        if (known := self._holdings.get(key)) is None:
+            known = self._holdings[key] = Holding(key, currency)
+        return known
+
+    def positions(self) -> dict[str, Position]:
+        found = ((key, holding.position) for key, holding in self._holdings.items())
+        return {key: position for key, position in found if position is not None}
+
+    # --- sums ------------------------------------------------------------------------------------------------------------------
+
+    def refresh(self) -> None:
+        for key in self._touched:
+            self._count(self._holdings[key])
+        self._touched.clear()
+
+    def _count(self, holding: Holding) -> None:
+        self._sums[holding.currency] = self.others(holding, holding.currency)
+        holding.measure(self._quotes.get(holding.key))
+        self._sums[holding.currency] = self._sums.get(holding.currency, _NOTHING).plus(holding.exposure)
+        holding.counted = holding.exposure
+
+    def others(self, holding: Holding, currency: str) -> Sums:
+        """The sums of a currency without one instrument, as of the last `refresh`."""
+        sums = self._sums.get(currency, _NOTHING)
+        if holding.counted is None or holding.currency != currency:
+            return sums
+        return sums.minus(holding.counted)
+
+
+def _weight(exposure: OpenExposure) -> tuple[Decimal, Decimal]:
+    return exposure.quantity, exposure.value

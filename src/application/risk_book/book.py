@@ -1,0 +1,173 @@
+"""The risk rules' memory: every account's positions, open orders and reservations, ready to be asked about one order."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import date, datetime
+from decimal import Decimal
+from uuid import UUID
+
+from liveorder.application.ports.market_data import Quote
+from liveorder.application.ports.order_store import LedgerRow
+from liveorder.application.risk_book.account import AccountBook
+from liveorder.application.risk_book.holding import Holding
+from liveorder.application.risk_book.rows import DAY, POSITION, SessionDay
+from liveorder.domain.instrument import Instrument
+from liveorder.domain.order import LiveOrder
+from liveorder.domain.position import Position
+from liveorder.domain.risk import Exposure, OpenExposure, RiskView
+from liveorder.domain.values import ZERO
+
+
+class RiskBook:
+    """Lives on the event loop, follows the log commit by commit, and answers without waiting.
+
+    After each commit: `absorb` its rows, then `track` its order. Before a commit that adds risk: `reserve`, and `release` when it
+    is through or has failed, so that two orders decided at once cannot both pass a limit.
+    """
+
+    def __init__(self) -> None:
+        self._quotes: dict[str, Quote] = {}
+        self._accounts: dict[str, AccountBook] = {}
+        self._absorbed: Sequence[LedgerRow] = ()
+
+    # --- following the log -------------------------------------------------------------------------------------------------
+
+    def absorb(self, rows: Sequence[LedgerRow]) -> None:
+        """Take rows as they stand in the store, in the order of the log. Positions are read when they are needed.
+
+        Commits that shared a transaction share its rows: taking the same rows again costs nothing.
+        """
+        if rows is self._absorbed:
+            return
+        self._absorbed = rows
+        for row in rows:
+            account = self._account(row.account_id)
+            if row.key.startswith(POSITION):
+                account.hold(row.key.removeprefix(POSITION), row.state)
+            else:
+                account.days[date.fromisoformat(row.key.removeprefix(DAY))] = SessionDay.from_json(row.state)
+
+    def track(self, order: LiveOrder) -> None:
+        """Count an order as its durable facts make it; one that is finished counts no more."""
+        self._account(order.intent.account_id).track(order)
+
+    def reserve(self, order: LiveOrder) -> None:
+        """Count an order as it will be when it is durable, until `release`."""
+        self._account(order.intent.account_id).reserve(order)
+
+    def release(self, order_id: UUID) -> None:
+        """What is durable of the order counts again, if anything is. Releasing twice is releasing once."""
+        for account in self._accounts.values():
+            if account.release(order_id):
+                return
+
+    def mark(self, instrument_key: str, price: Decimal, at: datetime) -> None:
+        """The newest price of one unit; an older one than is known changes nothing."""
+        known = self._quotes.get(instrument_key)
+        if known is not None and at < known.at:
+            return
+        self._quotes[instrument_key] = Quote(price, at)
+        if known is None or known.price != price:
+            for account in self._accounts.values():
+                account.touch(instrument_key)
+
+    # --- reconciliation ----------------------------------------------------------------------------------------------------
+
+    def set_unreconciled(
+        self, account_id: str, instrument_keys: Iterable[str], theirs: Mapping[str, Decimal] | None = None
+    ) -> None:
+        """In these instruments, and in no others, our position is not the broker's.
+
+        `theirs` is all that the broker holds, signed units by instrument: what is missing there is flat. None: not known. Where
+        it is known, what surely reduces both positions may still go out.
+        """
+        account = self._account(account_id)
+        ours = {key: position.quantity for key, position in account.positions().items()}
+        account.differences = {
+            key: None if theirs is None else theirs.get(key, ZERO) - ours.get(key, ZERO) for key in instrument_keys
+        }
+
+    def unreconciled(self, account_id: str) -> frozenset[str]:
+        """Keys of the instruments in which our position is not the broker's."""
+        return frozenset(self._account(account_id).differences)
+
+    # --- answers -----------------------------------------------------------------------------------------------------------
+
+    def view(
+        self,
+        account_id: str,
+        instrument: Instrument,
+        *,
+        now: datetime,
+        session_date: date,
+        is_market_open: bool,
+        auto_trading: bool,
+        halt: str | None,
+        price_age_seconds: float | None,
+        currency: str,
+        atomic_replace: bool,
+        without: UUID | None = None,
+    ) -> RiskView:
+        """The account now, for an order in `instrument`. `without` is the order that is being judged again: it does not count."""
+        account = self._account(account_id)
+        account.set_atomic_replace(atomic_replace)
+        holding = account.holding(instrument.key, instrument.currency)
+        account.refresh()
+        judged = account.open.get(without) if without is not None else None
+        others, day = account.others(holding, currency), account.days.get(session_date, SessionDay())
+        quote = self._quotes.get(holding.key)
+        return RiskView(
+            account_id=account_id,
+            currency=currency,
+            now=now,
+            session_date=session_date,
+            is_market_open=is_market_open,
+            auto_trading=auto_trading,
+            halt=halt,
+            exposure=_exposure(holding, judged),
+            agreed_quantity=_agreed(holding.exposure.quantity, holding.key, account.differences),
+            is_reconciled=holding.key not in account.differences,
+            doubts=tuple(order_id for order_id in holding.doubts if order_id != without),
+            trades_today=day.trades + len(account.unattempted) - (without in account.unattempted),
+            open_orders=len(account.open) - (judged is not None),
+            other_position_value=others.position_value,
+            other_exposure=others.gross,
+            realized_net_today=day.realized_net.get(currency, ZERO),
+            last_price=None if quote is None else quote.price,
+            price_age_seconds=price_age_seconds,
+        )
+
+    def positions(self, account_id: str) -> Mapping[str, Position]:
+        """By instrument key, flat ones with their results too."""
+        return self._account(account_id).positions()
+
+    def open_orders(self, account_id: str) -> tuple[OpenExposure, ...]:
+        """What every open, in-doubt and reserved order of the account could still do."""
+        return tuple(self._account(account_id).open.values())
+
+    def trades_on(self, account_id: str, session_date: date) -> int:
+        """Orders attempted for the first time in that session, durably."""
+        return self._account(account_id).days.get(session_date, SessionDay()).trades
+
+    def _account(self, account_id: str) -> AccountBook:
+        if (known := self._accounts.get(account_id)) is None:
+            known = self._accounts[account_id] = AccountBook(self._quotes)
+        return known
+
+
+def _exposure(holding: Holding, without: OpenExposure | None) -> Exposure:
+    if without is None or without.instrument_key != holding.key:
+        return holding.exposure
+    return holding.exposure.minus(without.side, without.quantity, without.value)
+
+
+def _agreed(ours: Decimal, key: str, differences: Mapping[str, Decimal | None]) -> Decimal:
+    """The nearer to zero of our position and the broker's; zero when they point apart or the broker's is not known."""
+    if key not in differences:
+        return ours
+    difference = differences[key]
+    theirs = ours + difference if difference is not None else ZERO
+    if ours * theirs <= 0:
+        return ZERO
+    return min(ours, theirs, key=abs)

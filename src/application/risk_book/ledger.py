@@ -1,0 +1,119 @@
+"""The risk table's own arithmetic: entries folded into rows, inside the commit that causes them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from decimal import ROUND_FLOOR, Context, Decimal, Inexact
+from typing import TypeAlias
+
+from liveorder.application.ports.order_store import LedgerEntry, LedgerRow
+from liveorder.application.risk_book.entries import TRADE
+from liveorder.application.risk_book.rows import POSITION, SessionDay, day_key, position_key
+from liveorder.domain.position import Position, shown
+from liveorder.domain.values import ZERO
+
+RESULT_DECIMALS = 18
+"""To which a realised result is rounded for the day's sum: after less before, each rounded, so that errors do not add up."""
+
+_PRICE_DECIMALS = 8
+_EXACT = Context(prec=1000, traps=[Inexact])
+_FLOOR = Context(prec=1000, rounding=ROUND_FLOOR)
+
+_Place: TypeAlias = tuple[str, str]
+_Figure: TypeAlias = Position | SessionDay
+
+
+class AccountLedger:
+    """The `Ledger` of accounts. Used by the store's writer alone; figures are immutable, so a staging cannot touch what is kept."""
+
+    def __init__(self) -> None:
+        self._kept: dict[_Place, _Figure | str] = {}
+        self._staged: dict[_Place, tuple[str, _Figure]] = {}
+
+    def load(self, rows: Sequence[LedgerRow]) -> None:
+        """Start from stored rows; each is read when it is first needed."""
+        self._kept = {(row.account_id, row.key): row.state for row in rows}
+        self._staged = {}
+
+    def stage(self, entries: Sequence[LedgerEntry]) -> Sequence[LedgerRow]:
+        """The rows as they stand after the entries, those that changed. Nothing is kept yet."""
+        draft: dict[_Place, _Figure] = {}
+        for entry in entries:
+            if entry.kind == TRADE:
+                self._count(draft, entry)
+            else:
+                self._book(draft, entry)
+        self._staged = {place: (figure.to_json(), figure) for place, figure in draft.items()}
+        return tuple(LedgerRow(*place, text) for place, (text, _) in self._staged.items())
+
+    def keep(self, rows: Sequence[LedgerRow]) -> None:
+        """These rows are durable; the next `stage` starts from them."""
+        for row in rows:
+            place = (row.account_id, row.key)
+            text, figure = self._staged.get(place, ("", None))
+            self._kept[place] = figure if figure is not None and text == row.state else row.state
+        self._staged = {}
+
+    def rows(self) -> tuple[LedgerRow, ...]:
+        """All that is kept, for a `RiskBook` to begin with."""
+        kept = self._kept.items()
+        return tuple(LedgerRow(*place, figure if isinstance(figure, str) else figure.to_json()) for place, figure in kept)
+
+    def _count(self, draft: dict[_Place, _Figure], entry: LedgerEntry) -> None:
+        place = (entry.account_id, day_key(entry.key))
+        draft[place] = self._day(draft, place).with_trade()
+
+    def _book(self, draft: dict[_Place, _Figure], entry: LedgerEntry) -> None:
+        place, day = (entry.account_id, position_key(entry.key)), (entry.account_id, day_key(entry.values["session"]))
+        before = self._position(draft, place, entry)
+        after = booked(before, entry)
+        change = shown(after.realized_net, RESULT_DECIMALS) - shown(before.realized_net, RESULT_DECIMALS)
+        draft[place] = after
+        draft[day] = self._day(draft, day).with_result(after.currency, change)
+
+    def _position(self, draft: dict[_Place, _Figure], place: _Place, entry: LedgerEntry) -> Position:
+        figure = self._figure(draft, place)
+        if isinstance(figure, Position):
+            return figure
+        return Position.flat(entry.values["currency"], Decimal(entry.values["multiplier"]))
+
+    def _day(self, draft: dict[_Place, _Figure], place: _Place) -> SessionDay:
+        figure = self._figure(draft, place)
+        return figure if isinstance(figure, SessionDay) else SessionDay()
+
+    def _figure(self, draft: dict[_Place, _Figure], place: _Place) -> _Figure | None:
+        if (drafted := draft.get(place)) is not None:
+            return drafted
+        kept = self._kept.get(place)
+        if isinstance(kept, str):
+            kept = self._kept[place] = _read(place, kept)
+        return kept
+
+
+def booked(position: Position, entry: LedgerEntry) -> Position:
+    """The position after a `fill` entry, to the last digit of its quantity, value and commission."""
+    values = entry.values
+    quantity, value, commission = Decimal(values["quantity"]), Decimal(values["value"]), Decimal(values["commission"])
+    at = datetime.fromisoformat(values["at"]) if values["at"] else None
+    for units, price in _priced(quantity, value):
+        position = position.fill(units, price, commission, at)
+        commission = ZERO
+    return position.charge(commission) if commission else position
+
+
+def _priced(quantity: Decimal, value: Decimal) -> Iterator[tuple[Decimal, Decimal]]:
+    """Units and price: one pair, or two a hair apart where one price alone would never end. They add up to `value` exactly."""
+    if not quantity:
+        return
+    try:
+        yield quantity, _EXACT.divide(value, quantity)
+    except Inexact:
+        lower = _FLOOR.divide(value, quantity).quantize(Decimal(1).scaleb(-_PRICE_DECIMALS), context=_FLOOR)
+        dearer = _EXACT.scaleb(_EXACT.subtract(value, _EXACT.multiply(quantity, lower)), _PRICE_DECIMALS)
+        yield _EXACT.subtract(quantity, dearer), lower
+        yield dearer, lower + Decimal(1).scaleb(-_PRICE_DECIMALS)
+
+
+def _read(place: _Place, text: str) -> _Figure:
+    return Position.from_json(text) if place[1].startswith(POSITION) else SessionDay.from_json(text)

@@ -1,0 +1,94 @@
+"""The risk rules, asked of an intent: what they are to be judged by is gathered here."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from decimal import Decimal
+from uuid import UUID
+
+from liveorder.application.gateway import Gateway
+from liveorder.application.kill_switch import KillSwitch
+from liveorder.application.ports.clock import Clock
+from liveorder.application.ports.market_data import Quote
+from liveorder.application.risk_book import RiskBook
+from liveorder.application.sessions import Sessions
+from liveorder.domain.order import LiveOrder
+from liveorder.domain.order.facts import Requested
+from liveorder.domain.risk import REPLACEMENT_RULES, Assessment, Proposal, RiskRefusal, RiskView, assess, assess_all
+
+
+class RiskGate:
+    """Judges new orders and new terms of working ones against the account as it is now."""
+
+    def __init__(self, risk: RiskBook, kill_switch: KillSwitch, sessions: Sessions, clock: Clock) -> None:
+        self._risk, self._kill_switch, self._sessions, self._clock = risk, kill_switch, sessions, clock
+
+    def judge(self, gateway: Gateway, intent: Requested, quote: Quote | None, *, is_operators: bool) -> Assessment:
+        """The first refusal, if any, and the figures that were measured."""
+        view = self._view(gateway, intent, quote)
+        return assess(_proposal(intent, is_operators), view, gateway.terms.limits)
+
+    def refusals(self, gateway: Gateway, intent: Requested, quote: Quote | None, *, is_operators: bool) -> Sequence[RiskRefusal]:
+        """Everything that stands in the way."""
+        view = self._view(gateway, intent, quote)
+        return assess_all(_proposal(intent, is_operators), view, gateway.terms.limits)
+
+    def judge_replacement(
+        self,
+        gateway: Gateway,
+        order: LiveOrder,
+        quote: Quote | None,
+        quantity: Decimal | None,
+        limit_price: Decimal | None,
+        stop_price: Decimal | None,
+    ) -> Assessment:
+        """The order with its new terms, in place of itself: what is filled already does not count again."""
+        wanted = quantity or order.quantity
+        changes = {
+            "quantity": None if wanted is None else wanted - order.filled_quantity,
+            "limit_price": limit_price if limit_price is not None else order.limit_price,
+            "stop_price": stop_price if stop_price is not None else order.stop_price,
+            "decision_price": limit_price or stop_price or order.intent.decision_price,
+        }
+        intent = order.intent.model_copy(update=changes)
+        view = self._view(gateway, intent, quote, without=order.order_id)
+        return assess(_proposal(intent, is_operators=False), view, gateway.terms.limits, REPLACEMENT_RULES)
+
+    def _view(self, gateway: Gateway, intent: Requested, quote: Quote | None, without: UUID | None = None) -> RiskView:
+        now, instrument = self._clock.now(), intent.instrument
+        halted = self._kill_switch.stands_for(gateway.account_id)
+        if quote is not None:
+            self._risk.mark(instrument.key, quote.price, quote.at)
+        return self._risk.view(
+            gateway.account_id,
+            instrument,
+            now=now,
+            session_date=self._sessions.session_of(instrument, now),
+            is_market_open=self._sessions.is_open(instrument, now),
+            auto_trading=self._kill_switch.auto_trading,
+            halt=f"{halted.scope}: {halted.detail or halted.reason}" if halted is not None else None,
+            price_age_seconds=(now - quote.at).total_seconds() if quote is not None else None,
+            currency=gateway.terms.currency,
+            atomic_replace=gateway.broker.capabilities.atomic_replace,
+            without=without,
+        )
+
+
+def _proposal(intent: Requested, is_operators: bool) -> Proposal:
+    return Proposal(
+        account_id=intent.account_id,
+        strategy_name=intent.strategy_name,
+        instrument=intent.instrument,
+        side=intent.side,
+        order_type=intent.order_type,
+        quantity=intent.quantity,
+        notional=intent.notional,
+        limit_price=intent.limit_price,
+        stop_price=intent.stop_price,
+        score=intent.score,
+        signal_at=intent.signal_at,
+        valid_until=intent.valid_until,
+        role=intent.role,
+        is_operators=is_operators,
+        price=intent.decision_price,
+    )

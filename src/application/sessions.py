@@ -1,0 +1,26 @@
+"""Exchange sessions of instruments: what a `TradingCalendar` answers for a calendar name, asked of an instrument."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+
+from liveorder.application.ports.calendar import TradingCalendar
+from liveorder.domain.instrument import Instrument
+
+
+class Sessions:
+    """The calendar, by instrument."""
+
+    def __init__(self, calendar: TradingCalendar) -> None:
+        self._calendar = calendar
+
+    def session_of(self, instrument: Instrument, at: datetime) -> date:
+        """The session date that the moment counts to."""
+        return self._calendar.session_of(instrument.calendar, at)
+
+    def is_open(self, instrument: Instrument, at: datetime) -> bool:
+        return self._calendar.is_open(instrument.calendar, at)
+
+    def open_seconds_between(self, instrument: Instrument, start: datetime, end: datetime) -> float:
+        """Seconds of session time from `start` to `end`."""
+        return self._calendar.open_seconds_between(instrument.calendar, start, end)

@@ -1,0 +1,150 @@
+"""From a signal to an intent: which instrument, how much of it, at prices on its grid."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from uuid import UUID
+
+from liveorder.application.gateway import Gateway
+from liveorder.application.ports.instruments import InstrumentQuery
+from liveorder.application.ports.market_data import Quote
+from liveorder.domain.errors import InvalidInput
+from liveorder.domain.instrument import Instrument
+from liveorder.domain.order.facts import Requested
+from liveorder.domain.signal import Signal, UnusableSignal
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where an intent comes from, beside its signal."""
+
+    order_id: UUID
+    client_order_id: str
+    namespace: str
+    session_id: str
+    published_at: datetime | None = None
+    is_shadow: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class SizedIntent:
+    """The intent, the quote that it was sized by, and why it cannot be sent if sizing found a reason."""
+
+    intent: Requested
+    quote: Quote | None
+    problem: InvalidInput | None = None
+
+
+async def instrument_for(signal: Signal, gateway: Gateway) -> Instrument:
+    """The one that the signal means. Raises `UnusableSignal` when none or several fit."""
+    query = InstrumentQuery(
+        symbol=signal.symbol,
+        exchange=signal.exchange or gateway.terms.default_exchange,
+        asset_class=signal.asset_class,
+        currency=signal.currency,
+        expiry=signal.expiry,
+        strike=signal.strike,
+        right=signal.right,
+    )
+    instrument = await gateway.instruments.resolve(query)
+    if instrument is None and signal.exchange is None and query.exchange is not None:
+        instrument = await gateway.instruments.resolve(InstrumentQuery(symbol=signal.symbol))
+    if instrument is None:
+        where = f" on {signal.exchange}" if signal.exchange else ""
+        raise UnusableSignal(
+            f"symbol: {signal.symbol}{where} is no instrument that {gateway.broker.name} knows; "
+            "check the spelling or name its exchange",
+            signal.signal_id,
+        )
+    return instrument
+
+
+async def size(signal: Signal, gateway: Gateway, origin: Origin, now: datetime) -> SizedIntent:
+    """The intent that the signal amounts to. Quantities toward zero to the lot, prices passively to the tick."""
+    instrument = await instrument_for(signal, gateway)
+    quote = await gateway.market_data.latest(instrument)
+    is_fresh = quote is not None and (now - quote.at).total_seconds() <= gateway.terms.limits.max_price_age_seconds
+    price = _decision_price(signal, quote if is_fresh else None)
+    quantity, notional, problem = _how_much(signal, gateway, instrument, price)
+    return SizedIntent(_intent(signal, gateway, origin, instrument, price, quantity, notional), quote, problem)
+
+
+def _decision_price(signal: Signal, quote: Quote | None) -> Decimal | None:
+    """What one unit is reckoned to cost: the order's own price, else the fresh quote."""
+    return signal.limit_price or signal.stop_price or (quote.price if quote is not None else None)
+
+
+def _how_much(
+    signal: Signal, gateway: Gateway, instrument: Instrument, price: Decimal | None
+) -> tuple[Decimal | None, Decimal | None, InvalidInput | None]:
+    """Quantity or notional, whichever the order will carry, and what is wrong with it."""
+    if signal.quantity is not None:
+        return _to_lot(instrument, signal.quantity, signal.quantity)
+    budget = signal.notional or gateway.terms.limits.position_size
+    if signal.notional is not None and gateway.broker.capabilities.notional:
+        return None, budget, None
+    if price is None or price <= 0:
+        return None, budget, None
+    quantity, _, problem = _to_lot(instrument, budget / (price * instrument.multiplier), None)
+    return quantity, None if quantity is not None else budget, problem
+
+
+def _to_lot(
+    instrument: Instrument, quantity: Decimal, unrounded: Decimal | None
+) -> tuple[Decimal | None, Decimal | None, InvalidInput | None]:
+    try:
+        return instrument.round_quantity(quantity), None, None
+    except InvalidInput as problem:
+        return unrounded, None, problem
+
+
+def _intent(
+    signal: Signal,
+    gateway: Gateway,
+    origin: Origin,
+    instrument: Instrument,
+    price: Decimal | None,
+    quantity: Decimal | None,
+    notional: Decimal | None,
+) -> Requested:
+    def on_grid(value: Decimal | None) -> Decimal | None:
+        return None if value is None else instrument.round_price(value, signal.side)
+
+    return Requested(
+        order_id=origin.order_id,
+        client_order_id=origin.client_order_id,
+        signal_id=signal.signal_id,
+        signal_fingerprint=signal.fingerprint,
+        namespace=origin.namespace,
+        session_id=origin.session_id,
+        account_id=gateway.account_id,
+        strategy_name=signal.strategy_name,
+        broker=gateway.broker.name,
+        instrument=instrument,
+        side=signal.side,
+        order_type=signal.order_type,
+        quantity=quantity,
+        notional=notional,
+        limit_price=on_grid(signal.limit_price),
+        stop_price=on_grid(signal.stop_price),
+        trail_amount=signal.trail_amount,
+        trail_percent=signal.trail_percent,
+        time_in_force=signal.time_in_force,
+        expires_at=signal.expires_at,
+        product=signal.product or gateway.terms.default_product,
+        role=signal.role,
+        parent_order_id=signal.parent_order_id,
+        oco_group=signal.oco_group,
+        stop_loss=signal.stop_loss,
+        take_profit=signal.take_profit,
+        protection=signal.protection,
+        tags=signal.tags,
+        decision_price=price,
+        score=signal.score,
+        signal_at=signal.timestamp or origin.published_at,
+        valid_until=signal.valid_until,
+        timeout_seconds=signal.timeout_seconds,
+        is_shadow=origin.is_shadow,
+    )

@@ -1,0 +1,143 @@
+"""What a person means by *stop*: nothing more is sent, entries are cancelled, positions closed; and the broker says what is left."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from uuid import UUID
+
+from liveorder.application.cancel_order import CancelOrder
+from liveorder.application.execute_order import ExecuteOrder
+from liveorder.application.gateway import CallInFlight, Gateway
+from liveorder.application.kill_switch import KillSwitch
+from liveorder.application.orders import Orders
+from liveorder.application.ports.clock import Clock
+from liveorder.application.reconcile import Reconcile
+from liveorder.domain.errors import BrokerError, LiveOrderError
+from liveorder.domain.order import LiveOrder
+from liveorder.domain.order.facts import CancelReason
+from liveorder.domain.signal import Signal
+from liveorder.domain.trading_halt import EVERYTHING, HaltReason
+from liveorder.domain.values import OrderRole, OrderType, Side
+
+PROTECTIVE = (OrderRole.STOP_LOSS, OrderRole.TAKE_PROFIT)
+
+
+@dataclass(frozen=True, slots=True)
+class StopReport:
+    """`is_flat` only when every broker was asked, answered, and holds neither order nor position."""
+
+    is_durable: bool
+    calls_in_flight: tuple[CallInFlight, ...]
+    cancelled: tuple[UUID, ...]
+    not_cancelled: tuple[str, ...]
+    remaining: tuple[str, ...]
+    """What the brokers still hold, or why they could not be asked."""
+
+    @property
+    def is_flat(self) -> bool:
+        return not self.remaining
+
+
+class StopTrading:
+    """The kill switch with what follows from it."""
+
+    def __init__(
+        self,
+        orders: Orders,
+        gateways: Mapping[str, Gateway],
+        kill_switch: KillSwitch,
+        cancel: CancelOrder,
+        execute: ExecuteOrder,
+        reconcile: Reconcile,
+        clock: Clock,
+    ) -> None:
+        self._orders, self._gateways, self._kill_switch = orders, gateways, kill_switch
+        self._cancel, self._execute, self._reconcile, self._clock = cancel, execute, reconcile, clock
+
+    async def kill(
+        self, detail: str, actor: str, *, cancel_all: bool = False, flatten: bool = False, wait_seconds: float = 15.0
+    ) -> StopReport:
+        """Halt everything first, durable or not; then cancel entries (all orders with `cancel_all`), close positions with
+        `flatten`, and ask the brokers. Answers once the calls that had begun have returned, or after `wait_seconds` lists them.
+        """
+        is_durable = await self._kill_switch.halt(EVERYTHING, HaltReason.KILL_SWITCH, detail, actor)
+        in_flight = await self._calls_still_out(wait_seconds)
+        cancelled, not_cancelled = await self._cancel_open(actor, keep_protective=not cancel_all)
+        if flatten:
+            not_cancelled += await self._flatten(actor)
+        remaining = await self._remaining()
+        return StopReport(is_durable, in_flight, tuple(cancelled), tuple(not_cancelled), tuple(remaining))
+
+    async def _calls_still_out(self, seconds: float) -> tuple[CallInFlight, ...]:
+        deadline = self._clock.monotonic() + seconds
+        while self._in_flight() and self._clock.monotonic() < deadline:
+            await self._clock.sleep(0.05)
+        return self._in_flight()
+
+    def _in_flight(self) -> tuple[CallInFlight, ...]:
+        return tuple(call for gateway in self._gateways.values() for call in gateway.in_flight.values())
+
+    async def _cancel_open(self, actor: str, *, keep_protective: bool) -> tuple[list[UUID], list[str]]:
+        wanted = [order for order in self._orders.unfinished() if not (keep_protective and order.intent.role in PROTECTIVE)]
+        open_orders = [order for order in wanted if not order.status.is_closed]
+        outcomes = await asyncio.gather(*(self._cancel_one(order, actor) for order in open_orders))
+        failures = [f"order {order.order_id}: {failure}" for order, failure in zip(open_orders, outcomes, strict=True) if failure]
+        done = [order.order_id for order, failure in zip(open_orders, outcomes, strict=True) if not failure]
+        return done, failures
+
+    async def _cancel_one(self, order: LiveOrder, actor: str) -> str | None:
+        try:
+            await self._cancel.cancel(order.order_id, CancelReason.HALTED, actor)
+        except LiveOrderError as error:
+            return str(error)
+        return None
+
+    async def _flatten(self, actor: str) -> list[str]:
+        """Close each position by a market order of the operator's own, which the halt lets pass because it only reduces."""
+        failures: list[str] = []
+        for gateway in self._gateways.values():
+            try:
+                for held in await gateway.broker.positions():
+                    await self._close(gateway, held.instrument.symbol, held.instrument.exchange, held.quantity, actor)
+            except (BrokerError, LiveOrderError) as error:
+                failures.append(f"{gateway.account_id}: {error}")
+        return failures
+
+    async def _close(self, gateway: Gateway, symbol: str, exchange: str, quantity: Decimal, actor: str) -> None:
+        if not quantity:
+            return
+        signal = Signal(
+            signal_id=f"flatten-{self._orders.new_id()}",
+            account_id=gateway.account_id,
+            strategy_name="flatten",
+            symbol=symbol,
+            exchange=exchange,
+            side=Side.SELL if quantity > 0 else Side.BUY,
+            order_type=OrderType.MARKET,
+            quantity=abs(quantity),
+            role=OrderRole.EXIT,
+            timestamp=self._clock.now(),
+        )
+        await self._execute.execute(signal, operator=actor.removeprefix("person:"))
+
+    async def _remaining(self) -> Sequence[str]:
+        left: list[str] = []
+        for account_id, gateway in self._gateways.items():
+            await self._reconcile.reconcile(account_id)
+            left += await self._held(gateway)
+        return left
+
+    async def _held(self, gateway: Gateway) -> list[str]:
+        try:
+            orders, positions = await gateway.broker.open_orders(), await gateway.broker.positions()
+        except BrokerError as error:
+            return [f"{gateway.account_id}: the broker could not be asked: {error}"]
+        live = [f"{gateway.account_id}: order {o.broker_order_id} {o.symbol} {o.status}" for o in orders]
+        held = [f"{gateway.account_id}: position {p.instrument.key} {p.quantity:f}" for p in positions if p.quantity]
+        doubts = [
+            f"{gateway.account_id}: in doubt {o.order_id}" for o in self._orders.unfinished(gateway.account_id) if o.is_in_doubt
+        ]
+        return live + held + doubts

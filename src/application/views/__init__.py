@@ -1,0 +1,43 @@
+"""What readers see of orders, fills, positions and signals: frozen, printable, and a function of the log alone.
+
+A view made from a stream (`order_view`) and one read from a read model are equal, so a reader may take either: the first for what
+it wrote a moment ago, the second for lists.
+"""
+
+from liveorder.application.views.confirmations import (
+    ConfirmationView,
+    OutcomeView,
+    confirmation_view,
+    is_confirmable,
+    outcome_view,
+)
+from liveorder.application.views.fields import View
+from liveorder.application.views.history import HistoryView, history_view
+from liveorder.application.views.orders import BookedFillView, FillView, OrderView, as_of, fill_views, order_view, session_date
+from liveorder.application.views.positions import PositionView, position_view
+from liveorder.application.views.signals import SignalView, dead_letter_view, signal_view
+from liveorder.application.views.summaries import DailySummaryView
+
+__all__ = [
+    "BookedFillView",
+    "ConfirmationView",
+    "DailySummaryView",
+    "FillView",
+    "HistoryView",
+    "OrderView",
+    "OutcomeView",
+    "PositionView",
+    "SignalView",
+    "View",
+    "as_of",
+    "confirmation_view",
+    "dead_letter_view",
+    "fill_views",
+    "history_view",
+    "is_confirmable",
+    "order_view",
+    "outcome_view",
+    "position_view",
+    "session_date",
+    "signal_view",
+]

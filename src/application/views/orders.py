@@ -1,0 +1,211 @@
+"""An order and its fills, as shown."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date, datetime
+from itertools import takewhile
+from typing import Any
+from uuid import UUID
+
+from liveorder.application.views.fields import Moment, Number, View, rounded
+from liveorder.domain.facts import RecordedFact
+from liveorder.domain.lifecycle import OrderStatus
+from liveorder.domain.order import LiveOrder
+from liveorder.domain.order.executions import BookedExecution
+from liveorder.domain.order.facts import Requested
+from liveorder.domain.values import AssetClass, OrderRole, OrderType, Product, Side, TimeInForce
+
+
+class FillView(View):
+    """One execution that counts. `is_inferred`: the broker told a total and not yet the fills that make it."""
+
+    execution_id: str
+    quantity: Number
+    price: Number
+    commission: Number | None
+    """In the instrument's currency; None while it has not been told."""
+    filled_at: Moment | None
+    is_inferred: bool = False
+
+
+class BookedFillView(FillView):
+    """A fill with whose it is and what it earned."""
+
+    order_id: UUID
+    account_id: str
+    strategy_name: str
+    symbol: str
+    side: Side
+    currency: str
+    session_date: date
+    """The session that it counts to, see `DailySummaryView`."""
+    realized_pnl: Number
+    """By what it closed, before commission; average cost, rounded to 8 decimals, half to even."""
+
+
+class OrderView(View):
+    """An order as its facts make it. Quantities in units, filled part included; prices in `currency`."""
+
+    order_id: UUID
+    version: int
+    """Number of facts that this is made from."""
+    client_order_id: str
+    broker_order_id: str | None
+    signal_id: str
+    session_id: str
+    account_id: str
+    strategy_name: str
+    broker: str
+    symbol: str
+    exchange: str
+    asset_class: AssetClass
+    instrument: str
+    """Key of the contract: exchange, symbol, expiry, strike, right."""
+    currency: str
+    multiplier: Number
+    side: Side
+    order_type: OrderType
+    limit_price: Number | None
+    stop_price: Number | None
+    trail_amount: Number | None
+    trail_percent: Number | None
+    time_in_force: TimeInForce
+    expires_at: Moment | None
+    product: Product | None
+    role: OrderRole
+    parent_order_id: UUID | None
+    oco_group: str | None
+    stop_loss: Number | None
+    take_profit: Number | None
+    protection: str | None
+    tags: tuple[str, ...]
+    decision_price: Number | None
+    quantity: Number | None
+    """None until a cash order learns it."""
+    notional: Number | None
+    filled_quantity: Number
+    remaining_quantity: Number
+    average_price: Number | None
+    commission: Number
+    status: OrderStatus
+    reason: str | None
+    flags: tuple[str, ...]
+    reviews: tuple[str, ...]
+    anomalies: tuple[str, ...]
+    attempts: int
+    is_shadow: bool
+    session_date: date | None
+    """The exchange session that it counts to; None while it was never submitted."""
+    requested_at: Moment | None
+    submitted_at: Moment | None
+    closed_at: Moment | None
+    last_update_at: Moment | None
+    error_message: str | None
+    fills: tuple[FillView, ...]
+
+
+def order_view(order: LiveOrder) -> OrderView:
+    return OrderView(**order_fields(order))
+
+
+def order_fields(order: LiveOrder) -> dict[str, Any]:
+    """The values of an `OrderView`."""
+    return _wanted(order.intent) | _done(order)
+
+
+def _wanted(intent: Requested) -> dict[str, Any]:
+    """What never changes."""
+    instrument = intent.instrument
+    return {name: getattr(intent, name) for name in _AS_REQUESTED} | {
+        "symbol": instrument.symbol,
+        "exchange": instrument.exchange,
+        "asset_class": instrument.asset_class,
+        "instrument": instrument.key,
+        "currency": instrument.currency,
+        "multiplier": instrument.multiplier,
+    }
+
+
+def _done(order: LiveOrder) -> dict[str, Any]:
+    return {name: getattr(order, name) for name in _AS_IT_STANDS} | {
+        "average_price": rounded(order.average_price),
+        "commission": order.commission,
+        "anomalies": tuple(sorted(order.anomalies)),
+        "session_date": session_date(order),
+        "fills": fill_views(order),
+    }
+
+
+_AS_REQUESTED = (
+    "order_id",
+    "client_order_id",
+    "signal_id",
+    "session_id",
+    "account_id",
+    "strategy_name",
+    "broker",
+    "side",
+    "order_type",
+    "trail_amount",
+    "trail_percent",
+    "time_in_force",
+    "expires_at",
+    "product",
+    "role",
+    "parent_order_id",
+    "oco_group",
+    "stop_loss",
+    "take_profit",
+    "protection",
+    "tags",
+    "decision_price",
+    "notional",
+    "is_shadow",
+)
+_AS_IT_STANDS = (
+    "version",
+    "broker_order_id",
+    "limit_price",
+    "stop_price",
+    "quantity",
+    "filled_quantity",
+    "remaining_quantity",
+    "status",
+    "reason",
+    "flags",
+    "reviews",
+    "attempts",
+    "requested_at",
+    "submitted_at",
+    "closed_at",
+    "last_update_at",
+    "error_message",
+)
+
+
+def as_of(stream: Sequence[RecordedFact], at: datetime) -> LiveOrder | None:
+    """The order as we knew it at that time; None when it was not there yet. Our own record counts, not the broker's times."""
+    known = list(takewhile(lambda item: item.envelope.recorded_at <= at, stream))
+    return LiveOrder.replay(known) if known else None
+
+
+def fill_views(order: LiveOrder) -> tuple[FillView, ...]:
+    return tuple(fill_view(execution) for execution in order.executions.effective())
+
+
+def fill_view(execution: BookedExecution) -> FillView:
+    """Prices as told; that of an inferred fill is a quotient, so it is rounded."""
+    return FillView(
+        execution_id=execution.execution_id,
+        quantity=execution.quantity,
+        price=rounded(execution.price) if execution.is_inferred else execution.price,
+        commission=execution.commission,
+        filled_at=execution.at,
+        is_inferred=execution.is_inferred,
+    )
+
+
+def session_date(order: LiveOrder) -> date | None:
+    """Session of the newest submission; None while there was none."""
+    return order.submission.session_date if order.submission is not None else None

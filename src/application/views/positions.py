@@ -1,0 +1,56 @@
+"""A holding of one instrument by one strategy in one account, as shown."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from liveorder.application.views.fields import Moment, Number, View, plain, rounded_fraction
+from liveorder.domain.order.facts import Requested
+from liveorder.domain.position import Position, PositionSide, PositionStatus
+
+
+class PositionView(View):
+    """Averages and results are rounded to 8 decimals, half to even; all money is in `currency`."""
+
+    account_id: str
+    strategy_name: str
+    symbol: str
+    exchange: str
+    instrument: str
+    currency: str
+    multiplier: Number
+    side: PositionSide
+    quantity: Number
+    """Units, without a sign: `side` has it."""
+    average_price: Number | None
+    """Of one unit by average cost, without commission; None when flat."""
+    realized_pnl: Number
+    """Since the first fill, before commission."""
+    realized_pnl_net: Number
+    """Less all commission, that of opening fills too."""
+    commission: Number
+    opened_at: Moment | None
+    status: PositionStatus
+    order_ids: tuple[UUID, ...] = ()
+    """The orders that traded since the position last left zero, in the order of their first fill; the newest 100."""
+
+
+def position_view(intent: Requested, position: Position) -> PositionView:
+    """The holding that orders like `intent` make. `order_ids` are added where it is read."""
+    return PositionView(
+        account_id=intent.account_id,
+        strategy_name=intent.strategy_name,
+        symbol=intent.instrument.symbol,
+        exchange=intent.instrument.exchange,
+        instrument=intent.instrument.key,
+        currency=position.currency,
+        multiplier=plain(position.multiplier),
+        side=position.side,
+        quantity=plain(abs(position.quantity)),
+        average_price=None if position.average_price is None else plain(position.average_price),
+        realized_pnl=rounded_fraction(position.realized_gross),
+        realized_pnl_net=rounded_fraction(position.realized_net),
+        commission=plain(position.commission),
+        opened_at=position.opened_at,
+        status=position.status,
+    )

@@ -1,0 +1,42 @@
+"""A message that became no order, and why. One stream each, of one fact, so that a rerun adds none."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import ClassVar
+from uuid import UUID
+
+from liveorder.domain.facts import Fact
+from liveorder.domain.identifiers import stream_id
+from liveorder.domain.visible_text import visible
+
+MAX_LINE_LENGTH = 4096
+"""Characters of the message that are kept."""
+
+
+class SignalDeadLettered(Fact):
+    """Stored as version 1 of `dead_letter_id`: the same message, read again, conflicts there and is not stored again."""
+
+    topic: ClassVar[str] = "liveorder.SignalDeadLettered@1"
+
+    source: str
+    offset: str
+    line: str
+    """At most `MAX_LINE_LENGTH` characters, what does not print escaped."""
+    reason: str
+    signal_id: str | None = None
+    """Where that much could be read."""
+    fingerprint: str | None = None
+    known_order_id: str | None = None
+    """The order that the same signal id became, with different content."""
+    known_fingerprint: str | None = None
+
+
+def dead_letter_id(source: str, offset: str, raw: bytes) -> UUID:
+    """Id of the stream, from where the message stood and what it was."""
+    return stream_id("dead_letter", source, offset, hashlib.sha256(raw).hexdigest())
+
+
+def shown_line(raw: bytes) -> str:
+    """`raw` as text that is safe to show and to store, cut to `MAX_LINE_LENGTH`; bytes that are not UTF-8 stay as escapes."""
+    return visible(raw[: 4 * MAX_LINE_LENGTH].decode(errors="backslashreplace"))[:MAX_LINE_LENGTH]

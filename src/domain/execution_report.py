@@ -1,0 +1,201 @@
+"""What a broker tells about an order, in our words. Adapters translate into these; nothing else of a broker comes further in.
+
+A report names its order by our key (`client_order_id`) or by the broker's (`broker_order_id`), best by both. It never changes an
+order by itself: `LiveOrder.receive` decides which facts it amounts to.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from enum import StrEnum
+from typing import Any
+
+from liveorder.domain.values import OrderType, Side
+
+
+class BrokerStatus(StrEnum):
+    """A broker's own word for an order's state, folded. UNKNOWN keeps ours and asks again."""
+
+    PENDING = "PENDING"
+    """The broker has it, the market not yet. Never resend."""
+    WORKING = "WORKING"
+    FILLED = "FILLED"
+    CANCELLED = "CANCELLED"
+    EXPIRED = "EXPIRED"
+    REJECTED = "REJECTED"
+    UNKNOWN = "UNKNOWN"
+
+
+class CloseCause(StrEnum):
+    """Why an order ended without being filled whole, as the broker tells it."""
+
+    REQUESTED = "REQUESTED"
+    EXPIRED = "EXPIRED"
+    DONE_FOR_DAY = "DONE_FOR_DAY"
+    BY_BROKER = "BY_BROKER"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExecutionReport:
+    """Common to all reports. `occurred_at` is the broker's time, UTC, when it was told."""
+
+    client_order_id: str | None = None
+    broker_order_id: str | None = None
+    occurred_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Accepted(ExecutionReport):
+    """The order is at the broker. `effective_quantity` when the broker fixed or changed it (a cash order)."""
+
+    effective_quantity: Decimal | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderRejected(ExecutionReport):
+    """The order itself will not trade. Not used for a refused cancel, replace or duplicate request."""
+
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Execution(ExecutionReport):
+    """One fill. `execution_id` is the same on every path that can tell of it; `quantity` is of this fill alone."""
+
+    execution_id: str
+    quantity: Decimal
+    price: Decimal
+    commission: Decimal | None = None
+    """In the instrument's currency; None when it is told later or never."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExecutionCorrected(ExecutionReport):
+    """`execution_id` stands in place of `corrects`, with these values."""
+
+    execution_id: str
+    corrects: str
+    quantity: Decimal
+    price: Decimal
+    commission: Decimal | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExecutionBusted(ExecutionReport):
+    """The fill `execution_id` did not happen."""
+
+    execution_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Commission(ExecutionReport):
+    """The commission of one fill, told apart from it. Replaces what was known of it."""
+
+    execution_id: str
+    commission: Decimal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CancelIsPending(ExecutionReport):
+    """The broker took our cancel and has not done it yet."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CancelRejected(ExecutionReport):
+    """The broker will not cancel; the order stands as it is. `request_id` when the answer names it."""
+
+    reason: str = ""
+    request_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderClosed(ExecutionReport):
+    """Cancelled, expired or done for the day: what was not filled by now will not be."""
+
+    cause: CloseCause
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReplaceIsPending(ExecutionReport):
+    """The broker took our replace and has not done it yet."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderReplaced(ExecutionReport):
+    """The order now stands so. A value that is None did not change. A new `broker_order_id` names the order from here on."""
+
+    quantity: Decimal | None = None
+    """Of the whole order, filled part included."""
+    limit_price: Decimal | None = None
+    stop_price: Decimal | None = None
+    request_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReplaceRejected(ExecutionReport):
+    """The broker will not replace; the order stands as it was."""
+
+    reason: str = ""
+    request_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderRestated(ExecutionReport):
+    """The broker changed the order unasked (a split, a renewal, a change by phone). None did not change.
+
+    `split_ratio` is new units for each old one: past fills count in the new units from here on.
+    """
+
+    quantity: Decimal | None = None
+    limit_price: Decimal | None = None
+    stop_price: Decimal | None = None
+    split_ratio: Decimal | None = None
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderTriggered(ExecutionReport):
+    """A stop's condition was met: it works in the market now."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderSnapshot(ExecutionReport):
+    """The order as the broker has it now: the answer to a question, not an event.
+
+    `filled_quantity` and `average_price` are cumulative. `executions` are the fills that the same answer listed; where it lists
+    none, the difference to what we know is booked as inferred until the real fills come.
+    """
+
+    status: BrokerStatus
+    filled_quantity: Decimal = Decimal(0)
+    average_price: Decimal | None = None
+    quantity: Decimal | None = None
+    limit_price: Decimal | None = None
+    stop_price: Decimal | None = None
+    symbol: str | None = None
+    exchange: str | None = None
+    side: Side | None = None
+    order_type: OrderType | None = None
+    executions: tuple[Execution, ...] = ()
+    cancel_pending: bool = False
+    replace_pending: bool = False
+    reason: str = ""
+    native_status: str = ""
+    """The broker's own word, for people."""
+
+
+def described(report: ExecutionReport) -> dict[str, Any]:
+    """The report as JSON-ready fields, for the record of what could not be matched."""
+    fields = {name: getattr(report, name) for name in report.__dataclass_fields__}
+    return {"report": type(report).__name__} | {name: _plain(value) for name, value in fields.items() if value is not None}
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, tuple):
+        return [described(item) for item in value]
+    if isinstance(value, datetime):
+        return value.isoformat()
+    return value if isinstance(value, bool | int) else str(value)

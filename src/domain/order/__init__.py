@@ -1,0 +1,5 @@
+"""The LiveOrder aggregate: its facts, its state, what we may ask of it and what a report amounts to."""
+
+from liveorder.domain.order.state import LiveOrder, OpenRequest
+
+__all__ = ["LiveOrder", "OpenRequest"]

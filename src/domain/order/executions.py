@@ -1,0 +1,210 @@
+"""The set of an order's effective executions: the same whatever order the reports come in, and however often.
+
+An execution counts unless it was busted or corrected. A correction names what it corrects, perhaps another correction: each chain
+counts once, by its last link, and a bust of any link voids the chain. Where several corrections name the same execution, the
+latest by the broker's clock is the last link; where the broker told no times, the one that came last. Bust and correction may
+come before the fill that they name. An inferred fill stands in for executions that were not told, and gives way to them, up to
+the total that it was inferred from.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from datetime import datetime
+from decimal import Context, Decimal
+from fractions import Fraction
+from functools import reduce
+from typing import NamedTuple
+
+from liveorder.domain.values import ZERO
+
+_EXACT = Context(prec=120)
+"""Wide enough that products and sums of real figures are exact, and the same in any order."""
+_SHOWN = Context(prec=28)
+
+
+class BookedExecution(NamedTuple):
+    """One fill as it counts. `value` is Σ quantity × price, kept exact when a split restates quantity and price."""
+
+    execution_id: str
+    quantity: Decimal
+    price: Decimal
+    value: Decimal
+    commission: Decimal | None = None
+    at: datetime | None = None
+    corrects: str | None = None
+    is_inferred: bool = False
+
+    def restated(self, ratio: Decimal) -> BookedExecution:
+        return self._replace(quantity=_split(self.quantity, ratio), price=_SHOWN.divide(self.price, ratio))
+
+
+class Totals(NamedTuple):
+    """Sums over the effective executions: units, money (quantity × price, no multiplier), fees."""
+
+    quantity: Decimal = ZERO
+    value: Decimal = ZERO
+    commission: Decimal = ZERO
+
+    @property
+    def average_price(self) -> Decimal | None:
+        """Σqp / Σq to 28 digits; None when nothing is filled."""
+        return _SHOWN.divide(self.value, self.quantity) if self.quantity else None
+
+
+@dataclass(frozen=True, slots=True)
+class Executions:
+    """Immutable; each method returns the set as it is afterwards."""
+
+    told: dict[str, BookedExecution]
+    busted: frozenset[str]
+    commissions: dict[str, Decimal]
+    inferred: tuple[BookedExecution, ...]
+    inferred_up_to: Decimal
+    """The total, in units ever told, that inferred fills reach up to."""
+    totals: Totals
+    is_plain: bool = True
+    """Fills and nothing else so far, so that a further fill simply adds to the sums."""
+
+    @staticmethod
+    def none() -> Executions:
+        return _NONE
+
+    def filled(self, execution: BookedExecution) -> Executions:
+        """Book a fill or a correction. One whose id is known already changes nothing."""
+        if execution.execution_id in self.told:
+            return self
+        told = self.told | {execution.execution_id: execution}
+        if not self._stands_alone(execution):
+            return replace(self, told=told)._recounted()
+        fee = self.commissions.get(execution.execution_id, execution.commission) if self.commissions else execution.commission
+        totals = _plus(self.totals, execution.quantity, execution.value, fee)
+        return Executions(told, self.busted, self.commissions, self.inferred, self.inferred_up_to, totals)
+
+    def bust(self, execution_id: str) -> Executions:
+        if execution_id in self.busted:
+            return self
+        return replace(self, busted=self.busted | {execution_id})._recounted()
+
+    def charge(self, execution_id: str, commission: Decimal) -> Executions:
+        """Replace what was known of the commission of an execution, which may come later."""
+        charged = replace(self, commissions=self.commissions | {execution_id: commission})
+        if not self.is_plain:
+            return charged._recounted()
+        if (known := self.told.get(execution_id)) is None:
+            return charged
+        before = self.commissions.get(execution_id, known.commission) or ZERO
+        return replace(charged, totals=_plus(self.totals, ZERO, ZERO, _EXACT.subtract(commission, before)))
+
+    def infer(self, execution: BookedExecution) -> Executions:
+        """Book `execution.quantity` more than is known, until real executions come in its place."""
+        if any(known.execution_id == execution.execution_id for known in self.inferred):
+            return self
+        up_to = _EXACT.add(max(self.inferred_up_to, self.ever_told), execution.quantity)
+        return replace(self, inferred=(*self.inferred, execution), inferred_up_to=up_to)._recounted()
+
+    def restated(self, ratio: Decimal) -> Executions:
+        """All quantities in the units after a split; `ratio` is new units for each old one."""
+        return replace(
+            self,
+            told={key: execution.restated(ratio) for key, execution in self.told.items()},
+            inferred=tuple(execution.restated(ratio) for execution in self.inferred),
+            inferred_up_to=split_quantity(self.inferred_up_to, ratio),
+        )._recounted()
+
+    @property
+    def ever_told(self) -> Decimal:
+        """Units of all fills ever told, busted ones included, corrections not."""
+        return _SHOWN.plus(_total(e.quantity for e in self.told.values() if e.corrects is None))
+
+    def effective(self) -> Iterator[BookedExecution]:
+        """The executions that count, with the commission known of each; an inferred remainder last."""
+        for links in self._chains().values():
+            if not self._is_void(links):
+                yield self._counted(links)
+        if (remainder := self._inferred_remainder()) is not None:
+            yield remainder
+
+    def _stands_alone(self, execution: BookedExecution) -> bool:
+        """Whether the new fill touches nothing else, so that sums can simply grow."""
+        return self.is_plain and execution.corrects is None
+
+    def _recounted(self) -> Executions:
+        totals = Totals()
+        for execution in self.effective():
+            totals = _plus(totals, execution.quantity, execution.value, execution.commission)
+        # Thirds of a reverse split add up to the whole again.
+        return replace(self, totals=totals._replace(quantity=_SHOWN.plus(totals.quantity)), is_plain=False)
+
+    def _chains(self) -> dict[str, list[BookedExecution]]:
+        chains: dict[str, list[BookedExecution]] = {}
+        for execution in self.told.values():
+            chains.setdefault(self._root(execution)[0], []).append(execution)
+        return chains
+
+    def _root(self, execution: BookedExecution) -> tuple[str, int]:
+        """The id at the start of the chain and the distance to it. A chain that bites its own tail ends where it does."""
+        seen = {execution.execution_id}
+        name, depth = execution.execution_id, 0
+        while (known := self.told.get(name)) is not None and known.corrects is not None and known.corrects not in seen:
+            name, depth = known.corrects, depth + 1
+            seen.add(name)
+        return name, depth
+
+    def _is_void(self, links: list[BookedExecution]) -> bool:
+        return any(link.execution_id in self.busted or link.corrects in self.busted for link in links)
+
+    def _counted(self, links: list[BookedExecution]) -> BookedExecution:
+        """The last link, which nothing corrects, with the newest commission known of the chain."""
+        corrected = {link.corrects for link in links if link.corrects != link.execution_id}
+
+        def newness(link: BookedExecution) -> tuple[bool, float, int, str]:
+            at = link.at.timestamp() if link.at else 0.0
+            return link.execution_id not in corrected, at, self._root(link)[1], link.execution_id
+
+        ordered = sorted(links, key=newness) if len(links) > 1 else links
+        charged = [self.commissions.get(e.execution_id, e.commission) for e in reversed(ordered)]
+        return ordered[-1]._replace(commission=next((fee for fee in charged if fee is not None), None))
+
+    def _inferred_remainder(self) -> BookedExecution | None:
+        """What is left of the inferred fills: real ones take the place of the oldest first."""
+        remaining = left = _EXACT.subtract(self.inferred_up_to, self.ever_told)
+        if not self.inferred or remaining <= 0:
+            return None
+        value = ZERO
+        for execution in reversed(self.inferred):
+            taken = min(left, execution.quantity)
+            value = _EXACT.add(value, _EXACT.divide(_EXACT.multiply(execution.value, taken), execution.quantity))
+            left = _EXACT.subtract(left, taken)
+        return self.inferred[-1]._replace(quantity=remaining, price=_SHOWN.divide(value, remaining), value=value)
+
+
+_NONE = Executions({}, frozenset(), {}, (), ZERO, Totals())
+
+
+def value_of(quantity: Decimal, price: Decimal) -> Decimal:
+    """Exact, however many digits both have."""
+    return _EXACT.multiply(quantity, price)
+
+
+def split_quantity(quantity: Decimal, ratio: Decimal) -> Decimal:
+    """`quantity` in the units after a split."""
+    return _SHOWN.plus(_split(quantity, ratio))
+
+
+def _split(quantity: Decimal, ratio: Decimal) -> Decimal:
+    """A ratio such as 0.3333333333 means one for three: 300 become 100 and not 99.99999999."""
+    exact = Fraction(ratio)
+    simple = exact.limit_denominator(1000)
+    meant = simple if abs(simple - exact) * 10**9 <= exact else exact
+    return _EXACT.divide(_EXACT.multiply(quantity, Decimal(meant.numerator)), Decimal(meant.denominator))
+
+
+def _plus(totals: Totals, quantity: Decimal, value: Decimal, commission: Decimal | None) -> Totals:
+    fees = totals.commission if commission is None else _EXACT.add(totals.commission, commission)
+    return Totals(_EXACT.add(totals.quantity, quantity), _EXACT.add(totals.value, value), fees)
+
+
+def _total(amounts: Iterable[Decimal]) -> Decimal:
+    return reduce(_EXACT.add, amounts, ZERO)

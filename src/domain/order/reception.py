@@ -1,0 +1,447 @@
+"""What a broker's report amounts to. `receive` is total: any report on any order gives facts, perhaps none, and never raises.
+
+Facts from a broker never bounce. What is known already adds nothing; what should not have happened is booked as told, with an
+anomaly beside it; what a person must look at asks for a review. An answer to a question (`OrderSnapshot`) is taken apart into the
+reports that would have told the same, so that recovery has no second way of doing things.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from datetime import UTC, datetime
+from decimal import Decimal
+from functools import partial
+from typing import Any
+from uuid import UUID
+
+from liveorder.domain import execution_report as r
+from liveorder.domain.facts import Envelope, Fact, RecordedFact
+from liveorder.domain.lifecycle import Closing, OrderStatus
+from liveorder.domain.order import facts as f
+from liveorder.domain.order.state import LiveOrder, OpenRequest
+from liveorder.domain.values import ZERO, TimeInForce
+
+_LASTS_DAYS = (TimeInForce.GTC, TimeInForce.GTD)
+
+
+def receive(order: LiveOrder, report: r.ExecutionReport) -> list[Fact]:
+    """The facts that this report adds to this order; none when it is old news."""
+    if isinstance(report, r.OrderSnapshot):
+        return _in_turn(order, [partial(step, snapshot=report) for step in _SNAPSHOT_STEPS])
+    return _RECEIVE[type(report)](order, report)
+
+
+def _receive_all(order: LiveOrder, reports: Iterable[r.ExecutionReport]) -> list[Fact]:
+    return _in_turn(order, [partial(receive, report=report) for report in reports])
+
+
+def _in_turn(order: LiveOrder, steps: Iterable[Callable[[LiveOrder], list[Fact]]]) -> list[Fact]:
+    """Each step sees the order as the steps before it left it."""
+    facts: list[Fact] = []
+    for step in steps:
+        told = step(order)
+        facts += told
+        order = _provisionally(order, told)
+    return facts
+
+
+# --- single reports ------------------------------------------------------------------------------------------------------------
+
+
+def _accepted(order: LiveOrder, report: r.Accepted) -> list[Fact]:
+    quantity = _positive(report.effective_quantity)
+    is_other = order.broker_order_id is not None and report.broker_order_id not in (None, order.broker_order_id)
+    if order.is_acknowledged and is_other:
+        code = f"second_broker_order:{report.broker_order_id}"
+        return _anomaly(order, code, _second(order, report)) if order.replaces == 0 else []
+    learns_id = order.broker_order_id is None and report.broker_order_id is not None
+    if order.is_acknowledged and not learns_id and (quantity is None or order.quantity is not None):
+        return []
+    acknowledged = f.Acknowledged(broker_order_id=report.broker_order_id, effective_quantity=quantity)
+    return [acknowledged, *_oddities_of_acknowledgement(order)]
+
+
+def _oddities_of_acknowledgement(order: LiveOrder) -> list[Fact]:
+    """Late word of an order that the broker closed is harmless; one that we closed, as never sent, may be live."""
+    if order.is_acknowledged or order.status not in (OrderStatus.CANCELLED, OrderStatus.REJECTED):
+        return []
+    message = f"acknowledged while {order.status}"
+    review = [] if order.is_at_broker else _review(order, "acknowledged_after_close", message)
+    return [*_anomaly(order, "acknowledged_after_close", message), *review]
+
+
+def _second(order: LiveOrder, report: r.Accepted) -> str:
+    return f"the broker names a second order {report.broker_order_id} beside {order.broker_order_id} for the same key"
+
+
+def _rejected(order: LiveOrder, report: r.OrderRejected) -> list[Fact]:
+    if order.closing is Closing.REJECTED and not order.filled_quantity:
+        return []
+    if order.status in (OrderStatus.CANCELLED, OrderStatus.FILLED):
+        is_old_news = "rejected_after_fill" in order.anomalies
+        return [] if is_old_news else _anomaly(order, "rejected_after_close", f"rejected while {order.status}: {report.reason}")
+    if order.filled_quantity:
+        note = _anomaly(order, "rejected_after_fill", f"rejected with {order.filled_quantity} filled: {report.reason}")
+        return [f.Cancelled(reason=f.CancelReason.BY_BROKER, message=report.reason), *note]
+    return [f.Rejected(message=report.reason)]
+
+
+def _execution(order: LiveOrder, report: r.Execution) -> list[Fact]:
+    known = order.executions.told.get(report.execution_id)
+    if known is not None:
+        if (known.quantity, known.price) != (report.quantity, report.price):
+            return _conflict(order, report)
+        return _late_commission(order, report)
+    if report.quantity <= 0:
+        return _anomaly(order, f"empty_execution:{report.execution_id}", f"a fill of {report.quantity}")
+    filled = f.Filled(
+        execution_id=report.execution_id,
+        quantity=report.quantity,
+        price=report.price,
+        commission=report.commission,
+        filled_at=report.occurred_at,
+    )
+    return [filled, *_oddities_of_fill(order, _provisionally(order, [filled]))]
+
+
+def _conflict(order: LiveOrder, report: r.Execution | r.ExecutionCorrected) -> list[Fact]:
+    message = f"execution {report.execution_id} told again as {report.quantity} @ {report.price}; the first telling stands"
+    return _anomaly(order, f"execution_conflict:{report.execution_id}", message)
+
+
+def _late_commission(order: LiveOrder, report: r.Execution) -> list[Fact]:
+    known = order.executions.told[report.execution_id].commission
+    if report.commission is None or report.commission == known or report.execution_id in order.executions.commissions:
+        return []
+    return [f.CommissionReported(execution_id=report.execution_id, commission=report.commission)]
+
+
+def _oddities_of_fill(before: LiveOrder, after: LiveOrder) -> list[Fact]:
+    """What is strange about a fill that was just booked. One that takes the place of an inferred one is not."""
+    is_late = before.closing is not Closing.NONE and after.filled_quantity > before.filled_quantity
+    note = _anomaly(before, "fill_after_close", f"filled while {before.status}") if is_late else []
+    return [*note, *_oddities_of_quantity(before, after)]
+
+
+def _oddities_of_quantity(before: LiveOrder, after: LiveOrder) -> list[Fact]:
+    """What is strange about a filled quantity that has just grown."""
+    odd: list[Fact] = []
+    if after.filled_quantity <= before.filled_quantity:
+        return odd
+    if before.closing is Closing.REJECTED:
+        odd += _review(before, "fill_after_rejection", "the broker rejected this order and filled it")
+    if not before.is_sent:
+        odd += _review(before, "fill_without_submission", "the broker filled an order that we never sent")
+    if after.quantity is not None and after.filled_quantity > after.quantity:
+        odd += _anomaly(before, "overfill", f"{after.filled_quantity} filled of {after.quantity} ordered")
+    return odd
+
+
+def _corrected(order: LiveOrder, report: r.ExecutionCorrected) -> list[Fact]:
+    if (known := order.executions.told.get(report.execution_id)) is not None:
+        is_same = (known.quantity, known.price, known.corrects) == (report.quantity, report.price, report.corrects)
+        return [] if is_same else _conflict(order, report)
+    if report.quantity < 0:
+        return _anomaly(order, f"empty_execution:{report.execution_id}", f"a correction to {report.quantity}")
+    corrected = f.FillCorrected(
+        execution_id=report.execution_id,
+        corrects=report.corrects,
+        quantity=report.quantity,
+        price=report.price,
+        commission=report.commission,
+        filled_at=report.occurred_at,
+    )
+    return [corrected, *_oddities_of_quantity(order, _provisionally(order, [corrected]))]
+
+
+def _busted(order: LiveOrder, report: r.ExecutionBusted) -> list[Fact]:
+    if report.execution_id in order.executions.busted:
+        return []
+    return [f.FillBusted(execution_id=report.execution_id)]
+
+
+def _commission(order: LiveOrder, report: r.Commission) -> list[Fact]:
+    if order.executions.commissions.get(report.execution_id) == report.commission:
+        return []
+    return [f.CommissionReported(execution_id=report.execution_id, commission=report.commission)]
+
+
+def _cancel_pending(order: LiveOrder, report: r.CancelIsPending) -> list[Fact]:
+    return [] if order.cancel_pending or order.closing is not Closing.NONE else [f.CancelPending()]
+
+
+def _cancel_rejected(order: LiveOrder, report: r.CancelRejected) -> list[Fact]:
+    if not _is_answer(order, f.RequestKind.CANCEL, report.request_id, order.cancel_pending):
+        return []
+    return [f.CancelRefused(request_id=report.request_id, message=report.reason)]
+
+
+def _is_answer(order: LiveOrder, kind: f.RequestKind, request_id: str | None, is_pending: bool) -> bool:
+    """Whether a refusal answers anything: a request told of twice must not settle the next one."""
+    asked = [request.request_id for request in order.requests.values() if request.kind is kind]
+    return request_id is None or request_id in asked if asked else is_pending
+
+
+def _closed(order: LiveOrder, report: r.OrderClosed) -> list[Fact]:
+    if report.cause is r.CloseCause.DONE_FOR_DAY and order.intent.time_in_force in _LASTS_DAYS:
+        return [] if order.is_at_broker else _accepted(order, r.Accepted(broker_order_id=report.broker_order_id))
+    if order.closing is Closing.CANCELLED or (order.closing is Closing.REJECTED and not order.filled_quantity):
+        return []
+    return [f.Cancelled(reason=_cancel_reason(order, report.cause), message=report.reason)]
+
+
+def _cancel_reason(order: LiveOrder, cause: r.CloseCause) -> f.CancelReason:
+    """Our own reason when we asked for it, whatever the broker calls it."""
+    if cause in (r.CloseCause.EXPIRED, r.CloseCause.DONE_FOR_DAY):
+        return f.CancelReason(cause.value)
+    asked = [request.cancel_reason for request in order.requests.values() if request.cancel_reason is not None]
+    return asked[0] if asked else f.CancelReason(cause.value)
+
+
+def _replace_pending(order: LiveOrder, report: r.ReplaceIsPending) -> list[Fact]:
+    ended = order.status in (OrderStatus.CANCELLED, OrderStatus.REJECTED)
+    return [] if order.replace_pending or ended else [f.ReplacePending()]
+
+
+def _replaced(order: LiveOrder, report: r.OrderReplaced) -> list[Fact]:
+    if report.request_id in order.replaced:
+        return []
+    request = _replace_answered(order, report.request_id)
+    terms = request.terms if request is not None else None
+    replaced = f.Replaced(
+        request_id=request.request_id if request is not None else report.request_id,
+        broker_order_id=report.broker_order_id,
+        quantity=_positive(report.quantity) or (terms.quantity if terms else None),
+        limit_price=report.limit_price if report.limit_price is not None or not terms else terms.limit_price,
+        stop_price=report.stop_price if report.stop_price is not None or not terms else terms.stop_price,
+    )
+    if request is None and not order.replace_pending and not _changes(order, replaced):
+        return []
+    ended = order.closing is not Closing.NONE
+    return [replaced, *(_anomaly(order, "replaced_after_close", f"replaced while {order.status}") if ended else [])]
+
+
+def _replace_answered(order: LiveOrder, request_id: str | None) -> OpenRequest | None:
+    """The open replace that an answer speaks of: the one it names, else the oldest."""
+    replaces = [request for request in order.requests.values() if request.kind is f.RequestKind.REPLACE]
+    return next((request for request in replaces if request_id in (None, request.request_id)), None)
+
+
+def _changes(order: LiveOrder, fact: f.Replaced | f.Restated) -> bool:
+    quantity = None if fact.quantity is None else max(fact.quantity, order.filled_quantity)
+    return (
+        quantity not in (None, order.quantity)
+        or fact.limit_price not in (None, order.limit_price)
+        or fact.stop_price not in (None, order.stop_price)
+        or (isinstance(fact, f.Replaced) and fact.broker_order_id not in (None, order.broker_order_id))
+    )
+
+
+def _replace_rejected(order: LiveOrder, report: r.ReplaceRejected) -> list[Fact]:
+    if not _is_answer(order, f.RequestKind.REPLACE, report.request_id, order.replace_pending):
+        return []
+    return [f.ReplaceRefused(request_id=report.request_id, message=report.reason)]
+
+
+def _restated(order: LiveOrder, report: r.OrderRestated) -> list[Fact]:
+    """Always news: nothing tells a second restatement from the first one told twice."""
+    restated = f.Restated(
+        quantity=_positive(report.quantity),
+        limit_price=report.limit_price,
+        stop_price=report.stop_price,
+        split_ratio=_positive(report.split_ratio),
+        message=report.reason,
+    )
+    if (restated.quantity, restated.split_ratio) == (report.quantity, report.split_ratio):
+        return [restated]
+    return _anomaly(order, "impossible_restatement", f"restated to {report.quantity}, split by {report.split_ratio}")
+
+
+def _triggered(order: LiveOrder, report: r.OrderTriggered) -> list[Fact]:
+    return [] if order.is_triggered else [f.Triggered()]
+
+
+# --- an answer, taken apart ----------------------------------------------------------------------------------------------------
+
+
+_HAS_ENDED = (r.BrokerStatus.CANCELLED, r.BrokerStatus.EXPIRED, r.BrokerStatus.REJECTED)
+
+
+def _presence(order: LiveOrder, snapshot: r.OrderSnapshot) -> list[Fact]:
+    """Whatever it says of the order, the broker has it. That it once had an order which is closed here is no news."""
+    if snapshot.status is r.BrokerStatus.REJECTED or (snapshot.status in _HAS_ENDED and order.closing is not Closing.NONE):
+        return []
+    quantity = snapshot.quantity if order.quantity is None else None
+    return _accepted(order, r.Accepted(broker_order_id=snapshot.broker_order_id, effective_quantity=quantity))
+
+
+def _listed(order: LiveOrder, snapshot: r.OrderSnapshot) -> list[Fact]:
+    return _receive_all(order, snapshot.executions)
+
+
+def _inferred(order: LiveOrder, snapshot: r.OrderSnapshot) -> list[Fact]:
+    """The part of the broker's total that no execution tells of, at the price that makes the broker's average come out."""
+    known = order.executions.totals
+    missing = snapshot.filled_quantity - known.quantity
+    if missing <= 0:
+        return []
+    average = snapshot.average_price
+    if average is not None:
+        price = (average * snapshot.filled_quantity - known.value) / missing
+    else:
+        price = order.limit_price or order.intent.decision_price or ZERO
+    filled = f.FillInferred(
+        execution_id=f"inferred-{len(order.executions.inferred) + 1}",
+        quantity=missing,
+        price=price,
+        evidence=f"the broker tells {snapshot.filled_quantity:f} filled at {'no price' if average is None else average}",
+        filled_at=snapshot.occurred_at,
+    )
+    return [filled, *_oddities_of_fill(order, _provisionally(order, [filled]))]
+
+
+def _terms(order: LiveOrder, snapshot: r.OrderSnapshot) -> list[Fact]:
+    """Terms that differ from ours: the replace that we asked for, if it asked for these, else a change by the broker."""
+    stands = f.Restated(
+        quantity=_standing_quantity(order, snapshot),
+        limit_price=snapshot.limit_price if order.limit_price is not None else None,
+        stop_price=snapshot.stop_price if order.stop_price is not None else None,
+        message="found so by asking",
+    )
+    if snapshot.status is r.BrokerStatus.UNKNOWN or not _changes(order, stands):
+        return []
+    asked = [request.terms for request in order.requests.values() if request.terms is not None]
+    done = next((terms for terms in asked if _is_fulfilled(order, terms, stands)), None)
+    if done is None:
+        return [stands]
+    replaced = r.OrderReplaced(
+        request_id=done.request_id,
+        broker_order_id=snapshot.broker_order_id,
+        quantity=stands.quantity,
+        limit_price=stands.limit_price,
+        stop_price=stands.stop_price,
+    )
+    return _replaced(order, replaced)
+
+
+def _standing_quantity(order: LiveOrder, snapshot: r.OrderSnapshot) -> Decimal | None:
+    """Of an order that ended, some brokers tell what was filled as its quantity: that is not news of its terms."""
+    quantity = _positive(snapshot.quantity)
+    has_ended = snapshot.status in _HAS_ENDED or order.closing is not Closing.NONE
+    if order.quantity is None or quantity is None or (has_ended and quantity <= order.filled_quantity):
+        return None
+    return quantity
+
+
+def _is_fulfilled(order: LiveOrder, asked: f.ReplaceRequested, stands: f.Restated) -> bool:
+    pairs = (
+        (asked.quantity and max(asked.quantity, order.filled_quantity), stands.quantity),
+        (asked.limit_price, stands.limit_price),
+        (asked.stop_price, stands.stop_price),
+    )
+    return all(wanted is None or wanted == found for wanted, found in pairs)
+
+
+def _pending(order: LiveOrder, snapshot: r.OrderSnapshot) -> list[Fact]:
+    if snapshot.status in (*_HAS_ENDED, r.BrokerStatus.FILLED):
+        return []
+    told: list[r.ExecutionReport] = [r.CancelIsPending()] if snapshot.cancel_pending else []
+    return _receive_all(order, [*told, *([r.ReplaceIsPending()] if snapshot.replace_pending else [])])
+
+
+_CAUSE = {
+    r.BrokerStatus.CANCELLED: r.CloseCause.BY_BROKER,
+    r.BrokerStatus.EXPIRED: r.CloseCause.EXPIRED,
+}
+
+
+def _ending(order: LiveOrder, snapshot: r.OrderSnapshot) -> list[Fact]:
+    """What a final status says: the end itself, and that requests which came too late were for nothing."""
+    if snapshot.status is r.BrokerStatus.REJECTED:
+        return _rejected(order, r.OrderRejected(reason=snapshot.reason))
+    if snapshot.status in _CAUSE:
+        asked = order.cancels > 0 and snapshot.status is r.BrokerStatus.CANCELLED
+        cause = r.CloseCause.REQUESTED if asked else _CAUSE[snapshot.status]
+        return _closed(order, r.OrderClosed(cause=cause, reason=snapshot.reason))
+    if snapshot.status is r.BrokerStatus.FILLED:
+        return _in_turn(order, [partial(_whole, snapshot=snapshot), _too_late])
+    return []
+
+
+def _whole(order: LiveOrder, snapshot: r.OrderSnapshot) -> list[Fact]:
+    """Filled, so what is filled is the whole of it, even if less than was ordered, unless the answer tells another quantity."""
+    is_short = order.quantity is None or order.filled_quantity < order.quantity
+    if not is_short or order.closing is not Closing.NONE:
+        return []
+    if snapshot.filled_quantity > 0 and not snapshot.quantity:
+        return [f.Restated(quantity=order.filled_quantity, message="filled, and this is the whole of it")]
+    told = f"{snapshot.filled_quantity} of {snapshot.quantity}"
+    return _anomaly(order, "filled_without_fills", f"the broker calls it filled and tells {told}")
+
+
+def _too_late(order: LiveOrder) -> list[Fact]:
+    reason = "the order was filled first"
+    open_ids = [(request.kind, request.request_id) for request in order.requests.values()]
+    cancels = [r.CancelRejected(reason=reason, request_id=key) for kind, key in open_ids if kind is f.RequestKind.CANCEL]
+    replaces = [r.ReplaceRejected(reason=reason, request_id=key) for kind, key in open_ids if kind is f.RequestKind.REPLACE]
+    return _receive_all(order, [*cancels, r.CancelRejected(reason=reason), *replaces, r.ReplaceRejected(reason=reason)])
+
+
+def _contradiction(order: LiveOrder, snapshot: r.OrderSnapshot) -> list[Fact]:
+    """A live order where we have a closed one: it may trade, so a person must know."""
+    live = snapshot.status in (r.BrokerStatus.PENDING, r.BrokerStatus.WORKING)
+    if not live or order.closing is Closing.NONE or order.status is OrderStatus.FILLED:
+        return []
+    told = snapshot.native_status or snapshot.status
+    message = f"the broker has it {told} while it is {order.closing} here"
+    return [*_anomaly(order, "live_after_close", message), *_review(order, "live_after_close", message)]
+
+
+_SNAPSHOT_STEPS = (_presence, _listed, _inferred, _terms, _pending, _ending, _contradiction)
+
+
+# --- common --------------------------------------------------------------------------------------------------------------------
+
+
+def _positive(quantity: Decimal | None) -> Decimal | None:
+    """No broker means an order of nothing: a quantity that is not above zero was not told."""
+    return quantity if quantity is not None and quantity > 0 else None
+
+
+def _anomaly(order: LiveOrder, code: str, message: str) -> list[Fact]:
+    """Once for each code: polling the same oddity does not fill the log."""
+    return [] if code in order.anomalies else [f.AnomalyNoted(code=code, message=message)]
+
+
+def _review(order: LiveOrder, code: str, message: str) -> list[Fact]:
+    return [] if code in order.reviews else [f.ReviewRequested(code=code, message=message)]
+
+
+_NOBODY = Envelope(
+    event_id=UUID(int=0), actor="provisional", epoch=0, correlation_id="", recorded_at=datetime.fromtimestamp(0, UTC)
+)
+
+
+def _provisionally(order: LiveOrder, facts: Sequence[Fact]) -> LiveOrder:
+    """The order as it would be, for deciding the next fact; nothing of this is kept."""
+    if not facts:
+        return order
+    return order.apply([RecordedFact(order.order_id, order.version + i, _NOBODY, fact) for i, fact in enumerate(facts, 1)])
+
+
+_RECEIVE: dict[type[r.ExecutionReport], Callable[[LiveOrder, Any], list[Fact]]] = {
+    r.Accepted: _accepted,
+    r.OrderRejected: _rejected,
+    r.Execution: _execution,
+    r.ExecutionCorrected: _corrected,
+    r.ExecutionBusted: _busted,
+    r.Commission: _commission,
+    r.CancelIsPending: _cancel_pending,
+    r.CancelRejected: _cancel_rejected,
+    r.OrderClosed: _closed,
+    r.ReplaceIsPending: _replace_pending,
+    r.OrderReplaced: _replaced,
+    r.ReplaceRejected: _replace_rejected,
+    r.OrderRestated: _restated,
+    r.OrderTriggered: _triggered,
+}

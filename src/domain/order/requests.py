@@ -1,0 +1,160 @@
+"""What we may ask of an order: each function returns the facts of one step, or refuses with `DecisionRefused`.
+
+Ids of requests are derived (`KEY-s1`, `KEY-c1`, `KEY-r2`), so that a step decided twice is the same step.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date, datetime
+from decimal import Decimal
+
+from liveorder.domain.errors import DecisionRefused
+from liveorder.domain.facts import Fact
+from liveorder.domain.order import facts as f
+from liveorder.domain.order.state import LiveOrder
+
+
+def refuse(reason: f.RejectReason, code: str, message: str, measured: str | None = None, limit: str | None = None) -> list[Fact]:
+    """We will not send it, or not again."""
+    return [f.Refused(reason=reason, code=code, message=message, measured=measured, limit=limit)]
+
+
+def start_submission(
+    order: LiveOrder, reference: Mapping[str, str], payload: str, deadline: datetime, session_date: date
+) -> list[Fact]:
+    """The next attempt. Refused while an earlier one has no definite outcome: that would be sending blindly."""
+    if order.status.is_closed:
+        raise DecisionRefused(f"order {order.order_id} is {order.status}: it cannot be sent")
+    if order.submission_is_open:
+        raise DecisionRefused(f"order {order.order_id} may be at the broker already: ask, do not send again")
+    if order.is_at_broker:
+        raise DecisionRefused(f"order {order.order_id} is at the broker already")
+    attempt = order.attempts + 1
+    return [
+        f.SubmissionStarted(
+            request_id=f"{order.client_order_id}-s{attempt}",
+            attempt=attempt,
+            reference=reference,
+            payload=payload,
+            deadline=deadline,
+            session_date=session_date,
+        )
+    ]
+
+
+def fail_submission(order: LiveOrder, request_id: str, error: str, message: str, evidence: str | None = None) -> list[Fact]:
+    """Surely not received, and never will be. Where a cancel was asked for meanwhile, that is the end of the order."""
+    failed = f.SubmissionFailed(request_id=request_id, error=error, message=message, evidence=evidence)
+    others = [r for key, r in order.requests.items() if r.kind is f.RequestKind.SUBMIT and key != request_id]
+    reasons = [r.cancel_reason for r in order.requests.values() if r.cancel_reason is not None]
+    if others or order.is_at_broker or not reasons:
+        return [failed]
+    return [failed, f.Cancelled(reason=reasons[0], message="it never reached the broker, and its cancel was asked for")]
+
+
+def doubt(order: LiveOrder, request_id: str, error: str, message: str) -> list[Fact]:
+    """The request may have arrived. Nothing when it has its outcome already, or is in doubt already."""
+    request = order.requests.get(request_id)
+    if request is None or request.is_in_doubt:
+        return []
+    return [f.OutcomeUnknown(request_id=request_id, kind=request.kind, error=error, message=message)]
+
+
+def next_cancel_id(order: LiveOrder) -> str:
+    return f"{order.client_order_id}-c{order.cancels + 1}"
+
+
+def request_cancel(
+    order: LiveOrder,
+    reason: f.CancelReason,
+    reference: Mapping[str, str] | None = None,
+    payload: str = "",
+    deadline: datetime | None = None,
+) -> list[Fact]:
+    """Ask the broker to cancel; an order that never left is cancelled at once, and nobody is asked.
+
+    Cancelling again is harmless, so an unanswered cancel does not stand in the way.
+    """
+    if order.status.is_closed:
+        raise DecisionRefused(f"order {order.order_id} is {order.status} already: there is nothing to cancel")
+    if not order.is_at_broker and not order.submission_is_open:
+        return [f.Cancelled(reason=reason, message="cancelled before it was sent")]
+    return [
+        f.CancelRequested(
+            request_id=next_cancel_id(order), reason=reason, reference=reference or {}, payload=payload, deadline=deadline
+        )
+    ]
+
+
+def cancel_unsent(order: LiveOrder, reason: f.CancelReason, message: str) -> list[Fact]:
+    """End an intent that surely never reached the broker: stale, halted, or no longer wanted."""
+    if order.status.is_closed:
+        raise DecisionRefused(f"order {order.order_id} is {order.status} already: there is nothing to cancel")
+    if order.is_at_broker or order.submission_is_open:
+        raise DecisionRefused(f"order {order.order_id} may be at the broker: ask it to cancel instead")
+    return [f.Cancelled(reason=reason, message=message)]
+
+
+def next_replace_number(order: LiveOrder) -> int:
+    return order.replaces + 1
+
+
+def check_replace(order: LiveOrder, quantity: Decimal | None) -> None:
+    """Refuse what must not be asked: a replace of an order that is closed, unknown or already being replaced unknowably."""
+    if order.status.is_closed:
+        raise DecisionRefused(f"order {order.order_id} is {order.status}: it cannot be replaced")
+    if order.submission_is_open:
+        raise DecisionRefused(f"order {order.order_id} has not been acknowledged: it cannot be replaced yet")
+    if not order.is_at_broker:
+        raise DecisionRefused(f"order {order.order_id} is not at the broker: cancel it and send another signal")
+    if any(r.is_in_doubt for r in order.requests.values() if r.kind is f.RequestKind.REPLACE):
+        raise DecisionRefused(f"a replace of order {order.order_id} is in doubt: it must be settled first")
+    if quantity is not None and quantity <= order.filled_quantity:
+        raise DecisionRefused(
+            f"quantity: {quantity} is not above the {order.filled_quantity} that are filled; to stop here, cancel the order"
+        )
+
+
+def request_replace(
+    order: LiveOrder,
+    quantity: Decimal | None,
+    limit_price: Decimal | None,
+    stop_price: Decimal | None,
+    reference: Mapping[str, str],
+    payload: str,
+    deadline: datetime,
+) -> list[Fact]:
+    number = next_replace_number(order)
+    return [
+        f.ReplaceRequested(
+            request_id=f"{order.client_order_id}-r{number}",
+            number=number,
+            quantity=quantity,
+            limit_price=limit_price,
+            stop_price=stop_price,
+            reference=reference,
+            payload=payload,
+            deadline=deadline,
+        )
+    ]
+
+
+def settle_absent(order: LiveOrder, request_id: str, evidence: str) -> list[Fact]:
+    """The request surely never arrived: found by asking beyond the broker's bounds, or told by a person."""
+    request = order.requests.get(request_id)
+    if request is None:
+        return []
+    if request.kind is f.RequestKind.SUBMIT:
+        return fail_submission(order, request_id, "Absent", "the broker never received it", evidence)
+    if request.kind is f.RequestKind.CANCEL:
+        return [f.CancelRefused(request_id=request_id, message=f"the broker never received it: {evidence}")]
+    return [f.ReplaceRefused(request_id=request_id, message=f"the broker never received it: {evidence}")]
+
+
+def request_review(order: LiveOrder, code: str, message: str) -> list[Fact]:
+    return [] if code in order.reviews else [f.ReviewRequested(code=code, message=message)]
+
+
+def resolve_review(order: LiveOrder, evidence: str) -> list[Fact]:
+    return [f.ReviewResolved(evidence=evidence)] if order.reviews else []

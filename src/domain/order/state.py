@@ -1,0 +1,447 @@
+"""A live order: what its facts amount to. `LiveOrder.replay` folds a stream; `apply` returns the order after more facts.
+
+Applying never refuses and reads no clock. Deciding is elsewhere: `requests` for what we may ask, `reception` for what a broker's
+report amounts to. Both only return facts; the order changes when those are durable.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field, fields
+from datetime import datetime
+from decimal import Decimal
+from operator import attrgetter
+from typing import Any, Self
+from uuid import UUID
+
+from liveorder.domain.facts import Fact, RecordedFact
+from liveorder.domain.lifecycle import Closing, OrderStatus, condition, next_status
+from liveorder.domain.order import facts as f
+from liveorder.domain.order.executions import BookedExecution, Executions, split_quantity, value_of
+from liveorder.domain.values import ZERO
+
+
+@dataclass(frozen=True, slots=True)
+class OpenRequest:
+    """A request of ours that has no outcome yet. `unknown_since` is set once it may or may not have arrived."""
+
+    request_id: str
+    kind: f.RequestKind
+    started_at: datetime
+    deadline: datetime | None
+    terms: f.ReplaceRequested | None = None
+    cancel_reason: f.CancelReason | None = None
+    unknown_since: datetime | None = None
+    unknown_why: str = ""
+
+    @property
+    def is_in_doubt(self) -> bool:
+        return self.unknown_since is not None
+
+
+@dataclass(slots=True)
+class LiveOrder:
+    """State only. Treat as immutable: `apply` works on a copy of its own."""
+
+    intent: f.Requested
+    version: int = 0
+    status: OrderStatus = OrderStatus.PENDING
+    closing: Closing = Closing.NONE
+    quantity: Decimal | None = None
+    """Of the whole order, filled part included; None until a cash order learns it."""
+    limit_price: Decimal | None = None
+    stop_price: Decimal | None = None
+    executions: Executions = field(default_factory=Executions.none)
+    broker_order_id: str | None = None
+    attempts: int = 0
+    """Submissions started."""
+    replaces: int = 0
+    replaced: frozenset[str] = frozenset()
+    """Ids of the replaces that were done: telling of one again is old news."""
+    cancels: int = 0
+    submission: f.SubmissionStarted | None = None
+    """The newest; its reference names the order at the broker."""
+    requests: dict[str, OpenRequest] = field(default_factory=dict)
+    is_approved: bool = False
+    is_acknowledged: bool = False
+    is_at_broker: bool = False
+    """Something that the broker told proves that it has the order, or had it: an acknowledgement, a fill, even a busted one."""
+    is_triggered: bool = False
+    cancel_pending: bool = False
+    """The broker says so; our own request is `cancel_requested`."""
+    replace_pending: bool = False
+    reviews: tuple[str, ...] = ()
+    anomalies: frozenset[str] = frozenset()
+    reject_reason: f.RejectReason | None = None
+    cancel_reason: f.CancelReason | None = None
+    error_message: str | None = None
+    last_failure: f.SubmissionFailed | None = None
+    requested_at: datetime | None = None
+    submitted_at: datetime | None = None
+    closed_at: datetime | None = None
+    last_update_at: datetime | None = None
+
+    # --- questions -------------------------------------------------------------------------------------------------------------
+
+    @property
+    def order_id(self) -> UUID:
+        return self.intent.order_id
+
+    @property
+    def client_order_id(self) -> str:
+        return self.intent.client_order_id
+
+    @property
+    def filled_quantity(self) -> Decimal:
+        return self.executions.totals.quantity
+
+    @property
+    def remaining_quantity(self) -> Decimal:
+        """What may still fill; 0 when closed or overfilled, and while a cash order does not know its quantity."""
+        if self.status.is_closed or self.quantity is None:
+            return ZERO
+        return max(self.quantity - self.filled_quantity, ZERO)
+
+    @property
+    def average_price(self) -> Decimal | None:
+        return self.executions.totals.average_price
+
+    @property
+    def commission(self) -> Decimal:
+        return self.executions.totals.commission
+
+    @property
+    def is_sent(self) -> bool:
+        return self.attempts > 0
+
+    @property
+    def is_in_doubt(self) -> bool:
+        return any(request.is_in_doubt for request in self.requests.values())
+
+    @property
+    def needs_review(self) -> bool:
+        return bool(self.reviews)
+
+    @property
+    def is_finished(self) -> bool:
+        """Closed and nothing unanswered: it may leave the index of unfinished orders."""
+        return self.status.is_closed and not self.requests
+
+    @property
+    def cancel_requested(self) -> bool:
+        return any(request.kind is f.RequestKind.CANCEL for request in self.requests.values())
+
+    @property
+    def replace_requested(self) -> bool:
+        return any(request.kind is f.RequestKind.REPLACE for request in self.requests.values())
+
+    @property
+    def submission_is_open(self) -> bool:
+        """A submission has neither been acknowledged nor failed."""
+        return any(request.kind is f.RequestKind.SUBMIT for request in self.requests.values())
+
+    @property
+    def reason(self) -> str | None:
+        """Beside REJECTED or CANCELLED: why."""
+        if self.status is OrderStatus.REJECTED and self.reject_reason:
+            return self.reject_reason.value
+        if self.status is OrderStatus.CANCELLED and self.cancel_reason:
+            return self.cancel_reason.value
+        return None
+
+    @property
+    def flags(self) -> tuple[str, ...]:
+        names = (
+            "is_acknowledged",
+            "is_in_doubt",
+            "cancel_requested",
+            "replace_requested",
+            "cancel_pending",
+            "replace_pending",
+            "needs_review",
+        )
+        return tuple(name.removeprefix("is_") for name in names if getattr(self, name))
+
+    def worst_case_quantity(self, *, atomic_replace: bool) -> Decimal:
+        """Units that could still trade, counting what is in doubt: with a replace the larger, or the sum where both could live.
+
+        0 for a cash order that has not learned its quantity: its worst case is its notional.
+        """
+        if self.status.is_closed and not self.requests:
+            return ZERO
+        live = self._could_still_fill(self.quantity)
+        replacing = [r.terms.quantity or self.quantity for r in self.requests.values() if r.terms is not None]
+        wanted = [self._could_still_fill(quantity) for quantity in replacing]
+        return max([live, *wanted]) if atomic_replace else sum(wanted, live)
+
+    def _could_still_fill(self, quantity: Decimal | None) -> Decimal:
+        return max(quantity - self.filled_quantity, ZERO) if quantity is not None else ZERO
+
+    # --- folding ---------------------------------------------------------------------------------------------------------------
+
+    @classmethod
+    def replay(cls, stream: Sequence[RecordedFact]) -> Self:
+        """The order that these facts make. The first must be `Requested`."""
+        first = stream[0].fact
+        if not isinstance(first, f.Requested):
+            raise TypeError(f"an order begins with Requested, not {type(first).__name__}")
+        return cls(intent=first)._fold(stream)
+
+    def apply(self, recorded: Iterable[RecordedFact]) -> Self:
+        """The order after these facts; this one stays as it is."""
+        after = type(self)(*_STATE(self))
+        after.requests = dict(self.requests)
+        return after._fold(recorded)
+
+    def _fold(self, recorded: Iterable[RecordedFact]) -> Self:
+        for item in recorded:
+            _APPLY[type(item.fact)](self, item.fact, item)
+            self.version = item.version
+            self._settle_status(item)
+        return self
+
+    def _settle_status(self, item: RecordedFact) -> None:
+        trigger = condition(self.closing, self.filled_quantity, self.quantity, self.is_sent)
+        self.status = next_status(self.status, trigger)
+        self.last_update_at = item.envelope.recorded_at
+        if not self.status.is_closed:
+            self.closed_at = None
+        elif self.closed_at is None:
+            self.closed_at = item.envelope.recorded_at
+
+    def _reach_broker(self) -> None:
+        """Whatever a broker tells of the order settles the doubt whether the submission arrived."""
+        self.is_at_broker = True
+        if self.submission_is_open:
+            self.requests = {key: open_ for key, open_ in self.requests.items() if open_.kind is not f.RequestKind.SUBMIT}
+
+    def _close_as(self, closing: Closing) -> None:
+        """The first cause stands; but a rejection that has fills is overruled by a cancel."""
+        if self.closing is Closing.NONE or (closing is Closing.CANCELLED and self.filled_quantity > 0):
+            self.closing = closing
+        self.cancel_pending = self.replace_pending = False
+        self.requests = {}
+
+    def _restate(self, quantity: Decimal | None, limit_price: Decimal | None, stop_price: Decimal | None) -> None:
+        if quantity is not None:
+            self.quantity = max(quantity, self.filled_quantity)
+        self.limit_price = self.limit_price if limit_price is None else limit_price
+        self.stop_price = self.stop_price if stop_price is None else stop_price
+
+
+_STATE = attrgetter(*(each.name for each in fields(LiveOrder)))
+
+
+def _requested(order: LiveOrder, fact: f.Requested, item: RecordedFact) -> None:
+    order.quantity = fact.quantity
+    order.limit_price, order.stop_price = fact.limit_price, fact.stop_price
+    order.requested_at = item.envelope.recorded_at
+
+
+def _refused(order: LiveOrder, fact: f.Refused, item: RecordedFact) -> None:
+    order.reject_reason, order.error_message = fact.reason, fact.message
+    order._close_as(Closing.REJECTED)
+
+
+def _approved(order: LiveOrder, fact: f.Approved, item: RecordedFact) -> None:
+    order.is_approved = True
+
+
+def _submission_started(order: LiveOrder, fact: f.SubmissionStarted, item: RecordedFact) -> None:
+    order.attempts, order.submission = fact.attempt, fact
+    order.submitted_at = order.submitted_at or item.envelope.recorded_at
+    order.requests[fact.request_id] = OpenRequest(fact.request_id, f.RequestKind.SUBMIT, item.envelope.recorded_at, fact.deadline)
+
+
+def _submission_failed(order: LiveOrder, fact: f.SubmissionFailed, item: RecordedFact) -> None:
+    order.requests.pop(fact.request_id, None)
+    order.last_failure, order.error_message = fact, fact.message
+
+
+def _outcome_unknown(order: LiveOrder, fact: f.OutcomeUnknown, item: RecordedFact) -> None:
+    order.error_message = fact.message
+    if (known := order.requests.get(fact.request_id)) is not None and not known.is_in_doubt:
+        order.requests[fact.request_id] = OpenRequest(
+            known.request_id,
+            known.kind,
+            known.started_at,
+            known.deadline,
+            known.terms,
+            known.cancel_reason,
+            unknown_since=item.envelope.recorded_at,
+            unknown_why=fact.message,
+        )
+
+
+def _cancel_requested(order: LiveOrder, fact: f.CancelRequested, item: RecordedFact) -> None:
+    order.cancels += 1
+    order.requests[fact.request_id] = OpenRequest(
+        fact.request_id, f.RequestKind.CANCEL, item.envelope.recorded_at, fact.deadline, cancel_reason=fact.reason
+    )
+
+
+def _replace_requested(order: LiveOrder, fact: f.ReplaceRequested, item: RecordedFact) -> None:
+    order.replaces = fact.number
+    order.requests[fact.request_id] = OpenRequest(
+        fact.request_id, f.RequestKind.REPLACE, item.envelope.recorded_at, fact.deadline, terms=fact
+    )
+
+
+def _acknowledged(order: LiveOrder, fact: f.Acknowledged, item: RecordedFact) -> None:
+    order.is_acknowledged = True
+    order.broker_order_id = fact.broker_order_id or order.broker_order_id
+    order.cancel_pending = False
+    order._reach_broker()
+    if fact.effective_quantity is not None:
+        order.quantity = fact.effective_quantity
+
+
+def _rejected(order: LiveOrder, fact: f.Rejected, item: RecordedFact) -> None:
+    order._reach_broker()
+    order.reject_reason, order.error_message = f.RejectReason.BROKER, fact.message
+    order._close_as(Closing.REJECTED)
+
+
+def _filled(order: LiveOrder, fact: f.Filled | f.FillCorrected, item: RecordedFact) -> None:
+    order.executions = order.executions.filled(
+        BookedExecution(
+            fact.execution_id,
+            fact.quantity,
+            fact.price,
+            value_of(fact.quantity, fact.price),
+            fact.commission,
+            fact.filled_at or item.envelope.recorded_at,
+            corrects=fact.corrects if isinstance(fact, f.FillCorrected) else None,
+        )
+    )
+    order._reach_broker()
+
+
+def _fill_inferred(order: LiveOrder, fact: f.FillInferred, item: RecordedFact) -> None:
+    order.executions = order.executions.infer(
+        BookedExecution(
+            fact.execution_id,
+            fact.quantity,
+            fact.price,
+            value_of(fact.quantity, fact.price),
+            at=fact.filled_at or item.envelope.recorded_at,
+            is_inferred=True,
+        )
+    )
+    order._reach_broker()
+
+
+def _commission_reported(order: LiveOrder, fact: f.CommissionReported, item: RecordedFact) -> None:
+    order.executions = order.executions.charge(fact.execution_id, fact.commission)
+    order._reach_broker()
+
+
+def _fill_busted(order: LiveOrder, fact: f.FillBusted, item: RecordedFact) -> None:
+    order.executions = order.executions.bust(fact.execution_id)
+    order._reach_broker()
+
+
+def _cancel_pending(order: LiveOrder, fact: f.CancelPending, item: RecordedFact) -> None:
+    order.cancel_pending = True
+    order._reach_broker()
+
+
+def _cancel_refused(order: LiveOrder, fact: f.CancelRefused, item: RecordedFact) -> None:
+    order.cancel_pending = False
+    order.error_message = fact.message
+    _answer(order, f.RequestKind.CANCEL, fact.request_id)
+
+
+def _cancelled(order: LiveOrder, fact: f.Cancelled, item: RecordedFact) -> None:
+    if order.submission_is_open:  # We cancel by ourselves only what surely never left: so the broker told this.
+        order._reach_broker()
+    order.cancel_reason = fact.reason
+    order.error_message = fact.message or order.error_message
+    order._close_as(Closing.CANCELLED)
+
+
+def _replace_pending(order: LiveOrder, fact: f.ReplacePending, item: RecordedFact) -> None:
+    order.replace_pending = True
+    order._reach_broker()
+
+
+def _replaced(order: LiveOrder, fact: f.Replaced, item: RecordedFact) -> None:
+    order.replace_pending = False
+    order.broker_order_id = fact.broker_order_id or order.broker_order_id
+    order._reach_broker()
+    _answer(order, f.RequestKind.REPLACE, fact.request_id)
+    if fact.request_id is not None:
+        order.replaced = order.replaced | {fact.request_id}
+    order._restate(fact.quantity, fact.limit_price, fact.stop_price)
+
+
+def _replace_refused(order: LiveOrder, fact: f.ReplaceRefused, item: RecordedFact) -> None:
+    asked = [request.request_id for request in order.requests.values() if request.kind is f.RequestKind.REPLACE]
+    if fact.request_id not in asked[1:]:  # A second replace refused leaves the first one pending.
+        order.replace_pending = False
+    order.error_message = fact.message
+    _answer(order, f.RequestKind.REPLACE, fact.request_id)
+
+
+def _restated(order: LiveOrder, fact: f.Restated, item: RecordedFact) -> None:
+    order._reach_broker()
+    if fact.split_ratio is not None:
+        order.executions = order.executions.restated(fact.split_ratio)
+        if order.quantity is not None and fact.quantity is None:
+            order.quantity = split_quantity(order.quantity, fact.split_ratio)
+    order._restate(fact.quantity, fact.limit_price, fact.stop_price)
+
+
+def _triggered(order: LiveOrder, fact: f.Triggered, item: RecordedFact) -> None:
+    order.is_triggered = True
+    order._reach_broker()
+
+
+def _anomaly_noted(order: LiveOrder, fact: f.AnomalyNoted, item: RecordedFact) -> None:
+    order.anomalies = order.anomalies | {fact.code}
+
+
+def _review_requested(order: LiveOrder, fact: f.ReviewRequested, item: RecordedFact) -> None:
+    order.reviews = (*order.reviews, fact.code)
+
+
+def _review_resolved(order: LiveOrder, fact: f.ReviewResolved, item: RecordedFact) -> None:
+    order.reviews = ()
+
+
+def _answer(order: LiveOrder, kind: f.RequestKind, request_id: str | None) -> None:
+    """An answer settles the request that it names, or the oldest of its kind when it names none."""
+    if request_id is None:
+        request_id = next((key for key, request in order.requests.items() if request.kind is kind), None)
+    if request_id is not None:
+        order.requests.pop(request_id, None)
+
+
+_APPLY: dict[type[Fact], Callable[[LiveOrder, Any, RecordedFact], None]] = {
+    f.Requested: _requested,
+    f.Refused: _refused,
+    f.Approved: _approved,
+    f.SubmissionStarted: _submission_started,
+    f.SubmissionFailed: _submission_failed,
+    f.OutcomeUnknown: _outcome_unknown,
+    f.CancelRequested: _cancel_requested,
+    f.ReplaceRequested: _replace_requested,
+    f.Acknowledged: _acknowledged,
+    f.Rejected: _rejected,
+    f.Filled: _filled,
+    f.FillInferred: _fill_inferred,
+    f.CommissionReported: _commission_reported,
+    f.FillCorrected: _filled,
+    f.FillBusted: _fill_busted,
+    f.CancelPending: _cancel_pending,
+    f.CancelRefused: _cancel_refused,
+    f.Cancelled: _cancelled,
+    f.ReplacePending: _replace_pending,
+    f.Replaced: _replaced,
+    f.ReplaceRefused: _replace_refused,
+    f.Restated: _restated,
+    f.Triggered: _triggered,
+    f.AnomalyNoted: _anomaly_noted,
+    f.ReviewRequested: _review_requested,
+    f.ReviewResolved: _review_resolved,
+}

@@ -1,0 +1,112 @@
+"""The rules in their order, and what they say of an order together."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+from liveorder.domain.order.facts import decimal_text
+from liveorder.domain.risk.amounts import (
+    daily_loss,
+    daily_trade_count,
+    exposure_after,
+    open_order_count,
+    order_quantity,
+    order_value,
+    portfolio_exposure,
+    position_value,
+    positions_after,
+)
+from liveorder.domain.risk.permissions import (
+    allowed_symbols,
+    currency,
+    in_doubt_symbol,
+    market_closed,
+    short_selling,
+    signal_score,
+    unreconciled_symbol,
+)
+from liveorder.domain.risk.prices import no_fresh_price, price_collar
+from liveorder.domain.risk.proposal import Proposal, RiskRefusal, RiskView, Rule, is_reducing
+from liveorder.domain.risk.switches import auto_trading, kill_switch, stale_signal
+from liveorder.domain.risk_limits import RiskLimits
+
+SWITCHES: tuple[Rule, ...] = (kill_switch, auto_trading, stale_signal)
+"""All that an order which can only reduce a position has to pass."""
+
+RULES: tuple[Rule, ...] = (
+    *SWITCHES,
+    currency,
+    allowed_symbols,
+    market_closed,
+    unreconciled_symbol,
+    in_doubt_symbol,
+    signal_score,
+    no_fresh_price,
+    price_collar,
+    short_selling,
+    order_quantity,
+    order_value,
+    daily_trade_count,
+    open_order_count,
+    daily_loss,
+    position_value,
+    portfolio_exposure,
+)
+"""Asked in this order; the first refusal is the one that is recorded."""
+
+REPLACEMENT_RULES: tuple[Rule, ...] = tuple(
+    rule for rule in RULES if rule not in {stale_signal, signal_score, daily_trade_count, open_order_count}
+)
+"""For new terms of an order that is counted already and whose signal was judged when it came."""
+
+
+@dataclass(frozen=True, slots=True)
+class Assessment:
+    """What the rules say of one order. `figures` are those that they measured, as text, whatever they said."""
+
+    refusal: RiskRefusal | None
+    is_reducing: bool
+    figures: dict[str, str] = field(default_factory=dict)
+
+
+def assess(proposal: Proposal, view: RiskView, limits: RiskLimits, rules: Sequence[Rule] = RULES) -> Assessment:
+    """The first refusal, if any."""
+    reduces = is_reducing(proposal, view)
+    refusal = next(_refusals(proposal, view, limits, rules, reduces), None)
+    return Assessment(refusal, reduces, _figures(proposal, view, reduces))
+
+
+def assess_all(proposal: Proposal, view: RiskView, limits: RiskLimits) -> tuple[RiskRefusal, ...]:
+    """Every refusal, for a person who wants to know all that stands in the way."""
+    return tuple(_refusals(proposal, view, limits, RULES, is_reducing(proposal, view)))
+
+
+def _refusals(
+    proposal: Proposal, view: RiskView, limits: RiskLimits, rules: Sequence[Rule], reduces: bool
+) -> Iterator[RiskRefusal]:
+    for rule in rules:
+        if reduces and rule not in SWITCHES:
+            continue
+        if (refusal := rule(proposal, view, limits)) is not None:
+            yield refusal
+
+
+def _figures(proposal: Proposal, view: RiskView, reduces: bool) -> dict[str, str]:
+    """Amounts with the order included, as the rules compare them; what is not known is left out."""
+    figures = {
+        "reduces_only": "yes" if reduces else "no",
+        "position_quantity": decimal_text(view.exposure.quantity),
+        "position_value": decimal_text(positions_after(proposal, view)),
+        "portfolio_exposure": decimal_text(exposure_after(proposal, view)),
+        "realized_net_today": decimal_text(view.realized_net_today),
+        "trades_today": str(view.trades_today + 1),
+        "open_orders": str(view.open_orders + 1),
+    }
+    known = {"order_quantity": proposal.units, "order_value": proposal.value, "last_price": view.last_price}
+    figures |= {name: decimal_text(value) for name, value in known.items() if value is not None}
+    if view.price_age_seconds is not None:
+        figures["price_age_seconds"] = f"{view.price_age_seconds:.3f}"
+    if proposal.signal_at is not None:
+        figures["signal_age_seconds"] = f"{(view.now - proposal.signal_at).total_seconds():.3f}"
+    return figures

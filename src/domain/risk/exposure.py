@@ -1,0 +1,96 @@
+"""What a position and the open orders in one instrument could come to: always the worst, never the likely."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import Context, Decimal
+
+from liveorder.domain.values import ZERO, Side
+
+_MONEY_STEP = Decimal("1E-8")
+_WIDE = Context(prec=200)
+"""Room for the longest quantity times the longest price; the ambient 28 digits would refuse to round them."""
+
+
+@dataclass(frozen=True, slots=True)
+class OpenSide:
+    """All open orders of one side of one instrument: units that could still trade, and the money that they could come to."""
+
+    quantity: Decimal = ZERO
+    value: Decimal = ZERO
+
+    def plus(self, quantity: Decimal, value: Decimal) -> OpenSide:
+        return OpenSide(_WIDE.add(self.quantity, quantity), _WIDE.add(self.value, value))
+
+    def minus(self, quantity: Decimal, value: Decimal) -> OpenSide:
+        return OpenSide(_WIDE.subtract(self.quantity, quantity), _WIDE.subtract(self.value, value))
+
+
+NOTHING_OPEN = OpenSide()
+
+
+@dataclass(frozen=True, slots=True)
+class Exposure:
+    """One instrument in one account."""
+
+    quantity: Decimal = ZERO
+    """Signed units held; negative is short."""
+    value: Decimal = ZERO
+    """Money, never negative: the units held at the last known price, else at cost."""
+    buys: OpenSide = NOTHING_OPEN
+    sells: OpenSide = NOTHING_OPEN
+
+    def plus(self, side: Side, quantity: Decimal, value: Decimal) -> Exposure:
+        """With one more open order."""
+        if side is Side.BUY:
+            return Exposure(self.quantity, self.value, self.buys.plus(quantity, value), self.sells)
+        return Exposure(self.quantity, self.value, self.buys, self.sells.plus(quantity, value))
+
+    def minus(self, side: Side, quantity: Decimal, value: Decimal) -> Exposure:
+        """Without an open order that is counted."""
+        if side is Side.BUY:
+            return Exposure(self.quantity, self.value, self.buys.minus(quantity, value), self.sells)
+        return Exposure(self.quantity, self.value, self.buys, self.sells.minus(quantity, value))
+
+    @property
+    def position_value(self) -> Decimal:
+        """The most that the position could be worth: buys and sells are alternatives, and an order that reduces adds nothing."""
+        return max(self._grown, self._turned)
+
+    @property
+    def gross(self) -> Decimal:
+        """Position and open orders side by side: a resting buy and a resting short sale both count."""
+        return _WIDE.add(self._grown, self._turned)
+
+    @property
+    def _grown(self) -> Decimal:
+        onward = self.buys if self.quantity >= 0 else self.sells
+        return _WIDE.add(self.value, onward.value)
+
+    @property
+    def _turned(self) -> Decimal:
+        """Value of the part of the opposite orders that goes beyond zero."""
+        back = self.sells if self.quantity >= 0 else self.buys
+        held = abs(self.quantity)
+        if not held or back.quantity <= held:
+            return ZERO if held else back.value
+        share = _WIDE.divide(_WIDE.multiply(back.value, _WIDE.subtract(back.quantity, held)), back.quantity)
+        return share.quantize(_MONEY_STEP, context=_WIDE).normalize(_WIDE)
+
+    def reducible_by(self, side: Side, held: Decimal) -> Decimal:
+        """Units of `held` that a new order of `side` surely only takes off, after all that open orders could take already."""
+        if not held or (held > 0) is (side is Side.BUY):
+            return ZERO
+        taken = self.sells if side is Side.SELL else self.buys
+        return max(abs(held) - taken.quantity, ZERO)
+
+
+def worst_price(side: Side, limit_price: Decimal | None, stop_price: Decimal | None, price: Decimal | None) -> Decimal | None:
+    """What one unit could cost at the worst; None while no price is known.
+
+    A buy with a limit never pays more than that. Otherwise it is the one that is worth most among limit, stop and `price`: a stop
+    may have been passed already, and a sale below the market fills at the market.
+    """
+    if side is Side.BUY and limit_price is not None:
+        return limit_price
+    return max((known for known in (limit_price, stop_price, price) if known is not None), key=abs, default=None)

@@ -1,0 +1,58 @@
+"""What one open order could still do."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import Decimal
+from uuid import UUID
+
+from liveorder.domain.order import LiveOrder
+from liveorder.domain.risk.exposure import worst_price
+from liveorder.domain.values import ZERO, Side
+
+
+@dataclass(frozen=True, slots=True)
+class OpenExposure:
+    """What one open order could still do: units, and the money that they could come to."""
+
+    order_id: UUID
+    instrument_key: str
+    side: Side
+    quantity: Decimal
+    value: Decimal
+    is_in_doubt: bool
+    strategy_name: str
+
+
+def open_exposure(order: LiveOrder, last_price: Decimal | None, *, atomic_replace: bool) -> OpenExposure | None:
+    """The worst that the order could do yet, requests without an outcome included; None when it is over.
+
+    A cash order that has not learned its quantity counts its remaining money, and the units that those come to.
+    """
+    if order.is_finished:
+        return None
+    price = _worst_price_of(order, last_price) or ZERO
+    if order.quantity is not None:
+        units = order.worst_case_quantity(atomic_replace=atomic_replace)
+        value = abs(order.intent.instrument.value_of(units, price))
+    else:
+        value = max((order.intent.notional or ZERO) - _spent(order), ZERO)
+        units = abs(value / (price * order.intent.instrument.multiplier)) if price else ZERO
+    intent = order.intent
+    return OpenExposure(intent.order_id, intent.instrument.key, intent.side, units, value, order.is_in_doubt, intent.strategy_name)
+
+
+def _worst_price_of(order: LiveOrder, last_price: Decimal | None) -> Decimal | None:
+    """Over the terms that stand and those of each replace that has no outcome."""
+    side, price = order.intent.side, order.intent.decision_price or last_price
+    worst = worst_price(side, order.limit_price, order.stop_price, price)
+    for request in order.requests.values():
+        if (terms := request.terms) is not None:
+            limit_price, stop_price = terms.limit_price or order.limit_price, terms.stop_price or order.stop_price
+            asked = worst_price(side, limit_price, stop_price, price)
+            worst = max((known for known in (worst, asked) if known is not None), key=abs, default=None)
+    return worst
+
+
+def _spent(order: LiveOrder) -> Decimal:
+    return abs(order.executions.totals.value * order.intent.instrument.multiplier)

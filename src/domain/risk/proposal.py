@@ -1,0 +1,120 @@
+"""What a rule is given: the order that is about to be sent, what is known of its account, and how it says no."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal
+from typing import TypeAlias
+from uuid import UUID
+
+from liveorder.domain.instrument import Instrument
+from liveorder.domain.risk.exposure import Exposure, worst_price
+from liveorder.domain.risk_limits import RiskLimits
+from liveorder.domain.values import ZERO, OrderRole, OrderType, Side
+
+
+@dataclass(frozen=True, slots=True)
+class Proposal:
+    """An order that nobody has sent yet. Quantities in units, money in the instrument's currency."""
+
+    account_id: str
+    strategy_name: str
+    instrument: Instrument
+    side: Side
+    order_type: OrderType
+    quantity: Decimal | None = None
+    notional: Decimal | None = None
+    """Money to spend or to raise, where no quantity is told."""
+    limit_price: Decimal | None = None
+    stop_price: Decimal | None = None
+    score: Decimal | None = None
+    signal_at: datetime | None = None
+    """When the signal was made, or failing that published: its age counts from here."""
+    valid_until: datetime | None = None
+    """What the sender said: not after this."""
+    role: OrderRole = OrderRole.ENTRY
+    is_operators: bool = False
+    """A person's own order, not a signal's."""
+    price: Decimal | None = None
+    """What one unit was reckoned to cost when the order was sized: its own price, else the last one."""
+
+    @property
+    def units(self) -> Decimal | None:
+        """The quantity, or what `notional` comes to at `price`; None while neither is known."""
+        if self.quantity is not None:
+            return self.quantity
+        if self.notional is None or not self.price:
+            return None
+        return abs(self.notional / (self.price * self.instrument.multiplier))
+
+    @property
+    def value(self) -> Decimal | None:
+        """Money: the notional, or the quantity at the worst price that the order allows; None while no price is known."""
+        if self.quantity is None:
+            return self.notional
+        price = worst_price(self.side, self.limit_price, self.stop_price, self.price)
+        return None if price is None else abs(self.instrument.value_of(self.quantity, price))
+
+
+@dataclass(frozen=True, slots=True)
+class RiskView:
+    """What is known of one account at one moment, as one instrument needs it. Money in `currency`.
+
+    Orders that are decided and not yet durable count like open ones, so that two orders decided at once cannot both pass a limit.
+    """
+
+    account_id: str
+    currency: str
+    """Of the limits, and of every amount here."""
+    now: datetime
+    session_date: date
+    is_market_open: bool
+    auto_trading: bool
+    """Whether signals trade by themselves."""
+    halt: str | None
+    """What stops the account, for people; None: nothing."""
+    exposure: Exposure
+    """This instrument's position and open orders."""
+    agreed_quantity: Decimal
+    """Signed units that our book and the broker's both have: our position, unless a reconciliation found them to differ."""
+    is_reconciled: bool
+    """Whether our position in this instrument is the broker's, as far as is known."""
+    doubts: tuple[UUID, ...] = ()
+    """Orders in this instrument of which a request may or may not have arrived."""
+    trades_today: int = 0
+    """Orders of the session that were attempted, and open ones that will be."""
+    open_orders: int = 0
+    other_position_value: Decimal = ZERO
+    """What the positions in all other instruments could be worth, open orders included."""
+    other_exposure: Decimal = ZERO
+    """The gross exposure in all other instruments."""
+    realized_net_today: Decimal = ZERO
+    """Earned in the session by what was closed, net of fees; negative is lost."""
+    last_price: Decimal | None = None
+    price_age_seconds: float | None = None
+    """Of `last_price`; None when there is no price."""
+
+
+@dataclass(frozen=True, slots=True)
+class RiskRefusal:
+    """Which rule says no, and the two figures that it compared, the order included."""
+
+    code: str
+    message: str
+    measured: str | None = None
+    limit: str | None = None
+
+
+Rule: TypeAlias = Callable[[Proposal, RiskView, RiskLimits], RiskRefusal | None]
+
+
+def is_reducing(proposal: Proposal, view: RiskView) -> bool:
+    """Whether the order can only bring the position nearer to zero, whatever else happens.
+
+    Arithmetic decides and not the role, which is only a claim: the units must fit into what is held, by our book and by the
+    broker's, less all that open and in-doubt orders of the same side could still take. An unknown size proves nothing.
+    """
+    units = proposal.units
+    return units is not None and ZERO < units <= view.exposure.reducible_by(proposal.side, view.agreed_quantity)

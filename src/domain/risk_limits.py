@@ -1,0 +1,60 @@
+"""How much an account may risk. One `RiskLimits` for each account and currency; amounts are in that currency.
+
+None means that there is no such limit. `liveorder init` writes them all, with their defaults, into a settings file.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from liveorder.domain.values import Amount, Quantity
+
+Count = Annotated[int, Field(ge=0)]
+Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+
+
+class RiskLimits(BaseModel):
+    """Limits of one account in one currency; amounts are in that currency.
+
+    The figures that the rules of `liveorder.domain.risk` compare with. Says nothing about how they are counted.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+    position_size: Quantity = Decimal(1000)
+    """Amount spent on a signal that names neither quantity nor notional."""
+    max_position_size: Quantity | None = Decimal(10000)
+    """Amount: largest value of all positions together, open orders included."""
+    max_daily_trades: Count | None = 10
+    """Orders in one exchange session date, counted at the first attempt."""
+    max_order_value: Quantity | None = None
+    """Amount: largest quantity times price of one order."""
+    max_order_quantity: Quantity | None = None
+    """Units: largest quantity of one order."""
+    max_portfolio_exposure: Quantity | None = None
+    """Amount: largest sum of the absolute values of long and short positions, open and in-doubt orders at their worst."""
+    max_open_orders: Count | None = None
+    """Orders that are not closed at one time, in-doubt ones included."""
+    max_daily_loss: Quantity | None = None
+    """Amount, positive: once a session date has lost this much, net of fees, nothing that adds risk is sent."""
+    min_buy_score: Amount | None = Decimal(60)
+    """A BUY's score must be above this."""
+    max_sell_score: Amount | None = Decimal(-60)
+    """A SELL's score must be below this."""
+    require_score: bool = False
+    """Whether a signal without a score is refused; it passes otherwise."""
+    price_collar_percent: Quantity | None = Decimal(10)
+    """Percent of the last price: how much worse than it (a buy above, a sell below) a limit or stop-limit price may be."""
+    max_signal_age_seconds: Seconds | None = 60.0
+    """Seconds since the signal's timestamp, else since its source published it."""
+    max_price_age_seconds: Seconds = 60.0
+    """Seconds: an older price is not fresh, and an order that needs one is refused as `no_fresh_price`."""
+    allowed_symbols: frozenset[str] | None = None
+    """Symbols that may be traded; None allows all, an empty set none."""
+    allow_short_selling: bool = False
+    """Whether a SELL may take a position below zero."""
+    allow_closed_market: bool = False
+    """Whether an order may go out while its exchange is closed."""

@@ -1,0 +1,172 @@
+"""What a strategy wants: one signal, at most one order.
+
+A signal without `signal_id` is known by its content and must carry a `timestamp`; two that are meant to be two need ids.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict, Field, ModelWrapValidatorHandler, TypeAdapter, ValidationError, model_validator
+
+from liveorder.domain.errors import InvalidInput, LiveOrderError
+from liveorder.domain.identifiers import fingerprint
+from liveorder.domain.signal_fields import CurrencyCode, Day, Moment, Number, Percent, Positive, Seconds, Text, explained
+from liveorder.domain.strict_json import read_object
+from liveorder.domain.values import AssetClass, OptionRight, OrderRole, OrderType, Product, Side, TimeInForce
+
+MAX_SIGNAL_BYTES = 64 * 1024
+
+SYNONYMS = {"signal_type": "side", "cms_score": "score"}
+"""Other names that strategies use for a field."""
+
+_ID: TypeAdapter[str] = TypeAdapter(Text)
+
+
+class UnusableSignal(LiveOrderError):
+    """A message that is no signal. `reason` says why and what to do; `signal_id` is set where that much could be read."""
+
+    def __init__(self, reason: str, signal_id: str | None = None) -> None:
+        super().__init__(reason)
+        self.reason, self.signal_id = reason, signal_id
+
+
+class Signal(BaseModel):
+    """Strict and frozen. Every way of building one raises `InvalidInput` for what cannot be used, and only that.
+
+    Numbers are exact: `Decimal`, `int` or text, never float. Times have a zone and are kept in UTC. None is the same as absent.
+    Sized by `quantity`, by `notional`, or by neither: then by the account's `position_size`.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+    signal_id: Text = Field("", validate_default=False)
+    """Never empty once built: derived from the content when absent."""
+    account_id: Text | None = None
+    """None: the default account of the settings."""
+    strategy_name: Text = "default"
+    symbol: Text
+    side: Side
+    order_type: OrderType = OrderType.MARKET
+    quantity: Positive | None = None
+    """Units; not together with `notional`."""
+    notional: Positive | None = None
+    """Amount to spend, in the instrument's currency."""
+    limit_price: Number | None = None
+    stop_price: Number | None = None
+    trail_amount: Positive | None = None
+    """How far the stop follows the price, in the instrument's currency."""
+    trail_percent: Percent | None = None
+    """The same as a percentage of the price."""
+    time_in_force: TimeInForce = TimeInForce.DAY
+    expires_at: Moment | None = None
+    """When a GTD *order* ends at the broker. Not the *signal's* end, see `valid_until`, nor the contract's, see `expiry`."""
+    exchange: Text | None = None
+    product: Product | None = None
+    asset_class: AssetClass | None = None
+    expiry: Day | None = None
+    """Last day of the contract, of an option or a future."""
+    strike: Positive | None = None
+    right: OptionRight | None = None
+    currency: CurrencyCode | None = None
+    tags: Annotated[tuple[Text, ...], Field(max_length=50)] = ()
+    stop_loss: Number | None = None
+    take_profit: Number | None = None
+    protection: Literal["external"] | None = None
+    """`external`: somebody else guards the position with `stop_loss` and `take_profit`."""
+    score: Number | None = None
+    """How sure the strategy is, from -100 (sell) to 100 (buy)."""
+    timestamp: Moment | None = None
+    """When the strategy made the signal: its age counts from here."""
+    valid_until: Moment | None = None
+    """After this the *signal* is stale and no order is sent for it, however young it is."""
+    timeout_seconds: Seconds | None = None
+    """How long the order may stay open after it was sent; None leaves it to the rule for its type."""
+    role: OrderRole = OrderRole.ENTRY
+    parent_order_id: UUID | None = None
+    oco_group: Text | None = None
+
+    if TYPE_CHECKING:
+        # Takes whatever JSON may say as well: `side="BUY"`, `quantity=100`.
+        def __init__(self, **fields: Any) -> None: ...
+
+    @classmethod
+    def parse(cls, raw: str | bytes) -> Self:
+        """A signal from one JSON object of at most 64 KiB. Raises `UnusableSignal`, and nothing else, whatever `raw` holds."""
+        fields: dict[str, Any] = {}
+        try:
+            fields = read_object(raw, MAX_SIGNAL_BYTES)
+            return cls.model_validate(fields)
+        except InvalidInput as error:
+            raise UnusableSignal(str(error), _readable_id(fields)) from None
+
+    @property
+    def fingerprint(self) -> str:
+        """SHA-256 of what was said, however it was spelled: no defaults, no `signal_id`, numbers and times normalised."""
+        return fingerprint({name: getattr(self, name) for name in self.model_fields_set - {"signal_id"}})
+
+    def to_json(self) -> str:
+        """Parses to an equal signal with the same fingerprint, in this and every later version."""
+        return self.model_dump_json(include=self.model_fields_set | {"signal_id"})
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _or_explain(cls, fields: Any, build: ModelWrapValidatorHandler[Self]) -> Self:
+        try:
+            return build(_by_field_name(fields) if isinstance(fields, dict) else fields)
+        except ValidationError as error:
+            raise explained(error, {*cls.model_fields, *SYNONYMS}) from None
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> Self:
+        for field, is_wrong, problem, remedy in self._contradictions():
+            if is_wrong:
+                raise InvalidInput(field, problem, remedy)
+        if not self.signal_id:
+            object.__setattr__(self, "signal_id", self.fingerprint)
+        return self
+
+    def _contradictions(self) -> list[tuple[str, bool, str, str]]:
+        kind, trails = self.order_type, (self.trail_amount is not None) + (self.trail_percent is not None)
+        is_trailing, is_gtd = kind is OrderType.TRAILING_STOP, self.time_in_force is TimeInForce.GTD
+        has_limit, has_stop, has_expiry = self.limit_price is not None, self.stop_price is not None, self.expires_at is not None
+        return [
+            ("notional", None not in (self.quantity, self.notional), "given together with quantity", "give one of them"),
+            ("limit_price", kind.needs_limit_price and not has_limit, f"a {kind} order needs one", "add limit_price"),
+            ("limit_price", has_limit and not kind.needs_limit_price, f"a {kind} order has none", "set order_type to LIMIT"),
+            ("stop_price", kind.needs_stop_price and not has_stop, f"a {kind} order needs one", "add stop_price"),
+            ("stop_price", has_stop and not kind.needs_stop_price, f"a {kind} order has none", "set order_type to STOP"),
+            (
+                "trail_amount",
+                is_trailing and trails != 1,
+                "a TRAILING_STOP needs one distance",
+                "give trail_amount or trail_percent",
+            ),
+            ("trail_amount", trails > 0 and not is_trailing, f"a {kind} order does not trail", "set order_type to TRAILING_STOP"),
+            ("expires_at", is_gtd and not has_expiry, "a GTD order needs one", "add expires_at"),
+            ("expires_at", has_expiry and not is_gtd, "only a GTD order has one", "set time_in_force to GTD, or use valid_until"),
+            (
+                "timestamp",
+                not self.signal_id and self.timestamp is None,
+                "a signal without signal_id is known by its content and needs one",
+                "add signal_id or timestamp",
+            ),
+        ]
+
+
+def _by_field_name(fields: dict[Any, Any]) -> dict[Any, Any]:
+    """Synonyms resolved, nulls left out."""
+    given = {name: value for name, value in fields.items() if value is not None}
+    for synonym, name in SYNONYMS.items():
+        if synonym in given and name in given:
+            raise InvalidInput(synonym, f"another name for {name}, and both are given", "keep one of them")
+    return {SYNONYMS.get(name, name): value for name, value in given.items()}
+
+
+def _readable_id(fields: dict[str, Any]) -> str | None:
+    """Only what could be an id: a dead letter must not carry control characters around."""
+    try:
+        return _ID.validate_python(fields.get("signal_id"))
+    except ValidationError:
+        return None

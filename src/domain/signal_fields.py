@@ -1,0 +1,143 @@
+"""The kinds of field that a signal has, and plain words for what is wrong with one.
+
+Stricter than the models inside: what is read here was written by others.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Callable, Collection
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from typing import Annotated, Any, TypeVar
+
+from pydantic import AfterValidator, BeforeValidator, Field, Strict, StringConstraints, ValidationError, WithJsonSchema
+
+from liveorder.domain.errors import InvalidInput
+from liveorder.domain.strict_json import bounded, exact_number
+
+_T = TypeVar("_T", date, datetime)
+_SUBJECT = re.compile(r"^\w+(?= should)")
+
+MAX_TEXT_LENGTH = 200
+
+
+def _visible(text: str) -> str:
+    if not text.isprintable():
+        raise ValueError("contains control or invisible characters; leave them out")
+    if text != text.strip():
+        raise ValueError("begins or ends with a space; trim it")
+    return text
+
+
+def _exact(value: object) -> Decimal:
+    match value:
+        case float():
+            raise ValueError(f'a binary float is not an exact number; write "{value}" or Decimal("{value}")')
+        case bool():
+            raise ValueError("a truth value is not a number; write it like 230.05")
+        case Decimal() | int():
+            return _bounded(Decimal(value))
+        case str():
+            return _bounded(value)
+    raise ValueError("not a number; write it like 230.05")
+
+
+def _bounded(value: Decimal | str) -> Decimal:
+    try:
+        return exact_number(value) if isinstance(value, str) else bounded(value)
+    except InvalidInput as error:
+        raise ValueError(f"{error.problem}; {error.remedy}") from None
+
+
+def _read(kind: type[_T], example: str) -> Callable[[object], _T]:
+    """From ISO-8601 text, or the value itself. Never from a number, whose unit nobody could know."""
+
+    def read(value: object) -> _T:
+        if type(value) is kind:
+            return value
+        try:
+            if isinstance(value, str):
+                return kind.fromisoformat(value)
+        except ValueError:
+            pass  # told below, in the same words as for what is not even text
+        raise ValueError(f"not an ISO-8601 text; write it like {example}")
+
+    return read
+
+
+def _in_utc(moment: datetime) -> datetime:
+    if moment.tzinfo is None:
+        raise ValueError('has no time zone; add "Z" or an offset such as "+05:30"')
+    try:
+        return moment.astimezone(UTC)
+    except OverflowError:
+        raise ValueError("lies outside the calendar; give a time of this century") from None
+
+
+def _schema(**keywords: Any) -> WithJsonSchema:
+    return WithJsonSchema(keywords)
+
+
+_NUMBER_TEXT = r"\d+(\.\d+)?([eE][+-]?\d+)?$"
+
+Text = Annotated[
+    str,
+    Strict(),
+    StringConstraints(min_length=1, max_length=MAX_TEXT_LENGTH),
+    AfterValidator(_visible),
+    _schema(type="string", minLength=1, maxLength=MAX_TEXT_LENGTH, pattern=r"^\S([^\x00-\x1f\x7f-\x9f]*\S)?$"),
+]
+"""An id, a symbol, a name: 1 to 200 visible characters, no space at either end."""
+
+CurrencyCode = Annotated[str, Strict(), StringConstraints(pattern=r"^[A-Z0-9]{2,10}$")]
+"""`USD`, `INR`, `USDT`."""
+
+Number = Annotated[Decimal, BeforeValidator(_exact), _schema(type=["number", "string"], pattern="^-?" + _NUMBER_TEXT)]
+"""Exact: a JSON number or its text; in Python `Decimal`, `int` or text. A float is refused."""
+
+_POSITIVE: dict[str, Any] = {"type": ["number", "string"], "exclusiveMinimum": 0, "pattern": "^(?=.*[1-9])" + _NUMBER_TEXT}
+
+Positive = Annotated[Decimal, BeforeValidator(_exact), Field(gt=0), _schema(**_POSITIVE)]
+
+Percent = Annotated[Decimal, BeforeValidator(_exact), Field(gt=0, lt=100), _schema(**_POSITIVE, exclusiveMaximum=100)]
+
+Seconds = Annotated[
+    float,
+    Strict(),
+    Field(gt=0, allow_inf_nan=False),
+    BeforeValidator(lambda value: float(value) if isinstance(value, Decimal) else value),
+    _schema(type="number", exclusiveMinimum=0),
+]
+
+Moment = Annotated[datetime, BeforeValidator(_read(datetime, "2025-03-10T09:20:00+05:30")), AfterValidator(_in_utc)]
+"""ISO-8601 with a time zone; kept in UTC."""
+
+Day = Annotated[date, BeforeValidator(_read(date, "2025-03-27"))]
+
+
+def explained(error: ValidationError, known: Collection[str]) -> InvalidInput:
+    """The first thing wrong, in words that say what to do. `known` are the names that a field may have."""
+    first = error.errors(include_url=False, include_input=True)[0]
+    field = ".".join(str(part) for part in first["loc"])
+    match first["type"]:
+        case "missing":
+            return InvalidInput(field, "is missing", "add it")
+        case "extra_forbidden":
+            return InvalidInput(repr(field[:40]), "unknown", nearest(field, known))
+        case "value_error":
+            problem, _, remedy = first["msg"].removeprefix("Value error, ").partition("; ")
+            return InvalidInput(field, problem, remedy)
+    return InvalidInput(field, f"{_shown(first['input'])} will not do", _SUBJECT.sub("it", first["msg"]))
+
+
+def nearest(name: str, known: Collection[str]) -> str:
+    """A remedy for an unknown name."""
+    close = difflib.get_close_matches(name.lower(), known, n=1)
+    return f"did you mean {close[0]!r}?" if close else "remove it"
+
+
+def _shown(value: object) -> str:
+    text = str(value) if isinstance(value, Decimal) else repr(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."

@@ -1,0 +1,42 @@
+"""A broker's report that speaks of no order of ours: kept and shown until it is matched, adopted or explained."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+from uuid import UUID
+
+from liveorder.domain.execution_report import ExecutionReport, Execution, ExecutionBusted, ExecutionCorrected, described
+from liveorder.domain.facts import Fact
+from liveorder.domain.identifiers import stream_id
+
+
+class UnmatchedReportNoted(Fact):
+    """The report as it was told; `fields` are texts."""
+
+    topic: ClassVar[str] = "liveorder.UnmatchedReportNoted@1"
+
+    account_id: str
+    broker: str
+    broker_order_id: str | None
+    fields: dict[str, object]
+
+
+class UnmatchedReportResolved(Fact):
+    """It belongs to `order_id` after all, or a person explained it."""
+
+    topic: ClassVar[str] = "liveorder.UnmatchedReportResolved@1"
+
+    order_id: UUID | None
+    evidence: str
+
+
+def note(account_id: str, broker: str, report: ExecutionReport) -> UnmatchedReportNoted:
+    return UnmatchedReportNoted(
+        account_id=account_id, broker=broker, broker_order_id=report.broker_order_id, fields=described(report)
+    )
+
+
+def unmatched_stream(account_id: str, report: ExecutionReport) -> UUID:
+    """One stream for each thing told: told again, it is the same stream, and adds nothing."""
+    detail = report.execution_id if isinstance(report, Execution | ExecutionCorrected | ExecutionBusted) else "order"
+    return stream_id("unmatched", account_id, report.broker_order_id or report.client_order_id or "", detail)

@@ -1,0 +1,237 @@
+"""A broker whose exchange is the simulated venue. It is as honest, and as unreliable, as a real one is told to be."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from datetime import datetime
+from typing import Any, TypeVar
+
+from liveorder.application.ports.broker import (
+    Absence,
+    BrokerAccount,
+    BrokerCapabilities,
+    BrokerPosition,
+    BrokerRequest,
+    CancelRequest,
+    KeySupport,
+    Prepared,
+    ReplaceRequest,
+    SubmitRequest,
+)
+from liveorder.domain.errors import BrokerConnectionError, BrokerError, OrderValidationError, OutcomeUnknown
+from liveorder.domain.execution_report import CancelRejected, ExecutionReport, OrderSnapshot, ReplaceRejected
+from liveorder.domain.values import OrderType, TimeInForce
+from liveorder.infrastructure.brokers.simulated import translation
+from liveorder.infrastructure.brokers.simulated.transport import ReportFeed, Transport
+from liveorder.infrastructure.brokers.simulated.venue.messages import Message, plain
+
+T = TypeVar("T")
+
+SIMULATED_CAPABILITIES = BrokerCapabilities(
+    key_support=KeySupport.UNIQUE,
+    key_memory_seconds=10 * 365 * 86400.0,
+    lookup_lag_seconds=0.0,
+    delivery_bound_seconds=5.0,
+    clock_skew_seconds=0.0,
+    trusts_absence=True,
+    atomic_replace=True,
+    order_types=frozenset(OrderType),
+    times_in_force=frozenset(TimeInForce),
+    notional=True,
+    fractional=True,
+    requests_per_second=1e6,
+    requests_per_minute=6e7,
+)
+"""Of a venue with default settings. A venue that is told to be worse needs a broker that says so."""
+
+_TOO_LATE = frozenset({"too_late", "unknown_order", "invalid_order"})
+"""Codes by which the venue refuses a cancel or a replace and leaves the order as it is."""
+
+
+class SimulatedBroker:
+    """A `Broker`. `request_timeout_seconds` is how long it waits for an answer, by the transport's clock.
+
+    Reports are buffered from `connect` on, so that none is missed between it and `reports()`. Where the venue's key support is
+    NONE, `find` can still ask by the venue's own order id.
+    """
+
+    def __init__(
+        self,
+        transport: Transport,
+        *,
+        account_id: str = "SIM",
+        capabilities: BrokerCapabilities = SIMULATED_CAPABILITIES,
+        request_timeout_seconds: float = 5.0,
+        name: str = "simulated",
+    ) -> None:
+        self._transport, self._account_id = transport, account_id
+        self._capabilities, self._timeout, self._name = capabilities, request_timeout_seconds, name
+        self._feed: ReportFeed | None = None
+
+    @property
+    def name(self) -> str:
+        return self._name
+
+    @property
+    def capabilities(self) -> BrokerCapabilities:
+        return self._capabilities
+
+    async def connect(self) -> BrokerAccount:
+        account = await self._ask_about("connect", translation.account_of)
+        await self._open_feed()
+        return account
+
+    async def close(self) -> None:
+        if self._feed is not None:
+            self._feed.close()
+        await self._transport.close()
+
+    # --- requests -----------------------------------------------------------------------------------------------------------
+
+    def prepare(self, request: BrokerRequest) -> Prepared:
+        match request:
+            case SubmitRequest():
+                self._check(request)
+                return _prepared({}, "submit", **_submit_fields(request))
+            case CancelRequest():
+                return _prepared({}, "cancel", **_order_fields(request))
+            case ReplaceRequest():
+                reference = {"replace_id": f"{request.client_order_id}/{request.number}"}
+                changes = {"quantity": request.quantity, "limit_price": request.limit_price, "stop_price": request.stop_price}
+                return _prepared(reference, "replace", **_order_fields(request), terms=plain(**reference, **changes))
+
+    def _check(self, request: SubmitRequest) -> None:
+        can = self._capabilities
+        if request.account_id != self._account_id:
+            raise OrderValidationError(f"account_id: this connection is to {self._account_id}, not {request.account_id}")
+        if request.order_type not in can.order_types:
+            raise OrderValidationError(f"order_type: {self._name} has no {request.order_type} orders")
+        if request.time_in_force not in can.times_in_force:
+            raise OrderValidationError(f"time_in_force: {self._name} has no {request.time_in_force}")
+        if request.notional is not None and not can.notional:
+            raise OrderValidationError(f"notional: {self._name} takes quantities only")
+        if request.quantity is not None and request.quantity % 1 and not can.fractional:
+            raise OrderValidationError(f"quantity: {self._name} takes whole units only, not {request.quantity}")
+
+    async def submit(self, prepared: Prepared) -> Sequence[ExecutionReport]:
+        return [_read(await self._ask(prepared.payload), translation.submitted)]
+
+    async def cancel(self, prepared: Prepared) -> Sequence[ExecutionReport]:
+        """A cancel that the venue refuses is a `CancelRejected`, not an error."""
+        answer = await self._transport.ask(prepared.payload, self._timeout)
+        if answer.get("error") in _TOO_LATE:
+            return [CancelRejected(**_addressee(prepared), reason=answer["message"])]
+        _raise_error(answer)
+        return [_read(answer, translation.cancelled)]
+
+    async def replace(self, prepared: Prepared) -> Sequence[ExecutionReport]:
+        """A replace that the venue refuses is a `ReplaceRejected`, not an error."""
+        answer = await self._transport.ask(prepared.payload, self._timeout)
+        if answer.get("error") in _TOO_LATE:
+            return [ReplaceRejected(**_addressee(prepared), reason=answer["message"])]
+        _raise_error(answer)
+        return [_read(answer, translation.replaced)]
+
+    # --- questions ----------------------------------------------------------------------------------------------------------
+
+    async def find(
+        self, client_order_id: str, broker_order_id: str | None, reference: Mapping[str, str]
+    ) -> OrderSnapshot | Absence:
+        asked = plain(client_order_id=client_order_id, broker_order_id=broker_order_id)
+        try:
+            return await self._ask_about("find", _found, **asked)
+        except BrokerError:
+            return Absence.INCONCLUSIVE
+
+    async def open_orders(self) -> Sequence[OrderSnapshot]:
+        return await self._ask_about("open_orders", lambda answer: [translation.snapshot_of(order) for order in answer["orders"]])
+
+    async def executions_since(self, since: datetime) -> Sequence[ExecutionReport]:
+        return await self._ask_about(
+            "executions", lambda answer: [translation.report_of(each) for each in answer["executions"]], since=since.isoformat()
+        )
+
+    async def positions(self) -> Sequence[BrokerPosition]:
+        return await self._ask_about(
+            "positions", lambda answer: [translation.position_of(position) for position in answer["positions"]]
+        )
+
+    async def account(self) -> BrokerAccount:
+        return await self._ask_about("account", translation.account_of)
+
+    async def reports(self) -> AsyncIterator[ExecutionReport]:
+        """Ends when the stream does; asked again it opens another, and ends at once when none can be had.
+
+        One reader at a time. A reader that is cancelled leaves what it has not read to the next.
+        """
+        try:
+            feed = await self._open_feed()
+        except BrokerConnectionError:
+            return
+        async for message in feed:
+            yield _read(message, translation.report_of)
+        self._feed = None
+
+    async def _open_feed(self) -> ReportFeed:
+        if self._feed is None:
+            self._feed = await self._transport.subscribe(self._account_id)
+        return self._feed
+
+    async def _ask_about(self, verb: str, read: Callable[[Message], T], **fields: Any) -> T:
+        return _read(await self._ask(json.dumps({"verb": verb, "account": self._account_id} | fields)), read)
+
+    async def _ask(self, line: str) -> Message:
+        answer = await self._transport.ask(line, self._timeout)
+        _raise_error(answer)
+        return answer
+
+
+def _raise_error(answer: Message) -> None:
+    if "error" in answer:
+        raise translation.error_of(answer)
+
+
+def _read(answer: Message, read: Callable[[Message], T]) -> T:
+    try:
+        return read(answer)
+    except translation.UNREADABLE as error:
+        raise OutcomeUnknown(f"the venue's answer could not be read: {str(answer)[:200]}") from error
+
+
+def _found(answer: Message) -> OrderSnapshot | Absence:
+    if answer.get("inconclusive"):
+        return Absence.INCONCLUSIVE
+    return Absence.ABSENT if answer["order"] is None else translation.snapshot_of(answer["order"])
+
+
+def _prepared(reference: Mapping[str, str], verb: str, **fields: Any) -> Prepared:
+    return Prepared(reference, json.dumps({"verb": verb} | fields))
+
+
+def _submit_fields(request: SubmitRequest) -> Message:
+    return plain(
+        account=request.account_id,
+        client_order_id=request.client_order_id,
+        instrument=request.instrument.key,
+        side=request.side.value,
+        order_type=request.order_type.value,
+        time_in_force=request.time_in_force.value,
+        quantity=request.quantity,
+        notional=request.notional,
+        limit_price=request.limit_price,
+        stop_price=request.stop_price,
+        trail_amount=request.trail_amount,
+        trail_percent=request.trail_percent,
+        product=request.product.value if request.product else None,
+        expires_at=request.expires_at,
+    )
+
+
+def _order_fields(request: CancelRequest | ReplaceRequest) -> Message:
+    return plain(account=request.account_id, client_order_id=request.client_order_id, broker_order_id=request.broker_order_id)
+
+
+def _addressee(prepared: Prepared) -> dict[str, Any]:
+    fields = json.loads(prepared.payload)
+    return {"client_order_id": fields.get("client_order_id"), "broker_order_id": fields.get("broker_order_id")}

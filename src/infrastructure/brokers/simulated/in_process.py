@@ -1,0 +1,32 @@
+"""The venue in the same process: no sockets, no sleeping but the clock's."""
+
+from __future__ import annotations
+
+from liveorder.application.ports.clock import Clock
+from liveorder.domain.errors import BrokerConnectionError, OutcomeUnknown
+from liveorder.infrastructure.brokers.simulated.transport import within
+from liveorder.infrastructure.brokers.simulated.venue.floor import Feed, Floor
+from liveorder.infrastructure.brokers.simulated.venue.messages import Message
+from liveorder.infrastructure.brokers.simulated.venue.refusal import Refused
+
+
+class InProcess:
+    """A `Transport` onto a floor, which several may share. Closing the transport leaves the floor open."""
+
+    def __init__(self, floor: Floor, clock: Clock) -> None:
+        self._floor, self._clock = floor, clock
+
+    async def ask(self, line: str, timeout_seconds: float) -> Message:
+        reply = await within(timeout_seconds, self._floor.send(line), self._clock)
+        if reply is None:
+            raise OutcomeUnknown("the connection to the venue broke before it answered")
+        return reply
+
+    async def subscribe(self, account_id: str) -> Feed:
+        try:
+            return self._floor.subscribe(account_id)
+        except Refused as refused:
+            raise BrokerConnectionError(refused.message) from refused
+
+    async def close(self) -> None:
+        """Nothing is held."""

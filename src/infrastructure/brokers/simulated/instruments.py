@@ -1,0 +1,32 @@
+"""The simulated venue's catalogue as our catalogue of instruments."""
+
+from __future__ import annotations
+
+from liveorder.application.ports.instruments import InstrumentQuery
+from liveorder.domain.instrument import Instrument
+from liveorder.infrastructure.brokers.simulated.venue.catalogue import BUILT_IN, Catalogue, Listing
+
+
+class SimulatedInstruments:
+    """An `Instruments` over listings. US stocks are found under the name or MIC of any US exchange, and under SMART."""
+
+    def __init__(self, catalogue: Catalogue = BUILT_IN) -> None:
+        self._by_symbol: dict[str, list[Listing]] = {}
+        for listing in catalogue:
+            self._by_symbol.setdefault(listing.instrument.symbol, []).append(listing)
+
+    async def resolve(self, query: InstrumentQuery) -> Instrument | None:
+        fitting = [listing.instrument for listing in self._by_symbol.get(query.symbol, ()) if _fits(query, listing)]
+        return fitting[0] if len(fitting) == 1 else None
+
+    def calendar_of(self, instrument: Instrument) -> str:
+        return instrument.calendar
+
+
+def _fits(query: InstrumentQuery, listing: Listing) -> bool:
+    instrument = listing.instrument
+    if query.exchange not in (None, instrument.exchange) and query.exchange not in listing.also_on:
+        return False
+    said = (query.asset_class, query.currency, query.expiry, query.strike, query.right)
+    has = (instrument.asset_class, instrument.currency, instrument.expiry, instrument.strike, instrument.right)
+    return all(wanted in (None, value) for wanted, value in zip(said, has, strict=True))

@@ -1,0 +1,175 @@
+"""From the venue's JSON to our reports and errors. What cannot be read is an unknown outcome, never a guess."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+from liveorder.application.ports.broker import BrokerAccount, BrokerPosition
+from liveorder.domain.errors import (
+    BrokerAuthenticationError,
+    BrokerConnectionError,
+    BrokerError,
+    BrokerRateLimitError,
+    DuplicateClientOrderId,
+    InsufficientBalanceError,
+    InvalidSymbolError,
+    OrderValidationError,
+    OutcomeUnknown,
+)
+from liveorder.domain.execution_report import (
+    Accepted,
+    BrokerStatus,
+    CancelIsPending,
+    CancelRejected,
+    CloseCause,
+    Commission,
+    Execution,
+    ExecutionBusted,
+    ExecutionCorrected,
+    ExecutionReport,
+    OrderClosed,
+    OrderRejected,
+    OrderReplaced,
+    OrderRestated,
+    OrderSnapshot,
+    OrderTriggered,
+    ReplaceIsPending,
+    ReplaceRejected,
+)
+from liveorder.domain.instrument import Instrument
+from liveorder.domain.values import OrderType, Side, TradingMode
+from liveorder.infrastructure.brokers.simulated.venue.messages import Message
+
+UNREADABLE = (KeyError, ValueError, TypeError, AttributeError, InvalidOperation)
+"""What reading a message of another shape raises."""
+
+_REFUSALS: dict[str, type[BrokerError]] = {
+    "duplicate": DuplicateClientOrderId,
+    "insufficient_balance": InsufficientBalanceError,
+    "unknown_symbol": InvalidSymbolError,
+    "invalid_order": OrderValidationError,
+    "unknown_account": BrokerAuthenticationError,
+    "unavailable": BrokerConnectionError,
+}
+
+
+def error_of(answer: Message) -> BrokerError:
+    """Codes that are not known, a server error among them, leave the outcome unknown."""
+    message = f"venue: {answer.get('message', answer['error'])}"
+    if answer["error"] == "rate_limited":
+        return BrokerRateLimitError(message, answer.get("retry_after_seconds"))
+    return _REFUSALS.get(answer["error"], OutcomeUnknown)(message)
+
+
+def report_of(message: Message) -> ExecutionReport:
+    """Raises one of `UNREADABLE`."""
+    return _REPORTS[message["report"]](message)
+
+
+def snapshot_of(message: Message) -> OrderSnapshot:
+    return OrderSnapshot(
+        **_address(message),
+        status=BrokerStatus(message["state"]),
+        filled_quantity=Decimal(message["filled_quantity"]),
+        average_price=_number(message, "average_price"),
+        **_terms(message),
+        symbol=message["symbol"],
+        exchange=message["exchange"],
+        side=Side(message["side"]),
+        order_type=OrderType(message["order_type"]),
+        executions=tuple(_execution(each) for each in message["executions"]),
+        cancel_pending=message["cancel_pending"],
+        replace_pending=message["replace_pending"],
+        reason=message["reason"],
+        native_status=message["state"],
+    )
+
+
+def submitted(answer: Message) -> ExecutionReport:
+    """The answer to a submit: taken, or rejected at once. Fills come by themselves."""
+    order = answer["order"]
+    if order["state"] == "REJECTED":
+        return OrderRejected(**_address(order), reason=order["reason"])
+    return Accepted(**_address(order), effective_quantity=Decimal(order["quantity"]))
+
+
+def cancelled(answer: Message) -> ExecutionReport:
+    """The answer to a cancel, by where the order stands after it."""
+    order = answer["order"]
+    if order["cancel_pending"]:
+        return CancelIsPending(**_address(order))
+    if order["state"] in ("CANCELLED", "EXPIRED"):
+        return OrderClosed(**_address(order), cause=CloseCause(order["cause"]), reason=order["reason"])
+    return CancelRejected(**_address(order), reason=f"order is {order['state']}")
+
+
+def replaced(answer: Message) -> ExecutionReport:
+    """The answer to a replace: pending, or the terms that hold now."""
+    order = answer["order"]
+    if order["replace_pending"]:
+        return ReplaceIsPending(**_address(order))
+    return OrderReplaced(**_address(order), **_terms(order))
+
+
+def account_of(message: Message) -> BrokerAccount:
+    mode, cash, equity = TradingMode(message["mode"]), Decimal(message["cash"]), Decimal(message["equity"])
+    return BrokerAccount(message["account"], mode, message["currency"], cash, equity)
+
+
+def position_of(message: Message) -> BrokerPosition:
+    instrument = Instrument.model_validate(message["instrument"])
+    return BrokerPosition(instrument, Decimal(message["quantity"]), _number(message, "average_price"))
+
+
+def _address(message: Message) -> dict[str, Any]:
+    return {
+        "client_order_id": message.get("client_order_id"),
+        "broker_order_id": message["broker_order_id"],
+        "occurred_at": datetime.fromisoformat(message["at"]),
+    }
+
+
+def _terms(message: Message) -> dict[str, Any]:
+    return {name: _number(message, name) for name in ("quantity", "limit_price", "stop_price")}
+
+
+def _number(message: Message, name: str) -> Decimal | None:
+    return Decimal(message[name]) if name in message else None
+
+
+def _trade(message: Message) -> dict[str, Any]:
+    return _address(message) | {
+        "execution_id": message["execution_id"],
+        "quantity": Decimal(message["quantity"]),
+        "price": Decimal(message["price"]),
+        "commission": _number(message, "commission"),
+    }
+
+
+def _execution(message: Message) -> Execution:
+    return Execution(**_trade(message))
+
+
+_REPORTS: dict[str, Callable[[Message], ExecutionReport]] = {
+    "accepted": lambda message: Accepted(**_address(message), effective_quantity=_number(message, "quantity")),
+    "rejected": lambda message: OrderRejected(**_address(message), reason=message["reason"]),
+    "fill": _execution,
+    "correction": lambda message: ExecutionCorrected(**_trade(message), corrects=message["corrects"]),
+    "bust": lambda message: ExecutionBusted(**_address(message), execution_id=message["execution_id"]),
+    "commission": lambda message: Commission(
+        **_address(message), execution_id=message["execution_id"], commission=Decimal(message["commission"])
+    ),
+    "triggered": lambda message: OrderTriggered(**_address(message)),
+    "cancel_pending": lambda message: CancelIsPending(**_address(message)),
+    "cancel_rejected": lambda message: CancelRejected(**_address(message), reason=message["reason"]),
+    "replace_pending": lambda message: ReplaceIsPending(**_address(message)),
+    "replaced": lambda message: OrderReplaced(**_address(message), **_terms(message)),
+    "replace_rejected": lambda message: ReplaceRejected(**_address(message), reason=message["reason"]),
+    "restated": lambda message: OrderRestated(
+        **_address(message), **_terms(message), split_ratio=_number(message, "split_ratio"), reason=message["reason"]
+    ),
+    "closed": lambda message: OrderClosed(**_address(message), cause=CloseCause(message["cause"]), reason=message["reason"]),
+}

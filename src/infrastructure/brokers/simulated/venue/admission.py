@@ -1,0 +1,127 @@
+"""What an exchange looks at before it takes an order."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from decimal import Decimal
+
+from liveorder.domain.values import ZERO, OrderType, Side, TimeInForce, total
+from liveorder.infrastructure.brokers.simulated.venue.book import Book
+from liveorder.infrastructure.brokers.simulated.venue.catalogue import Catalogue, Listing
+from liveorder.infrastructure.brokers.simulated.venue.ledger import Account, Ledger
+from liveorder.infrastructure.brokers.simulated.venue.matching import in_lots
+from liveorder.infrastructure.brokers.simulated.venue.orders import NewOrder, NewTerms, VenueOrder
+from liveorder.infrastructure.brokers.simulated.venue.quotes import Quotes
+from liveorder.infrastructure.brokers.simulated.venue.refusal import RefusalCode, Refused
+from liveorder.infrastructure.brokers.simulated.venue.settings import VenueSettings
+
+
+class Admission:
+    """Every method returns quietly or raises `Refused`."""
+
+    def __init__(self, book: Book, ledger: Ledger, catalogue: Catalogue, quotes: Quotes, settings: VenueSettings) -> None:
+        self._book, self._ledger, self._catalogue, self._quotes, self._settings = book, ledger, catalogue, quotes, settings
+
+    def admit(self, placed: NewOrder, now: datetime) -> Decimal:
+        """The quantity that the order is for: of a cash order, what its money buys at the limit or the last price, in lots."""
+        account = self._ledger.account(placed.account)
+        listing = self._catalogue.listed(placed.instrument)
+        _check_terms(placed, now)
+        _check_grid(listing, placed.quantity, placed.limit_price, placed.stop_price)
+        price = self._price(placed, listing, now)
+        quantity = placed.quantity or _bought(placed, listing, price)
+        if placed.side is Side.BUY and account.terms.is_limited and price is not None:
+            self._check_cash(account, listing, quantity, price, now)
+        if placed.side is Side.SELL and not account.terms.allows_short:
+            self._check_held(account, placed, quantity)
+        return quantity
+
+    def admit_change(self, order: VenueOrder, terms: NewTerms) -> None:
+        listing = self._catalogue.listed(order.placed.instrument)
+        _check_grid(listing, terms.quantity, terms.limit_price, terms.stop_price)
+        if terms.limit_price is not None and not order.placed.order_type.needs_limit_price:
+            _refuse(f"a {order.placed.order_type} order has no limit_price to change; leave it out")
+        if terms.stop_price is not None and not order.placed.order_type.needs_stop_price:
+            _refuse(f"a {order.placed.order_type} order has no stop_price to change; leave it out")
+
+    def _price(self, placed: NewOrder, listing: Listing, now: datetime) -> Decimal | None:
+        """The limit, the stop or the last price, whichever the order has first."""
+        for price in (placed.limit_price, placed.stop_price):
+            if price is not None:
+                return price
+        quote = self._quotes.at(listing, now)
+        return quote.price if quote else None
+
+    def _check_cash(self, account: Account, listing: Listing, quantity: Decimal, price: Decimal, now: datetime) -> None:
+        """Against the cash that open buys have not reserved already."""
+        if listing.instrument.currency != account.terms.currency:
+            return
+        value = listing.instrument.value_of(quantity, price)
+        cost = value + self._settings.commission.of(quantity, value, is_first=True)
+        free = account.cash[account.terms.currency] - self._reserved(account, now)
+        if cost > free:
+            raise Refused(RefusalCode.INSUFFICIENT_BALANCE, f"costs {cost} {account.terms.currency}, {free} is free")
+
+    def _reserved(self, account: Account, now: datetime) -> Decimal:
+        return total(
+            self._reserved_by(order, account.terms.currency, now)
+            for order in self._book.live_of(account.terms.account_id)
+            if order.placed.side is Side.BUY
+        )
+
+    def _reserved_by(self, order: VenueOrder, currency: str, now: datetime) -> Decimal:
+        listing = self._catalogue.listed(order.placed.instrument)
+        price = order.limit_price or self._price(order.placed, listing, now) or ZERO
+        return listing.instrument.value_of(order.remaining, price) if listing.instrument.currency == currency else ZERO
+
+    def _check_held(self, account: Account, placed: NewOrder, quantity: Decimal) -> None:
+        selling = total(
+            order.remaining
+            for order in self._book.live_of(placed.account)
+            if order.placed.side is Side.SELL and order.placed.instrument == placed.instrument
+        )
+        held = account.held(placed.instrument)
+        if quantity > held - selling:
+            message = f"sells {quantity} of {held} held, {selling} being sold already"
+            raise Refused(RefusalCode.INSUFFICIENT_BALANCE, message)
+
+
+def _refuse(message: str) -> None:
+    raise Refused(RefusalCode.INVALID_ORDER, message)
+
+
+def _check_terms(placed: NewOrder, now: datetime) -> None:
+    kind = placed.order_type
+    if (placed.quantity is None) == (placed.notional is None):
+        _refuse("an order is for a quantity or for a notional; give exactly one")
+    if kind.needs_limit_price != (placed.limit_price is not None):
+        _refuse(f"limit_price: a {kind} order {'needs one' if kind.needs_limit_price else 'has none'}")
+    if kind.needs_stop_price != (placed.stop_price is not None):
+        _refuse(f"stop_price: a {kind} order {'needs one' if kind.needs_stop_price else 'has none'}")
+    trails = [placed.trail_amount, placed.trail_percent].count(None) == 1
+    if (kind is OrderType.TRAILING_STOP) != trails or None not in (placed.trail_amount, placed.trail_percent):
+        _refuse("trail_amount or trail_percent, one of them, belongs to a TRAILING_STOP order and to no other")
+    if placed.is_immediate and kind not in (OrderType.MARKET, OrderType.LIMIT):
+        _refuse(f"a {kind} order cannot be {placed.time_in_force}; use DAY, GTC or GTD")
+    if (placed.time_in_force is TimeInForce.GTD) != (placed.expires_at is not None):
+        _refuse("expires_at belongs to a GTD order and to no other")
+    if placed.expires_at is not None and placed.expires_at <= now:
+        _refuse(f"expires_at: {placed.expires_at.isoformat()} has passed")
+
+
+def _check_grid(listing: Listing, quantity: Decimal | None, *prices: Decimal | None) -> None:
+    instrument = listing.instrument
+    if quantity is not None and quantity % instrument.lot_size:
+        _refuse(f"quantity: {quantity} is not in lots of {instrument.lot_size}")
+    for price in prices:
+        if price is not None and price % instrument.tick_size:
+            _refuse(f"price: {price} is not in ticks of {instrument.tick_size}")
+
+
+def _bought(placed: NewOrder, listing: Listing, price: Decimal | None) -> Decimal:
+    if price is None or price <= 0:
+        raise Refused(RefusalCode.INVALID_ORDER, "notional: there is no price to turn it into a quantity; give a quantity")
+    quantity = in_lots((placed.notional or ZERO) / (price * listing.instrument.multiplier), listing.instrument.lot_size)
+    if quantity == 0:
+        _refuse(f"notional: {placed.notional} buys less than one lot of {listing.instrument.lot_size} at {price}")
+    return quantity

@@ -1,0 +1,111 @@
+"""The venue's memory: orders, where to find them, the trade record, and what has changed since the last commit."""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections import defaultdict
+from collections.abc import Iterable
+from datetime import datetime
+
+from liveorder.infrastructure.brokers.simulated.venue.journal import Journal
+from liveorder.infrastructure.brokers.simulated.venue.messages import Message
+from liveorder.infrastructure.brokers.simulated.venue.orders import Trade, VenueOrder
+from liveorder.infrastructure.brokers.simulated.venue.refusal import RefusalCode, Refused
+
+
+class Book:
+    """Changes are told to nobody before `commit` has written them."""
+
+    def __init__(self, journal: Journal) -> None:
+        self._journal = journal
+        self.orders: dict[str, VenueOrder] = {}
+        self._by_key: defaultdict[str, list[VenueOrder]] = defaultdict(list)
+        self._by_execution: dict[str, VenueOrder] = {}
+        self._live: defaultdict[str, dict[str, VenueOrder]] = defaultdict(dict)
+        self._tape: list[tuple[VenueOrder, Trade]] = []
+        self._changed: dict[str, VenueOrder] = {}
+        self._untold: list[Message] = []
+        self._told: list[Message] = []
+        self._load(journal.orders())
+
+    def _load(self, orders: Iterable[VenueOrder]) -> None:
+        for order in sorted(orders, key=lambda order: int(order.order_id[1:])):
+            self.add(order)
+            self._tape += [(order, trade) for trade in order.trades]
+            self._by_execution |= {trade.execution_id: order for trade in order.trades}
+        self._tape.sort(key=lambda line: line[1].number)
+        self._changed.clear()
+
+    def next_order_id(self) -> str:
+        return f"V{len(self.orders) + 1}"
+
+    def next_trade_number(self) -> int:
+        return len(self._tape) + 1
+
+    def add(self, order: VenueOrder) -> None:
+        self.orders[order.order_id] = order
+        if order.placed.client_order_id is not None:
+            self._by_key[order.placed.client_order_id].append(order)
+        self.changed(order)
+
+    def record(self, order: VenueOrder, trade: Trade) -> None:
+        order.record(trade)
+        self._tape.append((order, trade))
+        self._by_execution[trade.execution_id] = order
+        self.changed(order)
+
+    def changed(self, order: VenueOrder) -> None:
+        """To be called after every change of an order, so that it is written, and listed as live only while it is."""
+        self._changed[order.order_id] = order
+        live = self._live[order.placed.instrument]
+        if order.state.is_live:
+            live[order.order_id] = order
+        else:
+            live.pop(order.order_id, None)
+
+    def tell(self, report: Message) -> None:
+        self._untold.append(report)
+
+    def commit(self) -> None:
+        if self._changed:
+            self._journal.save(self._changed.values())
+            self._changed.clear()
+        if self._untold:
+            self._told += self._untold
+            self._untold.clear()
+
+    def take_reports(self) -> list[Message]:
+        """Those committed since the last call."""
+        taken, self._told = self._told, []
+        return taken
+
+    def by_key(self, client_order_id: str) -> list[VenueOrder]:
+        return self._by_key.get(client_order_id, [])
+
+    def named(self, account: str, client_order_id: str | None, broker_order_id: str | None) -> VenueOrder | None:
+        """By the venue's own id where it is given, else the first with the client's key."""
+        if broker_order_id is not None:
+            order = self.orders.get(broker_order_id)
+            return order if order is not None and order.placed.account == account else None
+        ours = (order for order in self.by_key(client_order_id or "") if order.placed.account == account)
+        return next(ours, None)
+
+    def traded(self, execution_id: str) -> tuple[VenueOrder, Trade]:
+        """An execution that is effective now. Raises `Refused`: what is busted or corrected away cannot be again."""
+        order = self._by_execution.get(execution_id)
+        trades = {trade.execution_id: trade for trade in order.effective_trades()} if order else {}
+        if order is None or execution_id not in trades:
+            raise Refused(RefusalCode.UNKNOWN_ORDER, f"no effective execution {execution_id}")
+        return order, trades[execution_id]
+
+    def live(self, instrument_key: str) -> list[VenueOrder]:
+        return list(self._live[instrument_key].values())
+
+    def live_of(self, account: str) -> list[VenueOrder]:
+        """In the order in which they came."""
+        live = [order for orders in self._live.values() for order in orders.values() if order.placed.account == account]
+        return sorted(live, key=lambda order: int(order.order_id[1:]))
+
+    def trades_since(self, account: str, since: datetime) -> list[tuple[VenueOrder, Trade]]:
+        first = bisect_left(self._tape, since, key=lambda line: line[1].at)
+        return [line for line in self._tape[first:] if line[0].placed.account == account]

@@ -1,0 +1,114 @@
+"""What is listed here: instruments with their grids and calendars."""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from decimal import Decimal
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from liveorder.domain.errors import SettingsError
+from liveorder.domain.instrument import Instrument
+from liveorder.domain.values import AssetClass
+from liveorder.infrastructure.brokers.simulated.venue.refusal import RefusalCode, Refused
+
+US_STOCK_VENUES = frozenset({"NYSE", "NASDAQ", "ARCA", "SMART", "XNYS", "XNAS", "ARCX"})
+
+
+@dataclass(frozen=True)
+class Listing:
+    """An instrument, and other exchange names under which it may be asked for."""
+
+    instrument: Instrument
+    also_on: frozenset[str] = frozenset()
+
+    @cached_property
+    def key(self) -> str:
+        return self.instrument.key
+
+
+class Catalogue:
+    """Listings by instrument key."""
+
+    def __init__(self, listings: Iterable[Listing]) -> None:
+        self._by_key = {listing.key: listing for listing in listings}
+
+    def __iter__(self) -> Iterator[Listing]:
+        return iter(self._by_key.values())
+
+    def listed(self, key: str) -> Listing:
+        """Raises `Refused` for what is not listed here."""
+        listing = self._by_key.get(key)
+        if listing is None:
+            raise Refused(RefusalCode.UNKNOWN_SYMBOL, f"{key} is not listed here; add it to the catalogue file")
+        return listing
+
+    def with_file(self, path: Path) -> Catalogue:
+        """Adds the listings of a JSON or TOML file; one with the key of a built-in takes its place."""
+        return Catalogue([*self._by_key.values(), *_listings_in(path)])
+
+
+def _listings_in(path: Path) -> list[Listing]:
+    """JSON: a list of tables. TOML: an array of tables called `instrument`. Raises `SettingsError`."""
+    try:
+        if path.suffix == ".toml":
+            rows = tomllib.loads(path.read_text(), parse_float=Decimal)["instrument"]
+        else:
+            rows = json.loads(path.read_text(), parse_float=Decimal)
+        return [_listing(row) for row in rows]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise SettingsError(f"catalogue file {path}: {_said(error)}; see the fields of Instrument, and also_on") from error
+
+
+def _listing(row: dict[str, Any]) -> Listing:
+    row = dict(row)
+    also_on = frozenset(row.pop("also_on", ()))
+    return Listing(Instrument.model_validate(row), also_on)
+
+
+def _said(error: Exception) -> str:
+    if isinstance(error, ValidationError):
+        return "; ".join(f"{'.'.join(map(str, item['loc']))}: {item['msg']}" for item in error.errors())
+    return f"no {error}" if isinstance(error, KeyError) else str(error)
+
+
+def _us_stock(symbol: str, exchange: str) -> Listing:
+    return Listing(Instrument(symbol=symbol, exchange=exchange, calendar="XNYS"), US_STOCK_VENUES)
+
+
+def _nse_stock(symbol: str) -> Listing:
+    instrument = Instrument(symbol=symbol, exchange="NSE", currency="INR", tick_size=Decimal("0.05"), calendar="XBOM")
+    return Listing(instrument, frozenset({"XNSE"}))
+
+
+def _coin(symbol: str, tick_size: str) -> Listing:
+    instrument = Instrument(
+        symbol=symbol,
+        exchange="CRYPTO",
+        asset_class=AssetClass.CRYPTO,
+        tick_size=Decimal(tick_size),
+        lot_size=Decimal("0.0001"),
+    )
+    return Listing(instrument)
+
+
+BUILT_IN = Catalogue(
+    [
+        _us_stock("SPY", "ARCA"),
+        _us_stock("AAPL", "NASDAQ"),
+        _us_stock("MSFT", "NASDAQ"),
+        _us_stock("TSLA", "NASDAQ"),
+        _nse_stock("RELIANCE"),
+        _nse_stock("INFY"),
+        _nse_stock("TCS"),
+        _coin("BTC/USD", "0.01"),
+        _coin("ETH/USD", "0.01"),
+    ]
+)
+"""NSE stocks trade by XBOM: exchange_calendars has no XNSE and the cash hours are the same."""

@@ -1,0 +1,150 @@
+"""What can go wrong between a caller and the venue, on demand: by number, by order or by chance."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from enum import StrEnum
+
+from pydantic import BaseModel, ConfigDict, NonNegativeFloat, PositiveInt, model_validator
+
+from liveorder.domain.values import Price, Quantity
+from liveorder.infrastructure.brokers.simulated.venue.chance import Chance
+
+
+class Point(StrEnum):
+    """Where a fault strikes: a kind of request, a report on its way out, or a fill that just happened."""
+
+    CONNECT = "connect"
+    SUBMIT = "submit"
+    CANCEL = "cancel"
+    REPLACE = "replace"
+    FIND = "find"
+    OPEN_ORDERS = "open_orders"
+    EXECUTIONS = "executions"
+    POSITIONS = "positions"
+    ACCOUNT = "account"
+    QUOTE = "quote"
+    REPORT = "report"
+    """Any report pushed to a stream."""
+    FILL_REPORT = "fill_report"
+    """A report of a fill pushed to a stream."""
+    FILL = "fill"
+    """A fill, in the venue's own books."""
+
+    @property
+    def is_request(self) -> bool:
+        return self not in (Point.REPORT, Point.FILL_REPORT, Point.FILL)
+
+
+class FaultKind(StrEnum):
+    """The faults of a request come first, then those of reports, then those of fills."""
+
+    REQUEST_LOST = "request_lost"
+    """Never arrives; the caller gets no answer."""
+    REQUEST_HELD = "request_held"
+    """The caller gets no answer, and the request arrives after `seconds`, or when it is released if `seconds` is None."""
+    ACKNOWLEDGEMENT_LOST = "acknowledgement_lost"
+    """Processed; the caller gets no answer."""
+    ACKNOWLEDGEMENT_LATE = "acknowledgement_late"
+    """Processed, and answered `seconds` (default 1) later: reports, fills too, come before the answer."""
+    ACKNOWLEDGEMENT_GARBLED = "acknowledgement_garbled"
+    """Processed, and answered with something that cannot be read."""
+    SERVER_ERROR = "server_error"
+    """Processed, and answered with a server error: the caller cannot know which."""
+    QUERY_FAILED = "query_failed"
+    """Not processed, answered with a server error. For queries, where nothing is in doubt after it."""
+    UNAVAILABLE = "unavailable"
+    """Turned away before it was read, and said so: surely not received."""
+    RATE_LIMITED = "rate_limited"
+    """Turned away for coming too fast; `seconds` (default 1) is how long to wait."""
+    STREAM_DROPPED = "stream_dropped"
+    """Every report stream of the account ends; the request itself is processed as usual."""
+    RESTART = "restart"
+    """Processed; then the venue goes down and comes back: all streams end and every answer on its way is lost."""
+
+    REPORT_LOST = "report_lost"
+    REPORT_DUPLICATED = "report_duplicated"
+    REPORT_LATE = "report_late"
+    """Pushed `seconds` (default 1) later."""
+    REPORT_OUT_OF_ORDER = "report_out_of_order"
+    """Pushed after the next report of the same account."""
+
+    BUST = "bust"
+    """The fill is busted `seconds` (default 0) later."""
+    CORRECTION = "correction"
+    """The fill is corrected to `quantity` and `price`, where given, `seconds` (default 0) later."""
+
+
+_OF_REPORTS = frozenset(
+    {FaultKind.REPORT_LOST, FaultKind.REPORT_DUPLICATED, FaultKind.REPORT_LATE, FaultKind.REPORT_OUT_OF_ORDER}
+)
+_OF_FILLS = frozenset({FaultKind.BUST, FaultKind.CORRECTION})
+
+
+class Fault(BaseModel):
+    """One fault and when it strikes. Counting starts when the fault is laid, over the messages that `on` and the order select."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    kind: FaultKind
+    on: Point = Point.SUBMIT
+    nth: PositiveInt | None = None
+    """Only the n-th such message, from 1; None: every one."""
+    client_order_id: str | None = None
+    """Only messages about the order with this key."""
+    probability: float = 1.0
+    """Of striking each message that is selected; the venue's seed decides."""
+    seconds: NonNegativeFloat | None = None
+    silent: bool = False
+    """Where the caller gets no answer: True leaves it waiting for its own deadline, False breaks the connection at once."""
+    quantity: Quantity | None = None
+    price: Price | None = None
+
+    @model_validator(mode="after")
+    def _strikes_where_it_can(self) -> Fault:
+        fits = _OF_REPORTS if self.on in (Point.REPORT, Point.FILL_REPORT) else _OF_FILLS
+        if (self.kind not in fits) if not self.on.is_request else (self.kind in _OF_REPORTS | _OF_FILLS):
+            raise ValueError(f"on: {self.kind} cannot strike at {self.on}; see FaultKind for where it belongs")
+        return self
+
+    def seconds_or(self, default: float) -> float:
+        return default if self.seconds is None else self.seconds
+
+
+class FaultPlan(BaseModel):
+    """Faults laid before the venue opens. Of several that strike one message the first counts."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    faults: tuple[Fault, ...] = ()
+
+
+class FaultScript:
+    """Counts messages against the faults that are laid."""
+
+    def __init__(self, faults: Iterable[Fault], chance: Chance) -> None:
+        self._chance = chance
+        self._laid: list[tuple[Fault, int]] = []
+        self._counts: list[int] = []
+        for fault in faults:
+            self.lay(fault)
+
+    def lay(self, fault: Fault) -> None:
+        self._laid.append((fault, len(self._laid)))
+        self._counts.append(0)
+
+    def clear(self) -> None:
+        self._laid.clear()
+        self._counts.clear()
+
+    def strike(self, on: Point, client_order_id: str | None) -> Fault | None:
+        """The fault that this message meets, if any. Every fault that selects the message counts it."""
+        struck = [fault for fault, place in self._laid if self._strikes(fault, place, on, client_order_id)]
+        return struck[0] if struck else None
+
+    def _strikes(self, fault: Fault, place: int, on: Point, client_order_id: str | None) -> bool:
+        if fault.on is not on or fault.client_order_id not in (None, client_order_id):
+            return False
+        self._counts[place] += 1
+        count = self._counts[place]
+        return fault.nth in (None, count) and self._chance.strikes(fault.probability, "fault", place, count)

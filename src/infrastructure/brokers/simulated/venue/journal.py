@@ -1,0 +1,83 @@
+"""Where the venue writes before it answers."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Protocol
+
+from liveorder.domain.errors import StoreRefused
+from liveorder.infrastructure.brokers.simulated.venue.orders import STORED_ORDER, VenueOrder
+
+
+class Journal(Protocol):
+    """The latest state of each order, and a few notes by name."""
+
+    def save(self, orders: Iterable[VenueOrder]) -> None:
+        """All or none; kept when this returns."""
+        ...
+
+    def orders(self) -> list[VenueOrder]: ...
+
+    def write_note(self, name: str, text: str) -> None: ...
+
+    def notes(self) -> dict[str, str]: ...
+
+    def close(self) -> None: ...
+
+
+class NoJournal:
+    """Keeps nothing: for simulations that live in one process."""
+
+    def save(self, orders: Iterable[VenueOrder]) -> None:
+        """The orders live as long as the venue does."""
+
+    def orders(self) -> list[VenueOrder]:
+        return []
+
+    def write_note(self, name: str, text: str) -> None:
+        """As with orders."""
+
+    def notes(self) -> dict[str, str]:
+        return {}
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+
+class SqliteJournal:
+    """One file. A killed process loses nothing that was saved; a power cut may lose the last moments (synchronous=NORMAL).
+
+    The file is locked while open: a second venue on it is refused with `StoreRefused`.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._database = sqlite3.connect(path, isolation_level=None, timeout=0)
+        try:
+            self._database.executescript(
+                "PRAGMA locking_mode=EXCLUSIVE; PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;"
+                "CREATE TABLE IF NOT EXISTS orders (id TEXT PRIMARY KEY, body TEXT NOT NULL) WITHOUT ROWID;"
+                "CREATE TABLE IF NOT EXISTS notes (name TEXT PRIMARY KEY, body TEXT NOT NULL) WITHOUT ROWID;"
+            )
+        except sqlite3.DatabaseError as error:
+            self._database.close()
+            raise StoreRefused(f"venue file {path}: {error}; is another venue using it, or is it something else?") from error
+
+    def save(self, orders: Iterable[VenueOrder]) -> None:
+        rows = [(order.order_id, STORED_ORDER.dump_json(order).decode()) for order in orders]
+        self._database.execute("BEGIN")
+        self._database.executemany("INSERT OR REPLACE INTO orders VALUES (?, ?)", rows)
+        self._database.execute("COMMIT")
+
+    def orders(self) -> list[VenueOrder]:
+        return [STORED_ORDER.validate_json(body) for (body,) in self._database.execute("SELECT body FROM orders")]
+
+    def write_note(self, name: str, text: str) -> None:
+        self._database.execute("INSERT OR REPLACE INTO notes VALUES (?, ?)", (name, text))
+
+    def notes(self) -> dict[str, str]:
+        return dict(self._database.execute("SELECT name, body FROM notes").fetchall())
+
+    def close(self) -> None:
+        self._database.close()

@@ -1,0 +1,83 @@
+"""Positions and cash: a fold over the trades, so that it can be made again from them at any time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from decimal import Decimal
+
+from liveorder.domain.instrument import Instrument
+from liveorder.domain.values import ZERO
+from liveorder.infrastructure.brokers.simulated.venue.catalogue import Catalogue
+from liveorder.infrastructure.brokers.simulated.venue.orders import Trade, VenueOrder
+from liveorder.infrastructure.brokers.simulated.venue.refusal import RefusalCode, Refused
+from liveorder.infrastructure.brokers.simulated.venue.settings import AccountTerms
+
+
+@dataclass(slots=True)
+class Holding:
+    """`quantity` is signed; `average_price` is moved by opening trades only."""
+
+    quantity: Decimal = ZERO
+    average_price: Decimal = ZERO
+
+    def book(self, quantity: Decimal, price: Decimal) -> None:
+        after = self.quantity + quantity
+        if self.quantity * quantity >= 0:
+            self.average_price = (self.quantity * self.average_price + quantity * price) / after
+        elif self.quantity * after < 0:
+            self.average_price = price
+        self.quantity = after
+
+
+@dataclass(slots=True)
+class Account:
+    terms: AccountTerms
+    cash: dict[str, Decimal] = field(default_factory=dict)
+    """By currency."""
+    holdings: dict[str, Holding] = field(default_factory=dict)
+    """By instrument key; flat ones stay listed with quantity zero."""
+
+    @classmethod
+    def opened(cls, terms: AccountTerms) -> Account:
+        """As it is before the first trade."""
+        holdings = {key: Holding(position.quantity, position.price) for key, position in terms.positions.items()}
+        return cls(terms, {terms.currency: terms.cash}, holdings)
+
+    def book(self, instrument: Instrument, quantity: Decimal, price: Decimal, commission: Decimal) -> None:
+        """One trade; `quantity` is signed."""
+        paid = instrument.value_of(quantity, price) + commission
+        self.cash[instrument.currency] = self.cash.get(instrument.currency, ZERO) - paid
+        self.holdings.setdefault(instrument.key, Holding()).book(quantity, price)
+
+    def held(self, instrument_key: str) -> Decimal:
+        holding = self.holdings.get(instrument_key)
+        return holding.quantity if holding else ZERO
+
+
+class Ledger:
+    """The accounts of a venue."""
+
+    def __init__(self, terms: Iterable[AccountTerms], catalogue: Catalogue) -> None:
+        self._terms, self._catalogue = tuple(terms), catalogue
+        self._accounts: dict[str, Account] = {}
+        self.rebuild([])
+
+    def account(self, account_id: str) -> Account:
+        """Raises `Refused` for one that was never opened here."""
+        account = self._accounts.get(account_id)
+        if account is None:
+            raise Refused(RefusalCode.UNKNOWN_ACCOUNT, f"no account {account_id!r} here; the venue's settings list its accounts")
+        return account
+
+    def book(self, order: VenueOrder, trade: Trade) -> None:
+        instrument = self._catalogue.listed(order.placed.instrument).instrument
+        account = self.account(order.placed.account)
+        account.book(instrument, trade.quantity * order.placed.side.sign, trade.price, trade.commission)
+
+    def rebuild(self, orders: Iterable[VenueOrder]) -> None:
+        """From the trades that are effective now; how corrections and busts reach positions and cash."""
+        self._accounts = {terms.account_id: Account.opened(terms) for terms in self._terms}
+        lines = [(trade.number, order, trade) for order in orders for trade in order.effective_trades()]
+        for _, order, trade in sorted(lines, key=lambda line: line[0]):
+            self.book(order, trade)

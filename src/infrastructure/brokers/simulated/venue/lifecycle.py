@@ -1,0 +1,228 @@
+"""What happens to an order once it is taken: it works, trades, changes and ends, and each step is told."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from datetime import datetime, timedelta
+from decimal import Decimal
+from functools import partial
+from typing import Any
+
+from liveorder.domain.values import TimeInForce
+from liveorder.infrastructure.brokers.simulated.venue import matching
+from liveorder.infrastructure.brokers.simulated.venue.agenda import Agenda, Appointment
+from liveorder.infrastructure.brokers.simulated.venue.book import Book
+from liveorder.infrastructure.brokers.simulated.venue.catalogue import Catalogue
+from liveorder.infrastructure.brokers.simulated.venue.ledger import Ledger
+from liveorder.infrastructure.brokers.simulated.venue.messages import report, trade_report
+from liveorder.infrastructure.brokers.simulated.venue.orders import Due, NewTerms, OrderState, Trade, TradeKind, VenueOrder
+from liveorder.infrastructure.brokers.simulated.venue.quotes import Quotes
+from liveorder.infrastructure.brokers.simulated.venue.settings import VenueSettings
+
+
+class Lifecycle:
+    """Nothing here happens by itself: what is to happen is put on the agenda, and the venue works through that."""
+
+    def __init__(
+        self, book: Book, ledger: Ledger, catalogue: Catalogue, quotes: Quotes, settings: VenueSettings, agenda: Agenda
+    ) -> None:
+        self._book, self._ledger, self._catalogue = book, ledger, catalogue
+        self._quotes, self._settings, self._agenda = quotes, settings, agenda
+        self._watched: set[str] = set()
+        self._appointments: defaultdict[str, list[Appointment]] = defaultdict(list)
+        self._acts = {
+            Due.WORK: self._work,
+            Due.FILL: self._fill,
+            Due.REPLACE: self._replace,
+            Due.CANCEL: self._cancel,
+            Due.EXPIRE: self._expire,
+        }
+
+    def start(self, order: VenueOrder, now: datetime) -> None:
+        """The order is taken."""
+        self._book.add(order)
+        self.tell("accepted", order, now, quantity=order.quantity)
+        self.plan(order, Due.WORK, now, self._settings.accept_delay_seconds)
+        self.plan_expiry(order, now)
+
+    def resume(self, order: VenueOrder, now: datetime) -> None:
+        """The venue is back after a restart: what was due meanwhile happens now."""
+        for at in order.due.values():
+            self._meet(order, max(at, now))
+        self._watch(order.placed.instrument, now)
+
+    def plan(self, order: VenueOrder, due: Due, now: datetime, delay_seconds: float) -> None:
+        self._plan_at(order, due, now + timedelta(seconds=delay_seconds))
+
+    def plan_expiry(self, order: VenueOrder, now: datetime) -> None:
+        if order.expires_at is not None:
+            self._plan_at(order, Due.EXPIRE, max(order.expires_at, now))
+
+    def _plan_at(self, order: VenueOrder, due: Due, at: datetime) -> None:
+        order.due[due] = at
+        self._book.changed(order)
+        self._meet(order, at)
+
+    def _meet(self, order: VenueOrder, at: datetime) -> None:
+        self._appointments[order.order_id].append(self._agenda.put(at, partial(self._attend, order)))
+
+    def _call_off(self, order: VenueOrder) -> None:
+        order.due.clear()
+        for appointment in self._appointments.pop(order.order_id, ()):
+            appointment.is_off = True
+
+    def _attend(self, order: VenueOrder, now: datetime) -> None:
+        while (due := order.take_due(now)) is not None:
+            self._acts[due](order, now)
+            self._book.changed(order)
+
+    # --- the market ---------------------------------------------------------------------------------------------------------
+
+    def _watch(self, instrument_key: str, now: datetime) -> None:
+        change = self._quotes.next_change(self._catalogue.listed(instrument_key), now)
+        if change is not None and instrument_key not in self._watched:
+            self._watched.add(instrument_key)
+            self._agenda.put(change, partial(self._tick, instrument_key))
+
+    def _tick(self, instrument_key: str, now: datetime) -> None:
+        self._watched.discard(instrument_key)
+        live = self._book.live(instrument_key)
+        for order in live:
+            self.consider(order, now)
+        if live:
+            self._watch(instrument_key, now)
+
+    def consider(self, order: VenueOrder, now: datetime) -> None:
+        """Looks whether the order trades at the price of the moment; if so its next fill is on its way."""
+        if order.state is not OrderState.WORKING or Due.FILL in order.due:
+            return
+        price = self._price(order, now)
+        if price is None:
+            self._rest(order, now)
+            return
+        if matching.waits_for_stop(order):
+            self._look_at_stop(order, price, now)
+        if matching.waits_for_stop(order):
+            return
+        if not matching.can_trade(order, price):
+            self._rest(order, now)
+        elif self._settings.fills.automatic:
+            self.plan(order, Due.FILL, now, self._settings.fills.delay_seconds)
+
+    def _look_at_stop(self, order: VenueOrder, price: Decimal, now: datetime) -> None:
+        if matching.follow(order, price):
+            self._book.changed(order)
+        if matching.is_triggered(order, price):
+            order.triggered = True
+            self._book.changed(order)
+            self.tell("triggered", order, now)
+
+    def _rest(self, order: VenueOrder, now: datetime) -> None:
+        if order.placed.is_immediate:
+            self.close(order, OrderState.EXPIRED, "EXPIRED", now, f"{order.placed.time_in_force}: nothing to trade with")
+        elif not order.rested:
+            order.rested = True
+            self._book.changed(order)
+
+    def _price(self, order: VenueOrder, now: datetime) -> Decimal | None:
+        quote = self._quotes.at(self._catalogue.listed(order.placed.instrument), now)
+        return quote.price if quote else None
+
+    # --- what was due -------------------------------------------------------------------------------------------------------
+
+    def _work(self, order: VenueOrder, now: datetime) -> None:
+        order.state = OrderState.WORKING
+        self._watch(order.placed.instrument, now)
+        self.consider(order, now)
+
+    def _fill(self, order: VenueOrder, now: datetime) -> None:
+        price = self._price(order, now)
+        if price is None or not matching.can_trade(order, price):
+            self._rest(order, now)
+            return
+        lot_size = self._catalogue.listed(order.placed.instrument).instrument.lot_size
+        quantity = matching.next_fill(order, self._settings.fills, lot_size)
+        if order.placed.time_in_force is TimeInForce.FOK and quantity < order.remaining:
+            self.close(order, OrderState.EXPIRED, "EXPIRED", now, "FOK: cannot be filled whole")
+            return
+        self.fill(order, quantity, matching.trade_price(order, price), now)
+        if order.state.is_live and order.placed.is_immediate:
+            self.close(order, OrderState.EXPIRED, "EXPIRED", now, "IOC: the rest could not be filled at once")
+        self.consider(order, now)
+
+    def fill(self, order: VenueOrder, quantity: Decimal, price: Decimal, now: datetime) -> str:
+        """Books one fill, whatever the order's state: a closed order can be filled late. Returns the execution id."""
+        number = self._book.next_trade_number()
+        value = self._catalogue.listed(order.placed.instrument).instrument.value_of(quantity, price)
+        commission = self._settings.commission.of(quantity, value, is_first=not order.trades)
+        self.record(order, Trade(number, TradeKind.FILL, f"X{number}", quantity, price, commission, now))
+        return f"X{number}"
+
+    def record(self, order: VenueOrder, trade: Trade) -> None:
+        """Books a trade, tells it, and moves the order on: to filled, or back into the market."""
+        self._book.record(order, trade)
+        if trade.kind is TradeKind.FILL:
+            self._ledger.book(order, trade)
+        else:
+            self._ledger.rebuild(self._book.orders.values())
+        apart = self._settings.reports_commission_apart and trade.kind is not TradeKind.BUST
+        self._book.tell(trade_report(order, trade, with_commission=not apart))
+        if apart:
+            self.tell("commission", order, trade.at, execution_id=trade.execution_id, commission=trade.commission)
+        self.complete_or_reopen(order, trade.at)
+
+    def complete_or_reopen(self, order: VenueOrder, now: datetime) -> None:
+        """An order is filled when nothing remains, and works again when something does, from the next change of the price."""
+        if order.state.is_live and not order.remaining:
+            self._refuse_what_was_pending(order, now)
+            order.state = OrderState.FILLED
+            self._call_off(order)
+        elif order.state is OrderState.FILLED and order.remaining:
+            order.state = OrderState.WORKING
+            self.plan_expiry(order, now)
+            self._watch(order.placed.instrument, now)
+        self._book.changed(order)
+
+    def _refuse_what_was_pending(self, order: VenueOrder, now: datetime) -> None:
+        if Due.CANCEL in order.due:
+            self.tell("cancel_rejected", order, now, reason="too late: filled")
+        if Due.REPLACE in order.due:
+            self.tell("replace_rejected", order, now, reason="too late: filled")
+
+    def _replace(self, order: VenueOrder, now: datetime) -> None:
+        wanted, order.wanted = order.wanted or NewTerms(), None
+        self.change(order, wanted, "replaced", now)
+
+    def change(self, order: VenueOrder, terms: NewTerms, told_as: str, now: datetime, **more: Any) -> None:
+        """New terms hold from now on. A quantity below what is filled becomes what is filled, and the order is done."""
+        if terms.quantity is not None:
+            order.quantity = max(terms.quantity, order.filled_quantity)
+        order.limit_price = order.limit_price if terms.limit_price is None else terms.limit_price
+        order.stop_price = order.stop_price if terms.stop_price is None else terms.stop_price
+        order.rested = False
+        quantity = None if terms.quantity is None else order.quantity
+        changes = {"quantity": quantity, "limit_price": terms.limit_price, "stop_price": terms.stop_price}
+        self.tell(told_as, order, now, **changes, **more)
+        self.complete_or_reopen(order, now)
+        self.consider(order, now)
+
+    def _cancel(self, order: VenueOrder, now: datetime) -> None:
+        self.close(order, OrderState.CANCELLED, "REQUESTED", now)
+
+    def _expire(self, order: VenueOrder, now: datetime) -> None:
+        self.close(order, OrderState.EXPIRED, "EXPIRED", now, f"{order.placed.time_in_force} ended")
+
+    def close(self, order: VenueOrder, state: OrderState, cause: str, now: datetime, reason: str = "") -> None:
+        order.state, order.cause, order.reason = state, cause, reason
+        self._call_off(order)
+        self._book.changed(order)
+        self.tell("closed", order, now, cause=cause, reason=reason)
+
+    def reject(self, order: VenueOrder, reason: str, now: datetime) -> None:
+        """Taken and thrown out again: the order is kept, as rejected."""
+        order.state, order.reason = OrderState.REJECTED, reason
+        self._book.add(order)
+        self.tell("rejected", order, now, reason=reason)
+
+    def tell(self, kind: str, order: VenueOrder, now: datetime, **fields: Any) -> None:
+        self._book.tell(report(kind, order, now, **fields))

@@ -1,0 +1,60 @@
+"""When an order trades against a last price, at what price and how much. Pure, but for a trailing stop that moves.
+
+There is one price, no spread and no depth. A resting order trades at its own limit, however far the price jumps over it; all else
+trades at the last price, so a stop that the market gaps over gets the worse price, as it would.
+"""
+
+from __future__ import annotations
+
+from decimal import ROUND_DOWN, Decimal
+
+from liveorder.domain.values import OrderType
+from liveorder.infrastructure.brokers.simulated.venue.orders import VenueOrder
+from liveorder.infrastructure.brokers.simulated.venue.settings import Fills
+
+_STOPS = frozenset({OrderType.STOP, OrderType.STOP_LIMIT, OrderType.TRAILING_STOP})
+
+
+def waits_for_stop(order: VenueOrder) -> bool:
+    return order.placed.order_type in _STOPS and not order.triggered
+
+
+def follow(order: VenueOrder, price: Decimal) -> bool:
+    """Moves a trailing stop behind the best price seen, never back; tells whether it moved. `trail_percent` 1.5 is 1.5 %."""
+    placed = order.placed
+    if placed.order_type is not OrderType.TRAILING_STOP:
+        return False
+    distance = placed.trail_amount or price * (placed.trail_percent or 0) / 100
+    stop = price + placed.side.sign * distance
+    if order.stop_price is not None and (stop - order.stop_price) * placed.side.sign >= 0:
+        return False
+    order.stop_price = stop
+    return True
+
+
+def is_triggered(order: VenueOrder, price: Decimal) -> bool:
+    """A buy stop at or above its stop price, a sell stop at or below."""
+    return order.stop_price is not None and (price - order.stop_price) * order.placed.side.sign >= 0
+
+
+def can_trade(order: VenueOrder, price: Decimal) -> bool:
+    return order.limit_price is None or (order.limit_price - price) * order.placed.side.sign >= 0
+
+
+def trade_price(order: VenueOrder, price: Decimal) -> Decimal:
+    return order.limit_price if order.rested and order.limit_price is not None else price
+
+
+def next_fill(order: VenueOrder, fills: Fills, lot_size: Decimal) -> Decimal:
+    """How much of the remainder trades in one fill."""
+    quantity = order.remaining
+    if fills.max_quantity is not None:
+        quantity = min(quantity, fills.max_quantity)
+    if fills.max_fraction is not None:
+        quantity = min(quantity, max(in_lots(order.quantity * fills.max_fraction, lot_size), lot_size))
+    return quantity
+
+
+def in_lots(quantity: Decimal, lot_size: Decimal) -> Decimal:
+    """Toward zero to the lot; may be zero."""
+    return (quantity / lot_size).to_integral_value(rounding=ROUND_DOWN) * lot_size

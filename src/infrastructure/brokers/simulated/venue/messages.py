@@ -1,0 +1,71 @@
+"""What the venue says about an order, ready for JSON: decimals as text, times in ISO-8601, what is not known left out."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from decimal import Decimal
+from typing import Any, TypeAlias
+
+from liveorder.domain.instrument import Instrument
+from liveorder.infrastructure.brokers.simulated.venue.orders import Due, Trade, VenueOrder
+
+Message: TypeAlias = dict[str, Any]
+
+
+def report(kind: str, order: VenueOrder, at: datetime, **fields: Any) -> Message:
+    """Something that happened to an order, as pushed to the streams of its account."""
+    return plain(report=kind, **_address(order), at=at, **fields)
+
+
+def snapshot(order: VenueOrder, instrument: Instrument, at: datetime) -> Message:
+    """The order as it stands."""
+    return plain(
+        **_address(order),
+        at=at,
+        state=order.state,
+        cause=order.cause,
+        reason=order.reason,
+        quantity=order.quantity,
+        filled_quantity=order.filled_quantity,
+        average_price=order.average_price(),
+        limit_price=order.limit_price,
+        stop_price=order.stop_price,
+        symbol=instrument.symbol,
+        exchange=instrument.exchange,
+        side=order.placed.side,
+        order_type=order.placed.order_type,
+        cancel_pending=Due.CANCEL in order.due,
+        replace_pending=Due.REPLACE in order.due,
+        executions=[trade_report(order, trade) for trade in order.effective_trades()],
+    )
+
+
+def trade_report(order: VenueOrder, trade: Trade, with_commission: bool = True) -> Message:
+    return report(
+        trade.kind.lower(),
+        order,
+        trade.at,
+        execution_id=trade.execution_id,
+        corrects=trade.corrects,
+        quantity=trade.quantity,
+        price=trade.price,
+        commission=trade.commission if with_commission else None,
+    )
+
+
+def plain(**fields: Any) -> Message:
+    """The fields that are known, in JSON's own types (a `StrEnum` is one)."""
+    message: Message = {}
+    for name, value in fields.items():
+        if value.__class__ is Decimal:
+            message[name] = str(value)
+        elif value.__class__ is datetime:
+            message[name] = value.isoformat()
+        elif value is not None:
+            message[name] = value
+    return message
+
+
+def _address(order: VenueOrder) -> Message:
+    placed = order.placed
+    return {"account": placed.account, "client_order_id": placed.client_order_id, "broker_order_id": order.order_id}

@@ -1,0 +1,46 @@
+"""How a venue is put together from its settings."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from pathlib import Path
+
+from liveorder.infrastructure.brokers.simulated.venue.catalogue import BUILT_IN, Catalogue
+from liveorder.infrastructure.brokers.simulated.venue.chance import Chance
+from liveorder.infrastructure.brokers.simulated.venue.journal import Journal, NoJournal, SqliteJournal
+from liveorder.infrastructure.brokers.simulated.venue.quotes import QuoteFile, Quotes, RandomWalk
+from liveorder.infrastructure.brokers.simulated.venue.settings import PriceSource, VenueSettings
+from liveorder.infrastructure.brokers.simulated.venue.venue import Venue
+
+
+def open_venue(settings: VenueSettings, now: datetime, data: Path | None = None) -> Venue:
+    """`data` is the SQLite file that it lives in, made if there is none; without it the venue lives in memory.
+
+    Raises `SettingsError` for a bad quotes or catalogue file, `StoreRefused` for a data file that is in use or is not one.
+    """
+    journal = NoJournal() if data is None else SqliteJournal(data)
+    try:
+        quotes = _quotes(settings.prices, settings.seed, _first_opened(journal, now))
+        return Venue(settings, catalogue_of(settings), quotes, journal, now)
+    except BaseException:
+        journal.close()
+        raise
+
+
+def catalogue_of(settings: VenueSettings) -> Catalogue:
+    return BUILT_IN if settings.catalogue_file is None else BUILT_IN.with_file(settings.catalogue_file)
+
+
+def _first_opened(journal: Journal, now: datetime) -> datetime:
+    """The random walk goes on after a restart where it would be without one."""
+    opened = journal.notes().get("opened")
+    if opened is not None:
+        return datetime.fromisoformat(opened)
+    journal.write_note("opened", now.isoformat())
+    return now
+
+
+def _quotes(prices: PriceSource, seed: int, origin: datetime) -> Quotes:
+    if prices.file is not None:
+        return QuoteFile(prices.file)
+    return RandomWalk(prices.start_prices, prices.volatility, prices.step_seconds, origin, Chance(seed))

@@ -1,0 +1,159 @@
+"""An order as the venue keeps it: what was asked, where it stands, every trade, and what is due to happen to it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+from enum import StrEnum
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, TypeAdapter
+
+from liveorder.domain.values import ZERO, OrderType, Price, Product, Quantity, Side, TimeInForce, total
+
+
+class NewOrder(BaseModel):
+    """An order as it arrives. `instrument` is a key such as ``NASDAQ:AAPL``; no `client_order_id`: placed by other means."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    account: str
+    instrument: str
+    side: Side
+    order_type: OrderType
+    time_in_force: TimeInForce
+    client_order_id: str | None = None
+    quantity: Quantity | None = None
+    notional: Quantity | None = None
+    limit_price: Price | None = None
+    stop_price: Price | None = None
+    trail_amount: Quantity | None = None
+    trail_percent: Quantity | None = None
+    product: Product | None = None
+    expires_at: AwareDatetime | None = None
+
+    @property
+    def is_immediate(self) -> bool:
+        """Whether what does not trade at once is closed."""
+        return self.time_in_force in (TimeInForce.IOC, TimeInForce.FOK)
+
+
+class NewTerms(BaseModel):
+    """A replace: None leaves a term as it is. `replace_id` makes a resend of the same replace harmless."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    replace_id: str | None = None
+    quantity: Quantity | None = None
+    limit_price: Price | None = None
+    stop_price: Price | None = None
+
+
+class OrderState(StrEnum):
+    PENDING = "PENDING"
+    """Taken, not in the market yet."""
+    WORKING = "WORKING"
+    FILLED = "FILLED"
+    CANCELLED = "CANCELLED"
+    EXPIRED = "EXPIRED"
+    REJECTED = "REJECTED"
+
+    @property
+    def is_live(self) -> bool:
+        return self is OrderState.PENDING or self is OrderState.WORKING
+
+
+class Due(StrEnum):
+    """What can be about to happen to an order; of two at the same moment the earlier in this list comes first."""
+
+    WORK = "WORK"
+    FILL = "FILL"
+    REPLACE = "REPLACE"
+    CANCEL = "CANCEL"
+    EXPIRE = "EXPIRE"
+
+
+_TURNS = {due: turn for turn, due in enumerate(Due)}
+
+
+class TradeKind(StrEnum):
+    FILL = "FILL"
+    CORRECTION = "CORRECTION"
+    BUST = "BUST"
+
+
+@dataclass(frozen=True, slots=True)
+class Trade:
+    """One line of the venue's trade record. A correction has an id of its own; a bust names the execution that it undoes."""
+
+    number: int
+    kind: TradeKind
+    execution_id: str
+    quantity: Decimal
+    price: Decimal
+    commission: Decimal
+    at: datetime
+    corrects: str | None = None
+
+
+@dataclass(slots=True, eq=False)
+class VenueOrder:
+    """`quantity`, `limit_price` and `stop_price` are what holds now; `placed` is what was asked at first."""
+
+    order_id: str
+    placed: NewOrder
+    accepted_at: datetime
+    quantity: Decimal
+    limit_price: Decimal | None
+    stop_price: Decimal | None
+    expires_at: datetime | None = None
+    state: OrderState = OrderState.PENDING
+    cause: str | None = None
+    reason: str = ""
+    triggered: bool = False
+    rested: bool = False
+    """It has stood in the book, so that it trades at its own limit from here on."""
+    filled_quantity: Decimal = ZERO
+    trades: list[Trade] = field(default_factory=list)
+    due: dict[Due, datetime] = field(default_factory=dict)
+    wanted: NewTerms | None = None
+    replace_ids: list[str] = field(default_factory=list)
+
+    @property
+    def remaining(self) -> Decimal:
+        return max(self.quantity - self.filled_quantity, ZERO)
+
+    def effective_trades(self) -> list[Trade]:
+        """The fills that count after corrections and busts, each under its latest id."""
+        effective: dict[str, Trade] = {}
+        for trade in self.trades:
+            effective.pop(trade.corrects or trade.execution_id, None)
+            if trade.kind is not TradeKind.BUST:
+                effective[trade.execution_id] = trade
+        return list(effective.values())
+
+    def record(self, trade: Trade) -> None:
+        self.trades.append(trade)
+        if trade.kind is TradeKind.FILL:
+            self.filled_quantity += trade.quantity
+        else:
+            self.filled_quantity = total(each.quantity for each in self.effective_trades())
+
+    def average_price(self) -> Decimal | None:
+        """Σqp/Σq over the effective trades; None while nothing is filled."""
+        trades = self.effective_trades()
+        quantity = total(trade.quantity for trade in trades)
+        return total(trade.quantity * trade.price for trade in trades) / quantity if quantity else None
+
+    def take_due(self, now: datetime) -> Due | None:
+        """The next thing that should have happened by `now`, no longer due after this call."""
+        ripe = [(at, _TURNS[due], due) for due, at in self.due.items() if at <= now]
+        if not ripe:
+            return None
+        due = min(ripe)[2]
+        del self.due[due]
+        return due
+
+
+STORED_ORDER = TypeAdapter(VenueOrder)
+"""How an order is written to the journal and read back."""

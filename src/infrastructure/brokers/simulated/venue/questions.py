@@ -1,0 +1,89 @@
+"""What the venue answers when it is asked; nothing changes by asking."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from decimal import Decimal
+
+from liveorder.application.ports.broker import KeySupport
+from liveorder.domain.values import ZERO, TradingMode, total
+from liveorder.infrastructure.brokers.simulated.venue.book import Book
+from liveorder.infrastructure.brokers.simulated.venue.catalogue import Catalogue
+from liveorder.infrastructure.brokers.simulated.venue.ledger import Account, Ledger
+from liveorder.infrastructure.brokers.simulated.venue.messages import Message, plain, snapshot, trade_report
+from liveorder.infrastructure.brokers.simulated.venue.orders import VenueOrder
+from liveorder.infrastructure.brokers.simulated.venue.quotes import Quotes
+from liveorder.infrastructure.brokers.simulated.venue.settings import Keys
+
+
+class Questions:
+    def __init__(self, book: Book, ledger: Ledger, catalogue: Catalogue, quotes: Quotes, keys: Keys) -> None:
+        self._book, self._ledger, self._catalogue, self._quotes, self._keys = book, ledger, catalogue, quotes, keys
+
+    def find(self, account: str, client_order_id: str | None, broker_order_id: str | None, now: datetime) -> Message:
+        """``{"order": ...}``, None when there is none, or ``{"inconclusive": true}`` where only the key is given and keys
+        cannot be asked for."""
+        self._ledger.account(account)
+        if broker_order_id is None and self._keys.support is KeySupport.NONE:
+            return {"inconclusive": True}
+        order = self._book.named(account, client_order_id, broker_order_id)
+        seen = order is not None and self._is_listed(order, now)
+        return {"order": self.shown(order, now) if order is not None and seen else None}
+
+    def open_orders(self, account: str, now: datetime) -> Message:
+        self._ledger.account(account)
+        orders = [self.shown(order, now) for order in self._book.live_of(account) if self._is_listed(order, now)]
+        if self._keys.support is KeySupport.NONE:
+            orders = [{name: value for name, value in order.items() if name != "client_order_id"} for order in orders]
+        return {"orders": orders}
+
+    def _is_listed(self, order: VenueOrder, now: datetime) -> bool:
+        return order.accepted_at + timedelta(seconds=self._keys.lookup_lag_seconds) <= now
+
+    def executions_since(self, account: str, since: datetime) -> Message:
+        """Fills, corrections and busts, oldest first, each as it was told at its time."""
+        self._ledger.account(account)
+        return {"executions": [trade_report(order, trade) for order, trade in self._book.trades_since(account, since)]}
+
+    def positions(self, account: str) -> Message:
+        holdings = self._ledger.account(account).holdings.items()
+        return {
+            "positions": [
+                {"instrument": self._catalogue.listed(key).instrument.model_dump(mode="json")}
+                | plain(quantity=holding.quantity, average_price=holding.average_price)
+                for key, holding in holdings
+                if holding.quantity
+            ]
+        }
+
+    def account(self, account: str, now: datetime) -> Message:
+        """Cash and equity are of the account's own currency; equity counts holdings in it at their last price."""
+        held = self._ledger.account(account)
+        currency = held.terms.currency
+        cash = held.cash[currency]
+        worth = cash + self._holdings_worth(held, now)
+        return plain(account=account, mode=TradingMode.SIMULATION.value, currency=currency, cash=cash, equity=worth)
+
+    def _holdings_worth(self, account: Account, now: datetime) -> Decimal:
+        worths = []
+        for key, holding in account.holdings.items():
+            listing = self._catalogue.listed(key)
+            quote, instrument = self._quotes.at(listing, now), listing.instrument
+            if instrument.currency == account.terms.currency:
+                worths.append(instrument.value_of(holding.quantity, quote.price if quote else holding.average_price))
+        return total(worths) if worths else ZERO
+
+    def quote(self, instrument_key: str, now: datetime) -> Message:
+        quote = self._quotes.at(self._catalogue.listed(instrument_key), now)
+        return plain(price=quote.price, at=quote.at) if quote else {}
+
+    def orders_by_key(self, client_order_id: str, now: datetime) -> list[Message]:
+        """Every order that was ever taken with this key, on any account, rejected ones included: at most one is right."""
+        return [self.shown(order, now) for order in self._book.by_key(client_order_id)]
+
+    def orders(self, now: datetime) -> list[Message]:
+        """Every order that was ever taken, oldest first."""
+        return [self.shown(order, now) for order in self._book.orders.values()]
+
+    def shown(self, order: VenueOrder, now: datetime) -> Message:
+        return snapshot(order, self._catalogue.listed(order.placed.instrument).instrument, now)

@@ -1,0 +1,131 @@
+"""Where prices come from: a file of quotes, or a random walk that the seed fixes; and prices posted by hand over either."""
+
+from __future__ import annotations
+
+import csv
+from bisect import bisect_right
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal, DecimalException
+from pathlib import Path
+from typing import Protocol
+
+from liveorder.application.ports.market_data import Quote
+from liveorder.domain.errors import SettingsError
+from liveorder.infrastructure.brokers.simulated.venue.catalogue import Listing
+from liveorder.infrastructure.brokers.simulated.venue.chance import Chance
+
+
+class Quotes(Protocol):
+    """Last prices as a function of time; asking changes nothing."""
+
+    def at(self, listing: Listing, moment: datetime) -> Quote | None:
+        """The price that holds at `moment`; None before the first and for what has none."""
+        ...
+
+    def next_change(self, listing: Listing, after: datetime) -> datetime | None:
+        """When the price may change next, later than `after`; None if never."""
+        ...
+
+
+class PostedPrices:
+    """Prices set by hand. One that is posted holds for its symbol until the next is posted, whatever the source says."""
+
+    def __init__(self, source: Quotes) -> None:
+        self._source = source
+        self._posted: dict[str, Quote] = {}
+
+    def post(self, instrument_key: str, quote: Quote) -> None:
+        self._posted[instrument_key] = quote
+
+    def at(self, listing: Listing, moment: datetime) -> Quote | None:
+        return self._posted.get(listing.key) or self._source.at(listing, moment)
+
+    def next_change(self, listing: Listing, after: datetime) -> datetime | None:
+        return None if listing.key in self._posted else self._source.next_change(listing, after)
+
+
+class QuoteFile:
+    """A CSV with the columns time (ISO-8601; without an offset it is UTC), symbol, price and, if need be, exchange."""
+
+    def __init__(self, path: Path) -> None:
+        self._quotes: dict[str, list[Quote]] = {}
+        try:
+            with path.open(newline="") as lines:
+                self._read(csv.DictReader(lines), path)
+        except OSError as error:
+            raise SettingsError(f"quotes file {path}: {error.strerror}; name a readable CSV file") from error
+
+    def _read(self, rows: csv.DictReader[str], path: Path) -> None:
+        for row in rows:
+            try:
+                moment = datetime.fromisoformat(row["time"])
+                moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+                quote = Quote(Decimal(row["price"]), moment)
+                key = f"{row['exchange']}:{row['symbol']}" if row.get("exchange") else row["symbol"]
+            except (KeyError, ValueError, TypeError, DecimalException) as error:
+                remedy = "columns are time,symbol,price[,exchange]"
+                raise SettingsError(f"quotes file {path}, line {rows.line_num}: {error!r}; {remedy}") from error
+            self._quotes.setdefault(key, []).append(quote)
+        for quotes in self._quotes.values():
+            quotes.sort(key=_moment)
+
+    def at(self, listing: Listing, moment: datetime) -> Quote | None:
+        quotes = self._of(listing)
+        place = bisect_right(quotes, moment, key=_moment)
+        return quotes[place - 1] if place else None
+
+    def next_change(self, listing: Listing, after: datetime) -> datetime | None:
+        quotes = self._of(listing)
+        place = bisect_right(quotes, after, key=_moment)
+        return quotes[place].at if place < len(quotes) else None
+
+    def _of(self, listing: Listing) -> list[Quote]:
+        return self._quotes.get(listing.key) or self._quotes.get(listing.instrument.symbol) or []
+
+
+def _moment(quote: Quote) -> datetime:
+    return quote.at
+
+
+class RandomWalk:
+    """Each symbol moves once a step by chance; the seed, the symbol and the number of the step fix by how much.
+
+    `volatility` is the standard deviation of one step as a fraction of the price. `origin` is when step 0 was.
+    """
+
+    def __init__(
+        self, starts: Mapping[str, Decimal], volatility: float, step_seconds: float, origin: datetime, chance: Chance
+    ) -> None:
+        self._starts, self._volatility, self._chance = starts, volatility, chance
+        self._step, self._origin = timedelta(seconds=step_seconds), origin
+        self._reached: dict[str, tuple[int, Decimal]] = {}
+
+    def at(self, listing: Listing, moment: datetime) -> Quote | None:
+        start = self._starts.get(listing.key, self._starts.get(listing.instrument.symbol))
+        if start is None:
+            return None
+        step = max((moment - self._origin) // self._step, 0)
+        return Quote(self._price(listing, start, step), self._origin + step * self._step)
+
+    def next_change(self, listing: Listing, after: datetime) -> datetime | None:
+        if self._volatility == 0 or (listing.key not in self._starts and listing.instrument.symbol not in self._starts):
+            return None
+        return self._origin + (max((after - self._origin) // self._step, -1) + 1) * self._step
+
+    def _price(self, listing: Listing, start: Decimal, step: int) -> Decimal:
+        if self._volatility == 0:
+            return start
+        reached, price = self._reached.get(listing.key, (0, start))
+        if step < reached:
+            reached, price = 0, start
+        for number in range(reached + 1, step + 1):
+            price = self._moved(listing, price, number)
+        self._reached[listing.key] = step, price
+        return price
+
+    def _moved(self, listing: Listing, price: Decimal, step: int) -> Decimal:
+        tick_size = listing.instrument.tick_size
+        even = (2 * self._chance.fraction("walk", listing.key, step) - 1) * 3**0.5
+        ticks = round(even * self._volatility * float(price / tick_size))
+        return max(price + ticks * tick_size, tick_size)

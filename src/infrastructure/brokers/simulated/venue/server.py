@@ -1,0 +1,140 @@
+"""The venue as a process: lines of JSON over TCP, requests answered in turn on each connection, reports pushed to subscribers."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from liveorder.application.ports.clock import Clock
+from liveorder.infrastructure.brokers.simulated.venue.floor import Floor
+from liveorder.infrastructure.brokers.simulated.venue.messages import Message
+from liveorder.infrastructure.brokers.simulated.venue.opening import open_venue
+from liveorder.infrastructure.brokers.simulated.venue.refusal import Refused
+from liveorder.infrastructure.brokers.simulated.venue.settings import VenueSettings
+
+LINE_LIMIT = 1 << 20
+"""Bytes in the longest request."""
+
+
+async def serve(
+    settings: VenueSettings,
+    clock: Clock,
+    *,
+    host: str = "127.0.0.1",
+    port: int = 0,
+    data: Path | None = None,
+    ready_file: Path | None = None,
+    announce: Callable[[str], object] = sys.stdout.write,
+) -> None:
+    """Runs a venue until cancelled. Port 0 takes a free one.
+
+    Once it can be reached it writes ``HOST:PORT`` to `ready_file` (whole or not at all) and announces one line,
+    ``venue listening on HOST:PORT``. Raises as `open_venue` does, and `OSError` when the port is taken.
+    """
+    floor = Floor(open_venue(settings, clock.now(), data), settings, clock)
+    reception = _Reception(floor)
+    try:
+        server = await asyncio.start_server(reception.receive, host, port, limit=LINE_LIMIT)
+        _say_ready(f"{host}:{server.sockets[0].getsockname()[1]}", ready_file, announce)
+        try:
+            await server.serve_forever()
+        finally:
+            server.close()
+            reception.close()
+    finally:
+        floor.close()
+
+
+def _say_ready(address: str, ready_file: Path | None, announce: Callable[[str], object]) -> None:
+    if ready_file is not None:
+        half_written = ready_file.with_name(ready_file.name + ".new")
+        half_written.write_text(address)
+        half_written.replace(ready_file)
+    announce(f"venue listening on {address}\n")
+    sys.stdout.flush()
+
+
+class _Reception:
+    """Serves connections."""
+
+    def __init__(self, floor: Floor) -> None:
+        self._floor = floor
+        self._callers: set[asyncio.StreamWriter] = set()
+
+    def close(self) -> None:
+        """Hangs up on every caller."""
+        for writer in self._callers:
+            writer.close()
+
+    async def receive(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._callers.add(writer)
+        try:
+            while (line := await reader.readline()).endswith(b"\n"):
+                account = _subscriber(line)
+                if account is not None:
+                    await self._push(account, reader, writer)
+                    return
+                if not await self._answer(line, reader, writer):
+                    return
+        except (OSError, ValueError):
+            return
+        finally:
+            self._callers.discard(writer)
+            writer.close()
+
+    async def _answer(self, line: bytes, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
+        """False when the connection is to be closed instead of answered, or its caller has gone."""
+        answer = self._floor.send(line.decode())
+        if not answer.done():
+            await _first_of(answer, reader)
+        if not answer.done():
+            return False
+        reply = answer.result()
+        if reply is None:
+            return False
+        await _write(writer, reply)
+        return True
+
+    async def _push(self, account: str, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            feed = self._floor.subscribe(account)
+        except Refused as refused:
+            await _write(writer, {"error": refused.code.value, "message": refused.message})
+            return
+        gone = asyncio.ensure_future(reader.read())
+        gone.add_done_callback(lambda _: feed.close())
+        try:
+            await _write(writer, {})
+            async for report in feed:
+                await _write(writer, report)
+        finally:
+            gone.cancel()
+            feed.close()
+
+
+def _subscriber(line: bytes) -> str | None:
+    """The account whose reports a subscription asks for; None for every other request."""
+    if b'"subscribe"' not in line:
+        return None
+    try:
+        request = json.loads(line)
+        return str(request["account"]) if request["verb"] == "subscribe" else None
+    except (ValueError, KeyError, TypeError):
+        return None
+
+
+async def _first_of(answer: asyncio.Future[Message | None], reader: asyncio.StreamReader) -> None:
+    """Until the answer is there or the caller hangs up, which a caller does that has waited long enough."""
+    hung_up = asyncio.ensure_future(reader.read(1))
+    try:
+        await asyncio.wait((answer, hung_up), return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        hung_up.cancel()
+
+
+async def _write(writer: asyncio.StreamWriter, message: Message) -> None:
+    writer.write(json.dumps(message).encode() + b"\n")
+    await writer.drain()

@@ -1,0 +1,136 @@
+"""Everything about a venue that can be set. Money and quantities are decimals, written as strings; times are seconds."""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from decimal import Decimal
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field, NonNegativeFloat, PositiveFloat, ValidationError, model_validator
+
+from liveorder.application.ports.broker import KeySupport
+from liveorder.domain.errors import SettingsError
+from liveorder.domain.values import ZERO, Amount, Price, Quantity
+from liveorder.infrastructure.brokers.simulated.venue.faults import FaultPlan
+
+Probability = Annotated[float, Field(ge=0, le=1)]
+Charge = Annotated[Decimal, Field(ge=0, allow_inf_nan=False)]
+START_PRICES = {
+    "SPY": Decimal(500),
+    "AAPL": Decimal(200),
+    "MSFT": Decimal(400),
+    "TSLA": Decimal(250),
+    "RELIANCE": Decimal(1400),
+    "INFY": Decimal(1500),
+    "TCS": Decimal(3500),
+    "BTC/USD": Decimal(60000),
+    "ETH/USD": Decimal(3000),
+}
+
+
+class _Settings(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Commission(_Settings):
+    """Charged in the instrument's currency: once an order, for each unit, and as a fraction of the value; exact, not rounded."""
+
+    per_order: Charge = ZERO
+    per_unit: Charge = ZERO
+    rate: Charge = ZERO
+
+    def of(self, quantity: Decimal, value: Decimal, is_first: bool) -> Decimal:
+        """Of one fill; the order's first fill bears `per_order`."""
+        return (self.per_order if is_first else ZERO) + self.per_unit * quantity + self.rate * abs(value)
+
+
+class OpeningPosition(_Settings):
+    """Held before the first order; `quantity` is signed."""
+
+    quantity: Amount
+    price: Price
+
+
+class AccountTerms(_Settings):
+    account_id: str = "SIM"
+    currency: str = "USD"
+    cash: Amount = Decimal(1_000_000)
+    """At the start, in `currency`. Other currencies start at zero."""
+    is_limited: bool = False
+    """Whether a buy that cash does not cover is refused (in `currency`; what is held in others is not enforced)."""
+    allows_short: bool = True
+    positions: dict[str, OpeningPosition] = {}
+    """By instrument key, such as ``NASDAQ:AAPL``."""
+
+
+class Fills(_Settings):
+    automatic: bool = True
+    """False: orders trade only when told to by hand."""
+    delay_seconds: NonNegativeFloat = 0.0
+    """Before each fill, the first and those after it."""
+    max_quantity: Quantity | None = None
+    max_fraction: Annotated[Decimal, Field(gt=0, le=1)] | None = None
+    """Of the order's quantity in one fill, rounded down to the lot, at least one lot."""
+
+
+class Keys(_Settings):
+    """What the client key is good for."""
+
+    support: KeySupport = KeySupport.UNIQUE
+    memory_seconds: PositiveFloat = 10 * 365 * 86400.0
+    """UNIQUE: how long after an order was taken its key is refused."""
+    lookup_lag_seconds: NonNegativeFloat = 0.0
+    """How long a new order is missing from `find` and `open_orders`."""
+
+
+class PriceSource(_Settings):
+    """A quotes file, or else a random walk from `start_prices` (by symbol or instrument key)."""
+
+    file: Path | None = None
+    start_prices: dict[str, Price] = START_PRICES
+    volatility: NonNegativeFloat = 0.0002
+    """Standard deviation of one step as a fraction of the price; 0 keeps prices where they start."""
+    step_seconds: PositiveFloat = 1.0
+
+
+class VenueSettings(_Settings):
+    seed: int = 0
+    accounts: tuple[AccountTerms, ...] = (AccountTerms(),)
+    prices: PriceSource = PriceSource()
+    fills: Fills = Fills()
+    keys: Keys = Keys()
+    commission: Commission = Commission()
+    reports_commission_apart: bool = False
+    """True: fills come without commission and a commission report follows each."""
+    rejection_probability: Probability = 0.0
+    latency_seconds: NonNegativeFloat = 0.0
+    """One way, for requests and for answers."""
+    accept_delay_seconds: NonNegativeFloat = 0.0
+    """From taken to working in the market."""
+    cancel_delay_seconds: NonNegativeFloat = 0.0
+    """While it runs the order still trades: the race."""
+    replace_delay_seconds: NonNegativeFloat = 0.0
+    catalogue_file: Path | None = None
+    faults: FaultPlan = FaultPlan()
+
+    @model_validator(mode="after")
+    def _names_accounts_once(self) -> VenueSettings:
+        names = [account.account_id for account in self.accounts]
+        if not names or len(set(names)) < len(names):
+            raise ValueError("accounts: needs at least one, each with its own account_id; add or rename one")
+        return self
+
+
+def read_settings(path: Path) -> VenueSettings:
+    """From a JSON or TOML file. Raises `SettingsError` that names each bad field."""
+    try:
+        text = path.read_text()
+        tables = tomllib.loads(text, parse_float=Decimal) if path.suffix == ".toml" else json.loads(text, parse_float=Decimal)
+        return VenueSettings.model_validate(tables)
+    except ValidationError as error:
+        faults = "; ".join(f"{'.'.join(map(str, item['loc'])) or 'file'}: {item['msg']}" for item in error.errors())
+        raise SettingsError(f"venue settings {path}: {faults}; see VenueSettings for the names and units") from error
+    except (OSError, ValueError) as error:
+        raise SettingsError(f"venue settings {path}: {error}; name a readable JSON or TOML file") from error

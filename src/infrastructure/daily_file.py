@@ -1,0 +1,43 @@
+"""A file of lines that begins anew every day."""
+
+from __future__ import annotations
+
+from datetime import date
+from pathlib import Path
+from typing import BinaryIO
+
+
+class DailyFile:
+    """Appends to `PREFIX_YYYYMMDD.SUFFIX`. Unbuffered: what was appended survives the process, perhaps not the machine.
+
+    Several processes may append to one file: a line is one write.
+    """
+
+    def __init__(self, directory: Path, prefix: str, suffix: str) -> None:
+        self._directory, self._prefix, self._suffix = directory, prefix, suffix
+        self._file: BinaryIO | None = None
+        self._day: date | None = None
+        self._is_torn = False
+
+    def append(self, day: date, line: bytes) -> None:
+        """Raises `OSError`; the next call tries afresh. A line that only half fitted is ended before the next."""
+        file = self._of(day)
+        whole = b"\n" * self._is_torn + line
+        self._is_torn = file.write(whole) < len(whole)
+        if self._is_torn:
+            raise OSError(f"no room for a whole line in {self._path(day)}")
+
+    def close(self) -> None:
+        if self._file is not None:
+            self._file.close()
+        self._file = None
+
+    def _of(self, day: date) -> BinaryIO:
+        if self._file is None or day != self._day:
+            self.close()
+            self._directory.mkdir(parents=True, exist_ok=True)
+            self._file, self._day = self._path(day).open("ab", buffering=0), day
+        return self._file
+
+    def _path(self, day: date) -> Path:
+        return self._directory / f"{self._prefix}_{day:%Y%m%d}{self._suffix}"

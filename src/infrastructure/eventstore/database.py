@@ -1,0 +1,68 @@
+"""What the order store asks of a database. Two know how: SQLite and PostgreSQL."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from typing import Any, Protocol, TypeAlias, TypeVar
+from uuid import UUID
+
+from eventsourcing.persistence import Notification
+
+from liveorder.infrastructure.eventstore.transaction import NotStored, Stored, Transaction
+
+Row: TypeAlias = tuple[Any, ...]
+Values: TypeAlias = Mapping[str, str | int | None]
+T = TypeVar("T")
+Read: TypeAlias = Callable[[Notification], T]
+"""Makes something of one stored event."""
+
+
+class Database(Protocol):
+    """One store's tables. Raises `StoreUnavailable` where it cannot be reached or written, `StoreRefused` where it is damaged."""
+
+    async def open(self) -> None:
+        """Connect, having refused a place that is no store of this package's."""
+        ...
+
+    async def close(self) -> None: ...
+
+    async def now(self) -> datetime:
+        """The clock that the lease runs by. UTC."""
+        ...
+
+    async def fetch(self, statement: str, values: Values | None = None) -> list[Row]:
+        """One statement is one snapshot."""
+        ...
+
+    async def write(self, statement: str, values: Values) -> list[Row]:
+        """One statement under the writer's lock, durable when it returns; what it RETURNING-s."""
+        ...
+
+    async def transact(self, transaction: Transaction) -> Stored | NotStored:
+        """The only way in for facts. Raises `LeaseLost` where `transaction.epoch` is not the store's."""
+        ...
+
+    async def stream(self, stream_id: UUID, read: Read[T]) -> list[T]:
+        """In order of version. `read` runs wherever the database reads."""
+        ...
+
+    async def unfinished(self, read: Read[T]) -> list[T]:
+        """Streams of the index of open orders, one behind the other, each in order."""
+        ...
+
+    async def page(self, after: int, limit: int, read: Read[T]) -> list[T]:
+        """Of the log, behind position `after`."""
+        ...
+
+    async def damage(self) -> Sequence[str]:
+        """What the database itself finds wrong with its files; reads everything."""
+        ...
+
+    async def open_streams(self) -> Sequence[UUID]:
+        """The index of open orders."""
+        ...
+
+    async def copy(self, target: str) -> Database:
+        """A consistent copy while in use, not yet opened; `target` must not hold anything yet."""
+        ...

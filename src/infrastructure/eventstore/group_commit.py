@@ -1,0 +1,174 @@
+"""Concurrent commits share a transaction: whoever comes while one is being written goes into the next. Nobody lingers.
+
+All bookkeeping is on the event loop, and so is the ledger; only the transaction itself may run elsewhere.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from dataclasses import dataclass
+from uuid import UUID
+
+from liveorder.application.ports.order_store import Committed, Ledger, LedgerEntry, LedgerRow
+from liveorder.domain.errors import LeaseLost, StoreError, StoreUnavailable
+from liveorder.infrastructure.eventstore.transaction import (
+    MAX_EVENTS,
+    Draft,
+    NotStored,
+    Stored,
+    Transaction,
+    earlier_commit_failed,
+)
+
+Transact = Callable[[Transaction], Awaitable[Stored | NotStored]]
+"""Raises `LeaseLost` or `StoreUnavailable`, having stored nothing as far as can be found out."""
+
+ReadLedger = Callable[[], Awaitable[tuple[int, Sequence[LedgerRow]]]]
+"""The head of the log, and the rows that belong to it."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Waiting:
+    draft: Draft
+    reply: asyncio.Future[Committed]
+
+
+class GroupCommit:
+    """One writer's queue. `epoch` is the ownership that its transactions claim, `head` the last one that the ledger covers."""
+
+    def __init__(self, transact: Transact, ledger: Ledger, read_ledger: ReadLedger, on_stored: Callable[[], None]) -> None:
+        self.epoch = 0
+        self.head = 0
+        self._transact = transact
+        self._read_ledger = read_ledger
+        self._ledger = ledger
+        self._on_stored = on_stored
+        self._queue: deque[_Waiting] = deque()
+        self._writing: asyncio.Task[None] | None = None
+        self._lock = asyncio.Lock()
+        self._unseen_failures: dict[UUID, asyncio.Future[Committed]] = {}
+
+    async def append(self, draft: Draft) -> Committed:
+        """Durable when it returns. A caller that is cancelled while it waits learns nothing: it must reload the stream."""
+        if draft.stream_id in self._unseen_failures:
+            raise earlier_commit_failed(draft.stream_id)
+        waiting = _Waiting(draft, asyncio.get_running_loop().create_future())
+        self._queue.append(waiting)
+        if self._writing is None:
+            self._writing = asyncio.create_task(self._write_queue(), name="liveorder group commit")
+        try:
+            return await waiting.reply
+        finally:
+            if self._unseen_failures.get(draft.stream_id) is waiting.reply:
+                del self._unseen_failures[draft.stream_id]
+
+    async def own(self, epoch: int) -> None:
+        """Claim `epoch` from the next transaction on, with the ledger as the store holds it now."""
+        async with self._lock:
+            self.epoch = epoch
+            self._reload(*await self._read_ledger())
+
+    async def flush(self) -> None:
+        """Wait until nothing is queued."""
+        while self._writing is not None:
+            await asyncio.wait([self._writing])
+
+    def _reload(self, head: int, rows: Sequence[LedgerRow]) -> None:
+        self._ledger.load(rows)
+        self.head = head
+
+    async def _write_queue(self) -> None:
+        batch: list[_Waiting] = []
+        try:
+            while batch := self._next_batch():
+                async with self._lock:
+                    await self._store(batch)
+        except (StoreUnavailable, LeaseLost) as error:
+            self._fail_all(batch, error)
+        except asyncio.CancelledError:
+            self._fail_all(batch, StoreUnavailable("the writer was stopped, perhaps before its last transaction was stored"))
+            raise
+        finally:
+            self._writing = None
+
+    def _next_batch(self) -> list[_Waiting]:
+        """From the front of the queue, without commits whose caller has gone; at least one commit, however long."""
+        batch: list[_Waiting] = []
+        events = 0
+        while self._queue and (not batch or events + len(self._queue[0].draft.events) <= MAX_EVENTS):
+            waiting = self._queue.popleft()
+            if not waiting.reply.done():
+                batch.append(waiting)
+                events += len(waiting.draft.events)
+        return batch
+
+    async def _store(self, batch: Sequence[_Waiting]) -> None:
+        """One bad commit, such as a value that the database cannot hold, must not fail its neighbours: then each goes alone."""
+        try:
+            await self._store_together(batch)
+        except (StoreUnavailable, LeaseLost):
+            raise
+        except Exception as error:  # noqa: BLE001 -- it goes to the caller whose commit caused it
+            if len(batch) == 1:
+                self._fail(batch[0], error)
+                return
+            for waiting in batch:
+                await self._store([waiting])
+
+    async def _store_together(self, batch: Sequence[_Waiting]) -> None:
+        while batch := [waiting for waiting in batch if not waiting.reply.done()]:
+            rows = self._stage(batch)
+            outcome = await self._transact(Transaction(self.epoch, self.head, [waiting.draft for waiting in batch], rows))
+            if isinstance(outcome, Stored):
+                self._accept(batch, outcome, rows)
+                return
+            self._sort_out(batch, outcome)
+
+    def _stage(self, batch: Iterable[_Waiting]) -> Sequence[LedgerRow]:
+        entries: list[LedgerEntry] = [entry for waiting in batch for entry in waiting.draft.commit.entries]
+        return self._ledger.stage(entries) if entries else ()
+
+    def _accept(self, batch: Sequence[_Waiting], stored: Stored, rows: Sequence[LedgerRow]) -> None:
+        self.head = stored.positions[-1][-1]
+        if rows:
+            self._ledger.keep(rows)
+        for waiting, positions in zip(batch, stored.positions, strict=True):
+            _answer(waiting, Committed(positions, tuple(rows)))
+        self._on_stored()
+
+    def _sort_out(self, batch: Sequence[_Waiting], outcome: NotStored) -> None:
+        if not outcome.refused and not outcome.found and outcome.head == self.head:
+            raise StoreError("the database refused a transaction in which nothing is wrong; run `liveorder doctor`")
+        if outcome.head != self.head:
+            self._reload(outcome.head, outcome.rows)
+            self._on_stored()
+        for index, positions in outcome.found.items():
+            _answer(batch[index], Committed(positions, tuple(outcome.rows)))
+        for index, error in outcome.refused.items():
+            self._fail(batch[index], error)
+
+    def _fail(self, waiting: _Waiting, error: Exception) -> None:
+        """With every later commit of its stream that waits already; they were decided on what did not happen."""
+        if waiting.reply.done():
+            return
+        stream_id = waiting.draft.stream_id
+        waiting.reply.set_exception(error)
+        self._unseen_failures[stream_id] = waiting.reply
+        behind = [later for later in self._queue if later.draft.stream_id == stream_id and not later.reply.done()]
+        for later in behind:
+            later.reply.set_exception(earlier_commit_failed(stream_id))
+
+    def _fail_all(self, batch: Iterable[_Waiting], error: StoreUnavailable | LeaseLost) -> None:
+        for waiting in [*batch, *self._queue]:
+            if not waiting.reply.done():
+                failure = type(error)(*error.args)
+                failure.__cause__ = error.__cause__
+                waiting.reply.set_exception(failure)
+        self._queue.clear()
+
+
+def _answer(waiting: _Waiting, committed: Committed) -> None:
+    if not waiting.reply.done():
+        waiting.reply.set_result(committed)

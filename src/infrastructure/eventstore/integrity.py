@@ -1,0 +1,113 @@
+"""Whether a store is whole: its end at every start, everything when asked."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from uuid import UUID
+
+from eventsourcing.persistence import Notification
+
+from liveorder.application.ports.order_store import IntegrityReport
+from liveorder.domain.errors import StoreRefused
+from liveorder.domain.order.facts import Refused, SubmissionStarted
+from liveorder.infrastructure.eventstore.database import Database
+from liveorder.infrastructure.eventstore.mapper import FactMapper
+
+_TAIL = 100
+_PAGE = 1000
+_MOST_PROBLEMS = 100
+
+
+async def refuse_damaged_tail(database: Database, mapper: FactMapper) -> None:
+    """Raises `StoreRefused` where the newest facts do not decode or follow each other, or the risk table is of another log."""
+    ((position,),) = await database.fetch("SELECT position FROM risk_position")
+    tail = await database.page(max(0, position - _TAIL), 2 * _TAIL, mapper.to_domain_event)
+    positions = [recorded.position for recorded in tail]
+    head = positions[-1] if positions else 0
+    if head < position or positions != list(range(head - len(positions) + 1, head + 1)):
+        raise StoreRefused(
+            f"the risk table stands at position {position} and the log ends at {head} or has gaps before it; "
+            "facts are missing: run `liveorder doctor`, and restore a backup"
+        )
+
+
+async def inspect(database: Database, mapper: FactMapper) -> IntegrityReport:
+    """Reads everything; at most 100 problems are listed."""
+    audit = _Audit(mapper)
+    try:
+        audit.problems += await database.damage()
+        async for _ in _everything(database, audit):
+            pass
+        await _inspect_claims(database, audit)
+        await _inspect_open_orders(database, audit)
+        await _inspect_risk_position(database, audit)
+    except StoreRefused as error:
+        audit.problems.append(str(error))
+    return IntegrityReport(audit.facts, len(audit.versions), tuple(audit.problems[:_MOST_PROBLEMS]))
+
+
+class _Audit:
+    """Reads the log in order and remembers what it needs to judge the rest."""
+
+    def __init__(self, mapper: FactMapper) -> None:
+        self.problems: list[str] = []
+        self.facts = 0
+        self.position = 0
+        self.versions: dict[UUID, int] = {}
+        self.newest_topics: dict[UUID, str] = {}
+        self._mapper = mapper
+
+    def read(self, event: Notification) -> int:
+        stream_id = event.originator_id if isinstance(event.originator_id, UUID) else UUID(event.originator_id)
+        if event.id != self.position + 1:
+            self.problems.append(f"the log has nothing between position {self.position} and {event.id}")
+        expected = self.versions.get(stream_id, 0) + 1
+        if event.originator_version != expected:
+            self.problems.append(f"stream {stream_id} has version {event.originator_version} where {expected} should be")
+        self._decode(event)
+        self.facts += 1
+        self.position = event.id
+        self.versions[stream_id] = event.originator_version
+        self.newest_topics[stream_id] = event.topic
+        return event.id
+
+    def _decode(self, event: Notification) -> None:
+        try:
+            self._mapper.to_domain_event(event)
+        except StoreRefused as error:
+            self.problems.append(str(error))
+
+
+async def _everything(database: Database, audit: _Audit) -> AsyncIterator[int]:
+    while page := await database.page(audit.position, _PAGE, audit.read):
+        yield page[-1]
+
+
+async def _inspect_claims(database: Database, audit: _Audit) -> None:
+    statement = """SELECT client_order_id, order_id FROM signal_claims WHERE client_order_id > :after
+        ORDER BY client_order_id LIMIT 1000"""
+    after = ""
+    while rows := await database.fetch(statement, {"after": after}):
+        audit.problems += [
+            f"signal {client_order_id} is claimed for order {order_id}, of which there are no facts"
+            for client_order_id, order_id in rows
+            if UUID(order_id) not in audit.versions
+        ]
+        after = rows[-1][0]
+
+
+async def _inspect_open_orders(database: Database, audit: _Audit) -> None:
+    """Where the newest fact alone decides: a submission begun is unfinished, a refused order is not."""
+    indexed = set(await database.open_streams())
+    audit.problems += [f"order {each} is listed as open, and has no facts" for each in indexed if each not in audit.versions]
+    for stream_id, topic in audit.newest_topics.items():
+        if topic == SubmissionStarted.topic and stream_id not in indexed:
+            audit.problems.append(f"order {stream_id} began its submission, and is not listed as open")
+        if topic == Refused.topic and stream_id in indexed:
+            audit.problems.append(f"order {stream_id} was refused, and is listed as open")
+
+
+async def _inspect_risk_position(database: Database, audit: _Audit) -> None:
+    ((position,),) = await database.fetch("SELECT position FROM risk_position")
+    if position != audit.position:
+        audit.problems.append(f"the risk table stands at position {position}, and the log ends at {audit.position}")

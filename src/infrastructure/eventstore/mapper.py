@@ -1,0 +1,144 @@
+"""Facts to stored bytes and back, straight through pydantic-core.
+
+A state is JSON, `{"meta": envelope, "fact": fact, "crc": "…"}`: decimals are strings, and the CRC-32 covers everything before it,
+so that a flipped bit is noticed whenever the fact is read. Compressor and cipher wrap that text as the library means them to.
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+import pkgutil
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from decimal import Decimal
+from typing import Any, Generic, TypeVar
+from uuid import UUID
+from zlib import crc32
+
+from eventsourcing.persistence import Cipher, Compressor, JSONTranscoder, Mapper, Notification, StoredEvent
+from pydantic import TypeAdapter, ValidationError
+from typing_extensions import TypedDict
+
+import liveorder.domain
+from liveorder.domain.errors import StoreRefused
+from liveorder.domain.facts import Envelope, Fact, RecordedFact
+
+Upcast = tuple[str, Callable[[dict[str, Any]], dict[str, Any]]]
+"""The next topic, and the fact's JSON as that topic has it."""
+
+_CRC_OPENS = b',"crc":"'
+_CRC_LENGTH = len(_CRC_OPENS) + 8 + len(b'"}')
+_FactT = TypeVar("_FactT")
+
+
+class _State(TypedDict, Generic[_FactT]):
+    meta: Envelope
+    fact: _FactT
+
+
+class FactMapper(Mapper[UUID]):
+    """Knows every topic by name. A current topic decodes in one pass; an older one climbs through its upcasts first."""
+
+    def __init__(
+        self,
+        facts: Iterable[type[Fact]],
+        upcasts: Mapping[str, Upcast] | None = None,
+        compressor: Compressor | None = None,
+        cipher: Cipher | None = None,
+    ) -> None:
+        super().__init__(JSONTranscoder(), compressor, cipher)
+        self._upcasts = upcasts or {}
+        self._decoders: dict[str, TypeAdapter[Any]] = {}
+        for fact in facts:
+            self._register(fact)
+
+    def _register(self, fact: type[Fact]) -> None:
+        if fact.topic in self._decoders:
+            raise ValueError(f"two facts have the topic {fact.topic}")
+        self._decoders[fact.topic] = TypeAdapter(_State[fact])  # type: ignore[valid-type]  # the class is known at run time only
+
+    @property
+    def topics(self) -> frozenset[str]:
+        """Every topic that decodes."""
+        return frozenset(self._decoders) | frozenset(self._upcasts)
+
+    def to_stored_event(self, recorded: RecordedFact) -> StoredEvent:  # type: ignore[override]  # pydantic facts in envelopes
+        meta = Envelope.__pydantic_serializer__.to_json(recorded.envelope)
+        fact = type(recorded.fact).__pydantic_serializer__.to_json(recorded.fact)
+        state = b'{"meta":' + meta + b',"fact":' + fact
+        state += b'%b%08x"}' % (_CRC_OPENS, crc32(state))
+        if self.compressor:
+            state = self.compressor.compress(state)
+        if self.cipher:
+            state = self.cipher.encrypt(state)
+        return StoredEvent(recorded.stream_id, recorded.version, recorded.fact.topic, state)
+
+    def to_domain_event(self, stored_event: StoredEvent) -> RecordedFact:  # type: ignore[override]  # pydantic facts in envelopes
+        """Raises `StoreRefused` for a topic that this version does not know and for bytes that are not what was written."""
+        try:
+            state = self._decode(stored_event.topic, self._plain(stored_event.state))
+        except StoreRefused:
+            raise
+        except Exception as error:
+            raise StoreRefused(f"{_place(stored_event)} is damaged ({_reason(error)}); run `liveorder doctor`") from error
+        position = stored_event.id if isinstance(stored_event, Notification) else 0
+        stream_id = stored_event.originator_id
+        return RecordedFact(
+            stream_id if isinstance(stream_id, UUID) else UUID(stream_id),
+            stored_event.originator_version,
+            state["meta"],
+            state["fact"],
+            position,
+        )
+
+    def _plain(self, state: bytes) -> bytes:
+        if self.cipher:
+            state = self.cipher.decrypt(state)
+        if self.compressor:
+            state = self.compressor.decompress(state)
+        if state[-_CRC_LENGTH:] != b'%b%08x"}' % (_CRC_OPENS, crc32(state[:-_CRC_LENGTH])):
+            raise ValueError("its checksum is wrong")
+        return state
+
+    def _decode(self, topic: str, state: bytes) -> _State[Any]:
+        decoder = self._decoders.get(topic)
+        decoded: _State[Any] = decoder.validator.validate_json(state) if decoder is not None else self._upcast(topic, state)
+        return decoded
+
+    def _upcast(self, topic: str, state: bytes) -> _State[Any]:
+        stored = json.loads(state, parse_float=Decimal)
+        fact = stored["fact"]
+        while topic not in self._decoders:
+            if topic not in self._upcasts:
+                raise StoreRefused(f"this version of liveorder does not know the fact {topic}; upgrade to the one that wrote it")
+            topic, climb = self._upcasts[topic]
+            fact = climb(fact)
+        decoded: _State[Any] = self._decoders[topic].validate_json(
+            json.dumps({"meta": stored["meta"], "fact": fact}, default=str)
+        )
+        return decoded
+
+
+def domain_facts() -> Iterator[type[Fact]]:
+    """Every fact with a topic that the domain declares, so that no process depends on what it happened to import."""
+    for module in pkgutil.walk_packages(liveorder.domain.__path__, f"{liveorder.domain.__name__}."):
+        importlib.import_module(module.name)
+    yield from (fact for fact in _descendants(Fact) if fact.topic and fact.__module__.startswith(liveorder.domain.__name__))
+
+
+def _descendants(parent: type[Fact]) -> Iterator[type[Fact]]:
+    for child in parent.__subclasses__():
+        yield child
+        yield from _descendants(child)
+
+
+def _place(stored_event: StoredEvent) -> str:
+    return f"version {stored_event.originator_version} of stream {stored_event.originator_id} ({stored_event.topic})"
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, ValidationError):
+        return "; ".join(
+            f"{'.'.join(map(str, detail['loc']))}: {detail['msg']}" for detail in error.errors(include_url=False)[:3]
+        )
+    return str(error)

@@ -1,0 +1,207 @@
+"""The `OrderStore` over either database."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping, Sequence
+from itertools import groupby
+from uuid import UUID
+
+from liveorder.application.ports.clock import Clock
+from liveorder.application.ports.order_store import (
+    Commit,
+    Committed,
+    HaltRow,
+    IntegrityReport,
+    Ledger,
+    LedgerRow,
+    SignalClaim,
+    StoreIdentity,
+)
+from liveorder.domain.errors import StoreError, StoreUnavailable
+from liveorder.domain.facts import RecordedFact
+from liveorder.infrastructure.eventstore.command_table import CommandTable
+from liveorder.infrastructure.eventstore.database import Database
+from liveorder.infrastructure.eventstore.group_commit import GroupCommit
+from liveorder.infrastructure.eventstore.identity import Expectation, meet, read_identity
+from liveorder.infrastructure.eventstore.integrity import inspect, refuse_damaged_tail
+from liveorder.infrastructure.eventstore.lease_row import LeaseRow
+from liveorder.infrastructure.eventstore.mapper import FactMapper
+from liveorder.infrastructure.eventstore.moments import moment_of, text_of
+from liveorder.infrastructure.eventstore.transaction import draft
+
+PAGE = 500
+"""Facts at a time."""
+
+_LEDGER = """SELECT p.position, r.account_id, r.key, r.state
+    FROM risk_position p LEFT JOIN risk r ON 1=1 ORDER BY r.account_id, r.key"""
+_PUT_HALT = """INSERT INTO halts VALUES (:scope, :reason, :at)
+    ON CONFLICT (scope) DO UPDATE SET reason=excluded.reason, at=excluded.at"""
+_PUT_CHECKPOINT = "INSERT INTO checkpoints VALUES (:name, :value) ON CONFLICT (name) DO UPDATE SET value=excluded.value"
+
+
+class DatabaseOrderStore:
+    """An `OrderStore`, with the `lease` and the `commands` of the same store.
+
+    Without a lease it appends at epoch 0, which holds only until somebody acquires the lease for the first time.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        mapper: FactMapper,
+        clock: Clock,
+        expectation: Expectation | None = None,
+        poll_seconds: float = 1.0,
+    ) -> None:
+        """`poll_seconds`: how often `wait_beyond` looks for what other processes stored."""
+        self._database = database
+        self._mapper = mapper
+        self._clock = clock
+        self._expectation = expectation
+        self._poll_seconds = poll_seconds
+        self._epoch = 0
+        self._group: GroupCommit | None = None
+        self._stored = asyncio.Event()
+        self.lease = LeaseRow(database, self._own)
+        self.commands = CommandTable(database)
+
+    async def open(self, ledger: Ledger | None = None) -> StoreIdentity:
+        """Without a ledger it is open for questions, commands, halts, and facts without entries."""
+        try:
+            await self._database.open()
+            identity = await read_identity(self._database)
+            if self._expectation is not None:
+                identity = await meet(self._expectation, identity, self._database)
+            await refuse_damaged_tail(self._database, self._mapper)
+            group = GroupCommit(self._database.transact, ledger or _NoLedger(), self._read_ledger, self._announce)
+            await group.own(self._epoch)
+        except BaseException:
+            await self._database.close()
+            raise
+        self._group = group
+        return identity
+
+    async def close(self) -> None:
+        group, self._group = self._group, None
+        if group is not None:
+            await group.flush()
+            await self._database.close()
+
+    async def append(self, commit: Commit) -> Committed:
+        if self._group is None:
+            raise StoreUnavailable("the order store is not open")
+        return await self._group.append(draft(commit, self._mapper))
+
+    async def stream(self, stream_id: UUID) -> Sequence[RecordedFact]:
+        return await self._database.stream(stream_id, self._mapper.to_domain_event)
+
+    async def unfinished(self) -> Mapping[UUID, Sequence[RecordedFact]]:
+        facts = await self._database.unfinished(self._mapper.to_domain_event)
+        return {stream_id: list(of_stream) for stream_id, of_stream in groupby(facts, key=lambda recorded: recorded.stream_id)}
+
+    async def log(self, after: int = 0, limit: int | None = None) -> AsyncIterator[Sequence[RecordedFact]]:
+        left = limit
+        while left is None or left > 0:
+            page = await self._database.page(after, PAGE if left is None else min(PAGE, left), self._mapper.to_domain_event)
+            if not page:
+                return
+            yield page
+            after = page[-1].position
+            left = None if left is None else left - len(page)
+
+    async def head(self) -> int:
+        ((position,),) = await self._database.fetch("SELECT position FROM risk_position")
+        return int(position)
+
+    async def claim_of(self, client_order_id: str) -> SignalClaim | None:
+        statement = "SELECT client_order_id, signal_key, order_id, fingerprint FROM signal_claims WHERE client_order_id=:id"
+        rows = await self._database.fetch(statement, {"id": client_order_id})
+        return SignalClaim(rows[0][0], rows[0][1], UUID(rows[0][2]), rows[0][3]) if rows else None
+
+    async def halts(self) -> Sequence[HaltRow]:
+        rows = await self._database.fetch("SELECT scope, reason, at FROM halts ORDER BY scope")
+        return [HaltRow(scope, True, reason, moment_of(at)) for scope, reason, at in rows]
+
+    async def insert_halt(self, row: HaltRow) -> None:
+        await _insert_halt(self._database, row)
+
+    async def checkpoint(self, name: str) -> str | None:
+        rows = await self._database.fetch("SELECT value FROM checkpoints WHERE name=:name", {"name": name})
+        return str(rows[0][0]) if rows else None
+
+    async def save_checkpoint(self, name: str, value: str) -> None:
+        await self._database.write(_PUT_CHECKPOINT, {"name": name, "value": value})
+
+    async def wait_beyond(self, position: int, timeout_seconds: float) -> int:
+        """Woken by this process's own commits; those of others are seen within `poll_seconds`."""
+        deadline = self._clock.monotonic() + timeout_seconds
+        while True:
+            stored = self._stored
+            head = await self.head()
+            left = deadline - self._clock.monotonic()
+            if head > position or left <= 0:
+                return head
+            await self._first_of(stored, min(left, self._poll_seconds))
+
+    async def check(self) -> IntegrityReport:
+        return await inspect(self._database, self._mapper)
+
+    async def backup(self, target: str) -> None:
+        """The copy is checked, and bears a halt: once it is used, the world has moved on, and only a person can say it is safe.
+
+        Raises `StoreError` where the copy is not whole or something is at `target` already.
+        """
+        copy = await self._database.copy(target)
+        try:
+            await copy.open()
+            report = await inspect(copy, self._mapper)
+            if report.problems:
+                raise StoreError(f"the backup is not whole ({report.problems[0]}); run `liveorder doctor` on the store")
+            reason = f"restored from a backup of {text_of(self._clock.now())}: reconcile with the broker, then resume"
+            await _insert_halt(copy, HaltRow("*", True, reason, self._clock.now()))
+            await copy.write("UPDATE lease SET expires_at=0 WHERE expires_at > :never", {"never": 0})
+        finally:
+            await copy.close()
+
+    async def _own(self, epoch: int) -> None:
+        self._epoch = epoch
+        if self._group is not None:
+            await self._group.own(epoch)
+
+    async def _read_ledger(self) -> tuple[int, Sequence[LedgerRow]]:
+        rows = await self._database.fetch(_LEDGER)
+        return int(rows[0][0]), [LedgerRow(account_id, key, state) for _, account_id, key, state in rows if key is not None]
+
+    def _announce(self) -> None:
+        self._stored.set()
+        self._stored = asyncio.Event()
+
+    async def _first_of(self, stored: asyncio.Event, seconds: float) -> None:
+        tasks = [asyncio.ensure_future(stored.wait()), asyncio.ensure_future(self._clock.sleep(seconds))]
+        try:
+            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def _insert_halt(database: Database, row: HaltRow) -> None:
+    if row.stands:
+        await database.write(_PUT_HALT, {"scope": row.scope, "reason": row.reason, "at": text_of(row.at)})
+    else:
+        await database.write("DELETE FROM halts WHERE scope=:scope", {"scope": row.scope})
+
+
+class _NoLedger:
+    """Of a process that decides nothing."""
+
+    def load(self, rows: Sequence[LedgerRow]) -> None:
+        pass
+
+    def stage(self, entries: object) -> Sequence[LedgerRow]:
+        raise StoreError(f"opened without a ledger, so it cannot store {entries}")
+
+    def keep(self, rows: Sequence[LedgerRow]) -> None:
+        pass

@@ -1,0 +1,162 @@
+"""A store in one schema of a PostgreSQL database: a coroutine writes on one connection, a small pool reads."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import AsyncExitStack
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import psycopg
+from eventsourcing.persistence import Notification
+from psycopg.rows import tuple_row
+from psycopg.sql import SQL, Identifier
+from psycopg_pool import AsyncConnectionPool
+
+from liveorder.application.ports.clock import Clock
+from liveorder.domain.errors import StoreRefused
+from liveorder.infrastructure.eventstore import schema
+from liveorder.infrastructure.eventstore.database import Read, Row, T, Values
+from liveorder.infrastructure.eventstore.moments import moment_after_1970
+from liveorder.infrastructure.eventstore.postgres_connection import (
+    Address,
+    Connection,
+    address_of,
+    configure,
+    connect,
+    native,
+    translated,
+)
+from liveorder.infrastructure.eventstore.postgres_schema import create_statements, lock_key
+from liveorder.infrastructure.eventstore.postgres_writer import PostgresWriter
+from liveorder.infrastructure.eventstore.transaction import NotStored, Stored, Transaction
+
+_READERS = 4
+_STREAM = """SELECT notification_id, originator_id, originator_version, topic, state FROM stored_events
+    WHERE originator_id=:id ORDER BY originator_version"""
+_UNFINISHED = """SELECT e.notification_id, e.originator_id, e.originator_version, e.topic, e.state
+    FROM open_orders o JOIN stored_events e ON e.originator_id=o.stream_id ORDER BY o.stream_id, e.originator_version"""
+_PAGE = """SELECT notification_id, originator_id, originator_version, topic, state FROM stored_events
+    WHERE notification_id > :after ORDER BY notification_id LIMIT :limit"""
+
+
+class PostgresDatabase:
+    """A `Database`. The lease runs by the server's clock; `clock` only measures how long a lost reply is asked about."""
+
+    def __init__(self, address: Address, clock: Clock, settle_seconds: float = 10.0) -> None:
+        self._address = address
+        self._clock = clock
+        self._writer = PostgresWriter(address, clock, settle_seconds)
+        self._pool: AsyncConnectionPool[Connection] | None = None
+
+    async def open(self) -> None:
+        with translated(self._address):
+            await (await connect(self._address, read_only=True)).close()
+        self._pool = AsyncConnectionPool(
+            self._address.conninfo,
+            min_size=0,
+            max_size=_READERS,
+            timeout=10.0,
+            open=False,
+            configure=self._configure_reader,
+            check=AsyncConnectionPool.check_connection,
+            kwargs={"row_factory": tuple_row},
+        )
+        await self._pool.open()
+
+    async def close(self) -> None:
+        await self._writer.close()
+        pool, self._pool = self._pool, None
+        if pool is not None:
+            await pool.close()
+
+    async def now(self) -> datetime:
+        ((micros,),) = await self.fetch("SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint")
+        return moment_after_1970(micros)
+
+    async def fetch(self, statement: str, values: Values | None = None) -> list[Row]:
+        return await self._fetch(statement, values)
+
+    async def write(self, statement: str, values: Values) -> list[Row]:
+        return await self._writer.write(statement, values)
+
+    async def transact(self, transaction: Transaction) -> Stored | NotStored:
+        return await self._writer.transact(transaction)
+
+    async def stream(self, stream_id: UUID, read: Read[T]) -> list[T]:
+        return await self._events(_STREAM, {"id": stream_id}, read)
+
+    async def unfinished(self, read: Read[T]) -> list[T]:
+        return await self._events(_UNFINISHED, {}, read)
+
+    async def page(self, after: int, limit: int, read: Read[T]) -> list[T]:
+        return await self._events(_PAGE, {"after": after, "limit": limit}, read)
+
+    async def damage(self) -> Sequence[str]:
+        """PostgreSQL notices damaged pages only as it reads them, so this has nothing to add to reading everything."""
+        return ()
+
+    async def open_streams(self) -> Sequence[UUID]:
+        return [stream_id for (stream_id,) in await self.fetch("SELECT stream_id FROM open_orders")]
+
+    async def copy(self, target: str) -> PostgresDatabase:
+        address = address_of(target)
+        with translated(self._address):
+            await _copy(self._address, address)
+        return PostgresDatabase(address, self._clock)
+
+    async def _events(self, statement: str, values: Any, read: Read[T]) -> list[T]:
+        rows = await self._fetch(statement, values)
+        return [read(Notification(stream, version, topic, state, position)) for position, stream, version, topic, state in rows]
+
+    async def _fetch(self, statement: str, values: Any) -> list[Row]:
+        if self._pool is None:
+            raise StoreRefused("the order store is not open")
+        with translated(self._address):
+            async with self._pool.connection() as connection:
+                cursor = await connection.execute(native(statement), values, binary=True)
+                return await cursor.fetchall()
+
+    async def _configure_reader(self, connection: Connection) -> None:
+        await configure(connection, self._address.schema_name, read_only=True)
+
+
+async def create_schema(address: Address, identity_statement: str, values: Values) -> None:
+    """Schema, tables and identity in one transaction. Raises `StoreRefused` where a store is already."""
+    with translated(address):
+        async with await connect(address, read_only=False) as connection, connection.transaction():
+            await _create_tables(connection, address)
+            await connection.execute(native(identity_statement), dict(values))
+
+
+async def _create_tables(connection: Connection, address: Address) -> None:
+    await connection.execute("SELECT pg_advisory_xact_lock(%s)", (lock_key(address.schema_name),))
+    known = await connection.execute("SELECT 1 FROM pg_tables WHERE schemaname=%s AND tablename='store'", (address.schema_name,))
+    if await known.fetchall():
+        raise StoreRefused(f"{address} holds a store already; a store is created once")
+    await connection.execute(SQL("CREATE SCHEMA IF NOT EXISTS {}").format(Identifier(address.schema_name)))
+    for statement in create_statements(address.schema_name):
+        await connection.execute(statement)
+
+
+async def _copy(source: Address, target: Address) -> None:
+    """Table by table, from one snapshot, into one transaction."""
+    async with AsyncExitStack() as stack:
+        origin = await stack.enter_async_context(await connect(source, read_only=True))
+        copy = await stack.enter_async_context(await connect(target, read_only=False))
+        await stack.enter_async_context(copy.transaction())
+        await _create_tables(copy, target)
+        await origin.set_isolation_level(psycopg.IsolationLevel.REPEATABLE_READ)
+        await stack.enter_async_context(origin.transaction())
+        for table in schema.TABLES:
+            await _copy_table(origin, copy, table)
+
+
+async def _copy_table(origin: Connection, copy: Connection, table: str) -> None:
+    await copy.execute(SQL("DELETE FROM {}").format(Identifier(table)))
+    read = SQL("COPY {} TO STDOUT (FORMAT BINARY)").format(Identifier(table))
+    write = SQL("COPY {} FROM STDIN (FORMAT BINARY)").format(Identifier(table))
+    async with origin.cursor().copy(read) as rows, copy.cursor().copy(write) as kept:
+        async for block in rows:
+            await kept.write(block)

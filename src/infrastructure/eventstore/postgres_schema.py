@@ -1,0 +1,104 @@
+"""The tables in PostgreSQL: the library's, ours beside them, and the one function through which facts come in.
+
+A function and not one statement, because a statement looks at the store as it was before it waited for the writer's lock; inside
+a function each statement looks anew. It still costs one round trip, and commits with it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+
+from eventsourcing.postgres import PostgresApplicationRecorder, PostgresDatastore
+from psycopg.sql import SQL, Composed, Identifier, Literal
+
+from liveorder.infrastructure.eventstore import schema
+
+
+class _Unconnected(PostgresDatastore):
+    """Only says what the tables are called; the library's own connections block, and are never opened."""
+
+    def __init__(self, schema_name: str) -> None:
+        super().__init__(dbname="", host="", port="", user="", password="", schema=schema_name)
+
+    def register_type_adapters(self) -> None:
+        pass
+
+
+class PostgresFactRecorder(PostgresApplicationRecorder):
+    """The library's table and index, without its second way in (a composite type and a function that writes)."""
+
+    def __init__(self, schema_name: str) -> None:
+        super().__init__(_Unconnected(schema_name))
+        wanted = ("CREATE TABLE", "CREATE UNIQUE INDEX")
+        self.sql_create_statements = [each for each in self.sql_create_statements if each.as_string().startswith(wanted)]
+
+
+def lock_key(schema_name: str) -> int:
+    """Of the advisory lock that makes one store's transactions take turns; advisory locks are per database."""
+    return int.from_bytes(hashlib.sha256(f"liveorder:{schema_name}".encode()).digest()[:8], signed=True)
+
+
+def create_statements(schema_name: str) -> list[SQL | Composed]:
+    own = [SQL(statement) for statement in schema.create_statements("uuid", "")]
+    append = _APPEND.format(schema=Identifier(schema_name), key=Literal(lock_key(schema_name)))
+    return [*PostgresFactRecorder(schema_name).sql_create_statements, *own, append]
+
+
+_APPEND = SQL(
+    """
+CREATE FUNCTION {schema}.append_facts(
+    my_epoch bigint, known_head bigint,
+    streams uuid[], versions bigint[], topics text[], states bytea[],
+    not_halted text[],
+    risk_accounts text[], risk_keys text[], risk_states text[],
+    claim_ids text[], claim_keys text[], claim_orders text[], claim_fingerprints text[],
+    opened uuid[], closed uuid[],
+    ended_halts text[], halt_scopes text[], halt_reasons text[], halt_times text[]
+) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+    head bigint;
+BEGIN
+    PERFORM pg_advisory_xact_lock({key});
+    IF (SELECT l.epoch FROM {schema}.lease l) <> my_epoch THEN
+        RETURN 'lease lost';
+    END IF;
+    SELECT coalesce(max(e.notification_id), 0) INTO head FROM {schema}.stored_events e;
+    IF head <> known_head
+        OR EXISTS (SELECT FROM {schema}.halts h WHERE h.scope = ANY(not_halted))
+        OR EXISTS (
+            SELECT FROM unnest(streams, versions) AS n(stream, version) GROUP BY n.stream
+            HAVING max(n.version) - min(n.version) + 1 <> count(*)
+                OR min(n.version) - 1 <> coalesce(
+                    (SELECT max(e.originator_version) FROM {schema}.stored_events e WHERE e.originator_id = n.stream), 0))
+    THEN
+        RETURN 'refused';
+    END IF;
+    INSERT INTO {schema}.stored_events (originator_id, originator_version, topic, state, notification_id)
+        SELECT n.stream, n.version, n.topic, n.state, head + n.place
+        FROM unnest(streams, versions, topics, states) WITH ORDINALITY AS n(stream, version, topic, state, place);
+    UPDATE {schema}.risk_position SET position = head + cardinality(streams);
+    IF cardinality(risk_accounts) > 0 THEN
+        INSERT INTO {schema}.risk SELECT * FROM unnest(risk_accounts, risk_keys, risk_states)
+            ON CONFLICT (account_id, key) DO UPDATE SET state = excluded.state;
+    END IF;
+    IF cardinality(claim_ids) > 0 THEN
+        INSERT INTO {schema}.signal_claims SELECT * FROM unnest(claim_ids, claim_keys, claim_orders, claim_fingerprints);
+    END IF;
+    IF cardinality(opened) > 0 THEN
+        INSERT INTO {schema}.open_orders SELECT unnest(opened) ON CONFLICT DO NOTHING;
+    END IF;
+    IF cardinality(closed) > 0 THEN
+        DELETE FROM {schema}.open_orders o WHERE o.stream_id = ANY(closed);
+    END IF;
+    IF cardinality(ended_halts) > 0 THEN
+        DELETE FROM {schema}.halts h WHERE h.scope = ANY(ended_halts);
+    END IF;
+    IF cardinality(halt_scopes) > 0 THEN
+        INSERT INTO {schema}.halts SELECT * FROM unnest(halt_scopes, halt_reasons, halt_times)
+            ON CONFLICT (scope) DO UPDATE SET reason = excluded.reason, at = excluded.at;
+    END IF;
+    RETURN 'stored';
+END
+$$
+"""
+)

@@ -1,0 +1,206 @@
+"""The one PostgreSQL connection that writes. A transaction is one call of `append_facts`, one round trip.
+
+When the connection breaks on the way, the transaction may be stored or not: that is read back on a new connection under the
+writer's lock, which the old one's server process holds until its transaction has ended one way or the other.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import suppress
+from typing import Any
+from uuid import UUID
+
+import psycopg
+from psycopg.types.numeric import Int8
+
+from liveorder.application.ports.clock import Clock
+from liveorder.application.ports.order_store import LedgerRow, SignalClaim
+from liveorder.domain.errors import LeaseLost, StoreUnavailable
+from liveorder.infrastructure.eventstore.database import Row, Values
+from liveorder.infrastructure.eventstore.moments import text_of
+from liveorder.infrastructure.eventstore.postgres_connection import Address, Connection, connect, native, translated
+from liveorder.infrastructure.eventstore.postgres_schema import lock_key
+from liveorder.infrastructure.eventstore.transaction import (
+    NotStored,
+    Seen,
+    Stored,
+    Transaction,
+    judge,
+    overlapping,
+)
+
+_APPEND = """SELECT append_facts(%b::bigint, %b::bigint, %b::uuid[], %b::bigint[], %b::text[], %b::bytea[], %b::text[],
+    %b::text[], %b::text[], %b::text[], %b::text[], %b::text[], %b::text[], %b::text[], %b::uuid[], %b::uuid[],
+    %b::text[], %b::text[], %b::text[], %b::text[])"""
+_LOCK = "SELECT pg_advisory_xact_lock(%s)"
+_HEAD = "SELECT coalesce(MAX(notification_id), 0) FROM stored_events"
+_LAST_VERSIONS = """SELECT originator_id, MAX(originator_version) FROM stored_events
+    WHERE originator_id = ANY(%s) GROUP BY originator_id"""
+_CLAIMS = "SELECT client_order_id, signal_key, order_id, fingerprint FROM signal_claims WHERE client_order_id = ANY(%s)"
+_EVENTS = """SELECT originator_id, originator_version, notification_id, topic, state
+    FROM stored_events JOIN unnest(%s::uuid[], %s::bigint[]) AS n(stream, version)
+    ON originator_id = n.stream AND originator_version = n.version"""
+
+
+class PostgresWriter:
+    """`settle_seconds`: for how long a commit whose reply was lost is asked about before it is given up."""
+
+    def __init__(self, address: Address, clock: Clock, settle_seconds: float) -> None:
+        self._address = address
+        self._clock = clock
+        self._settle_seconds = settle_seconds
+        self._lock_key = lock_key(address.schema_name)
+        self._turn = asyncio.Lock()
+        self._connection: Connection | None = None
+
+    async def close(self) -> None:
+        async with self._turn:
+            await self._discard()
+
+    async def write(self, statement: str, values: Values) -> list[Row]:
+        async with self._turn:
+            try:
+                with translated(self._address):
+                    return await self._write(statement, values)
+            except BaseException:
+                await self._discard()
+                raise
+
+    async def _write(self, statement: str, values: Values) -> list[Row]:
+        connection = await self._connected()
+        async with connection.transaction():
+            await connection.execute(_LOCK, (self._lock_key,))
+            cursor = await connection.execute(native(statement), dict(values))
+            return await cursor.fetchall() if cursor.description else []
+
+    async def transact(self, transaction: Transaction) -> Stored | NotStored:
+        async with self._turn:
+            with translated(self._address):
+                await self._connected()
+            try:
+                return await self._attempt(transaction)
+            except (psycopg.OperationalError, psycopg.InterfaceError) as error:
+                was_lost = self._connection is None or self._connection.closed
+                await self._discard()
+                if was_lost:
+                    return await self._settle(transaction, error)
+                with translated(self._address):
+                    raise
+            except BaseException:
+                await self._discard()
+                raise
+
+    async def _attempt(self, transaction: Transaction) -> Stored | NotStored:
+        """A halt inside the transaction may concern its own later commits, so those are judged first."""
+        if transaction.halts() and len(transaction.drafts) > 1 and (objections := await self._objections(transaction)):
+            return objections
+        try:
+            answer = await self._append(transaction)
+        except psycopg.errors.UniqueViolation:
+            answer = "refused"
+        if answer == "stored":
+            return Stored(transaction.positions())
+        if answer == "lease lost":
+            raise LeaseLost(f"the store belongs to a newer epoch than {transaction.epoch}, which is this process's")
+        with translated(self._address):
+            objections = await self._objections(transaction)
+        return objections or NotStored(transaction.head, ())
+
+    async def _append(self, transaction: Transaction) -> str:
+        connection = await self._connected()
+        cursor = await connection.execute(_APPEND, _arguments(transaction))
+        ((answer,),) = await cursor.fetchall()
+        return str(answer)
+
+    async def _settle(self, transaction: Transaction, cause: Exception) -> Stored | NotStored:
+        """What is there, or one more attempt where it is not: a connection that broke while idle stored nothing."""
+        deadline = self._clock.monotonic() + self._settle_seconds
+        while True:
+            try:
+                objections = await self._objections(transaction)
+                if objections is not None and objections.found:
+                    return objections
+                return await self._attempt(transaction)
+            except psycopg.Error as error:
+                await self._discard()
+                if self._clock.monotonic() >= deadline:
+                    message = f"the order store cannot be reached ({error}); whether the last commit was stored is not known"
+                    raise StoreUnavailable(message) from cause
+            await self._clock.sleep(0.1)
+
+    async def _objections(self, transaction: Transaction) -> NotStored | None:
+        connection = await self._connected()
+        async with connection.transaction():
+            await connection.execute(_LOCK, (self._lock_key,))
+            ((head,),) = await _fetch(connection, _HEAD)
+            refused, found = judge(transaction.drafts, await _seen(connection, transaction))
+            if not refused and not found and head == transaction.head:
+                return None
+            rows = await _fetch(connection, "SELECT account_id, key, state FROM risk")
+        return NotStored(head, [LedgerRow(*row) for row in rows], refused, found)
+
+    async def _connected(self) -> Connection:
+        if self._connection is None or self._connection.closed:
+            self._connection = await connect(self._address, read_only=False)
+        return self._connection
+
+    async def _discard(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            with suppress(psycopg.Error):
+                await connection.close()
+
+
+async def _fetch(connection: Connection, statement: str, values: tuple[Any, ...] = ()) -> list[Row]:
+    cursor = await connection.execute(statement, values, binary=True)
+    return await cursor.fetchall()
+
+
+async def _seen(connection: Connection, transaction: Transaction) -> Seen:
+    streams = list({each.stream_id for each in transaction.drafts})
+    last_versions: dict[UUID, int] = dict(await _fetch(connection, _LAST_VERSIONS, (streams,)))
+    claim_ids = [claim.client_order_id for claim in transaction.claims()]
+    claims = await _fetch(connection, _CLAIMS, (claim_ids,)) if claim_ids else []
+    halted = await _fetch(connection, "SELECT scope FROM halts")
+    taken = [
+        (each.stream_id, event.originator_version)
+        for each in overlapping(transaction.drafts, last_versions)
+        for event in each.events
+    ]
+    events = await _fetch(connection, _EVENTS, tuple(map(list, zip(*taken, strict=True)))) if taken else []
+    return Seen(
+        last_versions=last_versions,
+        claims={row[0]: SignalClaim(row[0], row[1], UUID(row[2]), row[3]) for row in claims},
+        halted=frozenset(scope for (scope,) in halted),
+        events={(stream, version): (position, topic, bytes(state)) for stream, version, position, topic, state in events},
+    )
+
+
+def _arguments(transaction: Transaction) -> tuple[Any, ...]:
+    """In the order of `append_facts`."""
+    events = list(transaction.events())
+    rows, claims, halts = transaction.ledger_rows(), transaction.claims(), list(transaction.halts().values())
+    standing = [halt for halt in halts if halt.stands]
+    return (
+        Int8(transaction.epoch),
+        Int8(transaction.head),
+        [event.originator_id for event in events],
+        [Int8(event.originator_version) for event in events],
+        [event.topic for event in events],
+        [event.state for event in events],
+        list(transaction.scopes()),
+        [row.account_id for row in rows],
+        [row.key for row in rows],
+        [row.state for row in rows],
+        [claim.client_order_id for claim in claims],
+        [claim.signal_key for claim in claims],
+        [str(claim.order_id) for claim in claims],
+        [claim.fingerprint for claim in claims],
+        [stream_id for stream_id, is_open in transaction.is_open().items() if is_open],
+        [stream_id for stream_id, is_open in transaction.is_open().items() if not is_open],
+        [halt.scope for halt in halts if not halt.stands],
+        [halt.scope for halt in standing],
+        [halt.reason for halt in standing],
+        [text_of(halt.at) for halt in standing],
+    )

@@ -1,0 +1,71 @@
+"""The tables beside the library's `stored_events`. One text for both databases; what differs is filled in.
+
+Statements that both databases run are written with `:name` parameters, and use only what both understand.
+"""
+
+from __future__ import annotations
+
+SCHEMA_VERSION = 1
+
+_TABLES = (
+    """CREATE TABLE store (
+        id integer PRIMARY KEY CHECK (id = 1),
+        store_id text NOT NULL,
+        namespace text NOT NULL,
+        default_account text NOT NULL,
+        mode text NOT NULL,
+        schema_version integer NOT NULL,
+        account_ids text NOT NULL,
+        created_at text NOT NULL)""",
+    """CREATE TABLE lease (
+        id integer PRIMARY KEY CHECK (id = 1),
+        owner text NOT NULL,
+        epoch bigint NOT NULL,
+        expires_at bigint NOT NULL,
+        details text NOT NULL)""",
+    "CREATE TABLE risk_position (id integer PRIMARY KEY CHECK (id = 1), position bigint NOT NULL)",
+    """CREATE TABLE risk (
+        account_id text NOT NULL,
+        key text NOT NULL,
+        state text NOT NULL,
+        PRIMARY KEY (account_id, key)){clustered}""",
+    """CREATE TABLE signal_claims (
+        client_order_id text NOT NULL PRIMARY KEY,
+        signal_key text NOT NULL,
+        order_id text NOT NULL,
+        fingerprint text NOT NULL){clustered}""",
+    "CREATE TABLE open_orders (stream_id {uuid} NOT NULL PRIMARY KEY){clustered}",
+    "CREATE TABLE halts (scope text NOT NULL PRIMARY KEY, reason text NOT NULL, at text NOT NULL){clustered}",
+    "CREATE TABLE checkpoints (name text NOT NULL PRIMARY KEY, value text NOT NULL){clustered}",
+    """CREATE TABLE commands (
+        command_id text NOT NULL PRIMARY KEY,
+        kind text NOT NULL,
+        arguments text NOT NULL,
+        actor text NOT NULL,
+        created_at text NOT NULL,
+        answer text){clustered}""",
+    "CREATE INDEX pending_commands ON commands (created_at, command_id) WHERE answer IS NULL",
+    "INSERT INTO lease VALUES (1, '', 0, 0, '{{}}')",
+    "INSERT INTO risk_position VALUES (1, 0)",
+)
+
+TABLES = (
+    "stored_events",
+    "store",
+    "lease",
+    "risk_position",
+    "risk",
+    "signal_claims",
+    "open_orders",
+    "halts",
+    "checkpoints",
+    "commands",
+)
+
+SMALL_TABLES = ("store", "lease", "risk_position", "risk", "halts", "open_orders")
+"""Cheap to verify at every start."""
+
+
+def create_statements(uuid: str, clustered: str) -> list[str]:
+    """`uuid` is the column type of stream ids, `clustered` what follows a table that is its own primary key."""
+    return [statement.format(uuid=uuid, clustered=clustered) for statement in _TABLES]

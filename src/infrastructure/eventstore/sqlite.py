@@ -1,0 +1,203 @@
+"""A store in one SQLite file: one connection writes, others read, and neither keeps the event loop waiting unless told to."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sqlite3
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, contextmanager
+from datetime import datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import ParamSpec, Protocol
+from uuid import UUID
+
+from eventsourcing.persistence import PersistenceError
+
+from liveorder.application.ports.clock import Clock
+from liveorder.domain.errors import StoreError, StoreRefused, StoreUnavailable
+from liveorder.infrastructure.eventstore import schema, sqlite_writer
+from liveorder.infrastructure.eventstore.database import Read, Row, T, Values
+from liveorder.infrastructure.eventstore.network_file_systems import refuse_network_file_system
+from liveorder.infrastructure.eventstore.sqlite_recorder import SQLiteFactRecorder, create_tables, uri_of
+from liveorder.infrastructure.eventstore.sqlite_writer import Connect, SQLiteWriter
+from liveorder.infrastructure.eventstore.transaction import NotStored, Stored, Transaction
+
+APPLICATION_ID = 0x4C4F5244
+"""`LORD`, in the file's header."""
+
+_MAGIC = b"SQLite format 3\0"
+_READERS = 2
+_P = ParamSpec("_P")
+
+
+class Placement(StrEnum):
+    """Where commits happen. INLINE blocks the event loop for one disk sync, uses no threads, and is deterministic."""
+
+    INLINE = "inline"
+    THREAD = "thread"
+
+
+class _Place(Protocol):
+    async def run(self, work: Callable[_P, T], *args: _P.args, **kwargs: _P.kwargs) -> T: ...
+
+    def close(self) -> None: ...
+
+
+class _OnTheLoop:
+    async def run(self, work: Callable[_P, T], *args: _P.args, **kwargs: _P.kwargs) -> T:
+        return work(*args, **kwargs)
+
+    def close(self) -> None:
+        pass
+
+
+class _InThreads:
+    def __init__(self, threads: int, name: str) -> None:
+        self._executor = ThreadPoolExecutor(threads, thread_name_prefix=name)
+
+    async def run(self, work: Callable[_P, T], *args: _P.args, **kwargs: _P.kwargs) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._executor, lambda: work(*args, **kwargs))
+
+    def close(self) -> None:
+        self._executor.shutdown()
+
+
+class SQLiteDatabase:
+    """A `Database`. `clock` is what the lease runs by: the machine's own, since the file is on this machine."""
+
+    def __init__(
+        self,
+        path: Path,
+        clock: Clock,
+        placement: Placement = Placement.THREAD,
+        busy_timeout_seconds: int = 5,
+        connect: Connect = sqlite_writer.connect,
+    ) -> None:
+        self._path = path
+        self._clock = clock
+        self._recorder = SQLiteFactRecorder(path, _READERS, busy_timeout_seconds)
+        self._writer = SQLiteWriter(path, busy_timeout_seconds, connect)
+        self._placement = placement
+        inline = placement is Placement.INLINE
+        self._writing: _Place = _OnTheLoop() if inline else _InThreads(1, "liveorder-writer")
+        self._reading: _Place = _OnTheLoop() if inline else _InThreads(_READERS, "liveorder-reader")
+
+    async def open(self) -> None:
+        refuse_network_file_system(self._path)
+        _refuse_foreign_file(self._path)
+        problems = await self._read(self._damage_of_small_tables)
+        if problems:
+            raise StoreRefused(f"{self._path} is damaged ({problems[0]}); run `liveorder doctor`, and restore a backup")
+
+    async def close(self) -> None:
+        await self._writing.run(self._writer.close)
+        await self._reading.run(self._recorder.datastore.close)
+        self._writing.close()
+        self._reading.close()
+
+    async def now(self) -> datetime:
+        return self._clock.now()
+
+    async def fetch(self, statement: str, values: Values | None = None) -> list[Row]:
+        return await self._read(self._recorder.fetch, statement, values)
+
+    async def write(self, statement: str, values: Values) -> list[Row]:
+        return await self._writing.run(self._writer.write, statement, values)
+
+    async def transact(self, transaction: Transaction) -> Stored | NotStored:
+        return await self._writing.run(self._writer.transact, transaction)
+
+    async def stream(self, stream_id: UUID, read: Read[T]) -> list[T]:
+        return await self._read(lambda: [read(event) for event in self._recorder.select_stream(stream_id)])
+
+    async def unfinished(self, read: Read[T]) -> list[T]:
+        return await self._read(lambda: [read(event) for event in self._recorder.select_unfinished()])
+
+    async def page(self, after: int, limit: int, read: Read[T]) -> list[T]:
+        return await self._read(lambda: [read(event) for event in self._recorder.select_notifications(after + 1, limit)])
+
+    async def damage(self) -> Sequence[str]:
+        rows = await self.fetch("PRAGMA integrity_check(20)")
+        return [text for (text,) in rows if text != "ok"]
+
+    async def open_streams(self) -> Sequence[UUID]:
+        return [UUID(stream_id) for (stream_id,) in await self.fetch("SELECT stream_id FROM open_orders")]
+
+    async def copy(self, target: str) -> SQLiteDatabase:
+        path = Path(target)
+        await self._reading.run(_copy, self._path, path)
+        return SQLiteDatabase(path, self._clock, self._placement)
+
+    async def _read(self, work: Callable[_P, T], *args: _P.args, **kwargs: _P.kwargs) -> T:
+        with _readable(self._path):
+            return await self._reading.run(work, *args, **kwargs)
+
+    def _damage_of_small_tables(self) -> list[str]:
+        rows = (row for table in schema.SMALL_TABLES for row in self._recorder.fetch(f"PRAGMA quick_check('{table}')"))
+        return [text for (text,) in rows if text != "ok"]
+
+
+def create_file(path: Path, identity_statement: str, values: Values) -> None:
+    """Tables and identity in one transaction. Raises `StoreRefused` where something is already."""
+    refuse_network_file_system(path)
+    try:
+        path.open("xb").close()
+    except FileExistsError as error:
+        raise StoreRefused(f"{path} exists already; a store is created once") from error
+    except OSError as error:
+        raise StoreUnavailable(f"{path} cannot be created ({error})") from error
+    recorder = SQLiteFactRecorder(path, 1, 5)
+    with closing(sqlite_writer.connect(path, 5)) as connection:
+        connection.execute("PRAGMA journal_mode=WAL")
+        connection.execute("BEGIN IMMEDIATE")
+        connection.execute(f"PRAGMA application_id={APPLICATION_ID}")
+        create_tables(connection, recorder)
+        connection.execute(identity_statement, dict(values))
+        connection.execute("COMMIT")
+    _sync(path)
+
+
+def _refuse_foreign_file(path: Path) -> None:
+    try:
+        with path.open("rb") as file:
+            header = file.read(100)
+    except FileNotFoundError as error:
+        raise StoreRefused(f"there is no store at {path}; create it first") from error
+    except OSError as error:
+        raise StoreUnavailable(f"{path} cannot be read ({error})") from error
+    if header[: len(_MAGIC)] != _MAGIC:
+        raise StoreRefused(f"{path} is not a liveorder store, or its beginning is damaged; restore a backup if it was one")
+
+
+@contextmanager
+def _readable(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except PersistenceError as error:
+        if isinstance(error.__cause__, sqlite3.OperationalError) and "no such table" not in str(error):
+            raise StoreUnavailable(f"{path} cannot be read ({error})") from error
+        raise StoreRefused(f"{path} is not a liveorder store, or is damaged ({error}); run `liveorder doctor`") from error
+
+
+def _copy(source: Path, target: Path) -> None:
+    """In one step, which is one snapshot: it keeps no writer waiting, and no writer makes it start again."""
+    try:
+        target.open("xb").close()
+    except FileExistsError as error:
+        raise StoreError(f"{target} exists already; a backup overwrites nothing") from error
+    with closing(sqlite3.connect(uri_of(source), uri=True)) as origin, closing(sqlite3.connect(uri_of(target), uri=True)) as copy:
+        origin.backup(copy)
+    _sync(target)
+
+
+def _sync(path: Path) -> None:
+    """The file, and the directory that names it."""
+    for place in (path, path.absolute().parent):
+        descriptor = os.open(place, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)

@@ -1,0 +1,75 @@
+"""Making and opening stores by URL: `sqlite:///relative/or//absolute/path` or `postgresql://…/database?schema=name`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+from uuid import UUID, uuid4
+
+from liveorder.application.ports.clock import Clock
+from liveorder.application.ports.order_store import StoreIdentity
+from liveorder.domain.errors import SettingsError
+from liveorder.infrastructure.eventstore import identity
+from liveorder.infrastructure.eventstore.database import Database
+from liveorder.infrastructure.eventstore.identity import Expectation
+from liveorder.infrastructure.eventstore.mapper import FactMapper, domain_facts
+from liveorder.infrastructure.eventstore.order_store import DatabaseOrderStore
+from liveorder.infrastructure.eventstore.postgres import PostgresDatabase, create_schema
+from liveorder.infrastructure.eventstore.postgres_connection import address_of
+from liveorder.infrastructure.eventstore.schema import SCHEMA_VERSION
+from liveorder.infrastructure.eventstore.sqlite import Placement, SQLiteDatabase, create_file
+
+
+async def create_store(
+    url: str,
+    *,
+    clock: Clock,
+    namespace: str,
+    default_account: str,
+    mode: str,
+    account_ids: Sequence[str],
+    store_id: UUID | None = None,
+) -> StoreIdentity:
+    """Raises `StoreRefused` where a store is already. `store_id` is drawn unless given."""
+    stamped = StoreIdentity(store_id or uuid4(), namespace, default_account, mode, SCHEMA_VERSION, tuple(account_ids))
+    values = identity.values_of(stamped, clock.now())
+    if _is_postgres(url):
+        await create_schema(address_of(url), identity.INSERT, values)
+    else:
+        create_file(sqlite_path(url), identity.INSERT, values)
+    return stamped
+
+
+def store_at(
+    url: str,
+    *,
+    clock: Clock,
+    expectation: Expectation | None = None,
+    placement: Placement = Placement.THREAD,
+    mapper: FactMapper | None = None,
+) -> DatabaseOrderStore:
+    """Not yet opened. `placement` is for SQLite; without an `expectation` any mode and accounts will do, as for a reader."""
+    return DatabaseOrderStore(database_at(url, clock, placement), mapper or FactMapper(domain_facts()), clock, expectation)
+
+
+def database_at(url: str, clock: Clock, placement: Placement = Placement.THREAD) -> Database:
+    if _is_postgres(url):
+        return PostgresDatabase(address_of(url), clock)
+    return SQLiteDatabase(sqlite_path(url), clock, placement)
+
+
+def _is_postgres(url: str) -> bool:
+    """Raises `SettingsError` where it is neither."""
+    scheme = urlsplit(url).scheme
+    if scheme not in ("sqlite", "postgresql", "postgres"):
+        raise SettingsError(f"a store is at sqlite:///path or postgresql://host/database, not at {scheme or url!r}")
+    return scheme != "sqlite"
+
+
+def sqlite_path(url: str) -> Path:
+    """As SQLAlchemy has it: three slashes before a relative path, four before an absolute one."""
+    parts = urlsplit(url)
+    if parts.netloc or len(parts.path) < 2:
+        raise SettingsError(f"{url} names no file; write sqlite:///relative/path or sqlite:////absolute/path")
+    return Path(unquote(parts.path[1:]))

@@ -1,0 +1,146 @@
+"""Log lines: one for people on the console, one for machines in a daily file. Neither can be forged, neither tells a secret."""
+
+from __future__ import annotations
+
+import json
+import math
+import sys
+from collections.abc import Callable, Collection, Mapping, MutableMapping
+from contextlib import AbstractContextManager, suppress
+from datetime import date, datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any, TextIO
+
+import structlog
+from pydantic import SecretStr
+from structlog.contextvars import bound_contextvars, merge_contextvars
+
+from liveorder.application.ports.clock import Clock
+from liveorder.domain.visible_text import visible
+from liveorder.infrastructure.daily_file import DailyFile
+from liveorder.infrastructure.secrecy import MASK, Censor, is_secret_name
+
+MAX_TEXT_LENGTH = 8192
+"""Characters of one text in a line; the rest is cut."""
+
+_Record = MutableMapping[str, Any]
+
+
+class StructuredLog:
+    """The `EventLog` of a running service, on structlog.
+
+    Console: ``2024-11-24 10:30:12 | [EXECUTION] | Order filled: 100 @ 235.15 | signal_id=sig_1 order_id=0193…``, times in UTC.
+    File: JSON objects with `timestamp`, `level`, `category`, `event_type`, `message` and every field, in
+    `orders_YYYYMMDD.log`. A file that cannot be written is told once on stderr, and trading goes on.
+    """
+
+    def __init__(
+        self, clock: Clock, console: TextIO | None = None, directory: Path | None = None, secrets: Collection[SecretStr] = ()
+    ) -> None:
+        """`console` and `directory`: None writes no such lines. `secrets` are blotted out wherever they turn up."""
+        self._clock, self._console, self._has_complained = clock, console, False
+        self._file = None if directory is None else DailyFile(directory, "orders", ".log")
+        self._logger = structlog.wrap_logger(
+            self,
+            wrapper_class=structlog.BoundLogger,
+            processors=[merge_contextvars, _gather_fields, self._stamp, _Harmless(Censor(secrets)), _as_one_argument],
+        )
+
+    def write(self, category: str, sentence: str, **fields: object) -> None:
+        try:
+            self._logger.info(sentence, category=category, fields=fields)
+        except Exception as error:  # noqa: BLE001 - whatever a value does when it is shown, trading goes on
+            self._complain(error)
+
+    def about(self, **ids: object) -> AbstractContextManager[None]:
+        """Lines written inside, also by tasks that are started inside, carry these ids."""
+        return bound_contextvars(**ids)
+
+    def close(self) -> None:
+        if self._file is not None:
+            self._file.close()
+
+    def info(self, record: _Record) -> None:
+        """Where structlog hands over the finished record."""
+        if self._console is not None:
+            _print(self._console, _console_line(record))
+        if self._file is not None:
+            self._file.append(self._clock.now().date(), json.dumps(record).encode() + b"\n")
+
+    def _stamp(self, logger: object, method: str, record: _Record) -> _Record:
+        stamp = {"timestamp": self._clock.now().isoformat(timespec="milliseconds")}
+        return {**stamp, **record, **stamp}  # first in the line, and last to be written
+
+    def _complain(self, error: Exception) -> None:
+        if not self._has_complained:
+            self._has_complained = True
+            _print(sys.stderr, f"liveorder: log lines are being lost ({visible(str(error))}); trading goes on")
+
+
+def _gather_fields(logger: object, method: str, record: _Record) -> _Record:
+    """One flat record. What a line says of itself comes first and cannot be overwritten by a field of the same name."""
+    sentence, category, fields = record.pop("event"), record.pop("category"), record.pop("fields")
+    given = {name: value for name, value in {**record, **fields}.items() if value is not None}
+    own = {
+        "level": {"ERROR": "error", "WARNING": "warning"}.get(category, "info"),
+        "category": category,
+        "event_type": given.pop("event_type", category.lower().replace(" ", "_")),
+        "message": sentence,
+    }
+    return own | {name: value for name, value in given.items() if name not in own}
+
+
+class _Harmless:
+    """Secrets hidden, everything else JSON values and visible text."""
+
+    def __init__(self, censor: Callable[[str], str]) -> None:
+        self._censor = censor
+
+    def __call__(self, logger: object, method: str, record: _Record) -> _Record:
+        return self._mapping(record)
+
+    def _mapping(self, values: Mapping[Any, Any]) -> dict[str, Any]:
+        return {
+            visible(str(name)): MASK if is_secret_name(str(name)) and value is not None else self._value(value)
+            for name, value in values.items()
+        }
+
+    def _value(self, value: object) -> Any:
+        match value:
+            case None | bool() | int():
+                return value
+            case float() if math.isfinite(value):
+                return value
+            case Mapping():
+                return self._mapping(value)
+            case list() | tuple() | set() | frozenset():
+                return [self._value(item) for item in value]
+        return visible(self._censor(_text(value))[:MAX_TEXT_LENGTH])
+
+
+def _text(value: object) -> str:
+    match value:
+        case Decimal() if value.is_finite():
+            return f"{value:f}"
+        case date() | datetime():
+            return value.isoformat()
+    return str(value)
+
+
+def _as_one_argument(logger: object, method: str, record: _Record) -> tuple[tuple[_Record], dict[str, Any]]:
+    return (record,), {}
+
+
+def _console_line(record: Mapping[str, Any]) -> str:
+    time = record["timestamp"][:19].replace("T", " ")
+    ids = " ".join(f"{name}={value}" for name, value in record.items() if name.endswith("_id"))
+    return f"{time} | [{record['category']}] | {record['message']}" + (f" | {ids}" if ids else "")
+
+
+def _print(stream: TextIO, line: str) -> None:
+    """A closed pipe or a terminal of another encoding is no reason to stop."""
+    encoding = getattr(stream, "encoding", None) or "utf-8"
+    with suppress(OSError, ValueError):
+        stream.write(line.encode(encoding, "backslashreplace").decode(encoding) + "\n")
+        stream.flush()

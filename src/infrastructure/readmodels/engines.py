@@ -1,0 +1,54 @@
+"""Connections to the database of the read models: one SQLite file of their own, or one schema of a PostgreSQL database.
+
+Losing the newest transactions in a power cut is allowed: a checkpoint is lost together with the rows that it stands for, and the
+log, which loses nothing, is read again from there.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy.engine import URL, make_url
+
+from liveorder.domain.errors import SettingsError
+
+_BUSY_TIMEOUT_SECONDS = 30
+
+
+def engine_for(url: str) -> Engine:
+    """Raises `SettingsError` for a URL of anything else."""
+    parsed = make_url(url)
+    if parsed.get_backend_name() == "sqlite":
+        return _sqlite(parsed)
+    if parsed.get_backend_name() == "postgresql":
+        return _postgres(parsed)
+    raise SettingsError(f"{parsed.get_backend_name()} holds no read models; use sqlite:///FILE or postgresql://SERVER/DATABASE")
+
+
+def _sqlite(url: URL) -> Engine:
+    engine = create_engine(url, pool_size=1, max_overflow=0, connect_args={"timeout": _BUSY_TIMEOUT_SECONDS})
+    event.listen(engine, "connect", _prepare_sqlite)
+    event.listen(engine, "begin", _begin_immediate)
+    return engine
+
+
+def _prepare_sqlite(connection: Any, _record: object) -> None:
+    connection.isolation_level = None  # the driver opens no transactions of its own
+    for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "cache_size=-65536", "temp_store=MEMORY"):
+        connection.execute(f"PRAGMA {pragma}")
+
+
+def _begin_immediate(connection: Connection) -> None:
+    """The writer's lock from the start: reading first and writing later fails at once when another writes in between."""
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if not connection.get_execution_options().get("reads") else "BEGIN")
+
+
+def _postgres(url: URL) -> Engine:
+    return create_engine(
+        url.set(drivername="postgresql+psycopg"),
+        pool_size=1,
+        max_overflow=0,
+        pool_pre_ping=True,
+        connect_args={"application_name": "liveorder views", "options": "-c synchronous_commit=off"},
+    )

@@ -1,0 +1,115 @@
+"""Where one set of read models is: its tables, its connection, and the one thread on which everything blocking runs."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TypeVar
+from uuid import UUID
+
+from sqlalchemy import Connection, MetaData, func, insert, select
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.schema import CreateSchema, DropSchema
+
+from liveorder.application.ports.views import ViewsUnavailable
+from liveorder.infrastructure.readmodels.engines import engine_for
+from liveorder.infrastructure.readmodels.tables import Tables, fingerprint
+
+SCHEMA = "liveorder_views"
+_T = TypeVar("_T")
+_CREATION_LOCK = 0x4C4F5631
+"""Two processes that make the same PostgreSQL tables at once would fail each other."""
+
+
+class Place:
+    """`schema` is used on PostgreSQL only: a SQLite file is a place by itself."""
+
+    def __init__(self, url: str, schema: str = SCHEMA) -> None:
+        self.url, self._schema = url, schema
+        self._engine = engine_for(url)
+        self.file = Path(make_url(url).database or "") if self._engine.dialect.name == "sqlite" else None
+        self.tables = Tables(None if self.file else schema)
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="read-models")
+
+    def twin(self) -> Place:
+        """A second place in the same database, or beside the same file."""
+        if self.file is None:
+            return Place(self.url, f"{self._schema}_twin")
+        return Place(make_url(self.url).set(database=f"{self.file}.twin").render_as_string(hide_password=False))
+
+    async def write(self, work: Callable[[Connection], _T]) -> _T:
+        """Run `work` in a transaction, all or nothing. Raises `ViewsUnavailable`."""
+        return await self._run(lambda: self._write(work))
+
+    async def read(self, work: Callable[[Connection], _T]) -> _T:
+        return await self._run(lambda: self._read(work))
+
+    async def make_ready(self, store_id: UUID) -> None:
+        """Tables that carry this store's id, emptied when they carried another or had other shapes."""
+        if self.file is not None:
+            await self._run(lambda: self._folder(self.file))
+        await self.write(lambda connection: self._make_ready(connection, store_id))
+
+    async def discard(self) -> None:
+        """Remove the tables, and the file."""
+        await self.write(self._drop)
+        await self.close()
+        for suffix in ("", "-wal", "-shm"):
+            if self.file is not None:
+                self.file.with_name(self.file.name + suffix).unlink(missing_ok=True)
+
+    async def close(self) -> None:
+        await self._run(self._engine.dispose)
+        self._thread.shutdown()
+
+    async def _run(self, work: Callable[[], _T]) -> _T:
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._thread, work)
+        except SQLAlchemyError as error:
+            raise ViewsUnavailable(f"the read models at {make_url(self.url)!r} failed: {error}") from error
+
+    def _write(self, work: Callable[[Connection], _T]) -> _T:
+        with self._engine.begin() as connection:
+            return work(connection)
+
+    def _read(self, work: Callable[[Connection], _T]) -> _T:
+        with self._engine.connect() as connection:
+            return work(connection.execution_options(reads=True))
+
+    def _make_ready(self, connection: Connection, store_id: UUID) -> None:
+        if self.file is None:
+            connection.execute(select(func.pg_advisory_xact_lock(_CREATION_LOCK)))
+            connection.execute(CreateSchema(self._schema, if_not_exists=True))
+        if self._stamp(connection) != (str(store_id), fingerprint()):
+            self.empty(connection, store_id)
+
+    def _stamp(self, connection: Connection) -> tuple[str, str] | None:
+        checkpoint = self.tables.checkpoint
+        if not connection.dialect.has_table(connection, checkpoint.name, schema=checkpoint.schema):
+            return None
+        found = connection.execute(select(checkpoint)).one_or_none()
+        return None if found is None else (found.store_id, found.shapes)
+
+    def empty(self, connection: Connection, store_id: UUID) -> None:
+        """New tables at position 0, whatever was there before."""
+        self._drop(connection)
+        if self.file is None:
+            connection.execute(CreateSchema(self._schema))
+        self.tables.metadata.create_all(connection)
+        stamp = {"name": "views", "store_id": str(store_id), "shapes": fingerprint(), "position": 0}
+        connection.execute(insert(self.tables.checkpoint).values(stamp))
+
+    def _drop(self, connection: Connection) -> None:
+        if self.file is None:
+            connection.execute(DropSchema(self._schema, cascade=True, if_exists=True))
+        else:
+            present = MetaData()
+            present.reflect(connection)
+            present.drop_all(connection)
+
+    @staticmethod
+    def _folder(file: Path) -> None:
+        file.parent.mkdir(parents=True, exist_ok=True)

@@ -1,0 +1,130 @@
+"""The read models in SQL: `Views` for readers and `ViewsWriter` for the projector."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Connection, select, tuple_, update
+
+from liveorder.application.ports.clock import Clock
+from liveorder.application.ports.views import EVERYTHING, Superseded, Wanted
+from liveorder.application.projections.draft import Changes, Prior
+from liveorder.application.projections.shapes import Key, Shape
+from liveorder.application.views import (
+    BookedFillView,
+    ConfirmationView,
+    DailySummaryView,
+    HistoryView,
+    OrderView,
+    PositionView,
+    SignalView,
+)
+from liveorder.infrastructure.readmodels.place import Place
+from liveorder.infrastructure.readmodels.reading import Reader
+from liveorder.infrastructure.readmodels.writing import SqlPrior, write
+
+_LOOK_AGAIN_SECONDS = 0.02
+
+
+class SqlViews:
+    """Reads and writes one set. Any number may read it; of several projectors one wins each batch."""
+
+    def __init__(self, place: Place, clock: Clock) -> None:
+        self._place, self._clock = place, clock
+        self._reader = Reader(place.tables)
+        self._checkpoint = place.tables.checkpoint
+        self._store_id: UUID | None = None
+
+    async def open(self, store_id: UUID) -> None:
+        await self._place.make_ready(store_id)
+        self._store_id = store_id
+
+    async def close(self) -> None:
+        await self._place.close()
+
+    # --- reading ---------------------------------------------------------------------------------------------------------------
+
+    async def orders(self, wanted: Wanted = EVERYTHING) -> Sequence[OrderView]:
+        return await self._place.read(partial(self._reader.orders, wanted=wanted))
+
+    async def find_orders(self, any_id: str) -> Sequence[OrderView]:
+        return await self._place.read(partial(self._reader.find_orders, any_id=any_id))
+
+    async def history(self, order_id: UUID) -> Sequence[HistoryView]:
+        return await self._place.read(partial(self._reader.history, order_id=order_id))
+
+    async def fills(self, wanted: Wanted = EVERYTHING) -> Sequence[BookedFillView]:
+        return await self._place.read(partial(self._reader.fills, wanted=wanted))
+
+    async def positions(self, wanted: Wanted = EVERYTHING) -> Sequence[PositionView]:
+        return await self._place.read(partial(self._reader.positions, wanted=wanted))
+
+    async def signals(self, wanted: Wanted = EVERYTHING) -> Sequence[SignalView]:
+        return await self._place.read(partial(self._reader.signals, wanted=wanted))
+
+    async def confirmations(self, wanted: Wanted = EVERYTHING) -> Sequence[ConfirmationView]:
+        return await self._place.read(partial(self._reader.confirmations, wanted=wanted))
+
+    async def daily_summary(self, wanted: Wanted = EVERYTHING) -> Sequence[DailySummaryView]:
+        return await self._place.read(partial(self._reader.daily_summary, wanted=wanted))
+
+    async def position(self) -> int:
+        return await self._place.read(lambda connection: connection.scalars(select(self._checkpoint.c.position)).one())
+
+    async def wait_for(self, position: int, timeout_seconds: float) -> bool:
+        give_up_at = self._clock.monotonic() + timeout_seconds
+        while await self.position() < position:
+            if self._clock.monotonic() >= give_up_at:
+                return False
+            await self._clock.sleep(_LOOK_AGAIN_SECONDS)
+        return True
+
+    # --- writing ---------------------------------------------------------------------------------------------------------------
+
+    async def apply(self, after: int, upto: int, project: Callable[[Prior], Changes]) -> None:
+        await self._place.write(lambda connection: self._apply(connection, after, upto, project))
+
+    def _apply(self, connection: Connection, after: int, upto: int, project: Callable[[Prior], Changes]) -> None:
+        """The checkpoint moves first: its row lock makes another projector wait, and then find that it lost."""
+        mine = self._checkpoint.c.position == after
+        moved = connection.scalars(update(self._checkpoint).where(mine).values(position=upto).returning(self._checkpoint.c.position))
+        if moved.one_or_none() is None:
+            raise Superseded(f"the read models are not at position {after} any more")
+        write(connection, self._place.tables, project(SqlPrior(connection, self._place.tables)))
+
+    async def clear(self) -> None:
+        store_id = self._stamped()
+        await self._place.write(lambda connection: self._place.empty(connection, store_id))
+
+    async def twin(self) -> SqlViewsTwin:
+        place = self._place.twin()
+        twin = SqlViewsTwin(place, self._clock)
+        await twin.open(self._stamped())
+        await twin.clear()
+        return twin
+
+    def _stamped(self) -> UUID:
+        if self._store_id is None:
+            raise RuntimeError("open the read models first")
+        return self._store_id
+
+    async def rows(self, shape: Shape[Any], beyond: Key | None, limit: int) -> Sequence[Any]:
+        return await self._place.read(lambda connection: self._rows(connection, shape, beyond, limit))
+
+    def _rows(self, connection: Connection, shape: Shape[Any], beyond: Key | None, limit: int) -> list[Any]:
+        table = self._place.tables.of(shape)
+        key = [table.c[name] for name in shape.key]
+        wanted = select(table).order_by(*key).limit(limit)
+        if beyond is not None:
+            wanted = wanted.where(tuple_(*key) > tuple_(*beyond))
+        return [shape.row(*row) for row in connection.execute(wanted)]
+
+
+class SqlViewsTwin(SqlViews):
+    """A second set, to compare with: closing it removes it."""
+
+    async def close(self) -> None:
+        await self._place.discard()

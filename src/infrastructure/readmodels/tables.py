@@ -1,0 +1,66 @@
+"""The tables of the read models, made from the shapes that the projections declare."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any, get_args, get_type_hints
+
+from sqlalchemy import BigInteger, Column, Index, MetaData, Table, Text
+
+from liveorder.application.narrative import SENTENCES
+from liveorder.application.projections import SHAPES
+from liveorder.application.projections.shapes import Shape
+
+CONTENT_VERSION = 1
+"""Raised when rows of the same shape are to hold something else than before: then every store's read models are rebuilt."""
+
+# Byte order in both databases, so that sorting is fast and the same everywhere.
+_TEXT = Text().with_variant(Text(collation="C"), "postgresql")
+
+
+class Tables:
+    """One set of tables: in `schema` on PostgreSQL, in a file of their own (`schema` None) on SQLite."""
+
+    def __init__(self, schema: str | None) -> None:
+        self.metadata = MetaData(schema=schema)
+        self.checkpoint = Table(
+            "checkpoint",
+            self.metadata,
+            Column("name", _TEXT, primary_key=True),
+            Column("store_id", _TEXT, nullable=False),
+            Column("shapes", _TEXT, nullable=False),
+            Column("position", BigInteger, nullable=False),
+        )
+        self._tables = {shape.name: _table(shape, self.metadata) for shape in SHAPES}
+
+    def of(self, shape: Shape[Any]) -> Table:
+        return self._tables[shape.name]
+
+
+def fingerprint() -> str:
+    """Of the shapes, the kinds of fact and `CONTENT_VERSION`: what another fingerprint wrote is rebuilt."""
+    shapes = [(shape.name, shape.key, tuple(shape.indexes), _columns(shape)) for shape in SHAPES]
+    topics = sorted(fact.topic for fact in SENTENCES)
+    return hashlib.sha256(repr((CONTENT_VERSION, shapes, topics)).encode()).hexdigest()
+
+
+def _table(shape: Shape[Any], metadata: MetaData) -> Table:
+    columns = [
+        Column(
+            name,
+            BigInteger if kind is int else _TEXT,
+            primary_key=name in shape.key,
+            nullable=is_optional,
+            autoincrement=False,
+        )
+        for name, kind, is_optional in _columns(shape)
+    ]
+    indexes = [Index(f"{shape.name}_by_{'_'.join(names)}", *names) for names in shape.indexes]
+    return Table(shape.name, metadata, *columns, *indexes)
+
+
+def _columns(shape: Shape[Any]) -> list[tuple[str, type, bool]]:
+    """Name, `str` or `int`, and whether it may be None."""
+    hints = get_type_hints(shape.row)
+    kinds = [(name, get_args(hints[name]) or (hints[name],)) for name in shape.columns]
+    return [(name, kind[0], type(None) in kind) for name, kind in kinds]

@@ -1,0 +1,87 @@
+"""Many rows in few statements: what each database takes fastest."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cache
+from typing import Any
+
+from sqlalchemy import Connection, Table, bindparam, delete, func, select, tuple_
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.dialects.postgresql import ARRAY
+
+from liveorder.application.projections.draft import Changes
+from liveorder.application.projections.shapes import Key, Row, Shape
+from liveorder.infrastructure.readmodels.tables import Tables
+
+
+def write(connection: Connection, tables: Tables, changes: Changes) -> None:
+    for shape, rows, keys in changes:
+        if keys:
+            connection.execute(_delete(tables.of(shape)), [_key_values(shape, key) for key in keys])
+        if rows:
+            _WRITERS[connection.dialect.name](connection, tables.of(shape), rows)
+
+
+class SqlPrior:
+    """A `Prior` that reads within the transaction of `connection`."""
+
+    def __init__(self, connection: Connection, tables: Tables) -> None:
+        self._connection, self._tables = connection, tables
+
+    def row(self, shape: Shape[Row], key: Key) -> Row | None:
+        table = self._tables.of(shape)
+        found = self._connection.execute(select(table).where(tuple_(*table.primary_key) == tuple_(*key))).one_or_none()
+        return None if found is None else shape.row(*found)
+
+    def rows_from(self, shape: Shape[Row], group: tuple[str, str], order: tuple[str, int]) -> list[Row]:
+        table = self._tables.of(shape)
+        (group_name, member), (order_name, least) = group, order
+        wanted = select(table).where(table.c[group_name] == member, table.c[order_name] >= least)
+        return [shape.row(*found) for found in self._connection.execute(wanted.order_by(table.c[order_name]))]
+
+
+@cache
+def _delete(table: Table) -> Any:
+    return delete(table).where(*(column == bindparam(f"key_{column.name}") for column in table.primary_key))
+
+
+def _key_values(shape: Shape[Any], key: Key) -> dict[str, str | int]:
+    return {f"key_{name}": value for name, value in zip(shape.key, key, strict=True)}
+
+
+def _write_sqlite(connection: Connection, table: Table, rows: Sequence[tuple[Any, ...]]) -> None:
+    connection.exec_driver_sql(_sqlite_upsert(table), list(rows))
+
+
+@cache
+def _sqlite_upsert(table: Table) -> str:
+    """As text with one `?` a column, so that rows go to the driver as they are."""
+    insert = sqlite.insert(table)
+    upsert = insert.on_conflict_do_update(index_elements=list(table.primary_key), set_=_updates(table, insert.excluded))
+    return str(upsert.compile(dialect=sqlite.dialect(paramstyle="qmark")))
+
+
+def _write_postgres(connection: Connection, table: Table, rows: Sequence[tuple[Any, ...]]) -> None:
+    columns = zip(*rows, strict=True)
+    connection.execute(
+        _postgres_upsert(table), {column.name: list(values) for column, values in zip(table.columns, columns, strict=True)}
+    )
+
+
+@cache
+def _postgres_upsert(table: Table) -> Any:
+    """One array a column, unnested by the server."""
+    names = [column.name for column in table.columns]
+    arrays = [bindparam(column.name, type_=ARRAY(column.type)) for column in table.columns]
+    rows = func.unnest(*arrays).table_valued(*names).render_derived()
+    insert = postgresql.insert(table)
+    filled = insert.from_select(names, select(*(rows.c[name] for name in names)))
+    return filled.on_conflict_do_update(index_elements=list(table.primary_key), set_=_updates(table, insert.excluded))
+
+
+def _updates(table: Table, excluded: Any) -> dict[str, Any]:
+    return {column.name: excluded[column.name] for column in table.columns if not column.primary_key}
+
+
+_WRITERS = {"sqlite": _write_sqlite, "postgresql": _write_postgres}

@@ -1,0 +1,124 @@
+"""What the settings mean for trading: which mode, which accounts, and whether they have what they need."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+from typing import Any
+
+from liveorder.domain.errors import SettingsError
+from liveorder.domain.values import TradingMode
+from liveorder.infrastructure.settings.fields import SettingsFields
+from liveorder.infrastructure.settings.names import environment_name
+from liveorder.infrastructure.settings.sections import Account
+
+SIMULATED = "simulated"
+SIMULATED_ACCOUNT = "SIM"
+REQUIRED_OPTIONS = {"alpaca": ("api_key", "secret_key"), "kite": ("api_key", "access_token"), "ibkr": ("host",)}
+"""By broker. Any of them given means that its user wants to trade there."""
+
+
+def mode(settings: SettingsFields) -> TradingMode:
+    if _wants_simulation(settings):
+        return TradingMode.SIMULATION
+    if settings.trading_mode is not None:
+        return settings.trading_mode
+    real = [*_brokers_with_credentials(settings), *(account.broker for account in settings.accounts if account.broker != SIMULATED)]
+    if real:
+        raise SettingsError(
+            f"TRADING_MODE is not set, but {real[0]} is set up; "
+            "set TRADING_MODE to PAPER or LIVE, or to SIMULATION to trade at the simulated venue"
+        )
+    return TradingMode.SIMULATION
+
+
+def trading_accounts(settings: SettingsFields) -> tuple[Account, ...]:
+    accounts = tuple(_with_defaults(settings, account) for account in _declared(settings))
+    if not accounts:
+        raise SettingsError(_nothing_to_trade_at(settings))
+    return accounts
+
+
+def named(account_id: str, accounts: Iterable[Account]) -> Account:
+    by_id = {account.id: account for account in accounts}
+    if account_id not in by_id:
+        close = difflib.get_close_matches(account_id, by_id, n=1) or list(by_id)
+        raise SettingsError(f"no account {account_id!r} among [[accounts]]; did you mean {close[0]!r}?")
+    return by_id[account_id]
+
+
+def broker_options(settings: SettingsFields, account: Account) -> dict[str, Any]:
+    general = dict(getattr(settings, account.broker)) if account.broker in REQUIRED_OPTIONS else {}
+    return general | account.options
+
+
+def check(settings: SettingsFields) -> None:
+    if settings.trading_mode not in (None, TradingMode.SIMULATION) and _asks_for_mock(settings):
+        raise SettingsError(
+            f"TRADING_MODE is {settings.trading_mode} and the simulated broker is asked for; "
+            "unset one of TRADING_MODE and USE_MOCK_BROKER"
+        )
+    accounts = trading_accounts(settings)
+    ids = [account.id for account in accounts]
+    if len(set(ids)) < len(ids):
+        raise SettingsError(f"[[accounts]]: {next(name for name in ids if ids.count(name) > 1)!r} is there twice; give each its id")
+    named(settings.default_account or ids[0], accounts)
+    if mode(settings) is not TradingMode.SIMULATION:
+        for account in accounts:
+            _check_real(settings, account)
+
+
+def _check_real(settings: SettingsFields, account: Account) -> None:
+    trading_mode, options = mode(settings), broker_options(settings, account)
+    if account.broker == SIMULATED:
+        raise SettingsError(f"account {account.id!r} is simulated and TRADING_MODE is {trading_mode}; name its broker")
+    if account.mode not in (None, trading_mode):
+        raise SettingsError(f"account {account.id!r} is for {account.mode} and TRADING_MODE is {trading_mode}; make them agree")
+    missing = [name for name in REQUIRED_OPTIONS.get(account.broker, ()) if not options.get(name)]
+    if missing:
+        names = " and ".join(environment_name((account.broker, name)) for name in missing)
+        raise SettingsError(f"account {account.id!r} needs credentials for {trading_mode}; set {names}")
+    is_paper_address = "paper" in str(options.get("base_url") or "")
+    if account.broker == "alpaca" and options.get("base_url") and is_paper_address is not (trading_mode is TradingMode.PAPER):
+        raise SettingsError(
+            f"ALPACA_BASE_URL is {options['base_url']} and TRADING_MODE is {trading_mode}; unset it for the address that fits"
+        )
+
+
+def _asks_for_mock(settings: SettingsFields) -> bool:
+    return settings.use_mock_broker or settings.broker == SIMULATED
+
+
+def _wants_simulation(settings: SettingsFields) -> bool:
+    return settings.trading_mode is TradingMode.SIMULATION or _asks_for_mock(settings)
+
+
+def _brokers_with_credentials(settings: SettingsFields) -> list[str]:
+    return [broker for broker, names in REQUIRED_OPTIONS.items() if any(getattr(getattr(settings, broker), name) for name in names)]
+
+
+def _declared(settings: SettingsFields) -> Iterable[Account]:
+    """As written, or one for each broker that is set up; in a simulation all of them simulated."""
+    if mode(settings) is TradingMode.SIMULATION:
+        accounts = settings.accounts or (Account(id=SIMULATED_ACCOUNT),)
+        return [account.model_copy(update={"broker": SIMULATED, "mode": TradingMode.SIMULATION}) for account in accounts]
+    accounts = settings.accounts or tuple(Account(id=broker, broker=broker) for broker in _brokers_with_credentials(settings))
+    return [account for account in accounts if settings.broker in (None, account.broker)]
+
+
+def _with_defaults(settings: SettingsFields, account: Account) -> Account:
+    return account.model_copy(
+        update={
+            "mode": account.mode or mode(settings),
+            "currency": account.currency or settings.default_currency,
+            "exchange": account.exchange or settings.default_exchange,
+            "product": account.product or settings.default_product,
+        }
+    )
+
+
+def _nothing_to_trade_at(settings: SettingsFields) -> str:
+    brokers = REQUIRED_OPTIONS if settings.broker not in REQUIRED_OPTIONS else (settings.broker,)
+    choices = (" and ".join(environment_name((broker, name)) for name in REQUIRED_OPTIONS[broker]) for broker in brokers)
+    at = f" at {settings.broker}" if settings.broker else ""
+    return f"TRADING_MODE is {mode(settings)} and there is no account{at} to trade; set {', or '.join(choices)}"

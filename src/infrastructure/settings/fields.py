@@ -1,0 +1,71 @@
+"""Everything that can be set, with its default. Docstrings are what `liveorder init` writes beside each setting."""
+
+from __future__ import annotations
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from liveorder.domain.risk_limits import RiskLimits
+from liveorder.domain.signal_fields import CurrencyCode, Text
+from liveorder.domain.values import Product
+from liveorder.infrastructure.settings.sections import (
+    Account,
+    Alpaca,
+    Engine,
+    Ibkr,
+    Kite,
+    Logs,
+    Mode,
+    Retry,
+    Simulation,
+    Telegram,
+    Timeouts,
+)
+
+
+class SettingsFields(BaseSettings):
+    """The fields alone; `Settings` reads them and says what follows from them."""
+
+    model_config = SettingsConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True, hide_input_in_errors=True)
+
+    trading_mode: Mode | None = None
+    """SIMULATION, PAPER or LIVE; none: simulation, as long as there are no credentials."""
+    enable_auto_trading: bool | None = None
+    """Whether signals are traded without asking; none: true in a simulation, false otherwise."""
+    use_mock_broker: bool = False
+    """Trade at the simulated venue whatever accounts and credentials there are."""
+    broker: Text | None = None
+    """Only the accounts at this broker; none: all."""
+    store: str = Field("sqlite:///var/liveorder.db", repr=False)
+    """Where every fact is kept: sqlite:///FILE or postgresql://USER@HOST/DATABASE."""
+    read_model: str | None = Field(None, repr=False)
+    """Where lists and reports are kept; none: beside the store, NAME-views.db or the same database."""
+    namespace: Text = "default"
+    """Part of every signal's identity. Fixed when the store is created."""
+    default_account: Text | None = None
+    """Of signals that name none; none: the first account. Fixed when the store is created."""
+    default_exchange: Text | None = None
+    """Of signals that name none; none: the one exchange that has the symbol."""
+    default_product: Product | None = None
+    """MIS, NRML or CNC, of signals that name none."""
+    default_currency: CurrencyCode = "USD"
+    """Of accounts that name none."""
+    risk: RiskLimits = RiskLimits()
+    retry: Retry = Retry()
+    timeouts: Timeouts = Timeouts()
+    engine: Engine = Engine()
+    logs: Logs = Logs()
+    simulation: Simulation = Simulation()
+    kite: Kite = Kite()
+    ibkr: Ibkr = Ibkr()
+    alpaca: Alpaca = Alpaca()
+    telegram: Telegram = Telegram()
+    accounts: tuple[Account, ...] = ()
+    """One table for each account; none: one for each broker whose credentials are given."""
+
+    @classmethod
+    def settings_customise_sources(
+        cls, settings_cls: type[BaseSettings], init_settings: PydanticBaseSettingsSource, **_: PydanticBaseSettingsSource
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Nothing is read unasked."""
+        return (init_settings,)

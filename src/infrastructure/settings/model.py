@@ -1,0 +1,139 @@
+"""The settings of a process: where they come from, and what follows from them."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+from typing import Any, Self
+
+from pydantic import SecretStr, ValidationError
+from pydantic_settings import InitSettingsSource
+
+from liveorder.domain.errors import SettingsError
+from liveorder.domain.risk_limits import RiskLimits
+from liveorder.domain.values import TradingMode
+from liveorder.domain.visible_text import visible
+from liveorder.infrastructure.secrecy import MASK, Censor, is_secret_name
+from liveorder.infrastructure.settings import accounts as the_accounts
+from liveorder.infrastructure.settings.fields import SettingsFields
+from liveorder.infrastructure.settings.names import environment_name, nearest_setting, setting_paths
+from liveorder.infrastructure.settings.sections import Account
+from liveorder.infrastructure.settings.sources import (
+    CONFIG_VARIABLE,
+    DEFAULT_CONFIG,
+    Tables,
+    from_dotenv,
+    from_toml,
+    from_variables,
+)
+
+
+class Settings(SettingsFields):
+    """`Settings(...)` takes only what it is given; `Settings.load()` reads the environment, `.env` and the file.
+
+    A setting that does not fit is told as `SettingsError` by `load`. Whether the settings allow trading is told by `check`, so
+    that reading a store never needs credentials.
+    """
+
+    @classmethod
+    def load(cls, config: Path | None = None, **overrides: Any) -> Self:
+        """From `overrides`, then the environment, then `.env`, then the file; each wins over those after it. An override of None is none.
+
+        The file is `config`, else what LIVEORDER_CONFIG names, else ./liveorder.toml if there is one. Raises `SettingsError`.
+        """
+        named = config or (Path(os.environ[CONFIG_VARIABLE]) if os.environ.get(CONFIG_VARIABLE) else None)
+        tables = (
+            from_variables(os.environ, "environment"),
+            from_dotenv(Path(".env")),
+            from_toml(named or DEFAULT_CONFIG, is_required=named is not None),
+        )
+        sources = (
+            InitSettingsSource(cls, {name: value for name, value in overrides.items() if value is not None}),
+            *(Tables(cls, table) for table in tables),
+        )
+        try:
+            return cls(_build_sources=(sources, {}))
+        except ValidationError as error:
+            raise _explained(error, cls) from None
+
+    @property
+    def mode(self) -> TradingMode:
+        """Raises `SettingsError` while it is unset and credentials, or accounts at real brokers, are there."""
+        return the_accounts.mode(self)
+
+    @property
+    def auto_trading(self) -> bool:
+        """What holds until a person switches it."""
+        return self.mode is TradingMode.SIMULATION if self.enable_auto_trading is None else self.enable_auto_trading
+
+    @property
+    def trading_accounts(self) -> tuple[Account, ...]:
+        """With the defaults filled in; all at the simulated broker in a simulation. Raises `SettingsError` when there is none."""
+        return the_accounts.trading_accounts(self)
+
+    @property
+    def signals_account(self) -> str:
+        """The account of signals that name none."""
+        return self.default_account or self.trading_accounts[0].id
+
+    @property
+    def read_model_url(self) -> str:
+        if self.read_model is not None:
+            return self.read_model
+        return re.sub(r"(\.\w+)?$", r"-views\1", self.store, count=1) if self.store.startswith("sqlite") else self.store
+
+    def limits(self, account_id: str, currency: str = "") -> RiskLimits:
+        """Of an account, for orders in `currency` where that has limits of its own. Raises `SettingsError` for an unknown one."""
+        return the_accounts.named(account_id, self.trading_accounts).limits(self.risk, currency)
+
+    def broker_options(self, account: Account) -> dict[str, Any]:
+        """The table of the account's broker, with what differs for the account. Secrets are `SecretStr`."""
+        return the_accounts.broker_options(self, account)
+
+    def check(self) -> None:
+        """Raises `SettingsError` that names what is missing or contradictory before anything may be traded."""
+        the_accounts.check(self)
+
+    @property
+    def secrets(self) -> tuple[SecretStr, ...]:
+        """All that must never be shown."""
+        return tuple(_secrets_in(dict(self)))
+
+    def masked(self) -> dict[str, Any]:
+        """For showing: nested tables of JSON values, secrets and passwords masked."""
+        masked: dict[str, Any] = _masked(self.model_dump(mode="json"))
+        return masked
+
+
+def _explained(error: ValidationError, model: type[Settings]) -> SettingsError:
+    first = error.errors(include_url=False)[0]
+    path = tuple(str(part) for part in first["loc"])
+    dotted = ".".join(path)
+    if first["type"] in ("extra_forbidden", "unexpected_keyword_argument"):
+        return SettingsError(f"{dotted}: no such setting; {nearest_setting(path[-1], model)}")
+    shown = dotted if is_secret_name(dotted) else f"{dotted} = {visible(str(first['input']))[:60]}"
+    variable = f" or in {environment_name(path)}" if path in setting_paths(model) else ""
+    return SettingsError(f"{shown}: {first['msg'].lower()}; correct it in the settings file{variable}")
+
+
+def _secrets_in(value: Any) -> list[SecretStr]:
+    match value:
+        case SecretStr():
+            return [value]
+        case dict():
+            return [secret for item in value.values() for secret in _secrets_in(item)]
+        case list() | tuple():
+            return [secret for item in value for secret in _secrets_in(item)]
+    return _secrets_in(dict(value)) if hasattr(value, "model_fields_set") else []
+
+
+def _masked(value: Any, name: str = "") -> Any:
+    match value:
+        case dict():
+            return {key: _masked(item, key) for key, item in value.items()}
+        case list():
+            return [_masked(item, name) for item in value]
+        case str():
+            return MASK if is_secret_name(name) else Censor()(value)
+    return value

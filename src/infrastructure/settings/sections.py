@@ -1,0 +1,188 @@
+"""The tables of the settings file. Docstrings are what `liveorder init` writes beside each setting."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, TypeAdapter
+
+from liveorder.application.ports.broker import BrokerCapabilities
+from liveorder.domain.risk_limits import RiskLimits
+from liveorder.domain.signal_fields import CurrencyCode, Moment, Text
+from liveorder.domain.values import Product, TradingMode
+from liveorder.infrastructure.secrecy import is_secret_name
+
+Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+Port = Annotated[int, Field(ge=1, le=65535)]
+Mode = Annotated[TradingMode, BeforeValidator(lambda value: value.upper() if isinstance(value, str) else value)]
+
+_CAPABILITIES = TypeAdapter(BrokerCapabilities)
+
+
+class Section(BaseModel):
+    """Base of every table."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True, hide_input_in_errors=True)
+
+
+class Retry(Section):
+    """A request that surely was not received is sent again."""
+
+    max_attempts: Annotated[int, Field(ge=1)] = 3
+    """Attempts in all."""
+    first_wait_seconds: Seconds = 1.0
+    """Before the second attempt; doubled before each further one."""
+    max_wait_seconds: Seconds = 30.0
+    """The doubling ends here."""
+
+
+class Timeouts(Section):
+    """How long to wait for what."""
+
+    market_order_seconds: Seconds = 60.0
+    """A market order that is open for longer is asked about and cancelled."""
+    day_limit_order_seconds: Seconds = 300.0
+    """The same for a limit order for the day, in session time."""
+    broker_call_seconds: Seconds = 10.0
+    """A call without an answer for so long has an unknown outcome."""
+    drain_seconds: Seconds = 10.0
+    """At the end, calls in flight have so long to come back."""
+
+
+class Engine(Section):
+    """The rhythm of the service."""
+
+    poll_seconds: Seconds = 0.5
+    """Between two questions about an open order."""
+    source_poll_seconds: Seconds = 0.5
+    """Between two looks at a followed file."""
+    reconcile_seconds: Seconds = 300.0
+    """Between two comparisons with the broker."""
+    lease_seconds: Seconds = 15.0
+    """The store is owned for so long unless renewed; another process can take over after it."""
+    circuit_breaker_failures: Annotated[int, Field(ge=1)] = 5
+    """Broker failures in a row that halt an account."""
+    signals_at_once: Annotated[int, Field(ge=1)] = 256
+    """Signals being worked on side by side; beyond that their source waits."""
+
+
+class Logs(Section):
+    """Where log lines go."""
+
+    directory: Path = Path("logs")
+    """Holds orders_YYYYMMDD.log, one for each UTC day."""
+    console: bool = True
+    """Whether a running service also writes to the terminal."""
+
+
+class Simulation(Section):
+    """The simulated venue."""
+
+    quotes: Path | None = None
+    """CSV of prices; none: a seeded random walk."""
+    seed: int = 0
+    """Of everything that is left to chance."""
+    starts_at: Moment | None = None
+    """Where the clock begins, ISO-8601 with time zone; none: it is the real one."""
+    venue: Annotated[str, Field(pattern=r"^[^\s:]+:\d+$")] | None = None
+    """HOST:PORT of a `liveorder venue`; none: the venue runs in this process."""
+    venue_settings: Path | None = None
+    """TOML or JSON with fills, commissions, delays, faults and keys of the venue."""
+    venue_data: Path = Path("var/venue.db")
+    """What the venue remembers, ours and its own death notwithstanding."""
+
+
+class Kite(Section):
+    """Zerodha Kite."""
+
+    api_key: SecretStr | None = None
+    """Of the Kite Connect app."""
+    api_secret: SecretStr | None = None
+    """Needed only to make an access token."""
+    access_token: SecretStr | None = None
+    """Of the day; expires every morning."""
+
+
+class Ibkr(Section):
+    """Interactive Brokers, through TWS or IB Gateway."""
+
+    host: str | None = None
+    """Where TWS or the gateway listens, usually 127.0.0.1; set, it makes an account of its own."""
+    port: Port = 7497
+    """7497 TWS paper, 7496 TWS live, 4002 gateway paper, 4001 gateway live."""
+    client_id: Annotated[int, Field(ge=0)] = 1
+    """Must be no other program's."""
+
+
+class Alpaca(Section):
+    """Alpaca Markets."""
+
+    api_key: SecretStr | None = None
+    """Paper and live accounts have different ones."""
+    secret_key: SecretStr | None = None
+    """That goes with it."""
+    base_url: str | None = None
+    """None: the paper or live address that fits trading_mode."""
+
+
+class Telegram(Section):
+    """Notifications."""
+
+    enabled: bool = False
+    """Whether to send any."""
+    bot_token: SecretStr | None = None
+    """From @BotFather."""
+    chat_id: str | None = None
+    """Where to send them."""
+
+
+def _hide_secrets(options: dict[str, Any]) -> dict[str, Any]:
+    return {name: SecretStr(value) if is_secret_name(name) and isinstance(value, str) else value for name, value in options.items()}
+
+
+def _check_limits(some: dict[str, Any]) -> dict[str, Any]:
+    RiskLimits.model_validate(some)
+    return some
+
+
+def _check_capabilities(some: dict[str, Any]) -> dict[str, Any]:
+    checked = _CAPABILITIES.validate_python(some, extra="forbid")
+    return {name: getattr(checked, name) for name in some}
+
+
+SomeLimits = Annotated[dict[str, Any], AfterValidator(_check_limits)]
+
+
+class Account(Section):
+    """One account at one broker. An order goes where its signal's account_id says."""
+
+    id: Text
+    """As signals name it."""
+    broker: Text = "simulated"
+    """simulated, alpaca, kite, ibkr, or the name of a broker of your own."""
+    mode: Mode | None = None
+    """PAPER or LIVE, to be sure: it must agree with trading_mode."""
+    currency: CurrencyCode | None = None
+    """In which its limits and position_size are; none: default_currency."""
+    exchange: Text | None = None
+    """Of signals that name none; none: default_exchange."""
+    product: Product | None = None
+    """MIS, NRML or CNC, of signals that name none; none: default_product."""
+    risk: SomeLimits = {}
+    """Limits that differ from [risk]."""
+    risk_by_currency: dict[CurrencyCode, SomeLimits] = {}
+    """Limits that differ again for orders in one currency."""
+    options: Annotated[dict[str, Any], AfterValidator(_hide_secrets)] = {}
+    """Settings of the broker's table that differ for this account."""
+    capabilities: Annotated[dict[str, Any], AfterValidator(_check_capabilities)] = {}
+    """What this broker can do, where you know better: the fields of BrokerCapabilities."""
+
+    def limits(self, general: RiskLimits, currency: str = "") -> RiskLimits:
+        """`general` with what differs for this account, and for orders in `currency`."""
+        return RiskLimits.model_validate(general.model_dump() | self.risk | self.risk_by_currency.get(currency, {}))
+
+    def adjusted(self, declared: BrokerCapabilities) -> BrokerCapabilities:
+        """What the broker declares, with what the operator knows better."""
+        return replace(declared, **self.capabilities)

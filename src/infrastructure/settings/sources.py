@@ -1,0 +1,118 @@
+"""Where settings are read: the environment, a `.env` file, a TOML file. Each gives nested tables with the settings' own names."""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from collections.abc import Iterable, Mapping
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+from dotenv import dotenv_values
+from pydantic.fields import FieldInfo
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource
+
+from liveorder.domain.errors import SettingsError
+from liveorder.infrastructure.settings.names import (
+    ENVIRONMENT_PREFIX,
+    ENVIRONMENT_SEPARATOR,
+    TRADER_NAMES,
+    SettingPath,
+    put,
+)
+
+CONFIG_VARIABLE = "LIVEORDER_CONFIG"
+DEFAULT_CONFIG = Path("liveorder.toml")
+NOT_SETTINGS = frozenset({"config", "require_services", "fix_matrices", "money_examples"})
+"""After the prefix: variables of ours that are no settings. The last three are the test suite's."""
+
+
+class Tables(PydanticBaseSettingsSource):
+    """A source that was read beforehand."""
+
+    def __init__(self, settings_class: type[BaseSettings], tables: dict[str, Any]) -> None:
+        super().__init__(settings_class)
+        self._tables = tables
+
+    def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:
+        """Required by the base class; `__call__` gives all fields at once."""
+        return self._tables.get(field_name), field_name, False
+
+    def __call__(self) -> dict[str, Any]:
+        return self._tables
+
+
+def from_variables(variables: Mapping[str, str | None], origin: str) -> dict[str, Any]:
+    """Of environment variables; what is neither a trader's name nor begins with LIVEORDER_ is somebody else's.
+
+    An empty value is no value, `none` is None, and what begins with a bracket is JSON.
+    """
+    settings = ((path, name, value) for name, value in variables.items() if value and (path := _path_of(name.lower())) is not None)
+    return _tables(((path, name, _decoded(value, f"{origin}: {name}")) for path, name, value in settings), origin)
+
+
+def from_dotenv(path: Path) -> dict[str, Any]:
+    """Nothing when there is no such file."""
+    return from_variables(dotenv_values(path, interpolate=False), str(path)) if path.is_file() else {}
+
+
+def from_toml(path: Path, *, is_required: bool) -> dict[str, Any]:
+    """Numbers exactly as they are written. Raises `SettingsError` for a file that is required and absent, or is no TOML."""
+    if not is_required and not path.exists():
+        return {}
+    try:
+        document = tomllib.loads(path.read_text(encoding="utf-8"), parse_float=Decimal)
+    except (OSError, ValueError) as error:
+        raise SettingsError(f"{path}: {error}; `liveorder init` writes a settings file to begin with") from None
+    lowered = ((name.lower(), _decoded_nones(value)) for name, value in document.items())
+    return _tables(((TRADER_NAMES.get(name, (name,)), name, value) for name, value in lowered), str(path))
+
+
+def _path_of(variable: str) -> SettingPath | None:
+    if variable in TRADER_NAMES:
+        return TRADER_NAMES[variable]
+    if not variable.startswith(ENVIRONMENT_PREFIX):
+        return None
+    name = variable.removeprefix(ENVIRONMENT_PREFIX)
+    return None if name in NOT_SETTINGS else tuple(name.split(ENVIRONMENT_SEPARATOR))
+
+
+def _decoded(value: str, label: str) -> Any:
+    if value.lower() == "none":
+        return None
+    if not value.startswith(("[", "{")):
+        return value
+    try:
+        return _decoded_nones(json.loads(value, parse_float=Decimal))
+    except ValueError as error:
+        raise SettingsError(f"{label}: begins like JSON and is not ({error}); quote it as JSON") from None
+
+
+def _decoded_nones(value: Any) -> Any:
+    """`"none"` as None, for which TOML has no word."""
+    match value:
+        case dict():
+            return {name: _decoded_nones(item) for name, item in value.items()}
+        case list():
+            return [_decoded_nones(item) for item in value]
+        case str() if value.lower() == "none":
+            return None
+    return value
+
+
+def _tables(settings: Iterable[tuple[SettingPath, str, Any]], origin: str) -> dict[str, Any]:
+    tables: dict[str, Any] = {}
+    for path, name, value in settings:
+        try:
+            for leaf, setting in _leaves(path, value):
+                put(tables, leaf, setting)
+        except KeyError:
+            raise SettingsError(f"{origin}: {'.'.join(path)} is set twice, once as {name}, to different values; keep one") from None
+    return tables
+
+
+def _leaves(path: SettingPath, value: Any) -> Iterable[tuple[SettingPath, Any]]:
+    if isinstance(value, dict) and value:
+        return [leaf for name, item in value.items() for leaf in _leaves((*path, name), item)]
+    return [(path, value)]

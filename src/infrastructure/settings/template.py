@@ -1,0 +1,72 @@
+"""The settings file that `liveorder init` writes: everything that can be set, with its default, and what it means."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from decimal import Decimal
+from typing import Any
+
+from pydantic import BaseModel
+
+from liveorder.infrastructure.settings.model import Settings
+from liveorder.infrastructure.settings.names import SettingPath, environment_name
+
+_HEAD = """\
+# liveorder settings. What is commented out has the default that stands there; remove the # to change it.
+# A variable of the environment, or of .env in the working directory, wins over this file: its name stands behind each setting.
+# "none" means: not set, or no limit. Keep secrets in .env or the environment rather than here.
+"""
+
+_ACCOUNTS = """
+# One table for each account. Without any there is one for each broker whose credentials are given.
+#
+# [[accounts]]
+# id = "acc_abc123"             # as signals name it
+# broker = "alpaca"             # simulated, alpaca, kite, ibkr, or a broker of your own
+# mode = "PAPER"                # to be sure: must agree with trading_mode
+# currency = "USD"              # of its limits and of position_size; else default_currency
+# exchange = "NASDAQ"           # of signals that name none; else default_exchange
+# product = "CNC"               # MIS, NRML or CNC, of signals that name none; else default_product
+# [accounts.risk]               # limits that differ from [risk]
+# max_daily_trades = 20
+# [accounts.risk_by_currency.INR]
+# position_size = 50000
+# [accounts.options]            # settings of the broker's table that differ for this account
+# base_url = "https://paper-api.alpaca.markets"
+# [accounts.capabilities]       # what this broker can do, where you know better than the adapter
+# notional = true
+"""
+
+
+def commented_toml() -> str:
+    """Valid TOML that sets nothing. Uncommented line by line it sets every default."""
+    return "".join([_HEAD, *_table(Settings(), ()), _ACCOUNTS])
+
+
+def _table(model: BaseModel, within: SettingPath) -> Iterator[str]:
+    """Plain settings first: in TOML they cannot come after a table."""
+    values = {name: value for name, value in model if name != "accounts"}
+    if within:
+        yield f"\n# {(type(model).__doc__ or '').strip().splitlines()[0]}\n[{'.'.join(within)}]\n"
+    for name, value in values.items():
+        if not isinstance(value, BaseModel):
+            yield from _setting(type(model).model_fields[name].description or "", (*within, name), value)
+    for name, value in values.items():
+        if isinstance(value, BaseModel):
+            yield from _table(value, (*within, name))
+
+
+def _setting(description: str, path: SettingPath, value: Any) -> Iterator[str]:
+    yield from (f"\n# {line}" for line in description.splitlines())
+    yield f"\n#{path[-1]} = {_toml(value)}  # {environment_name(path)}\n"
+
+
+def _toml(value: Any) -> str:
+    match value:
+        case None:
+            return '"none"'
+        case bool():
+            return str(value).lower()
+        case int() | float() | Decimal():
+            return str(value)
+    return f'"{value}"'

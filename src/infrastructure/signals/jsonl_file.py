@@ -1,0 +1,40 @@
+"""Signals from a JSON Lines file, read once from beginning to end."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+from liveorder.application.ports.signal_source import SourceMessage
+from liveorder.domain.errors import InvalidInput
+from liveorder.infrastructure.signals.lines import CHUNK_BYTES, Line, LineSplitter
+
+
+class JsonlFile:
+    """Finite. Keeps no bookmark: a second reading finds every signal known.
+
+    Does not say when a line was published: whoever runs a file now wants its signals now, unless they carry a timestamp.
+    """
+
+    finite = True
+
+    def __init__(self, path: Path) -> None:
+        """Raises `InvalidInput` for a path that is no readable file."""
+        if not path.is_file():
+            raise InvalidInput("signals", f"no file at {path}", "give the path of a JSON Lines file, or - for standard input")
+        self.name = f"file:{path.resolve()}"
+        self._path = path
+
+    async def messages(self) -> AsyncIterator[SourceMessage]:
+        for line in self._lines():
+            yield SourceMessage(self.name, str(line.start), line.content)
+
+    async def acknowledge(self, message: SourceMessage) -> None:
+        """Nothing to keep."""
+
+    def _lines(self) -> Iterator[Line]:
+        splitter = LineSplitter()
+        with self._path.open("rb") as file:
+            while chunk := file.read(CHUNK_BYTES):
+                yield from splitter.feed(chunk)
+        yield from splitter.end()

@@ -1,0 +1,52 @@
+"""Signals piped or typed into standard input."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import AsyncIterator
+
+from liveorder.application.ports.signal_source import SourceMessage
+from liveorder.infrastructure.signals.lines import CHUNK_BYTES, LineSplitter
+
+STDIN = 0
+
+
+class StandardInput:
+    """Finite: ends with the input. Each line is delivered as soon as it is complete.
+
+    Piping the same content again finds every signal known and adds no dead letter, since offsets count from the first byte.
+    """
+
+    finite = True
+    name = "stdin"
+
+    def __init__(self, descriptor: int = STDIN) -> None:
+        self._descriptor = descriptor
+
+    async def messages(self) -> AsyncIterator[SourceMessage]:
+        splitter = LineSplitter()
+        while chunk := await self._chunk():
+            for line in splitter.feed(chunk):
+                yield SourceMessage(self.name, str(line.start), line.content)
+        for line in splitter.end():
+            yield SourceMessage(self.name, str(line.start), line.content)
+
+    async def acknowledge(self, message: SourceMessage) -> None:
+        """Nothing to keep: what was read from a pipe is gone."""
+
+    async def _chunk(self) -> bytes:
+        await self._until_readable()
+        return os.read(self._descriptor, CHUNK_BYTES)
+
+    async def _until_readable(self) -> None:
+        """No thread: it could not be cancelled while it reads. No non-blocking mode: a terminal shares it with our output."""
+        loop, readable = asyncio.get_running_loop(), asyncio.Event()
+        try:
+            loop.add_reader(self._descriptor, readable.set)
+        except PermissionError:
+            return  # a plain file: always readable, and epoll will not watch it
+        try:
+            await readable.wait()
+        finally:
+            loop.remove_reader(self._descriptor)

@@ -1,0 +1,76 @@
+"""Errors as one clear line and an exit code, in one place for all commands."""
+
+from __future__ import annotations
+
+import errno
+import os
+from typing import Any
+
+import typer
+from pydantic import ValidationError
+from typer.core import TyperGroup
+
+from liveorder.domain.errors import LiveOrderError
+from liveorder.interfaces.cli.exit_codes import ExitCode, code_of
+from liveorder.interfaces.cli.screen import screen, shown
+
+TRACEBACK_VARIABLE = "LIVEORDER_TRACEBACK"
+
+
+class Failed(Exception):
+    """The command is over with this exit code; the message, if any, is for people."""
+
+    def __init__(self, code: ExitCode, message: str = "") -> None:
+        super().__init__(message)
+        self.code, self.message = code, message
+
+
+class Commands(TyperGroup):
+    """Runs the command and tells its failure. Only a defect may show a traceback, and only when the environment asks for it."""
+
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            return super().invoke(ctx)
+        except Failed as failure:
+            raise told(failure.message, failure.code) from None
+        except LiveOrderError as error:
+            raise told(str(error), code_of(type(error))) from None
+        except ValidationError as error:
+            raise told(_first_of(error), ExitCode.INVALID_INPUT) from None
+        except OSError as error:
+            if error.errno == errno.EPIPE:
+                raise
+            raise told(_of_system(error), ExitCode.UNEXPECTED) from None
+        except (typer.Exit, typer.Abort, KeyboardInterrupt, EOFError):
+            raise
+        except Exception as error:
+            if os.environ.get(TRACEBACK_VARIABLE) or _is_usage_error(error):
+                raise
+            raise told(_of_defect(error), ExitCode.UNEXPECTED) from None
+
+
+def told(message: str, code: ExitCode) -> typer.Exit:
+    """Say it on standard error; what is returned ends the program."""
+    if message:
+        line = shown("error: ", "bold red").append_text(shown(message))
+        screen(errors=True).print(line, soft_wrap=True)
+    return typer.Exit(code)
+
+
+def _first_of(error: ValidationError) -> str:
+    first = error.errors(include_url=False)[0]
+    return f"{'.'.join(map(str, first['loc'])) or error.title}: {first['msg']}"
+
+
+def _of_system(error: OSError) -> str:
+    what = f"{error.filename}: " if error.filename else ""
+    return f"{what}{error.strerror or error}; check the path, its permissions and the space on the disk"
+
+
+def _of_defect(error: Exception) -> str:
+    return f"unexpected {type(error).__name__}: {error}; this is a defect, set {TRACEBACK_VARIABLE}=1 to see where"
+
+
+def _is_usage_error(error: Exception) -> bool:
+    """Typer tells these itself; its class has no public name."""
+    return hasattr(error, "format_message") and hasattr(error, "exit_code")

@@ -1,0 +1,62 @@
+"""Numbers and times for people: thousands apart, times in UTC to the second, a dash for what is not known."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from decimal import ROUND_HALF_EVEN, Decimal
+
+from rich.text import Text
+
+from liveorder.domain.values import ZERO
+
+NOTHING = "–"
+_CENT = Decimal("0.01")
+_FINEST = Decimal("0.000001")
+
+
+def number(value: Decimal | None) -> str:
+    """Every digit that counts, and no zeros behind them."""
+    if value is None:
+        return NOTHING
+    text = f"{value:,f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+def price(value: Decimal | None) -> str:
+    """At least two decimals, at most six; half to even."""
+    if value is None:
+        return NOTHING
+    rounded = value if _decimals(value) <= 6 else value.quantize(_FINEST, rounding=ROUND_HALF_EVEN)
+    return number(rounded) if _decimals(rounded.normalize()) > 2 else f"{rounded.quantize(_CENT):,f}"
+
+
+def money(value: Decimal) -> str:
+    """Two decimals, half to even."""
+    return f"{value.quantize(_CENT, rounding=ROUND_HALF_EVEN):,f}"
+
+
+def result(value: Decimal) -> Text:
+    """A profit in green with its sign, a loss in red."""
+    sign = "+" if value > 0 else ""
+    return Text(f"{sign}{money(value)}", "green" if value > 0 else "red" if value < 0 else "")
+
+
+def moment(at: datetime | None) -> str:
+    return NOTHING if at is None else at.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S")
+
+
+def part(done: Decimal, whole: Decimal | None) -> str:
+    """How much of how much: ``60/100``; just the whole when nothing is left."""
+    if whole is not None and done == whole > ZERO:
+        return number(whole)
+    return f"{number(done)}/{number(whole)}"
+
+
+def plural(count: int, noun: str, several: str = "") -> str:
+    """``1 order``, ``2 orders``."""
+    return f"{count:,} {noun if count == 1 else several or noun + 's'}"
+
+
+def _decimals(value: Decimal) -> int:
+    exponent = value.as_tuple().exponent
+    return max(0, -exponent) if isinstance(exponent, int) else 0

@@ -1,0 +1,141 @@
+"""The lists that people read: orders, positions, results, signals, doubts. What each column says of a row."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from rich.text import Text
+
+from liveorder.application.views import FillView, HistoryView, OrderView, PositionView, SignalView
+from liveorder.application.views.signals import DEAD_LETTER
+from liveorder.domain.lifecycle import OrderStatus
+from liveorder.interfaces.cli.figures import NOTHING, moment, money, number, part, price, result
+from liveorder.interfaces.cli.results import Result
+from liveorder.interfaces.cli.screen import shown
+from liveorder.interfaces.cli.tables import Column, print_table
+
+SHORT = 16
+"""Characters of a derived id that are enough to tell it."""
+
+STATUS_STYLES: Mapping[str, str] = {
+    OrderStatus.PENDING: "yellow",
+    OrderStatus.SUBMITTED: "cyan",
+    OrderStatus.PARTIAL: "blue",
+    OrderStatus.FILLED: "green",
+    OrderStatus.REJECTED: "red",
+    OrderStatus.CANCELLED: "magenta",
+    DEAD_LETTER: "red",
+}
+
+
+def status(name: str) -> Text:
+    return shown(name, STATUS_STYLES.get(name, ""))
+
+
+def order_type(order: OrderView) -> str:
+    """With its prices: ``LIMIT 228.50``."""
+    trail = None if order.trail_percent is None else f"{number(order.trail_percent)}%"
+    prices = [price(value) for value in (order.stop_price, order.limit_price, order.trail_amount) if value is not None]
+    return " ".join([order.order_type.value.removesuffix("_STOP"), *prices, *([trail] if trail else [])])
+
+
+def why(order: OrderView) -> str:
+    """Reason and message, for an order that did not go as it was asked."""
+    return "; ".join(text for text in (order.reason, order.error_message) if text)
+
+
+def short(identity: str | None) -> str:
+    """A long id shortened in a way that shows that it was."""
+    return NOTHING if identity is None else identity if len(identity) <= 20 else f"{identity[:SHORT]}…"
+
+
+def _local_time(order: OrderView) -> str:
+    return moment(order.requested_at)[5:]
+
+
+ORDERS: tuple[Column[OrderView], ...] = (
+    Column("Order", lambda order: order.client_order_id),
+    Column("Requested", _local_time, rank=3),
+    Column("Symbol", lambda order: order.symbol),
+    Column("Side", lambda order: order.side.value),
+    Column("Type", order_type, rank=2),
+    Column("Filled", lambda order: part(order.filled_quantity, order.quantity), justify="right"),
+    Column("Average", lambda order: price(order.average_price), rank=1, justify="right"),
+    Column("Fees", lambda order: money(order.commission) if order.commission else NOTHING, rank=6, justify="right"),
+    Column("Status", lambda order: status(order.status.value)),
+    Column("Signal", lambda order: short(order.signal_id), rank=4),
+    Column("Strategy", lambda order: order.strategy_name, rank=5),
+    Column("Account", lambda order: order.account_id, rank=4),
+    Column("Broker id", lambda order: order.broker_order_id or NOTHING, rank=7),
+    Column("Flags", lambda order: ", ".join(order.flags), rank=8),
+)
+
+FILLS: tuple[Column[FillView], ...] = (
+    Column("Execution", lambda fill: fill.execution_id),
+    Column("Time (UTC)", lambda fill: moment(fill.filled_at)),
+    Column("Quantity", lambda fill: number(fill.quantity), justify="right"),
+    Column("Price", lambda fill: price(fill.price), justify="right"),
+    Column("Commission", lambda fill: NOTHING if fill.commission is None else money(fill.commission), rank=1, justify="right"),
+    Column("", lambda fill: "inferred" if fill.is_inferred else "", rank=2),
+)
+
+POSITIONS: tuple[Column[PositionView], ...] = (
+    Column("Symbol", lambda held: held.symbol),
+    Column("Side", lambda held: held.side.value),
+    Column("Quantity", lambda held: number(held.quantity), justify="right"),
+    Column("Average", lambda held: price(held.average_price), justify="right"),
+    Column("Realized", lambda held: result(held.realized_pnl), justify="right"),
+    Column("Fees", lambda held: money(held.commission), rank=2, justify="right"),
+    Column("Net", lambda held: result(held.realized_pnl_net), rank=1, justify="right"),
+    Column("", lambda held: held.currency),
+    Column("Account", lambda held: held.account_id, rank=3),
+    Column("Strategy", lambda held: held.strategy_name, rank=4),
+    Column("Since (UTC)", lambda held: moment(held.opened_at), rank=5),
+)
+
+RESULTS: tuple[Column[Result], ...] = (
+    Column("Account", lambda row: row.account_id),
+    Column("Strategy", lambda row: row.strategy_name),
+    Column("Realized", lambda row: result(row.realized_pnl), justify="right"),
+    Column("Fees", lambda row: money(row.commission), justify="right"),
+    Column("Net", lambda row: result(row.realized_pnl_net), justify="right"),
+    Column("", lambda row: row.currency),
+)
+
+SIGNALS: tuple[Column[SignalView], ...] = (
+    Column("Signal", lambda signal: short(signal.signal_id)),
+    Column("Received", lambda signal: moment(signal.received_at)[5:], rank=2),
+    Column("Symbol", lambda signal: signal.symbol or NOTHING),
+    Column("Side", lambda signal: signal.side.value if signal.side else NOTHING),
+    Column("Score", lambda signal: number(signal.score), rank=3, justify="right"),
+    Column("Filled", lambda signal: _signal_part(signal), rank=1, justify="right"),
+    Column("Execution", lambda signal: status(signal.execution_status)),
+    Column("Order", lambda signal: signal.client_order_id or str(signal.order_id or NOTHING), rank=4),
+    Column("Reason", lambda signal: signal.reason or "", rank=5),
+)
+
+HISTORY: tuple[Column[HistoryView], ...] = (
+    Column("Recorded (UTC)", lambda item: moment(item.recorded_at)),
+    Column("What happened", lambda item: item.sentence),
+    Column("By", lambda item: item.actor, rank=1),
+)
+
+
+def _signal_part(signal: SignalView) -> str:
+    return NOTHING if signal.quantity is None else part(signal.filled_quantity, signal.quantity)
+
+
+def print_orders(orders: Sequence[OrderView], title: str = "Orders") -> None:
+    print_table(title, ORDERS, orders, "No orders.")
+
+
+def print_positions(positions: Sequence[PositionView]) -> None:
+    print_table("Positions", POSITIONS, positions, "No positions.")
+
+
+def print_signals(signals: Sequence[SignalView]) -> None:
+    print_table("Signals", SIGNALS, signals, "No signals.")
+
+
+def print_results(results: Sequence[Result]) -> None:
+    print_table("Profit and loss (realized)", RESULTS, results, "No result yet: nothing was traded.")

@@ -1,0 +1,36 @@
+"""Where output goes, and text from data made harmless before it gets there.
+
+Nothing that a signal, a broker or a settings file says is ever read as markup, and no control character of it is printed.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import Any
+
+from rich.console import Console
+from rich.text import Text
+
+from liveorder.domain.visible_text import visible
+
+
+def screen(*, errors: bool = False) -> Console:
+    """Standard output, or standard error. 80 columns wide where it is no terminal and COLUMNS does not say otherwise."""
+    return Console(stderr=errors, markup=False, highlight=False, emoji=False)
+
+
+def shown(value: object, style: str = "") -> Text:
+    """Text as it is: brackets stay brackets, and what does not print becomes its escape."""
+    return Text(visible(str(value)), style)
+
+
+def say(sentence: str, style: str = "") -> None:
+    """One line for people, wrapped between words where it must be."""
+    screen().print(shown(sentence, style))
+
+
+def print_json(value: Any) -> None:
+    """For machines: plain ASCII, so that no terminal obeys anything in it. `value` is JSON-ready."""
+    sys.stdout.write(json.dumps(value, indent=2) + "\n")
+    sys.stdout.flush()

@@ -1,0 +1,70 @@
+"""Tables that fit: where the screen is too narrow for all columns, the least important ones stay out, and no cell is torn apart."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+from rich import box
+from rich.cells import cell_len
+from rich.console import JustifyMethod
+from rich.table import Table
+from rich.text import Text
+
+from liveorder.interfaces.cli.screen import screen, shown
+
+R = TypeVar("R")
+_GAP = 2
+"""Characters between two columns."""
+
+
+@dataclass(frozen=True, slots=True)
+class Column(Generic[R]):
+    """`cell` gives the text for a row; what is no `Text` is made harmless. Columns of rank 0 always stay, higher ones go first."""
+
+    title: str
+    cell: Callable[[R], object]
+    rank: int = 0
+    justify: JustifyMethod = "left"
+
+
+def table(title: str, columns: Sequence[Column[R]], rows: Sequence[R], width: int) -> Table:
+    """The rows under those columns that fit into `width`; a cell that is too long even then ends in an ellipsis."""
+    cells = [[_text(column.cell(row)) for column in columns] for row in rows]
+    kept = fitting(columns, cells, width)
+    made = Table(
+        title=shown(title), title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, _GAP, 0, 0)
+    )
+    for place in kept:
+        made.add_column(columns[place].title, justify=columns[place].justify, no_wrap=True, overflow="ellipsis")
+    for row in cells:
+        made.add_row(*(row[place] for place in kept))
+    return made
+
+
+def fitting(columns: Sequence[Column[R]], cells: Sequence[Sequence[Text]], width: int) -> list[int]:
+    """Places of the columns that stay, in order."""
+    needs = [
+        max(cell_len(column.title), *(cell_len(row[place].plain) for row in cells), 0) + _GAP
+        for place, column in enumerate(columns)
+    ]
+    kept = list(range(len(columns)))
+    for place in sorted(kept, key=lambda place: (-columns[place].rank, -place)):
+        if columns[place].rank == 0 or sum(needs[at] for at in kept) <= width:
+            break
+        kept.remove(place)
+    return kept
+
+
+def print_table(title: str, columns: Sequence[Column[R]], rows: Sequence[R], if_empty: str) -> None:
+    """The table, or one line where there is nothing to show."""
+    console = screen()
+    if rows:
+        console.print(table(title, columns, rows, console.width))
+    else:
+        console.print(shown(if_empty, "dim"))
+
+
+def _text(cell: object) -> Text:
+    return cell if isinstance(cell, Text) else shown(cell)

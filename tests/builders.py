@@ -1,0 +1,130 @@
+"""Orders and facts to start a test from: one BUY 100 SPY, and a clock that ticks a second for each fact."""
+
+from collections.abc import Iterable
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+from liveorder.domain.facts import Envelope, Fact, RecordedFact
+from liveorder.domain.instrument import Instrument
+from liveorder.domain.order import LiveOrder
+from liveorder.domain.order import facts as f
+from liveorder.domain.values import OrderType, Side
+
+START = datetime(2026, 11, 20, 14, 30, tzinfo=UTC)
+DEADLINE = START + timedelta(seconds=10)
+SESSION = date(2026, 11, 20)
+ORDER_ID = UUID("01991f00-0000-7000-8000-000000000001")
+KEY = "LIVEORDERKEYOFATESTX"
+
+
+def seconds(count: float) -> datetime:
+    """So long after the order was requested."""
+    return START + timedelta(seconds=count)
+
+
+def intent(**changes: Any) -> f.Requested:
+    """Of a MARKET order for 100, unless told otherwise."""
+    fields: dict[str, Any] = {
+        "order_id": ORDER_ID,
+        "client_order_id": KEY,
+        "signal_id": "signal-1",
+        "signal_fingerprint": "0" * 64,
+        "namespace": "test",
+        "session_id": "session-1",
+        "account_id": "U1",
+        "strategy_name": "trend",
+        "broker": "simulated",
+        "instrument": Instrument(symbol="SPY", exchange="ARCA"),
+        "side": Side.BUY,
+        "order_type": OrderType.MARKET,
+        "quantity": None if "notional" in changes else Decimal(100),
+    }
+    return f.Requested.model_validate(fields | changes)
+
+
+def recorded(facts: Iterable[Fact], after: int = 0) -> list[RecordedFact]:
+    """The facts in their places behind `after` earlier ones, each recorded a second later than the one before."""
+    return [RecordedFact(ORDER_ID, version, envelope(version), fact) for version, fact in enumerate(facts, after + 1)]
+
+
+def envelope(version: int) -> Envelope:
+    return Envelope(
+        event_id=UUID(int=version), actor="engine", epoch=1, correlation_id="signal-1", recorded_at=seconds(version - 1)
+    )
+
+
+def order_of(*facts: Fact) -> LiveOrder:
+    """The order that these facts make; the usual intent comes first where they begin with none."""
+    begun = facts if facts and isinstance(facts[0], f.Requested) else (intent(), *facts)
+    return LiveOrder.replay(recorded(begun))
+
+
+def then(order: LiveOrder, *facts: Fact) -> LiveOrder:
+    return order.apply(recorded(facts, after=order.version))
+
+
+# --- facts ---------------------------------------------------------------------------------------------------------------------
+
+
+def submission(attempt: int = 1) -> f.SubmissionStarted:
+    return f.SubmissionStarted(
+        request_id=f"{KEY}-s{attempt}", attempt=attempt, payload="{}", deadline=DEADLINE, session_date=SESSION
+    )
+
+
+def unknown(request_id: str, kind: f.RequestKind = f.RequestKind.SUBMIT) -> f.OutcomeUnknown:
+    return f.OutcomeUnknown(request_id=request_id, kind=kind, error="BrokerTimeoutError", message="no answer")
+
+
+def acknowledged(quantity: str | None = None) -> f.Acknowledged:
+    return f.Acknowledged(broker_order_id="B-1", effective_quantity=None if quantity is None else Decimal(quantity))
+
+
+def fill(
+    execution_id: str, quantity: str | int, price: str | int = 10, fee: str | None = None, at: float | None = None
+) -> f.Filled:
+    return f.Filled(
+        execution_id=execution_id,
+        quantity=Decimal(quantity),
+        price=Decimal(price),
+        commission=None if fee is None else Decimal(fee),
+        filled_at=None if at is None else seconds(at),
+    )
+
+
+def correction(
+    execution_id: str, corrects: str, quantity: str | int, price: str | int = 10, fee: str | None = None, at: float | None = None
+) -> f.FillCorrected:
+    return f.FillCorrected(corrects=corrects, **dict(fill(execution_id, 1, price, fee, at)) | {"quantity": Decimal(quantity)})
+
+
+def bust(execution_id: str) -> f.FillBusted:
+    return f.FillBusted(execution_id=execution_id)
+
+
+def cancelled(reason: f.CancelReason = f.CancelReason.BY_BROKER, message: str = "") -> f.Cancelled:
+    return f.Cancelled(reason=reason, message=message)
+
+
+def cancel_request(number: int = 1, reason: f.CancelReason = f.CancelReason.REQUESTED) -> f.CancelRequested:
+    return f.CancelRequested(request_id=f"{KEY}-c{number}", reason=reason, payload="{}", deadline=DEADLINE)
+
+
+def replace_request(number: int = 1, quantity: str | None = None, limit: str | None = None) -> f.ReplaceRequested:
+    return f.ReplaceRequested(
+        request_id=f"{KEY}-r{number}",
+        number=number,
+        quantity=None if quantity is None else Decimal(quantity),
+        limit_price=None if limit is None else Decimal(limit),
+        payload="{}",
+        deadline=DEADLINE,
+    )
+
+
+SENT = submission()
+ACKNOWLEDGED = acknowledged()
+REJECTED = f.Rejected(message="no margin")
+REFUSED = f.Refused(reason=f.RejectReason.RISK, code="daily_trade_count", message="10 of 10 used")
+FAILED = f.SubmissionFailed(request_id=f"{KEY}-s1", error="BrokerConnectionError", message="connection refused")

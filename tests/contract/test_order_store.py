@@ -1,0 +1,826 @@
+"""What every order store promises, whatever it stores in."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+import threading
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from uuid import UUID, uuid4
+
+import pytest
+
+from liveorder.application.ports.order_store import Commit, HaltRow, StoredCommand
+from liveorder.domain.errors import (
+    LeaseLost,
+    LiveOrderError,
+    SettingsError,
+    SignalAlreadyKnown,
+    StoreError,
+    StoreRefused,
+    StoreUnavailable,
+    TradingIsHalted,
+    VersionConflict,
+)
+from liveorder.infrastructure.eventstore.identity import Expectation
+from liveorder.infrastructure.eventstore.network_file_systems import refuse_network_file_system
+from liveorder.infrastructure.eventstore.order_store import DatabaseOrderStore
+from liveorder.infrastructure.eventstore.sqlite import Placement
+from liveorder.infrastructure.eventstore.store_by_url import store_at
+from liveorder.infrastructure.eventstore.transaction import MAX_EVENTS, NotStored, Stored, Transaction
+from tests.builders import intent, submission
+from tests.contract.event_stores import (
+    CountingLedger,
+    PostgresSite,
+    Site,
+    SQLiteSite,
+    WallClock,
+    claim,
+    commit,
+    create,
+    entry,
+    recorded,
+    require_postgres,
+)
+
+NOON = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
+
+
+@pytest.fixture(params=["sqlite inline", "sqlite thread", "postgres"])
+async def site(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Site]:
+    made = site_of(request.param, tmp_path)
+    await create(made)
+    yield made
+    await made.remove()
+
+
+def site_of(kind: str, folder: Path) -> Site:
+    if kind == "postgres":
+        require_postgres()
+        return PostgresSite()
+    return SQLiteSite(folder, Placement(kind.removeprefix("sqlite ")))
+
+
+@pytest.fixture
+async def sqlite_site(tmp_path: Path) -> SQLiteSite:
+    made = SQLiteSite(tmp_path, Placement.INLINE)
+    await create(made)
+    return made
+
+
+@asynccontextmanager
+async def opened(store: DatabaseOrderStore, ledger: CountingLedger | None = None) -> AsyncIterator[DatabaseOrderStore]:
+    await store.open(ledger or CountingLedger())
+    try:
+        yield store
+    finally:
+        await store.close()
+
+
+async def outcomes(store: DatabaseOrderStore, *commits: Commit) -> list[object]:
+    """Of commits appended at once: the names of what they raised, or None."""
+    results = await asyncio.gather(*map(store.append, commits), return_exceptions=True)
+    return [type(result) if isinstance(result, BaseException) else None for result in results]
+
+
+async def versions(store: DatabaseOrderStore, stream_id: UUID) -> list[int]:
+    return [each.version for each in await store.stream(stream_id)]
+
+
+# --- appending and reading -----------------------------------------------------------------------------------------------------
+
+
+async def test_facts_come_back_as_they_were_stored(site: Site) -> None:
+    order_id = uuid4()
+    facts = (recorded(order_id, 1, intent()), recorded(order_id, 2, submission()))
+    async with opened(site.store()) as store:
+        committed = await store.append(Commit(facts))
+        stored = await store.stream(order_id)
+    assert committed.positions == (1, 2)
+    assert stored == [replace(each, position=each.version) for each in facts]
+
+
+async def test_what_was_appended_is_there_after_reopening(site: Site) -> None:
+    order_id = uuid4()
+    async with opened(site.store()) as store:
+        await store.append(commit(order_id, 1, 2, is_open=True))
+    async with opened(site.store()) as store:
+        await store.append(commit(order_id, 3))
+        assert await versions(store, order_id) == [1, 2, 3]
+        assert await store.head() == 3
+
+
+async def test_an_unknown_stream_is_empty(site: Site) -> None:
+    async with opened(site.store()) as store:
+        assert await store.stream(uuid4()) == []
+        assert await store.head() == 0
+        assert [page async for page in store.log()] == []
+
+
+async def test_commits_of_one_stream_are_stored_in_the_order_in_which_they_were_called(site: Site) -> None:
+    streams = [uuid4() for _ in range(20)]
+    async with opened(site.store()) as store:
+        await asyncio.gather(*(store.append(commit(stream, version)) for version in range(1, 6) for stream in streams))
+        log = [each async for page in store.log() for each in page]
+        report = await store.check()
+    assert [each.position for each in log] == list(range(1, 101))
+    assert all([each.version for each in log if each.stream_id == stream] == [1, 2, 3, 4, 5] for stream in streams)
+    assert report.problems == ()
+    assert (report.facts, report.streams) == (100, 20)
+
+
+async def test_the_log_comes_in_pages_from_any_position(site: Site) -> None:
+    order_id = uuid4()
+    async with opened(site.store()) as store:
+        await store.append(commit(order_id, *range(1, 1102)))
+        whole = [[each.position for each in page] async for page in store.log()]
+        part = [[each.position for each in page] async for page in store.log(after=1098, limit=2)]
+    assert [len(page) for page in whole] == [500, 500, 101]
+    assert part == [[1099, 1100]]
+
+
+async def test_no_transaction_holds_more_than_512_events(site: Site) -> None:
+    store = site.store()
+    sizes: list[int] = []
+    transact = store._database.transact
+
+    async def counted(transaction: Transaction) -> Stored | NotStored:
+        sizes.append(len(list(transaction.events())))
+        return await transact(transaction)
+
+    store._database.transact = counted  # type: ignore[method-assign]  # to count what goes through
+    async with opened(store):
+        await asyncio.gather(*(store.append(commit(uuid4(), 1, 2, 3)) for _ in range(400)))
+    assert sum(sizes) == 1200
+    assert max(sizes) <= MAX_EVENTS
+    assert len(sizes) < 10
+
+
+async def test_a_cancelled_caller_stores_nothing_that_was_not_begun(site: Site) -> None:
+    order_id, other = uuid4(), uuid4()
+    async with opened(site.store()) as store:
+        gone = asyncio.create_task(store.append(commit(order_id, 1)))
+        stays = asyncio.create_task(store.append(commit(other, 1)))
+        await asyncio.sleep(0)
+        gone.cancel()
+        await stays
+        assert await versions(store, other) == [1]
+        assert (await store.check()).problems == ()
+
+
+async def test_a_store_that_is_not_open_takes_nothing(site: Site) -> None:
+    with pytest.raises(StoreUnavailable, match="not open"):
+        await site.store().append(commit(uuid4(), 1))
+
+
+# --- what is refused -----------------------------------------------------------------------------------------------------------
+
+
+async def test_a_conflict_fails_only_its_order_and_that_orders_later_commits(site: Site) -> None:
+    order_id, other = uuid4(), uuid4()
+    async with opened(site.store()) as store:
+        await store.append(commit(order_id, 1, 2))
+        results = await outcomes(
+            store, commit(other, 1), commit(order_id, 2), commit(order_id, 3), commit(other, 2), commit(order_id, 4)
+        )
+        assert results == [None, VersionConflict, VersionConflict, None, VersionConflict]
+        assert await versions(store, order_id) == [1, 2]
+        assert await versions(store, other) == [1, 2]
+
+
+async def test_later_commits_of_a_failed_stream_say_so(site: Site) -> None:
+    order_id = uuid4()
+    async with opened(site.store()) as store:
+        await store.insert_halt(HaltRow("*", True, "stop", NOON))
+        first, second = await asyncio.gather(
+            store.append(commit(order_id, 1, unless_halted=("*",))), store.append(commit(order_id, 1)), return_exceptions=True
+        )
+        assert isinstance(first, TradingIsHalted)
+        assert "an earlier commit of this stream failed" in str(second)
+
+
+async def test_a_stream_takes_commits_again_once_its_failure_was_seen(site: Site) -> None:
+    order_id = uuid4()
+    async with opened(site.store()) as store:
+        with pytest.raises(VersionConflict):
+            await store.append(commit(order_id, 2))
+        await store.append(commit(order_id, 1))
+        assert await versions(store, order_id) == [1]
+
+
+async def test_a_gap_is_refused(site: Site) -> None:
+    order_id = uuid4()
+    async with opened(site.store()) as store:
+        await store.append(commit(order_id, 1))
+        with pytest.raises(VersionConflict, match="leaves a gap behind version 1"):
+            await store.append(commit(order_id, 3))
+        assert await versions(store, order_id) == [1]
+
+
+async def test_facts_of_a_commit_must_follow_each_other_in_one_stream(site: Site) -> None:
+    order_id = uuid4()
+    async with opened(site.store()) as store:
+        with pytest.raises(VersionConflict):
+            await store.append(commit(order_id, 1, 3))
+        with pytest.raises(VersionConflict):
+            await store.append(Commit((recorded(order_id, 1), recorded(uuid4(), 2))))
+        assert await store.head() == 0
+
+
+async def test_the_same_commit_again_is_answered_with_where_it_is(site: Site) -> None:
+    order_id = uuid4()
+    once = commit(order_id, 1, 2, claim=claim(order_id))
+    async with opened(site.store()) as store:
+        first = await store.append(once)
+        again = await store.append(once)
+        assert again.positions == first.positions == (1, 2)
+        assert await store.head() == 2
+
+
+async def test_a_signal_claimed_twice_is_answered_with_the_order_that_exists(site: Site) -> None:
+    order_id, twin = uuid4(), uuid4()
+    async with opened(site.store()) as store:
+        await store.append(commit(order_id, 1, claim=claim(order_id)))
+        with pytest.raises(SignalAlreadyKnown) as known:
+            await store.append(commit(twin, 1, claim=claim(twin)))
+        assert known.value.order_id == str(order_id)
+        assert known.value.fingerprint == "fingerprint"
+        assert await store.stream(twin) == []
+        assert await store.claim_of("SIGNAL1") == claim(order_id)
+        assert await store.claim_of("SIGNAL2") is None
+
+
+async def test_of_two_claims_at_once_the_first_wins(site: Site) -> None:
+    order_id, twin, other = uuid4(), uuid4(), uuid4()
+    async with opened(site.store()) as store:
+        results = await outcomes(
+            store,
+            commit(order_id, 1, claim=claim(order_id)),
+            commit(twin, 1, claim=claim(twin)),
+            commit(other, 1, claim=claim(other, "SIGNAL2")),
+        )
+        assert results == [None, SignalAlreadyKnown, None]
+        assert await store.head() == 2
+
+
+async def test_a_halt_from_another_connection_stops_the_next_submission(site: Site) -> None:
+    order_id = uuid4()
+    halt = HaltRow("*", True, "kill switch", NOON)
+    async with opened(site.store()) as store, opened(site.store()) as other:
+        await store.append(commit(order_id, 1, unless_halted=("*", "main")))
+        await other.insert_halt(halt)
+        with pytest.raises(TradingIsHalted) as halted:
+            await store.append(commit(order_id, 2, unless_halted=("main", "*")))
+        assert halted.value.scope == "*"
+        assert await store.halts() == [halt]
+        await store.append(commit(order_id, 2))
+        await other.insert_halt(replace(halt, stands=False))
+        await store.append(commit(order_id, 3, unless_halted=("*",)))
+        assert await store.halts() == []
+
+
+async def test_a_halt_of_one_scope_leaves_the_others_alone(site: Site) -> None:
+    order_id = uuid4()
+    async with opened(site.store()) as store:
+        await store.insert_halt(HaltRow("other", True, "five failures", NOON))
+        await store.append(commit(order_id, 1, unless_halted=("*", "main")))
+
+
+async def test_a_halt_stands_for_commits_behind_it_in_the_same_transaction(site: Site) -> None:
+    order_id, halt_id = uuid4(), uuid4()
+    async with opened(site.store()) as store:
+        results = await outcomes(
+            store,
+            commit(order_id, 1, unless_halted=("*",)),
+            commit(halt_id, 1, halt=HaltRow("*", True, "tripped", NOON)),
+            commit(order_id, 2, unless_halted=("*",)),
+        )
+        assert results == [None, None, TradingIsHalted]
+        await store.append(commit(halt_id, 2, halt=HaltRow("*", False, "resumed", NOON)))
+        await store.append(commit(order_id, 2, unless_halted=("*",)))
+        assert await store.halts() == []
+
+
+async def test_a_commit_that_the_database_cannot_hold_fails_alone(site: Site) -> None:
+    order_id, other, later = uuid4(), uuid4(), uuid4()
+    unheard_of = replace(claim(other), fingerprint="\ud800")
+    async with opened(site.store()) as store:
+        results = await asyncio.gather(
+            store.append(commit(order_id, 1)),
+            store.append(commit(other, 1, claim=unheard_of)),
+            store.append(commit(later, 1)),
+            return_exceptions=True,
+        )
+        assert [isinstance(result, Exception) for result in results] == [False, True, False]
+        assert await store.stream(other) == []
+        assert (await store.check()).problems == ()
+
+
+# --- failures of the database ----------------------------------------------------------------------------------------------------
+
+
+async def test_a_commit_whose_reply_was_lost_is_found_by_reading_back(site: Site) -> None:
+    order_id, other = uuid4(), uuid4()
+    ledger = CountingLedger()
+    async with opened(await site.fragile_store(), ledger) as store:
+        await store.append(commit(order_id, 1, entries=(entry("orders"),)))
+        await site.lose_next_reply()
+        committed = await store.append(commit(order_id, 2, entries=(entry("orders"),)))
+        assert committed.positions == (2,)
+        assert ledger.counts == {("main", "orders"): 2}
+        await store.append(commit(other, 1, entries=(entry("orders"),)))
+        assert ledger.counts == {("main", "orders"): 3}
+        report = await store.check()
+    assert (report.facts, report.problems) == (3, ())
+
+
+async def test_a_commit_that_never_arrived_is_stored_once_or_reported(site: Site) -> None:
+    order_id = uuid4()
+    ledger = CountingLedger()
+    async with opened(await site.fragile_store(), ledger) as store:
+        await store.append(commit(order_id, 1, entries=(entry("orders"),)))
+        await site.lose_next_commit()
+        result = await outcomes(store, commit(order_id, 2, entries=(entry("orders"),)))
+        stored = result == [None]
+        assert stored or result == [StoreUnavailable]
+        assert await versions(store, order_id) == ([1, 2] if stored else [1])
+        assert ledger.counts == {("main", "orders"): 2 if stored else 1}
+
+
+async def test_while_nothing_can_be_written_everything_fails_and_then_recovers_by_itself(site: Site) -> None:
+    order_id, other = uuid4(), uuid4()
+    ledger = CountingLedger()
+    async with opened(await site.fragile_store(), ledger) as store:
+        await store.append(commit(order_id, 1, entries=(entry("orders"),)))
+        await site.break_down()
+        retried = commit(order_id, 2, entries=(entry("orders"),))
+        assert await outcomes(store, retried, commit(other, 1)) == [StoreUnavailable, StoreUnavailable]
+        assert await outcomes(store, commit(other, 1)) == [StoreUnavailable]
+        async with opened(site.store()) as elsewhere:
+            assert await elsewhere.head() == 1
+        await site.mend()
+        await store.append(retried)
+        assert await versions(store, order_id) == [1, 2]
+        assert ledger.counts == {("main", "orders"): 2}
+
+
+# --- the ledger --------------------------------------------------------------------------------------------------------------------
+
+
+async def test_the_ledger_is_kept_with_the_commit_and_loaded_at_the_next_start(site: Site) -> None:
+    order_id = uuid4()
+    async with opened(site.store()) as store:
+        committed = await store.append(commit(order_id, 1, entries=(entry("a"), entry("b"), entry("a"))))
+        assert {(row.key, row.state) for row in committed.rows} == {("a", "2"), ("b", "1")}
+    ledger = CountingLedger()
+    async with opened(site.store(), ledger):
+        assert ledger.counts == {("main", "a"): 2, ("main", "b"): 1}
+
+
+async def test_what_was_staged_for_a_refused_commit_leaves_no_trace(site: Site) -> None:
+    order_id, other = uuid4(), uuid4()
+    ledger = CountingLedger()
+    async with opened(site.store(), ledger) as store:
+        results = await outcomes(
+            store, commit(order_id, 1, entries=(entry("a"),)), commit(other, 7, entries=(entry("a"), entry("b")))
+        )
+        assert results == [None, VersionConflict]
+        assert ledger.counts == {("main", "a"): 1}
+
+
+async def test_a_ledger_that_misses_another_writers_commit_is_loaded_before_it_is_used(site: Site) -> None:
+    ledger = CountingLedger()
+    async with opened(site.store(), ledger) as store, opened(site.store()) as other:
+        await other.append(commit(uuid4(), 1, entries=(entry("a"),)))
+        await store.append(commit(uuid4(), 1, entries=(entry("a"),)))
+        assert ledger.counts == {("main", "a"): 2}
+        assert await store.head() == 2
+
+
+async def test_without_a_ledger_entries_are_refused(site: Site) -> None:
+    store = site.store()
+    await store.open()
+    with pytest.raises(StoreError, match="without a ledger"):
+        await store.append(commit(uuid4(), 1, entries=(entry("a"),)))
+    await store.append(commit(uuid4(), 1))
+    await store.close()
+
+
+# --- the index of unfinished orders ------------------------------------------------------------------------------------------------
+
+
+async def test_unfinished_orders_are_found_with_all_their_facts(site: Site) -> None:
+    first, second, third = (uuid4() for _ in range(3))
+    async with opened(site.store()) as store:
+        await outcomes(store, *(commit(each, 1, is_open=True) for each in (first, second, third)))
+        await store.append(commit(second, 2, is_open=False))
+        await store.append(commit(third, 2))
+        unfinished = await store.unfinished()
+        assert {stream: [each.version for each in facts] for stream, facts in unfinished.items()} == {first: [1], third: [1, 2]}
+        await store.append(commit(second, 3, is_open=True))
+        assert set(await store.unfinished()) == {first, second, third}
+
+
+async def test_of_commits_in_one_transaction_the_last_says_whether_the_order_is_open(site: Site) -> None:
+    closed, reopened = uuid4(), uuid4()
+    async with opened(site.store()) as store:
+        await outcomes(
+            store,
+            commit(closed, 1, is_open=True),
+            commit(closed, 2, is_open=False),
+            commit(reopened, 1, is_open=True),
+            commit(reopened, 2, is_open=False),
+            commit(reopened, 3, is_open=True),
+        )
+        assert set(await store.unfinished()) == {reopened}
+
+
+# --- waiting, bookmarks, commands ----------------------------------------------------------------------------------------------------
+
+
+async def test_whoever_waits_is_woken_by_the_next_commit(site: Site) -> None:
+    async with opened(site.store()) as store:
+        waiting = asyncio.create_task(store.wait_beyond(0, timeout_seconds=60))
+        await store.append(commit(uuid4(), 1))
+        assert await waiting == 1
+        assert await store.wait_beyond(0, timeout_seconds=60) == 1
+
+
+async def test_waiting_sees_what_another_process_stored(site: Site) -> None:
+    async with opened(site.store()) as store, opened(site.store()) as other:
+        waiting = asyncio.create_task(store.wait_beyond(0, timeout_seconds=60))
+        await other.append(commit(uuid4(), 1))
+        assert await waiting == 1
+
+
+async def test_waiting_ends_with_its_time(site: Site) -> None:
+    async with opened(site.store()) as store:
+        assert await store.wait_beyond(0, timeout_seconds=0.01) == 0
+
+
+async def test_bookmarks_are_kept_by_name(site: Site) -> None:
+    async with opened(site.store()) as store:
+        assert await store.checkpoint("outbox") is None
+        await store.save_checkpoint("outbox", "17")
+        await store.save_checkpoint("outbox", "18")
+        await store.save_checkpoint("signals", "a:b%c")
+        assert (await store.checkpoint("outbox"), await store.checkpoint("signals")) == ("18", "a:b%c")
+
+
+async def test_commands_from_another_process_are_answered_once(site: Site) -> None:
+    command = StoredCommand(uuid4(), "cancel", '{"order": 1}', "person:ann", NOON)
+    later = StoredCommand(uuid4(), "kill", "{}", "person:ann", NOON.replace(hour=13))
+    async with opened(site.store()) as owner, opened(site.store()) as other:
+        await owner.lease.acquire("owner", 60)
+        await other.commands.insert(later)
+        await other.commands.insert(command)
+        await other.commands.insert(replace(command, kind="something else"))
+        assert await owner.commands.pending() == [command, later]
+        await owner.commands.answer(command.command_id, '"done"')
+        await owner.commands.answer(command.command_id, '"done again"')
+        assert await owner.commands.pending() == [later]
+        assert await other.commands.find(command.command_id) == replace(command, answer='"done"')
+        assert await other.commands.find(uuid4()) is None
+
+
+# --- the lease -----------------------------------------------------------------------------------------------------------------------
+
+
+async def test_a_lease_is_held_by_one_until_it_expires(site: Site) -> None:
+    async with opened(site.store()) as store, opened(site.store()) as other:
+        assert await store.lease.state() is None
+        assert await store.lease.acquire("first", 3600) == 1
+        assert await other.lease.acquire("second", 3600) is None
+        state = await other.lease.state()
+        assert state is not None
+        assert (state.owner, state.epoch, state.is_held) == ("first", 1, True)
+        assert await store.lease.renew(-1)
+        assert await other.lease.acquire("second", 3600) == 2
+        assert not await store.lease.renew(3600)
+
+
+async def test_an_expired_lease_that_nobody_took_can_be_renewed(site: Site) -> None:
+    async with opened(site.store()) as store:
+        await store.lease.acquire("first", -1)
+        await store.append(commit(uuid4(), 1))
+        assert await store.lease.renew(3600)
+        state = await store.lease.state()
+        assert state is not None
+        assert state.is_held
+
+
+async def test_a_new_owner_fences_the_old_one(site: Site) -> None:
+    order_id = uuid4()
+    async with opened(site.store()) as paused, opened(site.store()) as successor:
+        await paused.lease.acquire("paused", -1)
+        await paused.append(commit(order_id, 1))
+        await successor.lease.acquire("successor", 3600)
+        assert await outcomes(paused, commit(order_id, 2), commit(uuid4(), 1)) == [LeaseLost, LeaseLost]
+        await successor.append(commit(order_id, 2))
+        assert await outcomes(paused, commit(order_id, 3)) == [LeaseLost]
+        assert await versions(successor, order_id) == [1, 2]
+
+
+async def test_a_store_without_a_lease_cannot_append_once_there_is_an_owner(site: Site) -> None:
+    async with opened(site.store()) as visitor, opened(site.store()) as owner:
+        await visitor.append(commit(uuid4(), 1))
+        await owner.lease.acquire("owner", 3600)
+        with pytest.raises(LeaseLost):
+            await visitor.append(commit(uuid4(), 1))
+
+
+async def test_a_new_owner_begins_with_the_ledger_as_its_predecessor_left_it(site: Site) -> None:
+    ledger = CountingLedger()
+    async with opened(site.store(), ledger) as successor, opened(site.store()) as predecessor:
+        await predecessor.lease.acquire("predecessor", 3600)
+        await predecessor.append(commit(uuid4(), 1, entries=(entry("a"),)))
+        await predecessor.lease.release()
+        await successor.lease.acquire("successor", 3600)
+        assert ledger.counts == {("main", "a"): 1}
+
+
+async def test_whoever_released_the_lease_can_store_nothing(site: Site) -> None:
+    async with opened(site.store()) as store:
+        await store.lease.acquire("owner", 3600)
+        await store.lease.release()
+        with pytest.raises(LeaseLost):
+            await store.append(commit(uuid4(), 1))
+        assert await store.lease.acquire("owner", 3600) == 2
+        await store.append(commit(uuid4(), 1))
+
+
+# --- who may open ----------------------------------------------------------------------------------------------------------------------
+
+
+async def test_a_store_knows_what_it_was_stamped_with_and_gains_accounts(site: Site) -> None:
+    store = site.store(Expectation("SIMULATION", ("main", "second")))
+    identity = await store.open()
+    await store.close()
+    assert (identity.namespace, identity.default_account, identity.mode) == ("tests", "main", "SIMULATION")
+    reader = site.store(None)
+    again = await reader.open()
+    await reader.close()
+    assert again.account_ids == ("main", "second")
+    assert again.store_id == identity.store_id
+
+
+async def test_a_store_is_created_once(site: Site) -> None:
+    with pytest.raises(StoreRefused, match="created once"):
+        await create(site)
+
+
+@pytest.mark.parametrize(
+    ("expectation", "problem"),
+    [(Expectation("LIVE", ("main",)), "of mode SIMULATION"), (Expectation("SIMULATION", ("other",)), "orders of the accounts main")],
+)
+async def test_other_settings_are_refused(site: Site, expectation: Expectation, problem: str) -> None:
+    with pytest.raises(StoreRefused, match=problem):
+        await site.store(expectation).open()
+
+
+async def test_a_newer_schema_is_refused(site: Site) -> None:
+    site.tamper("UPDATE store SET schema_version = 99")
+    with pytest.raises(StoreRefused, match=r"schema 99.*upgrade liveorder"):
+        await site.store().open()
+
+
+async def test_a_fact_of_an_unknown_topic_is_refused_by_name(site: Site) -> None:
+    async with opened(site.store()) as store:
+        await store.append(commit(uuid4(), 1))
+    site.tamper("UPDATE stored_events SET topic = 'liveorder.Invented@7'")
+    with pytest.raises(StoreRefused, match=r"does not know the fact liveorder\.Invented@7"):
+        await site.store().open()
+
+
+async def test_a_log_that_lost_its_end_is_refused(site: Site) -> None:
+    order_id = uuid4()
+    async with opened(site.store()) as store:
+        await store.append(commit(order_id, 1, 2, 3))
+    site.tamper("DELETE FROM stored_events WHERE originator_version = 3")
+    with pytest.raises(StoreRefused, match="facts are missing"):
+        await site.store().open()
+
+
+# --- checks and backups ----------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("damage", "problem"),
+    [
+        ("UPDATE stored_events SET state = {flipped} WHERE originator_version = 2", "checksum"),
+        ("UPDATE stored_events SET topic = 'liveorder.Unheard@1' WHERE originator_version = 2", "does not know the fact"),
+        ("DELETE FROM stored_events WHERE originator_version = 2", "has nothing between position 1 and 3"),
+        ("UPDATE stored_events SET originator_version = 9 WHERE originator_version = 2", "has version 9 where 2 should be"),
+        ("DELETE FROM open_orders", "is not listed as open"),
+        ("UPDATE risk_position SET position = 1", "the risk table stands at position 1"),
+        ("UPDATE signal_claims SET order_id = '00000000-0000-0000-0000-000000000000'", "there are no facts"),
+    ],
+)
+async def test_the_check_finds_damage(site: Site, damage: str, problem: str) -> None:
+    order_id = uuid4()
+    facts = (recorded(order_id, 1, intent()), recorded(order_id, 2), recorded(order_id, 3, submission()))
+    async with opened(site.store()) as store:
+        await store.append(Commit(facts, claim=claim(order_id), is_open=True))
+        assert (await store.check()).problems == ()
+        flipped = "set_byte(state, 60, 33)" if isinstance(site, PostgresSite) else _FLIPPED
+        site.tamper(damage.format(flipped=flipped))
+        assert problem in " ".join((await store.check()).problems)
+
+
+_FLIPPED = "CAST(substr(state, 1, 60) || X'21' || substr(state, 62) AS BLOB)"
+
+
+async def test_a_backup_made_in_use_holds_the_same_and_is_halted(site: Site) -> None:
+    orders = [uuid4() for _ in range(50)]
+    async with opened(site.store()) as store:
+        await store.lease.acquire("owner", 3600)
+        await asyncio.gather(
+            *(store.append(commit(each, 1, claim=claim(each, str(each)), is_open=True, entries=(entry("a"),))) for each in orders)
+        )
+        await asyncio.gather(store.backup(site.backup_target()), *(store.append(commit(each, 2)) for each in orders))
+        log = [each async for page in store.log() for each in page]
+    ledger = CountingLedger()
+    async with opened(store_at(site.url_of_backup(), clock=WallClock()), ledger) as copy:
+        copied = [each async for page in copy.log() for each in page]
+        assert len(copied) >= 50
+        assert copied == log[: len(copied)]
+        assert set(await copy.unfinished()) == set(orders)
+        assert ledger.counts == {("main", "a"): 50}
+        assert [halt.scope for halt in await copy.halts()] == ["*"]
+        assert await copy.lease.acquire("restorer", 3600) == 2
+
+
+async def test_a_backup_overwrites_nothing(site: Site) -> None:
+    async with opened(site.store()) as store:
+        await store.backup(site.backup_target())
+        with pytest.raises(StoreError, match=r"exists already|holds a store already"):
+            await store.backup(site.backup_target())
+
+
+async def test_a_backup_of_a_damaged_store_is_refused(site: Site) -> None:
+    async with opened(site.store()) as store:
+        await store.append(commit(uuid4(), 1, 2, 3))
+        site.tamper("DELETE FROM stored_events WHERE originator_version = 2")
+        with pytest.raises(StoreError, match="not whole"):
+            await store.backup(site.backup_target())
+
+
+# --- SQLite alone ------------------------------------------------------------------------------------------------------------------------
+
+
+async def test_there_must_be_a_file(tmp_path: Path) -> None:
+    with pytest.raises(StoreRefused, match="there is no store at"):
+        await store_at(f"sqlite:///{tmp_path}/none.sqlite", clock=WallClock()).open()
+    assert not (tmp_path / "none.sqlite").exists()
+
+
+@pytest.mark.parametrize("content", [b"", b"not a database at all", b"SQLite format 3\0" + bytes(4096)])
+async def test_a_file_that_is_no_store_is_refused(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "orders.sqlite"
+    path.write_bytes(content)
+    with pytest.raises(StoreRefused, match="is not a liveorder store"):
+        await store_at(f"sqlite:///{path}", clock=WallClock()).open()
+
+
+async def test_another_programs_database_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "other.sqlite"
+    connection = sqlite3.connect(path)
+    connection.execute("CREATE TABLE notes (text)")
+    connection.close()
+    with pytest.raises(StoreRefused, match="is not a liveorder store"):
+        await store_at(f"sqlite:///{path}", clock=WallClock()).open()
+
+
+async def test_a_truncated_file_is_refused(sqlite_site: SQLiteSite) -> None:
+    async with opened(sqlite_site.store()) as store:
+        await store.append(commit(uuid4(), *range(1, 400)))
+    content = sqlite_site.path.read_bytes()
+    sqlite_site.path.write_bytes(content[: len(content) // 2])
+    with pytest.raises(StoreRefused, match="damaged"):
+        await sqlite_site.store().open()
+
+
+async def test_the_check_finds_a_page_that_was_overwritten(sqlite_site: SQLiteSite) -> None:
+    async with opened(sqlite_site.store()) as store:
+        await store.append(commit(uuid4(), *range(1, 1000)))
+    content = bytearray(sqlite_site.path.read_bytes())
+    middle = len(content) // 2 // 4096 * 4096
+    content[middle : middle + 4096] = bytes(4096)
+    sqlite_site.path.write_bytes(content)
+    async with opened(sqlite_site.store()) as store:
+        assert (await store.check()).problems != ()
+
+
+async def test_inline_uses_no_threads(sqlite_site: SQLiteSite) -> None:
+    before = threading.active_count()
+    async with opened(sqlite_site.store()) as store:
+        await asyncio.gather(*(store.append(commit(uuid4(), 1)) for _ in range(10)))
+        await store.unfinished()
+        await store.check()
+        assert threading.active_count() == before
+
+
+async def test_a_full_disk_stores_nothing_and_says_so(sqlite_site: SQLiteSite) -> None:
+    order_id = uuid4()
+    async with opened(sqlite_site.store()) as store:
+        await store.append(commit(order_id, 1))
+        connection = store._database._writer._connection  # type: ignore[attr-defined]  # the limit is the connection's
+        pages = connection.execute("PRAGMA page_count").fetchone()[0]
+        connection.execute(f"PRAGMA max_page_count={pages}")
+        with pytest.raises(StoreUnavailable, match="full"):
+            await store.append(commit(order_id, *range(2, 200)))
+        assert await versions(store, order_id) == [1]
+        await store.append(commit(order_id, *range(2, 200)))
+        assert await store.head() == 199
+
+
+async def test_a_file_locked_by_another_process_fails_closed(sqlite_site: SQLiteSite) -> None:
+    order_id = uuid4()
+    async with opened(store_of_no_patience(sqlite_site)) as store:
+        other = sqlite3.connect(sqlite_site.path, isolation_level=None)
+        other.execute("BEGIN IMMEDIATE")
+        with pytest.raises(StoreUnavailable, match="locked"):
+            await store.append(commit(order_id, 1))
+        other.execute("ROLLBACK")
+        other.close()
+        await store.append(commit(order_id, 1))
+
+
+def store_of_no_patience(site: SQLiteSite) -> DatabaseOrderStore:
+    from liveorder.infrastructure.eventstore.sqlite import SQLiteDatabase
+    from tests.contract.event_stores import EXPECTED, MAPPER
+
+    database = SQLiteDatabase(site.path, WallClock(), Placement.INLINE, busy_timeout_seconds=0)
+    return DatabaseOrderStore(database, MAPPER, WallClock(), EXPECTED)
+
+
+@pytest.mark.parametrize("kind", ["nfs4", "cifs", "smb3", "fuse.sshfs"])
+def test_network_file_systems_are_refused(tmp_path: Path, kind: str) -> None:
+    share = tmp_path / "my share"
+    share.mkdir()
+    mounts = tmp_path / "mounts"
+    escaped = str(share).replace(" ", "\\040")
+    mounts.write_text(f"/dev/sda / ext4 rw 0 0\nserver:/x {escaped} {kind} rw 0 0\n")
+    refuse_network_file_system(tmp_path / "orders.sqlite", mounts)
+    with pytest.raises(StoreRefused, match="network file system"):
+        refuse_network_file_system(share / "orders.sqlite", mounts)
+
+
+# --- PostgreSQL alone ----------------------------------------------------------------------------------------------------------------------
+
+
+async def test_a_connection_that_broke_while_idle_costs_nothing(tmp_path: Path) -> None:
+    site = site_of("postgres", tmp_path)
+    assert isinstance(site, PostgresSite)
+    await create(site)
+    order_id = uuid4()
+    async with opened(site.store()) as store:
+        await store.append(commit(order_id, 1))
+        site.tamper("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'liveorder'")
+        await store.append(commit(order_id, 2))
+        assert await versions(store, order_id) == [1, 2]
+    await site.remove()
+
+
+async def test_two_stores_live_in_one_database_under_their_schemas(tmp_path: Path) -> None:
+    site = site_of("postgres", tmp_path)
+    assert isinstance(site, PostgresSite)
+    await create(site)
+    url = site.url
+    site.url = f"{url}?schema=public"
+    await create(site)
+    async with opened(site.store()) as store:
+        await store.append(commit(uuid4(), 1))
+        assert await store.head() == 1
+    site.url = url
+    async with opened(site.store()) as store:
+        assert await store.head() == 0
+    await site.remove()
+
+
+async def test_a_missing_database_or_schema_is_refused(tmp_path: Path) -> None:
+    site = site_of("postgres", tmp_path)
+    assert isinstance(site, PostgresSite)
+    with pytest.raises(StoreRefused, match="there is no liveorder store in schema liveorder"):
+        await site.store().open()
+    await site.remove()
+    with pytest.raises(LiveOrderError, match="does not exist"):
+        await site.store().open()
+
+
+def test_the_password_is_not_in_messages() -> None:
+    from liveorder.infrastructure.eventstore.postgres_connection import address_of
+
+    assert "secret" not in str(address_of("postgresql://ann:secret@db.example/orders?schema=desk"))
+
+
+@pytest.mark.parametrize("url", ["mysql://x/y", "sqlite://host/path", "sqlite:///", "orders.db", "postgresql://h/d?nonsense=1"])
+def test_a_url_that_names_no_store_is_a_settings_error(url: str) -> None:
+    with pytest.raises(SettingsError):
+        store_at(url, clock=WallClock())
+
+

@@ -1,0 +1,124 @@
+"""Death just before and just after every commit and every broker call of an order's life; then a new life, and the signal again.
+
+Whatever the instant: at most one order at the venue, none lost, positions equal to the venue's.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from decimal import Decimal
+from pathlib import Path
+from typing import TypeAlias
+
+import pytest
+from liveorder.application.engine import Engine
+from liveorder.domain.errors import DecisionRefused, LiveOrderError
+from liveorder.domain.order import LiveOrder
+from liveorder.infrastructure.brokers.simulated.venue.faults import Fault, FaultKind, FaultPlan, Point
+from liveorder.infrastructure.brokers.simulated.venue.settings import Fills
+
+from tests.mortality import Died, Mortality, bury
+from tests.virtual_time import run_virtually
+from tests.worlds import ACCOUNT, STILL, World, a_signal, a_world, until
+
+Life: TypeAlias = Callable[[Engine], Awaitable[None]]
+
+SLOW_PARTS = STILL.model_copy(update={"fills": Fills(delay_seconds=1.0, max_quantity=Decimal(4))})
+
+
+async def buys(engine: Engine) -> None:
+    """A market order, filled in three parts."""
+    await engine.execute.execute(a_signal())
+    await until(lambda: engine.is_quiet)
+
+
+async def cancels(engine: Engine) -> None:
+    """A limit order that rests, cancelled."""
+    order = await engine.execute.execute(a_signal(order_type="LIMIT", limit_price=Decimal(400)))
+    with suppress(DecisionRefused):
+        await engine.cancel.cancel(order.order_id)
+    await until(lambda: engine.is_quiet)
+
+
+async def replaces(engine: Engine) -> None:
+    """A limit order that rests, replaced to where it fills."""
+    order = await engine.execute.execute(a_signal(order_type="LIMIT", limit_price=Decimal(400)))
+    with suppress(DecisionRefused):
+        await engine.replace.replace(order.order_id, limit_price=Decimal(600))
+    await until(lambda: engine.is_quiet)
+
+
+LIVES = {"buys": buys, "cancels": cancels, "replaces": replaces}
+WAYS = {
+    "prompt": None,
+    "held past recovery": FaultKind.REQUEST_HELD,
+    "lost": FaultKind.REQUEST_LOST,
+    "acknowledgement lost": FaultKind.ACKNOWLEDGEMENT_LOST,
+}
+
+
+async def lived(world: World, life: Life, mortality: Mortality) -> bool:
+    """Whether it lived to its end."""
+    engine = world.engine(mortality)
+    try:
+        await engine.start(wait_for_lease=True)
+        async with asyncio.timeout(120):
+            await life(engine)
+    except (Died, TimeoutError):
+        bury(engine)
+        return False
+    await engine.stop()
+    return True
+
+
+async def boundaries(folder: Path, life: Life) -> list[str]:
+    mortality = Mortality()
+    async with a_world(folder, SLOW_PARTS) as world:
+        assert await lived(world, life, mortality)
+    return mortality.names
+
+
+async def after_death_at(folder: Path, life: Life, fatal: int, way: FaultKind | None) -> None:
+    venue = SLOW_PARTS
+    if way is not None:
+        held = 4.0 if way is FaultKind.REQUEST_HELD else None
+        venue = venue.model_copy(update={"faults": FaultPlan(faults=(Fault(kind=way, on=Point.SUBMIT, nth=1, seconds=held),))})
+    async with a_world(folder, venue) as world:
+        await lived(world, life, Mortality(fatal))
+        async with world.living() as engine:
+            order = await engine.execute.execute(a_signal_of(life))
+            with suppress(TimeoutError):
+                await until(lambda: engine.is_quiet, seconds=120)
+            await check(world, engine, await engine.orders.get(order.order_id))
+
+
+def a_signal_of(life: Life):  # type: ignore[no-untyped-def]
+    return a_signal() if life is buys else a_signal(order_type="LIMIT", limit_price=Decimal(400))
+
+
+async def check(world: World, engine: Engine, order: LiveOrder) -> None:
+    orders = world.venue_orders(order)
+    assert len(orders) <= 1, f"{len(orders)} venue orders for one signal"
+    assert order.status.is_closed or orders or order.is_in_doubt, f"lost: {order.status}"
+    report = await engine.reconcile.reconcile(ACCOUNT)
+    assert report.is_clean, report
+    if orders:
+        assert Decimal(orders[0].get("filled_quantity", "0")) == order.filled_quantity
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("name", LIVES)
+def test_an_order_survives_death_at_every_boundary_of_its_life(tmp_path: Path, name: str, way: str) -> None:
+    life = LIVES[name]
+    (tmp_path / "count").mkdir()
+    names = run_virtually(boundaries(tmp_path / "count", life))
+    assert len(names) > 8
+    for fatal, boundary in enumerate(names):
+        folder = tmp_path / str(fatal)
+        folder.mkdir()
+        try:
+            run_virtually(after_death_at(folder, life, fatal, WAYS[way]))
+        except (AssertionError, LiveOrderError) as failure:
+            raise AssertionError(f"death at {fatal} ({boundary}): {failure}") from failure

@@ -1,0 +1,267 @@
+"""What we may ask of an order, and when we must not. Given facts, when one decision, then exactly these new facts."""
+
+from collections.abc import Callable
+from decimal import Decimal
+
+import pytest
+
+from liveorder.domain.errors import BrokerConnectionError, DecisionRefused
+from liveorder.domain.facts import Fact
+from liveorder.domain.order import LiveOrder, requests
+from liveorder.domain.order import facts as f
+from liveorder.domain.order.facts import CancelReason, RejectReason, RequestKind
+from tests.builders import (
+    ACKNOWLEDGED,
+    DEADLINE,
+    FAILED,
+    KEY,
+    REFUSED,
+    REJECTED,
+    SENT,
+    SESSION,
+    bust,
+    cancel_request,
+    cancelled,
+    fill,
+    intent,
+    order_of,
+    replace_request,
+    submission,
+    then,
+    unknown,
+)
+
+WORKING = (SENT, ACKNOWLEDGED)
+CLOSED = [pytest.param(facts, id=name) for name, facts in {
+    "filled": (*WORKING, fill("a", 100)),
+    "cancelled": (*WORKING, cancelled()),
+    "rejected": (*WORKING, REJECTED),
+    "refused": (REFUSED,),
+}.items()]  # fmt: skip
+
+
+def submit(order: LiveOrder) -> list[Fact]:
+    return requests.start_submission(order, {}, "{}", DEADLINE, SESSION)
+
+
+def cancel(order: LiveOrder) -> list[Fact]:
+    return requests.request_cancel(order, CancelReason.REQUESTED, {}, "{}", DEADLINE)
+
+
+def drop(order: LiveOrder) -> list[Fact]:
+    return requests.cancel_unsent(order, CancelReason.STALE, "61 s old")
+
+
+def replace(order: LiveOrder, quantity: str | None = "120", limit: str | None = None) -> list[Fact]:
+    wanted = None if quantity is None else Decimal(quantity)
+    requests.check_replace(order, wanted)
+    return requests.request_replace(order, wanted, None if limit is None else Decimal(limit), None, {}, "{}", DEADLINE)
+
+
+# --- submissions -----------------------------------------------------------------------------------------------------------------
+
+
+def test_the_first_submission_is_attempt_one() -> None:
+    assert submit(order_of()) == [submission(1)]
+
+
+def test_after_a_definite_failure_the_next_attempt_is_free() -> None:
+    assert submit(order_of(SENT, FAILED)) == [submission(2)]
+
+
+def test_deciding_the_same_step_twice_gives_the_same_request() -> None:
+    assert submit(order_of()) == submit(order_of())
+    assert cancel(order_of(*WORKING)) == cancel(order_of(*WORKING))
+
+
+@pytest.mark.parametrize("facts", CLOSED)
+def test_a_closed_order_is_not_sent(facts: tuple[Fact, ...]) -> None:
+    with pytest.raises(DecisionRefused, match="cannot be sent"):
+        submit(order_of(*facts))
+
+
+@pytest.mark.parametrize("facts", [(SENT,), (SENT, unknown(f"{KEY}-s1"))], ids=["on its way", "in doubt"])
+def test_nothing_is_sent_while_an_attempt_has_no_outcome(facts: tuple[Fact, ...]) -> None:
+    with pytest.raises(DecisionRefused, match="ask, do not send again"):
+        submit(order_of(*facts))
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        (ACKNOWLEDGED,),
+        (fill("a", 40),),
+        (fill("a", 40), bust("a")),
+        (bust("a"),),
+        (f.CancelPending(),),
+        (f.ReplacePending(),),
+        (f.Triggered(),),
+        (f.Restated(quantity=Decimal(90)),),
+        (f.CommissionReported(execution_id="a", commission=Decimal(1)),),
+    ],
+    ids=lambda facts: " ".join(type(fact).__name__ for fact in facts),
+)
+def test_whatever_a_broker_told_of_an_order_means_that_it_must_not_be_sent_again(told: tuple[Fact, ...]) -> None:
+    order = order_of(SENT, FAILED, submission(2), unknown(f"{KEY}-s2"), *told)
+    assert (order.is_at_broker, order.is_in_doubt, order.submission_is_open) == (True, False, False)
+    with pytest.raises(DecisionRefused, match="at the broker already"):
+        submit(order)
+    assert cancel(order) == [cancel_request()], "it is at the broker, so the broker must be asked to cancel it"
+
+
+def test_a_failed_submission_says_why() -> None:
+    failed = requests.fail_submission(f"{KEY}-s1", BrokerConnectionError("connection refused"))
+    assert failed == [FAILED]
+
+
+def test_a_refusal_of_ours_says_which_rule_and_what_it_measured() -> None:
+    refused = requests.refuse(RejectReason.RISK, "daily_trade_count", "10 of 10 used", "10", "10")
+    assert refused == [REFUSED.model_copy(update={"measured": "10", "limit": "10"})]
+
+
+# --- doubt -------------------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("facts", "request_id", "kind"),
+    [
+        ((SENT,), f"{KEY}-s1", RequestKind.SUBMIT),
+        ((*WORKING, cancel_request()), f"{KEY}-c1", RequestKind.CANCEL),
+        ((*WORKING, replace_request(quantity="120")), f"{KEY}-r1", RequestKind.REPLACE),
+    ],
+)
+def test_a_request_without_an_outcome_can_be_doubted_once(facts: tuple[Fact, ...], request_id: str, kind: RequestKind) -> None:
+    order = order_of(*facts)
+    doubted = requests.doubt(order, request_id, "BrokerTimeoutError", "no answer")
+    assert doubted == [unknown(request_id, kind)]
+    assert requests.doubt(then(order, *doubted), request_id, "BrokerTimeoutError", "no answer") == []
+
+
+def test_a_request_that_has_its_outcome_is_not_doubted() -> None:
+    assert requests.doubt(order_of(*WORKING), f"{KEY}-s1", "BrokerTimeoutError", "no answer") == []
+
+
+def test_a_submission_that_never_arrived_failed() -> None:
+    order = order_of(SENT, unknown(f"{KEY}-s1"))
+    settled = requests.settle_absent(order, f"{KEY}-s1", "not found at 14:31")
+    assert settled == [
+        f.SubmissionFailed(
+            request_id=f"{KEY}-s1", error="Absent", message="the broker never received it", evidence="not found at 14:31"
+        )
+    ]
+    assert submit(then(order, *settled)) == [submission(2)]
+
+
+@pytest.mark.parametrize(
+    ("asked", "refused"), [(cancel_request(), f.CancelRefused), (replace_request(quantity="120"), f.ReplaceRefused)]
+)
+def test_a_change_that_never_arrived_was_refused(
+    asked: f.CancelRequested | f.ReplaceRequested, refused: Callable[..., Fact]
+) -> None:
+    order = order_of(*WORKING, asked, unknown(asked.request_id))
+    settled = requests.settle_absent(order, asked.request_id, "by phone")
+    assert settled == [refused(request_id=asked.request_id, message="the broker never received it: by phone")]
+    assert not then(order, *settled).requests
+
+
+def test_what_is_settled_is_not_settled_again() -> None:
+    assert requests.settle_absent(order_of(*WORKING), f"{KEY}-s1", "by phone") == []
+
+
+# --- cancels -----------------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("facts", [(), (SENT, FAILED)], ids=["never sent", "surely not received"])
+def test_an_order_that_is_not_at_the_broker_is_cancelled_at_once(facts: tuple[Fact, ...]) -> None:
+    assert cancel(order_of(*facts)) == [cancelled(CancelReason.REQUESTED, "cancelled before it was sent")]
+
+
+@pytest.mark.parametrize(
+    "facts",
+    [(SENT,), (SENT, unknown(f"{KEY}-s1")), WORKING, (*WORKING, fill("a", 40)), (fill("a", 40),)],
+    ids=["on its way", "in doubt", "working", "part filled", "filled though never sent"],
+)
+def test_an_order_that_may_be_at_the_broker_is_cancelled_there(facts: tuple[Fact, ...]) -> None:
+    assert cancel(order_of(*facts)) == [cancel_request()]
+
+
+def test_a_cancel_may_be_asked_again_while_one_is_unanswered() -> None:
+    order = order_of(*WORKING, cancel_request(), unknown(f"{KEY}-c1", RequestKind.CANCEL))
+    assert cancel(order) == [cancel_request(2)]
+
+
+def test_an_order_that_was_rejected_and_filled_in_part_can_be_cancelled() -> None:
+    assert cancel(order_of(*WORKING, REJECTED, fill("a", 40))) == [cancel_request()]
+
+
+@pytest.mark.parametrize("facts", CLOSED)
+@pytest.mark.parametrize("decide", [cancel, drop])
+def test_a_closed_order_is_not_cancelled(decide: Callable[[LiveOrder], list[Fact]], facts: tuple[Fact, ...]) -> None:
+    with pytest.raises(DecisionRefused, match="nothing to cancel"):
+        decide(order_of(*facts))
+
+
+@pytest.mark.parametrize("facts", [(), (SENT, FAILED)], ids=["never sent", "surely not received"])
+def test_an_intent_that_never_left_can_be_dropped(facts: tuple[Fact, ...]) -> None:
+    assert drop(order_of(*facts)) == [cancelled(CancelReason.STALE, "61 s old")]
+
+
+@pytest.mark.parametrize("facts", [(SENT,), WORKING, (SENT, fill("a", 40), bust("a"))], ids=["on its way", "working", "busted"])
+def test_an_order_that_may_be_at_the_broker_is_not_dropped(facts: tuple[Fact, ...]) -> None:
+    with pytest.raises(DecisionRefused, match="may be at the broker"):
+        drop(order_of(*facts))
+
+
+# --- replaces ----------------------------------------------------------------------------------------------------------------------
+
+
+def test_a_replace_names_its_new_terms_and_its_number() -> None:
+    assert replace(order_of(*WORKING), "120", "9.5") == [replace_request(1, "120", "9.5")]
+
+
+def test_replaces_may_be_chained_while_none_is_in_doubt() -> None:
+    assert replace(order_of(*WORKING, replace_request(1, "80")), "70") == [replace_request(2, "70")]
+
+
+def test_a_replace_of_the_price_alone_needs_no_quantity() -> None:
+    assert replace(order_of(*WORKING, fill("a", 40)), None, "9.5") == [replace_request(1, None, "9.5")]
+
+
+@pytest.mark.parametrize(
+    ("facts", "why"),
+    [
+        ((), "not at the broker"),
+        ((SENT, FAILED), "not at the broker"),
+        ((SENT,), "not been acknowledged"),
+        ((*WORKING, replace_request(1, "80"), unknown(f"{KEY}-r1", RequestKind.REPLACE)), "in doubt"),
+        ((*WORKING, fill("a", 100)), "cannot be replaced"),
+        ((*WORKING, cancelled()), "cannot be replaced"),
+    ],
+    ids=["never sent", "surely not received", "on its way", "a replace in doubt", "filled", "cancelled"],
+)
+def test_a_replace_that_cannot_be_meant_is_refused(facts: tuple[Fact, ...], why: str) -> None:
+    with pytest.raises(DecisionRefused, match=why):
+        replace(order_of(*facts))
+
+
+@pytest.mark.parametrize("quantity", ["40", "39", "0", "-1"])
+def test_a_replace_to_no_more_than_is_filled_is_refused(quantity: str) -> None:
+    with pytest.raises(DecisionRefused, match="cancel the order"):
+        replace(order_of(*WORKING, fill("a", 40)), quantity)
+
+
+# --- reviews -----------------------------------------------------------------------------------------------------------------------
+
+
+def test_a_review_is_asked_for_once_and_resolved_once() -> None:
+    asked = requests.request_review(order_of(), "odd", "look at this")
+    assert asked == [f.ReviewRequested(code="odd", message="look at this")]
+    order = order_of(*asked)
+    assert requests.request_review(order, "odd", "look again") == []
+    resolved = requests.resolve_review(order, "seen by asha")
+    assert resolved == [f.ReviewResolved(evidence="seen by asha")]
+    assert requests.resolve_review(then(order, *resolved), "seen again") == []
+
+
+def test_a_cash_order_is_sent_like_any_other() -> None:
+    assert submit(order_of(intent(notional=Decimal(1000)))) == [submission(1)]

@@ -1,0 +1,271 @@
+import asyncio
+import os
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from liveorder.application.ports.signal_source import Bookmarks, SignalSource, SourceMessage
+from liveorder.domain.errors import InvalidInput
+from liveorder.domain.signal import MAX_SIGNAL_BYTES, Signal, UnusableSignal
+from liveorder.infrastructure.signals.followed_file import FollowedFile
+from liveorder.infrastructure.signals.jsonl_file import JsonlFile
+from liveorder.infrastructure.signals.lines import LineSplitter
+from liveorder.infrastructure.signals.stdin import StandardInput
+
+WRITTEN_AT = datetime(2025, 3, 10, 3, 50, tzinfo=UTC)
+
+
+class EndOfTest(Exception):
+    pass
+
+
+class ScriptedClock:
+    """Every wait lets the next thing happen; after the last one the test ends."""
+
+    def __init__(self, steps: Sequence[Callable[[], object]]) -> None:
+        self._steps = iter(steps)
+
+    def now(self) -> datetime:
+        return WRITTEN_AT
+
+    def monotonic(self) -> float:
+        return 0.0
+
+    async def sleep(self, seconds: float) -> None:
+        assert seconds == 0.5
+        step = next(self._steps, None)
+        if step is None:
+            raise EndOfTest
+        step()
+
+
+class Shelf(Bookmarks):
+    def __init__(self) -> None:
+        self.values: dict[str, str] = {}
+
+    async def checkpoint(self, name: str) -> str | None:
+        return self.values.get(name)
+
+    async def save_checkpoint(self, name: str, value: str) -> None:
+        self.values[name] = value
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "signals.jsonl"
+
+
+@pytest.fixture
+def shelf() -> Shelf:
+    return Shelf()
+
+
+def write(path: Path, content: bytes) -> None:
+    path.write_bytes(content)
+
+
+def replaced(path: Path, content: bytes) -> None:
+    path.unlink()
+    write(path, content)
+
+
+def append(path: Path, content: bytes) -> Callable[[], object]:
+    def happen() -> None:
+        with path.open("ab") as file:
+            file.write(content)
+
+    return happen
+
+
+async def drained(source: SignalSource) -> list[SourceMessage]:
+    return [message async for message in source.messages()]
+
+
+async def delivered(path: Path, shelf: Shelf, *steps: Callable[[], object], acknowledge: bool = True) -> list[SourceMessage]:
+    """What a follower delivers while the steps happen, one at each of its waits."""
+    source, seen = FollowedFile(path, shelf, ScriptedClock(steps)), []
+    with suppress(EndOfTest):
+        async for message in source.messages():
+            seen.append(message)
+            if acknowledge:
+                await source.acknowledge(message)
+    return seen
+
+
+async def followed(path: Path, shelf: Shelf, *steps: Callable[[], object], acknowledge: bool = True) -> list[tuple[str, bytes]]:
+    return [(message.offset, message.raw) for message in await delivered(path, shelf, *steps, acknowledge=acknowledge)]
+
+
+# --- lines --------------------------------------------------------------------------------------------------------------------
+
+
+@given(st.lists(st.binary(max_size=8) | st.sampled_from([b"\n", b"\r\n", b"a\n"])))
+def test_lines_do_not_depend_on_how_the_bytes_were_cut(chunks: list[bytes]) -> None:
+    cut, whole = LineSplitter(), LineSplitter()
+    lines = [line for chunk in chunks for line in cut.feed(chunk)] + list(cut.end())
+    assert lines == [*whole.feed(b"".join(chunks)), *whole.end()]
+    assert all(b"".join(chunks)[line.start : line.end].rstrip(b"\r\n") == line.content.rstrip(b"\r") for line in lines)
+
+
+# --- a file -------------------------------------------------------------------------------------------------------------------
+
+
+async def test_a_file_is_read_to_its_end_with_byte_offsets(path: Path) -> None:
+    write(path, b"one\r\n\n  \ntwo\nthree")
+    assert [(message.offset, message.raw) for message in await drained(JsonlFile(path))] == [
+        ("0", b"one"),
+        ("9", b"two"),
+        ("13", b"three"),
+    ]
+
+
+async def test_an_overlong_line_is_delivered_as_unusable_and_the_next_one_is_whole(path: Path) -> None:
+    write(path, b"x" * (3 * MAX_SIGNAL_BYTES) + b"\nnext\n")
+    overlong, following = await drained(JsonlFile(path))
+    assert len(overlong.raw) == MAX_SIGNAL_BYTES + 1
+    with pytest.raises(UnusableSignal, match="too long"):
+        Signal.parse(overlong.raw)
+    assert (following.offset, following.raw) == (str(3 * MAX_SIGNAL_BYTES + 1), b"next")
+
+
+def test_a_missing_file_is_an_error_that_names_it(path: Path) -> None:
+    with pytest.raises(InvalidInput, match=r"no file at .*signals\.jsonl"):
+        JsonlFile(path)
+
+
+# --- a followed file ----------------------------------------------------------------------------------------------------------
+
+
+async def test_the_first_start_begins_at_the_end(path: Path, shelf: Shelf) -> None:
+    write(path, b"old\n")
+    assert await followed(path, shelf, append(path, b"new\n")) == [("4", b"new")]
+
+
+async def test_a_line_half_written_at_the_first_start_is_read_whole(path: Path, shelf: Shelf) -> None:
+    write(path, b"old\nha")
+    assert await followed(path, shelf, append(path, b"lf\n")) == [("4", b"half")]
+
+
+async def test_a_file_that_is_not_there_yet_is_read_from_its_beginning(path: Path, shelf: Shelf) -> None:
+    assert await followed(path, shelf, append(path, b"one\n")) == [("0", b"one")]
+
+
+async def test_a_restart_resumes_behind_what_was_acknowledged(path: Path, shelf: Shelf) -> None:
+    write(path, b"")
+    await followed(path, shelf, append(path, b"one\n"))
+    append(path, b"two\n")()
+    assert await followed(path, shelf) == [("4", b"two")]
+
+
+async def test_what_was_not_acknowledged_comes_again(path: Path, shelf: Shelf) -> None:
+    write(path, b"")
+    assert await followed(path, shelf, append(path, b"one\n"), acknowledge=False) == [("0", b"one")]
+    assert await followed(path, shelf) == [("0", b"one")]
+
+
+async def test_what_was_written_between_an_idle_first_run_and_the_next_is_not_skipped(path: Path, shelf: Shelf) -> None:
+    write(path, b"old\n")
+    await followed(path, shelf)
+    append(path, b"between\n")()
+    assert await followed(path, shelf) == [("4", b"between")]
+
+
+async def test_a_partial_last_line_waits_until_it_is_complete(path: Path, shelf: Shelf) -> None:
+    assert await followed(path, shelf, append(path, b"wa"), append(path, b"it"), append(path, b"ed\n")) == [("0", b"waited")]
+
+
+async def test_a_rotated_file_is_finished_and_its_successor_read_from_the_beginning(path: Path, shelf: Shelf) -> None:
+    write(path, b"")
+
+    def rotate() -> None:
+        append(path, b"last\nunfinished")()
+        path.rename(path.with_suffix(".1"))
+        path.write_bytes(b"first of the new\n")
+
+    assert await followed(path, shelf, append(path, b"one\n"), rotate, lambda: None) == [
+        ("0", b"one"),
+        ("4", b"last"),
+        ("9", b"unfinished"),
+        ("0", b"first of the new"),
+    ]
+
+
+async def test_a_file_rotated_away_waits_for_its_successor(path: Path, shelf: Shelf) -> None:
+    write(path, b"")
+    moved = path.with_suffix(".1")
+    assert await followed(
+        path, shelf, lambda: path.rename(moved), append(moved, b"late\n"), append(path, b"new\n"), lambda: None
+    ) == [("0", b"late"), ("0", b"new")]
+
+
+async def test_a_truncated_file_is_read_from_its_beginning(path: Path, shelf: Shelf) -> None:
+    write(path, b"old\n")
+    assert await followed(path, shelf, lambda: path.write_bytes(b"n\n"), lambda: None) == [("0", b"n")]
+
+
+async def test_a_file_written_anew_and_longer_is_read_from_its_beginning(path: Path, shelf: Shelf) -> None:
+    write(path, b"old\n")
+    assert await followed(path, shelf, lambda: path.write_bytes(b"new and longer\n"), lambda: None) == [("0", b"new and longer")]
+
+
+async def test_a_file_replaced_while_nobody_read_is_read_from_its_beginning(path: Path, shelf: Shelf) -> None:
+    write(path, b"")
+    await followed(path, shelf, append(path, b"one\n"))
+    replaced(path, b"two\nthree\n")
+    assert await followed(path, shelf) == [("0", b"two"), ("4", b"three")]
+
+
+async def test_a_line_counts_as_published_when_the_file_was_last_written(path: Path, shelf: Shelf) -> None:
+    await shelf.save_checkpoint(f"signal_source:follow:{path}", "0 e3b0c44298fc1c14")
+    write(path, b"one\n")
+    os.utime(path, (WRITTEN_AT.timestamp(), WRITTEN_AT.timestamp()))
+    assert [message.published_at for message in await delivered(path, shelf)] == [WRITTEN_AT]
+
+
+# --- standard input -----------------------------------------------------------------------------------------------------------
+
+
+async def test_piped_lines_are_delivered_as_they_come_and_the_end_ends_it() -> None:
+    reading, writing = os.pipe()
+    messages = StandardInput(reading).messages()
+    os.write(writing, b"one\ntw")
+    assert (await anext(messages)).raw == b"one"
+    waiting = asyncio.ensure_future(anext(messages))
+    await asyncio.sleep(0)
+    assert not waiting.done()
+    os.write(writing, b"o\nthree")
+    assert (await waiting).offset == "4"
+    os.close(writing)
+    assert [message.raw async for message in messages] == [b"three"]
+    os.close(reading)
+
+
+async def test_waiting_for_input_can_be_cancelled() -> None:
+    reading, writing = os.pipe()
+    waiting = asyncio.ensure_future(anext(StandardInput(reading).messages()))
+    await asyncio.sleep(0)
+    waiting.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await waiting
+    os.close(reading)
+    os.close(writing)
+
+
+async def test_a_file_as_standard_input_is_read_to_its_end(path: Path) -> None:
+    write(path, b"one\ntwo\n")
+    descriptor = os.open(path, os.O_RDONLY)
+    assert [message.raw for message in await drained(StandardInput(descriptor))] == [b"one", b"two"]
+    os.close(descriptor)
+
+
+# --- signals made by a source -------------------------------------------------------------------------------------------------
+
+
+def test_a_source_may_deliver_signals_it_made_itself() -> None:
+    signal = Signal(signal_id="s1", symbol="SPY", side="BUY", quantity=1)
+    assert Signal.parse(SourceMessage("mine", "1", signal).raw) == signal

@@ -1,0 +1,115 @@
+"""What the venue takes, and how it says no."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from liveorder.application.ports.broker import KeySupport
+from liveorder.infrastructure.brokers.simulated.venue.orders import NewTerms, OrderState
+from liveorder.infrastructure.brokers.simulated.venue.refusal import RefusalCode, Refused
+from liveorder.infrastructure.brokers.simulated.venue.settings import AccountTerms, Commission, Keys
+from tests.unit.simulated.stage import later, placed, told, venue_of
+
+D = Decimal
+
+
+@pytest.mark.parametrize(
+    ("fields", "code"),
+    [
+        ({"account": "NOBODY"}, RefusalCode.UNKNOWN_ACCOUNT),
+        ({"instrument": "NYSE:NONE"}, RefusalCode.UNKNOWN_SYMBOL),
+        ({"quantity": "1.5"}, RefusalCode.INVALID_ORDER),
+        ({"quantity": None}, RefusalCode.INVALID_ORDER),
+        ({"notional": "100"}, RefusalCode.INVALID_ORDER),
+        ({"quantity": None, "notional": "100"}, RefusalCode.INVALID_ORDER),
+        ({"order_type": "LIMIT"}, RefusalCode.INVALID_ORDER),
+        ({"order_type": "LIMIT", "limit_price": "150.005"}, RefusalCode.INVALID_ORDER),
+        ({"limit_price": "150"}, RefusalCode.INVALID_ORDER),
+        ({"order_type": "STOP"}, RefusalCode.INVALID_ORDER),
+        ({"stop_price": "150"}, RefusalCode.INVALID_ORDER),
+        ({"order_type": "TRAILING_STOP"}, RefusalCode.INVALID_ORDER),
+        ({"order_type": "TRAILING_STOP", "trail_amount": "1", "trail_percent": "1"}, RefusalCode.INVALID_ORDER),
+        ({"trail_amount": "1"}, RefusalCode.INVALID_ORDER),
+        ({"order_type": "STOP", "stop_price": "210", "time_in_force": "IOC"}, RefusalCode.INVALID_ORDER),
+        ({"time_in_force": "GTD"}, RefusalCode.INVALID_ORDER),
+        ({"time_in_force": "GTD", "expires_at": "2026-03-02T14:59:59Z"}, RefusalCode.INVALID_ORDER),
+        ({"expires_at": "2026-03-03T14:59:59Z"}, RefusalCode.INVALID_ORDER),
+    ],
+)
+def test_a_refused_order_leaves_no_trace(fields: dict[str, Any], code: RefusalCode) -> None:
+    venue = venue_of()
+    with pytest.raises(Refused) as refused:
+        venue.submit(placed(**fields))
+    assert refused.value.code is code
+    assert venue.questions.orders(venue.now) == []
+    assert venue.take_reports() == []
+
+
+def test_a_randomly_rejected_order_is_kept_as_rejected() -> None:
+    venue = venue_of(rejection_probability=1.0)
+    order = venue.submit(placed())
+    assert order.state is OrderState.REJECTED
+    assert told(venue) == [("rejected",)]
+    assert len(venue.questions.orders_by_key("K1", venue.now)) == 1
+
+
+def test_a_limited_account_buys_no_more_than_its_cash_less_what_open_buys_reserve() -> None:
+    terms = AccountTerms(cash=D(2000), is_limited=True)
+    venue = venue_of(accounts=(terms,), commission=Commission(per_order=D(1)))
+    venue.submit(placed(quantity="6", order_type="LIMIT", limit_price="150"))
+    with pytest.raises(Refused) as refused:
+        venue.submit(placed("K2", quantity="6"))
+    assert refused.value.code is RefusalCode.INSUFFICIENT_BALANCE
+    assert venue.submit(placed("K2", quantity="5")).state is OrderState.FILLED
+
+
+def test_an_account_without_short_selling_sells_only_what_it_holds() -> None:
+    venue = venue_of(accounts=(AccountTerms(allows_short=False),))
+    venue.submit(placed())
+    venue.submit(placed("K2", "6", side="SELL", order_type="LIMIT", limit_price="250"))
+    with pytest.raises(Refused) as refused:
+        venue.submit(placed("K3", "5", side="SELL"))
+    assert refused.value.code is RefusalCode.INSUFFICIENT_BALANCE
+    assert venue.submit(placed("K3", "4", side="SELL")).state is OrderState.FILLED
+
+
+def test_a_unique_key_is_refused_a_second_time_even_after_the_order_closed() -> None:
+    venue = venue_of()
+    venue.submit(placed())
+    with pytest.raises(Refused) as refused:
+        venue.submit(placed())
+    assert refused.value.code is RefusalCode.DUPLICATE
+
+
+def test_a_unique_key_is_forgotten_after_its_memory() -> None:
+    venue = venue_of(keys=Keys(memory_seconds=60))
+    venue.submit(placed())
+    later(venue, 60)
+    venue.submit(placed())
+    assert len(venue.questions.orders_by_key("K1", venue.now)) == 2
+
+
+def test_a_key_belongs_to_its_account() -> None:
+    venue = venue_of(accounts=(AccountTerms(), AccountTerms(account_id="OTHER")))
+    venue.submit(placed())
+    assert venue.submit(placed(account="OTHER")).state is OrderState.FILLED
+
+
+@pytest.mark.parametrize("support", [KeySupport.SEARCHABLE, KeySupport.NONE])
+def test_a_key_that_is_only_a_label_takes_a_second_order(support: KeySupport) -> None:
+    venue = venue_of(keys=Keys(support=support))
+    venue.submit(placed())
+    venue.submit(placed())
+    assert len(venue.questions.orders_by_key("K1", venue.now)) == 2
+
+
+def test_a_replace_off_the_grid_is_refused() -> None:
+    venue = venue_of()
+    venue.submit(placed(order_type="LIMIT", limit_price="150"))
+    for terms in (NewTerms(quantity=D("1.5")), NewTerms(limit_price=D("1.001")), NewTerms(stop_price=D(1))):
+        with pytest.raises(Refused) as refused:
+            venue.replace("SIM", "K1", None, terms)
+        assert refused.value.code is RefusalCode.INVALID_ORDER

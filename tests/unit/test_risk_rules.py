@@ -1,0 +1,538 @@
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from liveorder.domain.instrument import Instrument
+from liveorder.domain.risk import (
+    REPLACEMENT_RULES,
+    RULES,
+    SWITCHES,
+    Exposure,
+    OpenSide,
+    Proposal,
+    RiskRefusal,
+    RiskView,
+    assess,
+    assess_all,
+    is_reducing,
+)
+from liveorder.domain.risk_limits import RiskLimits
+from liveorder.domain.values import OrderRole, OrderType, Side
+
+NOW = datetime(2026, 11, 20, 15, 0, tzinfo=UTC)
+SPY = Instrument(symbol="SPY", exchange="ARCA")
+NO_LIMITS = RiskLimits(
+    max_position_size=None, max_daily_trades=None, min_buy_score=None, max_sell_score=None, price_collar_percent=None
+)
+
+
+def proposal(**changes: Any) -> Proposal:
+    """A signal's MARKET order to buy 10 SPY, last seen at 50, unless told otherwise."""
+    fields: dict[str, Any] = {
+        "account_id": "U1",
+        "strategy_name": "trend",
+        "instrument": SPY,
+        "side": Side.BUY,
+        "order_type": OrderType.MARKET,
+        "quantity": None if "notional" in changes else Decimal(10),
+        "price": Decimal(50),
+        "signal_at": NOW,
+    }
+    return Proposal(**fields | changes)
+
+
+def limit_order(price: str, **changes: Any) -> Proposal:
+    return proposal(order_type=OrderType.LIMIT, limit_price=Decimal(price), price=Decimal(price), **changes)
+
+
+def view(**changes: Any) -> RiskView:
+    """Of an account with nothing in it, while everything is well, unless told otherwise."""
+    fields: dict[str, Any] = {
+        "account_id": "U1",
+        "currency": "USD",
+        "now": NOW,
+        "session_date": date(2026, 11, 20),
+        "is_market_open": True,
+        "auto_trading": True,
+        "halt": None,
+        "exposure": Exposure(),
+        "agreed_quantity": Decimal(0),
+        "is_reconciled": True,
+        "last_price": Decimal(50),
+        "price_age_seconds": 1.0,
+    }
+    return RiskView(**fields | changes)
+
+
+def holding(quantity: int, *, buys: int = 0, sells: int = 0, **changes: Any) -> RiskView:
+    """So many SPY at 50, and orders open for so many more."""
+    exposure = Exposure(Decimal(quantity), abs(Decimal(quantity) * 50), open_side(buys), open_side(sells))
+    return view(exposure=exposure, **{"agreed_quantity": Decimal(quantity)} | changes)
+
+
+def open_side(quantity: int) -> OpenSide:
+    return OpenSide(Decimal(quantity), Decimal(quantity) * 50)
+
+
+def limits(**changes: Any) -> RiskLimits:
+    """None but these."""
+    return RiskLimits.model_validate(NO_LIMITS.model_dump() | changes)
+
+
+def refusal(order: Proposal, seen: RiskView, allowed: RiskLimits = NO_LIMITS) -> tuple[str, str | None, str | None] | None:
+    """Code, measured and limit."""
+    said = assess(order, seen, allowed).refusal
+    return None if said is None else (said.code, said.measured, said.limit)
+
+
+def test_an_order_that_no_rule_minds_is_approved_with_the_figures_that_were_measured() -> None:
+    seen = holding(4, buys=2, trades_today=3, open_orders=1, other_position_value=Decimal(100), realized_net_today=Decimal(-7))
+    assessment = assess(proposal(signal_at=NOW - timedelta(seconds=2)), seen, RiskLimits())
+    assert assessment.refusal is None
+    assert assessment.figures == {
+        "reduces_only": "no",
+        "position_quantity": "4",
+        "position_value": "900",
+        "portfolio_exposure": "800",
+        "realized_net_today": "-7",
+        "trades_today": "4",
+        "open_orders": "2",
+        "order_quantity": "10",
+        "order_value": "500",
+        "last_price": "50",
+        "price_age_seconds": "1.000",
+        "signal_age_seconds": "2.000",
+    }
+
+
+def test_figures_that_are_not_known_are_left_out() -> None:
+    order = proposal(price=None, signal_at=None)
+    figures = assess(order, view(last_price=None, price_age_seconds=None), NO_LIMITS).figures
+    assert {"order_value", "last_price", "price_age_seconds", "signal_age_seconds"}.isdisjoint(figures)
+
+
+def test_the_first_refusal_is_the_one_that_is_recorded_and_a_dry_check_tells_all() -> None:
+    seen, allowed = view(halt="*: by asha", is_market_open=False), limits(allowed_symbols=frozenset(), max_open_orders=0)
+    assert refusal(proposal(), seen, allowed) == ("kill_switch", "*: by asha", "no halt")
+    assert [said.code for said in assess_all(proposal(), seen, allowed)] == [
+        "kill_switch",
+        "allowed_symbols",
+        "market_closed",
+        "open_order_count",
+    ]
+
+
+def test_each_rule_refuses_under_its_own_name() -> None:
+    assert [rule.__name__ for rule in RULES] == [code for code, _, _, _ in REFUSED]
+
+
+REFUSED: list[tuple[str, Proposal, RiskView, RiskLimits]] = [
+    ("kill_switch", proposal(), view(halt="*"), NO_LIMITS),
+    ("auto_trading", proposal(), view(auto_trading=False), NO_LIMITS),
+    ("stale_signal", proposal(signal_at=NOW - timedelta(hours=1)), view(), NO_LIMITS),
+    ("currency", proposal(instrument=SPY.model_copy(update={"currency": "EUR"})), view(), NO_LIMITS),
+    ("allowed_symbols", proposal(), view(), limits(allowed_symbols=frozenset({"QQQ"}))),
+    ("market_closed", proposal(), view(is_market_open=False), NO_LIMITS),
+    ("unreconciled_symbol", proposal(), view(is_reconciled=False), NO_LIMITS),
+    ("in_doubt_symbol", proposal(), view(doubts=(UUID(int=1),)), NO_LIMITS),
+    ("signal_score", proposal(), view(), limits(require_score=True)),
+    ("no_fresh_price", proposal(price=None), view(last_price=None, price_age_seconds=None), NO_LIMITS),
+    ("price_collar", limit_order("60"), view(), limits(price_collar_percent=Decimal(10))),
+    ("short_selling", proposal(side=Side.SELL), view(), NO_LIMITS),
+    ("order_quantity", proposal(), view(), limits(max_order_quantity=Decimal(9))),
+    ("order_value", proposal(), view(), limits(max_order_value=Decimal(499))),
+    ("daily_trade_count", proposal(), view(trades_today=10), limits(max_daily_trades=10)),
+    ("open_order_count", proposal(), view(open_orders=3), limits(max_open_orders=3)),
+    ("daily_loss", proposal(), view(realized_net_today=Decimal(-100)), limits(max_daily_loss=Decimal(100))),
+    ("position_value", proposal(), view(), limits(max_position_size=Decimal(499))),
+    ("portfolio_exposure", proposal(), view(), limits(max_portfolio_exposure=Decimal(499))),
+]
+
+
+@pytest.mark.parametrize(("code", "order", "seen", "allowed"), REFUSED, ids=[case[0] for case in REFUSED])
+def test_each_rule_refuses_alone(code: str, order: Proposal, seen: RiskView, allowed: RiskLimits) -> None:
+    assert [said.code for said in assess_all(order, seen, allowed)] == [code]
+
+
+@pytest.mark.parametrize(("code", "order", "seen", "allowed"), REFUSED, ids=[case[0] for case in REFUSED])
+def test_an_order_that_only_reduces_meets_the_switches_alone(
+    code: str, order: Proposal, seen: RiskView, allowed: RiskLimits
+) -> None:
+    held = replace(seen, exposure=Exposure(Decimal(-100), Decimal(5000)), agreed_quantity=Decimal(-100))
+    if order.side is Side.SELL:
+        held = replace(seen, exposure=Exposure(Decimal(100), Decimal(5000)), agreed_quantity=Decimal(100))
+    said = assess(order, held, allowed)
+    assert said.is_reducing
+    stopping = {"kill_switch", "auto_trading"}
+    assert (said.refusal.code if said.refusal else None) == (code if code in stopping else None)
+
+
+# --- what only reduces -----------------------------------------------------------------------------------------------------------
+
+
+def sell(quantity: int | str, **changes: Any) -> Proposal:
+    return proposal(side=Side.SELL, quantity=Decimal(quantity), **changes)
+
+
+def test_a_sale_of_what_is_held_only_reduces() -> None:
+    assert is_reducing(sell(10), holding(10))
+
+
+def test_a_sale_beyond_what_is_held_does_not_only_reduce() -> None:
+    assert not is_reducing(sell("10.5"), holding(10))
+
+
+def test_a_purchase_of_what_is_short_only_reduces() -> None:
+    assert is_reducing(proposal(), holding(-10))
+
+
+def test_more_of_the_same_does_not_reduce() -> None:
+    assert not is_reducing(proposal(), holding(10))
+    assert not is_reducing(sell(10), holding(-10))
+
+
+def test_nothing_reduces_a_flat_position() -> None:
+    assert not is_reducing(sell(1), view())
+
+
+def test_exits_that_are_open_or_in_doubt_have_taken_their_part_of_the_position() -> None:
+    assert is_reducing(sell(4), holding(10, sells=6))
+    assert not is_reducing(sell(5), holding(10, sells=6))
+    assert not is_reducing(sell(1), holding(10, sells=11))
+
+
+def test_open_entries_add_nothing_that_could_be_reduced() -> None:
+    assert not is_reducing(sell(11), holding(10, buys=50))
+
+
+def test_a_cash_order_reduces_by_what_its_money_comes_to() -> None:
+    assert is_reducing(sell_for("500"), holding(10))
+    assert not is_reducing(sell_for("501"), holding(10))
+
+
+def sell_for(notional: str, **changes: Any) -> Proposal:
+    return proposal(side=Side.SELL, notional=Decimal(notional), **changes)
+
+
+def test_a_cash_order_without_a_price_is_not_known_to_reduce() -> None:
+    assert not is_reducing(sell_for("1", price=None), holding(10))
+
+
+def test_only_what_the_broker_has_too_is_known_to_be_reducible() -> None:
+    assert is_reducing(sell(4), holding(10, agreed_quantity=Decimal(4), is_reconciled=False))
+    assert not is_reducing(sell(5), holding(10, agreed_quantity=Decimal(4), is_reconciled=False))
+
+
+def test_a_claimed_role_proves_nothing() -> None:
+    assert not is_reducing(sell(1, role=OrderRole.EXIT), view())
+
+
+# --- switches --------------------------------------------------------------------------------------------------------------------
+
+
+def test_a_halt_stops_a_signal_that_only_reduces() -> None:
+    assert refusal(sell(10), holding(10, halt="account:U1")) == ("kill_switch", "account:U1", "no halt")
+
+
+def test_a_persons_own_order_that_only_reduces_passes_a_halt() -> None:
+    assert refusal(sell(10, is_operators=True), holding(10, halt="*")) is None
+
+
+def test_a_persons_own_order_that_adds_risk_does_not_pass_a_halt() -> None:
+    assert refusal(proposal(is_operators=True), holding(10, halt="*")) == ("kill_switch", "*", "no halt")
+
+
+def test_auto_trading_switched_off_stops_a_closing_signal_too() -> None:
+    assert refusal(sell(10), holding(10, auto_trading=False)) == ("auto_trading", "off", "on")
+    assert refusal(sell(10, role=OrderRole.EXIT), holding(10, auto_trading=False)) == ("auto_trading", "off", "on")
+
+
+def test_a_persons_own_order_needs_no_auto_trading() -> None:
+    assert refusal(proposal(is_operators=True), view(auto_trading=False)) is None
+
+
+@pytest.mark.parametrize("role", [OrderRole.STOP_LOSS, OrderRole.TAKE_PROFIT])
+def test_a_protective_order_that_only_reduces_needs_no_auto_trading(role: OrderRole) -> None:
+    assert refusal(sell(10, role=role), holding(10, auto_trading=False)) is None
+    assert refusal(sell(11, role=role), holding(10, auto_trading=False)) == ("auto_trading", "off", "on")
+
+
+def test_a_signal_is_stale_once_it_is_older_than_the_limit() -> None:
+    allowed = limits(max_signal_age_seconds=60)
+    assert refusal(proposal(signal_at=NOW - timedelta(seconds=60)), view(), allowed) is None
+    assert refusal(proposal(signal_at=NOW - timedelta(seconds=61)), view(), allowed) == ("stale_signal", "61.000", "60")
+
+
+def test_a_signal_from_the_future_has_a_wrong_clock_or_zone() -> None:
+    said = assess(proposal(signal_at=NOW + timedelta(hours=5, minutes=30)), view(), NO_LIMITS).refusal
+    message = "the signal is dated 19800 s ahead; check its clock and time zone"
+    assert said == RiskRefusal("stale_signal", message, "-19800.000", "60")
+
+
+def test_a_signal_has_no_age_without_a_time_or_a_limit() -> None:
+    assert refusal(proposal(signal_at=None), view()) is None
+    assert refusal(proposal(signal_at=NOW - timedelta(days=9)), view(), limits(max_signal_age_seconds=None)) is None
+
+
+def test_an_exit_may_be_late_but_not_of_another_day() -> None:
+    assert refusal(sell(10, signal_at=NOW - timedelta(hours=23)), holding(10)) is None
+    old = sell(10, signal_at=NOW - timedelta(hours=25))
+    assert refusal(old, holding(10)) == ("stale_signal", "90000.000", "86400")
+
+
+def test_an_exit_is_bound_by_a_longer_limit_where_there_is_one() -> None:
+    old = sell(10, signal_at=NOW - timedelta(hours=25))
+    assert refusal(old, holding(10), limits(max_signal_age_seconds=100_000)) is None
+
+
+@pytest.mark.parametrize("order", [proposal, lambda **changes: sell(10, **changes)])
+def test_no_signal_outlives_the_end_that_its_sender_gave_it(order: Callable[..., Proposal]) -> None:
+    ended = NOW - timedelta(seconds=1)
+    expected = ("stale_signal", NOW.isoformat(), ended.isoformat())
+    assert refusal(order(valid_until=ended), holding(10)) == expected
+    assert refusal(order(valid_until=NOW), holding(10)) is None
+
+
+# --- permissions -----------------------------------------------------------------------------------------------------------------
+
+
+def test_limits_in_one_currency_refuse_an_order_in_another() -> None:
+    order = proposal(instrument=SPY.model_copy(update={"currency": "EUR"}))
+    assert refusal(order, view()) == ("currency", "EUR", "USD")
+
+
+def test_only_listed_symbols_may_be_opened() -> None:
+    assert refusal(proposal(), view(), limits(allowed_symbols=frozenset({"SPY"}))) is None
+    allowed = limits(allowed_symbols=frozenset({"QQQ", "IWM"}))
+    assert refusal(proposal(), view(), allowed) == ("allowed_symbols", "SPY", "IWM, QQQ")
+    assert refusal(proposal(), view(), limits(allowed_symbols=frozenset())) == ("allowed_symbols", "SPY", "none")
+
+
+def test_a_closed_market_refuses_unless_it_is_allowed() -> None:
+    assert refusal(proposal(), view(is_market_open=False)) == ("market_closed", "closed", "open")
+    assert refusal(proposal(), view(is_market_open=False), limits(allow_closed_market=True)) is None
+
+
+@pytest.mark.parametrize(
+    ("side", "score", "limit"),
+    [(Side.BUY, "60", "60"), (Side.BUY, "-75", "60"), (Side.SELL, "-60", "-60"), (Side.SELL, "75", "-60")],
+)
+def test_a_score_that_is_not_beyond_its_bound_is_refused(side: Side, score: str, limit: str) -> None:
+    order = proposal(side=side, score=Decimal(score))
+    allowed = limits(min_buy_score=Decimal(60), max_sell_score=Decimal(-60), allow_short_selling=True)
+    assert refusal(order, view(), allowed) == ("signal_score", score, limit)
+
+
+@pytest.mark.parametrize(("side", "score"), [(Side.BUY, "60.01"), (Side.SELL, "-60.01")])
+def test_a_score_beyond_its_bound_passes(side: Side, score: str) -> None:
+    order = proposal(side=side, score=Decimal(score))
+    allowed = limits(min_buy_score=Decimal(60), max_sell_score=Decimal(-60), allow_short_selling=True)
+    assert refusal(order, view(), allowed) is None
+
+
+def test_a_score_is_needed_only_where_it_is_required_and_only_of_signals() -> None:
+    assert refusal(proposal(), view(), limits(min_buy_score=Decimal(60))) is None
+    assert refusal(proposal(), view(), limits(require_score=True)) == ("signal_score", "none", "a score")
+    assert refusal(proposal(is_operators=True), view(), limits(require_score=True)) is None
+
+
+def test_without_a_bound_every_score_passes() -> None:
+    assert refusal(proposal(score=Decimal(-99)), view(), limits(require_score=True)) is None
+
+
+def test_a_symbol_with_an_order_in_doubt_takes_no_new_risk() -> None:
+    said = assess(proposal(), view(doubts=(UUID(int=7),)), NO_LIMITS).refusal
+    assert said is not None
+    assert (said.code, said.measured, said.limit) == ("in_doubt_symbol", "1", "0")
+    assert str(UUID(int=7)) in said.message
+
+
+def test_a_symbol_whose_position_is_not_the_brokers_takes_no_new_risk() -> None:
+    assert refusal(proposal(), view(is_reconciled=False)) == ("unreconciled_symbol", "differs", "agrees")
+
+
+def test_a_sale_that_may_not_reduce_at_the_broker_is_refused_while_unreconciled() -> None:
+    seen = holding(75, agreed_quantity=Decimal(0), is_reconciled=False)
+    assert refusal(sell(75), seen) == ("unreconciled_symbol", "differs", "agrees")
+
+
+def test_a_sale_without_a_position_is_refused_unless_short_selling_is_allowed() -> None:
+    assert refusal(sell(10), view()) == ("short_selling", "-10", "0")
+    assert refusal(sell(10), view(), limits(allow_short_selling=True)) is None
+
+
+def test_open_sales_count_as_sold_and_open_purchases_not_as_bought() -> None:
+    assert refusal(sell(5), holding(10, sells=6, buys=9)) == ("short_selling", "-1", "0")
+
+
+def test_a_sale_of_unknown_size_may_be_short() -> None:
+    said = assess_all(sell_for("100", price=None), holding(10), NO_LIMITS)
+    assert [refused.code for refused in said] == ["no_fresh_price", "short_selling"]
+
+
+# --- prices ----------------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("order_type", [OrderType.MARKET, OrderType.TRAILING_STOP])
+def test_an_order_priced_by_the_market_needs_a_fresh_price(order_type: OrderType) -> None:
+    order = proposal(order_type=order_type)
+    assert refusal(order, view(price_age_seconds=60.0)) is None
+    assert refusal(order, view(price_age_seconds=60.5)) == ("no_fresh_price", "60.500", "60")
+    assert refusal(order, view(last_price=None, price_age_seconds=None)) == ("no_fresh_price", "none", "60")
+
+
+def test_an_order_that_could_not_be_sized_needs_a_fresh_price() -> None:
+    unsized = proposal(notional=Decimal(1000), price=None, order_type=OrderType.STOP, stop_price=Decimal(55))
+    assert refusal(unsized, view(price_age_seconds=None)) == ("no_fresh_price", "none", "60")
+
+
+def test_a_limit_price_needs_one_to_be_compared_with() -> None:
+    unpriced = view(last_price=None, price_age_seconds=None)
+    assert refusal(limit_order("50"), unpriced, limits(price_collar_percent=Decimal(10))) == ("no_fresh_price", "none", "60")
+    assert refusal(limit_order("50"), unpriced) is None
+
+
+def test_a_stop_order_needs_none() -> None:
+    order = proposal(order_type=OrderType.STOP, stop_price=Decimal(55), price=Decimal(55))
+    assert refusal(order, view(last_price=None, price_age_seconds=None)) is None
+
+
+COLLAR = limits(price_collar_percent=Decimal(10), allow_short_selling=True)
+
+
+@pytest.mark.parametrize(("side", "price"), [(Side.BUY, "55"), (Side.BUY, "1"), (Side.SELL, "45"), (Side.SELL, "900")])
+def test_a_limit_price_may_be_worse_by_the_collar_and_better_by_anything(side: Side, price: str) -> None:
+    assert refusal(limit_order(price, side=side), view(), COLLAR) is None
+
+
+@pytest.mark.parametrize(("side", "price", "worse"), [(Side.BUY, "55.01", "10.02"), (Side.SELL, "25", "50.00")])
+def test_a_limit_price_beyond_the_collar_is_refused(side: Side, price: str, worse: str) -> None:
+    assert refusal(limit_order(price, side=side), view(), COLLAR) == ("price_collar", worse, "10")
+
+
+def test_the_collar_holds_for_prices_at_and_below_zero() -> None:
+    assert refusal(limit_order("-36"), view(last_price=Decimal(-40)), COLLAR) is None
+    assert refusal(limit_order("-35.9"), view(last_price=Decimal(-40)), COLLAR) == ("price_collar", "10.25", "10")
+    assert refusal(limit_order("0.01"), view(last_price=Decimal(0)), COLLAR) == ("price_collar", "infinitely many", "10")
+
+
+# --- amounts ---------------------------------------------------------------------------------------------------------------------
+
+
+def test_an_order_at_its_limits_passes() -> None:
+    at_limit = limits(
+        max_order_quantity=Decimal(10),
+        max_order_value=Decimal(500),
+        max_daily_trades=5,
+        max_open_orders=2,
+        max_position_size=Decimal(500),
+        max_portfolio_exposure=Decimal(500),
+        max_daily_loss=Decimal(100),
+    )
+    seen = view(trades_today=4, open_orders=1, realized_net_today=Decimal("-99.99"))
+    assert refusal(proposal(), seen, at_limit) is None
+
+
+def test_an_orders_quantity_is_limited() -> None:
+    assert refusal(proposal(), view(), limits(max_order_quantity=Decimal(9))) == ("order_quantity", "10", "9")
+
+
+def test_an_orders_value_is_limited_contract_multiplier_included() -> None:
+    future = SPY.model_copy(update={"multiplier": Decimal(50)})
+    allowed = limits(max_order_value=Decimal(20000))
+    assert refusal(proposal(instrument=future), view(), allowed) == ("order_value", "25000", "20000")
+
+
+@pytest.mark.parametrize(
+    ("side", "limit_price", "stop_price", "value"),
+    [
+        (Side.BUY, "49", None, "490"),
+        (Side.BUY, "61", "60", "610"),
+        (Side.BUY, None, "60", "600"),
+        (Side.BUY, None, "40", "500"),
+        (Side.SELL, "70", None, "700"),
+        (Side.SELL, "45", None, "500"),
+        (Side.SELL, None, "45", "500"),
+    ],
+)
+def test_an_order_is_valued_at_the_worst_price_that_it_allows(
+    side: Side, limit_price: str | None, stop_price: str | None, value: str
+) -> None:
+    order = proposal(
+        side=side,
+        order_type=OrderType.LIMIT,
+        limit_price=None if limit_price is None else Decimal(limit_price),
+        stop_price=None if stop_price is None else Decimal(stop_price),
+    )
+    assert order.value == Decimal(value)
+
+
+def test_a_cash_order_is_worth_its_money() -> None:
+    order = proposal(notional=Decimal(750))
+    assert (order.value, order.units) == (750, 15)
+
+
+def test_the_days_trades_are_limited() -> None:
+    assert refusal(proposal(), view(trades_today=10), limits(max_daily_trades=10)) == ("daily_trade_count", "11", "10")
+
+
+def test_open_orders_are_limited() -> None:
+    assert refusal(proposal(), view(open_orders=3), limits(max_open_orders=3)) == ("open_order_count", "4", "3")
+
+
+def test_a_loss_that_reaches_its_limit_ends_the_day() -> None:
+    lost = view(realized_net_today=Decimal(-100))
+    assert refusal(proposal(), lost, limits(max_daily_loss=Decimal(100))) == ("daily_loss", "100", "100")
+
+
+def test_positions_are_limited_all_together_open_orders_included() -> None:
+    seen = holding(100, buys=20, other_position_value=Decimal(3000))
+    assert refusal(proposal(), seen, limits(max_position_size=Decimal(9500))) is None
+    assert refusal(proposal(), seen, limits(max_position_size=Decimal(9499))) == ("position_value", "9500", "9499")
+
+
+def test_in_a_position_value_buys_and_sells_are_alternatives_and_in_the_exposure_they_add_up() -> None:
+    seen, short = holding(0, buys=30, sells=20), sell(20)
+    allowed = limits(allow_short_selling=True, max_position_size=Decimal(1999), max_portfolio_exposure=Decimal(3499))
+    assert [(said.code, said.measured) for said in assess_all(short, seen, allowed)] == [
+        ("position_value", "2000"),
+        ("portfolio_exposure", "3500"),
+    ]
+
+
+def test_what_reduces_a_position_adds_nothing_until_it_goes_through_zero() -> None:
+    allowed = limits(allow_short_selling=True, max_portfolio_exposure=Decimal(5499))
+    assert refusal(sell(109), holding(100), allowed) is None
+    assert refusal(sell(110), holding(100), allowed) == ("portfolio_exposure", "5500", "5499")
+
+
+def test_an_unimaginable_order_is_refused_and_does_not_raise() -> None:
+    huge = proposal(quantity=Decimal("9" * 28), price=Decimal("8" * 28), side=Side.SELL)
+    assert refusal(huge, holding(3), limits(max_order_value=Decimal(1), allow_short_selling=True)) is not None
+    assert refusal(huge, holding(3), limits(max_portfolio_exposure=Decimal(1), allow_short_selling=True)) is not None
+
+
+# --- other lists of rules ------------------------------------------------------------------------------------------------------
+
+
+def test_a_replacement_is_not_judged_by_what_was_judged_when_the_signal_came() -> None:
+    old = proposal(signal_at=NOW - timedelta(hours=1), score=Decimal(1))
+    allowed = limits(min_buy_score=Decimal(60), max_daily_trades=0, max_open_orders=0)
+    assert assess(old, view(), allowed, REPLACEMENT_RULES).refusal is None
+
+
+def test_a_replacement_is_judged_by_its_amounts_and_by_the_switches() -> None:
+    large = assess(proposal(), view(), limits(max_order_value=Decimal(1)), REPLACEMENT_RULES).refusal
+    halted = assess(proposal(), view(halt="*"), NO_LIMITS, REPLACEMENT_RULES).refusal
+    assert large is not None
+    assert halted is not None
+    assert (large.code, halted.code) == ("order_value", "kill_switch")
+
+
+def test_the_switches_are_asked_first() -> None:
+    assert RULES[: len(SWITCHES)] == SWITCHES

@@ -1,0 +1,227 @@
+import json
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from liveorder.domain.errors import InvalidInput
+from liveorder.domain.signal import MAX_SIGNAL_BYTES, Signal, UnusableSignal
+from liveorder.domain.values import OrderType, Side
+
+WITH_ID = (
+    '{"signal_id":"sig_1732450800_5678","order_type":"MARKET","symbol":"SPY","side":"BUY","quantity":100,'
+    '"account_id":"acc_abc123","strategy_name":"SPX 1-Day Options","stop_loss":230.00,"take_profit":240.00}'
+)
+WITHOUT_ID = '{"signal_type":"BUY","symbol":"RELIANCE","cms_score":75.0,"timestamp":"2025-03-10T09:20:00+05:30"}'
+
+
+def line(**fields: Any) -> str:
+    return json.dumps({"signal_id": "s1", "symbol": "SPY", "side": "BUY"} | fields)
+
+
+def refusal(raw: str | bytes) -> str:
+    with pytest.raises(UnusableSignal) as caught:
+        Signal.parse(raw)
+    return caught.value.reason
+
+
+# --- the two shapes of the issue ----------------------------------------------------------------------------------------------
+
+
+def test_a_signal_with_its_own_id_is_read_as_it_is() -> None:
+    signal = Signal.parse(WITH_ID)
+    assert (signal.signal_id, signal.account_id, signal.strategy_name) == (
+        "sig_1732450800_5678",
+        "acc_abc123",
+        "SPX 1-Day Options",
+    )
+    assert (signal.symbol, signal.side, signal.order_type, signal.quantity) == ("SPY", Side.BUY, OrderType.MARKET, Decimal(100))
+    assert (str(signal.stop_loss), str(signal.take_profit)) == ("230.00", "240.00")
+
+
+def test_a_scored_signal_is_read_as_it_is() -> None:
+    signal = Signal.parse(WITHOUT_ID)
+    assert (signal.symbol, signal.side, signal.score) == ("RELIANCE", Side.BUY, Decimal("75.0"))
+    assert signal.timestamp == datetime(2025, 3, 10, 3, 50, tzinfo=UTC)
+    assert signal.quantity is None
+    assert signal.notional is None
+
+
+def test_ids_derived_from_content_are_the_same_in_every_version() -> None:
+    assert Signal.parse(WITHOUT_ID).signal_id == "8de08e07db09acaeef90f7a23f049208100f81950a1d093a6dfcde725fa6e790"
+    assert Signal.parse(WITH_ID).fingerprint == "3a9abe43b0c7d18aed0a71b2b4a15b56d3e7e9ef2ddcfaff95ca09cc83bba542"
+
+
+# --- identity -----------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "spelling",
+    [
+        WITHOUT_ID.replace("75.0", "75"),
+        WITHOUT_ID.replace("75.0", '"75.00"'),
+        WITHOUT_ID.replace("75.0", "7.5e1"),
+        WITHOUT_ID.replace("signal_type", "side").replace("cms_score", "score"),
+        WITHOUT_ID.replace("09:20:00+05:30", "03:50:00Z"),
+        WITHOUT_ID.replace("}", ',"quantity":null}'),
+        json.dumps(dict(reversed(json.loads(WITHOUT_ID).items())), indent=2),
+    ],
+)
+def test_the_same_content_has_the_same_id_however_it_is_spelled(spelling: str) -> None:
+    assert Signal.parse(spelling).signal_id == Signal.parse(WITHOUT_ID).signal_id
+
+
+@pytest.mark.parametrize("change", [{"symbol": "INFY"}, {"cms_score": 76}, {"signal_type": "SELL"}, {"order_type": "MARKET"}])
+def test_other_content_has_another_id(change: dict[str, Any]) -> None:
+    assert Signal.parse(json.dumps(json.loads(WITHOUT_ID) | change)).signal_id != Signal.parse(WITHOUT_ID).signal_id
+
+
+def test_the_fingerprint_tells_content_and_not_the_id() -> None:
+    assert Signal.parse(line(quantity=1)).fingerprint == Signal.parse(line(quantity=1, signal_id="s2")).fingerprint
+    assert Signal.parse(line(quantity=1)).fingerprint != Signal.parse(line(quantity=2)).fingerprint
+
+
+def test_without_id_and_timestamp_a_signal_cannot_be_known() -> None:
+    assert "add signal_id or timestamp" in refusal('{"symbol":"SPY","side":"BUY"}')
+
+
+# --- what is refused ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("raw", "reason"),
+    [
+        (line(quantty=1), "'quantty': unknown; did you mean 'quantity'?"),
+        (line(zzz=1), "'zzz': unknown; remove it"),
+        (line(side="buy"), "side: 'buy' will not do; it should be 'BUY' or 'SELL'"),
+        (line(signal_type="BUY"), "signal_type: another name for side, and both are given; keep one of them"),
+        (line(quantity=-1), "quantity: -1 will not do; it should be greater than 0"),
+        (line(quantity=0), "quantity: 0 will not do; it should be greater than 0"),
+        (line(quantity="ten"), "quantity: 'ten' is not a usable decimal number; write it like 230.05"),
+        (line(quantity=True), "quantity: a truth value is not a number; write it like 230.05"),
+        (line(quantity=1, notional=5), "notional: given together with quantity; give one of them"),
+        (line(order_type="LIMIT"), "limit_price: a LIMIT order needs one; add limit_price"),
+        (line(limit_price=5), "limit_price: a MARKET order has none; set order_type to LIMIT"),
+        (line(order_type="STOP_LIMIT", limit_price=5), "stop_price: a STOP_LIMIT order needs one; add stop_price"),
+        (line(stop_price=5), "stop_price: a MARKET order has none; set order_type to STOP"),
+        (
+            line(order_type="TRAILING_STOP"),
+            "trail_amount: a TRAILING_STOP needs one distance; give trail_amount or trail_percent",
+        ),
+        (line(trail_percent=5), "trail_amount: a MARKET order does not trail; set order_type to TRAILING_STOP"),
+        (line(time_in_force="GTD"), "expires_at: a GTD order needs one; add expires_at"),
+        (
+            line(expires_at="2025-03-10T09:20:00Z"),
+            "expires_at: only a GTD order has one; set time_in_force to GTD, or use valid_until",
+        ),
+        (
+            line(timestamp="2025-03-10T09:20:00"),
+            'timestamp: has no time zone; add "Z" or an offset such as "+05:30"',
+        ),
+        (line(timestamp=1741600000), "timestamp: not an ISO-8601 text; write it like 2025-03-10T09:20:00+05:30"),
+        (line(timestamp="0001-01-01T00:00:00+05:30"), "timestamp: lies outside the calendar; give a time of this century"),
+        (line(expiry="soon"), "expiry: not an ISO-8601 text; write it like 2025-03-27"),
+        (line(symbol="SPY\n2024 forged"), "symbol: contains control or invisible characters; leave them out"),
+        (line(symbol="SPY\u202e"), "symbol: contains control or invisible characters; leave them out"),
+        (line(symbol=" SPY"), "symbol: begins or ends with a space; trim it"),
+        (line(signal_id=5), "signal_id: 5 will not do; it should be a valid string"),
+        (line(timeout_seconds=True), "timeout_seconds: True will not do; it should be a valid number"),
+        ('{"side":"BUY","signal_id":"s1"}', "symbol: is missing; add it"),
+        ('{"symbol":"A","symbol":"B"}', "'symbol': given twice; keep one of them"),
+        ('{"quantity":NaN}', "number: NaN is not a finite number; give a finite one"),
+        ('{"quantity":-Infinity}', "number: -Infinity is not a finite number; give a finite one"),
+        ('{"quantity":1e999999999999999999999}', "number: '1e999999999999999999999' is not a usable decimal number"),
+        ('{"quantity":1e400}', "number: too long, too large or too small to reckon with exactly"),
+        ("[]", 'line: not a JSON object; write {"symbol": ...}'),
+        ("[" * 60_000, "line: nested too deeply"),
+        ('{"symbol":', "line: not JSON (Expecting value: line 1 column 11 (char 10))"),
+        (b'{"symbol":"\xff"}', "line: not UTF-8 (invalid start byte); encode it as UTF-8"),
+        ("\ud800", "line: not UTF-8 (surrogates not allowed); encode it as UTF-8"),
+        (" " * (MAX_SIGNAL_BYTES + 1), "line: too long; keep it within 65536 bytes"),
+    ],
+)
+def test_what_cannot_be_used_is_refused_with_field_problem_and_remedy(raw: str | bytes, reason: str) -> None:
+    assert refusal(raw).startswith(reason)
+
+
+def test_a_refused_signal_still_says_who_it_was() -> None:
+    with pytest.raises(UnusableSignal) as caught:
+        Signal.parse(line(quantity=-1))
+    assert caught.value.signal_id == "s1"
+    with pytest.raises(UnusableSignal) as caught:
+        Signal.parse(line(signal_id="s\u202e1"))
+    assert caught.value.signal_id is None
+
+
+def test_a_byte_order_mark_and_a_carriage_return_do_no_harm() -> None:
+    assert Signal.parse(b"\xef\xbb\xbf" + WITH_ID.encode() + b"\r\n") == Signal.parse(WITH_ID)
+
+
+# --- in Python ----------------------------------------------------------------------------------------------------------------
+
+
+def test_a_signal_can_be_made_in_python() -> None:
+    made = Signal(symbol="SPY", side="BUY", quantity=100, signal_id="s1")
+    assert made == Signal.parse(line(quantity="100.0"))
+    assert made.fingerprint == Signal.parse(line(quantity=100)).fingerprint
+
+
+def test_a_float_is_refused_with_its_remedy() -> None:
+    with pytest.raises(InvalidInput, match=r'limit_price: a binary float .*; write "230.05" or Decimal\("230.05"\)'):
+        Signal(symbol="SPY", side="BUY", quantity=1, signal_id="s1", order_type="LIMIT", limit_price=230.05)
+
+
+def test_an_infinite_decimal_is_refused() -> None:
+    with pytest.raises(InvalidInput, match="not a finite number"):
+        Signal(symbol="SPY", side="BUY", quantity=Decimal("Infinity"), signal_id="s1")
+
+
+# --- whatever comes -----------------------------------------------------------------------------------------------------------
+
+json_values: st.SearchStrategy[Any] = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+    max_leaves=8,
+)
+field_names = st.sampled_from([*Signal.model_fields, "signal_type", "cms_score", "nonsense"])
+plausible_values = (
+    st.sampled_from(
+        [*Side, *OrderType, "GTD", "CALL", "2025-03-10T09:20:00Z", "2025-03-27", "9999-12-31T23:59:59-01:00", "USD", "1e5"]
+    )
+    | st.decimals(allow_nan=False, allow_infinity=False).map(str)
+    | json_values
+)
+
+
+@given(st.binary() | st.text())
+def test_whatever_the_bytes_the_answer_is_a_signal_or_unusable(raw: str | bytes) -> None:
+    assert_signal_or_unusable(raw)
+
+
+@given(st.dictionaries(field_names, plausible_values))
+def test_whatever_the_fields_the_answer_is_a_signal_or_unusable(fields: dict[str, Any]) -> None:
+    assert_signal_or_unusable(json.dumps(fields))
+
+
+@given(
+    st.fixed_dictionaries({"symbol": st.just("SPY"), "side": st.sampled_from(Side), "signal_id": st.text()}),
+    plausible_values,
+    field_names,
+)
+def test_one_odd_field_in_a_good_signal_gives_a_signal_or_unusable(fields: dict[str, Any], value: Any, name: str) -> None:
+    assert_signal_or_unusable(json.dumps(fields | {name: value}))
+
+
+def assert_signal_or_unusable(raw: str | bytes) -> None:
+    """A signal survives being written and read again; a reason is printable."""
+    try:
+        signal = Signal.parse(raw)
+    except UnusableSignal as unusable:
+        reason = str(unusable)
+    else:
+        again, reason = Signal.parse(signal.to_json()), ""
+        assert (again, again.fingerprint) == (signal, signal.fingerprint)
+    assert reason.isprintable()

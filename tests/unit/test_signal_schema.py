@@ -1,0 +1,165 @@
+import json
+import re
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from liveorder.domain.signal import Signal, UnusableSignal
+from liveorder.domain.signal_schema import signal_json_schema
+from tests.unit.test_signal import WITH_ID, WITHOUT_ID, line
+
+SCHEMA = signal_json_schema()
+
+
+def test_the_schema_is_json() -> None:
+    assert json.loads(json.dumps(SCHEMA)) == SCHEMA
+
+
+@pytest.mark.parametrize("raw", [WITH_ID, WITHOUT_ID])
+def test_both_shapes_of_the_issue_fit_the_schema(raw: str) -> None:
+    assert fits(json.loads(raw))
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        line(order_type="LIMIT", limit_price="230.05", time_in_force="GTD", expires_at="2025-03-10T09:20:00Z"),
+        line(order_type="STOP_LIMIT", limit_price=-1.5, stop_price=2),
+        line(order_type="TRAILING_STOP", trail_percent=1.5, tags=["a", "b"]),
+        line(notional="1e3", currency="INR", quantity=None, order_type=None),
+        line(asset_class="OPTION", expiry="2025-03-27", strike=22000, right="CALL", timeout_seconds=2.5),
+        line(order_type="LIMIT"),
+        line(limit_price=1),
+        line(stop_price=1),
+        line(order_type="STOP_LIMIT", limit_price=1),
+        line(order_type="TRAILING_STOP", trail_percent=1, trail_amount=1),
+        line(trail_amount=1),
+        line(time_in_force="GTD"),
+        line(expires_at="2025-03-10T09:20:00Z"),
+        line(quantity=1, notional=1),
+        line(quantity=0),
+        line(quantity="0.0"),
+        line(quantity=-1),
+        line(quantity="ten"),
+        line(quantity=True),
+        line(trail_percent=100, order_type="TRAILING_STOP"),
+        line(signal_type="BUY"),
+        line(side=None, signal_type="SELL"),
+        line(score=1, cms_score=1),
+        line(symbol=" SPY"),
+        line(symbol="S\nPY"),
+        line(symbol=""),
+        line(symbol=None),
+        line(symbol="x" * 201),
+        line(side=None),
+        line(signal_id=None),
+        line(signal_id=7),
+        line(unknown=1),
+        line(currency="usd"),
+        line(tags="a"),
+        line(tags=["a"] * 51),
+    ],
+)
+def test_the_schema_accepts_what_the_parser_accepts(raw: str) -> None:
+    assert fits(json.loads(raw)) is is_usable(raw)
+
+
+@given(
+    st.fixed_dictionaries(
+        {"symbol": st.just("SPY"), "signal_id": st.just("s1")},
+        optional={
+            "side": st.sampled_from(["BUY", "buy", None]),
+            "signal_type": st.sampled_from(["SELL", None]),
+            "order_type": st.sampled_from(["MARKET", "LIMIT", "STOP", "STOP_LIMIT", "TRAILING_STOP", None]),
+            "time_in_force": st.sampled_from(["DAY", "GTD", None]),
+            "expires_at": st.sampled_from(["2025-03-10T09:20:00Z", None]),
+        }
+        | {
+            name: st.sampled_from([1, "2.50", 0, -1, None])
+            for name in (
+                "quantity",
+                "notional",
+                "limit_price",
+                "stop_price",
+                "trail_amount",
+                "trail_percent",
+                "cms_score",
+                "score",
+            )
+        },
+    )
+)
+def test_schema_and_parser_agree_on_every_combination(fields: dict[str, Any]) -> None:
+    assert fits(fields) is is_usable(json.dumps(fields))
+
+
+def is_usable(raw: str) -> bool:
+    try:
+        Signal.parse(raw)
+    except UnusableSignal:
+        return False
+    return True
+
+
+# --- the part of JSON Schema that the schema uses; a keyword that is not here fails the test ----------------------------------
+
+
+def fits(value: Any, schema: dict[str, Any] = SCHEMA) -> bool:
+    return all(KEYWORDS[keyword](value, argument, schema) for keyword, argument in schema.items() if keyword not in ANNOTATIONS)
+
+
+ANNOTATIONS = {"$schema", "$defs", "title", "description", "format", "then", "else"}
+TYPES: dict[str, Callable[[Any], bool]] = {
+    "object": lambda value: isinstance(value, dict),
+    "array": lambda value: isinstance(value, list),
+    "string": lambda value: isinstance(value, str),
+    "null": lambda value: value is None,
+    "number": lambda value: isinstance(value, int | float) and not isinstance(value, bool),
+}
+
+
+def is_number(value: Any) -> bool:
+    return TYPES["number"](value)
+
+
+def has_type(value: Any, names: str | list[str], _: Any) -> bool:
+    return any(TYPES[name](value) for name in ([names] if isinstance(names, str) else names))
+
+
+def conditional(value: Any, condition: dict[str, Any], schema: dict[str, Any]) -> bool:
+    return fits(value, schema["then"] if fits(value, condition) else schema["else"])
+
+
+def only_known(value: Any, allowed: bool, schema: dict[str, Any]) -> bool:
+    assert allowed is False
+    return set(value) <= set(schema["properties"])
+
+
+def at_definition(value: Any, reference: str, _: Any) -> bool:
+    return fits(value, SCHEMA["$defs"][reference.removeprefix("#/$defs/")])
+
+
+KEYWORDS: dict[str, Callable[[Any, Any, dict[str, Any]], bool]] = {
+    "type": has_type,
+    "enum": lambda value, values, _: value in values,
+    "const": lambda value, constant, _: value == constant,
+    "pattern": lambda value, pattern, _: not isinstance(value, str) or re.search(pattern, value) is not None,
+    "minLength": lambda value, length, _: not isinstance(value, str) or len(value) >= length,
+    "maxLength": lambda value, length, _: not isinstance(value, str) or len(value) <= length,
+    "maxItems": lambda value, length, _: not isinstance(value, list) or len(value) <= length,
+    "items": lambda value, item, _: not isinstance(value, list) or all(fits(element, item) for element in value),
+    "exclusiveMinimum": lambda value, bound, _: not is_number(value) or value > bound,
+    "exclusiveMaximum": lambda value, bound, _: not is_number(value) or value < bound,
+    "required": lambda value, names, _: all(name in value for name in names),
+    "properties": lambda value, properties, _: all(fits(value[name], properties[name]) for name in properties if name in value),
+    "additionalProperties": only_known,
+    "anyOf": lambda value, schemas, _: any(fits(value, schema) for schema in schemas),
+    "oneOf": lambda value, schemas, _: sum(fits(value, schema) for schema in schemas) == 1,
+    "allOf": lambda value, schemas, _: all(fits(value, schema) for schema in schemas),
+    "not": lambda value, schema, _: not fits(value, schema),
+    "if": conditional,
+    "$ref": at_definition,
+}

@@ -1,0 +1,143 @@
+"""A whole engine with a real store and a real (simulated) exchange, in one process and out of time. Dies and lives again at will."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+from liveorder.application.engine import Connection, Engine, EngineTerms
+from liveorder.application.execute_order import ExecutionTerms
+from liveorder.application.gateway import AccountTerms
+from liveorder.application.ports.broker import Broker, BrokerCapabilities
+from liveorder.domain.order import LiveOrder
+from liveorder.domain.risk_limits import RiskLimits
+from liveorder.domain.signal import Signal
+from liveorder.infrastructure.brokers.simulated.broker import SIMULATED_CAPABILITIES, SimulatedBroker
+from liveorder.infrastructure.brokers.simulated.in_process import InProcess
+from liveorder.infrastructure.brokers.simulated.instruments import SimulatedInstruments
+from liveorder.infrastructure.brokers.simulated.market_data import SimulatedMarketData
+from liveorder.infrastructure.brokers.simulated.venue.floor import Floor
+from liveorder.infrastructure.brokers.simulated.venue.opening import open_venue
+from liveorder.infrastructure.brokers.simulated.venue.settings import PriceSource, VenueSettings
+from liveorder.infrastructure.calendars import ExchangeCalendars
+from liveorder.infrastructure.clock import LoopClock
+from liveorder.infrastructure.emergency_journal import FileEmergencyJournal
+from liveorder.infrastructure.eventstore.sqlite import Placement
+from liveorder.infrastructure.eventstore.store_by_url import create_store, store_at
+from tests.mortality import Mortality, mortal_broker, mortal_store
+
+ACCOUNT = "SIM"
+NOON = datetime(2025, 3, 10, 16, 0, tzinfo=UTC)
+"""A Monday in New York, market open."""
+
+LAX = RiskLimits(max_daily_trades=None, max_position_size=None, price_collar_percent=None, max_signal_age_seconds=None)
+STILL = VenueSettings(prices=PriceSource(volatility=0.0))
+"""A venue whose prices stand still."""
+
+
+class RememberedLog:
+    """An `EventLog` that a test can read."""
+
+    def __init__(self) -> None:
+        self.lines: list[tuple[str, str]] = []
+
+    def write(self, category: str, sentence: str, **fields: object) -> None:
+        self.lines.append((category, sentence))
+
+    def of(self, category: str) -> list[str]:
+        return [sentence for found, sentence in self.lines if found == category]
+
+
+@dataclass
+class World:
+    """A venue that outlives engines, and a store that outlives them too."""
+
+    folder: Path
+    clock: LoopClock
+    floor: Floor
+    limits: RiskLimits = LAX
+    capabilities: BrokerCapabilities = SIMULATED_CAPABILITIES
+    terms: dict[str, Any] = field(default_factory=dict)
+    account_terms: dict[str, Any] = field(default_factory=dict)
+    log: RememberedLog = field(default_factory=RememberedLog)
+    lives: int = 0
+
+    @property
+    def url(self) -> str:
+        return f"sqlite:///{self.folder / 'orders.db'}"
+
+    def broker(self) -> Broker:
+        return SimulatedBroker(InProcess(self.floor, self.clock), account_id=ACCOUNT, capabilities=self.capabilities)
+
+    def venue_orders(self, order: LiveOrder | str) -> list[Any]:
+        """What the venue has under this order's key."""
+        key = order if isinstance(order, str) else order.client_order_id
+        return list(self.floor.gateway.venue.questions.orders_by_key(key, self.clock.now()))
+
+    def engine(self, mortality: Mortality | None = None, **terms: Any) -> Engine:
+        """The next life of the service, not yet started. With a `mortality` it can die."""
+        self.lives += 1
+        mortality = mortality or Mortality()
+        store = mortal_store(store_at(self.url, clock=self.clock, placement=Placement.INLINE), mortality)
+        transport = InProcess(self.floor, self.clock)
+        connection = Connection(
+            AccountTerms(account_id=ACCOUNT, limits=self.limits, **self.account_terms),
+            mortal_broker(self.broker(), mortality),
+            SimulatedMarketData(transport),
+            SimulatedInstruments(),
+        )
+        execution = ExecutionTerms("test", ACCOUNT, f"session-{self.lives}")
+        settled = EngineTerms(execution, owner=f"life-{self.lives}", auto_trading_default=True, lease_seconds=3.0)
+        return Engine(
+            replace(settled, **(self.terms | terms)),
+            store,
+            store.lease,
+            {ACCOUNT: connection},
+            ExchangeCalendars(),
+            FileEmergencyJournal(self.folder / "emergency.jsonl"),
+            self.clock,
+            random.Random(self.lives),
+            self.log,
+        )
+
+    @asynccontextmanager
+    async def living(self, **terms: Any) -> AsyncIterator[Engine]:
+        """One life from start to an orderly stop."""
+        engine = self.engine(**terms)
+        await engine.start(wait_for_lease=True)
+        try:
+            yield engine
+        finally:
+            await engine.stop()
+
+
+@asynccontextmanager
+async def a_world(folder: Path, venue: VenueSettings = STILL, start: datetime = NOON, **settled: Any) -> AsyncIterator[World]:
+    clock = LoopClock(start)
+    floor = Floor(open_venue(venue, clock.now()), venue, clock)
+    world = World(folder, clock, floor, **settled)
+    await create_store(
+        world.url, clock=clock, namespace="test", default_account=ACCOUNT, mode="SIMULATION", account_ids=[ACCOUNT]
+    )
+    try:
+        yield world
+    finally:
+        floor.close()
+
+
+def a_signal(signal_id: str = "sig-1", **fields: Any) -> Signal:
+    return Signal(**({"signal_id": signal_id, "symbol": "SPY", "side": "BUY", "quantity": Decimal(10)} | fields))
+
+
+async def until(condition: Any, seconds: float = 600.0) -> None:
+    """Let the world's time pass until it is so; fails after `seconds` of it."""
+    async with asyncio.timeout(seconds):
+        while not condition():
+            await asyncio.sleep(0.25)
