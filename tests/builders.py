@@ -44,6 +44,11 @@ def intent(**changes: Any) -> f.Requested:
     return f.Requested.model_validate(fields | changes)
 
 
+def figures(*values: object) -> tuple[object, ...]:
+    """Side by side; a `Decimal` and an `int` of one value are equal."""
+    return values
+
+
 def recorded(facts: Iterable[Fact], after: int = 0) -> list[RecordedFact]:
     """The facts in their places behind `after` earlier ones, each recorded a second later than the one before."""
     return [RecordedFact(ORDER_ID, version, envelope(version), fact) for version, fact in enumerate(facts, after + 1)]

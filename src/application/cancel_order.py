@@ -107,14 +107,9 @@ class CancelOrder:
             facts = requests.doubt(held, request_id, type(outcome.error).__name__, str(outcome.error))
             return await self._orders.record(held, facts, Cause(correlation_id=held.intent.signal_id))
 
-    async def book_journal(self) -> int:
-        """Give the cancels that were sent without the store their facts; how many there were."""
-        entries = self._journal.read()
-        for entry in entries:
-            async with self._orders.hold(entry.order_id) as order:
-                if not order.status.is_closed:
-                    fact = CancelRequested(request_id=entry.request_id, reason=CancelReason(entry.reason))
-                    await self._orders.record(order, [fact], Cause(entry.actor, causation_id="emergency journal"))
-        if entries:
-            self._journal.clear()
-        return len(entries)
+    async def book_journalled(self, entry: JournalledCancel) -> None:
+        """Give a cancel that was sent without the store its fact."""
+        async with self._orders.hold(entry.order_id) as order:
+            if not order.status.is_closed:
+                fact = CancelRequested(request_id=entry.request_id, reason=CancelReason(entry.reason))
+                await self._orders.record(order, [fact], Cause(entry.actor, causation_id="emergency journal"))

@@ -20,11 +20,11 @@ from liveorder.application.orders import Orders
 from liveorder.application.ports.broker import Broker
 from liveorder.application.ports.calendar import TradingCalendar
 from liveorder.application.ports.clock import Clock, Randomness
-from liveorder.application.ports.emergency_journal import EmergencyJournal
+from liveorder.application.ports.emergency_journal import EmergencyJournal, JournalledCancel, JournalledHalt
 from liveorder.application.ports.event_log import EventLog
 from liveorder.application.ports.instruments import Instruments
 from liveorder.application.ports.market_data import MarketData
-from liveorder.application.ports.order_store import Lease, OrderStore
+from liveorder.application.ports.order_store import Lease, OrderStore, StoreIdentity
 from liveorder.application.reconcile import Reconcile
 from liveorder.application.recover import Recover, RecoveryReport
 from liveorder.application.replace_order import ReplaceOrder
@@ -36,7 +36,7 @@ from liveorder.application.track_orders import TrackOrders
 from liveorder.application.unmatched import UnmatchedReports
 from liveorder.domain.errors import BrokerError, LeaseLost, LiveOrderError, SettingsError
 from liveorder.domain.order import LiveOrder
-from liveorder.domain.trading_halt import HaltReason, account_scope
+from liveorder.domain.trading_halt import EVERYTHING, HaltReason, account_scope
 
 RESTART_SECONDS = 1.0
 """A background task that failed is begun again after this."""
@@ -84,6 +84,7 @@ class Engine:
         on_error: Callable[[LiveOrder, LiveOrderError], None] = lambda order, error: None,
     ) -> None:
         self.terms, self.store, self.lease, self.clock, self.log = terms, store, lease, clock, log
+        self._journal = journal
         self.risk = RiskBook()
         self.sessions = Sessions(calendar)
         self.desk = Desk(log, signals_at_once=terms.signals_at_once)
@@ -121,6 +122,7 @@ class Engine:
         self.adopt = Adopt(terms.execution, self.orders, self.gateways)
         self.dead_letters = DeadLetters(store, self.orders, log)
         self.intake = Intake(self.desk, self.execute, self.dead_letters, clock, log)
+        self.identity: StoreIdentity | None = None
         self.lost_lease = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -133,13 +135,13 @@ class Engine:
         `SettingsError` for what must not be traded on.
         """
         ledger = AccountLedger()
-        await self.store.open(ledger)
+        self.identity = await self.store.open(ledger)
         await self._own_the_store(wait_for_lease)
         self.risk.absorb(ledger.rows())
         for order in await self.orders.load():
             self.risk.track(order)
         await self.kill_switch.load()
-        await self.cancel.book_journal()
+        await self._book_journal()
         self.begin("lease", self._keep_lease)
         self.begin("desk", self.desk.dispatch_for_ever)
         for gateway in self.gateways.values():
@@ -268,7 +270,20 @@ class Engine:
         while True:
             await self.clock.sleep(1.0)
             await self.kill_switch.retry_durable()
-            await self.cancel.book_journal()
+            await self._book_journal()
+
+    async def _book_journal(self) -> None:
+        """What was written down beside the store. A halt stands from here on, whether or not the store takes it now."""
+        entries = self._journal.read()
+        halts = [entry for entry in entries if isinstance(entry, JournalledHalt)]
+        for halt in halts:
+            self.kill_switch.halt_now(EVERYTHING, HaltReason.KILL_SWITCH, f"{halt.detail} ({halt.actor}, emergency)")
+        if not entries or not await self.kill_switch.retry_durable():
+            return
+        for entry in entries:
+            if isinstance(entry, JournalledCancel):
+                await self.cancel.book_journalled(entry)
+        self._journal.clear()
 
     def every_task(self) -> list[asyncio.Task[None]]:
         """What runs in the background now, the desk's work included."""

@@ -75,11 +75,12 @@ class TrackOrders:
         async for report in gateway.broker.reports():
             await self._book_safely(gateway.account_id, report)
 
-    async def _book_safely(self, account_id: str, report: ExecutionReport) -> None:
+    async def _book_safely(self, account_id: str, report: ExecutionReport) -> LiveOrder | None:
         try:
-            await self.book(account_id, report)
+            return await self.book(account_id, report)
         except LiveOrderError as error:
             self._log.write("ERROR", f"Report not booked, the poll will find it: {error}", account_id=account_id)
+            return None
 
     # --- poll ------------------------------------------------------------------------------------------------------------------
 
@@ -97,7 +98,9 @@ class TrackOrders:
             self._log.write("BROKER", f"Open orders could not be asked for: {error}", account_id=gateway.account_id)
             return False
         for snapshot in snapshots:
-            await self._book_safely(gateway.account_id, snapshot)
+            booked = await self._book_safely(gateway.account_id, snapshot)
+            if booked is not None and snapshot.filled_quantity < booked.filled_quantity:
+                await self._catch_up_on(gateway, booked)
         listed = {snapshot.client_order_id for snapshot in snapshots}
         for order in self._missing(gateway.account_id, listed):
             await self.ask(gateway, order)
@@ -116,6 +119,11 @@ class TrackOrders:
         if isinstance(found, Absence):
             return found
         return await self.book_on(order.order_id, found)
+
+    async def _catch_up_on(self, gateway: Gateway, order: LiveOrder) -> None:
+        """The broker tells less than we have: a bust or a correction was missed, or the answer was old."""
+        if order.submitted_at is not None:
+            await self.catch_up(gateway, order.submitted_at)
 
     async def catch_up(self, gateway: Gateway, since: datetime) -> bool:
         """Book what was executed since then, as after a reconnect. False when the broker did not answer."""

@@ -165,8 +165,8 @@ class OrderTriggered(ExecutionReport):
 class OrderSnapshot(ExecutionReport):
     """The order as the broker has it now: the answer to a question, not an event.
 
-    `filled_quantity` and `average_price` are cumulative. `executions` are the fills that the same answer listed; where it lists
-    none, the difference to what we know is booked as inferred until the real fills come.
+    `filled_quantity` and `average_price` are cumulative. `executions` are the fills that count, as the same answer listed them, a
+    corrected one as its correction; where it lists none, the difference to what we know is booked as inferred until they come.
     """
 
     status: BrokerStatus
@@ -179,7 +179,7 @@ class OrderSnapshot(ExecutionReport):
     exchange: str | None = None
     side: Side | None = None
     order_type: OrderType | None = None
-    executions: tuple[Execution, ...] = ()
+    executions: tuple[Execution | ExecutionCorrected, ...] = ()
     cancel_pending: bool = False
     replace_pending: bool = False
     reason: str = ""

@@ -11,7 +11,7 @@ import hashlib
 import json
 from dataclasses import dataclass
 from datetime import datetime
-from decimal import Decimal
+from decimal import Context, Decimal
 from typing import Any, NewType
 from uuid import UUID, uuid5
 
@@ -20,6 +20,8 @@ ClientOrderId = NewType("ClientOrderId", str)
 RequestId = NewType("RequestId", str)
 
 CLIENT_ORDER_ID_LENGTH = 20
+_EXACT = Context(prec=28)
+"""Of its own: an embedding program's decimal context must not change ids. No signal has a longer number."""
 _STREAMS = UUID("5b0c6f0e-6a52-5c58-9c1c-5f2b0e4d7a11")
 
 
@@ -54,7 +56,7 @@ def _canonical(value: Any) -> Any:
         return value
     if isinstance(value, int | float | Decimal):
         number = Decimal(str(value))
-        return f"n:{number.normalize():f}" if number else "n:0"
+        return f"n:{number.normalize(_EXACT):f}" if number else "n:0"
     if isinstance(value, dict):
         return {str(key): _canonical(item) for key, item in value.items()}
     if isinstance(value, list | tuple):

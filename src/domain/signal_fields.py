@@ -16,6 +16,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, Strict, StringConst
 
 from liveorder.domain.errors import InvalidInput
 from liveorder.domain.strict_json import bounded, exact_number
+from liveorder.domain.visible_text import visible
 
 _T = TypeVar("_T", date, datetime)
 _SUBJECT = re.compile(r"^\w+(?= should)")
@@ -129,7 +130,7 @@ def explained(error: ValidationError, known: Collection[str]) -> InvalidInput:
         case "value_error":
             problem, _, remedy = first["msg"].removeprefix("Value error, ").partition("; ")
             return InvalidInput(field, problem, remedy)
-    return InvalidInput(field, f"{_shown(first['input'])} will not do", _SUBJECT.sub("it", first["msg"]))
+    return InvalidInput(field, f"{_shown(first['input'])} will not do", visible(_SUBJECT.sub("it", first["msg"])))
 
 
 def nearest(name: str, known: Collection[str]) -> str:

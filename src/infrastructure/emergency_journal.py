@@ -1,38 +1,33 @@
-"""Cancels written down beside a store that cannot be written: JSON Lines, synced line by line."""
+"""Halts and cancels written down beside a store that cannot be written: JSON Lines, synced line by line."""
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 from collections.abc import Sequence
-from datetime import datetime
 from pathlib import Path
-from uuid import UUID
 
-from liveorder.application.ports.emergency_journal import JournalledCancel
+from pydantic import TypeAdapter, ValidationError
+
+from liveorder.application.ports.emergency_journal import JournalEntry
+
+_ENTRY: TypeAdapter[JournalEntry] = TypeAdapter(JournalEntry)
 
 
 class FileEmergencyJournal:
-    """One file. Where even that cannot be written, the line goes to standard error: the cancel is sent all the same."""
+    """One file. Where even that cannot be written, the line goes to standard error: what it speaks of is done all the same."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
 
-    def write(self, entry: JournalledCancel) -> None:
-        line = json.dumps(
-            {
-                "order_id": str(entry.order_id),
-                "request_id": entry.request_id,
-                "reason": entry.reason,
-                "actor": entry.actor,
-                "at": entry.at.isoformat(),
-            }
-        )
+    def write(self, entry: JournalEntry) -> bool:
+        line = _ENTRY.dump_json(entry).decode()
         try:
             self._append(line)
         except OSError as error:
             print(f"emergency journal not writable ({error}): {line}", file=sys.stderr)  # noqa: T201 - the last place left
+            return False
+        return True
 
     def _append(self, line: str) -> None:
         with self._path.open("a", encoding="utf-8") as file:
@@ -40,22 +35,18 @@ class FileEmergencyJournal:
             file.flush()
             os.fsync(file.fileno())
 
-    def read(self) -> Sequence[JournalledCancel]:
-        """Whole lines only: a torn last line was a cancel whose process died before it was sent."""
+    def read(self) -> Sequence[JournalEntry]:
+        """Whole lines only: a torn last line speaks of something whose process died before it was done."""
         if not self._path.exists():
             return []
-        lines = self._path.read_text(encoding="utf-8").split("\n")[:-1]
-        return [_entry(json.loads(line)) for line in lines if line]
+        return [entry for line in self._path.read_text(encoding="utf-8").split("\n")[:-1] for entry in _read(line)]
 
     def clear(self) -> None:
         self._path.unlink(missing_ok=True)
 
 
-def _entry(fields: dict[str, str]) -> JournalledCancel:
-    return JournalledCancel(
-        UUID(fields["order_id"]),
-        fields["request_id"],
-        fields["reason"],
-        fields["actor"],
-        datetime.fromisoformat(fields["at"]),
-    )
+def _read(line: str) -> list[JournalEntry]:
+    try:
+        return [_ENTRY.validate_json(line)]
+    except ValidationError:
+        return []

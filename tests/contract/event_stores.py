@@ -132,7 +132,7 @@ async def create(site: Site) -> None:
 
 
 class FragileConnection(sqlite3.Connection):
-    """Raises where it is told to."""
+    """Raises where its class is told to."""
 
     fault = ""
 
@@ -148,13 +148,22 @@ class FragileConnection(sqlite3.Connection):
         return super().execute(sql, parameters)
 
 
+def fragile_connections() -> type[FragileConnection]:
+    """A class of one store's own, so that faults stay with it."""
+
+    class OfOneStore(FragileConnection):
+        pass
+
+    return OfOneStore
+
+
 class SQLiteSite:
     def __init__(self, folder: Path, placement: Placement) -> None:
         self.path = folder / "orders.sqlite"
         self.url = f"sqlite:///{self.path}"
         self.placement = placement
         self._backup = folder / "backup.sqlite"
-        self._connection = type("Connection", (FragileConnection,), {})
+        self._connection = fragile_connections()
 
     def store(self, expectation: Expectation | None = EXPECTED) -> DatabaseOrderStore:
         return store_at(self.url, clock=WallClock(), expectation=expectation, placement=self.placement, mapper=MAPPER)

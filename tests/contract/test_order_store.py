@@ -30,7 +30,7 @@ from liveorder.infrastructure.eventstore.identity import Expectation
 from liveorder.infrastructure.eventstore.network_file_systems import refuse_network_file_system
 from liveorder.infrastructure.eventstore.order_store import DatabaseOrderStore
 from liveorder.infrastructure.eventstore.sqlite import Placement
-from liveorder.infrastructure.eventstore.store_by_url import store_at
+from liveorder.infrastructure.eventstore.store_by_url import store_at, store_exists
 from liveorder.infrastructure.eventstore.transaction import MAX_EVENTS, NotStored, Stored, Transaction
 from tests.builders import intent, submission
 from tests.contract.event_stores import (
@@ -91,7 +91,7 @@ async def versions(store: DatabaseOrderStore, stream_id: UUID) -> list[int]:
     return [each.version for each in await store.stream(stream_id)]
 
 
-# --- appending and reading -----------------------------------------------------------------------------------------------------
+# --- appending and reading ----------------------------------------------------------------------------------------------------
 
 
 async def test_facts_come_back_as_they_were_stored(site: Site) -> None:
@@ -177,7 +177,7 @@ async def test_a_store_that_is_not_open_takes_nothing(site: Site) -> None:
         await site.store().append(commit(uuid4(), 1))
 
 
-# --- what is refused -----------------------------------------------------------------------------------------------------------
+# --- what is refused ----------------------------------------------------------------------------------------------------------
 
 
 async def test_a_conflict_fails_only_its_order_and_that_orders_later_commits(site: Site) -> None:
@@ -320,7 +320,7 @@ async def test_a_commit_that_the_database_cannot_hold_fails_alone(site: Site) ->
         assert (await store.check()).problems == ()
 
 
-# --- failures of the database ----------------------------------------------------------------------------------------------------
+# --- failures of the database -------------------------------------------------------------------------------------------------
 
 
 async def test_a_commit_whose_reply_was_lost_is_found_by_reading_back(site: Site) -> None:
@@ -368,7 +368,7 @@ async def test_while_nothing_can_be_written_everything_fails_and_then_recovers_b
         assert ledger.counts == {("main", "orders"): 2}
 
 
-# --- the ledger --------------------------------------------------------------------------------------------------------------------
+# --- the ledger ---------------------------------------------------------------------------------------------------------------
 
 
 async def test_the_ledger_is_kept_with_the_commit_and_loaded_at_the_next_start(site: Site) -> None:
@@ -410,7 +410,7 @@ async def test_without_a_ledger_entries_are_refused(site: Site) -> None:
     await store.close()
 
 
-# --- the index of unfinished orders ------------------------------------------------------------------------------------------------
+# --- the index of unfinished orders -------------------------------------------------------------------------------------------
 
 
 async def test_unfinished_orders_are_found_with_all_their_facts(site: Site) -> None:
@@ -439,7 +439,7 @@ async def test_of_commits_in_one_transaction_the_last_says_whether_the_order_is_
         assert set(await store.unfinished()) == {reopened}
 
 
-# --- waiting, bookmarks, commands ----------------------------------------------------------------------------------------------------
+# --- waiting, bookmarks, commands ---------------------------------------------------------------------------------------------
 
 
 async def test_whoever_waits_is_woken_by_the_next_commit(site: Site) -> None:
@@ -452,6 +452,7 @@ async def test_whoever_waits_is_woken_by_the_next_commit(site: Site) -> None:
 
 async def test_waiting_sees_what_another_process_stored(site: Site) -> None:
     async with opened(site.store()) as store, opened(site.store()) as other:
+        store._poll_seconds = 0.01
         waiting = asyncio.create_task(store.wait_beyond(0, timeout_seconds=60))
         await other.append(commit(uuid4(), 1))
         assert await waiting == 1
@@ -487,7 +488,7 @@ async def test_commands_from_another_process_are_answered_once(site: Site) -> No
         assert await other.commands.find(uuid4()) is None
 
 
-# --- the lease -----------------------------------------------------------------------------------------------------------------------
+# --- the lease ----------------------------------------------------------------------------------------------------------------
 
 
 async def test_a_lease_is_held_by_one_until_it_expires(site: Site) -> None:
@@ -553,7 +554,7 @@ async def test_whoever_released_the_lease_can_store_nothing(site: Site) -> None:
         await store.append(commit(uuid4(), 1))
 
 
-# --- who may open ----------------------------------------------------------------------------------------------------------------------
+# --- who may open -------------------------------------------------------------------------------------------------------------
 
 
 async def test_a_store_knows_what_it_was_stamped_with_and_gains_accounts(site: Site) -> None:
@@ -575,7 +576,10 @@ async def test_a_store_is_created_once(site: Site) -> None:
 
 @pytest.mark.parametrize(
     ("expectation", "problem"),
-    [(Expectation("LIVE", ("main",)), "of mode SIMULATION"), (Expectation("SIMULATION", ("other",)), "orders of the accounts main")],
+    [
+        (Expectation("LIVE", ("main",)), "of mode SIMULATION"),
+        (Expectation("SIMULATION", ("other",)), "orders of the accounts main"),
+    ],
 )
 async def test_other_settings_are_refused(site: Site, expectation: Expectation, problem: str) -> None:
     with pytest.raises(StoreRefused, match=problem):
@@ -605,7 +609,7 @@ async def test_a_log_that_lost_its_end_is_refused(site: Site) -> None:
         await site.store().open()
 
 
-# --- checks and backups ----------------------------------------------------------------------------------------------------------------
+# --- checks and backups -------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -629,6 +633,22 @@ async def test_the_check_finds_damage(site: Site, damage: str, problem: str) -> 
         flipped = "set_byte(state, 60, 33)" if isinstance(site, PostgresSite) else _FLIPPED
         site.tamper(damage.format(flipped=flipped))
         assert problem in " ".join((await store.check()).problems)
+
+
+async def test_a_check_while_in_use_finds_nothing_wrong(site: Site) -> None:
+    async def live(store: DatabaseOrderStore) -> None:
+        order_id = uuid4()
+        facts = (recorded(order_id, 1, intent()), recorded(order_id, 2, submission()))
+        await store.append(Commit(facts, claim=claim(order_id, str(order_id)), is_open=True))
+        await store.append(commit(order_id, 3, is_open=False))
+
+    async with opened(site.store()) as store, opened(site.store()) as inspector:
+        living = [asyncio.create_task(live(store)) for _ in range(200)]
+        reports = [await inspector.check() for _ in range(5)]
+        await asyncio.gather(*living)
+        reports.append(await inspector.check())
+    assert [problem for report in reports for problem in report.problems] == []
+    assert reports[-1].facts == 600
 
 
 _FLIPPED = "CAST(substr(state, 1, 60) || X'21' || substr(state, 62) AS BLOB)"
@@ -669,7 +689,16 @@ async def test_a_backup_of_a_damaged_store_is_refused(site: Site) -> None:
             await store.backup(site.backup_target())
 
 
-# --- SQLite alone ------------------------------------------------------------------------------------------------------------------------
+# --- SQLite alone -------------------------------------------------------------------------------------------------------------
+
+
+async def test_a_creation_that_was_cut_short_leaves_the_place_free(tmp_path: Path) -> None:
+    site = SQLiteSite(tmp_path, Placement.INLINE)
+    (tmp_path / ".orders.sqlite.cut-short").write_bytes(b"SQLite format 3")
+    assert not await store_exists(site.url)
+    await create(site)
+    async with opened(site.store()) as store:
+        assert await store.head() == 0
 
 
 async def test_there_must_be_a_file(tmp_path: Path) -> None:
@@ -678,7 +707,7 @@ async def test_there_must_be_a_file(tmp_path: Path) -> None:
     assert not (tmp_path / "none.sqlite").exists()
 
 
-@pytest.mark.parametrize("content", [b"", b"not a database at all", b"SQLite format 3\0" + bytes(4096)])
+@pytest.mark.parametrize("content", [b"", b"not a database at all", b"SQLite format 3"])
 async def test_a_file_that_is_no_store_is_refused(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "orders.sqlite"
     path.write_bytes(content)
@@ -695,11 +724,12 @@ async def test_another_programs_database_is_refused(tmp_path: Path) -> None:
         await store_at(f"sqlite:///{path}", clock=WallClock()).open()
 
 
-async def test_a_truncated_file_is_refused(sqlite_site: SQLiteSite) -> None:
+@pytest.mark.parametrize("size", [64, 4096, 40960, -4096])
+async def test_a_truncated_file_is_refused(sqlite_site: SQLiteSite, size: int) -> None:
     async with opened(sqlite_site.store()) as store:
         await store.append(commit(uuid4(), *range(1, 400)))
     content = sqlite_site.path.read_bytes()
-    sqlite_site.path.write_bytes(content[: len(content) // 2])
+    sqlite_site.path.write_bytes(content[:size])
     with pytest.raises(StoreRefused, match="damaged"):
         await sqlite_site.store().open()
 
@@ -770,7 +800,7 @@ def test_network_file_systems_are_refused(tmp_path: Path, kind: str) -> None:
         refuse_network_file_system(share / "orders.sqlite", mounts)
 
 
-# --- PostgreSQL alone ----------------------------------------------------------------------------------------------------------------------
+# --- PostgreSQL alone ---------------------------------------------------------------------------------------------------------
 
 
 async def test_a_connection_that_broke_while_idle_costs_nothing(tmp_path: Path) -> None:
@@ -792,7 +822,9 @@ async def test_two_stores_live_in_one_database_under_their_schemas(tmp_path: Pat
     await create(site)
     url = site.url
     site.url = f"{url}?schema=public"
+    assert not await store_exists(site.url)
     await create(site)
+    assert await store_exists(site.url)
     async with opened(site.store()) as store:
         await store.append(commit(uuid4(), 1))
         assert await store.head() == 1
@@ -822,5 +854,3 @@ def test_the_password_is_not_in_messages() -> None:
 def test_a_url_that_names_no_store_is_a_settings_error(url: str) -> None:
     with pytest.raises(SettingsError):
         store_at(url, clock=WallClock())
-
-

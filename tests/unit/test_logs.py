@@ -1,6 +1,7 @@
 import asyncio
 import io
 import json
+import math
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -8,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import SecretStr
 
@@ -65,7 +66,10 @@ def test_a_console_line_ends_with_the_ids(book: Book) -> None:
 
 
 def test_a_json_line_has_type_and_exact_figures(book: Book) -> None:
-    book.log.write("EXECUTION", "Order filled", event_type="Filled", quantity=Decimal("1E+2"), at=book.clock.now(), nothing=None)
+    at = book.clock.now()
+    book.log.write(
+        "EXECUTION", "Order filled", event_type="Filled", quantity=Decimal("1E+2"), at=at, waited=[0.5, math.nan], nothing=None
+    )
     assert book.records() == [
         {
             "timestamp": "2024-11-24T10:30:12.000+00:00",
@@ -75,6 +79,7 @@ def test_a_json_line_has_type_and_exact_figures(book: Book) -> None:
             "message": "Order filled",
             "quantity": "100",
             "at": "2024-11-24T10:30:12+00:00",
+            "waited": [0.5, "nan"],
         }
     ]
 
@@ -117,9 +122,8 @@ def test_a_field_cannot_pass_for_what_the_line_says_of_itself(book: Book) -> Non
 FORGERIES = st.text(st.characters() | st.sampled_from("\n\r\x1b\x00\x85\u2028\u2029\u202e\u2066\u200b\ud800|[]\\"), max_size=40)
 
 
-@given(
-    FORGERIES, FORGERIES, FORGERIES, st.recursive(FORGERIES, lambda inner: st.lists(inner) | st.dictionaries(FORGERIES, inner))
-)
+@settings(deadline=None)
+@given(FORGERIES, FORGERIES, FORGERIES, st.recursive(FORGERIES, lambda inner: st.lists(inner) | st.dictionaries(FORGERIES, inner)))
 def test_no_data_can_forge_a_line(category: str, sentence: str, name: str, value: object) -> None:
     book = Book()
     book.log.write(category, sentence, **{f"{name}_id": value})
@@ -128,6 +132,7 @@ def test_no_data_can_forge_a_line(category: str, sentence: str, name: str, value
     assert rest == ""
 
 
+@settings(deadline=None)
 @given(FORGERIES, st.dictionaries(FORGERIES, FORGERIES))
 def test_no_data_can_forge_a_record(sentence: str, fields: dict[str, str]) -> None:
     written: list[bytes] = []
@@ -149,18 +154,14 @@ class Recorder(DailyFile):
 # --- secrets -------------------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    "name", ["api_key", "KITE_API_SECRET", "access_token", "Authorization", "password", "telegram_bot_token"]
-)
+@pytest.mark.parametrize("name", ["api_key", "KITE_API_SECRET", "access_token", "Authorization", "password", "telegram_bot_token"])
 def test_what_is_named_like_a_secret_is_hidden(book: Book, name: str) -> None:
     book.log.write("BROKER", "connected", **{name: "swordfish", "nested": {name: "swordfish"}})
     assert "swordfish" not in book.console.getvalue() + json.dumps(book.records())
 
 
 def test_secret_values_are_hidden_wherever_they_turn_up(book: Book) -> None:
-    book.log.write(
-        "ERROR", "GET /?t=hunter2 failed", detail=["hunter2"], wrapped=SecretStr("other"), url="postgresql://u:pw@db/x"
-    )
+    book.log.write("ERROR", "GET /?t=hunter2 failed", detail=["hunter2"], wrapped=SecretStr("other"), url="postgresql://u:pw@db/x")
     shown = book.console.getvalue() + json.dumps(book.records())
     assert all(secret not in shown for secret in ("hunter2", "other", "pw@"))
     assert f"GET /?t={MASK} failed" in shown

@@ -358,7 +358,7 @@ def test_a_symbol_whose_position_is_not_the_brokers_takes_no_new_risk() -> None:
 
 def test_a_sale_that_may_not_reduce_at_the_broker_is_refused_while_unreconciled() -> None:
     seen = holding(75, agreed_quantity=Decimal(0), is_reconciled=False)
-    assert refusal(sell(75), seen) == ("unreconciled_symbol", "differs", "agrees")
+    assert [said.code for said in assess_all(sell(75), seen, NO_LIMITS)] == ["unreconciled_symbol"]
 
 
 def test_a_sale_without_a_position_is_refused_unless_short_selling_is_allowed() -> None:
@@ -469,12 +469,17 @@ def test_an_order_is_valued_at_the_worst_price_that_it_allows(
         limit_price=None if limit_price is None else Decimal(limit_price),
         stop_price=None if stop_price is None else Decimal(stop_price),
     )
-    assert order.value == Decimal(value)
+    assert order.value(None) == Decimal(value)
+
+
+def test_a_sale_below_the_market_is_valued_at_the_market() -> None:
+    allowed = limits(allow_short_selling=True, max_order_value=Decimal(499))
+    assert refusal(limit_order("0.01", side=Side.SELL), view(), allowed) == ("order_value", "500", "499")
 
 
 def test_a_cash_order_is_worth_its_money() -> None:
     order = proposal(notional=Decimal(750))
-    assert (order.value, order.units) == (750, 15)
+    assert [order.value(None), order.units] == [750, 15]
 
 
 def test_the_days_trades_are_limited() -> None:

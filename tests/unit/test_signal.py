@@ -1,10 +1,10 @@
 import json
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from liveorder.domain.errors import InvalidInput
@@ -128,6 +128,7 @@ def test_without_id_and_timestamp_a_signal_cannot_be_known() -> None:
         (line(symbol="SPY\u202e"), "symbol: contains control or invisible characters; leave them out"),
         (line(symbol=" SPY"), "symbol: begins or ends with a space; trim it"),
         (line(signal_id=5), "signal_id: 5 will not do; it should be a valid string"),
+        (line(parent_order_id="\x1b"), "parent_order_id: '\\x1b' will not do; it should be a valid UUID"),
         (line(timeout_seconds=True), "timeout_seconds: True will not do; it should be a valid number"),
         ('{"side":"BUY","signal_id":"s1"}', "symbol: is missing; add it"),
         ('{"symbol":"A","symbol":"B"}', "'symbol': given twice; keep one of them"),
@@ -169,6 +170,12 @@ def test_a_signal_can_be_made_in_python() -> None:
     assert made.fingerprint == Signal.parse(line(quantity=100)).fingerprint
 
 
+def test_times_and_days_may_be_given_as_such() -> None:
+    moment, day = datetime(2025, 3, 10, 9, 20, tzinfo=UTC), date(2025, 3, 27)
+    made = Signal(symbol="SPY", side="BUY", signal_id="s1", timestamp=moment, expiry=day, timeout_seconds=2.5)
+    assert made == Signal.parse(line(timestamp="2025-03-10T09:20:00Z", expiry="2025-03-27", timeout_seconds=2.5))
+
+
 def test_a_float_is_refused_with_its_remedy() -> None:
     with pytest.raises(InvalidInput, match=r'limit_price: a binary float .*; write "230.05" or Decimal\("230.05"\)'):
         Signal(symbol="SPY", side="BUY", quantity=1, signal_id="s1", order_type="LIMIT", limit_price=230.05)
@@ -196,16 +203,19 @@ plausible_values = (
 )
 
 
+@settings(deadline=None)
 @given(st.binary() | st.text())
 def test_whatever_the_bytes_the_answer_is_a_signal_or_unusable(raw: str | bytes) -> None:
     assert_signal_or_unusable(raw)
 
 
+@settings(deadline=None)
 @given(st.dictionaries(field_names, plausible_values))
 def test_whatever_the_fields_the_answer_is_a_signal_or_unusable(fields: dict[str, Any]) -> None:
     assert_signal_or_unusable(json.dumps(fields))
 
 
+@settings(deadline=None)
 @given(
     st.fixed_dictionaries({"symbol": st.just("SPY"), "side": st.sampled_from(Side), "signal_id": st.text()}),
     plausible_values,

@@ -1,11 +1,11 @@
-"""Where a cancel is written down while the store cannot be: beside it, on the same or another disk."""
+"""Where a halt or a cancel is written down while the store cannot be: beside it, on the same or another disk."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
+from typing import Protocol, TypeAlias
 from uuid import UUID
 
 
@@ -20,11 +20,25 @@ class JournalledCancel:
     at: datetime
 
 
+@dataclass(frozen=True, slots=True)
+class JournalledHalt:
+    """A halt of everything that could not be stored."""
+
+    detail: str
+    actor: str
+    at: datetime
+
+
+JournalEntry: TypeAlias = JournalledCancel | JournalledHalt
+
+
 class EmergencyJournal(Protocol):
     """Append, read, clear. Writing must not raise: a full disk too must not stop a cancel."""
 
-    def write(self, entry: JournalledCancel) -> None: ...
+    def write(self, entry: JournalEntry) -> bool:
+        """Whether it is durable."""
+        ...
 
-    def read(self) -> Sequence[JournalledCancel]: ...
+    def read(self) -> Sequence[JournalEntry]: ...
 
     def clear(self) -> None: ...

@@ -25,12 +25,8 @@ class InstrumentQuery:
 
 
 class Instruments(Protocol):
-    """Ticks, lots, multipliers and calendars of instruments."""
+    """Instruments with their ticks, lots, multipliers and calendars."""
 
     async def resolve(self, query: InstrumentQuery) -> Instrument | None:
         """The one instrument meant; None when it is unknown or several fit."""
-        ...
-
-    def calendar_of(self, instrument: Instrument) -> str:
-        """Name of its exchange calendar (`XNYS`, `XBOM`), or `24/7` for markets that never close."""
         ...

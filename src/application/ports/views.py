@@ -45,7 +45,6 @@ class Wanted:
     session_date: date | None = None
     is_open: bool | None = None
     """Orders only: True for those not closed, or with a request unanswered."""
-    order_id: UUID | None = None
     newest: int | None = None
 
 

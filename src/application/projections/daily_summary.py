@@ -27,6 +27,7 @@ from liveorder.domain.values import ZERO
 SummaryKey: TypeAlias = tuple[str, str, str, str]
 """Session date, account, strategy, currency."""
 
+ZERO_FRACTION = Fraction(0)
 _EXACT = Context(prec=1000, traps=[Inexact])
 
 
@@ -51,7 +52,7 @@ class Tally:
     quantity: Decimal = ZERO
     value: Decimal = ZERO
     commission: Decimal = ZERO
-    realized: Fraction = Fraction(0)
+    realized: Fraction = ZERO_FRACTION
 
     @property
     def is_empty(self) -> bool:
@@ -64,15 +65,18 @@ class Tally:
         quantity = Decimal(fill.quantity).copy_abs() * by
         value = _EXACT.multiply(_EXACT.multiply(quantity, Decimal(fill.price)), Decimal(fill.multiplier))
         fee = ZERO if fill.commission is None else Decimal(fill.commission) * by
-        self.add(Tally(Counter(), by, quantity, value, fee, Fraction(fill.realized) * by))
+        self._add(by, quantity, value, fee, ZERO_FRACTION if fill.realized == "0" else Fraction(fill.realized) * by)
 
-    def add(self, other: Tally) -> None:
+    def merge(self, other: Tally) -> None:
         self.statuses.update(other.statuses)
-        self.fills += other.fills
-        self.quantity = _EXACT.add(self.quantity, other.quantity)
-        self.value = _EXACT.add(self.value, other.value)
-        self.commission = _EXACT.add(self.commission, other.commission)
-        self.realized += other.realized
+        self._add(other.fills, other.quantity, other.value, other.commission, other.realized)
+
+    def _add(self, fills: int, quantity: Decimal, value: Decimal, commission: Decimal, realized: Fraction) -> None:
+        self.fills += fills
+        self.quantity = _EXACT.add(self.quantity, quantity)
+        self.value = _EXACT.add(self.value, value)
+        self.commission = _EXACT.add(self.commission, commission)
+        self.realized = self.realized + realized if realized else self.realized
 
     def to_json(self) -> str:
         statuses = {name: count for name, count in sorted(self.statuses.items()) if count}
@@ -118,7 +122,7 @@ def _key_of(order: LiveOrder) -> SummaryKey:
 def _add(key: SummaryKey, tally: Tally, draft: Draft) -> None:
     row = draft.find(DAILY_SUMMARY, key)
     total = Tally() if row is None else Tally.from_json(row.state)
-    total.add(tally)
+    total.merge(tally)
     if not total.is_empty:
         draft.put(DAILY_SUMMARY, SummaryRow(*key, total.to_json(), _view(key, total).to_json()))
     elif row is not None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
 from fractions import Fraction
@@ -19,12 +19,12 @@ from liveorder.domain.values import ZERO, Side, TimeInForce
 
 
 class FillRow(NamedTuple):
+    booked: int
+    """Place in the log where it, or the first that it corrects, was told: holdings grow in this order."""
     order_id: str
     execution_id: str
     holding: str
     """Key of the holding that it changes."""
-    booked: int
-    """Place in the log where it, or the first that it corrects, was told: holdings grow in this order."""
     account_id: str
     strategy_name: str
     symbol: str
@@ -47,8 +47,7 @@ class FillRow(NamedTuple):
         at = None if self.filled_at is None else datetime.fromisoformat(self.filled_at)
         fee = ZERO if self.commission is None else Decimal(self.commission)
         after = holding.book(Decimal(self.quantity), Decimal(self.price), fee, at, self.booked)
-        earned = after.position.realized_gross - holding.position.realized_gross
-        return self._replace(before=holding.to_json(), realized=str(earned)), after
+        return self._replace(before=holding.to_text(), realized=str(after.realized - holding.realized)), after
 
     def view(self) -> BookedFillView:
         quantity, price = Decimal(self.quantity), Decimal(self.price)
@@ -70,7 +69,7 @@ class FillRow(NamedTuple):
         )
 
 
-FILLS = Shape("fills", FillRow, ("order_id", "execution_id"), (("holding", "booked"), ("session_date", "booked"), ("booked",)))
+FILLS = Shape("fills", FillRow, ("booked",), (("holding", "booked"), ("session_date",)))
 
 
 class FillChange(NamedTuple):
@@ -88,24 +87,25 @@ def fill_changes(change: OrderChange) -> Iterator[FillChange]:
     if before is not None and before.executions is after.executions and before.submission is after.submission:
         return
     key = holding_key(after.intent)
-    old = {} if before is None else _rows(before, key, change.booked)
-    new = _rows(after, key, change.booked)
+    old = {} if before is None else _rows(before, before.executions.effective(), key, change.booked)
+    new = _rows(after, change.effective, key, change.booked)
     for execution_id, row in (old | new).items():
         if old.get(execution_id) != new.get(execution_id):
             yield FillChange(key, row.booked, old.get(execution_id), new.get(execution_id))
 
 
-def _rows(order: LiveOrder, key: str, booked: Mapping[str, int]) -> dict[str, FillRow]:
-    return {e.execution_id: _row(order, e, key, booked) for e in order.executions.effective() if e.quantity}
+def _rows(order: LiveOrder, effective: Iterable[BookedExecution], key: str, booked: Mapping[str, int]) -> dict[str, FillRow]:
+    """By execution id. One that was corrected to nothing makes no row."""
+    return {execution.execution_id: _row(order, execution, key, booked) for execution in effective if execution.quantity}
 
 
 def _row(order: LiveOrder, execution: BookedExecution, key: str, booked: Mapping[str, int]) -> FillRow:
     intent = order.intent
     return FillRow(
+        min(booked[name] for name in _chain(order, execution)),
         str(intent.order_id),
         execution.execution_id,
         key,
-        min(booked[name] for name in _chain(order, execution)),
         intent.account_id,
         intent.strategy_name,
         intent.instrument.symbol,

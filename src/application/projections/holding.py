@@ -10,6 +10,7 @@ import json
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from fractions import Fraction
 
 from liveorder.domain.order.facts import Requested
 from liveorder.domain.position import Position
@@ -22,21 +23,25 @@ class Holding:
     """Place in the log of the fill with which the position last left zero or crossed it; 0 before any fill."""
     last: int = 0
     """Of the newest fill."""
+    realized: Fraction = Fraction(0)
+    """Earned so far, before commission; exact."""
 
     def book(self, quantity: Decimal, price: Decimal, commission: Decimal, at: datetime | None, booked: int) -> Holding:
         """`quantity` is signed: negative is sold."""
         before = self.position.quantity
         after = self.position.fill(quantity, price, commission, at)
         crosses = before * after.quantity < 0
-        return Holding(after, booked if crosses or not before else self.opened, booked)
+        return Holding(after, booked if crosses or not before else self.opened, booked, after.realized_gross)
 
-    def to_json(self) -> str:
-        return json.dumps([self.position.to_json(), self.opened, self.last])
+    def to_text(self) -> str:
+        return f"{self.opened} {self.last} {self.position.to_json()}"
 
     @classmethod
-    def from_json(cls, text: str) -> Holding:
-        position, opened, last = json.loads(text)
-        return cls(Position.from_json(position), opened, last)
+    def from_text(cls, text: str) -> Holding:
+        """The holding that `to_text` wrote."""
+        opened, last, state = text.split(" ", 2)
+        position = Position.from_json(state)
+        return cls(position, int(opened), int(last), position.realized_gross)
 
 
 def nothing(intent: Requested) -> Holding:

@@ -5,26 +5,34 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import get_args
 from uuid import UUID
 
 from liveorder.domain.facts import Fact, RecordedFact
 from liveorder.domain.order import LiveOrder
+from liveorder.domain.order.executions import BookedExecution
 from liveorder.domain.order.facts import FillCorrected, Filled, FillInferred, OrderFact
 
 ORDER_FACTS: frozenset[type[Fact]] = frozenset(get_args(OrderFact))
 
 
-@dataclass(slots=True)
+@dataclass
 class OrderChange:
     """One order before and after a batch. `before` is None when the batch has its first fact."""
 
+    order_id: str
     before: LiveOrder | None
     after: LiveOrder
     began: int
     """Place of its first fact in the log."""
     booked: Mapping[str, int]
     """Place in the log where each execution id was first told."""
+
+    @cached_property
+    def effective(self) -> tuple[BookedExecution, ...]:
+        """The executions that count after it."""
+        return tuple(self.after.executions.effective())
 
 
 @dataclass(slots=True)
@@ -80,11 +88,11 @@ class KnownOrders:
         if known is None:
             self.learn(facts)
             known = self._orders[stream_id]
-            return OrderChange(None, known.order, known.began, known.booked)
+            return OrderChange(str(stream_id), None, known.order, known.began, known.booked)
         before, known.order = known.order, known.order.apply(facts)
         known.note(facts)
         self._orders.move_to_end(stream_id)
-        return OrderChange(before, known.order, known.began, known.booked)
+        return OrderChange(str(stream_id), before, known.order, known.began, known.booked)
 
     def forget(self) -> None:
         """Start anew: a batch was folded in here and not written."""

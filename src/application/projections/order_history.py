@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import NamedTuple
 from uuid import UUID
 
+from pydantic import BaseModel
+
 from liveorder.application.narrative import SENTENCES
 from liveorder.application.projections.draft import Draft
 from liveorder.application.projections.known_orders import ORDER_FACTS
@@ -14,15 +16,15 @@ from liveorder.domain.facts import Envelope, RecordedFact
 
 
 class HistoryRow(NamedTuple):
+    position: int
     order_id: str
     version: int
-    position: int
     topic: str
     envelope: str
     fact: str
 
 
-ORDER_HISTORY = Shape("order_history", HistoryRow, ("order_id", "version"))
+ORDER_HISTORY = Shape("order_history", HistoryRow, ("position",), (("order_id",),))
 _FACTS = {fact.topic: fact for fact in SENTENCES}
 
 
@@ -34,13 +36,18 @@ def _project(batch: Batch, draft: Draft) -> None:
 
 def _row(item: RecordedFact) -> HistoryRow:
     return HistoryRow(
+        item.position,
         str(item.stream_id),
         item.version,
-        item.position,
         item.fact.topic,
-        item.envelope.model_dump_json(),
-        item.fact.model_dump_json(),
+        _json(item.envelope),
+        _json(item.fact),
     )
+
+
+def _json(model: BaseModel) -> str:
+    """As `model_dump_json`, in half its time: there is one of these for every fact."""
+    return model.__pydantic_serializer__.to_json(model).decode()
 
 
 def recorded_fact(row: HistoryRow) -> RecordedFact:

@@ -12,9 +12,9 @@ from liveorder.application.views import order_view, session_date
 
 
 class OrderRow(NamedTuple):
-    order_id: str
     began: int
-    """Place of `Requested` in the log: lists go by it."""
+    """Place of `Requested` in the log: as good as `order_id`, and lists go by it."""
+    order_id: str
     client_order_id: str
     broker_order_id: str | None
     signal_id: str
@@ -31,8 +31,8 @@ class OrderRow(NamedTuple):
 ORDERS = Shape(
     "orders",
     OrderRow,
-    ("order_id",),
-    (("client_order_id",), ("broker_order_id",), ("signal_id",), ("is_open", "began"), ("session_date", "began"), ("began",)),
+    ("began",),
+    (("order_id",), ("client_order_id",), ("broker_order_id",), ("signal_id",), ("is_open",), ("session_date",)),
 )
 
 
@@ -44,8 +44,8 @@ def _project(batch: Batch, draft: Draft) -> None:
 def _row(change: OrderChange) -> OrderRow:
     order, intent, session = change.after, change.after.intent, session_date(change.after)
     return OrderRow(
-        str(intent.order_id),
         change.began,
+        change.order_id,
         intent.client_order_id,
         order.broker_order_id,
         intent.signal_id,
@@ -55,7 +55,7 @@ def _row(change: OrderChange) -> OrderRow:
         order.status.value,
         int(not order.is_finished),
         None if session is None else session.isoformat(),
-        order_view(order).to_json(),
+        order_view(order, change.effective).to_json(),
     )
 
 

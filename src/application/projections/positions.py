@@ -64,9 +64,9 @@ def _stood_at(start: int, key: str, intent: Requested, draft: Draft) -> tuple[Ho
     if row is None:
         return nothing(intent), []
     if start > row.last_booked:
-        return Holding.from_json(row.state), []
+        return Holding.from_text(row.state), []
     stored = draft.prior.rows_from(FILLS, ("holding", key), ("booked", start))
-    return Holding.from_json(stored[0].before), stored
+    return Holding.from_text(stored[0].before), stored
 
 
 def _wanted(old: Mapping[Key, FillRow], changes: Sequence[FillChange]) -> Collection[FillRow]:
@@ -90,7 +90,7 @@ def _row(key: str, intent: Requested, holding: Holding) -> PositionRow:
         position.status.value,
         holding.last,
         holding.opened,
-        holding.to_json(),
+        holding.to_text(),
         position_view(intent, position).to_json(),
     )
 

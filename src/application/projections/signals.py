@@ -12,9 +12,10 @@ from liveorder.domain.dead_letter import SignalDeadLettered
 
 
 class SignalRow(NamedTuple):
+    began: int
+    """Place in the log of the first fact about it."""
     stream_id: str
     """Of its order, or of the dead letter."""
-    began: int
     signal_id: str | None
     account_id: str | None
     strategy_name: str | None
@@ -24,21 +25,21 @@ class SignalRow(NamedTuple):
     body: str
 
 
-SIGNALS = Shape("signals", SignalRow, ("stream_id",), (("signal_id",), ("execution_status", "began"), ("began",)))
+SIGNALS = Shape("signals", SignalRow, ("began",), (("signal_id",), ("execution_status",)))
 
 
 def _project(batch: Batch, draft: Draft) -> None:
     for change in batch.orders:
-        draft.put(SIGNALS, _row(str(change.after.order_id), change.began, signal_view(change.after)))
+        draft.put(SIGNALS, _row(change.began, change.order_id, signal_view(change.after)))
     for item in batch.facts:
         if isinstance(item.fact, SignalDeadLettered):
-            draft.put(SIGNALS, _row(str(item.stream_id), item.position, dead_letter_view(item.fact, item)))
+            draft.put(SIGNALS, _row(item.position, str(item.stream_id), dead_letter_view(item.fact, item)))
 
 
-def _row(stream_id: str, began: int, view: SignalView) -> SignalRow:
+def _row(began: int, stream_id: str, view: SignalView) -> SignalRow:
     return SignalRow(
-        stream_id,
         began,
+        stream_id,
         view.signal_id,
         view.account_id,
         view.strategy_name,

@@ -130,6 +130,11 @@ class AccountBook:
             known = self._holdings[key] = Holding(key, currency)
         return known
 
+    def quantity(self, key: str) -> Decimal:
+        """Signed units held."""
+        position = self._holdings[key].position if key in self._holdings else None
+        return ZERO if position is None else position.quantity
+
     def positions(self) -> dict[str, Position]:
         found = ((key, holding.position) for key, holding in self._holdings.items())
         return {key: position for key, position in found if position is not None}

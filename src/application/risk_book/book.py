@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from decimal import Decimal
 from uuid import UUID
@@ -74,19 +74,17 @@ class RiskBook:
 
     # --- reconciliation ----------------------------------------------------------------------------------------------------
 
-    def set_unreconciled(
-        self, account_id: str, instrument_keys: Iterable[str], theirs: Mapping[str, Decimal] | None = None
-    ) -> None:
-        """In these instruments, and in no others, our position is not the broker's.
+    def set_unreconciled(self, account_id: str, instrument_key: str, theirs: Decimal | None) -> None:
+        """Our position is not the broker's, which is `theirs` now; None: not known.
 
-        `theirs` is all that the broker holds, signed units by instrument: what is missing there is flat. None: not known. Where
-        it is known, what surely reduces both positions may still go out.
+        Where it is known, what surely reduces both positions may still go out.
         """
         account = self._account(account_id)
-        ours = {key: position.quantity for key, position in account.positions().items()}
-        account.differences = {
-            key: None if theirs is None else theirs.get(key, ZERO) - ours.get(key, ZERO) for key in instrument_keys
-        }
+        account.differences[instrument_key] = None if theirs is None else theirs - account.quantity(instrument_key)
+
+    def clear_unreconciled(self, account_id: str, instrument_key: str) -> None:
+        """Our position is the broker's again."""
+        self._account(account_id).differences.pop(instrument_key, None)
 
     def unreconciled(self, account_id: str) -> frozenset[str]:
         """Keys of the instruments in which our position is not the broker's."""

@@ -13,7 +13,9 @@ from liveorder.domain.order.facts import decimal_text
 from liveorder.domain.values import ZERO, total
 
 FILL = "fill"
-"""Key: the instrument's. Something was traded, or taken back, or charged for."""
+"""Key: the instrument's. Units traded, or with none of them a commission that was told late."""
+TAKE_BACK = "take_back"
+"""Key: the instrument's. A fill that was booked, in the same words, and no longer counts."""
 TRADE = "trade"
 """Key: the session date. One more order was attempted in it."""
 
@@ -21,46 +23,41 @@ TRADE = "trade"
 def entries_between(before: LiveOrder | None, after: LiveOrder, session_date: date) -> tuple[LedgerEntry, ...]:
     """What changed from `before` to `after`: an entry for each execution that came, went or was corrected, one for a first attempt.
 
-    An execution that no longer counts is taken back at its own price, and a correction booked anew at its own: so the open cost
-    comes out right while the position is open, and the realised result once it is closed. An order restated for a split traded
-    nothing; the position's own split is for reconciliation.
-
-    `session_date` is the one that money earned now counts to; an attempt counts to the session that its fact names.
+    A correction takes the old execution back and books the new one. An order restated for a split traded nothing; the position's
+    own split is for reconciliation. `session_date` is the one that money earned now counts to; an attempt counts to the session
+    that its fact names.
     """
     known = before.executions if before is not None else Executions.none()
-    entries = [_fill_entry(after, execution, sign, session_date) for execution, sign in _changes(known, after.executions)]
+    entries = [_traded(after, kind, execution, session_date) for kind, execution in _changes(known, after.executions)]
     if after.submission is not None and (before is None or before.submission is None):
         entries.append(LedgerEntry(after.intent.account_id, TRADE, after.submission.session_date.isoformat(), {}))
     return tuple(entries)
 
 
-def _fill_entry(order: LiveOrder, execution: BookedExecution, sign: int, session_date: date) -> LedgerEntry:
-    """`sign` is -1 for what is taken back. Quantity and value (Σ quantity × price) are negative for a sale."""
-    instrument, signed = order.intent.instrument, order.intent.side.sign * sign
+def _traded(order: LiveOrder, kind: str, execution: BookedExecution, session_date: date) -> LedgerEntry:
+    """Quantity and value (Σ quantity × price, without multiplier) are negative for a sale."""
+    instrument, sign = order.intent.instrument, order.intent.side.sign
     at = execution.at or order.last_update_at
     values = {
-        "quantity": decimal_text(execution.quantity * signed),
-        "value": decimal_text(execution.value * signed),
-        "commission": decimal_text((execution.commission or ZERO) * sign),
+        "quantity": decimal_text(execution.quantity * sign),
+        "value": decimal_text(execution.value * sign),
+        "commission": decimal_text(execution.commission or ZERO),
         "multiplier": decimal_text(instrument.multiplier),
         "currency": instrument.currency,
         "session": session_date.isoformat(),
         "at": at.isoformat() if at is not None else "",
     }
-    return LedgerEntry(order.intent.account_id, FILL, instrument.key, values)
+    return LedgerEntry(order.intent.account_id, kind, instrument.key, values)
 
 
-def _changes(before: Executions, after: Executions) -> Iterator[tuple[BookedExecution, int]]:
+def _changes(before: Executions, after: Executions) -> Iterator[tuple[str, BookedExecution]]:
     if after is before:
         return
     came = _newly_told(before, after)
     if _explains(before, after, came):
-        yield from ((execution, 1) for execution in came)
-        return
-    was = {execution.execution_id: execution for execution in before.effective()}
-    now = {execution.execution_id: execution for execution in after.effective()}
-    yield from ((execution, -1) for key, execution in was.items() if not _is_same(execution, now.get(key)))
-    yield from ((execution, 1) for key, execution in now.items() if not _is_same(execution, was.get(key)))
+        yield from ((FILL, execution) for execution in came)
+    else:
+        yield from _differences(before, after)
 
 
 def _newly_told(before: Executions, after: Executions) -> list[BookedExecution]:
@@ -79,6 +76,13 @@ def _explains(before: Executions, after: Executions, came: list[BookedExecution]
     )
 
 
-def _is_same(execution: BookedExecution, other: BookedExecution | None) -> bool:
-    """The same money; a split changes units and leaves it."""
-    return other is not None and (execution.value, execution.commission or ZERO) == (other.value, other.commission or ZERO)
+def _differences(before: Executions, after: Executions) -> Iterator[tuple[str, BookedExecution]]:
+    """One by one: what is there no longer, what is new, and what has the same value and another commission."""
+    was = {execution.execution_id: execution for execution in before.effective()}
+    now = {execution.execution_id: execution for execution in after.effective()}
+    stays = {key for key in was.keys() & now.keys() if was[key].value == now[key].value}
+    yield from ((TAKE_BACK, execution) for key, execution in was.items() if key not in stays)
+    yield from ((FILL, execution) for key, execution in now.items() if key not in stays)
+    for key in (key for key in now if key in stays):
+        if charge := (now[key].commission or ZERO) - (was[key].commission or ZERO):
+            yield FILL, BookedExecution(key, ZERO, ZERO, ZERO, charge, now[key].at)

@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from datetime import datetime
-from decimal import ROUND_FLOOR, Context, Decimal, Inexact
+from collections.abc import Sequence
+from decimal import Decimal
 from typing import TypeAlias
 
 from liveorder.application.ports.order_store import LedgerEntry, LedgerRow
+from liveorder.application.risk_book.booking import booked
 from liveorder.application.risk_book.entries import TRADE
 from liveorder.application.risk_book.rows import POSITION, SessionDay, day_key, position_key
 from liveorder.domain.position import Position, shown
-from liveorder.domain.values import ZERO
 
 RESULT_DECIMALS = 18
 """To which a realised result is rounded for the day's sum: after less before, each rounded, so that errors do not add up."""
-
-_PRICE_DECIMALS = 8
-_EXACT = Context(prec=1000, traps=[Inexact])
-_FLOOR = Context(prec=1000, rounding=ROUND_FLOOR)
 
 _Place: TypeAlias = tuple[str, str]
 _Figure: TypeAlias = Position | SessionDay
@@ -89,30 +84,6 @@ class AccountLedger:
         if isinstance(kept, str):
             kept = self._kept[place] = _read(place, kept)
         return kept
-
-
-def booked(position: Position, entry: LedgerEntry) -> Position:
-    """The position after a `fill` entry, to the last digit of its quantity, value and commission."""
-    values = entry.values
-    quantity, value, commission = Decimal(values["quantity"]), Decimal(values["value"]), Decimal(values["commission"])
-    at = datetime.fromisoformat(values["at"]) if values["at"] else None
-    for units, price in _priced(quantity, value):
-        position = position.fill(units, price, commission, at)
-        commission = ZERO
-    return position.charge(commission) if commission else position
-
-
-def _priced(quantity: Decimal, value: Decimal) -> Iterator[tuple[Decimal, Decimal]]:
-    """Units and price: one pair, or two a hair apart where one price alone would never end. They add up to `value` exactly."""
-    if not quantity:
-        return
-    try:
-        yield quantity, _EXACT.divide(value, quantity)
-    except Inexact:
-        lower = _FLOOR.divide(value, quantity).quantize(Decimal(1).scaleb(-_PRICE_DECIMALS), context=_FLOOR)
-        dearer = _EXACT.scaleb(_EXACT.subtract(value, _EXACT.multiply(quantity, lower)), _PRICE_DECIMALS)
-        yield _EXACT.subtract(quantity, dearer), lower
-        yield dearer, lower + Decimal(1).scaleb(-_PRICE_DECIMALS)
 
 
 def _read(place: _Place, text: str) -> _Figure:

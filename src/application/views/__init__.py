@@ -13,7 +13,7 @@ from liveorder.application.views.confirmations import (
 )
 from liveorder.application.views.fields import View
 from liveorder.application.views.history import HistoryView, history_view
-from liveorder.application.views.orders import BookedFillView, FillView, OrderView, as_of, fill_views, order_view, session_date
+from liveorder.application.views.orders import BookedFillView, FillView, OrderView, as_of, order_view, session_date
 from liveorder.application.views.positions import PositionView, position_view
 from liveorder.application.views.signals import SignalView, dead_letter_view, signal_view
 from liveorder.application.views.summaries import DailySummaryView
@@ -32,7 +32,6 @@ __all__ = [
     "as_of",
     "confirmation_view",
     "dead_letter_view",
-    "fill_views",
     "history_view",
     "is_confirmable",
     "order_view",

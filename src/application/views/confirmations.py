@@ -32,15 +32,16 @@ def is_confirmable(order: LiveOrder) -> bool:
 
 
 def confirmation_view(order: LiveOrder) -> ConfirmationView:
-    return ConfirmationView(**order_fields(order), **_outcome(order))
-
-
-def outcome_view(order: LiveOrder) -> OutcomeView:
-    return OutcomeView(**_outcome(order))
-
-
-def _outcome(order: LiveOrder) -> dict[str, Any]:
     effective = tuple(order.executions.effective())
+    return ConfirmationView(**order_fields(order, effective), **_outcome(order, effective))
+
+
+def outcome_view(order: LiveOrder, effective: Sequence[BookedExecution]) -> OutcomeView:
+    """`effective`: its executions that count."""
+    return OutcomeView(**_outcome(order, effective))
+
+
+def _outcome(order: LiveOrder, effective: Sequence[BookedExecution]) -> dict[str, Any]:
     return {
         "total_value": plain(order.executions.totals.value * order.intent.instrument.multiplier),
         "filled_at": max((execution.at for execution in effective if execution.at is not None), default=None),

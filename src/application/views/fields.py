@@ -40,7 +40,7 @@ class View(BaseModel):
 
     def to_json(self) -> str:
         """One JSON object, its fields always in the same order."""
-        return self.model_dump_json()
+        return self.__pydantic_serializer__.to_json(self).decode()
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-ready: strings for decimals and times, lists for tuples."""

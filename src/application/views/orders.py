@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import date, datetime
 from itertools import takewhile
 from typing import Any
@@ -105,13 +105,14 @@ class OrderView(View):
     fills: tuple[FillView, ...]
 
 
-def order_view(order: LiveOrder) -> OrderView:
-    return OrderView(**order_fields(order))
+def order_view(order: LiveOrder, effective: Sequence[BookedExecution] | None = None) -> OrderView:
+    """`effective`: its executions that count, where they are known already."""
+    return OrderView(**order_fields(order, tuple(order.executions.effective()) if effective is None else effective))
 
 
-def order_fields(order: LiveOrder) -> dict[str, Any]:
+def order_fields(order: LiveOrder, effective: Iterable[BookedExecution]) -> dict[str, Any]:
     """The values of an `OrderView`."""
-    return _wanted(order.intent) | _done(order)
+    return _wanted(order.intent) | _done(order, effective)
 
 
 def _wanted(intent: Requested) -> dict[str, Any]:
@@ -127,13 +128,13 @@ def _wanted(intent: Requested) -> dict[str, Any]:
     }
 
 
-def _done(order: LiveOrder) -> dict[str, Any]:
+def _done(order: LiveOrder, effective: Iterable[BookedExecution]) -> dict[str, Any]:
     return {name: getattr(order, name) for name in _AS_IT_STANDS} | {
         "average_price": rounded(order.average_price),
         "commission": order.commission,
         "anomalies": tuple(sorted(order.anomalies)),
         "session_date": session_date(order),
-        "fills": fill_views(order),
+        "fills": tuple(fill_view(execution) for execution in effective),
     }
 
 
@@ -188,10 +189,6 @@ def as_of(stream: Sequence[RecordedFact], at: datetime) -> LiveOrder | None:
     """The order as we knew it at that time; None when it was not there yet. Our own record counts, not the broker's times."""
     known = list(takewhile(lambda item: item.envelope.recorded_at <= at, stream))
     return LiveOrder.replay(known) if known else None
-
-
-def fill_views(order: LiveOrder) -> tuple[FillView, ...]:
-    return tuple(fill_view(execution) for execution in order.executions.effective())
 
 
 def fill_view(execution: BookedExecution) -> FillView:

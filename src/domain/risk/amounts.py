@@ -16,7 +16,7 @@ def order_quantity(proposal: Proposal, view: RiskView, limits: RiskLimits) -> Ri
 
 
 def order_value(proposal: Proposal, view: RiskView, limits: RiskLimits) -> RiskRefusal | None:
-    return _above("order_value", f"the order's value in {view.currency}", proposal.value, limits.max_order_value)
+    return _above("order_value", f"the order's value in {view.currency}", proposal.value(view.last_price), limits.max_order_value)
 
 
 def position_value(proposal: Proposal, view: RiskView, limits: RiskLimits) -> RiskRefusal | None:
@@ -63,7 +63,7 @@ def exposure_after(proposal: Proposal, view: RiskView) -> Decimal:
 
 def _exposure_after(proposal: Proposal, view: RiskView) -> Exposure:
     """An order without a known price counts nothing here; `no_fresh_price` has it."""
-    return view.exposure.plus(proposal.side, proposal.units or ZERO, proposal.value or ZERO)
+    return view.exposure.plus(proposal.side, proposal.units or ZERO, proposal.value(view.last_price) or ZERO)
 
 
 def _above(code: str, what: str, measured: Decimal | int | None, limit: Decimal | int | None) -> RiskRefusal | None:

@@ -103,7 +103,7 @@ def _figures(proposal: Proposal, view: RiskView, reduces: bool) -> dict[str, str
         "trades_today": str(view.trades_today + 1),
         "open_orders": str(view.open_orders + 1),
     }
-    known = {"order_quantity": proposal.units, "order_value": proposal.value, "last_price": view.last_price}
+    known = {"order_quantity": proposal.units, "order_value": proposal.value(view.last_price), "last_price": view.last_price}
     figures |= {name: decimal_text(value) for name, value in known.items() if value is not None}
     if view.price_age_seconds is not None:
         figures["price_age_seconds"] = f"{view.price_age_seconds:.3f}"

@@ -85,12 +85,17 @@ class Exposure:
         return max(abs(held) - taken.quantity, ZERO)
 
 
-def worst_price(side: Side, limit_price: Decimal | None, stop_price: Decimal | None, price: Decimal | None) -> Decimal | None:
+def worst_price(side: Side, limit_price: Decimal | None, *others: Decimal | None) -> Decimal | None:
     """What one unit could cost at the worst; None while no price is known.
 
-    A buy with a limit never pays more than that. Otherwise it is the one that is worth most among limit, stop and `price`: a stop
-    may have been passed already, and a sale below the market fills at the market.
+    A buy with a limit never pays more than that. Otherwise it is the one that is worth most among the limit and the others that are
+    known, stop and market price: a stop may have been passed already, and a sale below the market fills at the market.
     """
     if side is Side.BUY and limit_price is not None:
         return limit_price
-    return max((known for known in (limit_price, stop_price, price) if known is not None), key=abs, default=None)
+    return dearest(limit_price, *others)
+
+
+def dearest(*prices: Decimal | None) -> Decimal | None:
+    """The one that is worth most, above zero or below; None when none is known."""
+    return max((price for price in prices if price is not None), key=abs, default=None)

@@ -7,7 +7,7 @@ from decimal import Decimal
 from uuid import UUID
 
 from liveorder.domain.order import LiveOrder
-from liveorder.domain.risk.exposure import worst_price
+from liveorder.domain.risk.exposure import dearest, worst_price
 from liveorder.domain.values import ZERO, Side
 
 
@@ -44,13 +44,12 @@ def open_exposure(order: LiveOrder, last_price: Decimal | None, *, atomic_replac
 
 def _worst_price_of(order: LiveOrder, last_price: Decimal | None) -> Decimal | None:
     """Over the terms that stand and those of each replace that has no outcome."""
-    side, price = order.intent.side, order.intent.decision_price or last_price
-    worst = worst_price(side, order.limit_price, order.stop_price, price)
+    side, market = order.intent.side, dearest(order.intent.decision_price, last_price)
+    worst = worst_price(side, order.limit_price, order.stop_price, market)
     for request in order.requests.values():
         if (terms := request.terms) is not None:
             limit_price, stop_price = terms.limit_price or order.limit_price, terms.stop_price or order.stop_price
-            asked = worst_price(side, limit_price, stop_price, price)
-            worst = max((known for known in (worst, asked) if known is not None), key=abs, default=None)
+            worst = dearest(worst, worst_price(side, limit_price, stop_price, market))
     return worst
 
 

@@ -20,7 +20,7 @@ def no_fresh_price(proposal: Proposal, view: RiskView, limits: RiskLimits) -> Ri
     if not _needs_price(proposal, limits):
         return None
     age_seconds, allowed_seconds = view.price_age_seconds, limits.max_price_age_seconds
-    is_valued = proposal.units is not None and proposal.value is not None
+    is_valued = proposal.units is not None and proposal.value(view.last_price) is not None
     if is_valued and age_seconds is not None and age_seconds <= allowed_seconds:
         return None
     symbol, measured = proposal.instrument.symbol, "none" if age_seconds is None else f"{age_seconds:.3f}"

@@ -49,12 +49,11 @@ class Proposal:
             return None
         return abs(self.notional / (self.price * self.instrument.multiplier))
 
-    @property
-    def value(self) -> Decimal | None:
+    def value(self, last_price: Decimal | None) -> Decimal | None:
         """Money: the notional, or the quantity at the worst price that the order allows; None while no price is known."""
         if self.quantity is None:
             return self.notional
-        price = worst_price(self.side, self.limit_price, self.stop_price, self.price)
+        price = worst_price(self.side, self.limit_price, self.stop_price, self.price, last_price)
         return None if price is None else abs(self.instrument.value_of(self.quantity, price))
 
 

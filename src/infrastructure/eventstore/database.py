@@ -13,6 +13,9 @@ from liveorder.infrastructure.eventstore.transaction import NotStored, Stored, T
 
 Row: TypeAlias = tuple[Any, ...]
 Values: TypeAlias = Mapping[str, str | int | None]
+Stamp: TypeAlias = tuple[str, Values]
+"""A statement that makes a copy differ from its original."""
+
 T = TypeVar("T")
 Read: TypeAlias = Callable[[Notification], T]
 """Makes something of one stored event."""
@@ -59,10 +62,14 @@ class Database(Protocol):
         """What the database itself finds wrong with its files; reads everything."""
         ...
 
-    async def open_streams(self) -> Sequence[UUID]:
-        """The index of open orders."""
+    async def ends(self) -> tuple[int, int]:
+        """Where the risk table stands, and where the log ends: the same, in a whole store."""
         ...
 
-    async def copy(self, target: str) -> Database:
-        """A consistent copy while in use, not yet opened; `target` must not hold anything yet."""
+    async def open_streams(self) -> tuple[int, Sequence[UUID]]:
+        """The index of open orders, and where the log ended when it was so."""
+        ...
+
+    async def copy(self, target: str, stamp: Sequence[Stamp]) -> Database:
+        """A consistent copy while in use, not yet opened. It is there with its stamp or not at all; nothing may be at `target`."""
         ...

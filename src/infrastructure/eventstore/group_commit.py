@@ -94,14 +94,22 @@ class GroupCommit:
             self._writing = None
 
     def _next_batch(self) -> list[_Waiting]:
-        """From the front of the queue, without commits whose caller has gone; at least one commit, however long."""
+        """From the front of the queue, without commits whose caller has gone; at least one commit, however long.
+
+        A second claim of one signal waits for the next batch: that it is known may only be answered once the first is durable.
+        """
         batch: list[_Waiting] = []
+        claimed: set[str] = set()
         events = 0
         while self._queue and (not batch or events + len(self._queue[0].draft.events) <= MAX_EVENTS):
+            claim = self._queue[0].draft.commit.claim
+            if claim is not None and claim.client_order_id in claimed:
+                break
             waiting = self._queue.popleft()
             if not waiting.reply.done():
                 batch.append(waiting)
                 events += len(waiting.draft.events)
+                claimed |= {claim.client_order_id} if claim is not None else set()
         return batch
 
     async def _store(self, batch: Sequence[_Waiting]) -> None:

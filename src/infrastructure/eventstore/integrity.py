@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from uuid import UUID
 
 from eventsourcing.persistence import Notification
@@ -16,15 +15,15 @@ from liveorder.infrastructure.eventstore.mapper import FactMapper
 _TAIL = 100
 _PAGE = 1000
 _MOST_PROBLEMS = 100
+_CLAIMS = """SELECT client_order_id, order_id FROM signal_claims WHERE client_order_id > :after
+    ORDER BY client_order_id LIMIT 1000"""
 
 
 async def refuse_damaged_tail(database: Database, mapper: FactMapper) -> None:
     """Raises `StoreRefused` where the newest facts do not decode or follow each other, or the risk table is of another log."""
-    ((position,),) = await database.fetch("SELECT position FROM risk_position")
-    tail = await database.page(max(0, position - _TAIL), 2 * _TAIL, mapper.to_domain_event)
-    positions = [recorded.position for recorded in tail]
-    head = positions[-1] if positions else 0
-    if head < position or positions != list(range(head - len(positions) + 1, head + 1)):
+    position, head = await database.ends()
+    tail = await database.page(max(0, head - _TAIL), _TAIL, mapper.to_domain_event)
+    if position != head or [recorded.position for recorded in tail] != list(range(max(0, head - _TAIL) + 1, head + 1)):
         raise StoreRefused(
             f"the risk table stands at position {position} and the log ends at {head} or has gaps before it; "
             "facts are missing: run `liveorder doctor`, and restore a backup"
@@ -32,15 +31,16 @@ async def refuse_damaged_tail(database: Database, mapper: FactMapper) -> None:
 
 
 async def inspect(database: Database, mapper: FactMapper) -> IntegrityReport:
-    """Reads everything; at most 100 problems are listed."""
+    """Reads everything up to where the log ends now, also while in use; at most 100 problems are listed."""
     audit = _Audit(mapper)
     try:
         audit.problems += await database.damage()
-        async for _ in _everything(database, audit):
+        await _inspect_ends(database, audit)
+        end, indexed = await database.open_streams()
+        while audit.position < end and await database.page(audit.position, min(_PAGE, end - audit.position), audit.read):
             pass
+        _inspect_open_orders(set(indexed), audit)
         await _inspect_claims(database, audit)
-        await _inspect_open_orders(database, audit)
-        await _inspect_risk_position(database, audit)
     except StoreRefused as error:
         audit.problems.append(str(error))
     return IntegrityReport(audit.facts, len(audit.versions), tuple(audit.problems[:_MOST_PROBLEMS]))
@@ -78,27 +78,14 @@ class _Audit:
             self.problems.append(str(error))
 
 
-async def _everything(database: Database, audit: _Audit) -> AsyncIterator[int]:
-    while page := await database.page(audit.position, _PAGE, audit.read):
-        yield page[-1]
+async def _inspect_ends(database: Database, audit: _Audit) -> None:
+    position, head = await database.ends()
+    if position != head:
+        audit.problems.append(f"the risk table stands at position {position}, and the log ends at {head}")
 
 
-async def _inspect_claims(database: Database, audit: _Audit) -> None:
-    statement = """SELECT client_order_id, order_id FROM signal_claims WHERE client_order_id > :after
-        ORDER BY client_order_id LIMIT 1000"""
-    after = ""
-    while rows := await database.fetch(statement, {"after": after}):
-        audit.problems += [
-            f"signal {client_order_id} is claimed for order {order_id}, of which there are no facts"
-            for client_order_id, order_id in rows
-            if UUID(order_id) not in audit.versions
-        ]
-        after = rows[-1][0]
-
-
-async def _inspect_open_orders(database: Database, audit: _Audit) -> None:
+def _inspect_open_orders(indexed: set[UUID], audit: _Audit) -> None:
     """Where the newest fact alone decides: a submission begun is unfinished, a refused order is not."""
-    indexed = set(await database.open_streams())
     audit.problems += [f"order {each} is listed as open, and has no facts" for each in indexed if each not in audit.versions]
     for stream_id, topic in audit.newest_topics.items():
         if topic == SubmissionStarted.topic and stream_id not in indexed:
@@ -107,7 +94,15 @@ async def _inspect_open_orders(database: Database, audit: _Audit) -> None:
             audit.problems.append(f"order {stream_id} was refused, and is listed as open")
 
 
-async def _inspect_risk_position(database: Database, audit: _Audit) -> None:
-    ((position,),) = await database.fetch("SELECT position FROM risk_position")
-    if position != audit.position:
-        audit.problems.append(f"the risk table stands at position {position}, and the log ends at {audit.position}")
+async def _inspect_claims(database: Database, audit: _Audit) -> None:
+    after = ""
+    while rows := await database.fetch(_CLAIMS, {"after": after}):
+        for client_order_id, order_id in rows:
+            await _inspect_claim(database, audit, client_order_id, UUID(order_id))
+        after = rows[-1][0]
+
+
+async def _inspect_claim(database: Database, audit: _Audit, client_order_id: str, order_id: UUID) -> None:
+    """Looked up where the log did not bring it: it may be newer than that."""
+    if order_id not in audit.versions and not await database.stream(order_id, lambda event: event.id):
+        audit.problems.append(f"signal {client_order_id} is claimed for order {order_id}, of which there are no facts")

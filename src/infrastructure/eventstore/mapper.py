@@ -113,9 +113,7 @@ class FactMapper(Mapper[UUID]):
                 raise StoreRefused(f"this version of liveorder does not know the fact {topic}; upgrade to the one that wrote it")
             topic, climb = self._upcasts[topic]
             fact = climb(fact)
-        decoded: _State[Any] = self._decoders[topic].validate_json(
-            json.dumps({"meta": stored["meta"], "fact": fact}, default=str)
-        )
+        decoded: _State[Any] = self._decoders[topic].validate_json(json.dumps({"meta": stored["meta"], "fact": fact}, default=str))
         return decoded
 
 
@@ -138,7 +136,5 @@ def _place(stored_event: StoredEvent) -> str:
 
 def _reason(error: Exception) -> str:
     if isinstance(error, ValidationError):
-        return "; ".join(
-            f"{'.'.join(map(str, detail['loc']))}: {detail['msg']}" for detail in error.errors(include_url=False)[:3]
-        )
+        return "; ".join(f"{'.'.join(map(str, detail['loc']))}: {detail['msg']}" for detail in error.errors(include_url=False)[:3])
     return str(error)

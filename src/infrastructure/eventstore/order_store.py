@@ -124,7 +124,10 @@ class DatabaseOrderStore:
         return [HaltRow(scope, True, reason, moment_of(at)) for scope, reason, at in rows]
 
     async def insert_halt(self, row: HaltRow) -> None:
-        await _insert_halt(self._database, row)
+        if row.stands:
+            await self._database.write(_PUT_HALT, {"scope": row.scope, "reason": row.reason, "at": text_of(row.at)})
+        else:
+            await self._database.write("DELETE FROM halts WHERE scope=:scope", {"scope": row.scope})
 
     async def checkpoint(self, name: str) -> str | None:
         rows = await self._database.fetch("SELECT value FROM checkpoints WHERE name=:name", {"name": name})
@@ -152,17 +155,16 @@ class DatabaseOrderStore:
 
         Raises `StoreError` where the copy is not whole or something is at `target` already.
         """
-        copy = await self._database.copy(target)
+        now = text_of(self._clock.now())
+        halt = {"scope": "*", "reason": f"restored from a backup of {now}: reconcile with the broker, then resume", "at": now}
+        copy = await self._database.copy(target, [(_PUT_HALT, halt), ("UPDATE lease SET expires_at=0", {})])
         try:
             await copy.open()
             report = await inspect(copy, self._mapper)
-            if report.problems:
-                raise StoreError(f"the backup is not whole ({report.problems[0]}); run `liveorder doctor` on the store")
-            reason = f"restored from a backup of {text_of(self._clock.now())}: reconcile with the broker, then resume"
-            await _insert_halt(copy, HaltRow("*", True, reason, self._clock.now()))
-            await copy.write("UPDATE lease SET expires_at=0 WHERE expires_at > :never", {"never": 0})
         finally:
             await copy.close()
+        if report.problems:
+            raise StoreError(f"the backup is not whole ({report.problems[0]}); do not use it, run `liveorder doctor`")
 
     async def _own(self, epoch: int) -> None:
         self._epoch = epoch
@@ -185,13 +187,6 @@ class DatabaseOrderStore:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
-
-
-async def _insert_halt(database: Database, row: HaltRow) -> None:
-    if row.stands:
-        await database.write(_PUT_HALT, {"scope": row.scope, "reason": row.reason, "at": text_of(row.at)})
-    else:
-        await database.write("DELETE FROM halts WHERE scope=:scope", {"scope": row.scope})
 
 
 class _NoLedger:

@@ -17,7 +17,7 @@ from psycopg_pool import AsyncConnectionPool
 from liveorder.application.ports.clock import Clock
 from liveorder.domain.errors import StoreRefused
 from liveorder.infrastructure.eventstore import schema
-from liveorder.infrastructure.eventstore.database import Read, Row, T, Values
+from liveorder.infrastructure.eventstore.database import Read, Row, Stamp, T, Values
 from liveorder.infrastructure.eventstore.moments import moment_after_1970
 from liveorder.infrastructure.eventstore.postgres_connection import (
     Address,
@@ -37,6 +37,7 @@ _STREAM = """SELECT notification_id, originator_id, originator_version, topic, s
     WHERE originator_id=:id ORDER BY originator_version"""
 _UNFINISHED = """SELECT e.notification_id, e.originator_id, e.originator_version, e.topic, e.state
     FROM open_orders o JOIN stored_events e ON e.originator_id=o.stream_id ORDER BY o.stream_id, e.originator_version"""
+_ENDS = "SELECT position, (SELECT coalesce(MAX(notification_id), 0) FROM stored_events) FROM risk_position"
 _PAGE = """SELECT notification_id, originator_id, originator_version, topic, state FROM stored_events
     WHERE notification_id > :after ORDER BY notification_id LIMIT :limit"""
 
@@ -97,13 +98,18 @@ class PostgresDatabase:
         """PostgreSQL notices damaged pages only as it reads them, so this has nothing to add to reading everything."""
         return ()
 
-    async def open_streams(self) -> Sequence[UUID]:
-        return [stream_id for (stream_id,) in await self.fetch("SELECT stream_id FROM open_orders")]
+    async def ends(self) -> tuple[int, int]:
+        ((position, head),) = await self.fetch(_ENDS)
+        return position, head
 
-    async def copy(self, target: str) -> PostgresDatabase:
+    async def open_streams(self) -> tuple[int, Sequence[UUID]]:
+        rows = await self.fetch(schema.OPEN_STREAMS)
+        return rows[0][0], [stream_id for _, stream_id in rows if stream_id is not None]
+
+    async def copy(self, target: str, stamp: Sequence[Stamp]) -> PostgresDatabase:
         address = address_of(target)
         with translated(self._address):
-            await _copy(self._address, address)
+            await _copy(self._address, address, stamp)
         return PostgresDatabase(address, self._clock)
 
     async def _events(self, statement: str, values: Any, read: Read[T]) -> list[T]:
@@ -130,17 +136,28 @@ async def create_schema(address: Address, identity_statement: str, values: Value
             await connection.execute(native(identity_statement), dict(values))
 
 
+async def schema_is_taken(address: Address) -> bool:
+    """By a store. A schema without one is free."""
+    with translated(address):
+        async with await connect(address, read_only=True) as connection:
+            return await _holds_store(connection, address)
+
+
+async def _holds_store(connection: Connection, address: Address) -> bool:
+    found = await connection.execute("SELECT FROM pg_tables WHERE schemaname=%s AND tablename='store'", (address.schema_name,))
+    return await found.fetchone() is not None
+
+
 async def _create_tables(connection: Connection, address: Address) -> None:
     await connection.execute("SELECT pg_advisory_xact_lock(%s)", (lock_key(address.schema_name),))
-    known = await connection.execute("SELECT 1 FROM pg_tables WHERE schemaname=%s AND tablename='store'", (address.schema_name,))
-    if await known.fetchall():
+    if await _holds_store(connection, address):
         raise StoreRefused(f"{address} holds a store already; a store is created once")
     await connection.execute(SQL("CREATE SCHEMA IF NOT EXISTS {}").format(Identifier(address.schema_name)))
     for statement in create_statements(address.schema_name):
         await connection.execute(statement)
 
 
-async def _copy(source: Address, target: Address) -> None:
+async def _copy(source: Address, target: Address, stamp: Sequence[Stamp]) -> None:
     """Table by table, from one snapshot, into one transaction."""
     async with AsyncExitStack() as stack:
         origin = await stack.enter_async_context(await connect(source, read_only=True))
@@ -151,6 +168,8 @@ async def _copy(source: Address, target: Address) -> None:
         await stack.enter_async_context(origin.transaction())
         for table in schema.TABLES:
             await _copy_table(origin, copy, table)
+        for statement, values in stamp:
+            await copy.execute(native(statement), dict(values))
 
 
 async def _copy_table(origin: Connection, copy: Connection, table: str) -> None:

@@ -62,6 +62,8 @@ TABLES = (
     "commands",
 )
 
+OPEN_STREAMS = "SELECT p.position, o.stream_id FROM risk_position p LEFT JOIN open_orders o ON 1=1"
+
 SMALL_TABLES = ("store", "lease", "risk_position", "risk", "halts", "open_orders")
 """Cheap to verify at every start."""
 

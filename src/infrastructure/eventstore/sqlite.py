@@ -12,24 +12,26 @@ from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import ParamSpec, Protocol
-from uuid import UUID
+from uuid import UUID, uuid4
 
-from eventsourcing.persistence import PersistenceError
+from eventsourcing.persistence import OperationalError, PersistenceError
 
 from liveorder.application.ports.clock import Clock
-from liveorder.domain.errors import StoreError, StoreRefused, StoreUnavailable
+from liveorder.domain.errors import StoreRefused, StoreUnavailable
 from liveorder.infrastructure.eventstore import schema, sqlite_writer
-from liveorder.infrastructure.eventstore.database import Read, Row, T, Values
+from liveorder.infrastructure.eventstore.database import Read, Row, Stamp, T, Values
 from liveorder.infrastructure.eventstore.network_file_systems import refuse_network_file_system
-from liveorder.infrastructure.eventstore.sqlite_recorder import SQLiteFactRecorder, create_tables, uri_of
+from liveorder.infrastructure.eventstore.sqlite_recorder import SQLiteFactRecorder, create_tables
 from liveorder.infrastructure.eventstore.sqlite_writer import Connect, SQLiteWriter
 from liveorder.infrastructure.eventstore.transaction import NotStored, Stored, Transaction
+from liveorder.infrastructure.eventstore.writer_thread import WriterThread
 
 APPLICATION_ID = 0x4C4F5244
 """`LORD`, in the file's header."""
 
 _MAGIC = b"SQLite format 3\0"
 _READERS = 2
+_ENDS = "SELECT position, (SELECT coalesce(MAX(rowid), 0) FROM stored_events) FROM risk_position"
 _P = ParamSpec("_P")
 
 
@@ -55,8 +57,8 @@ class _OnTheLoop:
 
 
 class _InThreads:
-    def __init__(self, threads: int, name: str) -> None:
-        self._executor = ThreadPoolExecutor(threads, thread_name_prefix=name)
+    def __init__(self) -> None:
+        self._executor = ThreadPoolExecutor(_READERS, thread_name_prefix="liveorder-reader")
 
     async def run(self, work: Callable[_P, T], *args: _P.args, **kwargs: _P.kwargs) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._executor, lambda: work(*args, **kwargs))
@@ -82,8 +84,8 @@ class SQLiteDatabase:
         self._writer = SQLiteWriter(path, busy_timeout_seconds, connect)
         self._placement = placement
         inline = placement is Placement.INLINE
-        self._writing: _Place = _OnTheLoop() if inline else _InThreads(1, "liveorder-writer")
-        self._reading: _Place = _OnTheLoop() if inline else _InThreads(_READERS, "liveorder-reader")
+        self._writing: _Place = _OnTheLoop() if inline else WriterThread()
+        self._reading: _Place = _OnTheLoop() if inline else _InThreads()
 
     async def open(self) -> None:
         refuse_network_file_system(self._path)
@@ -123,12 +125,17 @@ class SQLiteDatabase:
         rows = await self.fetch("PRAGMA integrity_check(20)")
         return [text for (text,) in rows if text != "ok"]
 
-    async def open_streams(self) -> Sequence[UUID]:
-        return [UUID(stream_id) for (stream_id,) in await self.fetch("SELECT stream_id FROM open_orders")]
+    async def ends(self) -> tuple[int, int]:
+        ((position, head),) = await self.fetch(_ENDS)
+        return position, head
 
-    async def copy(self, target: str) -> SQLiteDatabase:
+    async def open_streams(self) -> tuple[int, Sequence[UUID]]:
+        rows = await self.fetch(schema.OPEN_STREAMS)
+        return rows[0][0], [UUID(stream_id) for _, stream_id in rows if stream_id is not None]
+
+    async def copy(self, target: str, stamp: Sequence[Stamp]) -> SQLiteDatabase:
         path = Path(target)
-        await self._reading.run(_copy, self._path, path)
+        await self._read(_copy, self._path, path, stamp)
         return SQLiteDatabase(path, self._clock, self._placement)
 
     async def _read(self, work: Callable[_P, T], *args: _P.args, **kwargs: _P.kwargs) -> T:
@@ -141,63 +148,80 @@ class SQLiteDatabase:
 
 
 def create_file(path: Path, identity_statement: str, values: Values) -> None:
-    """Tables and identity in one transaction. Raises `StoreRefused` where something is already."""
+    """A whole store or none. Raises `StoreRefused` where something is already."""
     refuse_network_file_system(path)
+    with _appearing(path) as draft:
+        recorder = SQLiteFactRecorder(draft, 1, 5)
+        with closing(sqlite_writer.connect(draft, 5)) as connection:
+            connection.execute("PRAGMA journal_mode=WAL")
+            connection.execute("BEGIN IMMEDIATE")
+            connection.execute(f"PRAGMA application_id={APPLICATION_ID}")
+            create_tables(connection, recorder)
+            connection.execute(identity_statement, dict(values))
+            connection.execute("COMMIT")
+
+
+@contextmanager
+def _appearing(path: Path) -> Iterator[Path]:
+    """A file to fill, which gets its name, if that is still free, once it is on the disk."""
+    draft = path.with_name(f".{path.name}.{uuid4().hex}")
     try:
-        path.open("xb").close()
+        draft.open("xb").close()
+        yield draft
+        _sync(draft)
+        os.link(draft, path)
+        _sync(path.absolute().parent)
     except FileExistsError as error:
-        raise StoreRefused(f"{path} exists already; a store is created once") from error
+        raise StoreRefused(f"{path} exists already; a store is created once, and a backup overwrites nothing") from error
     except OSError as error:
         raise StoreUnavailable(f"{path} cannot be created ({error})") from error
-    recorder = SQLiteFactRecorder(path, 1, 5)
-    with closing(sqlite_writer.connect(path, 5)) as connection:
-        connection.execute("PRAGMA journal_mode=WAL")
-        connection.execute("BEGIN IMMEDIATE")
-        connection.execute(f"PRAGMA application_id={APPLICATION_ID}")
-        create_tables(connection, recorder)
-        connection.execute(identity_statement, dict(values))
-        connection.execute("COMMIT")
-    _sync(path)
+    finally:
+        draft.unlink(missing_ok=True)
+
+
+def _sync(place: Path) -> None:
+    descriptor = os.open(place, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def _refuse_foreign_file(path: Path) -> None:
     try:
         with path.open("rb") as file:
-            header = file.read(100)
+            header = file.read(len(_MAGIC))
     except FileNotFoundError as error:
         raise StoreRefused(f"there is no store at {path}; create it first") from error
     except OSError as error:
         raise StoreUnavailable(f"{path} cannot be read ({error})") from error
-    if header[: len(_MAGIC)] != _MAGIC:
+    if header != _MAGIC or _application_id(path) != APPLICATION_ID:
         raise StoreRefused(f"{path} is not a liveorder store, or its beginning is damaged; restore a backup if it was one")
+
+
+def _application_id(path: Path) -> int:
+    with _readable(path), closing(sqlite_writer.connect(path, 5)) as connection:
+        return int(connection.execute("PRAGMA application_id").fetchone()[0])
 
 
 @contextmanager
 def _readable(path: Path) -> Iterator[None]:
     try:
         yield
-    except PersistenceError as error:
-        if isinstance(error.__cause__, sqlite3.OperationalError) and "no such table" not in str(error):
+    except (PersistenceError, sqlite3.Error) as error:
+        if isinstance(error, OperationalError | sqlite3.OperationalError):
             raise StoreUnavailable(f"{path} cannot be read ({error})") from error
-        raise StoreRefused(f"{path} is not a liveorder store, or is damaged ({error}); run `liveorder doctor`") from error
+        raise StoreRefused(f"{path} is damaged ({error}); run `liveorder doctor`, and restore a backup") from error
 
 
-def _copy(source: Path, target: Path) -> None:
+def _copy(source: Path, target: Path, stamp: Sequence[Stamp]) -> None:
     """In one step, which is one snapshot: it keeps no writer waiting, and no writer makes it start again."""
-    try:
-        target.open("xb").close()
-    except FileExistsError as error:
-        raise StoreError(f"{target} exists already; a backup overwrites nothing") from error
-    with closing(sqlite3.connect(uri_of(source), uri=True)) as origin, closing(sqlite3.connect(uri_of(target), uri=True)) as copy:
+    refuse_network_file_system(target)
+    with (
+        _appearing(target) as draft,
+        closing(sqlite_writer.connect(source, 5)) as origin,
+        closing(sqlite_writer.connect(draft, 5)) as copy,
+    ):
         origin.backup(copy)
-    _sync(target)
-
-
-def _sync(path: Path) -> None:
-    """The file, and the directory that names it."""
-    for place in (path, path.absolute().parent):
-        descriptor = os.open(place, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+        for statement, values in stamp:
+            copy.execute(statement, dict(values))

@@ -15,7 +15,7 @@ from liveorder.infrastructure.eventstore.database import Database
 from liveorder.infrastructure.eventstore.identity import Expectation
 from liveorder.infrastructure.eventstore.mapper import FactMapper, domain_facts
 from liveorder.infrastructure.eventstore.order_store import DatabaseOrderStore
-from liveorder.infrastructure.eventstore.postgres import PostgresDatabase, create_schema
+from liveorder.infrastructure.eventstore.postgres import PostgresDatabase, create_schema, schema_is_taken
 from liveorder.infrastructure.eventstore.postgres_connection import address_of
 from liveorder.infrastructure.eventstore.schema import SCHEMA_VERSION
 from liveorder.infrastructure.eventstore.sqlite import Placement, SQLiteDatabase, create_file
@@ -73,3 +73,8 @@ def sqlite_path(url: str) -> Path:
     if parts.netloc or len(parts.path) < 2:
         raise SettingsError(f"{url} names no file; write sqlite:///relative/path or sqlite:////absolute/path")
     return Path(unquote(parts.path[1:]))
+
+
+async def store_exists(url: str) -> bool:
+    """Whether `create_store` would find the place taken. Raises `StoreUnavailable` for a server that cannot be asked."""
+    return await schema_is_taken(address_of(url)) if _is_postgres(url) else sqlite_path(url).exists()

@@ -9,21 +9,20 @@ from __future__ import annotations
 from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event
-from sqlalchemy.engine import URL, make_url
+from sqlalchemy.engine import URL
 
 from liveorder.domain.errors import SettingsError
 
 _BUSY_TIMEOUT_SECONDS = 30
 
 
-def engine_for(url: str) -> Engine:
+def engine_for(url: URL) -> Engine:
     """Raises `SettingsError` for a URL of anything else."""
-    parsed = make_url(url)
-    if parsed.get_backend_name() == "sqlite":
-        return _sqlite(parsed)
-    if parsed.get_backend_name() == "postgresql":
-        return _postgres(parsed)
-    raise SettingsError(f"{parsed.get_backend_name()} holds no read models; use sqlite:///FILE or postgresql://SERVER/DATABASE")
+    if url.drivername == "sqlite":
+        return _sqlite(url)
+    if url.drivername in ("postgresql", "postgres"):
+        return _postgres(url)
+    raise SettingsError(f"{url.drivername} holds no read models; use sqlite:///FILE or postgresql://SERVER/DATABASE")
 
 
 def _sqlite(url: URL) -> Engine:
@@ -35,7 +34,7 @@ def _sqlite(url: URL) -> Engine:
 
 def _prepare_sqlite(connection: Any, _record: object) -> None:
     connection.isolation_level = None  # the driver opens no transactions of its own
-    for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "cache_size=-65536", "temp_store=MEMORY"):
+    for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "wal_autocheckpoint=8192", "cache_size=-65536", "temp_store=MEMORY"):
         connection.execute(f"PRAGMA {pragma}")
 
 

@@ -18,27 +18,33 @@ from liveorder.application.ports.views import ViewsUnavailable
 from liveorder.infrastructure.readmodels.engines import engine_for
 from liveorder.infrastructure.readmodels.tables import Tables, fingerprint
 
-SCHEMA = "liveorder_views"
+DEFAULT_SCHEMA = "liveorder"
 _T = TypeVar("_T")
 _CREATION_LOCK = 0x4C4F5631
 """Two processes that make the same PostgreSQL tables at once would fail each other."""
 
 
 class Place:
-    """`schema` is used on PostgreSQL only: a SQLite file is a place by itself."""
+    """`?schema=name` in the URL of a PostgreSQL store makes the schema `name_views`; a SQLite file is a place by itself.
 
-    def __init__(self, url: str, schema: str = SCHEMA) -> None:
-        self.url, self._schema = url, schema
-        self._engine = engine_for(url)
-        self.file = Path(make_url(url).database or "") if self._engine.dialect.name == "sqlite" else None
-        self.tables = Tables(None if self.file else schema)
+    `is_inline`: block the event loop instead of using a thread, for loops whose time is virtual.
+    """
+
+    def __init__(self, url: str, is_inline: bool = False, suffix: str = "_views") -> None:
+        parsed = make_url(url)
+        self._url, self._is_inline, self._suffix = url, is_inline, suffix
+        self._schema = f"{parsed.query.get('schema', DEFAULT_SCHEMA)}{suffix}"
+        self._engine = engine_for(parsed.difference_update_query(["schema"]))
+        self._file = Path(parsed.database or "") if self._engine.dialect.name == "sqlite" else None
+        self.tables = Tables(self._schema if self._file is None else None)
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="read-models")
 
     def twin(self) -> Place:
         """A second place in the same database, or beside the same file."""
-        if self.file is None:
-            return Place(self.url, f"{self._schema}_twin")
-        return Place(make_url(self.url).set(database=f"{self.file}.twin").render_as_string(hide_password=False))
+        if self._file is None:
+            return Place(self._url, self._is_inline, f"{self._suffix}_twin")
+        beside = make_url(self._url).set(database=f"{self._file}.twin")
+        return Place(beside.render_as_string(hide_password=False), self._is_inline)
 
     async def write(self, work: Callable[[Connection], _T]) -> _T:
         """Run `work` in a transaction, all or nothing. Raises `ViewsUnavailable`."""
@@ -49,8 +55,8 @@ class Place:
 
     async def make_ready(self, store_id: UUID) -> None:
         """Tables that carry this store's id, emptied when they carried another or had other shapes."""
-        if self.file is not None:
-            await self._run(lambda: self._folder(self.file))
+        if self._file is not None:
+            self._file.parent.mkdir(parents=True, exist_ok=True)
         await self.write(lambda connection: self._make_ready(connection, store_id))
 
     async def discard(self) -> None:
@@ -58,8 +64,8 @@ class Place:
         await self.write(self._drop)
         await self.close()
         for suffix in ("", "-wal", "-shm"):
-            if self.file is not None:
-                self.file.with_name(self.file.name + suffix).unlink(missing_ok=True)
+            if self._file is not None:
+                self._file.with_name(self._file.name + suffix).unlink(missing_ok=True)
 
     async def close(self) -> None:
         await self._run(self._engine.dispose)
@@ -67,9 +73,11 @@ class Place:
 
     async def _run(self, work: Callable[[], _T]) -> _T:
         try:
+            if self._is_inline:
+                return work()
             return await asyncio.get_running_loop().run_in_executor(self._thread, work)
         except SQLAlchemyError as error:
-            raise ViewsUnavailable(f"the read models at {make_url(self.url)!r} failed: {error}") from error
+            raise ViewsUnavailable(f"the read models at {make_url(self._url)!r} failed: {error}") from error
 
     def _write(self, work: Callable[[Connection], _T]) -> _T:
         with self._engine.begin() as connection:
@@ -80,7 +88,7 @@ class Place:
             return work(connection.execution_options(reads=True))
 
     def _make_ready(self, connection: Connection, store_id: UUID) -> None:
-        if self.file is None:
+        if self._file is None:
             connection.execute(select(func.pg_advisory_xact_lock(_CREATION_LOCK)))
             connection.execute(CreateSchema(self._schema, if_not_exists=True))
         if self._stamp(connection) != (str(store_id), fingerprint()):
@@ -96,20 +104,16 @@ class Place:
     def empty(self, connection: Connection, store_id: UUID) -> None:
         """New tables at position 0, whatever was there before."""
         self._drop(connection)
-        if self.file is None:
+        if self._file is None:
             connection.execute(CreateSchema(self._schema))
         self.tables.metadata.create_all(connection)
         stamp = {"name": "views", "store_id": str(store_id), "shapes": fingerprint(), "position": 0}
         connection.execute(insert(self.tables.checkpoint).values(stamp))
 
     def _drop(self, connection: Connection) -> None:
-        if self.file is None:
+        if self._file is None:
             connection.execute(DropSchema(self._schema, cascade=True, if_exists=True))
         else:
             present = MetaData()
             present.reflect(connection)
             present.drop_all(connection)
-
-    @staticmethod
-    def _folder(file: Path) -> None:
-        file.parent.mkdir(parents=True, exist_ok=True)

@@ -86,7 +86,7 @@ class Reader:
 
     def confirmations(self, connection: Connection, wanted: Wanted) -> list[ConfirmationView]:
         orders, confirmations = self._tables.of(ORDERS), self._tables.of(EXECUTION_CONFIRMATIONS)
-        joined = orders.join(confirmations, orders.c.order_id == confirmations.c.order_id)
+        joined = orders.join(confirmations, orders.c.began == confirmations.c.began)
         both = select(orders.c.body, confirmations.c.body).select_from(joined)
         rows = _listed(connection, both, orders, wanted, "began")
         return [ConfirmationView.model_validate(json.loads(order) | json.loads(outcome)) for order, outcome in rows]
@@ -94,17 +94,13 @@ class Reader:
     def daily_summary(self, connection: Connection, wanted: Wanted) -> list[DailySummaryView]:
         return self._bodies(connection, DAILY_SUMMARY, DailySummaryView, wanted, *DAILY_SUMMARY.key)
 
-    def _bodies(
-        self, connection: Connection, shape: Shape[Any], view: type[V], wanted: Wanted, *order: str
-    ) -> list[V]:
+    def _bodies(self, connection: Connection, shape: Shape[Any], view: type[V], wanted: Wanted, *order: str) -> list[V]:
         table = self._tables.of(shape)
         rows = _listed(connection, select(table.c.body), table, wanted, *order)
         return [view.model_validate_json(body) for (body,) in rows]
 
 
-def _listed(
-    connection: Connection, found: Select[Any], table: Table, wanted: Wanted, *order: str
-) -> Sequence[Any]:
+def _listed(connection: Connection, found: Select[Any], table: Table, wanted: Wanted, *order: str) -> Sequence[Any]:
     """The rows wanted, by the columns `order`; of many, the newest."""
     found = found.where(*(_column(table, name) == value for name, value in _filters(table, wanted).items()))
     if wanted.newest is None:
@@ -121,7 +117,6 @@ def _filters(table: Table, wanted: Wanted) -> dict[str, str | int]:
         "execution_status" if table.name == SIGNALS.name else "status": wanted.status,
         "session_date": None if wanted.session_date is None else wanted.session_date.isoformat(),
         "is_open": None if wanted.is_open is None else int(wanted.is_open),
-        "order_id": None if wanted.order_id is None else str(wanted.order_id),
     }
     return {name: value for name, value in values.items() if value is not None}
 

@@ -90,7 +90,9 @@ class SqlViews:
     def _apply(self, connection: Connection, after: int, upto: int, project: Callable[[Prior], Changes]) -> None:
         """The checkpoint moves first: its row lock makes another projector wait, and then find that it lost."""
         mine = self._checkpoint.c.position == after
-        moved = connection.scalars(update(self._checkpoint).where(mine).values(position=upto).returning(self._checkpoint.c.position))
+        moved = connection.scalars(
+            update(self._checkpoint).where(mine).values(position=upto).returning(self._checkpoint.c.position)
+        )
         if moved.one_or_none() is None:
             raise Superseded(f"the read models are not at position {after} any more")
         write(connection, self._place.tables, project(SqlPrior(connection, self._place.tables)))

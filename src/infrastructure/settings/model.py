@@ -38,7 +38,7 @@ class Settings(SettingsFields):
 
     @classmethod
     def load(cls, config: Path | None = None, **overrides: Any) -> Self:
-        """From `overrides`, then the environment, then `.env`, then the file; each wins over those after it. An override of None is none.
+        """From `overrides` that are not None, then the environment, then `.env`, then the file; each wins over those after it.
 
         The file is `config`, else what LIVEORDER_CONFIG names, else ./liveorder.toml if there is one. Raises `SettingsError`.
         """
@@ -114,7 +114,7 @@ def _explained(error: ValidationError, model: type[Settings]) -> SettingsError:
         return SettingsError(f"{dotted}: no such setting; {nearest_setting(path[-1], model)}")
     shown = dotted if is_secret_name(dotted) else f"{dotted} = {visible(str(first['input']))[:60]}"
     variable = f" or in {environment_name(path)}" if path in setting_paths(model) else ""
-    return SettingsError(f"{shown}: {first['msg'].lower()}; correct it in the settings file{variable}")
+    return SettingsError(f"{shown}: {first['msg'][:1].lower()}{first['msg'][1:]}; correct it in the settings file{variable}")
 
 
 def _secrets_in(value: Any) -> list[SecretStr]:

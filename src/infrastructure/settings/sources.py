@@ -24,8 +24,8 @@ from liveorder.infrastructure.settings.names import (
 
 CONFIG_VARIABLE = "LIVEORDER_CONFIG"
 DEFAULT_CONFIG = Path("liveorder.toml")
-NOT_SETTINGS = frozenset({"config", "require_services", "fix_matrices", "money_examples"})
-"""After the prefix: variables of ours that are no settings. The last three are the test suite's."""
+NOT_SETTINGS = frozenset({"config", "traceback", "require_services", "fix_matrices", "money_examples"})
+"""After the prefix: variables of ours that are no settings. The last three, and those that begin with `test_`, are for tests."""
 
 
 class Tables(PydanticBaseSettingsSource):
@@ -75,7 +75,7 @@ def _path_of(variable: str) -> SettingPath | None:
     if not variable.startswith(ENVIRONMENT_PREFIX):
         return None
     name = variable.removeprefix(ENVIRONMENT_PREFIX)
-    return None if name in NOT_SETTINGS else tuple(name.split(ENVIRONMENT_SEPARATOR))
+    return None if name in NOT_SETTINGS or name.startswith("test_") else tuple(name.split(ENVIRONMENT_SEPARATOR))
 
 
 def _decoded(value: str, label: str) -> Any:
@@ -104,11 +104,13 @@ def _decoded_nones(value: Any) -> Any:
 def _tables(settings: Iterable[tuple[SettingPath, str, Any]], origin: str) -> dict[str, Any]:
     tables: dict[str, Any] = {}
     for path, name, value in settings:
-        try:
-            for leaf, setting in _leaves(path, value):
+        for leaf, setting in _leaves(path, value):
+            try:
                 put(tables, leaf, setting)
-        except KeyError:
-            raise SettingsError(f"{origin}: {'.'.join(path)} is set twice, once as {name}, to different values; keep one") from None
+            except KeyError:
+                raise SettingsError(
+                    f"{origin}: {'.'.join(leaf)} is set twice, also in {name}, to different values; keep one"
+                ) from None
     return tables
 
 

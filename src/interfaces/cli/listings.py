@@ -44,6 +44,11 @@ def why(order: OrderView) -> str:
     return "; ".join(text for text in (order.reason, order.error_message) if text)
 
 
+def notable_flags(order: OrderView) -> list[str]:
+    """All but the one that every live order has."""
+    return [flag for flag in order.flags if flag != "acknowledged"]
+
+
 def short(identity: str | None) -> str:
     """A long id shortened in a way that shows that it was."""
     return NOTHING if identity is None else identity if len(identity) <= 20 else f"{identity[:SHORT]}…"
@@ -67,7 +72,7 @@ ORDERS: tuple[Column[OrderView], ...] = (
     Column("Strategy", lambda order: order.strategy_name, rank=5),
     Column("Account", lambda order: order.account_id, rank=4),
     Column("Broker id", lambda order: order.broker_order_id or NOTHING, rank=7),
-    Column("Flags", lambda order: ", ".join(order.flags), rank=8),
+    Column("Flags", lambda order: ", ".join(notable_flags(order)), rank=8),
 )
 
 FILLS: tuple[Column[FillView], ...] = (

@@ -5,7 +5,7 @@ from decimal import Decimal
 
 import pytest
 
-from liveorder.domain.errors import BrokerConnectionError, DecisionRefused
+from liveorder.domain.errors import DecisionRefused
 from liveorder.domain.facts import Fact
 from liveorder.domain.order import LiveOrder, requests
 from liveorder.domain.order import facts as f
@@ -58,7 +58,7 @@ def replace(order: LiveOrder, quantity: str | None = "120", limit: str | None = 
     return requests.request_replace(order, wanted, None if limit is None else Decimal(limit), None, {}, "{}", DEADLINE)
 
 
-# --- submissions -----------------------------------------------------------------------------------------------------------------
+# --- submissions -------------------------------------------------------------------------------------------------------------
 
 
 def test_the_first_submission_is_attempt_one() -> None:
@@ -109,9 +109,21 @@ def test_whatever_a_broker_told_of_an_order_means_that_it_must_not_be_sent_again
     assert cancel(order) == [cancel_request()], "it is at the broker, so the broker must be asked to cancel it"
 
 
+def fail(order: LiveOrder) -> list[Fact]:
+    return requests.fail_submission(order, f"{KEY}-s1", "BrokerConnectionError", "connection refused")
+
+
 def test_a_failed_submission_says_why() -> None:
-    failed = requests.fail_submission(f"{KEY}-s1", BrokerConnectionError("connection refused"))
-    assert failed == [FAILED]
+    assert fail(order_of(SENT)) == [FAILED]
+
+
+def test_a_submission_that_failed_while_its_cancel_was_asked_for_is_the_end_of_the_order() -> None:
+    ended = cancelled(CancelReason.TIMED_OUT, "it never reached the broker, and its cancel was asked for")
+    assert fail(order_of(SENT, cancel_request(reason=CancelReason.TIMED_OUT))) == [FAILED, ended]
+
+
+def test_a_submission_that_failed_is_not_the_end_of_an_order_that_reached_the_broker_after_all() -> None:
+    assert fail(order_of(SENT, fill("a", 40), cancel_request())) == [FAILED]
 
 
 def test_a_refusal_of_ours_says_which_rule_and_what_it_measured() -> None:
@@ -119,7 +131,7 @@ def test_a_refusal_of_ours_says_which_rule_and_what_it_measured() -> None:
     assert refused == [REFUSED.model_copy(update={"measured": "10", "limit": "10"})]
 
 
-# --- doubt -------------------------------------------------------------------------------------------------------------------------
+# --- doubt -------------------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -164,11 +176,17 @@ def test_a_change_that_never_arrived_was_refused(
     assert not then(order, *settled).requests
 
 
+def test_a_submission_that_never_arrived_is_the_end_when_its_cancel_was_asked_for() -> None:
+    order = order_of(SENT, unknown(f"{KEY}-s1"), cancel_request(), unknown(f"{KEY}-c1", RequestKind.CANCEL))
+    settled = then(order, *requests.settle_absent(order, f"{KEY}-s1", "by phone"))
+    assert (settled.status.value, settled.reason, settled.is_finished) == ("CANCELLED", "REQUESTED", True)
+
+
 def test_what_is_settled_is_not_settled_again() -> None:
     assert requests.settle_absent(order_of(*WORKING), f"{KEY}-s1", "by phone") == []
 
 
-# --- cancels -----------------------------------------------------------------------------------------------------------------------
+# --- cancels -----------------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("facts", [(), (SENT, FAILED)], ids=["never sent", "surely not received"])
@@ -212,7 +230,7 @@ def test_an_order_that_may_be_at_the_broker_is_not_dropped(facts: tuple[Fact, ..
         drop(order_of(*facts))
 
 
-# --- replaces ----------------------------------------------------------------------------------------------------------------------
+# --- replaces ----------------------------------------------------------------------------------------------------------------
 
 
 def test_a_replace_names_its_new_terms_and_its_number() -> None:
@@ -250,7 +268,7 @@ def test_a_replace_to_no_more_than_is_filled_is_refused(quantity: str) -> None:
         replace(order_of(*WORKING, fill("a", 40)), quantity)
 
 
-# --- reviews -----------------------------------------------------------------------------------------------------------------------
+# --- reviews -----------------------------------------------------------------------------------------------------------------
 
 
 def test_a_review_is_asked_for_once_and_resolved_once() -> None:

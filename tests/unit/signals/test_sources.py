@@ -6,13 +6,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from liveorder.application.ports.signal_source import Bookmarks, SignalSource, SourceMessage
 from liveorder.domain.errors import InvalidInput
 from liveorder.domain.signal import MAX_SIGNAL_BYTES, Signal, UnusableSignal
 from liveorder.infrastructure.signals.followed_file import FollowedFile
+from liveorder.infrastructure.signals.growing_file import GrowingFile
 from liveorder.infrastructure.signals.jsonl_file import JsonlFile
 from liveorder.infrastructure.signals.lines import LineSplitter
 from liveorder.infrastructure.signals.stdin import StandardInput
@@ -69,6 +70,10 @@ def write(path: Path, content: bytes) -> None:
     path.write_bytes(content)
 
 
+def make_folder(path: Path) -> None:
+    path.mkdir()
+
+
 def replaced(path: Path, content: bytes) -> None:
     path.unlink()
     write(path, content)
@@ -104,6 +109,7 @@ async def followed(path: Path, shelf: Shelf, *steps: Callable[[], object], ackno
 # --- lines --------------------------------------------------------------------------------------------------------------------
 
 
+@settings(deadline=None)
 @given(st.lists(st.binary(max_size=8) | st.sampled_from([b"\n", b"\r\n", b"a\n"])))
 def test_lines_do_not_depend_on_how_the_bytes_were_cut(chunks: list[bytes]) -> None:
     cut, whole = LineSplitter(), LineSplitter()
@@ -218,6 +224,30 @@ async def test_a_file_replaced_while_nobody_read_is_read_from_its_beginning(path
     await followed(path, shelf, append(path, b"one\n"))
     replaced(path, b"two\nthree\n")
     assert await followed(path, shelf) == [("0", b"two"), ("4", b"three")]
+
+
+async def test_a_file_that_cannot_be_opened_at_the_first_start_is_still_begun_at_its_end(path: Path, shelf: Shelf) -> None:
+    make_folder(path)
+
+    def become_a_file() -> None:
+        path.rmdir()
+        write(path, b"old\n")
+
+    assert await followed(path, shelf, become_a_file, append(path, b"new\n")) == [("4", b"new")]
+
+
+async def test_a_failing_disk_is_waited_out(path: Path, shelf: Shelf, monkeypatch: pytest.MonkeyPatch) -> None:
+    write(path, b"")
+
+    def broken(*_: object) -> bytes:
+        raise OSError("input/output error")
+
+    def break_disk() -> None:
+        append(path, b"one\n")()
+        monkeypatch.setattr(os, "pread", broken)
+        monkeypatch.setattr(GrowingFile, "_read", lambda file: b"")
+
+    assert await followed(path, shelf, break_disk, lambda: None, monkeypatch.undo, lambda: None) == [("0", b"one")]
 
 
 async def test_a_line_counts_as_published_when_the_file_was_last_written(path: Path, shelf: Shelf) -> None:

@@ -94,9 +94,7 @@ async def _let_others_run() -> None:
 
 
 def market_order(key: str = "K1", quantity: str = "10", instrument: Instrument = AAPL, **fields: Any) -> SubmitRequest:
-    return SubmitRequest(
-        key, "SIM", instrument, Side.BUY, OrderType.MARKET, TimeInForce.DAY, quantity=Decimal(quantity), **fields
-    )
+    return SubmitRequest(key, "SIM", instrument, Side.BUY, OrderType.MARKET, TimeInForce.DAY, quantity=Decimal(quantity), **fields)
 
 
 def limit_order(key: str = "K1", quantity: str = "10", limit_price: str = "150") -> SubmitRequest:
@@ -144,9 +142,7 @@ class Stage:
 
 
 @asynccontextmanager
-async def stage(
-    reach: str, settings: VenueSettings | None = None, *, connects: bool = True, **broker: Any
-) -> AsyncIterator[Stage]:
+async def stage(reach: str, settings: VenueSettings | None = None, *, connects: bool = True, **broker: Any) -> AsyncIterator[Stage]:
     """`reach` is ``in_process`` or ``tcp``; the venue has the same clock either way."""
     settings, clock = settings or VenueSettings(prices=STILL), VirtualClock()
     broker = {"capabilities": SIMULATED_CAPABILITIES} | broker
@@ -164,8 +160,10 @@ async def stage(
 async def _reached(reach: str, settings: VenueSettings, clock: VirtualClock) -> AsyncIterator[Transport]:
     if reach == "in_process":
         floor = Floor(open_venue(settings, clock.now()), settings, clock)
-        yield InProcess(floor, clock)
-        floor.close()
+        try:
+            yield InProcess(floor, clock)
+        finally:
+            floor.close()
         return
     ready: asyncio.Future[str] = asyncio.get_running_loop().create_future()
     server = asyncio.ensure_future(serve(settings, clock, announce=ready.set_result))

@@ -10,7 +10,7 @@ import pytest
 from liveorder.application.ports.broker import KeySupport
 from liveorder.infrastructure.brokers.simulated.venue.orders import NewTerms, OrderState
 from liveorder.infrastructure.brokers.simulated.venue.refusal import RefusalCode, Refused
-from liveorder.infrastructure.brokers.simulated.venue.settings import AccountTerms, Commission, Keys
+from liveorder.infrastructure.brokers.simulated.venue.settings import AccountTerms, Commission, Keys, PriceSource
 from tests.unit.simulated.stage import later, placed, told, venue_of
 
 D = Decimal
@@ -113,3 +113,22 @@ def test_a_replace_off_the_grid_is_refused() -> None:
         with pytest.raises(Refused) as refused:
             venue.replace("SIM", "K1", None, terms)
         assert refused.value.code is RefusalCode.INVALID_ORDER
+
+
+def test_a_replace_cannot_give_an_order_a_price_that_its_type_has_not() -> None:
+    venue = venue_of()
+    venue.submit(placed(order_type="STOP", stop_price="210"))
+    with pytest.raises(Refused) as refused:
+        venue.replace("SIM", "K1", None, NewTerms(limit_price=D(150)))
+    assert refused.value.code is RefusalCode.INVALID_ORDER
+
+
+def test_a_cash_order_needs_a_price_to_become_a_quantity() -> None:
+    venue = venue_of(prices=PriceSource(start_prices={}))
+    with pytest.raises(Refused, match="give a quantity"):
+        venue.submit(placed(quantity=None, notional="1000"))
+
+
+def test_what_an_account_holds_in_another_currency_is_not_limited() -> None:
+    venue = venue_of(accounts=(AccountTerms(cash=D(1), is_limited=True),))
+    assert venue.submit(placed(instrument="NSE:INFY")).state is OrderState.FILLED

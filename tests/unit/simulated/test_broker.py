@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
@@ -39,7 +40,7 @@ from liveorder.domain.execution_report import (
 )
 from liveorder.domain.instrument import Instrument
 from liveorder.domain.values import OrderType, Side, TimeInForce, TradingMode
-from liveorder.infrastructure.brokers.simulated.broker import SIMULATED_CAPABILITIES, SimulatedBroker
+from liveorder.infrastructure.brokers.simulated.broker import SIMULATED_CAPABILITIES, SimulatedBroker, capabilities_of
 from liveorder.infrastructure.brokers.simulated.market_data import SimulatedMarketData
 from liveorder.infrastructure.brokers.simulated.tcp import Tcp
 from liveorder.infrastructure.brokers.simulated.venue.settings import AccountTerms, Fills, Keys, VenueSettings
@@ -78,14 +79,27 @@ async def test_what_is_prepared_is_the_same_each_time_and_sent_as_it_is(reach: s
     [
         ({"order_types": frozenset({OrderType.LIMIT})}, {}),
         ({"times_in_force": frozenset({TimeInForce.GTC})}, {}),
-        ({"fractional": False}, {"quantity": "1.5"}),
+        ({"fractional": False}, {"quantity": D("1.5")}),
+        ({"notional": False}, {"quantity": None, "notional": D(100)}),
+        ({}, {"account_id": "OTHER"}),
     ],
 )
 async def test_what_the_broker_cannot_do_is_refused_before_it_is_sent(capabilities: dict[str, Any], fields: Any) -> None:
-    declared = type(SIMULATED_CAPABILITIES)(**{"fractional": True, **capabilities})
-    async with stage("in_process", capabilities=declared) as live:
+    async with stage("in_process", capabilities=replace(SIMULATED_CAPABILITIES, **capabilities)) as live:
         with pytest.raises(OrderValidationError):
-            live.broker.prepare(market_order(**fields))
+            live.broker.prepare(replace(market_order(), **fields))
+
+
+@pytest.mark.parametrize("support", KeySupport)
+def test_the_broker_declares_what_the_venues_keys_are_good_for(support: KeySupport) -> None:
+    keys = Keys(support=support, memory_seconds=60, lookup_lag_seconds=3)
+    declared = capabilities_of(VenueSettings(keys=keys))
+    assert declared.key_support is support
+    assert declared.lookup_lag_seconds == 3
+    assert declared.key_memory_seconds == (60 if support is KeySupport.UNIQUE else 0)
+    assert declared.trusts_absence is (support is not KeySupport.NONE)
+    broker = SimulatedBroker(Tcp("127.0.0.1", 1, VirtualClock()), capabilities=declared)
+    assert (broker.name, broker.capabilities) == ("simulated", declared)
 
 
 async def test_a_fill_has_one_execution_id_on_every_path(reach: str) -> None:
@@ -183,8 +197,8 @@ async def test_a_replace_is_done_or_pending_or_refused(reach: str) -> None:
 async def test_requests_name_the_order_by_the_venues_id_where_it_is_known(reach: str) -> None:
     async with stage(reach, VenueSettings(prices=STILL, keys=Keys(support=KeySupport.NONE))) as live:
         await live.submit(limit_order())
-        replace = live.broker.prepare(ReplaceRequest("K1", "V1", "SIM", 1, quantity=D(5)))
-        assert isinstance((await live.broker.replace(replace))[0], OrderReplaced)
+        change = live.broker.prepare(ReplaceRequest("K1", "V1", "SIM", 1, quantity=D(5)))
+        assert isinstance((await live.broker.replace(change))[0], OrderReplaced)
         cancel = live.broker.prepare(CancelRequest("K1", "V1", "SIM"))
         assert isinstance((await live.broker.cancel(cancel))[0], OrderClosed)
 
@@ -287,7 +301,19 @@ async def test_nothing_is_sent_to_a_venue_that_is_not_there() -> None:
     assert [report async for report in broker.reports()] == []
 
 
-@pytest.mark.parametrize("line", ["no json", "[]", "{}", '{"verb": "dance"}', '{"verb": "admin.dance"}', '{"verb": "submit"}'])
+@pytest.mark.parametrize(
+    "line",
+    [
+        "no json",
+        "[]",
+        "{}",
+        '{"verb": "find"}',
+        '{"verb": "subscribe"}',
+        '{"verb": "dance"}',
+        '{"verb": "admin.dance"}',
+        '{"verb": "submit"}',
+    ],
+)
 async def test_a_request_that_makes_no_sense_is_answered_with_an_error(reach: str, line: str) -> None:
     async with stage(reach) as live:
         assert "error" in await live.transport.ask(line, 5.0)

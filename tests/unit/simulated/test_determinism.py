@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from liveorder.domain.execution_report import ExecutionReport
-from liveorder.domain.values import ZERO
+from liveorder.domain.values import ZERO, Side
 from liveorder.infrastructure.brokers.simulated.venue.faults import Fault, FaultKind, FaultPlan, Point
 from liveorder.infrastructure.brokers.simulated.venue.messages import Message
 from liveorder.infrastructure.brokers.simulated.venue.orders import NewTerms
@@ -72,9 +72,7 @@ def test_positions_cash_and_filled_quantities_are_sums_over_effective_trades(ste
     later(venue, 60)
     orders = venue.questions.orders(venue.now)
     signed = [
-        (D(fill["quantity"]) * (1 if order["side"] == "BUY" else -1), D(fill["price"]))
-        for order in orders
-        for fill in order["executions"]
+        (D(fill["quantity"]) * Side(order["side"]).sign, D(fill["price"])) for order in orders for fill in order["executions"]
     ]
     held = sum((quantity for quantity, _ in signed), ZERO)
     positions = venue.questions.positions("SIM")["positions"]

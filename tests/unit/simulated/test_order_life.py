@@ -177,6 +177,13 @@ def test_the_exchange_ends_an_order_unasked(cause: str, state: OrderState) -> No
         venue.staff.close("V1", cause, "", venue.now)
 
 
+def test_there_is_nothing_to_do_to_an_order_that_is_not_there() -> None:
+    venue = venue_of()
+    with pytest.raises(Refused) as refused:
+        venue.staff.fill("V9", D(1), D(1), venue.now)
+    assert refused.value.code is RefusalCode.UNKNOWN_ORDER
+
+
 def test_the_exchange_restates_an_order() -> None:
     venue = venue_of()
     order = venue.submit(placed(**RESTING))

@@ -6,6 +6,7 @@ import asyncio
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -16,8 +17,8 @@ from liveorder.infrastructure.brokers.simulated.control import VenueControl
 from liveorder.infrastructure.brokers.simulated.tcp import Tcp
 from liveorder.infrastructure.brokers.simulated.venue.orders import NewTerms
 from liveorder.infrastructure.brokers.simulated.venue.server import serve
-from liveorder.infrastructure.brokers.simulated.venue.settings import Fills, VenueSettings
-from tests.unit.simulated.stage import AAPL, START, STILL, VirtualClock, limit_order, market_order, placed, told, venue_of
+from liveorder.infrastructure.brokers.simulated.venue.settings import Fills, PriceSource, VenueSettings
+from tests.unit.simulated.stage import AAPL, START, STILL, VirtualClock, later, limit_order, market_order, placed, told, venue_of
 from tests.unit.simulated.venue_process import PATIENCE_SECONDS, WallClock, running_venue
 
 D = Decimal
@@ -42,7 +43,7 @@ def test_orders_and_trades_are_the_same_after_a_restart(tmp_path: Path) -> None:
 
 
 def test_what_was_due_while_the_venue_was_down_happens_when_it_is_back(tmp_path: Path) -> None:
-    settings = {"cancel_delay_seconds": 60, "fills": Fills(delay_seconds=60), "data": tmp_path / "venue.db"}
+    settings: dict[str, Any] = {"cancel_delay_seconds": 60, "fills": Fills(delay_seconds=60), "data": tmp_path / "venue.db"}
     venue = venue_of(**settings)
     venue.submit(placed())
     venue.submit(placed("K2", **RESTING))
@@ -62,6 +63,32 @@ def test_a_resting_order_trades_after_a_restart(tmp_path: Path) -> None:
     again = venue_of(data=tmp_path / "venue.db")
     again.post_price(AAPL.key, D(140))
     assert told(again) == [("fill",)]
+    again.close()
+
+
+def test_a_price_that_moved_while_the_venue_was_down_is_seen_when_it_is_back(tmp_path: Path) -> None:
+    prices, moved = (
+        PriceSource(start_prices={"AAPL": D(200)}, volatility=0),
+        PriceSource(start_prices={"AAPL": D(140)}, volatility=0),
+    )
+    venue = venue_of(data=tmp_path / "venue.db", prices=prices)
+    venue.submit(placed(**RESTING))
+    venue.close()
+    again = venue_of(data=tmp_path / "venue.db", prices=moved)
+    again.advance(again.now)
+    assert told(again) == [("fill",)]
+    again.close()
+
+
+def test_the_venues_time_does_not_go_back_with_a_clock(tmp_path: Path) -> None:
+    venue = venue_of(data=tmp_path / "venue.db")
+    later(venue, 3600)
+    venue.submit(placed())
+    venue.close()
+    again = venue_of(data=tmp_path / "venue.db")
+    again.submit(placed("K2"))
+    since_then = again.questions.executions_since("SIM", START + timedelta(hours=1))["executions"]
+    assert [execution["execution_id"] for execution in since_then] == ["X1", "X2"]
     again.close()
 
 

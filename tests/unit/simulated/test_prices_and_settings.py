@@ -128,7 +128,7 @@ async def test_instruments_are_resolved_by_what_the_signal_says() -> None:
     instruments = SimulatedInstruments()
     for exchange in (None, "NASDAQ", "NYSE", "SMART"):
         assert await instruments.resolve(InstrumentQuery("AAPL", exchange)) == AAPL
-    assert instruments.calendar_of(AAPL) == "XNYS"
+    assert AAPL.calendar == "XNYS"
     infy = await instruments.resolve(InstrumentQuery("INFY", "NSE", AssetClass.EQUITY, "INR"))
     assert infy is not None
     assert (infy.tick_size, infy.calendar) == (D("0.05"), "XBOM")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any, TypeVar
 
@@ -25,6 +26,7 @@ from liveorder.domain.values import OrderType, TimeInForce
 from liveorder.infrastructure.brokers.simulated import translation
 from liveorder.infrastructure.brokers.simulated.transport import ReportFeed, Transport
 from liveorder.infrastructure.brokers.simulated.venue.messages import Message, plain
+from liveorder.infrastructure.brokers.simulated.venue.settings import VenueSettings
 
 T = TypeVar("T")
 
@@ -43,10 +45,22 @@ SIMULATED_CAPABILITIES = BrokerCapabilities(
     requests_per_second=1e6,
     requests_per_minute=6e7,
 )
-"""Of a venue with default settings. A venue that is told to be worse needs a broker that says so."""
+"""Of a venue with default settings. A venue that is told to be worse needs a broker that says so: see `capabilities_of`."""
 
 _TOO_LATE = frozenset({"too_late", "unknown_order", "invalid_order"})
 """Codes by which the venue refuses a cancel or a replace and leaves the order as it is."""
+
+
+def capabilities_of(settings: VenueSettings) -> BrokerCapabilities:
+    """What may be believed of a venue with these settings. Absence is trusted where keys can be asked for."""
+    keys = settings.keys
+    return replace(
+        SIMULATED_CAPABILITIES,
+        key_support=keys.support,
+        key_memory_seconds=keys.memory_seconds if keys.support is KeySupport.UNIQUE else 0.0,
+        lookup_lag_seconds=keys.lookup_lag_seconds,
+        trusts_absence=keys.support is not KeySupport.NONE,
+    )
 
 
 class SimulatedBroker:

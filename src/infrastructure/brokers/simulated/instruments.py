@@ -19,9 +19,6 @@ class SimulatedInstruments:
         fitting = [listing.instrument for listing in self._by_symbol.get(query.symbol, ()) if _fits(query, listing)]
         return fitting[0] if len(fitting) == 1 else None
 
-    def calendar_of(self, instrument: Instrument) -> str:
-        return instrument.calendar
-
 
 def _fits(query: InstrumentQuery, listing: Listing) -> bool:
     instrument = listing.instrument

@@ -80,7 +80,7 @@ def snapshot_of(message: Message) -> OrderSnapshot:
         exchange=message["exchange"],
         side=Side(message["side"]),
         order_type=OrderType(message["order_type"]),
-        executions=tuple(_execution(each) for each in message["executions"]),
+        executions=tuple(_counted(each) for each in message["executions"]),
         cancel_pending=message["cancel_pending"],
         replace_pending=message["replace_pending"],
         reason=message["reason"],
@@ -97,13 +97,11 @@ def submitted(answer: Message) -> ExecutionReport:
 
 
 def cancelled(answer: Message) -> ExecutionReport:
-    """The answer to a cancel, by where the order stands after it."""
+    """The answer to a cancel: pending or done."""
     order = answer["order"]
     if order["cancel_pending"]:
         return CancelIsPending(**_address(order))
-    if order["state"] in ("CANCELLED", "EXPIRED"):
-        return OrderClosed(**_address(order), cause=CloseCause(order["cause"]), reason=order["reason"])
-    return CancelRejected(**_address(order), reason=f"order is {order['state']}")
+    return OrderClosed(**_address(order), cause=CloseCause(order["cause"]), reason=order["reason"])
 
 
 def replaced(answer: Message) -> ExecutionReport:
@@ -149,6 +147,14 @@ def _trade(message: Message) -> dict[str, Any]:
     }
 
 
+def _counted(message: Message) -> Execution | ExecutionCorrected:
+    return _correction(message) if "corrects" in message else _execution(message)
+
+
+def _correction(message: Message) -> ExecutionCorrected:
+    return ExecutionCorrected(**_trade(message), corrects=message["corrects"])
+
+
 def _execution(message: Message) -> Execution:
     return Execution(**_trade(message))
 
@@ -157,7 +163,7 @@ _REPORTS: dict[str, Callable[[Message], ExecutionReport]] = {
     "accepted": lambda message: Accepted(**_address(message), effective_quantity=_number(message, "quantity")),
     "rejected": lambda message: OrderRejected(**_address(message), reason=message["reason"]),
     "fill": _execution,
-    "correction": lambda message: ExecutionCorrected(**_trade(message), corrects=message["corrects"]),
+    "correction": _correction,
     "bust": lambda message: ExecutionBusted(**_address(message), execution_id=message["execution_id"]),
     "commission": lambda message: Commission(
         **_address(message), execution_id=message["execution_id"], commission=Decimal(message["commission"])

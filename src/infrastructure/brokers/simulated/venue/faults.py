@@ -75,9 +75,7 @@ class FaultKind(StrEnum):
     """The fill is corrected to `quantity` and `price`, where given, `seconds` (default 0) later."""
 
 
-_OF_REPORTS = frozenset(
-    {FaultKind.REPORT_LOST, FaultKind.REPORT_DUPLICATED, FaultKind.REPORT_LATE, FaultKind.REPORT_OUT_OF_ORDER}
-)
+_OF_REPORTS = frozenset({FaultKind.REPORT_LOST, FaultKind.REPORT_DUPLICATED, FaultKind.REPORT_LATE, FaultKind.REPORT_OUT_OF_ORDER})
 _OF_FILLS = frozenset({FaultKind.BUST, FaultKind.CORRECTION})
 
 

@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from datetime import datetime, timedelta
+from datetime import datetime
 from decimal import Decimal
 from functools import partial
 from typing import Any
 
 from liveorder.domain.values import TimeInForce
 from liveorder.infrastructure.brokers.simulated.venue import matching
-from liveorder.infrastructure.brokers.simulated.venue.agenda import Agenda, Appointment
+from liveorder.infrastructure.brokers.simulated.venue.agenda import Agenda
 from liveorder.infrastructure.brokers.simulated.venue.book import Book
 from liveorder.infrastructure.brokers.simulated.venue.catalogue import Catalogue
 from liveorder.infrastructure.brokers.simulated.venue.ledger import Ledger
-from liveorder.infrastructure.brokers.simulated.venue.messages import report, trade_report
-from liveorder.infrastructure.brokers.simulated.venue.orders import Due, NewTerms, OrderState, Trade, TradeKind, VenueOrder
+from liveorder.infrastructure.brokers.simulated.venue.messages import report
+from liveorder.infrastructure.brokers.simulated.venue.orders import Due, NewTerms, OrderState, Trade, VenueOrder
+from liveorder.infrastructure.brokers.simulated.venue.plans import Plans
 from liveorder.infrastructure.brokers.simulated.venue.quotes import Quotes
 from liveorder.infrastructure.brokers.simulated.venue.settings import VenueSettings
+from liveorder.infrastructure.brokers.simulated.venue.trading import Trading
 
 
 class Lifecycle:
@@ -26,10 +27,10 @@ class Lifecycle:
     def __init__(
         self, book: Book, ledger: Ledger, catalogue: Catalogue, quotes: Quotes, settings: VenueSettings, agenda: Agenda
     ) -> None:
-        self._book, self._ledger, self._catalogue = book, ledger, catalogue
-        self._quotes, self._settings, self._agenda = quotes, settings, agenda
+        self._book, self._catalogue, self._quotes, self._settings = book, catalogue, quotes, settings
+        self._trading = Trading(book, ledger, catalogue, settings)
+        self._agenda, self._plans = agenda, Plans(agenda, self._attend)
         self._watched: set[str] = set()
-        self._appointments: defaultdict[str, list[Appointment]] = defaultdict(list)
         self._acts = {
             Due.WORK: self._work,
             Due.FILL: self._fill,
@@ -43,33 +44,21 @@ class Lifecycle:
         self._book.add(order)
         self.tell("accepted", order, now, quantity=order.quantity)
         self.plan(order, Due.WORK, now, self._settings.accept_delay_seconds)
-        self.plan_expiry(order, now)
+        self._plan_expiry(order, now)
 
     def resume(self, order: VenueOrder, now: datetime) -> None:
-        """The venue is back after a restart: what was due meanwhile happens now."""
-        for at in order.due.values():
-            self._meet(order, max(at, now))
+        """The venue is back after a restart; prices may have moved meanwhile."""
+        self._plans.resume(order, now)
+        self._agenda.put(now, partial(self.consider, order))
         self._watch(order.placed.instrument, now)
 
     def plan(self, order: VenueOrder, due: Due, now: datetime, delay_seconds: float) -> None:
-        self._plan_at(order, due, now + timedelta(seconds=delay_seconds))
-
-    def plan_expiry(self, order: VenueOrder, now: datetime) -> None:
-        if order.expires_at is not None:
-            self._plan_at(order, Due.EXPIRE, max(order.expires_at, now))
-
-    def _plan_at(self, order: VenueOrder, due: Due, at: datetime) -> None:
-        order.due[due] = at
+        self._plans.put(order, due, now, delay_seconds)
         self._book.changed(order)
-        self._meet(order, at)
 
-    def _meet(self, order: VenueOrder, at: datetime) -> None:
-        self._appointments[order.order_id].append(self._agenda.put(at, partial(self._attend, order)))
-
-    def _call_off(self, order: VenueOrder) -> None:
-        order.due.clear()
-        for appointment in self._appointments.pop(order.order_id, ()):
-            appointment.is_off = True
+    def _plan_expiry(self, order: VenueOrder, now: datetime) -> None:
+        if order.expires_at is not None:
+            self._plans.put_at(order, Due.EXPIRE, max(order.expires_at, now))
 
     def _attend(self, order: VenueOrder, now: datetime) -> None:
         while (due := order.take_due(now)) is not None:
@@ -151,35 +140,25 @@ class Lifecycle:
         self.consider(order, now)
 
     def fill(self, order: VenueOrder, quantity: Decimal, price: Decimal, now: datetime) -> str:
-        """Books one fill, whatever the order's state: a closed order can be filled late. Returns the execution id."""
-        number = self._book.next_trade_number()
-        value = self._catalogue.listed(order.placed.instrument).instrument.value_of(quantity, price)
-        commission = self._settings.commission.of(quantity, value, is_first=not order.trades)
-        self.record(order, Trade(number, TradeKind.FILL, f"X{number}", quantity, price, commission, now))
-        return f"X{number}"
+        """One fill, whatever the order's state: a closed order can be filled late. Returns the execution id."""
+        trade = self._trading.fill(order, quantity, price, now)
+        self.record(order, trade)
+        return trade.execution_id
 
     def record(self, order: VenueOrder, trade: Trade) -> None:
-        """Books a trade, tells it, and moves the order on: to filled, or back into the market."""
-        self._book.record(order, trade)
-        if trade.kind is TradeKind.FILL:
-            self._ledger.book(order, trade)
-        else:
-            self._ledger.rebuild(self._book.orders.values())
-        apart = self._settings.reports_commission_apart and trade.kind is not TradeKind.BUST
-        self._book.tell(trade_report(order, trade, with_commission=not apart))
-        if apart:
-            self.tell("commission", order, trade.at, execution_id=trade.execution_id, commission=trade.commission)
-        self.complete_or_reopen(order, trade.at)
+        """Books a trade and moves the order on: to filled, or back into the market."""
+        self._trading.book(order, trade)
+        self._complete_or_reopen(order, trade.at)
 
-    def complete_or_reopen(self, order: VenueOrder, now: datetime) -> None:
+    def _complete_or_reopen(self, order: VenueOrder, now: datetime) -> None:
         """An order is filled when nothing remains, and works again when something does, from the next change of the price."""
         if order.state.is_live and not order.remaining:
             self._refuse_what_was_pending(order, now)
             order.state = OrderState.FILLED
-            self._call_off(order)
+            self._plans.call_off(order)
         elif order.state is OrderState.FILLED and order.remaining:
             order.state = OrderState.WORKING
-            self.plan_expiry(order, now)
+            self._plan_expiry(order, now)
             self._watch(order.placed.instrument, now)
         self._book.changed(order)
 
@@ -203,7 +182,7 @@ class Lifecycle:
         quantity = None if terms.quantity is None else order.quantity
         changes = {"quantity": quantity, "limit_price": terms.limit_price, "stop_price": terms.stop_price}
         self.tell(told_as, order, now, **changes, **more)
-        self.complete_or_reopen(order, now)
+        self._complete_or_reopen(order, now)
         self.consider(order, now)
 
     def _cancel(self, order: VenueOrder, now: datetime) -> None:
@@ -214,7 +193,7 @@ class Lifecycle:
 
     def close(self, order: VenueOrder, state: OrderState, cause: str, now: datetime, reason: str = "") -> None:
         order.state, order.cause, order.reason = state, cause, reason
-        self._call_off(order)
+        self._plans.call_off(order)
         self._book.changed(order)
         self.tell("closed", order, now, cause=cause, reason=reason)
 

@@ -34,10 +34,10 @@ class Venue:
 
     def __init__(self, settings: VenueSettings, catalogue: Catalogue, quotes: Quotes, journal: Journal, now: datetime) -> None:
         self._settings, self._catalogue, self._journal = settings, catalogue, journal
-        self._now, self._chance, self._agenda = now, Chance(settings.seed), Agenda()
-        self._day_ends = DayEnds()
+        self._chance, self._agenda, self._day_ends = Chance(settings.seed), Agenda(), DayEnds()
         self._quotes = PostedPrices(quotes)
         self._book = Book(journal)
+        self._now = self._book.latest_moment(now)
         self._ledger = Ledger(settings.accounts, catalogue)
         self._lifecycle = Lifecycle(self._book, self._ledger, catalogue, self._quotes, settings, self._agenda)
         self._admission = Admission(self._book, self._ledger, catalogue, self._quotes, settings)

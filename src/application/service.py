@@ -1,0 +1,104 @@
+"""A running service: the engine, what follows its log, and the sources that feed it; from start to an orderly end."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from uuid import UUID
+
+from liveorder.application.command_desk import CommandDesk
+from liveorder.application.engine import Engine
+from liveorder.application.order_log import OrderLog
+from liveorder.application.ports.order_store import Commands
+from liveorder.application.ports.signal_source import SignalSource
+from liveorder.application.ports.views import Views
+from liveorder.application.projector import Projector
+from liveorder.application.recover import RecoveryReport
+from liveorder.domain.order import LiveOrder
+
+UNCHANGED_SECONDS = 5.0
+"""An order that is open or in doubt and has not changed for so long counts as resting."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunSummary:
+    """How a run ended: what it left open, and whether it lost its store to another process."""
+
+    resting: tuple[UUID, ...] = ()
+    in_doubt: tuple[UUID, ...] = ()
+    lost_lease: bool = False
+
+
+class Service:
+    """Owns one store while it runs."""
+
+    def __init__(
+        self, engine: Engine, commands: Commands, views: Views, projector: Projector, sources: Sequence[SignalSource]
+    ) -> None:
+        self.engine, self.views, self._projector = engine, views, projector
+        self._commands, self._sources = commands, sources
+        self.recovery: RecoveryReport | None = None
+
+    async def start(self, *, wait_for_lease: bool = False) -> None:
+        """Recover first; only then may a signal be taken. Raises as `Engine.start` does."""
+        engine = self.engine
+        engine.orders.listen(OrderLog(engine.log))
+        self.recovery = await engine.start(wait_for_lease=wait_for_lease)
+        assert engine.identity is not None
+        await self._projector.open(engine.identity.store_id)
+        desk = CommandDesk(engine, self._commands, engine.desk, engine.clock, engine.log)
+        engine.begin("commands", desk.serve_for_ever)
+        engine.begin("projector", self._projector.run)
+
+    async def stop(self) -> None:
+        """Finish what was begun, bring the read models level with the log, and let go of the store."""
+        await self.engine.stop()
+
+    async def settle_views(self) -> int:
+        """Read models level with the log; the position."""
+        return await self._projector.catch_up()
+
+    async def run(
+        self, *, until_idle: bool = False, stop: asyncio.Event | None = None, on_progress: Callable[[int], None] | None = None
+    ) -> RunSummary:
+        """Feed the sources to the engine until `stop` is set, the store is lost, or, `until_idle`, everything has come to rest."""
+        reading = [asyncio.create_task(self.engine.intake.read(source)) for source in self._sources]
+        stopping = asyncio.create_task((stop or asyncio.Event()).wait())
+        losing = asyncio.create_task(self.engine.lost_lease.wait())
+        resting = asyncio.create_task(self._until_at_rest(reading, on_progress) if until_idle else asyncio.Event().wait())
+        try:
+            await asyncio.wait({stopping, losing, resting}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in (*reading, stopping, losing, resting):
+                task.cancel()
+            await asyncio.gather(*reading, stopping, losing, resting, return_exceptions=True)
+        return self._summary()
+
+    async def _until_at_rest(self, reading: Sequence[asyncio.Task[None]], on_progress: Callable[[int], None] | None) -> None:
+        """Every source has ended, and every order is closed, or open and unchanged for a while."""
+        await asyncio.gather(*reading)
+        clock, seen = self.engine.clock, self._versions()
+        since = clock.monotonic()
+        while self._versions() or not self.engine.desk.is_idle:
+            await clock.sleep(0.1)
+            now = self._versions()
+            if now != seen or not self.engine.desk.is_idle:
+                seen, since = now, clock.monotonic()
+            if on_progress is not None:
+                on_progress(len(now))
+            if clock.monotonic() - since >= UNCHANGED_SECONDS:
+                return
+
+    def _versions(self) -> dict[UUID, int]:
+        return {order.order_id: order.version for order in self.engine.orders.unfinished()}
+
+    def _summary(self) -> RunSummary:
+        left = self.engine.orders.unfinished()
+        in_doubt = tuple(order.order_id for order in left if order.is_in_doubt)
+        resting = tuple(order.order_id for order in left if not order.is_in_doubt and _is_open(order))
+        return RunSummary(resting, in_doubt, self.engine.lost_lease.is_set())
+
+
+def _is_open(order: LiveOrder) -> bool:
+    return not order.status.is_closed

@@ -1,0 +1,113 @@
+"""Commands that hold our picture against the broker's, and take over what is only there."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any
+
+import typer
+
+from liveorder.application.command_desk import CommandKind
+from liveorder.interfaces.cli.asking import PATIENCE_SECONDS, ask, show_order
+from liveorder.interfaces.cli.exit_codes import ExitCode
+from liveorder.interfaces.cli.options import AccountName, AsJson, Config, Evidence, Patience, Store, a_number, settings_for
+from liveorder.interfaces.cli.screen import print_json, say
+from liveorder.interfaces.cli.tables import Column, print_table
+
+adopt = typer.Typer(no_args_is_help=True, help="Take over an order or a position that is at the broker and not ours.")
+
+Account = Annotated[str, typer.Option("--account", help="Of which account.")]
+
+DIFFERENCES: tuple[Column[Mapping[str, str]], ...] = (
+    Column("Account", lambda row: row["account_id"]),
+    Column("What differs", lambda row: row["kind"]),
+    Column("Which", lambda row: row["key"]),
+    Column("Here", lambda row: row["ours"], justify="right"),
+    Column("At the broker", lambda row: row["theirs"], justify="right"),
+)
+
+
+def reconcile(
+    config: Config = None,
+    store: Store = None,
+    as_json: AsJson = False,
+    account: AccountName = None,
+    timeout: Patience = PATIENCE_SECONDS,
+) -> None:
+    """Ask the brokers for orders, executions and positions, and list what differs from ours."""
+    arguments = {} if account is None else {"account_id": account}
+    reports: list[dict[str, Any]] = ask(settings_for(config, store), CommandKind.RECONCILE, arguments, timeout)
+    if as_json:
+        print_json(reports)
+    else:
+        _tell(reports)
+    raise typer.Exit(_code(reports))
+
+
+def _code(reports: Sequence[Mapping[str, Any]]) -> ExitCode:
+    if any(report["unanswered"] for report in reports):
+        return ExitCode.BROKER
+    return ExitCode.OK if all(report["is_clean"] for report in reports) else ExitCode.DIFFERS
+
+
+def _tell(reports: Sequence[Mapping[str, Any]]) -> None:
+    rows = [{"account_id": report["account_id"], **found} for report in reports for found in report["differences"]]
+    if rows:
+        print_table("Differences", DIFFERENCES, rows, "")
+        say("`liveorder adopt` takes over what is right at the broker", "dim")
+    for report in reports:
+        if report["unanswered"]:
+            say(f"{report['account_id']}: no answer about {', '.join(report['unanswered'])}; nothing is known of them", "yellow")
+        elif report["is_clean"]:
+            say(f"{report['account_id']} agrees with the broker", "green")
+
+
+def recover(config: Config = None, store: Store = None, as_json: AsJson = False, timeout: Patience = PATIENCE_SECONDS) -> None:
+    """Ask the brokers about every unfinished order now, as a start does."""
+    report = ask(settings_for(config, store), CommandKind.RECOVER, {}, timeout)
+    if as_json:
+        print_json(report)
+        return
+    say(f"{report['unfinished']} unfinished, {report['in_doubt']} in doubt, {report['taken_up']} taken up again")
+    for account in report["unreachable"]:
+        say(f"{account}: no answer from its broker; its orders are asked about as soon as it is back", "yellow")
+
+
+@adopt.command("order")
+def adopt_order(
+    broker_order_id: Annotated[str, typer.Argument(help="As the broker has it.")],
+    account: Account,
+    evidence: Evidence,
+    config: Config = None,
+    store: Store = None,
+    as_json: AsJson = False,
+    timeout: Patience = PATIENCE_SECONDS,
+) -> None:
+    """Follow a broker's order as if it were ours."""
+    arguments = {"account_id": account, "broker_order_id": broker_order_id, "evidence": evidence}
+    show_order(ask(settings_for(config, store), CommandKind.ADOPT_ORDER, arguments, timeout), as_json=as_json)
+
+
+@adopt.command("position")
+def adopt_position(
+    symbol: Annotated[str, typer.Argument()],
+    quantity: Annotated[str, typer.Option("--quantity", metavar="NUMBER", help="Units to add to ours; negative: to take off.")],
+    price: Annotated[str, typer.Option("--price", metavar="NUMBER", help="What one unit cost.")],
+    account: Account,
+    evidence: Evidence,
+    exchange: Annotated[str | None, typer.Option("--exchange")] = None,
+    config: Config = None,
+    store: Store = None,
+    as_json: AsJson = False,
+    timeout: Patience = PATIENCE_SECONDS,
+) -> None:
+    """Book what is held at the broker and not here."""
+    arguments = {
+        "account_id": account,
+        "symbol": symbol,
+        "exchange": exchange,
+        "quantity": str(a_number("quantity", quantity)),
+        "price": str(a_number("price", price)),
+        "evidence": evidence,
+    }
+    show_order(ask(settings_for(config, store), CommandKind.ADOPT_POSITION, arguments, timeout), as_json=as_json)

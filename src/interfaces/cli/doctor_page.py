@@ -1,0 +1,110 @@
+"""Whether this installation can trade: one check after the other, each with what is wrong if anything is."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterator
+from typing import Any
+
+from liveorder.application.ports.order_store import LeaseState
+from liveorder.application.views import View
+from liveorder.bootstrap import Settings, check_brokers, open_reader
+from liveorder.domain.errors import LiveOrderError
+from liveorder.domain.values import TradingMode
+from liveorder.interfaces.cli.figures import plural
+from liveorder.interfaces.cli.screen import screen, shown
+
+
+class Check(View):
+    """`detail` is what was found, or the problem."""
+
+    name: str
+    is_healthy: bool
+    detail: str
+
+
+class Diagnosis(View):
+    """`settings` are those in force, secrets masked."""
+
+    settings: dict[str, Any]
+    checks: tuple[Check, ...]
+
+    @property
+    def is_healthy(self) -> bool:
+        return all(check.is_healthy for check in self.checks)
+
+
+async def diagnose(settings: Settings) -> Diagnosis:
+    """Never raises a `LiveOrderError`: what fails is what it was asked for."""
+    lease: list[LeaseState | None] = []
+    checks = [
+        await _checked("settings", lambda: _settings(settings)),
+        await _checked("store", lambda: _store(settings, lease)),
+        *await _brokers(settings, lease[0] if lease else None),
+    ]
+    return Diagnosis(settings=settings.masked(), checks=tuple(checks))
+
+
+async def _checked(name: str, check: Callable[[], Awaitable[str]]) -> Check:
+    try:
+        return Check(name=name, is_healthy=True, detail=await check())
+    except LiveOrderError as error:
+        return Check(name=name, is_healthy=False, detail=str(error))
+
+
+async def _settings(settings: Settings) -> str:
+    settings.check()
+    accounts = ", ".join(f"{account.id} at {account.broker}" for account in settings.trading_accounts)
+    return f"{settings.mode.value}, auto-trading {'on' if settings.auto_trading else 'off'}; {accounts}"
+
+
+async def _store(settings: Settings, lease: list[LeaseState | None]) -> str:
+    async with open_reader(settings) as reader:
+        lease.append(await reader.lease_state())
+        report = await reader.store.check()
+        if report.problems:
+            raise LiveOrderError("; ".join(report.problems))
+        owner = lease[0].owner if lease[0] is not None and lease[0].is_held else None
+        held = f"owned by {owner}" if owner else "no service runs"
+        return f"whole: {plural(report.facts, 'fact')} in {plural(report.streams, 'stream')}; {held}"
+
+
+async def _brokers(settings: Settings, lease: LeaseState | None) -> list[Check]:
+    """A venue that lives in a running service cannot be opened beside it; the service itself is connected to it."""
+    is_busy = lease is not None and lease.is_held and settings.simulation.venue is None
+    if is_busy and settings.mode is TradingMode.SIMULATION:
+        return [Check(name="broker", is_healthy=True, detail="the simulated venue lives in the running service")]
+    try:
+        found = await check_brokers(settings)
+    except LiveOrderError as error:
+        return [Check(name="broker", is_healthy=False, detail=str(error))]
+    return [
+        Check(
+            name=f"broker of {check.account_id}",
+            is_healthy=check.problem is None,
+            detail=check.problem or f"{check.broker} answers",
+        )
+        for check in found
+    ]
+
+
+def print_diagnosis(found: Diagnosis) -> None:
+    console = screen()
+    console.print(shown("Settings in force", "bold"))
+    for name, value in _leaves(found.settings):
+        console.print(shown(f"  {name} = ", "dim").append_text(shown(value)), soft_wrap=True)
+    console.print(shown("Checks", "bold"))
+    for check in found.checks:
+        mark = shown("  ok   ", "green") if check.is_healthy else shown("  FAIL ", "bold red")
+        console.print(mark.append_text(shown(f"{check.name}: {check.detail}")), soft_wrap=True)
+
+
+def _leaves(tables: dict[str, Any], within: str = "") -> Iterator[tuple[str, Any]]:
+    """What is set to anything, by its dotted name."""
+    for name, value in tables.items():
+        if isinstance(value, dict):
+            yield from _leaves(value, f"{within}{name}.")
+        elif isinstance(value, list):
+            for place, item in enumerate(value):
+                yield from _leaves(item if isinstance(item, dict) else {"": item}, f"{within}{name}[{place}].")
+        elif value is not None:
+            yield within + name, value

@@ -1,0 +1,69 @@
+"""Options that many commands share, and the settings that they lead to."""
+
+from __future__ import annotations
+
+import getpass
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Annotated, Any, TypeAlias
+
+import typer
+
+from liveorder.bootstrap import Settings, load_settings
+from liveorder.domain.errors import InvalidInput
+from liveorder.domain.strict_json import exact_number
+
+Config: TypeAlias = Annotated[
+    Path | None,
+    typer.Option("--config", "--profile", "-c", metavar="PATH", help="Settings file; without it ./liveorder.toml if there is one."),
+]
+Store: TypeAlias = Annotated[
+    str | None, typer.Option("--store", metavar="URL", help="Where the orders are; default: from settings.")
+]
+AsJson: TypeAlias = Annotated[bool, typer.Option("--json", help="JSON: decimals as strings, times ISO-8601 UTC.")]
+Symbol: TypeAlias = Annotated[str | None, typer.Option("--symbol", help="Only this symbol.")]
+Strategy: TypeAlias = Annotated[str | None, typer.Option("--strategy", help="Only this strategy.")]
+AccountName: TypeAlias = Annotated[str | None, typer.Option("--account", help="Only this account.")]
+Newest: TypeAlias = Annotated[int | None, typer.Option("--newest", min=1, help="Only so many, the newest.")]
+AnyId: TypeAlias = Annotated[str, typer.Argument(metavar="ID", help="Order, client, broker or signal id.")]
+Evidence: TypeAlias = Annotated[str, typer.Option("--evidence", help="How you know; kept for ever.")]
+Detail: TypeAlias = Annotated[str, typer.Option("--detail", help="Why; kept for ever.")]
+Patience: TypeAlias = Annotated[
+    float, typer.Option("--timeout", min=0.1, metavar="SECONDS", help="How long to wait for the service's answer.")
+]
+
+
+def settings_for(config: Path | None, store: str | None, **more: Any) -> Settings:
+    """Raises `SettingsError`."""
+    return load_settings(config, store=store, **more)
+
+
+def person() -> str:
+    """Who asks, as it is recorded."""
+    return f"person:{getpass.getuser()}"
+
+
+def a_day(text: str | None) -> date | None:
+    """Raises `InvalidInput`."""
+    try:
+        return None if text is None else date.fromisoformat(text)
+    except ValueError:
+        raise InvalidInput("--day", f"{text!r} is no date", "write it like 2025-03-10") from None
+
+
+def a_moment(text: str | None) -> datetime | None:
+    """UTC where no zone is named. Raises `InvalidInput`."""
+    try:
+        at = None if text is None else datetime.fromisoformat(text)
+    except ValueError:
+        raise InvalidInput("--at", f"{text!r} is no time", "write it like 2025-03-10T09:20:00Z") from None
+    return at.replace(tzinfo=UTC) if at is not None and at.tzinfo is None else at
+
+
+def a_number(option: str, text: str | None) -> Decimal | None:
+    """Exact. Raises `InvalidInput`."""
+    try:
+        return None if text is None else exact_number(text)
+    except InvalidInput as error:
+        raise InvalidInput(option, error.problem, error.remedy) from None

@@ -1,0 +1,96 @@
+"""Everything about one order on one page: what was asked, what became of it, its fills, and its whole history."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from itertools import zip_longest
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from liveorder.application.views import HistoryView, OrderView
+from liveorder.interfaces.cli.figures import NOTHING, moment, money, number, part, price
+from liveorder.interfaces.cli.listings import FILLS, notable_flags, order_type, status, why
+from liveorder.interfaces.cli.screen import screen, shown
+from liveorder.interfaces.cli.tables import table
+
+WIDE_ENOUGH_FOR_TWO = 120
+"""Columns of the screen from which the particulars stand in two."""
+
+
+def print_order(order: OrderView, history: Sequence[HistoryView] = ()) -> None:
+    """The page; the history is left out where there is none to show."""
+    console = screen()
+    console.print(_headline(order))
+    if reason := why(order):
+        console.print(shown(reason, "yellow"))
+    console.print(_particulars(order, console.width))
+    if order.fills:
+        console.print(table("Fills", FILLS, order.fills, console.width))
+    if history:
+        _print_history(console, history)
+
+
+def _headline(order: OrderView) -> Text:
+    wanted = number(order.quantity) if order.quantity is not None else f"{number(order.notional)} {order.currency} of"
+    line = shown(f"{order.side.value} {wanted} {order.symbol} {order_type(order)}  ", "bold")
+    return line.append_text(status(order.status.value)).append_text(
+        shown("".join(f"  [{flag}]" for flag in notable_flags(order)), "yellow")
+    )
+
+
+def _particulars(order: OrderView, width: int) -> Table:
+    pairs = [*_identity(order), *_terms(order), *_times(order)]
+    grid = Table.grid(padding=(0, 2, 0, 0))
+    if width < WIDE_ENOUGH_FOR_TWO:
+        for name, value in pairs:
+            grid.add_row(shown(name, "dim"), shown(value))
+        return grid
+    half = (len(pairs) + 1) // 2
+    for left, right in zip_longest(pairs[:half], pairs[half:], fillvalue=("", "")):
+        grid.add_row(shown(left[0], "dim"), shown(left[1]), shown(right[0], "dim"), shown(right[1]))
+    return grid
+
+
+def _identity(order: OrderView) -> Iterator[tuple[str, str]]:
+    yield "order id", str(order.order_id)
+    yield "client order id", order.client_order_id
+    yield "broker order id", order.broker_order_id or NOTHING
+    yield "signal id", order.signal_id
+    yield "account", f"{order.account_id} at {order.broker}"
+    yield "strategy", order.strategy_name
+    yield "instrument", f"{order.instrument} ({order.asset_class.value}, {order.currency})"
+
+
+def _terms(order: OrderView) -> Iterator[tuple[str, str]]:
+    yield "filled", f"{part(order.filled_quantity, order.quantity)} at {price(order.average_price)}"
+    yield "commission", f"{money(order.commission)} {order.currency}"
+    yield "time in force", " ".join(filter(None, [order.time_in_force.value, order.expires_at and moment(order.expires_at)]))
+    optional = {
+        "product": order.product,
+        "stop loss": order.stop_loss and price(order.stop_loss),
+        "take profit": order.take_profit and price(order.take_profit),
+        "tags": ", ".join(order.tags),
+        "reviews": ", ".join(order.reviews),
+        "anomalies": ", ".join(order.anomalies),
+    }
+    yield from ((name, str(value)) for name, value in optional.items() if value)
+
+
+def _times(order: OrderView) -> Iterator[tuple[str, str]]:
+    yield "requested", moment(order.requested_at)
+    yield "submitted", f"{moment(order.submitted_at)} (attempts: {order.attempts})"
+    yield "closed", moment(order.closed_at)
+    yield "last update", moment(order.last_update_at)
+
+
+def _print_history(console: Console, history: Sequence[HistoryView]) -> None:
+    console.print(shown("History (times in UTC)", "bold"))
+    grid = Table.grid(padding=(0, 2, 0, 0))
+    grid.add_column(no_wrap=True)
+    grid.add_column(overflow="fold")
+    for item in history:
+        by = "" if item.actor == "engine" else f"  ({item.actor})"
+        grid.add_row(shown(moment(item.recorded_at), "dim"), shown(item.sentence).append_text(shown(by, "dim")))
+    console.print(grid)

@@ -1,0 +1,30 @@
+"""How far long work is, on a terminal; nothing where the output is read by a program."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
+
+from liveorder.interfaces.cli.screen import screen
+
+
+@contextmanager
+def bar(title: str) -> Iterator[Callable[[int, int], None]]:
+    """Gives what is to be told the position reached and the one to reach."""
+    console = screen(errors=True)
+    columns = (TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
+        task = progress.add_task(title, total=None)
+        yield lambda done, goal: progress.update(task, completed=done, total=goal)
+
+
+@contextmanager
+def spinner(title: str) -> Iterator[None]:
+    """For work that cannot tell how far it is."""
+    console = screen(errors=True)
+    columns = (SpinnerColumn(), TextColumn("{task.description}", markup=False))
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
+        progress.add_task(title, total=None)
+        yield

@@ -1,0 +1,161 @@
+"""Commands that only look. They need no lease and disturb no service."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import datetime
+from typing import Annotated, TypeVar
+
+import typer
+
+from liveorder.application.ports.views import Wanted
+from liveorder.application.views import OrderView, View, as_of, history_view, order_view
+from liveorder.bootstrap import Reader, Settings, open_reader
+from liveorder.domain.errors import OrderNotFound
+from liveorder.domain.lifecycle import OrderStatus
+from liveorder.domain.position import PositionStatus
+from liveorder.interfaces.cli import listings
+from liveorder.interfaces.cli.doubts_page import doubts_of, print_doubts
+from liveorder.interfaces.cli.lookups import the_order
+from liveorder.interfaces.cli.options import (
+    AccountName,
+    AnyId,
+    AsJson,
+    Config,
+    Newest,
+    Store,
+    Strategy,
+    Symbol,
+    a_day,
+    a_moment,
+    settings_for,
+)
+from liveorder.interfaces.cli.order_page import print_order
+from liveorder.interfaces.cli.screen import print_json
+from liveorder.interfaces.cli.status_page import print_status, status_of
+
+T = TypeVar("T")
+V = TypeVar("V", bound=View)
+
+Day = Annotated[str | None, typer.Option("--day", metavar="YYYY-MM-DD", help="Only this exchange session.")]
+
+
+def orders(
+    config: Config = None,
+    store: Store = None,
+    as_json: AsJson = False,
+    status: Annotated[OrderStatus | None, typer.Option(case_sensitive=False, help="Only with this status.")] = None,
+    symbol: Symbol = None,
+    strategy: Strategy = None,
+    account: AccountName = None,
+    day: Day = None,
+    is_open: Annotated[bool, typer.Option("--open", help="Only orders of which something is still expected.")] = False,
+    newest: Newest = None,
+) -> None:
+    """List orders, old to new."""
+    wanted = Wanted(
+        account_id=account,
+        strategy_name=strategy,
+        symbol=symbol,
+        status=status.value if status else None,
+        session_date=a_day(day),
+        is_open=True if is_open else None,
+        newest=newest,
+    )
+    found = _read(settings_for(config, store), lambda reader: reader.views.orders(wanted))
+    _show(found, as_json, listings.print_orders)
+
+
+def order(
+    any_id: AnyId,
+    config: Config = None,
+    store: Store = None,
+    as_json: AsJson = False,
+    at: Annotated[str | None, typer.Option("--at", metavar="TIME", help="As it was known then; ISO-8601, UTC if no zone.")] = None,
+) -> None:
+    """Show one order with its whole history."""
+    moment = a_moment(at)
+    page = _read(settings_for(config, store), lambda reader: _page(reader, any_id, moment))
+    if as_json:
+        print_json(page[0].to_dict() | {"history": [item.to_dict() for item in page[1]]})
+    else:
+        print_order(*page)
+
+
+async def _page(reader: Reader, any_id: str, at: datetime | None) -> tuple[OrderView, Sequence[listings.HistoryView]]:
+    found = await the_order(reader.views, any_id)
+    stream = await reader.store.stream(found.order_id)
+    known = [item for item in stream if at is None or item.envelope.recorded_at <= at]
+    if not known:
+        raise OrderNotFound(f"{any_id} at {at}, it was requested at {found.requested_at}")
+    then = as_of(stream, known[-1].envelope.recorded_at)
+    assert then is not None
+    return order_view(then), [history_view(item) for item in known]
+
+
+def positions(
+    config: Config = None,
+    store: Store = None,
+    as_json: AsJson = False,
+    symbol: Symbol = None,
+    strategy: Strategy = None,
+    account: AccountName = None,
+    is_open: Annotated[bool, typer.Option("--open", help="Only what is held now.")] = False,
+) -> None:
+    """List positions and what they earned."""
+    status = PositionStatus.OPEN.value if is_open else None
+    wanted = Wanted(account_id=account, strategy_name=strategy, symbol=symbol, status=status)
+    found = _read(settings_for(config, store), lambda reader: reader.views.positions(wanted))
+    _show(found, as_json, listings.print_positions)
+
+
+def signals(
+    config: Config = None,
+    store: Store = None,
+    as_json: AsJson = False,
+    status: Annotated[str | None, typer.Option(help="Of its order, or DEAD_LETTER.")] = None,
+    symbol: Symbol = None,
+    strategy: Strategy = None,
+    account: AccountName = None,
+    newest: Newest = None,
+) -> None:
+    """List signals with what became of them, dead letters included."""
+    name = status.upper().replace("-", "_") if status else None
+    wanted = Wanted(account_id=account, strategy_name=strategy, symbol=symbol, status=name, newest=newest)
+    found = _read(settings_for(config, store), lambda reader: reader.views.signals(wanted))
+    _show(found, as_json, listings.print_signals)
+
+
+def doubts(config: Config = None, store: Store = None, as_json: AsJson = False) -> None:
+    """List requests of which nobody knows whether the broker received them."""
+    found = _read(settings_for(config, store), doubts_of)
+    if as_json:
+        print_json([doubt.to_dict() for doubt in found])
+    else:
+        print_doubts(found)
+
+
+def status(config: Config = None, store: Store = None, as_json: AsJson = False) -> None:
+    """Show whether a service runs, whether trading is halted, and how many orders there are."""
+    settings = settings_for(config, store)
+    found = _read(settings, lambda reader: status_of(reader, settings))
+    if as_json:
+        print_json(found.to_dict())
+    else:
+        print_status(found)
+
+
+def _read(settings: Settings, question: Callable[[Reader], Awaitable[T]]) -> T:
+    async def ask() -> T:
+        async with open_reader(settings) as reader:
+            return await question(reader)
+
+    return asyncio.run(ask())
+
+
+def _show(rows: Sequence[V], as_json: bool, as_table: Callable[[Sequence[V]], None]) -> None:
+    if as_json:
+        print_json([row.to_dict() for row in rows])
+    else:
+        as_table(rows)

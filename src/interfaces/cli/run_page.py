@@ -1,0 +1,114 @@
+"""What a run came to: orders, positions, profit and loss, what stands in the way of what, and where it is all kept."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from uuid import UUID
+
+from liveorder.application.ports.views import Views, Wanted
+from liveorder.application.service import RunSummary
+from liveorder.application.views import DailySummaryView, OrderView, PositionView, SignalView, View
+from liveorder.application.views.signals import DEAD_LETTER
+from liveorder.bootstrap import Settings
+from liveorder.domain.lifecycle import OrderStatus
+from liveorder.interfaces.cli.figures import plural
+from liveorder.interfaces.cli.listings import order_type, print_orders, print_positions, print_results, short, why
+from liveorder.interfaces.cli.results import results_of
+from liveorder.interfaces.cli.screen import say, screen, shown
+
+NEWEST = 100
+"""Orders and dead letters that a run shows at its end."""
+
+
+class RunOutcome(View):
+    """`placed` counts the orders that this run made; the lists hold the newest ones of the store, whoever made them."""
+
+    mode: str
+    placed: int
+    orders: tuple[OrderView, ...]
+    positions: tuple[PositionView, ...]
+    dead_letters: tuple[SignalView, ...]
+    resting: tuple[UUID, ...]
+    in_doubt: tuple[UUID, ...]
+    stored: dict[str, str]
+    lost_lease: bool = False
+    was_interrupted: bool = False
+
+
+async def outcome_of(views: Views, summary: RunSummary, settings: Settings, began: Sequence[DailySummaryView]) -> RunOutcome:
+    """`began` is the daily summary before the run."""
+    ended = await views.daily_summary()
+    return RunOutcome(
+        mode=settings.mode.value,
+        placed=sum(day.orders for day in ended) - sum(day.orders for day in began),
+        orders=tuple(await views.orders(Wanted(newest=NEWEST))),
+        positions=tuple(await views.positions()),
+        dead_letters=tuple(await views.signals(Wanted(status=DEAD_LETTER, newest=NEWEST))),
+        resting=summary.resting,
+        in_doubt=summary.in_doubt,
+        stored=places(settings),
+        lost_lease=summary.lost_lease,
+    )
+
+
+def places(settings: Settings) -> dict[str, str]:
+    """Where everything is kept, passwords masked."""
+    masked = settings.masked()
+    kept = {
+        "orders": masked["store"],
+        "reports": masked["read_model"] or settings.read_model_url,
+        "logs": masked["logs"]["directory"],
+    }
+    if settings.mode.value == "SIMULATION":
+        kept["simulated venue"] = masked["simulation"]["venue"] or masked["simulation"]["venue_data"]
+    return {name: str(place) for name, place in kept.items()}
+
+
+def print_outcome(outcome: RunOutcome, *, in_full: bool) -> None:
+    """In full with tables; else only what is left open."""
+    if in_full:
+        print_orders(outcome.orders, f"Orders ({outcome.mode})")
+        print_positions(outcome.positions)
+        print_results(results_of(outcome.positions))
+        _print_refused(outcome.orders)
+        _print_dead_letters(outcome.dead_letters)
+    _print_left_open("Resting at the broker", outcome.resting, outcome.orders)
+    _print_left_open("In doubt (liveorder doubts)", outcome.in_doubt, outcome.orders)
+    say(f"\N{BULLET} {plural(outcome.placed, 'order')} placed by this run", "bold")
+    for name, place in outcome.stored.items():
+        screen().print(shown(f"{name:<16}", "dim").append_text(shown(place)), soft_wrap=True)
+
+
+def _print_refused(orders: Sequence[OrderView]) -> None:
+    refused = [order for order in orders if order.status in (OrderStatus.REJECTED, OrderStatus.CANCELLED)]
+    _heading("Not executed, and why", refused)
+    for order in refused:
+        _item(short(order.signal_id), f"{order.side.value} {order.symbol}: {why(order)}")
+
+
+def _print_dead_letters(signals: Sequence[SignalView]) -> None:
+    _heading("Dead letters: became no order", signals)
+    for signal in signals:
+        _item(short(signal.signal_id or f"byte {signal.offset}"), signal.reason or "")
+
+
+def _print_left_open(title: str, order_ids: Sequence[UUID], orders: Sequence[OrderView]) -> None:
+    by_id = {order.order_id: order for order in orders}
+    _heading(title, order_ids)
+    for order_id in order_ids:
+        order = by_id.get(order_id)
+        _item(str(order_id) if order is None else order.client_order_id, "" if order is None else _described(order))
+
+
+def _described(order: OrderView) -> str:
+    return f"{order.side.value} {order.symbol} {order_type(order)}, {order.status.value}"
+
+
+def _heading(title: str, items: Sequence[object]) -> None:
+    if items:
+        say("")
+        say(title, "bold")
+
+
+def _item(name: str, text: str) -> None:
+    screen().print(shown(f"  {name}  ", "cyan").append_text(shown(text)))

@@ -1,0 +1,100 @@
+"""`run`: signals in, orders out, until it is told to stop or everything is at rest."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Annotated, Any, TypeAlias
+
+import typer
+
+from liveorder.application.ports.signal_source import SignalSource
+from liveorder.bootstrap import Settings, file_source, open_service, stdin_source
+from liveorder.domain.errors import InvalidInput, LeaseLost
+from liveorder.interfaces.cli.exit_codes import ExitCode
+from liveorder.interfaces.cli.failures import Failed
+from liveorder.interfaces.cli.interruption import Interruption
+from liveorder.interfaces.cli.options import AsJson, Config, Store, settings_for
+from liveorder.interfaces.cli.run_page import RunOutcome, outcome_of, print_outcome
+from liveorder.interfaces.cli.screen import print_json, screen, shown
+
+STANDARD_INPUT = "-"
+
+Source: TypeAlias = Callable[..., SignalSource]
+"""Makes a source when there is a store to keep its place in."""
+
+
+def run(
+    signals: Annotated[
+        str | None, typer.Option("--signals", metavar="PATH|-", help="JSON Lines file, or - for standard input.")
+    ] = None,
+    follow: Annotated[bool, typer.Option("--follow", help="Go on reading as the file grows.")] = False,
+    until_idle: Annotated[
+        bool, typer.Option("--until-idle", help="End when the signals ended and every order is closed or at rest.")
+    ] = False,
+    shadow: Annotated[bool, typer.Option("--shadow", help="Decide everything on live data, send nothing.")] = False,
+    broker: Annotated[str | None, typer.Option("--broker", help="Only the accounts at this broker.")] = None,
+    mock: Annotated[
+        bool, typer.Option("--use-mock-broker", help="Trade at the simulated venue whatever the settings say.")
+    ] = False,
+    quotes: Annotated[Path | None, typer.Option("--quotes", help="CSV of prices for the simulated venue.")] = None,
+    standby: Annotated[bool, typer.Option("--standby", help="Wait until the store is free, then take over.")] = False,
+    config: Config = None,
+    store: Store = None,
+    as_json: AsJson = False,
+) -> None:
+    """Trade: recover what was left, then turn signals into orders."""
+    simulation = {"quotes": quotes} if quotes is not None else None
+    settings = settings_for(config, store, broker=broker, use_mock_broker=mock or None, simulation=simulation)
+    sources = sources_for(settings, signals, follow=follow, until_idle=until_idle)
+    outcome = trade(settings, sources, until_idle=until_idle, is_shadow=shadow, wait_for_lease=standby)
+    if as_json:
+        print_json(outcome.to_dict())
+    else:
+        print_outcome(outcome, in_full=until_idle)
+    raise typer.Exit(_code(outcome))
+
+
+def sources_for(settings: Settings, signals: str | None, *, follow: bool, until_idle: bool) -> list[Source]:
+    """Raises `InvalidInput` for what does not go together."""
+    if follow and signals in (None, STANDARD_INPUT):
+        raise InvalidInput("follow", "only a file can be followed", "give --signals PATH")
+    if follow and until_idle:
+        raise InvalidInput("until-idle", "a followed file never ends", "leave out --follow or --until-idle")
+    if signals is None:
+        return []
+    return [stdin_source() if signals == STANDARD_INPUT else file_source(settings, Path(signals), follow=follow)]
+
+
+def trade(settings: Settings, sources: Sequence[Source], *, until_idle: bool, **opening: Any) -> RunOutcome:
+    """Run a service to its end. Raises `LeaseLost` when another process took the store, `Failed` when it was broken off."""
+    try:
+        outcome = asyncio.run(_trade(settings, sources, until_idle, opening))
+    except asyncio.CancelledError:
+        raise Failed(ExitCode.INTERRUPTED, "interrupted; what was begun is taken up by the next start") from None
+    if outcome.lost_lease:
+        raise LeaseLost("another process took the store over; nothing more was sent by this one")
+    return outcome
+
+
+async def _trade(settings: Settings, sources: Sequence[Source], until_idle: bool, opening: dict[str, Any]) -> RunOutcome:
+    with Interruption() as interruption:
+        _announce(settings)
+        async with open_service(settings, sources=sources, **opening) as service:
+            interruption.is_orderly = True
+            began = await service.views.daily_summary()
+            summary = await service.run(until_idle=until_idle, stop=interruption.stop)
+            await service.settle_views()
+            outcome = await outcome_of(service.views, summary, settings, began)
+            return outcome.model_copy(update={"was_interrupted": interruption.stop.is_set()})
+
+
+def _announce(settings: Settings) -> None:
+    accounts = ", ".join(account.id for account in settings.trading_accounts)
+    text = f"{settings.mode.value}: {accounts}; store {settings.masked()['store']}; Ctrl-C stops in good order"
+    screen(errors=True).print(shown(text, "bold"), soft_wrap=True)
+
+
+def _code(outcome: RunOutcome) -> ExitCode:
+    return ExitCode.OUTCOME_UNKNOWN if outcome.in_doubt else ExitCode.OK

@@ -1,0 +1,66 @@
+"""Commands about the simulated venue."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+import liveorder
+from liveorder.bootstrap import file_source, serve_venue
+from liveorder.domain.errors import SettingsError
+from liveorder.interfaces.cli.interruption import Interruption
+from liveorder.interfaces.cli.options import AsJson, Config, settings_for
+from liveorder.interfaces.cli.run_page import print_outcome
+from liveorder.interfaces.cli.running import trade
+from liveorder.interfaces.cli.screen import print_json, say
+
+EXAMPLES = Path(liveorder.__file__).resolve().parent.parent / "examples"
+"""Where they are in a checkout."""
+
+
+def venue(
+    host: Annotated[str, typer.Option(help="Where to listen.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes a free one.")] = 0,
+    data: Annotated[Path | None, typer.Option(help="File that it remembers in; without it the venue forgets.")] = None,
+    ready_file: Annotated[Path | None, typer.Option("--ready-file", help="HOST:PORT is written here once it listens.")] = None,
+    config: Config = None,
+) -> None:
+    """Run the simulated venue as a process of its own."""
+    settings = settings_for(config, None)
+
+    async def serve() -> None:
+        with Interruption():
+            await serve_venue(settings, host=host, port=port, data=data, ready_file=ready_file)
+
+    try:
+        asyncio.run(serve())
+    except asyncio.CancelledError:
+        say("venue closed")
+
+
+def demo(
+    directory: Annotated[Path, typer.Option("--directory", help="Where it keeps everything.")] = Path("var/demo"),
+    as_json: AsJson = False,
+) -> None:
+    """Run the shipped example; a second time it finds every signal known."""
+    if not (EXAMPLES / "signals.jsonl").is_file():
+        raise SettingsError(f"no example at {EXAMPLES}; it comes with the source: clone the repository and run it there")
+    settings = settings_for(
+        EXAMPLES / "liveorder.toml",
+        f"sqlite:///{directory / 'liveorder.db'}",
+        read_model=f"sqlite:///{directory / 'liveorder-views.db'}",
+        logs={"directory": directory / "logs"},
+        simulation={
+            "quotes": EXAMPLES / "quotes.csv",
+            "venue_settings": EXAMPLES / "venue.toml",
+            "venue_data": directory / "venue.db",
+        },
+    )
+    outcome = trade(settings, [file_source(settings, EXAMPLES / "signals.jsonl", follow=False)], until_idle=True)
+    if as_json:
+        print_json(outcome.to_dict())
+    else:
+        print_outcome(outcome, in_full=True)

@@ -1,0 +1,104 @@
+"""How the store and its service are, at a glance."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from rich.table import Table
+
+from liveorder.application.ports.order_store import HaltRow, LeaseState
+from liveorder.application.ports.views import Wanted
+from liveorder.application.views import View
+from liveorder.application.views.signals import DEAD_LETTER
+from liveorder.bootstrap import Reader, Settings
+from liveorder.domain.lifecycle import OrderStatus
+from liveorder.domain.position import PositionStatus
+from liveorder.domain.trading_halt import EVERYTHING
+from liveorder.interfaces.cli.figures import moment, plural
+from liveorder.interfaces.cli.screen import screen, shown
+
+
+class StatusView(View):
+    """`owner` is None when no service runs; `halts` are sentences, none when trading is not halted."""
+
+    store: str
+    store_id: str
+    mode: str
+    accounts: tuple[str, ...]
+    owner: str | None
+    epoch: int | None
+    halts: tuple[str, ...]
+    facts: int
+    orders: dict[str, int]
+    open_orders: int
+    in_doubt: int
+    needs_review: int
+    open_positions: int
+    dead_letters: int
+
+
+async def status_of(reader: Reader, settings: Settings) -> StatusView:
+    views, identity, lease = reader.views, reader.identity, await reader.lease_state()
+    open_orders = await views.orders(Wanted(is_open=True))
+    flags = Counter(flag for order in open_orders for flag in order.flags)
+    return StatusView(
+        store=settings.masked()["store"],
+        store_id=str(identity.store_id),
+        mode=identity.mode,
+        accounts=tuple(identity.account_ids),
+        **_ownership(lease),
+        halts=tuple(_halt(row) for row in await reader.store.halts()),
+        facts=await reader.store.head(),
+        orders=await _counts(reader),
+        open_orders=sum(not order.status.is_closed for order in open_orders),
+        in_doubt=flags["in_doubt"],
+        needs_review=flags["needs_review"],
+        open_positions=len(await views.positions(Wanted(status=PositionStatus.OPEN.value))),
+        dead_letters=len(await views.signals(Wanted(status=DEAD_LETTER))),
+    )
+
+
+def _ownership(lease: LeaseState | None) -> dict[str, object]:
+    held = lease is not None and lease.is_held
+    return {"owner": lease.owner if held and lease else None, "epoch": lease.epoch if lease else None}
+
+
+def _halt(row: HaltRow) -> str:
+    what = "every account" if row.scope == EVERYTHING else row.scope.replace(":", " ")
+    return f"{what}: {row.reason} since {moment(row.at)} UTC"
+
+
+async def _counts(reader: Reader) -> dict[str, int]:
+    counts: Counter[str] = Counter()
+    for summary in await reader.views.daily_summary():
+        counts.update({status.value: count for status, count in summary.by_status.items()})
+    return {status.value: counts[status.value] for status in OrderStatus}
+
+
+def print_status(status: StatusView) -> None:
+    grid = Table.grid(padding=(0, 2, 0, 0))
+    halts = shown("; ".join(status.halts), "bold red") if status.halts else shown("not halted", "green")
+    owner = shown(f"owned by {status.owner} (epoch {status.epoch})") if status.owner else shown("no service runs", "yellow")
+    rows = {
+        "store": shown(status.store),
+        "mode": shown(status.mode, "bold"),
+        "accounts": shown(", ".join(status.accounts)),
+        "service": owner,
+        "trading": halts,
+        "orders": shown(", ".join(f"{count:,} {name}" for name, count in status.orders.items() if count) or "none"),
+        "open": shown(f"{plural(status.open_orders, 'order')}, {plural(status.open_positions, 'position')}"),
+        "to look at": shown(_to_look_at(status)),
+        "log": shown(plural(status.facts, "fact")),
+    }
+    for name, value in rows.items():
+        grid.add_row(shown(name, "dim"), value)
+    screen().print(grid)
+
+
+def _to_look_at(status: StatusView) -> str:
+    parts = {
+        "in doubt (liveorder doubts)": status.in_doubt,
+        "to review (liveorder orders)": status.needs_review,
+        "dead letters (liveorder signals --status dead-letter)": status.dead_letters,
+    }
+    return ", ".join(f"{count:,} {what}" for what, count in parts.items() if count) or "nothing"

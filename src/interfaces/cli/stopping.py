@@ -1,0 +1,96 @@
+"""Commands that stop trading and let it go on."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from typing import Annotated, Any
+
+import typer
+
+from liveorder.application.command_desk import CommandKind
+from liveorder.bootstrap import emergency_kill
+from liveorder.domain.trading_halt import EVERYTHING, account_scope
+from liveorder.interfaces.cli.asking import PATIENCE_SECONDS, ask
+from liveorder.interfaces.cli.exit_codes import ExitCode
+from liveorder.interfaces.cli.figures import plural
+from liveorder.interfaces.cli.options import AccountName, AsJson, Config, Detail, Patience, Store, settings_for
+from liveorder.interfaces.cli.screen import print_json, say
+
+
+def kill(
+    config: Config = None,
+    store: Store = None,
+    as_json: AsJson = False,
+    detail: Detail = "killed from the command line",
+    cancel_all: Annotated[bool, typer.Option("--cancel-all", help="Cancel protective orders too.")] = False,
+    flatten: Annotated[bool, typer.Option("--flatten", help="Close every position at the market.")] = False,
+    emergency: Annotated[bool, typer.Option("--emergency", help="Straight to the brokers, store or no store.")] = False,
+    timeout: Patience = 60.0,
+) -> None:
+    """Halt all trading, cancel entries, and say whether anything is left."""
+    settings = settings_for(config, store)
+    if emergency:
+        report = asyncio.run(emergency_kill(settings, detail, cancel_all))
+    else:
+        arguments = {"detail": detail, "cancel_all": cancel_all, "flatten": flatten}
+        report = ask(settings, CommandKind.KILL, arguments, timeout)
+    if as_json:
+        print_json(report)
+    else:
+        _tell(report)
+    raise typer.Exit(ExitCode.OK if report["is_flat"] else ExitCode.NOT_FLAT)
+
+
+def _tell(report: Mapping[str, Any]) -> None:
+    say("FLAT" if report["is_flat"] else "NOT FLAT", "bold green" if report["is_flat"] else "bold red")
+    if not report["is_durable"]:
+        say("the halt is not stored yet: keep the service running, or kill again once the store can be written", "bold red")
+    if report["cancelled"]:
+        say(f"{plural(len(report['cancelled']), 'order')} cancelled")
+    for heading, key in (("calls still out", "calls_in_flight"), ("not cancelled", "not_cancelled"), ("remaining", "remaining")):
+        for item in report[key]:
+            say(f"{heading}: {_as_text(item)}", "yellow")
+    say("trading is halted; `liveorder resume` lifts it", "dim")
+
+
+def _as_text(item: Any) -> str:
+    return f"{item['kind']} {item['request_id']}" if isinstance(item, Mapping) else str(item)
+
+
+def resume(
+    config: Config = None,
+    store: Store = None,
+    as_json: AsJson = False,
+    account: AccountName = None,
+    detail: Detail = "resumed from the command line",
+    timeout: Patience = PATIENCE_SECONDS,
+) -> None:
+    """Lift the halt of everything, or of one account."""
+    scope = EVERYTHING if account is None else account_scope(account)
+    result = ask(settings_for(config, store), CommandKind.RESUME, {"scope": scope, "detail": detail}, timeout)
+    if as_json:
+        print_json(result)
+    elif result["lifted"]:
+        say(f"trading goes on ({'every account' if account is None else account})", "green")
+    else:
+        say("there was no such halt; `liveorder status` lists those that stand", "yellow")
+
+
+def auto_trading(
+    switch: Annotated[str, typer.Argument(metavar="on|off")],
+    config: Config = None,
+    store: Store = None,
+    as_json: AsJson = False,
+    detail: Detail = "switched from the command line",
+    timeout: Patience = PATIENCE_SECONDS,
+) -> None:
+    """Switch whether signals trade by themselves; holds until it is switched again, over the setting."""
+    if switch not in ("on", "off"):
+        raise typer.BadParameter("say on or off")
+    arguments = {"enabled": switch == "on", "detail": detail}
+    result = ask(settings_for(config, store), CommandKind.AUTO_TRADING, arguments, timeout)
+    if as_json:
+        print_json(result)
+    else:
+        say(f"auto-trading is {'on' if result['auto_trading'] else 'off'}")

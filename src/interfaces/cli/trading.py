@@ -1,0 +1,147 @@
+"""Commands about single orders."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from typing import Annotated
+from uuid import uuid4
+
+import typer
+
+from liveorder.application.command_desk import CommandKind
+from liveorder.bootstrap import Settings
+from liveorder.domain.errors import InvalidInput
+from liveorder.domain.signal import Signal
+from liveorder.domain.values import OrderType, Side, TimeInForce
+from liveorder.interfaces.cli.asking import PATIENCE_SECONDS, ask, ask_about, code_for, show_order
+from liveorder.interfaces.cli.options import AnyId, AsJson, Config, Evidence, Patience, Store, a_number, settings_for
+from liveorder.interfaces.cli.verdict_page import code_for_verdict, print_verdict, verdict_on
+
+Quantity = Annotated[str | None, typer.Option("--quantity", metavar="NUMBER", help="Units.")]
+Limit = Annotated[str | None, typer.Option("--limit-price", metavar="NUMBER")]
+Stop = Annotated[str | None, typer.Option("--stop-price", metavar="NUMBER")]
+
+Act = Callable[[Settings, Signal, bool, float], None]
+"""What to do with the signal: settings, signal, as JSON, patience in seconds."""
+
+
+def with_a_signal(act: Act) -> Callable[..., None]:
+    """A command that takes a signal, as JSON or as options."""
+
+    def command(
+        signal: Annotated[str | None, typer.Argument(help="A signal as JSON, or - for standard input.")] = None,
+        symbol: Annotated[str | None, typer.Option("--symbol", help="What to trade.")] = None,
+        side: Annotated[Side | None, typer.Option("--side", case_sensitive=False)] = None,
+        quantity: Quantity = None,
+        order_type: Annotated[
+            OrderType | None, typer.Option("--type", case_sensitive=False, help="Default: as the prices say.")
+        ] = None,
+        limit_price: Limit = None,
+        stop_price: Stop = None,
+        time_in_force: Annotated[TimeInForce | None, typer.Option("--time-in-force", case_sensitive=False)] = None,
+        account: Annotated[str | None, typer.Option("--account", help="Default: from settings.")] = None,
+        strategy: Annotated[str | None, typer.Option("--strategy")] = None,
+        signal_id: Annotated[str | None, typer.Option("--signal-id", help="One id, one order. Default: a new id.")] = None,
+        config: Config = None,
+        store: Store = None,
+        as_json: AsJson = False,
+        timeout: Patience = PATIENCE_SECONDS,
+    ) -> None:
+        given = {
+            "symbol": symbol,
+            "side": side,
+            "quantity": quantity,
+            "order_type": order_type or _type_of(limit_price, stop_price),
+            "limit_price": limit_price,
+            "stop_price": stop_price,
+            "time_in_force": time_in_force,
+            "account_id": account,
+            "strategy_name": strategy,
+            "signal_id": signal_id,
+        }
+        options = {name: value for name, value in given.items() if value is not None}
+        act(settings_for(config, store), a_signal(signal, options), as_json, timeout)
+
+    command.__doc__ = act.__doc__
+    return command
+
+
+def submit(settings: Settings, signal: Signal, as_json: bool, timeout: float) -> None:
+    """Place one order. A signal that is known already gives the order that it became."""
+    result = ask(settings, CommandKind.SUBMIT, {"signal": signal.to_json()}, timeout)
+    raise typer.Exit(code_for(show_order(result, as_json=as_json)))
+
+
+def validate(settings: Settings, signal: Signal, as_json: bool, timeout: float) -> None:
+    """Ask every risk rule about a signal; nothing is stored or sent."""
+    verdict = verdict_on(settings, signal)
+    print_verdict(verdict, as_json=as_json)
+    raise typer.Exit(code_for_verdict(verdict))
+
+
+def cancel(
+    any_id: AnyId,
+    config: Config = None,
+    store: Store = None,
+    as_json: AsJson = False,
+    timeout: Patience = PATIENCE_SECONDS,
+) -> None:
+    """Ask the broker to cancel an order. Fills that come first are booked all the same."""
+    result = ask_about(settings_for(config, store), CommandKind.CANCEL, any_id, timeout)
+    show_order(result, as_json=as_json)
+
+
+def replace(
+    any_id: AnyId,
+    quantity: Quantity = None,
+    limit_price: Limit = None,
+    stop_price: Stop = None,
+    config: Config = None,
+    store: Store = None,
+    as_json: AsJson = False,
+    timeout: Patience = PATIENCE_SECONDS,
+) -> None:
+    """Change quantity or prices of an order that stands."""
+    given = {"quantity": quantity, "limit_price": limit_price, "stop_price": stop_price}
+    terms = {name: str(a_number(name, text)) for name, text in given.items() if text is not None}
+    if not terms:
+        raise InvalidInput("quantity", "nothing to change is given", "give --quantity, --limit-price or --stop-price")
+    result = ask_about(settings_for(config, store), CommandKind.REPLACE, any_id, timeout, **terms)
+    show_order(result, as_json=as_json)
+
+
+def settle(
+    any_id: AnyId,
+    evidence: Evidence,
+    found: Annotated[
+        str | None, typer.Option("--found", metavar="BROKER_ORDER_ID", help="It is at the broker under this id.")
+    ] = None,
+    absent: Annotated[bool, typer.Option("--absent", help="The broker never received it. It will not be sent again.")] = False,
+    config: Config = None,
+    store: Store = None,
+    as_json: AsJson = False,
+    timeout: Patience = PATIENCE_SECONDS,
+) -> None:
+    """End a doubt with what you have seen at the broker."""
+    if absent is (found is not None):
+        raise InvalidInput("found", "it is either there or not", "give one of --found BROKER_ORDER_ID and --absent")
+    kind = CommandKind.SETTLE_ABSENT if absent else CommandKind.SETTLE_FOUND
+    seen = {} if found is None else {"broker_order_id": found}
+    result = ask_about(settings_for(config, store), kind, any_id, timeout, evidence=evidence, **seen)
+    show_order(result, as_json=as_json)
+
+
+def a_signal(text: str | None, options: dict[str, object]) -> Signal:
+    """From JSON, or from options under an id of its own. Raises `InvalidInput` and `UnusableSignal`."""
+    if text is None:
+        return Signal(**({"signal_id": f"manual-{uuid4()}"} | options))
+    if options:
+        raise InvalidInput("SIGNAL", "given together with options", "use either the JSON or the options")
+    return Signal.parse(sys.stdin.buffer.read() if text == "-" else text)
+
+
+def _type_of(limit_price: str | None, stop_price: str | None) -> OrderType | None:
+    if limit_price and stop_price:
+        return OrderType.STOP_LIMIT
+    return OrderType.LIMIT if limit_price else OrderType.STOP if stop_price else None

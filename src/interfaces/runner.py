@@ -1,0 +1,282 @@
+"""Embedding: a live-trading runner opens a `Runner`, executes signals, and is told what becomes of them.
+
+    async with Runner.open(store="sqlite:///orders.db") as runner:
+        order = await runner.execute(Signal(signal_id="s-1", symbol="SPY", side="BUY", quantity=10))
+        order = await runner.wait_closed(order.order_id)
+
+A call that is cancelled or timed out by its caller does not cancel what it began: the order goes on, and is found under its signal.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping, Sequence
+from contextlib import asynccontextmanager
+from datetime import date
+from decimal import Decimal
+from pathlib import Path
+from typing import Any, Self, TypeVar
+from uuid import UUID
+
+from liveorder.application.doubts import Doubt
+from liveorder.application.ports.event_log import EventLog
+from liveorder.application.ports.signal_source import SignalSource
+from liveorder.application.ports.views import Wanted
+from liveorder.application.recover import RecoveryReport
+from liveorder.application.service import Service
+from liveorder.application.stop_trading import StopReport
+from liveorder.application.views import (
+    DailySummaryView,
+    FillView,
+    HistoryView,
+    OrderView,
+    PositionView,
+    history_view,
+    order_view,
+)
+from liveorder.bootstrap import OwnBroker, load_settings, open_service
+from liveorder.domain.errors import LiveOrderError
+from liveorder.domain.facts import RecordedFact
+from liveorder.domain.lifecycle import OrderStatus
+from liveorder.domain.order import LiveOrder
+from liveorder.domain.order.facts import CancelReason, Refused
+from liveorder.domain.reconciliation import ReconciliationReport
+from liveorder.domain.signal import Signal
+from liveorder.domain.values import Side
+
+T = TypeVar("T")
+Number = Decimal | int | str
+
+OnFill = Callable[[OrderView, FillView], Awaitable[None] | None]
+OnStatus = Callable[[OrderView, OrderStatus | None], Awaitable[None] | None]
+OnError = Callable[[OrderView | None, LiveOrderError], Awaitable[None] | None]
+
+
+class Callbacks:
+    """The user's functions, plain or async. What they raise is logged and never touches trading."""
+
+    def __init__(
+        self, log: Callable[[str, str], None], on_fill: OnFill | None, on_status: OnStatus | None, on_error: OnError | None
+    ) -> None:
+        self._log, self._on_fill, self._on_status, self._on_error = log, on_fill, on_status, on_error
+        self._running: set[asyncio.Task[None]] = set()
+
+    def order_changed(self, before: LiveOrder | None, after: LiveOrder, recorded: Sequence[RecordedFact]) -> None:
+        """An `OrderListener`: new executions and changes of status, told after they are durable."""
+        if self._on_fill is not None and (before is None or after.executions is not before.executions):
+            known = set(before.executions.told) if before is not None else set()
+            view = order_view(after)
+            for fill in view.fills:
+                if fill.execution_id not in known:
+                    self._tell(self._on_fill, view, fill)
+        was = before.status if before is not None else None
+        if self._on_status is not None and after.status is not was:
+            self._tell(self._on_status, order_view(after), was)
+
+    def failed(self, order: LiveOrder | None, error: LiveOrderError) -> None:
+        if self._on_error is not None:
+            self._tell(self._on_error, order_view(order) if order is not None else None, error)
+
+    def _tell(self, function: Callable[..., Awaitable[None] | None], *details: Any) -> None:
+        asyncio.get_running_loop().call_soon(self._begin, function, details)
+
+    def _begin(self, function: Callable[..., Awaitable[None] | None], details: tuple[Any, ...]) -> None:
+        task = asyncio.get_running_loop().create_task(self._safely(function, details))
+        self._running.add(task)
+        task.add_done_callback(self._running.discard)
+
+    async def _safely(self, function: Callable[..., Awaitable[None] | None], details: tuple[Any, ...]) -> None:
+        try:
+            answer = function(*details)
+            if inspect.isawaitable(answer):
+                await answer
+        except Exception as error:  # noqa: BLE001 - a user's mistake must not touch trading; it is logged by name
+            name = getattr(function, "__name__", "callback")
+            self._log("ERROR", f"{name} raised {type(error).__name__}: {error}")
+
+
+class Runner:
+    """A service of one's own process. Open it with `Runner.open`; its methods may be called from any task of that loop."""
+
+    def __init__(self, service: Service, callbacks: Callbacks) -> None:
+        self._service, self._engine, self._callbacks = service, service.engine, callbacks
+        self._begun: set[asyncio.Task[Any]] = set()
+
+    @classmethod
+    @asynccontextmanager
+    async def open(
+        cls,
+        config: Path | str | None = None,
+        *,
+        brokers: Mapping[str, OwnBroker] | None = None,
+        sources: Sequence[SignalSource] = (),
+        on_fill: OnFill | None = None,
+        on_status: OnStatus | None = None,
+        on_error: OnError | None = None,
+        log: EventLog | None = None,
+        wait_for_lease: bool = False,
+        **settings: Any,
+    ) -> AsyncIterator[Self]:
+        """Recover what the last run left, then be ready.
+
+        `settings` are those of the file (`store="sqlite:///orders.db"`, `risk={"max_daily_trades": 50}`) and win over it; `brokers`
+        are your own, by account; `sources` are read in the background. Raises `SettingsError`, `StoreRefused`, `LeaseLost` when
+        another process owns the store, and `BrokerError` when a broker cannot be reached.
+        """
+        told: list[Callbacks] = []
+        async with open_service(
+            load_settings(Path(config) if config is not None else None, **settings),
+            sources=[lambda store, clock, source=source: source for source in sources],  # type: ignore[misc]  # bound early
+            supplied=brokers,
+            wait_for_lease=wait_for_lease,
+            on_error=lambda order, error: told[0].failed(order, error),
+            log=log,
+        ) as service:
+            callbacks = Callbacks(lambda kind, text: service.engine.log.write(kind, text), on_fill, on_status, on_error)
+            told.append(callbacks)
+            service.engine.orders.listen(callbacks.order_changed)
+            runner = cls(service, callbacks)
+            reading = asyncio.create_task(service.run()) if sources else None
+            try:
+                yield runner
+            finally:
+                if reading is not None:
+                    reading.cancel()
+                await asyncio.gather(*runner._begun, return_exceptions=True)
+
+    @property
+    def recovery(self) -> RecoveryReport | None:
+        """What was found at start."""
+        return self._service.recovery
+
+    # --- trading ---------------------------------------------------------------------------------------------------------------
+
+    async def execute(self, signal: Signal) -> OrderView:
+        """The order that this signal is, after its first attempts. The same signal again gives the same order.
+
+        Raises `UnusableSignal` for one that cannot become an order, `StoreUnavailable` when nothing could be stored and so nothing
+        was sent. An order that is refused or rejected is returned, not raised: look at `status` and `reason`.
+        """
+        return order_view(await self._own(self._engine.execute.execute(signal)))
+
+    async def buy(self, symbol: str, quantity: Number, **fields: Any) -> OrderView:
+        """A signal made here. Give a `signal_id` of your own to make calling twice harmless; else each call is a new one."""
+        return await self._signal(Side.BUY, symbol, quantity, fields)
+
+    async def sell(self, symbol: str, quantity: Number, **fields: Any) -> OrderView:
+        """As `buy`."""
+        return await self._signal(Side.SELL, symbol, quantity, fields)
+
+    async def _signal(self, side: Side, symbol: str, quantity: Number, fields: dict[str, Any]) -> OrderView:
+        fields.setdefault("signal_id", f"runner-{self._engine.orders.new_id()}")
+        return await self.execute(Signal(symbol=symbol, side=side, quantity=quantity, **fields))
+
+    async def cancel(self, order_id: UUID) -> OrderView:
+        """Ask the broker to cancel. It may be filled all the same: what counts is the status that follows."""
+        return order_view(await self._own(self._engine.cancel.cancel(order_id, CancelReason.REQUESTED)))
+
+    async def replace(
+        self,
+        order_id: UUID,
+        *,
+        quantity: Number | None = None,
+        limit_price: Number | None = None,
+        stop_price: Number | None = None,
+    ) -> OrderView:
+        """New terms for a working order; `quantity` is of the whole order, filled part included."""
+        replacing = self._engine.replace.replace(
+            order_id, quantity=_exact(quantity), limit_price=_exact(limit_price), stop_price=_exact(stop_price)
+        )
+        return order_view(await self._own(replacing))
+
+    async def validate(self, signal: Signal) -> Sequence[Refused]:
+        """Everything that stands in the way of this signal now; empty when nothing does. Nothing is stored or sent."""
+        return (await self._own(self._engine.execute.validate(signal)))[1]
+
+    async def wait_closed(self, order_id: UUID, timeout_seconds: float | None = None) -> OrderView:
+        """The order once it is FILLED, CANCELLED or REJECTED. Raises `TimeoutError`, and `OrderNotFound`."""
+        closed = asyncio.Event()
+        stop_listening = self._engine.orders.listen(
+            lambda before, after, recorded: closed.set() if after.order_id == order_id else None
+        )
+        try:
+            async with asyncio.timeout(timeout_seconds):
+                while not (order := await self._engine.orders.get(order_id)).status.is_closed:
+                    closed.clear()
+                    await closed.wait()
+            return order_view(order)
+        finally:
+            stop_listening()
+
+    # --- looking ---------------------------------------------------------------------------------------------------------------
+
+    async def order(self, order_id: UUID) -> OrderView:
+        """As its newest durable fact leaves it. Raises `OrderNotFound`."""
+        return order_view(await self._engine.orders.get(order_id))
+
+    async def active_orders(self) -> Sequence[OrderView]:
+        """Orders that are not closed."""
+        return [order_view(order) for order in self._engine.orders.unfinished() if not order.status.is_closed]
+
+    async def orders(self, **wanted: Any) -> Sequence[OrderView]:
+        """From the read models, level with what was durable when you called; filters as `Wanted` names them."""
+        await self._service.settle_views()
+        return await self._service.views.orders(Wanted(**wanted))
+
+    async def history(self, order_id: UUID) -> Sequence[HistoryView]:
+        """Every fact of an order, in order."""
+        return [history_view(item) for item in await self._engine.store.stream(order_id)]
+
+    async def positions(self, **wanted: Any) -> Sequence[PositionView]:
+        """By account, strategy and instrument."""
+        await self._service.settle_views()
+        return await self._service.views.positions(Wanted(**wanted))
+
+    async def todays_summary(self) -> Sequence[DailySummaryView]:
+        """By account and strategy, of the newest session that has orders."""
+        await self._service.settle_views()
+        rows = await self._service.views.daily_summary(Wanted())
+        newest: date | None = max((row.session_date for row in rows), default=None)
+        return [row for row in rows if row.session_date == newest]
+
+    async def doubts(self) -> Sequence[Doubt]:
+        """Requests whose outcome is not known, and how asking about them goes."""
+        return self._engine.doubts.standing()
+
+    # --- an operator's -------------------------------------------------------------------------------------------------------------
+
+    async def reconcile(self) -> Sequence[ReconciliationReport]:
+        """Ask every broker for everything and compare."""
+        return await self._own(self._engine.reconcile.reconcile_all())
+
+    async def adopt(self, account_id: str, broker_order_id: str, *, evidence: str, actor: str) -> OrderView:
+        """Make an order that was placed elsewhere one of ours."""
+        adopting = self._engine.adopt.adopt_order(account_id, broker_order_id, evidence, f"person:{actor}")
+        return order_view(await self._own(adopting))
+
+    async def settle(self, order_id: UUID, *, found: str | None = None, evidence: str, actor: str) -> OrderView:
+        """End a doubt as a person: the broker has it under the id `found`, or, without one, never received it."""
+        doubts, person = self._engine.doubts, f"person:{actor}"
+        if found is not None:
+            return order_view(await self._own(doubts.settle_found(order_id, found, evidence, person)))
+        return order_view(await self._own(doubts.settle_absent(order_id, evidence, person)))
+
+    async def kill(self, detail: str = "", *, cancel_all: bool = False, flatten: bool = False) -> StopReport:
+        """Stop sending at once, cancel entries, close positions if asked, and say what the brokers still hold."""
+        return await self._own(self._engine.stop_trading.kill(detail, "person:runner", cancel_all=cancel_all, flatten=flatten))
+
+    async def resume(self, scope: str = "*", detail: str = "") -> bool:
+        """Lift the halt of exactly this scope (`*`, `account:ID`). False when none stands."""
+        return await self._own(self._engine.kill_switch.resume(scope, detail, "person:runner"))
+
+    async def _own(self, work: Coroutine[Any, Any, T]) -> T:
+        """Done by a task of ours: a caller that goes away leaves it running."""
+        task = asyncio.create_task(work)
+        self._begun.add(task)
+        task.add_done_callback(self._begun.discard)
+        return await asyncio.shield(task)
+
+
+def _exact(number: Number | None) -> Decimal | None:
+    return None if number is None else Decimal(number)

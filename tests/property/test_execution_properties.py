@@ -1,0 +1,222 @@
+"""What is filled follows from the set of what was told: never from the order it came in, nor how often."""
+
+from dataclasses import replace
+from decimal import Decimal
+from fractions import Fraction
+from typing import Any, NamedTuple
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from liveorder.domain import execution_report as r
+from liveorder.domain.order import LiveOrder
+from liveorder.domain.order.executions import BookedExecution, Executions, value_of
+from liveorder.domain.order.reception import receive
+from tests.builders import ACKNOWLEDGED, SENT, order_of, seconds, then
+
+quantities = st.decimals("0.001", "1000", places=3)
+prices = st.decimals("-50", "5000", places=4)
+fees = st.none() | st.decimals("-1", "10", places=2)
+
+
+class Told(NamedTuple):
+    """All that a broker ever tells of an order's fills. Every execution has a time of its own."""
+
+    executions: dict[str, r.Execution | r.ExecutionCorrected]
+    busted: frozenset[str]
+    fees: dict[str, Decimal]
+
+    @property
+    def reports(self) -> list[r.ExecutionReport]:
+        busts = [r.ExecutionBusted(execution_id=name) for name in sorted(self.busted)]
+        charged = [r.Commission(execution_id=name, commission=fee) for name, fee in self.fees.items()]
+        return [*self.executions.values(), *busts, *charged]
+
+
+@st.composite
+def histories(draw: st.DrawFn) -> Told:
+    """Fills, corrections of fills, of corrections and of what was never told, rival corrections, busts of any of these."""
+    count = draw(st.integers(1, 8))
+    times = draw(st.permutations(range(count)))
+    executions: dict[str, r.Execution | r.ExecutionCorrected] = {}
+    for number in range(count):
+        name = f"e{number}"
+        corrects = draw(st.none() | st.sampled_from([*executions, "untold"]))
+        common: dict[str, Any] = {
+            "execution_id": name,
+            "price": draw(prices),
+            "commission": draw(fees),
+            "occurred_at": seconds(times[number]),
+        }
+        if corrects is None:
+            executions[name] = r.Execution(quantity=draw(quantities), **common)
+        else:
+            quantity = draw(st.just(Decimal(0)) | quantities)
+            executions[name] = r.ExecutionCorrected(corrects=corrects, quantity=quantity, **common)
+    names = st.sampled_from([*executions, "untold", "of another order"])
+    charged = draw(st.dictionaries(names, st.decimals("0", "9", places=2), max_size=3))
+    return Told(executions, draw(st.frozensets(names, max_size=3)), charged)
+
+
+def after(reports: list[r.ExecutionReport]) -> LiveOrder:
+    order = order_of(SENT, ACKNOWLEDGED)
+    for report in reports:
+        order = then(order, *receive(order, report))
+    return order
+
+
+def outcome(order: LiveOrder) -> tuple[object, ...]:
+    return order.status, order.filled_quantity, order.average_price, order.commission
+
+
+@given(st.data(), histories(), st.booleans())
+def test_order_and_repetition_change_nothing(data: st.DataObject, told: Told, is_cancelled: bool) -> None:
+    reports = [*told.reports, r.OrderClosed(cause=r.CloseCause.EXPIRED)] if is_cancelled else told.reports
+    again = data.draw(st.lists(st.sampled_from(reports), max_size=5))
+    shuffled = data.draw(st.permutations([*reports, *again]))
+    assert outcome(after(shuffled)) == outcome(after(reports))
+
+
+@given(histories())
+def test_what_counts_is_what_a_plain_reading_of_the_rules_says(told: Told) -> None:
+    counted = plainly_counted(told)
+    order = after(told.reports)
+    assert order.filled_quantity == sum((e.quantity for e in counted), Decimal(0))
+    assert order.executions.totals.value == sum((value_of(e.quantity, e.price) for e in counted), Decimal(0))
+    assert order.commission == sum((e.commission or Decimal(0) for e in counted), Decimal(0))
+
+
+def plainly_counted(told: Told) -> list[r.Execution | r.ExecutionCorrected]:
+    """Of each family of executions that correct one another and of which none was busted: the last word."""
+    links = {name: getattr(each, "corrects", None) for name, each in told.executions.items()}
+    families: list[set[str]] = []
+    for name, corrects in links.items():
+        touched = [family for family in families if name in family or corrects in family]
+        families = [family for family in families if family not in touched]
+        families.append({name, *filter(None, [corrects])}.union(*touched))
+    counted = []
+    for family in families:
+        if not family & told.busted:
+            by_newness = sorted(family & set(links), key=lambda name: (name not in links.values(), time_of(told, name)))
+            known = [told.fees.get(name, told.executions[name].commission) for name in by_newness]
+            fee = [fee for fee in known if fee is not None][-1:]
+            counted.append(replace(told.executions[by_newness[-1]], commission=fee[0] if fee else None))
+    return counted
+
+
+def time_of(told: Told, name: str) -> float:
+    at = told.executions[name].occurred_at
+    assert at is not None
+    return at.timestamp()
+
+
+@given(histories(), st.data())
+def test_a_bust_takes_away_what_counted_for_that_fill_and_no_more(told: Told, data: st.DataObject) -> None:
+    order = after(told.reports)
+    victim = data.draw(st.sampled_from(list(told.executions)))
+    counted = {each.execution_id: each for each in order.executions.effective()}
+    busted = then(order, *receive(order, r.ExecutionBusted(execution_id=victim)))
+    left = {each.execution_id: each for each in busted.executions.effective()}
+    assert left.items() <= counted.items()
+    assert len(counted) - len(left) <= 1
+    assert order.filled_quantity - busted.filled_quantity == sum(
+        (each.quantity for name, each in counted.items() if name not in left), Decimal(0)
+    )
+
+
+@given(histories(), st.data(), quantities, prices)
+def test_a_correction_of_what_counts_replaces_it_and_nothing_else(
+    told: Told, data: st.DataObject, quantity: Decimal, price: Decimal
+) -> None:
+    order = after(told.reports)
+    counted = {each.execution_id: each for each in order.executions.effective()}
+    if not counted:
+        return
+    old = counted[data.draw(st.sampled_from(sorted(counted)))]
+    report = r.ExecutionCorrected(execution_id="new", corrects=old.execution_id, quantity=quantity, price=price)
+    corrected = then(order, *receive(order, report))
+    assert corrected.filled_quantity - order.filled_quantity == quantity - old.quantity
+    assert corrected.executions.totals.value - order.executions.totals.value == value_of(quantity, price) - old.value
+
+
+# --- sums ---------------------------------------------------------------------------------------------------------------------
+
+names = st.sampled_from("abcdef")
+ratios = st.sampled_from(["2", "0.5", "0.3333333333", "1.5", "0.1"]).map(Decimal)
+
+
+def booked(name: str, quantity: Decimal, price: Decimal, fee: Decimal | None, corrects: str | None = None) -> BookedExecution:
+    return BookedExecution(name, quantity, price, value_of(quantity, price), fee, corrects=corrects)
+
+
+changes = st.lists(
+    st.one_of(
+        st.tuples(st.just("fill"), st.builds(booked, names, quantities, prices, fees)),
+        st.tuples(st.just("fill"), st.builds(booked, names, quantities, prices, fees)),
+        st.tuples(st.just("fill"), st.builds(booked, names, quantities, prices, fees, names)),
+        st.tuples(st.just("bust"), names),
+        st.tuples(st.just("charge"), st.tuples(names, st.decimals("0", "9", places=2))),
+        st.tuples(st.just("infer"), st.builds(booked, names, quantities, prices, st.none())),
+        st.tuples(st.just("split"), ratios),
+    ),
+    max_size=12,
+)
+
+
+def changed(executions: Executions, kind: str, by: object) -> Executions:
+    match kind, by:
+        case "fill", BookedExecution():
+            return executions.filled(by)
+        case "infer", BookedExecution():
+            return executions.infer(by)
+        case "bust", str():
+            return executions.bust(by)
+        case "charge", (str() as name, Decimal() as fee):
+            return executions.charge(name, fee)
+        case "split", Decimal():
+            return executions.restated(by)
+    raise AssertionError(kind)
+
+
+@given(changes)
+def test_sums_that_grow_step_by_step_are_those_of_a_recount(sequence: list[tuple[str, object]]) -> None:
+    executions = Executions.none()
+    for kind, by in sequence:
+        executions = changed(executions, kind, by)
+        assert executions.totals == executions._recounted().totals
+
+
+@given(st.lists(st.builds(booked, st.uuids().map(str), quantities, prices, fees), min_size=1, max_size=20))
+def test_the_average_is_that_of_the_exact_sums(fills: list[BookedExecution]) -> None:
+    executions = Executions.none()
+    for fill in fills:
+        executions = executions.filled(fill)
+    quantity = sum((Fraction(fill.quantity) for fill in fills), Fraction(0))
+    value = sum((Fraction(fill.quantity) * Fraction(fill.price) for fill in fills), Fraction(0))
+    assert executions.totals.average_price is not None
+    assert abs(Fraction(executions.totals.average_price) - value / quantity) <= abs(value / quantity) / 10**27
+
+
+@given(changes, quantities, prices)
+def test_an_inferred_fill_brings_the_total_up_by_just_that_much(
+    sequence: list[tuple[str, object]], quantity: Decimal, price: Decimal
+) -> None:
+    executions = Executions.none()
+    for kind, by in sequence:
+        if kind != "split":
+            executions = changed(executions, kind, by)
+    inferred = executions.infer(booked("new", quantity, price, None))
+    grown = inferred.totals.quantity - executions.totals.quantity
+    assert grown == quantity
+    assert inferred.totals.value - executions.totals.value == value_of(quantity, price)
+
+
+@given(quantities, prices, st.lists(quantities, min_size=1, max_size=6))
+def test_real_fills_replace_an_inferred_one_without_a_jump(total: Decimal, price: Decimal, parts: list[Decimal]) -> None:
+    executions = Executions.none().infer(booked("inferred-1", total, price, None))
+    told = Decimal(0)
+    for number, part in enumerate(parts):
+        executions = executions.filled(booked(f"e{number}", part, price, None))
+        told += part
+        assert executions.totals.quantity == max(total, told)
+        assert executions.totals.value == value_of(max(total, told), price)

@@ -1,0 +1,467 @@
+"""What one report of a broker amounts to. Given facts, when a report, then exactly these new facts."""
+
+from decimal import Decimal
+
+import pytest
+
+from liveorder.domain import execution_report as r
+from liveorder.domain.execution_report import CloseCause
+from liveorder.domain.facts import Fact
+from liveorder.domain.order import facts as f
+from liveorder.domain.order.facts import CancelReason
+from liveorder.domain.order.reception import receive
+from liveorder.domain.values import TimeInForce
+from tests.builders import (
+    ACKNOWLEDGED,
+    FAILED,
+    KEY,
+    REFUSED,
+    REJECTED,
+    SENT,
+    acknowledged,
+    bust,
+    cancel_request,
+    cancelled,
+    correction,
+    figures,
+    fill,
+    intent,
+    order_of,
+    replace_request,
+    seconds,
+    submission,
+    then,
+    unknown,
+)
+
+WORKING = (SENT, ACKNOWLEDGED)
+FILLED = (*WORKING, fill("a", 100))
+CANCELLED = (*WORKING, cancelled())
+ACCEPTED = r.Accepted(broker_order_id="B-1")
+
+
+def execution(
+    execution_id: str = "a", quantity: str | int = 40, price: str | int = 10, fee: str | None = None, at: float | None = None
+) -> r.Execution:
+    return r.Execution(
+        execution_id=execution_id,
+        quantity=Decimal(quantity),
+        price=Decimal(price),
+        commission=None if fee is None else Decimal(fee),
+        occurred_at=None if at is None else seconds(at),
+    )
+
+
+def corrected(execution_id: str, corrects: str, quantity: str | int, price: str | int = 10) -> r.ExecutionCorrected:
+    return r.ExecutionCorrected(execution_id=execution_id, corrects=corrects, quantity=Decimal(quantity), price=Decimal(price))
+
+
+def closed(cause: CloseCause, reason: str = "") -> r.OrderClosed:
+    return r.OrderClosed(cause=cause, reason=reason)
+
+
+def anomaly(code: str, message: str) -> f.AnomalyNoted:
+    return f.AnomalyNoted(code=code, message=message)
+
+
+def review(code: str, message: str) -> f.ReviewRequested:
+    return f.ReviewRequested(code=code, message=message)
+
+
+def check(given: tuple[Fact, ...], report: r.ExecutionReport, expected: list[Fact]) -> None:
+    assert receive(order_of(*given), report) == expected
+
+
+# --- acknowledgements -------------------------------------------------------------------------------------------------------
+
+
+def test_an_acknowledgement_brings_the_brokers_id() -> None:
+    check((SENT,), ACCEPTED, [ACKNOWLEDGED])
+
+
+def test_an_acknowledgement_settles_doubt() -> None:
+    order = order_of(SENT, unknown(f"{KEY}-s1"))
+    assert not then(order, *receive(order, ACCEPTED)).is_in_doubt
+
+
+def test_an_acknowledgement_that_comes_again_is_old_news() -> None:
+    check(WORKING, ACCEPTED, [])
+    check(WORKING, r.Accepted(), [])
+
+
+def test_an_acknowledgement_may_bring_the_id_later() -> None:
+    check((SENT, f.Acknowledged(broker_order_id=None)), ACCEPTED, [ACKNOWLEDGED])
+
+
+def test_a_cash_order_learns_its_quantity_from_the_acknowledgement() -> None:
+    cash = intent(notional=Decimal(1000))
+    check((cash, SENT), r.Accepted(broker_order_id="B-1", effective_quantity=Decimal(20)), [acknowledged("20")])
+    check((cash, *WORKING), r.Accepted(broker_order_id="B-1", effective_quantity=Decimal(20)), [acknowledged("20")])
+    check((cash, SENT, acknowledged("20")), r.Accepted(broker_order_id="B-1", effective_quantity=Decimal(21)), [])
+
+
+@pytest.mark.parametrize("quantity", ["0", "-1"])
+def test_a_quantity_of_nothing_is_not_learned(quantity: str) -> None:
+    report = r.Accepted(broker_order_id="B-1", effective_quantity=Decimal(quantity))
+    check((intent(notional=Decimal(1000)), SENT), report, [ACKNOWLEDGED])
+
+
+def test_a_second_order_under_our_key_is_an_anomaly_and_noted_once() -> None:
+    second = anomaly("second_broker_order:B-2", "the broker names a second order B-2 beside B-1 for the same key")
+    check(WORKING, r.Accepted(broker_order_id="B-2"), [second])
+    check((*WORKING, second), r.Accepted(broker_order_id="B-2"), [])
+
+
+def test_another_id_after_a_replace_is_no_second_order() -> None:
+    check((*WORKING, replace_request(1, "80")), r.Accepted(broker_order_id="B-2"), [])
+
+
+def test_an_acknowledgement_after_the_broker_closed_the_order_resurrects_nothing() -> None:
+    late = anomaly("acknowledged_after_close", "acknowledged while REJECTED")
+    check((SENT, REJECTED), ACCEPTED, [ACKNOWLEDGED, late])
+
+
+@pytest.mark.parametrize(
+    ("given", "status"),
+    [((SENT, FAILED, REFUSED), "REJECTED"), ((SENT, FAILED, cancelled(CancelReason.STALE)), "CANCELLED")],
+    ids=["given up", "stale"],
+)
+def test_an_acknowledgement_of_an_order_that_we_closed_as_never_sent_needs_a_person(given: tuple[Fact, ...], status: str) -> None:
+    message = f"acknowledged while {status}"
+    both = [anomaly("acknowledged_after_close", message), review("acknowledged_after_close", message)]
+    check(given, ACCEPTED, [ACKNOWLEDGED, *both])
+
+
+def test_a_late_acknowledgement_after_a_cancel_that_was_never_acknowledged_needs_nobody() -> None:
+    late = anomaly("acknowledged_after_close", "acknowledged while CANCELLED")
+    check((SENT, cancel_request(), cancelled(CancelReason.REQUESTED)), ACCEPTED, [ACKNOWLEDGED, late])
+
+
+# --- rejections -------------------------------------------------------------------------------------------------------------
+
+
+def test_a_rejection_closes_the_order() -> None:
+    check((SENT,), r.OrderRejected(reason="no margin"), [REJECTED])
+    check(WORKING, r.OrderRejected(reason="no margin"), [REJECTED])
+
+
+@pytest.mark.parametrize("given", [(SENT, REJECTED), (REFUSED,)], ids=["by the broker", "by us"])
+def test_a_rejection_of_a_rejected_order_is_old_news(given: tuple[Fact, ...]) -> None:
+    check(given, r.OrderRejected(reason="no margin"), [])
+
+
+def test_a_rejection_of_an_order_with_fills_cancels_the_rest() -> None:
+    order = order_of(*WORKING, fill("a", 40))
+    facts = receive(order, r.OrderRejected(reason="no margin"))
+    assert facts == [
+        cancelled(CancelReason.BY_BROKER, "no margin"),
+        anomaly("rejected_after_fill", "rejected with 40 filled: no margin"),
+    ]
+    assert receive(then(order, *facts), r.OrderRejected(reason="no margin")) == []
+
+
+@pytest.mark.parametrize(("given", "status"), [(FILLED, "FILLED"), (CANCELLED, "CANCELLED")])
+def test_a_rejection_of_a_closed_order_is_only_an_anomaly(given: tuple[Fact, ...], status: str) -> None:
+    late = anomaly("rejected_after_close", f"rejected while {status}: no margin")
+    check(given, r.OrderRejected(reason="no margin"), [late])
+    check((*given, late), r.OrderRejected(reason="no margin"), [])
+
+
+# --- fills ------------------------------------------------------------------------------------------------------------------
+
+
+def test_a_fill_is_booked_with_all_that_was_told() -> None:
+    check(WORKING, execution("a", 40, "10.5", "0.35", at=60), [fill("a", 40, "10.5", "0.35", at=60)])
+
+
+def test_a_fill_reported_twice_counts_once() -> None:
+    check((*WORKING, fill("a", 40)), execution("a", 40), [])
+
+
+def test_a_fill_told_again_with_its_commission_tells_the_commission() -> None:
+    told = f.CommissionReported(execution_id="a", commission=Decimal("0.35"))
+    check((*WORKING, fill("a", 40)), execution("a", 40, 10, "0.35"), [told])
+    check((*WORKING, fill("a", 40), told), execution("a", 40, 10, "0.35"), [])
+    check((*WORKING, fill("a", 40, 10, "0.35")), execution("a", 40, 10, "0.35"), [])
+
+
+def test_a_commission_told_apart_is_not_undone_by_the_fill_told_again() -> None:
+    told = f.CommissionReported(execution_id="a", commission=Decimal("0.50"))
+    check((*WORKING, fill("a", 40, 10, "0.35"), told), execution("a", 40, 10, "0.35"), [])
+
+
+@pytest.mark.parametrize("again", [execution("a", 41), execution("a", 40, 11)], ids=["quantity", "price"])
+def test_a_fill_told_again_in_other_words_is_an_anomaly_and_the_first_telling_stands(again: r.Execution) -> None:
+    message = f"execution a told again as {again.quantity} @ {again.price}; the first telling stands"
+    check((*WORKING, fill("a", 40)), again, [anomaly("execution_conflict:a", message)])
+
+
+@pytest.mark.parametrize("quantity", ["0", "-5"])
+def test_a_fill_of_nothing_is_an_anomaly(quantity: str) -> None:
+    check(WORKING, execution("a", quantity), [anomaly("empty_execution:a", f"a fill of {quantity}")])
+
+
+def test_a_fill_after_a_cancel_is_booked_and_noted_once() -> None:
+    late = anomaly("fill_after_close", "filled while CANCELLED")
+    check(CANCELLED, execution("a", 40), [fill("a", 40), late])
+    check((*CANCELLED, fill("a", 40), late), execution("b", 10), [fill("b", 10)])
+
+
+def test_a_fill_after_a_rejection_is_booked_noted_and_reviewed() -> None:
+    noted = [
+        anomaly("fill_after_close", "filled while REJECTED"),
+        review("fill_after_rejection", "the broker rejected this order and filled it"),
+    ]
+    check((SENT, REJECTED), execution("a", 40), [fill("a", 40), *noted])
+    check((SENT, REJECTED, fill("a", 40), *noted), execution("b", 60), [fill("b", 60)])
+
+
+def test_a_fill_of_an_order_that_was_never_sent_is_reviewed() -> None:
+    never = review("fill_without_submission", "the broker filled an order that we never sent")
+    check((), execution("a", 40), [fill("a", 40), never])
+
+
+def test_an_overfill_is_booked_in_full_and_noted() -> None:
+    over = anomaly("overfill", "120 filled of 100 ordered")
+    check((*WORKING, fill("a", 60)), execution("b", 60), [fill("b", 60), over])
+
+
+def test_a_fill_in_place_of_an_inferred_one_is_nothing_strange() -> None:
+    inferred = f.FillInferred(execution_id="inferred-1", quantity=Decimal(60), price=Decimal(10), evidence="")
+    check((*CANCELLED, inferred), execution("a", 60), [fill("a", 60)])
+
+
+# --- corrections, busts and commissions -------------------------------------------------------------------------------------
+
+
+def test_a_correction_is_booked_as_told_and_once() -> None:
+    check((*WORKING, fill("a", 40)), corrected("c", "a", 45), [correction("c", "a", 45)])
+    check((*WORKING, fill("a", 40), correction("c", "a", 45)), corrected("c", "a", 45), [])
+
+
+def test_a_correction_may_come_before_its_fill() -> None:
+    order = order_of(*WORKING)
+    order = then(order, *receive(order, corrected("c", "a", 45)))
+    assert order.filled_quantity == 45
+    assert then(order, *receive(order, execution("a", 40))).filled_quantity == 45
+
+
+def test_a_correction_told_again_in_other_words_is_an_anomaly() -> None:
+    message = "execution c told again as 46 @ 10; the first telling stands"
+    given = (*WORKING, fill("a", 40), correction("c", "a", 45))
+    check(given, corrected("c", "a", 46), [anomaly("execution_conflict:c", message)])
+
+
+def test_a_correction_under_the_id_that_it_corrects_is_not_lost_unseen() -> None:
+    message = "execution a told again as 45 @ 10; the first telling stands"
+    check((*WORKING, fill("a", 40)), corrected("a", "a", 45), [anomaly("execution_conflict:a", message)])
+
+
+def test_a_correction_to_less_than_nothing_is_an_anomaly() -> None:
+    check((*WORKING, fill("a", 40)), corrected("c", "a", -1), [anomaly("empty_execution:c", "a correction to -1")])
+
+
+def test_a_correction_that_overfills_is_noted() -> None:
+    over = anomaly("overfill", "101 filled of 100 ordered")
+    check(FILLED, corrected("c", "a", 101), [correction("c", "a", 101), over])
+
+
+def test_a_correction_that_is_the_first_word_of_a_fill_is_looked_at_like_a_fill() -> None:
+    rejected = review("fill_after_rejection", "the broker rejected this order and filled it")
+    check((SENT, REJECTED), corrected("c", "a", 40), [correction("c", "a", 40), rejected])
+
+
+def test_a_bust_is_booked_once_and_may_come_before_its_fill() -> None:
+    check(FILLED, r.ExecutionBusted(execution_id="a"), [bust("a")])
+    check((*WORKING, bust("a")), r.ExecutionBusted(execution_id="a"), [])
+    check((*WORKING, bust("a")), execution("a", 40), [fill("a", 40)])
+    assert order_of(*WORKING, bust("a"), fill("a", 40)).filled_quantity == 0
+
+
+def test_a_commission_is_booked_when_it_is_news() -> None:
+    told = f.CommissionReported(execution_id="a", commission=Decimal("0.35"))
+    report = r.Commission(execution_id="a", commission=Decimal("0.35"))
+    check((*WORKING, fill("a", 40)), report, [told])
+    check((*WORKING, fill("a", 40), told), report, [])
+    assert order_of(*WORKING, fill("a", 40, 10, "0.10"), told).commission == Decimal("0.35")
+
+
+# --- cancels ----------------------------------------------------------------------------------------------------------------
+
+
+def test_a_pending_cancel_is_told_once() -> None:
+    check((*WORKING, cancel_request()), r.CancelIsPending(), [f.CancelPending()])
+    check((*WORKING, cancel_request(), f.CancelPending()), r.CancelIsPending(), [])
+    check(CANCELLED, r.CancelIsPending(), [])
+
+
+@pytest.mark.parametrize("named", [f"{KEY}-c1", None])
+def test_a_refused_cancel_leaves_the_order_as_it_was(named: str | None) -> None:
+    order = order_of(*WORKING, cancel_request(), f.CancelPending())
+    facts = receive(order, r.CancelRejected(reason="too late", request_id=named))
+    assert facts == [f.CancelRefused(request_id=named, message="too late")]
+    after = then(order, *facts)
+    assert (after.status, after.cancel_requested, after.cancel_pending) == (order.status, False, False)
+    assert receive(after, r.CancelRejected(reason="too late", request_id=named)) == []
+
+
+def test_a_refusal_told_twice_does_not_settle_the_next_cancel() -> None:
+    answered = (*WORKING, cancel_request(1), f.CancelRefused(request_id=f"{KEY}-c1", message="too late"), cancel_request(2))
+    check(answered, r.CancelRejected(reason="too late", request_id=f"{KEY}-c1"), [])
+
+
+def test_a_refused_cancel_of_which_we_know_nothing_is_nothing() -> None:
+    check(WORKING, r.CancelRejected(reason="too late"), [])
+
+
+def test_a_pending_cancel_that_we_did_not_ask_for_can_be_refused() -> None:
+    check((*WORKING, f.CancelPending()), r.CancelRejected(reason="no"), [f.CancelRefused(request_id=None, message="no")])
+
+
+# --- the end ----------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("cause", "reason"),
+    [
+        (CloseCause.REQUESTED, CancelReason.REQUESTED),
+        (CloseCause.EXPIRED, CancelReason.EXPIRED),
+        (CloseCause.DONE_FOR_DAY, CancelReason.DONE_FOR_DAY),
+        (CloseCause.BY_BROKER, CancelReason.BY_BROKER),
+    ],
+)
+def test_an_end_that_we_did_not_ask_for_has_the_brokers_cause(cause: CloseCause, reason: CancelReason) -> None:
+    check(WORKING, closed(cause, "in words"), [cancelled(reason, "in words")])
+
+
+@pytest.mark.parametrize(
+    ("cause", "reason"),
+    [
+        (CloseCause.REQUESTED, CancelReason.TIMED_OUT),
+        (CloseCause.BY_BROKER, CancelReason.TIMED_OUT),
+        (CloseCause.EXPIRED, CancelReason.EXPIRED),
+    ],
+)
+def test_an_end_that_we_asked_for_has_our_own_reason(cause: CloseCause, reason: CancelReason) -> None:
+    check((*WORKING, cancel_request(reason=CancelReason.TIMED_OUT)), closed(cause), [cancelled(reason)])
+
+
+@pytest.mark.parametrize("given", [CANCELLED, (SENT, REJECTED)], ids=["cancelled", "rejected"])
+def test_the_end_of_what_ended_is_old_news(given: tuple[Fact, ...]) -> None:
+    check(given, closed(CloseCause.REQUESTED), [])
+
+
+def test_an_end_after_the_whole_was_filled_is_kept_for_the_day_that_a_fill_is_busted() -> None:
+    order = order_of(*FILLED)
+    order = then(order, *receive(order, closed(CloseCause.DONE_FOR_DAY)))
+    assert order.status.value == "FILLED"
+    assert then(order, bust("a")).reason == "DONE_FOR_DAY"
+
+
+@pytest.mark.parametrize("lasting", [TimeInForce.GTC, TimeInForce.GTD])
+def test_done_for_the_day_is_not_the_end_of_an_order_that_lasts(lasting: TimeInForce) -> None:
+    lasts = intent(time_in_force=lasting)
+    check((lasts, *WORKING), closed(CloseCause.DONE_FOR_DAY), [])
+    check((lasts, *WORKING), closed(CloseCause.EXPIRED), [cancelled(CancelReason.EXPIRED)])
+
+
+def test_done_for_the_day_proves_that_the_broker_has_an_order_in_doubt() -> None:
+    order = order_of(intent(time_in_force=TimeInForce.GTC), SENT, unknown(f"{KEY}-s1"))
+    facts = receive(order, r.OrderClosed(cause=CloseCause.DONE_FOR_DAY, broker_order_id="B-1"))
+    assert facts == [ACKNOWLEDGED]
+    assert not then(order, *facts).is_in_doubt
+
+
+# --- replaces ---------------------------------------------------------------------------------------------------------------
+
+
+def test_a_pending_replace_is_told_once() -> None:
+    check((*WORKING, replace_request(1, "80")), r.ReplaceIsPending(), [f.ReplacePending()])
+    check((*WORKING, replace_request(1, "80"), f.ReplacePending()), r.ReplaceIsPending(), [])
+    check((*FILLED, replace_request(1, "120")), r.ReplaceIsPending(), [f.ReplacePending()])
+    check(CANCELLED, r.ReplaceIsPending(), [])
+
+
+@pytest.mark.parametrize("named", [f"{KEY}-r1", None])
+def test_a_replace_that_is_done_stands_on_the_terms_that_we_asked_for(named: str | None) -> None:
+    done = f.Replaced(request_id=f"{KEY}-r1", broker_order_id="B-2", quantity=Decimal(80), limit_price=Decimal("9.5"))
+    given = (*WORKING, replace_request(1, "80", "9.5"))
+    check(given, r.OrderReplaced(request_id=named, broker_order_id="B-2"), [done])
+
+
+def test_a_replace_that_is_done_stands_on_the_terms_that_the_broker_tells() -> None:
+    told = r.OrderReplaced(request_id=f"{KEY}-r1", quantity=Decimal(85), limit_price=Decimal(9), stop_price=Decimal(8))
+    stands = f.Replaced(
+        request_id=f"{KEY}-r1", quantity=Decimal(85), limit_price=Decimal(9), stop_price=Decimal(8), broker_order_id=None
+    )
+    check((*WORKING, replace_request(1, "80", "9.5")), told, [stands])
+
+
+def test_a_replace_told_twice_does_not_undo_the_next_one() -> None:
+    order = order_of(
+        *WORKING,
+        replace_request(1, "80"),
+        replace_request(2, "70"),
+        f.Replaced(request_id=f"{KEY}-r1", quantity=Decimal(80)),
+        f.Replaced(request_id=f"{KEY}-r2", quantity=Decimal(70)),
+    )
+    assert receive(order, r.OrderReplaced(request_id=f"{KEY}-r1", quantity=Decimal(80))) == []
+
+
+def test_a_replace_that_was_settled_as_absent_and_was_done_after_all_is_booked() -> None:
+    given = (*WORKING, replace_request(1, "80"), f.ReplaceRefused(request_id=f"{KEY}-r1", message="absent"))
+    done = f.Replaced(request_id=f"{KEY}-r1", quantity=Decimal(80))
+    check(given, r.OrderReplaced(request_id=f"{KEY}-r1", quantity=Decimal(80)), [done])
+
+
+def test_a_replace_of_somebody_else_is_booked_when_it_changes_something() -> None:
+    check(WORKING, r.OrderReplaced(quantity=Decimal(80)), [f.Replaced(request_id=None, quantity=Decimal(80))])
+    check(WORKING, r.OrderReplaced(quantity=Decimal(100)), [])
+    check((*WORKING, f.ReplacePending()), r.OrderReplaced(), [f.Replaced(request_id=None)])
+
+
+def test_a_replace_done_after_the_end_is_noted() -> None:
+    noted = anomaly("replaced_after_close", "replaced while CANCELLED")
+    check(CANCELLED, r.OrderReplaced(quantity=Decimal(80)), [f.Replaced(request_id=None, quantity=Decimal(80)), noted])
+
+
+@pytest.mark.parametrize("named", [f"{KEY}-r1", None])
+def test_a_refused_replace_leaves_the_order_as_it_was(named: str | None) -> None:
+    order = order_of(*WORKING, replace_request(1, "80"), f.ReplacePending())
+    facts = receive(order, r.ReplaceRejected(reason="too late", request_id=named))
+    assert facts == [f.ReplaceRefused(request_id=named, message="too late")]
+    after = then(order, *facts)
+    assert figures(after.quantity, after.replace_requested, after.replace_pending) == (100, False, False)
+    assert receive(after, r.ReplaceRejected(reason="too late", request_id=named)) == []
+
+
+def test_a_refused_replace_of_which_we_know_nothing_is_nothing() -> None:
+    check(WORKING, r.ReplaceRejected(reason="too late"), [])
+    check((*WORKING, replace_request(2, "80")), r.ReplaceRejected(reason="late", request_id=f"{KEY}-r1"), [])
+
+
+# --- changes by the broker --------------------------------------------------------------------------------------------------
+
+
+def test_a_restatement_is_always_news() -> None:
+    restated = f.Restated(quantity=Decimal(110), limit_price=Decimal(9), stop_price=Decimal(8), message="by phone")
+    told = r.OrderRestated(quantity=Decimal(110), limit_price=Decimal(9), stop_price=Decimal(8), reason="by phone")
+    check(WORKING, told, [restated])
+    check((*WORKING, restated), told, [restated])
+
+
+@pytest.mark.parametrize(("quantity", "ratio"), [("0", None), ("-1", None), (None, "0"), (None, "-2")])
+def test_a_restatement_to_nothing_is_an_anomaly(quantity: str | None, ratio: str | None) -> None:
+    report = r.OrderRestated(quantity=quantity and Decimal(quantity), split_ratio=ratio and Decimal(ratio))  # type: ignore[arg-type]
+    check(WORKING, report, [anomaly("impossible_restatement", f"restated to {quantity}, split by {ratio}")])
+
+
+def test_a_stop_triggers_once() -> None:
+    check(WORKING, r.OrderTriggered(), [f.Triggered()])
+    check((*WORKING, f.Triggered()), r.OrderTriggered(), [])
+
+
+def test_a_second_attempt_in_doubt_is_settled_by_any_word_of_the_order() -> None:
+    order = order_of(SENT, FAILED, submission(2), unknown(f"{KEY}-s2"))
+    for report in (ACCEPTED, execution(), r.OrderTriggered(), r.ExecutionBusted(execution_id="a"), r.OrderRejected()):
+        assert not then(order, *receive(order, report)).requests

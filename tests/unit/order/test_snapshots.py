@@ -1,0 +1,324 @@
+"""What an answer to a question amounts to: the same facts as the reports that would have told it."""
+
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from liveorder.domain import execution_report as r
+from liveorder.domain.execution_report import BrokerStatus
+from liveorder.domain.facts import Fact
+from liveorder.domain.order import LiveOrder
+from liveorder.domain.order import facts as f
+from liveorder.domain.order.facts import CancelReason, RequestKind
+from liveorder.domain.order.reception import receive
+from tests.builders import (
+    ACKNOWLEDGED,
+    FAILED,
+    KEY,
+    REJECTED,
+    SENT,
+    acknowledged,
+    bust,
+    cancel_request,
+    cancelled,
+    figures,
+    fill,
+    intent,
+    order_of,
+    replace_request,
+    seconds,
+    then,
+    unknown,
+)
+
+WORKING = (SENT, ACKNOWLEDGED)
+LIMITED = intent(order_type="LIMIT", limit_price=Decimal(10))
+
+
+def told(status: BrokerStatus, filled: str | int = 0, average: str | int | None = None, **others: Any) -> r.OrderSnapshot:
+    for name in ("quantity", "limit_price", "stop_price"):
+        if name in others:
+            others[name] = Decimal(others[name])
+    return r.OrderSnapshot(
+        status=status,
+        filled_quantity=Decimal(filled),
+        average_price=None if average is None else Decimal(average),
+        **{"broker_order_id": "B-1"} | others,
+    )
+
+
+def execution(execution_id: str, quantity: int, price: int = 10) -> r.Execution:
+    return r.Execution(execution_id=execution_id, quantity=Decimal(quantity), price=Decimal(price))
+
+
+def inferred(quantity: str | int, price: str | int, evidence: str, number: int = 1) -> f.FillInferred:
+    return f.FillInferred(
+        execution_id=f"inferred-{number}", quantity=Decimal(quantity), price=Decimal(price), evidence=f"the broker tells {evidence}"
+    )
+
+
+def anomaly(code: str, message: str) -> f.AnomalyNoted:
+    return f.AnomalyNoted(code=code, message=message)
+
+
+def check(given: tuple[Fact, ...], snapshot: r.OrderSnapshot, expected: list[Fact]) -> LiveOrder:
+    """Then exactly these facts; and the same answer once more tells nothing."""
+    order = order_of(*given)
+    facts = receive(order, snapshot)
+    assert facts == expected
+    after = then(order, *facts)
+    assert receive(after, snapshot) == []
+    return after
+
+
+# --- presence ---------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("status", [BrokerStatus.PENDING, BrokerStatus.WORKING, BrokerStatus.UNKNOWN])
+def test_an_order_that_the_broker_has_is_acknowledged_and_not_in_doubt(status: BrokerStatus) -> None:
+    assert not check((SENT, unknown(f"{KEY}-s1")), told(status), [ACKNOWLEDGED]).is_in_doubt
+
+
+def test_an_answer_by_our_key_settles_doubt_even_without_the_brokers_id() -> None:
+    after = check(
+        (SENT, unknown(f"{KEY}-s1")), told(BrokerStatus.WORKING, broker_order_id=None), [f.Acknowledged(broker_order_id=None)]
+    )
+    assert not after.is_in_doubt
+    assert receive(after, told(BrokerStatus.WORKING)) == [ACKNOWLEDGED]
+
+
+def test_what_is_known_already_adds_nothing() -> None:
+    check((*WORKING, fill("a", 40)), told(BrokerStatus.WORKING, 40, 10, quantity=100, executions=(execution("a", 40),)), [])
+
+
+def test_a_cash_order_learns_its_quantity_from_an_answer() -> None:
+    cash = intent(notional=Decimal(1000))
+    check((cash, SENT), told(BrokerStatus.WORKING, quantity=20), [acknowledged("20")])
+    check((cash, *WORKING), told(BrokerStatus.WORKING, quantity=20), [acknowledged("20")])
+
+
+# --- fills ------------------------------------------------------------------------------------------------------------------
+
+
+def test_the_fills_that_an_answer_lists_are_booked_like_any() -> None:
+    listed = (execution("a", 40), execution("b", 20, 13))
+    check((*WORKING, fill("a", 40)), told(BrokerStatus.WORKING, 60, 11, executions=listed), [fill("b", 20, 13)])
+
+
+def test_what_no_listed_fill_tells_of_is_inferred_at_the_price_that_makes_the_average_come_out() -> None:
+    after = check(
+        (*WORKING, fill("a", 40)),
+        told(BrokerStatus.WORKING, 90, 11, executions=(execution("b", 20, 13),)),
+        [fill("b", 20, 13), inferred(30, 11, "90 filled at 11")],
+    )
+    assert figures(after.filled_quantity, after.average_price) == (90, 11)
+
+
+def test_a_fill_is_inferred_at_the_time_of_the_answer() -> None:
+    facts = receive(order_of(*WORKING), told(BrokerStatus.WORKING, 40, 10, occurred_at=seconds(60)))
+    assert facts == [inferred(40, 10, "40 filled at 10").model_copy(update={"filled_at": seconds(60)})]
+
+
+@pytest.mark.parametrize(
+    ("first", "price"), [(LIMITED, 10), (intent(decision_price=Decimal(9)), 9), (intent(), 0)], ids=["limit", "decision", "none"]
+)
+def test_without_an_average_a_fill_is_inferred_at_the_best_price_that_we_know(first: f.Requested, price: int) -> None:
+    check((first, *WORKING), told(BrokerStatus.WORKING, 40), [inferred(40, price, "40 filled at no price")])
+
+
+def test_real_fills_take_the_place_of_inferred_ones_up_to_their_total() -> None:
+    order = check((*WORKING,), told(BrokerStatus.WORKING, 60, 10), [inferred(60, 10, "60 filled at 10")])
+    order = then(order, fill("a", 40, 9))
+    assert figures(order.filled_quantity, order.executions.totals.value) == (60, 560)
+    order = then(order, fill("b", 20, 12))
+    assert figures(order.filled_quantity, order.average_price, list(order.executions.told)) == (60, 10, ["a", "b"])
+    assert then(order, fill("c", 40, 12)).filled_quantity == 100
+
+
+def test_a_total_that_comes_again_after_a_bust_is_inferred_anew() -> None:
+    given = (*WORKING, inferred(100, 10, "100 filled at 10"), fill("a", 60), fill("b", 40), bust("a"))
+    after = check(given, told(BrokerStatus.FILLED, 100, "11.5"), [inferred(60, "12.5", "100 filled at 11.5", number=2)])
+    assert figures(after.filled_quantity, after.average_price) == (100, Decimal("11.5"))
+    assert then(after, fill("c", 60, 13)).average_price == Decimal("11.8")
+
+
+def test_a_total_below_ours_takes_nothing_back() -> None:
+    check((*WORKING, fill("a", 40)), told(BrokerStatus.WORKING, 30, 10), [])
+
+
+def test_the_oddities_of_fills_that_an_answer_tells_are_noted_once() -> None:
+    listed = told(BrokerStatus.CANCELLED, 120, 10, executions=(execution("a", 40),))
+    noted = [anomaly("fill_after_close", "filled while CANCELLED")]
+    over = anomaly("overfill", "120 filled of 100 ordered")
+    check((*WORKING, cancelled()), listed, [fill("a", 40), *noted, inferred(80, 10, "120 filled at 10"), over])
+
+
+def test_an_empty_fill_in_a_list_hides_nothing() -> None:
+    empty = anomaly("empty_execution:b", "a fill of 0")
+    listed = told(BrokerStatus.WORKING, 40, 10, executions=(execution("b", 0),))
+    check(WORKING, listed, [empty, inferred(40, 10, "40 filled at 10")])
+
+
+# --- terms ------------------------------------------------------------------------------------------------------------------
+
+
+def test_terms_that_differ_are_a_change_by_the_broker() -> None:
+    snapshot = told(BrokerStatus.WORKING, quantity=90, limit_price=9)
+    restated = f.Restated(quantity=Decimal(90), limit_price=Decimal(9), message="found so by asking")
+    check((LIMITED, *WORKING), snapshot, [restated])
+
+
+def test_terms_that_we_asked_for_settle_the_replace_that_asked_for_them() -> None:
+    asked = (replace_request(1, "80"), replace_request(2, "70"), unknown(f"{KEY}-r2", RequestKind.REPLACE))
+    done = f.Replaced(request_id=f"{KEY}-r2", broker_order_id="B-1", quantity=Decimal(70))
+    after = check((*WORKING, *asked), told(BrokerStatus.WORKING, quantity=70), [done])
+    assert list(after.requests) == [f"{KEY}-r1"]
+
+
+def test_terms_that_are_not_quite_what_we_asked_for_settle_no_replace() -> None:
+    restated = f.Restated(quantity=Decimal(80), limit_price=Decimal("9.4"), message="found so by asking")
+    given = (LIMITED, *WORKING, replace_request(1, "80", "9.5"))
+    after = check(given, told(BrokerStatus.WORKING, quantity=80, limit_price="9.4"), [restated])
+    assert after.replace_requested
+
+
+def test_a_replace_that_fills_overtook_is_settled_by_what_is_filled() -> None:
+    given = (*WORKING, fill("a", 40), replace_request(1, "50"), fill("b", 30))
+    done = f.Replaced(request_id=f"{KEY}-r1", broker_order_id="B-1", quantity=Decimal(70))
+    assert check(given, told(BrokerStatus.FILLED, 70, 10, quantity=70), [done]).status.value == "FILLED"
+
+
+def test_prices_that_an_order_of_its_type_has_not_are_no_terms() -> None:
+    check(WORKING, told(BrokerStatus.WORKING, quantity=100, limit_price=0, stop_price=0), [])
+
+
+def test_an_answer_without_a_status_changes_no_terms() -> None:
+    check(WORKING, told(BrokerStatus.UNKNOWN, quantity=90), [])
+
+
+@pytest.mark.parametrize("status", [BrokerStatus.CANCELLED, BrokerStatus.EXPIRED])
+def test_an_order_that_ended_is_not_filled_because_the_broker_tells_what_was_filled_as_its_quantity(status: BrokerStatus) -> None:
+    order = order_of(*WORKING, fill("a", 40))
+    after = then(order, *receive(order, told(status, 40, 10, quantity=40)))
+    assert figures(after.status.value, after.quantity) == ("CANCELLED", 100)
+
+
+# --- pending ----------------------------------------------------------------------------------------------------------------
+
+
+def test_what_is_pending_at_the_broker_is_pending_here() -> None:
+    given = (*WORKING, cancel_request(), replace_request(1, "80"))
+    check(given, told(BrokerStatus.WORKING, cancel_pending=True, replace_pending=True), [f.CancelPending(), f.ReplacePending()])
+
+
+def test_nothing_is_pending_of_an_order_that_ended() -> None:
+    given = (*WORKING, fill("a", 100))
+    check(given, told(BrokerStatus.FILLED, 100, 10, cancel_pending=True, replace_pending=True), [])
+
+
+# --- ends -------------------------------------------------------------------------------------------------------------------
+
+
+def test_an_order_that_the_broker_rejected_is_rejected() -> None:
+    check((SENT, unknown(f"{KEY}-s1")), told(BrokerStatus.REJECTED, reason="no margin"), [REJECTED])
+    check((SENT, REJECTED), told(BrokerStatus.REJECTED, reason="no margin"), [])
+
+
+def test_an_order_that_the_broker_rejected_with_fills_is_cancelled() -> None:
+    noted = anomaly("rejected_after_fill", "rejected with 40 filled: no margin")
+    snapshot = told(BrokerStatus.REJECTED, 40, 10, reason="no margin", executions=(execution("a", 40),))
+    check(WORKING, snapshot, [fill("a", 40), cancelled(CancelReason.BY_BROKER, "no margin"), noted])
+
+
+@pytest.mark.parametrize(
+    ("status", "reason"), [(BrokerStatus.CANCELLED, CancelReason.BY_BROKER), (BrokerStatus.EXPIRED, CancelReason.EXPIRED)]
+)
+def test_an_order_that_ended_unasked_has_the_brokers_reason(status: BrokerStatus, reason: CancelReason) -> None:
+    check((SENT,), told(status, reason="in words"), [ACKNOWLEDGED, cancelled(reason, "in words")])
+
+
+def test_an_order_that_ended_as_we_asked_has_our_reason_and_no_open_requests() -> None:
+    given = (*WORKING, cancel_request(reason=CancelReason.TIMED_OUT), replace_request(1, "80"))
+    after = check(given, told(BrokerStatus.CANCELLED), [cancelled(CancelReason.TIMED_OUT)])
+    assert after.is_finished
+
+
+def test_an_order_that_ended_after_our_cancel_was_answered_was_requested() -> None:
+    given = (*WORKING, cancel_request(), f.CancelRefused(request_id=f"{KEY}-c1", message="not yet"))
+    check(given, told(BrokerStatus.CANCELLED), [cancelled(CancelReason.REQUESTED)])
+
+
+def test_an_order_that_was_cancelled_unacknowledged_is_no_news_when_asked_about() -> None:
+    check((SENT, cancel_request(), cancelled(CancelReason.REQUESTED)), told(BrokerStatus.CANCELLED), [])
+
+
+def test_a_filled_order_answers_every_request_that_came_too_late() -> None:
+    late = "the order was filled first"
+    asked = (cancel_request(1), cancel_request(2), replace_request(1, "120"), f.CancelPending(), f.ReplacePending())
+    after = check(
+        (*WORKING, *asked),
+        told(BrokerStatus.FILLED, 100, 10),
+        [
+            inferred(100, 10, "100 filled at 10"),
+            f.CancelRefused(request_id=f"{KEY}-c1", message=late),
+            f.CancelRefused(request_id=f"{KEY}-c2", message=late),
+            f.ReplaceRefused(request_id=f"{KEY}-r1", message=late),
+        ],
+    )
+    assert (after.is_finished, after.cancel_pending, after.replace_pending) == (True, False, False)
+
+
+def test_a_filled_order_is_the_whole_of_it_even_if_less_than_was_ordered() -> None:
+    whole = f.Restated(quantity=Decimal(60), message="filled, and this is the whole of it")
+    after = check((*WORKING, fill("a", 60)), told(BrokerStatus.FILLED, 60, 10), [whole])
+    assert after.status.value == "FILLED"
+
+
+def test_a_filled_cash_order_has_learned_its_quantity() -> None:
+    whole = f.Restated(quantity=Decimal(20), message="filled, and this is the whole of it")
+    after = check((intent(notional=Decimal(1000)), *WORKING, fill("a", 20)), told(BrokerStatus.FILLED, 20, 50), [whole])
+    assert figures(after.status.value, after.quantity) == ("FILLED", 20)
+
+
+@pytest.mark.parametrize("quantity", [{}, {"quantity": 100}])
+def test_a_filled_order_of_which_no_fills_are_told_is_not_taken_for_filled(quantity: dict[str, int]) -> None:
+    noted = anomaly("filled_without_fills", f"the broker calls it filled and tells 0 of {quantity.get('quantity')}")
+    assert check(WORKING, told(BrokerStatus.FILLED, **quantity), [noted]).status.value == "SUBMITTED"
+
+
+def test_a_cancelled_order_does_not_become_filled_by_being_called_so() -> None:
+    given = (*WORKING, fill("a", 40), cancelled())
+    assert check(given, told(BrokerStatus.FILLED, 40, 10), []).status.value == "CANCELLED"
+
+
+# --- contradictions ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("status", [BrokerStatus.PENDING, BrokerStatus.WORKING])
+@pytest.mark.parametrize(
+    ("given", "here"), [((*WORKING, cancelled()), "CANCELLED"), ((*WORKING, REJECTED), "REJECTED")], ids=["cancelled", "rejected"]
+)
+def test_an_order_that_is_live_there_and_closed_here_needs_a_person(
+    given: tuple[Fact, ...], here: str, status: BrokerStatus
+) -> None:
+    message = f"the broker has it open while it is {here} here"
+    both = [anomaly("live_after_close", message), f.ReviewRequested(code="live_after_close", message=message)]
+    check(given, told(status, native_status="open"), both)
+
+
+def test_a_live_order_that_was_given_up_is_acknowledged_and_needs_a_person() -> None:
+    given = (SENT, FAILED, cancelled(CancelReason.STALE))
+    codes = [getattr(fact, "code", type(fact).__name__) for fact in receive(order_of(*given), told(BrokerStatus.WORKING))]
+    late, live = "acknowledged_after_close", "live_after_close"
+    assert codes == ["Acknowledged", late, late, live, live]
+
+
+def test_a_rejected_order_that_fills_and_lives_on_there_is_still_a_contradiction() -> None:
+    order = order_of(*WORKING, REJECTED)
+    after = then(order, *receive(order, told(BrokerStatus.WORKING, 40, 10)))
+    assert set(after.reviews) == {"fill_after_rejection", "live_after_close"}
+
+
+def test_an_order_that_was_filled_here_may_look_alive_for_a_moment() -> None:
+    check((*WORKING, fill("a", 100)), told(BrokerStatus.WORKING, 90, 10), [])

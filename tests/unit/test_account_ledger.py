@@ -1,0 +1,248 @@
+from collections.abc import Sequence
+from datetime import date
+from decimal import Decimal
+from fractions import Fraction
+
+import pytest
+
+from liveorder.application.ports.order_store import LedgerEntry, LedgerRow
+from liveorder.application.risk_book import AccountLedger, SessionDay, booked, day_key, entries_between, position_key
+from liveorder.domain.facts import Fact
+from liveorder.domain.instrument import Instrument
+from liveorder.domain.order import LiveOrder
+from liveorder.domain.order import facts as f
+from liveorder.domain.position import Position
+from liveorder.domain.values import Side
+from tests.builders import ACKNOWLEDGED, SENT, SESSION, bust, correction, fill, intent, order_of, seconds, submission, then
+
+TODAY = date(2026, 11, 23)
+SPY = position_key("ARCA:SPY")
+
+
+def figures(*values: object) -> tuple[object, ...]:
+    """Side by side; a `Fraction`, a `Decimal` and an `int` of one value are equal."""
+    return values
+
+
+def step(order: LiveOrder, *facts: Fact) -> tuple[LedgerEntry, ...]:
+    return entries_between(order, then(order, *facts), TODAY)
+
+
+def traded(entry: LedgerEntry) -> tuple[str, ...]:
+    return tuple(entry.values[name] for name in ("quantity", "value", "commission"))
+
+
+def stored(ledger: AccountLedger, entries: Sequence[LedgerEntry]) -> dict[str, LedgerRow]:
+    """The rows of a transaction that went through, by key."""
+    rows = ledger.stage(entries)
+    ledger.keep(rows)
+    return {row.key: row for row in rows}
+
+
+def life_of(ledger: AccountLedger, *facts: Fact, begin: f.Requested | None = None) -> tuple[Position, SessionDay]:
+    """Position and day after an order's facts, each committed by itself."""
+    order, rows = order_of(begin or intent(), SENT, ACKNOWLEDGED), {row.key: row for row in ledger.rows()}
+    for fact in facts:
+        rows |= stored(ledger, step(order, fact))
+        order = then(order, fact)
+    return Position.from_json(rows[SPY].state), SessionDay.from_json(rows[day_key(TODAY)].state)
+
+
+SOLD = intent(side=Side.SELL)
+
+# --- entries ---------------------------------------------------------------------------------------------------------------------
+
+
+def test_the_first_attempt_counts_to_the_session_that_its_fact_names() -> None:
+    entries = entries_between(None, order_of(SENT), TODAY)
+    assert entries == (LedgerEntry("U1", "trade", SESSION.isoformat(), {}),)
+
+
+def test_a_second_attempt_is_no_second_trade() -> None:
+    failed = f.SubmissionFailed(request_id="LIVEORDERKEYOFATESTX-s1", error="BrokerConnectionError", message="refused")
+    assert step(order_of(SENT, failed), submission(2)) == ()
+
+
+def test_an_intent_that_is_not_sent_is_no_trade() -> None:
+    assert entries_between(None, order_of(), TODAY) == ()
+
+
+def test_a_fill_is_an_entry_with_everything_that_booking_it_takes() -> None:
+    future = Instrument(symbol="ES", exchange="CME", currency="EUR", multiplier=Decimal(50))
+    order = order_of(intent(instrument=future), SENT)
+    values = {
+        "quantity": "40",
+        "value": "400",
+        "commission": "1.25",
+        "multiplier": "50",
+        "currency": "EUR",
+        "session": "2026-11-23",
+        "at": seconds(90).isoformat(),
+    }
+    assert step(order, fill("x1", 40, 10, fee="1.25", at=90)) == (LedgerEntry("U1", "fill", "CME:ES", values),)
+
+
+def test_a_sale_is_negative() -> None:
+    assert [traded(entry) for entry in step(order_of(SOLD, SENT), fill("x1", 40, 10, fee="1"))] == [("-40", "-400", "1")]
+
+
+def test_fills_of_one_commit_are_entries_in_the_order_in_which_they_were_told() -> None:
+    entries = step(order_of(SENT, fill("x1", 1)), fill("x2", 2), fill("x3", 3), fill("x2", 2))
+    assert [traded(entry) for entry in entries] == [("2", "20", "0"), ("3", "30", "0")]
+
+
+def test_a_fill_with_the_submission_is_a_trade_and_a_fill() -> None:
+    assert [entry.kind for entry in entries_between(None, order_of(SENT, fill("x1", 1)), TODAY)] == ["fill", "trade"]
+
+
+def test_what_changes_no_execution_is_no_entry() -> None:
+    assert step(order_of(SENT, fill("x1", 1)), ACKNOWLEDGED, fill("x1", 1), bust("unknown")) == ()
+
+
+def test_a_bust_takes_its_fill_back() -> None:
+    entries = step(order_of(SENT, fill("x1", 3, 10, fee="1"), fill("x2", 4, 12)), bust("x1"))
+    assert [(entry.kind, *traded(entry)) for entry in entries] == [("take_back", "3", "30", "1")]
+
+
+def test_a_fill_that_was_busted_before_it_came_is_no_entry() -> None:
+    assert step(order_of(SENT, bust("x1")), fill("x1", 3)) == ()
+
+
+def test_a_correction_takes_the_old_fill_back_and_books_the_new_one() -> None:
+    entries = step(order_of(SENT, fill("x1", 100, 10, fee="1")), correction("x2", "x1", 99, 15, fee="2"))
+    assert [(entry.kind, *traded(entry)) for entry in entries] == [
+        ("take_back", "100", "1000", "1"),
+        ("fill", "99", "1485", "2"),
+    ]
+
+
+def test_a_commission_that_comes_late_is_charged_beyond_what_was_known() -> None:
+    late = f.CommissionReported(execution_id="x1", commission=Decimal("1.50"))
+    entries = step(order_of(SENT, fill("x1", 100, 10, fee="1"), fill("x2", 50, 11)), late)
+    assert [(entry.kind, *traded(entry)) for entry in entries] == [("fill", "0", "0", "0.50")]
+
+
+def test_an_inferred_fill_gives_way_to_the_executions() -> None:
+    inferred = f.FillInferred(execution_id="inferred-30", quantity=Decimal(30), price=Decimal(10), evidence="total of 30")
+    order = order_of(SENT)
+    assert [traded(entry) for entry in step(order, inferred)] == [("30", "300", "0")]
+    told = step(then(order, inferred), fill("x1", 20, 11))
+    assert [(entry.kind, *traded(entry)) for entry in told] == [
+        ("take_back", "30", "300", "0"),
+        ("fill", "20", "220", "0"),
+        ("fill", "10", "100", "0"),
+    ]
+
+
+def test_an_order_restated_for_a_split_traded_nothing() -> None:
+    assert step(order_of(SENT, fill("x1", 30, 10)), f.Restated(split_ratio=Decimal(2))) == ()
+
+
+# --- booking ---------------------------------------------------------------------------------------------------------------------
+
+
+def test_fills_make_a_position_and_a_days_result() -> None:
+    ledger = AccountLedger()
+    life_of(ledger, fill("x1", 60, 10, fee="1"), fill("x2", 40, 11, fee="1"))
+    position, day = life_of(ledger, fill("y1", 50, 12, fee="3"), begin=SOLD)
+    assert figures(position.quantity, position.average_price, position.realized_net) == (50, Decimal("10.4"), Fraction(75))
+    assert day == SessionDay(0, {"USD": Decimal(75)})
+
+
+def test_the_price_of_an_open_position_can_be_corrected() -> None:
+    position, day = life_of(AccountLedger(), fill("x1", 100, 10), correction("x2", "x1", 99, 15))
+    assert figures(position.quantity, position.cost, position.realized_net, day.realized_net) == (99, 1485, 0, {})
+
+
+def test_the_price_of_a_closed_position_can_be_corrected() -> None:
+    ledger = AccountLedger()
+    bought = order_of(SENT, fill("x1", 100, 10))
+    stored(ledger, entries_between(None, bought, TODAY))
+    stored(ledger, entries_between(None, order_of(SOLD, SENT, fill("y1", 100, 12)), TODAY))
+    rows = stored(ledger, step(bought, correction("x2", "x1", 100, 11)))
+    position, day = Position.from_json(rows[SPY].state), SessionDay.from_json(rows[day_key(TODAY)].state)
+    assert figures(position.quantity, position.cost, position.realized_net, day.realized_net["USD"]) == (0, 0, 100, 100)
+
+
+def test_a_correction_leaves_the_other_fills_of_an_open_position_alone() -> None:
+    position, day = life_of(AccountLedger(), fill("x1", 50, 10), fill("x2", 50, 20), correction("x3", "x1", 50, 11))
+    assert figures(position.quantity, position.cost, position.realized_net, day.realized_net) == (100, 1550, 0, {})
+
+
+def test_a_late_commission_lowers_the_result_and_leaves_the_cost_alone() -> None:
+    late = f.CommissionReported(execution_id="x1", commission=Decimal(2))
+    position, day = life_of(AccountLedger(), fill("x1", 50, 10), fill("x2", 50, 20), late)
+    assert figures(position.cost, position.commission, day.realized_net) == (1500, 2, {"USD": -2})
+
+
+def test_a_bust_of_more_than_is_held_is_booked_as_the_reverse_fill() -> None:
+    ledger = AccountLedger()
+    bought = order_of(SENT, fill("x1", 100, 10, fee="1"))
+    stored(ledger, entries_between(None, bought, TODAY))
+    stored(ledger, entries_between(None, order_of(SOLD, SENT, fill("y1", 60, 12)), TODAY))
+    rows = stored(ledger, step(bought, bust("x1")))
+    position = Position.from_json(rows[SPY].state)
+    assert figures(position.quantity, position.cash_flow, position.commission) == (-60, 720, 0)
+
+
+def test_a_fill_and_its_bust_leave_nothing() -> None:
+    position, day = life_of(AccountLedger(), fill("x1", 100, "10.03", fee="1.1"), bust("x1"))
+    assert figures(position.quantity, position.cost, position.realized_net, position.commission) == (0, 0, 0, 0)
+    assert day.realized_net["USD"] == 0
+
+
+@pytest.mark.parametrize("side", Side)
+def test_a_value_that_no_price_yields_exactly_is_booked_exactly(side: Side) -> None:
+    values = {"value": str(10 * side.sign), "quantity": str(3 * side.sign), "commission": "1", "at": ""}
+    position = booked(Position.flat("USD", Decimal(1)), LedgerEntry("U1", "fill", "ARCA:SPY", values))
+    assert figures(position.quantity, position.cost, position.cash_flow) == (3 * side.sign, 10 * side.sign, -10 * side.sign)
+    assert figures(position.realized_gross, position.commission, position.opened_at) == (0, 1, None)
+
+
+def test_a_result_that_never_ends_does_not_add_up_to_an_error() -> None:
+    ledger = AccountLedger()
+    life_of(ledger, fill("x1", 1, 10), fill("x2", 2, 11))
+    position, day = life_of(ledger, *(fill(f"y{number}", 1, 12) for number in range(3)), begin=SOLD)
+    assert position.realized_net == day.realized_net["USD"] == 4
+
+
+def test_trades_and_results_of_one_session_share_its_row() -> None:
+    ledger = AccountLedger()
+    rows = ledger.stage([LedgerEntry("U1", "trade", "2026-11-23", {}), *step(order_of(SENT), fill("x1", 5, 10, fee="2"))])
+    assert [(row.account_id, row.key) for row in rows] == [("U1", "day:2026-11-23"), ("U1", "position:ARCA:SPY")]
+    assert SessionDay.from_json(rows[0].state) == SessionDay(1, {"USD": Decimal(-2)})
+
+
+# --- staging ---------------------------------------------------------------------------------------------------------------------
+
+BOUGHT = step(order_of(SENT), fill("x1", 5, 10))
+
+
+def test_what_is_staged_and_not_kept_leaves_no_trace() -> None:
+    ledger = AccountLedger()
+    kept = stored(ledger, BOUGHT)
+    ledger.stage([*BOUGHT, LedgerEntry("U1", "trade", "2026-11-23", {}), LedgerEntry("U2", "trade", "2026-11-23", {})])
+    assert {row.key: row for row in ledger.rows()} == kept
+    assert Position.from_json(stored(ledger, BOUGHT)[SPY].state).quantity == 10
+
+
+def test_a_loaded_ledger_goes_on_as_the_one_that_stored_the_rows() -> None:
+    first, second = AccountLedger(), AccountLedger()
+    stored(first, BOUGHT)
+    second.load(first.rows())
+    assert second.rows() == first.rows()
+    assert second.stage(BOUGHT) == first.stage(BOUGHT)
+
+
+def test_rows_that_were_not_staged_here_can_be_kept() -> None:
+    first, second = AccountLedger(), AccountLedger()
+    second.stage(BOUGHT)
+    second.keep(first.stage([*BOUGHT, *BOUGHT]))
+    assert Position.from_json(stored(second, BOUGHT)[SPY].state).quantity == 15
+
+
+def test_loading_forgets_what_was_there() -> None:
+    ledger = AccountLedger()
+    stored(ledger, BOUGHT)
+    ledger.load([])
+    assert ledger.rows() == ()

@@ -1,0 +1,443 @@
+from collections.abc import Callable
+from datetime import timedelta
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from liveorder.application.risk_book import AccountLedger, RiskBook, entries_between
+from liveorder.domain.facts import Fact
+from liveorder.domain.instrument import Instrument
+from liveorder.domain.order import LiveOrder
+from liveorder.domain.order.facts import RequestKind
+from liveorder.domain.risk import Exposure, OpenSide, Proposal, RiskView, assess
+from liveorder.domain.risk_limits import RiskLimits
+from liveorder.domain.values import OrderType, Side
+from tests.builders import (
+    ACKNOWLEDGED,
+    KEY,
+    ORDER_ID,
+    SENT,
+    SESSION,
+    START,
+    acknowledged,
+    bust,
+    cancelled,
+    fill,
+    intent,
+    order_of,
+    replace_request,
+    then,
+    unknown,
+)
+
+SPY = Instrument(symbol="SPY", exchange="ARCA")
+QQQ = Instrument(symbol="QQQ", exchange="ARCA")
+NOTHING = OpenSide()
+OTHER_ID = UUID(int=2)
+
+
+def figures(*values: object) -> tuple[object, ...]:
+    """Side by side; a `Fraction`, a `Decimal` and an `int` of one value are equal."""
+    return values
+
+
+def look(book: RiskBook, instrument: Instrument = SPY, **changes: Any) -> RiskView:
+    fields: dict[str, Any] = {
+        "now": START,
+        "session_date": SESSION,
+        "is_market_open": True,
+        "auto_trading": True,
+        "halt": None,
+        "price_age_seconds": 1.0,
+        "currency": "USD",
+        "atomic_replace": False,
+    }
+    return book.view("U1", instrument, **fields | changes)
+
+
+def limit_order(**changes: Any) -> LiveOrder:
+    """A draft to buy 100 SPY at 10, undecided by the broker."""
+    fields = {"order_type": OrderType.LIMIT, "limit_price": Decimal(10), "decision_price": Decimal(10)} | changes
+    return order_of(intent(**fields))
+
+
+def limit_sale(**changes: Any) -> LiveOrder:
+    return limit_order(order_id=OTHER_ID, side=Side.SELL, **changes)
+
+
+def side(quantity: int, price: int = 10) -> OpenSide:
+    return OpenSide(Decimal(quantity), Decimal(quantity * price))
+
+
+class Account:
+    """Commits steps of orders to a ledger and has the book follow."""
+
+    def __init__(self) -> None:
+        self.ledger, self.book = AccountLedger(), RiskBook()
+
+    def commit(self, order: LiveOrder | None, after: LiveOrder) -> LiveOrder:
+        rows = self.ledger.stage(entries_between(order, after, SESSION))
+        self.ledger.keep(rows)
+        self.book.absorb(rows)
+        self.book.track(after)
+        return after
+
+    def trade(self, quantity: int, price: int, **changes: Any) -> LiveOrder:
+        """An order that is filled whole; negative is sold."""
+        terms = {"side": Side.BUY if quantity > 0 else Side.SELL, "quantity": Decimal(abs(quantity))} | changes
+        return self.commit(None, order_of(intent(**terms), SENT, fill("x1", abs(quantity), price)))
+
+
+def test_an_account_that_nothing_is_known_of_is_empty() -> None:
+    view = look(RiskBook())
+    assert figures(view.exposure, view.agreed_quantity, view.is_reconciled, view.doubts) == (Exposure(), 0, True, ())
+    assert figures(view.trades_today, view.open_orders, view.other_position_value, view.other_exposure) == (0, 0, 0, 0)
+    assert figures(view.realized_net_today, view.last_price) == (0, None)
+
+
+def test_what_the_caller_knows_is_passed_on() -> None:
+    view = look(RiskBook(), is_market_open=False, auto_trading=False, halt="*: by asha", price_age_seconds=3.5)
+    assert figures(view.account_id, view.currency, view.now, view.session_date) == ("U1", "USD", START, SESSION)
+    assert figures(view.is_market_open, view.auto_trading, view.halt, view.price_age_seconds) == (False, False, "*: by asha", 3.5)
+
+
+# --- open orders -----------------------------------------------------------------------------------------------------------------
+
+
+def test_an_open_order_counts_at_its_worst_until_it_is_closed() -> None:
+    account = Account()
+    order = account.commit(None, order_of(limit_order().intent, SENT, ACKNOWLEDGED))
+    assert look(account.book).exposure.buys == side(100)
+    order = account.commit(order, then(order, fill("x1", 30, 9)))
+    assert look(account.book).exposure == Exposure(Decimal(30), Decimal(270), side(70), NOTHING)
+    account.commit(order, then(order, cancelled()))
+    assert look(account.book).exposure == Exposure(Decimal(30), Decimal(270))
+
+
+def test_a_sale_counts_on_its_own_side() -> None:
+    book = RiskBook()
+    book.track(limit_sale())
+    assert figures(look(book).exposure.buys, look(book).exposure.sells) == (NOTHING, side(100))
+
+
+def test_an_order_counts_at_the_worst_price_that_its_terms_allow() -> None:
+    book = RiskBook()
+    book.track(limit_sale(limit_price=Decimal(12), decision_price=Decimal(11)))
+    assert look(book).exposure.sells.value == 1200
+
+
+def test_an_order_without_any_price_counts_at_the_last_one() -> None:
+    book = RiskBook()
+    book.track(order_of())
+    assert look(book).exposure.buys == OpenSide(Decimal(100), Decimal(0))
+    book.mark(SPY.key, Decimal(7), START)
+    book.track(order_of(SENT))
+    assert look(book).exposure.buys == side(100, 7)
+
+
+def test_a_cash_order_counts_its_remaining_money_until_it_learns_its_quantity() -> None:
+    account = Account()
+    begin = intent(notional=Decimal(1000), decision_price=Decimal(10))
+    order = account.commit(None, order_of(begin, SENT))
+    assert look(account.book).exposure.buys == side(100)
+    order = account.commit(order, then(order, fill("x1", 30, 8)))
+    assert look(account.book).exposure.buys == side(76)
+    account.commit(order, then(order, acknowledged("99")))
+    assert look(account.book).exposure.buys == side(69)
+
+
+def test_a_cash_order_that_nobody_can_price_counts_its_money() -> None:
+    book = RiskBook()
+    book.track(order_of(intent(notional=Decimal(1000))))
+    assert look(book).exposure.buys == OpenSide(Decimal(0), Decimal(1000))
+    assert look(book, QQQ).other_exposure == 1000
+
+
+def test_the_contract_multiplier_counts() -> None:
+    book = RiskBook()
+    future = SPY.model_copy(update={"multiplier": Decimal(50)})
+    book.track(limit_order(instrument=future))
+    assert look(book, future).exposure.buys.value == 50_000
+
+
+def test_a_replace_without_an_outcome_counts_the_sum_unless_replacing_is_atomic() -> None:
+    book = RiskBook()
+    working = order_of(limit_order().intent, SENT, ACKNOWLEDGED)
+    book.track(then(working, replace_request(1, quantity="150", limit="12")))
+    assert look(book, atomic_replace=False).exposure.buys == OpenSide(Decimal(250), Decimal(3000))
+    assert look(book, atomic_replace=True).exposure.buys == OpenSide(Decimal(150), Decimal(1800))
+    assert look(book, atomic_replace=False).exposure.buys == OpenSide(Decimal(250), Decimal(3000))
+
+
+def test_orders_in_doubt_are_named_until_they_are_settled() -> None:
+    book = RiskBook()
+    order = order_of(SENT, unknown(f"{KEY}-s1"))
+    book.track(order)
+    assert look(book).doubts == (ORDER_ID,)
+    assert look(book, QQQ).doubts == ()
+    book.track(then(order, ACKNOWLEDGED))
+    assert look(book).doubts == ()
+
+
+def test_a_cancel_in_doubt_is_a_doubt_too() -> None:
+    book = RiskBook()
+    replacing = order_of(SENT, ACKNOWLEDGED, replace_request(), unknown(f"{KEY}-r1", RequestKind.REPLACE))
+    book.track(replacing)
+    assert look(book).doubts == (ORDER_ID,)
+
+
+def test_an_order_that_is_judged_again_does_not_count() -> None:
+    book = RiskBook()
+    book.track(order_of(limit_order().intent, SENT, unknown(f"{KEY}-s1")))
+    book.track(limit_sale())
+    view = look(book, without=ORDER_ID)
+    assert figures(view.exposure.buys, view.exposure.sells, view.doubts, view.open_orders) == (NOTHING, side(100), (), 1)
+    assert figures(look(book, without=OTHER_ID).trades_today, look(book, without=UUID(int=99)).open_orders) == (0, 2)
+
+
+def test_an_order_in_another_instrument_is_not_taken_out_of_this_one() -> None:
+    book = RiskBook()
+    book.track(limit_order(instrument=QQQ))
+    book.track(limit_sale())
+    view = look(book, without=ORDER_ID)
+    assert figures(view.exposure.sells, view.open_orders, view.other_exposure) == (side(100), 1, 1000)
+
+
+def test_what_open_orders_could_do_can_be_listed() -> None:
+    book = RiskBook()
+    book.track(limit_order())
+    [listed] = book.open_orders("U1")
+    assert figures(listed.order_id, listed.instrument_key, listed.side) == (ORDER_ID, "ARCA:SPY", Side.BUY)
+    assert figures(listed.quantity, listed.value, listed.is_in_doubt, listed.strategy_name) == (100, 1000, False, "trend")
+
+
+# --- reservations ----------------------------------------------------------------------------------------------------------------
+
+
+def test_a_reservation_counts_until_it_is_released() -> None:
+    book = RiskBook()
+    book.reserve(limit_order())
+    view = look(book)
+    assert figures(view.exposure.buys, view.open_orders, view.trades_today) == (side(100), 1, 1)
+    book.release(ORDER_ID)
+    assert figures(look(book).exposure, look(book).open_orders, look(book).trades_today) == (Exposure(), 0, 0)
+
+
+def test_a_reservation_of_what_is_over_counts_nothing() -> None:
+    book = RiskBook()
+    book.reserve(order_of(cancelled()))
+    assert look(book).open_orders == 0
+
+
+def test_releasing_twice_is_releasing_once() -> None:
+    book = RiskBook()
+    book.track(limit_order())
+    book.release(ORDER_ID)
+    book.release(ORDER_ID)
+    assert look(book).exposure.buys == side(100)
+
+
+def test_a_reserved_order_that_became_durable_counts_once_and_stays_when_released() -> None:
+    account = Account()
+    account.book.reserve(limit_order())
+    account.commit(None, order_of(limit_order().intent, SENT))
+    before = look(account.book)
+    account.book.release(ORDER_ID)
+    assert figures(before.exposure.buys, before.open_orders, before.trades_today) == (side(100), 1, 1)
+    assert look(account.book) == before
+
+
+def test_a_reserved_replacement_counts_in_place_of_the_order_until_it_is_released() -> None:
+    book = RiskBook()
+    working = order_of(limit_order().intent, SENT, ACKNOWLEDGED)
+    book.track(working)
+    book.reserve(then(working, replace_request(1, quantity="150")))
+    assert look(book, atomic_replace=True).exposure.buys == side(150)
+    book.release(ORDER_ID)
+    assert look(book, atomic_replace=True).exposure.buys == side(100)
+
+
+# --- trades ----------------------------------------------------------------------------------------------------------------------
+
+
+def test_a_trade_counts_once_from_the_intent_to_the_end() -> None:
+    account = Account()
+    order = account.commit(None, order_of())
+    assert figures(look(account.book).trades_today, account.book.trades_on("U1", SESSION)) == (1, 0)
+    order = account.commit(order, then(order, SENT))
+    assert figures(look(account.book).trades_today, account.book.trades_on("U1", SESSION)) == (1, 1)
+    account.commit(order, then(order, cancelled()))
+    assert figures(look(account.book).trades_today, account.book.trades_on("U1", SESSION)) == (1, 1)
+
+
+def test_an_intent_that_ended_unsent_was_no_trade() -> None:
+    account = Account()
+    order = account.commit(None, order_of())
+    account.commit(order, then(order, cancelled()))
+    assert look(account.book).trades_today == 0
+
+
+def test_each_session_has_its_own_trades_and_result() -> None:
+    account = Account()
+    account.trade(10, 10)
+    account.trade(-10, 8)
+    later = look(account.book, session_date=SESSION + timedelta(days=3))
+    assert figures(look(account.book).trades_today, look(account.book).realized_net_today) == (2, -20)
+    assert figures(later.trades_today, later.realized_net_today) == (0, 0)
+
+
+# --- positions -------------------------------------------------------------------------------------------------------------------
+
+
+def test_a_position_is_valued_at_cost_and_then_at_the_newest_price() -> None:
+    account = Account()
+    account.trade(-30, 9)
+    assert look(account.book).exposure == Exposure(Decimal(-30), Decimal(270))
+    account.book.mark(SPY.key, Decimal(11), START)
+    account.book.mark(SPY.key, Decimal(99), START - timedelta(seconds=1))
+    view = look(account.book)
+    assert figures(view.exposure, view.last_price) == (Exposure(Decimal(-30), Decimal(330)), 11)
+
+
+def test_a_flat_position_is_worth_nothing() -> None:
+    account = Account()
+    account.trade(10, 10)
+    account.trade(-10, 12)
+    account.book.mark(SPY.key, Decimal(11), START)
+    assert look(account.book).exposure == Exposure()
+
+
+def test_other_instruments_of_the_currency_are_added_up_and_those_of_others_left_out() -> None:
+    account = Account()
+    account.trade(10, 10)
+    account.trade(-20, 30, instrument=QQQ)
+    account.trade(7, 7, instrument=Instrument(symbol="SAP", exchange="XETR", currency="EUR"))
+    account.book.track(limit_order(instrument=QQQ))
+    view = look(account.book)
+    assert figures(view.other_position_value, view.other_exposure) == (800, 1400)
+    assert figures(look(account.book, QQQ).other_position_value, look(account.book, QQQ).other_exposure) == (100, 100)
+
+
+def test_a_change_of_price_reaches_the_sums_of_every_account() -> None:
+    account = Account()
+    account.trade(10, 10)
+    assert look(account.book, QQQ).other_position_value == 100
+    account.book.mark(SPY.key, Decimal(20), START)
+    assert look(account.book, QQQ).other_position_value == 200
+
+
+def test_sums_are_exact_after_an_absurd_order_came_and_went() -> None:
+    book = RiskBook()
+    book.track(limit_sale(instrument=QQQ))
+    absurd = limit_order(instrument=QQQ, quantity=Decimal("9" * 28), limit_price=Decimal("9" * 28))
+    book.track(absurd)
+    assert look(book).other_exposure > 10**50
+    book.track(then(absurd, cancelled()))
+    assert look(book).other_exposure == 1000
+
+
+def test_accounts_do_not_mix() -> None:
+    account = Account()
+    account.trade(10, 10, account_id="U2")
+    account.book.track(limit_order(account_id="U2"))
+    assert figures(look(account.book).exposure, look(account.book).open_orders, look(account.book).trades_today) == (
+        Exposure(),
+        0,
+        0,
+    )
+    assert account.book.positions("U1") == {}
+    assert account.book.positions("U2")[SPY.key].quantity == 10
+
+
+def test_a_book_that_starts_from_the_stored_rows_sees_what_the_old_one_saw() -> None:
+    account, restarted = Account(), RiskBook()
+    account.trade(10, 10)
+    account.trade(-4, 12)
+    restarted.absorb(account.ledger.rows())
+    assert look(restarted) == look(account.book)
+    assert restarted.positions("U1") == account.book.positions("U1")
+
+
+def test_rows_that_commits_share_may_be_absorbed_again() -> None:
+    account = Account()
+    rows = account.ledger.stage(entries_between(None, order_of(SENT, fill("x1", 5, 10)), SESSION))
+    account.book.absorb(rows)
+    account.book.absorb(rows)
+    assert look(account.book).exposure.quantity == 5
+
+
+def test_a_bust_takes_the_position_back() -> None:
+    account = Account()
+    order = account.trade(10, 10)
+    account.commit(order, then(order, bust("x1")))
+    assert look(account.book).exposure.quantity == 0
+
+
+# --- reconciliation --------------------------------------------------------------------------------------------------------------
+
+
+def holding_ten() -> RiskBook:
+    account = Account()
+    account.trade(10, 10)
+    return account.book
+
+
+def test_an_instrument_is_unreconciled_until_it_is_found_equal() -> None:
+    book = holding_ten()
+    book.set_unreconciled("U1", SPY.key, None)
+    assert (look(book).is_reconciled, look(book, QQQ).is_reconciled, *book.unreconciled("U1")) == (False, True, SPY.key)
+    book.clear_unreconciled("U1", SPY.key)
+    book.clear_unreconciled("U1", QQQ.key)
+    assert (look(book).is_reconciled, *book.unreconciled("U1")) == (True,)
+
+
+@pytest.mark.parametrize(("theirs", "agreed"), [("14", "10"), ("4", "4"), ("0", "0"), ("-10", "0")])
+def test_what_both_hold_is_agreed(theirs: str, agreed: str) -> None:
+    book = holding_ten()
+    book.set_unreconciled("U1", SPY.key, Decimal(theirs))
+    assert look(book).agreed_quantity == Decimal(agreed)
+
+
+def test_nothing_is_agreed_where_the_brokers_position_is_not_known() -> None:
+    book = holding_ten()
+    book.set_unreconciled("U1", SPY.key, None)
+    assert look(book).agreed_quantity == 0
+
+
+def test_nothing_is_agreed_in_what_only_the_broker_holds() -> None:
+    book = RiskBook()
+    book.set_unreconciled("U1", SPY.key, Decimal(10))
+    assert figures(look(book).agreed_quantity, look(book).is_reconciled) == (0, False)
+
+
+def test_a_fill_after_the_comparison_moves_both_positions() -> None:
+    account = Account()
+    account.trade(10, 10)
+    account.book.set_unreconciled("U1", SPY.key, Decimal(7))
+    account.trade(-5, 10)
+    assert figures(look(account.book).exposure.quantity, look(account.book).agreed_quantity) == (5, 2)
+
+
+# --- with the rules --------------------------------------------------------------------------------------------------------------
+
+SELL_TEN = Proposal("U1", "trend", SPY, Side.SELL, OrderType.MARKET, quantity=Decimal(10), price=Decimal(10))
+
+
+@pytest.mark.parametrize(
+    "pending",
+    [
+        order_of,
+        lambda sale: order_of(sale, SENT, unknown(f"{KEY}-s1")),
+        lambda sale: order_of(sale, SENT, ACKNOWLEDGED),
+    ],
+    ids=["reserved", "in doubt", "working"],
+)
+def test_a_second_exit_of_the_same_position_is_a_short_sale(pending: Callable[[Fact], LiveOrder]) -> None:
+    book = holding_ten()
+    assert assess(SELL_TEN, look(book), RiskLimits()).is_reducing
+    book.reserve(pending(intent(side=Side.SELL, quantity=Decimal(1))))
+    second = assess(SELL_TEN, look(book), RiskLimits(price_collar_percent=None))
+    assert not second.is_reducing
+    assert second.refusal is not None

@@ -1,0 +1,384 @@
+import re
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from liveorder.application.ports.broker import BrokerCapabilities, KeySupport
+from liveorder.domain.errors import SettingsError
+from liveorder.domain.risk_limits import RiskLimits
+from liveorder.domain.values import TradingMode
+from liveorder.infrastructure.secrecy import MASK
+from liveorder.infrastructure.settings import Settings, commented_toml
+from liveorder.infrastructure.settings.names import TRADER_NAMES, setting_paths
+
+TRADERS_VALUES: dict[str, Any] = {
+    "KITE_API_KEY": "kite-key",
+    "KITE_API_SECRET": "kite-secret",
+    "KITE_ACCESS_TOKEN": "kite-token",
+    "ENABLE_AUTO_TRADING": True,
+    "POSITION_SIZE": Decimal("2500.50"),
+    "MAX_POSITION_SIZE": Decimal(50000),
+    "MAX_DAILY_TRADES": 25,
+    "IBKR_HOST": "127.0.0.1",
+    "IBKR_PORT": 4002,
+    "IBKR_CLIENT_ID": 7,
+    "USE_MOCK_BROKER": True,
+    "ALPACA_API_KEY": "alpaca-key",
+    "ALPACA_SECRET_KEY": "alpaca-secret",
+    "ALPACA_BASE_URL": "https://paper-api.alpaca.markets",
+    "TRADING_MODE": TradingMode.PAPER,
+    "TELEGRAM_ENABLED": True,
+    "TELEGRAM_BOT_TOKEN": "telegram-token",
+    "TELEGRAM_CHAT_ID": "42",
+    "ORDER_TIMEOUT_SECONDS": 90.0,
+    "MAX_RETRY_ATTEMPTS": 5,
+}
+
+
+@pytest.fixture(autouse=True)
+def empty_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """No file, no variable: what a test does not write is not there."""
+    monkeypatch.chdir(tmp_path)
+    for name in (*TRADER_NAMES, "liveorder_config"):
+        monkeypatch.delenv(name.upper(), raising=False)
+    return tmp_path
+
+
+def load(toml: str = "", dotenv: str = "", **overrides: Any) -> Settings:
+    Path("liveorder.toml").write_text(toml)
+    Path(".env").write_text(dotenv)
+    return Settings.load(**overrides)
+
+
+def refusal(toml: str = "", dotenv: str = "", **overrides: Any) -> str:
+    with pytest.raises(SettingsError) as caught:
+        load(toml, dotenv, **overrides).check()
+    return str(caught.value)
+
+
+def value_at(settings: Settings, name: str) -> Any:
+    value: Any = settings
+    for part in TRADER_NAMES[name.lower()]:
+        value = getattr(value, part)
+    return value.get_secret_value() if hasattr(value, "get_secret_value") else value
+
+
+# --- where they come from -----------------------------------------------------------------------------------------------------
+
+
+def test_every_trader_name_is_tested() -> None:
+    assert {name.lower() for name in TRADERS_VALUES} == set(TRADER_NAMES)
+
+
+@pytest.mark.parametrize("name", TRADERS_VALUES)
+@pytest.mark.parametrize("spelling", [str.upper, str.lower])
+def test_the_names_that_traders_have_work_in_the_environment(name: str, spelling: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(spelling(name), str(TRADERS_VALUES[name]))
+    assert value_at(load(), name) == TRADERS_VALUES[name]
+
+
+@pytest.mark.parametrize("name", TRADERS_VALUES)
+def test_the_names_that_traders_have_work_in_a_dotenv_file(name: str) -> None:
+    assert value_at(load(dotenv=f"{name}={TRADERS_VALUES[name]}"), name) == TRADERS_VALUES[name]
+
+
+@pytest.mark.parametrize("name", TRADERS_VALUES)
+@pytest.mark.parametrize("spelling", [str.upper, str.lower])
+def test_the_names_that_traders_have_work_in_the_file(name: str, spelling: Any) -> None:
+    value = TRADERS_VALUES[name]
+    written = (
+        str(value).lower() if isinstance(value, bool) else str(value) if isinstance(value, int | float | Decimal) else f'"{value}"'
+    )
+    assert value_at(load(f"{spelling(name)} = {written}"), name) == value
+
+
+def test_overrides_win_over_environment_over_dotenv_over_file_over_defaults(monkeypatch: pytest.MonkeyPatch) -> None:
+    toml = "[risk]\nmax_daily_trades = 1\nmax_open_orders = 1\nposition_size = 1\nmax_order_value = 1"
+    dotenv = "MAX_DAILY_TRADES=2\nLIVEORDER_RISK__MAX_OPEN_ORDERS=2\nPOSITION_SIZE=2"
+    monkeypatch.setenv("MAX_DAILY_TRADES", "3")
+    monkeypatch.setenv("LIVEORDER_RISK__MAX_OPEN_ORDERS", "3")
+    risk = load(toml, dotenv, risk={"max_daily_trades": 4}).risk
+    assert [risk.max_daily_trades, risk.max_open_orders, risk.position_size, risk.max_order_value] == [4, 3, 2, 1]
+    assert risk.max_position_size == RiskLimits().max_position_size
+
+
+def test_an_override_of_none_and_an_empty_variable_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LIVEORDER_NAMESPACE", "")
+    assert load('namespace = "desk"', namespace=None).namespace == "desk"
+
+
+def test_money_in_the_file_is_exact() -> None:
+    assert str(load("[risk]\nposition_size = 0.1").risk.position_size) == "0.1"
+    assert str(load("[risk]\nposition_size = 1000.10").risk.position_size) == "1000.10"
+
+
+def test_a_limit_can_be_switched_off(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert load('[risk]\nmax_position_size = "none"').risk.max_position_size is None
+    monkeypatch.setenv("MAX_DAILY_TRADES", "none")
+    assert load().risk.max_daily_trades is None
+
+
+def test_lists_and_tables_are_json_in_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LIVEORDER_RISK__ALLOWED_SYMBOLS", '["SPY", "QQQ"]')
+    monkeypatch.setenv("LIVEORDER_ACCOUNTS", '[{"id": "acc_1", "risk": {"position_size": 0.1}}]')
+    settings = load()
+    assert settings.risk.allowed_symbols == frozenset({"SPY", "QQQ"})
+    assert str(settings.limits("acc_1").position_size) == "0.1"
+
+
+def test_the_file_can_be_named(empty_place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (empty_place / "a.toml").write_text('namespace = "a"')
+    (empty_place / "b.toml").write_text('namespace = "b"')
+    monkeypatch.setenv("LIVEORDER_CONFIG", "a.toml")
+    assert load('namespace = "default file"').namespace == "a"
+    assert load(config=Path("b.toml")).namespace == "b"
+
+
+def test_without_any_file_the_defaults_hold() -> None:
+    assert Settings.load() == Settings()
+
+
+def test_settings_made_in_python_read_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TRADING_MODE", "LIVE")
+    assert Settings().trading_mode is None
+
+
+# --- what is refused ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("toml", "message"),
+    [
+        ("max_daily_trade = 5", "max_daily_trade: no such setting; did you mean max_daily_trades?"),
+        ("[risk]\nmax_dialy_trades = 5", "risk.max_dialy_trades: no such setting; did you mean max_daily_trades?"),
+        ("max_open_orders = 5", "max_open_orders: no such setting; did you mean risk.max_open_orders?"),
+        ("[retri]\nmax_attempts = 5", "retri: no such setting; did you mean retry?"),
+        ("[retri]", "retri: no such setting; did you mean retry?"),
+        ("xyzzy = 5", "xyzzy: no such setting; see `liveorder init` for all settings"),
+        ("[[accounts]]\nid = 'a'\nbrokre = 'alpaca'", "accounts.0.brokre: no such setting; did you mean broker?"),
+        (
+            "[[accounts]]\nid = 'a'\n[accounts.risk]\nmax_order_valu = 1",
+            "accounts.0.risk.max_order_valu: no such setting; did you mean risk.max_order_value?",
+        ),
+        ("[[accounts]]\nid = 'a'\n[accounts.capabilities]\nnotionl = true", "accounts.0.capabilities.notionl: no such setting;"),
+        (
+            "[risk]\nmax_daily_trades = -1",
+            "risk.max_daily_trades = -1: input should be greater than or equal to 0; correct it in the settings file or in MAX_",
+        ),
+        ("trading_mode = 'real'", "trading_mode = REAL: input should be 'SIMULATION', 'PAPER' or 'LIVE'; correct it"),
+        ("[kite]\napi_key = 5", "kite.api_key: input should be a valid string; correct it"),
+        ("max_daily_trades = 5\n[risk]\nmax_daily_trades = 6", "liveorder.toml: risk.max_daily_trades is set twice"),
+        ("risk = 5\nmax_daily_trades = 5", "liveorder.toml: risk.max_daily_trades is set twice"),
+        ("[risk", "liveorder.toml: "),
+    ],
+)
+def test_what_does_not_fit_is_refused_by_name_with_a_remedy(toml: str, message: str) -> None:
+    assert refusal(toml).startswith(message)
+
+
+def test_an_unknown_variable_of_ours_is_an_error_and_others_are_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LIVEORDER_REQUIRE_SERVICES", "1")
+    assert load(dotenv="POSITION_SIZES=5\nLIVE=1\nLIVEORDER_TEST_POSTGRES=x\nLIVEORDER_TRACEBACK=1") == Settings()
+    assert refusal(dotenv='LIVEORDER_ACCOUNTS="[oops"').startswith(".env: LIVEORDER_ACCOUNTS: begins like JSON and is not")
+    assert refusal(dotenv="LIVEORDER_STOER=x") == "stoer: no such setting; did you mean store?"
+
+
+def test_a_file_that_is_named_must_be_there() -> None:
+    assert "liveorder init" in refusal(config=Path("missing.toml"))
+
+
+# --- mode and accounts --------------------------------------------------------------------------------------------------------
+
+
+def test_without_mode_and_credentials_it_is_a_simulation_that_trades_by_itself() -> None:
+    settings = load()
+    settings.check()
+    assert (settings.mode, settings.auto_trading, settings.signals_account) == (TradingMode.SIMULATION, True, "SIM")
+    assert [account.broker for account in settings.trading_accounts] == ["simulated"]
+
+
+ALPACA = "ALPACA_API_KEY=key\nALPACA_SECRET_KEY=secret\n"
+
+
+def test_outside_a_simulation_nothing_trades_by_itself_unless_told() -> None:
+    assert load(dotenv=ALPACA + "TRADING_MODE=paper").auto_trading is False
+    assert load(dotenv=ALPACA + "TRADING_MODE=paper\nENABLE_AUTO_TRADING=true").auto_trading is True
+
+
+def test_credentials_make_an_account_each() -> None:
+    settings = load(dotenv=ALPACA + "IBKR_HOST=127.0.0.1\nTRADING_MODE=PAPER")
+    settings.check()
+    assert [(account.id, account.broker, account.mode) for account in settings.trading_accounts] == [
+        ("alpaca", "alpaca", TradingMode.PAPER),
+        ("ibkr", "ibkr", TradingMode.PAPER),
+    ]
+    assert [account.id for account in load(dotenv=ALPACA + "IBKR_HOST=h\nTRADING_MODE=PAPER", broker="ibkr").trading_accounts] == [
+        "ibkr"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("dotenv", "toml", "message"),
+    [
+        (ALPACA, "", "TRADING_MODE is not set, but alpaca is set up; set TRADING_MODE to PAPER or LIVE"),
+        ("", "[[accounts]]\nid = 'a'\nbroker = 'kite'", "TRADING_MODE is not set, but kite is set up"),
+        (
+            "TRADING_MODE=LIVE",
+            "",
+            "TRADING_MODE is LIVE and there is no account to trade; set ALPACA_API_KEY and ALPACA_SECRET_KEY, or KITE_API_KEY and",
+        ),
+        (
+            "TRADING_MODE=LIVE",
+            "broker = 'kite'",
+            "TRADING_MODE is LIVE and there is no account at kite to trade; set KITE_API_KEY and",
+        ),
+        ("TRADING_MODE=LIVE\nKITE_API_KEY=k", "", "account 'kite' needs credentials for LIVE; set KITE_ACCESS_TOKEN"),
+        (
+            "TRADING_MODE=PAPER",
+            "[[accounts]]\nid = 'a'\nbroker = 'alpaca'",
+            "account 'a' needs credentials for PAPER; set ALPACA_API_KEY and ALPACA_SECRET_KEY",
+        ),
+        ("TRADING_MODE=PAPER\nUSE_MOCK_BROKER=true", "", "TRADING_MODE is PAPER and the simulated broker is asked for; unset one"),
+        ("TRADING_MODE=PAPER", "[[accounts]]\nid = 'a'", "account 'a' is simulated and TRADING_MODE is PAPER; name its broker"),
+        (
+            ALPACA + "TRADING_MODE=PAPER",
+            "[[accounts]]\nid = 'a'\nbroker = 'alpaca'\nmode = 'live'",
+            "account 'a' is for LIVE and TRADING_MODE is PAPER; make them agree",
+        ),
+        (
+            ALPACA + "TRADING_MODE=LIVE\nALPACA_BASE_URL=https://paper-api.alpaca.markets",
+            "",
+            "ALPACA_BASE_URL is https://paper-api.alpaca.markets and TRADING_MODE is LIVE; unset it",
+        ),
+        ("", "[[accounts]]\nid = 'a'\n[[accounts]]\nid = 'a'", "[[accounts]]: 'a' is there twice; give each its id"),
+        (
+            "",
+            "default_account = 'acc_2'\n[[accounts]]\nid = 'acc_1'",
+            "no account 'acc_2' among [[accounts]]; did you mean 'acc_1'?",
+        ),
+    ],
+)
+def test_settings_that_contradict_each_other_are_refused_at_the_start(dotenv: str, toml: str, message: str) -> None:
+    assert refusal(toml, dotenv).startswith(message)
+
+
+def test_the_mock_broker_takes_every_account() -> None:
+    settings = load("[[accounts]]\nid = 'a'\nbroker = 'kite'\nmode = 'LIVE'", dotenv=ALPACA, use_mock_broker=True)
+    settings.check()
+    assert [(account.id, account.broker, account.mode) for account in settings.trading_accounts] == [
+        ("a", "simulated", TradingMode.SIMULATION)
+    ]
+
+
+def test_accounts_have_the_defaults_and_limits_of_their_own() -> None:
+    settings = load(
+        """
+        default_exchange = "NSE"
+        default_currency = "INR"
+        [risk]
+        max_daily_trades = 5
+        [[accounts]]
+        id = "a"
+        [[accounts]]
+        id = "b"
+        currency = "USD"
+        exchange = "NASDAQ"
+        [accounts.risk]
+        max_daily_trades = 7
+        position_size = 10.5
+        [accounts.risk_by_currency.EUR]
+        position_size = 9
+        """
+    )
+    a, b = settings.trading_accounts
+    assert [(account.currency, account.exchange) for account in (a, b)] == [("INR", "NSE"), ("USD", "NASDAQ")]
+    assert settings.limits("a") == RiskLimits(max_daily_trades=5)
+    assert settings.limits("b") == RiskLimits(max_daily_trades=7, position_size=Decimal("10.5"))
+    assert settings.limits("b", "EUR") == RiskLimits(max_daily_trades=7, position_size=Decimal(9))
+
+
+def test_an_account_can_correct_what_its_broker_declares() -> None:
+    (account,) = load(
+        "[[accounts]]\nid = 'a'\n[accounts.capabilities]\nkey_support = 'SEARCHABLE'\nlookup_lag_seconds = 5"
+    ).trading_accounts
+    assert account.adjusted(BrokerCapabilities(replaces=False)) == BrokerCapabilities(
+        key_support=KeySupport.SEARCHABLE, lookup_lag_seconds=5, replaces=False
+    )
+
+
+def test_an_accounts_options_win_over_its_brokers_table() -> None:
+    settings = load(
+        "[[accounts]]\nid = 'a'\nbroker = 'alpaca'\n[accounts.options]\napi_key = 'second'", ALPACA + "TRADING_MODE=PAPER"
+    )
+    options = settings.broker_options(settings.trading_accounts[0])
+    assert (options["api_key"].get_secret_value(), options["secret_key"].get_secret_value()) == ("second", "secret")
+
+
+@pytest.mark.parametrize(
+    ("store", "views"),
+    [
+        ("sqlite:///var/liveorder.db", "sqlite:///var/liveorder-views.db"),
+        ("sqlite:///var.d/store", "sqlite:///var.d/store-views"),
+        ("postgresql://h/d", "postgresql://h/d"),
+    ],
+)
+def test_read_models_lie_beside_the_store(store: str, views: str) -> None:
+    assert Settings(store=store).read_model_url == views
+    assert Settings(store=store, read_model="sqlite:///x.db").read_model_url == "sqlite:///x.db"
+
+
+# --- secrets ------------------------------------------------------------------------------------------------------------------
+
+SECRETS = "\n".join(f"{name}=hunter2-{name}" for name in TRADERS_VALUES if re.search("KEY|SECRET|TOKEN", name))
+
+
+def test_no_way_of_showing_settings_shows_a_secret() -> None:
+    toml = "store = 'postgresql://me:hunter2@host/db'\n[[accounts]]\nid = 'a'\n[accounts.options]\napi_key = 'hunter2-mine'"
+    settings = load(toml, SECRETS)
+    shown = f"{settings!r} {settings} {settings.masked()} {settings.model_dump_json(exclude={'store'})}"
+    assert "hunter2" not in shown
+    assert settings.masked()["store"] == f"postgresql://me:{MASK}@host/db"
+    assert settings.masked()["alpaca"]["api_key"] == MASK
+    assert settings.masked()["telegram"]["chat_id"] is None
+
+
+def test_all_secrets_are_known_to_whoever_must_hide_them() -> None:
+    settings = load("[[accounts]]\nid = 'a'\n[accounts.options]\napi_key = 'hunter2-mine'", SECRETS)
+    assert {secret.get_secret_value() for secret in settings.secrets} == {
+        "hunter2-mine",
+        *(line.partition("=")[2] for line in SECRETS.splitlines()),
+    }
+
+
+def test_an_error_about_a_secret_does_not_tell_it() -> None:
+    assert "hunter2" not in refusal("[kite]\napi_key = ['hunter2']")
+
+
+# --- the file that init writes ------------------------------------------------------------------------------------------------
+
+
+def test_the_settings_file_that_init_writes_sets_nothing() -> None:
+    assert load(commented_toml()) == Settings()
+
+
+def test_the_settings_file_that_init_writes_holds_every_default() -> None:
+    uncommented = re.sub(r"^#(?=\w)", "", commented_toml(), flags=re.MULTILINE)
+    assert load(uncommented) == Settings()
+    assert uncommented.count(" = ") >= len([path for path in setting_paths(Settings) if path != ("accounts",)])
+
+
+def test_every_setting_says_what_it_is() -> None:
+    text = commented_toml()
+    for path in setting_paths(Settings):
+        if path != ("accounts",):
+            assert re.search(rf"^# \S.*\n#{path[-1]} = ", text, flags=re.MULTILINE), path
+
+
+def test_the_example_account_in_the_settings_file_is_valid() -> None:
+    example = commented_toml().partition("# [[accounts]]")[2]
+    account = re.sub(r"^# ?", "", "# [[accounts]]" + example, flags=re.MULTILINE)
+    settings = load(account, ALPACA + "TRADING_MODE=PAPER")
+    settings.check()
+    assert settings.limits("acc_abc123", "INR").position_size == 50000
