@@ -36,6 +36,7 @@ from liveorder.application.track_orders import TrackOrders
 from liveorder.application.unmatched import UnmatchedReports
 from liveorder.domain.errors import BrokerError, LeaseLost, LiveOrderError, SettingsError
 from liveorder.domain.order import LiveOrder
+from liveorder.domain.order.facts import CancelReason
 from liveorder.domain.trading_halt import EVERYTHING, HaltReason, account_scope
 
 RESTART_SECONDS = 1.0
@@ -65,6 +66,8 @@ class EngineTerms:
     drain_seconds: float = 10.0
     reconnect_seconds: float = 1.0
     signals_at_once: int = 256
+    cancels_strays: bool = True
+    """Whether an order that turns up live after it was closed here is cancelled, or left for a person."""
 
 
 class Engine:
@@ -95,7 +98,9 @@ class Engine:
             for account_id, c in connections.items()
         }
         self.unmatched = UnmatchedReports(store, self.orders, log)
-        self.track = TrackOrders(self.orders, self.gateways, self.unmatched, clock, log, poll_seconds=terms.poll_seconds)
+        self.track = TrackOrders(
+            self.orders, self.gateways, self.unmatched, clock, log, self._on_stray, poll_seconds=terms.poll_seconds
+        )
         self.gate = RiskGate(self.risk, self.kill_switch, self.sessions, clock)
         self.execute = ExecuteOrder(
             terms.execution,
@@ -284,6 +289,11 @@ class Engine:
             if isinstance(entry, JournalledCancel):
                 await self.cancel.book_journalled(entry)
         self._journal.clear()
+
+    def _on_stray(self, order: LiveOrder) -> None:
+        self.log.write("ANOMALY", "An order that is closed here is live at the broker", order_id=str(order.order_id))
+        if self.terms.cancels_strays:
+            self.desk.post(Lane.OPERATOR, lambda: self.cancel.cancel(order.order_id, CancelReason.STALE))
 
     def every_task(self) -> list[asyncio.Task[None]]:
         """What runs in the background now, the desk's work included."""

@@ -5,7 +5,7 @@ Every report takes the same way, wherever it comes from: the return of a call, t
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from uuid import UUID
 
@@ -22,7 +22,7 @@ from liveorder.domain.order.reception import receive
 
 
 class TrackOrders:
-    """Books reports of every account."""
+    """Books reports of every account. `on_stray` hears of an order that is closed here and turns up live."""
 
     def __init__(
         self,
@@ -31,11 +31,13 @@ class TrackOrders:
         unmatched: UnmatchedReports,
         clock: Clock,
         log: EventLog,
+        on_stray: Callable[[LiveOrder], None],
         *,
         poll_seconds: float = 0.5,
     ) -> None:
         self._orders, self._gateways, self._unmatched = orders, gateways, unmatched
         self._clock, self._log, self._poll_seconds = clock, log, poll_seconds
+        self._on_stray = on_stray
 
     async def book(self, account_id: str, report: ExecutionReport) -> LiveOrder | None:
         """Book one report on the order that it speaks of; None when it is no order of ours."""
@@ -52,6 +54,8 @@ class TrackOrders:
             after = await self._orders.record(order, facts, self._cause(order, report, request_id)) if facts else order
         if after.broker_order_id is not None and after.broker_order_id != order.broker_order_id:
             await self._hand_over(after)
+        if after.is_stray and not order.is_stray:
+            self._on_stray(after)
         return after
 
     async def _hand_over(self, order: LiveOrder) -> None:

@@ -651,6 +651,15 @@ async def test_a_check_while_in_use_finds_nothing_wrong(site: Site) -> None:
     assert reports[-1].facts == 600
 
 
+async def test_a_store_can_be_opened_while_its_owner_appends(site: Site) -> None:
+    async with opened(site.store()) as store:
+        appending = asyncio.gather(*(store.append(commit(uuid4(), 1)) for _ in range(300)))
+        for _ in range(5):
+            async with opened(site.store()) as visitor:
+                assert await visitor.head() >= 0
+        await appending
+
+
 _FLIPPED = "CAST(substr(state, 1, 60) || X'21' || substr(state, 62) AS BLOB)"
 
 
@@ -813,6 +822,16 @@ async def test_a_connection_that_broke_while_idle_costs_nothing(tmp_path: Path) 
         site.tamper("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'liveorder'")
         await store.append(commit(order_id, 2))
         assert await versions(store, order_id) == [1, 2]
+    await site.remove()
+
+
+async def test_a_text_that_postgres_cannot_hold_fails_its_commit_alone(tmp_path: Path) -> None:
+    site = site_of("postgres", tmp_path)
+    await create(site)
+    order_id, other = uuid4(), uuid4()
+    async with opened(site.store()) as store:
+        with_nul = replace(claim(order_id), signal_key="a\0b")
+        assert await outcomes(store, commit(order_id, 1, claim=with_nul), commit(other, 1)) == [StoreError, None]
     await site.remove()
 
 

@@ -15,6 +15,7 @@ from typing import NamedTuple, TypeAlias
 
 from liveorder.application.projections.draft import Draft
 from liveorder.application.projections.fills import FILLS, FillRow, counted_on
+from liveorder.application.projections.holding import NOTHING
 from liveorder.application.projections.known_orders import OrderChange
 from liveorder.application.projections.read_model import Batch, ReadModel
 from liveorder.application.projections.shapes import Shape
@@ -27,7 +28,6 @@ from liveorder.domain.values import ZERO
 SummaryKey: TypeAlias = tuple[str, str, str, str]
 """Session date, account, strategy, currency."""
 
-ZERO_FRACTION = Fraction(0)
 _EXACT = Context(prec=1000, traps=[Inexact])
 
 
@@ -52,7 +52,7 @@ class Tally:
     quantity: Decimal = ZERO
     value: Decimal = ZERO
     commission: Decimal = ZERO
-    realized: Fraction = ZERO_FRACTION
+    realized: Fraction = NOTHING
 
     @property
     def is_empty(self) -> bool:
@@ -65,7 +65,7 @@ class Tally:
         quantity = Decimal(fill.quantity).copy_abs() * by
         value = _EXACT.multiply(_EXACT.multiply(quantity, Decimal(fill.price)), Decimal(fill.multiplier))
         fee = ZERO if fill.commission is None else Decimal(fill.commission) * by
-        self._add(by, quantity, value, fee, ZERO_FRACTION if fill.realized == "0" else Fraction(fill.realized) * by)
+        self._add(by, quantity, value, fee, NOTHING if fill.realized == "0" else Fraction(fill.realized) * by)
 
     def merge(self, other: Tally) -> None:
         self.statuses.update(other.statuses)

@@ -47,7 +47,7 @@ class FillRow(NamedTuple):
         at = None if self.filled_at is None else datetime.fromisoformat(self.filled_at)
         fee = ZERO if self.commission is None else Decimal(self.commission)
         after = holding.book(Decimal(self.quantity), Decimal(self.price), fee, at, self.booked)
-        return self._replace(before=holding.to_text(), realized=str(after.realized - holding.realized)), after
+        return self._replace(before=holding.to_text(), realized=str(after.earned_since(holding))), after
 
     def view(self) -> BookedFillView:
         quantity, price = Decimal(self.quantity), Decimal(self.price)

@@ -6,7 +6,6 @@ what it corrects, and what is busted drops out as if it had never been. So a hol
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -16,6 +15,9 @@ from liveorder.domain.order.facts import Requested
 from liveorder.domain.position import Position
 
 
+NOTHING = Fraction(0)
+
+
 @dataclass(frozen=True, slots=True)
 class Holding:
     position: Position
@@ -23,15 +25,19 @@ class Holding:
     """Place in the log of the fill with which the position last left zero or crossed it; 0 before any fill."""
     last: int = 0
     """Of the newest fill."""
-    realized: Fraction = Fraction(0)
-    """Earned so far, before commission; exact."""
 
     def book(self, quantity: Decimal, price: Decimal, commission: Decimal, at: datetime | None, booked: int) -> Holding:
         """`quantity` is signed: negative is sold."""
         before = self.position.quantity
         after = self.position.fill(quantity, price, commission, at)
         crosses = before * after.quantity < 0
-        return Holding(after, booked if crosses or not before else self.opened, booked, after.realized_gross)
+        return Holding(after, booked if crosses or not before else self.opened, booked)
+
+    def earned_since(self, before: Holding) -> Fraction:
+        """By one fill, before commission; exact. One that only opens earns nothing."""
+        if before.position.quantity * (self.position.quantity - before.position.quantity) >= 0:
+            return NOTHING
+        return self.position.realized_gross - before.position.realized_gross
 
     def to_text(self) -> str:
         return f"{self.opened} {self.last} {self.position.to_json()}"
@@ -40,8 +46,7 @@ class Holding:
     def from_text(cls, text: str) -> Holding:
         """The holding that `to_text` wrote."""
         opened, last, state = text.split(" ", 2)
-        position = Position.from_json(state)
-        return cls(position, int(opened), int(last), position.realized_gross)
+        return cls(Position.from_json(state), int(opened), int(last))
 
 
 def nothing(intent: Requested) -> Holding:
@@ -53,4 +58,4 @@ def holding_key(intent: Requested) -> str:
     """What is held together: by account, strategy and contract. A contract whose multiplier changes is another contract."""
     instrument = intent.instrument
     multiplier = f"{instrument.multiplier.normalize():f}"
-    return json.dumps([intent.account_id, intent.strategy_name, instrument.key, instrument.currency, multiplier])
+    return repr((intent.account_id, intent.strategy_name, instrument.key, instrument.currency, multiplier))

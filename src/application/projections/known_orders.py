@@ -50,7 +50,7 @@ class _Tracked:
 class KnownOrders:
     """At most `capacity` orders, the least recently changed forgotten first: one that comes up again is read from its stream."""
 
-    def __init__(self, capacity: int = 4096) -> None:
+    def __init__(self, capacity: int = 2048) -> None:
         self._capacity = capacity
         self._orders: OrderedDict[UUID, _Tracked] = OrderedDict()
 

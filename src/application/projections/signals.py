@@ -25,7 +25,7 @@ class SignalRow(NamedTuple):
     body: str
 
 
-SIGNALS = Shape("signals", SignalRow, ("began",), (("signal_id",), ("execution_status",)))
+SIGNALS = Shape("signals", SignalRow, ("began",), (("execution_status",),))
 
 
 def _project(batch: Batch, draft: Draft) -> None:

@@ -185,7 +185,8 @@ def _is_answer(order: LiveOrder, kind: f.RequestKind, request_id: str | None, is
 def _closed(order: LiveOrder, report: r.OrderClosed) -> list[Fact]:
     if report.cause is r.CloseCause.DONE_FOR_DAY and order.intent.time_in_force in _LASTS_DAYS:
         return [] if order.is_at_broker else _accepted(order, r.Accepted(broker_order_id=report.broker_order_id))
-    if order.closing is Closing.CANCELLED or (order.closing is Closing.REJECTED and not order.filled_quantity):
+    is_closed = order.closing is Closing.CANCELLED or (order.closing is Closing.REJECTED and not order.filled_quantity)
+    if is_closed and not order.cancel_requested:
         return []
     return [f.Cancelled(reason=_cancel_reason(order, report.cause), message=report.reason)]
 

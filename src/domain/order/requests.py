@@ -74,9 +74,9 @@ def request_cancel(
 ) -> list[Fact]:
     """Ask the broker to cancel; an order that never left is cancelled at once, and nobody is asked.
 
-    Cancelling again is harmless, so an unanswered cancel does not stand in the way.
+    Cancelling again is harmless, so an unanswered cancel does not stand in the way; nor does being closed, for a stray.
     """
-    if order.status.is_closed:
+    if order.status.is_closed and not order.is_stray:
         raise DecisionRefused(f"order {order.order_id} is {order.status} already: there is nothing to cancel")
     if not order.is_at_broker and not order.submission_is_open:
         return [f.Cancelled(reason=reason, message="cancelled before it was sent")]

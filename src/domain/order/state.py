@@ -39,6 +39,10 @@ class OpenRequest:
         return self.unknown_since is not None
 
 
+STRAY = frozenset({"acknowledged_after_close", "live_after_close"})
+"""Reviews that ask whether an order trades although it is closed here."""
+
+
 @dataclass(slots=True)
 class LiveOrder:
     """State only. Treat as immutable: `apply` works on a copy of its own."""
@@ -121,6 +125,11 @@ class LiveOrder:
     @property
     def needs_review(self) -> bool:
         return bool(self.reviews)
+
+    @property
+    def is_stray(self) -> bool:
+        """Closed here, and the broker told that it has it live: it may trade although nobody wants it any more."""
+        return self.status.is_closed and not STRAY.isdisjoint(self.reviews)
 
     @property
     def is_finished(self) -> bool:

@@ -22,8 +22,9 @@ _CLAIMS = """SELECT client_order_id, order_id FROM signal_claims WHERE client_or
 async def refuse_damaged_tail(database: Database, mapper: FactMapper) -> None:
     """Raises `StoreRefused` where the newest facts do not decode or follow each other, or the risk table is of another log."""
     position, head = await database.ends()
-    tail = await database.page(max(0, head - _TAIL), _TAIL, mapper.to_domain_event)
-    if position != head or [recorded.position for recorded in tail] != list(range(max(0, head - _TAIL) + 1, head + 1)):
+    start = max(0, head - _TAIL)
+    tail = await database.page(start, head - start, mapper.to_domain_event)
+    if position != head or [recorded.position for recorded in tail] != list(range(start + 1, head + 1)):
         raise StoreRefused(
             f"the risk table stands at position {position} and the log ends at {head} or has gaps before it; "
             "facts are missing: run `liveorder doctor`, and restore a backup"

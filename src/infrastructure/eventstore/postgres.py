@@ -15,7 +15,7 @@ from psycopg.sql import SQL, Identifier
 from psycopg_pool import AsyncConnectionPool
 
 from liveorder.application.ports.clock import Clock
-from liveorder.domain.errors import StoreRefused
+from liveorder.domain.errors import StoreRefused, StoreUnavailable
 from liveorder.infrastructure.eventstore import schema
 from liveorder.infrastructure.eventstore.database import Read, Row, Stamp, T, Values
 from liveorder.infrastructure.eventstore.moments import moment_after_1970
@@ -118,7 +118,7 @@ class PostgresDatabase:
 
     async def _fetch(self, statement: str, values: Any) -> list[Row]:
         if self._pool is None:
-            raise StoreRefused("the order store is not open")
+            raise StoreUnavailable("the order store is not open")
         with translated(self._address):
             async with self._pool.connection() as connection:
                 cursor = await connection.execute(native(statement), values, binary=True)

@@ -87,6 +87,10 @@ class PostgresWriter:
                     return await self._settle(transaction, error)
                 with translated(self._address):
                     raise
+            except psycopg.Error:
+                await self._discard()
+                with translated(self._address):
+                    raise
             except BaseException:
                 await self._discard()
                 raise

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import ParamSpec, Protocol
 from uuid import UUID, uuid4
 
-from eventsourcing.persistence import OperationalError, PersistenceError
+from eventsourcing.persistence import InterfaceError, OperationalError, PersistenceError
 
 from liveorder.application.ports.clock import Clock
 from liveorder.domain.errors import StoreRefused, StoreUnavailable
@@ -209,7 +209,7 @@ def _readable(path: Path) -> Iterator[None]:
     try:
         yield
     except (PersistenceError, sqlite3.Error) as error:
-        if isinstance(error, OperationalError | sqlite3.OperationalError):
+        if isinstance(error, OperationalError | InterfaceError | sqlite3.OperationalError):
             raise StoreUnavailable(f"{path} cannot be read ({error})") from error
         raise StoreRefused(f"{path} is damaged ({error}); run `liveorder doctor`, and restore a backup") from error
 

@@ -10,7 +10,7 @@ import typer
 from liveorder.application.command_desk import CommandKind
 from liveorder.interfaces.cli.asking import PATIENCE_SECONDS, ask, show_order
 from liveorder.interfaces.cli.exit_codes import ExitCode
-from liveorder.interfaces.cli.options import AccountName, AsJson, Config, Evidence, Patience, Store, a_number, settings_for
+from liveorder.interfaces.cli.options import AccountName, AsJson, Config, Evidence, Patience, Store, a_number, quiet_settings_for
 from liveorder.interfaces.cli.screen import print_json, say
 from liveorder.interfaces.cli.tables import Column, print_table
 
@@ -36,7 +36,7 @@ def reconcile(
 ) -> None:
     """Ask the brokers for orders, executions and positions, and list what differs from ours."""
     arguments = {} if account is None else {"account_id": account}
-    reports: list[dict[str, Any]] = ask(settings_for(config, store), CommandKind.RECONCILE, arguments, timeout)
+    reports: list[dict[str, Any]] = ask(quiet_settings_for(config, store), CommandKind.RECONCILE, arguments, timeout)
     if as_json:
         print_json(reports)
     else:
@@ -64,7 +64,7 @@ def _tell(reports: Sequence[Mapping[str, Any]]) -> None:
 
 def recover(config: Config = None, store: Store = None, as_json: AsJson = False, timeout: Patience = PATIENCE_SECONDS) -> None:
     """Ask the brokers about every unfinished order now, as a start does."""
-    report = ask(settings_for(config, store), CommandKind.RECOVER, {}, timeout)
+    report = ask(quiet_settings_for(config, store), CommandKind.RECOVER, {}, timeout)
     if as_json:
         print_json(report)
         return
@@ -85,7 +85,7 @@ def adopt_order(
 ) -> None:
     """Follow a broker's order as if it were ours."""
     arguments = {"account_id": account, "broker_order_id": broker_order_id, "evidence": evidence}
-    show_order(ask(settings_for(config, store), CommandKind.ADOPT_ORDER, arguments, timeout), as_json=as_json)
+    show_order(ask(quiet_settings_for(config, store), CommandKind.ADOPT_ORDER, arguments, timeout), as_json=as_json)
 
 
 @adopt.command("position")
@@ -110,4 +110,4 @@ def adopt_position(
         "price": str(a_number("price", price)),
         "evidence": evidence,
     }
-    show_order(ask(settings_for(config, store), CommandKind.ADOPT_POSITION, arguments, timeout), as_json=as_json)
+    show_order(ask(quiet_settings_for(config, store), CommandKind.ADOPT_POSITION, arguments, timeout), as_json=as_json)

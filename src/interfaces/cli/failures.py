@@ -41,10 +41,12 @@ class Commands(TyperGroup):
             if error.errno == errno.EPIPE:
                 raise
             raise told(_of_system(error), ExitCode.UNEXPECTED) from None
-        except (typer.Exit, typer.Abort, KeyboardInterrupt, EOFError):
+        except (typer.Exit, typer.Abort, EOFError):
             raise
+        except typer.TyperException as error:
+            raise told(_of_usage(error), ExitCode.USAGE) from None
         except Exception as error:
-            if os.environ.get(TRACEBACK_VARIABLE) or _is_usage_error(error):
+            if os.environ.get(TRACEBACK_VARIABLE):
                 raise
             raise told(_of_defect(error), ExitCode.UNEXPECTED) from None
 
@@ -67,10 +69,12 @@ def _of_system(error: OSError) -> str:
     return f"{what}{error.strerror or error}; check the path, its permissions and the space on the disk"
 
 
+def _of_usage(error: typer.TyperException) -> str:
+    """On one line, with the command whose help says more."""
+    context = getattr(error, "ctx", None)
+    command = context.command_path if context is not None else "liveorder"
+    return f"{' '.join(error.format_message().split()).rstrip('.')}; see `{command} --help`"
+
+
 def _of_defect(error: Exception) -> str:
     return f"unexpected {type(error).__name__}: {error}; this is a defect, set {TRACEBACK_VARIABLE}=1 to see where"
-
-
-def _is_usage_error(error: Exception) -> bool:
-    """Typer tells these itself; its class has no public name."""
-    return hasattr(error, "format_message") and hasattr(error, "exit_code")

@@ -12,7 +12,7 @@ from liveorder.domain.lifecycle import OrderStatus
 from liveorder.interfaces.cli.figures import NOTHING, moment, money, number, part, price, result
 from liveorder.interfaces.cli.results import Result
 from liveorder.interfaces.cli.screen import shown
-from liveorder.interfaces.cli.tables import Column, print_table
+from liveorder.interfaces.cli.tables import Column, print_pairs, print_table
 
 SHORT = 16
 """Characters of a derived id that are enough to tell it."""
@@ -35,7 +35,7 @@ def status(name: str) -> Text:
 def order_type(order: OrderView) -> str:
     """With its prices: ``LIMIT 228.50``."""
     trail = None if order.trail_percent is None else f"{number(order.trail_percent)}%"
-    prices = [price(value) for value in (order.stop_price, order.limit_price, order.trail_amount) if value is not None]
+    prices = [price(value).replace(",", "") for value in (order.stop_price, order.limit_price, order.trail_amount) if value is not None]
     return " ".join([order.order_type.value.removesuffix("_STOP"), *prices, *([trail] if trail else [])])
 
 
@@ -139,7 +139,14 @@ def print_positions(positions: Sequence[PositionView]) -> None:
 
 
 def print_signals(signals: Sequence[SignalView]) -> None:
+    """Of dead letters also why they are."""
     print_table("Signals", SIGNALS, signals, "No signals.")
+    print_dead_letters([signal for signal in signals if signal.execution_status == DEAD_LETTER])
+
+
+def print_dead_letters(signals: Sequence[SignalView]) -> None:
+    pairs = [(short(signal.signal_id or f"at byte {signal.offset}"), signal.reason or "") for signal in signals]
+    print_pairs("Dead letters: became no order", pairs)
 
 
 def print_results(results: Sequence[Result]) -> None:

@@ -39,6 +39,11 @@ def settings_for(config: Path | None, store: str | None, **more: Any) -> Setting
     return load_settings(config, store=store, **more)
 
 
+def quiet_settings_for(config: Path | None, store: str | None) -> Settings:
+    """For a command that may own the store for a moment: its own answer is what a person wants to read, not the log."""
+    return settings_for(config, store, logs={"console": False})
+
+
 def person() -> str:
     """Who asks, as it is recorded."""
     return f"person:{getpass.getuser()}"

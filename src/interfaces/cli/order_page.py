@@ -26,8 +26,10 @@ def print_order(order: OrderView, history: Sequence[HistoryView] = ()) -> None:
     if reason := why(order):
         console.print(shown(reason, "yellow"))
     console.print(_particulars(order, console.width))
+    console.print()
     if order.fills:
         console.print(table("Fills", FILLS, order.fills, console.width))
+        console.print()
     if history:
         _print_history(console, history)
 
@@ -64,7 +66,8 @@ def _identity(order: OrderView) -> Iterator[tuple[str, str]]:
 
 
 def _terms(order: OrderView) -> Iterator[tuple[str, str]]:
-    yield "filled", f"{part(order.filled_quantity, order.quantity)} at {price(order.average_price)}"
+    average = "" if order.average_price is None else f" at {price(order.average_price)}"
+    yield "filled", part(order.filled_quantity, order.quantity) + average
     yield "commission", f"{money(order.commission)} {order.currency}"
     yield "time in force", " ".join(filter(None, [order.time_in_force.value, order.expires_at and moment(order.expires_at)]))
     optional = {

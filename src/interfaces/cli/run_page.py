@@ -11,10 +11,19 @@ from liveorder.application.views import DailySummaryView, OrderView, PositionVie
 from liveorder.application.views.signals import DEAD_LETTER
 from liveorder.bootstrap import Settings
 from liveorder.domain.lifecycle import OrderStatus
-from liveorder.interfaces.cli.figures import plural
-from liveorder.interfaces.cli.listings import order_type, print_orders, print_positions, print_results, short, why
+from liveorder.interfaces.cli.figures import part, plural
+from liveorder.interfaces.cli.listings import (
+    order_type,
+    print_dead_letters,
+    print_orders,
+    print_positions,
+    print_results,
+    short,
+    why,
+)
 from liveorder.interfaces.cli.results import results_of
 from liveorder.interfaces.cli.screen import say, screen, shown
+from liveorder.interfaces.cli.tables import print_pairs
 
 NEWEST = 100
 """Orders and dead letters that a run shows at its end."""
@@ -71,44 +80,28 @@ def print_outcome(outcome: RunOutcome, *, in_full: bool) -> None:
         print_positions(outcome.positions)
         print_results(results_of(outcome.positions))
         _print_refused(outcome.orders)
-        _print_dead_letters(outcome.dead_letters)
+        print_dead_letters(outcome.dead_letters)
     _print_left_open("Resting at the broker", outcome.resting, outcome.orders)
     _print_left_open("In doubt (liveorder doubts)", outcome.in_doubt, outcome.orders)
-    say(f"\N{BULLET} {plural(outcome.placed, 'order')} placed by this run", "bold")
+    say(f"{plural(outcome.placed, 'order')} placed by this run. Everything is stored:", "bold")
     for name, place in outcome.stored.items():
-        screen().print(shown(f"{name:<16}", "dim").append_text(shown(place)), soft_wrap=True)
+        screen().print(shown(f"  {name:<16}", "dim").append_text(shown(place)), soft_wrap=True)
 
 
 def _print_refused(orders: Sequence[OrderView]) -> None:
     refused = [order for order in orders if order.status in (OrderStatus.REJECTED, OrderStatus.CANCELLED)]
-    _heading("Not executed, and why", refused)
-    for order in refused:
-        _item(short(order.signal_id), f"{order.side.value} {order.symbol}: {why(order)}")
-
-
-def _print_dead_letters(signals: Sequence[SignalView]) -> None:
-    _heading("Dead letters: became no order", signals)
-    for signal in signals:
-        _item(short(signal.signal_id or f"byte {signal.offset}"), signal.reason or "")
+    items = [(short(order.signal_id), f"{order.side.value} {order.symbol}: {why(order)}") for order in refused]
+    print_pairs("Not executed, and why", items)
 
 
 def _print_left_open(title: str, order_ids: Sequence[UUID], orders: Sequence[OrderView]) -> None:
     by_id = {order.order_id: order for order in orders}
-    _heading(title, order_ids)
-    for order_id in order_ids:
-        order = by_id.get(order_id)
-        _item(str(order_id) if order is None else order.client_order_id, "" if order is None else _described(order))
+    print_pairs(title, [_left_open(order_id, by_id.get(order_id)) for order_id in order_ids])
 
 
-def _described(order: OrderView) -> str:
-    return f"{order.side.value} {order.symbol} {order_type(order)}, {order.status.value}"
-
-
-def _heading(title: str, items: Sequence[object]) -> None:
-    if items:
-        say("")
-        say(title, "bold")
-
-
-def _item(name: str, text: str) -> None:
-    screen().print(shown(f"  {name}  ", "cyan").append_text(shown(text)))
+def _left_open(order_id: UUID, order: OrderView | None) -> tuple[str, str]:
+    """An order that is not among the newest is named by its id alone."""
+    if order is None:
+        return str(order_id), ""
+    filled = part(order.filled_quantity, order.quantity)
+    return order.client_order_id, f"{order.side.value} {order.symbol} {order_type(order)}, {order.status.value} {filled}"

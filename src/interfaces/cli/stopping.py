@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
+from dataclasses import asdict
 from typing import Annotated, Any
 
 import typer
 
 from liveorder.application.command_desk import CommandKind
-from liveorder.bootstrap import emergency_kill
+from liveorder.bootstrap import Settings, emergency_kill
 from liveorder.domain.trading_halt import EVERYTHING, account_scope
 from liveorder.interfaces.cli.asking import PATIENCE_SECONDS, ask
 from liveorder.interfaces.cli.exit_codes import ExitCode
 from liveorder.interfaces.cli.figures import plural
-from liveorder.interfaces.cli.options import AccountName, AsJson, Config, Detail, Patience, Store, settings_for
+from liveorder.interfaces.cli.options import AccountName, AsJson, Config, Detail, Patience, Store, person, quiet_settings_for
 from liveorder.interfaces.cli.screen import print_json, say
 
 
@@ -29,9 +30,9 @@ def kill(
     timeout: Patience = 60.0,
 ) -> None:
     """Halt all trading, cancel entries, and say whether anything is left."""
-    settings = settings_for(config, store)
+    settings = quiet_settings_for(config, store)
     if emergency:
-        report = asyncio.run(emergency_kill(settings, detail, cancel_all))
+        report = _by_emergency(settings, detail, cancel_all)
     else:
         arguments = {"detail": detail, "cancel_all": cancel_all, "flatten": flatten}
         report = ask(settings, CommandKind.KILL, arguments, timeout)
@@ -40,6 +41,11 @@ def kill(
     else:
         _tell(report)
     raise typer.Exit(ExitCode.OK if report["is_flat"] else ExitCode.NOT_FLAT)
+
+
+def _by_emergency(settings: Settings, detail: str, cancel_all: bool) -> dict[str, Any]:
+    report = asdict(asyncio.run(emergency_kill(settings, detail, person(), cancel_all=cancel_all)))
+    return report | {"calls_in_flight": [], "is_flat": not report["remaining"] and not report["not_cancelled"]}
 
 
 def _tell(report: Mapping[str, Any]) -> None:
@@ -68,7 +74,7 @@ def resume(
 ) -> None:
     """Lift the halt of everything, or of one account."""
     scope = EVERYTHING if account is None else account_scope(account)
-    result = ask(settings_for(config, store), CommandKind.RESUME, {"scope": scope, "detail": detail}, timeout)
+    result = ask(quiet_settings_for(config, store), CommandKind.RESUME, {"scope": scope, "detail": detail}, timeout)
     if as_json:
         print_json(result)
     elif result["lifted"]:
@@ -89,7 +95,7 @@ def auto_trading(
     if switch not in ("on", "off"):
         raise typer.BadParameter("say on or off")
     arguments = {"enabled": switch == "on", "detail": detail}
-    result = ask(settings_for(config, store), CommandKind.AUTO_TRADING, arguments, timeout)
+    result = ask(quiet_settings_for(config, store), CommandKind.AUTO_TRADING, arguments, timeout)
     if as_json:
         print_json(result)
     else:

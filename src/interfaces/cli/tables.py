@@ -17,6 +17,8 @@ from liveorder.interfaces.cli.screen import screen, shown
 R = TypeVar("R")
 _GAP = 2
 """Characters between two columns."""
+_DIVIDER = 1
+"""Of them, the one that belongs to the box."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +36,13 @@ def table(title: str, columns: Sequence[Column[R]], rows: Sequence[R], width: in
     cells = [[_text(column.cell(row)) for column in columns] for row in rows]
     kept = fitting(columns, cells, width)
     made = Table(
-        title=shown(title), title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, _GAP, 0, 0)
+        title=shown(title, "bold"),
+        title_justify="left",
+        title_style="",
+        box=box.SIMPLE_HEAD,
+        show_edge=False,
+        pad_edge=False,
+        padding=(0, _GAP - _DIVIDER, 0, 0),
     )
     for place in kept:
         made.add_column(columns[place].title, justify=columns[place].justify, no_wrap=True, overflow="ellipsis")
@@ -51,7 +59,7 @@ def fitting(columns: Sequence[Column[R]], cells: Sequence[Sequence[Text]], width
     ]
     kept = list(range(len(columns)))
     for place in sorted(kept, key=lambda place: (-columns[place].rank, -place)):
-        if columns[place].rank == 0 or sum(needs[at] for at in kept) <= width:
+        if columns[place].rank == 0 or sum(needs[at] for at in kept) - _GAP <= width:
             break
         kept.remove(place)
     return kept
@@ -62,8 +70,23 @@ def print_table(title: str, columns: Sequence[Column[R]], rows: Sequence[R], if_
     console = screen()
     if rows:
         console.print(table(title, columns, rows, console.width))
+        console.print()
     else:
         console.print(shown(if_empty, "dim"))
+
+
+def print_pairs(title: str, pairs: Sequence[tuple[str, str]]) -> None:
+    """Names and what is said of each, wrapped beside its name. Nothing where there are none."""
+    if not pairs:
+        return
+    grid = Table.grid(padding=(0, _GAP, 0, 0))
+    grid.add_column(no_wrap=True)
+    for name, text in pairs:
+        grid.add_row(shown(name, "cyan"), shown(text))
+    console = screen()
+    console.print(shown(title, "bold"))
+    console.print(grid)
+    console.print()
 
 
 def _text(cell: object) -> Text:

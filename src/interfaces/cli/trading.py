@@ -15,7 +15,7 @@ from liveorder.domain.errors import InvalidInput
 from liveorder.domain.signal import Signal
 from liveorder.domain.values import OrderType, Side, TimeInForce
 from liveorder.interfaces.cli.asking import PATIENCE_SECONDS, ask, ask_about, code_for, show_order
-from liveorder.interfaces.cli.options import AnyId, AsJson, Config, Evidence, Patience, Store, a_number, settings_for
+from liveorder.interfaces.cli.options import AnyId, AsJson, Config, Evidence, Patience, Store, a_number, quiet_settings_for
 from liveorder.interfaces.cli.verdict_page import code_for_verdict, print_verdict, verdict_on
 
 Quantity = Annotated[str | None, typer.Option("--quantity", metavar="NUMBER", help="Units.")]
@@ -61,7 +61,7 @@ def with_a_signal(act: Act) -> Callable[..., None]:
             "signal_id": signal_id,
         }
         options = {name: value for name, value in given.items() if value is not None}
-        act(settings_for(config, store), a_signal(signal, options), as_json, timeout)
+        act(quiet_settings_for(config, store), a_signal(signal, options), as_json, timeout)
 
     command.__doc__ = act.__doc__
     return command
@@ -88,7 +88,7 @@ def cancel(
     timeout: Patience = PATIENCE_SECONDS,
 ) -> None:
     """Ask the broker to cancel an order. Fills that come first are booked all the same."""
-    result = ask_about(settings_for(config, store), CommandKind.CANCEL, any_id, timeout)
+    result = ask_about(quiet_settings_for(config, store), CommandKind.CANCEL, any_id, timeout)
     show_order(result, as_json=as_json)
 
 
@@ -107,7 +107,7 @@ def replace(
     terms = {name: str(a_number(name, text)) for name, text in given.items() if text is not None}
     if not terms:
         raise InvalidInput("quantity", "nothing to change is given", "give --quantity, --limit-price or --stop-price")
-    result = ask_about(settings_for(config, store), CommandKind.REPLACE, any_id, timeout, **terms)
+    result = ask_about(quiet_settings_for(config, store), CommandKind.REPLACE, any_id, timeout, **terms)
     show_order(result, as_json=as_json)
 
 
@@ -128,7 +128,7 @@ def settle(
         raise InvalidInput("found", "it is either there or not", "give one of --found BROKER_ORDER_ID and --absent")
     kind = CommandKind.SETTLE_ABSENT if absent else CommandKind.SETTLE_FOUND
     seen = {} if found is None else {"broker_order_id": found}
-    result = ask_about(settings_for(config, store), kind, any_id, timeout, evidence=evidence, **seen)
+    result = ask_about(quiet_settings_for(config, store), kind, any_id, timeout, evidence=evidence, **seen)
     show_order(result, as_json=as_json)
 
 
