@@ -32,7 +32,7 @@ from liveorder.application.projector import Progress, Projector
 from liveorder.application.retry_policy import RetryPolicy
 from liveorder.application.service import Service
 from liveorder.application.verification import Verification
-from liveorder.domain.errors import LiveOrderError, SettingsError, StoreUnavailable
+from liveorder.domain.errors import LeaseLost, LiveOrderError, SettingsError, StoreUnavailable
 from liveorder.domain.identifiers import uuid7
 from liveorder.domain.order import LiveOrder
 from liveorder.domain.values import OrderType
@@ -83,21 +83,25 @@ def log_of(settings: Settings, clock: Clock, console: TextIO | None = None) -> S
     return StructuredLog(clock, shown, settings.logs.directory, settings.secrets)
 
 
-async def open_store(settings: Settings, clock: Clock) -> DatabaseOrderStore:
-    """The store of these settings, made if there is none; not opened yet."""
+async def open_store(settings: Settings) -> DatabaseOrderStore:
+    """The store of these settings, made if there is none; not opened yet.
+
+    Its own clock, by which the lease runs, is the machine's even where a simulation lives at another date: other processes look at
+    the same lease.
+    """
     accounts = tuple(account.id for account in settings.trading_accounts)
     if not await store_exists(settings.store):
         if settings.store.startswith("sqlite"):
             sqlite_path(settings.store).parent.mkdir(parents=True, exist_ok=True)
         await create_store(
             settings.store,
-            clock=clock,
+            clock=SystemClock(),
             namespace=settings.namespace,
             default_account=settings.signals_account,
             mode=settings.mode.value,
             account_ids=accounts,
         )
-    return store_at(settings.store, clock=clock, expectation=Expectation(settings.mode.value, accounts))
+    return store_at(settings.store, clock=SystemClock(), expectation=Expectation(settings.mode.value, accounts))
 
 
 def venue_settings(settings: Settings) -> VenueSettings:
@@ -225,7 +229,8 @@ async def open_service(
     settings.check()
     clock = clock_of(settings)
     own_log = log_of(settings, clock) if log is None else None
-    store = await open_store(settings, clock)
+    store = await open_store(settings)
+    await _await_turn(settings, own_log or log, wait=wait_for_lease)
     needs_venue = any(account.id not in (supplied or {}) for account in settings.trading_accounts)
     venue = open_simulation(settings, clock) if settings.mode.value == "SIMULATION" and needs_venue else None
     views = views_at(settings.read_model_url, clock=clock)
@@ -246,6 +251,23 @@ async def open_service(
             venue.close()
         if own_log is not None:
             own_log.close()
+
+
+async def _await_turn(settings: Settings, log: EventLog | None, *, wait: bool) -> None:
+    """Return once nobody owns the store, before anything is opened that only its owner may have, such as the venue's file."""
+    store = store_at(settings.store, clock=SystemClock())
+    await store.open()
+    told = None
+    try:
+        while (held := await store.lease.state()) is not None and held.is_held:
+            if not wait:
+                raise LeaseLost(f"this store is owned by {held.owner}; stop it first, or wait as its standby")
+            if log is not None and told != held.owner:
+                log.write("LEASE", f"Standing by: this store is owned by {held.owner}")
+                told = held.owner
+            await asyncio.sleep(max((held.expires_at - held.now).total_seconds(), 0.05))
+    finally:
+        await store.close()
 
 
 async def _start(service: Service, wait_for_lease: bool) -> None:

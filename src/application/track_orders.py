@@ -113,7 +113,7 @@ class TrackOrders:
     def _missing(self, account_id: str, listed: set[str | None]) -> Sequence[LiveOrder]:
         """Orders that the broker acknowledged and does not list among the open ones: they ended, or its list lags."""
         return [
-            order for order in self._orders.unfinished(account_id) if order.is_acknowledged and order.client_order_id not in listed
+            order for order in self._orders.unfinished(account_id) if order.is_at_broker and order.client_order_id not in listed
         ]
 
     async def ask(self, gateway: Gateway, order: LiveOrder) -> LiveOrder | Absence:
