@@ -37,7 +37,23 @@ class SummaryRow(NamedTuple):
     strategy_name: str
     currency: str
     state: str
-    body: str
+
+    def view(self) -> DailySummaryView:
+        tally = Tally.from_json(self.state)
+        return DailySummaryView(
+            session_date=self.session_date,  # type: ignore[arg-type]  # pydantic reads the text
+            account_id=self.account_id,
+            strategy_name=self.strategy_name,
+            currency=self.currency,
+            orders=tally.statuses.total(),
+            by_status={status: tally.statuses[status.value] for status in OrderStatus},
+            fills=tally.fills,
+            filled_quantity=plain(tally.quantity),
+            filled_value=plain(tally.value),
+            commission=plain(tally.commission),
+            realized_pnl=rounded_fraction(tally.realized),
+            realized_pnl_net=rounded_fraction(tally.realized - Fraction(tally.commission)),
+        )
 
 
 DAILY_SUMMARY = Shape("daily_summary", SummaryRow, ("session_date", "account_id", "strategy_name", "currency"), is_kept=True)
@@ -124,27 +140,9 @@ def _add(key: SummaryKey, tally: Tally, draft: Draft) -> None:
     total = Tally() if row is None else Tally.from_json(row.state)
     total.merge(tally)
     if not total.is_empty:
-        draft.put(DAILY_SUMMARY, SummaryRow(*key, total.to_json(), _view(key, total).to_json()))
+        draft.put(DAILY_SUMMARY, SummaryRow(*key, total.to_json()))
     elif row is not None:
         draft.remove(DAILY_SUMMARY, key)
-
-
-def _view(key: SummaryKey, tally: Tally) -> DailySummaryView:
-    session, account_id, strategy_name, currency = key
-    return DailySummaryView(
-        session_date=session,  # type: ignore[arg-type]  # pydantic reads the text
-        account_id=account_id,
-        strategy_name=strategy_name,
-        currency=currency,
-        orders=tally.statuses.total(),
-        by_status={status: tally.statuses[status.value] for status in OrderStatus},
-        fills=tally.fills,
-        filled_quantity=plain(tally.quantity),
-        filled_value=plain(tally.value),
-        commission=plain(tally.commission),
-        realized_pnl=rounded_fraction(tally.realized),
-        realized_pnl_net=rounded_fraction(tally.realized - Fraction(tally.commission)),
-    )
 
 
 MODEL = ReadModel((DAILY_SUMMARY,), _project)

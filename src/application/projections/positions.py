@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from typing import NamedTuple
+from uuid import UUID
 
 from liveorder.application.projections.draft import Draft
 from liveorder.application.projections.fills import FILLS, FillChange, FillRow, fill_changes
 from liveorder.application.projections.holding import Holding, nothing
 from liveorder.application.projections.read_model import Batch, ReadModel
 from liveorder.application.projections.shapes import Key, Shape
-from liveorder.application.views import position_view
+from liveorder.application.views import PositionView, position_view
 from liveorder.domain.order.facts import Requested
 
 
@@ -19,13 +20,26 @@ class PositionRow(NamedTuple):
     account_id: str
     strategy_name: str
     symbol: str
+    exchange: str
+    instrument: str
     status: str
     last_booked: int
     """Place in the log of its newest fill that counts."""
     opened: int
     """Of the fill with which it last left zero: the fills from there on name its orders."""
     state: str
-    body: str
+
+    def view(self, order_ids: tuple[UUID, ...]) -> PositionView:
+        """`order_ids`: the orders whose fills made it since `opened`."""
+        return position_view(
+            Holding.from_text(self.state).position,
+            account_id=self.account_id,
+            strategy_name=self.strategy_name,
+            symbol=self.symbol,
+            exchange=self.exchange,
+            instrument=self.instrument,
+            order_ids=order_ids,
+        )
 
 
 POSITIONS = Shape("positions", PositionRow, ("holding",), (("status",),), is_kept=True)
@@ -81,17 +95,18 @@ def _wanted(old: Mapping[Key, FillRow], changes: Sequence[FillChange]) -> Collec
 
 
 def _row(key: str, intent: Requested, holding: Holding) -> PositionRow:
-    position, instrument = holding.position, intent.instrument
+    instrument = intent.instrument
     return PositionRow(
         key,
         intent.account_id,
         intent.strategy_name,
         instrument.symbol,
-        position.status.value,
+        instrument.exchange,
+        instrument.key,
+        holding.position.status.value,
         holding.last,
         holding.opened,
         holding.to_text(),
-        position_view(intent, position).to_json(),
     )
 
 

@@ -43,7 +43,7 @@ def _taken_back(position: Position, quantity: Decimal, value: Decimal, commissio
     position is flat: then all that was ever earned is right again.
     """
     left = _EXACT.subtract(position.quantity, quantity)
-    if position.quantity * quantity <= 0 or left * quantity < 0:
+    if left * quantity < 0:
         return _filled(position, -quantity, -value, -commission, position.opened_at)
     money = _EXACT.multiply(value, position.multiplier)
     return replace(

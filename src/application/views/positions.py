@@ -5,7 +5,6 @@ from __future__ import annotations
 from uuid import UUID
 
 from liveorder.application.views.fields import Moment, Number, View, plain, rounded_fraction
-from liveorder.domain.order.facts import Requested
 from liveorder.domain.position import Position, PositionSide, PositionStatus
 
 
@@ -31,18 +30,26 @@ class PositionView(View):
     commission: Number
     opened_at: Moment | None
     status: PositionStatus
-    order_ids: tuple[UUID, ...] = ()
+    order_ids: tuple[UUID, ...]
     """The orders that traded since the position last left zero, in the order of their first fill; the newest 100."""
 
 
-def position_view(intent: Requested, position: Position) -> PositionView:
-    """The holding that orders like `intent` make. `order_ids` are added where it is read."""
+def position_view(
+    position: Position,
+    *,
+    account_id: str,
+    strategy_name: str,
+    symbol: str,
+    exchange: str,
+    instrument: str,
+    order_ids: tuple[UUID, ...],
+) -> PositionView:
     return PositionView(
-        account_id=intent.account_id,
-        strategy_name=intent.strategy_name,
-        symbol=intent.instrument.symbol,
-        exchange=intent.instrument.exchange,
-        instrument=intent.instrument.key,
+        account_id=account_id,
+        strategy_name=strategy_name,
+        symbol=symbol,
+        exchange=exchange,
+        instrument=instrument,
         currency=position.currency,
         multiplier=plain(position.multiplier),
         side=position.side,
@@ -53,4 +60,5 @@ def position_view(intent: Requested, position: Position) -> PositionView:
         commission=plain(position.commission),
         opened_at=position.opened_at,
         status=position.status,
+        order_ids=order_ids,
     )

@@ -11,11 +11,11 @@ from sqlalchemy import Connection, Select, Table, func, or_, select
 
 from liveorder.application.ports.views import Wanted
 from liveorder.application.projections.confirmations import EXECUTION_CONFIRMATIONS
-from liveorder.application.projections.daily_summary import DAILY_SUMMARY
+from liveorder.application.projections.daily_summary import DAILY_SUMMARY, SummaryRow
 from liveorder.application.projections.fills import FILLS, FillRow
 from liveorder.application.projections.order_history import ORDER_HISTORY, HistoryRow, recorded_fact
 from liveorder.application.projections.orders import ORDERS
-from liveorder.application.projections.positions import POSITIONS
+from liveorder.application.projections.positions import POSITIONS, PositionRow
 from liveorder.application.projections.shapes import Shape
 from liveorder.application.projections.signals import SIGNALS
 from liveorder.application.views import (
@@ -63,12 +63,7 @@ class Reader:
     def positions(self, connection: Connection, wanted: Wanted) -> list[PositionView]:
         table = self._tables.of(POSITIONS)
         rows = _listed(connection, select(table), table, wanted, "last_booked")
-        return [
-            PositionView.model_validate_json(row.body).model_copy(
-                update={"order_ids": self._order_ids(connection, row.holding, row.opened)}
-            )
-            for row in rows
-        ]
+        return [PositionRow(*row).view(self._order_ids(connection, row.holding, row.opened)) for row in rows]
 
     def _order_ids(self, connection: Connection, holding: str, opened: int) -> tuple[UUID, ...]:
         table = self._tables.of(FILLS)
@@ -92,7 +87,8 @@ class Reader:
         return [ConfirmationView.model_validate(json.loads(order) | json.loads(outcome)) for order, outcome in rows]
 
     def daily_summary(self, connection: Connection, wanted: Wanted) -> list[DailySummaryView]:
-        return self._bodies(connection, DAILY_SUMMARY, DailySummaryView, wanted, *DAILY_SUMMARY.key)
+        table = self._tables.of(DAILY_SUMMARY)
+        return [SummaryRow(*row).view() for row in _listed(connection, select(table), table, wanted, *DAILY_SUMMARY.key)]
 
     def _bodies(self, connection: Connection, shape: Shape[Any], view: type[V], wanted: Wanted, *order: str) -> list[V]:
         table = self._tables.of(shape)

@@ -8,7 +8,7 @@ from types import TracebackType
 
 
 class Interruption:
-    """Inside the block both signals set `stop` once `is_orderly` is set; before that, and the second time, the task is cancelled."""
+    """Both signals set `stop` once `is_orderly` is set; before that, and the second time, they cancel the task."""
 
     def __init__(self) -> None:
         self.stop = asyncio.Event()

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 
 from rich.text import Text
 
-from liveorder.application.views import FillView, HistoryView, OrderView, PositionView, SignalView
+from liveorder.application.views import FillView, OrderView, PositionView, SignalView
 from liveorder.application.views.signals import DEAD_LETTER
 from liveorder.domain.lifecycle import OrderStatus
 from liveorder.interfaces.cli.figures import NOTHING, moment, money, number, part, price, result
@@ -35,7 +36,8 @@ def status(name: str) -> Text:
 def order_type(order: OrderView) -> str:
     """With its prices: ``LIMIT 228.50``."""
     trail = None if order.trail_percent is None else f"{number(order.trail_percent)}%"
-    prices = [price(value).replace(",", "") for value in (order.stop_price, order.limit_price, order.trail_amount) if value is not None]
+    given = (order.stop_price, order.limit_price, order.trail_amount)
+    prices = [price(value).replace(",", "") for value in given if value is not None]
     return " ".join([order.order_type.value.removesuffix("_STOP"), *prices, *([trail] if trail else [])])
 
 
@@ -54,13 +56,17 @@ def short(identity: str | None) -> str:
     return NOTHING if identity is None else identity if len(identity) <= 20 else f"{identity[:SHORT]}…"
 
 
-def _local_time(order: OrderView) -> str:
-    return moment(order.requested_at)[5:]
+def _signal_part(signal: SignalView) -> str:
+    return NOTHING if signal.quantity is None else part(signal.filled_quantity, signal.quantity)
+
+
+def _without_year(at: datetime | None) -> str:
+    return moment(at)[5:] or NOTHING
 
 
 ORDERS: tuple[Column[OrderView], ...] = (
     Column("Order", lambda order: order.client_order_id),
-    Column("Requested", _local_time, rank=3),
+    Column("Requested", lambda order: _without_year(order.requested_at), rank=3),
     Column("Symbol", lambda order: order.symbol),
     Column("Side", lambda order: order.side.value),
     Column("Type", order_type, rank=2),
@@ -109,25 +115,15 @@ RESULTS: tuple[Column[Result], ...] = (
 
 SIGNALS: tuple[Column[SignalView], ...] = (
     Column("Signal", lambda signal: short(signal.signal_id)),
-    Column("Received", lambda signal: moment(signal.received_at)[5:], rank=2),
+    Column("Received", lambda signal: _without_year(signal.received_at), rank=2),
     Column("Symbol", lambda signal: signal.symbol or NOTHING),
     Column("Side", lambda signal: signal.side.value if signal.side else NOTHING),
     Column("Score", lambda signal: number(signal.score), rank=3, justify="right"),
-    Column("Filled", lambda signal: _signal_part(signal), rank=1, justify="right"),
+    Column("Filled", _signal_part, rank=1, justify="right"),
     Column("Execution", lambda signal: status(signal.execution_status)),
     Column("Order", lambda signal: signal.client_order_id or str(signal.order_id or NOTHING), rank=4),
     Column("Reason", lambda signal: signal.reason or "", rank=5),
 )
-
-HISTORY: tuple[Column[HistoryView], ...] = (
-    Column("Recorded (UTC)", lambda item: moment(item.recorded_at)),
-    Column("What happened", lambda item: item.sentence),
-    Column("By", lambda item: item.actor, rank=1),
-)
-
-
-def _signal_part(signal: SignalView) -> str:
-    return NOTHING if signal.quantity is None else part(signal.filled_quantity, signal.quantity)
 
 
 def print_orders(orders: Sequence[OrderView], title: str = "Orders") -> None:

@@ -69,7 +69,8 @@ def _terms(order: OrderView) -> Iterator[tuple[str, str]]:
     average = "" if order.average_price is None else f" at {price(order.average_price)}"
     yield "filled", part(order.filled_quantity, order.quantity) + average
     yield "commission", f"{money(order.commission)} {order.currency}"
-    yield "time in force", " ".join(filter(None, [order.time_in_force.value, order.expires_at and moment(order.expires_at)]))
+    until = "" if order.expires_at is None else f" until {moment(order.expires_at)}"
+    yield "time in force", order.time_in_force.value + until
     optional = {
         "product": order.product,
         "stop loss": order.stop_loss and price(order.stop_loss),

@@ -10,7 +10,7 @@ from typing import Annotated, TypeVar
 import typer
 
 from liveorder.application.ports.views import Wanted
-from liveorder.application.views import OrderView, View, as_of, history_view, order_view
+from liveorder.application.views import HistoryView, OrderView, View, as_of, history_view, order_view
 from liveorder.bootstrap import Reader, Settings, open_reader
 from liveorder.domain.errors import OrderNotFound
 from liveorder.domain.lifecycle import OrderStatus
@@ -83,7 +83,7 @@ def order(
         print_order(*page)
 
 
-async def _page(reader: Reader, any_id: str, at: datetime | None) -> tuple[OrderView, Sequence[listings.HistoryView]]:
+async def _page(reader: Reader, any_id: str, at: datetime | None) -> tuple[OrderView, Sequence[HistoryView]]:
     found = await the_order(reader.views, any_id)
     stream = await reader.store.stream(found.order_id)
     known = [item for item in stream if at is None or item.envelope.recorded_at <= at]

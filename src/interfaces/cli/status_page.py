@@ -6,7 +6,7 @@ from collections import Counter
 
 from rich.table import Table
 
-from liveorder.application.ports.order_store import HaltRow, LeaseState
+from liveorder.application.ports.order_store import HaltRow
 from liveorder.application.ports.views import Wanted
 from liveorder.application.views import View
 from liveorder.application.views.signals import DEAD_LETTER
@@ -46,7 +46,8 @@ async def status_of(reader: Reader, settings: Settings) -> StatusView:
         store_id=str(identity.store_id),
         mode=identity.mode,
         accounts=tuple(identity.account_ids),
-        **_ownership(lease),
+        owner=lease.owner if lease is not None and lease.is_held else None,
+        epoch=lease.epoch if lease is not None else None,
         halts=tuple(_halt(row) for row in await reader.store.halts()),
         facts=await reader.store.head(),
         orders=await _counts(reader),
@@ -56,11 +57,6 @@ async def status_of(reader: Reader, settings: Settings) -> StatusView:
         open_positions=len(await views.positions(Wanted(status=PositionStatus.OPEN.value))),
         dead_letters=len(await views.signals(Wanted(status=DEAD_LETTER))),
     )
-
-
-def _ownership(lease: LeaseState | None) -> dict[str, object]:
-    held = lease is not None and lease.is_held
-    return {"owner": lease.owner if held and lease else None, "epoch": lease.epoch if lease else None}
 
 
 def _halt(row: HaltRow) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Annotated
 from uuid import uuid4
 
@@ -132,10 +132,10 @@ def settle(
     show_order(result, as_json=as_json)
 
 
-def a_signal(text: str | None, options: dict[str, object]) -> Signal:
+def a_signal(text: str | None, options: Mapping[str, object]) -> Signal:
     """From JSON, or from options under an id of its own. Raises `InvalidInput` and `UnusableSignal`."""
     if text is None:
-        return Signal(**({"signal_id": f"manual-{uuid4()}"} | options))
+        return Signal(**{"signal_id": f"manual-{uuid4()}", **options})
     if options:
         raise InvalidInput("SIGNAL", "given together with options", "use either the JSON or the options")
     return Signal.parse(sys.stdin.buffer.read() if text == "-" else text)

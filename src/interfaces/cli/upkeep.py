@@ -9,8 +9,8 @@ from typing import Annotated
 import typer
 
 from liveorder.application.verification import Verification
-from liveorder.bootstrap import rebuild_views, settings_template, verify_views
 from liveorder.bootstrap import backup as back_up
+from liveorder.bootstrap import rebuild_views, settings_template, verify_views
 from liveorder.domain.errors import InvalidInput
 from liveorder.domain.signal_schema import signal_json_schema
 from liveorder.interfaces.cli.doctor_page import diagnose, print_diagnosis
