@@ -1,7 +1,7 @@
 """A trading program with liveorder inside: `python examples/embedded_runner.py`.
 
-It trades at the simulated venue and keeps everything under var/embedded. Run it twice: the second time its signals are known, so the
-orders that they became are returned and nothing new is sent. Kill it anywhere: the next run takes up what this one left.
+It trades at the simulated venue and keeps everything under var/embedded. Run it twice: the second time its signals are known, so
+the orders that they became are returned and nothing new is sent. Kill it anywhere: the next run takes up what this one left.
 """
 
 from __future__ import annotations

@@ -15,10 +15,10 @@ from typing import Protocol
 from uuid import UUID
 
 from liveorder.application.ports.clock import Clock, Randomness
-from liveorder.application.ports.order_store import Commit, OrderStore, SignalClaim
+from liveorder.application.ports.order_store import Commit, Committed, OrderStore, SignalClaim
 from liveorder.application.risk_book import RiskBook, entries_between
 from liveorder.application.sessions import Sessions
-from liveorder.domain.errors import OrderNotFound
+from liveorder.domain.errors import OrderNotFound, StoreUnavailable, VersionConflict
 from liveorder.domain.facts import Envelope, Fact, RecordedFact
 from liveorder.domain.identifiers import uuid7
 from liveorder.domain.order import LiveOrder
@@ -53,6 +53,8 @@ class Orders:
         self._by_broker_id: dict[tuple[str, str], UUID] = {}
         self._locks: dict[UUID, asyncio.Lock] = {}
         self._listeners: list[OrderListener] = []
+        self._suspect: set[UUID] = set()
+        """Orders whose last commit failed without saying whether it was stored: read again before they are used."""
         self.epoch = 0
 
     def listen(self, listener: OrderListener) -> Callable[[], None]:
@@ -74,12 +76,26 @@ class Orders:
 
     async def get(self, order_id: UUID) -> LiveOrder:
         """The order as its durable facts make it. Raises `OrderNotFound`."""
-        if (order := self._unfinished.get(order_id)) is not None:
-            return order
-        stream = await self._store.stream(order_id)
+        known = self._unfinished.get(order_id)
+        if known is not None and order_id not in self._suspect:
+            return known
+        try:
+            stream = await self._store.stream(order_id)
+        except StoreUnavailable:
+            if known is None:
+                raise
+            return known
         if not stream:
             raise OrderNotFound(order_id)
-        return LiveOrder.replay(stream)
+        return self._found(LiveOrder.replay(stream))
+
+    def _found(self, order: LiveOrder) -> LiveOrder:
+        """As the store has it; one that is unfinished and was not in memory is from here on."""
+        self._suspect.discard(order.order_id)
+        if not order.is_finished or order.order_id in self._unfinished:
+            self._remember(order)
+            self._risk.track(order)
+        return order
 
     async def id_of(self, account_id: str, client_order_id: str | None, broker_order_id: str | None) -> UUID | None:
         """Which order a report speaks of: by our key, also long after; by the broker's id while the order is unfinished."""
@@ -131,14 +147,15 @@ class Orders:
             return order
         recorded = self.enveloped(stream_id, order.version if order is not None else 0, facts, cause)
         after = order.apply(recorded) if order is not None else LiveOrder.replay(recorded)
-        committed = await self._store.append(
+        committed = await self._append(
+            stream_id,
             Commit(
                 facts=tuple(recorded),
                 claim=claim,
                 is_open=_change_of_index(order, after),
                 entries=entries_between(order, after, self._session_date(after)),
                 unless_halted=unless_halted,
-            )
+            ),
         )
         self._remember(after)
         self._risk.absorb(committed.rows)
@@ -146,6 +163,14 @@ class Orders:
         for listener in tuple(self._listeners):
             listener(order, after, recorded)
         return after
+
+    async def _append(self, stream_id: UUID, commit: Commit) -> Committed:
+        """As the store does; a failure that leaves open what was stored makes the order suspect."""
+        try:
+            return await self._store.append(commit)
+        except (StoreUnavailable, VersionConflict):
+            self._suspect.add(stream_id)
+            raise
 
     def enveloped(self, stream_id: UUID, version: int, facts: Sequence[Fact], cause: Cause) -> list[RecordedFact]:
         """Facts in their envelopes, to follow `version` in the stream."""

@@ -235,7 +235,7 @@ class Run:
             return []
 
     def replace(self, order: LiveOrder, step: Step) -> list[Fact]:
-        """The scenario's buy side may ask what ours would not, such as to reopen a filled order; the answer is taken all the same."""
+        """The buy side may ask here what ours would not, to reopen a filled order for one; the answer is taken all the same."""
         is_asked_by_ours = not order.status.is_closed and not order.submission_is_open
         if is_asked_by_ours and (step.order_qty is None or step.order_qty > order.filled_quantity):
             requests.check_replace(order, step.order_qty)

@@ -30,6 +30,8 @@ class NaiveOrder:
         self.busted: set[str] = set()
         self.ended: str | None = None
         self.was_sent = self.has_reached = False
+        self.turned_up = False
+        """Acknowledged when we had closed it as never received."""
         self.open: dict[str, str] = {}
         """Requests without an outcome: id to kind."""
         self.doubted: set[str] = set()
@@ -114,7 +116,7 @@ class OrderMachine(RuleBasedStateMachine):
 
     @rule()
     def cancel(self) -> None:
-        may = not self.naive.is_closed()
+        may = not self.naive.is_closed() or self.naive.turned_up
         facts = self.asked(may, requests.request_cancel, f.CancelReason.REQUESTED, {}, "{}", DEADLINE)
         if may and (self.naive.has_reached or self.naive.of_kind("submit")):
             self.naive.open[request_id(facts)] = "cancel"
@@ -168,6 +170,7 @@ class OrderMachine(RuleBasedStateMachine):
     @rule()
     def acknowledge(self) -> None:
         self.tell(r.Accepted(broker_order_id="B-1"))
+        self.naive.turned_up |= self.naive.is_closed() and not self.naive.has_reached
         self.naive.hear_of()
 
     @rule(quantity=amounts, price=some_prices)
@@ -199,7 +202,9 @@ class OrderMachine(RuleBasedStateMachine):
     @rule()
     def reject(self) -> None:
         self.tell(r.OrderRejected(reason="no"))
-        if not self.naive.is_closed():
+        if self.naive.is_closed():
+            self.naive.open, self.naive.doubted = {}, set()
+        else:
             self.naive.hear_of()
             self.naive.ended = None if self.naive.filled() else self.naive.ended
             self.naive.end("CANCELLED" if self.naive.filled() else "REJECTED")
@@ -207,7 +212,7 @@ class OrderMachine(RuleBasedStateMachine):
     @rule()
     def end(self) -> None:
         self.tell(r.OrderClosed(cause=r.CloseCause.EXPIRED))
-        if self.naive.ended != "CANCELLED" and self.naive.status() != "REJECTED":
+        if self.naive.of_kind("cancel") or (self.naive.ended != "CANCELLED" and self.naive.status() != "REJECTED"):
             self.naive.has_reached = self.naive.has_reached or bool(self.naive.of_kind("submit"))
             self.naive.ended = None
             self.naive.end("CANCELLED")

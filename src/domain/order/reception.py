@@ -75,15 +75,18 @@ def _second(order: LiveOrder, report: r.Accepted) -> str:
 
 
 def _rejected(order: LiveOrder, report: r.OrderRejected) -> list[Fact]:
-    if order.closing is Closing.REJECTED and not order.filled_quantity:
-        return []
-    if order.status in (OrderStatus.CANCELLED, OrderStatus.FILLED):
-        is_old_news = "rejected_after_fill" in order.anomalies
-        return [] if is_old_news else _anomaly(order, "rejected_after_close", f"rejected while {order.status}: {report.reason}")
+    if order.status.is_closed:
+        return [*_oddities_of_rejection(order, report), *_too_late(order, "the order was rejected")]
     if order.filled_quantity:
         note = _anomaly(order, "rejected_after_fill", f"rejected with {order.filled_quantity} filled: {report.reason}")
         return [f.Cancelled(reason=f.CancelReason.BY_BROKER, message=report.reason), *note]
     return [f.Rejected(message=report.reason)]
+
+
+def _oddities_of_rejection(order: LiveOrder, report: r.OrderRejected) -> list[Fact]:
+    if order.status is OrderStatus.REJECTED or "rejected_after_fill" in order.anomalies:
+        return []
+    return _anomaly(order, "rejected_after_close", f"rejected while {order.status}: {report.reason}")
 
 
 def _execution(order: LiveOrder, report: r.Execution) -> list[Fact]:
@@ -365,7 +368,7 @@ def _ending(order: LiveOrder, snapshot: r.OrderSnapshot) -> list[Fact]:
         cause = r.CloseCause.REQUESTED if asked else _CAUSE[snapshot.status]
         return _closed(order, r.OrderClosed(cause=cause, reason=snapshot.reason))
     if snapshot.status is r.BrokerStatus.FILLED:
-        return _in_turn(order, [partial(_whole, snapshot=snapshot), _too_late])
+        return _in_turn(order, [partial(_whole, snapshot=snapshot), partial(_too_late, reason="the order was filled first")])
     return []
 
 
@@ -380,8 +383,8 @@ def _whole(order: LiveOrder, snapshot: r.OrderSnapshot) -> list[Fact]:
     return _anomaly(order, "filled_without_fills", f"the broker calls it filled and tells {told}")
 
 
-def _too_late(order: LiveOrder) -> list[Fact]:
-    reason = "the order was filled first"
+def _too_late(order: LiveOrder, reason: str) -> list[Fact]:
+    """No request that is still open will be done."""
     open_ids = [(request.kind, request.request_id) for request in order.requests.values()]
     cancels = [r.CancelRejected(reason=reason, request_id=key) for kind, key in open_ids if kind is f.RequestKind.CANCEL]
     replaces = [r.ReplaceRejected(reason=reason, request_id=key) for kind, key in open_ids if kind is f.RequestKind.REPLACE]

@@ -70,10 +70,11 @@ def _of_system(error: OSError) -> str:
 
 
 def _of_usage(error: typer.TyperException) -> str:
-    """On one line, with the command whose help says more."""
+    """On one line, with the command whose help says more. Nothing where Typer has shown that help already."""
+    message = " ".join(error.format_message().replace("Value error, ", "").split()).rstrip(".")
     context = getattr(error, "ctx", None)
     command = context.command_path if context is not None else "liveorder"
-    return f"{' '.join(error.format_message().split()).rstrip('.')}; see `{command} --help`"
+    return f"{message}; see `{command} --help`" if message else ""
 
 
 def _of_defect(error: Exception) -> str:

@@ -351,6 +351,21 @@ def test_the_end_of_what_ended_is_old_news(given: tuple[Fact, ...]) -> None:
     check(given, closed(CloseCause.REQUESTED), [])
 
 
+@pytest.mark.parametrize(
+    ("report", "expected"),
+    [
+        (closed(CloseCause.REQUESTED), [cancelled(CancelReason.TIMED_OUT)]),
+        (r.OrderRejected(reason="no"), [f.CancelRefused(request_id=f"{KEY}-c1", message="the order was rejected")]),
+    ],
+    ids=["cancelled", "rejected"],
+)
+def test_the_end_of_an_order_that_turned_up_again_answers_its_cancel(report: r.ExecutionReport, expected: list[Fact]) -> None:
+    turned_up = (f.AnomalyNoted(code="rejected_after_close", message=""), f.ReviewRequested(code="live_after_close", message=""))
+    order = order_of(*CANCELLED, *turned_up, cancel_request(reason=CancelReason.TIMED_OUT))
+    assert receive(order, report) == expected
+    assert then(order, *expected).is_finished
+
+
 def test_an_end_after_the_whole_was_filled_is_kept_for_the_day_that_a_fill_is_busted() -> None:
     order = order_of(*FILLED)
     order = then(order, *receive(order, closed(CloseCause.DONE_FOR_DAY)))

@@ -212,6 +212,15 @@ def test_an_order_that_was_rejected_and_filled_in_part_can_be_cancelled() -> Non
     assert cancel(order_of(*WORKING, REJECTED, fill("a", 40))) == [cancel_request()]
 
 
+@pytest.mark.parametrize("code", ["acknowledged_after_close", "live_after_close"])
+def test_an_order_that_turned_up_after_it_was_closed_can_be_cancelled_until_a_person_looked(code: str) -> None:
+    stray = order_of(SENT, FAILED, cancelled(), ACKNOWLEDGED, f.ReviewRequested(code=code, message=""))
+    assert stray.is_stray
+    assert cancel(stray) == [cancel_request()]
+    with pytest.raises(DecisionRefused, match="nothing to cancel"):
+        cancel(then(stray, f.ReviewResolved(evidence="cancelled by phone")))
+
+
 @pytest.mark.parametrize("facts", CLOSED)
 @pytest.mark.parametrize("decide", [cancel, drop])
 def test_a_closed_order_is_not_cancelled(decide: Callable[[LiveOrder], list[Fact]], facts: tuple[Fact, ...]) -> None:

@@ -41,6 +41,7 @@ INTENTS = {
 WORKING = (SENT, ACKNOWLEDGED)
 CANCELLING = (*WORKING, cancel_request())
 REPLACING = (*WORKING, replace_request(1, "80"))
+STRAY = (SENT, FAILED, cancelled(), ACKNOWLEDGED, f.ReviewRequested(code="acknowledged_after_close", message=""))
 STAGES: dict[str, tuple[Fact, ...]] = {
     "pending": (),
     "submitted": (SENT,),
@@ -59,6 +60,8 @@ STAGES: dict[str, tuple[Fact, ...]] = {
     "replace doubted": (*REPLACING, unknown(f"{KEY}-r1", RequestKind.REPLACE)),
     "replaced": (*REPLACING, f.Replaced(request_id=f"{KEY}-r1", quantity=Decimal(80))),
     "both open": (*REPLACING, cancel_request()),
+    "stray": STRAY,
+    "stray being cancelled": (*STRAY, cancel_request()),
     "split": (*WORKING, fill("s", 10), f.Restated(split_ratio=Decimal("0.3333333333"))),
 }
 FILLS: dict[str, tuple[Fact, ...]] = {

@@ -1,0 +1,82 @@
+"""What can be tried: an operation, the instant of death, what befalls the request, and what the broker's keys are good for."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from liveorder.domain.identifiers import SignalKey
+from liveorder.infrastructure.brokers.simulated.venue.faults import Fault, FaultKind, Point
+
+from tests.crash.key_classes import HOLD_SECONDS
+
+SIGNAL_ID = "sig-1"
+ENGINES = ("sqlite", "postgres")
+DELIVERIES: Mapping[str, FaultKind | None] = {
+    "prompt": None,
+    "held past recovery": FaultKind.REQUEST_HELD,
+    "lost": FaultKind.REQUEST_LOST,
+    "acknowledgement lost": FaultKind.ACKNOWLEDGEMENT_LOST,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """A signal, what is asked of its order afterwards, and how it has ended when all is settled."""
+
+    name: str
+    limit_price: str | None
+    then: str | None
+    points: tuple[Point, ...]
+    """Requests that a fault can befall."""
+    status: str
+    filled: str
+
+    @property
+    def signal(self) -> str:
+        """As a source delivers it."""
+        fields = {"signal_id": SIGNAL_ID, "symbol": "BTC/USD", "side": "BUY", "quantity": "10", "time_in_force": "GTC"}
+        limit = {"order_type": "LIMIT", "limit_price": self.limit_price} if self.limit_price else {"order_type": "MARKET"}
+        return json.dumps(fields | limit)
+
+
+BELOW_THE_MARKET, ABOVE_THE_MARKET = "40000", "70000"
+OPERATIONS = {
+    each.name: each
+    for each in (
+        Operation("buy in parts", None, None, (Point.SUBMIT,), "FILLED", "10"),
+        Operation("cancel", BELOW_THE_MARKET, "cancel", (Point.CANCEL, Point.SUBMIT), "CANCELLED", "0"),
+        Operation("replace", BELOW_THE_MARKET, "replace", (Point.REPLACE, Point.SUBMIT), "FILLED", "10"),
+    )
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """`boundary` and `second`: where the first and the second life end, as `Fate` names it; None: by themselves."""
+
+    operation: str
+    engine: str
+    key_class: str
+    delivery: str
+    point: Point
+    boundary: str | None = None
+    second: str | None = None
+    recoverers: int = 1
+
+    def __str__(self) -> str:
+        struck = "" if self.delivery == "prompt" else f" ({self.point})"
+        deaths = f"death at {self.boundary}" + (f", then at {self.second}" if self.second else "")
+        return f"{self.operation}, {self.engine}, keys {self.key_class}, {self.delivery}{struck}, {deaths}, {self.recoverers} recovering"
+
+    def fault(self, account: str) -> Fault | None:
+        kind = DELIVERIES[self.delivery]
+        if kind is None:
+            return None
+        seconds = HOLD_SECONDS if kind is FaultKind.REQUEST_HELD else None
+        return Fault(kind=kind, on=self.point, nth=1, client_order_id=key_of(account), seconds=seconds)
+
+
+def key_of(account: str) -> str:
+    return SignalKey("test", account, SIGNAL_ID).client_order_id

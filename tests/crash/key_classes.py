@@ -1,0 +1,38 @@
+"""What brokers' keys can be good for, from best to worst, and what a venue and its broker then are like. Times are short and real."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+from decimal import Decimal
+
+from liveorder.application.ports.broker import BrokerCapabilities, KeySupport
+from liveorder.infrastructure.brokers.simulated.broker import capabilities_of
+from liveorder.infrastructure.brokers.simulated.venue.settings import AccountTerms, Fills, Keys, PriceSource, VenueSettings
+
+HOLD_SECONDS = 1.0
+"""A request that is held arrives after this: the service that sent it is dead by then, and the next one has recovered."""
+DELIVERY_BOUND_SECONDS = 1.5
+LAG_SECONDS = 0.4
+
+KEY_CLASSES = {
+    "unique": Keys(),
+    "searchable": Keys(support=KeySupport.SEARCHABLE),
+    "searchable with lag": Keys(support=KeySupport.SEARCHABLE, lookup_lag_seconds=LAG_SECONDS),
+    "none": Keys(support=KeySupport.NONE),
+}
+
+
+def venue_settings(key_class: str, accounts: Iterable[str]) -> VenueSettings:
+    """Prices stand still; ten units fill in three parts."""
+    return VenueSettings(
+        prices=PriceSource(volatility=0.0),
+        fills=Fills(delay_seconds=0.12, max_quantity=Decimal(4)),
+        keys=KEY_CLASSES[key_class],
+        accounts=tuple(AccountTerms(account_id=account) for account in accounts),
+    )
+
+
+def capabilities(key_class: str) -> BrokerCapabilities:
+    declared = capabilities_of(VenueSettings(keys=KEY_CLASSES[key_class]))
+    return replace(declared, delivery_bound_seconds=DELIVERY_BOUND_SECONDS)

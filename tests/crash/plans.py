@@ -1,0 +1,33 @@
+"""What a process is to be, as JSON: it is made by another."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class ServicePlan:
+    """A service on one store and one account. `fatal` and `blow`: see `Fate`. Times in seconds."""
+
+    store: str
+    venue_port: int
+    account: str
+    key_class: str
+    owner: str
+    journal: str
+    fatal: str | None = None
+    blow: str = "SIGKILL"
+    lease_seconds: float = 0.6
+    call_timeout_seconds: float = 0.4
+    wait_for_lease: bool = True
+    largest_file_bytes: int | None = None
+    """No file of the process can grow beyond this: for it the disk is full there."""
+
+
+@dataclass(frozen=True, slots=True)
+class VenuePlan:
+    """A venue that listens on a free port and keeps its books in a file."""
+
+    key_class: str
+    accounts: tuple[str, ...]
+    data: str

@@ -1,0 +1,154 @@
+"""The test's side of a process that can be killed and paused."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import socket
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
+from itertools import count
+from typing import Any
+
+from tests.crash.nursery import Nursery
+from tests.crash.plans import ServicePlan, VenuePlan
+
+PATIENCE_SECONDS = 60.0
+"""Longer than anything takes on a slow machine: who waits for so long waits for ever."""
+POLL_SECONDS = 0.03
+LINE_LIMIT = 1 << 22
+
+
+class Died(Exception):
+    """The process is gone."""
+
+
+class Refused(Exception):
+    """The service said no: `name` is its error's."""
+
+    def __init__(self, name: str, message: str) -> None:
+        super().__init__(f"{name}: {message}")
+        self.name = name
+
+
+class Process:
+    """What it tells, and ways to ask it, kill it and pause it."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.events: list[dict[str, Any]] = []
+        self.has_ended = False
+        self._reader, self._writer = reader, writer
+        self._changed = asyncio.Condition()
+        self._answers: dict[int, asyncio.Future[Any]] = {}
+        self._numbers = count()
+        self._handle: int | None = None
+        self._hearing = asyncio.create_task(self._hear())
+
+    async def _hear(self) -> None:
+        with suppress(OSError):
+            while (line := await self._reader.readline()).endswith(b"\n"):
+                await self._take(json.loads(line))
+        self.has_ended = True
+        for answer in self._answers.values():
+            if not answer.done():
+                answer.set_exception(Died())
+        async with self._changed:
+            self._changed.notify_all()
+
+    async def _take(self, message: dict[str, Any]) -> None:
+        if (number := message.get("number")) is not None:
+            answer = self._answers.pop(number)
+            if answer.done():
+                return
+            if "error" in message:
+                answer.set_exception(Refused(message["error"], message["message"]))
+            else:
+                answer.set_result(message["answer"])
+            return
+        if self._handle is None and "pid" in message:
+            with suppress(ProcessLookupError):
+                self._handle = os.pidfd_open(message["pid"])
+        async with self._changed:
+            self.events.append(message)
+            self._changed.notify_all()
+
+    # --- hearing ---------------------------------------------------------------------------------------------------------------
+
+    async def heard(self, event: str, **fields: str) -> dict[str, Any]:
+        """The first such event, waited for. A `sentence` need only be contained. Raises `Died`."""
+        async with asyncio.timeout(PATIENCE_SECONDS), self._changed:
+            while (found := self.told(event, **fields)) is None:
+                if self.has_ended:
+                    raise Died
+                await self._changed.wait()
+            return found
+
+    def told(self, event: str, **fields: str) -> dict[str, Any] | None:
+        return next((each for each in self.events if each["event"] == event and _fits(each, fields)), None)
+
+    async def ended(self) -> None:
+        async with asyncio.timeout(PATIENCE_SECONDS), self._changed:
+            await self._changed.wait_for(lambda: self.has_ended)
+
+    # --- asking ----------------------------------------------------------------------------------------------------------------
+
+    async def ask(self, act: str, **fields: Any) -> Any:
+        """Raises `Died` and `Refused`."""
+        if self.has_ended:
+            raise Died
+        number = next(self._numbers)
+        answer = self._answers[number] = asyncio.get_running_loop().create_future()
+        self._writer.write(json.dumps({"number": number, "act": act} | fields).encode() + b"\n")
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            return await answer
+
+    async def stop(self) -> None:
+        """In good order."""
+        with suppress(Died):
+            await self.ask("stop")
+        await self.ended()
+
+    # --- striking --------------------------------------------------------------------------------------------------------------
+
+    def strike(self, blow: signal.Signals) -> None:
+        if self._handle is not None:
+            with suppress(ProcessLookupError):
+                signal.pidfd_send_signal(self._handle, blow)
+
+    async def kill(self) -> None:
+        """Nothing of it is left afterwards."""
+        self.strike(signal.SIGKILL)
+        self._writer.close()
+        await self.ended()
+        self._hearing.cancel()
+        if self._handle is not None:
+            os.close(self._handle)
+            self._handle = None
+
+
+def _fits(event: dict[str, Any], fields: dict[str, str]) -> bool:
+    return all(text in event.get(name, "") for name, text in fields.items())
+
+
+@asynccontextmanager
+async def process(nursery: Nursery, plan: ServicePlan | VenuePlan) -> AsyncIterator[Process]:
+    """Just born; killed at the end, whatever it then does."""
+    line: socket.socket = nursery.bear(plan)
+    born = Process(*await asyncio.open_connection(sock=line, limit=LINE_LIMIT))
+    try:
+        yield born
+    finally:
+        await born.kill()
+
+
+async def eventually(condition: Callable[[], Any], what: str) -> Any:
+    """What an awaitable condition of another process gives as soon as it is not false."""
+    try:
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            while not (found := await condition()):
+                await asyncio.sleep(POLL_SECONDS)
+            return found
+    except TimeoutError:
+        raise AssertionError(f"never came about: {what}") from None

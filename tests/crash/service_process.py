@@ -1,0 +1,256 @@
+"""A service as a process of the nursery's: the real engine, store and broker, in a composition in which it can be struck.
+
+It speaks lines of JSON: each request has a number and is answered by it; what happens meanwhile is told as events. It ends when its
+line does, in good order when asked to `stop`, and like a service that lost its store when it has.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import random
+import resource
+import signal
+import socket
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from dataclasses import asdict
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+from liveorder.application.engine import Connection, Engine, EngineTerms
+from liveorder.application.execute_order import ExecutionTerms
+from liveorder.application.gateway import AccountTerms
+from liveorder.application.ports.signal_source import SourceMessage
+from liveorder.application.retry_policy import RetryPolicy
+from liveorder.domain.errors import LiveOrderError
+from liveorder.domain.facts import RecordedFact
+from liveorder.domain.order import LiveOrder
+from liveorder.domain.signal import Signal
+from liveorder.infrastructure.brokers.simulated.broker import SimulatedBroker
+from liveorder.infrastructure.brokers.simulated.control import VenueControl
+from liveorder.infrastructure.brokers.simulated.instruments import SimulatedInstruments
+from liveorder.infrastructure.brokers.simulated.market_data import SimulatedMarketData
+from liveorder.infrastructure.brokers.simulated.tcp import Tcp
+from liveorder.infrastructure.calendars import ExchangeCalendars
+from liveorder.infrastructure.clock import SystemClock
+from liveorder.infrastructure.emergency_journal import FileEmergencyJournal
+from liveorder.infrastructure.eventstore.store_by_url import store_at
+
+from tests.crash.fate import Fate
+from tests.crash.key_classes import capabilities
+from tests.crash.plans import ServicePlan
+from tests.crash.witness import Tell, Witness
+from tests.mortality import Mortal
+from tests.worlds import LAX
+
+HOST = "127.0.0.1"
+
+
+def main(fields: dict[str, Any], line: socket.socket) -> None:
+    asyncio.run(_main(ServicePlan(**fields), line))
+
+
+async def _main(plan: ServicePlan, line: socket.socket) -> None:
+    if plan.largest_file_bytes is not None:
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (plan.largest_file_bytes, resource.RLIM_INFINITY))
+    reader, writer = await asyncio.open_connection(sock=line)
+
+    def tell(**message: Any) -> None:
+        writer.write(json.dumps(message).encode() + b"\n")
+
+    await _Served(plan, tell).live(reader)
+    await writer.drain()
+
+
+class _ToldLog:
+    """An `EventLog` that the test hears."""
+
+    def __init__(self, tell: Tell) -> None:
+        self._tell = tell
+
+    def write(self, category: str, sentence: str, **fields: object) -> None:
+        self._tell(event="log", category=category, sentence=sentence)
+
+
+class _Fed:
+    """A `SignalSource` of what the test feeds."""
+
+    name, finite = "fed", False
+
+    def __init__(self) -> None:
+        self._waiting: asyncio.Queue[bytes] = asyncio.Queue()
+        self._count = 0
+
+    def put(self, raw: str) -> None:
+        self._waiting.put_nowait(raw.encode())
+
+    async def messages(self) -> AsyncIterator[SourceMessage]:
+        while True:
+            raw = await self._waiting.get()
+            self._count += 1
+            yield SourceMessage(self.name, str(self._count), raw)
+
+    async def acknowledge(self, message: SourceMessage) -> None:
+        """Nothing is kept."""
+
+
+class _Memory:
+    """The newest state of every order of this life, as the engine had it."""
+
+    def __init__(self) -> None:
+        self.orders: dict[UUID, LiveOrder] = {}
+
+    def __call__(self, before: LiveOrder | None, after: LiveOrder, recorded: Sequence[RecordedFact]) -> None:
+        self.orders[after.order_id] = after
+
+
+class _Served:
+    def __init__(self, plan: ServicePlan, tell: Tell) -> None:
+        self._tell, self._wait = tell, plan.wait_for_lease
+        self._fate = Fate(plan.fatal, signal.Signals[plan.blow])
+        self._memory, self._source = _Memory(), _Fed()
+        self.engine = _composed(plan, self._fate, tell)
+        self.engine.orders.listen(self._memory)
+        self._over = asyncio.Event()
+        self._work: set[asyncio.Task[None]] = set()
+        self._acts: Mapping[str, Callable[..., Awaitable[Any]]] = {
+            "execute": self._execute,
+            "feed": self._feed,
+            "cancel": self._cancel,
+            "replace": self._replace,
+            "kill": self._kill,
+            "state": self._state,
+            "reconcile": self._reconcile,
+            "stop": self._stop,
+        }
+
+    async def live(self, requests: asyncio.StreamReader) -> None:
+        self._tell(event="born", pid=os.getpid())
+        listening = asyncio.create_task(self._listen(requests))
+        try:
+            report = await self.engine.start(wait_for_lease=self._wait)
+        except LiveOrderError as error:
+            self._tell(event="failed", error=type(error).__name__, message=str(error))
+            return
+        self._tell(event="started", recovery=asdict(report))
+        reading = asyncio.create_task(self.engine.intake.read(self._source))
+        losing = asyncio.create_task(self.engine.lost_lease.wait())
+        stopping = asyncio.create_task(self._over.wait())
+        await asyncio.wait([losing, stopping], return_when=asyncio.FIRST_COMPLETED)
+        reading.cancel()
+        await self.engine.stop()
+        listening.cancel()
+        self._tell(event="lost the store" if losing.done() else "stopped")
+
+    async def _listen(self, requests: asyncio.StreamReader) -> None:
+        while line := await requests.readline():
+            request = json.loads(line)
+            task = asyncio.create_task(self._answer(request.pop("number"), request.pop("act"), request))
+            self._work.add(task)
+            task.add_done_callback(self._work.discard)
+        os._exit(1)
+
+    async def _answer(self, number: int, act: str, fields: dict[str, Any]) -> None:
+        try:
+            self._tell(number=number, answer=await self._acts[act](**fields))
+        except LiveOrderError as error:
+            self._tell(number=number, error=type(error).__name__, message=str(error))
+
+    # --- acts ------------------------------------------------------------------------------------------------------------------
+
+    async def _execute(self, raw: str) -> Any:
+        order = await self.engine.execute.execute(Signal.parse(raw))
+        self._memory.orders.setdefault(order.order_id, order)
+        return _shown(order)
+
+    async def _feed(self, raw: str) -> None:
+        self._source.put(raw)
+
+    async def _cancel(self, order_id: str) -> Any:
+        return _shown(await self.engine.cancel.cancel(UUID(order_id)))
+
+    async def _replace(self, order_id: str, limit_price: str) -> Any:
+        return _shown(await self.engine.replace.replace(UUID(order_id), limit_price=Decimal(limit_price)))
+
+    async def _kill(self) -> Any:
+        report = await self.engine.stop_trading.kill("test", "person:test")
+        return {"is_durable": report.is_durable, "cancelled": len(report.cancelled), "is_flat": report.is_flat}
+
+    async def _state(self) -> Any:
+        known = self._memory.orders | {order.order_id: order for order in self.engine.orders.unfinished()}
+        return {
+            "is_quiet": self.engine.is_quiet,
+            "orders": {order.client_order_id: await self._replayed(order) for order in known.values()},
+            "doubts": [doubt.order.client_order_id for doubt in self.engine.doubts.standing()],
+            "boundaries": self._fate.names,
+        }
+
+    async def _replayed(self, order: LiveOrder) -> dict[str, Any]:
+        """With whether its stored facts, read anew, make the same order."""
+        facts = await self.engine.store.stream(order.order_id)
+        return _shown(order) | {"replays": LiveOrder.replay(facts[: order.version]) == order}
+
+    async def _reconcile(self) -> Any:
+        (report,) = await self.engine.reconcile.reconcile_all()
+        return {"is_clean": report.is_clean, "differences": [str(each) for each in report.differences]}
+
+    async def _stop(self) -> None:
+        self._over.set()
+
+
+def _shown(order: LiveOrder) -> dict[str, Any]:
+    return {
+        "order_id": str(order.order_id),
+        "key": order.client_order_id,
+        "version": order.version,
+        "status": order.status.value,
+        "reason": str(order.reject_reason or order.cancel_reason),
+        "message": order.error_message,
+        "filled": f"{order.filled_quantity:f}",
+        "limit_price": None if order.limit_price is None else f"{order.limit_price:f}",
+        "is_in_doubt": order.is_in_doubt,
+        "requests": sorted(order.requests),
+    }
+
+
+def _composed(plan: ServicePlan, fate: Fate, tell: Tell) -> Engine:
+    clock = SystemClock()
+    whole = store_at(plan.store, clock=clock)
+    store: Any = Mortal(whole, fate, ("append",))
+    lease: Any = Mortal(whole.lease, fate, ("acquire", "release"))
+    transport = Tcp(HOST, plan.venue_port, clock)
+    broker = SimulatedBroker(transport, account_id=plan.account, capabilities=capabilities(plan.key_class))
+    witness: Any = Witness(broker, VenueControl(Tcp(HOST, plan.venue_port, clock)), tell)
+    mortal: Any = Mortal(witness, fate, ("submit", "cancel", "replace"))
+    account = AccountTerms(
+        account_id=plan.account,
+        limits=LAX,
+        retry=RetryPolicy(first_wait_seconds=0.05),
+        call_timeout_seconds=plan.call_timeout_seconds,
+        breaker_failures=1000,
+    )
+    terms = EngineTerms(
+        ExecutionTerms("test", plan.account, plan.owner),
+        owner=plan.owner,
+        auto_trading_default=True,
+        poll_seconds=0.05,
+        lease_seconds=plan.lease_seconds,
+        drain_seconds=1.0,
+        reconnect_seconds=0.05,
+    )
+    connection = Connection(account, mortal, SimulatedMarketData(transport), SimulatedInstruments())
+    return Engine(
+        terms,
+        store,
+        lease,
+        {plan.account: connection},
+        ExchangeCalendars(),
+        FileEmergencyJournal(Path(plan.journal)),
+        clock,
+        random.SystemRandom(),
+        _ToldLog(tell),
+    )

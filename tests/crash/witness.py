@@ -1,0 +1,36 @@
+"""Stands between a service and its broker, and says what goes out: whether the venue had the order already when it was sent."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from liveorder.application.ports.broker import Broker, Prepared
+from liveorder.domain.execution_report import ExecutionReport
+from liveorder.infrastructure.brokers.simulated.control import VenueControl
+
+Tell = Callable[..., None]
+
+
+class Witness:
+    """A `Broker` that tells of each request before it leaves. The venue is asked beside the broker, without fault or lag."""
+
+    def __init__(self, broker: Broker, control: VenueControl, tell: Tell) -> None:
+        self._broker, self._control, self._tell = broker, control, tell
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._broker, name)
+
+    async def submit(self, prepared: Prepared) -> Sequence[ExecutionReport]:
+        key = json.loads(prepared.payload)["client_order_id"]
+        self._tell(event="sent", kind="submit", key=key, had=len(await self._control.orders_by_key(key)))
+        return await self._broker.submit(prepared)
+
+    async def cancel(self, prepared: Prepared) -> Sequence[ExecutionReport]:
+        self._tell(event="sent", kind="cancel", key=json.loads(prepared.payload)["client_order_id"], had=0)
+        return await self._broker.cancel(prepared)
+
+    async def replace(self, prepared: Prepared) -> Sequence[ExecutionReport]:
+        self._tell(event="sent", kind="replace", key=json.loads(prepared.payload)["client_order_id"], had=0)
+        return await self._broker.replace(prepared)
