@@ -2,10 +2,10 @@ PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/.installed
 
-.PHONY: run test coverage check clean
+.PHONY: run test coverage check bench docs clean
 
 run: $(STAMP)
-	$(BIN)/liveorder demo
+	$(BIN)/liveorder run --config examples/liveorder.toml --signals examples/signals.jsonl --until-idle
 
 test: $(STAMP)
 	$(BIN)/pytest -n auto
@@ -19,6 +19,12 @@ check: $(STAMP)
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
 	$(BIN)/python dev/check_wheel.py
+
+bench: $(STAMP)
+	$(BIN)/python -m benchmarks
+
+docs: $(STAMP)
+	$(BIN)/python docs/generate.py
 
 clean:
 	rm -rf .venv build dist htmlcov .coverage* .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis *.egg-info

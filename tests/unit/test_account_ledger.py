@@ -169,6 +169,12 @@ def test_a_correction_leaves_the_other_fills_of_an_open_position_alone() -> None
     assert figures(position.quantity, position.cost, position.realized_net, day.realized_net) == (100, 1550, 0, {})
 
 
+def test_a_correction_leaves_the_other_fills_of_a_short_position_alone() -> None:
+    sold = (fill("x1", 50, 10), fill("x2", 50, 20), correction("x3", "x1", 50, 11))
+    position, day = life_of(AccountLedger(), *sold, begin=SOLD)
+    assert figures(position.quantity, position.cost, position.realized_net, day.realized_net) == (-100, -1550, 0, {})
+
+
 def test_a_late_commission_lowers_the_result_and_leaves_the_cost_alone() -> None:
     late = f.CommissionReported(execution_id="x1", commission=Decimal(2))
     position, day = life_of(AccountLedger(), fill("x1", 50, 10), fill("x2", 50, 20), late)
@@ -177,12 +183,12 @@ def test_a_late_commission_lowers_the_result_and_leaves_the_cost_alone() -> None
 
 def test_a_bust_of_more_than_is_held_is_booked_as_the_reverse_fill() -> None:
     ledger = AccountLedger()
-    bought = order_of(SENT, fill("x1", 100, 10, fee="1"))
+    bought = order_of(SENT, fill("x1", 100, 10, fee="1"), fill("x2", 50, 20))
     stored(ledger, entries_between(None, bought, TODAY))
-    stored(ledger, entries_between(None, order_of(SOLD, SENT, fill("y1", 60, 12)), TODAY))
+    stored(ledger, entries_between(None, order_of(SOLD, SENT, fill("y1", 120, 30)), TODAY))
     rows = stored(ledger, step(bought, bust("x1")))
     position = Position.from_json(rows[SPY].state)
-    assert figures(position.quantity, position.cash_flow, position.commission) == (-60, 720, 0)
+    assert figures(position.quantity, position.cost, position.cash_flow, position.commission) == (-70, -700, 2600, 0)
 
 
 def test_a_fill_and_its_bust_leave_nothing() -> None:

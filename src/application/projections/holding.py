@@ -14,7 +14,6 @@ from fractions import Fraction
 from liveorder.domain.order.facts import Requested
 from liveorder.domain.position import Position
 
-
 NOTHING = Fraction(0)
 
 

@@ -1,0 +1,58 @@
+"""Confirmations as lines of a file, each on the disk before it counts as published."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from liveorder.application.ports.publisher import Confirmation
+
+_TAIL = 1 << 20
+"""Bytes; no line is longer."""
+
+
+class JsonLinesPublisher:
+    """Appends `{"message_id": …, order and outcome}` lines. What a crash left unfinished is cut off and written again."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._is_whole = False
+
+    @property
+    def name(self) -> str:
+        return f"jsonl:{self._path.name}"
+
+    async def publish(self, confirmations: Sequence[Confirmation]) -> None:
+        lines = "".join(f"{_line(confirmation)}\n" for confirmation in confirmations)
+        await asyncio.to_thread(self._append, lines.encode())
+
+    def _append(self, lines: bytes) -> None:
+        if not self._is_whole:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            _cut_unfinished_line(self._path)
+        self._is_whole = False  # until these are whole on the disk
+        with self._path.open("ab") as file:
+            file.write(lines)
+            file.flush()
+            os.fsync(file.fileno())
+        self._is_whole = True
+
+
+def _line(confirmation: Confirmation) -> str:
+    return json.dumps({"message_id": confirmation.message_id} | confirmation.view.to_dict())
+
+
+def _cut_unfinished_line(path: Path) -> None:
+    """The last line without its end; and the file's own entry in its folder, made durable."""
+    with path.open("a+b") as file:
+        end = file.seek(0, os.SEEK_END)
+        start = file.seek(max(end - _TAIL, 0))
+        file.truncate(start + file.read().rfind(b"\n") + 1)
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)

@@ -1,0 +1,143 @@
+"""Commands that change something, with no service running: each owns the store for a moment."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from liveorder.interfaces.cli.exit_codes import ExitCode
+from tests.interfaces.command_line import SETTINGS, VENUE, CommandLine, coin, resting
+
+LOSES_THE_FIRST_ORDER = VENUE + '[keys]\nsupport = "none"\n[[faults.faults]]\nkind = "request_lost"\nnth = 1\n'
+
+
+def submit(cli: CommandLine, signal: dict[str, object]) -> tuple[int, str]:
+    """Exit code and status."""
+    result = cli.run("submit", json.dumps(signal), "--json")
+    return result.exit_code, json.loads(result.stdout)["status"]
+
+
+def test_the_same_signal_submitted_twice_is_one_order(cli: CommandLine) -> None:
+    assert submit(cli, coin("a")) == (0, "FILLED")
+    assert submit(cli, coin("a")) == (0, "FILLED")
+    assert len(cli.json("orders")) == 1
+
+
+def test_an_order_can_be_written_as_options(cli: CommandLine) -> None:
+    result = cli.run("submit", "--symbol", "ETH/USD", "--side", "buy", "--quantity", "0.1", "--limit-price", "3100")
+    assert result.exit_code == 0
+    assert "BUY 0.1 ETH/USD LIMIT 3100.00  FILLED" in result.stdout
+
+
+def test_a_refused_order_is_shown_and_has_an_exit_code(cli: CommandLine) -> None:
+    assert submit(cli, coin("large", quantity="1000")) == (ExitCode.REFUSED, "REJECTED")
+
+
+def test_a_signal_that_is_none_is_told_by_its_field(cli: CommandLine) -> None:
+    result = cli.run("submit", "--symbol", "ETH/USD", "--side", "buy", "--quantity", "-1")
+    assert result.exit_code == ExitCode.INVALID_INPUT
+    assert result.stderr.startswith("error: quantity: ")
+
+
+def test_validate_names_every_rule_that_stands_in_the_way_and_stores_nothing(cli: CommandLine) -> None:
+    submit(cli, coin("a"))
+    verdict = cli.json("validate", json.dumps(coin("large", quantity="1000", score="10")))
+    assert {refusal["code"] for refusal in verdict["refusals"]} == {"signal_score", "position_value"}
+    assert cli.run("validate", json.dumps(coin("fine"))).exit_code == 0
+    assert cli.run("validate", json.dumps(coin("large", quantity="1000"))).exit_code == ExitCode.REFUSED
+    assert len(cli.json("orders")) == 1
+
+
+def test_a_resting_order_is_replaced_and_cancelled_by_any_of_its_ids(cli: CommandLine) -> None:
+    assert submit(cli, resting("r")) == (0, "SUBMITTED")
+    changed = cli.json("replace", "r", "--quantity", "0.2", "--limit-price", "2950")
+    assert (changed["quantity"], changed["limit_price"]) == ("0.2", "2950")
+    assert cli.json("cancel", changed["broker_order_id"])["status"] == "CANCELLED"
+    again = cli.run("cancel", "r")
+    assert (again.exit_code, "error: " in again.stderr) == (ExitCode.REFUSED, True)
+
+
+def test_replacing_nothing_is_refused_before_anything_is_asked(cli: CommandLine) -> None:
+    assert cli.run("replace", "r").exit_code == ExitCode.INVALID_INPUT
+
+
+def test_kill_says_what_remains_and_flatten_leaves_nothing(cli: CommandLine) -> None:
+    submit(cli, coin("a"))
+    submit(cli, resting("r"))
+    killed = cli.run("kill")
+    assert killed.exit_code == ExitCode.NOT_FLAT
+    assert killed.stdout.startswith("NOT FLAT\n1 order cancelled\nremaining: SIM: position CRYPTO:ETH/USD 0.1\n")
+    flattened = cli.run("kill", "--flatten")
+    assert (flattened.exit_code, flattened.stdout.splitlines()[0]) == (0, "FLAT")
+
+
+def test_a_halt_refuses_orders_until_it_is_lifted(cli: CommandLine) -> None:
+    cli.run("kill")
+    assert "KILL_SWITCH" in cli.run("status").stdout
+    cli.signals(coin("a"), coin("b"))
+    cli.trade()
+    assert {order["status"] for order in cli.json("orders")} == {"REJECTED"}
+    assert "trading goes on" in cli.run("resume").stdout
+    assert "no such halt" in cli.run("resume").stdout
+    assert submit(cli, coin("c")) == (0, "FILLED")
+
+
+def test_an_emergency_stop_cancels_and_halts_without_the_store(cli: CommandLine) -> None:
+    submit(cli, resting("r"))
+    store = cli.folder / "liveorder.db"
+    store.rename(cli.folder / "gone.db")
+    report = cli.json("kill", "--emergency")
+    assert (report["is_flat"], report["is_durable"], len(report["cancelled"])) == (True, True, 1)
+    (cli.folder / "gone.db").rename(store)
+    cli.run("recover")
+    assert cli.json("orders")[0]["status"] == "CANCELLED"
+    assert cli.json("status")["halts"]
+
+
+def test_auto_trading_is_switched_off_and_on(cli: CommandLine) -> None:
+    assert cli.run("auto-trading", "off").stdout == "auto-trading is off\n"
+    cli.signals(coin("a"))
+    cli.trade()
+    assert cli.json("orders")[0]["status"] == "REJECTED"
+    assert cli.json("auto-trading", "on") == {"auto_trading": True}
+    assert cli.run("auto-trading", "perhaps").exit_code == ExitCode.USAGE
+
+
+def test_a_doubt_is_listed_and_ended_by_a_person(cli: CommandLine) -> None:
+    cli.write("venue.toml", LOSES_THE_FIRST_ORDER)
+    cli.write("liveorder.toml", SETTINGS + '[accounts.capabilities]\nkey_support = "none"\ntrusts_absence = false\n')
+    assert submit(cli, coin("a"))[0] == ExitCode.OUTCOME_UNKNOWN
+    (doubt,) = cli.json("doubts")
+    assert (doubt["signal_id"], doubt["kind"]) == ("a", "submit")
+    assert "liveorder settle ID --absent" in cli.run("doubts").stdout
+    assert cli.json("settle", "a", "--absent", "--evidence", "looked")["status"] == "CANCELLED"
+    assert cli.run("doubts").stdout == "Nothing is in doubt.\n"
+    assert cli.run("settle", "a", "--absent", "--evidence", "looked again").exit_code == ExitCode.REFUSED
+
+
+@pytest.mark.parametrize("options", [(), ("--absent", "--found", "V1")])
+def test_settling_needs_one_answer_and_not_two(cli: CommandLine, options: tuple[str, ...]) -> None:
+    assert cli.run("settle", "a", "--evidence", "looked", *options).exit_code == ExitCode.INVALID_INPUT
+
+
+def test_a_position_that_is_only_at_the_broker_differs_until_it_is_adopted(cli: CommandLine) -> None:
+    holding = '[[accounts]]\naccount_id = "SIM"\n[accounts.positions."CRYPTO:ETH/USD"]\nquantity = "2"\nprice = "2500"\n'
+    cli.write("venue.toml", VENUE + holding)
+    differs = cli.run("reconcile")
+    assert differs.exit_code == ExitCode.DIFFERS
+    assert "CRYPTO:ETH/USD" in differs.stdout
+    arguments = ("ETH/USD", "--account", "SIM", "--quantity", "2", "--price", "2500", "--evidence", "statement")
+    assert cli.json("adopt", "position", *arguments)["filled_quantity"] == "2"
+    agrees = cli.run("reconcile")
+    assert (agrees.exit_code, agrees.stdout) == (0, "SIM agrees with the broker\n")
+
+
+def test_an_order_that_the_broker_does_not_list_cannot_be_adopted(cli: CommandLine) -> None:
+    result = cli.run("adopt", "order", "V9", "--account", "SIM", "--evidence", "seen")
+    assert result.exit_code == ExitCode.REFUSED
+
+
+def test_recover_says_what_it_found(cli: CommandLine) -> None:
+    submit(cli, resting("r"))
+    assert cli.run("recover").stdout == "1 unfinished, 0 in doubt, 0 taken up again\n"

@@ -1,0 +1,92 @@
+"""Settings files, check-ups, copies and rebuilding."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+
+import pytest
+
+from liveorder import __version__
+from liveorder.interfaces.cli.exit_codes import ExitCode
+from tests.interfaces.command_line import CommandLine, coin
+
+
+@pytest.fixture
+def traded(cli: CommandLine) -> CommandLine:
+    cli.signals(coin("a"))
+    assert cli.trade().exit_code == 0
+    return cli
+
+
+def test_init_writes_a_file_that_changes_nothing_and_overwrites_none(cli: CommandLine) -> None:
+    assert cli.run("init", "new.toml").exit_code == 0
+    written = (cli.folder / "new.toml").read_text()
+    assert "#max_daily_trades = 10" in written
+    assert cli.run("doctor", "--config", "new.toml", "--json").exit_code == ExitCode.UNHEALTHY
+    again = cli.run("init", "new.toml")
+    assert (again.exit_code, (cli.folder / "new.toml").read_text()) == (ExitCode.INVALID_INPUT, written)
+
+
+def test_the_doctor_finds_a_good_house_healthy(traded: CommandLine) -> None:
+    result = traded.run("doctor")
+    assert result.exit_code == 0
+    assert "ok   store: whole: " in result.stdout
+    assert "ok   broker of SIM: simulated answers" in result.stdout
+    assert "FAIL" not in result.stdout
+
+
+def test_the_doctor_shows_settings_without_their_secrets(traded: CommandLine, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KITE_API_SECRET", "do-not-tell")
+    monkeypatch.setenv("USE_MOCK_BROKER", "true")
+    for arguments in (("doctor",), ("doctor", "--json")):
+        result = traded.run(*arguments)
+        assert "api_secret" in result.stdout
+        assert "do-not-tell" not in result.output
+
+
+def test_the_doctor_tells_a_damaged_store(traded: CommandLine) -> None:
+    with sqlite3.connect(traded.folder / "liveorder.db") as database:
+        (table,) = database.execute("SELECT name FROM sqlite_master WHERE name LIKE '%event%' AND type='table'").fetchone()
+        database.execute(f"DELETE FROM {table} WHERE rowid = 2")  # noqa: S608 - the name comes from the schema
+    database.close()
+    result = traded.run("doctor")
+    assert result.exit_code == ExitCode.UNHEALTHY
+    assert "FAIL store: " in result.stdout
+
+
+def test_replay_repairs_what_verify_finds(traded: CommandLine) -> None:
+    assert traded.run("replay", "--verify").exit_code == 0
+    with sqlite3.connect(traded.folder / "liveorder-views.db") as database:
+        database.execute("DELETE FROM positions")
+    database.close()
+    differs = traded.run("replay", "--verify")
+    assert differs.exit_code == ExitCode.DIFFERS
+    assert "1 difference" in differs.stdout
+    assert traded.json("replay", "--verify")["is_equal"] is False
+    assert traded.run("replay").stdout == "read models made anew from 5 facts\n"
+    assert traded.run("replay", "--verify").exit_code == 0
+
+
+def test_a_backup_is_a_whole_store_and_overwrites_none(traded: CommandLine) -> None:
+    assert traded.run("backup", "copy.db").exit_code == 0
+    assert traded.json("order", "a", "--store", "sqlite:///copy.db")["status"] == "FILLED"
+    assert traded.run("backup", "copy.db").exit_code == ExitCode.STORE_REFUSED
+
+
+def test_the_schema_is_json_schema(cli: CommandLine) -> None:
+    schema = json.loads(cli.run("schema").stdout)
+    assert schema["title"] == "Signal"
+    assert "signal_type" in schema["properties"]
+
+
+def test_the_version_is_told(cli: CommandLine) -> None:
+    assert cli.run("--version").stdout == f"liveorder {__version__}\n"
+
+
+def test_the_help_lists_every_command_and_every_exit_code(cli: CommandLine) -> None:
+    text = cli.run("--help").stdout
+    commands = """run submit validate cancel replace kill resume status orders order positions signals doubts reconcile recover settle
+    adopt init doctor backup replay schema demo venue"""
+    for word in [*commands.split(), *(str(code.value) for code in ExitCode)]:
+        assert f" {word} " in text
