@@ -123,9 +123,7 @@ async def a_world(folder: Path, venue: VenueSettings = STILL, start: datetime = 
     clock = LoopClock(start)
     floor = Floor(open_venue(venue, clock.now()), venue, clock)
     world = World(folder, clock, floor, **settled)
-    await create_store(
-        world.url, clock=clock, namespace="test", default_account=ACCOUNT, mode="SIMULATION", account_ids=[ACCOUNT]
-    )
+    await create_store(world.url, clock=clock, namespace="test", default_account=ACCOUNT, mode="SIMULATION", account_ids=[ACCOUNT])
     try:
         yield world
     finally:

@@ -205,7 +205,7 @@ class Doubts:
         for request in list(order.requests.values()):
             if request.is_in_doubt:
                 order = await self._settle_absent(order, request.request_id, f"{actor}: {evidence}", actor)
-        if order.status.is_closed or order.is_acknowledged:
+        if order.status.is_closed or order.is_at_broker:
             return order
         async with self._orders.hold(order_id) as held:
             facts = requests.request_cancel(held, CancelReason.REQUESTED)

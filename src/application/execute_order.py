@@ -279,7 +279,7 @@ class ExecuteOrder:
         return requests.doubt(order, request_id, "NoAnswer", "the broker answered without saying what became of it")
 
     def _may_try_again(self, order: LiveOrder) -> bool:
-        return not order.status.is_closed and not order.submission_is_open and not order.is_acknowledged
+        return not order.status.is_closed and not order.submission_is_open and not order.is_at_broker
 
     def _wait_before_retry(self, gateway: Gateway, order: LiveOrder) -> float:
         retry = gateway.terms.retry
@@ -291,7 +291,7 @@ class ExecuteOrder:
             return await self._give_up(order), False
         await gateway.limit.take()
         async with self._orders.hold(order.order_id) as held:
-            if held.status.is_closed or held.submission_is_open or held.is_acknowledged or held.cancel_requested:
+            if held.status.is_closed or held.submission_is_open or held.is_at_broker or held.cancel_requested:
                 return held, False
             if ended := self._no_longer_wanted(gateway, held):
                 return await self._orders.record(held, ended, _cause(held)), False
@@ -314,18 +314,11 @@ class ExecuteOrder:
 
     def _no_longer_wanted(self, gateway: Gateway, order: LiveOrder) -> list[Fact]:
         """Halted, stale, or out of session since it was approved."""
-        now, intent, limits = self._clock.now(), order.intent, gateway.terms.limits
-        halted = self._halted(intent)
-        if halted is not None:
-            return requests.cancel_unsent(order, CancelReason.HALTED, f"halted ({halted.scope}) before it was sent")
-        since = intent.signal_at or order.requested_at
-        age = (now - since).total_seconds() if since is not None else 0.0
-        is_over = intent.valid_until is not None and now > intent.valid_until
-        if is_over or (limits.max_signal_age_seconds is not None and age > limits.max_signal_age_seconds):
-            return requests.cancel_unsent(order, CancelReason.STALE, f"{age:.0f} s old before it was sent")
-        if not limits.allow_closed_market and not self._sessions.is_open(intent.instrument, now):
-            return requests.cancel_unsent(order, CancelReason.STALE, "the market closed before it was sent")
-        return []
+        refusal = self._gate.judge_again(gateway, order)
+        if refusal is None:
+            return []
+        reason = CancelReason.HALTED if refusal.code == "kill_switch" else CancelReason.STALE
+        return requests.cancel_unsent(order, reason, f"before it was sent: {refusal.message}")
 
     async def _give_up(self, order: LiveOrder) -> LiveOrder:
         original = self._failures.pop(order.order_id, None) or BrokerConnectionError("the failures of an earlier run")

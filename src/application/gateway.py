@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -35,6 +35,9 @@ class AccountTerms:
     currency: str = "USD"
     mode: TradingMode = TradingMode.SIMULATION
     limits: RiskLimits = field(default_factory=RiskLimits)
+    """Of orders in `currency`."""
+    limits_by_currency: Mapping[str, RiskLimits] = field(default_factory=dict)
+    """Of orders in other currencies; one that is not here is not traded in."""
     default_exchange: str | None = None
     default_product: Product | None = None
     retry: RetryPolicy = field(default_factory=RetryPolicy)
@@ -45,6 +48,11 @@ class AccountTerms:
     breaker_failures: int = 5
     """Broker failures in a row that halt the account."""
     reserved_share_for_cancels: float = 0.2
+
+    def limits_in(self, currency: str) -> tuple[str, RiskLimits]:
+        """The currency that an order in `currency` is reckoned in, and its limits: the account's own where it has none."""
+        own = self.limits_by_currency.get(currency)
+        return (self.currency, self.limits) if own is None else (currency, own)
 
 
 @dataclass(frozen=True, slots=True)

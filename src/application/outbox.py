@@ -1,7 +1,7 @@
 """What leaves the house: messages made from the log, at least once each, by a bookmark of their own for each destination.
 
-Only the outbox has outward effects. Rebuilding read models, replaying an order or starting again sends nothing: what a destination was
-told is known by its bookmark, which is kept in the order store, and a new destination begins at the log's head.
+Only the outbox has outward effects. Rebuilding read models, replaying an order or starting again sends nothing: what a destination
+was told is known by its bookmark, which is kept in the order store, and a new destination begins at the log's head.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from liveorder.application.projections.known_orders import KnownOrders, OrderCha
 from liveorder.domain.facts import RecordedFact
 
 MOST_UNSAVED = 500
-"""Facts that made no message may be looked at again after a restart; no more than so many, since every bookmark costs a disk sync."""
+"""So many facts that made no message may be looked at again after a restart: every bookmark costs a disk sync."""
 
 
 class Outlet(Protocol):
@@ -53,12 +53,12 @@ class Outbox:
         self._on_error, self._poll_seconds = on_error, poll_seconds
         self._bookmark = f"outbox:{outlet.name}"
         self._known = KnownOrders()
-        self._saved = 0
+        self._saved = self._position = 0
 
     async def open(self) -> None:
         """Find the bookmark, or set it at the head. To be done before trading begins, so that nothing slips by in between."""
         found = await self._store.checkpoint(self._bookmark)
-        self._saved = int(found) if found is not None else await self._store.head()
+        self._saved = self._position = int(found) if found is not None else await self._store.head()
         if found is None:
             await self._store.save_checkpoint(self._bookmark, str(self._saved))
 
@@ -76,19 +76,23 @@ class Outbox:
 
     async def flush(self) -> int:
         """Send everything up to the log's head; returns the position."""
-        position = self._saved
         try:
-            async for page in self._store.log(after=position):
+            async for page in self._store.log(after=self._position):
                 await self._consider(page)
-                position = page[-1].position
-                if await self._outlet.deliver() or position - self._saved >= MOST_UNSAVED:
-                    await self._store.save_checkpoint(self._bookmark, str(position))
-                    self._saved = position
+                self._position = page[-1].position
+                if await self._outlet.deliver() or self._position - self._saved >= MOST_UNSAVED:
+                    await self._store.save_checkpoint(self._bookmark, str(self._position))
+                    self._saved = self._position
         except BaseException:
-            self._outlet.drop()
-            self._known.forget()
+            self._start_over()
             raise
-        return position
+        return self._position
+
+    def _start_over(self) -> None:
+        """From the bookmark: what was taken and not delivered is made again."""
+        self._outlet.drop()
+        self._known.forget()
+        self._position = self._saved
 
     async def _consider(self, facts: Sequence[RecordedFact]) -> None:
         """Fact by fact: a message says how things stood then, whatever came after."""

@@ -72,7 +72,7 @@ class Projector:
             return await self._pump.advance()
 
     async def rebuild(self, progress: Progress = _unheard) -> int:
-        """Empty the read models and make them anew from the whole log. They can be read meanwhile, and are short until it is done."""
+        """Empty the read models and make them anew from the whole log. Who reads them meanwhile sees them grow."""
         async with self._busy:
             await self._views.clear()
             return await self._pump.advance(progress=progress)

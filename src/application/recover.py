@@ -69,7 +69,7 @@ def _is_surely_unsent(order: LiveOrder) -> bool:
         order.is_approved
         and not order.status.is_closed
         and not order.requests
-        and not order.is_acknowledged
+        and not order.is_at_broker
         and not order.filled_quantity
     )
 

@@ -7,13 +7,15 @@ from decimal import Decimal
 from uuid import UUID
 
 from liveorder.application.gateway import Answered, Gateway, NotReceived, Outcome, RefusedByBroker
-from liveorder.application.kill_switch import halting_scopes
+from liveorder.application.kill_switch import KillSwitch, halting_scopes
 from liveorder.application.orders import ENGINE, Cause, Orders
 from liveorder.application.ports.broker import Prepared, ReplaceRequest
+from liveorder.application.ports.clock import Clock
 from liveorder.application.ports.market_data import Quote
-from liveorder.application.risk_gate import RiskGate
+from liveorder.application.risk_book import RiskBook
+from liveorder.application.risk_gate import NewTerms, RiskGate
 from liveorder.application.track_orders import TrackOrders
-from liveorder.domain.errors import DecisionRefused, OrderValidationError
+from liveorder.domain.errors import BrokerConnectionError, DecisionRefused, OrderValidationError
 from liveorder.domain.execution_report import ReplaceRejected
 from liveorder.domain.facts import Fact
 from liveorder.domain.order import LiveOrder, requests
@@ -23,8 +25,18 @@ from liveorder.domain.order.facts import ReplaceRequested
 class ReplaceOrder:
     """Replaces quantity, limit and stop price of single orders."""
 
-    def __init__(self, orders: Orders, gateways: Mapping[str, Gateway], track: TrackOrders, gate: RiskGate) -> None:
-        self._orders, self._gateways, self._track, self._gate = orders, gateways, track, gate
+    def __init__(
+        self,
+        orders: Orders,
+        gateways: Mapping[str, Gateway],
+        risk: RiskBook,
+        gate: RiskGate,
+        kill_switch: KillSwitch,
+        track: TrackOrders,
+        clock: Clock,
+    ) -> None:
+        self._orders, self._gateways, self._risk, self._gate = orders, gateways, risk, gate
+        self._kill_switch, self._track, self._clock = kill_switch, track, clock
 
     async def replace(
         self,
@@ -43,34 +55,19 @@ class ReplaceOrder:
         """
         known = (await self._orders.get(order_id)).intent
         gateway = self._gateways[known.account_id]
+        terms = NewTerms(quantity, limit_price, stop_price).on_grid(known.instrument, known.side)
         await gateway.limit.take()
         quote = await gateway.market_data.latest(known.instrument)
         async with self._orders.hold(order_id) as held:
-            facts = self._decide(gateway, held, quote, quantity, limit_price, stop_price)
-            cause = Cause(actor, correlation_id=held.intent.signal_id)
-            order = await self._orders.record(held, facts, cause, unless_halted=halting_scopes(gateway.account_id))
-        request = facts[0]
-        assert isinstance(request, ReplaceRequested)
-        prepared = Prepared(request.reference, request.payload)
-        outcome = await gateway.replace(request.request_id, prepared, request.deadline)
-        return await self._book(order, request.request_id, outcome)
+            request = self._decide(gateway, held, quote, terms, actor)
+            order = await self._record(held, request, actor)
+        return await self._book(order, request.request_id, await self._send(gateway, request))
 
-    def _decide(
-        self,
-        gateway: Gateway,
-        order: LiveOrder,
-        quote: Quote | None,
-        quantity: Decimal | None,
-        limit_price: Decimal | None,
-        stop_price: Decimal | None,
-    ) -> list[Fact]:
-        if quantity is limit_price is stop_price is None:
+    def _decide(self, gateway: Gateway, order: LiveOrder, quote: Quote | None, terms: NewTerms, actor: str) -> ReplaceRequested:
+        if terms == NewTerms():
             raise DecisionRefused("quantity, limit_price or stop_price: a replace changes at least one; name it")
-        requests.check_replace(order, quantity)
-        instrument, side = order.intent.instrument, order.intent.side
-        limit_price = None if limit_price is None else instrument.round_price(limit_price, side)
-        stop_price = None if stop_price is None else instrument.round_price(stop_price, side)
-        judged = self._gate.judge_replacement(gateway, order, quote, quantity, limit_price, stop_price)
+        requests.check_replace(order, terms.quantity)
+        judged = self._gate.judge_replacement(gateway, order, quote, terms, is_operators=actor != ENGINE)
         if judged.refusal is not None:
             raise DecisionRefused(f"{judged.refusal.code}: {judged.refusal.message}")
         asked = ReplaceRequest(
@@ -78,17 +75,42 @@ class ReplaceOrder:
             order.broker_order_id,
             gateway.account_id,
             requests.next_replace_number(order),
-            quantity,
-            limit_price,
-            stop_price,
+            terms.quantity,
+            terms.limit_price,
+            terms.stop_price,
             order.submission.reference if order.submission is not None else {},
         )
         try:
             prepared = gateway.broker.prepare(asked)
         except OrderValidationError as error:
             raise DecisionRefused(str(error)) from error
-        deadline = gateway.new_deadline()
-        return requests.request_replace(order, quantity, limit_price, stop_price, prepared.reference, prepared.payload, deadline)
+        (request,) = requests.request_replace(
+            order,
+            terms.quantity,
+            terms.limit_price,
+            terms.stop_price,
+            prepared.reference,
+            prepared.payload,
+            gateway.new_deadline(),
+        )
+        assert isinstance(request, ReplaceRequested)
+        return request
+
+    async def _record(self, order: LiveOrder, request: ReplaceRequested, actor: str) -> LiveOrder:
+        """Durable, with its worst case reserved from before it is: two replaces cannot pass one limit together."""
+        facts: list[Fact] = [request]
+        cause = Cause(actor, correlation_id=order.intent.signal_id)
+        self._risk.reserve(order.apply(self._orders.enveloped(order.order_id, order.version, facts, cause)))
+        try:
+            scopes = halting_scopes(order.intent.account_id)
+            return await self._orders.record(order, facts, cause, unless_halted=scopes)
+        finally:
+            self._risk.release(order.order_id)
+
+    async def _send(self, gateway: Gateway, request: ReplaceRequested) -> Outcome:
+        if self._kill_switch.stands_for(gateway.account_id) is not None or self._clock.now() >= request.deadline:
+            return NotReceived(BrokerConnectionError("halted or late between the commit and the call: not sent"))
+        return await gateway.replace(request.request_id, Prepared(request.reference, request.payload), request.deadline)
 
     async def _book(self, order: LiveOrder, request_id: str, outcome: Outcome) -> LiveOrder:
         if isinstance(outcome, Answered):

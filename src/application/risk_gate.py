@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from decimal import Decimal
 from uuid import UUID
 
@@ -12,9 +13,28 @@ from liveorder.application.ports.clock import Clock
 from liveorder.application.ports.market_data import Quote
 from liveorder.application.risk_book import RiskBook
 from liveorder.application.sessions import Sessions
+from liveorder.domain.instrument import Instrument
 from liveorder.domain.order import LiveOrder
 from liveorder.domain.order.facts import Requested
-from liveorder.domain.risk import REPLACEMENT_RULES, Assessment, Proposal, RiskRefusal, RiskView, assess, assess_all
+from liveorder.domain.risk import GATES, REPLACEMENT_RULES, Assessment, Proposal, RiskRefusal, RiskView, assess, assess_all
+from liveorder.domain.values import Side
+
+
+@dataclass(frozen=True, slots=True)
+class NewTerms:
+    """What a replace asks for; None leaves a term as it is. `quantity` is of the whole order, filled part included."""
+
+    quantity: Decimal | None = None
+    limit_price: Decimal | None = None
+    stop_price: Decimal | None = None
+
+    def on_grid(self, instrument: Instrument, side: Side) -> NewTerms:
+        """Prices rounded passively to the tick."""
+
+        def rounded(price: Decimal | None) -> Decimal | None:
+            return None if price is None else instrument.round_price(price, side)
+
+        return NewTerms(self.quantity, rounded(self.limit_price), rounded(self.stop_price))
 
 
 class RiskGate:
@@ -25,36 +45,40 @@ class RiskGate:
 
     def judge(self, gateway: Gateway, intent: Requested, quote: Quote | None, *, is_operators: bool) -> Assessment:
         """The first refusal, if any, and the figures that were measured."""
-        view = self._view(gateway, intent, quote)
-        return assess(_proposal(intent, is_operators), view, gateway.terms.limits)
+        currency, limits = gateway.terms.limits_in(intent.instrument.currency)
+        return assess(_proposal(intent, is_operators), self._view(gateway, intent, quote, currency), limits)
 
     def refusals(self, gateway: Gateway, intent: Requested, quote: Quote | None, *, is_operators: bool) -> Sequence[RiskRefusal]:
         """Everything that stands in the way."""
-        view = self._view(gateway, intent, quote)
-        return assess_all(_proposal(intent, is_operators), view, gateway.terms.limits)
+        currency, limits = gateway.terms.limits_in(intent.instrument.currency)
+        return assess_all(_proposal(intent, is_operators), self._view(gateway, intent, quote, currency), limits)
+
+    def judge_again(self, gateway: Gateway, order: LiveOrder) -> RiskRefusal | None:
+        """What keeps an approved order from being sent now; one without a time of its own counts from when it was requested."""
+        currency, limits = gateway.terms.limits_in(order.intent.instrument.currency)
+        intent = order.intent.model_copy(update={"signal_at": order.intent.signal_at or order.requested_at})
+        view = self._view(gateway, intent, None, currency, without=order.order_id)
+        return assess(_proposal(intent, is_operators=intent.passes_halt), view, limits, GATES).refusal
 
     def judge_replacement(
-        self,
-        gateway: Gateway,
-        order: LiveOrder,
-        quote: Quote | None,
-        quantity: Decimal | None,
-        limit_price: Decimal | None,
-        stop_price: Decimal | None,
+        self, gateway: Gateway, order: LiveOrder, quote: Quote | None, terms: NewTerms, *, is_operators: bool
     ) -> Assessment:
         """The order with its new terms, in place of itself: what is filled already does not count again."""
-        wanted = quantity or order.quantity
+        wanted = terms.quantity or order.quantity
         changes = {
             "quantity": None if wanted is None else wanted - order.filled_quantity,
-            "limit_price": limit_price if limit_price is not None else order.limit_price,
-            "stop_price": stop_price if stop_price is not None else order.stop_price,
-            "decision_price": limit_price or stop_price or order.intent.decision_price,
+            "limit_price": terms.limit_price if terms.limit_price is not None else order.limit_price,
+            "stop_price": terms.stop_price if terms.stop_price is not None else order.stop_price,
+            "decision_price": terms.limit_price or terms.stop_price or order.intent.decision_price,
         }
         intent = order.intent.model_copy(update=changes)
-        view = self._view(gateway, intent, quote, without=order.order_id)
-        return assess(_proposal(intent, is_operators=False), view, gateway.terms.limits, REPLACEMENT_RULES)
+        currency, limits = gateway.terms.limits_in(intent.instrument.currency)
+        view = self._view(gateway, intent, quote, currency, without=order.order_id)
+        return assess(_proposal(intent, is_operators), view, limits, REPLACEMENT_RULES)
 
-    def _view(self, gateway: Gateway, intent: Requested, quote: Quote | None, without: UUID | None = None) -> RiskView:
+    def _view(
+        self, gateway: Gateway, intent: Requested, quote: Quote | None, currency: str, without: UUID | None = None
+    ) -> RiskView:
         now, instrument = self._clock.now(), intent.instrument
         halted = self._kill_switch.stands_for(gateway.account_id)
         if quote is not None:
@@ -68,7 +92,7 @@ class RiskGate:
             auto_trading=self._kill_switch.auto_trading,
             halt=f"{halted.scope}: {halted.detail or halted.reason}" if halted is not None else None,
             price_age_seconds=(now - quote.at).total_seconds() if quote is not None else None,
-            currency=gateway.terms.currency,
+            currency=currency,
             atomic_replace=gateway.broker.capabilities.atomic_replace,
             without=without,
         )

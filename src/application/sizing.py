@@ -65,9 +65,10 @@ async def size(signal: Signal, gateway: Gateway, origin: Origin, now: datetime) 
     """The intent that the signal amounts to. Quantities toward zero to the lot, prices passively to the tick."""
     instrument = await instrument_for(signal, gateway)
     quote = await gateway.market_data.latest(instrument)
-    is_fresh = quote is not None and (now - quote.at).total_seconds() <= gateway.terms.limits.max_price_age_seconds
+    _, limits = gateway.terms.limits_in(instrument.currency)
+    is_fresh = quote is not None and (now - quote.at).total_seconds() <= limits.max_price_age_seconds
     price = _decision_price(signal, quote if is_fresh else None)
-    quantity, notional, problem = _how_much(signal, gateway, instrument, price)
+    quantity, notional, problem = _how_much(signal, gateway, instrument, price, limits.position_size)
     return SizedIntent(_intent(signal, gateway, origin, instrument, price, quantity, notional), quote, problem)
 
 
@@ -77,12 +78,12 @@ def _decision_price(signal: Signal, quote: Quote | None) -> Decimal | None:
 
 
 def _how_much(
-    signal: Signal, gateway: Gateway, instrument: Instrument, price: Decimal | None
+    signal: Signal, gateway: Gateway, instrument: Instrument, price: Decimal | None, position_size: Decimal
 ) -> tuple[Decimal | None, Decimal | None, InvalidInput | None]:
     """Quantity or notional, whichever the order will carry, and what is wrong with it."""
     if signal.quantity is not None:
         return _to_lot(instrument, signal.quantity, signal.quantity)
-    budget = signal.notional or gateway.terms.limits.position_size
+    budget = signal.notional or position_size
     if signal.notional is not None and gateway.broker.capabilities.notional:
         return None, budget, None
     if price is None or price <= 0:

@@ -16,7 +16,7 @@ from liveorder.application.ports.clock import Clock
 from liveorder.application.ports.event_log import EventLog
 from liveorder.application.unmatched import UnmatchedReports
 from liveorder.domain.errors import BrokerError, LiveOrderError
-from liveorder.domain.execution_report import ExecutionReport
+from liveorder.domain.execution_report import ExecutionReport, OrderSnapshot
 from liveorder.domain.order import LiveOrder
 from liveorder.domain.order.reception import receive
 
@@ -96,12 +96,15 @@ class TrackOrders:
 
     async def poll(self, gateway: Gateway) -> bool:
         """Ask for all open orders, then singly for those of ours that are not among them. False when the broker did not answer."""
+        asked = {order.client_order_id: order.version for order in self._orders.unfinished(gateway.account_id)}
         try:
             snapshots = await gateway.broker.open_orders()
         except BrokerError as error:
             self._log.write("BROKER", f"Open orders could not be asked for: {error}", account_id=gateway.account_id)
             return False
         for snapshot in snapshots:
+            if self._is_overtaken(snapshot, asked):
+                continue
             booked = await self._book_safely(gateway.account_id, snapshot)
             if booked is not None and snapshot.filled_quantity < booked.filled_quantity:
                 await self._catch_up_on(gateway, booked)
@@ -110,6 +113,16 @@ class TrackOrders:
             await self.ask(gateway, order)
         return True
 
+    def _is_overtaken(self, snapshot: OrderSnapshot, asked: Mapping[str, int]) -> bool:
+        """Whether something was booked on the order while the question was under way: the answer may be older than that.
+
+        It is asked again at the next poll; an old answer would infer fills that were busted since, or revive what has ended.
+        """
+        if snapshot.client_order_id is None:
+            return False
+        known = self._orders.known_by_key(snapshot.client_order_id)
+        return asked.get(snapshot.client_order_id) != (known.version if known is not None else None)
+
     def _missing(self, account_id: str, listed: set[str | None]) -> Sequence[LiveOrder]:
         """Orders that the broker acknowledged and does not list among the open ones: they ended, or its list lags."""
         return [
@@ -117,11 +130,14 @@ class TrackOrders:
         ]
 
     async def ask(self, gateway: Gateway, order: LiveOrder) -> LiveOrder | Absence:
-        """Ask for one order by our key and book the answer."""
+        """Ask for one order by our key and book the answer; INCONCLUSIVE when it was overtaken by something booked meanwhile."""
+        order = await self._orders.get(order.order_id)
         reference = order.submission.reference if order.submission is not None else {}
         found = await gateway.broker.find(order.client_order_id, order.broker_order_id, reference)
         if isinstance(found, Absence):
             return found
+        if (await self._orders.get(order.order_id)).version != order.version:
+            return Absence.INCONCLUSIVE
         return await self.book_on(order.order_id, found)
 
     async def _catch_up_on(self, gateway: Gateway, order: LiveOrder) -> None:

@@ -77,8 +77,8 @@ class OrderLifecycle(StateMachine):
 def _table() -> dict[tuple[OrderStatus, str], OrderStatus]:
     rows: dict[tuple[OrderStatus, str], OrderStatus] = {}
     for item in iterate_states_and_transitions(OrderLifecycle.states):
-        if isinstance(item, Transition):
-            rows[item.source.value, item.event] = item.target.value  # type: ignore[union-attr]
+        if isinstance(item, Transition) and item.target is not None:
+            rows[item.source.value, item.event] = item.target.value
     return rows
 
 

@@ -84,10 +84,9 @@ class Campaign:
 
     async def _try_all(self, cases: Sequence[Case], folder: Path, told: Told) -> list[Verdict]:
         """Side by side, each on an account of its own."""
-        folder.mkdir()
         accounts = tuple(f"A{number}" for number in range(len(cases)))
         places = asyncio.Semaphore(self.at_once)
-        async with _scene(cases, accounts, folder) as scene:
+        async with staged(cases, accounts, folder) as scene:
 
             async def in_turn(case: Case, account: str) -> Verdict:
                 async with places:
@@ -103,7 +102,9 @@ def _found_by(case: Case) -> tuple[object, ...]:
 
 
 @asynccontextmanager
-async def _scene(cases: Sequence[Case], accounts: tuple[str, ...], folder: Path) -> AsyncIterator[Scene]:
+async def staged(cases: Sequence[Case], accounts: tuple[str, ...], folder: Path) -> AsyncIterator[Scene]:
+    """What these cases need: a nursery, places for stores, and venues where every account is known."""
+    folder.mkdir(exist_ok=True)  # noqa: ASYNC240 - one folder
     async with AsyncExitStack() as stack:
         home = await stack.enter_async_context(nursery())
         places = {name: await stack.enter_async_context(place(name, folder)) for name in {case.engine for case in cases}}

@@ -64,17 +64,20 @@ class Case:
     boundary: str | None = None
     second: str | None = None
     recoverers: int = 1
+    hold_seconds: float = HOLD_SECONDS
+    """Within the broker's declared bound, unless its declaration is to be a lie."""
 
     def __str__(self) -> str:
         struck = "" if self.delivery == "prompt" else f" ({self.point})"
         deaths = f"death at {self.boundary}" + (f", then at {self.second}" if self.second else "")
-        return f"{self.operation}, {self.engine}, keys {self.key_class}, {self.delivery}{struck}, {deaths}, {self.recoverers} recovering"
+        where = f"{self.operation}, {self.engine}, keys {self.key_class}, {self.delivery}{struck}"
+        return f"{where}, {deaths}, {self.recoverers} recovering"
 
     def fault(self, account: str) -> Fault | None:
         kind = DELIVERIES[self.delivery]
         if kind is None:
             return None
-        seconds = HOLD_SECONDS if kind is FaultKind.REQUEST_HELD else None
+        seconds = self.hold_seconds if kind is FaultKind.REQUEST_HELD else None
         return Fault(kind=kind, on=self.point, nth=1, client_order_id=key_of(account), seconds=seconds)
 
 

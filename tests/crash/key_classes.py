@@ -1,4 +1,4 @@
-"""What brokers' keys can be good for, from best to worst, and what a venue and its broker then are like. Times are short and real."""
+"""What brokers' keys can be good for, from best to worst, and a venue and its broker of each kind. Times are short and real."""
 
 from __future__ import annotations
 
@@ -33,6 +33,6 @@ def venue_settings(key_class: str, accounts: Iterable[str]) -> VenueSettings:
     )
 
 
-def capabilities(key_class: str) -> BrokerCapabilities:
+def capabilities(key_class: str, delivery_bound_seconds: float) -> BrokerCapabilities:
     declared = capabilities_of(VenueSettings(keys=KEY_CLASSES[key_class]))
-    return replace(declared, delivery_bound_seconds=DELIVERY_BOUND_SECONDS)
+    return replace(declared, delivery_bound_seconds=delivery_bound_seconds)

@@ -48,9 +48,7 @@ async def nursery() -> AsyncIterator[Nursery]:
     ours.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1 << 20)
     with ours:
         command = [sys.executable, "-m", "tests.crash.nursery", str(theirs.fileno())]
-        process = await asyncio.create_subprocess_exec(
-            *command, cwd=ROOT, pass_fds=[theirs.fileno()], env=os.environ | ONE_THREAD
-        )
+        process = await asyncio.create_subprocess_exec(*command, cwd=ROOT, pass_fds=[theirs.fileno()], env=os.environ | ONE_THREAD)
         theirs.close()
         try:
             yield Nursery(ours)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from tests.crash.key_classes import DELIVERY_BOUND_SECONDS
+
 
 @dataclass(frozen=True, slots=True)
 class ServicePlan:
@@ -20,6 +22,8 @@ class ServicePlan:
     lease_seconds: float = 0.6
     call_timeout_seconds: float = 0.4
     wait_for_lease: bool = True
+    delivery_bound_seconds: float = DELIVERY_BOUND_SECONDS
+    """As the broker declares it."""
     largest_file_bytes: int | None = None
     """No file of the process can grow beyond this: for it the disk is full there."""
 

@@ -7,13 +7,16 @@ import json
 import os
 import signal
 import socket
-from collections.abc import AsyncIterator, Callable
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from itertools import count
-from typing import Any
+from typing import Any, TypeVar
 
 from tests.crash.nursery import Nursery
 from tests.crash.plans import ServicePlan, VenuePlan
+
+T = TypeVar("T")
 
 PATIENCE_SECONDS = 60.0
 """Longer than anything takes on a slow machine: who waits for so long waits for ever."""
@@ -121,6 +124,8 @@ class Process:
         """Nothing of it is left afterwards."""
         self.strike(signal.SIGKILL)
         self._writer.close()
+        with suppress(OSError):
+            await self._writer.wait_closed()
         await self.ended()
         self._hearing.cancel()
         if self._handle is not None:
@@ -143,12 +148,10 @@ async def process(nursery: Nursery, plan: ServicePlan | VenuePlan) -> AsyncItera
         await born.kill()
 
 
-async def eventually(condition: Callable[[], Any], what: str) -> Any:
-    """What an awaitable condition of another process gives as soon as it is not false."""
-    try:
-        async with asyncio.timeout(PATIENCE_SECONDS):
-            while not (found := await condition()):
-                await asyncio.sleep(POLL_SECONDS)
-            return found
-    except TimeoutError:
-        raise AssertionError(f"never came about: {what}") from None
+async def eventually(condition: Callable[[], Awaitable[T]], what: str) -> T:
+    """What is asked of other processes, as soon as it is true."""
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while not (found := await condition()):
+        assert time.monotonic() < deadline, f"never came about: {what}"
+        await asyncio.sleep(POLL_SECONDS)
+    return found

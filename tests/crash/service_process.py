@@ -23,6 +23,7 @@ from uuid import UUID
 from liveorder.application.engine import Connection, Engine, EngineTerms
 from liveorder.application.execute_order import ExecutionTerms
 from liveorder.application.gateway import AccountTerms
+from liveorder.application.ports.broker import BrokerCapabilities
 from liveorder.application.ports.signal_source import SourceMessage
 from liveorder.application.retry_policy import RetryPolicy
 from liveorder.domain.errors import LiveOrderError
@@ -217,13 +218,17 @@ def _shown(order: LiveOrder) -> dict[str, Any]:
     }
 
 
+def _capabilities(plan: ServicePlan) -> BrokerCapabilities:
+    return capabilities(plan.key_class, plan.delivery_bound_seconds)
+
+
 def _composed(plan: ServicePlan, fate: Fate, tell: Tell) -> Engine:
     clock = SystemClock()
     whole = store_at(plan.store, clock=clock)
     store: Any = Mortal(whole, fate, ("append",))
     lease: Any = Mortal(whole.lease, fate, ("acquire", "release"))
     transport = Tcp(HOST, plan.venue_port, clock)
-    broker = SimulatedBroker(transport, account_id=plan.account, capabilities=capabilities(plan.key_class))
+    broker = SimulatedBroker(transport, account_id=plan.account, capabilities=_capabilities(plan))
     witness: Any = Witness(broker, VenueControl(Tcp(HOST, plan.venue_port, clock)), tell)
     mortal: Any = Mortal(witness, fate, ("submit", "cancel", "replace"))
     account = AccountTerms(

@@ -1,4 +1,4 @@
-"""One trial: a service is killed at a boundary, another one takes its store over, the signal comes again, and everything settles."""
+"""One trial: a service is killed at a boundary, another takes its store over, the signal comes again, and everything settles."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from tests.crash.cases import ABOVE_THE_MARKET, OPERATIONS, Case, key_of
 from tests.crash.nursery import Nursery
 from tests.crash.places import Place
 from tests.crash.plans import ServicePlan, VenuePlan
-from tests.crash.processes import POLL_SECONDS, Died, Process, Refused, process
+from tests.crash.processes import POLL_SECONDS, Died, Process, Refused, eventually, process
 from tests.crash.service_process import HOST
 from tests.crash.verdict import Evidence, violations
 
@@ -47,22 +48,40 @@ class Scene:
 
     nursery: Nursery
     places: Mapping[str, Place]
-    venues: Mapping[str, int]
-    """Ports by key class."""
+    venues: Mapping[str, VenueAt]
+    """By key class."""
     folder: Path
 
-    def control(self, key_class: str) -> VenueControl:
-        return VenueControl(Tcp(HOST, self.venues[key_class], SystemClock()), request_timeout_seconds=PATIENCE_SECONDS)
+
+@dataclass(frozen=True, slots=True)
+class VenueAt:
+    """A venue's address, and its own people."""
+
+    port: int
+    control: VenueControl
 
 
 @asynccontextmanager
-async def venues(nursery: Nursery, key_classes: set[str], accounts: tuple[str, ...], folder: Path) -> AsyncIterator[dict[str, int]]:
+async def venue_at(venue: Process) -> AsyncIterator[VenueAt]:
+    port = (await venue.heard("started"))["port"]
+    transport = Tcp(HOST, port, SystemClock())
+    try:
+        yield VenueAt(port, VenueControl(transport, request_timeout_seconds=PATIENCE_SECONDS))
+    finally:
+        await transport.close()
+
+
+@asynccontextmanager
+async def venues(
+    nursery: Nursery, key_classes: set[str], accounts: tuple[str, ...], folder: Path
+) -> AsyncIterator[dict[str, VenueAt]]:
+    """One for each key class."""
     async with AsyncExitStack() as stack:
-        born = {
-            name: await stack.enter_async_context(process(nursery, VenuePlan(name, accounts, str(folder / f"venue {name}.db"))))
-            for name in sorted(key_classes)
-        }
-        yield {name: (await venue.heard("started"))["port"] for name, venue in born.items()}
+        found = {}
+        for name in sorted(key_classes):
+            born = await stack.enter_async_context(process(nursery, VenuePlan(name, accounts, str(folder / f"venue {name}.db"))))
+            found[name] = await stack.enter_async_context(venue_at(born))
+        yield found
 
 
 async def tried(scene: Scene, case: Case, account: str) -> Verdict:
@@ -71,7 +90,7 @@ async def tried(scene: Scene, case: Case, account: str) -> Verdict:
     url = await place.new_store(account)
     fault = case.fault(account)
     if fault is not None:
-        await scene.control(case.key_class).lay(fault)
+        await scene.venues[case.key_class].control.lay(fault)
     trial = _Trial(scene, case, account, url)
     verdict = await trial.run()
     if not verdict.violations:
@@ -82,6 +101,7 @@ async def tried(scene: Scene, case: Case, account: str) -> Verdict:
 class _Trial:
     def __init__(self, scene: Scene, case: Case, account: str, url: str) -> None:
         self._scene, self._case, self._account, self._url = scene, case, account, url
+        self._venue = scene.venues[case.key_class]
         self._operation, self._key = OPERATIONS[case.operation], key_of(account)
         self._deaths, self._lives = 0, list[Process]()
 
@@ -95,11 +115,32 @@ class _Trial:
                 if evidence is None:
                     continue
                 settling = time.monotonic() - began
-                for each in recovering:
-                    await each.stop()
-            found = await violations(self._scene.control(self._case.key_class), self._case, self._account, self._url, evidence)
+                sent = len(self._sent())
+                await self._take_over(evidence.owner, recovering)
+            await self._until_nothing_is_under_way()
+            found = await violations(self._venue.control, self._case, self._account, self._url, evidence)
+            if not evidence.is_in_doubt and len(self._sent()) > sent:
+                found.append("a service that took over a settled store sent something")
             return Verdict(self._case, found, self._deaths, evidence.is_in_doubt, settling, boundaries)
         return Verdict(self._case, ["no life settled it"], self._deaths, False, time.monotonic() - began)
+
+    async def _take_over(self, owner: Process, recovering: list[Process]) -> None:
+        """The owner ends in good order; whoever stood by then recovers what is settled already, and ends too."""
+        await owner.stop()
+        for standby in recovering:
+            with suppress(Died):
+                await standby.heard("started")
+            await standby.stop()
+
+    async def _until_nothing_is_under_way(self) -> None:
+        """What was held has arrived, so that the venue's books are the last word."""
+        if self._case.delivery != "held past recovery":
+            return
+        control = self._venue.control
+        sent = [event["at"] for event in self._sent() if event["kind"] == self._case.point]
+        if sent:
+            arrived = datetime.fromisoformat(min(sent)) + timedelta(seconds=self._case.hold_seconds + 0.2)
+            await eventually(lambda: _has_passed(control, arrived), "the held request's arrival")
 
     async def _first_life(self) -> list[str]:
         async with AsyncExitStack() as stack:
@@ -112,14 +153,12 @@ class _Trial:
             except Died:
                 self._deaths += 1
                 return []
-            if (await_lost := service.told("lost the store")) is not None:
-                raise AssertionError(f"{self._case}: {await_lost}")
             return list(state["boundaries"])
 
     async def _life(self, stack: AsyncExitStack, fatal: str | None) -> Process:
         plan = ServicePlan(
             store=self._url,
-            venue_port=self._scene.venues[self._case.key_class],
+            venue_port=self._venue.port,
             account=self._account,
             key_class=self._case.key_class,
             owner=f"life {len(self._lives) + 1}",
@@ -150,8 +189,10 @@ class _Trial:
         except Died:
             self._deaths += service.told("lost the store") is None
             return None
-        sent = [event for life in self._lives for event in life.events if event["event"] == "sent"]
-        return Evidence(state["orders"].get(self._key), state["doubts"], report, sent)
+        return Evidence(service, state["orders"].get(self._key), state["doubts"], report, self._sent())
+
+    def _sent(self) -> list[dict[str, Any]]:
+        return [event for life in self._lives for event in life.events if event["event"] == "sent"]
 
     # --- one life --------------------------------------------------------------------------------------------------------------
 
@@ -177,6 +218,5 @@ class _Trial:
                 await service.ask("replace", order_id=order["order_id"], limit_price=ABOVE_THE_MARKET)
 
 
-def counting(case: Case) -> Case:
-    """The same without a death: its verdict names the boundaries."""
-    return replace(case, boundary=None, second=None, recoverers=1)
+async def _has_passed(control: VenueControl, moment: datetime) -> bool:
+    return await control.now() > moment

@@ -15,12 +15,14 @@ from liveorder.infrastructure.clock import SystemClock
 from liveorder.infrastructure.eventstore.store_by_url import store_at
 
 from tests.crash.cases import OPERATIONS, Case, key_of
+from tests.crash.processes import Process
 
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
     """What the last life said: its order, its doubts, its reconciliation; and what all lives sent."""
 
+    owner: Process
     order: dict[str, Any] | None
     doubts: Sequence[str]
     reconciliation: dict[str, Any]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 from liveorder.application.ports.broker import Broker, Prepared
@@ -23,14 +24,21 @@ class Witness:
         return getattr(self._broker, name)
 
     async def submit(self, prepared: Prepared) -> Sequence[ExecutionReport]:
-        key = json.loads(prepared.payload)["client_order_id"]
-        self._tell(event="sent", kind="submit", key=key, had=len(await self._control.orders_by_key(key)))
+        had = await self._control.orders_by_key(_key(prepared))
+        self._say("submit", prepared, len(had))
         return await self._broker.submit(prepared)
 
     async def cancel(self, prepared: Prepared) -> Sequence[ExecutionReport]:
-        self._tell(event="sent", kind="cancel", key=json.loads(prepared.payload)["client_order_id"], had=0)
+        self._say("cancel", prepared)
         return await self._broker.cancel(prepared)
 
     async def replace(self, prepared: Prepared) -> Sequence[ExecutionReport]:
-        self._tell(event="sent", kind="replace", key=json.loads(prepared.payload)["client_order_id"], had=0)
+        self._say("replace", prepared)
         return await self._broker.replace(prepared)
+
+    def _say(self, kind: str, prepared: Prepared, had: int = 0) -> None:
+        self._tell(event="sent", kind=kind, key=_key(prepared), had=had, at=datetime.now(UTC).isoformat())
+
+
+def _key(prepared: Prepared) -> str:
+    return str(json.loads(prepared.payload)["client_order_id"])

@@ -292,7 +292,8 @@ class OrderMachine(RuleBasedStateMachine):
 
 def request_id(facts: list[Fact]) -> str:
     (fact,) = facts
-    return str(fact.request_id)  # type: ignore[attr-defined]
+    assert isinstance(fact, f.SubmissionStarted | f.CancelRequested | f.ReplaceRequested)
+    return fact.request_id
 
 
 TestOrderMachine = OrderMachine.TestCase

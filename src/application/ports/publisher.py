@@ -11,7 +11,7 @@ from liveorder.application.views import ConfirmationView
 
 @dataclass(frozen=True, slots=True)
 class Confirmation:
-    """An order as one of its facts left it. `message_id` is `ORDER_ID:VERSION`: told again it is the same, with the same content."""
+    """An order as one of its facts left it. `message_id` is `ORDER_ID:VERSION`, the same whenever it is told again."""
 
     message_id: str
     view: ConfirmationView

@@ -11,6 +11,8 @@ from liveorder.application.projections import (
 from liveorder.application.projections.draft import Draft
 from liveorder.application.projections.read_model import Batch
 
+__all__ = ["READ_MODELS", "SHAPES", "Batch", "project"]
+
 READ_MODELS = (
     orders.MODEL,
     order_history.MODEL,

@@ -12,8 +12,9 @@ from liveorder.application.views.confirmations import (
     outcome_view,
 )
 from liveorder.application.views.fields import View
+from liveorder.application.views.fills import BookedFillView, FillView
 from liveorder.application.views.history import HistoryView, history_view
-from liveorder.application.views.orders import BookedFillView, FillView, OrderView, as_of, order_view, session_date
+from liveorder.application.views.orders import OrderView, as_of, order_view, session_date
 from liveorder.application.views.positions import PositionView, position_view
 from liveorder.application.views.signals import SignalView, dead_letter_view, signal_view
 from liveorder.application.views.summaries import DailySummaryView

@@ -9,39 +9,13 @@ from typing import Any
 from uuid import UUID
 
 from liveorder.application.views.fields import Moment, Number, View, rounded
+from liveorder.application.views.fills import FillView, fill_view
 from liveorder.domain.facts import RecordedFact
 from liveorder.domain.lifecycle import OrderStatus
 from liveorder.domain.order import LiveOrder
 from liveorder.domain.order.executions import BookedExecution
 from liveorder.domain.order.facts import Requested
 from liveorder.domain.values import AssetClass, OrderRole, OrderType, Product, Side, TimeInForce
-
-
-class FillView(View):
-    """One execution that counts. `is_inferred`: the broker told a total and not yet the fills that make it."""
-
-    execution_id: str
-    quantity: Number
-    price: Number
-    commission: Number | None
-    """In the instrument's currency; None while it has not been told."""
-    filled_at: Moment | None
-    is_inferred: bool = False
-
-
-class BookedFillView(FillView):
-    """A fill with whose it is and what it earned."""
-
-    order_id: UUID
-    account_id: str
-    strategy_name: str
-    symbol: str
-    side: Side
-    currency: str
-    session_date: date
-    """The session that it counts to, see `DailySummaryView`."""
-    realized_pnl: Number
-    """By what it closed, before commission; average cost, rounded to 8 decimals, half to even."""
 
 
 class OrderView(View):
@@ -138,32 +112,6 @@ def _done(order: LiveOrder, effective: Iterable[BookedExecution]) -> dict[str, A
     }
 
 
-_AS_REQUESTED = (
-    "order_id",
-    "client_order_id",
-    "signal_id",
-    "session_id",
-    "account_id",
-    "strategy_name",
-    "broker",
-    "side",
-    "order_type",
-    "trail_amount",
-    "trail_percent",
-    "time_in_force",
-    "expires_at",
-    "product",
-    "role",
-    "parent_order_id",
-    "oco_group",
-    "stop_loss",
-    "take_profit",
-    "protection",
-    "tags",
-    "decision_price",
-    "notional",
-    "is_shadow",
-)
 _AS_IT_STANDS = (
     "version",
     "broker_order_id",
@@ -185,22 +133,13 @@ _AS_IT_STANDS = (
 )
 
 
+_AS_REQUESTED = tuple(name for name in OrderView.model_fields if name in Requested.model_fields and name not in _AS_IT_STANDS)
+
+
 def as_of(stream: Sequence[RecordedFact], at: datetime) -> LiveOrder | None:
     """The order as we knew it at that time; None when it was not there yet. Our own record counts, not the broker's times."""
     known = list(takewhile(lambda item: item.envelope.recorded_at <= at, stream))
     return LiveOrder.replay(known) if known else None
-
-
-def fill_view(execution: BookedExecution) -> FillView:
-    """Prices as told; that of an inferred fill is a quotient, so it is rounded."""
-    return FillView(
-        execution_id=execution.execution_id,
-        quantity=execution.quantity,
-        price=rounded(execution.price) if execution.is_inferred else execution.price,
-        commission=execution.commission,
-        filled_at=execution.at,
-        is_inferred=execution.is_inferred,
-    )
 
 
 def session_date(order: LiveOrder) -> date | None:

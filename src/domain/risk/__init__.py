@@ -1,11 +1,12 @@
 """The risk rules: pure functions over a proposed order, what is known of its account, and the account's limits."""
 
-from liveorder.domain.risk.assessment import REPLACEMENT_RULES, RULES, SWITCHES, Assessment, assess, assess_all
+from liveorder.domain.risk.assessment import GATES, REPLACEMENT_RULES, RULES, SWITCHES, Assessment, assess, assess_all
 from liveorder.domain.risk.exposure import Exposure, OpenSide
 from liveorder.domain.risk.open_order import OpenExposure, open_exposure
 from liveorder.domain.risk.proposal import Proposal, RiskRefusal, RiskView, Rule, is_reducing
 
 __all__ = [
+    "GATES",
     "REPLACEMENT_RULES",
     "RULES",
     "SWITCHES",

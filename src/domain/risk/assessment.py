@@ -55,6 +55,9 @@ RULES: tuple[Rule, ...] = (
 )
 """Asked in this order; the first refusal is the one that is recorded."""
 
+GATES: tuple[Rule, ...] = (kill_switch, stale_signal, market_closed)
+"""What an approved order has to pass again, just before each attempt to send it."""
+
 REPLACEMENT_RULES: tuple[Rule, ...] = tuple(
     rule for rule in RULES if rule not in {stale_signal, signal_score, daily_trade_count, open_order_count}
 )

@@ -18,7 +18,7 @@ def views_at(url: str, *, clock: Clock, is_inline: bool = False) -> SqlViews:
 
 
 def views_url(store_url: str) -> str:
-    """Where the read models of a store are unless told otherwise: `orders.views.sqlite` beside `orders.sqlite`, the same database."""
+    """Where a store's read models are unless told otherwise: `orders.views.sqlite` beside `orders.sqlite`, or the same database."""
     url = make_url(store_url)
     if url.drivername != "sqlite" or not url.database:
         return store_url

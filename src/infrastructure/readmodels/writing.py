@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import cache
+from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import Connection, Table, bindparam, delete, func, select, tuple_
+from sqlalchemy import Connection, Dialect, Table, bindparam, delete, func, select, tuple_
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.dialects.postgresql import ARRAY, psycopg
+from sqlalchemy.dialects.postgresql import ARRAY
 
 from liveorder.application.projections.draft import Changes
 from liveorder.application.projections.shapes import Key, Row, Shape
 from liveorder.infrastructure.readmodels.tables import Tables
+
+_STATEMENTS = 64
+"""Statements kept: a few for each table of a few sets."""
 
 
 def write(connection: Connection, tables: Tables, changes: Changes) -> None:
@@ -41,7 +44,7 @@ class SqlPrior:
         return [shape.row(*found) for found in self._connection.execute(wanted.order_by(table.c[order_name]))]
 
 
-@cache
+@lru_cache(_STATEMENTS)
 def _delete(table: Table) -> Any:
     return delete(table).where(*(column == bindparam(f"key_{column.name}") for column in table.primary_key))
 
@@ -54,7 +57,7 @@ def _write_sqlite(connection: Connection, table: Table, rows: Sequence[tuple[Any
     connection.exec_driver_sql(_sqlite_upsert(table), list(rows))
 
 
-@cache
+@lru_cache(_STATEMENTS)
 def _sqlite_upsert(table: Table) -> str:
     """As text with one `?` a column, so that rows go to the driver as they are."""
     insert = sqlite.insert(table)
@@ -64,11 +67,11 @@ def _sqlite_upsert(table: Table) -> str:
 
 def _write_postgres(connection: Connection, table: Table, rows: Sequence[tuple[Any, ...]]) -> None:
     columns = zip(table.columns.keys(), zip(*rows, strict=True), strict=True)
-    connection.exec_driver_sql(_postgres_upsert(table), {name: list(values) for name, values in columns})
+    connection.exec_driver_sql(_postgres_upsert(table, connection.dialect), {name: list(values) for name, values in columns})
 
 
-@cache
-def _postgres_upsert(table: Table) -> str:
+@lru_cache(_STATEMENTS)
+def _postgres_upsert(table: Table, dialect: Dialect) -> str:
     """One array a column, unnested by the server; sent as binary, since texts full of quotes are slow to escape."""
     names = [column.name for column in table.columns]
     arrays = [bindparam(column.name, type_=ARRAY(column.type)) for column in table.columns]
@@ -76,7 +79,7 @@ def _postgres_upsert(table: Table) -> str:
     insert = postgresql.insert(table)
     filled = insert.from_select(names, select(*(rows.c[name] for name in names)))
     upsert = filled.on_conflict_do_update(index_elements=list(table.primary_key), set_=_updates(table, insert.excluded))
-    return str(upsert.compile(dialect=psycopg.dialect())).replace(")s::", ")b::")
+    return str(upsert.compile(dialect=dialect)).replace(")s::", ")b::")
 
 
 def _updates(table: Table, excluded: Any) -> dict[str, Any]:

@@ -467,7 +467,9 @@ def test_a_restatement_is_always_news() -> None:
 
 @pytest.mark.parametrize(("quantity", "ratio"), [("0", None), ("-1", None), (None, "0"), (None, "-2")])
 def test_a_restatement_to_nothing_is_an_anomaly(quantity: str | None, ratio: str | None) -> None:
-    report = r.OrderRestated(quantity=quantity and Decimal(quantity), split_ratio=ratio and Decimal(ratio))  # type: ignore[arg-type]
+    report = r.OrderRestated(
+        quantity=None if quantity is None else Decimal(quantity), split_ratio=None if ratio is None else Decimal(ratio)
+    )
     check(WORKING, report, [anomaly("impossible_restatement", f"restated to {quantity}, split by {ratio}")])
 
 

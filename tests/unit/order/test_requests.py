@@ -32,12 +32,12 @@ from tests.builders import (
 )
 
 WORKING = (SENT, ACKNOWLEDGED)
-CLOSED = [pytest.param(facts, id=name) for name, facts in {
-    "filled": (*WORKING, fill("a", 100)),
-    "cancelled": (*WORKING, cancelled()),
-    "rejected": (*WORKING, REJECTED),
-    "refused": (REFUSED,),
-}.items()]  # fmt: skip
+CLOSED = [
+    pytest.param((*WORKING, fill("a", 100)), id="filled"),
+    pytest.param((*WORKING, cancelled()), id="cancelled"),
+    pytest.param((*WORKING, REJECTED), id="rejected"),
+    pytest.param((REFUSED,), id="refused"),
+]
 
 
 def submit(order: LiveOrder) -> list[Fact]:

@@ -1,36 +1,23 @@
-"""One plain English sentence for each kind of fact: for histories, log lines and notifications.
-
-A sentence is made from the fact alone. Text from outside that it quotes is not made harmless here: whoever prints it escapes it.
-"""
+"""Sentences for the facts of an order's life."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from datetime import date, datetime
-from decimal import Decimal
+from collections.abc import Callable
 from typing import Any
 
-from liveorder.domain.dead_letter import SignalDeadLettered
+from liveorder.application.narrative.words import listed, plain, words
 from liveorder.domain.facts import Fact
 from liveorder.domain.order import facts as f
-from liveorder.domain.trading_halt import EVERYTHING, AutoTradingSwitched, TradingHalted, TradingResumed
-from liveorder.domain.unmatched_report import UnmatchedReportNoted, UnmatchedReportResolved
-
-
-def sentence(fact: Fact) -> str:
-    """What happened. A kind of fact that has no sentence of its own yet is told by its name."""
-    tell = SENTENCES.get(type(fact))
-    return tell(fact) if tell is not None else f"{type(fact).__name__} recorded"
 
 
 def _requested(fact: f.Requested) -> str:
-    size = _plain(fact.quantity) if fact.quantity is not None else f"{_plain(fact.notional)} {fact.instrument.currency} of"
+    size = plain(fact.quantity) if fact.quantity is not None else f"{plain(fact.notional)} {fact.instrument.currency} of"
     kind = fact.order_type.replace("_", " ").lower()
     prices = {"limit": fact.limit_price, "stop": fact.stop_price, "trail": fact.trail_amount, "trail %": fact.trail_percent}
     shadow = " (shadow: not to be sent)" if fact.is_shadow else ""
     return (
         f"Order requested by {fact.strategy_name}: {fact.side} {size} {fact.instrument.key} at {kind}"
-        f"{_listed(prices)}, {fact.time_in_force}{shadow}"
+        f"{listed(prices)}, {fact.time_in_force}{shadow}"
     )
 
 
@@ -40,7 +27,7 @@ def _refused(fact: f.Refused) -> str:
 
 
 def _approved(fact: f.Approved) -> str:
-    return f"Risk rules passed{_listed(fact.figures)}"
+    return f"Risk rules passed{listed(fact.figures)}"
 
 
 def _submission_started(fact: f.SubmissionStarted) -> str:
@@ -57,7 +44,7 @@ def _outcome_unknown(fact: f.OutcomeUnknown) -> str:
 
 
 def _cancel_requested(fact: f.CancelRequested) -> str:
-    return f"Cancel requested: {_words(fact.reason)}"
+    return f"Cancel requested: {words(fact.reason)}"
 
 
 def _replace_requested(fact: f.ReplaceRequested) -> str:
@@ -66,7 +53,7 @@ def _replace_requested(fact: f.ReplaceRequested) -> str:
 
 def _acknowledged(fact: f.Acknowledged) -> str:
     as_id = f" as {fact.broker_order_id}" if fact.broker_order_id else ""
-    return f"Order acknowledged by the broker{as_id}{_listed({'quantity': fact.effective_quantity})}"
+    return f"Order acknowledged by the broker{as_id}{listed({'quantity': fact.effective_quantity})}"
 
 
 def _rejected(fact: f.Rejected) -> str:
@@ -74,19 +61,19 @@ def _rejected(fact: f.Rejected) -> str:
 
 
 def _filled(fact: f.Filled) -> str:
-    return f"Order filled: {_plain(fact.quantity)} @ {_plain(fact.price)}{_listed({'commission': fact.commission})}"
+    return f"Order filled: {plain(fact.quantity)} @ {plain(fact.price)}{listed({'commission': fact.commission})}"
 
 
 def _fill_inferred(fact: f.FillInferred) -> str:
-    return f"Fill inferred: {_plain(fact.quantity)} @ {_plain(fact.price)}, because {fact.evidence}"
+    return f"Fill inferred: {plain(fact.quantity)} @ {plain(fact.price)}, because {fact.evidence}"
 
 
 def _commission_reported(fact: f.CommissionReported) -> str:
-    return f"Commission of execution {fact.execution_id}: {_plain(fact.commission)}"
+    return f"Commission of execution {fact.execution_id}: {plain(fact.commission)}"
 
 
 def _fill_corrected(fact: f.FillCorrected) -> str:
-    return f"Execution {fact.corrects} corrected by {fact.execution_id}: {_plain(fact.quantity)} @ {_plain(fact.price)}"
+    return f"Execution {fact.corrects} corrected by {fact.execution_id}: {plain(fact.quantity)} @ {plain(fact.price)}"
 
 
 def _fill_busted(fact: f.FillBusted) -> str:
@@ -103,7 +90,7 @@ def _cancel_refused(fact: f.CancelRefused) -> str:
 
 def _cancelled(fact: f.Cancelled) -> str:
     message = f" ({fact.message})" if fact.message else ""
-    return f"Order cancelled: {_words(fact.reason)}{message}"
+    return f"Order cancelled: {words(fact.reason)}{message}"
 
 
 def _replace_pending(fact: f.ReplacePending) -> str:
@@ -120,7 +107,7 @@ def _replace_refused(fact: f.ReplaceRefused) -> str:
 
 def _restated(fact: f.Restated) -> str:
     message = f" ({fact.message})" if fact.message else ""
-    split = _listed({"split": fact.split_ratio}) if fact.split_ratio is not None else ""
+    split = listed({"split": fact.split_ratio}) if fact.split_ratio is not None else ""
     return f"Order changed by the broker, unasked{_terms(fact)}{split}{message}"
 
 
@@ -129,67 +116,19 @@ def _triggered(fact: f.Triggered) -> str:
 
 
 def _anomaly_noted(fact: f.AnomalyNoted) -> str:
-    return f"Anomaly noted, {_words(fact.code)}: {fact.message}"
+    return f"Anomaly noted, {words(fact.code)}: {fact.message}"
 
 
 def _review_requested(fact: f.ReviewRequested) -> str:
-    return f"A person must look, {_words(fact.code)}: {fact.message}"
+    return f"A person must look, {words(fact.code)}: {fact.message}"
 
 
 def _review_resolved(fact: f.ReviewResolved) -> str:
     return f"Review resolved: {fact.evidence}"
 
 
-def _trading_halted(fact: TradingHalted) -> str:
-    detail = f" ({fact.detail})" if fact.detail else ""
-    return f"Trading halted for {_scope(fact.scope)}: {_words(fact.reason)}{detail}"
-
-
-def _trading_resumed(fact: TradingResumed) -> str:
-    detail = f" ({fact.detail})" if fact.detail else ""
-    return f"Trading resumed for {_scope(fact.scope)}{detail}"
-
-
-def _auto_trading_switched(fact: AutoTradingSwitched) -> str:
-    detail = f" ({fact.detail})" if fact.detail else ""
-    return f"Auto-trading switched {'on' if fact.enabled else 'off'}{detail}"
-
-
-def _signal_dead_lettered(fact: SignalDeadLettered) -> str:
-    return f"Signal {fact.signal_id or 'without an id'} from {fact.source} at {fact.offset} is unusable: {fact.reason}"
-
-
-def _unmatched_report_noted(fact: UnmatchedReportNoted) -> str:
-    order = f"its order {fact.broker_order_id}" if fact.broker_order_id else "an order that it does not name"
-    return f"{fact.broker} reported on account {fact.account_id} about {order}, which matches none of ours"
-
-
-def _unmatched_report_resolved(fact: UnmatchedReportResolved) -> str:
-    outcome = f"it belongs to order {fact.order_id}" if fact.order_id else "it belongs to no order of ours"
-    return f"Unmatched report resolved, {outcome}: {fact.evidence}"
-
-
 def _terms(fact: f.ReplaceRequested | f.Replaced | f.Restated) -> str:
-    return _listed({"quantity": fact.quantity, "limit": fact.limit_price, "stop": fact.stop_price})
-
-
-def _listed(named: Mapping[str, Any]) -> str:
-    told = [f"{name} {_plain(value)}" for name, value in named.items() if value is not None]
-    return f", {', '.join(told)}" if told else ""
-
-
-def _plain(value: Any) -> str:
-    if isinstance(value, Decimal):
-        return f"{value:f}"
-    return value.isoformat() if isinstance(value, date | datetime) else str(value)
-
-
-def _words(code: str) -> str:
-    return code.replace("_", " ").lower()
-
-
-def _scope(scope: str) -> str:
-    return "every account" if scope == EVERYTHING else scope.replace(":", " ")
+    return listed({"quantity": fact.quantity, "limit": fact.limit_price, "stop": fact.stop_price})
 
 
 SENTENCES: dict[type[Fact], Callable[[Any], str]] = {
@@ -219,10 +158,4 @@ SENTENCES: dict[type[Fact], Callable[[Any], str]] = {
     f.AnomalyNoted: _anomaly_noted,
     f.ReviewRequested: _review_requested,
     f.ReviewResolved: _review_resolved,
-    TradingHalted: _trading_halted,
-    TradingResumed: _trading_resumed,
-    AutoTradingSwitched: _auto_trading_switched,
-    SignalDeadLettered: _signal_dead_lettered,
-    UnmatchedReportNoted: _unmatched_report_noted,
-    UnmatchedReportResolved: _unmatched_report_resolved,
 }

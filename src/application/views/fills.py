@@ -1,0 +1,49 @@
+"""Executions that count, as shown."""
+
+from __future__ import annotations
+
+from datetime import date
+from uuid import UUID
+
+from liveorder.application.views.fields import Moment, Number, View, rounded
+from liveorder.domain.order.executions import BookedExecution
+from liveorder.domain.values import Side
+
+
+class FillView(View):
+    """One execution that counts. `is_inferred`: the broker told a total and not yet the fills that make it."""
+
+    execution_id: str
+    quantity: Number
+    price: Number
+    commission: Number | None
+    """In the instrument's currency; None while it has not been told."""
+    filled_at: Moment | None
+    is_inferred: bool = False
+
+
+class BookedFillView(FillView):
+    """A fill with whose it is and what it earned."""
+
+    order_id: UUID
+    account_id: str
+    strategy_name: str
+    symbol: str
+    side: Side
+    currency: str
+    session_date: date
+    """The session that it counts to, see `DailySummaryView`."""
+    realized_pnl: Number
+    """By what it closed, before commission; average cost, rounded to 8 decimals, half to even."""
+
+
+def fill_view(execution: BookedExecution) -> FillView:
+    """Prices as told; that of an inferred fill is a quotient, so it is rounded."""
+    return FillView(
+        execution_id=execution.execution_id,
+        quantity=execution.quantity,
+        price=rounded(execution.price) if execution.is_inferred else execution.price,
+        commission=execution.commission,
+        filled_at=execution.at,
+        is_inferred=execution.is_inferred,
+    )

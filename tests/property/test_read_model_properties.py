@@ -1,0 +1,123 @@
+"""Read models are a function of the log: however it was cut into batches, and whoever forgot what in between."""
+
+import asyncio
+from collections.abc import Mapping
+from decimal import Decimal
+from fractions import Fraction
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from liveorder.application.ports.views import ViewsUnavailable
+from liveorder.application.projections.fills import FillRow
+from liveorder.application.projections.holding import Holding
+from liveorder.application.projector import _Pump
+from liveorder.domain.facts import Fact
+from liveorder.domain.order import facts as f
+from liveorder.domain.position import Position
+from liveorder.domain.values import Side, TimeInForce
+from tests.builders import ACKNOWLEDGED, REFUSED, REJECTED, acknowledged, bust, cancelled, correction, fill, submission
+from tests.unit.readmodels.logs import SPY, MemoryLog, MemoryViews, requested
+
+names = st.sampled_from(["e1", "e2", "e3", "e4"])
+quantities = st.decimals("0.1", "60", places=1)
+prices = st.decimals("1", "300", places=2)
+fees = st.none() | st.decimals("0", "3", places=2)
+hours = st.none() | st.integers(0, 72).map(lambda count: count * 3600.0)
+
+fills = st.builds(fill, names, quantities, prices, fees, hours)
+corrections = st.builds(correction, names, names, st.just(Decimal(0)) | quantities, prices, fees, hours)
+inferred = st.builds(
+    f.FillInferred,
+    execution_id=st.sampled_from(["inferred-1", "inferred-2"]),
+    quantity=quantities,
+    price=prices,
+    evidence=st.just(""),
+)
+charges = st.builds(f.CommissionReported, execution_id=names, commission=st.decimals("0", "9", places=2))
+others = st.sampled_from([ACKNOWLEDGED, acknowledged("70"), REJECTED, REFUSED, cancelled(), f.Restated(split_ratio=Decimal(3))])
+lives = st.lists(st.one_of(fills, fills, corrections, st.builds(bust, names), inferred, charges, others), max_size=8)
+intents = st.fixed_dictionaries(
+    {
+        "side": st.sampled_from(Side),
+        "strategy_name": st.sampled_from(["trend", "trend", "mean"]),
+        "time_in_force": st.sampled_from([TimeInForce.DAY, TimeInForce.GTC]),
+        "instrument": st.sampled_from([SPY, SPY.model_copy(update={"multiplier": Decimal(50)})]),
+    }
+)
+
+
+@st.composite
+def logs(draw: st.DrawFn) -> MemoryLog:
+    """A few orders, most of one holding, their facts shuffled into each other."""
+    log = MemoryLog()
+    waiting: dict[int, list[Fact]] = {}
+    for number in range(draw(st.integers(1, 4))):
+        sent = [submission()] if draw(st.booleans()) else []
+        waiting[number] = [requested(number, **draw(intents)), *sent, *draw(lives)]
+    while waiting:
+        number = draw(st.sampled_from(sorted(waiting)))
+        log.add(number, waiting[number].pop(0))
+        if not waiting[number]:
+            del waiting[number]
+    return log
+
+
+@given(logs(), st.data())
+def test_any_cut_into_batches_gives_the_rows_of_one_rebuild(log: MemoryLog, data: st.DataObject) -> None:
+    assert asyncio.run(dump_of(log, data)) == asyncio.run(rebuilt(log))
+
+
+async def dump_of(log: MemoryLog, data: st.DataObject) -> Mapping[str, list[Any]]:
+    """By projectors that stop, forget, fail before their commit and lose its reply."""
+    views = MemoryViews()
+    pump = _Pump(log, views)  # type: ignore[arg-type]  # the part of a store that a projector uses
+    while views.at < len(log.facts):
+        upto = data.draw(st.integers(views.at + 1, len(log.facts)))
+        views.faults = data.draw(st.sampled_from([[], [], ["before"], ["after"]]))
+        if data.draw(st.booleans()):
+            pump = _Pump(log, views)  # type: ignore[arg-type]  # as above
+        try:
+            await pump.advance(upto)
+        except ViewsUnavailable:
+            continue
+    return views.dump()
+
+
+async def rebuilt(log: MemoryLog) -> Mapping[str, list[Any]]:
+    views = MemoryViews()
+    await _Pump(log, views).advance()  # type: ignore[arg-type]  # as above
+    return views.dump()
+
+
+@given(logs())
+def test_positions_and_summaries_add_up_to_the_effective_fills(log: MemoryLog) -> None:
+    rows = asyncio.run(rebuilt(log))
+    assert {row.holding: Holding.from_text(row.state).position for row in rows["positions"]} == folded(rows["fills"])
+    summed = [row.view() for row in rows["daily_summary"]]
+    assert sum(day.orders for day in summed) == len(rows["orders"])
+    assert sum((day.filled_value for day in summed), Decimal(0)) == sum((value_of(row) for row in rows["fills"]), Decimal(0))
+
+
+def folded(fill_rows: list[FillRow]) -> dict[str, Position]:
+    """From nothing, in the order of the log."""
+    positions: dict[str, Position] = {}
+    for row in sorted(fill_rows, key=lambda row: row.booked):
+        position = positions.get(row.holding) or Position.flat(row.currency, Decimal(row.multiplier))
+        at = row.view().filled_at
+        fee = Decimal(row.commission or 0)
+        positions[row.holding] = position.fill(Decimal(row.quantity), Decimal(row.price), fee, at)
+    return positions
+
+
+def value_of(row: FillRow) -> Decimal:
+    return abs(Decimal(row.quantity)) * Decimal(row.price) * Decimal(row.multiplier)
+
+
+@given(logs())
+def test_what_the_fills_earned_is_what_their_positions_realized(log: MemoryLog) -> None:
+    rows = asyncio.run(rebuilt(log))
+    for row in rows["positions"]:
+        earned = sum((Fraction(fill_row.realized) for fill_row in rows["fills"] if fill_row.holding == row.holding), Fraction(0))
+        assert abs(earned - Holding.from_text(row.state).position.realized_gross) < Fraction(1, 10**50)
