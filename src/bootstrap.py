@@ -229,14 +229,14 @@ async def open_service(
     """
     settings.check()
     clock = clock_of(settings)
-    own_log = log_of(settings, clock) if log is None else None
+    own_log = log_of(settings, clock)
+    told: EventLog = log or own_log
     store = await open_store(settings)
-    await _await_turn(settings, own_log or log, wait=wait_for_lease)
+    await _await_turn(settings, told, wait=wait_for_lease)
     needs_venue = any(account.id not in (supplied or {}) for account in settings.trading_accounts)
     venue = open_simulation(settings, clock) if settings.mode.value == "SIMULATION" and needs_venue else None
     views = views_at(settings.read_model_url, clock=clock)
     try:
-        told: EventLog = log or own_log  # type: ignore[assignment]  # one of the two is there
         connections = connections_of(settings, clock, venue, supplied or {})
         engine = _engine(settings, store, connections, clock, told, is_shadow, on_error)
         projector = Projector(store, views, clock, lambda error: told.write("ERROR", f"Read models: {error}"))
@@ -250,11 +250,10 @@ async def open_service(
         await views.close()
         if venue is not None:
             venue.close()
-        if own_log is not None:
-            own_log.close()
+        own_log.close()
 
 
-async def _await_turn(settings: Settings, log: EventLog | None, *, wait: bool) -> None:
+async def _await_turn(settings: Settings, log: EventLog, *, wait: bool) -> None:
     """Return once nobody owns the store, before anything is opened that only its owner may have, such as the venue's file."""
     store = store_at(settings.store, clock=SystemClock())
     await store.open()
@@ -263,7 +262,7 @@ async def _await_turn(settings: Settings, log: EventLog | None, *, wait: bool) -
         while (held := await store.lease.state()) is not None and held.is_held:
             if not wait:
                 raise LeaseLost(f"this store is owned by {held.owner}; stop it first, or wait as its standby")
-            if log is not None and told != held.owner:
+            if told != held.owner:
                 log.write("LEASE", f"Standing by: this store is owned by {held.owner}")
                 told = held.owner
             await asyncio.sleep(max((held.expires_at - held.now).total_seconds(), 0.05))

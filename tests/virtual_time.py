@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 T = TypeVar("T")
 
 
-class _JumpingSelector(selectors.DefaultSelector):  # type: ignore[misc,valid-type]  # the platform's best selector, found at run time
+class _JumpingSelector(selectors.DefaultSelector):
     """Never waits: what would be waited for is taken as passed."""
 
     now = 0.0

@@ -1,4 +1,4 @@
-"""A whole engine with a real store and a real (simulated) exchange, in one process and out of time. Dies and lives again at will."""
+"""A whole engine with a real store and the real simulated exchange, in one process and out of time. Dies and lives at will."""
 
 from __future__ import annotations
 

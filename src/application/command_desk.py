@@ -11,6 +11,7 @@ from dataclasses import asdict
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -153,7 +154,7 @@ class CommandDesk:
             for command in await self._commands.pending():
                 if command.command_id not in self._begun:
                     self._begun.add(command.command_id)
-                    self._desk.post(Lane.OPERATOR, lambda command=command: self._serve(command))  # type: ignore[misc]
+                    self._desk.post(Lane.OPERATOR, partial(self._serve, command))
             await self._engine.kill_switch.take_in_rows()
             await self._clock.sleep(self._poll_seconds)
 

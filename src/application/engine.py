@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 
 from liveorder.application.adopt import Adopt
 from liveorder.application.cancel_order import CancelOrder
@@ -158,8 +159,8 @@ class Engine:
 
     def _begin_background(self) -> None:
         for account_id, gateway in self.gateways.items():
-            self.begin(f"stream {account_id}", lambda gateway=gateway: self._follow(gateway))  # type: ignore[misc]
-            self.begin(f"poll {account_id}", lambda gateway=gateway: self.track.poll_for_ever(gateway))  # type: ignore[misc]
+            self.begin(f"stream {account_id}", partial(self._follow, gateway))
+            self.begin(f"poll {account_id}", partial(self.track.poll_for_ever, gateway))
         self.begin("doubts", self.doubts.ask_for_ever)
         self.begin("timeouts", self.timeouts.check_for_ever)
         self.begin("reconcile", lambda: self.reconcile.reconcile_for_ever(self.terms.reconcile_seconds))
@@ -249,7 +250,7 @@ class Engine:
         """Take in what the broker pushes; when the stream ends, catch up and ask about everything before following again."""
         while True:
             async for report in gateway.broker.reports():
-                self.desk.post(Lane.REPORTS, lambda report=report: self.track.book(gateway.account_id, report))  # type: ignore[misc]
+                self.desk.post(Lane.REPORTS, partial(self.track.book, gateway.account_id, report))
             await self.clock.sleep(self.terms.reconnect_seconds)
             await self._reconnect(gateway)
 

@@ -1,4 +1,4 @@
-"""What a person means by *stop*: nothing more is sent, entries are cancelled, positions closed; and the broker says what is left."""
+"""What a person means by *stop*: nothing more is sent, entries are cancelled, positions closed; then the brokers are asked."""
 
 from __future__ import annotations
 

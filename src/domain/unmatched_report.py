@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import ClassVar
 from uuid import UUID
 
-from liveorder.domain.execution_report import ExecutionReport, Execution, ExecutionBusted, ExecutionCorrected, described
+from liveorder.domain.execution_report import Execution, ExecutionBusted, ExecutionCorrected, ExecutionReport, described
 from liveorder.domain.facts import Fact
 from liveorder.domain.identifiers import stream_id
 

@@ -15,6 +15,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mappi
 from contextlib import asynccontextmanager
 from datetime import date
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 from typing import Any, Self, TypeVar
 from uuid import UUID
@@ -57,7 +58,7 @@ class Callbacks:
     """The user's functions, plain or async. What they raise is logged and never touches trading."""
 
     def __init__(
-        self, log: Callable[[str, str], None], on_fill: OnFill | None, on_status: OnStatus | None, on_error: OnError | None
+        self, log: Callable[..., None], on_fill: OnFill | None, on_status: OnStatus | None, on_error: OnError | None
     ) -> None:
         self._log, self._on_fill, self._on_status, self._on_error = log, on_fill, on_status, on_error
         self._running: set[asyncio.Task[None]] = set()
@@ -127,13 +128,13 @@ class Runner:
         told: list[Callbacks] = []
         async with open_service(
             load_settings(Path(config) if config is not None else None, **settings),
-            sources=[lambda store, clock, source=source: source for source in sources],  # type: ignore[misc]  # bound early
+            sources=[partial(_given, source) for source in sources],
             supplied=brokers,
             wait_for_lease=wait_for_lease,
             on_error=lambda order, error: told[0].failed(order, error),
             log=log,
         ) as service:
-            callbacks = Callbacks(lambda kind, text: service.engine.log.write(kind, text), on_fill, on_status, on_error)
+            callbacks = Callbacks(service.engine.log.write, on_fill, on_status, on_error)
             told.append(callbacks)
             service.engine.orders.listen(callbacks.order_changed)
             runner = cls(service, callbacks)
@@ -244,7 +245,7 @@ class Runner:
         """Requests whose outcome is not known, and how asking about them goes."""
         return self._engine.doubts.standing()
 
-    # --- an operator's -------------------------------------------------------------------------------------------------------------
+    # --- an operator's -----------------------------------------------------------------------------------------------------------
 
     async def reconcile(self) -> Sequence[ReconciliationReport]:
         """Ask every broker for everything and compare."""
@@ -276,6 +277,10 @@ class Runner:
         self._begun.add(task)
         task.add_done_callback(self._begun.discard)
         return await asyncio.shield(task)
+
+
+def _given(source: SignalSource, *_: object) -> SignalSource:
+    return source
 
 
 def _exact(number: Number | None) -> Decimal | None:

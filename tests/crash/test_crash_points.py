@@ -13,12 +13,13 @@ from pathlib import Path
 from typing import TypeAlias
 
 import pytest
+
 from liveorder.application.engine import Engine
 from liveorder.domain.errors import DecisionRefused, LiveOrderError
 from liveorder.domain.order import LiveOrder
+from liveorder.domain.signal import Signal
 from liveorder.infrastructure.brokers.simulated.venue.faults import Fault, FaultKind, FaultPlan, Point
 from liveorder.infrastructure.brokers.simulated.venue.settings import Fills
-
 from tests.mortality import Died, Mortality, bury
 from tests.virtual_time import run_virtually
 from tests.worlds import ACCOUNT, STILL, World, a_signal, a_world, until
@@ -94,7 +95,7 @@ async def after_death_at(folder: Path, life: Life, fatal: int, way: FaultKind | 
             await check(world, engine, await engine.orders.get(order.order_id))
 
 
-def a_signal_of(life: Life):  # type: ignore[no-untyped-def]
+def a_signal_of(life: Life) -> Signal:
     return a_signal() if life is buys else a_signal(order_type="LIMIT", limit_price=Decimal(400))
 
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from liveorder.application.ports.views import ViewsUnavailable
 from liveorder.application.projections.fills import FillRow
 from liveorder.application.projections.holding import Holding
-from liveorder.application.projector import _Pump
+from liveorder.application.pump import Pump
 from liveorder.domain.facts import Fact
 from liveorder.domain.order import facts as f
 from liveorder.domain.position import Position
@@ -72,12 +72,12 @@ def test_any_cut_into_batches_gives_the_rows_of_one_rebuild(log: MemoryLog, data
 async def dump_of(log: MemoryLog, data: st.DataObject) -> Mapping[str, list[Any]]:
     """By projectors that stop, forget, fail before their commit and lose its reply."""
     views = MemoryViews()
-    pump = _Pump(log, views)  # type: ignore[arg-type]  # the part of a store that a projector uses
+    pump = Pump(log, views)  # type: ignore[arg-type]  # the part of a store that a projector uses
     while views.at < len(log.facts):
         upto = data.draw(st.integers(views.at + 1, len(log.facts)))
         views.faults = data.draw(st.sampled_from([[], [], ["before"], ["after"]]))
         if data.draw(st.booleans()):
-            pump = _Pump(log, views)  # type: ignore[arg-type]  # as above
+            pump = Pump(log, views)  # type: ignore[arg-type]  # as above
         try:
             await pump.advance(upto)
         except ViewsUnavailable:
@@ -87,7 +87,7 @@ async def dump_of(log: MemoryLog, data: st.DataObject) -> Mapping[str, list[Any]
 
 async def rebuilt(log: MemoryLog) -> Mapping[str, list[Any]]:
     views = MemoryViews()
-    await _Pump(log, views).advance()  # type: ignore[arg-type]  # as above
+    await Pump(log, views).advance()  # type: ignore[arg-type]  # as above
     return views.dump()
 
 

@@ -43,8 +43,8 @@ class LedgerRow:
 class Ledger(Protocol):
     """Folds entries into rows, inside the commit that causes them and in the order of the log.
 
-    The store calls `stage` in its writer, inside the transaction, and `keep` once the transaction is durable; a staging that is not
-    kept leaves no trace, and the next `stage` starts from what was last kept.
+    The store calls `stage` in its writer, inside the transaction, and `keep` once the transaction is durable; a staging that is
+    not kept leaves no trace, and the next `stage` starts from what was last kept.
     """
 
     def load(self, rows: Sequence[LedgerRow]) -> None: ...
@@ -58,8 +58,8 @@ class Ledger(Protocol):
 class Commit:
     """Facts of one stream that become durable together, or not at all.
 
-    `facts` are contiguous versions; the first is one above what the writer last saw. `is_open` keeps the index of unfinished orders:
-    True puts the stream in, False takes it out, None leaves it. `unless_halted` names the scopes of which no halt may stand.
+    `facts` are contiguous versions; the first is one above what the writer last saw. `is_open` keeps the index of unfinished
+    orders: True puts the stream in, False takes it out, None leaves it. `unless_halted` names the scopes of which no halt may stand.
     """
 
     facts: tuple[RecordedFact, ...]
@@ -141,8 +141,8 @@ class OrderStore(Protocol):
 
     `append` returns only when the facts are durable, and raises
 
-    - `SignalAlreadyKnown`, `VersionConflict`, `TradingIsHalted`: this commit alone was not stored (nor later ones of its stream that
-      were queued behind it);
+    - `SignalAlreadyKnown`, `VersionConflict`, `TradingIsHalted`: this commit alone was not stored (nor later ones of its stream
+      that were queued behind it);
     - `LeaseLost`: another process owns the store; nothing more can be stored by this one;
     - `StoreUnavailable`: not stored, and nothing can be now. Whether a commit whose reply was lost is there is settled by reading
       back before this returns or raises.

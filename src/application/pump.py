@@ -1,0 +1,75 @@
+"""Facts from the log into one set of read models, batch by batch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TypeAlias
+
+from liveorder.application.ports.order_store import OrderStore
+from liveorder.application.ports.views import Superseded, ViewsWriter
+from liveorder.application.projections import Batch, project
+from liveorder.application.projections.draft import Changes, Draft, KeptRows, Prior
+from liveorder.application.projections.known_orders import KnownOrders
+from liveorder.domain.facts import RecordedFact
+
+BATCH = 500
+"""Facts in one transaction at most."""
+
+Progress: TypeAlias = Callable[[int, int], None]
+"""Told the position reached and the one to reach, after every batch."""
+
+
+def unheard(position: int, goal: int) -> None:
+    """The progress that nobody asked for."""
+
+
+class Pump:
+    """From the log into one set of rows."""
+
+    def __init__(self, store: OrderStore, views: ViewsWriter) -> None:
+        self._store, self._views = store, views
+        self._known = KnownOrders()
+        self._kept: KeptRows = {}
+
+    async def advance(self, upto: int | None = None, progress: Progress = unheard) -> int:
+        """Up to that position of the log, or to its head."""
+        while True:
+            position = await self._views.position()
+            goal = await self._store.head() if upto is None else upto
+            try:
+                return await self._advance(position, goal, progress)
+            except Superseded:
+                continue  # the other projector did this part
+
+    async def _advance(self, position: int, goal: int, progress: Progress) -> int:
+        async for page in self._store.log(after=position):
+            for start in range(0, len(page), BATCH):
+                batch = [item for item in page[start : start + BATCH] if item.position <= goal]
+                if not batch:
+                    return position
+                await self._apply(position, batch)
+                position = batch[-1].position
+                progress(position, goal)
+        return position
+
+    async def _apply(self, after: int, facts: Sequence[RecordedFact]) -> None:
+        for stream_id, version in self._known.unknown(facts).items():
+            stream = await self._store.stream(stream_id)
+            self._known.learn([item for item in stream if item.version < version])
+        drafts: list[Draft] = []
+
+        def draft(prior: Prior) -> Changes:
+            drafts.append(Draft(prior, self._kept))
+            project(Batch(facts, self._known.advance(facts)), drafts[0])
+            return drafts[0].changes()
+
+        try:
+            await self._views.apply(after, facts[-1].position, draft)
+        except BaseException:
+            self._forget()
+            raise
+        drafts[0].keep()
+
+    def _forget(self) -> None:
+        """What is in memory went further than what was written, perhaps."""
+        self._known, self._kept = KnownOrders(), {}

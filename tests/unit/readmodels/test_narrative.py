@@ -1,0 +1,126 @@
+from decimal import Decimal
+
+import pytest
+
+from liveorder.application.narrative import SENTENCES, sentence
+from liveorder.domain.dead_letter import SignalDeadLettered
+from liveorder.domain.facts import Fact
+from liveorder.domain.order import facts as f
+from liveorder.domain.trading_halt import AutoTradingSwitched, HaltReason, TradingHalted, TradingResumed
+from liveorder.domain.unmatched_report import UnmatchedReportNoted, UnmatchedReportResolved
+from liveorder.infrastructure.eventstore.mapper import domain_facts
+from tests.builders import (
+    ACKNOWLEDGED,
+    FAILED,
+    ORDER_ID,
+    REFUSED,
+    REJECTED,
+    SENT,
+    acknowledged,
+    bust,
+    cancel_request,
+    cancelled,
+    correction,
+    fill,
+    intent,
+    replace_request,
+    unknown,
+)
+
+
+def test_every_kind_of_fact_has_a_sentence_of_its_own() -> None:
+    assert set(domain_facts()) == set(SENTENCES)
+
+
+def test_a_fact_that_nobody_wrote_a_sentence_for_is_told_by_its_name() -> None:
+    class MoonRisen(Fact):
+        pass
+
+    assert sentence(MoonRisen()) == "MoonRisen recorded"
+
+
+@pytest.mark.parametrize(
+    ("fact", "told"),
+    [
+        (intent(), "Order requested by trend: BUY 100 ARCA:SPY at market, DAY"),
+        (
+            intent(
+                order_type="STOP_LIMIT", limit_price=Decimal("9.5"), stop_price=Decimal(9), notional=Decimal(500), is_shadow=True
+            ),
+            "Order requested by trend: BUY 500 USD of ARCA:SPY at stop limit, limit 9.5, stop 9, DAY (shadow: not to be sent)",
+        ),
+        (REFUSED, "Order refused by daily_trade_count: 10 of 10 used"),
+        (
+            REFUSED.model_copy(update={"measured": "10", "limit": "10"}),
+            "Order refused by daily_trade_count: 10 of 10 used (measured 10, limit 10)",
+        ),
+        (f.Approved(figures={"open_orders": "3"}), "Risk rules passed, open_orders 3"),
+        (f.Approved(), "Risk rules passed"),
+        (SENT, "Order submitted, attempt 1, for the session of 2026-11-20"),
+        (FAILED, "Submission LIVEORDERKEYOFATESTX-s1 surely did not arrive: BrokerConnectionError: connection refused"),
+        (
+            FAILED.model_copy(update={"evidence": "asked twice"}),
+            "Submission LIVEORDERKEYOFATESTX-s1 surely did not arrive: BrokerConnectionError: connection refused (asked twice)",
+        ),
+        (unknown("X-s1"), "Outcome of submit X-s1 unknown, asking the broker: no answer"),
+        (cancel_request(), "Cancel requested: requested"),
+        (replace_request(2, "50", "9.9"), "Replace 2 requested, quantity 50, limit 9.9"),
+        (ACKNOWLEDGED, "Order acknowledged by the broker as B-1"),
+        (acknowledged("12"), "Order acknowledged by the broker as B-1, quantity 12"),
+        (f.Acknowledged(broker_order_id=None), "Order acknowledged by the broker"),
+        (REJECTED, "Order rejected by the broker: no margin"),
+        (f.Rejected(message=""), "Order rejected by the broker: no reason given"),
+        (fill("e1", 100, "235.15"), "Order filled: 100 @ 235.15"),
+        (fill("e1", 100, "235.15", "0.35"), "Order filled: 100 @ 235.15, commission 0.35"),
+        (
+            f.FillInferred(execution_id="i", quantity=Decimal(5), price=Decimal(2), evidence="the broker tells 5"),
+            "Fill inferred: 5 @ 2, because the broker tells 5",
+        ),
+        (f.CommissionReported(execution_id="e1", commission=Decimal("1.0")), "Commission of execution e1: 1.0"),
+        (correction("c1", "e1", 90, "235.10"), "Execution e1 corrected by c1: 90 @ 235.10"),
+        (bust("e1"), "Execution e1 busted: it did not happen"),
+        (f.CancelPending(), "Cancel taken by the broker, not done yet"),
+        (f.CancelRefused(request_id=None, message=""), "Cancel refused, the order stands: no reason given"),
+        (cancelled(f.CancelReason.DONE_FOR_DAY), "Order cancelled: done for day"),
+        (cancelled(message="by hand"), "Order cancelled: by broker (by hand)"),
+        (f.ReplacePending(), "Replace taken by the broker, not done yet"),
+        (f.Replaced(request_id=None, stop_price=Decimal(8)), "Order replaced, stop 8"),
+        (f.ReplaceRefused(request_id=None, message="too late"), "Replace refused, the order stands as it was: too late"),
+        (f.Restated(split_ratio=Decimal(2), message="2:1"), "Order changed by the broker, unasked, split 2 (2:1)"),
+        (f.Restated(quantity=Decimal(2)), "Order changed by the broker, unasked, quantity 2"),
+        (f.Triggered(), "Stop triggered: the order works in the market"),
+        (f.AnomalyNoted(code="fill_after_close", message="late"), "Anomaly noted, fill after close: late"),
+        (f.ReviewRequested(code="overfill", message="look"), "A person must look, overfill: look"),
+        (f.ReviewResolved(evidence="called them"), "Review resolved: called them"),
+        (TradingHalted(scope="*", reason=HaltReason.KILL_SWITCH), "Trading halted for every account: kill switch"),
+        (
+            TradingHalted(scope="account:U1", reason=HaltReason.CIRCUIT_BREAKER, detail="5 failures"),
+            "Trading halted for account U1: circuit breaker (5 failures)",
+        ),
+        (TradingResumed(scope="*", detail="checked"), "Trading resumed for every account (checked)"),
+        (AutoTradingSwitched(enabled=False), "Auto-trading switched off"),
+        (AutoTradingSwitched(enabled=True, detail="by ann"), "Auto-trading switched on (by ann)"),
+        (
+            SignalDeadLettered(source="file", offset="12", line="{", reason="not JSON"),
+            "Signal without an id from file at 12 is unusable: not JSON",
+        ),
+        (
+            UnmatchedReportNoted(account_id="U1", broker="ibkr", broker_order_id="7", fields={}),
+            "ibkr reported on account U1 about its order 7, which matches none of ours",
+        ),
+        (
+            UnmatchedReportNoted(account_id="U1", broker="ibkr", broker_order_id=None, fields={}),
+            "ibkr reported on account U1 about an order that it does not name, which matches none of ours",
+        ),
+        (
+            UnmatchedReportResolved(order_id=ORDER_ID, evidence="same price"),
+            f"Unmatched report resolved, it belongs to order {ORDER_ID}: same price",
+        ),
+        (
+            UnmatchedReportResolved(order_id=None, evidence="placed by phone"),
+            "Unmatched report resolved, it belongs to no order of ours: placed by phone",
+        ),
+    ],
+)
+def test_a_fact_is_told_in_one_plain_sentence(fact: Fact, told: str) -> None:
+    assert sentence(fact) == told

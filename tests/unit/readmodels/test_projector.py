@@ -1,0 +1,162 @@
+"""The projector: nothing is lost, whatever fails; what fails is told; and nobody is kept waiting but it."""
+
+import asyncio
+from uuid import UUID
+
+import pytest
+
+from liveorder.application.ports.views import ViewsUnavailable
+from liveorder.application.projections.orders import ORDERS
+from liveorder.application.projector import Projector
+from tests.builders import ACKNOWLEDGED, SENT, fill, submission
+from tests.unit.readmodels.logs import MemoryLog, MemoryViews, StillClock, requested
+
+STORE = UUID(int=7)
+
+
+@pytest.fixture
+def log() -> MemoryLog:
+    log = MemoryLog()
+    for number in range(3):
+        log.add(number, requested(number), SENT, ACKNOWLEDGED, fill(f"e{number}", 40))
+    return log
+
+
+@pytest.fixture
+def views() -> MemoryViews:
+    return MemoryViews()
+
+
+class Desk:
+    """A projector with what it was given and what it told."""
+
+    def __init__(self, log: MemoryLog, views: MemoryViews, patience: int = 100) -> None:
+        self.errors: list[Exception] = []
+        self.clock = StillClock(patience)
+        self.projector = Projector(log, views, self.clock, self.errors.append)  # type: ignore[arg-type]  # the part of a store it uses
+
+
+async def test_catching_up_brings_everything_in_and_says_how_far(log: MemoryLog, views: MemoryViews) -> None:
+    assert await Desk(log, views).projector.catch_up() == 12
+    assert [row.status for row in views.dump()["orders"]] == ["PARTIAL"] * 3
+
+
+async def test_a_log_longer_than_a_batch_is_taken_in_several(views: MemoryViews) -> None:
+    log, told = MemoryLog(), list[tuple[int, int]]()
+    log.add(1, requested(1), *[submission(attempt) for attempt in range(1, 1300)])
+    await Desk(log, views).projector.rebuild(lambda position, goal: told.append((position, goal)))
+    assert told == [(500, 1300), (700, 1300), (1200, 1300), (1300, 1300)]
+
+
+async def test_a_failed_batch_is_told_and_tried_again_after_growing_waits(log: MemoryLog, views: MemoryViews) -> None:
+    views.faults = ["before", "before", "after"]
+    desk = Desk(log, views)
+    run = asyncio.create_task(desk.projector.run())
+    while not log.waits:
+        await asyncio.sleep(0)
+    run.cancel()
+    assert [str(error) for error in desk.errors] == ["disk full", "disk full", "no answer"]
+    assert desk.clock.slept == [1.0, 2.0, 4.0]
+    assert len(views.dump()["orders"]) == 3
+
+
+async def test_a_store_that_cannot_be_read_stops_nothing(log: MemoryLog, views: MemoryViews) -> None:
+    log.broken = RuntimeError("no connection")
+    desk = Desk(log, views, patience=6)
+    with pytest.raises(asyncio.CancelledError):
+        await desk.projector.run()
+    assert desk.clock.slept == [1.0, 2.0, 4.0, 8.0, 16.0, 30.0]
+
+
+async def test_new_facts_are_projected_as_they_come(log: MemoryLog, views: MemoryViews) -> None:
+    desk = Desk(log, views)
+    run = asyncio.create_task(desk.projector.run())
+    while not log.waits:
+        await asyncio.sleep(0)
+    log.add(0, fill("late", 60))
+    run.cancel()
+    assert await desk.projector.catch_up() == 13
+    assert views.dump()["orders"][0].status == "FILLED"
+
+
+async def test_a_batch_that_another_projector_wrote_is_not_written_twice(log: MemoryLog, views: MemoryViews) -> None:
+    ours, theirs = Desk(log, views), Desk(log, views)
+    await ours.projector.catch_up()
+    log.add(0, fill("e9", 10))
+    await theirs.projector.catch_up()
+    log.add(0, fill("e10", 10))
+    assert await ours.projector.catch_up() == 14
+    assert (await ours.projector.verify()).is_equal
+
+
+async def test_read_models_ahead_of_the_log_are_of_another_past_and_emptied(log: MemoryLog, views: MemoryViews) -> None:
+    views.at = 99
+    desk = Desk(log, views)
+    await desk.projector.open(STORE)
+    assert (views.opened_for, views.at) == (STORE, 0)
+
+
+async def test_a_rebuild_begins_with_nothing(log: MemoryLog, views: MemoryViews) -> None:
+    desk = Desk(log, views)
+    await desk.projector.catch_up()
+    before = views.dump()
+    views.tables["orders"][99,] = views.tables["orders"][1,]
+    assert await desk.projector.rebuild() == 12
+    assert views.dump() == before
+
+
+async def test_verifying_tells_each_row_that_is_not_as_it_would_be_rebuilt(log: MemoryLog, views: MemoryViews) -> None:
+    desk = Desk(log, views)
+    await desk.projector.catch_up()
+    orders = views.tables["orders"]
+    whole, lost = orders[1,], orders.pop((5,))
+    orders[1,] = whole._replace(status="FILLED")
+    orders[99,] = whole._replace(began=99)
+    found = await desk.projector.verify()
+    assert [(each.table, each.key, each.live, each.rebuilt) for each in found.differences] == [
+        ("orders", (1,), orders[1,], whole),
+        ("orders", (5,), None, lost),
+        ("orders", (99,), orders[99,], None),
+    ]
+    assert (found.position, found.rows["orders"], found.is_equal) == (12, 4, False)
+    assert views.twins[0].is_closed
+
+
+async def test_verifying_starts_over_when_the_read_models_move_on_meanwhile(log: MemoryLog, views: MemoryViews) -> None:
+    desk, other = Desk(log, views), Desk(log, views)
+    await desk.projector.catch_up()
+    moved = False
+
+    async def rows_and_move_on(*asked: object) -> object:
+        nonlocal moved
+        if not moved:
+            moved = True
+            log.add(0, fill("e9", 10))
+            await other.projector.catch_up()
+        return await MemoryViews.rows(views, *asked)  # type: ignore[arg-type]  # handed on as they came
+
+    views.rows = rows_and_move_on  # type: ignore[method-assign,assignment]  # another process at the worst moment
+    found = await desk.projector.verify()
+    assert (found.position, found.is_equal) == (13, True)
+
+
+async def test_a_table_of_many_differences_is_told_in_part() -> None:
+    log, views = MemoryLog(), MemoryViews()
+    for number in range(150):
+        log.add(number, requested(number))
+    desk = Desk(log, views)
+    await desk.projector.catch_up()
+    views.tables[ORDERS.name].clear()
+    assert len((await desk.projector.verify()).differences) == 100
+
+
+async def test_a_cancelled_batch_is_projected_again_from_what_was_written(log: MemoryLog, views: MemoryViews) -> None:
+    desk = Desk(log, views)
+    await desk.projector.catch_up()
+    log.add(0, fill("e9", 10))
+    views.faults = ["after"]
+    with pytest.raises(ViewsUnavailable):
+        await desk.projector.catch_up()
+    log.add(0, fill("e10", 10))
+    await desk.projector.catch_up()
+    assert (await desk.projector.verify()).is_equal
