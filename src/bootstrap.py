@@ -56,7 +56,7 @@ from liveorder.infrastructure.eventstore.store_by_url import create_store, sqlit
 from liveorder.infrastructure.logs import StructuredLog
 from liveorder.infrastructure.readmodels import views_at
 from liveorder.infrastructure.readmodels.sql_views import SqlViews
-from liveorder.infrastructure.settings import Account, Settings
+from liveorder.infrastructure.settings import Account, Settings, commented_toml
 from liveorder.infrastructure.signals.followed_file import FollowedFile
 from liveorder.infrastructure.signals.jsonl_file import JsonlFile
 from liveorder.infrastructure.signals.stdin import StandardInput
@@ -67,6 +67,11 @@ __all__ = ["Reader", "Settings", "load_settings", "open_reader", "open_service",
 def load_settings(config: Path | None = None, **overrides: Any) -> Settings:
     """From file, `.env`, environment and overrides. Raises `SettingsError`."""
     return Settings.load(config, **overrides)
+
+
+def settings_template() -> str:
+    """A settings file with everything that can be set, its default and its unit, for `liveorder init`."""
+    return commented_toml()
 
 
 # --- parts -------------------------------------------------------------------------------------------------------------------

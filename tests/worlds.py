@@ -137,5 +137,5 @@ def a_signal(signal_id: str = "sig-1", **fields: Any) -> Signal:
 async def until(condition: Any, seconds: float = 600.0) -> None:
     """Let the world's time pass until it is so; fails after `seconds` of it."""
     async with asyncio.timeout(seconds):
-        while not condition():
+        while not condition():  # noqa: ASYNC110 - any condition, looked at as virtual time goes by
             await asyncio.sleep(0.25)

@@ -30,11 +30,15 @@ class Pump:
         self._store, self._views = store, views
         self._known = KnownOrders()
         self._kept: KeptRows = {}
+        self._position = 0
+        """Where `_known` and `_kept` stand."""
 
     async def advance(self, upto: int | None = None, progress: Progress = unheard) -> int:
         """Up to that position of the log, or to its head."""
         while True:
             position = await self._views.position()
+            if position != self._position:
+                self._forget(position)  # another projector moved them, or they were emptied
             goal = await self._store.head() if upto is None else upto
             try:
                 return await self._advance(position, goal, progress)
@@ -66,10 +70,12 @@ class Pump:
         try:
             await self._views.apply(after, facts[-1].position, draft)
         except BaseException:
-            self._forget()
+            self._forget(after)
             raise
         drafts[0].keep()
+        self._position = facts[-1].position
 
-    def _forget(self) -> None:
-        """What is in memory went further than what was written, perhaps."""
+    def _forget(self, after: int) -> None:
+        """Start anew from position `after`: what is in memory is not what is written."""
         self._known, self._kept = KnownOrders(), {}
+        self._position = after

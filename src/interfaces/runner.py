@@ -57,11 +57,10 @@ OnError = Callable[[OrderView | None, LiveOrderError], Awaitable[None] | None]
 class Callbacks:
     """The user's functions, plain or async. What they raise is logged and never touches trading."""
 
-    def __init__(
-        self, log: Callable[..., None], on_fill: OnFill | None, on_status: OnStatus | None, on_error: OnError | None
-    ) -> None:
-        self._log, self._on_fill, self._on_status, self._on_error = log, on_fill, on_status, on_error
+    def __init__(self, on_fill: OnFill | None, on_status: OnStatus | None, on_error: OnError | None) -> None:
+        self._on_fill, self._on_status, self._on_error = on_fill, on_status, on_error
         self._running: set[asyncio.Task[None]] = set()
+        self.log: EventLog | None = None
 
     def order_changed(self, before: LiveOrder | None, after: LiveOrder, recorded: Sequence[RecordedFact]) -> None:
         """An `OrderListener`: new executions and changes of status, told after they are durable."""
@@ -94,7 +93,8 @@ class Callbacks:
                 await answer
         except Exception as error:  # noqa: BLE001 - a user's mistake must not touch trading; it is logged by name
             name = getattr(function, "__name__", "callback")
-            self._log("ERROR", f"{name} raised {type(error).__name__}: {error}")
+            if self.log is not None:
+                self.log.write("ERROR", f"{name} raised {type(error).__name__}: {error}")
 
 
 class Runner:
@@ -125,17 +125,16 @@ class Runner:
         are your own, by account; `sources` are read in the background. Raises `SettingsError`, `StoreRefused`, `LeaseLost` when
         another process owns the store, and `BrokerError` when a broker cannot be reached.
         """
-        told: list[Callbacks] = []
+        callbacks = Callbacks(on_fill, on_status, on_error)
         async with open_service(
             load_settings(Path(config) if config is not None else None, **settings),
             sources=[partial(_given, source) for source in sources],
             supplied=brokers,
             wait_for_lease=wait_for_lease,
-            on_error=lambda order, error: told[0].failed(order, error),
+            on_error=callbacks.failed,
             log=log,
         ) as service:
-            callbacks = Callbacks(service.engine.log.write, on_fill, on_status, on_error)
-            told.append(callbacks)
+            callbacks.log = service.engine.log
             service.engine.orders.listen(callbacks.order_changed)
             runner = cls(service, callbacks)
             reading = asyncio.create_task(service.run()) if sources else None

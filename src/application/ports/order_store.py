@@ -59,7 +59,7 @@ class Commit:
     """Facts of one stream that become durable together, or not at all.
 
     `facts` are contiguous versions; the first is one above what the writer last saw. `is_open` keeps the index of unfinished
-    orders: True puts the stream in, False takes it out, None leaves it. `unless_halted` names the scopes of which no halt may stand.
+    orders: True puts the stream in, False takes it out, None leaves it. `unless_halted`: the scopes of which no halt may stand.
     """
 
     facts: tuple[RecordedFact, ...]
