@@ -8,13 +8,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
+from uuid import UUID
 
 from liveorder.application.execute_order import ExecutionTerms
 from liveorder.application.gateway import Gateway
 from liveorder.application.orders import Cause, Orders
 from liveorder.application.ports.instruments import InstrumentQuery
 from liveorder.application.ports.order_store import SignalClaim
-from liveorder.domain.errors import DecisionRefused, InvalidInput
+from liveorder.application.track_orders import TrackOrders
+from liveorder.domain.errors import DecisionRefused, InvalidInput, SignalAlreadyKnown
 from liveorder.domain.execution_report import OrderSnapshot
 from liveorder.domain.facts import Fact
 from liveorder.domain.identifiers import SignalKey, fingerprint
@@ -30,40 +32,56 @@ ADOPTED = "adopted"
 class Adopt:
     """Adopts orders and positions of known accounts."""
 
-    def __init__(self, terms: ExecutionTerms, orders: Orders, gateways: Mapping[str, Gateway]) -> None:
-        self._terms, self._orders, self._gateways = terms, orders, gateways
+    def __init__(self, terms: ExecutionTerms, orders: Orders, gateways: Mapping[str, Gateway], track: TrackOrders) -> None:
+        self._terms, self._orders, self._gateways, self._track = terms, orders, gateways, track
 
     async def adopt_order(self, account_id: str, broker_order_id: str, evidence: str, actor: str) -> LiveOrder:
         """Make a live order of the broker's one of ours. Raises `DecisionRefused` when the broker does not list it."""
         gateway = self._gateway(account_id)
-        snapshots = [s for s in await gateway.broker.open_orders() if s.broker_order_id == broker_order_id]
+        listed = await gateway.ask(gateway.broker.open_orders())
+        snapshots = [snapshot for snapshot in listed if snapshot.broker_order_id == broker_order_id]
         if not snapshots:
             raise DecisionRefused(f"{gateway.broker.name} lists no open order {broker_order_id} on {account_id}")
         snapshot = snapshots[0]
+        if snapshot.side is None or snapshot.order_type is None or snapshot.quantity is None:
+            raise DecisionRefused(f"{gateway.broker.name} does not tell side, type and quantity of {broker_order_id}")
         instrument = await self._instrument(gateway, snapshot.symbol or "", snapshot.exchange)
         intent = self._intent(
             gateway,
             f"{ADOPTED}-order-{broker_order_id}",
             instrument,
-            snapshot.side or Side.BUY,
-            order_type=snapshot.order_type or OrderType.MARKET,
+            snapshot.side,
+            order_type=snapshot.order_type,
             quantity=snapshot.quantity,
             limit_price=snapshot.limit_price,
             stop_price=snapshot.stop_price,
         )
         facts = self._as_it_stands(intent, snapshot)
-        return await self._record(intent, [*facts, ReviewResolved(evidence=evidence)], evidence, actor)
+        order = await self._record(intent, [*facts, ReviewResolved(evidence=evidence)], evidence, actor)
+        await self._track.hand_over(order)
+        return order
 
     async def adopt_position(
-        self, account_id: str, symbol: str, exchange: str | None, quantity: Decimal, price: Decimal, evidence: str, actor: str
+        self,
+        account_id: str,
+        symbol: str,
+        exchange: str | None,
+        quantity: Decimal,
+        price: Decimal,
+        evidence: str,
+        actor: str,
+        name: str | None = None,
     ) -> LiveOrder:
-        """Book `quantity` (signed, units) at `price` as if filled: an opening position, or the difference to the broker's."""
+        """Book `quantity` (signed, units) at `price` as if filled: an opening position, or the difference to the broker's.
+
+        The same `name` again is the same adoption, and books nothing more; without one each call is another.
+        """
         if not quantity:
             raise InvalidInput("quantity", "a position of nothing", "give the signed number of units to add")
         gateway = self._gateway(account_id)
         instrument = await self._instrument(gateway, symbol, exchange)
         side = Side.BUY if quantity > 0 else Side.SELL
-        name = f"{ADOPTED}-position-{self._orders.new_id()}"
+        name = f"{ADOPTED}-position-{name or self._orders.new_id()}"
         intent = self._intent(gateway, name, instrument, side, order_type=OrderType.MARKET, quantity=abs(quantity))
         filled = Filled(execution_id=name, quantity=abs(quantity), price=price)
         facts: list[Fact] = [intent, Acknowledged(broker_order_id=None), filled, ReviewResolved(evidence=evidence)]
@@ -107,4 +125,7 @@ class Adopt:
         text = SignalKey(intent.namespace, intent.account_id, intent.signal_id).text
         claim = SignalClaim(intent.client_order_id, text, intent.order_id, intent.signal_fingerprint)
         cause = Cause(actor, correlation_id=intent.signal_id, causation_id=evidence)
-        return await self._orders.record(None, facts, cause, order_id=intent.order_id, claim=claim)
+        try:
+            return await self._orders.record(None, facts, cause, order_id=intent.order_id, claim=claim)
+        except SignalAlreadyKnown as known:
+            return await self._orders.get(UUID(known.order_id))

@@ -6,11 +6,13 @@ the store, sent, and booked when the store is back.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from uuid import UUID
 
 from liveorder.application.gateway import Answered, Gateway, NotReceived, Outcome, RefusedByBroker
 from liveorder.application.orders import ENGINE, Cause, Orders
+from liveorder.application.patience import STORE_PATIENCE_SECONDS, within_patience
 from liveorder.application.ports.broker import CancelRequest, Prepared
 from liveorder.application.ports.clock import Clock
 from liveorder.application.ports.emergency_journal import EmergencyJournal, JournalledCancel
@@ -49,24 +51,26 @@ class CancelOrder:
             retry = self._gateways[order.intent.account_id].terms.retry
             if not isinstance(outcome, NotReceived) or not retry.allows_after(attempts) or order.status.is_closed:
                 return order
-            await self._clock.sleep(retry.wait_after(attempts))
+            await self._clock.sleep(retry.wait_after(attempts, outcome.error))
 
     async def _ask_once(self, order_id: UUID, reason: CancelReason, actor: str) -> tuple[LiveOrder, Outcome | None]:
-        async with self._orders.hold(order_id) as held:
-            order, gateway = held, self._gateways[held.intent.account_id]
-            cause = Cause(actor, correlation_id=held.intent.signal_id)
-            facts = self._decide(gateway, held, reason)
-            try:
-                order = await self._orders.record(held, facts, cause)
-            except StoreUnavailable as error:
-                if not isinstance(facts[0], CancelRequested):
-                    raise
-                self._journal_instead(order, facts[0], actor, error)
-        request = facts[0]
+        known = self._orders.in_memory(order_id) or await self._orders.get(order_id)
+        gateway = self._gateways[known.intent.account_id]
+        await gateway.limit.take(is_urgent=True)
+        try:
+            async with asyncio.timeout(STORE_PATIENCE_SECONDS):
+                order, request = await self._record(gateway, order_id, reason, actor)
+        except (StoreUnavailable, TimeoutError) as error:
+            order, request = self._journal_instead(gateway, self._orders.in_memory(order_id) or known, reason, actor, error)
         if not isinstance(request, CancelRequested):
             return order, None
         outcome = await self._send(gateway, request)
         return await self._book(order, request, outcome), outcome
+
+    async def _record(self, gateway: Gateway, order_id: UUID, reason: CancelReason, actor: str) -> tuple[LiveOrder, Fact]:
+        async with self._orders.hold(order_id) as held:
+            facts = self._decide(gateway, held, reason)
+            return await self._orders.record(held, facts, Cause(actor, correlation_id=held.intent.signal_id)), facts[0]
 
     def _decide(self, gateway: Gateway, order: LiveOrder, reason: CancelReason) -> list[Fact]:
         reference = order.submission.reference if order.submission is not None else {}
@@ -77,20 +81,27 @@ class CancelOrder:
             raise DecisionRefused(f"order {order.order_id} cannot be named to the broker yet: {error}") from error
         return requests.request_cancel(order, reason, prepared.reference, prepared.payload, gateway.new_deadline())
 
-    def _journal_instead(self, order: LiveOrder, request: CancelRequested, actor: str, error: StoreUnavailable) -> None:
+    def _journal_instead(
+        self, gateway: Gateway, order: LiveOrder, reason: CancelReason, actor: str, error: StoreUnavailable | TimeoutError
+    ) -> tuple[LiveOrder, CancelRequested]:
+        """Raises `StoreUnavailable` for an order that never left: there is nobody to ask, and nothing but the store to tell it."""
+        request = self._decide(gateway, order, reason)[0]
+        why = str(error) or f"it has not answered for {STORE_PATIENCE_SECONDS:g} s"
+        if not isinstance(request, CancelRequested):
+            raise StoreUnavailable(f"the order was not cancelled: {why}") from error
         self._journal.write(JournalledCancel(order.order_id, request.request_id, request.reason.value, actor, self._clock.now()))
-        self._log.write("ERROR", f"Cancel sent without the store: {error}", order_id=str(order.order_id))
+        self._log.write("ERROR", f"Cancel sent without the store: {why}", order_id=str(order.order_id))
+        return order, request
 
     async def _send(self, gateway: Gateway, request: CancelRequested) -> Outcome:
         assert request.deadline is not None
-        await gateway.limit.take(is_urgent=True)
         prepared = Prepared(request.reference, request.payload)
         return await gateway.cancel(request.request_id, prepared, request.deadline)
 
     async def _book(self, order: LiveOrder, request: CancelRequested, outcome: Outcome) -> LiveOrder:
         """Record what became of the request; while the store is away, its answer is found again by the poll."""
         try:
-            return await self._book_outcome(order, request.request_id, outcome)
+            return await within_patience(self._book_outcome(order, request.request_id, outcome))
         except StoreUnavailable as error:
             self._log.write("ERROR", f"Answer to a cancel not booked yet: {error}", order_id=str(order.order_id))
             return order
@@ -108,8 +119,8 @@ class CancelOrder:
             return await self._orders.record(held, facts, Cause(correlation_id=held.intent.signal_id))
 
     async def book_journalled(self, entry: JournalledCancel) -> None:
-        """Give a cancel that was sent without the store its fact."""
+        """Give a cancel that was sent without the store its fact, once. Raises `OrderNotFound` for an order of another store."""
         async with self._orders.hold(entry.order_id) as order:
-            if not order.status.is_closed:
+            if not order.status.is_closed and entry.request_id == requests.next_cancel_id(order):
                 fact = CancelRequested(request_id=entry.request_id, reason=CancelReason(entry.reason))
                 await self._orders.record(order, [fact], Cause(entry.actor, causation_id="emergency journal"))

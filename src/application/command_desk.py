@@ -42,18 +42,24 @@ class CommandKind(StrEnum):
     AUTO_TRADING = "auto_trading"
 
 
+COMMAND_ID = "command_id"
+"""Added to the arguments of a stored command: what is carried out again after a crash can tell that it is the same."""
+
 Arguments = Mapping[str, Any]
 Handler = Callable[[Engine, Arguments, str], Awaitable[Any]]
 
 
 async def carry_out(engine: Engine, kind: str, arguments: Arguments, actor: str) -> dict[str, Any]:
-    """`{"ok": true, "result": …}` or `{"ok": false, "error": …, "message": …}`; never raises a `LiveOrderError`."""
+    """`{"ok": true, "result": …}` or `{"ok": false, "error": …, "message": …}`; whoever asked gets an answer, whatever happens."""
     try:
         result = await _HANDLERS[CommandKind(kind)](engine, arguments, actor)
     except LiveOrderError as error:
         return {"ok": False, "error": type(error).__name__, "message": str(error)}
-    except (KeyError, ValueError) as error:
-        return {"ok": False, "error": "InvalidInput", "message": f"command {kind}: {error}"}
+    except (KeyError, ValueError, TypeError, ArithmeticError) as error:
+        return {"ok": False, "error": "InvalidInput", "message": f"command {kind}: {type(error).__name__}: {error}"}
+    except Exception as error:  # noqa: BLE001 - an adapter may raise anything, and a person waits for the answer
+        engine.log.write("ERROR", f"Command {kind} failed: {type(error).__name__}: {error}")
+        return {"ok": False, "error": type(error).__name__, "message": str(error)}
     return {"ok": True, "result": _jsonable(result)}
 
 
@@ -106,6 +112,7 @@ async def _adopt_position(engine: Engine, arguments: Arguments, actor: str) -> A
         Decimal(arguments["price"]),
         arguments["evidence"],
         actor,
+        arguments.get(COMMAND_ID),
     )
 
 
@@ -148,9 +155,12 @@ class CommandDesk:
         self._engine, self._commands, self._desk = engine, commands, desk
         self._clock, self._log, self._poll_seconds = clock, log, poll_seconds
         self._begun: set[UUID] = set()
+        """For good: a list of pending commands can be older than the answer to one of them."""
+        self._answers: dict[UUID, str] = {}
 
     async def serve_for_ever(self) -> None:
         while True:
+            await self._give_answers()
             for command in await self._commands.pending():
                 if command.command_id not in self._begun:
                     self._begun.add(command.command_id)
@@ -160,9 +170,20 @@ class CommandDesk:
 
     async def _serve(self, command: StoredCommand) -> None:
         self._log.write("COMMAND", f"{command.kind} asked by {command.actor}", command_id=str(command.command_id))
-        answer = await carry_out(self._engine, command.kind, json.loads(command.arguments), command.actor)
-        await self._commands.answer(command.command_id, json.dumps(answer))
-        self._begun.discard(command.command_id)
+        try:
+            arguments = {**json.loads(command.arguments), COMMAND_ID: str(command.command_id)}
+        except (ValueError, TypeError) as error:
+            answer: dict[str, Any] = {"ok": False, "error": "InvalidInput", "message": f"arguments: {error}"}
+        else:
+            answer = await carry_out(self._engine, command.kind, arguments, command.actor)
+        self._answers[command.command_id] = json.dumps(answer)
+        await self._give_answers()
+
+    async def _give_answers(self) -> None:
+        """What could not be written is tried again; meanwhile the command is not carried out again."""
+        for command_id, answer in list(self._answers.items()):
+            await self._commands.answer(command_id, answer)
+            self._answers.pop(command_id, None)
 
 
 def _person(actor: str) -> str:

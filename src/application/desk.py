@@ -67,8 +67,8 @@ class Desk:
             await asyncio.sleep(0)
 
     def _begin_next(self) -> bool:
-        for lane in self._lanes:
-            if lane:
+        for name, lane in zip(Lane, self._lanes, strict=True):
+            if lane and (self.is_taking_signals or name is not Lane.SIGNALS):
                 task = asyncio.create_task(self._safely(lane.popleft()))
                 self.running.add(task)
                 task.add_done_callback(self.running.discard)

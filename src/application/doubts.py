@@ -22,8 +22,9 @@ from liveorder.application.ports.event_log import EventLog
 from liveorder.application.track_orders import TrackOrders
 from liveorder.domain.errors import DecisionRefused, LiveOrderError
 from liveorder.domain.execution_report import Accepted
+from liveorder.domain.facts import Fact
 from liveorder.domain.order import LiveOrder, OpenRequest, requests
-from liveorder.domain.order.facts import CancelReason, RequestKind
+from liveorder.domain.order.facts import Cancelled, CancelReason, RequestKind
 from liveorder.domain.order.reception import receive
 
 FIRST_WAIT_SECONDS = 0.5
@@ -156,8 +157,8 @@ class Doubts:
     async def _found(self, gateway: Gateway, order: LiveOrder, asked_at: datetime) -> str:
         """The order is there. A cancel or replace that shows no effect past its horizon never arrived."""
         for request in list(order.requests.values()):
-            late = request.kind is not RequestKind.SUBMIT and asked_at > horizon(request, gateway.broker.capabilities)
-            if request.is_in_doubt and late:
+            is_late = asked_at > horizon(request, gateway.broker.capabilities)
+            if request.is_in_doubt and is_late and not _is_under_way(order, request):
                 order = await self._settle_absent(order, request.request_id, "the order stands unchanged past its horizon")
         return "found"
 
@@ -192,24 +193,38 @@ class Doubts:
         async with self._orders.hold(order_id) as held:
             if not held.is_in_doubt:
                 raise DecisionRefused(f"order {order_id} is not in doubt")
+            if await self._orders.id_of(held.intent.account_id, None, broker_order_id) not in (None, order_id):
+                raise DecisionRefused(f"{broker_order_id} is another order of ours; look it up with `liveorder order {broker_order_id}`")
             facts = [*receive(held, Accepted(broker_order_id=broker_order_id)), *requests.resolve_review(held, evidence)]
             order = await self._orders.record(held, facts, Cause(actor, held.intent.signal_id, evidence))
+        if order.broker_order_id is not None:
+            await self._track.hand_over(order)
         await self._track.ask(self._gateways[order.intent.account_id], order)
         return await self._orders.get(order_id)
 
     async def settle_absent(self, order_id: UUID, evidence: str, actor: str) -> LiveOrder:
         """A person says: the broker never received it. Nothing is sent again; the order ends as cancelled."""
-        order = await self._orders.get(order_id)
-        if not order.is_in_doubt:
-            raise DecisionRefused(f"order {order_id} is not in doubt")
-        for request in list(order.requests.values()):
-            if request.is_in_doubt:
-                order = await self._settle_absent(order, request.request_id, f"{actor}: {evidence}", actor)
-        if order.status.is_closed or order.is_at_broker:
-            return order
         async with self._orders.hold(order_id) as held:
-            facts = requests.request_cancel(held, CancelReason.REQUESTED)
+            if not held.is_in_doubt:
+                raise DecisionRefused(f"order {order_id} is not in doubt")
+            facts = _all_absent(held, f"{actor}: {evidence}")
             return await self._orders.record(held, facts, Cause(actor, held.intent.signal_id, evidence))
+
+
+def _all_absent(order: LiveOrder, evidence: str) -> list[Fact]:
+    """In one step, so that no crash can leave it to be sent again: every doubt ends, and an order that never arrived too."""
+    doubtful = [request for request in order.requests.values() if request.is_in_doubt]
+    submissions = [request for request in doubtful if request.kind is RequestKind.SUBMIT]
+    others = [request for request in doubtful if request.kind is not RequestKind.SUBMIT]
+    facts = [fact for request in (*others, *submissions) for fact in requests.settle_absent(order, request.request_id, evidence)]
+    if submissions and not order.is_at_broker and not any(isinstance(fact, Cancelled) for fact in facts):
+        facts.append(Cancelled(reason=CancelReason.REQUESTED, message=f"it never reached the broker: {evidence}"))
+    return facts
+
+
+def _is_under_way(order: LiveOrder, request: OpenRequest) -> bool:
+    """The broker says that it is at it."""
+    return order.cancel_pending if request.kind is RequestKind.CANCEL else order.replace_pending
 
 
 def _cause(order: LiveOrder, request_id: str, actor: str = ENGINE) -> Cause:

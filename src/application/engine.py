@@ -35,7 +35,15 @@ from liveorder.application.sessions import Sessions
 from liveorder.application.stop_trading import StopTrading
 from liveorder.application.track_orders import TrackOrders
 from liveorder.application.unmatched import UnmatchedReports
-from liveorder.domain.errors import BrokerError, LeaseLost, LiveOrderError, SettingsError
+from liveorder.domain.errors import (
+    BrokerAuthenticationError,
+    BrokerError,
+    LeaseLost,
+    LiveOrderError,
+    OrderNotFound,
+    SettingsError,
+    StoreUnavailable,
+)
 from liveorder.domain.order import LiveOrder
 from liveorder.domain.order.facts import CancelReason
 from liveorder.domain.trading_halt import EVERYTHING, HaltReason, account_scope
@@ -94,8 +102,9 @@ class Engine:
         self.desk = Desk(log, signals_at_once=terms.signals_at_once)
         self.orders = Orders(store, clock, randomness, self.risk, self.sessions)
         self.kill_switch = KillSwitch(store, self.orders, clock, log, auto_trading_default=terms.auto_trading_default)
+        is_shadow = terms.execution.is_shadow
         self.gateways = {
-            account_id: Gateway(c.terms, c.broker, c.market_data, c.instruments, clock, self._on_failures)
+            account_id: Gateway(c.terms, c.broker, c.market_data, c.instruments, clock, self._on_failures, is_shadow=is_shadow)
             for account_id, c in connections.items()
         }
         self.unmatched = UnmatchedReports(store, self.orders, log)
@@ -123,9 +132,9 @@ class Engine:
         self.reconcile = Reconcile(self.orders, self.gateways, self.track, self.unmatched, self.risk, clock, log)
         self.timeouts = OrderTimeouts(self.orders, self.gateways, self.sessions, self.track, self.cancel, clock, log)
         self.stop_trading = StopTrading(
-            self.orders, self.gateways, self.kill_switch, self.cancel, self.execute, self.reconcile, clock
+            self.orders, self.gateways, self.kill_switch, self.cancel, self.execute, self.reconcile, journal, clock
         )
-        self.adopt = Adopt(terms.execution, self.orders, self.gateways)
+        self.adopt = Adopt(terms.execution, self.orders, self.gateways, self.track)
         self.dead_letters = DeadLetters(store, self.orders, log)
         self.intake = Intake(self.desk, self.execute, self.dead_letters, clock, log)
         self.identity: StoreIdentity | None = None
@@ -145,6 +154,7 @@ class Engine:
         await self._own_the_store(wait_for_lease)
         self.risk.absorb(ledger.rows())
         for order in await self.orders.load():
+            self._refuse_unknown_account(order)
             self.risk.track(order)
         await self.kill_switch.load()
         await self._book_journal()
@@ -157,12 +167,18 @@ class Engine:
         self._begin_background()
         return report
 
+    def _refuse_unknown_account(self, order: LiveOrder) -> None:
+        account_id = order.intent.account_id
+        if account_id not in self.gateways:
+            raise SettingsError(f"account {account_id} has unfinished orders in this store; keep it in the settings until they end")
+
     def _begin_background(self) -> None:
         for account_id, gateway in self.gateways.items():
             self.begin(f"stream {account_id}", partial(self._follow, gateway))
             self.begin(f"poll {account_id}", partial(self.track.poll_for_ever, gateway))
         self.begin("doubts", self.doubts.ask_for_ever)
-        self.begin("timeouts", self.timeouts.check_for_ever)
+        if not self.terms.execution.is_shadow:
+            self.begin("timeouts", self.timeouts.check_for_ever)
         self.begin("reconcile", lambda: self.reconcile.reconcile_for_ever(self.terms.reconcile_seconds))
         self.begin("upkeep", self._upkeep)
 
@@ -177,20 +193,31 @@ class Engine:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        if not self.lost_lease.is_set():
+        if self._owns_the_store:
             await self._doubt_what_is_left()
         for gateway in self.gateways.values():
-            await gateway.broker.close()
-        if not self.lost_lease.is_set():
-            await self.lease.release()
+            await self._at_the_end(gateway.broker.close())
+        if self._owns_the_store:
+            await self._at_the_end(self.lease.release())
         await self.store.close()
         return unfinished
+
+    @property
+    def _owns_the_store(self) -> bool:
+        return self.orders.epoch > 0 and not self.lost_lease.is_set()
 
     async def _doubt_what_is_left(self) -> None:
         for order in self.orders.unfinished():
             for request in order.requests.values():
                 if not request.is_in_doubt:
-                    await self.doubts.doubt(order, request.request_id, "Stopped", "stopped before its outcome")
+                    await self._at_the_end(self.doubts.doubt(order, request.request_id, "Stopped", "stopped before its outcome"))
+
+    async def _at_the_end(self, step: Awaitable[object]) -> None:
+        """What fails now is found again at the next start, and must not keep the rest from being done."""
+        try:
+            await step
+        except Exception as error:  # noqa: BLE001 - a broker's adapter may raise anything
+            self.log.write("ERROR", f"While stopping: {type(error).__name__}: {error}")
 
     def begin(self, name: str, work: Callable[[], Awaitable[None]]) -> None:
         """Run a background task until the engine stops; one that fails is logged and begun again."""
@@ -211,17 +238,29 @@ class Engine:
     # --- lease -----------------------------------------------------------------------------------------------------------------
 
     async def _own_the_store(self, wait: bool) -> None:
-        told = False
-        while (epoch := await self.lease.acquire(self.terms.owner, self.terms.lease_seconds)) is None:
-            state = await self.lease.state()
-            holder = state.owner if state is not None else "another process"
-            if not wait:
-                raise LeaseLost(f"this store is owned by {holder}; stop it first, or wait as its standby")
-            if not told:
-                self.log.write("LEASE", f"Standing by: this store is owned by {holder}")
-                told = True
+        told = ""
+        while (why := await self._what_keeps_us_out(wait)) is not None:
+            if told != why:
+                self.log.write("LEASE", f"Standing by: {why}")
+                told = why
             await self.clock.sleep(self.terms.lease_seconds / 5)
-        self.orders.epoch = epoch
+
+    async def _what_keeps_us_out(self, wait: bool) -> str | None:
+        """None: the store is ours. One that cannot be written now (a stopped process has it locked, say) does not end a standby."""
+        try:
+            epoch = await self.lease.acquire(self.terms.owner, self.terms.lease_seconds)
+            if epoch is not None:
+                self.orders.epoch = epoch
+                return None
+            state = await self.lease.state()
+        except StoreUnavailable as error:
+            if not wait:
+                raise
+            return str(error)
+        holder = state.owner if state is not None else "another process"
+        if not wait:
+            raise LeaseLost(f"this store is owned by {holder}; stop it first, or wait as its standby")
+        return f"this store is owned by {holder}"
 
     async def _keep_lease(self) -> None:
         while True:
@@ -264,8 +303,9 @@ class Engine:
         await self.reconcile.reconcile(gateway.account_id)
 
     def _on_failures(self, account_id: str, failures: int, error: BrokerError) -> None:
-        reason = HaltReason.BROKER_AUTH if failures == 1 else HaltReason.CIRCUIT_BREAKER
-        detail = f"{failures} broker failures in a row, the last: {error}"
+        is_about_us = isinstance(error, BrokerAuthenticationError)
+        reason = HaltReason.BROKER_AUTH if is_about_us else HaltReason.CIRCUIT_BREAKER
+        detail = f"credentials refused: {error}" if is_about_us else f"{failures} broker failures in a row, the last: {error}"
         self.kill_switch.halt_now(account_scope(account_id), reason, detail)
         self.desk.post(Lane.OPERATOR, self.kill_switch.retry_durable)
 
@@ -288,12 +328,19 @@ class Engine:
             return
         for entry in entries:
             if isinstance(entry, JournalledCancel):
-                await self.cancel.book_journalled(entry)
-        self._journal.clear()
+                await self._book_cancel(entry)
+        if self._journal.read() == entries:
+            self._journal.clear()
+
+    async def _book_cancel(self, entry: JournalledCancel) -> None:
+        try:
+            await self.cancel.book_journalled(entry)
+        except (OrderNotFound, ValueError) as error:
+            self.log.write("ERROR", f"A journalled cancel belongs to no order of this store: {error}", order_id=str(entry.order_id))
 
     def _on_stray(self, order: LiveOrder) -> None:
         self.log.write("ANOMALY", "An order that is closed here is live at the broker", order_id=str(order.order_id))
-        if self.terms.cancels_strays:
+        if self.terms.cancels_strays and not self.terms.execution.is_shadow:
             self.desk.post(Lane.OPERATOR, lambda: self.cancel.cancel(order.order_id, CancelReason.STALE))
 
     def every_task(self) -> list[asyncio.Task[None]]:
@@ -301,7 +348,9 @@ class Engine:
         return [*self._tasks, *self.desk.running]
 
     def _take_up(self, order: LiveOrder) -> None:
-        self.desk.post(Lane.SIGNALS, lambda: self.execute.resume(order))
+        """In a shadow run an order of an earlier run stays as it is, for the next real one."""
+        if not self.terms.execution.is_shadow:
+            self.desk.post(Lane.SIGNALS, lambda: self.execute.resume(order))
 
     @property
     def is_quiet(self) -> bool:

@@ -30,7 +30,6 @@ from liveorder.domain.errors import (
     DuplicateClientOrderId,
     LiveOrderError,
     OrderRetryExhaustedError,
-    OrderValidationError,
     SignalAlreadyKnown,
     TradingIsHalted,
 )
@@ -96,12 +95,13 @@ class ExecuteOrder:
         """
         gateway = self.gateway_for(signal)
         key = SignalKey(self._terms.namespace, gateway.account_id, signal.signal_id)
-        known = self._orders.known_by_key(key.client_order_id)
+        client_order_id = key.client_order_id
+        known = self._orders.known_by_key(client_order_id)
         if known is not None:
             return _same(known, signal)
         origin = Origin(
             self._orders.new_id(),
-            key.client_order_id,
+            client_order_id,
             key.namespace,
             self._terms.session_id,
             published_at,
@@ -109,7 +109,7 @@ class ExecuteOrder:
         )
         sized = await size(signal, gateway, origin, self._clock.now())
         cause = Cause(f"person:{operator}" if operator else ENGINE, correlation_id=signal.signal_id)
-        claim = SignalClaim(key.client_order_id, key.text, origin.order_id, signal.fingerprint)
+        claim = SignalClaim(client_order_id, key.text, origin.order_id, sized.intent.signal_fingerprint)
         try:
             order = await self._begin(gateway, sized, claim, cause)
         except SignalAlreadyKnown as error:
@@ -263,6 +263,8 @@ class ExecuteOrder:
         if isinstance(outcome, Answered):
             for report in outcome.reports:
                 order = await self._track.book_on(order.order_id, report, request_id)
+            if request_id not in order.requests:
+                return order
         elif isinstance(outcome, RefusedByBroker) and not isinstance(outcome.error, DuplicateClientOrderId):
             return await self._track.book_on(order.order_id, OrderRejected(reason=_worded(outcome.error)), request_id)
         async with self._orders.hold(order.order_id) as held:
@@ -283,7 +285,7 @@ class ExecuteOrder:
 
     def _wait_before_retry(self, gateway: Gateway, order: LiveOrder) -> float:
         retry = gateway.terms.retry
-        return retry.wait_after(order.attempts) if retry.allows_after(order.attempts) else 0.0
+        return retry.wait_after(order.attempts, self._failures.get(order.order_id)) if retry.allows_after(order.attempts) else 0.0
 
     async def _start_again(self, gateway: Gateway, order: LiveOrder) -> tuple[LiveOrder, bool]:
         """The next attempt of an order that surely is not at the broker, or its end if it may not go out any more."""
@@ -294,12 +296,18 @@ class ExecuteOrder:
             if held.status.is_closed or held.submission_is_open or held.is_at_broker or held.cancel_requested:
                 return held, False
             if ended := self._no_longer_wanted(gateway, held):
+                self._failures.pop(held.order_id, None)
                 return await self._orders.record(held, ended, _cause(held)), False
             try:
-                started = self._start(gateway, held, self._prepared(gateway, held))
+                prepared = self._prepared(gateway, held)
+            except BrokerRefusal as error:
+                ended = requests.refuse(RejectReason.INVALID, type(error).__name__, str(error))
+                return await self._orders.record(held, ended, _cause(held)), False
+            try:
+                started = self._start(gateway, held, prepared)
                 scopes = _stopped_by(held.intent)
                 return await self._orders.record(held, started, _cause(held), unless_halted=scopes), True
-            except (TradingIsHalted, OrderValidationError) as error:
+            except TradingIsHalted as error:
                 ended = requests.cancel_unsent(held, CancelReason.HALTED, str(error))
                 return await self._orders.record(held, ended, _cause(held)), False
 
@@ -313,7 +321,9 @@ class ExecuteOrder:
         return gateway.broker.prepare(_submit_request(order.intent))
 
     def _no_longer_wanted(self, gateway: Gateway, order: LiveOrder) -> list[Fact]:
-        """Halted, stale, or out of session since it was approved."""
+        """Its cancel was asked for, or it is halted, stale or out of session since it was approved."""
+        if order.cancels:
+            return requests.cancel_unsent(order, CancelReason.REQUESTED, "its cancel was asked for, and it never reached the broker")
         refusal = self._gate.judge_again(gateway, order)
         if refusal is None:
             return []
@@ -324,7 +334,7 @@ class ExecuteOrder:
         original = self._failures.pop(order.order_id, None) or BrokerConnectionError("the failures of an earlier run")
         error = OrderRetryExhaustedError(order.attempts, original)
         async with self._orders.hold(order.order_id) as held:
-            if held.status.is_closed or held.submission_is_open:
+            if held.status.is_closed or held.submission_is_open or held.is_at_broker:
                 return held
             facts = requests.refuse(RejectReason.RETRIES_EXHAUSTED, "retries_exhausted", str(error))
             after = await self._orders.record(held, facts, _cause(held))

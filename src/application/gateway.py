@@ -6,25 +6,31 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import TypeVar
 
-from liveorder.application.ports.broker import Broker, Prepared
+from liveorder.application.ports.broker import Absence, Broker, Prepared
 from liveorder.application.ports.clock import Clock
 from liveorder.application.ports.instruments import Instruments
-from liveorder.application.ports.market_data import MarketData
+from liveorder.application.ports.market_data import MarketData, Quote
 from liveorder.application.rate_limit import RateLimit
 from liveorder.application.retry_policy import RetryPolicy
 from liveorder.domain.errors import (
     BrokerAuthenticationError,
+    BrokerConnectionError,
     BrokerError,
     BrokerRefusal,
     BrokerTimeoutError,
     BrokerUnavailable,
     OutcomeUnknown,
 )
-from liveorder.domain.execution_report import ExecutionReport
+from liveorder.domain.execution_report import ExecutionReport, OrderSnapshot
+from liveorder.domain.instrument import Instrument
+from liveorder.domain.order import LiveOrder
 from liveorder.domain.order.facts import RequestKind
 from liveorder.domain.risk_limits import RiskLimits
 from liveorder.domain.values import Product, TradingMode
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,9 +116,12 @@ class Gateway:
         instruments: Instruments,
         clock: Clock,
         on_failures: Callable[[str, int, BrokerError], None],
+        *,
+        is_shadow: bool = False,
     ) -> None:
+        """`is_shadow`: requests are turned away here, and only questions reach the broker."""
         self.terms, self.broker, self.market_data, self.instruments = terms, broker, market_data, instruments
-        self._clock, self._on_failures = clock, on_failures
+        self._clock, self._on_failures, self._is_shadow = clock, on_failures, is_shadow
         limits = broker.capabilities
         self.limit = RateLimit(clock, limits.requests_per_second, limits.requests_per_minute, terms.reserved_share_for_cancels)
         self.in_flight: dict[str, CallInFlight] = {}
@@ -137,6 +146,8 @@ class Gateway:
     async def _call(
         self, call: CallInFlight, send: Callable[[Prepared], Awaitable[Sequence[ExecutionReport]]], prepared: Prepared
     ) -> Outcome:
+        if self._is_shadow:
+            return NotReceived(BrokerConnectionError("a shadow run sends nothing"))
         self.in_flight[call.request_id] = call
         try:
             outcome = await self._sorted(call, send, prepared)
@@ -149,6 +160,8 @@ class Gateway:
         self, call: CallInFlight, send: Callable[[Prepared], Awaitable[Sequence[ExecutionReport]]], prepared: Prepared
     ) -> Outcome:
         seconds = (call.deadline - self._clock.now()).total_seconds()
+        if seconds <= 0:
+            return NotReceived(BrokerConnectionError("late: its deadline passed before the call, so it was not sent"))
         try:
             async with asyncio.timeout(seconds):
                 return Answered(await send(prepared))
@@ -171,6 +184,36 @@ class Gateway:
         elif isinstance(outcome, NotReceived | Unknown):
             self._failures += 1
             if self._failures >= self.terms.breaker_failures:
-                self._on_failures(self.account_id, self._failures, outcome.error)
+                failures, self._failures = self._failures, 0
+                self._on_failures(self.account_id, failures, outcome.error)
         else:
             self._failures = 0
+
+    # --- questions -------------------------------------------------------------------------------------------------------------
+
+    async def find(self, order: LiveOrder) -> OrderSnapshot | Absence:
+        """What the broker has under the order's key. INCONCLUSIVE too when the adapter broke its promise of time or of errors."""
+        reference = order.submission.reference if order.submission is not None else {}
+        try:
+            return await self.ask(self.broker.find(order.client_order_id, order.broker_order_id, reference))
+        except BrokerError:
+            return Absence.INCONCLUSIVE
+
+    async def ask(self, question: Awaitable[T]) -> T:
+        """The answer to a question, within a call's time. Raises `BrokerError`, whatever the adapter raised: not knowing is no answer."""
+        try:
+            async with asyncio.timeout(self.terms.call_timeout_seconds):
+                return await question
+        except BrokerError:
+            raise
+        except TimeoutError as error:
+            raise BrokerTimeoutError(f"{self.broker.name} did not answer within {self.terms.call_timeout_seconds:g} s") from error
+        except Exception as error:
+            raise OutcomeUnknown(f"{type(error).__name__} in the {self.broker.name} adapter") from error
+
+    async def quote(self, instrument: Instrument) -> Quote | None:
+        """The newest price; None as well when the source could not be asked."""
+        try:
+            return await self.ask(self.market_data.latest(instrument))
+        except BrokerError:
+            return None

@@ -38,7 +38,10 @@ class Intake:
         self._clock, self._log = clock, log
 
     async def read(self, source: SignalSource) -> None:
-        """Take messages until the source ends or intake stops; returns when all that were taken are durable."""
+        """Take messages until the source ends or intake stops; returns when all that were taken are durable.
+
+        Cancelled, it returns at once: what was taken goes on, and what was not acknowledged comes again.
+        """
         done: asyncio.Queue[_Taken] = asyncio.Queue()
         acknowledging = asyncio.create_task(self._acknowledge_in_order(source, done))
         try:
@@ -48,8 +51,8 @@ class Intake:
                 taken = _Taken(message, asyncio.get_running_loop().create_future())
                 done.put_nowait(taken)
                 await self._desk.post_signal(partial(self._take, taken))
-        finally:
             await done.join()
+        finally:
             acknowledging.cancel()
 
     async def _acknowledge_in_order(self, source: SignalSource, done: asyncio.Queue[_Taken]) -> None:
@@ -60,8 +63,8 @@ class Intake:
             try:
                 if all_so_far:
                     await source.acknowledge(taken.message)
-            except StoreError as error:
-                self._log.write("WARNING", f"Progress of {source.name} not saved: {error}")
+            except Exception as error:  # noqa: BLE001 - the source may be the user's; what is not acknowledged comes again
+                self._log.write("WARNING", f"Progress of {source.name} not saved: {type(error).__name__}: {error}")
             finally:
                 done.task_done()
 

@@ -6,10 +6,11 @@ import asyncio
 from collections.abc import Sequence
 
 from liveorder.application.orders import ENGINE, Cause, Orders
+from liveorder.application.patience import within_patience
 from liveorder.application.ports.clock import Clock
 from liveorder.application.ports.event_log import EventLog
 from liveorder.application.ports.order_store import Commit, HaltRow, OrderStore
-from liveorder.domain.errors import StoreError
+from liveorder.domain.errors import StoreError, StoreUnavailable, VersionConflict
 from liveorder.domain.facts import Fact
 from liveorder.domain.identifiers import stream_id
 from liveorder.domain.trading_halt import (
@@ -40,9 +41,12 @@ class KillSwitch:
 
     async def load(self) -> None:
         """Fold the halt's stream, and take in halts that other processes put in their place."""
+        await self._fold()
+        await self.take_in_rows()
+
+    async def _fold(self) -> None:
         recorded = await self._store.stream(HALT_STREAM)
         self._state, self._version = TradingHalt().evolve(item.fact for item in recorded), len(recorded)
-        await self.take_in_rows()
 
     @property
     def auto_trading(self) -> bool:
@@ -70,7 +74,11 @@ class KillSwitch:
     async def halt(self, scope: str, reason: HaltReason, detail: str, actor: str) -> bool:
         """Stop `scope` at once. True when the halt is durable; False while the store cannot take it: it stands all the same."""
         self.halt_now(scope, reason, detail)
-        return await self.retry_durable(actor)
+        try:
+            return await within_patience(self.retry_durable(actor))
+        except StoreUnavailable as error:
+            self._log.write("HALT", f"The halt stands in memory only: {error}")
+            return False
 
     async def retry_durable(self, actor: str = ENGINE) -> bool:
         """Store the halts that stand in memory only; whether none is left."""
@@ -107,10 +115,21 @@ class KillSwitch:
         async with self._recording:
             for row in rows:
                 if row.scope not in self._state.standing and row.scope not in self._undurable:
-                    facts = self._state.halt(row.scope, HaltReason(row.reason), "put in place by another process")
+                    facts = self._state.halt(row.scope, *_told_by(row))
                     await self._record(facts, "person:command", row)
 
     async def _record(self, facts: Sequence[Fact], actor: str, row: HaltRow | None) -> None:
         recorded = self._orders.enveloped(HALT_STREAM, self._version, facts, Cause(actor, correlation_id="halt"))
-        await self._store.append(Commit(facts=tuple(recorded), halt=row))
+        try:
+            await self._store.append(Commit(facts=tuple(recorded), halt=row))
+        except VersionConflict:
+            await self._fold()
+            raise
         self._state, self._version = self._state.evolve(facts), self._version + len(facts)
+
+
+def _told_by(row: HaltRow) -> tuple[HaltReason, str]:
+    """Reason and detail of a halt that another process put in its place: in our words, or in its own, as a backup does."""
+    if row.reason in set(HaltReason):
+        return HaltReason(row.reason), "put in place by another process"
+    return HaltReason.RESTORED_STORE, row.reason

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Protocol
 from uuid import UUID
+from weakref import WeakValueDictionary
 
 from liveorder.application.ports.clock import Clock, Randomness
 from liveorder.application.ports.order_store import Commit, Committed, OrderStore, SignalClaim
@@ -51,7 +52,7 @@ class Orders:
         self._unfinished: dict[UUID, LiveOrder] = {}
         self._by_client_id: dict[str, UUID] = {}
         self._by_broker_id: dict[tuple[str, str], UUID] = {}
-        self._locks: dict[UUID, asyncio.Lock] = {}
+        self._locks: WeakValueDictionary[UUID, asyncio.Lock] = WeakValueDictionary()
         self._listeners: list[OrderListener] = []
         self._suspect: set[UUID] = set()
         """Orders whose last commit failed without saying whether it was stored: read again before they are used."""
@@ -73,6 +74,10 @@ class Orders:
     def unfinished(self, account_id: str | None = None) -> list[LiveOrder]:
         """Orders that are not closed, or have a request unanswered."""
         return [o for o in self._unfinished.values() if account_id is None or o.intent.account_id == account_id]
+
+    def in_memory(self, order_id: UUID) -> LiveOrder | None:
+        """An unfinished order as it was last known, without asking the store."""
+        return self._unfinished.get(order_id)
 
     async def get(self, order_id: UUID) -> LiveOrder:
         """The order as its durable facts make it. Raises `OrderNotFound`."""
@@ -121,11 +126,11 @@ class Orders:
     @asynccontextmanager
     async def hold(self, order_id: UUID) -> AsyncIterator[LiveOrder]:
         """The order, with nobody else deciding about it until the block ends."""
-        lock = self._locks.setdefault(order_id, asyncio.Lock())
+        lock = self._locks.get(order_id)
+        if lock is None:
+            lock = self._locks[order_id] = asyncio.Lock()
         async with lock:
             yield await self.get(order_id)
-        if not lock.locked() and order_id not in self._unfinished:
-            self._locks.pop(order_id, None)
 
     async def record(
         self,
@@ -168,7 +173,7 @@ class Orders:
         """As the store does; a failure that leaves open what was stored makes the order suspect."""
         try:
             return await self._store.append(commit)
-        except (StoreUnavailable, VersionConflict):
+        except (StoreUnavailable, VersionConflict, asyncio.CancelledError):
             self._suspect.add(stream_id)
             raise
 
@@ -179,7 +184,7 @@ class Orders:
             RecordedFact(
                 stream_id,
                 version + step,
-                Envelope.model_construct(
+                Envelope(
                     event_id=uuid7(now, self._randomness.getrandbits(74)),
                     actor=cause.actor,
                     epoch=self.epoch,

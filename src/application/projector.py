@@ -13,7 +13,7 @@ from liveorder.application.backoff import Backoff
 from liveorder.application.ports.clock import Clock
 from liveorder.application.ports.order_store import OrderStore
 from liveorder.application.ports.views import ViewsWriter
-from liveorder.application.pump import Progress, Pump, unheard
+from liveorder.application.pump import Progress, Pump, rare_collections, unheard
 from liveorder.application.verification import Verification, compare
 
 __all__ = ["Progress", "Projector"]
@@ -63,14 +63,16 @@ class Projector:
         """Empty the read models and make them anew from the whole log. Who reads them meanwhile sees them grow."""
         async with self._busy:
             await self._views.clear()
-            return await self._pump.advance(progress=progress)
+            with rare_collections():
+                return await self._pump.advance(progress=progress)
 
     async def verify(self, progress: Progress = unheard) -> Verification:
         """Build a second set up to where this one is, and compare the two row by row. The first is not touched."""
         async with self._busy:
             twin = await self._views.twin()
             try:
-                return await self._compare_with(twin, Pump(self._store, twin), progress)
+                with rare_collections():
+                    return await self._compare_with(twin, Pump(self._store, twin), progress)
             finally:
                 await twin.close()
 

@@ -3,25 +3,30 @@
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 
 from liveorder.application.ports.clock import Clock
 
 
 class RequestWindow:
-    """At most `limit` requests in any `period_seconds`, spread by the generic cell rate algorithm; bursts up to the limit."""
+    """At most `limit` requests in any `period_seconds`, however it is laid; below one, that many periods for a request."""
 
     def __init__(self, limit: float, period_seconds: float, reserved_share: float) -> None:
-        self._interval = period_seconds / limit
-        self._burst = max(period_seconds - self._interval, 0.0)
-        self._ordinary_burst = max(self._burst - reserved_share * period_seconds, 0.0)
-        self._next_at = 0.0
+        self._period_seconds = max(period_seconds, period_seconds / limit)
+        self._limit = max(int(limit), 1)
+        self._ordinary_limit = max(int(self._limit * (1 - reserved_share)), 1)
+        self._taken: deque[float] = deque()
 
     def wait(self, now: float, *, is_urgent: bool) -> float:
         """Seconds until a request fits; 0 when it fits now."""
-        return max(self._next_at - (self._burst if is_urgent else self._ordinary_burst) - now, 0.0)
+        taken = self._taken
+        while taken and taken[0] + self._period_seconds <= now:
+            taken.popleft()
+        limit = self._limit if is_urgent else self._ordinary_limit
+        return 0.0 if len(taken) < limit else taken[-limit] + self._period_seconds - now
 
     def take(self, now: float) -> None:
-        self._next_at = max(self._next_at, now) + self._interval
+        self._taken.append(now)
 
 
 class RateLimit:

@@ -72,7 +72,7 @@ class Reconcile:
 
     async def _positions(self, gateway: Gateway) -> dict[str, Decimal] | None:
         try:
-            return {held.instrument.key: held.quantity for held in await gateway.broker.positions()}
+            return {held.instrument.key: held.quantity for held in await gateway.ask(gateway.broker.positions())}
         except BrokerError as error:
             self._log.write("BROKER", f"Positions could not be asked for: {error}", account_id=gateway.account_id)
             return None
@@ -89,15 +89,20 @@ class Reconcile:
 
     def _order_differences(self, account_id: str) -> list[Difference]:
         unknown = [
-            Difference(DifferenceKind.UNKNOWN_ORDER, broker_order_id, "none", type(reports[-1]).__name__)
-            for broker_order_id, reports in self._unmatched.open_streams(account_id)
+            Difference(DifferenceKind.UNKNOWN_ORDER, snapshot.broker_order_id or "", "none", snapshot.status.value)
+            for snapshot in self._unmatched.live(account_id)
         ]
-        missing = [
+        doubtful = [
             Difference(DifferenceKind.MISSING_ORDER, str(order.order_id), order.status.value, "in doubt")
             for order in self._orders.unfinished(account_id)
             if order.is_in_doubt
         ]
-        return unknown + missing
+        absent = [
+            Difference(DifferenceKind.MISSING_ORDER, str(order.order_id), order.status.value, "not found")
+            for order in self._track.absent(account_id)
+            if not order.is_in_doubt
+        ]
+        return unknown + doubtful + absent
 
     def _tell(self, report: ReconciliationReport) -> None:
         before = self.latest.get(report.account_id)

@@ -46,8 +46,9 @@ class Recover:
     async def recover(self) -> RecoveryReport:
         left = self._orders.unfinished()
         for order in left:
+            in_flight = self._gateways[order.intent.account_id].in_flight
             for request in order.requests.values():
-                if not request.is_in_doubt:
+                if not request.is_in_doubt and request.request_id not in in_flight:
                     await self._doubts.doubt(order, request.request_id, "Restarted", "the last run ended before its outcome")
         unreachable = [account for account in self._accounts(left) if not await self._track.poll(self._gateways[account])]
         await self._doubts.ask_all_due()

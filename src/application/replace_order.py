@@ -57,7 +57,7 @@ class ReplaceOrder:
         gateway = self._gateways[known.account_id]
         terms = NewTerms(quantity, limit_price, stop_price).on_grid(known.instrument, known.side)
         await gateway.limit.take()
-        quote = await gateway.market_data.latest(known.instrument)
+        quote = await gateway.quote(known.instrument)
         async with self._orders.hold(order_id) as held:
             request = self._decide(gateway, held, quote, terms, actor)
             order = await self._record(held, request, actor)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from liveorder.domain.errors import BrokerError
+
 
 @dataclass(frozen=True, slots=True)
 class RetryPolicy:
@@ -20,6 +22,7 @@ class RetryPolicy:
     def allows_after(self, attempts_made: int) -> bool:
         return attempts_made < self.attempts
 
-    def wait_after(self, attempts_made: int) -> float:
-        """Seconds to wait after that many failed attempts."""
-        return min(self.first_wait_seconds * 2.0 ** (attempts_made - 1), self.longest_wait_seconds)
+    def wait_after(self, attempts_made: int, error: BrokerError | None = None) -> float:
+        """Seconds to wait after that many failed attempts; longer where the broker said how long."""
+        own = min(self.first_wait_seconds * 2.0 ** (attempts_made - 1), self.longest_wait_seconds)
+        return max(own, getattr(error, "retry_after_seconds", None) or 0.0)

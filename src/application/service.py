@@ -62,8 +62,11 @@ class Service:
     async def run(
         self, *, until_idle: bool = False, stop: asyncio.Event | None = None, on_progress: Callable[[int], None] | None = None
     ) -> RunSummary:
-        """Feed the sources to the engine until `stop` is set, the store is lost, or, `until_idle`, everything has come to rest."""
-        reading = [asyncio.create_task(self.engine.intake.read(source)) for source in self._sources]
+        """Feed the sources to the engine until `stop` is set, the store is lost, or, `until_idle`, everything has come to rest.
+
+        A source that fails is logged and ends alone; `until_idle` its error is raised, since its end was not reached.
+        """
+        reading = [asyncio.create_task(self._read(source)) for source in self._sources]
         stopping = asyncio.create_task((stop or asyncio.Event()).wait())
         losing = asyncio.create_task(self.engine.lost_lease.wait())
         resting = asyncio.create_task(self._until_at_rest(reading, on_progress) if until_idle else asyncio.Event().wait())
@@ -73,7 +76,16 @@ class Service:
             for task in (*reading, stopping, losing, resting):
                 task.cancel()
             await asyncio.gather(*reading, stopping, losing, resting, return_exceptions=True)
+        if not resting.cancelled():
+            resting.result()
         return self._summary()
+
+    async def _read(self, source: SignalSource) -> None:
+        try:
+            await self.engine.intake.read(source)
+        except Exception as error:
+            self.engine.log.write("ERROR", f"No more signals from {source.name}: {type(error).__name__}: {error}")
+            raise
 
     async def _until_at_rest(self, reading: Sequence[asyncio.Task[None]], on_progress: Callable[[int], None] | None) -> None:
         """Every source has ended, and every order is closed, or open and unchanged for a while."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 from uuid import UUID
@@ -50,7 +50,7 @@ async def instrument_for(signal: Signal, gateway: Gateway) -> Instrument:
     )
     instrument = await gateway.instruments.resolve(query)
     if instrument is None and signal.exchange is None and query.exchange is not None:
-        instrument = await gateway.instruments.resolve(InstrumentQuery(symbol=signal.symbol))
+        instrument = await gateway.instruments.resolve(replace(query, exchange=None))
     if instrument is None:
         where = f" on {signal.exchange}" if signal.exchange else ""
         raise UnusableSignal(
@@ -64,7 +64,7 @@ async def instrument_for(signal: Signal, gateway: Gateway) -> Instrument:
 async def size(signal: Signal, gateway: Gateway, origin: Origin, now: datetime) -> SizedIntent:
     """The intent that the signal amounts to. Quantities toward zero to the lot, prices passively to the tick."""
     instrument = await instrument_for(signal, gateway)
-    quote = await gateway.market_data.latest(instrument)
+    quote = await gateway.quote(instrument)
     _, limits = gateway.terms.limits_in(instrument.currency)
     is_fresh = quote is not None and (now - quote.at).total_seconds() <= limits.max_price_age_seconds
     price = _decision_price(signal, quote if is_fresh else None)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
-from decimal import Decimal
 from uuid import UUID
 
 from liveorder.application.cancel_order import CancelOrder
@@ -13,9 +13,13 @@ from liveorder.application.execute_order import ExecuteOrder
 from liveorder.application.gateway import CallInFlight, Gateway
 from liveorder.application.kill_switch import KillSwitch
 from liveorder.application.orders import Orders
+from liveorder.application.patience import within_patience
+from liveorder.application.ports.broker import BrokerPosition
 from liveorder.application.ports.clock import Clock
+from liveorder.application.ports.emergency_journal import EmergencyJournal, JournalledHalt
 from liveorder.application.reconcile import Reconcile
-from liveorder.domain.errors import BrokerError, LiveOrderError
+from liveorder.domain.errors import BrokerError, LiveOrderError, StoreError
+from liveorder.domain.lifecycle import OrderStatus
 from liveorder.domain.order import LiveOrder
 from liveorder.domain.order.facts import CancelReason
 from liveorder.domain.signal import Signal
@@ -27,7 +31,7 @@ PROTECTIVE = (OrderRole.STOP_LOSS, OrderRole.TAKE_PROFIT)
 
 @dataclass(frozen=True, slots=True)
 class StopReport:
-    """`is_flat` only when every broker was asked, answered, and holds neither order nor position."""
+    """`is_durable`: stored, or written down beside the store, so that it stands after a crash. `is_flat` only when every broker was asked, answered, and holds neither order nor position."""
 
     is_durable: bool
     calls_in_flight: tuple[CallInFlight, ...]
@@ -52,10 +56,12 @@ class StopTrading:
         cancel: CancelOrder,
         execute: ExecuteOrder,
         reconcile: Reconcile,
+        journal: EmergencyJournal,
         clock: Clock,
     ) -> None:
         self._orders, self._gateways, self._kill_switch = orders, gateways, kill_switch
-        self._cancel, self._execute, self._reconcile, self._clock = cancel, execute, reconcile, clock
+        self._cancel, self._execute, self._reconcile = cancel, execute, reconcile
+        self._journal, self._clock = journal, clock
 
     async def kill(
         self, detail: str, actor: str, *, cancel_all: bool = False, flatten: bool = False, wait_seconds: float = 15.0
@@ -64,6 +70,8 @@ class StopTrading:
         `flatten`, and ask the brokers. Answers once the calls that had begun have returned, or after `wait_seconds` lists them.
         """
         is_durable = await self._kill_switch.halt(EVERYTHING, HaltReason.KILL_SWITCH, detail, actor)
+        if not is_durable:
+            is_durable = self._journal.write(JournalledHalt(detail, actor, self._clock.now()))
         in_flight = await self._calls_still_out(wait_seconds)
         cancelled, not_cancelled = await self._cancel_open(actor, keep_protective=not cancel_all)
         if flatten:
@@ -100,39 +108,55 @@ class StopTrading:
         failures: list[str] = []
         for gateway in self._gateways.values():
             try:
-                for held in await gateway.broker.positions():
-                    await self._close(gateway, held.instrument.symbol, held.instrument.exchange, held.quantity, actor)
-            except (BrokerError, LiveOrderError) as error:
+                positions = await gateway.ask(gateway.broker.positions())
+            except BrokerError as error:
                 failures.append(f"{gateway.account_id}: {error}")
+                continue
+            closing = [await self._close(gateway, held, actor) for held in positions if held.quantity]
+            failures += [failure for failure in closing if failure is not None]
         return failures
 
-    async def _close(self, gateway: Gateway, symbol: str, exchange: str, quantity: Decimal, actor: str) -> None:
-        if not quantity:
-            return
-        signal = Signal(
+    async def _close(self, gateway: Gateway, held: BrokerPosition, actor: str) -> str | None:
+        """Why the position could not be closed; one that cannot does not keep the others open."""
+        name = f"{gateway.account_id}: position {held.instrument.key}"
+        try:
+            order = await self._execute.execute(self._closing(gateway, held), operator=actor.removeprefix("person:"))
+        except LiveOrderError as error:
+            return f"{name}: {error}"
+        return f"{name}: {order.error_message}" if order.status is OrderStatus.REJECTED else None
+
+    def _closing(self, gateway: Gateway, held: BrokerPosition) -> Signal:
+        instrument = held.instrument
+        return Signal(
             signal_id=f"flatten-{self._orders.new_id()}",
             account_id=gateway.account_id,
             strategy_name="flatten",
-            symbol=symbol,
-            exchange=exchange,
-            side=Side.SELL if quantity > 0 else Side.BUY,
+            symbol=instrument.symbol,
+            exchange=instrument.exchange,
+            asset_class=instrument.asset_class,
+            expiry=instrument.expiry,
+            strike=instrument.strike,
+            right=instrument.right,
+            side=Side.SELL if held.quantity > 0 else Side.BUY,
             order_type=OrderType.MARKET,
-            quantity=abs(quantity),
+            quantity=abs(held.quantity),
             role=OrderRole.EXIT,
             timestamp=self._clock.now(),
         )
-        await self._execute.execute(signal, operator=actor.removeprefix("person:"))
 
     async def _remaining(self) -> Sequence[str]:
         left: list[str] = []
         for account_id, gateway in self._gateways.items():
-            await self._reconcile.reconcile(account_id)
+            # What follows asks the broker itself, so a store that is away costs only the bookkeeping.
+            with suppress(StoreError):
+                await within_patience(self._reconcile.reconcile(account_id))
             left += await self._held(gateway)
         return left
 
     async def _held(self, gateway: Gateway) -> list[str]:
         try:
-            orders, positions = await gateway.broker.open_orders(), await gateway.broker.positions()
+            orders = await gateway.ask(gateway.broker.open_orders())
+            positions = await gateway.ask(gateway.broker.positions())
         except BrokerError as error:
             return [f"{gateway.account_id}: the broker could not be asked: {error}"]
         live = [f"{gateway.account_id}: order {o.broker_order_id} {o.symbol} {o.status}" for o in orders]

@@ -38,6 +38,7 @@ class TrackOrders:
         self._orders, self._gateways, self._unmatched = orders, gateways, unmatched
         self._clock, self._log, self._poll_seconds = clock, log, poll_seconds
         self._on_stray = on_stray
+        self._absent: dict[str, Sequence[LiveOrder]] = {}
 
     async def book(self, account_id: str, report: ExecutionReport) -> LiveOrder | None:
         """Book one report on the order that it speaks of; None when it is no order of ours."""
@@ -53,16 +54,19 @@ class TrackOrders:
             facts = receive(order, report)
             after = await self._orders.record(order, facts, self._cause(order, report, request_id)) if facts else order
         if after.broker_order_id is not None and after.broker_order_id != order.broker_order_id:
-            await self._hand_over(after)
+            await self.hand_over(after)
         if after.is_stray and not order.is_stray:
             self._on_stray(after)
         return after
 
-    async def _hand_over(self, order: LiveOrder) -> None:
-        """Reports that came before the broker's id for this order was known."""
+    async def hand_over(self, order: LiveOrder) -> None:
+        """Book reports that came before the broker's id for this order was known."""
         assert order.broker_order_id is not None
-        for report in await self._unmatched.hand_over(order.intent.account_id, order.broker_order_id, order.order_id):
-            await self.book_on(order.order_id, report)
+        account_id, broker_order_id = order.intent.account_id, order.broker_order_id
+        if waiting := self._unmatched.waiting_for(account_id, broker_order_id):
+            for report in waiting:
+                await self.book_on(order.order_id, report)
+            await self._unmatched.resolve(account_id, broker_order_id, order.order_id)
 
     def _cause(self, order: LiveOrder, report: ExecutionReport, request_id: str | None) -> Cause:
         return Cause(
@@ -71,13 +75,6 @@ class TrackOrders:
             causation_id=request_id or type(report).__name__,
             occurred_at=report.occurred_at,
         )
-
-    # --- push ------------------------------------------------------------------------------------------------------------------
-
-    async def follow(self, gateway: Gateway) -> None:
-        """Book what the broker pushes until its stream ends. One bad report does not end it."""
-        async for report in gateway.broker.reports():
-            await self._book_safely(gateway.account_id, report)
 
     async def _book_safely(self, account_id: str, report: ExecutionReport) -> LiveOrder | None:
         try:
@@ -98,7 +95,7 @@ class TrackOrders:
         """Ask for all open orders, then singly for those of ours that are not among them. False when the broker did not answer."""
         asked = {order.client_order_id: order.version for order in self._orders.unfinished(gateway.account_id)}
         try:
-            snapshots = await gateway.broker.open_orders()
+            snapshots = await gateway.ask(gateway.broker.open_orders())
         except BrokerError as error:
             self._log.write("BROKER", f"Open orders could not be asked for: {error}", account_id=gateway.account_id)
             return False
@@ -108,10 +105,14 @@ class TrackOrders:
             booked = await self._book_safely(gateway.account_id, snapshot)
             if booked is not None and snapshot.filled_quantity < booked.filled_quantity:
                 await self._catch_up_on(gateway, booked)
-        listed = {snapshot.client_order_id for snapshot in snapshots}
-        for order in self._missing(gateway.account_id, listed):
-            await self.ask(gateway, order)
+        self._unmatched.still_listed(gateway.account_id, {snapshot.broker_order_id for snapshot in snapshots})
+        missing = self._missing(gateway.account_id, snapshots)
+        self._absent[gateway.account_id] = [order for order in missing if await self.ask(gateway, order) is Absence.ABSENT]
         return True
+
+    def absent(self, account_id: str) -> Sequence[LiveOrder]:
+        """Orders that the broker had, and did not know any more when it was polled last. Nothing is concluded from it."""
+        return self._absent.get(account_id, ())
 
     def _is_overtaken(self, snapshot: OrderSnapshot, asked: Mapping[str, int]) -> bool:
         """Whether something was booked on the order while the question was under way: the answer may be older than that.
@@ -123,17 +124,20 @@ class TrackOrders:
         known = self._orders.known_by_key(snapshot.client_order_id)
         return asked.get(snapshot.client_order_id) != (known.version if known is not None else None)
 
-    def _missing(self, account_id: str, listed: set[str | None]) -> Sequence[LiveOrder]:
-        """Orders that the broker acknowledged and does not list among the open ones: they ended, or its list lags."""
+    def _missing(self, account_id: str, listed: Sequence[OrderSnapshot]) -> Sequence[LiveOrder]:
+        """Orders that the broker has or had and does not list among the open ones: they ended, or its list lags."""
+        names = {snapshot.client_order_id for snapshot in listed} | {snapshot.broker_order_id for snapshot in listed}
+        names.discard(None)
         return [
-            order for order in self._orders.unfinished(account_id) if order.is_at_broker and order.client_order_id not in listed
+            order
+            for order in self._orders.unfinished(account_id)
+            if order.is_at_broker and names.isdisjoint((order.client_order_id, order.broker_order_id))
         ]
 
     async def ask(self, gateway: Gateway, order: LiveOrder) -> LiveOrder | Absence:
         """Ask for one order by our key and book the answer; INCONCLUSIVE when it was overtaken by something booked meanwhile."""
         order = await self._orders.get(order.order_id)
-        reference = order.submission.reference if order.submission is not None else {}
-        found = await gateway.broker.find(order.client_order_id, order.broker_order_id, reference)
+        found = await gateway.find(order)
         if isinstance(found, Absence):
             return found
         if (await self._orders.get(order.order_id)).version != order.version:
@@ -148,7 +152,7 @@ class TrackOrders:
     async def catch_up(self, gateway: Gateway, since: datetime) -> bool:
         """Book what was executed since then, as after a reconnect. False when the broker did not answer."""
         try:
-            reports = await gateway.broker.executions_since(since)
+            reports = await gateway.ask(gateway.broker.executions_since(since))
         except BrokerError as error:
             self._log.write("BROKER", f"Executions could not be asked for: {error}", account_id=gateway.account_id)
             return False

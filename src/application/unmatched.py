@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from uuid import UUID
 
 from liveorder.application.orders import Cause, Orders
 from liveorder.application.ports.event_log import EventLog
 from liveorder.application.ports.order_store import Commit, OrderStore
 from liveorder.domain.errors import VersionConflict
-from liveorder.domain.execution_report import ExecutionReport
+from liveorder.domain.execution_report import ExecutionReport, OrderSnapshot
+from liveorder.domain.facts import Fact
 from liveorder.domain.unmatched_report import UnmatchedReportResolved, note, unmatched_stream
 
 
@@ -18,38 +19,53 @@ class UnmatchedReports:
 
     def __init__(self, store: OrderStore, orders: Orders, log: EventLog) -> None:
         self._store, self._orders, self._log = store, orders, log
-        self._waiting: dict[tuple[str, str], list[ExecutionReport]] = {}
+        self._waiting: dict[tuple[str, str], dict[tuple[str, str], ExecutionReport]] = {}
         self._noted: set[UUID] = set()
 
     async def keep(self, account_id: str, broker: str, report: ExecutionReport) -> None:
         """Note it, once for each thing told; in memory it waits for its order."""
         if report.broker_order_id is not None:
-            waiting = self._waiting.setdefault((account_id, report.broker_order_id), [])
-            if report not in waiting:
-                waiting.append(report)
+            waiting = self._waiting.setdefault((account_id, report.broker_order_id), {})
+            waiting[type(report).__name__, getattr(report, "execution_id", "")] = report
         stream = unmatched_stream(account_id, report)
         if stream in self._noted:
             return
-        self._noted.add(stream)
-        fact = note(account_id, broker, report)
-        recorded = self._orders.enveloped(stream, 0, [fact], Cause(f"broker:{broker}", correlation_id=str(stream)))
-        try:
-            await self._store.append(Commit(facts=tuple(recorded)))
-        except VersionConflict:
+        if not await self._is_new(stream, 0, note(account_id, broker, report), Cause(f"broker:{broker}", str(stream))):
             return
         name = report.broker_order_id or report.client_order_id
         self._log.write("UNMATCHED", f"The broker tells of an order that is not ours: {name}", account_id=account_id)
 
-    async def hand_over(self, account_id: str, broker_order_id: str, order_id: UUID) -> Sequence[ExecutionReport]:
-        """The reports that waited for this order; they are matched from here on."""
-        reports = self._waiting.pop((account_id, broker_order_id), [])
-        for report in reports:
-            stream = unmatched_stream(account_id, report)
-            fact = UnmatchedReportResolved(order_id=order_id, evidence="its order was acknowledged under this id")
-            recorded = self._orders.enveloped(stream, 1, [fact], Cause(correlation_id=str(order_id)))
+    async def _is_new(self, stream: UUID, version: int, fact: Fact, cause: Cause) -> bool:
+        """Stored behind `version`; False when that was done before, by an earlier run perhaps."""
+        recorded = self._orders.enveloped(stream, version, [fact], cause)
+        try:
             await self._store.append(Commit(facts=tuple(recorded)))
-        return reports
+        except VersionConflict:
+            self._noted.add(stream)
+            return False
+        self._noted.add(stream)
+        return True
 
-    def open_streams(self, account_id: str) -> Sequence[tuple[str, Sequence[ExecutionReport]]]:
-        """By broker order id: what waits in memory for an order, for reconciliation to show."""
-        return [(name, reports) for (account, name), reports in self._waiting.items() if account == account_id]
+    def waiting_for(self, account_id: str, broker_order_id: str) -> Sequence[ExecutionReport]:
+        """What was told under this id, the newest of each kind and of each execution."""
+        return [*self._waiting.get((account_id, broker_order_id), {}).values()]
+
+    async def resolve(self, account_id: str, broker_order_id: str, order_id: UUID) -> None:
+        """They were booked on this order; they wait no longer."""
+        reports = self._waiting.pop((account_id, broker_order_id), {})
+        fact = UnmatchedReportResolved(order_id=order_id, evidence="its order is known under this id")
+        for stream in {unmatched_stream(account_id, report): None for report in reports.values()}:
+            await self._is_new(stream, 1, fact, Cause(correlation_id=str(order_id)))
+
+    def still_listed(self, account_id: str, broker_order_ids: Collection[str | None]) -> None:
+        """These orders are live at the broker; of others that were, what it listed is over."""
+        for (account, name), waiting in self._waiting.items():
+            if account == account_id and name not in broker_order_ids:
+                waiting.pop((OrderSnapshot.__name__, ""), None)
+
+    def live(self, account_id: str) -> Sequence[OrderSnapshot]:
+        """The broker's live orders that are not ours, as it listed them last."""
+        found = [
+            waiting.get((OrderSnapshot.__name__, "")) for (account, _), waiting in self._waiting.items() if account == account_id
+        ]
+        return [snapshot for snapshot in found if isinstance(snapshot, OrderSnapshot)]

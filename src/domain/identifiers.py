@@ -20,8 +20,12 @@ ClientOrderId = NewType("ClientOrderId", str)
 RequestId = NewType("RequestId", str)
 
 CLIENT_ORDER_ID_LENGTH = 20
+_BYTES_USED = 13
+"""Twenty characters of base32 are the first hundred bits."""
 _EXACT = Context(prec=28)
 """Of its own: an embedding program's decimal context must not change ids. No signal has a longer number."""
+_KEY_JSON = json.JSONEncoder(ensure_ascii=False)
+_CANONICAL_JSON = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False)
 _STREAMS = UUID("5b0c6f0e-6a52-5c58-9c1c-5f2b0e4d7a11")
 
 
@@ -37,17 +41,17 @@ class SignalKey:
     @property
     def text(self) -> str:
         """Unambiguous: JSON quotes whatever the parts contain."""
-        return json.dumps(["v1", self.namespace, self.account_id, self.signal_id, self.leg], ensure_ascii=False)
+        return _KEY_JSON.encode(["v1", self.namespace, self.account_id, self.signal_id, self.leg])
 
     @property
     def client_order_id(self) -> ClientOrderId:
         digest = hashlib.sha256(self.text.encode()).digest()
-        return ClientOrderId(base64.b32encode(digest).decode()[:CLIENT_ORDER_ID_LENGTH])
+        return ClientOrderId(base64.b32encode(digest[:_BYTES_USED]).decode()[:CLIENT_ORDER_ID_LENGTH])
 
 
 def fingerprint(fields: dict[str, Any]) -> str:
     """SHA-256 over the canonical form: sorted keys, numbers normalised, so that ``75.0`` and ``75`` are the same content."""
-    canonical = json.dumps(_canonical(fields), sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    canonical = _CANONICAL_JSON.encode(_canonical(fields))
     return hashlib.sha256(canonical.encode()).hexdigest()
 
 

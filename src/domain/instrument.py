@@ -35,6 +35,8 @@ class Instrument(BaseModel):
     @property
     def key(self) -> str:
         """Identity as text: `EXCHANGE:SYMBOL`, with expiry, strike and right where it has them."""
+        if self.expiry is None and self.strike is None and self.right is None:
+            return f"{self.exchange}:{self.symbol}"
         parts = [self.exchange, self.symbol]
         if self.expiry is not None:
             parts.append(self.expiry.isoformat())

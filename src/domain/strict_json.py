@@ -27,9 +27,7 @@ def read_object(raw: str | bytes, max_bytes: int) -> dict[str, Any]:
     """
     text = _text(raw, max_bytes)
     try:
-        value = json.loads(
-            text, parse_float=exact_number, parse_int=exact_number, parse_constant=_refuse_constant, object_pairs_hook=_unrepeated
-        )
+        value = _DECODER.decode(text)
     except json.JSONDecodeError as error:
         raise InvalidInput("line", f"not JSON ({error})", "give one complete JSON object a line") from None
     except RecursionError:
@@ -80,3 +78,8 @@ def _unrepeated(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def _refuse_constant(text: str) -> NoReturn:
     raise InvalidInput("number", f"{text} is not a finite number", "give a finite one")
+
+
+_DECODER = json.JSONDecoder(
+    parse_float=exact_number, parse_int=exact_number, parse_constant=_refuse_constant, object_pairs_hook=_unrepeated
+)

@@ -11,18 +11,16 @@ import random
 import sys
 import tempfile
 import time
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import cycle, islice, product
 from pathlib import Path
 
 from tests.crash.cases import DELIVERIES, ENGINES, OPERATIONS, Case
 from tests.crash.key_classes import KEY_CLASSES
-from tests.crash.nursery import nursery
-from tests.crash.places import place
+from tests.crash.scene import Scene, staged
 from tests.crash.table import table
-from tests.crash.trial import Scene, Verdict, tried, venues
+from tests.crash.trial import Verdict, tried
 
 AT_ONCE = 14
 """Trials side by side: they mostly wait."""
@@ -86,7 +84,8 @@ class Campaign:
         """Side by side, each on an account of its own."""
         accounts = tuple(f"A{number}" for number in range(len(cases)))
         places = asyncio.Semaphore(self.at_once)
-        async with staged(cases, accounts, folder) as scene:
+        engines, key_classes = {case.engine for case in cases}, {case.key_class for case in cases}
+        async with staged(folder, engines, key_classes, accounts) as scene:
 
             async def in_turn(case: Case, account: str) -> Verdict:
                 async with places:
@@ -99,17 +98,6 @@ class Campaign:
 
 def _found_by(case: Case) -> tuple[object, ...]:
     return case.operation, case.key_class, case.delivery, case.point
-
-
-@asynccontextmanager
-async def staged(cases: Sequence[Case], accounts: tuple[str, ...], folder: Path) -> AsyncIterator[Scene]:
-    """What these cases need: a nursery, places for stores, and venues where every account is known."""
-    folder.mkdir(exist_ok=True)  # noqa: ASYNC240 - one folder
-    async with AsyncExitStack() as stack:
-        home = await stack.enter_async_context(nursery())
-        places = {name: await stack.enter_async_context(place(name, folder)) for name in {case.engine for case in cases}}
-        ports = await stack.enter_async_context(venues(home, {case.key_class for case in cases}, accounts, folder))
-        yield Scene(home, places, ports, folder)
 
 
 async def _tried_safely(scene: Scene, case: Case, account: str) -> Verdict:

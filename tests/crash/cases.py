@@ -8,7 +8,6 @@ from dataclasses import dataclass
 
 from liveorder.domain.identifiers import SignalKey
 from liveorder.infrastructure.brokers.simulated.venue.faults import Fault, FaultKind, Point
-
 from tests.crash.key_classes import HOLD_SECONDS
 
 SIGNAL_ID = "sig-1"
@@ -35,10 +34,7 @@ class Operation:
 
     @property
     def signal(self) -> str:
-        """As a source delivers it."""
-        fields = {"signal_id": SIGNAL_ID, "symbol": "BTC/USD", "side": "BUY", "quantity": "10", "time_in_force": "GTC"}
-        limit = {"order_type": "LIMIT", "limit_price": self.limit_price} if self.limit_price else {"order_type": "MARKET"}
-        return json.dumps(fields | limit)
+        return a_signal(limit_price=self.limit_price)
 
 
 BELOW_THE_MARKET, ABOVE_THE_MARKET = "40000", "70000"
@@ -81,5 +77,12 @@ class Case:
         return Fault(kind=kind, on=self.point, nth=1, client_order_id=key_of(account), seconds=seconds)
 
 
-def key_of(account: str) -> str:
-    return SignalKey("test", account, SIGNAL_ID).client_order_id
+def a_signal(signal_id: str = SIGNAL_ID, limit_price: str | None = None) -> str:
+    """A buy of ten units of what is always traded, as a source delivers it."""
+    fields = {"signal_id": signal_id, "symbol": "BTC/USD", "side": "BUY", "quantity": "10", "time_in_force": "GTC"}
+    limit = {"order_type": "LIMIT", "limit_price": limit_price} if limit_price else {"order_type": "MARKET"}
+    return json.dumps(fields | limit)
+
+
+def key_of(account: str, signal_id: str = SIGNAL_ID) -> str:
+    return SignalKey("test", account, signal_id).client_order_id

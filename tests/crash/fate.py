@@ -5,6 +5,7 @@ Found from the wiring: the test's own composition wraps the ports, and the produ
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 from collections import Counter
@@ -12,7 +13,6 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from liveorder.application.ports.order_store import Commit
-
 from tests.mortality import Mortality
 
 
@@ -25,24 +25,39 @@ class Fate(Mortality):
     def __init__(self, fatal: str | None = None, blow: signal.Signals = signal.SIGKILL) -> None:
         super().__init__()
         self._struck_at, self._blow = fatal, blow
+        self.renewing = asyncio.Lock()
         self._counts: Counter[str] = Counter()
 
     def around(self, name: str, call: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
         async def mortal(*args: Any, **kwargs: Any) -> Any:
             what = " ".join([name, *_contents(args)])
-            self.boundary(f"before {what}")
+            await self._pass(f"before {what}")
             result = await call(*args, **kwargs)
-            self.boundary(f"after {what}")
+            await self._pass(f"after {what}")
             return result
 
         return mortal
 
-    def boundary(self, name: str) -> None:
+    async def _pass(self, name: str) -> None:
         self._counts[name] += 1
         label = f"{name} #{self._counts[name]}"
         self.names.append(label)
         if self._struck_at in (label, f"#{len(self.names)}"):
+            await self.strike()
+
+    async def strike(self) -> None:
+        """Death comes at once. A pause waits for a renewal of the lease: who is stopped inside one keeps SQLite locked."""
+        if self._blow == signal.SIGKILL:
+            os.kill(os.getpid(), signal.SIGKILL)
+        async with self.renewing:
             os.kill(os.getpid(), self._blow)
+
+    def undisturbed(self, renew: Callable[[float], Awaitable[bool]]) -> Callable[[float], Awaitable[bool]]:
+        async def renewed(seconds: float) -> bool:
+            async with self.renewing:
+                return await renew(seconds)
+
+        return renewed
 
 
 def _contents(args: tuple[Any, ...]) -> list[str]:

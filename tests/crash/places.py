@@ -14,7 +14,6 @@ from psycopg.sql import SQL, Identifier
 
 from liveorder.infrastructure.clock import SystemClock
 from liveorder.infrastructure.eventstore.store_by_url import create_store
-
 from tests.contract.event_stores import PostgresSite
 
 

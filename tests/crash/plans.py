@@ -24,8 +24,6 @@ class ServicePlan:
     wait_for_lease: bool = True
     delivery_bound_seconds: float = DELIVERY_BOUND_SECONDS
     """As the broker declares it."""
-    largest_file_bytes: int | None = None
-    """No file of the process can grow beyond this: for it the disk is full there."""
 
 
 @dataclass(frozen=True, slots=True)

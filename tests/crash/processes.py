@@ -25,7 +25,7 @@ LINE_LIMIT = 1 << 22
 
 
 class Died(Exception):
-    """The process is gone."""
+    """The process is gone. Says what it told last."""
 
 
 class Refused(Exception):
@@ -41,6 +41,7 @@ class Process:
 
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.events: list[dict[str, Any]] = []
+        self.pid = 0
         self.has_ended = False
         self._reader, self._writer = reader, writer
         self._changed = asyncio.Condition()
@@ -70,7 +71,8 @@ class Process:
             else:
                 answer.set_result(message["answer"])
             return
-        if self._handle is None and "pid" in message:
+        if self.pid == 0 and "pid" in message:
+            self.pid = message["pid"]
             with suppress(ProcessLookupError):
                 self._handle = os.pidfd_open(message["pid"])
         async with self._changed:
@@ -84,7 +86,7 @@ class Process:
         async with asyncio.timeout(PATIENCE_SECONDS), self._changed:
             while (found := self.told(event, **fields)) is None:
                 if self.has_ended:
-                    raise Died
+                    raise Died(self.events[-1:])
                 await self._changed.wait()
             return found
 
@@ -97,13 +99,18 @@ class Process:
 
     # --- asking ----------------------------------------------------------------------------------------------------------------
 
-    async def ask(self, act: str, **fields: Any) -> Any:
-        """Raises `Died` and `Refused`."""
+    def begin(self, act: str, **fields: Any) -> asyncio.Future[Any]:
+        """What `ask` waits for. Raises `Died`."""
         if self.has_ended:
             raise Died
         number = next(self._numbers)
         answer = self._answers[number] = asyncio.get_running_loop().create_future()
         self._writer.write(json.dumps({"number": number, "act": act} | fields).encode() + b"\n")
+        return answer
+
+    async def ask(self, act: str, **fields: Any) -> Any:
+        """Raises `Died` and `Refused`."""
+        answer = self.begin(act, **fields)
         async with asyncio.timeout(PATIENCE_SECONDS):
             return await answer
 

@@ -10,7 +10,6 @@ import asyncio
 import json
 import os
 import random
-import resource
 import signal
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
@@ -39,7 +38,6 @@ from liveorder.infrastructure.calendars import ExchangeCalendars
 from liveorder.infrastructure.clock import SystemClock
 from liveorder.infrastructure.emergency_journal import FileEmergencyJournal
 from liveorder.infrastructure.eventstore.store_by_url import store_at
-
 from tests.crash.fate import Fate
 from tests.crash.key_classes import capabilities
 from tests.crash.plans import ServicePlan
@@ -55,9 +53,6 @@ def main(fields: dict[str, Any], line: socket.socket) -> None:
 
 
 async def _main(plan: ServicePlan, line: socket.socket) -> None:
-    if plan.largest_file_bytes is not None:
-        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-        resource.setrlimit(resource.RLIMIT_FSIZE, (plan.largest_file_bytes, resource.RLIM_INFINITY))
     reader, writer = await asyncio.open_connection(sock=line)
 
     def tell(**message: Any) -> None:
@@ -126,6 +121,7 @@ class _Served:
             "kill": self._kill,
             "state": self._state,
             "reconcile": self._reconcile,
+            "pause": self._fate.strike,
             "stop": self._stop,
         }
 
@@ -134,7 +130,7 @@ class _Served:
         listening = asyncio.create_task(self._listen(requests))
         try:
             report = await self.engine.start(wait_for_lease=self._wait)
-        except LiveOrderError as error:
+        except Exception as error:  # noqa: BLE001 - whatever keeps a service from starting, the test must hear of it
             self._tell(event="failed", error=type(error).__name__, message=str(error))
             return
         self._tell(event="started", recovery=asdict(report))
@@ -227,6 +223,7 @@ def _composed(plan: ServicePlan, fate: Fate, tell: Tell) -> Engine:
     whole = store_at(plan.store, clock=clock)
     store: Any = Mortal(whole, fate, ("append",))
     lease: Any = Mortal(whole.lease, fate, ("acquire", "release"))
+    lease.renew = fate.undisturbed(whole.lease.renew)
     transport = Tcp(HOST, plan.venue_port, clock)
     broker = SimulatedBroker(transport, account_id=plan.account, capabilities=_capabilities(plan))
     witness: Any = Witness(broker, VenueControl(Tcp(HOST, plan.venue_port, clock)), tell)
@@ -234,7 +231,7 @@ def _composed(plan: ServicePlan, fate: Fate, tell: Tell) -> Engine:
     account = AccountTerms(
         account_id=plan.account,
         limits=LAX,
-        retry=RetryPolicy(first_wait_seconds=0.05),
+        retry=RetryPolicy(attempts=20, first_wait_seconds=0.05, longest_wait_seconds=0.2),
         call_timeout_seconds=plan.call_timeout_seconds,
         breaker_failures=1000,
     )

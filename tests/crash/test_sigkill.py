@@ -12,8 +12,9 @@ import pytest
 
 from liveorder.infrastructure.brokers.simulated.venue.faults import Point
 from tests.contract.event_stores import require_postgres
-from tests.crash.campaign import Campaign, staged
+from tests.crash.campaign import Campaign
 from tests.crash.cases import ENGINES, Case
+from tests.crash.scene import staged
 from tests.crash.table import table
 from tests.crash.trial import tried
 
@@ -36,6 +37,6 @@ async def test_a_service_killed_at_any_boundary_leaves_one_order_a_signal_and_lo
 async def test_a_trial_reports_a_second_order_where_a_request_outlives_the_declared_bound(tmp_path: Path) -> None:
     """Keys that can only be searched for, and a request that arrives long after the broker said that it never would."""
     case = Case("buy in parts", "sqlite", "searchable", "held past recovery", Point.SUBMIT, hold_seconds=6.0)
-    async with staged([case], ("A0",), tmp_path) as scene:
+    async with staged(tmp_path, {case.engine}, {case.key_class}, ("A0",)) as scene:
         verdict = await tried(scene, case, "A0")
     assert "2 orders at the venue for one signal" in verdict.violations, verdict

@@ -4,23 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 from liveorder.infrastructure.brokers.simulated.control import VenueControl
-from liveorder.infrastructure.brokers.simulated.tcp import Tcp
-from liveorder.infrastructure.clock import SystemClock
-
 from tests.crash.cases import ABOVE_THE_MARKET, OPERATIONS, Case, key_of
-from tests.crash.nursery import Nursery
-from tests.crash.places import Place
-from tests.crash.plans import ServicePlan, VenuePlan
-from tests.crash.processes import POLL_SECONDS, Died, Process, Refused, eventually, process
-from tests.crash.service_process import HOST
+from tests.crash.processes import POLL_SECONDS, Died, Process, Refused, eventually
+from tests.crash.scene import Scene
 from tests.crash.verdict import Evidence, violations
 
 DOUBT_SECONDS = {"unique": 20.0, "searchable": 20.0, "searchable with lag": 20.0, "none": 3.5}
@@ -40,48 +32,6 @@ class Verdict:
     """From the last birth until nothing was open, or the doubt was left to a person."""
     boundaries: list[str] = field(default_factory=list)
     """Of the first life, where it ended by itself."""
-
-
-@dataclass(frozen=True, slots=True)
-class Scene:
-    """Where trials take place."""
-
-    nursery: Nursery
-    places: Mapping[str, Place]
-    venues: Mapping[str, VenueAt]
-    """By key class."""
-    folder: Path
-
-
-@dataclass(frozen=True, slots=True)
-class VenueAt:
-    """A venue's address, and its own people."""
-
-    port: int
-    control: VenueControl
-
-
-@asynccontextmanager
-async def venue_at(venue: Process) -> AsyncIterator[VenueAt]:
-    port = (await venue.heard("started"))["port"]
-    transport = Tcp(HOST, port, SystemClock())
-    try:
-        yield VenueAt(port, VenueControl(transport, request_timeout_seconds=PATIENCE_SECONDS))
-    finally:
-        await transport.close()
-
-
-@asynccontextmanager
-async def venues(
-    nursery: Nursery, key_classes: set[str], accounts: tuple[str, ...], folder: Path
-) -> AsyncIterator[dict[str, VenueAt]]:
-    """One for each key class."""
-    async with AsyncExitStack() as stack:
-        found = {}
-        for name in sorted(key_classes):
-            born = await stack.enter_async_context(process(nursery, VenuePlan(name, accounts, str(folder / f"venue {name}.db"))))
-            found[name] = await stack.enter_async_context(venue_at(born))
-        yield found
 
 
 async def tried(scene: Scene, case: Case, account: str) -> Verdict:
@@ -156,16 +106,9 @@ class _Trial:
             return list(state["boundaries"])
 
     async def _life(self, stack: AsyncExitStack, fatal: str | None) -> Process:
-        plan = ServicePlan(
-            store=self._url,
-            venue_port=self._venue.port,
-            account=self._account,
-            key_class=self._case.key_class,
-            owner=f"life {len(self._lives) + 1}",
-            journal=str(self._scene.folder / f"{self._account}.emergency.jsonl"),
-            fatal=fatal,
-        )
-        born = await stack.enter_async_context(process(self._scene.nursery, plan))
+        case, owner = self._case, f"life {len(self._lives) + 1}"
+        service = self._scene.service(self._url, self._account, case.key_class, owner, fatal=fatal)
+        born: Process = await stack.enter_async_context(service)
         self._lives.append(born)
         return born
 

@@ -11,7 +11,6 @@ from typing import Any
 
 from liveorder.infrastructure.brokers.simulated.venue.server import serve
 from liveorder.infrastructure.clock import SystemClock
-
 from tests.crash.key_classes import venue_settings
 from tests.crash.plans import VenuePlan
 

@@ -13,7 +13,6 @@ from liveorder.domain.order import LiveOrder
 from liveorder.infrastructure.brokers.simulated.control import VenueControl
 from liveorder.infrastructure.clock import SystemClock
 from liveorder.infrastructure.eventstore.store_by_url import store_at
-
 from tests.crash.cases import OPERATIONS, Case, key_of
 from tests.crash.processes import Process
 

@@ -46,7 +46,7 @@ def test_json_has_every_promised_field_with_decimals_as_strings_and_times_in_utc
     order, position = traded.json("orders")[0], traded.json("positions")[0]
     assert set(FIELDS_OF_AN_ORDER.split()) <= order.keys()
     assert set(FIELDS_OF_A_POSITION.split()) <= position.keys()
-    assert set(["execution_id", "quantity", "price", "commission", "filled_at"]) <= order["fills"][0].keys()
+    assert {"execution_id", "quantity", "price", "commission", "filled_at"} <= order["fills"][0].keys()
     assert (order["quantity"], order["average_price"]) == ("0.1", "3000")
     assert order["requested_at"].endswith("Z")
 

@@ -77,7 +77,6 @@ def test_quotes_can_be_given_on_the_command_line(cli: CommandLine) -> None:
         (("--follow",), ExitCode.INVALID_INPUT, "only a file can be followed"),
         (("--store", "mysql://x/y"), ExitCode.SETTINGS, "sqlite:///path"),
         (("--config", "absent.toml"), ExitCode.SETTINGS, "absent.toml"),
-        (("--broker", "kite"), ExitCode.SETTINGS, "kite"),
     ],
 )
 def test_a_run_that_cannot_begin_says_why_on_one_line(
@@ -94,3 +93,10 @@ def test_an_unknown_setting_is_told_with_the_one_that_was_meant(cli: CommandLine
     result = cli.run("run")
     assert result.exit_code == ExitCode.SETTINGS
     assert "max_daily_trades" in result.stderr
+
+
+def test_money_that_is_not_simulated_is_never_traded_without_credentials(cli: CommandLine) -> None:
+    cli.write("liveorder.toml", 'trading_mode = "PAPER"\n')
+    result = cli.run("run", "--broker", "kite")
+    assert result.exit_code == ExitCode.SETTINGS
+    assert "KITE_API_KEY" in result.stderr

@@ -11,6 +11,9 @@ from liveorder import __version__
 from liveorder.interfaces.cli.exit_codes import ExitCode
 from tests.interfaces.command_line import CommandLine, coin
 
+COMMANDS = """run submit validate cancel replace kill resume status orders order positions signals doubts reconcile recover settle
+adopt init doctor backup replay schema demo venue"""
+
 
 @pytest.fixture
 def traded(cli: CommandLine) -> CommandLine:
@@ -86,7 +89,5 @@ def test_the_version_is_told(cli: CommandLine) -> None:
 
 def test_the_help_lists_every_command_and_every_exit_code(cli: CommandLine) -> None:
     text = cli.run("--help").stdout
-    commands = """run submit validate cancel replace kill resume status orders order positions signals doubts reconcile recover settle
-    adopt init doctor backup replay schema demo venue"""
-    for word in [*commands.split(), *(str(code.value) for code in ExitCode)]:
+    for word in [*COMMANDS.split(), *(str(code.value) for code in ExitCode)]:
         assert f" {word} " in text

@@ -70,16 +70,16 @@ def test_any_cut_into_batches_gives_the_rows_of_one_rebuild(log: MemoryLog, data
 
 
 async def dump_of(log: MemoryLog, data: st.DataObject) -> Mapping[str, list[Any]]:
-    """By projectors that stop, forget, fail before their commit and lose its reply."""
+    """By two projectors that stop, forget, fail before their commit, lose its reply and overtake each other."""
     views = MemoryViews()
-    pump = Pump(log, views)  # type: ignore[arg-type]  # the part of a store that a projector uses
+    pumps = [Pump(log, views) for _ in range(2)]  # type: ignore[arg-type]  # the part of a store that a projector uses
     while views.at < len(log.facts):
         upto = data.draw(st.integers(views.at + 1, len(log.facts)))
         views.faults = data.draw(st.sampled_from([[], [], ["before"], ["after"]]))
         if data.draw(st.booleans()):
-            pump = Pump(log, views)  # type: ignore[arg-type]  # as above
+            pumps = [Pump(log, views), *pumps[:1]]  # type: ignore[arg-type]  # as above
         try:
-            await pump.advance(upto)
+            await data.draw(st.sampled_from(pumps)).advance(upto)
         except ViewsUnavailable:
             continue
     return views.dump()

@@ -36,6 +36,10 @@ class Draft:
     def put(self, shape: Shape[Row], row: Row) -> None:
         self._changes.setdefault(shape, {})[shape.key_of(row)] = row
 
+    def put_all(self, shape: Shape[Row], rows: Iterable[Row]) -> None:
+        key_of = shape.key_of
+        self._changes.setdefault(shape, {}).update((key_of(row), row) for row in rows)
+
     def remove(self, shape: Shape[Row], key: Key) -> None:
         self._changes.setdefault(shape, {})[key] = None
 

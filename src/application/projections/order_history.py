@@ -29,9 +29,7 @@ _FACTS = {fact.topic: fact for fact in SENTENCES}
 
 
 def _project(batch: Batch, draft: Draft) -> None:
-    for item in batch.facts:
-        if type(item.fact) in ORDER_FACTS:
-            draft.put(ORDER_HISTORY, _row(item))
+    draft.put_all(ORDER_HISTORY, [_row(item) for item in batch.facts if type(item.fact) in ORDER_FACTS])
 
 
 def _row(item: RecordedFact) -> HistoryRow:

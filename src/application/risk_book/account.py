@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import date
 from decimal import Context, Decimal
+from typing import NamedTuple
 from uuid import UUID
 
 from liveorder.application.ports.market_data import Quote
@@ -20,8 +20,7 @@ from liveorder.domain.values import ZERO
 _EXACT = Context(prec=1000)
 
 
-@dataclass(frozen=True, slots=True)
-class Sums:
+class Sums(NamedTuple):
     """Money, over all instruments of one currency: what positions could be worth, and the gross exposure."""
 
     position_value: Decimal = ZERO
@@ -37,13 +36,20 @@ class Sums:
 _NOTHING = Sums()
 
 
+class _Weighed(NamedTuple):
+    """An order, and what it could still do as of when it last changed; None when it is over."""
+
+    order: LiveOrder
+    exposure: OpenExposure | None
+
+
 class AccountBook:
     """A change notes which instrument it touches; `refresh` brings the sums up to date, in time proportional to those."""
 
     def __init__(self, quotes: Mapping[str, Quote]) -> None:
         self._quotes = quotes
-        self._tracked: dict[UUID, LiveOrder] = {}
-        self._reserved: dict[UUID, LiveOrder] = {}
+        self._tracked: dict[UUID, _Weighed] = {}
+        self._reserved: dict[UUID, _Weighed] = {}
         self._holdings: dict[str, Holding] = {}
         self._touched: set[str] = set()
         self._sums: dict[str, Sums] = {}
@@ -61,34 +67,44 @@ class AccountBook:
         if order.is_finished:
             self._tracked.pop(order.order_id, None)
         else:
-            self._tracked[order.order_id] = order
-        self._weigh(order)
+            self._tracked[order.order_id] = self._weighed(order)
+        self._recount(order)
 
     def reserve(self, order: LiveOrder) -> None:
-        self._reserved[order.order_id] = order
-        self._weigh(order)
+        self._reserved[order.order_id] = self._weighed(order)
+        self._recount(order)
 
     def release(self, order_id: UUID) -> bool:
         """Whether it was reserved here."""
-        if (order := self._reserved.pop(order_id, None)) is None:
+        if (reserved := self._reserved.pop(order_id, None)) is None:
             return False
-        self._weigh(order)
+        self._recount(reserved.order)
         return True
 
     def set_atomic_replace(self, atomic_replace: bool) -> None:
         if atomic_replace is not self._atomic_replace:
             self._atomic_replace = atomic_replace
-            for order in [*{**self._tracked, **self._reserved}.values()]:
-                self._weigh(order)
+            for weighed in (self._tracked, self._reserved):
+                weighed.update({order_id: self._weighed(known.order) for order_id, known in weighed.items()})
+            for known in [*{**self._tracked, **self._reserved}.values()]:
+                self._recount(known.order)
 
-    def _weigh(self, order: LiveOrder) -> None:
+    def _weighed(self, order: LiveOrder) -> _Weighed:
+        quote = self._quotes.get(order.intent.instrument.key)
+        price = None if quote is None else quote.price
+        return _Weighed(order, open_exposure(order, price, atomic_replace=self._atomic_replace))
+
+    def _recount(self, order: LiveOrder) -> None:
         """Count the worse of what is durable of this order and what is reserved for it, in place of what was counted."""
         order_id, instrument = order.order_id, order.intent.instrument
-        key = instrument.key
-        counted, worst = self.open.get(order_id), self._worst(order_id, key)
+        durable, reserved = self._tracked.get(order_id), self._reserved.get(order_id)
+        counted, worst = self.open.get(order_id), _worse(durable, reserved)
         if worst != counted:
-            self._exchange(self.holding(key, instrument.currency), counted, worst)
-        self._note_attempt(order_id)
+            self._exchange(self.holding(instrument.key, instrument.currency), counted, worst)
+        if worst is not None and (durable is None or not durable.order.is_sent):
+            self.unattempted.add(order_id)
+        else:
+            self.unattempted.discard(order_id)
 
     def _exchange(self, holding: Holding, counted: OpenExposure | None, worst: OpenExposure | None) -> None:
         if counted is not None:
@@ -98,20 +114,6 @@ class AccountBook:
             self.open[worst.order_id] = worst
             holding.open(worst)
         self._touched.add(holding.key)
-
-    def _worst(self, order_id: UUID, key: str) -> OpenExposure | None:
-        quote = self._quotes.get(key)
-        price = None if quote is None else quote.price
-        known = (self._tracked.get(order_id), self._reserved.get(order_id))
-        weighed = [open_exposure(order, price, atomic_replace=self._atomic_replace) for order in known if order is not None]
-        return max((exposure for exposure in weighed if exposure is not None), key=_weight, default=None)
-
-    def _note_attempt(self, order_id: UUID) -> None:
-        durable = self._tracked.get(order_id)
-        if order_id in self.open and (durable is None or not durable.is_sent):
-            self.unattempted.add(order_id)
-        else:
-            self.unattempted.discard(order_id)
 
     # --- positions -------------------------------------------------------------------------------------------------------------
 
@@ -160,5 +162,10 @@ class AccountBook:
         return sums.minus(holding.counted)
 
 
-def _weight(exposure: OpenExposure) -> tuple[Decimal, Decimal]:
-    return exposure.quantity, exposure.value
+def _worse(durable: _Weighed | None, reserved: _Weighed | None) -> OpenExposure | None:
+    """By units, then by money; the durable one when they weigh the same."""
+    one = None if durable is None else durable.exposure
+    other = None if reserved is None else reserved.exposure
+    if one is None or other is None:
+        return one or other
+    return one if (one.quantity, one.value) >= (other.quantity, other.value) else other

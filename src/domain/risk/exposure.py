@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from decimal import Context, Decimal
+from typing import NamedTuple
 
 from liveorder.domain.values import ZERO, Side
 
@@ -12,8 +12,7 @@ _WIDE = Context(prec=200)
 """Room for the longest quantity times the longest price; the ambient 28 digits would refuse to round them."""
 
 
-@dataclass(frozen=True, slots=True)
-class OpenSide:
+class OpenSide(NamedTuple):
     """All open orders of one side of one instrument: units that could still trade, and the money that they could come to."""
 
     quantity: Decimal = ZERO
@@ -29,8 +28,7 @@ class OpenSide:
 NOTHING_OPEN = OpenSide()
 
 
-@dataclass(frozen=True, slots=True)
-class Exposure:
+class Exposure(NamedTuple):
     """One instrument in one account."""
 
     quantity: Decimal = ZERO
@@ -98,4 +96,8 @@ def worst_price(side: Side, limit_price: Decimal | None, *others: Decimal | None
 
 def dearest(*prices: Decimal | None) -> Decimal | None:
     """The one that is worth most, above zero or below; None when none is known."""
-    return max((price for price in prices if price is not None), key=abs, default=None)
+    most: Decimal | None = None
+    for price in prices:
+        if price is not None and (most is None or abs(price) > abs(most)):
+            most = price
+    return most

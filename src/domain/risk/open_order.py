@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from decimal import Decimal
+from typing import NamedTuple
 from uuid import UUID
 
 from liveorder.domain.order import LiveOrder
@@ -11,8 +11,7 @@ from liveorder.domain.risk.exposure import dearest, worst_price
 from liveorder.domain.values import ZERO, Side
 
 
-@dataclass(frozen=True, slots=True)
-class OpenExposure:
+class OpenExposure(NamedTuple):
     """What one open order could still do: units, and the money that they could come to."""
 
     order_id: UUID

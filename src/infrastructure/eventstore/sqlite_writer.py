@@ -5,6 +5,7 @@ After any error the connection is thrown away, so that no half-open transaction 
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -37,9 +38,21 @@ _DURABLE = (
     "PRAGMA journal_size_limit=67108864",
 )
 
+_STANDING = """SELECT epoch, (SELECT coalesce(MAX(rowid), 0) FROM stored_events), EXISTS (SELECT 1 FROM halts),
+    EXISTS (SELECT 1 FROM json_each(?) AS n WHERE n.value <> coalesce(
+        (SELECT MAX(originator_version) FROM stored_events WHERE originator_id=n.key), 0)),
+    EXISTS (SELECT 1 FROM json_each(?) AS n JOIN signal_claims ON client_order_id=n.value)
+    FROM lease"""
+
 
 def connect(path: Path, busy_timeout_seconds: float) -> sqlite3.Connection:
     return sqlite3.connect(uri_of(path), uri=True, timeout=busy_timeout_seconds, isolation_level=None, check_same_thread=False)
+
+
+_INDEX_CHANGES = (
+    (True, "INSERT INTO open_orders VALUES (?) ON CONFLICT DO NOTHING"),
+    (False, "DELETE FROM open_orders WHERE stream_id=?"),
+)
 
 
 class _CommitUnanswered(Exception):
@@ -85,12 +98,10 @@ class SQLiteWriter:
 
     def _attempt(self, transaction: Transaction) -> Stored | NotStored:
         with self._transaction() as connection:
-            (epoch,) = connection.execute("SELECT epoch FROM lease").fetchone()
-            if epoch != transaction.epoch:
-                raise LeaseLost(f"the store belongs to epoch {epoch} now, and this process has epoch {transaction.epoch}")
-            objections = _objections(connection, transaction)
-            if objections is not None:
-                return objections
+            if not _is_in_order(connection, transaction):
+                objections = _objections(connection, transaction)
+                if objections is not None:
+                    return objections
             _insert(connection, transaction)
         return Stored(transaction.positions())
 
@@ -136,6 +147,18 @@ class SQLiteWriter:
 
 def _unavailable(error: Exception) -> StoreUnavailable:
     return StoreUnavailable(f"the order store cannot be written ({error}); nothing is sent until it can")
+
+
+def _is_in_order(connection: sqlite3.Connection, transaction: Transaction) -> bool:
+    """Whether nothing stands in the way, by one statement; False where `_objections` must look closer. Raises `LeaseLost`."""
+    streams = {each.stream_id.hex: each.first_version - 1 for each in transaction.drafts}
+    claims = [claim.client_order_id for claim in transaction.claims()]
+    row = connection.execute(_STANDING, (json.dumps(streams), json.dumps(claims))).fetchone()
+    epoch, head, is_halted, out_of_turn, known_claims = row
+    if epoch != transaction.epoch:
+        raise LeaseLost(f"the store belongs to epoch {epoch} now, and this process has epoch {transaction.epoch}")
+    is_plain = len(streams) == len(transaction.drafts) and not transaction.halts()
+    return is_plain and head == transaction.head and not (is_halted or out_of_turn or known_claims)
 
 
 def _objections(connection: sqlite3.Connection, transaction: Transaction) -> NotStored | None:
@@ -214,11 +237,10 @@ def _insert_events(connection: sqlite3.Connection, transaction: Transaction) -> 
 
 
 def _keep_open_orders(connection: sqlite3.Connection, transaction: Transaction) -> None:
-    for stream_id, is_open in transaction.is_open().items():
-        if is_open:
-            connection.execute("INSERT INTO open_orders VALUES (?) ON CONFLICT DO NOTHING", (stream_id.hex,))
-        else:
-            connection.execute("DELETE FROM open_orders WHERE stream_id=?", (stream_id.hex,))
+    for is_open, statement in _INDEX_CHANGES:
+        streams = [(stream_id.hex,) for stream_id, opens in transaction.is_open().items() if opens is is_open]
+        if streams:
+            connection.executemany(statement, streams)
 
 
 def _keep_halts(connection: sqlite3.Connection, transaction: Transaction) -> None:

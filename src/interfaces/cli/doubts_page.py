@@ -11,7 +11,7 @@ from liveorder.application.views import OrderView, View
 from liveorder.bootstrap import Reader
 from liveorder.domain.order import LiveOrder, OpenRequest
 from liveorder.interfaces.cli.figures import moment
-from liveorder.interfaces.cli.screen import say
+from liveorder.interfaces.cli.screen import say, suggest
 from liveorder.interfaces.cli.tables import Column, print_table
 
 
@@ -73,5 +73,5 @@ def print_doubts(doubts: Sequence[DoubtView]) -> None:
     print_table("In doubt", DOUBTS, doubts, "Nothing is in doubt.")
     if doubts:
         say("The service keeps asking. To end a doubt yourself, look at the broker, then either of:")
-        say("  liveorder settle ID --found BROKER_ORDER_ID --evidence 'seen in its order book'", "cyan")
-        say("  liveorder settle ID --absent --evidence 'its order book of the day has none'", "cyan")
+        suggest("liveorder settle ID --found BROKER_ORDER_ID --evidence 'seen in its order book'")
+        suggest("liveorder settle ID --absent --evidence 'its order book of the day has none'")

@@ -30,6 +30,11 @@ def say(sentence: str, style: str = "") -> None:
     screen().print(shown(sentence, style))
 
 
+def suggest(command: str) -> None:
+    """A command on a line of its own, never broken, so that it can be copied."""
+    screen().print(shown(f"  {command}", "cyan"), soft_wrap=True)
+
+
 def print_json(value: Any) -> None:
     """For machines: plain ASCII, so that no terminal obeys anything in it. `value` is JSON-ready."""
     sys.stdout.write(json.dumps(value, indent=2) + "\n")

@@ -10,7 +10,7 @@ import typer
 
 from liveorder.application.verification import Verification
 from liveorder.bootstrap import backup as back_up
-from liveorder.bootstrap import rebuild_views, verify_views
+from liveorder.bootstrap import rebuild_views, settings_template, verify_views
 from liveorder.domain.errors import InvalidInput
 from liveorder.domain.signal_schema import signal_json_schema
 from liveorder.interfaces.cli.doctor_page import diagnose, print_diagnosis
@@ -23,8 +23,6 @@ from liveorder.interfaces.cli.screen import print_json, say
 
 def init(path: Annotated[Path, typer.Argument(help="Where to write it.")] = Path("liveorder.toml")) -> None:
     """Write a settings file with everything that can be set, its default and what it means."""
-    from liveorder.bootstrap import settings_template
-
     try:
         with path.open("x", encoding="utf-8") as file:
             file.write(settings_template())

@@ -37,7 +37,7 @@ class MemoryLog:
     def __init__(self) -> None:
         self.facts: list[RecordedFact] = []
         self.bookmarks: dict[str, str] = {}
-        self.waits: list[int] = []
+        self.is_read = asyncio.Event()
         self.broken: Exception | None = None
 
     def add(self, number: int, *facts: Fact) -> list[RecordedFact]:
@@ -78,11 +78,10 @@ class MemoryLog:
         self.bookmarks[name] = value
 
     async def wait_beyond(self, position: int, timeout_seconds: float) -> int:
-        """Sleeps for ever once there is nothing more to come: the test cancels then."""
-        self.waits.append(position)
-        if position >= len(self.facts):
-            await asyncio.Event().wait()
-        return len(self.facts)
+        """For ever: the test cancels once the log `is_read`."""
+        self.is_read.set()
+        await asyncio.Event().wait()
+        return position
 
 
 class MemoryViews:

@@ -52,8 +52,7 @@ async def test_a_failed_batch_is_told_and_tried_again_after_growing_waits(log: M
     views.faults = ["before", "before", "after"]
     desk = Desk(log, views)
     run = asyncio.create_task(desk.projector.run())
-    while not log.waits:
-        await asyncio.sleep(0)
+    await log.is_read.wait()
     run.cancel()
     assert [str(error) for error in desk.errors] == ["disk full", "disk full", "no answer"]
     assert desk.clock.slept == [1.0, 2.0, 4.0]
@@ -71,8 +70,7 @@ async def test_a_store_that_cannot_be_read_stops_nothing(log: MemoryLog, views: 
 async def test_new_facts_are_projected_as_they_come(log: MemoryLog, views: MemoryViews) -> None:
     desk = Desk(log, views)
     run = asyncio.create_task(desk.projector.run())
-    while not log.waits:
-        await asyncio.sleep(0)
+    await log.is_read.wait()
     log.add(0, fill("late", 60))
     run.cancel()
     assert await desk.projector.catch_up() == 13

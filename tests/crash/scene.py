@@ -1,0 +1,71 @@
+"""Where services live and die: a nursery, places for their stores, and a venue for each key class, in a process of its own."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Collection, Mapping
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from liveorder.infrastructure.brokers.simulated.control import VenueControl
+from liveorder.infrastructure.brokers.simulated.tcp import Tcp
+from liveorder.infrastructure.clock import SystemClock
+from tests.crash.nursery import Nursery, nursery
+from tests.crash.places import Place, place
+from tests.crash.plans import ServicePlan, VenuePlan
+from tests.crash.processes import PATIENCE_SECONDS, Process, process
+from tests.crash.service_process import HOST
+
+
+@dataclass(frozen=True, slots=True)
+class VenueAt:
+    """A venue's address, and its own people."""
+
+    port: int
+    control: VenueControl
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    nursery: Nursery
+    places: Mapping[str, Place]
+    """By database engine."""
+    venues: Mapping[str, VenueAt]
+    """By key class."""
+    folder: Path
+
+    def service(self, store: str, account: str, key_class: str, owner: str, **terms: Any) -> AbstractAsyncContextManager[Process]:
+        """Just born: it takes the store, or stands by until it can."""
+        journal = str(self.journal(account))
+        plan = ServicePlan(store, self.venues[key_class].port, account, key_class, owner, journal, **terms)
+        return process(self.nursery, plan)
+
+    def journal(self, account: str) -> Path:
+        return self.folder / f"{account}.emergency.jsonl"
+
+
+@asynccontextmanager
+async def staged(
+    folder: Path, engines: Collection[str], key_classes: Collection[str], accounts: tuple[str, ...]
+) -> AsyncIterator[Scene]:
+    """Every account is known at every venue."""
+    folder.mkdir(exist_ok=True)  # noqa: ASYNC240 - one folder
+    async with AsyncExitStack() as stack:
+        home = await stack.enter_async_context(nursery())
+        places = {name: await stack.enter_async_context(place(name, folder)) for name in sorted(set(engines))}
+        venues = {}
+        for name in sorted(set(key_classes)):
+            born = await stack.enter_async_context(process(home, VenuePlan(name, accounts, str(folder / f"venue {name}.db"))))
+            venues[name] = await stack.enter_async_context(_reached(born))
+        yield Scene(home, places, venues, folder)
+
+
+@asynccontextmanager
+async def _reached(venue: Process) -> AsyncIterator[VenueAt]:
+    port = (await venue.heard("started"))["port"]
+    transport = Tcp(HOST, port, SystemClock())
+    try:
+        yield VenueAt(port, VenueControl(transport, request_timeout_seconds=PATIENCE_SECONDS))
+    finally:
+        await transport.close()

@@ -1,0 +1,282 @@
+"""What keeps a signal, or an approved order that had to wait, from going out."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from liveorder.application.ports.broker import SubmitRequest
+from liveorder.application.ports.order_store import HaltRow
+from liveorder.application.retry_policy import RetryPolicy
+from liveorder.domain.errors import BrokerConnectionError, OrderValidationError
+from liveorder.domain.lifecycle import OrderStatus
+from liveorder.domain.order.facts import CancelReason, RejectReason
+from liveorder.domain.signal import UnusableSignal
+from liveorder.domain.trading_halt import EVERYTHING, HaltReason
+from liveorder.domain.values import TradingMode
+from liveorder.infrastructure.brokers.simulated.broker import SIMULATED_CAPABILITIES
+from tests.engine.scenes import LAX, NOON, STILL, Scene, a_limit, a_scene, a_signal, until
+
+REFUSED = BrokerConnectionError("connection refused")
+SATURDAY = datetime(2025, 3, 8, 16, 0, tzinfo=UTC)
+AT_THE_BELL = datetime(2025, 3, 10, 19, 59, 30, tzinfo=UTC)
+STRICT = LAX.model_copy(update={"max_signal_age_seconds": 60.0})
+
+
+# --- halts -------------------------------------------------------------------------------------------------------------------------
+
+
+async def test_a_halt_between_the_commit_and_the_call_keeps_the_order_from_being_sent(tmp_path: Path) -> None:
+    async with a_scene(tmp_path) as scene, scene.living() as engine:
+        stop_listening = engine.orders.listen(
+            lambda before, after, recorded: engine.kill_switch.halt_now(EVERYTHING, HaltReason.KILL_SWITCH, "now") or None
+        )
+        order = await engine.execute.execute(a_signal())
+        stop_listening()
+        assert scene.witness.calls == []
+        assert (order.status, order.reason) == (OrderStatus.CANCELLED, "HALTED")
+        assert await scene.fact_names(order) == ["Requested", "Approved", "SubmissionStarted", "SubmissionFailed", "Cancelled"]
+
+
+async def test_a_halt_that_another_process_put_in_place_refuses_the_very_commit(tmp_path: Path) -> None:
+    async with a_scene(tmp_path) as scene, scene.living() as engine:
+        await _halt_from_outside(scene)
+        order = await engine.execute.execute(a_signal())
+        assert (order.status, order.reason) == (OrderStatus.REJECTED, "RISK")
+        assert scene.witness.calls == []
+
+
+async def test_a_halt_while_a_failed_order_waits_ends_it(tmp_path: Path) -> None:
+    async with a_scene(tmp_path) as scene, scene.living() as engine:
+        scene.witness.will_raise("submit", REFUSED)
+        executing = asyncio.create_task(engine.execute.execute(a_signal()))
+        await asyncio.sleep(0.5)
+        await engine.kill_switch.halt(EVERYTHING, HaltReason.KILL_SWITCH, "enough", "person:ann")
+        order = await executing
+        assert (order.status, order.reason) == (OrderStatus.CANCELLED, "HALTED")
+        assert len(scene.witness.of("submit")) == 1
+
+
+async def test_a_halt_from_outside_while_a_failed_order_waits_refuses_its_next_commit(tmp_path: Path) -> None:
+    async with a_scene(tmp_path) as scene, scene.living() as engine:
+        scene.witness.will_raise("submit", REFUSED)
+        executing = asyncio.create_task(engine.execute.execute(a_signal()))
+        await asyncio.sleep(0.99)
+        await _halt_from_outside(scene)
+        order = await executing
+        assert (order.status, order.reason) == (OrderStatus.CANCELLED, "HALTED")
+        assert len(scene.witness.of("submit")) == 1
+
+
+async def _halt_from_outside(scene: Scene) -> None:
+    store = scene.store()
+    await store.open()
+    await store.insert_halt(HaltRow(EVERYTHING, True, HaltReason.KILL_SWITCH.value, scene.clock.now()))
+    await store.close()
+
+
+# --- age and session -----------------------------------------------------------------------------------------------------------------
+
+
+async def test_a_signal_that_is_too_old_is_refused(tmp_path: Path) -> None:
+    async with a_scene(tmp_path, limits=STRICT) as scene, scene.living() as engine:
+        order = await engine.execute.execute(a_signal(timestamp=NOON - timedelta(seconds=61)))
+        assert "61 s old" in (order.error_message or "")
+        fresh = await engine.execute.execute(a_signal("sig-2"), published_at=NOON - timedelta(seconds=61))
+        assert fresh.reason == "RISK"
+        assert scene.witness.calls == []
+
+
+async def test_an_order_that_grew_old_while_it_waited_is_cancelled_as_stale(tmp_path: Path) -> None:
+    many = {"retry": RetryPolicy(8), "breaker_failures": 99}
+    async with a_scene(tmp_path, limits=STRICT, account_terms=many) as scene, scene.living() as engine:
+        scene.witness.will_raise("submit", *[REFUSED] * 8)
+        order = await engine.execute.execute(a_limit(time_in_force="GTC"))
+        assert (order.status, order.reason) == (OrderStatus.CANCELLED, "STALE")
+        assert len(scene.witness.of("submit")) == 6
+
+
+async def test_a_signal_is_not_sent_after_the_end_that_its_sender_gave_it(tmp_path: Path) -> None:
+    async with a_scene(tmp_path) as scene, scene.living() as engine:
+        scene.witness.will_raise("submit", REFUSED, REFUSED)
+        order = await engine.execute.execute(a_signal(valid_until=NOON + timedelta(seconds=2)))
+        assert (order.status, order.reason) == (OrderStatus.CANCELLED, "STALE")
+        assert len(scene.witness.of("submit")) == 2
+
+
+async def test_a_late_exit_that_only_reduces_is_tried_again_however_old_it_is(tmp_path: Path) -> None:
+    async with a_scene(tmp_path, limits=STRICT) as scene, scene.living() as engine:
+        await engine.execute.execute(a_signal())
+        await until(lambda: engine.is_quiet)
+        scene.witness.will_raise("submit", REFUSED)
+        order = await engine.execute.execute(a_signal("out", side="SELL", timestamp=NOON - timedelta(minutes=30)))
+        await until(lambda: engine.is_quiet)
+        assert (await engine.orders.get(order.order_id)).status is OrderStatus.FILLED
+
+
+async def test_a_closed_market_takes_no_orders_unless_that_is_allowed(tmp_path: Path) -> None:
+    async with a_scene(tmp_path, start=SATURDAY) as scene, scene.living() as engine:
+        order = await engine.execute.execute(a_signal())
+        assert "is closed" in (order.error_message or "")
+        assert scene.witness.calls == []
+    (tmp_path / "b").mkdir()
+    allowing = LAX.model_copy(update={"allow_closed_market": True, "max_price_age_seconds": 1e9})
+    async with a_scene(tmp_path / "b", start=SATURDAY, limits=allowing) as scene, scene.living() as engine:
+        assert (await engine.execute.execute(a_limit())).is_sent
+
+
+async def test_an_order_that_waits_over_the_close_is_cancelled_as_stale(tmp_path: Path) -> None:
+    many = {"retry": RetryPolicy(8), "breaker_failures": 99}
+    async with a_scene(tmp_path, start=AT_THE_BELL, account_terms=many) as scene, scene.living() as engine:
+        scene.witness.will_raise("submit", *[REFUSED] * 8)
+        order = await engine.execute.execute(a_limit(time_in_force="GTC"))
+        assert (order.status, order.reason) == (OrderStatus.CANCELLED, "STALE")
+        assert "closed" in (order.error_message or "")
+
+
+# --- switches --------------------------------------------------------------------------------------------------------------------
+
+
+async def test_with_auto_trading_off_signals_are_refused_and_a_persons_order_passes(tmp_path: Path) -> None:
+    async with a_scene(tmp_path, terms={"auto_trading_default": False}) as scene, scene.living() as engine:
+        order = await engine.execute.execute(a_signal())
+        assert "auto-trading is off" in (order.error_message or "")
+        own = await engine.execute.execute(a_signal("own"), operator="ann")
+        await until(lambda: engine.is_quiet)
+        assert (await engine.orders.get(own.order_id)).status is OrderStatus.FILLED
+        await engine.kill_switch.switch_auto_trading(True, "market is calm", "person:ann")
+        assert (await engine.execute.execute(a_signal("sig-2"))).is_sent
+    async with scene.living() as engine:
+        assert engine.kill_switch.auto_trading
+
+
+async def test_a_shadow_run_approves_and_sends_nothing(tmp_path: Path) -> None:
+    async with a_scene(tmp_path, is_shadow=True) as scene, scene.living() as engine:
+        order = await engine.execute.execute(a_signal())
+        assert (order.status, order.intent.is_shadow) == (OrderStatus.CANCELLED, True)
+        assert await scene.fact_names(order) == ["Requested", "Approved", "Cancelled"]
+        assert scene.witness.calls == []
+
+
+async def test_a_shadow_run_leaves_the_orders_of_the_run_before_it_alone(tmp_path: Path) -> None:
+    async with a_scene(tmp_path, account_terms={"call_timeout_seconds": 1.0}) as scene:
+        engine = scene.engine()
+        await engine.start()
+        resting = await engine.execute.execute(a_limit())
+        scene.witness.will_raise("submit", REFUSED)
+        waiting = asyncio.create_task(engine.execute.execute(a_signal("waits")))
+        await asyncio.sleep(0.5)
+        await scene.dies(engine)
+        waiting.cancel()
+        calls = len(scene.witness.calls)
+        scene.is_shadow = True
+        async with scene.living() as shadow:
+            await asyncio.sleep(900)
+            assert len(scene.witness.calls) == calls
+            assert (await shadow.orders.get(resting.order_id)).status is OrderStatus.SUBMITTED
+
+
+# --- form ------------------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("mode", [TradingMode.PAPER, TradingMode.LIVE])
+async def test_protective_prices_are_refused_outside_a_simulation_unless_somebody_else_guards(
+    tmp_path: Path, mode: TradingMode
+) -> None:
+    async with a_scene(tmp_path, account_terms={"mode": mode}) as scene:
+        engine = scene.engine()
+        _, refused = await engine.execute.validate(a_signal(stop_loss=Decimal(450)))
+        assert "unprotected" in [refusal.code for refusal in refused]
+        _, refused = await engine.execute.validate(a_signal(stop_loss=Decimal(450), protection="external"))
+        assert "unprotected" not in [refusal.code for refusal in refused]
+
+
+async def test_a_simulation_keeps_protective_prices_and_warns(tmp_path: Path) -> None:
+    async with a_scene(tmp_path) as scene, scene.living() as engine:
+        order = await engine.execute.execute(a_signal(stop_loss=Decimal(450), take_profit=Decimal(550)))
+        assert (order.intent.stop_loss, order.intent.take_profit, order.is_sent) == (Decimal(450), Decimal(550), True)
+        assert any("nothing places them" in line for line in scene.log.of("WARNING"))
+
+
+async def test_validating_tells_everything_that_stands_in_the_way_and_changes_nothing(tmp_path: Path) -> None:
+    limits = LAX.model_copy(update={"max_order_quantity": Decimal(5), "allowed_symbols": frozenset({"AAPL"})})
+    async with a_scene(tmp_path, limits=limits) as scene, scene.living() as engine:
+        _, refused = await engine.execute.validate(a_signal())
+        assert {refusal.code for refusal in refused} == {"order_quantity", "allowed_symbols"}
+        assert await scene.count("Requested") == 0
+        assert scene.witness.calls == []
+
+
+async def test_an_unknown_account_or_symbol_is_no_signal(tmp_path: Path) -> None:
+    async with a_scene(tmp_path) as scene, scene.living() as engine:
+        for field, signal in {
+            "account_id": a_signal(account_id="elsewhere"),
+            "symbol": a_signal(symbol="NONE"),
+            "NSE": a_signal(exchange="NSE"),
+        }.items():
+            with pytest.raises(UnusableSignal, match=field):
+                await engine.execute.execute(signal)
+        assert await scene.count("Requested") == 0
+
+
+async def test_an_order_that_its_broker_cannot_do_any_more_after_a_restart_ends_as_invalid(tmp_path: Path) -> None:
+    async with a_scene(tmp_path) as scene:
+        engine = scene.engine()
+        await engine.start()
+        engine.gateways["SIM"].limit.try_take = lambda **_: False  # type: ignore[method-assign]
+        engine.gateways["SIM"].limit.take = lambda **_: asyncio.sleep(3600)  # type: ignore[method-assign]
+        waiting = asyncio.create_task(engine.execute.execute(a_signal()))
+        await asyncio.sleep(1)
+        (order,) = engine.orders.unfinished()
+        assert await scene.fact_names(order) == ["Requested", "Approved"]
+        await scene.dies(engine)
+        waiting.cancel()
+        again = scene.engine()
+        scene.witness.answers["prepare"] = _no_market_orders  # type: ignore[assignment]
+        await again.start(wait_for_lease=True)
+        await until(lambda: again.is_quiet)
+        order = await again.orders.get(order.order_id)
+        assert (order.status, order.reject_reason) == (OrderStatus.REJECTED, RejectReason.INVALID)
+        await again.stop()
+
+
+def _no_market_orders(request: SubmitRequest) -> None:
+    raise OrderValidationError("order_type: no MARKET orders today")
+
+
+async def test_a_cancel_while_the_order_waits_for_its_next_attempt_ends_it(tmp_path: Path) -> None:
+    async with a_scene(tmp_path) as scene, scene.living() as engine:
+        scene.witness.will_raise("submit", REFUSED)
+        executing = asyncio.create_task(engine.execute.execute(a_signal()))
+        await asyncio.sleep(0.5)
+        (waiting,) = engine.orders.unfinished()
+        cancelled = await engine.cancel.cancel(waiting.order_id)
+        assert (cancelled.status, cancelled.cancel_reason) == (OrderStatus.CANCELLED, CancelReason.REQUESTED)
+        assert (await executing).status is OrderStatus.CANCELLED
+        assert [call.verb for call in scene.witness.calls] == ["submit"]
+
+
+# --- rate limit ------------------------------------------------------------------------------------------------------------------
+
+
+async def test_orders_beyond_the_brokers_limit_queue_and_a_cancel_goes_past_them(tmp_path: Path) -> None:
+    narrow = replace(SIMULATED_CAPABILITIES, requests_per_second=5.0, requests_per_minute=1000.0)
+    async with a_scene(tmp_path, STILL, capabilities=narrow) as scene, scene.living() as engine:
+        first = await engine.execute.execute(a_limit("first"))
+        await asyncio.sleep(2)
+        scene.witness.calls.clear()
+        executing = [asyncio.create_task(engine.execute.execute(a_limit(f"s{n}"))) for n in range(20)]
+        await asyncio.sleep(0)
+        await engine.cancel.cancel(first.order_id)
+        orders = await asyncio.gather(*executing)
+        assert all(order.is_acknowledged for order in orders)
+        calls = scene.witness.calls
+        assert [call.verb for call in calls].index("cancel") <= 4
+        for call in calls:
+            assert sum(call.at <= other.at < call.at + 1.0 for other in calls) <= 5
+        assert max(call.at for call in calls) - min(call.at for call in calls) < 6

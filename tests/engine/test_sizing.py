@@ -1,0 +1,132 @@
+"""How much a signal amounts to."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import date, timedelta
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from liveorder.application.ports.instruments import InstrumentQuery
+from liveorder.application.ports.market_data import Quote
+from liveorder.domain.errors import BrokerConnectionError
+from liveorder.domain.instrument import Instrument
+from liveorder.domain.lifecycle import OrderStatus
+from liveorder.domain.signal import UnusableSignal
+from liveorder.domain.values import AssetClass, OptionRight
+from liveorder.infrastructure.brokers.simulated.broker import SIMULATED_CAPABILITIES
+from tests.engine.scenes import LAX, NOON, a_limit, a_scene, a_signal, until
+
+BY_QUANTITY = replace(SIMULATED_CAPABILITIES, notional=False)
+
+
+@pytest.mark.parametrize(
+    ("fields", "quantity"),
+    [
+        ({"quantity": None}, "2"),
+        ({"quantity": None, "order_type": "LIMIT", "limit_price": Decimal("333.33")}, "3"),
+        ({"quantity": None, "order_type": "STOP", "stop_price": Decimal(510)}, "1"),
+        ({"quantity": None, "notional": Decimal(1700)}, "3"),
+        ({"quantity": Decimal("10.9")}, "10"),
+        ({"quantity": None, "symbol": "BTC/USD"}, "0.0166"),
+    ],
+)
+async def test_quantities_round_toward_zero_to_the_lot(tmp_path: Path, fields: dict[str, object], quantity: str) -> None:
+    async with a_scene(tmp_path, capabilities=BY_QUANTITY) as scene, scene.living() as engine:
+        intent, refused = await engine.execute.validate(a_signal(**fields))
+        assert refused == []
+        assert (intent.quantity, intent.notional) == (Decimal(quantity), None)
+
+
+async def test_a_broker_that_takes_cash_orders_is_given_the_amount(tmp_path: Path) -> None:
+    async with a_scene(tmp_path) as scene, scene.living() as engine:
+        order = await engine.execute.execute(a_signal(quantity=None, notional=Decimal(1700)))
+        assert (order.intent.quantity, order.intent.notional) == (None, Decimal(1700))
+        await until(lambda: engine.is_quiet)
+        order = await engine.orders.get(order.order_id)
+        assert (order.status, order.quantity) == (OrderStatus.FILLED, Decimal(3))
+
+
+@pytest.mark.parametrize("fields", [{"quantity": Decimal("0.5")}, {"quantity": None, "notional": Decimal(499)}])
+async def test_less_than_a_lot_is_refused_as_invalid(tmp_path: Path, fields: dict[str, object]) -> None:
+    async with a_scene(tmp_path, capabilities=BY_QUANTITY) as scene, scene.living() as engine:
+        order = await engine.execute.execute(a_signal(**fields))
+        assert (order.status, order.reason) == (OrderStatus.REJECTED, "INVALID")
+        assert "less than one lot" in (order.error_message or "")
+        assert scene.witness.calls == []
+
+
+async def test_limit_prices_round_to_the_tick_so_that_nothing_worse_is_paid(tmp_path: Path) -> None:
+    async with a_scene(tmp_path, limits=LAX.model_copy(update={"allow_short_selling": True})) as scene, scene.living() as engine:
+        bought, _ = await engine.execute.validate(a_limit(limit_price=Decimal("400.019")))
+        sold, _ = await engine.execute.validate(a_limit(side="SELL", limit_price=Decimal("600.011")))
+        assert (bought.limit_price, sold.limit_price) == (Decimal("400.01"), Decimal("600.02"))
+
+
+class OldPrices:
+    """An hour behind."""
+
+    async def latest(self, instrument: Instrument) -> Quote | None:
+        return Quote(Decimal(500), NOON - timedelta(hours=1))
+
+
+class NoPrices:
+    async def latest(self, instrument: Instrument) -> Quote | None:
+        return None
+
+
+class BrokenPrices:
+    async def latest(self, instrument: Instrument) -> Quote | None:
+        raise BrokerConnectionError("the feed is down")
+
+
+@pytest.mark.parametrize("prices", [OldPrices(), NoPrices(), BrokenPrices()])
+@pytest.mark.parametrize("fields", [{}, {"quantity": None}, {"quantity": None, "notional": Decimal(1000)}])
+async def test_without_a_fresh_price_a_market_order_is_refused(
+    tmp_path: Path, prices: OldPrices, fields: dict[str, object]
+) -> None:
+    async with a_scene(tmp_path, market_data=prices) as scene, scene.living() as engine:
+        order = await engine.execute.execute(a_signal(**fields))
+        assert (order.status, order.reason) == (OrderStatus.REJECTED, "RISK")
+        assert "no price of SPY" in (order.error_message or "")
+        assert scene.witness.calls == []
+
+
+OPTION = Instrument(
+    symbol="SPY",
+    exchange="CBOE",
+    asset_class=AssetClass.OPTION,
+    expiry=date(2025, 6, 20),
+    strike=Decimal(500),
+    right=OptionRight.CALL,
+    multiplier=Decimal(100),
+)
+SHARE = Instrument(symbol="SPY", exchange="ARCA")
+
+
+class TwoOfAName:
+    """A share, and an option on it that trades elsewhere."""
+
+    async def resolve(self, query: InstrumentQuery) -> Instrument | None:
+        fitting = [OPTION] if query.right is not None else [SHARE]
+        return next((each for each in fitting if query.exchange in (None, each.exchange)), None)
+
+
+async def test_an_option_that_the_default_exchange_has_not_is_never_taken_for_its_share(tmp_path: Path) -> None:
+    settled = {"default_exchange": "ARCA"}
+    async with a_scene(tmp_path, account_terms=settled, instruments=TwoOfAName()) as scene, scene.living() as engine:
+        option = {"asset_class": "OPTION", "expiry": "2025-06-20", "strike": Decimal(500), "right": "CALL"}
+        intent, _ = await engine.execute.validate(a_signal(**option))
+        assert intent.instrument == OPTION
+        share, _ = await engine.execute.validate(a_signal())
+        assert share.instrument == SHARE
+
+
+async def test_the_default_exchange_gives_way_where_it_has_not_the_symbol(tmp_path: Path) -> None:
+    async with a_scene(tmp_path, account_terms={"default_exchange": "NSE"}) as scene, scene.living() as engine:
+        intent, _ = await engine.execute.validate(a_signal())
+        assert intent.instrument.exchange == "ARCA"
+        with pytest.raises(UnusableSignal):
+            await engine.execute.validate(a_signal(exchange="NSE"))

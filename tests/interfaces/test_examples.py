@@ -1,0 +1,101 @@
+"""The shipped example does what it is shipped to show, twice; and so does the embedding one."""
+
+from __future__ import annotations
+
+import csv
+import json
+import subprocess
+import sys
+from collections import Counter
+from datetime import datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from liveorder.domain.signal import Signal, UnusableSignal
+from liveorder.interfaces.cli.simulation import EXAMPLES
+from tests.interfaces.command_line import CommandLine
+
+MARKET_ORDER = (
+    '{"signal_id":"sig_1732450800_5678","order_type":"MARKET","symbol":"SPY","side":"BUY","quantity":100,'
+    '"account_id":"acc_abc123","strategy_name":"SPX 1-Day Options","stop_loss":230.00,"take_profit":240.00}'
+)
+CONTENT_ADDRESSED = '{"signal_type":"BUY","symbol":"RELIANCE","cms_score":75.0,"timestamp":"2025-03-10T09:20:00+05:30"}'
+
+
+@pytest.fixture(scope="module")
+def ran_twice(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
+    """What two runs of the demo came to."""
+    line = CommandLine(tmp_path_factory.mktemp("demo"))
+    return [_outcome(line) for _ in range(2)]
+
+
+def _outcome(line: CommandLine) -> dict[str, Any]:
+    out, err = line.start("demo", "--json").communicate(timeout=60)
+    assert out, err
+    outcome: dict[str, Any] = json.loads(out)
+    return outcome
+
+
+def test_the_demo_shows_every_way_that_an_order_can_go(ran_twice: list[dict[str, Any]]) -> None:
+    orders = {order["signal_id"]: order for order in ran_twice[0]["orders"]}
+    assert Counter(order["status"] for order in orders.values()) == {"FILLED": 9, "REJECTED": 3, "PARTIAL": 1, "SUBMITTED": 1}
+    assert [fill["quantity"] for fill in orders["sig_1732450800_5678"]["fills"]] == ["60", "40"]
+    assert len(orders["tcs-block-1"]["fills"]) == 10
+    assert (orders["aapl-dip-1"]["filled_quantity"], orders["aapl-dip-1"]["quantity"]) == ("60", "150")
+    assert (orders["spy-too-large-1"]["reason"], orders["tsla-no-cash-1"]["reason"]) == ("RISK", "BROKER")
+
+
+def test_the_demo_earns_and_loses(ran_twice: list[dict[str, Any]]) -> None:
+    earned = {held["symbol"]: Decimal(held["realized_pnl"]) for held in ran_twice[0]["positions"]}
+    assert (earned["SPY"], earned["TSLA"], earned["INFY"]) == (Decimal(34), Decimal(145), Decimal(-405))
+
+
+def test_the_demo_dead_letters_what_is_no_signal(ran_twice: list[dict[str, Any]]) -> None:
+    reasons = [letter["reason"] for letter in ran_twice[0]["dead_letters"]]
+    for part in ("not JSON", "acc_nobody is not in the settings", "with other content"):
+        assert len([reason for reason in reasons if part in reason]) == 1
+
+
+def test_the_demo_run_again_places_nothing_new(ran_twice: list[dict[str, Any]]) -> None:
+    first, second = ran_twice
+    assert (first["placed"], second["placed"]) == (14, 0)
+    assert [order["order_id"] for order in first["orders"]] == [order["order_id"] for order in second["orders"]]
+    assert len(second["dead_letters"]) == len(first["dead_letters"]) == 3
+
+
+def test_the_example_has_both_formats_of_signals_as_they_are_and_one_line_that_is_none() -> None:
+    lines = (EXAMPLES / "signals.jsonl").read_text().splitlines()
+    assert (lines[0], lines[1]) == (MARKET_ORDER, CONTENT_ADDRESSED)
+    unusable = [line for line in lines if not _is_signal(line)]
+    assert len(unusable) == 1
+
+
+def test_the_example_has_quotes_for_all_that_it_trades_at_its_time() -> None:
+    rows = list(csv.DictReader((EXAMPLES / "quotes.csv").read_text().splitlines()))
+    wanted = {Signal.parse(line).symbol for line in (EXAMPLES / "signals.jsonl").read_text().splitlines() if _is_signal(line)}
+    assert wanted <= {row["symbol"] for row in rows}
+    assert min(datetime.fromisoformat(row["time"]) for row in rows).isoformat() == "2025-03-10T03:49:40+00:00"
+
+
+def test_the_embedding_example_trades_and_the_second_time_finds_its_signals_known(tmp_path: Path) -> None:
+    first, second = (_embedded(tmp_path) for _ in range(2))
+    assert "SUBMITTED -> FILLED" in first
+    assert "->" not in second
+    assert second.splitlines()[1] == "btc" + first.split("\nbtc")[1].splitlines()[0]
+
+
+def _embedded(folder: Path) -> str:
+    program = [sys.executable, str(EXAMPLES / "embedded_runner.py")]
+    done = subprocess.run(program, cwd=folder, check=False, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def _is_signal(line: str) -> bool:
+    try:
+        return bool(Signal.parse(line))
+    except UnusableSignal:
+        return False

@@ -1,0 +1,106 @@
+"""A service in a process of its own: others command it through its store, and it stops in good order when asked to."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from liveorder.interfaces.cli.exit_codes import ExitCode
+from tests.interfaces.command_line import CommandLine, coin, resting
+
+ENOUGH_SECONDS = 60.0
+
+
+@contextmanager
+def service(cli: CommandLine, *arguments: str) -> Iterator[subprocess.Popen[str]]:
+    """Running and owning its store."""
+    process = cli.start("run", *arguments)
+    try:
+        while owner_of(cli) is None:
+            assert process.poll() is None, process.communicate()
+        yield process
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def owner_of(cli: CommandLine) -> str | None:
+    result = cli.run("status", "--json")
+    owner: str | None = json.loads(result.stdout)["owner"] if result.exit_code == 0 else None
+    return owner
+
+
+def test_commands_are_carried_out_by_the_service_that_owns_the_store(cli: CommandLine) -> None:
+    with service(cli):
+        assert cli.json("submit", json.dumps(coin("a")))["broker_order_id"] == "V1"
+        assert cli.json("submit", json.dumps(resting("r")))["status"] == "SUBMITTED"
+        assert cli.json("cancel", "r")["status"] == "CANCELLED"
+        assert cli.json("doctor")["checks"][-1]["detail"] == "the simulated venue lives in the running service"
+        killed = cli.run("kill", "--flatten")
+    assert (killed.exit_code, killed.stdout.splitlines()[0]) == (0, "FLAT")
+
+
+def test_a_second_service_is_refused_while_the_first_owns_the_store(cli: CommandLine) -> None:
+    with service(cli):
+        second = cli.run("run", "--until-idle")
+    assert second.exit_code == ExitCode.STORE_OWNED
+    assert "owned by" in second.stderr
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_to_stop_ends_a_run_in_good_order(cli: CommandLine, number: signal.Signals) -> None:
+    with service(cli) as process:
+        cli.run("submit", json.dumps(resting("r")))
+        process.send_signal(number)
+        out, err = process.communicate(timeout=ENOUGH_SECONDS)
+    assert (process.returncode, "Traceback" in err) == (0, False)
+    assert "Resting at the broker" in out
+    assert owner_of(cli) is None
+
+
+def test_signals_are_taken_from_standard_input_until_it_ends(cli: CommandLine) -> None:
+    process = cli.start("run", "--signals", "-", "--until-idle")
+    out, _ = process.communicate(json.dumps(coin("a")) + "\n", timeout=ENOUGH_SECONDS)
+    assert process.returncode == 0
+    assert "1 order placed" in out
+
+
+def test_a_followed_file_gives_the_signals_that_are_added_to_it(cli: CommandLine) -> None:
+    cli.signals(coin("old"))
+    with service(cli, "--signals", "signals.jsonl", "--follow"):
+        with (cli.folder / "signals.jsonl").open("a") as file:
+            file.write(json.dumps(coin("new")) + "\n")
+        while not (orders := cli.json("orders")):
+            pass
+    assert [order["signal_id"] for order in orders] == ["new"]
+
+
+def test_a_standby_takes_over_when_the_owner_is_gone(cli: CommandLine) -> None:
+    with service(cli) as first:
+        first_owner = owner_of(cli)
+        standby = cli.start("run", "--standby")
+        first.send_signal(signal.SIGTERM)
+        first.communicate(timeout=ENOUGH_SECONDS)
+        while owner_of(cli) in (None, first_owner):
+            assert standby.poll() is None, standby.communicate()
+        standby.send_signal(signal.SIGTERM)
+        standby.communicate(timeout=ENOUGH_SECONDS)
+    assert standby.returncode == 0
+
+
+def test_a_venue_of_its_own_serves_a_trader_and_ends_when_told(cli: CommandLine, monkeypatch: pytest.MonkeyPatch) -> None:
+    ready = cli.folder / "ready"
+    venue = cli.start("venue", "--ready-file", "ready", "--data", "own-venue.db")
+    while not ready.exists():
+        assert venue.poll() is None, venue.communicate()
+    monkeypatch.setenv("LIVEORDER_SIMULATION__VENUE", ready.read_text())
+    trader = cli.start("submit", json.dumps(coin("a")), "--json")
+    assert json.loads(trader.communicate(timeout=ENOUGH_SECONDS)[0])["broker_order_id"] == "V1"
+    venue.send_signal(signal.SIGTERM)
+    out, _ = venue.communicate(timeout=ENOUGH_SECONDS)
+    assert (venue.returncode, out.splitlines()[-1]) == (0, "venue closed")

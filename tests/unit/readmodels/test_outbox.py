@@ -1,0 +1,182 @@
+"""What leaves: every message at least once, under an id that stays, and nothing because of a replay."""
+
+import asyncio
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+
+from liveorder.application.outbox import MOST_UNSAVED, Outbox
+from liveorder.application.outlets import NOTEWORTHY, Confirmations, Notices
+from liveorder.application.ports.notifier import Notice
+from liveorder.application.ports.publisher import Confirmation
+from liveorder.domain.dead_letter import SignalDeadLettered
+from liveorder.domain.identifiers import stream_id
+from liveorder.domain.order import facts as f
+from liveorder.domain.trading_halt import HaltReason, TradingHalted
+from liveorder.infrastructure.eventstore.mapper import domain_facts
+from tests.builders import ACKNOWLEDGED, REFUSED, SENT, bust, cancelled, fill, seconds, submission
+from tests.unit.readmodels.logs import MemoryLog, StillClock, order_id, requested
+
+BOOKMARK = "outbox:wall"
+
+
+class Wall:
+    """Publisher and notifier: keeps what it is told, unless it is told to fail."""
+
+    name = "wall"
+
+    def __init__(self) -> None:
+        self.told: list[Any] = []
+        self.failures = 0
+
+    async def publish(self, confirmations: Sequence[Confirmation]) -> None:
+        self._take(confirmations)
+
+    async def notify(self, notices: Sequence[Notice]) -> None:
+        self._take(notices)
+
+    def _take(self, messages: Sequence[Any]) -> None:
+        if self.failures:
+            self.failures -= 1
+            raise ConnectionError("the wall is down")
+        self.told += messages
+
+
+@pytest.fixture
+def wall() -> Wall:
+    return Wall()
+
+
+@pytest.fixture
+def log() -> MemoryLog:
+    return MemoryLog()
+
+
+async def opened(log: MemoryLog, outlet: Confirmations | Notices) -> Outbox:
+    outbox = Outbox(log, outlet, StillClock(), lambda error: None)  # type: ignore[arg-type]  # the part of a store that it uses
+    await outbox.open()
+    return outbox
+
+
+def outcomes(wall: Wall) -> list[tuple[str, str, str]]:
+    return [(each.message_id[-1], each.view.status, f"{each.view.filled_quantity:f}") for each in wall.told]
+
+
+async def test_each_change_of_an_outcome_is_confirmed_as_it_was_then(log: MemoryLog, wall: Wall) -> None:
+    outbox = await opened(log, Confirmations(wall))
+    log.add(1, requested(1), SENT, ACKNOWLEDGED, fill("e1", 40), fill("e2", 60), bust("e1"), cancelled())
+    await outbox.flush()
+    assert outcomes(wall) == [
+        ("4", "PARTIAL", "40"),
+        ("5", "FILLED", "100"),
+        ("6", "PARTIAL", "60"),
+        ("7", "CANCELLED", "60"),
+    ]
+    assert wall.told[0].message_id == f"{order_id(1)}:4"
+
+
+async def test_a_refused_order_is_confirmed_too_and_a_working_one_is_not(log: MemoryLog, wall: Wall) -> None:
+    outbox = await opened(log, Confirmations(wall))
+    log.add(1, requested(1), SENT, ACKNOWLEDGED)
+    log.add(2, requested(2), REFUSED)
+    await outbox.flush()
+    assert outcomes(wall) == [("2", "REJECTED", "0")]
+
+
+async def test_a_new_destination_is_told_nothing_of_the_past(log: MemoryLog, wall: Wall) -> None:
+    log.add(1, requested(1), REFUSED)
+    outbox = await opened(log, Confirmations(wall))
+    await outbox.flush()
+    assert (wall.told, log.bookmarks) == ([], {BOOKMARK: "2"})
+
+
+async def test_what_was_told_before_a_restart_is_not_told_again(log: MemoryLog, wall: Wall) -> None:
+    first = await opened(log, Confirmations(wall))
+    log.add(1, requested(1), SENT, fill("e1", 40))
+    await first.flush()
+    log.add(1, fill("e2", 60))
+    await (await opened(log, Confirmations(wall))).flush()
+    assert outcomes(wall) == [("3", "PARTIAL", "40"), ("4", "FILLED", "100")]
+
+
+async def test_what_could_not_be_told_is_told_later_in_order_and_once(log: MemoryLog, wall: Wall) -> None:
+    outbox = await opened(log, Confirmations(wall))
+    log.add(1, requested(1), SENT, fill("e1", 40))
+    wall.failures = 1
+    with pytest.raises(ConnectionError):
+        await outbox.flush()
+    log.add(1, fill("e2", 60))
+    await outbox.flush()
+    assert outcomes(wall) == [("3", "PARTIAL", "40"), ("4", "FILLED", "100")]
+
+
+async def test_a_death_between_telling_and_noting_it_tells_again_with_the_same_ids(log: MemoryLog, wall: Wall) -> None:
+    await opened(log, Confirmations(wall))
+    log.add(1, requested(1), REFUSED)
+    for _ in range(2):
+        log.bookmarks = {BOOKMARK: "0"}
+        await (await opened(log, Confirmations(wall))).flush()
+    assert wall.told[0] == wall.told[1]
+
+
+async def test_facts_that_make_no_message_cost_no_disk_sync_each(log: MemoryLog, wall: Wall) -> None:
+    outbox = await opened(log, Confirmations(wall))
+    log.add(1, requested(1), SENT)
+    await outbox.flush()
+    log.add(1, ACKNOWLEDGED)
+    await outbox.flush()
+    assert log.bookmarks == {BOOKMARK: "0"}
+    log.add(1, *[submission(attempt) for attempt in range(2, 2 + MOST_UNSAVED)])
+    await outbox.flush()
+    assert int(log.bookmarks[BOOKMARK]) >= MOST_UNSAVED
+
+
+async def test_a_destination_that_is_down_is_told_of_and_tried_again_after_growing_waits(log: MemoryLog, wall: Wall) -> None:
+    errors, clock = list[Exception](), StillClock()
+    outbox = Outbox(log, Notices(wall), clock, errors.append)  # type: ignore[arg-type]  # the part of a store that it uses
+    await outbox.open()
+    log.add(1, requested(1), REFUSED)
+    wall.failures = 3
+    run = asyncio.create_task(outbox.run())
+    await log.is_read.wait()
+    run.cancel()
+    assert [str(error) for error in errors] == ["the wall is down"] * 3
+    assert clock.slept == [1.0, 2.0, 4.0]
+    assert len(wall.told) == 1
+
+
+async def test_a_notice_says_what_happened_and_to_which_order(log: MemoryLog, wall: Wall) -> None:
+    outbox = await opened(log, Notices(wall))
+    log.add(1, requested(1), SENT, fill("e1", 40, "9.5"))
+    await outbox.flush()
+    assert wall.told == [
+        Notice(
+            f"{order_id(1)}:3",
+            "EXECUTION",
+            "Order filled: 40 @ 9.5",
+            seconds(3),
+            str(order_id(1)),
+            "signal-1",
+            "U1",
+            "trend",
+            "SPY",
+        )
+    ]
+
+
+async def test_what_is_of_no_order_makes_notices_too(log: MemoryLog, wall: Wall) -> None:
+    outbox = await opened(log, Notices(wall))
+    log.add_to(stream_id("halt"), TradingHalted(scope="*", reason=HaltReason.KILL_SWITCH))
+    log.add_to(stream_id("letter"), SignalDeadLettered(source="s", offset="1", line="{", reason="not JSON", signal_id="sig"))
+    await outbox.flush()
+    assert [(each.category, each.order_id, each.signal_id) for each in wall.told] == [
+        ("WARNING", None, None),
+        ("WARNING", None, "sig"),
+    ]
+
+
+def test_a_step_that_goes_as_it_should_makes_no_notice() -> None:
+    quiet = {f.Requested, f.Approved, f.SubmissionStarted, f.Acknowledged, f.CancelRequested, f.ReplaceRequested}
+    assert not quiet & set(NOTEWORTHY)
+    assert set(NOTEWORTHY) <= set(domain_facts())

@@ -1,0 +1,146 @@
+"""What the rows say, by example. That they say the same however they came about is for the properties."""
+
+import asyncio
+from datetime import date
+from decimal import Decimal
+from typing import Any
+
+from liveorder.application.pump import Pump
+from liveorder.application.views import DailySummaryView, PositionView
+from liveorder.domain.dead_letter import SignalDeadLettered
+from liveorder.domain.identifiers import stream_id
+from liveorder.domain.order import facts as f
+from liveorder.domain.trading_halt import HaltReason, TradingHalted
+from liveorder.domain.values import Side, TimeInForce
+from tests.builders import ACKNOWLEDGED, REFUSED, SENT, SESSION, bust, correction, fill
+from tests.unit.readmodels.logs import SPY, MemoryLog, MemoryViews, requested
+
+DAY_SECONDS = 24 * 3600.0
+
+
+def rows_of(log: MemoryLog) -> dict[str, list[Any]]:
+    views = MemoryViews()
+    asyncio.run(Pump(log, views).advance())  # type: ignore[arg-type]  # the part of a store that a projector uses
+    return dict(views.dump())
+
+
+def position_of(log: MemoryLog) -> PositionView:
+    (row,) = rows_of(log)["positions"]
+    view: PositionView = row.view(())
+    return view
+
+
+def day_of(log: MemoryLog) -> DailySummaryView:
+    (row,) = rows_of(log)["daily_summary"]
+    view: DailySummaryView = row.view()
+    return view
+
+
+def bought(quantity: int = 100, price: str = "10", number: int = 1) -> MemoryLog:
+    log = MemoryLog()
+    log.add(number, requested(number), SENT, ACKNOWLEDGED, fill(f"e{number}", quantity, price, "1"))
+    return log
+
+
+def test_a_position_is_what_was_filled() -> None:
+    view = position_of(bought())
+    assert (view.side, view.quantity, view.average_price, view.status) == ("LONG", Decimal(100), Decimal(10), "OPEN")
+    assert (view.realized_pnl, view.realized_pnl_net, view.commission) == (Decimal(0), Decimal(-1), Decimal(1))
+
+
+def test_a_round_trip_realizes_its_result() -> None:
+    log = bought()
+    log.add(2, requested(2, side=Side.SELL), SENT, fill("e2", 100, "10.5", "1"))
+    view, day = position_of(log), day_of(log)
+    assert (view.side, view.status, view.realized_pnl, view.realized_pnl_net) == ("FLAT", "CLOSED", Decimal(50), Decimal(48))
+    assert (day.realized_pnl, day.realized_pnl_net, day.filled_value) == (Decimal(50), Decimal(48), Decimal(2050))
+
+
+def test_a_busted_fill_was_never_held() -> None:
+    log = bought()
+    log.add(1, bust("e1"))
+    rows = rows_of(log)
+    assert (rows["positions"], rows["fills"]) == ([], [])
+    assert (day_of(log).fills, day_of(log).commission) == (0, Decimal(0))
+
+
+def test_a_correction_takes_the_place_of_what_it_corrects() -> None:
+    log = bought()
+    log.add(2, requested(2, side=Side.SELL), SENT, fill("e2", 100, "11"))
+    log.add(1, correction("c1", "e1", 100, 9))
+    rows = rows_of(log)
+    assert [(row.booked, row.execution_id, row.realized) for row in rows["fills"]] == [(4, "c1", "0"), (7, "e2", "200")]
+    assert position_of(log).realized_pnl == Decimal(200)
+
+
+def test_a_correction_that_comes_first_keeps_its_place() -> None:
+    log = MemoryLog()
+    log.add(1, requested(1), SENT, correction("c1", "e1", 100, 9), fill("e1", 100, 10))
+    assert [(row.booked, row.execution_id) for row in rows_of(log)["fills"]] == [(3, "c1")]
+
+
+def test_fills_come_in_the_place_of_an_inferred_one() -> None:
+    log = MemoryLog()
+    guess = f.FillInferred(execution_id="inferred-100", quantity=Decimal(100), price=Decimal(10), evidence="a total")
+    log.add(1, requested(1), SENT, guess, fill("e1", 60, 10))
+    fills = [row.view() for row in rows_of(log)["fills"]]
+    assert [(each.execution_id, each.quantity, each.is_inferred) for each in fills] == [
+        ("inferred-100", Decimal(40), True),
+        ("e1", Decimal(60), False),
+    ]
+
+
+def test_strategies_and_contracts_are_held_apart() -> None:
+    log = bought()
+    log.add(2, requested(2, strategy_name="mean"), SENT, fill("e2", 1))
+    log.add(3, requested(3, instrument=SPY.model_copy(update={"multiplier": Decimal(50)})), SENT, fill("e3", 1))
+    assert len(rows_of(log)["positions"]) == 3
+
+
+def test_orders_of_a_day_are_counted_by_status() -> None:
+    log = bought()
+    log.add(2, requested(2), SENT)
+    log.add(3, requested(3), REFUSED)
+    day = day_of(log)
+    assert (day.session_date, day.orders, day.fills) == (SESSION, 3, 1)
+    assert {status: count for status, count in day.by_status.items() if count} == {"FILLED": 1, "SUBMITTED": 1, "REJECTED": 1}
+
+
+def test_currencies_are_not_added_up() -> None:
+    log = bought()
+    log.add(2, requested(2, instrument=SPY.model_copy(update={"currency": "INR"})), SENT, fill("e2", 1))
+    assert [row.currency for row in rows_of(log)["daily_summary"]] == ["INR", "USD"]
+
+
+def test_what_an_order_that_lasts_days_fills_later_counts_to_that_day() -> None:
+    log = MemoryLog()
+    log.add(1, requested(1, time_in_force=TimeInForce.GTC), SENT, fill("e1", 40), fill("e2", 60, at=3 * DAY_SECONDS))
+    days = [row.view() for row in rows_of(log)["daily_summary"]]
+    assert [(day.session_date, day.orders, day.filled_quantity) for day in days] == [
+        (SESSION, 1, Decimal(40)),
+        (date(2026, 11, 23), 0, Decimal(60)),
+    ]
+
+
+def test_a_fill_of_a_day_order_counts_to_its_session_though_midnight_has_passed() -> None:
+    log = MemoryLog()
+    log.add(1, requested(1), SENT, fill("e1", 100, at=12 * 3600.0))
+    assert (day_of(log).session_date, day_of(log).fills) == (SESSION, 1)
+
+
+def test_an_unusable_signal_is_listed_beside_those_that_became_orders() -> None:
+    log = bought()
+    log.add_to(stream_id("letter"), SignalDeadLettered(source="file", offset="7", line="{", reason="not JSON"))
+    log.add_to(stream_id("halt"), TradingHalted(scope="*", reason=HaltReason.KILL_SWITCH))
+    assert [(row.signal_id, row.execution_status) for row in rows_of(log)["signals"]] == [
+        ("signal-1", "FILLED"),
+        (None, "DEAD_LETTER"),
+    ]
+    assert len(rows_of(log)["order_history"]) == 4
+
+
+def test_an_order_stays_open_while_a_request_of_it_is_unanswered() -> None:
+    log = bought(40)
+    assert [row.is_open for row in rows_of(log)["orders"]] == [1]
+    log.add(1, fill("e9", 60))
+    assert [row.is_open for row in rows_of(log)["orders"]] == [0]
