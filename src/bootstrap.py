@@ -9,7 +9,7 @@ import random
 import socket
 import sys
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -64,6 +64,10 @@ from liveorder.infrastructure.signals.stdin import StandardInput
 __all__ = ["Reader", "Settings", "load_settings", "open_reader", "open_service", "send_command"]
 
 
+MOMENT_SECONDS = 2.0
+"""How long a command that owns the store for a moment waits at most for the orders to close."""
+
+
 def load_settings(config: Path | None = None, **overrides: Any) -> Settings:
     """From file, `.env`, environment and overrides. Raises `SettingsError`."""
     return Settings.load(config, **overrides)
@@ -77,10 +81,12 @@ def settings_template() -> str:
 # --- parts -------------------------------------------------------------------------------------------------------------------
 
 
-def clock_of(settings: Settings) -> Clock:
-    """The machine's, or one that begins where the simulation does."""
+def clock_of(settings: Settings, not_before: datetime | None = None) -> Clock:
+    """The machine's, or one that begins where the simulation does, or where its last run ended: history does not go back."""
     starts_at = settings.simulation.starts_at
-    return SystemClock() if starts_at is None else LoopClock(starts_at)
+    if starts_at is None:
+        return SystemClock()
+    return LoopClock(max(starts_at, not_before or starts_at))
 
 
 def log_of(settings: Settings, clock: Clock, console: TextIO | None = None) -> StructuredLog:
@@ -194,10 +200,11 @@ def _simulated(settings: Settings, account: Account, venue: Venue | None) -> Con
             f'account {account.id!r}: no adapter for broker {account.broker!r} is installed; use broker = "simulated" '
             "or give Runner your own"
         )
+    transport = venue.transport()
     return Connection(
         account_terms(settings, account),
-        SimulatedBroker(venue.transport(), account_id=account.id, capabilities=account.adjusted(capabilities_of(venue.settings))),
-        SimulatedMarketData(venue.transport()),
+        SimulatedBroker(transport, account_id=account.id, capabilities=account.adjusted(capabilities_of(venue.settings))),
+        SimulatedMarketData(transport),
         SimulatedInstruments(catalogue_of(venue.settings)),
     )
 
@@ -233,11 +240,10 @@ async def open_service(
     Raises `SettingsError`, `StoreRefused`, `LeaseLost` (another process owns the store) and `BrokerError` (no first connection).
     """
     settings.check()
-    clock = clock_of(settings)
+    store = await open_store(settings)
+    clock = clock_of(settings, not_before=await _await_turn(settings, log, wait=wait_for_lease))
     own_log = log_of(settings, clock)
     told: EventLog = log or own_log
-    store = await open_store(settings)
-    await _await_turn(settings, told, wait=wait_for_lease)
     needs_venue = any(account.id not in (supplied or {}) for account in settings.trading_accounts)
     venue = open_simulation(settings, clock) if settings.mode.value == "SIMULATION" and needs_venue else None
     views = views_at(settings.read_model_url, clock=clock)
@@ -258,8 +264,11 @@ async def open_service(
         own_log.close()
 
 
-async def _await_turn(settings: Settings, log: EventLog, *, wait: bool) -> None:
-    """Return once nobody owns the store, before anything is opened that only its owner may have, such as the venue's file."""
+async def _await_turn(settings: Settings, log: EventLog | None, *, wait: bool) -> datetime | None:
+    """Return once nobody owns the store, before anything is opened that only its owner may have, such as the venue's file.
+
+    Returns when its newest fact was recorded; None while there is none.
+    """
     store = store_at(settings.store, clock=SystemClock())
     await store.open()
     told = None
@@ -268,11 +277,20 @@ async def _await_turn(settings: Settings, log: EventLog, *, wait: bool) -> None:
             if not wait:
                 raise LeaseLost(f"this store is owned by {held.owner}; stop it first, or wait as its standby")
             if told != held.owner:
-                log.write("LEASE", f"Standing by: this store is owned by {held.owner}")
+                with closing(log_of(settings, SystemClock())) as own_log:
+                    (log or own_log).write("LEASE", f"Standing by: this store is owned by {held.owner}")
                 told = held.owner
             await asyncio.sleep(max((held.expires_at - held.now).total_seconds(), 0.05))
+        return await _newest_moment(store)
     finally:
         await store.close()
+
+
+async def _newest_moment(store: DatabaseOrderStore) -> datetime | None:
+    head = await store.head()
+    async for page in store.log(after=head - 1):
+        return page[-1].envelope.recorded_at
+    return None
 
 
 async def _start(service: Service, wait_for_lease: bool) -> None:
@@ -390,8 +408,16 @@ async def send_command(
             await store.close()
     async with open_service(settings) as service:
         answer = await carry_out(service.engine, kind, arguments, actor)
+        await _come_to_rest(service.engine)
         await service.settle_views()
         return answer
+
+
+async def _come_to_rest(engine: Engine) -> None:
+    """Nobody follows the orders when we are gone: give what was just sent a moment to be filled."""
+    give_up_at = engine.clock.monotonic() + MOMENT_SECONDS
+    while not engine.is_quiet and engine.clock.monotonic() < give_up_at:
+        await engine.clock.sleep(0.05)
 
 
 async def _ask_owner(

@@ -58,8 +58,7 @@ class Adopt:
         )
         facts = self._as_it_stands(intent, snapshot)
         order = await self._record(intent, [*facts, ReviewResolved(evidence=evidence)], evidence, actor)
-        await self._track.hand_over(order)
-        return order
+        return await self._track.hand_over(order)
 
     async def adopt_position(
         self,

@@ -20,7 +20,7 @@ from liveorder.application.engine import Engine
 from liveorder.application.ports.clock import Clock
 from liveorder.application.ports.event_log import EventLog
 from liveorder.application.ports.order_store import Commands, StoredCommand
-from liveorder.application.views import order_view
+from liveorder.application.views import order_view, verdict_view
 from liveorder.domain.errors import LiveOrderError
 from liveorder.domain.order import LiveOrder
 from liveorder.domain.order.facts import CancelReason
@@ -29,6 +29,7 @@ from liveorder.domain.signal import Signal
 
 class CommandKind(StrEnum):
     SUBMIT = "submit"
+    VALIDATE = "validate"
     CANCEL = "cancel"
     REPLACE = "replace"
     KILL = "kill"
@@ -65,6 +66,11 @@ async def carry_out(engine: Engine, kind: str, arguments: Arguments, actor: str)
 
 async def _submit(engine: Engine, arguments: Arguments, actor: str) -> Any:
     return await engine.execute.execute(Signal.parse(arguments["signal"]), operator=_person(actor))
+
+
+async def _validate(engine: Engine, arguments: Arguments, actor: str) -> Any:
+    intent, refusals = await engine.execute.validate(Signal.parse(arguments["signal"]), operator=_person(actor))
+    return verdict_view(intent, refusals).to_dict()
 
 
 async def _cancel(engine: Engine, arguments: Arguments, actor: str) -> Any:
@@ -132,6 +138,7 @@ async def _auto_trading(engine: Engine, arguments: Arguments, actor: str) -> Any
 
 _HANDLERS: dict[CommandKind, Handler] = {
     CommandKind.SUBMIT: _submit,
+    CommandKind.VALIDATE: _validate,
     CommandKind.CANCEL: _cancel,
     CommandKind.REPLACE: _replace,
     CommandKind.KILL: _kill,

@@ -194,7 +194,7 @@ class Doubts:
             if not held.is_in_doubt:
                 raise DecisionRefused(f"order {order_id} is not in doubt")
             if await self._orders.id_of(held.intent.account_id, None, broker_order_id) not in (None, order_id):
-                raise DecisionRefused(f"{broker_order_id} is another order of ours; look it up with `liveorder order {broker_order_id}`")
+                raise DecisionRefused(f"{broker_order_id} is another order of ours: `liveorder order {broker_order_id}` shows it")
             facts = [*receive(held, Accepted(broker_order_id=broker_order_id)), *requests.resolve_review(held, evidence)]
             order = await self._orders.record(held, facts, Cause(actor, held.intent.signal_id, evidence))
         if order.broker_order_id is not None:

@@ -38,6 +38,7 @@ from liveorder.domain.facts import Fact
 from liveorder.domain.identifiers import SignalKey
 from liveorder.domain.order import LiveOrder, requests
 from liveorder.domain.order.facts import Approved, CancelReason, Refused, RejectReason, Requested
+from liveorder.domain.risk import RiskRefusal
 from liveorder.domain.signal import Signal, UnusableSignal
 from liveorder.domain.trading_halt import TradingHalted
 from liveorder.domain.values import TradingMode
@@ -132,7 +133,7 @@ class ExecuteOrder:
         sized = await size(signal, gateway, origin, self._clock.now())
         form = self._refusal_of_form(gateway, sized)
         found = self._gate.refusals(gateway, sized.intent, sized.quote, is_operators=operator is not None)
-        risks = [_refused(RejectReason.RISK, refusal.code, refusal.message) for refusal in found]
+        risks = [_refused_by(refusal) for refusal in found]
         return sized.intent, [*([form] if form is not None else []), *risks]
 
     def gateway_for(self, signal: Signal) -> Gateway:
@@ -217,16 +218,9 @@ class ExecuteOrder:
 
     def _judged(self, gateway: Gateway, sized: SizedIntent, *, is_operators: bool) -> Refused | Approved:
         assessment = self._gate.judge(gateway, sized.intent, sized.quote, is_operators=is_operators)
-        refusal = assessment.refusal
-        if refusal is None:
+        if assessment.refusal is None:
             return Approved(figures=assessment.figures)
-        return Refused(
-            reason=RejectReason.RISK,
-            code=refusal.code,
-            message=refusal.message,
-            measured=refusal.measured,
-            limit=refusal.limit,
-        )
+        return _refused_by(assessment.refusal)
 
     # --- attempts --------------------------------------------------------------------------------------------------------------
 
@@ -323,7 +317,7 @@ class ExecuteOrder:
     def _no_longer_wanted(self, gateway: Gateway, order: LiveOrder) -> list[Fact]:
         """Its cancel was asked for, or it is halted, stale or out of session since it was approved."""
         if order.cancels:
-            return requests.cancel_unsent(order, CancelReason.REQUESTED, "its cancel was asked for, and it never reached the broker")
+            return requests.cancel_unsent(order, CancelReason.REQUESTED, "its cancel was asked for; it never reached the broker")
         refusal = self._gate.judge_again(gateway, order)
         if refusal is None:
             return []
@@ -356,6 +350,16 @@ def _same(known: LiveOrder, signal: Signal) -> LiveOrder:
     if known.intent.signal_fingerprint != signal.fingerprint:
         raise SignalContentDiffers(signal.signal_id, known, signal.fingerprint)
     return known
+
+
+def _refused_by(refusal: RiskRefusal) -> Refused:
+    return Refused(
+        reason=RejectReason.RISK,
+        code=refusal.code,
+        message=refusal.message,
+        measured=refusal.measured,
+        limit=refusal.limit,
+    )
 
 
 def _refused(reason: RejectReason, code: str, message: str) -> Refused:

@@ -200,7 +200,7 @@ class Gateway:
             return Absence.INCONCLUSIVE
 
     async def ask(self, question: Awaitable[T]) -> T:
-        """The answer to a question, within a call's time. Raises `BrokerError`, whatever the adapter raised: not knowing is no answer."""
+        """The answer to a question, within a call's time. Raises `BrokerError`, whatever the adapter raised."""
         try:
             async with asyncio.timeout(self.terms.call_timeout_seconds):
                 return await question

@@ -69,11 +69,12 @@ class OrderTimeouts:
         now = self._clock.now()
         self._not_before = {key: at for key, at in self._not_before.items() if at > now}
         for order in self._orders.unfinished():
-            if order.order_id not in self._not_before and self._is_late(order, now):
+            if order.order_id not in self._not_before and self.is_late(order, now):
                 self._not_before[order.order_id] = now + timedelta(seconds=ASK_AGAIN_SECONDS)
                 await self._time_out(order)
 
-    def _is_late(self, order: LiveOrder, now: datetime) -> bool:
+    def is_late(self, order: LiveOrder, now: datetime) -> bool:
+        """Whether it stands longer than it may. One in doubt never is."""
         since = order.submitted_at
         if since is None or order.status.is_closed or order.is_in_doubt or order.submission_is_open:
             return False

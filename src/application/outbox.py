@@ -12,7 +12,7 @@ from typing import Protocol
 from liveorder.application.backoff import Backoff
 from liveorder.application.ports.clock import Clock
 from liveorder.application.ports.order_store import OrderStore
-from liveorder.application.projections.known_orders import KnownOrders, OrderChange
+from liveorder.application.projections.known_orders import KnownOrders, OrderChange, streams_of
 from liveorder.domain.facts import RecordedFact
 
 MOST_UNSAVED = 500
@@ -96,9 +96,9 @@ class Outbox:
 
     async def _consider(self, facts: Sequence[RecordedFact]) -> None:
         """Fact by fact: a message says how things stood then, whatever came after."""
-        for stream_id, version in self._known.unknown(facts).items():
+        for stream_id, version in self._known.unknown(streams_of(facts)).items():
             stream = await self._store.stream(stream_id)
             self._known.learn([item for item in stream if item.version < version])
         for item in facts:
-            changes = self._known.advance([item])
+            changes = self._known.advance(streams_of([item]))
             self._outlet.consider(item, changes[0] if changes else None)

@@ -11,7 +11,7 @@ from liveorder.application.ports.order_store import OrderStore
 from liveorder.application.ports.views import Superseded, ViewsWriter
 from liveorder.application.projections import Batch, project
 from liveorder.application.projections.draft import Changes, Draft, KeptRows, Prior
-from liveorder.application.projections.known_orders import KnownOrders
+from liveorder.application.projections.known_orders import KnownOrders, streams_of
 from liveorder.domain.facts import RecordedFact
 
 BATCH = 500
@@ -72,14 +72,15 @@ class Pump:
         return position
 
     async def _apply(self, after: int, facts: Sequence[RecordedFact]) -> None:
-        for stream_id, version in self._known.unknown(facts).items():
+        streams = streams_of(facts)
+        for stream_id, version in self._known.unknown(streams).items():
             stream = await self._store.stream(stream_id)
             self._known.learn([item for item in stream if item.version < version])
         drafts: list[Draft] = []
 
         def draft(prior: Prior) -> Changes:
             drafts.append(Draft(prior, self._kept))
-            project(Batch(facts, self._known.advance(facts)), drafts[0])
+            project(Batch(facts, self._known.advance(streams)), drafts[0])
             return drafts[0].changes()
 
         try:

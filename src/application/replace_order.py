@@ -49,7 +49,7 @@ class ReplaceOrder:
     ) -> LiveOrder:
         """Ask for the new terms; None leaves one as it is, `quantity` is of the whole order.
 
-        Prices are rounded passively to the tick. The new terms pass the risk rules like a new order. Raises `OrderNotFound`,
+        Quantities and prices are rounded as for a new order. The new terms pass the risk rules like a new order. Raises `OrderNotFound`,
         `DecisionRefused` (closed, unacknowledged, halted, against a limit, a replace in doubt, nothing to change) and the errors
         of `OrderStore.append`: then nothing was sent.
         """

@@ -29,12 +29,13 @@ class NewTerms:
     stop_price: Decimal | None = None
 
     def on_grid(self, instrument: Instrument, side: Side) -> NewTerms:
-        """Prices rounded passively to the tick."""
+        """The quantity toward zero to the lot, prices passively to the tick. Raises `InvalidInput` for less than a lot."""
 
         def rounded(price: Decimal | None) -> Decimal | None:
             return None if price is None else instrument.round_price(price, side)
 
-        return NewTerms(self.quantity, rounded(self.limit_price), rounded(self.stop_price))
+        quantity = None if self.quantity is None else instrument.round_quantity(self.quantity)
+        return NewTerms(quantity, rounded(self.limit_price), rounded(self.stop_price))
 
 
 class RiskGate:

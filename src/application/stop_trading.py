@@ -31,7 +31,11 @@ PROTECTIVE = (OrderRole.STOP_LOSS, OrderRole.TAKE_PROFIT)
 
 @dataclass(frozen=True, slots=True)
 class StopReport:
-    """`is_durable`: stored, or written down beside the store, so that it stands after a crash. `is_flat` only when every broker was asked, answered, and holds neither order nor position."""
+    """What a stop came to.
+
+    `is_durable`: stored, or written down beside the store, so that it stands after a crash. `is_flat` only when every broker was
+    asked, answered, and holds neither order nor position.
+    """
 
     is_durable: bool
     calls_in_flight: tuple[CallInFlight, ...]

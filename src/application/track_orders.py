@@ -54,19 +54,20 @@ class TrackOrders:
             facts = receive(order, report)
             after = await self._orders.record(order, facts, self._cause(order, report, request_id)) if facts else order
         if after.broker_order_id is not None and after.broker_order_id != order.broker_order_id:
-            await self.hand_over(after)
+            after = await self.hand_over(after)
         if after.is_stray and not order.is_stray:
             self._on_stray(after)
         return after
 
-    async def hand_over(self, order: LiveOrder) -> None:
-        """Book reports that came before the broker's id for this order was known."""
+    async def hand_over(self, order: LiveOrder) -> LiveOrder:
+        """Book reports that came before the broker's id for this order was known; the order after them."""
         assert order.broker_order_id is not None
         account_id, broker_order_id = order.intent.account_id, order.broker_order_id
         if waiting := self._unmatched.waiting_for(account_id, broker_order_id):
             for report in waiting:
-                await self.book_on(order.order_id, report)
+                order = await self.book_on(order.order_id, report)
             await self._unmatched.resolve(account_id, broker_order_id, order.order_id)
+        return order
 
     def _cause(self, order: LiveOrder, report: ExecutionReport, request_id: str | None) -> Cause:
         return Cause(

@@ -65,7 +65,6 @@ class UnmatchedReports:
 
     def live(self, account_id: str) -> Sequence[OrderSnapshot]:
         """The broker's live orders that are not ours, as it listed them last."""
-        found = [
-            waiting.get((OrderSnapshot.__name__, "")) for (account, _), waiting in self._waiting.items() if account == account_id
-        ]
+        listed = (OrderSnapshot.__name__, "")
+        found = [waiting.get(listed) for (account, _), waiting in self._waiting.items() if account == account_id]
         return [snapshot for snapshot in found if isinstance(snapshot, OrderSnapshot)]

@@ -58,7 +58,7 @@ class _Trial:
     async def run(self) -> Verdict:
         boundaries = await self._first_life()
         began = time.monotonic()
-        for fatal in [self._case.second, None] if self._case.second else [None]:
+        for fatal in (self._case.second, None, None):
             async with AsyncExitStack() as stack:
                 recovering = [await self._life(stack, fatal) for _ in range(self._case.recoverers)]
                 evidence = await self._settled_by(recovering)
@@ -131,6 +131,10 @@ class _Trial:
             state, report = await service.ask("state"), await service.ask("reconcile")
         except Died:
             self._deaths += service.told("lost the store") is None
+            return None
+        except Refused as refused:
+            if refused.name != "LeaseLost":
+                raise
             return None
         return Evidence(service, state["orders"].get(self._key), state["doubts"], report, self._sent())
 

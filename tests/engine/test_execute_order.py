@@ -28,7 +28,7 @@ from tests.engine.scenes import LAX, STILL, a_limit, a_scene, a_signal, until
 REFUSED = BrokerConnectionError("connection refused")
 
 
-# --- durable first -------------------------------------------------------------------------------------------------------------
+# --- durable first --------------------------------------------------------------------------------------------------------------
 
 
 async def test_the_intent_its_approval_and_its_submission_are_one_commit_before_the_broker_is_called(tmp_path: Path) -> None:
@@ -66,7 +66,7 @@ def _unpreparable(request: object) -> None:
     raise InsufficientBalanceError("no such money")
 
 
-# --- once ----------------------------------------------------------------------------------------------------------------------
+# --- once -----------------------------------------------------------------------------------------------------------------------
 
 
 async def test_the_same_signal_again_is_the_same_order_while_it_lives_and_after(tmp_path: Path) -> None:
@@ -112,7 +112,7 @@ async def test_the_same_signal_id_on_two_accounts_is_two_orders(tmp_path: Path) 
         assert scene.venue_orders(ours, "B") == []
 
 
-# --- retries -------------------------------------------------------------------------------------------------------------------
+# --- retries --------------------------------------------------------------------------------------------------------------------
 
 
 async def test_a_definite_failure_is_retried_after_one_and_two_seconds_with_the_same_bytes(tmp_path: Path) -> None:

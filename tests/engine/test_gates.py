@@ -28,7 +28,7 @@ AT_THE_BELL = datetime(2025, 3, 10, 19, 59, 30, tzinfo=UTC)
 STRICT = LAX.model_copy(update={"max_signal_age_seconds": 60.0})
 
 
-# --- halts -------------------------------------------------------------------------------------------------------------------------
+# --- halts ----------------------------------------------------------------------------------------------------------------------
 
 
 async def test_a_halt_between_the_commit_and_the_call_keeps_the_order_from_being_sent(tmp_path: Path) -> None:
@@ -80,7 +80,7 @@ async def _halt_from_outside(scene: Scene) -> None:
     await store.close()
 
 
-# --- age and session -----------------------------------------------------------------------------------------------------------------
+# --- age and session ------------------------------------------------------------------------------------------------------------
 
 
 async def test_a_signal_that_is_too_old_is_refused(tmp_path: Path) -> None:
@@ -139,7 +139,7 @@ async def test_an_order_that_waits_over_the_close_is_cancelled_as_stale(tmp_path
         assert "closed" in (order.error_message or "")
 
 
-# --- switches --------------------------------------------------------------------------------------------------------------------
+# --- switches -------------------------------------------------------------------------------------------------------------------
 
 
 async def test_with_auto_trading_off_signals_are_refused_and_a_persons_order_passes(tmp_path: Path) -> None:
@@ -176,12 +176,12 @@ async def test_a_shadow_run_leaves_the_orders_of_the_run_before_it_alone(tmp_pat
         calls = len(scene.witness.calls)
         scene.is_shadow = True
         async with scene.living() as shadow:
-            await asyncio.sleep(900)
+            await asyncio.sleep(400)
             assert len(scene.witness.calls) == calls
             assert (await shadow.orders.get(resting.order_id)).status is OrderStatus.SUBMITTED
 
 
-# --- form ------------------------------------------------------------------------------------------------------------------------
+# --- form -----------------------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("mode", [TradingMode.PAPER, TradingMode.LIVE])
@@ -261,7 +261,7 @@ async def test_a_cancel_while_the_order_waits_for_its_next_attempt_ends_it(tmp_p
         assert [call.verb for call in scene.witness.calls] == ["submit"]
 
 
-# --- rate limit ------------------------------------------------------------------------------------------------------------------
+# --- rate limit -----------------------------------------------------------------------------------------------------------------
 
 
 async def test_orders_beyond_the_brokers_limit_queue_and_a_cancel_goes_past_them(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from liveorder.application.engine import Engine
-from liveorder.application.ports.broker import KeySupport
+from liveorder.application.ports.broker import KeySupport, Prepared
 from liveorder.domain.errors import BrokerConnectionError
 from liveorder.domain.execution_report import (
     Accepted,
@@ -24,6 +24,7 @@ from liveorder.domain.execution_report import (
 )
 from liveorder.domain.lifecycle import OrderStatus
 from liveorder.domain.order import LiveOrder
+from liveorder.domain.values import Side
 from liveorder.infrastructure.brokers.simulated.venue.faults import Fault, FaultKind, FaultPlan, Point
 from liveorder.infrastructure.brokers.simulated.venue.settings import Commission as Charges
 from liveorder.infrastructure.brokers.simulated.venue.settings import Fills, Keys
@@ -46,7 +47,7 @@ async def reconciled(engine: Engine) -> bool:
     return (await engine.reconcile.reconcile(ACCOUNT)).is_clean
 
 
-# --- push and poll -----------------------------------------------------------------------------------------------------------------
+# --- push and poll --------------------------------------------------------------------------------------------------------------
 
 
 REPORT_FAULTS = [
@@ -92,7 +93,7 @@ async def test_polling_alone_finds_every_fill_within_half_a_second(tmp_path: Pat
 
 
 async def test_nothing_is_asked_while_no_order_is_open(tmp_path: Path) -> None:
-    async with a_scene(tmp_path) as scene, scene.living() as engine:
+    async with a_scene(tmp_path) as scene, scene.living():
         await asyncio.sleep(10)
         asked: list[str] = []
 
@@ -154,7 +155,7 @@ async def _surprise(*asked: object) -> None:
     raise ZeroDivisionError("a bug in the adapter")
 
 
-# --- busts and corrections ---------------------------------------------------------------------------------------------------------
+# --- busts and corrections ------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("is_told", [True, False], ids=["told", "report lost"])
@@ -197,7 +198,7 @@ async def test_a_correction_stands_in_place_of_what_it_corrects(tmp_path: Path) 
         assert await reconciled(engine)
 
 
-# --- out of turn ---------------------------------------------------------------------------------------------------------------------
+# --- out of turn ----------------------------------------------------------------------------------------------------------------
 
 
 async def test_a_fill_that_comes_before_the_acknowledgement_counts_once(tmp_path: Path) -> None:
@@ -281,13 +282,13 @@ async def test_reports_of_one_order_and_of_a_closed_one_never_conflict(tmp_path:
         await asyncio.gather(holds("a"), holds("b"), comes_late("c"), holds("d"), comes_late("e"))
 
 
-# --- matching --------------------------------------------------------------------------------------------------------------------------
+# --- matching -------------------------------------------------------------------------------------------------------------------
 
 
 async def test_a_report_of_an_order_that_is_not_ours_is_kept_once_and_changes_nothing(tmp_path: Path) -> None:
     """FIX E.1.a: an order phoned to the broker, reported without a key of ours."""
     async with a_scene(tmp_path) as scene, scene.living() as engine:
-        outside = await scene.control.place(ACCOUNT, "ARCA:SPY", "SELL", Decimal(5), Decimal(600))  # type: ignore[arg-type]
+        outside = await scene.control.place(ACCOUNT, "ARCA:SPY", Side.SELL, Decimal(5), Decimal(600))
         await asyncio.sleep(1)
         await scene.control.fill(outside, Decimal(2), Decimal(600))
         order = await engine.execute.execute(a_limit())
@@ -317,6 +318,8 @@ async def test_reports_that_name_only_the_brokers_id_wait_for_the_acknowledgemen
 
         scene.witness.at_call = tells_first
         order = await engine.execute.execute(a_limit())
+        await until(lambda: engine.desk.is_idle)
+        order = await engine.orders.get(order.order_id)
         assert order.broker_order_id == "V1"
         assert (order.filled_quantity, order.commission, order.is_triggered) == (Decimal(4), Decimal(1), True)
         assert await scene.count("UnmatchedReportResolved") == 2
@@ -343,8 +346,6 @@ async def test_a_refused_duplicate_of_a_request_leaves_the_first_order_as_it_is(
         before = await engine.orders.get(order.order_id)
         gateway = engine.gateways[ACCOUNT]
         assert before.submission is not None
-        from liveorder.application.ports.broker import Prepared
-
         second = await gateway.submit("second", Prepared({}, before.submission.payload), gateway.new_deadline())
         after = await engine.execute.book_outcome(gateway, before, "second", second)
         assert (after.status, after.filled_quantity, after.version) == (OrderStatus.PARTIAL, Decimal(1000), before.version)
@@ -390,7 +391,7 @@ async def test_a_bad_report_does_not_keep_the_ones_behind_it(tmp_path: Path) -> 
         assert after.status is OrderStatus.CANCELLED
 
 
-# --- without keys ------------------------------------------------------------------------------------------------------------------
+# --- without keys ---------------------------------------------------------------------------------------------------------------
 
 
 async def test_orders_are_followed_by_the_brokers_id_where_reports_carry_no_key(tmp_path: Path) -> None:

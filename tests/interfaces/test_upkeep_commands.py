@@ -59,7 +59,8 @@ def test_the_doctor_tells_a_damaged_store(traded: CommandLine) -> None:
 
 
 def test_replay_repairs_what_verify_finds(traded: CommandLine) -> None:
-    assert traded.run("replay", "--verify").exit_code == 0
+    verified = traded.run("replay", "--verify")
+    assert (verified.exit_code, verified.stderr) == (0, "")
     with sqlite3.connect(traded.folder / "liveorder-views.db") as database:
         database.execute("DELETE FROM positions")
     database.close()

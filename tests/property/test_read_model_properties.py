@@ -97,7 +97,7 @@ def test_positions_and_summaries_add_up_to_the_effective_fills(log: MemoryLog) -
     assert {row.holding: Holding.from_text(row.state).position for row in rows["positions"]} == folded(rows["fills"])
     summed = [row.view() for row in rows["daily_summary"]]
     assert sum(day.orders for day in summed) == len(rows["orders"])
-    assert sum((day.filled_value for day in summed), Decimal(0)) == sum((value_of(row) for row in rows["fills"]), Decimal(0))
+    assert sum(Fraction(day.filled_value) for day in summed) == sum(value_of(row) for row in rows["fills"])
 
 
 def folded(fill_rows: list[FillRow]) -> dict[str, Position]:
@@ -111,8 +111,8 @@ def folded(fill_rows: list[FillRow]) -> dict[str, Position]:
     return positions
 
 
-def value_of(row: FillRow) -> Decimal:
-    return abs(Decimal(row.quantity)) * Decimal(row.price) * Decimal(row.multiplier)
+def value_of(row: FillRow) -> Fraction:
+    return abs(Fraction(row.quantity)) * Fraction(row.price) * Fraction(row.multiplier)
 
 
 @given(logs())

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+from datetime import UTC
 from typing import NamedTuple
 
 from liveorder.application.projections.draft import Draft
 from liveorder.application.projections.known_orders import OrderChange
 from liveorder.application.projections.read_model import Batch, ReadModel
 from liveorder.application.projections.shapes import Shape
-from liveorder.application.views import is_confirmable, outcome_view
+from liveorder.application.views import is_confirmable
+from liveorder.application.views.confirmations import outcome
 
 
 class ConfirmationRow(NamedTuple):
     began: int
     """Key of its order."""
-    body: str
+    total_value: str
+    filled_at: str | None
+    notes: str
 
 
 EXECUTION_CONFIRMATIONS = Shape("execution_confirmations", ConfirmationRow, ("began",))
@@ -27,7 +31,9 @@ def _project(batch: Batch, draft: Draft) -> None:
 
 
 def _row(change: OrderChange) -> ConfirmationRow:
-    return ConfirmationRow(change.began, outcome_view(change.after, change.effective).to_json())
+    total_value, filled_at, notes = outcome(change.after, change.effective)
+    at = None if filled_at is None else filled_at.astimezone(UTC).isoformat()
+    return ConfirmationRow(change.began, f"{total_value:f}", at, notes)
 
 
 MODEL = ReadModel((EXECUTION_CONFIRMATIONS,), _project)

@@ -6,7 +6,7 @@ from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import get_args
+from typing import TypeAlias, cast, get_args
 from uuid import UUID
 
 from liveorder.domain.facts import Fact, RecordedFact
@@ -15,6 +15,19 @@ from liveorder.domain.order.executions import BookedExecution
 from liveorder.domain.order.facts import FillCorrected, Filled, FillInferred, OrderFact
 
 ORDER_FACTS: frozenset[type[Fact]] = frozenset(get_args(OrderFact))
+_FILLS = frozenset({Filled, FillCorrected, FillInferred})
+
+Streams: TypeAlias = dict[int, list[RecordedFact]]
+"""Facts by the number that their stream id is, in the order in which the streams come up."""
+
+
+def streams_of(facts: Sequence[RecordedFact]) -> Streams:
+    """The facts of orders; those of anything else are left out."""
+    streams: Streams = {}
+    for item in facts:
+        if type(item.fact) in ORDER_FACTS:
+            streams.setdefault(item.stream_id.int, []).append(item)
+    return streams
 
 
 @dataclass
@@ -22,6 +35,8 @@ class OrderChange:
     """One order before and after a batch. `before` is None when the batch has its first fact."""
 
     order_id: str
+    facts: Sequence[RecordedFact]
+    """Those of the batch."""
     before: LiveOrder | None
     after: LiveOrder
     began: int
@@ -43,57 +58,52 @@ class _Tracked:
 
     def note(self, facts: Sequence[RecordedFact]) -> None:
         for item in facts:
-            if isinstance(item.fact, Filled | FillCorrected | FillInferred):
-                self.booked.setdefault(item.fact.execution_id, item.position)
+            if type(item.fact) in _FILLS:
+                self.booked.setdefault(cast(Filled, item.fact).execution_id, item.position)
 
 
 class KnownOrders:
-    """At most `capacity` orders, the least recently changed forgotten first: one that comes up again is read from its stream."""
+    """About `capacity` orders, the least recently changed forgotten first: one that comes up again is read from its stream."""
 
     def __init__(self, capacity: int = 2048) -> None:
         self._capacity = capacity
-        self._orders: OrderedDict[UUID, _Tracked] = OrderedDict()
+        self._orders: OrderedDict[int, _Tracked] = OrderedDict()
 
-    def unknown(self, facts: Sequence[RecordedFact]) -> dict[UUID, int]:
-        """Streams that must be learned before `advance(facts)`, each with the version that follows what is to be learned."""
-        first: dict[UUID, int] = {}
-        for item in facts:
-            if type(item.fact) in ORDER_FACTS:
-                first.setdefault(item.stream_id, item.version)
-        return {stream_id: version for stream_id, version in first.items() if not self._stands_before(stream_id, version)}
+    def unknown(self, streams: Streams) -> dict[UUID, int]:
+        """What must be learned before `advance(streams)`: streams, each with the version that follows what is to be learned.
 
-    def _stands_before(self, stream_id: UUID, version: int) -> bool:
-        known = self._orders.get(stream_id)
+        This forgets what is too much, and so must come before each batch.
+        """
+        while len(self._orders) > self._capacity:
+            self._orders.popitem(last=False)
+        firsts = [(key, facts[0]) for key, facts in streams.items()]
+        return {first.stream_id: first.version for key, first in firsts if not self._stands_before(key, first.version)}
+
+    def _stands_before(self, key: int, version: int) -> bool:
+        known = self._orders.get(key)
         return version == 1 if known is None else known.order.version == version - 1
 
-    def learn(self, stream: Sequence[RecordedFact]) -> None:
+    def learn(self, stream: Sequence[RecordedFact]) -> _Tracked:
         """Take in an order from the first facts of its stream."""
         tracked = _Tracked(LiveOrder.replay(stream), stream[0].position)
         tracked.note(stream)
-        self._orders[stream[0].stream_id] = tracked
+        self._orders[stream[0].stream_id.int] = tracked
+        return tracked
 
-    def advance(self, facts: Sequence[RecordedFact]) -> list[OrderChange]:
-        """The orders that these facts change, in the order of their first fact here. Facts of anything else are passed over."""
-        streams: dict[UUID, list[RecordedFact]] = {}
-        for item in facts:
-            if type(item.fact) in ORDER_FACTS:
-                streams.setdefault(item.stream_id, []).append(item)
-        changes = [self._change(stream_id, stream) for stream_id, stream in streams.items()]
-        while len(self._orders) > self._capacity:
-            self._orders.popitem(last=False)
-        return changes
+    def advance(self, streams: Streams) -> list[OrderChange]:
+        """The orders that these facts change."""
+        return [self._change(key, facts) for key, facts in streams.items()]
 
-    def _change(self, stream_id: UUID, facts: Sequence[RecordedFact]) -> OrderChange:
-        known = self._orders.get(stream_id)
+    def _change(self, key: int, facts: Sequence[RecordedFact]) -> OrderChange:
+        known = self._orders.get(key)
         if known is None:
-            self.learn(facts)
-            known = self._orders[stream_id]
-            return OrderChange(str(stream_id), None, known.order, known.began, known.booked)
+            known = self.learn(facts)
+            return OrderChange(str(known.order.order_id), facts, None, known.order, known.began, known.booked)
         before, known.order = known.order, known.order.apply(facts)
         known.note(facts)
-        self._orders.move_to_end(stream_id)
-        return OrderChange(str(stream_id), before, known.order, known.began, known.booked)
+        self._orders.move_to_end(key)
+        return OrderChange(str(known.order.order_id), facts, before, known.order, known.began, known.booked)
 
     def forget(self) -> None:
-        """Start anew: a batch was folded in here and not written."""
+        """Start anew: what was folded in here was not written."""
         self._orders.clear()

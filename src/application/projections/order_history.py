@@ -9,7 +9,6 @@ from pydantic import BaseModel
 
 from liveorder.application.narrative import SENTENCES
 from liveorder.application.projections.draft import Draft
-from liveorder.application.projections.known_orders import ORDER_FACTS
 from liveorder.application.projections.read_model import Batch, ReadModel
 from liveorder.application.projections.shapes import Shape
 from liveorder.domain.facts import Envelope, RecordedFact
@@ -29,13 +28,13 @@ _FACTS = {fact.topic: fact for fact in SENTENCES}
 
 
 def _project(batch: Batch, draft: Draft) -> None:
-    draft.put_all(ORDER_HISTORY, [_row(item) for item in batch.facts if type(item.fact) in ORDER_FACTS])
+    draft.put_all(ORDER_HISTORY, [_row(change.order_id, item) for change in batch.orders for item in change.facts])
 
 
-def _row(item: RecordedFact) -> HistoryRow:
+def _row(order_id: str, item: RecordedFact) -> HistoryRow:
     return HistoryRow(
         item.position,
-        str(item.stream_id),
+        order_id,
         item.version,
         item.fact.topic,
         _json(item.envelope),

@@ -4,13 +4,7 @@ A view made from a stream (`order_view`) and one read from a read model are equa
 it wrote a moment ago, the second for lists.
 """
 
-from liveorder.application.views.confirmations import (
-    ConfirmationView,
-    OutcomeView,
-    confirmation_view,
-    is_confirmable,
-    outcome_view,
-)
+from liveorder.application.views.confirmations import ConfirmationView, confirmation_view, is_confirmable
 from liveorder.application.views.fields import View
 from liveorder.application.views.fills import BookedFillView, FillView
 from liveorder.application.views.history import HistoryView, history_view
@@ -18,6 +12,7 @@ from liveorder.application.views.orders import OrderView, as_of, order_view, ses
 from liveorder.application.views.positions import PositionView, position_view
 from liveorder.application.views.signals import SignalView, dead_letter_view, signal_view
 from liveorder.application.views.summaries import DailySummaryView
+from liveorder.application.views.verdicts import RefusalView, VerdictView, verdict_view
 
 __all__ = [
     "BookedFillView",
@@ -26,9 +21,10 @@ __all__ = [
     "FillView",
     "HistoryView",
     "OrderView",
-    "OutcomeView",
     "PositionView",
+    "RefusalView",
     "SignalView",
+    "VerdictView",
     "View",
     "as_of",
     "confirmation_view",
@@ -36,8 +32,8 @@ __all__ = [
     "history_view",
     "is_confirmable",
     "order_view",
-    "outcome_view",
     "position_view",
     "session_date",
     "signal_view",
+    "verdict_view",
 ]

@@ -3,27 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any
+from datetime import datetime
+from decimal import Decimal
 
-from liveorder.application.views.fields import Moment, Number, View, plain
+from liveorder.application.views.fields import Moment, Number, plain
 from liveorder.application.views.orders import OrderView, order_fields
 from liveorder.domain.order import LiveOrder
 from liveorder.domain.order.executions import BookedExecution
 
 
-class OutcomeView(View):
-    """What the execution of an order came to."""
+class ConfirmationView(OrderView):
+    """An order with what its execution came to."""
 
     total_value: Number
-    """Σ quantity × price × multiplier over the fills that count, in the instrument's currency; without commission."""
+    """Σ quantity × price × multiplier over the fills that count, in `currency`; without commission."""
     filled_at: Moment | None
     """Of the newest fill that counts."""
     notes: str
     """For people: what is out of the ordinary. Empty when nothing is."""
-
-
-class ConfirmationView(OutcomeView, OrderView):
-    """An order with its outcome."""
 
 
 def is_confirmable(order: LiveOrder) -> bool:
@@ -33,20 +30,15 @@ def is_confirmable(order: LiveOrder) -> bool:
 
 def confirmation_view(order: LiveOrder) -> ConfirmationView:
     effective = tuple(order.executions.effective())
-    return ConfirmationView(**order_fields(order, effective), **_outcome(order, effective))
+    total_value, filled_at, notes = outcome(order, effective)
+    return ConfirmationView(**order_fields(order, effective), total_value=total_value, filled_at=filled_at, notes=notes)
 
 
-def outcome_view(order: LiveOrder, effective: Sequence[BookedExecution]) -> OutcomeView:
-    """`effective`: its executions that count."""
-    return OutcomeView(**_outcome(order, effective))
-
-
-def _outcome(order: LiveOrder, effective: Sequence[BookedExecution]) -> dict[str, Any]:
-    return {
-        "total_value": plain(order.executions.totals.value * order.intent.instrument.multiplier),
-        "filled_at": max((execution.at for execution in effective if execution.at is not None), default=None),
-        "notes": "; ".join(_notes(order, effective)),
-    }
+def outcome(order: LiveOrder, effective: Sequence[BookedExecution]) -> tuple[Decimal, datetime | None, str]:
+    """Total value, time of the newest fill, and notes; `effective`: its executions that count."""
+    filled_at = max((execution.at for execution in effective if execution.at is not None), default=None)
+    value = plain(order.executions.totals.value * order.intent.instrument.multiplier)
+    return value, filled_at, "; ".join(_notes(order, effective))
 
 
 def _notes(order: LiveOrder, effective: Sequence[BookedExecution]) -> Iterator[str]:

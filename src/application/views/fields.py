@@ -49,7 +49,10 @@ class View(BaseModel):
 
 def plain(number: Decimal) -> Decimal:
     """The same number without trailing zeros: sums that were added up in different ways are written alike."""
-    return _WIDE.normalize(number) if number else ZERO
+    if not number:
+        return ZERO
+    short = _WIDE.normalize(number)
+    return short if short == 0 or short.as_tuple().exponent <= 0 else _WIDE.quantize(short, Decimal(1))  # type: ignore[operator]  # finite
 
 
 @overload

@@ -179,8 +179,6 @@ class LiveOrder:
         if self.status.is_closed and not self.requests:
             return ZERO
         live = self._could_still_fill(self.quantity)
-        if not self.replace_requested:
-            return live
         replacing = [r.terms.quantity or self.quantity for r in self.requests.values() if r.terms is not None]
         wanted = [self._could_still_fill(quantity) for quantity in replacing]
         return max([live, *wanted]) if atomic_replace else sum(wanted, live)

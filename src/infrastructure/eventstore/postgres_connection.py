@@ -82,7 +82,7 @@ def translated(address: Address) -> Iterator[None]:
     try:
         yield
     except _MISSING as error:
-        raise StoreRefused(f"there is no liveorder store in {address} ({_first_line(error)}); create it first") from error
+        raise StoreRefused(f"there is no liveorder store in {address} ({_first_line(error)}); `liveorder run` makes one") from error
     except _DAMAGED as error:
         raise StoreRefused(f"the store in {address} is damaged ({_first_line(error)}); restore a backup") from error
     except (psycopg.IntegrityError, psycopg.DataError) as error:

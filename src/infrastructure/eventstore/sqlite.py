@@ -192,7 +192,7 @@ def _refuse_foreign_file(path: Path) -> None:
         with path.open("rb") as file:
             header = file.read(len(_MAGIC))
     except FileNotFoundError as error:
-        raise StoreRefused(f"there is no store at {path}; create it first") from error
+        raise StoreRefused(f"there is no store at {path}; `liveorder run` makes one") from error
     except OSError as error:
         raise StoreUnavailable(f"{path} cannot be read ({error})") from error
     if header != _MAGIC or _application_id(path) != APPLICATION_ID:

@@ -81,10 +81,14 @@ class Reader:
 
     def confirmations(self, connection: Connection, wanted: Wanted) -> list[ConfirmationView]:
         orders, confirmations = self._tables.of(ORDERS), self._tables.of(EXECUTION_CONFIRMATIONS)
+        outcome = (confirmations.c.total_value, confirmations.c.filled_at, confirmations.c.notes)
         joined = orders.join(confirmations, orders.c.began == confirmations.c.began)
-        both = select(orders.c.body, confirmations.c.body).select_from(joined)
+        both = select(orders.c.body, *outcome).select_from(joined)
         rows = _listed(connection, both, orders, wanted, "began")
-        return [ConfirmationView.model_validate(json.loads(order) | json.loads(outcome)) for order, outcome in rows]
+        return [
+            ConfirmationView.model_validate(json.loads(body) | {"total_value": total_value, "filled_at": filled_at, "notes": notes})
+            for body, total_value, filled_at, notes in rows
+        ]
 
     def daily_summary(self, connection: Connection, wanted: Wanted) -> list[DailySummaryView]:
         table = self._tables.of(DAILY_SUMMARY)

@@ -53,6 +53,11 @@ def broker_options(settings: SettingsFields, account: Account) -> dict[str, Any]
 
 
 def check(settings: SettingsFields) -> None:
+    if settings.broker not in (None, SIMULATED) and mode(settings) is TradingMode.SIMULATION:
+        raise SettingsError(
+            f"broker is {settings.broker} and the mode is SIMULATION; set TRADING_MODE to PAPER or LIVE with its credentials, "
+            "or leave broker unset"
+        )
     if settings.trading_mode not in (None, TradingMode.SIMULATION) and _asks_for_mock(settings):
         raise SettingsError(
             f"TRADING_MODE is {settings.trading_mode} and the simulated broker is asked for; "

@@ -79,7 +79,7 @@ def _path_of(variable: str) -> SettingPath | None:
 
 
 def _decoded(value: str, label: str) -> Any:
-    if value.lower() == "none":
+    if value in ("none", "None"):
         return None
     if not value.startswith(("[", "{")):
         return value
@@ -96,7 +96,7 @@ def _decoded_nones(value: Any) -> Any:
             return {name: _decoded_nones(item) for name, item in value.items()}
         case list():
             return [_decoded_nones(item) for item in value]
-        case str() if value.lower() == "none":
+        case "none" | "None":
             return None
     return value
 

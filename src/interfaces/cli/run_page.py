@@ -53,8 +53,8 @@ async def outcome_of(views: Views, summary: RunSummary, settings: Settings, bega
         orders=tuple(await views.orders(Wanted(newest=NEWEST))),
         positions=tuple(await views.positions()),
         dead_letters=tuple(await views.signals(Wanted(status=DEAD_LETTER, newest=NEWEST))),
-        resting=summary.resting,
-        in_doubt=summary.in_doubt,
+        resting=tuple(sorted(summary.resting)),
+        in_doubt=tuple(sorted(summary.in_doubt)),
         stored=places(settings),
         lost_lease=summary.lost_lease,
     )

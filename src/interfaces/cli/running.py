@@ -18,6 +18,7 @@ from liveorder.interfaces.cli.interruption import Interruption
 from liveorder.interfaces.cli.options import AsJson, Config, Store, settings_for
 from liveorder.interfaces.cli.run_page import RunOutcome, outcome_of, print_outcome
 from liveorder.interfaces.cli.screen import print_json, screen, shown
+from liveorder.interfaces.tuning import tune_process
 
 STANDARD_INPUT = "-"
 
@@ -69,6 +70,7 @@ def sources_for(settings: Settings, signals: str | None, *, follow: bool, until_
 
 def trade(settings: Settings, sources: Sequence[Source], *, until_idle: bool, **opening: Any) -> RunOutcome:
     """Run a service to its end. Raises `LeaseLost` when another process took the store, `Failed` when it was broken off."""
+    tune_process()
     try:
         outcome = asyncio.run(_trade(settings, sources, until_idle, opening))
     except asyncio.CancelledError:

@@ -10,13 +10,14 @@ from uuid import uuid4
 import typer
 
 from liveorder.application.command_desk import CommandKind
+from liveorder.application.views import VerdictView
 from liveorder.bootstrap import Settings
 from liveorder.domain.errors import InvalidInput
 from liveorder.domain.signal import Signal
 from liveorder.domain.values import OrderType, Side, TimeInForce
 from liveorder.interfaces.cli.asking import PATIENCE_SECONDS, ask, ask_about, code_for, show_order
 from liveorder.interfaces.cli.options import AnyId, AsJson, Config, Evidence, Patience, Store, a_number, quiet_settings_for
-from liveorder.interfaces.cli.verdict_page import code_for_verdict, print_verdict, verdict_on
+from liveorder.interfaces.cli.verdict_page import code_for_verdict, print_verdict
 
 Quantity = Annotated[str | None, typer.Option("--quantity", metavar="NUMBER", help="Units.")]
 Limit = Annotated[str | None, typer.Option("--limit-price", metavar="NUMBER")]
@@ -27,9 +28,10 @@ Act = Callable[[Settings, Signal, bool, float], None]
 
 
 def with_a_signal(act: Act) -> Callable[..., None]:
-    """A command that takes a signal, as JSON or as options."""
+    """A command that takes a signal, as JSON or as options that are named as its fields are."""
 
     def command(
+        context: typer.Context,
         signal: Annotated[str | None, typer.Argument(help="A signal as JSON, or - for standard input.")] = None,
         symbol: Annotated[str | None, typer.Option("--symbol", help="What to trade.")] = None,
         side: Annotated[Side | None, typer.Option("--side", case_sensitive=False)] = None,
@@ -40,28 +42,16 @@ def with_a_signal(act: Act) -> Callable[..., None]:
         limit_price: Limit = None,
         stop_price: Stop = None,
         time_in_force: Annotated[TimeInForce | None, typer.Option("--time-in-force", case_sensitive=False)] = None,
-        account: Annotated[str | None, typer.Option("--account", help="Default: from settings.")] = None,
-        strategy: Annotated[str | None, typer.Option("--strategy")] = None,
+        account_id: Annotated[str | None, typer.Option("--account", help="Default: from settings.")] = None,
+        strategy_name: Annotated[str | None, typer.Option("--strategy")] = None,
         signal_id: Annotated[str | None, typer.Option("--signal-id", help="One id, one order. Default: a new id.")] = None,
         config: Config = None,
         store: Store = None,
         as_json: AsJson = False,
         timeout: Patience = PATIENCE_SECONDS,
     ) -> None:
-        given = {
-            "symbol": symbol,
-            "side": side,
-            "quantity": quantity,
-            "order_type": order_type or _type_of(limit_price, stop_price),
-            "limit_price": limit_price,
-            "stop_price": stop_price,
-            "time_in_force": time_in_force,
-            "account_id": account,
-            "strategy_name": strategy,
-            "signal_id": signal_id,
-        }
-        options = {name: value for name, value in given.items() if value is not None}
-        act(quiet_settings_for(config, store), a_signal(signal, options), as_json, timeout)
+        given = {name: value for name, value in context.params.items() if name in Signal.model_fields and value is not None}
+        act(quiet_settings_for(config, store), a_signal(signal, given), as_json, timeout)
 
     command.__doc__ = act.__doc__
     return command
@@ -75,7 +65,7 @@ def submit(settings: Settings, signal: Signal, as_json: bool, timeout: float) ->
 
 def validate(settings: Settings, signal: Signal, as_json: bool, timeout: float) -> None:
     """Ask every risk rule about a signal; nothing is stored or sent."""
-    verdict = verdict_on(settings, signal)
+    verdict = VerdictView.model_validate(ask(settings, CommandKind.VALIDATE, {"signal": signal.to_json()}, timeout))
     print_verdict(verdict, as_json=as_json)
     raise typer.Exit(code_for_verdict(verdict))
 
@@ -135,13 +125,13 @@ def settle(
 def a_signal(text: str | None, options: Mapping[str, object]) -> Signal:
     """From JSON, or from options under an id of its own. Raises `InvalidInput` and `UnusableSignal`."""
     if text is None:
-        return Signal(**{"signal_id": f"manual-{uuid4()}", **options})
+        return Signal(**{"signal_id": f"manual-{uuid4()}", "order_type": _type_by_prices(options), **options})
     if options:
         raise InvalidInput("SIGNAL", "given together with options", "use either the JSON or the options")
     return Signal.parse(sys.stdin.buffer.read() if text == "-" else text)
 
 
-def _type_of(limit_price: str | None, stop_price: str | None) -> OrderType | None:
-    if limit_price and stop_price:
-        return OrderType.STOP_LIMIT
-    return OrderType.LIMIT if limit_price else OrderType.STOP if stop_price else None
+def _type_by_prices(options: Mapping[str, object]) -> OrderType:
+    if "limit_price" in options:
+        return OrderType.STOP_LIMIT if "stop_price" in options else OrderType.LIMIT
+    return OrderType.STOP if "stop_price" in options else OrderType.MARKET

@@ -45,6 +45,19 @@ def test_a_signal_of_options_gets_a_new_id_each_time_unless_it_has_one() -> None
     assert (named.signal_id, named.limit_price) == ("mine", Decimal("230.05"))
 
 
+@pytest.mark.parametrize(
+    ("prices", "kind"),
+    [
+        ({}, OrderType.MARKET),
+        ({"limit_price": "1"}, OrderType.LIMIT),
+        ({"stop_price": "1"}, OrderType.STOP),
+        ({"limit_price": "1", "stop_price": "1"}, OrderType.STOP_LIMIT),
+    ],
+)
+def test_the_prices_say_what_type_an_order_is(prices: dict[str, str], kind: OrderType) -> None:
+    assert a_signal(None, {"symbol": "SPY", "side": "BUY", "quantity": "1", **prices}).order_type is kind
+
+
 def test_a_signal_is_given_in_json_or_in_options_but_not_in_both() -> None:
     assert a_signal('{"signal_id":"a","symbol":"SPY","side":"BUY","quantity":1}', {}).signal_id == "a"
     with pytest.raises(InvalidInput):

@@ -5,6 +5,7 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
+from liveorder.application.projections.known_orders import KnownOrders, streams_of
 from liveorder.application.pump import Pump
 from liveorder.application.views import DailySummaryView, PositionView
 from liveorder.domain.dead_letter import SignalDeadLettered
@@ -13,7 +14,7 @@ from liveorder.domain.order import facts as f
 from liveorder.domain.trading_halt import HaltReason, TradingHalted
 from liveorder.domain.values import Side, TimeInForce
 from tests.builders import ACKNOWLEDGED, REFUSED, SENT, SESSION, bust, correction, fill
-from tests.unit.readmodels.logs import SPY, MemoryLog, MemoryViews, requested
+from tests.unit.readmodels.logs import SPY, MemoryLog, MemoryViews, order_id, requested
 
 DAY_SECONDS = 24 * 3600.0
 
@@ -144,3 +145,21 @@ def test_an_order_stays_open_while_a_request_of_it_is_unanswered() -> None:
     assert [row.is_open for row in rows_of(log)["orders"]] == [1]
     log.add(1, fill("e9", 60))
     assert [row.is_open for row in rows_of(log)["orders"]] == [0]
+
+
+def test_an_order_forgotten_for_want_of_room_is_learned_again_before_it_is_needed() -> None:
+    log, known = MemoryLog(), KnownOrders(capacity=1)
+    for number in (1, 2, 3):
+        log.add(number, requested(number), SENT)
+    known.unknown(streams_of(log.facts))
+    known.advance(streams_of(log.facts))
+    later = [*log.add(1, ACKNOWLEDGED), *log.add(3, ACKNOWLEDGED), *log.add(4, requested(4)), *log.add(3, fill("e3", 1))]
+    assert known.unknown(streams_of(later)) == {order_id(1): 3}
+    known.learn([item for item in log.facts if item.stream_id == order_id(1)][:2])
+    changed = [change for item in later for change in known.advance(streams_of([item]))]
+    assert [(change.order_id, change.after.version) for change in changed] == [
+        (str(order_id(1)), 3),
+        (str(order_id(3)), 3),
+        (str(order_id(4)), 1),
+        (str(order_id(3)), 4),
+    ]

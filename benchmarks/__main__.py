@@ -1,0 +1,46 @@
+"""Everything that `make bench` prints is measured while it runs; compare its ratios, not figures of different runs.
+
+`QUICK=1` takes about a minute, `FULL=1` adds a start behind two million orders. `TMPDIR` must be a real disk.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+
+from benchmarks import costs, latency, memory, rebuilding, recovery, scale, showing, throughput
+from benchmarks.places import places
+from liveorder.interfaces.tuning import tune_process
+
+
+async def main() -> None:
+    settled = scale.chosen()
+    async with places() as found:
+        stores = [place for place in found if not place.is_in_thread]
+        showing.line("Logs are off. The broker is one that acknowledges and fills at once, unless the venue is named.")
+        if not any(place.is_postgres for place in found):
+            showing.line("PostgreSQL is not measured: no server answers; name one in LIVEORDER_TEST_POSTGRES.")
+        showing.title("One order in flight: signal in, durable, broker called")
+        for place in found:
+            await latency.measure(place, settled.samples)
+        showing.title("Durable orders side by side: signal in, filled")
+        for place in found:
+            await throughput.measure(place, settled.seconds)
+        showing.title("Start with ten unfinished orders")
+        for place in stores:
+            for orders in settled.histories:
+                await recovery.measure(place, orders)
+        showing.title("Replay and rebuild")
+        for place in stores:
+            await rebuilding.measure(place, settled.rebuilt_orders)
+        showing.title("Memory")
+        await memory.run_apart(settled.remembered_orders)
+        showing.title("Costs of 256 orders side by side, by the profiler")
+        for place in stores:
+            showing.line(place.name)
+            await costs.measure(place, settled.profiled_orders)
+
+
+tune_process()
+with contextlib.suppress(KeyboardInterrupt):
+    asyncio.run(main())

@@ -1,0 +1,309 @@
+"""What is not known is asked about, believed only when it must be true, and settled by a person where nothing else can."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from liveorder.application.doubts import horizon
+from liveorder.application.ports.broker import Absence, KeySupport
+from liveorder.domain.errors import BrokerConnectionError, DecisionRefused
+from liveorder.domain.execution_report import Execution
+from liveorder.domain.lifecycle import OrderStatus
+from liveorder.domain.order.facts import CancelReason, RequestKind, SubmissionFailed
+from liveorder.infrastructure.brokers.simulated.broker import capabilities_of
+from liveorder.infrastructure.brokers.simulated.venue.faults import FaultKind, Point
+from liveorder.infrastructure.brokers.simulated.venue.settings import Keys, VenueSettings
+from tests.engine.scenes import ACCOUNT, STILL, Scene, a_limit, a_scene, a_signal, until
+
+
+def venue(support: KeySupport, lag: float = 0.0) -> VenueSettings:
+    return STILL.model_copy(update={"keys": Keys(support=support, lookup_lag_seconds=lag)})
+
+
+UNIQUE, SEARCHABLE, NONE = venue(KeySupport.UNIQUE), venue(KeySupport.SEARCHABLE, 3.0), venue(KeySupport.NONE)
+
+
+# --- found ----------------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("keys", [UNIQUE, SEARCHABLE, NONE], ids=["unique", "searchable", "none"])
+@pytest.mark.parametrize("held_seconds", [0.2, 2.0, 6.0, 12.0])
+async def test_a_held_request_that_arrives_late_is_one_order(tmp_path: Path, keys: VenueSettings, held_seconds: float) -> None:
+    async with a_scene(tmp_path, keys) as scene, scene.living() as engine:
+        await scene.lay(FaultKind.REQUEST_HELD, seconds=held_seconds)
+        order = await engine.execute.execute(a_signal())
+        assert order.is_in_doubt
+        await until(lambda: engine.is_quiet)
+        order = await engine.orders.get(order.order_id)
+        assert (order.status, order.filled_quantity) == (OrderStatus.FILLED, Decimal(10))
+        assert len(scene.venue_orders(order)) == len(scene.witness.of("submit")) == 1
+        assert (await engine.reconcile.reconcile(ACCOUNT)).is_clean
+
+
+async def test_six_accepted_orders_whose_answers_were_lost_are_all_found_by_key(tmp_path: Path) -> None:
+    async with a_scene(tmp_path) as scene, scene.living() as engine:
+        await scene.lay(FaultKind.ACKNOWLEDGEMENT_LOST, nth=None)
+        await scene.control.drop_streams(seconds=5)
+        orders = [await engine.execute.execute(a_limit(f"s{n}", strategy_name="one", symbol=s)) for n, s in enumerate(SYMBOLS)]
+        await scene.control.clear_faults()
+        assert all(order.is_in_doubt for order in orders)
+        await until(lambda: not engine.doubts.standing())
+        for order in orders:
+            assert (await engine.orders.get(order.order_id)).is_acknowledged
+            assert len(scene.venue_orders(order)) == 1
+
+
+SYMBOLS = ("SPY", "BTC/USD", "ETH/USD")
+
+
+# --- absent ---------------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("keys", [UNIQUE, SEARCHABLE], ids=["unique", "searchable"])
+async def test_absence_is_believed_only_past_every_bound_and_the_second_time_and_then_it_is_sent_again(
+    tmp_path: Path, keys: VenueSettings
+) -> None:
+    async with a_scene(tmp_path, keys) as scene, scene.living() as engine:
+        await scene.lay(FaultKind.REQUEST_LOST)
+        order = await engine.execute.execute(a_signal())
+        (request,) = order.requests.values()
+        bound = horizon(request, capabilities_of(keys))
+        await until(lambda: len(scene.witness.of("submit")) == 2)
+        assert scene.clock.now() > bound
+        first, second = scene.witness.of("submit")
+        assert first.payload == second.payload
+        failed = next(fact for fact in await scene.facts(order) if isinstance(fact, SubmissionFailed))
+        assert "not found twice" in (failed.evidence or "")
+        await until(lambda: engine.is_quiet)
+        assert (await engine.orders.get(order.order_id)).status is OrderStatus.FILLED
+        assert len(scene.venue_orders(order)) == 1
+
+
+async def test_one_answer_that_cannot_say_starts_the_counting_of_absences_again(tmp_path: Path) -> None:
+    async with a_scene(tmp_path) as scene, scene.living() as engine:
+        answers: list[Absence] = []
+
+        async def now_and_then(*asked: object) -> Absence:
+            answers.append(Absence.INCONCLUSIVE if len(answers) % 2 else Absence.ABSENT)
+            return answers[-1]
+
+        scene.witness.answers["find"] = now_and_then
+        await scene.lay(FaultKind.REQUEST_LOST)
+        order = await engine.execute.execute(a_signal())
+        await asyncio.sleep(300)
+        assert len(answers) > 8
+        assert (await engine.orders.get(order.order_id)).is_in_doubt
+        assert len(scene.witness.of("submit")) == 1
+
+
+async def test_the_absence_of_a_broker_without_keys_proves_nothing_however_long(tmp_path: Path) -> None:
+    async with a_scene(tmp_path, NONE) as scene, scene.living() as engine:
+        await scene.lay(FaultKind.REQUEST_LOST)
+        order = await engine.execute.execute(a_signal())
+        await asyncio.sleep(600)
+        (doubt,) = engine.doubts.standing()
+        assert (doubt.order.order_id, doubt.request.kind) == (order.order_id, RequestKind.SUBMIT)
+        assert doubt.asked > 10
+        assert len(scene.witness.of("submit")) == 1
+
+
+async def test_a_broker_whose_absence_is_not_trusted_is_asked_for_ever(tmp_path: Path) -> None:
+    doubted = replace(capabilities_of(UNIQUE), trusts_absence=False)
+    async with a_scene(tmp_path, capabilities=doubted) as scene, scene.living() as engine:
+        await scene.lay(FaultKind.REQUEST_LOST)
+        await engine.execute.execute(a_signal())
+        await asyncio.sleep(300)
+        (doubt,) = engine.doubts.standing()
+        assert "proves nothing" in doubt.last_answer
+
+
+async def test_asking_slows_down_to_every_thirty_seconds_and_starts_anew_when_the_broker_is_back(tmp_path: Path) -> None:
+    async with a_scene(tmp_path) as scene, scene.living() as engine:
+        asked: list[float] = []
+
+        async def no_answer(*key: object) -> Absence:
+            asked.append(scene.clock.monotonic())
+            return Absence.INCONCLUSIVE
+
+        scene.witness.answers["find"] = no_answer
+        await scene.lay(FaultKind.REQUEST_LOST)
+        await engine.execute.execute(a_signal())
+        await asyncio.sleep(200)
+        waits = [after - before for before, after in zip(asked, asked[1:], strict=False)]
+        assert waits[0] < 1
+        assert max(waits) <= 31
+        assert len(asked) < 15
+        before = len(asked)
+        await scene.control.drop_streams()
+        await asyncio.sleep(3)
+        assert len(asked) >= before + 2
+
+
+async def test_an_adapter_that_raises_while_it_is_asked_does_not_end_the_asking(tmp_path: Path) -> None:
+    async with a_scene(tmp_path) as scene, scene.living() as engine:
+
+        async def broken(*key: object) -> Absence:
+            raise ZeroDivisionError
+
+        scene.witness.answers["find"] = broken
+        await scene.lay(FaultKind.ACKNOWLEDGEMENT_LOST)
+        await scene.lay(FaultKind.REPORT_LOST, Point.REPORT, None)
+        scene.witness.answers["open_orders"] = broken
+        order = await engine.execute.execute(a_limit())
+        await asyncio.sleep(5)
+        assert (await engine.orders.get(order.order_id)).is_in_doubt
+        scene.witness.answers.clear()
+        await until(lambda: not engine.doubts.standing())
+        assert (await engine.orders.get(order.order_id)).is_acknowledged
+
+
+async def test_new_intents_for_the_symbol_wait_until_the_doubt_is_settled(tmp_path: Path) -> None:
+    async with a_scene(tmp_path) as scene, scene.living() as engine:
+        await scene.lay(FaultKind.REQUEST_HELD)
+        await engine.execute.execute(a_limit())
+        refused = await engine.execute.execute(a_signal("sig-2"))
+        assert "is in doubt" in (refused.error_message or "")
+        other = await engine.execute.execute(a_signal("sig-3", symbol="AAPL"))
+        assert other.is_sent
+        await scene.control.release()
+        await until(lambda: not engine.doubts.standing())
+        assert (await engine.execute.execute(a_signal("sig-4"))).is_sent
+
+
+async def test_a_request_that_nobody_answered_and_nobody_waits_for_is_doubted_past_its_deadline(tmp_path: Path) -> None:
+    async with a_scene(tmp_path) as scene, scene.living() as engine:
+
+        async def slow(prepared: object) -> None:
+            await asyncio.sleep(1e6)
+
+        scene.witness.answers["submit"] = slow
+        executing = asyncio.create_task(engine.execute.execute(a_signal()))
+        await asyncio.sleep(1)
+        executing.cancel()
+        await asyncio.sleep(12)
+        (doubt,) = engine.doubts.standing()
+        assert "deadline" in doubt.request.unknown_why
+
+
+# --- a person -------------------------------------------------------------------------------------------------------------------
+
+
+async def in_doubt(scene: Scene, engine: object) -> None:
+    """The next submission is held until it is released."""
+    await scene.lay(FaultKind.REQUEST_HELD)
+
+
+async def test_a_person_settles_it_as_found_and_the_broker_is_asked_for_the_rest(tmp_path: Path) -> None:
+    async with a_scene(tmp_path, NONE) as scene, scene.living() as engine:
+        await scene.lay(FaultKind.ACKNOWLEDGEMENT_LOST)
+        await scene.lay(FaultKind.REPORT_LOST, Point.REPORT, None)
+        order = await engine.execute.execute(a_limit())
+        await asyncio.sleep(60)
+        assert (await engine.orders.get(order.order_id)).is_in_doubt
+        broker_order_id = scene.venue_orders(order)[0]["broker_order_id"]
+        await engine.track.book(
+            ACCOUNT, Execution(broker_order_id=broker_order_id, execution_id="E-1", quantity=Decimal(2), price=Decimal(400))
+        )
+        order = await engine.doubts.settle_found(order.order_id, broker_order_id, "the desk says so", "person:ann")
+        assert (order.is_in_doubt, order.broker_order_id) == (False, broker_order_id)
+        assert order.filled_quantity == Decimal(2)
+        assert engine.unmatched.live(ACCOUNT) == []
+
+
+async def test_a_person_cannot_settle_it_as_another_order_of_ours(tmp_path: Path) -> None:
+    async with a_scene(tmp_path, NONE) as scene, scene.living() as engine:
+        known = await engine.execute.execute(a_limit("sig-1", symbol="AAPL", price=100))
+        await scene.lay(FaultKind.REQUEST_HELD)
+        doubtful = await engine.execute.execute(a_limit("sig-2"))
+        with pytest.raises(DecisionRefused, match="another order of ours"):
+            await engine.doubts.settle_found(doubtful.order_id, known.broker_order_id or "", "typed wrong", "person:ann")
+        assert (await engine.orders.get(doubtful.order_id)).is_in_doubt
+
+
+async def test_a_person_settles_it_as_absent_in_one_step_and_nothing_is_sent_again(tmp_path: Path) -> None:
+    async with a_scene(tmp_path, NONE) as scene, scene.living() as engine:
+        await scene.lay(FaultKind.REQUEST_LOST)
+        order = await engine.execute.execute(a_limit())
+        versions = []
+        engine.orders.listen(lambda before, after, recorded: versions.append(after.status))
+        order = await engine.doubts.settle_absent(order.order_id, "the desk has none", "person:ann")
+        assert versions == [OrderStatus.CANCELLED]
+        assert (order.cancel_reason, order.requests) == (CancelReason.REQUESTED, {})
+        await asyncio.sleep(120)
+        assert len(scene.witness.of("submit")) == 1
+
+
+async def test_a_person_settles_a_cancel_and_its_submission_together(tmp_path: Path) -> None:
+    async with a_scene(tmp_path, NONE) as scene, scene.living() as engine:
+        await scene.lay(FaultKind.REQUEST_LOST)
+        await scene.lay(FaultKind.REQUEST_LOST, Point.CANCEL)
+        order = await engine.execute.execute(a_limit())
+        order = await engine.cancel.cancel(order.order_id)
+        assert len(engine.doubts.standing()) == 2
+        order = await engine.doubts.settle_absent(order.order_id, "the desk has none", "person:ann")
+        assert (order.status, order.requests, order.anomalies) == (OrderStatus.CANCELLED, {}, frozenset())
+
+
+async def test_a_person_settles_a_cancel_as_absent_and_the_order_works_on(tmp_path: Path) -> None:
+    async with a_scene(tmp_path) as scene, scene.living() as engine:
+        order = await engine.execute.execute(a_limit())
+        await scene.lay(FaultKind.REQUEST_LOST, Point.CANCEL)
+        await engine.cancel.cancel(order.order_id)
+        order = await engine.doubts.settle_absent(order.order_id, "still on the book", "person:ann")
+        assert (order.status, order.is_in_doubt, order.cancel_requested) == (OrderStatus.SUBMITTED, False, False)
+
+
+async def test_there_is_nothing_to_settle_where_nothing_is_in_doubt(tmp_path: Path) -> None:
+    async with a_scene(tmp_path) as scene, scene.living() as engine:
+        order = await engine.execute.execute(a_limit())
+        for settling in (
+            engine.doubts.settle_found(order.order_id, "V1", "", "person:ann"),
+            engine.doubts.settle_absent(order.order_id, "", "person:ann"),
+        ):
+            with pytest.raises(DecisionRefused, match="not in doubt"):
+                await settling
+
+
+async def test_an_order_that_turns_up_after_it_was_settled_as_absent_is_noted_reviewed_and_cancelled(tmp_path: Path) -> None:
+    async with a_scene(tmp_path) as scene, scene.living() as engine:
+        await scene.lay(FaultKind.REQUEST_HELD)
+        order = await engine.execute.execute(a_limit())
+        await engine.doubts.settle_absent(order.order_id, "the desk has none", "person:ann")
+        await scene.control.release()
+        await asyncio.sleep(2)
+        await until(lambda: engine.is_quiet)
+        order = await engine.orders.get(order.order_id)
+        assert (order.status, order.needs_review) == (OrderStatus.CANCELLED, True)
+        assert "acknowledged_after_close" in order.anomalies
+        assert scene.venue_orders(order)[0]["state"] == "CANCELLED"
+
+
+async def test_a_stray_is_left_to_a_person_where_the_settings_say_so(tmp_path: Path) -> None:
+    async with a_scene(tmp_path) as scene, scene.living(cancels_strays=False) as engine:
+        await scene.lay(FaultKind.REQUEST_HELD)
+        order = await engine.execute.execute(a_limit())
+        await engine.doubts.settle_absent(order.order_id, "the desk has none", "person:ann")
+        await scene.control.release()
+        await asyncio.sleep(2)
+        assert scene.witness.of("cancel") == []
+        assert any("live at the broker" in line for line in scene.log.of("ANOMALY"))
+
+
+async def test_a_failure_of_the_store_while_a_doubt_is_settled_leaves_it_in_doubt(tmp_path: Path) -> None:
+    async with a_scene(tmp_path, account_terms={"breaker_failures": 99}) as scene, scene.living() as engine:
+        await scene.lay(FaultKind.REQUEST_LOST)
+        order = await engine.execute.execute(a_signal())
+        scene.lock_store()
+        await asyncio.sleep(60)
+        assert (await engine.orders.get(order.order_id)).is_in_doubt
+        assert len(scene.witness.of("submit")) == 1
+        scene.unlock_store()
+        scene.witness.will_raise("submit", BrokerConnectionError("down"))
+        await until(lambda: engine.is_quiet)
+        assert (await engine.orders.get(order.order_id)).status is OrderStatus.FILLED
+        assert len(scene.venue_orders(order)) == 1
