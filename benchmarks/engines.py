@@ -13,6 +13,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal
+from typing import cast
 
 from benchmarks.counting import CountingDatabase
 from benchmarks.instant_broker import InstantBroker, StillMarket
@@ -28,6 +29,7 @@ from liveorder.domain.signal import Signal
 from liveorder.infrastructure.calendars import ExchangeCalendars
 from liveorder.infrastructure.clock import SystemClock
 from liveorder.infrastructure.emergency_journal import FileEmergencyJournal
+from liveorder.infrastructure.eventstore.database import Database
 from liveorder.infrastructure.eventstore.mapper import FactMapper, domain_facts
 from liveorder.infrastructure.eventstore.order_store import DatabaseOrderStore
 from liveorder.infrastructure.eventstore.store_by_url import create_store, database_at
@@ -93,12 +95,13 @@ async def new_store(place: Place) -> str:
     return url
 
 
-def engine_at(place: Place, url: str, broker: Broker, **terms: float) -> tuple[Engine, CountingDatabase]:
+def engine_at(place: Place, url: str, broker: Broker) -> tuple[Engine, CountingDatabase]:
     """Not yet started."""
     database = CountingDatabase(database_at(url, CLOCK, place.placement))
-    store, market = DatabaseOrderStore(database, MAPPER, CLOCK), StillMarket()
+    store = DatabaseOrderStore(cast(Database, database), MAPPER, CLOCK)
+    market = StillMarket()
     connection = Connection(AccountTerms(ACCOUNT, limits=LIMITS), broker, market, market)
-    settled = EngineTerms(ExecutionTerms("bench", ACCOUNT, "session"), owner="bench", auto_trading_default=True, signals_at_once=1000)
+    settled = EngineTerms(ExecutionTerms("bench", ACCOUNT, "session"), owner="bench", auto_trading_default=True)
     journal = FileEmergencyJournal(place.folder / "emergency.jsonl")
     calendar, chance = ExchangeCalendars(), random.Random()  # noqa: S311 -- ids of orders that nobody places
     return Engine(settled, store, store.lease, {ACCOUNT: connection}, calendar, journal, CLOCK, chance, SilentLog()), database
@@ -115,5 +118,3 @@ async def trading(place: Place, broker: Broker | None = None, url: str | None = 
         yield found
     finally:
         await engine.stop()
-
-

@@ -30,9 +30,8 @@ async def _measure(orders: int) -> None:
             await _trade(desk, orders)
             after = _resident_bytes()
     grown = (after - before) / orders
-    showing.line(
-        f"SQLite, inline: {before / 1e6:.0f} MB at work, {after / 1e6:.0f} MB after {orders:,} more orders: {grown:.0f} bytes an order"
-    )
+    told = f"{before / 1e6:.0f} MB at work, {after / 1e6:.0f} MB after {orders:,} more orders: {grown:.0f} bytes an order"
+    showing.line(f"SQLite, inline: {told}")
 
 
 async def _trade(desk: Trading, orders: int) -> None:

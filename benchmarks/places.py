@@ -46,8 +46,8 @@ class Place:
 @asynccontextmanager
 async def places() -> AsyncIterator[list[Place]]:
     """SQLite on the loop and off it, and PostgreSQL where `LIVEORDER_TEST_POSTGRES`, or a server on this machine, answers."""
-    with tempfile.TemporaryDirectory(dir=os.environ.get("TMPDIR", ".")) as name:
-        folder = Path(name).absolute()
+    with tempfile.TemporaryDirectory(dir=os.environ.get("TMPDIR", os.curdir)) as name:
+        folder = Path(name)
         found = [
             Place("SQLite, inline on the loop", folder, placement=Placement.INLINE),
             Place("SQLite, in a writer thread", folder, placement=Placement.THREAD),

@@ -41,10 +41,9 @@ async def _measure(place: Place, broker: Broker, at_once: int, seconds: float) -
     assert rows is not None
     raw = await _raw(place, rows, max(round(size), 1), seconds / 4)
     aim = f" (aim {AIM:,})" if at_once == AIM_AT else ""
-    showing.line(
-        f"  {at_once:5} at once: {orders / elapsed:6,.0f} orders/s{aim}, {facts / elapsed:7,.0f} facts/s in transactions of {size:5.1f}; "
-        f"raw {raw:8,.0f} facts/s, ratio {raw * elapsed / facts:4.1f}; loop's thread {busy / orders * 1e6:4.0f} µs of CPU an order"
-    )
+    stored = f"{facts / elapsed:7,.0f} facts/s in transactions of {size:5.1f} (raw {raw:8,.0f}, {raw * elapsed / facts:4.1f} ×)"
+    cost = f"{busy / orders * 1e6:4.0f} µs CPU of the loop's thread an order"
+    showing.line(f"  {at_once:5} at once: {orders / elapsed:6,.0f} orders/s{aim}; {stored}; {cost}")
 
 
 async def _run(desk: Trading, at_once: int, seconds: float) -> tuple[int, float, float]:

@@ -7,8 +7,8 @@ deciding and recording, never while a broker is called.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Protocol
@@ -123,14 +123,12 @@ class Orders:
         """Time-ordered, so that new streams land together in the log's index."""
         return uuid7(self._clock.now(), self._randomness.getrandbits(74))
 
-    @asynccontextmanager
-    async def hold(self, order_id: UUID) -> AsyncIterator[LiveOrder]:
+    def hold(self, order_id: UUID) -> AbstractAsyncContextManager[LiveOrder]:
         """The order, with nobody else deciding about it until the block ends."""
         lock = self._locks.get(order_id)
         if lock is None:
             lock = self._locks[order_id] = asyncio.Lock()
-        async with lock:
-            yield await self.get(order_id)
+        return _Hold(lock, self, order_id)
 
     async def record(
         self,
@@ -213,6 +211,26 @@ class Orders:
         self._by_client_id[order.client_order_id] = order.order_id
         if order.broker_order_id is not None:
             self._by_broker_id[account_id, order.broker_order_id] = order.order_id
+
+
+class _Hold(AbstractAsyncContextManager[LiveOrder]):
+    """A third of what a generator would cost, and each order is held twice or more."""
+
+    __slots__ = ("_lock", "_order_id", "_orders")
+
+    def __init__(self, lock: asyncio.Lock, orders: Orders, order_id: UUID) -> None:
+        self._lock, self._orders, self._order_id = lock, orders, order_id
+
+    async def __aenter__(self) -> LiveOrder:
+        await self._lock.acquire()
+        try:
+            return await self._orders.get(self._order_id)
+        except BaseException:
+            self._lock.release()
+            raise
+
+    async def __aexit__(self, *raised: object) -> None:
+        self._lock.release()
 
 
 def _change_of_index(before: LiveOrder | None, after: LiveOrder) -> bool | None:

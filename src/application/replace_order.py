@@ -49,9 +49,9 @@ class ReplaceOrder:
     ) -> LiveOrder:
         """Ask for the new terms; None leaves one as it is, `quantity` is of the whole order.
 
-        Quantities and prices are rounded as for a new order. The new terms pass the risk rules like a new order. Raises `OrderNotFound`,
-        `DecisionRefused` (closed, unacknowledged, halted, against a limit, a replace in doubt, nothing to change) and the errors
-        of `OrderStore.append`: then nothing was sent.
+        Quantities and prices are rounded as for a new order. The new terms pass the risk rules like one. Raises `OrderNotFound`,
+        `DecisionRefused` (closed, unacknowledged, halted, against a limit, a replace in doubt, nothing to change), `InvalidInput`
+        for less than a lot, and the errors of `OrderStore.append`: then nothing was sent.
         """
         known = (await self._orders.get(order_id)).intent
         gateway = self._gateways[known.account_id]

@@ -56,6 +56,8 @@ def fingerprint(fields: dict[str, Any]) -> str:
 
 
 def _canonical(value: Any) -> Any:
+    if isinstance(value, str):
+        return str(value)
     if isinstance(value, bool) or value is None:
         return value
     if isinstance(value, int | float | Decimal):

@@ -46,7 +46,7 @@ from liveorder.infrastructure.eventstore.sqlite_recorder import uri_of
 from liveorder.infrastructure.eventstore.store_by_url import create_store
 from tests.worlds import ACCOUNT, LAX, NOON, STILL, RememberedLog, a_signal, until
 
-__all__ = ["ACCOUNT", "LAX", "NOON", "STILL", "Call", "Scene", "Witness", "a_limit", "a_scene", "a_signal", "until"]
+__all__ = ["ACCOUNT", "LAX", "NOON", "SPY", "STILL", "Call", "Scene", "Witness", "a_limit", "a_scene", "a_signal", "until"]
 
 T = TypeVar("T")
 SPY = "ARCA:SPY"

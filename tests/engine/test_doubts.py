@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from dataclasses import replace
 from decimal import Decimal
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -18,7 +19,7 @@ from liveorder.domain.order.facts import CancelReason, RequestKind, SubmissionFa
 from liveorder.infrastructure.brokers.simulated.broker import capabilities_of
 from liveorder.infrastructure.brokers.simulated.venue.faults import FaultKind, Point
 from liveorder.infrastructure.brokers.simulated.venue.settings import Keys, VenueSettings
-from tests.engine.scenes import ACCOUNT, STILL, Scene, a_limit, a_scene, a_signal, until
+from tests.engine.scenes import ACCOUNT, STILL, a_limit, a_scene, a_signal, until
 
 
 def venue(support: KeySupport, lag: float = 0.0) -> VenueSettings:
@@ -134,7 +135,7 @@ async def test_asking_slows_down_to_every_thirty_seconds_and_starts_anew_when_th
         await scene.lay(FaultKind.REQUEST_LOST)
         await engine.execute.execute(a_signal())
         await asyncio.sleep(200)
-        waits = [after - before for before, after in zip(asked, asked[1:], strict=False)]
+        waits = [after - before for before, after in pairwise(asked)]
         assert waits[0] < 1
         assert max(waits) <= 31
         assert len(asked) < 15
@@ -191,11 +192,6 @@ async def test_a_request_that_nobody_answered_and_nobody_waits_for_is_doubted_pa
 
 
 # --- a person -------------------------------------------------------------------------------------------------------------------
-
-
-async def in_doubt(scene: Scene, engine: object) -> None:
-    """The next submission is held until it is released."""
-    await scene.lay(FaultKind.REQUEST_HELD)
 
 
 async def test_a_person_settles_it_as_found_and_the_broker_is_asked_for_the_rest(tmp_path: Path) -> None:
@@ -297,13 +293,14 @@ async def test_a_stray_is_left_to_a_person_where_the_settings_say_so(tmp_path: P
 async def test_a_failure_of_the_store_while_a_doubt_is_settled_leaves_it_in_doubt(tmp_path: Path) -> None:
     async with a_scene(tmp_path, account_terms={"breaker_failures": 99}) as scene, scene.living() as engine:
         await scene.lay(FaultKind.REQUEST_LOST)
-        order = await engine.execute.execute(a_signal())
+        order = await engine.execute.execute(a_limit())
         scene.lock_store()
         await asyncio.sleep(60)
         assert (await engine.orders.get(order.order_id)).is_in_doubt
         assert len(scene.witness.of("submit")) == 1
         scene.unlock_store()
         scene.witness.will_raise("submit", BrokerConnectionError("down"))
-        await until(lambda: engine.is_quiet)
-        assert (await engine.orders.get(order.order_id)).status is OrderStatus.FILLED
+        await until(lambda: not engine.doubts.standing())
+        await until(lambda: engine.desk.is_idle)
+        assert (await engine.orders.get(order.order_id)).status is OrderStatus.SUBMITTED
         assert len(scene.venue_orders(order)) == 1

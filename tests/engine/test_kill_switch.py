@@ -1,0 +1,270 @@
+"""Stopping: at once, for good, and said only when it is so."""
+
+from __future__ import annotations
+
+import asyncio
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from liveorder.application.ports.order_store import HaltRow
+from liveorder.application.retry_policy import RetryPolicy
+from liveorder.domain.errors import BrokerAuthenticationError, BrokerConnectionError, OutcomeUnknown
+from liveorder.domain.lifecycle import OrderStatus
+from liveorder.domain.order.facts import CancelReason
+from liveorder.domain.trading_halt import EVERYTHING, HaltReason, account_scope
+from liveorder.domain.values import OrderRole, Side
+from liveorder.infrastructure.brokers.simulated.venue.faults import FaultKind, Point
+from liveorder.infrastructure.brokers.simulated.venue.settings import Fills
+from liveorder.infrastructure.eventstore.order_store import DatabaseOrderStore
+from tests.engine.scenes import ACCOUNT, LAX, SPY, STILL, Scene, a_limit, a_scene, a_signal, until
+
+REFUSED = BrokerConnectionError("connection refused")
+RETRY_ONCE = RetryPolicy(1)
+BY_HAND = STILL.model_copy(update={"fills": Fills(automatic=False)})
+
+
+async def from_outside(scene: Scene) -> DatabaseOrderStore:
+    store = scene.store()
+    await store.open()
+    return store
+
+
+# --- halts ----------------------------------------------------------------------------------------------------------------------
+
+
+async def test_a_halt_stops_signals_survives_a_restart_and_is_lifted_by_its_own_name(tmp_path: Path) -> None:
+    async with a_scene(tmp_path) as scene:
+        async with scene.living() as engine:
+            assert await engine.kill_switch.halt(EVERYTHING, HaltReason.KILL_SWITCH, "enough", "person:ann")
+            assert (await engine.execute.execute(a_signal())).reason == "RISK"
+        async with scene.living() as engine:
+            assert [halt.detail for halt in engine.kill_switch.standing()] == ["enough"]
+            assert (await engine.execute.execute(a_signal("sig-2"))).reason == "RISK"
+            assert not await engine.kill_switch.resume(account_scope(ACCOUNT), "", "person:ann")
+            assert await engine.kill_switch.resume(EVERYTHING, "fine again", "person:ann")
+            assert not await engine.kill_switch.resume(EVERYTHING, "fine again", "person:ann")
+            assert (await engine.execute.execute(a_signal("sig-3"))).is_sent
+        async with scene.living() as engine:
+            assert engine.kill_switch.standing() == []
+
+
+async def test_a_halt_that_another_process_put_in_place_gets_its_fact_and_stands(tmp_path: Path) -> None:
+    async with a_scene(tmp_path) as scene:
+        async with scene.living() as engine:
+            store = await from_outside(scene)
+            await store.insert_halt(HaltRow(EVERYTHING, True, HaltReason.KILL_SWITCH.value, scene.clock.now()))
+            await store.close()
+            await asyncio.sleep(1)
+            (halt,) = engine.kill_switch.standing()
+            assert (halt.scope, halt.reason) == (EVERYTHING, HaltReason.KILL_SWITCH)
+            assert await scene.count("TradingHalted") == 1
+        async with scene.living() as engine:
+            assert len(engine.kill_switch.standing()) == 1
+
+
+async def test_a_store_restored_from_a_backup_starts_halted_and_says_why(tmp_path: Path) -> None:
+    async with a_scene(tmp_path) as scene:
+        async with scene.living() as engine:
+            await engine.execute.execute(a_signal())
+            await until(lambda: engine.is_quiet)
+            await engine.store.backup(str(tmp_path / "copy.db"))
+        scene.path.unlink()
+        (tmp_path / "copy.db").rename(scene.path)
+        async with scene.living() as engine:
+            (halt,) = engine.kill_switch.standing()
+            assert (halt.scope, halt.reason) == (EVERYTHING, HaltReason.RESTORED_STORE)
+            assert "restored from a backup" in halt.detail
+            assert (await engine.execute.execute(a_signal("sig-2"))).reason == "RISK"
+            assert await engine.kill_switch.resume(EVERYTHING, "reconciled", "person:ann")
+            assert (await engine.execute.execute(a_signal("sig-3"))).is_sent
+
+
+async def test_a_halt_that_cannot_be_stored_stands_in_memory_and_is_stored_when_it_can(tmp_path: Path) -> None:
+    async with a_scene(tmp_path) as scene, scene.living() as engine:
+        scene.lock_store()
+        assert not await engine.kill_switch.halt(EVERYTHING, HaltReason.KILL_SWITCH, "enough", "person:ann")
+        assert engine.kill_switch.stands_for(ACCOUNT) is not None
+        assert len(engine.kill_switch.standing()) == 1
+        await asyncio.sleep(5)
+        scene.unlock_store()
+        await asyncio.sleep(3)
+        assert await scene.count("TradingHalted") == 1
+        store = await from_outside(scene)
+        assert [row.scope for row in await store.halts()] == [EVERYTHING]
+        await store.close()
+
+
+async def test_a_halt_in_memory_only_can_be_lifted(tmp_path: Path) -> None:
+    async with a_scene(tmp_path) as scene, scene.living() as engine:
+        engine.kill_switch.halt_now(EVERYTHING, HaltReason.KILL_SWITCH, "enough")
+        assert not engine.kill_switch.halt_now(EVERYTHING, HaltReason.KILL_SWITCH, "enough")
+        assert await engine.kill_switch.resume(EVERYTHING, "no", "person:ann")
+        assert (await engine.execute.execute(a_signal())).is_sent
+
+
+async def test_a_halt_whose_commit_conflicts_is_stored_after_the_stream_was_read_again(tmp_path: Path) -> None:
+    async with a_scene(tmp_path) as scene, scene.living() as engine:
+        await engine.kill_switch.switch_auto_trading(True, "on", "person:ann")
+        engine.kill_switch._version = 0
+        assert not await engine.kill_switch.halt(EVERYTHING, HaltReason.KILL_SWITCH, "enough", "person:ann")
+        await asyncio.sleep(2)
+        assert await scene.count("TradingHalted") == 1
+
+
+# --- the circuit breaker --------------------------------------------------------------------------------------------------------
+
+
+async def test_five_broker_failures_in_a_row_halt_the_account_and_no_other(tmp_path: Path) -> None:
+    async with a_scene(tmp_path, accounts=("SIM", "B")) as scene:
+        async with scene.living() as engine:
+            scene.witness.will_raise("submit", *[REFUSED] * 3, OutcomeUnknown("?"))
+            await engine.execute.execute(a_signal("one"))
+            assert engine.kill_switch.standing() == []
+            await engine.execute.execute(a_signal("two"))
+            scene.witness.will_raise("submit", REFUSED)
+            order = await engine.execute.execute(a_signal("three", symbol="AAPL"))
+            assert (order.status, order.reason) == (OrderStatus.CANCELLED, "HALTED")
+            (halt,) = engine.kill_switch.standing()
+            assert (halt.scope, halt.reason) == (account_scope(ACCOUNT), HaltReason.CIRCUIT_BREAKER)
+            assert (await engine.execute.execute(a_signal("four", account_id="B"))).is_sent
+        async with scene.living() as engine:
+            assert (await engine.execute.execute(a_signal("five"))).reason == "RISK"
+
+
+async def test_an_answer_in_between_and_a_resumption_start_the_counting_anew(tmp_path: Path) -> None:
+    once = {"breaker_failures": 2, "retry": RETRY_ONCE}
+    async with a_scene(tmp_path, account_terms=once) as scene, scene.living() as engine:
+        for name in ("a", "b", "c"):
+            scene.witness.will_raise("submit", REFUSED)
+            await engine.execute.execute(a_signal(name))
+            await engine.execute.execute(a_limit(f"{name}-fine"))
+        assert engine.kill_switch.standing() == []
+        for name, halts in (("d", 0), ("e", 1)):
+            scene.witness.will_raise("submit", REFUSED)
+            await engine.execute.execute(a_signal(name))
+            assert len(engine.kill_switch.standing()) == halts
+        await asyncio.sleep(1)
+        await engine.kill_switch.resume(account_scope(ACCOUNT), "broker is back", "person:ann")
+        scene.witness.will_raise("submit", REFUSED)
+        await engine.execute.execute(a_signal("f"))
+        assert engine.kill_switch.standing() == []
+
+
+async def test_refused_credentials_halt_at_once_and_are_told_apart_from_failures(tmp_path: Path) -> None:
+    async with a_scene(tmp_path, account_terms={"breaker_failures": 1}) as scene, scene.living() as engine:
+        scene.witness.will_raise("submit", BrokerAuthenticationError("token expired"))
+        order = await engine.execute.execute(a_signal())
+        assert order.status is OrderStatus.REJECTED
+        (halt,) = engine.kill_switch.standing()
+        assert (halt.reason, halt.detail) == (HaltReason.BROKER_AUTH, "credentials refused: token expired")
+        await asyncio.sleep(1)
+        await engine.kill_switch.resume(account_scope(ACCOUNT), "renewed", "person:ann")
+        scene.witness.will_raise("submit", REFUSED)
+        await engine.execute.execute(a_signal("sig-2"))
+        (halt,) = engine.kill_switch.standing()
+        assert halt.reason is HaltReason.CIRCUIT_BREAKER
+
+
+# --- stopping trading -----------------------------------------------------------------------------------------------------------
+
+
+async def test_killing_cancels_entries_keeps_what_protects_and_says_what_is_left(tmp_path: Path) -> None:
+    async with a_scene(tmp_path, BY_HAND) as scene, scene.living() as engine:
+        entry = await engine.execute.execute(a_limit("entry"))
+        guard = await engine.execute.execute(a_limit("guard", role=OrderRole.STOP_LOSS))
+        await scene.control.fill(entry.broker_order_id or "", Decimal(4), Decimal(400))
+        await asyncio.sleep(1)
+        report = await engine.stop_trading.kill("enough", "person:ann")
+        assert (report.is_durable, report.cancelled, report.not_cancelled) == (True, (entry.order_id,), ())
+        entry = await engine.orders.get(entry.order_id)
+        assert (entry.status, entry.cancel_reason) == (OrderStatus.CANCELLED, CancelReason.HALTED)
+        assert (await engine.orders.get(guard.order_id)).status is OrderStatus.SUBMITTED
+        assert not report.is_flat
+        assert report.remaining == (
+            f"{ACCOUNT}: order {guard.broker_order_id} SPY WORKING",
+            f"{ACCOUNT}: position {SPY} 4",
+        )
+        report = await engine.stop_trading.kill("enough", "person:ann", cancel_all=True)
+        assert report.cancelled == (guard.order_id,)
+
+
+async def test_flattening_closes_every_position_and_flat_is_said_only_then(tmp_path: Path) -> None:
+    limits = LAX.model_copy(update={"allow_short_selling": True})
+    async with a_scene(tmp_path, limits=limits) as scene, scene.living() as engine:
+        await engine.execute.execute(a_signal("long"))
+        await engine.execute.execute(a_signal("short", symbol="AAPL", side="SELL"))
+        await until(lambda: engine.is_quiet)
+        report = await engine.stop_trading.kill("enough", "person:ann", flatten=True)
+        assert (report.is_flat, report.not_cancelled) == (True, ())
+        assert {key: held.quantity for key, held in engine.risk.positions(ACCOUNT).items()} == {SPY: 0, "NASDAQ:AAPL": 0}
+        assert (await engine.execute.execute(a_signal("more"))).reason == "RISK"
+
+
+async def test_a_position_that_cannot_be_closed_is_named_and_does_not_keep_the_others_open(tmp_path: Path) -> None:
+    async with a_scene(tmp_path) as scene, scene.living() as engine:
+        await engine.execute.execute(a_signal("one"))
+        await engine.execute.execute(a_signal("two", symbol="AAPL"))
+        await until(lambda: engine.is_quiet)
+        await scene.control.place(ACCOUNT, SPY, Side.SELL, Decimal(20))
+        report = await engine.stop_trading.kill("enough", "person:ann", flatten=True)
+        assert report.not_cancelled[0].startswith(f"{ACCOUNT}: position {SPY}: trading is halted")
+        assert report.remaining == (f"{ACCOUNT}: position {SPY} -10",)
+
+
+async def test_without_an_answer_nothing_is_flat(tmp_path: Path) -> None:
+    async with a_scene(tmp_path) as scene, scene.living() as engine:
+        await scene.lay(FaultKind.QUERY_FAILED, Point.POSITIONS, None)
+        report = await engine.stop_trading.kill("enough", "person:ann", flatten=True)
+        assert not report.is_flat
+        assert "could not be asked" in report.remaining[0]
+        assert report.not_cancelled[0].startswith(f"{ACCOUNT}: venue")
+
+
+async def test_calls_that_had_begun_are_waited_for_and_then_listed(tmp_path: Path) -> None:
+    async with a_scene(tmp_path, account_terms={"call_timeout_seconds": 60.0}) as scene, scene.living() as engine:
+        scene.witness.answers["submit"] = lambda prepared: asyncio.sleep(1e6)
+        executing = asyncio.create_task(engine.execute.execute(a_signal()))
+        await asyncio.sleep(1)
+        began = scene.clock.monotonic()
+        report = await engine.stop_trading.kill("enough", "person:ann", wait_seconds=3.0)
+        assert scene.clock.monotonic() - began >= 3.0
+        (call,) = report.calls_in_flight
+        assert call.request_id.endswith("-s1")
+        assert not report.is_flat or report.calls_in_flight
+        executing.cancel()
+
+
+async def test_an_order_in_doubt_is_cancelled_and_counts_as_left(tmp_path: Path) -> None:
+    async with a_scene(tmp_path) as scene, scene.living() as engine:
+        await scene.lay(FaultKind.REQUEST_HELD)
+        order = await engine.execute.execute(a_limit())
+        report = await engine.stop_trading.kill("enough", "person:ann")
+        assert report.remaining == (f"{ACCOUNT}: in doubt {order.order_id}",)
+        await until(lambda: engine.is_quiet)
+        order = await engine.orders.get(order.order_id)
+        assert order.status is OrderStatus.CANCELLED
+        assert len(scene.witness.of("submit")) == 1
+
+
+async def test_nothing_is_sent_after_a_halt_while_signals_keep_coming(tmp_path: Path) -> None:
+    async with a_scene(tmp_path, STILL.model_copy(update={"latency_seconds": 0.05})) as scene, scene.living() as engine:
+        executing = []
+        for n in range(60):
+            executing.append(asyncio.create_task(engine.execute.execute(a_limit(f"s{n}"))))
+            await asyncio.sleep(0.01)
+            if n == 30:
+                await engine.kill_switch.halt(EVERYTHING, HaltReason.KILL_SWITCH, "enough", "person:ann")
+                halted_at = scene.clock.monotonic()
+        await asyncio.gather(*executing)
+        assert 0 < len(scene.witness.of("submit")) <= 31
+        assert all(call.at <= halted_at for call in scene.witness.of("submit"))
+
+
+@pytest.mark.parametrize("reason", [HaltReason.RECONCILIATION, HaltReason.CIRCUIT_BREAKER])
+async def test_the_first_reason_of_a_scope_stands(tmp_path: Path, reason: HaltReason) -> None:
+    async with a_scene(tmp_path) as scene, scene.living() as engine:
+        await engine.kill_switch.halt(account_scope(ACCOUNT), reason, "first", "person:ann")
+        await engine.kill_switch.halt(account_scope(ACCOUNT), HaltReason.KILL_SWITCH, "second", "person:ann")
+        assert [(halt.reason, halt.detail) for halt in engine.kill_switch.standing()] == [(reason, "first")]
