@@ -20,6 +20,8 @@ from liveorder.application.command_desk import CommandKind, carry_out
 from liveorder.application.engine import Connection, Engine, EngineTerms
 from liveorder.application.execute_order import ExecutionTerms
 from liveorder.application.gateway import AccountTerms
+from liveorder.application.outbox import Outbox
+from liveorder.application.outlets import Confirmations
 from liveorder.application.ports.broker import Broker, CancelRequest
 from liveorder.application.ports.clock import Clock
 from liveorder.application.ports.emergency_journal import JournalledHalt
@@ -54,6 +56,7 @@ from liveorder.infrastructure.eventstore.identity import Expectation
 from liveorder.infrastructure.eventstore.order_store import DatabaseOrderStore
 from liveorder.infrastructure.eventstore.store_by_url import create_store, sqlite_path, store_at, store_exists
 from liveorder.infrastructure.logs import StructuredLog
+from liveorder.infrastructure.publishers.jsonl import JsonLinesPublisher
 from liveorder.infrastructure.readmodels import views_at
 from liveorder.infrastructure.readmodels.sql_views import SqlViews
 from liveorder.infrastructure.settings import Account, Settings, commented_toml
@@ -251,7 +254,8 @@ async def open_service(
         connections = connections_of(settings, clock, venue, supplied or {})
         engine = _engine(settings, store, connections, clock, told, is_shadow, on_error)
         projector = Projector(store, views, clock, lambda error: told.write("ERROR", f"Read models: {error}"))
-        service = Service(engine, store.commands, views, projector, [source(store, clock) for source in sources])
+        feeding = [source(store, clock) for source in sources]
+        service = Service(engine, store.commands, views, projector, feeding, _outboxes(settings, store, clock, told))
         await _start(service, wait_for_lease)
         try:
             yield service
@@ -300,6 +304,13 @@ async def _start(service: Service, wait_for_lease: bool) -> None:
     except BaseException:
         await service.stop()
         raise
+
+
+def _outboxes(settings: Settings, store: DatabaseOrderStore, clock: Clock, log: EventLog) -> list[Outbox]:
+    if settings.confirmations is None:
+        return []
+    outlet = Confirmations(JsonLinesPublisher(settings.confirmations))
+    return [Outbox(store, outlet, clock, lambda error: log.write("ERROR", f"Confirmations: {error}"))]
 
 
 def _engine(

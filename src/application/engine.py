@@ -143,8 +143,10 @@ class Engine:
 
     # --- life ------------------------------------------------------------------------------------------------------------------
 
-    async def start(self, *, wait_for_lease: bool = False) -> RecoveryReport:
-        """Own the store, connect, recover. Only then may a signal be taken.
+    async def start(
+        self, *, wait_for_lease: bool = False, before_trading: Callable[[], Awaitable[None]] | None = None
+    ) -> RecoveryReport:
+        """Own the store, do what must be done `before_trading`, connect, recover. Only then may a signal be taken.
 
         Raises `LeaseLost` when another process owns the store (with `wait_for_lease` it stands by instead), `StoreRefused` and
         `SettingsError` for what must not be traded on.
@@ -156,6 +158,8 @@ class Engine:
         for order in await self.orders.load():
             self._refuse_unknown_account(order)
             self.risk.track(order)
+        if before_trading is not None:
+            await before_trading()
         await self.kill_switch.load()
         await self._book_journal()
         self.begin("lease", self._keep_lease)

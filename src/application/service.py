@@ -10,6 +10,7 @@ from uuid import UUID
 from liveorder.application.command_desk import CommandDesk
 from liveorder.application.engine import Engine
 from liveorder.application.order_log import OrderLog
+from liveorder.application.outbox import Outbox
 from liveorder.application.ports.order_store import Commands
 from liveorder.application.ports.signal_source import SignalSource
 from liveorder.application.ports.views import Views
@@ -34,25 +35,42 @@ class Service:
     """Owns one store while it runs."""
 
     def __init__(
-        self, engine: Engine, commands: Commands, views: Views, projector: Projector, sources: Sequence[SignalSource]
+        self,
+        engine: Engine,
+        commands: Commands,
+        views: Views,
+        projector: Projector,
+        sources: Sequence[SignalSource],
+        outboxes: Sequence[Outbox] = (),
     ) -> None:
         self.engine, self.views, self._projector = engine, views, projector
-        self._commands, self._sources = commands, sources
+        self._commands, self._sources, self._outboxes = commands, sources, outboxes
         self.recovery: RecoveryReport | None = None
 
     async def start(self, *, wait_for_lease: bool = False) -> None:
         """Recover first; only then may a signal be taken. Raises as `Engine.start` does."""
         engine = self.engine
         engine.orders.listen(OrderLog(engine.log))
-        self.recovery = await engine.start(wait_for_lease=wait_for_lease)
+        self.recovery = await engine.start(wait_for_lease=wait_for_lease, before_trading=self._open_outboxes)
         assert engine.identity is not None
         await self._projector.open(engine.identity.store_id)
         desk = CommandDesk(engine, self._commands, engine.desk, engine.clock, engine.log)
         engine.begin("commands", desk.serve_for_ever)
         engine.begin("projector", self._projector.run)
+        for outbox in self._outboxes:
+            engine.begin("outbox", outbox.run)
+
+    async def _open_outboxes(self) -> None:
+        for outbox in self._outboxes:
+            await outbox.open()
 
     async def stop(self) -> None:
-        """Finish what was begun, bring the read models level with the log, and let go of the store."""
+        """Send what is due outside, finish what was begun, and let go of the store."""
+        for outbox in self._outboxes if self.recovery is not None else ():
+            try:
+                await outbox.flush()
+            except Exception as error:  # noqa: BLE001 - a destination that is away gets it after the next start
+                self.engine.log.write("WARNING", f"Not sent yet: {type(error).__name__}: {error}")
         await self.engine.stop()
 
     async def settle_views(self) -> int:

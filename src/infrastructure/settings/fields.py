@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from pydantic import Field
@@ -42,6 +43,8 @@ class SettingsFields(BaseSettings):
     """Where every fact is kept: sqlite:///FILE or postgresql://USER@HOST/DATABASE."""
     read_model: str | None = Field(None, repr=False)
     """Where lists and reports are kept; none: beside the store, NAME-views.db or the same database."""
+    confirmations: Path | None = None
+    """JSON Lines file that every execution is confirmed in, for strategies to follow; none: no such file."""
     namespace: Text = "default"
     """Part of every signal's identity. Fixed when the store is created."""
     default_account: Text | None = None
