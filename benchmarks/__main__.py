@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 
-from benchmarks import costs, latency, memory, rebuilding, recovery, scale, showing, throughput
+from benchmarks import coldness, costs, latency, memory, rebuilding, recovery, scale, showing, throughput
 from benchmarks.places import places
 from liveorder.interfaces.tuning import tune_process
 
@@ -23,6 +23,7 @@ async def main() -> None:
         showing.title("One order in flight: signal in, durable, broker called")
         for place in found:
             await latency.measure(place, settled.samples)
+        await coldness.measure(found[0])
         showing.title("Durable orders side by side: signal in, filled")
         for place in found:
             await throughput.measure(place, settled.seconds)

@@ -35,7 +35,7 @@ async def measure(place: Place, orders: int) -> None:
 
 
 def _show(stats: pstats.Stats, orders: int) -> None:
-    entries: dict[tuple[str, int, str], tuple[int, int, float, float, object]] = stats.stats  # type: ignore[attr-defined]
+    entries: dict[tuple[str, int, str], tuple[int, int, float, float, object]] = stats.stats  # type: ignore[attr-defined]  # it is there, and typeshed does not tell
     whole = sum(own for _, _, own, _, _ in entries.values())
     by_part: defaultdict[str, float] = defaultdict(float)
     for (file, _, name), (_, _, own, _, _) in entries.items():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -17,7 +17,7 @@ from liveorder.application.gateway import AccountTerms, Gateway
 from liveorder.application.intake import Intake
 from liveorder.application.kill_switch import KillSwitch
 from liveorder.application.order_timeouts import OrderTimeouts
-from liveorder.application.orders import Orders
+from liveorder.application.orders import ENGINE, Orders
 from liveorder.application.ports.broker import Broker
 from liveorder.application.ports.calendar import TradingCalendar
 from liveorder.application.ports.clock import Clock, Randomness
@@ -46,6 +46,7 @@ from liveorder.domain.errors import (
 )
 from liveorder.domain.order import LiveOrder
 from liveorder.domain.order.facts import CancelReason
+from liveorder.domain.reconciliation import DifferenceKind, ReconciliationReport
 from liveorder.domain.trading_halt import EVERYTHING, HaltReason, account_scope
 
 RESTART_SECONDS = 1.0
@@ -160,6 +161,7 @@ class Engine:
             self.risk.track(order)
         if before_trading is not None:
             await before_trading()
+        is_empty = await self.store.head() == 0
         await self.kill_switch.load()
         await self._book_journal()
         self.begin("lease", self._keep_lease)
@@ -167,9 +169,18 @@ class Engine:
         for gateway in self.gateways.values():
             await self._connect(gateway)
         report = await self.recover.recover()
-        await self.reconcile.reconcile_all()
+        reconciled = await self.reconcile.reconcile_all()
+        if is_empty:
+            await self._distrust(reconciled)
         self._begin_background()
         return report
+
+    async def _distrust(self, reports: Sequence[ReconciliationReport]) -> None:
+        """An empty store on an account that has live orders may be a lost one: what it sent before it could send again."""
+        for report in reports:
+            if any(difference.kind is DifferenceKind.UNKNOWN_ORDER for difference in report.differences):
+                detail = "the store is empty and the broker has live orders: adopt or cancel them, then resume"
+                await self.kill_switch.halt(account_scope(report.account_id), HaltReason.RESTORED_STORE, detail, ENGINE)
 
     def _refuse_unknown_account(self, order: LiveOrder) -> None:
         account_id = order.intent.account_id
@@ -316,11 +327,12 @@ class Engine:
     # --- upkeep ----------------------------------------------------------------------------------------------------------------
 
     async def _upkeep(self) -> None:
-        """What had to wait for the store: halts that stand in memory only, cancels that were journalled."""
+        """What had to wait for the store: halts that stand in memory only, journalled cancels, commits that were left open."""
         while True:
             await self.clock.sleep(1.0)
             await self.kill_switch.retry_durable()
             await self._book_journal()
+            await self.orders.look_again()
 
     async def _book_journal(self) -> None:
         """What was written down beside the store. A halt stands from here on, whether or not the store takes it now."""

@@ -110,10 +110,12 @@ class KillSwitch:
                 await self._record(facts, actor, None)
 
     async def take_in_rows(self) -> None:
-        """A halt that another process inserted stands already; give it its fact."""
-        rows = await self._store.halts()
+        """A halt that another process inserted stands already; give it its fact.
+
+        Read while nobody can lift one: an old answer would revive it.
+        """
         async with self._recording:
-            for row in rows:
+            for row in await self._store.halts():
                 if row.scope not in self._state.standing and row.scope not in self._undurable:
                     facts = self._state.halt(row.scope, *_told_by(row))
                     await self._record(facts, "person:command", row)

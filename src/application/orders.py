@@ -19,7 +19,7 @@ from liveorder.application.ports.clock import Clock, Randomness
 from liveorder.application.ports.order_store import Commit, Committed, OrderStore, SignalClaim
 from liveorder.application.risk_book import RiskBook, entries_between
 from liveorder.application.sessions import Sessions
-from liveorder.domain.errors import OrderNotFound, StoreUnavailable, VersionConflict
+from liveorder.domain.errors import OrderNotFound, StoreError, StoreUnavailable, VersionConflict
 from liveorder.domain.facts import Envelope, Fact, RecordedFact
 from liveorder.domain.identifiers import uuid7
 from liveorder.domain.order import LiveOrder
@@ -101,6 +101,16 @@ class Orders:
             self._remember(order)
             self._risk.track(order)
         return order
+
+    async def look_again(self) -> None:
+        """Read what failed commits left open, once the store can be asked: what was stored after all must not be lost."""
+        for order_id in list(self._suspect):
+            try:
+                await self.get(order_id)
+            except OrderNotFound:
+                self._suspect.discard(order_id)
+            except StoreError:
+                return
 
     async def id_of(self, account_id: str, client_order_id: str | None, broker_order_id: str | None) -> UUID | None:
         """Which order a report speaks of: by our key, also long after; by the broker's id while the order is unfinished."""

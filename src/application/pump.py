@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gc
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import aclosing, contextmanager
 from typing import TypeAlias
 
 from liveorder.application.ports.order_store import OrderStore
@@ -12,6 +12,7 @@ from liveorder.application.ports.views import Superseded, ViewsWriter
 from liveorder.application.projections import Batch, project
 from liveorder.application.projections.draft import Changes, Draft, KeptRows, Prior
 from liveorder.application.projections.known_orders import KnownOrders, streams_of
+from liveorder.application.read_ahead import read_ahead
 from liveorder.domain.facts import RecordedFact
 
 BATCH = 500
@@ -61,14 +62,15 @@ class Pump:
                 continue  # the other projector did this part
 
     async def _advance(self, position: int, goal: int, progress: Progress) -> int:
-        async for page in self._store.log(after=position):
-            for start in range(0, len(page), BATCH):
-                batch = [item for item in page[start : start + BATCH] if item.position <= goal]
-                if not batch:
-                    return position
-                await self._apply(position, batch)
-                position = batch[-1].position
-                progress(position, goal)
+        async with aclosing(read_ahead(self._store.log(after=position))) as pages:
+            async for page in pages:
+                for start in range(0, len(page), BATCH):
+                    batch = [item for item in page[start : start + BATCH] if item.position <= goal]
+                    if not batch:
+                        return position
+                    await self._apply(position, batch)
+                    position = batch[-1].position
+                    progress(position, goal)
         return position
 
     async def _apply(self, after: int, facts: Sequence[RecordedFact]) -> None:

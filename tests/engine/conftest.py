@@ -1,4 +1,4 @@
-"""Every async test here runs on a loop whose time jumps: a day of trading takes milliseconds, and the same course each time."""
+"""Async tests here run on a loop whose time jumps: a day of trading takes milliseconds, and takes the same course each time."""
 
 from __future__ import annotations
 

@@ -46,7 +46,21 @@ from liveorder.infrastructure.eventstore.sqlite_recorder import uri_of
 from liveorder.infrastructure.eventstore.store_by_url import create_store
 from tests.worlds import ACCOUNT, LAX, NOON, STILL, RememberedLog, a_signal, until
 
-__all__ = ["ACCOUNT", "LAX", "NOON", "SPY", "STILL", "Call", "Scene", "Witness", "a_limit", "a_scene", "a_signal", "until"]
+__all__ = [
+    "ACCOUNT",
+    "LAX",
+    "NOON",
+    "SPY",
+    "STILL",
+    "Call",
+    "RememberedLog",
+    "Scene",
+    "Witness",
+    "a_limit",
+    "a_scene",
+    "a_signal",
+    "until",
+]
 
 T = TypeVar("T")
 SPY = "ARCA:SPY"
@@ -124,8 +138,8 @@ class Scene:
     instruments: Instruments = field(default_factory=SimulatedInstruments)
     market_data: MarketData | None = None
     lives: int = 0
-    is_full: bool = False
-    """Whether the disk has no room for another page."""
+    is_read_only: bool = False
+    """Whether the file can only be read from the next connection on."""
     _lock: sqlite3.Connection | None = None
 
     @property
@@ -151,8 +165,8 @@ class Scene:
 
     def _connect(self, path: Path, busy_timeout_seconds: float) -> sqlite3.Connection:
         connection = sqlite_writer.connect(path, busy_timeout_seconds)
-        if self.is_full:
-            connection.execute("PRAGMA max_page_count=1")
+        if self.is_read_only:
+            connection.execute("PRAGMA query_only=1")
         return connection
 
     def lock_store(self) -> None:
@@ -169,7 +183,7 @@ class Scene:
     async def facts(self, order: LiveOrder | UUID) -> list[Fact]:
         """As another process reads them."""
         order_id = order if isinstance(order, UUID) else order.order_id
-        return [item.fact for item in await self._reading(lambda store: store.stream(order_id))]
+        return [item.fact for item in await self.reading(lambda store: store.stream(order_id))]
 
     async def fact_names(self, order: LiveOrder | UUID) -> list[str]:
         return [type(fact).__name__ for fact in await self.facts(order)]
@@ -180,9 +194,9 @@ class Scene:
         async def counted(store: DatabaseOrderStore) -> int:
             return sum([sum(type(item.fact).__name__ in names for item in page) async for page in store.log()])
 
-        return await self._reading(counted)
+        return await self.reading(counted)
 
-    async def _reading(self, question: Callable[[DatabaseOrderStore], Awaitable[T]]) -> T:
+    async def reading(self, question: Callable[[DatabaseOrderStore], Awaitable[T]]) -> T:
         store = DatabaseOrderStore(SQLiteDatabase(self.path, self.clock, Placement.INLINE), MAPPER, self.clock)
         await store.open()
         try:

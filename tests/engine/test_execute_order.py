@@ -21,6 +21,7 @@ from liveorder.domain.errors import (
 )
 from liveorder.domain.lifecycle import OrderStatus
 from liveorder.domain.order.facts import Refused, RejectReason, SubmissionStarted
+from liveorder.domain.trading_halt import HaltReason, account_scope
 from liveorder.infrastructure.brokers.simulated.venue.faults import FaultKind
 from liveorder.infrastructure.brokers.simulated.venue.settings import AccountTerms as VenueAccount
 from tests.engine.scenes import LAX, STILL, a_limit, a_scene, a_signal, until
@@ -240,7 +241,7 @@ async def test_a_key_that_the_broker_holds_already_is_our_order_and_is_fetched(t
         assert len(scene.venue_orders(order)) == 1
 
 
-async def test_an_order_whose_first_attempt_meets_its_own_key_is_found_and_not_rejected(tmp_path: Path) -> None:
+async def test_a_lost_store_starts_halted_and_an_order_that_carries_our_key_is_found_and_not_sent_twice(tmp_path: Path) -> None:
     async with a_scene(tmp_path) as scene:
         async with scene.living() as engine:
             order = await engine.execute.execute(a_limit())
@@ -248,6 +249,10 @@ async def test_an_order_whose_first_attempt_meets_its_own_key_is_found_and_not_r
         async with a_scene(tmp_path, STILL) as emptied:
             emptied.floors = scene.floors
             async with emptied.living() as engine:
+                (halt,) = engine.kill_switch.standing()
+                assert (halt.scope, halt.reason) == (account_scope("SIM"), HaltReason.RESTORED_STORE)
+                assert (await engine.execute.execute(a_signal("new"))).reason == "RISK"
+                await engine.kill_switch.resume(account_scope("SIM"), "looked at", "person:ann")
                 again = await engine.execute.execute(a_limit())
                 await until(lambda: not engine.doubts.standing())
                 again = await engine.orders.get(again.order_id)

@@ -33,9 +33,11 @@ STRICT = LAX.model_copy(update={"max_signal_age_seconds": 60.0})
 
 async def test_a_halt_between_the_commit_and_the_call_keeps_the_order_from_being_sent(tmp_path: Path) -> None:
     async with a_scene(tmp_path) as scene, scene.living() as engine:
-        stop_listening = engine.orders.listen(
-            lambda before, after, recorded: engine.kill_switch.halt_now(EVERYTHING, HaltReason.KILL_SWITCH, "now") or None
-        )
+
+        def halts(*step: object) -> None:
+            engine.kill_switch.halt_now(EVERYTHING, HaltReason.KILL_SWITCH, "now")
+
+        stop_listening = engine.orders.listen(halts)
         order = await engine.execute.execute(a_signal())
         stop_listening()
         assert scene.witness.calls == []

@@ -250,7 +250,7 @@ async def test_an_order_in_doubt_is_cancelled_and_counts_as_left(tmp_path: Path)
 
 async def test_nothing_is_sent_after_a_halt_while_signals_keep_coming(tmp_path: Path) -> None:
     async with a_scene(tmp_path, STILL.model_copy(update={"latency_seconds": 0.05})) as scene, scene.living() as engine:
-        executing = []
+        executing, halted_at = [], 0.0
         for n in range(60):
             executing.append(asyncio.create_task(engine.execute.execute(a_limit(f"s{n}"))))
             await asyncio.sleep(0.01)

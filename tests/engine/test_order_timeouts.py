@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from liveorder.application.ports.broker import Absence
 from liveorder.domain.errors import BrokerConnectionError
 from liveorder.domain.lifecycle import OrderStatus
 from liveorder.infrastructure.brokers.simulated.venue.faults import FaultKind, Point

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -47,7 +48,7 @@ async def test_quantities_of_a_replace_round_toward_zero_to_the_lot(tmp_path: Pa
         ({"limit_price": Decimal(600)}, "price_collar"),
     ],
 )
-async def test_a_replace_that_must_not_be_asked_is_refused(tmp_path: Path, terms: dict[str, Decimal], why: str) -> None:
+async def test_a_replace_that_must_not_be_asked_is_refused(tmp_path: Path, terms: dict[str, Any], why: str) -> None:
     limits = LAX.model_copy(update={"max_order_quantity": Decimal(15), "price_collar_percent": Decimal(10)})
     async with a_scene(tmp_path, BY_HAND, limits=limits) as scene, scene.living() as engine:
         order = await engine.execute.execute(a_limit())
@@ -171,9 +172,11 @@ async def test_a_fill_during_a_replace_under_way_is_booked(tmp_path: Path) -> No
 async def test_a_halt_stops_a_replace_before_its_commit_and_after(tmp_path: Path) -> None:
     async with a_scene(tmp_path) as scene, scene.living() as engine:
         order = await engine.execute.execute(a_limit())
-        engine.orders.listen(
-            lambda before, after, recorded: engine.kill_switch.halt_now(EVERYTHING, HaltReason.KILL_SWITCH, "now") or None
-        )
+
+        def halts(*step: object) -> None:
+            engine.kill_switch.halt_now(EVERYTHING, HaltReason.KILL_SWITCH, "now")
+
+        engine.orders.listen(halts)
         order = await engine.replace.replace(order.order_id, quantity=Decimal(20))
         assert (order.quantity, order.replace_requested) == (Decimal(10), False)
         with pytest.raises((DecisionRefused, TradingIsHalted), match="halted"):

@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import date, timedelta
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -33,7 +34,7 @@ BY_QUANTITY = replace(SIMULATED_CAPABILITIES, notional=False)
         ({"quantity": None, "symbol": "BTC/USD"}, "0.0166"),
     ],
 )
-async def test_quantities_round_toward_zero_to_the_lot(tmp_path: Path, fields: dict[str, object], quantity: str) -> None:
+async def test_quantities_round_toward_zero_to_the_lot(tmp_path: Path, fields: dict[str, Any], quantity: str) -> None:
     async with a_scene(tmp_path, capabilities=BY_QUANTITY) as scene, scene.living() as engine:
         intent, refused = await engine.execute.validate(a_signal(**fields))
         assert refused == []
@@ -50,7 +51,7 @@ async def test_a_broker_that_takes_cash_orders_is_given_the_amount(tmp_path: Pat
 
 
 @pytest.mark.parametrize("fields", [{"quantity": Decimal("0.5")}, {"quantity": None, "notional": Decimal(499)}])
-async def test_less_than_a_lot_is_refused_as_invalid(tmp_path: Path, fields: dict[str, object]) -> None:
+async def test_less_than_a_lot_is_refused_as_invalid(tmp_path: Path, fields: dict[str, Any]) -> None:
     async with a_scene(tmp_path, capabilities=BY_QUANTITY) as scene, scene.living() as engine:
         order = await engine.execute.execute(a_signal(**fields))
         assert (order.status, order.reason) == (OrderStatus.REJECTED, "INVALID")
@@ -84,9 +85,7 @@ class BrokenPrices:
 
 @pytest.mark.parametrize("prices", [OldPrices(), NoPrices(), BrokenPrices()])
 @pytest.mark.parametrize("fields", [{}, {"quantity": None}, {"quantity": None, "notional": Decimal(1000)}])
-async def test_without_a_fresh_price_a_market_order_is_refused(
-    tmp_path: Path, prices: OldPrices, fields: dict[str, object]
-) -> None:
+async def test_without_a_fresh_price_a_market_order_is_refused(tmp_path: Path, prices: OldPrices, fields: dict[str, Any]) -> None:
     async with a_scene(tmp_path, market_data=prices) as scene, scene.living() as engine:
         order = await engine.execute.execute(a_signal(**fields))
         assert (order.status, order.reason) == (OrderStatus.REJECTED, "RISK")
@@ -117,7 +116,7 @@ class TwoOfAName:
 async def test_an_option_that_the_default_exchange_has_not_is_never_taken_for_its_share(tmp_path: Path) -> None:
     settled = {"default_exchange": "ARCA"}
     async with a_scene(tmp_path, account_terms=settled, instruments=TwoOfAName()) as scene, scene.living() as engine:
-        option = {"asset_class": "OPTION", "expiry": "2025-06-20", "strike": Decimal(500), "right": "CALL"}
+        option: dict[str, Any] = {"asset_class": "OPTION", "expiry": "2025-06-20", "strike": Decimal(500), "right": "CALL"}
         intent, _ = await engine.execute.validate(a_signal(**option))
         assert intent.instrument == OPTION
         share, _ = await engine.execute.validate(a_signal())

@@ -304,7 +304,7 @@ async def test_a_report_of_an_order_that_is_not_ours_is_kept_once_and_changes_no
 
 async def test_reports_that_name_only_the_brokers_id_wait_for_the_acknowledgement(tmp_path: Path) -> None:
     async with a_scene(tmp_path) as scene, scene.living() as engine:
-        early = {"broker_order_id": "V1"}
+        early: dict[str, Any] = {"broker_order_id": "V1"}
         reports = [
             Accepted(**early),
             OrderTriggered(**early),

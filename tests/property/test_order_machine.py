@@ -30,6 +30,7 @@ class NaiveOrder:
         self.busted: set[str] = set()
         self.ended: str | None = None
         self.was_sent = self.has_reached = False
+        """Sent by us, or by others and acknowledged."""
         self.turned_up = False
         """Acknowledged when we had closed it as never received."""
         self.open: dict[str, str] = {}
@@ -171,6 +172,7 @@ class OrderMachine(RuleBasedStateMachine):
     def acknowledge(self) -> None:
         self.tell(r.Accepted(broker_order_id="B-1"))
         self.naive.turned_up |= self.naive.is_closed() and not self.naive.has_reached
+        self.naive.was_sent = True
         self.naive.hear_of()
 
     @rule(quantity=amounts, price=some_prices)
@@ -264,6 +266,7 @@ class OrderMachine(RuleBasedStateMachine):
                 quantity=naive.quantity,
             )
         )
+        naive.was_sent = True
         naive.hear_of()
 
     # --- both say the same -----------------------------------------------------------------------------------------------------

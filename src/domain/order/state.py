@@ -116,7 +116,8 @@ class LiveOrder:
 
     @property
     def is_sent(self) -> bool:
-        return self.attempts > 0
+        """By us, or by others and acknowledged: an adopted order."""
+        return self.attempts > 0 or self.is_acknowledged
 
     @property
     def is_in_doubt(self) -> bool:

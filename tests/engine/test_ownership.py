@@ -1,0 +1,200 @@
+"""One writer: whoever lost the store neither stores nor sends, and whoever stops leaves it in order."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from datetime import datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from liveorder.domain.errors import BrokerConnectionError, LeaseLost
+from liveorder.domain.lifecycle import OrderStatus
+from liveorder.infrastructure.brokers.simulated.venue.faults import FaultKind
+from tests.engine.scenes import STILL, Scene, a_limit, a_scene, a_signal, until
+
+
+async def taken_over(scene: Scene) -> None:
+    """Another process owns the store from here on, while this one did not look."""
+
+    async def later() -> datetime:
+        return scene.clock.now() + timedelta(hours=1)
+
+    store = scene.store()
+    await store.open()
+    store._database.now = later  # type: ignore[method-assign]
+    assert await store.lease.acquire("another", 3600.0) is not None
+    await store.close()
+
+
+async def test_an_owner_that_lost_the_store_neither_stores_nor_sends_anything_more(tmp_path: Path) -> None:
+    async with a_scene(tmp_path) as scene:
+        engine = scene.engine()
+        await engine.start()
+        order = await engine.execute.execute(a_limit(time_in_force="GTC"))
+        await taken_over(scene)
+        for doing in (
+            engine.execute.execute(a_signal("more")),
+            engine.cancel.cancel(order.order_id),
+            engine.replace.replace(order.order_id, quantity=Decimal(20)),
+        ):
+            with pytest.raises(LeaseLost):
+                await doing
+        assert [call.verb for call in scene.witness.calls] == ["submit"]
+        await asyncio.wait_for(engine.lost_lease.wait(), 5)
+        assert not engine.desk.is_taking_signals
+        facts = await scene.fact_names(order)
+        await engine.stop()
+        assert await scene.fact_names(order) == facts
+        assert any("Lost the store" in line for line in scene.log.of("LEASE"))
+
+
+async def test_an_owner_that_lost_the_store_between_two_attempts_does_not_make_the_second(tmp_path: Path) -> None:
+    async with a_scene(tmp_path) as scene:
+        engine = scene.engine()
+        await engine.start()
+        scene.witness.will_raise("submit", BrokerConnectionError("down"))
+        executing = asyncio.create_task(engine.execute.execute(a_signal()))
+        await asyncio.sleep(0.5)
+        await taken_over(scene)
+        with pytest.raises(LeaseLost):
+            await executing
+        assert len(scene.witness.of("submit")) == 1
+        await engine.stop()
+
+
+async def test_a_standby_takes_over_when_the_owner_dies_and_goes_on(tmp_path: Path) -> None:
+    async with a_scene(tmp_path, STILL.model_copy(update={"latency_seconds": 0.5})) as scene:
+        engine = scene.engine()
+        await engine.start()
+        order = await engine.execute.execute(a_limit(time_in_force="GTC"))
+        standby = scene.engine()
+        starting = asyncio.create_task(standby.start(wait_for_lease=True))
+        await asyncio.sleep(10)
+        assert not starting.done()
+        assert scene.log.of("LEASE") == ["Standing by: this store is owned by life-1"]
+        await scene.dies(engine)
+        died_at = scene.clock.monotonic()
+        report = await starting
+        assert scene.clock.monotonic() - died_at < 10
+        assert report.unfinished == 1
+        assert standby.orders.epoch == engine.orders.epoch + 1
+        await standby.cancel.cancel(order.order_id)
+        await until(lambda: standby.is_quiet)
+        assert len(scene.venue_orders(order)) == 1
+        await standby.stop()
+
+
+async def test_two_engines_on_one_store_send_one_signal_once(tmp_path: Path) -> None:
+    async with a_scene(tmp_path) as scene, scene.living() as owner:
+        other = scene.engine()
+        with pytest.raises(LeaseLost):
+            await other.start()
+        orders = await asyncio.gather(owner.execute.execute(a_signal()), other.execute.execute(a_signal()), return_exceptions=True)
+        assert isinstance(orders[1], LeaseLost)
+        assert len(scene.witness.of("submit")) <= 1
+        await other.stop()
+
+
+# --- an orderly end -------------------------------------------------------------------------------------------------------------
+
+
+async def test_stopping_lets_calls_in_flight_end_and_begins_none(tmp_path: Path) -> None:
+    async with a_scene(tmp_path, STILL.model_copy(update={"latency_seconds": 1.0})) as scene:
+        engine = scene.engine()
+        await engine.start()
+        for n in range(3):
+            await engine.desk.post_signal(lambda n=n: engine.execute.execute(a_limit(f"s{n}", time_in_force="GTC")))  # type: ignore[misc]
+        await asyncio.sleep(2.5)
+        stopping = asyncio.create_task(engine.stop())
+        await asyncio.sleep(0)
+        await engine.desk.post_signal(lambda: engine.execute.execute(a_limit("late")))
+        assert await stopping == 0
+        assert len(scene.witness.of("submit")) == 3
+        async with scene.living() as again:
+            assert [order.is_in_doubt for order in again.orders.unfinished()] == [False] * 3
+
+
+async def test_what_has_not_ended_in_time_is_in_doubt_and_the_store_is_let_go(tmp_path: Path) -> None:
+    async with a_scene(tmp_path, account_terms={"call_timeout_seconds": 60.0}, terms={"drain_seconds": 5.0}) as scene:
+        engine = scene.engine()
+        await engine.start()
+        await scene.lay(FaultKind.ACKNOWLEDGEMENT_LOST, silent=True)
+        scene.witness.answers["reports"] = _silence  # type: ignore[assignment]
+        await engine.desk.post_signal(lambda: engine.execute.execute(a_limit(time_in_force="GTC")))
+        await asyncio.sleep(2)
+        began = scene.clock.monotonic()
+        await engine.stop()
+        assert scene.clock.monotonic() - began <= 6
+        store = scene.store()
+        await store.open()
+        state = await store.lease.state()
+        assert state is not None
+        assert not state.is_held
+        ((order_id, _),) = (await store.unfinished()).items()
+        await store.close()
+        assert (await scene.fact_names(order_id))[-1] in ("OutcomeUnknown", "Acknowledged")
+        async with scene.living() as again:
+            assert (await again.orders.get(order_id)).is_acknowledged
+            assert len(scene.witness.of("submit")) == 1
+
+
+async def _silence() -> AsyncIterator[None]:
+    await asyncio.sleep(1e6)
+    yield None
+
+
+async def test_stopping_twice_and_stopping_what_never_started_do_no_harm(tmp_path: Path) -> None:
+    async with a_scene(tmp_path) as scene:
+        engine = scene.engine()
+        await engine.stop()
+        engine = scene.engine()
+        await engine.start()
+        await engine.stop()
+        await engine.stop()
+        assert scene.log.of("ERROR") == []
+
+
+async def test_a_background_task_that_fails_is_logged_and_begun_again(tmp_path: Path) -> None:
+    async with a_scene(tmp_path) as scene, scene.living() as engine:
+        runs = []
+
+        async def fails_once() -> None:
+            runs.append(scene.clock.monotonic())
+            if len(runs) == 1:
+                raise ZeroDivisionError("once")
+
+        engine.begin("odd job", fails_once)
+        await asyncio.sleep(3)
+        assert [round(at - runs[0]) for at in runs] == [0, 1]
+        assert any("odd job failed: ZeroDivisionError" in line for line in scene.log.of("ERROR"))
+
+
+# --- accounts -------------------------------------------------------------------------------------------------------------------
+
+
+async def test_accounts_at_different_brokers_are_traded_side_by_side(tmp_path: Path) -> None:
+    async with a_scene(tmp_path, accounts=("SIM", "B", "C")) as scene, scene.living() as engine:
+        orders = await asyncio.gather(*(engine.execute.execute(a_signal("one", account_id=name)) for name in ("SIM", "B", "C")))
+        await until(lambda: engine.is_quiet)
+        for order in orders:
+            account_id = order.intent.account_id
+            assert (await engine.orders.get(order.order_id)).status is OrderStatus.FILLED
+            assert len(scene.witnesses[account_id].of("submit")) == 1
+            assert len(scene.venue_orders(order, account_id)) == 1
+        reports = await engine.reconcile.reconcile_all()
+        assert [report.account_id for report in reports if report.is_clean] == ["SIM", "B", "C"]
+
+
+async def test_the_trouble_of_one_broker_is_not_the_others(tmp_path: Path) -> None:
+    hasty = {"call_timeout_seconds": 5.0}
+    async with a_scene(tmp_path, accounts=("SIM", "B"), account_terms=hasty) as scene, scene.living() as engine:
+        scene.witness.answers["open_orders"] = lambda: asyncio.sleep(1e6)
+        scene.witness.answers["submit"] = lambda prepared: asyncio.sleep(1e6)
+        stuck = asyncio.create_task(engine.execute.execute(a_limit("stuck")))
+        order = await engine.execute.execute(a_signal("fine", account_id="B"))
+        await asyncio.sleep(1)
+        assert (await engine.orders.get(order.order_id)).status is OrderStatus.FILLED
+        assert (await stuck).is_in_doubt

@@ -1,0 +1,305 @@
+"""While nothing can be stored nothing is sent, but for what only takes risk away; and it goes on by itself when it can be."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from datetime import timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+from liveorder.application.ports.emergency_journal import JournalledCancel, JournalledHalt
+from liveorder.application.ports.order_store import Commit, Committed
+from liveorder.domain.errors import LiveOrderError, StoreUnavailable
+from liveorder.domain.lifecycle import OrderStatus
+from liveorder.domain.order.facts import CancelRequested, SubmissionStarted
+from liveorder.domain.trading_halt import EVERYTHING, HaltReason
+from liveorder.infrastructure.brokers.simulated.venue.faults import FaultKind, Point
+from liveorder.infrastructure.brokers.simulated.venue.settings import Fills
+from liveorder.infrastructure.emergency_journal import FileEmergencyJournal
+from tests.engine.scenes import ACCOUNT, NOON, STILL, Scene, a_limit, a_scene, a_signal, until
+
+UNFILLED = STILL.model_copy(update={"fills": Fills(automatic=False)})
+
+
+def allow_reading_only(scene: Scene, engine: Any) -> None:
+    scene.is_read_only = True
+    engine.store._database._writer.close()
+
+
+def allow_writing(scene: Scene, engine: Any) -> None:
+    scene.is_read_only = False
+    engine.store._database._writer.close()
+
+
+BREAKDOWNS: dict[str, tuple[Callable[[Scene, Any], None], Callable[[Scene, Any], None]]] = {
+    "read only": (allow_reading_only, allow_writing),
+    "locked": (lambda scene, engine: scene.lock_store(), lambda scene, engine: scene.unlock_store()),
+}
+
+
+@pytest.mark.parametrize("breakdown", BREAKDOWNS)
+async def test_while_the_store_cannot_be_written_no_new_order_and_no_replace_is_sent(tmp_path: Path, breakdown: str) -> None:
+    breaks, mends = BREAKDOWNS[breakdown]
+    async with a_scene(tmp_path) as scene, scene.living() as engine:
+        standing = await engine.execute.execute(a_limit("standing"))
+        breaks(scene, engine)
+        with pytest.raises(StoreUnavailable, match="nothing is sent until it can"):
+            await engine.execute.execute(a_signal())
+        with pytest.raises(StoreUnavailable):
+            await engine.replace.replace(standing.order_id, quantity=Decimal(20))
+        assert [call.verb for call in scene.witness.calls] == ["submit"]
+        mends(scene, engine)
+        order = await engine.execute.execute(a_signal())
+        await until(lambda: not [o for o in engine.orders.unfinished() if o.order_id == order.order_id])
+        assert (await engine.orders.get(order.order_id)).status is OrderStatus.FILLED
+        assert len(scene.venue_orders(order)) == 1
+
+
+@pytest.mark.parametrize("breakdown", BREAKDOWNS)
+async def test_a_cancel_goes_out_without_the_store_and_is_booked_when_it_is_back(tmp_path: Path, breakdown: str) -> None:
+    breaks, mends = BREAKDOWNS[breakdown]
+    async with a_scene(tmp_path) as scene, scene.living() as engine:
+        order = await engine.execute.execute(a_limit())
+        breaks(scene, engine)
+        await engine.cancel.cancel(order.order_id, actor="person:ann")
+        assert scene.venue_orders(order)[0]["state"] == "CANCELLED"
+        journal = FileEmergencyJournal(tmp_path / "emergency.jsonl")
+        (entry,) = journal.read()
+        assert isinstance(entry, JournalledCancel)
+        assert (entry.order_id, entry.actor) == (order.order_id, "person:ann")
+        await asyncio.sleep(5)
+        mends(scene, engine)
+        await until(lambda: engine.is_quiet)
+        await until(lambda: not journal.read())
+        assert (await engine.orders.get(order.order_id)).status is OrderStatus.CANCELLED
+        assert len(scene.witness.of("cancel")) == 1
+
+
+async def test_a_journalled_cancel_of_an_order_that_still_works_gets_its_fact_once(tmp_path: Path) -> None:
+    slow = UNFILLED.model_copy(update={"cancel_delay_seconds": 300.0})
+    async with a_scene(tmp_path, slow) as scene, scene.living() as engine:
+        order = await engine.execute.execute(a_limit(time_in_force="GTC"))
+        scene.lock_store()
+        await engine.cancel.cancel(order.order_id)
+        scene.unlock_store()
+        await asyncio.sleep(5)
+        asked = [fact for fact in await scene.facts(order) if isinstance(fact, CancelRequested)]
+        assert [fact.request_id for fact in asked] == [f"{order.client_order_id}-c1"]
+        await asyncio.sleep(300)
+        assert (await engine.orders.get(order.order_id)).status is OrderStatus.CANCELLED
+
+
+async def test_a_kill_without_the_store_cancels_is_written_down_and_stands_after_a_crash(tmp_path: Path) -> None:
+    async with a_scene(tmp_path) as scene:
+        engine = scene.engine()
+        await engine.start()
+        order = await engine.execute.execute(a_limit(time_in_force="GTC"))
+        scene.lock_store()
+        report = await engine.stop_trading.kill("enough", "person:ann")
+        assert (report.is_durable, report.cancelled) == (True, (order.order_id,))
+        assert scene.venue_orders(order)[0]["state"] == "CANCELLED"
+        await scene.dies(engine)
+        scene.unlock_store()
+        async with scene.living() as again:
+            (halt,) = again.kill_switch.standing()
+            assert halt.reason is HaltReason.KILL_SWITCH
+            assert (await again.execute.execute(a_signal("more"))).reason == "RISK"
+            assert (await again.orders.get(order.order_id)).status is OrderStatus.CANCELLED
+        assert FileEmergencyJournal(tmp_path / "emergency.jsonl").read() == []
+
+
+async def test_an_emergency_stop_by_another_process_is_taken_in_while_running(tmp_path: Path) -> None:
+    async with a_scene(tmp_path) as scene, scene.living() as engine:
+        FileEmergencyJournal(tmp_path / "emergency.jsonl").write(JournalledHalt("fire", "person:ann", scene.clock.now()))
+        await asyncio.sleep(2)
+        (halt,) = engine.kill_switch.standing()
+        assert (halt.scope, halt.detail) == (EVERYTHING, "fire (person:ann, emergency)")
+        assert await scene.count("TradingHalted") == 1
+
+
+async def test_a_journalled_cancel_of_another_stores_order_does_not_keep_the_service_from_starting(tmp_path: Path) -> None:
+    async with a_scene(tmp_path) as scene:
+        journal = FileEmergencyJournal(tmp_path / "emergency.jsonl")
+        journal.write(JournalledCancel(uuid4(), "KEY-c1", "REQUESTED", "person:ann", scene.clock.now()))
+        async with scene.living() as engine:
+            assert (await engine.execute.execute(a_signal())).is_sent
+        assert journal.read() == []
+        assert any("no order of this store" in line for line in scene.log.of("ERROR"))
+
+
+async def test_an_answer_that_cannot_be_booked_is_found_by_asking_and_nothing_is_sent_twice(tmp_path: Path) -> None:
+    async with a_scene(tmp_path) as scene, scene.living() as engine:
+
+        async def locks(verb: str) -> None:
+            scene.lock_store()
+
+        scene.witness.at_call = locks
+        with pytest.raises(StoreUnavailable):
+            await engine.execute.execute(a_limit())
+        scene.witness.at_call = None
+        (order,) = engine.orders.unfinished()
+        assert (order.submission_is_open, order.is_acknowledged) == (True, False)
+        await asyncio.sleep(20)
+        scene.unlock_store()
+        assert (await engine.execute.execute(a_limit())).order_id == order.order_id
+        await asyncio.sleep(3)
+        assert (await engine.orders.get(order.order_id)).is_acknowledged
+        assert len(scene.witness.of("submit")) == len(scene.venue_orders(order)) == 1
+
+
+async def test_a_store_that_is_away_for_an_hour_loses_nothing(tmp_path: Path) -> None:
+    async with a_scene(tmp_path, UNFILLED) as scene, scene.living() as engine:
+        order = await engine.execute.execute(a_limit(time_in_force="GTC"))
+        scene.lock_store()
+        await scene.control.fill(order.broker_order_id or "", Decimal(10), Decimal(400))
+        await asyncio.sleep(120)
+        assert (await engine.orders.get(order.order_id)).filled_quantity == 0
+        scene.unlock_store()
+        await until(lambda: engine.is_quiet)
+        assert (await engine.orders.get(order.order_id)).status is OrderStatus.FILLED
+        assert not engine.lost_lease.is_set()
+
+
+# --- commits whose reply is lost ------------------------------------------------------------------------------------------------
+
+
+def losing_replies(engine: Any, is_lost: Callable[[Commit], bool]) -> None:
+    """The store keeps the commit and says that it could not."""
+    append = engine.store.append
+
+    async def lossy(commit: Commit) -> Committed:
+        committed: Committed = await append(commit)
+        if is_lost(commit):
+            raise StoreUnavailable("whether the last commit was stored could not be read back")
+        return committed
+
+    engine.store.append = lossy
+
+
+def holds(commit: Commit, kind: type) -> bool:
+    return any(isinstance(item.fact, kind) for item in commit.facts)
+
+
+async def test_an_order_whose_first_commit_lost_its_reply_is_found_again_by_its_signal_and_sent_once(tmp_path: Path) -> None:
+    async with a_scene(tmp_path) as scene, scene.living() as engine:
+        lost = iter([True])
+        losing_replies(engine, lambda commit: holds(commit, SubmissionStarted) and next(lost, False))
+        with pytest.raises(StoreUnavailable):
+            await engine.execute.execute(a_limit())
+        assert scene.witness.calls == []
+        order = await engine.execute.execute(a_limit())
+        assert order.submission_is_open
+        await until(lambda: len(scene.witness.of("submit")) == 1)
+        await until(lambda: not engine.doubts.standing() and engine.desk.is_idle)
+        order = await engine.orders.get(order.order_id)
+        assert (order.status, order.is_acknowledged) == (OrderStatus.SUBMITTED, True)
+        assert len(scene.venue_orders(order)) == 1
+
+
+async def test_an_order_whose_first_commit_lost_its_reply_is_found_without_its_signal_too(tmp_path: Path) -> None:
+    async with a_scene(tmp_path) as scene, scene.living() as engine:
+        lost = iter([True])
+        losing_replies(engine, lambda commit: holds(commit, SubmissionStarted) and next(lost, False))
+        with pytest.raises(StoreUnavailable):
+            await engine.execute.execute(a_limit())
+        await asyncio.sleep(3)
+        (order,) = engine.orders.unfinished()
+        await until(lambda: not engine.doubts.standing() and len(scene.witness.of("submit")) == 1)
+        assert len(scene.venue_orders(order)) == 1
+
+
+async def test_an_order_that_was_not_stored_is_forgotten_when_the_store_is_back(tmp_path: Path) -> None:
+    async with a_scene(tmp_path) as scene, scene.living() as engine:
+        scene.lock_store()
+        with pytest.raises(StoreUnavailable):
+            await engine.execute.execute(a_limit())
+        await asyncio.sleep(5)
+        scene.unlock_store()
+        await asyncio.sleep(5)
+        assert engine.is_quiet
+        assert await scene.count("Requested") == 0
+
+
+async def test_an_order_whose_later_commit_lost_its_reply_goes_on(tmp_path: Path) -> None:
+    async with a_scene(tmp_path, UNFILLED) as scene, scene.living() as engine:
+        order = await engine.execute.execute(a_limit())
+        lost = iter([True])
+        losing_replies(engine, lambda commit: holds(commit, CancelRequested) and next(lost, False))
+        await engine.cancel.cancel(order.order_id)
+        assert scene.venue_orders(order)[0]["state"] == "CANCELLED"
+        await until(lambda: engine.is_quiet)
+        assert (await engine.orders.get(order.order_id)).status is OrderStatus.CANCELLED
+        assert (await scene.fact_names(order)).count("CancelRequested") == 1
+
+
+async def test_a_writer_that_was_cancelled_in_the_middle_does_not_leave_the_order_stuck(tmp_path: Path) -> None:
+    async with a_scene(tmp_path, UNFILLED) as scene:
+        engine = scene.engine()
+        await engine.start()
+        order = await engine.execute.execute(a_limit(time_in_force="GTC"))
+        append = engine.store.append
+
+        async def slowly(commit: Commit) -> Committed:
+            committed = await append(commit)
+            if holds(commit, CancelRequested):
+                await asyncio.sleep(1e6)
+            return committed
+
+        engine.store.append = slowly  # type: ignore[method-assign]
+        cancelling = asyncio.create_task(engine.cancel.cancel(order.order_id))
+        await asyncio.sleep(1)
+        cancelling.cancel()
+        engine.store.append = append  # type: ignore[method-assign]
+        await asyncio.sleep(0)
+        order = await engine.orders.get(order.order_id)
+        assert order.cancel_requested
+        await engine.cancel.cancel(order.order_id)
+        await until(lambda: engine.is_quiet)
+        assert (await engine.orders.get(order.order_id)).status is OrderStatus.CANCELLED
+        await engine.stop()
+
+
+async def test_stopping_while_the_store_is_away_lets_go_of_everything(tmp_path: Path) -> None:
+    async with a_scene(tmp_path) as scene:
+        engine = scene.engine()
+        await engine.start()
+        scene.witness.answers["submit"] = lambda prepared: asyncio.sleep(1e6)
+        executing = asyncio.create_task(engine.execute.execute(a_limit()))
+        await asyncio.sleep(1)
+        executing.cancel()
+        closed: list[str] = []
+
+        async def closes() -> None:
+            closed.append("broker")
+            raise LiveOrderError("it hung up first")
+
+        scene.witness.answers["close"] = closes
+        scene.lock_store()
+        await engine.stop()
+        scene.unlock_store()
+        assert closed == ["broker"]
+        assert any("While stopping" in line for line in scene.log.of("ERROR"))
+        del scene.witness.answers["submit"], scene.witness.answers["close"]
+        async with scene.living() as again:
+            (order,) = again.orders.unfinished()
+            assert order.is_in_doubt
+            assert NOON + timedelta(seconds=1) <= scene.clock.now()
+
+
+async def test_a_report_while_the_store_is_away_is_found_by_the_next_poll(tmp_path: Path) -> None:
+    async with a_scene(tmp_path, UNFILLED) as scene, scene.living() as engine:
+        order = await engine.execute.execute(a_limit())
+        scene.lock_store()
+        await scene.control.fill(order.broker_order_id or "", Decimal(3), Decimal(400))
+        await asyncio.sleep(0.3)
+        scene.unlock_store()
+        await asyncio.sleep(0.5)
+        assert (await engine.orders.get(order.order_id)).filled_quantity == Decimal(3)
+        await scene.lay(FaultKind.REPORT_LOST, Point.REPORT, None)
+        assert any("locked" in line for line in scene.log.of("ERROR"))
+        assert engine.gateways[ACCOUNT].in_flight == {}

@@ -1,0 +1,251 @@
+"""Embedding: a runner in a program of one's own, and what its callbacks may do to trading, which is nothing."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import AsyncIterator, Callable
+from concurrent.futures import ThreadPoolExecutor
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from liveorder import Runner, Signal
+from liveorder.application.ports.signal_source import SourceMessage
+from liveorder.application.views import FillView, OrderView
+from liveorder.bootstrap import OwnBroker
+from liveorder.domain.errors import BrokerConnectionError, LiveOrderError, OrderRetryExhaustedError
+from liveorder.domain.lifecycle import OrderStatus
+from liveorder.infrastructure.brokers.simulated.broker import SimulatedBroker
+from liveorder.infrastructure.brokers.simulated.in_process import InProcess
+from liveorder.infrastructure.brokers.simulated.instruments import SimulatedInstruments
+from liveorder.infrastructure.brokers.simulated.market_data import SimulatedMarketData
+from liveorder.infrastructure.brokers.simulated.venue.floor import Floor
+from liveorder.infrastructure.brokers.simulated.venue.opening import open_venue
+from liveorder.infrastructure.brokers.simulated.venue.settings import AccountTerms, VenueSettings
+from liveorder.infrastructure.clock import SystemClock
+from liveorder.interfaces.threaded_runner import ThreadedRunner
+
+LAX: dict[str, Any] = {
+    "max_daily_trades": None,
+    "max_position_size": None,
+    "max_signal_age_seconds": None,
+    "allow_closed_market": True,
+    "allow_short_selling": True,
+    "max_price_age_seconds": 1e9,
+}
+
+
+def settings(folder: Path, **more: Any) -> dict[str, Any]:
+    """Of a simulation that lives in `folder`; coins trade at every hour."""
+    return {
+        "store": f"sqlite:///{folder / 'orders.db'}",
+        "risk": LAX,
+        "logs": {"console": False, "directory": folder / "logs"},
+        "simulation": {"venue_data": folder / "venue.db"},
+    } | more
+
+
+async def test_a_signal_is_executed_and_followed_to_its_end(tmp_path: Path) -> None:
+    fills: list[tuple[OrderView, FillView]] = []
+    statuses: list[tuple[OrderStatus | None, str]] = []
+
+    async def on_fill(order: OrderView, fill: FillView) -> None:
+        fills.append((order, fill))
+
+    def on_status(order: OrderView, was: OrderStatus | None) -> None:
+        statuses.append((was, order.status))
+
+    async with Runner.open(on_fill=on_fill, on_status=on_status, **settings(tmp_path)) as runner:
+        assert await runner.validate(Signal(signal_id="a", symbol="BTC/USD", side="BUY", quantity=1)) == []
+        order = await runner.execute(Signal(signal_id="a", symbol="BTC/USD", side="BUY", quantity=1))
+        order = await runner.wait_closed(order.order_id, 10)
+        assert order.status == "FILLED"
+        assert (await runner.order(order.order_id)).filled_quantity == Decimal(1)
+        assert len(await runner.history(order.order_id)) >= 5
+        assert [held.symbol for held in await runner.positions()] == ["BTC/USD"]
+        assert [row.order_id for row in await runner.orders(symbol="BTC/USD")] == [order.order_id]
+        (day,) = await runner.todays_summary()
+        assert day.account_id == "SIM"
+        await asyncio.sleep(0.05)
+    assert [fill.quantity for _, fill in fills] == [Decimal(1)]
+    assert statuses[0][0] is None
+    assert statuses[-1][1] == "FILLED"
+
+
+async def test_orders_are_cancelled_replaced_and_listed(tmp_path: Path) -> None:
+    async with Runner.open(**settings(tmp_path)) as runner:
+        order = await runner.buy("BTC/USD", 1, signal_id="a", order_type="LIMIT", limit_price=100)
+        assert [each.order_id for each in await runner.active_orders()] == [order.order_id]
+        await runner.replace(order.order_id, quantity=2, limit_price="101.5")
+        await runner.cancel(order.order_id)
+        order = await runner.wait_closed(order.order_id, 10)
+        assert (order.status, order.quantity, order.reason) == ("CANCELLED", Decimal(2), "REQUESTED")
+        assert await runner.active_orders() == []
+        assert await runner.doubts() == []
+        assert all(report.is_clean for report in await runner.reconcile())
+        first, second = await runner.sell("ETH/USD", 1), await runner.sell("ETH/USD", 1)
+        assert first.order_id != second.order_id
+
+
+async def test_killing_and_resuming(tmp_path: Path) -> None:
+    async with Runner.open(**settings(tmp_path)) as runner:
+        bought = await runner.buy("BTC/USD", 1)
+        await runner.wait_closed(bought.order_id, 10)
+        assert (await runner.kill("enough", flatten=True, cancel_all=True)).is_flat
+        assert (await runner.buy("BTC/USD", 1)).reason == "RISK"
+        assert await runner.resume(detail="fine")
+        assert (await runner.buy("BTC/USD", 1)).status != "REJECTED"
+
+
+async def test_what_a_callback_raises_never_touches_trading(tmp_path: Path) -> None:
+    async def broken(*told: Any) -> None:
+        raise ZeroDivisionError("my mistake")
+
+    def worse(*told: Any) -> None:
+        raise KeyError("mine too")
+
+    async def endless(*told: Any) -> None:
+        await asyncio.sleep(1e6)
+
+    of_two_kinds: list[dict[str, Any]] = [{"on_fill": broken, "on_status": worse}, {"on_fill": endless, "on_status": endless}]
+    for n, callbacks in enumerate(of_two_kinds):
+        async with Runner.open(**callbacks, **settings(tmp_path)) as runner:
+            order = await runner.buy("BTC/USD", 1, signal_id=f"a{n}")
+            assert (await runner.wait_closed(order.order_id, 10)).status == "FILLED"
+    logged = "".join(path.read_text() for path in (tmp_path / "logs").iterdir())
+    assert "broken raised ZeroDivisionError: my mistake" in logged
+    assert "worse raised KeyError" in logged
+
+
+async def test_a_caller_that_goes_away_leaves_its_order_to_go_on(tmp_path: Path) -> None:
+    async with Runner.open(**settings(tmp_path)) as runner:
+        calling = asyncio.create_task(runner.buy("BTC/USD", 1, signal_id="a"))
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        calling.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await calling
+        order = await runner.buy("BTC/USD", 1, signal_id="a")
+        assert (await runner.wait_closed(order.order_id, 10)).status == "FILLED"
+        resting = await runner.buy("BTC/USD", 1, order_type="LIMIT", limit_price=100)
+        with pytest.raises(TimeoutError):
+            await runner.wait_closed(resting.order_id, 0.05)
+
+
+class Messages:
+    """A source of one's own."""
+
+    name, finite = "mine", True
+
+    def __init__(self, *signals: Signal) -> None:
+        self._signals = signals
+
+    async def messages(self) -> AsyncIterator[SourceMessage]:
+        for n, signal in enumerate(self._signals):
+            yield SourceMessage(self.name, str(n), signal)
+
+    async def acknowledge(self, message: SourceMessage) -> None:
+        """Nothing to keep."""
+
+
+async def test_a_broker_and_a_source_of_ones_own_are_taken_and_errors_are_told(tmp_path: Path) -> None:
+    clock = SystemClock()
+    venue = VenueSettings(accounts=(AccountTerms(account_id="SIM"),))
+    floor = Floor(open_venue(venue, clock.now()), venue, clock)
+    transport = InProcess(floor, clock)
+    broker = SimulatedBroker(transport, name="mine")
+
+    async def refuses(prepared: object) -> Any:
+        raise BrokerConnectionError("no line")
+
+    broker.submit = refuses  # type: ignore[method-assign]
+    own = OwnBroker(broker, SimulatedMarketData(transport), SimulatedInstruments())
+    told: list[LiveOrderError] = []
+    more = {"retry": {"max_attempts": 2, "first_wait_seconds": 0.01}}
+    source = Messages(Signal(signal_id="a", symbol="BTC/USD", side="BUY", quantity=1))
+    async with Runner.open(
+        brokers={"SIM": own}, sources=[source], on_error=lambda order, error: told.append(error), **settings(tmp_path, **more)
+    ) as runner:
+        for _ in range(200):
+            if told:
+                break
+            await asyncio.sleep(0.02)
+        (error,) = told
+        assert isinstance(error, OrderRetryExhaustedError)
+        (order,) = await runner.orders()
+        assert (order.status, order.broker) == ("REJECTED", "mine")
+    floor.close()
+
+
+# --- threads --------------------------------------------------------------------------------------------------------------------
+
+
+def test_several_threads_trade_through_one_runner(tmp_path: Path) -> None:
+    with ThreadedRunner(**settings(tmp_path)) as runner, ThreadPoolExecutor(6) as threads:
+        twice = [f"s{n}" for n in range(6)] * 2
+        orders = list(threads.map(lambda name: runner.buy("BTC/USD", 1, signal_id=name), twice))
+        assert len({order.order_id for order in orders}) == 6
+        closed = list(threads.map(lambda order: runner.wait_closed(order.order_id, 10), orders))
+        assert {order.status for order in closed} == {"FILLED"}
+        (held,) = runner.positions()
+        assert held.quantity == Decimal(6)
+        assert runner.active_orders() == []
+        assert runner.doubts() == []
+
+
+def test_a_threaded_runner_does_what_the_async_one_does(tmp_path: Path) -> None:
+    with ThreadedRunner(**settings(tmp_path)) as runner:
+        signal = Signal(signal_id="a", symbol="BTC/USD", side="BUY", quantity=1, order_type="LIMIT", limit_price=100)
+        assert runner.validate(signal) == []
+        order = runner.execute(signal)
+        runner.replace(order.order_id, quantity=2)
+        runner.cancel(order.order_id)
+        assert runner.wait_closed(order.order_id, 10).status == "CANCELLED"
+        assert runner.order(order.order_id).quantity == Decimal(2)
+        assert len(runner.history(order.order_id)) > 4
+        assert [each.order_id for each in runner.orders()] == [order.order_id]
+        assert runner.wait_closed(runner.sell("ETH/USD", 1).order_id, 10).status == "FILLED"
+        assert runner.todays_summary()
+        assert all(report.is_clean for report in runner.reconcile())
+        assert runner.kill("enough", flatten=True).is_flat
+        assert runner.resume()
+        refusals: list[Callable[[], object]] = [
+            lambda: runner.settle(order.order_id, evidence="none", actor="ann"),
+            lambda: runner.settle(order.order_id, found="V1", evidence="there", actor="ann"),
+            lambda: runner.adopt("SIM", "V99", evidence="none", actor="ann"),
+            lambda: runner.order(UUID(int=1)),
+        ]
+        for refused in refusals:
+            with pytest.raises(LiveOrderError):
+                refused()
+
+
+def test_a_threaded_runner_outside_its_block_and_within_its_own_thread_says_so(tmp_path: Path) -> None:
+    told: list[str] = []
+    done = threading.Event()
+
+    def on_status(order: OrderView, was: OrderStatus | None) -> None:
+        try:
+            runner.active_orders()
+        except RuntimeError as error:
+            told.append(str(error))
+        done.set()
+
+    runner = ThreadedRunner(on_status=on_status, **settings(tmp_path))
+    with pytest.raises(RuntimeError, match="not open"):
+        runner.active_orders()
+    with runner:
+        runner.buy("BTC/USD", 1)
+        assert done.wait(10)
+    assert "own thread" in told[0]
+
+
+def test_a_threaded_runner_that_cannot_open_ends_its_thread(tmp_path: Path) -> None:
+    before = threading.active_count()
+    with pytest.raises(LiveOrderError), ThreadedRunner(**settings(tmp_path, no_such_setting=1)):
+        pass
+    assert threading.active_count() <= before
