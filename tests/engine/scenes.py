@@ -86,7 +86,7 @@ class Witness:
         self.calls: list[Call] = []
         self.errors: dict[str, list[Exception]] = {}
         self.at_call: Callable[[str], Awaitable[None]] | None = None
-        self.answers: dict[str, Callable[..., Awaitable[Any]]] = {}
+        self.answers: dict[str, Callable[..., Any]] = {}
 
     def __getattr__(self, name: str) -> Any:
         return self.answers.get(name) or getattr(self._broker, name)

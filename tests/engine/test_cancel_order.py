@@ -193,7 +193,7 @@ async def test_an_order_that_cannot_be_named_to_its_broker_yet_cannot_be_cancell
         def nameless(request: object) -> None:
             raise OrderValidationError("broker_order_id: this broker knows no keys")
 
-        scene.witness.answers["prepare"] = nameless  # type: ignore[assignment]
+        scene.witness.answers["prepare"] = nameless
         with pytest.raises(DecisionRefused, match="cannot be named"):
             await engine.cancel.cancel(order.order_id)
         assert engine.gateways[ACCOUNT].broker.capabilities.key_support is KeySupport.UNIQUE

@@ -130,7 +130,7 @@ async def test_an_adapters_surprise_is_an_answer_too(tmp_path: Path) -> None:
         def bug(request: object) -> None:
             raise AttributeError("a bug in the adapter")
 
-        scene.witness.answers["prepare"] = bug  # type: ignore[assignment]
+        scene.witness.answers["prepare"] = bug
         answer = await asked(scene, "submit", {"signal": a_limit().to_json()})
         assert answer == {"ok": False, "error": "AttributeError", "message": "a bug in the adapter"}
         assert engine.orders.unfinished() == []
@@ -140,7 +140,7 @@ async def test_a_command_is_carried_out_once_however_long_its_answer_takes_to_be
     async with a_scene(tmp_path, HOLDING) as scene:
         engine = scene.engine()
         await engine.start()
-        commands = engine.store.commands  # type: ignore[attr-defined]
+        commands = engine.store.commands  # type: ignore[attr-defined]  # the store is known to have it
         answer, failures = commands.answer, iter([True] * 4)
 
         async def reluctantly(command_id: UUID, text: str) -> None:

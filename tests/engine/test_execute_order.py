@@ -57,7 +57,7 @@ async def test_a_refusal_is_a_fact_with_its_rule_and_both_figures_and_nothing_is
 
 async def test_what_the_broker_cannot_do_is_refused_as_invalid(tmp_path: Path) -> None:
     async with a_scene(tmp_path) as scene, scene.living() as engine:
-        scene.witness.answers["prepare"] = _unpreparable  # type: ignore[assignment]
+        scene.witness.answers["prepare"] = _unpreparable
         order = await engine.execute.execute(a_signal())
         assert (order.status, order.reject_reason) == (OrderStatus.REJECTED, RejectReason.INVALID)
         assert "no such money" in (order.error_message or "")

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from liveorder.application.ports.broker import SubmitRequest
+from liveorder.application.gateway import NotReceived
+from liveorder.application.ports.broker import Prepared, SubmitRequest
 from liveorder.application.ports.order_store import HaltRow
 from liveorder.application.retry_policy import RetryPolicy
 from liveorder.domain.errors import BrokerConnectionError, OrderValidationError
@@ -183,6 +184,27 @@ async def test_a_shadow_run_leaves_the_orders_of_the_run_before_it_alone(tmp_pat
             assert (await shadow.orders.get(resting.order_id)).status is OrderStatus.SUBMITTED
 
 
+async def test_a_persons_cancel_in_a_shadow_run_reaches_nobody_and_halts_nothing(tmp_path: Path) -> None:
+    async with a_scene(tmp_path, account_terms={"breaker_failures": 1}) as scene:
+        async with scene.living() as engine:
+            order = await engine.execute.execute(a_limit(time_in_force="GTC"))
+        scene.is_shadow = True
+        async with scene.living() as shadow:
+            cancelled = await shadow.cancel.cancel(order.order_id)
+            assert (cancelled.status, cancelled.cancel_requested) == (OrderStatus.SUBMITTED, False)
+            assert "a shadow run sends nothing" in (cancelled.error_message or "")
+            assert shadow.kill_switch.standing() == []
+            assert scene.witness.of("cancel") == []
+
+
+async def test_a_call_whose_deadline_has_passed_is_not_made(tmp_path: Path) -> None:
+    async with a_scene(tmp_path) as scene, scene.living() as engine:
+        gateway = engine.gateways["SIM"]
+        for call in (gateway.submit, gateway.cancel, gateway.replace):
+            assert isinstance(await call("late", Prepared({}, "{}"), scene.clock.now()), NotReceived)
+        assert scene.witness.calls == []
+
+
 # --- form -----------------------------------------------------------------------------------------------------------------------
 
 
@@ -230,8 +252,8 @@ async def test_an_order_that_its_broker_cannot_do_any_more_after_a_restart_ends_
     async with a_scene(tmp_path) as scene:
         engine = scene.engine()
         await engine.start()
-        engine.gateways["SIM"].limit.try_take = lambda **_: False  # type: ignore[method-assign]
-        engine.gateways["SIM"].limit.take = lambda **_: asyncio.sleep(3600)  # type: ignore[method-assign]
+        engine.gateways["SIM"].limit.try_take = lambda **_: False  # type: ignore[method-assign]  # a fault of our own making
+        engine.gateways["SIM"].limit.take = lambda **_: asyncio.sleep(3600)  # type: ignore[method-assign]  # a fault of our own making
         waiting = asyncio.create_task(engine.execute.execute(a_signal()))
         await asyncio.sleep(1)
         (order,) = engine.orders.unfinished()
@@ -239,7 +261,7 @@ async def test_an_order_that_its_broker_cannot_do_any_more_after_a_restart_ends_
         await scene.dies(engine)
         waiting.cancel()
         again = scene.engine()
-        scene.witness.answers["prepare"] = _no_market_orders  # type: ignore[assignment]
+        scene.witness.answers["prepare"] = _no_market_orders
         await again.start(wait_for_lease=True)
         await until(lambda: again.is_quiet)
         order = await again.orders.get(order.order_id)

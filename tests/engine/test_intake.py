@@ -127,7 +127,7 @@ async def test_a_source_is_read_no_faster_than_its_signals_are_stored_and_sent(t
 
 async def test_what_fails_in_a_way_nobody_foresaw_is_not_acknowledged_and_ends_nothing(tmp_path: Path) -> None:
     async with a_scene(tmp_path) as scene, scene.living() as engine:
-        scene.witness.answers["prepare"] = _bug  # type: ignore[assignment]
+        scene.witness.answers["prepare"] = _bug
         source = Told(a_limit("first"), b"nonsense")
         await engine.intake.read(source)
         assert source.acknowledged == []
@@ -182,7 +182,7 @@ def a_service(scene: Scene, *sources: Any) -> Service:
     store = engine.store
     assert isinstance(store, DatabaseOrderStore)
     views = views_at(f"sqlite:///{scene.folder / 'views.db'}", clock=scene.clock)
-    return Service(engine, store.commands, views, Unprojected(), sources)  # type: ignore[arg-type]
+    return Service(engine, store.commands, views, Unprojected(), sources)  # type: ignore[arg-type]  # as much of one as is needed
 
 
 class Unprojected:

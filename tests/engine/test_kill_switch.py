@@ -10,7 +10,7 @@ import pytest
 
 from liveorder.application.ports.order_store import HaltRow
 from liveorder.application.retry_policy import RetryPolicy
-from liveorder.domain.errors import BrokerAuthenticationError, BrokerConnectionError, OutcomeUnknown
+from liveorder.domain.errors import BrokerAuthenticationError, BrokerConnectionError, OrderValidationError, OutcomeUnknown
 from liveorder.domain.lifecycle import OrderStatus
 from liveorder.domain.order.facts import CancelReason
 from liveorder.domain.trading_halt import EVERYTHING, HaltReason, account_scope
@@ -211,6 +211,33 @@ async def test_a_position_that_cannot_be_closed_is_named_and_does_not_keep_the_o
         report = await engine.stop_trading.kill("enough", "person:ann", flatten=True)
         assert report.not_cancelled[0].startswith(f"{ACCOUNT}: position {SPY}: trading is halted")
         assert report.remaining == (f"{ACCOUNT}: position {SPY} -10",)
+
+
+async def test_a_position_in_what_our_catalogue_does_not_know_is_named(tmp_path: Path) -> None:
+    async with a_scene(tmp_path) as scene, scene.living() as engine:
+        await engine.execute.execute(a_signal())
+        await until(lambda: engine.is_quiet)
+
+        async def nothing_known(query: object) -> None:
+            return None
+
+        scene.instruments.resolve = nothing_known  # type: ignore[method-assign]  # a fault of our own making
+        report = await engine.stop_trading.kill("enough", "person:ann", flatten=True)
+        assert "is no instrument" in report.not_cancelled[0]
+        assert not report.is_flat
+
+
+async def test_an_order_that_cannot_be_cancelled_is_named(tmp_path: Path) -> None:
+    async with a_scene(tmp_path) as scene, scene.living() as engine:
+        order = await engine.execute.execute(a_limit())
+
+        def nameless(request: object) -> None:
+            raise OrderValidationError("broker_order_id: not known yet")
+
+        scene.witness.answers["prepare"] = nameless
+        report = await engine.stop_trading.kill("enough", "person:ann")
+        assert report.cancelled == ()
+        assert str(order.order_id) in report.not_cancelled[0]
 
 
 async def test_without_an_answer_nothing_is_flat(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from liveorder.domain.errors import BrokerConnectionError, LeaseLost
+from liveorder.domain.errors import BrokerConnectionError, LeaseLost, StoreUnavailable
 from liveorder.domain.lifecycle import OrderStatus
 from liveorder.infrastructure.brokers.simulated.venue.faults import FaultKind
 from tests.engine.scenes import STILL, Scene, a_limit, a_scene, a_signal, until
@@ -24,7 +24,7 @@ async def taken_over(scene: Scene) -> None:
 
     store = scene.store()
     await store.open()
-    store._database.now = later  # type: ignore[method-assign]
+    store._database.now = later  # type: ignore[method-assign]  # a fault of our own making
     assert await store.lease.acquire("another", 3600.0) is not None
     await store.close()
 
@@ -87,6 +87,22 @@ async def test_a_standby_takes_over_when_the_owner_dies_and_goes_on(tmp_path: Pa
         await standby.stop()
 
 
+async def test_a_standby_waits_out_a_store_that_is_locked_and_a_start_without_waiting_says_so(tmp_path: Path) -> None:
+    async with a_scene(tmp_path) as scene:
+        scene.lock_store()
+        hasty = scene.engine()
+        with pytest.raises(StoreUnavailable, match="locked"):
+            await hasty.start()
+        await hasty.stop()
+        standby = scene.engine()
+        starting = asyncio.create_task(standby.start(wait_for_lease=True))
+        await asyncio.sleep(10)
+        scene.unlock_store()
+        await starting
+        assert (await standby.execute.execute(a_signal())).is_sent
+        await standby.stop()
+
+
 async def test_two_engines_on_one_store_send_one_signal_once(tmp_path: Path) -> None:
     async with a_scene(tmp_path) as scene, scene.living() as owner:
         other = scene.engine()
@@ -106,7 +122,7 @@ async def test_stopping_lets_calls_in_flight_end_and_begins_none(tmp_path: Path)
         engine = scene.engine()
         await engine.start()
         for n in range(3):
-            await engine.desk.post_signal(lambda n=n: engine.execute.execute(a_limit(f"s{n}", time_in_force="GTC")))  # type: ignore[misc]
+            await engine.desk.post_signal(lambda n=n: engine.execute.execute(a_limit(f"s{n}", time_in_force="GTC")))  # type: ignore[misc]  # bound early
         await asyncio.sleep(2.5)
         stopping = asyncio.create_task(engine.stop())
         await asyncio.sleep(0)
@@ -122,7 +138,7 @@ async def test_what_has_not_ended_in_time_is_in_doubt_and_the_store_is_let_go(tm
         engine = scene.engine()
         await engine.start()
         await scene.lay(FaultKind.ACKNOWLEDGEMENT_LOST, silent=True)
-        scene.witness.answers["reports"] = _silence  # type: ignore[assignment]
+        scene.witness.answers["reports"] = _silence
         await engine.desk.post_signal(lambda: engine.execute.execute(a_limit(time_in_force="GTC")))
         await asyncio.sleep(2)
         began = scene.clock.monotonic()

@@ -151,7 +151,7 @@ async def test_what_the_broker_cannot_replace_is_refused_before_it_is_asked(tmp_
         def unable(request: object) -> None:
             raise OrderValidationError("this broker replaces nothing")
 
-        scene.witness.answers["prepare"] = unable  # type: ignore[assignment]
+        scene.witness.answers["prepare"] = unable
         with pytest.raises(DecisionRefused, match="replaces nothing"):
             await engine.replace.replace(order.order_id, quantity=Decimal(20))
         assert "ReplaceRequested" not in await scene.fact_names(order)

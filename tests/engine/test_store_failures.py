@@ -14,7 +14,7 @@ import pytest
 
 from liveorder.application.ports.emergency_journal import JournalledCancel, JournalledHalt
 from liveorder.application.ports.order_store import Commit, Committed
-from liveorder.domain.errors import LiveOrderError, StoreUnavailable
+from liveorder.domain.errors import LiveOrderError, OrderValidationError, StoreUnavailable
 from liveorder.domain.lifecycle import OrderStatus
 from liveorder.domain.order.facts import CancelRequested, SubmissionStarted
 from liveorder.domain.trading_halt import EVERYTHING, HaltReason
@@ -165,6 +165,45 @@ async def test_a_store_that_is_away_for_an_hour_loses_nothing(tmp_path: Path) ->
         assert not engine.lost_lease.is_set()
 
 
+async def test_a_store_that_hangs_keeps_neither_a_cancel_nor_a_halt_waiting(tmp_path: Path) -> None:
+    async with a_scene(tmp_path) as scene, scene.living() as engine:
+        order = await engine.execute.execute(a_limit())
+        append, works = engine.store.append, asyncio.Event()
+
+        async def hangs(commit: Commit) -> Committed:
+            await works.wait()
+            return await append(commit)
+
+        engine.store.append = hangs  # type: ignore[method-assign]  # a fault of our own making
+        began = scene.clock.monotonic()
+        assert not await engine.kill_switch.halt(EVERYTHING, HaltReason.KILL_SWITCH, "enough", "person:ann")
+        await engine.cancel.cancel(order.order_id)
+        assert scene.clock.monotonic() - began < 10
+        assert scene.venue_orders(order)[0]["state"] == "CANCELLED"
+        assert engine.kill_switch.stands_for(ACCOUNT) is not None
+        works.set()
+        await until(lambda: engine.is_quiet)
+        order = await engine.orders.get(order.order_id)
+        assert (order.status, order.anomalies) == (OrderStatus.CANCELLED, frozenset())
+        await until(lambda: not FileEmergencyJournal(tmp_path / "emergency.jsonl").read())
+        assert await scene.count("TradingHalted") == 1
+
+
+async def test_a_late_order_that_cannot_be_cancelled_without_its_store_is_tried_again(tmp_path: Path) -> None:
+    async with a_scene(tmp_path, UNFILLED) as scene, scene.living() as engine:
+        order = await engine.execute.execute(a_signal())
+
+        def nameless(request: object) -> None:
+            raise OrderValidationError("broker_order_id: not known yet")
+
+        scene.witness.answers["prepare"] = nameless
+        await asyncio.sleep(65)
+        assert any("could not be cancelled yet" in line for line in scene.log.of("ERROR"))
+        del scene.witness.answers["prepare"]
+        await asyncio.sleep(30)
+        assert (await engine.orders.get(order.order_id)).reason == "TIMED_OUT"
+
+
 # --- commits whose reply is lost ------------------------------------------------------------------------------------------------
 
 
@@ -250,11 +289,11 @@ async def test_a_writer_that_was_cancelled_in_the_middle_does_not_leave_the_orde
                 await asyncio.sleep(1e6)
             return committed
 
-        engine.store.append = slowly  # type: ignore[method-assign]
+        engine.store.append = slowly  # type: ignore[method-assign]  # a fault of our own making
         cancelling = asyncio.create_task(engine.cancel.cancel(order.order_id))
         await asyncio.sleep(1)
         cancelling.cancel()
-        engine.store.append = append  # type: ignore[method-assign]
+        engine.store.append = append  # type: ignore[method-assign]  # a fault of our own making
         await asyncio.sleep(0)
         order = await engine.orders.get(order.order_id)
         assert order.cancel_requested

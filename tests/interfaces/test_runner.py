@@ -162,7 +162,7 @@ async def test_a_broker_and_a_source_of_ones_own_are_taken_and_errors_are_told(t
     async def refuses(prepared: object) -> Any:
         raise BrokerConnectionError("no line")
 
-    broker.submit = refuses  # type: ignore[method-assign]
+    broker.submit = refuses  # type: ignore[method-assign]  # a fault of our own making
     own = OwnBroker(broker, SimulatedMarketData(transport), SimulatedInstruments())
     told: list[LiveOrderError] = []
     more = {"retry": {"max_attempts": 2, "first_wait_seconds": 0.01}}
