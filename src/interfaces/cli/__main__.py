@@ -2,4 +2,5 @@
 
 from liveorder.interfaces.cli.main import app
 
-app(prog_name="liveorder")
+if __name__ == "__main__":
+    app(prog_name="liveorder")
