@@ -17,7 +17,6 @@ from uuid import UUID, uuid4
 
 import psycopg
 import pytest
-from psycopg.sql import SQL, Identifier
 
 from liveorder.application.ports.order_store import Commit, LedgerEntry, LedgerRow, SignalClaim
 from liveorder.domain.facts import Envelope, Fact, RecordedFact
@@ -30,9 +29,9 @@ from liveorder.infrastructure.eventstore.postgres_connection import address_of
 from liveorder.infrastructure.eventstore.sqlite import Placement, SQLiteDatabase
 from liveorder.infrastructure.eventstore.sqlite_recorder import uri_of
 from liveorder.infrastructure.eventstore.store_by_url import create_store, sqlite_path, store_at
+from tests.postgres_databases import POSTGRES, lend_database, take_back_database
 
 MAPPER = FactMapper(domain_facts())
-POSTGRES = os.environ.get("LIVEORDER_TEST_POSTGRES", "postgresql://postgres@127.0.0.1:5432/postgres")
 EXPECTED = Expectation("SIMULATION", ("main",))
 
 
@@ -212,13 +211,11 @@ class PostgresSite:
     """A database of its own, reached directly or through a proxy that can be told to fail."""
 
     def __init__(self) -> None:
-        self._name = f"liveorder_test_{uuid4().hex}"
+        self._name = lend_database()
         server = urlsplit(POSTGRES)
         self.url = urlunsplit(server._replace(path=f"/{self._name}"))
         self._proxy = Proxy(server.hostname or "127.0.0.1", server.port or 5432)
         self._fragile = server._replace(path=f"/{self._name}")
-        with psycopg.connect(POSTGRES, autocommit=True) as connection:
-            connection.execute(SQL("CREATE DATABASE {}").format(Identifier(self._name)))
 
     def store(self, expectation: Expectation | None = EXPECTED) -> DatabaseOrderStore:
         return store_at(self.url, clock=WallClock(), expectation=expectation, mapper=MAPPER)
@@ -256,8 +253,7 @@ class PostgresSite:
 
     async def remove(self) -> None:
         await self._proxy.close()
-        with psycopg.connect(POSTGRES, autocommit=True) as connection:
-            connection.execute(SQL("DROP DATABASE {} WITH (FORCE)").format(Identifier(self._name)))
+        take_back_database(self._name)
 
 
 class Proxy:

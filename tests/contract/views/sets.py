@@ -7,17 +7,15 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit, urlunsplit
-from uuid import UUID, uuid4
-
-import psycopg
-from psycopg.sql import SQL, Identifier
+from urllib.parse import urlsplit
+from uuid import UUID
 
 from liveorder.application.projections import SHAPES
 from liveorder.application.projector import Projector
 from liveorder.infrastructure.readmodels import views_at
 from liveorder.infrastructure.readmodels.sql_views import SqlViews
-from tests.contract.event_stores import POSTGRES, WallClock
+from tests.contract.event_stores import WallClock
+from tests.postgres_databases import lend_database, take_back_database, url_of_database
 from tests.unit.readmodels.logs import MemoryLog
 
 STORE = UUID(int=7)
@@ -48,16 +46,11 @@ def sqlite_ground(folder: Path) -> Ground:
 
 def postgres_ground() -> Ground:
     """In a database of its own."""
-    name = f"liveorder_test_{uuid4().hex}"
-    with psycopg.connect(POSTGRES, autocommit=True) as connection:
-        connection.execute(SQL("CREATE DATABASE {}").format(Identifier(name)))
-    return Ground(urlunsplit(urlsplit(POSTGRES)._replace(path=f"/{name}")))
+    return Ground(url_of_database(lend_database()))
 
 
 def remove(ground: Ground) -> None:
-    name = urlsplit(ground.url).path[1:]
-    with psycopg.connect(POSTGRES, autocommit=True) as connection:
-        connection.execute(SQL("DROP DATABASE {} WITH (FORCE)").format(Identifier(name)))
+    take_back_database(urlsplit(ground.url).path[1:])
 
 
 def projector_of(log: MemoryLog, views: SqlViews) -> Projector:
