@@ -68,7 +68,8 @@ class Service:
         """Send what is due outside, finish what was begun, and let go of the store."""
         for outbox in self._outboxes if self.recovery is not None else ():
             try:
-                await outbox.flush()
+                async with asyncio.timeout(self.engine.terms.drain_seconds):
+                    await outbox.flush()
             except Exception as error:  # noqa: BLE001 - a destination that is away gets it after the next start
                 self.engine.log.write("WARNING", f"Not sent yet: {type(error).__name__}: {error}")
         await self.engine.stop()
