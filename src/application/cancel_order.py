@@ -10,7 +10,7 @@ import asyncio
 from collections.abc import Mapping
 from uuid import UUID
 
-from liveorder.application.gateway import Answered, Gateway, NotReceived, Outcome, RefusedByBroker
+from liveorder.application.gateway import Gateway, NotReceived, Outcome
 from liveorder.application.orders import ENGINE, Cause, Orders
 from liveorder.application.patience import STORE_PATIENCE_SECONDS, within_patience
 from liveorder.application.ports.broker import CancelRequest, Prepared
@@ -101,22 +101,10 @@ class CancelOrder:
     async def _book(self, order: LiveOrder, request: CancelRequested, outcome: Outcome) -> LiveOrder:
         """Record what became of the request; while the store is away, its answer is found again by the poll."""
         try:
-            return await within_patience(self._book_outcome(order, request.request_id, outcome))
+            return await within_patience(self._track.book_outcome(order, request.request_id, outcome, CancelRejected))
         except StoreUnavailable as error:
             self._log.write("ERROR", f"Answer to a cancel not booked yet: {error}", order_id=str(order.order_id))
             return order
-
-    async def _book_outcome(self, order: LiveOrder, request_id: str, outcome: Outcome) -> LiveOrder:
-        if isinstance(outcome, Answered):
-            for report in outcome.reports:
-                order = await self._track.book_on(order.order_id, report, request_id)
-            return order
-        if isinstance(outcome, NotReceived | RefusedByBroker):
-            refused = CancelRejected(reason=f"{type(outcome.error).__name__}: {outcome.error}", request_id=request_id)
-            return await self._track.book_on(order.order_id, refused, request_id)
-        async with self._orders.hold(order.order_id) as held:
-            facts = requests.doubt(held, request_id, type(outcome.error).__name__, str(outcome.error))
-            return await self._orders.record(held, facts, Cause(correlation_id=held.intent.signal_id))
 
     async def book_journalled(self, entry: JournalledCancel) -> None:
         """Give a cancel that was sent without the store its fact, once. Raises `OrderNotFound` for an order of another store."""

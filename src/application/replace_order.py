@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from decimal import Decimal
 from uuid import UUID
 
-from liveorder.application.gateway import Answered, Gateway, NotReceived, Outcome, RefusedByBroker
+from liveorder.application.gateway import Gateway, NotReceived, Outcome
 from liveorder.application.kill_switch import KillSwitch, halting_scopes
 from liveorder.application.orders import ENGINE, Cause, Orders
 from liveorder.application.ports.broker import Prepared, ReplaceRequest
@@ -61,7 +61,8 @@ class ReplaceOrder:
         async with self._orders.hold(order_id) as held:
             request = self._decide(gateway, held, quote, terms, actor)
             order = await self._record(held, request, actor)
-        return await self._book(order, request.request_id, await self._send(gateway, request))
+        outcome = await self._send(gateway, request)
+        return await self._track.book_outcome(order, request.request_id, outcome, ReplaceRejected)
 
     def _decide(self, gateway: Gateway, order: LiveOrder, quote: Quote | None, terms: NewTerms, actor: str) -> ReplaceRequested:
         if terms == NewTerms():
@@ -111,15 +112,3 @@ class ReplaceOrder:
         if self._kill_switch.stands_for(gateway.account_id) is not None or self._clock.now() >= request.deadline:
             return NotReceived(BrokerConnectionError("halted or late between the commit and the call: not sent"))
         return await gateway.replace(request.request_id, Prepared(request.reference, request.payload), request.deadline)
-
-    async def _book(self, order: LiveOrder, request_id: str, outcome: Outcome) -> LiveOrder:
-        if isinstance(outcome, Answered):
-            for report in outcome.reports:
-                order = await self._track.book_on(order.order_id, report, request_id)
-            return order
-        if isinstance(outcome, NotReceived | RefusedByBroker):
-            refused = ReplaceRejected(reason=f"{type(outcome.error).__name__}: {outcome.error}", request_id=request_id)
-            return await self._track.book_on(order.order_id, refused, request_id)
-        async with self._orders.hold(order.order_id) as held:
-            facts = requests.doubt(held, request_id, type(outcome.error).__name__, str(outcome.error))
-            return await self._orders.record(held, facts, Cause(correlation_id=held.intent.signal_id))

@@ -9,15 +9,15 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from uuid import UUID
 
-from liveorder.application.gateway import Gateway
+from liveorder.application.gateway import Answered, Gateway, NotReceived, Outcome, RefusedByBroker
 from liveorder.application.orders import Cause, Orders
 from liveorder.application.ports.broker import Absence
 from liveorder.application.ports.clock import Clock
 from liveorder.application.ports.event_log import EventLog
 from liveorder.application.unmatched import UnmatchedReports
 from liveorder.domain.errors import BrokerError, LiveOrderError
-from liveorder.domain.execution_report import ExecutionReport, OrderSnapshot
-from liveorder.domain.order import LiveOrder
+from liveorder.domain.execution_report import CancelRejected, ExecutionReport, OrderSnapshot, ReplaceRejected
+from liveorder.domain.order import LiveOrder, requests
 from liveorder.domain.order.reception import receive
 
 
@@ -83,6 +83,21 @@ class TrackOrders:
         except LiveOrderError as error:
             self._log.write("ERROR", f"Report not booked, the poll will find it: {error}", account_id=account_id)
             return None
+
+    async def book_outcome(
+        self, order: LiveOrder, request_id: str, outcome: Outcome, refusal: type[CancelRejected | ReplaceRejected]
+    ) -> LiveOrder:
+        """Book what became of a cancel or a replace. `refusal` is the report that says it came to nothing."""
+        if isinstance(outcome, Answered):
+            for report in outcome.reports:
+                order = await self.book_on(order.order_id, report, request_id)
+            return order
+        if isinstance(outcome, NotReceived | RefusedByBroker):
+            refused = refusal(reason=f"{type(outcome.error).__name__}: {outcome.error}", request_id=request_id)
+            return await self.book_on(order.order_id, refused, request_id)
+        async with self._orders.hold(order.order_id) as held:
+            facts = requests.doubt(held, request_id, type(outcome.error).__name__, str(outcome.error))
+            return await self._orders.record(held, facts, Cause(correlation_id=held.intent.signal_id))
 
     # --- poll ------------------------------------------------------------------------------------------------------------------
 

@@ -100,8 +100,8 @@ class Callbacks:
 class Runner:
     """A service of one's own process. Open it with `Runner.open`; its methods may be called from any task of that loop."""
 
-    def __init__(self, service: Service, callbacks: Callbacks) -> None:
-        self._service, self._engine, self._callbacks = service, service.engine, callbacks
+    def __init__(self, service: Service) -> None:
+        self._service, self._engine = service, service.engine
         self._begun: set[asyncio.Task[Any]] = set()
 
     @classmethod
@@ -136,7 +136,7 @@ class Runner:
         ) as service:
             callbacks.log = service.engine.log
             service.engine.orders.listen(callbacks.order_changed)
-            runner = cls(service, callbacks)
+            runner = cls(service)
             reading = asyncio.create_task(service.run()) if sources else None
             try:
                 yield runner
