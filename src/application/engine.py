@@ -214,6 +214,7 @@ class Engine:
             await self._at_the_end(gateway.broker.close())
         if self._owns_the_store:
             await self._at_the_end(self.lease.release())
+            self.orders.epoch = 0
         await self.store.close()
         return unfinished
 
