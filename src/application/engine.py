@@ -13,6 +13,7 @@ from liveorder.application.dead_letters import DeadLetters
 from liveorder.application.desk import Desk, Lane
 from liveorder.application.doubts import Doubts
 from liveorder.application.execute_order import ExecuteOrder, ExecutionTerms
+from liveorder.application.flatten import Flatten
 from liveorder.application.gateway import AccountTerms, Gateway
 from liveorder.application.intake import Intake
 from liveorder.application.kill_switch import KillSwitch
@@ -132,8 +133,9 @@ class Engine:
         self.recover = Recover(self.orders, self.gateways, self.track, self.doubts, log, self._take_up)
         self.reconcile = Reconcile(self.orders, self.gateways, self.track, self.unmatched, self.risk, clock, log)
         self.timeouts = OrderTimeouts(self.orders, self.gateways, self.sessions, self.track, self.cancel, clock, log)
+        flatten = Flatten(self.orders, self.gateways, self.execute, self.risk, clock)
         self.stop_trading = StopTrading(
-            self.orders, self.gateways, self.kill_switch, self.cancel, self.execute, self.reconcile, journal, clock
+            self.orders, self.gateways, self.kill_switch, self.cancel, flatten, self.reconcile, journal, clock
         )
         self.adopt = Adopt(terms.execution, self.orders, self.gateways, self.track)
         self.dead_letters = DeadLetters(store, self.orders, log)
