@@ -193,7 +193,8 @@ class Doubts:
         async with self._orders.hold(order_id) as held:
             if not held.is_in_doubt:
                 raise DecisionRefused(f"order {order_id} is not in doubt")
-            if await self._orders.id_of(held.intent.account_id, None, broker_order_id) not in (None, order_id):
+            other = self._orders.unfinished_named(held.intent.account_id, broker_order_id)
+            if other is not None and other.order_id != order_id:
                 raise DecisionRefused(f"{broker_order_id} is another order of ours: `liveorder order {broker_order_id}` shows it")
             facts = [*receive(held, Accepted(broker_order_id=broker_order_id)), *requests.resolve_review(held, evidence)]
             order = await self._orders.record(held, facts, Cause(actor, held.intent.signal_id, evidence))
