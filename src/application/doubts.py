@@ -1,8 +1,8 @@
 """What is not known is asked about, with backoff, until an answer, a report or a person settles it. No timer ever does.
 
 *Not found* is believed only of a broker that says it may be, and only once everything that could make it false has passed: the
-request's deadline, the time a request may take to arrive, the lag of the search and the difference of the clocks; and then only the
-second time.
+request's deadline, the time a request may take to arrive, the lag of the search and the difference of the clocks; then only the
+second time; and never of one that the broker refused as a duplicate.
 """
 
 from __future__ import annotations
@@ -173,6 +173,8 @@ class Doubts:
         inquiry.absences += 1
         if inquiry.absences < 2:
             return "not found once; asking again before it is believed"
+        if request.is_duplicate:
+            return "not found, though the broker refused it as a duplicate of an order that it holds: a person must look"
         if capabilities.trusts_absence and capabilities.key_support is not KeySupport.NONE:
             evidence = f"not found twice, the last at {asked_at.isoformat()}, past every bound of {gateway.broker.name}"
             after = await self._settle_absent(order, request.request_id, evidence)

@@ -55,7 +55,7 @@ async def test_a_fill_after_the_cancel_is_booked_and_reported_whoever_names_the_
 
 async def test_an_order_that_the_exchange_does_not_list_for_an_hour_is_not_dead_and_fills_later(tmp_path: Path) -> None:
     """Case 13 (hummingbot#3374): orders that could not be found were called dead, and filled later."""
-    async with a_scene(tmp_path, BY_HAND) as scene, scene.living(lease_seconds=300.0, poll_seconds=10.0) as engine:
+    async with a_scene(tmp_path, BY_HAND) as scene, scene.living(lease_seconds=300.0, poll_seconds=30.0) as engine:
         order = await engine.execute.execute(a_limit(time_in_force="GTC"))
 
         async def nothing(*asked: Any) -> Any:
