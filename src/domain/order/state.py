@@ -62,6 +62,8 @@ class LiveOrder:
     broker_order_id: str | None = None
     attempts: int = 0
     """Submissions started."""
+    failures: int = 0
+    """Of these, those that failed before our eyes. One that was lost on the way, with us perhaps, and not found is none."""
     replaces: int = 0
     replaced: frozenset[str] = frozenset()
     """Ids of the replaces that were done: telling of one again is old news."""
@@ -269,6 +271,7 @@ def _submission_started(order: LiveOrder, fact: f.SubmissionStarted, item: Recor
 def _submission_failed(order: LiveOrder, fact: f.SubmissionFailed, item: RecordedFact) -> None:
     order.requests.pop(fact.request_id, None)
     order.last_failure, order.error_message = fact, fact.message
+    order.failures += fact.evidence is None
 
 
 def _outcome_unknown(order: LiveOrder, fact: f.OutcomeUnknown, item: RecordedFact) -> None:
