@@ -1,8 +1,8 @@
 """What is not known is asked about, with backoff, until an answer, a report or a person settles it. No timer ever does.
 
 *Not found* is believed only of a broker that says it may be, and only once everything that could make it false has passed: the
-request's deadline, the time a request may take to arrive, the lag of the search and the difference of the clocks; and then only the
-second time.
+request's deadline, the time a request may take to arrive, the lag of the search and the difference of the clocks; then only the
+second time; and never of one that the broker refused as a duplicate.
 """
 
 from __future__ import annotations
@@ -173,6 +173,8 @@ class Doubts:
         inquiry.absences += 1
         if inquiry.absences < 2:
             return "not found once; asking again before it is believed"
+        if request.is_duplicate:
+            return "not found, though the broker refused it as a duplicate of an order that it holds: a person must look"
         if capabilities.trusts_absence and capabilities.key_support is not KeySupport.NONE:
             evidence = f"not found twice, the last at {asked_at.isoformat()}, past every bound of {gateway.broker.name}"
             after = await self._settle_absent(order, request.request_id, evidence)
@@ -193,7 +195,8 @@ class Doubts:
         async with self._orders.hold(order_id) as held:
             if not held.is_in_doubt:
                 raise DecisionRefused(f"order {order_id} is not in doubt")
-            if await self._orders.id_of(held.intent.account_id, None, broker_order_id) not in (None, order_id):
+            other = self._orders.unfinished_named(held.intent.account_id, broker_order_id)
+            if other is not None and other.order_id != order_id:
                 raise DecisionRefused(f"{broker_order_id} is another order of ours: `liveorder order {broker_order_id}` shows it")
             facts = [*receive(held, Accepted(broker_order_id=broker_order_id)), *requests.resolve_review(held, evidence)]
             order = await self._orders.record(held, facts, Cause(actor, held.intent.signal_id, evidence))

@@ -279,11 +279,11 @@ class ExecuteOrder:
 
     def _wait_before_retry(self, gateway: Gateway, order: LiveOrder) -> float:
         retry = gateway.terms.retry
-        return retry.wait_after(order.attempts, self._failures.get(order.order_id)) if retry.allows_after(order.attempts) else 0.0
+        return retry.wait_after(order.failures, self._failures.get(order.order_id)) if retry.allows_after(order.failures) else 0.0
 
     async def _start_again(self, gateway: Gateway, order: LiveOrder) -> tuple[LiveOrder, bool]:
         """The next attempt of an order that surely is not at the broker, or its end if it may not go out any more."""
-        if order.is_sent and not gateway.terms.retry.allows_after(order.attempts):
+        if order.is_sent and not gateway.terms.retry.allows_after(order.failures):
             return await self._give_up(order), False
         await gateway.limit.take()
         async with self._orders.hold(order.order_id) as held:

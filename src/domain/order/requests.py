@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from datetime import date, datetime
 from decimal import Decimal
 
-from liveorder.domain.errors import DecisionRefused
+from liveorder.domain.errors import DecisionRefused, DuplicateClientOrderId
 from liveorder.domain.facts import Fact
 from liveorder.domain.order import facts as f
 from liveorder.domain.order.state import LiveOrder
@@ -54,9 +54,10 @@ def fail_submission(order: LiveOrder, request_id: str, error: str, message: str,
 
 
 def doubt(order: LiveOrder, request_id: str, error: str, message: str) -> list[Fact]:
-    """The request may have arrived. Nothing when it has its outcome already, or is in doubt already."""
+    """The request may have arrived. Nothing when it has its outcome already, or is in doubt already and this is no duplicate."""
     request = order.requests.get(request_id)
-    if request is None or request.is_in_doubt:
+    is_news = request is not None and error == DuplicateClientOrderId.__name__ and not request.is_duplicate
+    if request is None or (request.is_in_doubt and not is_news):
         return []
     return [f.OutcomeUnknown(request_id=request_id, kind=request.kind, error=error, message=message)]
 

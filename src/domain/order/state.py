@@ -7,13 +7,14 @@ report amounts to. Both only return facts; the order changes when those are dura
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from datetime import datetime
 from decimal import Decimal
 from operator import attrgetter
 from typing import Any, Self
 from uuid import UUID
 
+from liveorder.domain.errors import DuplicateClientOrderId
 from liveorder.domain.facts import Fact, RecordedFact
 from liveorder.domain.lifecycle import Closing, OrderStatus, condition, next_status
 from liveorder.domain.order import facts as f
@@ -33,6 +34,8 @@ class OpenRequest:
     cancel_reason: f.CancelReason | None = None
     unknown_since: datetime | None = None
     unknown_why: str = ""
+    is_duplicate: bool = False
+    """The broker refused it because it holds an order with our key: it has one, whatever a search finds."""
 
     @property
     def is_in_doubt(self) -> bool:
@@ -59,6 +62,8 @@ class LiveOrder:
     broker_order_id: str | None = None
     attempts: int = 0
     """Submissions started."""
+    failures: int = 0
+    """Of these, those that failed before our eyes. One that was lost on the way, with us perhaps, and not found is none."""
     replaces: int = 0
     replaced: frozenset[str] = frozenset()
     """Ids of the replaces that were done: telling of one again is old news."""
@@ -266,20 +271,17 @@ def _submission_started(order: LiveOrder, fact: f.SubmissionStarted, item: Recor
 def _submission_failed(order: LiveOrder, fact: f.SubmissionFailed, item: RecordedFact) -> None:
     order.requests.pop(fact.request_id, None)
     order.last_failure, order.error_message = fact, fact.message
+    order.failures += fact.evidence is None
 
 
 def _outcome_unknown(order: LiveOrder, fact: f.OutcomeUnknown, item: RecordedFact) -> None:
     order.error_message = fact.message
-    if (known := order.requests.get(fact.request_id)) is not None and not known.is_in_doubt:
-        order.requests[fact.request_id] = OpenRequest(
-            known.request_id,
-            known.kind,
-            known.started_at,
-            known.deadline,
-            known.terms,
-            known.cancel_reason,
-            unknown_since=item.envelope.recorded_at,
+    if (known := order.requests.get(fact.request_id)) is not None:
+        order.requests[fact.request_id] = replace(
+            known,
+            unknown_since=known.unknown_since or item.envelope.recorded_at,
             unknown_why=fact.message,
+            is_duplicate=known.is_duplicate or fact.error == DuplicateClientOrderId.__name__,
         )
 
 
