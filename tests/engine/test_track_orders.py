@@ -413,3 +413,16 @@ async def test_orders_are_followed_by_the_brokers_id_where_reports_carry_no_key(
         await until(lambda: engine.is_quiet)
         assert (await engine.orders.get(order.order_id)).status is OrderStatus.FILLED
         assert await scene.count("UnmatchedReportNoted") == 0
+
+
+async def test_an_order_that_was_listed_while_it_was_finished_is_no_strangers_once_it_is_open_again(tmp_path: Path) -> None:
+    async with a_scene(tmp_path, WITHOUT_KEYS) as scene, scene.living() as engine:
+        order = await bought(scene, engine)
+        listed = OrderSnapshot(broker_order_id=order.broker_order_id, status=BrokerStatus.WORKING)
+        await engine.track.book(ACCOUNT, listed)
+        assert len(engine.unmatched.live(ACCOUNT)) == 1
+        await scene.control.bust("X1")
+        await until(lambda: bool(engine.orders.unfinished()))
+        await asyncio.sleep(1)
+        assert engine.unmatched.live(ACCOUNT) == []
+        assert await reconciled(engine)
