@@ -162,7 +162,9 @@ def _deliveries(chance: random.Random, signals: Sequence[dict[str, Any]]) -> Ite
             at += chance.choice((0.0, 0.01, 0.5, 4.0))
             yield s.Delivered(at, json.dumps(signal))
     if chance.random() < 0.15:
-        yield s.Delivered(_moment(chance), chance.choice(('{"symbol": 1', "{}", '{"signal_id": "m", "symbol": "NONE", "side": "BUY"}')))
+        yield s.Delivered(
+            _moment(chance), chance.choice(('{"symbol": 1', "{}", '{"signal_id": "m", "symbol": "NONE", "side": "BUY"}'))
+        )
     if chance.random() < 0.1:
         yield s.Delivered(_moment(chance), json.dumps(signals[0] | {"quantity": 2, "notional": None}))
 
@@ -180,7 +182,7 @@ def _few(chance: random.Random, mean: float) -> range:
 
 
 def _troubles(chance: random.Random, signal_ids: Sequence[str]) -> Iterator[s.Happening]:
-    intensity = chance.choice((0.4, 1.0, 1.0, 2.0))
+    intensity = chance.choice((0.5, 1.0, 2.0, 3.0))
     for mean, make in _KINDS:
         for _ in _few(chance, mean * intensity):
             yield make(chance, signal_ids)
@@ -229,7 +231,9 @@ def _jump(chance: random.Random, _: Sequence[str]) -> s.Happening:
 
 
 def _commit(chance: random.Random, _: Sequence[str]) -> s.Happening:
-    return s.CommitHurt(_moment(chance), chance.choice(list(s.StoreTrouble)), chance.choice((0, 0, 1, 3)), chance.choice((0.5, 3.0)))
+    return s.CommitHurt(
+        _moment(chance), chance.choice(list(s.StoreTrouble)), chance.choice((0, 0, 1, 3)), chance.choice((0.5, 3.0))
+    )
 
 
 def _away(chance: random.Random, _: Sequence[str]) -> s.Happening:
@@ -246,15 +250,23 @@ def _bookmark(chance: random.Random, _: Sequence[str]) -> s.Happening:
 
 def _price(chance: random.Random, _: Sequence[str]) -> s.Happening:
     symbol = chance.choice(sorted(PRICES))
-    return s.PriceMoved(_moment(chance), INSTRUMENTS[symbol], PRICES[symbol] * Decimal(chance.choice(("0.85", "0.94", "1", "1.06"))))
+    return s.PriceMoved(
+        _moment(chance), INSTRUMENTS[symbol], PRICES[symbol] * Decimal(chance.choice(("0.85", "0.94", "1", "1.06")))
+    )
 
 
 def _command(chance: random.Random, signal_ids: Sequence[str]) -> s.Happening:
     at, signal_id = _moment(chance), chance.choice(signal_ids)
-    kind = chance.choice(("cancel",) * 6 + ("replace",) * 5 + ("kill", "resume", "resume", "submit", "switch", "recover", "reconcile"))
+    kind = chance.choice(
+        ("cancel",) * 6 + ("replace",) * 5 + ("kill", "resume", "resume", "submit", "switch", "recover", "reconcile")
+    )
     match kind:
         case "replace":
-            terms = {"quantity": str(chance.choice((2, 4, 12)))} if chance.random() < 0.5 else {"limit_price": str(chance.choice((190, 380, 520)))}
+            terms = (
+                {"quantity": str(chance.choice((2, 4, 12)))}
+                if chance.random() < 0.5
+                else {"limit_price": str(chance.choice((190, 380, 520)))}
+            )
             return s.Commanded(at, "replace", signal_id, tuple(terms.items()))
         case "kill":
             flags = tuple((name, chance.random() < 0.3) for name in ("cancel_all", "flatten"))

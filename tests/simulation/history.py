@@ -28,6 +28,7 @@ from tests.simulation.world import ACCOUNT, NAMESPACE, Violation, World, Wrap
 PATIENCE_SECONDS = 900.0
 """All that is left must be settled within this, once faults have ceased."""
 UNCHANGED_SECONDS = 6.0
+MOST_AGREEMENTS = 30
 STORE = "orders.db"
 
 
@@ -81,9 +82,7 @@ async def _lived(scenario: Scenario, folder: Path, loop: MortalLoop, wrap: Wrap 
     finally:
         await world.close()
     figures = {"lives": world.lives, "orders": len(world.witness.orders), "steps": sum(1 for _ in world.trace.lines)}
-    return History(
-        scenario, tuple(world.violations), world.coverage.cells, world.trace.digest(), tuple(world.trace.lines), figures
-    )
+    return History(scenario, tuple(world.violations), world.coverage.cells, world.trace.digest(), tuple(world.trace.lines), figures)
 
 
 @cache
@@ -124,14 +123,28 @@ def _cease(world: World) -> None:
 
 
 async def _settle(world: World) -> None:
-    service = await _at_rest(world)
+    service = await _agreed(world)
     if service is not None and (doubts := service.engine.doubts.standing()):
         await check_at_rest(world, service, may_doubt=world.scenario.key_class == "none")
         for place, doubt in enumerate(doubts):
             await _settle_by_hand(world, 10_000 + place, doubt.order.order_id)
-        service = await _at_rest(world)
+        service = await _agreed(world)
     if service is not None:
         await check_at_rest(world, service, may_doubt=False)
+
+
+async def _agreed(world: World) -> Service | None:
+    """The service at rest, just reconciled, with nothing changed by that or meanwhile."""
+    for _ in range(MOST_AGREEMENTS):
+        service = await _at_rest(world)
+        if service is None:
+            return None
+        position = world.witness.position
+        await service.engine.reconcile.reconcile_all()
+        if world.witness.position == position and service is world.service and not await _what_is_left(world):
+            return service
+    world.violations.append(Violation("does not settle", "something changes whenever it is reconciled"))
+    return None
 
 
 async def _settle_by_hand(world: World, number: int, order_id: UUID) -> None:
@@ -167,7 +180,7 @@ async def _what_is_left(world: World) -> str:
     if service is None:
         return "no service lives"
     if not world.wire.is_read:
-        return f"{len(world.wire.delivered) - world.wire.acknowledged} messages are not acknowledged"
+        return f"of {len(world.wire.delivered)} messages not all are acknowledged"
     if (await world.person.fetch("SELECT count(*) FROM commands WHERE answer IS NULL"))[0][0]:
         return "a command is not answered"
     if not service.engine.desk.is_idle:

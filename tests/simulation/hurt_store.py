@@ -86,6 +86,18 @@ class LivedDatabase(SQLiteDatabase):
     ) -> None:
         super().__init__(path, clock, Placement.INLINE, 0, self._connect)
         self._troubles, self._look, self._chance, self._longest = troubles, look, chance, longest_seconds
+        self._asking: sqlite3.Connection | None = None
+
+    async def fetch(self, statement: str, values: Values | None = None) -> list[Row]:
+        """Without the library's pool: services look for commands and halts all day long."""
+        if self._asking is None:
+            self._asking = sqlite3.connect(uri_of(self._path), uri=True, isolation_level=None)
+        return self._asking.execute(statement, dict(values or {})).fetchall()
+
+    async def close(self) -> None:
+        if self._asking is not None:
+            self._asking.close()
+        await super().close()
 
     def _connect(self, path: Path, busy_timeout_seconds: float) -> sqlite3.Connection:
         connection = sqlite3.connect(

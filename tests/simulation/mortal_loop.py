@@ -69,7 +69,9 @@ class MortalLoop(VirtualLoop):
         self._is_over = False
         self.complaints: list[str] = []
         """What asyncio would have told the log: exceptions that nobody retrieved."""
-        self.set_exception_handler(lambda _, context: self.complaints.append(f"{context.get('message')}: {context.get('exception')!r}"))
+        self.set_exception_handler(
+            lambda _, context: self.complaints.append(f"{context.get('message')}: {context.get('exception')!r}")
+        )
         self.set_task_factory(self._remembered)
 
     def _remembered(self, loop: Any, work: Any, **settled: Any) -> asyncio.Task[Any]:

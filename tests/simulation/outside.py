@@ -32,6 +32,7 @@ class VenueHouse:
         return self._nobody.run(self._floor.subscribe, account)
 
 
+AS_BEFORE = "as before"
 Sending = Callable[[str, str | None, str], None]
 """Told of a request as it leaves: verb, key, payload."""
 
@@ -41,7 +42,8 @@ class WatchedBroker:
 
     def __init__(self, broker: Broker, account_id: str, trace: Trace, on_sending: Sending) -> None:
         self._broker, self._trace, self._on_sending = broker, trace, on_sending
-        self._who = f"{account_id}"
+        self._who = account_id
+        self._answers: dict[str, str] = {}
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._broker, name)
@@ -82,7 +84,9 @@ class WatchedBroker:
         except Exception as error:
             self._trace.note(self._who, f"{what} -> {type(error).__name__}: {error}")
             raise
-        self._trace.note(self._who, f"{what} -> {told(answer)}")
+        text, before = told(answer), self._answers.get(what)
+        self._answers[what] = text
+        self._trace.note(self._who, f"{what} -> {AS_BEFORE if text == before else text}")
         return answer
 
     async def reports(self) -> AsyncIterator[ExecutionReport]:
@@ -116,6 +120,8 @@ class Wire:
         self._clock, self._trace = clock, trace
         self._messages: list[SourceMessage] = []
         self.acknowledged = 0
+        self._done = 0
+        """What the service was done with, whether or not the source could remember it."""
         self.failures = 0
         """So many acknowledgements are lost from now on."""
 
@@ -128,7 +134,7 @@ class Wire:
 
     @property
     def is_read(self) -> bool:
-        return self.acknowledged == len(self._messages)
+        return self._done == len(self._messages)
 
     async def messages(self) -> AsyncIterator[SourceMessage]:
         place = self.acknowledged
@@ -140,6 +146,7 @@ class Wire:
             await self._clock.sleep(0.2)
 
     async def acknowledge(self, message: SourceMessage) -> None:
+        self._done = max(self._done, int(message.offset) + 1)
         if self.failures:
             self.failures -= 1
             raise StoreUnavailable("the bookmark is not saved")

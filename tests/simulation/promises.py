@@ -32,12 +32,9 @@ LIVE = ("PENDING", "WORKING")
 
 
 async def check_at_rest(world: World, service: Service, *, may_doubt: bool) -> None:
-    """While the last life still lives."""
-    await service.engine.reconcile.reconcile_all()
-    reports = await service.engine.reconcile.reconcile_all()
-    world.witness.look()
+    """While the last life still lives, just reconciled."""
     world.violations += [*_at_the_venue(world, may_doubt), *_positions(world, service, may_doubt)]
-    for report in reports:
+    for report in service.engine.reconcile.latest.values():
         for difference in report.differences:
             is_outside = difference.kind is DifferenceKind.UNKNOWN_ORDER and difference.key in world.outsiders
             is_doubt = may_doubt and difference.theirs in ("in doubt", "not found")
@@ -50,7 +47,9 @@ async def check_at_rest(world: World, service: Service, *, may_doubt: bool) -> N
         world.violations.append(Violation("memory is not the log", problem))
     verification = await service._projector.verify()
     for wrong in verification.differences:
-        world.violations.append(Violation("read models differ", f"{wrong.table} {wrong.key}: {wrong.live} live, {wrong.rebuilt} rebuilt"))
+        world.violations.append(
+            Violation("read models differ", f"{wrong.table} {wrong.key}: {wrong.live} live, {wrong.rebuilt} rebuilt")
+        )
 
 
 def _at_the_venue(world: World, may_doubt: bool) -> Iterator[Violation]:

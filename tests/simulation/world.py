@@ -170,9 +170,7 @@ class World:
 
     def _compose(self) -> Service:
         chance = random.Random(f"{self.scenario.seed}/{self.lives}")
-        database = LivedDatabase(
-            self.path, self.clock, self.troubles, self.witness.look, chance, self.scenario.commit_seconds
-        )
+        database = LivedDatabase(self.path, self.clock, self.troubles, self.witness.look, chance, self.scenario.commit_seconds)
         self._databases.append(database)
         store = DatabaseOrderStore(database, MAPPER, self.clock, poll_seconds=10.0)
         engine = Engine(
@@ -207,9 +205,7 @@ class World:
         limits = LAX.model_copy(
             update={"allow_short_selling": True, "max_signal_age_seconds": self.scenario.max_signal_age_seconds}
         )
-        terms = AccountTerms(
-            account_id, limits=limits, call_timeout_seconds=3.0, breaker_failures=self.scenario.breaker_failures
-        )
+        terms = AccountTerms(account_id, limits=limits, call_timeout_seconds=3.0, breaker_failures=self.scenario.breaker_failures)
         return Connection(
             terms, self._wrap(watched) if self._wrap else watched, SimulatedMarketData(transport), SimulatedInstruments()
         )
