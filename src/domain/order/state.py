@@ -14,6 +14,7 @@ from operator import attrgetter
 from typing import Any, Self
 from uuid import UUID
 
+from liveorder.domain.errors import DuplicateClientOrderId
 from liveorder.domain.facts import Fact, RecordedFact
 from liveorder.domain.lifecycle import Closing, OrderStatus, condition, next_status
 from liveorder.domain.order import facts as f
@@ -33,6 +34,8 @@ class OpenRequest:
     cancel_reason: f.CancelReason | None = None
     unknown_since: datetime | None = None
     unknown_why: str = ""
+    is_known_there: bool = False
+    """The broker refused it as a duplicate: it has an order with this key, whatever a search says."""
 
     @property
     def is_in_doubt(self) -> bool:
@@ -280,6 +283,7 @@ def _outcome_unknown(order: LiveOrder, fact: f.OutcomeUnknown, item: RecordedFac
             known.cancel_reason,
             unknown_since=item.envelope.recorded_at,
             unknown_why=fact.message,
+            is_known_there=fact.error == DuplicateClientOrderId.__name__,
         )
 
 
