@@ -330,12 +330,13 @@ class Engine:
     # --- upkeep ----------------------------------------------------------------------------------------------------------------
 
     async def _upkeep(self) -> None:
-        """What had to wait for the store: halts that stand in memory only, journalled cancels, commits that were left open."""
+        """What had to wait for the store: halts in memory only, journalled cancels, commits left open, attempts not made."""
         while True:
             await self.clock.sleep(1.0)
             await self.kill_switch.retry_durable()
             await self._book_journal()
             await self.orders.look_again()
+            self.recover.take_up_unsent(self.execute.driven)
 
     async def _book_journal(self) -> None:
         """What was written down beside the store. A halt stands from here on, whether or not the store takes it now."""
