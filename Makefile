@@ -2,13 +2,17 @@ PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/.installed
 
-.PHONY: run test coverage check bench docs clean
+.PHONY: run test storagefaults coverage check bench docs clean
 
 run: $(STAMP)
 	$(BIN)/liveorder run --config examples/liveorder.toml --signals examples/signals.jsonl --until-idle
 
 test: $(STAMP)
 	$(BIN)/pytest -n auto
+
+# Every call of the disk failing in turn, the power cut everywhere, every page damaged; `make test` has a sample of it.
+storagefaults: $(STAMP)
+	LIVEORDER_TEST_SWEEP=1 $(BIN)/pytest -n auto tests/storage
 
 coverage: $(STAMP)
 	$(BIN)/pytest -n auto --cov --cov-report=term --cov-report=html
