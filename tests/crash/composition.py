@@ -24,6 +24,7 @@ from liveorder.infrastructure.brokers.simulated.tcp import Tcp
 from liveorder.infrastructure.calendars import ExchangeCalendars
 from liveorder.infrastructure.clock import SystemClock
 from liveorder.infrastructure.emergency_journal import FileEmergencyJournal
+from liveorder.infrastructure.eventstore.mapper import FactMapper, domain_facts
 from liveorder.infrastructure.eventstore.store_by_url import store_at
 from tests.crash.defects import Defect, defect_named
 from tests.crash.fate import LEASE, NOTIFIER, QUESTIONS, REQUESTS, STORE, Fate, Tell
@@ -34,6 +35,8 @@ from tests.mortality import Mortal
 from tests.worlds import LAX
 
 HOST = "127.0.0.1"
+MAPPER = FactMapper(domain_facts())
+"""Made once, before any process is forked: it takes as long as the rest of a short life."""
 
 
 class _ToldLog:
@@ -68,7 +71,7 @@ class Composed:
 def composed(plan: ServicePlan, fate: Fate, tell: Tell) -> Composed:
     """Everything that stores or sends is a boundary of `fate`. Between it and the engine stands the defect, if there is one."""
     clock, defect = SystemClock(), defect_named(plan.defect)
-    whole = store_at(plan.store, clock=clock)
+    whole = store_at(plan.store, clock=clock, mapper=MAPPER)
     row: Any = defect.lease(whole.lease)
     lease: Any = Mortal(row, fate, LEASE)
     row.renew = fate.undisturbed(row.renew)

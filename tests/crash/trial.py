@@ -16,7 +16,7 @@ from tests.crash.cases import ABOVE_THE_MARKET, HELD, OPERATIONS, Case, key_of
 from tests.crash.key_classes import longest_doubt_seconds
 from tests.crash.processes import PATIENCE_SECONDS, POLL_SECONDS, Died, Process, Refused, eventually
 from tests.crash.scene import Scene
-from tests.crash.verdict import Evidence, Verdict, judged, stored_at, told, untold
+from tests.crash.verdict import Evidence, Verdict, judged, told
 
 PARKED_SECONDS = 2.0
 """Beyond the declared bound: a doubt that stands then, of an order that nobody can be asked for, is left to a person."""
@@ -91,7 +91,6 @@ class _Trial:
         sent = len(self._sent())
         await self._take_over(stack, recovering, evidence.owner)
         verdict = await judged(self._control, self._case, self._account, self._url, evidence, self._lives)
-        verdict.violations += untold(await stored_at(self._url, self._account), self._lives)
         if len(self._sent()) > sent:
             verdict.violations.append("a service that took over a settled store sent something")
         return verdict

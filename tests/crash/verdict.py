@@ -18,6 +18,7 @@ from liveorder.infrastructure.brokers.simulated.control import VenueControl
 from liveorder.infrastructure.clock import SystemClock
 from liveorder.infrastructure.eventstore.store_by_url import store_at
 from tests.crash.cases import OPERATIONS, Case, key_of
+from tests.crash.composition import MAPPER
 from tests.crash.key_classes import longest_doubt_seconds
 from tests.crash.processes import Process
 
@@ -100,8 +101,8 @@ class Stored:
         return [each.fact.code for each in self.log if isinstance(each.fact, AnomalyNoted)]
 
 
-async def stored_at(url: str, account: str) -> Stored:
-    store = store_at(url, clock=SystemClock())
+async def _stored_at(url: str, account: str) -> Stored:
+    store = store_at(url, clock=SystemClock(), mapper=MAPPER)
     await store.open()
     try:
         claim = await store.claim_of(key_of(account))
@@ -116,8 +117,13 @@ async def judged(
     control: VenueControl, case: Case, account: str, url: str, evidence: Evidence, lives: Sequence[Process]
 ) -> Verdict:
     """Without violations when every promise was kept."""
-    theirs, stored = await control.orders(account), await stored_at(url, account)
-    found = [*_at_the_venue(theirs, account, lives), *_in_the_log(stored, evidence), *_of_the_owners(stored, lives)]
+    theirs, stored = await control.orders(account), await _stored_at(url, account)
+    found = [
+        *_at_the_venue(theirs, account, lives),
+        *_in_the_log(stored, evidence),
+        *_of_the_owners(stored, lives),
+        *_untold(stored, lives),
+    ]
     if evidence.order is not None:
         found += _doubt(case, theirs, evidence.order, evidence) if evidence.is_in_doubt else _end(case, theirs, evidence)
     doubt_seconds = evidence.doubt_seconds if stored.had_doubt else None
@@ -201,7 +207,7 @@ def _in_the_log(stored: Stored, evidence: Evidence) -> Iterator[str]:
         yield f"its facts make it {shown}"
 
 
-def untold(stored: Stored, lives: Sequence[Process]) -> Iterator[str]:
+def _untold(stored: Stored, lives: Sequence[Process]) -> Iterator[str]:
     """Doubts of which no alert went out, by the end of all lives."""
     noticed = {event["notice_id"] for event in told(lives, "notice")}
     for each in stored.log:
