@@ -187,10 +187,15 @@ def _defects(verdicts: Sequence[Verdict]) -> str:
     for defect in DEFECTS:
         having = [verdict for verdict in verdicts if verdict.case.defect == defect]
         reported = [verdict for verdict in having if verdict.violations]
-        first = _plain(reported[0].violations[0]) if reported else "NOT REPORTED"
-        rows.append((defect, str(len(having)), str(len(reported)), first))
+        rows.append((defect, str(len(having)), str(len(reported)), _most_telling(reported)))
     rows.append(("none: the same trials", str(len(sound)), str(sum(bool(each.violations) for each in sound)), ""))
     return _table(("defect", "trials", "reported in", "for example"), rows)
+
+
+def _most_telling(reported: Sequence[Verdict]) -> str:
+    """What the venue's books say, where they do."""
+    found = sorted((each for verdict in reported for each in verdict.violations), key=lambda each: "venue" not in each)
+    return _plain(found[0]) if found else "NOT REPORTED"
 
 
 def _in_full(results: Results) -> Iterator[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +37,9 @@ class Results:
         self.verdicts[line["section"], line["number"]] = Verdict(Case(**case), **line["verdict"])
 
     def add(self, section: str, number: int, verdict: Verdict) -> None:
+        """Which boundaries a life passed is kept of lives that count them."""
+        if section != COUNTING:
+            verdict = replace(verdict, boundaries=[], later_boundaries=[])
         self.verdicts[section, number] = verdict
         self._write({"section": section, "number": number, "verdict": asdict(verdict)})
 

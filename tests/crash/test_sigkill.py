@@ -30,7 +30,7 @@ SEED = 20
 async def test_a_service_killed_at_any_boundary_leaves_one_order_a_signal_and_loses_none(engine: str, tmp_path: Path) -> None:
     if engine == "postgres":
         require_postgres()
-    campaign = Campaign(KILLS, SEED, Matrix((engine,), counted_with=("searchable",), counted_for=("prompt", "lost")))
+    campaign = Campaign(KILLS, SEED, Matrix((engine,), counted_with=("searchable",), counted_for=("prompt",)))
     verdicts = await campaign.run(tmp_path)
     assert not any(campaign.results.broken()), table(verdicts)
     assert sum(verdict.deaths for verdict in verdicts) >= KILLS, table(verdicts)
