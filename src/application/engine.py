@@ -52,6 +52,8 @@ from liveorder.domain.trading_halt import EVERYTHING, HaltReason, account_scope
 
 RESTART_SECONDS = 1.0
 """A background task that failed is begun again after this."""
+CANCEL_AGAIN_SECONDS = 0.5
+"""A background task that has not ended when told to is told again after this."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,10 +208,7 @@ class Engine:
         """
         self.desk.is_taking_signals = False
         unfinished = await self.desk.drain(self.terms.drain_seconds)
-        tasks = self.every_task()
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await self._end_every_task()
         if self._owns_the_store:
             await self._doubt_what_is_left()
         for gateway in self.gateways.values():
@@ -219,6 +218,13 @@ class Engine:
             self.orders.epoch = 0
         await self.store.close()
         return unfinished
+
+    async def _end_every_task(self) -> None:
+        """Told until they do: a cancellation can be lost on its way (`asyncio.wait_for` of Python 3.11 loses it to a result)."""
+        while tasks := self.every_task():
+            for task in tasks:
+                task.cancel()
+            await asyncio.wait(tasks, timeout=CANCEL_AGAIN_SECONDS)
 
     @property
     def _owns_the_store(self) -> bool:
