@@ -20,7 +20,7 @@ from liveorder.application.engine import Engine
 from liveorder.application.ports.clock import Clock
 from liveorder.application.ports.event_log import EventLog
 from liveorder.application.ports.order_store import Commands, StoredCommand
-from liveorder.application.views import order_view, verdict_view
+from liveorder.application.views import doubt_view, order_view, verdict_view
 from liveorder.domain.errors import LiveOrderError
 from liveorder.domain.order import LiveOrder
 from liveorder.domain.order.facts import CancelReason
@@ -40,6 +40,7 @@ class CommandKind(StrEnum):
     ADOPT_POSITION = "adopt_position"
     RECONCILE = "reconcile"
     RECOVER = "recover"
+    DOUBTS = "doubts"
     AUTO_TRADING = "auto_trading"
 
 
@@ -131,6 +132,10 @@ async def _recover(engine: Engine, arguments: Arguments, actor: str) -> Any:
     return await engine.recover.recover()
 
 
+async def _doubts(engine: Engine, arguments: Arguments, actor: str) -> Any:
+    return [doubt_view(doubt, is_being_asked=True).to_dict() for doubt in engine.doubts.standing()]
+
+
 async def _auto_trading(engine: Engine, arguments: Arguments, actor: str) -> Any:
     await engine.kill_switch.switch_auto_trading(bool(arguments["enabled"]), arguments.get("detail", ""), actor)
     return {"auto_trading": engine.kill_switch.auto_trading}
@@ -149,6 +154,7 @@ _HANDLERS: dict[CommandKind, Handler] = {
     CommandKind.ADOPT_POSITION: _adopt_position,
     CommandKind.RECONCILE: _reconcile,
     CommandKind.RECOVER: _recover,
+    CommandKind.DOUBTS: _doubts,
     CommandKind.AUTO_TRADING: _auto_trading,
 }
 
