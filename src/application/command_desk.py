@@ -22,6 +22,7 @@ from liveorder.application.ports.event_log import EventLog
 from liveorder.application.ports.order_store import Commands, StoredCommand
 from liveorder.application.views import order_view, verdict_view
 from liveorder.domain.errors import LiveOrderError
+from liveorder.domain.facts import PERSON
 from liveorder.domain.order import LiveOrder
 from liveorder.domain.order.facts import CancelReason
 from liveorder.domain.signal import Signal
@@ -194,7 +195,7 @@ class CommandDesk:
 
 
 def _person(actor: str) -> str:
-    return actor.removeprefix("person:")
+    return actor.removeprefix(PERSON)
 
 
 def _decimal(text: str | None) -> Decimal | None:

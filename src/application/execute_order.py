@@ -34,7 +34,7 @@ from liveorder.domain.errors import (
     TradingIsHalted,
 )
 from liveorder.domain.execution_report import OrderRejected
-from liveorder.domain.facts import Fact
+from liveorder.domain.facts import PERSON, Fact
 from liveorder.domain.identifiers import SignalKey
 from liveorder.domain.order import LiveOrder, requests
 from liveorder.domain.order.facts import Approved, CancelReason, Refused, RejectReason, Requested
@@ -109,7 +109,7 @@ class ExecuteOrder:
             self._terms.is_shadow,
         )
         sized = await size(signal, gateway, origin, self._clock.now())
-        cause = Cause(f"person:{operator}" if operator else ENGINE, correlation_id=signal.signal_id)
+        cause = Cause(f"{PERSON}{operator}" if operator else ENGINE, correlation_id=signal.signal_id)
         claim = SignalClaim(client_order_id, key.text, origin.order_id, sized.intent.signal_fingerprint)
         try:
             order = await self._begin(gateway, sized, claim, cause)
@@ -321,7 +321,7 @@ class ExecuteOrder:
         refusal = self._gate.judge_again(gateway, order)
         if refusal is None:
             return []
-        reason = CancelReason.HALTED if refusal.code == "kill_switch" else CancelReason.STALE
+        reason = CancelReason.HALTED if refusal.code in ("kill_switch", "auto_trading") else CancelReason.STALE
         return requests.cancel_unsent(order, reason, f"before it was sent: {refusal.message}")
 
     async def _give_up(self, order: LiveOrder) -> LiveOrder:

@@ -19,6 +19,7 @@ from liveorder.application.ports.clock import Clock
 from liveorder.application.ports.emergency_journal import EmergencyJournal, JournalledHalt
 from liveorder.application.reconcile import Reconcile
 from liveorder.domain.errors import BrokerError, LiveOrderError, StoreError
+from liveorder.domain.facts import PERSON
 from liveorder.domain.lifecycle import OrderStatus
 from liveorder.domain.order import LiveOrder
 from liveorder.domain.order.facts import CancelReason
@@ -124,7 +125,7 @@ class StopTrading:
         """Why the position could not be closed; one that cannot does not keep the others open."""
         name = f"{gateway.account_id}: position {held.instrument.key}"
         try:
-            order = await self._execute.execute(self._closing(gateway, held), operator=actor.removeprefix("person:"))
+            order = await self._execute.execute(self._closing(gateway, held), operator=actor.removeprefix(PERSON))
         except LiveOrderError as error:
             return f"{name}: {error}"
         return f"{name}: {order.error_message}" if order.status is OrderStatus.REJECTED else None

@@ -15,7 +15,7 @@ from typing import Any, Self
 from uuid import UUID
 
 from liveorder.domain.errors import DuplicateClientOrderId
-from liveorder.domain.facts import Fact, RecordedFact
+from liveorder.domain.facts import PERSON, Fact, RecordedFact
 from liveorder.domain.lifecycle import Closing, OrderStatus, condition, next_status
 from liveorder.domain.order import facts as f
 from liveorder.domain.order.executions import BookedExecution, Executions, split_quantity, value_of
@@ -86,6 +86,8 @@ class LiveOrder:
     error_message: str | None = None
     last_failure: f.SubmissionFailed | None = None
     requested_at: datetime | None = None
+    is_persons: bool = False
+    """Asked for by a person, not by a signal that trades by itself."""
     submitted_at: datetime | None = None
     closed_at: datetime | None = None
     last_update_at: datetime | None = None
@@ -251,6 +253,7 @@ def _requested(order: LiveOrder, fact: f.Requested, item: RecordedFact) -> None:
     order.quantity = fact.quantity
     order.limit_price, order.stop_price = fact.limit_price, fact.stop_price
     order.requested_at = item.envelope.recorded_at
+    order.is_persons = item.envelope.actor.startswith(PERSON)
 
 
 def _refused(order: LiveOrder, fact: f.Refused, item: RecordedFact) -> None:
