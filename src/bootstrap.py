@@ -9,7 +9,7 @@ import random
 import socket
 import sys
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager, closing
+from contextlib import asynccontextmanager, closing, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -30,6 +30,7 @@ from liveorder.application.ports.instruments import Instruments
 from liveorder.application.ports.market_data import MarketData
 from liveorder.application.ports.order_store import LeaseState, StoredCommand, StoreIdentity
 from liveorder.application.ports.signal_source import SignalSource
+from liveorder.application.ports.views import ViewsUnavailable
 from liveorder.application.projector import Progress, Projector
 from liveorder.application.retry_policy import RetryPolicy
 from liveorder.application.service import Service
@@ -300,7 +301,6 @@ async def _newest_moment(store: DatabaseOrderStore) -> datetime | None:
 async def _start(service: Service, wait_for_lease: bool) -> None:
     try:
         await service.start(wait_for_lease=wait_for_lease)
-        await service.settle_views()
     except BaseException:
         await service.stop()
         raise
@@ -373,7 +373,7 @@ async def open_reader(settings: Settings) -> AsyncIterator[Reader]:
     identity = await store.open()
     try:
         projector = Projector(store, views, clock, lambda error: None)
-        await projector.open(identity.store_id)
+        projector.follow(identity.store_id)
         await projector.catch_up()
         yield Reader(store, views, projector, identity)
     finally:
@@ -420,7 +420,8 @@ async def send_command(
     async with open_service(settings) as service:
         answer = await carry_out(service.engine, kind, arguments, actor)
         await _come_to_rest(service.engine)
-        await service.settle_views()
+        with suppress(ViewsUnavailable):  # what was done stands; whoever reads next brings them level
+            await service.settle_views()
         return answer
 
 

@@ -8,9 +8,9 @@ second time; and never of one that the broker refused as a duplicate.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -33,9 +33,11 @@ LONGEST_WAIT_SECONDS = 30.0
 
 @dataclass(slots=True)
 class Inquiry:
-    """How asking about one order goes."""
+    """How asking about one order goes. Its moments are of the monotonic clock, which nobody sets."""
 
-    next_at: datetime
+    next_at: float
+    noticed: dict[str, float] = field(default_factory=dict)
+    """When this process first saw each request in doubt: it had left by then."""
     wait_seconds: float = FIRST_WAIT_SECONDS
     asked: int = 0
     absences: int = 0
@@ -55,10 +57,11 @@ class Doubt:
 
 def horizon(request: OpenRequest, capabilities: BrokerCapabilities) -> datetime:
     """From when on *not found* can be true: the request can neither be under way nor hidden from the search any more."""
-    sent_by = request.deadline or request.started_at
-    return sent_by + timedelta(
-        seconds=capabilities.delivery_bound_seconds + capabilities.lookup_lag_seconds + capabilities.clock_skew_seconds
-    )
+    return (request.deadline or request.started_at) + timedelta(seconds=_bounds(capabilities))
+
+
+def _bounds(capabilities: BrokerCapabilities) -> float:
+    return capabilities.delivery_bound_seconds + capabilities.lookup_lag_seconds + capabilities.clock_skew_seconds
 
 
 class Doubts:
@@ -91,7 +94,7 @@ class Doubts:
     def wake(self) -> None:
         """Ask about everything now: a broker came back, or something new is unknown."""
         for inquiry in self._inquiries.values():
-            inquiry.next_at, inquiry.wait_seconds = self._clock.now(), FIRST_WAIT_SECONDS
+            inquiry.next_at, inquiry.wait_seconds = self._clock.monotonic(), FIRST_WAIT_SECONDS
         self._woken.set()
 
     async def ask_for_ever(self) -> None:
@@ -103,15 +106,15 @@ class Doubts:
             self._woken.clear()
 
     def _seconds_to_next(self) -> float:
-        waits = [(inquiry.next_at - self._clock.now()).total_seconds() for inquiry in self._inquiries.values()]
+        waits = [inquiry.next_at - self._clock.monotonic() for inquiry in self._inquiries.values()]
         return max(min([*waits, FIRST_WAIT_SECONDS]), 0.01)
 
     async def ask_all_due(self) -> None:
         await self._notice_overdue()
         doubtful = {order.order_id: order for order in self._orders.unfinished() if order.is_in_doubt}
-        self._inquiries = {key: self._inquiries.get(key) or Inquiry(self._clock.now()) for key in doubtful}
+        self._inquiries = {key: self._inquiries.get(key) or Inquiry(self._clock.monotonic()) for key in doubtful}
         for order_id, inquiry in list(self._inquiries.items()):
-            if inquiry.next_at <= self._clock.now():
+            if inquiry.next_at <= self._clock.monotonic():
                 await self._ask_safely(doubtful[order_id], inquiry)
 
     async def _notice_overdue(self) -> None:
@@ -138,36 +141,50 @@ class Doubts:
         except Exception as error:  # noqa: BLE001 - an adapter's surprise must not end the asking
             inquiry.last_answer = f"could not ask: {type(error).__name__}"
         inquiry.asked += 1
-        inquiry.next_at = self._clock.now() + timedelta(seconds=inquiry.wait_seconds)
+        inquiry.next_at = self._clock.monotonic() + inquiry.wait_seconds
         inquiry.wait_seconds = min(inquiry.wait_seconds * 2, LONGEST_WAIT_SECONDS)
 
     async def _ask(self, order: LiveOrder, inquiry: Inquiry) -> str:
         gateway = self._gateways[order.intent.account_id]
-        asked_at = self._clock.now()
+        late = self._past_their_horizon(gateway, order, inquiry)
         answer = await self._track.ask(gateway, order)
         if answer is Absence.INCONCLUSIVE:
             inquiry.absences = 0
             return "inconclusive"
         if answer is Absence.ABSENT:
-            return await self._not_found(gateway, order, inquiry, asked_at)
-        return await self._found(gateway, await self._orders.get(order.order_id), asked_at)
+            return await self._not_found(gateway, order, inquiry, late)
+        return await self._found(await self._orders.get(order.order_id), late)
+
+    def _past_their_horizon(self, gateway: Gateway, order: LiveOrder, inquiry: Inquiry) -> frozenset[str]:
+        """The doubtful requests that an answer to a question asked now can prove absent.
+
+        By the wall clock, which other processes share, and by our own counter too: a clock that was set forward must not make
+        a request that is still under way look lost.
+        """
+        now, counted, capabilities = self._clock.now(), self._clock.monotonic(), gateway.broker.capabilities
+        doubtful = [request for request in order.requests.values() if request.is_in_doubt]
+        inquiry.noticed = {each.request_id: inquiry.noticed.get(each.request_id, counted) for each in doubtful}
+        return frozenset(
+            each.request_id
+            for each in doubtful
+            if now > horizon(each, capabilities) and counted > inquiry.noticed[each.request_id] + _bounds(capabilities)
+        )
 
     # --- found -----------------------------------------------------------------------------------------------------------------
 
-    async def _found(self, gateway: Gateway, order: LiveOrder, asked_at: datetime) -> str:
+    async def _found(self, order: LiveOrder, late: Collection[str]) -> str:
         """The order is there. A cancel or replace that shows no effect past its horizon never arrived."""
         for request in list(order.requests.values()):
-            is_late = asked_at > horizon(request, gateway.broker.capabilities)
-            if request.is_in_doubt and is_late and not _is_under_way(order, request):
+            if request.is_in_doubt and request.request_id in late and not _is_under_way(order, request):
                 order = await self._settle_absent(order, request.request_id, "the order stands unchanged past its horizon")
         return "found"
 
     # --- not found -------------------------------------------------------------------------------------------------------------
 
-    async def _not_found(self, gateway: Gateway, order: LiveOrder, inquiry: Inquiry, asked_at: datetime) -> str:
+    async def _not_found(self, gateway: Gateway, order: LiveOrder, inquiry: Inquiry, late: Collection[str]) -> str:
         request = next((r for r in order.requests.values() if r.kind is RequestKind.SUBMIT and r.is_in_doubt), None)
         capabilities = gateway.broker.capabilities
-        if request is None or asked_at <= horizon(request, capabilities):
+        if request is None or request.request_id not in late:
             inquiry.absences = 0
             return "not found, which proves nothing yet"
         inquiry.absences += 1
@@ -176,7 +193,7 @@ class Doubts:
         if request.is_duplicate:
             return "not found, though the broker refused it as a duplicate of an order that it holds: a person must look"
         if capabilities.trusts_absence and capabilities.key_support is not KeySupport.NONE:
-            evidence = f"not found twice, the last at {asked_at.isoformat()}, past every bound of {gateway.broker.name}"
+            evidence = f"not found twice, the last at {self._clock.now().isoformat()}, past every bound of {gateway.broker.name}"
             after = await self._settle_absent(order, request.request_id, evidence)
             if not after.submission_is_open:
                 self._take_up(after)

@@ -87,6 +87,8 @@ class ExecuteOrder:
         self._gate, self._kill_switch, self._sessions, self._track = gate, kill_switch, sessions, track
         self._clock, self._log, self._on_error = clock, log, on_error
         self._failures: dict[UUID, BrokerError] = {}
+        self.driven: set[UUID] = set()
+        """Orders that somebody takes to the broker now, or is about to send again."""
 
     async def execute(self, signal: Signal, *, published_at: datetime | None = None, operator: str | None = None) -> LiveOrder:
         """The order that this signal is, after its first attempts: acknowledged, rejected or in doubt, perhaps filled already.
@@ -119,6 +121,8 @@ class ExecuteOrder:
 
     async def resume(self, order: LiveOrder) -> LiveOrder:
         """Take up an order that surely is not at the broker: never sent, or every attempt failed definitely."""
+        if order.order_id in self.driven:
+            return order
         gateway = self._gateways[order.intent.account_id]
         return await self._drive(gateway, order, is_started=False)
 
@@ -225,6 +229,14 @@ class ExecuteOrder:
     # --- attempts --------------------------------------------------------------------------------------------------------------
 
     async def _drive(self, gateway: Gateway, order: LiveOrder, *, is_started: bool) -> LiveOrder:
+        """To the broker, known as `driven` meanwhile; whatever ends this early leaves the order for somebody to take up."""
+        self.driven.add(order.order_id)
+        try:
+            return await self._send_until_known(gateway, order, is_started=is_started)
+        finally:
+            self.driven.discard(order.order_id)
+
+    async def _send_until_known(self, gateway: Gateway, order: LiveOrder, *, is_started: bool) -> LiveOrder:
         """Send, and send again after definite failures, until there is an outcome or the attempts are used up.
 
         Only the caller whose commit started an attempt sends it (`is_started`): whoever finds one open leaves it alone.

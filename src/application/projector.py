@@ -35,12 +35,12 @@ class Projector:
         self._on_error, self._poll_seconds = on_error, poll_seconds
         self._pump = Pump(store, views)
         self._busy = asyncio.Lock()
+        self._store_id: UUID | None = None
+        self._is_open = False
 
-    async def open(self, store_id: UUID) -> None:
-        """Take the read models over, empty where they are of another store, another version, or ahead of the log."""
-        await self._views.open(store_id)
-        if await self._views.position() > await self._store.head():
-            await self._views.clear()
+    def follow(self, store_id: UUID) -> None:
+        """Whose log it is. The read models are taken over when they are first needed: nothing else waits until they can be."""
+        self._store_id = store_id
 
     async def run(self) -> None:
         """Follow the log until cancelled. What goes wrong is told to `on_error` and tried again after a growing wait."""
@@ -55,13 +55,25 @@ class Projector:
                 await backoff.wait()
 
     async def catch_up(self) -> int:
-        """Level with the log as it is now; returns the position."""
+        """Level with the log as it is now; returns the position. Raises `ViewsUnavailable`."""
         async with self._busy:
+            await self._take_over()
             return await self._pump.advance()
+
+    async def _take_over(self) -> None:
+        """Empty where they are of another store, another version, or ahead of the log."""
+        assert self._store_id is not None
+        if self._is_open:
+            return
+        await self._views.open(self._store_id)
+        if await self._views.position() > await self._store.head():
+            await self._views.clear()
+        self._is_open = True
 
     async def rebuild(self, progress: Progress = unheard) -> int:
         """Empty the read models and make them anew from the whole log. Who reads them meanwhile sees them grow."""
         async with self._busy:
+            await self._take_over()
             await self._views.clear()
             with rare_collections():
                 return await self._pump.advance(progress=progress)
@@ -69,6 +81,7 @@ class Projector:
     async def verify(self, progress: Progress = unheard) -> Verification:
         """Build a second set up to where this one is, and compare the two row by row. The first is not touched."""
         async with self._busy:
+            await self._take_over()
             twin = await self._views.twin()
             try:
                 with rare_collections():

@@ -3,29 +3,25 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from uuid import UUID
 
 from liveorder.application.cancel_order import CancelOrder
-from liveorder.application.execute_order import ExecuteOrder
+from liveorder.application.flatten import Closing, Flatten
 from liveorder.application.gateway import CallInFlight, Gateway
 from liveorder.application.kill_switch import KillSwitch
 from liveorder.application.orders import Orders
 from liveorder.application.patience import within_patience
-from liveorder.application.ports.broker import BrokerPosition
 from liveorder.application.ports.clock import Clock
 from liveorder.application.ports.emergency_journal import EmergencyJournal, JournalledHalt
 from liveorder.application.reconcile import Reconcile
 from liveorder.domain.errors import BrokerError, LiveOrderError, StoreError
-from liveorder.domain.facts import PERSON
-from liveorder.domain.lifecycle import OrderStatus
 from liveorder.domain.order import LiveOrder
 from liveorder.domain.order.facts import CancelReason
-from liveorder.domain.signal import Signal
 from liveorder.domain.trading_halt import EVERYTHING, HaltReason
-from liveorder.domain.values import OrderRole, OrderType, Side
+from liveorder.domain.values import OrderRole
 
 PROTECTIVE = (OrderRole.STOP_LOSS, OrderRole.TAKE_PROFIT)
 
@@ -34,20 +30,22 @@ PROTECTIVE = (OrderRole.STOP_LOSS, OrderRole.TAKE_PROFIT)
 class StopReport:
     """What a stop came to.
 
-    `is_durable`: stored, or written down beside the store, so that it stands after a crash. `is_flat` only when every broker was
-    asked, answered, and holds neither order nor position.
+    `is_durable`: stored, or written down beside the store, so that it stands after a crash. `is_flat` only when no call is out any
+    more and every broker was asked, answered, and holds neither order nor position.
     """
 
     is_durable: bool
     calls_in_flight: tuple[CallInFlight, ...]
     cancelled: tuple[UUID, ...]
     not_cancelled: tuple[str, ...]
+    not_closed: tuple[str, ...]
+    """Positions, or what is kept of them, and why."""
     remaining: tuple[str, ...]
     """What the brokers still hold, or why they could not be asked."""
 
     @property
     def is_flat(self) -> bool:
-        return not self.remaining
+        return not self.remaining and not self.calls_in_flight
 
 
 class StopTrading:
@@ -59,36 +57,46 @@ class StopTrading:
         gateways: Mapping[str, Gateway],
         kill_switch: KillSwitch,
         cancel: CancelOrder,
-        execute: ExecuteOrder,
+        flatten: Flatten,
         reconcile: Reconcile,
         journal: EmergencyJournal,
         clock: Clock,
     ) -> None:
         self._orders, self._gateways, self._kill_switch = orders, gateways, kill_switch
-        self._cancel, self._execute, self._reconcile = cancel, execute, reconcile
+        self._cancel, self._flatten, self._reconcile = cancel, flatten, reconcile
         self._journal, self._clock = journal, clock
 
     async def kill(
         self, detail: str, actor: str, *, cancel_all: bool = False, flatten: bool = False, wait_seconds: float = 15.0
     ) -> StopReport:
-        """Halt everything first, durable or not; then cancel entries (all orders with `cancel_all`), close positions with
-        `flatten`, and ask the brokers. Answers once the calls that had begun have returned, or after `wait_seconds` lists them.
+        """Halt everything first, durable or not; then cancel entries, close positions with `flatten`, and ask the brokers.
+
+        Orders that protect a position are kept; not with `cancel_all`, nor with `flatten`, after which they would open a new one.
+        Calls that had begun, cancels and closing orders are waited for up to `wait_seconds` each; what has not ended is listed.
         """
         is_durable = await self._kill_switch.halt(EVERYTHING, HaltReason.KILL_SWITCH, detail, actor)
         if not is_durable:
             is_durable = self._journal.write(JournalledHalt(detail, actor, self._clock.now()))
         in_flight = await self._calls_still_out(wait_seconds)
-        cancelled, not_cancelled = await self._cancel_open(actor, keep_protective=not cancel_all)
-        if flatten:
-            not_cancelled += await self._flatten(actor)
+        cancelled, not_cancelled = await self._cancel_open(actor, keep_protective=not (cancel_all or flatten))
+        await self._until_closed(cancelled, wait_seconds)
+        closing = await self._flatten.close_all(actor) if flatten else Closing()
+        await self._until_closed(closing.orders, wait_seconds)
         remaining = await self._remaining()
-        return StopReport(is_durable, in_flight, tuple(cancelled), tuple(not_cancelled), tuple(remaining))
+        return StopReport(is_durable, in_flight, tuple(cancelled), tuple(not_cancelled), tuple(closing.failures), tuple(remaining))
 
     async def _calls_still_out(self, seconds: float) -> tuple[CallInFlight, ...]:
-        deadline = self._clock.monotonic() + seconds
-        while self._in_flight() and self._clock.monotonic() < deadline:
-            await self._clock.sleep(0.05)
+        await self._until(lambda: not self._in_flight(), seconds)
         return self._in_flight()
+
+    async def _until_closed(self, order_ids: Sequence[UUID], seconds: float) -> None:
+        """The brokers' last word on each of these, as far as it comes in time."""
+        await self._until(lambda: not {order.order_id for order in self._orders.unfinished()} & set(order_ids), seconds)
+
+    async def _until(self, is_so: Callable[[], bool], seconds: float) -> None:
+        deadline = self._clock.monotonic() + seconds
+        while not is_so() and self._clock.monotonic() < deadline:
+            await self._clock.sleep(0.05)
 
     def _in_flight(self) -> tuple[CallInFlight, ...]:
         return tuple(call for gateway in self._gateways.values() for call in gateway.in_flight.values())
@@ -107,47 +115,6 @@ class StopTrading:
         except LiveOrderError as error:
             return str(error)
         return None
-
-    async def _flatten(self, actor: str) -> list[str]:
-        """Close each position by a market order of the operator's own, which the halt lets pass because it only reduces."""
-        failures: list[str] = []
-        for gateway in self._gateways.values():
-            try:
-                positions = await gateway.ask(gateway.broker.positions())
-            except BrokerError as error:
-                failures.append(f"{gateway.account_id}: {error}")
-                continue
-            closing = [await self._close(gateway, held, actor) for held in positions if held.quantity]
-            failures += [failure for failure in closing if failure is not None]
-        return failures
-
-    async def _close(self, gateway: Gateway, held: BrokerPosition, actor: str) -> str | None:
-        """Why the position could not be closed; one that cannot does not keep the others open."""
-        name = f"{gateway.account_id}: position {held.instrument.key}"
-        try:
-            order = await self._execute.execute(self._closing(gateway, held), operator=actor.removeprefix(PERSON))
-        except LiveOrderError as error:
-            return f"{name}: {error}"
-        return f"{name}: {order.error_message}" if order.status is OrderStatus.REJECTED else None
-
-    def _closing(self, gateway: Gateway, held: BrokerPosition) -> Signal:
-        instrument = held.instrument
-        return Signal(
-            signal_id=f"flatten-{self._orders.new_id()}",
-            account_id=gateway.account_id,
-            strategy_name="flatten",
-            symbol=instrument.symbol,
-            exchange=instrument.exchange,
-            asset_class=instrument.asset_class,
-            expiry=instrument.expiry,
-            strike=instrument.strike,
-            right=instrument.right,
-            side=Side.SELL if held.quantity > 0 else Side.BUY,
-            order_type=OrderType.MARKET,
-            quantity=abs(held.quantity),
-            role=OrderRole.EXIT,
-            timestamp=self._clock.now(),
-        )
 
     async def _remaining(self) -> Sequence[str]:
         left: list[str] = []

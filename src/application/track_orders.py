@@ -48,7 +48,8 @@ class TrackOrders:
         if order_id is None:
             await self._unmatched.keep(account_id, self._gateways[account_id].broker.name, report)
             return None
-        return await self.book_on(order_id, report)
+        order = await self.book_on(order_id, report)
+        return await self.hand_over(order) if order.broker_order_id is not None else order
 
     async def book_on(self, order_id: UUID, report: ExecutionReport, request_id: str | None = None) -> LiveOrder:
         """Book a report on a known order. `request_id` is the request that it answers."""
@@ -62,13 +63,17 @@ class TrackOrders:
         return after
 
     async def hand_over(self, order: LiveOrder) -> LiveOrder:
-        """Book reports that came before the broker's id for this order was known; the order after them."""
+        """Book what came while the broker's id led to no order of ours: before it was known, or while the order was finished.
+
+        All but an answer to a question: that was true when it was given, and is asked for again.
+        """
         assert order.broker_order_id is not None
         account_id, broker_order_id = order.intent.account_id, order.broker_order_id
         waiting = self._unmatched.waiting_for(account_id, broker_order_id)
         if its_own := [report for report in waiting if self._was_waiting_for(order, report)]:
             for report in its_own:
-                order = await self.book_on(order.order_id, report)
+                if not isinstance(report, OrderSnapshot):
+                    order = await self.book_on(order.order_id, report)
             await self._unmatched.resolve(account_id, broker_order_id, its_own, order.order_id)
         return order
 

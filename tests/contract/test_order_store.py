@@ -647,11 +647,13 @@ async def test_a_log_that_lost_its_end_is_refused(site: Site) -> None:
         ("DELETE FROM open_orders", "is not listed as open"),
         ("UPDATE risk_position SET position = 1", "the risk table stands at position 1"),
         ("UPDATE signal_claims SET order_id = '00000000-0000-0000-0000-000000000000'", "there are no facts"),
+        ("UPDATE signal_claims SET order_id = 'no id'", "which is no order's id"),
+        ("DELETE FROM signal_claims", "has no claim on its signal SIGNAL1"),
     ],
 )
 async def test_the_check_finds_damage(site: Site, damage: str, problem: str) -> None:
     order_id = uuid4()
-    facts = (recorded(order_id, 1, intent()), recorded(order_id, 2), recorded(order_id, 3, submission()))
+    facts = (recorded(order_id, 1, intent(client_order_id="SIGNAL1")), recorded(order_id, 2), recorded(order_id, 3, submission()))
     async with opened(site.store()) as store:
         await store.append(Commit(facts, claim=claim(order_id), is_open=True))
         assert (await store.check()).problems == ()
@@ -663,7 +665,7 @@ async def test_the_check_finds_damage(site: Site, damage: str, problem: str) -> 
 async def test_a_check_while_in_use_finds_nothing_wrong(site: Site) -> None:
     async def live(store: DatabaseOrderStore) -> None:
         order_id = uuid4()
-        facts = (recorded(order_id, 1, intent()), recorded(order_id, 2, submission()))
+        facts = (recorded(order_id, 1, intent(client_order_id=str(order_id))), recorded(order_id, 2, submission()))
         await store.append(Commit(facts, claim=claim(order_id, str(order_id)), is_open=True))
         await store.append(commit(order_id, 3, is_open=False))
 
@@ -844,7 +846,9 @@ async def test_a_connection_that_broke_while_idle_costs_nothing(tmp_path: Path) 
     order_id = uuid4()
     async with opened(site.store()) as store:
         await store.append(commit(order_id, 1))
-        site.tamper("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'liveorder'")
+        site.tamper(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        )
         await store.append(commit(order_id, 2))
         assert await versions(store, order_id) == [1, 2]
     await site.remove()

@@ -19,7 +19,8 @@ from liveorder.domain.order.facts import CancelReason, RequestKind, SubmissionFa
 from liveorder.infrastructure.brokers.simulated.broker import capabilities_of
 from liveorder.infrastructure.brokers.simulated.venue.faults import FaultKind, Point
 from liveorder.infrastructure.brokers.simulated.venue.settings import Keys, VenueSettings
-from tests.engine.scenes import ACCOUNT, STILL, a_limit, a_scene, a_signal, until
+from tests.engine.scenes import ACCOUNT, NOON, STILL, a_limit, a_scene, a_signal, until
+from tests.simulation.clocks import JumpingClock
 
 
 def venue(support: KeySupport, lag: float = 0.0) -> VenueSettings:
@@ -328,3 +329,34 @@ async def test_a_failure_of_the_store_while_a_doubt_is_settled_leaves_it_in_doub
         await until(lambda: engine.desk.is_idle)
         assert (await engine.orders.get(order.order_id)).status is OrderStatus.SUBMITTED
         assert len(scene.venue_orders(order)) == 1
+
+
+async def test_a_clock_set_forward_does_not_make_a_request_that_is_under_way_absent(tmp_path: Path) -> None:
+    async with a_scene(tmp_path, SEARCHABLE) as scene:
+        scene.clock = jumping = JumpingClock(NOON)
+        async with scene.living() as engine:
+            await scene.lay(FaultKind.REQUEST_HELD, seconds=4.0)
+            order = await engine.execute.execute(a_signal())
+            jumping.jump(300)
+            await until(lambda: engine.is_quiet)
+            assert len(scene.witness.of("submit")) == len(scene.venue_orders(order)) == 1
+            assert (await engine.orders.get(order.order_id)).status is OrderStatus.FILLED
+
+
+async def test_a_clock_set_back_does_not_stop_the_asking(tmp_path: Path) -> None:
+    async with a_scene(tmp_path) as scene:
+        scene.clock = jumping = JumpingClock(NOON)
+        async with scene.living() as engine:
+            await scene.lay(FaultKind.REPORT_LOST, Point.REPORT, nth=None)
+            await scene.lay(FaultKind.ACKNOWLEDGEMENT_LOST)
+            scene.witness.answers["find"] = _inconclusive
+            order = await engine.execute.execute(a_signal())
+            await asyncio.sleep(2)
+            jumping.jump(-300)
+            del scene.witness.answers["find"]
+            await asyncio.sleep(5)
+            assert not (await engine.orders.get(order.order_id)).is_in_doubt
+
+
+async def _inconclusive(*asked: object) -> Absence:
+    return Absence.INCONCLUSIVE

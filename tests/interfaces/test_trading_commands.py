@@ -69,7 +69,22 @@ def test_kill_says_what_remains_and_flatten_leaves_nothing(cli: CommandLine) -> 
     submit(cli, resting("r"))
     killed = cli.run("kill")
     assert killed.exit_code == ExitCode.NOT_FLAT
-    assert killed.stdout.startswith("NOT FLAT\n1 order cancelled\nremaining: SIM: position CRYPTO:ETH/USD 0.1\n")
+    assert killed.stdout.splitlines()[:4] == [
+        "NOT FLAT",
+        "the halt is durable: nothing is sent after a restart either",
+        "1 order cancelled",
+        "remaining: SIM: position CRYPTO:ETH/USD 0.1",
+    ]
+    flattened = cli.run("kill", "--flatten")
+    assert (flattened.exit_code, flattened.stdout.splitlines()[0]) == (0, "FLAT")
+
+
+def test_kill_works_while_the_read_models_are_down(cli: CommandLine) -> None:
+    submit(cli, coin("a"))
+    read_models = cli.folder / "liveorder-views.db"
+    read_models.unlink()
+    read_models.mkdir()
+    assert cli.run("positions").exit_code == ExitCode.STORE_UNAVAILABLE
     flattened = cli.run("kill", "--flatten")
     assert (flattened.exit_code, flattened.stdout.splitlines()[0]) == (0, "FLAT")
 

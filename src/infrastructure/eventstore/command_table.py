@@ -19,9 +19,9 @@ _FIND = "SELECT command_id, kind, arguments, actor, created_at, answer FROM comm
 
 
 class CommandTable:
-    """A `Commands`. `epoch` tells which ownership its answers claim."""
+    """A `Commands`. `epoch` tells which ownership its answers claim; 0 is that of nobody."""
 
-    def __init__(self, database: Database, epoch: Callable[[], int]) -> None:
+    def __init__(self, database: Database, epoch: Callable[[], int] = lambda: 0) -> None:
         self._database, self._epoch = database, epoch
 
     async def insert(self, command: StoredCommand) -> None:

@@ -18,7 +18,7 @@ from liveorder.application.ports.order_store import (
     SignalClaim,
     StoreIdentity,
 )
-from liveorder.domain.errors import StoreError, StoreUnavailable
+from liveorder.domain.errors import StoreError, StoreRefused, StoreUnavailable
 from liveorder.domain.facts import RecordedFact
 from liveorder.infrastructure.eventstore.command_table import CommandTable
 from liveorder.infrastructure.eventstore.database import Database
@@ -107,6 +107,8 @@ class DatabaseOrderStore:
             page = await self._database.page(after, PAGE if left is None else min(PAGE, left), self._mapper.to_domain_event)
             if not page:
                 return
+            if page[-1].position <= after:
+                raise StoreRefused(f"the log leads back from position {after}; it is damaged: run `liveorder doctor`")
             yield page
             after = page[-1].position
             left = None if left is None else left - len(page)

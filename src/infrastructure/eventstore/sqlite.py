@@ -204,12 +204,18 @@ def _application_id(path: Path) -> int:
         return int(connection.execute("PRAGMA application_id").fetchone()[0])
 
 
+_UNREADABLE = (OperationalError, InterfaceError, sqlite3.OperationalError)
+_NOT_TEXT = "Could not decode to UTF-8"
+"""An operational error by name, and damage by nature."""
+
+
 @contextmanager
 def _readable(path: Path) -> Iterator[None]:
+    """A row of which a column is no number, text or id where it should be one is damage too."""
     try:
         yield
-    except (PersistenceError, sqlite3.Error) as error:
-        if isinstance(error, OperationalError | InterfaceError | sqlite3.OperationalError):
+    except (PersistenceError, sqlite3.Error, TypeError, ValueError, AttributeError) as error:
+        if isinstance(error, _UNREADABLE) and _NOT_TEXT not in str(error):
             raise StoreUnavailable(f"{path} cannot be read ({error})") from error
         raise StoreRefused(f"{path} is damaged ({error}); run `liveorder doctor`, and restore a backup") from error
 
