@@ -21,7 +21,8 @@ from liveorder.application.ports.clock import Clock
 from liveorder.application.ports.event_log import EventLog
 from liveorder.application.ports.order_store import Commands, StoredCommand
 from liveorder.application.views import doubt_view, order_view, verdict_view
-from liveorder.domain.errors import LiveOrderError
+from liveorder.domain.errors import LeaseLost, LiveOrderError
+from liveorder.domain.facts import PERSON
 from liveorder.domain.order import LiveOrder
 from liveorder.domain.order.facts import CancelReason
 from liveorder.domain.signal import Signal
@@ -52,9 +53,14 @@ Handler = Callable[[Engine, Arguments, str], Awaitable[Any]]
 
 
 async def carry_out(engine: Engine, kind: str, arguments: Arguments, actor: str) -> dict[str, Any]:
-    """`{"ok": true, "result": …}` or `{"ok": false, "error": …, "message": …}`; whoever asked gets an answer, whatever happens."""
+    """`{"ok": true, "result": …}` or `{"ok": false, "error": …, "message": …}`; whoever asked gets an answer, whatever happens.
+
+    Raises `LeaseLost` and nothing else: then the answer is for the new owner to give.
+    """
     try:
         result = await _HANDLERS[CommandKind(kind)](engine, arguments, actor)
+    except LeaseLost:
+        raise
     except LiveOrderError as error:
         return {"ok": False, "error": type(error).__name__, "message": str(error)}
     except (KeyError, ValueError, TypeError, ArithmeticError) as error:
@@ -200,7 +206,7 @@ class CommandDesk:
 
 
 def _person(actor: str) -> str:
-    return actor.removeprefix("person:")
+    return actor.removeprefix(PERSON)
 
 
 def _decimal(text: str | None) -> Decimal | None:

@@ -34,6 +34,7 @@ from liveorder.application.risk_book import AccountLedger, RiskBook
 from liveorder.application.risk_gate import RiskGate
 from liveorder.application.sessions import Sessions
 from liveorder.application.stop_trading import StopTrading
+from liveorder.application.submit_order import SubmitOrder
 from liveorder.application.track_orders import TrackOrders
 from liveorder.application.unmatched import UnmatchedReports
 from liveorder.domain.errors import (
@@ -116,18 +117,11 @@ class Engine:
             self.orders, self.gateways, self.unmatched, clock, log, self._on_stray, poll_seconds=terms.poll_seconds
         )
         self.gate = RiskGate(self.risk, self.kill_switch, self.sessions, clock)
+        self.submit = SubmitOrder(
+            self.orders, self.gateways, self.gate, self.kill_switch, self.sessions, self.track, clock, on_error
+        )
         self.execute = ExecuteOrder(
-            terms.execution,
-            self.orders,
-            self.gateways,
-            self.risk,
-            self.gate,
-            self.kill_switch,
-            self.sessions,
-            self.track,
-            clock,
-            log,
-            on_error,
+            terms.execution, self.orders, self.gateways, self.risk, self.gate, self.kill_switch, self.submit, clock, log
         )
         self.cancel = CancelOrder(self.orders, self.gateways, self.track, journal, clock, log)
         self.replace = ReplaceOrder(self.orders, self.gateways, self.risk, self.gate, self.kill_switch, self.track, clock)
@@ -342,7 +336,7 @@ class Engine:
             await self.kill_switch.retry_durable()
             await self._book_journal()
             await self.orders.look_again()
-            self.recover.take_up_unsent(self.execute.driven)
+            self.recover.take_up_unsent(self.submit.driven)
 
     async def _book_journal(self) -> None:
         """What was written down beside the store. A halt stands from here on, whether or not the store takes it now."""
@@ -376,7 +370,7 @@ class Engine:
     def _take_up(self, order: LiveOrder) -> None:
         """In a shadow run an order of an earlier run stays as it is, for the next real one."""
         if not self.terms.execution.is_shadow:
-            self.desk.post(Lane.SIGNALS, lambda: self.execute.resume(order))
+            self.desk.post(Lane.SIGNALS, lambda: self.submit.resume(order))
 
     @property
     def is_quiet(self) -> bool:

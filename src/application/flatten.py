@@ -13,6 +13,7 @@ from liveorder.application.ports.broker import BrokerPosition
 from liveorder.application.ports.clock import Clock
 from liveorder.application.risk_book import RiskBook
 from liveorder.domain.errors import BrokerError, LiveOrderError
+from liveorder.domain.facts import PERSON
 from liveorder.domain.lifecycle import OrderStatus
 from liveorder.domain.order import LiveOrder
 from liveorder.domain.signal import Signal
@@ -60,7 +61,7 @@ class Flatten:
         if not closable:
             return
         try:
-            order = await self._execute.execute(self._signal(gateway, held, closable), operator=actor.removeprefix("person:"))
+            order = await self._execute.execute(self._signal(gateway, held, closable), operator=actor.removeprefix(PERSON))
         except LiveOrderError as error:
             closing.failures.append(f"{name}: {error}")
             return

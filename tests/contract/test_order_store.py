@@ -501,6 +501,18 @@ async def test_commands_from_another_process_are_answered_once(site: Site) -> No
         assert await other.commands.find(uuid4()) is None
 
 
+async def test_an_answer_of_a_process_that_lost_the_store_counts_for_nothing(site: Site) -> None:
+    command = StoredCommand(uuid4(), "cancel", "{}", "person:ann", NOON)
+    async with opened(site.store()) as paused, opened(site.store()) as successor:
+        await paused.lease.acquire("paused", -1)
+        await successor.lease.acquire("successor", 3600)
+        await successor.commands.insert(command)
+        await paused.commands.answer(command.command_id, '"failed"')
+        assert await successor.commands.pending() == [command]
+        await successor.commands.answer(command.command_id, '"done"')
+        assert await successor.commands.pending() == []
+
+
 # --- the lease ----------------------------------------------------------------------------------------------------------------
 
 

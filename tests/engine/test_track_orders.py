@@ -349,7 +349,7 @@ async def test_a_refused_duplicate_of_a_request_leaves_the_first_order_as_it_is(
         gateway = engine.gateways[ACCOUNT]
         assert before.submission is not None
         second = await gateway.submit("second", Prepared({}, before.submission.payload), gateway.new_deadline())
-        after = await engine.execute.book_outcome(gateway, before, "second", second)
+        after = await engine.submit.book_outcome(before, "second", second)
         assert (after.status, after.filled_quantity, after.version) == (OrderStatus.PARTIAL, Decimal(1000), before.version)
 
 

@@ -47,7 +47,8 @@ def fail_submission(order: LiveOrder, request_id: str, error: str, message: str,
     """Surely not received, and never will be. Where a cancel was asked for meanwhile, that is the end of the order."""
     failed = f.SubmissionFailed(request_id=request_id, error=error, message=message, evidence=evidence)
     others = [r for key, r in order.requests.items() if r.kind is f.RequestKind.SUBMIT and key != request_id]
-    reasons = [r.cancel_reason for r in order.requests.values() if r.cancel_reason is not None]
+    wishes = [*(r.cancel_reason for r in order.requests.values()), order.cancel_wish]
+    reasons = [reason for reason in wishes if reason is not None]
     if others or order.is_at_broker or not reasons:
         return [failed]
     return [failed, f.Cancelled(reason=reasons[0], message="it never reached the broker, and its cancel was asked for")]

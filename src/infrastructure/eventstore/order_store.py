@@ -65,7 +65,7 @@ class DatabaseOrderStore:
         self._group: GroupCommit | None = None
         self._stored = asyncio.Event()
         self.lease = LeaseRow(database, self._own)
-        self.commands = CommandTable(database)
+        self.commands = CommandTable(database, lambda: self._epoch)
 
     async def open(self, ledger: Ledger | None = None) -> StoreIdentity:
         """Without a ledger it is open for questions, commands, halts, and facts without entries."""
