@@ -1,6 +1,7 @@
 """Follows the log and keeps the read models level with it, or builds them anew.
 
-Nothing here can touch trading: it only reads the log, and what goes wrong is reported and tried again.
+Nothing here can touch trading, but for the halt of a store that has lost what it once held: it only reads the log, and what goes
+wrong is reported and tried again.
 """
 
 from __future__ import annotations
@@ -11,10 +12,11 @@ from uuid import UUID
 
 from liveorder.application.backoff import Backoff
 from liveorder.application.ports.clock import Clock
-from liveorder.application.ports.order_store import OrderStore
+from liveorder.application.ports.order_store import HaltRow, OrderStore
 from liveorder.application.ports.views import ViewsWriter
 from liveorder.application.pump import Progress, Pump, rare_collections, unheard
 from liveorder.application.verification import Verification, compare
+from liveorder.domain.trading_halt import EVERYTHING
 
 __all__ = ["Progress", "Projector"]
 
@@ -37,9 +39,15 @@ class Projector:
         self._busy = asyncio.Lock()
 
     async def open(self, store_id: UUID) -> None:
-        """Take the read models over, empty where they are of another store, another version, or ahead of the log."""
+        """Take the read models over, empty where they are of another store, another version, or ahead of the log.
+
+        Ahead of it, the log has lost its end: then the store is halted before the evidence is gone.
+        """
         await self._views.open(store_id)
-        if await self._views.position() > await self._store.head():
+        position, head = await self._views.position(), await self._store.head()
+        if position > head:
+            reason = f"the read models have seen {position} facts and the log holds {head}: reconcile with the broker, then resume"
+            await self._store.insert_halt(HaltRow(EVERYTHING, True, reason, self._clock.now()))
             await self._views.clear()
 
     async def run(self) -> None:

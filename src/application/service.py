@@ -51,16 +51,17 @@ class Service:
         """Recover first; only then may a signal be taken. Raises as `Engine.start` does."""
         engine = self.engine
         engine.orders.listen(OrderLog(engine.log))
-        self.recovery = await engine.start(wait_for_lease=wait_for_lease, before_trading=self._open_outboxes)
-        assert engine.identity is not None
-        await self._projector.open(engine.identity.store_id)
+        self.recovery = await engine.start(wait_for_lease=wait_for_lease, before_trading=self._open_followers)
         desk = CommandDesk(engine, self._commands, engine.desk, engine.clock, engine.log)
         engine.begin("commands", desk.serve_for_ever)
         engine.begin("projector", self._projector.run)
         for outbox in self._outboxes:
             engine.begin("outbox", outbox.run)
 
-    async def _open_outboxes(self) -> None:
+    async def _open_followers(self) -> None:
+        """What follows the log knows whether it has lost its end."""
+        assert self.engine.identity is not None
+        await self._projector.open(self.engine.identity.store_id)
         for outbox in self._outboxes:
             await outbox.open()
 
