@@ -45,6 +45,9 @@ class CommandKind(StrEnum):
     AUTO_TRADING = "auto_trading"
 
 
+OLDEST_SECONDS = 60.0
+"""What was asked longer ago is not done any more: nobody waits for it, and in a copy of a store it may have been done long ago."""
+
 COMMAND_ID = "command_id"
 """Added to the arguments of a stored command: what is carried out again after a crash can tell that it is the same."""
 
@@ -194,9 +197,17 @@ class CommandDesk:
         except (ValueError, TypeError) as error:
             answer: dict[str, Any] = {"ok": False, "error": "InvalidInput", "message": f"arguments: {error}"}
         else:
-            answer = await carry_out(self._engine, command.kind, arguments, command.actor)
+            answer = await self._too_old(command) or await carry_out(self._engine, command.kind, arguments, command.actor)
         self._answers[command.command_id] = json.dumps(answer)
         await self._give_answers()
+
+    async def _too_old(self, command: StoredCommand) -> dict[str, Any] | None:
+        """By the clock of the lease, which is not the engine's where a simulation lives at another date."""
+        lease = await self._engine.lease.state()
+        if lease is None or (lease.now - command.created_at).total_seconds() <= OLDEST_SECONDS:
+            return None
+        message = f"asked at {command.created_at.isoformat()}, more than {OLDEST_SECONDS:g} s ago: not done; ask again"
+        return {"ok": False, "error": "DecisionRefused", "message": message}
 
     async def _give_answers(self) -> None:
         """What could not be written is tried again; meanwhile the command is not carried out again."""
