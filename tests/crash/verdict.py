@@ -46,7 +46,7 @@ class Verdict:
     later_boundaries: list[str] = field(default_factory=list)
     """Of the life that settled it."""
     repeated_for: str | None = None
-    """Where it timed out the first time, if it did."""
+    """Why it could not be carried out the first time, if it could not."""
 
     @property
     def deaths(self) -> int:
