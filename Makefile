@@ -2,7 +2,10 @@ PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/.installed
 
-.PHONY: run test storagefaults coverage check bench docs clean
+KILLS ?= 10000
+SEED ?= 1
+
+.PHONY: run test storagefaults coverage check killmatrix killmatrix-slice bench docs clean
 
 run: $(STAMP)
 	$(BIN)/liveorder run --config examples/liveorder.toml --signals examples/signals.jsonl --until-idle
@@ -23,6 +26,15 @@ check: $(STAMP)
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
 	$(BIN)/python dev/check_wheel.py
+	$(MAKE) killmatrix-slice
+
+# Interrupted, it goes on where it was when it is run again with the same seed.
+killmatrix: $(STAMP)
+	$(BIN)/python -m tests.crash.killmatrix --kills $(KILLS) --seed $(SEED) \
+		--results var/killmatrix/seed-$(SEED).jsonl --page docs/reliability.md
+
+killmatrix-slice: $(STAMP)
+	$(BIN)/python -m tests.crash.killmatrix --kills 600 --seed $(SEED)
 
 bench: $(STAMP)
 	$(BIN)/python -m benchmarks

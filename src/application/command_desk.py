@@ -20,8 +20,9 @@ from liveorder.application.engine import Engine
 from liveorder.application.ports.clock import Clock
 from liveorder.application.ports.event_log import EventLog
 from liveorder.application.ports.order_store import Commands, StoredCommand
-from liveorder.application.views import order_view, verdict_view
-from liveorder.domain.errors import LiveOrderError
+from liveorder.application.views import doubt_view, order_view, verdict_view
+from liveorder.domain.errors import LeaseLost, LiveOrderError
+from liveorder.domain.facts import PERSON
 from liveorder.domain.order import LiveOrder
 from liveorder.domain.order.facts import CancelReason
 from liveorder.domain.signal import Signal
@@ -40,6 +41,7 @@ class CommandKind(StrEnum):
     ADOPT_POSITION = "adopt_position"
     RECONCILE = "reconcile"
     RECOVER = "recover"
+    DOUBTS = "doubts"
     AUTO_TRADING = "auto_trading"
 
 
@@ -54,9 +56,14 @@ Handler = Callable[[Engine, Arguments, str], Awaitable[Any]]
 
 
 async def carry_out(engine: Engine, kind: str, arguments: Arguments, actor: str) -> dict[str, Any]:
-    """`{"ok": true, "result": …}` or `{"ok": false, "error": …, "message": …}`; whoever asked gets an answer, whatever happens."""
+    """`{"ok": true, "result": …}` or `{"ok": false, "error": …, "message": …}`; whoever asked gets an answer, whatever happens.
+
+    Raises `LeaseLost` and nothing else: then the answer is for the new owner to give.
+    """
     try:
         result = await _HANDLERS[CommandKind(kind)](engine, arguments, actor)
+    except LeaseLost:
+        raise
     except LiveOrderError as error:
         return {"ok": False, "error": type(error).__name__, "message": str(error)}
     except (KeyError, ValueError, TypeError, ArithmeticError) as error:
@@ -134,6 +141,10 @@ async def _recover(engine: Engine, arguments: Arguments, actor: str) -> Any:
     return await engine.recover.recover()
 
 
+async def _doubts(engine: Engine, arguments: Arguments, actor: str) -> Any:
+    return [doubt_view(doubt, is_being_asked=True).to_dict() for doubt in engine.doubts.standing()]
+
+
 async def _auto_trading(engine: Engine, arguments: Arguments, actor: str) -> Any:
     await engine.kill_switch.switch_auto_trading(bool(arguments["enabled"]), arguments.get("detail", ""), actor)
     return {"auto_trading": engine.kill_switch.auto_trading}
@@ -152,6 +163,7 @@ _HANDLERS: dict[CommandKind, Handler] = {
     CommandKind.ADOPT_POSITION: _adopt_position,
     CommandKind.RECONCILE: _reconcile,
     CommandKind.RECOVER: _recover,
+    CommandKind.DOUBTS: _doubts,
     CommandKind.AUTO_TRADING: _auto_trading,
 }
 
@@ -205,7 +217,7 @@ class CommandDesk:
 
 
 def _person(actor: str) -> str:
-    return actor.removeprefix("person:")
+    return actor.removeprefix(PERSON)
 
 
 def _decimal(text: str | None) -> Decimal | None:

@@ -1,16 +1,16 @@
 """What is not known is asked about, with backoff, until an answer, a report or a person settles it. No timer ever does.
 
 *Not found* is believed only of a broker that says it may be, and only once everything that could make it false has passed: the
-request's deadline, the time a request may take to arrive, the lag of the search and the difference of the clocks; and then only the
-second time.
+request's deadline, the time a request may take to arrive, the lag of the search and the difference of the clocks; then only the
+second time; and never of one that the broker refused as a duplicate.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -20,6 +20,7 @@ from liveorder.application.ports.broker import Absence, BrokerCapabilities, KeyS
 from liveorder.application.ports.clock import Clock
 from liveorder.application.ports.event_log import EventLog
 from liveorder.application.track_orders import TrackOrders
+from liveorder.domain.doubt import Doubt, doubts_of
 from liveorder.domain.errors import DecisionRefused, LiveOrderError
 from liveorder.domain.execution_report import Accepted
 from liveorder.domain.facts import Fact
@@ -33,32 +34,26 @@ LONGEST_WAIT_SECONDS = 30.0
 
 @dataclass(slots=True)
 class Inquiry:
-    """How asking about one order goes."""
+    """How asking about one order goes. Its moments are of the monotonic clock, which nobody sets."""
 
-    next_at: datetime
+    next_at: float
+    noticed: dict[str, float] = field(default_factory=dict)
+    """When this process first saw each request in doubt: it had left by then."""
     wait_seconds: float = FIRST_WAIT_SECONDS
     asked: int = 0
     absences: int = 0
     """Answers in a row that did not find it, past the horizon."""
-    last_answer: str = "not asked yet"
-
-
-@dataclass(frozen=True, slots=True)
-class Doubt:
-    """One unknown outcome, for a person to look at."""
-
-    order: LiveOrder
-    request: OpenRequest
-    asked: int
-    last_answer: str
+    last_asked_at: datetime | None = None
+    last_answer: str = ""
 
 
 def horizon(request: OpenRequest, capabilities: BrokerCapabilities) -> datetime:
     """From when on *not found* can be true: the request can neither be under way nor hidden from the search any more."""
-    sent_by = request.deadline or request.started_at
-    return sent_by + timedelta(
-        seconds=capabilities.delivery_bound_seconds + capabilities.lookup_lag_seconds + capabilities.clock_skew_seconds
-    )
+    return (request.deadline or request.started_at) + timedelta(seconds=_bounds(capabilities))
+
+
+def _bounds(capabilities: BrokerCapabilities) -> float:
+    return capabilities.delivery_bound_seconds + capabilities.lookup_lag_seconds + capabilities.clock_skew_seconds
 
 
 class Doubts:
@@ -80,18 +75,18 @@ class Doubts:
 
     def standing(self) -> Sequence[Doubt]:
         """Every request whose outcome is not known."""
-        return [
-            Doubt(order, request, inquiry.asked if inquiry else 0, inquiry.last_answer if inquiry else "not asked yet")
-            for order in self._orders.unfinished()
-            for inquiry in [self._inquiries.get(order.order_id)]
-            for request in order.requests.values()
-            if request.is_in_doubt
-        ]
+        return [self._with_inquiry(doubt) for order in self._orders.unfinished() for doubt in doubts_of(order)]
+
+    def _with_inquiry(self, doubt: Doubt) -> Doubt:
+        inquiry = self._inquiries.get(doubt.order.order_id)
+        if inquiry is None:
+            return doubt
+        return replace(doubt, asked=inquiry.asked, last_asked_at=inquiry.last_asked_at, last_answer=inquiry.last_answer)
 
     def wake(self) -> None:
         """Ask about everything now: a broker came back, or something new is unknown."""
         for inquiry in self._inquiries.values():
-            inquiry.next_at, inquiry.wait_seconds = self._clock.now(), FIRST_WAIT_SECONDS
+            inquiry.next_at, inquiry.wait_seconds = self._clock.monotonic(), FIRST_WAIT_SECONDS
         self._woken.set()
 
     async def ask_for_ever(self) -> None:
@@ -103,15 +98,15 @@ class Doubts:
             self._woken.clear()
 
     def _seconds_to_next(self) -> float:
-        waits = [(inquiry.next_at - self._clock.now()).total_seconds() for inquiry in self._inquiries.values()]
+        waits = [inquiry.next_at - self._clock.monotonic() for inquiry in self._inquiries.values()]
         return max(min([*waits, FIRST_WAIT_SECONDS]), 0.01)
 
     async def ask_all_due(self) -> None:
         await self._notice_overdue()
         doubtful = {order.order_id: order for order in self._orders.unfinished() if order.is_in_doubt}
-        self._inquiries = {key: self._inquiries.get(key) or Inquiry(self._clock.now()) for key in doubtful}
+        self._inquiries = {key: self._inquiries.get(key) or Inquiry(self._clock.monotonic()) for key in doubtful}
         for order_id, inquiry in list(self._inquiries.items()):
-            if inquiry.next_at <= self._clock.now():
+            if inquiry.next_at <= self._clock.monotonic():
                 await self._ask_safely(doubtful[order_id], inquiry)
 
     async def _notice_overdue(self) -> None:
@@ -138,43 +133,60 @@ class Doubts:
         except Exception as error:  # noqa: BLE001 - an adapter's surprise must not end the asking
             inquiry.last_answer = f"could not ask: {type(error).__name__}"
         inquiry.asked += 1
-        inquiry.next_at = self._clock.now() + timedelta(seconds=inquiry.wait_seconds)
+        inquiry.last_asked_at = self._clock.now()
+        inquiry.next_at = self._clock.monotonic() + inquiry.wait_seconds
         inquiry.wait_seconds = min(inquiry.wait_seconds * 2, LONGEST_WAIT_SECONDS)
 
     async def _ask(self, order: LiveOrder, inquiry: Inquiry) -> str:
         gateway = self._gateways[order.intent.account_id]
-        asked_at = self._clock.now()
+        late = self._past_their_horizon(gateway, order, inquiry)
         answer = await self._track.ask(gateway, order)
         if answer is Absence.INCONCLUSIVE:
             inquiry.absences = 0
             return "inconclusive"
         if answer is Absence.ABSENT:
-            return await self._not_found(gateway, order, inquiry, asked_at)
-        return await self._found(gateway, await self._orders.get(order.order_id), asked_at)
+            return await self._not_found(gateway, order, inquiry, late)
+        return await self._found(await self._orders.get(order.order_id), late)
+
+    def _past_their_horizon(self, gateway: Gateway, order: LiveOrder, inquiry: Inquiry) -> frozenset[str]:
+        """The doubtful requests that an answer to a question asked now can prove absent.
+
+        By the wall clock, which other processes share, and by our own counter too: a clock that was set forward must not make
+        a request that is still under way look lost.
+        """
+        now, counted, capabilities = self._clock.now(), self._clock.monotonic(), gateway.broker.capabilities
+        doubtful = [request for request in order.requests.values() if request.is_in_doubt]
+        inquiry.noticed = {each.request_id: inquiry.noticed.get(each.request_id, counted) for each in doubtful}
+        return frozenset(
+            each.request_id
+            for each in doubtful
+            if now > horizon(each, capabilities) and counted > inquiry.noticed[each.request_id] + _bounds(capabilities)
+        )
 
     # --- found -----------------------------------------------------------------------------------------------------------------
 
-    async def _found(self, gateway: Gateway, order: LiveOrder, asked_at: datetime) -> str:
+    async def _found(self, order: LiveOrder, late: Collection[str]) -> str:
         """The order is there. A cancel or replace that shows no effect past its horizon never arrived."""
         for request in list(order.requests.values()):
-            is_late = asked_at > horizon(request, gateway.broker.capabilities)
-            if request.is_in_doubt and is_late and not _is_under_way(order, request):
+            if request.is_in_doubt and request.request_id in late and not _is_under_way(order, request):
                 order = await self._settle_absent(order, request.request_id, "the order stands unchanged past its horizon")
         return "found"
 
     # --- not found -------------------------------------------------------------------------------------------------------------
 
-    async def _not_found(self, gateway: Gateway, order: LiveOrder, inquiry: Inquiry, asked_at: datetime) -> str:
+    async def _not_found(self, gateway: Gateway, order: LiveOrder, inquiry: Inquiry, late: Collection[str]) -> str:
         request = next((r for r in order.requests.values() if r.kind is RequestKind.SUBMIT and r.is_in_doubt), None)
         capabilities = gateway.broker.capabilities
-        if request is None or asked_at <= horizon(request, capabilities):
+        if request is None or request.request_id not in late:
             inquiry.absences = 0
             return "not found, which proves nothing yet"
         inquiry.absences += 1
         if inquiry.absences < 2:
             return "not found once; asking again before it is believed"
+        if request.is_duplicate:
+            return "not found, though the broker refused it as a duplicate of an order that it holds: a person must look"
         if capabilities.trusts_absence and capabilities.key_support is not KeySupport.NONE:
-            evidence = f"not found twice, the last at {asked_at.isoformat()}, past every bound of {gateway.broker.name}"
+            evidence = f"not found twice, the last at {self._clock.now().isoformat()}, past every bound of {gateway.broker.name}"
             after = await self._settle_absent(order, request.request_id, evidence)
             if not after.submission_is_open:
                 self._take_up(after)
@@ -193,7 +205,8 @@ class Doubts:
         async with self._orders.hold(order_id) as held:
             if not held.is_in_doubt:
                 raise DecisionRefused(f"order {order_id} is not in doubt")
-            if await self._orders.id_of(held.intent.account_id, None, broker_order_id) not in (None, order_id):
+            other = self._orders.unfinished_named(held.intent.account_id, broker_order_id)
+            if other is not None and other.order_id != order_id:
                 raise DecisionRefused(f"{broker_order_id} is another order of ours: `liveorder order {broker_order_id}` shows it")
             facts = [*receive(held, Accepted(broker_order_id=broker_order_id)), *requests.resolve_review(held, evidence)]
             order = await self._orders.record(held, facts, Cause(actor, held.intent.signal_id, evidence))

@@ -13,6 +13,7 @@ from liveorder.application.dead_letters import DeadLetters
 from liveorder.application.desk import Desk, Lane
 from liveorder.application.doubts import Doubts
 from liveorder.application.execute_order import ExecuteOrder, ExecutionTerms
+from liveorder.application.flatten import Flatten
 from liveorder.application.gateway import AccountTerms, Gateway
 from liveorder.application.intake import Intake
 from liveorder.application.kill_switch import KillSwitch
@@ -33,6 +34,7 @@ from liveorder.application.risk_book import AccountLedger, RiskBook
 from liveorder.application.risk_gate import RiskGate
 from liveorder.application.sessions import Sessions
 from liveorder.application.stop_trading import StopTrading
+from liveorder.application.submit_order import SubmitOrder
 from liveorder.application.track_orders import TrackOrders
 from liveorder.application.unmatched import UnmatchedReports
 from liveorder.domain.errors import (
@@ -52,6 +54,8 @@ from liveorder.domain.trading_halt import EVERYTHING, HaltReason, account_scope
 
 RESTART_SECONDS = 1.0
 """A background task that failed is begun again after this."""
+CANCEL_AGAIN_SECONDS = 0.5
+"""A background task that has not ended when told to is told again after this."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,18 +118,11 @@ class Engine:
             self.orders, self.gateways, self.unmatched, clock, log, self._on_stray, poll_seconds=terms.poll_seconds
         )
         self.gate = RiskGate(self.risk, self.kill_switch, self.sessions, clock)
+        self.submit = SubmitOrder(
+            self.orders, self.gateways, self.gate, self.kill_switch, self.sessions, self.track, clock, on_error
+        )
         self.execute = ExecuteOrder(
-            terms.execution,
-            self.orders,
-            self.gateways,
-            self.risk,
-            self.gate,
-            self.kill_switch,
-            self.sessions,
-            self.track,
-            clock,
-            log,
-            on_error,
+            terms.execution, self.orders, self.gateways, self.risk, self.gate, self.kill_switch, self.submit, clock, log
         )
         self.cancel = CancelOrder(self.orders, self.gateways, self.track, journal, clock, log)
         self.replace = ReplaceOrder(self.orders, self.gateways, self.risk, self.gate, self.kill_switch, self.track, clock)
@@ -133,8 +130,9 @@ class Engine:
         self.recover = Recover(self.orders, self.gateways, self.track, self.doubts, log, self._take_up)
         self.reconcile = Reconcile(self.orders, self.gateways, self.track, self.unmatched, self.risk, clock, log)
         self.timeouts = OrderTimeouts(self.orders, self.gateways, self.sessions, self.track, self.cancel, clock, log)
+        flatten = Flatten(self.orders, self.gateways, self.execute, self.risk, clock)
         self.stop_trading = StopTrading(
-            self.orders, self.gateways, self.kill_switch, self.cancel, self.execute, self.reconcile, journal, clock
+            self.orders, self.gateways, self.kill_switch, self.cancel, flatten, self.reconcile, journal, clock
         )
         self.adopt = Adopt(terms.execution, self.orders, self.gateways, self.track)
         self.dead_letters = DeadLetters(store, self.orders, log)
@@ -205,18 +203,23 @@ class Engine:
         """
         self.desk.is_taking_signals = False
         unfinished = await self.desk.drain(self.terms.drain_seconds)
-        tasks = self.every_task()
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await self._end_every_task()
         if self._owns_the_store:
             await self._doubt_what_is_left()
         for gateway in self.gateways.values():
             await self._at_the_end(gateway.broker.close())
         if self._owns_the_store:
             await self._at_the_end(self.lease.release())
+            self.orders.epoch = 0
         await self.store.close()
         return unfinished
+
+    async def _end_every_task(self) -> None:
+        """Told until they do: a cancellation can be lost on its way (`asyncio.wait_for` of Python 3.11 loses it to a result)."""
+        while tasks := self.every_task():
+            for task in tasks:
+                task.cancel()
+            await asyncio.wait(tasks, timeout=CANCEL_AGAIN_SECONDS)
 
     @property
     def _owns_the_store(self) -> bool:
@@ -328,12 +331,13 @@ class Engine:
     # --- upkeep ----------------------------------------------------------------------------------------------------------------
 
     async def _upkeep(self) -> None:
-        """What had to wait for the store: halts that stand in memory only, journalled cancels, commits that were left open."""
+        """What had to wait for the store: halts in memory only, journalled cancels, commits left open, attempts not made."""
         while True:
             await self.clock.sleep(1.0)
             await self.kill_switch.retry_durable()
             await self._book_journal()
             await self.orders.look_again()
+            self.recover.take_up_unsent(self.submit.driven)
 
     async def _book_journal(self) -> None:
         """What was written down beside the store. A halt stands from here on, whether or not the store takes it now."""
@@ -375,7 +379,7 @@ class Engine:
     def _take_up(self, order: LiveOrder) -> None:
         """In a shadow run an order of an earlier run stays as it is, for the next real one."""
         if not self.terms.execution.is_shadow:
-            self.desk.post(Lane.SIGNALS, lambda: self.execute.resume(order))
+            self.desk.post(Lane.SIGNALS, lambda: self.submit.resume(order))
 
     @property
     def is_quiet(self) -> bool:

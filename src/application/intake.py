@@ -40,7 +40,7 @@ class Intake:
     async def read(self, source: SignalSource) -> None:
         """Take messages until the source ends or intake stops; returns when all that were taken are durable.
 
-        Cancelled, it returns at once: what was taken goes on, and what was not acknowledged comes again.
+        Cancelled, it returns at once: what was taken goes on undisturbed, and what was not acknowledged comes again.
         """
         done: asyncio.Queue[_Taken] = asyncio.Queue()
         acknowledging = asyncio.create_task(self._acknowledge_in_order(source, done))
@@ -59,7 +59,7 @@ class Intake:
         all_so_far = True
         while True:
             taken = await done.get()
-            all_so_far = await taken.is_durable and all_so_far
+            all_so_far = await asyncio.shield(taken.is_durable) and all_so_far
             try:
                 if all_so_far:
                     await source.acknowledge(taken.message)

@@ -6,6 +6,7 @@ was told is known by its bookmark, which is kept in the order store, and a new d
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
@@ -54,6 +55,7 @@ class Outbox:
         self._bookmark = f"outbox:{outlet.name}"
         self._known = KnownOrders()
         self._saved = self._position = 0
+        self._flushing = asyncio.Lock()
 
     async def open(self) -> None:
         """Find the bookmark, or set it at the head. To be done before trading begins, so that nothing slips by in between."""
@@ -75,18 +77,22 @@ class Outbox:
                 await backoff.wait()
 
     async def flush(self) -> int:
-        """Send everything up to the log's head; returns the position."""
-        try:
-            async for page in self._store.log(after=self._position):
-                await self._consider(page)
-                self._position = page[-1].position
-                if await self._outlet.deliver() or self._position - self._saved >= MOST_UNSAVED:
-                    await self._store.save_checkpoint(self._bookmark, str(self._position))
-                    self._saved = self._position
-        except BaseException:
-            self._start_over()
-            raise
-        return self._position
+        """Send everything up to the log's head; returns the position. One at a time: a stop flushes while `run` still does."""
+        async with self._flushing:
+            try:
+                await self._follow()
+            except BaseException:
+                self._start_over()
+                raise
+            return self._position
+
+    async def _follow(self) -> None:
+        async for page in self._store.log(after=self._position):
+            await self._consider(page)
+            self._position = page[-1].position
+            if await self._outlet.deliver() or self._position - self._saved >= MOST_UNSAVED:
+                await self._store.save_checkpoint(self._bookmark, str(self._position))
+                self._saved = self._position
 
     def _start_over(self) -> None:
         """From the bookmark: what was taken and not delivered is made again."""

@@ -6,8 +6,9 @@ surely never left is sent if it is still wanted.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
+from uuid import UUID
 
 from liveorder.application.doubts import Doubts
 from liveorder.application.gateway import Gateway
@@ -29,7 +30,7 @@ class RecoveryReport:
 
 
 class Recover:
-    """Runs once, before any signal is taken."""
+    """Runs once, before any signal is taken; `take_up_unsent` also later."""
 
     def __init__(
         self,
@@ -52,13 +53,21 @@ class Recover:
                     await self._doubts.doubt(order, request.request_id, "Restarted", "the last run ended before its outcome")
         unreachable = [account for account in self._accounts(left) if not await self._track.poll(self._gateways[account])]
         await self._doubts.ask_all_due()
-        unsent = [order for order in self._orders.unfinished() if _is_surely_unsent(order)]
-        for order in unsent:
-            self._take_up(order)
-        report = RecoveryReport(len(left), len(self._doubts.standing()), len(unsent), tuple(unreachable))
+        taken_up = self.take_up_unsent()
+        report = RecoveryReport(len(left), len(self._doubts.standing()), taken_up, tuple(unreachable))
         if left:
             self._log.write("RECOVERY", _told(report))
         return report
+
+    def take_up_unsent(self, driven: Collection[UUID] = ()) -> int:
+        """Have every order sent that surely never left and that nobody drives; how many there were.
+
+        Also while running: a store that was away when the next attempt was due has ended the one that was to make it.
+        """
+        unsent = [order for order in self._orders.unfinished() if _is_surely_unsent(order) and order.order_id not in driven]
+        for order in unsent:
+            self._take_up(order)
+        return len(unsent)
 
     def _accounts(self, orders: Sequence[LiveOrder]) -> Sequence[str]:
         return sorted({order.intent.account_id for order in orders})

@@ -5,8 +5,9 @@ Every report takes the same way, wherever it comes from: the return of a call, t
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from liveorder.application.gateway import Answered, Gateway, NotReceived, Outcome, RefusedByBroker
@@ -18,6 +19,7 @@ from liveorder.application.unmatched import UnmatchedReports
 from liveorder.domain.errors import BrokerError, LiveOrderError
 from liveorder.domain.execution_report import CancelRejected, ExecutionReport, OrderSnapshot, ReplaceRejected
 from liveorder.domain.order import LiveOrder, requests
+from liveorder.domain.order.addressee import came_before, may_concern
 from liveorder.domain.order.reception import receive
 
 
@@ -42,11 +44,12 @@ class TrackOrders:
 
     async def book(self, account_id: str, report: ExecutionReport) -> LiveOrder | None:
         """Book one report on the order that it speaks of; None when it is no order of ours."""
-        order_id = await self._orders.id_of(account_id, report.client_order_id, report.broker_order_id)
+        order_id = await self._orders.addressee(account_id, report)
         if order_id is None:
             await self._unmatched.keep(account_id, self._gateways[account_id].broker.name, report)
             return None
-        return await self.book_on(order_id, report)
+        order = await self.book_on(order_id, report)
+        return await self.hand_over(order) if order.broker_order_id is not None else order
 
     async def book_on(self, order_id: UUID, report: ExecutionReport, request_id: str | None = None) -> LiveOrder:
         """Book a report on a known order. `request_id` is the request that it answers."""
@@ -60,14 +63,24 @@ class TrackOrders:
         return after
 
     async def hand_over(self, order: LiveOrder) -> LiveOrder:
-        """Book reports that came before the broker's id for this order was known; the order after them."""
+        """Book what came while the broker's id led to no order of ours: before it was known, or while the order was finished.
+
+        All but an answer to a question: that was true when it was given, and is asked for again.
+        """
         assert order.broker_order_id is not None
         account_id, broker_order_id = order.intent.account_id, order.broker_order_id
-        if waiting := self._unmatched.waiting_for(account_id, broker_order_id):
-            for report in waiting:
-                order = await self.book_on(order.order_id, report)
-            await self._unmatched.resolve(account_id, broker_order_id, order.order_id)
+        waiting = self._unmatched.waiting_for(account_id, broker_order_id)
+        if its_own := [report for report in waiting if self._was_waiting_for(order, report)]:
+            for report in its_own:
+                if not isinstance(report, OrderSnapshot):
+                    order = await self.book_on(order.order_id, report)
+            await self._unmatched.resolve(account_id, broker_order_id, its_own, order.order_id)
         return order
+
+    def _was_waiting_for(self, order: LiveOrder, report: ExecutionReport) -> bool:
+        """Not for one that had the broker's id in an earlier session."""
+        skew = timedelta(seconds=self._gateways[order.intent.account_id].broker.capabilities.clock_skew_seconds)
+        return may_concern(order, report) and not came_before(order, report, skew)
 
     def _cause(self, order: LiveOrder, report: ExecutionReport, request_id: str | None) -> Cause:
         return Cause(
@@ -142,13 +155,13 @@ class TrackOrders:
 
     def _missing(self, account_id: str, listed: Sequence[OrderSnapshot]) -> Sequence[LiveOrder]:
         """Orders that the broker has or had and does not list among the open ones: they ended, or its list lags."""
-        names = {snapshot.client_order_id for snapshot in listed} | {snapshot.broker_order_id for snapshot in listed}
-        names.discard(None)
-        return [
-            order
-            for order in self._orders.unfinished(account_id)
-            if order.is_at_broker and names.isdisjoint((order.client_order_id, order.broker_order_id))
-        ]
+        keys = {snapshot.client_order_id for snapshot in listed}
+        named: defaultdict[str | None, list[OrderSnapshot]] = defaultdict(list)
+        for snapshot in listed:
+            named[snapshot.broker_order_id].append(snapshot)
+        at_broker = [order for order in self._orders.unfinished(account_id) if order.is_at_broker]
+        unlisted = [order for order in at_broker if order.client_order_id not in keys]
+        return [order for order in unlisted if not any(may_concern(order, each) for each in named.get(order.broker_order_id, ()))]
 
     async def ask(self, gateway: Gateway, order: LiveOrder) -> LiveOrder | Absence:
         """Ask for one order by our key and book the answer; INCONCLUSIVE when it was overtaken by something booked meanwhile."""

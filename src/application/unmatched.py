@@ -56,11 +56,13 @@ class UnmatchedReports:
         """What was told under this id, the newest of each kind and of each execution."""
         return [*self._waiting.get((account_id, broker_order_id), {}).values()]
 
-    async def resolve(self, account_id: str, broker_order_id: str, order_id: UUID) -> None:
+    async def resolve(self, account_id: str, broker_order_id: str, reports: Sequence[ExecutionReport], order_id: UUID) -> None:
         """They were booked on this order; they wait no longer."""
-        reports = self._waiting.pop((account_id, broker_order_id), {})
+        waiting = self._waiting.pop((account_id, broker_order_id), {})
+        if left := {key: report for key, report in waiting.items() if report not in reports}:
+            self._waiting[account_id, broker_order_id] = left
         fact = UnmatchedReportResolved(order_id=order_id, evidence="its order is known under this id")
-        for stream in {unmatched_stream(account_id, report): None for report in reports.values()}:
+        for stream in {unmatched_stream(account_id, report): None for report in reports}:
             await self._is_new(stream, 1, fact, Cause(correlation_id=str(order_id)))
 
     def still_listed(self, account_id: str, broker_order_ids: Collection[str | None]) -> None:

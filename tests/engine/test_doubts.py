@@ -13,13 +13,14 @@ import pytest
 from liveorder.application.doubts import horizon
 from liveorder.application.ports.broker import Absence, KeySupport
 from liveorder.domain.errors import BrokerConnectionError, DecisionRefused
-from liveorder.domain.execution_report import Execution
+from liveorder.domain.execution_report import Execution, OrderSnapshot
 from liveorder.domain.lifecycle import OrderStatus
 from liveorder.domain.order.facts import CancelReason, RequestKind, SubmissionFailed
 from liveorder.infrastructure.brokers.simulated.broker import capabilities_of
 from liveorder.infrastructure.brokers.simulated.venue.faults import FaultKind, Point
 from liveorder.infrastructure.brokers.simulated.venue.settings import Keys, VenueSettings
-from tests.engine.scenes import ACCOUNT, STILL, a_limit, a_scene, a_signal, until
+from tests.engine.scenes import ACCOUNT, NOON, STILL, a_limit, a_scene, a_signal, until
+from tests.simulation.clocks import JumpingClock
 
 
 def venue(support: KeySupport, lag: float = 0.0) -> VenueSettings:
@@ -82,6 +83,30 @@ async def test_absence_is_believed_only_past_every_bound_and_the_second_time_and
         assert "not found twice" in (failed.evidence or "")
         await until(lambda: engine.is_quiet)
         assert (await engine.orders.get(order.order_id)).status is OrderStatus.FILLED
+        assert len(scene.venue_orders(order)) == 1
+
+
+async def test_the_absence_of_what_the_broker_refused_as_a_duplicate_is_never_believed(tmp_path: Path) -> None:
+    async with a_scene(tmp_path, UNIQUE) as scene, scene.living() as engine:
+
+        async def absent(*key: object) -> Absence:
+            return Absence.ABSENT
+
+        async def nothing() -> list[OrderSnapshot]:
+            return []
+
+        scene.witness.answers.update({"find": absent, "open_orders": nothing})
+        await scene.lay(FaultKind.REPORT_LOST, Point.REPORT, None)
+        await scene.lay(FaultKind.ACKNOWLEDGEMENT_LOST)
+        order = await engine.execute.execute(a_limit(time_in_force="GTC"))
+        await asyncio.sleep(600)
+        (doubt,) = engine.doubts.standing()
+        assert "refused it as a duplicate" in doubt.last_answer
+        assert doubt.request.is_duplicate
+        assert len(scene.witness.of("submit")) == 2
+        scene.witness.answers.clear()
+        await until(lambda: not engine.doubts.standing())
+        assert (await engine.orders.get(order.order_id)).status is OrderStatus.SUBMITTED
         assert len(scene.venue_orders(order)) == 1
 
 
@@ -304,3 +329,34 @@ async def test_a_failure_of_the_store_while_a_doubt_is_settled_leaves_it_in_doub
         await until(lambda: engine.desk.is_idle)
         assert (await engine.orders.get(order.order_id)).status is OrderStatus.SUBMITTED
         assert len(scene.venue_orders(order)) == 1
+
+
+async def test_a_clock_set_forward_does_not_make_a_request_that_is_under_way_absent(tmp_path: Path) -> None:
+    async with a_scene(tmp_path, SEARCHABLE) as scene:
+        scene.clock = jumping = JumpingClock(NOON)
+        async with scene.living() as engine:
+            await scene.lay(FaultKind.REQUEST_HELD, seconds=4.0)
+            order = await engine.execute.execute(a_signal())
+            jumping.jump(300)
+            await until(lambda: engine.is_quiet)
+            assert len(scene.witness.of("submit")) == len(scene.venue_orders(order)) == 1
+            assert (await engine.orders.get(order.order_id)).status is OrderStatus.FILLED
+
+
+async def test_a_clock_set_back_does_not_stop_the_asking(tmp_path: Path) -> None:
+    async with a_scene(tmp_path) as scene:
+        scene.clock = jumping = JumpingClock(NOON)
+        async with scene.living() as engine:
+            await scene.lay(FaultKind.REPORT_LOST, Point.REPORT, nth=None)
+            await scene.lay(FaultKind.ACKNOWLEDGEMENT_LOST)
+            scene.witness.answers["find"] = _inconclusive
+            order = await engine.execute.execute(a_signal())
+            await asyncio.sleep(2)
+            jumping.jump(-300)
+            del scene.witness.answers["find"]
+            await asyncio.sleep(5)
+            assert not (await engine.orders.get(order.order_id)).is_in_doubt
+
+
+async def _inconclusive(*asked: object) -> Absence:
+    return Absence.INCONCLUSIVE

@@ -20,7 +20,7 @@ from liveorder.infrastructure.brokers.simulated.venue.faults import FaultKind
 from liveorder.infrastructure.eventstore.order_store import DatabaseOrderStore
 from liveorder.infrastructure.readmodels import views_at
 from liveorder.infrastructure.signals.jsonl_file import JsonlFile
-from tests.engine.scenes import STILL, RememberedLog, Scene, a_limit, a_scene, a_signal
+from tests.engine.scenes import STILL, RememberedLog, Scene, a_limit, a_scene, a_signal, until
 
 
 class Told:
@@ -174,6 +174,16 @@ async def test_reading_that_is_cancelled_while_the_store_is_away_ends_at_once(tm
         assert len(scene.witness.of("submit")) == 1
 
 
+async def test_a_signal_that_is_under_way_when_its_reading_is_cancelled_goes_on_without_a_word(tmp_path: Path) -> None:
+    async with a_scene(tmp_path) as scene, scene.living() as engine:
+        await scene.lay(FaultKind.ACKNOWLEDGEMENT_LATE, seconds=3.0)
+        reading = asyncio.create_task(engine.intake.read(Told(a_limit("first"))))
+        await until(lambda: bool(scene.witness.calls))
+        reading.cancel()
+        await asyncio.sleep(5)
+        assert scene.log.of("ERROR") == []
+
+
 # --- a service ------------------------------------------------------------------------------------------------------------------
 
 
@@ -188,7 +198,9 @@ def a_service(scene: Scene, *sources: Any) -> Service:
 class Unprojected:
     """Read models need threads, which virtual time has not."""
 
-    async def open(self, store_id: object) -> None: ...
+    def follow(self, store_id: object) -> None: ...
+
+    async def compare_with_log(self) -> None: ...
 
     async def run(self) -> None:
         await asyncio.sleep(1e9)

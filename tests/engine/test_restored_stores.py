@@ -230,7 +230,7 @@ async def test_a_log_that_lost_its_end_is_found_out_by_the_read_models(tmp_path:
             await engine.execute.execute(a_limit("lost", time_in_force="GTC"))
             views = views_at(f"sqlite:///{tmp_path / 'views.db'}", clock=scene.clock, is_inline=True)
             projector = Projector(engine.store, views, scene.clock, _raise)
-            await projector.open(engine.identity.store_id)
+            projector.follow(engine.identity.store_id)
             assert await projector.catch_up() > 0
         scene.path.write_bytes(before)
         engine = scene.engine()
@@ -238,7 +238,8 @@ async def test_a_log_that_lost_its_end_is_found_out_by_the_read_models(tmp_path:
 
         async def compare() -> None:
             assert engine.identity is not None
-            await projector.open(engine.identity.store_id)
+            projector.follow(engine.identity.store_id)
+            await projector.compare_with_log()
 
         await engine.start(wait_for_lease=True, before_trading=compare)
         assert "the read models have seen" in why(list(engine.kill_switch.standing()))

@@ -104,7 +104,14 @@ def _execution(order: LiveOrder, report: r.Execution) -> list[Fact]:
         commission=report.commission,
         filled_at=report.occurred_at,
     )
-    return [filled, *_oddities_of_fill(order, _provisionally(order, [filled]))]
+    return [*_named_by(order, report), filled, *_oddities_of_fill(order, _provisionally(order, [filled]))]
+
+
+def _named_by(order: LiveOrder, fill: r.Execution) -> list[Fact]:
+    """A fill whose acknowledgement is late or lost tells the broker's id too: some brokers can be asked by nothing else."""
+    if order.status.is_closed or order.broker_order_id is not None or fill.broker_order_id is None:
+        return []
+    return [f.Acknowledged(broker_order_id=fill.broker_order_id)]
 
 
 def _conflict(order: LiveOrder, report: r.Execution | r.ExecutionCorrected) -> list[Fact]:

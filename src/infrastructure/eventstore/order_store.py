@@ -36,6 +36,7 @@ PAGE = 500
 
 _LEDGER = """SELECT p.position, r.account_id, r.key, r.state
     FROM risk_position p LEFT JOIN risk r ON 1=1 ORDER BY r.account_id, r.key"""
+_NAMED = "SELECT order_id FROM broker_names WHERE account_id=:account AND broker_order_id=:name ORDER BY order_id DESC"
 _ANSWERED = """UPDATE commands SET answer='{"ok": false, "error": "DecisionRefused", "message": "asked before a backup was made"}'
     WHERE answer IS NULL"""
 
@@ -72,7 +73,7 @@ class DatabaseOrderStore:
         self._group: GroupCommit | None = None
         self._stored = asyncio.Event()
         self.lease = LeaseRow(database, self._own)
-        self.commands = CommandTable(database)
+        self.commands = CommandTable(database, lambda: self._epoch)
 
     async def open(self, ledger: Ledger | None = None) -> StoreIdentity:
         """Without a ledger it is open for questions, commands, halts, and facts without entries."""
@@ -130,6 +131,11 @@ class DatabaseOrderStore:
         statement = "SELECT client_order_id, signal_key, order_id, fingerprint FROM signal_claims WHERE client_order_id=:id"
         rows = await self._database.fetch(statement, {"id": client_order_id})
         return SignalClaim(rows[0][0], rows[0][1], UUID(rows[0][2]), rows[0][3]) if rows else None
+
+    async def named(self, account_id: str, broker_order_id: str) -> Sequence[UUID]:
+        """Ids of orders are in order of time, as texts too."""
+        rows = await self._database.fetch(_NAMED, {"account": account_id, "name": broker_order_id})
+        return [UUID(order_id) for (order_id,) in rows]
 
     async def halts(self) -> Sequence[HaltRow]:
         rows = await self._database.fetch("SELECT scope, reason, at FROM halts ORDER BY scope")

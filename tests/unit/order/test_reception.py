@@ -1,5 +1,6 @@
 """What one report of a broker amounts to. Given facts, when a report, then exactly these new facts."""
 
+from dataclasses import replace
 from decimal import Decimal
 
 import pytest
@@ -176,6 +177,13 @@ def test_a_fill_is_booked_with_all_that_was_told() -> None:
 
 def test_a_fill_reported_twice_counts_once() -> None:
     check((*WORKING, fill("a", 40)), execution("a", 40), [])
+
+
+def test_a_fill_before_the_acknowledgement_tells_the_brokers_id_too() -> None:
+    told = replace(execution("a", 40), broker_order_id="B-1")
+    check((SENT,), told, [acknowledged(), fill("a", 40)])
+    check(WORKING, told, [fill("a", 40)])
+    check((REFUSED,), told, receive(order_of(REFUSED), execution("a", 40)))
 
 
 def test_a_fill_told_again_with_its_commission_tells_the_commission() -> None:

@@ -111,6 +111,23 @@ async def test_what_could_not_be_told_is_told_later_in_order_and_once(log: Memor
     assert outcomes(wall) == [("3", "PARTIAL", "40"), ("4", "FILLED", "100")]
 
 
+async def test_a_flush_while_another_one_is_under_way_tells_nothing_twice(log: MemoryLog) -> None:
+    class SlowWall(Wall):
+        async def publish(self, confirmations: Sequence[Confirmation]) -> None:
+            for _ in range(10):
+                await asyncio.sleep(0)
+            await super().publish(confirmations)
+
+    wall = SlowWall()
+    outbox = await opened(log, Confirmations(wall))
+    log.add(1, requested(1), SENT, ACKNOWLEDGED, fill("e1", 40))
+    following = asyncio.create_task(outbox.flush())
+    await asyncio.sleep(0)
+    log.add(1, fill("e2", 60))
+    await asyncio.gather(following, outbox.flush())
+    assert [quantity for _, _, quantity in outcomes(wall)] == ["40", "100"]
+
+
 async def test_a_death_between_telling_and_noting_it_tells_again_with_the_same_ids(log: MemoryLog, wall: Wall) -> None:
     await opened(log, Confirmations(wall))
     log.add(1, requested(1), REFUSED)

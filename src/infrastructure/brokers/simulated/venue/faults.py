@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from enum import StrEnum
 
 from pydantic import BaseModel, ConfigDict, NonNegativeFloat, PositiveInt, model_validator
@@ -118,10 +118,11 @@ class FaultPlan(BaseModel):
 
 
 class FaultScript:
-    """Counts messages against the faults that are laid."""
+    """Counts messages against the faults that are laid. `on_strike` hears of each that strikes, where, and of which order."""
 
     def __init__(self, faults: Iterable[Fault], chance: Chance) -> None:
         self._chance = chance
+        self.on_strike: Callable[[Fault, Point, str | None], None] = _unheard
         self._laid: list[tuple[Fault, int]] = []
         self._counts: list[int] = []
         for fault in faults:
@@ -138,7 +139,10 @@ class FaultScript:
     def strike(self, on: Point, client_order_id: str | None) -> Fault | None:
         """The fault that this message meets, if any. Every fault that selects the message counts it."""
         struck = [fault for fault, place in self._laid if self._strikes(fault, place, on, client_order_id)]
-        return struck[0] if struck else None
+        if not struck:
+            return None
+        self.on_strike(struck[0], on, client_order_id)
+        return struck[0]
 
     def _strikes(self, fault: Fault, place: int, on: Point, client_order_id: str | None) -> bool:
         if fault.on is not on or fault.client_order_id not in (None, client_order_id):
@@ -146,3 +150,7 @@ class FaultScript:
         self._counts[place] += 1
         count = self._counts[place]
         return fault.nth in (None, count) and self._chance.strikes(fault.probability, "fault", place, count)
+
+
+def _unheard(fault: Fault, on: Point, client_order_id: str | None) -> None:
+    """Nobody watches."""

@@ -1,0 +1,88 @@
+"""Which fault met orders in which state, counted over histories; and which pairs can never meet, and why."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+
+from liveorder.domain.lifecycle import OrderStatus
+from liveorder.domain.order import LiveOrder
+from liveorder.domain.order.facts import RequestKind
+from liveorder.infrastructure.brokers.simulated.venue.faults import FaultKind
+from tests.simulation.scenario import StoreTrouble
+
+Cell = tuple[str, str]
+
+STATES = (
+    "PENDING",
+    "UNACKNOWLEDGED",
+    "SUBMITTED",
+    "PARTIAL",
+    "FILLED",
+    "CANCELLED",
+    "REJECTED",
+    "cancel requested",
+    "replace requested",
+    "in doubt: submit",
+    "in doubt: cancel",
+    "in doubt: replace",
+)
+DIED, STOPPED, CLOCK_FORWARD, CLOCK_BACK, STORE_AWAY = "died at a step", "stopped", "clock forward", "clock back", "store away"
+HALTED, STREAMS_DROPPED, RECEIVER, BOOKMARK = "halt put", "streams dropped", "receiver fails", "bookmark fails"
+
+OF_THE_WORLD = (DIED, STOPPED, CLOCK_FORWARD, CLOCK_BACK, STORE_AWAY, HALTED, STREAMS_DROPPED, RECEIVER, BOOKMARK)
+"""They meet every order that is not over for long."""
+KINDS = (*(kind.value for kind in FaultKind), *(trouble.value for trouble in StoreTrouble), *OF_THE_WORLD)
+
+
+def states_of(order: LiveOrder) -> Iterator[str]:
+    """All that is true of it."""
+    if order.status is OrderStatus.SUBMITTED and not order.is_at_broker:
+        yield "UNACKNOWLEDGED"
+    else:
+        yield order.status.value
+    kinds = {request.kind for request in order.requests.values()}
+    if RequestKind.CANCEL in kinds:
+        yield "cancel requested"
+    if RequestKind.REPLACE in kinds:
+        yield "replace requested"
+    yield from sorted({f"in doubt: {request.kind.value.lower()}" for request in order.requests.values() if request.is_in_doubt})
+
+
+class Coverage:
+    def __init__(self) -> None:
+        self.cells: Counter[Cell] = Counter()
+
+    def met(self, kind: str, orders: Iterable[LiveOrder]) -> None:
+        self.cells.update((kind, state) for order in orders for state in states_of(order))
+
+    def table(self) -> str:
+        return table(self.cells)
+
+
+def unreachable(cell: Cell) -> str | None:
+    """Why this fault can never meet an order in this state."""
+    kind, state = cell
+    return _UNREACHABLE.get(kind, {}).get(state)
+
+
+def missing(cells: Counter[Cell]) -> list[Cell]:
+    """What could have met and never did."""
+    return [(kind, state) for kind in KINDS for state in STATES if not cells[kind, state] and unreachable((kind, state)) is None]
+
+
+_UNREACHABLE: dict[str, dict[str, str]] = {}
+
+
+def table(cells: Counter[Cell]) -> str:
+    """One line a fault kind, one column a state; `-` for what cannot be."""
+    width = max(len(kind) for kind in KINDS) + 1
+    heads = [state.replace("in doubt: ", "?").replace(" requested", "…")[:9] for state in STATES]
+    lines = [" " * width + "".join(f"{head:>10}" for head in heads)]
+    for kind in KINDS:
+        lines.append(f"{kind:<{width}}" + "".join(f"{_shown(cells, (kind, state)):>10}" for state in STATES))
+    return "\n".join(lines)
+
+
+def _shown(cells: Counter[Cell], cell: Cell) -> str:
+    return "-" if not cells[cell] and unreachable(cell) is not None else str(cells[cell])

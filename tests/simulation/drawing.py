@@ -1,0 +1,311 @@
+"""From a seed to a scenario. A few signals and many troubles: a short history is searched fast and read fast."""
+
+from __future__ import annotations
+
+import json
+import random
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from decimal import Decimal
+from typing import Any
+
+from liveorder.application.ports.broker import KeySupport
+from liveorder.infrastructure.brokers.simulated.broker import capabilities_of
+from liveorder.infrastructure.brokers.simulated.venue.faults import Fault, FaultKind, Point
+from liveorder.infrastructure.brokers.simulated.venue.settings import (
+    AccountTerms,
+    Commission,
+    Fills,
+    Keys,
+    PriceSource,
+    VenueSettings,
+)
+from tests.simulation import scenario as s
+
+CHAOS_SECONDS = 16.0
+"""Within this everything happens; then faults cease."""
+DELIVERY_BOUND_SECONDS = 4.0
+"""Declared, and kept: no request is held longer."""
+LAG_SECONDS = 1.5
+
+KEY_CLASSES = {
+    "unique": Keys(),
+    "searchable": Keys(support=KeySupport.SEARCHABLE),
+    "searchable with lag": Keys(support=KeySupport.SEARCHABLE, lookup_lag_seconds=LAG_SECONDS),
+    "none": Keys(support=KeySupport.NONE),
+}
+PRICES = {"SPY": 500, "AAPL": 200, "MSFT": 400}
+INSTRUMENTS = {"SPY": "ARCA:SPY", "AAPL": "NASDAQ:AAPL", "MSFT": "NASDAQ:MSFT"}
+
+_REQUEST_KINDS = (
+    FaultKind.REQUEST_LOST,
+    FaultKind.REQUEST_HELD,
+    FaultKind.ACKNOWLEDGEMENT_LOST,
+    FaultKind.ACKNOWLEDGEMENT_LATE,
+    FaultKind.ACKNOWLEDGEMENT_GARBLED,
+    FaultKind.SERVER_ERROR,
+    FaultKind.UNAVAILABLE,
+    FaultKind.RATE_LIMITED,
+    FaultKind.STREAM_DROPPED,
+    FaultKind.RESTART,
+)
+_QUERY_KINDS = (
+    FaultKind.REQUEST_LOST,
+    FaultKind.ACKNOWLEDGEMENT_LATE,
+    FaultKind.ACKNOWLEDGEMENT_GARBLED,
+    FaultKind.QUERY_FAILED,
+    FaultKind.STREAM_DROPPED,
+    FaultKind.RESTART,
+)
+_REPORT_KINDS = (
+    FaultKind.REPORT_LOST,
+    FaultKind.REPORT_DUPLICATED,
+    FaultKind.REPORT_LATE,
+    FaultKind.REPORT_OUT_OF_ORDER,
+)
+_REQUESTS = (Point.SUBMIT, Point.SUBMIT, Point.SUBMIT, Point.CANCEL, Point.REPLACE)
+_QUERIES = (Point.FIND, Point.FIND, Point.OPEN_ORDERS, Point.EXECUTIONS, Point.POSITIONS, Point.QUOTE)
+
+
+def draw(seed: int) -> s.Scenario:
+    chance = random.Random(seed)
+    key_class = chance.choice(sorted(KEY_CLASSES))
+    accounts = ("SIM", "OTHER") if chance.random() < 0.2 else ("SIM",)
+    venue = _venue(chance, seed, key_class, accounts)
+    capabilities = replace(
+        capabilities_of(venue),
+        delivery_bound_seconds=DELIVERY_BOUND_SECONDS,
+        clock_skew_seconds=1.0,
+        requests_per_second=chance.choice((1e6, 1e6, 2.0)),
+        atomic_replace=True,
+    )
+    signals = list(_signals(chance, accounts))
+    happenings = [*_deliveries(chance, signals), *_troubles(chance, [signal["signal_id"] for signal in signals])]
+    happenings.sort(key=lambda each: each.at)
+    return s.Scenario(
+        seed,
+        key_class,
+        venue,
+        capabilities,
+        commit_seconds=chance.choice((0.0, 0.002, 0.05, 0.3)),
+        breaker_failures=chance.choice((3, 20, 20, 20)),
+        max_signal_age_seconds=chance.choice((None, None, 20.0)),
+        happenings=tuple(enumerate(happenings)),
+    )
+
+
+def _venue(chance: random.Random, seed: int, key_class: str, accounts: Sequence[str]) -> VenueSettings:
+    parts = Decimal(chance.choice((2, 4))) if chance.random() < 0.7 else None
+    return VenueSettings(
+        seed=seed,
+        accounts=tuple(AccountTerms(account_id=account) for account in accounts),
+        prices=PriceSource(volatility=0.0),
+        fills=Fills(delay_seconds=chance.choice((0.0, 0.05, 0.7, 2.5)), max_quantity=parts),
+        keys=KEY_CLASSES[key_class],
+        commission=Commission(per_order=Decimal(1), per_unit=Decimal("0.01")) if chance.random() < 0.5 else Commission(),
+        reports_commission_apart=chance.random() < 0.3,
+        rejection_probability=0.1 if chance.random() < 0.3 else 0.0,
+        latency_seconds=chance.choice((0.0, 0.01, 0.2)),
+        accept_delay_seconds=chance.choice((0.0, 0.0, 0.4)),
+        cancel_delay_seconds=chance.choice((0.0, 0.3, 1.5)),
+        replace_delay_seconds=chance.choice((0.0, 0.3, 1.5)),
+    )
+
+
+# --- signals -------------------------------------------------------------------------------------------------------------------
+
+
+def _signals(chance: random.Random, accounts: Sequence[str]) -> Iterator[dict[str, Any]]:
+    for number in range(chance.choice((1, 1, 2, 2, 3, 4))):
+        symbol = chance.choice(sorted(PRICES)[: chance.choice((1, 3))])
+        yield {
+            "signal_id": f"s{number}",
+            "account_id": chance.choice(accounts),
+            "symbol": symbol,
+            "side": chance.choice(("BUY", "BUY", "SELL")),
+            "quantity": chance.choice((1, 3, 6, 10)),
+            **_terms(chance, Decimal(PRICES[symbol])),
+        } | _whims(chance)
+
+
+def _terms(chance: random.Random, price: Decimal) -> dict[str, Any]:
+    kind = chance.choice(("MARKET", "MARKET", "MARKET", "LIMIT", "LIMIT", "LIMIT", "STOP", "STOP_LIMIT", "TRAILING_STOP"))
+    near = str(price * Decimal(chance.choice(("0.9", "1", "1.1"))))
+    terms: dict[str, Any] = {"order_type": kind}
+    if kind in ("LIMIT", "STOP_LIMIT"):
+        terms["limit_price"] = near
+    if kind in ("STOP", "STOP_LIMIT"):
+        terms["stop_price"] = str(price * Decimal(chance.choice(("0.95", "1.05"))))
+    if kind == "TRAILING_STOP":
+        terms["trail_percent"] = "2"
+    return terms
+
+
+def _whims(chance: random.Random) -> dict[str, Any]:
+    whims: dict[str, Any] = {}
+    if chance.random() < 0.15:
+        whims["time_in_force"] = chance.choice(("IOC", "GTC"))
+    if chance.random() < 0.25:
+        whims["timeout_seconds"] = chance.choice((3, 8))
+    if chance.random() < 0.1:
+        whims |= {"quantity": None, "notional": chance.choice((700, 3000))}
+    if chance.random() < 0.2:
+        whims["role"] = "EXIT"
+    return whims
+
+
+def _deliveries(chance: random.Random, signals: Sequence[dict[str, Any]]) -> Iterator[s.Happening]:
+    for signal in signals:
+        at = _moment(chance, 0.7)
+        yield s.Delivered(at, json.dumps(signal))
+        while chance.random() < 0.3:
+            at += chance.choice((0.0, 0.01, 0.5, 4.0))
+            yield s.Delivered(at, json.dumps(signal))
+    if chance.random() < 0.15:
+        yield s.Delivered(
+            _moment(chance), chance.choice(('{"symbol": 1', "{}", '{"signal_id": "m", "symbol": "NONE", "side": "BUY"}'))
+        )
+    if chance.random() < 0.1:
+        yield s.Delivered(_moment(chance), json.dumps(signals[0] | {"quantity": 2, "notional": None}))
+
+
+# --- troubles ------------------------------------------------------------------------------------------------------------------
+
+
+def _moment(chance: random.Random, part: float = 1.0) -> float:
+    return round(chance.uniform(0, CHAOS_SECONDS * part), 3)
+
+
+def _few(chance: random.Random, mean: float) -> range:
+    """Often none, sometimes many."""
+    return range(min(int(chance.expovariate(1 / mean)), 8))
+
+
+def _troubles(chance: random.Random, signal_ids: Sequence[str]) -> Iterator[s.Happening]:
+    intensity = chance.choice((0.5, 1.0, 2.0, 3.0))
+    for mean, make in _KINDS:
+        for _ in _few(chance, mean * intensity):
+            yield make(chance, signal_ids)
+
+
+def _request_fault(chance: random.Random, _: Sequence[str]) -> s.Happening:
+    kind = chance.choice(_REQUEST_KINDS)
+    seconds = round(chance.uniform(0.1, DELIVERY_BOUND_SECONDS - 0.5), 2)
+    fault = Fault(kind=kind, on=chance.choice(_REQUESTS), nth=1, seconds=seconds, silent=chance.random() < 0.3)
+    return s.Laid(_moment(chance, 0.8), fault)
+
+
+def _query_fault(chance: random.Random, _: Sequence[str]) -> s.Happening:
+    nth = chance.choice((1, 1, 2, None))
+    seconds = round(chance.uniform(0.1, 3.0), 2)
+    fault = Fault(kind=chance.choice(_QUERY_KINDS), on=chance.choice(_QUERIES), nth=nth, seconds=seconds)
+    return s.Laid(_moment(chance), fault)
+
+
+def _report_fault(chance: random.Random, _: Sequence[str]) -> s.Happening:
+    on = chance.choice((Point.REPORT, Point.FILL_REPORT))
+    nth = chance.choice((1, 1, 2, None))
+    return s.Laid(_moment(chance), Fault(kind=chance.choice(_REPORT_KINDS), on=on, nth=nth, seconds=chance.choice((0.3, 2.0, 6.0))))
+
+
+def _fill_fault(chance: random.Random, _: Sequence[str]) -> s.Happening:
+    seconds = chance.choice((0.0, 0.5, 3.0, 9.0))
+    if chance.random() < 0.6:
+        return s.Laid(_moment(chance), Fault(kind=FaultKind.BUST, on=Point.FILL, nth=chance.choice((1, 2)), seconds=seconds))
+    price, quantity = Decimal(chance.choice((199, 401))), Decimal(chance.choice((1, 2, 5)))
+    fault = Fault(kind=FaultKind.CORRECTION, on=Point.FILL, nth=1, seconds=seconds, price=price, quantity=quantity)
+    return s.Laid(_moment(chance), fault)
+
+
+def _death(chance: random.Random, _: Sequence[str]) -> s.Happening:
+    steps = int(2 ** chance.uniform(0, 9))
+    return s.Died(_moment(chance), steps, chance.choice((0.0, 0.5, 3.5, 8.0)))
+
+
+def _stop(chance: random.Random, _: Sequence[str]) -> s.Happening:
+    return s.Stopped(_moment(chance), chance.choice((0.0, 2.0)))
+
+
+def _jump(chance: random.Random, _: Sequence[str]) -> s.Happening:
+    return s.ClockJumped(_moment(chance), chance.choice((1, -1)) * chance.choice((0.5, 3.0, 20.0, 300.0)))
+
+
+def _commit(chance: random.Random, _: Sequence[str]) -> s.Happening:
+    return s.CommitHurt(
+        _moment(chance), chance.choice(list(s.StoreTrouble)), chance.choice((0, 0, 1, 3)), chance.choice((0.5, 3.0))
+    )
+
+
+def _away(chance: random.Random, _: Sequence[str]) -> s.Happening:
+    return s.StoreAway(_moment(chance), chance.choice((0.3, 2.0, 6.0)))
+
+
+def _receiver(chance: random.Random, _: Sequence[str]) -> s.Happening:
+    return s.ReceiverFails(_moment(chance), chance.random() < 0.5)
+
+
+def _bookmark(chance: random.Random, _: Sequence[str]) -> s.Happening:
+    return s.AcknowledgementFails(_moment(chance))
+
+
+def _price(chance: random.Random, _: Sequence[str]) -> s.Happening:
+    symbol = chance.choice(sorted(PRICES))
+    return s.PriceMoved(
+        _moment(chance), INSTRUMENTS[symbol], PRICES[symbol] * Decimal(chance.choice(("0.85", "0.94", "1", "1.06")))
+    )
+
+
+def _command(chance: random.Random, signal_ids: Sequence[str]) -> s.Happening:
+    at, signal_id = _moment(chance), chance.choice(signal_ids)
+    kind = chance.choice(
+        ("cancel",) * 6 + ("replace",) * 5 + ("kill", "resume", "resume", "submit", "switch", "recover", "reconcile")
+    )
+    match kind:
+        case "replace":
+            terms = (
+                {"quantity": str(chance.choice((2, 4, 12)))}
+                if chance.random() < 0.5
+                else {"limit_price": str(chance.choice((190, 380, 520)))}
+            )
+            return s.Commanded(at, "replace", signal_id, tuple(terms.items()))
+        case "kill":
+            flags = tuple((name, chance.random() < 0.3) for name in ("cancel_all", "flatten"))
+            return s.Commanded(at, "kill", None, flags)
+        case "submit":
+            signal = {"signal_id": f"by-hand-{at}", "account_id": "SIM", "symbol": "SPY", "side": "BUY", "quantity": 3}
+            return s.Commanded(at, "submit", None, (("signal", json.dumps(signal)),))
+        case "switch":
+            return s.Commanded(at, "auto_trading", None, (("enabled", chance.random() < 0.5),))
+        case "cancel":
+            return s.Commanded(at, "cancel", signal_id)
+        case _:
+            return s.Commanded(at, kind)
+
+
+def _halt_row(chance: random.Random, _: Sequence[str]) -> s.Happening:
+    return s.HaltPut(_moment(chance))
+
+
+def _staff(chance: random.Random, signal_ids: Sequence[str]) -> s.Happening:
+    act = chance.choice(("close", "restate", "bust", "fill", "place", "drop", "drop"))
+    return s.VenueActed(_moment(chance), act, chance.choice(signal_ids), Decimal(chance.choice((2, 5, 11))))
+
+
+_KINDS: Sequence[tuple[float, Callable[[random.Random, Sequence[str]], s.Happening]]] = (
+    (1.3, _request_fault),
+    (0.7, _query_fault),
+    (0.9, _report_fault),
+    (0.5, _fill_fault),
+    (0.9, _death),
+    (0.25, _stop),
+    (0.3, _jump),
+    (0.6, _commit),
+    (0.25, _away),
+    (0.2, _receiver),
+    (0.2, _bookmark),
+    (0.6, _price),
+    (1.2, _command),
+    (0.1, _halt_row),
+    (0.4, _staff),
+)
+"""How many of each come in a history of middling trouble."""

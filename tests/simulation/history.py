@@ -1,0 +1,198 @@
+"""A scenario lived to its end: everything happens, faults cease, the last life settles what is left; then promises are checked."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import shutil
+import tempfile
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from uuid import UUID
+
+from liveorder.application.service import Service
+from liveorder.domain.order import LiveOrder
+from liveorder.infrastructure.clock import SystemClock
+from liveorder.infrastructure.eventstore.store_by_url import create_store
+from tests.simulation.coverage import Cell
+from tests.simulation.drawing import CHAOS_SECONDS
+from tests.simulation.happening import come_about, command
+from tests.simulation.mortal_loop import MortalLoop
+from tests.simulation.promises import check_at_rest, check_log
+from tests.simulation.scenario import Scenario
+from tests.simulation.world import ACCOUNT, NAMESPACE, Violation, World, Wrap
+
+PATIENCE_SECONDS = 900.0
+"""All that is left must be settled within this, once faults have ceased."""
+UNCHANGED_SECONDS = 6.0
+MOST_AGREEMENTS = 30
+STORE = "orders.db"
+
+
+@dataclass(frozen=True)
+class History:
+    scenario: Scenario
+    violations: tuple[Violation, ...]
+    cells: Counter[Cell]
+    digest: str
+    trace: tuple[str, ...]
+    figures: Mapping[str, int]
+
+    @property
+    def code(self) -> str | None:
+        """How it failed; None when every promise was kept."""
+        return self.violations[0].code if self.violations else None
+
+
+def live(scenario: Scenario, wrap: Wrap | None = None) -> History:
+    """The same every time, in every process."""
+    loop = MortalLoop()
+    folder = Path(tempfile.mkdtemp(dir=_memory(), prefix="liveorder-simulation-"))
+    (folder / STORE).write_bytes(_empty_store())
+    was_collecting = gc.isenabled()
+    gc.disable()  # a cycle's end must not depend on what ran before
+    try:
+        return loop.run_until_complete(_lived(scenario, folder, loop, wrap))
+    finally:
+        loop.bury()
+        loop.close()
+        if was_collecting:
+            gc.enable()
+        shutil.rmtree(folder)
+
+
+def _memory() -> str | None:
+    """What is lived here need not survive this machine."""
+    return "/dev/shm" if Path("/dev/shm").is_dir() else None  # noqa: S108 - a folder of a name of its own within it
+
+
+async def _lived(scenario: Scenario, folder: Path, loop: MortalLoop, wrap: Wrap | None) -> History:
+    world = World(scenario, folder / STORE, loop, wrap)
+    try:
+        keeping = asyncio.create_task(world.keep_alive())
+        await _go_through(world)
+        _cease(world)
+        await _settle(world)
+        world.stop(is_over=True)
+        await keeping
+        await check_log(world)
+    finally:
+        await world.close()
+    figures = {"lives": world.lives, "orders": len(world.witness.orders), "steps": sum(1 for _ in world.trace.lines)}
+    return History(scenario, tuple(world.violations), world.coverage.cells, world.trace.digest(), tuple(world.trace.lines), figures)
+
+
+@cache
+def _empty_store() -> bytes:
+    with tempfile.TemporaryDirectory(dir=_memory()) as folder:
+        path = Path(folder) / STORE
+        asyncio.run(
+            create_store(
+                f"sqlite:///{path}",
+                clock=SystemClock(),
+                namespace=NAMESPACE,
+                default_account=ACCOUNT,
+                mode="SIMULATION",
+                account_ids=["SIM", "OTHER"],
+                store_id=UUID(int=1),
+            )
+        )
+        return path.read_bytes()
+
+
+async def _go_through(world: World) -> None:
+    begun = world.loop.time()
+    for number, happening in world.scenario.happenings:
+        await asyncio.sleep(max(begun + happening.at - world.loop.time(), 0.0))
+        await come_about(happening, world, number)
+    await asyncio.sleep(max(begun + CHAOS_SECONDS - world.loop.time(), 0.0))
+
+
+def _cease(world: World) -> None:
+    world.trace.note("fault", "faults cease")
+    world.floor.gateway.faults.clear()
+    world.floor.gateway.release()
+    world.troubles.cease()
+    world.receiver.failures.clear()
+    world.wire.failures = 0
+    if world.life is not None:
+        world.life.fatal = None
+
+
+async def _settle(world: World) -> None:
+    service = await _agreed(world)
+    if service is not None and (doubts := service.engine.doubts.standing()):
+        await check_at_rest(world, service, may_doubt=world.scenario.key_class == "none")
+        for place, doubt in enumerate(doubts):
+            await _settle_by_hand(world, 10_000 + place, doubt.order.order_id)
+        service = await _agreed(world)
+    if service is not None:
+        await check_at_rest(world, service, may_doubt=False)
+
+
+async def _agreed(world: World) -> Service | None:
+    """The service at rest, just reconciled, with nothing changed by that or meanwhile."""
+    for _ in range(MOST_AGREEMENTS):
+        service = await _at_rest(world)
+        if service is None:
+            return None
+        position = world.witness.position
+        await service.engine.reconcile.reconcile_all()
+        if world.witness.position == position and service is world.service and not await _what_is_left(world):
+            return service
+    world.violations.append(Violation("does not settle", "something changes whenever it is reconciled"))
+    return None
+
+
+async def _settle_by_hand(world: World, number: int, order_id: UUID) -> None:
+    """A person looks at the broker's books, and says what is there."""
+    key = world.witness.orders[order_id].client_order_id
+    gateway = world.floor.gateway
+    theirs = gateway.venue.questions.orders_by_key(key, gateway.venue.now)
+    arguments = {"order_id": str(order_id), "evidence": "seen in the broker's books"}
+    if theirs:
+        await command(world, number, "settle_found", arguments | {"broker_order_id": theirs[0]["broker_order_id"]})
+    else:
+        await command(world, number, "settle_absent", arguments)
+
+
+async def _at_rest(world: World) -> Service | None:
+    """The service once nothing changes any more; None, and a violation, when that does not come."""
+    give_up_at = world.loop.time() + PATIENCE_SECONDS
+    seen, since = -1, world.loop.time()
+    while world.loop.time() < give_up_at:
+        await asyncio.sleep(0.5)
+        position = world.witness.position
+        if position != seen or (why := await _what_is_left(world)):
+            seen, since = position, world.loop.time()
+        elif world.loop.time() - since >= UNCHANGED_SECONDS:
+            return world.service
+    why = await _what_is_left(world) or "the log grows and grows"
+    world.violations.append(Violation("does not settle", why))
+    return None
+
+
+async def _what_is_left(world: World) -> str:
+    service = world.service
+    if service is None:
+        return "no service lives"
+    if not world.wire.is_read:
+        return f"of {len(world.wire.delivered)} messages not all are acknowledged"
+    if (await world.person.fetch("SELECT count(*) FROM commands WHERE answer IS NULL"))[0][0]:
+        return "a command is not answered"
+    if not service.engine.desk.is_idle:
+        return "the desk is busy"
+    left = (_left_open(order, world.scenario.key_class == "none") for order in service.engine.orders.unfinished())
+    return next(filter(None, left), "")
+
+
+def _left_open(order: LiveOrder, may_doubt: bool) -> str:
+    name = order.intent.signal_id
+    if order.status.value == "PENDING":
+        return f"{name} is neither sent nor refused"
+    if order.requests and not (may_doubt and order.is_in_doubt):
+        return f"{name} has requests open: {', '.join(f'{key} {request.unknown_why}' for key, request in order.requests.items())}"
+    return ""

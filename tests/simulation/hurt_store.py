@@ -1,0 +1,136 @@
+"""The inline SQLite store with troubles: slow, failing in the middle of a commit, away for a while, dying within one."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import sqlite3
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+from liveorder.application.ports.clock import Clock
+from liveorder.infrastructure.eventstore.database import Read, Row, T, Values
+from liveorder.infrastructure.eventstore.sqlite import Placement, SQLiteDatabase
+from liveorder.infrastructure.eventstore.sqlite_recorder import uri_of
+from liveorder.infrastructure.eventstore.transaction import NotStored, Stored, Transaction
+from tests.simulation.mortal_loop import Died
+from tests.simulation.scenario import CommitHurt, StoreTrouble
+
+_STORED = (StoreTrouble.STORED, StoreTrouble.STORED_AND_AWAY, StoreTrouble.DIES_AFTER)
+_AWAY = (StoreTrouble.STORED_AND_AWAY, StoreTrouble.NOT_STORED_AND_AWAY)
+_DEADLY = (StoreTrouble.DIES_BEFORE, StoreTrouble.DIES_AFTER)
+
+
+class Troubles:
+    """What waits for the store. `die` ends the life that is now; `on_strike` hears of each trouble."""
+
+    def __init__(self, seconds: Callable[[], float]) -> None:
+        self._seconds = seconds
+        self._armed: list[tuple[int, CommitHurt]] = []
+        self._away_until = 0.0
+        self.die: Callable[[], None] = lambda: None
+        self.on_strike: Callable[[str], None] = lambda _: None
+
+    def arm(self, hurt: CommitHurt) -> None:
+        self._armed.append((hurt.after, hurt))
+
+    def go_away(self, seconds: float) -> None:
+        self._away_until = max(self._away_until, self._seconds() + seconds)
+
+    def cease(self) -> None:
+        self._armed.clear()
+        self._away_until = 0.0
+
+    def refuse_while_away(self) -> None:
+        if self._seconds() < self._away_until:
+            raise sqlite3.OperationalError("disk I/O error")
+
+    def strike(self) -> CommitHurt | None:
+        """What befalls this commit."""
+        struck = next((hurt for left, hurt in self._armed if left == 0), None)
+        self._armed = [(left - 1, hurt) for left, hurt in self._armed if left > 0]
+        if struck is not None:
+            self.on_strike(struck.trouble)
+        return struck
+
+
+class HurtConnection(sqlite3.Connection):
+    """What a disk can do to a transaction. `troubles` are set once it is made."""
+
+    troubles: Troubles | None = None
+
+    def execute(self, sql: str, parameters: Any = (), /) -> sqlite3.Cursor:
+        if self.troubles is not None and sql.startswith("BEGIN"):
+            self.troubles.refuse_while_away()
+        if self.troubles is not None and sql == "COMMIT" and (hurt := self.troubles.strike()) is not None:
+            self._suffer(hurt, self.troubles)
+        return super().execute(sql, parameters)
+
+    def _suffer(self, hurt: CommitHurt, troubles: Troubles) -> None:
+        super().execute("COMMIT" if hurt.trouble in _STORED else "ROLLBACK")
+        if hurt.trouble in _AWAY:
+            troubles.go_away(hurt.seconds)
+        if hurt.trouble in _DEADLY:
+            troubles.die()
+            raise Died
+        raise sqlite3.OperationalError("disk I/O error")
+
+
+class LivedDatabase(SQLiteDatabase):
+    """Takes its time before and after whatever it does, and has `look` called after each transaction, however that ended."""
+
+    def __init__(
+        self, path: Path, clock: Clock, troubles: Troubles, look: Callable[[], None], chance: random.Random, longest_seconds: float
+    ) -> None:
+        super().__init__(path, clock, Placement.INLINE, 0, self._connect)
+        self._troubles, self._look, self._chance, self._longest = troubles, look, chance, longest_seconds
+        self._asking: sqlite3.Connection | None = None
+
+    async def fetch(self, statement: str, values: Values | None = None) -> list[Row]:
+        """Without the library's pool: services look for commands and halts all day long."""
+        if self._asking is None:
+            self._asking = sqlite3.connect(uri_of(self._path), uri=True, isolation_level=None)
+        return self._asking.execute(statement, dict(values or {})).fetchall()
+
+    async def close(self) -> None:
+        if self._asking is not None:
+            self._asking.close()
+        await super().close()
+
+    def _connect(self, path: Path, busy_timeout_seconds: float) -> sqlite3.Connection:
+        connection = sqlite3.connect(
+            uri_of(path), uri=True, timeout=0, isolation_level=None, check_same_thread=False, factory=HurtConnection
+        )
+        connection.troubles = self._troubles
+        return connection
+
+    async def transact(self, transaction: Transaction) -> Stored | NotStored:
+        await self._take_time()
+        try:
+            return await super().transact(transaction)
+        finally:
+            self._look()
+            await self._take_time()
+
+    async def write(self, statement: str, values: Values) -> list[Row]:
+        await self._take_time()
+        return await super().write(statement, values)
+
+    async def stream(self, stream_id: UUID, read: Read[T]) -> list[T]:
+        found = await super().stream(stream_id, read)
+        await self._take_time()
+        return found
+
+    async def page(self, after: int, limit: int, read: Read[T]) -> list[T]:
+        await self._take_time()
+        return await super().page(after, limit, read)
+
+    async def open_streams(self) -> tuple[int, Sequence[UUID]]:
+        await self._take_time()
+        return await super().open_streams()
+
+    async def _take_time(self) -> None:
+        if self._longest and self._chance.random() < 0.5:
+            await asyncio.sleep(self._chance.uniform(0, self._longest))

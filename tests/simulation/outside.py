@@ -1,0 +1,195 @@
+"""Whom the service speaks to, watched: its broker, its source of signals, its receiver of confirmations, its journal."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextvars import Context
+from typing import Any
+
+from liveorder.application.ports.broker import Broker, Prepared
+from liveorder.application.ports.clock import Clock
+from liveorder.application.ports.emergency_journal import JournalEntry
+from liveorder.application.ports.publisher import Confirmation
+from liveorder.application.ports.signal_source import SourceMessage
+from liveorder.domain.errors import StoreUnavailable
+from liveorder.domain.execution_report import ExecutionReport
+from liveorder.infrastructure.brokers.simulated.venue.floor import Feed, Floor
+from tests.simulation.trace import Trace
+
+
+class VenueHouse:
+    """The venue's floor, whose doings belong to no life."""
+
+    def __init__(self, floor: Floor, nobody: Context) -> None:
+        self._floor, self._nobody = floor, nobody
+
+    def send(self, line: str) -> asyncio.Future[Any]:
+        return self._nobody.run(self._floor.send, line)
+
+    def subscribe(self, account: str) -> Feed:
+        return self._nobody.run(self._floor.subscribe, account)
+
+
+AS_BEFORE = "as before"
+Sending = Callable[[str, str | None, str], None]
+"""Told of a request as it leaves: verb, key, payload."""
+
+
+class WatchedBroker:
+    """A `Broker` whose every call is in the trace."""
+
+    def __init__(self, broker: Broker, account_id: str, trace: Trace, on_sending: Sending) -> None:
+        self._broker, self._trace, self._on_sending = broker, trace, on_sending
+        self._who = account_id
+        self._answers: dict[str, str] = {}
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._broker, name)
+
+    async def submit(self, prepared: Prepared) -> Sequence[ExecutionReport]:
+        return await self._sent("submit", prepared)
+
+    async def cancel(self, prepared: Prepared) -> Sequence[ExecutionReport]:
+        return await self._sent("cancel", prepared)
+
+    async def replace(self, prepared: Prepared) -> Sequence[ExecutionReport]:
+        return await self._sent("replace", prepared)
+
+    async def _sent(self, verb: str, prepared: Prepared) -> Sequence[ExecutionReport]:
+        fields = json.loads(prepared.payload)
+        self._trace.note(self._who, f"{verb} {prepared.payload}")
+        self._on_sending(verb, fields.get("client_order_id"), prepared.payload)
+        return await self._answered(verb, getattr(self._broker, verb)(prepared))
+
+    async def find(self, *asked: Any) -> Any:
+        return await self._answered(f"find {asked[:2]}", self._broker.find(*asked))
+
+    async def connect(self) -> Any:
+        return await self._answered("connect", self._broker.connect())
+
+    async def open_orders(self) -> Any:
+        return await self._answered("open orders", self._broker.open_orders())
+
+    async def executions_since(self, since: Any) -> Any:
+        return await self._answered("executions", self._broker.executions_since(since))
+
+    async def positions(self) -> Any:
+        return await self._answered("positions", self._broker.positions())
+
+    async def _answered(self, what: str, call: Awaitable[Any]) -> Any:
+        try:
+            answer = await call
+        except Exception as error:
+            self._trace.note(self._who, f"{what} -> {type(error).__name__}: {error}")
+            raise
+        text, before = told(answer), self._answers.get(what)
+        self._answers[what] = text
+        self._trace.note(self._who, f"{what} -> {AS_BEFORE if text == before else text}")
+        return answer
+
+    async def reports(self) -> AsyncIterator[ExecutionReport]:
+        async for report in self._broker.reports():
+            self._trace.note(self._who, f"told {told(report)}")
+            yield report
+        self._trace.note(self._who, "the stream ended")
+
+
+def told(answer: Any) -> str:
+    """What was said, without what was left out."""
+    if isinstance(answer, list | tuple):
+        return "[" + ", ".join(told(item) for item in answer) + "]"
+    if isinstance(answer, ExecutionReport):
+        fields = ((name, getattr(answer, name)) for name in answer.__dataclass_fields__)
+        said = [f"{name}={told(value)}" for name, value in fields if value not in (None, "", (), False) and name not in _DULL]
+        return f"{type(answer).__name__}({', '.join(said)})"
+    return str(answer)
+
+
+_DULL = ("client_order_id", "occurred_at", "symbol", "exchange", "side", "order_type", "native_status")
+
+
+class Wire:
+    """A `SignalSource` that outlives services: from the first message that was not acknowledged, again and again."""
+
+    name = "wire"
+    finite = False
+
+    def __init__(self, clock: Clock, trace: Trace) -> None:
+        self._clock, self._trace = clock, trace
+        self._messages: list[SourceMessage] = []
+        self.acknowledged = 0
+        self._done = 0
+        """What the service was done with, whether or not the source could remember it."""
+        self.failures = 0
+        """So many acknowledgements are lost from now on."""
+
+    def deliver(self, text: str) -> None:
+        self._messages.append(SourceMessage(self.name, str(len(self._messages)), text.encode(), self._clock.now()))
+
+    @property
+    def delivered(self) -> Sequence[SourceMessage]:
+        return self._messages
+
+    @property
+    def is_read(self) -> bool:
+        return self._done == len(self._messages)
+
+    async def messages(self) -> AsyncIterator[SourceMessage]:
+        place = self.acknowledged
+        while True:
+            while place < len(self._messages):
+                place += 1
+                self._trace.note("source", f"message {place - 1}: {self._messages[place - 1].raw.decode()}")
+                yield self._messages[place - 1]
+            await self._clock.sleep(0.2)
+
+    async def acknowledge(self, message: SourceMessage) -> None:
+        self._done = max(self._done, int(message.offset) + 1)
+        if self.failures:
+            self.failures -= 1
+            raise StoreUnavailable("the bookmark is not saved")
+        self.acknowledged = max(self.acknowledged, int(message.offset) + 1)
+        self._trace.note("source", f"acknowledged {message.offset}")
+
+
+class Receiver:
+    """A `Publisher`'s other end: keeps everything that it was told, how often soever."""
+
+    name = "receiver"
+
+    def __init__(self, trace: Trace) -> None:
+        self._trace = trace
+        self.received: list[Confirmation] = []
+        self.failures: list[bool] = []
+        """How the next calls fail: with the messages taken or not."""
+
+    async def publish(self, confirmations: Sequence[Confirmation]) -> None:
+        is_taken = self.failures.pop(0) if self.failures else None
+        if is_taken is not False:
+            self.received += confirmations
+            self._trace.note("receiver", f"got {', '.join(each.message_id for each in confirmations)}")
+        if is_taken is not None:
+            raise ConnectionError("the receiver hung up")
+
+
+class PaperJournal:
+    """An `EmergencyJournal` that outlives services."""
+
+    def __init__(self, trace: Trace) -> None:
+        self._trace = trace
+        self.entries: list[JournalEntry] = []
+        self.ever: list[JournalEntry] = []
+
+    def write(self, entry: JournalEntry) -> bool:
+        self._trace.note("journal", f"{entry}")
+        self.entries.append(entry)
+        self.ever.append(entry)
+        return True
+
+    def read(self) -> Sequence[JournalEntry]:
+        return list(self.entries)
+
+    def clear(self) -> None:
+        self.entries.clear()

@@ -1,0 +1,185 @@
+"""What must be so at the end of every history, asked of the venue's own books, of the store, and of the last life."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import AsyncIterator, Iterator
+from contextlib import suppress
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+from liveorder.application.outlets import Confirmations
+from liveorder.application.ports.publisher import Confirmation
+from liveorder.application.projections.known_orders import KnownOrders, streams_of
+from liveorder.application.service import Service
+from liveorder.domain.dead_letter import dead_letter_id
+from liveorder.domain.errors import InvalidInput
+from liveorder.domain.facts import RecordedFact
+from liveorder.domain.identifiers import SignalKey
+from liveorder.domain.order import LiveOrder
+from liveorder.domain.reconciliation import DifferenceKind
+from liveorder.domain.signal import Signal, UnusableSignal
+from liveorder.infrastructure.eventstore.integrity import inspect
+from liveorder.infrastructure.eventstore.order_store import DatabaseOrderStore
+from tests.simulation.outside import Receiver
+from tests.simulation.trace import Trace
+from tests.simulation.witness import MAPPER
+from tests.simulation.world import ACCOUNT, NAMESPACE, Violation, World
+
+LIVE = ("PENDING", "WORKING")
+
+
+async def check_at_rest(world: World, service: Service, *, may_doubt: bool) -> None:
+    """While the last life still lives, just reconciled."""
+    world.violations += [*_at_the_venue(world, may_doubt), *_positions(world, service, may_doubt)]
+    for report in service.engine.reconcile.latest.values():
+        for difference in report.differences:
+            is_outside = difference.kind is DifferenceKind.UNKNOWN_ORDER and difference.key in world.outsiders
+            is_doubt = may_doubt and difference.theirs in ("in doubt", "not found")
+            is_doubtful = may_doubt and difference.kind is not DifferenceKind.MISSING_ORDER
+            if not (is_outside or is_doubt or is_doubtful):
+                world.violations.append(Violation("not reconciled", f"{report.account_id}: {difference}"))
+        if report.unanswered:
+            world.violations.append(Violation("not reconciled", f"{report.account_id}: no answer to {report.unanswered}"))
+    for problem in [problem async for problem in _in_memory(world, service)]:
+        world.violations.append(Violation("memory is not the log", problem))
+    verification = await service._projector.verify()
+    for wrong in verification.differences:
+        world.violations.append(
+            Violation("read models differ", f"{wrong.table} {wrong.key}: {wrong.live} live, {wrong.rebuilt} rebuilt")
+        )
+
+
+def _at_the_venue(world: World, may_doubt: bool) -> Iterator[Violation]:
+    """One intent, at most one order; and each side knows the other's."""
+    gateway = world.floor.gateway
+    by_key: dict[str, list[dict[str, Any]]] = defaultdict(list)
+    for theirs in gateway.venue.questions.orders(gateway.venue.now):
+        key = theirs.get("client_order_id")
+        if key is not None:
+            by_key[key].append(theirs)
+        elif theirs["broker_order_id"] not in world.outsiders:
+            yield Violation("a stranger's order", f"{theirs['broker_order_id']} has no key and nobody placed it")
+    for key, found in by_key.items():
+        if key not in world.witness.by_key:
+            yield Violation("an order without intent", f"the venue has {key}, the store has not")
+        if len(found) > 1:
+            yield Violation("sent twice", f"{len(found)} orders for {key}: {[each['broker_order_id'] for each in found]}")
+    for order in world.witness.orders.values():
+        yield from _compared(order, by_key.get(order.client_order_id, []), may_doubt)
+
+
+def _compared(order: LiveOrder, theirs: list[dict[str, Any]], may_doubt: bool) -> Iterator[Violation]:
+    name, filled = order.intent.signal_id, sum((Decimal(each["filled_quantity"]) for each in theirs), Decimal(0))
+    is_live = any(each["state"] in LIVE for each in theirs)
+    if order.is_in_doubt:
+        if not may_doubt:
+            yield Violation("in doubt for ever", f"{name}: {list(order.requests)}")
+        return
+    if order.filled_quantity != filled:
+        yield Violation("fills differ", f"{name}: {order.filled_quantity} here, {filled} at the venue")
+    if order.status.is_closed and is_live:
+        yield Violation("closed here, live there", f"{name} is {order.status} ({order.reason}, {order.error_message})")
+    if not order.status.is_closed and not is_live:
+        state = theirs[0]["state"] if theirs else "not there"
+        yield Violation("open here, over there", f"{name} is {order.status}, at the venue {state}")
+    if theirs and not order.status.is_closed and order.quantity is not None and Decimal(theirs[0]["quantity"]) != order.quantity:
+        yield Violation("terms differ", f"{name}: {order.quantity} here, {theirs[0]['quantity']} at the venue")
+
+
+def _positions(world: World, service: Service, may_doubt: bool) -> Iterator[Violation]:
+    if may_doubt:
+        return
+    for account in world.scenario.venue.accounts:
+        told = world.floor.gateway.venue.questions.positions(account.account_id)["positions"]
+        theirs = {_key(each["instrument"]): Decimal(each["quantity"]) for each in told}
+        held = service.engine.risk.positions(account.account_id)
+        ours = {key: position.quantity for key, position in held.items() if position.quantity}
+        if ours != theirs:
+            yield Violation("positions differ", f"{account.account_id}: {ours} here, {theirs} at the venue")
+
+
+def _key(instrument: dict[str, Any]) -> str:
+    return f"{instrument['exchange']}:{instrument['symbol']}"
+
+
+async def _in_memory(world: World, service: Service) -> AsyncIterator[str]:
+    for order in service.engine.orders.unfinished():
+        if LiveOrder.replay(await service.engine.store.stream(order.order_id)) != order:
+            yield f"{order.intent.signal_id} is another one in memory"
+    unfinished = {order.order_id for order in service.engine.orders.unfinished()}
+    stored = {order_id for order_id, order in world.witness.orders.items() if not order.is_finished}
+    if unfinished != stored:
+        yield f"unfinished in memory and in the store differ by {unfinished ^ stored}"
+
+
+# --- the log, once nobody lives any more ---------------------------------------------------------------------------------------
+
+
+async def check_log(world: World) -> None:
+    world.witness.look()
+    store = DatabaseOrderStore(world.person, MAPPER, world.clock)
+    facts = [item async for page in store.log() for item in page]
+    world.violations += [Violation("store damaged", problem) for problem in (await inspect(world.person, MAPPER)).problems]
+    world.violations += [*_replayed(world, facts), *_nothing_lost(world, facts)]
+    world.violations += [problem async for problem in _told(world, facts)]
+
+
+def _replayed(world: World, facts: list[RecordedFact]) -> Iterator[Violation]:
+    streams: dict[UUID, list[RecordedFact]] = defaultdict(list)
+    for item in facts:
+        streams[item.stream_id].append(item)
+    for order_id, order in world.witness.orders.items():
+        if LiveOrder.replay(streams[order_id]) != order:
+            yield Violation("replay differs", order.intent.signal_id)
+
+
+def _nothing_lost(world: World, facts: list[RecordedFact]) -> Iterator[Violation]:
+    """Each message that the source may forget is an order, or a dead letter."""
+    streams = {item.stream_id for item in facts}
+    for message in world.wire.delivered[: world.wire.acknowledged]:
+        if dead_letter_id(message.source, message.offset, message.raw) in streams:
+            continue
+        order = None
+        with suppress(UnusableSignal, InvalidInput):
+            signal = Signal.parse(message.raw)
+            key = SignalKey(NAMESPACE, signal.account_id or ACCOUNT, signal.signal_id)
+            order = world.witness.order_of(key.client_order_id)
+        if order is None:
+            yield Violation("a signal was lost", f"message {message.offset}: {message.raw.decode()}")
+        elif order.status.value == "REJECTED" and not order.error_message:
+            yield Violation("refused without a reason", order.intent.signal_id)
+
+
+async def _told(world: World, facts: list[RecordedFact]) -> AsyncIterator[Violation]:
+    """Every confirmation that the log makes was received, the same whenever it was told, those of an order in order."""
+    wanted = await _confirmations(facts)
+    received: dict[str, set[str]] = defaultdict(set)
+    newest: dict[str, int] = defaultdict(int)
+    for each in world.receiver.received:
+        order_id, version = each.message_id.split(":")
+        if each.message_id not in received and int(version) < newest[order_id]:
+            yield Violation("told out of order", each.message_id)
+        newest[order_id] = max(newest[order_id], int(version))
+        received[each.message_id].add(_text(each))
+    for message_id, text in wanted.items():
+        if received.get(message_id, set()) != {text}:
+            yield Violation("not told" if message_id not in received else "told differently", message_id)
+    for message_id in received.keys() - wanted.keys():
+        yield Violation("told what is not so", message_id)
+
+
+async def _confirmations(facts: list[RecordedFact]) -> dict[str, str]:
+    known, receiver = KnownOrders(), Receiver(Trace(lambda: 0.0))
+    outlet = Confirmations(receiver)
+    for item in facts:
+        changes = known.advance(streams_of([item]))
+        outlet.consider(item, changes[0] if changes else None)
+    await outlet.deliver()
+    return {each.message_id: _text(each) for each in receiver.received}
+
+
+def _text(confirmation: Confirmation) -> str:
+    return json.dumps(confirmation.view.to_dict(), sort_keys=True, default=str)

@@ -1,0 +1,166 @@
+"""What one seed draws: a broker of some kind, and a list of things that happen at their times. The list can be thinned out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import Decimal
+from enum import StrEnum
+from typing import Any, TypeAlias
+
+from liveorder.application.ports.broker import BrokerCapabilities
+from liveorder.infrastructure.brokers.simulated.venue.faults import Fault
+from liveorder.infrastructure.brokers.simulated.venue.settings import VenueSettings
+
+
+class StoreTrouble(StrEnum):
+    """What befalls the next commit. Where it says so, the process dies within it, or the store is away after it."""
+
+    NOT_STORED = "commit failed, not stored"
+    STORED = "commit failed, stored"
+    NOT_STORED_AND_AWAY = "commit failed, not stored, cannot be read back"
+    STORED_AND_AWAY = "commit failed, stored, cannot be read back"
+    DIES_BEFORE = "died before a commit"
+    DIES_AFTER = "died after a commit"
+
+
+@dataclass(frozen=True)
+class Delivered:
+    """A message comes to the source."""
+
+    at: float
+    text: str
+
+
+@dataclass(frozen=True)
+class Commanded:
+    """A person asks for something, as from another process. `signal_id` names the order, where it is about one."""
+
+    at: float
+    kind: str
+    signal_id: str | None = None
+    arguments: tuple[tuple[str, Any], ...] = ()
+
+
+@dataclass(frozen=True)
+class HaltPut:
+    """Another process puts the halt's row in its place, owner or no owner."""
+
+    at: float
+
+
+@dataclass(frozen=True)
+class Laid:
+    """From now on this fault lies in wait on the way to the venue or back."""
+
+    at: float
+    fault: Fault
+
+
+@dataclass(frozen=True)
+class Died:
+    """SIGKILL so many steps of the loop after this moment; the next life begins after `rest` seconds."""
+
+    at: float
+    steps: int
+    rest: float
+
+
+@dataclass(frozen=True)
+class Stopped:
+    """An orderly stop and a new start."""
+
+    at: float
+    rest: float
+
+
+@dataclass(frozen=True)
+class ClockJumped:
+    at: float
+    seconds: float
+
+
+@dataclass(frozen=True)
+class CommitHurt:
+    """The next commit but `after` is hurt so; `seconds` is how long the store is away, where it is."""
+
+    at: float
+    trouble: StoreTrouble
+    after: int
+    seconds: float
+
+
+@dataclass(frozen=True)
+class StoreAway:
+    """Nothing can be written for so long."""
+
+    at: float
+    seconds: float
+
+
+@dataclass(frozen=True)
+class ReceiverFails:
+    """The receiver of confirmations fails the next call, with the messages taken or not."""
+
+    at: float
+    is_taken: bool
+
+
+@dataclass(frozen=True)
+class AcknowledgementFails:
+    """The source fails to remember how far it was read."""
+
+    at: float
+
+
+@dataclass(frozen=True)
+class PriceMoved:
+    at: float
+    instrument: str
+    price: Decimal
+
+
+@dataclass(frozen=True)
+class VenueActed:
+    """The exchange's own people: `close`, `restate`, `bust`, `fill` an order by signal; `place` one of somebody else; `drop`."""
+
+    at: float
+    act: str
+    signal_id: str | None = None
+    number: Decimal | None = None
+
+
+Happening: TypeAlias = (
+    Delivered
+    | Commanded
+    | HaltPut
+    | Laid
+    | Died
+    | Stopped
+    | ClockJumped
+    | CommitHurt
+    | StoreAway
+    | ReceiverFails
+    | AcknowledgementFails
+    | PriceMoved
+    | VenueActed
+)
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """`happenings` in order of time, each with its number in what the seed drew."""
+
+    seed: int
+    key_class: str
+    venue: VenueSettings
+    capabilities: BrokerCapabilities
+    commit_seconds: float
+    """A commit and a read take up to so long."""
+    breaker_failures: int
+    max_signal_age_seconds: float | None
+    happenings: tuple[tuple[int, Happening], ...]
+
+    def only(self, numbers: frozenset[int]) -> Scenario:
+        """The same with nothing but these happenings."""
+        kept = tuple(item for item in self.happenings if item[0] in numbers)
+        return Scenario(**{**vars(self), "happenings": kept})

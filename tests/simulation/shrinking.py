@@ -1,0 +1,44 @@
+"""A failing scenario thinned out while it still fails in the same way: what is left is what it takes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from tests.simulation.history import History, live
+from tests.simulation.outside import AS_BEFORE
+from tests.simulation.world import Wrap
+
+
+def shrunk(history: History, wrap: Wrap | None = None, most_lives: int = 400) -> History:
+    """Delta debugging: chunks are left out, halved in size whenever none of a size can be."""
+    best, left = history, most_lives
+    size = max(len(best.scenario.happenings) // 2, 1)
+    while left > 0:
+        for chunk in _chunks([number for number, _ in best.scenario.happenings], size):
+            left -= 1
+            kept = frozenset(number for number, _ in best.scenario.happenings) - frozenset(chunk)
+            thinner = live(best.scenario.only(kept), wrap)
+            if thinner.code == history.code:
+                best = thinner
+                break
+        else:
+            if size == 1:
+                return best
+            size = max(size // 2, 1)
+    return best
+
+
+def _chunks(numbers: Sequence[int], size: int) -> list[Sequence[int]]:
+    """The latest first: what came after the failure goes at once."""
+    return [numbers[start : start + size] for start in range(0, len(numbers), size)][::-1]
+
+
+def report(history: History) -> str:
+    """For people: what happened, what was seen of it, what was broken, and how to see it again."""
+    numbers = ",".join(str(number) for number, _ in history.scenario.happenings)
+    happened = [f"  {number:>3}  {happening}" for number, happening in history.scenario.happenings]
+    seen = [line for line in history.trace if not line.endswith(f"-> {AS_BEFORE}")]
+    broken = [f"  {violation.code}: {violation.text}" for violation in history.violations]
+    again = f"python -m tests.simulation --seed {history.scenario.seed} --only {numbers or 'none'}"
+    heads = f"seed {history.scenario.seed}, key class {history.scenario.key_class}"
+    return "\n".join([heads, "happenings:", *happened, "trace:", *seen, "violated:", *broken, f"repeat: {again}"])

@@ -1,0 +1,96 @@
+"""Who reads the store itself after each transaction: what is durable, whatever the service was told of it; and judges what is sent."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from uuid import UUID
+
+from eventsourcing.persistence import Notification
+
+from liveorder.application.kill_switch import HALT_STREAM, halting_scopes
+from liveorder.application.narrative import sentence
+from liveorder.domain.facts import Fact, RecordedFact
+from liveorder.domain.order import LiveOrder
+from liveorder.domain.order import facts as f
+from liveorder.domain.trading_halt import TradingHalted, TradingResumed
+from liveorder.infrastructure.eventstore.mapper import FactMapper, domain_facts
+from liveorder.infrastructure.eventstore.sqlite_recorder import uri_of
+from tests.simulation.trace import Trace
+
+MAPPER = FactMapper(domain_facts())
+_NEW = """SELECT rowid, originator_id, originator_version, topic, state FROM stored_events WHERE rowid > ? ORDER BY rowid"""
+_REQUESTS = (f.SubmissionStarted, f.CancelRequested, f.ReplaceRequested)
+
+
+class Witness:
+    def __init__(self, path: Path, trace: Trace) -> None:
+        self._connection = sqlite3.connect(uri_of(path), uri=True, isolation_level=None)
+        self._trace, self.position = trace, 0
+        self.orders: dict[UUID, LiveOrder] = {}
+        self.by_key: dict[str, UUID] = {}
+        self.halted_since: dict[str, int] = {}
+        """Scopes that stand halted, and the moment of the trace when they came to."""
+        self._requested: dict[str, tuple[str, int]] = {}
+        """Payload and moment of each request that is stored."""
+        self._sent: Counter[str] = Counter()
+
+    def close(self) -> None:
+        self._connection.close()
+
+    def look(self) -> None:
+        """Take in what is new in the log."""
+        for position, stream_id, version, topic, state in self._connection.execute(_NEW, (self.position,)).fetchall():
+            self.position = position
+            self._take_in(MAPPER.to_domain_event(Notification(UUID(stream_id), version, topic, state, id=position)), state)
+
+    def _take_in(self, item: RecordedFact, state: bytes) -> None:
+        if isinstance(item.fact, f.Requested):
+            self.orders[item.stream_id] = LiveOrder.replay([item])
+            self.by_key[item.fact.client_order_id] = item.stream_id
+        elif item.stream_id in self.orders:
+            self.orders[item.stream_id] = self.orders[item.stream_id].apply([item])
+        self._trace.note("store", f"{self._name(item)} {sentence(item.fact)}", state)
+        if isinstance(item.fact, _REQUESTS):
+            self._requested[item.fact.request_id] = item.fact.payload, self._trace.moment
+        self._follow_halts(item.fact)
+
+    def _name(self, item: RecordedFact) -> str:
+        order = self.orders.get(item.stream_id)
+        name = order.intent.signal_id if order is not None else "halt" if item.stream_id == HALT_STREAM else "other"
+        return f"#{item.position} {name} {type(item.fact).__name__}:"
+
+    def _follow_halts(self, fact: Fact) -> None:
+        if isinstance(fact, TradingHalted):
+            self.halted_since.setdefault(fact.scope, self._trace.moment)
+        elif isinstance(fact, TradingResumed):
+            self.halted_since.pop(fact.scope, None)
+
+    def order_of(self, client_order_id: str | None) -> LiveOrder | None:
+        order_id = self.by_key.get(client_order_id or "")
+        return self.orders[order_id] if order_id is not None else None
+
+    # --- judging what is sent --------------------------------------------------------------------------------------------------
+
+    def objections(self, verb: str, client_order_id: str | None, payload: str, *, is_journalled: bool) -> Iterator[str]:
+        """What is wrong with this request, as the store stands now that it leaves."""
+        order = self.order_of(client_order_id)
+        if order is None:
+            yield f"{verb} of an order whose intent is not stored"
+            return
+        name = f"{verb} of {order.intent.signal_id}"
+        stored = [key for key, (text, _) in self._requested.items() if text == payload]
+        if not stored and not is_journalled:
+            yield f"{name} is not stored"
+        self._sent[payload] += 1
+        if verb != "cancel" and self._sent[payload] > len(stored):
+            yield f"{name} was sent {self._sent[payload]} times, and begun {len(stored)} times"
+        if verb != "cancel" and stored and not order.intent.passes_halt:
+            yield from self._despite_halt(name, order, self._requested[stored[-1]][1])
+
+    def _despite_halt(self, name: str, order: LiveOrder, since: int) -> Iterator[str]:
+        for scope in halting_scopes(order.intent.account_id):
+            if self.halted_since.get(scope, since) < since:
+                yield f"{name} although trading was halted before it was stored"

@@ -1,0 +1,254 @@
+"""One history: a venue, a store and everybody outside, which outlive the services that live, die and live again among them."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from liveorder.application.engine import Connection, Engine, EngineTerms
+from liveorder.application.execute_order import ExecutionTerms
+from liveorder.application.gateway import AccountTerms
+from liveorder.application.outbox import Outbox
+from liveorder.application.outlets import Confirmations
+from liveorder.application.ports.broker import Broker
+from liveorder.application.projector import Projector
+from liveorder.application.service import Service
+from liveorder.domain.errors import LiveOrderError, StoreRefused
+from liveorder.domain.identifiers import SignalKey
+from liveorder.domain.order import LiveOrder
+from liveorder.infrastructure.brokers.simulated.broker import SimulatedBroker
+from liveorder.infrastructure.brokers.simulated.control import VenueControl
+from liveorder.infrastructure.brokers.simulated.in_process import InProcess
+from liveorder.infrastructure.brokers.simulated.instruments import SimulatedInstruments
+from liveorder.infrastructure.brokers.simulated.market_data import SimulatedMarketData
+from liveorder.infrastructure.brokers.simulated.venue.faults import Fault, Point
+from liveorder.infrastructure.brokers.simulated.venue.floor import Floor
+from liveorder.infrastructure.brokers.simulated.venue.opening import open_venue
+from liveorder.infrastructure.calendars import ExchangeCalendars
+from liveorder.infrastructure.clock import LoopClock
+from liveorder.infrastructure.eventstore.order_store import DatabaseOrderStore
+from liveorder.infrastructure.eventstore.sqlite import Placement, SQLiteDatabase
+from tests.simulation import coverage as c
+from tests.simulation.clocks import JumpingClock
+from tests.simulation.coverage import Coverage
+from tests.simulation.hurt_store import LivedDatabase, Troubles
+from tests.simulation.mortal_loop import Life, MortalLoop
+from tests.simulation.outside import PaperJournal, Receiver, VenueHouse, WatchedBroker, Wire
+from tests.simulation.scenario import Scenario
+from tests.simulation.trace import Trace
+from tests.simulation.witness import MAPPER, Witness
+from tests.unit.readmodels.logs import MemoryViews
+from tests.worlds import LAX, NOON
+
+NAMESPACE = "simulation"
+ACCOUNT = "SIM"
+CALENDAR = ExchangeCalendars()
+RETRY_START_SECONDS = 1.0
+
+Wrap = Callable[[Broker], Broker]
+"""Puts a defect between the service and its broker, to show that it is found."""
+
+
+@dataclass(frozen=True)
+class Violation:
+    """A broken promise. `code` names the promise, so that two histories can be said to fail in the same way."""
+
+    code: str
+    text: str
+
+
+class Log:
+    """An `EventLog` into the trace; what nobody foresaw is a violation."""
+
+    def __init__(self, trace: Trace, violations: list[Violation]) -> None:
+        self._trace, self._violations = trace, violations
+
+    def write(self, category: str, sentence: str, **fields: object) -> None:
+        if "event" in fields:
+            return
+        self._trace.note("log", f"{category} {sentence}")
+        if category == "ERROR" and any(name in sentence for name in _UNFORESEEN):
+            self._violations.append(Violation("unforeseen", sentence))
+
+
+_UNFORESEEN = (
+    "Unexpected ",
+    "KeyError",
+    "AttributeError",
+    "TypeError",
+    "AssertionError",
+    "ValueError",
+    "IndexError",
+    "RuntimeError",
+    "InvalidStateError",
+    "StoreRefused",
+)
+
+
+class World:
+    """`wrap` is put around every broker."""
+
+    def __init__(self, scenario: Scenario, path: Path, loop: MortalLoop, wrap: Wrap | None = None) -> None:
+        self.scenario, self.path, self.loop, self._wrap = scenario, path, loop, wrap
+        self.clock, steady = JumpingClock(NOON), LoopClock(NOON)
+        self.trace, self.coverage = Trace(steady.monotonic), Coverage()
+        self.violations: list[Violation] = []
+        self.witness = Witness(path, self.trace)
+        self.floor = Floor(open_venue(scenario.venue, steady.now()), scenario.venue, steady)
+        self.house = VenueHouse(self.floor, loop.nobody)
+        self.control = VenueControl(InProcess(self.house, steady))  # type: ignore[arg-type]  # a floor's two doors are all it uses
+        self.troubles = Troubles(steady.monotonic)
+        self.wire, self.receiver = Wire(self.clock, self.trace), Receiver(self.trace)
+        self.journal, self.views = PaperJournal(self.trace), MemoryViews()
+        self.log = Log(self.trace, self.violations)
+        self.outsiders: set[str] = set()
+        self.life: Life | None = None
+        self.service: Service | None = None
+        """Of the life that is now, once it has started."""
+        self.lives = 0
+        self.rest_seconds = 0.0
+        self._stopping = asyncio.Event()
+        self._is_over = False
+        self._databases: list[SQLiteDatabase] = []
+        self.person = self._database_of_a_person()
+        self.floor.gateway.faults.on_strike = self._on_fault
+        self.troubles.on_strike = lambda kind: self._on_trouble(kind)
+        self.troubles.die = lambda: self.life.die() if self.life is not None else None
+
+    # --- lives -----------------------------------------------------------------------------------------------------------------
+
+    async def keep_alive(self) -> None:
+        """One life after another, until it is over."""
+        while not self._is_over:
+            self.life = self._begin_life()
+            await self.life.ended
+            self.service = None
+            await asyncio.sleep(self.rest_seconds or RETRY_START_SECONDS)
+            self.rest_seconds = 0.0
+
+    def _begin_life(self) -> Life:
+        self.lives += 1
+        life = Life(f"life {self.lives}", self.loop)
+        life.on_death = self._on_death
+        self._stopping = asyncio.Event()
+        self.trace.note("life", f"{self.lives} begins")
+        life.begin(self._live(self._stopping))
+        return life
+
+    async def _live(self, stopping: asyncio.Event) -> None:
+        service = self._compose()
+        try:
+            await service.start(wait_for_lease=True)
+            self.service = service
+            await service.run(stop=stopping)
+        except StoreRefused as error:
+            self.violations.append(Violation("store refused", str(error)))
+        except LiveOrderError as error:
+            self.trace.note("life", f"did not start: {type(error).__name__}: {error}")
+        except Exception as error:  # noqa: BLE001 - what nobody foresaw is what is looked for
+            self.violations.append(Violation("unforeseen", f"{type(error).__name__}: {error}"))
+        with suppress(LiveOrderError):
+            await service.stop()
+        self.trace.note("life", "ended in good order")
+
+    def stop(self, *, is_over: bool = False) -> None:
+        """Have the life that is now end in good order."""
+        self._is_over = is_over
+        self._stopping.set()
+
+    def _on_death(self) -> None:
+        self.coverage.met(c.DIED, self.witness.orders.values())
+        assert self.life is not None
+        self.trace.note("life", f"{self.lives} dies at its step {self.life.steps}")
+
+    # --- composition -----------------------------------------------------------------------------------------------------------
+
+    def _compose(self) -> Service:
+        chance = random.Random(f"{self.scenario.seed}/{self.lives}")
+        database = LivedDatabase(self.path, self.clock, self.troubles, self.witness.look, chance, self.scenario.commit_seconds)
+        self._databases.append(database)
+        store = DatabaseOrderStore(database, MAPPER, self.clock, poll_seconds=10.0)
+        engine = Engine(
+            EngineTerms(
+                ExecutionTerms(NAMESPACE, ACCOUNT, f"session-{self.lives}"),
+                owner=f"life-{self.lives}",
+                auto_trading_default=True,
+                poll_seconds=1.0,
+                reconcile_seconds=10.0,
+                lease_seconds=3.0,
+                drain_seconds=2.0,
+            ),
+            store,
+            store.lease,
+            {account.account_id: self._connection(account.account_id) for account in self.scenario.venue.accounts},
+            CALENDAR,
+            self.journal,
+            self.clock,
+            chance,
+            self.log,
+        )
+        projector = Projector(store, self.views, self.clock, partial(self._on_error, "Read models"))
+        outbox = Outbox(store, Confirmations(self.receiver), self.clock, partial(self._on_error, "Confirmations"))
+        return Service(engine, store.commands, self.views, projector, [self.wire], [outbox])  # type: ignore[arg-type]  # nobody reads lists here
+
+    def _connection(self, account_id: str) -> Connection:
+        transport = InProcess(self.house, self.clock)  # type: ignore[arg-type]  # a floor's two doors are all it uses
+        broker: Broker = SimulatedBroker(
+            transport, account_id=account_id, capabilities=self.scenario.capabilities, request_timeout_seconds=2.0
+        )
+        watched: Broker = WatchedBroker(broker, account_id, self.trace, partial(self._on_sending, account_id))
+        limits = LAX.model_copy(
+            update={"allow_short_selling": True, "max_signal_age_seconds": self.scenario.max_signal_age_seconds}
+        )
+        terms = AccountTerms(account_id, limits=limits, call_timeout_seconds=3.0, breaker_failures=self.scenario.breaker_failures)
+        return Connection(
+            terms, self._wrap(watched) if self._wrap else watched, SimulatedMarketData(transport), SimulatedInstruments()
+        )
+
+    def _database_of_a_person(self) -> SQLiteDatabase:
+        database = SQLiteDatabase(self.path, self.clock, Placement.INLINE, 0)
+        self._databases.append(database)
+        return database
+
+    async def close(self) -> None:
+        for database in self._databases:
+            await database.close()
+        self.witness.close()
+        self.floor.close()
+
+    # --- watching --------------------------------------------------------------------------------------------------------------
+
+    def _on_error(self, what: str, error: Exception) -> None:
+        self.log.write("ERROR", f"{what}: {type(error).__name__}: {error}")
+
+    def _on_fault(self, fault: Fault, on: Point, client_order_id: str | None) -> None:
+        order = self.witness.order_of(client_order_id)
+        self.trace.note("fault", f"{fault.kind} at {on}" + (f" of {order.intent.signal_id}" if order is not None else ""))
+        self.coverage.met(fault.kind, [order] if order is not None else self.witness.orders.values())
+
+    def _on_trouble(self, kind: str) -> None:
+        self.trace.note("fault", kind)
+        self.coverage.met(kind, self.witness.orders.values())
+
+    def _on_sending(self, account_id: str, verb: str, client_order_id: str | None, payload: str) -> None:
+        order = self.witness.order_of(client_order_id)
+        journalled = order is not None and any(getattr(entry, "order_id", None) == order.order_id for entry in self.journal.ever)
+        for objection in self.witness.objections(verb, client_order_id, payload, is_journalled=verb == "cancel" and journalled):
+            self.violations.append(Violation("sent what must not be sent", objection))
+        service = self.service
+        if verb == "cancel" or order is None or order.intent.passes_halt or service is None:
+            return
+        if (halt := service.engine.kill_switch.stands_for(account_id)) is not None:
+            self.violations.append(Violation("sent while halted", f"{verb} of {order.intent.signal_id}: {halt}"))
+
+    def order_of_signal(self, signal_id: str | None) -> LiveOrder | None:
+        """Whichever account it is on."""
+        if signal_id is None:
+            return None
+        keys = (SignalKey(NAMESPACE, each.account_id, signal_id).client_order_id for each in self.scenario.venue.accounts)
+        return next((order for order in map(self.witness.order_of, keys) if order is not None), None)
