@@ -143,7 +143,7 @@ class ExecuteOrder:
     ) -> LiveOrder:
         """Everything up to the call, in one commit where it can be one."""
         intent = sized.intent
-        if is_suspect and isinstance(await gateway.find(_draft_of(intent)), OrderSnapshot):
+        if is_suspect and await self._is_at_broker(gateway, intent):
             return await self._begin_in_doubt(gateway, _draft_of(intent), Approved(), claim, cause)
         refusal = self._refusal_of_form(gateway, sized) or self._judged(gateway, sized, is_operators=cause.actor != ENGINE)
         if isinstance(refusal, Refused):
@@ -179,16 +179,20 @@ class ExecuteOrder:
             refused = requests.refuse(RejectReason.RISK, "kill_switch", str(error))
             return await self._record_new(intent, [intent, *refused], claim, cause)
 
+    async def _is_at_broker(self, gateway: Gateway, intent: Requested) -> bool:
+        return isinstance(await gateway.find(_draft_of(intent)), OrderSnapshot)
+
     async def _begin_in_doubt(
         self, gateway: Gateway, draft: LiveOrder, approved: Approved, claim: SignalClaim, cause: Cause
     ) -> LiveOrder:
         """As if it had been sent and the outcome not been heard, which the store may have forgotten. Nothing leaves here."""
         intent = draft.intent
         try:
-            started = self._submit.start(gateway, draft, self._submit.prepare(gateway, intent))
+            prepared = self._submit.prepare(gateway, intent)
         except BrokerRefusal as error:
             refused = requests.refuse(RejectReason.INVALID, type(error).__name__, str(error))
             return await self._record_new(intent, [intent, *refused], claim, cause)
+        started = self._submit.start(gateway, draft, prepared)
         message = "this store may have sent it before it was restored: asked about, not sent"
         unknown = [
             OutcomeUnknown(request_id=each.request_id, kind=RequestKind.SUBMIT, error="StoreRestored", message=message)

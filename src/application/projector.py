@@ -41,8 +41,16 @@ class Projector:
         self._is_open = False
 
     def follow(self, store_id: UUID) -> None:
-        """Whose log it is. The read models are taken over when they are first needed: nothing else waits until they can be."""
+        """Whose log it is. The read models are taken over when they are first needed."""
         self._store_id = store_id
+
+    async def look_before_trading(self) -> None:
+        """Take the read models over while a halt still comes in time; where they are away, trading begins without them."""
+        try:
+            async with self._busy:
+                await self._take_over()
+        except ViewsUnavailable as error:
+            self._on_error(error)
 
     async def run(self) -> None:
         """Follow the log until cancelled. What goes wrong is told to `on_error` and tried again after a growing wait."""
@@ -61,14 +69,6 @@ class Projector:
         async with self._busy:
             await self._take_over()
             return await self._pump.advance()
-
-    async def compare_with_log(self) -> None:
-        """Before anything is traded on a log that has perhaps lost its end. What is away is compared when it is back."""
-        try:
-            async with self._busy:
-                await self._take_over()
-        except ViewsUnavailable as error:
-            self._on_error(error)
 
     async def _take_over(self) -> None:
         """Empty where they are of another store, another version, or ahead of the log.

@@ -70,7 +70,7 @@ class Service:
         """What follows the log knows whether it has lost its end."""
         assert self.engine.identity is not None
         self._projector.follow(self.engine.identity.store_id)
-        await self._projector.compare_with_log()
+        await self._projector.look_before_trading()
         for outbox in self._outboxes:
             await outbox.open()
 

@@ -239,7 +239,7 @@ async def test_a_log_that_lost_its_end_is_found_out_by_the_read_models(tmp_path:
         async def compare() -> None:
             assert engine.identity is not None
             projector.follow(engine.identity.store_id)
-            await projector.compare_with_log()
+            await projector.look_before_trading()
 
         await engine.start(wait_for_lease=True, before_trading=compare)
         assert "the read models have seen" in why(list(engine.kill_switch.standing()))

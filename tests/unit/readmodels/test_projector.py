@@ -88,7 +88,7 @@ async def test_a_batch_that_another_projector_wrote_is_not_written_twice(log: Me
     assert (await ours.projector.verify()).is_equal
 
 
-async def test_read_models_ahead_of_the_log_show_that_it_lost_its_end_so_trading_halts_and_they_are_made_anew(
+async def test_read_models_ahead_of_the_log_show_that_it_lost_its_end_so_trading_halts_and_they_are_emptied(
     log: MemoryLog, views: MemoryViews
 ) -> None:
     views.at = 99
