@@ -78,10 +78,8 @@ def table(cells: Counter[Cell]) -> str:
     """One line a fault kind, one column a state; `-` for what cannot be."""
     width = max(len(kind) for kind in KINDS) + 1
     heads = [state.replace("in doubt: ", "?").replace(" requested", "…")[:9] for state in STATES]
-    lines = [" " * width + "".join(f"{head:>10}" for head in heads)]
-    for kind in KINDS:
-        lines.append(f"{kind:<{width}}" + "".join(f"{_shown(cells, (kind, state)):>10}" for state in STATES))
-    return "\n".join(lines)
+    rows = [f"{kind:<{width}}" + "".join(f"{_shown(cells, (kind, state)):>10}" for state in STATES) for kind in KINDS]
+    return "\n".join([" " * width + "".join(f"{head:>10}" for head in heads), *rows])
 
 
 def _shown(cells: Counter[Cell], cell: Cell) -> str:

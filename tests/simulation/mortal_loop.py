@@ -79,7 +79,9 @@ class MortalLoop(VirtualLoop):
         self._tasks.append(task)
         return task
 
-    def call_soon(self, callback: Any, *args: Any, context: Context | None = None) -> Any:
+    def call_soon(  # type: ignore[override]  # what the callback takes is nothing to the loop
+        self, callback: Any, *args: Any, context: Context | None = None
+    ) -> asyncio.Handle:
         life = _LIFE.get() if context is None else context.get(_LIFE)
         if life is None:
             return super().call_soon(callback, *args, context=context)

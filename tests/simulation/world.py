@@ -117,7 +117,7 @@ class World:
         self._databases: list[SQLiteDatabase] = []
         self.person = self._database_of_a_person()
         self.floor.gateway.faults.on_strike = self._on_fault
-        self.troubles.on_strike = lambda kind: self._on_trouble(kind)
+        self.troubles.on_strike = self._on_trouble
         self.troubles.die = lambda: self.life.die() if self.life is not None else None
 
     # --- lives -----------------------------------------------------------------------------------------------------------------
