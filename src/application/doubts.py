@@ -21,7 +21,7 @@ from liveorder.application.ports.clock import Clock
 from liveorder.application.ports.event_log import EventLog
 from liveorder.application.track_orders import TrackOrders
 from liveorder.domain.errors import DecisionRefused, LiveOrderError
-from liveorder.domain.execution_report import Accepted
+from liveorder.domain.execution_report import Accepted, OrderSnapshot
 from liveorder.domain.facts import Fact
 from liveorder.domain.order import LiveOrder, OpenRequest, requests
 from liveorder.domain.order.facts import Cancelled, CancelReason, RequestKind
@@ -75,9 +75,10 @@ class Doubts:
         clock: Clock,
         log: EventLog,
         take_up: Callable[[LiveOrder], None],
+        cancel_again: Callable[[LiveOrder, CancelReason], None],
     ) -> None:
         self._orders, self._gateways, self._track = orders, gateways, track
-        self._clock, self._log, self._take_up = clock, log, take_up
+        self._clock, self._log, self._take_up, self._cancel_again = clock, log, take_up, cancel_again
         self._inquiries: dict[UUID, Inquiry] = {}
         self._woken = asyncio.Event()
 
@@ -153,7 +154,7 @@ class Doubts:
             return "inconclusive"
         if answer is Absence.ABSENT:
             return await self._not_found(gateway, order, inquiry, late)
-        return await self._found(await self._orders.get(order.order_id), late)
+        return await self._found(await self._orders.get(order.order_id), answer, late)
 
     def _past_their_horizon(self, gateway: Gateway, order: LiveOrder, inquiry: Inquiry) -> frozenset[str]:
         """The doubtful requests that an answer to a question asked now can prove absent.
@@ -172,11 +173,13 @@ class Doubts:
 
     # --- found -----------------------------------------------------------------------------------------------------------------
 
-    async def _found(self, order: LiveOrder, late: Collection[str]) -> str:
-        """The order is there. A cancel or replace that shows no effect past its horizon never arrived."""
+    async def _found(self, order: LiveOrder, answer: OrderSnapshot, late: Collection[str]) -> str:
+        """The order is there. What shows no effect past its horizon came to nothing; a cancel is still wanted, and asked again."""
         for request in list(order.requests.values()):
-            if request.is_in_doubt and request.request_id in late and not _is_under_way(order, request):
+            if request.is_in_doubt and request.request_id in late and not _is_under_way(answer, request):
                 order = await self._settle_absent(order, request.request_id, "the order stands unchanged past its horizon")
+                if request.cancel_reason is not None and not order.status.is_closed:
+                    self._cancel_again(order, request.cancel_reason)
         return "found"
 
     # --- not found -------------------------------------------------------------------------------------------------------------
@@ -241,9 +244,9 @@ def _all_absent(order: LiveOrder, evidence: str) -> list[Fact]:
     return facts
 
 
-def _is_under_way(order: LiveOrder, request: OpenRequest) -> bool:
-    """The broker says that it is at it."""
-    return order.cancel_pending if request.kind is RequestKind.CANCEL else order.replace_pending
+def _is_under_way(answer: OrderSnapshot, request: OpenRequest) -> bool:
+    """The broker says that it is at it now. What it said earlier is no more: word of the end may have been lost."""
+    return answer.cancel_pending if request.kind is RequestKind.CANCEL else answer.replace_pending
 
 
 def _cause(order: LiveOrder, request_id: str, actor: str = ENGINE) -> Cause:

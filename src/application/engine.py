@@ -110,7 +110,14 @@ class Engine:
         }
         self.unmatched = UnmatchedReports(store, self.orders, log)
         self.track = TrackOrders(
-            self.orders, self.gateways, self.unmatched, clock, log, self._on_stray, poll_seconds=terms.poll_seconds
+            self.orders,
+            self.gateways,
+            self.unmatched,
+            clock,
+            log,
+            self._on_stray,
+            self._cancel_again,
+            poll_seconds=terms.poll_seconds,
         )
         self.gate = RiskGate(self.risk, self.kill_switch, self.sessions, clock)
         self.execute = ExecuteOrder(
@@ -128,7 +135,7 @@ class Engine:
         )
         self.cancel = CancelOrder(self.orders, self.gateways, self.track, journal, clock, log)
         self.replace = ReplaceOrder(self.orders, self.gateways, self.risk, self.gate, self.kill_switch, self.track, clock)
-        self.doubts = Doubts(self.orders, self.gateways, self.track, clock, log, self._take_up)
+        self.doubts = Doubts(self.orders, self.gateways, self.track, clock, log, self._take_up, self._cancel_again)
         self.recover = Recover(self.orders, self.gateways, self.track, self.doubts, log, self._take_up)
         self.reconcile = Reconcile(self.orders, self.gateways, self.track, self.unmatched, self.risk, clock, log)
         self.timeouts = OrderTimeouts(self.orders, self.gateways, self.sessions, self.track, self.cancel, clock, log)
@@ -359,6 +366,11 @@ class Engine:
         self.log.write("ANOMALY", "An order that is closed here is live at the broker", order_id=str(order.order_id))
         if self.terms.cancels_strays and not self.terms.execution.is_shadow:
             self.desk.post(Lane.OPERATOR, lambda: self.cancel.cancel(order.order_id, CancelReason.STALE))
+
+    def _cancel_again(self, order: LiveOrder, reason: CancelReason) -> None:
+        """A cancel that came to nothing through no will of the broker's, while the order is still open."""
+        if not self.terms.execution.is_shadow:
+            self.desk.post(Lane.OPERATOR, lambda: self.cancel.cancel(order.order_id, reason))
 
     def every_task(self) -> list[asyncio.Task[None]]:
         """What runs in the background now, the desk's work included."""

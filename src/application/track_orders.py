@@ -18,11 +18,16 @@ from liveorder.application.unmatched import UnmatchedReports
 from liveorder.domain.errors import BrokerError, LiveOrderError
 from liveorder.domain.execution_report import CancelRejected, ExecutionReport, OrderSnapshot, ReplaceRejected
 from liveorder.domain.order import LiveOrder, requests
+from liveorder.domain.order.facts import CancelReason
 from liveorder.domain.order.reception import receive
 
 
 class TrackOrders:
-    """Books reports of every account. `on_stray` hears of an order that is closed here and turns up live."""
+    """Books reports of every account.
+
+    `on_stray` hears of an order that is closed here and turns up live, `on_unwanted` of one that turns up at the broker after it
+    said that there is nothing to cancel.
+    """
 
     def __init__(
         self,
@@ -32,12 +37,13 @@ class TrackOrders:
         clock: Clock,
         log: EventLog,
         on_stray: Callable[[LiveOrder], None],
+        on_unwanted: Callable[[LiveOrder, CancelReason], None],
         *,
         poll_seconds: float = 0.5,
     ) -> None:
         self._orders, self._gateways, self._unmatched = orders, gateways, unmatched
         self._clock, self._log, self._poll_seconds = clock, log, poll_seconds
-        self._on_stray = on_stray
+        self._on_stray, self._on_unwanted = on_stray, on_unwanted
         self._absent: dict[str, Sequence[LiveOrder]] = {}
 
     async def book(self, account_id: str, report: ExecutionReport) -> LiveOrder | None:
@@ -58,6 +64,8 @@ class TrackOrders:
             after = await self.hand_over(after)
         if after.is_stray and not order.is_stray:
             self._on_stray(after)
+        if _turned_up_unwanted(order, after):
+            self._on_unwanted(after, CancelReason.REQUESTED)
         return after
 
     async def hand_over(self, order: LiveOrder) -> LiveOrder:
@@ -155,15 +163,16 @@ class TrackOrders:
             if order.is_at_broker and names.isdisjoint((order.client_order_id, order.broker_order_id))
         ]
 
-    async def ask(self, gateway: Gateway, order: LiveOrder) -> LiveOrder | Absence:
-        """Ask for one order by our key and book the answer; INCONCLUSIVE when it was overtaken by something booked meanwhile."""
+    async def ask(self, gateway: Gateway, order: LiveOrder) -> OrderSnapshot | Absence:
+        """Ask for one order by our key; the answer, booked. INCONCLUSIVE when it was overtaken by something booked meanwhile."""
         order = await self._orders.get(order.order_id)
         found = await gateway.find(order)
         if isinstance(found, Absence):
             return found
         if (await self._orders.get(order.order_id)).version != order.version:
             return Absence.INCONCLUSIVE
-        return await self.book_on(order.order_id, found)
+        await self.book_on(order.order_id, found)
+        return found
 
     async def _catch_up_on(self, gateway: Gateway, order: LiveOrder) -> None:
         """The broker tells less than we have: a bust or a correction was missed, or the answer was old."""
@@ -180,3 +189,9 @@ class TrackOrders:
         for report in reports:
             await self._book_safely(gateway.account_id, report)
         return True
+
+
+def _turned_up_unwanted(before: LiveOrder, after: LiveOrder) -> bool:
+    """Its cancel was refused because the broker did not have it yet, and now it has."""
+    has_come = after.is_at_broker and not before.is_at_broker
+    return has_come and after.cancels > 0 and not after.cancel_requested and not after.status.is_closed
