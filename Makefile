@@ -2,7 +2,9 @@ PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/.installed
 
-.PHONY: run test coverage check bench docs clean
+SEEDS ?= 2000
+
+.PHONY: run test coverage check simulate bench docs clean
 
 run: $(STAMP)
 	$(BIN)/liveorder run --config examples/liveorder.toml --signals examples/signals.jsonl --until-idle
@@ -19,6 +21,10 @@ check: $(STAMP)
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
 	$(BIN)/python dev/check_wheel.py
+	$(BIN)/python -m tests.simulation --seeds 2000
+
+simulate: $(STAMP)
+	$(BIN)/python -m tests.simulation --seeds $(SEEDS)
 
 bench: $(STAMP)
 	$(BIN)/python -m benchmarks

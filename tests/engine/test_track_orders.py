@@ -383,7 +383,7 @@ async def test_an_order_that_turns_up_after_its_cancel_was_refused_as_unknown_is
         await engine.cancel.cancel(order.order_id)
         await until(lambda: engine.is_quiet, 30)
         order = await engine.orders.get(order.order_id)
-        assert (order.status, order.cancels, order.filled_quantity) == (OrderStatus.CANCELLED, 2, 0)
+        assert (order.status, order.cancels, order.filled_quantity) == (OrderStatus.CANCELLED, 2, Decimal(0))
 
 
 async def test_a_bad_report_does_not_keep_the_ones_behind_it(tmp_path: Path) -> None:

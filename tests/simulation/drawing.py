@@ -191,12 +191,12 @@ def _moment(chance: Chance, part: float = 1.0) -> float:
         moment = chance.choice(chance.busy) + chance.choice((0.0, 0.05, 0.5, 3.0)) * chance.random()
     else:
         moment = chance.uniform(0, CHAOS_SECONDS * part)
-    return round(min(moment, CHAOS_SECONDS), 3)
+    return _within(moment)
 
 
 def _shortly_before(chance: Chance) -> float:
     """What lies in wait must lie there first."""
-    return max(_moment(chance) - chance.choice((0.1, 0.5, 2.0)), 0.0)
+    return _within(_moment(chance) - chance.choice((0.1, 0.5, 2.0)))
 
 
 def _few(chance: Chance, mean: float) -> range:
@@ -215,12 +215,17 @@ def _troubles(chance: Chance, signal_ids: Sequence[str]) -> Iterator[s.Happening
 
 def _ambush(chance: Chance, signal_ids: Sequence[str]) -> Iterator[s.Happening]:
     """A request in trouble, and while nobody knows what became of it, something else."""
-    moment = chance.choice(chance.busy)
-    fault = _fault_of_request(chance, Point.SUBMIT)
-    yield s.Laid(round(max(moment - 0.3, 0.0), 3), fault)
-    companion = chance.choice((_jump, _jump, _death, _death, _stop, _commit, _away, _command, _command, _halt_row, _staff, _price))
-    at = round(min(moment + chance.uniform(0.0, 3.0), CHAOS_SECONDS), 3)
-    yield replace(companion(chance, signal_ids), at=at)
+    moment, point = chance.choice(chance.busy), chance.choice((Point.SUBMIT, Point.SUBMIT, Point.CANCEL, Point.REPLACE))
+    if point is not Point.SUBMIT:
+        moment += chance.uniform(0.3, 3.0)
+        yield _request(chance, point.value, _within(moment), chance.choice(signal_ids))
+    yield s.Laid(_within(moment - 0.3), _fault_of_request(chance, point))
+    companion = chance.choice(_COMPANIONS)
+    yield replace(companion(chance, signal_ids), at=_within(moment + chance.uniform(0.0, 3.0)))
+
+
+def _within(moment: float) -> float:
+    return round(min(max(moment, 0.0), CHAOS_SECONDS), 3)
 
 
 def _request_fault(chance: Chance, _: Sequence[str]) -> s.Happening:
@@ -293,30 +298,29 @@ def _price(chance: Chance, _: Sequence[str]) -> s.Happening:
 
 
 def _command(chance: Chance, signal_ids: Sequence[str]) -> s.Happening:
-    at, signal_id = _moment(chance), chance.choice(signal_ids)
+    at = _moment(chance)
     kind = chance.choice(
-        ("cancel",) * 6 + ("replace",) * 5 + ("kill", "resume", "resume", "submit", "switch", "recover", "reconcile")
+        ("cancel",) * 6 + ("replace",) * 6 + ("kill", "resume", "resume", "submit", "switch", "recover", "reconcile")
     )
+    if kind in ("cancel", "replace"):
+        return _request(chance, kind, at, chance.choice(signal_ids))
     match kind:
-        case "replace":
-            terms = (
-                {"quantity": str(chance.choice((2, 4, 12)))}
-                if chance.random() < 0.5
-                else {"limit_price": str(chance.choice((190, 380, 520)))}
-            )
-            return s.Commanded(at, "replace", signal_id, tuple(terms.items()))
         case "kill":
-            flags = tuple((name, chance.random() < 0.3) for name in ("cancel_all", "flatten"))
-            return s.Commanded(at, "kill", None, flags)
+            return s.Commanded(at, kind, None, tuple((name, chance.random() < 0.3) for name in ("cancel_all", "flatten")))
         case "submit":
             signal = {"signal_id": f"by-hand-{at}", "account_id": "SIM", "symbol": "SPY", "side": "BUY", "quantity": 3}
-            return s.Commanded(at, "submit", None, (("signal", json.dumps(signal)),))
+            return s.Commanded(at, kind, None, (("signal", json.dumps(signal)),))
         case "switch":
             return s.Commanded(at, "auto_trading", None, (("enabled", chance.random() < 0.5),))
-        case "cancel":
-            return s.Commanded(at, "cancel", signal_id)
         case _:
             return s.Commanded(at, kind)
+
+
+def _request(chance: Chance, kind: str, at: float, signal_id: str) -> s.Happening:
+    if kind == "cancel":
+        return s.Commanded(at, kind, signal_id)
+    name, value = chance.choice((("quantity", (2, 4, 12)), ("limit_price", (190, 380, 520))))
+    return s.Commanded(at, kind, signal_id, ((name, str(chance.choice(value))),))
 
 
 def _halt_row(chance: Chance, _: Sequence[str]) -> s.Happening:
@@ -327,6 +331,9 @@ def _staff(chance: Chance, signal_ids: Sequence[str]) -> s.Happening:
     act = chance.choice(("close", "restate", "bust", "fill", "place", "drop", "drop"))
     return s.VenueActed(_moment(chance), act, chance.choice(signal_ids), Decimal(chance.choice((2, 5, 11))))
 
+
+_COMPANIONS = (_jump, _jump, _death, _death, _death, _stop, _commit, _away, _command, _command, _halt_row, _staff, _price)
+"""Of a request in trouble."""
 
 _KINDS: Sequence[tuple[float, Callable[[Chance, Sequence[str]], s.Happening]]] = (
     (2.0, _request_fault),
