@@ -27,10 +27,23 @@ STATES = (
     "in doubt: cancel",
     "in doubt: replace",
 )
-DIED, STOPPED, CLOCK_FORWARD, CLOCK_BACK, STORE_AWAY = "died at a step", "stopped", "clock forward", "clock back", "store away"
+DIED, PAUSED, STOPPED, CLOCK_FORWARD, CLOCK_BACK = "died at a step", "paused", "stopped", "clock forward", "clock back"
+STORE_AWAY, STORE_BLIND = "store away", "store away and blind"
 HALTED, STREAMS_DROPPED, RECEIVER, BOOKMARK = "halt put", "streams dropped", "receiver fails", "bookmark fails"
 
-OF_THE_WORLD = (DIED, STOPPED, CLOCK_FORWARD, CLOCK_BACK, STORE_AWAY, HALTED, STREAMS_DROPPED, RECEIVER, BOOKMARK)
+OF_THE_WORLD = (
+    DIED,
+    PAUSED,
+    STOPPED,
+    CLOCK_FORWARD,
+    CLOCK_BACK,
+    STORE_AWAY,
+    STORE_BLIND,
+    HALTED,
+    STREAMS_DROPPED,
+    RECEIVER,
+    BOOKMARK,
+)
 """They meet every order that is not over for long."""
 KINDS = (*(kind.value for kind in FaultKind), *(trouble.value for trouble in StoreTrouble), *OF_THE_WORLD)
 

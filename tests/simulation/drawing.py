@@ -264,6 +264,10 @@ def _death(chance: Chance, _: Sequence[str]) -> s.Happening:
     return s.Died(_moment(chance), steps, chance.choice((0.0, 0.5, 3.5, 8.0)))
 
 
+def _pause(chance: Chance, _: Sequence[str]) -> s.Happening:
+    return s.Paused(_moment(chance), int(2 ** chance.uniform(0, 8)), chance.choice((1.0, 4.0, 9.0)))
+
+
 def _stop(chance: Chance, _: Sequence[str]) -> s.Happening:
     return s.Stopped(_moment(chance), chance.choice((0.0, 2.0)))
 
@@ -279,7 +283,7 @@ def _commit(chance: Chance, _: Sequence[str]) -> s.Happening:
 
 
 def _away(chance: Chance, _: Sequence[str]) -> s.Happening:
-    return s.StoreAway(_moment(chance), chance.choice((0.3, 2.0, 6.0)))
+    return s.StoreAway(_moment(chance), chance.choice((0.3, 2.0, 6.0)), chance.random() < 0.4)
 
 
 def _receiver(chance: Chance, _: Sequence[str]) -> s.Happening:
@@ -332,7 +336,7 @@ def _staff(chance: Chance, signal_ids: Sequence[str]) -> s.Happening:
     return s.VenueActed(_moment(chance), act, chance.choice(signal_ids), Decimal(chance.choice((2, 5, 11))))
 
 
-_COMPANIONS = (_jump, _jump, _death, _death, _death, _stop, _commit, _away, _command, _command, _halt_row, _staff, _price)
+_COMPANIONS = (_jump, _jump, _death, _death, _death, _pause, _stop, _commit, _away, _command, _command, _halt_row, _staff, _price)
 """Of a request in trouble."""
 
 _KINDS: Sequence[tuple[float, Callable[[Chance, Sequence[str]], s.Happening]]] = (
@@ -341,6 +345,7 @@ _KINDS: Sequence[tuple[float, Callable[[Chance, Sequence[str]], s.Happening]]] =
     (0.9, _report_fault),
     (0.5, _fill_fault),
     (0.9, _death),
+    (0.25, _pause),
     (0.25, _stop),
     (0.5, _jump),
     (0.6, _commit),
