@@ -48,6 +48,25 @@ OF_THE_WORLD = (
 KINDS = (*(kind.value for kind in FaultKind), *(trouble.value for trouble in StoreTrouble), *OF_THE_WORLD)
 
 
+_OF_REQUESTS = (
+    FaultKind.REQUEST_HELD,
+    FaultKind.ACKNOWLEDGEMENT_LOST,
+    FaultKind.SERVER_ERROR,
+    FaultKind.UNAVAILABLE,
+    FaultKind.RATE_LIMITED,
+)
+"""They are laid for submits, cancels and replaces alone."""
+_OF_ONE_ORDER = (
+    *_OF_REQUESTS,
+    FaultKind.REPORT_LOST,
+    FaultKind.REPORT_DUPLICATED,
+    FaultKind.REPORT_LATE,
+    FaultKind.REPORT_OUT_OF_ORDER,
+    FaultKind.BUST,
+    FaultKind.CORRECTION,
+)
+
+
 def states_of(order: LiveOrder) -> Iterator[str]:
     """All that is true of it."""
     if order.status is OrderStatus.SUBMITTED and not order.is_at_broker:
@@ -76,15 +95,16 @@ class Coverage:
 def unreachable(cell: Cell) -> str | None:
     """Why this fault can never meet an order in this state."""
     kind, state = cell
-    return _UNREACHABLE.get(kind, {}).get(state)
+    if kind in _OF_ONE_ORDER and state == "PENDING":
+        return "before it is stored as submitted nothing about an order is on the way, and after that it is not PENDING"
+    if kind in _OF_REQUESTS and state in ("FILLED", "CANCELLED", "REJECTED"):
+        return "nothing is asked of the broker about an order that is over"
+    return None
 
 
 def missing(cells: Counter[Cell]) -> list[Cell]:
     """What could have met and never did."""
     return [(kind, state) for kind in KINDS for state in STATES if not cells[kind, state] and unreachable((kind, state)) is None]
-
-
-_UNREACHABLE: dict[str, dict[str, str]] = {}
 
 
 def table(cells: Counter[Cell]) -> str:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 
 import pytest
 
+from tests.simulation.coverage import DIED, KINDS, STATES, Cell, missing, table
 from tests.simulation.drawing import draw
 from tests.simulation.history import live
 from tests.simulation.shrinking import report, shrunk
@@ -40,3 +42,10 @@ def _digest_elsewhere(seed: int, salt: str, folder: Path) -> str:
 
 def test_other_seeds_are_other_histories() -> None:
     assert len({live(draw(seed)).digest for seed in range(5)}) == 5
+
+
+def test_what_a_fault_can_meet_and_never_met_is_told() -> None:
+    reached: Counter[Cell] = Counter({(kind, state): 1 for kind in KINDS for state in STATES})
+    del reached[DIED, "PARTIAL"], reached["bust", "PENDING"]
+    assert missing(reached) == [(DIED, "PARTIAL")]
+    assert "-" in table(reached)
