@@ -76,12 +76,12 @@ async def _lived(scenario: Scenario, folder: Path, loop: MortalLoop, wrap: Wrap 
         await _go_through(world)
         _cease(world)
         await _settle(world)
-        world.stop(is_over=True)
+        world.end()
         await keeping
         await check_log(world)
     finally:
         await world.close()
-    figures = {"lives": world.lives, "orders": len(world.witness.orders), "steps": sum(1 for _ in world.trace.lines)}
+    figures = {"lives": len(world.lives), "orders": len(world.witness.orders), "steps": sum(1 for _ in world.trace.lines)}
     return History(scenario, tuple(world.violations), world.coverage.cells, world.trace.digest(), tuple(world.trace.lines), figures)
 
 
@@ -118,8 +118,7 @@ def _cease(world: World) -> None:
     world.troubles.cease()
     world.receiver.failures.clear()
     world.wire.failures = 0
-    if world.life is not None:
-        world.life.fatal = None
+    world.newest.life.fatal = None
 
 
 async def _settle(world: World) -> None:
