@@ -35,6 +35,8 @@ from liveorder.application.projector import Progress, Projector
 from liveorder.application.retry_policy import RetryPolicy
 from liveorder.application.service import Service
 from liveorder.application.verification import Verification
+from liveorder.application.views import DoubtView, doubt_view
+from liveorder.domain.doubt import doubts_of
 from liveorder.domain.errors import LeaseLost, LiveOrderError, SettingsError, StoreUnavailable
 from liveorder.domain.identifiers import uuid7
 from liveorder.domain.order import LiveOrder
@@ -423,6 +425,22 @@ async def send_command(
         with suppress(ViewsUnavailable):  # what was done stands; whoever reads next brings them level
             await service.settle_views()
         return answer
+
+
+async def standing_doubts(settings: Settings, *, actor: str, timeout_seconds: float = 5.0) -> Sequence[DoubtView]:
+    """As the service that runs knows them, asked and answered; from the log alone where none runs or answers in time."""
+    store = store_at(settings.store, clock=SystemClock())
+    await store.open()
+    try:
+        lease = await store.lease.state()
+        if lease is not None and lease.is_held:
+            with suppress(StoreUnavailable):
+                answer = await _ask_owner(store, CommandKind.DOUBTS, {}, actor, timeout_seconds, lease.owner)
+                return [DoubtView.model_validate(doubt) for doubt in answer["result"]]
+        orders = [LiveOrder.replay(facts) for facts in (await store.unfinished()).values()]
+        return [doubt_view(doubt, is_being_asked=False) for order in orders for doubt in doubts_of(order)]
+    finally:
+        await store.close()
 
 
 async def _come_to_rest(engine: Engine) -> None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -20,6 +20,7 @@ from liveorder.application.ports.broker import Absence, BrokerCapabilities, KeyS
 from liveorder.application.ports.clock import Clock
 from liveorder.application.ports.event_log import EventLog
 from liveorder.application.track_orders import TrackOrders
+from liveorder.domain.doubt import Doubt, doubts_of
 from liveorder.domain.errors import DecisionRefused, LiveOrderError
 from liveorder.domain.execution_report import Accepted
 from liveorder.domain.facts import Fact
@@ -42,17 +43,8 @@ class Inquiry:
     asked: int = 0
     absences: int = 0
     """Answers in a row that did not find it, past the horizon."""
-    last_answer: str = "not asked yet"
-
-
-@dataclass(frozen=True, slots=True)
-class Doubt:
-    """One unknown outcome, for a person to look at."""
-
-    order: LiveOrder
-    request: OpenRequest
-    asked: int
-    last_answer: str
+    last_asked_at: datetime | None = None
+    last_answer: str = ""
 
 
 def horizon(request: OpenRequest, capabilities: BrokerCapabilities) -> datetime:
@@ -83,13 +75,13 @@ class Doubts:
 
     def standing(self) -> Sequence[Doubt]:
         """Every request whose outcome is not known."""
-        return [
-            Doubt(order, request, inquiry.asked if inquiry else 0, inquiry.last_answer if inquiry else "not asked yet")
-            for order in self._orders.unfinished()
-            for inquiry in [self._inquiries.get(order.order_id)]
-            for request in order.requests.values()
-            if request.is_in_doubt
-        ]
+        return [self._with_inquiry(doubt) for order in self._orders.unfinished() for doubt in doubts_of(order)]
+
+    def _with_inquiry(self, doubt: Doubt) -> Doubt:
+        inquiry = self._inquiries.get(doubt.order.order_id)
+        if inquiry is None:
+            return doubt
+        return replace(doubt, asked=inquiry.asked, last_asked_at=inquiry.last_asked_at, last_answer=inquiry.last_answer)
 
     def wake(self) -> None:
         """Ask about everything now: a broker came back, or something new is unknown."""
@@ -141,6 +133,7 @@ class Doubts:
         except Exception as error:  # noqa: BLE001 - an adapter's surprise must not end the asking
             inquiry.last_answer = f"could not ask: {type(error).__name__}"
         inquiry.asked += 1
+        inquiry.last_asked_at = self._clock.now()
         inquiry.next_at = self._clock.monotonic() + inquiry.wait_seconds
         inquiry.wait_seconds = min(inquiry.wait_seconds * 2, LONGEST_WAIT_SECONDS)
 

@@ -46,6 +46,7 @@ from liveorder.domain.errors import (
     SettingsError,
     StoreUnavailable,
 )
+from liveorder.domain.execution_report import ExecutionReport
 from liveorder.domain.order import LiveOrder
 from liveorder.domain.order.facts import CancelReason
 from liveorder.domain.reconciliation import DifferenceKind, ReconciliationReport
@@ -112,7 +113,7 @@ class Engine:
             account_id: Gateway(c.terms, c.broker, c.market_data, c.instruments, clock, self._on_failures, is_shadow=is_shadow)
             for account_id, c in connections.items()
         }
-        self.unmatched = UnmatchedReports(store, self.orders, log)
+        self.unmatched = UnmatchedReports(terms.execution.namespace, store, self.orders, log, self._on_forgotten)
         self.track = TrackOrders(
             self.orders, self.gateways, self.unmatched, clock, log, self._on_stray, poll_seconds=terms.poll_seconds
         )
@@ -357,6 +358,14 @@ class Engine:
             await self.cancel.book_journalled(entry)
         except (OrderNotFound, ValueError) as error:
             self.log.write("ERROR", f"A journalled cancel belongs to no order of this store: {error}", order_id=str(entry.order_id))
+
+    async def _on_forgotten(self, account_id: str, report: ExecutionReport) -> None:
+        """The store is restored, or emptied, or copied and the copy is in use: what it sends next may have been sent."""
+        detail = (
+            f"the broker has order {report.broker_order_id} with a key of ours ({report.client_order_id}) that this store does not "
+            "know: see that no copy of the store is used, adopt or cancel what is live, then resume"
+        )
+        await self.kill_switch.halt(account_scope(account_id), HaltReason.RESTORED_STORE, detail, ENGINE)
 
     def _on_stray(self, order: LiveOrder) -> None:
         self.log.write("ANOMALY", "An order that is closed here is live at the broker", order_id=str(order.order_id))

@@ -22,10 +22,20 @@ from liveorder.application.risk_gate import RiskGate
 from liveorder.application.sizing import Origin, SizedIntent, size
 from liveorder.application.submit_order import SubmitOrder, stopped_by
 from liveorder.domain.errors import BrokerRefusal, SignalAlreadyKnown, TradingIsHalted
+from liveorder.domain.execution_report import OrderSnapshot
 from liveorder.domain.facts import PERSON, Fact
 from liveorder.domain.identifiers import SignalKey
 from liveorder.domain.order import LiveOrder, requests
-from liveorder.domain.order.facts import Approved, CancelReason, Refused, RejectReason, Requested
+from liveorder.domain.order.facts import (
+    Approved,
+    CancelReason,
+    OutcomeUnknown,
+    Refused,
+    RejectReason,
+    Requested,
+    RequestKind,
+    SubmissionStarted,
+)
 from liveorder.domain.risk import RiskRefusal
 from liveorder.domain.signal import Signal, UnusableSignal
 from liveorder.domain.values import TradingMode
@@ -95,10 +105,13 @@ class ExecuteOrder:
         sized = await size(signal, gateway, origin, self._clock.now())
         cause = Cause(f"{PERSON}{operator}" if operator else ENGINE, correlation_id=signal.signal_id)
         claim = SignalClaim(client_order_id, key.text, origin.order_id, sized.intent.signal_fingerprint)
+        is_suspect = self._kill_switch.may_have_forgotten(gateway.account_id, signal.timestamp)
         try:
-            order = await self._begin(gateway, sized, claim, cause)
+            order = await self._begin(gateway, sized, claim, cause, is_suspect=is_suspect)
         except SignalAlreadyKnown as error:
             return _same(await self._orders.get(UUID(error.order_id)), signal)
+        if order.is_in_doubt:
+            return await self._submit.ask(order)
         return await self._submit.drive(order, is_started=order.submission_is_open) if _is_wanted(order) else order
 
     async def validate(self, signal: Signal, *, operator: str | None = None) -> tuple[Requested, Sequence[Refused]]:
@@ -125,17 +138,23 @@ class ExecuteOrder:
 
     # --- the first commit ------------------------------------------------------------------------------------------------------
 
-    async def _begin(self, gateway: Gateway, sized: SizedIntent, claim: SignalClaim, cause: Cause) -> LiveOrder:
+    async def _begin(
+        self, gateway: Gateway, sized: SizedIntent, claim: SignalClaim, cause: Cause, *, is_suspect: bool
+    ) -> LiveOrder:
         """Everything up to the call, in one commit where it can be one."""
         intent = sized.intent
+        if is_suspect and await self._is_at_broker(gateway, intent):
+            return await self._begin_in_doubt(gateway, _draft_of(intent), Approved(), claim, cause)
         refusal = self._refusal_of_form(gateway, sized) or self._judged(gateway, sized, is_operators=cause.actor != ENGINE)
         if isinstance(refusal, Refused):
             return await self._record_new(intent, [intent, refusal], claim, cause)
         if cause.actor != ENGINE and self._kill_switch.stands_for(gateway.account_id) is not None:
             intent = intent.model_copy(update={"passes_halt": True})
-        draft = LiveOrder(intent, quantity=intent.quantity, limit_price=intent.limit_price, stop_price=intent.stop_price)
+        draft = _draft_of(intent)
         self._risk.reserve(draft)
         try:
+            if is_suspect and not intent.is_shadow:
+                return await self._begin_in_doubt(gateway, draft, refusal, claim, cause)
             return await self._begin_reserved(gateway, draft, refusal, claim, cause)
         finally:
             self._risk.release(intent.order_id)
@@ -159,6 +178,28 @@ class ExecuteOrder:
         except TradingIsHalted as error:
             refused = requests.refuse(RejectReason.RISK, "kill_switch", str(error))
             return await self._record_new(intent, [intent, *refused], claim, cause)
+
+    async def _is_at_broker(self, gateway: Gateway, intent: Requested) -> bool:
+        return isinstance(await gateway.find(_draft_of(intent)), OrderSnapshot)
+
+    async def _begin_in_doubt(
+        self, gateway: Gateway, draft: LiveOrder, approved: Approved, claim: SignalClaim, cause: Cause
+    ) -> LiveOrder:
+        """As if it had been sent and the outcome not been heard, which the store may have forgotten. Nothing leaves here."""
+        intent = draft.intent
+        try:
+            prepared = self._submit.prepare(gateway, intent)
+        except BrokerRefusal as error:
+            refused = requests.refuse(RejectReason.INVALID, type(error).__name__, str(error))
+            return await self._record_new(intent, [intent, *refused], claim, cause)
+        started = self._submit.start(gateway, draft, prepared)
+        message = "this store may have sent it before it was restored: asked about, not sent"
+        unknown = [
+            OutcomeUnknown(request_id=each.request_id, kind=RequestKind.SUBMIT, error="StoreRestored", message=message)
+            for each in started
+            if isinstance(each, SubmissionStarted)
+        ]
+        return await self._record_new(intent, [intent, approved, *started, *unknown], claim, cause)
 
     async def _record_new(
         self,
@@ -197,13 +238,21 @@ class ExecuteOrder:
         return _refused_by(assessment.refusal)
 
 
+def _draft_of(intent: Requested) -> LiveOrder:
+    return LiveOrder(intent, quantity=intent.quantity, limit_price=intent.limit_price, stop_price=intent.stop_price)
+
+
 def _is_wanted(order: LiveOrder) -> bool:
     return order.is_approved and not order.status.is_closed
 
 
 def _same(known: LiveOrder, signal: Signal) -> LiveOrder:
-    """The order that the signal became, if it is the same signal. Raises `SignalContentDiffers`."""
-    if known.intent.signal_fingerprint != signal.fingerprint:
+    """The order that the signal became, if it is the same signal. Raises `SignalContentDiffers`.
+
+    Of an order that was adopted by its key nobody knows what the signal said.
+    """
+    is_adopted = known.intent.signal_id != signal.signal_id
+    if not is_adopted and known.intent.signal_fingerprint != signal.fingerprint:
         raise SignalContentDiffers(signal.signal_id, known, signal.fingerprint)
     return known
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
-from uuid import UUID
 
 from liveorder.application.execute_order import ExecuteOrder
 from liveorder.application.gateway import Gateway
@@ -16,6 +15,7 @@ from liveorder.application.risk_book import RiskBook
 from liveorder.domain.errors import BrokerError, LiveOrderError
 from liveorder.domain.facts import PERSON
 from liveorder.domain.lifecycle import OrderStatus
+from liveorder.domain.order import LiveOrder
 from liveorder.domain.signal import Signal
 from liveorder.domain.values import OrderRole, OrderType, Side
 
@@ -24,7 +24,7 @@ from liveorder.domain.values import OrderRole, OrderType, Side
 class Closing:
     """The orders that close positions, and for people what could not be closed and why."""
 
-    orders: list[UUID] = field(default_factory=list)
+    orders: list[LiveOrder] = field(default_factory=list)
     failures: list[str] = field(default_factory=list)
 
 
@@ -68,7 +68,7 @@ class Flatten:
         if order.status is OrderStatus.REJECTED:
             closing.failures.append(f"{name}: {order.error_message}")
         else:
-            closing.orders.append(order.order_id)
+            closing.orders.append(order)
 
     def _signal(self, gateway: Gateway, held: BrokerPosition, quantity: Decimal) -> Signal:
         instrument = held.instrument

@@ -1,6 +1,7 @@
 """Follows the log and keeps the read models level with it, or builds them anew.
 
-Nothing here can touch trading: it only reads the log, and what goes wrong is reported and tried again.
+Nothing here can touch trading, but for the halt of a store that has lost what it once held: it only reads the log, and what goes
+wrong is reported and tried again.
 """
 
 from __future__ import annotations
@@ -11,10 +12,11 @@ from uuid import UUID
 
 from liveorder.application.backoff import Backoff
 from liveorder.application.ports.clock import Clock
-from liveorder.application.ports.order_store import OrderStore
-from liveorder.application.ports.views import ViewsWriter
+from liveorder.application.ports.order_store import HaltRow, OrderStore
+from liveorder.application.ports.views import ViewsUnavailable, ViewsWriter
 from liveorder.application.pump import Progress, Pump, rare_collections, unheard
 from liveorder.application.verification import Verification, compare
+from liveorder.domain.trading_halt import EVERYTHING
 
 __all__ = ["Progress", "Projector"]
 
@@ -39,8 +41,16 @@ class Projector:
         self._is_open = False
 
     def follow(self, store_id: UUID) -> None:
-        """Whose log it is. The read models are taken over when they are first needed: nothing else waits until they can be."""
+        """Whose log it is. The read models are taken over when they are first needed."""
         self._store_id = store_id
+
+    async def look_before_trading(self) -> None:
+        """Take the read models over while a halt still comes in time; where they are away, trading begins without them."""
+        try:
+            async with self._busy:
+                await self._take_over()
+        except ViewsUnavailable as error:
+            self._on_error(error)
 
     async def run(self) -> None:
         """Follow the log until cancelled. What goes wrong is told to `on_error` and tried again after a growing wait."""
@@ -61,12 +71,18 @@ class Projector:
             return await self._pump.advance()
 
     async def _take_over(self) -> None:
-        """Empty where they are of another store, another version, or ahead of the log."""
+        """Empty where they are of another store, another version, or ahead of the log.
+
+        Ahead of it, the log has lost its end: then the store is halted before the evidence is gone.
+        """
         assert self._store_id is not None
         if self._is_open:
             return
         await self._views.open(self._store_id)
-        if await self._views.position() > await self._store.head():
+        position, head = await self._views.position(), await self._store.head()
+        if position > head:
+            reason = f"the read models have seen {position} facts and the log holds {head}: reconcile with the broker, then resume"
+            await self._store.insert_halt(HaltRow(EVERYTHING, True, reason, self._clock.now()))
             await self._views.clear()
         self._is_open = True
 

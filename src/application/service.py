@@ -56,9 +56,7 @@ class Service:
         engine = self.engine
         engine.orders.listen(OrderLog(engine.log))
         engine.orders.listen(self._count)
-        self.recovery = await engine.start(wait_for_lease=wait_for_lease, before_trading=self._open_outboxes)
-        assert engine.identity is not None
-        self._projector.follow(engine.identity.store_id)
+        self.recovery = await engine.start(wait_for_lease=wait_for_lease, before_trading=self._open_followers)
         desk = CommandDesk(engine, self._commands, engine.desk, engine.clock, engine.log)
         engine.begin("commands", desk.serve_for_ever)
         engine.begin("projector", self._projector.run)
@@ -68,7 +66,11 @@ class Service:
     def _count(self, before: LiveOrder | None, after: LiveOrder, recorded: Sequence[RecordedFact]) -> None:
         self._placed += before is None
 
-    async def _open_outboxes(self) -> None:
+    async def _open_followers(self) -> None:
+        """What follows the log knows whether it has lost its end."""
+        assert self.engine.identity is not None
+        self._projector.follow(self.engine.identity.store_id)
+        await self._projector.look_before_trading()
         for outbox in self._outboxes:
             await outbox.open()
 

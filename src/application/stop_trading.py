@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from uuid import UUID
@@ -23,6 +23,7 @@ from liveorder.domain.order.facts import CancelReason
 from liveorder.domain.trading_halt import EVERYTHING, HaltReason
 from liveorder.domain.values import OrderRole
 
+ASK_AGAIN_SECONDS = 0.25
 PROTECTIVE = (OrderRole.STOP_LOSS, OrderRole.TAKE_PROFIT)
 
 
@@ -78,43 +79,57 @@ class StopTrading:
         if not is_durable:
             is_durable = self._journal.write(JournalledHalt(detail, actor, self._clock.now()))
         in_flight = await self._calls_still_out(wait_seconds)
-        cancelled, not_cancelled = await self._cancel_open(actor, keep_protective=not (cancel_all or flatten))
-        await self._until_closed(cancelled, wait_seconds)
+        asked, not_cancelled = await self._cancel_open(actor, keep_protective=not (cancel_all or flatten))
+        listed = await self._until_gone(asked, wait_seconds)
+        not_cancelled += [f"order {order.order_id}: asked for, and the broker has it still" for order in listed]
+        cancelled = [order.order_id for order in asked if order not in listed]
         closing = await self._flatten.close_all(actor) if flatten else Closing()
-        await self._until_closed(closing.orders, wait_seconds)
+        await self._until_gone(closing.orders, wait_seconds)
         remaining = await self._remaining()
         return StopReport(is_durable, in_flight, tuple(cancelled), tuple(not_cancelled), tuple(closing.failures), tuple(remaining))
 
     async def _calls_still_out(self, seconds: float) -> tuple[CallInFlight, ...]:
-        await self._until(lambda: not self._in_flight(), seconds)
-        return self._in_flight()
-
-    async def _until_closed(self, order_ids: Sequence[UUID], seconds: float) -> None:
-        """The brokers' last word on each of these, as far as it comes in time."""
-        await self._until(lambda: not {order.order_id for order in self._orders.unfinished()} & set(order_ids), seconds)
-
-    async def _until(self, is_so: Callable[[], bool], seconds: float) -> None:
         deadline = self._clock.monotonic() + seconds
-        while not is_so() and self._clock.monotonic() < deadline:
+        while self._in_flight() and self._clock.monotonic() < deadline:
             await self._clock.sleep(0.05)
+        return self._in_flight()
 
     def _in_flight(self) -> tuple[CallInFlight, ...]:
         return tuple(call for gateway in self._gateways.values() for call in gateway.in_flight.values())
 
-    async def _cancel_open(self, actor: str, *, keep_protective: bool) -> tuple[list[UUID], list[str]]:
+    async def _cancel_open(self, actor: str, *, keep_protective: bool) -> tuple[list[LiveOrder], list[str]]:
         wanted = [order for order in self._orders.unfinished() if not (keep_protective and order.intent.role in PROTECTIVE)]
         open_orders = [order for order in wanted if not order.status.is_closed]
         outcomes = await asyncio.gather(*(self._cancel_one(order, actor) for order in open_orders))
-        failures = [f"order {order.order_id}: {failure}" for order, failure in zip(open_orders, outcomes, strict=True) if failure]
-        done = [order.order_id for order, failure in zip(open_orders, outcomes, strict=True) if not failure]
-        return done, failures
+        return [each for each in outcomes if isinstance(each, LiveOrder)], [each for each in outcomes if isinstance(each, str)]
 
-    async def _cancel_one(self, order: LiveOrder, actor: str) -> str | None:
+    async def _cancel_one(self, order: LiveOrder, actor: str) -> LiveOrder | str:
+        """The order when its cancel was taken; else why it was not."""
         try:
-            await self._cancel.cancel(order.order_id, CancelReason.HALTED, actor)
+            return await self._cancel.cancel(order.order_id, CancelReason.HALTED, actor)
         except LiveOrderError as error:
-            return str(error)
-        return None
+            return f"order {order.order_id}: {error}"
+
+    async def _until_gone(self, orders: Sequence[LiveOrder], seconds: float) -> Sequence[LiveOrder]:
+        """Ask the brokers themselves, so that no store is needed; what they list after so long, or could not be asked about."""
+        deadline = self._clock.monotonic() + seconds
+        while (listed := await self._listed(orders)) and self._clock.monotonic() < deadline:
+            await self._clock.sleep(ASK_AGAIN_SECONDS)
+        return listed
+
+    async def _listed(self, orders: Sequence[LiveOrder]) -> Sequence[LiveOrder]:
+        found: list[LiveOrder] = []
+        for account_id in sorted({order.intent.account_id for order in orders}):
+            gateway = self._gateways[account_id]
+            of_account = [order for order in orders if order.intent.account_id == account_id]
+            try:
+                snapshots = await gateway.ask(gateway.broker.open_orders())
+            except BrokerError:
+                found += of_account
+                continue
+            names = {name for snapshot in snapshots for name in (snapshot.client_order_id, snapshot.broker_order_id) if name}
+            found += [order for order in of_account if names & {order.client_order_id, order.broker_order_id}]
+        return found
 
     async def _remaining(self) -> Sequence[str]:
         left: list[str] = []

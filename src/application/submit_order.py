@@ -71,6 +71,11 @@ class SubmitOrder:
         """Take up an order that surely is not at the broker: never sent, or every attempt failed definitely."""
         return order if order.order_id in self.driven else await self.drive(order, is_started=False)
 
+    async def ask(self, order: LiveOrder) -> LiveOrder:
+        """The order after the broker was asked about it, without anything being sent."""
+        await self._track.ask(self._gateways[order.intent.account_id], order)
+        return await self._orders.get(order.order_id)
+
     async def drive(self, order: LiveOrder, *, is_started: bool) -> LiveOrder:
         """To the broker, known as `driven` meanwhile; whatever ends this early leaves the order for somebody to take up."""
         self.driven.add(order.order_id)

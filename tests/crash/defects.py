@@ -190,7 +190,7 @@ class _Anybodys(LeaseRow):
 
     async def acquire(self, owner: str, duration_seconds: float) -> int | None:
         state = await self.state()
-        if state is None or not state.is_held:
+        if state is None:
             return await super().acquire(owner, duration_seconds)
         self._epoch = state.epoch
         await self._on_epoch(state.epoch)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from asyncio import gather
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from tests.crash.cases import ENGINES, HELD, Case
 from tests.crash.defect_cases import EXPOSING
 from tests.crash.key_classes import BEYOND_SECONDS
 from tests.crash.matrix import Matrix
-from tests.crash.scene import staged
+from tests.crash.scene import Scene, staged
 from tests.crash.table import table
 from tests.crash.trial import tried
 
@@ -36,12 +37,25 @@ async def test_a_service_killed_at_any_boundary_leaves_one_order_a_signal_and_lo
     assert sum(verdict.deaths for verdict in verdicts) >= KILLS, table(verdicts)
 
 
-@pytest.mark.parametrize("defect", EXPOSING)
-async def test_a_service_with_a_defect_is_found_out(defect: str, tmp_path: Path) -> None:
-    case = EXPOSING[defect]
-    async with staged(tmp_path, {case.engine}, {case.key_class}, ("A0", "A1")) as scene:
-        assert (await tried(scene, replace(case, defect=defect), "A0")).violations
-        assert (await tried(scene, case, "A1")).violations == []
+ATTEMPTS = 3
+"""On a machine that is very busy, a trial can miss the instant at which a defect does harm."""
+
+
+async def test_a_service_with_a_defect_is_found_out_and_a_sound_one_is_not(tmp_path: Path) -> None:
+    accounts = tuple(f"{defect} {attempt}" for defect in EXPOSING for attempt in range(ATTEMPTS + 1))
+    key_classes = {case.key_class for case in EXPOSING.values()}
+    async with staged(tmp_path, {"sqlite"}, key_classes, accounts) as scene:
+        reported = dict(zip(EXPOSING, await gather(*(_is_reported(scene, defect) for defect in EXPOSING)), strict=True))
+        sound = await gather(*(tried(scene, case, f"{defect} {ATTEMPTS}") for defect, case in EXPOSING.items()))
+    assert reported == dict.fromkeys(EXPOSING, True)
+    assert [verdict for verdict in sound if verdict.violations] == []
+
+
+async def _is_reported(scene: Scene, defect: str) -> bool:
+    for attempt in range(ATTEMPTS):
+        if (await tried(scene, replace(EXPOSING[defect], defect=defect), f"{defect} {attempt}")).violations:
+            return True
+    return False
 
 
 async def test_a_trial_reports_a_second_order_where_a_request_outlives_the_declared_bound(tmp_path: Path) -> None:

@@ -200,6 +200,8 @@ class Unprojected:
 
     def follow(self, store_id: object) -> None: ...
 
+    async def look_before_trading(self) -> None: ...
+
     async def run(self) -> None:
         await asyncio.sleep(1e9)
 

@@ -79,6 +79,12 @@ def eventually(found: Callable[[], T], process: subprocess.Popen[str]) -> T:
     return answer
 
 
+def leaves_in_doubt(cli: CommandLine) -> None:
+    """From now on the venue loses the first order, and the broker's word that it has none is not believed."""
+    cli.write("venue.toml", VENUE + '[keys]\nsupport = "NONE"\n[[faults.faults]]\nkind = "request_lost"\nnth = 1\n')
+    cli.write("liveorder.toml", SETTINGS + '[accounts.capabilities]\nkey_support = "SEARCHABLE"\ntrusts_absence = false\n')
+
+
 def coin(signal_id: str, side: str = "BUY", quantity: str = "0.1", **fields: Any) -> dict[str, Any]:
     """Of something that trades at any hour, at 3000."""
     return {"signal_id": signal_id, "symbol": "ETH/USD", "side": side, "quantity": quantity, **fields}

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from liveorder.interfaces.cli.exit_codes import ExitCode
-from tests.interfaces.command_line import ENOUGH_SECONDS, CommandLine, coin, eventually, resting
+from tests.interfaces.command_line import ENOUGH_SECONDS, CommandLine, coin, eventually, leaves_in_doubt, resting
 
 
 @contextmanager
@@ -42,6 +42,15 @@ def test_commands_are_carried_out_by_the_service_that_owns_the_store(cli: Comman
         assert cli.json("doctor")["checks"][-1]["detail"] == "the simulated venue lives in the running service"
         killed = cli.run("kill", "--flatten")
     assert (killed.exit_code, killed.stdout.splitlines()[0]) == (0, "FLAT")
+
+
+def test_a_doubt_is_told_with_what_the_broker_was_asked_and_answered(cli: CommandLine) -> None:
+    leaves_in_doubt(cli)
+    with service(cli) as running:
+        cli.run("submit", json.dumps(coin("a")))
+        (doubt,) = eventually(lambda: [each for each in cli.json("doubts") if each["asked"] > 1], running)
+        assert (doubt["is_being_asked"], doubt["last_answer"]) == (True, "inconclusive")
+        assert "inconclusive" in cli.run("doubts").stdout
 
 
 def test_a_second_service_is_refused_while_the_first_owns_the_store(cli: CommandLine) -> None:

@@ -70,6 +70,12 @@ TABLES = (
 
 OPEN_STREAMS = "SELECT p.position, o.stream_id FROM risk_position p LEFT JOIN open_orders o ON 1=1"
 
+PUT_HALT = """INSERT INTO halts VALUES (:scope, :reason, :at)
+    ON CONFLICT (scope) DO UPDATE SET reason=excluded.reason, at=excluded.at"""
+PUT_CHECKPOINT = "INSERT INTO checkpoints VALUES (:name, :value) ON CONFLICT (name) DO UPDATE SET value=excluded.value"
+PLACE = "place"
+"""The checkpoint under which a store remembers where it is."""
+
 SMALL_TABLES = ("store", "lease", "risk_position", "risk", "halts", "open_orders")
 """Cheap to verify at every start."""
 

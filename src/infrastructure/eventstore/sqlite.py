@@ -133,6 +133,9 @@ class SQLiteDatabase:
         rows = await self.fetch(schema.OPEN_STREAMS)
         return rows[0][0], [UUID(stream_id) for _, stream_id in rows if stream_id is not None]
 
+    async def place(self) -> str:
+        return _place(self._path)
+
     async def copy(self, target: str, stamp: Sequence[Stamp]) -> SQLiteDatabase:
         path = Path(target)
         await self._read(_copy, self._path, path, stamp)
@@ -158,6 +161,7 @@ def create_file(path: Path, identity_statement: str, values: Values) -> None:
             connection.execute(f"PRAGMA application_id={APPLICATION_ID}")
             create_tables(connection, recorder)
             connection.execute(identity_statement, dict(values))
+            connection.execute(schema.PUT_CHECKPOINT, {"name": schema.PLACE, "value": _place(draft)})
             connection.execute("COMMIT")
 
 
@@ -185,6 +189,10 @@ def _sync(place: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def _place(path: Path) -> str:
+    return f"inode {path.stat().st_ino}"
 
 
 def _refuse_foreign_file(path: Path) -> None:

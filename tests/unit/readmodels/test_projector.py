@@ -88,11 +88,15 @@ async def test_a_batch_that_another_projector_wrote_is_not_written_twice(log: Me
     assert (await ours.projector.verify()).is_equal
 
 
-async def test_read_models_ahead_of_the_log_are_of_another_past_and_emptied(log: MemoryLog, views: MemoryViews) -> None:
+async def test_read_models_ahead_of_the_log_show_that_it_lost_its_end_so_trading_halts_and_they_are_emptied(
+    log: MemoryLog, views: MemoryViews
+) -> None:
     views.at = 99
     desk = Desk(log, views)
     assert await desk.projector.catch_up() == 12
     assert (views.opened_for, len(views.dump()["orders"])) == (STORE, 3)
+    assert [(halt.scope, halt.stands) for halt in log.halts] == [("*", True)]
+    assert "have seen 99 facts and the log holds 12" in log.halts[0].reason
 
 
 async def test_a_rebuild_begins_with_nothing(log: MemoryLog, views: MemoryViews) -> None:
