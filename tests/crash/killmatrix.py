@@ -6,6 +6,7 @@ import argparse
 import asyncio
 import os
 import platform
+import signal
 import sqlite3
 import sys
 import tempfile
@@ -30,6 +31,8 @@ PROGRESS_SECONDS = 10.0
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """1 when a promise was broken, or a defect was not reported."""
+    for ending in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(ending, signal.default_int_handler)
     given = _parser().parse_args(arguments)
     engines, is_whole = tuple(given.engine or _engines_here()), given.page is not None
     results = Results(given.results)
@@ -61,6 +64,7 @@ async def _run(campaign: Campaign, *, is_whole: bool) -> None:
     with tempfile.TemporaryDirectory(prefix="liveorder-killmatrix-") as folder:
         await campaign.run(Path(folder))
         if is_whole:
+            await campaign.run_aimed(Path(folder))
             await campaign.run_beyond(Path(folder))
             await campaign.run_defects(Path(folder))
 
