@@ -113,7 +113,7 @@ class Engine:
             account_id: Gateway(c.terms, c.broker, c.market_data, c.instruments, clock, self._on_failures, is_shadow=is_shadow)
             for account_id, c in connections.items()
         }
-        self.unmatched = UnmatchedReports(store, self.orders, log, self._on_forgotten)
+        self.unmatched = UnmatchedReports(terms.execution.namespace, store, self.orders, log, self._on_forgotten)
         self.track = TrackOrders(
             self.orders, self.gateways, self.unmatched, clock, log, self._on_stray, poll_seconds=terms.poll_seconds
         )

@@ -13,9 +13,11 @@ from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
 
+from liveorder.domain.errors import StoreUnavailable
 from tests.crash.cases import Case
 from tests.crash.defect_cases import cases_of_defects
 from tests.crash.matrix import Boundaries, Matrix, drawn
+from tests.crash.processes import Refused
 from tests.crash.results import BEYOND, COUNTING, DEFECTS, MATRIX, Results
 from tests.crash.scene import Scene, staged
 from tests.crash.trial import tried
@@ -93,17 +95,20 @@ class Campaign:
 
 
 async def _tried_safely(scene: Scene, case: Case, accounts: tuple[str, str]) -> Verdict:
-    """A trial that times out is tried once more, and that is told; one that cannot be carried out is a violation too."""
+    """A trial that cannot be carried out is a violation too. What may be the machine's fault is tried once more, and told."""
     first, second = accounts
     try:
         try:
             return await tried(scene, case, first)
-        except TimeoutError as error:
-            return replace(await tried(scene, case, second), repeated_for=_where(error))
+        except (TimeoutError, StoreUnavailable, Refused) as error:
+            if isinstance(error, Refused) and error.name != StoreUnavailable.__name__:
+                raise
+            return replace(await tried(scene, case, second), repeated_for=_told(error))
     except Exception as error:  # noqa: BLE001 - whatever it is, the campaign goes on and tells of it
-        return Verdict(case, [f"the trial failed: {type(error).__name__}: {error} in {_where(error)}"])
+        return Verdict(case, [f"the trial failed: {_told(error)}"])
 
 
-def _where(error: Exception) -> str:
-    """The functions of the harness that it came through."""
-    return " > ".join(frame.name for frame in traceback.extract_tb(error.__traceback__) if "tests" in frame.filename)
+def _told(error: Exception) -> str:
+    """With the functions of the harness that it came through."""
+    way = [frame.name for frame in traceback.extract_tb(error.__traceback__) if "tests" in frame.filename]
+    return f"{type(error).__name__}: {error} in {' > '.join(way[-4:])}"

@@ -56,15 +56,16 @@ def _summary(results: Results, trials: Sequence[Verdict], seed: int, command: st
     broken, short = sum(1 for _ in results.broken()), shortcomings(results)
     yield f"**{results.kills(MATRIX)} kills in {len(trials)} trials; promises broken in {broken}.**"
     yield f"`{command}`, seed {seed}. {'; '.join(_run(run) for run in results.runs)}."
-    repeated = [verdict for verdict in trials if verdict.repeated_for]
-    yield (
-        f"{len(repeated)} trials timed out in the harness and were carried out a second time. "
-        f"{'; '.join(short) or 'Every boundary was struck before and after, and every defect reported'}."
-    )
+    repeated = Counter(_plain(verdict.repeated_for) for verdict in trials if verdict.repeated_for)
+    told = ": " + "; ".join(f"{why} ({times})" for why, times in repeated.most_common()) if repeated else ""
+    yield f"{sum(repeated.values())} trials could not be carried out the first time, and were the second{told}."
+    held = [verdict.outlived_recovery for verdict in trials if verdict.outlived_recovery is not None]
+    yield f"Of {len(held)} held requests whose sender died, {sum(held)} arrived after the next service had recovered."
+    yield f"{'; '.join(short) or 'Every boundary was struck before and after, and every defect reported'}."
 
 
 def _run(run: Mapping[str, object]) -> str:
-    rate = f"{run['kills']} kills in {run['seconds']} s, {run['at_once']} trials side by side, load {run['load']}"
+    rate = f"{run['kills']} kills in {run['seconds']} s, {run['at_once']} trials side by side, load up to {run['load']}"
     return (
         f"{run['date']}, {run['cores']} cores, {run['system']}, Python {run['python']}, SQLite {run['sqlite']}, "
         f"PostgreSQL {run['postgres']}: {rate}"

@@ -144,7 +144,7 @@ class _Trial:
             self._note_end_of(service)
             return None
         except Refused as refused:
-            if refused.name != "LeaseLost":
+            if refused.name != "LeaseLost" and service.told("log", category="LEASE", sentence="Lost the store") is None:
                 raise
             return None
         return Evidence(service, last.order, last.doubts, report, replays, settled.at - born, born, settled.certain_at)
