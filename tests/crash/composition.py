@@ -13,9 +13,12 @@ from liveorder.application.execute_order import ExecutionTerms
 from liveorder.application.gateway import AccountTerms
 from liveorder.application.outbox import Outbox
 from liveorder.application.outlets import Notices
+from liveorder.application.ports.broker import Broker, Prepared
 from liveorder.application.ports.clock import Clock
 from liveorder.application.ports.notifier import Notice
+from liveorder.application.ports.order_store import Lease
 from liveorder.application.retry_policy import RetryPolicy
+from liveorder.domain.execution_report import ExecutionReport
 from liveorder.infrastructure.brokers.simulated.broker import SimulatedBroker
 from liveorder.infrastructure.brokers.simulated.control import VenueControl
 from liveorder.infrastructure.brokers.simulated.instruments import SimulatedInstruments
@@ -62,6 +65,37 @@ class _ToldNotifier:
             self._tell(event="notice", notice_id=notice.notice_id, category=notice.category, order_id=notice.order_id)
 
 
+class _Interruptible:
+    """A `Broker` that can be struck when nothing of ours stands between a submission and the wire any more."""
+
+    def __init__(self, broker: Broker, fate: Fate) -> None:
+        self._broker, self._fate = broker, fate
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._broker, name)
+
+    async def submit(self, prepared: Prepared) -> Sequence[ExecutionReport]:
+        await self._fate.inside("submit")
+        return await self._broker.submit(prepared)
+
+
+class _ToldLease:
+    """A `Lease` that the test hears: each try to take it, and what it was by the store's own clock."""
+
+    def __init__(self, lease: Lease, tell: Tell) -> None:
+        self._lease, self._tell = lease, tell
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._lease, name)
+
+    async def acquire(self, owner: str, duration_seconds: float) -> int | None:
+        epoch = await self._lease.acquire(owner, duration_seconds)
+        state = await self._lease.state()
+        assert state is not None
+        self._tell(event="acquire", epoch=epoch, holder=state.owner, is_held=state.is_held, expires_at=state.expires_at.isoformat())
+        return epoch
+
+
 @dataclass(frozen=True, slots=True)
 class Composed:
     engine: Engine
@@ -73,7 +107,8 @@ def composed(plan: ServicePlan, fate: Fate, tell: Tell) -> Composed:
     clock, defect = SystemClock(), defect_named(plan.defect)
     whole = store_at(plan.store, clock=clock, mapper=MAPPER)
     row: Any = defect.lease(whole.lease)
-    lease: Any = Mortal(row, fate, LEASE)
+    told: Any = _ToldLease(row, tell)
+    lease: Any = Mortal(told, fate, LEASE)
     row.renew = fate.undisturbed(row.renew)
     store = defect.store(Mortal(whole, fate, STORE))
     log = _ToldLog(tell)
@@ -97,7 +132,8 @@ def _connection(plan: ServicePlan, fate: Fate, tell: Tell, defect: Defect, clock
     transport = Tcp(HOST, plan.venue_port, clock)
     declared = defect.capabilities(capabilities(plan.key_class, plan.delivery_bound_seconds))
     broker = SimulatedBroker(transport, account_id=plan.account, capabilities=declared)
-    witness: Any = Witness(broker, VenueControl(Tcp(HOST, plan.venue_port, clock)), tell)
+    interruptible: Any = _Interruptible(broker, fate)
+    witness: Any = Witness(interruptible, VenueControl(Tcp(HOST, plan.venue_port, clock)), tell)
     mortal = defect.broker(Mortal(witness, fate, (*REQUESTS, *QUESTIONS)))
     account = AccountTerms(
         account_id=plan.account,

@@ -54,6 +54,12 @@ class Fate(Mortality):
             self._tell(event="struck", boundary=label)
             await self.strike()
 
+    async def inside(self, name: str) -> None:
+        """Not a boundary, since no commit and no call lies behind it: a point within a call, passed only to be struck at."""
+        if self._struck_at == f"inside {name}":
+            self._tell(event="struck", boundary=self._struck_at)
+            await self.strike()
+
     async def strike(self) -> None:
         """Death comes at once. A pause waits for a renewal of the lease: who is stopped inside one keeps SQLite locked."""
         if self._blow == signal.SIGKILL:
