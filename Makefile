@@ -3,14 +3,20 @@ BIN := .venv/bin
 STAMP := .venv/.installed
 
 SEEDS ?= 2000
+KILLS ?= 10000
+SEED ?= 1
 
-.PHONY: run test coverage check simulate bench docs clean
+.PHONY: run test storagefaults coverage check killmatrix killmatrix-slice simulate bench docs clean
 
 run: $(STAMP)
 	$(BIN)/liveorder run --config examples/liveorder.toml --signals examples/signals.jsonl --until-idle
 
 test: $(STAMP)
 	$(BIN)/pytest -n auto
+
+# Every call of the disk failing in turn, the power cut everywhere, every page damaged; `make test` has a sample of it.
+storagefaults: $(STAMP)
+	LIVEORDER_TEST_SWEEP=1 $(BIN)/pytest -n auto tests/storage
 
 coverage: $(STAMP)
 	$(BIN)/pytest -n auto --cov --cov-report=term --cov-report=html
@@ -21,8 +27,18 @@ check: $(STAMP)
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
 	$(BIN)/python dev/check_wheel.py
+	$(MAKE) killmatrix-slice
 	$(BIN)/python -m tests.simulation --seeds 2000
 
+# Interrupted, it goes on where it was when it is run again with the same seed.
+killmatrix: $(STAMP)
+	$(BIN)/python -m tests.crash.killmatrix --kills $(KILLS) --seed $(SEED) \
+		--results var/killmatrix/seed-$(SEED).jsonl --page docs/reliability.md
+
+killmatrix-slice: $(STAMP)
+	$(BIN)/python -m tests.crash.killmatrix --kills 600 --seed $(SEED)
+
+# Each seed is one history; a failing one is told in its shortest form.
 simulate: $(STAMP)
 	$(BIN)/python -m tests.simulation --seeds $(SEEDS)
 

@@ -110,7 +110,8 @@ async def measure(url: str, orders: int) -> None:
         facts = await store.head()
         views = views_at(views_url(url), clock=SystemClock())
         projector = Projector(store, views, SystemClock(), lambda error: None)
-        await projector.open(UUID(int=0))
+        projector.follow(UUID(int=0))
+        await projector.catch_up()
         reading = await _rate(facts, lambda: _read(store))
         rebuilding = await _rate(facts, projector.rebuild)
         engine = urlsplit(url).scheme

@@ -9,7 +9,7 @@ import random
 import socket
 import sys
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager, closing
+from contextlib import asynccontextmanager, closing, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -30,10 +30,13 @@ from liveorder.application.ports.instruments import Instruments
 from liveorder.application.ports.market_data import MarketData
 from liveorder.application.ports.order_store import LeaseState, StoredCommand, StoreIdentity
 from liveorder.application.ports.signal_source import SignalSource
+from liveorder.application.ports.views import ViewsUnavailable
 from liveorder.application.projector import Progress, Projector
 from liveorder.application.retry_policy import RetryPolicy
 from liveorder.application.service import Service
 from liveorder.application.verification import Verification
+from liveorder.application.views import DoubtView, doubt_view
+from liveorder.domain.doubt import doubts_of
 from liveorder.domain.errors import LeaseLost, LiveOrderError, SettingsError, StoreUnavailable
 from liveorder.domain.identifiers import uuid7
 from liveorder.domain.order import LiveOrder
@@ -300,7 +303,6 @@ async def _newest_moment(store: DatabaseOrderStore) -> datetime | None:
 async def _start(service: Service, wait_for_lease: bool) -> None:
     try:
         await service.start(wait_for_lease=wait_for_lease)
-        await service.settle_views()
     except BaseException:
         await service.stop()
         raise
@@ -373,7 +375,7 @@ async def open_reader(settings: Settings) -> AsyncIterator[Reader]:
     identity = await store.open()
     try:
         projector = Projector(store, views, clock, lambda error: None)
-        await projector.open(identity.store_id)
+        projector.follow(identity.store_id)
         await projector.catch_up()
         yield Reader(store, views, projector, identity)
     finally:
@@ -420,8 +422,25 @@ async def send_command(
     async with open_service(settings) as service:
         answer = await carry_out(service.engine, kind, arguments, actor)
         await _come_to_rest(service.engine)
-        await service.settle_views()
+        with suppress(ViewsUnavailable):  # what was done stands; whoever reads next brings them level
+            await service.settle_views()
         return answer
+
+
+async def standing_doubts(settings: Settings, *, actor: str, timeout_seconds: float = 5.0) -> Sequence[DoubtView]:
+    """As the service that runs knows them, asked and answered; from the log alone where none runs or answers in time."""
+    store = store_at(settings.store, clock=SystemClock())
+    await store.open()
+    try:
+        lease = await store.lease.state()
+        if lease is not None and lease.is_held:
+            with suppress(StoreUnavailable):
+                answer = await _ask_owner(store, CommandKind.DOUBTS, {}, actor, timeout_seconds, lease.owner)
+                return [DoubtView.model_validate(doubt) for doubt in answer["result"]]
+        orders = [LiveOrder.replay(facts) for facts in (await store.unfinished()).values()]
+        return [doubt_view(doubt, is_being_asked=False) for order in orders for doubt in doubts_of(order)]
+    finally:
+        await store.close()
 
 
 async def _come_to_rest(engine: Engine) -> None:

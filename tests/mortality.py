@@ -6,6 +6,7 @@ broker any more, as after SIGKILL; what a caller in that life then does is of no
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -45,7 +46,7 @@ class Mortality:
 
 
 class Mortal:
-    """A port whose `deadly` methods are boundaries; the others work until death."""
+    """A port whose `deadly` methods are boundaries; the others work until death, and `close` after it."""
 
     def __init__(self, port: Any, mortality: Mortality, deadly: tuple[str, ...]) -> None:
         self._port, self._mortality, self._deadly = port, mortality, deadly
@@ -54,7 +55,7 @@ class Mortal:
         found = getattr(self._port, name)
         if name in self._deadly:
             return self._mortality.around(name, found)
-        if self._mortality.is_dead:
+        if self._mortality.is_dead and name != "close":
             raise Died
         return found
 
@@ -67,7 +68,10 @@ def mortal_broker(broker: Broker, mortality: Mortality) -> Any:
     return Mortal(broker, mortality, ("submit", "cancel", "replace"))
 
 
-def bury(engine: Engine) -> None:
-    """End whatever still runs of a dead life, without any of the good order of `stop`."""
-    for task in engine.every_task():
+async def bury(engine: Engine) -> None:
+    """End whatever still runs of a dead life, without any of the good order of `stop`; its files are closed, as by the kernel."""
+    tasks = engine.every_task()
+    for task in tasks:
         task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+    await engine.store.close()

@@ -19,7 +19,7 @@ from liveorder.application.track_orders import TrackOrders
 from liveorder.domain.errors import DecisionRefused, InvalidInput, SignalAlreadyKnown
 from liveorder.domain.execution_report import OrderSnapshot
 from liveorder.domain.facts import Fact
-from liveorder.domain.identifiers import SignalKey, fingerprint
+from liveorder.domain.identifiers import SignalKey, fingerprint, is_client_order_id
 from liveorder.domain.instrument import Instrument
 from liveorder.domain.order import LiveOrder
 from liveorder.domain.order.facts import Acknowledged, Filled, Requested, ReviewResolved
@@ -36,7 +36,10 @@ class Adopt:
         self._terms, self._orders, self._gateways, self._track = terms, orders, gateways, track
 
     async def adopt_order(self, account_id: str, broker_order_id: str, evidence: str, actor: str) -> LiveOrder:
-        """Make a live order of the broker's one of ours. Raises `DecisionRefused` when the broker does not list it."""
+        """Make a live order of the broker's one of ours. Raises `DecisionRefused` when the broker does not list it.
+
+        One that bears a key of ours keeps it: the signal that it once was, when it comes again, is this order.
+        """
         gateway = self._gateway(account_id)
         listed = await gateway.ask(gateway.broker.open_orders())
         snapshots = [snapshot for snapshot in listed if snapshot.broker_order_id == broker_order_id]
@@ -56,6 +59,8 @@ class Adopt:
             limit_price=snapshot.limit_price,
             stop_price=snapshot.stop_price,
         )
+        if snapshot.client_order_id is not None and is_client_order_id(snapshot.client_order_id):
+            intent = intent.model_copy(update={"client_order_id": snapshot.client_order_id})
         facts = self._as_it_stands(intent, snapshot)
         order = await self._record(intent, [*facts, ReviewResolved(evidence=evidence)], evidence, actor)
         return await self._track.hand_over(order)

@@ -10,7 +10,7 @@ import asyncio
 from collections.abc import Mapping
 from uuid import UUID
 
-from liveorder.application.gateway import Gateway, NotReceived, Outcome
+from liveorder.application.gateway import Answered, Gateway, NotReceived, Outcome, RefusedByBroker
 from liveorder.application.orders import ENGINE, Cause, Orders
 from liveorder.application.patience import STORE_PATIENCE_SECONDS, within_patience
 from liveorder.application.ports.broker import CancelRequest, Prepared
@@ -50,8 +50,17 @@ class CancelOrder:
             attempts += 1
             retry = self._gateways[order.intent.account_id].terms.retry
             if not isinstance(outcome, NotReceived) or not retry.allows_after(attempts) or order.status.is_closed:
-                return order
+                return await self._ask_why(order) if _was_refused(outcome) else order
             await self._clock.sleep(retry.wait_after(attempts, outcome.error))
+
+    async def _ask_why(self, order: LiveOrder) -> LiveOrder:
+        """Mostly because it was filled: whoever cancels must hear of that before deciding anything else."""
+        try:
+            await within_patience(self._track.ask(self._gateways[order.intent.account_id], order))
+            return await self._orders.get(order.order_id)
+        except StoreUnavailable as error:
+            self._log.write("ERROR", f"Not booked yet why a cancel was refused: {error}", order_id=str(order.order_id))
+            return order
 
     async def _ask_once(self, order_id: UUID, reason: CancelReason, actor: str) -> tuple[LiveOrder, Outcome | None]:
         known = self._orders.in_memory(order_id) or await self._orders.get(order_id)
@@ -112,3 +121,8 @@ class CancelOrder:
             if not order.status.is_closed and entry.request_id == requests.next_cancel_id(order):
                 fact = CancelRequested(request_id=entry.request_id, reason=CancelReason(entry.reason))
                 await self._orders.record(order, [fact], Cause(entry.actor, causation_id="emergency journal"))
+
+
+def _was_refused(outcome: Outcome | None) -> bool:
+    reports = outcome.reports if isinstance(outcome, Answered) else ()
+    return isinstance(outcome, RefusedByBroker) or any(isinstance(report, CancelRejected) for report in reports)

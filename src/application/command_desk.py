@@ -20,8 +20,9 @@ from liveorder.application.engine import Engine
 from liveorder.application.ports.clock import Clock
 from liveorder.application.ports.event_log import EventLog
 from liveorder.application.ports.order_store import Commands, StoredCommand
-from liveorder.application.views import order_view, verdict_view
-from liveorder.domain.errors import LiveOrderError
+from liveorder.application.views import doubt_view, order_view, verdict_view
+from liveorder.domain.errors import LeaseLost, LiveOrderError
+from liveorder.domain.facts import PERSON
 from liveorder.domain.order import LiveOrder
 from liveorder.domain.order.facts import CancelReason
 from liveorder.domain.signal import Signal
@@ -40,8 +41,12 @@ class CommandKind(StrEnum):
     ADOPT_POSITION = "adopt_position"
     RECONCILE = "reconcile"
     RECOVER = "recover"
+    DOUBTS = "doubts"
     AUTO_TRADING = "auto_trading"
 
+
+OLDEST_SECONDS = 60.0
+"""What was asked longer ago is not done any more: nobody waits for it, and in a copy of a store it may have been done long ago."""
 
 COMMAND_ID = "command_id"
 """Added to the arguments of a stored command: what is carried out again after a crash can tell that it is the same."""
@@ -51,9 +56,14 @@ Handler = Callable[[Engine, Arguments, str], Awaitable[Any]]
 
 
 async def carry_out(engine: Engine, kind: str, arguments: Arguments, actor: str) -> dict[str, Any]:
-    """`{"ok": true, "result": …}` or `{"ok": false, "error": …, "message": …}`; whoever asked gets an answer, whatever happens."""
+    """`{"ok": true, "result": …}` or `{"ok": false, "error": …, "message": …}`; whoever asked gets an answer, whatever happens.
+
+    Raises `LeaseLost` and nothing else: then the answer is for the new owner to give.
+    """
     try:
         result = await _HANDLERS[CommandKind(kind)](engine, arguments, actor)
+    except LeaseLost:
+        raise
     except LiveOrderError as error:
         return {"ok": False, "error": type(error).__name__, "message": str(error)}
     except (KeyError, ValueError, TypeError, ArithmeticError) as error:
@@ -131,6 +141,10 @@ async def _recover(engine: Engine, arguments: Arguments, actor: str) -> Any:
     return await engine.recover.recover()
 
 
+async def _doubts(engine: Engine, arguments: Arguments, actor: str) -> Any:
+    return [doubt_view(doubt, is_being_asked=True).to_dict() for doubt in engine.doubts.standing()]
+
+
 async def _auto_trading(engine: Engine, arguments: Arguments, actor: str) -> Any:
     await engine.kill_switch.switch_auto_trading(bool(arguments["enabled"]), arguments.get("detail", ""), actor)
     return {"auto_trading": engine.kill_switch.auto_trading}
@@ -149,6 +163,7 @@ _HANDLERS: dict[CommandKind, Handler] = {
     CommandKind.ADOPT_POSITION: _adopt_position,
     CommandKind.RECONCILE: _reconcile,
     CommandKind.RECOVER: _recover,
+    CommandKind.DOUBTS: _doubts,
     CommandKind.AUTO_TRADING: _auto_trading,
 }
 
@@ -182,9 +197,17 @@ class CommandDesk:
         except (ValueError, TypeError) as error:
             answer: dict[str, Any] = {"ok": False, "error": "InvalidInput", "message": f"arguments: {error}"}
         else:
-            answer = await carry_out(self._engine, command.kind, arguments, command.actor)
+            answer = await self._too_old(command) or await carry_out(self._engine, command.kind, arguments, command.actor)
         self._answers[command.command_id] = json.dumps(answer)
         await self._give_answers()
+
+    async def _too_old(self, command: StoredCommand) -> dict[str, Any] | None:
+        """By the clock of the lease, which is not the engine's where a simulation lives at another date."""
+        lease = await self._engine.lease.state()
+        if lease is None or (lease.now - command.created_at).total_seconds() <= OLDEST_SECONDS:
+            return None
+        message = f"asked at {command.created_at.isoformat()}, more than {OLDEST_SECONDS:g} s ago: not done; ask again"
+        return {"ok": False, "error": "DecisionRefused", "message": message}
 
     async def _give_answers(self) -> None:
         """What could not be written is tried again; meanwhile the command is not carried out again."""
@@ -194,7 +217,7 @@ class CommandDesk:
 
 
 def _person(actor: str) -> str:
-    return actor.removeprefix("person:")
+    return actor.removeprefix(PERSON)
 
 
 def _decimal(text: str | None) -> Decimal | None:

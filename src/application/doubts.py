@@ -1,8 +1,8 @@
 """What is not known is asked about, with backoff, until an answer, a report or a person settles it. No timer ever does.
 
 *Not found* is believed only of a broker that says it may be, and only once everything that could make it false has passed: the
-request's deadline, the time a request may take to arrive, the lag of the search and the difference of the clocks; and then only the
-second time.
+request's deadline, the time a request may take to arrive, the lag of the search and the difference of the clocks; then only the
+second time; and never of one that the broker refused as a duplicate.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -20,6 +20,7 @@ from liveorder.application.ports.broker import Absence, BrokerCapabilities, KeyS
 from liveorder.application.ports.clock import Clock
 from liveorder.application.ports.event_log import EventLog
 from liveorder.application.track_orders import TrackOrders
+from liveorder.domain.doubt import Doubt, doubts_of
 from liveorder.domain.errors import DecisionRefused, LiveOrderError
 from liveorder.domain.execution_report import Accepted, OrderSnapshot
 from liveorder.domain.facts import Fact
@@ -42,17 +43,8 @@ class Inquiry:
     asked: int = 0
     absences: int = 0
     """Answers in a row that did not find it, past the horizon."""
-    last_answer: str = "not asked yet"
-
-
-@dataclass(frozen=True, slots=True)
-class Doubt:
-    """One unknown outcome, for a person to look at."""
-
-    order: LiveOrder
-    request: OpenRequest
-    asked: int
-    last_answer: str
+    last_asked_at: datetime | None = None
+    last_answer: str = ""
 
 
 def horizon(request: OpenRequest, capabilities: BrokerCapabilities) -> datetime:
@@ -84,13 +76,13 @@ class Doubts:
 
     def standing(self) -> Sequence[Doubt]:
         """Every request whose outcome is not known."""
-        return [
-            Doubt(order, request, inquiry.asked if inquiry else 0, inquiry.last_answer if inquiry else "not asked yet")
-            for order in self._orders.unfinished()
-            for inquiry in [self._inquiries.get(order.order_id)]
-            for request in order.requests.values()
-            if request.is_in_doubt
-        ]
+        return [self._with_inquiry(doubt) for order in self._orders.unfinished() for doubt in doubts_of(order)]
+
+    def _with_inquiry(self, doubt: Doubt) -> Doubt:
+        inquiry = self._inquiries.get(doubt.order.order_id)
+        if inquiry is None:
+            return doubt
+        return replace(doubt, asked=inquiry.asked, last_asked_at=inquiry.last_asked_at, last_answer=inquiry.last_answer)
 
     def wake(self) -> None:
         """Ask about everything now: a broker came back, or something new is unknown."""
@@ -142,6 +134,7 @@ class Doubts:
         except Exception as error:  # noqa: BLE001 - an adapter's surprise must not end the asking
             inquiry.last_answer = f"could not ask: {type(error).__name__}"
         inquiry.asked += 1
+        inquiry.last_asked_at = self._clock.now()
         inquiry.next_at = self._clock.monotonic() + inquiry.wait_seconds
         inquiry.wait_seconds = min(inquiry.wait_seconds * 2, LONGEST_WAIT_SECONDS)
 
@@ -190,11 +183,11 @@ class Doubts:
         if request is None or request.request_id not in late:
             inquiry.absences = 0
             return "not found, which proves nothing yet"
-        if request.is_known_there:
-            return "not found, and yet the broker refused it as a duplicate: it has one"
         inquiry.absences += 1
         if inquiry.absences < 2:
             return "not found once; asking again before it is believed"
+        if request.is_duplicate:
+            return "not found, though the broker refused it as a duplicate of an order that it holds: a person must look"
         if capabilities.trusts_absence and capabilities.key_support is not KeySupport.NONE:
             evidence = f"not found twice, the last at {self._clock.now().isoformat()}, past every bound of {gateway.broker.name}"
             after = await self._settle_absent(order, request.request_id, evidence)
@@ -215,7 +208,8 @@ class Doubts:
         async with self._orders.hold(order_id) as held:
             if not held.is_in_doubt:
                 raise DecisionRefused(f"order {order_id} is not in doubt")
-            if await self._orders.id_of(held.intent.account_id, None, broker_order_id) not in (None, order_id):
+            other = self._orders.unfinished_named(held.intent.account_id, broker_order_id)
+            if other is not None and other.order_id != order_id:
                 raise DecisionRefused(f"{broker_order_id} is another order of ours: `liveorder order {broker_order_id}` shows it")
             facts = [*receive(held, Accepted(broker_order_id=broker_order_id)), *requests.resolve_review(held, evidence)]
             order = await self._orders.record(held, facts, Cause(actor, held.intent.signal_id, evidence))

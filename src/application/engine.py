@@ -13,6 +13,7 @@ from liveorder.application.dead_letters import DeadLetters
 from liveorder.application.desk import Desk, Lane
 from liveorder.application.doubts import Doubts
 from liveorder.application.execute_order import ExecuteOrder, ExecutionTerms
+from liveorder.application.flatten import Flatten
 from liveorder.application.gateway import AccountTerms, Gateway
 from liveorder.application.intake import Intake
 from liveorder.application.kill_switch import KillSwitch
@@ -33,6 +34,7 @@ from liveorder.application.risk_book import AccountLedger, RiskBook
 from liveorder.application.risk_gate import RiskGate
 from liveorder.application.sessions import Sessions
 from liveorder.application.stop_trading import StopTrading
+from liveorder.application.submit_order import SubmitOrder
 from liveorder.application.track_orders import TrackOrders
 from liveorder.application.unmatched import UnmatchedReports
 from liveorder.domain.errors import (
@@ -44,6 +46,7 @@ from liveorder.domain.errors import (
     SettingsError,
     StoreUnavailable,
 )
+from liveorder.domain.execution_report import ExecutionReport
 from liveorder.domain.order import LiveOrder
 from liveorder.domain.order.facts import CancelReason
 from liveorder.domain.reconciliation import DifferenceKind, ReconciliationReport
@@ -51,6 +54,8 @@ from liveorder.domain.trading_halt import EVERYTHING, HaltReason, account_scope
 
 RESTART_SECONDS = 1.0
 """A background task that failed is begun again after this."""
+CANCEL_AGAIN_SECONDS = 0.5
+"""A background task that has not ended when told to is told again after this."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +113,7 @@ class Engine:
             account_id: Gateway(c.terms, c.broker, c.market_data, c.instruments, clock, self._on_failures, is_shadow=is_shadow)
             for account_id, c in connections.items()
         }
-        self.unmatched = UnmatchedReports(store, self.orders, log)
+        self.unmatched = UnmatchedReports(store, self.orders, log, self._on_forgotten)
         self.track = TrackOrders(
             self.orders,
             self.gateways,
@@ -116,22 +121,14 @@ class Engine:
             clock,
             log,
             self._on_stray,
-            self._cancel_again,
             poll_seconds=terms.poll_seconds,
         )
         self.gate = RiskGate(self.risk, self.kill_switch, self.sessions, clock)
+        self.submit = SubmitOrder(
+            self.orders, self.gateways, self.gate, self.kill_switch, self.sessions, self.track, clock, on_error
+        )
         self.execute = ExecuteOrder(
-            terms.execution,
-            self.orders,
-            self.gateways,
-            self.risk,
-            self.gate,
-            self.kill_switch,
-            self.sessions,
-            self.track,
-            clock,
-            log,
-            on_error,
+            terms.execution, self.orders, self.gateways, self.risk, self.gate, self.kill_switch, self.submit, clock, log
         )
         self.cancel = CancelOrder(self.orders, self.gateways, self.track, journal, clock, log)
         self.replace = ReplaceOrder(self.orders, self.gateways, self.risk, self.gate, self.kill_switch, self.track, clock)
@@ -139,8 +136,9 @@ class Engine:
         self.recover = Recover(self.orders, self.gateways, self.track, self.doubts, log, self._take_up)
         self.reconcile = Reconcile(self.orders, self.gateways, self.track, self.unmatched, self.risk, clock, log)
         self.timeouts = OrderTimeouts(self.orders, self.gateways, self.sessions, self.track, self.cancel, clock, log)
+        flatten = Flatten(self.orders, self.gateways, self.execute, self.risk, clock)
         self.stop_trading = StopTrading(
-            self.orders, self.gateways, self.kill_switch, self.cancel, self.execute, self.reconcile, journal, clock
+            self.orders, self.gateways, self.kill_switch, self.cancel, flatten, self.reconcile, journal, clock
         )
         self.adopt = Adopt(terms.execution, self.orders, self.gateways, self.track)
         self.dead_letters = DeadLetters(store, self.orders, log)
@@ -211,18 +209,23 @@ class Engine:
         """
         self.desk.is_taking_signals = False
         unfinished = await self.desk.drain(self.terms.drain_seconds)
-        tasks = self.every_task()
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await self._end_every_task()
         if self._owns_the_store:
             await self._doubt_what_is_left()
         for gateway in self.gateways.values():
             await self._at_the_end(gateway.broker.close())
         if self._owns_the_store:
             await self._at_the_end(self.lease.release())
+            self.orders.epoch = 0
         await self.store.close()
         return unfinished
+
+    async def _end_every_task(self) -> None:
+        """Told until they do: a cancellation can be lost on its way (`asyncio.wait_for` of Python 3.11 loses it to a result)."""
+        while tasks := self.every_task():
+            for task in tasks:
+                task.cancel()
+            await asyncio.wait(tasks, timeout=CANCEL_AGAIN_SECONDS)
 
     @property
     def _owns_the_store(self) -> bool:
@@ -340,7 +343,7 @@ class Engine:
             await self.kill_switch.retry_durable()
             await self._book_journal()
             await self.orders.look_again()
-            self.recover.take_up_unsent(self.execute.driven)
+            self.recover.take_up_unsent(self.submit.driven)
 
     async def _book_journal(self) -> None:
         """What was written down beside the store. A halt stands from here on, whether or not the store takes it now."""
@@ -362,6 +365,14 @@ class Engine:
         except (OrderNotFound, ValueError) as error:
             self.log.write("ERROR", f"A journalled cancel belongs to no order of this store: {error}", order_id=str(entry.order_id))
 
+    async def _on_forgotten(self, account_id: str, report: ExecutionReport) -> None:
+        """The store is restored, or emptied, or copied and the copy is in use: what it sends next may have been sent."""
+        detail = (
+            f"the broker has order {report.broker_order_id} with a key of ours ({report.client_order_id}) that this store does not "
+            "know: see that no copy of the store is used, adopt or cancel what is live, then resume"
+        )
+        await self.kill_switch.halt(account_scope(account_id), HaltReason.RESTORED_STORE, detail, ENGINE)
+
     def _on_stray(self, order: LiveOrder) -> None:
         self.log.write("ANOMALY", "An order that is closed here is live at the broker", order_id=str(order.order_id))
         if self.terms.cancels_strays and not self.terms.execution.is_shadow:
@@ -379,7 +390,7 @@ class Engine:
     def _take_up(self, order: LiveOrder) -> None:
         """In a shadow run an order of an earlier run stays as it is, for the next real one."""
         if not self.terms.execution.is_shadow:
-            self.desk.post(Lane.SIGNALS, lambda: self.execute.resume(order))
+            self.desk.post(Lane.SIGNALS, lambda: self.submit.resume(order))
 
     @property
     def is_quiet(self) -> bool:

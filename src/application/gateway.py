@@ -26,6 +26,7 @@ from liveorder.domain.errors import (
 from liveorder.domain.execution_report import ExecutionReport, OrderSnapshot
 from liveorder.domain.instrument import Instrument
 from liveorder.domain.order import LiveOrder
+from liveorder.domain.order.addressee import may_concern
 from liveorder.domain.order.facts import RequestKind
 from liveorder.domain.risk_limits import RiskLimits
 from liveorder.domain.values import Product, TradingMode
@@ -193,12 +194,15 @@ class Gateway:
     # --- questions -------------------------------------------------------------------------------------------------------------
 
     async def find(self, order: LiveOrder) -> OrderSnapshot | Absence:
-        """What the broker has under the order's key. INCONCLUSIVE too when the adapter broke its promise of time or of errors."""
+        """What the broker has under the order's key. INCONCLUSIVE too when the adapter broke its promise of time or of errors, or
+        told of another order, which has the broker's id by now.
+        """
         reference = order.submission.reference if order.submission is not None else {}
         try:
-            return await self.ask(self.broker.find(order.client_order_id, order.broker_order_id, reference))
+            found = await self.ask(self.broker.find(order.client_order_id, order.broker_order_id, reference))
         except BrokerError:
             return Absence.INCONCLUSIVE
+        return found if isinstance(found, Absence) or may_concern(order, found) else Absence.INCONCLUSIVE
 
     async def ask(self, question: Awaitable[T]) -> T:
         """The answer to a question, within a call's time. Raises `BrokerError`, whatever the adapter raised."""

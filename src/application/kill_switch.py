@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from datetime import datetime, timedelta
 
 from liveorder.application.orders import ENGINE, Cause, Orders
 from liveorder.application.patience import within_patience
@@ -11,17 +12,20 @@ from liveorder.application.ports.clock import Clock
 from liveorder.application.ports.event_log import EventLog
 from liveorder.application.ports.order_store import Commit, HaltRow, OrderStore
 from liveorder.domain.errors import StoreError, StoreUnavailable, VersionConflict
-from liveorder.domain.facts import Fact
+from liveorder.domain.facts import Fact, RecordedFact
 from liveorder.domain.identifiers import stream_id
 from liveorder.domain.trading_halt import (
     EVERYTHING,
     HaltReason,
     TradingHalt,
     TradingHalted,
+    TradingResumed,
     account_scope,
 )
 
 HALT_STREAM = stream_id("trading_halt")
+SUSPICION = timedelta(hours=24)
+"""For so long after a restored store was trusted again, a signal that does not say its time may be an old one: a trading day."""
 
 
 def halting_scopes(account_id: str) -> tuple[str, str]:
@@ -37,6 +41,8 @@ class KillSwitch:
         self._auto_trading_default = auto_trading_default
         self._state, self._version = TradingHalt(), 0
         self._undurable: dict[str, TradingHalted] = {}
+        self._trusted_since: dict[str, datetime] = {}
+        """By scope: when the halt of a restored store was lifted last."""
         self._recording = asyncio.Lock()
 
     async def load(self) -> None:
@@ -45,8 +51,14 @@ class KillSwitch:
         await self.take_in_rows()
 
     async def _fold(self) -> None:
-        recorded = await self._store.stream(HALT_STREAM)
-        self._state, self._version = TradingHalt().evolve(item.fact for item in recorded), len(recorded)
+        self._state, self._version = TradingHalt(), 0
+        self._take_in(await self._store.stream(HALT_STREAM))
+
+    def _take_in(self, recorded: Sequence[RecordedFact]) -> None:
+        for item in recorded:
+            if isinstance(item.fact, TradingResumed) and _is_of_restored(self._state.standing.get(item.fact.scope)):
+                self._trusted_since[item.fact.scope] = item.envelope.recorded_at
+            self._state, self._version = self._state.evolve([item.fact]), item.version
 
     @property
     def auto_trading(self) -> bool:
@@ -58,6 +70,16 @@ class KillSwitch:
         """The halt that stops this account now, durable or not."""
         waiting = [self._undurable[scope] for scope in halting_scopes(account_id) if scope in self._undurable]
         return waiting[0] if waiting else self._state.stands_for(account_id)
+
+    def may_have_forgotten(self, account_id: str, decided_at: datetime | None) -> bool:
+        """Whether the store may have sent a signal of this time (None: not told) in a life that it has lost."""
+        scopes = halting_scopes(account_id)
+        if any(_is_of_restored(self._undurable.get(scope) or self._state.standing.get(scope)) for scope in scopes):
+            return True
+        since = max((self._trusted_since[scope] for scope in scopes if scope in self._trusted_since), default=None)
+        if since is None:
+            return False
+        return self._clock.now() < since + SUSPICION if decided_at is None else decided_at <= since
 
     def standing(self) -> Sequence[TradingHalted]:
         """Every halt that stands."""
@@ -127,7 +149,11 @@ class KillSwitch:
         except VersionConflict:
             await self._fold()
             raise
-        self._state, self._version = self._state.evolve(facts), self._version + len(facts)
+        self._take_in(recorded)
+
+
+def _is_of_restored(halted: TradingHalted | None) -> bool:
+    return halted is not None and halted.reason is HaltReason.RESTORED_STORE
 
 
 def _told_by(row: HaltRow) -> tuple[HaltReason, str]:

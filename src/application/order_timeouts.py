@@ -1,4 +1,4 @@
-"""Orders that stand too long are asked about, cancelled, and left to what the broker then says.
+"""Orders that stand too long are asked about, cancelled, and left to what the broker then says; so are those that turn up late.
 
 Counted from the stored start of the submission, so that a restart neither forgets nor forgives the time before it.
 """
@@ -65,13 +65,19 @@ class OrderTimeouts:
             await self.check()
 
     async def check(self) -> None:
-        """Ask about and cancel whatever is late. What is in doubt is never timed out: it is being asked about already."""
+        """Ask about and cancel what is late, or unwanted since before it came. What is in doubt is being asked about already."""
         now = self._clock.now()
         self._not_before = {key: at for key, at in self._not_before.items() if at > now}
         for order in self._orders.unfinished():
-            if order.order_id not in self._not_before and self.is_late(order, now):
+            reason = self._why_to_cancel(order, now)
+            if reason is not None and order.order_id not in self._not_before:
                 self._not_before[order.order_id] = now + timedelta(seconds=ASK_AGAIN_SECONDS)
-                await self._time_out(order)
+                await self._end(order, reason)
+
+    def _why_to_cancel(self, order: LiveOrder, now: datetime) -> CancelReason | None:
+        if order.cancel_wish is not None and order.is_at_broker:
+            return order.cancel_wish
+        return CancelReason.TIMED_OUT if self.is_late(order, now) else None
 
     def is_late(self, order: LiveOrder, now: datetime) -> bool:
         """Whether it stands longer than it may. One in doubt never is."""
@@ -86,10 +92,10 @@ class OrderTimeouts:
             return False
         return not in_session or self._sessions.open_seconds_between(order.intent.instrument, since, now) >= seconds
 
-    async def _time_out(self, order: LiveOrder) -> None:
+    async def _end(self, order: LiveOrder, reason: CancelReason) -> None:
         try:
             await self._track.ask(self._gateways[order.intent.account_id], order)
             if not (await self._orders.get(order.order_id)).status.is_closed:
-                await self._cancel.cancel(order.order_id, CancelReason.TIMED_OUT)
+                await self._cancel.cancel(order.order_id, reason)
         except LiveOrderError as error:
             self._log.write("ERROR", f"A late order could not be cancelled yet: {error}", order_id=str(order.order_id))

@@ -16,13 +16,15 @@ from uuid import UUID
 from weakref import WeakValueDictionary
 
 from liveorder.application.ports.clock import Clock, Randomness
-from liveorder.application.ports.order_store import Commit, Committed, OrderStore, SignalClaim
+from liveorder.application.ports.order_store import BrokerName, Commit, Committed, OrderStore, SignalClaim
 from liveorder.application.risk_book import RiskBook, entries_between
 from liveorder.application.sessions import Sessions
 from liveorder.domain.errors import OrderNotFound, StoreError, StoreUnavailable, VersionConflict
+from liveorder.domain.execution_report import ExecutionReport
 from liveorder.domain.facts import Envelope, Fact, RecordedFact
 from liveorder.domain.identifiers import uuid7
 from liveorder.domain.order import LiveOrder
+from liveorder.domain.order.addressee import addressee, executions_named, knows, may_concern
 
 ENGINE = "engine"
 
@@ -115,15 +117,30 @@ class Orders:
             except StoreError:
                 return
 
-    async def id_of(self, account_id: str, client_order_id: str | None, broker_order_id: str | None) -> UUID | None:
-        """Which order a report speaks of: by our key, also long after; by the broker's id while the order is unfinished."""
-        if client_order_id is not None:
-            if (known := self._by_client_id.get(client_order_id)) is not None:
+    async def addressee(self, account_id: str, report: ExecutionReport) -> UUID | None:
+        """Which order a report speaks of, also long after it ended: by our key, else by the broker's id."""
+        if report.client_order_id is not None:
+            if (known := self._by_client_id.get(report.client_order_id)) is not None:
                 return known
-            claim = await self._store.claim_of(client_order_id)
+            claim = await self._store.claim_of(report.client_order_id)
             if claim is not None:
                 return claim.order_id
-        return self._by_broker_id.get((account_id, broker_order_id)) if broker_order_id is not None else None
+        return await self._by_name(account_id, report) if report.broker_order_id is not None else None
+
+    async def _by_name(self, account_id: str, report: ExecutionReport) -> UUID | None:
+        """Without asking the store where the unfinished order of this id leaves no doubt."""
+        assert report.broker_order_id is not None
+        live = self.unfinished_named(account_id, report.broker_order_id)
+        if live is not None and may_concern(live, report) and (knows(live, report) or not executions_named(report)):
+            return live.order_id
+        order_ids = await self._store.named(account_id, report.broker_order_id)
+        found = addressee([await self.get(order_id) for order_id in order_ids], report)
+        return found.order_id if found is not None else None
+
+    def unfinished_named(self, account_id: str, broker_order_id: str) -> LiveOrder | None:
+        """The newest unfinished order with this id at its broker."""
+        order_id = self._by_broker_id.get((account_id, broker_order_id))
+        return self._unfinished.get(order_id) if order_id is not None else None
 
     def known_by_key(self, client_order_id: str) -> LiveOrder | None:
         """The unfinished order with this key."""
@@ -171,6 +188,7 @@ class Orders:
                 is_open=_change_of_index(order, after),
                 entries=entries_between(order, after, self._session_date(after)),
                 unless_halted=unless_halted,
+                names=_new_name(order, after),
             ),
         )
         self._remember(after)
@@ -213,17 +231,24 @@ class Orders:
         return self._sessions.session_of(order.intent.instrument, self._clock.now())
 
     def _remember(self, order: LiveOrder) -> None:
-        account_id = order.intent.account_id
+        before = self._unfinished.pop(order.order_id, None)
         if order.is_finished:
-            self._unfinished.pop(order.order_id, None)
             self._by_client_id.pop(order.client_order_id, None)
-            if order.broker_order_id is not None:
-                self._by_broker_id.pop((account_id, order.broker_order_id), None)
+        else:
+            self._unfinished[order.order_id] = order
+            self._by_client_id[order.client_order_id] = order.order_id
+        self._rename(order, before.broker_order_id if before is not None else None)
+
+    def _rename(self, order: LiveOrder, old: str | None) -> None:
+        """Of two orders with the same name the newer has it: brokers' ids come again."""
+        account_id, new = order.intent.account_id, None if order.is_finished else order.broker_order_id
+        if new == old:
             return
-        self._unfinished[order.order_id] = order
-        self._by_client_id[order.client_order_id] = order.order_id
-        if order.broker_order_id is not None:
-            self._by_broker_id[account_id, order.broker_order_id] = order.order_id
+        if old is not None and self._by_broker_id.get((account_id, old)) == order.order_id:
+            del self._by_broker_id[account_id, old]
+        if new is not None:
+            holder = self._by_broker_id.get((account_id, new), order.order_id)
+            self._by_broker_id[account_id, new] = max(holder, order.order_id)
 
 
 class _Hold(AbstractAsyncContextManager[LiveOrder]):
@@ -251,3 +276,11 @@ def _change_of_index(before: LiveOrder | None, after: LiveOrder) -> bool | None:
     was_in = before is not None and not before.is_finished
     is_in = not after.is_finished
     return None if was_in == is_in else is_in
+
+
+def _new_name(before: LiveOrder | None, after: LiveOrder) -> tuple[BrokerName, ...]:
+    """What the broker calls the order from here on, where that is new."""
+    name = after.broker_order_id
+    if name is None or (before is not None and name == before.broker_order_id):
+        return ()
+    return (BrokerName(after.intent.account_id, name, after.order_id),)

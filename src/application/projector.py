@@ -1,6 +1,7 @@
 """Follows the log and keeps the read models level with it, or builds them anew.
 
-Nothing here can touch trading: it only reads the log, and what goes wrong is reported and tried again.
+Nothing here can touch trading, but for the halt of a store that has lost what it once held: it only reads the log, and what goes
+wrong is reported and tried again.
 """
 
 from __future__ import annotations
@@ -11,10 +12,11 @@ from uuid import UUID
 
 from liveorder.application.backoff import Backoff
 from liveorder.application.ports.clock import Clock
-from liveorder.application.ports.order_store import OrderStore
-from liveorder.application.ports.views import ViewsWriter
+from liveorder.application.ports.order_store import HaltRow, OrderStore
+from liveorder.application.ports.views import ViewsUnavailable, ViewsWriter
 from liveorder.application.pump import Progress, Pump, rare_collections, unheard
 from liveorder.application.verification import Verification, compare
+from liveorder.domain.trading_halt import EVERYTHING
 
 __all__ = ["Progress", "Projector"]
 
@@ -35,12 +37,20 @@ class Projector:
         self._on_error, self._poll_seconds = on_error, poll_seconds
         self._pump = Pump(store, views)
         self._busy = asyncio.Lock()
+        self._store_id: UUID | None = None
+        self._is_open = False
 
-    async def open(self, store_id: UUID) -> None:
-        """Take the read models over, empty where they are of another store, another version, or ahead of the log."""
-        await self._views.open(store_id)
-        if await self._views.position() > await self._store.head():
-            await self._views.clear()
+    def follow(self, store_id: UUID) -> None:
+        """Whose log it is. The read models are taken over when they are first needed."""
+        self._store_id = store_id
+
+    async def look_before_trading(self) -> None:
+        """Take the read models over while a halt still comes in time; where they are away, trading begins without them."""
+        try:
+            async with self._busy:
+                await self._take_over()
+        except ViewsUnavailable as error:
+            self._on_error(error)
 
     async def run(self) -> None:
         """Follow the log until cancelled. What goes wrong is told to `on_error` and tried again after a growing wait."""
@@ -55,13 +65,31 @@ class Projector:
                 await backoff.wait()
 
     async def catch_up(self) -> int:
-        """Level with the log as it is now; returns the position."""
+        """Level with the log as it is now; returns the position. Raises `ViewsUnavailable`."""
         async with self._busy:
+            await self._take_over()
             return await self._pump.advance()
+
+    async def _take_over(self) -> None:
+        """Empty where they are of another store, another version, or ahead of the log.
+
+        Ahead of it, the log has lost its end: then the store is halted before the evidence is gone.
+        """
+        assert self._store_id is not None
+        if self._is_open:
+            return
+        await self._views.open(self._store_id)
+        position, head = await self._views.position(), await self._store.head()
+        if position > head:
+            reason = f"the read models have seen {position} facts and the log holds {head}: reconcile with the broker, then resume"
+            await self._store.insert_halt(HaltRow(EVERYTHING, True, reason, self._clock.now()))
+            await self._views.clear()
+        self._is_open = True
 
     async def rebuild(self, progress: Progress = unheard) -> int:
         """Empty the read models and make them anew from the whole log. Who reads them meanwhile sees them grow."""
         async with self._busy:
+            await self._take_over()
             await self._views.clear()
             with rare_collections():
                 return await self._pump.advance(progress=progress)
@@ -69,6 +97,7 @@ class Projector:
     async def verify(self, progress: Progress = unheard) -> Verification:
         """Build a second set up to where this one is, and compare the two row by row. The first is not touched."""
         async with self._busy:
+            await self._take_over()
             twin = await self._views.twin()
             try:
                 with rare_collections():

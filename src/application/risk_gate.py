@@ -59,7 +59,7 @@ class RiskGate:
         currency, limits = gateway.terms.limits_in(order.intent.instrument.currency)
         intent = order.intent.model_copy(update={"signal_at": order.intent.signal_at or order.requested_at})
         view = self._view(gateway, intent, None, currency, without=order.order_id)
-        return assess(_proposal(intent, is_operators=intent.passes_halt), view, limits, GATES).refusal
+        return assess(_proposal(intent, is_operators=order.is_persons), view, limits, GATES).refusal
 
     def judge_replacement(
         self, gateway: Gateway, order: LiveOrder, quote: Quote | None, terms: NewTerms, *, is_operators: bool

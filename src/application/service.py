@@ -16,6 +16,7 @@ from liveorder.application.ports.signal_source import SignalSource
 from liveorder.application.ports.views import Views
 from liveorder.application.projector import Projector
 from liveorder.application.recover import RecoveryReport
+from liveorder.domain.facts import RecordedFact
 from liveorder.domain.order import LiveOrder
 
 UNCHANGED_SECONDS = 5.0
@@ -24,8 +25,10 @@ UNCHANGED_SECONDS = 5.0
 
 @dataclass(frozen=True, slots=True)
 class RunSummary:
-    """How a run ended: what it left open, and whether it lost its store to another process."""
+    """How a run ended: what it did and left open, and whether it lost its store to another process."""
 
+    placed: int = 0
+    """Orders made, refused ones too."""
     resting: tuple[UUID, ...] = ()
     in_doubt: tuple[UUID, ...] = ()
     lost_lease: bool = False
@@ -46,21 +49,28 @@ class Service:
         self.engine, self.views, self._projector = engine, views, projector
         self._commands, self._sources, self._outboxes = commands, sources, outboxes
         self.recovery: RecoveryReport | None = None
+        self._placed = 0
 
     async def start(self, *, wait_for_lease: bool = False) -> None:
         """Recover first; only then may a signal be taken. Raises as `Engine.start` does."""
         engine = self.engine
         engine.orders.listen(OrderLog(engine.log))
-        self.recovery = await engine.start(wait_for_lease=wait_for_lease, before_trading=self._open_outboxes)
-        assert engine.identity is not None
-        await self._projector.open(engine.identity.store_id)
+        engine.orders.listen(self._count)
+        self.recovery = await engine.start(wait_for_lease=wait_for_lease, before_trading=self._open_followers)
         desk = CommandDesk(engine, self._commands, engine.desk, engine.clock, engine.log)
         engine.begin("commands", desk.serve_for_ever)
         engine.begin("projector", self._projector.run)
         for outbox in self._outboxes:
             engine.begin("outbox", outbox.run)
 
-    async def _open_outboxes(self) -> None:
+    def _count(self, before: LiveOrder | None, after: LiveOrder, recorded: Sequence[RecordedFact]) -> None:
+        self._placed += before is None
+
+    async def _open_followers(self) -> None:
+        """What follows the log knows whether it has lost its end."""
+        assert self.engine.identity is not None
+        self._projector.follow(self.engine.identity.store_id)
+        await self._projector.look_before_trading()
         for outbox in self._outboxes:
             await outbox.open()
 
@@ -75,7 +85,7 @@ class Service:
         await self.engine.stop()
 
     async def settle_views(self) -> int:
-        """Read models level with the log; the position."""
+        """Read models level with the log; the position. Raises `ViewsUnavailable`."""
         return await self._projector.catch_up()
 
     async def run(
@@ -128,7 +138,7 @@ class Service:
         left = self.engine.orders.unfinished()
         in_doubt = tuple(order.order_id for order in left if order.is_in_doubt)
         resting = tuple(order.order_id for order in left if not order.is_in_doubt and _is_open(order))
-        return RunSummary(resting, in_doubt, self.engine.lost_lease.is_set())
+        return RunSummary(self._placed, resting, in_doubt, self.engine.lost_lease.is_set())
 
 
 def _is_open(order: LiveOrder) -> bool:

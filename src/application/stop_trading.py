@@ -9,23 +9,21 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from liveorder.application.cancel_order import CancelOrder
-from liveorder.application.execute_order import ExecuteOrder
+from liveorder.application.flatten import Closing, Flatten
 from liveorder.application.gateway import CallInFlight, Gateway
 from liveorder.application.kill_switch import KillSwitch
 from liveorder.application.orders import Orders
 from liveorder.application.patience import within_patience
-from liveorder.application.ports.broker import BrokerPosition
 from liveorder.application.ports.clock import Clock
 from liveorder.application.ports.emergency_journal import EmergencyJournal, JournalledHalt
 from liveorder.application.reconcile import Reconcile
 from liveorder.domain.errors import BrokerError, LiveOrderError, StoreError
-from liveorder.domain.lifecycle import OrderStatus
 from liveorder.domain.order import LiveOrder
 from liveorder.domain.order.facts import CancelReason
-from liveorder.domain.signal import Signal
 from liveorder.domain.trading_halt import EVERYTHING, HaltReason
-from liveorder.domain.values import OrderRole, OrderType, Side
+from liveorder.domain.values import OrderRole
 
+ASK_AGAIN_SECONDS = 0.25
 PROTECTIVE = (OrderRole.STOP_LOSS, OrderRole.TAKE_PROFIT)
 
 
@@ -33,20 +31,22 @@ PROTECTIVE = (OrderRole.STOP_LOSS, OrderRole.TAKE_PROFIT)
 class StopReport:
     """What a stop came to.
 
-    `is_durable`: stored, or written down beside the store, so that it stands after a crash. `is_flat` only when every broker was
-    asked, answered, and holds neither order nor position.
+    `is_durable`: stored, or written down beside the store, so that it stands after a crash. `is_flat` only when no call is out any
+    more and every broker was asked, answered, and holds neither order nor position.
     """
 
     is_durable: bool
     calls_in_flight: tuple[CallInFlight, ...]
     cancelled: tuple[UUID, ...]
     not_cancelled: tuple[str, ...]
+    not_closed: tuple[str, ...]
+    """Positions, or what is kept of them, and why."""
     remaining: tuple[str, ...]
     """What the brokers still hold, or why they could not be asked."""
 
     @property
     def is_flat(self) -> bool:
-        return not self.remaining
+        return not self.remaining and not self.calls_in_flight
 
 
 class StopTrading:
@@ -58,30 +58,35 @@ class StopTrading:
         gateways: Mapping[str, Gateway],
         kill_switch: KillSwitch,
         cancel: CancelOrder,
-        execute: ExecuteOrder,
+        flatten: Flatten,
         reconcile: Reconcile,
         journal: EmergencyJournal,
         clock: Clock,
     ) -> None:
         self._orders, self._gateways, self._kill_switch = orders, gateways, kill_switch
-        self._cancel, self._execute, self._reconcile = cancel, execute, reconcile
+        self._cancel, self._flatten, self._reconcile = cancel, flatten, reconcile
         self._journal, self._clock = journal, clock
 
     async def kill(
         self, detail: str, actor: str, *, cancel_all: bool = False, flatten: bool = False, wait_seconds: float = 15.0
     ) -> StopReport:
-        """Halt everything first, durable or not; then cancel entries (all orders with `cancel_all`), close positions with
-        `flatten`, and ask the brokers. Answers once the calls that had begun have returned, or after `wait_seconds` lists them.
+        """Halt everything first, durable or not; then cancel entries, close positions with `flatten`, and ask the brokers.
+
+        Orders that protect a position are kept; not with `cancel_all`, nor with `flatten`, after which they would open a new one.
+        Calls that had begun, cancels and closing orders are waited for up to `wait_seconds` each; what has not ended is listed.
         """
         is_durable = await self._kill_switch.halt(EVERYTHING, HaltReason.KILL_SWITCH, detail, actor)
         if not is_durable:
             is_durable = self._journal.write(JournalledHalt(detail, actor, self._clock.now()))
         in_flight = await self._calls_still_out(wait_seconds)
-        cancelled, not_cancelled = await self._cancel_open(actor, keep_protective=not cancel_all)
-        if flatten:
-            not_cancelled += await self._flatten(actor)
+        asked, not_cancelled = await self._cancel_open(actor, keep_protective=not (cancel_all or flatten))
+        listed = await self._until_gone(asked, wait_seconds)
+        not_cancelled += [f"order {order.order_id}: asked for, and the broker has it still" for order in listed]
+        cancelled = [order.order_id for order in asked if order not in listed]
+        closing = await self._flatten.close_all(actor) if flatten else Closing()
+        await self._until_gone(closing.orders, wait_seconds)
         remaining = await self._remaining()
-        return StopReport(is_durable, in_flight, tuple(cancelled), tuple(not_cancelled), tuple(remaining))
+        return StopReport(is_durable, in_flight, tuple(cancelled), tuple(not_cancelled), tuple(closing.failures), tuple(remaining))
 
     async def _calls_still_out(self, seconds: float) -> tuple[CallInFlight, ...]:
         deadline = self._clock.monotonic() + seconds
@@ -92,61 +97,39 @@ class StopTrading:
     def _in_flight(self) -> tuple[CallInFlight, ...]:
         return tuple(call for gateway in self._gateways.values() for call in gateway.in_flight.values())
 
-    async def _cancel_open(self, actor: str, *, keep_protective: bool) -> tuple[list[UUID], list[str]]:
+    async def _cancel_open(self, actor: str, *, keep_protective: bool) -> tuple[list[LiveOrder], list[str]]:
         wanted = [order for order in self._orders.unfinished() if not (keep_protective and order.intent.role in PROTECTIVE)]
         open_orders = [order for order in wanted if not order.status.is_closed]
         outcomes = await asyncio.gather(*(self._cancel_one(order, actor) for order in open_orders))
-        failures = [f"order {order.order_id}: {failure}" for order, failure in zip(open_orders, outcomes, strict=True) if failure]
-        done = [order.order_id for order, failure in zip(open_orders, outcomes, strict=True) if not failure]
-        return done, failures
+        return [each for each in outcomes if isinstance(each, LiveOrder)], [each for each in outcomes if isinstance(each, str)]
 
-    async def _cancel_one(self, order: LiveOrder, actor: str) -> str | None:
+    async def _cancel_one(self, order: LiveOrder, actor: str) -> LiveOrder | str:
+        """The order when its cancel was taken; else why it was not."""
         try:
-            await self._cancel.cancel(order.order_id, CancelReason.HALTED, actor)
+            return await self._cancel.cancel(order.order_id, CancelReason.HALTED, actor)
         except LiveOrderError as error:
-            return str(error)
-        return None
+            return f"order {order.order_id}: {error}"
 
-    async def _flatten(self, actor: str) -> list[str]:
-        """Close each position by a market order of the operator's own, which the halt lets pass because it only reduces."""
-        failures: list[str] = []
-        for gateway in self._gateways.values():
+    async def _until_gone(self, orders: Sequence[LiveOrder], seconds: float) -> Sequence[LiveOrder]:
+        """Ask the brokers themselves, so that no store is needed; what they list after so long, or could not be asked about."""
+        deadline = self._clock.monotonic() + seconds
+        while (listed := await self._listed(orders)) and self._clock.monotonic() < deadline:
+            await self._clock.sleep(ASK_AGAIN_SECONDS)
+        return listed
+
+    async def _listed(self, orders: Sequence[LiveOrder]) -> Sequence[LiveOrder]:
+        found: list[LiveOrder] = []
+        for account_id in sorted({order.intent.account_id for order in orders}):
+            gateway = self._gateways[account_id]
+            of_account = [order for order in orders if order.intent.account_id == account_id]
             try:
-                positions = await gateway.ask(gateway.broker.positions())
-            except BrokerError as error:
-                failures.append(f"{gateway.account_id}: {error}")
+                snapshots = await gateway.ask(gateway.broker.open_orders())
+            except BrokerError:
+                found += of_account
                 continue
-            closing = [await self._close(gateway, held, actor) for held in positions if held.quantity]
-            failures += [failure for failure in closing if failure is not None]
-        return failures
-
-    async def _close(self, gateway: Gateway, held: BrokerPosition, actor: str) -> str | None:
-        """Why the position could not be closed; one that cannot does not keep the others open."""
-        name = f"{gateway.account_id}: position {held.instrument.key}"
-        try:
-            order = await self._execute.execute(self._closing(gateway, held), operator=actor.removeprefix("person:"))
-        except LiveOrderError as error:
-            return f"{name}: {error}"
-        return f"{name}: {order.error_message}" if order.status is OrderStatus.REJECTED else None
-
-    def _closing(self, gateway: Gateway, held: BrokerPosition) -> Signal:
-        instrument = held.instrument
-        return Signal(
-            signal_id=f"flatten-{self._orders.new_id()}",
-            account_id=gateway.account_id,
-            strategy_name="flatten",
-            symbol=instrument.symbol,
-            exchange=instrument.exchange,
-            asset_class=instrument.asset_class,
-            expiry=instrument.expiry,
-            strike=instrument.strike,
-            right=instrument.right,
-            side=Side.SELL if held.quantity > 0 else Side.BUY,
-            order_type=OrderType.MARKET,
-            quantity=abs(held.quantity),
-            role=OrderRole.EXIT,
-            timestamp=self._clock.now(),
-        )
+            names = {name for snapshot in snapshots for name in (snapshot.client_order_id, snapshot.broker_order_id) if name}
+            found += [order for order in of_account if names & {order.client_order_id, order.broker_order_id}]
+        return found
 
     async def _remaining(self) -> Sequence[str]:
         left: list[str] = []

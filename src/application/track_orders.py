@@ -5,8 +5,9 @@ Every report takes the same way, wherever it comes from: the return of a call, t
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from liveorder.application.gateway import Answered, Gateway, NotReceived, Outcome, RefusedByBroker
@@ -18,16 +19,12 @@ from liveorder.application.unmatched import UnmatchedReports
 from liveorder.domain.errors import BrokerError, LiveOrderError
 from liveorder.domain.execution_report import CancelRejected, ExecutionReport, OrderSnapshot, ReplaceRejected
 from liveorder.domain.order import LiveOrder, requests
-from liveorder.domain.order.facts import CancelReason
+from liveorder.domain.order.addressee import came_before, may_concern
 from liveorder.domain.order.reception import receive
 
 
 class TrackOrders:
-    """Books reports of every account.
-
-    `on_stray` hears of an order that is closed here and turns up live, `on_unwanted` of one that turns up at the broker after it
-    said that there is nothing to cancel.
-    """
+    """Books reports of every account. `on_stray` hears of an order that is closed here and turns up live."""
 
     def __init__(
         self,
@@ -37,18 +34,17 @@ class TrackOrders:
         clock: Clock,
         log: EventLog,
         on_stray: Callable[[LiveOrder], None],
-        on_unwanted: Callable[[LiveOrder, CancelReason], None],
         *,
         poll_seconds: float = 0.5,
     ) -> None:
         self._orders, self._gateways, self._unmatched = orders, gateways, unmatched
         self._clock, self._log, self._poll_seconds = clock, log, poll_seconds
-        self._on_stray, self._on_unwanted = on_stray, on_unwanted
+        self._on_stray = on_stray
         self._absent: dict[str, Sequence[LiveOrder]] = {}
 
     async def book(self, account_id: str, report: ExecutionReport) -> LiveOrder | None:
         """Book one report on the order that it speaks of; None when it is no order of ours."""
-        order_id = await self._orders.id_of(account_id, report.client_order_id, report.broker_order_id)
+        order_id = await self._orders.addressee(account_id, report)
         if order_id is None:
             await self._unmatched.keep(account_id, self._gateways[account_id].broker.name, report)
             return None
@@ -64,8 +60,6 @@ class TrackOrders:
             after = await self.hand_over(after)
         if after.is_stray and not order.is_stray:
             self._on_stray(after)
-        if _turned_up_unwanted(order, after):
-            self._on_unwanted(after, CancelReason.REQUESTED)
         return after
 
     async def hand_over(self, order: LiveOrder) -> LiveOrder:
@@ -75,12 +69,18 @@ class TrackOrders:
         """
         assert order.broker_order_id is not None
         account_id, broker_order_id = order.intent.account_id, order.broker_order_id
-        if waiting := self._unmatched.waiting_for(account_id, broker_order_id):
-            for report in waiting:
+        waiting = self._unmatched.waiting_for(account_id, broker_order_id)
+        if its_own := [report for report in waiting if self._was_waiting_for(order, report)]:
+            for report in its_own:
                 if not isinstance(report, OrderSnapshot):
                     order = await self.book_on(order.order_id, report)
-            await self._unmatched.resolve(account_id, broker_order_id, order.order_id)
+            await self._unmatched.resolve(account_id, broker_order_id, its_own, order.order_id)
         return order
+
+    def _was_waiting_for(self, order: LiveOrder, report: ExecutionReport) -> bool:
+        """Not for one that had the broker's id in an earlier session."""
+        skew = timedelta(seconds=self._gateways[order.intent.account_id].broker.capabilities.clock_skew_seconds)
+        return may_concern(order, report) and not came_before(order, report, skew)
 
     def _cause(self, order: LiveOrder, report: ExecutionReport, request_id: str | None) -> Cause:
         return Cause(
@@ -155,13 +155,13 @@ class TrackOrders:
 
     def _missing(self, account_id: str, listed: Sequence[OrderSnapshot]) -> Sequence[LiveOrder]:
         """Orders that the broker has or had and does not list among the open ones: they ended, or its list lags."""
-        names = {snapshot.client_order_id for snapshot in listed} | {snapshot.broker_order_id for snapshot in listed}
-        names.discard(None)
-        return [
-            order
-            for order in self._orders.unfinished(account_id)
-            if order.is_at_broker and names.isdisjoint((order.client_order_id, order.broker_order_id))
-        ]
+        keys = {snapshot.client_order_id for snapshot in listed}
+        named: defaultdict[str | None, list[OrderSnapshot]] = defaultdict(list)
+        for snapshot in listed:
+            named[snapshot.broker_order_id].append(snapshot)
+        at_broker = [order for order in self._orders.unfinished(account_id) if order.is_at_broker]
+        unlisted = [order for order in at_broker if order.client_order_id not in keys]
+        return [order for order in unlisted if not any(may_concern(order, each) for each in named.get(order.broker_order_id, ()))]
 
     async def ask(self, gateway: Gateway, order: LiveOrder) -> OrderSnapshot | Absence:
         """Ask for one order by our key; the answer, booked. INCONCLUSIVE when it was overtaken by something booked meanwhile."""
@@ -189,9 +189,3 @@ class TrackOrders:
         for report in reports:
             await self._book_safely(gateway.account_id, report)
         return True
-
-
-def _turned_up_unwanted(before: LiveOrder, after: LiveOrder) -> bool:
-    """Its cancel was refused because the broker did not have it yet, and now it has."""
-    has_come = after.is_at_broker and not before.is_at_broker
-    return has_come and after.cancels > 0 and not after.cancel_requested and not after.status.is_closed

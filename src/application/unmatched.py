@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from uuid import UUID
 
 from liveorder.application.orders import Cause, Orders
@@ -11,14 +11,18 @@ from liveorder.application.ports.order_store import Commit, OrderStore
 from liveorder.domain.errors import VersionConflict
 from liveorder.domain.execution_report import ExecutionReport, OrderSnapshot
 from liveorder.domain.facts import Fact
+from liveorder.domain.identifiers import is_client_order_id
 from liveorder.domain.unmatched_report import UnmatchedReportResolved, note, unmatched_stream
 
 
 class UnmatchedReports:
     """What a broker told of orders that we do not know."""
 
-    def __init__(self, store: OrderStore, orders: Orders, log: EventLog) -> None:
-        self._store, self._orders, self._log = store, orders, log
+    def __init__(
+        self, store: OrderStore, orders: Orders, log: EventLog, on_forgotten: Callable[[str, ExecutionReport], Awaitable[None]]
+    ) -> None:
+        """`on_forgotten` hears, before it is noted, of an order with a key of ours: a store has sent it, and not this one."""
+        self._store, self._orders, self._log, self._on_forgotten = store, orders, log, on_forgotten
         self._waiting: dict[tuple[str, str], dict[tuple[str, str], ExecutionReport]] = {}
         self._noted: set[UUID] = set()
 
@@ -30,6 +34,8 @@ class UnmatchedReports:
         stream = unmatched_stream(account_id, report)
         if stream in self._noted:
             return
+        if is_client_order_id(report.client_order_id) and not await self._store.stream(stream):
+            await self._on_forgotten(account_id, report)
         if not await self._is_new(stream, 0, note(account_id, broker, report), Cause(f"broker:{broker}", str(stream))):
             return
         name = report.broker_order_id or report.client_order_id
@@ -50,11 +56,13 @@ class UnmatchedReports:
         """What was told under this id, the newest of each kind and of each execution."""
         return [*self._waiting.get((account_id, broker_order_id), {}).values()]
 
-    async def resolve(self, account_id: str, broker_order_id: str, order_id: UUID) -> None:
+    async def resolve(self, account_id: str, broker_order_id: str, reports: Sequence[ExecutionReport], order_id: UUID) -> None:
         """They were booked on this order; they wait no longer."""
-        reports = self._waiting.pop((account_id, broker_order_id), {})
+        waiting = self._waiting.pop((account_id, broker_order_id), {})
+        if left := {key: report for key, report in waiting.items() if report not in reports}:
+            self._waiting[account_id, broker_order_id] = left
         fact = UnmatchedReportResolved(order_id=order_id, evidence="its order is known under this id")
-        for stream in {unmatched_stream(account_id, report): None for report in reports.values()}:
+        for stream in {unmatched_stream(account_id, report): None for report in reports}:
             await self._is_new(stream, 1, fact, Cause(correlation_id=str(order_id)))
 
     def still_listed(self, account_id: str, broker_order_ids: Collection[str | None]) -> None:

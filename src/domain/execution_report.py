@@ -1,7 +1,8 @@
 """What a broker tells about an order, in our words. Adapters translate into these; nothing else of a broker comes further in.
 
-A report names its order by our key (`client_order_id`) or by the broker's (`broker_order_id`), best by both. It never changes an
-order by itself: `LiveOrder.receive` decides which facts it amounts to.
+A report names its order by our key (`client_order_id`) or by the broker's (`broker_order_id`), best by both; where a broker gives
+a replacement a key of its own, the adapter tells the order's. It never changes an order by itself: `reception.receive` decides
+which facts it amounts to.
 """
 
 from __future__ import annotations

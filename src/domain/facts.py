@@ -13,6 +13,9 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict
 
+PERSON = "person:"
+"""What an actor who is one begins with."""
+
 
 class Fact(BaseModel):
     """Base of every stored fact."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import re
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Context, Decimal
@@ -47,6 +48,11 @@ class SignalKey:
     def client_order_id(self) -> ClientOrderId:
         digest = hashlib.sha256(self.text.encode()).digest()
         return ClientOrderId(base64.b32encode(digest[:_BYTES_USED]).decode()[:CLIENT_ORDER_ID_LENGTH])
+
+
+def is_client_order_id(text: str | None) -> bool:
+    """Whether it has the form of ours."""
+    return text is not None and re.fullmatch(rf"[A-Z2-7]{{{CLIENT_ORDER_ID_LENGTH}}}", text) is not None
 
 
 def fingerprint(fields: dict[str, Any]) -> str:

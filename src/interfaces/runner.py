@@ -20,7 +20,6 @@ from pathlib import Path
 from typing import Any, Self, TypeVar
 from uuid import UUID
 
-from liveorder.application.doubts import Doubt
 from liveorder.application.ports.event_log import EventLog
 from liveorder.application.ports.signal_source import SignalSource
 from liveorder.application.ports.views import Wanted
@@ -29,10 +28,12 @@ from liveorder.application.service import Service
 from liveorder.application.stop_trading import StopReport
 from liveorder.application.views import (
     DailySummaryView,
+    DoubtView,
     FillView,
     HistoryView,
     OrderView,
     PositionView,
+    doubt_view,
     history_view,
     order_view,
 )
@@ -240,9 +241,9 @@ class Runner:
         newest: date | None = max((row.session_date for row in rows), default=None)
         return [row for row in rows if row.session_date == newest]
 
-    async def doubts(self) -> Sequence[Doubt]:
+    async def doubts(self) -> Sequence[DoubtView]:
         """Requests whose outcome is not known, and how asking about them goes."""
-        return self._engine.doubts.standing()
+        return [doubt_view(doubt, is_being_asked=True) for doubt in self._engine.doubts.standing()]
 
     # --- an operator's -----------------------------------------------------------------------------------------------------------
 

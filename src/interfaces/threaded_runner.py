@@ -10,9 +10,8 @@ from pathlib import Path
 from typing import Any, Self, TypeVar
 from uuid import UUID
 
-from liveorder.application.doubts import Doubt
 from liveorder.application.stop_trading import StopReport
-from liveorder.application.views import DailySummaryView, HistoryView, OrderView, PositionView
+from liveorder.application.views import DailySummaryView, DoubtView, HistoryView, OrderView, PositionView
 from liveorder.domain.order.facts import Refused
 from liveorder.domain.reconciliation import ReconciliationReport
 from liveorder.domain.signal import Signal
@@ -118,7 +117,7 @@ class ThreadedRunner:
     def todays_summary(self) -> Sequence[DailySummaryView]:
         return self._wait_for(self._open_runner.todays_summary())
 
-    def doubts(self) -> Sequence[Doubt]:
+    def doubts(self) -> Sequence[DoubtView]:
         return self._wait_for(self._open_runner.doubts())
 
     def reconcile(self) -> Sequence[ReconciliationReport]:

@@ -14,7 +14,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from liveorder.application.ports.order_store import Commit, HaltRow, StoredCommand
+from liveorder.application.ports.order_store import BrokerName, Commit, HaltRow, StoredCommand
 from liveorder.domain.errors import (
     LeaseLost,
     LiveOrderError,
@@ -425,6 +425,19 @@ async def test_unfinished_orders_are_found_with_all_their_facts(site: Site) -> N
         assert set(await store.unfinished()) == {first, second, third}
 
 
+async def test_orders_are_found_by_their_brokers_id_for_good_the_newest_first(site: Site) -> None:
+    older, newer, elsewhere = sorted((uuid4(), uuid4(), uuid4()))
+    async with opened(site.store()) as store:
+        for order_id, account_id in ((newer, "main"), (older, "main"), (elsewhere, "other")):
+            name = BrokerName(account_id, "17", order_id)
+            await store.append(commit(order_id, 1, is_open=True, names=(name,)))
+            await store.append(commit(order_id, 2, is_open=False, names=(name,)))
+    async with opened(site.store()) as store:
+        assert await store.named("main", "17") == [newer, older]
+        assert await store.named("other", "17") == [elsewhere]
+        assert await store.named("main", "18") == []
+
+
 async def test_of_commits_in_one_transaction_the_last_says_whether_the_order_is_open(site: Site) -> None:
     closed, reopened = uuid4(), uuid4()
     async with opened(site.store()) as store:
@@ -486,6 +499,18 @@ async def test_commands_from_another_process_are_answered_once(site: Site) -> No
         assert await owner.commands.pending() == [later]
         assert await other.commands.find(command.command_id) == replace(command, answer='"done"')
         assert await other.commands.find(uuid4()) is None
+
+
+async def test_an_answer_of_a_process_that_lost_the_store_counts_for_nothing(site: Site) -> None:
+    command = StoredCommand(uuid4(), "cancel", "{}", "person:ann", NOON)
+    async with opened(site.store()) as paused, opened(site.store()) as successor:
+        await paused.lease.acquire("paused", -1)
+        await successor.lease.acquire("successor", 3600)
+        await successor.commands.insert(command)
+        await paused.commands.answer(command.command_id, '"failed"')
+        assert await successor.commands.pending() == [command]
+        await successor.commands.answer(command.command_id, '"done"')
+        assert await successor.commands.pending() == []
 
 
 # --- the lease ----------------------------------------------------------------------------------------------------------------
@@ -622,11 +647,13 @@ async def test_a_log_that_lost_its_end_is_refused(site: Site) -> None:
         ("DELETE FROM open_orders", "is not listed as open"),
         ("UPDATE risk_position SET position = 1", "the risk table stands at position 1"),
         ("UPDATE signal_claims SET order_id = '00000000-0000-0000-0000-000000000000'", "there are no facts"),
+        ("UPDATE signal_claims SET order_id = 'no id'", "which is no order's id"),
+        ("DELETE FROM signal_claims", "has no claim on its signal SIGNAL1"),
     ],
 )
 async def test_the_check_finds_damage(site: Site, damage: str, problem: str) -> None:
     order_id = uuid4()
-    facts = (recorded(order_id, 1, intent()), recorded(order_id, 2), recorded(order_id, 3, submission()))
+    facts = (recorded(order_id, 1, intent(client_order_id="SIGNAL1")), recorded(order_id, 2), recorded(order_id, 3, submission()))
     async with opened(site.store()) as store:
         await store.append(Commit(facts, claim=claim(order_id), is_open=True))
         assert (await store.check()).problems == ()
@@ -638,7 +665,7 @@ async def test_the_check_finds_damage(site: Site, damage: str, problem: str) -> 
 async def test_a_check_while_in_use_finds_nothing_wrong(site: Site) -> None:
     async def live(store: DatabaseOrderStore) -> None:
         order_id = uuid4()
-        facts = (recorded(order_id, 1, intent()), recorded(order_id, 2, submission()))
+        facts = (recorded(order_id, 1, intent(client_order_id=str(order_id))), recorded(order_id, 2, submission()))
         await store.append(Commit(facts, claim=claim(order_id, str(order_id)), is_open=True))
         await store.append(commit(order_id, 3, is_open=False))
 
@@ -819,7 +846,9 @@ async def test_a_connection_that_broke_while_idle_costs_nothing(tmp_path: Path) 
     order_id = uuid4()
     async with opened(site.store()) as store:
         await store.append(commit(order_id, 1))
-        site.tamper("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'liveorder'")
+        site.tamper(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        )
         await store.append(commit(order_id, 2))
         assert await versions(store, order_id) == [1, 2]
     await site.remove()

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from liveorder.domain.identifiers import SignalKey
 from liveorder.infrastructure.brokers.simulated.venue.faults import Fault, FaultKind, Point
-from tests.crash.key_classes import HOLD_SECONDS
+from tests.crash.key_classes import DELIVERY_BOUND_SECONDS, HOLD_SECONDS
 
 SIGNAL_ID = "sig-1"
 ENGINES = ("sqlite", "postgres")
@@ -18,32 +18,51 @@ DELIVERIES: Mapping[str, FaultKind | None] = {
     "lost": FaultKind.REQUEST_LOST,
     "acknowledgement lost": FaultKind.ACKNOWLEDGEMENT_LOST,
 }
+HELD = "held past recovery"
 
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """A signal, what is asked of its order afterwards, and how it has ended when all is settled."""
+    """A signal, what is asked of its order afterwards, and how it may have ended when all is settled."""
 
     name: str
-    limit_price: str | None
-    then: str | None
-    points: tuple[Point, ...]
-    """Requests that a fault can befall."""
-    status: str
-    filled: str
+    endings: tuple[tuple[str, str], ...]
+    """Status and filled quantity."""
+    points: tuple[Point, ...] = (Point.SUBMIT,)
+    """Requests that a fault can befall; the first is the one that the operation is about."""
+    limit_price: str | None = None
+    quantity: str = "10"
+    then: str | None = None
+    once_filled: str = "0"
+    """When that is asked."""
+    struck_from: str = "append Requested"
+    """First deaths are at boundaries from the first on that names this; what comes before is the same for every operation."""
 
     @property
     def signal(self) -> str:
-        return a_signal(limit_price=self.limit_price)
+        return a_signal(limit_price=self.limit_price, quantity=self.quantity)
 
 
 BELOW_THE_MARKET, ABOVE_THE_MARKET = "40000", "70000"
 OPERATIONS = {
     each.name: each
     for each in (
-        Operation("buy in parts", None, None, (Point.SUBMIT,), "FILLED", "10"),
-        Operation("cancel", BELOW_THE_MARKET, "cancel", (Point.CANCEL, Point.SUBMIT), "CANCELLED", "0"),
-        Operation("replace", BELOW_THE_MARKET, "replace", (Point.REPLACE, Point.SUBMIT), "FILLED", "10"),
+        Operation("new order", (("FILLED", "4"),), quantity="4"),
+        Operation("partial fills under way", (("FILLED", "10"),), struck_from="Filled"),
+        Operation(
+            "cancel", (("CANCELLED", "0"),), points=(Point.CANCEL, Point.SUBMIT), limit_price=BELOW_THE_MARKET, then="cancel"
+        ),
+        Operation(
+            "cancel between fills",
+            (("CANCELLED", "4"), ("CANCELLED", "8"), ("FILLED", "10")),
+            points=(Point.CANCEL, Point.SUBMIT),
+            then="cancel",
+            once_filled="4",
+            struck_from="Filled",
+        ),
+        Operation(
+            "replace", (("FILLED", "10"),), points=(Point.REPLACE, Point.SUBMIT), limit_price=BELOW_THE_MARKET, then="replace"
+        ),
     )
 }
 
@@ -61,7 +80,10 @@ class Case:
     second: str | None = None
     recoverers: int = 1
     hold_seconds: float = HOLD_SECONDS
-    """Within the broker's declared bound, unless its declaration is to be a lie."""
+    bound_seconds: float = DELIVERY_BOUND_SECONDS
+    """Of delivery, as the broker declares it."""
+    defect: str | None = None
+    """Put into every service of the trial."""
 
     def __str__(self) -> str:
         struck = "" if self.delivery == "prompt" else f" ({self.point})"
@@ -77,9 +99,9 @@ class Case:
         return Fault(kind=kind, on=self.point, nth=1, client_order_id=key_of(account), seconds=seconds)
 
 
-def a_signal(signal_id: str = SIGNAL_ID, limit_price: str | None = None) -> str:
-    """A buy of ten units of what is always traded, as a source delivers it."""
-    fields = {"signal_id": signal_id, "symbol": "BTC/USD", "side": "BUY", "quantity": "10", "time_in_force": "GTC"}
+def a_signal(signal_id: str = SIGNAL_ID, limit_price: str | None = None, quantity: str = "10") -> str:
+    """A buy of what is always traded, as a source delivers it."""
+    fields = {"signal_id": signal_id, "symbol": "BTC/USD", "side": "BUY", "quantity": quantity, "time_in_force": "GTC"}
     limit = {"order_type": "LIMIT", "limit_price": limit_price} if limit_price else {"order_type": "MARKET"}
     return json.dumps(fields | limit)
 

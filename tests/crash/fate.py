@@ -15,16 +15,24 @@ from typing import Any
 from liveorder.application.ports.order_store import Commit
 from tests.mortality import Mortality
 
+Tell = Callable[..., None]
+
+STORE = ("append", "save_checkpoint", "insert_halt")
+LEASE = ("acquire", "renew", "release")
+REQUESTS = ("submit", "cancel", "replace")
+QUESTIONS = ("connect", "find", "open_orders", "executions_since", "positions")
+NOTIFIER = ("notify",)
+
 
 class Fate(Mortality):
     """Names each boundary by what is stored or sent and how often that came before: `after append Acknowledged #1`.
 
-    `fatal` is such a name, or `#3` for the third boundary of this life whatever it is; None for a life that only counts.
+    `fatal` is such a name; None for a life that only counts. The blow is told of just before it falls.
     """
 
-    def __init__(self, fatal: str | None = None, blow: signal.Signals = signal.SIGKILL) -> None:
+    def __init__(self, tell: Tell, fatal: str | None = None, blow: signal.Signals = signal.SIGKILL) -> None:
         super().__init__()
-        self._struck_at, self._blow = fatal, blow
+        self._tell, self._struck_at, self._blow = tell, fatal, blow
         self.renewing = asyncio.Lock()
         self._counts: Counter[str] = Counter()
 
@@ -42,7 +50,8 @@ class Fate(Mortality):
         self._counts[name] += 1
         label = f"{name} #{self._counts[name]}"
         self.names.append(label)
-        if self._struck_at in (label, f"#{len(self.names)}"):
+        if self._struck_at == label:
+            self._tell(event="struck", boundary=label)
             await self.strike()
 
     async def strike(self) -> None:
@@ -58,6 +67,15 @@ class Fate(Mortality):
                 return await renew(seconds)
 
         return renewed
+
+
+def kind_of(label: str) -> str:
+    """The boundary, however often it was passed before: `after append Acknowledged`."""
+    return label.rpartition(" #")[0]
+
+
+def number_of(label: str) -> int:
+    return int(label.rpartition(" #")[2])
 
 
 def _contents(args: tuple[Any, ...]) -> list[str]:

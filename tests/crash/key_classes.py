@@ -13,7 +13,11 @@ from liveorder.infrastructure.brokers.simulated.venue.settings import AccountTer
 HOLD_SECONDS = 1.0
 """A request that is held arrives after this: the service that sent it is dead by then, and the next one has recovered."""
 DELIVERY_BOUND_SECONDS = 1.5
+BEYOND_SECONDS = 6.0
+"""What a broker does that lies about its bound: the next service has long believed that the request never came."""
 LAG_SECONDS = 0.4
+LONGEST_DOUBT_SECONDS = 60.0
+"""Beyond the lag: as it is promised."""
 
 KEY_CLASSES = {
     "unique": Keys(),
@@ -36,3 +40,8 @@ def venue_settings(key_class: str, accounts: Iterable[str]) -> VenueSettings:
 def capabilities(key_class: str, delivery_bound_seconds: float) -> BrokerCapabilities:
     declared = capabilities_of(VenueSettings(keys=KEY_CLASSES[key_class]))
     return replace(declared, delivery_bound_seconds=delivery_bound_seconds)
+
+
+def longest_doubt_seconds(key_class: str) -> float:
+    """How long an order that the venue has, and that can be asked for, may be in doubt."""
+    return LONGEST_DOUBT_SECONDS + KEY_CLASSES[key_class].lookup_lag_seconds

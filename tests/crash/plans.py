@@ -24,6 +24,8 @@ class ServicePlan:
     wait_for_lease: bool = True
     delivery_bound_seconds: float = DELIVERY_BOUND_SECONDS
     """As the broker declares it."""
+    defect: str | None = None
+    """One of `DEFECTS`."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,10 +18,10 @@ from tests.crash.plans import ServicePlan, VenuePlan
 
 T = TypeVar("T")
 
-PATIENCE_SECONDS = 60.0
+PATIENCE_SECONDS = 90.0
 """Longer than anything takes on a slow machine: who waits for so long waits for ever."""
 POLL_SECONDS = 0.03
-LINE_LIMIT = 1 << 22
+CHUNK = 1 << 16
 
 
 class Died(Exception):
@@ -39,11 +39,11 @@ class Refused(Exception):
 class Process:
     """What it tells, and ways to ask it, kill it and pause it."""
 
-    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    def __init__(self, line: socket.socket) -> None:
         self.events: list[dict[str, Any]] = []
         self.pid = 0
         self.has_ended = False
-        self._reader, self._writer = reader, writer
+        self._line = line
         self._changed = asyncio.Condition()
         self._answers: dict[int, asyncio.Future[Any]] = {}
         self._numbers = count()
@@ -51,9 +51,13 @@ class Process:
         self._hearing = asyncio.create_task(self._hear())
 
     async def _hear(self) -> None:
+        """To the last word: what was said before a reset is kept, which an `asyncio.StreamReader` would drop."""
+        loop, heard = asyncio.get_running_loop(), b""
         with suppress(OSError):
-            while (line := await self._reader.readline()).endswith(b"\n"):
-                await self._take(json.loads(line))
+            while said := await loop.sock_recv(self._line, CHUNK):
+                *lines, heard = (heard + said).split(b"\n")
+                for line in lines:
+                    await self._take(json.loads(line))
         self.has_ended = True
         for answer in self._answers.values():
             if not answer.done():
@@ -105,7 +109,8 @@ class Process:
             raise Died
         number = next(self._numbers)
         answer = self._answers[number] = asyncio.get_running_loop().create_future()
-        self._writer.write(json.dumps({"number": number, "act": act} | fields).encode() + b"\n")
+        with suppress(OSError):
+            self._line.send(json.dumps({"number": number, "act": act} | fields).encode() + b"\n")
         return answer
 
     async def ask(self, act: str, **fields: Any) -> Any:
@@ -130,11 +135,10 @@ class Process:
     async def kill(self) -> None:
         """Nothing of it is left afterwards."""
         self.strike(signal.SIGKILL)
-        self._writer.close()
         with suppress(OSError):
-            await self._writer.wait_closed()
+            self._line.shutdown(socket.SHUT_RDWR)
         await self.ended()
-        self._hearing.cancel()
+        self._line.close()
         if self._handle is not None:
             os.close(self._handle)
             self._handle = None
@@ -147,8 +151,7 @@ def _fits(event: dict[str, Any], fields: dict[str, str]) -> bool:
 @asynccontextmanager
 async def process(nursery: Nursery, plan: ServicePlan | VenuePlan) -> AsyncIterator[Process]:
     """Just born; killed at the end, whatever it then does."""
-    line: socket.socket = nursery.bear(plan)
-    born = Process(*await asyncio.open_connection(sock=line, limit=LINE_LIMIT))
+    born = Process(nursery.bear(plan))
     try:
         yield born
     finally:

@@ -11,11 +11,11 @@ from typing import Any
 from liveorder.infrastructure.brokers.simulated.control import VenueControl
 from liveorder.infrastructure.brokers.simulated.tcp import Tcp
 from liveorder.infrastructure.clock import SystemClock
+from tests.crash.composition import HOST
 from tests.crash.nursery import Nursery, nursery
 from tests.crash.places import Place, place
 from tests.crash.plans import ServicePlan, VenuePlan
 from tests.crash.processes import PATIENCE_SECONDS, Process, process
-from tests.crash.service_process import HOST
 
 
 @dataclass(frozen=True, slots=True)

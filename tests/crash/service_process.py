@@ -9,43 +9,22 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-import random
 import signal
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import asdict
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 from uuid import UUID
 
-from liveorder.application.engine import Connection, Engine, EngineTerms
-from liveorder.application.execute_order import ExecutionTerms
-from liveorder.application.gateway import AccountTerms
-from liveorder.application.ports.broker import BrokerCapabilities
 from liveorder.application.ports.signal_source import SourceMessage
-from liveorder.application.retry_policy import RetryPolicy
 from liveorder.domain.errors import LiveOrderError
 from liveorder.domain.facts import RecordedFact
 from liveorder.domain.order import LiveOrder
 from liveorder.domain.signal import Signal
-from liveorder.infrastructure.brokers.simulated.broker import SimulatedBroker
-from liveorder.infrastructure.brokers.simulated.control import VenueControl
-from liveorder.infrastructure.brokers.simulated.instruments import SimulatedInstruments
-from liveorder.infrastructure.brokers.simulated.market_data import SimulatedMarketData
-from liveorder.infrastructure.brokers.simulated.tcp import Tcp
-from liveorder.infrastructure.calendars import ExchangeCalendars
-from liveorder.infrastructure.clock import SystemClock
-from liveorder.infrastructure.emergency_journal import FileEmergencyJournal
-from liveorder.infrastructure.eventstore.store_by_url import store_at
-from tests.crash.fate import Fate
-from tests.crash.key_classes import capabilities
+from tests.crash.composition import composed
+from tests.crash.fate import Fate, Tell
 from tests.crash.plans import ServicePlan
-from tests.crash.witness import Tell, Witness
-from tests.mortality import Mortal
-from tests.worlds import LAX
-
-HOST = "127.0.0.1"
 
 
 def main(fields: dict[str, Any], line: socket.socket) -> None:
@@ -60,16 +39,6 @@ async def _main(plan: ServicePlan, line: socket.socket) -> None:
 
     await _Served(plan, tell).live(reader)
     await writer.drain()
-
-
-class _ToldLog:
-    """An `EventLog` that the test hears."""
-
-    def __init__(self, tell: Tell) -> None:
-        self._tell = tell
-
-    def write(self, category: str, sentence: str, **fields: object) -> None:
-        self._tell(event="log", category=category, sentence=sentence)
 
 
 class _Fed:
@@ -107,9 +76,10 @@ class _Memory:
 class _Served:
     def __init__(self, plan: ServicePlan, tell: Tell) -> None:
         self._tell, self._wait = tell, plan.wait_for_lease
-        self._fate = Fate(plan.fatal, signal.Signals[plan.blow])
+        self._fate = Fate(tell, plan.fatal, signal.Signals[plan.blow])
         self._memory, self._source = _Memory(), _Fed()
-        self.engine = _composed(plan, self._fate, tell)
+        parts = composed(plan, self._fate, tell)
+        self.engine, self._outbox = parts.engine, parts.outbox
         self.engine.orders.listen(self._memory)
         self._over = asyncio.Event()
         self._work: set[asyncio.Task[None]] = set()
@@ -120,6 +90,7 @@ class _Served:
             "replace": self._replace,
             "kill": self._kill,
             "state": self._state,
+            "replays": self._replays,
             "reconcile": self._reconcile,
             "pause": self._fate.strike,
             "stop": self._stop,
@@ -129,19 +100,22 @@ class _Served:
         self._tell(event="born", pid=os.getpid())
         listening = asyncio.create_task(self._listen(requests))
         try:
-            report = await self.engine.start(wait_for_lease=self._wait)
+            report = await self.engine.start(wait_for_lease=self._wait, before_trading=self._outbox.open)
         except Exception as error:  # noqa: BLE001 - whatever keeps a service from starting, the test must hear of it
             self._tell(event="failed", error=type(error).__name__, message=str(error))
             return
-        self._tell(event="started", recovery=asdict(report))
+        self.engine.begin("outbox", self._outbox.run)
+        self._tell(event="started", recovery=asdict(report), epoch=self.engine.orders.epoch)
         reading = asyncio.create_task(self.engine.intake.read(self._source))
         losing = asyncio.create_task(self.engine.lost_lease.wait())
         stopping = asyncio.create_task(self._over.wait())
         await asyncio.wait([losing, stopping], return_when=asyncio.FIRST_COMPLETED)
         reading.cancel()
+        if not losing.done():
+            await self._outbox.flush()
         await self.engine.stop()
         listening.cancel()
-        self._tell(event="lost the store" if losing.done() else "stopped")
+        self._tell(event="lost the store" if losing.done() else "stopped", boundaries=self._fate.names)
 
     async def _listen(self, requests: asyncio.StreamReader) -> None:
         while line := await requests.readline():
@@ -181,15 +155,17 @@ class _Served:
         known = self._memory.orders | {order.order_id: order for order in self.engine.orders.unfinished()}
         return {
             "is_quiet": self.engine.is_quiet,
-            "orders": {order.client_order_id: await self._replayed(order) for order in known.values()},
+            "orders": {order.client_order_id: _shown(order) for order in known.values()},
             "doubts": [doubt.order.client_order_id for doubt in self.engine.doubts.standing()],
-            "boundaries": self._fate.names,
         }
 
-    async def _replayed(self, order: LiveOrder) -> dict[str, Any]:
-        """With whether its stored facts, read anew, make the same order."""
-        facts = await self.engine.store.stream(order.order_id)
-        return _shown(order) | {"replays": LiveOrder.replay(facts[: order.version]) == order}
+    async def _replays(self) -> bool:
+        """Whether the stored facts of each order, read anew, make the same order."""
+        for order in self._memory.orders.values():
+            facts = await self.engine.store.stream(order.order_id)
+            if LiveOrder.replay(facts[: order.version]) != order:
+                return False
+        return True
 
     async def _reconcile(self) -> Any:
         (report,) = await self.engine.reconcile.reconcile_all()
@@ -210,49 +186,6 @@ def _shown(order: LiveOrder) -> dict[str, Any]:
         "filled": f"{order.filled_quantity:f}",
         "limit_price": None if order.limit_price is None else f"{order.limit_price:f}",
         "is_in_doubt": order.is_in_doubt,
+        "is_at_broker": order.is_at_broker,
         "requests": sorted(order.requests),
     }
-
-
-def _capabilities(plan: ServicePlan) -> BrokerCapabilities:
-    return capabilities(plan.key_class, plan.delivery_bound_seconds)
-
-
-def _composed(plan: ServicePlan, fate: Fate, tell: Tell) -> Engine:
-    clock = SystemClock()
-    whole = store_at(plan.store, clock=clock)
-    store: Any = Mortal(whole, fate, ("append",))
-    lease: Any = Mortal(whole.lease, fate, ("acquire", "release"))
-    lease.renew = fate.undisturbed(whole.lease.renew)
-    transport = Tcp(HOST, plan.venue_port, clock)
-    broker = SimulatedBroker(transport, account_id=plan.account, capabilities=_capabilities(plan))
-    witness: Any = Witness(broker, VenueControl(Tcp(HOST, plan.venue_port, clock)), tell)
-    mortal: Any = Mortal(witness, fate, ("submit", "cancel", "replace"))
-    account = AccountTerms(
-        account_id=plan.account,
-        limits=LAX,
-        retry=RetryPolicy(attempts=20, first_wait_seconds=0.05, longest_wait_seconds=0.2),
-        call_timeout_seconds=plan.call_timeout_seconds,
-        breaker_failures=1000,
-    )
-    terms = EngineTerms(
-        ExecutionTerms("test", plan.account, plan.owner),
-        owner=plan.owner,
-        auto_trading_default=True,
-        poll_seconds=0.05,
-        lease_seconds=plan.lease_seconds,
-        drain_seconds=1.0,
-        reconnect_seconds=0.05,
-    )
-    connection = Connection(account, mortal, SimulatedMarketData(transport), SimulatedInstruments())
-    return Engine(
-        terms,
-        store,
-        lease,
-        {plan.account: connection},
-        ExchangeCalendars(),
-        FileEmergencyJournal(Path(plan.journal)),
-        clock,
-        random.SystemRandom(),
-        _ToldLog(tell),
-    )

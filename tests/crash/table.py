@@ -6,7 +6,7 @@ import statistics
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 
-from tests.crash.trial import Verdict
+from tests.crash.verdict import Verdict
 
 _LINE = "{:<34}{:>7}{:>7}{:>11}{:>10}{:>10}{:>10}"
 _HEAD = _LINE.format("", "trials", "kills", "violations", "in doubt", "p50 s", "max s")

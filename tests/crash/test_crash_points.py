@@ -68,7 +68,7 @@ async def lived(world: World, life: Life, mortality: Mortality) -> bool:
         async with asyncio.timeout(120):
             await life(engine)
     except (Died, TimeoutError):
-        bury(engine)
+        await bury(engine)
         return False
     await engine.stop()
     return True

@@ -49,7 +49,7 @@ class Stage:
     async def is_booked(self, signal_id: str, status: str) -> None:
         async def is_so() -> bool:
             order = (await self.service.ask("state"))["orders"].get(key_of(ACCOUNT, signal_id), {})
-            return order.get("status") == status and not order["requests"] and order["replays"]
+            return order.get("status") == status and not order["requests"] and await self.service.ask("replays")
 
         await eventually(is_so, f"{signal_id} booked as {status}")
 

@@ -4,34 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Sequence
 from contextlib import AsyncExitStack, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
 from liveorder.infrastructure.brokers.simulated.control import VenueControl
-from tests.crash.cases import ABOVE_THE_MARKET, OPERATIONS, Case, key_of
-from tests.crash.processes import POLL_SECONDS, Died, Process, Refused, eventually
+from tests.crash.cases import ABOVE_THE_MARKET, HELD, OPERATIONS, Case, key_of
+from tests.crash.key_classes import longest_doubt_seconds
+from tests.crash.processes import PATIENCE_SECONDS, POLL_SECONDS, Died, Process, Refused, eventually
 from tests.crash.scene import Scene
-from tests.crash.verdict import Evidence, violations
+from tests.crash.verdict import Evidence, Verdict, judged, told
 
-DOUBT_SECONDS = {"unique": 20.0, "searchable": 20.0, "searchable with lag": 20.0, "none": 3.5}
-"""How long a doubt is waited for: where keys cannot be asked for it may stand for ever."""
-PATIENCE_SECONDS = 60.0
-
-
-@dataclass(slots=True)
-class Verdict:
-    """What became of a trial."""
-
-    case: Case
-    violations: list[str]
-    deaths: int
-    is_in_doubt: bool
-    settling_seconds: float
-    """From the last birth until nothing was open, or the doubt was left to a person."""
-    boundaries: list[str] = field(default_factory=list)
-    """Of the first life, where it ended by itself."""
+PARKED_SECONDS = 2.0
+"""Beyond the declared bound: a doubt that stands then, of an order that nobody can be asked for, is left to a person."""
+LIVES_TO_SETTLE_IN = 3
 
 
 async def tried(scene: Scene, case: Case, account: str) -> Verdict:
@@ -41,76 +30,94 @@ async def tried(scene: Scene, case: Case, account: str) -> Verdict:
     fault = case.fault(account)
     if fault is not None:
         await scene.venues[case.key_class].control.lay(fault)
-    trial = _Trial(scene, case, account, url)
-    verdict = await trial.run()
+    verdict = await _Trial(scene, case, account, url).run()
     if not verdict.violations:
         place.drop(url)
     return verdict
 
 
+@dataclass(frozen=True, slots=True)
+class _Settled:
+    """How a service stands when nothing is open, or only a doubt. Times by the machine's monotonic clock."""
+
+    order: dict[str, Any]
+    doubts: Sequence[str]
+    at: float
+    certain_at: float | None
+    """Since when the order was not in doubt any more; None where it is."""
+
+
 class _Trial:
     def __init__(self, scene: Scene, case: Case, account: str, url: str) -> None:
         self._scene, self._case, self._account, self._url = scene, case, account, url
-        self._venue = scene.venues[case.key_class]
+        self._control = scene.venues[case.key_class].control
         self._operation, self._key = OPERATIONS[case.operation], key_of(account)
-        self._deaths, self._lives = 0, list[Process]()
+        self._lives, self._problems = list[Process](), list[str]()
+        self._boundaries, self._later_boundaries = list[str](), list[str]()
 
     async def run(self) -> Verdict:
-        boundaries = await self._first_life()
-        began = time.monotonic()
-        for fatal in (self._case.second, None, None):
-            async with AsyncExitStack() as stack:
-                recovering = [await self._life(stack, fatal) for _ in range(self._case.recoverers)]
-                evidence = await self._settled_by(recovering)
-                if evidence is None:
-                    continue
-                settling = time.monotonic() - began
-                sent = len(self._sent())
-                await self._take_over(evidence.owner, recovering)
-            await self._until_nothing_is_under_way()
-            found = await violations(self._venue.control, self._case, self._account, self._url, evidence)
-            if not evidence.is_in_doubt and len(self._sent()) > sent:
-                found.append("a service that took over a settled store sent something")
-            return Verdict(self._case, found, self._deaths, evidence.is_in_doubt, settling, boundaries)
-        return Verdict(self._case, ["no life settled it"], self._deaths, False, time.monotonic() - began)
+        await self._first_life()
+        verdict = await self._settled_in_some_life() or Verdict(self._case, ["no life settled it"])
+        struck = [event["boundary"] for event in told(self._lives, "struck")]
+        return replace(
+            verdict,
+            violations=verdict.violations + self._problems,
+            struck=struck,
+            boundaries=self._boundaries,
+            later_boundaries=self._later_boundaries,
+        )
 
-    async def _take_over(self, owner: Process, recovering: list[Process]) -> None:
-        """The owner ends in good order; whoever stood by then recovers what is settled already, and ends too."""
-        await owner.stop()
-        for standby in recovering:
-            with suppress(Died):
-                await standby.heard("started")
-            await standby.stop()
-
-    async def _until_nothing_is_under_way(self) -> None:
-        """What was held has arrived, so that the venue's books are the last word."""
-        if self._case.delivery != "held past recovery":
-            return
-        control = self._venue.control
-        sent = [event["at"] for event in self._sent() if event["kind"] == self._case.point]
-        if sent:
-            arrived = datetime.fromisoformat(min(sent)) + timedelta(seconds=self._case.hold_seconds + 0.2)
-            await eventually(lambda: _has_passed(control, arrived), "the held request's arrival")
-
-    async def _first_life(self) -> list[str]:
+    async def _first_life(self) -> None:
         async with AsyncExitStack() as stack:
             service = await self._life(stack, self._case.boundary)
             try:
                 await service.heard("started")
-                await self._settle(service)
-                state = await service.ask("state")
+                await self._settle(service, time.monotonic())
                 await service.stop()
+                self._boundaries = (await service.heard("stopped"))["boundaries"]
             except Died:
-                self._deaths += 1
-                return []
-            return list(state["boundaries"])
+                self._note_end_of(service)
+
+    async def _settled_in_some_life(self) -> Verdict | None:
+        for fatal in (self._case.second, *[None] * (LIVES_TO_SETTLE_IN - 1)):
+            async with AsyncExitStack() as stack:
+                recovering = [await self._life(stack, fatal) for _ in range(self._case.recoverers)]
+                evidence = await self._settled_by(recovering)
+                if evidence is not None:
+                    return await self._judged(stack, recovering, evidence)
+        return None
+
+    async def _judged(self, stack: AsyncExitStack, recovering: list[Process], evidence: Evidence) -> Verdict:
+        sent = len(self._sent())
+        await self._take_over(stack, recovering, evidence.owner)
+        verdict = await judged(self._control, self._case, self._account, self._url, evidence, self._lives)
+        if len(self._sent()) > sent:
+            verdict.violations.append("a service that took over a settled store sent something")
+        return verdict
+
+    async def _take_over(self, stack: AsyncExitStack, recovering: list[Process], owner: Process) -> None:
+        """The owner ends in good order; whoever stood by, or comes then, recovers what is settled already, and ends too."""
+        await owner.stop()
+        self._later_boundaries = (owner.told("stopped") or {}).get("boundaries", [])
+        standbys = [each for each in recovering if each is not owner] or [await self._life(stack, None)]
+        for standby in standbys:
+            with suppress(Died):
+                await standby.heard("started")
+            await standby.stop()
 
     async def _life(self, stack: AsyncExitStack, fatal: str | None) -> Process:
         case, owner = self._case, f"life {len(self._lives) + 1}"
-        service = self._scene.service(self._url, self._account, case.key_class, owner, fatal=fatal)
+        terms = {"fatal": fatal, "delivery_bound_seconds": case.bound_seconds, "defect": case.defect}
+        service = self._scene.service(self._url, self._account, case.key_class, owner, **terms)
         born: Process = await stack.enter_async_context(service)
         self._lives.append(born)
         return born
+
+    def _note_end_of(self, service: Process) -> None:
+        """A life ends by the blow, or as a service that lost its store. Anything else is its own fault."""
+        lost = service.told("lost the store") or service.told("failed", error="LeaseLost")
+        if service.told("struck") is None and lost is None:
+            self._problems.append(f"a service ended by itself: {service.events[-1:]}")
 
     async def _settled_by(self, recovering: list[Process]) -> Evidence | None:
         """What the one found that got the store and lived; None when all died."""
@@ -125,42 +132,66 @@ class _Trial:
         return evidence
 
     async def _settled(self, service: Process) -> Evidence | None:
+        born = time.monotonic()
         try:
             await service.heard("started")
-            await self._settle(service)
-            state, report = await service.ask("state"), await service.ask("reconcile")
+            last = settled = await self._settle(service, born)
+            if await self._until_nothing_is_under_way():
+                await service.ask("reconcile")
+                last = await self._settle(service, time.monotonic())
+            report, replays = await service.ask("reconcile"), await service.ask("replays")
         except Died:
-            self._deaths += service.told("lost the store") is None
+            self._note_end_of(service)
             return None
         except Refused as refused:
             if refused.name != "LeaseLost":
                 raise
             return None
-        return Evidence(service, state["orders"].get(self._key), state["doubts"], report, self._sent())
+        return Evidence(service, last.order, last.doubts, report, replays, settled.at - born, born, settled.certain_at)
+
+    async def _until_nothing_is_under_way(self) -> bool:
+        """What was held has arrived, so that the venue's books are the last word. False where nothing was held."""
+        sent = [event["at"] for event in self._sent() if event["kind"] == self._case.point]
+        if self._case.delivery != HELD or not sent:
+            return False
+        arrived = datetime.fromisoformat(min(sent)) + timedelta(seconds=self._case.hold_seconds + 0.2)
+        await eventually(lambda: _has_passed(self._control, arrived), "the held request's arrival")
+        return True
 
     def _sent(self) -> list[dict[str, Any]]:
-        return [event for life in self._lives for event in life.events if event["event"] == "sent"]
+        return told(self._lives, "sent")
 
     # --- one life --------------------------------------------------------------------------------------------------------------
 
-    async def _settle(self, service: Process) -> None:
+    async def _settle(self, service: Process, born: float) -> _Settled:
         """The signal, and what was wanted of its order, as often as it takes; until nothing is open, or only a doubt."""
         order = await service.ask("execute", raw=self._operation.signal)
-        doubt_until = time.monotonic() + DOUBT_SECONDS[self._case.key_class]
+        certain_at: float | None = None
         async with asyncio.timeout(PATIENCE_SECONDS):
             while True:
                 state = await service.ask("state")
                 order = state["orders"].get(self._key, order)
-                if state["is_quiet"] or (order["is_in_doubt"] and time.monotonic() > doubt_until):
-                    return
+                now = time.monotonic()
+                certain_at = None if order["is_in_doubt"] else certain_at or now
+                if state["is_quiet"] or self._is_left_to_a_person(order, now - born):
+                    return _Settled(order, state["doubts"], now, certain_at)
                 if self._operation.then is not None and not order["requests"]:
                     await self._ask_for_the_rest(service, order)
                 await asyncio.sleep(POLL_SECONDS)
 
+    def _is_left_to_a_person(self, order: dict[str, Any], lived: float) -> bool:
+        """Where keys cannot be asked for, a doubt may stand for ever."""
+        if self._case.key_class == "none" and not order["is_at_broker"]:
+            longest = self._case.bound_seconds + PARKED_SECONDS
+        else:
+            longest = longest_doubt_seconds(self._case.key_class)
+        return bool(order["is_in_doubt"]) and lived > longest
+
     async def _ask_for_the_rest(self, service: Process, order: dict[str, Any]) -> None:
         with suppress(Refused):
             if self._operation.then == "cancel":
-                await service.ask("cancel", order_id=order["order_id"])
+                if Decimal(order["filled"]) >= Decimal(self._operation.once_filled):
+                    await service.ask("cancel", order_id=order["order_id"])
             elif order["limit_price"] != ABOVE_THE_MARKET:
                 await service.ask("replace", order_id=order["order_id"], limit_price=ABOVE_THE_MARKET)
 

@@ -2,95 +2,218 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
+from itertools import pairwise
 from typing import Any
 from uuid import UUID
 
 from liveorder.domain.execution_report import BrokerStatus, OrderSnapshot
+from liveorder.domain.facts import RecordedFact
 from liveorder.domain.order import LiveOrder
+from liveorder.domain.order.facts import AnomalyNoted, OutcomeUnknown, Requested
 from liveorder.infrastructure.brokers.simulated.control import VenueControl
 from liveorder.infrastructure.clock import SystemClock
 from liveorder.infrastructure.eventstore.store_by_url import store_at
 from tests.crash.cases import OPERATIONS, Case, key_of
+from tests.crash.composition import MAPPER
+from tests.crash.key_classes import longest_doubt_seconds
 from tests.crash.processes import Process
+
+_LIVE = (BrokerStatus.PENDING, BrokerStatus.WORKING)
+
+
+@dataclass(slots=True)
+class Verdict:
+    """What became of a trial."""
+
+    case: Case
+    violations: list[str]
+    struck: list[str] = field(default_factory=list)
+    """The boundary of each death."""
+    is_in_doubt: bool = False
+    """Still, at the end."""
+    settling_seconds: float = 0.0
+    """From the last birth until nothing was open, or the doubt was left to a person."""
+    doubt_seconds: float | None = None
+    """From the last birth until the doubt was over; None where there was none, or it was left to a person."""
+    venue_orders: int = 0
+    anomalies: list[str] = field(default_factory=list)
+    boundaries: list[str] = field(default_factory=list)
+    """Of the first life, where it ended by itself."""
+    later_boundaries: list[str] = field(default_factory=list)
+    """Of the life that settled it."""
+    repeated_for: str | None = None
+    """Where it timed out the first time, if it did."""
+
+    @property
+    def deaths(self) -> int:
+        return len(self.struck)
 
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """What the last life said: its order, its doubts, its reconciliation; and what all lives sent."""
+    """What the last life said: its order, its doubts, its reconciliation."""
 
     owner: Process
     order: dict[str, Any] | None
     doubts: Sequence[str]
     reconciliation: dict[str, Any]
-    sent: Sequence[dict[str, Any]]
+    replays: bool
+    """Whether stored facts, read anew, make the orders that the service has."""
+    settling_seconds: float
+    born: float
+    certain_at: float | None
+    """Since when its order is not in doubt any more, by the machine's monotonic clock."""
 
     @property
     def is_in_doubt(self) -> bool:
         return self.order is not None and bool(self.order["is_in_doubt"])
 
+    @property
+    def doubt_seconds(self) -> float | None:
+        """From its birth until it was certain."""
+        return None if self.certain_at is None else self.certain_at - self.born
 
-async def violations(control: VenueControl, case: Case, account: str, url: str, evidence: Evidence) -> list[str]:
-    """Empty when every promise was kept."""
-    theirs = await control.orders_by_key(key_of(account))
-    found = [*_at_the_venue(theirs, evidence), *await _in_the_log(url, account, evidence)]
+    @property
+    def seconds_known_to_venue(self) -> float:
+        """The same, from when it sent the order itself, if it did."""
+        sent = [event["monotonic"] for event in told([self.owner], "sent") if event["kind"] == "submit"]
+        return 0.0 if self.certain_at is None else self.certain_at - max([self.born, *sent])
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """The log, read by a process that had no part in writing it."""
+
+    log: Sequence[RecordedFact]
+    order: LiveOrder | None
+    problems: Sequence[str]
+
+    @property
+    def had_doubt(self) -> bool:
+        return any(isinstance(each.fact, OutcomeUnknown) for each in self.log)
+
+    @property
+    def anomalies(self) -> list[str]:
+        return [each.fact.code for each in self.log if isinstance(each.fact, AnomalyNoted)]
+
+
+async def _stored_at(url: str, account: str) -> Stored:
+    store = store_at(url, clock=SystemClock(), mapper=MAPPER)
+    await store.open()
+    try:
+        claim = await store.claim_of(key_of(account))
+        order = None if claim is None else LiveOrder.replay(await store.stream(claim.order_id))
+        log = [recorded async for page in store.log() for recorded in page]
+        return Stored(log, order, (await store.check()).problems)
+    finally:
+        await store.close()
+
+
+async def judged(
+    control: VenueControl, case: Case, account: str, url: str, evidence: Evidence, lives: Sequence[Process]
+) -> Verdict:
+    """Without violations when every promise was kept."""
+    theirs, stored = await control.orders(account), await _stored_at(url, account)
+    found = [
+        *_at_the_venue(theirs, account, lives),
+        *_in_the_log(stored, evidence),
+        *_of_the_owners(stored, lives),
+        *_untold(stored, lives),
+    ]
     if evidence.order is not None:
         found += _doubt(case, theirs, evidence.order, evidence) if evidence.is_in_doubt else _end(case, theirs, evidence)
-    return found
+    doubt_seconds = evidence.doubt_seconds if stored.had_doubt else None
+    if theirs and case.key_class != "none" and evidence.seconds_known_to_venue > longest_doubt_seconds(case.key_class):
+        found.append(f"in doubt for {evidence.seconds_known_to_venue:.1f} s although the venue had it")
+    return Verdict(
+        case,
+        found,
+        is_in_doubt=evidence.is_in_doubt,
+        settling_seconds=evidence.settling_seconds,
+        doubt_seconds=doubt_seconds,
+        venue_orders=len(theirs),
+        anomalies=stored.anomalies,
+    )
 
 
-def _at_the_venue(theirs: Sequence[OrderSnapshot], evidence: Evidence) -> Iterator[str]:
+def _at_the_venue(theirs: Sequence[OrderSnapshot], account: str, lives: Sequence[Process]) -> Iterator[str]:
+    """Of everything that the account has there, whatever its key."""
     if len(theirs) > 1:
         yield f"{len(theirs)} orders at the venue for one signal"
-    for event in evidence.sent:
+    for each in theirs:
+        if each.client_order_id != key_of(account):
+            yield f"order {each.broker_order_id} at the venue belongs to no intent"
+    for event in told(lives, "sent"):
         if event["kind"] == "submit" and event["had"]:
             yield "an order was sent that the venue had already"
 
 
+def _of_the_owners(stored: Stored, lives: Sequence[Process]) -> Iterator[str]:
+    """One writer at a time, and none twice."""
+    epochs = Counter(event["epoch"] for event in told(lives, "started"))
+    for epoch, owners in epochs.items():
+        if owners > 1:
+            yield f"{owners} services owned the store as epoch {epoch}"
+    if any(later.envelope.epoch < earlier.envelope.epoch for earlier, later in pairwise(stored.log)):
+        yield "something was stored by a service that no longer owned the store"
+
+
 def _doubt(case: Case, theirs: Sequence[OrderSnapshot], ours: dict[str, Any], evidence: Evidence) -> Iterator[str]:
     if ours["key"] not in evidence.doubts:
-        yield "a doubt that nobody is told of"
-    if case.key_class != "none":
-        yield f"still in doubt although its key can be asked for: {ours['requests']}, {len(theirs)} at the venue"
+        yield "a doubt that nobody is shown"
+    if case.key_class != "none" or ours["is_at_broker"]:
+        yield f"still in doubt although it can be asked for: {ours['requests']}, {len(theirs)} at the venue"
+    if _filled(theirs) < Decimal(ours["filled"]):
+        yield f"{ours['filled']} filled here, {_filled(theirs)} at the venue"
 
 
 def _end(case: Case, theirs: Sequence[OrderSnapshot], evidence: Evidence) -> Iterator[str]:
-    wanted, ours = OPERATIONS[case.operation], evidence.order
+    ours = evidence.order
     assert ours is not None
-    if (ours["status"], ours["filled"]) != (wanted.status, wanted.filled):
+    if (ours["status"], ours["filled"]) not in OPERATIONS[case.operation].endings:
         yield f"ended {ours['status']} with {ours['filled']} ({ours['reason']}: {ours['message']})"
-    filled = sum((each.filled_quantity for each in theirs), Decimal(0))
-    if filled != Decimal(ours["filled"]):
-        yield f"{ours['filled']} filled here, {filled} at the venue"
-    if any(each.status in (BrokerStatus.PENDING, BrokerStatus.WORKING) for each in theirs):
-        yield f"closed here, and the venue says {theirs[0].status}"
+    if _filled(theirs) != Decimal(ours["filled"]):
+        yield f"{ours['filled']} filled here, {_filled(theirs)} at the venue"
+    for each in theirs:
+        if each.status in _LIVE:
+            yield f"closed here, and the venue says {each.status}"
     if not evidence.reconciliation["is_clean"]:
         yield f"not reconciled: {evidence.reconciliation['differences']}"
 
 
-async def _in_the_log(url: str, account: str, evidence: Evidence) -> list[str]:
-    store = store_at(url, clock=SystemClock())
-    await store.open()
-    try:
-        claim = await store.claim_of(key_of(account))
-        if claim is None or evidence.order is None:
-            return ["lost: the signal came, and the store knows nothing of it"]
-        order = LiveOrder.replay(await store.stream(claim.order_id))
-        problems = list((await store.check()).problems)
-    finally:
-        await store.close()
-    if UUID(evidence.order["order_id"]) != claim.order_id:
-        problems.append("the order is not the one that its signal became")
-    if not evidence.order["replays"]:
-        problems.append("replaying its facts makes another order")
+def _filled(theirs: Sequence[OrderSnapshot]) -> Decimal:
+    return sum((each.filled_quantity for each in theirs), Decimal(0))
+
+
+def _in_the_log(stored: Stored, evidence: Evidence) -> Iterator[str]:
+    order = stored.order
+    if order is None or evidence.order is None:
+        yield "lost: the signal came, and the store knows nothing of it"
+        return
+    yield from stored.problems
+    intents = {each.stream_id for each in stored.log if isinstance(each.fact, Requested)}
+    if intents != {UUID(evidence.order["order_id"])} or order.order_id not in intents:
+        yield f"one signal, and {len(intents)} intents in the log, or another than was shown"
+    if not evidence.replays:
+        yield "replaying its facts makes another order"
     if order.version < evidence.order["version"]:
-        problems.append("facts are missing from the log")
-    if not evidence.is_in_doubt and _shown(order) != (evidence.order["status"], evidence.order["filled"]):
-        problems.append(f"its facts make it {_shown(order)}")
-    return problems
+        yield "facts are missing from the log"
+    shown = (order.status.value, f"{order.filled_quantity:f}")
+    if not evidence.is_in_doubt and shown != (evidence.order["status"], evidence.order["filled"]):
+        yield f"its facts make it {shown}"
 
 
-def _shown(order: LiveOrder) -> tuple[str, str]:
-    return order.status.value, f"{order.filled_quantity:f}"
+def _untold(stored: Stored, lives: Sequence[Process]) -> Iterator[str]:
+    """Doubts of which no alert went out, by the end of all lives."""
+    noticed = {event["notice_id"] for event in told(lives, "notice")}
+    for each in stored.log:
+        if isinstance(each.fact, OutcomeUnknown) and f"{each.stream_id}:{each.version}" not in noticed:
+            yield f"no alert of the doubt about {each.fact.request_id}"
+
+
+def told(lives: Sequence[Process], event: str) -> list[dict[str, Any]]:
+    return [each for life in lives for each in life.events if each["event"] == event]

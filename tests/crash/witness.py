@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+import time
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 from liveorder.application.ports.broker import Broker, Prepared
 from liveorder.domain.execution_report import ExecutionReport
 from liveorder.infrastructure.brokers.simulated.control import VenueControl
-
-Tell = Callable[..., None]
+from tests.crash.fate import Tell
 
 
 class Witness:
@@ -37,7 +37,8 @@ class Witness:
         return await self._broker.replace(prepared)
 
     def _say(self, kind: str, prepared: Prepared, had: int = 0) -> None:
-        self._tell(event="sent", kind=kind, key=_key(prepared), had=had, at=datetime.now(UTC).isoformat())
+        at = datetime.now(UTC).isoformat()
+        self._tell(event="sent", kind=kind, key=_key(prepared), had=had, at=at, monotonic=time.monotonic())
 
 
 def _key(prepared: Prepared) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import random
 import sqlite3
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
@@ -44,6 +43,7 @@ from liveorder.infrastructure.eventstore.order_store import DatabaseOrderStore
 from liveorder.infrastructure.eventstore.sqlite import Placement, SQLiteDatabase
 from liveorder.infrastructure.eventstore.sqlite_recorder import uri_of
 from liveorder.infrastructure.eventstore.store_by_url import create_store
+from tests.mortality import bury
 from tests.worlds import ACCOUNT, LAX, NOON, STILL, RememberedLog, a_signal, until
 
 __all__ = [
@@ -265,10 +265,7 @@ class Scene:
 
     async def dies(self, engine: Engine) -> None:
         """As by SIGKILL: nothing of it acts any more, and its lease runs out by itself."""
-        tasks = engine.every_task()
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await bury(engine)
 
     def venue_orders(self, order: LiveOrder | str, account_id: str = ACCOUNT) -> list[Any]:
         """What the venue has under this order's key: more than one is a broken promise."""

@@ -200,6 +200,40 @@ async def test_a_cancel_under_way_when_the_submission_proves_absent_ends_the_ord
         assert len(scene.witness.of("submit")) == 1
 
 
+@pytest.mark.parametrize("dies", [False, True])
+async def test_a_cancel_that_was_refused_while_the_order_was_under_way_is_asked_again_when_it_turns_up(
+    tmp_path: Path, dies: bool
+) -> None:
+    async with a_scene(tmp_path) as scene:
+        engine = scene.engine()
+        await engine.start()
+        await scene.lay(FaultKind.REQUEST_HELD, seconds=9.0 if dies else 4.0)
+        order = await engine.execute.execute(a_limit(time_in_force="GTC"))
+        order = await engine.cancel.cancel(order.order_id, CancelReason.HALTED, "person:ann")
+        assert (order.status, order.cancel_requested, order.is_in_doubt) == (OrderStatus.SUBMITTED, False, True)
+        if dies:
+            await scene.dies(engine)
+            engine = scene.engine()
+            await engine.start(wait_for_lease=True)
+            assert scene.venue_orders(order) == []
+        await until(lambda: engine.is_quiet)
+        order = await engine.orders.get(order.order_id)
+        assert (order.status, order.cancel_reason, order.cancels) == (OrderStatus.CANCELLED, CancelReason.HALTED, 2)
+        assert [each["state"] for each in scene.venue_orders(order)] == ["CANCELLED"]
+        await engine.stop()
+
+
+async def test_a_cancel_that_was_refused_and_an_order_that_never_arrived_end_it(tmp_path: Path) -> None:
+    async with a_scene(tmp_path) as scene, scene.living() as engine:
+        await scene.lay(FaultKind.REQUEST_LOST)
+        order = await engine.execute.execute(a_limit(time_in_force="GTC"))
+        await engine.cancel.cancel(order.order_id, CancelReason.HALTED, "person:ann")
+        await until(lambda: engine.is_quiet)
+        order = await engine.orders.get(order.order_id)
+        assert (order.status, order.cancel_reason) == (OrderStatus.CANCELLED, CancelReason.HALTED)
+        assert len(scene.witness.of("submit")) == 1
+
+
 async def test_an_order_that_cannot_be_named_to_its_broker_yet_cannot_be_cancelled(tmp_path: Path) -> None:
     async with a_scene(tmp_path) as scene, scene.living() as engine:
         scene.witness.will_raise("submit", OutcomeUnknown("no answer"))

@@ -19,6 +19,7 @@ from liveorder.domain.values import Side
 from liveorder.infrastructure.brokers.simulated.venue.faults import FaultKind
 from liveorder.infrastructure.brokers.simulated.venue.settings import AccountTerms, OpeningPosition
 from tests.engine.scenes import ACCOUNT, SPY, STILL, Scene, a_limit, a_scene, a_signal, until
+from tests.engine.test_ownership import taken_over
 
 SIDE = Side.BUY
 HOLDING = STILL.model_copy(
@@ -169,3 +170,19 @@ async def test_an_adoption_that_death_left_unanswered_is_not_booked_twice(tmp_pa
         async with scene.living() as again:
             assert (await asked(scene, "adopt_position", adoption, command_id))["ok"]
             assert again.risk.positions(ACCOUNT)[SPY].quantity == Decimal(7)
+
+
+@pytest.mark.parametrize("kind", ["cancel", "kill"])
+async def test_a_command_that_reaches_an_owner_which_lost_the_store_is_left_to_the_new_one(tmp_path: Path, kind: str) -> None:
+    async with a_scene(tmp_path) as scene, scene.living() as engine:
+        order = await engine.execute.execute(a_limit(time_in_force="GTC"))
+        await taken_over(scene)
+        command = StoredCommand(uuid4(), kind, json.dumps({"order_id": str(order.order_id)}), "person:ann", scene.clock.now())
+        store = scene.store()
+        await store.open()
+        await store.commands.insert(command)
+        await asyncio.sleep(30)
+        assert scene.log.of("COMMAND")
+        assert await store.commands.pending() == [command]
+        assert scene.witness.of("cancel") == []
+        await store.close()

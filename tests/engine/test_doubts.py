@@ -12,8 +12,8 @@ import pytest
 
 from liveorder.application.doubts import horizon
 from liveorder.application.ports.broker import Absence, KeySupport
-from liveorder.domain.errors import BrokerConnectionError, DecisionRefused, DuplicateClientOrderId
-from liveorder.domain.execution_report import Execution
+from liveorder.domain.errors import BrokerConnectionError, DecisionRefused
+from liveorder.domain.execution_report import Execution, OrderSnapshot
 from liveorder.domain.lifecycle import OrderStatus
 from liveorder.domain.order.facts import CancelReason, RequestKind, SubmissionFailed
 from liveorder.infrastructure.brokers.simulated.broker import capabilities_of
@@ -83,6 +83,30 @@ async def test_absence_is_believed_only_past_every_bound_and_the_second_time_and
         assert "not found twice" in (failed.evidence or "")
         await until(lambda: engine.is_quiet)
         assert (await engine.orders.get(order.order_id)).status is OrderStatus.FILLED
+        assert len(scene.venue_orders(order)) == 1
+
+
+async def test_the_absence_of_what_the_broker_refused_as_a_duplicate_is_never_believed(tmp_path: Path) -> None:
+    async with a_scene(tmp_path, UNIQUE) as scene, scene.living() as engine:
+
+        async def absent(*key: object) -> Absence:
+            return Absence.ABSENT
+
+        async def nothing() -> list[OrderSnapshot]:
+            return []
+
+        scene.witness.answers.update({"find": absent, "open_orders": nothing})
+        await scene.lay(FaultKind.REPORT_LOST, Point.REPORT, None)
+        await scene.lay(FaultKind.ACKNOWLEDGEMENT_LOST)
+        order = await engine.execute.execute(a_limit(time_in_force="GTC"))
+        await asyncio.sleep(600)
+        (doubt,) = engine.doubts.standing()
+        assert "refused it as a duplicate" in doubt.last_answer
+        assert doubt.request.is_duplicate
+        assert len(scene.witness.of("submit")) == 2
+        scene.witness.answers.clear()
+        await until(lambda: not engine.doubts.standing())
+        assert (await engine.orders.get(order.order_id)).status is OrderStatus.SUBMITTED
         assert len(scene.venue_orders(order)) == 1
 
 
@@ -336,13 +360,3 @@ async def test_a_clock_set_back_does_not_stop_the_asking(tmp_path: Path) -> None
 
 async def _inconclusive(*asked: object) -> Absence:
     return Absence.INCONCLUSIVE
-
-
-async def test_a_request_refused_as_a_duplicate_is_never_believed_absent(tmp_path: Path) -> None:
-    async with a_scene(tmp_path) as scene, scene.living() as engine:
-        scene.witness.will_raise("submit", DuplicateClientOrderId("taken"))
-        await engine.execute.execute(a_signal())
-        await asyncio.sleep(300)
-        (doubt,) = engine.doubts.standing()
-        assert "it has one" in doubt.last_answer
-        assert len(scene.witness.of("submit")) == 1

@@ -234,7 +234,7 @@ async def test_a_key_that_the_broker_holds_already_is_our_order_and_is_fetched(t
         resent = Prepared(order.submission.reference, order.submission.payload)
         again = await engine.gateways["SIM"].submit("again", resent, scene.clock.now() + timedelta(seconds=5))
         del scene.witness.answers["find"]
-        await engine.execute.book_outcome(engine.gateways["SIM"], order, order.submission.request_id, again)
+        await engine.submit.book_outcome(order, order.submission.request_id, again)
         await until(lambda: not engine.doubts.standing())
         order = await engine.orders.get(order.order_id)
         assert (order.status, order.is_acknowledged) == (OrderStatus.SUBMITTED, True)

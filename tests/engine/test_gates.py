@@ -158,6 +158,29 @@ async def test_with_auto_trading_off_signals_are_refused_and_a_persons_order_pas
         assert engine.kill_switch.auto_trading
 
 
+@pytest.mark.parametrize("asked_by", [None, "ann"])
+async def test_auto_trading_switched_off_keeps_what_waits_for_its_turn_from_going_out_but_a_persons_order(
+    tmp_path: Path, asked_by: str | None
+) -> None:
+    once_a_second = replace(SIMULATED_CAPABILITIES, requests_per_second=1.0)
+    async with a_scene(tmp_path, capabilities=once_a_second) as scene, scene.living() as engine:
+        orders = [asyncio.create_task(engine.execute.execute(a_limit(f"s{n}"), operator=asked_by)) for n in range(3)]
+        await asyncio.sleep(0.5)
+        await engine.kill_switch.switch_auto_trading(False, "enough", "person:ann")
+        _, waited, _ = [await order for order in orders]
+        assert (waited.status, waited.reason) == (
+            (OrderStatus.CANCELLED, "HALTED") if asked_by is None else (OrderStatus.SUBMITTED, None)
+        )
+        assert len(scene.witness.of("submit")) == (1 if asked_by is None else 3)
+
+
+async def test_a_persons_order_that_failed_is_tried_again_while_auto_trading_is_off(tmp_path: Path) -> None:
+    async with a_scene(tmp_path, terms={"auto_trading_default": False}) as scene, scene.living() as engine:
+        scene.witness.will_raise("submit", REFUSED)
+        order = await engine.execute.execute(a_limit(), operator="ann")
+        assert (order.status, order.attempts) == (OrderStatus.SUBMITTED, 2)
+
+
 async def test_a_shadow_run_approves_and_sends_nothing(tmp_path: Path) -> None:
     async with a_scene(tmp_path, is_shadow=True) as scene, scene.living() as engine:
         order = await engine.execute.execute(a_signal())

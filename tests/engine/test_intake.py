@@ -198,7 +198,9 @@ def a_service(scene: Scene, *sources: Any) -> Service:
 class Unprojected:
     """Read models need threads, which virtual time has not."""
 
-    async def open(self, store_id: object) -> None: ...
+    def follow(self, store_id: object) -> None: ...
+
+    async def look_before_trading(self) -> None: ...
 
     async def run(self) -> None:
         await asyncio.sleep(1e9)

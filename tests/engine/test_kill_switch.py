@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from liveorder.application.ports.broker import Absence
 from liveorder.application.ports.order_store import HaltRow
 from liveorder.application.retry_policy import RetryPolicy
 from liveorder.domain.errors import BrokerAuthenticationError, BrokerConnectionError, OrderValidationError, OutcomeUnknown
@@ -197,9 +198,46 @@ async def test_flattening_closes_every_position_and_flat_is_said_only_then(tmp_p
         await engine.execute.execute(a_signal("short", symbol="AAPL", side="SELL"))
         await until(lambda: engine.is_quiet)
         report = await engine.stop_trading.kill("enough", "person:ann", flatten=True)
-        assert (report.is_flat, report.not_cancelled) == (True, ())
+        assert (report.is_flat, report.not_cancelled, report.not_closed) == (True, (), ())
         assert {key: held.quantity for key, held in engine.risk.positions(ACCOUNT).items()} == {SPY: 0, "NASDAQ:AAPL": 0}
         assert (await engine.execute.execute(a_signal("more"))).reason == "RISK"
+
+
+async def test_flat_is_said_once_the_closing_orders_have_filled(tmp_path: Path) -> None:
+    slow = STILL.model_copy(update={"fills": Fills(delay_seconds=5.0)})
+    async with a_scene(tmp_path, slow) as scene, scene.living() as engine:
+        await engine.execute.execute(a_signal())
+        await until(lambda: engine.is_quiet)
+        report = await engine.stop_trading.kill("enough", "person:ann", flatten=True)
+        assert (report.is_flat, report.remaining) == (True, ())
+
+
+async def test_flattening_cancels_what_protected_the_position_lest_it_opens_another(tmp_path: Path) -> None:
+    async with a_scene(tmp_path) as scene, scene.living() as engine:
+        await engine.execute.execute(a_signal())
+        await until(lambda: engine.is_quiet)
+        stop = {"side": "SELL", "order_type": "STOP", "stop_price": Decimal(300), "role": OrderRole.STOP_LOSS}
+        guard = await engine.execute.execute(a_signal("guard", **stop))
+        report = await engine.stop_trading.kill("enough", "person:ann", flatten=True)
+        assert (report.is_flat, report.cancelled) == (True, (guard.order_id,))
+
+
+async def test_flattening_leaves_what_an_order_in_doubt_could_still_take(tmp_path: Path) -> None:
+    async with a_scene(tmp_path) as scene, scene.living() as engine:
+        await engine.execute.execute(a_signal())
+        await until(lambda: engine.is_quiet)
+        scene.witness.answers["find"] = _nothing_known
+        await scene.lay(FaultKind.REQUEST_LOST)
+        doubtful = await engine.execute.execute(a_signal("part", side="SELL", quantity=Decimal(4)))
+        assert doubtful.is_in_doubt
+        report = await engine.stop_trading.kill("enough", "person:ann", flatten=True)
+        (kept,) = report.not_closed
+        assert kept.startswith(f"{ACCOUNT}: position {SPY}: 4 kept")
+        assert report.remaining == (f"{ACCOUNT}: position {SPY} 4", f"{ACCOUNT}: in doubt {doubtful.order_id}")
+
+
+async def _nothing_known(*asked: object) -> Absence:
+    return Absence.INCONCLUSIVE
 
 
 async def test_a_position_that_cannot_be_closed_is_named_and_does_not_keep_the_others_open(tmp_path: Path) -> None:
@@ -209,7 +247,8 @@ async def test_a_position_that_cannot_be_closed_is_named_and_does_not_keep_the_o
         await until(lambda: engine.is_quiet)
         await scene.control.place(ACCOUNT, SPY, Side.SELL, Decimal(20))
         report = await engine.stop_trading.kill("enough", "person:ann", flatten=True)
-        assert report.not_cancelled[0].startswith(f"{ACCOUNT}: position {SPY}: trading is halted")
+        (kept,) = report.not_closed
+        assert kept.startswith(f"{ACCOUNT}: position {SPY}: 10 kept")
         assert report.remaining == (f"{ACCOUNT}: position {SPY} -10",)
 
 
@@ -223,7 +262,7 @@ async def test_a_position_in_what_our_catalogue_does_not_know_is_named(tmp_path:
 
         scene.instruments.resolve = nothing_known  # type: ignore[method-assign]  # a fault of our own making
         report = await engine.stop_trading.kill("enough", "person:ann", flatten=True)
-        assert "is no instrument" in report.not_cancelled[0]
+        assert "is no instrument" in report.not_closed[0]
         assert not report.is_flat
 
 
@@ -246,7 +285,7 @@ async def test_without_an_answer_nothing_is_flat(tmp_path: Path) -> None:
         report = await engine.stop_trading.kill("enough", "person:ann", flatten=True)
         assert not report.is_flat
         assert "could not be asked" in report.remaining[0]
-        assert report.not_cancelled[0].startswith(f"{ACCOUNT}: venue")
+        assert report.not_closed[0].startswith(f"{ACCOUNT}: venue")
 
 
 async def test_calls_that_had_begun_are_waited_for_and_then_listed(tmp_path: Path) -> None:
@@ -259,7 +298,7 @@ async def test_calls_that_had_begun_are_waited_for_and_then_listed(tmp_path: Pat
         assert scene.clock.monotonic() - began >= 3.0
         (call,) = report.calls_in_flight
         assert call.request_id.endswith("-s1")
-        assert not report.is_flat or report.calls_in_flight
+        assert (report.is_flat, report.remaining) == (False, ())
         executing.cancel()
 
 

@@ -51,6 +51,26 @@ async def test_an_owner_that_lost_the_store_neither_stores_nor_sends_anything_mo
         assert any("Lost the store" in line for line in scene.log.of("LEASE"))
 
 
+async def test_a_stop_ends_work_that_lost_its_first_cancellation(tmp_path: Path) -> None:
+    async with a_scene(tmp_path) as scene:
+        engine = scene.engine()
+        await engine.start()
+        cancellations = 0
+
+        async def loses_one() -> None:
+            nonlocal cancellations
+            while cancellations < 2:
+                try:
+                    await asyncio.sleep(3600)
+                except asyncio.CancelledError:
+                    cancellations += 1
+
+        engine.begin("loses one", loses_one)
+        await asyncio.sleep(0)
+        await asyncio.wait_for(engine.stop(), 30)
+        assert (cancellations, engine.every_task()) == (2, [])
+
+
 async def test_an_owner_that_lost_the_store_between_two_attempts_does_not_make_the_second(tmp_path: Path) -> None:
     async with a_scene(tmp_path) as scene:
         engine = scene.engine()

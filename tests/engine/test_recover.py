@@ -91,6 +91,30 @@ async def test_an_order_that_surely_never_left_is_taken_up_again_within_its_atte
         assert [str(error) for _, error in scene.errors] == [GAVE_UP] * (failures == 2)
 
 
+@pytest.mark.parametrize("failures", [0, 1, 2])
+async def test_attempts_that_were_lost_with_us_leave_the_retries_as_they_were(tmp_path: Path, failures: int) -> None:
+    deaths, exhausted, signal = 3, failures == 2, a_signal(timeout_seconds=3600)
+    async with a_scene(tmp_path, account_terms={"retry": RetryPolicy(2)}) as scene:
+        for life in range(1, deaths + 1):
+            await scene.lay(FaultKind.REQUEST_LOST, silent=True)
+            engine = scene.engine()
+            await engine.start(wait_for_lease=True)
+            executing = asyncio.create_task(engine.execute.execute(signal))
+            await until(lambda sent=life: len(scene.witness.of("submit")) == sent)
+            await scene.dies(engine)
+            executing.cancel()
+        await scene.control.clear_faults()
+        scene.witness.will_raise("submit", *[REFUSED] * failures)
+        async with scene.living() as engine:
+            await until(lambda: engine.is_quiet)
+            order = await engine.execute.execute(signal)
+            assert (order.status, order.reason) == (
+                (OrderStatus.REJECTED, "RETRIES_EXHAUSTED") if exhausted else (OrderStatus.FILLED, None)
+            )
+            assert (order.attempts, order.failures) == (deaths + failures + (not exhausted), failures)
+        assert len(scene.venue_orders(order)) == (not exhausted)
+
+
 async def test_a_cancel_and_a_replace_that_death_interrupted_are_in_doubt_until_they_show(tmp_path: Path) -> None:
     async with a_scene(tmp_path) as scene:
         engine = scene.engine()

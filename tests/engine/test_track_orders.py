@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ from typing import Any
 import pytest
 
 from liveorder.application.engine import Engine
-from liveorder.application.ports.broker import KeySupport, Prepared
+from liveorder.application.ports.broker import Absence, KeySupport, Prepared
 from liveorder.domain.errors import BrokerConnectionError
 from liveorder.domain.execution_report import (
     Accepted,
@@ -19,6 +20,7 @@ from liveorder.domain.execution_report import (
     Commission,
     Execution,
     OrderClosed,
+    OrderReplaced,
     OrderSnapshot,
     OrderTriggered,
 )
@@ -347,7 +349,7 @@ async def test_a_refused_duplicate_of_a_request_leaves_the_first_order_as_it_is(
         gateway = engine.gateways[ACCOUNT]
         assert before.submission is not None
         second = await gateway.submit("second", Prepared({}, before.submission.payload), gateway.new_deadline())
-        after = await engine.execute.book_outcome(gateway, before, "second", second)
+        after = await engine.submit.book_outcome(before, "second", second)
         assert (after.status, after.filled_quantity, after.version) == (OrderStatus.PARTIAL, Decimal(1000), before.version)
 
 
@@ -425,14 +427,43 @@ async def test_orders_are_followed_by_the_brokers_id_where_reports_carry_no_key(
         assert await scene.count("UnmatchedReportNoted") == 0
 
 
-async def test_an_order_that_was_listed_while_it_was_finished_is_no_strangers_once_it_is_open_again(tmp_path: Path) -> None:
-    async with a_scene(tmp_path, WITHOUT_KEYS) as scene, scene.living() as engine:
-        order = await bought(scene, engine)
-        listed = OrderSnapshot(broker_order_id=order.broker_order_id, status=BrokerStatus.WORKING)
-        await engine.track.book(ACCOUNT, listed)
-        assert len(engine.unmatched.live(ACCOUNT)) == 1
-        await scene.control.bust("X1")
-        await until(lambda: bool(engine.orders.unfinished()))
-        await asyncio.sleep(1)
-        assert engine.unmatched.live(ACCOUNT) == []
-        assert await reconciled(engine)
+# --- brokers' ids that come again -----------------------------------------------------------------------------------------------
+
+
+async def test_an_answer_about_another_order_that_has_the_brokers_id_by_now_is_no_answer(tmp_path: Path) -> None:
+    async with a_scene(tmp_path) as scene, scene.living() as engine:
+        order = await engine.execute.execute(a_limit())
+
+        async def of_another(*asked: object) -> OrderSnapshot:
+            return OrderSnapshot(client_order_id="ANOTHER", broker_order_id=order.broker_order_id, status=BrokerStatus.CANCELLED)
+
+        scene.witness.answers["find"] = of_another
+        assert await engine.gateways[ACCOUNT].find(order) is Absence.INCONCLUSIVE
+        assert await engine.track.ask(engine.gateways[ACCOUNT], order) is Absence.INCONCLUSIVE
+        assert (await engine.orders.get(order.order_id)).status is OrderStatus.SUBMITTED
+
+
+async def test_a_report_that_waits_for_another_order_of_the_same_id_is_not_handed_to_a_new_one(tmp_path: Path) -> None:
+    async with a_scene(tmp_path) as scene, scene.living() as engine:
+        for execution_id, key, hours in (("E-1", "ANOTHER", 0), ("E-2", None, -8), ("E-3", None, 0)):
+            at = scene.clock.now() + timedelta(hours=hours)
+            fields: dict[str, Any] = {"client_order_id": key, "broker_order_id": "V1", "occurred_at": at}
+            await engine.track.book(
+                ACCOUNT, Execution(execution_id=execution_id, quantity=Decimal(1), price=Decimal(400), **fields)
+            )
+        order = await engine.execute.execute(a_limit())
+        order = await engine.orders.get(order.order_id)
+        assert (order.broker_order_id, set(order.executions.told)) == ("V1", {"E-3"})
+        assert len(engine.unmatched.waiting_for(ACCOUNT, "V1")) == 2
+        assert await scene.count("UnmatchedReportResolved") == 1
+
+
+async def test_a_replaced_orders_old_id_still_leads_to_it(tmp_path: Path) -> None:
+    async with a_scene(tmp_path) as scene, scene.living() as engine:
+        order = await engine.execute.execute(a_limit())
+        old = order.broker_order_id
+        await engine.track.book(ACCOUNT, OrderReplaced(client_order_id=order.client_order_id, broker_order_id="V2-new"))
+        late = Execution(broker_order_id=old, execution_id="E-1", quantity=Decimal(1), price=Decimal(400))
+        booked = await engine.track.book(ACCOUNT, late)
+        assert booked is not None
+        assert (booked.order_id, booked.broker_order_id, booked.filled_quantity) == (order.order_id, "V2-new", Decimal(1))

@@ -6,14 +6,17 @@ import json
 import os
 import subprocess
 import sys
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from typer.testing import CliRunner, Result
 
 from liveorder.interfaces.cli.main import app
 
+T = TypeVar("T")
 SETTINGS = """
 store = "sqlite:///liveorder.db"
 [logs]
@@ -30,6 +33,8 @@ VENUE = """
 [prices]
 volatility = 0.0
 """
+ENOUGH_SECONDS = 60.0
+"""Longer than anything takes on a slow machine."""
 COMMAND = [sys.executable, "-m", "liveorder.interfaces.cli"]
 
 
@@ -62,6 +67,22 @@ class CommandLine:
         """As a process of its own."""
         pipes: dict[str, Any] = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
         return subprocess.Popen([*COMMAND, *arguments], cwd=self.folder, env=os.environ | {"COLUMNS": "120"}, **pipes)
+
+
+def eventually(found: Callable[[], T], process: subprocess.Popen[str]) -> T:
+    """What a running process brings about, as soon as it is there."""
+    deadline = time.monotonic() + ENOUGH_SECONDS
+    while not (answer := found()):
+        assert process.poll() is None, process.communicate()
+        assert time.monotonic() < deadline, "it never came about"
+        time.sleep(0.02)
+    return answer
+
+
+def leaves_in_doubt(cli: CommandLine) -> None:
+    """From now on the venue loses the first order, and the broker's word that it has none is not believed."""
+    cli.write("venue.toml", VENUE + '[keys]\nsupport = "NONE"\n[[faults.faults]]\nkind = "request_lost"\nnth = 1\n')
+    cli.write("liveorder.toml", SETTINGS + '[accounts.capabilities]\nkey_support = "SEARCHABLE"\ntrusts_absence = false\n')
 
 
 def coin(signal_id: str, side: str = "BUY", quantity: str = "0.1", **fields: Any) -> dict[str, Any]:

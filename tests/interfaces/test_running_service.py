@@ -7,13 +7,13 @@ import signal
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import count
+from typing import Any
 
 import pytest
 
 from liveorder.interfaces.cli.exit_codes import ExitCode
-from tests.interfaces.command_line import CommandLine, coin, resting
-
-ENOUGH_SECONDS = 60.0
+from tests.interfaces.command_line import ENOUGH_SECONDS, CommandLine, coin, eventually, leaves_in_doubt, resting
 
 
 @contextmanager
@@ -21,8 +21,7 @@ def service(cli: CommandLine, *arguments: str) -> Iterator[subprocess.Popen[str]
     """Running and owning its store."""
     process = cli.start("run", *arguments)
     try:
-        while owner_of(cli) is None:
-            assert process.poll() is None, process.communicate()
+        eventually(lambda: owner_of(cli), process)
         yield process
     finally:
         process.kill()
@@ -43,6 +42,15 @@ def test_commands_are_carried_out_by_the_service_that_owns_the_store(cli: Comman
         assert cli.json("doctor")["checks"][-1]["detail"] == "the simulated venue lives in the running service"
         killed = cli.run("kill", "--flatten")
     assert (killed.exit_code, killed.stdout.splitlines()[0]) == (0, "FLAT")
+
+
+def test_a_doubt_is_told_with_what_the_broker_was_asked_and_answered(cli: CommandLine) -> None:
+    leaves_in_doubt(cli)
+    with service(cli) as running:
+        cli.run("submit", json.dumps(coin("a")))
+        (doubt,) = eventually(lambda: [each for each in cli.json("doubts") if each["asked"] > 1], running)
+        assert (doubt["is_being_asked"], doubt["last_answer"]) == (True, "inconclusive")
+        assert "inconclusive" in cli.run("doubts").stdout
 
 
 def test_a_second_service_is_refused_while_the_first_owns_the_store(cli: CommandLine) -> None:
@@ -71,13 +79,18 @@ def test_signals_are_taken_from_standard_input_until_it_ends(cli: CommandLine) -
 
 
 def test_a_followed_file_gives_the_signals_that_are_added_to_it(cli: CommandLine) -> None:
+    """From its end as it was when the service began to follow it: here at the latest when it takes the first signal."""
     cli.signals(coin("old"))
-    with service(cli, "--signals", "signals.jsonl", "--follow"):
+    numbers = count()
+
+    def orders_after_one_more_signal() -> Any:
         with (cli.folder / "signals.jsonl").open("a") as file:
-            file.write(json.dumps(coin("new")) + "\n")
-        while not (orders := cli.json("orders")):
-            pass
-    assert [order["signal_id"] for order in orders] == ["new"]
+            file.write(json.dumps(coin(f"new {next(numbers)}")) + "\n")
+        return cli.json("orders")
+
+    with service(cli, "--signals", "signals.jsonl", "--follow") as following:
+        orders = eventually(orders_after_one_more_signal, following)
+    assert all(order["signal_id"].startswith("new") for order in orders)
 
 
 def test_a_standby_takes_over_when_the_owner_is_gone(cli: CommandLine) -> None:
@@ -86,8 +99,7 @@ def test_a_standby_takes_over_when_the_owner_is_gone(cli: CommandLine) -> None:
         standby = cli.start("run", "--standby")
         first.send_signal(signal.SIGTERM)
         first.communicate(timeout=ENOUGH_SECONDS)
-        while owner_of(cli) in (None, first_owner):
-            assert standby.poll() is None, standby.communicate()
+        eventually(lambda: owner_of(cli) not in (None, first_owner), standby)
         standby.send_signal(signal.SIGTERM)
         standby.communicate(timeout=ENOUGH_SECONDS)
     assert standby.returncode == 0
@@ -96,8 +108,7 @@ def test_a_standby_takes_over_when_the_owner_is_gone(cli: CommandLine) -> None:
 def test_a_venue_of_its_own_serves_a_trader_and_ends_when_told(cli: CommandLine, monkeypatch: pytest.MonkeyPatch) -> None:
     ready = cli.folder / "ready"
     venue = cli.start("venue", "--ready-file", "ready", "--data", "own-venue.db")
-    while not ready.exists():
-        assert venue.poll() is None, venue.communicate()
+    eventually(ready.exists, venue)
     monkeypatch.setenv("LIVEORDER_SIMULATION__VENUE", ready.read_text())
     trader = cli.start("submit", json.dumps(coin("a")), "--json")
     assert json.loads(trader.communicate(timeout=ENOUGH_SECONDS)[0])["broker_order_id"] == "V1"

@@ -7,9 +7,7 @@ import json
 import pytest
 
 from liveorder.interfaces.cli.exit_codes import ExitCode
-from tests.interfaces.command_line import SETTINGS, VENUE, CommandLine, coin, resting
-
-LOSES_THE_FIRST_ORDER = VENUE + '[keys]\nsupport = "NONE"\n[[faults.faults]]\nkind = "request_lost"\nnth = 1\n'
+from tests.interfaces.command_line import VENUE, CommandLine, coin, leaves_in_doubt, resting
 
 
 def submit(cli: CommandLine, signal: dict[str, object]) -> tuple[int, str]:
@@ -69,7 +67,22 @@ def test_kill_says_what_remains_and_flatten_leaves_nothing(cli: CommandLine) -> 
     submit(cli, resting("r"))
     killed = cli.run("kill")
     assert killed.exit_code == ExitCode.NOT_FLAT
-    assert killed.stdout.startswith("NOT FLAT\n1 order cancelled\nremaining: SIM: position CRYPTO:ETH/USD 0.1\n")
+    assert killed.stdout.splitlines()[:4] == [
+        "NOT FLAT",
+        "the halt is durable: nothing is sent after a restart either",
+        "1 order cancelled",
+        "remaining: SIM: position CRYPTO:ETH/USD 0.1",
+    ]
+    flattened = cli.run("kill", "--flatten")
+    assert (flattened.exit_code, flattened.stdout.splitlines()[0]) == (0, "FLAT")
+
+
+def test_kill_works_while_the_read_models_are_down(cli: CommandLine) -> None:
+    submit(cli, coin("a"))
+    read_models = cli.folder / "liveorder-views.db"
+    read_models.unlink()
+    read_models.mkdir()
+    assert cli.run("positions").exit_code == ExitCode.STORE_UNAVAILABLE
     flattened = cli.run("kill", "--flatten")
     assert (flattened.exit_code, flattened.stdout.splitlines()[0]) == (0, "FLAT")
 
@@ -107,11 +120,11 @@ def test_auto_trading_is_switched_off_and_on(cli: CommandLine) -> None:
 
 
 def test_a_doubt_is_listed_and_ended_by_a_person(cli: CommandLine) -> None:
-    cli.write("venue.toml", LOSES_THE_FIRST_ORDER)
-    cli.write("liveorder.toml", SETTINGS + '[accounts.capabilities]\nkey_support = "SEARCHABLE"\ntrusts_absence = false\n')
+    leaves_in_doubt(cli)
     assert submit(cli, coin("a"))[0] == ExitCode.OUTCOME_UNKNOWN
     (doubt,) = cli.json("doubts")
-    assert (doubt["signal_id"], doubt["kind"]) == ("a", "SUBMIT")
+    assert (doubt["signal_id"], doubt["kind"], doubt["is_being_asked"]) == ("a", "SUBMIT", False)
+    assert (doubt["exposure_quantity"], doubt["exposure_value"]) == ("0.1", "300")
     assert "liveorder settle ID --absent" in cli.run("doubts").stdout
     assert cli.json("settle", "a", "--absent", "--evidence", "looked")["status"] == "CANCELLED"
     assert cli.run("doubts").stdout == "Nothing is in doubt.\n"

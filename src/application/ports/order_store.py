@@ -22,6 +22,15 @@ class SignalClaim:
 
 
 @dataclass(frozen=True, slots=True)
+class BrokerName:
+    """What a broker calls an order. Not unique: brokers' own ids come again, in another session or after a restart of theirs."""
+
+    account_id: str
+    broker_order_id: str
+    order_id: UUID
+
+
+@dataclass(frozen=True, slots=True)
 class LedgerEntry:
     """What a commit does to an account's figures, for the risk table. Amounts are texts that only `Ledger` reads."""
 
@@ -60,6 +69,7 @@ class Commit:
 
     `facts` are contiguous versions; the first is one above what the writer last saw. `is_open` keeps the index of unfinished
     orders: True puts the stream in, False takes it out, None leaves it. `unless_halted`: the scopes of which no halt may stand.
+    `names` are kept for good, so that a report of an order that ended long ago finds it.
     """
 
     facts: tuple[RecordedFact, ...]
@@ -68,6 +78,7 @@ class Commit:
     entries: tuple[LedgerEntry, ...] = ()
     unless_halted: tuple[str, ...] = ()
     halt: HaltRow | None = None
+    names: tuple[BrokerName, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,6 +193,10 @@ class OrderStore(Protocol):
 
     async def claim_of(self, client_order_id: str) -> SignalClaim | None: ...
 
+    async def named(self, account_id: str, broker_order_id: str) -> Sequence[UUID]:
+        """Every order of the account that ever had this broker's id, the newest first."""
+        ...
+
     async def halts(self) -> Sequence[HaltRow]:
         """The halts that stand."""
         ...
@@ -232,6 +247,8 @@ class Commands(Protocol):
 
     async def pending(self) -> Sequence[StoredCommand]: ...
 
-    async def answer(self, command_id: UUID, answer: str) -> None: ...
+    async def answer(self, command_id: UUID, answer: str) -> None:
+        """The first answer of an owner stands; one of a process that lost the store counts for nothing."""
+        ...
 
     async def find(self, command_id: UUID) -> StoredCommand | None: ...

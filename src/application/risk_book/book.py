@@ -16,7 +16,7 @@ from liveorder.domain.instrument import Instrument
 from liveorder.domain.order import LiveOrder
 from liveorder.domain.position import Position
 from liveorder.domain.risk import Exposure, OpenExposure, RiskView
-from liveorder.domain.values import ZERO
+from liveorder.domain.values import ZERO, Side
 
 
 class RiskBook:
@@ -136,6 +136,17 @@ class RiskBook:
             price_age_seconds=price_age_seconds,
         )
 
+    def closable(self, account_id: str, instrument: Instrument, theirs: Decimal) -> Decimal:
+        """Units of the broker's position `theirs` that an order against it surely only takes off.
+
+        No more than our book has of it, less all that open and in-doubt orders could still take.
+        """
+        account = self._account(account_id)
+        holding = account.holding(instrument.key, instrument.currency)
+        account.refresh()
+        side = Side.SELL if theirs > 0 else Side.BUY
+        return holding.exposure.reducible_by(side, _nearer(holding.exposure.quantity, theirs))
+
     def positions(self, account_id: str) -> Mapping[str, Position]:
         """By instrument key, flat ones with their results too."""
         return self._account(account_id).positions()
@@ -165,7 +176,9 @@ def _agreed(ours: Decimal, key: str, differences: Mapping[str, Decimal | None]) 
     if key not in differences:
         return ours
     difference = differences[key]
-    theirs = ours + difference if difference is not None else ZERO
-    if ours * theirs <= 0:
-        return ZERO
-    return min(ours, theirs, key=abs)
+    return ZERO if difference is None else _nearer(ours, ours + difference)
+
+
+def _nearer(ours: Decimal, theirs: Decimal) -> Decimal:
+    """The nearer to zero; zero when they point apart."""
+    return ZERO if ours * theirs <= 0 else min(ours, theirs, key=abs)

@@ -5,6 +5,7 @@ it wrote a moment ago, the second for lists.
 """
 
 from liveorder.application.views.confirmations import ConfirmationView, confirmation_view, is_confirmable
+from liveorder.application.views.doubts import DoubtView, doubt_view
 from liveorder.application.views.fields import View
 from liveorder.application.views.fills import BookedFillView, FillView
 from liveorder.application.views.history import HistoryView, history_view
@@ -18,6 +19,7 @@ __all__ = [
     "BookedFillView",
     "ConfirmationView",
     "DailySummaryView",
+    "DoubtView",
     "FillView",
     "HistoryView",
     "OrderView",
@@ -29,6 +31,7 @@ __all__ = [
     "as_of",
     "confirmation_view",
     "dead_letter_view",
+    "doubt_view",
     "history_view",
     "is_confirmable",
     "order_view",

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from datetime import date, datetime
 from decimal import Decimal
 
-from liveorder.domain.errors import DecisionRefused
+from liveorder.domain.errors import DecisionRefused, DuplicateClientOrderId
 from liveorder.domain.facts import Fact
 from liveorder.domain.order import facts as f
 from liveorder.domain.order.state import LiveOrder
@@ -47,16 +47,18 @@ def fail_submission(order: LiveOrder, request_id: str, error: str, message: str,
     """Surely not received, and never will be. Where a cancel was asked for meanwhile, that is the end of the order."""
     failed = f.SubmissionFailed(request_id=request_id, error=error, message=message, evidence=evidence)
     others = [r for key, r in order.requests.items() if r.kind is f.RequestKind.SUBMIT and key != request_id]
-    reasons = [r.cancel_reason for r in order.requests.values() if r.cancel_reason is not None]
+    wishes = [*(r.cancel_reason for r in order.requests.values()), order.cancel_wish]
+    reasons = [reason for reason in wishes if reason is not None]
     if others or order.is_at_broker or not reasons:
         return [failed]
     return [failed, f.Cancelled(reason=reasons[0], message="it never reached the broker, and its cancel was asked for")]
 
 
 def doubt(order: LiveOrder, request_id: str, error: str, message: str) -> list[Fact]:
-    """The request may have arrived. Nothing when it has its outcome already, or is in doubt already."""
+    """The request may have arrived. Nothing when it has its outcome already, or is in doubt already and this is no duplicate."""
     request = order.requests.get(request_id)
-    if request is None or request.is_in_doubt:
+    is_news = request is not None and error == DuplicateClientOrderId.__name__ and not request.is_duplicate
+    if request is None or (request.is_in_doubt and not is_news):
         return []
     return [f.OutcomeUnknown(request_id=request_id, kind=request.kind, error=error, message=message)]
 

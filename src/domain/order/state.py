@@ -7,7 +7,7 @@ report amounts to. Both only return facts; the order changes when those are dura
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from datetime import datetime
 from decimal import Decimal
 from operator import attrgetter
@@ -15,7 +15,7 @@ from typing import Any, Self
 from uuid import UUID
 
 from liveorder.domain.errors import DuplicateClientOrderId
-from liveorder.domain.facts import Fact, RecordedFact
+from liveorder.domain.facts import PERSON, Fact, RecordedFact
 from liveorder.domain.lifecycle import Closing, OrderStatus, condition, next_status
 from liveorder.domain.order import facts as f
 from liveorder.domain.order.executions import BookedExecution, Executions, split_quantity, value_of
@@ -34,8 +34,8 @@ class OpenRequest:
     cancel_reason: f.CancelReason | None = None
     unknown_since: datetime | None = None
     unknown_why: str = ""
-    is_known_there: bool = False
-    """The broker refused it as a duplicate: it has an order with this key, whatever a search says."""
+    is_duplicate: bool = False
+    """The broker refused it because it holds an order with our key: it has one, whatever a search finds."""
 
     @property
     def is_in_doubt(self) -> bool:
@@ -62,6 +62,8 @@ class LiveOrder:
     broker_order_id: str | None = None
     attempts: int = 0
     """Submissions started."""
+    failures: int = 0
+    """Of these, those that failed before our eyes. One that was lost on the way, with us perhaps, and not found is none."""
     replaces: int = 0
     replaced: frozenset[str] = frozenset()
     """Ids of the replaces that were done: telling of one again is old news."""
@@ -77,6 +79,8 @@ class LiveOrder:
     cancel_pending: bool = False
     """The broker says so; our own request is `cancel_requested`."""
     replace_pending: bool = False
+    cancel_wish: f.CancelReason | None = None
+    """Of a cancel that was refused while the broker did not have the order: to be asked again should it turn up."""
     reviews: tuple[str, ...] = ()
     anomalies: frozenset[str] = frozenset()
     reject_reason: f.RejectReason | None = None
@@ -84,6 +88,8 @@ class LiveOrder:
     error_message: str | None = None
     last_failure: f.SubmissionFailed | None = None
     requested_at: datetime | None = None
+    is_persons: bool = False
+    """Asked for by a person, not by a signal that trades by itself."""
     submitted_at: datetime | None = None
     closed_at: datetime | None = None
     last_update_at: datetime | None = None
@@ -233,6 +239,7 @@ class LiveOrder:
         if self.closing is Closing.NONE or (closing is Closing.CANCELLED and self.filled_quantity > 0):
             self.closing = closing
         self.cancel_pending = self.replace_pending = False
+        self.cancel_wish = None
         self.requests = {}
 
     def _restate(self, quantity: Decimal | None, limit_price: Decimal | None, stop_price: Decimal | None) -> None:
@@ -249,6 +256,7 @@ def _requested(order: LiveOrder, fact: f.Requested, item: RecordedFact) -> None:
     order.quantity = fact.quantity
     order.limit_price, order.stop_price = fact.limit_price, fact.stop_price
     order.requested_at = item.envelope.recorded_at
+    order.is_persons = item.envelope.actor.startswith(PERSON)
 
 
 def _refused(order: LiveOrder, fact: f.Refused, item: RecordedFact) -> None:
@@ -269,26 +277,23 @@ def _submission_started(order: LiveOrder, fact: f.SubmissionStarted, item: Recor
 def _submission_failed(order: LiveOrder, fact: f.SubmissionFailed, item: RecordedFact) -> None:
     order.requests.pop(fact.request_id, None)
     order.last_failure, order.error_message = fact, fact.message
+    order.failures += fact.evidence is None
 
 
 def _outcome_unknown(order: LiveOrder, fact: f.OutcomeUnknown, item: RecordedFact) -> None:
     order.error_message = fact.message
-    if (known := order.requests.get(fact.request_id)) is not None and not known.is_in_doubt:
-        order.requests[fact.request_id] = OpenRequest(
-            known.request_id,
-            known.kind,
-            known.started_at,
-            known.deadline,
-            known.terms,
-            known.cancel_reason,
-            unknown_since=item.envelope.recorded_at,
+    if (known := order.requests.get(fact.request_id)) is not None:
+        order.requests[fact.request_id] = replace(
+            known,
+            unknown_since=known.unknown_since or item.envelope.recorded_at,
             unknown_why=fact.message,
-            is_known_there=fact.error == DuplicateClientOrderId.__name__,
+            is_duplicate=known.is_duplicate or fact.error == DuplicateClientOrderId.__name__,
         )
 
 
 def _cancel_requested(order: LiveOrder, fact: f.CancelRequested, item: RecordedFact) -> None:
     order.cancels += 1
+    order.cancel_wish = None
     order.requests[fact.request_id] = OpenRequest(
         fact.request_id, f.RequestKind.CANCEL, item.envelope.recorded_at, fact.deadline, cancel_reason=fact.reason
     )
@@ -363,7 +368,9 @@ def _cancel_pending(order: LiveOrder, fact: f.CancelPending, item: RecordedFact)
 def _cancel_refused(order: LiveOrder, fact: f.CancelRefused, item: RecordedFact) -> None:
     order.cancel_pending = False
     order.error_message = fact.message
-    _answer(order, f.RequestKind.CANCEL, fact.request_id)
+    request = _answer(order, f.RequestKind.CANCEL, fact.request_id)
+    if request is not None and order.submission_is_open:
+        order.cancel_wish = request.cancel_reason
 
 
 def _cancelled(order: LiveOrder, fact: f.Cancelled, item: RecordedFact) -> None:
@@ -423,12 +430,11 @@ def _review_resolved(order: LiveOrder, fact: f.ReviewResolved, item: RecordedFac
     order.reviews = ()
 
 
-def _answer(order: LiveOrder, kind: f.RequestKind, request_id: str | None) -> None:
-    """An answer settles the request that it names, or the oldest of its kind when it names none."""
+def _answer(order: LiveOrder, kind: f.RequestKind, request_id: str | None) -> OpenRequest | None:
+    """An answer settles the request that it names, or the oldest of its kind when it names none; that request, if any."""
     if request_id is None:
         request_id = next((key for key, request in order.requests.items() if request.kind is kind), None)
-    if request_id is not None:
-        order.requests.pop(request_id, None)
+    return order.requests.pop(request_id, None) if request_id is not None else None
 
 
 _APPLY: dict[type[Fact], Callable[[LiveOrder, Any, RecordedFact], None]] = {

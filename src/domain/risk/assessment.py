@@ -55,7 +55,7 @@ RULES: tuple[Rule, ...] = (
 )
 """Asked in this order; the first refusal is the one that is recorded."""
 
-GATES: tuple[Rule, ...] = (kill_switch, stale_signal, market_closed)
+GATES: tuple[Rule, ...] = (*SWITCHES, market_closed)
 """What an approved order has to pass again, just before each attempt to send it."""
 
 REPLACEMENT_RULES: tuple[Rule, ...] = tuple(

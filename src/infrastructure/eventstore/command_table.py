@@ -1,8 +1,8 @@
-"""Requests from other processes, as rows. Needs no lease: whoever can write the store can ask its owner for something."""
+"""Requests from other processes, as rows. Asking needs no lease: whoever can write the store can ask its owner for something."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from uuid import UUID
 
 from liveorder.application.ports.order_store import StoredCommand
@@ -13,15 +13,16 @@ _INSERT = """INSERT INTO commands (command_id, kind, arguments, actor, created_a
     VALUES (:command_id, :kind, :arguments, :actor, :created_at, :answer) ON CONFLICT DO NOTHING"""
 _PENDING = """SELECT command_id, kind, arguments, actor, created_at, answer FROM commands
     WHERE answer IS NULL ORDER BY created_at, command_id"""
-_ANSWER = "UPDATE commands SET answer=:answer WHERE command_id=:command_id AND answer IS NULL"
+_ANSWER = """UPDATE commands SET answer=:answer
+    WHERE command_id=:command_id AND answer IS NULL AND (SELECT epoch FROM lease) = :epoch"""
 _FIND = "SELECT command_id, kind, arguments, actor, created_at, answer FROM commands WHERE command_id=:command_id"
 
 
 class CommandTable:
-    """A `Commands`."""
+    """A `Commands`. `epoch` tells which ownership its answers claim; 0 is that of nobody."""
 
-    def __init__(self, database: Database) -> None:
-        self._database = database
+    def __init__(self, database: Database, epoch: Callable[[], int] = lambda: 0) -> None:
+        self._database, self._epoch = database, epoch
 
     async def insert(self, command: StoredCommand) -> None:
         values = {
@@ -39,8 +40,8 @@ class CommandTable:
         return [_command(row) for row in await self._database.fetch(_PENDING)]
 
     async def answer(self, command_id: UUID, answer: str) -> None:
-        """The first answer stands."""
-        await self._database.write(_ANSWER, {"command_id": str(command_id), "answer": answer})
+        """The first answer stands. One of a process that lost the store counts for nothing."""
+        await self._database.write(_ANSWER, {"command_id": str(command_id), "answer": answer, "epoch": self._epoch()})
 
     async def find(self, command_id: UUID) -> StoredCommand | None:
         rows = await self._database.fetch(_FIND, {"command_id": str(command_id)})

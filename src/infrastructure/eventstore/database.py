@@ -70,6 +70,10 @@ class Database(Protocol):
         """The index of open orders, and where the log ended when it was so."""
         ...
 
+    async def place(self) -> str:
+        """What a copy of this store would have otherwise: the file's own number, or the server's with the schema's."""
+        ...
+
     async def copy(self, target: str, stamp: Sequence[Stamp]) -> Database:
         """A consistent copy while in use, not yet opened. It is there with its stamp or not at all; nothing may be at `target`."""
         ...

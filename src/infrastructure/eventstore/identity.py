@@ -12,7 +12,7 @@ from liveorder.application.ports.order_store import StoreIdentity
 from liveorder.domain.errors import StoreRefused
 from liveorder.infrastructure.eventstore.database import Database, Row, Values
 from liveorder.infrastructure.eventstore.moments import text_of
-from liveorder.infrastructure.eventstore.schema import SCHEMA_VERSION
+from liveorder.infrastructure.eventstore.schema import PLACE, PUT_CHECKPOINT, SCHEMA_VERSION
 
 INSERT = """INSERT INTO store VALUES
     (1, :store_id, :namespace, :default_account, :mode, :schema_version, :account_ids, :created_at)"""
@@ -74,3 +74,21 @@ async def meet(expectation: Expectation, identity: StoreIdentity, database: Data
     return StoreIdentity(
         identity.store_id, identity.namespace, identity.default_account, identity.mode, identity.schema_version, account_ids
     )
+
+
+_HALT = "INSERT INTO halts VALUES ('*', :reason, :at) ON CONFLICT DO NOTHING"
+
+
+async def halt_if_elsewhere(database: Database, now: datetime) -> None:
+    """A file that is not the one that was last traded on is a copy, perhaps an old one, and its original may still be in use.
+
+    The halt is there before the new place is remembered, so that no crash between them loses it.
+    """
+    place = await database.place()
+    known = await database.fetch("SELECT value FROM checkpoints WHERE name=:name", {"name": PLACE})
+    if known == [(place,)]:
+        return
+    if known:
+        reason = f"copied or moved (it was {known[0][0]} and is {place}): see that no other copy is used, reconcile, then resume"
+        await database.write(_HALT, {"reason": reason, "at": text_of(now)})
+    await database.write(PUT_CHECKPOINT, {"name": PLACE, "value": place})

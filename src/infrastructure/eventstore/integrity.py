@@ -8,7 +8,7 @@ from eventsourcing.persistence import Notification
 
 from liveorder.application.ports.order_store import IntegrityReport
 from liveorder.domain.errors import StoreRefused
-from liveorder.domain.order.facts import Refused, SubmissionStarted
+from liveorder.domain.order.facts import Refused, Requested, SubmissionStarted
 from liveorder.infrastructure.eventstore.database import Database
 from liveorder.infrastructure.eventstore.mapper import FactMapper
 
@@ -38,13 +38,20 @@ async def inspect(database: Database, mapper: FactMapper) -> IntegrityReport:
         audit.problems += await database.damage()
         await _inspect_ends(database, audit)
         end, indexed = await database.open_streams()
-        while audit.position < end and await database.page(audit.position, min(_PAGE, end - audit.position), audit.read):
-            pass
+        await _inspect_log(database, audit, end)
         _inspect_open_orders(set(indexed), audit)
         await _inspect_claims(database, audit)
     except StoreRefused as error:
         audit.problems.append(str(error))
     return IntegrityReport(audit.facts, len(audit.versions), tuple(audit.problems[:_MOST_PROBLEMS]))
+
+
+async def _inspect_log(database: Database, audit: _Audit, end: int) -> None:
+    """Ends with a page that leads no further, as a damaged index makes it do."""
+    before = -1
+    while before < audit.position < end:
+        before = audit.position
+        await database.page(before, min(_PAGE, end - before), audit.read)
 
 
 class _Audit:
@@ -56,6 +63,7 @@ class _Audit:
         self.position = 0
         self.versions: dict[UUID, int] = {}
         self.newest_topics: dict[UUID, str] = {}
+        self.requested: dict[str, UUID] = {}
         self._mapper = mapper
 
     def read(self, event: Notification) -> int:
@@ -74,9 +82,12 @@ class _Audit:
 
     def _decode(self, event: Notification) -> None:
         try:
-            self._mapper.to_domain_event(event)
+            recorded = self._mapper.to_domain_event(event)
         except StoreRefused as error:
             self.problems.append(str(error))
+            return
+        if isinstance(recorded.fact, Requested):
+            self.requested[recorded.fact.client_order_id] = recorded.stream_id
 
 
 async def _inspect_ends(database: Database, audit: _Audit) -> None:
@@ -96,14 +107,24 @@ def _inspect_open_orders(indexed: set[UUID], audit: _Audit) -> None:
 
 
 async def _inspect_claims(database: Database, audit: _Audit) -> None:
-    after = ""
+    """Both ways: without its claim a signal that comes again would become a second order."""
+    after, claimed = "", dict[str, str]()
     while rows := await database.fetch(_CLAIMS, {"after": after}):
-        for client_order_id, order_id in rows:
-            await _inspect_claim(database, audit, client_order_id, UUID(order_id))
+        claimed |= dict(rows)
         after = rows[-1][0]
+    for client_order_id, order_id in claimed.items():
+        await _inspect_claim(database, audit, client_order_id, order_id)
+    for client_order_id, stream_id in audit.requested.items():
+        if claimed.get(client_order_id) != str(stream_id):
+            audit.problems.append(f"order {stream_id} has no claim on its signal {client_order_id}")
 
 
-async def _inspect_claim(database: Database, audit: _Audit, client_order_id: str, order_id: UUID) -> None:
+async def _inspect_claim(database: Database, audit: _Audit, client_order_id: str, order_id: str) -> None:
     """Looked up where the log did not bring it: it may be newer than that."""
-    if order_id not in audit.versions and not await database.stream(order_id, lambda event: event.id):
+    try:
+        stream_id = UUID(order_id)
+    except ValueError:
+        audit.problems.append(f"signal {client_order_id} is claimed for {order_id}, which is no order's id")
+        return
+    if stream_id not in audit.versions and not await database.stream(stream_id, lambda event: event.id):
         audit.problems.append(f"signal {client_order_id} is claimed for order {order_id}, of which there are no facts")

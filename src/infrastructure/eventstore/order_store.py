@@ -18,16 +18,17 @@ from liveorder.application.ports.order_store import (
     SignalClaim,
     StoreIdentity,
 )
-from liveorder.domain.errors import StoreError, StoreUnavailable
+from liveorder.domain.errors import StoreError, StoreRefused, StoreUnavailable
 from liveorder.domain.facts import RecordedFact
 from liveorder.infrastructure.eventstore.command_table import CommandTable
-from liveorder.infrastructure.eventstore.database import Database
+from liveorder.infrastructure.eventstore.database import Database, Stamp
 from liveorder.infrastructure.eventstore.group_commit import GroupCommit
-from liveorder.infrastructure.eventstore.identity import Expectation, meet, read_identity
+from liveorder.infrastructure.eventstore.identity import Expectation, halt_if_elsewhere, meet, read_identity
 from liveorder.infrastructure.eventstore.integrity import inspect, refuse_damaged_tail
 from liveorder.infrastructure.eventstore.lease_row import LeaseRow
 from liveorder.infrastructure.eventstore.mapper import FactMapper
 from liveorder.infrastructure.eventstore.moments import moment_of, text_of
+from liveorder.infrastructure.eventstore.schema import PLACE, PUT_CHECKPOINT, PUT_HALT
 from liveorder.infrastructure.eventstore.transaction import draft
 
 PAGE = 500
@@ -35,9 +36,17 @@ PAGE = 500
 
 _LEDGER = """SELECT p.position, r.account_id, r.key, r.state
     FROM risk_position p LEFT JOIN risk r ON 1=1 ORDER BY r.account_id, r.key"""
-_PUT_HALT = """INSERT INTO halts VALUES (:scope, :reason, :at)
-    ON CONFLICT (scope) DO UPDATE SET reason=excluded.reason, at=excluded.at"""
-_PUT_CHECKPOINT = "INSERT INTO checkpoints VALUES (:name, :value) ON CONFLICT (name) DO UPDATE SET value=excluded.value"
+_NAMED = "SELECT order_id FROM broker_names WHERE account_id=:account AND broker_order_id=:name ORDER BY order_id DESC"
+_ANSWERED = """UPDATE commands SET answer='{"ok": false, "error": "DecisionRefused", "message": "asked before a backup was made"}'
+    WHERE answer IS NULL"""
+
+
+_STAMP: Sequence[Stamp] = (
+    ("UPDATE lease SET expires_at=0", {}),
+    (_ANSWERED, {}),
+    ("DELETE FROM checkpoints WHERE name=:name", {"name": PLACE}),
+)
+"""Of a copy: nobody owns it, nobody waits for what it was asked, and it has still to learn where it is."""
 
 
 class DatabaseOrderStore:
@@ -64,7 +73,7 @@ class DatabaseOrderStore:
         self._group: GroupCommit | None = None
         self._stored = asyncio.Event()
         self.lease = LeaseRow(database, self._own)
-        self.commands = CommandTable(database)
+        self.commands = CommandTable(database, lambda: self._epoch)
 
     async def open(self, ledger: Ledger | None = None) -> StoreIdentity:
         """Without a ledger it is open for questions, commands, halts, and facts without entries."""
@@ -74,6 +83,8 @@ class DatabaseOrderStore:
             if self._expectation is not None:
                 identity = await meet(self._expectation, identity, self._database)
             await refuse_damaged_tail(self._database, self._mapper)
+            if ledger is not None:
+                await halt_if_elsewhere(self._database, self._clock.now())
             group = GroupCommit(self._database.transact, ledger or _NoLedger(), self._read_ledger, self._announce)
             await group.own(self._epoch)
         except BaseException:
@@ -106,6 +117,8 @@ class DatabaseOrderStore:
             page = await self._database.page(after, PAGE if left is None else min(PAGE, left), self._mapper.to_domain_event)
             if not page:
                 return
+            if page[-1].position <= after:
+                raise StoreRefused(f"the log leads back from position {after}; it is damaged: run `liveorder doctor`")
             yield page
             after = page[-1].position
             left = None if left is None else left - len(page)
@@ -124,13 +137,18 @@ class DatabaseOrderStore:
         rows = await self._database.fetch(statement, {"id": client_order_id})
         return SignalClaim(rows[0][0], rows[0][1], UUID(rows[0][2]), rows[0][3]) if rows else None
 
+    async def named(self, account_id: str, broker_order_id: str) -> Sequence[UUID]:
+        """Ids of orders are in order of time, as texts too."""
+        rows = await self._database.fetch(_NAMED, {"account": account_id, "name": broker_order_id})
+        return [UUID(order_id) for (order_id,) in rows]
+
     async def halts(self) -> Sequence[HaltRow]:
         rows = await self._database.fetch("SELECT scope, reason, at FROM halts ORDER BY scope")
         return [HaltRow(scope, True, reason, moment_of(at)) for scope, reason, at in rows]
 
     async def insert_halt(self, row: HaltRow) -> None:
         if row.stands:
-            await self._database.write(_PUT_HALT, {"scope": row.scope, "reason": row.reason, "at": text_of(row.at)})
+            await self._database.write(PUT_HALT, {"scope": row.scope, "reason": row.reason, "at": text_of(row.at)})
         else:
             await self._database.write("DELETE FROM halts WHERE scope=:scope", {"scope": row.scope})
 
@@ -139,7 +157,7 @@ class DatabaseOrderStore:
         return str(rows[0][0]) if rows else None
 
     async def save_checkpoint(self, name: str, value: str) -> None:
-        await self._database.write(_PUT_CHECKPOINT, {"name": name, "value": value})
+        await self._database.write(PUT_CHECKPOINT, {"name": name, "value": value})
 
     async def wait_beyond(self, position: int, timeout_seconds: float) -> int:
         """Woken by this process's own commits; those of others are seen within `poll_seconds`."""
@@ -162,7 +180,7 @@ class DatabaseOrderStore:
         """
         now = text_of(self._clock.now())
         halt = {"scope": "*", "reason": f"restored from a backup of {now}: reconcile with the broker, then resume", "at": now}
-        copy = await self._database.copy(target, [(_PUT_HALT, halt), ("UPDATE lease SET expires_at=0", {})])
+        copy = await self._database.copy(target, [(PUT_HALT, halt), *_STAMP])
         try:
             await copy.open()
             report = await inspect(copy, self._mapper)

@@ -52,6 +52,7 @@ CREATE FUNCTION {schema}.append_facts(
     not_halted text[],
     risk_accounts text[], risk_keys text[], risk_states text[],
     claim_ids text[], claim_keys text[], claim_orders text[], claim_fingerprints text[],
+    named_accounts text[], named_ids text[], named_orders text[],
     opened uuid[], closed uuid[],
     ended_halts text[], halt_scopes text[], halt_reasons text[], halt_times text[]
 ) RETURNS text LANGUAGE plpgsql AS $$
@@ -83,6 +84,9 @@ BEGIN
     END IF;
     IF cardinality(claim_ids) > 0 THEN
         INSERT INTO {schema}.signal_claims SELECT * FROM unnest(claim_ids, claim_keys, claim_orders, claim_fingerprints);
+    END IF;
+    IF cardinality(named_ids) > 0 THEN
+        INSERT INTO {schema}.broker_names SELECT * FROM unnest(named_accounts, named_ids, named_orders) ON CONFLICT DO NOTHING;
     END IF;
     IF cardinality(opened) > 0 THEN
         INSERT INTO {schema}.open_orders SELECT unnest(opened) ON CONFLICT DO NOTHING;

@@ -31,8 +31,8 @@ from liveorder.infrastructure.eventstore.transaction import (
 )
 
 _APPEND = """SELECT append_facts(%b::bigint, %b::bigint, %b::uuid[], %b::bigint[], %b::text[], %b::bytea[], %b::text[],
-    %b::text[], %b::text[], %b::text[], %b::text[], %b::text[], %b::text[], %b::text[], %b::uuid[], %b::uuid[],
-    %b::text[], %b::text[], %b::text[], %b::text[])"""
+    %b::text[], %b::text[], %b::text[], %b::text[], %b::text[], %b::text[], %b::text[],
+    %b::text[], %b::text[], %b::text[], %b::uuid[], %b::uuid[], %b::text[], %b::text[], %b::text[], %b::text[])"""
 _LOCK = "SELECT pg_advisory_xact_lock(%s)"
 _HEAD = "SELECT coalesce(MAX(notification_id), 0) FROM stored_events"
 _LAST_VERSIONS = """SELECT originator_id, MAX(originator_version) FROM stored_events
@@ -185,6 +185,7 @@ def _arguments(transaction: Transaction) -> tuple[Any, ...]:
     """In the order of `append_facts`."""
     events = list(transaction.events())
     rows, claims, halts = transaction.ledger_rows(), transaction.claims(), list(transaction.halts().values())
+    names = transaction.names()
     standing = [halt for halt in halts if halt.stands]
     return (
         Int8(transaction.epoch),
@@ -201,6 +202,9 @@ def _arguments(transaction: Transaction) -> tuple[Any, ...]:
         [claim.signal_key for claim in claims],
         [str(claim.order_id) for claim in claims],
         [claim.fingerprint for claim in claims],
+        [name.account_id for name in names],
+        [name.broker_order_id for name in names],
+        [str(name.order_id) for name in names],
         [stream_id for stream_id, is_open in transaction.is_open().items() if is_open],
         [stream_id for stream_id, is_open in transaction.is_open().items() if not is_open],
         [halt.scope for halt in halts if not halt.stands],

@@ -34,6 +34,11 @@ _TABLES = (
         signal_key text NOT NULL,
         order_id text NOT NULL,
         fingerprint text NOT NULL){clustered}""",
+    """CREATE TABLE broker_names (
+        account_id text NOT NULL,
+        broker_order_id text NOT NULL,
+        order_id text NOT NULL,
+        PRIMARY KEY (account_id, broker_order_id, order_id)){clustered}""",
     "CREATE TABLE open_orders (stream_id {uuid} NOT NULL PRIMARY KEY){clustered}",
     "CREATE TABLE halts (scope text NOT NULL PRIMARY KEY, reason text NOT NULL, at text NOT NULL){clustered}",
     "CREATE TABLE checkpoints (name text NOT NULL PRIMARY KEY, value text NOT NULL){clustered}",
@@ -56,6 +61,7 @@ TABLES = (
     "risk_position",
     "risk",
     "signal_claims",
+    "broker_names",
     "open_orders",
     "halts",
     "checkpoints",
@@ -63,6 +69,12 @@ TABLES = (
 )
 
 OPEN_STREAMS = "SELECT p.position, o.stream_id FROM risk_position p LEFT JOIN open_orders o ON 1=1"
+
+PUT_HALT = """INSERT INTO halts VALUES (:scope, :reason, :at)
+    ON CONFLICT (scope) DO UPDATE SET reason=excluded.reason, at=excluded.at"""
+PUT_CHECKPOINT = "INSERT INTO checkpoints VALUES (:name, :value) ON CONFLICT (name) DO UPDATE SET value=excluded.value"
+PLACE = "place"
+"""The checkpoint under which a store remembers where it is."""
 
 SMALL_TABLES = ("store", "lease", "risk_position", "risk", "halts", "open_orders")
 """Cheap to verify at every start."""

@@ -133,6 +133,9 @@ class SQLiteDatabase:
         rows = await self.fetch(schema.OPEN_STREAMS)
         return rows[0][0], [UUID(stream_id) for _, stream_id in rows if stream_id is not None]
 
+    async def place(self) -> str:
+        return _place(self._path)
+
     async def copy(self, target: str, stamp: Sequence[Stamp]) -> SQLiteDatabase:
         path = Path(target)
         await self._read(_copy, self._path, path, stamp)
@@ -158,6 +161,7 @@ def create_file(path: Path, identity_statement: str, values: Values) -> None:
             connection.execute(f"PRAGMA application_id={APPLICATION_ID}")
             create_tables(connection, recorder)
             connection.execute(identity_statement, dict(values))
+            connection.execute(schema.PUT_CHECKPOINT, {"name": schema.PLACE, "value": _place(draft)})
             connection.execute("COMMIT")
 
 
@@ -187,6 +191,10 @@ def _sync(place: Path) -> None:
         os.close(descriptor)
 
 
+def _place(path: Path) -> str:
+    return f"inode {path.stat().st_ino}"
+
+
 def _refuse_foreign_file(path: Path) -> None:
     try:
         with path.open("rb") as file:
@@ -204,12 +212,18 @@ def _application_id(path: Path) -> int:
         return int(connection.execute("PRAGMA application_id").fetchone()[0])
 
 
+_UNREADABLE = (OperationalError, InterfaceError, sqlite3.OperationalError)
+_NOT_TEXT = "Could not decode to UTF-8"
+"""An operational error by name, and damage by nature."""
+
+
 @contextmanager
 def _readable(path: Path) -> Iterator[None]:
+    """A row of which a column is no number, text or id where it should be one is damage too."""
     try:
         yield
-    except (PersistenceError, sqlite3.Error) as error:
-        if isinstance(error, OperationalError | InterfaceError | sqlite3.OperationalError):
+    except (PersistenceError, sqlite3.Error, TypeError, ValueError, AttributeError) as error:
+        if isinstance(error, _UNREADABLE) and _NOT_TEXT not in str(error):
             raise StoreUnavailable(f"{path} cannot be read ({error})") from error
         raise StoreRefused(f"{path} is damaged ({error}); run `liveorder doctor`, and restore a backup") from error
 

@@ -220,6 +220,9 @@ def _insert(connection: sqlite3.Connection, transaction: Transaction) -> None:
     if claims := transaction.claims():
         values = [(claim.client_order_id, claim.signal_key, str(claim.order_id), claim.fingerprint) for claim in claims]
         connection.executemany("INSERT INTO signal_claims VALUES (?, ?, ?, ?)", values)
+    if names := transaction.names():
+        named = [(name.account_id, name.broker_order_id, str(name.order_id)) for name in names]
+        connection.executemany("INSERT INTO broker_names VALUES (?, ?, ?) ON CONFLICT DO NOTHING", named)
     _keep_open_orders(connection, transaction)
     _keep_halts(connection, transaction)
 

@@ -12,7 +12,7 @@ from uuid import UUID
 
 from eventsourcing.persistence import StoredEvent
 
-from liveorder.application.ports.order_store import Commit, HaltRow, LedgerRow, SignalClaim
+from liveorder.application.ports.order_store import BrokerName, Commit, HaltRow, LedgerRow, SignalClaim
 from liveorder.domain.errors import SignalAlreadyKnown, StoreError, TradingIsHalted, VersionConflict
 from liveorder.infrastructure.eventstore.mapper import FactMapper
 
@@ -61,6 +61,9 @@ class Transaction:
 
     def claims(self) -> list[SignalClaim]:
         return [draft.commit.claim for draft in self.drafts if draft.commit.claim is not None]
+
+    def names(self) -> list[BrokerName]:
+        return [name for draft in self.drafts for name in draft.commit.names]
 
     def scopes(self) -> set[str]:
         return {scope for draft in self.drafts for scope in draft.commit.unless_halted}

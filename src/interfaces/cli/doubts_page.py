@@ -3,75 +3,41 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
-from uuid import UUID
 
-from liveorder.application.ports.views import Wanted
-from liveorder.application.views import OrderView, View
-from liveorder.bootstrap import Reader
-from liveorder.domain.order import LiveOrder, OpenRequest
-from liveorder.interfaces.cli.figures import moment
+from liveorder.application.views import DoubtView
+from liveorder.interfaces.cli.figures import moment, money, number, plural
 from liveorder.interfaces.cli.screen import say, suggest
-from liveorder.interfaces.cli.tables import Column, print_table
+from liveorder.interfaces.cli.tables import Column, print_pairs, print_table
 
 
-class DoubtView(View):
-    """One request of one order that may or may not have reached the broker."""
-
-    order_id: UUID
-    client_order_id: str
-    signal_id: str
-    account_id: str
-    broker: str
-    symbol: str
-    request_id: str
-    kind: str
-    started_at: datetime
-    deadline: datetime | None
-    unknown_since: datetime | None
-    why: str
+def _exposure(doubt: DoubtView) -> str:
+    return f"{doubt.side.value} {number(doubt.exposure_quantity)}, {money(doubt.exposure_value)} {doubt.currency}"
 
 
 DOUBTS: tuple[Column[DoubtView], ...] = (
     Column("Order", lambda doubt: doubt.client_order_id),
     Column("Symbol", lambda doubt: doubt.symbol),
     Column("Request", lambda doubt: doubt.kind),
-    Column("Sent (UTC)", lambda doubt: moment(doubt.started_at)),
-    Column("Why", lambda doubt: doubt.why, rank=4),
+    Column("Unknown since (UTC)", lambda doubt: moment(doubt.unknown_since)),
+    Column("Could come to", _exposure),
     Column("Account", lambda doubt: f"{doubt.account_id} at {doubt.broker}", rank=1),
     Column("Request id", lambda doubt: doubt.request_id, rank=2),
     Column("Signal", lambda doubt: doubt.signal_id, rank=3),
 )
 
 
-async def doubts_of(reader: Reader) -> list[DoubtView]:
-    found: list[DoubtView] = []
-    for view in await reader.views.orders(Wanted(is_open=True)):
-        order = LiveOrder.replay(await reader.store.stream(view.order_id))
-        found += [_doubt(view, request) for request in order.requests.values() if request.is_in_doubt]
-    return found
-
-
-def _doubt(order: OrderView, request: OpenRequest) -> DoubtView:
-    return DoubtView(
-        order_id=order.order_id,
-        client_order_id=order.client_order_id,
-        signal_id=order.signal_id,
-        account_id=order.account_id,
-        broker=order.broker,
-        symbol=order.symbol,
-        request_id=request.request_id,
-        kind=request.kind.value,
-        started_at=request.started_at,
-        deadline=request.deadline,
-        unknown_since=request.unknown_since,
-        why=request.unknown_why,
-    )
+def _asked(doubt: DoubtView) -> str:
+    if not doubt.is_being_asked:
+        return f"{doubt.why}. Nobody asks: no service runs, or it did not answer"
+    if not doubt.asked:
+        return f"{doubt.why}. Not asked yet"
+    return f"{doubt.why}. Asked {plural(doubt.asked, 'time')}, last {moment(doubt.last_asked_at)}: {doubt.last_answer}"
 
 
 def print_doubts(doubts: Sequence[DoubtView]) -> None:
     print_table("In doubt", DOUBTS, doubts, "Nothing is in doubt.")
+    print_pairs("Why, and what the broker says", [(doubt.client_order_id, _asked(doubt)) for doubt in doubts])
     if doubts:
-        say("The service keeps asking. To end a doubt yourself, look at the broker, then either of:")
+        say("A running service keeps asking. To end a doubt yourself, look at the broker, then either of:")
         suggest("liveorder settle ID --found BROKER_ORDER_ID --evidence 'seen in its order book'")
         suggest("liveorder settle ID --absent --evidence 'its order book of the day has none'")

@@ -11,12 +11,12 @@ import typer
 
 from liveorder.application.ports.views import Wanted
 from liveorder.application.views import HistoryView, OrderView, View, as_of, history_view, order_view
-from liveorder.bootstrap import Reader, Settings, open_reader
+from liveorder.bootstrap import Reader, Settings, open_reader, standing_doubts
 from liveorder.domain.errors import OrderNotFound
 from liveorder.domain.lifecycle import OrderStatus
 from liveorder.domain.position import PositionStatus
 from liveorder.interfaces.cli import listings
-from liveorder.interfaces.cli.doubts_page import doubts_of, print_doubts
+from liveorder.interfaces.cli.doubts_page import print_doubts
 from liveorder.interfaces.cli.lookups import the_order
 from liveorder.interfaces.cli.options import (
     AccountName,
@@ -29,6 +29,7 @@ from liveorder.interfaces.cli.options import (
     Symbol,
     a_day,
     a_moment,
+    person,
     settings_for,
 )
 from liveorder.interfaces.cli.order_page import print_order
@@ -129,7 +130,7 @@ def signals(
 
 def doubts(config: Config = None, store: Store = None, as_json: AsJson = False) -> None:
     """List requests of which nobody knows whether the broker received them."""
-    found = _read(settings_for(config, store), doubts_of)
+    found = asyncio.run(standing_doubts(settings_for(config, store), actor=person()))
     if as_json:
         print_json([doubt.to_dict() for doubt in found])
     else:

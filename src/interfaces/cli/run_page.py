@@ -7,7 +7,7 @@ from uuid import UUID
 
 from liveorder.application.ports.views import Views, Wanted
 from liveorder.application.service import RunSummary
-from liveorder.application.views import DailySummaryView, OrderView, PositionView, SignalView, View
+from liveorder.application.views import OrderView, PositionView, SignalView, View
 from liveorder.application.views.signals import DEAD_LETTER
 from liveorder.bootstrap import Settings
 from liveorder.domain.lifecycle import OrderStatus
@@ -44,12 +44,10 @@ class RunOutcome(View):
     was_interrupted: bool = False
 
 
-async def outcome_of(views: Views, summary: RunSummary, settings: Settings, began: Sequence[DailySummaryView]) -> RunOutcome:
-    """`began` is the daily summary before the run."""
-    ended = await views.daily_summary()
+async def outcome_of(views: Views, summary: RunSummary, settings: Settings) -> RunOutcome:
     return RunOutcome(
         mode=settings.mode.value,
-        placed=sum(day.orders for day in ended) - sum(day.orders for day in began),
+        placed=summary.placed,
         orders=tuple(await views.orders(Wanted(newest=NEWEST))),
         positions=tuple(await views.positions()),
         dead_letters=tuple(await views.signals(Wanted(status=DEAD_LETTER, newest=NEWEST))),

@@ -85,10 +85,9 @@ async def _trade(settings: Settings, sources: Sequence[Source], until_idle: bool
         _announce(settings)
         async with open_service(settings, sources=sources, **opening) as service:
             interruption.is_orderly = True
-            began = await service.views.daily_summary()
             summary = await service.run(until_idle=until_idle, stop=interruption.stop)
             await service.settle_views()
-            outcome = await outcome_of(service.views, summary, settings, began)
+            outcome = await outcome_of(service.views, summary, settings)
             return outcome.model_copy(update={"was_interrupted": interruption.stop.is_set()})
 
 

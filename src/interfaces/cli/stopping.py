@@ -25,7 +25,7 @@ def kill(
     as_json: AsJson = False,
     detail: Detail = "killed from the command line",
     cancel_all: Annotated[bool, typer.Option("--cancel-all", help="Cancel protective orders too.")] = False,
-    flatten: Annotated[bool, typer.Option("--flatten", help="Close every position at the market.")] = False,
+    flatten: Annotated[bool, typer.Option("--flatten", help="Cancel every order and close every position at the market.")] = False,
     emergency: Annotated[bool, typer.Option("--emergency", help="Straight to the brokers, store or no store.")] = False,
     timeout: Patience = 60.0,
 ) -> None:
@@ -45,18 +45,21 @@ def kill(
 
 def _by_emergency(settings: Settings, detail: str, cancel_all: bool) -> dict[str, Any]:
     report = asdict(asyncio.run(emergency_kill(settings, detail, person(), cancel_all=cancel_all)))
-    return report | {"calls_in_flight": [], "is_flat": not report["remaining"] and not report["not_cancelled"]}
+    is_flat = not report["remaining"] and not report["not_cancelled"]
+    return report | {"calls_in_flight": [], "not_closed": [], "is_flat": is_flat}
 
 
 def _tell(report: Mapping[str, Any]) -> None:
     say("FLAT" if report["is_flat"] else "NOT FLAT", "bold green" if report["is_flat"] else "bold red")
-    if not report["is_durable"]:
-        say("the halt is not stored yet: keep the service running, or kill again once the store can be written", "bold red")
+    if report["is_durable"]:
+        say("the halt is durable: nothing is sent after a restart either")
+    else:
+        say("the halt is not durable yet: keep the service running, or kill again once the store can be written", "bold red")
     if report["cancelled"]:
         say(f"{plural(len(report['cancelled']), 'order')} cancelled")
-    for heading, key in (("calls still out", "calls_in_flight"), ("not cancelled", "not_cancelled"), ("remaining", "remaining")):
-        for item in report[key]:
-            say(f"{heading}: {_as_text(item)}", "yellow")
+    for heading in ("calls_in_flight", "not_cancelled", "not_closed", "remaining"):
+        for item in report[heading]:
+            say(f"{heading.replace('_', ' ')}: {_as_text(item)}", "yellow")
     say("trading is halted; `liveorder resume` lifts it", "dim")
 
 

@@ -54,7 +54,9 @@ def remove(ground: Ground) -> None:
 
 
 def projector_of(log: MemoryLog, views: SqlViews) -> Projector:
-    return Projector(log, views, WallClock(), _raise)  # type: ignore[arg-type]  # the part of a store that it uses
+    projector = Projector(log, views, WallClock(), _raise)  # type: ignore[arg-type]  # the part of a store that it uses
+    projector.follow(STORE)
+    return projector
 
 
 def _raise(error: Exception) -> None:

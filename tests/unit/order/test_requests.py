@@ -149,6 +149,17 @@ def test_a_request_without_an_outcome_can_be_doubted_once(facts: tuple[Fact, ...
     assert requests.doubt(then(order, *doubted), request_id, "BrokerTimeoutError", "no answer") == []
 
 
+def test_a_request_in_doubt_that_is_refused_as_a_duplicate_is_doubted_once_more_for_that() -> None:
+    def doubted(order: LiveOrder) -> list[Fact]:
+        return requests.doubt(order, f"{KEY}-s1", "DuplicateClientOrderId", "held already")
+
+    order = order_of(SENT, unknown(f"{KEY}-s1"))
+    since = order.requests[f"{KEY}-s1"].unknown_since
+    order = then(order, *doubted(order))
+    request = order.requests[f"{KEY}-s1"]
+    assert (request.is_duplicate, request.unknown_since, doubted(order)) == (True, since, [])
+
+
 def test_a_request_that_has_its_outcome_is_not_doubted() -> None:
     assert requests.doubt(order_of(*WORKING), f"{KEY}-s1", "BrokerTimeoutError", "no answer") == []
 

@@ -9,6 +9,7 @@ from itertools import count
 from typing import Any
 from uuid import UUID
 
+from liveorder.application.ports.order_store import HaltRow
 from liveorder.application.ports.views import Superseded, ViewsUnavailable
 from liveorder.application.projections import SHAPES
 from liveorder.application.projections.draft import Changes, Prior
@@ -37,6 +38,7 @@ class MemoryLog:
     def __init__(self) -> None:
         self.facts: list[RecordedFact] = []
         self.bookmarks: dict[str, str] = {}
+        self.halts: list[HaltRow] = []
         self.is_read = asyncio.Event()
         self.broken: Exception | None = None
 
@@ -55,6 +57,9 @@ class MemoryLog:
             event_id=UUID(int=position), actor="engine", epoch=1, correlation_id="signal", recorded_at=seconds(position)
         )
         return RecordedFact(stream_id, version, envelope, fact, position)
+
+    async def insert_halt(self, row: HaltRow) -> None:
+        self.halts.append(row)
 
     async def head(self) -> int:
         if self.broken is not None:

@@ -34,6 +34,7 @@ class Desk:
         self.errors: list[Exception] = []
         self.clock = StillClock(patience)
         self.projector = Projector(log, views, self.clock, self.errors.append)  # type: ignore[arg-type]  # the part of a store it uses
+        self.projector.follow(STORE)
 
 
 async def test_catching_up_brings_everything_in_and_says_how_far(log: MemoryLog, views: MemoryViews) -> None:
@@ -87,11 +88,15 @@ async def test_a_batch_that_another_projector_wrote_is_not_written_twice(log: Me
     assert (await ours.projector.verify()).is_equal
 
 
-async def test_read_models_ahead_of_the_log_are_of_another_past_and_emptied(log: MemoryLog, views: MemoryViews) -> None:
+async def test_read_models_ahead_of_the_log_show_that_it_lost_its_end_so_trading_halts_and_they_are_emptied(
+    log: MemoryLog, views: MemoryViews
+) -> None:
     views.at = 99
     desk = Desk(log, views)
-    await desk.projector.open(STORE)
-    assert (views.opened_for, views.at) == (STORE, 0)
+    assert await desk.projector.catch_up() == 12
+    assert (views.opened_for, len(views.dump()["orders"])) == (STORE, 3)
+    assert [(halt.scope, halt.stands) for halt in log.halts] == [("*", True)]
+    assert "have seen 99 facts and the log holds 12" in log.halts[0].reason
 
 
 async def test_a_rebuild_begins_with_nothing(log: MemoryLog, views: MemoryViews) -> None:

@@ -256,6 +256,7 @@ async def test_every_order_is_kept_for_the_record(reach: str) -> None:
         await live.submit(market_order())
         await live.submit(limit_order("K2"))
         assert [order.client_order_id for order in await live.control.orders()] == ["K1", "K2"]
+        assert await live.control.orders("another account") == []
         assert await live.control.now() == START
         with pytest.raises(OutcomeUnknown):
             await live.control.bust("X9")

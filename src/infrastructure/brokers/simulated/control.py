@@ -101,9 +101,9 @@ class VenueControl:
         answer = await self._do("orders_by_key", client_order_id=client_order_id)
         return [snapshot_of(order) for order in answer["orders"]]
 
-    async def orders(self) -> list[OrderSnapshot]:
-        """Every order that was ever taken, oldest first."""
-        return [snapshot_of(order) for order in (await self._do("orders"))["orders"]]
+    async def orders(self, account_id: str | None = None) -> list[OrderSnapshot]:
+        """Every order that was ever taken, oldest first; of all accounts, or of this one."""
+        return [snapshot_of(order) for order in (await self._do("orders", account=account_id))["orders"]]
 
     async def now(self) -> datetime:
         return datetime.fromisoformat((await self._do("time"))["now"])

@@ -95,8 +95,8 @@ def _orders_by_key(gateway: Gateway, request: Message) -> Message:
     return {"orders": gateway.venue.questions.orders_by_key(request["client_order_id"], gateway.venue.now)}
 
 
-def _orders(gateway: Gateway, _: Message) -> Message:
-    return {"orders": gateway.venue.questions.orders(gateway.venue.now)}
+def _orders(gateway: Gateway, request: Message) -> Message:
+    return {"orders": gateway.venue.questions.orders(gateway.venue.now, request.get("account"))}
 
 
 def _time(gateway: Gateway, _: Message) -> Message:

@@ -81,9 +81,9 @@ class Questions:
         """Every order that was ever taken with this key, on any account, rejected ones included: at most one is right."""
         return [self.shown(order, now) for order in self._book.by_key(client_order_id)]
 
-    def orders(self, now: datetime) -> list[Message]:
-        """Every order that was ever taken, oldest first."""
-        return [self.shown(order, now) for order in self._book.orders.values()]
+    def orders(self, now: datetime, account: str | None = None) -> list[Message]:
+        """Every order that was ever taken, oldest first; of all accounts where none is named."""
+        return [self.shown(order, now) for order in self._book.orders.values() if account in (None, order.placed.account)]
 
     def shown(self, order: VenueOrder, now: datetime) -> Message:
         return snapshot(order, self._catalogue.listed(order.placed.instrument).instrument, now)

@@ -1,0 +1,121 @@
+"""The real engine, store, outbox and broker, put together so that they can be struck, watched, and made defective."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from liveorder.application.engine import Connection, Engine, EngineTerms
+from liveorder.application.execute_order import ExecutionTerms
+from liveorder.application.gateway import AccountTerms
+from liveorder.application.outbox import Outbox
+from liveorder.application.outlets import Notices
+from liveorder.application.ports.clock import Clock
+from liveorder.application.ports.notifier import Notice
+from liveorder.application.retry_policy import RetryPolicy
+from liveorder.infrastructure.brokers.simulated.broker import SimulatedBroker
+from liveorder.infrastructure.brokers.simulated.control import VenueControl
+from liveorder.infrastructure.brokers.simulated.instruments import SimulatedInstruments
+from liveorder.infrastructure.brokers.simulated.market_data import SimulatedMarketData
+from liveorder.infrastructure.brokers.simulated.tcp import Tcp
+from liveorder.infrastructure.calendars import ExchangeCalendars
+from liveorder.infrastructure.clock import SystemClock
+from liveorder.infrastructure.emergency_journal import FileEmergencyJournal
+from liveorder.infrastructure.eventstore.mapper import FactMapper, domain_facts
+from liveorder.infrastructure.eventstore.store_by_url import store_at
+from tests.crash.defects import Defect, defect_named
+from tests.crash.fate import LEASE, NOTIFIER, QUESTIONS, REQUESTS, STORE, Fate, Tell
+from tests.crash.key_classes import capabilities
+from tests.crash.plans import ServicePlan
+from tests.crash.witness import Witness
+from tests.mortality import Mortal
+from tests.worlds import LAX
+
+HOST = "127.0.0.1"
+MAPPER = FactMapper(domain_facts())
+"""Made once, before any process is forked: it takes as long as the rest of a short life."""
+
+
+class _ToldLog:
+    """An `EventLog` that the test hears."""
+
+    def __init__(self, tell: Tell) -> None:
+        self._tell = tell
+
+    def write(self, category: str, sentence: str, **fields: object) -> None:
+        self._tell(event="log", category=category, sentence=sentence)
+
+
+class _ToldNotifier:
+    """A `Notifier` that the test hears: what people would be told."""
+
+    name = "test"
+
+    def __init__(self, tell: Tell) -> None:
+        self._tell = tell
+
+    async def notify(self, notices: Sequence[Notice]) -> None:
+        for notice in notices:
+            self._tell(event="notice", notice_id=notice.notice_id, category=notice.category, order_id=notice.order_id)
+
+
+@dataclass(frozen=True, slots=True)
+class Composed:
+    engine: Engine
+    outbox: Outbox
+
+
+def composed(plan: ServicePlan, fate: Fate, tell: Tell) -> Composed:
+    """Everything that stores or sends is a boundary of `fate`. Between it and the engine stands the defect, if there is one."""
+    clock, defect = SystemClock(), defect_named(plan.defect)
+    whole = store_at(plan.store, clock=clock, mapper=MAPPER)
+    row: Any = defect.lease(whole.lease)
+    lease: Any = Mortal(row, fate, LEASE)
+    row.renew = fate.undisturbed(row.renew)
+    store = defect.store(Mortal(whole, fate, STORE))
+    log = _ToldLog(tell)
+    engine = Engine(
+        _terms(plan),
+        store,
+        lease,
+        {plan.account: _connection(plan, fate, tell, defect, clock)},
+        ExchangeCalendars(),
+        FileEmergencyJournal(Path(plan.journal)),
+        clock,
+        random.SystemRandom(),
+        log,
+    )
+    notifier: Any = Mortal(_ToldNotifier(tell), fate, NOTIFIER)
+    outbox = Outbox(store, Notices(notifier), clock, lambda error: log.write("ERROR", f"Notices: {type(error).__name__}"))
+    return Composed(engine, outbox)
+
+
+def _connection(plan: ServicePlan, fate: Fate, tell: Tell, defect: Defect, clock: Clock) -> Connection:
+    transport = Tcp(HOST, plan.venue_port, clock)
+    declared = defect.capabilities(capabilities(plan.key_class, plan.delivery_bound_seconds))
+    broker = SimulatedBroker(transport, account_id=plan.account, capabilities=declared)
+    witness: Any = Witness(broker, VenueControl(Tcp(HOST, plan.venue_port, clock)), tell)
+    mortal = defect.broker(Mortal(witness, fate, (*REQUESTS, *QUESTIONS)))
+    account = AccountTerms(
+        account_id=plan.account,
+        limits=LAX,
+        retry=RetryPolicy(attempts=20, first_wait_seconds=0.05, longest_wait_seconds=0.2),
+        call_timeout_seconds=plan.call_timeout_seconds,
+        breaker_failures=1000,
+    )
+    return Connection(account, mortal, SimulatedMarketData(transport), SimulatedInstruments())
+
+
+def _terms(plan: ServicePlan) -> EngineTerms:
+    return EngineTerms(
+        ExecutionTerms("test", plan.account, plan.owner),
+        owner=plan.owner,
+        auto_trading_default=True,
+        poll_seconds=0.05,
+        lease_seconds=plan.lease_seconds,
+        drain_seconds=1.0,
+        reconnect_seconds=0.05,
+    )

@@ -1,0 +1,110 @@
+"""``python -m tests.crash.killmatrix --kills 1000 --seed 1``: a campaign from the command line, and its page."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import os
+import platform
+import sqlite3
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import psycopg
+
+from tests.crash.campaign import AT_ONCE, Campaign
+from tests.crash.cases import ENGINES
+from tests.crash.matrix import Matrix
+from tests.crash.published import publish, shortcomings
+from tests.crash.results import MATRIX, Results
+from tests.crash.table import table
+from tests.postgres_databases import POSTGRES
+
+PROGRESS_SECONDS = 10.0
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """1 when a promise was broken, or a defect was not reported."""
+    given = _parser().parse_args(arguments)
+    results = Results(given.results)
+    campaign = Campaign(given.kills, given.seed, Matrix(tuple(given.engine or ENGINES)), given.at_once, results)
+    progress = Progress(campaign)
+    campaign.told = progress.tell
+    began = time.monotonic()
+    asyncio.run(_run(campaign, is_whole=given.page is not None))
+    results.note_run(_facts() | {"seconds": round(time.monotonic() - began), "kills": progress.kills, "at_once": given.at_once})
+    sys.stdout.write(f"\n{table(results.of(MATRIX))}\nseed {given.seed}, {time.monotonic() - began:.0f} s\n")
+    if given.page is not None:
+        publish(given.page, results, given.seed, f"make killmatrix KILLS={given.kills} SEED={given.seed}")
+    return int(any(results.broken()) or (given.page is not None and bool(shortcomings(results))))
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--kills", type=int, default=200)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--engine", choices=ENGINES, action="append", help="default: all")
+    parser.add_argument("--at-once", type=int, default=AT_ONCE, help="trials side by side")
+    parser.add_argument("--results", type=Path, help="lines of JSON; run again with the same file, it goes on")
+    parser.add_argument("--page", type=Path, help="also what lies beyond the bounds, and the defects; figures into this page")
+    return parser
+
+
+async def _run(campaign: Campaign, *, is_whole: bool) -> None:
+    with tempfile.TemporaryDirectory(prefix="liveorder-killmatrix-") as folder:
+        await campaign.run(Path(folder))
+        if is_whole:
+            await campaign.run_beyond(Path(folder))
+            await campaign.run_defects(Path(folder))
+
+
+class Progress:
+    """A line now and then: how many, how fast, how long still."""
+
+    def __init__(self, campaign: Campaign) -> None:
+        self._campaign, self._before = campaign, campaign.results.kills(MATRIX)
+        self._began = self._told_at = time.monotonic()
+
+    @property
+    def kills(self) -> int:
+        """Of this run."""
+        return self._campaign.results.kills(MATRIX) - self._before
+
+    def tell(self) -> None:
+        now = time.monotonic()
+        if now - self._told_at < PROGRESS_SECONDS:
+            return
+        self._told_at = now
+        rate = self.kills / (now - self._began)
+        left = self._campaign.kills - self._before - self.kills
+        wait = f"{left / rate / 60:.0f} min left" if rate and left > 0 else "the rest is of other sections"
+        broken = sum(1 for _ in self._campaign.results.broken())
+        trials = len(self._campaign.results.verdicts)
+        sys.stderr.write(
+            f"{self._before + self.kills} of {self._campaign.kills} kills, {trials} trials, "
+            f"{rate:.1f} kills/s, {wait}, {broken} broken, load {os.getloadavg()[0]:.1f}\n"
+        )
+        sys.stderr.flush()
+
+
+def _facts() -> dict[str, Any]:
+    with psycopg.connect(POSTGRES) as connection:
+        postgres = connection.info.server_version
+    return {
+        "date": datetime.now(UTC).date().isoformat(),
+        "cores": os.cpu_count(),
+        "python": platform.python_version(),
+        "postgres": f"{postgres // 10000}.{postgres % 10000}",
+        "sqlite": sqlite3.sqlite_version,
+        "system": f"{platform.system()} {platform.machine()}",
+        "load": round(os.getloadavg()[1], 1),
+    }
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,109 @@
+"""Everything that is crossed with everything, and how a seed draws trials from it."""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import count, product
+
+from tests.crash.cases import DELIVERIES, ENGINES, HELD, OPERATIONS, Case
+from tests.crash.fate import QUESTIONS, kind_of
+from tests.crash.key_classes import BEYOND_SECONDS, KEY_CLASSES
+
+SECOND_DEATHS = 4
+"""One trial in so many kills the recovering service too."""
+REPETITIONS = 1
+"""What a service does over and over (it asks, it renews its lease) is struck the first so many times."""
+_REPETITIVE = (*QUESTIONS, "renew", "acquire", "notify", "save_checkpoint")
+
+
+@dataclass(frozen=True, slots=True)
+class Boundaries:
+    """Where a cell's first life, and the one that recovers, can be struck."""
+
+    first: Sequence[str]
+    later: Sequence[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Matrix:
+    """`counted_with` and `counted_for`: key classes and deliveries by which boundaries are found; others take the last's."""
+
+    engines: Sequence[str] = ENGINES
+    counted_with: Sequence[str] = ("none", "searchable")
+    counted_for: Sequence[str] = tuple(DELIVERIES)
+
+    def cells(self) -> list[Case]:
+        """Every combination but the boundary."""
+        return [
+            Case(operation.name, engine, key_class, delivery, point, recoverers=recoverers)
+            for operation, engine, key_class, delivery, recoverers in product(
+                OPERATIONS.values(), self.engines, KEY_CLASSES, DELIVERIES, (1, 2)
+            )
+            for point in (operation.points if DELIVERIES[delivery] else operation.points[:1])
+        ]
+
+    def cells_beyond_the_bound(self) -> list[Case]:
+        """A request that arrives after the broker said that it never would: its declaration is a lie."""
+        held = [each for each in self.cells() if each.delivery == HELD and each.point is OPERATIONS[each.operation].points[0]]
+        return [replace(each, hold_seconds=BEYOND_SECONDS) for each in held]
+
+    def counting(self) -> list[Case]:
+        """One life that nobody ends, and one that dies of its own request, of each kind of cell: they find the boundaries."""
+        lives = {self._counted_by(cell): None for cell in self.cells()}
+        return [replace(cell, boundary=boundary) for cell in lives for boundary in (None, _amid(cell))]
+
+    def found(self, lives: Sequence[tuple[Case, Sequence[str], Sequence[str]]]) -> Mapping[Case, Boundaries]:
+        """By cell, from what the counting lives passed: each is its case, its boundaries, and those of the life after it."""
+        first = {replace(case, boundary=None): passed for case, passed, _ in lives if case.boundary is None}
+        later = {replace(case, boundary=None): passed for case, _, passed in lives if case.boundary is not None}
+        return {
+            cell: Boundaries(_worth_striking(_from(OPERATIONS[cell.operation].struck_from, first[by])), _worth_striking(later[by]))
+            for cell in self.cells()
+            for by in [self._counted_by(cell)]
+        }
+
+    def _counted_by(self, cell: Case) -> Case:
+        key_class = cell.key_class if cell.key_class in self.counted_with else self.counted_with[-1]
+        delivery = cell.delivery if cell.delivery in self.counted_for else self.counted_for[-1]
+        return replace(cell, key_class=key_class, delivery=delivery, engine=self.engines[0], recoverers=1)
+
+
+def drawn(cells: Sequence[Case], boundaries: Mapping[Case, Boundaries], seed: int) -> Iterator[Case]:
+    """Without end: every cell once a turn, in an order of its own, each turn at the next of its boundaries."""
+    chance = random.Random(seed)
+    found = {cell: boundaries[_plain(cell)] for cell in cells}
+    orders = {cell: chance.sample(found[cell].first, len(found[cell].first)) for cell in cells}
+    for turn in count():
+        for cell in chance.sample(list(cells), len(cells)):
+            dies_again = chance.randrange(SECOND_DEATHS) == 0
+            second = chance.choice(found[cell].later)
+            yield replace(cell, boundary=orders[cell][turn % len(orders[cell])], second=second if dies_again else None)
+
+
+def _amid(cell: Case) -> str:
+    """Where a life ends so that the next one has something to recover."""
+    return f"{'after' if DELIVERIES[cell.delivery] is None else 'before'} {cell.point} #1"
+
+
+def _plain(cell: Case) -> Case:
+    return Case(cell.operation, cell.engine, cell.key_class, cell.delivery, cell.point, recoverers=cell.recoverers)
+
+
+def _from(begin: str, passed: Sequence[str]) -> Sequence[str]:
+    """From the first boundary on that names it; all where none does."""
+    return passed[next((place for place, each in enumerate(passed) if begin in each), 0) :]
+
+
+def _worth_striking(passed: Sequence[str]) -> list[str]:
+    """Without what is done over and over, but for the first times."""
+    times = Counter[str]()
+    return [each for each in passed if not _is_repetition(each, times)]
+
+
+def _is_repetition(label: str, times: Counter[str]) -> bool:
+    kind = kind_of(label)
+    times[kind] += 1
+    return kind.split()[1] in _REPETITIVE and times[kind] > REPETITIONS

@@ -1,0 +1,239 @@
+"""The figures of a campaign, as they stand in `docs/reliability.md` between two marks. The prose around them is written by hand."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+
+from tests.crash.cases import DELIVERIES, ENGINES, OPERATIONS
+from tests.crash.defects import DEFECTS
+from tests.crash.fate import kind_of
+from tests.crash.key_classes import BEYOND_SECONDS, DELIVERY_BOUND_SECONDS, KEY_CLASSES, longest_doubt_seconds
+from tests.crash.results import BEYOND, COUNTING, MATRIX, Results
+from tests.crash.results import DEFECTS as DEFECT_TRIALS
+from tests.crash.verdict import Verdict
+
+BEGIN, END = "<!-- figures: written by `make killmatrix` -->", "<!-- end of figures -->"
+
+Name = Callable[[Verdict], str]
+
+
+def publish(page: Path, results: Results, seed: int, command: str) -> None:
+    before, _, rest = page.read_text(encoding="utf-8").partition(BEGIN)
+    _, _, after = rest.partition(END)
+    page.write_text(f"{before}{BEGIN}\n\n{figures(results, seed, command)}\n\n{END}{after}", encoding="utf-8")
+
+
+def figures(results: Results, seed: int, command: str) -> str:
+    trials = results.of(MATRIX)
+    blocks = [
+        *_summary(results, trials, seed, command),
+        "### By what the key is good for, and what befell the request",
+        _outcomes("key / delivery", trials, lambda v: f"{v.case.key_class} / {v.case.delivery}", _pairs(KEY_CLASSES, DELIVERIES)),
+        "### By operation and database",
+        _outcomes("operation / database", trials, lambda v: f"{v.case.operation} / {v.case.engine}", _pairs(OPERATIONS, ENGINES)),
+        "### By how many services recover",
+        _outcomes("recovering", trials, lambda v: str(v.case.recoverers), ("1", "2")),
+        "### Doubt",
+        _doubts(trials),
+        "### Where it was killed",
+        _struck(results),
+        "### Beyond the declared bound: a violated assumption",
+        _beyond(results.of(BEYOND)),
+        "### Can it fail? Defects put in",
+        _defects(results.of(DEFECT_TRIALS)),
+        *_in_full(results),
+    ]
+    return "\n\n".join(blocks)
+
+
+# --- in all ---
+
+
+def _summary(results: Results, trials: Sequence[Verdict], seed: int, command: str) -> Iterator[str]:
+    broken, short = sum(1 for _ in results.broken()), shortcomings(results)
+    yield f"**{results.kills(MATRIX)} kills in {len(trials)} trials; promises broken in {broken}.**"
+    yield f"`{command}`, seed {seed}. {'; '.join(_run(run) for run in results.runs)}."
+    repeated = [verdict for verdict in trials if verdict.repeated_for]
+    yield (
+        f"{len(repeated)} trials timed out in the harness and were carried out a second time. "
+        f"{'; '.join(short) or 'Every boundary was struck before and after, and every defect reported'}."
+    )
+
+
+def _run(run: Mapping[str, object]) -> str:
+    rate = f"{run['kills']} kills in {run['seconds']} s, {run['at_once']} trials side by side, load {run['load']}"
+    return (
+        f"{run['date']}, {run['cores']} cores, {run['system']}, Python {run['python']}, SQLite {run['sqlite']}, "
+        f"PostgreSQL {run['postgres']}: {rate}"
+    )
+
+
+def _outcomes(title: str, verdicts: Sequence[Verdict], name_of: Name, names: Iterable[str]) -> str:
+    groups = _grouped(verdicts, name_of)
+    rows = [_outcome(name, groups[name]) for name in names if name in groups]
+    head = (title, "trials", "kills", "broken", "left in doubt", "settled: median", "99 %", "longest")
+    return _table(head, [*rows, _outcome("all", verdicts)])
+
+
+def _outcome(name: str, verdicts: Sequence[Verdict]) -> tuple[str, ...]:
+    settled = [verdict.settling_seconds for verdict in verdicts if not verdict.is_in_doubt]
+    return (
+        name,
+        str(len(verdicts)),
+        str(sum(verdict.deaths for verdict in verdicts)),
+        str(sum(bool(verdict.violations) for verdict in verdicts)),
+        _share(sum(verdict.is_in_doubt for verdict in verdicts), len(verdicts)),
+        *_times(settled),
+    )
+
+
+def _doubts(verdicts: Sequence[Verdict]) -> str:
+    groups = _grouped(verdicts, lambda verdict: verdict.case.key_class)
+    rows = [_doubt(name, groups[name]) for name in KEY_CLASSES if name in groups]
+    head = ("key", "had a doubt", "left to a person", "of them at the venue", "out of doubt: median", "99 %", "longest", "allowed")
+    return _table(head, rows)
+
+
+def _doubt(name: str, verdicts: Sequence[Verdict]) -> tuple[str, ...]:
+    ended = [verdict.doubt_seconds for verdict in verdicts if verdict.doubt_seconds is not None]
+    left = [verdict for verdict in verdicts if verdict.is_in_doubt]
+    at_venue = sum(bool(verdict.venue_orders) for verdict in left)
+    allowed = f"{longest_doubt_seconds(name):.1f} s" if name != "none" else "no limit"
+    return (name, str(len(ended) + len(left)), str(len(left)), str(at_venue), *_times(ended), allowed)
+
+
+# --- boundaries ---
+
+
+def _struck(results: Results) -> str:
+    kills = Counter(place for verdict in results.of(MATRIX) for label in verdict.struck for place in _places(label))
+    calls = sorted({call for _, call in (*_known(results), *kills)})
+    return _table(("boundary", "killed before", "killed after"), [_times_struck(call, kills) for call in calls])
+
+
+def _times_struck(call: str, kills: Mapping[tuple[str, str], int]) -> tuple[str, ...]:
+    return f"`{call}`", str(kills.get(("before", call), 0)), str(kills.get(("after", call), 0))
+
+
+def unstruck(results: Results) -> list[str]:
+    """Boundaries that lives passed and at which none was ended."""
+    struck = {place for verdict in results.of(MATRIX) for label in verdict.struck for place in _places(label)}
+    return [" ".join(place) for place in sorted(_known(results) - struck)]
+
+
+def _known(results: Results) -> set[tuple[str, str]]:
+    return {
+        place
+        for verdict in results.of(COUNTING)
+        for label in (*verdict.boundaries, *verdict.later_boundaries)
+        for place in _places(label)
+    }
+
+
+def _places(label: str) -> list[tuple[str, str]]:
+    """Before or after, and the call; of an append, one for each fact in it."""
+    when, call, *facts = kind_of(label).split()
+    return [(when, f"{call} {fact}") for fact in facts[0].split("+")] if facts else [(when, call)]
+
+
+def shortcomings(results: Results) -> list[str]:
+    """Of the campaign itself: what it did not strike, and defects that it did not see."""
+    seen = {verdict.case.defect for verdict in results.of(DEFECT_TRIALS) if verdict.violations}
+    blind = [f"NOT REPORTED: {defect}" for defect in DEFECTS if defect not in seen]
+    alarmed = ["REPORTED of a sound service beside the defects"] if None in seen else []
+    return [*(f"NEVER STRUCK: {place}" for place in unstruck(results)), *blind, *alarmed]
+
+
+# --- beyond, and defects ---
+
+
+def _beyond(verdicts: Sequence[Verdict]) -> str:
+    groups = _grouped(verdicts, lambda v: f"{v.case.key_class} / {v.case.point}")
+    head = (
+        "key / held request",
+        "trials",
+        "kills",
+        "one order at most",
+        "two orders",
+        "anomaly alerted",
+        "left in doubt",
+        "what broke, most often",
+    )
+    rows = [_what_happened(name, groups[name]) for name in sorted(groups)]
+    told = f"The venue takes the request {BEYOND_SECONDS:g} s after it was sent; the broker declares {DELIVERY_BOUND_SECONDS:g} s."
+    return f"{told}\n\n{_table(head, rows)}"
+
+
+def _what_happened(name: str, verdicts: Sequence[Verdict]) -> tuple[str, ...]:
+    two = sum(verdict.venue_orders > 1 for verdict in verdicts)
+    broken = Counter(violation for verdict in verdicts for violation in verdict.violations)
+    return (
+        name,
+        str(len(verdicts)),
+        str(sum(verdict.deaths for verdict in verdicts)),
+        str(len(verdicts) - two),
+        str(two),
+        str(sum(bool(verdict.anomalies) for verdict in verdicts)),
+        str(sum(verdict.is_in_doubt for verdict in verdicts)),
+        "; ".join(f"{_plain(violation)} ({times})" for violation, times in broken.most_common(2)) or "nothing",
+    )
+
+
+def _defects(verdicts: Sequence[Verdict]) -> str:
+    rows, sound = [], [verdict for verdict in verdicts if verdict.case.defect is None]
+    for defect in DEFECTS:
+        having = [verdict for verdict in verdicts if verdict.case.defect == defect]
+        reported = [verdict for verdict in having if verdict.violations]
+        rows.append((defect, str(len(having)), str(len(reported)), _most_telling(reported)))
+    rows.append(("none: the same trials", str(len(sound)), str(sum(bool(each.violations) for each in sound)), ""))
+    return _table(("defect", "trials", "reported in", "for example"), rows)
+
+
+def _most_telling(reported: Sequence[Verdict]) -> str:
+    """What the venue's books say, where they do."""
+    found = sorted((each for verdict in reported for each in verdict.violations), key=lambda each: "venue" not in each)
+    return _plain(found[0]) if found else "NOT REPORTED"
+
+
+def _in_full(results: Results) -> Iterator[str]:
+    broken = [f"- {verdict.case}: {_plain('; '.join(verdict.violations))}" for verdict in results.broken()]
+    if broken:
+        yield "### Broken, in full"
+        yield "\n".join(broken)
+
+
+# --- words and numbers ---
+
+
+def _pairs(first: Iterable[str], second: Iterable[str]) -> list[str]:
+    return [f"{one} / {other}" for one in first for other in second]
+
+
+def _grouped(verdicts: Sequence[Verdict], name_of: Name) -> dict[str, list[Verdict]]:
+    groups: defaultdict[str, list[Verdict]] = defaultdict(list)
+    for verdict in verdicts:
+        groups[name_of(verdict)].append(verdict)
+    return groups
+
+
+def _times(seconds: Sequence[float]) -> tuple[str, str, str]:
+    if not seconds:
+        return "–", "–", "–"
+    ordered = sorted(seconds)
+    return tuple(f"{ordered[math.ceil(share * len(ordered)) - 1]:.1f} s" for share in (0.5, 0.99, 1.0))  # type: ignore[return-value]  # three
+
+
+def _share(part: int, whole: int) -> str:
+    return f"{part} ({part / whole:.1%})" if whole else "0"
+
+
+def _plain(text: str) -> str:
+    return text.replace("|", "/").replace("\n", " ")[:200]
+
+
+def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)

@@ -1,0 +1,14 @@
+"""As in `tests.engine`: time jumps. Only what starts real processes runs by the real clock."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+
+import pytest
+
+from tests.virtual_time import VirtualLoop
+
+
+def pytest_asyncio_loop_factories(item: pytest.Item) -> Mapping[str, Callable[[], asyncio.AbstractEventLoop]]:
+    return {"real": asyncio.new_event_loop} if item.path.name == "test_real_processes.py" else {"virtual": VirtualLoop}

@@ -1,0 +1,86 @@
+"""Which order a report speaks of where the broker's own id names it, and has named another before."""
+
+from datetime import timedelta
+from decimal import Decimal
+
+import pytest
+
+from liveorder.domain import execution_report as r
+from liveorder.domain.order import facts as f
+from liveorder.domain.order.addressee import addressee, came_before, may_concern
+from liveorder.domain.values import Side
+from tests.builders import ACKNOWLEDGED, KEY, SENT, fill, intent, order_of, seconds
+
+APPROVED = f.Approved(figures={})
+OLDER = order_of(intent(client_order_id="OLDER"), SENT, ACKNOWLEDGED, fill("a", 100))
+NEWER = order_of(intent(client_order_id="NEWER"), APPROVED, APPROVED, APPROVED, SENT, ACKNOWLEDGED)
+"""Sent three seconds later."""
+NAMED = (NEWER, OLDER)
+ADOPTED = order_of(intent(client_order_id="ADOPTED"), ACKNOWLEDGED)
+
+
+def execution(execution_id: str, at: float | None = None, client_order_id: str | None = None) -> r.Execution:
+    occurred_at = None if at is None else seconds(at)
+    return r.Execution(
+        execution_id=execution_id,
+        quantity=Decimal(1),
+        price=Decimal(10),
+        occurred_at=occurred_at,
+        client_order_id=client_order_id,
+    )
+
+
+def snapshot(**fields: object) -> r.OrderSnapshot:
+    return r.OrderSnapshot(status=r.BrokerStatus.WORKING, **fields)  # type: ignore[arg-type]  # as each test needs
+
+
+@pytest.mark.parametrize(
+    ("report", "found"),
+    [
+        (execution("new"), NEWER),
+        (execution("new", at=10), NEWER),
+        (execution("new", at=2), OLDER),
+        (execution("new", at=0), NEWER),
+        (execution("a", at=10), OLDER),
+        (r.ExecutionBusted(execution_id="a"), OLDER),
+        (r.ExecutionCorrected(execution_id="c", corrects="a", quantity=Decimal(1), price=Decimal(10)), OLDER),
+        (snapshot(executions=(execution("a"),)), OLDER),
+        (snapshot(executions=(execution("new"),)), NEWER),
+        (execution("new", client_order_id="OLDER"), OLDER),
+        (snapshot(client_order_id="OLDER"), OLDER),
+    ],
+)
+def test_a_report_goes_to_the_order_that_it_shows_to_know_else_to_the_newest_that_was_sent_by_then(
+    report: r.ExecutionReport, found: object
+) -> None:
+    assert addressee(NAMED, report) is found
+
+
+@pytest.mark.parametrize(
+    "report",
+    [
+        execution("new", client_order_id="of somebody else"),
+        snapshot(client_order_id="of somebody else"),
+        snapshot(side=Side.SELL),
+        snapshot(symbol="AAPL"),
+    ],
+)
+def test_a_report_of_another_key_side_or_symbol_is_of_none_of_them(report: r.ExecutionReport) -> None:
+    assert addressee(NAMED, report) is None
+
+
+def test_where_our_key_is_told_what_else_is_told_does_not_matter() -> None:
+    assert may_concern(order_of(SENT), snapshot(client_order_id=KEY, side=Side.SELL, symbol="SPY US"))
+
+
+def test_an_order_that_others_sent_answers_to_a_key_that_we_never_learned() -> None:
+    assert may_concern(ADOPTED, execution("new", client_order_id="of whoever sent it"))
+    assert not may_concern(ADOPTED, snapshot(client_order_id="of whoever sent it", symbol="AAPL"))
+
+
+def test_what_happened_before_an_order_was_sent_came_before_it_by_more_than_the_clocks_differ() -> None:
+    report = execution("new", at=2)
+    assert came_before(NEWER, report)
+    assert not came_before(NEWER, report, timedelta(seconds=2))
+    assert not came_before(NEWER, execution("new"))
+    assert not came_before(ADOPTED, execution("new", at=0))
