@@ -37,6 +37,7 @@ killmatrix: $(STAMP)
 killmatrix-slice: $(STAMP)
 	$(BIN)/python -m tests.crash.killmatrix --kills 600 --seed $(SEED)
 
+# Each seed is one history; a failing one is told in its shortest form.
 simulate: $(STAMP)
 	$(BIN)/python -m tests.simulation --seeds $(SEEDS)
 
