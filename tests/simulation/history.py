@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import gc
 import shutil
+import sqlite3
 import tempfile
 from collections import Counter
 from collections.abc import Mapping
+from contextlib import closing
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -16,6 +18,7 @@ from uuid import UUID
 from liveorder.application.service import Service
 from liveorder.domain.order import LiveOrder
 from liveorder.infrastructure.clock import SystemClock
+from liveorder.infrastructure.eventstore.schema import PLACE
 from liveorder.infrastructure.eventstore.store_by_url import create_store
 from tests.simulation.coverage import Cell
 from tests.simulation.drawing import CHAOS_SECONDS
@@ -100,6 +103,8 @@ def _empty_store() -> bytes:
                 store_id=UUID(int=1),
             )
         )
+        with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+            connection.execute("DELETE FROM checkpoints WHERE name=?", (PLACE,))
         return path.read_bytes()
 
 

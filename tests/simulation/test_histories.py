@@ -22,9 +22,12 @@ ROOT = Path(__file__).parents[2]
 
 @pytest.mark.parametrize("first", range(0, SEEDS, AT_ONCE))
 def test_every_promise_is_kept_in_histories_full_of_trouble(first: int) -> None:
+    reached: Counter[Cell] = Counter()
     for seed in range(first, first + AT_ONCE):
         history = live(draw(seed))
         assert history.code is None, report(shrunk(history))
+        reached.update(history.cells)
+    assert {"SUBMITTED", "FILLED", "CANCELLED", "REJECTED"} <= {state for _, state in reached}, "orders hardly lived"
 
 
 def test_one_seed_is_one_history_in_every_process(tmp_path: Path) -> None:
