@@ -24,7 +24,7 @@ from tests.crash.scene import Scene, staged
 from tests.crash.trial import tried
 from tests.crash.verdict import Verdict
 
-AT_ONCE = 6 * (os.cpu_count() or 1)
+AT_ONCE = 8 * (os.cpu_count() or 1)
 """Trials side by side: they mostly wait."""
 BATCH = 240
 """Trials at one set of venues."""
