@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,12 +14,10 @@ from liveorder.application.execute_order import ExecutionTerms
 from liveorder.application.gateway import AccountTerms
 from liveorder.application.outbox import Outbox
 from liveorder.application.outlets import Notices
-from liveorder.application.ports.broker import Broker, Prepared
 from liveorder.application.ports.clock import Clock
 from liveorder.application.ports.notifier import Notice
 from liveorder.application.ports.order_store import Lease
 from liveorder.application.retry_policy import RetryPolicy
-from liveorder.domain.execution_report import ExecutionReport
 from liveorder.infrastructure.brokers.simulated.broker import SimulatedBroker
 from liveorder.infrastructure.brokers.simulated.control import VenueControl
 from liveorder.infrastructure.brokers.simulated.instruments import SimulatedInstruments
@@ -65,18 +64,18 @@ class _ToldNotifier:
             self._tell(event="notice", notice_id=notice.notice_id, category=notice.category, order_id=notice.order_id)
 
 
-class _Interruptible:
-    """A `Broker` that can be struck when nothing of ours stands between a submission and the wire any more."""
+class _InterruptibleTcp(Tcp):
+    """Can be struck with a submission in hand and a connection to the venue open: nothing of ours stands between them any more."""
 
-    def __init__(self, broker: Broker, fate: Fate) -> None:
-        self._broker, self._fate = broker, fate
+    def __init__(self, port: int, clock: Clock, fate: Fate) -> None:
+        super().__init__(HOST, port, clock)
+        self._fate = fate
 
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._broker, name)
-
-    async def submit(self, prepared: Prepared) -> Sequence[ExecutionReport]:
-        await self._fate.inside("submit")
-        return await self._broker.submit(prepared)
+    async def _exchange(self, line: str) -> bytes:
+        if json.loads(line)["verb"] == "submit":
+            self._idle.append(await self._connection())
+            await self._fate.inside("submit")
+        return await super()._exchange(line)
 
 
 class _ToldLease:
@@ -129,11 +128,10 @@ def composed(plan: ServicePlan, fate: Fate, tell: Tell) -> Composed:
 
 
 def _connection(plan: ServicePlan, fate: Fate, tell: Tell, defect: Defect, clock: Clock) -> Connection:
-    transport = Tcp(HOST, plan.venue_port, clock)
+    transport = _InterruptibleTcp(plan.venue_port, clock, fate)
     declared = defect.capabilities(capabilities(plan.key_class, plan.delivery_bound_seconds))
     broker = SimulatedBroker(transport, account_id=plan.account, capabilities=declared)
-    interruptible: Any = _Interruptible(broker, fate)
-    witness: Any = Witness(interruptible, VenueControl(Tcp(HOST, plan.venue_port, clock)), tell)
+    witness: Any = Witness(broker, VenueControl(Tcp(HOST, plan.venue_port, clock)), tell)
     mortal = defect.broker(Mortal(witness, fate, (*REQUESTS, *QUESTIONS)))
     account = AccountTerms(
         account_id=plan.account,

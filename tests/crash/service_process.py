@@ -187,6 +187,7 @@ def _shown(order: LiveOrder) -> dict[str, Any]:
         "filled": f"{order.filled_quantity:f}",
         "limit_price": None if order.limit_price is None else f"{order.limit_price:f}",
         "is_in_doubt": order.is_in_doubt,
+        "anomalies": sorted(order.anomalies),
         "is_at_broker": order.is_at_broker,
         "requests": sorted(order.requests),
     }
