@@ -104,7 +104,8 @@ def _execution(order: LiveOrder, report: r.Execution) -> list[Fact]:
         commission=report.commission,
         filled_at=report.occurred_at,
     )
-    return [*_named_by(order, report), filled, *_oddities_of_fill(order, _provisionally(order, [filled]))]
+    told = [*_named_by(order, report), filled]
+    return told if _is_ordinary(order, filled) else [*told, *_oddities_of_fill(order, _provisionally(order, [filled]))]
 
 
 def _named_by(order: LiveOrder, fill: r.Execution) -> list[Fact]:
@@ -112,6 +113,13 @@ def _named_by(order: LiveOrder, fill: r.Execution) -> list[Fact]:
     if order.status.is_closed or order.broker_order_id is not None or fill.broker_order_id is None:
         return []
     return [f.Acknowledged(broker_order_id=fill.broker_order_id)]
+
+
+def _is_ordinary(order: LiveOrder, fill: f.Filled) -> bool:
+    """Whether nothing can be strange about it, which is told without booking it: of an order at work, and within its quantity."""
+    if order.quantity is None or order.closing is not Closing.NONE or not order.is_sent:
+        return False
+    return order.executions.quantity_with(fill.quantity) <= order.quantity
 
 
 def _conflict(order: LiveOrder, report: r.Execution | r.ExecutionCorrected) -> list[Fact]:
