@@ -19,7 +19,7 @@ from liveorder.application.track_orders import TrackOrders
 from liveorder.domain.errors import DecisionRefused, InvalidInput, SignalAlreadyKnown
 from liveorder.domain.execution_report import OrderSnapshot
 from liveorder.domain.facts import Fact
-from liveorder.domain.identifiers import SignalKey, fingerprint, is_client_order_id
+from liveorder.domain.identifiers import SignalKey, fingerprint, is_ours
 from liveorder.domain.instrument import Instrument
 from liveorder.domain.order import LiveOrder
 from liveorder.domain.order.facts import Acknowledged, Filled, Requested, ReviewResolved
@@ -59,7 +59,7 @@ class Adopt:
             limit_price=snapshot.limit_price,
             stop_price=snapshot.stop_price,
         )
-        if snapshot.client_order_id is not None and is_client_order_id(snapshot.client_order_id):
+        if snapshot.client_order_id is not None and is_ours(snapshot.client_order_id, self._terms.namespace, account_id):
             intent = intent.model_copy(update={"client_order_id": snapshot.client_order_id})
         facts = self._as_it_stands(intent, snapshot)
         order = await self._record(intent, [*facts, ReviewResolved(evidence=evidence)], evidence, actor)

@@ -67,10 +67,9 @@ class Doubts:
         clock: Clock,
         log: EventLog,
         take_up: Callable[[LiveOrder], None],
-        cancel_again: Callable[[LiveOrder, CancelReason], None],
     ) -> None:
         self._orders, self._gateways, self._track = orders, gateways, track
-        self._clock, self._log, self._take_up, self._cancel_again = clock, log, take_up, cancel_again
+        self._clock, self._log, self._take_up = clock, log, take_up
         self._inquiries: dict[UUID, Inquiry] = {}
         self._woken = asyncio.Event()
 
@@ -167,12 +166,10 @@ class Doubts:
     # --- found -----------------------------------------------------------------------------------------------------------------
 
     async def _found(self, order: LiveOrder, answer: OrderSnapshot, late: Collection[str]) -> str:
-        """The order is there. What shows no effect past its horizon came to nothing; a cancel is still wanted, and asked again."""
+        """The order is there. A cancel or replace that shows no effect past its horizon came to nothing."""
         for request in list(order.requests.values()):
             if request.is_in_doubt and request.request_id in late and not _is_under_way(answer, request):
                 order = await self._settle_absent(order, request.request_id, "the order stands unchanged past its horizon")
-                if request.cancel_reason is not None and not order.status.is_closed:
-                    self._cancel_again(order, request.cancel_reason)
         return "found"
 
     # --- not found -------------------------------------------------------------------------------------------------------------
@@ -232,7 +229,11 @@ def _all_absent(order: LiveOrder, evidence: str) -> list[Fact]:
     doubtful = [request for request in order.requests.values() if request.is_in_doubt]
     submissions = [request for request in doubtful if request.kind is RequestKind.SUBMIT]
     others = [request for request in doubtful if request.kind is not RequestKind.SUBMIT]
-    facts = [fact for request in (*others, *submissions) for fact in requests.settle_absent(order, request.request_id, evidence)]
+    facts = [
+        fact
+        for request in (*others, *submissions)
+        for fact in requests.settle_absent(order, request.request_id, evidence, by_person=True)
+    ]
     if submissions and not order.is_at_broker and not any(isinstance(fact, Cancelled) for fact in facts):
         facts.append(Cancelled(reason=CancelReason.REQUESTED, message=f"it never reached the broker: {evidence}"))
     return facts

@@ -113,7 +113,7 @@ class Engine:
             account_id: Gateway(c.terms, c.broker, c.market_data, c.instruments, clock, self._on_failures, is_shadow=is_shadow)
             for account_id, c in connections.items()
         }
-        self.unmatched = UnmatchedReports(store, self.orders, log, self._on_forgotten)
+        self.unmatched = UnmatchedReports(terms.execution.namespace, store, self.orders, log, self._on_forgotten)
         self.track = TrackOrders(
             self.orders,
             self.gateways,
@@ -132,7 +132,7 @@ class Engine:
         )
         self.cancel = CancelOrder(self.orders, self.gateways, self.track, journal, clock, log)
         self.replace = ReplaceOrder(self.orders, self.gateways, self.risk, self.gate, self.kill_switch, self.track, clock)
-        self.doubts = Doubts(self.orders, self.gateways, self.track, clock, log, self._take_up, self._cancel_again)
+        self.doubts = Doubts(self.orders, self.gateways, self.track, clock, log, self._take_up)
         self.recover = Recover(self.orders, self.gateways, self.track, self.doubts, log, self._take_up)
         self.reconcile = Reconcile(self.orders, self.gateways, self.track, self.unmatched, self.risk, clock, log)
         self.timeouts = OrderTimeouts(self.orders, self.gateways, self.sessions, self.track, self.cancel, clock, log)
@@ -377,11 +377,6 @@ class Engine:
         self.log.write("ANOMALY", "An order that is closed here is live at the broker", order_id=str(order.order_id))
         if self.terms.cancels_strays and not self.terms.execution.is_shadow:
             self.desk.post(Lane.OPERATOR, lambda: self.cancel.cancel(order.order_id, CancelReason.STALE))
-
-    def _cancel_again(self, order: LiveOrder, reason: CancelReason) -> None:
-        """A cancel that came to nothing through no will of the broker's, while the order is still open."""
-        if not self.terms.execution.is_shadow:
-            self.desk.post(Lane.OPERATOR, lambda: self.cancel.cancel(order.order_id, reason))
 
     def every_task(self) -> list[asyncio.Task[None]]:
         """What runs in the background now, the desk's work included."""

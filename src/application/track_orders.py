@@ -78,9 +78,10 @@ class TrackOrders:
         return order
 
     def _was_waiting_for(self, order: LiveOrder, report: ExecutionReport) -> bool:
-        """Not for one that had the broker's id in an earlier session."""
+        """Not for one that had the broker's id in an earlier session. What is listed under it now is no old news."""
         skew = timedelta(seconds=self._gateways[order.intent.account_id].broker.capabilities.clock_skew_seconds)
-        return may_concern(order, report) and not came_before(order, report, skew)
+        is_old = not isinstance(report, OrderSnapshot) and came_before(order, report, skew)
+        return may_concern(order, report) and not is_old
 
     def _cause(self, order: LiveOrder, report: ExecutionReport, request_id: str | None) -> Cause:
         return Cause(

@@ -11,7 +11,7 @@ from liveorder.application.ports.order_store import Commit, OrderStore
 from liveorder.domain.errors import VersionConflict
 from liveorder.domain.execution_report import ExecutionReport, OrderSnapshot
 from liveorder.domain.facts import Fact
-from liveorder.domain.identifiers import is_client_order_id
+from liveorder.domain.identifiers import is_ours
 from liveorder.domain.unmatched_report import UnmatchedReportResolved, note, unmatched_stream
 
 
@@ -19,10 +19,16 @@ class UnmatchedReports:
     """What a broker told of orders that we do not know."""
 
     def __init__(
-        self, store: OrderStore, orders: Orders, log: EventLog, on_forgotten: Callable[[str, ExecutionReport], Awaitable[None]]
+        self,
+        namespace: str,
+        store: OrderStore,
+        orders: Orders,
+        log: EventLog,
+        on_forgotten: Callable[[str, ExecutionReport], Awaitable[None]],
     ) -> None:
         """`on_forgotten` hears, before it is noted, of an order with a key of ours: a store has sent it, and not this one."""
-        self._store, self._orders, self._log, self._on_forgotten = store, orders, log, on_forgotten
+        self._namespace, self._store, self._orders = namespace, store, orders
+        self._log, self._on_forgotten = log, on_forgotten
         self._waiting: dict[tuple[str, str], dict[tuple[str, str], ExecutionReport]] = {}
         self._noted: set[UUID] = set()
 
@@ -34,7 +40,7 @@ class UnmatchedReports:
         stream = unmatched_stream(account_id, report)
         if stream in self._noted:
             return
-        if is_client_order_id(report.client_order_id) and not await self._store.stream(stream):
+        if is_ours(report.client_order_id, self._namespace, account_id) and not await self._store.stream(stream):
             await self._on_forgotten(account_id, report)
         if not await self._is_new(stream, 0, note(account_id, broker, report), Cause(f"broker:{broker}", str(stream))):
             return

@@ -1,7 +1,8 @@
 """Ids that are the same after every crash, because they are derived and not drawn.
 
-`client_order_id` is what makes a resend recognisable: twenty characters of base32 over the signal key fit Kite's tag (at most
-20 alphanumerics), Alpaca's `client_order_id` and IB's `orderRef`.
+`client_order_id` is what makes a resend recognisable: twenty characters of base32 fit Kite's tag (at most 20 alphanumerics),
+Alpaca's `client_order_id` and IB's `orderRef`. The first four mark namespace and account, so that a store tells an order that it
+has forgotten from one of another instance on the same account; the others are of the signal key.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import re
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Context, Decimal
+from functools import lru_cache
 from typing import Any, NewType
 from uuid import UUID, uuid5
 
@@ -21,8 +23,7 @@ ClientOrderId = NewType("ClientOrderId", str)
 RequestId = NewType("RequestId", str)
 
 CLIENT_ORDER_ID_LENGTH = 20
-_BYTES_USED = 13
-"""Twenty characters of base32 are the first hundred bits."""
+_MARK_LENGTH = 4
 _EXACT = Context(prec=28)
 """Of its own: an embedding program's decimal context must not change ids. No signal has a longer number."""
 _KEY_JSON = json.JSONEncoder(ensure_ascii=False)
@@ -46,13 +47,25 @@ class SignalKey:
 
     @property
     def client_order_id(self) -> ClientOrderId:
-        digest = hashlib.sha256(self.text.encode()).digest()
-        return ClientOrderId(base64.b32encode(digest[:_BYTES_USED]).decode()[:CLIENT_ORDER_ID_LENGTH])
+        mark = mark_of(self.namespace, self.account_id)
+        return ClientOrderId(mark + _base32(self.text)[: CLIENT_ORDER_ID_LENGTH - _MARK_LENGTH])
 
 
-def is_client_order_id(text: str | None) -> bool:
-    """Whether it has the form of ours."""
-    return text is not None and re.fullmatch(rf"[A-Z2-7]{{{CLIENT_ORDER_ID_LENGTH}}}", text) is not None
+@lru_cache(maxsize=256)
+def mark_of(namespace: str, account_id: str) -> str:
+    """How every client order id of this namespace and account begins. Two of them begin alike once in a million."""
+    return _base32(_KEY_JSON.encode(["v1", namespace, account_id]))[:_MARK_LENGTH]
+
+
+def is_ours(client_order_id: str | None, namespace: str, account_id: str) -> bool:
+    """Whether it was made from a signal of this namespace and account, by this store or by another."""
+    if client_order_id is None or not client_order_id.startswith(mark_of(namespace, account_id)):
+        return False
+    return re.fullmatch(rf"[A-Z2-7]{{{CLIENT_ORDER_ID_LENGTH}}}", client_order_id) is not None
+
+
+def _base32(text: str) -> str:
+    return base64.b32encode(hashlib.sha256(text.encode()).digest()).decode()
 
 
 def fingerprint(fields: dict[str, Any]) -> str:

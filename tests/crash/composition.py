@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from liveorder.application.outbox import Outbox
 from liveorder.application.outlets import Notices
 from liveorder.application.ports.clock import Clock
 from liveorder.application.ports.notifier import Notice
+from liveorder.application.ports.order_store import Lease
 from liveorder.application.retry_policy import RetryPolicy
 from liveorder.infrastructure.brokers.simulated.broker import SimulatedBroker
 from liveorder.infrastructure.brokers.simulated.control import VenueControl
@@ -62,6 +64,37 @@ class _ToldNotifier:
             self._tell(event="notice", notice_id=notice.notice_id, category=notice.category, order_id=notice.order_id)
 
 
+class _InterruptibleTcp(Tcp):
+    """Can be struck with a submission in hand and a connection to the venue open: nothing of ours stands between them any more."""
+
+    def __init__(self, port: int, clock: Clock, fate: Fate) -> None:
+        super().__init__(HOST, port, clock)
+        self._fate = fate
+
+    async def _exchange(self, line: str) -> bytes:
+        if json.loads(line)["verb"] == "submit":
+            self._idle.append(await self._connection())
+            await self._fate.inside("submit")
+        return await super()._exchange(line)
+
+
+class _ToldLease:
+    """A `Lease` that the test hears: each try to take it, and what it was by the store's own clock."""
+
+    def __init__(self, lease: Lease, tell: Tell) -> None:
+        self._lease, self._tell = lease, tell
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._lease, name)
+
+    async def acquire(self, owner: str, duration_seconds: float) -> int | None:
+        epoch = await self._lease.acquire(owner, duration_seconds)
+        state = await self._lease.state()
+        assert state is not None
+        self._tell(event="acquire", epoch=epoch, holder=state.owner, is_held=state.is_held, expires_at=state.expires_at.isoformat())
+        return epoch
+
+
 @dataclass(frozen=True, slots=True)
 class Composed:
     engine: Engine
@@ -73,7 +106,8 @@ def composed(plan: ServicePlan, fate: Fate, tell: Tell) -> Composed:
     clock, defect = SystemClock(), defect_named(plan.defect)
     whole = store_at(plan.store, clock=clock, mapper=MAPPER)
     row: Any = defect.lease(whole.lease)
-    lease: Any = Mortal(row, fate, LEASE)
+    told: Any = _ToldLease(row, tell)
+    lease: Any = Mortal(told, fate, LEASE)
     row.renew = fate.undisturbed(row.renew)
     store = defect.store(Mortal(whole, fate, STORE))
     log = _ToldLog(tell)
@@ -94,7 +128,7 @@ def composed(plan: ServicePlan, fate: Fate, tell: Tell) -> Composed:
 
 
 def _connection(plan: ServicePlan, fate: Fate, tell: Tell, defect: Defect, clock: Clock) -> Connection:
-    transport = Tcp(HOST, plan.venue_port, clock)
+    transport = _InterruptibleTcp(plan.venue_port, clock, fate)
     declared = defect.capabilities(capabilities(plan.key_class, plan.delivery_bound_seconds))
     broker = SimulatedBroker(transport, account_id=plan.account, capabilities=declared)
     witness: Any = Witness(broker, VenueControl(Tcp(HOST, plan.venue_port, clock)), tell)
@@ -114,7 +148,7 @@ def _terms(plan: ServicePlan) -> EngineTerms:
         ExecutionTerms("test", plan.account, plan.owner),
         owner=plan.owner,
         auto_trading_default=True,
-        poll_seconds=0.05,
+        poll_seconds=0.1,
         lease_seconds=plan.lease_seconds,
         drain_seconds=1.0,
         reconnect_seconds=0.05,

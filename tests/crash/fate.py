@@ -54,6 +54,12 @@ class Fate(Mortality):
             self._tell(event="struck", boundary=label)
             await self.strike()
 
+    async def inside(self, name: str) -> None:
+        """Not a boundary, since no commit and no call lies behind it: a point within a call, passed only to be struck at."""
+        if self._struck_at == f"inside {name}":
+            self._tell(event="struck", boundary=self._struck_at)
+            await self.strike()
+
     async def strike(self) -> None:
         """Death comes at once. A pause waits for a renewal of the lease: who is stopped inside one keeps SQLite locked."""
         if self._blow == signal.SIGKILL:
@@ -74,8 +80,10 @@ def kind_of(label: str) -> str:
     return label.rpartition(" #")[0]
 
 
-def number_of(label: str) -> int:
-    return int(label.rpartition(" #")[2])
+def places_of(label: str) -> list[tuple[str, str]]:
+    """Before or after, and the call; of an append, one for each kind of fact in it."""
+    when, call, *facts = kind_of(label).split()
+    return [(when, f"{call} {fact}") for fact in facts[0].split("+")] if facts else [(when, call)]
 
 
 def _contents(args: tuple[Any, ...]) -> list[str]:

@@ -6,6 +6,7 @@ import argparse
 import asyncio
 import os
 import platform
+import signal
 import sqlite3
 import sys
 import tempfile
@@ -26,22 +27,29 @@ from tests.crash.table import table
 from tests.postgres_databases import POSTGRES
 
 PROGRESS_SECONDS = 10.0
+INTERRUPTED = 130
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """1 when a promise was broken, or a defect was not reported."""
+    """1 when a promise was broken, a boundary was never struck or a defect not reported; more when it was interrupted."""
     given = _parser().parse_args(arguments)
+    engines, is_whole = tuple(given.engine or _engines_here()), given.page is not None
     results = Results(given.results)
-    campaign = Campaign(given.kills, given.seed, Matrix(tuple(given.engine or ENGINES)), given.at_once, results)
+    matrix = Matrix(engines) if is_whole else Matrix(engines, counted_for=("prompt", "lost"))
+    campaign = Campaign(given.kills, given.seed, matrix, given.at_once, results)
+    results.begin_run(_facts(engines) | {"at_once": given.at_once})
     progress = Progress(campaign)
     campaign.told = progress.tell
     began = time.monotonic()
-    asyncio.run(_run(campaign, is_whole=given.page is not None))
-    results.note_run(_facts() | {"seconds": round(time.monotonic() - began), "kills": progress.kills, "at_once": given.at_once})
+    try:
+        asyncio.run(_run(campaign, is_whole=is_whole))
+    except asyncio.CancelledError:
+        sys.stderr.write("interrupted\n")
+        return INTERRUPTED
     sys.stdout.write(f"\n{table(results.of(MATRIX))}\nseed {given.seed}, {time.monotonic() - began:.0f} s\n")
-    if given.page is not None:
+    if is_whole:
         publish(given.page, results, given.seed, f"make killmatrix KILLS={given.kills} SEED={given.seed}")
-    return int(any(results.broken()) or (given.page is not None and bool(shortcomings(results))))
+    return int(any(results.broken()) or (is_whole and bool(shortcomings(results))))
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -56,9 +64,14 @@ def _parser() -> argparse.ArgumentParser:
 
 
 async def _run(campaign: Campaign, *, is_whole: bool) -> None:
+    whole = asyncio.current_task()
+    assert whole is not None
+    for ending in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(ending, whole.cancel)
     with tempfile.TemporaryDirectory(prefix="liveorder-killmatrix-") as folder:
         await campaign.run(Path(folder))
         if is_whole:
+            await campaign.run_aimed(Path(folder))
             await campaign.run_beyond(Path(folder))
             await campaign.run_defects(Path(folder))
 
@@ -92,17 +105,32 @@ class Progress:
         sys.stderr.flush()
 
 
-def _facts() -> dict[str, Any]:
-    with psycopg.connect(POSTGRES) as connection:
-        postgres = connection.info.server_version
+def _engines_here() -> Sequence[str]:
+    """Without PostgreSQL where there is none, unless services are required."""
+    try:
+        _postgres_version()
+    except psycopg.OperationalError as error:
+        if os.environ.get("LIVEORDER_REQUIRE_SERVICES") == "1":
+            raise
+        sys.stderr.write(f"SQLite only: {error}\n")
+        return ("sqlite",)
+    return ENGINES
+
+
+def _postgres_version() -> str:
+    with psycopg.connect(POSTGRES, connect_timeout=5) as connection:
+        version = connection.info.server_version
+    return f"{version // 10000}.{version % 10000}"
+
+
+def _facts(engines: Sequence[str]) -> dict[str, Any]:
     return {
         "date": datetime.now(UTC).date().isoformat(),
         "cores": os.cpu_count(),
         "python": platform.python_version(),
-        "postgres": f"{postgres // 10000}.{postgres % 10000}",
+        "postgres": _postgres_version() if "postgres" in engines else "none",
         "sqlite": sqlite3.sqlite_version,
         "system": f"{platform.system()} {platform.machine()}",
-        "load": round(os.getloadavg()[1], 1),
     }
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -10,6 +12,7 @@ from typing import Any
 
 from liveorder.infrastructure.brokers.simulated.venue.faults import Point
 from tests.crash.cases import Case
+from tests.crash.fate import places_of
 from tests.crash.verdict import Verdict
 
 COUNTING, MATRIX, BEYOND, DEFECTS = "counting", "matrix", "beyond the declared bound", "defects"
@@ -17,34 +20,48 @@ COUNTING, MATRIX, BEYOND, DEFECTS = "counting", "matrix", "beyond the declared b
 
 @dataclass
 class Results:
-    """Verdicts by section and number. With a file, what it holds already is taken in."""
+    """Verdicts by section and number. With a file, what it holds already is taken in, but for a line that was cut off."""
 
     file: Path | None = None
     verdicts: dict[tuple[str, int], Verdict] = field(default_factory=dict)
     runs: list[dict[str, Any]] = field(default_factory=list)
-    """Of each run that added to them: when, where, how long."""
+    """Of each run that added to them: when, where; how long, how many kills, and the highest load so far."""
+    _began: float = field(default_factory=time.monotonic)
 
     def __post_init__(self) -> None:
-        for line in self.file.read_text().splitlines() if self.file is not None and self.file.exists() else ():
-            self._take(json.loads(line))
+        if self.file is not None and self.file.exists():
+            whole, end, _ = self.file.read_text().rpartition("\n")
+            self.file.write_text(whole + end)
+            for line in whole.splitlines():
+                self._take(json.loads(line))
 
     def _take(self, line: dict[str, Any]) -> None:
         if "run" in line:
-            self.runs.append(line["run"])
+            self.runs.append({"seconds": 0, "kills": 0, "load": 0.0} | line["run"])
             return
         case = line["verdict"].pop("case")
         case["point"] = Point(case["point"])
-        self.verdicts[line["section"], line["number"]] = Verdict(Case(**case), **line["verdict"])
+        self._keep(line["section"], line["number"], Verdict(Case(**case), **line["verdict"]), line["at"])
 
     def add(self, section: str, number: int, verdict: Verdict) -> None:
         """Which boundaries a life passed is kept of lives that count them."""
         if section != COUNTING:
             verdict = replace(verdict, boundaries=[], later_boundaries=[])
-        self.verdicts[section, number] = verdict
-        self._write({"section": section, "number": number, "verdict": asdict(verdict)})
+        at = {"seconds": round(time.monotonic() - self._began), "load": round(os.getloadavg()[0], 1)}
+        self._keep(section, number, verdict, at)
+        self._write({"section": section, "number": number, "at": at, "verdict": asdict(verdict)})
 
-    def note_run(self, run: dict[str, Any]) -> None:
-        self.runs.append(run)
+    def _keep(self, section: str, number: int, verdict: Verdict, at: dict[str, Any]) -> None:
+        self.verdicts[section, number] = verdict
+        if self.runs:
+            run = self.runs[-1]
+            run["kills"] += verdict.deaths if section == MATRIX else 0
+            run.update(seconds=at["seconds"], load=max(run["load"], at["load"]))
+
+    def begin_run(self, run: dict[str, Any]) -> None:
+        """What is added from now on is of this run."""
+        self._began = time.monotonic()
+        self._take({"run": run})
         self._write({"run": run})
 
     def _write(self, line: dict[str, Any]) -> None:
@@ -61,6 +78,16 @@ class Results:
 
     def kills(self, section: str) -> int:
         return sum(verdict.deaths for verdict in self.of(section))
+
+    def passed(self) -> set[tuple[str, str]]:
+        """Boundaries that lives went by which counted them."""
+        labels = (label for verdict in self.of(COUNTING) for label in (*verdict.boundaries, *verdict.later_boundaries))
+        return {place for label in labels for place in places_of(label)}
+
+    def unstruck(self) -> list[tuple[str, str]]:
+        """Those of them at which none was ended."""
+        struck = {place for verdict in self.of(MATRIX) for label in verdict.struck for place in places_of(label)}
+        return sorted(self.passed() - struck)
 
     def broken(self) -> Iterator[Verdict]:
         """Promises that were not kept, where all that was assumed was so."""

@@ -11,6 +11,7 @@ import json
 import os
 import signal
 import socket
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import asdict
 from decimal import Decimal
@@ -105,7 +106,7 @@ class _Served:
             self._tell(event="failed", error=type(error).__name__, message=str(error))
             return
         self.engine.begin("outbox", self._outbox.run)
-        self._tell(event="started", recovery=asdict(report), epoch=self.engine.orders.epoch)
+        self._tell(event="started", recovery=asdict(report), epoch=self.engine.orders.epoch, monotonic=time.monotonic())
         reading = asyncio.create_task(self.engine.intake.read(self._source))
         losing = asyncio.create_task(self.engine.lost_lease.wait())
         stopping = asyncio.create_task(self._over.wait())
@@ -186,6 +187,7 @@ def _shown(order: LiveOrder) -> dict[str, Any]:
         "filled": f"{order.filled_quantity:f}",
         "limit_price": None if order.limit_price is None else f"{order.limit_price:f}",
         "is_in_doubt": order.is_in_doubt,
+        "anomalies": sorted(order.anomalies),
         "is_at_broker": order.is_at_broker,
         "requests": sorted(order.requests),
     }

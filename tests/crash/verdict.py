@@ -17,7 +17,7 @@ from liveorder.domain.order.facts import AnomalyNoted, OutcomeUnknown, Requested
 from liveorder.infrastructure.brokers.simulated.control import VenueControl
 from liveorder.infrastructure.clock import SystemClock
 from liveorder.infrastructure.eventstore.store_by_url import store_at
-from tests.crash.cases import OPERATIONS, Case, key_of
+from tests.crash.cases import HELD, OPERATIONS, Case, key_of
 from tests.crash.composition import MAPPER
 from tests.crash.key_classes import longest_doubt_seconds
 from tests.crash.processes import Process
@@ -39,6 +39,8 @@ class Verdict:
     """From the last birth until nothing was open, or the doubt was left to a person."""
     doubt_seconds: float | None = None
     """From the last birth until the doubt was over; None where there was none, or it was left to a person."""
+    outlived_recovery: bool | None = None
+    """Whether the request that was held arrived after the next service had recovered; None where its sender lived on."""
     venue_orders: int = 0
     anomalies: list[str] = field(default_factory=list)
     boundaries: list[str] = field(default_factory=list)
@@ -46,7 +48,7 @@ class Verdict:
     later_boundaries: list[str] = field(default_factory=list)
     """Of the life that settled it."""
     repeated_for: str | None = None
-    """Where it timed out the first time, if it did."""
+    """Why it could not be carried out the first time, if it could not."""
 
     @property
     def deaths(self) -> int:
@@ -135,6 +137,7 @@ async def judged(
         is_in_doubt=evidence.is_in_doubt,
         settling_seconds=evidence.settling_seconds,
         doubt_seconds=doubt_seconds,
+        outlived_recovery=_outlived_recovery(case, lives),
         venue_orders=len(theirs),
         anomalies=stored.anomalies,
     )
@@ -205,6 +208,15 @@ def _in_the_log(stored: Stored, evidence: Evidence) -> Iterator[str]:
     shown = (order.status.value, f"{order.filled_quantity:f}")
     if not evidence.is_in_doubt and shown != (evidence.order["status"], evidence.order["filled"]):
         yield f"its facts make it {shown}"
+
+
+def _outlived_recovery(case: Case, lives: Sequence[Process]) -> bool | None:
+    killed = [life for life in lives if life.told("struck") is not None]
+    sent = [event["monotonic"] for event in told(killed, "sent") if event["kind"] == case.point]
+    recovered = [event["monotonic"] for event in told(lives, "started") if sent and event["monotonic"] > sent[0]]
+    if case.delivery != HELD or not recovered:
+        return None
+    return bool(recovered[0] < sent[0] + case.hold_seconds)
 
 
 def _untold(stored: Stored, lives: Sequence[Process]) -> Iterator[str]:

@@ -131,6 +131,8 @@ class Scene:
     """Of the engine."""
     account_terms: dict[str, Any] = field(default_factory=dict)
     is_shadow: bool = False
+    mapper: FactMapper = MAPPER
+    """Another one makes it another version of the package."""
     log: RememberedLog = field(default_factory=RememberedLog)
     witnesses: dict[str, Witness] = field(default_factory=dict)
     errors: list[tuple[LiveOrder, LiveOrderError]] = field(default_factory=list)
@@ -161,7 +163,7 @@ class Scene:
 
     def store(self) -> DatabaseOrderStore:
         database = SQLiteDatabase(self.path, self.clock, Placement.INLINE, 0, self._connect)
-        return DatabaseOrderStore(database, MAPPER, self.clock)
+        return DatabaseOrderStore(database, self.mapper, self.clock)
 
     def _connect(self, path: Path, busy_timeout_seconds: float) -> sqlite3.Connection:
         connection = sqlite_writer.connect(path, busy_timeout_seconds)
@@ -197,7 +199,7 @@ class Scene:
         return await self.reading(counted)
 
     async def reading(self, question: Callable[[DatabaseOrderStore], Awaitable[T]]) -> T:
-        store = DatabaseOrderStore(SQLiteDatabase(self.path, self.clock, Placement.INLINE), MAPPER, self.clock)
+        store = DatabaseOrderStore(SQLiteDatabase(self.path, self.clock, Placement.INLINE), self.mapper, self.clock)
         await store.open()
         try:
             return await question(store)

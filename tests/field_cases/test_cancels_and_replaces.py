@@ -69,10 +69,11 @@ async def test_a_fill_while_a_replace_is_under_way_is_booked_and_counts_in_the_n
         await scene.lay(FaultKind.ACKNOWLEDGEMENT_LATE, Point.REPLACE, seconds=4.0)
         replacing = asyncio.create_task(engine.replace.replace(order.order_id, quantity=Decimal(20)))
         await asyncio.sleep(1)
-        await scene.control.fill(order.broker_order_id or "", Decimal(4), Decimal(400))
+        executed = await scene.control.fill(order.broker_order_id or "", Decimal(4), Decimal(400))
         await asyncio.sleep(1)
         in_flight = await stored(scene, order)
         assert (in_flight.replace_requested, in_flight.filled_quantity) == (True, Decimal(4))
+        assert list(in_flight.executions.told) == [executed]
         await replacing
         await asyncio.sleep(10)
         known = await stored(scene, order)

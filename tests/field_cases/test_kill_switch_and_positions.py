@@ -11,6 +11,7 @@ from typing import Any
 from liveorder.domain.errors import BrokerConnectionError
 from liveorder.domain.lifecycle import OrderStatus
 from liveorder.domain.reconciliation import Difference, DifferenceKind
+from liveorder.domain.trading_halt import EVERYTHING, HaltReason
 from liveorder.domain.values import Side
 from liveorder.infrastructure.brokers.simulated.broker import SIMULATED_CAPABILITIES
 from liveorder.infrastructure.brokers.simulated.venue.faults import FaultKind, Point
@@ -87,14 +88,14 @@ async def test_nothing_leaves_after_the_halt_is_durable_whatever_waits_comes_or_
             scene.witness.will_raise("submit", *[BrokerConnectionError("down")] * 3)
             reading = asyncio.create_task(engine.intake.read(Repeated(signals)))
             await asyncio.sleep(2.5)
-            report = await engine.stop_trading.kill("enough", "person:ann")
+            assert await engine.kill_switch.halt(EVERYTHING, HaltReason.KILL_SWITCH, "enough", "person:ann")
             at = scene.clock.monotonic()
-            assert report.is_durable
             assert 5 < len(sent_keys(scene)) < 40
             sent = len(sent_keys(scene))
             await reading
             await engine.intake.read(Repeated((a_limit("after"),)))
             await asyncio.sleep(120)
+            assert (await engine.stop_trading.kill("and all of it", "person:ann")).is_flat
             assert engine.is_quiet
         async with scene.living() as again:
             await again.intake.read(Repeated((*signals, a_limit("after the restart"))))

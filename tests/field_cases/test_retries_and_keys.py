@@ -119,7 +119,7 @@ async def clicked(scene: Scene, clicks: int) -> list[dict[str, Any]]:
     for command_id in command_ids:
         arguments = json.dumps({"signal": a_signal().to_json()})
         await store.commands.insert(StoredCommand(command_id, "submit", arguments, "person:ann", scene.clock.now()))
-        await asyncio.sleep(0.5)
+        await asyncio.sleep(2)
     await asyncio.sleep(30)
     found = [await store.commands.find(command_id) for command_id in command_ids]
     await store.close()

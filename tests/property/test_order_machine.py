@@ -216,7 +216,7 @@ class OrderMachine(RuleBasedStateMachine):
         self.tell(r.OrderClosed(cause=r.CloseCause.EXPIRED))
         if self.naive.of_kind("cancel") or (self.naive.ended != "CANCELLED" and self.naive.status() != "REJECTED"):
             self.naive.has_reached = self.naive.has_reached or bool(self.naive.of_kind("submit"))
-            self.naive.ended = None
+            self.naive.ended = self.naive.ended if self.naive.status() == "REJECTED" else None
             self.naive.end("CANCELLED")
 
     @precondition(lambda self: self.naive.of_kind("cancel") or self.naive.of_kind("replace"))

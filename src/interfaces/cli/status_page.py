@@ -6,6 +6,7 @@ from collections import Counter
 
 from rich.table import Table
 
+from liveorder.application.kill_switch import HALT_STREAM
 from liveorder.application.ports.order_store import HaltRow
 from liveorder.application.ports.views import Wanted
 from liveorder.application.views import View
@@ -13,7 +14,7 @@ from liveorder.application.views.signals import DEAD_LETTER
 from liveorder.bootstrap import Reader, Settings
 from liveorder.domain.lifecycle import OrderStatus
 from liveorder.domain.position import PositionStatus
-from liveorder.domain.trading_halt import EVERYTHING
+from liveorder.domain.trading_halt import EVERYTHING, TradingHalt
 from liveorder.interfaces.cli.figures import moment, plural
 from liveorder.interfaces.cli.screen import screen, shown
 
@@ -48,7 +49,7 @@ async def status_of(reader: Reader, settings: Settings) -> StatusView:
         accounts=tuple(identity.account_ids),
         owner=lease.owner if lease is not None and lease.is_held else None,
         epoch=lease.epoch if lease is not None else None,
-        halts=tuple(_halt(row) for row in await reader.store.halts()),
+        halts=await _halts(reader),
         facts=await reader.store.head(),
         orders=await _counts(reader),
         open_orders=sum(not order.status.is_closed for order in open_orders),
@@ -59,9 +60,16 @@ async def status_of(reader: Reader, settings: Settings) -> StatusView:
     )
 
 
-def _halt(row: HaltRow) -> str:
+async def _halts(reader: Reader) -> tuple[str, ...]:
+    """Each with what is said of it in the log; one that its owner has not seen yet says it itself."""
+    told = TradingHalt().evolve(item.fact for item in await reader.store.stream(HALT_STREAM)).standing
+    return tuple(_halt(row, told[row.scope].detail if row.scope in told else "") for row in await reader.store.halts())
+
+
+def _halt(row: HaltRow, detail: str) -> str:
     what = "every account" if row.scope == EVERYTHING else row.scope.replace(":", " ")
-    return f"{what}: {row.reason} since {moment(row.at)} UTC"
+    said = f" ({detail})" if detail and detail != row.reason else ""
+    return f"{what}: {row.reason} since {moment(row.at)} UTC{said}"
 
 
 async def _counts(reader: Reader) -> dict[str, int]:
