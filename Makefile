@@ -4,8 +4,9 @@ STAMP := .venv/.installed
 
 KILLS ?= 10000
 SEED ?= 1
+SEEDS ?= 100000
 
-.PHONY: run test storagefaults coverage check killmatrix killmatrix-slice bench docs clean
+.PHONY: run test storagefaults coverage check killmatrix killmatrix-slice simulate simulate-slice bench docs clean
 
 run: $(STAMP)
 	$(BIN)/liveorder run --config examples/liveorder.toml --signals examples/signals.jsonl --until-idle
@@ -26,7 +27,7 @@ check: $(STAMP)
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
 	$(BIN)/python dev/check_wheel.py
-	$(MAKE) killmatrix-slice
+	$(MAKE) killmatrix-slice simulate-slice
 
 # Interrupted, it goes on where it was when it is run again with the same seed.
 killmatrix: $(STAMP)
@@ -35,6 +36,13 @@ killmatrix: $(STAMP)
 
 killmatrix-slice: $(STAMP)
 	$(BIN)/python -m tests.crash.killmatrix --kills 600 --seed $(SEED)
+
+# Each seed is one history; a failing one is told in its shortest form.
+simulate: $(STAMP)
+	$(BIN)/python -m tests.simulation --seeds $(SEEDS)
+
+simulate-slice: $(STAMP)
+	$(BIN)/python -m tests.simulation --seeds 2000
 
 bench: $(STAMP)
 	$(BIN)/python -m benchmarks

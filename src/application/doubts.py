@@ -22,7 +22,7 @@ from liveorder.application.ports.event_log import EventLog
 from liveorder.application.track_orders import TrackOrders
 from liveorder.domain.doubt import Doubt, doubts_of
 from liveorder.domain.errors import DecisionRefused, LiveOrderError
-from liveorder.domain.execution_report import Accepted
+from liveorder.domain.execution_report import Accepted, OrderSnapshot
 from liveorder.domain.facts import Fact
 from liveorder.domain.order import LiveOrder, OpenRequest, requests
 from liveorder.domain.order.facts import Cancelled, CancelReason, RequestKind
@@ -146,7 +146,7 @@ class Doubts:
             return "inconclusive"
         if answer is Absence.ABSENT:
             return await self._not_found(gateway, order, inquiry, late)
-        return await self._found(await self._orders.get(order.order_id), late)
+        return await self._found(await self._orders.get(order.order_id), answer, late)
 
     def _past_their_horizon(self, gateway: Gateway, order: LiveOrder, inquiry: Inquiry) -> frozenset[str]:
         """The doubtful requests that an answer to a question asked now can prove absent.
@@ -165,10 +165,10 @@ class Doubts:
 
     # --- found -----------------------------------------------------------------------------------------------------------------
 
-    async def _found(self, order: LiveOrder, late: Collection[str]) -> str:
-        """The order is there. A cancel or replace that shows no effect past its horizon never arrived."""
+    async def _found(self, order: LiveOrder, answer: OrderSnapshot, late: Collection[str]) -> str:
+        """The order is there. A cancel or replace that shows no effect past its horizon came to nothing."""
         for request in list(order.requests.values()):
-            if request.is_in_doubt and request.request_id in late and not _is_under_way(order, request):
+            if request.is_in_doubt and request.request_id in late and not _is_under_way(answer, request):
                 order = await self._settle_absent(order, request.request_id, "the order stands unchanged past its horizon")
         return "found"
 
@@ -229,15 +229,19 @@ def _all_absent(order: LiveOrder, evidence: str) -> list[Fact]:
     doubtful = [request for request in order.requests.values() if request.is_in_doubt]
     submissions = [request for request in doubtful if request.kind is RequestKind.SUBMIT]
     others = [request for request in doubtful if request.kind is not RequestKind.SUBMIT]
-    facts = [fact for request in (*others, *submissions) for fact in requests.settle_absent(order, request.request_id, evidence)]
+    facts = [
+        fact
+        for request in (*others, *submissions)
+        for fact in requests.settle_absent(order, request.request_id, evidence, by_person=True)
+    ]
     if submissions and not order.is_at_broker and not any(isinstance(fact, Cancelled) for fact in facts):
         facts.append(Cancelled(reason=CancelReason.REQUESTED, message=f"it never reached the broker: {evidence}"))
     return facts
 
 
-def _is_under_way(order: LiveOrder, request: OpenRequest) -> bool:
-    """The broker says that it is at it."""
-    return order.cancel_pending if request.kind is RequestKind.CANCEL else order.replace_pending
+def _is_under_way(answer: OrderSnapshot, request: OpenRequest) -> bool:
+    """The broker says that it is at it now. What it said earlier is no more: word of the end may have been lost."""
+    return answer.cancel_pending if request.kind is RequestKind.CANCEL else answer.replace_pending
 
 
 def _cause(order: LiveOrder, request_id: str, actor: str = ENGINE) -> Cause:

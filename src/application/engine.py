@@ -115,7 +115,13 @@ class Engine:
         }
         self.unmatched = UnmatchedReports(terms.execution.namespace, store, self.orders, log, self._on_forgotten)
         self.track = TrackOrders(
-            self.orders, self.gateways, self.unmatched, clock, log, self._on_stray, poll_seconds=terms.poll_seconds
+            self.orders,
+            self.gateways,
+            self.unmatched,
+            clock,
+            log,
+            self._on_stray,
+            poll_seconds=terms.poll_seconds,
         )
         self.gate = RiskGate(self.risk, self.kill_switch, self.sessions, clock)
         self.submit = SubmitOrder(

@@ -88,12 +88,15 @@ class Orders:
             return known
         try:
             stream = await self._store.stream(order_id)
+            rows = await self._store.ledger() if order_id in self._suspect else ()
         except StoreUnavailable:
             if known is None:
                 raise
             return known
         if not stream:
             raise OrderNotFound(order_id)
+        if rows:  # what the commit did to the account's figures was not told either
+            self._risk.absorb(rows)
         return self._found(LiveOrder.replay(stream))
 
     def _found(self, order: LiveOrder) -> LiveOrder:

@@ -78,9 +78,10 @@ class TrackOrders:
         return order
 
     def _was_waiting_for(self, order: LiveOrder, report: ExecutionReport) -> bool:
-        """Not for one that had the broker's id in an earlier session."""
+        """Not for one that had the broker's id in an earlier session. What is listed under it now is no old news."""
         skew = timedelta(seconds=self._gateways[order.intent.account_id].broker.capabilities.clock_skew_seconds)
-        return may_concern(order, report) and not came_before(order, report, skew)
+        is_old = not isinstance(report, OrderSnapshot) and came_before(order, report, skew)
+        return may_concern(order, report) and not is_old
 
     def _cause(self, order: LiveOrder, report: ExecutionReport, request_id: str | None) -> Cause:
         return Cause(
@@ -163,15 +164,16 @@ class TrackOrders:
         unlisted = [order for order in at_broker if order.client_order_id not in keys]
         return [order for order in unlisted if not any(may_concern(order, each) for each in named.get(order.broker_order_id, ()))]
 
-    async def ask(self, gateway: Gateway, order: LiveOrder) -> LiveOrder | Absence:
-        """Ask for one order by our key and book the answer; INCONCLUSIVE when it was overtaken by something booked meanwhile."""
+    async def ask(self, gateway: Gateway, order: LiveOrder) -> OrderSnapshot | Absence:
+        """Ask for one order by our key; the answer, booked. INCONCLUSIVE when it was overtaken by something booked meanwhile."""
         order = await self._orders.get(order.order_id)
         found = await gateway.find(order)
         if isinstance(found, Absence):
             return found
         if (await self._orders.get(order.order_id)).version != order.version:
             return Absence.INCONCLUSIVE
-        return await self.book_on(order.order_id, found)
+        await self.book_on(order.order_id, found)
+        return found
 
     async def _catch_up_on(self, gateway: Gateway, order: LiveOrder) -> None:
         """The broker tells less than we have: a bust or a correction was missed, or the answer was old."""

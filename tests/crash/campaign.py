@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import random
 import traceback
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
@@ -16,19 +17,22 @@ from pathlib import Path
 from liveorder.domain.errors import StoreUnavailable
 from tests.crash.cases import Case
 from tests.crash.defect_cases import cases_of_defects
-from tests.crash.matrix import Boundaries, Matrix, drawn
+from tests.crash.matrix import Boundaries, Matrix, aimed, drawn
 from tests.crash.processes import Refused
 from tests.crash.results import BEYOND, COUNTING, DEFECTS, MATRIX, Results
 from tests.crash.scene import Scene, staged
 from tests.crash.trial import tried
 from tests.crash.verdict import Verdict
 
-AT_ONCE = 10 * (os.cpu_count() or 1)
+AT_ONCE = 8 * (os.cpu_count() or 1)
 """Trials side by side: they mostly wait."""
 BATCH = 240
 """Trials at one set of venues."""
 BEYOND_SHARE = 50
 """For so many kills, one trial beyond the declared bound."""
+
+AIMED_ATTEMPTS, AIMED_AT_ONCE, AIMED_FROM = 4, 6, 1_000_000
+"""Rounds, trials at a boundary in each, and the number that the first trial of a round has."""
 
 Told = Callable[[], None]
 
@@ -51,6 +55,16 @@ class Campaign:
         while not self._is_enough():
             await self._try_all(MATRIX, islice(cases, BATCH), folder, until=self._is_enough)
         return self.results.of(MATRIX)
+
+    async def run_aimed(self, folder: Path) -> None:
+        """At boundaries that chance left out."""
+        boundaries = await self.boundaries(folder)
+        for attempt in range(AIMED_ATTEMPTS):
+            wanted = self.results.unstruck()
+            chance = random.Random(f"{self.seed} {attempt}")
+            found = {place: list(aimed(boundaries, place)) for place in wanted}
+            cases = [case for place in wanted for case in chance.sample(found[place], min(AIMED_AT_ONCE, len(found[place])))]
+            await self._try_all(MATRIX, enumerate(cases, AIMED_FROM * (attempt + 1)), folder)
 
     async def boundaries(self, folder: Path) -> Mapping[Case, Boundaries]:
         """As lives that nobody ends pass them."""

@@ -148,7 +148,7 @@ def _terms(plan: ServicePlan) -> EngineTerms:
         ExecutionTerms("test", plan.account, plan.owner),
         owner=plan.owner,
         auto_trading_default=True,
-        poll_seconds=0.05,
+        poll_seconds=0.1,
         lease_seconds=plan.lease_seconds,
         drain_seconds=1.0,
         reconnect_seconds=0.05,

@@ -80,8 +80,10 @@ def kind_of(label: str) -> str:
     return label.rpartition(" #")[0]
 
 
-def number_of(label: str) -> int:
-    return int(label.rpartition(" #")[2])
+def places_of(label: str) -> list[tuple[str, str]]:
+    """Before or after, and the call; of an append, one for each kind of fact in it."""
+    when, call, *facts = kind_of(label).split()
+    return [(when, f"{call} {fact}") for fact in facts[0].split("+")] if facts else [(when, call)]
 
 
 def _contents(args: tuple[Any, ...]) -> list[str]:

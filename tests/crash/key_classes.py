@@ -10,10 +10,10 @@ from liveorder.application.ports.broker import BrokerCapabilities, KeySupport
 from liveorder.infrastructure.brokers.simulated.broker import capabilities_of
 from liveorder.infrastructure.brokers.simulated.venue.settings import AccountTerms, Fills, Keys, PriceSource, VenueSettings
 
-HOLD_SECONDS = 1.4
+HOLD_SECONDS = 2.4
 """A request that is held arrives after this: the service that sent it is dead by then, and the next one has recovered."""
-DELIVERY_BOUND_SECONDS = 1.5
-BEYOND_SECONDS = 6.0
+DELIVERY_BOUND_SECONDS = 2.6
+BEYOND_SECONDS = 10.0
 """What a broker does that lies about its bound: the next service has long believed that the request never came."""
 LAG_SECONDS = 0.4
 LONGEST_DOUBT_SECONDS = 60.0

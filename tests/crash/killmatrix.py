@@ -6,6 +6,7 @@ import argparse
 import asyncio
 import os
 import platform
+import signal
 import sqlite3
 import sys
 import tempfile
@@ -26,10 +27,11 @@ from tests.crash.table import table
 from tests.postgres_databases import POSTGRES
 
 PROGRESS_SECONDS = 10.0
+INTERRUPTED = 130
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """1 when a promise was broken, or a defect was not reported."""
+    """1 when a promise was broken, a boundary was never struck or a defect not reported; more when it was interrupted."""
     given = _parser().parse_args(arguments)
     engines, is_whole = tuple(given.engine or _engines_here()), given.page is not None
     results = Results(given.results)
@@ -39,7 +41,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     progress = Progress(campaign)
     campaign.told = progress.tell
     began = time.monotonic()
-    asyncio.run(_run(campaign, is_whole=is_whole))
+    try:
+        asyncio.run(_run(campaign, is_whole=is_whole))
+    except asyncio.CancelledError:
+        sys.stderr.write("interrupted\n")
+        return INTERRUPTED
     sys.stdout.write(f"\n{table(results.of(MATRIX))}\nseed {given.seed}, {time.monotonic() - began:.0f} s\n")
     if is_whole:
         publish(given.page, results, given.seed, f"make killmatrix KILLS={given.kills} SEED={given.seed}")
@@ -58,9 +64,14 @@ def _parser() -> argparse.ArgumentParser:
 
 
 async def _run(campaign: Campaign, *, is_whole: bool) -> None:
+    whole = asyncio.current_task()
+    assert whole is not None
+    for ending in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(ending, whole.cancel)
     with tempfile.TemporaryDirectory(prefix="liveorder-killmatrix-") as folder:
         await campaign.run(Path(folder))
         if is_whole:
+            await campaign.run_aimed(Path(folder))
             await campaign.run_beyond(Path(folder))
             await campaign.run_defects(Path(folder))
 

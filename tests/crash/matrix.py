@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from itertools import count, product
 
 from tests.crash.cases import DELIVERIES, ENGINES, HELD, OPERATIONS, Case
-from tests.crash.fate import QUESTIONS, kind_of
+from tests.crash.fate import QUESTIONS, kind_of, places_of
 from tests.crash.key_classes import BEYOND_SECONDS, KEY_CLASSES
 
 SECOND_DEATHS = 4
@@ -81,6 +81,13 @@ def drawn(cells: Sequence[Case], boundaries: Mapping[Case, Boundaries], seed: in
             dies_again = chance.randrange(SECOND_DEATHS) == 0
             second = chance.choice(found[cell].later)
             yield replace(cell, boundary=orders[cell][turn % len(orders[cell])], second=second if dies_again else None)
+
+
+def aimed(boundaries: Mapping[Case, Boundaries], place: tuple[str, str]) -> Iterator[Case]:
+    """Deaths at this place, wherever it was passed."""
+    for cell, found in boundaries.items():
+        yield from (replace(cell, boundary=label) for label in found.first if place in places_of(label))
+        yield from (replace(cell, boundary=_amid(cell), second=label) for label in found.later if place in places_of(label))
 
 
 def _amid(cell: Case) -> str:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from tests.crash.key_classes import DELIVERY_BOUND_SECONDS
-
 
 @dataclass(frozen=True, slots=True)
 class ServicePlan:
@@ -22,7 +20,7 @@ class ServicePlan:
     lease_seconds: float = 0.6
     call_timeout_seconds: float = 0.4
     wait_for_lease: bool = True
-    delivery_bound_seconds: float = DELIVERY_BOUND_SECONDS
+    delivery_bound_seconds: float = 1.5
     """As the broker declares it."""
     defect: str | None = None
     """One of `DEFECTS`."""

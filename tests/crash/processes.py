@@ -20,7 +20,7 @@ T = TypeVar("T")
 
 PATIENCE_SECONDS = 90.0
 """Longer than anything takes on a slow machine: who waits for so long waits for ever."""
-POLL_SECONDS = 0.03
+POLL_SECONDS = 0.05
 CHUNK = 1 << 16
 
 

@@ -9,9 +9,9 @@ from pathlib import Path
 
 from tests.crash.cases import DELIVERIES, ENGINES, OPERATIONS
 from tests.crash.defects import DEFECTS
-from tests.crash.fate import kind_of
+from tests.crash.fate import places_of
 from tests.crash.key_classes import BEYOND_SECONDS, DELIVERY_BOUND_SECONDS, KEY_CLASSES, longest_doubt_seconds
-from tests.crash.results import BEYOND, COUNTING, MATRIX, Results
+from tests.crash.results import BEYOND, MATRIX, Results
 from tests.crash.results import DEFECTS as DEFECT_TRIALS
 from tests.crash.verdict import Verdict
 
@@ -110,8 +110,8 @@ def _doubt(name: str, verdicts: Sequence[Verdict]) -> tuple[str, ...]:
 
 
 def _struck(results: Results) -> str:
-    kills = Counter(place for verdict in results.of(MATRIX) for label in verdict.struck for place in _places(label))
-    calls = sorted({call for _, call in (*_known(results), *kills)})
+    kills = Counter(place for verdict in results.of(MATRIX) for label in verdict.struck for place in places_of(label))
+    calls = sorted({call for _, call in (*results.passed(), *kills)})
     return _table(("boundary", "killed before", "killed after"), [_times_struck(call, kills) for call in calls])
 
 
@@ -119,33 +119,12 @@ def _times_struck(call: str, kills: Mapping[tuple[str, str], int]) -> tuple[str,
     return f"`{call}`", str(kills.get(("before", call), 0)), str(kills.get(("after", call), 0))
 
 
-def unstruck(results: Results) -> list[str]:
-    """Boundaries that lives passed and at which none was ended."""
-    struck = {place for verdict in results.of(MATRIX) for label in verdict.struck for place in _places(label)}
-    return [" ".join(place) for place in sorted(_known(results) - struck)]
-
-
-def _known(results: Results) -> set[tuple[str, str]]:
-    return {
-        place
-        for verdict in results.of(COUNTING)
-        for label in (*verdict.boundaries, *verdict.later_boundaries)
-        for place in _places(label)
-    }
-
-
-def _places(label: str) -> list[tuple[str, str]]:
-    """Before or after, and the call; of an append, one for each fact in it."""
-    when, call, *facts = kind_of(label).split()
-    return [(when, f"{call} {fact}") for fact in facts[0].split("+")] if facts else [(when, call)]
-
-
 def shortcomings(results: Results) -> list[str]:
     """Of the campaign itself: what it did not strike, and defects that it did not see."""
     seen = {verdict.case.defect for verdict in results.of(DEFECT_TRIALS) if verdict.violations}
     blind = [f"NOT REPORTED: {defect}" for defect in DEFECTS if defect not in seen]
     alarmed = ["REPORTED of a sound service beside the defects"] if None in seen else []
-    return [*(f"NEVER STRUCK: {place}" for place in unstruck(results)), *blind, *alarmed]
+    return [*(f"NEVER STRUCK: {' '.join(place)}" for place in results.unstruck()), *blind, *alarmed]
 
 
 # --- beyond, and defects ---

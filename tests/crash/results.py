@@ -12,6 +12,7 @@ from typing import Any
 
 from liveorder.infrastructure.brokers.simulated.venue.faults import Point
 from tests.crash.cases import Case
+from tests.crash.fate import places_of
 from tests.crash.verdict import Verdict
 
 COUNTING, MATRIX, BEYOND, DEFECTS = "counting", "matrix", "beyond the declared bound", "defects"
@@ -77,6 +78,16 @@ class Results:
 
     def kills(self, section: str) -> int:
         return sum(verdict.deaths for verdict in self.of(section))
+
+    def passed(self) -> set[tuple[str, str]]:
+        """Boundaries that lives went by which counted them."""
+        labels = (label for verdict in self.of(COUNTING) for label in (*verdict.boundaries, *verdict.later_boundaries))
+        return {place for label in labels for place in places_of(label)}
+
+    def unstruck(self) -> list[tuple[str, str]]:
+        """Those of them at which none was ended."""
+        struck = {place for verdict in self.of(MATRIX) for label in verdict.struck for place in places_of(label)}
+        return sorted(self.passed() - struck)
 
     def broken(self) -> Iterator[Verdict]:
         """Promises that were not kept, where all that was assumed was so."""

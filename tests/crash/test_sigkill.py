@@ -14,7 +14,6 @@ from tests.contract.event_stores import require_postgres
 from tests.crash.campaign import Campaign
 from tests.crash.cases import ENGINES, HELD, Case
 from tests.crash.defect_cases import EXPOSING
-from tests.crash.key_classes import BEYOND_SECONDS
 from tests.crash.matrix import Matrix
 from tests.crash.scene import Scene, staged
 from tests.crash.table import table
@@ -60,7 +59,7 @@ async def _is_reported(scene: Scene, defect: str) -> bool:
 
 async def test_a_trial_reports_a_second_order_where_a_request_outlives_the_declared_bound(tmp_path: Path) -> None:
     """Keys that can only be searched for, and a request that arrives long after the broker said that it never would."""
-    case = Case("new order", "sqlite", "searchable", HELD, Point.SUBMIT, hold_seconds=BEYOND_SECONDS)
+    case = Case("new order", "sqlite", "searchable", HELD, Point.SUBMIT, hold_seconds=6.0, bound_seconds=1.5)
     async with staged(tmp_path, {case.engine}, {case.key_class}, ("A0",)) as scene:
         verdict = await tried(scene, case, "A0")
     assert "2 orders at the venue for one signal" in verdict.violations, verdict

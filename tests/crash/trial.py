@@ -18,7 +18,7 @@ from tests.crash.processes import PATIENCE_SECONDS, POLL_SECONDS, Died, Process,
 from tests.crash.scene import Scene
 from tests.crash.verdict import Evidence, Verdict, judged, told
 
-PARKED_SECONDS = 2.0
+PARKED_SECONDS = 1.0
 """Beyond the declared bound: a doubt that stands then, of an order that nobody can be asked for, is left to a person."""
 LIVES_TO_SETTLE_IN = 3
 

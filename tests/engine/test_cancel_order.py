@@ -19,7 +19,7 @@ from liveorder.domain.errors import (
     OutcomeUnknown,
 )
 from liveorder.domain.lifecycle import OrderStatus
-from liveorder.domain.order.facts import CancelReason, CancelRequested
+from liveorder.domain.order.facts import CancelReason, CancelRefused, CancelRequested
 from liveorder.infrastructure.brokers.simulated.venue.faults import FaultKind, Point
 from liveorder.infrastructure.brokers.simulated.venue.settings import Fills
 from tests.engine.scenes import ACCOUNT, STILL, a_limit, a_scene, a_signal, until
@@ -73,7 +73,7 @@ async def test_a_cancel_without_an_answer_is_in_doubt_until_the_order_shows_what
         assert (order.status, order.cancel_reason) == (OrderStatus.CANCELLED, CancelReason.REQUESTED)
 
 
-async def test_a_lost_cancel_that_shows_no_effect_past_every_bound_is_settled_as_refused(tmp_path: Path) -> None:
+async def test_a_lost_cancel_that_shows_no_effect_past_every_bound_is_asked_again(tmp_path: Path) -> None:
     async with a_scene(tmp_path) as scene, scene.living() as engine:
         order = await engine.execute.execute(a_limit())
         await scene.lay(FaultKind.REQUEST_LOST, Point.CANCEL)
@@ -82,8 +82,23 @@ async def test_a_lost_cancel_that_shows_no_effect_past_every_bound_is_settled_as
         assert (await engine.orders.get(order.order_id)).is_in_doubt
         await asyncio.sleep(30)
         order = await engine.orders.get(order.order_id)
-        assert (order.status, order.is_in_doubt, order.cancel_requested) == (OrderStatus.SUBMITTED, False, False)
-        assert "never received" in (order.error_message or "")
+        assert (order.status, order.cancel_reason, order.cancels) == (OrderStatus.CANCELLED, CancelReason.REQUESTED, 2)
+        refused = next(fact for fact in await scene.facts(order) if isinstance(fact, CancelRefused))
+        assert "never received" in refused.message
+
+
+async def test_a_cancel_that_came_too_late_is_settled_although_word_of_that_was_lost(tmp_path: Path) -> None:
+    slow = BY_HAND.model_copy(update={"cancel_delay_seconds": 2.0})
+    async with a_scene(tmp_path, slow) as scene, scene.living() as engine:
+        order = await engine.execute.execute(a_limit())
+        await scene.lay(FaultKind.REPORT_LOST, Point.REPORT, None)
+        order = await engine.cancel.cancel(order.order_id)
+        execution = await scene.control.fill(order.broker_order_id or "", Decimal(10), Decimal(400))
+        await scene.control.bust(execution)
+        await engine.doubts.doubt(order, next(iter(order.requests)), "Unanswered", "no answer")
+        await until(lambda: engine.is_quiet)
+        order = await engine.orders.get(order.order_id)
+        assert (order.status, order.cancels) == (OrderStatus.CANCELLED, 2)
 
 
 async def test_a_cancel_that_the_broker_is_working_on_is_not_settled_as_lost(tmp_path: Path) -> None:

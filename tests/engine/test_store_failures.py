@@ -16,12 +16,12 @@ from liveorder.application.ports.emergency_journal import JournalledCancel, Jour
 from liveorder.application.ports.order_store import Commit, Committed
 from liveorder.domain.errors import LiveOrderError, OrderValidationError, StoreUnavailable
 from liveorder.domain.lifecycle import OrderStatus
-from liveorder.domain.order.facts import CancelRequested, SubmissionStarted
+from liveorder.domain.order.facts import CancelRequested, Filled, SubmissionStarted
 from liveorder.domain.trading_halt import EVERYTHING, HaltReason
 from liveorder.infrastructure.brokers.simulated.venue.faults import FaultKind, Point
 from liveorder.infrastructure.brokers.simulated.venue.settings import Fills
 from liveorder.infrastructure.emergency_journal import FileEmergencyJournal
-from tests.engine.scenes import ACCOUNT, NOON, STILL, Scene, a_limit, a_scene, a_signal, until
+from tests.engine.scenes import ACCOUNT, NOON, SPY, STILL, Scene, a_limit, a_scene, a_signal, until
 
 UNFILLED = STILL.model_copy(update={"fills": Fills(automatic=False)})
 
@@ -274,6 +274,17 @@ async def test_an_order_whose_later_commit_lost_its_reply_goes_on(tmp_path: Path
         await until(lambda: engine.is_quiet)
         assert (await engine.orders.get(order.order_id)).status is OrderStatus.CANCELLED
         assert (await scene.fact_names(order)).count("CancelRequested") == 1
+
+
+async def test_a_fill_whose_commit_lost_its_reply_is_in_the_position_too(tmp_path: Path) -> None:
+    async with a_scene(tmp_path) as scene, scene.living() as engine:
+        lost = iter([True])
+        losing_replies(engine, lambda commit: holds(commit, Filled) and next(lost, False))
+        await engine.execute.execute(a_signal())
+        await until(lambda: engine.is_quiet)
+        await asyncio.sleep(2)
+        assert engine.risk.positions(ACCOUNT)[SPY].quantity == Decimal(10)
+        assert (await engine.reconcile.reconcile(ACCOUNT)).is_clean
 
 
 async def test_a_writer_that_was_cancelled_in_the_middle_does_not_leave_the_order_stuck(tmp_path: Path) -> None:

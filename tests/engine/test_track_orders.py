@@ -378,6 +378,16 @@ async def test_a_rejected_cancel_of_an_order_that_the_broker_does_not_know_leave
         assert (await engine.orders.get(order.order_id)).is_acknowledged
 
 
+async def test_an_order_that_turns_up_after_its_cancel_was_refused_as_unknown_is_cancelled_then(tmp_path: Path) -> None:
+    async with a_scene(tmp_path) as scene, scene.living() as engine:
+        await scene.lay(FaultKind.REQUEST_HELD, seconds=4.0)
+        order = await engine.execute.execute(a_limit())
+        await engine.cancel.cancel(order.order_id)
+        await until(lambda: engine.is_quiet, 30)
+        order = await engine.orders.get(order.order_id)
+        assert (order.status, order.cancels, order.filled_quantity) == (OrderStatus.CANCELLED, 2, Decimal(0))
+
+
 async def test_a_bad_report_does_not_keep_the_ones_behind_it(tmp_path: Path) -> None:
     async with a_scene(tmp_path) as scene, scene.living() as engine:
         order = await engine.execute.execute(a_limit())

@@ -22,7 +22,7 @@ from liveorder.infrastructure.brokers.simulated.venue.settings import (
 )
 from tests.simulation import scenario as s
 
-CHAOS_SECONDS = 16.0
+CHAOS_SECONDS = 12.0
 """Within this everything happens; then faults cease."""
 DELIVERY_BOUND_SECONDS = 4.0
 """Declared, and kept: no request is held longer."""
@@ -39,7 +39,12 @@ INSTRUMENTS = {"SPY": "ARCA:SPY", "AAPL": "NASDAQ:AAPL", "MSFT": "NASDAQ:MSFT"}
 
 _REQUEST_KINDS = (
     FaultKind.REQUEST_LOST,
+    FaultKind.REQUEST_LOST,
     FaultKind.REQUEST_HELD,
+    FaultKind.REQUEST_HELD,
+    FaultKind.REQUEST_HELD,
+    FaultKind.REQUEST_HELD,
+    FaultKind.ACKNOWLEDGEMENT_LOST,
     FaultKind.ACKNOWLEDGEMENT_LOST,
     FaultKind.ACKNOWLEDGEMENT_LATE,
     FaultKind.ACKNOWLEDGEMENT_GARBLED,
@@ -67,8 +72,16 @@ _REQUESTS = (Point.SUBMIT, Point.SUBMIT, Point.SUBMIT, Point.CANCEL, Point.REPLA
 _QUERIES = (Point.FIND, Point.FIND, Point.OPEN_ORDERS, Point.EXECUTIONS, Point.POSITIONS, Point.QUOTE)
 
 
+class Chance(random.Random):
+    """With the moments at which signals come: troubles come with them."""
+
+    def __init__(self, seed: int) -> None:
+        super().__init__(seed)
+        self.busy: list[float] = []
+
+
 def draw(seed: int) -> s.Scenario:
-    chance = random.Random(seed)
+    chance = Chance(seed)
     key_class = chance.choice(sorted(KEY_CLASSES))
     accounts = ("SIM", "OTHER") if chance.random() < 0.2 else ("SIM",)
     venue = _venue(chance, seed, key_class, accounts)
@@ -94,7 +107,7 @@ def draw(seed: int) -> s.Scenario:
     )
 
 
-def _venue(chance: random.Random, seed: int, key_class: str, accounts: Sequence[str]) -> VenueSettings:
+def _venue(chance: Chance, seed: int, key_class: str, accounts: Sequence[str]) -> VenueSettings:
     parts = Decimal(chance.choice((2, 4))) if chance.random() < 0.7 else None
     return VenueSettings(
         seed=seed,
@@ -115,7 +128,7 @@ def _venue(chance: random.Random, seed: int, key_class: str, accounts: Sequence[
 # --- signals -------------------------------------------------------------------------------------------------------------------
 
 
-def _signals(chance: random.Random, accounts: Sequence[str]) -> Iterator[dict[str, Any]]:
+def _signals(chance: Chance, accounts: Sequence[str]) -> Iterator[dict[str, Any]]:
     for number in range(chance.choice((1, 1, 2, 2, 3, 4))):
         symbol = chance.choice(sorted(PRICES)[: chance.choice((1, 3))])
         yield {
@@ -128,7 +141,7 @@ def _signals(chance: random.Random, accounts: Sequence[str]) -> Iterator[dict[st
         } | _whims(chance)
 
 
-def _terms(chance: random.Random, price: Decimal) -> dict[str, Any]:
+def _terms(chance: Chance, price: Decimal) -> dict[str, Any]:
     kind = chance.choice(("MARKET", "MARKET", "MARKET", "LIMIT", "LIMIT", "LIMIT", "STOP", "STOP_LIMIT", "TRAILING_STOP"))
     near = str(price * Decimal(chance.choice(("0.9", "1", "1.1"))))
     terms: dict[str, Any] = {"order_type": kind}
@@ -141,7 +154,7 @@ def _terms(chance: random.Random, price: Decimal) -> dict[str, Any]:
     return terms
 
 
-def _whims(chance: random.Random) -> dict[str, Any]:
+def _whims(chance: Chance) -> dict[str, Any]:
     whims: dict[str, Any] = {}
     if chance.random() < 0.15:
         whims["time_in_force"] = chance.choice(("IOC", "GTC"))
@@ -154,9 +167,10 @@ def _whims(chance: random.Random) -> dict[str, Any]:
     return whims
 
 
-def _deliveries(chance: random.Random, signals: Sequence[dict[str, Any]]) -> Iterator[s.Happening]:
+def _deliveries(chance: Chance, signals: Sequence[dict[str, Any]]) -> Iterator[s.Happening]:
     for signal in signals:
         at = _moment(chance, 0.7)
+        chance.busy.append(at)
         yield s.Delivered(at, json.dumps(signal))
         while chance.random() < 0.3:
             at += chance.choice((0.0, 0.01, 0.5, 4.0))
@@ -172,43 +186,71 @@ def _deliveries(chance: random.Random, signals: Sequence[dict[str, Any]]) -> Ite
 # --- troubles ------------------------------------------------------------------------------------------------------------------
 
 
-def _moment(chance: random.Random, part: float = 1.0) -> float:
-    return round(chance.uniform(0, CHAOS_SECONDS * part), 3)
+def _moment(chance: Chance, part: float = 1.0) -> float:
+    if chance.busy and chance.random() < 0.75:
+        moment = chance.choice(chance.busy) + chance.choice((0.0, 0.05, 0.5, 3.0)) * chance.random()
+    else:
+        moment = chance.uniform(0, CHAOS_SECONDS * part)
+    return _within(moment)
 
 
-def _few(chance: random.Random, mean: float) -> range:
+def _shortly_before(chance: Chance) -> float:
+    """What lies in wait must lie there first."""
+    return _within(_moment(chance) - chance.choice((0.1, 0.5, 2.0)))
+
+
+def _few(chance: Chance, mean: float) -> range:
     """Often none, sometimes many."""
-    return range(min(int(chance.expovariate(1 / mean)), 8))
+    return range(min(round(chance.expovariate(1 / mean)), 8))
 
 
-def _troubles(chance: random.Random, signal_ids: Sequence[str]) -> Iterator[s.Happening]:
-    intensity = chance.choice((0.5, 1.0, 2.0, 3.0))
+def _troubles(chance: Chance, signal_ids: Sequence[str]) -> Iterator[s.Happening]:
+    for _ in range(chance.choice((0, 1, 2, 3))):
+        yield from _ambush(chance, signal_ids)
+    intensity = chance.choice((0.3, 0.7, 1.4, 2.5))
     for mean, make in _KINDS:
         for _ in _few(chance, mean * intensity):
             yield make(chance, signal_ids)
 
 
-def _request_fault(chance: random.Random, _: Sequence[str]) -> s.Happening:
-    kind = chance.choice(_REQUEST_KINDS)
-    seconds = round(chance.uniform(0.1, DELIVERY_BOUND_SECONDS - 0.5), 2)
-    fault = Fault(kind=kind, on=chance.choice(_REQUESTS), nth=1, seconds=seconds, silent=chance.random() < 0.3)
-    return s.Laid(_moment(chance, 0.8), fault)
+def _ambush(chance: Chance, signal_ids: Sequence[str]) -> Iterator[s.Happening]:
+    """A request in trouble, and while nobody knows what became of it, something else."""
+    moment, point = chance.choice(chance.busy), chance.choice((Point.SUBMIT, Point.SUBMIT, Point.CANCEL, Point.REPLACE))
+    if point is not Point.SUBMIT:
+        moment += chance.uniform(0.3, 3.0)
+        yield _request(chance, point.value, _within(moment), chance.choice(signal_ids))
+    yield s.Laid(_within(moment - 0.3), _fault_of_request(chance, point))
+    companion = chance.choice(_COMPANIONS)
+    yield replace(companion(chance, signal_ids), at=_within(moment + chance.uniform(0.0, 3.0)))
 
 
-def _query_fault(chance: random.Random, _: Sequence[str]) -> s.Happening:
+def _within(moment: float) -> float:
+    return round(min(max(moment, 0.0), CHAOS_SECONDS), 3)
+
+
+def _request_fault(chance: Chance, _: Sequence[str]) -> s.Happening:
+    return s.Laid(_shortly_before(chance), _fault_of_request(chance, chance.choice(_REQUESTS)))
+
+
+def _fault_of_request(chance: Chance, on: Point) -> Fault:
+    seconds = round(chance.choice((0.3, 3.5, 3.5)) * chance.uniform(0.9, 1.0), 2)
+    return Fault(kind=chance.choice(_REQUEST_KINDS), on=on, nth=1, seconds=seconds, silent=chance.random() < 0.3)
+
+
+def _query_fault(chance: Chance, _: Sequence[str]) -> s.Happening:
     nth = chance.choice((1, 1, 2, None))
     seconds = round(chance.uniform(0.1, 3.0), 2)
     fault = Fault(kind=chance.choice(_QUERY_KINDS), on=chance.choice(_QUERIES), nth=nth, seconds=seconds)
     return s.Laid(_moment(chance), fault)
 
 
-def _report_fault(chance: random.Random, _: Sequence[str]) -> s.Happening:
+def _report_fault(chance: Chance, _: Sequence[str]) -> s.Happening:
     on = chance.choice((Point.REPORT, Point.FILL_REPORT))
     nth = chance.choice((1, 1, 2, None))
     return s.Laid(_moment(chance), Fault(kind=chance.choice(_REPORT_KINDS), on=on, nth=nth, seconds=chance.choice((0.3, 2.0, 6.0))))
 
 
-def _fill_fault(chance: random.Random, _: Sequence[str]) -> s.Happening:
+def _fill_fault(chance: Chance, _: Sequence[str]) -> s.Happening:
     seconds = chance.choice((0.0, 0.5, 3.0, 9.0))
     if chance.random() < 0.6:
         return s.Laid(_moment(chance), Fault(kind=FaultKind.BUST, on=Point.FILL, nth=chance.choice((1, 2)), seconds=seconds))
@@ -217,88 +259,95 @@ def _fill_fault(chance: random.Random, _: Sequence[str]) -> s.Happening:
     return s.Laid(_moment(chance), fault)
 
 
-def _death(chance: random.Random, _: Sequence[str]) -> s.Happening:
+def _death(chance: Chance, _: Sequence[str]) -> s.Happening:
     steps = int(2 ** chance.uniform(0, 9))
     return s.Died(_moment(chance), steps, chance.choice((0.0, 0.5, 3.5, 8.0)))
 
 
-def _stop(chance: random.Random, _: Sequence[str]) -> s.Happening:
+def _pause(chance: Chance, _: Sequence[str]) -> s.Happening:
+    return s.Paused(_moment(chance), int(2 ** chance.uniform(0, 8)), chance.choice((1.0, 4.0, 9.0)))
+
+
+def _stop(chance: Chance, _: Sequence[str]) -> s.Happening:
     return s.Stopped(_moment(chance), chance.choice((0.0, 2.0)))
 
 
-def _jump(chance: random.Random, _: Sequence[str]) -> s.Happening:
-    return s.ClockJumped(_moment(chance), chance.choice((1, -1)) * chance.choice((0.5, 3.0, 20.0, 300.0)))
+def _jump(chance: Chance, _: Sequence[str]) -> s.Happening:
+    return s.ClockJumped(_moment(chance), chance.choice((1, 1, -1)) * chance.choice((0.5, 20.0, 300.0)))
 
 
-def _commit(chance: random.Random, _: Sequence[str]) -> s.Happening:
+def _commit(chance: Chance, _: Sequence[str]) -> s.Happening:
     return s.CommitHurt(
         _moment(chance), chance.choice(list(s.StoreTrouble)), chance.choice((0, 0, 1, 3)), chance.choice((0.5, 3.0))
     )
 
 
-def _away(chance: random.Random, _: Sequence[str]) -> s.Happening:
-    return s.StoreAway(_moment(chance), chance.choice((0.3, 2.0, 6.0)))
+def _away(chance: Chance, _: Sequence[str]) -> s.Happening:
+    return s.StoreAway(_moment(chance), chance.choice((0.3, 2.0, 6.0)), chance.random() < 0.4)
 
 
-def _receiver(chance: random.Random, _: Sequence[str]) -> s.Happening:
+def _receiver(chance: Chance, _: Sequence[str]) -> s.Happening:
     return s.ReceiverFails(_moment(chance), chance.random() < 0.5)
 
 
-def _bookmark(chance: random.Random, _: Sequence[str]) -> s.Happening:
+def _bookmark(chance: Chance, _: Sequence[str]) -> s.Happening:
     return s.AcknowledgementFails(_moment(chance))
 
 
-def _price(chance: random.Random, _: Sequence[str]) -> s.Happening:
+def _price(chance: Chance, _: Sequence[str]) -> s.Happening:
     symbol = chance.choice(sorted(PRICES))
     return s.PriceMoved(
         _moment(chance), INSTRUMENTS[symbol], PRICES[symbol] * Decimal(chance.choice(("0.85", "0.94", "1", "1.06")))
     )
 
 
-def _command(chance: random.Random, signal_ids: Sequence[str]) -> s.Happening:
-    at, signal_id = _moment(chance), chance.choice(signal_ids)
+def _command(chance: Chance, signal_ids: Sequence[str]) -> s.Happening:
+    at = _moment(chance)
     kind = chance.choice(
-        ("cancel",) * 6 + ("replace",) * 5 + ("kill", "resume", "resume", "submit", "switch", "recover", "reconcile")
+        ("cancel",) * 6 + ("replace",) * 6 + ("kill", "resume", "resume", "submit", "switch", "recover", "reconcile")
     )
+    if kind in ("cancel", "replace"):
+        return _request(chance, kind, at, chance.choice(signal_ids))
     match kind:
-        case "replace":
-            terms = (
-                {"quantity": str(chance.choice((2, 4, 12)))}
-                if chance.random() < 0.5
-                else {"limit_price": str(chance.choice((190, 380, 520)))}
-            )
-            return s.Commanded(at, "replace", signal_id, tuple(terms.items()))
         case "kill":
-            flags = tuple((name, chance.random() < 0.3) for name in ("cancel_all", "flatten"))
-            return s.Commanded(at, "kill", None, flags)
+            return s.Commanded(at, kind, None, tuple((name, chance.random() < 0.3) for name in ("cancel_all", "flatten")))
         case "submit":
             signal = {"signal_id": f"by-hand-{at}", "account_id": "SIM", "symbol": "SPY", "side": "BUY", "quantity": 3}
-            return s.Commanded(at, "submit", None, (("signal", json.dumps(signal)),))
+            return s.Commanded(at, kind, None, (("signal", json.dumps(signal)),))
         case "switch":
             return s.Commanded(at, "auto_trading", None, (("enabled", chance.random() < 0.5),))
-        case "cancel":
-            return s.Commanded(at, "cancel", signal_id)
         case _:
             return s.Commanded(at, kind)
 
 
-def _halt_row(chance: random.Random, _: Sequence[str]) -> s.Happening:
+def _request(chance: Chance, kind: str, at: float, signal_id: str) -> s.Happening:
+    if kind == "cancel":
+        return s.Commanded(at, kind, signal_id)
+    name, value = chance.choice((("quantity", (2, 4, 12)), ("limit_price", (190, 380, 520))))
+    return s.Commanded(at, kind, signal_id, ((name, str(chance.choice(value))),))
+
+
+def _halt_row(chance: Chance, _: Sequence[str]) -> s.Happening:
     return s.HaltPut(_moment(chance))
 
 
-def _staff(chance: random.Random, signal_ids: Sequence[str]) -> s.Happening:
+def _staff(chance: Chance, signal_ids: Sequence[str]) -> s.Happening:
     act = chance.choice(("close", "restate", "bust", "fill", "place", "drop", "drop"))
     return s.VenueActed(_moment(chance), act, chance.choice(signal_ids), Decimal(chance.choice((2, 5, 11))))
 
 
-_KINDS: Sequence[tuple[float, Callable[[random.Random, Sequence[str]], s.Happening]]] = (
-    (1.3, _request_fault),
+_COMPANIONS = (_jump, _jump, _death, _death, _death, _pause, _stop, _commit, _away, _command, _command, _halt_row, _staff, _price)
+"""Of a request in trouble."""
+
+_KINDS: Sequence[tuple[float, Callable[[Chance, Sequence[str]], s.Happening]]] = (
+    (2.0, _request_fault),
     (0.7, _query_fault),
     (0.9, _report_fault),
     (0.5, _fill_fault),
     (0.9, _death),
+    (0.25, _pause),
     (0.25, _stop),
-    (0.3, _jump),
+    (0.5, _jump),
     (0.6, _commit),
     (0.25, _away),
     (0.2, _receiver),

@@ -6,7 +6,7 @@ import json
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from decimal import Decimal
-from functools import singledispatch
+from functools import partial, singledispatch
 from typing import Any
 from uuid import UUID
 
@@ -64,17 +64,21 @@ async def _(happening: s.Laid, world: World, number: int) -> None:
 
 @come_about.register
 async def _(happening: s.Died, world: World, number: int) -> None:
-    if world.life is not None and not world.life.ended.done():
-        world.life.fatal, world.rest_seconds = world.life.steps + happening.steps, happening.rest
+    world.newest.arm(happening.steps, world.newest.life.die)
+    world.rest_seconds = happening.rest
+
+
+@come_about.register
+async def _(happening: s.Paused, world: World, number: int) -> None:
+    world.newest.arm(happening.steps, partial(world.pause, happening.seconds))
 
 
 @come_about.register
 async def _(happening: s.Stopped, world: World, number: int) -> None:
-    if world.service is not None:
-        world.trace.note("person", "stops the service")
-        world.coverage.met(c.STOPPED, world.witness.orders.values())
-        world.rest_seconds = happening.rest
-        world.stop()
+    world.trace.note("person", "stops the service")
+    world.coverage.met(c.STOPPED, world.witness.orders.values())
+    world.rest_seconds = happening.rest
+    world.newest.stopping.set()
 
 
 @come_about.register
@@ -91,9 +95,10 @@ async def _(happening: s.CommitHurt, world: World, number: int) -> None:
 
 @come_about.register
 async def _(happening: s.StoreAway, world: World, number: int) -> None:
-    world.troubles.go_away(happening.seconds)
-    world.trace.note("fault", f"the store cannot be written for {happening.seconds:g} s")
-    world.coverage.met(c.STORE_AWAY, world.witness.orders.values())
+    world.troubles.go_away(happening.seconds, is_blind=happening.is_blind)
+    how = "written or read" if happening.is_blind else "written"
+    world.trace.note("fault", f"the store cannot be {how} for {happening.seconds:g} s")
+    world.coverage.met(c.STORE_BLIND if happening.is_blind else c.STORE_AWAY, world.witness.orders.values())
 
 
 @come_about.register

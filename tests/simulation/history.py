@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import gc
 import shutil
+import sqlite3
 import tempfile
 from collections import Counter
 from collections.abc import Mapping
+from contextlib import closing
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -16,6 +18,7 @@ from uuid import UUID
 from liveorder.application.service import Service
 from liveorder.domain.order import LiveOrder
 from liveorder.infrastructure.clock import SystemClock
+from liveorder.infrastructure.eventstore.schema import PLACE
 from liveorder.infrastructure.eventstore.store_by_url import create_store
 from tests.simulation.coverage import Cell
 from tests.simulation.drawing import CHAOS_SECONDS
@@ -76,12 +79,12 @@ async def _lived(scenario: Scenario, folder: Path, loop: MortalLoop, wrap: Wrap 
         await _go_through(world)
         _cease(world)
         await _settle(world)
-        world.stop(is_over=True)
+        world.end()
         await keeping
         await check_log(world)
     finally:
         await world.close()
-    figures = {"lives": world.lives, "orders": len(world.witness.orders), "steps": sum(1 for _ in world.trace.lines)}
+    figures = {"lives": len(world.lives), "orders": len(world.witness.orders), "steps": sum(1 for _ in world.trace.lines)}
     return History(scenario, tuple(world.violations), world.coverage.cells, world.trace.digest(), tuple(world.trace.lines), figures)
 
 
@@ -100,6 +103,8 @@ def _empty_store() -> bytes:
                 store_id=UUID(int=1),
             )
         )
+        with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+            connection.execute("DELETE FROM checkpoints WHERE name=?", (PLACE,))
         return path.read_bytes()
 
 
@@ -118,8 +123,7 @@ def _cease(world: World) -> None:
     world.troubles.cease()
     world.receiver.failures.clear()
     world.wire.failures = 0
-    if world.life is not None:
-        world.life.fatal = None
+    world.newest.life.fatal = None
 
 
 async def _settle(world: World) -> None:

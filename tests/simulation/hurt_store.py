@@ -11,6 +11,7 @@ from typing import Any
 from uuid import UUID
 
 from liveorder.application.ports.clock import Clock
+from liveorder.domain.errors import StoreUnavailable
 from liveorder.infrastructure.eventstore.database import Read, Row, T, Values
 from liveorder.infrastructure.eventstore.sqlite import Placement, SQLiteDatabase
 from liveorder.infrastructure.eventstore.sqlite_recorder import uri_of
@@ -29,23 +30,29 @@ class Troubles:
     def __init__(self, seconds: Callable[[], float]) -> None:
         self._seconds = seconds
         self._armed: list[tuple[int, CommitHurt]] = []
-        self._away_until = 0.0
+        self._away_until = self._blind_until = 0.0
         self.die: Callable[[], None] = lambda: None
         self.on_strike: Callable[[str], None] = lambda _: None
 
     def arm(self, hurt: CommitHurt) -> None:
         self._armed.append((hurt.after, hurt))
 
-    def go_away(self, seconds: float) -> None:
-        self._away_until = max(self._away_until, self._seconds() + seconds)
+    def go_away(self, seconds: float, *, is_blind: bool = False) -> None:
+        until = self._seconds() + seconds
+        self._away_until = max(self._away_until, until)
+        self._blind_until = max(self._blind_until, until if is_blind else 0.0)
 
     def cease(self) -> None:
         self._armed.clear()
-        self._away_until = 0.0
+        self._away_until = self._blind_until = 0.0
 
     def refuse_while_away(self) -> None:
         if self._seconds() < self._away_until:
             raise sqlite3.OperationalError("disk I/O error")
+
+    def refuse_while_blind(self) -> None:
+        if self._seconds() < self._blind_until:
+            raise StoreUnavailable("disk I/O error")
 
     def strike(self) -> CommitHurt | None:
         """What befalls this commit."""
@@ -90,9 +97,14 @@ class LivedDatabase(SQLiteDatabase):
 
     async def fetch(self, statement: str, values: Values | None = None) -> list[Row]:
         """Without the library's pool: services look for commands and halts all day long."""
+        self._troubles.refuse_while_blind()
         if self._asking is None:
             self._asking = sqlite3.connect(uri_of(self._path), uri=True, isolation_level=None)
         return self._asking.execute(statement, dict(values or {})).fetchall()
+
+    async def place(self) -> str:
+        """Always the same, so that a store copied for each history is not taken for one that was restored."""
+        return "a simulation"
 
     async def close(self) -> None:
         if self._asking is not None:
@@ -119,12 +131,14 @@ class LivedDatabase(SQLiteDatabase):
         return await super().write(statement, values)
 
     async def stream(self, stream_id: UUID, read: Read[T]) -> list[T]:
+        self._troubles.refuse_while_blind()
         found = await super().stream(stream_id, read)
         await self._take_time()
         return found
 
     async def page(self, after: int, limit: int, read: Read[T]) -> list[T]:
         await self._take_time()
+        self._troubles.refuse_while_blind()
         return await super().page(after, limit, read)
 
     async def open_streams(self) -> tuple[int, Sequence[UUID]]:

@@ -22,13 +22,16 @@ class Died(BaseException):
 
 
 class Life:
-    """Counts its steps; `fatal` is the number of the one that is not taken any more."""
+    """Counts its steps; `fatal` is the number of the one that is not taken any more, or not now."""
 
     def __init__(self, name: str, loop: MortalLoop) -> None:
         self.name, self._loop = name, loop
         self.steps = 0
         self.fatal: int | None = None
-        self.is_dead = False
+        self.fate: Callable[[], None] = self.die
+        """What happens instead of the fatal step."""
+        self.is_dead = self.is_paused = False
+        self._missed: list[tuple[Callable[..., object], tuple[Any, ...]]] = []
         self.ended: asyncio.Future[None] = loop.create_future()
         self.on_death: Callable[[], None] = lambda: None
         self._context = copy_context()
@@ -42,11 +45,27 @@ class Life:
     def take(self, callback: Callable[..., object], args: tuple[Any, ...]) -> None:
         if self.is_dead:
             return
+        if self.is_paused:
+            self._missed.append((callback, args))
+            return
         self.steps += 1
-        if self.steps == self.fatal:
-            self.die()
-        else:
+        if self.steps != self.fatal:
             callback(*args)
+            return
+        self.fate()
+        if not self.is_dead:
+            self.take(callback, args)
+
+    def pause(self, seconds: float) -> None:
+        """As by SIGSTOP and, later, SIGCONT: what comes meanwhile waits."""
+        self.is_paused = True
+        self._loop.call_later(seconds, self._wake)
+
+    def _wake(self) -> None:
+        self.is_paused = False
+        missed, self._missed = self._missed, []
+        for callback, args in missed:
+            self._loop.call_soon(callback, *args, context=self._context)
 
     def die(self) -> None:
         if not self.is_dead:
@@ -57,6 +76,11 @@ class Life:
     def _end(self) -> None:
         if not self.ended.done():
             self.ended.set_result(None)
+
+
+def current_life() -> Life | None:
+    """Whose step is taken now."""
+    return _LIFE.get()
 
 
 class MortalLoop(VirtualLoop):
@@ -79,7 +103,9 @@ class MortalLoop(VirtualLoop):
         self._tasks.append(task)
         return task
 
-    def call_soon(self, callback: Any, *args: Any, context: Context | None = None) -> Any:
+    def call_soon(  # type: ignore[override]  # what the callback takes is nothing to the loop
+        self, callback: Any, *args: Any, context: Context | None = None
+    ) -> asyncio.Handle:
         life = _LIFE.get() if context is None else context.get(_LIFE)
         if life is None:
             return super().call_soon(callback, *args, context=context)

@@ -61,7 +61,8 @@ class WatchedBroker:
         fields = json.loads(prepared.payload)
         self._trace.note(self._who, f"{verb} {prepared.payload}")
         self._on_sending(verb, fields.get("client_order_id"), prepared.payload)
-        return await self._answered(verb, getattr(self._broker, verb)(prepared))
+        answer: Sequence[ExecutionReport] = await self._answered(verb, getattr(self._broker, verb)(prepared))
+        return answer
 
     async def find(self, *asked: Any) -> Any:
         return await self._answered(f"find {asked[:2]}", self._broker.find(*asked))

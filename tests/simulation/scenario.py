@@ -66,6 +66,15 @@ class Died:
 
 
 @dataclass(frozen=True)
+class Paused:
+    """SIGSTOP, so many steps after this moment; another life begins beside it; SIGCONT after `seconds`."""
+
+    at: float
+    steps: int
+    seconds: float
+
+
+@dataclass(frozen=True)
 class Stopped:
     """An orderly stop and a new start."""
 
@@ -91,10 +100,11 @@ class CommitHurt:
 
 @dataclass(frozen=True)
 class StoreAway:
-    """Nothing can be written for so long."""
+    """Nothing can be written for so long; nor read, if it `is_blind`."""
 
     at: float
     seconds: float
+    is_blind: bool
 
 
 @dataclass(frozen=True)
@@ -135,6 +145,7 @@ Happening: TypeAlias = (
     | HaltPut
     | Laid
     | Died
+    | Paused
     | Stopped
     | ClockJumped
     | CommitHurt

@@ -1,4 +1,4 @@
-"""Who reads the store itself after each transaction: what is durable, whatever the service was told of it; and judges what is sent."""
+"""Who reads the store itself after each transaction: what is durable, whatever the service was told; and judges what is sent."""
 
 from __future__ import annotations
 

@@ -37,7 +37,7 @@ from tests.simulation import coverage as c
 from tests.simulation.clocks import JumpingClock
 from tests.simulation.coverage import Coverage
 from tests.simulation.hurt_store import LivedDatabase, Troubles
-from tests.simulation.mortal_loop import Life, MortalLoop
+from tests.simulation.mortal_loop import Life, MortalLoop, current_life
 from tests.simulation.outside import PaperJournal, Receiver, VenueHouse, WatchedBroker, Wire
 from tests.simulation.scenario import Scenario
 from tests.simulation.trace import Trace
@@ -90,6 +90,24 @@ _UNFORESEEN = (
 )
 
 
+class Living:
+    """A life with its service, once that has started, and the way to have it stop in good order."""
+
+    def __init__(self, life: Life) -> None:
+        self.life, self.stopping = life, asyncio.Event()
+        self.service: Service | None = None
+
+    @property
+    def owner(self) -> Service | None:
+        """Its service, while it owns the store as far as it knows."""
+        if self.service is None or self.life.ended.done() or self.life.is_paused:
+            return None
+        return None if self.service.engine.lost_lease.is_set() else self.service
+
+    def arm(self, steps: int, fate: Callable[[], None]) -> None:
+        self.life.fatal, self.life.fate = self.life.steps + steps, fate
+
+
 class World:
     """`wrap` is put around every broker."""
 
@@ -107,76 +125,99 @@ class World:
         self.journal, self.views = PaperJournal(self.trace), MemoryViews()
         self.log = Log(self.trace, self.violations)
         self.outsiders: set[str] = set()
-        self.life: Life | None = None
-        self.service: Service | None = None
-        """Of the life that is now, once it has started."""
-        self.lives = 0
+        self.lives: list[Living] = []
         self.rest_seconds = 0.0
-        self._stopping = asyncio.Event()
+        self._another = asyncio.Event()
         self._is_over = False
         self._databases: list[SQLiteDatabase] = []
         self.person = self._database_of_a_person()
         self.floor.gateway.faults.on_strike = self._on_fault
-        self.troubles.on_strike = lambda kind: self._on_trouble(kind)
-        self.troubles.die = lambda: self.life.die() if self.life is not None else None
+        self.troubles.on_strike = self._on_trouble
+        self.troubles.die = self._die_within
 
     # --- lives -----------------------------------------------------------------------------------------------------------------
 
+    @property
+    def newest(self) -> Living:
+        return self.lives[-1]
+
+    @property
+    def service(self) -> Service | None:
+        """Of the life that owns the store now."""
+        return next((owner for owner in (living.owner for living in reversed(self.lives)) if owner is not None), None)
+
     async def keep_alive(self) -> None:
-        """One life after another, until it is over."""
+        """One life after another, and another beside one that is paused, until it is over and all have ended."""
         while not self._is_over:
-            self.life = self._begin_life()
-            await self.life.ended
-            self.service = None
+            self._another.clear()
+            living = self._begin_life()
+            living.life.ended.add_done_callback(lambda _: self._another.set())
+            await self._another.wait()
             await asyncio.sleep(self.rest_seconds or RETRY_START_SECONDS)
             self.rest_seconds = 0.0
+        for living in self.lives:
+            await living.life.ended
 
-    def _begin_life(self) -> Life:
-        self.lives += 1
-        life = Life(f"life {self.lives}", self.loop)
-        life.on_death = self._on_death
-        self._stopping = asyncio.Event()
-        self.trace.note("life", f"{self.lives} begins")
-        life.begin(self._live(self._stopping))
-        return life
+    def _begin_life(self) -> Living:
+        life = Life(f"life {len(self.lives) + 1}", self.loop)
+        living = Living(life)
+        self.lives.append(living)
+        life.on_death = partial(self._on_death, life)
+        self.trace.note("life", f"{life.name} begins")
+        life.begin(self._live(living))
+        return living
 
-    async def _live(self, stopping: asyncio.Event) -> None:
-        service = self._compose()
+    async def _live(self, living: Living) -> None:
+        service = self._compose(living)
         try:
             await service.start(wait_for_lease=True)
-            self.service = service
-            await service.run(stop=stopping)
+            living.service = service
+            await service.run(stop=living.stopping)
         except StoreRefused as error:
             self.violations.append(Violation("store refused", str(error)))
         except LiveOrderError as error:
-            self.trace.note("life", f"did not start: {type(error).__name__}: {error}")
+            self.trace.note("life", f"{living.life.name} did not start: {type(error).__name__}: {error}")
         except Exception as error:  # noqa: BLE001 - what nobody foresaw is what is looked for
             self.violations.append(Violation("unforeseen", f"{type(error).__name__}: {error}"))
         with suppress(LiveOrderError):
             await service.stop()
-        self.trace.note("life", "ended in good order")
+        self.trace.note("life", f"{living.life.name} ended in good order")
 
-    def stop(self, *, is_over: bool = False) -> None:
-        """Have the life that is now end in good order."""
-        self._is_over = is_over
-        self._stopping.set()
+    def pause(self, seconds: float) -> None:
+        """The newest life; another one begins beside it."""
+        self.trace.note("life", f"{self.newest.life.name} is paused at its step {self.newest.life.steps} for {seconds:g} s")
+        self.coverage.met(c.PAUSED, self.witness.orders.values())
+        self.newest.life.pause(seconds)
+        self._another.set()
 
-    def _on_death(self) -> None:
+    def end(self) -> None:
+        """Have every life that is left end in good order."""
+        self._is_over = True
+        for living in self.lives:
+            living.stopping.set()
+
+    def _on_death(self, life: Life) -> None:
         self.coverage.met(c.DIED, self.witness.orders.values())
-        assert self.life is not None
-        self.trace.note("life", f"{self.lives} dies at its step {self.life.steps}")
+        self.trace.note("life", f"{life.name} dies at its step {life.steps}")
+
+    def _die_within(self) -> None:
+        """Whoever takes the step that is now."""
+        life = current_life()
+        if life is not None:
+            life.die()
 
     # --- composition -----------------------------------------------------------------------------------------------------------
 
-    def _compose(self) -> Service:
-        chance = random.Random(f"{self.scenario.seed}/{self.lives}")
+    def _compose(self, living: Living) -> Service:
+        number = len(self.lives)
+        chance = random.Random(f"{self.scenario.seed}/{number}")
         database = LivedDatabase(self.path, self.clock, self.troubles, self.witness.look, chance, self.scenario.commit_seconds)
         self._databases.append(database)
         store = DatabaseOrderStore(database, MAPPER, self.clock, poll_seconds=10.0)
         engine = Engine(
             EngineTerms(
-                ExecutionTerms(NAMESPACE, ACCOUNT, f"session-{self.lives}"),
-                owner=f"life-{self.lives}",
+                ExecutionTerms(NAMESPACE, ACCOUNT, f"session-{number}"),
+                owner=f"life-{number}",
                 auto_trading_default=True,
                 poll_seconds=1.0,
                 reconcile_seconds=10.0,
@@ -185,7 +226,7 @@ class World:
             ),
             store,
             store.lease,
-            {account.account_id: self._connection(account.account_id) for account in self.scenario.venue.accounts},
+            {each.account_id: self._connection(each.account_id, living) for each in self.scenario.venue.accounts},
             CALENDAR,
             self.journal,
             self.clock,
@@ -196,12 +237,12 @@ class World:
         outbox = Outbox(store, Confirmations(self.receiver), self.clock, partial(self._on_error, "Confirmations"))
         return Service(engine, store.commands, self.views, projector, [self.wire], [outbox])  # type: ignore[arg-type]  # nobody reads lists here
 
-    def _connection(self, account_id: str) -> Connection:
+    def _connection(self, account_id: str, living: Living) -> Connection:
         transport = InProcess(self.house, self.clock)  # type: ignore[arg-type]  # a floor's two doors are all it uses
         broker: Broker = SimulatedBroker(
             transport, account_id=account_id, capabilities=self.scenario.capabilities, request_timeout_seconds=2.0
         )
-        watched: Broker = WatchedBroker(broker, account_id, self.trace, partial(self._on_sending, account_id))
+        watched: Broker = WatchedBroker(broker, account_id, self.trace, partial(self._on_sending, living, account_id))
         limits = LAX.model_copy(
             update={"allow_short_selling": True, "max_signal_age_seconds": self.scenario.max_signal_age_seconds}
         )
@@ -235,15 +276,14 @@ class World:
         self.trace.note("fault", kind)
         self.coverage.met(kind, self.witness.orders.values())
 
-    def _on_sending(self, account_id: str, verb: str, client_order_id: str | None, payload: str) -> None:
+    def _on_sending(self, living: Living, account_id: str, verb: str, client_order_id: str | None, payload: str) -> None:
         order = self.witness.order_of(client_order_id)
         journalled = order is not None and any(getattr(entry, "order_id", None) == order.order_id for entry in self.journal.ever)
         for objection in self.witness.objections(verb, client_order_id, payload, is_journalled=verb == "cancel" and journalled):
             self.violations.append(Violation("sent what must not be sent", objection))
-        service = self.service
-        if verb == "cancel" or order is None or order.intent.passes_halt or service is None:
+        if verb == "cancel" or order is None or order.intent.passes_halt or living.service is None:
             return
-        if (halt := service.engine.kill_switch.stands_for(account_id)) is not None:
+        if (halt := living.service.engine.kill_switch.stands_for(account_id)) is not None:
             self.violations.append(Violation("sent while halted", f"{verb} of {order.intent.signal_id}: {halt}"))
 
     def order_of_signal(self, signal_id: str | None) -> LiveOrder | None:

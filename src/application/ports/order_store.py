@@ -183,6 +183,10 @@ class OrderStore(Protocol):
         """The whole log behind position `after`, in pages."""
         ...
 
+    async def ledger(self) -> Sequence[LedgerRow]:
+        """The risk table as it stands, with no append between reading it and returning."""
+        ...
+
     async def head(self) -> int:
         """Position of the newest fact; 0 when empty."""
         ...

@@ -84,14 +84,10 @@ def _stood_at(start: int, key: str, intent: Requested, draft: Draft) -> tuple[Ho
 
 
 def _wanted(old: Mapping[Key, FillRow], changes: Sequence[FillChange]) -> Collection[FillRow]:
-    """The fills as they count now."""
-    fills = dict(old)
-    for _, _, was, now in changes:
-        if now is not None:
-            fills[FILLS.key_of(now)] = now
-        elif was is not None:
-            del fills[FILLS.key_of(was)]
-    return fills.values()
+    """The fills as they count now. One that changed may have moved, to the place of what it turned out to correct."""
+    gone = {FILLS.key_of(was) for _, _, was, _ in changes if was is not None}
+    kept = {key: fill for key, fill in old.items() if key not in gone}
+    return (kept | {FILLS.key_of(now): now for _, _, _, now in changes if now is not None}).values()
 
 
 def _row(key: str, intent: Requested, holding: Holding) -> PositionRow:

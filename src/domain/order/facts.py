@@ -280,6 +280,8 @@ class CancelRefused(Fact):
 
     request_id: str | None
     message: str
+    is_still_wanted: bool = False
+    """It never arrived, so that nobody has decided against it."""
 
 
 class Cancelled(Fact):

@@ -142,15 +142,19 @@ def request_replace(
     ]
 
 
-def settle_absent(order: LiveOrder, request_id: str, evidence: str) -> list[Fact]:
-    """The request surely never arrived: found by asking beyond the broker's bounds, or told by a person."""
+def settle_absent(order: LiveOrder, request_id: str, evidence: str, *, by_person: bool = False) -> list[Fact]:
+    """The request surely never arrived: found by asking beyond the broker's bounds, or told by a person.
+
+    A cancel is wanted all the same; whoever settles it in person can ask again.
+    """
     request = order.requests.get(request_id)
     if request is None:
         return []
     if request.kind is f.RequestKind.SUBMIT:
         return fail_submission(order, request_id, "Absent", "the broker never received it", evidence)
     if request.kind is f.RequestKind.CANCEL:
-        return [f.CancelRefused(request_id=request_id, message=f"the broker never received it: {evidence}")]
+        message = f"the broker never received it: {evidence}"
+        return [f.CancelRefused(request_id=request_id, message=message, is_still_wanted=not by_person)]
     return [f.ReplaceRefused(request_id=request_id, message=f"the broker never received it: {evidence}")]
 
 

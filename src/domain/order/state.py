@@ -80,7 +80,7 @@ class LiveOrder:
     """The broker says so; our own request is `cancel_requested`."""
     replace_pending: bool = False
     cancel_wish: f.CancelReason | None = None
-    """Of a cancel that was refused while the broker did not have the order: to be asked again should it turn up."""
+    """Of a cancel that never arrived, or was refused while the broker did not have the order: to be asked again."""
     reviews: tuple[str, ...] = ()
     anomalies: frozenset[str] = frozenset()
     reject_reason: f.RejectReason | None = None
@@ -369,7 +369,7 @@ def _cancel_refused(order: LiveOrder, fact: f.CancelRefused, item: RecordedFact)
     order.cancel_pending = False
     order.error_message = fact.message
     request = _answer(order, f.RequestKind.CANCEL, fact.request_id)
-    if request is not None and order.submission_is_open:
+    if request is not None and (order.submission_is_open or fact.is_still_wanted):
         order.cancel_wish = request.cancel_reason
 
 

@@ -70,6 +70,13 @@ class GroupCommit:
             self.epoch = epoch
             self._reload(*await self._read_ledger())
 
+    async def read_ledger_again(self) -> Sequence[LedgerRow]:
+        """What a commit left that was stored although its caller was told otherwise."""
+        async with self._lock:
+            head, rows = await self._read_ledger()
+            self._reload(head, rows)
+        return rows
+
     async def flush(self) -> None:
         """Wait until nothing is queued."""
         while self._writing is not None:

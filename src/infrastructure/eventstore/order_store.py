@@ -123,6 +123,11 @@ class DatabaseOrderStore:
             after = page[-1].position
             left = None if left is None else left - len(page)
 
+    async def ledger(self) -> Sequence[LedgerRow]:
+        if self._group is None:
+            raise StoreUnavailable("the order store is not open")
+        return await self._group.read_ledger_again()
+
     async def head(self) -> int:
         ((position,),) = await self._database.fetch("SELECT position FROM risk_position")
         return int(position)

@@ -182,7 +182,7 @@ def test_a_change_that_never_arrived_was_refused(
     asked: f.CancelRequested | f.ReplaceRequested, refused: Callable[..., Fact]
 ) -> None:
     order = order_of(*WORKING, asked, unknown(asked.request_id))
-    settled = requests.settle_absent(order, asked.request_id, "by phone")
+    settled = requests.settle_absent(order, asked.request_id, "by phone", by_person=True)
     assert settled == [refused(request_id=asked.request_id, message="the broker never received it: by phone")]
     assert not then(order, *settled).requests
 

@@ -8,7 +8,7 @@ import pytest
 from liveorder.application.ports.views import ViewsUnavailable
 from liveorder.application.projections.orders import ORDERS
 from liveorder.application.projector import Projector
-from tests.builders import ACKNOWLEDGED, SENT, fill, submission
+from tests.builders import ACKNOWLEDGED, SENT, correction, fill, submission
 from tests.unit.readmodels.logs import MemoryLog, MemoryViews, StillClock, requested
 
 STORE = UUID(int=7)
@@ -162,4 +162,16 @@ async def test_a_cancelled_batch_is_projected_again_from_what_was_written(log: M
         await desk.projector.catch_up()
     log.add(0, fill("e10", 10))
     await desk.projector.catch_up()
+    assert (await desk.projector.verify()).is_equal
+
+
+async def test_a_fill_that_moves_to_the_place_of_what_it_turns_out_to_correct_is_booked_there_alone(views: MemoryViews) -> None:
+    """`c2` corrects `c1`, which was not told yet; once it is, `c2` stands where `e1` stood."""
+    log, chain = MemoryLog(), (fill("e1", 40), correction("c2", "c1", 30), correction("c1", "e1", 20))
+    desk = Desk(log, views)
+    log.add(1, requested(1), SENT, ACKNOWLEDGED)
+    for fact in chain:
+        log.add(1, fact)
+        await desk.projector.catch_up()
+    assert [(row.execution_id, row.quantity, row.booked) for row in views.dump()["fills"]] == [("c2", "30", 4)]
     assert (await desk.projector.verify()).is_equal

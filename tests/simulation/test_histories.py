@@ -1,0 +1,54 @@
+"""Two hundred histories, every promise kept; one seed is one history, wherever it is lived."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from tests.simulation.coverage import DIED, KINDS, STATES, Cell, missing, table
+from tests.simulation.drawing import draw
+from tests.simulation.history import live
+from tests.simulation.shrinking import report, shrunk
+
+SEEDS = 200
+AT_ONCE = 20
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.mark.parametrize("first", range(0, SEEDS, AT_ONCE))
+def test_every_promise_is_kept_in_histories_full_of_trouble(first: int) -> None:
+    reached: Counter[Cell] = Counter()
+    for seed in range(first, first + AT_ONCE):
+        history = live(draw(seed))
+        assert history.code is None, report(shrunk(history))
+        reached.update(history.cells)
+    assert {"SUBMITTED", "FILLED", "CANCELLED", "REJECTED"} <= {state for _, state in reached}, "orders hardly lived"
+
+
+def test_one_seed_is_one_history_in_every_process(tmp_path: Path) -> None:
+    """Whatever its hashes are salted with, wherever it stands, and whatever it did before."""
+    live(draw(3))
+    digests = {live(draw(4)).digest, *(_digest_elsewhere(4, salt, tmp_path) for salt in ("1", "2"))}
+    assert len(digests) == 1
+
+
+def _digest_elsewhere(seed: int, salt: str, folder: Path) -> str:
+    command = [sys.executable, "-m", "tests.simulation", "--seed", str(seed), "--digest"]
+    environment = os.environ | {"PYTHONHASHSEED": salt, "PYTHONPATH": str(ROOT)}
+    return subprocess.run(command, cwd=folder, env=environment, check=True, capture_output=True, text=True).stdout.strip()
+
+
+def test_other_seeds_are_other_histories() -> None:
+    assert len({live(draw(seed)).digest for seed in range(5)}) == 5
+
+
+def test_what_a_fault_can_meet_and_never_met_is_told() -> None:
+    reached: Counter[Cell] = Counter({(kind, state): 1 for kind in KINDS for state in STATES})
+    del reached[DIED, "PARTIAL"], reached["bust", "PENDING"]
+    assert missing(reached) == [(DIED, "PARTIAL")]
+    assert "-" in table(reached)
