@@ -16,7 +16,7 @@ test: $(STAMP)
 
 # Every call of the disk failing in turn, the power cut everywhere, every page damaged; `make test` has a sample of it.
 storagefaults: $(STAMP)
-	LIVEORDER_TEST_SWEEP=1 $(BIN)/pytest -n auto tests/storage
+	LIVEORDER_TEST_SWEEP=1 $(BIN)/pytest -n auto -o faulthandler_timeout=1800 tests/storage
 
 coverage: $(STAMP)
 	$(BIN)/pytest -n auto --cov --cov-report=term --cov-report=html

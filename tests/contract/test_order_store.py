@@ -634,6 +634,22 @@ async def test_a_log_that_lost_its_end_is_refused(site: Site) -> None:
         await site.store().open()
 
 
+async def test_a_store_that_is_not_where_it_was_halts_once_for_who_trades_on_it(site: Site) -> None:
+    async with opened(site.store()) as store:
+        assert await store.halts() == []
+    site.tamper("UPDATE checkpoints SET value='another disk' WHERE name='place'")
+    reader = site.store(None)
+    await reader.open()
+    assert await reader.halts() == []
+    await reader.close()
+    async with opened(site.store()) as store:
+        (halt,) = await store.halts()
+        assert "it was another disk and is " in halt.reason
+        await store.insert_halt(replace(halt, stands=False))
+    async with opened(site.store()) as store:
+        assert await store.halts() == []
+
+
 # --- checks and backups -------------------------------------------------------------------------------------------------------
 
 

@@ -123,7 +123,15 @@ def _execution(order: LiveOrder, report: r.Execution) -> list[Fact]:
         commission=report.commission,
         filled_at=report.occurred_at,
     )
-    return [filled, *_oddities_of_fill(order, _provisionally(order, [filled]))]
+    told: list[Fact] = [filled]
+    return told if _is_ordinary(order, filled) else [*told, *_oddities_of_fill(order, _provisionally(order, told))]
+
+
+def _is_ordinary(order: LiveOrder, fill: f.Filled) -> bool:
+    """Whether nothing can be strange about it, which is told without booking it: of an order at work, and within its quantity."""
+    if order.quantity is None or order.closing is not Closing.NONE or not order.is_sent:
+        return False
+    return order.executions.quantity_with(fill.quantity) <= order.quantity
 
 
 def _conflict(order: LiveOrder, report: r.Execution | r.ExecutionCorrected) -> list[Fact]:
