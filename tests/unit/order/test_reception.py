@@ -186,6 +186,12 @@ def test_a_fill_before_the_acknowledgement_tells_the_brokers_id_too() -> None:
     check((REFUSED,), told, receive(order_of(REFUSED), execution("a", 40)))
 
 
+def test_a_change_by_the_broker_before_the_acknowledgement_tells_its_id_too() -> None:
+    told = r.OrderRestated(broker_order_id="B-1", quantity=Decimal(50))
+    check((SENT,), told, [acknowledged(), f.Restated(quantity=Decimal(50))])
+    check(WORKING, told, [f.Restated(quantity=Decimal(50))])
+
+
 def test_a_fill_told_again_with_its_commission_tells_the_commission() -> None:
     told = f.CommissionReported(execution_id="a", commission=Decimal("0.35"))
     check((*WORKING, fill("a", 40)), execution("a", 40, 10, "0.35"), [told])
