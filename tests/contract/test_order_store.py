@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
+import subprocess
+import sys
 import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -31,7 +33,7 @@ from liveorder.infrastructure.eventstore.identity import Expectation
 from liveorder.infrastructure.eventstore.network_file_systems import refuse_network_file_system
 from liveorder.infrastructure.eventstore.order_store import DatabaseOrderStore
 from liveorder.infrastructure.eventstore.sqlite import Placement
-from liveorder.infrastructure.eventstore.store_by_url import store_at, store_exists
+from liveorder.infrastructure.eventstore.store_by_url import sqlite_path, store_at, store_exists
 from liveorder.infrastructure.eventstore.transaction import MAX_EVENTS, NotStored, Stored, Transaction
 from tests.builders import intent, submission
 from tests.contract.event_stores import (
@@ -755,7 +757,7 @@ async def test_a_creation_that_was_cut_short_leaves_the_place_free(tmp_path: Pat
 
 
 def test_a_file_that_took_the_place_of_a_deleted_one_is_another(tmp_path: Path) -> None:
-    """Its number may be the same; where the file system counts generations, that is told apart."""
+    """Its number may be the same; where the file system says when a file was born, that is told apart."""
     path, seen = tmp_path / "orders.sqlite", set[str]()
     for _ in range(20):
         path.write_bytes(b"x")
@@ -763,9 +765,29 @@ def test_a_file_that_took_the_place_of_a_deleted_one_is_another(tmp_path: Path) 
         path.rename(tmp_path / "elsewhere")
         seen.add(identity_of(tmp_path / "elsewhere"))
         (tmp_path / "elsewhere").unlink()
-    if "generation" not in next(iter(seen)):
-        pytest.skip("this file system counts no generations")
+    if "born" not in next(iter(seen)):
+        pytest.skip("this file system does not say when a file was born")
     assert len(seen) == 20
+
+
+_WANTS_IT_ALONE = """
+import fcntl, sys
+with open(sys.argv[1], "r+b") as file:
+    fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB, 510, 0x40000002)
+"""
+"""The bytes of a database that every connection to it holds a shared lock on."""
+
+
+async def test_opening_a_store_once_more_in_a_process_keeps_the_locks_that_it_has(tmp_path: Path) -> None:
+    """Closing any descriptor of a file takes all POSIX locks of the process from it: another one would delete our log under us."""
+    site = SQLiteSite(tmp_path, Placement.INLINE)
+    await create(site)
+    async with opened(site.store()) as first:
+        async with opened(site.store()):
+            pass
+        assert await first.head() == 0
+        other = [sys.executable, "-c", _WANTS_IT_ALONE, str(sqlite_path(site.url))]
+        assert "BlockingIOError" in subprocess.run(other, check=False, capture_output=True, text=True).stderr  # noqa: ASYNC221 - a moment
 
 
 async def test_there_must_be_a_file(tmp_path: Path) -> None:

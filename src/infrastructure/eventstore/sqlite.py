@@ -30,7 +30,6 @@ from liveorder.infrastructure.eventstore.writer_thread import WriterThread
 APPLICATION_ID = 0x4C4F5244
 """`LORD`, in the file's header."""
 
-_MAGIC = b"SQLite format 3\0"
 _READERS = 2
 _ENDS = "SELECT position, (SELECT coalesce(MAX(rowid), 0) FROM stored_events) FROM risk_position"
 _P = ParamSpec("_P")
@@ -193,20 +192,22 @@ def _sync(place: Path) -> None:
 
 
 def _refuse_foreign_file(path: Path) -> None:
-    try:
-        with path.open("rb") as file:
-            header = file.read(len(_MAGIC))
-    except FileNotFoundError as error:
-        raise StoreRefused(f"there is no store at {path}; `liveorder run` makes one") from error
-    except OSError as error:
-        raise StoreUnavailable(f"{path} cannot be read ({error})") from error
-    if header != _MAGIC or _application_id(path) != APPLICATION_ID:
+    """Asked of SQLite: `file_identity` says why nothing else may open the file."""
+    if not path.exists():
+        raise StoreRefused(f"there is no store at {path}; `liveorder run` makes one")
+    if _application_id(path) != APPLICATION_ID:
         raise StoreRefused(f"{path} is not a liveorder store, or its beginning is damaged; restore a backup if it was one")
 
 
-def _application_id(path: Path) -> int:
-    with _readable(path), closing(sqlite_writer.connect(path, 5)) as connection:
-        return int(connection.execute("PRAGMA application_id").fetchone()[0])
+def _application_id(path: Path) -> int | None:
+    """None of a file that is no database."""
+    try:
+        with closing(sqlite_writer.connect(path, 5)) as connection:
+            return int(connection.execute("PRAGMA application_id").fetchone()[0])
+    except sqlite3.OperationalError as error:
+        raise StoreUnavailable(f"{path} cannot be read ({error})") from error
+    except sqlite3.DatabaseError:
+        return None
 
 
 _UNREADABLE = (OperationalError, InterfaceError, sqlite3.OperationalError)

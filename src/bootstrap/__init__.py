@@ -1,0 +1,31 @@
+"""The composition root: the only place that names adapters. It turns settings into running parts."""
+
+from liveorder.bootstrap.commands import send_command, standing_doubts
+from liveorder.bootstrap.emergency import EmergencyReport, emergency_kill
+from liveorder.bootstrap.parts import OwnBroker, load_settings, settings_template
+from liveorder.bootstrap.reader import Reader, open_reader, rebuild_views, verify_views
+from liveorder.bootstrap.service import file_source, open_service, stdin_source
+from liveorder.bootstrap.upkeep import BrokerCheck, backup, check_brokers, serve_venue
+from liveorder.infrastructure.settings import Settings
+
+__all__ = [
+    "BrokerCheck",
+    "EmergencyReport",
+    "OwnBroker",
+    "Reader",
+    "Settings",
+    "backup",
+    "check_brokers",
+    "emergency_kill",
+    "file_source",
+    "load_settings",
+    "open_reader",
+    "open_service",
+    "rebuild_views",
+    "send_command",
+    "serve_venue",
+    "settings_template",
+    "standing_doubts",
+    "stdin_source",
+    "verify_views",
+]

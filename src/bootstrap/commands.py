@@ -1,0 +1,101 @@
+"""Having something done by the process that owns the store, or by owning it for a moment."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import random
+from collections.abc import Sequence
+from contextlib import suppress
+from datetime import UTC, datetime
+from typing import Any
+
+from liveorder.application.command_desk import CommandKind, carry_out
+from liveorder.application.engine import Engine
+from liveorder.application.ports.order_store import StoredCommand
+from liveorder.application.ports.views import ViewsUnavailable
+from liveorder.application.views import DoubtView, doubt_view
+from liveorder.bootstrap.service import open_service
+from liveorder.domain.doubt import doubts_of
+from liveorder.domain.errors import StoreUnavailable
+from liveorder.domain.identifiers import uuid7
+from liveorder.domain.order import LiveOrder
+from liveorder.infrastructure.clock import SystemClock
+from liveorder.infrastructure.eventstore.order_store import DatabaseOrderStore
+from liveorder.infrastructure.eventstore.store_by_url import store_at, store_exists
+from liveorder.infrastructure.settings import Settings
+
+MOMENT_SECONDS = 2.0
+"""How long a command that owns the store for a moment waits at most for the orders to close."""
+
+
+async def send_command(
+    settings: Settings,
+    kind: CommandKind,
+    arguments: dict[str, Any],
+    *,
+    actor: str,
+    timeout_seconds: float = 30.0,
+) -> dict[str, Any]:
+    """Have the store's owner carry it out; where nobody owns the store, own it for a moment and carry it out here.
+
+    Raises `StoreUnavailable` when an owner does not answer in time: the command stands in its table and may still be carried out.
+    """
+    store = store_at(settings.store, clock=SystemClock()) if await store_exists(settings.store) else None
+    if store is not None:
+        await store.open()
+        try:
+            lease = await store.lease.state()
+            if lease is not None and lease.is_held:
+                return await _ask_owner(store, kind, arguments, actor, timeout_seconds, lease.owner)
+        finally:
+            await store.close()
+    async with open_service(settings) as service:
+        answer = await carry_out(service.engine, kind, arguments, actor)
+        await _come_to_rest(service.engine)
+        with suppress(ViewsUnavailable):  # what was done stands; whoever reads next brings them level
+            await service.settle_views()
+        return answer
+
+
+async def standing_doubts(settings: Settings, *, actor: str, timeout_seconds: float = 5.0) -> Sequence[DoubtView]:
+    """As the service that runs knows them, asked and answered; from the log alone where none runs or answers in time."""
+    store = store_at(settings.store, clock=SystemClock())
+    await store.open()
+    try:
+        lease = await store.lease.state()
+        if lease is not None and lease.is_held:
+            with suppress(StoreUnavailable):
+                answer = await _ask_owner(store, CommandKind.DOUBTS, {}, actor, timeout_seconds, lease.owner)
+                return [DoubtView.model_validate(doubt) for doubt in answer["result"]]
+        orders = [LiveOrder.replay(facts) for facts in (await store.unfinished()).values()]
+        return [doubt_view(doubt, is_being_asked=False) for order in orders for doubt in doubts_of(order)]
+    finally:
+        await store.close()
+
+
+async def _come_to_rest(engine: Engine) -> None:
+    """Nobody follows the orders when we are gone: give what was just sent a moment to be filled."""
+    give_up_at = engine.clock.monotonic() + MOMENT_SECONDS
+    while not engine.is_quiet and engine.clock.monotonic() < give_up_at:
+        await engine.clock.sleep(0.05)
+
+
+async def _ask_owner(
+    store: DatabaseOrderStore, kind: CommandKind, arguments: dict[str, Any], actor: str, seconds: float, owner: str
+) -> dict[str, Any]:
+    now = datetime.now(UTC)
+    command_id = uuid7(now, random.SystemRandom().getrandbits(74))
+    await store.commands.insert(StoredCommand(command_id, kind.value, json.dumps(arguments), actor, now))
+    try:
+        async with asyncio.timeout(seconds):
+            while True:
+                command = await store.commands.find(command_id)
+                if command is not None and command.answer is not None:
+                    answer: dict[str, Any] = json.loads(command.answer)
+                    return answer
+                await asyncio.sleep(0.05)
+    except TimeoutError:
+        raise StoreUnavailable(
+            f"{owner} owns the store and did not answer {kind} within {seconds:g} s; it may still do it: see `liveorder status`"
+        ) from None

@@ -1,0 +1,67 @@
+"""Stopping without the store: the brokers are spoken to directly."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from liveorder.application.engine import Connection
+from liveorder.application.ports.broker import CancelRequest
+from liveorder.application.ports.emergency_journal import JournalledHalt
+from liveorder.bootstrap.parts import clock_of, connections_of, journal_path
+from liveorder.domain.errors import LiveOrderError
+from liveorder.domain.values import OrderType
+from liveorder.infrastructure.emergency_journal import FileEmergencyJournal
+from liveorder.infrastructure.settings import Settings
+
+_STOPS = (OrderType.STOP, OrderType.STOP_LIMIT, OrderType.TRAILING_STOP)
+
+
+@dataclass(frozen=True)
+class EmergencyReport:
+    """What an emergency stop did without the store. `is_durable`: written down, so that no service sends when it is back."""
+
+    is_durable: bool
+    cancelled: tuple[str, ...]
+    not_cancelled: tuple[str, ...]
+    remaining: tuple[str, ...]
+
+
+async def emergency_kill(settings: Settings, detail: str, actor: str, *, cancel_all: bool = False) -> EmergencyReport:
+    """Halt and cancel without the store: the halt is journalled beside it, the brokers are spoken to directly.
+
+    Orders whose role nobody can look up are taken for entries, unless the broker says that they are stops; `cancel_all` cancels
+    those too.
+    """
+    clock = clock_of(settings)
+    is_durable = FileEmergencyJournal(journal_path(settings)).write(JournalledHalt(detail, actor, clock.now()))
+    done: list[str] = []
+    failed: list[str] = []
+    left: list[str] = []
+    with connections_of(settings, clock) as connections:
+        for connection in connections.values():
+            await _cancel_everything(connection, done, failed, left, cancel_all=cancel_all)
+    return EmergencyReport(is_durable, tuple(done), tuple(failed), tuple(left))
+
+
+async def _cancel_everything(
+    connection: Connection, done: list[str], failed: list[str], left: list[str], *, cancel_all: bool
+) -> None:
+    broker, account_id = connection.broker, connection.terms.account_id
+    try:
+        await broker.connect()
+        for order in await broker.open_orders():
+            name = f"{account_id}: {order.broker_order_id} {order.symbol}"
+            if order.order_type in _STOPS and not cancel_all:
+                left.append(f"{name}, a stop, kept")
+                continue
+            request = CancelRequest(order.client_order_id or "", order.broker_order_id, account_id)
+            try:
+                await broker.cancel(broker.prepare(request))
+                done.append(name)
+            except LiveOrderError as error:
+                failed.append(f"{name}: {error}")
+        left += [f"{account_id}: position {p.instrument.key} {p.quantity:f}" for p in await broker.positions() if p.quantity]
+    except LiveOrderError as error:
+        failed.append(f"{account_id}: {error}")
+    finally:
+        await broker.close()

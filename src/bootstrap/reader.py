@@ -1,0 +1,59 @@
+"""A store opened for questions, beside a running service and without one."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+from liveorder.application.ports.order_store import LeaseState, StoreIdentity
+from liveorder.application.projector import Progress, Projector
+from liveorder.application.verification import Verification
+from liveorder.infrastructure.clock import SystemClock
+from liveorder.infrastructure.eventstore.order_store import DatabaseOrderStore
+from liveorder.infrastructure.eventstore.store_by_url import store_at
+from liveorder.infrastructure.readmodels import views_at
+from liveorder.infrastructure.readmodels.sql_views import SqlViews
+from liveorder.infrastructure.settings import Settings
+
+
+@dataclass(frozen=True)
+class Reader:
+    """A store opened for questions, with its read models level with the log."""
+
+    store: DatabaseOrderStore
+    views: SqlViews
+    projector: Projector
+    identity: StoreIdentity
+
+    async def lease_state(self) -> LeaseState | None:
+        return await self.store.lease.state()
+
+
+@asynccontextmanager
+async def open_reader(settings: Settings) -> AsyncIterator[Reader]:
+    """Works beside a running service and without one. Raises `StoreRefused` where there is no store."""
+    clock = SystemClock()
+    store = store_at(settings.store, clock=clock)
+    views = views_at(settings.read_model_url, clock=clock)
+    identity = await store.open()
+    try:
+        projector = Projector(store, views, clock, lambda error: None)
+        projector.follow(identity.store_id)
+        await projector.catch_up()
+        yield Reader(store, views, projector, identity)
+    finally:
+        await views.close()
+        await store.close()
+
+
+async def rebuild_views(settings: Settings, on_progress: Progress) -> int:
+    """Make all read models anew from the log; the position reached. Nothing is sent and nobody is told."""
+    async with open_reader(settings) as reader:
+        return await reader.projector.rebuild(on_progress)
+
+
+async def verify_views(settings: Settings, on_progress: Progress) -> Verification:
+    """Compare the read models with what the log makes of them."""
+    async with open_reader(settings) as reader:
+        return await reader.projector.verify(on_progress)

@@ -1,0 +1,158 @@
+"""A service on its store: from waiting for its turn to an orderly end."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager, closing
+from datetime import datetime
+from pathlib import Path
+from uuid import uuid4
+
+from liveorder.application.engine import Connection, Engine, EngineTerms
+from liveorder.application.execute_order import ExecutionTerms
+from liveorder.application.outbox import Outbox
+from liveorder.application.outlets import Confirmations
+from liveorder.application.ports.clock import Clock
+from liveorder.application.ports.event_log import EventLog
+from liveorder.application.ports.signal_source import SignalSource
+from liveorder.application.projector import Projector
+from liveorder.application.service import Service
+from liveorder.bootstrap.parts import (
+    OwnBroker,
+    clock_of,
+    connections_of,
+    journal_path,
+    log_of,
+    open_store,
+    owner_name,
+)
+from liveorder.domain.errors import LeaseLost, LiveOrderError
+from liveorder.domain.order import LiveOrder
+from liveorder.infrastructure.calendars import ExchangeCalendars
+from liveorder.infrastructure.clock import SystemClock
+from liveorder.infrastructure.emergency_journal import FileEmergencyJournal
+from liveorder.infrastructure.eventstore.order_store import DatabaseOrderStore
+from liveorder.infrastructure.eventstore.store_by_url import store_at
+from liveorder.infrastructure.publishers.jsonl import JsonLinesPublisher
+from liveorder.infrastructure.readmodels import views_at
+from liveorder.infrastructure.settings import Settings
+from liveorder.infrastructure.signals.followed_file import FollowedFile
+from liveorder.infrastructure.signals.jsonl_file import JsonlFile
+from liveorder.infrastructure.signals.stdin import StandardInput
+
+
+@asynccontextmanager
+async def open_service(
+    settings: Settings,
+    *,
+    sources: Sequence[Callable[[DatabaseOrderStore, Clock], SignalSource]] = (),
+    supplied: Mapping[str, OwnBroker] | None = None,
+    is_shadow: bool = False,
+    wait_for_lease: bool = False,
+    on_error: Callable[[LiveOrder, LiveOrderError], None] = lambda order, error: None,
+    log: EventLog | None = None,
+) -> AsyncIterator[Service]:
+    """A service that has recovered and runs until the block ends.
+
+    Raises `SettingsError`, `StoreRefused`, `LeaseLost` (another process owns the store) and `BrokerError` (no first connection).
+    """
+    settings.check()
+    store = await open_store(settings)
+    clock = clock_of(settings, not_before=await _await_turn(settings, log, wait=wait_for_lease))
+    own_log = log_of(settings, clock)
+    told: EventLog = log or own_log
+    views = views_at(settings.read_model_url, clock=clock)
+    with closing(own_log), connections_of(settings, clock, supplied or {}) as connections:
+        try:
+            engine = _engine(settings, store, connections, clock, told, is_shadow, on_error)
+            projector = Projector(store, views, clock, lambda error: told.write("ERROR", f"Read models: {error}"))
+            feeding = [source(store, clock) for source in sources]
+            service = Service(engine, store.commands, views, projector, feeding, _outboxes(settings, store, clock, told))
+            await _start(service, wait_for_lease)
+            try:
+                yield service
+            finally:
+                await service.stop()
+        finally:
+            await views.close()
+
+
+async def _await_turn(settings: Settings, log: EventLog | None, *, wait: bool) -> datetime | None:
+    """Return once nobody owns the store, before anything is opened that only its owner may have, such as the venue's file.
+
+    Returns when its newest fact was recorded; None while there is none.
+    """
+    store = store_at(settings.store, clock=SystemClock())
+    await store.open()
+    told = None
+    try:
+        while (held := await store.lease.state()) is not None and held.is_held:
+            if not wait:
+                raise LeaseLost(f"this store is owned by {held.owner}; stop it first, or wait as its standby")
+            if told != held.owner:
+                with closing(log_of(settings, SystemClock())) as own_log:
+                    (log or own_log).write("LEASE", f"Standing by: this store is owned by {held.owner}")
+                told = held.owner
+            await asyncio.sleep(max((held.expires_at - held.now).total_seconds(), 0.05))
+        return await _newest_moment(store)
+    finally:
+        await store.close()
+
+
+async def _newest_moment(store: DatabaseOrderStore) -> datetime | None:
+    head = await store.head()
+    async for page in store.log(after=head - 1):
+        return page[-1].envelope.recorded_at
+    return None
+
+
+async def _start(service: Service, wait_for_lease: bool) -> None:
+    try:
+        await service.start(wait_for_lease=wait_for_lease)
+    except BaseException:
+        await service.stop()
+        raise
+
+
+def _outboxes(settings: Settings, store: DatabaseOrderStore, clock: Clock, log: EventLog) -> list[Outbox]:
+    if settings.confirmations is None:
+        return []
+    outlet = Confirmations(JsonLinesPublisher(settings.confirmations))
+    return [Outbox(store, outlet, clock, lambda error: log.write("ERROR", f"Confirmations: {error}"))]
+
+
+def _engine(
+    settings: Settings,
+    store: DatabaseOrderStore,
+    connections: Mapping[str, Connection],
+    clock: Clock,
+    log: EventLog,
+    is_shadow: bool,
+    on_error: Callable[[LiveOrder, LiveOrderError], None],
+) -> Engine:
+    execution = ExecutionTerms(settings.namespace, settings.signals_account, f"session-{uuid4().hex[:12]}", is_shadow)
+    terms = EngineTerms(
+        execution=execution,
+        owner=owner_name(),
+        auto_trading_default=settings.auto_trading,
+        poll_seconds=settings.engine.poll_seconds,
+        reconcile_seconds=settings.engine.reconcile_seconds,
+        lease_seconds=settings.engine.lease_seconds,
+        drain_seconds=settings.timeouts.drain_seconds,
+        signals_at_once=settings.engine.signals_at_once,
+    )
+    journal = FileEmergencyJournal(journal_path(settings))
+    return Engine(terms, store, store.lease, connections, ExchangeCalendars(), journal, clock, random.SystemRandom(), log, on_error)
+
+
+def file_source(settings: Settings, path: Path, *, follow: bool) -> Callable[[DatabaseOrderStore, Clock], SignalSource]:
+    """JSON Lines from a file: once, or as it grows."""
+    if follow:
+        return lambda store, clock: FollowedFile(path, store, clock, settings.engine.source_poll_seconds)
+    return lambda store, clock: JsonlFile(path)
+
+
+def stdin_source() -> Callable[[DatabaseOrderStore, Clock], SignalSource]:
+    return lambda store, clock: StandardInput()

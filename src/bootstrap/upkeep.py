@@ -1,0 +1,57 @@
+"""What is not trading: a backup, the simulated exchange as a process of its own, a look at the brokers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from liveorder.application.engine import Connection
+from liveorder.bootstrap.parts import clock_of, connections_of, venue_settings
+from liveorder.domain.errors import LiveOrderError
+from liveorder.infrastructure.brokers.simulated.venue.server import serve
+from liveorder.infrastructure.clock import SystemClock
+from liveorder.infrastructure.eventstore.store_by_url import store_at
+from liveorder.infrastructure.settings import Settings
+
+
+async def backup(settings: Settings, target: str) -> None:
+    """A consistent copy of the store, verified, while it is in use."""
+    store = store_at(settings.store, clock=SystemClock())
+    await store.open()
+    try:
+        await store.backup(target)
+    finally:
+        await store.close()
+
+
+async def serve_venue(settings: Settings, *, host: str, port: int, data: Path | None, ready_file: Path | None) -> None:
+    """The simulated venue as a process of its own, until cancelled."""
+    await serve(venue_settings(settings), clock_of(settings), host=host, port=port, data=data, ready_file=ready_file)
+
+
+@dataclass(frozen=True)
+class BrokerCheck:
+    """Whether an account's broker can be reached with the settings' credentials."""
+
+    account_id: str
+    broker: str
+    problem: str | None
+
+
+async def check_brokers(settings: Settings) -> list[BrokerCheck]:
+    """Connect to every account's broker and ask which account it is; nothing is ordered."""
+    with connections_of(settings, clock_of(settings)) as connections:
+        return [await _checked(connection) for connection in connections.values()]
+
+
+async def _checked(connection: Connection) -> BrokerCheck:
+    problem = None
+    try:
+        account = await connection.broker.connect()
+        if account.mode is not connection.terms.mode:
+            problem = f"it is {account.mode} and the settings say {connection.terms.mode}"
+    except LiveOrderError as error:
+        problem = str(error)
+    finally:
+        await connection.broker.close()
+    return BrokerCheck(connection.terms.account_id, connection.broker.name, problem)
