@@ -12,10 +12,10 @@ from liveorder.application.ports.views import Superseded, ViewsWriter
 from liveorder.application.projections import Batch, project
 from liveorder.application.projections.draft import Changes, Draft, KeptRows, Prior
 from liveorder.application.projections.known_orders import KnownOrders, streams_of
-from liveorder.application.read_ahead import read_ahead
+from liveorder.application.read_ahead import gathered, read_ahead
 from liveorder.domain.facts import RecordedFact
 
-BATCH = 500
+BATCH = 2_000
 """Facts in one transaction at most."""
 
 _LONG_RUN_OBJECTS = 50_000
@@ -62,7 +62,8 @@ class Pump:
                 continue  # the other projector did this part
 
     async def _advance(self, position: int, goal: int, progress: Progress) -> int:
-        async with aclosing(read_ahead(self._store.log(after=position))) as pages:
+        ahead = read_ahead(self._store.log(after=position))
+        async with aclosing(ahead) as single, aclosing(gathered(single, BATCH)) as pages:
             async for page in pages:
                 for start in range(0, len(page), BATCH):
                     batch = [item for item in page[start : start + BATCH] if item.position <= goal]

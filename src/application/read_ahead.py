@@ -1,4 +1,4 @@
-"""Pages of the log, the next one fetched while this one is worked on."""
+"""Pages of the log: the next one fetched while this one is worked on, and several as one."""
 
 from __future__ import annotations
 
@@ -20,6 +20,18 @@ async def read_ahead(pages: AsyncIterator[Sequence[RecordedFact]]) -> AsyncGener
         await asyncio.gather(coming, return_exceptions=True)
         if isinstance(pages, AsyncGenerator):
             await pages.aclose()
+
+
+async def gathered(pages: AsyncIterator[Sequence[RecordedFact]], enough: int) -> AsyncGenerator[Sequence[RecordedFact], None]:
+    """The same facts in fewer pages: of at least `enough`, but for the last."""
+    facts: list[RecordedFact] = []
+    async for page in pages:
+        facts += page
+        if len(facts) >= enough:
+            yield facts
+            facts = []
+    if facts:
+        yield facts
 
 
 async def _next(pages: AsyncIterator[Sequence[RecordedFact]]) -> Sequence[RecordedFact]:

@@ -5,6 +5,7 @@ from uuid import UUID
 
 import pytest
 
+from liveorder.application import pump
 from liveorder.application.ports.views import ViewsUnavailable
 from liveorder.application.projections.orders import ORDERS
 from liveorder.application.projector import Projector
@@ -42,7 +43,8 @@ async def test_catching_up_brings_everything_in_and_says_how_far(log: MemoryLog,
     assert [row.status for row in views.dump()["orders"]] == ["PARTIAL"] * 3
 
 
-async def test_a_log_longer_than_a_batch_is_taken_in_several(views: MemoryViews) -> None:
+async def test_a_log_longer_than_a_batch_is_taken_in_several(views: MemoryViews, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pump, "BATCH", 500)
     log, told = MemoryLog(), list[tuple[int, int]]()
     log.add(1, requested(1), *[submission(attempt) for attempt in range(1, 1300)])
     await Desk(log, views).projector.rebuild(lambda position, goal: told.append((position, goal)))
