@@ -26,7 +26,6 @@ from liveorder.domain.errors import (
     TradingIsHalted,
     VersionConflict,
 )
-from liveorder.infrastructure.eventstore.file_identity import identity_of
 from liveorder.infrastructure.eventstore.identity import Expectation
 from liveorder.infrastructure.eventstore.network_file_systems import refuse_network_file_system
 from liveorder.infrastructure.eventstore.order_store import DatabaseOrderStore
@@ -752,20 +751,6 @@ async def test_a_creation_that_was_cut_short_leaves_the_place_free(tmp_path: Pat
     await create(site)
     async with opened(site.store()) as store:
         assert await store.head() == 0
-
-
-def test_a_file_that_took_the_place_of_a_deleted_one_is_another(tmp_path: Path) -> None:
-    """Its number may be the same; where the file system counts generations, that is told apart."""
-    path, seen = tmp_path / "orders.sqlite", set[str]()
-    for _ in range(20):
-        path.write_bytes(b"x")
-        seen.add(identity_of(path))
-        path.rename(tmp_path / "elsewhere")
-        seen.add(identity_of(tmp_path / "elsewhere"))
-        (tmp_path / "elsewhere").unlink()
-    if "generation" not in next(iter(seen)):
-        pytest.skip("this file system counts no generations")
-    assert len(seen) == 20
 
 
 async def test_there_must_be_a_file(tmp_path: Path) -> None:

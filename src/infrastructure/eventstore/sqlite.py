@@ -20,7 +20,6 @@ from liveorder.application.ports.clock import Clock
 from liveorder.domain.errors import StoreRefused, StoreUnavailable
 from liveorder.infrastructure.eventstore import schema, sqlite_writer
 from liveorder.infrastructure.eventstore.database import Read, Row, Stamp, T, Values
-from liveorder.infrastructure.eventstore.file_identity import identity_of
 from liveorder.infrastructure.eventstore.network_file_systems import refuse_network_file_system
 from liveorder.infrastructure.eventstore.sqlite_recorder import SQLiteFactRecorder, create_tables
 from liveorder.infrastructure.eventstore.sqlite_writer import Connect, SQLiteWriter
@@ -135,7 +134,7 @@ class SQLiteDatabase:
         return rows[0][0], [UUID(stream_id) for _, stream_id in rows if stream_id is not None]
 
     async def place(self) -> str:
-        return identity_of(self._path)
+        return _place(self._path)
 
     async def copy(self, target: str, stamp: Sequence[Stamp]) -> SQLiteDatabase:
         path = Path(target)
@@ -162,7 +161,7 @@ def create_file(path: Path, identity_statement: str, values: Values) -> None:
             connection.execute(f"PRAGMA application_id={APPLICATION_ID}")
             create_tables(connection, recorder)
             connection.execute(identity_statement, dict(values))
-            connection.execute(schema.PUT_CHECKPOINT, {"name": schema.PLACE, "value": identity_of(draft)})
+            connection.execute(schema.PUT_CHECKPOINT, {"name": schema.PLACE, "value": _place(draft)})
             connection.execute("COMMIT")
 
 
@@ -190,6 +189,10 @@ def _sync(place: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def _place(path: Path) -> str:
+    return f"inode {path.stat().st_ino}"
 
 
 def _refuse_foreign_file(path: Path) -> None:
