@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
+import subprocess
+import sys
 import threading
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -751,6 +753,22 @@ async def test_a_creation_that_was_cut_short_leaves_the_place_free(tmp_path: Pat
     await create(site)
     async with opened(site.store()) as store:
         assert await store.head() == 0
+
+
+async def test_opening_a_store_a_second_time_in_one_process_drops_no_lock_of_the_first(sqlite_site: SQLiteSite) -> None:
+    """As POSIX has it for whoever closes a file of which locks are held; the log could then be deleted under the owner."""
+    probe = (
+        f"import sqlite3; sqlite3.connect({str(sqlite_site.path)!r}, timeout=0, isolation_level=None).execute('BEGIN IMMEDIATE')"
+    )
+    with closing(sqlite3.connect(sqlite_site.path, isolation_level=None)) as owner:
+        owner.execute("BEGIN EXCLUSIVE")
+        owner.execute("ROLLBACK")
+        owner.execute("PRAGMA locking_mode=EXCLUSIVE")
+        owner.execute("BEGIN EXCLUSIVE")
+        with pytest.raises(StoreUnavailable):
+            await store_of_no_patience(sqlite_site).open()
+        found = subprocess.run([sys.executable, "-c", probe], check=False, capture_output=True, text=True)  # noqa: ASYNC221 - nothing else runs
+        assert "database is locked" in found.stderr
 
 
 async def test_there_must_be_a_file(tmp_path: Path) -> None:

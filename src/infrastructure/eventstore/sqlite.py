@@ -29,7 +29,6 @@ from liveorder.infrastructure.eventstore.writer_thread import WriterThread
 APPLICATION_ID = 0x4C4F5244
 """`LORD`, in the file's header."""
 
-_MAGIC = b"SQLite format 3\0"
 _READERS = 2
 _ENDS = "SELECT position, (SELECT coalesce(MAX(rowid), 0) FROM stored_events) FROM risk_position"
 _P = ParamSpec("_P")
@@ -82,14 +81,14 @@ class SQLiteDatabase:
         self._clock = clock
         self._recorder = SQLiteFactRecorder(path, _READERS, busy_timeout_seconds)
         self._writer = SQLiteWriter(path, busy_timeout_seconds, connect)
-        self._placement = placement
+        self._placement, self._busy_timeout_seconds = placement, busy_timeout_seconds
         inline = placement is Placement.INLINE
         self._writing: _Place = _OnTheLoop() if inline else WriterThread()
         self._reading: _Place = _OnTheLoop() if inline else _InThreads()
 
     async def open(self) -> None:
         refuse_network_file_system(self._path)
-        _refuse_foreign_file(self._path)
+        _refuse_foreign_file(self._path, self._busy_timeout_seconds)
         problems = await self._read(self._damage_of_small_tables)
         if problems:
             raise StoreRefused(f"{self._path} is damaged ({problems[0]}); run `liveorder doctor`, and restore a backup")
@@ -195,21 +194,19 @@ def _place(path: Path) -> str:
     return f"inode {path.stat().st_ino}"
 
 
-def _refuse_foreign_file(path: Path) -> None:
+def _refuse_foreign_file(path: Path, busy_timeout_seconds: float) -> None:
+    """Asked through SQLite: to open and close the file by ourselves would drop the locks of every connection of this process."""
+    if not path.exists():
+        raise StoreRefused(f"there is no store at {path}; `liveorder run` makes one")
     try:
-        with path.open("rb") as file:
-            header = file.read(len(_MAGIC))
-    except FileNotFoundError as error:
-        raise StoreRefused(f"there is no store at {path}; `liveorder run` makes one") from error
-    except OSError as error:
+        with closing(sqlite_writer.connect(path, busy_timeout_seconds)) as connection:
+            application_id = connection.execute("PRAGMA application_id").fetchone()[0]
+    except sqlite3.OperationalError as error:
         raise StoreUnavailable(f"{path} cannot be read ({error})") from error
-    if header != _MAGIC or _application_id(path) != APPLICATION_ID:
+    except sqlite3.DatabaseError:
+        application_id = 0
+    if application_id != APPLICATION_ID:
         raise StoreRefused(f"{path} is not a liveorder store, or its beginning is damaged; restore a backup if it was one")
-
-
-def _application_id(path: Path) -> int:
-    with _readable(path), closing(sqlite_writer.connect(path, 5)) as connection:
-        return int(connection.execute("PRAGMA application_id").fetchone()[0])
 
 
 _UNREADABLE = (OperationalError, InterfaceError, sqlite3.OperationalError)
