@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import platform
 
-from benchmarks import coldness, costs, latency, memory, rebuilding, recovery, scale, showing, throughput
+from benchmarks import abreast, coldness, costs, latency, memory, rebuilding, recovery, scale, showing, throughput
 from benchmarks.places import places
 from liveorder.interfaces.tuning import tune_process
 
@@ -17,6 +18,7 @@ async def main() -> None:
     settled = scale.chosen()
     async with places() as found:
         stores = [place for place in found if not place.is_in_thread]
+        showing.line(f"{platform.python_implementation()} {platform.python_version()}, built with {platform.python_compiler()}.")
         showing.line("Logs are off. The broker is one that acknowledges and fills at once, unless the venue is named.")
         if not any(place.is_postgres for place in found):
             showing.line("PostgreSQL is not measured: no server answers; name one in LIVEORDER_TEST_POSTGRES.")
@@ -27,6 +29,7 @@ async def main() -> None:
         showing.title("Durable orders side by side: signal in, filled")
         for place in found:
             await throughput.measure(place, settled.seconds)
+            await abreast.measure(place, settled.seconds)
         showing.title("Start with ten unfinished orders")
         for place in stores:
             for orders in settled.histories:

@@ -33,9 +33,9 @@ async def measure(place: Place, seconds: float) -> None:
 
 async def _measure(place: Place, broker: Broker, at_once: int, seconds: float) -> None:
     async with trading(place, broker) as desk:
-        await _run(desk, at_once, seconds / 4)
+        await run(desk, at_once, seconds / 4)
         desk.database.sizes.clear()
-        orders, elapsed, busy = await _run(desk, at_once, seconds)
+        orders, elapsed, busy = await run(desk, at_once, seconds)
         size, rows = mean(desk.database.sizes), desk.database.first_commit
         facts = sum(desk.database.sizes)
     assert rows is not None
@@ -46,7 +46,7 @@ async def _measure(place: Place, broker: Broker, at_once: int, seconds: float) -
     showing.line(f"  {at_once:5} at once: {orders / elapsed:6,.0f} orders/s{aim}; {stored}; {cost}")
 
 
-async def _run(desk: Trading, at_once: int, seconds: float) -> tuple[int, float, float]:
+async def run(desk: Trading, at_once: int, seconds: float) -> tuple[int, float, float]:
     """Orders that were filled, in how long, and the CPU time of the event loop's thread."""
     filled, began, busy = 0, time.perf_counter(), time.thread_time()
 

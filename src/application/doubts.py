@@ -37,7 +37,7 @@ class Inquiry:
     """How asking about one order goes. Its moments are of the monotonic clock, which nobody sets."""
 
     next_at: float
-    noticed: dict[str, float] = field(default_factory=dict)
+    noticed: Mapping[str, float] = field(default_factory=dict)
     """When this process first saw each request in doubt: it had left by then."""
     wait_seconds: float = FIRST_WAIT_SECONDS
     asked: int = 0
@@ -104,10 +104,19 @@ class Doubts:
     async def ask_all_due(self) -> None:
         await self._notice_overdue()
         doubtful = {order.order_id: order for order in self._orders.unfinished() if order.is_in_doubt}
-        self._inquiries = {key: self._inquiries.get(key) or Inquiry(self._clock.monotonic()) for key in doubtful}
+        self._inquiries = {key: self._inquiry_about(order) for key, order in doubtful.items()}
         for order_id, inquiry in list(self._inquiries.items()):
             if inquiry.next_at <= self._clock.monotonic():
                 await self._ask_safely(doubtful[order_id], inquiry)
+
+    def _inquiry_about(self, order: LiveOrder) -> Inquiry:
+        """The one that goes on; anew where something else is unknown by now: neither answers nor waits of before concern that."""
+        known, now = self._inquiries.get(order.order_id), self._clock.monotonic()
+        noticed = known.noticed if known is not None else {}
+        doubtful = [request.request_id for request in order.requests.values() if request.is_in_doubt]
+        if known is not None and all(request_id in noticed for request_id in doubtful):
+            return known
+        return Inquiry(now, {request_id: noticed.get(request_id, now) for request_id in doubtful})
 
     async def _notice_overdue(self) -> None:
         """A request past its deadline that nobody waits for any more has an unknown outcome, whoever forgot to say so."""
@@ -155,11 +164,10 @@ class Doubts:
         a request that is still under way look lost.
         """
         now, counted, capabilities = self._clock.now(), self._clock.monotonic(), gateway.broker.capabilities
-        doubtful = [request for request in order.requests.values() if request.is_in_doubt]
-        inquiry.noticed = {each.request_id: inquiry.noticed.get(each.request_id, counted) for each in doubtful}
+        known = [order.requests[request_id] for request_id in inquiry.noticed if request_id in order.requests]
         return frozenset(
             each.request_id
-            for each in doubtful
+            for each in known
             if now > horizon(each, capabilities) and counted > inquiry.noticed[each.request_id] + _bounds(capabilities)
         )
 
@@ -182,6 +190,7 @@ class Doubts:
             return "not found, which proves nothing yet"
         inquiry.absences += 1
         if inquiry.absences < 2:
+            inquiry.wait_seconds = FIRST_WAIT_SECONDS
             return "not found once; asking again before it is believed"
         if request.is_duplicate:
             return "not found, though the broker refused it as a duplicate of an order that it holds: a person must look"

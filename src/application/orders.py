@@ -10,13 +10,13 @@ import asyncio
 from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import datetime
 from typing import Protocol
 from uuid import UUID
 from weakref import WeakValueDictionary
 
 from liveorder.application.ports.clock import Clock, Randomness
-from liveorder.application.ports.order_store import BrokerName, Commit, Committed, OrderStore, SignalClaim
+from liveorder.application.ports.order_store import BrokerName, Commit, Committed, LedgerEntry, OrderStore, SignalClaim
 from liveorder.application.risk_book import RiskBook, entries_between
 from liveorder.application.sessions import Sessions
 from liveorder.domain.errors import OrderNotFound, StoreError, StoreUnavailable, VersionConflict
@@ -186,7 +186,7 @@ class Orders:
                 facts=tuple(recorded),
                 claim=claim,
                 is_open=_change_of_index(order, after),
-                entries=entries_between(order, after, self._session_date(after)),
+                entries=self._entries(order, after),
                 unless_halted=unless_halted,
                 names=_new_name(order, after),
             ),
@@ -227,8 +227,11 @@ class Orders:
             for step, fact in enumerate(facts, 1)
         ]
 
-    def _session_date(self, order: LiveOrder) -> date:
-        return self._sessions.session_of(order.intent.instrument, self._clock.now())
+    def _entries(self, before: LiveOrder | None, after: LiveOrder) -> tuple[LedgerEntry, ...]:
+        """None of most steps: only what was traded and what was submitted changes an account's figures."""
+        if before is not None and before.executions is after.executions and before.submission is after.submission:
+            return ()
+        return entries_between(before, after, self._sessions.session_of(after.intent.instrument, self._clock.now()))
 
     def _remember(self, order: LiveOrder) -> None:
         before = self._unfinished.pop(order.order_id, None)

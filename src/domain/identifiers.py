@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Context, Decimal
 from functools import lru_cache
+from json.encoder import encode_basestring as _quoted
 from typing import Any, NewType
 from uuid import UUID, uuid5
 
@@ -26,7 +27,6 @@ CLIENT_ORDER_ID_LENGTH = 20
 _MARK_LENGTH = 4
 _EXACT = Context(prec=28)
 """Of its own: an embedding program's decimal context must not change ids. No signal has a longer number."""
-_KEY_JSON = json.JSONEncoder(ensure_ascii=False)
 _CANONICAL_JSON = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False)
 _STREAMS = UUID("5b0c6f0e-6a52-5c58-9c1c-5f2b0e4d7a11")
 
@@ -42,8 +42,8 @@ class SignalKey:
 
     @property
     def text(self) -> str:
-        """Unambiguous: JSON quotes whatever the parts contain."""
-        return _KEY_JSON.encode(["v1", self.namespace, self.account_id, self.signal_id, self.leg])
+        """Unambiguous: a JSON list, which quotes whatever the parts contain."""
+        return f'["v1", {_quoted(self.namespace)}, {_quoted(self.account_id)}, {_quoted(self.signal_id)}, {self.leg}]'
 
     @property
     def client_order_id(self) -> ClientOrderId:
@@ -54,7 +54,7 @@ class SignalKey:
 @lru_cache(maxsize=256)
 def mark_of(namespace: str, account_id: str) -> str:
     """How every client order id of this namespace and account begins. Two of them begin alike once in a million."""
-    return _base32(_KEY_JSON.encode(["v1", namespace, account_id]))[:_MARK_LENGTH]
+    return _base32(json.dumps(["v1", namespace, account_id], ensure_ascii=False))[:_MARK_LENGTH]
 
 
 def is_ours(client_order_id: str | None, namespace: str, account_id: str) -> bool:
@@ -80,7 +80,7 @@ def _canonical(value: Any) -> Any:
     if isinstance(value, bool) or value is None:
         return value
     if isinstance(value, int | float | Decimal):
-        number = Decimal(str(value))
+        number = value if isinstance(value, Decimal) else Decimal(str(value))
         return f"n:{number.normalize(_EXACT):f}" if number else "n:0"
     if isinstance(value, dict):
         return {str(key): _canonical(item) for key, item in value.items()}

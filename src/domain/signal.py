@@ -122,28 +122,29 @@ class Signal(BaseModel):
     def _fits_together(self) -> Self:
         for field, is_wrong, problem, remedy in self._contradictions():
             if is_wrong:
-                raise InvalidInput(field, problem, remedy)
+                raise InvalidInput(field, problem.format(kind=self.order_type), remedy)
         if not self.signal_id:
             object.__setattr__(self, "signal_id", self.fingerprint)
         return self
 
-    def _contradictions(self) -> list[tuple[str, bool, str, str]]:
+    def _contradictions(self) -> tuple[tuple[str, bool, str, str], ...]:
         kind, trails = self.order_type, (self.trail_amount is not None) + (self.trail_percent is not None)
         is_trailing, is_gtd = kind is OrderType.TRAILING_STOP, self.time_in_force is TimeInForce.GTD
         has_limit, has_stop, has_expiry = self.limit_price is not None, self.stop_price is not None, self.expires_at is not None
-        return [
+        needs_limit, needs_stop = kind.needs_limit_price, kind.needs_stop_price
+        return (
             ("notional", None not in (self.quantity, self.notional), "given together with quantity", "give one of them"),
-            ("limit_price", kind.needs_limit_price and not has_limit, f"a {kind} order needs one", "add limit_price"),
-            ("limit_price", has_limit and not kind.needs_limit_price, f"a {kind} order has none", "set order_type to LIMIT"),
-            ("stop_price", kind.needs_stop_price and not has_stop, f"a {kind} order needs one", "add stop_price"),
-            ("stop_price", has_stop and not kind.needs_stop_price, f"a {kind} order has none", "set order_type to STOP"),
+            ("limit_price", needs_limit and not has_limit, "a {kind} order needs one", "add limit_price"),
+            ("limit_price", has_limit and not needs_limit, "a {kind} order has none", "set order_type to LIMIT"),
+            ("stop_price", needs_stop and not has_stop, "a {kind} order needs one", "add stop_price"),
+            ("stop_price", has_stop and not needs_stop, "a {kind} order has none", "set order_type to STOP"),
             (
                 "trail_amount",
                 is_trailing and trails != 1,
                 "a TRAILING_STOP needs one distance",
                 "give trail_amount or trail_percent",
             ),
-            ("trail_amount", trails > 0 and not is_trailing, f"a {kind} order does not trail", "set order_type to TRAILING_STOP"),
+            ("trail_amount", trails > 0 and not is_trailing, "a {kind} order does not trail", "set order_type to TRAILING_STOP"),
             ("expires_at", is_gtd and not has_expiry, "a GTD order needs one", "add expires_at"),
             ("expires_at", has_expiry and not is_gtd, "only a GTD order has one", "set time_in_force to GTD, or use valid_until"),
             (
@@ -152,7 +153,7 @@ class Signal(BaseModel):
                 "a signal without signal_id is known by its content and needs one",
                 "add signal_id or timestamp",
             ),
-        ]
+        )
 
 
 def _by_field_name(fields: dict[Any, Any]) -> dict[Any, Any]:

@@ -62,9 +62,10 @@ def _text(raw: str | bytes, max_bytes: int) -> str:
         content = raw.encode() if isinstance(raw, str) else raw
         if len(content) > max_bytes:
             raise InvalidInput("line", "too long", f"keep it within {max_bytes} bytes")
-        return content.decode("utf-8-sig")
+        text = raw if isinstance(raw, str) else raw.decode()
     except UnicodeError as error:
         raise InvalidInput("line", f"not UTF-8 ({error.reason})", "encode it as UTF-8") from None  # type: ignore[attr-defined]  # both kinds have it
+    return text.removeprefix("\ufeff")
 
 
 def _unrepeated(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -21,6 +21,9 @@ DELIVERIES: Mapping[str, FaultKind | None] = {
 HELD = "held past recovery"
 
 
+STRUCK_FROM = "append Requested"
+
+
 @dataclass(frozen=True, slots=True)
 class Operation:
     """A signal, what is asked of its order afterwards, and how it may have ended when all is settled."""
@@ -35,7 +38,7 @@ class Operation:
     then: str | None = None
     once_filled: str = "0"
     """When that is asked."""
-    struck_from: str = "append Requested"
+    struck_from: str = STRUCK_FROM
     """First deaths are at boundaries from the first on that names this; what comes before is the same for every operation."""
 
     @property

@@ -9,7 +9,7 @@ from itertools import product
 from liveorder.infrastructure.brokers.simulated.venue.faults import Point
 from tests.crash.cases import HELD, Case
 
-REPETITIONS = 5
+REPETITIONS = 3
 
 EXPOSING: Mapping[str, Case] = {
     "intent not stored first": Case("new order", "sqlite", "searchable", "prompt", Point.SUBMIT, "after submit #1"),

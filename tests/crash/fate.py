@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import time
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -51,7 +52,7 @@ class Fate(Mortality):
         label = f"{name} #{self._counts[name]}"
         self.names.append(label)
         if self._struck_at == label:
-            self._tell(event="struck", boundary=label)
+            self._tell(event="struck", boundary=label, monotonic=time.monotonic())
             await self.strike()
 
     async def inside(self, name: str) -> None:

@@ -8,7 +8,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import count, product
 
-from tests.crash.cases import DELIVERIES, ENGINES, HELD, OPERATIONS, Case
+from liveorder.infrastructure.brokers.simulated.venue.faults import Point
+from tests.crash.cases import DELIVERIES, ENGINES, HELD, OPERATIONS, STRUCK_FROM, Case
 from tests.crash.fate import QUESTIONS, kind_of, places_of
 from tests.crash.key_classes import BEYOND_SECONDS, KEY_CLASSES
 
@@ -16,6 +17,8 @@ SECOND_DEATHS = 4
 """One trial in so many kills the recovering service too."""
 REPETITIONS = 1
 """What a service does over and over (it asks, it renews its lease) is struck the first so many times."""
+_ARRIVALS = {"Acknowledged", "SubmissionFailed", "Cancelled", "CancelRefused", "Replaced", "ReplaceRefused"}
+"""Facts that say that a request is not under way any more."""
 _REPETITIVE = (*QUESTIONS, "renew", "acquire", "notify", "save_checkpoint")
 
 
@@ -60,7 +63,7 @@ class Matrix:
         first = {replace(case, boundary=None): passed for case, passed, _ in lives if case.boundary is None}
         later = {replace(case, boundary=None): passed for case, _, passed in lives if case.boundary is not None}
         return {
-            cell: Boundaries(_worth_striking(_from(OPERATIONS[cell.operation].struck_from, first[by])), _worth_striking(later[by]))
+            cell: Boundaries(_worth_striking(_of(cell, first[by])), _worth_striking(later[by]))
             for cell in self.cells()
             for by in [self._counted_by(cell)]
         }
@@ -97,6 +100,20 @@ def _amid(cell: Case) -> str:
 
 def _plain(cell: Case) -> Case:
     return Case(cell.operation, cell.engine, cell.key_class, cell.delivery, cell.point, recoverers=cell.recoverers)
+
+
+def _of(cell: Case, passed: Sequence[str]) -> Sequence[str]:
+    """What the cell is about. Where a request is held, its sender dies while it is, if fills are not what is struck."""
+    operation = OPERATIONS[cell.operation]
+    if cell.delivery == HELD and (operation.struck_from == STRUCK_FROM or cell.point is not Point.SUBMIT):
+        amid = _from(f"before {cell.point} #1", passed)
+        end = next((place for place, each in enumerate(amid) if not _ARRIVALS.isdisjoint(_facts(each))), len(amid))
+        return amid[:end]
+    return _from(operation.struck_from, passed)
+
+
+def _facts(label: str) -> list[str]:
+    return [call.removeprefix("append ") for _, call in places_of(label)]
 
 
 def _from(begin: str, passed: Sequence[str]) -> Sequence[str]:

@@ -60,7 +60,7 @@ def _summary(results: Results, trials: Sequence[Verdict], seed: int, command: st
     told = ": " + "; ".join(f"{why} ({times})" for why, times in repeated.most_common()) if repeated else ""
     yield f"{sum(repeated.values())} trials could not be carried out the first time, and were the second{told}."
     held = [verdict.outlived_recovery for verdict in trials if verdict.outlived_recovery is not None]
-    yield f"Of {len(held)} held requests whose sender died, {sum(held)} arrived after the next service had recovered."
+    yield f"Of {len(held)} held requests whose sender died meanwhile, {sum(held)} arrived after the next service had recovered."
     yield f"{'; '.join(short) or 'Every boundary was struck before and after, and every defect reported'}."
 
 

@@ -40,7 +40,7 @@ class Verdict:
     doubt_seconds: float | None = None
     """From the last birth until the doubt was over; None where there was none, or it was left to a person."""
     outlived_recovery: bool | None = None
-    """Whether the request that was held arrived after the next service had recovered; None where its sender lived on."""
+    """Whether the request that was held arrived after the next service had recovered; None where its sender lived to see it."""
     venue_orders: int = 0
     anomalies: list[str] = field(default_factory=list)
     boundaries: list[str] = field(default_factory=list)
@@ -211,12 +211,13 @@ def _in_the_log(stored: Stored, evidence: Evidence) -> Iterator[str]:
 
 
 def _outlived_recovery(case: Case, lives: Sequence[Process]) -> bool | None:
-    killed = [life for life in lives if life.told("struck") is not None]
-    sent = [event["monotonic"] for event in told(killed, "sent") if event["kind"] == case.point]
-    recovered = [event["monotonic"] for event in told(lives, "started") if sent and event["monotonic"] > sent[0]]
-    if case.delivery != HELD or not recovered:
+    sent = [event["monotonic"] for event in told(lives, "sent") if event["kind"] == case.point]
+    if case.delivery != HELD or not sent:
         return None
-    return bool(recovered[0] < sent[0] + case.hold_seconds)
+    arrival = sent[0] + case.hold_seconds
+    died = any(sent[0] <= event["monotonic"] < arrival for event in told(lives, "struck"))
+    recovered = [event["monotonic"] for event in told(lives, "started") if event["monotonic"] > sent[0]]
+    return bool(recovered[0] < arrival) if died and recovered else None
 
 
 def _untold(stored: Stored, lives: Sequence[Process]) -> Iterator[str]:

@@ -86,6 +86,18 @@ async def test_absence_is_believed_only_past_every_bound_and_the_second_time_and
         assert len(scene.venue_orders(order)) == 1
 
 
+async def test_a_second_attempt_that_is_lost_too_is_asked_about_from_the_beginning(tmp_path: Path) -> None:
+    """Neither the waits nor the absences of the first count for it."""
+    async with a_scene(tmp_path, SEARCHABLE) as scene, scene.living() as engine:
+        await scene.lay(FaultKind.REQUEST_LOST)
+        await scene.lay(FaultKind.REQUEST_LOST, nth=2)
+        order = await engine.execute.execute(a_signal())
+        await until(lambda: engine.is_quiet)
+        first, second, third = scene.witness.of("submit")
+        assert third.at - second.at <= second.at - first.at + 1
+        assert (await engine.orders.get(order.order_id)).status is OrderStatus.FILLED
+
+
 async def test_the_absence_of_what_the_broker_refused_as_a_duplicate_is_never_believed(tmp_path: Path) -> None:
     async with a_scene(tmp_path, UNIQUE) as scene, scene.living() as engine:
 

@@ -195,7 +195,7 @@ exposures = st.builds(
     st.builds(OpenSide, st.integers(0, 40).map(Decimal), st.integers(0, 400).map(Decimal)),
 )
 views = st.builds(
-    RiskView,
+    lambda **seen: RiskView(**seen),  # noqa: PLW0108 - of a NamedTuple itself, values that have a default would be drawn too
     account_id=st.just("U1"),
     currency=st.sampled_from(["USD", "EUR"]),
     now=st.just(START),
@@ -214,7 +214,7 @@ views = st.builds(
     price_age_seconds=st.none() | st.floats(0, 100),
 )
 proposals = st.builds(
-    Proposal,
+    lambda **asked: Proposal(**asked),  # noqa: PLW0108 - likewise
     account_id=st.just("U1"),
     strategy_name=st.just("trend"),
     instrument=instruments,

@@ -127,25 +127,26 @@ def _cease(world: World) -> None:
 
 
 async def _settle(world: World) -> None:
-    service = await _agreed(world)
+    may_doubt = world.scenario.key_class == "none"
+    service = await _agreed(world, may_doubt)
     if service is not None and (doubts := service.engine.doubts.standing()):
-        await check_at_rest(world, service, may_doubt=world.scenario.key_class == "none")
+        await check_at_rest(world, service, may_doubt=may_doubt)
         for place, doubt in enumerate(doubts):
             await _settle_by_hand(world, 10_000 + place, doubt.order.order_id)
-        service = await _agreed(world)
+        service = await _agreed(world, may_doubt=False)
     if service is not None:
         await check_at_rest(world, service, may_doubt=False)
 
 
-async def _agreed(world: World) -> Service | None:
+async def _agreed(world: World, may_doubt: bool) -> Service | None:
     """The service at rest, just reconciled, with nothing changed by that or meanwhile."""
     for _ in range(MOST_AGREEMENTS):
-        service = await _at_rest(world)
+        service = await _at_rest(world, may_doubt)
         if service is None:
             return None
         position = world.witness.position
         await service.engine.reconcile.reconcile_all()
-        if world.witness.position == position and service is world.service and not await _what_is_left(world):
+        if world.witness.position == position and service is world.service and not await _what_is_left(world, may_doubt):
             return service
     world.violations.append(Violation("does not settle", "something changes whenever it is reconciled"))
     return None
@@ -163,23 +164,23 @@ async def _settle_by_hand(world: World, number: int, order_id: UUID) -> None:
         await command(world, number, "settle_absent", arguments)
 
 
-async def _at_rest(world: World) -> Service | None:
+async def _at_rest(world: World, may_doubt: bool) -> Service | None:
     """The service once nothing changes any more; None, and a violation, when that does not come."""
     give_up_at = world.loop.time() + PATIENCE_SECONDS
     seen, since = -1, world.loop.time()
     while world.loop.time() < give_up_at:
         await asyncio.sleep(0.5)
         position = world.witness.position
-        if position != seen or (why := await _what_is_left(world)):
+        if position != seen or (why := await _what_is_left(world, may_doubt)):
             seen, since = position, world.loop.time()
         elif world.loop.time() - since >= UNCHANGED_SECONDS:
             return world.service
-    why = await _what_is_left(world) or "the log grows and grows"
+    why = await _what_is_left(world, may_doubt) or "the log grows and grows"
     world.violations.append(Violation("does not settle", why))
     return None
 
 
-async def _what_is_left(world: World) -> str:
+async def _what_is_left(world: World, may_doubt: bool) -> str:
     service = world.service
     if service is None:
         return "no service lives"
@@ -189,7 +190,7 @@ async def _what_is_left(world: World) -> str:
         return "a command is not answered"
     if not service.engine.desk.is_idle:
         return "the desk is busy"
-    left = (_left_open(order, world.scenario.key_class == "none") for order in service.engine.orders.unfinished())
+    left = (_left_open(order, may_doubt) for order in service.engine.orders.unfinished())
     return next(filter(None, left), "")
 
 

@@ -85,6 +85,8 @@ def _compared(order: LiveOrder, theirs: list[dict[str, Any]], may_doubt: bool) -
     if not order.status.is_closed and not is_live:
         state = theirs[0]["state"] if theirs else "not there"
         yield Violation("open here, over there", f"{name} is {order.status}, at the venue {state}")
+    if not order.status.is_closed and is_live and order.cancel_wish is not None:
+        yield Violation("a cancel was forgotten", f"{name}: {order.cancel_wish}, and it still stands")
     if theirs and not order.status.is_closed and order.quantity is not None and Decimal(theirs[0]["quantity"]) != order.quantity:
         yield Violation("terms differ", f"{name}: {order.quantity} here, {theirs[0]['quantity']} at the venue")
 

@@ -1,5 +1,4 @@
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -163,9 +162,9 @@ def test_each_rule_refuses_alone(code: str, order: Proposal, seen: RiskView, all
 def test_an_order_that_only_reduces_meets_the_switches_alone(
     code: str, order: Proposal, seen: RiskView, allowed: RiskLimits
 ) -> None:
-    held = replace(seen, exposure=Exposure(Decimal(-100), Decimal(5000)), agreed_quantity=Decimal(-100))
+    held = seen._replace(exposure=Exposure(Decimal(-100), Decimal(5000)), agreed_quantity=Decimal(-100))
     if order.side is Side.SELL:
-        held = replace(seen, exposure=Exposure(Decimal(100), Decimal(5000)), agreed_quantity=Decimal(100))
+        held = seen._replace(exposure=Exposure(Decimal(100), Decimal(5000)), agreed_quantity=Decimal(100))
     said = assess(order, held, allowed)
     assert said.is_reducing
     stopping = {"kill_switch", "auto_trading"}

@@ -113,6 +113,10 @@ class Executions:
             inferred_up_to=split_quantity(self.inferred_up_to, ratio),
         )._recounted()
 
+    def quantity_with(self, quantity: Decimal) -> Decimal:
+        """Units that count, and so many more; exact, whatever decimal context an embedding program has."""
+        return _EXACT.add(self.totals.quantity, quantity)
+
     @property
     def ever_told(self) -> Decimal:
         """Units of all fills ever told, busted ones included, corrections not."""

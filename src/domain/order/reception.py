@@ -21,6 +21,17 @@ from liveorder.domain.order import facts as f
 from liveorder.domain.order.state import LiveOrder, OpenRequest
 from liveorder.domain.values import ZERO, TimeInForce
 
+_OF_WHAT_IS_THERE = (
+    r.Execution,
+    r.ExecutionCorrected,
+    r.ExecutionBusted,
+    r.Commission,
+    r.CancelIsPending,
+    r.ReplaceIsPending,
+    r.OrderRestated,
+    r.OrderTriggered,
+)
+"""Reports of an order that the broker has, whatever else they tell."""
 _LASTS_DAYS = (TimeInForce.GTC, TimeInForce.GTD)
 
 
@@ -28,7 +39,15 @@ def receive(order: LiveOrder, report: r.ExecutionReport) -> list[Fact]:
     """The facts that this report adds to this order; none when it is old news."""
     if isinstance(report, r.OrderSnapshot):
         return _in_turn(order, [partial(step, snapshot=report) for step in _SNAPSHOT_STEPS])
-    return _RECEIVE[type(report)](order, report)
+    named = _named_by(order, report)
+    return [*named, *_RECEIVE[type(report)](_provisionally(order, named), report)]
+
+
+def _named_by(order: LiveOrder, report: r.ExecutionReport) -> list[Fact]:
+    """What comes before the acknowledgement, or in its place, tells the broker's id too: some can be asked by nothing else."""
+    if order.status.is_closed or order.broker_order_id is not None or report.broker_order_id is None:
+        return []
+    return [f.Acknowledged(broker_order_id=report.broker_order_id)] if isinstance(report, _OF_WHAT_IS_THERE) else []
 
 
 def _receive_all(order: LiveOrder, reports: Iterable[r.ExecutionReport]) -> list[Fact]:
@@ -104,14 +123,15 @@ def _execution(order: LiveOrder, report: r.Execution) -> list[Fact]:
         commission=report.commission,
         filled_at=report.occurred_at,
     )
-    return [*_named_by(order, report), filled, *_oddities_of_fill(order, _provisionally(order, [filled]))]
+    told: list[Fact] = [filled]
+    return told if _is_ordinary(order, filled) else [*told, *_oddities_of_fill(order, _provisionally(order, told))]
 
 
-def _named_by(order: LiveOrder, fill: r.Execution) -> list[Fact]:
-    """A fill whose acknowledgement is late or lost tells the broker's id too: some brokers can be asked by nothing else."""
-    if order.status.is_closed or order.broker_order_id is not None or fill.broker_order_id is None:
-        return []
-    return [f.Acknowledged(broker_order_id=fill.broker_order_id)]
+def _is_ordinary(order: LiveOrder, fill: f.Filled) -> bool:
+    """Whether nothing can be strange about it, which is told without booking it: of an order at work, and within its quantity."""
+    if order.quantity is None or order.closing is not Closing.NONE or not order.is_sent:
+        return False
+    return order.executions.quantity_with(fill.quantity) <= order.quantity
 
 
 def _conflict(order: LiveOrder, report: r.Execution | r.ExecutionCorrected) -> list[Fact]:

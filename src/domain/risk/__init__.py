@@ -3,7 +3,7 @@
 from liveorder.domain.risk.assessment import GATES, REPLACEMENT_RULES, RULES, SWITCHES, Assessment, assess, assess_all
 from liveorder.domain.risk.exposure import Exposure, OpenSide
 from liveorder.domain.risk.open_order import OpenExposure, open_exposure
-from liveorder.domain.risk.proposal import Proposal, RiskRefusal, RiskView, Rule, is_reducing
+from liveorder.domain.risk.proposal import Case, Proposal, RiskRefusal, RiskView, Rule, is_reducing
 
 __all__ = [
     "GATES",
@@ -11,6 +11,7 @@ __all__ = [
     "RULES",
     "SWITCHES",
     "Assessment",
+    "Case",
     "Exposure",
     "OpenExposure",
     "OpenSide",

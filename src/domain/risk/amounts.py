@@ -5,65 +5,47 @@ from __future__ import annotations
 from decimal import Decimal
 
 from liveorder.domain.order.facts import decimal_text
-from liveorder.domain.risk.exposure import Exposure
-from liveorder.domain.risk.proposal import Proposal, RiskRefusal, RiskView
+from liveorder.domain.risk.proposal import Case, RiskRefusal
 from liveorder.domain.risk_limits import RiskLimits
-from liveorder.domain.values import ZERO
 
 
-def order_quantity(proposal: Proposal, view: RiskView, limits: RiskLimits) -> RiskRefusal | None:
-    return _above("order_quantity", "the order's quantity", proposal.units, limits.max_order_quantity)
+def order_quantity(case: Case, limits: RiskLimits) -> RiskRefusal | None:
+    return _above("order_quantity", "the order's quantity", case.proposal.units, limits.max_order_quantity)
 
 
-def order_value(proposal: Proposal, view: RiskView, limits: RiskLimits) -> RiskRefusal | None:
-    return _above("order_value", f"the order's value in {view.currency}", proposal.value(view.last_price), limits.max_order_value)
+def order_value(case: Case, limits: RiskLimits) -> RiskRefusal | None:
+    return _above("order_value", f"the order's value in {case.view.currency}", case.value, limits.max_order_value)
 
 
-def position_value(proposal: Proposal, view: RiskView, limits: RiskLimits) -> RiskRefusal | None:
+def position_value(case: Case, limits: RiskLimits) -> RiskRefusal | None:
     """What all positions together could be worth: in each instrument its buys or its sells fill, whichever comes to more."""
-    measured = positions_after(proposal, view)
-    return _above("position_value", f"the value of all positions in {view.currency}", measured, limits.max_position_size)
+    what = f"the value of all positions in {case.view.currency}"
+    return _above("position_value", what, case.position_value, limits.max_position_size)
 
 
-def portfolio_exposure(proposal: Proposal, view: RiskView, limits: RiskLimits) -> RiskRefusal | None:
+def portfolio_exposure(case: Case, limits: RiskLimits) -> RiskRefusal | None:
     """Long and short, held and open, added up without any netting; only what reduces a position is left out."""
-    measured = exposure_after(proposal, view)
-    return _above("portfolio_exposure", f"the gross exposure in {view.currency}", measured, limits.max_portfolio_exposure)
+    what = f"the gross exposure in {case.view.currency}"
+    return _above("portfolio_exposure", what, case.exposure, limits.max_portfolio_exposure)
 
 
-def open_order_count(proposal: Proposal, view: RiskView, limits: RiskLimits) -> RiskRefusal | None:
-    return _above("open_order_count", "the number of open orders", view.open_orders + 1, limits.max_open_orders)
+def open_order_count(case: Case, limits: RiskLimits) -> RiskRefusal | None:
+    return _above("open_order_count", "the number of open orders", case.view.open_orders + 1, limits.max_open_orders)
 
 
-def daily_trade_count(proposal: Proposal, view: RiskView, limits: RiskLimits) -> RiskRefusal | None:
-    what = f"the number of orders in session {view.session_date.isoformat()}"
-    return _above("daily_trade_count", what, view.trades_today + 1, limits.max_daily_trades)
+def daily_trade_count(case: Case, limits: RiskLimits) -> RiskRefusal | None:
+    what = f"the number of orders in session {case.view.session_date.isoformat()}"
+    return _above("daily_trade_count", what, case.view.trades_today + 1, limits.max_daily_trades)
 
 
-def daily_loss(proposal: Proposal, view: RiskView, limits: RiskLimits) -> RiskRefusal | None:
+def daily_loss(case: Case, limits: RiskLimits) -> RiskRefusal | None:
     """Once so much is lost, nothing that adds risk goes out in that session; a loss of exactly the limit is enough."""
-    loss, limit = -view.realized_net_today, limits.max_daily_loss
+    view, loss, limit = case.view, -case.view.realized_net_today, limits.max_daily_loss
     if limit is None or loss < limit:
         return None
-    message = (
-        f"session {view.session_date.isoformat()} lost {decimal_text(loss)} {view.currency}, the limit is {decimal_text(limit)}"
-    )
-    return RiskRefusal("daily_loss", message, decimal_text(loss), decimal_text(limit))
-
-
-def positions_after(proposal: Proposal, view: RiskView) -> Decimal:
-    """Money: see `position_value`."""
-    return view.other_position_value + _exposure_after(proposal, view).position_value
-
-
-def exposure_after(proposal: Proposal, view: RiskView) -> Decimal:
-    """Money: see `portfolio_exposure`."""
-    return view.other_exposure + _exposure_after(proposal, view).gross
-
-
-def _exposure_after(proposal: Proposal, view: RiskView) -> Exposure:
-    """An order without a known price counts nothing here; `no_fresh_price` has it."""
-    return view.exposure.plus(proposal.side, proposal.units or ZERO, proposal.value(view.last_price) or ZERO)
+    measured, allowed = decimal_text(loss), decimal_text(limit)
+    message = f"session {view.session_date.isoformat()} lost {measured} {view.currency}, the limit is {allowed}"
+    return RiskRefusal("daily_loss", message, measured, allowed)
 
 
 def _above(code: str, what: str, measured: Decimal | int | None, limit: Decimal | int | None) -> RiskRefusal | None:

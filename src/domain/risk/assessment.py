@@ -9,13 +9,11 @@ from liveorder.domain.order.facts import decimal_text
 from liveorder.domain.risk.amounts import (
     daily_loss,
     daily_trade_count,
-    exposure_after,
     open_order_count,
     order_quantity,
     order_value,
     portfolio_exposure,
     position_value,
-    positions_after,
 )
 from liveorder.domain.risk.permissions import (
     allowed_symbols,
@@ -27,7 +25,7 @@ from liveorder.domain.risk.permissions import (
     unreconciled_symbol,
 )
 from liveorder.domain.risk.prices import no_fresh_price, price_collar
-from liveorder.domain.risk.proposal import Proposal, RiskRefusal, RiskView, Rule, is_reducing
+from liveorder.domain.risk.proposal import Case, Proposal, RiskRefusal, RiskView, Rule
 from liveorder.domain.risk.switches import auto_trading, kill_switch, stale_signal
 from liveorder.domain.risk_limits import RiskLimits
 
@@ -75,38 +73,36 @@ class Assessment:
 
 def assess(proposal: Proposal, view: RiskView, limits: RiskLimits, rules: Sequence[Rule] = RULES) -> Assessment:
     """The first refusal, if any."""
-    reduces = is_reducing(proposal, view)
-    refusal = next(_refusals(proposal, view, limits, rules, reduces), None)
-    return Assessment(refusal, reduces, _figures(proposal, view, reduces))
+    case = Case.of(proposal, view)
+    return Assessment(next(_refusals(case, limits, rules), None), case.is_reducing, _figures(case))
 
 
 def assess_all(proposal: Proposal, view: RiskView, limits: RiskLimits) -> tuple[RiskRefusal, ...]:
     """Every refusal, for a person who wants to know all that stands in the way."""
-    return tuple(_refusals(proposal, view, limits, RULES, is_reducing(proposal, view)))
+    return tuple(_refusals(Case.of(proposal, view), limits, RULES))
 
 
-def _refusals(
-    proposal: Proposal, view: RiskView, limits: RiskLimits, rules: Sequence[Rule], reduces: bool
-) -> Iterator[RiskRefusal]:
+def _refusals(case: Case, limits: RiskLimits, rules: Sequence[Rule]) -> Iterator[RiskRefusal]:
     for rule in rules:
-        if reduces and rule not in SWITCHES:
+        if case.is_reducing and rule not in SWITCHES:
             continue
-        if (refusal := rule(proposal, view, limits)) is not None:
+        if (refusal := rule(case, limits)) is not None:
             yield refusal
 
 
-def _figures(proposal: Proposal, view: RiskView, reduces: bool) -> dict[str, str]:
+def _figures(case: Case) -> dict[str, str]:
     """Amounts with the order included, as the rules compare them; what is not known is left out."""
+    proposal, view = case.proposal, case.view
     figures = {
-        "reduces_only": "yes" if reduces else "no",
+        "reduces_only": "yes" if case.is_reducing else "no",
         "position_quantity": decimal_text(view.exposure.quantity),
-        "position_value": decimal_text(positions_after(proposal, view)),
-        "portfolio_exposure": decimal_text(exposure_after(proposal, view)),
+        "position_value": decimal_text(case.position_value),
+        "portfolio_exposure": decimal_text(case.exposure),
         "realized_net_today": decimal_text(view.realized_net_today),
         "trades_today": str(view.trades_today + 1),
         "open_orders": str(view.open_orders + 1),
     }
-    known = {"order_quantity": proposal.units, "order_value": proposal.value(view.last_price), "last_price": view.last_price}
+    known = {"order_quantity": proposal.units, "order_value": case.value, "last_price": view.last_price}
     figures |= {name: decimal_text(value) for name, value in known.items() if value is not None}
     if view.price_age_seconds is not None:
         figures["price_age_seconds"] = f"{view.price_age_seconds:.3f}"

@@ -5,25 +5,25 @@ from __future__ import annotations
 from decimal import Decimal
 
 from liveorder.domain.order.facts import decimal_text
-from liveorder.domain.risk.proposal import Proposal, RiskRefusal, RiskView
+from liveorder.domain.risk.proposal import Case, Proposal, RiskRefusal
 from liveorder.domain.risk_limits import RiskLimits
 from liveorder.domain.values import OrderType
 
 _PRICED_BY_THE_MARKET = (OrderType.MARKET, OrderType.TRAILING_STOP)
 
 
-def no_fresh_price(proposal: Proposal, view: RiskView, limits: RiskLimits) -> RiskRefusal | None:
+def no_fresh_price(case: Case, limits: RiskLimits) -> RiskRefusal | None:
     """An order without a price of its own cannot be valued without the market's, nor a limit price compared with it.
 
     A limit order passes without a price where `price_collar_percent` is None, a stop order always.
     """
-    if not _needs_price(proposal, limits):
+    if not _needs_price(case.proposal, limits):
         return None
-    age_seconds, allowed_seconds = view.price_age_seconds, limits.max_price_age_seconds
-    is_valued = proposal.units is not None and proposal.value(view.last_price) is not None
+    age_seconds, allowed_seconds = case.view.price_age_seconds, limits.max_price_age_seconds
+    is_valued = case.proposal.units is not None and case.value is not None
     if is_valued and age_seconds is not None and age_seconds <= allowed_seconds:
         return None
-    symbol, measured = proposal.instrument.symbol, "none" if age_seconds is None else f"{age_seconds:.3f}"
+    symbol, measured = case.proposal.instrument.symbol, "none" if age_seconds is None else f"{age_seconds:.3f}"
     message = f"no price of {symbol} at most {allowed_seconds:g} s old; check market data, or send a limit order without a collar"
     return RiskRefusal("no_fresh_price", message, measured, f"{allowed_seconds:g}")
 
@@ -34,16 +34,16 @@ def _needs_price(proposal: Proposal, limits: RiskLimits) -> bool:
     return proposal.limit_price is not None and limits.price_collar_percent is not None
 
 
-def price_collar(proposal: Proposal, view: RiskView, limits: RiskLimits) -> RiskRefusal | None:
+def price_collar(case: Case, limits: RiskLimits) -> RiskRefusal | None:
     """A limit price may be worse than the last price by so many percent; how much better is the sender's own affair."""
-    limit_price, last_price, percent = proposal.limit_price, view.last_price, limits.price_collar_percent
+    limit_price, last_price, percent = case.proposal.limit_price, case.view.last_price, limits.price_collar_percent
     if limit_price is None or last_price is None or percent is None:
         return None
-    worse_by = (limit_price - last_price) * proposal.side.sign
+    worse_by = (limit_price - last_price) * case.proposal.side.sign
     if worse_by * 100 <= percent * abs(last_price):
         return None
     price, last = decimal_text(limit_price), decimal_text(last_price)
-    message = f"{proposal.side} at {price} is {_percent(worse_by, last_price)} % worse than the last price, {last}"
+    message = f"{case.proposal.side} at {price} is {_percent(worse_by, last_price)} % worse than the last price, {last}"
     return RiskRefusal("price_collar", message, _percent(worse_by, last_price), decimal_text(percent))
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 from uuid import UUID
 
 from liveorder.domain.instrument import Instrument
@@ -15,8 +15,7 @@ from liveorder.domain.risk_limits import RiskLimits
 from liveorder.domain.values import ZERO, OrderRole, OrderType, Side
 
 
-@dataclass(frozen=True, slots=True)
-class Proposal:
+class Proposal(NamedTuple):
     """An order that nobody has sent yet. Quantities in units, money in the instrument's currency."""
 
     account_id: str
@@ -57,8 +56,7 @@ class Proposal:
         return None if price is None else abs(self.instrument.value_of(self.quantity, price))
 
 
-@dataclass(frozen=True, slots=True)
-class RiskView:
+class RiskView(NamedTuple):
     """What is known of one account at one moment, as one instrument needs it. Money in `currency`.
 
     Orders that are decided and not yet durable count like open ones, so that two orders decided at once cannot both pass a limit.
@@ -106,9 +104,6 @@ class RiskRefusal:
     limit: str | None = None
 
 
-Rule: TypeAlias = Callable[[Proposal, RiskView, RiskLimits], RiskRefusal | None]
-
-
 def is_reducing(proposal: Proposal, view: RiskView) -> bool:
     """Whether the order can only bring the position nearer to zero, whatever else happens.
 
@@ -117,3 +112,27 @@ def is_reducing(proposal: Proposal, view: RiskView) -> bool:
     """
     units = proposal.units
     return units is not None and ZERO < units <= view.exposure.reducible_by(proposal.side, view.agreed_quantity)
+
+
+class Case(NamedTuple):
+    """What the rules judge: an order beside what is known of its account, and what both come to, reckoned once for all rules."""
+
+    proposal: Proposal
+    view: RiskView
+    is_reducing: bool
+    value: Decimal | None
+    """Of the order, at the worst price that it allows; None while no price is known."""
+    position_value: Decimal
+    """What all positions could be worth with the order, by its rule. Without a known price the order counts nothing here."""
+    exposure: Decimal
+    """The gross exposure with the order, likewise."""
+
+    @classmethod
+    def of(cls, proposal: Proposal, view: RiskView) -> Case:
+        value = proposal.value(view.last_price)
+        after = view.exposure.plus(proposal.side, proposal.units or ZERO, value or ZERO)
+        position_value, exposure = view.other_position_value + after.position_value, view.other_exposure + after.gross
+        return cls(proposal, view, is_reducing(proposal, view), value, position_value, exposure)
+
+
+Rule: TypeAlias = Callable[[Case, RiskLimits], RiskRefusal | None]

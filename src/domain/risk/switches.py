@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from liveorder.domain.risk.proposal import Proposal, RiskRefusal, RiskView, is_reducing
+from liveorder.domain.risk.proposal import Case, RiskRefusal
 from liveorder.domain.risk_limits import RiskLimits
 from liveorder.domain.values import OrderRole
 
@@ -14,40 +14,42 @@ LATEST_EXIT = timedelta(days=1)
 _PROTECTIVE = (OrderRole.STOP_LOSS, OrderRole.TAKE_PROFIT)
 
 
-def kill_switch(proposal: Proposal, view: RiskView, limits: RiskLimits) -> RiskRefusal | None:
+def kill_switch(case: Case, limits: RiskLimits) -> RiskRefusal | None:
     """A halt stops everything but what a person does to reduce a position."""
-    if view.halt is None or (proposal.is_operators and is_reducing(proposal, view)):
+    halt = case.view.halt
+    if halt is None or (case.proposal.is_operators and case.is_reducing):
         return None
-    return RiskRefusal("kill_switch", f"trading is halted ({view.halt}); `liveorder resume` lifts it", view.halt, "no halt")
+    return RiskRefusal("kill_switch", f"trading is halted ({halt}); `liveorder resume` lifts it", halt, "no halt")
 
 
-def auto_trading(proposal: Proposal, view: RiskView, limits: RiskLimits) -> RiskRefusal | None:
+def auto_trading(case: Case, limits: RiskLimits) -> RiskRefusal | None:
     """Switched off, no signal trades, a closing one neither: the person who switched it off decides about the positions.
 
     A person's own orders pass, and so does a stop-loss or take-profit that can only reduce: switching automation off must not
     leave a position unguarded.
     """
-    if view.auto_trading or proposal.is_operators:
+    if case.view.auto_trading or case.proposal.is_operators:
         return None
-    if proposal.role in _PROTECTIVE and is_reducing(proposal, view):
+    if case.proposal.role in _PROTECTIVE and case.is_reducing:
         return None
     return RiskRefusal("auto_trading", "auto-trading is off; set ENABLE_AUTO_TRADING to let signals trade", "off", "on")
 
 
-def stale_signal(proposal: Proposal, view: RiskView, limits: RiskLimits) -> RiskRefusal | None:
+def stale_signal(case: Case, limits: RiskLimits) -> RiskRefusal | None:
     """Neither after the end that its sender gave it, nor too old, nor from the future by as much: that is a wrong clock or zone.
 
     A late exit is better than none, so one that can only reduce may be a day old. Not older: yesterday's file, read again by
     mistake, must not sell today's positions.
     """
-    if proposal.valid_until is not None and view.now > proposal.valid_until:
-        ended = proposal.valid_until.isoformat()
-        return RiskRefusal("stale_signal", f"the signal was valid until {ended}; send a new one", view.now.isoformat(), ended)
-    if proposal.signal_at is None or limits.max_signal_age_seconds is None:
+    now, signal_at, valid_until = case.view.now, case.proposal.signal_at, case.proposal.valid_until
+    if valid_until is not None and now > valid_until:
+        ended = valid_until.isoformat()
+        return RiskRefusal("stale_signal", f"the signal was valid until {ended}; send a new one", now.isoformat(), ended)
+    if signal_at is None or limits.max_signal_age_seconds is None:
         return None
-    age_seconds = (view.now - proposal.signal_at).total_seconds()
+    age_seconds = (now - signal_at).total_seconds()
     allowed_seconds = limits.max_signal_age_seconds
-    if abs(age_seconds) > allowed_seconds and is_reducing(proposal, view):
+    if abs(age_seconds) > allowed_seconds and case.is_reducing:
         allowed_seconds = max(allowed_seconds, LATEST_EXIT.total_seconds())
     if abs(age_seconds) <= allowed_seconds:
         return None

@@ -1,7 +1,7 @@
 """What one report of a broker amounts to. Given facts, when a report, then exactly these new facts."""
 
 from dataclasses import replace
-from decimal import Decimal
+from decimal import Decimal, localcontext
 
 import pytest
 
@@ -186,6 +186,12 @@ def test_a_fill_before_the_acknowledgement_tells_the_brokers_id_too() -> None:
     check((REFUSED,), told, receive(order_of(REFUSED), execution("a", 40)))
 
 
+def test_a_change_by_the_broker_before_the_acknowledgement_tells_its_id_too() -> None:
+    told = r.OrderRestated(broker_order_id="B-1", quantity=Decimal(50))
+    check((SENT,), told, [acknowledged(), f.Restated(quantity=Decimal(50))])
+    check(WORKING, told, [f.Restated(quantity=Decimal(50))])
+
+
 def test_a_fill_told_again_with_its_commission_tells_the_commission() -> None:
     told = f.CommissionReported(execution_id="a", commission=Decimal("0.35"))
     check((*WORKING, fill("a", 40)), execution("a", 40, 10, "0.35"), [told])
@@ -232,6 +238,12 @@ def test_a_fill_of_an_order_that_was_never_sent_is_reviewed() -> None:
 def test_an_overfill_is_booked_in_full_and_noted() -> None:
     over = anomaly("overfill", "120 filled of 100 ordered")
     check((*WORKING, fill("a", 60)), execution("b", 60), [fill("b", 60), over])
+
+
+def test_an_overfill_is_noted_however_few_digits_the_embedding_program_reckons_with() -> None:
+    over = anomaly("overfill", "100.001 filled of 100 ordered")
+    with localcontext(prec=3):
+        check((*WORKING, fill("a", 60)), execution("b", "40.001"), [fill("b", "40.001"), over])
 
 
 def test_a_fill_in_place_of_an_inferred_one_is_nothing_strange() -> None:

@@ -1,0 +1,64 @@
+"""How a campaign draws its trials, keeps what became of them, and tells it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from itertools import islice
+from pathlib import Path
+
+from tests.crash.matrix import Boundaries, Matrix, drawn
+from tests.crash.published import BEGIN, END, publish, shortcomings
+from tests.crash.results import COUNTING, MATRIX, Results
+from tests.crash.verdict import Verdict
+
+CELLS = Matrix().cells()
+FOUND = {cell: Boundaries(("before submit #1", "after submit #1", "before append Filled #1"), ("after find #1",)) for cell in CELLS}
+
+
+def test_one_seed_draws_the_same_trials_and_another_others() -> None:
+    first, again, other = ([*islice(drawn(CELLS, FOUND, seed), 1000)] for seed in (1, 1, 2))
+    assert first == again
+    assert first != other
+
+
+def test_every_cell_dies_at_each_of_its_boundaries_in_turn() -> None:
+    trials = [*islice(drawn(CELLS, FOUND, 1), 3 * len(CELLS))]
+    struck = {replace(trial, second=None) for trial in trials}
+    assert len(struck) == len(trials)
+
+
+def a_verdict(number: int) -> Verdict:
+    return Verdict(CELLS[number], [], struck=["before submit #1"], boundaries=["before submit #1", "after submit #1"])
+
+
+def test_an_interrupted_campaign_finds_its_results_again_but_for_a_line_that_was_cut_off(tmp_path: Path) -> None:
+    file = tmp_path / "results" / "seed-1.jsonl"
+    results = Results(file)
+    results.begin_run({"date": "today"})
+    for number in range(3):
+        results.add(MATRIX, number, a_verdict(number))
+    file.write_text(file.read_text()[:-10])
+    found = Results(file)
+    assert [found.has(MATRIX, number) for number in range(3)] == [True, True, False]
+    assert (found.kills(MATRIX), found.runs[0]["kills"]) == (2, 2)
+    found.add(MATRIX, 2, a_verdict(2))
+    assert Results(file).of(MATRIX) == results.of(MATRIX)
+
+
+def test_a_boundary_that_was_passed_and_never_struck_is_a_shortcoming() -> None:
+    results = Results()
+    results.add(COUNTING, 0, a_verdict(0))
+    results.add(MATRIX, 0, a_verdict(0))
+    assert "NEVER STRUCK: after submit" in shortcomings(results)
+    assert "NEVER STRUCK: before submit" not in shortcomings(results)
+
+
+def test_figures_are_written_between_their_marks_and_nothing_else_is_touched(tmp_path: Path) -> None:
+    page, results = tmp_path / "page.md", Results()
+    page.write_text(f"before\n{BEGIN}\nold\n{END}\nafter\n")
+    results.add(MATRIX, 0, a_verdict(0))
+    for _ in range(2):
+        publish(page, results, 7, "make killmatrix")
+    text = page.read_text()
+    assert (text.startswith("before\n"), text.endswith("\nafter\n"), "old" in text) == (True, True, False)
+    assert "1 kills in 1 trials; promises broken in 0" in text
