@@ -82,14 +82,14 @@ class SQLiteDatabase:
         self._clock = clock
         self._recorder = SQLiteFactRecorder(path, _READERS, busy_timeout_seconds)
         self._writer = SQLiteWriter(path, busy_timeout_seconds, connect)
-        self._placement = placement
+        self._placement, self._busy_timeout_seconds = placement, busy_timeout_seconds
         inline = placement is Placement.INLINE
         self._writing: _Place = _OnTheLoop() if inline else WriterThread()
         self._reading: _Place = _OnTheLoop() if inline else _InThreads()
 
     async def open(self) -> None:
         refuse_network_file_system(self._path)
-        _refuse_foreign_file(self._path)
+        _refuse_foreign_file(self._path, self._busy_timeout_seconds)
         problems = await self._read(self._damage_of_small_tables)
         if problems:
             raise StoreRefused(f"{self._path} is damaged ({problems[0]}); run `liveorder doctor`, and restore a backup")
@@ -191,18 +191,18 @@ def _sync(place: Path) -> None:
         os.close(descriptor)
 
 
-def _refuse_foreign_file(path: Path) -> None:
+def _refuse_foreign_file(path: Path, busy_timeout_seconds: float) -> None:
     """Asked of SQLite: `file_identity` says why nothing else may open the file."""
     if not path.exists():
         raise StoreRefused(f"there is no store at {path}; `liveorder run` makes one")
-    if _application_id(path) != APPLICATION_ID:
+    if _application_id(path, busy_timeout_seconds) != APPLICATION_ID:
         raise StoreRefused(f"{path} is not a liveorder store, or its beginning is damaged; restore a backup if it was one")
 
 
-def _application_id(path: Path) -> int | None:
+def _application_id(path: Path, busy_timeout_seconds: float) -> int | None:
     """None of a file that is no database."""
     try:
-        with closing(sqlite_writer.connect(path, 5)) as connection:
+        with closing(sqlite_writer.connect(path, busy_timeout_seconds)) as connection:
             return int(connection.execute("PRAGMA application_id").fetchone()[0])
     except sqlite3.OperationalError as error:
         raise StoreUnavailable(f"{path} cannot be read ({error})") from error
