@@ -11,6 +11,7 @@ from bisect import bisect_right
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
+from functools import cache
 from itertools import accumulate
 from typing import Any, Protocol, TypeAlias
 
@@ -57,7 +58,7 @@ class ExchangeCalendars:
     def _timetable(self, calendar_name: str) -> _Timetable:
         known = self._timetables.get(calendar_name)
         if known is None:
-            known = self._timetables[calendar_name] = _load(calendar_name, self._overrides.get(calendar_name, {}))
+            known = self._timetables[calendar_name] = _load(calendar_name, tuple(self._overrides.get(calendar_name, {}).items()))
         return known
 
 
@@ -122,10 +123,12 @@ class _Sessions:
 _Span: TypeAlias = tuple[float, float]
 
 
-def _load(name: str, overrides: Mapping[date, Hours | None]) -> _Sessions:
+@cache
+def _load(name: str, overrides: tuple[tuple[date, Hours | None], ...]) -> _Sessions:
+    """Once in a process: it takes a tenth of a second and never changes."""
     calendar = _calendar(name)
     spans = {day.date(): _spans(*nanos) for day, *nanos in _rows(calendar)}
-    spans |= {day: _special(hours) for day, hours in overrides.items()}
+    spans |= {day: _special(hours) for day, hours in overrides}
     return _sessions(name, calendar.tz, sorted(item for item in spans.items() if item[1]))
 
 
