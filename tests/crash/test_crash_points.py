@@ -20,6 +20,7 @@ from liveorder.domain.order import LiveOrder
 from liveorder.domain.signal import Signal
 from liveorder.infrastructure.brokers.simulated.venue.faults import Fault, FaultKind, FaultPlan, Point
 from liveorder.infrastructure.brokers.simulated.venue.settings import Fills
+from tests.memory import folder_in_memory
 from tests.mortality import Died, Mortality, bury
 from tests.virtual_time import run_virtually
 from tests.worlds import ACCOUNT, STILL, World, a_signal, a_world, until
@@ -111,8 +112,12 @@ async def check(world: World, engine: Engine, order: LiveOrder) -> None:
 
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("name", LIVES)
-def test_an_order_survives_death_at_every_boundary_of_its_life(tmp_path: Path, name: str, way: str) -> None:
-    life = LIVES[name]
+def test_an_order_survives_death_at_every_boundary_of_its_life(name: str, way: str) -> None:
+    with folder_in_memory() as folder:
+        _survives_every_death(folder, LIVES[name], WAYS[way])
+
+
+def _survives_every_death(tmp_path: Path, life: Life, way: FaultKind | None) -> None:
     (tmp_path / "count").mkdir()
     names = run_virtually(boundaries(tmp_path / "count", life))
     assert len(names) > 8
@@ -120,6 +125,6 @@ def test_an_order_survives_death_at_every_boundary_of_its_life(tmp_path: Path, n
         folder = tmp_path / str(fatal)
         folder.mkdir()
         try:
-            run_virtually(after_death_at(folder, life, fatal, WAYS[way]))
+            run_virtually(after_death_at(folder, life, fatal, way))
         except (AssertionError, LiveOrderError) as failure:
             raise AssertionError(f"death at {fatal} ({boundary}): {failure}") from failure

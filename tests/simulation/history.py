@@ -20,6 +20,7 @@ from liveorder.domain.order import LiveOrder
 from liveorder.infrastructure.clock import SystemClock
 from liveorder.infrastructure.eventstore.schema import PLACE
 from liveorder.infrastructure.eventstore.store_by_url import create_store
+from tests.memory import memory
 from tests.simulation.coverage import Cell
 from tests.simulation.drawing import CHAOS_SECONDS
 from tests.simulation.happening import come_about, command
@@ -53,7 +54,7 @@ class History:
 def live(scenario: Scenario, wrap: Wrap | None = None) -> History:
     """The same every time, in every process."""
     loop = MortalLoop()
-    folder = Path(tempfile.mkdtemp(dir=_memory(), prefix="liveorder-simulation-"))
+    folder = Path(tempfile.mkdtemp(dir=memory(), prefix="liveorder-simulation-"))
     (folder / STORE).write_bytes(_empty_store())
     was_collecting = gc.isenabled()
     gc.disable()  # a cycle's end must not depend on what ran before
@@ -65,11 +66,6 @@ def live(scenario: Scenario, wrap: Wrap | None = None) -> History:
         if was_collecting:
             gc.enable()
         shutil.rmtree(folder)
-
-
-def _memory() -> str | None:
-    """What is lived here need not survive this machine."""
-    return "/dev/shm" if Path("/dev/shm").is_dir() else None  # noqa: S108 - a folder of a name of its own within it
 
 
 async def _lived(scenario: Scenario, folder: Path, loop: MortalLoop, wrap: Wrap | None) -> History:
@@ -90,7 +86,7 @@ async def _lived(scenario: Scenario, folder: Path, loop: MortalLoop, wrap: Wrap 
 
 @cache
 def _empty_store() -> bytes:
-    with tempfile.TemporaryDirectory(dir=_memory()) as folder:
+    with tempfile.TemporaryDirectory(dir=memory()) as folder:
         path = Path(folder) / STORE
         asyncio.run(
             create_store(
