@@ -1,6 +1,9 @@
 PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/.installed
+# Half of the time tests wait for processes and disks, so there are more workers than the two cores of a small machine.
+WORKERS ?= 4
+PYTEST = $(BIN)/pytest -n $(WORKERS) --dist worksteal
 
 KILLS ?= 10000
 SEED ?= 1
@@ -12,14 +15,14 @@ run: $(STAMP)
 	$(BIN)/liveorder run --config examples/liveorder.toml --signals examples/signals.jsonl --until-idle
 
 test: $(STAMP)
-	$(BIN)/pytest -n auto
+	$(PYTEST)
 
 # Every call of the disk failing in turn, the power cut everywhere, every page damaged; `make test` has a sample of it.
 storagefaults: $(STAMP)
-	LIVEORDER_TEST_SWEEP=1 $(BIN)/pytest -n auto -o faulthandler_timeout=1800 tests/storage
+	LIVEORDER_TEST_SWEEP=1 $(PYTEST) -o faulthandler_timeout=1800 tests/storage
 
 coverage: $(STAMP)
-	$(BIN)/pytest -n auto --cov --cov-report=term --cov-report=html
+	$(PYTEST) --cov --cov-report=term --cov-report=html
 
 check: $(STAMP)
 	$(BIN)/ruff check

@@ -12,7 +12,7 @@ from tests.crash.cases import HELD, Case
 REPETITIONS = 3
 
 EXPOSING: Mapping[str, Case] = {
-    "intent not stored first": Case("new order", "sqlite", "searchable", "prompt", Point.SUBMIT, "after submit #1"),
+    "intent not stored first": Case("new order", "sqlite", "none", "prompt", Point.SUBMIT, "after submit #1"),
     "resend on not found": Case("cancel", "sqlite", "none", "acknowledgement lost", Point.SUBMIT, "before append Acknowledged #1"),
     "new key on retry": Case("cancel", "sqlite", "searchable", "lost", Point.SUBMIT, "after submit #2", bound_seconds=0.8),
     "fills not deduplicated": Case("partial fills under way", "sqlite", "unique", "prompt", Point.SUBMIT, "after append Filled #1"),
