@@ -153,7 +153,7 @@ class Gateway:
         try:
             outcome = await self._sorted(call, send, prepared)
         finally:
-            del self.in_flight[call.request_id]
+            self.in_flight.pop(call.request_id, None)  # a cancel without the store may be out twice under one id
         self._count(outcome)
         return outcome
 

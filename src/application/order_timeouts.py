@@ -70,7 +70,7 @@ class OrderTimeouts:
         self._not_before = {key: at for key, at in self._not_before.items() if at > now}
         for order in self._orders.unfinished():
             reason = self._why_to_cancel(order, now)
-            if reason is not None and order.order_id not in self._not_before:
+            if reason is not None and (order.cancel_wish is not None or order.order_id not in self._not_before):
                 self._not_before[order.order_id] = now + timedelta(seconds=ASK_AGAIN_SECONDS)
                 await self._end(order, reason)
 

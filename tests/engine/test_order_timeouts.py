@@ -10,9 +10,11 @@ from typing import Any
 
 import pytest
 
+from liveorder.application.order_timeouts import ASK_AGAIN_SECONDS
 from liveorder.application.ports.broker import Absence
 from liveorder.domain.errors import BrokerConnectionError
 from liveorder.domain.lifecycle import OrderStatus
+from liveorder.domain.order.facts import CancelReason
 from liveorder.infrastructure.brokers.simulated.venue.faults import FaultKind, Point
 from liveorder.infrastructure.brokers.simulated.venue.settings import Fills
 from tests.engine.scenes import LAX, STILL, a_limit, a_scene, a_signal, until
@@ -97,6 +99,16 @@ async def test_an_order_in_doubt_is_never_timed_out(tmp_path: Path) -> None:
         assert (order.status, order.is_in_doubt) == (OrderStatus.SUBMITTED, True)
         assert scene.witness.of("cancel") == []
         assert len(scene.witness.of("submit")) == 1
+
+
+async def test_the_cancel_of_a_late_order_that_never_arrived_is_asked_again_as_soon_as_that_is_known(tmp_path: Path) -> None:
+    async with a_scene(tmp_path, UNFILLED) as scene, scene.living() as engine:
+        order = await engine.execute.execute(a_signal())
+        await scene.lay(FaultKind.REQUEST_LOST, Point.CANCEL)
+        await until(lambda: not engine.orders.unfinished())
+        first, second = scene.witness.of("cancel")
+        assert second.at - first.at < ASK_AGAIN_SECONDS
+        assert (await engine.orders.get(order.order_id)).cancel_reason is CancelReason.TIMED_OUT
 
 
 async def _nothing_known(*asked: object) -> Absence:
