@@ -21,6 +21,11 @@ def account_scope(account_id: str) -> str:
     return f"account:{account_id}"
 
 
+def covered_by(scope: str) -> str:
+    """Whom a halt of this scope stops, for people."""
+    return "every account" if scope == EVERYTHING else scope.replace(":", " ")
+
+
 class HaltReason(StrEnum):
     KILL_SWITCH = "KILL_SWITCH"
     """A person stopped it."""

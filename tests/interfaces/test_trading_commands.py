@@ -91,7 +91,10 @@ def test_a_halt_refuses_orders_until_it_is_lifted(cli: CommandLine) -> None:
     cli.run("kill")
     assert "KILL_SWITCH" in cli.run("status").stdout
     cli.signals(coin("a"), coin("b"))
-    cli.trade()
+    assert (
+        "Trading halted for every account: kill switch (killed from the command line); `liveorder resume` lifts it"
+        in cli.trade().stderr
+    )
     assert {order["status"] for order in cli.json("orders")} == {"REJECTED"}
     assert "trading goes on" in cli.run("resume").stdout
     assert "no such halt" in cli.run("resume").stdout

@@ -8,18 +8,18 @@ from typing import Any
 from liveorder.application.narrative.words import words
 from liveorder.domain.dead_letter import SignalDeadLettered
 from liveorder.domain.facts import Fact
-from liveorder.domain.trading_halt import EVERYTHING, AutoTradingSwitched, TradingHalted, TradingResumed
+from liveorder.domain.trading_halt import AutoTradingSwitched, TradingHalted, TradingResumed, covered_by
 from liveorder.domain.unmatched_report import UnmatchedReportNoted, UnmatchedReportResolved
 
 
 def _trading_halted(fact: TradingHalted) -> str:
     detail = f" ({fact.detail})" if fact.detail else ""
-    return f"Trading halted for {_scope(fact.scope)}: {words(fact.reason)}{detail}"
+    return f"Trading halted for {covered_by(fact.scope)}: {words(fact.reason)}{detail}"
 
 
 def _trading_resumed(fact: TradingResumed) -> str:
     detail = f" ({fact.detail})" if fact.detail else ""
-    return f"Trading resumed for {_scope(fact.scope)}{detail}"
+    return f"Trading resumed for {covered_by(fact.scope)}{detail}"
 
 
 def _auto_trading_switched(fact: AutoTradingSwitched) -> str:
@@ -39,10 +39,6 @@ def _unmatched_report_noted(fact: UnmatchedReportNoted) -> str:
 def _unmatched_report_resolved(fact: UnmatchedReportResolved) -> str:
     outcome = f"it belongs to order {fact.order_id}" if fact.order_id else "it belongs to no order of ours"
     return f"Unmatched report resolved, {outcome}: {fact.evidence}"
-
-
-def _scope(scope: str) -> str:
-    return "every account" if scope == EVERYTHING else scope.replace(":", " ")
 
 
 SENTENCES: dict[type[Fact], Callable[[Any], str]] = {

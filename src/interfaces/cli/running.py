@@ -9,9 +9,11 @@ from typing import Annotated, Any, TypeAlias
 
 import typer
 
+from liveorder.application.narrative import sentence
 from liveorder.application.ports.signal_source import SignalSource
 from liveorder.bootstrap import Settings, file_source, open_service, stdin_source
 from liveorder.domain.errors import InvalidInput, LeaseLost
+from liveorder.domain.trading_halt import TradingHalted
 from liveorder.interfaces.cli.exit_codes import ExitCode
 from liveorder.interfaces.cli.failures import Failed
 from liveorder.interfaces.cli.interruption import Interruption
@@ -85,6 +87,7 @@ async def _trade(settings: Settings, sources: Sequence[Source], until_idle: bool
         _announce(settings)
         async with open_service(settings, sources=sources, **opening) as service:
             interruption.is_orderly = True
+            _warn_of_halts(service.engine.kill_switch.standing())
             summary = await service.run(until_idle=until_idle, stop=interruption.stop)
             await service.settle_views()
             outcome = await outcome_of(service.views, summary, settings)
@@ -95,6 +98,12 @@ def _announce(settings: Settings) -> None:
     accounts = ", ".join(account.id for account in settings.trading_accounts)
     text = f"{settings.mode.value}: {accounts}; store {settings.masked()['store']}; Ctrl-C stops in good order"
     screen(errors=True).print(shown(text, "bold"), soft_wrap=True)
+
+
+def _warn_of_halts(halts: Sequence[TradingHalted]) -> None:
+    """A service that is halted takes signals and refuses them: whoever starts it must know."""
+    for halt in halts:
+        screen(errors=True).print(shown(f"{sentence(halt)}; `liveorder resume` lifts it", "bold red"), soft_wrap=True)
 
 
 def _code(outcome: RunOutcome) -> ExitCode:

@@ -14,7 +14,7 @@ from liveorder.application.views.signals import DEAD_LETTER
 from liveorder.bootstrap import Reader, Settings
 from liveorder.domain.lifecycle import OrderStatus
 from liveorder.domain.position import PositionStatus
-from liveorder.domain.trading_halt import EVERYTHING, TradingHalt
+from liveorder.domain.trading_halt import TradingHalt, covered_by
 from liveorder.interfaces.cli.figures import moment, plural
 from liveorder.interfaces.cli.screen import screen, shown
 
@@ -67,9 +67,8 @@ async def _halts(reader: Reader) -> tuple[str, ...]:
 
 
 def _halt(row: HaltRow, detail: str) -> str:
-    what = "every account" if row.scope == EVERYTHING else row.scope.replace(":", " ")
     said = f" ({detail})" if detail and detail != row.reason else ""
-    return f"{what}: {row.reason} since {moment(row.at)} UTC{said}"
+    return f"{covered_by(row.scope)}: {row.reason} since {moment(row.at)} UTC{said}"
 
 
 async def _counts(reader: Reader) -> dict[str, int]:
