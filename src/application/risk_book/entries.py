@@ -80,9 +80,14 @@ def _differences(before: Executions, after: Executions) -> Iterator[tuple[str, B
     """One by one: what is there no longer, what is new, and what has the same value and another commission."""
     was = {execution.execution_id: execution for execution in before.effective()}
     now = {execution.execution_id: execution for execution in after.effective()}
-    stays = {key for key in was.keys() & now.keys() if was[key].value == now[key].value}
+    stays = {key for key in was.keys() & now.keys() if _is_same(was[key], now[key])}
     yield from ((TAKE_BACK, execution) for key, execution in was.items() if key not in stays)
     yield from ((FILL, execution) for key, execution in now.items() if key not in stays)
     for key in (key for key in now if key in stays):
         if charge := (now[key].commission or ZERO) - (was[key].commission or ZERO):
             yield FILL, BookedExecution(key, ZERO, ZERO, ZERO, charge, now[key].at)
+
+
+def _is_same(was: BookedExecution, now: BookedExecution) -> bool:
+    """By value, since a split changes the units and not that; by units where there is no value to tell by."""
+    return was.value == now.value and (bool(now.value) or was.quantity == now.quantity)
