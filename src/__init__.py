@@ -9,7 +9,7 @@ if __name__ != "liveorder":
     raise ImportError(f"this package is called liveorder and was imported as {__name__!r}")
 
 if TYPE_CHECKING:
-    from liveorder.bootstrap import OwnBroker as OwnBroker
+    from liveorder.bootstrap import Brokerage as Brokerage
     from liveorder.domain.signal import Signal as Signal
     from liveorder.interfaces.runner import Runner as Runner
     from liveorder.interfaces.threaded_runner import ThreadedRunner as ThreadedRunner
@@ -17,13 +17,13 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _EXPORTS = {
-    "OwnBroker": "liveorder.bootstrap",
+    "Brokerage": "liveorder.bootstrap",
     "Runner": "liveorder.interfaces.runner",
     "Signal": "liveorder.domain.signal",
     "ThreadedRunner": "liveorder.interfaces.threaded_runner",
 }
 
-__all__ = ["OwnBroker", "Runner", "Signal", "ThreadedRunner", "__version__"]
+__all__ = ["Brokerage", "Runner", "Signal", "ThreadedRunner", "__version__"]
 
 
 def __getattr__(name: str) -> Any:

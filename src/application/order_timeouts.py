@@ -30,10 +30,10 @@ def seconds_allowed(order: LiveOrder, terms: AccountTerms) -> tuple[float, bool]
     intent = order.intent
     if intent.timeout_seconds is not None:
         return intent.timeout_seconds, False
-    if intent.role is not OrderRole.ENTRY and intent.role is not OrderRole.EXIT:
+    if (intent.role is not OrderRole.ENTRY and intent.role is not OrderRole.EXIT) or intent.time_in_force.is_for_an_auction:
         return None
     if intent.order_type is OrderType.MARKET:
-        return terms.market_timeout_seconds, False
+        return terms.market_timeout_seconds, True
     if intent.order_type is OrderType.LIMIT and intent.time_in_force is TimeInForce.DAY:
         return terms.day_limit_timeout_seconds, True
     return None

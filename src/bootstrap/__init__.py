@@ -1,8 +1,9 @@
 """The composition root: the only place that names adapters. It turns settings into running parts."""
 
+from liveorder.application.ports.brokerage import Brokerage
 from liveorder.bootstrap.commands import send_command, standing_doubts
 from liveorder.bootstrap.emergency import EmergencyReport, emergency_kill
-from liveorder.bootstrap.parts import OwnBroker, load_settings, settings_template
+from liveorder.bootstrap.parts import load_settings, settings_template
 from liveorder.bootstrap.reader import Reader, open_reader, rebuild_views, verify_views
 from liveorder.bootstrap.service import file_source, open_service, stdin_source
 from liveorder.bootstrap.upkeep import BrokerCheck, backup, check_brokers, serve_venue
@@ -10,8 +11,8 @@ from liveorder.infrastructure.settings import Settings
 
 __all__ = [
     "BrokerCheck",
+    "Brokerage",
     "EmergencyReport",
-    "OwnBroker",
     "Reader",
     "Settings",
     "backup",

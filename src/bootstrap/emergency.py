@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from dataclasses import dataclass
 
 from liveorder.application.engine import Connection
 from liveorder.application.ports.broker import CancelRequest
 from liveorder.application.ports.emergency_journal import JournalledHalt
-from liveorder.bootstrap.parts import clock_of, connections_of, journal_path
+from liveorder.bootstrap.brokerages import connections_of
+from liveorder.bootstrap.parts import clock_of, journal_path, log_of
 from liveorder.domain.errors import LiveOrderError
 from liveorder.domain.values import OrderType
 from liveorder.infrastructure.emergency_journal import FileEmergencyJournal
@@ -37,7 +39,7 @@ async def emergency_kill(settings: Settings, detail: str, actor: str, *, cancel_
     done: list[str] = []
     failed: list[str] = []
     left: list[str] = []
-    with connections_of(settings, clock) as connections:
+    with closing(log_of(settings, clock)) as log, connections_of(settings, clock, log) as connections:
         for connection in connections.values():
             await _cancel_everything(connection, done, failed, left, cancel_all=cancel_all)
     return EmergencyReport(is_durable, tuple(done), tuple(failed), tuple(left))

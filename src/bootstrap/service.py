@@ -14,15 +14,15 @@ from liveorder.application.engine import Connection, Engine, EngineTerms
 from liveorder.application.execute_order import ExecutionTerms
 from liveorder.application.outbox import Outbox
 from liveorder.application.outlets import Confirmations
+from liveorder.application.ports.brokerage import Brokerage
 from liveorder.application.ports.clock import Clock
 from liveorder.application.ports.event_log import EventLog
 from liveorder.application.ports.signal_source import SignalSource
 from liveorder.application.projector import Projector
 from liveorder.application.service import Service
+from liveorder.bootstrap.brokerages import connections_of
 from liveorder.bootstrap.parts import (
-    OwnBroker,
     clock_of,
-    connections_of,
     journal_path,
     log_of,
     open_store,
@@ -48,7 +48,7 @@ async def open_service(
     settings: Settings,
     *,
     sources: Sequence[Callable[[DatabaseOrderStore, Clock], SignalSource]] = (),
-    supplied: Mapping[str, OwnBroker] | None = None,
+    supplied: Mapping[str, Brokerage] | None = None,
     is_shadow: bool = False,
     wait_for_lease: bool = False,
     on_error: Callable[[LiveOrder, LiveOrderError], None] = lambda order, error: None,
@@ -64,7 +64,7 @@ async def open_service(
     own_log = log_of(settings, clock)
     told: EventLog = log or own_log
     views = views_at(settings.read_model_url, clock=clock)
-    with closing(own_log), connections_of(settings, clock, supplied or {}) as connections:
+    with closing(own_log), connections_of(settings, clock, told, supplied or {}) as connections:
         try:
             engine = _engine(settings, store, connections, clock, told, is_shadow, on_error)
             projector = Projector(store, views, clock, lambda error: told.write("ERROR", f"Read models: {error}"))

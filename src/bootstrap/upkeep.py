@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
 from liveorder.application.engine import Connection
-from liveorder.bootstrap.parts import clock_of, connections_of, venue_settings
+from liveorder.bootstrap.brokerages import connections_of
+from liveorder.bootstrap.parts import clock_of, log_of
+from liveorder.bootstrap.simulation import venue_settings
 from liveorder.domain.errors import LiveOrderError
 from liveorder.infrastructure.brokers.simulated.venue.server import serve
 from liveorder.infrastructure.clock import SystemClock
@@ -40,7 +43,8 @@ class BrokerCheck:
 
 async def check_brokers(settings: Settings) -> list[BrokerCheck]:
     """Connect to every account's broker and ask which account it is; nothing is ordered."""
-    with connections_of(settings, clock_of(settings)) as connections:
+    clock = clock_of(settings)
+    with closing(log_of(settings, clock)) as log, connections_of(settings, clock, log) as connections:
         return [await _checked(connection) for connection in connections.values()]
 
 

@@ -58,14 +58,24 @@ class TimeInForce(StrEnum):
     IOC = "IOC"
     FOK = "FOK"
     GTD = "GTD"
+    OPG = "OPG"
+    """In the opening auction only."""
+    CLS = "CLS"
+    """In the closing auction only."""
+
+    @property
+    def is_for_an_auction(self) -> bool:
+        """Whether it trades at one moment that the market sets, and not before."""
+        return self in (TimeInForce.OPG, TimeInForce.CLS)
 
 
 class Product(StrEnum):
-    """Indian margin products: intraday, carried derivative, delivery. Other markets leave it unset."""
+    """Indian margin products: intraday, carried derivative, delivery, delivery on margin. Other markets leave it unset."""
 
     MIS = "MIS"
     NRML = "NRML"
     CNC = "CNC"
+    MTF = "MTF"
 
 
 class AssetClass(StrEnum):

@@ -37,7 +37,7 @@ from liveorder.application.views import (
     history_view,
     order_view,
 )
-from liveorder.bootstrap import OwnBroker, load_settings, open_service
+from liveorder.bootstrap import Brokerage, load_settings, open_service
 from liveorder.domain.errors import LiveOrderError
 from liveorder.domain.facts import RecordedFact
 from liveorder.domain.lifecycle import OrderStatus
@@ -111,7 +111,7 @@ class Runner:
         cls,
         config: Path | str | None = None,
         *,
-        brokers: Mapping[str, OwnBroker] | None = None,
+        brokers: Mapping[str, Brokerage] | None = None,
         sources: Sequence[SignalSource] = (),
         on_fill: OnFill | None = None,
         on_status: OnStatus | None = None,

@@ -16,7 +16,7 @@ import pytest
 from liveorder import Runner, Signal
 from liveorder.application.ports.signal_source import SourceMessage
 from liveorder.application.views import FillView, OrderView
-from liveorder.bootstrap import OwnBroker
+from liveorder.bootstrap import Brokerage
 from liveorder.domain.errors import BrokerConnectionError, LiveOrderError, OrderRetryExhaustedError
 from liveorder.domain.lifecycle import OrderStatus
 from liveorder.infrastructure.brokers.simulated.broker import SimulatedBroker
@@ -163,7 +163,7 @@ async def test_a_broker_and_a_source_of_ones_own_are_taken_and_errors_are_told(t
         raise BrokerConnectionError("no line")
 
     broker.submit = refuses  # type: ignore[method-assign]  # a fault of our own making
-    own = OwnBroker(broker, SimulatedMarketData(transport), SimulatedInstruments())
+    own = Brokerage(broker, SimulatedMarketData(transport), SimulatedInstruments())
     told: list[LiveOrderError] = []
     more = {"retry": {"max_attempts": 2, "first_wait_seconds": 0.01}}
     source = Messages(Signal(signal_id="a", symbol="BTC/USD", side="BUY", quantity=1))

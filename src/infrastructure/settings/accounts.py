@@ -6,11 +6,13 @@ import difflib
 from collections.abc import Iterable
 from typing import Any
 
+from pydantic import ValidationError
+
 from liveorder.domain.errors import SettingsError
 from liveorder.domain.values import TradingMode
 from liveorder.infrastructure.settings.fields import SettingsFields
 from liveorder.infrastructure.settings.names import environment_name
-from liveorder.infrastructure.settings.sections import Account
+from liveorder.infrastructure.settings.sections import Account, Section
 
 SIMULATED = "simulated"
 SIMULATED_ACCOUNT = "SIM"
@@ -50,6 +52,17 @@ def named(account_id: str, accounts: Iterable[Account]) -> Account:
 def broker_options(settings: SettingsFields, account: Account) -> dict[str, Any]:
     general = dict(getattr(settings, account.broker)) if account.broker in REQUIRED_OPTIONS else {}
     return general | account.options
+
+
+def broker_section(settings: SettingsFields, account: Account) -> Section:
+    kind: type[Section] = type(getattr(settings, account.broker)) if account.broker in REQUIRED_OPTIONS else Section
+    try:
+        return kind.model_validate(broker_options(settings, account))
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        option = ".".join(str(part) for part in first["loc"])
+        known = f"its options are {', '.join(kind.model_fields) or 'none'}"
+        raise SettingsError(f"account {account.id!r}: options.{option}: {first['msg']}; {known}") from None
 
 
 def check(settings: SettingsFields) -> None:

@@ -52,7 +52,7 @@ class SettingsFields(BaseSettings):
     default_exchange: Text | None = None
     """Of signals that name none; none: the one exchange that has the symbol."""
     default_product: Product | None = None
-    """MIS, NRML or CNC, of signals that name none."""
+    """MIS, NRML, CNC or MTF, of signals that name none."""
     default_currency: CurrencyCode = "USD"
     """Of accounts that name none."""
     risk: RiskLimits = RiskLimits()

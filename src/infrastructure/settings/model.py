@@ -18,7 +18,7 @@ from liveorder.infrastructure.secrecy import MASK, Censor, is_secret_name
 from liveorder.infrastructure.settings import accounts as the_accounts
 from liveorder.infrastructure.settings.fields import SettingsFields
 from liveorder.infrastructure.settings.names import environment_name, nearest_setting, setting_paths
-from liveorder.infrastructure.settings.sections import Account
+from liveorder.infrastructure.settings.sections import Account, Section
 from liveorder.infrastructure.settings.sources import (
     CONFIG_VARIABLE,
     DEFAULT_CONFIG,
@@ -90,6 +90,10 @@ class Settings(SettingsFields):
     def broker_options(self, account: Account) -> dict[str, Any]:
         """The table of the account's broker, with what differs for the account. Secrets are `SecretStr`."""
         return the_accounts.broker_options(self, account)
+
+    def broker_section(self, account: Account) -> Section:
+        """The same as the broker's own kind of table. Raises `SettingsError` for an option that it does not have."""
+        return the_accounts.broker_section(self, account)
 
     def check(self) -> None:
         """Raises `SettingsError` that names what is missing or contradictory before anything may be traded."""

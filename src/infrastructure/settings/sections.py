@@ -42,9 +42,9 @@ class Timeouts(Section):
     """How long to wait for what."""
 
     market_order_seconds: Seconds = 60.0
-    """A market order that is open for longer is asked about and cancelled."""
+    """A market order that is open for longer, in session time, is asked about and cancelled."""
     day_limit_order_seconds: Seconds = 300.0
-    """The same for a limit order for the day, in session time."""
+    """The same for a limit order for the day."""
     broker_call_seconds: Seconds = 10.0
     """A call without an answer for so long has an unknown outcome."""
     drain_seconds: Seconds = 10.0
@@ -169,7 +169,7 @@ class Account(Section):
     exchange: Text | None = None
     """Of signals that name none; none: default_exchange."""
     product: Product | None = None
-    """MIS, NRML or CNC, of signals that name none; none: default_product."""
+    """MIS, NRML, CNC or MTF, of signals that name none; none: default_product."""
     risk: SomeLimits = {}
     """Limits that differ from [risk]."""
     risk_by_currency: dict[CurrencyCode, SomeLimits] = {}

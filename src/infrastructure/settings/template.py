@@ -26,7 +26,7 @@ _ACCOUNTS = """
 # mode = "PAPER"                # to be sure: must agree with trading_mode
 # currency = "USD"              # of its limits and of position_size; else default_currency
 # exchange = "NASDAQ"           # of signals that name none; else default_exchange
-# product = "CNC"               # MIS, NRML or CNC, of signals that name none; else default_product
+# product = "CNC"               # MIS, NRML, CNC or MTF, of signals that name none; else default_product
 # [accounts.risk]               # limits that differ from [risk]
 # max_daily_trades = 20
 # [accounts.risk_by_currency.INR]

@@ -52,6 +52,7 @@ _REFUSALS: dict[str, type[BrokerError]] = {
     "unknown_symbol": InvalidSymbolError,
     "invalid_order": OrderValidationError,
     "unknown_account": BrokerAuthenticationError,
+    "unauthorized": BrokerAuthenticationError,
     "unavailable": BrokerConnectionError,
 }
 

@@ -103,6 +103,8 @@ def _check_terms(placed: NewOrder, now: datetime) -> None:
         _refuse("trail_amount or trail_percent, one of them, belongs to a TRAILING_STOP order and to no other")
     if placed.is_immediate and kind not in (OrderType.MARKET, OrderType.LIMIT):
         _refuse(f"a {kind} order cannot be {placed.time_in_force}; use DAY, GTC or GTD")
+    if placed.time_in_force.is_for_an_auction:
+        _refuse(f"time_in_force: there are no auctions here for {placed.time_in_force}; use DAY")
     if (placed.time_in_force is TimeInForce.GTD) != (placed.expires_at is not None):
         _refuse("expires_at belongs to a GTD order and to no other")
     if placed.expires_at is not None and placed.expires_at <= now:

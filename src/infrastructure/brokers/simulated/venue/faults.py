@@ -57,6 +57,8 @@ class FaultKind(StrEnum):
     """Turned away before it was read, and said so: surely not received."""
     RATE_LIMITED = "rate_limited"
     """Turned away for coming too fast; `seconds` (default 1) is how long to wait."""
+    UNAUTHORIZED = "unauthorized"
+    """Turned away because the credentials are not, or no longer, good."""
     STREAM_DROPPED = "stream_dropped"
     """Every report stream of the account ends; the request itself is processed as usual."""
     RESTART = "restart"

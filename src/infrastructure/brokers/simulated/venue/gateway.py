@@ -25,6 +25,7 @@ class Trouble(StrEnum):
 
     UNAVAILABLE = "unavailable"
     RATE_LIMITED = "rate_limited"
+    UNAUTHORIZED = "unauthorized"
     SERVER_ERROR = "server_error"
 
 
@@ -91,6 +92,8 @@ class Gateway:
                 self._reply(answer, _error(Trouble.UNAVAILABLE))
             case FaultKind.RATE_LIMITED:
                 self._reply(answer, _error(Trouble.RATE_LIMITED) | {"retry_after_seconds": fault.seconds_or(1.0)})
+            case FaultKind.UNAUTHORIZED:
+                self._reply(answer, _error(Trouble.UNAUTHORIZED))
             case FaultKind.QUERY_FAILED:
                 self._reply(answer, _error(Trouble.SERVER_ERROR))
             case _:

@@ -30,6 +30,10 @@ class Questions:
         seen = order is not None and self._is_listed(order, now)
         return {"order": self.shown(order, now) if order is not None and seen else None}
 
+    def order(self, broker_order_id: str) -> VenueOrder | None:
+        """As the venue keeps it: for those who show it to their callers in words of their own."""
+        return self._book.orders.get(broker_order_id)
+
     def open_orders(self, account: str, now: datetime) -> Message:
         self._ledger.account(account)
         orders = [self.shown(order, now) for order in self._book.live_of(account) if self._is_listed(order, now)]

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 from liveorder.application.ports.clock import Clock
@@ -35,17 +36,24 @@ async def serve(
     ``venue listening on HOST:PORT``. Raises as `open_venue` does, and `OSError` when the port is taken.
     """
     floor = Floor(open_venue(settings, clock.now(), data), settings, clock)
-    reception = _Reception(floor)
     try:
-        server = await asyncio.start_server(reception.receive, host, port, limit=LINE_LIMIT)
-        _say_ready(f"{host}:{server.sockets[0].getsockname()[1]}", ready_file, announce)
-        try:
-            await server.serve_forever()
-        finally:
-            server.close()
-            reception.close()
+        async with listening(floor, host, port) as taken:
+            _say_ready(f"{host}:{taken}", ready_file, announce)
+            await asyncio.get_running_loop().create_future()
     finally:
         floor.close()
+
+
+@asynccontextmanager
+async def listening(floor: Floor, host: str = "127.0.0.1", port: int = 0) -> AsyncIterator[int]:
+    """Callers reach the floor over TCP while the block lasts; gives the port."""
+    reception = _Reception(floor)
+    server = await asyncio.start_server(reception.receive, host, port, limit=LINE_LIMIT)
+    try:
+        yield int(server.sockets[0].getsockname()[1])
+    finally:
+        server.close()
+        reception.close()
 
 
 def _say_ready(address: str, ready_file: Path | None, announce: Callable[[str], object]) -> None:

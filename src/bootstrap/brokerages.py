@@ -1,0 +1,99 @@
+"""Each account's broker, by the name that its settings give. The one place that a new adapter is entered."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from importlib import import_module
+from types import MappingProxyType
+from typing import Any
+
+from liveorder.application.engine import Connection
+from liveorder.application.gateway import AccountTerms
+from liveorder.application.ports.brokerage import AccountAccess, Brokerage
+from liveorder.application.ports.clock import Clock
+from liveorder.application.ports.event_log import EventLog
+from liveorder.application.retry_policy import RetryPolicy
+from liveorder.bootstrap.simulation import Venue, open_simulation, simulated_brokerage
+from liveorder.domain.errors import SettingsError
+from liveorder.domain.values import TradingMode
+from liveorder.infrastructure.settings import Account, Settings
+
+ADAPTERS = {"alpaca": "alpaca", "kite": "kite", "ibkr": "ibkr] or liveorder[ib-async"}
+"""By a broker's name, which is its package's: the extra that brings its client library."""
+
+
+@contextmanager
+def connections_of(
+    settings: Settings, clock: Clock, log: EventLog, supplied: Mapping[str, Brokerage] = MappingProxyType({})
+) -> Iterator[dict[str, Connection]]:
+    """One for each account of the settings. Raises `SettingsError` for a broker that is not there."""
+    needs_venue = any(account.id not in supplied for account in settings.trading_accounts)
+    venue = open_simulation(settings, clock) if settings.mode is TradingMode.SIMULATION and needs_venue else None
+    try:
+        yield {
+            account.id: _connection(settings, account, supplied.get(account.id) or _brokerage(settings, account, clock, log, venue))
+            for account in settings.trading_accounts
+        }
+    finally:
+        if venue is not None:
+            venue.close()
+
+
+def brokerage_of(settings: Settings, account: Account, clock: Clock, log: EventLog) -> Brokerage:
+    """A real broker's adapters for one account. Raises `SettingsError` when its client library is not installed."""
+    access = AccountAccess(
+        account.id,
+        settings.mode,
+        account.currency or settings.default_currency,
+        settings.timeouts.broker_call_seconds,
+        account.adjusted,
+        clock,
+        log,
+    )
+    return _adapter(account)(access, settings.broker_section(account))
+
+
+def _brokerage(settings: Settings, account: Account, clock: Clock, log: EventLog, venue: Venue | None) -> Brokerage:
+    return simulated_brokerage(account, venue) if venue is not None else brokerage_of(settings, account, clock, log)
+
+
+def _adapter(account: Account) -> Callable[[AccountAccess, Any], Brokerage]:
+    extra = ADAPTERS.get(account.broker)
+    if extra is None:
+        raise SettingsError(
+            f"account {account.id!r}: there is no adapter for broker {account.broker!r}; use one of {', '.join(ADAPTERS)}, "
+            "or give Runner your own"
+        )
+    try:
+        module = import_module(f"liveorder.infrastructure.brokers.{account.broker}.assembly")
+    except ModuleNotFoundError as error:
+        if error.name is not None and error.name.startswith("liveorder"):
+            raise
+        raise SettingsError(
+            f"account {account.id!r}: {account.broker} needs {error.name}, which is not installed; pip install 'liveorder[{extra}]'"
+        ) from error
+    adapter: Callable[[AccountAccess, Any], Brokerage] = module.brokerage
+    return adapter
+
+
+def _connection(settings: Settings, account: Account, parts: Brokerage) -> Connection:
+    return Connection(account_terms(settings, account), parts.broker, parts.market_data, parts.instruments)
+
+
+def account_terms(settings: Settings, account: Account) -> AccountTerms:
+    retry, timeouts = settings.retry, settings.timeouts
+    return AccountTerms(
+        account_id=account.id,
+        currency=account.currency or settings.default_currency,
+        mode=settings.mode,
+        limits=settings.limits(account.id, account.currency or ""),
+        limits_by_currency={name: settings.limits(account.id, name) for name in account.risk_by_currency},
+        default_exchange=account.exchange,
+        default_product=account.product,
+        retry=RetryPolicy(retry.max_attempts, retry.first_wait_seconds, retry.max_wait_seconds),
+        call_timeout_seconds=timeouts.broker_call_seconds,
+        market_timeout_seconds=timeouts.market_order_seconds,
+        day_limit_timeout_seconds=timeouts.day_limit_order_seconds,
+        breaker_failures=settings.engine.circuit_breaker_failures,
+    )

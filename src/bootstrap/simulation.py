@@ -1,0 +1,66 @@
+"""The simulated exchange that settings describe, and the way to it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from liveorder.application.ports.brokerage import Brokerage
+from liveorder.application.ports.clock import Clock
+from liveorder.infrastructure.brokers.simulated.broker import SimulatedBroker, capabilities_of
+from liveorder.infrastructure.brokers.simulated.in_process import InProcess
+from liveorder.infrastructure.brokers.simulated.instruments import SimulatedInstruments
+from liveorder.infrastructure.brokers.simulated.market_data import SimulatedMarketData
+from liveorder.infrastructure.brokers.simulated.tcp import Tcp
+from liveorder.infrastructure.brokers.simulated.transport import Transport
+from liveorder.infrastructure.brokers.simulated.venue.floor import Floor
+from liveorder.infrastructure.brokers.simulated.venue.opening import catalogue_of, open_venue
+from liveorder.infrastructure.brokers.simulated.venue.settings import AccountTerms as VenueAccount
+from liveorder.infrastructure.brokers.simulated.venue.settings import PriceSource, VenueSettings, read_settings
+from liveorder.infrastructure.settings import Account, Settings
+
+
+def venue_settings(settings: Settings) -> VenueSettings:
+    """The venue's own file, with the quotes, seed and accounts of the simulation."""
+    simulation = settings.simulation
+    venue = VenueSettings() if simulation.venue_settings is None else read_settings(simulation.venue_settings)
+    known = {account.account_id for account in venue.accounts}
+    ours = [account for account in settings.trading_accounts if account.id not in known]
+    accounts = [VenueAccount(account_id=account.id, currency=account.currency or "USD") for account in ours]
+    changes: dict[str, Any] = {"accounts": (*venue.accounts, *accounts)}
+    if simulation.quotes is not None:
+        changes["prices"] = PriceSource(file=simulation.quotes)
+    return venue.model_copy(update=changes | {"seed": simulation.seed})
+
+
+@dataclass
+class Venue:
+    """The way to the simulated venue, and the venue itself where it lives in this process."""
+
+    transport: Callable[[], Transport]
+    settings: VenueSettings
+    floor: Floor | None = None
+
+    def close(self) -> None:
+        if self.floor is not None:
+            self.floor.close()
+
+
+def open_simulation(settings: Settings, clock: Clock) -> Venue:
+    venue, simulation = venue_settings(settings), settings.simulation
+    if simulation.venue is not None:
+        host, port = simulation.venue.rsplit(":", 1)
+        return Venue(lambda: Tcp(host, int(port), clock), venue)
+    simulation.venue_data.parent.mkdir(parents=True, exist_ok=True)
+    floor = Floor(open_venue(venue, clock.now(), simulation.venue_data), venue, clock)
+    return Venue(lambda: InProcess(floor, clock), venue, floor)
+
+
+def simulated_brokerage(account: Account, venue: Venue) -> Brokerage:
+    transport = venue.transport()
+    return Brokerage(
+        SimulatedBroker(transport, account_id=account.id, capabilities=account.adjusted(capabilities_of(venue.settings))),
+        SimulatedMarketData(transport),
+        SimulatedInstruments(catalogue_of(venue.settings)),
+    )

@@ -1,0 +1,44 @@
+"""Blocking SDK calls off the event loop."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, ParamSpec, TypeVar
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+class BlockingCalls:
+    """Runs calls in threads of their own, up to `at_once` side by side; the rest wait in the order in which they came.
+
+    A caller that stops waiting does not stop the call: it ends by its own time-out, and its result is dropped. A request that
+    still waited for a thread is not made any more.
+    """
+
+    def __init__(self, name: str, at_once: int = 8) -> None:
+        self._threads = ThreadPoolExecutor(at_once, thread_name_prefix=name)
+
+    async def run(self, call: Callable[P, T], *args: P.args, **keywords: P.kwargs) -> T:
+        loop = asyncio.get_running_loop()
+
+        def made() -> T:
+            return call(*args, **keywords)
+
+        return await loop.run_in_executor(self._threads, made)
+
+    def close(self) -> None:
+        """Calls under way end by themselves; those that wait are not made."""
+        self._threads.shutdown(wait=False, cancel_futures=True)
+
+
+def handed_over(loop: asyncio.AbstractEventLoop, take: Callable[[Any], object]) -> Callable[[Any], None]:
+    """`take` for callers in other threads: it runs on the loop, in the order of the calls; nowhere once the loop is closed."""
+
+    def hand_over(item: Any) -> None:
+        if not loop.is_closed():
+            loop.call_soon_threadsafe(take, item)
+
+    return hand_over
