@@ -53,7 +53,7 @@ async def listening(floor: Floor, host: str = "127.0.0.1", port: int = 0) -> Asy
         yield int(server.sockets[0].getsockname()[1])
     finally:
         server.close()
-        reception.close()
+        await reception.close()
 
 
 def _say_ready(address: str, ready_file: Path | None, announce: Callable[[str], object]) -> None:
@@ -70,15 +70,19 @@ class _Reception:
 
     def __init__(self, floor: Floor) -> None:
         self._floor = floor
-        self._callers: set[asyncio.StreamWriter] = set()
+        self._callers: dict[asyncio.Task[None], asyncio.StreamWriter] = {}
 
-    def close(self) -> None:
-        """Hangs up on every caller."""
-        for writer in self._callers:
+    async def close(self) -> None:
+        """Hangs up on every caller, and is done with them when it returns."""
+        callers = dict(self._callers)
+        for writer in callers.values():
             writer.close()
+        await asyncio.gather(*callers, return_exceptions=True)
 
     async def receive(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self._callers.add(writer)
+        caller = asyncio.current_task()
+        assert caller is not None
+        self._callers[caller] = writer
         try:
             while (line := await reader.readline()).endswith(b"\n"):
                 account = _subscriber(line)
@@ -90,7 +94,7 @@ class _Reception:
         except (OSError, ValueError):
             return
         finally:
-            self._callers.discard(writer)
+            del self._callers[caller]
             writer.close()
 
     async def _answer(self, line: bytes, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:

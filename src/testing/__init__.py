@@ -1,0 +1,5 @@
+"""What a broker's adapter must do, as cases that anybody can run against their own.
+
+`BrokerContract` runs them under pytest; `liveorder certify` runs those that are safe against a real account. See
+docs/writing-a-broker.md.
+"""

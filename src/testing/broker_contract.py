@@ -1,0 +1,31 @@
+"""The contract of the `Broker` port under pytest: subclass, give a `stage`, and every case is a test."""
+
+from __future__ import annotations
+
+import pytest
+
+from liveorder.domain.errors import LiveOrderError
+from liveorder.testing.case import Case, ContractBroken
+from liveorder.testing.cases import CASES
+from liveorder.testing.stage import Stage
+
+
+class BrokerContract:
+    """A subclass has a fixture `stage`, function-scoped, that yields a `Stage` from `on_stage`. Needs pytest-asyncio.
+
+    A case that the stage's `cannot` names is played and must fail; pytest shows it as an expected failure, with the reason.
+    """
+
+    @pytest.mark.parametrize("case", CASES, ids=str)
+    async def test_the_port(self, stage: Stage, case: Case) -> None:
+        reason = stage.cannot.get(case.name)
+        if reason is None:
+            await case.play(stage)
+            return
+        with pytest.raises((ContractBroken, LiveOrderError, TimeoutError)):
+            await case.play(stage)
+        pytest.xfail(reason)
+
+    async def test_what_it_cannot_do_is_the_name_of_a_case(self, stage: Stage) -> None:
+        unknown = set(stage.cannot) - {case.name for case in CASES}
+        assert not unknown

@@ -1,0 +1,36 @@
+"""One promise of the `Broker` port, and what is said when it is broken."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from liveorder.testing.stage import Stage
+
+Play = Callable[[Stage], Awaitable[None]]
+
+
+class ContractBroken(AssertionError):
+    """The adapter did not do what the port promises."""
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """`promise` is a sentence; `play` raises `ContractBroken` where it does not hold."""
+
+    name: str
+    promise: str
+    play: Play
+
+    def __str__(self) -> str:
+        return self.name
+
+
+def case(play: Play) -> Case:
+    """A function's name is the case's, its docstring the promise."""
+    return Case(getattr(play, "__name__", ""), (play.__doc__ or "").strip(), play)
+
+
+def require(holds: bool, what_is_wrong: str) -> None:
+    if not holds:
+        raise ContractBroken(what_is_wrong)

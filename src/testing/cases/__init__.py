@@ -1,0 +1,16 @@
+"""Every promise of the `Broker` port, by what it is about."""
+
+from collections.abc import Iterator
+from types import ModuleType
+
+from liveorder.testing.case import Case
+from liveorder.testing.cases import asking, changing, execution, failing, living, submission
+
+
+def _of(module: ModuleType) -> Iterator[Case]:
+    return (value for value in vars(module).values() if isinstance(value, Case))
+
+
+CASES: tuple[Case, ...] = tuple(
+    case for module in (submission, execution, changing, asking, failing, living) for case in _of(module)
+)

@@ -1,0 +1,135 @@
+"""Questions: what is there, what is not, and what cannot be said."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+
+from liveorder.application.ports.broker import Absence, KeySupport
+from liveorder.application.ports.instruments import InstrumentQuery
+from liveorder.domain.errors import BrokerError
+from liveorder.domain.execution_report import BrokerStatus, OrderSnapshot
+from liveorder.domain.values import Side
+from liveorder.infrastructure.brokers.simulated.venue.faults import Fault, FaultKind, Point
+from liveorder.testing.case import case, require
+from liveorder.testing.stage import Stage
+
+QUESTIONS = (Point.FIND, Point.OPEN_ORDERS, Point.EXECUTIONS, Point.POSITIONS, Point.ACCOUNT)
+
+
+@case
+async def the_account_is_told(stage: Stage) -> None:
+    """Its mode, its currency and its id, as the settings name it."""
+    account = await stage.broker.account()
+    require(account.account_id == stage.account_id, f"it is called {account.account_id}")
+    require(len(account.currency) == 3, f"its currency is told as {account.currency!r}")
+
+
+@case
+async def an_order_that_never_was_is_absent(stage: Stage) -> None:
+    """Every query came back whole, and the key was in none: ABSENT, where keys can be asked for."""
+    answer = await stage.find(stage.ready())
+    expected = Absence.INCONCLUSIVE if stage.capabilities.key_support is KeySupport.NONE else Absence.ABSENT
+    require(answer is expected, f"find() said {answer}")
+
+
+@case
+async def a_question_that_fails_is_inconclusive(stage: Stage) -> None:
+    """`find` never raises and never says ABSENT when a query failed; other questions raise a `BrokerError`."""
+    placed = await stage.rest()
+    await stage.venue.lay(*(Fault(kind=FaultKind.QUERY_FAILED, on=point) for point in QUESTIONS))
+    answer = await stage.find(stage.ready())
+    require(answer is Absence.INCONCLUSIVE, f"find() said {answer} although a query failed")
+    await _fails(stage)
+    await stage.venue.clear_faults()
+    await stage.found(placed)
+
+
+@case
+async def a_question_that_hangs_is_inconclusive_in_time(stage: Stage) -> None:
+    """The adapter's own time-outs end it."""
+    await stage.venue.lay(*(Fault(kind=FaultKind.REQUEST_LOST, on=point, silent=True) for point in QUESTIONS))
+    answer = await stage.find(stage.ready())
+    require(answer is Absence.INCONCLUSIVE, f"find() said {answer} although nothing answered")
+
+
+@case
+async def a_refused_login_says_nothing_about_an_order(stage: Stage) -> None:
+    """Credentials that are refused make `find` inconclusive, never absent."""
+    await stage.venue.lay(*(Fault(kind=FaultKind.UNAUTHORIZED, on=point) for point in QUESTIONS))
+    answer = await stage.find(stage.ready())
+    require(answer is Absence.INCONCLUSIVE, f"find() said {answer} although it was not let in")
+
+
+async def _fails(stage: Stage) -> None:
+    """Positions that could not be had are not *flat*, and open orders not none."""
+    for ask in (stage.broker.positions, stage.broker.open_orders):
+        try:
+            answer: object = await ask()
+        except BrokerError:
+            continue
+        require(False, f"{ask.__name__}() said {answer} although the query failed")
+
+
+@case
+async def open_orders_are_listed_ours_and_others(stage: Stage) -> None:
+    """Ours under our key; an order that was placed by other means is there too, where the list is declared complete."""
+    ours = await stage.rest()
+    await stage.venue.place(stage.at_venue, stage.instrument.key, Side.BUY, Decimal(5), stage.below("0.8"))
+    complete = stage.capabilities.open_orders_are_complete
+
+    async def listed() -> list[OrderSnapshot] | None:
+        orders = list(await stage.broker.open_orders())
+        return orders if len(orders) == 2 or (orders and not complete) else None
+
+    orders = await stage.within(listed)
+    keys = [each.client_order_id for each in orders]
+    tells_keys = stage.capabilities.key_support is not KeySupport.NONE
+    require(not tells_keys or keys.count(ours.key) == 1, f"the open orders have the keys {keys}")
+    require(not complete or any(each.quantity == 5 for each in orders), f"the other order is told as {orders}")
+
+
+@case
+async def closed_orders_are_not_listed_as_open(stage: Stage) -> None:
+    """Filled and cancelled ones are gone from the list."""
+    filled, cancelled = await stage.rest(), await stage.rest()
+    await stage.fill(filled, 10)
+    await stage.cancel(cancelled)
+    await stage.found(cancelled, lambda order: order.status is BrokerStatus.CANCELLED, "cancelled")
+
+    async def gone() -> bool | None:
+        return not await stage.broker.open_orders() or None
+
+    await stage.within(gone)
+
+
+@case
+async def executions_are_told_from_the_moment_that_is_asked_for(stage: Stage) -> None:
+    """What was traded since; nothing of an account that has not traded."""
+    told = await stage.broker.executions_since(datetime.now(UTC) - timedelta(hours=1))
+    require(not told, f"an account that never traded has executions {told}")
+
+
+@case
+async def an_instrument_is_resolved_by_what_a_signal_says(stage: Stage) -> None:
+    """Its symbol and exchange give it, with its grid; an unknown symbol gives nothing."""
+    instrument = stage.instrument
+    query = InstrumentQuery(symbol=instrument.symbol, exchange=instrument.exchange, asset_class=instrument.asset_class)
+    resolved = await stage.brokerage.instruments.resolve(query)
+    require(resolved is not None, f"{instrument.key} is not resolved")
+    assert resolved is not None
+    told = (resolved.key, resolved.currency, resolved.multiplier, resolved.asset_class)
+    has = (instrument.key, instrument.currency, instrument.multiplier, instrument.asset_class)
+    require(told == has, f"{instrument.key} is resolved as {told}")
+    unknown = await stage.brokerage.instruments.resolve(InstrumentQuery(symbol="NOSUCHTHING"))
+    require(unknown is None, f"an unknown symbol is resolved as {unknown}")
+
+
+@case
+async def a_price_is_told_with_its_time(stage: Stage) -> None:
+    """The newest, with a time zone; None where there is none, never an error."""
+    quote = await stage.brokerage.market_data.latest(stage.instrument)
+    require(quote is not None, "no price")
+    assert quote is not None
+    require(quote.price == stage.price, f"the price is told as {quote.price}")
+    require(quote.at.tzinfo is not None, "the price's time has no zone")
