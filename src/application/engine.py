@@ -33,6 +33,7 @@ from liveorder.application.replace_order import ReplaceOrder
 from liveorder.application.risk_book import AccountLedger, RiskBook
 from liveorder.application.risk_gate import RiskGate
 from liveorder.application.sessions import Sessions
+from liveorder.application.stay_connected import StayConnected
 from liveorder.application.stop_trading import StopTrading
 from liveorder.application.submit_order import SubmitOrder
 from liveorder.application.track_orders import TrackOrders
@@ -143,9 +144,24 @@ class Engine:
         self.adopt = Adopt(terms.execution, self.orders, self.gateways, self.track)
         self.dead_letters = DeadLetters(store, self.orders, log)
         self.intake = Intake(self.desk, self.execute, self.dead_letters, clock, log)
+        self._connected = {account_id: self._staying_connected(gateway) for account_id, gateway in self.gateways.items()}
         self.identity: StoreIdentity | None = None
         self.lost_lease = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
+
+    def _staying_connected(self, gateway: Gateway) -> StayConnected:
+        return StayConnected(
+            gateway,
+            self.desk,
+            self.track,
+            self.doubts,
+            self.reconcile,
+            self.kill_switch,
+            self.clock,
+            self.log,
+            self._on_failures,
+            first_wait_seconds=self.terms.reconnect_seconds,
+        )
 
     # --- life ------------------------------------------------------------------------------------------------------------------
 
@@ -177,6 +193,8 @@ class Engine:
         reconciled = await self.reconcile.reconcile_all()
         if is_empty:
             await self._distrust(reconciled)
+        for connected in self._connected.values():
+            await connected.lift()
         self._begin_background()
         return report
 
@@ -194,7 +212,7 @@ class Engine:
 
     def _begin_background(self) -> None:
         for account_id, gateway in self.gateways.items():
-            self.begin(f"stream {account_id}", partial(self._follow, gateway))
+            self.begin(f"stream {account_id}", self._connected[account_id].follow_for_ever)
             self.begin(f"poll {account_id}", partial(self.track.poll_for_ever, gateway))
         self.begin("doubts", self.doubts.ask_for_ever)
         if not self.terms.execution.is_shadow:
@@ -309,23 +327,6 @@ class Engine:
                 f"TRADING_MODE: {gateway.account_id} is set to {gateway.terms.mode}, and {gateway.broker.name} says it is "
                 f"{account.mode}; use the credentials or the mode that you mean"
             )
-
-    async def _follow(self, gateway: Gateway) -> None:
-        """Take in what the broker pushes; when the stream ends, catch up and ask about everything before following again."""
-        while True:
-            async for report in gateway.broker.reports():
-                self.desk.post(Lane.REPORTS, partial(self.track.book, gateway.account_id, report))
-            await self.clock.sleep(self.terms.reconnect_seconds)
-            await self._reconnect(gateway)
-
-    async def _reconnect(self, gateway: Gateway) -> None:
-        try:
-            await gateway.broker.connect()
-        except BrokerError as error:
-            self.log.write("BROKER", f"Not connected: {error}", account_id=gateway.account_id)
-            return
-        self.doubts.wake()
-        await self.reconcile.reconcile(gateway.account_id)
 
     def _on_failures(self, account_id: str, failures: int, error: BrokerError) -> None:
         is_about_us = isinstance(error, BrokerAuthenticationError)

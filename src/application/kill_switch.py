@@ -15,22 +15,16 @@ from liveorder.domain.errors import StoreError, StoreUnavailable, VersionConflic
 from liveorder.domain.facts import Fact, RecordedFact
 from liveorder.domain.identifiers import stream_id
 from liveorder.domain.trading_halt import (
-    EVERYTHING,
     HaltReason,
     TradingHalt,
     TradingHalted,
     TradingResumed,
-    account_scope,
+    halting_scopes,
 )
 
 HALT_STREAM = stream_id("trading_halt")
 SUSPICION = timedelta(hours=24)
 """For so long after a restored store was trusted again, a signal that does not say its time may be an old one: a trading day."""
-
-
-def halting_scopes(account_id: str) -> tuple[str, str]:
-    """The scopes of which no halt may stand for this account's submissions."""
-    return (EVERYTHING, account_scope(account_id))
 
 
 class KillSwitch:

@@ -7,7 +7,7 @@ from decimal import Decimal
 from uuid import UUID
 
 from liveorder.application.gateway import Gateway, NotReceived, Outcome
-from liveorder.application.kill_switch import KillSwitch, halting_scopes
+from liveorder.application.kill_switch import KillSwitch
 from liveorder.application.orders import ENGINE, Cause, Orders
 from liveorder.application.ports.broker import Prepared, ReplaceRequest
 from liveorder.application.ports.clock import Clock
@@ -20,6 +20,7 @@ from liveorder.domain.execution_report import ReplaceRejected
 from liveorder.domain.facts import Fact
 from liveorder.domain.order import LiveOrder, requests
 from liveorder.domain.order.facts import ReplaceRequested
+from liveorder.domain.trading_halt import halting_scopes
 
 
 class ReplaceOrder:

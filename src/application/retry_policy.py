@@ -24,5 +24,5 @@ class RetryPolicy:
 
     def wait_after(self, attempts_made: int, error: BrokerError | None = None) -> float:
         """Seconds to wait after that many failed attempts; longer where the broker said how long."""
-        own = min(self.first_wait_seconds * 2.0 ** (attempts_made - 1), self.longest_wait_seconds)
+        own = min(self.first_wait_seconds * 2.0 ** min(attempts_made - 1, 30), self.longest_wait_seconds)
         return max(own, getattr(error, "retry_after_seconds", None) or 0.0)

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from uuid import UUID
 
 from liveorder.application.gateway import Answered, Gateway, NotReceived, Outcome, RefusedByBroker, Unknown
-from liveorder.application.kill_switch import KillSwitch, halting_scopes
+from liveorder.application.kill_switch import KillSwitch
 from liveorder.application.orders import Cause, Orders
 from liveorder.application.ports.broker import Prepared, SubmitRequest
 from liveorder.application.ports.clock import Clock
@@ -29,7 +29,7 @@ from liveorder.domain.execution_report import OrderRejected
 from liveorder.domain.facts import Fact
 from liveorder.domain.order import LiveOrder, requests
 from liveorder.domain.order.facts import CancelReason, RejectReason, Requested
-from liveorder.domain.trading_halt import TradingHalted
+from liveorder.domain.trading_halt import TradingHalted, halting_scopes
 
 
 def stopped_by(intent: Requested) -> tuple[str, ...]:

@@ -135,7 +135,7 @@ class TradingIsHalted(StoreError):
     """A halt stands, so this submission was not stored and must not be sent."""
 
     def __init__(self, scope: str) -> None:
-        super().__init__(f"trading is halted ({scope}); `liveorder resume` lifts it")
+        super().__init__(f"trading is halted ({scope}); see `liveorder status`")
         self.scope = scope
 
 

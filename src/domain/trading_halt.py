@@ -1,6 +1,7 @@
 """The stop that survives restarts: whose new orders may not go out, why, and whether signals trade by themselves.
 
-A halt has a scope: everything, or one account. Halts of different scopes stand independently; each is lifted by its own name.
+A halt has a scope: everything, one account, or one account's connection. Halts of different scopes stand independently; each is
+lifted by its own name, so that a connection that comes back lifts its own halt and no other.
 """
 
 from __future__ import annotations
@@ -21,9 +22,21 @@ def account_scope(account_id: str) -> str:
     return f"account:{account_id}"
 
 
+def connection_scope(account_id: str) -> str:
+    return f"connection:{account_id}"
+
+
+def halting_scopes(account_id: str) -> tuple[str, ...]:
+    """The scopes of which no halt may stand for this account's submissions, the widest first."""
+    return (EVERYTHING, account_scope(account_id), connection_scope(account_id))
+
+
 def covered_by(scope: str) -> str:
     """Whom a halt of this scope stops, for people."""
-    return "every account" if scope == EVERYTHING else scope.replace(":", " ")
+    kind, _, account_id = scope.partition(":")
+    if kind == "connection":
+        return f"account {account_id} until it is connected again"
+    return "every account" if scope == EVERYTHING else f"{kind} {account_id}"
 
 
 class HaltReason(StrEnum):
@@ -37,6 +50,8 @@ class HaltReason(StrEnum):
     """The broker's account and ours differ beyond what may be traded on."""
     BROKER_AUTH = "BROKER_AUTH"
     """Credentials refused or expired."""
+    CONNECTION_LOST = "CONNECTION_LOST"
+    """The broker could not be reached. The one halt that ends by itself: once it was reached and asked about everything."""
 
 
 # --- facts -------------------------------------------------------------------------------------------------------------------
@@ -95,7 +110,7 @@ class TradingHalt:
 
     def stands_for(self, account_id: str) -> TradingHalted | None:
         """The halt that stops this account, the widest first; None when it may trade."""
-        return self.standing.get(EVERYTHING) or self.standing.get(account_scope(account_id))
+        return next((self.standing[scope] for scope in halting_scopes(account_id) if scope in self.standing), None)
 
     def evolve(self, facts: Iterable[Fact]) -> TradingHalt:
         return reduce(TradingHalt._after, facts, self)

@@ -98,6 +98,11 @@ class Witness:
     def of(self, verb: str) -> list[Call]:
         return [call for call in self.calls if call.verb == verb]
 
+    async def connect(self) -> Any:
+        if errors := self.errors.get("connect"):
+            raise errors.pop(0)
+        return await (self.answers.get("connect") or self._broker.connect)()
+
     async def submit(self, prepared: Prepared) -> Any:
         return await self._witnessed("submit", prepared)
 

@@ -115,7 +115,7 @@ async def test_fills_while_the_stream_is_down_are_caught_up_on_when_it_is_back(t
         await scene.control.fill(order.broker_order_id or "", Decimal(10), Decimal(400))
         await asyncio.sleep(4)
         assert (await engine.orders.get(order.order_id)).filled_quantity == 0
-        await asyncio.sleep(4)
+        await asyncio.sleep(6)
         assert (await engine.orders.get(order.order_id)).status is OrderStatus.FILLED
 
 
@@ -130,6 +130,7 @@ async def test_a_broker_that_cannot_be_reached_again_is_tried_until_it_can(tmp_p
         await asyncio.sleep(10)
         assert any("still down" in line for line in scene.log.of("BROKER"))
         del scene.witness.answers["connect"]
+        await until(lambda: not engine.kill_switch.standing())
         order = await bought(scene, engine)
         assert order.status is OrderStatus.FILLED
 

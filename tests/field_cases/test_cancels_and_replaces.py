@@ -36,6 +36,7 @@ async def test_a_replace_during_a_disconnect_is_in_doubt_and_keeps_the_next_from
         await until(lambda: not engine.doubts.standing(), seconds=30)
         (live,) = all_at_venue(scene)
         assert (live["state"], live["quantity"], live["limit_price"]) == ("WORKING", "20", "401")
+        await until(lambda: not engine.kill_switch.standing())
         await engine.replace.replace(order.order_id, quantity=Decimal(15))
         await asyncio.sleep(2)
         (live,) = all_at_venue(scene)

@@ -10,12 +10,12 @@ from uuid import UUID
 
 from eventsourcing.persistence import Notification
 
-from liveorder.application.kill_switch import HALT_STREAM, halting_scopes
+from liveorder.application.kill_switch import HALT_STREAM
 from liveorder.application.narrative import sentence
 from liveorder.domain.facts import Fact, RecordedFact
 from liveorder.domain.order import LiveOrder
 from liveorder.domain.order import facts as f
-from liveorder.domain.trading_halt import TradingHalted, TradingResumed
+from liveorder.domain.trading_halt import TradingHalted, TradingResumed, halting_scopes
 from liveorder.infrastructure.eventstore.mapper import FactMapper, domain_facts
 from liveorder.infrastructure.eventstore.sqlite_recorder import uri_of
 from tests.simulation.trace import Trace

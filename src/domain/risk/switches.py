@@ -19,7 +19,7 @@ def kill_switch(case: Case, limits: RiskLimits) -> RiskRefusal | None:
     halt = case.view.halt
     if halt is None or (case.proposal.is_operators and case.is_reducing):
         return None
-    return RiskRefusal("kill_switch", f"trading is halted ({halt}); `liveorder resume` lifts it", halt, "no halt")
+    return RiskRefusal("kill_switch", f"trading is halted ({halt}); see `liveorder status`", halt, "no halt")
 
 
 def auto_trading(case: Case, limits: RiskLimits) -> RiskRefusal | None:

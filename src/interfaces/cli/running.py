@@ -13,7 +13,7 @@ from liveorder.application.narrative import sentence
 from liveorder.application.ports.signal_source import SignalSource
 from liveorder.bootstrap import Settings, file_source, open_service, stdin_source
 from liveorder.domain.errors import InvalidInput, LeaseLost
-from liveorder.domain.trading_halt import TradingHalted
+from liveorder.domain.trading_halt import HaltReason, TradingHalted
 from liveorder.interfaces.cli.exit_codes import ExitCode
 from liveorder.interfaces.cli.failures import Failed
 from liveorder.interfaces.cli.interruption import Interruption
@@ -103,7 +103,8 @@ def _announce(settings: Settings) -> None:
 def _warn_of_halts(halts: Sequence[TradingHalted]) -> None:
     """A service that is halted takes signals and refuses them: whoever starts it must know."""
     for halt in halts:
-        screen(errors=True).print(shown(f"{sentence(halt)}; `liveorder resume` lifts it", "bold red"), soft_wrap=True)
+        remedy = "" if halt.reason is HaltReason.CONNECTION_LOST else "; `liveorder resume` lifts it"
+        screen(errors=True).print(shown(f"{sentence(halt)}{remedy}", "bold red"), soft_wrap=True)
 
 
 def _code(outcome: RunOutcome) -> ExitCode:

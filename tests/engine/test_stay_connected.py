@@ -1,0 +1,89 @@
+"""A connection that is lost is made again; while it cannot be, nothing new is sent; and nobody has to lift that."""
+
+from __future__ import annotations
+
+import asyncio
+from decimal import Decimal
+from pathlib import Path
+
+from liveorder.application.engine import Engine
+from liveorder.domain.errors import BrokerAuthenticationError, BrokerConnectionError
+from liveorder.domain.lifecycle import OrderStatus
+from liveorder.domain.trading_halt import EVERYTHING, HaltReason, account_scope, connection_scope
+from liveorder.infrastructure.brokers.simulated.venue.faults import Fault, FaultKind, Point
+from tests.engine.scenes import ACCOUNT, Scene, a_limit, a_scene, a_signal, until
+
+AWAY = BrokerConnectionError("nobody listens")
+
+
+async def loses_the_connection(scene: Scene, attempts: int, error: Exception = AWAY) -> None:
+    """For so many attempts, or for ever where they are more than will be made."""
+    scene.witness.will_raise("connect", *([error] * attempts))
+    await scene.control.drop_streams()
+
+
+def halts(engine: Engine) -> list[tuple[str, HaltReason]]:
+    return [(halt.scope, halt.reason) for halt in engine.kill_switch.standing()]
+
+
+async def test_a_stream_that_ends_is_followed_again_without_a_halt(tmp_path: Path) -> None:
+    async with a_scene(tmp_path) as scene, scene.living() as engine:
+        await loses_the_connection(scene, 2)
+        await asyncio.sleep(10)
+        assert not halts(engine)
+        order = await engine.execute.execute(a_limit())
+        await scene.control.lay(
+            Fault(kind=FaultKind.QUERY_FAILED, on=Point.FIND), Fault(kind=FaultKind.QUERY_FAILED, on=Point.OPEN_ORDERS)
+        )
+        await scene.control.post_price(order.intent.instrument.key, Decimal(399))
+        await until(lambda: engine.is_quiet)
+        assert [len(scene.log.of("HALT")), len(scene.log.of("BROKER"))] == [0, 2]
+
+
+async def test_three_attempts_that_fail_halt_the_account_until_one_succeeds(tmp_path: Path) -> None:
+    async with a_scene(tmp_path, accounts=(ACCOUNT, "B")) as scene, scene.living() as engine:
+        await loses_the_connection(scene, 5)
+        await until(lambda: halts(engine) == [(connection_scope(ACCOUNT), HaltReason.CONNECTION_LOST)])
+        refused = await engine.execute.execute(a_signal("while away"))
+        assert (refused.status, refused.reason) == (OrderStatus.REJECTED, "RISK")
+        assert (await engine.execute.execute(a_signal("elsewhere", account_id="B"))).is_sent
+        await until(lambda: not halts(engine))
+        assert (await engine.execute.execute(a_signal("again"))).is_sent
+
+
+async def test_a_connection_that_comes_back_lifts_no_other_halt(tmp_path: Path) -> None:
+    async with a_scene(tmp_path) as scene, scene.living() as engine:
+        await loses_the_connection(scene, 4)
+        await until(lambda: bool(halts(engine)))
+        await engine.stop_trading.kill("enough", "person:ann")
+        await asyncio.sleep(60)
+        assert halts(engine) == [(EVERYTHING, HaltReason.KILL_SWITCH)]
+
+
+async def test_a_life_that_connects_lifts_the_halt_of_the_one_before(tmp_path: Path) -> None:
+    async with a_scene(tmp_path) as scene:
+        async with scene.living() as engine:
+            await loses_the_connection(scene, 1000)
+            await until(lambda: bool(halts(engine)))
+            await asyncio.sleep(1)
+        scene.witness.errors.clear()
+        async with scene.living() as engine:
+            assert not halts(engine)
+
+
+async def test_credentials_that_are_refused_meanwhile_wait_for_a_person(tmp_path: Path) -> None:
+    async with a_scene(tmp_path) as scene, scene.living() as engine:
+        await loses_the_connection(scene, 1, BrokerAuthenticationError("the token has expired"))
+        await asyncio.sleep(60)
+        assert halts(engine) == [(account_scope(ACCOUNT), HaltReason.BROKER_AUTH)]
+        assert (await engine.execute.execute(a_signal())).reason == "RISK"
+
+
+async def test_attempts_are_made_at_growing_intervals_for_ever(tmp_path: Path) -> None:
+    async with a_scene(tmp_path) as scene, scene.living() as engine:
+        await loses_the_connection(scene, 1000)
+        await asyncio.sleep(600)
+        attempts = len([line for line in scene.log.of("BROKER") if line.startswith("Not connected")])
+        assert 20 <= attempts <= 30
+        assert len(scene.log.of("HALT")) == 1
+        assert halts(engine)
