@@ -15,7 +15,7 @@ from liveorder.domain.execution_report import BrokerStatus, OrderSnapshot
 from liveorder.domain.facts import RecordedFact
 from liveorder.domain.order import LiveOrder
 from liveorder.domain.order.facts import AnomalyNoted, OutcomeUnknown, Requested
-from liveorder.domain.unmatched_report import UnmatchedReportNoted
+from liveorder.domain.unmatched_report import UnmatchedReportNoted, UnmatchedReportResolved
 from liveorder.infrastructure.brokers.simulated.control import VenueControl
 from liveorder.infrastructure.clock import SystemClock
 from liveorder.infrastructure.eventstore.store_by_url import store_at
@@ -206,6 +206,7 @@ def _in_the_log(stored: Stored, evidence: Evidence) -> Iterator[str]:
     intents = {each.stream_id for each in stored.log if isinstance(each.fact, Requested)}
     if intents != {UUID(evidence.order["order_id"])} or order.order_id not in intents:
         yield f"one signal, and {len(intents)} intents in the log, or another than was shown"
+    yield from _unresolved(stored, order)
     if not evidence.replays:
         yield "replaying its facts makes another order"
     if order.version < evidence.order["version"]:
@@ -213,6 +214,14 @@ def _in_the_log(stored: Stored, evidence: Evidence) -> Iterator[str]:
     shown = (order.status.value, f"{order.filled_quantity:f}")
     if not evidence.is_in_doubt and shown != (evidence.order["status"], evidence.order["filled"]):
         yield f"its facts make it {shown}"
+
+
+def _unresolved(stored: Stored, order: LiveOrder) -> Iterator[str]:
+    """What was told before its order was known belongs to it from then on, whoever dies between the two."""
+    resolved = {each.stream_id for each in stored.log if isinstance(each.fact, UnmatchedReportResolved)}
+    left = (each.fact for each in stored.log if isinstance(each.fact, UnmatchedReportNoted) and each.stream_id not in resolved)
+    if any(noted.broker_order_id == order.broker_order_id for noted in left):
+        yield f"a report about {order.broker_order_id} is still said to match no order"
 
 
 def _outlived_recovery(case: Case, lives: Sequence[Process]) -> bool | None:
