@@ -118,7 +118,8 @@ def _at_random(chance: Chance, accounts: Sequence[str]) -> Iterator[s.Happening]
 
 
 def _besieged(chance: Chance, siege: sieges.Siege) -> Iterator[s.Happening]:
-    return sieges.happenings(chance, siege, lambda: chance.choice(_COMPANIONS)(chance, [sieges.BESIEGED]))
+    drawn = sieges.happenings(chance, siege, lambda: chance.choice(_COMPANIONS)(chance, [sieges.BESIEGED]))
+    return (replace(each, at=_within(each.at)) for each in drawn)
 
 
 def _venue(chance: Chance, seed: int, key_class: str, accounts: Sequence[str]) -> VenueSettings:

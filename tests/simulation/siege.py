@@ -50,12 +50,12 @@ def drawn(chance: random.Random) -> Siege:
 
 def happenings(chance: random.Random, siege: Siege, other: Callable[[], s.Happening]) -> Iterator[s.Happening]:
     """`other` draws a trouble of any other kind, to be moved to where the siege is."""
-    begin = round(chance.uniform(0.2, 3.0), 3)
+    begin = chance.uniform(0.2, 3.0)
     at = begin + 1.5
     yield s.Delivered(begin, _signal(BESIEGED, siege.terms))
     yield from _brought_into_its_state(siege, at)
     for _ in range(chance.choice((1, 2, 3, 4))):
-        moment = round(at + chance.uniform(0.3, HELD_SECONDS - 0.5), 3)
+        moment = at + chance.uniform(0.3, HELD_SECONDS - 0.5)
         trouble = chance.choice(_TROUBLES)
         yield from trouble(chance, moment) if trouble is not None else [replace(other(), at=moment)]
 
