@@ -40,7 +40,7 @@ _SIEGES = (
     Siege(_FILLING, venue=_IN_PARTS),
     Siege(_FILLING, venue={"fills": Fills(delay_seconds=0.0)}),
     Siege(_RESTING, "cancel"),
-    Siege(_RESTING, venue={"rejection_probability": 1.0}),
+    *(Siege(_RESTING, venue={"rejection_probability": 1.0}) for _ in range(2)),
 )
 
 
@@ -90,7 +90,7 @@ def _of_query(chance: random.Random, at: float) -> Iterator[s.Happening]:
 
 def _of_report(chance: random.Random, at: float) -> Iterator[s.Happening]:
     yield s.Laid(at, Fault(kind=chance.choice(_REPORTS), on=Point.REPORT, nth=1, seconds=chance.choice((0.3, 2.0))))
-    yield s.VenueActed(at + 0.01, chance.choice(("fill", "fill", "restate", "bust")), BESIEGED, _number(chance))
+    yield s.VenueActed(at + 0.01, chance.choice(("fill", "fill", "fill", "restate", "bust")), BESIEGED, _number(chance))
 
 
 def _of_fill(chance: random.Random, at: float) -> Iterator[s.Happening]:
