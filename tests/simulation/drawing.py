@@ -54,6 +54,7 @@ _REQUEST_KINDS = (
     FaultKind.SERVER_ERROR,
     FaultKind.UNAVAILABLE,
     FaultKind.RATE_LIMITED,
+    FaultKind.UNAUTHORIZED,
     FaultKind.STREAM_DROPPED,
     FaultKind.RESTART,
 )
@@ -62,6 +63,7 @@ _QUERY_KINDS = (
     FaultKind.ACKNOWLEDGEMENT_LATE,
     FaultKind.ACKNOWLEDGEMENT_GARBLED,
     FaultKind.QUERY_FAILED,
+    FaultKind.UNAUTHORIZED,
     FaultKind.STREAM_DROPPED,
     FaultKind.RESTART,
 )

@@ -24,7 +24,7 @@ class Siege:
     """The terms of the order, what brings it into its state, and what the venue must be like for that."""
 
     terms: Mapping[str, Any]
-    request: Literal["cancel", "replace"] | None = None
+    request: Literal["submit", "cancel", "replace"] | None = None
     doubt: FaultKind | None = None
     """What befalls the request, so that its outcome is unknown."""
     venue: Mapping[str, Any] = field(default_factory=dict)
@@ -34,6 +34,7 @@ _RESTING = {"order_type": "LIMIT", "limit_price": "450", "time_in_force": "GTC"}
 _FILLING = {"order_type": "LIMIT", "limit_price": "500", "time_in_force": "GTC"}
 _IN_PARTS = {"fills": Fills(delay_seconds=0.7, max_quantity=Decimal(1))}
 _SIEGES = (
+    Siege(_RESTING, "submit", FaultKind.REQUEST_HELD),
     *(Siege(_RESTING, "replace", kind) for kind in (FaultKind.REQUEST_HELD, FaultKind.REQUEST_HELD, FaultKind.REQUEST_LOST)),
     Siege(_FILLING, "replace", FaultKind.REQUEST_HELD, _IN_PARTS),
     Siege(_RESTING, "cancel", FaultKind.REQUEST_HELD),
@@ -53,7 +54,7 @@ def happenings(chance: random.Random, siege: Siege, other: Callable[[], s.Happen
     begin = chance.uniform(0.2, 3.0)
     at = begin + 1.5
     yield s.Delivered(begin, _signal(BESIEGED, siege.terms))
-    yield from _brought_into_its_state(siege, at)
+    yield from _brought_into_its_state(siege, begin if siege.request == "submit" else at)
     for _ in range(chance.choice((1, 2, 3, 4))):
         moment = at + chance.uniform(0.3, HELD_SECONDS - 0.5)
         trouble = chance.choice(_TROUBLES)
@@ -65,8 +66,9 @@ def _brought_into_its_state(siege: Siege, at: float) -> Iterator[s.Happening]:
         return
     if siege.doubt is not None:
         yield s.Laid(at - 0.05, Fault(kind=siege.doubt, on=Point(siege.request), nth=1, seconds=HELD_SECONDS))
-    terms = () if siege.request == "cancel" else (("limit_price", "460"),)
-    yield s.Commanded(at, siege.request, BESIEGED, terms)
+    if siege.request != "submit":
+        terms = () if siege.request == "cancel" else (("limit_price", "460"),)
+        yield s.Commanded(at, siege.request, BESIEGED, terms)
 
 
 def _signal(signal_id: str, terms: Mapping[str, Any]) -> str:
@@ -77,14 +79,14 @@ def _signal(signal_id: str, terms: Mapping[str, Any]) -> str:
 
 
 def _of_request(chance: random.Random, at: float) -> Iterator[s.Happening]:
-    """While one request is unanswered a cancel is the only other one that is sent."""
-    kind = chance.choice(_REQUESTS)
-    yield s.Laid(at, Fault(kind=kind, on=Point.CANCEL, nth=1, seconds=chance.choice((0.3, HELD_SECONDS))))
+    """While one request is unanswered a cancel is the only other one that is sent, or the same submission again."""
+    kind, on = chance.choice(_REQUESTS), chance.choice((Point.CANCEL, Point.CANCEL, Point.SUBMIT))
+    yield s.Laid(at, Fault(kind=kind, on=on, nth=1, seconds=chance.choice((0.3, HELD_SECONDS))))
     yield s.Commanded(at + 0.01, "cancel", BESIEGED)
 
 
 def _of_query(chance: random.Random, at: float) -> Iterator[s.Happening]:
-    kind = chance.choice((FaultKind.QUERY_FAILED, FaultKind.QUERY_FAILED, FaultKind.REQUEST_LOST, FaultKind.ACKNOWLEDGEMENT_LATE))
+    kind = chance.choice((FaultKind.QUERY_FAILED, FaultKind.UNAUTHORIZED, FaultKind.REQUEST_LOST, FaultKind.ACKNOWLEDGEMENT_LATE))
     yield s.Laid(at, Fault(kind=kind, on=chance.choice((Point.FIND, Point.OPEN_ORDERS)), nth=1, seconds=1.0))
 
 
@@ -124,6 +126,7 @@ _REQUESTS = (
     FaultKind.SERVER_ERROR,
     *(FaultKind.UNAVAILABLE, FaultKind.UNAVAILABLE, FaultKind.UNAVAILABLE),
     *(FaultKind.RATE_LIMITED, FaultKind.RATE_LIMITED, FaultKind.RATE_LIMITED),
+    FaultKind.UNAUTHORIZED,
     FaultKind.STREAM_DROPPED,
     FaultKind.RESTART,
 )
