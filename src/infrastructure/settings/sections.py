@@ -125,6 +125,13 @@ class Alpaca(Section):
     """That goes with it."""
     base_url: str | None = None
     """None: the paper or live address that fits trading_mode."""
+    stream_url: str | None = None
+    """Of the trade updates; none: base_url with ws for http, and /stream."""
+    data_url: str | None = None
+    """Of prices; none: Alpaca's."""
+    replacement_counts_fills: bool = False
+    """Whether the quantity of a replacement counts what was filled before it. See docs/brokers/alpaca.md before you say so: while
+    it is false, an order that is part-filled is not replaced."""
 
 
 class Telegram(Section):

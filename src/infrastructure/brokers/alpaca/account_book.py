@@ -1,0 +1,106 @@
+"""What Alpaca has of the account: its orders, fills, positions and money."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from liveorder.application.ports.broker import BrokerAccount, BrokerPosition
+from liveorder.application.ports.brokerage import AccountAccess
+from liveorder.domain.errors import OutcomeUnknown
+from liveorder.domain.execution_report import Execution, ExecutionReport, OrderSnapshot
+from liveorder.domain.values import TradingMode
+from liveorder.infrastructure.brokers.alpaca.instruments import AlpacaInstruments
+from liveorder.infrastructure.brokers.alpaca.rest import Rest
+from liveorder.infrastructure.brokers.alpaca.translation import (
+    Message,
+    execution_of,
+    filled,
+    moment,
+    number,
+    own_key,
+    row_of,
+    rows_of,
+    snapshot_of,
+)
+
+ORDERS_A_PAGE = 500
+FILLS_A_PAGE = 100
+MOST_PAGES = 1000
+_PAPER_ACCOUNT = "PA"
+"""How the numbers of paper accounts begin."""
+
+
+class AccountBook:
+    """Questions. Each raises `BrokerError`, or one of `UNREADABLE`."""
+
+    def __init__(self, access: AccountAccess, rest: Rest, instruments: AlpacaInstruments, *, is_own_address: bool = False) -> None:
+        """`is_own_address`: the operator chose the address, so that only the account can tell which kind of money it has."""
+        self._access, self._rest, self._instruments, self._is_own_address = access, rest, instruments, is_own_address
+
+    async def account(self) -> BrokerAccount:
+        told = row_of(await self._rest.get("/account"))
+        if told.get("trading_blocked") or told.get("account_blocked"):
+            self._access.log.write("WARNING", "Alpaca has blocked this account from trading", account_id=self._access.account_id)
+        cash, equity = number(told["cash"]), number(told["equity"])
+        return BrokerAccount(self._access.account_id, self._mode_of(told), told["currency"], cash, equity)
+
+    def _mode_of(self, told: Message) -> TradingMode:
+        if not self._is_own_address:
+            return self._access.mode
+        is_paper = str(told["account_number"]).startswith(_PAPER_ACCOUNT)
+        return TradingMode.PAPER if is_paper else TradingMode.LIVE
+
+    async def positions(self) -> Sequence[BrokerPosition]:
+        return [await self._position(row) for row in rows_of(await self._rest.get("/positions"))]
+
+    async def _position(self, row: Message) -> BrokerPosition:
+        """Some answers tell a short position's quantity with its sign and some by its side."""
+        quantity = abs(number(row["qty"])) * (-1 if row["side"] == "short" else 1)
+        return BrokerPosition(await self._instruments.held(row), quantity, number(row["avg_entry_price"]))
+
+    # --- orders ----------------------------------------------------------------------------------------------------------------
+
+    async def open_orders(self) -> Sequence[Message]:
+        """Every live order of Alpaca's, replacements that are not accepted yet among them."""
+        orders: dict[str, Message] = {}
+        after: dict[str, str] = {}
+        for _ in range(MOST_PAGES):
+            page = await self._page_of_orders(after)
+            orders |= {order["id"]: order for order in page}
+            if len(page) < ORDERS_A_PAGE:
+                return [*orders.values()]
+            after = {"after": page[-1]["submitted_at"]}
+        raise OutcomeUnknown("alpaca: the list of open orders does not end")
+
+    async def _page_of_orders(self, after: dict[str, str]) -> list[Message]:
+        return rows_of(await self._rest.get("/orders", status="open", limit=ORDERS_A_PAGE, direction="asc", **after))
+
+    async def snapshot(self, chain: Sequence[Message]) -> OrderSnapshot:
+        """Of an order that was replaced after it had traded, with every fill of the whole chain."""
+        if not any(filled(each) for each in chain[:-1]):
+            return snapshot_of(chain)
+        ids = {each["id"] for each in chain}
+        began = moment(chain[0].get("submitted_at")) or datetime.fromtimestamp(0, UTC)
+        fills = [fill async for fill in self._fills_since(began) if fill.broker_order_id in ids]
+        return snapshot_of(chain, [replace(fill, client_order_id=own_key(chain[0])) for fill in fills])
+
+    # --- fills -----------------------------------------------------------------------------------------------------------------
+
+    async def executions_since(self, since: datetime) -> Sequence[ExecutionReport]:
+        return [fill async for fill in self._fills_since(since)]
+
+    async def _fills_since(self, since: datetime) -> AsyncIterator[Execution]:
+        """Oldest first, page by page. From a second earlier: Alpaca takes whole seconds and tells what came after."""
+        after = (since.astimezone(UTC) - timedelta(seconds=1)).strftime("%Y-%m-%dT%H:%M:%SZ")
+        query: dict[str, Any] = {"after": after, "direction": "asc", "page_size": FILLS_A_PAGE}
+        for _ in range(MOST_PAGES):
+            page = rows_of(await self._rest.get("/account/activities/FILL", **query))
+            for row in page:
+                yield execution_of(row)
+            if len(page) < FILLS_A_PAGE:
+                return
+            query["page_token"] = page[-1]["id"]
+        raise OutcomeUnknown("alpaca: the list of fills does not end")

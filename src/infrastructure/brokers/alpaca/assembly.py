@@ -1,0 +1,86 @@
+"""How an account at Alpaca is put together from its settings."""
+
+from __future__ import annotations
+
+from functools import partial
+from urllib.parse import urlsplit, urlunsplit
+
+from alpaca.common.enums import BaseURL
+from alpaca.data.historical.crypto import CryptoHistoricalDataClient
+from alpaca.data.historical.option import OptionHistoricalDataClient
+from alpaca.data.historical.stock import StockHistoricalDataClient
+from alpaca.trading.client import TradingClient
+
+from liveorder.application.ports.broker import BrokerCapabilities, KeySupport
+from liveorder.application.ports.brokerage import AccountAccess, Brokerage
+from liveorder.domain.errors import SettingsError
+from liveorder.domain.values import OrderType, TimeInForce, TradingMode
+from liveorder.infrastructure.blocking_calls import BlockingCalls
+from liveorder.infrastructure.brokers.alpaca.account_book import AccountBook
+from liveorder.infrastructure.brokers.alpaca.broker import AlpacaBroker
+from liveorder.infrastructure.brokers.alpaca.instruments import AlpacaInstruments
+from liveorder.infrastructure.brokers.alpaca.market_data import AlpacaMarketData, DataClients
+from liveorder.infrastructure.brokers.alpaca.rest import Rest, once_only
+from liveorder.infrastructure.brokers.alpaca.stream import TradeUpdateStream
+from liveorder.infrastructure.settings.sections import Alpaca
+
+ALPACA_CAPABILITIES = BrokerCapabilities(
+    key_support=KeySupport.UNIQUE,
+    key_memory_seconds=86400.0,
+    lookup_lag_seconds=5.0,
+    delivery_bound_seconds=60.0,
+    trusts_absence=True,
+    atomic_replace=False,
+    order_types=frozenset(OrderType),
+    times_in_force=frozenset(each for each in TimeInForce if each is not TimeInForce.GTD),
+    notional=True,
+    fractional=True,
+    requests_per_second=10.0,
+    requests_per_minute=200.0,
+)
+"""How long a key is remembered is not documented: a day is sure, since an order for the day can be asked for as long. That an order
+is missing from a search at first was reported and is bounded here by guess. A replacement and what it replaces can both trade.
+"""
+
+
+def brokerage(access: AccountAccess, section: Alpaca) -> Brokerage:
+    """Connects nothing yet. Raises `SettingsError` without credentials."""
+    if section.api_key is None or section.secret_key is None:
+        raise SettingsError(f"account {access.account_id!r} needs alpaca.api_key and alpaca.secret_key")
+    keys = section.api_key.get_secret_value(), section.secret_key.get_secret_value()
+    timeout, address = access.call_timeout_seconds, _address(access.mode, section)
+    calls = BlockingCalls(f"alpaca-{access.account_id}")
+    rest = Rest(once_only(TradingClient(*keys, raw_data=True, url_override=address), timeout), calls)
+    instruments = AlpacaInstruments(rest)
+    broker = AlpacaBroker(
+        access,
+        rest,
+        AccountBook(access, rest, instruments, is_own_address=section.base_url is not None),
+        partial(TradeUpdateStream, *keys, section.stream_url or stream_address(address), timeout),
+        access.adjusted(ALPACA_CAPABILITIES),
+        calls.close,
+        counts_fills=section.replacement_counts_fills,
+    )
+    return Brokerage(broker, AlpacaMarketData(_data_clients(keys, section.data_url, timeout), calls), instruments)
+
+
+def _address(mode: TradingMode, section: Alpaca) -> str:
+    usual = BaseURL.TRADING_LIVE if mode is TradingMode.LIVE else BaseURL.TRADING_PAPER
+    return (section.base_url or usual.value).rstrip("/")
+
+
+def stream_address(address: str) -> str:
+    """
+    >>> stream_address("https://paper-api.alpaca.markets")
+    'wss://paper-api.alpaca.markets/stream'
+    """
+    parts = urlsplit(address)
+    return urlunsplit((parts.scheme.replace("http", "ws"), parts.netloc, f"{parts.path}/stream", "", ""))
+
+
+def _data_clients(keys: tuple[str, str], address: str | None, timeout: float) -> DataClients:
+    return DataClients(
+        once_only(StockHistoricalDataClient(*keys, raw_data=True, url_override=address), timeout),
+        once_only(CryptoHistoricalDataClient(*keys, raw_data=True, url_override=address), timeout),
+        once_only(OptionHistoricalDataClient(*keys, raw_data=True, url_override=address), timeout),
+    )

@@ -1,0 +1,200 @@
+"""Alpaca as a `Broker`."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from liveorder.application.ports.broker import (
+    Absence,
+    BrokerAccount,
+    BrokerCapabilities,
+    BrokerPosition,
+    BrokerRequest,
+    Prepared,
+)
+from liveorder.application.ports.brokerage import AccountAccess
+from liveorder.domain.errors import (
+    BrokerAuthenticationError,
+    BrokerConnectionError,
+    BrokerError,
+    BrokerRefusal,
+    DuplicateClientOrderId,
+    OutcomeUnknown,
+)
+from liveorder.domain.execution_report import (
+    CancelIsPending,
+    CancelRejected,
+    ExecutionReport,
+    OrderSnapshot,
+    ReplaceIsPending,
+    ReplaceRejected,
+)
+from liveorder.infrastructure.brokers.alpaca import payloads, translation
+from liveorder.infrastructure.brokers.alpaca.account_book import AccountBook
+from liveorder.infrastructure.brokers.alpaca.chains import Chains
+from liveorder.infrastructure.brokers.alpaca.failures import NotFound
+from liveorder.infrastructure.brokers.alpaca.rest import Rest
+from liveorder.infrastructure.brokers.alpaca.stream import TradeUpdateStream
+from liveorder.infrastructure.brokers.alpaca.trade_updates import TradeUpdates
+from liveorder.infrastructure.brokers.alpaca.translation import Message
+
+_WOULD_TRADE_AGAIN = (
+    "part-filled, and Alpaca's replacement might trade the whole quantity again: not sent; cancel the order and send another, "
+    "or see alpaca.replacement_counts_fills"
+)
+
+
+class AlpacaBroker:
+    """One account. A replacement is another order to Alpaca; here both are the one order, under its own key.
+
+    `counts_fills`: whether the quantity of a replacement is known to count what was filled before it. Where it is not, an order
+    that is part-filled is not replaced: the replacement might trade the whole quantity once more.
+    """
+
+    def __init__(
+        self,
+        access: AccountAccess,
+        rest: Rest,
+        book: AccountBook,
+        new_stream: Callable[[], TradeUpdateStream],
+        capabilities: BrokerCapabilities,
+        on_close: Callable[[], None],
+        *,
+        counts_fills: bool = False,
+    ) -> None:
+        self._access, self._rest, self._book, self._new_stream = access, rest, book, new_stream
+        self._capabilities, self._on_close, self._counts_fills = capabilities, on_close, counts_fills
+        self._chains, self._updates = Chains(rest), TradeUpdates()
+        self._stream: TradeUpdateStream | None = None
+
+    @property
+    def name(self) -> str:
+        return "alpaca"
+
+    @property
+    def capabilities(self) -> BrokerCapabilities:
+        return self._capabilities
+
+    async def connect(self) -> BrokerAccount:
+        """The stream is heard when this returns: what is asked for after it and what is pushed leave no gap."""
+        account = await self.account()
+        if self._stream is None or not self._stream.is_open:
+            stream = self._new_stream()
+            await stream.open()
+            self._stream = stream
+        return account
+
+    async def close(self) -> None:
+        if self._stream is not None:
+            await self._stream.close()
+        self._on_close()
+
+    async def reports(self) -> AsyncIterator[ExecutionReport]:
+        """Ends when the connection is lost, and at once while there is none: `connect` makes the next. One reader at a time."""
+        if self._stream is None:
+            return
+        async for event in self._stream.events():
+            for report in self._reports_of(event):
+                yield report
+
+    def _reports_of(self, event: Message) -> Sequence[ExecutionReport]:
+        try:
+            return self._updates.reports_of(event)
+        except translation.UNREADABLE as error:
+            told = f"An event of Alpaca's stream could not be read ({type(error).__name__}); the next poll tells what it was"
+            self._access.log.write("WARNING", told, account_id=self._access.account_id, event=str(event.get("event"))[:50])
+            return ()
+
+    # --- requests --------------------------------------------------------------------------------------------------------------
+
+    def prepare(self, request: BrokerRequest) -> Prepared:
+        return payloads.prepared(request, self._access.account_id, self._capabilities)
+
+    async def submit(self, prepared: Prepared) -> Sequence[ExecutionReport]:
+        return [translation.submitted(translation.row_of(await self._rest.post("/orders", json.loads(prepared.payload))))]
+
+    async def cancel(self, prepared: Prepared) -> Sequence[ExecutionReport]:
+        """By Alpaca's id; where that is not known, or is not the live one any more, by the id that the order has by now."""
+        asked = json.loads(prepared.payload)
+        key, order_id = asked["client_order_id"], asked["order_id"]
+        answer = await self._cancelled(key, order_id) if order_id is not None else _no_such_order(key)
+        if isinstance(answer, CancelIsPending):
+            return [answer]
+        chain = await self._looked_at(self._chains.by_key(key))
+        is_other = chain is not None and chain[-1]["id"] != order_id
+        return [await self._cancelled(key, chain[-1]["id"]) if chain is not None and is_other else answer]
+
+    async def _cancelled(self, key: str, order_id: str) -> CancelIsPending | CancelRejected:
+        """Alpaca takes a cancel, and tells later whether it came in time."""
+        named: dict[str, Any] = {"client_order_id": key, "broker_order_id": order_id}
+        try:
+            await self._rest.delete(f"/orders/{order_id}")
+        except BrokerAuthenticationError:
+            raise
+        except (BrokerRefusal, NotFound) as refusal:
+            return CancelRejected(**named, reason=str(refusal))
+        return CancelIsPending(**named)
+
+    async def replace(self, prepared: Prepared) -> Sequence[ExecutionReport]:
+        """Alpaca answers before the replacement is accepted: what came of it is told by the stream, or by asking."""
+        asked = json.loads(prepared.payload)
+        named: dict[str, Any] = {"client_order_id": asked["client_order_id"], "broker_order_id": asked["order_id"]}
+        if not self._counts_fills and await self._is_part_filled(asked["order_id"]):
+            return [ReplaceRejected(**named, reason=_WOULD_TRADE_AGAIN)]
+        try:
+            translation.row_of(await self._rest.patch(f"/orders/{asked['order_id']}", asked["terms"]))
+        except DuplicateClientOrderId as error:
+            raise OutcomeUnknown(f"{error}: this replacement is there already") from None
+        except BrokerAuthenticationError:
+            raise
+        except (BrokerRefusal, NotFound) as refusal:
+            return [ReplaceRejected(**named, reason=str(refusal))]
+        return [ReplaceIsPending(**named)]
+
+    async def _is_part_filled(self, order_id: str) -> bool:
+        return any(translation.filled(each) for each in await self._looked_at(self._chains.by_id(order_id)) or ())
+
+    async def _looked_at(self, question: Awaitable[list[Message] | None]) -> list[Message] | None:
+        """A question that fails keeps what it was asked for from being sent, for certain."""
+        try:
+            return await translation.readable(question)
+        except OutcomeUnknown as error:
+            raise BrokerConnectionError(f"not sent, since the order could not be looked at first: {error}") from None
+
+    # --- questions -------------------------------------------------------------------------------------------------------------
+
+    async def find(
+        self, client_order_id: str, broker_order_id: str | None, reference: Mapping[str, str]
+    ) -> OrderSnapshot | Absence:
+        """By our key, which the order keeps through every replacement; one that others placed by Alpaca's id."""
+        try:
+            chain = await self._chains.by_key(client_order_id)
+            if chain is None and broker_order_id is not None:
+                chain = await self._chains.by_id(broker_order_id)
+            return Absence.ABSENT if chain is None else await self._book.snapshot(chain)
+        except (BrokerError, *translation.UNREADABLE):
+            return Absence.INCONCLUSIVE
+
+    async def open_orders(self) -> Sequence[OrderSnapshot]:
+        return await translation.readable(self._open_orders())
+
+    async def _open_orders(self) -> Sequence[OrderSnapshot]:
+        """A replacement that is not accepted yet is none of them: what it is to replace stands."""
+        chains = [[*await self._chains.before(order), order] for order in await self._book.open_orders()]
+        return [await self._book.snapshot(chain) for chain in chains if all(map(translation.is_replaced, chain[:-1]))]
+
+    async def executions_since(self, since: datetime) -> Sequence[ExecutionReport]:
+        return await translation.readable(self._book.executions_since(since))
+
+    async def positions(self) -> Sequence[BrokerPosition]:
+        return await translation.readable(self._book.positions())
+
+    async def account(self) -> BrokerAccount:
+        return await translation.readable(self._book.account())
+
+
+def _no_such_order(key: str) -> CancelRejected:
+    return CancelRejected(client_order_id=key, reason="alpaca: no order has this key")

@@ -1,0 +1,109 @@
+"""Alpaca's assets as our catalogue."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from urllib.parse import quote
+
+from liveorder.application.ports.instruments import InstrumentQuery
+from liveorder.domain.instrument import Instrument
+from liveorder.domain.values import AssetClass
+from liveorder.infrastructure.brokers.alpaca.failures import NotFound
+from liveorder.infrastructure.brokers.alpaca.rest import Rest
+from liveorder.infrastructure.brokers.alpaca.symbols import option_named, option_symbol
+from liveorder.infrastructure.brokers.alpaca.translation import Message, number, readable, row_of
+
+CENT = Decimal("0.01")
+SMALLEST_PART = Decimal("0.000000001")
+_US_VENUES = frozenset({"NYSE", "NASDAQ", "ARCA", "NYSEARCA", "AMEX", "BATS", "OTC", "SMART", "XNYS", "XNAS", "ARCX", "XASE", "US"})
+_COINS = "CRYPTO"
+_OPTIONS = "OPRA"
+
+
+class AlpacaInstruments:
+    """An `Instruments`. What was looked up once is remembered while the process lives. Raises `BrokerError` when it cannot ask.
+
+    Stocks are found under the name or MIC of any US exchange and under SMART: where an order trades is Alpaca's choice.
+    """
+
+    def __init__(self, rest: Rest) -> None:
+        self._rest = rest
+        self._known: dict[str, Message] = {}
+
+    async def resolve(self, query: InstrumentQuery) -> Instrument | None:
+        if query.asset_class is AssetClass.OPTION or query.strike is not None:
+            return await self._option(query)
+        asset = await self._looked_up(f"/assets/{quote(query.symbol, safe='')}")
+        if asset is None or not asset.get("tradable") or asset.get("status", "active") != "active":
+            return None
+        found = instrument_of(asset)
+        return found if _fits(query, found) else None
+
+    async def _option(self, query: InstrumentQuery) -> Instrument | None:
+        if query.expiry is None or query.strike is None or query.right is None:
+            return None
+        symbol = option_symbol(query.symbol, query.expiry, query.strike, query.right)
+        contract = await self._looked_up(f"/options/contracts/{symbol}")
+        if contract is None or not contract.get("tradable"):
+            return None
+        return option_of(symbol, number(contract.get("size") or contract.get("multiplier") or "100"))
+
+    async def held(self, position: Message) -> Instrument:
+        """Of a position, whatever its symbol is written like: as `resolve` would give it, also when it trades no more."""
+        symbol = str(position["symbol"])
+        if position.get("asset_class") == "us_option":
+            return option_of(symbol, Decimal(100))
+        asset = await self._looked_up(f"/assets/{quote(str(position.get('asset_id') or symbol), safe='')}")
+        return instrument_of(asset or {"symbol": symbol, "exchange": position["exchange"], "class": position["asset_class"]})
+
+    async def _looked_up(self, path: str) -> Message | None:
+        if path not in self._known:
+            try:
+                self._known[path] = await readable(self._asked(path))
+            except NotFound:
+                return None
+        return self._known[path]
+
+    async def _asked(self, path: str) -> Message:
+        return row_of(await self._rest.get(path))
+
+
+def instrument_of(asset: Message) -> Instrument:
+    """Coins tell their grid. Stocks are priced to the cent: the four decimals that Alpaca takes below one dollar are not used."""
+    if asset["class"] == "crypto":
+        return Instrument(
+            symbol=asset["symbol"],
+            exchange=_COINS,
+            asset_class=AssetClass.CRYPTO,
+            currency=str(asset["symbol"]).partition("/")[2] or "USD",
+            tick_size=number(asset.get("price_increment") or SMALLEST_PART),
+            lot_size=number(asset.get("min_trade_increment") or SMALLEST_PART),
+        )
+    lot = SMALLEST_PART if asset.get("fractionable") else Decimal(1)
+    return Instrument(symbol=asset["symbol"], exchange=asset["exchange"] or "US", tick_size=CENT, lot_size=lot, calendar="XNYS")
+
+
+def option_of(symbol: str, multiplier: Decimal) -> Instrument:
+    """Raises ValueError for what is no option's symbol."""
+    parts = option_named(symbol)
+    if parts is None:
+        raise ValueError(f"no option's symbol: {symbol}")
+    root, expiry, strike, right = parts
+    return Instrument(
+        symbol=root,
+        exchange=_OPTIONS,
+        asset_class=AssetClass.OPTION,
+        tick_size=CENT,
+        multiplier=multiplier,
+        calendar="XNYS",
+        expiry=expiry,
+        strike=strike,
+        right=right,
+    )
+
+
+def _fits(query: InstrumentQuery, found: Instrument) -> bool:
+    venues = _US_VENUES if found.asset_class is AssetClass.EQUITY else frozenset[str]()
+    if query.exchange not in (None, found.exchange, *venues):
+        return False
+    return query.asset_class in (None, found.asset_class) and query.currency in (None, found.currency)

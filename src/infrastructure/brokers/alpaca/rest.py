@@ -1,0 +1,52 @@
+"""Calls of the SDK's REST clients off the loop, each tried once, with numbers kept exact and failures sorted."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from alpaca.common.exceptions import APIError
+from alpaca.common.rest import RESTClient
+from requests.exceptions import RequestException
+
+from liveorder.domain.errors import BrokerError
+from liveorder.infrastructure.blocking_calls import BlockingCalls
+from liveorder.infrastructure.brokers.alpaca import failures
+from liveorder.infrastructure.http_session import error_of, one_try_session
+
+ClientT = TypeVar("ClientT", bound=RESTClient)
+
+
+def once_only(client: ClientT, timeout_seconds: float) -> ClientT:
+    """The client without what it does by itself: it would send a POST again on 429 and 504, and wait for ever for an answer."""
+    client._retry = 0  # its setting `retry_attempts=0` is ignored
+    client._session = one_try_session(timeout_seconds)
+    return client
+
+
+class Rest:
+    """One client. Every method raises the `BrokerError` that fits, without a trace of the request."""
+
+    def __init__(self, client: RESTClient, calls: BlockingCalls) -> None:
+        self._client, self._calls = client, calls
+
+    async def get(self, path: str, **query: Any) -> Any:
+        return await self.ask(self._client.get, path, query)
+
+    async def post(self, path: str, body: dict[str, Any]) -> Any:
+        return await self.ask(self._client.post, path, body)
+
+    async def patch(self, path: str, body: dict[str, Any]) -> Any:
+        return await self.ask(self._client.patch, path, body)
+
+    async def delete(self, path: str) -> Any:
+        return await self.ask(self._client.delete, path)
+
+    async def ask(self, call: Callable[..., Any], *arguments: Any) -> Any:
+        try:
+            return await self._calls.run(call, *arguments)
+        except APIError as failure:
+            error: BrokerError = failures.error_of(failure)
+        except RequestException as failure:
+            error = error_of(failure, "alpaca")
+        raise error  # outside of the handlers: the SDK's exception holds the keys and must not be its context

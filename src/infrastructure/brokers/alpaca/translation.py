@@ -1,0 +1,218 @@
+"""From Alpaca's JSON to our words. Pure. Raises one of `UNREADABLE` for an answer of another shape, never for an unknown value.
+
+**Execution ids.** A fill is named ``ORDER:CUMULATIVE``, by the id of Alpaca's order and its filled quantity after the fill: the
+stream tells both (`order.id`, `order.filled_qty`) and so does an activity (`order_id`, `cum_qty`). The stream's own `execution_id`
+is in no activity. Order snapshots tell totals only.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Awaitable, Sequence
+from datetime import UTC, datetime
+from decimal import Decimal, InvalidOperation
+from typing import Any, TypeAlias, TypeVar
+
+from liveorder.domain.errors import OutcomeUnknown
+from liveorder.domain.execution_report import (
+    Accepted,
+    BrokerStatus,
+    CloseCause,
+    Execution,
+    ExecutionReport,
+    OrderRejected,
+    OrderSnapshot,
+)
+from liveorder.domain.values import ZERO, OrderType, Side, total
+from liveorder.infrastructure.brokers.alpaca.symbols import our_symbol
+
+Message: TypeAlias = dict[str, Any]
+T = TypeVar("T")
+
+UNREADABLE = (KeyError, ValueError, TypeError, AttributeError, IndexError, InvalidOperation)
+
+_REPLACEMENT = re.compile(r"(?P<key>.+)-r\d+")
+_STATUS = {
+    **dict.fromkeys(("pending_new", "accepted", "accepted_for_bidding", "pending_review", "held"), BrokerStatus.PENDING),
+    **dict.fromkeys(
+        ("new", "partially_filled", "stopped", "suspended", "calculated", "pending_cancel", "pending_replace"), BrokerStatus.WORKING
+    ),
+    "filled": BrokerStatus.FILLED,
+    "canceled": BrokerStatus.CANCELLED,
+    "expired": BrokerStatus.EXPIRED,
+    "rejected": BrokerStatus.REJECTED,
+}
+_FOR_A_MOMENT = ("ioc", "fok", "opg", "cls")
+_KINDS = {kind.value.lower(): kind for kind in OrderType}
+NO_REASON = "rejected by Alpaca, which does not say why"
+
+
+def own_key(order: Message) -> str | None:
+    """The order's own key; of a replacement that of the order which it stands for, None when it was not made here."""
+    key: str | None = order.get("client_order_id")
+    if not order.get("replaces"):
+        return key
+    made = _REPLACEMENT.fullmatch(key or "")
+    return made["key"] if made is not None else None
+
+
+def is_replaced(order: Message) -> bool:
+    """It lives on as the order that `replaced_by` names. One that only waits to be replaced still stands for itself."""
+    return bool(order["status"] == "replaced" and order.get("replaced_by"))
+
+
+def submitted(order: Message) -> ExecutionReport:
+    """The answer to a new order. Fills come by themselves."""
+    if order["status"] == "rejected":
+        return OrderRejected(**addressed(order), reason=NO_REASON)
+    return Accepted(**addressed(order), effective_quantity=_quantity(order, ZERO))
+
+
+def snapshot_of(chain: Sequence[Message], fills: Sequence[Execution] = ()) -> OrderSnapshot:
+    """The order that `chain` is: itself, or what was sent first and each replacement, the live one last.
+
+    Whether the totals of a replacement count what its predecessors filled, Alpaca does not document. So where they filled something
+    `fills` must be all of the chain's, and each counts once: what they sum up to beyond the last order's own count came before it.
+    """
+    first, last = chain[0], chain[-1]
+    summed = total(fill.quantity for fill in fills)
+    counted = [filled(each) for each in chain]
+    before = max(summed - counted[-1], ZERO) if fills else ZERO
+    return OrderSnapshot(
+        client_order_id=own_key(first),
+        broker_order_id=last["id"],
+        occurred_at=moment(last.get("updated_at")),
+        status=status_of(last),
+        filled_quantity=max(*counted, summed) if len(chain) > 1 else counted[0],
+        average_price=_average(fills) if fills and summed >= counted[-1] else _price(last, "filled_avg_price"),
+        quantity=_quantity(last, before),
+        limit_price=_price(last, "limit_price"),
+        stop_price=_price(last, "stop_price"),
+        symbol=our_symbol(last.get("symbol"), last.get("asset_class")),
+        side=_side(last),
+        order_type=_KINDS.get(str(last.get("type"))),
+        executions=tuple(fills),
+        cancel_pending=last["status"] == "pending_cancel",
+        replace_pending=last["status"] == "pending_replace",
+        reason=NO_REASON if last["status"] == "rejected" else "",
+        native_status=str(last["status"]),
+    )
+
+
+def totals_of(order: Message, native: str) -> OrderSnapshot:
+    """Only who it is and what is filled of it, under a status that nobody knows: it is kept as it was, shown and asked about."""
+    return OrderSnapshot(
+        **addressed(order),
+        status=BrokerStatus.UNKNOWN,
+        filled_quantity=filled(order),
+        average_price=_price(order, "filled_avg_price"),
+        native_status=native,
+    )
+
+
+def status_of(order: Message) -> BrokerStatus:
+    """An order for one moment that nobody asked to cancel is `canceled` by its time in force: it expired."""
+    word = str(order["status"])
+    if word == "done_for_day":
+        return BrokerStatus.WORKING if order.get("time_in_force") == "gtc" else BrokerStatus.EXPIRED
+    if word == "canceled" and cause_of(order) is CloseCause.EXPIRED:
+        return BrokerStatus.EXPIRED
+    return _STATUS.get(word, BrokerStatus.UNKNOWN)
+
+
+def cause_of(order: Message) -> CloseCause:
+    """Why a canceled order is. Where nobody asked, its time in force or somebody at Alpaca did it."""
+    if order.get("cancel_requested_at"):
+        return CloseCause.REQUESTED
+    return CloseCause.EXPIRED if order.get("time_in_force") in _FOR_A_MOMENT else CloseCause.BY_BROKER
+
+
+def execution_of(activity: Message) -> Execution:
+    """A row of the activities of type FILL. It tells no key."""
+    order_id = activity["order_id"]
+    return Execution(
+        broker_order_id=order_id,
+        occurred_at=moment(activity.get("transaction_time")),
+        execution_id=execution_id(order_id, number(activity["cum_qty"])),
+        quantity=number(activity["qty"]),
+        price=number(activity["price"]),
+    )
+
+
+def execution_id(order_id: str, cumulative: Decimal) -> str:
+    """
+    >>> execution_id("904837e3", Decimal("7.50"))
+    '904837e3:7.5'
+    """
+    return f"{order_id}:{cumulative.normalize():f}"
+
+
+def addressed(order: Message) -> dict[str, Any]:
+    return {"client_order_id": own_key(order), "broker_order_id": order["id"]}
+
+
+def number(value: object) -> Decimal:
+    """Text, int or `Decimal`; a float has lost its digits and is not taken."""
+    if isinstance(value, bool | float) or value is None:
+        raise ValueError(f"not a number: {value!r}")
+    told = Decimal(str(value))
+    if not told.is_finite():
+        raise ValueError(f"not a number: {value!r}")
+    return told
+
+
+def moment(text: object) -> datetime | None:
+    """UTC, to the microsecond. None for what cannot be read: a time is never worth losing a fill for."""
+    try:
+        told = datetime.fromisoformat(str(text))
+    except ValueError:
+        return None
+    return told.astimezone(UTC) if told.tzinfo is not None else None
+
+
+def row_of(answer: object) -> Message:
+    """The answer, if it is one order or account: Alpaca answers 207 with a list of others' fates."""
+    if not isinstance(answer, dict):
+        raise TypeError(f"a {type(answer).__name__} where an object was due")
+    return answer
+
+
+async def readable(answer: Awaitable[T]) -> T:
+    """Raises `OutcomeUnknown` for an answer that cannot be read."""
+    try:
+        return await answer
+    except UNREADABLE as error:
+        raise OutcomeUnknown(f"alpaca: the answer could not be read ({type(error).__name__}: {str(error)[:100]})") from None
+
+
+def rows_of(answer: object) -> list[Message]:
+    if not isinstance(answer, list):
+        raise TypeError(f"a {type(answer).__name__} where a list was due")
+    return [row_of(each) for each in answer]
+
+
+def filled(order: Message) -> Decimal:
+    return number(order.get("filled_qty") or "0")
+
+
+def _quantity(order: Message, before: Decimal) -> Decimal | None:
+    """Of the whole order. One for an amount has none until it is done, and then what is filled is all of it."""
+    if order.get("qty") not in (None, ""):
+        return number(order["qty"]) + before
+    return (filled(order) or None) if order["status"] == "filled" else None
+
+
+def _price(order: Message, name: str) -> Decimal | None:
+    """None for a zero too, which is how a price is told that is not known yet."""
+    return number(order[name]) or None if order.get(name) not in (None, "") else None
+
+
+def _average(fills: Sequence[Execution]) -> Decimal:
+    return total(each.quantity * each.price for each in fills) / total(each.quantity for each in fills)
+
+
+def _side(order: Message) -> Side | None:
+    word = str(order.get("side"))
+    if word.startswith("sell"):
+        return Side.SELL
+    return Side.BUY if word.startswith("buy") else None

@@ -1,0 +1,1 @@
+"""A server that speaks Alpaca's wire protocol over the simulated exchange."""

@@ -1,0 +1,91 @@
+"""One order of the exchange as the chain of orders that Alpaca would have made of it: the first, and one for each replacement.
+
+The exchange does not keep when a replacement began, so the twin does, as long as it lives: one that restarts on its data file tells
+every fill under the first order of its chain.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+
+from liveorder.domain.values import ZERO, total
+from liveorder.infrastructure.brokers.simulated.venue.orders import Due, Trade, TradeKind, VenueOrder
+
+
+@dataclass(frozen=True)
+class Fill:
+    """One fill, the link on which it was made, and what that link had filled after it."""
+
+    trade: Trade
+    link: int
+    cumulative: Decimal
+
+
+@dataclass(frozen=True)
+class _Start:
+    """After so many trades; of a replacement that took its time, also after those until `at`."""
+
+    trades: int
+    at: datetime | None
+
+
+def live_link(order: VenueOrder) -> int:
+    """How many replacements have taken effect."""
+    return len(order.replace_ids) - (order.wanted is not None)
+
+
+def is_pending(order: VenueOrder) -> bool:
+    return order.wanted is not None and Due.REPLACE in order.due
+
+
+@dataclass
+class Links:
+    """`carries_fills`: a replacement counts in its quantity and in its totals what was filled before it."""
+
+    carries_fills: bool = False
+    _starts: defaultdict[str, dict[int, _Start]] = field(default_factory=lambda: defaultdict(dict))
+
+    def started(self, order: VenueOrder, trades_before: int) -> None:
+        """A replacement was taken; before it was asked for the order had so many trades."""
+        at = order.due.get(Due.REPLACE) if is_pending(order) else None
+        self._starts[order.order_id].setdefault(len(order.replace_ids), _Start(trades_before, at))
+
+    def fills(self, order: VenueOrder) -> list[Fill]:
+        return self._walk(order)[0]
+
+    def filled(self, order: VenueOrder, link: int) -> list[Trade]:
+        """The trades that count for this link's totals."""
+        counted = self._walk(order)[1].values()
+        return [trade for trade, of in counted if of == link or (self.carries_fills and of < link)]
+
+    def filled_before(self, order: VenueOrder, link: int) -> Decimal:
+        """What the links before this one filled and it does not count."""
+        if self.carries_fills:
+            return ZERO
+        return total(trade.quantity for trade, of in self._walk(order)[1].values() if of < link)
+
+    def _walk(self, order: VenueOrder) -> tuple[list[Fill], dict[str, tuple[Trade, int]]]:
+        fills: list[Fill] = []
+        effective: dict[str, tuple[Trade, int]] = {}
+        for index, trade in enumerate(order.trades):
+            _, link = effective.pop(trade.corrects or trade.execution_id, (trade, self._link_at(order, index)))
+            if trade.kind is not TradeKind.BUST:
+                effective[trade.execution_id] = trade, link
+            if trade.kind is TradeKind.FILL:
+                fills.append(Fill(trade, link, self._counted(effective, link)))
+        return fills, effective
+
+    def _counted(self, effective: dict[str, tuple[Trade, int]], link: int) -> Decimal:
+        return total(trade.quantity for trade, of in effective.values() if of == link or (self.carries_fills and of < link))
+
+    def _link_at(self, order: VenueOrder, index: int) -> int:
+        """The last link that had begun when this trade was made."""
+        starts = self._starts[order.order_id]
+        begun = [link for link, start in starts.items() if link <= live_link(order) and self._is_after(order, index, start)]
+        return max(begun, default=0)
+
+    def _is_after(self, order: VenueOrder, index: int, start: _Start) -> bool:
+        return index >= start.trades and (start.at is None or order.trades[index].at > start.at)
