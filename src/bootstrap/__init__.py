@@ -1,6 +1,7 @@
 """The composition root: the only place that names adapters. It turns settings into running parts."""
 
 from liveorder.application.ports.brokerage import Brokerage
+from liveorder.bootstrap.brokerages import open_brokerage
 from liveorder.bootstrap.commands import send_command, standing_doubts
 from liveorder.bootstrap.emergency import EmergencyReport, emergency_kill
 from liveorder.bootstrap.kite import Charges, KiteLogin, kite_charges, kite_login, kite_login_address
@@ -8,9 +9,10 @@ from liveorder.bootstrap.parts import load_settings, settings_template
 from liveorder.bootstrap.reader import Reader, open_reader, rebuild_views, verify_views
 from liveorder.bootstrap.service import file_source, open_service, stdin_source
 from liveorder.bootstrap.upkeep import BrokerCheck, backup, check_brokers, serve_venue
-from liveorder.infrastructure.settings import Settings
+from liveorder.infrastructure.settings import Account, Settings
 
 __all__ = [
+    "Account",
     "BrokerCheck",
     "Brokerage",
     "Charges",
@@ -26,6 +28,7 @@ __all__ = [
     "kite_login",
     "kite_login_address",
     "load_settings",
+    "open_brokerage",
     "open_reader",
     "open_service",
     "rebuild_views",
