@@ -4,6 +4,7 @@ from liveorder.application.ports.brokerage import Brokerage
 from liveorder.bootstrap.brokerages import open_brokerage
 from liveorder.bootstrap.commands import send_command, standing_doubts
 from liveorder.bootstrap.emergency import EmergencyReport, emergency_kill
+from liveorder.bootstrap.kite import Charges, KiteLogin, kite_charges, kite_login, kite_login_address
 from liveorder.bootstrap.parts import load_settings, settings_template
 from liveorder.bootstrap.reader import Reader, open_reader, rebuild_views, verify_views
 from liveorder.bootstrap.service import file_source, open_service, stdin_source
@@ -15,7 +16,9 @@ __all__ = [
     "BrokerCheck",
     "Brokerage",
     "CalendarCheck",
+    "Charges",
     "EmergencyReport",
+    "KiteLogin",
     "Reader",
     "Settings",
     "backup",
@@ -23,6 +26,9 @@ __all__ = [
     "check_calendars",
     "emergency_kill",
     "file_source",
+    "kite_charges",
+    "kite_login",
+    "kite_login_address",
     "load_settings",
     "open_brokerage",
     "open_reader",

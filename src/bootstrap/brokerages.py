@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, closing, contextmanager
 from importlib import import_module
-from types import MappingProxyType
+from types import MappingProxyType, ModuleType
 from typing import Any
 
 from liveorder.application.engine import Connection
@@ -43,7 +43,12 @@ def connections_of(
 
 def brokerage_of(settings: Settings, account: Account, clock: Clock, log: EventLog) -> Brokerage:
     """A real broker's adapters for one account. Raises `SettingsError` when its client library is not installed."""
-    access = AccountAccess(
+    adapter: Callable[[AccountAccess, Any], Brokerage] = adapter_module(account, "assembly").brokerage
+    return adapter(access_of(settings, account, clock, log), settings.broker_section(account))
+
+
+def access_of(settings: Settings, account: Account, clock: Clock, log: EventLog) -> AccountAccess:
+    return AccountAccess(
         account.id,
         settings.mode,
         account.currency or settings.default_currency,
@@ -52,7 +57,6 @@ def brokerage_of(settings: Settings, account: Account, clock: Clock, log: EventL
         clock,
         log,
     )
-    return _adapter(account)(access, settings.broker_section(account))
 
 
 @asynccontextmanager
@@ -71,7 +75,8 @@ def _brokerage(settings: Settings, account: Account, clock: Clock, log: EventLog
     return simulated_brokerage(account, venue) if venue is not None else brokerage_of(settings, account, clock, log)
 
 
-def _adapter(account: Account) -> Callable[[AccountAccess, Any], Brokerage]:
+def adapter_module(account: Account, name: str) -> ModuleType:
+    """One module of the package for the account's broker. Raises `SettingsError` when its client library is not installed."""
     extra = ADAPTERS.get(account.broker)
     if extra is None:
         raise SettingsError(
@@ -79,15 +84,13 @@ def _adapter(account: Account) -> Callable[[AccountAccess, Any], Brokerage]:
             "or give Runner your own"
         )
     try:
-        module = import_module(f"liveorder.infrastructure.brokers.{account.broker}.assembly")
+        return import_module(f"liveorder.infrastructure.brokers.{account.broker}.{name}")
     except ModuleNotFoundError as error:
         if error.name is not None and error.name.startswith("liveorder"):
             raise
         raise SettingsError(
             f"account {account.id!r}: {account.broker} needs {error.name}, which is not installed; pip install 'liveorder[{extra}]'"
         ) from error
-    adapter: Callable[[AccountAccess, Any], Brokerage] = module.brokerage
-    return adapter
 
 
 def _connection(settings: Settings, account: Account, parts: Brokerage) -> Connection:

@@ -18,6 +18,8 @@ SIMULATED = "simulated"
 SIMULATED_ACCOUNT = "SIM"
 REQUIRED_OPTIONS = {"alpaca": ("api_key", "secret_key"), "kite": ("api_key", "access_token"), "ibkr": ("host",)}
 """By broker. Any of them given means that its user wants to trade there."""
+_IN_PLACE_OF = {"access_token": "access_token_file"}
+"""Options that are as good."""
 
 
 def mode(settings: SettingsFields) -> TradingMode:
@@ -92,7 +94,8 @@ def _check_real(settings: SettingsFields, account: Account) -> None:
         raise SettingsError(f"account {account.id!r} is simulated and TRADING_MODE is {trading_mode}; name its broker")
     if account.mode not in (None, trading_mode):
         raise SettingsError(f"account {account.id!r} is for {account.mode} and TRADING_MODE is {trading_mode}; make them agree")
-    missing = [name for name in REQUIRED_OPTIONS.get(account.broker, ()) if not options.get(name)]
+    required = REQUIRED_OPTIONS.get(account.broker, ())
+    missing = [name for name in required if not options.get(name) and not options.get(_IN_PLACE_OF.get(name, name))]
     if missing:
         names = " and ".join(environment_name((account.broker, name)) for name in missing)
         raise SettingsError(f"account {account.id!r} needs credentials for {trading_mode}; set {names}")

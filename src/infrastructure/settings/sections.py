@@ -3,20 +3,33 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from decimal import Decimal
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, TypeAdapter
 
 from liveorder.application.ports.broker import BrokerCapabilities
 from liveorder.domain.risk_limits import RiskLimits
 from liveorder.domain.signal_fields import CurrencyCode, Moment, Text
-from liveorder.domain.values import Product, TradingMode
+from liveorder.domain.values import Product, Quantity, TradingMode
 from liveorder.infrastructure.secrecy import is_secret_name
 
 Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Port = Annotated[int, Field(ge=1, le=65535)]
 Mode = Annotated[TradingMode, BeforeValidator(lambda value: value.upper() if isinstance(value, str) else value)]
+TokenFile = Annotated[Path, BeforeValidator(lambda value: value.get_secret_value() if isinstance(value, SecretStr) else value)]
+"""Its name sounds like a secret's, and options of an account are hidden by their names; the path is none."""
+HttpAddress = Annotated[str, Field(pattern=r"^https?://[^\s/]+$")]
+
+
+def _check_protection(percent: Decimal) -> Decimal:
+    if percent != -1 and not 0 < percent <= 100:
+        raise ValueError("is -1, or above 0 and at most 100")
+    return percent
+
+
+MarketProtection = Annotated[Decimal, Field(allow_inf_nan=False), AfterValidator(_check_protection)]
 
 _CAPABILITIES = TypeAdapter(BrokerCapabilities)
 
@@ -103,6 +116,20 @@ class Kite(Section):
     """Needed only to make an access token."""
     access_token: SecretStr | None = None
     """Of the day; expires every morning."""
+    access_token_file: TokenFile | None = None
+    """Where `liveorder kite login` leaves it; read at every connection, so that a login needs no restart."""
+    variety: Literal["regular", "amo"] = "regular"
+    """amo: orders placed after hours for the next session; they need allow_closed_market in [risk] too."""
+    market_protection: MarketProtection = Decimal(-1)
+    """Percent by which a MARKET or SL-M order may miss the last price; -1: as Kite sees fit. Without any Kite rejects them."""
+    longest_ttl_minutes: Annotated[int, Field(ge=1)] = 120
+    """The longest validity of a GTD order that Kite takes."""
+    multipliers: dict[str, Quantity] = {}
+    """Units in one lot of each MCX or CDS underlying, as in { CRUDEOIL = 100 }; one that is not here is not traded."""
+    root: HttpAddress | None = None
+    """Another address of the API, without a path: of a test server or a proxy."""
+    ticker_root: str | None = None
+    """Another address of the ticker, as in wss://HOST; none: that of root, else Kite's own."""
 
 
 class Ibkr(Section):

@@ -1,0 +1,1 @@
+"""Zerodha Kite, through `kiteconnect`. Nothing of that library leaves this package."""

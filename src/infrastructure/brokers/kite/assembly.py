@@ -1,0 +1,28 @@
+"""An account's brokerage at Kite, put together."""
+
+from __future__ import annotations
+
+from liveorder.application.ports.brokerage import AccountAccess, Brokerage
+from liveorder.domain.errors import SettingsError
+from liveorder.domain.values import TradingMode
+from liveorder.infrastructure.brokers.kite.broker import CAPABILITIES, KiteBroker
+from liveorder.infrastructure.brokers.kite.instruments import KiteInstruments
+from liveorder.infrastructure.brokers.kite.market_data import KiteMarketData
+from liveorder.infrastructure.brokers.kite.questions import Questions
+from liveorder.infrastructure.brokers.kite.session import KiteSession
+from liveorder.infrastructure.settings.sections import Kite
+
+
+def brokerage(access: AccountAccess, section: Kite) -> Brokerage:
+    """Raises `SettingsError` for PAPER at Kite's own address: Kite has no sandbox, and every order there is a real one."""
+    if access.mode is TradingMode.PAPER and section.root is None:
+        raise SettingsError(
+            f"account {access.account_id!r}: Kite has no paper trading; set TRADING_MODE to LIVE, to SIMULATION to practise here, "
+            "or kite.root to the address of a test server"
+        )
+    capabilities = access.adjusted(CAPABILITIES)
+    session = KiteSession(section, access, capabilities.requests_per_second)
+    instruments = KiteInstruments(session, access.clock, access.log)
+    questions = Questions(session, instruments, access.clock, access.log)
+    broker = KiteBroker(access, session, questions, capabilities)
+    return Brokerage(broker, KiteMarketData(session, access.clock, access.log), instruments)

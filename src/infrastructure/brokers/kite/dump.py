@@ -1,0 +1,99 @@
+"""Kite's list of an exchange's instruments, which it makes anew every morning, read from its text so that ticks stay exact."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator, Mapping
+from datetime import date, datetime, timedelta
+from decimal import Decimal, InvalidOperation
+from io import StringIO
+from typing import NamedTuple
+
+from pydantic import ValidationError
+
+from liveorder.application.ports.instruments import InstrumentQuery
+from liveorder.domain.instrument import Instrument
+from liveorder.domain.values import AssetClass, OptionRight
+from liveorder.infrastructure.brokers.kite.fields import IST
+
+MADE_AFTER = timedelta(hours=8, minutes=30)
+"""After midnight in India. A list from before it is yesterday's."""
+
+CALENDARS: Mapping[str, str] = {"NSE": "XBOM", "BSE": "XBOM", "NFO": "XBOM", "BFO": "XBOM", "CDS": "24/7", "MCX": "24/7"}
+"""XBOM has the cash hours of both exchanges and of their derivatives. There is no calendar with the hours of CDS and MCX, whose
+evenings XBOM would refuse: there the broker says when they are closed."""
+COUNTED_IN_LOTS = frozenset({"CDS", "MCX"})
+"""A quantity of one is one contract there, whose size the list does not tell."""
+_ASSET_CLASSES = {
+    "EQ": AssetClass.EQUITY,
+    "FUT": AssetClass.FUTURE,
+    "CE": AssetClass.OPTION,
+    "PE": AssetClass.OPTION,
+}
+_RIGHTS = {"CE": OptionRight.CALL, "PE": OptionRight.PUT}
+_NOT_TRADED = "INDICES"
+
+
+class Listing(NamedTuple):
+    """One row, as text."""
+
+    exchange: str
+    tradingsymbol: str
+    name: str
+    expiry: str
+    strike: str
+    tick_size: str
+    lot_size: str
+    instrument_type: str
+
+    @property
+    def is_derivative(self) -> bool:
+        return self.expiry != ""
+
+
+def edition(now: datetime) -> date:
+    """Of which day the newest list is."""
+    return (now.astimezone(IST) - MADE_AFTER).date()
+
+
+def listings(text: str) -> Iterator[Listing]:
+    """What can be traded. Raises `KeyError` where a column is missing: that is no list at all."""
+    for row in csv.DictReader(StringIO(text)):
+        if row["segment"] != _NOT_TRADED and row["instrument_type"] in _ASSET_CLASSES:
+            yield Listing(*(row[name] or "" for name in Listing._fields))
+
+
+def fits(query: InstrumentQuery, listing: Listing) -> bool:
+    """By the trading symbol, or of a derivative by what it is of (`NIFTY`) with its expiry; and by all else that is said."""
+    by_name = listing.is_derivative and query.expiry is not None and query.symbol == listing.name
+    if query.symbol != listing.tradingsymbol and not by_name:
+        return False
+    said = (query.asset_class, query.currency, query.right, query.expiry and query.expiry.isoformat())
+    kind = listing.instrument_type
+    has = (_ASSET_CLASSES[kind], "INR", _RIGHTS.get(kind), listing.expiry)
+    if any(wanted not in (None, value) for wanted, value in zip(said, has, strict=True)):
+        return False
+    return query.strike is None or (kind in _RIGHTS and query.strike == Decimal(listing.strike))
+
+
+def instrument_of(listing: Listing, multipliers: Mapping[str, Decimal]) -> Instrument | None:
+    """None for a row that makes no sense, and for a contract whose size nobody has told."""
+    multiplier = multipliers.get(listing.name) if listing.exchange in COUNTED_IN_LOTS else Decimal(1)
+    if multiplier is None:
+        return None
+    try:
+        return Instrument(
+            symbol=listing.tradingsymbol,
+            exchange=listing.exchange,
+            asset_class=_ASSET_CLASSES[listing.instrument_type],
+            currency="INR",
+            tick_size=Decimal(listing.tick_size),
+            lot_size=Decimal(listing.lot_size),
+            multiplier=multiplier,
+            calendar=CALENDARS[listing.exchange],
+            expiry=date.fromisoformat(listing.expiry) if listing.is_derivative else None,
+            strike=Decimal(listing.strike) if listing.instrument_type in _RIGHTS else None,
+            right=_RIGHTS.get(listing.instrument_type),
+        )
+    except (ValidationError, InvalidOperation, ValueError):
+        return None

@@ -1,0 +1,90 @@
+"""Kite's catalogue: one list an exchange, fetched when it is first needed and once after every morning."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+
+from liveorder.application.ports.clock import Clock
+from liveorder.application.ports.event_log import EventLog
+from liveorder.application.ports.instruments import InstrumentQuery
+from liveorder.domain.errors import BrokerError
+from liveorder.domain.instrument import Instrument
+from liveorder.infrastructure.brokers.kite.dump import COUNTED_IN_LOTS, Listing, edition, fits, instrument_of, listings
+from liveorder.infrastructure.brokers.kite.orders import EXCHANGES
+from liveorder.infrastructure.brokers.kite.session import KiteSession, understood
+
+ALSO_CALLED = {"XNSE": "NSE", "XBOM": "BSE"}
+
+
+@dataclass(frozen=True)
+class Catalogue:
+    """One exchange's list, by trading symbol, and derivatives also by what they are of."""
+
+    edition: date
+    by_name: Mapping[str, list[Listing]]
+
+
+class KiteInstruments:
+    """An `Instruments`. A list that cannot be had today leaves yesterday's in use; where there is none, `resolve` raises
+    `BrokerError`, so that a signal waits instead of being taken for nonsense.
+    """
+
+    def __init__(self, session: KiteSession, clock: Clock, log: EventLog) -> None:
+        self._session, self._clock, self._log = session, clock, log
+        self._catalogues: dict[str, Catalogue] = {}
+        self._fetching: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
+        self._told: set[str] = set()
+
+    async def resolve(self, query: InstrumentQuery) -> Instrument | None:
+        exchange = ALSO_CALLED.get(query.exchange or "", query.exchange)
+        if exchange is not None and exchange not in EXCHANGES:
+            return None
+        catalogues = await asyncio.gather(*(self._catalogue(each) for each in ([exchange] if exchange else EXCHANGES)))
+        candidates = [listing for catalogue in catalogues for listing in catalogue.by_name.get(query.symbol, ())]
+        fitting = [listing for listing in candidates if fits(query, listing)]
+        return self._instrument(fitting[0]) if len(fitting) == 1 else None
+
+    async def listed(self, exchange: str, tradingsymbol: str) -> Instrument:
+        """Of a position. A bare one where the list does not have it: delisted, or expired since, and held all the same."""
+        known = await self.resolve(InstrumentQuery(symbol=tradingsymbol, exchange=exchange))
+        return known or Instrument(symbol=tradingsymbol, exchange=exchange, currency="INR")
+
+    def _instrument(self, listing: Listing) -> Instrument | None:
+        multipliers = self._session.section.multipliers
+        if listing.exchange in COUNTED_IN_LOTS and listing.name not in multipliers and listing.name not in self._told:
+            self._told.add(listing.name)
+            sentence = f"{listing.exchange}:{listing.name} is not traded: its contract's size is in no list of Kite's; set it in"
+            self._log.write("WARNING", f"{sentence} kite.multipliers, as {{{listing.name} = 100}} for 100 units a lot")
+        return instrument_of(listing, multipliers)
+
+    async def _catalogue(self, exchange: str) -> Catalogue:
+        async with self._fetching[exchange]:
+            wanted, known = edition(self._clock.now()), self._catalogues.get(exchange)
+            if known is not None and known.edition == wanted:
+                return known
+            try:
+                self._catalogues[exchange] = await self._fetch(exchange, wanted)
+            except BrokerError as error:
+                if known is None:
+                    raise
+                self._log.write("WARNING", f"The list of {exchange} is of {known.edition}, no newer one is to be had: {error}")
+                return known
+            return self._catalogues[exchange]
+
+    async def _fetch(self, exchange: str, wanted: date) -> Catalogue:
+        text = await self._session.ask(str, "instruments", exchange)
+        return await self._session.questions.run(understood, _read, text, wanted)
+
+
+def _read(text: str, wanted: date) -> Catalogue:
+    """Some tens of thousands of rows: not on the loop."""
+    by_name: defaultdict[str, list[Listing]] = defaultdict(list)
+    for listing in listings(text):
+        by_name[listing.tradingsymbol].append(listing)
+        if listing.is_derivative:
+            by_name[listing.name].append(listing)
+    return Catalogue(wanted, dict(by_name))

@@ -1,0 +1,136 @@
+"""What Kite is asked, and what may be made of the answers. Its lists are of today; what they do not say is not known."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from liveorder.application.ports.broker import Absence, BrokerPosition
+from liveorder.application.ports.clock import Clock
+from liveorder.application.ports.event_log import EventLog
+from liveorder.domain.errors import BrokerError
+from liveorder.domain.execution_report import Execution, ExecutionReport, OrderSnapshot
+from liveorder.infrastructure.brokers.kite.fields import Row, identifier, indian_day, key_of, number, tags
+from liveorder.infrastructure.brokers.kite.instruments import KiteInstruments
+from liveorder.infrastructure.brokers.kite.portfolio import Held, held, parts_of
+from liveorder.infrastructure.brokers.kite.session import KiteSession, understood
+from liveorder.infrastructure.brokers.kite.translation import execution_of, has_traded, is_open, news_of, rows_of, snapshot_of
+
+
+class Questions:
+    """All but `find` and `news` raise `BrokerError`."""
+
+    def __init__(self, session: KiteSession, instruments: KiteInstruments, clock: Clock, log: EventLog) -> None:
+        self._session, self._instruments, self._clock, self._log = session, instruments, clock, log
+        self._told: set[str] = set()
+
+    async def cash(self) -> Decimal | None:
+        """What can be spent on shares now. Kite adds up no equity: holdings are in none of its figures."""
+        return await self._session.ask(_cash, "margins")
+
+    async def find(
+        self, client_order_id: str, broker_order_id: str | None, reference: Mapping[str, str]
+    ) -> OrderSnapshot | Absence:
+        """In the day's list, by Kite's id where it is known, else by the tag. Several orders with the tag are inconclusive, unless
+        one alone is live or was filled.
+        """
+        try:
+            rows = await self._orders()
+            row = self._named(rows, client_order_id, broker_order_id)
+            if row is not None:
+                return await self._snapshot(row)
+        except BrokerError:
+            return Absence.INCONCLUSIVE
+        is_of_today = reference.get("day") == indian_day(self._clock.now()).isoformat()
+        is_there = any(client_order_id in tags(row) for row in rows)
+        return Absence.ABSENT if is_of_today and not is_there else Absence.INCONCLUSIVE
+
+    def _named(self, rows: Sequence[Row], client_order_id: str, broker_order_id: str | None) -> Row | None:
+        if broker_order_id is not None:
+            return next((row for row in rows if row["order_id"] == broker_order_id), None)
+        tagged = [row for row in rows if client_order_id in tags(row)]
+        if len(tagged) < 2:
+            return tagged[0] if tagged else None
+        mattering = [row for row in tagged if is_open(row) or has_traded(row)]
+        if len(mattering) == 1:
+            return mattering[0]
+        self._tell(f"Kite has {len(tagged)} orders tagged {client_order_id}: look at them there, then `liveorder settle`")
+        return None
+
+    def _tell(self, sentence: str) -> None:
+        if sentence not in self._told:
+            self._told.add(sentence)
+            self._log.write("ANOMALY", sentence)
+
+    async def _snapshot(self, row: Row) -> OrderSnapshot:
+        trades = await self._session.ask(rows_of, "order_trades", row["order_id"]) if has_traded(row) else []
+        return understood(snapshot_of, row, trades)
+
+    async def open_orders(self) -> Sequence[OrderSnapshot]:
+        live = [row for row in await self._orders() if is_open(row)]
+        trades = await self._session.ask(rows_of, "trades") if any(map(has_traded, live)) else []
+        return [understood(snapshot_of, row, trades) for row in live]
+
+    async def executions_since(self, since: datetime) -> Sequence[ExecutionReport]:
+        """Of today at most. Kite's times are in whole seconds; a trade without one is told all the same."""
+        keys = {row["order_id"]: key_of(row) for row in await self._orders()}
+        executions = await self._session.ask(lambda answer: _executions(answer, keys), "trades")
+        first = since.replace(microsecond=0)
+        return [each for each in executions if each.occurred_at is None or each.occurred_at >= first]
+
+    async def positions(self) -> Sequence[BrokerPosition]:
+        """One of each instrument, all products together."""
+        positions = await self._session.ask(_as_it_is, "positions")
+        holdings = await self._session.ask(_as_it_is, "holdings")
+        amounts = understood(lambda: held(parts_of(positions, holdings)))
+        return [await self._position(amount) for amount in amounts]
+
+    async def _position(self, amount: Held) -> BrokerPosition:
+        instrument = await self._instruments.listed(amount.exchange, amount.tradingsymbol)
+        return BrokerPosition(instrument, amount.quantity, amount.average_price)
+
+    async def news(self, order_id: str) -> Sequence[ExecutionReport]:
+        """What became of one order by now. Nothing when the question fails: the poll finds it."""
+        try:
+            row = await self._session.ask(_newest, "order_history", order_id)
+            trades = await self._session.ask(rows_of, "order_trades", order_id) if has_traded(row) else []
+            return understood(news_of, row, trades)
+        except BrokerError:
+            return []
+
+    async def _orders(self) -> list[Row]:
+        return await self._session.ask(_orders, "orders")
+
+
+def _orders(answer: Any) -> list[Row]:
+    """Every row named, and its fill readable. An order that cannot be told from others makes the whole list doubtful."""
+    return [_checked(row) for row in rows_of(answer)]
+
+
+def _checked(row: Row) -> Row:
+    order_id = identifier(row, "order_id")
+    if order_id is None:
+        raise ValueError("an order without an id")
+    has_traded(row)
+    return {**row, "order_id": order_id}
+
+
+def _newest(answer: Any) -> Row:
+    """An order's history ends with how it is now."""
+    return _checked(rows_of(answer)[-1])
+
+
+def _executions(answer: Any, keys: Mapping[str, str | None]) -> list[Execution]:
+    return [execution_of(row, keys.get(identifier(row, "order_id") or "")) for row in rows_of(answer)]
+
+
+def _cash(answer: Any) -> Decimal | None:
+    available = answer["equity"]["available"]
+    live = number(available, "live_balance")
+    return number(available, "cash") if live is None else live
+
+
+def _as_it_is(answer: Any) -> Any:
+    return answer

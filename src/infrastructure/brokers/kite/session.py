@@ -1,0 +1,128 @@
+"""One account's way to Kite: the vendor's client with what it must not do taken away, asked from threads, its failures sorted."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from kiteconnect import KiteConnect
+
+from liveorder.application.ports.brokerage import AccountAccess
+from liveorder.application.rate_limit import RateLimit
+from liveorder.domain.errors import BrokerAuthenticationError, OutcomeUnknown
+from liveorder.infrastructure.blocking_calls import BlockingCalls
+from liveorder.infrastructure.brokers.kite import tokens
+from liveorder.infrastructure.brokers.kite.failures import complete_exceptions, error_of
+from liveorder.infrastructure.brokers.kite.fields import UNREADABLE
+from liveorder.infrastructure.http_session import one_try_session
+from liveorder.infrastructure.secrecy import Censor
+from liveorder.infrastructure.settings.sections import Kite
+
+T = TypeVar("T")
+
+LONGEST_CALL_SECONDS = 7.0
+"""The client's own time-out; a shorter one of the account's holds instead."""
+_ORDERS_AT_ONCE, _QUESTIONS_AT_ONCE = 6, 4
+"""Together the connections that the client keeps. Apart, so that a long list never keeps an order waiting."""
+
+
+class Client(KiteConnect):  # type: ignore[misc]  # the library has no types
+    """Answers as they were sent: exact numbers, and times as text, since one that does not parse would lose the whole list."""
+
+    def _format_response(self, data: Any) -> Any:
+        return data
+
+    def _parse_instruments(self, data: bytes) -> str:
+        return data.decode()
+
+
+def client_of(section: Kite, timeout_seconds: float) -> Client:
+    """Never with `pool`, which retries, nor `debug`, which logs the token, nor without certificates."""
+    complete_exceptions()
+    key = section.api_key.get_secret_value() if section.api_key is not None else ""
+    client = Client(key, root=section.root, timeout=timeout_seconds)
+    client.reqsession = one_try_session(timeout_seconds)
+    return client
+
+
+def understood(read: Callable[..., T], *answers: Any) -> T:
+    """What `read` makes of them. `OutcomeUnknown` for what cannot be read: a half-understood list must not pass for a whole one."""
+    try:
+        return read(*answers)
+    except UNREADABLE as error:
+        raise OutcomeUnknown(f"kite: an answer could not be read ({type(error).__name__}: {error})") from None
+
+
+class KiteSession:
+    """Calls by the name of the client's method. All raise `BrokerError`, and none of their errors leads to a request."""
+
+    def __init__(self, section: Kite, access: AccountAccess, requests_per_second: float) -> None:
+        self.section = section
+        self._log, self._clock, self._account_id = access.log, access.clock, access.account_id
+        self._client = client_of(section, min(LONGEST_CALL_SECONDS, access.call_timeout_seconds))
+        self._orders = BlockingCalls("kite-orders", _ORDERS_AT_ONCE)
+        self.questions = BlockingCalls("kite-questions", _QUESTIONS_AT_ONCE)
+        self._pace = RateLimit(access.clock, requests_per_second, requests_per_second * 60, reserved_share=0.0)
+        self._censor = Censor()
+        self._alerted: set[str] = set()
+
+    def take_token(self) -> str:
+        """The token that is current now, used from here on. Raises `BrokerAuthenticationError`."""
+        token = tokens.current(self.section)
+        if token.has_surely_ended(self._clock.now()):
+            self._alert("the access token is of an earlier day and has ended: make a new one with `liveorder kite login`")
+        self._client.set_access_token(token.value.get_secret_value())
+        known = (token.value, self.section.api_key, self.section.api_secret)
+        self._censor = Censor([secret for secret in known if secret is not None])
+        return token.value.get_secret_value()
+
+    async def order(self, method: str, **fields: str) -> Any:
+        """A request that changes something. Its rate is the engine's concern."""
+        return await self._run(self._orders, method, **fields)
+
+    async def ask(self, read: Callable[[Any], T], method: str, *arguments: Any) -> T:
+        """What `read` makes of the answer, at the pace that Kite allows."""
+        await self._pace.take()
+        answer = await self._run(self.questions, method, *arguments)
+        return understood(read, answer)
+
+    def close(self) -> None:
+        """Calls under way end by themselves."""
+        self._orders.close()
+        self.questions.close()
+        self._client.reqsession.close()
+
+    async def _run(self, threads: BlockingCalls, method: str, *arguments: Any, **fields: Any) -> Any:
+        try:
+            answer = await threads.run(self._call, method, *arguments, **fields)
+        except BrokerAuthenticationError as error:
+            self._look_for_a_new_token()
+            self._alert(str(error))
+            raise
+        return answer
+
+    def _call(self, method: str, *arguments: Any, **fields: Any) -> Any:
+        """In a thread. The error is raised outside of the handler: it must not carry the client's, which leads to the token."""
+        try:
+            return getattr(self._client, method)(*arguments, **fields)
+        except Exception as failure:  # noqa: BLE001 - whatever happens in the client, the request may have left
+            error = error_of(failure, self._censor)
+        raise error
+
+    def _look_for_a_new_token(self) -> None:
+        """A login since then is taken up by the next call, without a restart."""
+        if self.section.access_token_file is not None:
+            try:
+                self.take_token()
+            except BrokerAuthenticationError as error:
+                self._alert(str(error))
+
+    def connected(self) -> None:
+        """What was alerted is over: it is told again if it comes again."""
+        self._alerted.clear()
+
+    def _alert(self, sentence: str) -> None:
+        """Once, however often it is met: a poll meets it twice a second."""
+        if sentence not in self._alerted:
+            self._alerted.add(sentence)
+            self._log.write("ERROR", sentence, account_id=self._account_id)

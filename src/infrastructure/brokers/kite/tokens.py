@@ -1,0 +1,71 @@
+"""The access token of the day: where it is kept, and when its day is over."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import dataclass
+from datetime import datetime, time, timedelta
+from pathlib import Path
+
+from pydantic import SecretStr
+
+from liveorder.domain.errors import BrokerAuthenticationError
+from liveorder.infrastructure.brokers.kite.failures import LOGIN_REMEDY
+from liveorder.infrastructure.brokers.kite.fields import IST
+from liveorder.infrastructure.settings.sections import Kite
+
+ENDS_AT = time(6, 0, tzinfo=IST)
+"""Tokens end at about this time of the next morning. Kite does not promise it: it is good for a warning, and decides nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class AccessToken:
+    """`made_at` where it is known: a token that was typed into the settings does not say."""
+
+    value: SecretStr
+    made_at: datetime | None = None
+
+    def has_surely_ended(self, now: datetime) -> bool:
+        return self.made_at is not None and now >= _end_of(self.made_at)
+
+
+def _end_of(made_at: datetime) -> datetime:
+    """The first six in the morning, in India, after it was made."""
+    local = made_at.astimezone(IST)
+    end = datetime.combine(local.date(), ENDS_AT)
+    return end if local < end else end + timedelta(days=1)
+
+
+def current(section: Kite) -> AccessToken:
+    """From the token file where one is named, which is read anew each time. Raises `BrokerAuthenticationError`."""
+    if section.access_token_file is not None:
+        return read(section.access_token_file)
+    if section.access_token is None:
+        raise BrokerAuthenticationError(f"kite: no access token is set; {LOGIN_REMEDY}")
+    return AccessToken(section.access_token)
+
+
+def read(path: Path) -> AccessToken:
+    """As `write` leaves it, or a file with nothing but the token in it."""
+    try:
+        content = path.read_text().strip()
+    except (OSError, ValueError):
+        raise BrokerAuthenticationError(f"kite: {path} cannot be read; {LOGIN_REMEDY}") from None
+    if not content.startswith("{"):
+        return AccessToken(SecretStr(content))
+    try:
+        told = json.loads(content)
+        return AccessToken(SecretStr(told["access_token"]), datetime.fromisoformat(told["made_at"]))
+    except (ValueError, KeyError, TypeError):
+        raise BrokerAuthenticationError(f"kite: {path} is no token file; {LOGIN_REMEDY}") from None
+
+
+def write(path: Path, token: str, made_at: datetime) -> None:
+    """For its owner's eyes only, and whole or not at all: a service may be reading it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    half_written = path.with_name(path.name + ".new")
+    half_written.unlink(missing_ok=True)
+    with os.fdopen(os.open(half_written, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+        json.dump({"access_token": token, "made_at": made_at.isoformat()}, file)
+    half_written.replace(path)

@@ -1,0 +1,339 @@
+"""The server: Kite's addresses over HTTP, and its ticker at `/`. It asks the exchange what it is asked, and so has its faults."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import hmac
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+from aiohttp import WSMsgType, web
+
+from liveorder.domain.values import TimeInForce
+from liveorder.infrastructure.brokers.simulated.venue.messages import Message, plain
+from liveorder.infrastructure.brokers.simulated.venue.orders import VenueOrder
+from liveorder.infrastructure.brokers.simulated.venue.refusal import Refused
+from liveorder.infrastructure.brokers.simulated.venue.settings import VenueSettings
+from liveorder.testing.exchange import Exchange, HungUp
+from tests.twins.kite.venue import EXCHANGES, Books, kite_id, venue_id
+from tests.twins.kite.wire import (
+    ORDER_TYPES,
+    VALIDITIES,
+    KiteError,
+    error_of,
+    holdings,
+    instruments_csv,
+    moment,
+    net_positions,
+    order_row,
+    trade_row,
+)
+
+API_KEY, API_SECRET, REQUEST_TOKEN, USER_ID = "twinapikey0001", "twinapisecret0001", "twinrequesttoken0001", "AB1234"
+FIRST_TOKEN, NEXT_TOKEN = "twinaccesstoken0001", "twinaccesstoken0002"
+HEARTBEAT_SECONDS = 0.5
+
+_OUR_TYPES = {theirs: ours for ours, theirs in ORDER_TYPES.items()}
+_OUR_VALIDITIES = {theirs: ours for ours, theirs in VALIDITIES.items() if ours is not TimeInForce.GTC}
+_UNPROTECTED = ("MARKET", "SL-M")
+
+
+@dataclass
+class Switches:
+    """Faults of this wire alone."""
+
+    sells_quotes: bool = True
+    """False: a plan without prices."""
+    knows_our_address: bool = True
+    """False: orders are refused for where they come from."""
+    redirects: bool = False
+    """Every call is answered with another address."""
+    heartbeats: bool = True
+    extra_tags: tuple[str, ...] = ()
+    """Labels of Kite's own, beside ours."""
+
+
+@dataclass
+class KiteTwin:
+    """One account at `address`; what is listed, and what day it is, is in `books`."""
+
+    books: Books
+    access_token: str = FIRST_TOKEN
+    switches: Switches = field(default_factory=Switches)
+    address: str = ""
+    placed: list[Mapping[str, str]] = field(default_factory=list)
+    """The fields of every order that was asked for, as they came."""
+    questions: list[str] = field(default_factory=list)
+    """The address of every call."""
+    _varieties: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def exchange(self) -> Exchange:
+        return self.books.exchange
+
+    def end_the_day(self) -> None:
+        """Orders and trades are forgotten, delivered shares become holdings."""
+        self.books.day_began = self.exchange.clock.now()
+
+    def end_the_session(self) -> None:
+        """The access token of before is no good any more; a login gives the next."""
+        self.access_token = NEXT_TOKEN
+
+    # --- requests --------------------------------------------------------------------------------------------------------------
+
+    async def ask(self, verb: str, **fields: Any) -> Message:
+        """Raises `KiteError` for what the exchange refuses; waits for ever where a fault wants it."""
+        answer = await self.exchange.ask(verb, account=self.books.account.account_id, **fields)
+        if "error" in answer:
+            raise error_of(answer["error"], answer.get("message", ""))
+        return answer
+
+    async def place(self, request: web.Request) -> Any:
+        self._check_address()
+        form = {name: str(value) for name, value in (await request.post()).items()}
+        self.placed.append(form)
+        if form["order_type"] in _UNPROTECTED and Decimal(form.get("market_protection", 0)) == 0:
+            raise KiteError(400, "InputException", "Market orders without market protection are not allowed via API.")
+        return await self._named(await self.ask("submit", **self._new_order(form)), request.match_info["variety"])
+
+    def _new_order(self, form: Mapping[str, str]) -> Message:
+        minutes = form.get("validity_ttl")
+        ends = self.exchange.clock.now() + timedelta(minutes=int(minutes)) if minutes else None
+        return plain(
+            client_order_id=form.get("tag"),
+            instrument=self.books.instrument_key(form["exchange"], form["tradingsymbol"]),
+            side=form["transaction_type"],
+            order_type=_OUR_TYPES[form["order_type"]].value,
+            time_in_force=_OUR_VALIDITIES[form.get("validity", "DAY")].value,
+            quantity=form["quantity"],
+            limit_price=form.get("price"),
+            stop_price=form.get("trigger_price"),
+            product=form["product"],
+            expires_at=ends,
+        )
+
+    async def modify(self, request: web.Request) -> Any:
+        self._check_address()
+        form = await request.post()
+        names = {"quantity": "quantity", "price": "limit_price", "trigger_price": "stop_price"}
+        terms = {ours: str(form[theirs]) for theirs, ours in names.items() if theirs in form}
+        return await self._named(await self.ask("replace", **self._order_of(request), terms=terms))
+
+    async def cancel(self, request: web.Request) -> Any:
+        self._check_address()
+        return await self._named(await self.ask("cancel", **self._order_of(request)))
+
+    def _order_of(self, request: web.Request) -> Message:
+        order = self.exchange.order(venue_id(request.match_info["order_id"]))
+        key = order.placed.client_order_id if order is not None else None
+        return plain(broker_order_id=venue_id(request.match_info["order_id"]), client_order_id=key)
+
+    async def _named(self, answer: Message, variety: str | None = None) -> Any:
+        if "order" not in answer:
+            return None
+        order_id = kite_id(answer["order"]["broker_order_id"])
+        if variety is not None:
+            self._varieties[order_id] = variety
+        return {"order_id": order_id}
+
+    def _check_address(self) -> None:
+        if not self.switches.knows_our_address:
+            message = "IP 203.0.113.7 is not allowed to place orders for this app. Update allowed IPs on the developer console."
+            raise KiteError(403, "PermissionException", message)
+
+    # --- questions -------------------------------------------------------------------------------------------------------------
+
+    async def orders(self, request: web.Request) -> Any:
+        """Meets the faults of both questions that Kite answers with it: which orders are open, and whether there is one."""
+        await self.ask("open_orders")
+        await self.ask("find", client_order_id="-")
+        return [self.row(order) for order in await self.books.todays()]
+
+    async def history(self, request: web.Request) -> Any:
+        order = await self._todays(request)
+        await self.ask("find", broker_order_id=order.order_id)
+        now = self.row(order)
+        return [now | {"status": "PUT ORDER REQ RECEIVED", "filled_quantity": 0, "exchange_order_id": None}, now]
+
+    async def order_trades(self, request: web.Request) -> Any:
+        await self._check_executions()
+        order = await self._todays(request)
+        return [trade_row(order, trade, self.books.instrument(order)) for trade in order.effective_trades()]
+
+    async def trades(self, request: web.Request) -> Any:
+        await self._check_executions()
+        return [
+            trade_row(order, trade, self.books.instrument(order))
+            for order in await self.books.todays()
+            for trade in order.effective_trades()
+        ]
+
+    async def _check_executions(self) -> None:
+        await self.ask("executions", since=self.exchange.clock.now().isoformat())
+
+    async def _todays(self, request: web.Request) -> VenueOrder:
+        wanted = venue_id(request.match_info["order_id"])
+        for order in await self.books.todays():
+            if order.order_id == wanted:
+                return order
+        raise KiteError(400, "OrderException", "Couldn't find that `order_id`.")
+
+    def row(self, order: VenueOrder) -> dict[str, Any]:
+        variety = self._varieties.get(kite_id(order.order_id), "regular")
+        row = order_row(order, self.books.instrument(order), USER_ID, variety)
+        return row | ({"tags": [*row["tags"], *self.switches.extra_tags]} if "tags" in row else {})
+
+    async def positions(self, request: web.Request) -> Any:
+        await self.ask("positions")
+        rows = net_positions(self.books, await self.books.orders())
+        return {"net": rows, "day": rows}
+
+    async def holdings(self, request: web.Request) -> Any:
+        return holdings(self.books, await self.books.orders())
+
+    async def profile(self, request: web.Request) -> Any:
+        await self.ask("connect")
+        return {"user_id": USER_ID, "broker": "ZERODHA", "exchanges": list(EXCHANGES), "products": ["CNC", "NRML", "MIS", "MTF"]}
+
+    async def margins(self, request: web.Request) -> Any:
+        answer = await self.ask("account")
+        cash = float(answer["cash"])
+        return {"equity": {"enabled": True, "net": cash, "available": {"cash": cash, "live_balance": cash}}}
+
+    async def quote(self, request: web.Request) -> Any:
+        if not self.switches.sells_quotes:
+            raise KiteError(403, "PermissionException", "Insufficient permission for that call.")
+        quotes = {}
+        for name in request.query.getall("i"):
+            key = self.books.instrument_key(*name.split(":", 1))
+            with suppress(KiteError):
+                answer = await self.ask("quote", instrument=key)
+                at = moment(datetime.fromisoformat(answer["at"]))
+                quotes[name] = {"last_price": float(answer["price"]), "last_trade_time": at, "timestamp": at}
+        return quotes
+
+    async def charges(self, request: web.Request) -> Any:
+        return [row | {"charges": {"brokerage": 0.31, "transaction_tax": 1.05, "total": 1.9}} for row in await request.json()]
+
+    async def token(self, request: web.Request) -> Any:
+        form = await request.post()
+        expected = hashlib.sha256(f"{API_KEY}{REQUEST_TOKEN}{API_SECRET}".encode()).hexdigest()
+        if not hmac.compare_digest(expected, str(form.get("checksum"))):
+            raise KiteError(403, "TokenException", "Token is invalid or has expired.")
+        return {"user_id": USER_ID, "access_token": self.access_token, "login_time": moment(self.exchange.clock.now())}
+
+    async def instruments(self, request: web.Request) -> web.Response:
+        exchange = request.match_info["exchange"]
+        listed = [each for each in self.books.catalogue.values() if each.exchange == exchange]
+        return web.Response(text=instruments_csv(listed), content_type="text/csv")
+
+    # --- ticker ----------------------------------------------------------------------------------------------------------------
+
+    async def ticker(self, request: web.Request) -> web.StreamResponse:
+        if (request.query.get("api_key"), request.query.get("access_token")) != (API_KEY, self.access_token):
+            raise web.HTTPForbidden
+        try:
+            feed = self.exchange.subscribe(self.books.account.account_id)
+        except Refused:
+            raise web.HTTPServiceUnavailable from None
+        socket = web.WebSocketResponse()
+        await socket.prepare(request)
+        tasks = [asyncio.create_task(self._beat(socket)), asyncio.create_task(_until_it_hangs_up(socket))]
+        tasks[1].add_done_callback(lambda _: feed.close())
+        try:
+            async for report in feed:
+                order = self.exchange.order(report["broker_order_id"])
+                if order is not None and not socket.closed:
+                    await socket.send_str(json.dumps({"type": "order", "data": self.row(order)}))
+        finally:
+            for task in tasks:
+                task.cancel()
+            feed.close()
+            await socket.close()
+        return socket
+
+    async def _beat(self, socket: web.WebSocketResponse) -> None:
+        while self.switches.heartbeats:
+            await socket.send_bytes(b"\0")
+            await asyncio.sleep(HEARTBEAT_SECONDS)
+
+
+async def _until_it_hangs_up(socket: web.WebSocketResponse) -> None:
+    async for message in socket:
+        if message.type is WSMsgType.ERROR:
+            return
+
+
+# --- serving -------------------------------------------------------------------------------------------------------------------
+
+Handler = Callable[[web.Request], Awaitable[Any]]
+
+
+def _answered(twin: KiteTwin, handler: Handler, *, is_open: bool = False) -> Handler:
+    """In Kite's envelope. `is_open`: asked before there is a token."""
+
+    async def answer(request: web.Request) -> web.StreamResponse:
+        twin.questions.append(f"{request.method} {request.path}")
+        if twin.switches.redirects:
+            raise web.HTTPTemporaryRedirect("/elsewhere")
+        try:
+            if not is_open and request.headers.get("Authorization") != f"token {API_KEY}:{twin.access_token}":
+                raise KiteError(403, "TokenException", "Incorrect `api_key` or `access_token`.")
+            data = await handler(request)
+        except KiteError as error:
+            body = {"status": "error", "message": error.message, "data": None, "error_type": error.error_type}
+            return web.json_response(body, status=error.status)
+        except HungUp:
+            if request.transport is not None:
+                request.transport.abort()
+            return web.Response()
+        if isinstance(data, web.StreamResponse):
+            return data
+        if data is None:
+            return web.Response(text='{"status": "succ', content_type="application/json")
+        return web.json_response({"status": "success", "data": data})
+
+    return answer
+
+
+def _routes(twin: KiteTwin) -> list[web.RouteDef]:
+    return [
+        web.post("/session/token", _answered(twin, twin.token, is_open=True)),
+        web.get("/user/profile", _answered(twin, twin.profile)),
+        web.get("/user/margins", _answered(twin, twin.margins)),
+        web.get("/orders", _answered(twin, twin.orders)),
+        web.get("/orders/{order_id}", _answered(twin, twin.history)),
+        web.get("/orders/{order_id}/trades", _answered(twin, twin.order_trades)),
+        web.post("/orders/{variety}", _answered(twin, twin.place)),
+        web.put("/orders/{variety}/{order_id}", _answered(twin, twin.modify)),
+        web.delete("/orders/{variety}/{order_id}", _answered(twin, twin.cancel)),
+        web.get("/trades", _answered(twin, twin.trades)),
+        web.get("/portfolio/positions", _answered(twin, twin.positions)),
+        web.get("/portfolio/holdings", _answered(twin, twin.holdings)),
+        web.get("/instruments/{exchange}", _answered(twin, twin.instruments)),
+        web.get("/quote", _answered(twin, twin.quote)),
+        web.post("/charges/orders", _answered(twin, twin.charges)),
+        web.get("/", twin.ticker),
+    ]
+
+
+@asynccontextmanager
+async def kite_twin(exchange: Exchange, settings: VenueSettings, port: int = 0) -> AsyncIterator[KiteTwin]:
+    """Serves while the block lasts, in front of an exchange that was opened with `settings`."""
+    twin = KiteTwin(Books(exchange, settings))
+    application = web.Application()
+    application.add_routes(_routes(twin))
+    runner = web.AppRunner(application, handler_cancellation=True, shutdown_timeout=0.2, access_log=None)
+    await runner.setup()
+    try:
+        await web.TCPSite(runner, "127.0.0.1", port).start()
+        twin.address = f"http://127.0.0.1:{runner.addresses[0][1]}"
+        yield twin
+    finally:
+        await runner.cleanup()

@@ -1,0 +1,92 @@
+"""Answers of Kite's as bytes, given to the vendor's client as if they had come over the wire."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from io import BytesIO
+from typing import Any
+
+from pydantic import SecretStr
+from requests import PreparedRequest, Response
+from urllib3 import HTTPResponse
+
+from liveorder.infrastructure.brokers.kite.assembly import brokerage
+from liveorder.infrastructure.brokers.kite.broker import KiteBroker
+from liveorder.infrastructure.clock import SystemClock
+from liveorder.infrastructure.http_session import OneTry
+from liveorder.infrastructure.settings.sections import Kite
+from tests.twins.kite.client import access_to
+from tests.worlds import RememberedLog
+
+SECRETS = ("cannedapikey", "cannedapisecret", "cannedaccesstoken")
+MORNING = datetime(2026, 11, 20, 4, 0, tzinfo=UTC)
+"""Half past nine in India, on a Friday."""
+
+
+class SetClock(SystemClock):
+    """At a date of one's own; it goes on with the machine's counter."""
+
+    def __init__(self, at: datetime = MORNING) -> None:
+        self.at = at
+
+    def now(self) -> datetime:
+        return self.at
+
+
+@dataclass(frozen=True)
+class Answer:
+    body: str
+    status: int = 200
+    content_type: str = "application/json"
+
+
+def success(data: str) -> Answer:
+    """`data` is JSON as it stands on the wire."""
+    return Answer(f'{{"status": "success", "data": {data}}}')
+
+
+def error(status: int, error_type: str, message: str = "no") -> Answer:
+    return Answer(json.dumps({"status": "error", "message": message, "error_type": error_type, "data": None}), status)
+
+
+class Wire(OneTry):
+    """Answers by what the address ends with, without a connection; an exception is raised instead."""
+
+    def __init__(self, answers: dict[str, Answer | Exception]) -> None:
+        super().__init__(1.0)
+        self.answers = answers
+
+    def send(self, request: PreparedRequest, *_: Any, **__: Any) -> Response:
+        path = (request.url or "").split("?")[0]
+        answer = next(answer for end, answer in self.answers.items() if path.endswith(end))
+        if isinstance(answer, Exception):
+            answer.request = request  # type: ignore[attr-defined]  # as requests does: it leads to the token
+            raise answer
+        raw = HTTPResponse(
+            BytesIO(answer.body.encode()), {"content-type": answer.content_type}, answer.status, preload_content=False
+        )
+        return self.build_response(request, raw)
+
+
+@dataclass
+class Canned:
+    """A broker on such a wire."""
+
+    broker: KiteBroker
+    wire: Wire
+    log: RememberedLog
+    clock: SetClock
+
+
+def broker_on(answers: dict[str, Answer | Exception], **options: Any) -> Canned:
+    log, clock, wire = RememberedLog(), SetClock(), Wire(answers)
+    key, secret, token = map(SecretStr, SECRETS)
+    credentials: dict[str, Any] = {"api_key": key, "api_secret": secret, "access_token": token}
+    section = Kite(**{**credentials, "root": "http://127.0.0.1:1", **options})
+    broker = brokerage(access_to(log, clock), section).broker
+    assert isinstance(broker, KiteBroker)
+    broker._session.take_token()
+    broker._session._client.reqsession.mount("http://", wire)
+    return Canned(broker, wire, log, clock)
