@@ -11,7 +11,7 @@ from typing import Protocol, TypeAlias
 
 from liveorder.domain.execution_report import ExecutionReport, OrderSnapshot
 from liveorder.domain.instrument import Instrument
-from liveorder.domain.values import OrderType, Product, Side, TimeInForce, TradingMode
+from liveorder.domain.values import AssetClass, OrderType, Product, Side, TimeInForce, TradingMode
 
 
 class KeySupport(StrEnum):
@@ -45,6 +45,8 @@ class BrokerCapabilities:
     times_in_force: frozenset[TimeInForce] = frozenset({TimeInForce.DAY})
     replaces: bool = True
     notional: bool = False
+    notional_for: frozenset[AssetClass] = frozenset(AssetClass)
+    """Of which an order for an amount of money may be, where `notional` says that there are such orders."""
     fractional: bool = False
     requests_per_second: float = 10.0
     requests_per_minute: float = 200.0

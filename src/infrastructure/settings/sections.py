@@ -6,6 +6,7 @@ from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any, Literal
+from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, TypeAdapter
 
@@ -15,8 +16,18 @@ from liveorder.domain.signal_fields import CurrencyCode, Moment, Text
 from liveorder.domain.values import Product, Quantity, TradingMode
 from liveorder.infrastructure.secrecy import is_secret_name
 
+
+def _check_zone(name: str) -> str:
+    try:
+        ZoneInfo(name)
+    except (OSError, ValueError):
+        raise ValueError(f"there is no time zone {name!r}; use one such as America/New_York") from None
+    return name
+
+
 Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Port = Annotated[int, Field(ge=1, le=65535)]
+ZoneName = Annotated[str, AfterValidator(_check_zone)]
 Mode = Annotated[TradingMode, BeforeValidator(lambda value: value.upper() if isinstance(value, str) else value)]
 TokenFile = Annotated[Path, BeforeValidator(lambda value: value.get_secret_value() if isinstance(value, SecretStr) else value)]
 """Its name sounds like a secret's, and options of an account are hidden by their names; the path is none."""
@@ -141,6 +152,14 @@ class Ibkr(Section):
     """7497 TWS paper, 7496 TWS live, 4002 gateway paper, 4001 gateway live."""
     client_id: Annotated[int, Field(ge=0)] = 1
     """Must be no other program's."""
+    account: Text | None = None
+    """IB's number of it, such as U1234567; none: the only one of the login."""
+    outside_hours: bool = False
+    """Whether orders also trade outside regular trading hours."""
+    market_data: Literal["live", "frozen", "delayed", "delayed-frozen"] = "live"
+    """Which prices to ask for; delayed ones need no subscription and are 15 minutes old or more."""
+    time_zone: ZoneName = "America/New_York"
+    """Of the login to TWS: at its midnight TWS forgets the orders and executions of the day."""
 
 
 class Alpaca(Section):

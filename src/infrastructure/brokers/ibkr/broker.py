@@ -1,0 +1,231 @@
+"""Interactive Brokers as a `Broker`."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Mapping, Sequence
+from datetime import date, datetime
+from zoneinfo import ZoneInfo
+
+from liveorder.application.ports.broker import (
+    Absence,
+    BrokerAccount,
+    BrokerCapabilities,
+    BrokerPosition,
+    BrokerRequest,
+    CancelRequest,
+    KeySupport,
+    Prepared,
+    ReplaceRequest,
+    SubmitRequest,
+)
+from liveorder.application.ports.brokerage import AccountAccess
+from liveorder.domain.errors import BrokerError, OrderValidationError, OutcomeUnknown
+from liveorder.domain.execution_report import ExecutionReport, OrderSnapshot
+from liveorder.domain.values import AssetClass, TradingMode
+from liveorder.infrastructure.brokers.ibkr import orders, translation
+from liveorder.infrastructure.brokers.ibkr.answers import to_cancel, to_replace, to_submission
+from liveorder.infrastructure.brokers.ibkr.connection import Connection, explained
+from liveorder.infrastructure.brokers.ibkr.contracts import Contracts
+from liveorder.infrastructure.brokers.ibkr.instruments import IbkrInstruments
+from liveorder.infrastructure.brokers.ibkr.orders import Reference
+from liveorder.infrastructure.brokers.ibkr.rows import number
+from liveorder.infrastructure.brokers.ibkr.search import Search
+from liveorder.infrastructure.brokers.ibkr.session import Session
+
+CAPABILITIES = BrokerCapabilities(
+    key_support=KeySupport.SEARCHABLE,
+    lookup_lag_seconds=10.0,
+    delivery_bound_seconds=60.0,
+    trusts_absence=True,
+    atomic_replace=True,
+    order_types=frozenset(orders.ORDER_TYPES),
+    times_in_force=orders.TIMES_IN_FORCE,
+    replaces=True,
+    notional=True,
+    notional_for=frozenset({AssetClass.CRYPTO}),
+    requests_per_second=40.0,
+    requests_per_minute=2400.0,
+    open_orders_are_complete=True,
+)
+"""An absence is told only where open orders, completed orders and executions came whole on the IB day on which the order was made
+ready: then it is in none of the places where TWS keeps one. A replace is a change of the one order, never a second. Of the 45
+messages a second that the client libraries let through, some are left for questions.
+"""
+
+
+class IbkrBroker:
+    """A `Broker`. One client id of TWS is its own; orders are placed, changed and cancelled under it."""
+
+    def __init__(
+        self,
+        access: AccountAccess,
+        connection: Connection,
+        contracts: Contracts,
+        instruments: IbkrInstruments,
+        *,
+        trades_outside_hours: bool = False,
+    ) -> None:
+        self._access, self._connection, self._contracts, self._instruments = access, connection, contracts, instruments
+        self._trades_outside_hours = trades_outside_hours
+        self._capabilities = access.adjusted(CAPABILITIES)
+        self._zone = ZoneInfo(connection.address.time_zone)
+
+    @property
+    def name(self) -> str:
+        return "ibkr"
+
+    @property
+    def capabilities(self) -> BrokerCapabilities:
+        return self._capabilities
+
+    async def connect(self) -> BrokerAccount:
+        session = await self._connection.make()
+        try:
+            return await self._account(session)
+        except BrokerError as error:
+            raise explained(session, error) from error
+
+    async def close(self) -> None:
+        self._connection.close()
+        await asyncio.sleep(0)  # the socket's end is told in the next turn of the loop
+
+    # --- requests -----------------------------------------------------------------------------------------------------------
+
+    def prepare(self, request: BrokerRequest) -> Prepared:
+        match request:
+            case SubmitRequest():
+                return self._prepare_submission(request)
+            case CancelRequest():
+                client_id, order_id = self._named(request)
+                return orders.cancellation(client_id, order_id, request.client_order_id, request.broker_order_id, request.reference)
+            case ReplaceRequest():
+                row = self._connection.session.hearing.orders.get(self._named(request))
+                if row is None:
+                    raise OrderValidationError("order: TWS has not told its present terms; try again once it has been found")
+                return orders.change(row, request, {"replace": str(request.number), **request.reference})
+
+    def _prepare_submission(self, request: SubmitRequest) -> Prepared:
+        orders.check(request, self._access.account_id, self._capabilities)
+        fields = orders.order_fields(request, self._connection.account, outside_hours=self._trades_outside_hours)
+        contract = self._contracts.of(request.instrument)
+        return orders.submission(
+            self._connection.address.client_id, self._connection.take_order_id(), self._today(), fields, contract
+        )
+
+    def _named(self, request: CancelRequest | ReplaceRequest) -> tuple[int, int]:
+        """Client id and order id of an order of ours, or of one that TWS told of. Raises `OrderValidationError`."""
+        reference, client_id = Reference.read(request.reference), self._connection.address.client_id
+        if reference is not None:
+            identity = reference.client_id, reference.order_id
+        else:
+            row = self._connection.session.hearing.orders.by_perm_id(request.broker_order_id)
+            identity = (row.client_id, row.order_id) if row is not None else (client_id, 0)
+        if identity[0] != client_id or identity[1] <= 0:
+            raise OrderValidationError(
+                f"order {request.broker_order_id}: TWS lets only the client id that placed it change it "
+                f"({identity[0]}, order id {identity[1]}; ours is {client_id}); use TWS, or connect under that client_id"
+            )
+        return identity
+
+    async def submit(self, prepared: Prepared) -> Sequence[ExecutionReport]:
+        """What TWS has under the order id already is told and not sent again, for sending would change it."""
+        order = orders.read(prepared.payload)
+        self._connection.ids.saw(order.order_id)
+        session = self._session()
+        known = session.hearing.orders.get((order.client_id, order.order_id))
+        if known is not None and known.key != order.key:
+            raise OrderValidationError(f"order_id: {order.order_id} is another order's by now; send a new signal")
+        if known is not None:
+            return [translation.snapshot(known, session.hearing.executions.effective_of(known))]
+        if order.client_id != self._connection.address.client_id:
+            raise OrderValidationError(f"client_id: it was made ready under {order.client_id}; send a new signal")
+        return await session.place(order, to_submission())
+
+    async def cancel(self, prepared: Prepared) -> Sequence[ExecutionReport]:
+        content = json.loads(prepared.payload)
+        return await self._session().cancel(content["order_id"], to_cancel(content["key"], content["broker_order_id"]))
+
+    async def replace(self, prepared: Prepared) -> Sequence[ExecutionReport]:
+        order = orders.read(prepared.payload)
+        session = self._session()
+        known = session.hearing.orders.get((order.client_id, order.order_id))
+        if known is None or not translation.is_live(known):
+            state = "not known to TWS" if known is None else known.status
+            raise OrderValidationError(f"order: it is {state}; it was not changed")
+        return await session.place(order, to_replace(order, known))
+
+    def _session(self) -> Session:
+        """Raises `BrokerConnectionError`: then nothing was sent."""
+        return self._connection.session
+
+    # --- questions ----------------------------------------------------------------------------------------------------------
+
+    async def find(
+        self, client_order_id: str, broker_order_id: str | None, reference: Mapping[str, str]
+    ) -> OrderSnapshot | Absence:
+        """Waits for a connection that is being made again, within a call's time."""
+        ours = Reference.read(reference)
+        self._connection.ids.saw(ours.order_id if ours is not None else 0)
+        wanted = Search(client_order_id, broker_order_id, ours)
+        try:
+            async with asyncio.timeout(self._access.call_timeout_seconds):
+                session = await self._connection.awaited()
+                return await wanted.made_in(session, self._today)
+        except Exception:  # noqa: BLE001 - whatever went wrong, nothing is known: that is the answer
+            return Absence.INCONCLUSIVE
+
+    async def open_orders(self) -> Sequence[OrderSnapshot]:
+        session = self._session()
+        undecoded = session.undecoded.count
+        rows = await session.questions.open_orders()
+        executions = session.hearing.executions
+        if any(executions.filled(row) != (row.filled or 0) for row in rows):
+            await session.questions.fetch_executions()
+        if session.undecoded.count != undecoded:
+            raise OutcomeUnknown("the client library could not read a row of the open orders")
+        ours = [row for row in rows if self._is_ours(row.order.get("account", "")) and not translation.has_ended(row)]
+        return [translation.snapshot(row, executions.effective_of(row)) for row in ours]
+
+    async def executions_since(self, since: datetime) -> Sequence[ExecutionReport]:
+        """No further back than IB's midnight; to the second, as TWS tells it."""
+        session = self._session()
+        undecoded = session.undecoded.count
+        await session.questions.fetch_executions()
+        if session.undecoded.count != undecoded:
+            raise OutcomeUnknown("the client library could not read a row of the executions")
+        executions, from_then = session.hearing.executions, since.replace(microsecond=0)
+        return [executions.report_of(row) for row in executions if row.at >= from_then and self._is_ours(row.account)]
+
+    async def positions(self) -> Sequence[BrokerPosition]:
+        told = await self._session().questions.positions()
+        ours = [each for each in told if each.account == self._connection.account and each.position]
+        return [await self._instruments.position(each) for each in ours]
+
+    async def account(self) -> BrokerAccount:
+        return await self._account(self._session())
+
+    async def _account(self, session: Session) -> BrokerAccount:
+        values = await session.questions.account_values(self._connection.account)
+        (currency,) = {currency for tag, currency in values if tag == "NetLiquidation"} or {self._access.currency}
+        mode = TradingMode.PAPER if self._connection.is_paper else TradingMode.LIVE
+        cash, equity = (number(values.get((tag, currency))) for tag in ("TotalCashValue", "NetLiquidation"))
+        return BrokerAccount(self._access.account_id, mode, currency, cash, equity)
+
+    async def reports(self) -> AsyncIterator[ExecutionReport]:
+        """Since the last `connect`; ends when the connection breaks, and when TWS was without IB for a time."""
+        feed = self._connection.feed
+        if feed is None:
+            return
+        async for report in feed:
+            yield report
+        if self._connection.feed is feed:
+            self._connection.feed = None
+
+    def _is_ours(self, account: str) -> bool:
+        return account in ("", self._connection.account)
+
+    def _today(self) -> date:
+        """IB's day: what ended before its midnight is told no more."""
+        return self._access.clock.now().astimezone(self._zone).date()

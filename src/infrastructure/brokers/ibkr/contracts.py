@@ -1,0 +1,128 @@
+"""Our instruments as TWS's contracts, and the names of exchanges and their calendars."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from decimal import Decimal
+
+from liveorder.application.ports.calendar import ALWAYS_OPEN
+from liveorder.domain.instrument import Instrument
+from liveorder.domain.values import AssetClass
+from liveorder.infrastructure.brokers.ibkr.rows import SECURITY_TYPES, Fields
+
+SMART = "SMART"
+_CALENDARS = {
+    "XNYS": "NYSE NASDAQ ISLAND ARCA AMEX BATS IEX PINK SMART CBOE CBOE2 PHLX ISE BOX MIAX",
+    "CMES": "CME CBOT COMEX NYMEX GLOBEX ECBOT",
+    "XCBF": "CFE",
+    "IEPA": "NYBOT ICEUS",
+    "XTSE": "TSE VENTURE AEQLIT",
+    "XLON": "LSE LSEETF",
+    "XETR": "IBIS IBIS2",
+    "XFRA": "FWB",
+    "XEUR": "EUREX",
+    "XPAR": "SBF",
+    "XAMS": "AEB",
+    "XBRU": "ENEXT.BE",
+    "XLIS": "BVL",
+    "XMIL": "BVME BVME.ETF",
+    "XSWX": "EBS VIRTX",
+    "XMAD": "BM",
+    "XSTO": "SFB",
+    "XCSE": "CPH",
+    "XHEL": "HEX",
+    "XOSL": "OSE",
+    "XWAR": "WSE",
+    "XWBO": "VSE",
+    "XTKS": "TSEJ",
+    "XHKG": "SEHK HKFE",
+    "XASX": "ASX SNFE",
+    "XSES": "SGX",
+    "XKRX": "KSE",
+    "XBOM": "NSE BSE",
+    "XMEX": "MEXI",
+    "24/5": "IDEALPRO",
+    ALWAYS_OPEN: "PAXOS ZEROHASH",
+}
+_CALENDAR_OF = {exchange: calendar for calendar, exchanges in _CALENDARS.items() for exchange in exchanges.split()}
+_BY_OTHER_NAMES = {
+    "XNYS": "NYSE",
+    "XNAS": "NASDAQ",
+    "ISLAND": "NASDAQ",
+    "ARCX": "ARCA",
+    "XNSE": "NSE",
+    "XTSE": "TSE",
+    "XLON": "LSE",
+}
+
+
+def calendar_of(exchange: str) -> str | None:
+    """None for an exchange whose hours are not known here."""
+    return _CALENDAR_OF.get(exchange)
+
+
+def exchange_named(name: str) -> str:
+    """As TWS calls it, for names by which others do."""
+    return _BY_OTHER_NAMES.get(name, name)
+
+
+class Contracts:
+    """The contract of each instrument: as TWS told it where it was asked, else as the instrument describes it."""
+
+    def __init__(self) -> None:
+        self._told: dict[str, Fields] = {}
+
+    def remember(self, instrument: Instrument, contract: Fields) -> None:
+        self._told[instrument.key] = contract
+
+    def of(self, instrument: Instrument) -> dict[str, str]:
+        told = self._told.get(instrument.key)
+        return dict(described(instrument) if told is None else told)
+
+
+def described(instrument: Instrument) -> Fields:
+    fields = {
+        "symbol": instrument.symbol,
+        "secType": SECURITY_TYPES[instrument.asset_class],
+        "exchange": instrument.exchange,
+        "currency": instrument.currency,
+    }
+    match instrument.asset_class:
+        case AssetClass.EQUITY:
+            is_smart = instrument.exchange == SMART
+            fields |= {"exchange": SMART} if is_smart else {"exchange": SMART, "primaryExchange": instrument.exchange}
+        case AssetClass.FOREX | AssetClass.CRYPTO:
+            fields["symbol"], fields["currency"] = pair(instrument.symbol, instrument.currency)
+        case AssetClass.OPTION | AssetClass.FUTURE:
+            fields |= _derivative(instrument)
+    return fields
+
+
+def _derivative(instrument: Instrument) -> Fields:
+    fields = {"multiplier": plain(instrument.multiplier)} if instrument.multiplier != 1 else {}
+    if instrument.expiry is not None:
+        fields["lastTradeDateOrContractMonth"] = f"{instrument.expiry:%Y%m%d}"
+    if instrument.strike is not None:
+        fields["strike"] = plain(instrument.strike)
+    if instrument.right is not None:
+        fields["right"] = instrument.right.value[0]
+    return fields
+
+
+def pair(symbol: str, currency: str) -> tuple[str, str]:
+    """Both sides of EUR/USD, EUR.USD or EURUSD; of a plain EUR, the currency is the other."""
+    for mark in "/.":
+        base, found, quoted = symbol.partition(mark)
+        if found:
+            return base, quoted
+    return (symbol[:3], symbol[3:]) if len(symbol) == 6 else (symbol, currency)
+
+
+def plain(value: Decimal) -> str:
+    return f"{value.normalize():f}"
+
+
+def only(candidates: Iterable[Instrument]) -> Instrument | None:
+    """The one that there is; None where there are several, or none."""
+    by_key = {instrument.key: instrument for instrument in candidates}
+    return next(iter(by_key.values())) if len(by_key) == 1 else None

@@ -1,0 +1,70 @@
+"""TWS's message codes, sorted by what the caller may do. A code that is not here ends nothing: the order is asked about."""
+
+from __future__ import annotations
+
+from liveorder.domain.errors import (
+    BrokerAuthenticationError,
+    BrokerError,
+    BrokerRateLimitError,
+    BrokerRefusal,
+    InsufficientBalanceError,
+    InvalidSymbolError,
+    OrderValidationError,
+    OutcomeUnknown,
+)
+
+RATE_EXCEEDED = 100
+DUPLICATE_ORDER_ID = 103
+UNKNOWN_CONTRACT = 200
+ORDER_REJECTED = 201
+ORDER_CANCELLED = 202
+INVALID_REQUEST = 321
+CLIENT_ID_IN_USE = 326
+CANNOT_CANCEL_NOT_FOUND = 10147
+CANNOT_CANCEL_STATE = 10148
+LINK_LOST = 1100
+LINK_BACK_DATA_LOST = 1101
+LINK_BACK = 1102
+
+OF_CHANGES = frozenset({DUPLICATE_ORDER_ID, 104, 105, 329})
+"""Said of a change that came to nothing: the id is of an order that ended, it is filled, or the change does not fit it."""
+
+_INFORMATION = frozenset({399, 404, 10167, 10349})
+"""Said beside an order that stands: held for a short sale, a warning, delayed data, a time in force that was set for it."""
+_REFUSALS: dict[int, type[BrokerRefusal]] = {
+    110: OrderValidationError,
+    UNKNOWN_CONTRACT: InvalidSymbolError,
+    203: InvalidSymbolError,
+    ORDER_REJECTED: BrokerRefusal,
+    INVALID_REQUEST: OrderValidationError,
+}
+_ABOUT_MONEY = ("insufficient", "margin", "funds", "buying power", "equity with loan")
+
+
+def is_information(code: int) -> bool:
+    return code in _INFORMATION or 2100 <= code < 2200
+
+
+def says_read_only(code: int, text: str) -> bool:
+    """The API is set to read-only: nothing can be sent, and what is asked may be answered in part."""
+    return code == INVALID_REQUEST and "read-only" in text.lower()
+
+
+def refusal_of(code: int, text: str) -> BrokerError:
+    """What an error about a request that was just sent means for it.
+
+    103 (duplicate order id) is no refusal of the order: an earlier attempt may have brought it, or the id was used by another.
+    """
+    message = f"TWS {code}: {text}"
+    if says_read_only(code, text):
+        return BrokerAuthenticationError(f"{message}; untick Read-Only API in its settings")
+    if code == RATE_EXCEEDED:
+        return BrokerRateLimitError(message, 1.0)
+    if code == ORDER_REJECTED and any(word in text.lower() for word in _ABOUT_MONEY):
+        return InsufficientBalanceError(message)
+    return _REFUSALS.get(code, OutcomeUnknown)(message)
+
+
+def refuses(code: int) -> bool:
+    """Whether it refuses for good what it is about."""
+    return code in _REFUSALS

@@ -1,0 +1,227 @@
+"""What comes in on a connection: kept, handed to the request that waits for it, or told as a report."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import defaultdict
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from liveorder.domain.errors import BrokerError, OutcomeUnknown
+from liveorder.domain.execution_report import CancelRejected, ExecutionReport
+from liveorder.infrastructure.brokers.ibkr import failures, rows, translation
+from liveorder.infrastructure.brokers.ibkr.executions import Executions
+from liveorder.infrastructure.brokers.ibkr.known_orders import KnownOrders, OrderIds
+from liveorder.infrastructure.brokers.ibkr.prices import Prices
+from liveorder.infrastructure.brokers.ibkr.rows import OrderRow
+
+Told = Sequence[ExecutionReport] | BrokerError
+"""What became of a request."""
+
+
+class Feed:
+    """Reports from a connect to the next, buffered without bound until they are read."""
+
+    def __init__(self) -> None:
+        self._reports: asyncio.Queue[ExecutionReport | None] = asyncio.Queue()
+
+    def put(self, report: ExecutionReport) -> None:
+        self._reports.put_nowait(report)
+
+    def end(self) -> None:
+        self._reports.put_nowait(None)
+
+    async def __aiter__(self) -> AsyncIterator[ExecutionReport]:
+        while (report := await self._reports.get()) is not None:
+            yield report
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Awaited:
+    """A request about an order that is under way. Both readings give None for what is no answer to it."""
+
+    answered_by: Callable[[OrderRow], Sequence[ExecutionReport] | None]
+    answered_by_error: Callable[[int, str], Told | None]
+    outcome: asyncio.Future[Sequence[ExecutionReport]]
+
+    def takes(self, told: Told | None) -> bool:
+        if told is None or self.outcome.done():
+            return False
+        if isinstance(told, BrokerError):
+            self.outcome.set_exception(told)
+        else:
+            self.outcome.set_result(told)
+        return True
+
+
+class Hearing:
+    """Listens on behalf of one client id."""
+
+    def __init__(self, client_id: int, ids: OrderIds) -> None:
+        self._client_id, self._ids = client_id, ids
+        self.orders, self.executions = KnownOrders(), Executions()
+        self.completed: list[OrderRow] = []
+        self.feed = Feed()
+        self.is_link_lost = False
+        """TWS is there, and has lost its own connection to IB."""
+        self.is_read_only = False
+        self.turned_away = asyncio.Event()
+        """Our client id is another program's."""
+        self.account: str | None = None
+        """IB's number of the one that reports are of; None: of all."""
+        self._prices: dict[int, Prices] = {}
+        self._sent: dict[int, OrderRow] = {}
+        self._awaited: defaultdict[int, list[Awaited]] = defaultdict(list)
+        self._listed: dict[tuple[int, int], None] | None = None
+
+    # --- for those who ask -------------------------------------------------------------------------------------------------
+
+    @property
+    def is_idle(self) -> bool:
+        """No request about an order is under way."""
+        return not any(self._awaited.values())
+
+    @contextmanager
+    def listing(self) -> Iterator[dict[tuple[int, int], None]]:
+        """The orders that are told of meanwhile, by identity."""
+        listed: dict[tuple[int, int], None] = {}
+        self._listed = listed
+        try:
+            yield listed
+        finally:
+            self._listed = None
+
+    @contextmanager
+    def pricing(self, number: int) -> Iterator[Prices]:
+        """What is told of the prices that the request with this number asked for."""
+        self._prices[number] = Prices()
+        try:
+            yield self._prices[number]
+        finally:
+            del self._prices[number]
+
+    def sends(self, row: OrderRow) -> None:
+        """Under its id comes what is told of this order, even where nothing but its status is."""
+        self._sent[row.order_id] = row
+
+    @contextmanager
+    def awaiting(self, order_id: int, awaited: Awaited) -> Iterator[None]:
+        self._awaited[order_id].append(awaited)
+        try:
+            yield
+        finally:
+            self._awaited[order_id].remove(awaited)
+            awaited.outcome.cancel()
+
+    def turn_over(self) -> None:
+        """What was told until now may have gaps: the reports end here, and go on in a new feed."""
+        self.feed.end()
+        self.feed = Feed()
+
+    def hang_up(self) -> None:
+        """The connection is gone, and the answers with it."""
+        for each in [each for waiting in self._awaited.values() for each in waiting]:
+            each.takes(OutcomeUnknown("the connection to TWS broke before the answer"))
+        self.turn_over()
+
+    # --- what is told ------------------------------------------------------------------------------------------------------
+
+    def open_order(self, _: int, contract: Any, order: Any, state: Any) -> None:
+        if order.whatIf:
+            return
+        told = rows.open_order(contract, order, state)
+        before = self.orders.get(told.identity)
+        row = self.orders.note(told)
+        self._saw(row.client_id, row.order_id)
+        if self._listed is not None:
+            self._listed[row.identity] = None
+        self._tell(row, is_news=self._listed is None if before is None else before.status != row.status)
+
+    def order_status(self, *told: Any) -> None:
+        status = rows.order_status(told)
+        before = self.orders.get(status.identity)
+        if before is None and status.client_id == self._client_id and status.order_id in self._sent:
+            before = self.orders.note(self._sent[status.order_id])
+        row = self.orders.note_status(status)
+        if before is not None and row is not None:
+            self._tell(row, is_news=before.status != row.status)
+
+    def _tell(self, row: OrderRow, *, is_news: bool) -> None:
+        waiting = self._awaited.get(row.order_id, []) if row.client_id == self._client_id else []
+        takers = [each for each in waiting if each.takes(each.answered_by(row))]
+        if is_news and not takers and self._is_ours(row.order.get("account", "")):
+            self.feed.put(translation.pushed(row))
+
+    def completed_order(self, contract: Any, order: Any, state: Any) -> None:
+        self.completed.append(rows.completed_order(contract, order, state))
+
+    def execution(self, _: int, contract: Any, told: Any) -> None:
+        row = rows.execution(contract, told)
+        self._saw(row.client_id, row.order_id)
+        if self.executions.note(row) and self._is_ours(row.account):
+            self.feed.put(self.executions.report_of(row))
+
+    def commission(self, told: Any) -> None:
+        row = rows.commission(told)
+        report = self.executions.note_commission(row) if row is not None else None
+        if report is not None:
+            self.feed.put(report)
+
+    def _is_ours(self, account: str) -> bool:
+        return self.account is None or account in ("", self.account)
+
+    def price(self, number: int, kind: int, price: float, _: float) -> None:
+        if number in self._prices:
+            self._prices[number].tick(kind, price)
+
+    def tick_text(self, number: int, kind: int, text: str) -> None:
+        if number in self._prices:
+            self._prices[number].tick_text(kind, text)
+
+    def market_data_kind(self, number: int, kind: int) -> None:
+        if number in self._prices:
+            self._prices[number].of_kind(kind)
+
+    def next_valid_id(self, order_id: int) -> None:
+        self._ids.saw(order_id - 1)
+
+    def _saw(self, client_id: int, order_id: int) -> None:
+        if client_id == self._client_id:
+            self._ids.saw(order_id)
+
+    # --- errors ------------------------------------------------------------------------------------------------------------
+
+    def error(self, request_id: int, code: int, text: str, _: str = "") -> None:
+        self.is_read_only = self.is_read_only or failures.says_read_only(code, text)
+        match code:
+            case failures.LINK_LOST:
+                self.is_link_lost = True
+            case failures.LINK_BACK | failures.LINK_BACK_DATA_LOST:
+                self.is_link_lost = False
+                self.turn_over()
+            case failures.CLIENT_ID_IN_USE:
+                self.turned_away.set()
+            case _ if not failures.is_information(code):
+                self._order_error(request_id, code, text)
+
+    def _order_error(self, order_id: int, code: int, text: str) -> None:
+        waiting = self._awaited.get(order_id, [])
+        if any(each.takes(each.answered_by_error(code, text)) for each in waiting):
+            return
+        row = self.orders.note_reason(self._client_id, order_id, text)
+        report = self._said_of(row, order_id, code, text)
+        if report is not None:
+            self.feed.put(report)
+
+    def _said_of(self, row: OrderRow | None, order_id: int, code: int, text: str) -> ExecutionReport | None:
+        """A word that no request waits for. Nothing of what is not one of our orders; of a cancellation its status tells."""
+        order, words = row or self._sent.get(order_id), f"TWS {code}: {text}"
+        if order is None or code == failures.ORDER_CANCELLED:
+            return None
+        if code in (failures.CANNOT_CANCEL_NOT_FOUND, failures.CANNOT_CANCEL_STATE):
+            return CancelRejected(**translation.address(order), reason=words)
+        if code == failures.ORDER_REJECTED or (row is None and failures.refuses(code)):
+            return translation.refused(order, words)
+        return translation.doubtful(order, words)

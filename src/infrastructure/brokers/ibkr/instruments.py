@@ -1,0 +1,151 @@
+"""TWS's contracts as our instruments: what can be traded, in which steps, and when."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any
+
+from liveorder.application.ports.broker import BrokerPosition
+from liveorder.application.ports.calendar import ALWAYS_OPEN
+from liveorder.application.ports.event_log import EventLog
+from liveorder.application.ports.instruments import InstrumentQuery
+from liveorder.domain.instrument import Instrument
+from liveorder.domain.values import AssetClass, OptionRight
+from liveorder.infrastructure.brokers.ibkr.connection import Connection
+from liveorder.infrastructure.brokers.ibkr.contracts import SMART, Contracts, calendar_of, exchange_named, only, pair, plain
+from liveorder.infrastructure.brokers.ibkr.rows import (
+    ASSET_CLASSES,
+    CONTRACT_FIELDS,
+    SECURITY_TYPES,
+    Fields,
+    fields_of,
+    number,
+    symbol_of,
+)
+
+_RIGHTS = {"C": OptionRight.CALL, "P": OptionRight.PUT}
+
+
+class IbkrInstruments:
+    """An `Instruments`. Asks TWS once for each query; what it found is kept as long as it runs."""
+
+    def __init__(self, connection: Connection, contracts: Contracts, currency: str, log: EventLog) -> None:
+        """`currency` is that of queries which name none: a symbol is listed in several."""
+        self._connection, self._contracts, self._currency, self._log = connection, contracts, currency, log
+        self._found: dict[InstrumentQuery, Instrument] = {}
+        self._by_contract_id: dict[int, Instrument] = {}
+
+    async def resolve(self, query: InstrumentQuery) -> Instrument | None:
+        """Raises `BrokerError` where TWS cannot be asked."""
+        known = self._found.get(query)
+        if known is not None:
+            return known
+        details = await self._connection.session.questions.contract_details(_asked(query, self._currency))
+        found = only(self._kept(each) for each in details if _fits(query, fields_of(each.contract, CONTRACT_FIELDS)))
+        if found is not None:
+            self._found[query] = found
+        return found
+
+    async def position(self, told: Any) -> BrokerPosition:
+        """TWS tells the cost of one unit times the multiplier."""
+        instrument = await self._of_contract(fields_of(told.contract, CONTRACT_FIELDS))
+        cost = number(told.avgCost)
+        average = None if cost is None else cost / instrument.multiplier
+        return BrokerPosition(instrument, number(told.position) or Decimal(0), average)
+
+    async def _of_contract(self, contract: Fields) -> Instrument:
+        """By its id alone: a position does not tell the listing. What TWS does not describe is shown as it was told."""
+        contract_id = int(contract.get("conId", 0))
+        if contract_id not in self._by_contract_id:
+            details = await self._connection.session.questions.contract_details({"conId": str(contract_id)})
+            found = only(self._kept(each) for each in details)
+            self._by_contract_id[contract_id] = found or instrument_of(contract)
+        return self._by_contract_id[contract_id]
+
+    def _kept(self, details: Any) -> Instrument:
+        contract = fields_of(details.contract, CONTRACT_FIELDS)
+        instrument = instrument_of(contract, details)
+        if calendar_of(instrument.exchange) is None:
+            self._log.write("WARNING", f"The hours of {instrument.exchange} are not known: {instrument.key} counts as always open")
+        is_listed_stock = instrument.asset_class is AssetClass.EQUITY
+        self._contracts.remember(instrument, dict(contract) | ({"exchange": SMART} if is_listed_stock else {}))
+        self._by_contract_id.setdefault(details.contract.conId, instrument)
+        return instrument
+
+
+def instrument_of(contract: Fields, details: Any = None) -> Instrument:
+    """Grid and lot from the details, where there are any."""
+    kind = ASSET_CLASSES.get(contract.get("secType", ""), AssetClass.EQUITY)
+    listed = contract.get("primaryExchange") if kind is AssetClass.EQUITY else None
+    exchange = exchange_named(listed or contract.get("exchange") or SMART)
+    return Instrument(
+        symbol=symbol_of(contract),
+        exchange=exchange,
+        asset_class=kind,
+        currency=contract.get("currency", "USD"),
+        tick_size=_above_zero(getattr(details, "minTick", None)) or Decimal("0.01"),
+        lot_size=_lot_of(kind, details),
+        multiplier=_above_zero(contract.get("multiplier")) or Decimal(1),
+        calendar=calendar_of(exchange) or ALWAYS_OPEN,
+        expiry=_expiry(contract) if kind in (AssetClass.OPTION, AssetClass.FUTURE) else None,
+        strike=number(contract.get("strike")) if kind is AssetClass.OPTION else None,
+        right=_RIGHTS.get(contract.get("right", "")[:1]) if kind is AssetClass.OPTION else None,
+    )
+
+
+def _above_zero(value: Any) -> Decimal | None:
+    told = number(value)
+    return told if told is not None and told > 0 else None
+
+
+def _lot_of(kind: AssetClass, details: Any) -> Decimal:
+    """Stocks and contracts trade in whole ones at least, though TWS tells finer steps for some."""
+    step = _above_zero(getattr(details, "sizeIncrement", None))
+    in_parts = kind in (AssetClass.CRYPTO, AssetClass.FOREX)
+    return step or Decimal(1) if in_parts else max(step or Decimal(1), Decimal(1))
+
+
+def _expiry(contract: Fields) -> date | None:
+    """None for a contract month without a day."""
+    told = contract.get("lastTradeDateOrContractMonth", "")[:8]
+    try:
+        return datetime.strptime(told, "%Y%m%d").date()  # noqa: DTZ007 - a day, not a moment
+    except ValueError:
+        return None
+
+
+def _asked(query: InstrumentQuery, currency: str) -> Fields:
+    kind = query.asset_class or _kind_of(query)
+    fields = {"symbol": query.symbol, "secType": SECURITY_TYPES[kind], "currency": query.currency or currency}
+    exchange = exchange_named(query.exchange) if query.exchange is not None else None
+    match kind:
+        case AssetClass.EQUITY:
+            fields |= {"exchange": SMART} | ({"primaryExchange": exchange} if exchange not in (None, SMART) else {})
+        case AssetClass.FOREX | AssetClass.CRYPTO:
+            fields["symbol"], fields["currency"] = pair(query.symbol, fields["currency"])
+            fields |= {"exchange": exchange or ("IDEALPRO" if kind is AssetClass.FOREX else "PAXOS")}
+        case _:
+            fields |= {"exchange": exchange or (SMART if kind is AssetClass.OPTION else "")}
+            fields |= {"lastTradeDateOrContractMonth": f"{query.expiry:%Y%m%d}"} if query.expiry else {}
+            fields |= {"strike": plain(query.strike)} if query.strike is not None else {}
+            fields |= {"right": query.right.value[0]} if query.right is not None else {}
+    return {name: text for name, text in fields.items() if text}
+
+
+def _kind_of(query: InstrumentQuery) -> AssetClass:
+    """Of a signal that does not say."""
+    if query.right is not None or query.strike is not None:
+        return AssetClass.OPTION
+    if query.expiry is not None:
+        return AssetClass.FUTURE
+    is_pair = "/" in query.symbol
+    return (AssetClass.CRYPTO if query.exchange in ("PAXOS", "ZEROHASH") else AssetClass.FOREX) if is_pair else AssetClass.EQUITY
+
+
+def _fits(query: InstrumentQuery, contract: Fields) -> bool:
+    """TWS may answer a question for one listing with others."""
+    found, wanted = instrument_of(contract), query.exchange and exchange_named(query.exchange)
+    is_there = wanted in (None, SMART, found.exchange)
+    said, has = (query.expiry, query.strike, query.right), (found.expiry, found.strike, found.right)
+    return is_there and all(each in (None, its) for each, its in zip(said, has, strict=True))

@@ -1,0 +1,165 @@
+"""Requests made ready: an order is named by client id and order id before it is sent, and its content is text that stays.
+
+TWS takes an order id that it has as a change of that order. So an id is given once, and what is sent again is the same.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, date
+from decimal import Decimal
+from typing import Any
+
+from liveorder.application.ports.broker import BrokerCapabilities, Prepared, ReplaceRequest, SubmitRequest
+from liveorder.domain.errors import OrderValidationError
+from liveorder.domain.values import AssetClass, OrderType, Side, TimeInForce
+from liveorder.infrastructure.brokers.ibkr.contracts import plain
+from liveorder.infrastructure.brokers.ibkr.rows import Fields, OrderRow
+
+ORDER_TYPES = {
+    OrderType.MARKET: "MKT",
+    OrderType.LIMIT: "LMT",
+    OrderType.STOP: "STP",
+    OrderType.STOP_LIMIT: "STP LMT",
+    OrderType.TRAILING_STOP: "TRAIL",
+}
+TIMES_IN_FORCE = frozenset({TimeInForce.DAY, TimeInForce.GTC, TimeInForce.IOC, TimeInForce.FOK, TimeInForce.GTD, TimeInForce.OPG})
+"""An order for the closing auction has a type of its own at IB, and no time in force."""
+_AT_ONCE = (TimeInForce.IOC, TimeInForce.FOK, TimeInForce.OPG)
+_PLAIN_TYPES = (OrderType.MARKET, OrderType.LIMIT)
+_IN_PARTS = (AssetClass.CRYPTO, AssetClass.FOREX)
+"""Traded in fractions of a unit, in lots that TWS tells."""
+
+
+@dataclass(frozen=True, slots=True)
+class PreparedOrder:
+    """A submission or a change, out of its payload."""
+
+    client_id: int
+    order_id: int
+    order: Fields
+    contract: Fields
+
+    @property
+    def key(self) -> str:
+        return self.order["orderRef"]
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """How TWS knows the order. `day` is IB's when it was prepared: what ended on another is not told any more."""
+
+    client_id: int
+    order_id: int
+    day: str
+
+    @classmethod
+    def read(cls, reference: Mapping[str, str]) -> Reference | None:
+        """None for an order that was not prepared here: one that a person adopted."""
+        try:
+            return cls(int(reference["client_id"]), int(reference["order_id"]), reference["day"])
+        except (KeyError, ValueError):
+            return None
+
+    def plain(self) -> dict[str, str]:
+        return {"client_id": str(self.client_id), "order_id": str(self.order_id), "day": self.day}
+
+
+def check(request: SubmitRequest, account_id: str, can: BrokerCapabilities) -> None:
+    """Raises `OrderValidationError` for what cannot be ordered here."""
+    kind, in_force = request.order_type, request.time_in_force
+    if request.account_id != account_id:
+        _refuse("account_id", f"this connection is to {account_id}, not {request.account_id}", "use its own account")
+    if kind not in can.order_types:
+        _refuse("order_type", f"there are no {kind} orders", f"use one of {', '.join(sorted(can.order_types))}")
+    if in_force not in can.times_in_force:
+        _refuse("time_in_force", f"there is no {in_force}", f"use one of {', '.join(sorted(can.times_in_force))}")
+    if in_force in _AT_ONCE and kind not in _PLAIN_TYPES:
+        _refuse("time_in_force", f"a {kind} order cannot be {in_force}", "use DAY, GTC or GTD")
+    if (in_force is TimeInForce.GTD) != (request.expires_at is not None):
+        _refuse("expires_at", "it belongs to a GTD order, and to no other", "give both or neither")
+    if request.product is not None:
+        _refuse("product", f"IB has no {request.product}", "leave it out")
+    _check_prices(request)
+    _check_size(request, can)
+
+
+def _check_prices(request: SubmitRequest) -> None:
+    kind = request.order_type
+    for name, price, is_needed in (
+        ("limit_price", request.limit_price, kind.needs_limit_price),
+        ("stop_price", request.stop_price, kind.needs_stop_price),
+    ):
+        if is_needed != (price is not None):
+            _refuse(name, f"a {kind} order {'needs one' if is_needed else 'has none'}", "add it" if is_needed else "leave it out")
+    trails = [trail for trail in (request.trail_amount, request.trail_percent) if trail is not None]
+    if len(trails) != (kind is OrderType.TRAILING_STOP):
+        _refuse(
+            "trail_amount", "one of trail_amount and trail_percent belongs to a TRAILING_STOP order, and to no other", "give one"
+        )
+
+
+def _check_size(request: SubmitRequest, can: BrokerCapabilities) -> None:
+    asset_class = request.instrument.asset_class
+    if request.notional is not None:
+        is_market_buy = request.order_type is OrderType.MARKET and request.side is Side.BUY
+        if not can.notional or asset_class not in can.notional_for or not is_market_buy:
+            _refuse("notional", "IB takes an amount of money only for a market buy of crypto", "give a quantity")
+    elif request.quantity is None:
+        _refuse("quantity", "an order is for a quantity or for a notional", "give one")
+    elif request.quantity % 1 and not can.fractional and asset_class not in _IN_PARTS:
+        _refuse("quantity", f"whole units only, not {request.quantity}", "round it")
+
+
+def _refuse(field: str, problem: str, remedy: str) -> None:
+    raise OrderValidationError(f"{field}: {problem}; {remedy}")
+
+
+def order_fields(request: SubmitRequest, account: str, *, outside_hours: bool = False) -> Fields:
+    """By the names of the client libraries; numbers as exact text."""
+    fields: dict[str, Any] = {
+        "action": request.side.value,
+        "orderType": ORDER_TYPES[request.order_type],
+        "totalQuantity": request.quantity if request.quantity is not None else Decimal(0),
+        "cashQty": request.notional,
+        "lmtPrice": request.limit_price,
+        "auxPrice": request.stop_price if request.stop_price is not None else request.trail_amount,
+        "trailingPercent": request.trail_percent,
+        "tif": request.time_in_force.value,
+        "goodTillDate": f"{request.expires_at.astimezone(UTC):%Y%m%d-%H:%M:%S}" if request.expires_at else None,
+        "outsideRth": "1" if outside_hours else None,
+        "account": account,
+        "orderRef": request.client_order_id,
+    }
+    return {name: plain(value) if isinstance(value, Decimal) else value for name, value in fields.items() if value is not None}
+
+
+def submission(client_id: int, order_id: int, day: date, order: Fields, contract: Fields) -> Prepared:
+    reference = Reference(client_id, order_id, day.isoformat())
+    return Prepared(reference.plain(), _text(client_id=client_id, order_id=order_id, order=order, contract=contract))
+
+
+def change(row: OrderRow, request: ReplaceRequest, reference: Mapping[str, str]) -> Prepared:
+    """The whole order again, under its own id, with the terms that change."""
+    wanted = {
+        "totalQuantity": request.quantity,
+        "lmtPrice": request.limit_price,
+        "auxPrice": request.stop_price,
+    }
+    order = dict(row.order) | {name: plain(value) for name, value in wanted.items() if value is not None}
+    return Prepared(reference, _text(client_id=row.client_id, order_id=row.order_id, order=order, contract=row.contract))
+
+
+def cancellation(client_id: int, order_id: int, key: str, broker_order_id: str | None, reference: Mapping[str, str]) -> Prepared:
+    return Prepared(reference, _text(client_id=client_id, order_id=order_id, key=key, broker_order_id=broker_order_id))
+
+
+def read(payload: str) -> PreparedOrder:
+    content = json.loads(payload)
+    return PreparedOrder(content["client_id"], content["order_id"], content["order"], content["contract"])
+
+
+def _text(**content: Any) -> str:
+    return json.dumps(content, separators=(",", ":"))

@@ -1,0 +1,134 @@
+"""Questions to TWS. Each has an end, its own time-out at the latest, and raises `BrokerError`.
+
+Three of them (open orders, completed orders, positions) bear no number, so their answers cannot be told from late answers to
+the same question asked before. Where one was not answered in time, this connection's questions are worth nothing any more: it is
+given up as soon as no request is under way on it, and whoever reads its reports connects again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from liveorder.domain.errors import BrokerConnectionError, BrokerError, BrokerTimeoutError, OutcomeUnknown
+from liveorder.infrastructure.brokers.ibkr import failures, sdk
+from liveorder.infrastructure.brokers.ibkr.hearing import Hearing
+from liveorder.infrastructure.brokers.ibkr.prices import Prices
+from liveorder.infrastructure.brokers.ibkr.rows import Fields, OrderRow
+
+
+class Questions:
+    """`ib` is the library's. `demand_link` raises where nothing can be asked."""
+
+    def __init__(
+        self,
+        ib: Any,
+        hearing: Hearing,
+        timeout_seconds: float,
+        demand_link: Callable[[], None],
+        on_spoiled: Callable[[], None],
+    ) -> None:
+        self._ib, self._hearing, self._timeout = ib, hearing, timeout_seconds
+        self._demand_link, self._on_spoiled = demand_link, on_spoiled
+        self._turn = asyncio.Lock()
+        self.is_spoiled = False
+        """An answer may come that is an earlier question's."""
+
+    async def open_orders(self) -> list[OrderRow]:
+        """Every live order of the login, by whichever program or hand it was placed."""
+        with self._hearing.listing() as listed:
+            await self._unnumbered(self._ib.reqAllOpenOrdersAsync)
+        return [row for row in map(self._hearing.orders.get, listed) if row is not None]
+
+    async def completed_orders(self) -> list[OrderRow]:
+        """Those that ended on IB's present day."""
+        told: list[OrderRow] = []
+        self._hearing.completed = told
+        await self._unnumbered(lambda: self._ib.reqCompletedOrdersAsync(False))
+        return told
+
+    async def fetch_executions(self) -> None:
+        """Those since IB's midnight, to where all executions are kept."""
+        await self._asked(self._ib.reqExecutionsAsync)
+
+    async def positions(self) -> list[Any]:
+        """The library's, of all accounts."""
+        return list(await self._unnumbered(self._ib.reqPositionsAsync))
+
+    async def contract_details(self, contract: Fields) -> list[Any]:
+        """The library's. Empty for what TWS does not know."""
+        try:
+            return list(await self._asked(lambda: self._ib.reqContractDetailsAsync(sdk.LIBRARY.Contract(**contract))))
+        except UnknownContract:
+            return []
+
+    async def prices(self, contract: Fields) -> Prices:
+        """A snapshot; its fields are None where TWS has nothing."""
+        client, wrapper = self._ib.client, self._ib.wrapper
+        self._demand_link()
+        number = client.getReqId()
+        with self._hearing.pricing(number) as prices:
+            await self._asked(lambda: _snapshot(client, wrapper, number, sdk.LIBRARY.Contract(**contract)))
+        return prices
+
+    async def account_values(self, account: str) -> dict[tuple[str, str], str]:
+        """By tag and currency."""
+        client, wrapper = self._ib.client, self._ib.wrapper
+        self._demand_link()
+        number = client.getReqId()
+        try:
+            await self._asked(lambda: _summary(client, wrapper, number))
+        finally:
+            if client.isReady():
+                client.cancelAccountSummary(number)
+        return {(each.tag, each.currency): each.value for each in wrapper.acctSummary.values() if each.account == account}
+
+    async def _unnumbered(self, ask: Callable[[], Awaitable[Any]]) -> Any:
+        """One at a time; see above why one without an answer ends the connection."""
+        async with self._turn:
+            if self.is_spoiled:
+                raise BrokerConnectionError("the connection to TWS is being given up: a question was not answered to its end")
+            self._demand_link()
+            is_answered = False
+            try:
+                answer = await self._asked(ask)
+                is_answered = True
+            finally:
+                if not is_answered:
+                    self.is_spoiled = True
+                    self._on_spoiled()
+            return answer
+
+    async def _asked(self, ask: Callable[[], Awaitable[Any]]) -> Any:
+        self._demand_link()
+        try:
+            async with asyncio.timeout(self._timeout):
+                return await ask()
+        except TimeoutError:
+            raise BrokerTimeoutError(f"TWS did not answer to the end within {self._timeout:g} s") from None
+        except ConnectionError as error:
+            raise BrokerConnectionError(f"the connection to TWS broke: {error}") from error
+        except sdk.RequestError as error:
+            raise _failure_of(error) from None
+
+
+class UnknownContract(OutcomeUnknown):
+    """TWS knows no contract of this description."""
+
+
+def _failure_of(error: Any) -> BrokerError:
+    kind = UnknownContract if error.code == failures.UNKNOWN_CONTRACT else OutcomeUnknown
+    return kind(f"TWS {error.code}: {error.message}")
+
+
+def _snapshot(client: Any, wrapper: Any, number: int, contract: Any) -> Awaitable[Any]:
+    future: Awaitable[Any] = wrapper.startReq(number)
+    client.reqMktData(number, contract, "", True, False, [])
+    return future
+
+
+def _summary(client: Any, wrapper: Any, number: int) -> Awaitable[Any]:
+    future: Awaitable[Any] = wrapper.startReq(number)
+    client.reqAccountSummary(number, "All", "TotalCashValue,NetLiquidation")
+    return future

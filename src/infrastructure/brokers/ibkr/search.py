@@ -1,0 +1,80 @@
+"""One order, looked for everywhere that TWS keeps orders."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+
+from liveorder.application.ports.broker import Absence
+from liveorder.domain.execution_report import BrokerStatus, OrderSnapshot
+from liveorder.domain.values import total
+from liveorder.infrastructure.brokers.ibkr import translation
+from liveorder.infrastructure.brokers.ibkr.executions import Executions
+from liveorder.infrastructure.brokers.ibkr.orders import Reference
+from liveorder.infrastructure.brokers.ibkr.rows import ExecutionRow, OrderRow, symbol_of
+from liveorder.infrastructure.brokers.ibkr.session import Session
+
+
+@dataclass(frozen=True, slots=True)
+class Search:
+    """By our key first, then by TWS's permanent id, then by client id and order id."""
+
+    key: str
+    broker_order_id: str | None
+    reference: Reference | None
+
+    async def made_in(self, session: Session, today: Callable[[], date]) -> OrderSnapshot | Absence:
+        """Open orders first: one that ends meanwhile is among the completed by the time that those are asked for."""
+        session.demand_link()
+        undecoded, began, executions = session.undecoded.count, today(), session.hearing.executions
+        row = self._among(await session.questions.open_orders())
+        if row is not None and executions.filled(row) == (row.filled or 0):
+            return translation.snapshot(row, executions.effective_of(row))
+        await session.questions.fetch_executions()
+        row = row or self._among(await session.questions.completed_orders())
+        if row is not None:
+            return translation.snapshot(row, executions.effective_of(row))
+        fills = [each for each in executions if self._is_it(each)]
+        if fills:
+            return _known_by_its_fills(fills, executions)
+        is_whole = session.undecoded.count == undecoded and not session.hearing.is_read_only
+        is_of_this_day = self.reference is not None and self.reference.day == began.isoformat() == today().isoformat()
+        session.demand_link()
+        return Absence.ABSENT if is_whole and is_of_this_day else Absence.INCONCLUSIVE
+
+    def _among(self, rows: Iterable[OrderRow]) -> OrderRow | None:
+        """Of several with our key, which only a hand in TWS can make, the one with our ids."""
+        fitting = [row for row in rows if self._is_it(row)]
+        return next(iter(sorted(fitting, key=self._rank)), None)
+
+    def _is_it(self, row: OrderRow | ExecutionRow) -> bool:
+        """By another's key only where a person adopted another's order: that one was not prepared here."""
+        if row.key is not None and self.reference is not None:
+            return row.key == self.key
+        return row.key == self.key or self._has_its_id(row) or self._has_its_reference(row)
+
+    def _has_its_id(self, row: OrderRow | ExecutionRow) -> bool:
+        return self.broker_order_id is not None and str(row.perm_id) == self.broker_order_id
+
+    def _has_its_reference(self, row: OrderRow | ExecutionRow) -> bool:
+        ours = self.reference
+        return ours is not None and ours.order_id > 0 and (row.client_id, row.order_id) == (ours.client_id, ours.order_id)
+
+    def _rank(self, row: OrderRow) -> tuple[bool, bool]:
+        return not self._has_its_reference(row), not self._has_its_id(row)
+
+
+def _known_by_its_fills(fills: list[ExecutionRow], executions: Executions) -> OrderSnapshot:
+    """In no list of orders, so that its state is not known; that it traded is."""
+    first, effective = fills[0], executions.effective(fills)
+    return OrderSnapshot(
+        client_order_id=first.key,
+        broker_order_id=str(first.perm_id) if first.perm_id else None,
+        status=BrokerStatus.UNKNOWN,
+        native_status="known by its executions alone",
+        filled_quantity=total(each.quantity for each in effective) if effective else Decimal(0),
+        symbol=symbol_of(first.contract),
+        executions=effective,
+    )

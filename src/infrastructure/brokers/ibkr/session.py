@@ -1,0 +1,234 @@
+"""One connection to TWS or the gateway, from its opening to its end.
+
+It listens to the messages themselves: the library's `Trade` objects call an order cancelled when an error spoke of it, keep a
+state that nobody told, and forget what a list of open orders says of one. What is listened to is handed on, so that the library's
+own requests work as ever.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from liveorder.domain.errors import BrokerConnectionError, BrokerRateLimitError, BrokerTimeoutError
+from liveorder.domain.execution_report import ExecutionReport
+from liveorder.infrastructure.brokers.ibkr import sdk
+from liveorder.infrastructure.brokers.ibkr.hearing import Awaited, Hearing
+from liveorder.infrastructure.brokers.ibkr.known_orders import OrderIds
+from liveorder.infrastructure.brokers.ibkr.orders import PreparedOrder
+from liveorder.infrastructure.brokers.ibkr.questions import Questions
+from liveorder.infrastructure.brokers.ibkr.rows import OrderRow
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    host: str
+    port: int
+    client_id: int
+    time_zone: str
+    """In which TWS tells times that name none."""
+
+
+class UndecodedRows(logging.Handler):
+    """Counts the messages that the library could not read: it logs such a row and drops it."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.ERROR)
+        self.count = 0
+        self._logger = logging.getLogger(f"{sdk.NAME}.Decoder")
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.count += 1
+
+    def listen(self) -> None:
+        self._logger.addHandler(self)
+
+    def close(self) -> None:
+        self._logger.removeHandler(self)
+        super().close()
+
+
+class Session:
+    """`opened` makes one; its life ends for good with its socket."""
+
+    def __init__(self, address: Address, ids: OrderIds, timeout_seconds: float) -> None:
+        self._address, self._ids, self._timeout = address, ids, timeout_seconds
+        self.hearing = Hearing(address.client_id, ids)
+        self.undecoded = UndecodedRows()
+        self._ib = sdk.LIBRARY.IB()
+        self.questions = Questions(self._ib, self.hearing, timeout_seconds, self.demand_link, self._give_up_if_spoiled)
+        self._is_throttled = False
+        self._listen()
+
+    @classmethod
+    async def opened(cls, address: Address, ids: OrderIds, timeout_seconds: float) -> Session:
+        """Raises `BrokerConnectionError`, which says so where the client id is another program's."""
+        session = cls(address, ids, timeout_seconds)
+        try:
+            await session._shake_hands()
+        except BaseException:
+            session.close()
+            raise
+        return session
+
+    def _listen(self) -> None:
+        self._ib.RaiseRequestErrors = True
+        self._ib.TimezoneTWS = self._address.time_zone
+        self._ib.wrapper.clientId = self._address.client_id
+        for name, hear in (
+            ("openOrder", self.hearing.open_order),
+            ("orderStatus", self.hearing.order_status),
+            ("completedOrder", self.hearing.completed_order),
+            ("execDetails", self.hearing.execution),
+            ("commissionReport", self.hearing.commission),
+            ("nextValidId", self.hearing.next_valid_id),
+            ("tickString", self.hearing.tick_text),
+            ("marketDataType", self.hearing.market_data_kind),
+            ("error", self.hearing.error),
+        ):
+            _overhear(self._ib.wrapper, name, hear)
+        self._ib.wrapper.priceSizeTick = self.hearing.price  # the library's own keeps every ticker for ever
+        self._ib.client.throttleStart += self._throttle
+        self._ib.client.throttleEnd += self._unthrottle
+        self._ib.client.apiEnd += self._hang_up
+        self.undecoded.listen()
+
+    def _throttle(self) -> None:
+        self._is_throttled = True
+
+    def _unthrottle(self) -> None:
+        self._is_throttled = False
+
+    def _hang_up(self) -> None:
+        self.hearing.hang_up()
+
+    async def _shake_hands(self) -> None:
+        where = f"{self._address.host}:{self._address.port}"
+        shaking = asyncio.ensure_future(
+            self._ib.client.connectAsync(self._address.host, self._address.port, self._address.client_id, self._timeout)
+        )
+        turned_away = asyncio.ensure_future(self.hearing.turned_away.wait())
+        try:
+            await asyncio.wait({shaking, turned_away}, return_when=asyncio.FIRST_COMPLETED)
+            if turned_away.done():
+                raise BrokerConnectionError(
+                    f"client_id {self._address.client_id} is in use by another program at {where}; set one that is free"
+                )
+            await shaking
+        except (OSError, TimeoutError) as error:
+            raise BrokerConnectionError(f"TWS does not answer at {where}: {type(error).__name__}") from error
+        finally:
+            await _ended(shaking, turned_away)
+        self._ib.client.updateReqId(self._ids.next)
+
+    def welcome(self, market_data_kind: int) -> None:
+        """What is settled once for the connection. Client id 0 is told of what is done by hand, and may change that."""
+        self._ib.client.reqMarketDataType(market_data_kind)
+        if self._address.client_id == 0:
+            self._ib.client.reqAutoOpenOrders(True)
+
+    def close(self) -> None:
+        self.undecoded.close()
+        self._ib.client.disconnect()
+        self.hearing.hang_up()
+
+    # --- state -------------------------------------------------------------------------------------------------------------
+
+    @property
+    def is_open(self) -> bool:
+        return bool(self._ib.client.isReady()) and not self.questions.is_spoiled
+
+    @property
+    def accounts(self) -> list[str]:
+        """The broker's numbers of the accounts that this login may trade."""
+        return list(self._ib.wrapper.accounts)
+
+    def demand_link(self) -> None:
+        """Raises `BrokerConnectionError` where nothing could go out, or could be believed if it came back."""
+        transport = self._ib.client.conn.transport
+        if not self._ib.client.isReady() or transport is None or transport.is_closing():
+            raise BrokerConnectionError("not connected to TWS")
+        if self.hearing.is_link_lost:
+            raise BrokerConnectionError("TWS has lost its connection to IB (1100)")
+
+    def take_order_id(self) -> int:
+        """Above every request's number too: errors name both alike."""
+        client = self._ib.client
+        if client.isReady():
+            self._ids.saw(client.getReqId() - 1)
+        taken = self._ids.take()
+        client.updateReqId(taken + 1)
+        return taken
+
+    def _give_up_if_spoiled(self) -> None:
+        """When a question or a request about an order has ended."""
+        if self.questions.is_spoiled and self.hearing.is_idle:
+            self.close()
+
+    # --- requests about orders ---------------------------------------------------------------------------------------------
+
+    async def place(self, prepared: PreparedOrder, awaited: Awaited) -> Sequence[ExecutionReport]:
+        """A new order, or new terms for one that TWS has under this id."""
+        contract = sdk.LIBRARY.Contract(**prepared.contract)
+        order = sdk.LIBRARY.Order(orderId=prepared.order_id, clientId=prepared.client_id, **prepared.order)
+        self.hearing.sends(_row_of(prepared))
+        return await self._request(
+            prepared.order_id, lambda: self._ib.client.placeOrder(prepared.order_id, contract, order), awaited
+        )
+
+    async def cancel(self, order_id: int, awaited: Awaited) -> Sequence[ExecutionReport]:
+        return await self._request(order_id, lambda: self._ib.client.cancelOrder(order_id), awaited)
+
+    async def _request(self, order_id: int, send: Callable[[], None], awaited: Awaited) -> Sequence[ExecutionReport]:
+        try:
+            with self.hearing.awaiting(order_id, awaited):
+                self._send(send)
+                async with asyncio.timeout(self._timeout):
+                    return await awaited.outcome
+        except TimeoutError:
+            raise BrokerTimeoutError(f"no word from TWS of order id {order_id} within {self._timeout:g} s") from None
+        finally:
+            self._give_up_if_spoiled()
+
+    def _send(self, send: Callable[[], None]) -> None:
+        """Raises `BrokerUnavailable` where nothing left: the library drops what it is given when the connection is gone."""
+        self.demand_link()
+        if self._is_throttled:
+            raise BrokerRateLimitError("too many messages to TWS: the library is holding them back", 1.0)
+        socket = self._ib.client.conn
+        sent = socket.numMsgSent
+        try:
+            send()
+        except ConnectionError as error:
+            raise BrokerConnectionError(f"nothing was sent: {error}") from error
+        if socket.numMsgSent == sent and not socket.isConnected():
+            raise BrokerConnectionError("nothing was sent: the connection to TWS is gone")
+
+
+def _overhear(wrapper: Any, name: str, hear: Callable[..., None]) -> None:
+    tell = getattr(wrapper, name)
+
+    def told(*message: Any) -> None:
+        hear(*message)
+        tell(*message)
+
+    setattr(wrapper, name, told)
+
+
+async def _ended(*tasks: asyncio.Future[Any]) -> None:
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def _row_of(prepared: PreparedOrder) -> OrderRow:
+    return OrderRow(
+        client_id=prepared.client_id,
+        order_id=prepared.order_id,
+        key=prepared.key,
+        order=prepared.order,
+        contract=prepared.contract,
+    )

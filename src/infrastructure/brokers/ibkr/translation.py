@@ -1,0 +1,143 @@
+"""From TWS's rows to our reports. Nothing here raises over a word that is not known: such an order is told as UNKNOWN."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from decimal import Decimal
+from typing import Any
+
+from liveorder.domain.execution_report import (
+    Accepted,
+    BrokerStatus,
+    CancelIsPending,
+    CancelRejected,
+    CloseCause,
+    Execution,
+    ExecutionCorrected,
+    ExecutionReport,
+    OrderClosed,
+    OrderRejected,
+    OrderReplaced,
+    OrderSnapshot,
+)
+from liveorder.domain.values import OrderType, Side, total
+from liveorder.infrastructure.brokers.ibkr.rows import OrderRow, number, symbol_of
+
+_STATUS = {
+    "ApiPending": BrokerStatus.PENDING,
+    "PendingSubmit": BrokerStatus.PENDING,
+    "PendingCancel": BrokerStatus.WORKING,
+    "PreSubmitted": BrokerStatus.WORKING,
+    "Submitted": BrokerStatus.WORKING,
+    "Filled": BrokerStatus.FILLED,
+    "Cancelled": BrokerStatus.CANCELLED,
+    "ApiCancelled": BrokerStatus.CANCELLED,
+}
+"""Inactive is none of these: it is said of orders that were thrown out and of orders that wait."""
+_ORDER_TYPE = {
+    "MKT": OrderType.MARKET,
+    "LMT": OrderType.LIMIT,
+    "STP": OrderType.STOP,
+    "STP LMT": OrderType.STOP_LIMIT,
+    "TRAIL": OrderType.TRAILING_STOP,
+}
+_SIDE = {"BUY": Side.BUY, "SELL": Side.SELL, "SSHORT": Side.SELL}
+
+
+def status_of(native: str) -> BrokerStatus:
+    return _STATUS.get(native, BrokerStatus.UNKNOWN)
+
+
+def has_ended(row: OrderRow) -> bool:
+    return status_of(row.status) in (BrokerStatus.FILLED, BrokerStatus.CANCELLED)
+
+
+def is_live(row: OrderRow) -> bool:
+    return status_of(row.status) in (BrokerStatus.PENDING, BrokerStatus.WORKING)
+
+
+def address(row: OrderRow) -> dict[str, Any]:
+    return {"client_order_id": row.key, "broker_order_id": str(row.perm_id) if row.perm_id else None}
+
+
+def pushed(row: OrderRow) -> ExecutionReport:
+    """A change of an order's state. Fills are told by executions, so that none is booked twice."""
+    match status_of(row.status):
+        case BrokerStatus.CANCELLED:
+            return OrderClosed(**address(row), cause=CloseCause.BY_BROKER, reason=row.reason)
+        case BrokerStatus.UNKNOWN:
+            return OrderSnapshot(**address(row), **_kind(row), status=BrokerStatus.UNKNOWN, native_status=_native(row))
+        case _ if row.status == "PendingCancel":
+            return CancelIsPending(**address(row))
+        case _:
+            return Accepted(**address(row))
+
+
+def submitted(row: OrderRow) -> Sequence[ExecutionReport] | None:
+    """What the first word of an order says of its submission; None where it says nothing."""
+    return None if status_of(row.status) is BrokerStatus.UNKNOWN else [pushed(row)]
+
+
+def cancelled(row: OrderRow) -> Sequence[ExecutionReport] | None:
+    if row.status == "Filled":
+        return [CancelRejected(**address(row), reason="too late: filled")]
+    return [pushed(row)] if row.status in ("PendingCancel", "Cancelled", "ApiCancelled") else None
+
+
+def replaced(row: OrderRow) -> OrderReplaced:
+    return OrderReplaced(**address(row), **_terms(row))
+
+
+def refused(row: OrderRow, reason: str) -> OrderRejected:
+    return OrderRejected(**address(row), reason=reason)
+
+
+def doubtful(row: OrderRow, words: str) -> OrderSnapshot:
+    """Something was said of it that nobody knows the meaning of."""
+    return OrderSnapshot(**address(row), **_kind(row), status=BrokerStatus.UNKNOWN, native_status=words)
+
+
+def snapshot(row: OrderRow, executions: tuple[Execution | ExecutionCorrected, ...]) -> OrderSnapshot:
+    """`filled` is the broker's total or that of the executions, whichever is more: either may lag behind the other."""
+    known = total(each.quantity for each in executions)
+    filled = row.filled or Decimal(0)
+    return OrderSnapshot(
+        **address(row),
+        **_kind(row),
+        **_terms(row),
+        status=status_of(row.status),
+        filled_quantity=max(filled, known),
+        average_price=row.average if filled > known else _average_of(executions),
+        executions=executions,
+        cancel_pending=row.status == "PendingCancel",
+        reason=row.reason,
+        native_status=_native(row),
+    )
+
+
+def _average_of(executions: Sequence[Execution | ExecutionCorrected]) -> Decimal | None:
+    quantity = total(each.quantity for each in executions)
+    return total(each.quantity * each.price for each in executions) / quantity if quantity else None
+
+
+def _kind(row: OrderRow) -> dict[str, Any]:
+    return {
+        "symbol": symbol_of(row.contract),
+        "exchange": row.contract.get("primaryExchange") or row.contract.get("exchange"),
+        "side": _SIDE.get(row.order.get("action", "")),
+        "order_type": _ORDER_TYPE.get(row.order.get("orderType", "")),
+    }
+
+
+def _terms(row: OrderRow) -> dict[str, Any]:
+    """A trailing stop's auxPrice is how far it trails."""
+    kind = _ORDER_TYPE.get(row.order.get("orderType", ""))
+    return {
+        "quantity": row.quantity,
+        "limit_price": number(row.order.get("lmtPrice")) if kind is None or kind.needs_limit_price else None,
+        "stop_price": number(row.order.get("auxPrice")) if kind is not None and kind.needs_stop_price else None,
+    }
+
+
+def _native(row: OrderRow) -> str:
+    return f"{row.status} ({row.why_held})" if row.why_held else row.status

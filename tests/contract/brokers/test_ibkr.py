@@ -1,0 +1,82 @@
+"""Interactive Brokers keeps the contract of the port, as far as it goes there."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from decimal import Decimal
+
+import pytest
+
+from liveorder.application.ports.broker import BrokerCapabilities
+from liveorder.application.ports.brokerage import AccountAccess, Brokerage
+from liveorder.domain.errors import BrokerConnectionError
+from liveorder.domain.instrument import Instrument
+from liveorder.domain.values import TimeInForce, TradingMode
+from liveorder.infrastructure.brokers.ibkr.assembly import brokerage
+from liveorder.infrastructure.brokers.simulated.venue.catalogue import BUILT_IN
+from liveorder.infrastructure.brokers.simulated.venue.settings import AccountTerms
+from liveorder.infrastructure.clock import SystemClock
+from liveorder.infrastructure.settings.sections import Ibkr
+from liveorder.testing.broker_contract import BrokerContract
+from liveorder.testing.exchange import open_exchange
+from liveorder.testing.stage import Stage, on_stage, stage_settings
+from tests.twins.ibkr import ACCOUNT, CATALOGUE, TwsTwin, tws_twin
+from tests.unit.ibkr.quiet_log import QuietLog
+
+CANNOT: Mapping[str, str] = {
+    "a_second_order_with_the_same_key_is_refused": "orderRef is a label: any number of orders may carry one",
+}
+
+
+def without_auctions(declared: BrokerCapabilities) -> BrokerCapabilities:
+    """The venue has none."""
+    return replace(declared, times_in_force=declared.times_in_force - {TimeInForce.OPG})
+
+
+@asynccontextmanager
+async def ibkr_stage(instrument: Instrument, price: str) -> AsyncIterator[Stage]:
+    account = AccountTerms(account_id=ACCOUNT, cash=Decimal(100_000), is_limited=True)
+    async with open_exchange(stage_settings(account, catalogue_file=CATALOGUE)) as exchange, tws_twin(exchange) as twin:
+
+        async def reopened() -> Brokerage:
+            access = AccountAccess("ibkr", TradingMode.PAPER, "USD", 0.5, without_auctions, SystemClock(), QuietLog())
+            return brokerage(access, Ibkr(host="127.0.0.1", port=twin.port))
+
+        stage = Stage(
+            brokerage=await reopened(),
+            account_id="ibkr",
+            venue=exchange.control,
+            instrument=instrument,
+            price=Decimal(price),
+            reopened=reopened,
+            cannot=CANNOT,
+            venue_account=ACCOUNT,
+            unreachable=lambda stage: nightly_restart(twin, stage),
+        )
+        async with on_stage(stage):
+            yield stage
+
+
+@asynccontextmanager
+async def nightly_restart(twin: TwsTwin, stage: Stage) -> AsyncIterator[None]:
+    """From when the adapter has noticed."""
+
+    async def noticed() -> bool | None:
+        try:
+            await stage.broker.open_orders()
+        except BrokerConnectionError:
+            return True
+        return None
+
+    async with twin.down():
+        await stage.within(noticed)
+        yield
+
+
+class TestIbkr(BrokerContract):
+    @pytest.fixture
+    async def stage(self) -> AsyncIterator[Stage]:
+        async with ibkr_stage(BUILT_IN.listed("NASDAQ:AAPL").instrument, "200") as stage:
+            yield stage

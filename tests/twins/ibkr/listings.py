@@ -1,0 +1,62 @@
+"""The venue's instruments as TWS's contracts, and back."""
+
+from __future__ import annotations
+
+from liveorder.domain.instrument import Instrument
+from liveorder.domain.values import AssetClass
+from liveorder.infrastructure.brokers.simulated.venue.catalogue import US_STOCK_VENUES, Catalogue
+from tests.twins.ibkr.wire import Fields
+
+_KINDS = {
+    AssetClass.EQUITY: "STK",
+    AssetClass.OPTION: "OPT",
+    AssetClass.FUTURE: "FUT",
+    AssetClass.FOREX: "CASH",
+    AssetClass.CRYPTO: "CRYPTO",
+}
+
+
+class Listings:
+    """Contract ids are places in the catalogue."""
+
+    def __init__(self, catalogue: Catalogue) -> None:
+        self._instruments = {str(10_000 + place): listing.instrument for place, listing in enumerate(catalogue)}
+        self._ids = {instrument.key: number for number, instrument in self._instruments.items()}
+
+    def instrument(self, key: str) -> Instrument:
+        return self._instruments[self._ids[key]]
+
+    def meant(self, asked: Fields) -> list[Instrument]:
+        """Every instrument that the contract describes."""
+        if "conId" in asked:
+            found = self._instruments.get(asked["conId"])
+            return [found] if found is not None else []
+        return [each for each in self._instruments.values() if self._fits(asked, each)]
+
+    def _fits(self, asked: Fields, instrument: Instrument) -> bool:
+        has = self.contract(instrument)
+        names = ("symbol", "secType", "currency", "lastTradeDateOrContractMonth", "right", "strike")
+        is_described = all(asked.get(name, has.get(name)) == has.get(name) for name in names)
+        place = asked.get("primaryExchange") or asked.get("exchange") or "SMART"
+        is_us_stock = instrument.exchange in US_STOCK_VENUES
+        return is_described and (place == instrument.exchange or (place == "SMART" and is_us_stock))
+
+    def contract(self, instrument: Instrument) -> dict[str, str]:
+        """As contract details tell it."""
+        base, _, quoted = instrument.symbol.partition("/")
+        is_stock = instrument.asset_class is AssetClass.EQUITY
+        fields = {
+            "conId": self._ids[instrument.key],
+            "symbol": base,
+            "secType": _KINDS[instrument.asset_class],
+            "exchange": "SMART" if is_stock else instrument.exchange,
+            "primaryExchange": instrument.exchange if is_stock else "",
+            "currency": quoted or instrument.currency,
+            "localSymbol": instrument.symbol.replace("/", "."),
+            "tradingClass": base,
+            "multiplier": f"{instrument.multiplier:f}" if instrument.multiplier != 1 else "",
+            "strike": f"{instrument.strike:f}" if instrument.strike is not None else "",
+            "right": instrument.right.value[0] if instrument.right is not None else "",
+            "lastTradeDateOrContractMonth": f"{instrument.expiry:%Y%m%d}" if instrument.expiry is not None else "",
+        }
+        return {name: text for name, text in fields.items() if text}
