@@ -88,13 +88,13 @@ class Campaign:
     async def _try_all(
         self, section: str, cases: Iterable[tuple[int, Case]], folder: Path, until: Callable[[], bool] = lambda: False
     ) -> None:
-        """Side by side, each on accounts of its own."""
+        """Side by side, each on accounts of its own, named as paper accounts are where names tell."""
         missing = [(number, case) for number, case in cases if not self.results.has(section, number, case)]
         if not missing:
             return
         places = asyncio.Semaphore(self.at_once)
         engines, key_classes = {case.engine for _, case in missing}, {case.key_class for _, case in missing}
-        accounts = {number: (f"A{number}", f"A{number}-again") for number, _ in missing}
+        accounts = {number: (f"D{number}", f"D{number}-again") for number, _ in missing}
         all_accounts = tuple(account for pair in accounts.values() for account in pair)
         home = folder / f"{section.replace(' ', '-')}-{missing[0][0]}"
         async with staged(home, engines, key_classes, all_accounts) as scene:

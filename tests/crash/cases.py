@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from liveorder.domain.identifiers import SignalKey
 from liveorder.infrastructure.brokers.simulated.venue.faults import Fault, FaultKind, Point
 from tests.crash.key_classes import DELIVERY_BOUND_SECONDS, HOLD_SECONDS
+from tests.crash.wires import WIRES
 
 SIGNAL_ID = "sig-1"
-INSTRUMENT = "CRYPTO:BTC/USD"
-"""Always traded."""
+ALWAYS_TRADED: Mapping[str, str] = {"symbol": "BTC/USD", "time_in_force": "GTC"}
 ENGINES = ("sqlite", "postgres")
 DELIVERIES: Mapping[str, FaultKind | None] = {
     "prompt": None,
@@ -48,9 +48,9 @@ class Operation:
     struck_from: str = STRUCK_FROM
     """First deaths are at boundaries from the first on that names this; what comes before is the same for every operation."""
 
-    @property
-    def signal(self) -> str:
-        return a_signal(limit_price=self.limit_price, quantity=self.quantity)
+    def signal(self, key_class: str) -> str:
+        traded = WIRES[key_class].signal if key_class in WIRES else ALWAYS_TRADED
+        return a_signal(limit_price=self.limit_price, quantity=self.quantity, traded=traded)
 
 
 BELOW_THE_MARKET, ABOVE_THE_MARKET = "40000", "70000"
@@ -135,11 +135,26 @@ class Case:
         return Fault(kind=kind, on=self.point, nth=1, client_order_id=key, seconds=seconds)
 
 
-def a_signal(signal_id: str = SIGNAL_ID, limit_price: str | None = None, quantity: str = "10") -> str:
-    """A buy of what is always traded, as a source delivers it."""
-    fields = {"signal_id": signal_id, "symbol": "BTC/USD", "side": "BUY", "quantity": quantity, "time_in_force": "GTC"}
+def a_signal(
+    signal_id: str = SIGNAL_ID,
+    limit_price: str | None = None,
+    quantity: str = "10",
+    traded: Mapping[str, str] = ALWAYS_TRADED,
+) -> str:
+    """A buy, as a source delivers it."""
+    fields = {"signal_id": signal_id, "side": "BUY", "quantity": quantity, **traded}
     limit = {"order_type": "LIMIT", "limit_price": limit_price} if limit_price else {"order_type": "MARKET"}
     return json.dumps(fields | limit)
+
+
+def instrument_of(key_class: str) -> str:
+    """What is traded there, by the venue's key."""
+    return WIRES[key_class].instrument if key_class in WIRES else "CRYPTO:BTC/USD"
+
+
+def told_id(key_class: str, venue_id: str) -> str:
+    """What the broker calls one of the venue's orders."""
+    return WIRES[key_class].broker_order_id(venue_id) if key_class in WIRES else venue_id
 
 
 def key_of(account: str, signal_id: str = SIGNAL_ID) -> str:

@@ -14,10 +14,12 @@ from liveorder.application.execute_order import ExecutionTerms
 from liveorder.application.gateway import AccountTerms
 from liveorder.application.outbox import Outbox
 from liveorder.application.outlets import Notices
+from liveorder.application.ports.brokerage import Brokerage
 from liveorder.application.ports.clock import Clock
 from liveorder.application.ports.notifier import Notice
 from liveorder.application.ports.order_store import Lease
 from liveorder.application.retry_policy import RetryPolicy
+from liveorder.domain.values import TradingMode
 from liveorder.infrastructure.brokers.simulated.broker import SimulatedBroker
 from liveorder.infrastructure.brokers.simulated.control import VenueControl
 from liveorder.infrastructure.brokers.simulated.instruments import SimulatedInstruments
@@ -32,11 +34,11 @@ from tests.crash.defects import Defect, defect_named
 from tests.crash.fate import LEASE, NOTIFIER, QUESTIONS, REQUESTS, STORE, Fate, Tell
 from tests.crash.key_classes import capabilities
 from tests.crash.plans import ServicePlan
+from tests.crash.wires import HOST, WIRES
 from tests.crash.witness import Witness
 from tests.mortality import Mortal
 from tests.worlds import LAX
 
-HOST = "127.0.0.1"
 MAPPER = FactMapper(domain_facts())
 """Made once, before any process is forked: it takes as long as the rest of a short life."""
 
@@ -128,19 +130,28 @@ def composed(plan: ServicePlan, fate: Fate, tell: Tell) -> Composed:
 
 
 def _connection(plan: ServicePlan, fate: Fate, tell: Tell, defect: Defect, clock: Clock) -> Connection:
-    transport = _InterruptibleTcp(plan.venue_port, clock, fate)
-    declared = defect.capabilities(capabilities(plan.key_class, plan.delivery_bound_seconds))
-    broker = SimulatedBroker(transport, account_id=plan.account, capabilities=declared)
-    witness: Any = Witness(broker, VenueControl(Tcp(HOST, plan.venue_port, clock)), tell)
+    wire = WIRES.get(plan.key_class)
+    parts = wire.brokerage(plan, clock, _ToldLog(tell)) if wire else _simulated(plan, fate, defect, clock)
+    control = VenueControl(Tcp(HOST, plan.venue_port, clock))
+    witness: Any = Witness(parts.broker, control, tell, wire.key_field if wire else "client_order_id")
     mortal = defect.broker(Mortal(witness, fate, (*REQUESTS, *QUESTIONS)))
     account = AccountTerms(
         account_id=plan.account,
-        limits=LAX,
+        currency=wire.currency if wire else "USD",
+        mode=TradingMode.PAPER if wire else TradingMode.SIMULATION,
+        limits=LAX.model_copy(update={"allow_closed_market": True}),
         retry=RetryPolicy(attempts=20, first_wait_seconds=0.05, longest_wait_seconds=0.2),
         call_timeout_seconds=plan.call_timeout_seconds,
         breaker_failures=1000,
     )
-    return Connection(account, mortal, SimulatedMarketData(transport), SimulatedInstruments())
+    return Connection(account, mortal, parts.market_data, parts.instruments)
+
+
+def _simulated(plan: ServicePlan, fate: Fate, defect: Defect, clock: Clock) -> Brokerage:
+    transport = _InterruptibleTcp(plan.venue_port, clock, fate)
+    declared = defect.capabilities(capabilities(plan.key_class, plan.delivery_bound_seconds))
+    broker = SimulatedBroker(transport, account_id=plan.account, capabilities=declared)
+    return Brokerage(broker, SimulatedMarketData(transport), SimulatedInstruments())
 
 
 def _terms(plan: ServicePlan) -> EngineTerms:

@@ -9,6 +9,8 @@ from decimal import Decimal
 from liveorder.application.ports.broker import BrokerCapabilities, KeySupport
 from liveorder.infrastructure.brokers.simulated.broker import capabilities_of
 from liveorder.infrastructure.brokers.simulated.venue.settings import AccountTerms, Fills, Keys, PriceSource, VenueSettings
+from tests.crash.wires import LAG_SECONDS as WIRES_LAG_SECONDS
+from tests.crash.wires import WIRES
 
 HOLD_SECONDS = 2.4
 """A request that is held arrives after this: the service that sent it is dead by then, and the next one has recovered."""
@@ -29,6 +31,8 @@ KEY_CLASSES = {
 
 def venue_settings(key_class: str, accounts: Iterable[str]) -> VenueSettings:
     """Prices stand still; ten units fill in three parts."""
+    if key_class in WIRES:
+        return WIRES[key_class].settings(accounts)
     return VenueSettings(
         prices=PriceSource(volatility=0.0),
         fills=Fills(delay_seconds=0.12, max_quantity=Decimal(4)),
@@ -44,4 +48,15 @@ def capabilities(key_class: str, delivery_bound_seconds: float) -> BrokerCapabil
 
 def longest_doubt_seconds(key_class: str) -> float:
     """How long an order that the venue has, and that can be asked for, may be in doubt."""
-    return LONGEST_DOUBT_SECONDS + KEY_CLASSES[key_class].lookup_lag_seconds
+    lag = WIRES_LAG_SECONDS if key_class in WIRES else KEY_CLASSES[key_class].lookup_lag_seconds
+    return LONGEST_DOUBT_SECONDS + lag
+
+
+def finds_by_key(key_class: str) -> bool:
+    """Whether an order that the venue has is found when it is asked for."""
+    return key_class != "none"
+
+
+def trusts_absence(key_class: str) -> bool:
+    """Whether one that is not found is believed not to be there. Else a doubt about it is left to a person."""
+    return WIRES[key_class].trusts_absence if key_class in WIRES else key_class != "none"

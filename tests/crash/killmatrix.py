@@ -19,11 +19,13 @@ from typing import Any
 import psycopg
 
 from tests.crash.campaign import AT_ONCE, Campaign
-from tests.crash.cases import ENGINES
-from tests.crash.matrix import Matrix
+from tests.crash.cases import DELIVERIES, ENGINES
+from tests.crash.key_classes import KEY_CLASSES
+from tests.crash.matrix import COUNTED_WITH, Matrix
 from tests.crash.published import publish, shortcomings
 from tests.crash.results import MATRIX, Results
 from tests.crash.table import table
+from tests.crash.wires import WIRES
 from tests.postgres_databases import POSTGRES
 
 PROGRESS_SECONDS = 10.0
@@ -35,21 +37,25 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = _parser().parse_args(arguments)
     engines, is_whole = tuple(given.engine or _engines_here()), given.page is not None
     results = Results(given.results)
-    matrix = Matrix(engines) if is_whole else Matrix(engines, counted_for=("prompt", "lost"))
+    counted_for = tuple(DELIVERIES) if is_whole else ("prompt", "lost")
+    key_classes = tuple(KEY_CLASSES) if given.broker is None else (given.broker,)
+    counted_with = COUNTED_WITH if given.broker is None else key_classes
+    matrix = Matrix(engines, key_classes, counted_with, counted_for)
     campaign = Campaign(given.kills, given.seed, matrix, given.at_once, results)
     results.begin_run(_facts(engines) | {"at_once": given.at_once})
     progress = Progress(campaign)
     campaign.told = progress.tell
     began = time.monotonic()
     try:
-        asyncio.run(_run(campaign, is_whole=is_whole))
+        asyncio.run(_run(campaign, is_whole=is_whole, of_broker=given.broker is not None))
     except asyncio.CancelledError:
         sys.stderr.write("interrupted\n")
         return INTERRUPTED
     sys.stdout.write(f"\n{table(results.of(MATRIX))}\nseed {given.seed}, {time.monotonic() - began:.0f} s\n")
     if is_whole:
-        publish(given.page, results, given.seed, f"make killmatrix KILLS={given.kills} SEED={given.seed}")
-    return int(any(results.broken()) or (is_whole and bool(shortcomings(results))))
+        of_broker = f" BROKER={given.broker}" if given.broker else ""
+        publish(given.page, results, given.seed, f"make killmatrix{of_broker} KILLS={given.kills} SEED={given.seed}", given.broker)
+    return int(any(results.broken()) or (is_whole and bool(shortcomings(results, given.broker))))
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -57,13 +63,15 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--kills", type=int, default=200)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--engine", choices=ENGINES, action="append", help="default: all")
+    parser.add_argument("--broker", choices=tuple(WIRES), help="over its wire, with its adapter; default: the simulated broker")
     parser.add_argument("--at-once", type=int, default=AT_ONCE, help="trials side by side")
     parser.add_argument("--results", type=Path, help="lines of JSON; run again with the same file, it goes on")
     parser.add_argument("--page", type=Path, help="also what lies beyond the bounds, and the defects; figures into this page")
     return parser
 
 
-async def _run(campaign: Campaign, *, is_whole: bool) -> None:
+async def _run(campaign: Campaign, *, is_whole: bool, of_broker: bool) -> None:
+    """What lies beyond bounds, and defects, are the engine's matter, on whatever wire."""
     whole = asyncio.current_task()
     assert whole is not None
     for ending in (signal.SIGINT, signal.SIGTERM):
@@ -72,6 +80,7 @@ async def _run(campaign: Campaign, *, is_whole: bool) -> None:
         await campaign.run(Path(folder))
         if is_whole:
             await campaign.run_aimed(Path(folder))
+        if is_whole and not of_broker:
             await campaign.run_beyond(Path(folder))
             await campaign.run_defects(Path(folder))
 

@@ -12,9 +12,11 @@ from liveorder.infrastructure.brokers.simulated.venue.faults import Point
 from tests.crash.cases import DELIVERIES, ENGINES, HELD, OPERATIONS, STRUCK_FROM, Case
 from tests.crash.fate import QUESTIONS, kind_of, places_of
 from tests.crash.key_classes import BEYOND_SECONDS, KEY_CLASSES
+from tests.crash.wires import WIRES
 
 SECOND_DEATHS = 4
 """One trial in so many kills the recovering service too."""
+COUNTED_WITH = ("none", "searchable")
 REPETITIONS = 1
 """What a service does over and over (it asks, it renews its lease) is struck the first so many times."""
 _ARRIVALS = {"Acknowledged", "SubmissionFailed", "Cancelled", "CancelRefused", "Replaced", "ReplaceRefused"}
@@ -35,7 +37,8 @@ class Matrix:
     """`counted_with` and `counted_for`: key classes and deliveries by which boundaries are found; others take the last's."""
 
     engines: Sequence[str] = ENGINES
-    counted_with: Sequence[str] = ("none", "searchable")
+    key_classes: Sequence[str] = tuple(KEY_CLASSES)
+    counted_with: Sequence[str] = COUNTED_WITH
     counted_for: Sequence[str] = tuple(DELIVERIES)
 
     def cells(self) -> list[Case]:
@@ -43,8 +46,9 @@ class Matrix:
         return [
             Case(operation.name, engine, key_class, delivery, point, recoverers=recoverers)
             for operation, engine, key_class, delivery, recoverers in product(
-                OPERATIONS.values(), self.engines, KEY_CLASSES, DELIVERIES, (1, 2)
+                OPERATIONS.values(), self.engines, self.key_classes, DELIVERIES, (1, 2)
             )
+            if key_class not in WIRES or operation.name not in WIRES[key_class].cannot
             for point in (operation.points if DELIVERIES[delivery] else operation.points[:1])
         ]
 

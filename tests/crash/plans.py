@@ -13,6 +13,7 @@ class ServicePlan:
     venue_port: int
     account: str
     key_class: str
+    """One of `KEY_CLASSES` or of `WIRES`."""
     owner: str
     journal: str
     fatal: str | None = None
@@ -24,6 +25,8 @@ class ServicePlan:
     """As the broker declares it."""
     defect: str | None = None
     """One of `DEFECTS`."""
+    address: str = ""
+    """Where the account is reached on a broker's wire."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,28 +10,33 @@ from pathlib import Path
 from tests.crash.cases import DELIVERIES, ENGINES, OPERATIONS
 from tests.crash.defects import DEFECTS
 from tests.crash.fate import places_of
-from tests.crash.key_classes import BEYOND_SECONDS, DELIVERY_BOUND_SECONDS, KEY_CLASSES, longest_doubt_seconds
+from tests.crash.key_classes import BEYOND_SECONDS, DELIVERY_BOUND_SECONDS, KEY_CLASSES, finds_by_key, longest_doubt_seconds
 from tests.crash.results import BEYOND, MATRIX, Results
 from tests.crash.results import DEFECTS as DEFECT_TRIALS
 from tests.crash.verdict import Verdict
+from tests.crash.wires import WIRES
 
 BEGIN, END = "<!-- figures: written by `make killmatrix` -->", "<!-- end of figures -->"
+
+_CLASSES = (*KEY_CLASSES, *WIRES)
 
 Name = Callable[[Verdict], str]
 
 
-def publish(page: Path, results: Results, seed: int, command: str) -> None:
-    before, _, rest = page.read_text(encoding="utf-8").partition(BEGIN)
+def publish(page: Path, results: Results, seed: int, command: str, broker: str | None = None) -> None:
+    begin = BEGIN if broker is None else BEGIN.replace("killmatrix", f"killmatrix BROKER={broker}")
+    before, _, rest = page.read_text(encoding="utf-8").partition(begin)
     _, _, after = rest.partition(END)
-    page.write_text(f"{before}{BEGIN}\n\n{figures(results, seed, command)}\n\n{END}{after}", encoding="utf-8")
+    page.write_text(f"{before}{begin}\n\n{figures(results, seed, command, broker)}\n\n{END}{after}", encoding="utf-8")
 
 
-def figures(results: Results, seed: int, command: str) -> str:
+def figures(results: Results, seed: int, command: str, broker: str | None = None) -> str:
+    """Of the matrix on a broker's wire, without what lies beyond the bounds and the defects: they are the engine's matter."""
     trials = results.of(MATRIX)
     blocks = [
-        *_summary(results, trials, seed, command),
+        *_summary(results, trials, seed, command, broker),
         "### By what the key is good for, and what befell the request",
-        _outcomes("key / delivery", trials, lambda v: f"{v.case.key_class} / {v.case.delivery}", _pairs(KEY_CLASSES, DELIVERIES)),
+        _outcomes("key / delivery", trials, lambda v: f"{v.case.key_class} / {v.case.delivery}", _pairs(_CLASSES, DELIVERIES)),
         "### By operation and database",
         _outcomes("operation / database", trials, lambda v: f"{v.case.operation} / {v.case.engine}", _pairs(OPERATIONS, ENGINES)),
         "### By how many services recover",
@@ -40,20 +45,24 @@ def figures(results: Results, seed: int, command: str) -> str:
         _doubts(trials),
         "### Where it was killed",
         _struck(results),
-        "### Beyond the declared bound: a violated assumption",
-        _beyond(results.of(BEYOND)),
-        "### Can it fail? Defects put in",
-        _defects(results.of(DEFECT_TRIALS)),
+        *(_of_the_engine(results) if broker is None else ()),
         *_in_full(results),
     ]
     return "\n\n".join(blocks)
 
 
+def _of_the_engine(results: Results) -> Iterator[str]:
+    yield "### Beyond the declared bound: a violated assumption"
+    yield _beyond(results.of(BEYOND))
+    yield "### Can it fail? Defects put in"
+    yield _defects(results.of(DEFECT_TRIALS))
+
+
 # --- in all ---
 
 
-def _summary(results: Results, trials: Sequence[Verdict], seed: int, command: str) -> Iterator[str]:
-    broken, short = sum(1 for _ in results.broken()), shortcomings(results)
+def _summary(results: Results, trials: Sequence[Verdict], seed: int, command: str, broker: str | None) -> Iterator[str]:
+    broken, short = sum(1 for _ in results.broken()), shortcomings(results, broker)
     yield f"**{results.kills(MATRIX)} kills in {len(trials)} trials; promises broken in {broken}.**"
     yield f"`{command}`, seed {seed}. {'; '.join(_run(run) for run in results.runs)}."
     repeated = Counter(_plain(verdict.repeated_for) for verdict in trials if verdict.repeated_for)
@@ -61,7 +70,8 @@ def _summary(results: Results, trials: Sequence[Verdict], seed: int, command: st
     yield f"{sum(repeated.values())} trials could not be carried out the first time, and were the second{told}."
     held = [verdict.outlived_recovery for verdict in trials if verdict.outlived_recovery is not None]
     yield f"Of {len(held)} held requests whose sender died meanwhile, {sum(held)} arrived after the next service had recovered."
-    yield f"{'; '.join(short) or 'Every boundary was struck before and after, and every defect reported'}."
+    defects = ", and every defect reported" if broker is None else ""
+    yield f"{'; '.join(short) or f'Every boundary was struck before and after{defects}'}."
 
 
 def _run(run: Mapping[str, object]) -> str:
@@ -93,7 +103,7 @@ def _outcome(name: str, verdicts: Sequence[Verdict]) -> tuple[str, ...]:
 
 def _doubts(verdicts: Sequence[Verdict]) -> str:
     groups = _grouped(verdicts, lambda verdict: verdict.case.key_class)
-    rows = [_doubt(name, groups[name]) for name in KEY_CLASSES if name in groups]
+    rows = [_doubt(name, groups[name]) for name in _CLASSES if name in groups]
     head = ("key", "had a doubt", "left to a person", "of them at the venue", "out of doubt: median", "99 %", "longest", "allowed")
     return _table(head, rows)
 
@@ -102,7 +112,7 @@ def _doubt(name: str, verdicts: Sequence[Verdict]) -> tuple[str, ...]:
     ended = [verdict.doubt_seconds for verdict in verdicts if verdict.doubt_seconds is not None]
     left = [verdict for verdict in verdicts if verdict.is_in_doubt]
     at_venue = sum(bool(verdict.venue_orders) for verdict in left)
-    allowed = f"{longest_doubt_seconds(name):.1f} s" if name != "none" else "no limit"
+    allowed = f"{longest_doubt_seconds(name):.1f} s" if finds_by_key(name) else "no limit"
     return (name, str(len(ended) + len(left)), str(len(left)), str(at_venue), *_times(ended), allowed)
 
 
@@ -119,12 +129,15 @@ def _times_struck(call: str, kills: Mapping[tuple[str, str], int]) -> tuple[str,
     return f"`{call}`", str(kills.get(("before", call), 0)), str(kills.get(("after", call), 0))
 
 
-def shortcomings(results: Results) -> list[str]:
+def shortcomings(results: Results, broker: str | None = None) -> list[str]:
     """Of the campaign itself: what it did not strike, and defects that it did not see."""
+    unstruck = [f"NEVER STRUCK: {' '.join(place)}" for place in results.unstruck()]
+    if broker is not None:
+        return unstruck
     seen = {verdict.case.defect for verdict in results.of(DEFECT_TRIALS) if verdict.violations}
     blind = [f"NOT REPORTED: {defect}" for defect in DEFECTS if defect not in seen]
     alarmed = ["REPORTED of a sound service beside the defects"] if None in seen else []
-    return [*(f"NEVER STRUCK: {' '.join(place)}" for place in results.unstruck()), *blind, *alarmed]
+    return [*unstruck, *blind, *alarmed]
 
 
 # --- beyond, and defects ---

@@ -11,11 +11,14 @@ from typing import Any
 from liveorder.infrastructure.brokers.simulated.control import VenueControl
 from liveorder.infrastructure.brokers.simulated.tcp import Tcp
 from liveorder.infrastructure.clock import SystemClock
-from tests.crash.composition import HOST
 from tests.crash.nursery import Nursery, nursery
 from tests.crash.places import Place, place
 from tests.crash.plans import ServicePlan, VenuePlan
 from tests.crash.processes import PATIENCE_SECONDS, Process, process
+from tests.crash.wires import HOST
+
+ON_A_WIRE_SECONDS = 1.0
+"""A broker's client library has so long for a call."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +27,8 @@ class VenueAt:
 
     port: int
     control: VenueControl
+    addresses: Mapping[str, str]
+    """By account, where it is reached on a broker's wire."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +43,10 @@ class Scene:
     def service(self, store: str, account: str, key_class: str, owner: str, **terms: Any) -> AbstractAsyncContextManager[Process]:
         """Just born: it takes the store, or stands by until it can."""
         journal = str(self.journal(account))
-        plan = ServicePlan(store, self.venues[key_class].port, account, key_class, owner, journal, **terms)
+        venue = self.venues[key_class]
+        if venue.addresses:
+            terms = {"address": venue.addresses[account], "call_timeout_seconds": ON_A_WIRE_SECONDS} | terms
+        plan = ServicePlan(store, venue.port, account, key_class, owner, journal, **terms)
         return process(self.nursery, plan)
 
     def journal(self, account: str) -> Path:
@@ -63,9 +71,10 @@ async def staged(
 
 @asynccontextmanager
 async def _reached(venue: Process) -> AsyncIterator[VenueAt]:
-    port = (await venue.heard("started"))["port"]
+    started = await venue.heard("started")
+    port = started["port"]
     transport = Tcp(HOST, port, SystemClock())
     try:
-        yield VenueAt(port, VenueControl(transport, request_timeout_seconds=PATIENCE_SECONDS))
+        yield VenueAt(port, VenueControl(transport, request_timeout_seconds=PATIENCE_SECONDS), started["addresses"])
     finally:
         await transport.close()

@@ -14,14 +14,16 @@ from typing import Any
 from liveorder.application.adopt import adopted_signal_id
 from liveorder.domain.values import Side
 from liveorder.infrastructure.brokers.simulated.control import VenueControl
-from tests.crash.cases import ABOVE_THE_MARKET, BELOW_THE_MARKET, HELD, INSTRUMENT, OPERATIONS, Case, key_of
-from tests.crash.key_classes import longest_doubt_seconds
+from tests.crash.cases import ABOVE_THE_MARKET, BELOW_THE_MARKET, HELD, OPERATIONS, Case, instrument_of, key_of, told_id
+from tests.crash.key_classes import finds_by_key, longest_doubt_seconds, trusts_absence
 from tests.crash.processes import PATIENCE_SECONDS, POLL_SECONDS, Died, Process, Refused, eventually
 from tests.crash.scene import Scene
 from tests.crash.verdict import Evidence, Verdict, judged, told
 
 PARKED_SECONDS = 1.0
 """Beyond the declared bound: a doubt that stands then, of an order that nobody can be asked for, is left to a person."""
+FOUND_SECONDS = 12.0
+"""The same where an order that is there is found: it has been asked for often enough by then."""
 LIVES_TO_SETTLE_IN = 3
 
 
@@ -31,7 +33,7 @@ async def tried(scene: Scene, case: Case, account: str) -> Verdict:
     url = await place.new_store(account)
     control = scene.venues[case.key_class].control
     by_hand = await _placed_by_hand(control, case, account)
-    key = key_of(account) if by_hand is None else key_of(account, adopted_signal_id(by_hand))
+    key = key_of(account) if by_hand is None else key_of(account, adopted_signal_id(told_id(case.key_class, by_hand)))
     fault = case.fault(key)
     if fault is not None:
         await control.lay(fault)
@@ -48,7 +50,7 @@ async def _placed_by_hand(control: VenueControl, case: Case, account: str) -> st
         return None
     assert operation.limit_price is not None
     quantity, limit_price = Decimal(operation.quantity), Decimal(operation.limit_price)
-    return await control.place(account, INSTRUMENT, Side.BUY, quantity, limit_price)
+    return await control.place(account, instrument_of(case.key_class), Side.BUY, quantity, limit_price)
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,21 +200,23 @@ class _Trial:
     async def _begin(self, service: Process) -> dict[str, Any]:
         """The order: of the signal, or as a person adopts it, again and again until the broker's list has it."""
         if self._by_hand is None:
-            return dict(await service.ask("execute", raw=self._operation.signal))
+            return dict(await service.ask("execute", raw=self._operation.signal(self._case.key_class)))
         return await eventually(lambda: self._adopted(service), "the adoption")
 
     async def _adopted(self, service: Process) -> dict[str, Any]:
         try:
-            return dict(await service.ask("adopt", broker_order_id=self._by_hand, key=self._key))
+            return dict(
+                await service.ask("adopt", broker_order_id=told_id(self._case.key_class, self._by_hand or ""), key=self._key)
+            )
         except Refused as refused:
             if refused.name != "DecisionRefused":
                 raise
             return {}
 
     def _is_left_to_a_person(self, order: dict[str, Any], lived: float) -> bool:
-        """Where keys cannot be asked for, a doubt may stand for ever."""
-        if self._case.key_class == "none" and not order["is_at_broker"]:
-            longest = self._case.bound_seconds + PARKED_SECONDS
+        """Where keys cannot be asked for, or absence is not believed, a doubt may stand for ever."""
+        if not trusts_absence(self._case.key_class) and not order["is_at_broker"]:
+            longest = self._case.bound_seconds + (FOUND_SECONDS if finds_by_key(self._case.key_class) else PARKED_SECONDS)
         else:
             longest = longest_doubt_seconds(self._case.key_class)
         return bool(order["is_in_doubt"]) and lived > longest

@@ -1,4 +1,4 @@
-"""A venue as a process of the nursery's."""
+"""A venue as a process of the nursery's, with a twin of a broker for each account where it is reached on a broker's wire."""
 
 from __future__ import annotations
 
@@ -6,13 +6,14 @@ import asyncio
 import json
 import os
 import socket
+from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
 
-from liveorder.infrastructure.brokers.simulated.venue.server import serve
-from liveorder.infrastructure.clock import SystemClock
+from liveorder.testing.exchange import Exchange, open_exchange
 from tests.crash.key_classes import venue_settings
 from tests.crash.plans import VenuePlan
+from tests.crash.wires import WIRES
 
 
 def main(fields: dict[str, Any], line: socket.socket) -> None:
@@ -22,12 +23,22 @@ def main(fields: dict[str, Any], line: socket.socket) -> None:
 async def _main(plan: VenuePlan, line: socket.socket) -> None:
     reader, writer = await asyncio.open_connection(sock=line)
     asyncio.get_running_loop().create_task(_end_with_line(reader))
+    data = Path(plan.data)
+    async with (
+        open_exchange(venue_settings(plan.key_class, plan.accounts), data) as exchange,
+        exchange.administered() as port,
+        AsyncExitStack() as twins,
+    ):
+        addresses = {account: await _twin(twins, exchange, plan, account) for account in plan.accounts if plan.key_class in WIRES}
+        started = {"event": "started", "pid": os.getpid(), "port": port, "addresses": addresses}
+        writer.write(json.dumps(started).encode() + b"\n")
+        await asyncio.get_running_loop().create_future()
 
-    def announce(text: str) -> None:
-        port = int(text.strip().rpartition(":")[2])
-        writer.write(json.dumps({"event": "started", "pid": os.getpid(), "port": port}).encode() + b"\n")
 
-    await serve(venue_settings(plan.key_class, plan.accounts), SystemClock(), data=Path(plan.data), announce=announce)
+async def _twin(twins: AsyncExitStack, exchange: Exchange, plan: VenuePlan, account: str) -> str:
+    settings = venue_settings(plan.key_class, plan.accounts)
+    serving = WIRES[plan.key_class].serving(exchange, settings, account, Path(plan.data).parent)
+    return await twins.enter_async_context(serving)
 
 
 async def _end_with_line(reader: asyncio.StreamReader) -> None:

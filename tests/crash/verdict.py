@@ -21,7 +21,7 @@ from liveorder.infrastructure.clock import SystemClock
 from liveorder.infrastructure.eventstore.store_by_url import store_at
 from tests.crash.cases import HELD, OPERATIONS, Case
 from tests.crash.composition import MAPPER
-from tests.crash.key_classes import longest_doubt_seconds
+from tests.crash.key_classes import finds_by_key, longest_doubt_seconds, trusts_absence
 from tests.crash.processes import Process
 
 _ALARMING = (OutcomeUnknown, AnomalyNoted, UnmatchedReportNoted)
@@ -134,7 +134,7 @@ async def judged(
     if evidence.order is not None:
         found += _doubt(case, theirs, evidence.order, evidence) if evidence.is_in_doubt else _end(case, theirs, evidence)
     doubt_seconds = evidence.doubt_seconds if stored.had_doubt else None
-    if theirs and case.key_class != "none" and evidence.seconds_known_to_venue > longest_doubt_seconds(case.key_class):
+    if theirs and finds_by_key(case.key_class) and evidence.seconds_known_to_venue > longest_doubt_seconds(case.key_class):
         found.append(f"in doubt for {evidence.seconds_known_to_venue:.1f} s although the venue had it")
     return Verdict(
         case,
@@ -173,7 +173,8 @@ def _of_the_owners(stored: Stored, lives: Sequence[Process]) -> Iterator[str]:
 def _doubt(case: Case, theirs: Sequence[OrderSnapshot], ours: dict[str, Any], evidence: Evidence) -> Iterator[str]:
     if ours["key"] not in evidence.doubts:
         yield "a doubt that nobody is shown"
-    if case.key_class != "none" or ours["is_at_broker"]:
+    is_findable = theirs and finds_by_key(case.key_class)
+    if is_findable or trusts_absence(case.key_class) or ours["is_at_broker"]:
         yield f"still in doubt although it can be asked for: {ours['requests']}, {len(theirs)} at the venue"
     if _filled(theirs) < Decimal(ours["filled"]):
         yield f"{ours['filled']} filled here, {_filled(theirs)} at the venue"

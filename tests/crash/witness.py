@@ -17,14 +17,15 @@ from tests.crash.fate import Tell
 class Witness:
     """A `Broker` that tells of each request before it leaves. The venue is asked beside the broker, without fault or lag."""
 
-    def __init__(self, broker: Broker, control: VenueControl, tell: Tell) -> None:
-        self._broker, self._control, self._tell = broker, control, tell
+    def __init__(self, broker: Broker, control: VenueControl, tell: Tell, key_field: str = "client_order_id") -> None:
+        """`key_field`: what a payload calls our key."""
+        self._broker, self._control, self._tell, self._key_field = broker, control, tell, key_field
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._broker, name)
 
     async def submit(self, prepared: Prepared) -> Sequence[ExecutionReport]:
-        had = await self._control.orders_by_key(_key(prepared))
+        had = await self._control.orders_by_key(self._key(prepared))
         self._say("submit", prepared, len(had))
         return await self._broker.submit(prepared)
 
@@ -38,8 +39,8 @@ class Witness:
 
     def _say(self, kind: str, prepared: Prepared, had: int = 0) -> None:
         at = datetime.now(UTC).isoformat()
-        self._tell(event="sent", kind=kind, key=_key(prepared), had=had, at=at, monotonic=time.monotonic())
+        self._tell(event="sent", kind=kind, key=self._key(prepared), had=had, at=at, monotonic=time.monotonic())
 
-
-def _key(prepared: Prepared) -> str:
-    return str(json.loads(prepared.payload)["client_order_id"])
+    def _key(self, prepared: Prepared) -> str:
+        payload = json.loads(prepared.payload)
+        return str(payload.get(self._key_field) or payload.get("order", {}).get(self._key_field))
