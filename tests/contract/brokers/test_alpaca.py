@@ -4,48 +4,19 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from dataclasses import replace
 from decimal import Decimal
 
 import pytest
-from pydantic import SecretStr
 
-from liveorder.application.ports.broker import BrokerCapabilities
-from liveorder.application.ports.brokerage import AccountAccess, Brokerage
-from liveorder.domain.values import TradingMode
+from liveorder.application.ports.brokerage import Brokerage
 from liveorder.infrastructure.brokers.alpaca.assembly import brokerage
 from liveorder.infrastructure.brokers.simulated.venue.catalogue import BUILT_IN
 from liveorder.infrastructure.brokers.simulated.venue.settings import AccountTerms
-from liveorder.infrastructure.clock import SystemClock
-from liveorder.infrastructure.settings.sections import Alpaca
 from liveorder.testing.broker_contract import BrokerContract
 from liveorder.testing.exchange import open_exchange
 from liveorder.testing.stage import Stage, on_stage, stage_settings
-from tests.twins.alpaca.server import KEY, SECRET, AlpacaTwin, alpaca_twin
-
-ACCOUNT = "SIM"
-
-
-class Silence:
-    def write(self, category: str, sentence: str, **fields: object) -> None:
-        """Nothing here is read."""
-
-
-def access(timeout_seconds: float = 0.5) -> AccountAccess:
-    def adjusted(declared: BrokerCapabilities) -> BrokerCapabilities:
-        return replace(declared, requests_per_minute=6000.0)
-
-    return AccountAccess(ACCOUNT, TradingMode.PAPER, "USD", timeout_seconds, adjusted, SystemClock(), Silence())
-
-
-def section(twin: AlpacaTwin, *, counts_fills: bool = False) -> Alpaca:
-    return Alpaca(
-        api_key=SecretStr(KEY),
-        secret_key=SecretStr(SECRET),
-        base_url=twin.address,
-        data_url=twin.data_address,
-        replacement_counts_fills=counts_fills,
-    )
+from tests.twins.alpaca.customer import ACCOUNT, access, section
+from tests.twins.alpaca.server import KEY, SECRET, alpaca_twin
 
 
 @asynccontextmanager

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any
 
 from alpaca.common.exceptions import APIError
 from alpaca.common.rest import RESTClient
+from requests import Session
 from requests.exceptions import RequestException
 
 from liveorder.domain.errors import BrokerError
@@ -14,14 +15,15 @@ from liveorder.infrastructure.blocking_calls import BlockingCalls
 from liveorder.infrastructure.brokers.alpaca import failures
 from liveorder.infrastructure.http_session import error_of, one_try_session
 
-ClientT = TypeVar("ClientT", bound=RESTClient)
 
+def once_only(client: RESTClient, timeout_seconds: float) -> Session:
+    """Rids the client of what it does by itself: it would send a POST again on 429 and 504, and wait for ever for an answer.
 
-def once_only(client: ClientT, timeout_seconds: float) -> ClientT:
-    """The client without what it does by itself: it would send a POST again on 429 and 504, and wait for ever for an answer."""
+    Its new session, for whoever closes it.
+    """
     client._retry = 0  # its setting `retry_attempts=0` is ignored
     client._session = one_try_session(timeout_seconds)
-    return client
+    return client._session
 
 
 class Rest:

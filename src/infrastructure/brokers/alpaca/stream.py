@@ -76,8 +76,10 @@ class TradeUpdateStream(TradingStream):
             data = message.get("data") or {}
             if message.get("stream") == "listening" and "trade_updates" in data.get("streams", ()):
                 return
-            if data.get("status") == "unauthorized" or message.get("action") == "error":
+            if data.get("status") == "unauthorized":
                 raise ValueError("not let in")
+            if message.get("action") == "error":
+                raise ConnectionError("refused for now")
             await self._dispatch(message)
 
     async def events(self) -> AsyncIterator[Message]:
