@@ -59,7 +59,8 @@ class AccountBook:
     async def _position(self, row: Message) -> BrokerPosition:
         """Some answers tell a short position's quantity with its sign and some by its side."""
         quantity = abs(number(row["qty"])) * (-1 if row["side"] == "short" else 1)
-        return BrokerPosition(await self._instruments.held(row), quantity, number(row["avg_entry_price"]))
+        average = number(row["avg_entry_price"]) if row.get("avg_entry_price") is not None else None
+        return BrokerPosition(await self._instruments.held(row), quantity, average)
 
     # --- orders ----------------------------------------------------------------------------------------------------------------
 
