@@ -51,6 +51,8 @@ def told(code: int, message: str) -> dict[str, Any]:
         (401, told(40110000, "request is not authorized"), BrokerAuthenticationError),
         (401, PAGE, BrokerAuthenticationError),
         (403, {"message": "forbidden."}, BrokerAuthenticationError),
+        (403, told(40310100, "trade denied due to pattern day trading protection"), OrderValidationError),
+        (403, told(40310000, "short sales of this asset are forbidden"), OrderValidationError),
         (429, told(42910000, "rate limit exceeded"), BrokerRateLimitError),
         (429, PAGE, BrokerRateLimitError),
         (400, told(40010000, "request body format is invalid"), OrderValidationError),

@@ -135,11 +135,11 @@ async def test_an_order_that_others_placed_is_found_by_its_id_under_a_key_of_the
 # --- on the twin ---------------------------------------------------------------------------------------------------------------
 
 
-async def test_a_replace_is_pending_until_the_stream_tells_of_it() -> None:
+async def test_a_replace_is_answered_with_nothing_and_told_by_the_stream() -> None:
     async with live() as here:
         (accepted,) = await here.submit()
         old = accepted.broker_order_id
-        assert await here.replace(old, limit_price=D(151)) == [ReplaceIsPending(client_order_id=KEY, broker_order_id=old)]
+        assert await here.replace(old, limit_price=D(151)) == []
         new, replaced_, again = await here.next_reports(3)
         assert isinstance(new, Accepted)
         assert isinstance(replaced_, OrderReplaced)

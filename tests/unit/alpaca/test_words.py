@@ -274,6 +274,7 @@ async def test_busts_and_corrections_name_the_fill_by_our_id() -> None:
         event_json("fill", quantity="much", price="1", filled_qty="1"),
         event_json("fill", filled_qty="1"),
         {"event": "new", "order": None},
+        {"event": ["new"], "order": order_json()} | {"order": order_json(client_order_id=7, replaces="x")},
         {"event": None, "order": []},
     ],
 )

@@ -51,10 +51,10 @@ def brokerage(access: AccountAccess, section: Alpaca) -> Brokerage:
         raise SettingsError(f"account {access.account_id!r} needs alpaca.api_key and alpaca.secret_key")
     keys = section.api_key.get_secret_value(), section.secret_key.get_secret_value()
     timeout, address = access.call_timeout_seconds, _address(access.mode, section)
-    calls = BlockingCalls(f"alpaca-{access.account_id}")
+    asking, sending = (BlockingCalls(f"alpaca-{what}-{access.account_id}") for what in ("ask", "send"))
     trading, data = TradingClient(*keys, raw_data=True, url_override=address), _data_clients(keys, section.data_url)
     sessions = [once_only(client, timeout) for client in (trading, data.stocks, data.coins, data.options)]
-    rest = Rest(trading, calls)
+    rest = Rest(trading, asking, sending)
     instruments = AlpacaInstruments(rest)
     broker = AlpacaBroker(
         access,
@@ -62,10 +62,10 @@ def brokerage(access: AccountAccess, section: Alpaca) -> Brokerage:
         AccountBook(access, rest, instruments, is_own_address=section.base_url is not None),
         partial(TradeUpdateStream, *keys, section.stream_url or stream_address(address), timeout),
         access.adjusted(ALPACA_CAPABILITIES),
-        partial(_hang_up, calls, sessions),
+        partial(_close_all, [asking, sending, *sessions]),
         counts_fills=section.replacement_counts_fills,
     )
-    return Brokerage(broker, AlpacaMarketData(data, calls), instruments)
+    return Brokerage(broker, AlpacaMarketData(data, asking), instruments)
 
 
 def _address(mode: TradingMode, section: Alpaca) -> str:
@@ -90,7 +90,6 @@ def _data_clients(keys: tuple[str, str], address: str | None) -> DataClients:
     )
 
 
-def _hang_up(calls: BlockingCalls, sessions: Sequence[Session]) -> None:
-    calls.close()
-    for session in sessions:
-        session.close()
+def _close_all(held: Sequence[BlockingCalls | Session]) -> None:
+    for each in held:
+        each.close()

@@ -29,7 +29,6 @@ from liveorder.domain.execution_report import (
     CancelRejected,
     ExecutionReport,
     OrderSnapshot,
-    ReplaceIsPending,
     ReplaceRejected,
 )
 from liveorder.infrastructure.brokers.alpaca import payloads, translation
@@ -147,7 +146,7 @@ class AlpacaBroker:
         return CancelIsPending(**named)
 
     async def replace(self, prepared: Prepared) -> Sequence[ExecutionReport]:
-        """Alpaca answers before the replacement is accepted: what came of it is told by the stream, or by asking."""
+        """Alpaca answers before the replacement is accepted, so its answer tells nothing; the stream does, or asking."""
         asked = json.loads(prepared.payload)
         named: dict[str, Any] = {"client_order_id": asked["client_order_id"], "broker_order_id": asked["order_id"]}
         if not self._counts_fills and await self._is_part_filled(asked["order_id"]):
@@ -160,7 +159,7 @@ class AlpacaBroker:
             raise
         except (BrokerRefusal, NotFound) as refusal:
             return [ReplaceRejected(**named, reason=str(refusal))]
-        return [ReplaceIsPending(**named)]
+        return []
 
     async def _replaced(self, order_id: str, terms: Message) -> str:
         """Alpaca's id of the replacement, which shows that it answered with one."""

@@ -26,29 +26,31 @@ def once_only(client: RESTClient, timeout_seconds: float) -> Session:
     return client._session
 
 
-class Rest:
-    """One client. Every method raises the `BrokerError` that fits, without a trace of the request."""
+async def sorted_call(calls: BlockingCalls, call: Callable[..., Any], *arguments: Any) -> Any:
+    """The call's answer. Raises the `BrokerError` that fits, without a trace of the request."""
+    try:
+        return await calls.run(call, *arguments)
+    except APIError as failure:
+        error: BrokerError = failures.error_of(failure)
+    except RequestException as failure:
+        error = error_of(failure, "alpaca")
+    raise error  # outside of the handlers: the SDK's exception holds the keys and must not be its context
 
-    def __init__(self, client: RESTClient, calls: BlockingCalls) -> None:
-        self._client, self._calls = client, calls
+
+class Rest:
+    """The trading client. Orders and cancels have threads of their own: they never wait behind questions that hang."""
+
+    def __init__(self, client: RESTClient, asking: BlockingCalls, sending: BlockingCalls) -> None:
+        self._client, self._asking, self._sending = client, asking, sending
 
     async def get(self, path: str, **query: Any) -> Any:
-        return await self.ask(self._client.get, path, query)
+        return await sorted_call(self._asking, self._client.get, path, query)
 
     async def post(self, path: str, body: dict[str, Any]) -> Any:
-        return await self.ask(self._client.post, path, body)
+        return await sorted_call(self._sending, self._client.post, path, body)
 
     async def patch(self, path: str, body: dict[str, Any]) -> Any:
-        return await self.ask(self._client.patch, path, body)
+        return await sorted_call(self._sending, self._client.patch, path, body)
 
     async def delete(self, path: str) -> Any:
-        return await self.ask(self._client.delete, path)
-
-    async def ask(self, call: Callable[..., Any], *arguments: Any) -> Any:
-        try:
-            return await self._calls.run(call, *arguments)
-        except APIError as failure:
-            error: BrokerError = failures.error_of(failure)
-        except RequestException as failure:
-            error = error_of(failure, "alpaca")
-        raise error  # outside of the handlers: the SDK's exception holds the keys and must not be its context
+        return await sorted_call(self._sending, self._client.delete, path)
