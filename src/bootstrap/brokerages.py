@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from contextlib import asynccontextmanager, closing, contextmanager
 from importlib import import_module
 from types import MappingProxyType
 from typing import Any
@@ -14,6 +14,7 @@ from liveorder.application.ports.brokerage import AccountAccess, Brokerage
 from liveorder.application.ports.clock import Clock
 from liveorder.application.ports.event_log import EventLog
 from liveorder.application.retry_policy import RetryPolicy
+from liveorder.bootstrap.parts import clock_of, log_of
 from liveorder.bootstrap.simulation import Venue, open_simulation, simulated_brokerage
 from liveorder.domain.errors import SettingsError
 from liveorder.domain.values import TradingMode
@@ -52,6 +53,18 @@ def brokerage_of(settings: Settings, account: Account, clock: Clock, log: EventL
         log,
     )
     return _adapter(account)(access, settings.broker_section(account))
+
+
+@asynccontextmanager
+async def open_brokerage(settings: Settings, account_id: str) -> AsyncIterator[tuple[Brokerage, Clock]]:
+    """One account's broker without a store, to be asked; not connected yet, closed at the end."""
+    clock = clock_of(settings)
+    with closing(log_of(settings, clock)) as log, connections_of(settings, clock, log) as connections:
+        found = connections[account_id]
+        try:
+            yield Brokerage(found.broker, found.market_data, found.instruments), clock
+        finally:
+            await found.broker.close()
 
 
 def _brokerage(settings: Settings, account: Account, clock: Clock, log: EventLog, venue: Venue | None) -> Brokerage:

@@ -22,6 +22,7 @@ class BrokerContract:
         if reason is None:
             await case.play(stage)
             return
+        stage.patience_seconds = min(stage.patience_seconds, 1.0)
         with pytest.raises((ContractBroken, LiveOrderError, TimeoutError)):
             await case.play(stage)
         pytest.xfail(reason)

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from liveorder import __version__
-from liveorder.interfaces.cli import agreeing, reading, running, simulation, stopping, trading, upkeep
+from liveorder.interfaces.cli import agreeing, certifying, reading, running, simulation, stopping, trading, upkeep
 from liveorder.interfaces.cli.exit_codes import as_text
 from liveorder.interfaces.cli.failures import Commands
 from liveorder.interfaces.cli.screen import say
@@ -62,6 +62,7 @@ _GROUPS: dict[str, dict[str, Callable[..., Any]]] = {
     },
     "Look after it": {
         "init": upkeep.init,
+        "certify": certifying.certify,
         "doctor": upkeep.doctor,
         "backup": upkeep.backup,
         "replay": upkeep.replay,

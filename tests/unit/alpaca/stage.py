@@ -128,12 +128,14 @@ class Live:
 
 
 @asynccontextmanager
-async def live(*, counts_fills: bool = False, carries_fills: bool | None = None, **venue: Any) -> AsyncIterator[Live]:
+async def live(
+    *, counts_fills: bool = False, carries_fills: bool | None = None, timeout_seconds: float = 0.5, **venue: Any
+) -> AsyncIterator[Live]:
     """Connected. `carries_fills`: what Alpaca does; `counts_fills`: what the operator says that it does."""
     log, carries = Lines(), counts_fills if carries_fills is None else carries_fills
     settings = stage_settings(AccountTerms(account_id=ACCOUNT), **venue)
     async with open_exchange(settings) as exchange, alpaca_twin(exchange, carries_fills=carries) as twin:
-        here = Live(brokerage(access(log), section(twin, counts_fills=counts_fills)), twin, exchange, log)
+        here = Live(brokerage(access(log, timeout_seconds), section(twin, counts_fills=counts_fills)), twin, exchange, log)
         try:
             await here.broker.connect()
             yield here

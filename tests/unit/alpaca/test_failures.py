@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from decimal import Decimal
 from typing import Any
@@ -23,7 +24,7 @@ from liveorder.domain.errors import (
 )
 from liveorder.domain.execution_report import CancelIsPending, CancelRejected, ReplaceRejected
 from liveorder.infrastructure.brokers.alpaca.assembly import brokerage
-from liveorder.infrastructure.brokers.simulated.venue.faults import Fault, FaultKind
+from liveorder.infrastructure.brokers.simulated.venue.faults import Fault, FaultKind, Point
 from tests.twins.alpaca.customer import access, section
 from tests.twins.alpaca.server import KEY as API_KEY
 from tests.twins.alpaca.server import SECRET
@@ -102,6 +103,17 @@ async def test_a_connection_that_breaks_or_hangs_leaves_the_outcome_unknown(faul
         await here.venue.lay(fault)
         with pytest.raises(expected):
             await here.submit()
+
+
+async def test_orders_and_cancels_do_not_wait_behind_questions_that_hang() -> None:
+    async with live(timeout_seconds=30) as here:
+        await here.venue.lay(Fault(kind=FaultKind.REQUEST_LOST, on=Point.FIND, silent=True))
+        questions = [asyncio.create_task(here.broker.find(f"K{number}", None, {})) for number in range(20)]
+        (accepted,) = await here.submit()
+        assert isinstance((await here.cancel(accepted.broker_order_id))[0], CancelIsPending)
+        assert not [each for each in questions if each.done()]
+        for each in questions:
+            each.cancel()
 
 
 async def test_where_nobody_listens_nothing_was_received() -> None:

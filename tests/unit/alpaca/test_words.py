@@ -288,7 +288,17 @@ async def test_an_event_that_cannot_be_read_is_logged_and_the_next_is_told(event
 
 
 @pytest.mark.parametrize(
-    "noise", ["", "not json", "[]", "3", "{}", '{"stream": "listening"}', '{"stream": "trade_updates", "data": null}']
+    "noise",
+    [
+        "",
+        "not json",
+        "[]",
+        "3",
+        "{}",
+        '{"stream": "listening"}',
+        '{"stream": "trade_updates", "data": null}',
+        '{"stream": "trade_updates", "data": [1]}',
+    ],
 )
 async def test_noise_on_the_stream_ends_nothing(noise: str) -> None:
     async with live() as here:

@@ -1,0 +1,133 @@
+"""The command that holds a broker against what its adapter declares."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import asdict
+from decimal import Decimal
+from typing import Annotated
+
+import typer
+
+from liveorder.application.ports.instruments import InstrumentQuery
+from liveorder.bootstrap import Account, Settings, load_settings, open_brokerage
+from liveorder.domain.errors import InvalidInput
+from liveorder.domain.values import TradingMode
+from liveorder.interfaces.cli.exit_codes import ExitCode
+from liveorder.interfaces.cli.options import AsJson, Config, a_number
+from liveorder.interfaces.cli.screen import print_json, say, screen, shown
+from liveorder.interfaces.cli.tables import Column, print_table
+from liveorder.testing.certification import Certification, Finding, TinyOrder
+
+CHEAP = {"alpaca": ("F", None), "ibkr": ("F", None), "kite": ("IDEA", "NSE")}
+"""By broker, something to try with of which a lot costs little: symbol and exchange."""
+WITHOUT_PAPER = frozenset({"kite"})
+"""Brokers that have no paper accounts: what can be asked without an order is asked all the same."""
+SMALL = Decimal(250)
+
+
+def _mark(finding: Finding) -> str:
+    return {True: "ok", False: "DIFFERS", None: ""}[finding.agrees]
+
+
+COLUMNS: tuple[Column[Finding], ...] = (
+    Column("", _mark),
+    Column("What", lambda finding: finding.question),
+    Column("Declared", lambda finding: finding.declared),
+    Column("Found", lambda finding: finding.measured),
+)
+
+
+def certify(
+    broker: Annotated[str, typer.Option("--broker", help="alpaca, ibkr, kite or simulated.")],
+    config: Config = None,
+    as_json: AsJson = False,
+    account: Annotated[str | None, typer.Option("--account", help="Which, where there are several at the broker.")] = None,
+    symbol: Annotated[str | None, typer.Option("--symbol", help="What to try with; default: something cheap.")] = None,
+    exchange: Annotated[str | None, typer.Option("--exchange")] = None,
+    away: Annotated[str, typer.Option("--away", metavar="PERCENT", help="How far below the market.")] = "10",
+    max_value: Annotated[
+        str | None, typer.Option("--max-value", metavar="AMOUNT", help="Most that one order may be worth.")
+    ] = None,
+    live: Annotated[
+        str | None, typer.Option("--live", metavar="ACCOUNT", help="Really try with real money, on this account.")
+    ] = None,
+) -> None:
+    """Ask a broker, and try tiny orders far from the market, cancelled at once: does it do what its adapter declares?"""
+    settings = load_settings(config, broker=broker, logs={"console": False})
+    chosen = _account(settings, account)
+    instrument = _instrument(chosen, symbol, exchange)
+    order = _order(settings, chosen, instrument, a_number("--away", away), a_number("--max-value", max_value), live)
+    findings = asyncio.run(_found(settings, chosen, order))
+    if as_json:
+        print_json([asdict(finding) for finding in findings])
+    else:
+        print_table(f"{chosen.id} at {chosen.broker}", COLUMNS, findings, "")
+        _tell_in_full(findings)
+    raise typer.Exit(ExitCode.DIFFERS if any(finding.agrees is False for finding in findings) else ExitCode.OK)
+
+
+async def _found(settings: Settings, account: Account, order: TinyOrder | None) -> list[Finding]:
+    async with open_brokerage(settings, account.id) as (brokerage, clock):
+        return [finding async for finding in Certification(brokerage, account.id, clock).findings(order)]
+
+
+def _account(settings: Settings, wanted: str | None) -> Account:
+    """Raises `InvalidInput` and `SettingsError`."""
+    settings.check()
+    accounts = {account.id: account for account in settings.trading_accounts}
+    if wanted is None and len(accounts) > 1:
+        raise InvalidInput("--account", "there are several at this broker", f"name one of {', '.join(accounts)}")
+    chosen = next(iter(accounts.values())) if wanted is None else accounts.get(wanted)
+    if chosen is None:
+        raise InvalidInput("--account", f"{wanted} is none at this broker", f"name one of {', '.join(accounts)}")
+    return chosen
+
+
+def _instrument(account: Account, symbol: str | None, exchange: str | None) -> InstrumentQuery:
+    cheap = CHEAP.get(account.broker, ("AAPL", None))
+    return InstrumentQuery(*cheap) if symbol is None else InstrumentQuery(symbol, exchange or account.exchange)
+
+
+def _order(
+    settings: Settings,
+    account: Account,
+    instrument: InstrumentQuery,
+    away: Decimal | None,
+    max_value: Decimal | None,
+    live: str | None,
+) -> TinyOrder | None:
+    """None: nothing may be sent. Raises `InvalidInput` for real money that nobody confirmed."""
+    if away is None or not 0 < away < 100:
+        raise InvalidInput("--away", "is not between 0 and 100", "give a percentage such as 10")
+    if settings.mode is TradingMode.LIVE and not _is_confirmed(account, max_value, live):
+        say(f"{account.id} is real money: it is only asked; --live {account.id} --max-value AMOUNT sends tiny orders", "yellow")
+        return None
+    return TinyOrder(instrument, max_value or SMALL, away / 100, account.product)
+
+
+def _is_confirmed(account: Account, max_value: Decimal | None, live: str | None) -> bool:
+    if live is None:
+        if account.broker in WITHOUT_PAPER:
+            return False
+        raise InvalidInput("TRADING_MODE", f"{account.id} is real money", f"use a paper account, or add --live {account.id}")
+    if live != account.id:
+        raise InvalidInput("--live", f"{live} is not the account that would be used, {account.id}", "name the one that you mean")
+    if max_value is None:
+        raise InvalidInput("--max-value", "real money needs a bound", "say what one order may be worth at most")
+    typed = typer.prompt(
+        f"This sends real orders for up to {max_value:f} on {account.id}. Type the account's name to go on", err=True
+    )
+    if typed != account.id:
+        raise InvalidInput("confirmation", "it was not the account's name", "nothing was sent; start again if you want to")
+    return True
+
+
+def _tell_in_full(findings: list[Finding]) -> None:
+    """What differs, whole: a table cuts what is too long for it."""
+    for finding in findings:
+        if finding.agrees is False:
+            text = f"{finding.question}: declared {finding.declared or 'nothing'}, found {finding.measured}"
+            screen().print(shown(text, "bold red"), soft_wrap=True)
+    if all(finding.agrees is not False for finding in findings):
+        say("the broker does what its adapter declares, as far as was tried", "green")
