@@ -142,6 +142,27 @@ async def test_an_order_is_replaced_filled_and_stays_one_order(tmp_path: Path, p
         assert len(await exchange.control.orders()) == 1
 
 
+@pytest.mark.parametrize("carries", [True, False])
+@pytest.mark.parametrize("push", ["pushed", "lost"])
+async def test_a_fill_that_meets_a_replace_on_its_way_counts_once(tmp_path: Path, carries: bool, push: str) -> None:
+    async with market(by_hand=True, carries_fills=carries, replace_delay_seconds=0.3) as (exchange, twin):
+        if push == "lost":
+            await exchange.control.lay(Fault(kind=FaultKind.REPORT_LOST, on=Point.REPORT))
+        async with Runner.open(**settings(tmp_path, twin)) as runner:
+            order = await runner.execute(resting())
+            await runner.replace(order.order_id, limit_price=D(151))
+            (at_venue,) = await exchange.control.orders()
+            await exchange.control.fill(at_venue.broker_order_id or "", D(4), D(150))
+            now = await until(runner, order, lambda now: now.limit_price == 151)
+            assert now.quantity == 10
+            await exchange.control.fill(at_venue.broker_order_id or "", D(6), D(151))
+            order = await runner.wait_closed(order.order_id, PATIENCE_SECONDS)
+            assert (order.status, order.filled_quantity, order.average_price) == ("FILLED", D(10), D("150.6"))
+            assert (await runner.reconcile())[0].is_clean
+            assert (await runner.order(order.order_id)).filled_quantity == 10
+            assert not order.anomalies
+
+
 async def test_a_replaced_order_is_cancelled_by_its_newest_id(tmp_path: Path) -> None:
     async with market(by_hand=True) as (exchange, twin), Runner.open(**settings(tmp_path, twin)) as runner:
         order = await runner.execute(resting())
