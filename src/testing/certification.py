@@ -51,7 +51,7 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class TinyOrder:
-    """A buy of one lot for the day, `away` (a fraction) below the market, worth at most `max_value` of the account's currency."""
+    """A buy of one unit or one lot for the day, `away` (a fraction) below the market, worth at most `max_value` in its currency."""
 
     query: InstrumentQuery
     max_value: Decimal
@@ -141,9 +141,9 @@ class Certification:
         if value > order.max_value:
             worth = f"one lot of {instrument.key} is worth {value:f}"
             raise InvalidInput("--max-value", worth, "name a cheaper symbol, or allow more")
-        return self._resting(instrument, limit, order.product)
+        return self._resting(instrument, _least(instrument, limit, order.max_value), limit, order.product)
 
-    def _resting(self, instrument: Instrument, limit: Decimal, product: Product | None) -> SubmitRequest:
+    def _resting(self, instrument: Instrument, quantity: Decimal, limit: Decimal, product: Product | None) -> SubmitRequest:
         return SubmitRequest(
             client_order_id=self._key(),
             account_id=self._account_id,
@@ -151,7 +151,7 @@ class Certification:
             side=Side.BUY,
             order_type=OrderType.LIMIT,
             time_in_force=TimeInForce.DAY,
-            quantity=instrument.lot_size,
+            quantity=quantity,
             limit_price=limit,
             product=product,
         )
@@ -258,6 +258,12 @@ class Certification:
         while (seen := await look()) is None and self._clock.monotonic() < until:
             await self._clock.sleep(LOOK_AGAIN_SECONDS)
         return seen
+
+
+def _least(instrument: Instrument, limit: Decimal, max_value: Decimal) -> Decimal:
+    """One unit where that is allowed, else one lot: brokers that trade parts of a unit refuse orders worth next to nothing."""
+    unit = max(Decimal(1), instrument.lot_size)
+    return unit if instrument.value_of(unit, limit) <= max_value else instrument.lot_size
 
 
 async def _answered(question: str, answer: Awaitable[Finding]) -> Finding:

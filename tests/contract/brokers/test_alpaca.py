@@ -4,48 +4,27 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from pathlib import Path
 
 import pytest
-from pydantic import SecretStr
 
-from liveorder.application.ports.broker import BrokerCapabilities
-from liveorder.application.ports.brokerage import AccountAccess, Brokerage
-from liveorder.domain.values import TradingMode
+from liveorder.application.ports.brokerage import Brokerage
+from liveorder.application.ports.instruments import InstrumentQuery
+from liveorder.domain.execution_report import OrderSnapshot
 from liveorder.infrastructure.brokers.alpaca.assembly import brokerage
 from liveorder.infrastructure.brokers.simulated.venue.catalogue import BUILT_IN
 from liveorder.infrastructure.brokers.simulated.venue.settings import AccountTerms
 from liveorder.infrastructure.clock import SystemClock
-from liveorder.infrastructure.settings.sections import Alpaca
 from liveorder.testing.broker_contract import BrokerContract
+from liveorder.testing.certification import Certification, TinyOrder
 from liveorder.testing.exchange import open_exchange
 from liveorder.testing.stage import Stage, on_stage, stage_settings
-from tests.twins.alpaca.server import KEY, SECRET, AlpacaTwin, alpaca_twin
-
-ACCOUNT = "SIM"
-
-
-class Silence:
-    def write(self, category: str, sentence: str, **fields: object) -> None:
-        """Nothing here is read."""
-
-
-def access(timeout_seconds: float = 0.5) -> AccountAccess:
-    def adjusted(declared: BrokerCapabilities) -> BrokerCapabilities:
-        return replace(declared, requests_per_minute=6000.0)
-
-    return AccountAccess(ACCOUNT, TradingMode.PAPER, "USD", timeout_seconds, adjusted, SystemClock(), Silence())
-
-
-def section(twin: AlpacaTwin, *, counts_fills: bool = False) -> Alpaca:
-    return Alpaca(
-        api_key=SecretStr(KEY),
-        secret_key=SecretStr(SECRET),
-        base_url=twin.address,
-        data_url=twin.data_address,
-        replacement_counts_fills=counts_fills,
-    )
+from tests.twins.alpaca.customer import ACCOUNT, access, section
+from tests.twins.alpaca.server import KEY, SECRET, alpaca_twin
+from tests.unit.alpaca.stage import KEY as ORDER_KEY
+from tests.unit.alpaca.stage import order_of
 
 
 @asynccontextmanager
@@ -91,3 +70,31 @@ class TestAlpacaWhoseReplacementsCountFills(BrokerContract):
     async def stage(self) -> AsyncIterator[Stage]:
         async with alpaca_stage({}, counts_fills=True) as stage:
             yield stage
+
+
+async def test_it_is_certified() -> None:
+    order = TinyOrder(InstrumentQuery("AAPL"), max_value=Decimal(200))
+    async with alpaca_stage({}) as stage:
+        findings = [each async for each in Certification(stage.brokerage, ACCOUNT, SystemClock()).findings(order)]
+    assert len(findings) == 12
+    assert [each.question for each in findings if each.agrees is False] == []
+
+
+async def test_a_twin_that_restarts_tells_the_same(tmp_path: Path) -> None:
+    settings = stage_settings(AccountTerms(account_id=ACCOUNT))
+    told = []
+    for life in (1, 2):
+        async with open_exchange(settings, tmp_path / "venue.db") as exchange, alpaca_twin(exchange) as twin:
+            broker = brokerage(access(), section(twin)).broker
+            await broker.connect()
+            if life == 1:
+                await broker.submit(broker.prepare(order_of()))
+                (order,) = await exchange.control.orders()
+                await exchange.control.fill(order.broker_order_id or "", Decimal(4), Decimal(150))
+            found = await broker.find(ORDER_KEY, None, {})
+            assert isinstance(found, OrderSnapshot)
+            fills = await broker.executions_since(datetime.now(UTC) - timedelta(hours=1))
+            told.append((found.broker_order_id, found.filled_quantity, fills))
+            await broker.close()
+    assert told[0] == told[1]
+    assert told[0][1] == 4

@@ -49,6 +49,12 @@ async def test_a_broker_that_keeps_its_word_agrees_in_everything(stage: Stage) -
     assert await nothing_is_left(stage)
 
 
+async def test_of_what_is_traded_in_parts_one_unit_is_bought_where_that_is_allowed(stage: Stage) -> None:
+    coin = TinyOrder(InstrumentQuery(symbol="ETH/USD"), max_value=Decimal(5000))
+    assert (await certified(stage, coin))["order"].measured.startswith("buy 1 CRYPTO:ETH/USD")
+    assert (await certified(stage, replace(coin, max_value=Decimal(200))))["order"].measured.startswith("buy 0.0001 CRYPTO:ETH/USD")
+
+
 async def test_without_an_order_nothing_is_sent(stage: Stage) -> None:
     assert len(await certified(stage, None)) == 5
     assert await stage.venue.orders(stage.account_id) == []

@@ -139,14 +139,13 @@ class OrderDesk:
     async def fills(self, after: datetime, token: str | None, size: int) -> list[Json]:
         answer = await self.ask("executions", since=after + timedelta(microseconds=1))
         told = [each for each in answer["executions"] if each["report"] == "fill"]
-        rows = [self._activity(self.order(each["broker_order_id"]), each["execution_id"]) for each in told]
+        orders = {name: self.order(name) for name in {each["broker_order_id"] for each in told}}
+        by_id = {fill.trade.execution_id: (order, fill) for order in orders.values() for fill in self.links.fills(order)}
+        shown = [by_id[each["execution_id"]] for each in told]
+        rows = [words.activity_json(order, fill, self.links, self.instrument(order)) for order, fill in shown]
         names = [row["id"] for row in rows]
         first = names.index(token) + 1 if token in names else 0
         return rows[first : first + size]
-
-    def _activity(self, order: VenueOrder, execution_id: str) -> Json:
-        fill = next(each for each in self.links.fills(order) if each.trade.execution_id == execution_id)
-        return words.activity_json(order, fill, self.links, self.instrument(order))
 
     async def positions(self) -> list[Json]:
         answer = await self.ask("positions")

@@ -63,23 +63,24 @@ class Links:
 
     def filled_before(self, order: VenueOrder, link: int) -> Decimal:
         """What the links before this one filled and it does not count."""
-        if self.carries_fills:
+        if self.carries_fills or not link:
             return ZERO
         return total(trade.quantity for trade, of in self._walk(order)[1].values() if of < link)
 
     def _walk(self, order: VenueOrder) -> tuple[list[Fill], dict[str, tuple[Trade, int]]]:
         fills: list[Fill] = []
         effective: dict[str, tuple[Trade, int]] = {}
+        counts: defaultdict[int, Decimal] = defaultdict(Decimal)
         for index, trade in enumerate(order.trades):
-            _, link = effective.pop(trade.corrects or trade.execution_id, (trade, self._link_at(order, index)))
+            undone, link = effective.pop(trade.corrects or trade.execution_id, (None, self._link_at(order, index)))
+            counts[link] -= undone.quantity if undone is not None else 0
             if trade.kind is not TradeKind.BUST:
                 effective[trade.execution_id] = trade, link
+                counts[link] += trade.quantity
             if trade.kind is TradeKind.FILL:
-                fills.append(Fill(trade, link, self._counted(effective, link)))
+                counted = total(counts[each] for each in counts if each == link or (self.carries_fills and each < link))
+                fills.append(Fill(trade, link, counted))
         return fills, effective
-
-    def _counted(self, effective: dict[str, tuple[Trade, int]], link: int) -> Decimal:
-        return total(trade.quantity for trade, of in effective.values() if of == link or (self.carries_fills and of < link))
 
     def _link_at(self, order: VenueOrder, index: int) -> int:
         """The last link that had begun when this trade was made."""

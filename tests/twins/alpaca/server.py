@@ -99,7 +99,9 @@ class AlpacaTwin:
             ("GET", "/v2/positions", lambda _: self.desk.positions()),
             ("GET", "/v2/account", self._account),
             ("GET", "/v2/assets/{symbol}", self._asset),
+            ("GET", "/v2/options/contracts/{symbol}", self._asset),
             ("GET", "/v2/stocks/trades/latest", self._prices),
+            ("GET", "/v1beta1/options/trades/latest", self._prices),
             ("GET", "/v1beta3/crypto/us/latest/trades", self._prices),
         ]
 

@@ -59,23 +59,24 @@ class AccountBook:
     async def _position(self, row: Message) -> BrokerPosition:
         """Some answers tell a short position's quantity with its sign and some by its side."""
         quantity = abs(number(row["qty"])) * (-1 if row["side"] == "short" else 1)
-        return BrokerPosition(await self._instruments.held(row), quantity, number(row["avg_entry_price"]))
+        average = number(row["avg_entry_price"]) if row.get("avg_entry_price") is not None else None
+        return BrokerPosition(await self._instruments.held(row), quantity, average)
 
     # --- orders ----------------------------------------------------------------------------------------------------------------
 
     async def open_orders(self) -> Sequence[Message]:
         """Every live order of Alpaca's, replacements that are not accepted yet among them."""
         orders: dict[str, Message] = {}
-        after: dict[str, str] = {}
+        after: dict[str, Any] = {}
         for _ in range(MOST_PAGES):
             page = await self._page_of_orders(after)
             orders |= {order["id"]: order for order in page}
             if len(page) < ORDERS_A_PAGE:
                 return [*orders.values()]
-            after = {"after": page[-1]["submitted_at"]}
+            after = _further(after, {"after": page[-1]["submitted_at"]})
         raise OutcomeUnknown("alpaca: the list of open orders does not end")
 
-    async def _page_of_orders(self, after: dict[str, str]) -> list[Message]:
+    async def _page_of_orders(self, after: dict[str, Any]) -> list[Message]:
         return rows_of(await self._rest.get("/orders", status="open", limit=ORDERS_A_PAGE, direction="asc", **after))
 
     async def snapshot(self, chain: Sequence[Message]) -> OrderSnapshot:
@@ -102,5 +103,12 @@ class AccountBook:
                 yield execution_of(row)
             if len(page) < FILLS_A_PAGE:
                 return
-            query["page_token"] = page[-1]["id"]
+            query = _further(query, query | {"page_token": page[-1]["id"]})
         raise OutcomeUnknown("alpaca: the list of fills does not end")
+
+
+def _further(query: dict[str, Any], following: dict[str, Any]) -> dict[str, Any]:
+    """The query of the next page. Raises `OutcomeUnknown` where it is the same page again."""
+    if following == query:
+        raise OutcomeUnknown("alpaca: a list goes round in a circle")
+    return following

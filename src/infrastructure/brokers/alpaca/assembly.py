@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
 from urllib.parse import urlsplit, urlunsplit
 
@@ -10,6 +11,7 @@ from alpaca.data.historical.crypto import CryptoHistoricalDataClient
 from alpaca.data.historical.option import OptionHistoricalDataClient
 from alpaca.data.historical.stock import StockHistoricalDataClient
 from alpaca.trading.client import TradingClient
+from requests import Session
 
 from liveorder.application.ports.broker import BrokerCapabilities, KeySupport
 from liveorder.application.ports.brokerage import AccountAccess, Brokerage
@@ -49,8 +51,10 @@ def brokerage(access: AccountAccess, section: Alpaca) -> Brokerage:
         raise SettingsError(f"account {access.account_id!r} needs alpaca.api_key and alpaca.secret_key")
     keys = section.api_key.get_secret_value(), section.secret_key.get_secret_value()
     timeout, address = access.call_timeout_seconds, _address(access.mode, section)
-    calls = BlockingCalls(f"alpaca-{access.account_id}")
-    rest = Rest(once_only(TradingClient(*keys, raw_data=True, url_override=address), timeout), calls)
+    asking, sending = (BlockingCalls(f"alpaca-{what}-{access.account_id}") for what in ("ask", "send"))
+    trading, data = TradingClient(*keys, raw_data=True, url_override=address), _data_clients(keys, section.data_url)
+    sessions = [once_only(client, timeout) for client in (trading, data.stocks, data.coins, data.options)]
+    rest = Rest(trading, asking, sending)
     instruments = AlpacaInstruments(rest)
     broker = AlpacaBroker(
         access,
@@ -58,10 +62,10 @@ def brokerage(access: AccountAccess, section: Alpaca) -> Brokerage:
         AccountBook(access, rest, instruments, is_own_address=section.base_url is not None),
         partial(TradeUpdateStream, *keys, section.stream_url or stream_address(address), timeout),
         access.adjusted(ALPACA_CAPABILITIES),
-        calls.close,
+        partial(_close_all, [asking, sending, *sessions]),
         counts_fills=section.replacement_counts_fills,
     )
-    return Brokerage(broker, AlpacaMarketData(_data_clients(keys, section.data_url, timeout), calls), instruments)
+    return Brokerage(broker, AlpacaMarketData(data, asking), instruments)
 
 
 def _address(mode: TradingMode, section: Alpaca) -> str:
@@ -78,9 +82,14 @@ def stream_address(address: str) -> str:
     return urlunsplit((parts.scheme.replace("http", "ws"), parts.netloc, f"{parts.path}/stream", "", ""))
 
 
-def _data_clients(keys: tuple[str, str], address: str | None, timeout: float) -> DataClients:
+def _data_clients(keys: tuple[str, str], address: str | None) -> DataClients:
     return DataClients(
-        once_only(StockHistoricalDataClient(*keys, raw_data=True, url_override=address), timeout),
-        once_only(CryptoHistoricalDataClient(*keys, raw_data=True, url_override=address), timeout),
-        once_only(OptionHistoricalDataClient(*keys, raw_data=True, url_override=address), timeout),
+        StockHistoricalDataClient(*keys, raw_data=True, url_override=address),
+        CryptoHistoricalDataClient(*keys, raw_data=True, url_override=address),
+        OptionHistoricalDataClient(*keys, raw_data=True, url_override=address),
     )
+
+
+def _close_all(held: Sequence[BlockingCalls | Session]) -> None:
+    for each in held:
+        each.close()

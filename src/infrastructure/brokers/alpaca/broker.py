@@ -29,7 +29,6 @@ from liveorder.domain.execution_report import (
     CancelRejected,
     ExecutionReport,
     OrderSnapshot,
-    ReplaceIsPending,
     ReplaceRejected,
 )
 from liveorder.infrastructure.brokers.alpaca import payloads, translation
@@ -82,10 +81,15 @@ class AlpacaBroker:
         """The stream is heard when this returns: what is asked for after it and what is pushed leave no gap."""
         account = await self.account()
         if self._stream is None or not self._stream.is_open:
-            stream = self._new_stream()
-            await stream.open()
-            self._stream = stream
+            await self._open_stream()
         return account
+
+    async def _open_stream(self) -> None:
+        if self._stream is not None:
+            await self._stream.close()
+        stream = self._new_stream()
+        await stream.open()
+        self._stream = stream
 
     async def close(self) -> None:
         if self._stream is not None:
@@ -114,7 +118,10 @@ class AlpacaBroker:
         return payloads.prepared(request, self._access.account_id, self._capabilities)
 
     async def submit(self, prepared: Prepared) -> Sequence[ExecutionReport]:
-        return [translation.submitted(translation.row_of(await self._rest.post("/orders", json.loads(prepared.payload))))]
+        return [await translation.readable(self._submitted(json.loads(prepared.payload)))]
+
+    async def _submitted(self, order: Message) -> ExecutionReport:
+        return translation.submitted(translation.row_of(await self._rest.post("/orders", order)))
 
     async def cancel(self, prepared: Prepared) -> Sequence[ExecutionReport]:
         """By Alpaca's id; where that is not known, or is not the live one any more, by the id that the order has by now."""
@@ -139,20 +146,24 @@ class AlpacaBroker:
         return CancelIsPending(**named)
 
     async def replace(self, prepared: Prepared) -> Sequence[ExecutionReport]:
-        """Alpaca answers before the replacement is accepted: what came of it is told by the stream, or by asking."""
+        """Alpaca answers before the replacement is accepted, so its answer tells nothing; the stream does, or asking."""
         asked = json.loads(prepared.payload)
         named: dict[str, Any] = {"client_order_id": asked["client_order_id"], "broker_order_id": asked["order_id"]}
         if not self._counts_fills and await self._is_part_filled(asked["order_id"]):
             return [ReplaceRejected(**named, reason=_WOULD_TRADE_AGAIN)]
         try:
-            translation.row_of(await self._rest.patch(f"/orders/{asked['order_id']}", asked["terms"]))
+            await translation.readable(self._replaced(asked["order_id"], asked["terms"]))
         except DuplicateClientOrderId as error:
             raise OutcomeUnknown(f"{error}: this replacement is there already") from None
         except BrokerAuthenticationError:
             raise
         except (BrokerRefusal, NotFound) as refusal:
             return [ReplaceRejected(**named, reason=str(refusal))]
-        return [ReplaceIsPending(**named)]
+        return []
+
+    async def _replaced(self, order_id: str, terms: Message) -> str:
+        """Alpaca's id of the replacement, which shows that it answered with one."""
+        return str(translation.row_of(await self._rest.patch(f"/orders/{order_id}", terms))["id"])
 
     async def _is_part_filled(self, order_id: str) -> bool:
         return any(translation.filled(each) for each in await self._looked_at(self._chains.by_id(order_id)) or ())

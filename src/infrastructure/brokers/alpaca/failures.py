@@ -50,7 +50,7 @@ def _refusal(status: int, body: dict[str, Any]) -> BrokerError:
     """A 4xx with a body of Alpaca's own: it read the request."""
     code, message = body.get("code"), _message(body)
     told, words = f"alpaca: {message} ({status}/{code})", message.lower()
-    if code == _NOT_AUTHORIZED or (status == 403 and code != _NOT_ENOUGH and "forbidden" in words):
+    if code == _NOT_AUTHORIZED or (status == 403 and words.strip(" .") == "forbidden"):
         return BrokerAuthenticationError(told)
     if status == 422 and code == _INVALID and "client_order_id" in words and "unique" in words:
         return DuplicateClientOrderId(told)

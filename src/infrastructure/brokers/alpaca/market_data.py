@@ -16,7 +16,7 @@ from liveorder.domain.errors import BrokerError
 from liveorder.domain.instrument import Instrument
 from liveorder.domain.values import AssetClass
 from liveorder.infrastructure.blocking_calls import BlockingCalls
-from liveorder.infrastructure.brokers.alpaca.rest import Rest
+from liveorder.infrastructure.brokers.alpaca.rest import sorted_call
 from liveorder.infrastructure.brokers.alpaca.symbols import symbol_of
 from liveorder.infrastructure.brokers.alpaca.translation import UNREADABLE, moment, number, row_of
 
@@ -34,20 +34,20 @@ class AlpacaMarketData:
     """A `MarketData`. Where Alpaca cannot be asked, or its subscription does not tell, there is no price."""
 
     def __init__(self, clients: DataClients, calls: BlockingCalls) -> None:
-        stocks, coins, options = clients.stocks, clients.coins, clients.options
-        self._ask: dict[AssetClass, tuple[Rest, Callable[..., Any], type[Any]]] = {
-            AssetClass.EQUITY: (Rest(stocks, calls), stocks.get_stock_latest_trade, StockLatestTradeRequest),
-            AssetClass.CRYPTO: (Rest(coins, calls), coins.get_crypto_latest_trade, CryptoLatestTradeRequest),
-            AssetClass.OPTION: (Rest(options, calls), options.get_option_latest_trade, OptionLatestTradeRequest),
+        self._calls = calls
+        self._ask: dict[AssetClass, tuple[Callable[..., Any], type[Any]]] = {
+            AssetClass.EQUITY: (clients.stocks.get_stock_latest_trade, StockLatestTradeRequest),
+            AssetClass.CRYPTO: (clients.coins.get_crypto_latest_trade, CryptoLatestTradeRequest),
+            AssetClass.OPTION: (clients.options.get_option_latest_trade, OptionLatestTradeRequest),
         }
 
     async def latest(self, instrument: Instrument) -> Quote | None:
         if instrument.asset_class not in self._ask:
             return None
-        rest, call, wanted = self._ask[instrument.asset_class]
+        call, wanted = self._ask[instrument.asset_class]
         try:
             symbol = symbol_of(instrument)
-            trade = row_of(row_of(await rest.ask(call, wanted(symbol_or_symbols=symbol)))[symbol])
+            trade = row_of(row_of(await sorted_call(self._calls, call, wanted(symbol_or_symbols=symbol)))[symbol])
             at = moment(trade["t"])
             return Quote(number(trade["p"]), at) if at is not None else None
         except (BrokerError, *UNREADABLE):

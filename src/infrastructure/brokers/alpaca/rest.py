@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any
 
 from alpaca.common.exceptions import APIError
 from alpaca.common.rest import RESTClient
+from requests import Session
 from requests.exceptions import RequestException
 
 from liveorder.domain.errors import BrokerError
@@ -14,39 +15,42 @@ from liveorder.infrastructure.blocking_calls import BlockingCalls
 from liveorder.infrastructure.brokers.alpaca import failures
 from liveorder.infrastructure.http_session import error_of, one_try_session
 
-ClientT = TypeVar("ClientT", bound=RESTClient)
 
+def once_only(client: RESTClient, timeout_seconds: float) -> Session:
+    """Rids the client of what it does by itself: it would send a POST again on 429 and 504, and wait for ever for an answer.
 
-def once_only(client: ClientT, timeout_seconds: float) -> ClientT:
-    """The client without what it does by itself: it would send a POST again on 429 and 504, and wait for ever for an answer."""
+    Its new session, for whoever closes it.
+    """
     client._retry = 0  # its setting `retry_attempts=0` is ignored
     client._session = one_try_session(timeout_seconds)
-    return client
+    return client._session
+
+
+async def sorted_call(calls: BlockingCalls, call: Callable[..., Any], *arguments: Any) -> Any:
+    """The call's answer. Raises the `BrokerError` that fits, without a trace of the request."""
+    try:
+        return await calls.run(call, *arguments)
+    except APIError as failure:
+        error: BrokerError = failures.error_of(failure)
+    except RequestException as failure:
+        error = error_of(failure, "alpaca")
+    raise error  # outside of the handlers: the SDK's exception holds the keys and must not be its context
 
 
 class Rest:
-    """One client. Every method raises the `BrokerError` that fits, without a trace of the request."""
+    """The trading client. Orders and cancels have threads of their own: they never wait behind questions that hang."""
 
-    def __init__(self, client: RESTClient, calls: BlockingCalls) -> None:
-        self._client, self._calls = client, calls
+    def __init__(self, client: RESTClient, asking: BlockingCalls, sending: BlockingCalls) -> None:
+        self._client, self._asking, self._sending = client, asking, sending
 
     async def get(self, path: str, **query: Any) -> Any:
-        return await self.ask(self._client.get, path, query)
+        return await sorted_call(self._asking, self._client.get, path, query)
 
     async def post(self, path: str, body: dict[str, Any]) -> Any:
-        return await self.ask(self._client.post, path, body)
+        return await sorted_call(self._sending, self._client.post, path, body)
 
     async def patch(self, path: str, body: dict[str, Any]) -> Any:
-        return await self.ask(self._client.patch, path, body)
+        return await sorted_call(self._sending, self._client.patch, path, body)
 
     async def delete(self, path: str) -> Any:
-        return await self.ask(self._client.delete, path)
-
-    async def ask(self, call: Callable[..., Any], *arguments: Any) -> Any:
-        try:
-            return await self._calls.run(call, *arguments)
-        except APIError as failure:
-            error: BrokerError = failures.error_of(failure)
-        except RequestException as failure:
-            error = error_of(failure, "alpaca")
-        raise error  # outside of the handlers: the SDK's exception holds the keys and must not be its context
+        return await sorted_call(self._sending, self._client.delete, path)

@@ -73,11 +73,13 @@ class TradeUpdateStream(TradingStream):
         """The SDK asks to listen and does not wait for the answer."""
         while True:
             message = await self._next()
-            data = message.get("data") or {}
-            if message.get("stream") == "listening" and "trade_updates" in data.get("streams", ()):
+            data = message.get("data")
+            if message.get("stream") == "listening" and "trade_updates" in (data or {}).get("streams", ()):
                 return
-            if data.get("status") == "unauthorized" or message.get("action") == "error":
+            if isinstance(data, dict) and data.get("status") == "unauthorized":
                 raise ValueError("not let in")
+            if message.get("action") == "error":
+                raise ConnectionError("refused for now")
             await self._dispatch(message)
 
     async def events(self) -> AsyncIterator[Message]:
@@ -97,7 +99,8 @@ class TradeUpdateStream(TradingStream):
         return message if isinstance(message, dict) else {}
 
     async def _keep(self, message: Message) -> None:
-        self._events.append(message.get("data") or {})
+        data = message.get("data")
+        self._events.append(data if isinstance(data, dict) else {})
 
     async def close(self) -> None:
         with suppress(*_LOST, TimeoutError):

@@ -1,0 +1,243 @@
+"""Trading at Alpaca by the real bootstrap: settings, engine, store, adapter, alpaca-py, and a server that speaks Alpaca's wire."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from decimal import Decimal
+from pathlib import Path
+from typing import Any, TypeVar
+
+import pytest
+
+from liveorder import Runner, Signal
+from liveorder.application.views import FillView, OrderView
+from liveorder.domain.errors import BrokerAuthenticationError, BrokerError, SettingsError
+from liveorder.infrastructure.brokers.simulated.venue.faults import Fault, FaultKind, Point
+from liveorder.infrastructure.brokers.simulated.venue.settings import AccountTerms, Fills, PriceSource, VenueSettings
+from liveorder.testing.exchange import Exchange, open_exchange
+from tests.twins.alpaca.server import KEY, SECRET, AlpacaTwin, alpaca_twin
+
+D = Decimal
+T = TypeVar("T")
+PATIENCE_SECONDS = 20
+FAST: dict[str, Any] = {
+    "delivery_bound_seconds": 0.3,
+    "lookup_lag_seconds": 0.1,
+    "clock_skew_seconds": 0.0,
+    "requests_per_minute": 6e4,
+}
+LAX: dict[str, Any] = {
+    "max_daily_trades": None,
+    "max_position_size": None,
+    "max_signal_age_seconds": None,
+    "allow_closed_market": True,
+    "allow_short_selling": True,
+    "max_price_age_seconds": 1e9,
+}
+
+
+def settings(folder: Path, twin: AlpacaTwin, **alpaca: Any) -> dict[str, Any]:
+    return {
+        "trading_mode": "PAPER",
+        "enable_auto_trading": True,
+        "store": f"sqlite:///{folder / 'orders.db'}",
+        "risk": LAX,
+        "engine": {"poll_seconds": 0.1},
+        "timeouts": {"broker_call_seconds": 1.0},
+        "logs": {"console": False, "directory": folder / "logs"},
+        "accounts": [{"id": "main", "broker": "alpaca", "capabilities": FAST}],
+        "alpaca": {"api_key": KEY, "secret_key": SECRET, "base_url": twin.address, "data_url": twin.data_address} | alpaca,
+    }
+
+
+@asynccontextmanager
+async def market(**changes: Any) -> AsyncIterator[tuple[Exchange, AlpacaTwin]]:
+    """Where prices stand still; `by_hand`: orders trade when told to."""
+    by_hand, carries = changes.pop("by_hand", False), changes.pop("carries_fills", False)
+    terms = VenueSettings(
+        prices=PriceSource(volatility=0), fills=Fills(automatic=not by_hand), accounts=(AccountTerms(),), **changes
+    )
+    async with open_exchange(terms) as exchange, alpaca_twin(exchange, carries_fills=carries) as twin:
+        yield exchange, twin
+
+
+async def until(runner: Runner, order: OrderView, holds: Callable[[OrderView], object]) -> OrderView:
+    """The order once it is so."""
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        while not holds(now := await runner.order(order.order_id)):  # noqa: ASYNC110 - no event tells of every change
+            await asyncio.sleep(0.02)
+        return now
+
+
+def resting(signal_id: str = "a", **fields: Any) -> Signal:
+    usual: dict[str, Any] = {"symbol": "AAPL", "side": "BUY", "quantity": 10, "order_type": "LIMIT", "limit_price": D(150)}
+    return Signal(signal_id=signal_id, **usual | fields)
+
+
+async def test_a_signal_is_traded_on_paper_and_followed_to_its_end(tmp_path: Path) -> None:
+    fills: list[FillView] = []
+    async with market() as (exchange, twin):
+        async with Runner.open(on_fill=lambda order, fill: fills.append(fill), **settings(tmp_path, twin)) as runner:
+            order = await runner.execute(Signal(signal_id="a", symbol="AAPL", side="BUY", quantity=10))
+            order = await runner.wait_closed(order.order_id, PATIENCE_SECONDS)
+            assert (order.status, order.filled_quantity, order.average_price) == ("FILLED", D(10), D(200))
+            assert (order.broker, order.instrument) == ("alpaca", "NASDAQ:AAPL")
+            assert [held.symbol for held in await runner.positions()] == ["AAPL"]
+            (report,) = await runner.reconcile()
+            assert report.is_clean, report
+            assert (await runner.execute(Signal(signal_id="a", symbol="AAPL", side="BUY", quantity=10))).order_id == order.order_id
+        assert len(await exchange.control.orders()) == 1
+    written = "".join(path.read_text() for path in (tmp_path / "logs").iterdir())
+    assert SECRET not in written
+    assert KEY not in written
+    assert sum(fill.quantity for fill in fills) >= 10
+
+
+async def test_an_amount_of_money_buys_its_quantity(tmp_path: Path) -> None:
+    async with market() as (_, twin), Runner.open(**settings(tmp_path, twin)) as runner:
+        order = await runner.execute(Signal(signal_id="a", symbol="AAPL", side="BUY", notional=D(1000)))
+        order = await runner.wait_closed(order.order_id, PATIENCE_SECONDS)
+        assert (order.status, order.quantity, order.filled_quantity) == ("FILLED", D(5), D(5))
+
+
+async def test_a_coin_is_bought_in_parts(tmp_path: Path) -> None:
+    async with market() as (_, twin), Runner.open(**settings(tmp_path, twin)) as runner:
+        signal = Signal(signal_id="a", symbol="BTC/USD", side="BUY", quantity=D("0.0125"), time_in_force="GTC")
+        order = await runner.wait_closed((await runner.execute(signal)).order_id, PATIENCE_SECONDS)
+        assert (order.status, order.filled_quantity) == ("FILLED", D("0.0125"))
+        (report,) = await runner.reconcile()
+        assert report.is_clean, report
+
+
+async def test_what_alpaca_cannot_do_is_rejected_before_it_is_sent(tmp_path: Path) -> None:
+    async with market() as (exchange, twin), Runner.open(**settings(tmp_path, twin)) as runner:
+        order = await runner.execute(resting(symbol="BTC/USD", quantity=D("0.5"), limit_price=D(50000)))
+        assert order.status == "REJECTED"
+        assert "time_in_force" in str(order.model_dump())
+        assert await exchange.control.orders() == []
+
+
+@pytest.mark.parametrize("push", ["pushed", "lost"])
+async def test_an_order_is_replaced_filled_and_stays_one_order(tmp_path: Path, push: str) -> None:
+    async with market(by_hand=True, carries_fills=True) as (exchange, twin):
+        if push == "lost":
+            await exchange.control.lay(Fault(kind=FaultKind.REPORT_LOST, on=Point.REPORT))
+        async with Runner.open(**settings(tmp_path, twin, replacement_counts_fills=True)) as runner:
+            order = await runner.execute(resting())
+            (at_venue,) = await exchange.control.orders()
+            await exchange.control.fill(at_venue.broker_order_id or "", D(4), D(150))
+            await until(runner, order, lambda now: now.filled_quantity == 4)
+            first = (await runner.order(order.order_id)).broker_order_id
+            await runner.replace(order.order_id, quantity=20, limit_price=D(151))
+            now = await until(runner, order, lambda now: now.limit_price == 151)
+            assert (now.quantity, now.filled_quantity) == (D(20), D(4))
+            assert now.broker_order_id != first
+            await exchange.control.fill(at_venue.broker_order_id or "", D(16), D(151))
+            order = await runner.wait_closed(order.order_id, PATIENCE_SECONDS)
+            assert (order.status, order.filled_quantity, order.average_price) == ("FILLED", D(20), D("150.8"))
+            assert (await runner.reconcile())[0].is_clean
+            assert not order.anomalies
+        assert len(await exchange.control.orders()) == 1
+
+
+@pytest.mark.parametrize("carries", [True, False])
+@pytest.mark.parametrize("push", ["pushed", "lost"])
+async def test_a_fill_that_meets_a_replace_on_its_way_counts_once(tmp_path: Path, carries: bool, push: str) -> None:
+    async with market(by_hand=True, carries_fills=carries, replace_delay_seconds=0.3) as (exchange, twin):
+        if push == "lost":
+            await exchange.control.lay(Fault(kind=FaultKind.REPORT_LOST, on=Point.REPORT))
+        async with Runner.open(**settings(tmp_path, twin)) as runner:
+            order = await runner.execute(resting())
+            await runner.replace(order.order_id, limit_price=D(151))
+            (at_venue,) = await exchange.control.orders()
+            await exchange.control.fill(at_venue.broker_order_id or "", D(4), D(150))
+            now = await until(runner, order, lambda now: now.limit_price == 151)
+            assert now.quantity == 10
+            await exchange.control.fill(at_venue.broker_order_id or "", D(6), D(151))
+            order = await runner.wait_closed(order.order_id, PATIENCE_SECONDS)
+            assert (order.status, order.filled_quantity, order.average_price) == ("FILLED", D(10), D("150.6"))
+            assert (await runner.reconcile())[0].is_clean
+            assert (await runner.order(order.order_id)).filled_quantity == 10
+            assert not order.anomalies
+
+
+async def test_a_replaced_order_is_cancelled_by_its_newest_id(tmp_path: Path) -> None:
+    async with market(by_hand=True) as (exchange, twin), Runner.open(**settings(tmp_path, twin)) as runner:
+        order = await runner.execute(resting())
+        await runner.replace(order.order_id, limit_price=D(151))
+        await until(runner, order, lambda now: now.limit_price == 151)
+        await runner.cancel(order.order_id)
+        order = await runner.wait_closed(order.order_id, PATIENCE_SECONDS)
+        assert order.status == "CANCELLED"
+        assert [each.status for each in await exchange.control.orders()] == ["CANCELLED"]
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        Fault(kind=FaultKind.ACKNOWLEDGEMENT_LOST, nth=1),
+        Fault(kind=FaultKind.ACKNOWLEDGEMENT_LOST, nth=1, silent=True),
+        Fault(kind=FaultKind.REQUEST_LOST, nth=1),
+        Fault(kind=FaultKind.SERVER_ERROR, nth=1),
+        Fault(kind=FaultKind.ACKNOWLEDGEMENT_GARBLED, nth=1),
+        Fault(kind=FaultKind.UNAVAILABLE, nth=1),
+        Fault(kind=FaultKind.RESTART, nth=1),
+    ],
+    ids=lambda fault: f"{fault.kind}{'-silent' if fault.silent else ''}",
+)
+async def test_whatever_befalls_the_request_there_is_one_order_in_the_end(tmp_path: Path, fault: Fault) -> None:
+    async with market() as (exchange, twin):
+        await exchange.control.lay(fault)
+        async with Runner.open(**settings(tmp_path, twin)) as runner:
+            order = await runner.execute(Signal(signal_id="a", symbol="AAPL", side="BUY", quantity=10))
+            order = await runner.wait_closed(order.order_id, PATIENCE_SECONDS)
+            assert (order.status, order.filled_quantity) == ("FILLED", D(10))
+        assert len(await exchange.control.orders()) == 1
+
+
+async def test_a_run_takes_up_what_the_last_one_left(tmp_path: Path) -> None:
+    async with market(by_hand=True) as (exchange, twin):
+        async with Runner.open(**settings(tmp_path, twin)) as runner:
+            order = await runner.execute(resting())
+        (at_venue,) = await exchange.control.orders()
+        await exchange.control.fill(at_venue.broker_order_id or "", D(10), D(150))
+        async with Runner.open(**settings(tmp_path, twin)) as runner:
+            order = await runner.wait_closed(order.order_id, PATIENCE_SECONDS)
+            assert (order.status, order.filled_quantity) == ("FILLED", D(10))
+            assert (await runner.reconcile())[0].is_clean
+
+
+async def test_fills_while_the_broker_was_away_are_found(tmp_path: Path) -> None:
+    async with market(by_hand=True) as (exchange, twin), Runner.open(**settings(tmp_path, twin)) as runner:
+        order = await runner.execute(resting())
+        async with twin.away():
+            (at_venue,) = await exchange.control.orders()
+            await exchange.control.fill(at_venue.broker_order_id or "", D(10), D(150))
+        order = await runner.wait_closed(order.order_id, PATIENCE_SECONDS)
+        assert (order.status, order.filled_quantity) == ("FILLED", D(10))
+
+
+async def test_a_live_account_is_not_traded_in_paper_mode(tmp_path: Path) -> None:
+    async with market() as (_, twin):
+        twin.number = "123456789"
+        with pytest.raises(SettingsError, match="LIVE"):
+            async with Runner.open(**settings(tmp_path, twin, base_url=f"{twin.data_address}/paper")):
+                pass
+
+
+async def test_refused_credentials_end_the_start(tmp_path: Path) -> None:
+    wrong = "another secret"
+    async with market() as (_, twin):
+        with pytest.raises(BrokerAuthenticationError) as raised:
+            async with Runner.open(**settings(tmp_path, twin, secret_key=wrong)):
+                pass
+        assert wrong not in str(raised.value)
+
+
+async def test_a_broker_that_is_not_there_ends_the_start(tmp_path: Path) -> None:
+    async with market() as (_, twin), twin.away():
+        with pytest.raises(BrokerError):
+            async with Runner.open(**settings(tmp_path, twin)):
+                pass

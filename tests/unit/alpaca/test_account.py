@@ -1,0 +1,255 @@
+"""What Alpaca has of the account, and what is traded there."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from liveorder.application.ports.instruments import InstrumentQuery
+from liveorder.domain.errors import BrokerError, OutcomeUnknown
+from liveorder.domain.execution_report import Execution
+from liveorder.domain.values import AssetClass, OptionRight, OrderType, Side, TimeInForce, TradingMode
+from liveorder.infrastructure.brokers.alpaca.assembly import brokerage, stream_address
+from tests.twins.alpaca.customer import ACCOUNT, access, section
+from tests.unit.alpaca.stage import AAPL, BTC, live, order_json, order_of
+
+D = Decimal
+LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
+
+
+def fill_json(number: int, **fields: Any) -> dict[str, Any]:
+    return {
+        "activity_type": "FILL",
+        "id": f"2019052411340{number:04d}::8efc7b9a-8b2b-4000-9955-d36e7db0df74",
+        "cum_qty": str(number),
+        "leaves_qty": "0",
+        "price": "1.63",
+        "qty": "1",
+        "side": "buy",
+        "symbol": "LPCN",
+        "transaction_time": "2019-05-24T15:34:06.977Z",
+        "order_id": "904837e3-3b76-47ec-b432-046db621571b",
+        "type": "partial_fill",
+    } | fields
+
+
+async def test_fills_are_told_by_order_and_cumulative_quantity() -> None:
+    async with live() as here:
+        here.twin.say("GET", "/v2/account/activities/FILL", 200, [fill_json(7, qty=3, cum_qty="7.500")])
+        assert await here.broker.executions_since(LONG_AGO) == [
+            Execution(
+                broker_order_id="904837e3-3b76-47ec-b432-046db621571b",
+                occurred_at=datetime(2019, 5, 24, 15, 34, 6, 977000, tzinfo=UTC),
+                execution_id="904837e3-3b76-47ec-b432-046db621571b:7.5",
+                quantity=D(3),
+                price=D("1.63"),
+            )
+        ]
+
+
+async def test_a_row_that_cannot_be_read_makes_the_whole_answer_unknown() -> None:
+    async with live() as here:
+        here.twin.say("GET", "/v2/account/activities/FILL", 200, [fill_json(1), {"id": "x"}])
+        with pytest.raises(OutcomeUnknown):
+            await here.broker.executions_since(LONG_AGO)
+
+
+async def test_fills_are_read_page_by_page() -> None:
+    async with live() as here:
+        (accepted,) = await here.submit(order_of(quantity=D(120)))
+        (order,) = await here.venue.orders()
+        for _ in range(120):
+            await here.venue.fill(order.broker_order_id or "", D(1), D(150))
+        told = await here.broker.executions_since(datetime.now(UTC) - timedelta(hours=1))
+        assert [each.execution_id for each in told if isinstance(each, Execution)] == [
+            f"{accepted.broker_order_id}:{number}" for number in range(1, 121)
+        ]
+        pages = [path for method, path, _ in here.twin.requests if path.endswith("FILL")]
+        assert len(pages) == 2
+
+
+async def test_fills_from_before_the_moment_asked_for_are_not_told() -> None:
+    async with live() as here:
+        await here.submit(order_of(order_type=OrderType.MARKET, limit_price=None))
+        (order,) = await here.venue.orders()
+        await here.venue.fill(order.broker_order_id or "", D(10), D(150))
+        assert await here.broker.executions_since(datetime.now(UTC) + timedelta(seconds=5)) == []
+
+
+async def test_a_list_of_fills_that_does_not_end_is_given_up() -> None:
+    async with live() as here:
+        here.twin.say("GET", "/v2/account/activities/FILL", 200, [fill_json(1)] * 100)
+        with pytest.raises(BrokerError):
+            await here.broker.executions_since(LONG_AGO)
+
+
+async def test_open_orders_beyond_a_page_are_listed() -> None:
+    async with live() as here:
+        for number in range(501):
+            await here.submit(order_of(client_order_id=f"K{number}"))
+        orders = await here.broker.open_orders()
+        assert len({each.client_order_id for each in orders}) == 501
+
+
+async def test_a_position_is_told_under_the_instrument_that_was_traded() -> None:
+    async with live() as here:
+        coin = order_of(
+            instrument=BTC, quantity=D("0.5"), limit_price=D(50000), time_in_force=TimeInForce.GTC, client_order_id="K2"
+        )
+        await here.submit(order_of(side=Side.SELL, limit_price=D(210)))
+        await here.submit(coin)
+        sold, bought = await here.venue.orders()
+        await here.venue.fill(sold.broker_order_id or "", D(3), D(210))
+        await here.venue.fill(bought.broker_order_id or "", D("0.5"), D(50000))
+        held = {each.instrument.key: (each.quantity, each.average_price) for each in await here.broker.positions()}
+        assert held == {AAPL.key: (D(-3), D(210)), BTC.key: (D("0.5"), D(50000))}
+
+
+@pytest.mark.parametrize(("quantity", "side", "expected"), [("-3", "short", -3), ("3", "short", -3), ("3", "long", 3)])
+async def test_a_short_position_is_negative_however_it_is_told(quantity: str, side: str, expected: int) -> None:
+    row = {
+        "symbol": "AAPL",
+        "exchange": "NASDAQ",
+        "asset_class": "us_equity",
+        "qty": quantity,
+        "side": side,
+        "avg_entry_price": "1",
+    }
+    async with live() as here:
+        here.twin.say("GET", "/v2/positions", 200, [row])
+        assert [each.quantity for each in await here.broker.positions()] == [expected]
+
+
+async def test_a_position_in_what_is_listed_no_more_is_told_all_the_same() -> None:
+    row = {"symbol": "GONE", "exchange": "NYSE", "asset_class": "us_equity", "qty": "3", "side": "long", "avg_entry_price": "1"}
+    option = row | {"symbol": "AAPL250321P00200000", "asset_class": "us_option"}
+    async with live() as here:
+        here.twin.say("GET", "/v2/positions", 200, [row, option])
+        assert [each.instrument.key for each in await here.broker.positions()] == ["NYSE:GONE", "OPRA:AAPL:2025-03-21:200:PUT"]
+
+
+# --- whose money ---------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("number", "expected"), [("PA3ABC", TradingMode.PAPER), ("123456789", TradingMode.LIVE)])
+async def test_at_an_address_of_ones_own_the_account_says_which_money_it_has(number: str, expected: TradingMode) -> None:
+    async with live() as here:
+        here.twin.number = number
+        account = await here.broker.account()
+        assert (account.account_id, account.mode, account.currency) == (ACCOUNT, expected, "USD")
+        assert account.cash == 1_000_000
+
+
+async def test_a_blocked_account_is_told_to_people() -> None:
+    async with live() as here:
+        told = {"account_number": "PA1", "currency": "USD", "cash": "1", "equity": "1", "trading_blocked": True}
+        here.twin.say("GET", "/v2/account", 200, told)
+        await here.broker.account()
+        assert "blocked" in here.log.written[-1]
+
+
+def test_the_streams_address_follows_from_the_other() -> None:
+    assert stream_address("https://api.alpaca.markets") == "wss://api.alpaca.markets/stream"
+    assert stream_address("http://127.0.0.1:8900/paper") == "ws://127.0.0.1:8900/paper/stream"
+
+
+# --- instruments and prices ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("query", "key"),
+    [
+        (InstrumentQuery("AAPL"), "NASDAQ:AAPL"),
+        (InstrumentQuery("AAPL", exchange="SMART"), "NASDAQ:AAPL"),
+        (InstrumentQuery("AAPL", exchange="XNAS", currency="USD", asset_class=AssetClass.EQUITY), "NASDAQ:AAPL"),
+        (InstrumentQuery("BTC/USD"), "CRYPTO:BTC/USD"),
+        (InstrumentQuery("BTC/USD", exchange="CRYPTO", asset_class=AssetClass.CRYPTO), "CRYPTO:BTC/USD"),
+        (InstrumentQuery("AAPL", exchange="NSE"), None),
+        (InstrumentQuery("BTC/USD", exchange="NYSE"), None),
+        (InstrumentQuery("AAPL", currency="INR"), None),
+        (InstrumentQuery("AAPL", asset_class=AssetClass.FUTURE), None),
+        (InstrumentQuery("AAPL", asset_class=AssetClass.OPTION), None),
+        (InstrumentQuery("RELIANCE"), None),
+    ],
+)
+async def test_an_instrument_is_found_by_what_is_said_of_it(query: InstrumentQuery, key: str | None) -> None:
+    async with live() as here:
+        found = await here.brokerage.instruments.resolve(query)
+        assert (found.key if found is not None else None) == key
+
+
+ASSET = {"id": "b0b6dd9d", "class": "us_equity", "exchange": "NASDAQ", "symbol": "AAPL", "status": "active", "tradable": True}
+
+
+@pytest.mark.parametrize(
+    ("asset", "expected"),
+    [
+        (ASSET | {"fractionable": True}, (D("0.01"), D("1E-9"), "XNYS")),
+        (ASSET | {"fractionable": False}, (D("0.01"), D(1), "XNYS")),
+        (
+            ASSET | {"class": "crypto", "symbol": "BTC/USDT", "min_trade_increment": "0.0001", "price_increment": 0.05},
+            (D("0.05"), D("0.0001"), "24/7"),
+        ),
+        (ASSET | {"tradable": False}, None),
+        (ASSET | {"status": "inactive"}, None),
+    ],
+)
+async def test_grids_are_those_that_alpaca_tells(asset: dict[str, Any], expected: tuple[Decimal, Decimal, str] | None) -> None:
+    async with live() as here:
+        here.twin.say("GET", "/v2/assets/X", 200, asset)
+        found = await here.brokerage.instruments.resolve(InstrumentQuery("X"))
+        assert (None if found is None else (found.tick_size, found.lot_size, found.calendar)) == expected
+
+
+async def test_an_option_is_found_by_its_terms() -> None:
+    query = InstrumentQuery("AAPL", expiry=date(2026, 12, 18), strike=D("212.5"), right=OptionRight.CALL)
+    async with live() as here:
+        contract = {"symbol": "AAPL261218C00212500", "tradable": True, "size": "100"}
+        here.twin.say("GET", "/v2/options/contracts/AAPL261218C00212500", 200, contract)
+        found = await here.brokerage.instruments.resolve(query)
+        assert found is not None
+        assert (found.key, found.multiplier, found.calendar) == ("OPRA:AAPL:2026-12-18:212.5:CALL", D(100), "XNYS")
+
+
+async def test_what_could_not_be_asked_is_not_unknown() -> None:
+    async with live() as here:
+        here.twin.say("GET", "/v2/assets/AAPL", 500, "<html></html>")
+        with pytest.raises(BrokerError):
+            await here.brokerage.instruments.resolve(InstrumentQuery("AAPL"))
+
+
+async def test_prices_are_exact_and_have_their_time() -> None:
+    async with live() as here:
+        trade = '{"trades": {"AAPL": {"t": "2022-04-12T17:26:45.009288296Z", "x": "V", "p": 172.11, "s": 100}}}'
+        here.twin.say("GET", "/v2/stocks/trades/latest", 200, trade)
+        quote = await here.brokerage.market_data.latest(AAPL)
+        assert quote is not None
+        assert (quote.price, quote.at) == (D("172.11"), datetime(2022, 4, 12, 17, 26, 45, 9288, tzinfo=UTC))
+        coin = await here.brokerage.market_data.latest(BTC)
+        assert coin is not None
+        assert coin.price == 60000
+
+
+@pytest.mark.parametrize(("status", "body"), [(200, {"trades": {}}), (200, {"trades": None}), (200, ""), (403, "{}"), (500, "")])
+async def test_where_there_is_no_price_none_is_told(status: int, body: Any) -> None:
+    async with live() as here:
+        here.twin.say("GET", "/v2/stocks/trades/latest", status, body)
+        assert await here.brokerage.market_data.latest(AAPL) is None
+
+
+async def test_live_and_paper_have_addresses_of_their_own() -> None:
+    async with live() as here:
+        usual = section(here.twin).model_copy(update={"base_url": None})
+        for mode, host in ((TradingMode.PAPER, "paper-api.alpaca.markets"), (TradingMode.LIVE, "api.alpaca.markets")):
+            made = brokerage(access(mode=mode), usual)
+            assert f"https://{host}" in str(vars(made.broker._rest._client)["_base_url"])  # type: ignore[attr-defined]  # a look inside
+            await made.broker.close()
+
+
+async def test_an_unknown_order_of_the_list_is_not_lost() -> None:
+    async with live() as here:
+        here.twin.say("GET", "/v2/orders", 200, [order_json(client_order_id="by-hand"), order_json(id="2", client_order_id="K2")])
+        assert [each.client_order_id for each in await here.broker.open_orders()] == ["by-hand", "K2"]
