@@ -8,13 +8,14 @@ from liveorder.bootstrap.kite import Charges, KiteLogin, kite_charges, kite_logi
 from liveorder.bootstrap.parts import load_settings, settings_template
 from liveorder.bootstrap.reader import Reader, open_reader, rebuild_views, verify_views
 from liveorder.bootstrap.service import file_source, open_service, stdin_source
-from liveorder.bootstrap.upkeep import BrokerCheck, backup, check_brokers, serve_venue
+from liveorder.bootstrap.upkeep import BrokerCheck, CalendarCheck, backup, check_brokers, check_calendars, serve_venue
 from liveorder.infrastructure.settings import Account, Settings
 
 __all__ = [
     "Account",
     "BrokerCheck",
     "Brokerage",
+    "CalendarCheck",
     "Charges",
     "EmergencyReport",
     "KiteLogin",
@@ -22,6 +23,7 @@ __all__ = [
     "Settings",
     "backup",
     "check_brokers",
+    "check_calendars",
     "emergency_kill",
     "file_source",
     "kite_charges",
