@@ -83,6 +83,7 @@ async def test_a_token_that_ends_is_told_once_and_a_login_is_taken_up_without_a_
             with pytest.raises(BrokerAuthenticationError, match="liveorder kite login"):
                 await live.broker.open_orders()
         assert len(live.log.of("ERROR")) == 1
+        assert [report async for report in live.broker.reports()] == []
         tokens.write(path, NEXT_TOKEN, datetime.now(UTC))
         with pytest.raises(BrokerAuthenticationError):
             await live.submit()
