@@ -14,7 +14,7 @@ from liveorder.interfaces.cli.exit_codes import ExitCode
 from tests.interfaces.command_line import SETTINGS, CommandLine, coin
 
 COMMANDS = """run submit validate cancel replace kill resume status orders order positions signals doubts reconcile recover settle
-adopt init doctor backup replay schema demo venue"""
+adopt init doctor backup replay schema kite demo venue"""
 
 
 @pytest.fixture

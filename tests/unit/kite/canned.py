@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from io import BytesIO
 from typing import Any
 
@@ -12,6 +13,7 @@ from pydantic import SecretStr
 from requests import PreparedRequest, Response
 from urllib3 import HTTPResponse
 
+from liveorder.application.ports.brokerage import Brokerage
 from liveorder.infrastructure.brokers.kite.assembly import brokerage
 from liveorder.infrastructure.brokers.kite.broker import KiteBroker
 from liveorder.infrastructure.clock import SystemClock
@@ -26,13 +28,19 @@ MORNING = datetime(2026, 11, 20, 4, 0, tzinfo=UTC)
 
 
 class SetClock(SystemClock):
-    """At a date of one's own; it goes on with the machine's counter."""
+    """Stands still, but for those who sleep."""
 
     def __init__(self, at: datetime = MORNING) -> None:
         self.at = at
 
     def now(self) -> datetime:
         return self.at
+
+    def monotonic(self) -> float:
+        return self.at.timestamp()
+
+    async def sleep(self, seconds: float) -> None:
+        self.at += timedelta(seconds=seconds)
 
 
 @dataclass(frozen=True)
@@ -75,18 +83,23 @@ class Canned:
     """A broker on such a wire."""
 
     broker: KiteBroker
+    parts: Brokerage
     wire: Wire
     log: RememberedLog
     clock: SetClock
 
 
-def broker_on(answers: dict[str, Answer | Exception], **options: Any) -> Canned:
-    log, clock, wire = RememberedLog(), SetClock(), Wire(answers)
+def broker_on(
+    answers: Mapping[str, Answer | Exception], *, capabilities: Mapping[str, Any] | None = None, **options: Any
+) -> Canned:
+    """`options` are settings of the kite section."""
+    log, clock, wire = RememberedLog(), SetClock(), Wire(dict(answers))
     key, secret, token = map(SecretStr, SECRETS)
     credentials: dict[str, Any] = {"api_key": key, "api_secret": secret, "access_token": token}
     section = Kite(**{**credentials, "root": "http://127.0.0.1:1", **options})
-    broker = brokerage(access_to(log, clock), section).broker
+    parts = brokerage(access_to(log, clock, **capabilities or {}), section)
+    broker = parts.broker
     assert isinstance(broker, KiteBroker)
     broker._session.take_token()
     broker._session._client.reqsession.mount("http://", wire)
-    return Canned(broker, wire, log, clock)
+    return Canned(broker, parts, wire, log, clock)

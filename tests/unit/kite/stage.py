@@ -59,11 +59,16 @@ class Scene:
 
 @asynccontextmanager
 async def scene(
-    *, positions: dict[str, Any] | None = None, capabilities: dict[str, Any] | None = None, **options: Any
+    *,
+    positions: dict[str, Any] | None = None,
+    capabilities: dict[str, Any] | None = None,
+    lag_seconds: float = 0.0,
+    rejection_probability: float = 0.0,
+    **options: Any,
 ) -> AsyncIterator[Scene]:
     """Connected; `options` are settings of the kite section, `positions` what was held this morning. Fills are by hand."""
     terms = AccountTerms(account_id=USER_ID, currency="INR", cash=Decimal(1_000_000), positions=positions or {})
-    settings = venue_settings(terms, fills=Fills(automatic=False))
+    settings = venue_settings(terms, lag_seconds, fills=Fills(automatic=False), rejection_probability=rejection_probability)
     log = RememberedLog()
     async with open_exchange(settings) as exchange, kite_twin(exchange, settings) as twin:
         built = Scene(twin, brokerage(access_to(log, **capabilities or {}), section_of(twin, **options)), log)

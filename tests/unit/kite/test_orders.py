@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
@@ -168,6 +169,11 @@ def test_what_is_prepared_is_the_same_each_time() -> None:
 def test_there_is_no_paper_trading_at_kites_own_address() -> None:
     with pytest.raises(SettingsError, match="no paper trading"):
         brokerage(access_to(RememberedLog()), Kite())
+
+
+def test_an_account_in_another_currency_is_refused() -> None:
+    with pytest.raises(SettingsError, match="INR"):
+        brokerage(replace(access_to(RememberedLog()), currency="USD"), Kite(root="http://127.0.0.1:1"))
 
 
 @pytest.mark.parametrize("percent", ["0", "-2", "101", "NaN"])

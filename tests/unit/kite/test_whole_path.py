@@ -1,34 +1,70 @@
-"""A signal through the real bootstrap to the twin and back."""
+"""Signals through the real bootstrap to the twin and back, with what can happen on the way."""
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 
 from liveorder import Runner, Signal
+from liveorder.infrastructure.brokers.kite import tokens
+from liveorder.infrastructure.brokers.simulated.venue.faults import Fault, FaultKind, Point
 from liveorder.infrastructure.brokers.simulated.venue.settings import AccountTerms
 from liveorder.testing.exchange import open_exchange
 from tests.interfaces.test_runner import LAX
-from tests.twins.kite import API_KEY, API_SECRET, USER_ID, kite_twin, venue_settings
-from tests.twins.kite.server import FIRST_TOKEN
+from tests.twins.kite import API_KEY, API_SECRET, USER_ID, KiteTwin, kite_twin, venue_settings
+from tests.twins.kite.server import FIRST_TOKEN, NEXT_TOKEN
+from tests.worlds import RememberedLog
+
+PATIENCE_SECONDS = 20
+
+
+@asynccontextmanager
+async def twin() -> AsyncIterator[KiteTwin]:
+    settings = venue_settings(AccountTerms(account_id=USER_ID, currency="INR", cash=Decimal(1_000_000)))
+    async with open_exchange(settings) as exchange, kite_twin(exchange, settings) as running:
+        yield running
+
+
+@asynccontextmanager
+async def runner_at(running: KiteTwin, folder: Path, log: RememberedLog | None = None) -> AsyncIterator[Runner]:
+    """As a user's settings would set it up. The token is in a file."""
+    if not (folder / "token.json").exists():
+        tokens.write(folder / "token.json", FIRST_TOKEN, datetime.now(UTC))
+    async with Runner.open(
+        store=f"sqlite:///{folder / 'orders.db'}",
+        trading_mode="PAPER",
+        enable_auto_trading=True,
+        default_currency="INR",
+        default_product="CNC",
+        risk=LAX,
+        kite={"api_key": API_KEY, "access_token_file": folder / "token.json", "root": running.address},
+        timeouts={"broker_call_seconds": 2},
+        engine={"reconcile_seconds": 0.2},
+        logs={"console": False, "directory": folder / "logs"},
+        log=log,
+    ) as runner:
+        yield runner
+
+
+def buy(signal_id: str = "s-1") -> Signal:
+    return Signal(signal_id=signal_id, symbol="RELIANCE", exchange="NSE", side="BUY", quantity=10)
+
+
+async def until(holds: Callable[[], bool]) -> None:
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        while not holds():  # noqa: ASYNC110 - between a twin and a service there is no event to share
+            await asyncio.sleep(0.02)
 
 
 async def test_a_signal_is_filled_at_kite_as_the_settings_say(tmp_path: Path) -> None:
-    settings = venue_settings(AccountTerms(account_id=USER_ID, currency="INR", cash=Decimal(1_000_000)))
-    async with open_exchange(settings) as exchange, kite_twin(exchange, settings) as twin:
-        async with Runner.open(
-            store=f"sqlite:///{tmp_path / 'orders.db'}",
-            trading_mode="PAPER",
-            enable_auto_trading=True,
-            default_currency="INR",
-            default_product="CNC",
-            risk=LAX,
-            kite={"api_key": API_KEY, "access_token": FIRST_TOKEN, "root": twin.address},
-            logs={"console": False, "directory": tmp_path / "logs"},
-        ) as runner:
-            signal = Signal(signal_id="s-1", symbol="RELIANCE", exchange="NSE", side="BUY", quantity=10)
-            order = await runner.execute(signal)
-            order = await runner.wait_closed(order.order_id, 20)
+    async with twin() as running:
+        async with runner_at(running, tmp_path) as runner:
+            order = await runner.execute(buy())
+            order = await runner.wait_closed(order.order_id, PATIENCE_SECONDS)
             assert (order.status, order.filled_quantity) == ("FILLED", Decimal(10))
             (fill,) = order.fills
             assert fill.execution_id.startswith("NSE:7000000")
@@ -36,5 +72,64 @@ async def test_a_signal_is_filled_at_kite_as_the_settings_say(tmp_path: Path) ->
             assert report.is_clean, report
         written = "".join(path.read_text() for path in (tmp_path / "logs").iterdir())
         assert not any(secret in written for secret in (API_KEY, API_SECRET, FIRST_TOKEN))
-    (form,) = twin.placed
+    (form,) = running.placed
     assert (form["market_protection"], form["product"], form["validity"]) == ("-1", "CNC", "DAY")
+
+
+async def test_an_order_whose_answer_was_lost_is_found_by_its_tag_and_not_sent_again(tmp_path: Path) -> None:
+    async with twin() as running, runner_at(running, tmp_path) as runner:
+        await running.exchange.control.lay(Fault(kind=FaultKind.ACKNOWLEDGEMENT_LOST, nth=1))
+        order = await runner.execute(buy())
+        order = await runner.wait_closed(order.order_id, PATIENCE_SECONDS)
+        assert order.status == "FILLED"
+        assert len(running.placed) == 1
+
+
+async def test_an_order_that_never_arrived_stays_in_doubt_unless_absence_may_be_believed(tmp_path: Path) -> None:
+    async with twin() as running, runner_at(running, tmp_path) as runner:
+        await running.exchange.control.lay(Fault(kind=FaultKind.REQUEST_LOST, nth=1))
+        order = await runner.execute(buy())
+        before = running.questions.count("GET /orders")
+        await until(lambda: running.questions.count("GET /orders") > before + 3)
+        (doubt,) = await runner.doubts()
+        assert (doubt.order_id, len(running.placed)) == (order.order_id, 1)
+        assert await running.exchange.control.orders() == []
+
+
+async def test_orders_from_an_unknown_address_halt_the_account(tmp_path: Path) -> None:
+    log = RememberedLog()
+    async with twin() as running, runner_at(running, tmp_path, log) as runner:
+        running.switches.knows_our_address = False
+        order = await runner.execute(buy())
+        assert order.status == "REJECTED"
+        assert any("IP Whitelist" in line for line in log.of("ERROR"))
+        running.switches.knows_our_address = True
+        assert (await runner.execute(buy("s-2"))).status == "REJECTED"
+        assert running.placed == []
+
+
+async def test_a_token_that_ends_overnight_halts_the_account_before_an_order_finds_out(tmp_path: Path) -> None:
+    log = RememberedLog()
+    async with twin() as running, runner_at(running, tmp_path, log) as runner:
+        await runner.wait_closed((await runner.execute(buy("s-0"))).order_id, PATIENCE_SECONDS)
+        running.end_the_session()
+        await until(lambda: any("credentials refused" in line for _, line in log.lines))
+        assert (await runner.execute(buy())).status == "REJECTED"
+        tokens.write(tmp_path / "token.json", NEXT_TOKEN, datetime.now(UTC))
+        await until(lambda: any("agrees with the broker" in line for line in log.of("RECONCILE")))
+        assert len(running.placed) == 1
+
+
+async def test_a_life_after_a_crash_finds_what_the_last_one_sent(tmp_path: Path) -> None:
+    async with twin() as running:
+        await running.exchange.control.lay(
+            Fault(kind=FaultKind.ACKNOWLEDGEMENT_LOST), Fault(kind=FaultKind.QUERY_FAILED, on=Point.FIND)
+        )
+        async with runner_at(running, tmp_path) as runner:
+            order = await runner.execute(buy())
+            assert len(await runner.doubts()) == 1
+        await running.exchange.control.clear_faults()
+        async with runner_at(running, tmp_path) as runner:
+            assert (await runner.wait_closed(order.order_id, PATIENCE_SECONDS)).status == "FILLED"
+            assert (await runner.execute(buy())).order_id == order.order_id
+        assert len(running.placed) == 1

@@ -14,11 +14,17 @@ from liveorder.infrastructure.settings.sections import Kite
 
 
 def brokerage(access: AccountAccess, section: Kite) -> Brokerage:
-    """Raises `SettingsError` for PAPER at Kite's own address: Kite has no sandbox, and every order there is a real one."""
+    """Raises `SettingsError` for PAPER at Kite's own address: Kite has no sandbox, and every order there is a real one. For another
+    currency too: what is traded here is in rupees, and so must the limits be.
+    """
     if access.mode is TradingMode.PAPER and section.root is None:
         raise SettingsError(
             f"account {access.account_id!r}: Kite has no paper trading; set TRADING_MODE to LIVE, to SIMULATION to practise here, "
             "or kite.root to the address of a test server"
+        )
+    if access.currency != "INR":
+        raise SettingsError(
+            f"account {access.account_id!r}: its currency is {access.currency} and Kite's is INR; set currency to INR"
         )
     capabilities = access.adjusted(CAPABILITIES)
     session = KiteSession(section, access, capabilities.requests_per_second)

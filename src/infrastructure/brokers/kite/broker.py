@@ -65,6 +65,7 @@ class KiteBroker:
         self._access, self._session, self._questions, self._capabilities = access, session, questions, capabilities
         self._section, self._clock, self._log = session.section, access.clock, access.log
         self._wake_ups: WakeUps | None = None
+        session.on_refused = self._hang_up
 
     @property
     def capabilities(self) -> BrokerCapabilities:
@@ -91,6 +92,13 @@ class KiteBroker:
         if not await wake_ups.opened(patience):
             self._log.write("BROKER", "Kite pushes nothing for now: fills are found by asking", account_id=self._access.account_id)
         return wake_ups
+
+    def _hang_up(self) -> None:
+        """A token that has ended is noticed by a question first. The stream's end has the engine connect again, which either takes
+        up a new one or halts the account.
+        """
+        if self._wake_ups is not None and not self._wake_ups.has_ended:
+            self._wake_ups.close()
 
     async def close(self) -> None:
         if self._wake_ups is not None:

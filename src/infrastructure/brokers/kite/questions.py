@@ -34,7 +34,7 @@ class Questions:
         self, client_order_id: str, broker_order_id: str | None, reference: Mapping[str, str]
     ) -> OrderSnapshot | Absence:
         """In the day's list, by Kite's id where it is known, else by the tag. Several orders with the tag are inconclusive, unless
-        one alone is live or was filled.
+        one alone is live or was filled. So is not finding one that was sent, or may have been, on an earlier day.
         """
         try:
             rows = await self._orders()
@@ -43,9 +43,13 @@ class Questions:
                 return await self._snapshot(row)
         except BrokerError:
             return Absence.INCONCLUSIVE
-        is_of_today = reference.get("day") == indian_day(self._clock.now()).isoformat()
         is_there = any(client_order_id in tags(row) for row in rows)
-        return Absence.ABSENT if is_of_today and not is_there else Absence.INCONCLUSIVE
+        return Absence.INCONCLUSIVE if is_there or self._may_be_older(broker_order_id, reference) else Absence.ABSENT
+
+    def _may_be_older(self, broker_order_id: str | None, reference: Mapping[str, str]) -> bool:
+        """Than the list, which was had before this is asked. A key that was never prepared for has no earlier day."""
+        today = indian_day(self._clock.now()).isoformat()
+        return reference.get("day", today) != today or (broker_order_id is not None and "day" not in reference)
 
     def _named(self, rows: Sequence[Row], client_order_id: str, broker_order_id: str | None) -> Row | None:
         if broker_order_id is not None:

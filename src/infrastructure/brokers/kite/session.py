@@ -65,6 +65,8 @@ class KiteSession:
         self._pace = RateLimit(access.clock, requests_per_second, requests_per_second * 60, reserved_share=0.0)
         self._censor = Censor()
         self._alerted: set[str] = set()
+        self.on_refused: Callable[[], None] = lambda: None
+        """Called when a question is refused for its token."""
 
     def take_token(self) -> str:
         """The token that is current now, used from here on. Raises `BrokerAuthenticationError`."""
@@ -83,7 +85,11 @@ class KiteSession:
     async def ask(self, read: Callable[[Any], T], method: str, *arguments: Any) -> T:
         """What `read` makes of the answer, at the pace that Kite allows."""
         await self._pace.take()
-        answer = await self._run(self.questions, method, *arguments)
+        try:
+            answer = await self._run(self.questions, method, *arguments)
+        except BrokerAuthenticationError:
+            self.on_refused()
+            raise
         return understood(read, answer)
 
     def close(self) -> None:
