@@ -297,12 +297,14 @@ class TwsTwin:
                 await asyncio.sleep(0.01)  # its streams are down for a time that only its clock knows
 
     def _tell(self, message: dict[str, Any]) -> None:
-        """To the client that placed the order. That one was taken or changed is told by the answer to who asked."""
+        """To the client that placed the order; nothing while the link is lost. That an order was taken or changed is told by the
+        answer to who asked.
+        """
         order = self._order(message["broker_order_id"])
         client_id = int(self._speech.ids(order)["clientId"])
         told = self._told(message, order)
         for client in self._clients:
-            if client.client_id == client_id:
+            if client.client_id == client_id and not self.is_link_lost:
                 client.tell(*told)
 
     def _told(self, message: dict[str, Any], order: VenueOrder) -> list[list[str]]:

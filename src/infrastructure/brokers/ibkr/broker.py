@@ -101,7 +101,7 @@ class IbkrBroker:
                 client_id, order_id = self._named(request)
                 return orders.cancellation(client_id, order_id, request.client_order_id, request.broker_order_id, request.reference)
             case ReplaceRequest():
-                row = self._connection.session.hearing.orders.get(self._named(request))
+                row = self._connection.orders.get(self._named(request))
                 if row is None:
                     raise OrderValidationError("order: TWS has not told its present terms; try again once it has been found")
                 return orders.change(row, request, {"replace": str(request.number), **request.reference})
@@ -120,7 +120,7 @@ class IbkrBroker:
         if reference is not None:
             identity = reference.client_id, reference.order_id
         else:
-            row = self._connection.session.hearing.orders.by_perm_id(request.broker_order_id)
+            row = self._connection.orders.by_perm_id(request.broker_order_id)
             identity = (row.client_id, row.order_id) if row is not None else (client_id, 0)
         if identity[0] != client_id or identity[1] <= 0:
             raise OrderValidationError(
@@ -208,7 +208,7 @@ class IbkrBroker:
 
     async def _account(self, session: Session) -> BrokerAccount:
         values = await session.questions.account_values(self._connection.account)
-        (currency,) = {currency for tag, currency in values if tag == "NetLiquidation"} or {self._access.currency}
+        currency = next((currency for tag, currency in values if tag == "NetLiquidation"), self._access.currency)
         mode = TradingMode.PAPER if self._connection.is_paper else TradingMode.LIVE
         cash, equity = (number(values.get((tag, currency))) for tag in ("TotalCashValue", "NetLiquidation"))
         return BrokerAccount(self._access.account_id, mode, currency, cash, equity)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime
+from datetime import date
 from decimal import Decimal
 from typing import Any
 
@@ -110,7 +110,7 @@ def _expiry(contract: Fields) -> date | None:
     """None for a contract month without a day."""
     told = contract.get("lastTradeDateOrContractMonth", "")[:8]
     try:
-        return datetime.strptime(told, "%Y%m%d").date()  # noqa: DTZ007 - a day, not a moment
+        return date.fromisoformat(told) if len(told) == len("YYYYMMDD") else None
     except ValueError:
         return None
 

@@ -57,7 +57,7 @@ def number(value: Any) -> Decimal | None:
     if isinstance(value, float) and (not math.isfinite(value) or abs(value) > UNSET_DOUBLE):
         return None
     told = Decimal(repr(value) if isinstance(value, float) else str(value))
-    return told.quantize(Decimal(1)) if told == told.to_integral_value() else Decimal(f"{told:f}")
+    return Decimal(int(told)) if told == told.to_integral_value() else told
 
 
 def text_of(value: Any) -> str:

@@ -8,7 +8,6 @@ own requests work as ever.
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -32,23 +31,17 @@ class Address:
     """In which TWS tells times that name none."""
 
 
-class UndecodedRows(logging.Handler):
-    """Counts the messages that the library could not read: it logs such a row and drops it."""
+class UndecodedRows:
+    """In place of the decoder's logger: counts the messages that the library could not read, which it logs and drops."""
 
-    def __init__(self) -> None:
-        super().__init__(logging.ERROR)
+    def __init__(self, decoder: Any) -> None:
         self.count = 0
-        self._logger = logging.getLogger(f"{sdk.NAME}.Decoder")
+        self._logger = decoder.logger
+        decoder.logger = self
 
-    def emit(self, record: logging.LogRecord) -> None:
+    def exception(self, text: str) -> None:
         self.count += 1
-
-    def listen(self) -> None:
-        self._logger.addHandler(self)
-
-    def close(self) -> None:
-        self._logger.removeHandler(self)
-        super().close()
+        self._logger.error(text)
 
 
 class Session:
@@ -57,8 +50,8 @@ class Session:
     def __init__(self, address: Address, ids: OrderIds, timeout_seconds: float) -> None:
         self._address, self._ids, self._timeout = address, ids, timeout_seconds
         self.hearing = Hearing(address.client_id, ids)
-        self.undecoded = UndecodedRows()
         self._ib = sdk.LIBRARY.IB()
+        self.undecoded = UndecodedRows(self._ib.client.decoder)
         self.questions = Questions(self._ib, self.hearing, timeout_seconds, self.demand_link, self._give_up_if_spoiled)
         self._is_throttled = False
         self._listen()
@@ -94,7 +87,6 @@ class Session:
         self._ib.client.throttleStart += self._throttle
         self._ib.client.throttleEnd += self._unthrottle
         self._ib.client.apiEnd += self._hang_up
-        self.undecoded.listen()
 
     def _throttle(self) -> None:
         self._is_throttled = True
@@ -131,7 +123,6 @@ class Session:
             self._ib.client.reqAutoOpenOrders(True)
 
     def close(self) -> None:
-        self.undecoded.close()
         self._ib.client.disconnect()
         self.hearing.hang_up()
 
