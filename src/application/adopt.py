@@ -29,6 +29,11 @@ from liveorder.domain.values import OrderType, Side
 ADOPTED = "adopted"
 
 
+def adopted_signal_id(broker_order_id: str) -> str:
+    """What stands for the signal of an order that had none: the same however often it is adopted."""
+    return f"{ADOPTED}-order-{broker_order_id}"
+
+
 class Adopt:
     """Adopts orders and positions of known accounts."""
 
@@ -51,7 +56,7 @@ class Adopt:
         instrument = await self._instrument(gateway, snapshot.symbol or "", snapshot.exchange)
         intent = self._intent(
             gateway,
-            f"{ADOPTED}-order-{broker_order_id}",
+            adopted_signal_id(broker_order_id),
             instrument,
             snapshot.side,
             order_type=snapshot.order_type,

@@ -134,7 +134,7 @@ class Engine:
         self.cancel = CancelOrder(self.orders, self.gateways, self.track, journal, clock, log)
         self.replace = ReplaceOrder(self.orders, self.gateways, self.risk, self.gate, self.kill_switch, self.track, clock)
         self.doubts = Doubts(self.orders, self.gateways, self.track, clock, log, self._take_up)
-        self.recover = Recover(self.orders, self.gateways, self.track, self.doubts, log, self._take_up)
+        self.recover = Recover(self.orders, self.gateways, self.track, self.unmatched, self.doubts, log, self._take_up)
         self.reconcile = Reconcile(self.orders, self.gateways, self.track, self.unmatched, self.risk, clock, log)
         self.timeouts = OrderTimeouts(self.orders, self.gateways, self.sessions, self.track, self.cancel, clock, log)
         flatten = Flatten(self.orders, self.gateways, self.execute, self.risk, clock)

@@ -13,8 +13,8 @@ from typing import Protocol
 from liveorder.application.backoff import Backoff
 from liveorder.application.ports.clock import Clock
 from liveorder.application.ports.order_store import OrderStore
-from liveorder.application.projections.known_orders import KnownOrders, OrderChange, streams_of
-from liveorder.domain.facts import RecordedFact
+from liveorder.application.projections.known_orders import KnownOrders, OrderChange, Streams, streams_of
+from liveorder.domain.facts import Fact, RecordedFact
 
 MOST_UNSAVED = 500
 """So many facts that made no message may be looked at again after a restart: every bookmark costs a disk sync."""
@@ -25,6 +25,10 @@ class Outlet(Protocol):
 
     @property
     def name(self) -> str: ...
+
+    def concerns(self, fact: Fact) -> bool:
+        """Whether a fact of this kind can make a message. Others are passed over, and cost no reading of their orders."""
+        ...
 
     def consider(self, item: RecordedFact, change: OrderChange | None) -> None:
         """Take a message from this fact, if it makes one. `change` is its order before and after, None where it is of no order."""
@@ -102,9 +106,14 @@ class Outbox:
 
     async def _consider(self, facts: Sequence[RecordedFact]) -> None:
         """Fact by fact: a message says how things stood then, whatever came after."""
-        for stream_id, version in self._known.unknown(streams_of(facts)).items():
+        for item in facts:
+            if self._outlet.concerns(item.fact):
+                streams = streams_of([item])
+                await self._learn_what_precedes(streams)
+                changes = self._known.advance(streams)
+                self._outlet.consider(item, changes[0] if changes else None)
+
+    async def _learn_what_precedes(self, streams: Streams) -> None:
+        for stream_id, version in self._known.unknown(streams).items():
             stream = await self._store.stream(stream_id)
             self._known.learn([item for item in stream if item.version < version])
-        for item in facts:
-            changes = self._known.advance(streams_of([item]))
-            self._outlet.consider(item, changes[0] if changes else None)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 from liveorder.application.narrative import sentence
 from liveorder.application.ports.notifier import Notice, Notifier
 from liveorder.application.ports.publisher import Confirmation, Publisher
-from liveorder.application.projections.known_orders import OrderChange
+from liveorder.application.projections.known_orders import ORDER_FACTS, OrderChange
 from liveorder.application.views import confirmation_view, is_confirmable
 from liveorder.domain.dead_letter import SignalDeadLettered
 from liveorder.domain.facts import Fact, RecordedFact
@@ -28,6 +29,9 @@ class Confirmations:
     def name(self) -> str:
         return self._publisher.name
 
+    def concerns(self, fact: Fact) -> bool:
+        return type(fact) in ORDER_FACTS
+
     def consider(self, item: RecordedFact, change: OrderChange | None) -> None:
         if change is not None and _changes_outcome(change):
             self._taken.append(Confirmation(_message_id(item), confirmation_view(change.after)))
@@ -44,20 +48,23 @@ class Confirmations:
 
 
 class Notices:
-    """A notice for each fact that people want to hear of at once."""
+    """A notice for each fact that people want to hear of at once; of these `categories` alone, where they are given."""
 
-    def __init__(self, notifier: Notifier) -> None:
+    def __init__(self, notifier: Notifier, categories: Collection[str] | None = None) -> None:
         self._notifier = notifier
+        self._kinds = {kind: name for kind, name in NOTEWORTHY.items() if categories is None or name in categories}
         self._taken: list[Notice] = []
 
     @property
     def name(self) -> str:
         return self._notifier.name
 
+    def concerns(self, fact: Fact) -> bool:
+        return type(fact) in self._kinds
+
     def consider(self, item: RecordedFact, change: OrderChange | None) -> None:
-        category = NOTEWORTHY.get(type(item.fact))
-        if category is not None:
-            self._taken.append(_notice(item, category, None if change is None else change.after))
+        category = self._kinds[type(item.fact)]
+        self._taken.append(_notice(item, category, None if change is None else change.after))
 
     async def deliver(self) -> bool:
         if not self._taken:
@@ -69,6 +76,9 @@ class Notices:
     def drop(self) -> None:
         self._taken = []
 
+
+ALERTS = ("WARNING",)
+"""Categories of what should not happen, or stops trading."""
 
 NOTEWORTHY: dict[type[Fact], str] = {
     f.Refused: "RISK",

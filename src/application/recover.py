@@ -15,6 +15,7 @@ from liveorder.application.gateway import Gateway
 from liveorder.application.orders import Orders
 from liveorder.application.ports.event_log import EventLog
 from liveorder.application.track_orders import TrackOrders
+from liveorder.application.unmatched import UnmatchedReports
 from liveorder.domain.order import LiveOrder
 
 
@@ -37,11 +38,13 @@ class Recover:
         orders: Orders,
         gateways: Mapping[str, Gateway],
         track: TrackOrders,
+        unmatched: UnmatchedReports,
         doubts: Doubts,
         log: EventLog,
         take_up: Callable[[LiveOrder], None],
     ) -> None:
         self._orders, self._gateways, self._track, self._doubts = orders, gateways, track, doubts
+        self._unmatched = unmatched
         self._log, self._take_up = log, take_up
 
     async def recover(self) -> RecoveryReport:
@@ -52,6 +55,8 @@ class Recover:
                 if not request.is_in_doubt and request.request_id not in in_flight:
                     await self._doubts.doubt(order, request.request_id, "Restarted", "the last run ended before its outcome")
         unreachable = [account for account in self._accounts(left) if not await self._track.poll(self._gateways[account])]
+        for order in left:
+            await self._unmatched.resolve_left(order)
         await self._doubts.ask_all_due()
         taken_up = self.take_up_unsent()
         report = RecoveryReport(len(left), len(self._doubts.standing()), taken_up, tuple(unreachable))

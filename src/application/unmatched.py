@@ -10,9 +10,10 @@ from liveorder.application.ports.event_log import EventLog
 from liveorder.application.ports.order_store import Commit, OrderStore
 from liveorder.domain.errors import VersionConflict
 from liveorder.domain.execution_report import ExecutionReport, OrderSnapshot
-from liveorder.domain.facts import Fact
+from liveorder.domain.facts import Fact, RecordedFact
 from liveorder.domain.identifiers import is_ours
-from liveorder.domain.unmatched_report import UnmatchedReportResolved, note, unmatched_stream
+from liveorder.domain.order import LiveOrder
+from liveorder.domain.unmatched_report import UnmatchedReportNoted, UnmatchedReportResolved, note, streams_about, unmatched_stream
 
 
 class UnmatchedReports:
@@ -67,9 +68,21 @@ class UnmatchedReports:
         waiting = self._waiting.pop((account_id, broker_order_id), {})
         if left := {key: report for key, report in waiting.items() if report not in reports}:
             self._waiting[account_id, broker_order_id] = left
-        fact = UnmatchedReportResolved(order_id=order_id, evidence="its order is known under this id")
         for stream in {unmatched_stream(account_id, report): None for report in reports}:
-            await self._is_new(stream, 1, fact, Cause(correlation_id=str(order_id)))
+            await self._resolve(stream, order_id)
+
+    async def resolve_left(self, order: LiveOrder) -> None:
+        """What an earlier run noted and ended too soon to resolve. It reads the store for each execution: for recovery."""
+        if order.broker_order_id is None:
+            return
+        for stream in streams_about(order.intent.account_id, order.broker_order_id, order.executions.told):
+            noted = await self._store.stream(stream)
+            if len(noted) == 1 and _is_of(order, noted[0]):
+                await self._resolve(stream, order.order_id)
+
+    async def _resolve(self, stream: UUID, order_id: UUID) -> None:
+        fact = UnmatchedReportResolved(order_id=order_id, evidence="its order is known under this id")
+        await self._is_new(stream, 1, fact, Cause(correlation_id=str(order_id)))
 
     def still_listed(self, account_id: str, broker_order_ids: Collection[str | None]) -> None:
         """These orders are live at the broker; of others that were, what it listed is over."""
@@ -82,3 +95,11 @@ class UnmatchedReports:
         listed = (OrderSnapshot.__name__, "")
         found = [waiting.get(listed) for (account, _), waiting in self._waiting.items() if account == account_id]
         return [snapshot for snapshot in found if isinstance(snapshot, OrderSnapshot)]
+
+
+def _is_of(order: LiveOrder, noted: RecordedFact) -> bool:
+    """Brokers' ids come again: an order that we sent was not spoken of before that, nor under another key."""
+    if order.submitted_at is None or not isinstance(noted.fact, UnmatchedReportNoted):
+        return True
+    key = noted.fact.fields.get("client_order_id")
+    return noted.envelope.recorded_at >= order.submitted_at and key in (None, order.client_order_id)

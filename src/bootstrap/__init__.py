@@ -7,18 +7,20 @@ from liveorder.bootstrap.emergency import EmergencyReport, emergency_kill
 from liveorder.bootstrap.parts import load_settings, settings_template
 from liveorder.bootstrap.reader import Reader, open_reader, rebuild_views, verify_views
 from liveorder.bootstrap.service import file_source, open_service, stdin_source
-from liveorder.bootstrap.upkeep import BrokerCheck, backup, check_brokers, serve_venue
+from liveorder.bootstrap.upkeep import BrokerCheck, CalendarCheck, backup, check_brokers, check_calendars, serve_venue
 from liveorder.infrastructure.settings import Account, Settings
 
 __all__ = [
     "Account",
     "BrokerCheck",
     "Brokerage",
+    "CalendarCheck",
     "EmergencyReport",
     "Reader",
     "Settings",
     "backup",
     "check_brokers",
+    "check_calendars",
     "emergency_kill",
     "file_source",
     "load_settings",

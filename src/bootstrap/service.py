@@ -12,11 +12,12 @@ from uuid import uuid4
 
 from liveorder.application.engine import Connection, Engine, EngineTerms
 from liveorder.application.execute_order import ExecutionTerms
-from liveorder.application.outbox import Outbox
-from liveorder.application.outlets import Confirmations
+from liveorder.application.outbox import Outbox, Outlet
+from liveorder.application.outlets import ALERTS, Confirmations, Notices
 from liveorder.application.ports.brokerage import Brokerage
 from liveorder.application.ports.clock import Clock
 from liveorder.application.ports.event_log import EventLog
+from liveorder.application.ports.notifier import Notifier
 from liveorder.application.ports.signal_source import SignalSource
 from liveorder.application.projector import Projector
 from liveorder.application.service import Service
@@ -35,6 +36,7 @@ from liveorder.infrastructure.clock import SystemClock
 from liveorder.infrastructure.emergency_journal import FileEmergencyJournal
 from liveorder.infrastructure.eventstore.order_store import DatabaseOrderStore
 from liveorder.infrastructure.eventstore.store_by_url import store_at
+from liveorder.infrastructure.notifiers.log import LogNotifier
 from liveorder.infrastructure.publishers.jsonl import JsonLinesPublisher
 from liveorder.infrastructure.readmodels import views_at
 from liveorder.infrastructure.settings import Settings
@@ -117,10 +119,20 @@ async def _start(service: Service, wait_for_lease: bool) -> None:
 
 
 def _outboxes(settings: Settings, store: DatabaseOrderStore, clock: Clock, log: EventLog) -> list[Outbox]:
-    if settings.confirmations is None:
-        return []
-    outlet = Confirmations(JsonLinesPublisher(settings.confirmations))
-    return [Outbox(store, outlet, clock, lambda error: log.write("ERROR", f"Confirmations: {error}"))]
+    """Alerts for every channel that there is, and confirmations where they are wanted."""
+    outlets: list[Outlet] = [Notices(notifier, ALERTS) for notifier in _notifiers(clock, log)]
+    if settings.confirmations is not None:
+        outlets.append(Confirmations(JsonLinesPublisher(settings.confirmations)))
+
+    def told(outlet: Outlet) -> Callable[[Exception], None]:
+        return lambda error: log.write("ERROR", f"{type(outlet).__name__} for {outlet.name}: {error}")
+
+    return [Outbox(store, outlet, clock, told(outlet)) for outlet in outlets]
+
+
+def _notifiers(clock: Clock, log: EventLog) -> list[Notifier]:
+    """Where people are told: the log, which is always there."""
+    return [LogNotifier(log, since=clock.now())]
 
 
 def _engine(

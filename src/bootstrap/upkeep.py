@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from contextlib import closing
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 
 from liveorder.application.engine import Connection
@@ -12,6 +14,7 @@ from liveorder.bootstrap.parts import clock_of, log_of
 from liveorder.bootstrap.simulation import venue_settings
 from liveorder.domain.errors import LiveOrderError
 from liveorder.infrastructure.brokers.simulated.venue.server import serve
+from liveorder.infrastructure.calendars import ExchangeCalendars, calendar_of_exchange
 from liveorder.infrastructure.clock import SystemClock
 from liveorder.infrastructure.eventstore.store_by_url import store_at
 from liveorder.infrastructure.settings import Settings
@@ -59,3 +62,22 @@ async def _checked(connection: Connection) -> BrokerCheck:
     finally:
         await connection.broker.close()
     return BrokerCheck(connection.terms.account_id, connection.broker.name, problem)
+
+
+@dataclass(frozen=True)
+class CalendarCheck:
+    """How far an exchange calendar goes. Beyond its last session nothing that trades by it can be ordered."""
+
+    name: str
+    last_session: date
+    days_left: int
+    """From today to the last session; negative when that is over."""
+
+
+def check_calendars(settings: Settings, ordered: Collection[str]) -> list[CalendarCheck]:
+    """Those of the accounts' default exchanges, and those `ordered` by so far. Raises `InvalidInput` for an unknown one."""
+    exchanges = {account.exchange for account in settings.trading_accounts if account.exchange is not None}
+    names = {calendar_of_exchange(exchange) for exchange in exchanges} | set(ordered)
+    calendars, today = ExchangeCalendars(), clock_of(settings).now().date()
+    ends = {name: calendars.last_session(name) for name in sorted(name for name in names if name is not None)}
+    return [CalendarCheck(name, end, (end - today).days) for name, end in ends.items() if end is not None]

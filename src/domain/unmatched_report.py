@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import ClassVar
 from uuid import UUID
 
@@ -36,7 +37,20 @@ def note(account_id: str, broker: str, report: ExecutionReport) -> UnmatchedRepo
     )
 
 
+_ORDER = "order"
+"""Everything that is told of an order itself is one thing; each execution is one."""
+
+
 def unmatched_stream(account_id: str, report: ExecutionReport) -> UUID:
     """One stream for each thing told: told again, it is the same stream, and adds nothing."""
-    detail = report.execution_id if isinstance(report, Execution | ExecutionCorrected | ExecutionBusted) else "order"
-    return stream_id("unmatched", account_id, report.broker_order_id or report.client_order_id or "", detail)
+    detail = report.execution_id if isinstance(report, Execution | ExecutionCorrected | ExecutionBusted) else _ORDER
+    return _stream(account_id, report.broker_order_id or report.client_order_id or "", detail)
+
+
+def streams_about(account_id: str, broker_order_id: str, execution_ids: Iterable[str]) -> list[UUID]:
+    """Where it would be noted, if any of this had been told of an order that was not known."""
+    return [_stream(account_id, broker_order_id, detail) for detail in (_ORDER, *execution_ids)]
+
+
+def _stream(account_id: str, name: str, detail: str) -> UUID:
+    return stream_id("unmatched", account_id, name, detail)

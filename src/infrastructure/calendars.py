@@ -23,6 +23,10 @@ Overrides: TypeAlias = Mapping[str, Mapping[date, Hours | None]]
 """By calendar and session day: the hours (open, close; timezone-aware) that hold instead, or None for no session."""
 
 
+_INDIAN = {"NSE": "XBOM", "NFO": "XBOM", "BFO": "XBOM"}
+"""Names that the library does not know; cash and derivatives of both exchanges have the same days."""
+
+
 class _Timetable(Protocol):
     """One calendar; moments in epoch seconds."""
 
@@ -55,11 +59,26 @@ class ExchangeCalendars:
     def next_open(self, calendar_name: str, at: datetime) -> datetime:
         return datetime.fromtimestamp(self._timetable(calendar_name).next_open(_seconds(at)), UTC)
 
+    def last_session(self, calendar_name: str) -> date | None:
+        """The last day of which anything is known; None for a market that never closes."""
+        timetable = self._timetable(calendar_name)
+        return timetable.days[-1] if isinstance(timetable, _Sessions) else None
+
     def _timetable(self, calendar_name: str) -> _Timetable:
         known = self._timetables.get(calendar_name)
         if known is None:
             known = self._timetables[calendar_name] = _load(calendar_name, tuple(self._overrides.get(calendar_name, {}).items()))
         return known
+
+
+def calendar_of_exchange(exchange: str) -> str | None:
+    """Where the exchange's name tells it; None where it is only a way to several markets, or unknown."""
+    import exchange_calendars
+
+    name = _INDIAN.get(exchange, exchange)
+    if name not in exchange_calendars.get_calendar_names(include_aliases=True):
+        return None
+    return str(exchange_calendars.resolve_alias(name))
 
 
 class _AlwaysOpen:
@@ -117,7 +136,7 @@ class _Sessions:
     def _unknown(self, at: float) -> InvalidInput:
         moment = datetime.fromtimestamp(at, UTC)
         problem = f"{self.name} knows no session around {moment:%Y-%m-%d}, only {self.days[0]} to {self.days[-1]}"
-        return InvalidInput("calendar", problem, "upgrade exchange_calendars, or add the sessions to the settings, and restart")
+        return InvalidInput("calendar", problem, "upgrade exchange_calendars and restart")
 
 
 _Span: TypeAlias = tuple[float, float]

@@ -17,6 +17,7 @@ from pydantic import SecretStr
 from structlog.contextvars import bound_contextvars, merge_contextvars
 
 from liveorder.application.ports.clock import Clock
+from liveorder.application.ports.event_log import REPEATED
 from liveorder.domain.visible_text import visible
 from liveorder.infrastructure.daily_file import DailyFile
 from liveorder.infrastructure.secrecy import MASK, Censor, is_secret_name
@@ -32,7 +33,8 @@ class StructuredLog:
 
     Console: ``2024-11-24 10:30:12 | [EXECUTION] | Order filled: 100 @ 235.15 | signal_id=sig_1 order_id=0193…``, times in UTC.
     File: JSON objects with `timestamp`, `level`, `category`, `event_type`, `message` and every field, in
-    `orders_YYYYMMDD.log`. A file that cannot be written is told once on stderr, and trading goes on.
+    `orders_YYYYMMDD.log`. What only repeats a line is left to the file. A file that cannot be written is told once on stderr, and
+    trading goes on.
     """
 
     def __init__(
@@ -63,7 +65,7 @@ class StructuredLog:
 
     def info(self, record: _Record) -> None:
         """Where structlog hands over the finished record."""
-        if self._console is not None:
+        if self._console is not None and record["event_type"] != REPEATED:
             _print(self._console, _console_line(record))
         if self._file is not None:
             self._file.append(self._clock.now().date(), json.dumps(record).encode() + b"\n")

@@ -35,7 +35,7 @@ from liveorder.infrastructure.eventstore.order_store import DatabaseOrderStore
 from liveorder.infrastructure.eventstore.sqlite import Placement
 from liveorder.infrastructure.eventstore.store_by_url import sqlite_path, store_at, store_exists
 from liveorder.infrastructure.eventstore.transaction import MAX_EVENTS, NotStored, Stored, Transaction
-from tests.builders import intent, submission
+from tests.builders import acknowledged, intent, submission
 from tests.contract.event_stores import (
     CountingLedger,
     PostgresSite,
@@ -668,13 +668,19 @@ async def test_a_store_that_is_not_where_it_was_halts_once_for_who_trades_on_it(
         ("UPDATE signal_claims SET order_id = '00000000-0000-0000-0000-000000000000'", "there are no facts"),
         ("UPDATE signal_claims SET order_id = 'no id'", "which is no order's id"),
         ("DELETE FROM signal_claims", "has no claim on its signal SIGNAL1"),
+        ("DELETE FROM broker_names", "is B-1 at its broker, and is not listed under that name"),
+        ("UPDATE broker_names SET broker_order_id = 'B2'", "B2 on account U1 is listed as order"),
+        ("UPDATE broker_names SET account_id = 'U2'", "B-1 on account U2 is listed as order"),
+        ("UPDATE broker_names SET order_id = 'no id'", "is listed as order no id, whose facts do not say so"),
     ],
 )
 async def test_the_check_finds_damage(site: Site, damage: str, problem: str) -> None:
     order_id = uuid4()
-    facts = (recorded(order_id, 1, intent(client_order_id="SIGNAL1")), recorded(order_id, 2), recorded(order_id, 3, submission()))
+    told = (intent(client_order_id="SIGNAL1"), acknowledged(), submission())
+    facts = tuple(recorded(order_id, version, fact) for version, fact in enumerate(told, 1))
     async with opened(site.store()) as store:
-        await store.append(Commit(facts, claim=claim(order_id), is_open=True))
+        names = (BrokerName("U1", "B-1", order_id),)
+        await store.append(Commit(facts, claim=claim(order_id), is_open=True, names=names))
         assert (await store.check()).problems == ()
         flipped = "set_byte(state, 60, 33)" if isinstance(site, PostgresSite) else _FLIPPED
         site.tamper(damage.format(flipped=flipped))

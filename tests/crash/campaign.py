@@ -89,7 +89,7 @@ class Campaign:
         self, section: str, cases: Iterable[tuple[int, Case]], folder: Path, until: Callable[[], bool] = lambda: False
     ) -> None:
         """Side by side, each on accounts of its own."""
-        missing = [(number, case) for number, case in cases if not self.results.has(section, number)]
+        missing = [(number, case) for number, case in cases if not self.results.has(section, number, case)]
         if not missing:
             return
         places = asyncio.Semaphore(self.at_once)

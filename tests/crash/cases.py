@@ -11,6 +11,8 @@ from liveorder.infrastructure.brokers.simulated.venue.faults import Fault, Fault
 from tests.crash.key_classes import DELIVERY_BOUND_SECONDS, HOLD_SECONDS
 
 SIGNAL_ID = "sig-1"
+INSTRUMENT = "CRYPTO:BTC/USD"
+"""Always traded."""
 ENGINES = ("sqlite", "postgres")
 DELIVERIES: Mapping[str, FaultKind | None] = {
     "prompt": None,
@@ -36,8 +38,13 @@ class Operation:
     limit_price: str | None = None
     quantity: str = "10"
     then: str | None = None
+    """`cancel` or `replace`."""
     once_filled: str = "0"
-    """When that is asked."""
+    """When a cancel is asked."""
+    by_the_venue: str | None = None
+    """Units that the venue's people book as traded, once: while it works or, where a cancel is asked, after that."""
+    is_by_hand: bool = False
+    """No signal: somebody places the order at the venue, under no key, and a person adopts it."""
     struck_from: str = STRUCK_FROM
     """First deaths are at boundaries from the first on that names this; what comes before is the same for every operation."""
 
@@ -65,6 +72,31 @@ OPERATIONS = {
         ),
         Operation(
             "replace", (("FILLED", "10"),), points=(Point.REPLACE, Point.SUBMIT), limit_price=BELOW_THE_MARKET, then="replace"
+        ),
+        Operation(
+            "overfill by the venue",
+            (("FILLED", "14"),),
+            limit_price=BELOW_THE_MARKET,
+            by_the_venue="14",
+            struck_from="AnomalyNoted",
+        ),
+        Operation(
+            "fill after the cancel",
+            (("CANCELLED", "4"),),
+            points=(Point.CANCEL,),
+            limit_price=BELOW_THE_MARKET,
+            then="cancel",
+            by_the_venue="4",
+            struck_from="Cancelled",
+        ),
+        Operation(
+            "order by hand, adopted and cancelled",
+            (("CANCELLED", "0"),),
+            points=(Point.CANCEL,),
+            limit_price=BELOW_THE_MARKET,
+            then="cancel",
+            is_by_hand=True,
+            struck_from="UnmatchedReportNoted",
         ),
     )
 }
@@ -94,12 +126,13 @@ class Case:
         where = f"{self.operation}, {self.engine}, keys {self.key_class}, {self.delivery}{struck}"
         return f"{where}, {deaths}, {self.recoverers} recovering"
 
-    def fault(self, account: str) -> Fault | None:
+    def fault(self, key: str) -> Fault | None:
+        """Of the order with this key."""
         kind = DELIVERIES[self.delivery]
         if kind is None:
             return None
         seconds = self.hold_seconds if kind is FaultKind.REQUEST_HELD else None
-        return Fault(kind=kind, on=self.point, nth=1, client_order_id=key_of(account), seconds=seconds)
+        return Fault(kind=kind, on=self.point, nth=1, client_order_id=key, seconds=seconds)
 
 
 def a_signal(signal_id: str = SIGNAL_ID, limit_price: str | None = None, quantity: str = "10") -> str:

@@ -70,8 +70,10 @@ class Results:
             with self.file.open("a") as lines:
                 lines.write(json.dumps(line) + "\n")
 
-    def has(self, section: str, number: int) -> bool:
-        return (section, number) in self.verdicts
+    def has(self, section: str, number: int, case: Case) -> bool:
+        """Not where a file has another case under this number: it is of a matrix that was drawn otherwise."""
+        known = self.verdicts.get((section, number))
+        return known is not None and known.case == case
 
     def of(self, *sections: str) -> list[Verdict]:
         return [verdict for (section, _), verdict in self.verdicts.items() if section in sections]

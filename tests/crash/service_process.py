@@ -76,7 +76,7 @@ class _Memory:
 
 class _Served:
     def __init__(self, plan: ServicePlan, tell: Tell) -> None:
-        self._tell, self._wait = tell, plan.wait_for_lease
+        self._tell, self._wait, self._account = tell, plan.wait_for_lease, plan.account
         self._fate = Fate(tell, plan.fatal, signal.Signals[plan.blow])
         self._memory, self._source = _Memory(), _Fed()
         parts = composed(plan, self._fate, tell)
@@ -86,6 +86,7 @@ class _Served:
         self._work: set[asyncio.Task[None]] = set()
         self._acts: Mapping[str, Callable[..., Awaitable[Any]]] = {
             "execute": self._execute,
+            "adopt": self._adopt,
             "feed": self._feed,
             "cancel": self._cancel,
             "replace": self._replace,
@@ -136,6 +137,16 @@ class _Served:
 
     async def _execute(self, raw: str) -> Any:
         order = await self.engine.execute.execute(Signal.parse(raw))
+        self._memory.orders.setdefault(order.order_id, order)
+        return _shown(order)
+
+    async def _adopt(self, broker_order_id: str, key: str) -> Any:
+        """A person who sees that it is done already leaves it at that."""
+        claim = await self.engine.store.claim_of(key)
+        if claim is not None:
+            order = await self.engine.orders.get(claim.order_id)
+        else:
+            order = await self.engine.adopt.adopt_order(self._account, broker_order_id, "seen at the venue", "person:test")
         self._memory.orders.setdefault(order.order_id, order)
         return _shown(order)
 

@@ -39,7 +39,8 @@ def test_an_interrupted_campaign_finds_its_results_again_but_for_a_line_that_was
         results.add(MATRIX, number, a_verdict(number))
     file.write_text(file.read_text()[:-10])
     found = Results(file)
-    assert [found.has(MATRIX, number) for number in range(3)] == [True, True, False]
+    assert [found.has(MATRIX, number, CELLS[number]) for number in range(3)] == [True, True, False]
+    assert not found.has(MATRIX, 0, CELLS[1])
     assert (found.kills(MATRIX), found.runs[0]["kills"]) == (2, 2)
     found.add(MATRIX, 2, a_verdict(2))
     assert Results(file).of(MATRIX) == results.of(MATRIX)

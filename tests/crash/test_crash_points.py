@@ -18,6 +18,10 @@ from liveorder.application.engine import Engine
 from liveorder.domain.errors import DecisionRefused, LiveOrderError
 from liveorder.domain.order import LiveOrder
 from liveorder.domain.signal import Signal
+from liveorder.domain.unmatched_report import UnmatchedReportNoted, UnmatchedReportResolved
+from liveorder.domain.values import Side
+from liveorder.infrastructure.brokers.simulated.control import VenueControl
+from liveorder.infrastructure.brokers.simulated.in_process import InProcess
 from liveorder.infrastructure.brokers.simulated.venue.faults import Fault, FaultKind, FaultPlan, Point
 from liveorder.infrastructure.brokers.simulated.venue.settings import Fills
 from tests.memory import folder_in_memory
@@ -128,3 +132,40 @@ def _survives_every_death(tmp_path: Path, life: Life, way: FaultKind | None) -> 
             run_virtually(after_death_at(folder, life, fatal, way))
         except (AssertionError, LiveOrderError) as failure:
             raise AssertionError(f"death at {fatal} ({boundary}): {failure}") from failure
+
+
+# --- adoption -------------------------------------------------------------------------------------------------------------------
+
+
+async def dies_adopting(folder: Path, fatal: int | None) -> int:
+    """How many boundaries were passed. What was told of the order before it was adopted belongs to it, whoever died in between."""
+    async with a_world(folder, SLOW_PARTS) as world:
+        control, mortality = VenueControl(InProcess(world.floor, world.clock)), Mortality(fatal)
+        outside = await control.place(ACCOUNT, "ARCA:SPY", Side.BUY, Decimal(10), Decimal(400))
+        await control.fill(outside, Decimal(3), Decimal(400))
+
+        async def adopts(engine: Engine) -> None:
+            await engine.adopt.adopt_order(ACCOUNT, outside, "by phone", "person:tester")
+
+        await lived(world, adopts, mortality)
+        async with world.living() as engine:
+            with suppress(DecisionRefused):
+                await adopts(engine)
+            facts = [item.fact async for page in engine.store.log() for item in page]
+        noted, resolved = (
+            sum(isinstance(fact, kind) for fact in facts) for kind in (UnmatchedReportNoted, UnmatchedReportResolved)
+        )
+        assert noted == resolved > 0, f"death at {fatal}: {noted} noted, {resolved} resolved"
+        return mortality.passed
+
+
+def test_what_was_told_of_an_adopted_order_is_resolved_by_whatever_run_comes_after_a_death() -> None:
+    with folder_in_memory() as folder:
+        for fatal in range(_lived_through(folder / "count")):
+            (folder / str(fatal)).mkdir()
+            run_virtually(dies_adopting(folder / str(fatal), fatal))
+
+
+def _lived_through(folder: Path) -> int:
+    folder.mkdir()
+    return run_virtually(dies_adopting(folder, None))

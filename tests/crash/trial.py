@@ -11,8 +11,10 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
+from liveorder.application.adopt import adopted_signal_id
+from liveorder.domain.values import Side
 from liveorder.infrastructure.brokers.simulated.control import VenueControl
-from tests.crash.cases import ABOVE_THE_MARKET, HELD, OPERATIONS, Case, key_of
+from tests.crash.cases import ABOVE_THE_MARKET, BELOW_THE_MARKET, HELD, INSTRUMENT, OPERATIONS, Case, key_of
 from tests.crash.key_classes import longest_doubt_seconds
 from tests.crash.processes import PATIENCE_SECONDS, POLL_SECONDS, Died, Process, Refused, eventually
 from tests.crash.scene import Scene
@@ -27,13 +29,26 @@ async def tried(scene: Scene, case: Case, account: str) -> Verdict:
     """The case, on a store and an account of its own."""
     place = scene.places[case.engine]
     url = await place.new_store(account)
-    fault = case.fault(account)
+    control = scene.venues[case.key_class].control
+    by_hand = await _placed_by_hand(control, case, account)
+    key = key_of(account) if by_hand is None else key_of(account, adopted_signal_id(by_hand))
+    fault = case.fault(key)
     if fault is not None:
-        await scene.venues[case.key_class].control.lay(fault)
-    verdict = await _Trial(scene, case, account, url).run()
+        await control.lay(fault)
+    verdict = await _Trial(scene, case, account, url, key, by_hand).run()
     if not verdict.violations:
         place.drop(url)
     return verdict
+
+
+async def _placed_by_hand(control: VenueControl, case: Case, account: str) -> str | None:
+    """The venue's id of an order that no service sent, where the case is about one."""
+    operation = OPERATIONS[case.operation]
+    if not operation.is_by_hand:
+        return None
+    assert operation.limit_price is not None
+    quantity, limit_price = Decimal(operation.quantity), Decimal(operation.limit_price)
+    return await control.place(account, INSTRUMENT, Side.BUY, quantity, limit_price)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,10 +63,10 @@ class _Settled:
 
 
 class _Trial:
-    def __init__(self, scene: Scene, case: Case, account: str, url: str) -> None:
+    def __init__(self, scene: Scene, case: Case, account: str, url: str, key: str, by_hand: str | None) -> None:
         self._scene, self._case, self._account, self._url = scene, case, account, url
         self._control = scene.venues[case.key_class].control
-        self._operation, self._key = OPERATIONS[case.operation], key_of(account)
+        self._operation, self._key, self._by_hand = OPERATIONS[case.operation], key, by_hand
         self._lives, self._problems = list[Process](), list[str]()
         self._boundaries, self._later_boundaries = list[str](), list[str]()
 
@@ -147,7 +162,7 @@ class _Trial:
             if refused.name != "LeaseLost" and service.told("log", category="LEASE", sentence="Lost the store") is None:
                 raise
             return None
-        return Evidence(service, last.order, last.doubts, report, replays, settled.at - born, born, settled.certain_at)
+        return Evidence(service, self._key, last.order, last.doubts, report, replays, settled.at - born, born, settled.certain_at)
 
     async def _until_nothing_is_under_way(self) -> bool:
         """What was held has arrived, so that the venue's books are the last word. False where nothing was held."""
@@ -165,7 +180,7 @@ class _Trial:
 
     async def _settle(self, service: Process, born: float) -> _Settled:
         """The signal, and what was wanted of its order, as often as it takes; until nothing is open, or only a doubt."""
-        order = await service.ask("execute", raw=self._operation.signal)
+        order = await self._begin(service)
         certain_at: float | None = None
         async with asyncio.timeout(PATIENCE_SECONDS):
             while True:
@@ -173,11 +188,26 @@ class _Trial:
                 order = state["orders"].get(self._key, order)
                 now = time.monotonic()
                 certain_at = None if order["is_in_doubt"] else certain_at or now
-                if state["is_quiet"] or self._is_left_to_a_person(order, now - born):
+                is_at_rest = state["is_quiet"] and not await self._trades_by_hand(order)
+                if is_at_rest or self._is_left_to_a_person(order, now - born):
                     return _Settled(order, state["doubts"], now, certain_at)
-                if self._operation.then is not None and not order["requests"]:
+                if not order["requests"]:
                     await self._ask_for_the_rest(service, order)
                 await asyncio.sleep(POLL_SECONDS)
+
+    async def _begin(self, service: Process) -> dict[str, Any]:
+        """The order: of the signal, or as a person adopts it, again and again until the broker's list has it."""
+        if self._by_hand is None:
+            return dict(await service.ask("execute", raw=self._operation.signal))
+        return await eventually(lambda: self._adopted(service), "the adoption")
+
+    async def _adopted(self, service: Process) -> dict[str, Any]:
+        try:
+            return dict(await service.ask("adopt", broker_order_id=self._by_hand, key=self._key))
+        except Refused as refused:
+            if refused.name != "DecisionRefused":
+                raise
+            return {}
 
     def _is_left_to_a_person(self, order: dict[str, Any], lived: float) -> bool:
         """Where keys cannot be asked for, a doubt may stand for ever."""
@@ -188,12 +218,24 @@ class _Trial:
         return bool(order["is_in_doubt"]) and lived > longest
 
     async def _ask_for_the_rest(self, service: Process, order: dict[str, Any]) -> None:
+        await self._trades_by_hand(order)
         with suppress(Refused):
             if self._operation.then == "cancel":
                 if Decimal(order["filled"]) >= Decimal(self._operation.once_filled):
                     await service.ask("cancel", order_id=order["order_id"])
-            elif order["limit_price"] != ABOVE_THE_MARKET:
+            elif self._operation.then == "replace" and order["limit_price"] != ABOVE_THE_MARKET:
                 await service.ask("replace", order_id=order["order_id"], limit_price=ABOVE_THE_MARKET)
+
+    async def _trades_by_hand(self, order: dict[str, Any]) -> bool:
+        """Whether the venue's people trade, or have traded what is not known here yet."""
+        quantity = self._operation.by_the_venue
+        is_due = quantity is not None and (self._operation.then is None or order["status"] == "CANCELLED")
+        if not is_due or order["filled"] == quantity:
+            return False
+        for theirs in await self._control.orders(self._account):
+            if theirs.broker_order_id is not None and not theirs.filled_quantity:
+                await self._control.fill(theirs.broker_order_id, Decimal(quantity or 0), Decimal(BELOW_THE_MARKET))
+        return True
 
 
 async def _has_passed(control: VenueControl, moment: datetime) -> bool:

@@ -10,18 +10,21 @@ from itertools import pairwise
 from typing import Any
 from uuid import UUID
 
+from liveorder.application.narrative import sentence
 from liveorder.domain.execution_report import BrokerStatus, OrderSnapshot
 from liveorder.domain.facts import RecordedFact
 from liveorder.domain.order import LiveOrder
 from liveorder.domain.order.facts import AnomalyNoted, OutcomeUnknown, Requested
+from liveorder.domain.unmatched_report import UnmatchedReportNoted, UnmatchedReportResolved
 from liveorder.infrastructure.brokers.simulated.control import VenueControl
 from liveorder.infrastructure.clock import SystemClock
 from liveorder.infrastructure.eventstore.store_by_url import store_at
-from tests.crash.cases import HELD, OPERATIONS, Case, key_of
+from tests.crash.cases import HELD, OPERATIONS, Case
 from tests.crash.composition import MAPPER
 from tests.crash.key_classes import longest_doubt_seconds
 from tests.crash.processes import Process
 
+_ALARMING = (OutcomeUnknown, AnomalyNoted, UnmatchedReportNoted)
 _LIVE = (BrokerStatus.PENDING, BrokerStatus.WORKING)
 
 
@@ -60,6 +63,8 @@ class Evidence:
     """What the last life said: its order, its doubts, its reconciliation."""
 
     owner: Process
+    key: str
+    """Of the order, whether a signal or an adoption made it."""
     order: dict[str, Any] | None
     doubts: Sequence[str]
     reconciliation: dict[str, Any]
@@ -103,11 +108,11 @@ class Stored:
         return [each.fact.code for each in self.log if isinstance(each.fact, AnomalyNoted)]
 
 
-async def _stored_at(url: str, account: str) -> Stored:
+async def _stored_at(url: str, key: str) -> Stored:
     store = store_at(url, clock=SystemClock(), mapper=MAPPER)
     await store.open()
     try:
-        claim = await store.claim_of(key_of(account))
+        claim = await store.claim_of(key)
         order = None if claim is None else LiveOrder.replay(await store.stream(claim.order_id))
         log = [recorded async for page in store.log() for recorded in page]
         return Stored(log, order, (await store.check()).problems)
@@ -119,9 +124,9 @@ async def judged(
     control: VenueControl, case: Case, account: str, url: str, evidence: Evidence, lives: Sequence[Process]
 ) -> Verdict:
     """Without violations when every promise was kept."""
-    theirs, stored = await control.orders(account), await _stored_at(url, account)
+    theirs, stored = await control.orders(account), await _stored_at(url, evidence.key)
     found = [
-        *_at_the_venue(theirs, account, lives),
+        *_at_the_venue(theirs, None if OPERATIONS[case.operation].is_by_hand else evidence.key, lives),
         *_in_the_log(stored, evidence),
         *_of_the_owners(stored, lives),
         *_untold(stored, lives),
@@ -143,12 +148,12 @@ async def judged(
     )
 
 
-def _at_the_venue(theirs: Sequence[OrderSnapshot], account: str, lives: Sequence[Process]) -> Iterator[str]:
-    """Of everything that the account has there, whatever its key."""
+def _at_the_venue(theirs: Sequence[OrderSnapshot], key: str | None, lives: Sequence[Process]) -> Iterator[str]:
+    """Of everything that the account has there, whatever its key; `key` is the one that the order should have."""
     if len(theirs) > 1:
         yield f"{len(theirs)} orders at the venue for one signal"
     for each in theirs:
-        if each.client_order_id != key_of(account):
+        if each.client_order_id != key:
             yield f"order {each.broker_order_id} at the venue belongs to no intent"
     for event in told(lives, "sent"):
         if event["kind"] == "submit" and event["had"]:
@@ -201,6 +206,7 @@ def _in_the_log(stored: Stored, evidence: Evidence) -> Iterator[str]:
     intents = {each.stream_id for each in stored.log if isinstance(each.fact, Requested)}
     if intents != {UUID(evidence.order["order_id"])} or order.order_id not in intents:
         yield f"one signal, and {len(intents)} intents in the log, or another than was shown"
+    yield from _unresolved(stored, order)
     if not evidence.replays:
         yield "replaying its facts makes another order"
     if order.version < evidence.order["version"]:
@@ -208,6 +214,14 @@ def _in_the_log(stored: Stored, evidence: Evidence) -> Iterator[str]:
     shown = (order.status.value, f"{order.filled_quantity:f}")
     if not evidence.is_in_doubt and shown != (evidence.order["status"], evidence.order["filled"]):
         yield f"its facts make it {shown}"
+
+
+def _unresolved(stored: Stored, order: LiveOrder) -> Iterator[str]:
+    """What was told before its order was known belongs to it from then on, whoever dies between the two."""
+    resolved = {each.stream_id for each in stored.log if isinstance(each.fact, UnmatchedReportResolved)}
+    left = (each.fact for each in stored.log if isinstance(each.fact, UnmatchedReportNoted) and each.stream_id not in resolved)
+    if any(noted.broker_order_id == order.broker_order_id for noted in left):
+        yield f"a report about {order.broker_order_id} is still said to match no order"
 
 
 def _outlived_recovery(case: Case, lives: Sequence[Process]) -> bool | None:
@@ -221,11 +235,11 @@ def _outlived_recovery(case: Case, lives: Sequence[Process]) -> bool | None:
 
 
 def _untold(stored: Stored, lives: Sequence[Process]) -> Iterator[str]:
-    """Doubts of which no alert went out, by the end of all lives."""
+    """Doubts, anomalies and strangers' orders of which no alert went out, by the end of all lives."""
     noticed = {event["notice_id"] for event in told(lives, "notice")}
     for each in stored.log:
-        if isinstance(each.fact, OutcomeUnknown) and f"{each.stream_id}:{each.version}" not in noticed:
-            yield f"no alert of the doubt about {each.fact.request_id}"
+        if isinstance(each.fact, _ALARMING) and f"{each.stream_id}:{each.version}" not in noticed:
+            yield f"no alert of it: {sentence(each.fact)}"
 
 
 def told(lives: Sequence[Process], event: str) -> list[dict[str, Any]]:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import sqlite3
+from datetime import timedelta
 
 import pytest
 
 from liveorder import __version__
+from liveorder.infrastructure.calendars import ExchangeCalendars
 from liveorder.interfaces.cli.exit_codes import ExitCode
-from tests.interfaces.command_line import CommandLine, coin
+from tests.interfaces.command_line import SETTINGS, CommandLine, coin
 
 COMMANDS = """run submit validate cancel replace kill resume status orders order positions signals doubts reconcile recover settle
 adopt init doctor backup replay schema demo venue"""
@@ -46,6 +48,29 @@ def test_the_doctor_shows_settings_without_their_secrets(traded: CommandLine, mo
         result = traded.run(*arguments)
         assert "api_secret" in result.stdout
         assert "do-not-tell" not in result.output
+
+
+@pytest.mark.parametrize(("days_left", "mark", "code"), [(61, "ok", 0), (60, "WARN", 0), (-1, "FAIL", ExitCode.UNHEALTHY)])
+def test_the_doctor_warns_before_the_calendar_of_a_default_exchange_ends(
+    cli: CommandLine, days_left: int, mark: str, code: int
+) -> None:
+    last = ExchangeCalendars().last_session("XBOM")
+    assert last is not None
+    simulation = f'[simulation]\nstarts_at = "{last - timedelta(days=days_left)}T06:00:00+00:00"'
+    cli.write("liveorder.toml", SETTINGS.replace("[simulation]", simulation) + 'exchange = "NSE"\n')
+    cli.run("run", "--until-idle")
+    found = cli.run("doctor")
+    (line,) = [line for line in found.stdout.splitlines() if "calendar XBOM" in line]
+    assert (line.split()[0], str(last) in line, found.exit_code) == (mark, True, code)
+    assert ("upgrade exchange_calendars" in line) == (mark != "ok")
+
+
+def test_the_doctor_looks_at_calendars_of_instruments_that_were_ordered(cli: CommandLine) -> None:
+    assert cli.json("doctor")["checks"][2]["name"] != "calendar XNYS"
+    cli.signals(coin("a", symbol="SPY"))
+    cli.trade()
+    check = cli.json("doctor")["checks"][2]
+    assert (check["name"], check["is_healthy"]) == ("calendar XNYS", True)
 
 
 def test_the_doctor_tells_a_damaged_store(traded: CommandLine) -> None:

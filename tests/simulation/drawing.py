@@ -21,12 +21,15 @@ from liveorder.infrastructure.brokers.simulated.venue.settings import (
     VenueSettings,
 )
 from tests.simulation import scenario as s
+from tests.simulation import siege as sieges
 
 CHAOS_SECONDS = 12.0
 """Within this everything happens; then faults cease."""
 DELIVERY_BOUND_SECONDS = 4.0
 """Declared, and kept: no request is held longer."""
 LAG_SECONDS = 1.5
+SIEGES = 0.25
+"""So many histories are of one order in a state that is rarely met otherwise; the others are drawn at random."""
 
 KEY_CLASSES = {
     "unique": Keys(),
@@ -51,6 +54,7 @@ _REQUEST_KINDS = (
     FaultKind.SERVER_ERROR,
     FaultKind.UNAVAILABLE,
     FaultKind.RATE_LIMITED,
+    FaultKind.UNAUTHORIZED,
     FaultKind.STREAM_DROPPED,
     FaultKind.RESTART,
 )
@@ -59,6 +63,7 @@ _QUERY_KINDS = (
     FaultKind.ACKNOWLEDGEMENT_LATE,
     FaultKind.ACKNOWLEDGEMENT_GARBLED,
     FaultKind.QUERY_FAILED,
+    FaultKind.UNAUTHORIZED,
     FaultKind.STREAM_DROPPED,
     FaultKind.RESTART,
 )
@@ -92,9 +97,10 @@ def draw(seed: int) -> s.Scenario:
         requests_per_second=chance.choice((1e6, 1e6, 2.0)),
         atomic_replace=True,
     )
-    signals = list(_signals(chance, accounts))
-    happenings = [*_deliveries(chance, signals), *_troubles(chance, [signal["signal_id"] for signal in signals])]
-    happenings.sort(key=lambda each: each.at)
+    siege = sieges.drawn(chance) if chance.random() < SIEGES else None
+    if siege is not None:
+        venue = venue.model_copy(update=siege.venue)
+    happenings = sorted(_besieged(chance, siege) if siege else _at_random(chance, accounts), key=lambda each: each.at)
     return s.Scenario(
         seed,
         key_class,
@@ -105,6 +111,17 @@ def draw(seed: int) -> s.Scenario:
         max_signal_age_seconds=chance.choice((None, None, 20.0)),
         happenings=tuple(enumerate(happenings)),
     )
+
+
+def _at_random(chance: Chance, accounts: Sequence[str]) -> Iterator[s.Happening]:
+    signals = list(_signals(chance, accounts))
+    yield from _deliveries(chance, signals)
+    yield from _troubles(chance, [signal["signal_id"] for signal in signals])
+
+
+def _besieged(chance: Chance, siege: sieges.Siege) -> Iterator[s.Happening]:
+    drawn = sieges.happenings(chance, siege, lambda: chance.choice(_COMPANIONS)(chance, [sieges.BESIEGED]))
+    return (replace(each, at=_within(each.at)) for each in drawn)
 
 
 def _venue(chance: Chance, seed: int, key_class: str, accounts: Sequence[str]) -> VenueSettings:

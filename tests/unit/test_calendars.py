@@ -7,7 +7,7 @@ import pytest
 
 from liveorder.application.ports.calendar import TradingCalendar
 from liveorder.domain.errors import InvalidInput
-from liveorder.infrastructure.calendars import ExchangeCalendars, Overrides
+from liveorder.infrastructure.calendars import ExchangeCalendars, Overrides, calendar_of_exchange
 
 CALENDARS: TradingCalendar = ExchangeCalendars()
 MUHURAT: Overrides = {
@@ -152,3 +152,12 @@ ExchangeCalendars().is_open("24/7", datetime(2025, 12, 1, tzinfo=UTC))
 sys.exit("pandas" in sys.modules)
 """
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+@pytest.mark.parametrize(("exchange", "calendar"), [("NSE", "XBOM"), ("NYSE", "XNYS"), ("XLON", "XLON"), ("SMART", None)])
+def test_an_exchange_is_known_by_its_name_where_that_says_where_it_trades(exchange: str, calendar: str | None) -> None:
+    assert calendar_of_exchange(exchange) == calendar
+
+
+def test_a_market_that_never_closes_has_no_last_session() -> None:
+    assert ExchangeCalendars().last_session("24/7") is None

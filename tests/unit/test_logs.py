@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import SecretStr
 
-from liveorder.application.ports.event_log import EventLog
+from liveorder.application.ports.event_log import REPEATED, EventLog
 from liveorder.infrastructure.daily_file import DailyFile
 from liveorder.infrastructure.logs import StructuredLog
 from liveorder.infrastructure.secrecy import MASK, Censor
@@ -63,6 +63,11 @@ def test_a_console_line_reads_time_category_sentence(book: Book) -> None:
 def test_a_console_line_ends_with_the_ids(book: Book) -> None:
     book.log.write("EXECUTION", "Order filled: 100 @ 235.15", signal_id="sig_1", order_id="0193", price=Decimal("235.15"))
     assert book.lines() == ["2024-11-24 10:30:12 | [EXECUTION] | Order filled: 100 @ 235.15 | signal_id=sig_1 order_id=0193"]
+
+
+def test_what_only_repeats_a_line_is_for_the_file_alone(book: Book) -> None:
+    book.log.write("WARNING", "Trading halted", event_type=REPEATED, notice_id="halt:1")
+    assert (book.lines(), [record["notice_id"] for record in book.records()]) == ([], ["halt:1"])
 
 
 def test_a_json_line_has_type_and_exact_figures(book: Book) -> None:

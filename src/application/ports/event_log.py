@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import Protocol
 
+REPEATED = "notice"
+"""As `event_type`: a line told the same when it happened. For those who collect lines; a console need not show it again."""
+
 
 class EventLog(Protocol):
     """Lines for people and machines. Writing never fails, never blocks for long, and never changes what trading does."""

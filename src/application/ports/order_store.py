@@ -118,6 +118,8 @@ class IntegrityReport:
     facts: int
     streams: int
     problems: tuple[str, ...] = ()
+    calendars: frozenset[str] = frozenset()
+    """Of the instruments that were ever ordered."""
 
 
 @dataclass(frozen=True, slots=True)

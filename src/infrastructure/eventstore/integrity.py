@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from uuid import UUID
 
 from eventsourcing.persistence import Notification
 
 from liveorder.application.ports.order_store import IntegrityReport
 from liveorder.domain.errors import StoreRefused
-from liveorder.domain.order.facts import Refused, Requested, SubmissionStarted
+from liveorder.domain.facts import Fact
+from liveorder.domain.order.facts import Acknowledged, Refused, Replaced, Requested, SubmissionStarted
 from liveorder.infrastructure.eventstore.database import Database
 from liveorder.infrastructure.eventstore.mapper import FactMapper
 
@@ -17,6 +19,9 @@ _PAGE = 1000
 _MOST_PROBLEMS = 100
 _CLAIMS = """SELECT client_order_id, order_id FROM signal_claims WHERE client_order_id > :after
     ORDER BY client_order_id LIMIT 1000"""
+_NAMES = """SELECT account_id, broker_order_id, order_id FROM broker_names
+    WHERE (account_id, broker_order_id, order_id) > (:account, :name, :order)
+    ORDER BY account_id, broker_order_id, order_id LIMIT 1000"""
 
 
 async def refuse_damaged_tail(database: Database, mapper: FactMapper) -> None:
@@ -41,9 +46,11 @@ async def inspect(database: Database, mapper: FactMapper) -> IntegrityReport:
         await _inspect_log(database, audit, end)
         _inspect_open_orders(set(indexed), audit)
         await _inspect_claims(database, audit)
+        await _inspect_names(database, mapper, audit)
     except StoreRefused as error:
         audit.problems.append(str(error))
-    return IntegrityReport(audit.facts, len(audit.versions), tuple(audit.problems[:_MOST_PROBLEMS]))
+    problems = tuple(audit.problems[:_MOST_PROBLEMS])
+    return IntegrityReport(audit.facts, len(audit.versions), problems, frozenset(audit.calendars))
 
 
 async def _inspect_log(database: Database, audit: _Audit, end: int) -> None:
@@ -64,6 +71,8 @@ class _Audit:
         self.versions: dict[UUID, int] = {}
         self.newest_topics: dict[UUID, str] = {}
         self.requested: dict[str, UUID] = {}
+        self.names: dict[UUID, _Names] = {}
+        self.calendars: set[str] = set()
         self._mapper = mapper
 
     def read(self, event: Notification) -> int:
@@ -88,6 +97,22 @@ class _Audit:
             return
         if isinstance(recorded.fact, Requested):
             self.requested[recorded.fact.client_order_id] = recorded.stream_id
+            self.names[recorded.stream_id] = _Names(recorded.fact.account_id)
+            self.calendars.add(recorded.fact.instrument.calendar)
+        elif recorded.stream_id in self.names:
+            self.names[recorded.stream_id].take(recorded.fact)
+
+
+@dataclass(slots=True)
+class _Names:
+    """What the broker of this account called an order, the newest last."""
+
+    account_id: str
+    told: tuple[str, ...] = ()
+
+    def take(self, fact: Fact) -> None:
+        if isinstance(fact, Acknowledged | Replaced) and fact.broker_order_id:
+            self.told = (*self.told, fact.broker_order_id)
 
 
 async def _inspect_ends(database: Database, audit: _Audit) -> None:
@@ -128,3 +153,32 @@ async def _inspect_claim(database: Database, audit: _Audit, client_order_id: str
         return
     if stream_id not in audit.versions and not await database.stream(stream_id, lambda event: event.id):
         audit.problems.append(f"signal {client_order_id} is claimed for order {order_id}, of which there are no facts")
+
+
+async def _inspect_names(database: Database, mapper: FactMapper, audit: _Audit) -> None:
+    """Both ways: without its name a report that tells no key of ours finds no order, or with a wrong one another's."""
+    after, named = {"account": "", "name": "", "order": ""}, set[tuple[str, str, str]]()
+    while rows := await database.fetch(_NAMES, after):
+        named |= {(account, name, order) for account, name, order in rows}
+        after = dict(zip(after, rows[-1], strict=True))
+    for stream_id, names in audit.names.items():
+        if names.told and (names.account_id, names.told[-1], str(stream_id)) not in named:
+            audit.problems.append(f"order {stream_id} is {names.told[-1]} at its broker, and is not listed under that name")
+    for account_id, name, order_id in sorted(named):
+        if not await _is_told(database, mapper, audit, account_id, name, order_id):
+            audit.problems.append(f"{name} on account {account_id} is listed as order {order_id}, whose facts do not say so")
+
+
+async def _is_told(database: Database, mapper: FactMapper, audit: _Audit, account_id: str, name: str, order_id: str) -> bool:
+    """Where what was read does not say it, newer facts may."""
+    try:
+        stream_id = UUID(order_id)
+    except ValueError:
+        return False
+    names = audit.names.get(stream_id)
+    if names is None or name not in names.told:
+        stream = await database.stream(stream_id, mapper.to_domain_event)
+        names = _Names(stream[0].fact.account_id) if stream and isinstance(stream[0].fact, Requested) else _Names("")
+        for recorded in stream:
+            names.take(recorded.fact)
+    return names.account_id == account_id and name in names.told

@@ -1,18 +1,24 @@
-"""Notices as lines of the log."""
+"""Notices as lines of the log: what was told as it happened is told again under its id, and what a death kept back is told now."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 
-from liveorder.application.ports.event_log import EventLog
+from liveorder.application.ports.event_log import REPEATED, EventLog
 from liveorder.application.ports.notifier import Notice
+
+BELATED = "belated_notice"
 
 
 class LogNotifier:
-    """Tells the log, which keeps and escapes what it is told."""
+    """Tells the log, which keeps and escapes what it is told.
 
-    def __init__(self, log: EventLog) -> None:
-        self._log = log
+    What was recorded before `since`, the beginning of this run, comes from an earlier one that ended too soon to tell it.
+    """
+
+    def __init__(self, log: EventLog, since: datetime) -> None:
+        self._log, self._since = log, since
 
     @property
     def name(self) -> str:
@@ -23,6 +29,7 @@ class LogNotifier:
             self._log.write(
                 notice.category,
                 notice.sentence,
+                event_type=REPEATED if notice.recorded_at >= self._since else BELATED,
                 notice_id=notice.notice_id,
                 order_id=notice.order_id,
                 signal_id=notice.signal_id,

@@ -2,24 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Collection, Iterator
+from dataclasses import dataclass
 from typing import Any
+
+from rich.text import Text
 
 from liveorder.application.ports.order_store import LeaseState
 from liveorder.application.views import View
-from liveorder.bootstrap import Settings, check_brokers, open_reader
+from liveorder.bootstrap import CalendarCheck, Settings, check_brokers, check_calendars, open_reader
 from liveorder.domain.errors import LiveOrderError
 from liveorder.domain.values import TradingMode
 from liveorder.interfaces.cli.figures import plural
 from liveorder.interfaces.cli.screen import screen, shown
 
+PRESSING_DAYS = 60
+"""Before a calendar's end: time to see to it, whatever else is going on."""
+
 
 class Check(View):
-    """`detail` is what was found, or the problem."""
+    """`detail` is what was found, or the problem. What `is_pressing` is healthy still, and will not be for long."""
 
     name: str
     is_healthy: bool
     detail: str
+    is_pressing: bool = False
 
 
 class Diagnosis(View):
@@ -33,13 +40,22 @@ class Diagnosis(View):
         return all(check.is_healthy for check in self.checks)
 
 
+@dataclass
+class _Found:
+    """What a look at the store tells the checks that follow it."""
+
+    lease: LeaseState | None = None
+    calendars: frozenset[str] = frozenset()
+
+
 async def diagnose(settings: Settings) -> Diagnosis:
     """Never raises a `LiveOrderError`: what fails is what it was asked for."""
-    lease: list[LeaseState | None] = []
+    found = _Found()
     checks = [
         await _checked("settings", lambda: _settings(settings)),
-        await _checked("store", lambda: _store(settings, lease)),
-        *await _brokers(settings, lease[0] if lease else None),
+        await _checked("store", lambda: _store(settings, found)),
+        *_calendars(settings, found.calendars),
+        *await _brokers(settings, found.lease),
     ]
     return Diagnosis(settings=settings.masked(), checks=tuple(checks))
 
@@ -57,15 +73,31 @@ async def _settings(settings: Settings) -> str:
     return f"{settings.mode.value}, auto-trading {'on' if settings.auto_trading else 'off'}; {accounts}"
 
 
-async def _store(settings: Settings, lease: list[LeaseState | None]) -> str:
+async def _store(settings: Settings, found: _Found) -> str:
     async with open_reader(settings) as reader:
-        lease.append(await reader.lease_state())
+        found.lease = await reader.lease_state()
         report = await reader.store.check()
+        found.calendars = report.calendars
         if report.problems:
             raise LiveOrderError("; ".join(report.problems))
-        owner = lease[0].owner if lease[0] is not None and lease[0].is_held else None
+        owner = found.lease.owner if found.lease is not None and found.lease.is_held else None
         held = f"owned by {owner}" if owner else "no service runs"
         return f"whole: {plural(report.facts, 'fact')} in {plural(report.streams, 'stream')}; {held}"
+
+
+def _calendars(settings: Settings, ordered: Collection[str]) -> list[Check]:
+    """Of exchanges whose sessions are listed; where trading never closes there is nothing to run out."""
+    try:
+        return [_calendar(found) for found in check_calendars(settings, ordered)]
+    except LiveOrderError as error:
+        return [Check(name="calendars", is_healthy=False, detail=str(error))]
+
+
+def _calendar(found: CalendarCheck) -> Check:
+    has_ended, is_pressing = found.days_left < 0, found.days_left <= PRESSING_DAYS
+    detail = f"{'ended with' if has_ended else 'knows sessions until'} {found.last_session}"
+    remedy = "; upgrade exchange_calendars and restart the service" if is_pressing else ""
+    return Check(name=f"calendar {found.name}", is_healthy=not has_ended, detail=detail + remedy, is_pressing=is_pressing)
 
 
 async def _brokers(settings: Settings, lease: LeaseState | None) -> list[Check]:
@@ -94,8 +126,13 @@ def print_diagnosis(found: Diagnosis) -> None:
         console.print(shown(f"  {name} = ", "dim").append_text(shown(value)), soft_wrap=True)
     console.print(shown("Checks", "bold"))
     for check in found.checks:
-        mark = shown("  ok   ", "green") if check.is_healthy else shown("  FAIL ", "bold red")
-        console.print(mark.append_text(shown(f"{check.name}: {check.detail}")), soft_wrap=True)
+        console.print(_mark(check).append_text(shown(f"{check.name}: {check.detail}")), soft_wrap=True)
+
+
+def _mark(check: Check) -> Text:
+    if not check.is_healthy:
+        return shown("  FAIL ", "bold red")
+    return shown("  WARN ", "yellow") if check.is_pressing else shown("  ok   ", "green")
 
 
 def _leaves(tables: dict[str, Any], within: str = "") -> Iterator[tuple[str, Any]]:

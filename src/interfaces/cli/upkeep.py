@@ -32,7 +32,7 @@ def init(path: Annotated[Path, typer.Argument(help="Where to write it.")] = Path
 
 
 def doctor(config: Config = None, store: Store = None, as_json: AsJson = False) -> None:
-    """Check settings, store, lease and brokers."""
+    """Check settings, store, lease, exchange calendars and brokers."""
     settings = settings_for(config, store)
     with spinner("Looking at everything"):
         found = asyncio.run(diagnose(settings))

@@ -1,10 +1,12 @@
 import json
+from datetime import timedelta
 from pathlib import Path
 
+from liveorder.application.ports.event_log import REPEATED
 from liveorder.application.ports.notifier import Notice
 from liveorder.application.ports.publisher import Confirmation
 from liveorder.application.views import confirmation_view
-from liveorder.infrastructure.notifiers.log import LogNotifier
+from liveorder.infrastructure.notifiers.log import BELATED, LogNotifier
 from liveorder.infrastructure.publishers.jsonl import JsonLinesPublisher
 from tests.builders import SENT, START, fill, order_of
 
@@ -56,8 +58,15 @@ class Lines:
 
 async def test_a_notice_becomes_a_line_that_can_be_followed_by_its_ids() -> None:
     lines = Lines()
-    notifier = LogNotifier(lines)
+    notifier = LogNotifier(lines, since=START)
     await notifier.notify([Notice("order:4", "EXECUTION", "Order filled: 100 @ 235.15", START, "order", "signal-1")])
     ((category, sentence, fields),) = lines.written
     assert (notifier.name, category, sentence) == ("log", "EXECUTION", "Order filled: 100 @ 235.15")
     assert fields.items() >= {"notice_id": "order:4", "order_id": "order", "signal_id": "signal-1"}.items()
+
+
+async def test_a_notice_of_an_earlier_run_is_news_and_one_of_this_run_is_not() -> None:
+    lines = Lines()
+    moments = (START - timedelta(seconds=1), START)
+    await LogNotifier(lines, since=START).notify([Notice("o:1", "WARNING", "Trading halted", moment) for moment in moments])
+    assert [fields["event_type"] for _, _, fields in lines.written] == [BELATED, REPEATED]

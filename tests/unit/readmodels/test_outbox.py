@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from liveorder.application.outbox import MOST_UNSAVED, Outbox
-from liveorder.application.outlets import NOTEWORTHY, Confirmations, Notices
+from liveorder.application.outlets import ALERTS, NOTEWORTHY, Confirmations, Notices
 from liveorder.application.ports.notifier import Notice
 from liveorder.application.ports.publisher import Confirmation
 from liveorder.domain.dead_letter import SignalDeadLettered
@@ -179,6 +179,17 @@ async def test_a_notice_says_what_happened_and_to_which_order(log: MemoryLog, wa
             "trend",
             "SPY",
         )
+    ]
+
+
+async def test_an_outlet_of_alerts_reads_orders_for_alerts_alone(log: MemoryLog, wall: Wall) -> None:
+    outbox = await opened(log, Notices(wall, ALERTS))
+    log.add(1, requested(1), SENT, ACKNOWLEDGED, fill("e1", 40), bust("e1"), fill("e2", 60), bust("e2"))
+    log.add(2, requested(2), SENT, fill("e3", 40))
+    await outbox.flush()
+    assert [(each.notice_id, each.signal_id) for each in wall.told] == [
+        (f"{order_id(1)}:5", "signal-1"),
+        (f"{order_id(1)}:7", "signal-1"),
     ]
 
 

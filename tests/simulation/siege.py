@@ -1,0 +1,142 @@
+"""One order brought into a state that chance rarely makes, and troubles that come while it is there."""
+
+from __future__ import annotations
+
+import json
+import random
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from decimal import Decimal
+from typing import Any, Literal
+
+from liveorder.infrastructure.brokers.simulated.venue.faults import Fault, FaultKind, Point
+from liveorder.infrastructure.brokers.simulated.venue.settings import Fills
+from tests.simulation import scenario as s
+
+BESIEGED = "besieged"
+"""The signal of the order."""
+HELD_SECONDS = 3.5
+"""The state lasts about so long."""
+
+
+@dataclass(frozen=True)
+class Siege:
+    """The terms of the order, what brings it into its state, and what the venue must be like for that."""
+
+    terms: Mapping[str, Any]
+    request: Literal["submit", "cancel", "replace"] | None = None
+    doubt: FaultKind | None = None
+    """What befalls the request, so that its outcome is unknown."""
+    venue: Mapping[str, Any] = field(default_factory=dict)
+
+
+_RESTING = {"order_type": "LIMIT", "limit_price": "450", "time_in_force": "GTC"}
+_FILLING = {"order_type": "LIMIT", "limit_price": "500", "time_in_force": "GTC"}
+_IN_PARTS = {"fills": Fills(delay_seconds=0.7, max_quantity=Decimal(1))}
+_SIEGES = (
+    Siege(_RESTING, "submit", FaultKind.REQUEST_HELD),
+    *(Siege(_RESTING, "replace", kind) for kind in (FaultKind.REQUEST_HELD, FaultKind.REQUEST_HELD, FaultKind.REQUEST_LOST)),
+    Siege(_FILLING, "replace", FaultKind.REQUEST_HELD, _IN_PARTS),
+    Siege(_RESTING, "cancel", FaultKind.REQUEST_HELD),
+    Siege(_FILLING, venue=_IN_PARTS),
+    Siege(_FILLING, venue={"fills": Fills(delay_seconds=0.0)}),
+    Siege(_RESTING, "cancel"),
+    *(Siege(_RESTING, venue={"rejection_probability": 1.0}) for _ in range(2)),
+)
+
+
+def drawn(chance: random.Random) -> Siege:
+    return chance.choice(_SIEGES)
+
+
+def happenings(chance: random.Random, siege: Siege, other: Callable[[], s.Happening]) -> Iterator[s.Happening]:
+    """`other` draws a trouble of any other kind, to be moved to where the siege is."""
+    begin = chance.uniform(0.2, 3.0)
+    at = begin + 1.5
+    yield s.Delivered(begin, _signal(BESIEGED, siege.terms))
+    yield from _brought_into_its_state(siege, begin if siege.request == "submit" else at)
+    for _ in range(chance.choice((1, 2, 3, 4))):
+        moment = at + chance.uniform(0.3, HELD_SECONDS - 0.5)
+        trouble = chance.choice(_TROUBLES)
+        yield from trouble(chance, moment) if trouble is not None else [replace(other(), at=moment)]
+
+
+def _brought_into_its_state(siege: Siege, at: float) -> Iterator[s.Happening]:
+    if siege.request is None:
+        return
+    if siege.doubt is not None:
+        yield s.Laid(at - 0.05, Fault(kind=siege.doubt, on=Point(siege.request), nth=1, seconds=HELD_SECONDS))
+    if siege.request != "submit":
+        terms = () if siege.request == "cancel" else (("limit_price", "460"),)
+        yield s.Commanded(at, siege.request, BESIEGED, terms)
+
+
+def _signal(signal_id: str, terms: Mapping[str, Any]) -> str:
+    return json.dumps({"signal_id": signal_id, "symbol": "SPY", "side": "BUY", "quantity": 10, **terms})
+
+
+# --- troubles: each lies in wait at a moment, with something just behind it for it to strike ---
+
+
+def _of_request(chance: random.Random, at: float) -> Iterator[s.Happening]:
+    """While one request is unanswered a cancel is the only other one that is sent, or the same submission again."""
+    kind, on = chance.choice(_REQUESTS), chance.choice((Point.CANCEL, Point.CANCEL, Point.SUBMIT))
+    yield s.Laid(at, Fault(kind=kind, on=on, nth=1, seconds=chance.choice((0.3, HELD_SECONDS))))
+    yield s.Commanded(at + 0.01, "cancel", BESIEGED)
+
+
+def _of_query(chance: random.Random, at: float) -> Iterator[s.Happening]:
+    kind = chance.choice((FaultKind.QUERY_FAILED, FaultKind.UNAUTHORIZED, FaultKind.REQUEST_LOST, FaultKind.ACKNOWLEDGEMENT_LATE))
+    yield s.Laid(at, Fault(kind=kind, on=chance.choice((Point.FIND, Point.OPEN_ORDERS)), nth=1, seconds=1.0))
+
+
+def _of_report(chance: random.Random, at: float) -> Iterator[s.Happening]:
+    yield s.Laid(at, Fault(kind=chance.choice(_REPORTS), on=Point.REPORT, nth=1, seconds=chance.choice((0.3, 2.0))))
+    yield s.VenueActed(at + 0.01, chance.choice(("fill", "fill", "fill", "restate", "bust")), BESIEGED, _number(chance))
+
+
+def _of_fill(chance: random.Random, at: float) -> Iterator[s.Happening]:
+    seconds = chance.choice((0.0, 0.5, 3.0))
+    busted = Fault(kind=FaultKind.BUST, on=Point.FILL, nth=1, seconds=seconds)
+    corrected = Fault(kind=FaultKind.CORRECTION, on=Point.FILL, nth=1, seconds=seconds, price=Decimal(401), quantity=Decimal(1))
+    yield s.Laid(at, chance.choice((busted, corrected)))
+    yield s.VenueActed(at + 0.01, "fill", BESIEGED, _number(chance))
+
+
+def _of_commit(chance: random.Random, at: float) -> Iterator[s.Happening]:
+    yield s.CommitHurt(at, chance.choice(list(s.StoreTrouble)), 0, chance.choice((0.5, 3.0)))
+    yield s.Delivered(at + 0.01, _signal("beside", {"symbol": "AAPL"}))
+
+
+def _of_follower(chance: random.Random, at: float) -> Iterator[s.Happening]:
+    yield chance.choice((s.ReceiverFails(at, False), s.ReceiverFails(at, True), s.AcknowledgementFails(at)))
+    yield s.Delivered(at + 0.01, _signal("beside", {"symbol": "AAPL"}))
+
+
+def _number(chance: random.Random) -> Decimal:
+    return Decimal(chance.choice((2, 5, 11)))
+
+
+_REQUESTS = (
+    FaultKind.REQUEST_LOST,
+    FaultKind.REQUEST_HELD,
+    FaultKind.ACKNOWLEDGEMENT_LOST,
+    FaultKind.ACKNOWLEDGEMENT_LATE,
+    FaultKind.ACKNOWLEDGEMENT_GARBLED,
+    FaultKind.SERVER_ERROR,
+    *(FaultKind.UNAVAILABLE, FaultKind.UNAVAILABLE, FaultKind.UNAVAILABLE),
+    *(FaultKind.RATE_LIMITED, FaultKind.RATE_LIMITED, FaultKind.RATE_LIMITED),
+    FaultKind.UNAUTHORIZED,
+    FaultKind.STREAM_DROPPED,
+    FaultKind.RESTART,
+)
+_REPORTS = (
+    FaultKind.REPORT_LOST,
+    FaultKind.REPORT_DUPLICATED,
+    FaultKind.REPORT_LATE,
+    FaultKind.REPORT_OUT_OF_ORDER,
+)
+_TROUBLES: Sequence[Callable[[random.Random, float], Iterator[s.Happening]] | None] = (
+    *(_of_request, _of_request, _of_query, _of_report, _of_report, _of_fill, _of_fill, _of_commit, _of_commit, _of_follower),
+    *(None, None, None, None),
+)
