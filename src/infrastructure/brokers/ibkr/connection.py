@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 
 from liveorder.domain.errors import BrokerAuthenticationError, BrokerConnectionError, BrokerError
-from liveorder.infrastructure.brokers.ibkr.hearing import Feed
 from liveorder.infrastructure.brokers.ibkr.known_orders import KnownOrders, OrderIds
 from liveorder.infrastructure.brokers.ibkr.session import Address, Session
+from liveorder.infrastructure.brokers.ibkr.waiting import Feed
 
 
 class Connection:

@@ -11,9 +11,10 @@ from liveorder.application.ports.broker import Absence
 from liveorder.domain.execution_report import BrokerStatus, OrderSnapshot
 from liveorder.domain.values import total
 from liveorder.infrastructure.brokers.ibkr import translation
+from liveorder.infrastructure.brokers.ibkr.contracts import symbol_of
 from liveorder.infrastructure.brokers.ibkr.executions import Executions
 from liveorder.infrastructure.brokers.ibkr.orders import Reference
-from liveorder.infrastructure.brokers.ibkr.rows import ExecutionRow, OrderRow, symbol_of
+from liveorder.infrastructure.brokers.ibkr.rows import ExecutionRow, OrderRow
 from liveorder.infrastructure.brokers.ibkr.session import Session
 
 

@@ -15,11 +15,13 @@ from typing import Any
 from liveorder.domain.errors import BrokerConnectionError, BrokerRateLimitError, BrokerTimeoutError
 from liveorder.domain.execution_report import ExecutionReport
 from liveorder.infrastructure.brokers.ibkr import sdk
-from liveorder.infrastructure.brokers.ibkr.hearing import Awaited, Hearing
+from liveorder.infrastructure.brokers.ibkr.hearing import Hearing
 from liveorder.infrastructure.brokers.ibkr.known_orders import OrderIds
 from liveorder.infrastructure.brokers.ibkr.orders import PreparedOrder
+from liveorder.infrastructure.brokers.ibkr.overhearing import UndecodedRows, overhear
 from liveorder.infrastructure.brokers.ibkr.questions import Questions
 from liveorder.infrastructure.brokers.ibkr.rows import OrderRow
+from liveorder.infrastructure.brokers.ibkr.waiting import Awaited
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,19 +31,6 @@ class Address:
     client_id: int
     time_zone: str
     """In which TWS tells times that name none."""
-
-
-class UndecodedRows:
-    """In place of the decoder's logger: counts the messages that the library could not read, which it logs and drops."""
-
-    def __init__(self, decoder: Any) -> None:
-        self.count = 0
-        self._logger = decoder.logger
-        decoder.logger = self
-
-    def exception(self, text: str) -> None:
-        self.count += 1
-        self._logger.error(text)
 
 
 class Session:
@@ -82,7 +71,7 @@ class Session:
             ("marketDataType", self.hearing.market_data_kind),
             ("error", self.hearing.error),
         ):
-            _overhear(self._ib.wrapper, name, hear)
+            overhear(self._ib.wrapper, name, hear)
         self._ib.wrapper.priceSizeTick = self.hearing.price  # the library's own keeps every ticker for ever
         self._ib.client.throttleStart += self._throttle
         self._ib.client.throttleEnd += self._unthrottle
@@ -197,16 +186,6 @@ class Session:
             raise BrokerConnectionError(f"nothing was sent: {error}") from error
         if socket.numMsgSent == sent and not socket.isConnected():
             raise BrokerConnectionError("nothing was sent: the connection to TWS is gone")
-
-
-def _overhear(wrapper: Any, name: str, hear: Callable[..., None]) -> None:
-    tell = getattr(wrapper, name)
-
-    def told(*message: Any) -> None:
-        hear(*message)
-        tell(*message)
-
-    setattr(wrapper, name, told)
 
 
 async def _ended(*tasks: asyncio.Future[Any]) -> None:

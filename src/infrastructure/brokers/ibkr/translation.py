@@ -21,8 +21,9 @@ from liveorder.domain.execution_report import (
     OrderSnapshot,
 )
 from liveorder.domain.values import Side, total
+from liveorder.infrastructure.brokers.ibkr.contracts import symbol_of
 from liveorder.infrastructure.brokers.ibkr.orders import OUR_TYPES
-from liveorder.infrastructure.brokers.ibkr.rows import OrderRow, number, symbol_of
+from liveorder.infrastructure.brokers.ibkr.rows import OrderRow, number
 
 _STATUS = {
     "ApiPending": BrokerStatus.PENDING,
