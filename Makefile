@@ -30,6 +30,7 @@ check: $(STAMP)
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
 	$(BIN)/python dev/check_wheel.py
+	$(BIN)/python dev/check_ib_async.py
 	$(MAKE) killmatrix-slice simulate-slice
 
 # Interrupted, it goes on where it was when it is run again with the same seed.

@@ -20,7 +20,7 @@ from liveorder.infrastructure.secrecy import is_secret_name
 def _check_zone(name: str) -> str:
     try:
         ZoneInfo(name)
-    except (OSError, ValueError):
+    except (KeyError, OSError, ValueError):
         raise ValueError(f"there is no time zone {name!r}; use one such as America/New_York") from None
     return name
 

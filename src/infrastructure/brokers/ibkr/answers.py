@@ -15,9 +15,9 @@ from liveorder.domain.execution_report import (
     ReplaceRejected,
 )
 from liveorder.infrastructure.brokers.ibkr import failures, translation
-from liveorder.infrastructure.brokers.ibkr.hearing import Awaited, Told
 from liveorder.infrastructure.brokers.ibkr.orders import PreparedOrder
 from liveorder.infrastructure.brokers.ibkr.rows import OrderRow, number
+from liveorder.infrastructure.brokers.ibkr.waiting import Awaited, Told
 
 _CHANGEABLE = ("totalQuantity", "lmtPrice", "auxPrice")
 

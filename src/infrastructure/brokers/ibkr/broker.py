@@ -15,7 +15,6 @@ from liveorder.application.ports.broker import (
     BrokerPosition,
     BrokerRequest,
     CancelRequest,
-    KeySupport,
     Prepared,
     ReplaceRequest,
     SubmitRequest,
@@ -23,9 +22,10 @@ from liveorder.application.ports.broker import (
 from liveorder.application.ports.brokerage import AccountAccess
 from liveorder.domain.errors import BrokerError, OrderValidationError, OutcomeUnknown
 from liveorder.domain.execution_report import ExecutionReport, OrderSnapshot
-from liveorder.domain.values import AssetClass, TradingMode
+from liveorder.domain.values import TradingMode
 from liveorder.infrastructure.brokers.ibkr import orders, translation
 from liveorder.infrastructure.brokers.ibkr.answers import to_cancel, to_replace, to_submission
+from liveorder.infrastructure.brokers.ibkr.capabilities import CAPABILITIES
 from liveorder.infrastructure.brokers.ibkr.connection import Connection, explained
 from liveorder.infrastructure.brokers.ibkr.contracts import Contracts
 from liveorder.infrastructure.brokers.ibkr.instruments import IbkrInstruments
@@ -33,26 +33,6 @@ from liveorder.infrastructure.brokers.ibkr.orders import Reference
 from liveorder.infrastructure.brokers.ibkr.rows import number
 from liveorder.infrastructure.brokers.ibkr.search import Search
 from liveorder.infrastructure.brokers.ibkr.session import Session
-
-CAPABILITIES = BrokerCapabilities(
-    key_support=KeySupport.SEARCHABLE,
-    lookup_lag_seconds=10.0,
-    delivery_bound_seconds=60.0,
-    trusts_absence=True,
-    atomic_replace=True,
-    order_types=frozenset(orders.ORDER_TYPES),
-    times_in_force=orders.TIMES_IN_FORCE,
-    replaces=True,
-    notional=True,
-    notional_for=frozenset({AssetClass.CRYPTO}),
-    requests_per_second=40.0,
-    requests_per_minute=2400.0,
-    open_orders_are_complete=True,
-)
-"""An absence is told only where open orders, completed orders and executions came whole on the IB day on which the order was made
-ready: then it is in none of the places where TWS keeps one. A replace is a change of the one order, never a second. Of the 45
-messages a second that the client libraries let through, some are left for questions.
-"""
 
 
 class IbkrBroker:
@@ -101,7 +81,7 @@ class IbkrBroker:
                 client_id, order_id = self._named(request)
                 return orders.cancellation(client_id, order_id, request.client_order_id, request.broker_order_id, request.reference)
             case ReplaceRequest():
-                row = self._connection.session.hearing.orders.get(self._named(request))
+                row = self._connection.orders.get(self._named(request))
                 if row is None:
                     raise OrderValidationError("order: TWS has not told its present terms; try again once it has been found")
                 return orders.change(row, request, {"replace": str(request.number), **request.reference})
@@ -120,7 +100,7 @@ class IbkrBroker:
         if reference is not None:
             identity = reference.client_id, reference.order_id
         else:
-            row = self._connection.session.hearing.orders.by_perm_id(request.broker_order_id)
+            row = self._connection.orders.by_perm_id(request.broker_order_id)
             identity = (row.client_id, row.order_id) if row is not None else (client_id, 0)
         if identity[0] != client_id or identity[1] <= 0:
             raise OrderValidationError(
@@ -208,7 +188,7 @@ class IbkrBroker:
 
     async def _account(self, session: Session) -> BrokerAccount:
         values = await session.questions.account_values(self._connection.account)
-        (currency,) = {currency for tag, currency in values if tag == "NetLiquidation"} or {self._access.currency}
+        currency = next((currency for tag, currency in values if tag == "NetLiquidation"), self._access.currency)
         mode = TradingMode.PAPER if self._connection.is_paper else TradingMode.LIVE
         cash, equity = (number(values.get((tag, currency))) for tag in ("TotalCashValue", "NetLiquidation"))
         return BrokerAccount(self._access.account_id, mode, currency, cash, equity)

@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 
 from liveorder.domain.errors import BrokerAuthenticationError, BrokerConnectionError, BrokerError
-from liveorder.infrastructure.brokers.ibkr.hearing import Feed
-from liveorder.infrastructure.brokers.ibkr.known_orders import OrderIds
+from liveorder.infrastructure.brokers.ibkr.known_orders import KnownOrders, OrderIds
 from liveorder.infrastructure.brokers.ibkr.session import Address, Session
+from liveorder.infrastructure.brokers.ibkr.waiting import Feed
 
 
 class Connection:
@@ -29,6 +29,11 @@ class Connection:
         if self._session is None or not self._session.is_open:
             raise BrokerConnectionError("not connected to TWS")
         return self._session
+
+    @property
+    def orders(self) -> KnownOrders:
+        """What this connection was told of them; nothing while there is none."""
+        return self._session.hearing.orders if self._session is not None else KnownOrders()
 
     @property
     def account(self) -> str:
@@ -71,6 +76,8 @@ class Connection:
         session.hearing.account = self._account
         session.demand_link()
         await session.questions.open_orders()
+        if session.hearing.is_read_only:
+            raise BrokerAuthenticationError("read-only")
 
     async def awaited(self) -> Session:
         """The session, once it is there. For ever, while it is not: the caller sets the time."""

@@ -8,8 +8,16 @@ from decimal import Decimal
 from liveorder.application.ports.calendar import ALWAYS_OPEN
 from liveorder.domain.instrument import Instrument
 from liveorder.domain.values import AssetClass
-from liveorder.infrastructure.brokers.ibkr.rows import SECURITY_TYPES, Fields
+from liveorder.infrastructure.brokers.ibkr.rows import Fields
 
+ASSET_CLASSES = {
+    "STK": AssetClass.EQUITY,
+    "OPT": AssetClass.OPTION,
+    "FUT": AssetClass.FUTURE,
+    "CASH": AssetClass.FOREX,
+    "CRYPTO": AssetClass.CRYPTO,
+}
+SECURITY_TYPES = {asset_class: name for name, asset_class in ASSET_CLASSES.items()}
 SMART = "SMART"
 _CALENDARS = {
     "XNYS": "NYSE NASDAQ ISLAND ARCA AMEX BATS IEX PINK SMART CBOE CBOE2 PHLX ISE BOX MIAX",
@@ -96,6 +104,14 @@ def described(instrument: Instrument) -> Fields:
         case AssetClass.OPTION | AssetClass.FUTURE:
             fields |= _derivative(instrument)
     return fields
+
+
+def symbol_of(contract: Fields) -> str:
+    """Pairs are named with both of their sides: EUR/USD, BTC/USD. What is none of ours has the exchange's own symbol."""
+    kind = contract.get("secType", "")
+    if kind in ("CASH", "CRYPTO"):
+        return f"{contract.get('symbol')}/{contract.get('currency')}"
+    return contract.get("symbol", "") if kind in ASSET_CLASSES else contract.get("localSymbol") or contract.get("symbol", "")
 
 
 def _derivative(instrument: Instrument) -> Fields:

@@ -4,56 +4,18 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Any
 
-from liveorder.domain.errors import BrokerError, OutcomeUnknown
+from liveorder.domain.errors import OutcomeUnknown
 from liveorder.domain.execution_report import CancelRejected, ExecutionReport
-from liveorder.infrastructure.brokers.ibkr import failures, rows, translation
+from liveorder.infrastructure.brokers.ibkr import failures, readings, translation
 from liveorder.infrastructure.brokers.ibkr.executions import Executions
 from liveorder.infrastructure.brokers.ibkr.known_orders import KnownOrders, OrderIds
 from liveorder.infrastructure.brokers.ibkr.prices import Prices
 from liveorder.infrastructure.brokers.ibkr.rows import OrderRow
-
-Told = Sequence[ExecutionReport] | BrokerError
-"""What became of a request."""
-
-
-class Feed:
-    """Reports from a connect to the next, buffered without bound until they are read."""
-
-    def __init__(self) -> None:
-        self._reports: asyncio.Queue[ExecutionReport | None] = asyncio.Queue()
-
-    def put(self, report: ExecutionReport) -> None:
-        self._reports.put_nowait(report)
-
-    def end(self) -> None:
-        self._reports.put_nowait(None)
-
-    async def __aiter__(self) -> AsyncIterator[ExecutionReport]:
-        while (report := await self._reports.get()) is not None:
-            yield report
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Awaited:
-    """A request about an order that is under way. Both readings give None for what is no answer to it."""
-
-    answered_by: Callable[[OrderRow], Sequence[ExecutionReport] | None]
-    answered_by_error: Callable[[int, str], Told | None]
-    outcome: asyncio.Future[Sequence[ExecutionReport]]
-
-    def takes(self, told: Told | None) -> bool:
-        if told is None or self.outcome.done():
-            return False
-        if isinstance(told, BrokerError):
-            self.outcome.set_exception(told)
-        else:
-            self.outcome.set_result(told)
-        return True
+from liveorder.infrastructure.brokers.ibkr.waiting import Awaited, Feed
 
 
 class Hearing:
@@ -131,7 +93,7 @@ class Hearing:
     def open_order(self, _: int, contract: Any, order: Any, state: Any) -> None:
         if order.whatIf:
             return
-        told = rows.open_order(contract, order, state)
+        told = readings.open_order(contract, order, state)
         before = self.orders.get(told.identity)
         row = self.orders.note(told)
         self._saw(row.client_id, row.order_id)
@@ -140,7 +102,7 @@ class Hearing:
         self._tell(row, is_news=self._listed is None if before is None else before.status != row.status)
 
     def order_status(self, *told: Any) -> None:
-        status = rows.order_status(told)
+        status = readings.order_status(told)
         before = self.orders.get(status.identity)
         if before is None and status.client_id == self._client_id and status.order_id in self._sent:
             before = self.orders.note(self._sent[status.order_id])
@@ -155,16 +117,16 @@ class Hearing:
             self.feed.put(translation.pushed(row))
 
     def completed_order(self, contract: Any, order: Any, state: Any) -> None:
-        self.completed.append(rows.completed_order(contract, order, state))
+        self.completed.append(readings.completed_order(contract, order, state))
 
     def execution(self, _: int, contract: Any, told: Any) -> None:
-        row = rows.execution(contract, told)
+        row = readings.execution(contract, told)
         self._saw(row.client_id, row.order_id)
         if self.executions.note(row) and self._is_ours(row.account):
             self.feed.put(self.executions.report_of(row))
 
     def commission(self, told: Any) -> None:
-        row = rows.commission(told)
+        row = readings.commission(told)
         report = self.executions.note_commission(row) if row is not None else None
         if report is not None:
             self.feed.put(report)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime
+from datetime import date
 from decimal import Decimal
 from typing import Any
 
@@ -13,16 +13,20 @@ from liveorder.application.ports.instruments import InstrumentQuery
 from liveorder.domain.instrument import Instrument
 from liveorder.domain.values import AssetClass, OptionRight
 from liveorder.infrastructure.brokers.ibkr.connection import Connection
-from liveorder.infrastructure.brokers.ibkr.contracts import SMART, Contracts, calendar_of, exchange_named, only, pair, plain
-from liveorder.infrastructure.brokers.ibkr.rows import (
+from liveorder.infrastructure.brokers.ibkr.contracts import (
     ASSET_CLASSES,
-    CONTRACT_FIELDS,
     SECURITY_TYPES,
-    Fields,
-    fields_of,
-    number,
+    SMART,
+    Contracts,
+    calendar_of,
+    exchange_named,
+    only,
+    pair,
+    plain,
     symbol_of,
 )
+from liveorder.infrastructure.brokers.ibkr.readings import fields_of
+from liveorder.infrastructure.brokers.ibkr.rows import CONTRACT_FIELDS, Fields, number
 
 _RIGHTS = {"C": OptionRight.CALL, "P": OptionRight.PUT}
 
@@ -110,7 +114,7 @@ def _expiry(contract: Fields) -> date | None:
     """None for a contract month without a day."""
     told = contract.get("lastTradeDateOrContractMonth", "")[:8]
     try:
-        return datetime.strptime(told, "%Y%m%d").date()  # noqa: DTZ007 - a day, not a moment
+        return date.fromisoformat(told) if len(told) == len("YYYYMMDD") else None
     except ValueError:
         return None
 

@@ -25,6 +25,7 @@ ORDER_TYPES = {
     OrderType.STOP_LIMIT: "STP LMT",
     OrderType.TRAILING_STOP: "TRAIL",
 }
+OUR_TYPES = {native: kind for kind, native in ORDER_TYPES.items()}
 TIMES_IN_FORCE = frozenset({TimeInForce.DAY, TimeInForce.GTC, TimeInForce.IOC, TimeInForce.FOK, TimeInForce.GTD, TimeInForce.OPG})
 """An order for the closing auction has a type of its own at IB, and no time in force."""
 _AT_ONCE = (TimeInForce.IOC, TimeInForce.FOK, TimeInForce.OPG)
@@ -143,6 +144,11 @@ def submission(client_id: int, order_id: int, day: date, order: Fields, contract
 
 def change(row: OrderRow, request: ReplaceRequest, reference: Mapping[str, str]) -> Prepared:
     """The whole order again, under its own id, with the terms that change."""
+    kind = OUR_TYPES.get(row.order.get("orderType", ""))
+    if request.limit_price is not None and not (kind and kind.needs_limit_price):
+        _refuse("limit_price", f"a {row.order.get('orderType')} order has none to change", "leave it out")
+    if request.stop_price is not None and not (kind and kind.needs_stop_price):
+        _refuse("stop_price", f"a {row.order.get('orderType')} order has none to change", "leave it out")
     wanted = {
         "totalQuantity": request.quantity,
         "lmtPrice": request.limit_price,

@@ -11,9 +11,10 @@ from liveorder.application.ports.broker import Absence
 from liveorder.domain.execution_report import BrokerStatus, OrderSnapshot
 from liveorder.domain.values import total
 from liveorder.infrastructure.brokers.ibkr import translation
+from liveorder.infrastructure.brokers.ibkr.contracts import symbol_of
 from liveorder.infrastructure.brokers.ibkr.executions import Executions
 from liveorder.infrastructure.brokers.ibkr.orders import Reference
-from liveorder.infrastructure.brokers.ibkr.rows import ExecutionRow, OrderRow, symbol_of
+from liveorder.infrastructure.brokers.ibkr.rows import ExecutionRow, OrderRow
 from liveorder.infrastructure.brokers.ibkr.session import Session
 
 
@@ -28,7 +29,7 @@ class Search:
     async def made_in(self, session: Session, today: Callable[[], date]) -> OrderSnapshot | Absence:
         """Open orders first: one that ends meanwhile is among the completed by the time that those are asked for."""
         session.demand_link()
-        undecoded, began, executions = session.undecoded.count, today(), session.hearing.executions
+        undecoded, feed, began, executions = session.undecoded.count, session.hearing.feed, today(), session.hearing.executions
         row = self._among(await session.questions.open_orders())
         if row is not None and executions.filled(row) == (row.filled or 0):
             return translation.snapshot(row, executions.effective_of(row))
@@ -39,7 +40,8 @@ class Search:
         fills = [each for each in executions if self._is_it(each)]
         if fills:
             return _known_by_its_fills(fills, executions)
-        is_whole = session.undecoded.count == undecoded and not session.hearing.is_read_only
+        stood = session.hearing.feed is feed and not session.hearing.is_read_only
+        is_whole = session.undecoded.count == undecoded and stood
         is_of_this_day = self.reference is not None and self.reference.day == began.isoformat() == today().isoformat()
         session.demand_link()
         return Absence.ABSENT if is_whole and is_of_this_day else Absence.INCONCLUSIVE

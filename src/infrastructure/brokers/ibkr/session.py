@@ -8,7 +8,6 @@ own requests work as ever.
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -16,11 +15,13 @@ from typing import Any
 from liveorder.domain.errors import BrokerConnectionError, BrokerRateLimitError, BrokerTimeoutError
 from liveorder.domain.execution_report import ExecutionReport
 from liveorder.infrastructure.brokers.ibkr import sdk
-from liveorder.infrastructure.brokers.ibkr.hearing import Awaited, Hearing
+from liveorder.infrastructure.brokers.ibkr.hearing import Hearing
 from liveorder.infrastructure.brokers.ibkr.known_orders import OrderIds
 from liveorder.infrastructure.brokers.ibkr.orders import PreparedOrder
+from liveorder.infrastructure.brokers.ibkr.overhearing import UndecodedRows, overhear
 from liveorder.infrastructure.brokers.ibkr.questions import Questions
 from liveorder.infrastructure.brokers.ibkr.rows import OrderRow
+from liveorder.infrastructure.brokers.ibkr.waiting import Awaited
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,33 +33,14 @@ class Address:
     """In which TWS tells times that name none."""
 
 
-class UndecodedRows(logging.Handler):
-    """Counts the messages that the library could not read: it logs such a row and drops it."""
-
-    def __init__(self) -> None:
-        super().__init__(logging.ERROR)
-        self.count = 0
-        self._logger = logging.getLogger(f"{sdk.NAME}.Decoder")
-
-    def emit(self, record: logging.LogRecord) -> None:
-        self.count += 1
-
-    def listen(self) -> None:
-        self._logger.addHandler(self)
-
-    def close(self) -> None:
-        self._logger.removeHandler(self)
-        super().close()
-
-
 class Session:
     """`opened` makes one; its life ends for good with its socket."""
 
     def __init__(self, address: Address, ids: OrderIds, timeout_seconds: float) -> None:
         self._address, self._ids, self._timeout = address, ids, timeout_seconds
         self.hearing = Hearing(address.client_id, ids)
-        self.undecoded = UndecodedRows()
         self._ib = sdk.LIBRARY.IB()
+        self.undecoded = UndecodedRows(self._ib.client.decoder)
         self.questions = Questions(self._ib, self.hearing, timeout_seconds, self.demand_link, self._give_up_if_spoiled)
         self._is_throttled = False
         self._listen()
@@ -89,12 +71,11 @@ class Session:
             ("marketDataType", self.hearing.market_data_kind),
             ("error", self.hearing.error),
         ):
-            _overhear(self._ib.wrapper, name, hear)
+            overhear(self._ib.wrapper, name, hear)
         self._ib.wrapper.priceSizeTick = self.hearing.price  # the library's own keeps every ticker for ever
         self._ib.client.throttleStart += self._throttle
         self._ib.client.throttleEnd += self._unthrottle
         self._ib.client.apiEnd += self._hang_up
-        self.undecoded.listen()
 
     def _throttle(self) -> None:
         self._is_throttled = True
@@ -131,7 +112,6 @@ class Session:
             self._ib.client.reqAutoOpenOrders(True)
 
     def close(self) -> None:
-        self.undecoded.close()
         self._ib.client.disconnect()
         self.hearing.hang_up()
 
@@ -206,16 +186,6 @@ class Session:
             raise BrokerConnectionError(f"nothing was sent: {error}") from error
         if socket.numMsgSent == sent and not socket.isConnected():
             raise BrokerConnectionError("nothing was sent: the connection to TWS is gone")
-
-
-def _overhear(wrapper: Any, name: str, hear: Callable[..., None]) -> None:
-    tell = getattr(wrapper, name)
-
-    def told(*message: Any) -> None:
-        hear(*message)
-        tell(*message)
-
-    setattr(wrapper, name, told)
 
 
 async def _ended(*tasks: asyncio.Future[Any]) -> None:

@@ -20,8 +20,10 @@ from liveorder.domain.execution_report import (
     OrderReplaced,
     OrderSnapshot,
 )
-from liveorder.domain.values import OrderType, Side, total
-from liveorder.infrastructure.brokers.ibkr.rows import OrderRow, number, symbol_of
+from liveorder.domain.values import Side, total
+from liveorder.infrastructure.brokers.ibkr.contracts import symbol_of
+from liveorder.infrastructure.brokers.ibkr.orders import OUR_TYPES
+from liveorder.infrastructure.brokers.ibkr.rows import OrderRow, number
 
 _STATUS = {
     "ApiPending": BrokerStatus.PENDING,
@@ -34,13 +36,6 @@ _STATUS = {
     "ApiCancelled": BrokerStatus.CANCELLED,
 }
 """Inactive is none of these: it is said of orders that were thrown out and of orders that wait."""
-_ORDER_TYPE = {
-    "MKT": OrderType.MARKET,
-    "LMT": OrderType.LIMIT,
-    "STP": OrderType.STOP,
-    "STP LMT": OrderType.STOP_LIMIT,
-    "TRAIL": OrderType.TRAILING_STOP,
-}
 _SIDE = {"BUY": Side.BUY, "SELL": Side.SELL, "SSHORT": Side.SELL}
 
 
@@ -74,8 +69,8 @@ def pushed(row: OrderRow) -> ExecutionReport:
 
 
 def submitted(row: OrderRow) -> Sequence[ExecutionReport] | None:
-    """What the first word of an order says of its submission; None where it says nothing."""
-    return None if status_of(row.status) is BrokerStatus.UNKNOWN else [pushed(row)]
+    """What the first word of an order says of its submission. Inactive says nothing: an error will, if it was thrown out."""
+    return None if row.status in ("", "Inactive") else [pushed(row)]
 
 
 def cancelled(row: OrderRow) -> Sequence[ExecutionReport] | None:
@@ -125,13 +120,13 @@ def _kind(row: OrderRow) -> dict[str, Any]:
         "symbol": symbol_of(row.contract),
         "exchange": row.contract.get("primaryExchange") or row.contract.get("exchange"),
         "side": _SIDE.get(row.order.get("action", "")),
-        "order_type": _ORDER_TYPE.get(row.order.get("orderType", "")),
+        "order_type": OUR_TYPES.get(row.order.get("orderType", "")),
     }
 
 
 def _terms(row: OrderRow) -> dict[str, Any]:
     """A trailing stop's auxPrice is how far it trails."""
-    kind = _ORDER_TYPE.get(row.order.get("orderType", ""))
+    kind = OUR_TYPES.get(row.order.get("orderType", ""))
     return {
         "quantity": row.quantity,
         "limit_price": number(row.order.get("lmtPrice")) if kind is None or kind.needs_limit_price else None,

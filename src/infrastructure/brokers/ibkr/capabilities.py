@@ -1,0 +1,27 @@
+"""What may be believed of IB, and how fast it may be asked."""
+
+from __future__ import annotations
+
+from liveorder.application.ports.broker import BrokerCapabilities, KeySupport
+from liveorder.domain.values import AssetClass
+from liveorder.infrastructure.brokers.ibkr import orders
+
+CAPABILITIES = BrokerCapabilities(
+    key_support=KeySupport.SEARCHABLE,
+    lookup_lag_seconds=10.0,
+    delivery_bound_seconds=60.0,
+    trusts_absence=True,
+    atomic_replace=True,
+    order_types=frozenset(orders.ORDER_TYPES),
+    times_in_force=orders.TIMES_IN_FORCE,
+    replaces=True,
+    notional=True,
+    notional_for=frozenset({AssetClass.CRYPTO}),
+    requests_per_second=40.0,
+    requests_per_minute=2400.0,
+    open_orders_are_complete=True,
+)
+"""An absence is told only where open orders, completed orders and executions came whole on the IB day on which the order was made
+ready: then it is in none of the places where TWS keeps one. A replace is a change of the one order, never a second. Of the 45
+messages a second that the client libraries let through, some are left for questions.
+"""

@@ -1,0 +1,45 @@
+"""A program that is connected, and what a test makes TWS do to all of them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from tests.twins.ibkr import wire
+
+
+class Client:
+    """One connection of a program."""
+
+    def __init__(self, writer: asyncio.StreamWriter) -> None:
+        self._writer = writer
+        self.client_id = -1
+
+    def tell(self, *messages: Iterable[Any]) -> None:
+        """In one piece, so that nothing comes between."""
+        if not self._writer.is_closing():
+            self._writer.write(b"".join(map(wire.framed, messages)))
+
+    def hang_up(self) -> None:
+        if self._writer.transport is not None:
+            self._writer.transport.abort()
+
+
+@dataclass
+class Switches:
+    is_link_lost: bool = False
+    managed_accounts: str = ""
+    client_ids_in_use: set[int] = field(default_factory=set)
+    """Of other programs."""
+    withheld: set[str] = field(default_factory=set)
+    """Ends that are not sent: open, completed, executions, positions."""
+    garbles_open_orders: bool = False
+    withholds_executions: bool = False
+    """Executions are asked for in vain: none come, and their end does."""
+    next_order_meets: tuple[int, str] | None = None
+    """A code and its text, that answer the next order in place of the venue."""
+    commission_is_untold: bool = False
+    placed: list[list[str]] = field(default_factory=list)
+    """Every placeOrder as it came in."""

@@ -1,0 +1,113 @@
+"""What TWS is asked."""
+
+from __future__ import annotations
+
+from datetime import time
+from decimal import Decimal
+from typing import Any
+
+from liveorder.domain.instrument import Instrument
+from tests.twins.ibkr import wire
+from tests.twins.ibkr.client import Client, Switches
+from tests.twins.ibkr.desk import READ_ONLY, UNKNOWN, Desk
+from tests.twins.ibkr.orders import trades_told
+from tests.twins.ibkr.trading import commissions
+
+
+class Questions:
+    def __init__(self, desk: Desk, switches: Switches) -> None:
+        self._desk, self._switches = desk, switches
+
+    async def open_orders(self, client: Client, _: list[str]) -> None:
+        answer = await self._desk.ask("open_orders")
+        if not self._is_whole(client, -1, answer):
+            return
+        rows = [row for each in answer["orders"] for row in self._desk.speech.state(self._desk.order(each["broker_order_id"]))]
+        if self._switches.garbles_open_orders:
+            rows = [list(wire.GARBLED) if row[0] == "5" else row for row in rows]
+        client.tell(*rows, *self._end("open", "53", "1"))
+
+    async def completed_orders(self, client: Client, _: list[str]) -> None:
+        if not self._is_whole(client, -1, await self._desk.ask("find", client_order_id="nobody's")):
+            return
+        listed = await self._desk.exchange.control.orders(self._desk.account)
+        orders = [self._desk.order(str(each.broker_order_id)) for each in listed]
+        rows = [self._desk.speech.completed(order) for order in orders if not order.state.is_live]
+        client.tell(*rows, *self._end("completed", "102"))
+
+    async def executions(self, client: Client, fields: list[str]) -> None:
+        now = self._desk.exchange.clock.now().astimezone(self._desk.zone)
+        answer = await self._desk.ask("executions", since=now.combine(now.date(), time(), now.tzinfo))
+        if not self._is_whole(client, fields[2], answer):
+            return
+        rows: list[list[str]] = []
+        for each in answer["executions"] if not self._switches.withholds_executions else ():
+            order = self._desk.order(each["broker_order_id"])
+            rows += [self._desk.speech.execution(int(fields[2]), order, trade) for trade in trades_told(order, [each])]
+            rows += commissions(self._desk, self._switches, each, order)
+        client.tell(*rows, *self._end("executions", "55", "1", fields[2]))
+
+    async def positions(self, client: Client, _: list[str]) -> None:
+        answer = await self._desk.ask("positions")
+        if not self._is_whole(client, -1, answer):
+            return
+        rows = []
+        for each in answer["positions"]:
+            instrument = Instrument.model_validate(each["instrument"])
+            cost = Decimal(each["average_price"]) * instrument.multiplier
+            rows.append(wire.position(self._desk.account, self._desk.listings.contract(instrument), each["quantity"], f"{cost:f}"))
+        client.tell(*rows, *self._end("positions", "62", "1"))
+
+    async def account_summary(self, client: Client, fields: list[str]) -> None:
+        answer = await self._desk.ask("account")
+        if not self._is_whole(client, fields[2], answer):
+            return
+        values = {"TotalCashValue": answer["cash"], "NetLiquidation": answer["equity"]}
+        rows = [["63", "1", fields[2], self._desk.account, tag, value, answer["currency"]] for tag, value in values.items()]
+        client.tell(*rows, ["64", "1", fields[2]])
+
+    async def account_updates(self, client: Client, fields: list[str]) -> None:
+        client.tell(["54", "1", fields[3]])
+
+    async def account_updates_multi(self, client: Client, fields: list[str]) -> None:
+        client.tell(["74", "1", fields[2]])
+
+    async def next_id(self, client: Client, _: list[str]) -> None:
+        client.tell(["9", "1", self._desk.ids.next(client.client_id)])
+
+    async def current_time(self, client: Client, _: list[str]) -> None:
+        client.tell(["49", "1", int(self._desk.exchange.clock.now().timestamp())])
+
+    async def contract_details(self, client: Client, fields: list[str]) -> None:
+        meant = self._desk.listings.meant(wire.contract_asked(fields, 3))
+        if not meant:
+            client.tell(wire.error(fields[2], 200, "No security definition has been found for the request"))
+            return
+        rows = [
+            wire.contract_details(fields[2], self._desk.listings.contract(each), f"{each.tick_size:f}", f"{each.lot_size:f}")
+            for each in meant
+        ]
+        client.tell(*rows, ["52", "1", fields[2]])
+
+    async def prices(self, client: Client, fields: list[str]) -> None:
+        meant = self._desk.listings.meant(wire.contract_asked(fields, 3))
+        if len(meant) != 1:
+            client.tell(wire.error(fields[2], 200, "No security definition has been found for the request"))
+            return
+        answer = await self._desk.ask("quote", instrument=meant[0].key)
+        rows = [["58", "1", fields[2], "1"], ["57", "1", fields[2]]]
+        if "price" in answer:
+            at = int(self._desk.exchange.clock.now().timestamp())
+            rows[1:1] = [["1", "6", fields[2], "4", answer["price"], "1", "0"], ["46", "6", fields[2], "45", str(at)]]
+        client.tell(*rows)
+
+    def _end(self, name: str, *fields: str) -> list[tuple[str, ...]]:
+        return [] if name in self._switches.withheld else [fields]
+
+    def _is_whole(self, client: Client, number: int | str, answer: dict[str, Any]) -> bool:
+        """Else TWS says what is wrong, and there is no end; an answer without a number is missed in silence."""
+        if "error" not in answer:
+            return True
+        code, text = (321, READ_ONLY) if answer["error"] == "unauthorized" else UNKNOWN
+        client.tell(wire.error(number, code, text.format(answer["message"])))
+        return False

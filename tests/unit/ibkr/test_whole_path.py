@@ -1,0 +1,49 @@
+"""From the settings to a fill, through the program as it is put together for trading."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+from liveorder import Runner, Signal
+from liveorder.infrastructure.brokers.simulated.venue.faults import Fault, FaultKind
+from liveorder.infrastructure.brokers.simulated.venue.settings import AccountTerms, VenueSettings
+from liveorder.testing.exchange import open_exchange
+from tests.twins.ibkr import ACCOUNT, CATALOGUE, TwsTwin, tws_twin
+
+LAX = {"max_position_size": None, "allow_closed_market": True, "max_price_age_seconds": 1e9}
+
+
+def settings(folder: Path, twin: TwsTwin) -> dict[str, Any]:
+    return {
+        "trading_mode": "PAPER",
+        "enable_auto_trading": True,
+        "ibkr": {"host": "127.0.0.1", "port": twin.port},
+        "store": f"sqlite:///{folder / 'orders.db'}",
+        "logs": {"console": False, "directory": folder / "logs"},
+        "risk": LAX,
+        "engine": {"poll_seconds": 0.05},
+    }
+
+
+async def test_a_signal_becomes_a_filled_order_of_the_paper_account(tmp_path: Path) -> None:
+    venue = VenueSettings(accounts=(AccountTerms(account_id=ACCOUNT),), catalogue_file=CATALOGUE)
+    async with open_exchange(venue) as exchange, tws_twin(exchange) as twin, Runner.open(**settings(tmp_path, twin)) as runner:
+        order = await runner.execute(Signal(signal_id="a", symbol="AAPL", side="BUY", quantity=3, cms_score=90))
+        order = await runner.wait_closed(order.order_id, 20)
+        assert (order.status.value, order.filled_quantity, order.broker) == ("FILLED", Decimal(3), "ibkr")
+        (taken,) = await exchange.control.orders_by_key(order.client_order_id)
+        assert taken.filled_quantity == 3
+
+
+async def test_an_order_whose_acknowledgement_is_lost_is_found_and_never_sent_twice(tmp_path: Path) -> None:
+    venue = VenueSettings(accounts=(AccountTerms(account_id=ACCOUNT),), catalogue_file=CATALOGUE)
+    async with open_exchange(venue) as exchange, tws_twin(exchange) as twin:
+        await exchange.control.lay(Fault(kind=FaultKind.ACKNOWLEDGEMENT_LOST, nth=1))
+        async with Runner.open(**settings(tmp_path, twin)) as runner:
+            order = await runner.execute(Signal(signal_id="a", symbol="AAPL", side="BUY", quantity=3, cms_score=90))
+            order = await runner.wait_closed(order.order_id, 20)
+            assert order.status.value == "FILLED"
+            assert len(await exchange.control.orders_by_key(order.client_order_id)) == 1
+            assert len(twin.placed) == 1
