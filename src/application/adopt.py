@@ -107,7 +107,7 @@ class Adopt:
         return gateway
 
     async def _instrument(self, gateway: Gateway, symbol: str, exchange: str | None) -> Instrument:
-        instrument = await gateway.instruments.resolve(InstrumentQuery(symbol=symbol, exchange=exchange))
+        instrument = await gateway.resolve(InstrumentQuery(symbol=symbol, exchange=exchange))
         if instrument is None:
             raise InvalidInput("symbol", f"{symbol} is unknown to {gateway.broker.name}", "name its exchange")
         return instrument

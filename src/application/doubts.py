@@ -194,6 +194,8 @@ class Doubts:
             return "not found once; asking again before it is believed"
         if request.is_duplicate:
             return "not found, though the broker refused it as a duplicate of an order that it holds: a person must look"
+        if self._may_be_forgotten(request, capabilities):
+            return "not found, but its key is older than this broker remembers keys: a person must look"
         if capabilities.trusts_absence and capabilities.key_support is not KeySupport.NONE:
             evidence = f"not found twice, the last at {self._clock.now().isoformat()}, past every bound of {gateway.broker.name}"
             after = await self._settle_absent(order, request.request_id, evidence)
@@ -201,6 +203,11 @@ class Doubts:
                 self._take_up(after)
             return evidence
         return "not found; this broker's absence proves nothing"
+
+    def _may_be_forgotten(self, request: OpenRequest, capabilities: BrokerCapabilities) -> bool:
+        """Beyond its memory a broker with unique keys may hold an order and not know its key, and would take another with it."""
+        remembered = timedelta(seconds=capabilities.key_memory_seconds)
+        return capabilities.key_support is KeySupport.UNIQUE and self._clock.now() > request.started_at + remembered
 
     async def _settle_absent(self, order: LiveOrder, request_id: str, evidence: str, actor: str = ENGINE) -> LiveOrder:
         async with self._orders.hold(order.order_id) as held:

@@ -10,7 +10,7 @@ from typing import TypeVar
 
 from liveorder.application.ports.broker import Absence, Broker, Prepared
 from liveorder.application.ports.clock import Clock
-from liveorder.application.ports.instruments import Instruments
+from liveorder.application.ports.instruments import InstrumentQuery, Instruments
 from liveorder.application.ports.market_data import MarketData, Quote
 from liveorder.application.rate_limit import RateLimit
 from liveorder.application.retry_policy import RetryPolicy
@@ -215,6 +215,18 @@ class Gateway:
             raise BrokerTimeoutError(f"{self.broker.name} did not answer within {self.terms.call_timeout_seconds:g} s") from error
         except Exception as error:
             raise OutcomeUnknown(f"{type(error).__name__} in the {self.broker.name} adapter") from error
+
+    async def resolve(self, query: InstrumentQuery) -> Instrument | None:
+        """The instrument that is meant, asked for as often as a request would be sent. Raises `BrokerError`."""
+        attempts = 0
+        while True:
+            try:
+                return await self.ask(self.instruments.resolve(query))
+            except BrokerError as error:
+                attempts += 1
+                if not self.terms.retry.allows_after(attempts):
+                    raise
+                await self._clock.sleep(self.terms.retry.wait_after(attempts, error))
 
     async def quote(self, instrument: Instrument) -> Quote | None:
         """The newest price; None as well when the source could not be asked."""

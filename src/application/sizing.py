@@ -10,7 +10,7 @@ from uuid import UUID
 from liveorder.application.gateway import Gateway
 from liveorder.application.ports.instruments import InstrumentQuery
 from liveorder.application.ports.market_data import Quote
-from liveorder.domain.errors import InvalidInput
+from liveorder.domain.errors import BrokerError, InvalidInput
 from liveorder.domain.instrument import Instrument
 from liveorder.domain.order.facts import Requested
 from liveorder.domain.signal import Signal, UnusableSignal
@@ -38,7 +38,26 @@ class SizedIntent:
 
 
 async def instrument_for(signal: Signal, gateway: Gateway) -> Instrument:
-    """The one that the signal means. Raises `UnusableSignal` when none or several fit."""
+    """The one that the signal means. Raises `UnusableSignal` when none or several fit, or the broker cannot be asked."""
+    try:
+        instrument = await _looked_up(signal, gateway)
+    except BrokerError as error:
+        raise UnusableSignal(
+            f"symbol: {signal.symbol} could not be looked up at {gateway.broker.name} ({error}); "
+            "send the signal again when the broker can be reached",
+            signal.signal_id,
+        ) from error
+    if instrument is None:
+        where = f" on {signal.exchange}" if signal.exchange else ""
+        raise UnusableSignal(
+            f"symbol: {signal.symbol}{where} is no instrument that {gateway.broker.name} knows; "
+            "check the spelling or name its exchange",
+            signal.signal_id,
+        )
+    return instrument
+
+
+async def _looked_up(signal: Signal, gateway: Gateway) -> Instrument | None:
     query = InstrumentQuery(
         symbol=signal.symbol,
         exchange=signal.exchange or gateway.terms.default_exchange,
@@ -48,16 +67,9 @@ async def instrument_for(signal: Signal, gateway: Gateway) -> Instrument:
         strike=signal.strike,
         right=signal.right,
     )
-    instrument = await gateway.instruments.resolve(query)
+    instrument = await gateway.resolve(query)
     if instrument is None and signal.exchange is None and query.exchange is not None:
-        instrument = await gateway.instruments.resolve(replace(query, exchange=None))
-    if instrument is None:
-        where = f" on {signal.exchange}" if signal.exchange else ""
-        raise UnusableSignal(
-            f"symbol: {signal.symbol}{where} is no instrument that {gateway.broker.name} knows; "
-            "check the spelling or name its exchange",
-            signal.signal_id,
-        )
+        instrument = await gateway.resolve(replace(query, exchange=None))
     return instrument
 
 

@@ -17,10 +17,20 @@ from liveorder.application.ports.clock import Clock
 from liveorder.application.ports.event_log import EventLog
 from liveorder.application.unmatched import UnmatchedReports
 from liveorder.domain.errors import BrokerError, LiveOrderError
-from liveorder.domain.execution_report import CancelRejected, ExecutionReport, OrderSnapshot, ReplaceRejected
+from liveorder.domain.execution_report import (
+    CancelIsPending,
+    CancelRejected,
+    ExecutionReport,
+    OrderSnapshot,
+    ReplaceIsPending,
+    ReplaceRejected,
+)
 from liveorder.domain.order import LiveOrder, requests
 from liveorder.domain.order.addressee import came_before, may_concern
 from liveorder.domain.order.reception import receive
+
+POLLS_SHARE = 0.25
+"""Of what a broker allows in a minute, polls use no more."""
 
 
 class TrackOrders:
@@ -54,7 +64,7 @@ class TrackOrders:
     async def book_on(self, order_id: UUID, report: ExecutionReport, request_id: str | None = None) -> LiveOrder:
         """Book a report on a known order. `request_id` is the request that it answers."""
         async with self._orders.hold(order_id) as order:
-            facts = receive(order, report)
+            facts = [] if _comes_late(order, report, request_id) else receive(order, report)
             after = await self._orders.record(order, facts, self._cause(order, report, request_id)) if facts else order
         if after.broker_order_id is not None and after.broker_order_id != order.broker_order_id:
             after = await self.hand_over(after)
@@ -116,8 +126,9 @@ class TrackOrders:
     # --- poll ------------------------------------------------------------------------------------------------------------------
 
     async def poll_for_ever(self, gateway: Gateway) -> None:
+        seconds = max(self._poll_seconds, 60 / (gateway.broker.capabilities.requests_per_minute * POLLS_SHARE))
         while True:
-            await self._clock.sleep(self._poll_seconds)
+            await self._clock.sleep(seconds)
             if self._orders.unfinished(gateway.account_id):
                 await self.poll(gateway)
 
@@ -190,3 +201,8 @@ class TrackOrders:
         for report in reports:
             await self._book_safely(gateway.account_id, report)
         return True
+
+
+def _comes_late(order: LiveOrder, report: ExecutionReport, request_id: str | None) -> bool:
+    """Whether a broker says that it is at it in answer to a request of which it has told the end by another way."""
+    return isinstance(report, CancelIsPending | ReplaceIsPending) and request_id is not None and request_id not in order.requests

@@ -372,3 +372,17 @@ async def test_a_clock_set_back_does_not_stop_the_asking(tmp_path: Path) -> None
 
 async def _inconclusive(*asked: object) -> Absence:
     return Absence.INCONCLUSIVE
+
+
+async def test_an_absence_is_not_believed_once_the_broker_may_have_forgotten_the_key(tmp_path: Path) -> None:
+    """A key that is remembered for a minute, and a request that was lost: nothing is sent again after the minute."""
+    forgetful = replace(capabilities_of(UNIQUE), key_memory_seconds=60.0, delivery_bound_seconds=90.0)
+    async with a_scene(tmp_path, UNIQUE, capabilities=forgetful) as scene, scene.living() as engine:
+        await scene.lay(FaultKind.REQUEST_LOST)
+        order = await engine.execute.execute(a_signal())
+        await asyncio.sleep(600)
+        (doubt,) = engine.doubts.standing()
+        assert "older than this broker remembers keys" in doubt.last_answer
+        assert len(scene.witness.of("submit")) == 1
+        await engine.doubts.settle_absent(order.order_id, "not in the broker's list", "person:ann")
+        assert (await engine.orders.get(order.order_id)).status is OrderStatus.CANCELLED

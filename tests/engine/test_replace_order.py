@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from liveorder.application.ports.broker import Prepared
 from liveorder.domain.errors import BrokerConnectionError, DecisionRefused, OrderValidationError, TradingIsHalted
+from liveorder.domain.execution_report import CancelIsPending, ExecutionReport, ReplaceIsPending
 from liveorder.domain.lifecycle import OrderStatus
 from liveorder.domain.trading_halt import EVERYTHING, HaltReason
 from liveorder.infrastructure.brokers.simulated.venue.faults import FaultKind, Point
@@ -197,3 +200,25 @@ async def test_an_order_of_a_run_before_this_one_can_be_replaced_and_cancelled(t
             assert (await engine.orders.get(order.order_id)).status is OrderStatus.CANCELLED
             assert len(scene.venue_orders(order)) == 1
         assert scene.witnesses[ACCOUNT].of("submit") == scene.witness.of("submit")
+
+
+@pytest.mark.parametrize("verb", ["replace", "cancel"])
+async def test_that_a_broker_is_at_it_is_old_news_once_it_was_done(tmp_path: Path, verb: str) -> None:
+    """The stream overtakes the answer: what is pending for ever would keep the order from being changed again."""
+    async with a_scene(tmp_path) as scene, scene.living() as engine:
+        order = await engine.execute.execute(a_limit())
+
+        async def answered_late(prepared: Prepared) -> Sequence[ExecutionReport]:
+            told = await getattr(scene.witness._broker, verb)(prepared)
+            await asyncio.sleep(5)
+            pending = ReplaceIsPending if verb == "replace" else CancelIsPending
+            return [pending(client_order_id=each.client_order_id, broker_order_id=each.broker_order_id) for each in told]
+
+        scene.witness.answers[verb] = answered_late
+        if verb == "replace":
+            await engine.replace.replace(order.order_id, limit_price=Decimal(401))
+        else:
+            await engine.cancel.cancel(order.order_id)
+        order = await engine.orders.get(order.order_id)
+        assert (order.replace_pending, order.cancel_pending) == (False, False)
+        assert order.limit_price == (Decimal(401) if verb == "replace" else Decimal(400))

@@ -129,3 +129,31 @@ async def test_the_default_exchange_gives_way_where_it_has_not_the_symbol(tmp_pa
         assert intent.instrument.exchange == "ARCA"
         with pytest.raises(UnusableSignal):
             await engine.execute.validate(a_signal(exchange="NSE"))
+
+
+class NobodyAnswers:
+    """An `Instruments` whose broker is away for so many questions."""
+
+    def __init__(self, failures: int) -> None:
+        self.failures = failures
+
+    async def resolve(self, query: InstrumentQuery) -> Instrument | None:
+        self.failures -= 1
+        if self.failures >= 0:
+            raise BrokerConnectionError("nobody answers")
+        return SHARE
+
+
+async def test_an_instrument_is_asked_for_again_before_the_signal_is_given_up(tmp_path: Path) -> None:
+    async with a_scene(tmp_path, instruments=NobodyAnswers(2)) as scene, scene.living() as engine:
+        intent, _ = await engine.execute.validate(a_signal())
+        assert intent.instrument == SHARE
+
+
+async def test_a_signal_whose_instrument_cannot_be_asked_for_is_a_dead_letter_and_can_come_again(tmp_path: Path) -> None:
+    nobody = NobodyAnswers(3)
+    async with a_scene(tmp_path, instruments=nobody) as scene, scene.living() as engine:
+        with pytest.raises(UnusableSignal, match=r"could not be looked up.*send the signal again"):
+            await engine.execute.execute(a_signal())
+        assert nobody.failures == 0
+        assert (await engine.execute.execute(a_signal())).is_sent

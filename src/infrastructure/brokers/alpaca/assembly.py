@@ -15,6 +15,8 @@ from requests import Session
 
 from liveorder.application.ports.broker import BrokerCapabilities, KeySupport
 from liveorder.application.ports.brokerage import AccountAccess, Brokerage
+from liveorder.application.ports.clock import Clock
+from liveorder.application.rate_limit import RateLimit
 from liveorder.domain.errors import SettingsError
 from liveorder.domain.values import OrderType, TimeInForce, TradingMode
 from liveorder.infrastructure.blocking_calls import BlockingCalls
@@ -26,6 +28,7 @@ from liveorder.infrastructure.brokers.alpaca.rest import Rest, once_only
 from liveorder.infrastructure.brokers.alpaca.stream import TradeUpdateStream
 from liveorder.infrastructure.settings.sections import Alpaca
 
+QUESTIONS_SHARE = 0.6
 ALPACA_CAPABILITIES = BrokerCapabilities(
     key_support=KeySupport.UNIQUE,
     key_memory_seconds=86400.0,
@@ -54,18 +57,25 @@ def brokerage(access: AccountAccess, section: Alpaca) -> Brokerage:
     asking, sending = (BlockingCalls(f"alpaca-{what}-{access.account_id}") for what in ("ask", "send"))
     trading, data = TradingClient(*keys, raw_data=True, url_override=address), _data_clients(keys, section.data_url)
     sessions = [once_only(client, timeout) for client in (trading, data.stocks, data.coins, data.options)]
-    rest = Rest(trading, asking, sending)
+    capabilities = access.adjusted(ALPACA_CAPABILITIES)
+    rest = Rest(trading, asking, sending, pace_of_questions(access.clock, capabilities))
     instruments = AlpacaInstruments(rest)
     broker = AlpacaBroker(
         access,
         rest,
         AccountBook(access, rest, instruments, is_own_address=section.base_url is not None),
         partial(TradeUpdateStream, *keys, section.stream_url or stream_address(address), timeout),
-        access.adjusted(ALPACA_CAPABILITIES),
+        capabilities,
         partial(_close_all, [asking, sending, *sessions]),
         counts_fills=section.replacement_counts_fills,
     )
     return Brokerage(broker, AlpacaMarketData(data, asking), instruments)
+
+
+def pace_of_questions(clock: Clock, capabilities: BrokerCapabilities) -> RateLimit:
+    """A part of what the account is allowed: rather shall a question wait for its turn than an order for a question."""
+    a_minute = capabilities.requests_per_minute * QUESTIONS_SHARE
+    return RateLimit(clock, capabilities.requests_per_second, a_minute, reserved_share=0.0)
 
 
 def _address(mode: TradingMode, section: Alpaca) -> str:

@@ -10,6 +10,7 @@ from alpaca.common.rest import RESTClient
 from requests import Session
 from requests.exceptions import RequestException
 
+from liveorder.application.rate_limit import RateLimit
 from liveorder.domain.errors import BrokerError
 from liveorder.infrastructure.blocking_calls import BlockingCalls
 from liveorder.infrastructure.brokers.alpaca import failures
@@ -38,12 +39,16 @@ async def sorted_call(calls: BlockingCalls, call: Callable[..., Any], *arguments
 
 
 class Rest:
-    """The trading client. Orders and cancels have threads of their own: they never wait behind questions that hang."""
+    """The trading client. Orders and cancels have threads of their own: they never wait behind questions that hang.
 
-    def __init__(self, client: RESTClient, asking: BlockingCalls, sending: BlockingCalls) -> None:
-        self._client, self._asking, self._sending = client, asking, sending
+    Questions keep to a `pace` of theirs, so that they do not use up what Alpaca allows; the pace of requests is the engine's concern.
+    """
+
+    def __init__(self, client: RESTClient, asking: BlockingCalls, sending: BlockingCalls, pace: RateLimit) -> None:
+        self._client, self._asking, self._sending, self._pace = client, asking, sending, pace
 
     async def get(self, path: str, **query: Any) -> Any:
+        await self._pace.take()
         return await sorted_call(self._asking, self._client.get, path, query)
 
     async def post(self, path: str, body: dict[str, Any]) -> Any:
