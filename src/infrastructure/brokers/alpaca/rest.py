@@ -41,7 +41,7 @@ async def sorted_call(calls: BlockingCalls, call: Callable[..., Any], *arguments
 class Rest:
     """The trading client. Orders and cancels have threads of their own: they never wait behind questions that hang.
 
-    Questions keep to a `pace` of theirs, so that they do not use up what Alpaca allows; the pace of requests is the engine's concern.
+    Questions keep to a `pace` of theirs, so that they do not use up what Alpaca allows. That of requests is kept by the engine.
     """
 
     def __init__(self, client: RESTClient, asking: BlockingCalls, sending: BlockingCalls, pace: RateLimit) -> None:
