@@ -143,6 +143,15 @@ def test_what_the_client_does_not_know_is_still_what_others_took_it_for() -> Non
         assert issubclass(missing, exceptions.GeneralException)
 
 
+async def test_after_closing_nothing_is_sent() -> None:
+    canned = broker_on({})
+    prepared = canned.broker.prepare(order())
+    await canned.broker.close()
+    assert await canned.broker.find(KEY, None, prepared.reference) is Absence.INCONCLUSIVE
+    with pytest.raises(BrokerConnectionError):
+        await canned.broker.submit(prepared)
+
+
 def test_our_own_mistakes_are_not_known() -> None:
     assert type(error_of(ZeroDivisionError("api_key"))) is OutcomeUnknown
     assert "api_key" not in str(error_of(ZeroDivisionError("api_key")))
