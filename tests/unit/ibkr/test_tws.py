@@ -220,6 +220,52 @@ async def test_an_order_that_was_not_prepared_here_is_never_absent(tws: Scene) -
     assert await tws.broker.find("KEY9", "1700000099", {}) is Absence.INCONCLUSIVE
 
 
+async def test_questions_that_are_asked_together_have_each_the_whole_answer(tws: Scene) -> None:
+    """Rows bear no number: what one question is told must not be missing from another's answer."""
+    placed = await tws.placed()
+    answers = await asyncio.gather(*(tws.broker.open_orders() for _ in range(5)), *(tws.find(placed) for _ in range(5)))
+    assert all(len(listed) == 1 for listed in answers[:5])
+    assert all(isinstance(found, OrderSnapshot) for found in answers[5:])
+    ended = await tws.placed("KEY2")
+    await tws.cancel(ended, "KEY2")
+    found = await asyncio.gather(*(tws.find(ended, "KEY2") for _ in range(5)))
+    assert {each.status for each in found if isinstance(each, OrderSnapshot)} == {BrokerStatus.CANCELLED}
+    assert len(found) == 5
+
+
+async def test_fills_of_the_day_before_are_not_asked_for_at_every_look(tws: Scene) -> None:
+    await tws.exchange.control.lay(Fault(kind=FaultKind.REPORT_LOST, on=Point.FILL_REPORT))
+    tws.twin.withholds_executions = True
+    await tws.placed()
+    await tws.fill()
+    (first,) = await tws.broker.open_orders()
+    assert first.filled_quantity == 4
+    tws.twin.withheld = {"executions"}
+    (second,) = await tws.broker.open_orders()
+    assert second.filled_quantity == 4
+
+
+async def test_a_login_to_another_account_is_not_traded_on(tws: Scene) -> None:
+    ready = tws.broker.prepare(submission())
+    async with tws.twin.down():
+        await tws.reports_ended()
+        tws.twin.managed_accounts = "U7654321"
+    with pytest.raises(BrokerAuthenticationError, match="not DU1234567"):
+        await tws.broker.connect()
+    with pytest.raises(BrokerConnectionError):
+        await tws.broker.submit(ready)
+    assert not tws.twin.placed
+
+
+async def test_reports_end_when_tws_turns_read_only_so_that_the_connection_is_made_anew(tws: Scene) -> None:
+    tws.twin.next_order_meets = (321, "The API interface is currently in Read-Only mode.")
+    with pytest.raises(BrokerAuthenticationError, match="Read-Only API"):
+        await tws.placed()
+    await tws.reports_ended()
+    await tws.connect()
+    assert isinstance(await tws.find(await tws.placed("KEY2"), "KEY2"), OrderSnapshot)
+
+
 async def test_an_unanswered_list_ends_the_connection_for_its_answer_may_come_as_the_next_ones(tws: Scene) -> None:
     placed = await tws.placed()
     tws.twin.withheld = {"open"}

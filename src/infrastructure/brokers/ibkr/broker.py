@@ -20,7 +20,7 @@ from liveorder.application.ports.broker import (
     SubmitRequest,
 )
 from liveorder.application.ports.brokerage import AccountAccess
-from liveorder.domain.errors import BrokerError, OrderValidationError, OutcomeUnknown
+from liveorder.domain.errors import BrokerError, OrderValidationError
 from liveorder.domain.execution_report import ExecutionReport, OrderSnapshot
 from liveorder.domain.values import TradingMode
 from liveorder.infrastructure.brokers.ibkr import orders, translation
@@ -31,7 +31,7 @@ from liveorder.infrastructure.brokers.ibkr.contracts import Contracts
 from liveorder.infrastructure.brokers.ibkr.instruments import IbkrInstruments
 from liveorder.infrastructure.brokers.ibkr.orders import Reference
 from liveorder.infrastructure.brokers.ibkr.rows import number
-from liveorder.infrastructure.brokers.ibkr.search import Search
+from liveorder.infrastructure.brokers.ibkr.search import Search, complete
 from liveorder.infrastructure.brokers.ibkr.session import Session
 
 
@@ -158,28 +158,25 @@ class IbkrBroker:
 
     async def open_orders(self) -> Sequence[OrderSnapshot]:
         session = self._session()
-        undecoded = session.undecoded.count
-        rows = await session.questions.open_orders()
+        with session.whole("open orders"):
+            rows = await session.questions.open_orders()
+            await complete(rows, session)
         executions = session.hearing.executions
-        if any(executions.filled(row) != (row.filled or 0) for row in rows):
-            await session.questions.fetch_executions()
-        if session.undecoded.count != undecoded:
-            raise OutcomeUnknown("the client library could not read a row of the open orders")
         ours = [row for row in rows if self._is_ours(row.order.get("account", "")) and not translation.has_ended(row)]
         return [translation.snapshot(row, executions.effective_of(row)) for row in ours]
 
     async def executions_since(self, since: datetime) -> Sequence[ExecutionReport]:
         """No further back than IB's midnight; to the second, as TWS tells it."""
         session = self._session()
-        undecoded = session.undecoded.count
-        await session.questions.fetch_executions()
-        if session.undecoded.count != undecoded:
-            raise OutcomeUnknown("the client library could not read a row of the executions")
+        with session.whole("executions"):
+            await session.questions.fetch_executions()
         executions, from_then = session.hearing.executions, since.replace(microsecond=0)
         return [executions.report_of(row) for row in executions if row.at >= from_then and self._is_ours(row.account)]
 
     async def positions(self) -> Sequence[BrokerPosition]:
-        told = await self._session().questions.positions()
+        session = self._session()
+        with session.whole("positions"):
+            told = await session.questions.positions()
         ours = [each for each in told if each.account == self._connection.account and each.position]
         return [await self._instruments.position(each) for each in ours]
 

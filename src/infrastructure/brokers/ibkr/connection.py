@@ -55,7 +55,10 @@ class Connection:
             try:
                 await self._prove(session)
             except BrokerError as error:
-                raise explained(session, error) from error
+                why = explained(session, error)
+                if isinstance(why, BrokerAuthenticationError):
+                    self.close()  # nothing may be sent to an account that is not the one that is meant
+                raise why from error
             self.feed = session.hearing.feed
             self._stands.set()
             return session

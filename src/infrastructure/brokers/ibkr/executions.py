@@ -17,6 +17,7 @@ class Executions:
     def __init__(self) -> None:
         self._rows: dict[str, ExecutionRow] = {}
         self._commissions: dict[str, CommissionRow] = {}
+        self._asked_about: dict[tuple[int, int], Decimal] = {}
 
     def note(self, row: ExecutionRow) -> bool:
         """Whether it is news."""
@@ -42,9 +43,19 @@ class Executions:
         """The fills of an order that count."""
         return self.effective(row for row in self._rows.values() if _is_of(row, order))
 
-    def filled(self, order: OrderRow) -> Decimal:
-        """As far as executions were told."""
-        return total(each.quantity for each in self.effective_of(order))
+    def is_behind(self, order: OrderRow) -> bool:
+        """Whether they do not make up what TWS calls filled, and asking for them may help: those of the day before are gone."""
+        filled = order.filled or Decimal(0)
+        if total(each.quantity for each in self.effective_of(order)) == filled:
+            return False
+        return self._asked_about.get(order.identity) != filled
+
+    def asked_about(self, order: OrderRow) -> None:
+        """They were asked for since its status was told."""
+        self._asked_about[order.identity] = order.filled or Decimal(0)
+
+    def account_of(self, execution_id: str) -> str:
+        return self._rows[execution_id].account
 
     def report_of(self, row: ExecutionRow) -> Execution | ExecutionCorrected | ExecutionBusted:
         corrects = corrected_by(row.execution_id)

@@ -43,7 +43,7 @@ class Hearing:
     @property
     def is_idle(self) -> bool:
         """No request about an order is under way."""
-        return not any(self._awaited.values())
+        return not self._awaited
 
     @contextmanager
     def listing(self) -> Iterator[dict[tuple[int, int], None]]:
@@ -76,9 +76,11 @@ class Hearing:
         finally:
             self._awaited[order_id].remove(awaited)
             awaited.outcome.cancel()
+            if not self._awaited[order_id]:
+                del self._awaited[order_id]
 
     def turn_over(self) -> None:
-        """What was told until now may have gaps: the reports end here, and go on in a new feed."""
+        """The reports end here, so that whoever reads them connects and asks again; what comes then is in a new feed."""
         self.feed.end()
         self.feed = Feed()
 
@@ -128,7 +130,7 @@ class Hearing:
     def commission(self, told: Any) -> None:
         row = readings.commission(told)
         report = self.executions.note_commission(row) if row is not None else None
-        if report is not None:
+        if report is not None and self._is_ours(self.executions.account_of(report.execution_id)):
             self.feed.put(report)
 
     def _is_ours(self, account: str) -> bool:
@@ -156,7 +158,9 @@ class Hearing:
     # --- errors ------------------------------------------------------------------------------------------------------------
 
     def error(self, request_id: int, code: int, text: str, _: str = "") -> None:
-        self.is_read_only = self.is_read_only or failures.says_read_only(code, text)
+        if failures.says_read_only(code, text) and not self.is_read_only:
+            self.is_read_only = True
+            self.turn_over()
         match code:
             case failures.LINK_LOST:
                 self.is_link_lost = True

@@ -37,24 +37,28 @@ class Questions:
 
     async def open_orders(self) -> list[OrderRow]:
         """Every live order of the login, by whichever program or hand it was placed."""
-        with self._hearing.listing() as listed:
-            await self._unnumbered(self._ib.reqAllOpenOrdersAsync)
+        async with self._turn:
+            with self._hearing.listing() as listed:
+                await self._unnumbered(self._ib.reqAllOpenOrdersAsync)
         return [row for row in map(self._hearing.orders.get, listed) if row is not None]
 
     async def completed_orders(self) -> list[OrderRow]:
         """Those that ended on IB's present day."""
-        told: list[OrderRow] = []
-        self._hearing.completed = told
-        await self._unnumbered(lambda: self._ib.reqCompletedOrdersAsync(False))
-        return told
+        async with self._turn:
+            told: list[OrderRow] = []
+            self._hearing.completed = told
+            await self._unnumbered(lambda: self._ib.reqCompletedOrdersAsync(False))
+            return told
 
     async def fetch_executions(self) -> None:
         """Those since IB's midnight, to where all executions are kept."""
         await self._asked(self._ib.reqExecutionsAsync)
 
     async def positions(self) -> list[Any]:
-        """The library's, of all accounts."""
-        return list(await self._unnumbered(self._ib.reqPositionsAsync))
+        """The library's, of all accounts. Changes come between the rows of the answer: the last word of each counts."""
+        async with self._turn:
+            told = await self._unnumbered(self._ib.reqPositionsAsync)
+        return list({(each.account, each.contract.conId): each for each in told}.values())
 
     async def contract_details(self, contract: Fields) -> list[Any]:
         """The library's. Empty for what TWS does not know."""
@@ -85,20 +89,19 @@ class Questions:
         return {(each.tag, each.currency): each.value for each in wrapper.acctSummary.values() if each.account == account}
 
     async def _unnumbered(self, ask: Callable[[], Awaitable[Any]]) -> Any:
-        """One at a time; see above why one without an answer ends the connection."""
-        async with self._turn:
-            if self.is_spoiled:
-                raise BrokerConnectionError("the connection to TWS is being given up: a question was not answered to its end")
-            self._demand_link()
-            is_answered = False
-            try:
-                answer = await self._asked(ask)
-                is_answered = True
-            finally:
-                if not is_answered:
-                    self.is_spoiled = True
-                    self._on_spoiled()
-            return answer
+        """In its turn, which the caller has taken: rows and ends are those of the one question that is open."""
+        if self.is_spoiled:
+            raise BrokerConnectionError("the connection to TWS is being given up: a question was not answered to its end")
+        self._demand_link()
+        is_answered = False
+        try:
+            answer = await self._asked(ask)
+            is_answered = True
+        finally:
+            if not is_answered:
+                self.is_spoiled = True
+                self._on_spoiled()
+        return answer
 
     async def _asked(self, ask: Callable[[], Awaitable[Any]]) -> Any:
         self._demand_link()

@@ -31,11 +31,11 @@ class Search:
         session.demand_link()
         undecoded, feed, began, executions = session.undecoded.count, session.hearing.feed, today(), session.hearing.executions
         row = self._among(await session.questions.open_orders())
-        if row is not None and executions.filled(row) == (row.filled or 0):
-            return translation.snapshot(row, executions.effective_of(row))
-        await session.questions.fetch_executions()
-        row = row or self._among(await session.questions.completed_orders())
+        if row is None:
+            await session.questions.fetch_executions()
+            row = self._among(await session.questions.completed_orders())
         if row is not None:
+            await complete([row], session)
             return translation.snapshot(row, executions.effective_of(row))
         fills = [each for each in executions if self._is_it(each)]
         if fills:
@@ -66,6 +66,16 @@ class Search:
 
     def _rank(self, row: OrderRow) -> tuple[bool, bool]:
         return not self._has_its_reference(row), not self._has_its_id(row)
+
+
+async def complete(rows: Iterable[OrderRow], session: Session) -> None:
+    """Have the executions that make up what TWS calls filled, as far as it tells them."""
+    executions = session.hearing.executions
+    behind = [row for row in rows if executions.is_behind(row)]
+    if behind:
+        await session.questions.fetch_executions()
+    for row in behind:
+        executions.asked_about(row)
 
 
 def _known_by_its_fills(fills: list[ExecutionRow], executions: Executions) -> OrderSnapshot:

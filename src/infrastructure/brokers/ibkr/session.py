@@ -8,11 +8,12 @@ own requests work as ever.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from liveorder.domain.errors import BrokerConnectionError, BrokerRateLimitError, BrokerTimeoutError
+from liveorder.domain.errors import BrokerConnectionError, BrokerRateLimitError, BrokerTimeoutError, OutcomeUnknown
 from liveorder.domain.execution_report import ExecutionReport
 from liveorder.infrastructure.brokers.ibkr import sdk
 from liveorder.infrastructure.brokers.ibkr.hearing import Hearing
@@ -147,6 +148,14 @@ class Session:
         """When a question or a request about an order has ended."""
         if self.questions.is_spoiled and self.hearing.is_idle:
             self.close()
+
+    @contextmanager
+    def whole(self, what: str) -> Iterator[None]:
+        """Raises `OutcomeUnknown` where a row was told meanwhile that the client library could not read."""
+        undecoded = self.undecoded.count
+        yield
+        if self.undecoded.count != undecoded:
+            raise OutcomeUnknown(f"the client library could not read a row of the {what}")
 
     # --- requests about orders ---------------------------------------------------------------------------------------------
 
