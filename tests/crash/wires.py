@@ -99,7 +99,7 @@ async def _alpaca(exchange: Exchange, settings: VenueSettings, account: str, fol
 
 @asynccontextmanager
 async def _kite(exchange: Exchange, settings: VenueSettings, account: str, folder: Path) -> AsyncIterator[str]:
-    from tests.twins.kite.server import kite_twin
+    from tests.twins.kite import kite_twin
 
     own = settings.model_copy(update={"accounts": tuple(each for each in settings.accounts if each.account_id == account)})
     async with kite_twin(exchange, own) as twin:
