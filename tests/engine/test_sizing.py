@@ -50,6 +50,15 @@ async def test_a_broker_that_takes_cash_orders_is_given_the_amount(tmp_path: Pat
         assert (order.status, order.quantity) == (OrderStatus.FILLED, Decimal(3))
 
 
+async def test_an_amount_is_left_to_the_broker_only_where_it_takes_amounts_of_that(tmp_path: Path) -> None:
+    for_crypto = replace(SIMULATED_CAPABILITIES, notional_for=frozenset({AssetClass.CRYPTO}))
+    async with a_scene(tmp_path, capabilities=for_crypto) as scene, scene.living() as engine:
+        stock, _ = await engine.execute.validate(a_signal(quantity=None, notional=Decimal(1700)))
+        coin, _ = await engine.execute.validate(a_signal(quantity=None, notional=Decimal(1700), symbol="BTC/USD"))
+        assert (stock.quantity, stock.notional) == (Decimal(3), None)
+        assert (coin.quantity, coin.notional) == (None, Decimal(1700))
+
+
 @pytest.mark.parametrize("fields", [{"quantity": Decimal("0.5")}, {"quantity": None, "notional": Decimal(499)}])
 async def test_less_than_a_lot_is_refused_as_invalid(tmp_path: Path, fields: dict[str, Any]) -> None:
     async with a_scene(tmp_path, capabilities=BY_QUANTITY) as scene, scene.living() as engine:
