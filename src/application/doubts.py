@@ -231,13 +231,30 @@ class Doubts:
         await self._track.ask(self._gateways[order.intent.account_id], order)
         return await self._orders.get(order_id)
 
+    async def _refuse_what_the_broker_tells_of(self, order: LiveOrder) -> None:
+        if order.is_in_doubt or not order.is_at_broker or order.status.is_closed:
+            return
+        told = await self._track.ask(self._gateways[order.intent.account_id], order)
+        if not isinstance(told, Absence):
+            state = told.native_status or told.status
+            raise DecisionRefused(f"order {order.order_id} is not in doubt: the broker says that it is {state}")
+
     async def settle_absent(self, order_id: UUID, evidence: str, actor: str) -> LiveOrder:
-        """A person says: the broker never received it. Nothing is sent again; the order ends as cancelled."""
+        """A person says: the broker never received it, or has it no more. Nothing is sent again; the order ends as cancelled.
+
+        An open order that is not in doubt is ended so only if the broker does not tell of it now: some forget over night what
+        they had. What was filled of it is what is booked.
+        """
+        await self._refuse_what_the_broker_tells_of(await self._orders.get(order_id))
         async with self._orders.hold(order_id) as held:
-            if not held.is_in_doubt:
-                raise DecisionRefused(f"order {order_id} is not in doubt")
-            facts = _all_absent(held, f"{actor}: {evidence}")
+            facts = _all_absent(held, f"{actor}: {evidence}") if held.is_in_doubt else _forgotten(held, evidence)
             return await self._orders.record(held, facts, Cause(actor, held.intent.signal_id, evidence))
+
+
+def _forgotten(order: LiveOrder, evidence: str) -> list[Fact]:
+    if not order.is_at_broker or order.status.is_closed:
+        raise DecisionRefused(f"order {order.order_id} is neither in doubt nor open at the broker")
+    return [Cancelled(reason=CancelReason.EXPIRED, message=f"the broker has it no more: {evidence}")]
 
 
 def _all_absent(order: LiveOrder, evidence: str) -> list[Fact]:

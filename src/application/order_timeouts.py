@@ -6,6 +6,7 @@ Counted from the stored start of the submission, so that a restart neither forge
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -22,7 +23,14 @@ from liveorder.domain.order.facts import CancelReason
 from liveorder.domain.values import OrderRole, OrderType, TimeInForce
 
 ASK_AGAIN_SECONDS = 30.0
-"""A cancel for lateness that came to nothing is tried again after this."""
+"""A cancel for lateness that came to nothing is tried again after this, and then at intervals that double."""
+LONGEST_WAIT_SECONDS = 1800.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Tried:
+    wait_seconds: float
+    not_before: datetime
 
 
 def seconds_allowed(order: LiveOrder, terms: AccountTerms) -> tuple[float, bool] | None:
@@ -57,7 +65,7 @@ class OrderTimeouts:
         self._orders, self._gateways, self._sessions = orders, gateways, sessions
         self._track, self._cancel = track, cancel
         self._clock, self._log, self._check_seconds = clock, log, check_seconds
-        self._not_before: dict[UUID, datetime] = {}
+        self._tried: dict[UUID, _Tried] = {}
 
     async def check_for_ever(self) -> None:
         while True:
@@ -66,13 +74,20 @@ class OrderTimeouts:
 
     async def check(self) -> None:
         """Ask about and cancel what is late, or unwanted since before it came. What is in doubt is being asked about already."""
-        now = self._clock.now()
-        self._not_before = {key: at for key, at in self._not_before.items() if at > now}
-        for order in self._orders.unfinished():
+        now, unfinished = self._clock.now(), self._orders.unfinished()
+        self._tried = {order.order_id: self._tried[order.order_id] for order in unfinished if order.order_id in self._tried}
+        for order in unfinished:
             reason = self._why_to_cancel(order, now)
-            if reason is not None and (order.cancel_wish is not None or order.order_id not in self._not_before):
-                self._not_before[order.order_id] = now + timedelta(seconds=ASK_AGAIN_SECONDS)
+            if reason is not None and (order.cancel_wish is not None or self._is_due(order, now)):
                 await self._end(order, reason)
+
+    def _is_due(self, order: LiveOrder, now: datetime) -> bool:
+        tried = self._tried.get(order.order_id)
+        if tried is not None and now < tried.not_before:
+            return False
+        seconds = ASK_AGAIN_SECONDS if tried is None else min(tried.wait_seconds * 2, LONGEST_WAIT_SECONDS)
+        self._tried[order.order_id] = _Tried(seconds, now + timedelta(seconds=seconds))
+        return True
 
     def _why_to_cancel(self, order: LiveOrder, now: datetime) -> CancelReason | None:
         if order.cancel_wish is not None and order.is_at_broker:

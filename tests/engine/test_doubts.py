@@ -386,3 +386,36 @@ async def test_an_absence_is_not_believed_once_the_broker_may_have_forgotten_the
         assert len(scene.witness.of("submit")) == 1
         await engine.doubts.settle_absent(order.order_id, "not in the broker's list", "person:ann")
         assert (await engine.orders.get(order.order_id)).status is OrderStatus.CANCELLED
+
+
+async def test_an_open_order_that_the_broker_forgot_overnight_is_ended_by_a_person(tmp_path: Path) -> None:
+    async with a_scene(tmp_path) as scene, scene.living() as engine:
+        order = await engine.execute.execute(a_limit())
+        with pytest.raises(DecisionRefused, match="the broker says that it is WORKING"):
+            await engine.doubts.settle_absent(order.order_id, "I do not see it", "person:ann")
+        scene.witness.answers |= {"find": _nothing_to_say, "open_orders": _none}
+        settled = await engine.doubts.settle_absent(order.order_id, "it lapsed at the close", "person:ann")
+        assert (settled.status, settled.cancel_reason) == (OrderStatus.CANCELLED, CancelReason.EXPIRED)
+        assert settled.requests == {}
+        assert engine.orders.unfinished() == []
+        with pytest.raises(DecisionRefused, match="neither in doubt nor open"):
+            await engine.doubts.settle_absent(order.order_id, "again", "person:ann")
+
+
+async def test_an_order_that_was_ended_so_and_is_live_all_the_same_is_cancelled(tmp_path: Path) -> None:
+    async with a_scene(tmp_path) as scene, scene.living() as engine:
+        order = await engine.execute.execute(a_limit())
+        scene.witness.answers |= {"find": _nothing_to_say, "open_orders": _none}
+        await engine.doubts.settle_absent(order.order_id, "it lapsed at the close", "person:ann")
+        scene.witness.answers.clear()
+        await engine.reconcile.reconcile(ACCOUNT)
+        await until(lambda: [each["state"] for each in scene.venue_orders(order)] == ["CANCELLED"])
+        assert "live_after_close" in (await engine.orders.get(order.order_id)).reviews
+
+
+async def _nothing_to_say(*asked: object) -> Absence:
+    return Absence.INCONCLUSIVE
+
+
+async def _none() -> list[OrderSnapshot]:
+    return []

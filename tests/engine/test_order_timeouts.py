@@ -5,14 +5,16 @@ from __future__ import annotations
 import asyncio
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from liveorder.application.order_timeouts import ASK_AGAIN_SECONDS
-from liveorder.application.ports.broker import Absence
+from liveorder.application.order_timeouts import ASK_AGAIN_SECONDS, LONGEST_WAIT_SECONDS
+from liveorder.application.ports.broker import Absence, Prepared
 from liveorder.domain.errors import BrokerConnectionError
+from liveorder.domain.execution_report import CancelRejected
 from liveorder.domain.lifecycle import OrderStatus
 from liveorder.domain.order.facts import CancelReason
 from liveorder.infrastructure.brokers.simulated.venue.faults import FaultKind, Point
@@ -147,3 +149,20 @@ async def test_a_failure_of_one_late_order_does_not_keep_the_others_waiting(tmp_
         await until(lambda: engine.is_quiet, seconds=60)
         for order in (first, second):
             assert (await engine.orders.get(order.order_id)).status is OrderStatus.CANCELLED
+
+
+async def test_a_late_order_that_cannot_be_cancelled_is_tried_at_growing_intervals(tmp_path: Path) -> None:
+    async with a_scene(tmp_path, UNFILLED) as scene, scene.living() as engine:
+        await engine.execute.execute(a_signal())
+
+        async def refused(prepared: Prepared) -> list[CancelRejected]:
+            return [CancelRejected(reason="no such order today")]
+
+        scene.witness.answers["cancel"] = refused
+        await asyncio.sleep(4 * 3600)
+        times = [call.at for call in scene.witness.of("cancel")]
+        waits = [round(later - earlier) for earlier, later in pairwise(times)]
+        assert waits[:6] == sorted(waits[:6])
+        assert waits[0] in (30, 31)
+        assert max(waits) <= LONGEST_WAIT_SECONDS + 2
+        assert len(times) < 20

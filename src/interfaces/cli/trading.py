@@ -107,13 +107,15 @@ def settle(
     found: Annotated[
         str | None, typer.Option("--found", metavar="BROKER_ORDER_ID", help="It is at the broker under this id.")
     ] = None,
-    absent: Annotated[bool, typer.Option("--absent", help="The broker never received it. It will not be sent again.")] = False,
+    absent: Annotated[
+        bool, typer.Option("--absent", help="The broker never got it, or has it no more; it is not sent again.")
+    ] = False,
     config: Config = None,
     store: Store = None,
     as_json: AsJson = False,
     timeout: Patience = PATIENCE_SECONDS,
 ) -> None:
-    """End a doubt with what you have seen at the broker."""
+    """End a doubt, or an order that the broker has forgotten, with what you have seen there."""
     if absent is (found is not None):
         raise InvalidInput("found", "it is either there or not", "give one of --found BROKER_ORDER_ID and --absent")
     kind = CommandKind.SETTLE_ABSENT if absent else CommandKind.SETTLE_FOUND
