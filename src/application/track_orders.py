@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
+from types import MappingProxyType
 from uuid import UUID
 
 from liveorder.application.gateway import Answered, Gateway, NotReceived, Outcome, RefusedByBroker
@@ -52,20 +53,39 @@ class TrackOrders:
         self._on_stray = on_stray
         self._absent: dict[str, Sequence[LiveOrder]] = {}
 
-    async def book(self, account_id: str, report: ExecutionReport) -> LiveOrder | None:
-        """Book one report on the order that it speaks of; None when it is no order of ours."""
+    async def book(
+        self, account_id: str, report: ExecutionReport, asked: Mapping[UUID, int] = MappingProxyType({})
+    ) -> LiveOrder | None:
+        """Book one report on the order that it speaks of; None when it is no order of ours.
+
+        `asked`: of an answer, the versions that orders had when the question was put.
+        """
         order_id = await self._orders.addressee(account_id, report)
         if order_id is None:
             await self._unmatched.keep(account_id, self._gateways[account_id].broker.name, report)
             return None
-        order = await self.book_on(order_id, report)
+        order = await self._followed_up(*await self._received(order_id, report, asked_at=asked.get(order_id)))
         return await self.hand_over(order) if order.broker_order_id is not None else order
 
     async def book_on(self, order_id: UUID, report: ExecutionReport, request_id: str | None = None) -> LiveOrder:
         """Book a report on a known order. `request_id` is the request that it answers."""
+        return await self._followed_up(*await self._received(order_id, report, request_id))
+
+    async def _received(
+        self, order_id: UUID, report: ExecutionReport, request_id: str | None = None, asked_at: int | None = None
+    ) -> tuple[LiveOrder, LiveOrder]:
+        """The order before and after. An answer to a question leaves an order as it is that changed since it was asked about.
+
+        Looked at while the order is held: what is being stored at this moment counts.
+        """
         async with self._orders.hold(order_id) as order:
-            facts = [] if _comes_late(order, report, request_id) else receive(order, report)
+            is_old = asked_at not in (None, order.version) or _comes_late(order, report, request_id)
+            facts = [] if is_old else receive(order, report)
             after = await self._orders.record(order, facts, self._cause(order, report, request_id)) if facts else order
+        return order, after
+
+    async def _followed_up(self, order: LiveOrder, after: LiveOrder) -> LiveOrder:
+        """What a report means beyond its facts."""
         if after.broker_order_id is not None and after.broker_order_id != order.broker_order_id:
             after = await self.hand_over(after)
         if after.is_stray and not order.is_stray:
@@ -101,9 +121,11 @@ class TrackOrders:
             occurred_at=report.occurred_at,
         )
 
-    async def _book_safely(self, account_id: str, report: ExecutionReport) -> LiveOrder | None:
+    async def _book_safely(
+        self, account_id: str, report: ExecutionReport, asked: Mapping[UUID, int] = MappingProxyType({})
+    ) -> LiveOrder | None:
         try:
-            return await self.book(account_id, report)
+            return await self.book(account_id, report, asked)
         except LiveOrderError as error:
             self._log.write("ERROR", f"Report not booked, the poll will find it: {error}", account_id=account_id)
             return None
@@ -134,16 +156,18 @@ class TrackOrders:
 
     async def poll(self, gateway: Gateway) -> bool:
         """Ask for all open orders, then singly for those of ours that are not among them. False when the broker did not answer."""
-        asked = {order.client_order_id: order.version for order in self._orders.unfinished(gateway.account_id)}
+        unfinished = self._orders.unfinished(gateway.account_id)
+        asked = {order.order_id: order.version for order in unfinished}
+        keys = {order.client_order_id: order.version for order in unfinished}
         try:
             snapshots = await gateway.ask(gateway.broker.open_orders())
         except BrokerError as error:
             self._log.write("BROKER", f"Open orders could not be asked for: {error}", account_id=gateway.account_id)
             return False
         for snapshot in snapshots:
-            if self._is_overtaken(snapshot, asked):
+            if self._is_overtaken(snapshot, keys):
                 continue
-            booked = await self._book_safely(gateway.account_id, snapshot)
+            booked = await self._book_safely(gateway.account_id, snapshot, asked)
             if booked is not None and snapshot.filled_quantity < booked.filled_quantity:
                 await self._catch_up_on(gateway, booked)
         self._unmatched.still_listed(gateway.account_id, {snapshot.broker_order_id for snapshot in snapshots})
@@ -181,10 +205,9 @@ class TrackOrders:
         found = await gateway.find(order)
         if isinstance(found, Absence):
             return found
-        if (await self._orders.get(order.order_id)).version != order.version:
-            return Absence.INCONCLUSIVE
-        await self.book_on(order.order_id, found)
-        return found
+        before, after = await self._received(order.order_id, found, asked_at=order.version)
+        await self._followed_up(before, after)
+        return found if before.version == order.version else Absence.INCONCLUSIVE
 
     async def _catch_up_on(self, gateway: Gateway, order: LiveOrder) -> None:
         """The broker tells less than we have: a bust or a correction was missed, or the answer was old."""

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from liveorder.application.engine import Engine
+from liveorder.application.orders import Cause
 from liveorder.application.ports.broker import Absence, KeySupport, Prepared
 from liveorder.domain.errors import BrokerConnectionError
 from liveorder.domain.execution_report import (
@@ -19,6 +20,7 @@ from liveorder.domain.execution_report import (
     CloseCause,
     Commission,
     Execution,
+    ExecutionBusted,
     OrderClosed,
     OrderReplaced,
     OrderSnapshot,
@@ -26,6 +28,7 @@ from liveorder.domain.execution_report import (
 )
 from liveorder.domain.lifecycle import OrderStatus
 from liveorder.domain.order import LiveOrder
+from liveorder.domain.order.reception import receive
 from liveorder.domain.values import Side
 from liveorder.infrastructure.brokers.simulated.venue.faults import Fault, FaultKind, FaultPlan, Point
 from liveorder.infrastructure.brokers.simulated.venue.settings import Commission as Charges
@@ -468,3 +471,19 @@ async def test_a_replaced_orders_old_id_still_leads_to_it(tmp_path: Path) -> Non
         booked = await engine.track.book(ACCOUNT, late)
         assert booked is not None
         assert (booked.order_id, booked.broker_order_id, booked.filled_quantity) == (order.order_id, "V2-new", Decimal(1))
+
+
+async def test_an_answer_that_waits_for_a_bust_being_stored_is_older_than_the_bust(tmp_path: Path) -> None:
+    """Found by the simulation: the answer was compared with the order before the bust was durable, and booked after it."""
+    by_hand = STILL.model_copy(update={"fills": Fills(automatic=False)})
+    async with a_scene(tmp_path, by_hand) as scene, scene.living(poll_seconds=9999.0) as engine:
+        order = await engine.execute.execute(a_limit())
+        execution_id = await scene.control.fill(order.broker_order_id or "", Decimal(10), Decimal(400))
+        await until(lambda: engine.orders.unfinished() == [])
+        async with engine.orders.hold(order.order_id) as held:
+            asking = asyncio.create_task(engine.track.ask(engine.gateways[ACCOUNT], held))
+            await asyncio.sleep(1)
+            busted = receive(held, ExecutionBusted(broker_order_id=held.broker_order_id, execution_id=execution_id))
+            await engine.orders.record(held, busted, Cause())
+        assert await asking is Absence.INCONCLUSIVE
+        assert (await engine.orders.get(order.order_id)).filled_quantity == 0
