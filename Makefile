@@ -8,6 +8,8 @@ PYTEST = $(BIN)/pytest -n $(WORKERS) --dist worksteal
 KILLS ?= 10000
 SEED ?= 1
 SEEDS ?= 100000
+# One of alpaca, kite and ibkr: the kill matrix over that broker's wire, with its adapter; empty: at the simulated broker.
+BROKER ?=
 
 .PHONY: run test storagefaults coverage check killmatrix killmatrix-slice simulate simulate-slice bench docs clean
 
@@ -35,8 +37,13 @@ check: $(STAMP)
 
 # Interrupted, it goes on where it was when it is run again with the same seed.
 killmatrix: $(STAMP)
+ifeq ($(BROKER),)
 	$(BIN)/python -m tests.crash.killmatrix --kills $(KILLS) --seed $(SEED) \
 		--results var/killmatrix/seed-$(SEED).jsonl --page docs/reliability.md
+else
+	$(BIN)/python -m tests.crash.killmatrix --broker $(BROKER) --kills $(KILLS) --seed $(SEED) \
+		--results var/killmatrix/$(BROKER)-$(SEED).jsonl --page docs/reliability-at-brokers.md
+endif
 
 killmatrix-slice: $(STAMP)
 	$(BIN)/python -m tests.crash.killmatrix --kills 600 --seed $(SEED)

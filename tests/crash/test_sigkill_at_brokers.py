@@ -22,7 +22,7 @@ pytestmark = pytest.mark.skipif(not hasattr(os, "pidfd_open"), reason="needs Lin
 
 LOST = "lost"
 WITHOUT_A_BLOW = 2
-"""Where the broker's push overtakes the end of a call, its outcome is known by then, and the boundary that was chosen is not passed."""
+"""Where the broker's push overtakes the end of a call, its outcome is known by then, and the chosen boundary is not passed."""
 
 
 def cases_at(broker: str) -> list[Case]:
