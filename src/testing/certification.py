@@ -80,12 +80,12 @@ class Certification:
         yield await _answered("open orders", self._open_orders())
         yield await _answered("executions of a day", self._executions())
         yield await _answered("positions", self._positions())
-        yield await _answered("a key that never was", self._absence())
         if order is None:
             return
         try:
             request = await self._request(order)
             yield Finding("order", "", f"buy {request.quantity:f} {request.instrument.key} at {request.limit_price:f}")
+            yield await _answered("a key that never was", self._absence(request))
             yield await _answered(NEW_ORDER, self._create(request))
             if self._is_known:
                 yield await _answered(WHILE_OPEN, self._again(WHILE_OPEN))
@@ -114,9 +114,10 @@ class Certification:
     async def _positions(self) -> Finding:
         return Finding("positions", "", f"{len(await self._broker.positions())} told")
 
-    async def _absence(self) -> Finding:
-        asked = self._key()
-        answer = await self._broker.find(asked, None, {})
+    async def _absence(self, request: SubmitRequest) -> Finding:
+        """Of an order that is made ready and not sent."""
+        unsent = replace(request, client_order_id=self._key())
+        answer = await self._broker.find(unsent.client_order_id, None, self._broker.prepare(unsent).reference)
         can_tell = self._declared.key_support is not KeySupport.NONE
         declared = "absent" if can_tell else "inconclusive"
         agrees = answer is (Absence.ABSENT if can_tell else Absence.INCONCLUSIVE)

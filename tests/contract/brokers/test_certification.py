@@ -56,7 +56,7 @@ async def test_of_what_is_traded_in_parts_one_unit_is_bought_where_that_is_allow
 
 
 async def test_without_an_order_nothing_is_sent(stage: Stage) -> None:
-    assert len(await certified(stage, None)) == 5
+    assert len(await certified(stage, None)) == 4
     assert await stage.venue.orders(stage.account_id) == []
 
 
@@ -89,7 +89,7 @@ async def test_questions_that_fail_are_findings(stage: Stage) -> None:
     await stage.venue.lay(
         Fault(kind=FaultKind.QUERY_FAILED, on=Point.OPEN_ORDERS), Fault(kind=FaultKind.QUERY_FAILED, on=Point.FIND)
     )
-    findings = await certified(stage, None)
+    findings = await certified(stage)
     assert findings["open orders"].agrees is False
     assert findings["a key that never was"].measured == "inconclusive"
 

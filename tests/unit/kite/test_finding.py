@@ -45,13 +45,9 @@ async def test_a_whole_list_of_today_without_it_means_absent() -> None:
     assert await listed().broker.find(KEY, None, TODAY) is Absence.ABSENT
 
 
-@pytest.mark.parametrize(("order_id", "reference"), [(None, {"day": "2026-11-19"}), (ORDER_ID, {})])
+@pytest.mark.parametrize(("order_id", "reference"), [(None, {"day": "2026-11-19"}), (ORDER_ID, {}), (None, {})])
 async def test_a_list_says_nothing_of_an_order_that_may_be_of_another_day(order_id: str | None, reference: dict[str, str]) -> None:
     assert await listed().broker.find(KEY, order_id, reference) is Absence.INCONCLUSIVE
-
-
-async def test_a_key_that_was_never_prepared_for_is_absent() -> None:
-    assert await listed().broker.find(KEY, None, {}) is Absence.ABSENT
 
 
 async def test_indias_day_ends_at_half_past_six_in_the_evening_of_london_winter() -> None:

@@ -5,6 +5,7 @@ Whichever it is, only what both have is used, and their `Trade` objects are not:
 
 from __future__ import annotations
 
+import logging
 from importlib import import_module
 from typing import Any
 
@@ -22,5 +23,6 @@ def _installed() -> Any:
 
 LIBRARY: Any = _installed()
 NAME: str = LIBRARY.__name__
+logging.getLogger(NAME).addHandler(logging.NullHandler())  # where nobody set up logging, every code of TWS would go to stderr
 RequestError: type[Exception] = LIBRARY.RequestError
 """A numbered request that TWS answered with an error: its `code` and `message`."""

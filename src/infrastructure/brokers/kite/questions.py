@@ -44,12 +44,11 @@ class Questions:
         except BrokerError:
             return Absence.INCONCLUSIVE
         is_there = any(client_order_id in tags(row) for row in rows)
-        return Absence.INCONCLUSIVE if is_there or self._may_be_older(broker_order_id, reference) else Absence.ABSENT
+        return Absence.INCONCLUSIVE if is_there or self._may_be_older(reference) else Absence.ABSENT
 
-    def _may_be_older(self, broker_order_id: str | None, reference: Mapping[str, str]) -> bool:
-        """Than the list, which was had before this is asked. A key that was never prepared for has no earlier day."""
-        today = indian_day(self._clock.now()).isoformat()
-        return reference.get("day", today) != today or (broker_order_id is not None and "day" not in reference)
+    def _may_be_older(self, reference: Mapping[str, str]) -> bool:
+        """Than the list, which was had before this is asked. What tells no day may be of any."""
+        return reference.get("day") != indian_day(self._clock.now()).isoformat()
 
     def _named(self, rows: Sequence[Row], client_order_id: str, broker_order_id: str | None) -> Row | None:
         if broker_order_id is not None:
