@@ -86,9 +86,7 @@ async def test_an_order_whose_answer_was_lost_is_cancelled_in_the_end(stage: Sta
 
 
 async def test_questions_that_fail_are_findings(stage: Stage) -> None:
-    await stage.venue.lay(
-        Fault(kind=FaultKind.QUERY_FAILED, on=Point.OPEN_ORDERS), Fault(kind=FaultKind.QUERY_FAILED, on=Point.FIND)
-    )
+    await stage.venue.lay(*(Fault(kind=FaultKind.QUERY_FAILED, on=point, nth=1) for point in (Point.OPEN_ORDERS, Point.FIND)))
     findings = await certified(stage)
     assert findings["open orders"].agrees is False
     assert findings["a key that never was"].measured == "inconclusive"
