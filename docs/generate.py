@@ -2,11 +2,17 @@
 
 import ast
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from itertools import pairwise
 from pathlib import Path
 
+from liveorder.application.ports.broker import BrokerCapabilities
 from liveorder.domain import lifecycle
+from liveorder.infrastructure.brokers.alpaca import assembly as alpaca
+from liveorder.infrastructure.brokers.ibkr import capabilities as ibkr
+from liveorder.infrastructure.brokers.kite import broker as kite
+from liveorder.infrastructure.brokers.simulated.broker import SIMULATED_CAPABILITIES
+from liveorder.testing.cases import CASES
 
 DOCS = Path(__file__).resolve().parent
 
@@ -51,7 +57,102 @@ def attribute_docstrings(of: type) -> dict[str, str]:
     }
 
 
-PAGES: dict[str, Callable[[], str]] = {"lifecycle.md": lifecycle_page}
+BROKERS = """\
+# Brokers
+
+Drawn from the adapters by `docs/generate.py`; not written by hand. A page for each: [Alpaca](alpaca.md), [Zerodha Kite](kite.md),
+[Interactive Brokers](ibkr.md). [Writing a broker](../writing-a-broker.md) tells how to make another.
+
+## What each adapter declares
+
+What may be believed of a broker decides how a doubt ends. Each value can be set otherwise for an account
+(`[accounts.capabilities]`), where you know better; `liveorder certify` asks the broker itself.
+
+| | {names} |
+|---|{lines}|
+{capabilities}
+
+## What each adapter fulfils
+
+The contract of the port, case by case (`src/testing/cases`). Every adapter plays every case in the test suite, over its wire, with
+the vendor's own client library; what it cannot do is played too, and must fail.
+
+| case | {names} |
+|---|{lines}|
+{promises}
+
+{footnotes}
+"""
+
+
+def brokers_page() -> str:
+    """What is declared, and which promises are kept, side by side."""
+    names, reasons = list(ADAPTERS), Reasons()
+    declared = [row(label, [shown(each, field) for each, _ in ADAPTERS.values()]) for field, label in DECLARED.items()]
+    kept = [
+        row(case.name.replace("_", " "), [reasons.mark(cannot.get(case.name)) for _, cannot in ADAPTERS.values()]) for case in CASES
+    ]
+    return BROKERS.format(
+        names=" | ".join(names),
+        lines="|".join("---" for _ in names),
+        capabilities="\n".join(declared),
+        promises="\n".join(kept),
+        footnotes="\n".join(f"{number}. {reason}." for number, reason in enumerate(reasons.given, 1)),
+    )
+
+
+class Reasons:
+    """Why promises are not kept, numbered in the order in which they are met."""
+
+    def __init__(self) -> None:
+        self.given: list[str] = []
+
+    def mark(self, reason: str | None) -> str:
+        if reason is None:
+            return "yes"
+        if reason not in self.given:
+            self.given.append(reason)
+        return f"no ({self.given.index(reason) + 1})"
+
+
+def row(label: str, cells: list[str]) -> str:
+    return f"| {label} | {' | '.join(cells)} |"
+
+
+def shown(declared: BrokerCapabilities, field: str) -> str:
+    value = getattr(declared, field)
+    match value:
+        case bool():
+            return "yes" if value else "no"
+        case frozenset():
+            return ", ".join(sorted(value)) or "none"
+        case float() | int():
+            return f"{value:,.0f}"
+    return str(value)
+
+
+DECLARED = {
+    "key_support": "our key on an order",
+    "key_memory_seconds": "remembered for (s)",
+    "lookup_lag_seconds": "missing from a search for up to (s)",
+    "delivery_bound_seconds": "a request arrives within (s)",
+    "trusts_absence": "*not found* is believed, after all that",
+    "atomic_replace": "a replace never leaves two orders",
+    "order_types": "order types",
+    "times_in_force": "times in force",
+    "notional": "orders for an amount",
+    "fractional": "parts of a unit",
+    "requests_per_second": "requests a second",
+    "requests_per_minute": "requests a minute",
+}
+ADAPTERS: dict[str, tuple[BrokerCapabilities, Mapping[str, str]]] = {
+    "simulated": (SIMULATED_CAPABILITIES, {}),
+    "alpaca": (alpaca.ALPACA_CAPABILITIES, alpaca.CANNOT),
+    "kite": (kite.CAPABILITIES, kite.CANNOT),
+    "ibkr": (ibkr.CAPABILITIES, ibkr.CANNOT),
+}
+
+PAGES: dict[str, Callable[[], str]] = {"lifecycle.md": lifecycle_page, "brokers/README.md": brokers_page}
 
 
 def main() -> None:

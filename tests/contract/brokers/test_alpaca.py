@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -13,7 +13,7 @@ import pytest
 from liveorder.application.ports.brokerage import Brokerage
 from liveorder.application.ports.instruments import InstrumentQuery
 from liveorder.domain.execution_report import OrderSnapshot
-from liveorder.infrastructure.brokers.alpaca.assembly import brokerage
+from liveorder.infrastructure.brokers.alpaca.assembly import CANNOT, brokerage
 from liveorder.infrastructure.brokers.simulated.venue.catalogue import BUILT_IN
 from liveorder.infrastructure.brokers.simulated.venue.settings import AccountTerms
 from liveorder.infrastructure.clock import SystemClock
@@ -28,7 +28,7 @@ from tests.unit.alpaca.stage import order_of
 
 
 @asynccontextmanager
-async def alpaca_stage(cannot: dict[str, str], *, counts_fills: bool = False) -> AsyncIterator[Stage]:
+async def alpaca_stage(cannot: Mapping[str, str], *, counts_fills: bool = False) -> AsyncIterator[Stage]:
     settings = stage_settings(AccountTerms(account_id=ACCOUNT, cash=Decimal(100_000), is_limited=True))
     async with open_exchange(settings) as exchange, alpaca_twin(exchange, carries_fills=counts_fills) as twin:
 
@@ -58,8 +58,7 @@ class TestAlpaca(BrokerContract):
 
     @pytest.fixture
     async def stage(self) -> AsyncIterator[Stage]:
-        reason = "a part-filled order is not replaced: the replacement may trade the whole again (Alpaca-API issue 165)"
-        async with alpaca_stage({"a_replace_changes_the_terms_under_the_same_key": reason}) as stage:
+        async with alpaca_stage(CANNOT) as stage:
             yield stage
 
 

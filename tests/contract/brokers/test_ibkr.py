@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from decimal import Decimal
@@ -15,6 +15,7 @@ from liveorder.domain.errors import BrokerConnectionError
 from liveorder.domain.instrument import Instrument
 from liveorder.domain.values import TimeInForce, TradingMode
 from liveorder.infrastructure.brokers.ibkr.assembly import brokerage
+from liveorder.infrastructure.brokers.ibkr.capabilities import CANNOT
 from liveorder.infrastructure.brokers.simulated.venue.catalogue import BUILT_IN
 from liveorder.infrastructure.brokers.simulated.venue.settings import AccountTerms
 from liveorder.infrastructure.clock import SystemClock
@@ -24,10 +25,6 @@ from liveorder.testing.exchange import open_exchange
 from liveorder.testing.stage import Stage, on_stage, stage_settings
 from tests.twins.ibkr import ACCOUNT, CATALOGUE, TwsTwin, tws_twin
 from tests.unit.ibkr.quiet_log import QuietLog
-
-CANNOT: Mapping[str, str] = {
-    "a_second_order_with_the_same_key_is_refused": "orderRef is a label: any number of orders may carry one",
-}
 
 
 def without_auctions(declared: BrokerCapabilities) -> BrokerCapabilities:

@@ -12,6 +12,7 @@ from liveorder.application.ports.broker import SubmitRequest
 from liveorder.application.ports.brokerage import Brokerage
 from liveorder.domain.values import Product
 from liveorder.infrastructure.brokers.kite.assembly import brokerage as kite_brokerage
+from liveorder.infrastructure.brokers.kite.broker import CANNOT
 from liveorder.infrastructure.brokers.simulated.venue.catalogue import BUILT_IN
 from liveorder.infrastructure.brokers.simulated.venue.settings import AccountTerms, Fills
 from liveorder.testing.broker_contract import BrokerContract
@@ -20,12 +21,6 @@ from liveorder.testing.stage import Stage, on_stage
 from tests.twins.kite import API_KEY, API_SECRET, USER_ID, kite_twin, venue_settings
 from tests.twins.kite.client import ACCOUNT, access_to, section_of
 from tests.worlds import RememberedLog
-
-CANNOT = {
-    "a_second_order_with_the_same_key_is_refused": "Kite's tag is a label: a second order with it is taken",
-    "a_bust_takes_the_fill_back": "Kite tells no busts: the trade is gone from its list, which proves nothing",
-    "a_correction_stands_in_place_of_the_fill": "Kite tells no corrections: another trade is in its list instead",
-}
 
 
 class KiteStage(Stage):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from urllib.parse import urlsplit, urlunsplit
 
@@ -46,6 +46,13 @@ ALPACA_CAPABILITIES = BrokerCapabilities(
 """How long a key is remembered is not documented: a day is sure, since an order for the day can be asked for as long. That an order
 is missing from a search at first was reported and is bounded here by guess. A replacement and what it replaces can both trade.
 """
+
+CANNOT: Mapping[str, str] = {
+    "a_replace_changes_the_terms_under_the_same_key": (
+        "a part-filled order is not replaced: the replacement may trade the whole again (Alpaca-API issue 165)"
+    ),
+}
+"""Cases of the port's contract that are not fulfilled, unless the operator says that replacements count what was filled before."""
 
 
 def brokerage(access: AccountAccess, section: Alpaca) -> Brokerage:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from liveorder.application.ports.broker import BrokerCapabilities, KeySupport
 from liveorder.domain.values import AssetClass
 from liveorder.infrastructure.brokers.ibkr import orders
@@ -25,3 +27,7 @@ CAPABILITIES = BrokerCapabilities(
 ready: then it is in none of the places where TWS keeps one. A replace is a change of the one order, never a second. Of the 45
 messages a second that the client libraries let through, some are left for questions.
 """
+CANNOT: Mapping[str, str] = {
+    "a_second_order_with_the_same_key_is_refused": "orderRef is a label: any number of orders may carry one",
+}
+"""Cases of the port's contract that IB cannot fulfil."""

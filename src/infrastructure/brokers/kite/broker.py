@@ -52,6 +52,12 @@ CAPABILITIES = BrokerCapabilities(
     requests_per_minute=200.0,
 )
 """A tag is a label: Kite takes a second order with it. How long an order can be on its way into the list is not documented."""
+CANNOT: Mapping[str, str] = {
+    "a_second_order_with_the_same_key_is_refused": "Kite's tag is a label: a second order with it is taken",
+    "a_bust_takes_the_fill_back": "Kite tells no busts: the trade is gone from its list, which proves nothing",
+    "a_correction_stands_in_place_of_the_fill": "Kite tells no corrections: another trade is in its list instead",
+}
+"""Cases of the port's contract that Kite cannot fulfil."""
 _PATIENCE_SECONDS = 5.0
 _GOODBYE_SECONDS = 1.0
 
