@@ -220,16 +220,20 @@ class Engine:
         self.begin("reconcile", lambda: self.reconcile.reconcile_for_ever(self.terms.reconcile_seconds))
         self.begin("upkeep", self._upkeep)
 
-    async def stop(self) -> int:
+    async def stop(self, *, before_closing: Callable[[], Awaitable[object]] | None = None) -> int:
         """Take no more signals, let the calls in flight end within `drain_seconds` (what is left is in doubt), flush, release.
 
+        `before_closing` is done once the last fact is stored, while the store is still ours; not where it was lost.
         Returns how many calls had no outcome.
         """
         self.desk.is_taking_signals = False
         unfinished = await self.desk.drain(self.terms.drain_seconds)
         await self._end_every_task()
         if self._owns_the_store:
+            await self._at_the_end(self.orders.look_again())
             await self._doubt_what_is_left()
+            if before_closing is not None:
+                await self._at_the_end(before_closing())
         for gateway in self.gateways.values():
             await self._at_the_end(gateway.broker.close())
         if self._owns_the_store:

@@ -113,9 +113,7 @@ class _Served:
         stopping = asyncio.create_task(self._over.wait())
         await asyncio.wait([losing, stopping], return_when=asyncio.FIRST_COMPLETED)
         reading.cancel()
-        if not losing.done():
-            await self._outbox.flush()
-        await self.engine.stop()
+        await self.engine.stop(before_closing=self._outbox.flush)
         listening.cancel()
         self._tell(event="lost the store" if losing.done() else "stopped", boundaries=self._fate.names)
 
