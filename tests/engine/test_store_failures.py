@@ -12,6 +12,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
+from liveorder.application.doubts import horizon
 from liveorder.application.ports.emergency_journal import JournalledCancel, JournalledHalt
 from liveorder.application.ports.order_store import Commit, Committed
 from liveorder.domain.errors import LiveOrderError, OrderValidationError, StoreUnavailable
@@ -20,6 +21,7 @@ from liveorder.domain.lifecycle import OrderStatus
 from liveorder.domain.order import LiveOrder
 from liveorder.domain.order.facts import CancelRequested, Filled, SubmissionStarted
 from liveorder.domain.trading_halt import EVERYTHING, HaltReason
+from liveorder.infrastructure.brokers.simulated.broker import capabilities_of
 from liveorder.infrastructure.brokers.simulated.venue.faults import FaultKind, Point
 from liveorder.infrastructure.brokers.simulated.venue.settings import Fills
 from liveorder.infrastructure.emergency_journal import FileEmergencyJournal
@@ -27,6 +29,7 @@ from liveorder.infrastructure.eventstore.order_store import DatabaseOrderStore
 from liveorder.infrastructure.eventstore.sqlite import Placement, SQLiteDatabase
 from liveorder.infrastructure.eventstore.transaction import NotStored, Stored, Transaction
 from tests.engine.scenes import ACCOUNT, NOON, SPY, STILL, Scene, a_limit, a_scene, a_signal, until
+from tests.simulation.clocks import JumpingClock
 
 UNFILLED = STILL.model_copy(update={"fills": Fills(automatic=False)})
 
@@ -255,6 +258,27 @@ async def test_an_order_whose_first_commit_lost_its_reply_is_found_without_its_s
         (order,) = engine.orders.unfinished()
         await until(lambda: not engine.doubts.standing() and len(scene.witness.of("submit")) == 1)
         assert len(scene.venue_orders(order)) == 1
+
+
+async def test_a_clock_set_back_keeps_nothing_unanswered_from_being_asked_about_and_resends_no_sooner(
+    tmp_path: Path,
+) -> None:
+    async with a_scene(tmp_path) as scene:
+        scene.clock = jumping = JumpingClock(NOON)
+        async with scene.living() as engine:
+            lost = iter([True])
+            losing_replies(engine, lambda commit: holds(commit, SubmissionStarted) and next(lost, False))
+            with pytest.raises(StoreUnavailable):
+                await engine.execute.execute(a_limit())
+            order = await engine.execute.execute(a_limit())
+            (request,) = order.requests.values()
+            jumping.jump(-300)
+            await asyncio.sleep(15)
+            (doubt,) = engine.doubts.standing()
+            assert doubt.asked
+            await until(lambda: len(scene.witness.of("submit")) == 1)
+            assert scene.clock.now() > horizon(request, capabilities_of(scene.venue))
+            assert len(scene.venue_orders(order)) == 1
 
 
 async def test_an_order_that_was_not_stored_is_forgotten_when_the_store_is_back(tmp_path: Path) -> None:
