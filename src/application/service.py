@@ -59,9 +59,9 @@ class Service:
         self.recovery = await engine.start(wait_for_lease=wait_for_lease, before_trading=self._open_followers)
         desk = CommandDesk(engine, self._commands, engine.desk, engine.clock, engine.log)
         engine.begin("commands", desk.serve_for_ever)
-        engine.begin("projector", self._projector.run)
+        engine.begin("projector", self._projector.run, follows=True)
         for outbox in self._outboxes:
-            engine.begin("outbox", outbox.run)
+            engine.begin("outbox", outbox.run, follows=True)
 
     def _count(self, before: LiveOrder | None, after: LiveOrder, recorded: Sequence[RecordedFact]) -> None:
         self._placed += before is None

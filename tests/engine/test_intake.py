@@ -20,6 +20,7 @@ from liveorder.application.service import Service
 from liveorder.domain.dead_letter import SignalDeadLettered
 from liveorder.domain.errors import BrokerConnectionError, LiveOrderError
 from liveorder.domain.signal import Signal
+from liveorder.domain.trading_halt import HaltReason
 from liveorder.infrastructure.brokers.simulated.venue.faults import FaultKind
 from liveorder.infrastructure.eventstore.order_store import DatabaseOrderStore
 from liveorder.infrastructure.readmodels import views_at
@@ -210,6 +211,7 @@ class People:
 
     async def notify(self, notices: Sequence[Notice]) -> None:
         self.told += notices
+        await asyncio.sleep(1)  # till they nod
 
 
 class Unprojected:
@@ -302,17 +304,29 @@ async def test_what_a_stop_itself_stores_is_told_before_it_ends(tmp_path: Path) 
         assert "stopped before its outcome" in notice.sentence
 
 
-async def test_whoever_lost_the_store_leaves_it_to_the_next_owner_to_tell_what_is_due(tmp_path: Path) -> None:
+async def test_what_is_being_told_when_a_stop_comes_is_told_once(tmp_path: Path) -> None:
     async with a_scene(tmp_path) as scene:
         told: list[Notice] = []
         service = a_service(scene, told=told)
         await service.start()
-        scene.witness.answers["submit"] = lambda prepared: asyncio.sleep(1e6)
-        service.engine.desk.post(Lane.OPERATOR, lambda: service.engine.execute.execute(a_limit()))
-        await asyncio.sleep(1)
+        await service.engine.kill_switch.halt("*", HaltReason.KILL_SWITCH, "enough", "person:ann")
+        await until(lambda: bool(told))
+        await service.stop()
+        (notice,) = told
+        assert "enough" in notice.sentence
+
+
+async def test_whoever_lost_the_store_leaves_it_to_the_next_owner_to_tell_the_rest(tmp_path: Path) -> None:
+    async with a_scene(tmp_path) as scene:
+        told: list[Notice] = []
+        service = a_service(scene, told=told)
+        await service.start()
+        await service.engine.kill_switch.halt("*", HaltReason.KILL_SWITCH, "enough", "person:ann")
+        await until(lambda: bool(told))
+        await service.engine.kill_switch.resume("*", "again", "person:ann")
         service.engine._lose_lease("another process took it")
         await service.stop()
-        assert told == []
+        assert len(told) == 1
 
 
 async def test_a_source_that_fails_is_told_and_is_no_quiet_end(tmp_path: Path) -> None:
