@@ -71,6 +71,8 @@ class Doubts:
         self._orders, self._gateways, self._track = orders, gateways, track
         self._clock, self._log, self._take_up = clock, log, take_up
         self._inquiries: dict[UUID, Inquiry] = {}
+        self._unattended_since: Mapping[str, float] = {}
+        """Since when, by our own counter, each request without an outcome has been seen without a call out for it."""
         self._woken = asyncio.Event()
 
     def standing(self) -> Sequence[Doubt]:
@@ -120,13 +122,19 @@ class Doubts:
 
     async def _notice_overdue(self) -> None:
         """A request past its deadline that nobody waits for any more has an unknown outcome, whoever forgot to say so."""
-        now = self._clock.now()
-        for order in self._orders.unfinished():
-            in_flight = self._gateways[order.intent.account_id].in_flight
-            for request in order.requests.values():
-                is_over = request.deadline is None or now > request.deadline
-                if not request.is_in_doubt and is_over and request.request_id not in in_flight:
-                    await self.doubt(order, request.request_id, "Unanswered", "no outcome by its deadline")
+        now, counted = self._clock.now(), self._clock.monotonic()
+        unattended = [(order, request) for order in self._orders.unfinished() for request in self._unattended(order)]
+        self._unattended_since = {each.request_id: self._unattended_since.get(each.request_id, counted) for _, each in unattended}
+        for order, request in unattended:
+            longest = self._gateways[order.intent.account_id].terms.call_timeout_seconds
+            is_over = request.deadline is None or now > request.deadline
+            if is_over or counted > self._unattended_since[request.request_id] + longest:  # a clock set back must not hide it
+                await self.doubt(order, request.request_id, "Unanswered", "no outcome by its deadline")
+
+    def _unattended(self, order: LiveOrder) -> Sequence[OpenRequest]:
+        """Requests that no call of this process is out for: whether they left, and what became of them, nobody will say."""
+        in_flight = self._gateways[order.intent.account_id].in_flight
+        return [each for each in order.requests.values() if not each.is_in_doubt and each.request_id not in in_flight]
 
     async def doubt(self, order: LiveOrder, request_id: str, error: str, message: str) -> LiveOrder:
         """Record that the outcome of this request is unknown."""

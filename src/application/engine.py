@@ -148,6 +148,7 @@ class Engine:
         self.identity: StoreIdentity | None = None
         self.lost_lease = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
+        self._followers: set[asyncio.Task[None]] = set()
 
     def _staying_connected(self, gateway: Gateway) -> StayConnected:
         return StayConnected(
@@ -220,16 +221,21 @@ class Engine:
         self.begin("reconcile", lambda: self.reconcile.reconcile_for_ever(self.terms.reconcile_seconds))
         self.begin("upkeep", self._upkeep)
 
-    async def stop(self) -> int:
+    async def stop(self, *, before_closing: Callable[[], Awaitable[object]] | None = None) -> int:
         """Take no more signals, let the calls in flight end within `drain_seconds` (what is left is in doubt), flush, release.
 
-        Returns how many calls had no outcome.
+        `before_closing` is done once the last fact is stored, while the store is still ours; not where it was lost. What follows
+        the log ends after it. Returns how many calls had no outcome.
         """
         self.desk.is_taking_signals = False
         unfinished = await self.desk.drain(self.terms.drain_seconds)
-        await self._end_every_task()
+        await self._end(lambda: [*self._tasks, *self.desk.running])
         if self._owns_the_store:
+            await self._at_the_end(self.orders.look_again())
             await self._doubt_what_is_left()
+            if before_closing is not None:
+                await self._at_the_end(before_closing())
+        await self._end(lambda: list(self._followers))
         for gateway in self.gateways.values():
             await self._at_the_end(gateway.broker.close())
         if self._owns_the_store:
@@ -238,9 +244,9 @@ class Engine:
         await self.store.close()
         return unfinished
 
-    async def _end_every_task(self) -> None:
+    async def _end(self, running: Callable[[], Sequence[asyncio.Task[None]]]) -> None:
         """Told until they do: a cancellation can be lost on its way (`asyncio.wait_for` of Python 3.11 loses it to a result)."""
-        while tasks := self.every_task():
+        while tasks := running():
             for task in tasks:
                 task.cancel()
             await asyncio.wait(tasks, timeout=CANCEL_AGAIN_SECONDS)
@@ -262,11 +268,12 @@ class Engine:
         except Exception as error:  # noqa: BLE001 - a broker's adapter may raise anything
             self.log.write("ERROR", f"While stopping: {type(error).__name__}: {error}")
 
-    def begin(self, name: str, work: Callable[[], Awaitable[None]]) -> None:
-        """Run a background task until the engine stops; one that fails is logged and begun again."""
+    def begin(self, name: str, work: Callable[[], Awaitable[None]], *, follows: bool = False) -> None:
+        """Run a background task until the engine stops: what `follows` the log, last. One that fails is logged and begun again."""
+        tasks = self._followers if follows else self._tasks
         task = asyncio.create_task(self._supervised(name, work), name=name)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        tasks.add(task)
+        task.add_done_callback(tasks.discard)
 
     async def _supervised(self, name: str, work: Callable[[], Awaitable[None]]) -> None:
         while True:
@@ -381,7 +388,7 @@ class Engine:
 
     def every_task(self) -> list[asyncio.Task[None]]:
         """What runs in the background now, the desk's work included."""
-        return [*self._tasks, *self.desk.running]
+        return [*self._tasks, *self._followers, *self.desk.running]
 
     def _take_up(self, order: LiveOrder) -> None:
         """In a shadow run an order of an earlier run stays as it is, for the next real one."""

@@ -82,22 +82,36 @@ class Orders:
         return self._unfinished.get(order_id)
 
     async def get(self, order_id: UUID) -> LiveOrder:
-        """The order as its durable facts make it. Raises `OrderNotFound`."""
+        """The order as its durable facts make it. Not for whoever holds it. Raises `OrderNotFound`."""
+        known = self._unfinished.get(order_id)
+        if known is not None and order_id not in self._suspect:
+            return known
+        async with self.hold(order_id) as order:  # what is read must not be put in the place of what is recorded meanwhile
+            return order
+
+    async def read(self, order_id: UUID) -> LiveOrder:
+        """As `get`, for whoever holds it."""
         known = self._unfinished.get(order_id)
         if known is not None and order_id not in self._suspect:
             return known
         try:
+            if order_id in self._suspect:
+                await self._look_at_the_figures()
             stream = await self._store.stream(order_id)
-            rows = await self._store.ledger() if order_id in self._suspect else ()
         except StoreUnavailable:
             if known is None:
                 raise
             return known
         if not stream:
             raise OrderNotFound(order_id)
-        if rows:  # what the commit did to the account's figures was not told either
-            self._risk.absorb(rows)
         return self._found(LiveOrder.replay(stream))
+
+    async def _look_at_the_figures(self) -> None:
+        """What the commit did to the account's figures was not told either.
+
+        To be done before its stream is read: it waits for what is being written, which a commit whose caller is gone can be.
+        """
+        self._risk.absorb(await self._store.ledger())
 
     def _found(self, order: LiveOrder) -> LiveOrder:
         """As the store has it; one that is unfinished and was not in memory is from here on."""
@@ -265,7 +279,7 @@ class _Hold(AbstractAsyncContextManager[LiveOrder]):
     async def __aenter__(self) -> LiveOrder:
         await self._lock.acquire()
         try:
-            return await self._orders.get(self._order_id)
+            return await self._orders.read(self._order_id)
         except BaseException:
             self._lock.release()
             raise

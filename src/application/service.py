@@ -59,9 +59,9 @@ class Service:
         self.recovery = await engine.start(wait_for_lease=wait_for_lease, before_trading=self._open_followers)
         desk = CommandDesk(engine, self._commands, engine.desk, engine.clock, engine.log)
         engine.begin("commands", desk.serve_for_ever)
-        engine.begin("projector", self._projector.run)
+        engine.begin("projector", self._projector.run, follows=True)
         for outbox in self._outboxes:
-            engine.begin("outbox", outbox.run)
+            engine.begin("outbox", outbox.run, follows=True)
 
     def _count(self, before: LiveOrder | None, after: LiveOrder, recorded: Sequence[RecordedFact]) -> None:
         self._placed += before is None
@@ -75,14 +75,18 @@ class Service:
             await outbox.open()
 
     async def stop(self) -> None:
-        """Send what is due outside, finish what was begun, and let go of the store."""
-        for outbox in self._outboxes if self.recovery is not None else ():
-            try:
-                async with asyncio.timeout(self.engine.terms.drain_seconds):
-                    await outbox.flush()
-            except Exception as error:  # noqa: BLE001 - a destination that is away gets it after the next start
-                self.engine.log.write("WARNING", f"Not sent yet: {type(error).__name__}: {error}")
-        await self.engine.stop()
+        """Finish what was begun, send what is due outside, the last facts too, and let go of the store."""
+        await self.engine.stop(before_closing=self._flush_outboxes if self.recovery is not None else None)
+
+    async def _flush_outboxes(self) -> None:
+        await asyncio.gather(*(self._flush(outbox) for outbox in self._outboxes))
+
+    async def _flush(self, outbox: Outbox) -> None:
+        try:
+            async with asyncio.timeout(self.engine.terms.drain_seconds):
+                await outbox.flush()
+        except Exception as error:  # noqa: BLE001 - a destination that is away gets it after the next start
+            self.engine.log.write("WARNING", f"Not sent yet: {type(error).__name__}: {error}")
 
     async def settle_views(self) -> int:
         """Read models level with the log; the position. Raises `ViewsUnavailable`."""

@@ -106,16 +106,14 @@ class _Served:
         except Exception as error:  # noqa: BLE001 - whatever keeps a service from starting, the test must hear of it
             self._tell(event="failed", error=type(error).__name__, message=str(error))
             return
-        self.engine.begin("outbox", self._outbox.run)
+        self.engine.begin("outbox", self._outbox.run, follows=True)
         self._tell(event="started", recovery=asdict(report), epoch=self.engine.orders.epoch, monotonic=time.monotonic())
         reading = asyncio.create_task(self.engine.intake.read(self._source))
         losing = asyncio.create_task(self.engine.lost_lease.wait())
         stopping = asyncio.create_task(self._over.wait())
         await asyncio.wait([losing, stopping], return_when=asyncio.FIRST_COMPLETED)
         reading.cancel()
-        if not losing.done():
-            await self._outbox.flush()
-        await self.engine.stop()
+        await self.engine.stop(before_closing=self._outbox.flush)
         listening.cancel()
         self._tell(event="lost the store" if losing.done() else "stopped", boundaries=self._fate.names)
 

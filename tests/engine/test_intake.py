@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from liveorder.application.desk import Desk, Lane
+from liveorder.application.outbox import Outbox
+from liveorder.application.outlets import Notices
 from liveorder.application.ports.broker import Absence
+from liveorder.application.ports.notifier import Notice
 from liveorder.application.ports.signal_source import SourceMessage
 from liveorder.application.service import Service
 from liveorder.domain.dead_letter import SignalDeadLettered
 from liveorder.domain.errors import BrokerConnectionError, LiveOrderError
 from liveorder.domain.signal import Signal
+from liveorder.domain.trading_halt import HaltReason
 from liveorder.infrastructure.brokers.simulated.venue.faults import FaultKind
 from liveorder.infrastructure.eventstore.order_store import DatabaseOrderStore
 from liveorder.infrastructure.readmodels import views_at
@@ -187,12 +192,26 @@ async def test_a_signal_that_is_under_way_when_its_reading_is_cancelled_goes_on_
 # --- a service ------------------------------------------------------------------------------------------------------------------
 
 
-def a_service(scene: Scene, *sources: Any) -> Service:
-    engine = scene.engine()
+def a_service(scene: Scene, *sources: Any, told: list[Notice] | None = None, **terms: Any) -> Service:
+    """`told`: where its notices go."""
+    engine = scene.engine(**terms)
     store = engine.store
     assert isinstance(store, DatabaseOrderStore)
     views = views_at(f"sqlite:///{scene.folder / 'views.db'}", clock=scene.clock)
-    return Service(engine, store.commands, views, Unprojected(), sources)  # type: ignore[arg-type]  # as much of one as is needed
+    outboxes = [] if told is None else [Outbox(store, Notices(People(told)), scene.clock, print)]
+    return Service(engine, store.commands, views, Unprojected(), sources, outboxes)  # type: ignore[arg-type]  # as much of one as is needed
+
+
+@dataclass
+class People:
+    """A `Notifier`."""
+
+    told: list[Notice]
+    name = "people"
+
+    async def notify(self, notices: Sequence[Notice]) -> None:
+        self.told += notices
+        await asyncio.sleep(1)  # till they nod
 
 
 class Unprojected:
@@ -270,6 +289,44 @@ async def test_a_service_that_lost_its_store_ends_and_says_so(tmp_path: Path) ->
         service.engine._lose_lease("another process took it")
         assert (await running).lost_lease
         await service.stop()
+
+
+async def test_what_a_stop_itself_stores_is_told_before_it_ends(tmp_path: Path) -> None:
+    async with a_scene(tmp_path) as scene:
+        told: list[Notice] = []
+        service = a_service(scene, told=told, drain_seconds=3.0)
+        await service.start()
+        scene.witness.answers["submit"] = lambda prepared: asyncio.sleep(1e6)
+        service.engine.desk.post(Lane.OPERATOR, lambda: service.engine.execute.execute(a_limit()))
+        await asyncio.sleep(1)
+        await service.stop()
+        (notice,) = told
+        assert "stopped before its outcome" in notice.sentence
+
+
+async def test_what_is_being_told_when_a_stop_comes_is_told_once(tmp_path: Path) -> None:
+    async with a_scene(tmp_path) as scene:
+        told: list[Notice] = []
+        service = a_service(scene, told=told)
+        await service.start()
+        await service.engine.kill_switch.halt("*", HaltReason.KILL_SWITCH, "enough", "person:ann")
+        await until(lambda: bool(told))
+        await service.stop()
+        (notice,) = told
+        assert "enough" in notice.sentence
+
+
+async def test_whoever_lost_the_store_leaves_it_to_the_next_owner_to_tell_the_rest(tmp_path: Path) -> None:
+    async with a_scene(tmp_path) as scene:
+        told: list[Notice] = []
+        service = a_service(scene, told=told)
+        await service.start()
+        await service.engine.kill_switch.halt("*", HaltReason.KILL_SWITCH, "enough", "person:ann")
+        await until(lambda: bool(told))
+        await service.engine.kill_switch.resume("*", "again", "person:ann")
+        service.engine._lose_lease("another process took it")
+        await service.stop()
+        assert len(told) == 1
 
 
 async def test_a_source_that_fails_is_told_and_is_no_quiet_end(tmp_path: Path) -> None:

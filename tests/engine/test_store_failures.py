@@ -3,25 +3,33 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine, Sequence
 from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 
+from liveorder.application.doubts import horizon
 from liveorder.application.ports.emergency_journal import JournalledCancel, JournalledHalt
 from liveorder.application.ports.order_store import Commit, Committed
 from liveorder.domain.errors import LiveOrderError, OrderValidationError, StoreUnavailable
+from liveorder.domain.facts import RecordedFact
 from liveorder.domain.lifecycle import OrderStatus
+from liveorder.domain.order import LiveOrder
 from liveorder.domain.order.facts import CancelRequested, Filled, SubmissionStarted
 from liveorder.domain.trading_halt import EVERYTHING, HaltReason
+from liveorder.infrastructure.brokers.simulated.broker import capabilities_of
 from liveorder.infrastructure.brokers.simulated.venue.faults import FaultKind, Point
 from liveorder.infrastructure.brokers.simulated.venue.settings import Fills
 from liveorder.infrastructure.emergency_journal import FileEmergencyJournal
+from liveorder.infrastructure.eventstore.order_store import DatabaseOrderStore
+from liveorder.infrastructure.eventstore.sqlite import Placement, SQLiteDatabase
+from liveorder.infrastructure.eventstore.transaction import NotStored, Stored, Transaction
 from tests.engine.scenes import ACCOUNT, NOON, SPY, STILL, Scene, a_limit, a_scene, a_signal, until
+from tests.simulation.clocks import JumpingClock
 
 UNFILLED = STILL.model_copy(update={"fills": Fills(automatic=False)})
 
@@ -252,6 +260,27 @@ async def test_an_order_whose_first_commit_lost_its_reply_is_found_without_its_s
         assert len(scene.venue_orders(order)) == 1
 
 
+async def test_a_clock_set_back_keeps_nothing_unanswered_from_being_asked_about_and_resends_no_sooner(
+    tmp_path: Path,
+) -> None:
+    async with a_scene(tmp_path) as scene:
+        scene.clock = jumping = JumpingClock(NOON)
+        async with scene.living() as engine:
+            lost = iter([True])
+            losing_replies(engine, lambda commit: holds(commit, SubmissionStarted) and next(lost, False))
+            with pytest.raises(StoreUnavailable):
+                await engine.execute.execute(a_limit())
+            order = await engine.execute.execute(a_limit())
+            (request,) = order.requests.values()
+            jumping.jump(-300)
+            await asyncio.sleep(15)
+            (doubt,) = engine.doubts.standing()
+            assert doubt.asked
+            await until(lambda: len(scene.witness.of("submit")) == 1)
+            assert scene.clock.now() > horizon(request, capabilities_of(scene.venue))
+            assert len(scene.venue_orders(order)) == 1
+
+
 async def test_an_order_that_was_not_stored_is_forgotten_when_the_store_is_back(tmp_path: Path) -> None:
     async with a_scene(tmp_path) as scene, scene.living() as engine:
         scene.lock_store()
@@ -312,6 +341,59 @@ async def test_a_writer_that_was_cancelled_in_the_middle_does_not_leave_the_orde
         await until(lambda: engine.is_quiet)
         assert (await engine.orders.get(order.order_id)).status is OrderStatus.CANCELLED
         await engine.stop()
+
+
+class SlowDatabase(SQLiteDatabase):
+    """What is asked to be written is written `seconds` later, whatever became of who asked."""
+
+    seconds = 0.0
+
+    async def transact(self, transaction: Transaction) -> Stored | NotStored:
+        await asyncio.sleep(self.seconds)
+        return await super().transact(transaction)
+
+
+async def test_a_commit_that_is_written_after_its_caller_was_cancelled_is_not_overlooked(tmp_path: Path) -> None:
+    async with a_scene(tmp_path, UNFILLED) as scene:
+        database = SlowDatabase(scene.path, scene.clock, Placement.INLINE)
+        scene.store = lambda: DatabaseOrderStore(database, scene.mapper, scene.clock)  # type: ignore[method-assign]  # a slow disk
+        async with scene.living() as engine:
+            order = await engine.execute.execute(a_limit(time_in_force="GTC"))
+            database.seconds = 1.5
+            cancelling = asyncio.create_task(engine.cancel.cancel(order.order_id))
+            await asyncio.sleep(0.5)
+            cancelling.cancel()
+            await asyncio.sleep(0)
+            assert (await engine.orders.get(order.order_id)).cancel_requested
+            assert LiveOrder.replay(await engine.store.stream(order.order_id)) == engine.orders.in_memory(order.order_id)
+            database.seconds = 0.0
+
+
+async def test_an_order_that_ends_while_it_is_read_again_stays_ended(tmp_path: Path) -> None:
+    async with a_scene(tmp_path, UNFILLED) as scene, scene.living() as engine:
+        order = await engine.execute.execute(a_limit(time_in_force="GTC"))
+        await asyncio.sleep(0.1)
+        lost = iter([True])
+        losing_replies(engine, lambda commit: holds(commit, CancelRequested) and next(lost, False))
+        stream, slow = engine.store.stream, iter([True])
+
+        async def first_slowly(stream_id: UUID) -> Sequence[RecordedFact]:
+            found = await stream(stream_id)
+            await asyncio.sleep(1.5 if next(slow, False) else 0.0)
+            return found
+
+        engine.store.stream = first_slowly  # type: ignore[method-assign]  # a fault of our own making
+        scene.witness.at_call = lambda verb: _begun(looking, engine.orders.look_again())
+        looking: list[asyncio.Task[None]] = []
+        await engine.cancel.cancel(order.order_id)
+        await looking[0]
+        assert (await engine.orders.get(order.order_id)).status is OrderStatus.CANCELLED
+        assert engine.orders.in_memory(order.order_id) is None
+
+
+async def _begun(tasks: list[asyncio.Task[None]], work: Coroutine[Any, Any, None]) -> None:
+    tasks.append(asyncio.create_task(work))
+    await asyncio.sleep(0.1)
 
 
 async def test_stopping_while_the_store_is_away_lets_go_of_everything(tmp_path: Path) -> None:

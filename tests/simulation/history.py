@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Mapping
 from contextlib import closing
 from dataclasses import dataclass
+from datetime import timedelta
 from functools import cache
 from pathlib import Path
 from uuid import UUID
@@ -192,14 +193,30 @@ async def _what_is_left(world: World, may_doubt: bool) -> str:
         return "a command is not answered"
     if not service.engine.desk.is_idle:
         return "the desk is busy"
-    left = (_left_open(order, may_doubt) for order in service.engine.orders.unfinished())
+    if _is_more_to_come(world):
+        return "something at the venue, or on the way there or back, is postponed"
+    stored = (order for order in world.witness.orders.values() if not order.is_finished)
+    left = (_left_open(order, may_doubt) for order in (*service.engine.orders.unfinished(), *stored))
     return next(filter(None, left), "")
 
 
+def _is_more_to_come(world: World) -> bool:
+    """Whether anything is due later than what is asked now would be answered: a bust or a report that a fault postponed, say.
+
+    The end of a session is no such thing: it is hours away.
+    """
+    gateway, now, venue = world.floor.gateway, world.steady.now(), world.scenario.venue
+    postponed = [at for at, _, item in gateway._agenda._appointments if not item.is_off]
+    due = gateway.venue.next_due()
+    is_due = due is not None and due < now + timedelta(seconds=PATIENCE_SECONDS)
+    return is_due or max(postponed, default=now) > now + timedelta(seconds=venue.latency_seconds)
+
+
 def _left_open(order: LiveOrder, may_doubt: bool) -> str:
+    """All of its requests must be in doubt, where one may be: a person is asked about an order once."""
     name = order.intent.signal_id
     if order.status.value == "PENDING":
         return f"{name} is neither sent nor refused"
-    if order.requests and not (may_doubt and order.is_in_doubt):
+    if order.requests and not (may_doubt and all(request.is_in_doubt for request in order.requests.values())):
         return f"{name} has requests open: {', '.join(f'{key} {request.unknown_why}' for key, request in order.requests.items())}"
     return ""

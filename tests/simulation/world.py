@@ -113,14 +113,14 @@ class World:
 
     def __init__(self, scenario: Scenario, path: Path, loop: MortalLoop, wrap: Wrap | None = None) -> None:
         self.scenario, self.path, self.loop, self._wrap = scenario, path, loop, wrap
-        self.clock, steady = JumpingClock(NOON), LoopClock(NOON)
-        self.trace, self.coverage = Trace(steady.monotonic), Coverage()
+        self.clock, self.steady = JumpingClock(NOON), LoopClock(NOON)
+        self.trace, self.coverage = Trace(self.steady.monotonic), Coverage()
         self.violations: list[Violation] = []
         self.witness = Witness(path, self.trace)
-        self.floor = Floor(open_venue(scenario.venue, steady.now()), scenario.venue, steady)
+        self.floor = Floor(open_venue(scenario.venue, self.steady.now()), scenario.venue, self.steady)
         self.house = VenueHouse(self.floor, loop.nobody)
-        self.control = VenueControl(InProcess(self.house, steady))  # type: ignore[arg-type]  # a floor's two doors are all it uses
-        self.troubles = Troubles(steady.monotonic)
+        self.control = VenueControl(InProcess(self.house, self.steady))  # type: ignore[arg-type]  # a floor's two doors are all it uses
+        self.troubles = Troubles(self.steady.monotonic)
         self.wire, self.receiver = Wire(self.clock, self.trace), Receiver(self.trace)
         self.journal, self.views = PaperJournal(self.trace), MemoryViews()
         self.log = Log(self.trace, self.violations)

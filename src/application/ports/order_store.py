@@ -186,7 +186,7 @@ class OrderStore(Protocol):
         ...
 
     async def ledger(self) -> Sequence[LedgerRow]:
-        """The risk table as it stands, with no append between reading it and returning."""
+        """The risk table as it stands, with no append between reading it and returning. Waits for the one that is being written."""
         ...
 
     async def head(self) -> int:
