@@ -478,8 +478,8 @@ async def test_an_answer_that_waits_for_a_bust_being_stored_is_older_than_the_bu
     by_hand = STILL.model_copy(update={"fills": Fills(automatic=False)})
     async with a_scene(tmp_path, by_hand) as scene, scene.living(poll_seconds=9999.0) as engine:
         order = await engine.execute.execute(a_limit())
-        execution_id = await scene.control.fill(order.broker_order_id or "", Decimal(10), Decimal(400))
-        await until(lambda: engine.orders.unfinished() == [])
+        execution_id = await scene.control.fill(order.broker_order_id or "", Decimal(4), Decimal(400))
+        await asyncio.sleep(1)
         async with engine.orders.hold(order.order_id) as held:
             asking = asyncio.create_task(engine.track.ask(engine.gateways[ACCOUNT], held))
             await asyncio.sleep(1)
