@@ -159,6 +159,15 @@ class Stage:
     async def find(self, placed: Placed) -> OrderSnapshot | Absence:
         return await self.broker.find(placed.key, placed.broker_order_id, placed.prepared.reference)
 
+    async def certain(self, placed: Placed) -> OrderSnapshot | Absence:
+        """The first answer that says something. Raises `TimeoutError` when none does."""
+
+        async def look() -> OrderSnapshot | Absence | None:
+            answer = await self.find(placed)
+            return None if answer is Absence.INCONCLUSIVE else answer
+
+        return await self.within(look)
+
     async def found(
         self, placed: Placed, when: Callable[[OrderSnapshot], bool] = lambda order: True, what: str = "as expected"
     ) -> OrderSnapshot:
