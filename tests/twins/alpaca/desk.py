@@ -78,10 +78,8 @@ class OrderDesk:
         if key in order.replace_ids:
             raise Refused("duplicate")
         self._must_be_live(order, link)
-        before = len(order.trades)
         terms = self._terms(order, link, body) | {"replace_id": key}
         await self.ask("replace", client_order_id=order.placed.client_order_id, broker_order_id=order.order_id, terms=terms)
-        self.links.started(order, before)
         return self.shown(order, len(order.replace_ids))
 
     def _terms(self, order: VenueOrder, link: int, body: Json) -> Json:

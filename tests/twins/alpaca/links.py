@@ -1,14 +1,9 @@
-"""One order of the exchange as the chain of orders that Alpaca would have made of it: the first, and one for each replacement.
-
-The exchange does not keep when a replacement began, so the twin does, as long as it lives: one that restarts on its data file tells
-every fill under the first order of its chain.
-"""
+"""One order of the exchange as the chain of orders that Alpaca would have made of it: the first, and one for each replacement."""
 
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import dataclass, field
-from datetime import datetime
+from dataclasses import dataclass
 from decimal import Decimal
 
 from liveorder.domain.values import ZERO, total
@@ -22,14 +17,6 @@ class Fill:
     trade: Trade
     link: int
     cumulative: Decimal
-
-
-@dataclass(frozen=True)
-class _Start:
-    """After so many trades; of a replacement that took its time, also after those until `at`."""
-
-    trades: int
-    at: datetime | None
 
 
 def live_link(order: VenueOrder) -> int:
@@ -46,12 +33,6 @@ class Links:
     """`carries_fills`: a replacement counts in its quantity and in its totals what was filled before it."""
 
     carries_fills: bool = False
-    _starts: defaultdict[str, dict[int, _Start]] = field(default_factory=lambda: defaultdict(dict))
-
-    def started(self, order: VenueOrder, trades_before: int) -> None:
-        """A replacement was taken; before it was asked for the order had so many trades."""
-        at = order.due.get(Due.REPLACE) if is_pending(order) else None
-        self._starts[order.order_id].setdefault(len(order.replace_ids), _Start(trades_before, at))
 
     def fills(self, order: VenueOrder) -> list[Fill]:
         return self._walk(order)[0]
@@ -84,9 +65,4 @@ class Links:
 
     def _link_at(self, order: VenueOrder, index: int) -> int:
         """The last link that had begun when this trade was made."""
-        starts = self._starts[order.order_id]
-        begun = [link for link, start in starts.items() if link <= live_link(order) and self._is_after(order, index, start)]
-        return max(begun, default=0)
-
-    def _is_after(self, order: VenueOrder, index: int, start: _Start) -> bool:
-        return index >= start.trades and (start.at is None or order.trades[index].at > start.at)
+        return max((link for link, trades in order.replaced_after.items() if trades <= index), default=0)

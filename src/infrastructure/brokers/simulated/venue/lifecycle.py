@@ -170,6 +170,7 @@ class Lifecycle:
 
     def _replace(self, order: VenueOrder, now: datetime) -> None:
         wanted, order.wanted = order.wanted or NewTerms(), None
+        order.replaced_after[len(order.replace_ids)] = len(order.trades)
         self.change(order, wanted, "replaced", now)
 
     def change(self, order: VenueOrder, terms: NewTerms, told_as: str, now: datetime, **more: Any) -> None:

@@ -118,6 +118,8 @@ class VenueOrder:
     due: dict[Due, datetime] = field(default_factory=dict)
     wanted: NewTerms | None = None
     replace_ids: list[str] = field(default_factory=list)
+    replaced_after: dict[int, int] = field(default_factory=dict)
+    """By the number of a replace: how many trades there were when it took effect."""
 
     @property
     def remaining(self) -> Decimal:
