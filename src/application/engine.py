@@ -19,7 +19,7 @@ from liveorder.application.intake import Intake
 from liveorder.application.kill_switch import KillSwitch
 from liveorder.application.order_timeouts import OrderTimeouts
 from liveorder.application.orders import ENGINE, Orders
-from liveorder.application.ports.broker import Broker
+from liveorder.application.ports.broker import Broker, BrokerAccount
 from liveorder.application.ports.calendar import TradingCalendar
 from liveorder.application.ports.clock import Clock, Randomness
 from liveorder.application.ports.emergency_journal import EmergencyJournal, JournalledCancel, JournalledHalt
@@ -30,6 +30,7 @@ from liveorder.application.ports.order_store import Lease, OrderStore, StoreIden
 from liveorder.application.reconcile import Reconcile
 from liveorder.application.recover import Recover, RecoveryReport
 from liveorder.application.replace_order import ReplaceOrder
+from liveorder.application.retry_policy import RetryPolicy
 from liveorder.application.risk_book import AccountLedger, RiskBook
 from liveorder.application.risk_gate import RiskGate
 from liveorder.application.sessions import Sessions
@@ -41,6 +42,7 @@ from liveorder.application.unmatched import UnmatchedReports
 from liveorder.domain.errors import (
     BrokerAuthenticationError,
     BrokerError,
+    BrokerUnavailable,
     LeaseLost,
     LiveOrderError,
     OrderNotFound,
@@ -189,7 +191,7 @@ class Engine:
         self.begin("lease", self._keep_lease)
         self.begin("desk", self.desk.dispatch_for_ever)
         for gateway in self.gateways.values():
-            await self._connect(gateway)
+            await self._connect(gateway, patiently=wait_for_lease)
         report = await self.recover.recover()
         reconciled = await self.reconcile.reconcile_all()
         if is_empty:
@@ -326,14 +328,29 @@ class Engine:
 
     # --- brokers ---------------------------------------------------------------------------------------------------------------
 
-    async def _connect(self, gateway: Gateway) -> None:
-        """The first connection must work and must be the account, and the kind of money, that the settings name."""
-        account = await gateway.broker.connect()
+    async def _connect(self, gateway: Gateway, *, patiently: bool) -> None:
+        """The first connection must work and must be the account, and the kind of money, that the settings name.
+
+        `patiently`: a standby waits for it. Who owned the store before may still be connected: paused, or dying.
+        """
+        account = await (self._first_connection(gateway) if patiently else gateway.broker.connect())
         if account.mode is not gateway.terms.mode:
             raise SettingsError(
                 f"TRADING_MODE: {gateway.account_id} is set to {gateway.terms.mode}, and {gateway.broker.name} says it is "
                 f"{account.mode}; use the credentials or the mode that you mean"
             )
+
+    async def _first_connection(self, gateway: Gateway) -> BrokerAccount:
+        waits, failed = RetryPolicy(first_wait_seconds=self.terms.reconnect_seconds), 0
+        while True:
+            try:
+                return await gateway.broker.connect()
+            except BrokerUnavailable as error:
+                failed += 1
+                self.log.write("BROKER", f"Not connected, attempt {failed}: {error}", account_id=gateway.account_id)
+                await self.clock.sleep(waits.wait_after(failed))
+            if self.lost_lease.is_set():
+                raise LeaseLost("another process took this store over before its broker could be reached")
 
     def _on_failures(self, account_id: str, failures: int, error: BrokerError) -> None:
         is_about_us = isinstance(error, BrokerAuthenticationError)

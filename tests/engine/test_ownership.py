@@ -234,3 +234,23 @@ async def test_the_trouble_of_one_broker_is_not_the_others(tmp_path: Path) -> No
         await asyncio.sleep(1)
         assert (await engine.orders.get(order.order_id)).status is OrderStatus.FILLED
         assert (await stuck).is_in_doubt
+
+
+async def test_a_standby_waits_for_a_broker_that_its_predecessor_is_still_connected_to(tmp_path: Path) -> None:
+    """As Interactive Brokers has it: one connection for a client id, and a paused owner keeps it."""
+    async with a_scene(tmp_path) as scene:
+        engine = scene.engine()
+        scene.witness.will_raise("connect", *[BrokerConnectionError("client_id 1 is in use")] * 5)
+        await engine.start(wait_for_lease=True)
+        assert len([line for line in scene.log.of("BROKER") if "client_id 1 is in use" in line]) == 5
+        assert (await engine.execute.execute(a_signal())).is_sent
+        await engine.stop()
+
+
+async def test_a_service_that_is_no_standby_says_at_once_that_its_broker_cannot_be_reached(tmp_path: Path) -> None:
+    async with a_scene(tmp_path) as scene:
+        engine = scene.engine()
+        scene.witness.will_raise("connect", BrokerConnectionError("nobody listens"))
+        with pytest.raises(BrokerConnectionError):
+            await engine.start()
+        await engine.stop()
