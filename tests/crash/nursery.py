@@ -63,6 +63,7 @@ async def nursery() -> AsyncIterator[Nursery]:
 def bear_on_request(orders: socket.socket) -> None:
     """Until nobody can ask any more."""
     from tests.crash import service_process, venue_process
+    from tests.crash.wires import load_client
 
     mains = {"ServicePlan": service_process.main, "VenuePlan": venue_process.main}
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
@@ -72,10 +73,11 @@ def bear_on_request(orders: socket.socket) -> None:
         if not request:
             return
         parent = os.getpid()
+        kind, plan = json.loads(request)
+        load_client(plan["key_class"])
         if os.fork() == 0:
             orders.close()
             die_with_parent(parent)
-            kind, plan = json.loads(request)
             mains[kind](plan, socket.socket(fileno=lines[0]))
             os._exit(0)
         os.close(lines[0])

@@ -57,6 +57,7 @@ class Wire:
     catalogue: Path | None = None
     symbol: str = "AAPL"
     currency: str = "USD"
+    is_forked_with_its_client: bool = True
 
     def settings(self, accounts: Iterable[str]) -> VenueSettings:
         """Prices stand still; ten units fill in three parts."""
@@ -87,6 +88,12 @@ class Wire:
         access = AccountAccess(plan.account, TradingMode.PAPER, self.currency, plan.call_timeout_seconds, adjusted, clock, log)
         made: Brokerage = adapter(access, self.section(plan.address))
         return made
+
+
+def load_client(key_class: str) -> None:
+    """A broker's adapter and client library into this process, before it forks; not where that would begin a reactor."""
+    if key_class in WIRES and WIRES[key_class].is_forked_with_its_client:
+        import_module(f"liveorder.infrastructure.brokers.{key_class}.assembly")
 
 
 @asynccontextmanager
@@ -174,6 +181,7 @@ WIRES = {
             broker_order_id=_kite_order_id,
             symbol="RELIANCE",
             currency="INR",
+            is_forked_with_its_client=False,
         ),
         Wire(
             "ibkr",
