@@ -19,7 +19,7 @@ from liveorder.application.intake import Intake
 from liveorder.application.kill_switch import KillSwitch
 from liveorder.application.order_timeouts import OrderTimeouts
 from liveorder.application.orders import ENGINE, Orders
-from liveorder.application.ports.broker import Broker, BrokerAccount
+from liveorder.application.ports.broker import Broker
 from liveorder.application.ports.calendar import TradingCalendar
 from liveorder.application.ports.clock import Clock, Randomness
 from liveorder.application.ports.emergency_journal import EmergencyJournal, JournalledCancel, JournalledHalt
@@ -30,7 +30,6 @@ from liveorder.application.ports.order_store import Lease, OrderStore, StoreIden
 from liveorder.application.reconcile import Reconcile
 from liveorder.application.recover import Recover, RecoveryReport
 from liveorder.application.replace_order import ReplaceOrder
-from liveorder.application.retry_policy import RetryPolicy
 from liveorder.application.risk_book import AccountLedger, RiskBook
 from liveorder.application.risk_gate import RiskGate
 from liveorder.application.sessions import Sessions
@@ -42,7 +41,6 @@ from liveorder.application.unmatched import UnmatchedReports
 from liveorder.domain.errors import (
     BrokerAuthenticationError,
     BrokerError,
-    BrokerUnavailable,
     LeaseLost,
     LiveOrderError,
     OrderNotFound,
@@ -146,9 +144,9 @@ class Engine:
         self.adopt = Adopt(terms.execution, self.orders, self.gateways, self.track)
         self.dead_letters = DeadLetters(store, self.orders, log)
         self.intake = Intake(self.desk, self.execute, self.dead_letters, clock, log)
+        self.lost_lease = asyncio.Event()
         self._connected = {account_id: self._staying_connected(gateway) for account_id, gateway in self.gateways.items()}
         self.identity: StoreIdentity | None = None
-        self.lost_lease = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
         self._followers: set[asyncio.Task[None]] = set()
 
@@ -163,6 +161,7 @@ class Engine:
             self.clock,
             self.log,
             self._on_failures,
+            self.lost_lease.is_set,
             first_wait_seconds=self.terms.reconnect_seconds,
         )
 
@@ -333,24 +332,12 @@ class Engine:
 
         `patiently`: a standby waits for it. Who owned the store before may still be connected: paused, or dying.
         """
-        account = await (self._first_connection(gateway) if patiently else gateway.broker.connect())
+        account = await (self._connected[gateway.account_id] if patiently else gateway.broker).connect()
         if account.mode is not gateway.terms.mode:
             raise SettingsError(
                 f"TRADING_MODE: {gateway.account_id} is set to {gateway.terms.mode}, and {gateway.broker.name} says it is "
                 f"{account.mode}; use the credentials or the mode that you mean"
             )
-
-    async def _first_connection(self, gateway: Gateway) -> BrokerAccount:
-        waits, failed = RetryPolicy(first_wait_seconds=self.terms.reconnect_seconds), 0
-        while True:
-            try:
-                return await gateway.broker.connect()
-            except BrokerUnavailable as error:
-                failed += 1
-                self.log.write("BROKER", f"Not connected, attempt {failed}: {error}", account_id=gateway.account_id)
-                await self.clock.sleep(waits.wait_after(failed))
-            if self.lost_lease.is_set():
-                raise LeaseLost("another process took this store over before its broker could be reached")
 
     def _on_failures(self, account_id: str, failures: int, error: BrokerError) -> None:
         is_about_us = isinstance(error, BrokerAuthenticationError)

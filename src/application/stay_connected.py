@@ -10,12 +10,13 @@ from liveorder.application.doubts import Doubts
 from liveorder.application.gateway import Gateway
 from liveorder.application.kill_switch import KillSwitch
 from liveorder.application.orders import ENGINE
+from liveorder.application.ports.broker import BrokerAccount
 from liveorder.application.ports.clock import Clock
 from liveorder.application.ports.event_log import EventLog
 from liveorder.application.reconcile import Reconcile
 from liveorder.application.retry_policy import RetryPolicy
 from liveorder.application.track_orders import TrackOrders
-from liveorder.domain.errors import BrokerAuthenticationError, BrokerError, StoreError
+from liveorder.domain.errors import BrokerAuthenticationError, BrokerError, LeaseLost, StoreError
 from liveorder.domain.trading_halt import HaltReason, connection_scope
 
 ATTEMPTS = 3
@@ -40,13 +41,14 @@ class StayConnected:
         clock: Clock,
         log: EventLog,
         on_refused: Callable[[str, int, BrokerError], None],
+        is_over: Callable[[], bool],
         *,
         first_wait_seconds: float,
     ) -> None:
-        """`on_refused(account, failures, error)` hears of credentials that the broker refuses."""
+        """`on_refused(account, failures, error)` hears of credentials that the broker refuses; `is_over`: the store was lost."""
         self._gateway, self._desk, self._track = gateway, desk, track
         self._doubts, self._reconcile, self._kill_switch = doubts, reconcile, kill_switch
-        self._clock, self._log, self._on_refused = clock, log, on_refused
+        self._clock, self._log, self._on_refused, self._is_over = clock, log, on_refused, is_over
         self._waits = RetryPolicy(ATTEMPTS, first_wait_seconds)
         self._scope = connection_scope(gateway.account_id)
 
@@ -59,7 +61,7 @@ class StayConnected:
                 self._desk.post(Lane.REPORTS, partial(self._track.book, self._gateway.account_id, report))
             lost = 1 if self._clock.monotonic() - began >= STEADY_SECONDS else lost + 1
             await self._clock.sleep(self._waits.wait_after(lost))
-            await self._connect_again()
+            await self.connect()
             self._doubts.wake()
             await self._reconcile.reconcile(self._gateway.account_id)
             await self.lift()
@@ -72,21 +74,22 @@ class StayConnected:
             self._log.write("HALT", f"The halt stands until it can be stored that it ended: {error}", scope=self._scope)
             raise
 
-    async def _connect_again(self) -> None:
+    async def connect(self) -> BrokerAccount:
+        """As often as it takes. Raises `LeaseLost` once the store is another process's: its broker is that one's too."""
         failed = 0
-        while (error := await self._attempt()) is not None:
-            failed += 1
-            self._log.write("BROKER", f"Not connected, attempt {failed}: {error}", account_id=self._gateway.account_id)
-            if isinstance(error, BrokerAuthenticationError):
-                self._on_refused(self._gateway.account_id, failed, error)
-            if failed == ATTEMPTS:
-                detail = f"not reached in {ATTEMPTS} attempts, the last: {error}; attempts go on"
-                await self._kill_switch.halt(self._scope, HaltReason.CONNECTION_LOST, detail, ENGINE)
+        while not self._is_over():
+            try:
+                return await self._gateway.broker.connect()
+            except BrokerError as error:
+                failed += 1
+                await self._take_note(failed, error)
             await self._clock.sleep(self._waits.wait_after(failed))
+        raise LeaseLost("another process took this store over before its broker was reached")
 
-    async def _attempt(self) -> BrokerError | None:
-        try:
-            await self._gateway.broker.connect()
-        except BrokerError as error:
-            return error
-        return None
+    async def _take_note(self, failed: int, error: BrokerError) -> None:
+        self._log.write("BROKER", f"Not connected, attempt {failed}: {error}", account_id=self._gateway.account_id)
+        if isinstance(error, BrokerAuthenticationError):
+            self._on_refused(self._gateway.account_id, failed, error)
+        if failed == ATTEMPTS:
+            detail = f"not reached in {ATTEMPTS} attempts, the last: {error}; attempts go on"
+            await self._kill_switch.halt(self._scope, HaltReason.CONNECTION_LOST, detail, ENGINE)

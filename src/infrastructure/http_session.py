@@ -9,7 +9,7 @@ from typing import Any
 from requests import PreparedRequest, Response, Session
 from requests.adapters import HTTPAdapter
 from requests.exceptions import ConnectionError as RequestsConnectionError
-from requests.exceptions import ConnectTimeout, RequestException
+from requests.exceptions import ConnectTimeout, RequestException, Timeout
 from urllib3.exceptions import ConnectTimeoutError, MaxRetryError, NameResolutionError, NewConnectionError
 
 from liveorder.domain.errors import BrokerConnectionError, BrokerError, BrokerTimeoutError, OutcomeUnknown
@@ -64,7 +64,7 @@ def error_of(failure: RequestException, broker: str) -> BrokerError:
         return BrokerConnectionError(f"{broker}: no connection ({kind})")
     if isinstance(failure, RequestsConnectionError):
         return OutcomeUnknown(f"{broker}: the connection broke before the answer ({kind})")
-    if "Timeout" in kind:
+    if isinstance(failure, Timeout):
         return BrokerTimeoutError(f"{broker}: no answer in time ({kind})")
     return OutcomeUnknown(f"{broker}: no readable answer ({kind})")
 

@@ -133,15 +133,15 @@ class Certification:
     async def _request(self, order: TinyOrder) -> SubmitRequest:
         instrument = await self._brokerage.instruments.resolve(order.query)
         if instrument is None:
-            raise InvalidInput("--symbol", f"{order.query.symbol} is unknown, or several fit", "name its exchange too")
+            raise InvalidInput("symbol", f"{order.query.symbol} is unknown, or several fit", "name its exchange too")
         quote = await self._brokerage.market_data.latest(instrument)
         if quote is None:
-            raise InvalidInput("--symbol", f"there is no price of {instrument.key}", "name another, or try in market hours")
+            raise InvalidInput("symbol", f"there is no price of {instrument.key}", "name another, or try in market hours")
         limit = instrument.round_price(quote.price * (1 - order.away), Side.BUY)
         value = instrument.value_of(instrument.lot_size, limit)
         if value > order.max_value:
             worth = f"one lot of {instrument.key} is worth {value:f}"
-            raise InvalidInput("--max-value", worth, "name a cheaper symbol, or allow more")
+            raise InvalidInput("max_value", worth, "name a cheaper symbol, or allow more")
         return self._resting(instrument, _least(instrument, limit, order.max_value), limit, order.product)
 
     def _resting(self, instrument: Instrument, quantity: Decimal, limit: Decimal, product: Product | None) -> SubmitRequest:

@@ -243,7 +243,20 @@ async def test_a_standby_waits_for_a_broker_that_its_predecessor_is_still_connec
         scene.witness.will_raise("connect", *[BrokerConnectionError("client_id 1 is in use")] * 5)
         await engine.start(wait_for_lease=True)
         assert len([line for line in scene.log.of("BROKER") if "client_id 1 is in use" in line]) == 5
+        assert [len(scene.log.of("HALT")), engine.kill_switch.standing()] == [2, []]
         assert (await engine.execute.execute(a_signal())).is_sent
+        await engine.stop()
+
+
+async def test_a_standby_that_loses_the_store_again_stops_asking_for_its_broker(tmp_path: Path) -> None:
+    async with a_scene(tmp_path) as scene:
+        engine = scene.engine()
+        scene.witness.will_raise("connect", *[BrokerConnectionError("client_id 1 is in use")] * 1000)
+        starting = asyncio.create_task(engine.start(wait_for_lease=True))
+        await asyncio.sleep(5)
+        engine.lost_lease.set()
+        with pytest.raises(LeaseLost):
+            await starting
         await engine.stop()
 
 

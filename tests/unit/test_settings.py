@@ -312,7 +312,7 @@ def test_an_accounts_options_win_over_its_brokers_table() -> None:
     settings = load(
         "[[accounts]]\nid = 'a'\nbroker = 'alpaca'\n[accounts.options]\napi_key = 'second'", ALPACA + "TRADING_MODE=PAPER"
     )
-    options = settings.broker_options(settings.trading_accounts[0])
+    options = settings.broker_section(settings.trading_accounts[0]).model_dump()
     assert (options["api_key"].get_secret_value(), options["secret_key"].get_secret_value()) == ("second", "secret")
 
 

@@ -87,12 +87,8 @@ class Settings(SettingsFields):
         """Of an account, for orders in `currency` where that has limits of its own. Raises `SettingsError` for an unknown one."""
         return the_accounts.named(account_id, self.trading_accounts).limits(self.risk, currency)
 
-    def broker_options(self, account: Account) -> dict[str, Any]:
-        """The table of the account's broker, with what differs for the account. Secrets are `SecretStr`."""
-        return the_accounts.broker_options(self, account)
-
     def broker_section(self, account: Account) -> Section:
-        """The same as the broker's own kind of table. Raises `SettingsError` for an option that it does not have."""
+        """The table of the account's broker, with what differs for the account. Raises `SettingsError` for an unknown option."""
         return the_accounts.broker_section(self, account)
 
     def check(self) -> None:

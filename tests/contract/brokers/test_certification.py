@@ -95,8 +95,8 @@ async def test_questions_that_fail_are_findings(stage: Stage) -> None:
 @pytest.mark.parametrize(
     ("order", "field"),
     [
-        (replace(AAPL, query=InstrumentQuery(symbol="NOSUCHTHING")), "--symbol"),
-        (replace(AAPL, max_value=Decimal(179)), "--max-value"),
+        (replace(AAPL, query=InstrumentQuery(symbol="NOSUCHTHING")), "symbol"),
+        (replace(AAPL, max_value=Decimal(179)), "max_value"),
     ],
 )
 async def test_an_order_that_cannot_be_or_is_worth_too_much_is_refused_before_anything_is_sent(
