@@ -7,6 +7,8 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, ParamSpec, TypeVar
 
+from liveorder.domain.errors import BrokerConnectionError
+
 P = ParamSpec("P")
 T = TypeVar("T")
 
@@ -19,15 +21,20 @@ class BlockingCalls:
     """
 
     def __init__(self, name: str, at_once: int = 8) -> None:
-        self._threads = ThreadPoolExecutor(at_once, thread_name_prefix=name)
+        self._name, self._threads = name, ThreadPoolExecutor(at_once, thread_name_prefix=name)
 
     async def run(self, call: Callable[P, T], *args: P.args, **keywords: P.kwargs) -> T:
+        """Raises `BrokerConnectionError` after `close`: the call was not made."""
         loop = asyncio.get_running_loop()
 
         def made() -> T:
             return call(*args, **keywords)
 
-        return await loop.run_in_executor(self._threads, made)
+        try:
+            result = loop.run_in_executor(self._threads, made)
+        except RuntimeError:  # of the pool, which takes nothing any more
+            raise BrokerConnectionError(f"{self._name}: this connection was closed; nothing was sent") from None
+        return await result
 
     def close(self) -> None:
         """Calls under way end by themselves; those that wait are not made."""

@@ -9,7 +9,7 @@ from kiteconnect import KiteConnect
 
 from liveorder.application.ports.brokerage import AccountAccess
 from liveorder.application.rate_limit import RateLimit
-from liveorder.domain.errors import BrokerAuthenticationError, BrokerConnectionError, OutcomeUnknown
+from liveorder.domain.errors import BrokerAuthenticationError, OutcomeUnknown
 from liveorder.infrastructure.blocking_calls import BlockingCalls
 from liveorder.infrastructure.brokers.kite import tokens
 from liveorder.infrastructure.brokers.kite.failures import complete_exceptions, error_of
@@ -105,8 +105,6 @@ class KiteSession:
             self._look_for_a_new_token()
             self._alert(str(error))
             raise
-        except RuntimeError:
-            raise BrokerConnectionError("kite: this connection was closed; nothing was sent") from None
 
     def _call(self, method: str, *arguments: Any, **fields: Any) -> Any:
         """In a thread. The error is raised outside of the handler: it must not carry the client's, which leads to the token."""
