@@ -76,12 +76,18 @@ async def _looked_up(signal: Signal, gateway: Gateway) -> Instrument | None:
 async def size(signal: Signal, gateway: Gateway, origin: Origin, now: datetime) -> SizedIntent:
     """The intent that the signal amounts to. Quantities toward zero to the lot, prices passively to the tick."""
     instrument = await instrument_for(signal, gateway)
-    quote = await gateway.quote(instrument)
+    quote = await gateway.quote(instrument) or _own_quote(signal, origin)
     _, limits = gateway.terms.limits_in(instrument.currency)
     is_fresh = quote is not None and (now - quote.at).total_seconds() <= limits.max_price_age_seconds
     price = _decision_price(signal, quote if is_fresh else None)
     quantity, notional, problem = _how_much(signal, gateway, instrument, price, limits.position_size)
     return SizedIntent(_intent(signal, gateway, origin, instrument, price, quantity, notional), quote, problem)
+
+
+def _own_quote(signal: Signal, origin: Origin) -> Quote | None:
+    """What the signal says of the price, as old as the signal is; none where neither it nor its source tells a time."""
+    at = signal.timestamp or origin.published_at
+    return Quote(signal.price, at) if signal.price is not None and at is not None else None
 
 
 def _decision_price(signal: Signal, quote: Quote | None) -> Decimal | None:

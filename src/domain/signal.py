@@ -55,6 +55,8 @@ class Signal(BaseModel):
     """Amount to spend, in the instrument's currency."""
     limit_price: Number | None = None
     stop_price: Number | None = None
+    price: Number | None = None
+    """At which the instrument stood at `timestamp`, to the sender's knowledge: taken where the broker tells no price. No limit."""
     trail_amount: Positive | None = None
     """How far the stop follows the price, in the instrument's currency."""
     trail_percent: Percent | None = None

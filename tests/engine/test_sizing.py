@@ -18,7 +18,7 @@ from liveorder.domain.lifecycle import OrderStatus
 from liveorder.domain.signal import UnusableSignal
 from liveorder.domain.values import AssetClass, OptionRight
 from liveorder.infrastructure.brokers.simulated.broker import SIMULATED_CAPABILITIES
-from tests.engine.scenes import LAX, NOON, a_limit, a_scene, a_signal, until
+from tests.engine.scenes import ACCOUNT, LAX, NOON, a_limit, a_scene, a_signal, until
 
 BY_QUANTITY = replace(SIMULATED_CAPABILITIES, notional=False)
 
@@ -166,3 +166,23 @@ async def test_a_signal_whose_instrument_cannot_be_asked_for_is_a_dead_letter_an
             await engine.execute.execute(a_signal())
         assert nobody.failures == 0
         assert (await engine.execute.execute(a_signal())).is_sent
+
+
+@pytest.mark.parametrize(
+    ("told", "age_seconds", "refusal"),
+    [
+        ({"price": Decimal(500)}, 5, None),
+        ({"price": Decimal(500)}, 50, "no_fresh_price"),
+        ({}, 5, "no_fresh_price"),
+    ],
+)
+async def test_where_the_broker_tells_no_price_the_signals_own_counts_as_old_as_the_signal_is(
+    tmp_path: Path, told: dict[str, Any], age_seconds: int, refusal: str | None
+) -> None:
+    limits = LAX.model_copy(update={"max_position_size": Decimal(100_000), "max_price_age_seconds": 10.0})
+    async with a_scene(tmp_path, limits=limits) as scene, scene.living() as engine:
+        engine.gateways[ACCOUNT].market_data = NoPrices()
+        signal = a_signal(timestamp=NOON - timedelta(seconds=age_seconds), **told)
+        intent, refused = await engine.execute.validate(signal)
+        assert [each.code for each in refused] == ([] if refusal is None else [refusal])
+        assert intent.decision_price == (Decimal(500) if refusal is None else None)
