@@ -96,9 +96,9 @@ class SQLiteDatabase:
 
     async def close(self) -> None:
         await self._writing.run(self._writer.close)
-        await self._reading.run(self._recorder.datastore.close)
         self._writing.close()
-        self._reading.close()
+        self._reading.close()  # waits for reads whose callers are gone: a connection closed under one would end the process
+        self._recorder.datastore.close()
 
     async def now(self) -> datetime:
         return self._clock.now()
