@@ -5,14 +5,11 @@ from __future__ import annotations
 import argparse
 import asyncio
 import os
-import platform
 import signal
-import sqlite3
 import sys
 import tempfile
 import time
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -22,10 +19,11 @@ from tests.crash.campaign import AT_ONCE, Campaign
 from tests.crash.cases import DELIVERIES, ENGINES
 from tests.crash.key_classes import KEY_CLASSES
 from tests.crash.matrix import COUNTED_WITH, Matrix
-from tests.crash.published import publish, shortcomings
+from tests.crash.published import figures, shortcomings
 from tests.crash.results import MATRIX, Results
 from tests.crash.table import table
 from tests.crash.wires import WIRES
+from tests.figures import machine, publish
 from tests.postgres_databases import POSTGRES
 
 PROGRESS_SECONDS = 10.0
@@ -53,8 +51,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return INTERRUPTED
     sys.stdout.write(f"\n{table(results.of(MATRIX))}\nseed {given.seed}, {time.monotonic() - began:.0f} s\n")
     if is_whole:
-        of_broker = f" BROKER={given.broker}" if given.broker else ""
-        publish(given.page, results, given.seed, f"make killmatrix{of_broker} KILLS={given.kills} SEED={given.seed}", given.broker)
+        command = f"make killmatrix BROKER={given.broker}" if given.broker else "make killmatrix"
+        whole = f"{command} KILLS={given.kills} SEED={given.seed}"
+        publish(given.page, command, figures(results, given.seed, whole, given.broker))
     return int(any(results.broken()) or (is_whole and bool(shortcomings(results, given.broker))))
 
 
@@ -133,14 +132,7 @@ def _postgres_version() -> str:
 
 
 def _facts(engines: Sequence[str]) -> dict[str, Any]:
-    return {
-        "date": datetime.now(UTC).date().isoformat(),
-        "cores": os.cpu_count(),
-        "python": platform.python_version(),
-        "postgres": _postgres_version() if "postgres" in engines else "none",
-        "sqlite": sqlite3.sqlite_version,
-        "system": f"{platform.system()} {platform.machine()}",
-    }
+    return machine() | {"postgres": _postgres_version() if "postgres" in engines else "none"}
 
 
 if __name__ == "__main__":

@@ -1,11 +1,11 @@
-"""The figures of a campaign, as they stand in `docs/reliability.md` between two marks. The prose around them is written by hand."""
+"""The figures of a campaign, as they stand in `docs/reliability.md`."""
 
 from __future__ import annotations
 
 import math
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from pathlib import Path
+from typing import Any
 
 from tests.crash.cases import DELIVERIES, ENGINES, OPERATIONS
 from tests.crash.defects import DEFECTS
@@ -15,19 +15,11 @@ from tests.crash.results import BEYOND, MATRIX, Results
 from tests.crash.results import DEFECTS as DEFECT_TRIALS
 from tests.crash.verdict import Verdict
 from tests.crash.wires import WIRES
-
-BEGIN, END = "<!-- figures: written by `make killmatrix` -->", "<!-- end of figures -->"
+from tests.figures import table, told
 
 _CLASSES = (*KEY_CLASSES, *WIRES)
 
 Name = Callable[[Verdict], str]
-
-
-def publish(page: Path, results: Results, seed: int, command: str, broker: str | None = None) -> None:
-    begin = BEGIN if broker is None else BEGIN.replace("killmatrix", f"killmatrix BROKER={broker}")
-    before, _, rest = page.read_text(encoding="utf-8").partition(begin)
-    _, _, after = rest.partition(END)
-    page.write_text(f"{before}{begin}\n\n{figures(results, seed, command, broker)}\n\n{END}{after}", encoding="utf-8")
 
 
 def figures(results: Results, seed: int, command: str, broker: str | None = None) -> str:
@@ -74,19 +66,16 @@ def _summary(results: Results, trials: Sequence[Verdict], seed: int, command: st
     yield f"{'; '.join(short) or f'Every boundary was struck before and after{defects}'}."
 
 
-def _run(run: Mapping[str, object]) -> str:
+def _run(run: Mapping[str, Any]) -> str:
     rate = f"{run['kills']} kills in {run['seconds']} s, {run['at_once']} trials side by side, load up to {run['load']}"
-    return (
-        f"{run['date']}, {run['cores']} cores, {run['system']}, Python {run['python']}, SQLite {run['sqlite']}, "
-        f"PostgreSQL {run['postgres']}: {rate}"
-    )
+    return f"{told(run)}, PostgreSQL {run['postgres']}: {rate}"
 
 
 def _outcomes(title: str, verdicts: Sequence[Verdict], name_of: Name, names: Iterable[str]) -> str:
     groups = _grouped(verdicts, name_of)
     rows = [_outcome(name, groups[name]) for name in names if name in groups]
     head = (title, "trials", "kills", "broken", "left in doubt", "settled: median", "99 %", "longest")
-    return _table(head, [*rows, _outcome("all", verdicts)])
+    return table(head, [*rows, _outcome("all", verdicts)])
 
 
 def _outcome(name: str, verdicts: Sequence[Verdict]) -> tuple[str, ...]:
@@ -105,7 +94,7 @@ def _doubts(verdicts: Sequence[Verdict]) -> str:
     groups = _grouped(verdicts, lambda verdict: verdict.case.key_class)
     rows = [_doubt(name, groups[name]) for name in _CLASSES if name in groups]
     head = ("key", "had a doubt", "left to a person", "of them at the venue", "out of doubt: median", "99 %", "longest", "allowed")
-    return _table(head, rows)
+    return table(head, rows)
 
 
 def _doubt(name: str, verdicts: Sequence[Verdict]) -> tuple[str, ...]:
@@ -122,7 +111,7 @@ def _doubt(name: str, verdicts: Sequence[Verdict]) -> tuple[str, ...]:
 def _struck(results: Results) -> str:
     kills = Counter(place for verdict in results.of(MATRIX) for label in verdict.struck for place in places_of(label))
     calls = sorted({call for _, call in (*results.passed(), *kills)})
-    return _table(("boundary", "killed before", "killed after"), [_times_struck(call, kills) for call in calls])
+    return table(("boundary", "killed before", "killed after"), [_times_struck(call, kills) for call in calls])
 
 
 def _times_struck(call: str, kills: Mapping[tuple[str, str], int]) -> tuple[str, ...]:
@@ -157,7 +146,7 @@ def _beyond(verdicts: Sequence[Verdict]) -> str:
     )
     rows = [_what_happened(name, groups[name]) for name in sorted(groups)]
     told = f"The venue takes the request {BEYOND_SECONDS:g} s after it was sent; the broker declares {DELIVERY_BOUND_SECONDS:g} s."
-    return f"{told}\n\n{_table(head, rows)}"
+    return f"{told}\n\n{table(head, rows)}"
 
 
 def _what_happened(name: str, verdicts: Sequence[Verdict]) -> tuple[str, ...]:
@@ -182,7 +171,7 @@ def _defects(verdicts: Sequence[Verdict]) -> str:
         reported = [verdict for verdict in having if verdict.violations]
         rows.append((defect, str(len(having)), str(len(reported)), _most_telling(reported)))
     rows.append(("none: the same trials", str(len(sound)), str(sum(bool(each.violations) for each in sound)), ""))
-    return _table(("defect", "trials", "reported in", "for example"), rows)
+    return table(("defect", "trials", "reported in", "for example"), rows)
 
 
 def _most_telling(reported: Sequence[Verdict]) -> str:
@@ -225,8 +214,3 @@ def _share(part: int, whole: int) -> str:
 
 def _plain(text: str) -> str:
     return text.replace("|", "/").replace("\n", " ")[:200]
-
-
-def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    lines = [head, ["---"] * len(head), *rows]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)

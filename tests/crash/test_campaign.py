@@ -7,9 +7,10 @@ from itertools import islice
 from pathlib import Path
 
 from tests.crash.matrix import Boundaries, Matrix, drawn
-from tests.crash.published import BEGIN, END, publish, shortcomings
+from tests.crash.published import figures, shortcomings
 from tests.crash.results import COUNTING, MATRIX, Results
 from tests.crash.verdict import Verdict
+from tests.figures import END, begin, publish
 
 CELLS = Matrix().cells()
 FOUND = {cell: Boundaries(("before submit #1", "after submit #1", "before append Filled #1"), ("after find #1",)) for cell in CELLS}
@@ -56,10 +57,10 @@ def test_a_boundary_that_was_passed_and_never_struck_is_a_shortcoming() -> None:
 
 def test_figures_are_written_between_their_marks_and_nothing_else_is_touched(tmp_path: Path) -> None:
     page, results = tmp_path / "page.md", Results()
-    page.write_text(f"before\n{BEGIN}\nold\n{END}\nafter\n")
+    page.write_text(f"before\n{begin('make killmatrix')}\nold\n{END}\nafter\n")
     results.add(MATRIX, 0, a_verdict(0))
     for _ in range(2):
-        publish(page, results, 7, "make killmatrix")
+        publish(page, "make killmatrix", figures(results, 7, "make killmatrix"))
     text = page.read_text()
     assert (text.startswith("before\n"), text.endswith("\nafter\n"), "old" in text) == (True, True, False)
     assert "1 kills in 1 trials; promises broken in 0" in text

@@ -4,13 +4,22 @@ from __future__ import annotations
 
 import argparse
 import sys
-import time
+from pathlib import Path
 
+from tests.figures import publish
 from tests.simulation import coverage
-from tests.simulation.campaign import MOST_REPORTS, Outcome, run_in_parallel
+from tests.simulation.campaign import run_in_parallel
 from tests.simulation.drawing import draw
 from tests.simulation.history import live
+from tests.simulation.published import figures, summary
+from tests.simulation.results import Results
 from tests.simulation.shrinking import report, shrunk
+
+MOST_REPORTS, MOST_FAILURES = 3, 50
+"""Told; more of them tell nothing new."""
+CHUNKS_A_LINE = 20
+ENOUGH_SEEDS = 5_000
+"""So many reach every pair of a fault and a state that can meet, with some to spare."""
 
 
 def main(arguments: list[str]) -> int:
@@ -18,7 +27,8 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--seeds", type=int, default=2000, help="how many histories")
     parser.add_argument("--first", type=int, default=0, help="the first seed")
     parser.add_argument("--processes", type=int, default=2)
-    parser.add_argument("--everything", action="store_true", help="fail when a fault and a state that can meet never did")
+    parser.add_argument("--results", type=Path, help="lines of JSON; run again with the same file and code, it goes on")
+    parser.add_argument("--page", type=Path, help="figures into this page")
     parser.add_argument("--seed", type=int, help="this one alone, with its trace")
     parser.add_argument("--only", help="of its happenings only these numbers, with commas; `none` for none")
     parser.add_argument("--shrink", action="store_true", help="thin a failing one out first")
@@ -39,25 +49,28 @@ def _one(asked: argparse.Namespace) -> int:
 
 
 def _many(asked: argparse.Namespace) -> int:
-    began = time.perf_counter()
-    outcome = run_in_parallel(asked.first, asked.seeds, asked.processes, lambda so_far: _progress(so_far, asked.seeds, began))
+    """1 when a promise was broken, or when so many histories left out something that they should reach."""
+    seeds, results = range(asked.first, asked.first + asked.seeds), Results(asked.results)
+    run_in_parallel(seeds, asked.processes, results, lambda: _progress(results, seeds))
+    lived = results.total(seeds)
+    outcome = lived.outcome
     for text in outcome.reports[:MOST_REPORTS]:
         _say(f"\n{text}")
     _say(f"\n{coverage.table(outcome.cells)}\n")
-    figures = ", ".join(f"{number} {name}" for name, number in sorted(outcome.figures.items()))
-    speed = outcome.seeds / (time.perf_counter() - began)
-    _say(f"{outcome.seeds} seeds from {asked.first}, {len(outcome.failures)} violated, {speed:.1f} seeds/s; {figures}")
-    for seed, code in sorted(outcome.failures.items())[:50]:
+    _say("\n".join(summary(seeds, lived)))
+    for seed, code in sorted(outcome.failures.items())[:MOST_FAILURES]:
         _say(f"  seed {seed}: {code}")
-    unmet = coverage.missing(outcome.cells)
-    _say(f"{len(unmet)} cells never reached: {', '.join(' × '.join(cell) for cell in unmet) or 'none'}")
-    return 1 if outcome.failures or (asked.everything and unmet) else 0
+    if asked.page is not None:
+        publish(asked.page, "make simulate", figures(seeds, lived))
+    return 1 if outcome.failures or (len(seeds) >= ENOUGH_SEEDS and coverage.missing(outcome.cells)) else 0
 
 
-def _progress(outcome: Outcome, seeds: int, began: float) -> None:
-    if sys.stderr.isatty() or not outcome.seeds % 1000:
-        speed = outcome.seeds / (time.perf_counter() - began)
-        print(f"{outcome.seeds}/{seeds} seeds, {len(outcome.failures)} violated, {speed:.1f}/s", file=sys.stderr)  # noqa: T201 - a command speaks
+def _progress(results: Results, seeds: range) -> None:
+    if not len(results.lived) % CHUNKS_A_LINE:
+        lived = results.total(seeds)
+        speed = lived.outcome.seeds / lived.seconds
+        said = f"{lived.outcome.seeds}/{len(seeds)} seeds, {len(lived.outcome.failures)} violated, {speed:.1f}/s"
+        print(said, file=sys.stderr)  # noqa: T201 - a command speaks
 
 
 def _say(text: str) -> None:

@@ -3,39 +3,15 @@
 from __future__ import annotations
 
 import gc
-from collections import Counter
+import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import ProcessPoolExecutor, as_completed
-from dataclasses import dataclass, field
 from multiprocessing import get_context
 
-from tests.simulation.coverage import Cell
 from tests.simulation.drawing import draw
 from tests.simulation.history import live
+from tests.simulation.results import CHUNK, Lived, Outcome, Results, chunks
 from tests.simulation.shrinking import report, shrunk
-
-CHUNK = 25
-MOST_REPORTS = 3
-"""Of one kind of failure: more of them tell nothing new."""
-
-
-@dataclass
-class Outcome:
-    """Of a run of seeds."""
-
-    seeds: int = 0
-    cells: Counter[Cell] = field(default_factory=Counter)
-    figures: Counter[str] = field(default_factory=Counter)
-    failures: dict[int, str] = field(default_factory=dict)
-    """Code by seed."""
-    reports: list[str] = field(default_factory=list)
-
-    def add(self, other: Outcome) -> None:
-        self.seeds += other.seeds
-        self.cells.update(other.cells)
-        self.figures.update(other.figures)
-        self.failures |= other.failures
-        self.reports += other.reports
 
 
 def run(seeds: Iterable[int]) -> Outcome:
@@ -48,6 +24,7 @@ def run(seeds: Iterable[int]) -> Outcome:
         outcome.seeds += 1
         outcome.cells.update(history.cells)
         outcome.figures.update(history.figures)
+        outcome.traces = (outcome.traces + int(history.digest[:16], 16)) % 2**64
         if history.code is not None:
             if history.code not in outcome.failures.values():
                 outcome.reports.append(report(shrunk(history)))
@@ -58,11 +35,13 @@ def run(seeds: Iterable[int]) -> Outcome:
     return outcome
 
 
-def run_in_parallel(first: int, count: int, processes: int, on_progress: Callable[[Outcome], None]) -> Outcome:
-    outcome = Outcome()
-    chunks = [range(start, min(start + CHUNK, first + count)) for start in range(first, first + count, CHUNK)]
+def run_in_parallel(seeds: range, processes: int, results: Results, on_progress: Callable[[], None]) -> None:
+    """Those that the results do not have yet."""
+    began = time.monotonic()
     with ProcessPoolExecutor(processes, get_context("spawn")) as pool:
-        for done in as_completed([pool.submit(run, chunk) for chunk in chunks]):
-            outcome.add(done.result())
-            on_progress(outcome)
-    return outcome
+        lives = {pool.submit(run, chunk): chunk for chunk in chunks(seeds) if chunk not in results.lived}
+        for done in as_completed(lives):
+            now = time.monotonic()
+            results.add(lives[done], Lived(done.result(), now - began))
+            began = now
+            on_progress()

@@ -111,9 +111,9 @@ def table(cells: Counter[Cell]) -> str:
     """One line a fault kind, one column a state; `-` for what cannot be."""
     width = max(len(kind) for kind in KINDS) + 1
     heads = [state.replace("in doubt: ", "?").replace(" requested", "…")[:9] for state in STATES]
-    rows = [f"{kind:<{width}}" + "".join(f"{_shown(cells, (kind, state)):>10}" for state in STATES) for kind in KINDS]
+    rows = [f"{kind:<{width}}" + "".join(f"{shown(cells, (kind, state)):>10}" for state in STATES) for kind in KINDS]
     return "\n".join([" " * width + "".join(f"{head:>10}" for head in heads), *rows])
 
 
-def _shown(cells: Counter[Cell], cell: Cell) -> str:
+def shown(cells: Counter[Cell], cell: Cell) -> str:
     return "-" if not cells[cell] and unreachable(cell) is not None else str(cells[cell])

@@ -1,0 +1,35 @@
+"""The figures of a run, as they stand in `docs/reliability.md`."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from tests.figures import machine, table, told
+from tests.simulation import coverage
+from tests.simulation.coverage import KINDS, STATES, Cell
+from tests.simulation.results import Lived, code
+
+
+def summary(seeds: range, lived: Lived) -> list[str]:
+    outcome = lived.outcome
+    what = ", ".join(f"{number:,} {name}" for name, number in sorted(outcome.figures.items()))
+    unmet = ", ".join(" × ".join(cell) for cell in coverage.missing(outcome.cells))
+    return [
+        f"{outcome.seeds:,} histories of seeds {seeds.start} to {seeds.stop - 1}; promises broken in {len(outcome.failures)}.",
+        f"{what}; {outcome.seeds / lived.seconds:.1f} histories a second, {lived.seconds:.0f} s.",
+        f"Pairs of a fault and a state that can meet and never did: {unmet or 'none'}.",
+        f"All traces together: {outcome.traces:016x}, by code {code()}.",
+    ]
+
+
+def figures(seeds: range, lived: Lived) -> str:
+    found, *more = summary(seeds, lived)
+    broken = "\n".join(f"- seed {seed}: {kind}" for seed, kind in sorted(lived.outcome.failures.items()))
+    where = f"`make simulate SEEDS={len(seeds)}`: {told(machine())}."
+    return "\n\n".join(filter(None, (f"**{found}**", broken, " ".join((where, *more)), _met(lived.outcome.cells))))
+
+
+def _met(cells: Counter[Cell]) -> str:
+    """How many orders in each state each fault met; `-` where they cannot meet."""
+    rows = [(kind, *(coverage.shown(cells, (kind, state)) for state in STATES)) for kind in KINDS]
+    return table(("fault", *STATES), rows)

@@ -1,0 +1,68 @@
+"""What a run of many seeds keeps, adds up and tells."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from tests.figures import END, begin, publish
+from tests.simulation import results
+from tests.simulation.campaign import run
+from tests.simulation.coverage import DIED
+from tests.simulation.published import figures
+from tests.simulation.results import CHUNK, Lived, Outcome, Results, chunks
+
+SEEDS = range(3 * CHUNK + 1)
+
+
+def lived(seeds: range) -> Lived:
+    cells = Counter({(DIED, "PARTIAL"): len(seeds)})
+    return Lived(Outcome(len(seeds), cells, Counter(lives=2 * len(seeds)), {seeds.start: "twice"}, ["how"], traces=2**63), 0.5)
+
+
+def test_an_interrupted_run_finds_its_results_again_but_for_a_line_that_was_cut_off(tmp_path: Path) -> None:
+    kept = Results(tmp_path / "results" / "lived.jsonl")
+    for part in chunks(SEEDS):
+        kept.add(part, lived(part))
+    assert kept.file is not None
+    assert Results(kept.file).total(SEEDS) == kept.total(SEEDS)
+    kept.file.write_text(kept.file.read_text()[:-10])
+    found = Results(kept.file)
+    assert list(found.lived) == chunks(SEEDS)[:-1]
+    found.add(chunks(SEEDS)[-1], lived(chunks(SEEDS)[-1]))
+    assert Results(kept.file).total(SEEDS) == kept.total(SEEDS)
+
+
+def test_what_other_code_lived_counts_for_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    kept = Results(tmp_path / "lived.jsonl")
+    kept.add(chunks(SEEDS)[0], lived(chunks(SEEDS)[0]))
+    monkeypatch.setattr(results, "code", lambda: "other")
+    assert not Results(kept.file).lived
+
+
+def test_all_traces_together_do_not_depend_on_which_history_was_first() -> None:
+    there, back = run([1, 2]), run([2, 1])
+    assert there.traces == back.traces != run([1, 3]).traces
+
+
+def test_a_total_has_the_seeds_asked_for_and_is_told_between_the_marks_of_its_page(tmp_path: Path) -> None:
+    kept, page = Results(), tmp_path / "page.md"
+    for part in [*chunks(SEEDS), range(1000, 1000 + CHUNK)]:
+        kept.add(part, lived(part))
+    page.write_text(f"before\n{begin('make simulate')}\nold\n{END}\nafter\n")
+    publish(page, "make simulate", figures(SEEDS, kept.total(SEEDS)))
+    text = page.read_text()
+    assert (text.startswith("before\n"), text.endswith("\nafter\n"), "old" in text) == (True, True, False)
+    assert "76 histories of seeds 0 to 75; promises broken in 4.**" in text
+    assert "- seed 25: twice" in text
+    assert "152 lives; 38.0 histories a second, 2 s." in text
+
+
+def test_a_page_without_a_place_for_figures_is_left_as_it_is(tmp_path: Path) -> None:
+    page = tmp_path / "page.md"
+    page.write_text("nothing here")
+    with pytest.raises(ValueError, match=r"page\.md has no place for figures: <!-- figures: written by `make simulate` --> "):
+        publish(page, "make simulate", "new")
+    assert page.read_text() == "nothing here"
