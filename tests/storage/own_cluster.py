@@ -10,7 +10,7 @@ import socket
 import subprocess
 import tempfile
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -49,7 +49,8 @@ class Cluster:
     def kill_writers(self) -> None:
         """SIGKILL to the process behind each session that is at work; the server then throws out all others and recovers."""
         for pid in self._sessions("state = 'active'") or self._sessions("true"):
-            os.kill(pid, signal.SIGKILL)
+            with suppress(ProcessLookupError):  # it ended since it was listed
+                os.kill(pid, signal.SIGKILL)
 
     def end_sessions(self) -> None:
         with closing(psycopg.connect(self.url(), autocommit=True)) as connection:
