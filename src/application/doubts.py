@@ -19,6 +19,7 @@ from liveorder.application.orders import ENGINE, Cause, Orders
 from liveorder.application.ports.broker import Absence, BrokerCapabilities, KeySupport
 from liveorder.application.ports.clock import Clock
 from liveorder.application.ports.event_log import EventLog
+from liveorder.application.side_by_side import QUESTIONS_AT_ONCE, side_by_side
 from liveorder.application.track_orders import TrackOrders
 from liveorder.domain.doubt import Doubt, doubts_of
 from liveorder.domain.errors import DecisionRefused, LiveOrderError
@@ -47,6 +48,16 @@ class Inquiry:
     last_answer: str = ""
 
 
+@dataclass(slots=True)
+class _Asking:
+    """What one broker is asked about."""
+
+    inquiries: dict[UUID, Inquiry] = field(default_factory=dict)
+    unattended_since: Mapping[str, float] = field(default_factory=dict)
+    """Since when, by our own counter, each request without an outcome has been seen without a call out for it."""
+    woken: asyncio.Event = field(default_factory=asyncio.Event)
+
+
 def horizon(request: OpenRequest, capabilities: BrokerCapabilities) -> datetime:
     """From when on *not found* can be true: the request can neither be under way nor hidden from the search any more."""
     return (request.deadline or request.started_at) + timedelta(seconds=_bounds(capabilities))
@@ -70,65 +81,69 @@ class Doubts:
     ) -> None:
         self._orders, self._gateways, self._track = orders, gateways, track
         self._clock, self._log, self._take_up = clock, log, take_up
-        self._inquiries: dict[UUID, Inquiry] = {}
-        self._unattended_since: Mapping[str, float] = {}
-        """Since when, by our own counter, each request without an outcome has been seen without a call out for it."""
-        self._woken = asyncio.Event()
+        self._asking = {account_id: _Asking() for account_id in gateways}
 
     def standing(self) -> Sequence[Doubt]:
         """Every request whose outcome is not known."""
         return [self._with_inquiry(doubt) for order in self._orders.unfinished() for doubt in doubts_of(order)]
 
     def _with_inquiry(self, doubt: Doubt) -> Doubt:
-        inquiry = self._inquiries.get(doubt.order.order_id)
+        inquiry = self._asking[doubt.order.intent.account_id].inquiries.get(doubt.order.order_id)
         if inquiry is None:
             return doubt
         return replace(doubt, asked=inquiry.asked, last_asked_at=inquiry.last_asked_at, last_answer=inquiry.last_answer)
 
-    def wake(self) -> None:
-        """Ask about everything now: a broker came back, or something new is unknown."""
-        for inquiry in self._inquiries.values():
+    def wake(self, account_id: str) -> None:
+        """Ask about everything now: the account's broker came back."""
+        asking = self._asking[account_id]
+        for inquiry in asking.inquiries.values():
             inquiry.next_at, inquiry.wait_seconds = self._clock.monotonic(), FIRST_WAIT_SECONDS
-        self._woken.set()
+        asking.woken.set()
 
-    async def ask_for_ever(self) -> None:
+    async def ask_for_ever(self, account_id: str) -> None:
+        asking = self._asking[account_id]
         while True:
-            await self.ask_all_due()
+            await self.ask_due(account_id)
             with suppress(TimeoutError):
-                async with asyncio.timeout(self._seconds_to_next()):
-                    await self._woken.wait()
-            self._woken.clear()
+                async with asyncio.timeout(self._seconds_to_next(asking)):
+                    await asking.woken.wait()
+            asking.woken.clear()
 
-    def _seconds_to_next(self) -> float:
-        waits = [inquiry.next_at - self._clock.monotonic() for inquiry in self._inquiries.values()]
+    def _seconds_to_next(self, asking: _Asking) -> float:
+        waits = [inquiry.next_at - self._clock.monotonic() for inquiry in asking.inquiries.values()]
         return max(min([*waits, FIRST_WAIT_SECONDS]), 0.01)
 
     async def ask_all_due(self) -> None:
-        await self._notice_overdue()
-        doubtful = {order.order_id: order for order in self._orders.unfinished() if order.is_in_doubt}
-        self._inquiries = {key: self._inquiry_about(order) for key, order in doubtful.items()}
-        for order_id, inquiry in list(self._inquiries.items()):
-            if inquiry.next_at <= self._clock.monotonic():
-                await self._ask_safely(doubtful[order_id], inquiry)
+        await side_by_side(self.ask_due, self._asking)
 
-    def _inquiry_about(self, order: LiveOrder) -> Inquiry:
+    async def ask_due(self, account_id: str) -> None:
+        """Ask the account's broker about every order whose turn it is."""
+        asking = self._asking[account_id]
+        await self._notice_overdue(account_id, asking)
+        doubtful = [order for order in self._orders.unfinished(account_id) if order.is_in_doubt]
+        asking.inquiries = {order.order_id: self._inquiry_about(order, asking) for order in doubtful}
+        now = self._clock.monotonic()
+        due = [order for order in doubtful if asking.inquiries[order.order_id].next_at <= now]
+        await side_by_side(lambda order: self._ask_safely(order, asking.inquiries[order.order_id]), due, QUESTIONS_AT_ONCE)
+
+    def _inquiry_about(self, order: LiveOrder, asking: _Asking) -> Inquiry:
         """The one that goes on; anew where something else is unknown by now: neither answers nor waits of before concern that."""
-        known, now = self._inquiries.get(order.order_id), self._clock.monotonic()
+        known, now = asking.inquiries.get(order.order_id), self._clock.monotonic()
         noticed = known.noticed if known is not None else {}
         doubtful = [request.request_id for request in order.requests.values() if request.is_in_doubt]
         if known is not None and all(request_id in noticed for request_id in doubtful):
             return known
         return Inquiry(now, {request_id: noticed.get(request_id, now) for request_id in doubtful})
 
-    async def _notice_overdue(self) -> None:
+    async def _notice_overdue(self, account_id: str, asking: _Asking) -> None:
         """A request past its deadline that nobody waits for any more has an unknown outcome, whoever forgot to say so."""
-        now, counted = self._clock.now(), self._clock.monotonic()
-        unattended = [(order, request) for order in self._orders.unfinished() for request in self._unattended(order)]
-        self._unattended_since = {each.request_id: self._unattended_since.get(each.request_id, counted) for _, each in unattended}
+        now, counted, longest = self._clock.now(), self._clock.monotonic(), self._gateways[account_id].terms.call_timeout_seconds
+        unattended = [(order, request) for order in self._orders.unfinished(account_id) for request in self._unattended(order)]
+        since = {request.request_id: asking.unattended_since.get(request.request_id, counted) for _, request in unattended}
+        asking.unattended_since = since
         for order, request in unattended:
-            longest = self._gateways[order.intent.account_id].terms.call_timeout_seconds
             is_over = request.deadline is None or now > request.deadline
-            if is_over or counted > self._unattended_since[request.request_id] + longest:  # a clock set back must not hide it
+            if is_over or counted > since[request.request_id] + longest:  # a clock set back must not hide it
                 await self.doubt(order, request.request_id, "Unanswered", "no outcome by its deadline")
 
     def _unattended(self, order: LiveOrder) -> Sequence[OpenRequest]:

@@ -216,10 +216,11 @@ class Engine:
         for account_id, gateway in self.gateways.items():
             self.begin(f"stream {account_id}", self._connected[account_id].follow_for_ever)
             self.begin(f"poll {account_id}", partial(self.track.poll_for_ever, gateway))
-        self.begin("doubts", self.doubts.ask_for_ever)
-        if not self.terms.execution.is_shadow:
-            self.begin("timeouts", self.timeouts.check_for_ever)
-        self.begin("reconcile", lambda: self.reconcile.reconcile_for_ever(self.terms.reconcile_seconds))
+            self.begin(f"doubts {account_id}", partial(self.doubts.ask_for_ever, account_id))
+            if not self.terms.execution.is_shadow:
+                self.begin(f"timeouts {account_id}", partial(self.timeouts.check_for_ever, account_id))
+            reconcile = partial(self.reconcile.reconcile_for_ever, account_id, self.terms.reconcile_seconds)
+            self.begin(f"reconcile {account_id}", reconcile)
         self.begin("upkeep", self._upkeep)
 
     async def stop(self, *, before_closing: Callable[[], Awaitable[object]] | None = None) -> int:

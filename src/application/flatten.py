@@ -12,6 +12,7 @@ from liveorder.application.orders import Orders
 from liveorder.application.ports.broker import BrokerPosition
 from liveorder.application.ports.clock import Clock
 from liveorder.application.risk_book import RiskBook
+from liveorder.application.side_by_side import side_by_side
 from liveorder.domain.errors import BrokerError, LiveOrderError
 from liveorder.domain.facts import PERSON
 from liveorder.domain.lifecycle import OrderStatus
@@ -40,16 +41,19 @@ class Flatten:
     async def close_all(self, actor: str) -> Closing:
         """A market order for each position; one that cannot be closed does not keep the others open."""
         closing = Closing()
-        for gateway in self._gateways.values():
-            try:
-                positions = await gateway.ask(gateway.broker.positions())
-            except BrokerError as error:
-                closing.failures.append(f"{gateway.account_id}: {error}")
-                continue
-            for held in positions:
-                if held.quantity:
-                    await self._close(gateway, held, actor, closing)
+        await side_by_side(lambda gateway: self._close_account(gateway, actor, closing), self._gateways.values())
         return closing
+
+    async def _close_account(self, gateway: Gateway, actor: str, closing: Closing) -> None:
+        """One after the other: what one closing order takes is not there for the next."""
+        try:
+            positions = await gateway.ask(gateway.broker.positions())
+        except BrokerError as error:
+            closing.failures.append(f"{gateway.account_id}: {error}")
+            return
+        for held in positions:
+            if held.quantity:
+                await self._close(gateway, held, actor, closing)
 
     async def _close(self, gateway: Gateway, held: BrokerPosition, actor: str, closing: Closing) -> None:
         """No more than surely only reduces: what open and in-doubt orders could still take stays, and is told."""

@@ -16,6 +16,7 @@ from liveorder.application.orders import Orders
 from liveorder.application.ports.clock import Clock
 from liveorder.application.ports.event_log import EventLog
 from liveorder.application.sessions import Sessions
+from liveorder.application.side_by_side import QUESTIONS_AT_ONCE, side_by_side
 from liveorder.application.track_orders import TrackOrders
 from liveorder.domain.errors import LiveOrderError
 from liveorder.domain.order import LiveOrder
@@ -67,19 +68,26 @@ class OrderTimeouts:
         self._clock, self._log, self._check_seconds = clock, log, check_seconds
         self._tried: dict[UUID, _Tried] = {}
 
-    async def check_for_ever(self) -> None:
+    async def check_for_ever(self, account_id: str) -> None:
         while True:
             await self._clock.sleep(self._check_seconds)
-            await self.check()
+            await self.check(account_id)
 
-    async def check(self) -> None:
+    async def check(self, account_id: str) -> None:
         """Ask about and cancel what is late, or unwanted since before it came. What is in doubt is being asked about already."""
-        now, unfinished = self._clock.now(), self._orders.unfinished()
-        self._tried = {order.order_id: self._tried[order.order_id] for order in unfinished if order.order_id in self._tried}
-        for order in unfinished:
-            reason = self._why_to_cancel(order, now)
-            if reason is not None and (order.cancel_wish is not None or self._is_due(order, now)):
-                await self._end(order, reason)
+        now = self._clock.now()
+        self._forget_what_has_ended()
+        late = [
+            (order, reason)
+            for order in self._orders.unfinished(account_id)
+            if (reason := self._why_to_cancel(order, now)) is not None
+            and (order.cancel_wish is not None or self._is_due(order, now))
+        ]
+        await side_by_side(lambda each: self._end(*each), late, QUESTIONS_AT_ONCE)
+
+    def _forget_what_has_ended(self) -> None:
+        unfinished = {order.order_id for order in self._orders.unfinished()}
+        self._tried = {order_id: tried for order_id, tried in self._tried.items() if order_id in unfinished}
 
     def _is_due(self, order: LiveOrder, now: datetime) -> bool:
         tried = self._tried.get(order.order_id)

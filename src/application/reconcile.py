@@ -15,6 +15,7 @@ from liveorder.application.orders import Orders
 from liveorder.application.ports.clock import Clock
 from liveorder.application.ports.event_log import EventLog
 from liveorder.application.risk_book import RiskBook
+from liveorder.application.side_by_side import side_by_side
 from liveorder.application.track_orders import TrackOrders
 from liveorder.application.unmatched import UnmatchedReports
 from liveorder.domain.errors import BrokerError
@@ -42,13 +43,13 @@ class Reconcile:
         self._risk, self._clock, self._log = risk, clock, log
         self.latest: dict[str, ReconciliationReport] = {}
 
-    async def reconcile_for_ever(self, interval_seconds: float) -> None:
+    async def reconcile_for_ever(self, account_id: str, interval_seconds: float) -> None:
         while True:
             await self._clock.sleep(interval_seconds)
-            await self.reconcile_all()
+            await self.reconcile(account_id)
 
     async def reconcile_all(self) -> list[ReconciliationReport]:
-        return [await self.reconcile(account_id) for account_id in self._gateways]
+        return await side_by_side(self.reconcile, self._gateways)
 
     async def reconcile(self, account_id: str) -> ReconciliationReport:
         """Book what the broker tells, then compare. A position that differs only while fills are on their way shows as such once

@@ -14,6 +14,7 @@ from liveorder.application.doubts import Doubts
 from liveorder.application.gateway import Gateway
 from liveorder.application.orders import Orders
 from liveorder.application.ports.event_log import EventLog
+from liveorder.application.side_by_side import side_by_side
 from liveorder.application.track_orders import TrackOrders
 from liveorder.application.unmatched import UnmatchedReports
 from liveorder.domain.order import LiveOrder
@@ -49,12 +50,10 @@ class Recover:
 
     async def recover(self) -> RecoveryReport:
         left = self._orders.unfinished()
-        for order in left:
-            in_flight = self._gateways[order.intent.account_id].in_flight
-            for request in order.requests.values():
-                if not request.is_in_doubt and request.request_id not in in_flight:
-                    await self._doubts.doubt(order, request.request_id, "Restarted", "the last run ended before its outcome")
-        unreachable = [account for account in self._accounts(left) if not await self._track.poll(self._gateways[account])]
+        await side_by_side(self._doubt_what_was_under_way, left)
+        gateways = [self._gateways[account_id] for account_id in self._accounts(left)]
+        answered = await side_by_side(self._track.poll, gateways)
+        unreachable = [gateway.account_id for gateway, was in zip(gateways, answered, strict=True) if not was]
         for order in left:
             await self._unmatched.resolve_left(order)
         await self._doubts.ask_all_due()
@@ -63,6 +62,12 @@ class Recover:
         if left:
             self._log.write("RECOVERY", _told(report))
         return report
+
+    async def _doubt_what_was_under_way(self, order: LiveOrder) -> None:
+        in_flight = self._gateways[order.intent.account_id].in_flight
+        for request in order.requests.values():
+            if not request.is_in_doubt and request.request_id not in in_flight:
+                await self._doubts.doubt(order, request.request_id, "Restarted", "the last run ended before its outcome")
 
     def take_up_unsent(self, driven: Collection[UUID] = ()) -> int:
         """Have every order sent that surely never left and that nobody drives; how many there were.

@@ -62,7 +62,7 @@ class StayConnected:
             lost = 1 if self._clock.monotonic() - began >= STEADY_SECONDS else lost + 1
             await self._clock.sleep(self._waits.wait_after(lost))
             await self.connect()
-            self._doubts.wake()
+            self._doubts.wake(self._gateway.account_id)
             await self._reconcile.reconcile(self._gateway.account_id)
             await self.lift()
 

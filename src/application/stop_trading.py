@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from itertools import chain, groupby
 from uuid import UUID
 
 from liveorder.application.cancel_order import CancelOrder
@@ -17,6 +18,7 @@ from liveorder.application.patience import within_patience
 from liveorder.application.ports.clock import Clock
 from liveorder.application.ports.emergency_journal import EmergencyJournal, JournalledHalt
 from liveorder.application.reconcile import Reconcile
+from liveorder.application.side_by_side import side_by_side
 from liveorder.domain.errors import BrokerError, LiveOrderError, StoreError
 from liveorder.domain.order import LiveOrder
 from liveorder.domain.order.facts import CancelReason
@@ -118,29 +120,26 @@ class StopTrading:
         return listed
 
     async def _listed(self, orders: Sequence[LiveOrder]) -> Sequence[LiveOrder]:
-        found: list[LiveOrder] = []
-        for account_id in sorted({order.intent.account_id for order in orders}):
-            gateway = self._gateways[account_id]
-            of_account = [order for order in orders if order.intent.account_id == account_id]
-            try:
-                snapshots = await gateway.ask(gateway.broker.open_orders())
-            except BrokerError:
-                found += of_account
-                continue
-            names = {name for snapshot in snapshots for name in (snapshot.client_order_id, snapshot.broker_order_id) if name}
-            found += [order for order in of_account if names & {order.client_order_id, order.broker_order_id}]
-        return found
+        of_accounts = groupby(sorted(orders, key=_account_of), key=_account_of)
+        listed = await side_by_side(self._listed_at_one_broker, [[*of_account] for _, of_account in of_accounts])
+        return [*chain.from_iterable(listed)]
+
+    async def _listed_at_one_broker(self, orders: Sequence[LiveOrder]) -> Sequence[LiveOrder]:
+        gateway = self._gateways[_account_of(orders[0])]
+        try:
+            snapshots = await gateway.ask(gateway.broker.open_orders())
+        except BrokerError:
+            return orders
+        names = {name for snapshot in snapshots for name in (snapshot.client_order_id, snapshot.broker_order_id) if name}
+        return [order for order in orders if names & {order.client_order_id, order.broker_order_id}]
 
     async def _remaining(self) -> Sequence[str]:
-        left: list[str] = []
-        for account_id, gateway in self._gateways.items():
-            # What follows asks the broker itself, so a store that is away costs only the bookkeeping.
-            with suppress(StoreError):
-                await within_patience(self._reconcile.reconcile(account_id))
-            left += await self._held(gateway)
-        return left
+        return [*chain.from_iterable(await side_by_side(self._held, self._gateways.values()))]
 
     async def _held(self, gateway: Gateway) -> list[str]:
+        """The broker itself is asked, so a store that is away costs only the bookkeeping."""
+        with suppress(StoreError):
+            await within_patience(self._reconcile.reconcile(gateway.account_id))
         try:
             orders = await gateway.ask(gateway.broker.open_orders())
             positions = await gateway.ask(gateway.broker.positions())
@@ -152,3 +151,7 @@ class StopTrading:
             f"{gateway.account_id}: in doubt {o.order_id}" for o in self._orders.unfinished(gateway.account_id) if o.is_in_doubt
         ]
         return live + held + doubts
+
+
+def _account_of(order: LiveOrder) -> str:
+    return order.intent.account_id

@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
+from functools import partial
+from itertools import compress
 from types import MappingProxyType
 from uuid import UUID
 
@@ -16,6 +18,7 @@ from liveorder.application.orders import Cause, Orders
 from liveorder.application.ports.broker import Absence
 from liveorder.application.ports.clock import Clock
 from liveorder.application.ports.event_log import EventLog
+from liveorder.application.side_by_side import QUESTIONS_AT_ONCE, side_by_side
 from liveorder.application.unmatched import UnmatchedReports
 from liveorder.domain.errors import BrokerError, LiveOrderError
 from liveorder.domain.execution_report import (
@@ -172,7 +175,9 @@ class TrackOrders:
                 await self._catch_up_on(gateway, booked)
         self._unmatched.still_listed(gateway.account_id, {snapshot.broker_order_id for snapshot in snapshots})
         missing = self._missing(gateway.account_id, snapshots)
-        self._absent[gateway.account_id] = [order for order in missing if await self.ask(gateway, order) is Absence.ABSENT]
+        answers = await side_by_side(partial(self.ask, gateway), missing, QUESTIONS_AT_ONCE)
+        is_absent = [answer is Absence.ABSENT for answer in answers]
+        self._absent[gateway.account_id] = [*compress(missing, is_absent)]
         return True
 
     def absent(self, account_id: str) -> Sequence[LiveOrder]:
