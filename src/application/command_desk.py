@@ -203,7 +203,7 @@ class CommandDesk:
 
     async def _too_old(self, command: StoredCommand) -> dict[str, Any] | None:
         """By the clock of the lease, which is not the engine's where a simulation lives at another date."""
-        lease = await self._engine.lease.state()
+        lease = await self._engine.ownership.lease.state()
         if lease is None or (lease.now - command.created_at).total_seconds() <= OLDEST_SECONDS:
             return None
         message = f"asked at {command.created_at.isoformat()}, more than {OLDEST_SECONDS:g} s ago: not done; ask again"

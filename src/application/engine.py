@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from liveorder.application.adopt import Adopt
+from liveorder.application.book_journal import BookJournal
 from liveorder.application.cancel_order import CancelOrder
 from liveorder.application.dead_letters import DeadLetters
 from liveorder.application.desk import Desk, Lane
@@ -19,10 +20,11 @@ from liveorder.application.intake import Intake
 from liveorder.application.kill_switch import KillSwitch
 from liveorder.application.order_timeouts import OrderTimeouts
 from liveorder.application.orders import ENGINE, Orders
+from liveorder.application.ownership import Ownership
 from liveorder.application.ports.broker import Broker
 from liveorder.application.ports.calendar import TradingCalendar
 from liveorder.application.ports.clock import Clock, Randomness
-from liveorder.application.ports.emergency_journal import EmergencyJournal, JournalledCancel, JournalledHalt
+from liveorder.application.ports.emergency_journal import EmergencyJournal
 from liveorder.application.ports.event_log import EventLog
 from liveorder.application.ports.instruments import Instruments
 from liveorder.application.ports.market_data import MarketData
@@ -43,15 +45,13 @@ from liveorder.domain.errors import (
     BrokerError,
     LeaseLost,
     LiveOrderError,
-    OrderNotFound,
     SettingsError,
-    StoreUnavailable,
 )
 from liveorder.domain.execution_report import ExecutionReport
 from liveorder.domain.order import LiveOrder
 from liveorder.domain.order.facts import CancelReason
 from liveorder.domain.reconciliation import DifferenceKind, ReconciliationReport
-from liveorder.domain.trading_halt import EVERYTHING, HaltReason, account_scope
+from liveorder.domain.trading_halt import HaltReason, account_scope
 
 RESTART_SECONDS = 1.0
 """A background task that failed is begun again after this."""
@@ -102,8 +102,8 @@ class Engine:
         log: EventLog,
         on_error: Callable[[LiveOrder, LiveOrderError], None] = lambda order, error: None,
     ) -> None:
-        self.terms, self.store, self.lease, self.clock, self.log = terms, store, lease, clock, log
-        self._journal = journal
+        self.terms, self.store, self.clock, self.log = terms, store, clock, log
+        self.ownership = Ownership(lease, terms.owner, terms.lease_seconds, clock, log, self._take_no_more)
         self.risk = RiskBook()
         self.sessions = Sessions(calendar)
         self.desk = Desk(log, signals_at_once=terms.signals_at_once)
@@ -141,14 +141,14 @@ class Engine:
         self.stop_trading = StopTrading(
             self.orders, self.gateways, self.kill_switch, self.cancel, flatten, self.reconcile, journal, clock
         )
+        self.book_journal = BookJournal(journal, self.kill_switch, self.cancel, log)
         self.adopt = Adopt(terms.execution, self.orders, self.gateways, self.track)
         self.dead_letters = DeadLetters(store, self.orders, log)
         self.intake = Intake(self.desk, self.execute, self.dead_letters, clock, log)
-        self.lost_lease = asyncio.Event()
         self._connected = {account_id: self._staying_connected(gateway) for account_id, gateway in self.gateways.items()}
         self.identity: StoreIdentity | None = None
         self._tasks: set[asyncio.Task[None]] = set()
-        self._followers: set[asyncio.Task[None]] = set()
+        self._lasting: set[asyncio.Task[None]] = set()
 
     def _staying_connected(self, gateway: Gateway) -> StayConnected:
         return StayConnected(
@@ -161,7 +161,7 @@ class Engine:
             self.clock,
             self.log,
             self._on_failures,
-            self.lost_lease.is_set,
+            self.ownership.lost.is_set,
             first_wait_seconds=self.terms.reconnect_seconds,
         )
 
@@ -177,7 +177,7 @@ class Engine:
         """
         ledger = AccountLedger()
         self.identity = await self.store.open(ledger)
-        await self._own_the_store(wait_for_lease)
+        self.orders.epoch = await self.ownership.acquire(wait=wait_for_lease)
         self.risk.absorb(ledger.rows())
         for order in await self.orders.load():
             self._refuse_unknown_account(order)
@@ -186,8 +186,8 @@ class Engine:
             await before_trading()
         is_empty = await self.store.head() == 0
         await self.kill_switch.load()
-        await self._book_journal()
-        self.begin("lease", self._keep_lease)
+        await self.book_journal.book()
+        self.begin("lease", self.ownership.keep, lasting=True)
         self.begin("desk", self.desk.dispatch_for_ever)
         for gateway in self.gateways.values():
             await self._connect(gateway, patiently=wait_for_lease)
@@ -227,22 +227,21 @@ class Engine:
         """Take no more signals, let the calls in flight end within `drain_seconds` (what is left is in doubt), flush, release.
 
         `before_closing` is done once the last fact is stored, while the store is still ours; not where it was lost. What follows
-        the log ends after it. Returns how many calls had no outcome.
+        the log, and what keeps the lease, ends after it. Returns how many calls had no outcome.
         """
-        self.desk.is_taking_signals = False
+        self._take_no_more()
         unfinished = await self.desk.drain(self.terms.drain_seconds)
         await self._end(lambda: [*self._tasks, *self.desk.running])
-        if self._owns_the_store:
+        if self.ownership.is_ours:
             await self._at_the_end(self.orders.look_again())
             await self._doubt_what_is_left()
             if before_closing is not None:
                 await self._at_the_end(before_closing())
-        await self._end(lambda: list(self._followers))
+        await self._end(lambda: list(self._lasting))
         for gateway in self.gateways.values():
             await self._at_the_end(gateway.broker.close())
-        if self._owns_the_store:
-            await self._at_the_end(self.lease.release())
-            self.orders.epoch = 0
+        if self.ownership.is_ours:
+            await self._at_the_end(self.ownership.release())
         await self.store.close()
         return unfinished
 
@@ -252,10 +251,6 @@ class Engine:
             for task in tasks:
                 task.cancel()
             await asyncio.wait(tasks, timeout=CANCEL_AGAIN_SECONDS)
-
-    @property
-    def _owns_the_store(self) -> bool:
-        return self.orders.epoch > 0 and not self.lost_lease.is_set()
 
     async def _doubt_what_is_left(self) -> None:
         for order in self.orders.unfinished():
@@ -270,9 +265,12 @@ class Engine:
         except Exception as error:  # noqa: BLE001 - a broker's adapter may raise anything
             self.log.write("ERROR", f"While stopping: {type(error).__name__}: {error}")
 
-    def begin(self, name: str, work: Callable[[], Awaitable[None]], *, follows: bool = False) -> None:
-        """Run a background task until the engine stops: what `follows` the log, last. One that fails is logged and begun again."""
-        tasks = self._followers if follows else self._tasks
+    def begin(self, name: str, work: Callable[[], Awaitable[None]], *, lasting: bool = False) -> None:
+        """Run a background task until the engine stops; a `lasting` one until the last fact is stored and told as well.
+
+        One that fails is logged and begun again.
+        """
+        tasks = self._lasting if lasting else self._tasks
         task = asyncio.create_task(self._supervised(name, work), name=name)
         tasks.add(task)
         task.add_done_callback(tasks.discard)
@@ -282,49 +280,10 @@ class Engine:
             try:
                 return await work()
             except LeaseLost as error:
-                return self._lose_lease(str(error))
+                return self.ownership.lose(str(error))
             except Exception as error:  # noqa: BLE001 - one task's failure must not end the others; it is logged and begun again
                 self.log.write("ERROR", f"{name} failed: {type(error).__name__}: {error}")
                 await self.clock.sleep(RESTART_SECONDS)
-
-    # --- lease -----------------------------------------------------------------------------------------------------------------
-
-    async def _own_the_store(self, wait: bool) -> None:
-        told = ""
-        while (why := await self._what_keeps_us_out(wait)) is not None:
-            if told != why:
-                self.log.write("LEASE", f"Standing by: {why}")
-                told = why
-            await self.clock.sleep(self.terms.lease_seconds / 5)
-
-    async def _what_keeps_us_out(self, wait: bool) -> str | None:
-        """None: the store is ours. One that cannot be written now (a stopped process has it locked, say) does not end a standby."""
-        try:
-            epoch = await self.lease.acquire(self.terms.owner, self.terms.lease_seconds)
-            if epoch is not None:
-                self.orders.epoch = epoch
-                return None
-            state = await self.lease.state()
-        except StoreUnavailable as error:
-            if not wait:
-                raise
-            return str(error)
-        holder = state.owner if state is not None else "another process"
-        if not wait:
-            raise LeaseLost(f"this store is owned by {holder}; stop it first, or wait as its standby")
-        return f"this store is owned by {holder}"
-
-    async def _keep_lease(self) -> None:
-        while True:
-            await self.clock.sleep(self.terms.lease_seconds / 3)
-            if not await self.lease.renew(self.terms.lease_seconds):
-                self._lose_lease("another process took this store over")
-                return
-
-    def _lose_lease(self, why: str) -> None:
-        self.desk.is_taking_signals = False
-        self.log.write("LEASE", f"Lost the store, nothing more is sent: {why}")
-        self.lost_lease.set()
 
     # --- brokers ---------------------------------------------------------------------------------------------------------------
 
@@ -354,29 +313,9 @@ class Engine:
         while True:
             await self.clock.sleep(1.0)
             await self.kill_switch.retry_durable()
-            await self._book_journal()
+            await self.book_journal.book()
             await self.orders.look_again()
             self.recover.take_up_unsent(self.submit.driven)
-
-    async def _book_journal(self) -> None:
-        """What was written down beside the store. A halt stands from here on, whether or not the store takes it now."""
-        entries = self._journal.read()
-        halts = [entry for entry in entries if isinstance(entry, JournalledHalt)]
-        for halt in halts:
-            self.kill_switch.halt_now(EVERYTHING, HaltReason.KILL_SWITCH, f"{halt.detail} ({halt.actor}, emergency)")
-        if not entries or not await self.kill_switch.retry_durable():
-            return
-        for entry in entries:
-            if isinstance(entry, JournalledCancel):
-                await self._book_cancel(entry)
-        if self._journal.read() == entries:
-            self._journal.clear()
-
-    async def _book_cancel(self, entry: JournalledCancel) -> None:
-        try:
-            await self.cancel.book_journalled(entry)
-        except (OrderNotFound, ValueError) as error:
-            self.log.write("ERROR", f"A journalled cancel belongs to no order of this store: {error}", order_id=str(entry.order_id))
 
     async def _on_forgotten(self, account_id: str, report: ExecutionReport) -> None:
         """The store is restored, or emptied, or copied and the copy is in use: what it sends next may have been sent."""
@@ -391,9 +330,12 @@ class Engine:
         if self.terms.cancels_strays and not self.terms.execution.is_shadow:
             self.desk.post(Lane.OPERATOR, lambda: self.cancel.cancel(order.order_id, CancelReason.STALE))
 
+    def _take_no_more(self) -> None:
+        self.desk.is_taking_signals = False
+
     def every_task(self) -> list[asyncio.Task[None]]:
         """What runs in the background now, the desk's work included."""
-        return [*self._tasks, *self._followers, *self.desk.running]
+        return [*self._tasks, *self._lasting, *self.desk.running]
 
     def _take_up(self, order: LiveOrder) -> None:
         """In a shadow run an order of an earlier run stays as it is, for the next real one."""

@@ -59,9 +59,9 @@ class Service:
         self.recovery = await engine.start(wait_for_lease=wait_for_lease, before_trading=self._open_followers)
         desk = CommandDesk(engine, self._commands, engine.desk, engine.clock, engine.log)
         engine.begin("commands", desk.serve_for_ever)
-        engine.begin("projector", self._projector.run, follows=True)
+        engine.begin("projector", self._projector.run, lasting=True)
         for outbox in self._outboxes:
-            engine.begin("outbox", outbox.run, follows=True)
+            engine.begin("outbox", outbox.run, lasting=True)
 
     def _count(self, before: LiveOrder | None, after: LiveOrder, recorded: Sequence[RecordedFact]) -> None:
         self._placed += before is None
@@ -101,7 +101,7 @@ class Service:
         """
         reading = [asyncio.create_task(self._read(source)) for source in self._sources]
         stopping = asyncio.create_task((stop or asyncio.Event()).wait())
-        losing = asyncio.create_task(self.engine.lost_lease.wait())
+        losing = asyncio.create_task(self.engine.ownership.lost.wait())
         resting = asyncio.create_task(self._until_at_rest(reading, on_progress) if until_idle else asyncio.Event().wait())
         try:
             await asyncio.wait({stopping, losing, resting}, return_when=asyncio.FIRST_COMPLETED)
@@ -142,7 +142,7 @@ class Service:
         left = self.engine.orders.unfinished()
         in_doubt = tuple(order.order_id for order in left if order.is_in_doubt)
         resting = tuple(order.order_id for order in left if not order.is_in_doubt and _is_open(order))
-        return RunSummary(self._placed, resting, in_doubt, self.engine.lost_lease.is_set())
+        return RunSummary(self._placed, resting, in_doubt, self.engine.ownership.lost.is_set())
 
 
 def _is_open(order: LiveOrder) -> bool:

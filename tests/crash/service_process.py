@@ -106,10 +106,10 @@ class _Served:
         except Exception as error:  # noqa: BLE001 - whatever keeps a service from starting, the test must hear of it
             self._tell(event="failed", error=type(error).__name__, message=str(error))
             return
-        self.engine.begin("outbox", self._outbox.run, follows=True)
+        self.engine.begin("outbox", self._outbox.run, lasting=True)
         self._tell(event="started", recovery=asdict(report), epoch=self.engine.orders.epoch, monotonic=time.monotonic())
         reading = asyncio.create_task(self.engine.intake.read(self._source))
-        losing = asyncio.create_task(self.engine.lost_lease.wait())
+        losing = asyncio.create_task(self.engine.ownership.lost.wait())
         stopping = asyncio.create_task(self._over.wait())
         await asyncio.wait([losing, stopping], return_when=asyncio.FIRST_COMPLETED)
         reading.cancel()

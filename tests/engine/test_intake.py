@@ -286,7 +286,7 @@ async def test_a_service_that_lost_its_store_ends_and_says_so(tmp_path: Path) ->
         service = a_service(scene)
         await service.start()
         running = asyncio.create_task(service.run())
-        service.engine._lose_lease("another process took it")
+        service.engine.ownership.lose("another process took it")
         assert (await running).lost_lease
         await service.stop()
 
@@ -324,7 +324,7 @@ async def test_whoever_lost_the_store_leaves_it_to_the_next_owner_to_tell_the_re
         await service.engine.kill_switch.halt("*", HaltReason.KILL_SWITCH, "enough", "person:ann")
         await until(lambda: bool(told))
         await service.engine.kill_switch.resume("*", "again", "person:ann")
-        service.engine._lose_lease("another process took it")
+        service.engine.ownership.lose("another process took it")
         await service.stop()
         assert len(told) == 1
 

@@ -43,12 +43,29 @@ async def test_an_owner_that_lost_the_store_neither_stores_nor_sends_anything_mo
             with pytest.raises(LeaseLost):
                 await doing
         assert [call.verb for call in scene.witness.calls] == ["submit"]
-        await asyncio.wait_for(engine.lost_lease.wait(), 5)
+        await asyncio.wait_for(engine.ownership.lost.wait(), 5)
         assert not engine.desk.is_taking_signals
         facts = await scene.fact_names(order)
         await engine.stop()
         assert await scene.fact_names(order) == facts
         assert any("Lost the store" in line for line in scene.log.of("LEASE"))
+
+
+async def test_the_store_stays_its_owners_until_the_last_message_is_out(tmp_path: Path) -> None:
+    async with a_scene(tmp_path) as scene:
+        engine, standby = scene.engine(lease_seconds=3.0), scene.engine()
+        await engine.start()
+        starting = asyncio.create_task(standby.start(wait_for_lease=True))
+
+        async def flush() -> None:
+            await asyncio.sleep(20)
+            assert not starting.done()
+
+        await engine.stop(before_closing=flush)
+        assert not engine.ownership.lost.is_set()
+        assert scene.log.of("ERROR") == []
+        await asyncio.wait_for(starting, 5)
+        await standby.stop()
 
 
 async def test_a_stop_ends_work_that_lost_its_first_cancellation(tmp_path: Path) -> None:
@@ -254,7 +271,7 @@ async def test_a_standby_that_loses_the_store_again_stops_asking_for_its_broker(
         scene.witness.will_raise("connect", *[BrokerConnectionError("client_id 1 is in use")] * 1000)
         starting = asyncio.create_task(engine.start(wait_for_lease=True))
         await asyncio.sleep(5)
-        engine.lost_lease.set()
+        engine.ownership.lost.set()
         with pytest.raises(LeaseLost):
             await starting
         await engine.stop()

@@ -170,7 +170,7 @@ async def test_a_store_that_is_away_for_an_hour_loses_nothing(tmp_path: Path) ->
         scene.unlock_store()
         await until(lambda: engine.is_quiet)
         assert (await engine.orders.get(order.order_id)).status is OrderStatus.FILLED
-        assert not engine.lost_lease.is_set()
+        assert not engine.ownership.lost.is_set()
 
 
 async def test_a_store_that_hangs_keeps_neither_a_cancel_nor_a_halt_waiting(tmp_path: Path) -> None:

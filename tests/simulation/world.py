@@ -102,7 +102,7 @@ class Living:
         """Its service, while it owns the store as far as it knows."""
         if self.service is None or self.life.ended.done() or self.life.is_paused:
             return None
-        return None if self.service.engine.lost_lease.is_set() else self.service
+        return None if self.service.engine.ownership.lost.is_set() else self.service
 
     def arm(self, steps: int, fate: Callable[[], None]) -> None:
         self.life.fatal, self.life.fate = self.life.steps + steps, fate

@@ -1,0 +1,72 @@
+"""Only who owns the store may store, and so send: taking its lease, keeping it, and knowing when it is another's (ADR 10)."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+from liveorder.application.ports.clock import Clock
+from liveorder.application.ports.event_log import EventLog
+from liveorder.application.ports.order_store import Lease
+from liveorder.domain.errors import LeaseLost, StoreUnavailable
+
+
+class Ownership:
+    """Of one store by this process. Times in seconds."""
+
+    def __init__(
+        self, lease: Lease, owner: str, lease_seconds: float, clock: Clock, log: EventLog, on_lost: Callable[[], None]
+    ) -> None:
+        self.lease, self._owner, self._lease_seconds = lease, owner, lease_seconds
+        self._clock, self._log, self._on_lost = clock, log, on_lost
+        self._epoch = 0
+        self.lost = asyncio.Event()
+
+    @property
+    def is_ours(self) -> bool:
+        return self._epoch > 0 and not self.lost.is_set()
+
+    async def acquire(self, *, wait: bool) -> int:
+        """The epoch from which on it is ours. Raises `LeaseLost` where another process has it; to `wait` is to stand by."""
+        told = ""
+        while (why := await self._what_keeps_us_out(wait)) is not None:
+            if told != why:
+                self._log.write("LEASE", f"Standing by: {why}")
+                told = why
+            await self._clock.sleep(self._lease_seconds / 5)
+        return self._epoch
+
+    async def _what_keeps_us_out(self, wait: bool) -> str | None:
+        """None: the store is ours. One that cannot be written now (a stopped process has it locked, say) does not end a standby."""
+        try:
+            epoch = await self.lease.acquire(self._owner, self._lease_seconds)
+            if epoch is not None:
+                self._epoch = epoch
+                return None
+            state = await self.lease.state()
+        except StoreUnavailable as error:
+            if not wait:
+                raise
+            return str(error)
+        holder = state.owner if state is not None else "another process"
+        if not wait:
+            raise LeaseLost(f"this store is owned by {holder}; stop it first, or wait as its standby")
+        return f"this store is owned by {holder}"
+
+    async def keep(self) -> None:
+        """Renew it until it is lost."""
+        while True:
+            await self._clock.sleep(self._lease_seconds / 3)
+            if not await self.lease.renew(self._lease_seconds):
+                self.lose("another process took this store over")
+                return
+
+    def lose(self, why: str) -> None:
+        self._log.write("LEASE", f"Lost the store, nothing more is sent: {why}")
+        self.lost.set()
+        self._on_lost()
+
+    async def release(self) -> None:
+        """From here on the next one may have it."""
+        self._epoch = 0
+        await self.lease.release()
