@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import signal
 import sys
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from tests.simulation.published import figures, summary
 from tests.simulation.results import Results
 from tests.simulation.shrinking import report, shrunk
 
+INTERRUPTED = 130
 MOST_REPORTS, MOST_FAILURES = 3, 50
 """Told; more of them tell nothing new."""
 CHUNKS_A_LINE = 20
@@ -34,7 +36,12 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--shrink", action="store_true", help="thin a failing one out first")
     parser.add_argument("--digest", action="store_true", help="of one seed: nothing but the digest of its trace")
     asked = parser.parse_args(arguments)
-    return _one(asked) if asked.seed is not None else _many(asked)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        return _one(asked) if asked.seed is not None else _many(asked)
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)  # noqa: T201 - a command speaks
+        return INTERRUPTED
 
 
 def _one(asked: argparse.Namespace) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import signal
 import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import ProcessPoolExecutor, as_completed
@@ -36,12 +37,19 @@ def run(seeds: Iterable[int]) -> Outcome:
 
 
 def run_in_parallel(seeds: range, processes: int, results: Results, on_progress: Callable[[], None]) -> None:
-    """Those that the results do not have yet."""
+    """Those that the results do not have yet. Whatever ends it early, what has begun ends too, and what has not never begins."""
     began = time.monotonic()
-    with ProcessPoolExecutor(processes, get_context("spawn")) as pool:
+    pool = ProcessPoolExecutor(processes, get_context("spawn"), _leave_interrupts_to_the_parent)
+    try:
         lives = {pool.submit(run, chunk): chunk for chunk in chunks(seeds) if chunk not in results.lived}
         for done in as_completed(lives):
             now = time.monotonic()
             results.add(lives[done], Lived(done.result(), now - began))
             began = now
             on_progress()
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _leave_interrupts_to_the_parent() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+import time
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -12,7 +17,7 @@ from tests.simulation import results
 from tests.simulation.campaign import run
 from tests.simulation.coverage import DIED
 from tests.simulation.published import figures
-from tests.simulation.results import CHUNK, Lived, Outcome, Results, chunks
+from tests.simulation.results import CHUNK, ROOT, Lived, Outcome, Results, chunks
 
 SEEDS = range(3 * CHUNK + 1)
 
@@ -66,3 +71,30 @@ def test_a_page_without_a_place_for_figures_is_left_as_it_is(tmp_path: Path) -> 
     with pytest.raises(ValueError, match=r"page\.md has no place for figures: <!-- figures: written by `make simulate` --> "):
         publish(page, "make simulate", "new")
     assert page.read_text() == "nothing here"
+
+
+def test_a_run_that_is_told_to_end_leaves_what_was_lived_and_no_process(tmp_path: Path) -> None:
+    kept = tmp_path / "lived.jsonl"
+    command = [sys.executable, "-m", "tests.simulation", "--seeds", "100000", "--results", str(kept)]
+    with subprocess.Popen(command, cwd=ROOT, start_new_session=True, stderr=subprocess.PIPE, text=True) as running:
+        assert eventually(lambda: kept.exists() and "\n" in kept.read_text())
+        running.terminate()
+        said = running.communicate(timeout=60)[1]
+    assert (running.returncode, said.splitlines()[-1]) == (130, "interrupted")
+    assert Results(kept).lived
+    assert eventually(lambda: not is_there(running.pid))
+
+
+def eventually(condition: Callable[[], bool]) -> bool:
+    deadline = time.monotonic() + 60
+    while not (so := condition()) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    return so
+
+
+def is_there(group: int) -> bool:
+    try:
+        os.killpg(group, 0)
+    except ProcessLookupError:
+        return False
+    return True
