@@ -14,6 +14,7 @@ from liveorder.domain.errors import BrokerError, InvalidInput
 from liveorder.domain.instrument import Instrument
 from liveorder.domain.order.facts import Requested
 from liveorder.domain.signal import Signal, UnusableSignal
+from liveorder.domain.values import OrderRole, OrderType, TimeInForce
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +121,16 @@ def _to_lot(
         return unrounded, None, problem
 
 
+def _how_long(signal: Signal, gateway: Gateway, instrument: Instrument) -> tuple[TimeInForce, float | None]:
+    """As long as is named, or as is usual: what lasts only for want of orders for the day ends as one for the day does."""
+    usual = gateway.broker.capabilities.usual_time_in_force(instrument.asset_class, signal.order_type)
+    if "time_in_force" in signal.model_fields_set or usual is TimeInForce.DAY:
+        return signal.time_in_force, signal.timeout_seconds
+    ends_with_the_day = signal.order_type is OrderType.LIMIT and signal.role in (OrderRole.ENTRY, OrderRole.EXIT)
+    of_a_day = gateway.terms.day_limit_timeout_seconds if ends_with_the_day else None
+    return usual, signal.timeout_seconds or of_a_day
+
+
 def _intent(
     signal: Signal,
     gateway: Gateway,
@@ -132,6 +143,7 @@ def _intent(
     def on_grid(value: Decimal | None) -> Decimal | None:
         return None if value is None else instrument.round_price(value, signal.side)
 
+    time_in_force, timeout_seconds = _how_long(signal, gateway, instrument)
     return Requested(
         order_id=origin.order_id,
         client_order_id=origin.client_order_id,
@@ -151,7 +163,7 @@ def _intent(
         stop_price=on_grid(signal.stop_price),
         trail_amount=signal.trail_amount,
         trail_percent=signal.trail_percent,
-        time_in_force=signal.time_in_force,
+        time_in_force=time_in_force,
         expires_at=signal.expires_at,
         product=signal.product or gateway.terms.default_product,
         role=signal.role,
@@ -165,6 +177,6 @@ def _intent(
         score=signal.score,
         signal_at=signal.timestamp or origin.published_at,
         valid_until=signal.valid_until,
-        timeout_seconds=signal.timeout_seconds,
+        timeout_seconds=timeout_seconds,
         is_shadow=origin.is_shadow,
     )

@@ -62,6 +62,7 @@ class Signal(BaseModel):
     trail_percent: Percent | None = None
     """The same as a percentage of the price."""
     time_in_force: TimeInForce = TimeInForce.DAY
+    """When absent, what the broker takes instead where it knows no orders for the day: GTC of coins at Alpaca, say."""
     expires_at: Moment | None = None
     """When a GTD *order* ends at the broker. Not the *signal's* end, see `valid_until`, nor the contract's, see `expiry`."""
     exchange: Text | None = None

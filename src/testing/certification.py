@@ -27,7 +27,7 @@ from liveorder.domain.errors import BrokerError, DuplicateClientOrderId, Invalid
 from liveorder.domain.execution_report import Accepted, BrokerStatus, OrderSnapshot
 from liveorder.domain.identifiers import SignalKey
 from liveorder.domain.instrument import Instrument
-from liveorder.domain.values import OrderType, Product, Side, TimeInForce, TradingMode
+from liveorder.domain.values import OrderType, Product, Side, TradingMode
 from liveorder.testing.stage import Placed
 
 T = TypeVar("T")
@@ -151,7 +151,7 @@ class Certification:
             instrument=instrument,
             side=Side.BUY,
             order_type=OrderType.LIMIT,
-            time_in_force=TimeInForce.DAY,
+            time_in_force=self._declared.usual_time_in_force(instrument.asset_class, OrderType.LIMIT),
             quantity=quantity,
             limit_price=limit,
             product=product,

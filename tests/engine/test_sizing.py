@@ -16,7 +16,7 @@ from liveorder.domain.errors import BrokerConnectionError
 from liveorder.domain.instrument import Instrument
 from liveorder.domain.lifecycle import OrderStatus
 from liveorder.domain.signal import UnusableSignal
-from liveorder.domain.values import AssetClass, OptionRight
+from liveorder.domain.values import AssetClass, OptionRight, OrderType, TimeInForce
 from liveorder.infrastructure.brokers.simulated.broker import SIMULATED_CAPABILITIES
 from tests.engine.scenes import ACCOUNT, LAX, NOON, a_limit, a_scene, a_signal, until
 
@@ -48,6 +48,32 @@ async def test_a_broker_that_takes_cash_orders_is_given_the_amount(tmp_path: Pat
         await until(lambda: engine.is_quiet)
         order = await engine.orders.get(order.order_id)
         assert (order.status, order.quantity) == (OrderStatus.FILLED, Decimal(3))
+
+
+COIN = {"symbol": "BTC/USD", "quantity": Decimal(1)}
+NO_DAYS = replace(SIMULATED_CAPABILITIES, usual_times_in_force={(AssetClass.CRYPTO, kind): TimeInForce.GTC for kind in OrderType})
+
+
+@pytest.mark.parametrize(
+    ("fields", "expected"),
+    [
+        ({}, (TimeInForce.DAY, None)),
+        (COIN, (TimeInForce.GTC, None)),
+        (COIN | {"time_in_force": "IOC"}, (TimeInForce.IOC, None)),
+        (COIN | {"time_in_force": "DAY"}, (TimeInForce.DAY, None)),
+        (COIN | {"order_type": "LIMIT", "limit_price": 60000}, (TimeInForce.GTC, 300.0)),
+        (COIN | {"order_type": "LIMIT", "limit_price": 60000, "timeout_seconds": 20}, (TimeInForce.GTC, 20.0)),
+        (COIN | {"order_type": "LIMIT", "limit_price": 60000, "time_in_force": "GTC"}, (TimeInForce.GTC, None)),
+        (COIN | {"order_type": "LIMIT", "limit_price": 60000, "role": "TAKE_PROFIT"}, (TimeInForce.GTC, None)),
+        (COIN | {"order_type": "STOP", "stop_price": 90000}, (TimeInForce.GTC, None)),
+    ],
+)
+async def test_a_signal_that_names_no_time_in_force_gets_the_usual_one_and_ends_as_if_for_the_day(
+    tmp_path: Path, fields: dict[str, Any], expected: tuple[TimeInForce, float | None]
+) -> None:
+    async with a_scene(tmp_path, capabilities=NO_DAYS) as scene, scene.living() as engine:
+        intent, _ = await engine.execute.validate(a_signal(**fields))
+        assert (intent.time_in_force, intent.timeout_seconds) == expected
 
 
 async def test_an_amount_is_left_to_the_broker_only_where_it_takes_amounts_of_that(tmp_path: Path) -> None:

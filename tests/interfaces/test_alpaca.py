@@ -102,18 +102,20 @@ async def test_an_amount_of_money_buys_its_quantity(tmp_path: Path) -> None:
         assert (order.status, order.quantity, order.filled_quantity) == ("FILLED", D(5), D(5))
 
 
-async def test_a_coin_is_bought_in_parts(tmp_path: Path) -> None:
+async def test_a_coin_is_bought_in_parts_and_closed_by_a_kill_though_nobody_names_a_time_in_force(tmp_path: Path) -> None:
     async with market() as (_, twin), Runner.open(**settings(tmp_path, twin)) as runner:
-        signal = Signal(signal_id="a", symbol="BTC/USD", side="BUY", quantity=D("0.0125"), time_in_force="GTC")
+        signal = Signal(signal_id="a", symbol="BTC/USD", side="BUY", quantity=D("0.0125"))
         order = await runner.wait_closed((await runner.execute(signal)).order_id, PATIENCE_SECONDS)
-        assert (order.status, order.filled_quantity) == ("FILLED", D("0.0125"))
+        assert (order.status, order.filled_quantity, order.time_in_force) == ("FILLED", D("0.0125"), "GTC")
         (report,) = await runner.reconcile()
         assert report.is_clean, report
+        stopped = await runner.kill("enough", flatten=True)
+        assert (stopped.is_flat, stopped.remaining) == (True, ())
 
 
 async def test_what_alpaca_cannot_do_is_rejected_before_it_is_sent(tmp_path: Path) -> None:
     async with market() as (exchange, twin), Runner.open(**settings(tmp_path, twin)) as runner:
-        order = await runner.execute(resting(symbol="BTC/USD", quantity=D("0.5"), limit_price=D(50000)))
+        order = await runner.execute(resting(symbol="BTC/USD", quantity=D("0.5"), limit_price=D(50000), time_in_force="DAY"))
         assert order.status == "REJECTED"
         assert "time_in_force" in str(order.model_dump())
         assert await exchange.control.orders() == []

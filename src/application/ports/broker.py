@@ -43,6 +43,8 @@ class BrokerCapabilities:
     """Whether a replace can never leave two live orders."""
     order_types: frozenset[OrderType] = frozenset({OrderType.MARKET, OrderType.LIMIT})
     times_in_force: frozenset[TimeInForce] = frozenset({TimeInForce.DAY})
+    usual_times_in_force: Mapping[tuple[AssetClass, OrderType], TimeInForce] = field(default_factory=dict)
+    """Of orders whose signal names none, where that is not DAY."""
     replaces: bool = True
     notional: bool = False
     notional_for: frozenset[AssetClass] = frozenset(AssetClass)
@@ -52,6 +54,9 @@ class BrokerCapabilities:
     requests_per_minute: float = 200.0
     open_orders_are_complete: bool = True
     """Whether `open_orders` lists every live order of the account, also those placed elsewhere."""
+
+    def usual_time_in_force(self, asset_class: AssetClass, order_type: OrderType) -> TimeInForce:
+        return self.usual_times_in_force.get((asset_class, order_type), TimeInForce.DAY)
 
 
 @dataclass(frozen=True, slots=True)

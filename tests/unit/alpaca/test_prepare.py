@@ -18,7 +18,7 @@ from liveorder.infrastructure.brokers.alpaca.assembly import ALPACA_CAPABILITIES
 from liveorder.infrastructure.brokers.alpaca.payloads import prepared
 from liveorder.infrastructure.brokers.simulated.venue.catalogue import BUILT_IN
 from tests.twins.alpaca.customer import ACCOUNT
-from tests.unit.alpaca.stage import BTC, KEY, order_of
+from tests.unit.alpaca.stage import AAPL, BTC, KEY, order_of
 
 D = Decimal
 CALL = Instrument(
@@ -87,6 +87,15 @@ def test_each_kind_of_order_is_sent_in_alpacas_words(fields: dict[str, Any], exp
     body = sent(order_of(**fields))
     assert {name: body[name] for name in expected} == expected
     assert all(isinstance(value, str) for value in body.values())
+
+
+@pytest.mark.parametrize("kind", [OrderType.MARKET, OrderType.LIMIT, OrderType.STOP_LIMIT])
+@pytest.mark.parametrize("instrument", [AAPL, BTC])
+def test_an_order_is_taken_that_names_no_time_in_force(instrument: Instrument, kind: OrderType) -> None:
+    usual = ALPACA_CAPABILITIES.usual_time_in_force(instrument.asset_class, kind)
+    prices = {"limit_price": D(1) if kind.needs_limit_price else None, "stop_price": D(1) if kind.needs_stop_price else None}
+    body = sent(order_of(instrument=instrument, order_type=kind, time_in_force=usual, **prices))
+    assert body["time_in_force"] == ("gtc" if instrument is BTC else "day")
 
 
 @pytest.mark.parametrize(

@@ -93,6 +93,14 @@ def test_crypto_and_forex_are_sold_in_parts_of_a_unit() -> None:
     assert order_of(instrument=BITCOIN, side=Side.SELL, quantity=Decimal("0.00012345"))["totalQuantity"] == "0.00012345"
 
 
+@pytest.mark.parametrize("kind", [OrderType.MARKET, OrderType.LIMIT])
+def test_coins_are_sold_whether_or_not_a_time_in_force_was_named(kind: OrderType) -> None:
+    usual = broker().capabilities.usual_time_in_force(AssetClass.CRYPTO, kind)
+    price = Decimal(70000) if kind is OrderType.LIMIT else None
+    order = order_of(instrument=BITCOIN, side=Side.SELL, order_type=kind, limit_price=price, time_in_force=usual)
+    assert order["tif"] == {"MKT": "IOC", "LMT": "DAY"}[order["orderType"]]
+
+
 def test_orders_trade_outside_hours_where_the_settings_say_so() -> None:
     prepared = broker(outside_hours=True).prepare(submission())
     assert json.loads(prepared.payload)["order"]["outsideRth"] == "1"
@@ -115,6 +123,13 @@ def test_orders_trade_outside_hours_where_the_settings_say_so() -> None:
         ({"quantity": None}, "quantity"),
         ({"quantity": None, "notional": Decimal(1000), "order_type": OrderType.MARKET, "limit_price": None}, "notional"),
         ({"quantity": None, "notional": Decimal(1000), "instrument": BITCOIN}, "notional"),
+        ({"instrument": BITCOIN, "order_type": OrderType.STOP, "limit_price": None, "stop_price": Decimal(1)}, "order_type"),
+        ({"instrument": BITCOIN, "order_type": OrderType.MARKET, "limit_price": None, "side": Side.SELL}, "time_in_force"),
+        ({"instrument": BITCOIN, "time_in_force": TimeInForce.FOK}, "time_in_force"),
+        (
+            {"instrument": BITCOIN, "order_type": OrderType.MARKET, "limit_price": None, "time_in_force": TimeInForce.IOC},
+            "notional",
+        ),
     ],
 )
 def test_what_ib_cannot_do_is_refused_with_its_field(changes: dict[str, Any], field: str) -> None:

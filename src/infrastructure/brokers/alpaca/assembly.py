@@ -18,7 +18,7 @@ from liveorder.application.ports.brokerage import AccountAccess, Brokerage
 from liveorder.application.ports.clock import Clock
 from liveorder.application.rate_limit import RateLimit
 from liveorder.domain.errors import SettingsError
-from liveorder.domain.values import OrderType, TimeInForce, TradingMode
+from liveorder.domain.values import AssetClass, OrderType, TimeInForce, TradingMode
 from liveorder.infrastructure.blocking_calls import BlockingCalls
 from liveorder.infrastructure.brokers.alpaca.account_book import AccountBook
 from liveorder.infrastructure.brokers.alpaca.broker import AlpacaBroker
@@ -38,6 +38,7 @@ ALPACA_CAPABILITIES = BrokerCapabilities(
     atomic_replace=False,
     order_types=frozenset(OrderType),
     times_in_force=frozenset(each for each in TimeInForce if each is not TimeInForce.GTD),
+    usual_times_in_force={(AssetClass.CRYPTO, order_type): TimeInForce.GTC for order_type in OrderType},
     notional=True,
     fractional=True,
     requests_per_second=10.0,

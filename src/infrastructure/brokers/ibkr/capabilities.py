@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from liveorder.application.ports.broker import BrokerCapabilities, KeySupport
-from liveorder.domain.values import AssetClass
+from liveorder.domain.values import AssetClass, OrderType, TimeInForce
 from liveorder.infrastructure.brokers.ibkr import orders
 
 CAPABILITIES = BrokerCapabilities(
@@ -16,6 +16,7 @@ CAPABILITIES = BrokerCapabilities(
     atomic_replace=True,
     order_types=frozenset(orders.ORDER_TYPES),
     times_in_force=orders.TIMES_IN_FORCE,
+    usual_times_in_force={(AssetClass.CRYPTO, OrderType.MARKET): TimeInForce.IOC},
     replaces=True,
     notional=True,
     notional_for=frozenset({AssetClass.CRYPTO}),

@@ -83,8 +83,23 @@ def check(request: SubmitRequest, account_id: str, can: BrokerCapabilities) -> N
         _refuse("expires_at", "it belongs to a GTD order, and to no other", "give both or neither")
     if request.product is not None:
         _refuse("product", f"IB has no {request.product}", "leave it out")
+    if request.instrument.asset_class is AssetClass.CRYPTO:
+        _check_coin(request)
     _check_prices(request)
     _check_size(request, can)
+
+
+def _check_coin(request: SubmitRequest) -> None:
+    """https://www.interactivebrokers.com/campus/ibkr-api-page/order-types, Cryptocurrency Trading."""
+    kind, in_force = request.order_type, request.time_in_force
+    if kind not in (OrderType.MARKET, OrderType.LIMIT):
+        _refuse("order_type", f"there are no {kind} orders for coins", "use MARKET or LIMIT")
+    if kind is OrderType.MARKET and in_force is not TimeInForce.IOC:
+        _refuse("time_in_force", f"a market order for coins cannot be {in_force}", "use IOC, or name none")
+    if in_force not in (TimeInForce.IOC, TimeInForce.DAY, TimeInForce.GTC):
+        _refuse("time_in_force", f"there is no {in_force} for coins", "use DAY, GTC or IOC")
+    if kind is OrderType.MARKET and request.side is Side.BUY and request.notional is None:
+        _refuse("notional", "coins are bought at the market for an amount of money", "give a notional, or a limit price")
 
 
 def _check_prices(request: SubmitRequest) -> None:
