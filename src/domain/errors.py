@@ -140,7 +140,7 @@ class TradingIsHalted(StoreError):
 
 
 class LeaseLost(StoreError):
-    """Another process owns this store now. This one may neither append nor send."""
+    """Another process owns this store now, or it was exchanged for another. This process may neither append nor send."""
 
 
 # --- settings ------------------------------------------------------------------------------------------------------------------

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
 import sqlite3
 import subprocess
 import sys
 import threading
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -28,6 +29,7 @@ from liveorder.domain.errors import (
     TradingIsHalted,
     VersionConflict,
 )
+from liveorder.infrastructure.eventstore.database import Row, Values
 from liveorder.infrastructure.eventstore.file_identity import identity_of
 from liveorder.infrastructure.eventstore.identity import Expectation
 from liveorder.infrastructure.eventstore.network_file_systems import refuse_network_file_system
@@ -637,20 +639,111 @@ async def test_a_log_that_lost_its_end_is_refused(site: Site) -> None:
         await site.store().open()
 
 
-async def test_a_store_that_is_not_where_it_was_halts_once_for_who_trades_on_it(site: Site) -> None:
+# --- another store in its place -----------------------------------------------------------------------------------------------
+
+
+MOVED = "UPDATE checkpoints SET value='another disk' WHERE name='place'"
+
+
+async def owned(store: DatabaseOrderStore) -> DatabaseOrderStore:
+    assert await store.lease.acquire("owner", -1) is not None
+    return store
+
+
+async def test_a_store_that_is_not_where_it_was_halts_once_for_who_owns_it(site: Site) -> None:
     async with opened(site.store()) as store:
+        await owned(store)
         assert await store.halts() == []
-    site.tamper("UPDATE checkpoints SET value='another disk' WHERE name='place'")
-    reader = site.store(None)
-    await reader.open()
-    assert await reader.halts() == []
-    await reader.close()
+    site.tamper(MOVED)
+    async with opened(site.store()) as visitor:
+        assert await visitor.halts() == []
     async with opened(site.store()) as store:
-        (halt,) = await store.halts()
+        (halt,) = await (await owned(store)).halts()
         assert "it was another disk and is " in halt.reason
         await store.insert_halt(replace(halt, stands=False))
     async with opened(site.store()) as store:
-        assert await store.halts() == []
+        assert await (await owned(store)).halts() == []
+
+
+async def test_a_standby_that_opened_the_store_before_it_was_moved_is_halted_when_it_takes_over(site: Site) -> None:
+    async with opened(site.store()) as standby:
+        async with opened(site.store()) as store:
+            await owned(store)
+        site.tamper(MOVED)
+        assert len(await (await owned(standby)).halts()) == 1
+
+
+async def test_a_move_is_found_again_by_who_owns_the_store_after_one_that_died_before_it_could_halt(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with opened(site.store()) as store:
+        await owned(store)
+    site.tamper(MOVED)
+    async with opened(site.store()) as dying:
+        write = dying._database.write  # where it dies
+
+        async def write_no_halt(statement: str, values: Values) -> list[Row]:
+            if "halts" in statement:
+                raise StoreUnavailable("it died")
+            return await write(statement, values)
+
+        monkeypatch.setattr(dying._database, "write", write_no_halt)
+        with pytest.raises(StoreUnavailable, match="it died"):
+            await owned(dying)
+    async with opened(site.store()) as store:
+        assert len(await (await owned(store)).halts()) == 1
+
+
+async def shortened(site: Site, store: DatabaseOrderStore) -> None:
+    """As by a replica that lagged: whole, and without its newest facts."""
+    await store.append(commit(uuid4(), 1, 2, entries=(entry("a"),)))
+    await store.append(commit(uuid4(), 1, entries=(entry("a"),)))
+    newest = "rowid" if isinstance(site, SQLiteSite) else "notification_id"
+    site.tamper(f"DELETE FROM stored_events WHERE {newest} = 3")  # noqa: S608 - no input
+    site.tamper("UPDATE risk_position SET position = 2")
+
+
+async def renewed(store: DatabaseOrderStore) -> object:
+    return await store.lease.renew(3600)
+
+
+async def appended(store: DatabaseOrderStore) -> object:
+    return await store.append(commit(uuid4(), 1))
+
+
+async def looked_up(store: DatabaseOrderStore) -> object:
+    return await store.ledger()
+
+
+@pytest.mark.parametrize("finds", [renewed, appended, looked_up])
+async def test_whoever_finds_that_the_log_got_shorter_has_lost_the_store(
+    site: Site, finds: Callable[[DatabaseOrderStore], Awaitable[object]]
+) -> None:
+    async with opened(site.store()) as store:
+        await shortened(site, await owned(store))
+        with pytest.raises(LeaseLost, match="ends at 2, and it had reached 3"):
+            await finds(store)
+        for again in (appended, renewed, appended):
+            with pytest.raises(LeaseLost, match="lost what it had acknowledged"):
+                await again(store)
+        assert await store.head() == 2
+
+
+async def test_commits_that_wait_when_the_log_got_shorter_all_fail(site: Site) -> None:
+    async with opened(site.store()) as store:
+        await shortened(site, await owned(store))
+        assert await outcomes(store, *(commit(uuid4(), 1) for _ in range(MAX_EVENTS + 9))) == [LeaseLost] * (MAX_EVENTS + 9)
+        assert await store.head() == 2
+
+
+async def test_who_takes_over_a_log_that_got_shorter_goes_on_from_its_end(site: Site) -> None:
+    """It has forgotten what it saw of it as a standby; the place, and what the broker knows, tell what is missing."""
+    ledger = CountingLedger()
+    async with opened(site.store(), ledger) as standby, opened(site.store()) as store:
+        await shortened(site, await owned(store))
+        await owned(standby)
+        assert (await standby.append(commit(uuid4(), 1))).positions == (3,)
+        assert await standby.lease.renew(3600)
 
 
 # --- checks and backups -------------------------------------------------------------------------------------------------------
@@ -760,6 +853,53 @@ async def test_a_creation_that_was_cut_short_leaves_the_place_free(tmp_path: Pat
     await create(site)
     async with opened(site.store()) as store:
         assert await store.head() == 0
+
+
+def removed(path: Path) -> None:
+    for each in path.parent.glob(f"{path.name}*"):
+        each.unlink()
+
+
+def replaced(path: Path) -> None:
+    """By a copy of the same moment."""
+    copies = [(each, path.parent / f"copy of {each.name}") for each in path.parent.glob(f"{path.name}*")]
+    for original, copy in copies:
+        shutil.copy(original, copy)
+    for original, copy in copies:
+        copy.rename(original)
+
+
+def moved_away(path: Path) -> None:
+    path.rename(path.with_name("elsewhere"))
+
+
+@pytest.mark.parametrize("exchanged", [removed, replaced, moved_away])
+@pytest.mark.parametrize("placement", Placement)
+async def test_a_file_that_is_exchanged_in_use_is_lost_at_the_next_renewal(
+    tmp_path: Path, placement: Placement, exchanged: Callable[[Path], None]
+) -> None:
+    site = SQLiteSite(tmp_path, placement)
+    await create(site)
+    async with opened(site.store()) as store:
+        await appended(await owned(store))
+        assert await store.lease.renew(-1)
+        exchanged(site.path)
+        for again in (renewed, appended, renewed, appended):
+            with pytest.raises(LeaseLost, match="is no longer the file that was opened"):
+                await again(store)
+
+
+async def test_who_opened_a_file_before_it_was_exchanged_does_not_take_over_and_who_opens_the_copy_is_halted(
+    sqlite_site: SQLiteSite,
+) -> None:
+    async with opened(sqlite_site.store()) as standby, opened(sqlite_site.store()) as store:
+        await appended(await owned(store))
+        replaced(sqlite_site.path)
+        with pytest.raises(LeaseLost, match="is no longer the file that was opened"):
+            await owned(standby)
+    async with opened(sqlite_site.store()) as copy:
+        (halt,) = await (await owned(copy)).halts()
+        assert "its last commits may be missing" in halt.reason
 
 
 def test_a_file_that_took_the_place_of_a_deleted_one_is_another(tmp_path: Path) -> None:

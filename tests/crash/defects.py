@@ -186,14 +186,14 @@ class NoLease(Defect):
 
 class _Anybodys(LeaseRow):
     def __init__(self, lease: LeaseRow) -> None:
-        super().__init__(lease._database, lease._on_epoch)
+        super().__init__(lease._database, lease._clock, lease._writing)
 
     async def acquire(self, owner: str, duration_seconds: float) -> int | None:
         state = await self.state()
         if state is None:
             return await super().acquire(owner, duration_seconds)
         self._epoch = state.epoch
-        await self._on_epoch(state.epoch)
+        await self._writing().own(state.epoch)
         return state.epoch
 
 

@@ -92,6 +92,8 @@ class _Served:
             "replace": self._replace,
             "kill": self._kill,
             "state": self._state,
+            "halts": self._halts,
+            "resume": self._resume,
             "replays": self._replays,
             "reconcile": self._reconcile,
             "pause": self._fate.strike,
@@ -168,6 +170,14 @@ class _Served:
             "orders": {order.client_order_id: _shown(order) for order in known.values()},
             "doubts": [doubt.order.client_order_id for doubt in self.engine.doubts.standing()],
         }
+
+    async def _halts(self) -> Any:
+        return [f"{halt.reason}: {halt.detail}" for halt in self.engine.kill_switch.standing()]
+
+    async def _resume(self) -> None:
+        """Whatever stands."""
+        for halt in self.engine.kill_switch.standing():
+            await self.engine.kill_switch.resume(halt.scope, "looked at", "person:test")
 
     async def _replays(self) -> bool:
         """Whether the stored facts of each order, read anew, make the same order."""

@@ -185,7 +185,7 @@ async def test_two_copies_of_one_store_that_are_both_used_halt_each_other(tmp_pa
         copied = Scene(other, scene.clock, scene.floors, scene.venue)
         async with copied.living() as engine:
             (halt,) = engine.kill_switch.standing()
-            assert "copied or moved" in halt.detail
+            assert "copied, moved, restored or failed over" in halt.detail
             assert (await engine.execute.execute(a_signal("by the copy"))).reason == "RISK"
             await engine.kill_switch.resume(EVERYTHING, "sure", "person:ann")
             sent = await engine.execute.execute(a_limit("by the copy after all", time_in_force="GTC"))

@@ -1,4 +1,4 @@
-"""A PostgreSQL server of a test's own, to be killed: made where its programs are installed, gone afterwards."""
+"""PostgreSQL servers of a test's own, to be killed: made where their programs are installed, gone afterwards."""
 
 from __future__ import annotations
 
@@ -25,18 +25,22 @@ class Cluster:
     """One that has been started."""
 
     def __init__(self, programs: Path, folder: Path, port: int) -> None:
-        self._programs, self._folder, self._port = programs, folder, port
+        self._programs, self._folder, self.port = programs, folder, port
 
     def url(self, database: str = "postgres") -> str:
-        return f"postgresql://postgres@127.0.0.1:{self._port}/{database}"
+        return f"postgresql://postgres@127.0.0.1:{self.port}/{database}"
 
     def start(self) -> None:
-        options = f"{_SETTINGS} -p {self._port} -k {self._folder}"
+        options = f"{_SETTINGS} -p {self.port} -k {self._folder}"
         self._run("pg_ctl", "start", "-w", "-l", str(self._folder / "log"), "-o", options)
 
     def stop(self, how: str) -> None:
         """`fast` ends every session in good order, `immediate` is a crash: the next start recovers."""
         self._run("pg_ctl", "stop", "-w", "-m", how)
+
+    def end(self) -> None:
+        if (self._folder / "data" / "postmaster.pid").exists():
+            self.stop("immediate")
 
     def crash(self) -> None:
         self.stop("immediate")
@@ -64,6 +68,32 @@ class Cluster:
     def initialise(self) -> None:
         self._run("initdb", "-A", "trust", "-U", "postgres", "--no-sync")
 
+    def replicate(self, folder: Path, *, is_synchronous: bool) -> Cluster:
+        """A server that follows this one, from now on. Synchronous: nothing is acknowledged that it does not have."""
+        replica = Cluster(self._programs, folder, _free_port())
+        from_here = ("-h", "127.0.0.1", "-p", str(self.port), "-U", "postgres")
+        replica._run("pg_basebackup", *from_here, "--write-recovery-conf", "--checkpoint=fast", "--no-sync")
+        if is_synchronous:
+            with closing(psycopg.connect(self.url(), autocommit=True)) as connection:
+                connection.execute("ALTER SYSTEM SET synchronous_standby_names = '*'")
+            self.restart()
+        replica.start()
+        return replica
+
+    def has_all_of(self, primary: Cluster) -> bool:
+        with closing(psycopg.connect(primary.url())) as connection:
+            (written,) = connection.execute("SELECT pg_current_wal_lsn()").fetchone() or ("",)
+        with closing(psycopg.connect(self.url())) as connection:
+            return connection.execute("SELECT pg_last_wal_replay_lsn() >= %s::pg_lsn", (written,)).fetchone() == (True,)
+
+    def replace(self, primary: Cluster) -> None:
+        """A failover: where clients found the primary they find this replica, which for a moment cannot be written."""
+        primary.end()
+        self.end()
+        self.port = primary.port
+        self.start()
+        self._run("pg_ctl", "promote", "-w")
+
     def _run(self, program: str, *arguments: str) -> None:
         command = [str(self._programs / program), "-D", str(self._folder / "data"), *arguments]
         subprocess.run(command, check=True, stdout=subprocess.DEVNULL, cwd=self._folder, timeout=60, **_as_somebody())
@@ -90,18 +120,34 @@ def _programs() -> Path:
 def own_cluster() -> Iterator[Cluster]:
     """Skips the test where no server can be made; those on the shared server, whose connections are cut, stand for it then."""
     programs = _programs()
-    with tempfile.TemporaryDirectory(prefix="liveorder-") as name:
-        folder = Path(name)
-        if os.geteuid() == 0:
-            owner = pwd.getpwnam("postgres")
-            os.chown(folder, owner.pw_uid, owner.pw_gid)
+    with _own_folder() as folder:
         cluster = Cluster(programs, folder, _free_port())
         cluster.initialise()
         cluster.start()
         try:
             yield cluster
         finally:
-            cluster.stop("immediate")
+            cluster.end()
+
+
+@contextmanager
+def own_replica(primary: Cluster, *, is_synchronous: bool) -> Iterator[Cluster]:
+    with _own_folder() as folder:
+        replica = primary.replicate(folder, is_synchronous=is_synchronous)
+        try:
+            yield replica
+        finally:
+            replica.end()
+
+
+@contextmanager
+def _own_folder() -> Iterator[Path]:
+    """The server's user's."""
+    with tempfile.TemporaryDirectory(prefix="liveorder-") as name:
+        if os.geteuid() == 0:
+            owner = pwd.getpwnam("postgres")
+            os.chown(name, owner.pw_uid, owner.pw_gid)
+        yield Path(name)
 
 
 def _free_port() -> int:

@@ -156,7 +156,7 @@ class OrderStore(Protocol):
 
     - `SignalAlreadyKnown`, `VersionConflict`, `TradingIsHalted`: this commit alone was not stored (nor later ones of its stream
       that were queued behind it);
-    - `LeaseLost`: another process owns the store; nothing more can be stored by this one;
+    - `LeaseLost`: another process owns the store, or it was exchanged for another; nothing more can be stored by this one;
     - `StoreUnavailable`: not stored, and nothing can be now. Whether a commit whose reply was lost is there is settled by reading
       back before this returns or raises.
 
@@ -230,11 +230,14 @@ class Lease(Protocol):
     """Ownership of a store by one process, as a row with an epoch. Every append checks it in its own transaction."""
 
     async def acquire(self, owner: str, duration_seconds: float) -> int | None:
-        """Take it if nobody holds it, and return the new epoch; None while somebody does."""
+        """Take it if nobody holds it, and return the new epoch; None while somebody does.
+
+        A store that is not where it was owned last is halted before this returns: it may lack what was sent.
+        """
         ...
 
     async def renew(self, duration_seconds: float) -> bool:
-        """Hold it longer; False when it was lost."""
+        """Hold it longer; False when it was lost. Raises `LeaseLost` where the store is no longer the one that was acquired."""
         ...
 
     async def release(self) -> None: ...

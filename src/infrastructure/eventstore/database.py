@@ -71,7 +71,10 @@ class Database(Protocol):
         ...
 
     async def place(self) -> str:
-        """What a copy of this store would have otherwise: the file's own number, or the server's with the schema's."""
+        """What a copy of this store would have otherwise: the file's number, or the server's with its timeline and the schema's.
+
+        Of an open store, and of what it writes to. Raises `LeaseLost` where that is no longer what is found under its name.
+        """
         ...
 
     async def copy(self, target: str, stamp: Sequence[Stamp]) -> Database:

@@ -22,6 +22,9 @@ from liveorder.infrastructure.eventstore.transaction import (
     earlier_commit_failed,
 )
 
+NO_EPOCH = -1
+"""Of a store object that owns the store no more."""
+
 Transact = Callable[[Transaction], Awaitable[Stored | NotStored]]
 """Raises `LeaseLost` or `StoreUnavailable`, having stored nothing as far as can be found out."""
 
@@ -49,6 +52,7 @@ class GroupCommit:
         self._writing: asyncio.Task[None] | None = None
         self._lock = asyncio.Lock()
         self._unseen_failures: dict[UUID, asyncio.Future[Committed]] = {}
+        self._disowned: str | None = None
 
     async def append(self, draft: Draft) -> Committed:
         """Durable when it returns. A caller that is cancelled while it waits learns nothing: it must reload the stream."""
@@ -67,13 +71,28 @@ class GroupCommit:
     async def own(self, epoch: int) -> None:
         """Claim `epoch` from the next transaction on, with the ledger as the store holds it now."""
         async with self._lock:
-            self.epoch = epoch
+            self.epoch, self._disowned = epoch, None
             self._reload(*await self._read_ledger())
+
+    def disown(self, why: str) -> None:
+        """From here on no transaction is begun, not even for what waits: each commit raises `LeaseLost`."""
+        self.epoch, self._disowned = NO_EPOCH, why
+
+    def refuse_shorter(self, head: int, known: int) -> None:
+        """Raises `LeaseLost` where the log ends before a position that was known to be stored: then this is another log."""
+        if head < known:
+            why = (
+                f"the store has lost what it had acknowledged (its log ends at {head}, and it had reached {known}): "
+                "it was exchanged for an older one, as by a failover to a replica that lagged"
+            )
+            self.disown(why)
+            raise LeaseLost(why)
 
     async def read_ledger_again(self) -> Sequence[LedgerRow]:
         """What a commit left that was stored although its caller was told otherwise."""
         async with self._lock:
             head, rows = await self._read_ledger()
+            self.refuse_shorter(head, self.head)
             self._reload(head, rows)
         return rows
 
@@ -134,6 +153,8 @@ class GroupCommit:
 
     async def _store_together(self, batch: Sequence[_Waiting]) -> None:
         while batch := [waiting for waiting in batch if not waiting.reply.done()]:
+            if self._disowned is not None:
+                raise LeaseLost(self._disowned)
             rows = self._stage(batch)
             outcome = await self._transact(Transaction(self.epoch, self.head, [waiting.draft for waiting in batch], rows))
             if isinstance(outcome, Stored):
@@ -154,6 +175,7 @@ class GroupCommit:
         self._on_stored()
 
     def _sort_out(self, batch: Sequence[_Waiting], outcome: NotStored) -> None:
+        self.refuse_shorter(outcome.head, self.head)
         if not outcome.refused and not outcome.found and outcome.head == self.head:
             raise StoreError("the database refused a transaction in which nothing is wrong; run `liveorder doctor`")
         if outcome.head != self.head:

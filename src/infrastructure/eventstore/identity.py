@@ -79,16 +79,24 @@ async def meet(expectation: Expectation, identity: StoreIdentity, database: Data
 _HALT = "INSERT INTO halts VALUES ('*', :reason, :at) ON CONFLICT DO NOTHING"
 
 
-async def halt_if_elsewhere(database: Database, now: datetime) -> None:
-    """A file that is not the one that was last traded on is a copy, perhaps an old one, and its original may still be in use.
+async def halt_if_elsewhere(database: Database, now: datetime) -> str:
+    """What is not at the place where it was last owned may be an old copy, or a replica that lagged, and the other may be in use.
 
-    The halt is there before the new place is remembered, so that no crash between them loses it.
+    The halt is there before the new place is remembered, so that no crash between them loses it. Returns the place.
     """
     place = await database.place()
     known = await database.fetch("SELECT value FROM checkpoints WHERE name=:name", {"name": PLACE})
     if known == [(place,)]:
-        return
+        return place
     if known:
-        reason = f"copied or moved (it was {known[0][0]} and is {place}): see that no other copy is used, reconcile, then resume"
+        reason = (
+            f"copied, moved, restored or failed over (it was {known[0][0]} and is {place}): "
+            "its last commits may be missing; see that no other copy is used, reconcile, then resume"
+        )
         await database.write(_HALT, {"reason": reason, "at": text_of(now)})
+    await remember(database, place)
+    return place
+
+
+async def remember(database: Database, place: str) -> None:
     await database.write(PUT_CHECKPOINT, {"name": PLACE, "value": place})

@@ -5,30 +5,32 @@ from __future__ import annotations
 import json
 import os
 import socket
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from datetime import timedelta
 
+from liveorder.application.ports.clock import Clock
 from liveorder.application.ports.order_store import LeaseState
+from liveorder.domain.errors import LeaseLost
 from liveorder.infrastructure.eventstore.database import Database, Values
+from liveorder.infrastructure.eventstore.group_commit import NO_EPOCH, GroupCommit
+from liveorder.infrastructure.eventstore.identity import halt_if_elsewhere, remember
 from liveorder.infrastructure.eventstore.moments import micros_since_1970, moment_after_1970
-
-NO_EPOCH = -1
-"""Of a store object that owned the store and let it go."""
 
 _TAKE = """UPDATE lease SET owner=:owner, epoch=epoch + 1, expires_at=:expires_at, details=:details
     WHERE expires_at <= :now RETURNING epoch"""
-_HOLD = "UPDATE lease SET expires_at=:expires_at WHERE epoch=:epoch RETURNING epoch"
+_HOLD = "UPDATE lease SET expires_at=:expires_at WHERE epoch=:epoch RETURNING (SELECT position FROM risk_position)"
 
 
 class LeaseRow:
-    """A `Lease`. `on_epoch` hears of the epoch that appends may claim from now on."""
+    """A `Lease`. `writing` gives what appends to the open store: it claims the epoch, until the store is lost."""
 
-    def __init__(self, database: Database, on_epoch: Callable[[int], Awaitable[None]]) -> None:
-        self._database = database
-        self._on_epoch = on_epoch
+    def __init__(self, database: Database, clock: Clock, writing: Callable[[], GroupCommit]) -> None:
+        self._database, self._clock, self._writing = database, clock, writing
         self._epoch = NO_EPOCH
+        self._place = ""
 
     async def acquire(self, owner: str, duration_seconds: float) -> int | None:
+        """The place is looked at last: of a store that is exchanged after its ledger was loaded, now or at the next renewal."""
         now = await self._database.now()
         details = json.dumps({"host": socket.gethostname(), "pid": str(os.getpid())})
         values: Values = {
@@ -41,18 +43,39 @@ class LeaseRow:
         if not taken:
             return None
         self._epoch = int(taken[0][0])
-        await self._on_epoch(self._epoch)
+        await self._writing().own(self._epoch)
+        self._place = await halt_if_elsewhere(self._database, self._clock.now())
         return self._epoch
 
     async def renew(self, duration_seconds: float) -> bool:
-        """Also after it expired, as long as nobody else has taken it."""
+        """Also after it expired, as long as nobody else has taken it.
+
+        A store that is elsewhere and holds all that was stored is still ours. The place is asked for first: the log is then at
+        least as new as the place that is remembered.
+        """
+        writing = self._writing()
+        known, place = writing.head, await self._place_of(writing)
         expires_at = micros_since_1970(await self._database.now() + timedelta(seconds=duration_seconds))
-        return bool(await self._database.write(_HOLD, {"epoch": self._epoch, "expires_at": expires_at}))
+        held = await self._database.write(_HOLD, {"epoch": self._epoch, "expires_at": expires_at})
+        if not held:
+            return False
+        writing.refuse_shorter(held[0][0], known)
+        if place != self._place:
+            await remember(self._database, place)
+            self._place = place
+        return True
+
+    async def _place_of(self, writing: GroupCommit) -> str:
+        try:
+            return await self._database.place()
+        except LeaseLost as error:
+            writing.disown(str(error))
+            raise
 
     async def release(self) -> None:
         """From here on this process can store nothing."""
         epoch, self._epoch = self._epoch, NO_EPOCH
-        await self._on_epoch(NO_EPOCH)
+        self._writing().disown("this process has released the store")
         await self._database.write(_HOLD, {"epoch": epoch, "expires_at": 0})
 
     async def state(self) -> LeaseState | None:

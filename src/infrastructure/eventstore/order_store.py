@@ -23,7 +23,7 @@ from liveorder.domain.facts import RecordedFact
 from liveorder.infrastructure.eventstore.command_table import CommandTable
 from liveorder.infrastructure.eventstore.database import Database, Stamp
 from liveorder.infrastructure.eventstore.group_commit import GroupCommit
-from liveorder.infrastructure.eventstore.identity import Expectation, halt_if_elsewhere, meet, read_identity
+from liveorder.infrastructure.eventstore.identity import Expectation, meet, read_identity
 from liveorder.infrastructure.eventstore.integrity import inspect, refuse_damaged_tail
 from liveorder.infrastructure.eventstore.lease_row import LeaseRow
 from liveorder.infrastructure.eventstore.mapper import FactMapper
@@ -69,11 +69,10 @@ class DatabaseOrderStore:
         self._clock = clock
         self._expectation = expectation
         self._poll_seconds = poll_seconds
-        self._epoch = 0
         self._group: GroupCommit | None = None
         self._stored = asyncio.Event()
-        self.lease = LeaseRow(database, self._own)
-        self.commands = CommandTable(database, lambda: self._epoch)
+        self.lease = LeaseRow(database, clock, self._writing)
+        self.commands = CommandTable(database, lambda: self._writing().epoch)
 
     async def open(self, ledger: Ledger | None = None) -> StoreIdentity:
         """Without a ledger it is open for questions, commands, halts, and facts without entries."""
@@ -83,10 +82,8 @@ class DatabaseOrderStore:
             if self._expectation is not None:
                 identity = await meet(self._expectation, identity, self._database)
             await refuse_damaged_tail(self._database, self._mapper)
-            if ledger is not None:
-                await halt_if_elsewhere(self._database, self._clock.now())
             group = GroupCommit(self._database.transact, ledger or _NoLedger(), self._read_ledger, self._announce)
-            await group.own(self._epoch)
+            await group.own(0)
         except BaseException:
             await self._database.close()
             raise
@@ -100,9 +97,7 @@ class DatabaseOrderStore:
             await self._database.close()
 
     async def append(self, commit: Commit) -> Committed:
-        if self._group is None:
-            raise StoreUnavailable("the order store is not open")
-        return await self._group.append(draft(commit, self._mapper))
+        return await self._writing().append(draft(commit, self._mapper))
 
     async def stream(self, stream_id: UUID) -> Sequence[RecordedFact]:
         return await self._database.stream(stream_id, self._mapper.to_domain_event)
@@ -124,9 +119,7 @@ class DatabaseOrderStore:
             left = None if left is None else left - len(page)
 
     async def ledger(self) -> Sequence[LedgerRow]:
-        if self._group is None:
-            raise StoreUnavailable("the order store is not open")
-        return await self._group.read_ledger_again()
+        return await self._writing().read_ledger_again()
 
     async def head(self) -> int:
         ((position,),) = await self._database.fetch("SELECT position FROM risk_position")
@@ -189,10 +182,10 @@ class DatabaseOrderStore:
         if report.problems:
             raise StoreError(f"the backup is not whole ({report.problems[0]}); do not use it, run `liveorder doctor`")
 
-    async def _own(self, epoch: int) -> None:
-        self._epoch = epoch
-        if self._group is not None:
-            await self._group.own(epoch)
+    def _writing(self) -> GroupCommit:
+        if self._group is None:
+            raise StoreUnavailable("the order store is not open")
+        return self._group
 
     async def _read_ledger(self) -> tuple[int, Sequence[LedgerRow]]:
         rows = await self._database.fetch(_LEDGER)

@@ -38,8 +38,11 @@ _STREAM = """SELECT notification_id, originator_id, originator_version, topic, s
 _UNFINISHED = """SELECT e.notification_id, e.originator_id, e.originator_version, e.topic, e.state
     FROM open_orders o JOIN stored_events e ON e.originator_id=o.stream_id ORDER BY o.stream_id, e.originator_version"""
 _ENDS = "SELECT position, (SELECT coalesce(MAX(notification_id), 0) FROM stored_events) FROM risk_position"
-_PLACE = """SELECT 'server ' || system_identifier || ' schema ' || (SELECT oid FROM pg_namespace WHERE nspname=:schema)
+_PLACE = """SELECT 'server ' || system_identifier || ' timeline ' || left(pg_walfile_name(pg_current_wal_lsn()), 8)
+        || ' schema ' || (SELECT oid FROM pg_namespace WHERE nspname=:schema)
     FROM pg_control_system()"""
+"""A promotion or a recovery to a point in time begins a timeline, recovery after a crash does not. What the server writes tells it
+at once; its control file only after the next checkpoint."""
 _PAGE = """SELECT notification_id, originator_id, originator_version, topic, state FROM stored_events
     WHERE notification_id > :after ORDER BY notification_id LIMIT :limit"""
 
@@ -109,7 +112,7 @@ class PostgresDatabase:
         return rows[0][0], [stream_id for _, stream_id in rows if stream_id is not None]
 
     async def place(self) -> str:
-        ((place,),) = await self.fetch(_PLACE, {"schema": self._address.schema_name})
+        ((place,),) = await self.write(_PLACE, {"schema": self._address.schema_name})
         return str(place)
 
     async def copy(self, target: str, stamp: Sequence[Stamp]) -> PostgresDatabase:

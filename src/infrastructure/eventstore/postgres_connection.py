@@ -46,12 +46,18 @@ class Address:
 
 
 def address_of(url: str) -> Address:
-    """`?schema=name` chooses the schema; everything else is libpq's."""
+    """`?schema=name` chooses the schema; everything else is libpq's. Of several hosts the one is taken that is no standby."""
     parts = urlsplit(url)
     options = dict(parse_qsl(parts.query))
     schema_name = options.pop("schema", DEFAULT_SCHEMA)
     plain = urlunsplit(parts._replace(query=urlencode(options)))
-    defaults = {"application_name": "liveorder", "connect_timeout": "10", "keepalives_idle": "30", "tcp_user_timeout": "30000"}
+    defaults = {
+        "application_name": "liveorder",
+        "connect_timeout": "10",
+        "keepalives_idle": "30",
+        "tcp_user_timeout": "30000",
+        "target_session_attrs": "primary",
+    }
     given = {name: value for name, value in defaults.items() if name not in options}
     try:
         return Address(make_conninfo(plain, **given), schema_name)

@@ -17,7 +17,7 @@ from uuid import UUID, uuid4
 from eventsourcing.persistence import InterfaceError, OperationalError, PersistenceError
 
 from liveorder.application.ports.clock import Clock
-from liveorder.domain.errors import StoreRefused, StoreUnavailable
+from liveorder.domain.errors import LeaseLost, StoreRefused, StoreUnavailable
 from liveorder.infrastructure.eventstore import schema, sqlite_writer
 from liveorder.infrastructure.eventstore.database import Read, Row, Stamp, T, Values
 from liveorder.infrastructure.eventstore.file_identity import identity_of
@@ -86,10 +86,12 @@ class SQLiteDatabase:
         inline = placement is Placement.INLINE
         self._writing: _Place = _OnTheLoop() if inline else WriterThread()
         self._reading: _Place = _OnTheLoop() if inline else _InThreads()
+        self._opened: str | None = None
 
     async def open(self) -> None:
         refuse_network_file_system(self._path)
         _refuse_foreign_file(self._path, self._busy_timeout_seconds)
+        self._opened = _found_at(self._path)
         problems = await self._read(self._damage_of_small_tables)
         if problems:
             raise StoreRefused(f"{self._path} is damaged ({problems[0]}); run `liveorder doctor`, and restore a backup")
@@ -134,7 +136,11 @@ class SQLiteDatabase:
         return rows[0][0], [UUID(stream_id) for _, stream_id in rows if stream_id is not None]
 
     async def place(self) -> str:
-        return identity_of(self._path)
+        """The same for as long as it is open: connections stay with the file that they opened, whatever takes its name."""
+        found = await self._read(_found_at, self._path)
+        if found is None or found != self._opened:
+            raise LeaseLost(f"{self._path} is no longer the file that was opened: it was removed, or another was put in its place")
+        return found
 
     async def copy(self, target: str, stamp: Sequence[Stamp]) -> SQLiteDatabase:
         path = Path(target)
@@ -197,6 +203,16 @@ def _refuse_foreign_file(path: Path, busy_timeout_seconds: float) -> None:
         raise StoreRefused(f"there is no store at {path}; `liveorder run` makes one")
     if _application_id(path, busy_timeout_seconds) != APPLICATION_ID:
         raise StoreRefused(f"{path} is not a liveorder store, or its beginning is damaged; restore a backup if it was one")
+
+
+def _found_at(path: Path) -> str | None:
+    """None where no file is."""
+    try:
+        return identity_of(path)
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise StoreUnavailable(f"{path} cannot be found ({error})") from error
 
 
 def _application_id(path: Path, busy_timeout_seconds: float) -> int | None:

@@ -55,7 +55,7 @@ MEANINGS: Mapping[ExitCode, str] = {
     ExitCode.REFUSED: "the order cannot take this step, or a risk rule or the broker said no",
     ExitCode.STORE_REFUSED: "the store must not be used: damaged, newer, or of another mode",
     ExitCode.STORE_UNAVAILABLE: "the store cannot be read or written now; nothing was sent",
-    ExitCode.STORE_OWNED: "another process owns the store",
+    ExitCode.STORE_OWNED: "another process owns the store, or it was exchanged for another",
     ExitCode.HALTED: "trading is halted",
     ExitCode.BROKER: "the broker could not be reached, or refused",
     ExitCode.OUTCOME_UNKNOWN: "it may or may not have happened; look before doing it again",

@@ -71,14 +71,16 @@ def sources_for(settings: Settings, signals: str | None, *, follow: bool, until_
 
 
 def trade(settings: Settings, sources: Sequence[Source], *, until_idle: bool, **opening: Any) -> RunOutcome:
-    """Run a service to its end. Raises `LeaseLost` when another process took the store, `Failed` when it was broken off."""
+    """Run a service to its end. Raises `LeaseLost` when the store was lost, `Failed` when it was broken off."""
     tune_process()
     try:
         outcome = asyncio.run(_trade(settings, sources, until_idle, opening))
     except asyncio.CancelledError:
         raise Failed(ExitCode.INTERRUPTED, "interrupted; what was begun is taken up by the next start") from None
     if outcome.lost_lease:
-        raise LeaseLost("another process took the store over; nothing more was sent by this one")
+        raise LeaseLost(
+            "another process owns the store now, or it was exchanged for another (the log says); nothing more was sent by this one"
+        )
     return outcome
 
 
