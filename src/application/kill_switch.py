@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from typing import TypeGuard
 
 from liveorder.application.orders import ENGINE, Cause, Orders
 from liveorder.application.patience import within_patience
@@ -67,8 +68,8 @@ class KillSwitch:
 
     def may_have_forgotten(self, account_id: str, decided_at: datetime | None) -> bool:
         """Whether the store may have sent a signal of this time (None: not told) in a life that it has lost."""
-        scopes = halting_scopes(account_id)
-        if any(_is_of_restored(self._undurable.get(scope) or self._state.standing.get(scope)) for scope in scopes):
+        scopes, standing = halting_scopes(account_id), self._now().standing
+        if any(_is_of_restored(standing.get(scope)) for scope in scopes):
             return True
         since = max((self._trusted_since[scope] for scope in scopes if scope in self._trusted_since), default=None)
         if since is None:
@@ -77,13 +78,18 @@ class KillSwitch:
 
     def standing(self) -> Sequence[TradingHalted]:
         """Every halt that stands."""
-        return [*{**self._state.standing, **self._undurable}.values()]
+        return [*self._now().standing.values()]
+
+    def _now(self) -> TradingHalt:
+        """With what stands in memory only."""
+        return self._state.evolve(self._undurable.values())
 
     def halt_now(self, scope: str, reason: HaltReason, detail: str) -> bool:
         """Stop `scope` in memory, before anything else happens. False when it was stopped already. `retry_durable` stores it."""
-        if scope in self._undurable or not self._state.halt(scope, reason, detail):
+        halted = self._now().halt(scope, reason, detail)
+        if not halted:
             return False
-        self._undurable[scope] = TradingHalted(scope=scope, reason=reason, detail=detail)
+        self._undurable[scope] = halted[0]
         self._log.write("HALT", f"Trading halted ({scope}): {detail}", scope=scope, reason=reason.value)
         return True
 
@@ -101,15 +107,23 @@ class KillSwitch:
         try:
             async with self._recording:
                 for scope, halted in list(self._undurable.items()):
-                    await self._record([halted], actor, HaltRow(scope, True, halted.reason.value, self._clock.now()))
-                    self._undurable.pop(scope, None)
+                    await self._store_halt(scope, halted, actor)
         except StoreError as error:
             self._log.write("HALT", f"The halt stands in memory only: {error}")
         return not self._undurable
 
+    async def _store_halt(self, scope: str, halted: TradingHalted, actor: str) -> None:
+        await self._record([halted], actor, HaltRow(scope, True, halted.reason.value, self._clock.now()))
+        self._undurable.pop(scope, None)
+
     async def resume(self, scope: str, detail: str, actor: str) -> bool:
-        """Lift the halt of exactly this scope. False when none stands."""
+        """Lift the halt of exactly this scope. False when none stands.
+
+        That the store may have forgotten what was sent is to outlast its halt, so it has to be stored first.
+        """
         async with self._recording:
+            if _is_of_restored(halted := self._undurable.get(scope)):
+                await self._store_halt(scope, halted, actor)
             facts = self._state.resume(scope, detail)
             if not facts and scope not in self._undurable:
                 return False
@@ -132,8 +146,8 @@ class KillSwitch:
         """
         async with self._recording:
             for row in await self._store.halts():
-                if row.scope not in self._state.standing and row.scope not in self._undurable:
-                    facts = self._state.halt(row.scope, *_told_by(row))
+                facts = self._now().halt(row.scope, *_told_by(row))
+                if facts:
                     await self._record(facts, "person:command", row)
 
     async def _record(self, facts: Sequence[Fact], actor: str, row: HaltRow | None) -> None:
@@ -146,7 +160,7 @@ class KillSwitch:
         self._take_in(recorded)
 
 
-def _is_of_restored(halted: TradingHalted | None) -> bool:
+def _is_of_restored(halted: TradingHalted | None) -> TypeGuard[TradingHalted]:
     return halted is not None and halted.reason is HaltReason.RESTORED_STORE
 
 

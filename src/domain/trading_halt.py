@@ -93,13 +93,17 @@ class TradingHalt:
     """Immutable; a decision returns the new facts, and `evolve` returns the state after them."""
 
     standing: Mapping[str, TradingHalted] = field(default_factory=dict)
-    """The halts that stand, by scope, each with the reason that came first."""
+    """The halts that stand, by scope, each with the reason that came first, or a graver one that came later."""
     auto_trading: bool | None = None
     """What a person switched; None: the setting decides."""
 
-    def halt(self, scope: str, reason: HaltReason, detail: str) -> list[Fact]:
-        """Nothing new when the scope is halted already, for whatever reason."""
-        return [] if scope in self.standing else [TradingHalted(scope=scope, reason=reason, detail=detail)]
+    def halt(self, scope: str, reason: HaltReason, detail: str) -> list[TradingHalted]:
+        """Nothing new when the scope is halted already, but for a graver reason: what must be looked at then is another thing."""
+        known = self.standing.get(scope)
+        if known is None:
+            return [TradingHalted(scope=scope, reason=reason, detail=detail)]
+        before = f"{detail}; halted before: {known.reason} {known.detail}".rstrip()
+        return [TradingHalted(scope=scope, reason=reason, detail=before)] if _outweighs(reason, known.reason) else []
 
     def resume(self, scope: str, detail: str) -> list[Fact]:
         """Nothing new when no halt has exactly this scope."""
@@ -118,10 +122,17 @@ class TradingHalt:
     def _after(self, fact: Fact) -> TradingHalt:
         match fact:
             case TradingHalted():
-                return replace(self, standing={fact.scope: fact, **self.standing})
+                known = self.standing.get(fact.scope)
+                is_news = known is None or _outweighs(fact.reason, known.reason)
+                return replace(self, standing={**self.standing, fact.scope: fact}) if is_news else self
             case TradingResumed():
                 return replace(self, standing={scope: halt for scope, halt in self.standing.items() if scope != fact.scope})
             case AutoTradingSwitched():
                 return replace(self, auto_trading=fact.enabled)
             case _:
                 return self
+
+
+def _outweighs(reason: HaltReason, known: HaltReason) -> bool:
+    """That a store may have forgotten what it sent: lifting any other halt must not make that forgotten too."""
+    return reason is HaltReason.RESTORED_STORE and known is not HaltReason.RESTORED_STORE

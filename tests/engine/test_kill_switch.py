@@ -8,10 +8,17 @@ from pathlib import Path
 
 import pytest
 
+from liveorder.application.orders import ENGINE
 from liveorder.application.ports.broker import Absence
 from liveorder.application.ports.order_store import HaltRow
 from liveorder.application.retry_policy import RetryPolicy
-from liveorder.domain.errors import BrokerAuthenticationError, BrokerConnectionError, OrderValidationError, OutcomeUnknown
+from liveorder.domain.errors import (
+    BrokerAuthenticationError,
+    BrokerConnectionError,
+    OrderValidationError,
+    OutcomeUnknown,
+    StoreUnavailable,
+)
 from liveorder.domain.lifecycle import OrderStatus
 from liveorder.domain.order.facts import CancelReason
 from liveorder.domain.trading_halt import EVERYTHING, HaltReason, account_scope
@@ -103,6 +110,22 @@ async def test_a_halt_in_memory_only_can_be_lifted(tmp_path: Path) -> None:
         assert not engine.kill_switch.halt_now(EVERYTHING, HaltReason.KILL_SWITCH, "enough")
         assert await engine.kill_switch.resume(EVERYTHING, "no", "person:ann")
         assert (await engine.execute.execute(a_signal())).is_sent
+
+
+async def test_the_halt_of_a_store_that_may_have_forgotten_something_is_stored_before_it_is_lifted(tmp_path: Path) -> None:
+    async with a_scene(tmp_path) as scene:
+        async with scene.living() as engine:
+            scene.lock_store()
+            engine.kill_switch.halt_now(EVERYTHING, HaltReason.RESTORED_STORE, "shorter than it was")
+            with pytest.raises(StoreUnavailable):
+                await engine.kill_switch.resume(EVERYTHING, "no", "person:ann")
+            assert engine.kill_switch.stands_for(ACCOUNT) is not None
+            scene.unlock_store()
+            engine.kill_switch.halt_now(EVERYTHING, HaltReason.RESTORED_STORE, "shorter than it was")
+            assert await engine.kill_switch.resume(EVERYTHING, "looked at", "person:ann")
+            assert engine.kill_switch.standing() == []
+        async with scene.living() as engine:
+            assert engine.kill_switch.may_have_forgotten(ACCOUNT, None)
 
 
 async def test_a_halt_whose_commit_conflicts_is_stored_after_the_stream_was_read_again(tmp_path: Path) -> None:
@@ -328,7 +351,29 @@ async def test_nothing_is_sent_after_a_halt_while_signals_keep_coming(tmp_path: 
         assert all(call.at <= halted_at for call in scene.witness.of("submit"))
 
 
-@pytest.mark.parametrize("reason", [HaltReason.RECONCILIATION, HaltReason.CIRCUIT_BREAKER])
+@pytest.mark.parametrize("is_stored", [True, False])
+async def test_that_the_store_may_have_forgotten_something_is_not_lost_behind_another_halt(tmp_path: Path, is_stored: bool) -> None:
+    async with a_scene(tmp_path) as scene:
+        async with scene.living() as engine:
+            if is_stored:
+                await engine.kill_switch.halt(EVERYTHING, HaltReason.KILL_SWITCH, "enough", "person:ann")
+            else:
+                engine.kill_switch.halt_now(EVERYTHING, HaltReason.KILL_SWITCH, "enough")
+            assert not engine.kill_switch.may_have_forgotten(ACCOUNT, None)
+            await engine.kill_switch.halt(EVERYTHING, HaltReason.RESTORED_STORE, "shorter than it was", ENGINE)
+            assert engine.kill_switch.may_have_forgotten(ACCOUNT, None)
+        async with scene.living() as engine:
+            (halt,) = engine.kill_switch.standing()
+            assert (halt.reason, halt.detail) == (
+                HaltReason.RESTORED_STORE,
+                "shorter than it was; halted before: KILL_SWITCH enough",
+            )
+            await engine.kill_switch.resume(EVERYTHING, "looked at", "person:ann")
+            assert engine.kill_switch.standing() == []
+            assert engine.kill_switch.may_have_forgotten(ACCOUNT, None)
+
+
+@pytest.mark.parametrize("reason", [HaltReason.RECONCILIATION, HaltReason.CIRCUIT_BREAKER, HaltReason.RESTORED_STORE])
 async def test_the_first_reason_of_a_scope_stands(tmp_path: Path, reason: HaltReason) -> None:
     async with a_scene(tmp_path) as scene, scene.living() as engine:
         await engine.kill_switch.halt(account_scope(ACCOUNT), reason, "first", "person:ann")

@@ -114,6 +114,29 @@ async def test_a_store_that_came_back_wrong_is_halted_and_finds_by_key_what_it_h
             assert all(report.is_clean for report in await engine.reconcile.reconcile_all())
 
 
+@pytest.mark.parametrize("wrong", ["restored", "copied"])
+async def test_a_store_that_was_killed_before_it_came_back_wrong_still_asks_before_it_sends(tmp_path: Path, wrong: str) -> None:
+    """One halt hides the other, and whoever lifts it must not lift the suspicion."""
+    async with a_scene(tmp_path) as scene:
+        async with scene.living() as engine:
+            await engine.kill_switch.halt(EVERYTHING, HaltReason.KILL_SWITCH, "enough", "person:ann")
+        await backed_up(scene)
+        shutil.copy(scene.path, scene.folder / "copied.db")
+        async with scene.living() as engine:
+            await engine.kill_switch.resume(EVERYTHING, "go on", "person:ann")
+            sent = await engine.execute.execute(a_limit("resting", time_in_force="GTC"))
+        await WRONGS[wrong](scene)
+        async with scene.living() as engine:
+            assert "halted before: KILL_SWITCH" in why(list(engine.kill_switch.standing()))
+            for halt in engine.kill_switch.standing():
+                await engine.kill_switch.resume(halt.scope, "looked at", "person:ann")
+            again = await engine.execute.execute(a_limit("resting", time_in_force="GTC"))
+            await until(lambda: not engine.doubts.standing() and engine.desk.is_idle)
+            again = await engine.orders.get(again.order_id)
+            assert again.broker_order_id == sent.broker_order_id
+            assert len(scene.venue_orders(sent)) == len(scene.witness.of("submit")) == 1
+
+
 @pytest.mark.parametrize("wrong", WRONGS)
 async def test_where_keys_cannot_be_asked_for_what_was_sent_is_not_sent_again_and_a_person_is_told(
     tmp_path: Path, wrong: str

@@ -13,6 +13,7 @@ from liveorder.domain.trading_halt import (
 )
 
 KILLED = TradingHalted(scope=EVERYTHING, reason=HaltReason.KILL_SWITCH, detail="by asha")
+RESTORED = TradingHalted(scope=EVERYTHING, reason=HaltReason.RESTORED_STORE, detail="from a backup")
 TRIPPED = TradingHalted(scope="account:U1", reason=HaltReason.CIRCUIT_BREAKER, detail="5 failures")
 
 
@@ -33,9 +34,19 @@ def test_a_halt_is_a_fact() -> None:
     assert after().halt(EVERYTHING, HaltReason.KILL_SWITCH, "by asha") == [KILLED]
 
 
-@pytest.mark.parametrize("reason", HaltReason)
+@pytest.mark.parametrize("reason", set(HaltReason) - {HaltReason.RESTORED_STORE})
 def test_a_scope_that_is_halted_is_not_halted_again(reason: HaltReason) -> None:
     assert after(KILLED).halt(EVERYTHING, reason, "again") == []
+    assert after(RESTORED).halt(EVERYTHING, reason, "again") == []
+
+
+def test_that_the_store_may_have_forgotten_something_outweighs_what_halted_it_before() -> None:
+    (halted,) = after(KILLED).halt(EVERYTHING, HaltReason.RESTORED_STORE, "from a backup")
+    assert (halted.reason, halted.detail) == (HaltReason.RESTORED_STORE, "from a backup; halted before: KILL_SWITCH by asha")
+    assert after(KILLED, halted).stands_for("U1") == halted
+    assert after(KILLED, halted).halt(EVERYTHING, HaltReason.RESTORED_STORE, "again") == []
+    assert after(halted, KILLED).stands_for("U1") == halted
+    assert after(KILLED, halted, TradingResumed(scope=EVERYTHING)).stands_for("U1") is None
 
 
 def test_an_account_can_be_halted_while_everything_is() -> None:

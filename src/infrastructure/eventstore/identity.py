@@ -10,9 +10,10 @@ from uuid import UUID
 
 from liveorder.application.ports.order_store import StoreIdentity
 from liveorder.domain.errors import StoreRefused
+from liveorder.domain.trading_halt import EVERYTHING
 from liveorder.infrastructure.eventstore.database import Database, Row, Values
 from liveorder.infrastructure.eventstore.moments import text_of
-from liveorder.infrastructure.eventstore.schema import PLACE, PUT_CHECKPOINT, SCHEMA_VERSION
+from liveorder.infrastructure.eventstore.schema import PLACE, PUT_CHECKPOINT, PUT_HALT, SCHEMA_VERSION
 
 INSERT = """INSERT INTO store VALUES
     (1, :store_id, :namespace, :default_account, :mode, :schema_version, :account_ids, :created_at)"""
@@ -76,9 +77,6 @@ async def meet(expectation: Expectation, identity: StoreIdentity, database: Data
     )
 
 
-_HALT = "INSERT INTO halts VALUES ('*', :reason, :at) ON CONFLICT DO NOTHING"
-
-
 async def halt_if_elsewhere(database: Database, now: datetime) -> str:
     """What is not at the place where it was last owned may be an old copy, or a replica that lagged, and the other may be in use.
 
@@ -93,7 +91,7 @@ async def halt_if_elsewhere(database: Database, now: datetime) -> str:
             f"copied, moved, restored or failed over (it was {known[0][0]} and is {place}): "
             "its last commits may be missing; see that no other copy is used, reconcile, then resume"
         )
-        await database.write(_HALT, {"reason": reason, "at": text_of(now)})
+        await database.write(PUT_HALT, {"scope": EVERYTHING, "reason": reason, "at": text_of(now)})
     await remember(database, place)
     return place
 
