@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
+from functools import partial
+from itertools import groupby
 
 from liveorder.application.execute_order import ExecuteOrder
 from liveorder.application.gateway import Gateway
@@ -18,7 +20,10 @@ from liveorder.domain.facts import PERSON
 from liveorder.domain.lifecycle import OrderStatus
 from liveorder.domain.order import LiveOrder
 from liveorder.domain.signal import Signal
-from liveorder.domain.values import OrderRole, OrderType, Side
+from liveorder.domain.values import OrderRole, OrderType, Product, Side, total
+
+PART_SECONDS = 5.0
+"""For so long the order that closes one part of a position is waited for before the next part's is sent."""
 
 
 @dataclass(slots=True)
@@ -45,34 +50,58 @@ class Flatten:
         return closing
 
     async def _close_account(self, gateway: Gateway, actor: str, closing: Closing) -> None:
-        """One after the other: what one closing order takes is not there for the next."""
         try:
             positions = await gateway.ask(gateway.broker.positions())
         except BrokerError as error:
             closing.failures.append(f"{gateway.account_id}: {error}")
             return
-        for held in positions:
-            if held.quantity:
-                await self._close(gateway, held, actor, closing)
+        held = [position for position in positions if position.quantity]
+        for _, parts in groupby(sorted(held, key=_side), key=_side):
+            before: LiveOrder | None = None
+            for part, closable in self._closable(gateway, sorted(parts, key=partial(_turn, gateway.terms.default_product))):
+                if before is not None:
+                    await self._until_closed(before)
+                before = await self._close(gateway, part, closable, actor, closing)
 
-    async def _close(self, gateway: Gateway, held: BrokerPosition, actor: str, closing: Closing) -> None:
-        """No more than surely only reduces: what open and in-doubt orders could still take stays, and is told."""
-        name = f"{gateway.account_id}: position {held.instrument.key}"
-        closable = self._risk.closable(gateway.account_id, held.instrument, held.quantity)
+    async def _until_closed(self, order: LiveOrder) -> None:
+        """What one part's order takes off must not seem to be still there, or taken off twice, when the next one is judged."""
+        deadline = self._clock.monotonic() + PART_SECONDS
+        while not (await self._orders.get(order.order_id)).status.is_closed and self._clock.monotonic() < deadline:
+            await self._clock.sleep(0.05)
+
+    def _closable(self, gateway: Gateway, parts: Sequence[BrokerPosition]) -> list[tuple[BrokerPosition, Decimal]]:
+        """Of what is held of an instrument on one side under several products: how much of each part surely only reduces.
+
+        Before the first of them is closed. What open and in-doubt orders could still take may be of any part.
+        """
+        account_id, instrument = gateway.account_id, parts[0].instrument
+        left = self._risk.closable(account_id, instrument, total(part.quantity for part in parts))
+        found: list[tuple[BrokerPosition, Decimal]] = []
+        for part in parts:
+            found.append((part, min(self._risk.closable(account_id, instrument, part.quantity), left)))
+            left -= found[-1][1]
+        return found
+
+    async def _close(
+        self, gateway: Gateway, held: BrokerPosition, closable: Decimal, actor: str, closing: Closing
+    ) -> LiveOrder | None:
+        """The order that closes it. What is kept is told."""
+        name = f"{gateway.account_id}: position {held.instrument.key}" + (f" {held.product}" if held.product is not None else "")
         if closable < abs(held.quantity):
             kept = abs(held.quantity) - closable
             closing.failures.append(f"{name}: {kept:f} kept; open or in-doubt orders could take it, or it is not in our book")
         if not closable:
-            return
+            return None
         try:
             order = await self._execute.execute(self._signal(gateway, held, closable), operator=actor.removeprefix(PERSON))
         except LiveOrderError as error:
             closing.failures.append(f"{name}: {error}")
-            return
+            return None
         if order.status is OrderStatus.REJECTED:
             closing.failures.append(f"{name}: {order.error_message}")
-        else:
-            closing.orders.append(order)
+            return None
+        closing.orders.append(order)
+        return order
 
     def _signal(self, gateway: Gateway, held: BrokerPosition, quantity: Decimal) -> Signal:
         instrument = held.instrument
@@ -89,6 +118,16 @@ class Flatten:
             side=Side.SELL if held.quantity > 0 else Side.BUY,
             order_type=OrderType.MARKET,
             quantity=quantity,
+            product=held.product,
             role=OrderRole.EXIT,
             timestamp=self._clock.now(),
         )
+
+
+def _side(held: BrokerPosition) -> tuple[str, bool]:
+    return held.instrument.key, held.quantity > 0
+
+
+def _turn(ours: Product | None, held: BrokerPosition) -> tuple[bool, bool]:
+    """What we hold of an instrument is not known by product: what we usually trade under comes first, a person's shares last."""
+    return held.product is not ours, held.product in (Product.CNC, Product.MTF)

@@ -72,11 +72,16 @@ class Reconcile:
         return report
 
     async def _positions(self, gateway: Gateway) -> dict[str, Decimal] | None:
+        """By instrument key, all products together, as in our book."""
         try:
-            return {held.instrument.key: held.quantity for held in await gateway.ask(gateway.broker.positions())}
+            positions = await gateway.ask(gateway.broker.positions())
         except BrokerError as error:
             self._log.write("BROKER", f"Positions could not be asked for: {error}", account_id=gateway.account_id)
             return None
+        quantities: dict[str, Decimal] = {}
+        for held in positions:
+            quantities[held.instrument.key] = quantities.get(held.instrument.key, ZERO) + held.quantity
+        return quantities
 
     def _compare_positions(self, account_id: str, theirs: Mapping[str, Decimal]) -> list[Difference]:
         """The differences; each one's symbol is not traded until it is gone."""

@@ -146,7 +146,7 @@ class StopTrading:
         except BrokerError as error:
             return [f"{gateway.account_id}: the broker could not be asked: {error}"]
         live = [f"{gateway.account_id}: order {o.broker_order_id} {o.symbol} {o.status}" for o in orders]
-        held = [f"{gateway.account_id}: position {p.instrument.key} {p.quantity:f}" for p in positions if p.quantity]
+        held = [f"{gateway.account_id}: position {held}" for held in positions if held.quantity]
         doubts = [
             f"{gateway.account_id}: in doubt {o.order_id}" for o in self._orders.unfinished(gateway.account_id) if o.is_in_doubt
         ]

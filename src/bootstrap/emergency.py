@@ -62,7 +62,7 @@ async def _cancel_everything(
                 done.append(name)
             except LiveOrderError as error:
                 failed.append(f"{name}: {error}")
-        left += [f"{account_id}: position {p.instrument.key} {p.quantity:f}" for p in await broker.positions() if p.quantity]
+        left += [f"{account_id}: position {held}" for held in await broker.positions() if held.quantity]
     except LiveOrderError as error:
         failed.append(f"{account_id}: {error}")
     finally:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from decimal import Decimal
 from pathlib import Path
 
 import pytest
 
+from liveorder.application.flatten import PART_SECONDS
 from liveorder.application.orders import ENGINE
-from liveorder.application.ports.broker import Absence
+from liveorder.application.ports.broker import Absence, BrokerPosition
 from liveorder.application.ports.order_store import HaltRow
 from liveorder.application.retry_policy import RetryPolicy
 from liveorder.domain.errors import (
@@ -22,7 +24,7 @@ from liveorder.domain.errors import (
 from liveorder.domain.lifecycle import OrderStatus
 from liveorder.domain.order.facts import CancelReason
 from liveorder.domain.trading_halt import EVERYTHING, HaltReason, account_scope
-from liveorder.domain.values import OrderRole, Side
+from liveorder.domain.values import OrderRole, Product, Side
 from liveorder.infrastructure.brokers.simulated.venue.faults import FaultKind, Point
 from liveorder.infrastructure.brokers.simulated.venue.settings import Fills
 from liveorder.infrastructure.eventstore.order_store import DatabaseOrderStore
@@ -257,6 +259,66 @@ async def test_flattening_leaves_what_an_order_in_doubt_could_still_take(tmp_pat
         (kept,) = report.not_closed
         assert kept.startswith(f"{ACCOUNT}: position {SPY}: 4 kept")
         assert report.remaining == (f"{ACCOUNT}: position {SPY} 4", f"{ACCOUNT}: in doubt {doubtful.order_id}")
+
+
+@pytest.mark.parametrize(
+    ("held", "doubtful", "closed"),
+    [
+        ({"CNC": 50, "MIS": 10}, 0, {"MIS": 10}),
+        ({"CNC": 4, "NRML": 6}, 0, {"NRML": 6, "CNC": 4}),
+        ({"MIS": 6, "NRML": 4}, 3, {"MIS": 3, "NRML": 1}),
+        ({"MIS": -5, "CNC": 15}, 0, {"CNC": 10}),
+    ],
+    ids=["a person's shares last", "each under its own", "an order in doubt may be of either", "on both sides"],
+)
+async def test_what_is_held_under_several_products_is_closed_under_each_and_no_more_of_it_than_is_ours(
+    tmp_path: Path, held: dict[str, int], doubtful: int, closed: dict[str, int]
+) -> None:
+    """Ten are ours, and nothing says under which product."""
+    async with a_scene(tmp_path) as scene, scene.living(reconcile_seconds=1e6) as engine:
+        instrument = (await engine.execute.execute(a_signal())).intent.instrument
+        await until(lambda: engine.is_quiet)
+        if doubtful:
+            scene.witness.answers["find"] = _nothing_known
+            await scene.lay(FaultKind.REQUEST_LOST)
+            assert (await engine.execute.execute(a_signal("part", side="SELL", quantity=Decimal(doubtful)))).is_in_doubt
+
+        async def by_product() -> list[BrokerPosition]:
+            return [BrokerPosition(instrument, Decimal(quantity), product=Product(name)) for name, quantity in held.items()]
+
+        scene.witness.answers["positions"] = by_product
+        before = len(scene.witness.of("submit"))
+        report = await engine.stop_trading.kill("enough", "person:ann", flatten=True)
+        sent = [json.loads(call.payload) for call in scene.witness.of("submit")[before:]]
+        assert {order["product"]: int(order["quantity"]) for order in sent} == closed
+        assert {order["side"] for order in sent} == {"SELL"}
+        for name, quantity in held.items():
+            kept = abs(quantity) - closed.get(name, 0)
+            assert any(f"{SPY} {name}: {kept} kept" in line for line in report.not_closed) is bool(kept)
+            assert f"{ACCOUNT}: position {SPY} {quantity} {name}" in report.remaining
+
+
+async def test_the_parts_of_a_position_are_closed_one_after_the_other(tmp_path: Path) -> None:
+    async with a_scene(tmp_path, BY_HAND) as scene, scene.living(reconcile_seconds=1e6) as engine:
+        order = await engine.execute.execute(a_signal())
+        await scene.control.fill(order.broker_order_id or "", Decimal(10), Decimal(500))
+        await until(lambda: engine.is_quiet)
+        parts = [BrokerPosition(order.intent.instrument, Decimal(5), product=product) for product in (Product.CNC, Product.MIS)]
+
+        async def by_product() -> list[BrokerPosition]:
+            return parts
+
+        scene.witness.answers["positions"] = by_product
+        killing = asyncio.create_task(engine.stop_trading.kill("enough", "person:ann", flatten=True))
+        await asyncio.sleep(2)
+        (_, first) = scene.witness.of("submit")
+        (resting,) = engine.orders.unfinished()
+        await scene.control.fill(resting.broker_order_id or "", Decimal(5), Decimal(500))
+        await asyncio.sleep(1)
+        (_, _, second) = scene.witness.of("submit")
+        assert [json.loads(call.payload)["product"] for call in (first, second)] == ["MIS", "CNC"]
+        await killing
+        assert second.at - first.at < PART_SECONDS
 
 
 async def _nothing_known(*asked: object) -> Absence:

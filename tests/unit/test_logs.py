@@ -125,10 +125,12 @@ def test_a_field_cannot_pass_for_what_the_line_says_of_itself(book: Book) -> Non
 # --- forging -------------------------------------------------------------------------------------------------------------------
 
 FORGERIES = st.text(st.characters() | st.sampled_from("\n\r\x1b\x00\x85\u2028\u2029\u202e\u2066\u200b\ud800|[]\\"), max_size=40)
+SHOWN = FORGERIES.filter(lambda category: category.lower() != REPEATED)
+"""As categories: but for the one that the console leaves out."""
 
 
 @settings(deadline=None)
-@given(FORGERIES, FORGERIES, FORGERIES, st.recursive(FORGERIES, lambda inner: st.lists(inner) | st.dictionaries(FORGERIES, inner)))
+@given(SHOWN, FORGERIES, FORGERIES, st.recursive(FORGERIES, lambda inner: st.lists(inner) | st.dictionaries(FORGERIES, inner)))
 def test_no_data_can_forge_a_line(category: str, sentence: str, name: str, value: object) -> None:
     book = Book()
     book.log.write(category, sentence, **{f"{name}_id": value})

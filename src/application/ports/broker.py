@@ -132,6 +132,12 @@ class BrokerPosition:
     instrument: Instrument
     quantity: Decimal
     average_price: Decimal | None = None
+    product: Product | None = None
+    """Where the broker keeps what is held under each apart: only an order under the same takes it off."""
+
+    def __str__(self) -> str:
+        product = f" {self.product}" if self.product is not None else ""
+        return f"{self.instrument.key} {self.quantity:f}{product}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,7 +202,7 @@ class Broker(Protocol):
         ...
 
     async def positions(self) -> Sequence[BrokerPosition]:
-        """All positions of the account. Raises `BrokerError`: a failed query is not *flat*."""
+        """All positions of the account, one of each instrument and product. Raises `BrokerError`: a failed query is not *flat*."""
         ...
 
     async def account(self) -> BrokerAccount: ...

@@ -32,7 +32,7 @@ def run(
     signals: Annotated[
         str | None, typer.Option("--signals", metavar="PATH|-", help="JSON Lines file, or - for standard input.")
     ] = None,
-    follow: Annotated[bool, typer.Option("--follow", help="Go on reading as the file grows.")] = False,
+    follow: Annotated[bool, typer.Option("--follow", help="Go on reading as the file grows; the first time from its end.")] = False,
     until_idle: Annotated[
         bool, typer.Option("--until-idle", help="End when the signals ended and every order is closed or at rest.")
     ] = False,

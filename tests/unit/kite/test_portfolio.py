@@ -31,7 +31,7 @@ def total_of(positions: list[dict[str, Any]], holdings: list[dict[str, Any]]) ->
     """Of RELIANCE; None when it is not held."""
     found = held(parts_of({"net": positions, "day": []}, holdings))
     assert all((each.exchange, each.tradingsymbol) == ("NSE", "RELIANCE") for each in found)
-    return found[0].quantity if found else None
+    return sum((each.quantity for each in found), D(0)) if found else None
 
 
 MTF = {"quantity": 100, "used_quantity": 0, "average_price": D(1350)}
@@ -65,11 +65,23 @@ def test_nothing_is_counted_twice(what: str, positions: Any, holdings: Any, expe
 
 def test_prices_are_averaged_on_one_side_and_left_out_across_both() -> None:
     same = held(parts_of({"net": [position("CNC", 10, price="1400")]}, [holding(10, quantity=10)]))
-    assert same == [Held("NSE", "RELIANCE", D(20), D(1350))]
-    across = held(parts_of({"net": [position("MIS", -4)]}, [holding(10, quantity=10)]))
-    assert across == [Held("NSE", "RELIANCE", D(6), None)]
+    assert same == [Held("NSE", "RELIANCE", Product.CNC, D(20), D(1350))]
+    across = held(parts_of({"net": [position("CNC", -14)]}, [holding(10, quantity=10)]))
+    assert across == [Held("NSE", "RELIANCE", Product.CNC, D(-4), None)]
     unknown = held(parts_of({"net": [position("CNC", 10, price="0")]}, []))
-    assert unknown == [Held("NSE", "RELIANCE", D(10), None)]
+    assert unknown == [Held("NSE", "RELIANCE", Product.CNC, D(10), None)]
+
+
+def test_products_are_kept_apart() -> None:
+    positions = [position("CNC", 5), position("MIS", -4), position("NRML", 3), position("MTF", 2), position("BO", 1)]
+    found = held(parts_of({"net": positions}, [holding(10, quantity=10, mtf=MTF)]))
+    assert {each.product: each.quantity for each in found} == {
+        Product.CNC: D(15),
+        Product.MIS: D(-4),
+        Product.NRML: D(3),
+        Product.MTF: D(102),
+        None: D(1),
+    }
 
 
 async def test_a_delivered_share_moves_to_the_holdings_overnight_and_counts_once_on_each_day() -> None:
@@ -93,4 +105,7 @@ async def bought(live: Scene, product: Product, quantity: int, side: Side = Side
 
 async def amounts(live: Scene) -> dict[str, Decimal]:
     positions: list[BrokerPosition] = list(await live.broker.positions())
-    return {each.instrument.key: each.quantity for each in positions}
+    found: dict[str, Decimal] = {}
+    for each in positions:
+        found[each.instrument.key] = found.get(each.instrument.key, D(0)) + each.quantity
+    return found

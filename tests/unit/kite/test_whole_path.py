@@ -30,7 +30,9 @@ async def twin() -> AsyncIterator[KiteTwin]:
 
 
 @asynccontextmanager
-async def runner_at(running: KiteTwin, folder: Path, log: RememberedLog | None = None) -> AsyncIterator[Runner]:
+async def runner_at(
+    running: KiteTwin, folder: Path, log: RememberedLog | None = None, reconcile_seconds: float = 0.2
+) -> AsyncIterator[Runner]:
     """As a user's settings would set it up. The token is in a file."""
     if not (folder / "token.json").exists():
         tokens.write(folder / "token.json", FIRST_TOKEN, datetime.now(UTC))
@@ -43,7 +45,7 @@ async def runner_at(running: KiteTwin, folder: Path, log: RememberedLog | None =
         risk=LAX,
         kite={"api_key": API_KEY, "access_token_file": folder / "token.json", "root": running.address},
         timeouts={"broker_call_seconds": 2},
-        engine={"reconcile_seconds": 0.2},
+        engine={"reconcile_seconds": reconcile_seconds},
         logs={"console": False, "directory": folder / "logs"},
         log=log,
     ) as runner:
@@ -52,6 +54,19 @@ async def runner_at(running: KiteTwin, folder: Path, log: RememberedLog | None =
 
 def buy(signal_id: str = "s-1") -> Signal:
     return Signal(signal_id=signal_id, symbol="RELIANCE", exchange="NSE", side="BUY", quantity=10)
+
+
+async def test_a_kill_closes_each_position_under_the_product_that_it_is_held_under(tmp_path: Path) -> None:
+    """An order under another product would open a position of its own beside it."""
+    async with twin() as running:
+        async with runner_at(running, tmp_path, reconcile_seconds=60) as runner:
+            for product, side, quantity in (("MIS", "BUY", 10), ("CNC", "BUY", 4), ("NRML", "BUY", 3)):
+                signal = Signal(signal_id=product, symbol="RELIANCE", exchange="NSE", side=side, quantity=quantity, product=product)
+                await runner.wait_closed((await runner.execute(signal)).order_id, PATIENCE_SECONDS)
+            stopped = await runner.kill("enough", flatten=True)
+            assert (stopped.is_flat, stopped.remaining, stopped.not_closed) == (True, (), ())
+        closing = [(form["product"], form["transaction_type"], form["quantity"]) for form in running.placed[3:]]
+        assert closing == [("CNC", "SELL", "4"), ("MIS", "SELL", "10"), ("NRML", "SELL", "3")]
 
 
 async def until(holds: Callable[[], bool]) -> None:

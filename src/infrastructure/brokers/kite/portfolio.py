@@ -17,15 +17,16 @@ from liveorder.domain.values import ZERO, Product, total
 from liveorder.infrastructure.brokers.kite.fields import Row, number, price, quantity, text
 from liveorder.infrastructure.brokers.kite.translation import rows_of
 
-_DELIVERED = (Product.CNC.value, Product.MTF.value)
+_DELIVERED = (Product.CNC, Product.MTF)
 
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """`quantity` is signed."""
+    """`quantity` is signed. `product` is None of one that this package does not know."""
 
     exchange: str
     tradingsymbol: str
+    product: Product | None
     quantity: Decimal
     average_price: Decimal | None
 
@@ -37,27 +38,31 @@ def parts_of(positions: Any, holdings: Any) -> list[Held]:
 
 
 def held(parts: Iterable[Held]) -> list[Held]:
-    """Of each instrument, all its parts together; no price where they are on both sides, since an average would mean nothing."""
-    by_instrument: dict[tuple[str, str], list[Held]] = {}
+    """Of each instrument and product, its parts together; no price where they are on both sides: an average would mean nothing."""
+    by_product: dict[tuple[str, str, Product | None], list[Held]] = {}
     for part in parts:
-        by_instrument.setdefault((part.exchange, part.tradingsymbol), []).append(part)
-    sums = [Held(*listed, total(part.quantity for part in some), _average(some)) for listed, some in by_instrument.items()]
+        by_product.setdefault((part.exchange, part.tradingsymbol, part.product), []).append(part)
+    sums = [Held(*listed, total(part.quantity for part in some), _average(some)) for listed, some in by_product.items()]
     return [each for each in sums if each.quantity]
 
 
 def _from_positions(rows: Iterable[Row]) -> Iterator[Held]:
     for row in rows:
-        product = text(row, "product").upper()
+        product = _product(text(row, "product").upper())
         carried = quantity(row, "overnight_quantity") if product in _DELIVERED else ZERO
-        yield Held(*_listed(row), quantity(row, "quantity") - carried, price(row, "average_price"))
+        yield Held(*_listed(row), product, quantity(row, "quantity") - carried, price(row, "average_price"))
 
 
 def _from_holdings(rows: Iterable[Row]) -> Iterator[Held]:
     for row in rows:
-        yield Held(*_listed(row), _carried(row), price(row, "average_price"))
+        yield Held(*_listed(row), Product.CNC, _carried(row), price(row, "average_price"))
         on_margin = row.get("mtf")
         if isinstance(on_margin, dict):
-            yield Held(*_listed(row), _carried_on_margin(on_margin), price(on_margin, "average_price"))
+            yield Held(*_listed(row), Product.MTF, _carried_on_margin(on_margin), price(on_margin, "average_price"))
+
+
+def _product(name: str) -> Product | None:
+    return Product(name) if name in set(Product) else None
 
 
 def _carried(row: Row) -> Decimal:

@@ -84,7 +84,7 @@ class Questions:
         return [each for each in executions if each.occurred_at is None or each.occurred_at >= first]
 
     async def positions(self) -> Sequence[BrokerPosition]:
-        """One of each instrument, all products together."""
+        """One of each instrument and product."""
         positions = await self._session.ask(_as_it_is, "positions")
         holdings = await self._session.ask(_as_it_is, "holdings")
         amounts = understood(lambda: held(parts_of(positions, holdings)))
@@ -92,7 +92,7 @@ class Questions:
 
     async def _position(self, amount: Held) -> BrokerPosition:
         instrument = await self._instruments.listed(amount.exchange, amount.tradingsymbol)
-        return BrokerPosition(instrument, amount.quantity, amount.average_price)
+        return BrokerPosition(instrument, amount.quantity, amount.average_price, amount.product)
 
     async def news(self, order_id: str) -> Sequence[ExecutionReport]:
         """What became of one order by now. Nothing when the question fails: the poll finds it."""
