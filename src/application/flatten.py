@@ -66,7 +66,10 @@ class Flatten:
     async def _until_closed(self, order: LiveOrder) -> None:
         """What one part's order takes off must not seem to be still there, or taken off twice, when the next one is judged."""
         deadline = self._clock.monotonic() + PART_SECONDS
-        while not (await self._orders.get(order.order_id)).status.is_closed and self._clock.monotonic() < deadline:
+        while self._clock.monotonic() < deadline:
+            known = self._orders.in_memory(order.order_id)
+            if known is None or known.status.is_closed:
+                return
             await self._clock.sleep(0.05)
 
     def _closable(self, gateway: Gateway, parts: Sequence[BrokerPosition]) -> list[tuple[BrokerPosition, Decimal]]:
