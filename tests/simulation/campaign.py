@@ -7,7 +7,7 @@ import signal
 import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import ProcessPoolExecutor, as_completed
-from multiprocessing import get_context
+from multiprocessing import active_children, get_context
 
 from tests.simulation.drawing import draw
 from tests.simulation.history import live
@@ -37,7 +37,7 @@ def run(seeds: Iterable[int]) -> Outcome:
 
 
 def run_in_parallel(seeds: range, processes: int, results: Results, on_progress: Callable[[], None]) -> None:
-    """Those that the results do not have yet. Whatever ends it early, what has begun ends too, and what has not never begins."""
+    """Those that the results do not have yet. Whatever ends it early ends what has begun too, and what has not never begins."""
     began = time.monotonic()
     pool = ProcessPoolExecutor(processes, get_context("spawn"), _leave_interrupts_to_the_parent)
     try:
@@ -47,6 +47,10 @@ def run_in_parallel(seeds: range, processes: int, results: Results, on_progress:
             results.add(lives[done], Lived(done.result(), now - began))
             began = now
             on_progress()
+    except BaseException:
+        for worker in active_children():
+            worker.terminate()
+        raise
     finally:
         pool.shutdown(cancel_futures=True)
 
