@@ -8,6 +8,10 @@ from collections import deque
 from liveorder.application.ports.clock import Clock
 
 
+FINEST_SECONDS = 0.001
+"""Waited for at least: what is left of a period can be less than a clock tells apart, and would be waited for without end."""
+
+
 class RequestWindow:
     """At most `limit` requests in any `period_seconds`, however it is laid; below one, that many periods for a request."""
 
@@ -62,6 +66,6 @@ class RateLimit:
             seconds = max(window.wait(now, is_urgent=is_urgent) for window in self._windows)
             if seconds <= 0:
                 break
-            await self._clock.sleep(seconds)
+            await self._clock.sleep(max(seconds, FINEST_SECONDS))
         for window in self._windows:
             window.take(now)
