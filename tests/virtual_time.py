@@ -10,10 +10,15 @@ from typing import Any, TypeVar
 T = TypeVar("T")
 
 
+MOST_TURNS, LEAST_SECONDS = 200_000, 1e-6
+"""So many turns of the loop in which less time passed: somebody waits for next to nothing, again and again."""
+
+
 class _JumpingSelector(selectors.DefaultSelector):
     """Never waits: what would be waited for is taken as passed."""
 
-    now = 0.0
+    now = moved_at = 0.0
+    turns = 0
 
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
         ready: list[tuple[selectors.SelectorKey, int]] = super().select(0)
@@ -21,7 +26,15 @@ class _JumpingSelector(selectors.DefaultSelector):
             raise RuntimeError("nothing is due and nothing can happen: the test waits for ever")
         if not ready and timeout:
             self.now += timeout
+        self._notice_if_it_stands_still()
         return ready
+
+    def _notice_if_it_stands_still(self) -> None:
+        self.turns += 1
+        if self.now >= self.moved_at + LEAST_SECONDS:
+            self.moved_at, self.turns = self.now, 0
+        if self.turns > MOST_TURNS:
+            raise RuntimeError(f"time stands still at {self.now}: something goes round without waiting")
 
 
 class VirtualLoop(asyncio.SelectorEventLoop):

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import datetime
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from liveorder.application.rate_limit import RateLimit, RequestWindow
+from liveorder.application.rate_limit import FINEST_SECONDS, RateLimit, RequestWindow
 from liveorder.application.retry_policy import RetryPolicy
 from liveorder.domain.errors import BrokerConnectionError, BrokerRateLimitError
 from liveorder.infrastructure.clock import LoopClock
@@ -66,3 +67,30 @@ async def test_those_who_wait_are_served_in_turn_and_nobody_slips_past_them_but_
 )
 def test_the_brokers_own_wait_counts_where_it_is_longer(error: BrokerConnectionError | None, seconds: float) -> None:
     assert RetryPolicy().wait_after(2, error) == seconds
+
+
+class Counted:
+    """A clock that only goes on when it is slept by."""
+
+    def __init__(self, now: float) -> None:
+        self.time = now
+        self.waits: list[float] = []
+
+    def now(self) -> datetime:
+        return NOON
+
+    def monotonic(self) -> float:
+        return self.time
+
+    async def sleep(self, seconds: float) -> None:
+        self.waits.append(seconds)
+        self.time += seconds
+
+
+async def test_a_remainder_that_no_clock_tells_apart_is_not_waited_for_again_and_again() -> None:
+    clock = Counted(0.1)
+    limit = RateLimit(clock, 1.0, 1000.0, reserved_share=0.0)
+    await limit.take()
+    clock.time = 1.1 - 1e-12
+    await limit.take()
+    assert clock.waits == [FINEST_SECONDS]
