@@ -138,7 +138,7 @@ class Doubts:
     async def _notice_overdue(self, account_id: str, asking: _Asking) -> None:
         """A request past its deadline that nobody waits for any more has an unknown outcome, whoever forgot to say so."""
         now, counted, longest = self._clock.now(), self._clock.monotonic(), self._gateways[account_id].terms.call_timeout_seconds
-        unattended = [(order, request) for order in self._orders.unfinished(account_id) for request in self._unattended(order)]
+        unattended = [(order, request) for order in self._orders.unfinished(account_id) for request in self.unattended(order)]
         since = {request.request_id: asking.unattended_since.get(request.request_id, counted) for _, request in unattended}
         asking.unattended_since = since
         for order, request in unattended:
@@ -146,7 +146,7 @@ class Doubts:
             if is_over or counted > since[request.request_id] + longest:  # a clock set back must not hide it
                 await self.doubt(order, request.request_id, "Unanswered", "no outcome by its deadline")
 
-    def _unattended(self, order: LiveOrder) -> Sequence[OpenRequest]:
+    def unattended(self, order: LiveOrder) -> Sequence[OpenRequest]:
         """Requests that no call of this process is out for: whether they left, and what became of them, nobody will say."""
         in_flight = self._gateways[order.intent.account_id].in_flight
         return [each for each in order.requests.values() if not each.is_in_doubt and each.request_id not in in_flight]

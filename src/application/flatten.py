@@ -81,15 +81,16 @@ class Flatten:
         left = self._risk.closable(account_id, instrument, total(part.quantity for part in parts))
         found: list[tuple[BrokerPosition, Decimal]] = []
         for part in parts:
-            found.append((part, min(self._risk.closable(account_id, instrument, part.quantity), left)))
-            left -= found[-1][1]
+            closable = min(self._risk.closable(account_id, instrument, part.quantity), left)
+            found.append((part, closable))
+            left -= closable
         return found
 
     async def _close(
         self, gateway: Gateway, held: BrokerPosition, closable: Decimal, actor: str, closing: Closing
     ) -> LiveOrder | None:
         """The order that closes it. What is kept is told."""
-        name = f"{gateway.account_id}: position {held.instrument.key}" + (f" {held.product}" if held.product is not None else "")
+        name = f"{gateway.account_id}: position {held.name}"
         if closable < abs(held.quantity):
             kept = abs(held.quantity) - closable
             closing.failures.append(f"{name}: {kept:f} kept; open or in-doubt orders could take it, or it is not in our book")

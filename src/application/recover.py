@@ -64,10 +64,8 @@ class Recover:
         return report
 
     async def _doubt_what_was_under_way(self, order: LiveOrder) -> None:
-        in_flight = self._gateways[order.intent.account_id].in_flight
-        for request in order.requests.values():
-            if not request.is_in_doubt and request.request_id not in in_flight:
-                await self._doubts.doubt(order, request.request_id, "Restarted", "the last run ended before its outcome")
+        for request in self._doubts.unattended(order):
+            await self._doubts.doubt(order, request.request_id, "Restarted", "the last run ended before its outcome")
 
     def take_up_unsent(self, driven: Collection[UUID] = ()) -> int:
         """Have every order sent that surely never left and that nobody drives; how many there were.

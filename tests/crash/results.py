@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import time
 from collections.abc import Iterator
@@ -14,6 +13,7 @@ from liveorder.infrastructure.brokers.simulated.venue.faults import Point
 from tests.crash.cases import Case
 from tests.crash.fate import places_of
 from tests.crash.verdict import Verdict
+from tests.kept_lines import keep, kept_in
 
 COUNTING, MATRIX, BEYOND, DEFECTS = "counting", "matrix", "beyond the declared bound", "defects"
 
@@ -29,11 +29,9 @@ class Results:
     _began: float = field(default_factory=time.monotonic)
 
     def __post_init__(self) -> None:
-        if self.file is not None and self.file.exists():
-            whole, end, _ = self.file.read_text().rpartition("\n")
-            self.file.write_text(whole + end)
-            for line in whole.splitlines():
-                self._take(json.loads(line))
+        if self.file is not None:
+            for line in kept_in(self.file):
+                self._take(line)
 
     def _take(self, line: dict[str, Any]) -> None:
         if "run" in line:
@@ -66,9 +64,7 @@ class Results:
 
     def _write(self, line: dict[str, Any]) -> None:
         if self.file is not None:
-            self.file.parent.mkdir(parents=True, exist_ok=True)
-            with self.file.open("a") as lines:
-                lines.write(json.dumps(line) + "\n")
+            keep(self.file, line)
 
     def has(self, section: str, number: int, case: Case) -> bool:
         """Not where a file has another case under this number: it is of a matrix that was drawn otherwise."""

@@ -295,7 +295,7 @@ async def test_what_is_held_under_several_products_is_closed_under_each_and_no_m
         for name, quantity in held.items():
             kept = abs(quantity) - closed.get(name, 0)
             assert any(f"{SPY} {name}: {kept} kept" in line for line in report.not_closed) is bool(kept)
-            assert f"{ACCOUNT}: position {SPY} {quantity} {name}" in report.remaining
+            assert f"{ACCOUNT}: position {SPY} {name} {quantity}" in report.remaining
 
 
 async def test_the_parts_of_a_position_are_closed_one_after_the_other(tmp_path: Path) -> None:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections import Counter
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import Any
 
+from tests.kept_lines import keep, kept_in
 from tests.simulation.coverage import Cell
 
 CHUNK = 25
@@ -63,12 +63,7 @@ class Results:
     lived: dict[range, Lived] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        if self.file is None:
-            return
-        self.file.parent.mkdir(parents=True, exist_ok=True)
-        whole, end, _ = self.file.read_text().rpartition("\n") if self.file.exists() else ("", "", "")
-        self.file.write_text(whole + end)
-        for line in map(json.loads, whole.splitlines()):
+        for line in kept_in(self.file) if self.file is not None else ():
             if line["code"] == code():
                 self.lived[range(*line["seeds"])] = Lived(Outcome.from_json(line["outcome"]), line["seconds"])
 
@@ -76,8 +71,7 @@ class Results:
         self.lived[seeds] = lived
         if self.file is not None:
             line = {"code": code(), "seeds": [seeds.start, seeds.stop], "seconds": lived.seconds}
-            with self.file.open("a") as lines:
-                lines.write(json.dumps(line | {"outcome": lived.outcome.to_json()}) + "\n")
+            keep(self.file, line | {"outcome": lived.outcome.to_json()})
 
     def total(self, seeds: range) -> Lived:
         """Of these seeds, whichever run lived them."""

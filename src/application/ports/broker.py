@@ -135,9 +135,13 @@ class BrokerPosition:
     product: Product | None = None
     """Where the broker keeps what is held under each apart: only an order under the same takes it off."""
 
+    @property
+    def name(self) -> str:
+        """For people."""
+        return self.instrument.key + (f" {self.product}" if self.product is not None else "")
+
     def __str__(self) -> str:
-        product = f" {self.product}" if self.product is not None else ""
-        return f"{self.instrument.key} {self.quantity:f}{product}"
+        return f"{self.name} {self.quantity:f}"
 
 
 @dataclass(frozen=True, slots=True)
