@@ -101,7 +101,7 @@ def engine_at(place: Place, url: str, broker: Broker) -> tuple[Engine, CountingD
     store = DatabaseOrderStore(cast(Database, database), MAPPER, CLOCK)
     market = StillMarket()
     connection = Connection(AccountTerms(ACCOUNT, limits=LIMITS), broker, market, market)
-    settled = EngineTerms(ExecutionTerms("bench", ACCOUNT, "session"), owner="bench", auto_trading_default=True)
+    settled = EngineTerms(ExecutionTerms("session"), owner="bench", auto_trading_default=True)
     journal = FileEmergencyJournal(place.folder / "emergency.jsonl")
     calendar, chance = ExchangeCalendars(), random.Random()  # noqa: S311 -- ids of orders that nobody places
     return Engine(settled, store, store.lease, {ACCOUNT: connection}, calendar, journal, CLOCK, chance, SilentLog()), database

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Any, Protocol
 from uuid import UUID, uuid4
 
@@ -17,6 +18,8 @@ from psycopg.types.numeric import Int8
 from benchmarks.engines import CLOCK, new_store
 from benchmarks.places import Place
 from liveorder.domain.identifiers import uuid7
+from liveorder.infrastructure.eventstore.claim_rows import row_of
+from liveorder.infrastructure.eventstore.database import Row
 from liveorder.infrastructure.eventstore.postgres_connection import address_of
 from liveorder.infrastructure.eventstore.store_by_url import sqlite_path
 from liveorder.infrastructure.eventstore.transaction import Transaction
@@ -29,8 +32,13 @@ _POSTGRES_ORDER = f"""WITH
     p AS (UPDATE risk_position SET position=%b),
     r AS (INSERT INTO risk SELECT * FROM unnest(%b::text[], %b::text[], %b::text[])
         ON CONFLICT (account_id, key) DO UPDATE SET state=excluded.state),
-    c AS (INSERT INTO signal_claims VALUES (%b, %b, %b, %b))
+    c AS (INSERT INTO signal_claims VALUES (%b, %b, %b, %b, %b, %b, %b, %b))
     INSERT INTO open_orders VALUES (%b)"""  # noqa: S608 -- put together of constants
+
+
+def _claimed(stream: str, rows: Transaction) -> Row:
+    """A claim of its own for each order: their real ones are all of one signal."""
+    return row_of(replace(rows.claims()[0], signal_id=stream, client_order_id=stream))
 
 
 class Floor(Protocol):
@@ -83,8 +91,7 @@ class SqliteFloor:
         run("UPDATE risk_position SET position=?", (self._ids.head,))
         upsert = "INSERT INTO risk VALUES (?, ?, ?) ON CONFLICT (account_id, key) DO UPDATE SET state=excluded.state"
         self._connection.executemany(upsert, [(row.account_id, row.key, row.state) for row in rows.rows])
-        claim = rows.claims()[0]
-        run("INSERT INTO signal_claims VALUES (?, ?, ?, ?)", (stream, claim.signal_key, str(claim.order_id), claim.fingerprint))
+        run("INSERT INTO signal_claims VALUES (?, ?, ?, ?, ?, ?, ?, ?)", _claimed(stream, rows))
         run("INSERT INTO open_orders VALUES (?)", (stream,))
         run("COMMIT")
 
@@ -110,10 +117,10 @@ class PostgresFloor:
         self._connection.execute("SET synchronous_commit TO on")
 
     def commit_order(self, rows: Transaction) -> None:
-        stream, claim = self._ids.new_stream(), rows.claims()[0]
+        stream = self._ids.new_stream()
         events = self._columns(stream, rows, 3)
         figures = [[getattr(row, name) for row in rows.rows] for name in ("account_id", "key", "state")]
-        claimed = (stream.hex, claim.signal_key, str(claim.order_id), claim.fingerprint)
+        claimed = _claimed(stream.hex, rows)
         self._connection.execute(_POSTGRES_ORDER, (*events, Int8(self._ids.head), *figures, *claimed, stream))
 
     def commit_events(self, rows: Transaction, events: int) -> None:

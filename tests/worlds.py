@@ -93,7 +93,7 @@ class World:
             SimulatedMarketData(transport),
             SimulatedInstruments(),
         )
-        execution = ExecutionTerms("test", ACCOUNT, f"session-{self.lives}")
+        execution = ExecutionTerms(f"session-{self.lives}")
         settled = EngineTerms(execution, owner=f"life-{self.lives}", auto_trading_default=True, lease_seconds=3.0)
         return Engine(
             replace(settled, **(self.terms | terms)),

@@ -8,18 +8,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
-from uuid import UUID
 
 from liveorder.application.execute_order import ExecutionTerms
 from liveorder.application.gateway import Gateway
-from liveorder.application.orders import Cause, Orders
+from liveorder.application.orders import Cause, Orders, claim_on
 from liveorder.application.ports.instruments import InstrumentQuery
-from liveorder.application.ports.order_store import SignalClaim
+from liveorder.application.ports.order_store import Claiming
 from liveorder.application.track_orders import TrackOrders
+from liveorder.domain.claim import Recognition
 from liveorder.domain.errors import DecisionRefused, InvalidInput, SignalAlreadyKnown
 from liveorder.domain.execution_report import OrderSnapshot
 from liveorder.domain.facts import Fact
-from liveorder.domain.identifiers import SignalKey, fingerprint, is_ours
+from liveorder.domain.identifiers import fingerprint
 from liveorder.domain.instrument import Instrument
 from liveorder.domain.order import LiveOrder
 from liveorder.domain.order.facts import Acknowledged, Filled, Requested, ReviewResolved
@@ -64,7 +64,7 @@ class Adopt:
             limit_price=snapshot.limit_price,
             stop_price=snapshot.stop_price,
         )
-        if snapshot.client_order_id is not None and is_ours(snapshot.client_order_id, self._terms.namespace, account_id):
+        if snapshot.client_order_id is not None and self._orders.keys.is_ours(snapshot.client_order_id, account_id):
             intent = intent.model_copy(update={"client_order_id": snapshot.client_order_id})
         facts = self._as_it_stands(intent, snapshot)
         order = await self._record(intent, [*facts, ReviewResolved(evidence=evidence)], evidence, actor)
@@ -113,13 +113,13 @@ class Adopt:
         return instrument
 
     def _intent(self, gateway: Gateway, signal_id: str, instrument: Instrument, side: Side, **terms: Any) -> Requested:
-        key = SignalKey(self._terms.namespace, gateway.account_id, signal_id)
+        keys = self._orders.keys
         return Requested(
             order_id=self._orders.new_id(),
-            client_order_id=key.client_order_id,
+            client_order_id=keys.client_order_id(gateway.account_id, signal_id),
             signal_id=signal_id,
             signal_fingerprint=fingerprint({"signal_id": signal_id}),
-            namespace=key.namespace,
+            namespace=keys.namespace,
             session_id=self._terms.session_id,
             account_id=gateway.account_id,
             strategy_name=ADOPTED,
@@ -131,10 +131,10 @@ class Adopt:
         )
 
     async def _record(self, intent: Requested, facts: list[Fact], evidence: str, actor: str) -> LiveOrder:
-        text = SignalKey(intent.namespace, intent.account_id, intent.signal_id).text
-        claim = SignalClaim(intent.client_order_id, text, intent.order_id, intent.signal_fingerprint)
+        known_by = Recognition(intent.signal_id, intent.account_id, (intent.client_order_id,))
+        claim = Claiming(claim_on(intent, self._orders.keys), known_by)
         cause = Cause(actor, correlation_id=intent.signal_id, causation_id=evidence)
         try:
             return await self._orders.record(None, facts, cause, order_id=intent.order_id, claim=claim)
         except SignalAlreadyKnown as known:
-            return await self._orders.get(UUID(known.order_id))
+            return await self._orders.get(known.claims[0].order_id)

@@ -43,6 +43,7 @@ class CommandKind(StrEnum):
     RECOVER = "recover"
     DOUBTS = "doubts"
     AUTO_TRADING = "auto_trading"
+    RETRY = "retry"
 
 
 OLDEST_SECONDS = 60.0
@@ -150,6 +151,10 @@ async def _auto_trading(engine: Engine, arguments: Arguments, actor: str) -> Any
     return {"auto_trading": engine.kill_switch.auto_trading}
 
 
+async def _retry(engine: Engine, arguments: Arguments, actor: str) -> Any:
+    return await engine.dead_letters.retry(UUID(arguments["dead_letter"]), actor)
+
+
 _HANDLERS: dict[CommandKind, Handler] = {
     CommandKind.SUBMIT: _submit,
     CommandKind.VALIDATE: _validate,
@@ -165,6 +170,7 @@ _HANDLERS: dict[CommandKind, Handler] = {
     CommandKind.RECOVER: _recover,
     CommandKind.DOUBTS: _doubts,
     CommandKind.AUTO_TRADING: _auto_trading,
+    CommandKind.RETRY: _retry,
 }
 
 

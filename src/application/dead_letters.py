@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
-from liveorder.application.execute_order import SignalContentDiffers
+from contextlib import suppress
+from uuid import UUID
+
+from liveorder.application.execute_order import ExecuteOrder, SignalContentDiffers
 from liveorder.application.orders import Cause, Orders
 from liveorder.application.ports.event_log import EventLog
 from liveorder.application.ports.order_store import Commit, OrderStore
 from liveorder.application.ports.signal_source import SourceMessage
-from liveorder.domain.dead_letter import SignalDeadLettered, dead_letter_id, shown_line
-from liveorder.domain.errors import VersionConflict
-from liveorder.domain.signal import UnusableSignal
+from liveorder.domain.dead_letter import MAX_LINE_LENGTH, SignalDeadLettered, SignalRetried, dead_letter_id, shown_line
+from liveorder.domain.errors import InvalidInput, VersionConflict
+from liveorder.domain.facts import PERSON
+from liveorder.domain.order import LiveOrder
+from liveorder.domain.signal import Signal, UnusableSignal
 
 
 class DeadLetters:
     """Writes them to the log; the same message read again adds nothing."""
 
-    def __init__(self, store: OrderStore, orders: Orders, log: EventLog) -> None:
-        self._store, self._orders, self._log = store, orders, log
+    def __init__(self, store: OrderStore, orders: Orders, execute: ExecuteOrder, log: EventLog) -> None:
+        self._store, self._orders, self._execute, self._log = store, orders, execute, log
 
     async def keep(self, message: SourceMessage, error: UnusableSignal, fingerprint: str | None = None) -> bool:
         """True when it is new. Raises the errors of `OrderStore.append`."""
@@ -39,3 +44,22 @@ class DeadLetters:
             return False
         self._log.write("DEAD LETTER", f"{message.source} at {message.offset}: {error.reason}", signal_id=error.signal_id)
         return True
+
+    async def retry(self, dead_letter: UUID, actor: str) -> LiveOrder:
+        """Send the message after all, as a person's: the order that it is. Raises `InvalidInput` and `UnusableSignal`."""
+        recorded = await self._store.stream(dead_letter)
+        if not recorded or not isinstance(recorded[0].fact, SignalDeadLettered):
+            raise InvalidInput("ID", f"{dead_letter} is no dead letter", "see `liveorder signals --status dead-letter`")
+        order = await self._execute.execute(_whole(recorded[0].fact), operator=actor.removeprefix(PERSON))
+        retried = SignalRetried(order_id=order.order_id, dead_letter_position=recorded[0].position)
+        cause = Cause(actor, correlation_id=order.intent.signal_id)
+        with suppress(VersionConflict):  # it was retried before
+            await self._store.append(Commit(facts=tuple(self._orders.enveloped(dead_letter, 1, [retried], cause))))
+        return order
+
+
+def _whole(dead: SignalDeadLettered) -> Signal:
+    """The signal as it came. Raises `UnusableSignal` where only a part of the message was kept."""
+    if len(dead.line) >= MAX_LINE_LENGTH:
+        raise UnusableSignal("the message was too long to be kept whole: send it again as a new one", dead.signal_id)
+    return Signal.parse(dead.line)

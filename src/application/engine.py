@@ -114,7 +114,7 @@ class Engine:
             account_id: Gateway(c.terms, c.broker, c.market_data, c.instruments, clock, self._on_failures, is_shadow=is_shadow)
             for account_id, c in connections.items()
         }
-        self.unmatched = UnmatchedReports(terms.execution.namespace, store, self.orders, log, self._on_forgotten)
+        self.unmatched = UnmatchedReports(store, self.orders, log, self._on_forgotten)
         self.track = TrackOrders(
             self.orders,
             self.gateways,
@@ -143,7 +143,7 @@ class Engine:
         )
         self.book_journal = BookJournal(journal, self.kill_switch, self.cancel, log)
         self.adopt = Adopt(terms.execution, self.orders, self.gateways, self.track)
-        self.dead_letters = DeadLetters(store, self.orders, log)
+        self.dead_letters = DeadLetters(store, self.orders, self.execute, log)
         self.intake = Intake(self.desk, self.execute, self.dead_letters, clock, log)
         self._connected = {account_id: self._staying_connected(gateway) for account_id, gateway in self.gateways.items()}
         self.identity: StoreIdentity | None = None
@@ -177,6 +177,7 @@ class Engine:
         """
         ledger = AccountLedger()
         self.identity = await self.store.open(ledger)
+        self.orders.belong_to(self.identity)
         self.orders.epoch = await self.ownership.acquire(wait=wait_for_lease)
         self.risk.absorb(ledger.rows())
         for order in await self.orders.load():
@@ -185,6 +186,7 @@ class Engine:
         if before_trading is not None:
             await before_trading()
         is_empty = await self.store.head() == 0
+        await self.recover.mark_second_orders(await self.store.superseded())
         await self.kill_switch.load()
         await self.book_journal.book()
         self.begin("lease", self.ownership.keep, lasting=True)
@@ -210,7 +212,7 @@ class Engine:
     def _refuse_unknown_account(self, order: LiveOrder) -> None:
         account_id = order.intent.account_id
         if account_id not in self.gateways:
-            raise SettingsError(f"account {account_id} has unfinished orders in this store; keep it in the settings until they end")
+            raise SettingsError(f"account {account_id} has unfinished orders in this store; it cannot be closed until they end")
 
     def _begin_background(self) -> None:
         for account_id, gateway in self.gateways.items():

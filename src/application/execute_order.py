@@ -7,26 +7,28 @@ between them. `SubmitOrder` takes it from there.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import UUID
 
 from liveorder.application.gateway import Gateway
 from liveorder.application.kill_switch import KillSwitch
-from liveorder.application.orders import ENGINE, Cause, Orders
+from liveorder.application.orders import ENGINE, Cause, Orders, claim_on
 from liveorder.application.ports.clock import Clock
 from liveorder.application.ports.event_log import EventLog
-from liveorder.application.ports.order_store import SignalClaim
+from liveorder.application.ports.order_store import Claiming
+from liveorder.application.recent_signals import RecentSignals
 from liveorder.application.risk_book import RiskBook
 from liveorder.application.risk_gate import RiskGate
 from liveorder.application.sizing import Origin, SizedIntent, size
 from liveorder.application.submit_order import SubmitOrder, stopped_by
+from liveorder.domain.claim import SignalClaim, claims_meant, recognition
 from liveorder.domain.errors import BrokerRefusal, SignalAlreadyKnown, TradingIsHalted
 from liveorder.domain.execution_report import OrderSnapshot
 from liveorder.domain.facts import PERSON, Fact
-from liveorder.domain.identifiers import SignalKey
 from liveorder.domain.order import LiveOrder, requests
 from liveorder.domain.order.facts import (
+    STORE_RESTORED,
     Approved,
     CancelReason,
     OutcomeUnknown,
@@ -53,12 +55,22 @@ class SignalContentDiffers(UnusableSignal):
         self.known_order_id, self.known_fingerprint = known.order_id, known.intent.signal_fingerprint
 
 
+class SignalKnownOnSeveralAccounts(UnusableSignal):
+    """It names no account, and its id became an order on more than one: which was meant is for a person to say."""
+
+    def __init__(self, signal_id: str, claims: Sequence[SignalClaim]) -> None:
+        orders = ", ".join(f"{claim.account_id} (order {claim.order_id})" for claim in claims)
+        super().__init__(
+            f"account_id: none is named, and {signal_id} is known on several accounts: {orders}; "
+            "name the account, or give a new signal a new id",
+            signal_id,
+        )
+
+
 @dataclass(frozen=True, slots=True)
 class ExecutionTerms:
     """Fixed for a run of the service."""
 
-    namespace: str
-    default_account: str
     session_id: str
     is_shadow: bool = False
 
@@ -81,38 +93,72 @@ class ExecuteOrder:
         self._terms, self._orders, self._gateways, self._risk = terms, orders, gateways, risk
         self._gate, self._kill_switch, self._submit = gate, kill_switch, submit
         self._clock, self._log = clock, log
+        self._recent = RecentSignals()
 
-    async def execute(self, signal: Signal, *, published_at: datetime | None = None, operator: str | None = None) -> LiveOrder:
+    async def execute(
+        self,
+        signal: Signal,
+        *,
+        published_at: datetime | None = None,
+        operator: str | None = None,
+        dead_letter: UUID | None = None,
+    ) -> LiveOrder:
         """The order that this signal is, after its first attempts: acknowledged, rejected or in doubt, perhaps filled already.
 
-        A signal that is known already gives the order that it became. Raises `UnusableSignal` for one that cannot become an order,
-        and the errors of `OrderStore.append` when nothing could be stored: then nothing was sent.
+        A signal that is known already gives the order that it became. `dead_letter` is the id that its message would have as one:
+        where that stands, the message stays refused. Raises `UnusableSignal` for one that cannot become an order, and the errors of
+        `OrderStore.append` when nothing could be stored: then nothing was sent.
         """
-        gateway = self.gateway_for(signal)
-        key = SignalKey(self._terms.namespace, gateway.account_id, signal.signal_id)
-        client_order_id = key.client_order_id
-        known = self._orders.known_by_key(client_order_id)
-        if known is not None:
-            return _same(known, signal)
-        origin = Origin(
-            self._orders.new_id(),
-            client_order_id,
-            key.namespace,
-            self._terms.session_id,
-            published_at,
-            self._terms.is_shadow,
-        )
-        sized = await size(signal, gateway, origin, self._clock.now())
-        cause = Cause(f"{PERSON}{operator}" if operator else ENGINE, correlation_id=signal.signal_id)
-        claim = SignalClaim(client_order_id, key.text, origin.order_id, sized.intent.signal_fingerprint)
-        is_suspect = self._kill_switch.may_have_forgotten(gateway.account_id, signal.timestamp)
-        try:
-            order = await self._begin(gateway, sized, claim, cause, is_suspect=is_suspect)
-        except SignalAlreadyKnown as error:
-            return _same(await self._orders.get(UUID(error.order_id)), signal)
+        recent = await self._recent.order_of(signal.signal_id, signal.account_id or self._orders.default_account)
+        if recent is not None:
+            return _same(await self._orders.get(recent), signal)
+        with self._recent.being_claimed(signal.signal_id) as claimed:
+            order, is_new = await self._claimed(signal, published_at, operator, dead_letter)
+            claimed.set_result(order.intent)
+        if not is_new:
+            return order
         if order.is_in_doubt:
             return await self._submit.ask(order)
         return await self._submit.drive(order, is_started=order.submission_is_open) if _is_wanted(order) else order
+
+    async def _claimed(
+        self, signal: Signal, published_at: datetime | None, operator: str | None, dead_letter: UUID | None
+    ) -> tuple[LiveOrder, bool]:
+        """The order that this signal became, durable; and whether it became it just now."""
+        keys, default_account = self._orders.keys, self._orders.default_account
+        known_by = recognition(keys, signal.signal_id, signal.account_id, default_account)
+        live = self._orders.known_by_key(keys.client_order_id(signal.account_id or default_account, signal.signal_id))
+        if live is not None:
+            return _same(live, signal), False
+        try:
+            gateway = self.gateway_for(signal)
+            sized = await self._sized(signal, gateway, published_at)
+        except UnusableSignal:
+            if known := await self._known(signal, await self._orders.claims(known_by)):
+                return known, False
+            raise
+        cause = Cause(f"{PERSON}{operator}" if operator else ENGINE, correlation_id=signal.signal_id)
+        claim = Claiming(claim_on(sized.intent, keys), known_by, dead_letter)
+        is_suspect = self._kill_switch.may_have_forgotten(gateway.account_id, signal.timestamp)
+        try:
+            return await self._begin(gateway, sized, claim, cause, is_suspect=is_suspect), True
+        except SignalAlreadyKnown as error:
+            known = await self._known(signal, error.claims)
+            assert known is not None
+            return known, False
+
+    async def _known(self, signal: Signal, claims: Sequence[SignalClaim]) -> LiveOrder | None:
+        """The order that a signal became before; None where no claim fits. Raises `UnusableSignal` where it is not this signal."""
+        meant = claims_meant(claims, self._orders.keys, signal.account_id, self._orders.default_account)
+        if len(meant) > 1:
+            raise SignalKnownOnSeveralAccounts(signal.signal_id, meant)
+        return _same(await self._orders.get(meant[0].order_id), signal) if meant else None
+
+    async def _sized(self, signal: Signal, gateway: Gateway, published_at: datetime | None = None) -> SizedIntent:
+        keys, session = self._orders.keys, self._terms.session_id
+        client_order_id = keys.client_order_id(gateway.account_id, signal.signal_id)
+        origin = Origin(self._orders.new_id(), client_order_id, keys.namespace, session, published_at, self._terms.is_shadow)
+        return await size(signal, gateway, origin, self._clock.now())
 
     async def validate(self, signal: Signal, *, operator: str | None = None) -> tuple[Requested, Sequence[Refused]]:
         """The intent that this signal would become now, and everything that stands in its way; nothing is stored or sent.
@@ -120,16 +166,14 @@ class ExecuteOrder:
         Raises `UnusableSignal` for one that cannot become an order.
         """
         gateway = self.gateway_for(signal)
-        key = SignalKey(self._terms.namespace, gateway.account_id, signal.signal_id)
-        origin = Origin(self._orders.new_id(), key.client_order_id, key.namespace, self._terms.session_id)
-        sized = await size(signal, gateway, origin, self._clock.now())
+        sized = await self._sized(signal, gateway)
         form = self._refusal_of_form(gateway, sized)
         found = self._gate.refusals(gateway, sized.intent, sized.quote, is_operators=operator is not None)
         risks = [_refused_by(refusal) for refusal in found]
         return sized.intent, [*([form] if form is not None else []), *risks]
 
     def gateway_for(self, signal: Signal) -> Gateway:
-        account_id = signal.account_id or self._terms.default_account
+        account_id = signal.account_id or self._orders.default_account
         gateway = self._gateways.get(account_id)
         if gateway is None:
             known = ", ".join(self._gateways)
@@ -138,13 +182,12 @@ class ExecuteOrder:
 
     # --- the first commit ------------------------------------------------------------------------------------------------------
 
-    async def _begin(
-        self, gateway: Gateway, sized: SizedIntent, claim: SignalClaim, cause: Cause, *, is_suspect: bool
-    ) -> LiveOrder:
+    async def _begin(self, gateway: Gateway, sized: SizedIntent, claim: Claiming, cause: Cause, *, is_suspect: bool) -> LiveOrder:
         """Everything up to the call, in one commit where it can be one."""
         intent = sized.intent
-        if is_suspect and await self._is_at_broker(gateway, intent):
-            return await self._begin_in_doubt(gateway, _draft_of(intent), Approved(), claim, cause)
+        if is_suspect and (found := await self._found_at_broker(gateway, intent)) is not None:
+            claim = replace(claim, claim=claim_on(found, self._orders.keys))
+            return await self._begin_in_doubt(gateway, _draft_of(found), Approved(), claim, cause)
         refusal = self._refusal_of_form(gateway, sized) or self._judged(gateway, sized, is_operators=cause.actor != ENGINE)
         if isinstance(refusal, Refused):
             return await self._record_new(intent, [intent, refusal], claim, cause)
@@ -160,7 +203,7 @@ class ExecuteOrder:
             self._risk.release(intent.order_id)
 
     async def _begin_reserved(
-        self, gateway: Gateway, draft: LiveOrder, approved: Approved, claim: SignalClaim, cause: Cause
+        self, gateway: Gateway, draft: LiveOrder, approved: Approved, claim: Claiming, cause: Cause
     ) -> LiveOrder:
         intent = draft.intent
         if intent.is_shadow:
@@ -179,11 +222,16 @@ class ExecuteOrder:
             refused = requests.refuse(RejectReason.RISK, "kill_switch", str(error))
             return await self._record_new(intent, [intent, *refused], claim, cause)
 
-    async def _is_at_broker(self, gateway: Gateway, intent: Requested) -> bool:
-        return isinstance(await gateway.find(_draft_of(intent)), OrderSnapshot)
+    async def _found_at_broker(self, gateway: Gateway, intent: Requested) -> Requested | None:
+        """The intent under the key that the broker has it by: the order may have been sent by a release that derives another."""
+        for client_order_id in self._orders.keys.possible_ids(intent.account_id, intent.signal_id):
+            under_key = intent.model_copy(update={"client_order_id": client_order_id})
+            if isinstance(await gateway.find(_draft_of(under_key)), OrderSnapshot):
+                return under_key
+        return None
 
     async def _begin_in_doubt(
-        self, gateway: Gateway, draft: LiveOrder, approved: Approved, claim: SignalClaim, cause: Cause
+        self, gateway: Gateway, draft: LiveOrder, approved: Approved, claim: Claiming, cause: Cause
     ) -> LiveOrder:
         """As if it had been sent and the outcome not been heard, which the store may have forgotten. Nothing leaves here."""
         intent = draft.intent
@@ -195,7 +243,7 @@ class ExecuteOrder:
         started = self._submit.start(gateway, draft, prepared)
         message = "this store may have sent it before it was restored: asked about, not sent"
         unknown = [
-            OutcomeUnknown(request_id=each.request_id, kind=RequestKind.SUBMIT, error="StoreRestored", message=message)
+            OutcomeUnknown(request_id=each.request_id, kind=RequestKind.SUBMIT, error=STORE_RESTORED, message=message)
             for each in started
             if isinstance(each, SubmissionStarted)
         ]
@@ -205,7 +253,7 @@ class ExecuteOrder:
         self,
         intent: Requested,
         facts: list[Fact],
-        claim: SignalClaim,
+        claim: Claiming,
         cause: Cause,
         unless_halted: tuple[str, ...] = (),
     ) -> LiveOrder:
@@ -252,7 +300,7 @@ def _same(known: LiveOrder, signal: Signal) -> LiveOrder:
     Of an order that was adopted by its key nobody knows what the signal said.
     """
     is_adopted = known.intent.signal_id != signal.signal_id
-    if not is_adopted and known.intent.signal_fingerprint != signal.fingerprint:
+    if not is_adopted and known.intent.signal_fingerprint not in signal.fingerprints_on(known.intent.account_id):
         raise SignalContentDiffers(signal.signal_id, known, signal.fingerprint)
     return known
 

@@ -194,12 +194,23 @@ class Gateway:
     # --- questions -------------------------------------------------------------------------------------------------------------
 
     async def find(self, order: LiveOrder) -> OrderSnapshot | Absence:
-        """What the broker has under the order's key. INCONCLUSIVE too when the adapter broke its promise of time or of errors, or
-        told of another order, which has the broker's id by now.
+        """What the broker has under the order's key, or under any that it may have: ABSENT only if it is under none.
+
+        INCONCLUSIVE too when the adapter broke its promise of time or of errors, or reported another order, which has the broker's
+        id by now.
         """
+        own, *others = order.possible_ids
         reference = order.submission.reference if order.submission is not None else {}
+        found = await self._find(order, own, reference)
+        for client_order_id in others:
+            if found is not Absence.ABSENT:
+                break
+            found = await self._find(order, client_order_id, {})
+        return found
+
+    async def _find(self, order: LiveOrder, client_order_id: str, reference: Mapping[str, str]) -> OrderSnapshot | Absence:
         try:
-            found = await self.ask(self.broker.find(order.client_order_id, order.broker_order_id, reference))
+            found = await self.ask(self.broker.find(client_order_id, order.broker_order_id, reference))
         except BrokerError:
             return Absence.INCONCLUSIVE
         return found if isinstance(found, Absence) or may_concern(order, found) else Absence.INCONCLUSIVE

@@ -12,7 +12,8 @@ from liveorder.application.execute_order import ExecuteOrder
 from liveorder.application.ports.clock import Clock
 from liveorder.application.ports.event_log import EventLog
 from liveorder.application.ports.signal_source import SignalSource, SourceMessage
-from liveorder.domain.errors import InvalidInput, LeaseLost, StoreError
+from liveorder.domain.dead_letter import dead_letter_id
+from liveorder.domain.errors import DeadLetterStands, InvalidInput, LeaseLost, StoreError
 from liveorder.domain.signal import Signal, UnusableSignal
 
 STORE_RETRY_SECONDS = 1.0
@@ -29,7 +30,8 @@ class _Taken:
 class Intake:
     """Reads sources and hands their messages to the desk.
 
-    A message is acknowledged when it and all before it are durable, as orders or dead letters. While the store cannot be written a
+    A message is acknowledged when it and all before it are durable, as orders or dead letters. One whose dead letter stands stays
+    refused. While the store cannot be written a
     message waits; it is not dropped, and nothing of it is sent.
     """
 
@@ -89,9 +91,12 @@ class Intake:
 
     async def _take_once(self, message: SourceMessage) -> None:
         signal: Signal | None = None
+        dead_letter = dead_letter_id(message.source, message.offset, message.raw)
         try:
             signal = message.content if isinstance(message.content, Signal) else Signal.parse(message.content)
-            await self._execute.execute(signal, published_at=message.published_at)
+            await self._execute.execute(signal, published_at=message.published_at, dead_letter=dead_letter)
+        except DeadLetterStands as error:
+            self._log.write("DEAD LETTER", f"{message.source} at {message.offset}: {error}")
         except UnusableSignal as error:
             await self._dead_letters.keep(message, error, signal.fingerprint if signal is not None else None)
         except InvalidInput as error:

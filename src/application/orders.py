@@ -16,15 +16,25 @@ from uuid import UUID
 from weakref import WeakValueDictionary
 
 from liveorder.application.ports.clock import Clock, Randomness
-from liveorder.application.ports.order_store import BrokerName, Commit, Committed, LedgerEntry, OrderStore, SignalClaim
+from liveorder.application.ports.order_store import (
+    BrokerName,
+    Claiming,
+    Commit,
+    Committed,
+    LedgerEntry,
+    OrderStore,
+    StoreIdentity,
+)
 from liveorder.application.risk_book import RiskBook, entries_between
 from liveorder.application.sessions import Sessions
+from liveorder.domain.claim import Recognition, SignalClaim
 from liveorder.domain.errors import OrderNotFound, StoreError, StoreUnavailable, VersionConflict
 from liveorder.domain.execution_report import ExecutionReport
 from liveorder.domain.facts import Envelope, Fact, RecordedFact
-from liveorder.domain.identifiers import uuid7
+from liveorder.domain.identifiers import KeyRing, uuid7
 from liveorder.domain.order import LiveOrder
 from liveorder.domain.order.addressee import addressee, executions_named, knows, may_concern
+from liveorder.domain.order.facts import Requested
 
 ENGINE = "engine"
 
@@ -58,7 +68,27 @@ class Orders:
         self._listeners: list[OrderListener] = []
         self._suspect: set[UUID] = set()
         """Orders whose last commit failed without saying whether it was stored: read again before they are used."""
+        self._identity: StoreIdentity | None = None
         self.epoch = 0
+
+    def belong_to(self, identity: StoreIdentity) -> None:
+        """To which store, before the first is loaded or made."""
+        self._identity = identity
+
+    @property
+    def keys(self) -> KeyRing:
+        """How the store names its orders to brokers."""
+        return self._owned.keys
+
+    @property
+    def default_account(self) -> str:
+        """Of signals that name none."""
+        return self._owned.default_account
+
+    @property
+    def _owned(self) -> StoreIdentity:
+        assert self._identity is not None
+        return self._identity
 
     def listen(self, listener: OrderListener) -> Callable[[], None]:
         """Tell `listener` of every step from now on; the returned call ends that."""
@@ -161,6 +191,10 @@ class Orders:
         order_id = self._by_client_id.get(client_order_id)
         return self._unfinished.get(order_id) if order_id is not None else None
 
+    async def claims(self, known_by: Recognition) -> Sequence[SignalClaim]:
+        """Those in the store that fit a signal."""
+        return await self._store.claims(known_by)
+
     # --- writing ---------------------------------------------------------------------------------------------------------------
 
     def new_id(self) -> UUID:
@@ -181,7 +215,7 @@ class Orders:
         cause: Cause,
         *,
         order_id: UUID | None = None,
-        claim: SignalClaim | None = None,
+        claim: Claiming | None = None,
         unless_halted: tuple[str, ...] = (),
     ) -> LiveOrder:
         """Make the facts durable, then change the order. `order` is None for the facts that begin one, of id `order_id`.
@@ -301,3 +335,17 @@ def _new_name(before: LiveOrder | None, after: LiveOrder) -> tuple[BrokerName, .
     if name is None or (before is not None and name == before.broker_order_id):
         return ()
     return (BrokerName(after.intent.account_id, name, after.order_id),)
+
+
+def claim_on(intent: Requested, keys: KeyRing) -> SignalClaim:
+    """The claim of the order that this intent becomes."""
+    version = keys.version_of(intent.client_order_id, intent.account_id, intent.signal_id)
+    return SignalClaim(
+        intent.namespace,
+        intent.account_id,
+        intent.signal_id,
+        version,
+        intent.client_order_id,
+        intent.order_id,
+        intent.signal_fingerprint,
+    )

@@ -12,12 +12,17 @@ from uuid import UUID
 
 from liveorder.application.doubts import Doubts
 from liveorder.application.gateway import Gateway
-from liveorder.application.orders import Orders
+from liveorder.application.orders import Cause, Orders
 from liveorder.application.ports.event_log import EventLog
 from liveorder.application.side_by_side import side_by_side
 from liveorder.application.track_orders import TrackOrders
 from liveorder.application.unmatched import UnmatchedReports
-from liveorder.domain.order import LiveOrder
+from liveorder.domain.claim import SignalClaim
+from liveorder.domain.order import LiveOrder, requests
+from liveorder.domain.order.facts import AnomalyNoted
+
+SECOND_ORDER = "second_order_of_its_signal"
+"""Anomaly and review of an order whose claim is superseded."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +67,18 @@ class Recover:
         if left:
             self._log.write("RECOVERY", _told(report))
         return report
+
+    async def mark_second_orders(self, superseded: Sequence[SignalClaim]) -> None:
+        """Orders that an earlier release made of signals which had one already: a person must look at each, once."""
+        for claim in superseded:
+            async with self._orders.hold(claim.order_id) as order:
+                if SECOND_ORDER not in order.anomalies:
+                    message = f"signal {claim.signal_id} became an order on {claim.account_id} before this one"
+                    facts = [
+                        AnomalyNoted(code=SECOND_ORDER, message=message),
+                        *requests.request_review(order, SECOND_ORDER, message),
+                    ]
+                    await self._orders.record(order, facts, Cause(correlation_id=claim.signal_id))
 
     async def _doubt_what_was_under_way(self, order: LiveOrder) -> None:
         for request in self._doubts.unattended(order):

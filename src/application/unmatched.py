@@ -11,7 +11,6 @@ from liveorder.application.ports.order_store import Commit, OrderStore
 from liveorder.domain.errors import VersionConflict
 from liveorder.domain.execution_report import ExecutionReport, OrderSnapshot
 from liveorder.domain.facts import Fact, RecordedFact
-from liveorder.domain.identifiers import is_ours
 from liveorder.domain.order import LiveOrder
 from liveorder.domain.unmatched_report import UnmatchedReportNoted, UnmatchedReportResolved, note, streams_about, unmatched_stream
 
@@ -21,14 +20,13 @@ class UnmatchedReports:
 
     def __init__(
         self,
-        namespace: str,
         store: OrderStore,
         orders: Orders,
         log: EventLog,
         on_forgotten: Callable[[str, ExecutionReport], Awaitable[None]],
     ) -> None:
         """`on_forgotten` hears, before it is noted, of an order with a key of ours: a store has sent it, and not this one."""
-        self._namespace, self._store, self._orders = namespace, store, orders
+        self._store, self._orders = store, orders
         self._log, self._on_forgotten = log, on_forgotten
         self._waiting: dict[tuple[str, str], dict[tuple[str, str], ExecutionReport]] = {}
         self._noted: set[UUID] = set()
@@ -41,7 +39,7 @@ class UnmatchedReports:
         stream = unmatched_stream(account_id, report)
         if stream in self._noted:
             return
-        if is_ours(report.client_order_id, self._namespace, account_id) and not await self._store.stream(stream):
+        if self._orders.keys.is_ours(report.client_order_id, account_id) and not await self._store.stream(stream):
             await self._on_forgotten(account_id, report)
         if not await self._is_new(stream, 0, note(account_id, broker, report), Cause(f"broker:{broker}", str(stream))):
             return

@@ -8,7 +8,15 @@ from liveorder.bootstrap.kite import Charges, KiteLogin, kite_charges, kite_logi
 from liveorder.bootstrap.parts import load_settings, settings_template
 from liveorder.bootstrap.reader import Reader, open_reader, rebuild_views, verify_views
 from liveorder.bootstrap.service import file_source, open_service, stdin_source
-from liveorder.bootstrap.upkeep import BrokerCheck, CalendarCheck, backup, check_brokers, check_calendars, serve_venue
+from liveorder.bootstrap.upkeep import (
+    BrokerCheck,
+    CalendarCheck,
+    backup,
+    change_default_account,
+    check_brokers,
+    check_calendars,
+    serve_venue,
+)
 from liveorder.infrastructure.settings import Account, Settings
 
 __all__ = [
@@ -22,6 +30,7 @@ __all__ = [
     "Reader",
     "Settings",
     "backup",
+    "change_default_account",
     "check_brokers",
     "check_calendars",
     "emergency_kill",

@@ -47,7 +47,7 @@ async def open_store(settings: Settings) -> DatabaseOrderStore:
     Its own clock, by which the lease runs, is the machine's even where a simulation lives at another date: other processes look at
     the same lease.
     """
-    accounts = tuple(account.id for account in settings.trading_accounts)
+    accounts = settings.account_ids
     if not await store_exists(settings.store):
         if settings.store.startswith("sqlite"):
             sqlite_path(settings.store).parent.mkdir(parents=True, exist_ok=True)
@@ -59,7 +59,8 @@ async def open_store(settings: Settings) -> DatabaseOrderStore:
             mode=settings.mode.value,
             account_ids=accounts,
         )
-    return store_at(settings.store, clock=SystemClock(), expectation=Expectation(settings.mode.value, accounts))
+    expectation = Expectation(settings.mode.value, accounts, settings.namespace, settings.signals_account)
+    return store_at(settings.store, clock=SystemClock(), expectation=expectation)
 
 
 def owner_name() -> str:

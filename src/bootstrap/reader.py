@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from liveorder.application.ports.order_store import LeaseState, StoreIdentity
 from liveorder.application.projector import Progress, Projector
 from liveorder.application.verification import Verification
+from liveorder.domain.claim import SignalClaim
 from liveorder.infrastructure.clock import SystemClock
 from liveorder.infrastructure.eventstore.order_store import DatabaseOrderStore
+from liveorder.infrastructure.eventstore.schema import SCHEMA_VERSION
 from liveorder.infrastructure.eventstore.store_by_url import store_at
 from liveorder.infrastructure.readmodels import views_at
 from liveorder.infrastructure.readmodels.sql_views import SqlViews
@@ -25,6 +27,15 @@ class Reader:
     views: SqlViews
     projector: Projector
     identity: StoreIdentity
+
+    @property
+    def is_migrated(self) -> bool:
+        """Whether the store has the present schema."""
+        return self.identity.schema_version == SCHEMA_VERSION
+
+    async def superseded(self) -> Sequence[SignalClaim]:
+        """Of orders that an earlier version made of a signal which had one; known once the store is migrated."""
+        return await self.store.superseded() if self.is_migrated else ()
 
     async def lease_state(self) -> LeaseState | None:
         return await self.store.lease.state()

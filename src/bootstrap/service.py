@@ -34,8 +34,10 @@ from liveorder.domain.order import LiveOrder
 from liveorder.infrastructure.calendars import ExchangeCalendars
 from liveorder.infrastructure.clock import SystemClock
 from liveorder.infrastructure.emergency_journal import FileEmergencyJournal
+from liveorder.infrastructure.eventstore.migrations import migrate
 from liveorder.infrastructure.eventstore.order_store import DatabaseOrderStore
-from liveorder.infrastructure.eventstore.store_by_url import store_at
+from liveorder.infrastructure.eventstore.schema import SCHEMA_VERSION
+from liveorder.infrastructure.eventstore.store_by_url import database_at, store_at
 from liveorder.infrastructure.notifiers.log import LogNotifier
 from liveorder.infrastructure.publishers.jsonl import JsonLinesPublisher
 from liveorder.infrastructure.readmodels import views_at
@@ -65,6 +67,7 @@ async def open_service(
     clock = clock_of(settings, not_before=await _await_turn(settings, log, wait=wait_for_lease))
     own_log = log_of(settings, clock)
     told: EventLog = log or own_log
+    await _migrate(settings, told)
     views = views_at(settings.read_model_url, clock=clock)
     with closing(own_log), connections_of(settings, clock, told, supplied or {}) as connections:
         try:
@@ -101,6 +104,13 @@ async def _await_turn(settings: Settings, log: EventLog | None, *, wait: bool) -
         return await _newest_moment(store)
     finally:
         await store.close()
+
+
+async def _migrate(settings: Settings, log: EventLog) -> None:
+    """Once nobody owns the store, and before anything is opened that needs its present schema."""
+    version = await migrate(database_at(settings.store, SystemClock()), owner_name())
+    if version is not None:
+        log.write("STORE", f"The store was migrated from schema {version} to {SCHEMA_VERSION}")
 
 
 async def _newest_moment(store: DatabaseOrderStore) -> datetime | None:
@@ -144,7 +154,7 @@ def _engine(
     is_shadow: bool,
     on_error: Callable[[LiveOrder, LiveOrderError], None],
 ) -> Engine:
-    execution = ExecutionTerms(settings.namespace, settings.signals_account, f"session-{uuid4().hex[:12]}", is_shadow)
+    execution = ExecutionTerms(f"session-{uuid4().hex[:12]}", is_shadow)
     terms = EngineTerms(
         execution=execution,
         owner=owner_name(),

@@ -7,17 +7,26 @@ from contextlib import closing
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
+from random import SystemRandom
 
+from liveorder.application.choose_default_account import choose_default_account
 from liveorder.application.engine import Connection
+from liveorder.application.orders import Orders
+from liveorder.application.risk_book import RiskBook
+from liveorder.application.sessions import Sessions
 from liveorder.bootstrap.brokerages import connections_of
-from liveorder.bootstrap.parts import clock_of, log_of
+from liveorder.bootstrap.parts import clock_of, log_of, owner_name
 from liveorder.bootstrap.simulation import venue_settings
-from liveorder.domain.errors import LiveOrderError
+from liveorder.domain.errors import InvalidInput, LeaseLost, LiveOrderError
 from liveorder.infrastructure.brokers.simulated.venue.server import serve
 from liveorder.infrastructure.calendars import ExchangeCalendars, calendar_of_exchange
 from liveorder.infrastructure.clock import SystemClock
-from liveorder.infrastructure.eventstore.store_by_url import store_at
+from liveorder.infrastructure.eventstore.migrations import migrate
+from liveorder.infrastructure.eventstore.store_by_url import database_at, store_at
 from liveorder.infrastructure.settings import Settings
+
+MOMENT_SECONDS = 15.0
+"""A store is owned at most for so long by a command that changes it."""
 
 
 async def backup(settings: Settings, target: str) -> None:
@@ -26,6 +35,29 @@ async def backup(settings: Settings, target: str) -> None:
     await store.open()
     try:
         await store.backup(target)
+    finally:
+        await store.close()
+
+
+async def change_default_account(settings: Settings, account_id: str, evidence: str, actor: str) -> None:
+    """Offline, as the store's owner. Raises `LeaseLost` while a service runs, `InvalidInput` for an account that is not traded."""
+    traded = [account.id for account in settings.trading_accounts]
+    if account_id not in traded:
+        raise InvalidInput("ID", f"{account_id} is not traded by these settings", f"name one of {', '.join(traded)}")
+    if not evidence.strip():
+        raise InvalidInput("evidence", "is empty", "say why signals that name no account shall go there")
+    clock = SystemClock()
+    await migrate(database_at(settings.store, clock), owner_name())
+    store = store_at(settings.store, clock=clock)
+    identity = await store.open()
+    try:
+        if (epoch := await store.lease.acquire(owner_name(), MOMENT_SECONDS)) is None:
+            raise LeaseLost("a service owns this store; stop it first")
+        orders = Orders(store, clock, SystemRandom(), RiskBook(), Sessions(ExchangeCalendars()))
+        orders.epoch = epoch
+        if identity.default_account != account_id:
+            await choose_default_account(store, orders, account_id, evidence, actor)
+        await store.lease.release()
     finally:
         await store.close()
 

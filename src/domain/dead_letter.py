@@ -1,4 +1,7 @@
-"""A message that became no order, and why. One stream each, of one fact, so that a rerun adds none."""
+"""A message that became no order, and why. One stream each, so that a rerun adds nothing.
+
+It stays dead: a later release that would take the message does not trade it years later. A person can retry it, deliberately.
+"""
 
 from __future__ import annotations
 
@@ -30,6 +33,16 @@ class SignalDeadLettered(Fact):
     known_order_id: str | None = None
     """The order that the same signal id became, with different content."""
     known_fingerprint: str | None = None
+
+
+class SignalRetried(Fact):
+    """A person had the message sent after all."""
+
+    topic: ClassVar[str] = "liveorder.SignalRetried@1"
+
+    order_id: UUID
+    dead_letter_position: int
+    """Of the dead letter in the log."""
 
 
 def dead_letter_id(source: str, offset: str, raw: bytes) -> UUID:

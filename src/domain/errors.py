@@ -6,6 +6,13 @@ be sent again; after `OutcomeUnknown` it may have arrived, so it must be asked a
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+from uuid import UUID
+
+if TYPE_CHECKING:
+    from liveorder.domain.claim import SignalClaim
+
 
 class LiveOrderError(Exception):
     """Root of every error that this package raises on purpose."""
@@ -116,7 +123,7 @@ class StoreUnavailable(StoreError):
 
 
 class StoreRefused(StoreError):
-    """This store must not be used: damaged, written by a newer version, of another mode, or on a network file system."""
+    """This store must not be used: damaged, written by a newer version, of another identity, or on a network file system."""
 
 
 class VersionConflict(StoreError):
@@ -124,11 +131,19 @@ class VersionConflict(StoreError):
 
 
 class SignalAlreadyKnown(StoreError):
-    """The signal key is taken; `order_id` is the order that it became, `fingerprint` the content that it had."""
+    """The signal came before. `claims` are those that fit it: usually one, and its order is what the signal became."""
 
-    def __init__(self, order_id: str, fingerprint: str) -> None:
-        super().__init__(f"this signal already became order {order_id}")
-        self.order_id, self.fingerprint = order_id, fingerprint
+    def __init__(self, claims: Sequence[SignalClaim]) -> None:
+        super().__init__(f"this signal already became order {', '.join(str(claim.order_id) for claim in claims)}")
+        self.claims = tuple(claims)
+
+
+class DeadLetterStands(StoreError):
+    """The message was refused before, and stays refused until a person retries it."""
+
+    def __init__(self, dead_letter: UUID) -> None:
+        super().__init__(f"this message is dead letter {dead_letter}; `liveorder signals --retry {dead_letter}` sends it")
+        self.dead_letter = dead_letter
 
 
 class TradingIsHalted(StoreError):

@@ -2,7 +2,8 @@
 
 `client_order_id` is what makes a resend recognisable: twenty characters of base32 fit Kite's tag (at most 20 alphanumerics),
 Alpaca's `client_order_id` and IB's `orderRef`. The first four mark namespace and account, so that a store tells an order that it
-has forgotten from one of another instance on the same account; the others are of the signal key.
+has forgotten from one of another instance on the same account; the others are of the signal key. The store keeps the id of each
+order (`claim`): it is derived once, for a signal that is new.
 """
 
 from __future__ import annotations
@@ -23,8 +24,12 @@ OrderId = NewType("OrderId", UUID)
 ClientOrderId = NewType("ClientOrderId", str)
 RequestId = NewType("RequestId", str)
 
+KEY_VERSIONS = (0, 1)
+"""Every derivation of a client order id that ever wrote a store: 0 until commit 472a3ea, 1 from 0288cbd on."""
+NEWEST_KEY_VERSION = KEY_VERSIONS[-1]
 CLIENT_ORDER_ID_LENGTH = 20
 _MARK_LENGTH = 4
+_FORM = re.compile(rf"[A-Z2-7]{{{CLIENT_ORDER_ID_LENGTH}}}")
 _EXACT = Context(prec=28)
 """Of its own: an embedding program's decimal context must not change ids. No signal has a longer number."""
 _CANONICAL_JSON = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False)
@@ -33,7 +38,7 @@ _STREAMS = UUID("5b0c6f0e-6a52-5c58-9c1c-5f2b0e4d7a11")
 
 @dataclass(frozen=True, slots=True)
 class SignalKey:
-    """Version 1 of a signal's identity: one key, at most one order, for ever."""
+    """A signal's identity: one key, at most one order, for ever. Its text never changes."""
 
     namespace: str
     account_id: str
@@ -47,21 +52,61 @@ class SignalKey:
 
     @property
     def client_order_id(self) -> ClientOrderId:
-        mark = mark_of(self.namespace, self.account_id)
-        return ClientOrderId(mark + _base32(self.text)[: CLIENT_ORDER_ID_LENGTH - _MARK_LENGTH])
+        """As the newest key version derives it."""
+        return self.derived(NEWEST_KEY_VERSION)
+
+    def derived(self, key_version: int) -> ClientOrderId:
+        """The client order id of this key. Version 0 has no mark."""
+        mark = mark_of(self.namespace, self.account_id) if key_version else ""
+        return ClientOrderId(mark + _base32(self.text)[: CLIENT_ORDER_ID_LENGTH - len(mark)])
+
+
+@dataclass(frozen=True, slots=True)
+class KeyRing:
+    """How one store names its orders to brokers.
+
+    A store keeps the key version that it was created with. `former_namespaces` and `written_versions` are what earlier releases
+    wrote into it beside that, by a changed setting or an upgrade.
+    """
+
+    namespace: str
+    key_version: int = NEWEST_KEY_VERSION
+    former_namespaces: tuple[str, ...] = ()
+    written_versions: tuple[int, ...] = (NEWEST_KEY_VERSION,)
+
+    def key(self, account_id: str, signal_id: str) -> SignalKey:
+        return SignalKey(self.namespace, account_id, signal_id)
+
+    def client_order_id(self, account_id: str, signal_id: str) -> ClientOrderId:
+        """Under which a new order of this signal goes out."""
+        return self.key(account_id, signal_id).derived(self.key_version)
+
+    def possible_ids(self, account_id: str, signal_id: str) -> tuple[ClientOrderId, ...]:
+        """Every client order id that any release could have given the signal's order, the one of a new order first."""
+        versions = (self.key_version, *(each for each in KEY_VERSIONS if each != self.key_version))
+        keys = [SignalKey(namespace, account_id, signal_id) for namespace in (self.namespace, *self.former_namespaces)]
+        return tuple(key.derived(version) for key in keys for version in versions)
+
+    def version_of(self, client_order_id: str, account_id: str, signal_id: str) -> int:
+        """The key version that derives this id from the signal; the store's own where none does, as of an adopted order."""
+        key = self.key(account_id, signal_id)
+        return next((version for version in KEY_VERSIONS if key.derived(version) == client_order_id), self.key_version)
+
+    def is_ours(self, client_order_id: str | None, account_id: str) -> bool:
+        """Whether this store, or a copy of it, may have made it from a signal of this account.
+
+        Version 0 bears no mark: a store that used it must take every id of this form for one of its own.
+        """
+        if client_order_id is None or _FORM.fullmatch(client_order_id) is None:
+            return False
+        marks = (mark_of(namespace, account_id) for namespace in (self.namespace, *self.former_namespaces))
+        return 0 in self.written_versions or any(client_order_id.startswith(mark) for mark in marks)
 
 
 @lru_cache(maxsize=256)
 def mark_of(namespace: str, account_id: str) -> str:
     """How every client order id of this namespace and account begins. Two of them begin alike once in a million."""
     return _base32(json.dumps(["v1", namespace, account_id], ensure_ascii=False))[:_MARK_LENGTH]
-
-
-def is_ours(client_order_id: str | None, namespace: str, account_id: str) -> bool:
-    """Whether it was made from a signal of this namespace and account, by this store or by another."""
-    if client_order_id is None or not client_order_id.startswith(mark_of(namespace, account_id)):
-        return False
-    return re.fullmatch(rf"[A-Z2-7]{{{CLIENT_ORDER_ID_LENGTH}}}", client_order_id) is not None
 
 
 def _base32(text: str) -> str:

@@ -109,6 +109,11 @@ class Signal(BaseModel):
         """SHA-256 of what was said, however it was spelled: no defaults, no `signal_id`, numbers and times normalised."""
         return fingerprint({name: getattr(self, name) for name in self.model_fields_set - {"signal_id"}})
 
+    def fingerprints_on(self, account_id: str) -> frozenset[str]:
+        """Of this content on an account, whether or not it was named: the same signal may come either way."""
+        said = {name: getattr(self, name) for name in self.model_fields_set - {"signal_id", "account_id"}}
+        return frozenset({fingerprint(said), fingerprint(said | {"account_id": account_id})})
+
     def to_json(self) -> str:
         """Parses to an equal signal with the same fingerprint, in this and every later version."""
         return self.model_dump_json(include=self.model_fields_set | {"signal_id"})

@@ -18,7 +18,8 @@ from uuid import UUID, uuid4
 import psycopg
 import pytest
 
-from liveorder.application.ports.order_store import Commit, LedgerEntry, LedgerRow, SignalClaim
+from liveorder.application.ports.order_store import Claiming, Commit, LedgerEntry, LedgerRow
+from liveorder.domain.claim import Recognition, SignalClaim
 from liveorder.domain.facts import Envelope, Fact, RecordedFact
 from liveorder.domain.order.facts import Filled
 from liveorder.infrastructure.eventstore.identity import Expectation
@@ -32,7 +33,7 @@ from liveorder.infrastructure.eventstore.store_by_url import create_store, sqlit
 from tests.postgres_databases import POSTGRES, lend_database, take_back_database
 
 MAPPER = FactMapper(domain_facts())
-EXPECTED = Expectation("SIMULATION", ("main",))
+EXPECTED = Expectation("SIMULATION", ("main",), "tests", "main")
 
 
 class WallClock:
@@ -78,8 +79,11 @@ def commit(stream_id: UUID, *versions: int, **terms: Any) -> Commit:
     return Commit(tuple(recorded(stream_id, version) for version in versions), **terms)
 
 
-def claim(order_id: UUID, client_order_id: str = "SIGNAL1") -> SignalClaim:
-    return SignalClaim(client_order_id, f"key of {client_order_id}", order_id, "fingerprint")
+def claim(order_id: UUID, signal_id: str = "SIGNAL1", *, account_id: str = "main", names_account: bool = True) -> Claiming:
+    """Of a signal whose order is known at the broker by the signal's id."""
+    client_order_id = signal_id if account_id == "main" else f"{signal_id}-{account_id}"
+    made = SignalClaim("tests", account_id, signal_id, 1, client_order_id, order_id, "fingerprint")
+    return Claiming(made, Recognition(signal_id, account_id if names_account else None, (client_order_id,)))
 
 
 def entry(key: str) -> LedgerEntry:

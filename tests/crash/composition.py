@@ -156,7 +156,7 @@ def _simulated(plan: ServicePlan, fate: Fate, defect: Defect, clock: Clock) -> B
 
 def _terms(plan: ServicePlan) -> EngineTerms:
     return EngineTerms(
-        ExecutionTerms("test", plan.account, plan.owner),
+        ExecutionTerms(plan.owner),
         owner=plan.owner,
         auto_trading_default=True,
         poll_seconds=0.1,

@@ -228,7 +228,7 @@ class Scene:
         self.lives += 1
         store = self.store()
         settled = EngineTerms(
-            ExecutionTerms("test", ACCOUNT, f"session-{self.lives}", self.is_shadow),
+            ExecutionTerms(f"session-{self.lives}", self.is_shadow),
             owner=f"life-{self.lives}",
             auto_trading_default=True,
             lease_seconds=3.0,
@@ -285,13 +285,18 @@ class Scene:
 
 @asynccontextmanager
 async def a_scene(
-    folder: Path, venue: VenueSettings = STILL, start: datetime = NOON, accounts: Sequence[str] = (ACCOUNT,), **settled: Any
+    folder: Path,
+    venue: VenueSettings = STILL,
+    start: datetime = NOON,
+    accounts: Sequence[str] = (ACCOUNT,),
+    namespace: str = "test",
+    **settled: Any,
 ) -> AsyncIterator[Scene]:
     clock = LoopClock(start)
     floors = {account_id: _floor(venue, account_id, clock) for account_id in accounts}
     scene = Scene(folder, clock, floors, venue, **settled)
     url = f"sqlite:///{scene.path}"
-    await create_store(url, clock=clock, namespace="test", default_account=ACCOUNT, mode="SIMULATION", account_ids=[*accounts])
+    await create_store(url, clock=clock, namespace=namespace, default_account=ACCOUNT, mode="SIMULATION", account_ids=[*accounts])
     try:
         yield scene
     finally:

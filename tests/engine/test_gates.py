@@ -14,6 +14,7 @@ from liveorder.application.gateway import NotReceived
 from liveorder.application.ports.broker import Prepared, SubmitRequest
 from liveorder.application.ports.order_store import HaltRow
 from liveorder.application.retry_policy import RetryPolicy
+from liveorder.application.risk_book import AccountLedger
 from liveorder.domain.errors import BrokerConnectionError, OrderValidationError
 from liveorder.domain.lifecycle import OrderStatus
 from liveorder.domain.order.facts import CancelReason, RejectReason
@@ -237,10 +238,12 @@ async def test_protective_prices_are_refused_outside_a_simulation_unless_somebod
 ) -> None:
     async with a_scene(tmp_path, account_terms={"mode": mode}) as scene:
         engine = scene.engine()
+        engine.orders.belong_to(await engine.store.open(AccountLedger()))
         _, refused = await engine.execute.validate(a_signal(stop_loss=Decimal(450)))
         assert "unprotected" in [refusal.code for refusal in refused]
         _, refused = await engine.execute.validate(a_signal(stop_loss=Decimal(450), protection="external"))
         assert "unprotected" not in [refusal.code for refusal in refused]
+        await engine.store.close()
 
 
 async def test_a_simulation_keeps_protective_prices_and_warns(tmp_path: Path) -> None:

@@ -17,7 +17,9 @@ from liveorder.domain.order.facts import Requested
 from liveorder.domain.trading_halt import account_scope
 from liveorder.infrastructure.brokers.simulated.venue.settings import Keys
 from liveorder.infrastructure.eventstore.mapper import FactMapper, domain_facts
+from liveorder.infrastructure.eventstore.migrations import migrate
 from liveorder.infrastructure.eventstore.schema import SCHEMA_VERSION
+from liveorder.infrastructure.eventstore.sqlite import Placement, SQLiteDatabase
 from tests.engine.scenes import STILL, Scene, a_limit, a_scene, a_signal
 from tests.storage.golden import FIXTURES, LEFT_OPEN, put
 
@@ -43,6 +45,8 @@ async def scene(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator
     """A store of that version, which died with open orders."""
     async with a_scene(tmp_path, SILENT) as made:
         put(request.param, made.path)
+        await made.clock.sleep(3.0)  # of its lease
+        await migrate(SQLiteDatabase(made.path, made.clock, Placement.INLINE), "upgrade")
         yield made
 
 
@@ -76,7 +80,7 @@ async def test_after_a_later_version_the_old_one_refuses_and_nothing_is_sent_or_
             assert {order.intent.tags for order in engine.orders.unfinished()} == {("upcast",)}
             assert (await engine.execute.execute(a_signal("new", side="SELL", quantity=Decimal(1000)))).reason == "RISK"
     engine = scene.engine()
-    with pytest.raises(StoreRefused, match=r"does not know the fact liveorder\.Requested@2; upgrade"):
+    with pytest.raises(StoreRefused, match=r"written by a newer version of liveorder \(it holds liveorder\.Requested@2 events"):
         await engine.start()
     await engine.stop()
     with later_version(scene):

@@ -12,7 +12,6 @@ from uuid import uuid4
 import pytest
 
 from liveorder.application.engine import Engine
-from liveorder.application.execute_order import ExecutionTerms
 from liveorder.application.ports.broker import KeySupport
 from liveorder.application.ports.order_store import StoredCommand
 from liveorder.domain.errors import BrokerConnectionError
@@ -200,9 +199,11 @@ async def test_instances_and_accounts_that_use_the_same_signal_id_have_orders_of
     """Case 21 (hummingbot#4673): two instances drew the same client ids, and each took the other's orders for its own."""
     for name in ("one", "two"):
         (tmp_path / name).mkdir()
-    async with a_scene(tmp_path / "one", accounts=(ACCOUNT, "B")) as one, a_scene(tmp_path / "two") as two:
+    async with (
+        a_scene(tmp_path / "one", accounts=(ACCOUNT, "B")) as one,
+        a_scene(tmp_path / "two", namespace="second instance") as two,
+    ):
         two.floors = {ACCOUNT: one.floors[ACCOUNT]}
-        two.terms = {"execution": ExecutionTerms("second instance", ACCOUNT, "session")}
         async with one.living() as first, two.living() as second:
             keys = [await traded(first, "sig-1"), await traded(first, "sig-1", "B"), await traded(second, "sig-1")]
             await first.reconcile.reconcile_all()

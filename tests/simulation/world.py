@@ -216,7 +216,7 @@ class World:
         store = DatabaseOrderStore(database, MAPPER, self.clock, poll_seconds=10.0)
         engine = Engine(
             EngineTerms(
-                ExecutionTerms(NAMESPACE, ACCOUNT, f"session-{number}"),
+                ExecutionTerms(f"session-{number}"),
                 owner=f"life-{number}",
                 auto_trading_default=True,
                 poll_seconds=1.0,

@@ -93,6 +93,10 @@ def _cancelled(fact: f.Cancelled) -> str:
     return f"Order cancelled: {words(fact.reason)}{message}"
 
 
+def _found_under_key(fact: f.FoundUnderKey) -> str:
+    return f"Found at the broker under {fact.client_order_id}, which an earlier release gave it"
+
+
 def _replace_pending(fact: f.ReplacePending) -> str:
     return "Replace taken by the broker, not done yet"
 
@@ -154,6 +158,7 @@ SENTENCES: dict[type[Fact], Callable[[Any], str]] = {
     f.Replaced: _replaced,
     f.ReplaceRefused: _replace_refused,
     f.Restated: _restated,
+    f.FoundUnderKey: _found_under_key,
     f.Triggered: _triggered,
     f.AnomalyNoted: _anomaly_noted,
     f.ReviewRequested: _review_requested,

@@ -6,7 +6,8 @@ from collections.abc import Callable
 from typing import Any
 
 from liveorder.application.narrative.words import words
-from liveorder.domain.dead_letter import SignalDeadLettered
+from liveorder.domain.dead_letter import SignalDeadLettered, SignalRetried
+from liveorder.domain.default_account import DefaultAccountChanged
 from liveorder.domain.facts import Fact
 from liveorder.domain.trading_halt import AutoTradingSwitched, TradingHalted, TradingResumed, covered_by
 from liveorder.domain.unmatched_report import UnmatchedReportNoted, UnmatchedReportResolved
@@ -31,6 +32,14 @@ def _signal_dead_lettered(fact: SignalDeadLettered) -> str:
     return f"Signal {fact.signal_id or 'without an id'} from {fact.source} at {fact.offset} is unusable: {fact.reason}"
 
 
+def _signal_retried(fact: SignalRetried) -> str:
+    return f"A person had it sent after all: it became order {fact.order_id}"
+
+
+def _default_account_changed(fact: DefaultAccountChanged) -> str:
+    return f"Signals that name no account go to {fact.account_id} from here on: {fact.evidence}"
+
+
 def _unmatched_report_noted(fact: UnmatchedReportNoted) -> str:
     order = f"its order {fact.broker_order_id}" if fact.broker_order_id else "an order that it does not name"
     return f"{fact.broker} reported on account {fact.account_id} about {order}, which matches none of ours"
@@ -46,6 +55,8 @@ SENTENCES: dict[type[Fact], Callable[[Any], str]] = {
     TradingResumed: _trading_resumed,
     AutoTradingSwitched: _auto_trading_switched,
     SignalDeadLettered: _signal_dead_lettered,
+    SignalRetried: _signal_retried,
+    DefaultAccountChanged: _default_account_changed,
     UnmatchedReportNoted: _unmatched_report_noted,
     UnmatchedReportResolved: _unmatched_report_resolved,
 }

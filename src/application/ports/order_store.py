@@ -8,17 +8,18 @@ from datetime import datetime
 from typing import Protocol
 from uuid import UUID
 
+from liveorder.domain.claim import Recognition, SignalClaim
 from liveorder.domain.facts import RecordedFact
+from liveorder.domain.identifiers import KeyRing
 
 
 @dataclass(frozen=True, slots=True)
-class SignalClaim:
-    """The row that makes one signal one order: unique by `client_order_id`, which is the digest of `signal_key`."""
+class Claiming:
+    """A claim to be made, and what in the store forbids it: a claim that `known_by` fits, or the dead letter of its message."""
 
-    client_order_id: str
-    signal_key: str
-    order_id: UUID
-    fingerprint: str
+    claim: SignalClaim
+    known_by: Recognition
+    dead_letter: UUID | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +74,7 @@ class Commit:
     """
 
     facts: tuple[RecordedFact, ...]
-    claim: SignalClaim | None = None
+    claim: Claiming | None = None
     is_open: bool | None = None
     entries: tuple[LedgerEntry, ...] = ()
     unless_halted: tuple[str, ...] = ()
@@ -101,14 +102,17 @@ class Committed:
 
 @dataclass(frozen=True, slots=True)
 class StoreIdentity:
-    """What a store is stamped with when it is created. `account_ids` may grow; the rest never changes."""
+    """What a store is stamped with when it is created.
+
+    `account_ids` may grow, and a person can choose another `default_account`; the rest never changes.
+    """
 
     store_id: UUID
-    namespace: str
     default_account: str
     mode: str
     schema_version: int
     account_ids: tuple[str, ...]
+    keys: KeyRing
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,8 +158,8 @@ class OrderStore(Protocol):
 
     `append` returns only when the facts are durable, and raises
 
-    - `SignalAlreadyKnown`, `VersionConflict`, `TradingIsHalted`: this commit alone was not stored (nor later ones of its stream
-      that were queued behind it);
+    - `SignalAlreadyKnown`, `DeadLetterStands`, `VersionConflict`, `TradingIsHalted`: this commit alone was not stored (nor later
+      ones of its stream that were queued behind it);
     - `LeaseLost`: another process owns the store, or it was exchanged for another; nothing more can be stored by this one;
     - `StoreUnavailable`: not stored, and nothing can be now. Whether a commit whose reply was lost is there is settled by reading
       back before this returns or raises.
@@ -193,7 +197,17 @@ class OrderStore(Protocol):
         """Position of the newest fact; 0 when empty."""
         ...
 
-    async def claim_of(self, client_order_id: str) -> SignalClaim | None: ...
+    async def claim_of(self, client_order_id: str) -> SignalClaim | None:
+        """The claim of an order of ours; a superseded one too."""
+        ...
+
+    async def claims(self, known_by: Recognition) -> Sequence[SignalClaim]:
+        """Those that fit a signal."""
+        ...
+
+    async def superseded(self) -> Sequence[SignalClaim]:
+        """Claims of orders that an earlier release made of a signal that had one already."""
+        ...
 
     async def named(self, account_id: str, broker_order_id: str) -> Sequence[UUID]:
         """Every order of the account that ever had this broker's id, the newest first."""

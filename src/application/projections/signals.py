@@ -8,7 +8,7 @@ from liveorder.application.projections.draft import Draft
 from liveorder.application.projections.read_model import Batch, ReadModel
 from liveorder.application.projections.shapes import Shape
 from liveorder.application.views import SignalView, dead_letter_view, signal_view
-from liveorder.domain.dead_letter import SignalDeadLettered
+from liveorder.domain.dead_letter import SignalDeadLettered, SignalRetried
 
 
 class SignalRow(NamedTuple):
@@ -34,6 +34,9 @@ def _project(batch: Batch, draft: Draft) -> None:
     for item in batch.facts:
         if isinstance(item.fact, SignalDeadLettered):
             draft.put(SIGNALS, _row(item.position, str(item.stream_id), dead_letter_view(item.fact, item)))
+        elif isinstance(item.fact, SignalRetried) and (row := draft.find(SIGNALS, (item.fact.dead_letter_position,))) is not None:
+            view = SignalView.model_validate_json(row.body).retried(item.fact.order_id)
+            draft.put(SIGNALS, _row(row.began, row.stream_id, view))
 
 
 def _row(began: int, stream_id: str, view: SignalView) -> SignalRow:

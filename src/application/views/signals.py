@@ -12,17 +12,18 @@ from liveorder.domain.order import LiveOrder
 from liveorder.domain.values import Side
 
 DEAD_LETTER = "DEAD_LETTER"
+RETRIED = "RETRIED"
 
 
 class SignalView(View):
-    """`execution_status` is the status of its order, or `DEAD_LETTER`."""
+    """`execution_status` is the status of its order, `DEAD_LETTER`, or `RETRIED`: a dead letter that a person had sent."""
 
     signal_id: str | None
     execution_status: str
     reason: str | None
     """Beside REJECTED and CANCELLED the order's; of a dead letter what was wrong with it."""
     order_id: UUID | None
-    """Of a dead letter: the order that the same signal id had become, with other content."""
+    """Of a dead letter: the order that the same signal id had become, with other content. Of a retried one: its own."""
     client_order_id: str | None
     account_id: str | None
     strategy_name: str | None
@@ -40,6 +41,11 @@ class SignalView(View):
     source: str | None
     offset: str | None
     line: str | None
+    dead_letter_id: UUID | None = None
+    """By which a person retries it."""
+
+    def retried(self, order_id: UUID) -> SignalView:
+        return self.model_copy(update={"execution_status": RETRIED, "order_id": order_id})
 
 
 def signal_view(order: LiveOrder) -> SignalView:
@@ -88,4 +94,5 @@ def dead_letter_view(fact: SignalDeadLettered, item: RecordedFact) -> SignalView
         source=fact.source,
         offset=fact.offset,
         line=fact.line,
+        dead_letter_id=item.stream_id,
     )

@@ -35,6 +35,10 @@ class RejectReason(StrEnum):
     RETRIES_EXHAUSTED = "RETRIES_EXHAUSTED"
 
 
+STORE_RESTORED = "StoreRestored"
+"""`OutcomeUnknown.error` of an order that was not sent, since the store may have forgotten that it was."""
+
+
 class CancelReason(StrEnum):
     """Why an order is CANCELLED."""
 
@@ -207,6 +211,14 @@ class Acknowledged(Fact):
     """The broker's quantity where it fixes it: a cash order learns its own here."""
 
 
+class FoundUnderKey(Fact):
+    """The broker has it under another client order id: a release that derives keys otherwise sent it, and the store forgot that."""
+
+    topic: ClassVar[str] = "liveorder.FoundUnderKey@1"
+
+    client_order_id: str
+
+
 class Rejected(Fact):
     """Theirs, of the order. A refused request is not a rejected order."""
 
@@ -367,6 +379,7 @@ OrderFact = (
     | CancelRequested
     | ReplaceRequested
     | Acknowledged
+    | FoundUnderKey
     | Rejected
     | Filled
     | FillInferred

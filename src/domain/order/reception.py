@@ -43,6 +43,13 @@ def receive(order: LiveOrder, report: r.ExecutionReport) -> list[Fact]:
     return [*named, *_RECEIVE[type(report)](_provisionally(order, named), report)]
 
 
+def _key(order: LiveOrder, snapshot: r.OrderSnapshot) -> list[Fact]:
+    """Under which of the keys that it may have the broker has it."""
+    key = snapshot.client_order_id
+    is_news = key is not None and key != order.client_order_id and key in order.possible_ids
+    return [f.FoundUnderKey(client_order_id=key)] if key is not None and is_news else []
+
+
 def _named_by(order: LiveOrder, report: r.ExecutionReport) -> list[Fact]:
     """What comes before the acknowledgement, or in its place, tells the broker's id too: some can be asked by nothing else."""
     if order.status.is_closed or order.broker_order_id is not None or report.broker_order_id is None:
@@ -428,7 +435,7 @@ def _contradiction(order: LiveOrder, snapshot: r.OrderSnapshot) -> list[Fact]:
     return [*_anomaly(order, "live_after_close", message), *_review(order, "live_after_close", message)]
 
 
-_SNAPSHOT_STEPS = (_presence, _listed, _inferred, _terms, _pending, _ending, _contradiction)
+_SNAPSHOT_STEPS = (_key, _presence, _listed, _inferred, _terms, _pending, _ending, _contradiction)
 
 
 # --- common --------------------------------------------------------------------------------------------------------------------

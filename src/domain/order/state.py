@@ -16,6 +16,7 @@ from uuid import UUID
 
 from liveorder.domain.errors import DuplicateClientOrderId
 from liveorder.domain.facts import PERSON, Fact, RecordedFact
+from liveorder.domain.identifiers import KEY_VERSIONS, SignalKey
 from liveorder.domain.lifecycle import Closing, OrderStatus, condition, next_status
 from liveorder.domain.order import facts as f
 from liveorder.domain.order.executions import BookedExecution, Executions, split_quantity, value_of
@@ -71,6 +72,10 @@ class LiveOrder:
     submission: f.SubmissionStarted | None = None
     """The newest; its reference names the order at the broker."""
     requests: dict[str, OpenRequest] = field(default_factory=dict)
+    is_suspect: bool = False
+    """Begun in a store that may have forgotten having sent it, under whichever key that life derived."""
+    found_key: str | None = None
+    """The client order id under which the broker has it, where that is not ours."""
     is_approved: bool = False
     is_acknowledged: bool = False
     is_at_broker: bool = False
@@ -102,7 +107,15 @@ class LiveOrder:
 
     @property
     def client_order_id(self) -> str:
-        return self.intent.client_order_id
+        return self.found_key or self.intent.client_order_id
+
+    @property
+    def possible_ids(self) -> tuple[str, ...]:
+        """Every client order id under which the broker may have it; its own first."""
+        if not self.is_suspect or self.found_key is not None:
+            return (self.client_order_id,)
+        key = SignalKey(self.intent.namespace, self.intent.account_id, self.intent.signal_id)
+        return tuple(dict.fromkeys((self.client_order_id, *(key.derived(version) for version in KEY_VERSIONS))))
 
     @property
     def filled_quantity(self) -> Decimal:
@@ -282,6 +295,7 @@ def _submission_failed(order: LiveOrder, fact: f.SubmissionFailed, item: Recorde
 
 def _outcome_unknown(order: LiveOrder, fact: f.OutcomeUnknown, item: RecordedFact) -> None:
     order.error_message = fact.message
+    order.is_suspect |= fact.error == f.STORE_RESTORED
     if (known := order.requests.get(fact.request_id)) is not None:
         order.requests[fact.request_id] = replace(
             known,
@@ -313,6 +327,11 @@ def _acknowledged(order: LiveOrder, fact: f.Acknowledged, item: RecordedFact) ->
     order._reach_broker()
     if fact.effective_quantity is not None:
         order.quantity = fact.effective_quantity
+
+
+def _found_under_key(order: LiveOrder, fact: f.FoundUnderKey, item: RecordedFact) -> None:
+    order.found_key = fact.client_order_id
+    order._reach_broker()
 
 
 def _rejected(order: LiveOrder, fact: f.Rejected, item: RecordedFact) -> None:
@@ -447,6 +466,7 @@ _APPLY: dict[type[Fact], Callable[[LiveOrder, Any, RecordedFact], None]] = {
     f.CancelRequested: _cancel_requested,
     f.ReplaceRequested: _replace_requested,
     f.Acknowledged: _acknowledged,
+    f.FoundUnderKey: _found_under_key,
     f.Rejected: _rejected,
     f.Filled: _filled,
     f.FillInferred: _fill_inferred,

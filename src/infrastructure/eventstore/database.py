@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Protocol, TypeAlias, TypeVar
 from uuid import UUID
@@ -19,6 +19,28 @@ Stamp: TypeAlias = tuple[str, Values]
 T = TypeVar("T")
 Read: TypeAlias = Callable[[Notification], T]
 """Makes something of one stored event."""
+
+
+class Session(Protocol):
+    """The statements of one transaction that changes tables, with what the two databases spell differently."""
+
+    async def execute(self, statement: str, values: Values | None = None) -> list[Row]:
+        """What it returns; nothing of a statement that returns no rows."""
+        ...
+
+    def created(self, statement: str) -> str:
+        """A CREATE TABLE of `schema`, in this database's words."""
+        ...
+
+    async def has_table(self, name: str) -> bool: ...
+
+    def field(self, event: str, name: str) -> str:
+        """SQL for a field, as text, of the row of `stored_events` with the alias `event`."""
+        ...
+
+    async def replace_append_function(self) -> None:
+        """PostgreSQL takes events in through a function; SQLite has none."""
+        ...
 
 
 class Database(Protocol):
@@ -44,6 +66,10 @@ class Database(Protocol):
 
     async def transact(self, transaction: Transaction) -> Stored | NotStored:
         """The only way in for facts. Raises `LeaseLost` where `transaction.epoch` is not the store's."""
+        ...
+
+    async def migrate(self, change: Callable[[Session], Coroutine[Any, Any, T]]) -> T:
+        """Carry out `change` under the writer's lock: durable when this returns, and nothing of it where it raises."""
         ...
 
     async def stream(self, stream_id: UUID, read: Read[T]) -> list[T]:

@@ -122,20 +122,29 @@ class GroupCommit:
     def _next_batch(self) -> list[_Waiting]:
         """From the front of the queue, without commits whose caller has gone; at least one commit, however long.
 
-        A second claim of one signal waits for the next batch: that it is known may only be answered once the first is durable.
+        A second claim of one signal waits for the next batch, and the rest of its stream with it: that a signal is known may only
+        be answered once the first claim is durable. Others go ahead of it.
         """
         batch: list[_Waiting] = []
+        later: list[_Waiting] = []
         claimed: set[str] = set()
+        waiting_streams: set[UUID] = set()
         events = 0
         while self._queue and (not batch or events + len(self._queue[0].draft.events) <= MAX_EVENTS):
-            claim = self._queue[0].draft.commit.claim
-            if claim is not None and claim.client_order_id in claimed:
-                break
             waiting = self._queue.popleft()
-            if not waiting.reply.done():
-                batch.append(waiting)
-                events += len(waiting.draft.events)
-                claimed |= {claim.client_order_id} if claim is not None else set()
+            if waiting.reply.done():
+                continue
+            draft, claiming = waiting.draft, waiting.draft.commit.claim
+            signal_id = claiming.claim.signal_id if claiming is not None else None
+            if signal_id in claimed or draft.stream_id in waiting_streams:
+                waiting_streams.add(draft.stream_id)
+                later.append(waiting)
+                continue
+            batch.append(waiting)
+            events += len(draft.events)
+            if signal_id is not None:
+                claimed.add(signal_id)
+        self._queue.extendleft(reversed(later))
         return batch
 
     async def _store(self, batch: Sequence[_Waiting]) -> None:

@@ -4,19 +4,25 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import UUID
 
 from liveorder.application.ports.order_store import StoreIdentity
 from liveorder.domain.errors import StoreRefused
+from liveorder.domain.identifiers import KeyRing
 from liveorder.domain.trading_halt import EVERYTHING
 from liveorder.infrastructure.eventstore.database import Database, Row, Values
 from liveorder.infrastructure.eventstore.moments import text_of
 from liveorder.infrastructure.eventstore.schema import PLACE, PUT_CHECKPOINT, PUT_HALT, SCHEMA_VERSION
+from liveorder.infrastructure.eventstore.shapes import newer_version
 
 INSERT = """INSERT INTO store VALUES
-    (1, :store_id, :namespace, :default_account, :mode, :schema_version, :account_ids, :created_at)"""
+    (1, :store_id, :namespace, :default_account, :mode, :schema_version, :account_ids, :created_at,
+    :key_version, '[]', :versions)"""
+_READ = """SELECT store_id, default_account, mode, account_ids, namespace, key_version, former_namespaces, written_versions
+    FROM store"""
+_READ_OF_SCHEMA_1 = "SELECT store_id, default_account, mode, account_ids, namespace FROM store"
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,30 +31,39 @@ class Expectation:
 
     mode: str
     account_ids: tuple[str, ...]
+    namespace: str
+    default_account: str
 
 
 def values_of(identity: StoreIdentity, created_at: datetime) -> Values:
     return {
         "store_id": str(identity.store_id),
-        "namespace": identity.namespace,
+        "namespace": identity.keys.namespace,
         "default_account": identity.default_account,
         "mode": identity.mode,
         "schema_version": identity.schema_version,
         "account_ids": json.dumps(identity.account_ids),
         "created_at": text_of(created_at),
+        "key_version": identity.keys.key_version,
+        "versions": json.dumps(identity.keys.written_versions),
     }
 
 
-async def read_identity(database: Database) -> StoreIdentity:
-    """Raises `StoreRefused` where there is none, or a newer version of this package wrote it."""
+async def schema_version_of(database: Database) -> int:
+    """Raises `StoreRefused` where there is no identity, or one that a newer version of this package wrote."""
     (version,) = _only(await database.fetch("SELECT schema_version FROM store"))
     if version > SCHEMA_VERSION:
-        raise StoreRefused(
-            f"this store has schema {version}, and this version of liveorder knows {SCHEMA_VERSION} at most; upgrade liveorder"
-        )
-    row = _only(await database.fetch("SELECT store_id, namespace, default_account, mode, account_ids FROM store"))
-    store_id, namespace, default_account, mode, account_ids = row
-    return StoreIdentity(UUID(store_id), namespace, default_account, mode, version, tuple(json.loads(account_ids)))
+        raise newer_version(f"its schema is {version}, and this version knows {SCHEMA_VERSION} at most")
+    return int(version)
+
+
+async def read_identity(database: Database) -> StoreIdentity:
+    """As it was created; of a store that is not migrated yet too. Raises `StoreRefused` as `schema_version_of` does."""
+    version = await schema_version_of(database)
+    row = _only(await database.fetch(_READ_OF_SCHEMA_1 if version == 1 else _READ))
+    store_id, default_account, mode, account_ids, namespace, *keys = row
+    ring = KeyRing(namespace, keys[0], tuple(json.loads(keys[1])), tuple(json.loads(keys[2]))) if keys else KeyRing(namespace)
+    return StoreIdentity(UUID(store_id), default_account, mode, version, tuple(json.loads(account_ids)), ring)
 
 
 def _only(rows: Sequence[Row]) -> Row:
@@ -58,23 +73,37 @@ def _only(rows: Sequence[Row]) -> Row:
 
 
 async def meet(expectation: Expectation, identity: StoreIdentity, database: Database) -> StoreIdentity:
-    """The identity, with accounts added. Raises `StoreRefused` for another mode, or with an account of the store left out."""
+    """The identity, with accounts added. Raises `StoreRefused` where the settings mean another store."""
+    _refuse_another(expectation, identity)
+    account_ids = identity.account_ids + tuple(each for each in expectation.account_ids if each not in identity.account_ids)
+    if account_ids != identity.account_ids:
+        await database.write("UPDATE store SET account_ids=:account_ids", {"account_ids": json.dumps(account_ids)})
+    return replace(identity, account_ids=account_ids)
+
+
+def _refuse_another(expectation: Expectation, identity: StoreIdentity) -> None:
+    """What a signal's identity depends on may not change by an edit: known signals would trade again."""
     if identity.mode != expectation.mode:
         raise StoreRefused(
             f"this store is of mode {identity.mode}, and the settings say {expectation.mode}; give each mode its own"
+        )
+    if identity.keys.namespace != expectation.namespace:
+        raise StoreRefused(
+            f"namespace: this store's is {identity.keys.namespace!r}, and the settings say {expectation.namespace!r}; under "
+            f"another one its signals would trade again: set namespace = {identity.keys.namespace!r}, or use another store"
         )
     forgotten = sorted(set(identity.account_ids) - set(expectation.account_ids))
     if forgotten:
         raise StoreRefused(
             f"this store holds orders of the accounts {', '.join(forgotten)}, which the settings leave out; "
-            "add them, or use the store that is meant"
+            "add them, with closed = true where they are traded no more, or use the store that is meant"
         )
-    account_ids = identity.account_ids + tuple(each for each in expectation.account_ids if each not in identity.account_ids)
-    if account_ids != identity.account_ids:
-        await database.write("UPDATE store SET account_ids=:account_ids", {"account_ids": json.dumps(account_ids)})
-    return StoreIdentity(
-        identity.store_id, identity.namespace, identity.default_account, identity.mode, identity.schema_version, account_ids
-    )
+    if identity.default_account != expectation.default_account:
+        raise StoreRefused(
+            f"default_account: this store's is {identity.default_account!r}, and the settings make it "
+            f"{expectation.default_account!r}; set default_account = {identity.default_account!r}, or change it deliberately: "
+            f"`liveorder store default-account {expectation.default_account} --evidence REASON`"
+        )
 
 
 async def halt_if_elsewhere(database: Database, now: datetime) -> str:

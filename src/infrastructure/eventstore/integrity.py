@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -12,12 +13,13 @@ from liveorder.domain.errors import StoreRefused
 from liveorder.domain.facts import Fact
 from liveorder.domain.order.facts import Acknowledged, Refused, Replaced, Requested, SubmissionStarted
 from liveorder.infrastructure.eventstore.database import Database
+from liveorder.infrastructure.eventstore.identity import schema_version_of
 from liveorder.infrastructure.eventstore.mapper import FactMapper
 
 _TAIL = 100
 _PAGE = 1000
 _MOST_PROBLEMS = 100
-_CLAIMS = """SELECT client_order_id, order_id FROM signal_claims WHERE client_order_id > :after
+_CLAIMS = """SELECT client_order_id, order_id FROM {table} WHERE client_order_id > :after
     ORDER BY client_order_id LIMIT 1000"""
 _NAMES = """SELECT account_id, broker_order_id, order_id FROM broker_names
     WHERE (account_id, broker_order_id, order_id) > (:account, :name, :order)
@@ -45,8 +47,11 @@ async def inspect(database: Database, mapper: FactMapper) -> IntegrityReport:
         end, indexed = await database.open_streams()
         await _inspect_log(database, audit, end)
         _inspect_open_orders(set(indexed), audit)
-        await _inspect_claims(database, audit)
-        await _inspect_names(database, mapper, audit)
+        if await schema_version_of(database) == 1:
+            await _inspect_claims(database, audit, ["signal_claims"])
+        else:
+            await _inspect_claims(database, audit, ["signal_claims", "superseded_claims"])
+            await _inspect_names(database, mapper, audit)
     except StoreRefused as error:
         audit.problems.append(str(error))
     problems = tuple(audit.problems[:_MOST_PROBLEMS])
@@ -131,12 +136,14 @@ def _inspect_open_orders(indexed: set[UUID], audit: _Audit) -> None:
             audit.problems.append(f"order {stream_id} was refused, and is listed as open")
 
 
-async def _inspect_claims(database: Database, audit: _Audit) -> None:
+async def _inspect_claims(database: Database, audit: _Audit, tables: Sequence[str]) -> None:
     """Both ways: without its claim a signal that comes again would become a second order."""
-    after, claimed = "", dict[str, str]()
-    while rows := await database.fetch(_CLAIMS, {"after": after}):
-        claimed |= dict(rows)
-        after = rows[-1][0]
+    claimed = dict[str, str]()
+    for table in tables:
+        after = ""
+        while rows := await database.fetch(_CLAIMS.format(table=table), {"after": after}):
+            claimed |= dict(rows)
+            after = rows[-1][0]
     for client_order_id, order_id in claimed.items():
         await _inspect_claim(database, audit, client_order_id, order_id)
     for client_order_id, stream_id in audit.requested.items():

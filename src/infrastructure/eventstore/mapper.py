@@ -1,7 +1,8 @@
 """Facts to stored bytes and back, straight through pydantic-core.
 
 A state is JSON, `{"meta": envelope, "fact": fact, "crc": "…"}`: decimals are strings, and the CRC-32 covers everything before it,
-so that a flipped bit is noticed whenever the fact is read. Compressor and cipher wrap that text as the library means them to.
+so that a flipped bit is noticed whenever the fact is read. What has the right CRC and does not decode was written by a newer
+version: it is not damaged. Compressor and cipher wrap that text as the library means them to.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 import importlib
 import json
 import pkgutil
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from decimal import Decimal
 from typing import Any, Generic, TypeVar
 from uuid import UUID
@@ -22,9 +23,8 @@ from typing_extensions import TypedDict
 import liveorder.domain
 from liveorder.domain.errors import StoreRefused
 from liveorder.domain.facts import Envelope, Fact, RecordedFact
-
-Upcast = tuple[str, Callable[[dict[str, Any]], dict[str, Any]]]
-"""The next topic, and the fact's JSON as that topic has it."""
+from liveorder.infrastructure.eventstore.shapes import newer_version, shape_of, topic_of, unknown_parts
+from liveorder.infrastructure.eventstore.upcasts import UPCASTS, Upcast
 
 _CRC_OPENS = b',"crc":"'
 _CRC_LENGTH = len(_CRC_OPENS) + 8 + len(b'"}')
@@ -42,13 +42,15 @@ class FactMapper(Mapper[UUID]):
     def __init__(
         self,
         facts: Iterable[type[Fact]],
-        upcasts: Mapping[str, Upcast] | None = None,
+        upcasts: Mapping[str, Upcast] = UPCASTS,
         compressor: Compressor | None = None,
         cipher: Cipher | None = None,
     ) -> None:
         super().__init__(JSONTranscoder(), compressor, cipher)
-        self._upcasts = upcasts or {}
+        self._upcasts = upcasts
         self._decoders: dict[str, TypeAdapter[Any]] = {}
+        self.shapes: dict[str, str] = {}
+        """Of the events that this version writes, by topic."""
         for fact in facts:
             self._register(fact)
 
@@ -56,11 +58,21 @@ class FactMapper(Mapper[UUID]):
         if fact.topic in self._decoders:
             raise ValueError(f"two facts have the topic {fact.topic}")
         self._decoders[fact.topic] = TypeAdapter(_State[fact])  # type: ignore[valid-type]  # the class is known at run time only
+        self.shapes[fact.topic] = shape_of(fact)
 
     @property
     def topics(self) -> frozenset[str]:
         """Every topic that decodes."""
         return frozenset(self._decoders) | frozenset(self._upcasts)
+
+    def check_shapes(self, stamped: Iterable[str]) -> None:
+        """Raises `StoreRefused` where a store holds events of a shape that only a newer version can read."""
+        for shape in stamped:
+            topic = topic_of(shape)
+            if topic not in self.topics:
+                raise newer_version(f"it holds {topic} events")
+            if topic in self.shapes and (unknown := unknown_parts(shape, self.shapes[topic])):
+                raise newer_version(f"its {topic} events have {', '.join(unknown)}")
 
     def to_stored_event(self, recorded: RecordedFact) -> StoredEvent:  # type: ignore[override]  # pydantic facts in envelopes
         meta = Envelope.__pydantic_serializer__.to_json(recorded.envelope)
@@ -74,13 +86,15 @@ class FactMapper(Mapper[UUID]):
         return StoredEvent(recorded.stream_id, recorded.version, recorded.fact.topic, state)
 
     def to_domain_event(self, stored_event: StoredEvent) -> RecordedFact:  # type: ignore[override]  # pydantic facts in envelopes
-        """Raises `StoreRefused` for a topic that this version does not know and for bytes that are not what was written."""
+        """Raises `StoreRefused` for an event of a newer version, and for bytes that are not what was written."""
         try:
-            state = self._decode(stored_event.topic, self._plain(stored_event.state))
-        except StoreRefused:
-            raise
+            plain = self._plain(stored_event.state)
         except Exception as error:
-            raise StoreRefused(f"{_place(stored_event)} is damaged ({_reason(error)}); run `liveorder doctor`") from error
+            raise StoreRefused(f"{_place(stored_event)} is damaged ({error}); run `liveorder doctor`") from error
+        try:
+            state = self._decode(stored_event.topic, plain)
+        except ValidationError as error:
+            raise newer_version(f"{_place(stored_event)}: {_reason(error)}") from error
         position = stored_event.id if isinstance(stored_event, Notification) else 0
         stream_id = stored_event.originator_id
         return RecordedFact(
@@ -110,7 +124,7 @@ class FactMapper(Mapper[UUID]):
         fact = stored["fact"]
         while topic not in self._decoders:
             if topic not in self._upcasts:
-                raise StoreRefused(f"this version of liveorder does not know the fact {topic}; upgrade to the one that wrote it")
+                raise newer_version(f"it holds {topic} events")
             topic, climb = self._upcasts[topic]
             fact = climb(fact)
         decoded: _State[Any] = self._decoders[topic].validate_json(json.dumps({"meta": stored["meta"], "fact": fact}, default=str))
@@ -134,7 +148,5 @@ def _place(stored_event: StoredEvent) -> str:
     return f"version {stored_event.originator_version} of stream {stored_event.originator_id} ({stored_event.topic})"
 
 
-def _reason(error: Exception) -> str:
-    if isinstance(error, ValidationError):
-        return "; ".join(f"{'.'.join(map(str, detail['loc']))}: {detail['msg']}" for detail in error.errors(include_url=False)[:3])
-    return str(error)
+def _reason(error: ValidationError) -> str:
+    return "; ".join(f"{'.'.join(map(str, detail['loc']))}: {detail['msg']}" for detail in error.errors(include_url=False)[:3])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import replace
 from itertools import groupby
 from uuid import UUID
 
@@ -15,11 +16,13 @@ from liveorder.application.ports.order_store import (
     IntegrityReport,
     Ledger,
     LedgerRow,
-    SignalClaim,
     StoreIdentity,
 )
+from liveorder.domain.claim import Recognition, SignalClaim
+from liveorder.domain.default_account import STORE_STREAM, default_account
 from liveorder.domain.errors import StoreError, StoreRefused, StoreUnavailable
 from liveorder.domain.facts import RecordedFact
+from liveorder.infrastructure.eventstore.claim_rows import claim_of
 from liveorder.infrastructure.eventstore.command_table import CommandTable
 from liveorder.infrastructure.eventstore.database import Database, Stamp
 from liveorder.infrastructure.eventstore.group_commit import GroupCommit
@@ -37,6 +40,10 @@ PAGE = 500
 _LEDGER = """SELECT p.position, r.account_id, r.key, r.state
     FROM risk_position p LEFT JOIN risk r ON 1=1 ORDER BY r.account_id, r.key"""
 _NAMED = "SELECT order_id FROM broker_names WHERE account_id=:account AND broker_order_id=:name ORDER BY order_id DESC"
+_OF_SIGNAL = "SELECT * FROM signal_claims WHERE signal_id=:signal AND plan=:plan"
+_OF_KEY = "SELECT * FROM signal_claims WHERE client_order_id=:id"
+_CLAIM_OF = """SELECT * FROM signal_claims WHERE client_order_id=:id
+    UNION ALL SELECT * FROM superseded_claims WHERE client_order_id=:id"""
 _ANSWERED = """UPDATE commands SET answer='{"ok": false, "error": "DecisionRefused", "message": "asked before a backup was made"}'
     WHERE answer IS NULL"""
 
@@ -71,16 +78,15 @@ class DatabaseOrderStore:
         self._poll_seconds = poll_seconds
         self._group: GroupCommit | None = None
         self._stored = asyncio.Event()
+        self._stamped: set[str] = set()
         self.lease = LeaseRow(database, clock, self._writing)
         self.commands = CommandTable(database, lambda: self._writing().epoch)
 
     async def open(self, ledger: Ledger | None = None) -> StoreIdentity:
-        """Without a ledger it is open for questions, commands, halts, and facts without entries."""
+        """Without a ledger it is open for questions, commands, halts, and facts without entries; of an older schema too."""
         try:
             await self._database.open()
-            identity = await read_identity(self._database)
-            if self._expectation is not None:
-                identity = await meet(self._expectation, identity, self._database)
+            identity = await self._identified(is_writer=ledger is not None)
             await refuse_damaged_tail(self._database, self._mapper)
             group = GroupCommit(self._database.transact, ledger or _NoLedger(), self._read_ledger, self._announce)
             await group.own(0)
@@ -90,6 +96,17 @@ class DatabaseOrderStore:
         self._group = group
         return identity
 
+    async def _identified(self, *, is_writer: bool) -> StoreIdentity:
+        identity = await read_identity(self._database)
+        if identity.schema_version > 1:
+            self._stamped = {shape for (shape,) in await self._database.fetch("SELECT shape FROM event_shapes")}
+            self._mapper.check_shapes(self._stamped)
+        elif is_writer:
+            raise StoreRefused("this store was written by an earlier version of liveorder; `liveorder run` migrates it")
+        chosen = await self.stream(STORE_STREAM)
+        identity = replace(identity, default_account=default_account([item.fact for item in chosen], identity.default_account))
+        return identity if self._expectation is None else await meet(self._expectation, identity, self._database)
+
     async def close(self) -> None:
         group, self._group = self._group, None
         if group is not None:
@@ -97,7 +114,10 @@ class DatabaseOrderStore:
             await self._database.close()
 
     async def append(self, commit: Commit) -> Committed:
-        return await self._writing().append(draft(commit, self._mapper))
+        drafted = draft(commit, self._mapper, self._stamped)
+        committed = await self._writing().append(drafted)
+        self._stamped.update(drafted.shapes)
+        return committed
 
     async def stream(self, stream_id: UUID) -> Sequence[RecordedFact]:
         return await self._database.stream(stream_id, self._mapper.to_domain_event)
@@ -126,9 +146,17 @@ class DatabaseOrderStore:
         return int(position)
 
     async def claim_of(self, client_order_id: str) -> SignalClaim | None:
-        statement = "SELECT client_order_id, signal_key, order_id, fingerprint FROM signal_claims WHERE client_order_id=:id"
-        rows = await self._database.fetch(statement, {"id": client_order_id})
-        return SignalClaim(rows[0][0], rows[0][1], UUID(rows[0][2]), rows[0][3]) if rows else None
+        rows = await self._database.fetch(_CLAIM_OF, {"id": client_order_id})
+        return claim_of(rows[0]) if rows else None
+
+    async def claims(self, known_by: Recognition) -> Sequence[SignalClaim]:
+        found = await self._database.fetch(_OF_SIGNAL, {"signal": known_by.signal_id, "plan": known_by.plan})
+        for client_order_id in known_by.client_order_ids:
+            found += await self._database.fetch(_OF_KEY, {"id": client_order_id})
+        return [claim for claim in dict.fromkeys(map(claim_of, found)) if known_by.fits(claim)]
+
+    async def superseded(self) -> Sequence[SignalClaim]:
+        return [claim_of(row) for row in await self._database.fetch("SELECT * FROM superseded_claims ORDER BY order_id")]
 
     async def named(self, account_id: str, broker_order_id: str) -> Sequence[UUID]:
         """Ids of orders are in order of time, as texts too."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from contextlib import AsyncExitStack
 from datetime import datetime
 from typing import Any
@@ -17,7 +17,7 @@ from psycopg_pool import AsyncConnectionPool
 from liveorder.application.ports.clock import Clock
 from liveorder.domain.errors import StoreRefused, StoreUnavailable
 from liveorder.infrastructure.eventstore import schema
-from liveorder.infrastructure.eventstore.database import Read, Row, Stamp, T, Values
+from liveorder.infrastructure.eventstore.database import Read, Row, Session, Stamp, T, Values
 from liveorder.infrastructure.eventstore.moments import moment_after_1970
 from liveorder.infrastructure.eventstore.postgres_connection import (
     Address,
@@ -28,7 +28,7 @@ from liveorder.infrastructure.eventstore.postgres_connection import (
     native,
     translated,
 )
-from liveorder.infrastructure.eventstore.postgres_schema import create_statements, lock_key
+from liveorder.infrastructure.eventstore.postgres_schema import TABLE_WORDS, append_function, create_statements, lock_key
 from liveorder.infrastructure.eventstore.postgres_writer import PostgresWriter
 from liveorder.infrastructure.eventstore.transaction import NotStored, Stored, Transaction
 
@@ -90,6 +90,9 @@ class PostgresDatabase:
     async def transact(self, transaction: Transaction) -> Stored | NotStored:
         return await self._writer.transact(transaction)
 
+    async def migrate(self, change: Callable[[Session], Coroutine[Any, Any, T]]) -> T:
+        return await self._writer.change(lambda connection: change(PostgresSession(connection, self._address)))
+
     async def stream(self, stream_id: UUID, read: Read[T]) -> list[T]:
         return await self._events(_STREAM, {"id": stream_id}, read)
 
@@ -137,6 +140,31 @@ class PostgresDatabase:
         await configure(connection, self._address.schema_name, read_only=True)
 
 
+class PostgresSession:
+    """A `Session` on a connection whose transaction is open."""
+
+    def __init__(self, connection: Connection, address: Address) -> None:
+        self._connection, self._address = connection, address
+
+    async def execute(self, statement: str, values: Values | None = None) -> list[Row]:
+        cursor = await self._connection.execute(native(statement), dict(values or {}))
+        return await cursor.fetchall() if cursor.description else []
+
+    def created(self, statement: str) -> str:
+        return schema.created(statement, *TABLE_WORDS)
+
+    async def has_table(self, name: str) -> bool:
+        return await _holds_table(self._connection, self._address, name)
+
+    def field(self, event: str, name: str) -> str:
+        return f"(convert_from({event}.state, 'UTF8')::json->'fact'->>'{name}')"
+
+    async def replace_append_function(self) -> None:
+        """A paused process of the earlier version finds none: it can store nothing, whatever it believes."""
+        await self._connection.execute("DROP FUNCTION append_facts")
+        await self._connection.execute(append_function(self._address.schema_name))
+
+
 async def create_schema(address: Address, identity_statement: str, values: Values) -> None:
     """Schema, tables and identity in one transaction. Raises `StoreRefused` where a store is already."""
     with translated(address):
@@ -153,7 +181,11 @@ async def schema_is_taken(address: Address) -> bool:
 
 
 async def _holds_store(connection: Connection, address: Address) -> bool:
-    found = await connection.execute("SELECT FROM pg_tables WHERE schemaname=%s AND tablename='store'", (address.schema_name,))
+    return await _holds_table(connection, address, "store")
+
+
+async def _holds_table(connection: Connection, address: Address, name: str) -> bool:
+    found = await connection.execute("SELECT FROM pg_tables WHERE schemaname=%s AND tablename=%s", (address.schema_name, name))
     return await found.fetchone() is not None
 
 

@@ -13,6 +13,9 @@ from psycopg.sql import SQL, Composed, Identifier, Literal
 
 from liveorder.infrastructure.eventstore import schema
 
+TABLE_WORDS = ("uuid", "")
+"""The type of stream ids, and what follows a table that is its own primary key: nothing."""
+
 
 class _Unconnected(PostgresDatastore):
     """Only says what the tables are called; the library's own connections block, and are never opened."""
@@ -39,19 +42,25 @@ def lock_key(schema_name: str) -> int:
 
 
 def create_statements(schema_name: str) -> list[SQL | Composed]:
-    own = [SQL(statement) for statement in schema.create_statements("uuid", "")]
-    append = _APPEND.format(schema=Identifier(schema_name), key=Literal(lock_key(schema_name)))
-    return [*PostgresFactRecorder(schema_name).sql_create_statements, *own, append]
+    own = [SQL(statement) for statement in schema.create_statements(*TABLE_WORDS)]
+    return [*PostgresFactRecorder(schema_name).sql_create_statements, *own, append_function(schema_name)]
+
+
+def append_function(schema_name: str) -> Composed:
+    return _APPEND.format(schema=Identifier(schema_name), key=Literal(lock_key(schema_name)))
 
 
 _APPEND = SQL(
     """
-CREATE FUNCTION {schema}.append_facts(
+CREATE FUNCTION {schema}.append_events(
     my_epoch bigint, known_head bigint,
     streams uuid[], versions bigint[], topics text[], states bytea[],
     not_halted text[],
     risk_accounts text[], risk_keys text[], risk_states text[],
-    claim_ids text[], claim_keys text[], claim_orders text[], claim_fingerprints text[],
+    known_signals text[], known_plans text[], known_accounts text[], known_ids text[], dead_letters uuid[],
+    claim_signals text[], claim_plans text[], claim_accounts text[], claim_namespaces text[], claim_versions int[],
+    claim_ids text[], claim_orders text[], claim_fingerprints text[],
+    new_shapes text[],
     named_accounts text[], named_ids text[], named_orders text[],
     opened uuid[], closed uuid[],
     ended_halts text[], halt_scopes text[], halt_reasons text[], halt_times text[]
@@ -66,6 +75,13 @@ BEGIN
     SELECT coalesce(max(e.notification_id), 0) INTO head FROM {schema}.stored_events e;
     IF head <> known_head
         OR EXISTS (SELECT FROM {schema}.halts h WHERE h.scope = ANY(not_halted))
+        OR cardinality(known_signals) > 0 AND (
+            EXISTS (
+                SELECT FROM unnest(known_signals, known_plans, known_accounts) AS n(signal, plan, account)
+                JOIN {schema}.signal_claims c ON c.signal_id = n.signal AND c.plan = n.plan
+                WHERE n.account IS NULL OR c.account_id = n.account)
+            OR EXISTS (SELECT FROM {schema}.signal_claims c WHERE c.client_order_id = ANY(known_ids))
+            OR EXISTS (SELECT FROM {schema}.stored_events e WHERE e.originator_id = ANY(dead_letters)))
         OR EXISTS (
             SELECT FROM unnest(streams, versions) AS n(stream, version) GROUP BY n.stream
             HAVING max(n.version) - min(n.version) + 1 <> count(*)
@@ -83,7 +99,13 @@ BEGIN
             ON CONFLICT (account_id, key) DO UPDATE SET state = excluded.state;
     END IF;
     IF cardinality(claim_ids) > 0 THEN
-        INSERT INTO {schema}.signal_claims SELECT * FROM unnest(claim_ids, claim_keys, claim_orders, claim_fingerprints);
+        INSERT INTO {schema}.signal_claims
+            SELECT * FROM unnest(
+                claim_signals, claim_plans, claim_accounts, claim_namespaces, claim_versions, claim_ids, claim_orders,
+                claim_fingerprints);
+    END IF;
+    IF cardinality(new_shapes) > 0 THEN
+        INSERT INTO {schema}.event_shapes SELECT unnest(new_shapes) ON CONFLICT DO NOTHING;
     END IF;
     IF cardinality(named_ids) > 0 THEN
         INSERT INTO {schema}.broker_names SELECT * FROM unnest(named_accounts, named_ids, named_orders) ON CONFLICT DO NOTHING;

@@ -1,4 +1,4 @@
-"""The one PostgreSQL connection that writes. A transaction is one call of `append_facts`, one round trip.
+"""The one PostgreSQL connection that writes. A transaction is one call of `append_events`, one round trip.
 
 When the connection breaks on the way, the transaction may be stored or not: that is read back on a new connection under the
 writer's lock, which the old one's server process holds until its transaction has ended one way or the other.
@@ -7,17 +7,20 @@ writer's lock, which the old one's server process holds until its transaction ha
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from functools import partial
 from typing import Any
 from uuid import UUID
 
 import psycopg
-from psycopg.types.numeric import Int8
+from psycopg.types.numeric import Int4, Int8
 
 from liveorder.application.ports.clock import Clock
-from liveorder.application.ports.order_store import LedgerRow, SignalClaim
+from liveorder.application.ports.order_store import LedgerRow
 from liveorder.domain.errors import LeaseLost, StoreUnavailable
-from liveorder.infrastructure.eventstore.database import Row, Values
+from liveorder.infrastructure.eventstore.claim_rows import claim_of
+from liveorder.infrastructure.eventstore.database import Row, T, Values
 from liveorder.infrastructure.eventstore.moments import text_of
 from liveorder.infrastructure.eventstore.postgres_connection import Address, Connection, connect, native, translated
 from liveorder.infrastructure.eventstore.postgres_schema import lock_key
@@ -30,14 +33,17 @@ from liveorder.infrastructure.eventstore.transaction import (
     overlapping,
 )
 
-_APPEND = """SELECT append_facts(%b::bigint, %b::bigint, %b::uuid[], %b::bigint[], %b::text[], %b::bytea[], %b::text[],
-    %b::text[], %b::text[], %b::text[], %b::text[], %b::text[], %b::text[], %b::text[],
+_APPEND = """SELECT append_events(%b::bigint, %b::bigint, %b::uuid[], %b::bigint[], %b::text[], %b::bytea[], %b::text[],
+    %b::text[], %b::text[], %b::text[],
+    %b::text[], %b::text[], %b::text[], %b::text[], %b::uuid[],
+    %b::text[], %b::text[], %b::text[], %b::text[], %b::int[], %b::text[], %b::text[], %b::text[],
+    %b::text[],
     %b::text[], %b::text[], %b::text[], %b::uuid[], %b::uuid[], %b::text[], %b::text[], %b::text[], %b::text[])"""
 _LOCK = "SELECT pg_advisory_xact_lock(%s)"
 _HEAD = "SELECT coalesce(MAX(notification_id), 0) FROM stored_events"
 _LAST_VERSIONS = """SELECT originator_id, MAX(originator_version) FROM stored_events
     WHERE originator_id = ANY(%s) GROUP BY originator_id"""
-_CLAIMS = "SELECT client_order_id, signal_key, order_id, fingerprint FROM signal_claims WHERE client_order_id = ANY(%s)"
+_CLAIMS = "SELECT * FROM signal_claims WHERE signal_id = ANY(%s) OR client_order_id = ANY(%s)"
 _EVENTS = """SELECT originator_id, originator_version, notification_id, topic, state
     FROM stored_events JOIN unnest(%s::uuid[], %s::bigint[]) AS n(stream, version)
     ON originator_id = n.stream AND originator_version = n.version"""
@@ -59,20 +65,20 @@ class PostgresWriter:
             await self._discard()
 
     async def write(self, statement: str, values: Values) -> list[Row]:
+        return await self.change(partial(_written, statement, values))
+
+    async def change(self, work: Callable[[Connection], Awaitable[T]]) -> T:
+        """`work` in a transaction of its own, under the writer's lock."""
         async with self._turn:
             try:
                 with translated(self._address):
-                    return await self._write(statement, values)
+                    connection = await self._connected()
+                    async with connection.transaction():
+                        await connection.execute(_LOCK, (self._lock_key,))
+                        return await work(connection)
             except BaseException:
                 await self._discard()
                 raise
-
-    async def _write(self, statement: str, values: Values) -> list[Row]:
-        connection = await self._connected()
-        async with connection.transaction():
-            await connection.execute(_LOCK, (self._lock_key,))
-            cursor = await connection.execute(native(statement), dict(values))
-            return await cursor.fetchall() if cursor.description else []
 
     async def transact(self, transaction: Transaction) -> Stored | NotStored:
         async with self._turn:
@@ -156,16 +162,22 @@ class PostgresWriter:
                 await connection.close()
 
 
+async def _written(statement: str, values: Values, connection: Connection) -> list[Row]:
+    cursor = await connection.execute(native(statement), dict(values))
+    return await cursor.fetchall() if cursor.description else []
+
+
 async def _fetch(connection: Connection, statement: str, values: tuple[Any, ...] = ()) -> list[Row]:
     cursor = await connection.execute(statement, values, binary=True)
     return await cursor.fetchall()
 
 
 async def _seen(connection: Connection, transaction: Transaction) -> Seen:
-    streams = list({each.stream_id for each in transaction.drafts})
+    streams = list({*(each.stream_id for each in transaction.drafts), *transaction.dead_letters()})
     last_versions: dict[UUID, int] = dict(await _fetch(connection, _LAST_VERSIONS, (streams,)))
-    claim_ids = [claim.client_order_id for claim in transaction.claims()]
-    claims = await _fetch(connection, _CLAIMS, (claim_ids,)) if claim_ids else []
+    recognitions = [claiming.known_by for claiming in transaction.claimings()]
+    known = ([each.signal_id for each in recognitions], [name for each in recognitions for name in each.client_order_ids])
+    claims = await _fetch(connection, _CLAIMS, known) if recognitions else []
     halted = await _fetch(connection, "SELECT scope FROM halts")
     taken = [
         (each.stream_id, event.originator_version)
@@ -175,17 +187,18 @@ async def _seen(connection: Connection, transaction: Transaction) -> Seen:
     events = await _fetch(connection, _EVENTS, tuple(map(list, zip(*taken, strict=True)))) if taken else []
     return Seen(
         last_versions=last_versions,
-        claims={row[0]: SignalClaim(row[0], row[1], UUID(row[2]), row[3]) for row in claims},
+        claims=[claim_of(row) for row in claims],
         halted=frozenset(scope for (scope,) in halted),
         events={(stream, version): (position, topic, bytes(state)) for stream, version, position, topic, state in events},
     )
 
 
 def _arguments(transaction: Transaction) -> tuple[Any, ...]:
-    """In the order of `append_facts`."""
+    """In the order of `append_events`."""
     events = list(transaction.events())
     rows, claims, halts = transaction.ledger_rows(), transaction.claims(), list(transaction.halts().values())
     names = transaction.names()
+    recognitions = [claiming.known_by for claiming in transaction.claimings()]
     standing = [halt for halt in halts if halt.stands]
     return (
         Int8(transaction.epoch),
@@ -198,10 +211,20 @@ def _arguments(transaction: Transaction) -> tuple[Any, ...]:
         [row.account_id for row in rows],
         [row.key for row in rows],
         [row.state for row in rows],
+        [known.signal_id for known in recognitions],
+        [known.plan for known in recognitions],
+        [known.account_id for known in recognitions],
+        [each for known in recognitions for each in known.client_order_ids],
+        transaction.dead_letters(),
+        [claim.signal_id for claim in claims],
+        [claim.plan for claim in claims],
+        [claim.account_id for claim in claims],
+        [claim.namespace for claim in claims],
+        [Int4(claim.key_version) for claim in claims],
         [claim.client_order_id for claim in claims],
-        [claim.signal_key for claim in claims],
         [str(claim.order_id) for claim in claims],
         [claim.fingerprint for claim in claims],
+        transaction.shapes(),
         [name.account_id for name in names],
         [name.broker_order_id for name in names],
         [str(name.order_id) for name in names],

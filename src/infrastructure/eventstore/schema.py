@@ -5,10 +5,10 @@ Statements that both databases run are written with `:name` parameters, and use 
 
 from __future__ import annotations
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
+"""Rises with every change of what is created here; `migrations` has the way from the version before."""
 
-_TABLES = (
-    """CREATE TABLE store (
+STORE = """CREATE TABLE store (
         id integer PRIMARY KEY CHECK (id = 1),
         store_id text NOT NULL,
         namespace text NOT NULL,
@@ -16,7 +16,38 @@ _TABLES = (
         mode text NOT NULL,
         schema_version integer NOT NULL,
         account_ids text NOT NULL,
-        created_at text NOT NULL)""",
+        created_at text NOT NULL,
+        key_version integer NOT NULL,
+        former_namespaces text NOT NULL,
+        written_versions text NOT NULL)"""
+_CLAIM_COLUMNS = """
+        signal_id text NOT NULL,
+        plan text NOT NULL,
+        account_id text NOT NULL,
+        namespace text NOT NULL,
+        key_version integer NOT NULL,
+        client_order_id text NOT NULL UNIQUE,
+        order_id text NOT NULL,
+        fingerprint text NOT NULL,
+        """
+CLAIMS = (
+    "CREATE TABLE signal_claims (" + _CLAIM_COLUMNS + "PRIMARY KEY (signal_id, plan, account_id, namespace)){clustered}",
+    "CREATE TABLE superseded_claims (" + _CLAIM_COLUMNS + "PRIMARY KEY (order_id))",
+)
+"""The key begins with the signal's id: one that names no account is looked for on all of them.
+
+The columns of a key come first: else `PRAGMA integrity_check` of SQLite 3.40 takes a clustered table for damaged.
+"""
+BROKER_NAMES = """CREATE TABLE broker_names (
+        account_id text NOT NULL,
+        broker_order_id text NOT NULL,
+        order_id text NOT NULL,
+        PRIMARY KEY (account_id, broker_order_id, order_id)){clustered}"""
+EVENT_SHAPES = "CREATE TABLE event_shapes (shape text NOT NULL PRIMARY KEY){clustered}"
+"""Which kinds of event are in the log, with their fields (`mapper.shape_of`): each is stamped with its first event."""
+
+_TABLES = (
+    STORE,
     """CREATE TABLE lease (
         id integer PRIMARY KEY CHECK (id = 1),
         owner text NOT NULL,
@@ -29,16 +60,9 @@ _TABLES = (
         key text NOT NULL,
         state text NOT NULL,
         PRIMARY KEY (account_id, key)){clustered}""",
-    """CREATE TABLE signal_claims (
-        client_order_id text NOT NULL PRIMARY KEY,
-        signal_key text NOT NULL,
-        order_id text NOT NULL,
-        fingerprint text NOT NULL){clustered}""",
-    """CREATE TABLE broker_names (
-        account_id text NOT NULL,
-        broker_order_id text NOT NULL,
-        order_id text NOT NULL,
-        PRIMARY KEY (account_id, broker_order_id, order_id)){clustered}""",
+    *CLAIMS,
+    BROKER_NAMES,
+    EVENT_SHAPES,
     "CREATE TABLE open_orders (stream_id {uuid} NOT NULL PRIMARY KEY){clustered}",
     "CREATE TABLE halts (scope text NOT NULL PRIMARY KEY, reason text NOT NULL, at text NOT NULL){clustered}",
     "CREATE TABLE checkpoints (name text NOT NULL PRIMARY KEY, value text NOT NULL){clustered}",
@@ -61,7 +85,9 @@ TABLES = (
     "risk_position",
     "risk",
     "signal_claims",
+    "superseded_claims",
     "broker_names",
+    "event_shapes",
     "open_orders",
     "halts",
     "checkpoints",
@@ -82,4 +108,9 @@ SMALL_TABLES = ("store", "lease", "risk_position", "risk", "halts", "open_orders
 
 def create_statements(uuid: str, clustered: str) -> list[str]:
     """`uuid` is the column type of stream ids, `clustered` what follows a table that is its own primary key."""
-    return [statement.format(uuid=uuid, clustered=clustered) for statement in _TABLES]
+    return [created(statement, uuid, clustered) for statement in _TABLES]
+
+
+def created(statement: str, uuid: str, clustered: str) -> str:
+    """One of them."""
+    return statement.format(uuid=uuid, clustered=clustered)

@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 import os
 import sqlite3
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
-from typing import ParamSpec, Protocol
+from typing import Any, ParamSpec, Protocol
 from uuid import UUID, uuid4
 
 from eventsourcing.persistence import InterfaceError, OperationalError, PersistenceError
@@ -19,10 +19,10 @@ from eventsourcing.persistence import InterfaceError, OperationalError, Persiste
 from liveorder.application.ports.clock import Clock
 from liveorder.domain.errors import LeaseLost, StoreRefused, StoreUnavailable
 from liveorder.infrastructure.eventstore import schema, sqlite_writer
-from liveorder.infrastructure.eventstore.database import Read, Row, Stamp, T, Values
+from liveorder.infrastructure.eventstore.database import Read, Row, Session, Stamp, T, Values
 from liveorder.infrastructure.eventstore.file_identity import identity_of
 from liveorder.infrastructure.eventstore.network_file_systems import refuse_network_file_system
-from liveorder.infrastructure.eventstore.sqlite_recorder import SQLiteFactRecorder, create_tables
+from liveorder.infrastructure.eventstore.sqlite_recorder import TABLE_WORDS, SQLiteFactRecorder, create_tables
 from liveorder.infrastructure.eventstore.sqlite_writer import Connect, SQLiteWriter
 from liveorder.infrastructure.eventstore.transaction import NotStored, Stored, Transaction
 from liveorder.infrastructure.eventstore.writer_thread import WriterThread
@@ -114,6 +114,9 @@ class SQLiteDatabase:
     async def transact(self, transaction: Transaction) -> Stored | NotStored:
         return await self._writing.run(self._writer.transact, transaction)
 
+    async def migrate(self, change: Callable[[Session], Coroutine[Any, Any, T]]) -> T:
+        return await self._writing.run(self._writer.change, lambda connection: _carried_out(change(SQLiteSession(connection))))
+
     async def stream(self, stream_id: UUID, read: Read[T]) -> list[T]:
         return await self._read(lambda: [read(event) for event in self._recorder.select_stream(stream_id)])
 
@@ -154,6 +157,39 @@ class SQLiteDatabase:
     def _damage_of_small_tables(self) -> list[str]:
         rows = (row for table in schema.SMALL_TABLES for row in self._recorder.fetch(f"PRAGMA quick_check('{table}')"))
         return [text for (text,) in rows if text != "ok"]
+
+
+class SQLiteSession:
+    """A `Session`; everything happens at once."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+
+    async def execute(self, statement: str, values: Values | None = None) -> list[Row]:
+        return self._connection.execute(statement, dict(values or {})).fetchall()
+
+    def created(self, statement: str) -> str:
+        return schema.created(statement, *TABLE_WORDS)
+
+    async def has_table(self, name: str) -> bool:
+        found = self._connection.execute("SELECT 1 FROM sqlite_master WHERE type='table' AND name=?", (name,))
+        return found.fetchone() is not None
+
+    def field(self, event: str, name: str) -> str:
+        return f"json_extract(CAST({event}.state AS TEXT), '$.fact.{name}')"
+
+    async def replace_append_function(self) -> None:
+        """There is none."""
+
+
+def _carried_out(change: Coroutine[Any, Any, T]) -> T:
+    """In the thread that writes, which has no event loop: nothing in it waits."""
+    try:
+        change.send(None)
+    except StopIteration as done:
+        result: T = done.value
+        return result
+    raise AssertionError("a change of a SQLite store waits for nothing")
 
 
 def create_file(path: Path, identity_statement: str, values: Values) -> None:

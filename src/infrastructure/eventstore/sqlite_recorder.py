@@ -22,6 +22,10 @@ _UNFINISHED = """SELECT e.rowid, e.originator_id, e.originator_version, e.topic,
     ORDER BY o.stream_id, e.originator_version"""
 
 
+TABLE_WORDS = ("text", " WITHOUT ROWID")
+"""The type of stream ids, and what follows a table that is its own primary key."""
+
+
 def uri_of(path: Path) -> str:
     """Opens an existing file and never makes one."""
     return f"file://{quote(str(path.absolute()))}?mode=rw"
@@ -47,7 +51,7 @@ class SQLiteFactRecorder(SQLiteApplicationRecorder):
         super().__init__(_ReadOnlyDatastore(path, pool_size, busy_timeout_seconds))
 
     def construct_create_table_statements(self) -> list[str]:
-        return super().construct_create_table_statements() + schema.create_statements("text", " WITHOUT ROWID")
+        return super().construct_create_table_statements() + schema.create_statements(*TABLE_WORDS)
 
     def fetch(self, statement: str, values: Values | None = None) -> list[Row]:
         with self.datastore.transaction(commit=False) as cursor:

@@ -12,9 +12,11 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from uuid import UUID
 
-from liveorder.application.ports.order_store import LedgerRow, SignalClaim
+from liveorder.application.ports.order_store import LedgerRow
+from liveorder.domain.claim import Recognition, SignalClaim
 from liveorder.domain.errors import LeaseLost, StoreError, StoreUnavailable
-from liveorder.infrastructure.eventstore.database import Row, Values
+from liveorder.infrastructure.eventstore.claim_rows import claim_of, row_of
+from liveorder.infrastructure.eventstore.database import Row, T, Values
 from liveorder.infrastructure.eventstore.moments import text_of
 from liveorder.infrastructure.eventstore.sqlite_recorder import uri_of
 from liveorder.infrastructure.eventstore.transaction import (
@@ -41,14 +43,23 @@ _DURABLE = (
 _STANDING = """SELECT epoch, (SELECT coalesce(MAX(rowid), 0) FROM stored_events), EXISTS (SELECT 1 FROM halts),
     EXISTS (SELECT 1 FROM json_each(?) AS n WHERE n.value <> coalesce(
         (SELECT MAX(originator_version) FROM stored_events WHERE originator_id=n.key), 0)),
-    EXISTS (SELECT 1 FROM json_each(?) AS n JOIN signal_claims ON client_order_id=n.value)
+    EXISTS (SELECT 1 FROM json_each(?) AS n JOIN signal_claims c ON c.signal_id=json_extract(n.value, '$[0]')
+        WHERE c.plan=json_extract(n.value, '$[1]')
+            AND (json_extract(n.value, '$[2]') IS NULL OR c.account_id=json_extract(n.value, '$[2]'))),
+    EXISTS (SELECT 1 FROM json_each(?) AS n JOIN signal_claims c ON c.client_order_id=n.value),
+    EXISTS (SELECT 1 FROM json_each(?) AS n JOIN stored_events e ON e.originator_id=n.value)
     FROM lease"""
+
+
+_CLAIMS = """SELECT * FROM signal_claims WHERE signal_id IN (SELECT value FROM json_each(?))
+    UNION SELECT * FROM signal_claims WHERE client_order_id IN (SELECT value FROM json_each(?))"""
 
 
 def connect(path: Path, busy_timeout_seconds: float) -> sqlite3.Connection:
     return sqlite3.connect(uri_of(path), uri=True, timeout=busy_timeout_seconds, isolation_level=None, check_same_thread=False)
 
 
+_PUT_CLAIM = "INSERT INTO signal_claims VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
 _INDEX_CHANGES = (
     (True, "INSERT INTO open_orders VALUES (?) ON CONFLICT DO NOTHING"),
     (False, "DELETE FROM open_orders WHERE stream_id=?"),
@@ -76,9 +87,13 @@ class SQLiteWriter:
                 connection.close()
 
     def write(self, statement: str, values: Values) -> list[Row]:
+        return self.change(lambda connection: connection.execute(statement, dict(values)).fetchall())
+
+    def change(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        """`work` in a transaction of its own."""
         try:
             with self._transaction() as connection:
-                return connection.execute(statement, dict(values)).fetchall()
+                return work(connection)
         except (sqlite3.Error, _CommitUnanswered) as error:
             self.close()
             raise _unavailable(error) from error
@@ -152,13 +167,16 @@ def _unavailable(error: Exception) -> StoreUnavailable:
 def _is_in_order(connection: sqlite3.Connection, transaction: Transaction) -> bool:
     """Whether nothing stands in the way, by one statement; False where `_objections` must look closer. Raises `LeaseLost`."""
     streams = {each.stream_id.hex: each.first_version - 1 for each in transaction.drafts}
-    claims = [claim.client_order_id for claim in transaction.claims()]
-    row = connection.execute(_STANDING, (json.dumps(streams), json.dumps(claims))).fetchone()
-    epoch, head, is_halted, out_of_turn, known_claims = row
+    recognitions = [claiming.known_by for claiming in transaction.claimings()]
+    signals = [(known.signal_id, known.plan, known.account_id) for known in recognitions]
+    client_ids = [each for known in recognitions for each in known.client_order_ids]
+    dead_letters = [stream_id.hex for stream_id in transaction.dead_letters()]
+    row = connection.execute(_STANDING, [*map(json.dumps, (streams, signals, client_ids, dead_letters))]).fetchone()
+    epoch, head, *objections = row
     if epoch != transaction.epoch:
         raise LeaseLost(f"the store belongs to epoch {epoch} now, and this process has epoch {transaction.epoch}")
     is_plain = len(streams) == len(transaction.drafts) and not transaction.halts()
-    return is_plain and head == transaction.head and not (is_halted or out_of_turn or known_claims)
+    return is_plain and head == transaction.head and not any(objections)
 
 
 def _objections(connection: sqlite3.Connection, transaction: Transaction) -> NotStored | None:
@@ -170,12 +188,11 @@ def _objections(connection: sqlite3.Connection, transaction: Transaction) -> Not
 
 
 def _seen(connection: sqlite3.Connection, transaction: Transaction) -> Seen:
-    last_versions = {
-        stream_id: _last_version(connection, stream_id) for stream_id in {each.stream_id for each in transaction.drafts}
-    }
+    streams = {*(each.stream_id for each in transaction.drafts), *transaction.dead_letters()}
+    last_versions = {stream_id: _last_version(connection, stream_id) for stream_id in streams}
     return Seen(
         last_versions=last_versions,
-        claims=_known_claims(connection, transaction.claims()),
+        claims=_known_claims(connection, [claiming.known_by for claiming in transaction.claimings()]),
         halted=frozenset(_halted(connection)) if transaction.scopes() else frozenset(),
         events=_stored_events(connection, overlapping(transaction.drafts, last_versions)),
     )
@@ -187,10 +204,10 @@ def _last_version(connection: sqlite3.Connection, stream_id: UUID) -> int:
     return int(version)
 
 
-def _known_claims(connection: sqlite3.Connection, claims: Sequence[SignalClaim]) -> dict[str, SignalClaim]:
-    statement = "SELECT client_order_id, signal_key, order_id, fingerprint FROM signal_claims WHERE client_order_id=?"
-    rows = (connection.execute(statement, (claim.client_order_id,)).fetchone() for claim in claims)
-    return {row[0]: SignalClaim(row[0], row[1], UUID(row[2]), row[3]) for row in rows if row is not None}
+def _known_claims(connection: sqlite3.Connection, recognitions: Sequence[Recognition]) -> list[SignalClaim]:
+    signals = json.dumps([known.signal_id for known in recognitions])
+    client_ids = json.dumps([each for known in recognitions for each in known.client_order_ids])
+    return [claim_of(row) for row in connection.execute(_CLAIMS, (signals, client_ids))]
 
 
 def _halted(connection: sqlite3.Connection) -> Iterator[str]:
@@ -218,11 +235,12 @@ def _insert(connection: sqlite3.Connection, transaction: Transaction) -> None:
         upsert = "INSERT INTO risk VALUES (?, ?, ?) ON CONFLICT (account_id, key) DO UPDATE SET state=excluded.state"
         connection.executemany(upsert, [(row.account_id, row.key, row.state) for row in rows])
     if claims := transaction.claims():
-        values = [(claim.client_order_id, claim.signal_key, str(claim.order_id), claim.fingerprint) for claim in claims]
-        connection.executemany("INSERT INTO signal_claims VALUES (?, ?, ?, ?)", values)
+        connection.executemany(_PUT_CLAIM, [row_of(claim) for claim in claims])
     if names := transaction.names():
         named = [(name.account_id, name.broker_order_id, str(name.order_id)) for name in names]
         connection.executemany("INSERT INTO broker_names VALUES (?, ?, ?) ON CONFLICT DO NOTHING", named)
+    if shapes := transaction.shapes():
+        connection.executemany("INSERT INTO event_shapes VALUES (?) ON CONFLICT DO NOTHING", [(shape,) for shape in shapes])
     _keep_open_orders(connection, transaction)
     _keep_halts(connection, transaction)
 

@@ -10,6 +10,7 @@ from uuid import UUID, uuid4
 from liveorder.application.ports.clock import Clock
 from liveorder.application.ports.order_store import StoreIdentity
 from liveorder.domain.errors import SettingsError
+from liveorder.domain.identifiers import KeyRing
 from liveorder.infrastructure.eventstore import identity
 from liveorder.infrastructure.eventstore.database import Database
 from liveorder.infrastructure.eventstore.identity import Expectation
@@ -32,7 +33,8 @@ async def create_store(
     store_id: UUID | None = None,
 ) -> StoreIdentity:
     """Raises `StoreRefused` where a store is already. `store_id` is drawn unless given."""
-    stamped = StoreIdentity(store_id or uuid4(), namespace, default_account, mode, SCHEMA_VERSION, tuple(account_ids))
+    keys = KeyRing(namespace)
+    stamped = StoreIdentity(store_id or uuid4(), default_account, mode, SCHEMA_VERSION, tuple(account_ids), keys)
     values = identity.values_of(stamped, clock.now())
     if _is_postgres(url):
         await create_schema(address_of(url), identity.INSERT, values)

@@ -6,14 +6,15 @@ transaction is stored wholly or not at all; the commits that were refused leave 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from uuid import UUID
 
 from eventsourcing.persistence import StoredEvent
 
-from liveorder.application.ports.order_store import BrokerName, Commit, HaltRow, LedgerRow, SignalClaim
-from liveorder.domain.errors import SignalAlreadyKnown, StoreError, TradingIsHalted, VersionConflict
+from liveorder.application.ports.order_store import BrokerName, Claiming, Commit, HaltRow, LedgerRow
+from liveorder.domain.claim import SignalClaim
+from liveorder.domain.errors import DeadLetterStands, SignalAlreadyKnown, StoreError, TradingIsHalted, VersionConflict
 from liveorder.infrastructure.eventstore.mapper import FactMapper
 
 MAX_EVENTS = 512
@@ -26,6 +27,8 @@ class Draft:
 
     commit: Commit
     events: tuple[StoredEvent, ...]
+    shapes: tuple[str, ...] = ()
+    """Of its events, those that the store bears no stamp of yet."""
 
     @property
     def stream_id(self) -> UUID:
@@ -36,15 +39,20 @@ class Draft:
         return self.commit.facts[0].version
 
 
-def draft(commit: Commit, mapper: FactMapper) -> Draft:
-    """Raises `VersionConflict` where the versions are not contiguous or not of one stream."""
+def draft(commit: Commit, mapper: FactMapper, stamped: Collection[str]) -> Draft:
+    """`stamped`: shapes that the store bears already.
+
+    Raises `VersionConflict` where the versions are not contiguous or not of one stream.
+    """
     if not commit.facts:
         raise ValueError("a commit holds at least one fact")
     first = commit.facts[0]
     for offset, recorded in enumerate(commit.facts):
         if recorded.stream_id != first.stream_id or recorded.version != first.version + offset:
             raise VersionConflict(f"the facts of one commit must follow each other in one stream ({first.stream_id})")
-    return Draft(commit, tuple(mapper.to_stored_event(recorded) for recorded in commit.facts))
+    shapes = {mapper.shapes[recorded.fact.topic]: None for recorded in commit.facts}
+    events = tuple(mapper.to_stored_event(recorded) for recorded in commit.facts)
+    return Draft(commit, events, tuple(shape for shape in shapes if shape not in stamped))
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,8 +67,18 @@ class Transaction:
     def events(self) -> Iterator[StoredEvent]:
         return (event for draft in self.drafts for event in draft.events)
 
-    def claims(self) -> list[SignalClaim]:
+    def claimings(self) -> list[Claiming]:
         return [draft.commit.claim for draft in self.drafts if draft.commit.claim is not None]
+
+    def claims(self) -> list[SignalClaim]:
+        return [claiming.claim for claiming in self.claimings()]
+
+    def dead_letters(self) -> list[UUID]:
+        """Streams that must not be there."""
+        return [claiming.dead_letter for claiming in self.claimings() if claiming.dead_letter is not None]
+
+    def shapes(self) -> list[str]:
+        return [shape for draft in self.drafts for shape in draft.shapes]
 
     def names(self) -> list[BrokerName]:
         return [name for draft in self.drafts for name in draft.commit.names]
@@ -114,7 +132,9 @@ class Seen:
     """What stood in the store when the transaction took the writer's lock."""
 
     last_versions: Mapping[UUID, int]
-    claims: Mapping[str, SignalClaim]
+    """Of the drafts' streams, and of the dead letters that some must not find."""
+    claims: Sequence[SignalClaim]
+    """All that fit one of the drafts."""
     halted: frozenset[str]
     events: Mapping[tuple[UUID, int], tuple[int, str, bytes]]
     """Position, topic and state of the versions that are taken already, among those that drafts ask for."""
@@ -154,7 +174,7 @@ class _Bench:
 
     def __init__(self, seen: Seen) -> None:
         self._versions = dict(seen.last_versions)
-        self._claims = dict(seen.claims)
+        self._claims = list(seen.claims)
         self._halted = set(seen.halted)
         self._failed: set[UUID] = set()
 
@@ -169,19 +189,25 @@ class _Bench:
     def _objection(self, each: Draft) -> StoreError | None:
         if each.stream_id in self._failed:
             return earlier_commit_failed(each.stream_id)
-        claim = each.commit.claim
-        if claim is not None and (known := self._claims.get(claim.client_order_id)) is not None:
-            return SignalAlreadyKnown(str(known.order_id), known.fingerprint)
+        if each.commit.claim is not None and (error := self._objection_to(each.commit.claim)) is not None:
+            return error
         last = self._versions.get(each.stream_id, 0)
         if each.first_version != last + 1:
             return _version_conflict(each, last)
         standing = next((scope for scope in each.commit.unless_halted if scope in self._halted), None)
         return None if standing is None else TradingIsHalted(standing)
 
+    def _objection_to(self, claiming: Claiming) -> StoreError | None:
+        """A signal that is known is answered as such, even where its message was refused at another time."""
+        if known := [claim for claim in self._claims if claiming.known_by.fits(claim)]:
+            return SignalAlreadyKnown(known)
+        dead_letter = claiming.dead_letter
+        return DeadLetterStands(dead_letter) if dead_letter is not None and self._versions.get(dead_letter) else None
+
     def _admit(self, each: Draft) -> None:
         self._versions[each.stream_id] = each.first_version + len(each.events) - 1
         if each.commit.claim is not None:
-            self._claims[each.commit.claim.client_order_id] = each.commit.claim
+            self._claims.append(each.commit.claim.claim)
         halt = each.commit.halt
         if halt is not None:
             (self._halted.add if halt.stands else self._halted.discard)(halt.scope)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from pydantic import ValidationError
@@ -27,7 +27,10 @@ def mode(settings: SettingsFields) -> TradingMode:
         return TradingMode.SIMULATION
     if settings.trading_mode is not None:
         return settings.trading_mode
-    real = [*_brokers_with_credentials(settings), *(account.broker for account in settings.accounts if account.broker != SIMULATED)]
+    real = [
+        *_brokers_with_credentials(settings),
+        *(account.broker for account in _traded(settings) if account.broker != SIMULATED),
+    ]
     if real:
         raise SettingsError(
             f"TRADING_MODE is not set, but {real[0]} is set up; "
@@ -79,13 +82,19 @@ def check(settings: SettingsFields) -> None:
             "unset one of TRADING_MODE and USE_MOCK_BROKER"
         )
     accounts = trading_accounts(settings)
-    ids = [account.id for account in accounts]
+    ids = [account.id for account in (*accounts, *(each for each in settings.accounts if each.closed))]
     if len(set(ids)) < len(ids):
         raise SettingsError(f"[[accounts]]: {next(name for name in ids if ids.count(name) > 1)!r} is there twice; give each its id")
-    named(settings.default_account or ids[0], accounts)
+    _check_default(settings, accounts)
     if mode(settings) is not TradingMode.SIMULATION:
         for account in accounts:
             _check_real(settings, account)
+
+
+def _check_default(settings: SettingsFields, accounts: Sequence[Account]) -> None:
+    if settings.default_account in [account.id for account in settings.accounts if account.closed]:
+        raise SettingsError(f"default_account: {settings.default_account!r} is closed; name an account that is traded")
+    named(settings.default_account or accounts[0].id, accounts)
 
 
 def _check_real(settings: SettingsFields, account: Account) -> None:
@@ -118,12 +127,16 @@ def _brokers_with_credentials(settings: SettingsFields) -> list[str]:
     return [broker for broker, names in REQUIRED_OPTIONS.items() if any(getattr(getattr(settings, broker), name) for name in names)]
 
 
+def _traded(settings: SettingsFields) -> tuple[Account, ...]:
+    return tuple(account for account in settings.accounts if not account.closed)
+
+
 def _declared(settings: SettingsFields) -> Iterable[Account]:
     """As written, or one for each broker that is set up; in a simulation all of them simulated."""
     if mode(settings) is TradingMode.SIMULATION:
-        accounts = settings.accounts or (Account(id=SIMULATED_ACCOUNT),)
+        accounts = _traded(settings) or (Account(id=SIMULATED_ACCOUNT),)
         return [account.model_copy(update={"broker": SIMULATED, "mode": TradingMode.SIMULATION}) for account in accounts]
-    accounts = settings.accounts or tuple(Account(id=broker, broker=broker) for broker in _brokers_with_credentials(settings))
+    accounts = _traded(settings) or tuple(Account(id=broker, broker=broker) for broker in _brokers_with_credentials(settings))
     return [account for account in accounts if settings.broker in (None, account.broker)]
 
 

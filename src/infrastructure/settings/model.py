@@ -73,6 +73,11 @@ class Settings(SettingsFields):
         return the_accounts.trading_accounts(self)
 
     @property
+    def account_ids(self) -> tuple[str, ...]:
+        """Of every account that the store may know, closed ones too."""
+        return (*(account.id for account in self.trading_accounts), *(account.id for account in self.accounts if account.closed))
+
+    @property
     def signals_account(self) -> str:
         """The account of signals that name none."""
         return self.default_account or self.trading_accounts[0].id

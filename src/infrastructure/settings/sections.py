@@ -217,6 +217,8 @@ class Account(Section):
     """simulated, alpaca, kite, ibkr, or the name of a broker of your own."""
     mode: Mode | None = None
     """PAPER or LIVE, to be sure: it must agree with trading_mode."""
+    closed: bool = False
+    """Traded no more: its orders and positions stay known, and its broker is not asked for."""
     currency: CurrencyCode | None = None
     """In which its limits and position_size are; none: default_currency."""
     exchange: Text | None = None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Collection, Iterator
+from collections.abc import Awaitable, Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +11,7 @@ from rich.text import Text
 from liveorder.application.ports.order_store import LeaseState
 from liveorder.application.views import View
 from liveorder.bootstrap import CalendarCheck, Settings, check_brokers, check_calendars, open_reader
+from liveorder.domain.claim import SignalClaim
 from liveorder.domain.errors import LiveOrderError
 from liveorder.domain.values import TradingMode
 from liveorder.interfaces.cli.figures import plural
@@ -46,6 +47,7 @@ class _Found:
 
     lease: LeaseState | None = None
     calendars: frozenset[str] = frozenset()
+    second_orders: Sequence[SignalClaim] = ()
 
 
 async def diagnose(settings: Settings) -> Diagnosis:
@@ -54,6 +56,7 @@ async def diagnose(settings: Settings) -> Diagnosis:
     checks = [
         await _checked("settings", lambda: _settings(settings)),
         await _checked("store", lambda: _store(settings, found)),
+        *_second_orders(found.second_orders),
         *_calendars(settings, found.calendars),
         *await _brokers(settings, found.lease),
     ]
@@ -80,9 +83,24 @@ async def _store(settings: Settings, found: _Found) -> str:
         found.calendars = report.calendars
         if report.problems:
             raise LiveOrderError("; ".join(report.problems))
+        found.second_orders = await reader.superseded()
         owner = found.lease.owner if found.lease is not None and found.lease.is_held else None
         held = f"owned by {owner}" if owner else "no service runs"
-        return f"whole: {plural(report.facts, 'fact')} in {plural(report.streams, 'stream')}; {held}"
+        age = "" if reader.is_migrated else "; written by an earlier version, the next `liveorder run` migrates it"
+        return f"whole: {plural(report.facts, 'fact')} in {plural(report.streams, 'stream')}; {held}{age}"
+
+
+def _second_orders(claims: Sequence[SignalClaim]) -> list[Check]:
+    """Signals that became two orders under an earlier version: a person must look at each pair."""
+    return [
+        Check(
+            name=f"signal {claim.signal_id} on {claim.account_id}",
+            is_healthy=True,
+            is_pressing=True,
+            detail=f"became a second order, {claim.order_id}, in an upgrade of an earlier version: see both at the broker",
+        )
+        for claim in claims
+    ]
 
 
 def _calendars(settings: Settings, ordered: Collection[str]) -> list[Check]:

@@ -141,8 +141,12 @@ def print_signals(signals: Sequence[SignalView]) -> None:
 
 
 def print_dead_letters(signals: Sequence[SignalView]) -> None:
-    pairs = [(short(signal.signal_id or f"at byte {signal.offset}"), signal.reason or "") for signal in signals]
+    pairs = [(short(signal.signal_id or f"at byte {signal.offset}"), _why_dead(signal)) for signal in signals]
     print_pairs("Dead letters: became no order", pairs)
+
+
+def _why_dead(signal: SignalView) -> str:
+    return f"{signal.reason or ''} (`liveorder signals --retry {signal.dead_letter_id}` sends it all the same)"
 
 
 def print_results(results: Sequence[Result]) -> None:

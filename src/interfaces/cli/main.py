@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from liveorder import __version__
-from liveorder.interfaces.cli import agreeing, certifying, kite, reading, running, simulation, stopping, trading, upkeep
+from liveorder.interfaces.cli import agreeing, certifying, kite, reading, running, simulation, stopping, store, trading, upkeep
 from liveorder.interfaces.cli.exit_codes import as_text
 from liveorder.interfaces.cli.failures import Commands
 from liveorder.interfaces.cli.screen import say
@@ -75,4 +75,5 @@ for _panel, _commands in _GROUPS.items():
     for _name, _command in _commands.items():
         app.command(_name, rich_help_panel=_panel)(_command)
 app.add_typer(agreeing.adopt, name="adopt", rich_help_panel="Agree with the broker")
+app.add_typer(store.store, name="store", rich_help_panel="Look after it")
 app.add_typer(kite.kite, name="kite", rich_help_panel="Look after it")

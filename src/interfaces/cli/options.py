@@ -7,6 +7,7 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any, TypeAlias
+from uuid import UUID
 
 import typer
 
@@ -64,6 +65,14 @@ def a_moment(text: str | None) -> datetime | None:
     except ValueError:
         raise InvalidInput("--at", f"{text!r} is no time", "write it like 2025-03-10T09:20:00Z") from None
     return at.replace(tzinfo=UTC) if at is not None and at.tzinfo is None else at
+
+
+def an_id(option: str, text: str) -> UUID:
+    """Raises `InvalidInput`."""
+    try:
+        return UUID(text)
+    except ValueError:
+        raise InvalidInput(option, f"{text!r} is no such id", "copy it from `liveorder signals --status dead-letter`") from None
 
 
 def a_number(option: str, text: str | None) -> Decimal | None:

@@ -9,6 +9,7 @@ from typing import Annotated, TypeVar
 
 import typer
 
+from liveorder.application.command_desk import CommandKind
 from liveorder.application.ports.views import Wanted
 from liveorder.application.views import HistoryView, OrderView, View, as_of, history_view, order_view
 from liveorder.bootstrap import Reader, Settings, open_reader, standing_doubts
@@ -16,6 +17,7 @@ from liveorder.domain.errors import OrderNotFound
 from liveorder.domain.lifecycle import OrderStatus
 from liveorder.domain.position import PositionStatus
 from liveorder.interfaces.cli import listings
+from liveorder.interfaces.cli.asking import ask, code_for, show_order
 from liveorder.interfaces.cli.doubts_page import print_doubts
 from liveorder.interfaces.cli.lookups import the_order
 from liveorder.interfaces.cli.options import (
@@ -29,7 +31,9 @@ from liveorder.interfaces.cli.options import (
     Symbol,
     a_day,
     a_moment,
+    an_id,
     person,
+    quiet_settings_for,
     settings_for,
 )
 from liveorder.interfaces.cli.order_page import print_order
@@ -120,8 +124,12 @@ def signals(
     strategy: Strategy = None,
     account: AccountName = None,
     newest: Newest = None,
+    retry: Annotated[str | None, typer.Option("--retry", metavar="ID", help="Send this dead letter after all.")] = None,
 ) -> None:
     """List signals with what became of them, dead letters included."""
+    if retry is not None:
+        result = ask(quiet_settings_for(config, store), CommandKind.RETRY, {"dead_letter": str(an_id("retry", retry))})
+        raise typer.Exit(code_for(show_order(result, as_json=as_json)))
     name = status.upper().replace("-", "_") if status else None
     wanted = Wanted(account_id=account, strategy_name=strategy, symbol=symbol, status=name, newest=newest)
     found = _read(settings_for(config, store), lambda reader: reader.views.signals(wanted))

@@ -3,7 +3,8 @@ from decimal import Decimal
 import pytest
 
 from liveorder.application.narrative import SENTENCES, sentence
-from liveorder.domain.dead_letter import SignalDeadLettered
+from liveorder.domain.dead_letter import SignalDeadLettered, SignalRetried
+from liveorder.domain.default_account import DefaultAccountChanged
 from liveorder.domain.facts import Fact
 from liveorder.domain.order import facts as f
 from liveorder.domain.trading_halt import AutoTradingSwitched, HaltReason, TradingHalted, TradingResumed
@@ -89,6 +90,10 @@ def test_a_fact_that_nobody_wrote_a_sentence_for_is_told_by_its_name() -> None:
         (f.Restated(split_ratio=Decimal(2), message="2:1"), "Order changed by the broker, unasked, split 2 (2:1)"),
         (f.Restated(quantity=Decimal(2)), "Order changed by the broker, unasked, quantity 2"),
         (f.Triggered(), "Stop triggered: the order works in the market"),
+        (
+            f.FoundUnderKey(client_order_id="AN7EARLIERKEY2345672"),
+            "Found at the broker under AN7EARLIERKEY2345672, which an earlier release gave it",
+        ),
         (f.AnomalyNoted(code="fill_after_close", message="late"), "Anomaly noted, fill after close: late"),
         (f.ReviewRequested(code="overfill", message="look"), "A person must look, overfill: look"),
         (f.ReviewResolved(evidence="called them"), "Review resolved: called them"),
@@ -103,6 +108,14 @@ def test_a_fact_that_nobody_wrote_a_sentence_for_is_told_by_its_name() -> None:
         (
             SignalDeadLettered(source="file", offset="12", line="{", reason="not JSON"),
             "Signal without an id from file at 12 is unusable: not JSON",
+        ),
+        (
+            SignalRetried(order_id=ORDER_ID, dead_letter_position=7),
+            f"A person had it sent after all: it became order {ORDER_ID}",
+        ),
+        (
+            DefaultAccountChanged(account_id="U2", evidence="U1 is being closed"),
+            "Signals that name no account go to U2 from here on: U1 is being closed",
         ),
         (
             UnmatchedReportNoted(account_id="U1", broker="ibkr", broker_order_id="7", fields={}),

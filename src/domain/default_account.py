@@ -1,0 +1,26 @@
+"""The account of signals that name none: chosen when the store was created, and changed only by a person, as an event."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import ClassVar
+
+from liveorder.domain.facts import Fact
+from liveorder.domain.identifiers import stream_id
+
+STORE_STREAM = stream_id("store")
+
+
+class DefaultAccountChanged(Fact):
+    """A person chose another one; `evidence` says why. Signals that were known before stay known on the account they traded on."""
+
+    topic: ClassVar[str] = "liveorder.DefaultAccountChanged@1"
+
+    account_id: str
+    evidence: str
+
+
+def default_account(stream: Iterable[Fact], at_creation: str) -> str:
+    """The one that holds after these events."""
+    chosen = [fact.account_id for fact in stream if isinstance(fact, DefaultAccountChanged)]
+    return chosen[-1] if chosen else at_creation

@@ -1,0 +1,155 @@
+"""From the schema of an earlier version to the present one.
+
+Only an owner migrates: the one transaction that holds all steps also takes the lease, which nobody may hold, and raises the epoch.
+A kill at any moment leaves the old store or the new one, and a paused process of an earlier version can store nothing afterwards.
+
+A store can be of any earlier version, so a step stays as it is once it was released; stores that each version wrote are fixtures of
+the tests, which hold every step to that.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from liveorder.domain.errors import LeaseLost
+from liveorder.domain.identifiers import KEY_VERSIONS, NEWEST_KEY_VERSION, SignalKey
+from liveorder.infrastructure.eventstore import schema
+from liveorder.infrastructure.eventstore.database import Database, Row, Session, Values
+from liveorder.infrastructure.eventstore.identity import schema_version_of
+from liveorder.infrastructure.eventstore.moments import micros_since_1970
+from liveorder.infrastructure.eventstore.schema import SCHEMA_VERSION
+
+
+async def migrate(database: Database, owner: str) -> int | None:
+    """Bring the store to the present schema; the version that it was of, None where it is present already.
+
+    Raises `LeaseLost` while somebody owns it, and `StoreRefused` for a newer one. `database` is not open, before and after.
+    """
+    await database.open()
+    try:
+        version = await schema_version_of(database)
+        if version == SCHEMA_VERSION:
+            return None
+        now = micros_since_1970(await database.now())
+        return await database.migrate(lambda session: _migrated(session, owner, now))
+    finally:
+        await database.close()
+
+
+async def _migrated(session: Session, owner: str, now: int) -> int | None:
+    """The version is read again: another process may have migrated it while this one waited for its turn."""
+    ((version,),) = await session.execute("SELECT schema_version FROM store")
+    if version == SCHEMA_VERSION:
+        return None
+    taken = """UPDATE lease SET epoch=epoch + 1, owner=:owner, expires_at=0, details='{}'
+        WHERE expires_at <= :now RETURNING epoch"""
+    if not await session.execute(taken, {"owner": owner, "now": now}):
+        ((holder,),) = await session.execute("SELECT owner FROM lease")
+        raise LeaseLost(f"this store is of an earlier version and owned by {holder}; stop it, then start again to migrate")
+    for step in range(version, SCHEMA_VERSION):
+        await _STEPS[step](session)
+    return int(version)
+
+
+# --- 1 to 2: claims have columns, the store remembers how it derives keys, events have their shapes stamped --------------------
+
+_OLD_CLAIMS = """SELECT order_id, client_order_id, signal_key, fingerprint FROM old_claims
+    WHERE order_id > :after ORDER BY order_id LIMIT 1000"""
+_DOUBLED = """SELECT order_id, client_order_id, signal_key, fingerprint FROM old_claims o
+    WHERE NOT EXISTS (SELECT 1 FROM signal_claims c WHERE c.client_order_id=o.client_order_id)"""
+_PUT_CLAIM = """INSERT INTO {table} VALUES
+    (:signal_id, '', :account_id, :namespace, :key_version, :client_order_id, :order_id, :fingerprint)
+    ON CONFLICT DO NOTHING"""
+_NAMES = """INSERT INTO broker_names SELECT DISTINCT {account}, {name}, {order}
+    FROM stored_events e JOIN stored_events r ON r.originator_id=e.originator_id
+    WHERE r.topic='liveorder.Requested@1' AND r.originator_version=1
+        AND e.topic IN ('liveorder.Acknowledged@1', 'liveorder.Replaced@1') AND coalesce({name}, '') <> ''"""
+
+_STORE = """INSERT INTO store SELECT id, store_id, namespace, default_account, mode, 2, account_ids, created_at,
+    :key_version, :namespaces, :versions FROM old_store"""
+
+
+async def _to_2(session: Session) -> None:
+    if not await session.has_table("broker_names"):
+        await _add_broker_names(session)
+    await session.execute("ALTER TABLE signal_claims RENAME TO old_claims")
+    for statement in (*schema.CLAIMS, schema.EVENT_SHAPES):
+        await session.execute(session.created(statement))
+    keys = _Keys()
+    async for claim in _old_claims(session):
+        keys.note(claim)
+        await session.execute(_PUT_CLAIM.format(table="signal_claims"), claim)
+    for row in await session.execute(_DOUBLED):
+        await session.execute(_PUT_CLAIM.format(table="superseded_claims"), _claim(row))
+    await session.execute("DROP TABLE old_claims")
+    await _remember_keys(session, keys)
+    await session.replace_append_function()
+
+
+async def _add_broker_names(session: Session) -> None:
+    """Commit 472a3ea had none, and called its schema 1 as later ones did."""
+    await session.execute(session.created(schema.BROKER_NAMES))
+    fields = {
+        "account": session.field("r", "account_id"),
+        "order": session.field("r", "order_id"),
+        "name": session.field("e", "broker_order_id"),
+    }
+    await session.execute(_NAMES.format(**fields))
+
+
+async def _old_claims(session: Session) -> AsyncIterator[dict[str, Any]]:
+    """The oldest first: of two claims of one signal, which an upgrade once made, the first stays."""
+    after = ""
+    while rows := await session.execute(_OLD_CLAIMS, {"after": after}):
+        for row in rows:
+            yield _claim(row)
+        after = rows[-1][0]
+
+
+def _claim(row: Row) -> dict[str, Any]:
+    order_id, client_order_id, signal_key, fingerprint = row
+    _, namespace, account_id, signal_id, _ = json.loads(signal_key)
+    key = SignalKey(namespace, account_id, signal_id)
+    return {
+        "namespace": namespace,
+        "account_id": account_id,
+        "signal_id": signal_id,
+        "key_version": next((version for version in KEY_VERSIONS if key.derived(version) == client_order_id), NEWEST_KEY_VERSION),
+        "client_order_id": client_order_id,
+        "order_id": order_id,
+        "fingerprint": fingerprint,
+    }
+
+
+@dataclass
+class _Keys:
+    """What the claims, the oldest first, say of how their store derives keys."""
+
+    namespaces: set[str] = field(default_factory=set)
+    versions: list[int] = field(default_factory=list)
+
+    def note(self, claim: Mapping[str, Any]) -> None:
+        self.namespaces.add(claim["namespace"])
+        if claim["key_version"] not in self.versions:
+            self.versions.append(claim["key_version"])
+
+
+async def _remember_keys(session: Session, keys: _Keys) -> None:
+    ((namespace,),) = await session.execute("SELECT namespace FROM store")
+    await session.execute("ALTER TABLE store RENAME TO old_store")
+    await session.execute(session.created(schema.STORE))
+    versions = keys.versions or [NEWEST_KEY_VERSION]
+    values: Values = {
+        "key_version": versions[0],
+        "namespaces": json.dumps(sorted(keys.namespaces - {namespace})),
+        "versions": json.dumps(sorted(versions)),
+    }
+    await session.execute(_STORE, values)
+    await session.execute("DROP TABLE old_store")
+
+
+_STEPS = {1: _to_2}
+"""By the version that each leads away from."""

@@ -1,0 +1,55 @@
+"""What an event looks like in the store, as text: its topic, then each of its fields, with the words that an enumeration has.
+
+A store is stamped with the shape of each kind of event that it holds. A version that meets a shape with a part that it does not
+know says that a newer one wrote it, before it reads anything else.
+"""
+
+from __future__ import annotations
+
+import inspect
+import typing
+from collections.abc import Iterator
+from enum import Enum
+from typing import Any
+
+from pydantic import BaseModel
+
+from liveorder.domain.errors import StoreRefused
+from liveorder.domain.facts import Envelope, Fact
+
+
+def shape_of(fact: type[Fact]) -> str:
+    """The same in every process of a version."""
+    return " ".join([fact.topic, *sorted([*_parts(Envelope, "meta."), *_parts(fact, "")])])
+
+
+def topic_of(shape: str) -> str:
+    return shape.partition(" ")[0]
+
+
+def unknown_parts(shape: str, known: str) -> list[str]:
+    """Fields and words of `shape` that `known`, of the same topic, lacks."""
+    lacking = set(shape.split(" ")) - set(known.split(" "))
+    return sorted(lacking)
+
+
+def newer_version(found: str) -> StoreRefused:
+    return StoreRefused(f"this store was written by a newer version of liveorder ({found}); use that version or a later one")
+
+
+def _parts(model: type[BaseModel], path: str) -> Iterator[str]:
+    for name, field in model.model_fields.items():
+        yield path + name
+        for kind in _kinds_in(field.annotation):
+            if issubclass(kind, BaseModel):
+                yield from _parts(kind, f"{path}{name}.")
+            elif issubclass(kind, Enum):
+                yield from (f"{path}{name}={member.value}" for member in kind)
+
+
+def _kinds_in(annotation: Any) -> Iterator[type]:
+    """The classes that an annotation is made of: `Mapping[str, Side | None]` has str, Side and NoneType."""
+    if inspect.isclass(annotation) and typing.get_origin(annotation) is None:
+        yield annotation
+    for argument in typing.get_args(annotation):
+        yield from _kinds_in(argument)
