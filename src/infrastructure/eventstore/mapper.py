@@ -23,7 +23,7 @@ from typing_extensions import TypedDict
 import liveorder.domain
 from liveorder.domain.errors import StoreRefused
 from liveorder.domain.facts import Envelope, Fact, RecordedFact
-from liveorder.infrastructure.eventstore.shapes import newer_version, shape_of, topic_of, unknown_parts
+from liveorder.infrastructure.eventstore.shapes import is_damaged, newer_version, shape_of, topic_of, unknown_parts
 from liveorder.infrastructure.eventstore.upcasts import UPCASTS, Upcast
 
 _CRC_OPENS = b',"crc":"'
@@ -66,8 +66,10 @@ class FactMapper(Mapper[UUID]):
         return frozenset(self._decoders) | frozenset(self._upcasts)
 
     def check_shapes(self, stamped: Iterable[str]) -> None:
-        """Raises `StoreRefused` where a store holds events of a shape that only a newer version can read."""
+        """Raises `StoreRefused` where a store holds events of a shape that only a newer version can read, or a stamp is damaged."""
         for shape in stamped:
+            if is_damaged(shape):
+                raise StoreRefused("the stamps of this store are damaged; run `liveorder doctor`, and restore a backup")
             topic = topic_of(shape)
             if topic not in self.topics:
                 raise newer_version(f"it holds {topic} events")

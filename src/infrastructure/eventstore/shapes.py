@@ -1,7 +1,7 @@
 """What an event looks like in the store, as text: its topic, then each of its fields, with the words that an enumeration has.
 
 A store is stamped with the shape of each kind of event that it holds. A version that meets a shape with a part that it does not
-know says that a newer one wrote it, before it reads anything else.
+know says that a newer one wrote it, before it reads anything else. The CRC-32 at its end tells such a shape from a damaged one.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import typing
 from collections.abc import Iterator
 from enum import Enum
 from typing import Any
+from zlib import crc32
 
 from pydantic import BaseModel
 
@@ -20,7 +21,8 @@ from liveorder.domain.facts import Envelope, Fact
 
 def shape_of(fact: type[Fact]) -> str:
     """The same in every process of a version."""
-    return " ".join([fact.topic, *sorted([*_parts(Envelope, "meta."), *_parts(fact, "")])])
+    text = " ".join([fact.topic, *sorted([*_parts(Envelope, "meta."), *_parts(fact, "")])])
+    return f"{text} {_crc(text)}"
 
 
 def topic_of(shape: str) -> str:
@@ -29,8 +31,16 @@ def topic_of(shape: str) -> str:
 
 def unknown_parts(shape: str, known: str) -> list[str]:
     """Fields and words of `shape` that `known`, of the same topic, lacks."""
-    lacking = set(shape.split(" ")) - set(known.split(" "))
-    return sorted(lacking)
+    return sorted(set(shape.split(" ")[:-1]) - set(known.split(" ")[:-1]))
+
+
+def is_damaged(shape: object) -> bool:
+    text, _, crc = shape.rpartition(" ") if isinstance(shape, str) else ("", "", "")
+    return not text or crc != _crc(text)
+
+
+def _crc(text: str) -> str:
+    return f"{crc32(text.encode()):08x}"
 
 
 def newer_version(found: str) -> StoreRefused:
