@@ -197,7 +197,18 @@ def _commission(order: LiveOrder, report: r.Commission) -> list[Fact]:
 
 
 def _cancel_pending(order: LiveOrder, report: r.CancelIsPending) -> list[Fact]:
-    return [] if order.cancel_pending or order.closing is not Closing.NONE else [f.CancelPending()]
+    is_news = order.closing is Closing.NONE and _begins(order, f.RequestKind.CANCEL, report.request_id)
+    return [f.CancelPending()] if is_news else []
+
+
+def _begins(order: LiveOrder, kind: f.RequestKind, request_id: str | None) -> bool:
+    """Whether "pending" is news: of a request that is open and not pending, or, naming none, when none of the kind is pending.
+
+    A request that is not open any more has its end already, which was reported by another way.
+    """
+    if request_id is None:
+        return not order.is_pending(kind)
+    return request_id in order.requests and not order.requests[request_id].is_pending
 
 
 def _cancel_rejected(order: LiveOrder, report: r.CancelRejected) -> list[Fact]:
@@ -231,13 +242,15 @@ def _cancel_reason(order: LiveOrder, cause: r.CloseCause) -> f.CancelReason:
 
 def _replace_pending(order: LiveOrder, report: r.ReplaceIsPending) -> list[Fact]:
     ended = order.status in (OrderStatus.CANCELLED, OrderStatus.REJECTED)
-    return [] if order.replace_pending or ended else [f.ReplacePending()]
+    return [f.ReplacePending()] if not ended and _begins(order, f.RequestKind.REPLACE, report.request_id) else []
 
 
 def _replaced(order: LiveOrder, report: r.OrderReplaced) -> list[Fact]:
     if report.request_id in order.replaced:
         return []
-    request = _replace_answered(order, report.request_id)
+    request = _replace_answered(order, report)
+    if request is None and _repeats(order, report):
+        return []
     terms = request.terms if request is not None else None
     replaced = f.Replaced(
         request_id=request.request_id if request is not None else report.request_id,
@@ -252,19 +265,32 @@ def _replaced(order: LiveOrder, report: r.OrderReplaced) -> list[Fact]:
     return [replaced, *(_anomaly(order, "replaced_after_close", f"replaced while {order.status}") if ended else [])]
 
 
-def _replace_answered(order: LiveOrder, request_id: str | None) -> OpenRequest | None:
-    """The open replace that an answer speaks of: the one it names, else the oldest."""
-    replaces = [request for request in order.requests.values() if request.kind is f.RequestKind.REPLACE]
-    return next((request for request in replaces if request_id in (None, request.request_id)), None)
+def _replace_answered(order: LiveOrder, report: r.OrderReplaced) -> OpenRequest | None:
+    """The open replace that an answer means: the one it names, else the one whose terms it reports, else the oldest.
+
+    None when it names one that is not open, or reports no more than the terms that stand already.
+    """
+    replaces = {key: request for key, request in order.requests.items() if request.terms is not None}
+    if report.request_id is not None:
+        return replaces.get(report.request_id)
+    fulfilled = (each for each in replaces.values() if each.terms is not None and _is_fulfilled(order, each.terms, report))
+    oldest = None if _repeats(order, report) else next(iter(replaces.values()), None)
+    return next(fulfilled, oldest)
 
 
-def _changes(order: LiveOrder, fact: f.Replaced | f.Restated) -> bool:
+def _repeats(order: LiveOrder, report: r.OrderReplaced) -> bool:
+    """Whether it reports terms, by no name, and all of them stand already while another replace is open."""
+    has_terms = (report.quantity, report.limit_price, report.stop_price) != (None, None, None)
+    return report.request_id is None and order.replace_requested and has_terms and not _changes(order, report)
+
+
+def _changes(order: LiveOrder, fact: f.Replaced | f.Restated | r.OrderReplaced) -> bool:
     quantity = None if fact.quantity is None else max(fact.quantity, order.filled_quantity)
     return (
         quantity not in (None, order.quantity)
         or fact.limit_price not in (None, order.limit_price)
         or fact.stop_price not in (None, order.stop_price)
-        or (isinstance(fact, f.Replaced) and fact.broker_order_id not in (None, order.broker_order_id))
+        or (not isinstance(fact, f.Restated) and fact.broker_order_id not in (None, order.broker_order_id))
     )
 
 
@@ -364,7 +390,7 @@ def _standing_quantity(order: LiveOrder, snapshot: r.OrderSnapshot) -> Decimal |
     return quantity
 
 
-def _is_fulfilled(order: LiveOrder, asked: f.ReplaceRequested, stands: f.Restated) -> bool:
+def _is_fulfilled(order: LiveOrder, asked: f.ReplaceRequested, stands: f.Restated | r.OrderReplaced) -> bool:
     pairs = (
         (asked.quantity and max(asked.quantity, order.filled_quantity), stands.quantity),
         (asked.limit_price, stands.limit_price),
