@@ -285,7 +285,7 @@ def _repeats(order: LiveOrder, report: r.OrderReplaced) -> bool:
 
 
 def _changes(order: LiveOrder, fact: f.Replaced | f.Restated | r.OrderReplaced) -> bool:
-    quantity = None if fact.quantity is None else max(fact.quantity, order.filled_quantity)
+    quantity = None if fact.quantity is None else order.quantity_restated(fact.quantity)
     return (
         quantity not in (None, order.quantity)
         or fact.limit_price not in (None, order.limit_price)
@@ -382,17 +382,21 @@ def _terms(order: LiveOrder, snapshot: r.OrderSnapshot) -> list[Fact]:
 
 
 def _standing_quantity(order: LiveOrder, snapshot: r.OrderSnapshot) -> Decimal | None:
-    """Of an order that ended, some brokers tell what was filled as its quantity: that is not news of its terms."""
+    """What was filled, reported as the quantity of an order that ended or is overfilled, is no news of its terms."""
     quantity = _positive(snapshot.quantity)
-    has_ended = snapshot.status in _HAS_ENDED or order.closing is not Closing.NONE
-    if order.quantity is None or quantity is None or (has_ended and quantity <= order.filled_quantity):
+    if order.quantity is None or quantity is None:
         return None
-    return quantity
+    has_ended = snapshot.status in _HAS_ENDED or order.closing is not Closing.NONE
+    if has_ended and quantity <= order.filled_quantity:
+        return None
+    asked = {request.terms.quantity for request in order.requests.values() if request.terms is not None}
+    is_what_was_filled = order.is_overfilled and quantity == order.filled_quantity
+    return None if is_what_was_filled and quantity not in asked else quantity
 
 
 def _is_fulfilled(order: LiveOrder, asked: f.ReplaceRequested, stands: f.Restated | r.OrderReplaced) -> bool:
     pairs = (
-        (asked.quantity and max(asked.quantity, order.filled_quantity), stands.quantity),
+        (asked.quantity and order.quantity_restated(asked.quantity), stands.quantity),
         (asked.limit_price, stands.limit_price),
         (asked.stop_price, stands.stop_price),
     )

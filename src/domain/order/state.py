@@ -210,6 +210,18 @@ class LiveOrder:
     def _could_still_fill(self, quantity: Decimal | None) -> Decimal:
         return max(quantity - self.filled_quantity, ZERO) if quantity is not None else ZERO
 
+    @property
+    def is_overfilled(self) -> bool:
+        return self.quantity is not None and self.filled_quantity > self.quantity
+
+    def quantity_restated(self, quantity: Decimal) -> Decimal:
+        """The order's quantity once the broker reports `quantity` as its own: no less than what was filled of it.
+
+        Units filled beyond the order do not raise it: they were not ordered.
+        """
+        filled = self.filled_quantity
+        return max(quantity, filled if self.quantity is None else min(filled, self.quantity))
+
     # --- folding ---------------------------------------------------------------------------------------------------------------
 
     @classmethod
@@ -258,7 +270,7 @@ class LiveOrder:
 
     def _restate(self, quantity: Decimal | None, limit_price: Decimal | None, stop_price: Decimal | None) -> None:
         if quantity is not None:
-            self.quantity = max(quantity, self.filled_quantity)
+            self.quantity = self.quantity_restated(quantity)
         self.limit_price = self.limit_price if limit_price is None else limit_price
         self.stop_price = self.stop_price if stop_price is None else stop_price
 
@@ -417,7 +429,7 @@ def _restated(order: LiveOrder, fact: f.Restated, item: RecordedFact) -> None:
     order._reach_broker()
     if fact.split_ratio is not None:
         order.executions = order.executions.restated(fact.split_ratio)
-        if order.quantity is not None and fact.quantity is None:
+        if order.quantity is not None:
             order.quantity = split_quantity(order.quantity, fact.split_ratio)
     order._restate(fact.quantity, fact.limit_price, fact.stop_price)
 
