@@ -69,7 +69,7 @@ class Execution(ExecutionReport):
     quantity: Decimal
     price: Decimal
     commission: Decimal | None = None
-    """In the instrument's currency; None when it is told later or never."""
+    """In the instrument's currency; None when it is not known, so told later or never; 0 when it is known to be nothing."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -98,9 +98,11 @@ def plainly_counted(told: Told) -> list[r.Execution | r.ExecutionCorrected]:
     for family in families:
         if not family & told.busted:
             by_newness = sorted(family & set(links), key=lambda name: (name not in links.values(), time_of(told, name)))
-            known = [told.fees.get(name, told.executions[name].commission) for name in by_newness]
+            last = told.executions[by_newness[-1]]
+            saying = by_newness if last.quantity else by_newness[-1:]
+            known = [told.fees.get(name, told.executions[name].commission) for name in saying]
             fee = [fee for fee in known if fee is not None][-1:]
-            counted.append(replace(told.executions[by_newness[-1]], commission=fee[0] if fee else None))
+            counted.append(replace(last, commission=fee[0] if fee else None))
     return counted
 
 

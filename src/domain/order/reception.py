@@ -139,7 +139,7 @@ def _conflict(order: LiveOrder, report: r.Execution | r.ExecutionCorrected) -> l
     return _anomaly(order, f"execution_conflict:{report.execution_id}", message)
 
 
-def _late_commission(order: LiveOrder, report: r.Execution) -> list[Fact]:
+def _late_commission(order: LiveOrder, report: r.Execution | r.ExecutionCorrected) -> list[Fact]:
     known = order.executions.told[report.execution_id].commission
     if report.commission is None or report.commission == known or report.execution_id in order.executions.commissions:
         return []
@@ -170,7 +170,7 @@ def _oddities_of_quantity(before: LiveOrder, after: LiveOrder) -> list[Fact]:
 def _corrected(order: LiveOrder, report: r.ExecutionCorrected) -> list[Fact]:
     if (known := order.executions.told.get(report.execution_id)) is not None:
         is_same = (known.quantity, known.price, known.corrects) == (report.quantity, report.price, report.corrects)
-        return [] if is_same else _conflict(order, report)
+        return _late_commission(order, report) if is_same else _conflict(order, report)
     if report.quantity < 0:
         return _anomaly(order, f"empty_execution:{report.execution_id}", f"a correction to {report.quantity}")
     corrected = f.FillCorrected(
@@ -340,7 +340,9 @@ def _inferred(order: LiveOrder, snapshot: r.OrderSnapshot) -> list[Fact]:
     """The part of the broker's total that no execution tells of, at the price that makes the broker's average come out."""
     known = order.executions.totals
     missing = snapshot.filled_quantity - known.quantity
-    if missing <= 0:
+    if missing < 0:
+        return _withdrawn(order, snapshot)
+    if missing == 0:
         return []
     average = snapshot.average_price
     if average is not None:
@@ -355,6 +357,18 @@ def _inferred(order: LiveOrder, snapshot: r.OrderSnapshot) -> list[Fact]:
         filled_at=snapshot.occurred_at,
     )
     return [filled, *_oddities_of_fill(order, _provisionally(order, [filled]))]
+
+
+def _withdrawn(order: LiveOrder, snapshot: r.OrderSnapshot) -> list[Fact]:
+    """A total below ours takes back no fill. But what was inferred of a fill that the broker took back unreported never comes."""
+    inferred = order.executions.inferred_remainder()
+    is_explained = order.executions.takes_back_the_untold and snapshot.status is not r.BrokerStatus.UNKNOWN
+    if inferred is None or not is_explained:
+        return []
+    withdrawn = f.FillBusted(execution_id=inferred.execution_id)
+    rest = _provisionally(order, [withdrawn])
+    is_short = snapshot.filled_quantity > rest.filled_quantity
+    return [withdrawn, *(_inferred(rest, snapshot) if is_short else [])]
 
 
 def _terms(order: LiveOrder, snapshot: r.OrderSnapshot) -> list[Fact]:

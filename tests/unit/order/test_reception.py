@@ -408,6 +408,18 @@ def test_done_for_the_day_proves_that_the_broker_has_an_order_in_doubt() -> None
     assert not then(order, *facts).is_in_doubt
 
 
+# --- commissions of corrections ---------------------------------------------------------------------------------------------
+
+
+def test_a_correction_told_again_with_its_commission_tells_the_commission() -> None:
+    given = (*WORKING, fill("a", 40, fee="1"), f.FillCorrected(**dict(fill("c", 40)), corrects="a"))
+    again = replace(corrected("c", "a", 40), commission=Decimal(0))
+    order = order_of(*given)
+    facts = receive(order, again)
+    assert facts == [f.CommissionReported(execution_id="c", commission=Decimal(0))]
+    assert figures(order.commission, then(order, *facts).commission, receive(then(order, *facts), again)) == (1, 0, [])
+
+
 # --- replaces ---------------------------------------------------------------------------------------------------------------
 
 

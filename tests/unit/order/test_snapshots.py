@@ -22,6 +22,7 @@ from tests.builders import (
     bust,
     cancel_request,
     cancelled,
+    correction,
     figures,
     fill,
     intent,
@@ -145,6 +146,25 @@ def test_a_total_that_comes_again_after_a_bust_is_inferred_anew() -> None:
 
 def test_a_total_below_ours_takes_nothing_back() -> None:
     check((*WORKING, fill("a", 40)), told(BrokerStatus.WORKING, 30, 10), [])
+    check((*WORKING, inferred(40, 10, "40 filled at 10")), told(BrokerStatus.WORKING, 30, 10), [])
+
+
+def test_an_upward_correction_takes_the_place_of_an_inferred_fill() -> None:
+    """The total was told first, then the correction that it came from."""
+    order = check((*WORKING, fill("a", 40)), told(BrokerStatus.WORKING, 60, 10), [inferred(20, 10, "60 filled at 10")])
+    order = then(order, correction("c", "a", 60))
+    assert figures(order.filled_quantity, [e.execution_id for e in order.executions.effective()]) == (60, ["c"])
+    assert then(order, correction("d", "c", 50)).filled_quantity == 50
+    assert then(order, bust("c")).filled_quantity == 0
+
+
+def test_a_total_below_ours_takes_back_what_was_inferred_of_a_fill_that_was_busted_before_it_was_told() -> None:
+    given = (*WORKING, fill("a", 40), inferred(60, 10, "100 filled at 10"), bust("b"))
+    none_left = [f.FillBusted(execution_id="inferred-1")]
+    assert check(given, told(BrokerStatus.WORKING, 40, 10), none_left).filled_quantity == 40
+    check(given, told(BrokerStatus.UNKNOWN, 40, 10), [])
+    some_left = [*none_left, inferred(15, 10, "55 filled at 10", number=2)]
+    assert check(given, told(BrokerStatus.WORKING, 55, 10), some_left).filled_quantity == 55
 
 
 def test_the_oddities_of_fills_that_an_answer_tells_are_noted_once() -> None:
