@@ -172,7 +172,7 @@ def takes_place(book: BrokersBook, step: tuple[Any, ...]) -> None:
     if kind == "trade":
         book.trade(*details)
     elif book.deals and not (deal := book.deals[details[0] % len(book.deals)]).is_busted:
-        {"correct": book.correct, "bust": book.bust, "charge": book.charge}[kind](deal, *details[1:])
+        getattr(book, kind)(deal, *details[1:])
 
 
 UPWARD_AFTER_A_TOTAL = [

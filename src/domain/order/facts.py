@@ -298,7 +298,7 @@ class ReplacePending(Fact):
 
 
 class Replaced(Fact):
-    """The order stands on these terms now. A quantity below what is filled means: what is filled, and no more."""
+    """The order stands on these terms now. A quantity below what is filled of it means: that, and no more."""
 
     topic: ClassVar[str] = "liveorder.Replaced@1"
 

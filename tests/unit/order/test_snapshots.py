@@ -160,7 +160,7 @@ def test_an_upward_correction_takes_the_place_of_an_inferred_fill() -> None:
 
 def test_a_total_below_ours_takes_back_what_was_inferred_of_a_fill_that_was_busted_before_it_was_told() -> None:
     given = (*WORKING, fill("a", 40), inferred(60, 10, "100 filled at 10"), bust("b"))
-    none_left = [f.FillBusted(execution_id="inferred-1")]
+    none_left: list[Fact] = [f.FillBusted(execution_id="inferred-1")]
     assert check(given, told(BrokerStatus.WORKING, 40, 10), none_left).filled_quantity == 40
     check(given, told(BrokerStatus.UNKNOWN, 40, 10), [])
     some_left = [*none_left, inferred(15, 10, "55 filled at 10", number=2)]
