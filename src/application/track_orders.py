@@ -85,7 +85,8 @@ class TrackOrders:
         """
         async with self._orders.hold(order_id) as order:
             is_old = asked_at not in (None, order.version)
-            facts = [] if is_old else receive(order, _named(report, request_id))
+            report = _named(report, request_id)
+            facts = [] if is_old else receive(order, report)
             after = await self._orders.record(order, facts, self._cause(order, report, request_id)) if facts else order
         return order, after
 
@@ -122,7 +123,7 @@ class TrackOrders:
         return Cause(
             actor=f"broker:{order.intent.broker}",
             correlation_id=order.intent.signal_id,
-            causation_id=request_id or type(report).__name__,
+            causation_id=request_id or getattr(report, "request_id", None) or type(report).__name__,
             occurred_at=report.occurred_at,
         )
 

@@ -124,6 +124,21 @@ async def test_an_answer_is_that_of_its_own_request_whichever_answer_comes_first
         assert (await first).replace_pending
 
 
+async def test_a_pending_replace_that_the_stream_names_is_the_one_that_it_names(tmp_path: Path) -> None:
+    async with a_scene(tmp_path) as scene, scene.living() as engine:
+        order = await engine.execute.execute(a_limit())
+        scene.witness.answers["replace"] = _no_word
+        for quantity in (20, 15):
+            order = await engine.replace.replace(order.order_id, quantity=Decimal(quantity))
+        second = f"{order.client_order_id}-r2"
+        order = await engine.track.book_on(order.order_id, ReplaceIsPending(request_id=second))
+        assert [key for key, request in order.requests.items() if request.is_pending] == [second]
+
+
+async def _no_word(prepared: Prepared) -> Sequence[ExecutionReport]:
+    return []
+
+
 async def test_a_lost_replace_that_shows_no_effect_past_every_bound_is_settled_as_refused(tmp_path: Path) -> None:
     async with a_scene(tmp_path) as scene, scene.living() as engine:
         order = await engine.execute.execute(a_limit())
