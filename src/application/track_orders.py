@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
 from itertools import compress
@@ -25,6 +26,7 @@ from liveorder.domain.execution_report import (
     CancelIsPending,
     CancelRejected,
     ExecutionReport,
+    OrderReplaced,
     OrderSnapshot,
     ReplaceIsPending,
     ReplaceRejected,
@@ -82,7 +84,8 @@ class TrackOrders:
         Looked at while the order is held: what is being stored at this moment counts.
         """
         async with self._orders.hold(order_id) as order:
-            is_old = asked_at not in (None, order.version) or _comes_late(order, report, request_id)
+            is_old = asked_at not in (None, order.version)
+            report = _named(report, request_id)
             facts = [] if is_old else receive(order, report)
             after = await self._orders.record(order, facts, self._cause(order, report, request_id)) if facts else order
         return order, after
@@ -120,7 +123,7 @@ class TrackOrders:
         return Cause(
             actor=f"broker:{order.intent.broker}",
             correlation_id=order.intent.signal_id,
-            causation_id=request_id or type(report).__name__,
+            causation_id=request_id or getattr(report, "request_id", None) or type(report).__name__,
             occurred_at=report.occurred_at,
         )
 
@@ -231,6 +234,11 @@ class TrackOrders:
         return True
 
 
-def _comes_late(order: LiveOrder, report: ExecutionReport, request_id: str | None) -> bool:
-    """Whether a broker says that it is at it in answer to a request of which it has told the end by another way."""
-    return isinstance(report, CancelIsPending | ReplaceIsPending) and request_id is not None and request_id not in order.requests
+_OUTCOMES = (CancelIsPending, CancelRejected, ReplaceIsPending, OrderReplaced, ReplaceRejected)
+
+
+def _named(report: ExecutionReport, request_id: str | None) -> ExecutionReport:
+    """What a broker returns from a call speaks of that request, and not of another one that is open beside it."""
+    if isinstance(report, _OUTCOMES) and report.request_id is None:
+        return replace(report, request_id=request_id)
+    return report

@@ -69,7 +69,7 @@ class Execution(ExecutionReport):
     quantity: Decimal
     price: Decimal
     commission: Decimal | None = None
-    """In the instrument's currency; None when it is told later or never."""
+    """In the instrument's currency; None when it is not known, so told later or never; 0 when it is known to be nothing."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,7 +100,9 @@ class Commission(ExecutionReport):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CancelIsPending(ExecutionReport):
-    """The broker took our cancel and has not done it yet."""
+    """The broker took our cancel and has not done it yet. `request_id` when it names the cancel."""
+
+    request_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,7 +123,9 @@ class OrderClosed(ExecutionReport):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReplaceIsPending(ExecutionReport):
-    """The broker took our replace and has not done it yet."""
+    """The broker took our replace and has not done it yet. `request_id` when it names the replace."""
+
+    request_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

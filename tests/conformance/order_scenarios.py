@@ -279,14 +279,14 @@ class Run:
             case Message.CANCEL_REJECT, _:
                 return r.CancelRejected(request_id=request_id, reason=step.reason, occurred_at=at)
             case Message.EXEC, ExecType.PENDING_CANCEL:
-                return r.CancelIsPending(occurred_at=at)
+                return r.CancelIsPending(request_id=request_id, occurred_at=at)
             case Message.EXEC, ExecType.CANCELED:
                 cause = r.CloseCause.REQUESTED if asked is Message.CANCEL else r.CloseCause.BY_BROKER
                 return r.OrderClosed(cause=cause, reason=step.reason, occurred_at=at)
             case Message.EXEC, ExecType.EXPIRED | ExecType.DONE_FOR_DAY:
                 return r.OrderClosed(cause=r.CloseCause(step.exec_type.value), occurred_at=at)
             case Message.EXEC, ExecType.PENDING_REPLACE:
-                return r.ReplaceIsPending(occurred_at=at)
+                return r.ReplaceIsPending(request_id=request_id, occurred_at=at)
             case Message.EXEC, ExecType.REPLACED:
                 told = step.expect.order_qty if request_id is None and step.expect else None
                 return r.OrderReplaced(request_id=request_id, quantity=told, occurred_at=at)

@@ -12,7 +12,7 @@ import pytest
 
 from liveorder.application.ports.broker import Prepared
 from liveorder.domain.errors import BrokerConnectionError, DecisionRefused, OrderValidationError, TradingIsHalted
-from liveorder.domain.execution_report import CancelIsPending, ExecutionReport, ReplaceIsPending
+from liveorder.domain.execution_report import CancelIsPending, ExecutionReport, ReplaceIsPending, ReplaceRejected
 from liveorder.domain.lifecycle import OrderStatus
 from liveorder.domain.trading_halt import EVERYTHING, HaltReason
 from liveorder.infrastructure.brokers.simulated.venue.faults import FaultKind, Point
@@ -103,6 +103,40 @@ async def test_a_replace_in_doubt_blocks_the_next_until_it_is_known(tmp_path: Pa
         await asyncio.sleep(1)
         assert (await engine.orders.get(order.order_id)).quantity == Decimal(15)
         assert len(scene.venue_orders(order)) == 1
+
+
+async def test_an_answer_is_that_of_its_own_request_whichever_answer_comes_first(tmp_path: Path) -> None:
+    """The first replace is still on its way when the second one is refused, and pending when the broker is done with neither."""
+
+    async def answered(prepared: Prepared) -> Sequence[ExecutionReport]:
+        if len(scene.witness.of("replace")) == 2:
+            return [ReplaceRejected(reason="another replace is on its way")]
+        await asyncio.sleep(1)
+        return [ReplaceIsPending()]
+
+    async with a_scene(tmp_path) as scene, scene.living() as engine:
+        order = await engine.execute.execute(a_limit())
+        scene.witness.answers["replace"] = answered
+        first = asyncio.create_task(engine.replace.replace(order.order_id, quantity=Decimal(20)))
+        await until(lambda: bool(scene.witness.of("replace")))
+        order = await engine.replace.replace(order.order_id, quantity=Decimal(15))
+        assert ([*order.requests], order.replace_pending) == ([f"{order.client_order_id}-r1"], False)
+        assert (await first).replace_pending
+
+
+async def test_a_pending_replace_that_the_stream_names_is_the_one_that_it_names(tmp_path: Path) -> None:
+    async with a_scene(tmp_path) as scene, scene.living() as engine:
+        order = await engine.execute.execute(a_limit())
+        scene.witness.answers["replace"] = _no_word
+        for quantity in (20, 15):
+            order = await engine.replace.replace(order.order_id, quantity=Decimal(quantity))
+        second = f"{order.client_order_id}-r2"
+        order = await engine.track.book_on(order.order_id, ReplaceIsPending(request_id=second))
+        assert [key for key, request in order.requests.items() if request.is_pending] == [second]
+
+
+async def _no_word(prepared: Prepared) -> Sequence[ExecutionReport]:
+    return []
 
 
 async def test_a_lost_replace_that_shows_no_effect_past_every_bound_is_settled_as_refused(tmp_path: Path) -> None:

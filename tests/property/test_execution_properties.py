@@ -12,7 +12,7 @@ from liveorder.domain import execution_report as r
 from liveorder.domain.order import LiveOrder
 from liveorder.domain.order.executions import BookedExecution, Executions, value_of
 from liveorder.domain.order.reception import receive
-from tests.builders import ACKNOWLEDGED, SENT, order_of, seconds, then
+from tests.builders import ACKNOWLEDGED, SENT, intent, order_of, seconds, then
 
 quantities = st.decimals("0.001", "1000", places=3)
 prices = st.decimals("-50", "5000", places=4)
@@ -98,9 +98,11 @@ def plainly_counted(told: Told) -> list[r.Execution | r.ExecutionCorrected]:
     for family in families:
         if not family & told.busted:
             by_newness = sorted(family & set(links), key=lambda name: (name not in links.values(), time_of(told, name)))
-            known = [told.fees.get(name, told.executions[name].commission) for name in by_newness]
+            last = told.executions[by_newness[-1]]
+            saying = by_newness if last.quantity else by_newness[-1:]
+            known = [told.fees.get(name, told.executions[name].commission) for name in saying]
             fee = [fee for fee in known if fee is not None][-1:]
-            counted.append(replace(told.executions[by_newness[-1]], commission=fee[0] if fee else None))
+            counted.append(replace(last, commission=fee[0] if fee else None))
     return counted
 
 
@@ -137,6 +139,36 @@ def test_a_correction_of_what_counts_replaces_it_and_nothing_else(
     corrected = then(order, *receive(order, report))
     assert corrected.filled_quantity - order.filled_quantity == quantity - old.quantity
     assert corrected.executions.totals.value - order.executions.totals.value == value_of(quantity, price) - old.value
+
+
+# --- terms --------------------------------------------------------------------------------------------------------------------
+
+whole = st.integers(1, 60).map(Decimal)
+steps = st.lists(st.tuples(st.sampled_from(["fill", "restate", "replace", "poll"]), whole), max_size=12)
+
+
+@given(whole, steps)
+def test_what_is_ordered_is_what_was_agreed_last_and_never_what_was_filled_too_much(
+    ordered: Decimal, sequence: list[tuple[str, Decimal]]
+) -> None:
+    order, filled = order_of(intent(quantity=ordered), SENT, ACKNOWLEDGED), Decimal(0)
+    for number, (kind, amount) in enumerate(sequence):
+        report: r.ExecutionReport
+        if kind == "fill":
+            report = r.Execution(execution_id=f"e{number}", quantity=amount, price=Decimal(10))
+            filled += amount
+        elif kind == "poll":
+            told = [None, ordered, *([filled] if filled > ordered else [])]
+            quantity = told[int(amount) % len(told)]
+            report = r.OrderSnapshot(
+                status=r.BrokerStatus.WORKING, broker_order_id="B-1", filled_quantity=filled, quantity=quantity
+            )
+            assert receive(order, report) == []
+        else:
+            report = (r.OrderRestated if kind == "restate" else r.OrderReplaced)(quantity=amount)
+            ordered = max(amount, min(filled, ordered))
+        order = then(order, *receive(order, report))
+        assert (order.quantity, order.filled_quantity) == (ordered, filled)
 
 
 # --- sums ---------------------------------------------------------------------------------------------------------------------

@@ -1,5 +1,6 @@
 """The order beside a naive one: whatever is asked, told and lost, in any order, both say the same."""
 
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
@@ -36,6 +37,10 @@ class NaiveOrder:
         self.open: dict[str, str] = {}
         """Requests without an outcome: id to kind."""
         self.doubted: set[str] = set()
+        self.pending: set[str] = set()
+        """Requests that the broker said it is at."""
+        self.is_named = False
+        """The broker told its id."""
 
     def newest(self) -> list[tuple[Decimal, Decimal]]:
         last: dict[str, tuple[Decimal, Decimal]] = {}
@@ -66,6 +71,9 @@ class NaiveOrder:
     def of_kind(self, kind: str) -> list[str]:
         return [key for key, each in self.open.items() if each == kind]
 
+    def is_at(self, kind: str) -> bool:
+        return not self.pending.isdisjoint(self.of_kind(kind))
+
     def hear_of(self) -> None:
         """Any word from the broker proves that it has the order."""
         self.has_reached = True
@@ -75,10 +83,21 @@ class NaiveOrder:
     def answer(self, key: str) -> None:
         del self.open[key]
         self.doubted.discard(key)
+        self.pending.discard(key)
+
+    def accept(self) -> None:
+        """An order that works is not being cancelled, as far as the broker's first word of it goes."""
+        if not self.is_named:
+            self.pending -= {*self.of_kind("cancel")}
+        self.was_sent = self.is_named = True
+        self.hear_of()
 
     def end(self, how: str) -> None:
         self.ended = self.ended or how
-        self.open, self.doubted = {}, set()
+        self.forget_requests()
+
+    def forget_requests(self) -> None:
+        self.open, self.doubted, self.pending = {}, set(), set()
 
 
 class OrderMachine(RuleBasedStateMachine):
@@ -92,14 +111,15 @@ class OrderMachine(RuleBasedStateMachine):
         self.told: list[r.ExecutionReport] = []
         self.count = 0
 
-    def add(self, facts: list[Fact]) -> None:
-        new = recorded(facts, after=self.order.version)
+    def add(self, facts: list[Fact], caused_by: str | None = None) -> None:
+        cause = {"causation_id": caused_by}
+        new = [replace(item, envelope=item.envelope.model_copy(update=cause)) for item in recorded(facts, after=self.order.version)]
         self.history += new
         self.order = self.order.apply(new)
 
     def tell(self, report: r.ExecutionReport) -> None:
         self.told.append(report)
-        self.add(receive(self.order, report))
+        self.add(receive(self.order, report), getattr(report, "request_id", None))
 
     def next_id(self) -> str:
         self.count += 1
@@ -125,7 +145,7 @@ class OrderMachine(RuleBasedStateMachine):
             self.naive.end("CANCELLED")
 
     @rule(quantity=amounts)
-    def replace(self, quantity: Decimal) -> None:
+    def ask_for_a_replace(self, quantity: Decimal) -> None:
         naive = self.naive
         is_in_doubt = any(key in naive.doubted for key in naive.of_kind("replace"))
         may = not naive.is_closed() and naive.has_reached and not is_in_doubt and quantity > naive.filled()
@@ -172,8 +192,7 @@ class OrderMachine(RuleBasedStateMachine):
     def acknowledge(self) -> None:
         self.tell(r.Accepted(broker_order_id="B-1"))
         self.naive.turned_up |= self.naive.is_closed() and not self.naive.has_reached
-        self.naive.was_sent = True
-        self.naive.hear_of()
+        self.naive.accept()
 
     @rule(quantity=amounts, price=some_prices)
     def fill(self, quantity: Decimal, price: Decimal) -> None:
@@ -205,7 +224,7 @@ class OrderMachine(RuleBasedStateMachine):
     def reject(self) -> None:
         self.tell(r.OrderRejected(reason="no"))
         if self.naive.is_closed():
-            self.naive.open, self.naive.doubted = {}, set()
+            self.naive.forget_requests()
         else:
             self.naive.hear_of()
             self.naive.ended = None if self.naive.filled() else self.naive.ended
@@ -227,6 +246,17 @@ class OrderMachine(RuleBasedStateMachine):
         self.tell(r.CancelRejected(request_id=key) if is_cancel else r.ReplaceRejected(request_id=key))
         self.naive.answer(key)
 
+    @precondition(lambda self: not self.naive.ended and (self.naive.of_kind("cancel") or self.naive.of_kind("replace")))
+    @rule(luck=pick)
+    def be_at_a_request(self, luck: Any) -> None:
+        """Any of those that are open, in whichever order they were asked; said once or twice."""
+        key = luck.choice([*self.naive.of_kind("cancel"), *self.naive.of_kind("replace")])
+        report = (r.CancelIsPending if self.naive.open[key] == "cancel" else r.ReplaceIsPending)(request_id=key)
+        self.tell(report)
+        assert receive(self.order, report) == []
+        self.naive.pending.add(key)
+        self.naive.hear_of()
+
     @precondition(lambda self: self.naive.of_kind("replace"))
     @rule(luck=pick)
     def do_a_replace(self, luck: Any) -> None:
@@ -235,7 +265,7 @@ class OrderMachine(RuleBasedStateMachine):
         assert terms is not None
         assert terms.quantity is not None
         self.tell(r.OrderReplaced(request_id=key))
-        self.naive.quantity = max(terms.quantity, self.naive.filled())
+        self.naive.quantity = max(terms.quantity, min(self.naive.filled(), self.naive.quantity))
         self.naive.answer(key)
         self.naive.hear_of()
 
@@ -243,7 +273,7 @@ class OrderMachine(RuleBasedStateMachine):
     @rule(luck=pick)
     def tell_again(self, luck: Any) -> None:
         """What the broker tells of fills and of answered requests may come any number of times; an old answer is no answer."""
-        told_once = (r.Accepted, r.OrderRejected, r.OrderClosed, r.OrderSnapshot)
+        told_once = (r.Accepted, r.OrderRejected, r.OrderClosed, r.OrderSnapshot, r.CancelIsPending, r.ReplaceIsPending)
         repeatable = [each for each in self.told if not isinstance(each, told_once)]
         if repeatable:
             report = luck.choice(repeatable)
@@ -266,8 +296,7 @@ class OrderMachine(RuleBasedStateMachine):
                 quantity=naive.quantity,
             )
         )
-        naive.was_sent = True
-        naive.hear_of()
+        naive.accept()
 
     # --- both say the same -----------------------------------------------------------------------------------------------------
 
@@ -281,6 +310,8 @@ class OrderMachine(RuleBasedStateMachine):
         assert order.remaining_quantity == (0 if naive.is_closed() else naive.quantity - naive.filled())
         assert set(order.requests) == set(naive.open)
         assert {key for key, each in order.requests.items() if each.is_in_doubt} == naive.doubted
+        assert {key for key, each in order.requests.items() if each.is_pending} == naive.pending
+        assert (order.cancel_pending, order.replace_pending) == (naive.is_at("cancel"), naive.is_at("replace"))
 
     @invariant()
     def times_and_flags_fit_the_status(self) -> None:

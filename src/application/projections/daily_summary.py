@@ -72,16 +72,17 @@ class Tally:
 
     @property
     def is_empty(self) -> bool:
-        return not self.fills and not any(self.statuses.values())
+        return not self.fills and not self.commission and not any(self.statuses.values())
 
     def count_order(self, status: OrderStatus, by: int) -> None:
         self.statuses[status.value] += by
 
     def count_fill(self, fill: FillRow, by: int) -> None:
+        """One that was corrected to nothing is no fill; what the broker charges for it counts."""
         quantity = Decimal(fill.quantity).copy_abs() * by
         value = _EXACT.multiply(_EXACT.multiply(quantity, Decimal(fill.price)), Decimal(fill.multiplier))
         fee = ZERO if fill.commission is None else Decimal(fill.commission) * by
-        self._add(by, quantity, value, fee, NOTHING if fill.realized == "0" else Fraction(fill.realized) * by)
+        self._add(by if quantity else 0, quantity, value, fee, NOTHING if fill.realized == "0" else Fraction(fill.realized) * by)
 
     def merge(self, other: Tally) -> None:
         self.statuses.update(other.statuses)

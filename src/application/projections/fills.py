@@ -95,8 +95,9 @@ def fill_changes(change: OrderChange) -> Iterator[FillChange]:
 
 
 def _rows(order: LiveOrder, effective: Iterable[BookedExecution], key: str, booked: Mapping[str, int]) -> dict[str, FillRow]:
-    """By execution id. One that was corrected to nothing makes no row."""
-    return {execution.execution_id: _row(order, execution, key, booked) for execution in effective if execution.quantity}
+    """By execution id. One that was corrected to nothing makes no row, unless the broker charges for it all the same."""
+    counted = [execution for execution in effective if execution.quantity or execution.commission]
+    return {execution.execution_id: _row(order, execution, key, booked) for execution in counted}
 
 
 def _row(order: LiveOrder, execution: BookedExecution, key: str, booked: Mapping[str, int]) -> FillRow:

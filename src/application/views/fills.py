@@ -17,7 +17,7 @@ class FillView(View):
     quantity: Number
     price: Number
     commission: Number | None
-    """In the instrument's currency; None while it has not been told."""
+    """In the instrument's currency; None while it is not known, 0 when it is known to be nothing."""
     filled_at: Moment | None
     is_inferred: bool = False
 

@@ -4,7 +4,12 @@ An execution counts unless it was busted or corrected. A correction names what i
 counts once, by its last link, and a bust of any link voids the chain. Where several corrections name the same execution, the
 latest by the broker's clock is the last link; where the broker told no times, the one that came last. Bust and correction may
 come before the fill that they name. An inferred fill stands in for executions that were not told, and gives way to them, up to
-the total that it was inferred from.
+the total that it was inferred from: to fills, and to the units that a correction adds. What a bust or a correction takes away
+gives nothing back to it.
+
+The commission of a chain is the newest that is known: None is not known, and leaves an earlier one standing; 0 is known to be
+nothing, and replaces it. A chain that counts for no units costs nothing: a bust takes the commission back with the fill, and so
+does a correction to 0 units, unless the broker reports a commission for that correction itself.
 """
 
 from __future__ import annotations
@@ -83,9 +88,12 @@ class Executions:
         return Executions(told, self.busted, self.commissions, self.inferred, self.inferred_up_to, totals)
 
     def bust(self, execution_id: str) -> Executions:
+        """It did not happen. The bust of an inferred fill withdraws all that is inferred."""
         if execution_id in self.busted:
             return self
-        return replace(self, busted=self.busted | {execution_id})._recounted()
+        is_inferred = any(execution.execution_id == execution_id for execution in self.inferred)
+        up_to = ZERO if is_inferred else self.inferred_up_to
+        return replace(self, busted=self.busted | {execution_id}, inferred_up_to=up_to)._recounted()
 
     def charge(self, execution_id: str, commission: Decimal) -> Executions:
         """Replace what was known of the commission of an execution, which may come later."""
@@ -118,16 +126,29 @@ class Executions:
         return _EXACT.add(self.totals.quantity, quantity)
 
     @property
+    def takes_back_the_untold(self) -> bool:
+        """Whether a bust or a correction names an execution that was never reported, so that it may have been inferred."""
+        named = {*self.busted, *(execution.corrects for execution in self.told.values())}
+        return not named <= {None, *self.told, *(execution.execution_id for execution in self.inferred)}
+
+    @property
     def ever_told(self) -> Decimal:
-        """Units of all fills ever told, busted ones included, corrections not."""
-        return _SHOWN.plus(_total(e.quantity for e in self.told.values() if e.corrects is None))
+        """Units of all fills and all that corrections added to them, whatever busts and corrections took away."""
+        return _SHOWN.plus(_total(added for links in self._chains().values() for added in self._added(links)))
+
+    def _added(self, links: list[BookedExecution]) -> Iterator[Decimal]:
+        """The units by which each link of a chain raised it, and last the one that counts, wherever it stands."""
+        counted = ZERO
+        for link in (*sorted(links, key=lambda link: (self._root(link)[1], _instant(link))), self._by_newness(links)[-1]):
+            yield max(_EXACT.subtract(link.quantity, counted), ZERO)
+            counted = link.quantity
 
     def effective(self) -> Iterator[BookedExecution]:
         """The executions that count, with the commission known of each; an inferred remainder last."""
         for links in self._chains().values():
             if not self._is_void(links):
                 yield self._counted(links)
-        if (remainder := self._inferred_remainder()) is not None:
+        if (remainder := self.inferred_remainder()) is not None:
             yield remainder
 
     def _stands_alone(self, execution: BookedExecution) -> bool:
@@ -160,21 +181,26 @@ class Executions:
         return any(link.execution_id in self.busted or link.corrects in self.busted for link in links)
 
     def _counted(self, links: list[BookedExecution]) -> BookedExecution:
-        """The last link, which nothing corrects, with the newest commission known of the chain."""
+        """The last link, which nothing corrects, with the commission of the chain."""
+        ordered = self._by_newness(links)
+        last = ordered[-1]
+        charged = [self.commissions.get(e.execution_id, e.commission) for e in reversed(ordered if last.quantity else [last])]
+        return last._replace(commission=next((fee for fee in charged if fee is not None), None))
+
+    def _by_newness(self, links: list[BookedExecution]) -> list[BookedExecution]:
         corrected = {link.corrects for link in links if link.corrects != link.execution_id}
 
         def newness(link: BookedExecution) -> tuple[bool, float, int, str]:
-            at = link.at.timestamp() if link.at else 0.0
-            return link.execution_id not in corrected, at, self._root(link)[1], link.execution_id
+            return link.execution_id not in corrected, _instant(link), self._root(link)[1], link.execution_id
 
-        ordered = sorted(links, key=newness) if len(links) > 1 else links
-        charged = [self.commissions.get(e.execution_id, e.commission) for e in reversed(ordered)]
-        return ordered[-1]._replace(commission=next((fee for fee in charged if fee is not None), None))
+        return sorted(links, key=newness) if len(links) > 1 else links
 
-    def _inferred_remainder(self) -> BookedExecution | None:
+    def inferred_remainder(self) -> BookedExecution | None:
         """What is left of the inferred fills: real ones take the place of the oldest first."""
+        if not self.inferred:
+            return None
         remaining = left = _EXACT.subtract(self.inferred_up_to, self.ever_told)
-        if not self.inferred or remaining <= 0:
+        if remaining <= 0:
             return None
         value = ZERO
         for execution in reversed(self.inferred):
@@ -185,6 +211,10 @@ class Executions:
 
 
 _NONE = Executions({}, frozenset(), {}, (), ZERO, Totals())
+
+
+def _instant(execution: BookedExecution) -> float:
+    return execution.at.timestamp() if execution.at else 0.0
 
 
 def value_of(quantity: Decimal, price: Decimal) -> Decimal:

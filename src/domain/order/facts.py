@@ -235,6 +235,7 @@ class Filled(Fact):
     quantity: Quantity
     price: Price
     commission: Amount | None = None
+    """In the instrument's currency, negative for a rebate. None is not known, 0 is known to be nothing."""
     filled_at: datetime | None = None
     """UTC, by the broker's clock."""
 
@@ -252,7 +253,7 @@ class FillInferred(Fact):
 
 
 class CommissionReported(Fact):
-    """Replaces what was known of the commission of `execution_id`."""
+    """Replaces what was known of the commission of `execution_id`; 0 is known to be nothing."""
 
     topic: ClassVar[str] = "liveorder.CommissionReported@1"
 
@@ -270,11 +271,12 @@ class FillCorrected(Fact):
     quantity: FilledQuantity
     price: Price
     commission: Amount | None = None
+    """None leaves the commission of `corrects` standing, or takes it back where `quantity` is 0; a figure, 0 too, replaces it."""
     filled_at: datetime | None = None
 
 
 class FillBusted(Fact):
-    """`execution_id` did not happen. May come before the fill that it takes back."""
+    """`execution_id` did not happen, and its commission is taken back. May come before the fill that it takes back."""
 
     topic: ClassVar[str] = "liveorder.FillBusted@1"
 
@@ -308,7 +310,7 @@ class ReplacePending(Fact):
 
 
 class Replaced(Fact):
-    """The order stands on these terms now. A quantity below what is filled means: what is filled, and no more."""
+    """The order stands on these terms now. A quantity below what is filled of it means: that, and no more."""
 
     topic: ClassVar[str] = "liveorder.Replaced@1"
 

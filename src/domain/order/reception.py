@@ -146,7 +146,7 @@ def _conflict(order: LiveOrder, report: r.Execution | r.ExecutionCorrected) -> l
     return _anomaly(order, f"execution_conflict:{report.execution_id}", message)
 
 
-def _late_commission(order: LiveOrder, report: r.Execution) -> list[Fact]:
+def _late_commission(order: LiveOrder, report: r.Execution | r.ExecutionCorrected) -> list[Fact]:
     known = order.executions.told[report.execution_id].commission
     if report.commission is None or report.commission == known or report.execution_id in order.executions.commissions:
         return []
@@ -177,7 +177,7 @@ def _oddities_of_quantity(before: LiveOrder, after: LiveOrder) -> list[Fact]:
 def _corrected(order: LiveOrder, report: r.ExecutionCorrected) -> list[Fact]:
     if (known := order.executions.told.get(report.execution_id)) is not None:
         is_same = (known.quantity, known.price, known.corrects) == (report.quantity, report.price, report.corrects)
-        return [] if is_same else _conflict(order, report)
+        return _late_commission(order, report) if is_same else _conflict(order, report)
     if report.quantity < 0:
         return _anomaly(order, f"empty_execution:{report.execution_id}", f"a correction to {report.quantity}")
     corrected = f.FillCorrected(
@@ -204,7 +204,18 @@ def _commission(order: LiveOrder, report: r.Commission) -> list[Fact]:
 
 
 def _cancel_pending(order: LiveOrder, report: r.CancelIsPending) -> list[Fact]:
-    return [] if order.cancel_pending or order.closing is not Closing.NONE else [f.CancelPending()]
+    is_news = order.closing is Closing.NONE and _begins(order, f.RequestKind.CANCEL, report.request_id)
+    return [f.CancelPending()] if is_news else []
+
+
+def _begins(order: LiveOrder, kind: f.RequestKind, request_id: str | None) -> bool:
+    """Whether "pending" is news: of a request that is open and not pending, or, naming none, when none of the kind is pending.
+
+    A request that is not open any more has its end already, which was reported by another way.
+    """
+    if request_id is None:
+        return not order.is_pending(kind)
+    return request_id in order.requests and not order.requests[request_id].is_pending
 
 
 def _cancel_rejected(order: LiveOrder, report: r.CancelRejected) -> list[Fact]:
@@ -238,13 +249,15 @@ def _cancel_reason(order: LiveOrder, cause: r.CloseCause) -> f.CancelReason:
 
 def _replace_pending(order: LiveOrder, report: r.ReplaceIsPending) -> list[Fact]:
     ended = order.status in (OrderStatus.CANCELLED, OrderStatus.REJECTED)
-    return [] if order.replace_pending or ended else [f.ReplacePending()]
+    return [f.ReplacePending()] if not ended and _begins(order, f.RequestKind.REPLACE, report.request_id) else []
 
 
 def _replaced(order: LiveOrder, report: r.OrderReplaced) -> list[Fact]:
     if report.request_id in order.replaced:
         return []
-    request = _replace_answered(order, report.request_id)
+    request = _replace_answered(order, report)
+    if request is None and _repeats(order, report):
+        return []
     terms = request.terms if request is not None else None
     replaced = f.Replaced(
         request_id=request.request_id if request is not None else report.request_id,
@@ -259,19 +272,32 @@ def _replaced(order: LiveOrder, report: r.OrderReplaced) -> list[Fact]:
     return [replaced, *(_anomaly(order, "replaced_after_close", f"replaced while {order.status}") if ended else [])]
 
 
-def _replace_answered(order: LiveOrder, request_id: str | None) -> OpenRequest | None:
-    """The open replace that an answer speaks of: the one it names, else the oldest."""
-    replaces = [request for request in order.requests.values() if request.kind is f.RequestKind.REPLACE]
-    return next((request for request in replaces if request_id in (None, request.request_id)), None)
+def _replace_answered(order: LiveOrder, report: r.OrderReplaced) -> OpenRequest | None:
+    """The open replace that an answer means: the one it names, else the one whose terms it reports, else the oldest.
+
+    None when it names one that is not open, or reports no more than the terms that stand already.
+    """
+    replaces = {key: request for key, request in order.requests.items() if request.terms is not None}
+    if report.request_id is not None:
+        return replaces.get(report.request_id)
+    fulfilled = (each for each in replaces.values() if each.terms is not None and _is_fulfilled(order, each.terms, report))
+    oldest = None if _repeats(order, report) else next(iter(replaces.values()), None)
+    return next(fulfilled, oldest)
 
 
-def _changes(order: LiveOrder, fact: f.Replaced | f.Restated) -> bool:
-    quantity = None if fact.quantity is None else max(fact.quantity, order.filled_quantity)
+def _repeats(order: LiveOrder, report: r.OrderReplaced) -> bool:
+    """Whether it reports terms, by no name, and all of them stand already while another replace is open."""
+    has_terms = (report.quantity, report.limit_price, report.stop_price) != (None, None, None)
+    return report.request_id is None and order.replace_requested and has_terms and not _changes(order, report)
+
+
+def _changes(order: LiveOrder, fact: f.Replaced | f.Restated | r.OrderReplaced) -> bool:
+    quantity = None if fact.quantity is None else order.quantity_restated(fact.quantity)
     return (
         quantity not in (None, order.quantity)
         or fact.limit_price not in (None, order.limit_price)
         or fact.stop_price not in (None, order.stop_price)
-        or (isinstance(fact, f.Replaced) and fact.broker_order_id not in (None, order.broker_order_id))
+        or (not isinstance(fact, f.Restated) and fact.broker_order_id not in (None, order.broker_order_id))
     )
 
 
@@ -321,7 +347,9 @@ def _inferred(order: LiveOrder, snapshot: r.OrderSnapshot) -> list[Fact]:
     """The part of the broker's total that no execution tells of, at the price that makes the broker's average come out."""
     known = order.executions.totals
     missing = snapshot.filled_quantity - known.quantity
-    if missing <= 0:
+    if missing < 0:
+        return _withdrawn(order, snapshot)
+    if missing == 0:
         return []
     average = snapshot.average_price
     if average is not None:
@@ -336,6 +364,18 @@ def _inferred(order: LiveOrder, snapshot: r.OrderSnapshot) -> list[Fact]:
         filled_at=snapshot.occurred_at,
     )
     return [filled, *_oddities_of_fill(order, _provisionally(order, [filled]))]
+
+
+def _withdrawn(order: LiveOrder, snapshot: r.OrderSnapshot) -> list[Fact]:
+    """A total below ours takes back no fill. But what was inferred of a fill that the broker took back unreported never comes."""
+    inferred = order.executions.inferred_remainder()
+    is_explained = order.executions.takes_back_the_untold and snapshot.status is not r.BrokerStatus.UNKNOWN
+    if inferred is None or not is_explained:
+        return []
+    withdrawn = f.FillBusted(execution_id=inferred.execution_id)
+    rest = _provisionally(order, [withdrawn])
+    is_short = snapshot.filled_quantity > rest.filled_quantity
+    return [withdrawn, *(_inferred(rest, snapshot) if is_short else [])]
 
 
 def _terms(order: LiveOrder, snapshot: r.OrderSnapshot) -> list[Fact]:
@@ -363,17 +403,21 @@ def _terms(order: LiveOrder, snapshot: r.OrderSnapshot) -> list[Fact]:
 
 
 def _standing_quantity(order: LiveOrder, snapshot: r.OrderSnapshot) -> Decimal | None:
-    """Of an order that ended, some brokers tell what was filled as its quantity: that is not news of its terms."""
+    """What was filled, reported as the quantity of an order that ended or is overfilled, is no news of its terms."""
     quantity = _positive(snapshot.quantity)
-    has_ended = snapshot.status in _HAS_ENDED or order.closing is not Closing.NONE
-    if order.quantity is None or quantity is None or (has_ended and quantity <= order.filled_quantity):
+    if order.quantity is None or quantity is None:
         return None
-    return quantity
+    has_ended = snapshot.status in _HAS_ENDED or order.closing is not Closing.NONE
+    if has_ended and quantity <= order.filled_quantity:
+        return None
+    asked = {request.terms.quantity for request in order.requests.values() if request.terms is not None}
+    is_what_was_filled = order.is_overfilled and quantity == order.filled_quantity
+    return None if is_what_was_filled and quantity not in asked else quantity
 
 
-def _is_fulfilled(order: LiveOrder, asked: f.ReplaceRequested, stands: f.Restated) -> bool:
+def _is_fulfilled(order: LiveOrder, asked: f.ReplaceRequested, stands: f.Restated | r.OrderReplaced) -> bool:
     pairs = (
-        (asked.quantity and max(asked.quantity, order.filled_quantity), stands.quantity),
+        (asked.quantity and order.quantity_restated(asked.quantity), stands.quantity),
         (asked.limit_price, stands.limit_price),
         (asked.stop_price, stands.stop_price),
     )

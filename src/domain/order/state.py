@@ -37,6 +37,8 @@ class OpenRequest:
     unknown_why: str = ""
     is_duplicate: bool = False
     """The broker refused it because it holds an order with our key: it has one, whatever a search finds."""
+    is_pending: bool = False
+    """The broker reported that it has the request and has not done it yet."""
 
     @property
     def is_in_doubt(self) -> bool:
@@ -81,9 +83,8 @@ class LiveOrder:
     is_at_broker: bool = False
     """Something that the broker told proves that it has the order, or had it: an acknowledgement, a fill, even a busted one."""
     is_triggered: bool = False
-    cancel_pending: bool = False
-    """The broker says so; our own request is `cancel_requested`."""
-    replace_pending: bool = False
+    pending_elsewhere: frozenset[f.RequestKind] = frozenset()
+    """Kinds that the broker reported as pending when no request of ours was open that it could mean."""
     cancel_wish: f.CancelReason | None = None
     """Of a cancel that never arrived, or was refused while the broker did not have the order: to be asked again."""
     reviews: tuple[str, ...] = ()
@@ -168,6 +169,19 @@ class LiveOrder:
         return any(request.kind is f.RequestKind.REPLACE for request in self.requests.values())
 
     @property
+    def cancel_pending(self) -> bool:
+        """The broker reported that a cancel is under way; that we asked for one is `cancel_requested`."""
+        return self.is_pending(f.RequestKind.CANCEL)
+
+    @property
+    def replace_pending(self) -> bool:
+        """The broker reported that a replace is under way. One of several that is answered leaves the others pending."""
+        return self.is_pending(f.RequestKind.REPLACE)
+
+    def is_pending(self, kind: f.RequestKind) -> bool:
+        return kind in self.pending_elsewhere or any(each.kind is kind and each.is_pending for each in self.requests.values())
+
+    @property
     def submission_is_open(self) -> bool:
         """A submission has neither been acknowledged nor failed."""
         return any(request.kind is f.RequestKind.SUBMIT for request in self.requests.values())
@@ -208,6 +222,18 @@ class LiveOrder:
 
     def _could_still_fill(self, quantity: Decimal | None) -> Decimal:
         return max(quantity - self.filled_quantity, ZERO) if quantity is not None else ZERO
+
+    @property
+    def is_overfilled(self) -> bool:
+        return self.quantity is not None and self.filled_quantity > self.quantity
+
+    def quantity_restated(self, quantity: Decimal) -> Decimal:
+        """The order's quantity once the broker reports `quantity` as its own: no less than what was filled of it.
+
+        Units filled beyond the order do not raise it: they were not ordered.
+        """
+        filled = self.filled_quantity
+        return max(quantity, filled if self.quantity is None else min(filled, self.quantity))
 
     # --- folding ---------------------------------------------------------------------------------------------------------------
 
@@ -251,13 +277,13 @@ class LiveOrder:
         """The first cause stands; but a rejection that has fills is overruled by a cancel."""
         if self.closing is Closing.NONE or (closing is Closing.CANCELLED and self.filled_quantity > 0):
             self.closing = closing
-        self.cancel_pending = self.replace_pending = False
+        self.pending_elsewhere = frozenset()
         self.cancel_wish = None
         self.requests = {}
 
     def _restate(self, quantity: Decimal | None, limit_price: Decimal | None, stop_price: Decimal | None) -> None:
         if quantity is not None:
-            self.quantity = max(quantity, self.filled_quantity)
+            self.quantity = self.quantity_restated(quantity)
         self.limit_price = self.limit_price if limit_price is None else limit_price
         self.stop_price = self.stop_price if stop_price is None else stop_price
 
@@ -323,8 +349,8 @@ def _replace_requested(order: LiveOrder, fact: f.ReplaceRequested, item: Recorde
 def _acknowledged(order: LiveOrder, fact: f.Acknowledged, item: RecordedFact) -> None:
     order.is_acknowledged = True
     order.broker_order_id = fact.broker_order_id or order.broker_order_id
-    order.cancel_pending = False
     order._reach_broker()
+    _cancel_no_more_pending(order)
     if fact.effective_quantity is not None:
         order.quantity = fact.effective_quantity
 
@@ -380,12 +406,11 @@ def _fill_busted(order: LiveOrder, fact: f.FillBusted, item: RecordedFact) -> No
 
 
 def _cancel_pending(order: LiveOrder, fact: f.CancelPending, item: RecordedFact) -> None:
-    order.cancel_pending = True
+    _mark_pending(order, f.RequestKind.CANCEL, item)
     order._reach_broker()
 
 
 def _cancel_refused(order: LiveOrder, fact: f.CancelRefused, item: RecordedFact) -> None:
-    order.cancel_pending = False
     order.error_message = fact.message
     request = _answer(order, f.RequestKind.CANCEL, fact.request_id)
     if request is not None and (order.submission_is_open or fact.is_still_wanted):
@@ -401,12 +426,11 @@ def _cancelled(order: LiveOrder, fact: f.Cancelled, item: RecordedFact) -> None:
 
 
 def _replace_pending(order: LiveOrder, fact: f.ReplacePending, item: RecordedFact) -> None:
-    order.replace_pending = True
+    _mark_pending(order, f.RequestKind.REPLACE, item)
     order._reach_broker()
 
 
 def _replaced(order: LiveOrder, fact: f.Replaced, item: RecordedFact) -> None:
-    order.replace_pending = False
     order.broker_order_id = fact.broker_order_id or order.broker_order_id
     order._reach_broker()
     _answer(order, f.RequestKind.REPLACE, fact.request_id)
@@ -416,9 +440,6 @@ def _replaced(order: LiveOrder, fact: f.Replaced, item: RecordedFact) -> None:
 
 
 def _replace_refused(order: LiveOrder, fact: f.ReplaceRefused, item: RecordedFact) -> None:
-    asked = [request.request_id for request in order.requests.values() if request.kind is f.RequestKind.REPLACE]
-    if fact.request_id not in asked[1:]:  # A second replace refused leaves the first one pending.
-        order.replace_pending = False
     order.error_message = fact.message
     _answer(order, f.RequestKind.REPLACE, fact.request_id)
 
@@ -427,7 +448,7 @@ def _restated(order: LiveOrder, fact: f.Restated, item: RecordedFact) -> None:
     order._reach_broker()
     if fact.split_ratio is not None:
         order.executions = order.executions.restated(fact.split_ratio)
-        if order.quantity is not None and fact.quantity is None:
+        if order.quantity is not None:
             order.quantity = split_quantity(order.quantity, fact.split_ratio)
     order._restate(fact.quantity, fact.limit_price, fact.stop_price)
 
@@ -451,9 +472,27 @@ def _review_resolved(order: LiveOrder, fact: f.ReviewResolved, item: RecordedFac
 
 def _answer(order: LiveOrder, kind: f.RequestKind, request_id: str | None) -> OpenRequest | None:
     """An answer settles the request that it names, or the oldest of its kind when it names none; that request, if any."""
+    order.pending_elsewhere -= {kind}
     if request_id is None:
         request_id = next((key for key, request in order.requests.items() if request.kind is kind), None)
     return order.requests.pop(request_id, None) if request_id is not None else None
+
+
+def _mark_pending(order: LiveOrder, kind: f.RequestKind, item: RecordedFact) -> None:
+    """Of several requests, the one that caused the fact; where the broker named none, the oldest that is not pending yet."""
+    waiting = {key: each for key, each in order.requests.items() if each.kind is kind and not each.is_pending}
+    request = waiting.get(item.envelope.causation_id or "", next(iter(waiting.values()), None))
+    if request is None:
+        order.pending_elsewhere |= {kind}
+    else:
+        order.requests[request.request_id] = replace(request, is_pending=True)
+
+
+def _cancel_no_more_pending(order: LiveOrder) -> None:
+    order.pending_elsewhere -= {f.RequestKind.CANCEL}
+    for key, request in order.requests.items():
+        if request.kind is f.RequestKind.CANCEL and request.is_pending:
+            order.requests[key] = replace(request, is_pending=False)
 
 
 _APPLY: dict[type[Fact], Callable[[LiveOrder, Any, RecordedFact], None]] = {

@@ -6,41 +6,80 @@ log, which loses nothing, is read again from there.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import URL
 
+from liveorder.application.ports.views import ViewsUnavailable
 from liveorder.domain.errors import SettingsError
 
-_BUSY_TIMEOUT_SECONDS = 30
+BUSY_TIMEOUT_SECONDS = 30
+CHECKPOINT_BYTES = 4 * 2**20
+"""So long, and one transaction more, does SQLite's write-ahead log become."""
+MOST_LOG_BYTES = 16 * 2**20
+"""So long, while somebody reads in one transaction all the time: until it ends, the log cannot be begun anew."""
+_PAGE_BYTES = 4096  # what SQLite gives a new file
+_PRAGMAS = (
+    "journal_mode=WAL",
+    "synchronous=NORMAL",
+    f"wal_autocheckpoint={CHECKPOINT_BYTES // _PAGE_BYTES}",
+    f"journal_size_limit={CHECKPOINT_BYTES}",
+    "secure_delete=OFF",  # else emptying the tables writes every page of them, in one transaction
+    "cache_size=-65536",
+    "temp_store=MEMORY",
+)
+_PRIVATE_PRAGMAS = ("locking_mode=EXCLUSIVE", "journal_mode=MEMORY", "synchronous=OFF", "cache_size=-65536", "temp_store=MEMORY")
 
 
-def engine_for(url: URL) -> Engine:
-    """Raises `SettingsError` for a URL of anything else."""
+def engine_for(url: URL, *, is_private: bool = False) -> Engine:
+    """`is_private`: a SQLite file loses its name as soon as it is open, and goes with its connection, however that ends.
+
+    Raises `SettingsError` for a URL of anything else.
+    """
     if url.drivername == "sqlite":
-        return _sqlite(url)
+        return _sqlite(url, is_private)
     if url.drivername in ("postgresql", "postgres"):
         return _postgres(url)
     raise SettingsError(f"{url.drivername} holds no read models; use sqlite:///FILE or postgresql://SERVER/DATABASE")
 
 
-def _sqlite(url: URL) -> Engine:
-    engine = create_engine(url, pool_size=1, max_overflow=0, connect_args={"timeout": _BUSY_TIMEOUT_SECONDS})
-    event.listen(engine, "connect", _prepare_sqlite)
-    event.listen(engine, "begin", _begin_immediate)
+def _sqlite(url: URL, is_private: bool) -> Engine:
+    engine = create_engine(url, pool_size=1, max_overflow=0, connect_args={"timeout": BUSY_TIMEOUT_SECONDS})
+    file = Path(url.database or "")
+    if is_private:
+        event.listen(engine, "connect", lambda connection, record: file.unlink(missing_ok=True))
+    event.listen(engine, "connect", partial(_prepare_sqlite, _PRIVATE_PRAGMAS if is_private else _PRAGMAS))
+    event.listen(engine, "begin", partial(_begin, file.with_name(f"{file.name}-wal")))
     return engine
 
 
-def _prepare_sqlite(connection: Any, _record: object) -> None:
+def _prepare_sqlite(pragmas: Sequence[str], connection: Any, _record: object) -> None:
     connection.isolation_level = None  # the driver opens no transactions of its own
-    for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "wal_autocheckpoint=8192", "cache_size=-65536", "temp_store=MEMORY"):
+    for pragma in pragmas:
         connection.execute(f"PRAGMA {pragma}")
 
 
-def _begin_immediate(connection: Connection) -> None:
+def _begin(log: Path, connection: Connection) -> None:
     """The writer's lock from the start: reading first and writing later fails at once when another writes in between."""
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if not connection.get_execution_options().get("reads") else "BEGIN")
+    if connection.get_execution_options().get("reads"):
+        connection.exec_driver_sql("BEGIN")
+        return
+    _shorten(log, connection)
+    connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+
+def _shorten(log: Path, connection: Connection) -> None:
+    """Rows that come late are better than a disk that is full, on which orders may be stored too."""
+    if not log.exists() or log.stat().st_size < MOST_LOG_BYTES:
+        return
+    is_held, *_ = connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)").one()
+    if is_held:
+        length = log.stat().st_size
+        raise ViewsUnavailable(f"{log} has {length} bytes and is kept so by another program's open transaction: end that one")
 
 
 def _postgres(url: URL) -> Engine:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import glob
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TypeVar
-from uuid import UUID
+from uuid import UUID, uuid4
 
 from sqlalchemy import Connection, MetaData, func, insert, select
 from sqlalchemy.engine import make_url
@@ -27,24 +28,30 @@ _CREATION_LOCK = 0x4C4F5631
 class Place:
     """`?schema=name` in the URL of a PostgreSQL store makes the schema `name_views`; a SQLite file is a place by itself.
 
-    `is_inline`: block the event loop instead of using a thread, for loops whose time is virtual.
+    `is_inline`: block the event loop instead of using a thread, for loops whose time is virtual. `is_private`: for this object
+    alone, so that a SQLite file needs no name, and whatever ends the process leaves none.
     """
 
-    def __init__(self, url: str, is_inline: bool = False, suffix: str = "_views") -> None:
+    def __init__(self, url: str, is_inline: bool = False, suffix: str = "_views", *, is_private: bool = False) -> None:
         parsed = make_url(url)
         self._url, self._is_inline, self._suffix = url, is_inline, suffix
         self._schema = f"{parsed.query.get('schema', DEFAULT_SCHEMA)}{suffix}"
-        self._engine = engine_for(parsed.difference_update_query(["schema"]))
+        self._engine = engine_for(parsed.difference_update_query(["schema"]), is_private=is_private)
         self._file = Path(parsed.database or "") if self._engine.dialect.name == "sqlite" else None
         self.tables = Tables(self._schema if self._file is None else None)
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="read-models")
 
     def twin(self) -> Place:
-        """A second place in the same database, or beside the same file."""
+        """A second place in the same database, or on the same disk as the file: of no name, once it is open.
+
+        What has one was left by a process that was killed before that, or by an earlier version.
+        """
         if self._file is None:
-            return Place(self._url, self._is_inline, f"{self._suffix}_twin")
-        beside = make_url(self._url).set(database=f"{self._file}.twin")
-        return Place(beside.render_as_string(hide_password=False), self._is_inline)
+            return Place(self._url, self._is_inline, f"{self._suffix}_twin", is_private=True)
+        for left in self._file.parent.glob(f"{glob.escape(self._file.name)}.twin*"):
+            left.unlink(missing_ok=True)
+        beside = make_url(self._url).set(database=f"{self._file}.twin-{uuid4().hex}")
+        return Place(beside.render_as_string(hide_password=False), self._is_inline, is_private=True)
 
     async def write(self, work: Callable[[Connection], _T]) -> _T:
         """Run `work` in a transaction, all or nothing. Raises `ViewsUnavailable`."""
@@ -60,12 +67,12 @@ class Place:
         await self.write(lambda connection: self._make_ready(connection, store_id))
 
     async def discard(self) -> None:
-        """Remove the tables, and the file."""
-        await self.write(self._drop)
-        await self.close()
-        for suffix in ("", "-wal", "-shm"):
-            if self._file is not None:
-                self._file.with_name(self._file.name + suffix).unlink(missing_ok=True)
+        """Leave nothing of a private place: a file without a name goes by being closed, a schema has to be dropped."""
+        try:
+            if self._file is None:
+                await self.write(self._drop)
+        finally:
+            await self.close()
 
     async def close(self) -> None:
         await self._run(self._engine.dispose)

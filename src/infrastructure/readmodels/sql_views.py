@@ -104,8 +104,12 @@ class SqlViews:
     async def twin(self) -> SqlViewsTwin:
         place = self._place.twin()
         twin = SqlViewsTwin(place, self._clock)
-        await twin.open(self._stamped())
-        await twin.clear()
+        try:
+            await twin.open(self._stamped())
+            await twin.clear()
+        except BaseException:
+            await twin.close()
+            raise
         return twin
 
     def _stamped(self) -> UUID:

@@ -28,6 +28,7 @@ from tests.builders import (
     fill,
     intent,
     order_of,
+    recorded,
     replace_request,
     seconds,
     submission,
@@ -407,6 +408,18 @@ def test_done_for_the_day_proves_that_the_broker_has_an_order_in_doubt() -> None
     assert not then(order, *facts).is_in_doubt
 
 
+# --- commissions of corrections ---------------------------------------------------------------------------------------------
+
+
+def test_a_correction_told_again_with_its_commission_tells_the_commission() -> None:
+    given = (*WORKING, fill("a", 40, fee="1"), f.FillCorrected(**dict(fill("c", 40)), corrects="a"))
+    again = replace(corrected("c", "a", 40), commission=Decimal(0))
+    order = order_of(*given)
+    facts = receive(order, again)
+    assert facts == [f.CommissionReported(execution_id="c", commission=Decimal(0))]
+    assert figures(order.commission, then(order, *facts).commission, receive(then(order, *facts), again)) == (1, 0, [])
+
+
 # --- replaces ---------------------------------------------------------------------------------------------------------------
 
 
@@ -415,6 +428,50 @@ def test_a_pending_replace_is_told_once() -> None:
     check((*WORKING, replace_request(1, "80"), f.ReplacePending()), r.ReplaceIsPending(), [])
     check((*FILLED, replace_request(1, "120")), r.ReplaceIsPending(), [f.ReplacePending()])
     check(CANCELLED, r.ReplaceIsPending(), [])
+
+
+TWO_REPLACES = (*WORKING, replace_request(1, "80"), replace_request(2, "70"))
+
+
+def test_each_of_two_replaces_is_pending_by_its_name_and_only_once() -> None:
+    second = r.ReplaceIsPending(request_id=f"{KEY}-r2")
+    check((*TWO_REPLACES, f.ReplacePending()), second, [f.ReplacePending()])
+    check((*TWO_REPLACES, f.ReplacePending()), r.ReplaceIsPending(request_id=f"{KEY}-r1"), [])
+    check((*TWO_REPLACES, f.ReplacePending(), f.ReplacePending()), second, [])
+    check((*TWO_REPLACES, f.ReplaceRefused(request_id=f"{KEY}-r2", message="no")), second, [])
+
+
+@pytest.mark.parametrize("named", [1, 2])
+def test_a_replace_that_is_pending_because_of_a_request_ends_with_that_request(named: int) -> None:
+    """Whichever of the two it was: the other one is not pending by it."""
+    (pending,) = recorded([f.ReplacePending()], after=len(TWO_REPLACES) + 1)
+    cause = pending.envelope.model_copy(update={"causation_id": f"{KEY}-r{named}"})
+    order = order_of(*TWO_REPLACES).apply([replace(pending, envelope=cause)])
+    answers = {number: then(order, f.ReplaceRefused(request_id=f"{KEY}-r{number}", message="no")) for number in (1, 2)}
+    assert [number for number in (1, 2) if answers[number].replace_pending] == [3 - named]
+
+
+def test_an_answered_replace_leaves_what_is_in_doubt_or_pending_beside_it() -> None:
+    doubted = unknown(f"{KEY}-r1", f.RequestKind.REPLACE)
+    given = (*TWO_REPLACES, cancel_request(), f.CancelPending(), f.ReplacePending(), doubted)
+    order = order_of(*given)
+    after = then(order, *receive(order, r.OrderReplaced(request_id=f"{KEY}-r2")))
+    assert figures(after.replace_pending, after.cancel_pending, after.is_in_doubt, [*after.requests]) == (
+        True,
+        True,
+        True,
+        [f"{KEY}-r1", f"{KEY}-c1"],
+    )
+
+
+def test_a_replace_that_names_no_request_is_the_one_whose_terms_it_tells() -> None:
+    second = r.OrderReplaced(quantity=Decimal(70))
+    check(TWO_REPLACES, second, [f.Replaced(request_id=f"{KEY}-r2", quantity=Decimal(70))])
+
+
+def test_a_replace_that_names_no_request_and_is_told_twice_does_not_settle_the_next_one() -> None:
+    done = f.Replaced(request_id=f"{KEY}-r1", quantity=Decimal(80))
+    check((*TWO_REPLACES, f.ReplacePending(), f.ReplacePending(), done), r.OrderReplaced(quantity=Decimal(80)), [])
 
 
 @pytest.mark.parametrize("named", [f"{KEY}-r1", None])

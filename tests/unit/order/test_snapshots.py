@@ -22,6 +22,7 @@ from tests.builders import (
     bust,
     cancel_request,
     cancelled,
+    correction,
     figures,
     fill,
     intent,
@@ -145,6 +146,25 @@ def test_a_total_that_comes_again_after_a_bust_is_inferred_anew() -> None:
 
 def test_a_total_below_ours_takes_nothing_back() -> None:
     check((*WORKING, fill("a", 40)), told(BrokerStatus.WORKING, 30, 10), [])
+    check((*WORKING, inferred(40, 10, "40 filled at 10")), told(BrokerStatus.WORKING, 30, 10), [])
+
+
+def test_an_upward_correction_takes_the_place_of_an_inferred_fill() -> None:
+    """The total was told first, then the correction that it came from."""
+    order = check((*WORKING, fill("a", 40)), told(BrokerStatus.WORKING, 60, 10), [inferred(20, 10, "60 filled at 10")])
+    order = then(order, correction("c", "a", 60))
+    assert figures(order.filled_quantity, [e.execution_id for e in order.executions.effective()]) == (60, ["c"])
+    assert then(order, correction("d", "c", 50)).filled_quantity == 50
+    assert then(order, bust("c")).filled_quantity == 0
+
+
+def test_a_total_below_ours_takes_back_what_was_inferred_of_a_fill_that_was_busted_before_it_was_told() -> None:
+    given = (*WORKING, fill("a", 40), inferred(60, 10, "100 filled at 10"), bust("b"))
+    none_left: list[Fact] = [f.FillBusted(execution_id="inferred-1")]
+    assert check(given, told(BrokerStatus.WORKING, 40, 10), none_left).filled_quantity == 40
+    check(given, told(BrokerStatus.UNKNOWN, 40, 10), [])
+    some_left = [*none_left, inferred(15, 10, "55 filled at 10", number=2)]
+    assert check(given, told(BrokerStatus.WORKING, 55, 10), some_left).filled_quantity == 55
 
 
 def test_the_oddities_of_fills_that_an_answer_tells_are_noted_once() -> None:
@@ -202,6 +222,75 @@ def test_an_order_that_ended_is_not_filled_because_the_broker_tells_what_was_fil
     order = order_of(*WORKING, fill("a", 40))
     after = then(order, *receive(order, told(status, 40, 10, quantity=40)))
     assert figures(after.status.value, after.quantity) == ("CANCELLED", 100)
+
+
+# --- overfilled -------------------------------------------------------------------------------------------------------------
+
+OVERFILL = anomaly("overfill", "50 filled of 44 ordered")
+OVERFILLED = (intent(quantity=Decimal(44)), *WORKING, fill("a", 44), fill("b", 6), OVERFILL)
+SIX_TOO_MANY = {
+    "as sent": OVERFILLED,
+    "restated": (*WORKING, f.Restated(quantity=Decimal(44)), fill("a", 44), fill("b", 6), OVERFILL),
+    "replaced": (
+        *WORKING,
+        replace_request(1, "44"),
+        f.Replaced(request_id=f"{KEY}-r1", quantity=Decimal(44)),
+        fill("a", 44),
+        fill("b", 6),
+        OVERFILL,
+    ),
+    "restated after it": (*OVERFILLED, f.Restated(quantity=Decimal(44))),
+    "in units after a split": (
+        intent(quantity=Decimal(22)),
+        *WORKING,
+        fill("a", 22, 20),
+        fill("b", 3, 20),
+        f.Restated(quantity=Decimal(44), split_ratio=Decimal(2)),
+        OVERFILL,
+    ),
+}
+
+
+@pytest.mark.parametrize("status", [BrokerStatus.WORKING, BrokerStatus.FILLED, BrokerStatus.CANCELLED, BrokerStatus.EXPIRED])
+@pytest.mark.parametrize("quantity", [None, 44, 50])
+@pytest.mark.parametrize("given", SIX_TOO_MANY.values(), ids=SIX_TOO_MANY)
+def test_an_overfilled_order_keeps_its_ordered_quantity_however_it_is_polled(
+    given: tuple[Fact, ...], quantity: int | None, status: BrokerStatus
+) -> None:
+    order = order_of(*given)
+    snapshot = told(status, 50, 10, **({} if quantity is None else {"quantity": quantity}))
+    for _ in range(3):
+        order = then(order, *receive(order, snapshot))
+        assert figures(order.quantity, order.filled_quantity, order.remaining_quantity) == (44, 50, 0)
+        assert sorted(order.anomalies) == ["overfill"]
+    assert receive(order, snapshot) == []
+
+
+@pytest.mark.parametrize("quantity", [44, 50])
+def test_an_overfill_that_a_poll_brings_to_light_is_noted_once_and_changes_no_terms(quantity: int) -> None:
+    given = (intent(quantity=Decimal(44)), *WORKING, fill("a", 44))
+    after = check(given, told(BrokerStatus.WORKING, 50, 10, quantity=quantity), [inferred(6, 10, "50 filled at 10"), OVERFILL])
+    assert figures(after.quantity, after.filled_quantity) == (44, 50)
+
+
+def test_a_replace_to_just_what_is_filled_is_found_by_asking() -> None:
+    done = f.Replaced(request_id=f"{KEY}-r1", broker_order_id="B-1", quantity=Decimal(50))
+    given = (intent(quantity=Decimal(44)), *WORKING, replace_request(1, "50"), fill("a", 44), fill("b", 6), OVERFILL)
+    after = check(given, told(BrokerStatus.WORKING, 50, 10, quantity=50), [done])
+    assert figures(after.quantity, after.replace_requested) == (50, False)
+
+
+def test_what_was_filled_beyond_the_order_is_not_ordered_by_new_terms_either() -> None:
+    assert order_of(*OVERFILLED, f.Restated(quantity=Decimal(48))).quantity == 48
+    assert order_of(*OVERFILLED, f.Restated(quantity=Decimal(40))).quantity == 44
+    assert order_of(*OVERFILLED, f.Replaced(request_id=None, quantity=Decimal(60))).quantity == 60
+
+
+def test_a_bust_of_the_excess_leaves_an_order_that_was_polled_filled_and_of_the_rest_open() -> None:
+    polled = then(order_of(*OVERFILLED), *receive(order_of(*OVERFILLED), told(BrokerStatus.WORKING, 50, 10, quantity=44)))
+    without_excess, without_rest = then(polled, bust("b")), then(polled, bust("a"))
+    assert figures(without_excess.status.value, without_excess.filled_quantity) == ("FILLED", 44)
+    assert figures(without_rest.status.value, without_rest.remaining_quantity) == ("PARTIAL", 38)
 
 
 # --- pending ----------------------------------------------------------------------------------------------------------------

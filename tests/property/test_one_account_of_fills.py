@@ -1,0 +1,254 @@
+"""Order, risk ledger and reports beside the broker's own book: fills, corrections, busts, fees and totals, told in any order.
+
+The book is kept here in the plainest way. While reports are missing the three agree with one another; once all were told, with it.
+"""
+
+import asyncio
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Any
+
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from liveorder.application.projections.holding import Holding
+from liveorder.application.pump import Pump
+from liveorder.application.risk_book import AccountLedger, entries_between, position_key
+from liveorder.domain import execution_report as r
+from liveorder.domain.order import LiveOrder
+from liveorder.domain.order.reception import receive
+from liveorder.domain.position import Position
+from tests.builders import ACKNOWLEDGED, SENT, SESSION, seconds
+from tests.unit.readmodels.logs import SPY, MemoryLog, MemoryViews, requested
+
+NOTHING = Decimal(0)
+
+
+@dataclass
+class Deal:
+    """One trade as the broker has it: each word of it, the last of which counts unless it was busted."""
+
+    words: list[r.Execution | r.ExecutionCorrected]
+    is_busted: bool = False
+    charged: dict[str, Decimal] = field(default_factory=dict)
+    """Fees that were reported apart, by the id of the word that they name."""
+
+    @property
+    def quantity(self) -> Decimal:
+        return NOTHING if self.is_busted else self.words[-1].quantity
+
+    @property
+    def value(self) -> Decimal:
+        return self.quantity * self.words[-1].price
+
+    @property
+    def fee(self) -> Decimal:
+        """The newest that is known; a deal that came to nothing costs what its last word says, or nothing."""
+        if self.is_busted:
+            return NOTHING
+        saying = self.words if self.quantity else self.words[-1:]
+        known = [self.charged.get(word.execution_id, word.commission) for word in saying]
+        return next((fee for fee in reversed(known) if fee is not None), NOTHING)
+
+
+class BrokersBook:
+    """What happened there, and what it has to report of it."""
+
+    def __init__(self, names_the_original: bool) -> None:
+        self.names_the_original = names_the_original
+        self.deals: list[Deal] = []
+        self.reports: list[r.ExecutionReport] = []
+        self.count = 0
+
+    def word(self, quantity: int, price: int, fee: int | None) -> dict[str, Any]:
+        self.count += 1
+        return {
+            "execution_id": f"e{self.count}",
+            "quantity": Decimal(quantity),
+            "price": Decimal(price),
+            "commission": None if fee is None else Decimal(fee),
+            "occurred_at": seconds(self.count),
+        }
+
+    def trade(self, quantity: int, price: int, fee: int | None) -> None:
+        told = r.Execution(**self.word(quantity, price, fee))
+        self.deals.append(Deal([told]))
+        self.reports.append(told)
+
+    def correct(self, deal: Deal, quantity: int, price: int, fee: int | None) -> None:
+        corrects = deal.words[0 if self.names_the_original else -1].execution_id
+        told = r.ExecutionCorrected(corrects=corrects, **self.word(quantity, price, fee))
+        deal.words.append(told)
+        self.reports.append(told)
+
+    def bust(self, deal: Deal) -> None:
+        deal.is_busted = True
+        self.reports.append(r.ExecutionBusted(execution_id=deal.words[-1].execution_id))
+
+    def charge(self, deal: Deal, fee: int) -> None:
+        name = deal.words[-1].execution_id
+        if name not in deal.charged:
+            deal.charged[name] = Decimal(fee)
+            self.reports.append(r.Commission(execution_id=name, commission=Decimal(fee)))
+
+    def figures(self) -> tuple[Decimal, Decimal, Decimal]:
+        quantity = sum((deal.quantity for deal in self.deals), NOTHING)
+        return quantity, sum((deal.value for deal in self.deals), NOTHING), sum((deal.fee for deal in self.deals), NOTHING)
+
+    def answer(self, lists_executions: bool) -> r.OrderSnapshot:
+        quantity, value, _ = self.figures()
+        counted = [deal.words[-1] for deal in self.deals if not deal.is_busted]
+        return r.OrderSnapshot(
+            status=r.BrokerStatus.WORKING,
+            broker_order_id="B-1",
+            filled_quantity=quantity,
+            average_price=value / quantity if quantity else None,
+            executions=tuple(counted) if lists_executions else (),
+        )
+
+
+class Ours:
+    """The order, the ledger and the read models, all fed by the same facts."""
+
+    def __init__(self) -> None:
+        self.log, self.views, self.ledger = MemoryLog(), MemoryViews(), AccountLedger()
+        self.pump = Pump(self.log, self.views)  # type: ignore[arg-type]  # the part of a store that a projector uses
+        self.order = LiveOrder.replay(self.log.add(1, requested(1, quantity=Decimal(10_000)), SENT, ACKNOWLEDGED))
+
+    async def hear(self, report: r.ExecutionReport) -> None:
+        if facts := receive(self.order, report):
+            after = self.order.apply(self.log.add(1, *facts))
+            self.ledger.keep(self.ledger.stage(entries_between(self.order, after, SESSION)))
+            self.order = after
+        await self.pump.advance()
+        assert len({*self.quantities()}) == 1, "order, ledger and reports hold different quantities"
+        assert len({*self.fees()}) == 1, "order, ledger and reports hold different fees"
+
+    def quantities(self) -> Iterator[Decimal]:
+        rows = self.views.dump()
+        yield self.order.filled_quantity
+        yield self.held().quantity
+        yield sum((Decimal(row.quantity) for row in rows["fills"]), NOTHING)
+        yield sum((Holding.from_text(row.state).position.quantity for row in rows["positions"]), NOTHING)
+        yield sum((row.view().filled_quantity for row in rows["daily_summary"]), NOTHING)
+
+    def fees(self) -> Iterator[Decimal]:
+        rows = self.views.dump()
+        yield self.order.commission
+        yield self.held().commission
+        yield sum((Decimal(row.commission or 0) for row in rows["fills"]), NOTHING)
+        yield sum((Holding.from_text(row.state).position.commission for row in rows["positions"]), NOTHING)
+        yield sum((row.view().commission for row in rows["daily_summary"]), NOTHING)
+
+    def values(self) -> Iterator[Decimal]:
+        rows = self.views.dump()
+        yield self.order.executions.totals.value
+        yield -self.held().cash_flow
+        yield sum((-Holding.from_text(row.state).position.cash_flow for row in rows["positions"]), NOTHING)
+        yield sum((row.view().filled_value for row in rows["daily_summary"]), NOTHING)
+
+    def held(self) -> Position:
+        states = [row.state for row in self.ledger.rows() if row.key == position_key(SPY.key)]
+        return Position.from_json(states[0]) if states else Position.flat("USD", Decimal(1))
+
+
+units, prices, fees = st.integers(1, 50), st.integers(1, 9), st.none() | st.integers(0, 3)
+which = st.integers(0, 3)
+steps = st.one_of(
+    st.tuples(st.just("trade"), units, prices, fees),
+    st.tuples(st.just("correct"), which, st.just(0) | units, prices, fees),
+    st.tuples(st.just("bust"), which),
+    st.tuples(st.just("charge"), which, st.integers(0, 3)),
+    st.tuples(st.just("tell"), st.integers(0, 9)),
+    st.tuples(st.just("tell"), st.integers(0, 9)),
+    st.tuples(st.just("ask"), st.just(False) | st.booleans()),
+)
+lives = st.lists(steps, min_size=2, max_size=14)
+
+
+def takes_place(book: BrokersBook, step: tuple[Any, ...]) -> None:
+    kind, *details = step
+    if kind == "trade":
+        book.trade(*details)
+    elif book.deals and not (deal := book.deals[details[0] % len(book.deals)]).is_busted:
+        getattr(book, kind)(deal, *details[1:])
+
+
+UPWARD_AFTER_A_TOTAL = [
+    *[("trade", 40, 5, None), ("tell", 0), ("correct", 0, 60, 5, None), ("ask", False)],
+]
+TWICE_UPWARD = [
+    *[("trade", 40, 5, None), ("tell", 0), ("correct", 0, 60, 5, None), ("tell", 1), ("correct", 0, 30, 5, None), ("tell", 2)],
+    *[("correct", 0, 50, 5, None), ("ask", False)],
+]
+CORRECTED_BEFORE_IT_IS_TOLD = [("trade", 40, 5, None), ("ask", False), ("correct", 0, 60, 5, None), ("tell", 1)]
+CORRECTED_TO_NOTHING = [("trade", 40, 5, 1), ("tell", 0), ("correct", 0, 0, 5, None), ("tell", 1)]
+CHARGED_FOR_NOTHING = [("trade", 40, 5, 1), ("tell", 0), ("correct", 0, 0, 5, 2), ("tell", 1)]
+FREE_AFTER_ALL = [("trade", 40, 5, 1), ("tell", 0), ("correct", 0, 40, 5, 0), ("tell", 1)]
+FREE_BY_WORD_APART = [("trade", 40, 5, 1), ("tell", 0), ("charge", 0, 0), ("tell", 1)]
+
+
+@settings(deadline=None, max_examples=200)
+@given(lives, st.booleans(), st.data())
+@example(UPWARD_AFTER_A_TOTAL, False, None)
+@example(TWICE_UPWARD, False, None)
+@example(CORRECTED_BEFORE_IT_IS_TOLD, False, None)
+@example(CORRECTED_TO_NOTHING, False, None)
+@example(CHARGED_FOR_NOTHING, False, None)
+@example(FREE_AFTER_ALL, False, None)
+@example(FREE_BY_WORD_APART, False, None)
+def test_once_all_is_told_order_ledger_and_reports_are_the_brokers_book(
+    life: list[tuple[Any, ...]], names_the_original: bool, data: st.DataObject | None
+) -> None:
+    book = BrokersBook(names_the_original)
+    ours = Ours()
+
+    async def lived() -> None:
+        for step in life:
+            kind, *details = step
+            if kind == "tell" and book.reports:
+                await ours.hear(book.reports[details[0] % len(book.reports)])
+            elif kind == "ask":
+                await ours.hear(book.answer(*details))
+                assert ours.order.filled_quantity >= book.figures()[0]
+            elif kind != "tell":
+                takes_place(book, step)
+        for report in data.draw(st.permutations(book.reports)) if data is not None else book.reports:
+            await ours.hear(report)
+
+    asyncio.run(lived())
+    quantity, value, fee = book.figures()
+    assert {*ours.quantities()} == {quantity}
+    assert {*ours.values()} == {value}
+    assert {*ours.fees()} == {fee}
+
+
+BUSTED_UNTOLD = [("trade", 40, 5, None), ("ask", False), ("bust", 0)]
+CORRECTED_UNTOLD = [("trade", 40, 5, None), ("trade", 7, 5, None), ("ask", False), ("correct", 0, 30, 5, None)]
+
+
+@settings(deadline=None)
+@given(lives, st.booleans())
+@example(BUSTED_UNTOLD, False)
+@example(CORRECTED_UNTOLD, False)
+def test_what_was_inferred_goes_when_the_broker_only_tells_what_became_of_it(
+    life: list[tuple[Any, ...]], names_the_original: bool
+) -> None:
+    """Of a deal that nothing was told of, only its newest word comes: a bust or a correction of what we never heard of."""
+    book, ours = BrokersBook(names_the_original), Ours()
+
+    async def lived() -> None:
+        for step in life:
+            if step[0] == "ask":
+                await ours.hear(book.answer(lists_executions=False))
+            elif step[0] != "tell":
+                takes_place(book, step)
+        for deal in book.deals:
+            await ours.hear(r.ExecutionBusted(execution_id=deal.words[-1].execution_id) if deal.is_busted else deal.words[-1])
+        for _ in range(2):
+            await ours.hear(book.answer(lists_executions=False))
+        assert receive(ours.order, book.answer(lists_executions=False)) == []
+
+    asyncio.run(lived())
+    assert {*ours.quantities()} == {book.figures()[0]}
