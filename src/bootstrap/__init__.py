@@ -5,7 +5,7 @@ from liveorder.bootstrap.brokerages import open_brokerage
 from liveorder.bootstrap.commands import send_command, standing_doubts
 from liveorder.bootstrap.emergency import EmergencyReport, emergency_kill
 from liveorder.bootstrap.kite import Charges, KiteLogin, kite_charges, kite_login, kite_login_address
-from liveorder.bootstrap.parts import load_settings, settings_template
+from liveorder.bootstrap.parts import load_settings, settings_template, without_secrets
 from liveorder.bootstrap.reader import Reader, open_reader, rebuild_views, verify_views
 from liveorder.bootstrap.service import file_source, open_service, stdin_source
 from liveorder.bootstrap.upkeep import BrokerCheck, CalendarCheck, backup, check_brokers, check_calendars, serve_venue
@@ -40,4 +40,5 @@ __all__ = [
     "standing_doubts",
     "stdin_source",
     "verify_views",
+    "without_secrets",
 ]

@@ -15,6 +15,7 @@ from liveorder.infrastructure.eventstore.identity import Expectation
 from liveorder.infrastructure.eventstore.order_store import DatabaseOrderStore
 from liveorder.infrastructure.eventstore.store_by_url import create_store, sqlite_path, store_at, store_exists
 from liveorder.infrastructure.logs import StructuredLog
+from liveorder.infrastructure.secrecy import Censor
 from liveorder.infrastructure.settings import Settings, commented_toml
 
 
@@ -26,6 +27,11 @@ def load_settings(config: Path | None = None, **overrides: Any) -> Settings:
 def settings_template() -> str:
     """A settings file with everything that can be set, its default and its unit, for `liveorder init`."""
     return commented_toml()
+
+
+def without_secrets(text: str) -> str:
+    """Fit to be shown, whatever address of a database or a server is in it."""
+    return Censor()(text)
 
 
 def clock_of(settings: Settings, not_before: datetime | None = None) -> Clock:

@@ -7,27 +7,50 @@ from contextlib import closing
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
+from urllib.parse import quote
 
 from liveorder.application.engine import Connection
 from liveorder.bootstrap.brokerages import connections_of
-from liveorder.bootstrap.parts import clock_of, log_of
+from liveorder.bootstrap.parts import clock_of, log_of, without_secrets
 from liveorder.bootstrap.simulation import venue_settings
-from liveorder.domain.errors import LiveOrderError
+from liveorder.domain.errors import InvalidInput, LiveOrderError, SettingsError
 from liveorder.infrastructure.brokers.simulated.venue.server import serve
 from liveorder.infrastructure.calendars import ExchangeCalendars, calendar_of_exchange
 from liveorder.infrastructure.clock import SystemClock
+from liveorder.infrastructure.database_url import HOW_TO_WRITE, NOT_SHOWN, DatabaseUrl, PostgresUrl, SqliteUrl, database_url
 from liveorder.infrastructure.eventstore.store_by_url import store_at
 from liveorder.infrastructure.settings import Settings
 
 
-async def backup(settings: Settings, target: str) -> None:
-    """A consistent copy of the store, verified, while it is in use."""
+async def backup(settings: Settings, target: str) -> str:
+    """A consistent copy of the store, verified, while it is in use; where it is, to be shown.
+
+    `target`: a file, or the address of a database as the store's is one. Raises `InvalidInput` for anything else.
+    """
+    copy = _place_of_copy(settings, target)
     store = store_at(settings.store, clock=SystemClock())
     await store.open()
     try:
-        await store.backup(target)
+        await store.backup(target if isinstance(copy, PostgresUrl) else str(copy.path))
     finally:
         await store.close()
+    return str(copy) if isinstance(copy, PostgresUrl) else str(copy.path)
+
+
+def _place_of_copy(settings: Settings, target: str) -> DatabaseUrl:
+    is_address = "://" in target
+    try:
+        copy = database_url(target if is_address else f"sqlite:///{quote(target, safe='/:@')}")
+    except SettingsError:
+        copy = None
+    if copy is None or (isinstance(copy, SqliteUrl) and without_secrets(str(copy.path)) != str(copy.path)):
+        raise InvalidInput("target", NOT_SHOWN, HOW_TO_WRITE)
+    if type(copy) is not type(database_url(settings.store)):
+        kind = (
+            "PostgreSQL is copied to the postgresql:// address" if isinstance(copy, SqliteUrl) else "a file is copied to the path"
+        )
+        raise InvalidInput("target", f"a store in {kind} of a new one", HOW_TO_WRITE)
+    return copy
 
 
 async def serve_venue(settings: Settings, *, host: str, port: int, data: Path | None, ready_file: Path | None) -> None:

@@ -6,26 +6,24 @@ log, which loses nothing, is read again from there.
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
+from psycopg.conninfo import conninfo_to_dict
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import URL
 
-from liveorder.domain.errors import SettingsError
+from liveorder.infrastructure.database_url import DatabaseUrl, PostgresUrl
 
 _BUSY_TIMEOUT_SECONDS = 30
 
 
-def engine_for(url: URL) -> Engine:
-    """Raises `SettingsError` for a URL of anything else."""
-    if url.drivername == "sqlite":
-        return _sqlite(url)
-    if url.drivername in ("postgresql", "postgres"):
-        return _postgres(url)
-    raise SettingsError(f"{url.drivername} holds no read models; use sqlite:///FILE or postgresql://SERVER/DATABASE")
+def engine_for(url: DatabaseUrl) -> Engine:
+    return _postgres(url) if isinstance(url, PostgresUrl) else _sqlite(url.path)
 
 
-def _sqlite(url: URL) -> Engine:
+def _sqlite(path: Path) -> Engine:
+    url = URL.create("sqlite", database=str(path))
     engine = create_engine(url, pool_size=1, max_overflow=0, connect_args={"timeout": _BUSY_TIMEOUT_SECONDS})
     event.listen(engine, "connect", _prepare_sqlite)
     event.listen(engine, "begin", _begin_immediate)
@@ -43,11 +41,8 @@ def _begin_immediate(connection: Connection) -> None:
     connection.exec_driver_sql("BEGIN IMMEDIATE" if not connection.get_execution_options().get("reads") else "BEGIN")
 
 
-def _postgres(url: URL) -> Engine:
-    return create_engine(
-        url.set(drivername="postgresql+psycopg"),
-        pool_size=1,
-        max_overflow=0,
-        pool_pre_ping=True,
-        connect_args={"application_name": "liveorder views", "options": "-c synchronous_commit=off"},
-    )
+def _postgres(url: PostgresUrl) -> Engine:
+    """Where it is goes to the driver alone: SQLAlchemy reads addresses in another way than libpq, which the store asks."""
+    where = conninfo_to_dict(url.conninfo("liveorder views"))
+    connect_args = where | {"options": "-c synchronous_commit=off"}
+    return create_engine("postgresql+psycopg://", pool_size=1, max_overflow=0, pool_pre_ping=True, connect_args=connect_args)

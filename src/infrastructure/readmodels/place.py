@@ -10,15 +10,14 @@ from typing import TypeVar
 from uuid import UUID
 
 from sqlalchemy import Connection, MetaData, func, insert, select
-from sqlalchemy.engine import make_url
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.schema import CreateSchema, DropSchema
 
 from liveorder.application.ports.views import ViewsUnavailable
+from liveorder.infrastructure.database_url import DatabaseUrl, SqliteUrl
 from liveorder.infrastructure.readmodels.engines import engine_for
 from liveorder.infrastructure.readmodels.tables import Tables, fingerprint
 
-DEFAULT_SCHEMA = "liveorder"
 _T = TypeVar("_T")
 _CREATION_LOCK = 0x4C4F5631
 """Two processes that make the same PostgreSQL tables at once would fail each other."""
@@ -30,21 +29,19 @@ class Place:
     `is_inline`: block the event loop instead of using a thread, for loops whose time is virtual.
     """
 
-    def __init__(self, url: str, is_inline: bool = False, suffix: str = "_views") -> None:
-        parsed = make_url(url)
+    def __init__(self, url: DatabaseUrl, is_inline: bool = False, suffix: str = "_views") -> None:
         self._url, self._is_inline, self._suffix = url, is_inline, suffix
-        self._schema = f"{parsed.query.get('schema', DEFAULT_SCHEMA)}{suffix}"
-        self._engine = engine_for(parsed.difference_update_query(["schema"]))
-        self._file = Path(parsed.database or "") if self._engine.dialect.name == "sqlite" else None
-        self.tables = Tables(self._schema if self._file is None else None)
+        self._engine = engine_for(url)
+        self._file = url.path if isinstance(url, SqliteUrl) else None
+        self._schema = None if isinstance(url, SqliteUrl) else f"{url.schema_name}{suffix}"
+        self.tables = Tables(self._schema)
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="read-models")
 
     def twin(self) -> Place:
         """A second place in the same database, or beside the same file."""
         if self._file is None:
             return Place(self._url, self._is_inline, f"{self._suffix}_twin")
-        beside = make_url(self._url).set(database=f"{self._file}.twin")
-        return Place(beside.render_as_string(hide_password=False), self._is_inline)
+        return Place(SqliteUrl(Path(f"{self._file}.twin")), self._is_inline)
 
     async def write(self, work: Callable[[Connection], _T]) -> _T:
         """Run `work` in a transaction, all or nothing. Raises `ViewsUnavailable`."""
@@ -77,7 +74,7 @@ class Place:
                 return work()
             return await asyncio.get_running_loop().run_in_executor(self._thread, work)
         except SQLAlchemyError as error:
-            raise ViewsUnavailable(f"the read models at {make_url(self._url)!r} failed: {error}") from error
+            raise ViewsUnavailable(f"the read models at {self._url} failed: {error}") from error
 
     def _write(self, work: Callable[[Connection], _T]) -> _T:
         with self._engine.begin() as connection:
@@ -88,7 +85,7 @@ class Place:
             return work(connection.execution_options(reads=True))
 
     def _make_ready(self, connection: Connection, store_id: UUID) -> None:
-        if self._file is None:
+        if self._schema is not None:
             connection.execute(select(func.pg_advisory_xact_lock(_CREATION_LOCK)))
             connection.execute(CreateSchema(self._schema, if_not_exists=True))
         if self._stamp(connection) != (str(store_id), fingerprint()):
@@ -104,14 +101,14 @@ class Place:
     def empty(self, connection: Connection, store_id: UUID) -> None:
         """New tables at position 0, whatever was there before."""
         self._drop(connection)
-        if self._file is None:
+        if self._schema is not None:
             connection.execute(CreateSchema(self._schema))
         self.tables.metadata.create_all(connection)
         stamp = {"name": "views", "store_id": str(store_id), "shapes": fingerprint(), "position": 0}
         connection.execute(insert(self.tables.checkpoint).values(stamp))
 
     def _drop(self, connection: Connection) -> None:
-        if self._file is None:
+        if self._schema is not None:
             connection.execute(DropSchema(self._schema, cascade=True, if_exists=True))
         else:
             present = MetaData()

@@ -50,8 +50,8 @@ def backup(
 ) -> None:
     """Copy the store while it is in use."""
     with spinner("Copying the store"):
-        asyncio.run(back_up(settings_for(config, store), target))
-    say(f"the store is copied to {target}; started from, a copy stands halted until it is reconciled")
+        copy = asyncio.run(back_up(settings_for(config, store), target))
+    say(f"the store is copied to {copy}; started from, a copy stands halted until it is reconciled")
 
 
 def replay(
