@@ -14,6 +14,7 @@ from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import URL
 
 from liveorder.infrastructure.database_url import DatabaseUrl, PostgresUrl
+from liveorder.infrastructure.private_files import make_empty_file
 
 _BUSY_TIMEOUT_SECONDS = 30
 
@@ -25,6 +26,7 @@ def engine_for(url: DatabaseUrl) -> Engine:
 def _sqlite(path: Path) -> Engine:
     url = URL.create("sqlite", database=str(path))
     engine = create_engine(url, pool_size=1, max_overflow=0, connect_args={"timeout": _BUSY_TIMEOUT_SECONDS})
+    event.listen(engine, "do_connect", lambda *_: make_empty_file(path))
     event.listen(engine, "connect", _prepare_sqlite)
     event.listen(engine, "begin", _begin_immediate)
     return engine

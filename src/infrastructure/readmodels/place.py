@@ -15,6 +15,7 @@ from sqlalchemy.schema import CreateSchema, DropSchema
 
 from liveorder.application.ports.views import ViewsUnavailable
 from liveorder.infrastructure.database_url import DatabaseUrl, SqliteUrl
+from liveorder.infrastructure.private_files import make_folder
 from liveorder.infrastructure.readmodels.engines import engine_for
 from liveorder.infrastructure.readmodels.tables import Tables, fingerprint
 
@@ -53,7 +54,7 @@ class Place:
     async def make_ready(self, store_id: UUID) -> None:
         """Tables that carry this store's id, emptied when they carried another or had other shapes."""
         if self._file is not None:
-            self._file.parent.mkdir(parents=True, exist_ok=True)
+            make_folder(self._file.parent)
         await self.write(lambda connection: self._make_ready(connection, store_id))
 
     async def discard(self) -> None:
@@ -73,7 +74,7 @@ class Place:
             if self._is_inline:
                 return work()
             return await asyncio.get_running_loop().run_in_executor(self._thread, work)
-        except SQLAlchemyError as error:
+        except (SQLAlchemyError, OSError) as error:
             raise ViewsUnavailable(f"the read models at {self._url} failed: {error}") from error
 
     def _write(self, work: Callable[[Connection], _T]) -> _T:

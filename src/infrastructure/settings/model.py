@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 from typing import Any, Self
 
-from pydantic import SecretStr, ValidationError
+from pydantic import SecretStr, TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
 from pydantic_settings import InitSettingsSource
 
@@ -20,16 +20,18 @@ from liveorder.infrastructure.secrecy import MASK, Censor, is_secret_name
 from liveorder.infrastructure.settings import accounts as the_accounts
 from liveorder.infrastructure.settings.fields import SettingsFields
 from liveorder.infrastructure.settings.names import environment_name, nearest_setting, setting_paths
-from liveorder.infrastructure.settings.sections import Account, Section
+from liveorder.infrastructure.settings.sections import Account, Section, TokenFile
 from liveorder.infrastructure.settings.sources import (
     CONFIG_VARIABLE,
     DEFAULT_CONFIG,
+    DOTENV,
     Tables,
     from_dotenv,
     from_toml,
     from_variables,
 )
 
+_TOKEN_FILE: TypeAdapter[Path | None] = TypeAdapter(TokenFile | None)
 _ADDRESSED = re.compile(r"(?!.*://).+@", re.DOTALL)
 """Somebody at some place, perhaps with a password; a name that begins with @ is none."""
 
@@ -47,10 +49,10 @@ class Settings(SettingsFields):
 
         The file is `config`, else what LIVEORDER_CONFIG names, else ./liveorder.toml if there is one. Raises `SettingsError`.
         """
-        named = config or (Path(os.environ[CONFIG_VARIABLE]) if os.environ.get(CONFIG_VARIABLE) else None)
+        named = _named(config)
         tables = (
             from_variables(os.environ, "environment"),
-            from_dotenv(Path(".env")),
+            from_dotenv(DOTENV),
             from_toml(named or DEFAULT_CONFIG, is_required=named is not None),
         )
         sources = (
@@ -61,6 +63,12 @@ class Settings(SettingsFields):
             return cls(_build_sources=(sources, {}))
         except ValidationError as error:
             raise _explained(error, cls) from None
+
+    def files(self, config: Path | None) -> tuple[Path, ...]:
+        """That `load(config)` reads, and those with tokens that they name, whether they are there or not."""
+        options = (account.options.get("access_token_file") for account in self.accounts)
+        named = (*(_TOKEN_FILE.validate_python(path) for path in options), self.kite.access_token_file)
+        return (_named(config) or DEFAULT_CONFIG, DOTENV, *(path for path in named if path is not None))
 
     @property
     def mode(self) -> TradingMode:
@@ -112,6 +120,10 @@ class Settings(SettingsFields):
         databases = {"store": str(database_url(self.store)), "read_model": str(database_url(self.read_model_url))}
         tables: dict[str, Any] = _masked(self.model_dump(mode="json"))
         return {name: databases.get(name, value) for name, value in tables.items()}
+
+
+def _named(config: Path | None) -> Path | None:
+    return config or (Path(os.environ[CONFIG_VARIABLE]) if os.environ.get(CONFIG_VARIABLE) else None)
 
 
 def _explained(error: ValidationError, model: type[Settings]) -> SettingsError:
