@@ -28,12 +28,13 @@ def check_files(settings: Settings, config: Path | None) -> FileCheck:
     """Of whatever there is; nothing is changed."""
     written = {*_logs(settings), *_of(settings.confirmations), journal_path(settings)}
     databases = {Path(f"{path}{ending}") for path in _databases(settings) for ending in _SQLITE_ENDINGS}
-    files = written | databases | {*settings.files(config)}
+    links = {path for path in written if path.is_symlink()}
+    files = (written | databases | {*settings.files(config)}) - links
     folders = {path.parent for path in written | databases} | {settings.logs.directory}
     return FileCheck(
-        open_files=tuple(sorted(path for path in files if not path.is_symlink() and _is_open(path))),
-        open_folders=tuple(sorted(path for path in folders if _is_own(path) and _is_open(path))),
-        links=tuple(sorted(path for path in written if path.is_symlink())),
+        open_files=tuple(sorted(path for path in files if _mode(path) & _OTHERS)),
+        open_folders=tuple(sorted(path for path in folders if _is_own(path) and _mode(path) & _OTHERS)),
+        links=tuple(sorted(links)),
     )
 
 
@@ -52,15 +53,15 @@ def _of(path: Path | None) -> Iterable[Path]:
     return () if path is None else (path,)
 
 
-def _is_open(path: Path) -> bool:
+def _mode(path: Path) -> int:
+    """Of nothing, nothing."""
     try:
-        return bool(path.stat().st_mode & _OTHERS)
+        return path.stat().st_mode
     except OSError:
-        return False
+        return 0
 
 
 def _is_own(folder: Path) -> bool:
     """Not the place that it all happens in, nor one that everybody shares, such as /tmp."""
     here = Path.cwd()
-    whole = folder.absolute()
-    return whole != here and whole not in here.parents and not (folder.exists() and folder.stat().st_mode & stat.S_ISVTX)
+    return folder.absolute() not in (here, *here.parents) and not _mode(folder) & stat.S_ISVTX

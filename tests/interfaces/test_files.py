@@ -136,6 +136,17 @@ def test_the_doctor_says_what_others_may_do_and_changes_nothing(cli: CommandLine
     assert modes == open_to_others
 
 
+def test_the_doctor_looks_at_the_files_that_tokens_are_in(cli: CommandLine) -> None:
+    cli.write(
+        "liveorder.toml",
+        f'{SETTINGS}[accounts.options]\naccess_token_file = "of-the-account"\n[kite]\naccess_token_file = "token"\n',
+    )
+    for name in ("token", "of-the-account"):
+        (cli.folder / name).touch(0o644)
+    (files,) = (check["detail"] for check in cli.json("doctor")["checks"] if check["name"] == "files")
+    assert "of-the-account token`" in files
+
+
 def test_the_command_that_the_doctor_names_ends_its_warning(cli: CommandLine) -> None:
     cli.write("liveorder.toml", f'confirmations = "told; rm -rf x.jsonl"\n{SETTINGS}')
     cli.signals(coin("a"))

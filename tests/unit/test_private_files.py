@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import os
+import sqlite3
 import stat
+import subprocess
+import sys
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -75,3 +79,37 @@ def test_an_empty_file_leaves_nothing_beside_it(tmp_path: Path) -> None:
     make_empty_file(tmp_path / "file")
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
     assert mode_of(tmp_path / "file") == 0o600
+
+
+_WANTS_IT = """
+import sqlite3, sys
+try:
+    sqlite3.connect(sys.argv[1], timeout=0, isolation_level=None).execute("BEGIN IMMEDIATE")
+except sqlite3.OperationalError as error:
+    print(error)
+"""
+
+
+def test_a_file_that_sqlite_has_open_keeps_its_locks(tmp_path: Path) -> None:
+    """They go with the first descriptor of the file that this process closes."""
+    path = tmp_path / "file.db"
+    make_empty_file(path)
+    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        connection.execute("BEGIN IMMEDIATE")
+        make_empty_file(path)
+        other = subprocess.run([sys.executable, "-c", _WANTS_IT, str(path)], capture_output=True, text=True, check=True)
+    assert "database is locked" in other.stdout
+
+
+def test_sqlite_gives_its_log_and_index_the_mode_of_the_file(tmp_path: Path) -> None:
+    path, before = tmp_path / "file.db", os.umask(0)
+    try:
+        make_empty_file(path)
+        with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+            connection.execute("PRAGMA journal_mode=WAL")
+            connection.execute("CREATE TABLE t (x)")
+            assert {item.name: mode_of(item) for item in tmp_path.iterdir()} == {
+                f"file.db{ending}": 0o600 for ending in ("", "-wal", "-shm")
+            }
+    finally:
+        os.umask(before)
