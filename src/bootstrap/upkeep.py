@@ -38,18 +38,15 @@ async def backup(settings: Settings, target: str) -> str:
 
 
 def _place_of_copy(settings: Settings, target: str) -> DatabaseUrl:
-    is_address = "://" in target
     try:
-        copy = database_url(target if is_address else f"sqlite:///{quote(target, safe='/:@')}")
+        copy = database_url(target if "://" in target else f"sqlite:///{quote(target, safe='/:@')}")
     except SettingsError:
         copy = None
     if copy is None or (isinstance(copy, SqliteUrl) and without_secrets(str(copy.path)) != str(copy.path)):
         raise InvalidInput("target", NOT_SHOWN, HOW_TO_WRITE)
     if type(copy) is not type(database_url(settings.store)):
-        kind = (
-            "PostgreSQL is copied to the postgresql:// address" if isinstance(copy, SqliteUrl) else "a file is copied to the path"
-        )
-        raise InvalidInput("target", f"a store in {kind} of a new one", HOW_TO_WRITE)
+        there, here = ("a file", "PostgreSQL") if isinstance(copy, SqliteUrl) else ("PostgreSQL", "a file")
+        raise InvalidInput("target", f"this is {there}, and the store is in {here}", "name a place of the store's own kind")
     return copy
 
 

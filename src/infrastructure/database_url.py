@@ -13,7 +13,7 @@ from typing import TypeAlias
 from urllib.parse import unquote
 
 import psycopg
-from psycopg.conninfo import make_conninfo
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from pydantic import SecretStr
 
 from liveorder.domain.errors import SettingsError
@@ -72,7 +72,7 @@ class PostgresUrl:
 
     def conninfo(self, application_name: str) -> str:
         """For libpq, with everything secret in it. What the address leaves open is as a store needs it."""
-        given = psycopg.conninfo.conninfo_to_dict(self._conninfo)
+        given = conninfo_to_dict(self._conninfo)
         defaults = {"application_name": application_name} | _DEFAULTS
         return make_conninfo(self._conninfo, **{name: value for name, value in defaults.items() if name not in given})
 
@@ -106,7 +106,9 @@ def _postgres(text: str) -> PostgresUrl | None:
     hidden = [parts["password"] or "", *(value for name, value in pairs if name not in _SHOWN)]
     secrets = {secret for value in hidden if value for secret in (value, unquote(value))}
     masked = [(name, value if name in _SHOWN else MASK) for name, value in pairs]
-    return PostgresUrl(schema_name, tuple(map(SecretStr, sorted(secrets))), _joined(parts, masked, MASK), conninfo)
+    return PostgresUrl(
+        schema_name, tuple(map(SecretStr, sorted(secrets))), _joined(parts, masked, parts["password"] and MASK), conninfo
+    )
 
 
 def _understood_by_libpq(parts: re.Match[str], pairs: list[tuple[str, str]]) -> str | None:
@@ -118,8 +120,8 @@ def _understood_by_libpq(parts: re.Match[str], pairs: list[tuple[str, str]]) -> 
 
 
 def _joined(parts: re.Match[str], pairs: list[tuple[str, str]], password: str | None) -> str:
-    password = f":{password}" if parts["password"] else ""
-    user = f"{parts['user']}{password}@" if parts["user"] is not None else ""
+    credentials = f"{parts['user']}:{password}" if password else parts["user"]
+    user = f"{credentials}@" if credentials is not None else ""
     database = f"/{parts['database']}" if parts["database"] is not None else ""
     query = "?" + "&".join(f"{name}={value}" for name, value in pairs) if pairs else ""
     return f"{parts['scheme']}://{user}{parts['hosts']}{database}{query}"
