@@ -37,7 +37,8 @@ from liveorder.domain.values import OrderType, Side
 from liveorder.infrastructure.clock import SystemClock
 from liveorder.infrastructure.eventstore.order_store import DatabaseOrderStore
 from liveorder.infrastructure.eventstore.store_by_url import create_store, store_at
-from liveorder.infrastructure.readmodels import views_at, views_url
+from liveorder.infrastructure.readmodels import views_at
+from liveorder.infrastructure.settings import Settings
 
 POSTGRES = os.environ.get("LIVEORDER_TEST_POSTGRES", "postgresql://postgres@127.0.0.1:5432/postgres")
 AIMS = {"sqlite": 25_000, "postgresql": 10_000}
@@ -108,7 +109,7 @@ async def store_of(url: str, orders: int) -> AsyncIterator[DatabaseOrderStore]:
 async def measure(url: str, orders: int) -> None:
     async with store_of(url, orders) as store:
         facts = await store.head()
-        views = views_at(views_url(url), clock=SystemClock())
+        views = views_at(Settings(store=url).read_model_url, clock=SystemClock())
         projector = Projector(store, views, SystemClock(), lambda error: None)
         projector.follow(UUID(int=0))
         await projector.catch_up()

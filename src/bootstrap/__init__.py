@@ -4,8 +4,9 @@ from liveorder.application.ports.brokerage import Brokerage
 from liveorder.bootstrap.brokerages import open_brokerage
 from liveorder.bootstrap.commands import send_command, standing_doubts
 from liveorder.bootstrap.emergency import EmergencyReport, emergency_kill
+from liveorder.bootstrap.files import FileCheck, check_files
 from liveorder.bootstrap.kite import Charges, KiteLogin, kite_charges, kite_login, kite_login_address
-from liveorder.bootstrap.parts import load_settings, settings_template
+from liveorder.bootstrap.parts import load_settings, without_secrets, write_settings_template
 from liveorder.bootstrap.reader import Reader, open_reader, rebuild_views, verify_views
 from liveorder.bootstrap.service import file_source, open_service, stdin_source
 from liveorder.bootstrap.upkeep import (
@@ -26,6 +27,7 @@ __all__ = [
     "CalendarCheck",
     "Charges",
     "EmergencyReport",
+    "FileCheck",
     "KiteLogin",
     "Reader",
     "Settings",
@@ -33,6 +35,7 @@ __all__ = [
     "change_default_account",
     "check_brokers",
     "check_calendars",
+    "check_files",
     "emergency_kill",
     "file_source",
     "kite_charges",
@@ -45,8 +48,9 @@ __all__ = [
     "rebuild_views",
     "send_command",
     "serve_venue",
-    "settings_template",
     "standing_doubts",
     "stdin_source",
     "verify_views",
+    "without_secrets",
+    "write_settings_template",
 ]

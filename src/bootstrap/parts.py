@@ -15,6 +15,8 @@ from liveorder.infrastructure.eventstore.identity import Expectation
 from liveorder.infrastructure.eventstore.order_store import DatabaseOrderStore
 from liveorder.infrastructure.eventstore.store_by_url import create_store, sqlite_path, store_at, store_exists
 from liveorder.infrastructure.logs import StructuredLog
+from liveorder.infrastructure.private_files import make_folder, open_private
+from liveorder.infrastructure.secrecy import Censor
 from liveorder.infrastructure.settings import Settings, commented_toml
 
 
@@ -23,9 +25,15 @@ def load_settings(config: Path | None = None, **overrides: Any) -> Settings:
     return Settings.load(config, **overrides)
 
 
-def settings_template() -> str:
-    """A settings file with everything that can be set, its default and its unit, for `liveorder init`."""
-    return commented_toml()
+def write_settings_template(path: Path) -> None:
+    """A settings file with everything that can be set, its default and its unit. Raises `FileExistsError`."""
+    with open_private(path, "x") as file:
+        file.write(commented_toml())
+
+
+def without_secrets(text: str) -> str:
+    """Fit to be shown, whatever address of a database or a server is in it."""
+    return Censor()(text)
 
 
 def clock_of(settings: Settings, not_before: datetime | None = None) -> Clock:
@@ -50,7 +58,7 @@ async def open_store(settings: Settings) -> DatabaseOrderStore:
     accounts = settings.account_ids
     if not await store_exists(settings.store):
         if settings.store.startswith("sqlite"):
-            sqlite_path(settings.store).parent.mkdir(parents=True, exist_ok=True)
+            make_folder(sqlite_path(settings.store).parent)
         await create_store(
             settings.store,
             clock=SystemClock(),

@@ -18,6 +18,7 @@ from liveorder.infrastructure.brokers.simulated.venue.floor import Floor
 from liveorder.infrastructure.brokers.simulated.venue.opening import catalogue_of, open_venue
 from liveorder.infrastructure.brokers.simulated.venue.settings import AccountTerms as VenueAccount
 from liveorder.infrastructure.brokers.simulated.venue.settings import PriceSource, VenueSettings, read_settings
+from liveorder.infrastructure.private_files import make_folder
 from liveorder.infrastructure.settings import Account, Settings
 
 
@@ -52,7 +53,7 @@ def open_simulation(settings: Settings, clock: Clock) -> Venue:
     if simulation.venue is not None:
         host, port = simulation.venue.rsplit(":", 1)
         return Venue(lambda: Tcp(host, int(port), clock), venue)
-    simulation.venue_data.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(simulation.venue_data.parent)
     floor = Floor(open_venue(venue, clock.now(), simulation.venue_data), venue, clock)
     return Venue(lambda: InProcess(floor, clock), venue, floor)
 

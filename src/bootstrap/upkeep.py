@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from random import SystemRandom
+from urllib.parse import quote
 
 from liveorder.application.choose_default_account import choose_default_account
 from liveorder.application.engine import Connection
@@ -15,12 +16,13 @@ from liveorder.application.orders import Orders
 from liveorder.application.risk_book import RiskBook
 from liveorder.application.sessions import Sessions
 from liveorder.bootstrap.brokerages import connections_of
-from liveorder.bootstrap.parts import clock_of, log_of, owner_name
+from liveorder.bootstrap.parts import clock_of, log_of, owner_name, without_secrets
 from liveorder.bootstrap.simulation import venue_settings
-from liveorder.domain.errors import InvalidInput, LeaseLost, LiveOrderError
+from liveorder.domain.errors import InvalidInput, LeaseLost, LiveOrderError, SettingsError
 from liveorder.infrastructure.brokers.simulated.venue.server import serve
 from liveorder.infrastructure.calendars import ExchangeCalendars, calendar_of_exchange
 from liveorder.infrastructure.clock import SystemClock
+from liveorder.infrastructure.database_url import HOW_TO_WRITE, NOT_SHOWN, DatabaseUrl, PostgresUrl, SqliteUrl, database_url
 from liveorder.infrastructure.eventstore.migrations import migrate
 from liveorder.infrastructure.eventstore.store_by_url import database_at, store_at
 from liveorder.infrastructure.settings import Settings
@@ -29,14 +31,32 @@ MOMENT_SECONDS = 15.0
 """A store is owned at most for so long by a command that changes it."""
 
 
-async def backup(settings: Settings, target: str) -> None:
-    """A consistent copy of the store, verified, while it is in use."""
+async def backup(settings: Settings, target: str) -> str:
+    """A consistent copy of the store, verified, while it is in use; where it is, to be shown.
+
+    `target`: a file, or the address of a database as the store's is one. Raises `InvalidInput` for anything else.
+    """
+    copy = _place_of_copy(settings, target)
     store = store_at(settings.store, clock=SystemClock())
     await store.open()
     try:
-        await store.backup(target)
+        await store.backup(target if isinstance(copy, PostgresUrl) else str(copy.path))
     finally:
         await store.close()
+    return str(copy) if isinstance(copy, PostgresUrl) else str(copy.path)
+
+
+def _place_of_copy(settings: Settings, target: str) -> DatabaseUrl:
+    try:
+        copy = database_url(target if "://" in target else f"sqlite:///{quote(target, safe='/:@')}")
+    except SettingsError:
+        copy = None
+    if copy is None or (isinstance(copy, SqliteUrl) and without_secrets(str(copy.path)) != str(copy.path)):
+        raise InvalidInput("target", NOT_SHOWN, HOW_TO_WRITE)
+    if type(copy) is not type(database_url(settings.store)):
+        there, here = ("a file", "PostgreSQL") if isinstance(copy, SqliteUrl) else ("PostgreSQL", "a file")
+        raise InvalidInput("target", f"this is {there}, and the store is in {here}", "name a place of the store's own kind")
+    return copy
 
 
 async def change_default_account(settings: Settings, account_id: str, evidence: str, actor: str) -> None:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from datetime import date
 from pathlib import Path
-from typing import BinaryIO
+from typing import IO
+
+from liveorder.infrastructure.private_files import make_folder, open_private
 
 
 class DailyFile:
@@ -15,7 +17,7 @@ class DailyFile:
 
     def __init__(self, directory: Path, prefix: str, suffix: str) -> None:
         self._directory, self._prefix, self._suffix = directory, prefix, suffix
-        self._file: BinaryIO | None = None
+        self._file: IO[bytes] | None = None
         self._day: date | None = None
         self._is_torn = False
 
@@ -32,11 +34,11 @@ class DailyFile:
             self._file.close()
         self._file = None
 
-    def _of(self, day: date) -> BinaryIO:
+    def _of(self, day: date) -> IO[bytes]:
         if self._file is None or day != self._day:
             self.close()
-            self._directory.mkdir(parents=True, exist_ok=True)
-            self._file, self._day = self._path(day).open("ab", buffering=0), day
+            make_folder(self._directory)
+            self._file, self._day = open_private(self._path(day), "ab", buffering=0), day
         return self._file
 
     def _path(self, day: date) -> Path:

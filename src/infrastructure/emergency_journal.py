@@ -10,6 +10,7 @@ from pathlib import Path
 from pydantic import TypeAdapter, ValidationError
 
 from liveorder.application.ports.emergency_journal import JournalEntry
+from liveorder.infrastructure.private_files import make_folder, open_private
 
 _ENTRY: TypeAdapter[JournalEntry] = TypeAdapter(JournalEntry)
 
@@ -30,7 +31,8 @@ class FileEmergencyJournal:
         return True
 
     def _append(self, line: str) -> None:
-        with self._path.open("a", encoding="utf-8") as file:
+        make_folder(self._path.parent)
+        with open_private(self._path, "a") as file:
             file.write(line + "\n")
             file.flush()
             os.fsync(file.fileno())

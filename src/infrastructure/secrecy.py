@@ -10,8 +10,10 @@ from pydantic import SecretStr
 
 MASK = "**********"
 
-_SECRET_NAME = re.compile(r"token|secret|key|passw|passphrase|credential|authorization|cookie", re.IGNORECASE)
-_URL_PASSWORD = re.compile(r"(://[^\s/:@]*:)[^\s/@]+(?=@)|([?&](?:password|sslpassword)=)[^\s&]+")
+_SECRET_NAME = re.compile(r"token|secret|key|passw|passphrase|passfile|credential|authorization|cookie", re.IGNORECASE)
+_CREDENTIALS = re.compile(r"(?P<user>[^\s:/?#@]*)(?P<password>:[^\s/?@]*)?")
+_PARAMETER = re.compile(r"(?<=[?&])([^\s?&=]{1,64})=[^\s&]*")
+_KEYWORD = re.compile(r"(?<![?&\w])(passw\w*|sslpassw\w*|passfile)\s*=.*", re.IGNORECASE | re.DOTALL)
 _SHORTEST_SECRET = 4
 """Characters. Masking a shorter one inside other text would hide half of the text and tell the secret by its gaps."""
 
@@ -23,7 +25,10 @@ def is_secret_name(name: str) -> bool:
 
 
 class Censor:
-    """Blots known secrets out of text."""
+    """Blots known secrets out of text, and what stands where addresses have theirs.
+
+    Where an address cannot be taken apart nobody can say where its password ends: the rest of the text is not shown.
+    """
 
     def __init__(self, secrets: Collection[SecretStr] = ()) -> None:
         known = {secret.get_secret_value() for secret in secrets}
@@ -31,5 +36,24 @@ class Censor:
         self._known = re.compile("|".join(map(re.escape, longest_first))) if longest_first else None
 
     def __call__(self, text: str) -> str:
-        without = _URL_PASSWORD.sub(rf"\1\2{MASK}", text) if "://" in text else text
-        return without if self._known is None else self._known.sub(MASK, without)
+        known_hidden = text if self._known is None else self._known.sub(MASK, text)
+        return _KEYWORD.sub(rf"\1={MASK}", _PARAMETER.sub(_masked_parameter, _without_credentials(known_hidden)))
+
+
+def _without_credentials(text: str) -> str:
+    """Of several addresses in a text, those that are not the last are not shown if one has credentials."""
+    scheme, mark, rest = text.partition("://")
+    at = rest.rfind("@")
+    while at >= 0 and rest[at + 1 : at + 2].isspace():  # as in "100 @ 235.15"
+        at = rest.rfind("@", 0, at)
+    if at < 0:
+        return text
+    found = _CREDENTIALS.fullmatch(rest, 0, at)
+    if found is None:
+        return f"{scheme}{mark}{MASK}"
+    user = f"{found['user']}:" if found["password"] else ""
+    return f"{scheme}{mark}{user}{MASK}{rest[at:]}"
+
+
+def _masked_parameter(found: re.Match[str]) -> str:
+    return f"{found[1]}={MASK}" if is_secret_name(found[1]) else found[0]

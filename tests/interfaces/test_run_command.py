@@ -75,7 +75,7 @@ def test_quotes_can_be_given_on_the_command_line(cli: CommandLine) -> None:
     [
         (("--signals", "absent.jsonl", "--until-idle"), ExitCode.INVALID_INPUT, "signals: no file at absent.jsonl"),
         (("--follow",), ExitCode.INVALID_INPUT, "only a file can be followed"),
-        (("--store", "mysql://x/y"), ExitCode.SETTINGS, "sqlite:///path"),
+        (("--store", "mysql://x/y"), ExitCode.SETTINGS, "sqlite:///FILE"),
         (("--config", "absent.toml"), ExitCode.SETTINGS, "absent.toml"),
     ],
 )

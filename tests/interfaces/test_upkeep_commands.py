@@ -117,3 +117,23 @@ def test_the_help_lists_every_command_and_every_exit_code(cli: CommandLine) -> N
     text = cli.run("--help").stdout
     for word in [*COMMANDS.split(), *(str(code.value) for code in ExitCode)]:
         assert f" {word} " in text
+
+
+@pytest.mark.parametrize(
+    ("store", "target", "says"),
+    [
+        ("sqlite:///liveorder.db", "postgresql://127.0.0.1:1/db", "target: this is PostgreSQL, and the store is in a file"),
+        ("postgresql://127.0.0.1:1/db", "copy.db", "target: this is a file, and the store is in PostgreSQL"),
+    ],
+)
+def test_a_copy_of_another_kind_than_the_store_is_refused(traded: CommandLine, store: str, target: str, says: str) -> None:
+    before = sorted(traded.folder.iterdir())
+    result = traded.run("backup", "--store", store, target)
+    assert result.exit_code == ExitCode.INVALID_INPUT
+    assert says in result.stderr
+    assert sorted(traded.folder.iterdir()) == before
+
+
+def test_a_copy_may_be_named_by_its_address(traded: CommandLine) -> None:
+    assert traded.run("backup", "sqlite:///copy.db").exit_code == 0
+    assert traded.run("status", "--store", "sqlite:///copy.db").exit_code == 0

@@ -5,18 +5,15 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from typing import Any, TypeAlias
-from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 import psycopg
 from psycopg import AsyncConnection, errors
-from psycopg.conninfo import make_conninfo
 
 from liveorder.domain.errors import SettingsError, StoreError, StoreRefused, StoreUnavailable
-
-DEFAULT_SCHEMA = "liveorder"
+from liveorder.infrastructure.database_url import HOW_TO_WRITE, PostgresUrl, database_url
 
 Connection: TypeAlias = AsyncConnection[tuple[Any, ...]]
 
@@ -36,7 +33,7 @@ _LOCAL_SETTINGS = """SELECT set_config('search_path', %s, false),
 class Address:
     """Where a store is: a database, and a schema in it that the store has for itself."""
 
-    conninfo: str
+    conninfo: str = field(repr=False)
     schema_name: str
 
     def __str__(self) -> str:
@@ -45,24 +42,12 @@ class Address:
         return f"schema {self.schema_name} of database {parts.get('dbname', '')} at {parts.get('host', 'the local socket')}"
 
 
-def address_of(url: str) -> Address:
-    """`?schema=name` chooses the schema; everything else is libpq's. Of several hosts the one is taken that is no standby."""
-    parts = urlsplit(url)
-    options = dict(parse_qsl(parts.query))
-    schema_name = options.pop("schema", DEFAULT_SCHEMA)
-    plain = urlunsplit(parts._replace(query=urlencode(options)))
-    defaults = {
-        "application_name": "liveorder",
-        "connect_timeout": "10",
-        "keepalives_idle": "30",
-        "tcp_user_timeout": "30000",
-        "target_session_attrs": "primary",
-    }
-    given = {name: value for name, value in defaults.items() if name not in options}
-    try:
-        return Address(make_conninfo(plain, **given), schema_name)
-    except psycopg.ProgrammingError as error:
-        raise SettingsError(f"the store's URL is not one of PostgreSQL ({error})") from error
+def address_of(text: str) -> Address:
+    """Of several hosts the one is taken that is no standby. Raises `SettingsError` where it is none of PostgreSQL."""
+    url = database_url(text)
+    if not isinstance(url, PostgresUrl):
+        raise SettingsError(f"{url} is a file, and no database of PostgreSQL; {HOW_TO_WRITE}")
+    return Address(url.conninfo("liveorder"), url.schema_name)
 
 
 async def configure(connection: Connection, schema_name: str, *, read_only: bool) -> None:

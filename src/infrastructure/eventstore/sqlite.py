@@ -12,7 +12,7 @@ from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import Any, ParamSpec, Protocol
-from uuid import UUID, uuid4
+from uuid import UUID
 
 from eventsourcing.persistence import InterfaceError, OperationalError, PersistenceError
 
@@ -26,6 +26,7 @@ from liveorder.infrastructure.eventstore.sqlite_recorder import TABLE_WORDS, SQL
 from liveorder.infrastructure.eventstore.sqlite_writer import Connect, SQLiteWriter
 from liveorder.infrastructure.eventstore.transaction import NotStored, Stored, Transaction
 from liveorder.infrastructure.eventstore.writer_thread import WriterThread
+from liveorder.infrastructure.private_files import draft_of, open_private
 
 APPLICATION_ID = 0x4C4F5244
 """`LORD`, in the file's header."""
@@ -210,9 +211,9 @@ def create_file(path: Path, identity_statement: str, values: Values) -> None:
 @contextmanager
 def _appearing(path: Path) -> Iterator[Path]:
     """A file to fill, which gets its name, if that is still free, once it is on the disk."""
-    draft = path.with_name(f".{path.name}.{uuid4().hex}")
+    draft = draft_of(path)
     try:
-        draft.open("xb").close()
+        open_private(draft, "xb").close()
         yield draft
         _sync(draft)
         os.link(draft, path)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from urllib.parse import unquote, urlsplit
 from uuid import UUID, uuid4
 
 from liveorder.application.ports.clock import Clock
 from liveorder.application.ports.order_store import StoreIdentity
 from liveorder.domain.errors import SettingsError
 from liveorder.domain.identifiers import KeyRing
+from liveorder.infrastructure.database_url import HOW_TO_WRITE, PostgresUrl, database_url
 from liveorder.infrastructure.eventstore import identity
 from liveorder.infrastructure.eventstore.database import Database
 from liveorder.infrastructure.eventstore.identity import Expectation
@@ -63,18 +63,15 @@ def database_at(url: str, clock: Clock, placement: Placement = Placement.THREAD)
 
 def _is_postgres(url: str) -> bool:
     """Raises `SettingsError` where it is neither."""
-    scheme = urlsplit(url).scheme
-    if scheme not in ("sqlite", "postgresql", "postgres"):
-        raise SettingsError(f"a store is at sqlite:///path or postgresql://host/database, not at {scheme or url!r}")
-    return scheme != "sqlite"
+    return isinstance(database_url(url), PostgresUrl)
 
 
 def sqlite_path(url: str) -> Path:
-    """As SQLAlchemy has it: three slashes before a relative path, four before an absolute one."""
-    parts = urlsplit(url)
-    if parts.netloc or len(parts.path) < 2:
-        raise SettingsError(f"{url} names no file; write sqlite:///relative/path or sqlite:////absolute/path")
-    return Path(unquote(parts.path[1:]))
+    """Raises `SettingsError` where it names no file."""
+    found = database_url(url)
+    if isinstance(found, PostgresUrl):
+        raise SettingsError(f"{found} is a database of PostgreSQL, and no file; {HOW_TO_WRITE}")
+    return found.path
 
 
 async def store_exists(url: str) -> bool:

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from liveorder.application.ports.publisher import Confirmation
+from liveorder.infrastructure.private_files import make_folder, open_private
 
 _TAIL = 1 << 20
 """Bytes; no line is longer."""
@@ -31,10 +32,10 @@ class JsonLinesPublisher:
 
     def _append(self, lines: bytes) -> None:
         if not self._is_whole:
-            self._path.parent.mkdir(parents=True, exist_ok=True)
+            make_folder(self._path.parent)
             _cut_unfinished_line(self._path)
         self._is_whole = False  # until these are whole on the disk
-        with self._path.open("ab") as file:
+        with open_private(self._path, "ab") as file:
             file.write(lines)
             file.flush()
             os.fsync(file.fileno())
@@ -47,7 +48,7 @@ def _line(confirmation: Confirmation) -> str:
 
 def _cut_unfinished_line(path: Path) -> None:
     """The last line without its end; and the file's own entry in its folder, made durable."""
-    with path.open("a+b") as file:
+    with open_private(path, "a+b") as file:
         end = file.seek(0, os.SEEK_END)
         start = file.seek(max(end - _TAIL, 0))
         file.truncate(start + file.read().rfind(b"\n") + 1)

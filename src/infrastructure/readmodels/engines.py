@@ -11,11 +11,13 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from psycopg.conninfo import conninfo_to_dict
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import URL
 
 from liveorder.application.ports.views import ViewsUnavailable
-from liveorder.domain.errors import SettingsError
+from liveorder.infrastructure.database_url import DatabaseUrl, PostgresUrl
+from liveorder.infrastructure.private_files import make_empty_file
 
 BUSY_TIMEOUT_SECONDS = 30
 CHECKPOINT_BYTES = 4 * 2**20
@@ -35,25 +37,19 @@ _PRAGMAS = (
 _PRIVATE_PRAGMAS = ("locking_mode=EXCLUSIVE", "journal_mode=MEMORY", "synchronous=OFF", "cache_size=-65536", "temp_store=MEMORY")
 
 
-def engine_for(url: URL, *, is_private: bool = False) -> Engine:
-    """`is_private`: a SQLite file loses its name as soon as it is open, and goes with its connection, however that ends.
-
-    Raises `SettingsError` for a URL of anything else.
-    """
-    if url.drivername == "sqlite":
-        return _sqlite(url, is_private)
-    if url.drivername in ("postgresql", "postgres"):
-        return _postgres(url)
-    raise SettingsError(f"{url.drivername} holds no read models; use sqlite:///FILE or postgresql://SERVER/DATABASE")
+def engine_for(url: DatabaseUrl, *, is_private: bool = False) -> Engine:
+    """`is_private`: a SQLite file loses its name as soon as it is open, and goes with its connection, however that ends."""
+    return _postgres(url) if isinstance(url, PostgresUrl) else _sqlite(url.path, is_private)
 
 
-def _sqlite(url: URL, is_private: bool) -> Engine:
+def _sqlite(path: Path, is_private: bool) -> Engine:
+    url = URL.create("sqlite", database=str(path))
     engine = create_engine(url, pool_size=1, max_overflow=0, connect_args={"timeout": BUSY_TIMEOUT_SECONDS})
-    file = Path(url.database or "")
+    event.listen(engine, "do_connect", lambda *_: make_empty_file(path))
     if is_private:
-        event.listen(engine, "connect", lambda connection, record: file.unlink(missing_ok=True))
+        event.listen(engine, "connect", lambda connection, record: path.unlink(missing_ok=True))
     event.listen(engine, "connect", partial(_prepare_sqlite, _PRIVATE_PRAGMAS if is_private else _PRAGMAS))
-    event.listen(engine, "begin", partial(_begin, file.with_name(f"{file.name}-wal")))
+    event.listen(engine, "begin", partial(_begin, path.with_name(f"{path.name}-wal")))
     return engine
 
 
@@ -82,11 +78,8 @@ def _shorten(log: Path, connection: Connection) -> None:
         raise ViewsUnavailable(f"{log} has {length} bytes and is kept so by another program's open transaction: end that one")
 
 
-def _postgres(url: URL) -> Engine:
-    return create_engine(
-        url.set(drivername="postgresql+psycopg"),
-        pool_size=1,
-        max_overflow=0,
-        pool_pre_ping=True,
-        connect_args={"application_name": "liveorder views", "options": "-c synchronous_commit=off"},
-    )
+def _postgres(url: PostgresUrl) -> Engine:
+    """Where it is goes to the driver alone: SQLAlchemy reads addresses in another way than libpq, which the store asks."""
+    where = conninfo_to_dict(url.conninfo("liveorder views"))
+    connect_args = where | {"options": "-c synchronous_commit=off"}
+    return create_engine("postgresql+psycopg://", pool_size=1, max_overflow=0, pool_pre_ping=True, connect_args=connect_args)

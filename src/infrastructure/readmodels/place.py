@@ -11,15 +11,15 @@ from typing import TypeVar
 from uuid import UUID, uuid4
 
 from sqlalchemy import Connection, MetaData, func, insert, select
-from sqlalchemy.engine import make_url
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.schema import CreateSchema, DropSchema
 
 from liveorder.application.ports.views import ViewsUnavailable
+from liveorder.infrastructure.database_url import DatabaseUrl, SqliteUrl
+from liveorder.infrastructure.private_files import make_folder
 from liveorder.infrastructure.readmodels.engines import engine_for
 from liveorder.infrastructure.readmodels.tables import Tables, fingerprint
 
-DEFAULT_SCHEMA = "liveorder"
 _T = TypeVar("_T")
 _CREATION_LOCK = 0x4C4F5631
 """Two processes that make the same PostgreSQL tables at once would fail each other."""
@@ -32,13 +32,12 @@ class Place:
     alone, so that a SQLite file needs no name, and whatever ends the process leaves none.
     """
 
-    def __init__(self, url: str, is_inline: bool = False, suffix: str = "_views", *, is_private: bool = False) -> None:
-        parsed = make_url(url)
+    def __init__(self, url: DatabaseUrl, is_inline: bool = False, suffix: str = "_views", *, is_private: bool = False) -> None:
         self._url, self._is_inline, self._suffix = url, is_inline, suffix
-        self._schema = f"{parsed.query.get('schema', DEFAULT_SCHEMA)}{suffix}"
-        self._engine = engine_for(parsed.difference_update_query(["schema"]), is_private=is_private)
-        self._file = Path(parsed.database or "") if self._engine.dialect.name == "sqlite" else None
-        self.tables = Tables(self._schema if self._file is None else None)
+        self._engine = engine_for(url, is_private=is_private)
+        self._file = url.path if isinstance(url, SqliteUrl) else None
+        self._schema = None if isinstance(url, SqliteUrl) else f"{url.schema_name}{suffix}"
+        self.tables = Tables(self._schema)
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="read-models")
 
     def twin(self) -> Place:
@@ -50,8 +49,7 @@ class Place:
             return Place(self._url, self._is_inline, f"{self._suffix}_twin", is_private=True)
         for left in self._file.parent.glob(f"{glob.escape(self._file.name)}.twin*"):
             left.unlink(missing_ok=True)
-        beside = make_url(self._url).set(database=f"{self._file}.twin-{uuid4().hex}")
-        return Place(beside.render_as_string(hide_password=False), self._is_inline, is_private=True)
+        return Place(SqliteUrl(Path(f"{self._file}.twin-{uuid4().hex}")), self._is_inline, is_private=True)
 
     async def write(self, work: Callable[[Connection], _T]) -> _T:
         """Run `work` in a transaction, all or nothing. Raises `ViewsUnavailable`."""
@@ -63,7 +61,7 @@ class Place:
     async def make_ready(self, store_id: UUID) -> None:
         """Tables that carry this store's id, emptied when they carried another or had other shapes."""
         if self._file is not None:
-            self._file.parent.mkdir(parents=True, exist_ok=True)
+            make_folder(self._file.parent)
         await self.write(lambda connection: self._make_ready(connection, store_id))
 
     async def discard(self) -> None:
@@ -83,8 +81,8 @@ class Place:
             if self._is_inline:
                 return work()
             return await asyncio.get_running_loop().run_in_executor(self._thread, work)
-        except SQLAlchemyError as error:
-            raise ViewsUnavailable(f"the read models at {make_url(self._url)!r} failed: {error}") from error
+        except (SQLAlchemyError, OSError) as error:
+            raise ViewsUnavailable(f"the read models at {self._url} failed: {error}") from error
 
     def _write(self, work: Callable[[Connection], _T]) -> _T:
         with self._engine.begin() as connection:
@@ -95,7 +93,7 @@ class Place:
             return work(connection.execution_options(reads=True))
 
     def _make_ready(self, connection: Connection, store_id: UUID) -> None:
-        if self._file is None:
+        if self._schema is not None:
             connection.execute(select(func.pg_advisory_xact_lock(_CREATION_LOCK)))
             connection.execute(CreateSchema(self._schema, if_not_exists=True))
         if self._stamp(connection) != (str(store_id), fingerprint()):
@@ -111,14 +109,14 @@ class Place:
     def empty(self, connection: Connection, store_id: UUID) -> None:
         """New tables at position 0, whatever was there before."""
         self._drop(connection)
-        if self._file is None:
+        if self._schema is not None:
             connection.execute(CreateSchema(self._schema))
         self.tables.metadata.create_all(connection)
         stamp = {"name": "views", "store_id": str(store_id), "shapes": fingerprint(), "position": 0}
         connection.execute(insert(self.tables.checkpoint).values(stamp))
 
     def _drop(self, connection: Connection) -> None:
-        if self._file is None:
+        if self._schema is not None:
             connection.execute(DropSchema(self._schema, cascade=True, if_exists=True))
         else:
             present = MetaData()

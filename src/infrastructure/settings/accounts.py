@@ -108,11 +108,9 @@ def _check_real(settings: SettingsFields, account: Account) -> None:
     if missing:
         names = " and ".join(environment_name((account.broker, name)) for name in missing)
         raise SettingsError(f"account {account.id!r} needs credentials for {trading_mode}; set {names}")
-    is_paper_address = "paper" in str(options.get("base_url") or "")
-    if account.broker == "alpaca" and options.get("base_url") and is_paper_address is not (trading_mode is TradingMode.PAPER):
-        raise SettingsError(
-            f"ALPACA_BASE_URL is {options['base_url']} and TRADING_MODE is {trading_mode}; unset it for the address that fits"
-        )
+    base_url = getattr(broker_section(settings, account), "base_url", None) if account.broker == "alpaca" else None
+    if base_url is not None and ("paper" in base_url) is not (trading_mode is TradingMode.PAPER):
+        raise SettingsError(f"ALPACA_BASE_URL is {base_url} and TRADING_MODE is {trading_mode}; unset it for the address that fits")
 
 
 def _asks_for_mock(settings: SettingsFields) -> bool:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
+from liveorder.domain.errors import SettingsError
 from liveorder.domain.risk_limits import RiskLimits
 from liveorder.domain.signal_fields import CurrencyCode, Text
 from liveorder.domain.values import Product
+from liveorder.infrastructure.database_url import database_url
 from liveorder.infrastructure.settings.sections import (
     Account,
     Alpaca,
@@ -26,6 +28,17 @@ from liveorder.infrastructure.settings.sections import (
 )
 
 
+def _check_database(text: str) -> str:
+    try:
+        database_url(text)
+    except SettingsError as error:
+        raise ValueError(str(error)) from None
+    return text
+
+
+DatabaseAddress = Annotated[str, AfterValidator(_check_database)]
+
+
 class SettingsFields(BaseSettings):
     """The fields alone; `Settings` reads them and says what follows from them."""
 
@@ -39,9 +52,9 @@ class SettingsFields(BaseSettings):
     """Trade at the simulated venue whatever accounts and credentials there are."""
     broker: Text | None = None
     """Only the accounts at this broker; none: all."""
-    store: str = Field("sqlite:///var/liveorder.db", repr=False)
-    """Where every fact is kept: sqlite:///FILE or postgresql://USER@HOST/DATABASE."""
-    read_model: str | None = Field(None, repr=False)
+    store: DatabaseAddress = Field("sqlite:///var/liveorder.db", repr=False)
+    """Where every fact is kept: sqlite:///FILE or postgresql://USER:PASSWORD@HOST/DATABASE, in a part %2F for / and %40 for @."""
+    read_model: DatabaseAddress | None = Field(None, repr=False)
     """Where lists and reports are kept; none: beside the store, NAME-views.db or the same database."""
     confirmations: Path | None = None
     """JSON Lines file that every execution is confirmed in, for strategies to follow; none: no such file."""

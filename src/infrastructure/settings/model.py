@@ -7,26 +7,33 @@ import re
 from pathlib import Path
 from typing import Any, Self
 
-from pydantic import SecretStr, ValidationError
+from pydantic import SecretStr, TypeAdapter, ValidationError
+from pydantic_core import ErrorDetails
 from pydantic_settings import InitSettingsSource
 
 from liveorder.domain.errors import SettingsError
 from liveorder.domain.risk_limits import RiskLimits
 from liveorder.domain.values import TradingMode
 from liveorder.domain.visible_text import visible
+from liveorder.infrastructure.database_url import PostgresUrl, database_url
 from liveorder.infrastructure.secrecy import MASK, Censor, is_secret_name
 from liveorder.infrastructure.settings import accounts as the_accounts
 from liveorder.infrastructure.settings.fields import SettingsFields
 from liveorder.infrastructure.settings.names import environment_name, nearest_setting, setting_paths
-from liveorder.infrastructure.settings.sections import Account, Section
+from liveorder.infrastructure.settings.sections import Account, Section, TokenFile
 from liveorder.infrastructure.settings.sources import (
     CONFIG_VARIABLE,
     DEFAULT_CONFIG,
+    DOTENV,
     Tables,
     from_dotenv,
     from_toml,
     from_variables,
 )
+
+_TOKEN_FILE: TypeAdapter[Path | None] = TypeAdapter(TokenFile | None)
+_ADDRESSED = re.compile(r"(?!.*://).+@", re.DOTALL)
+"""Somebody at some place, perhaps with a password; a name that begins with @ is none."""
 
 
 class Settings(SettingsFields):
@@ -42,10 +49,10 @@ class Settings(SettingsFields):
 
         The file is `config`, else what LIVEORDER_CONFIG names, else ./liveorder.toml if there is one. Raises `SettingsError`.
         """
-        named = config or (Path(os.environ[CONFIG_VARIABLE]) if os.environ.get(CONFIG_VARIABLE) else None)
+        named = _named(config)
         tables = (
             from_variables(os.environ, "environment"),
-            from_dotenv(Path(".env")),
+            from_dotenv(DOTENV),
             from_toml(named or DEFAULT_CONFIG, is_required=named is not None),
         )
         sources = (
@@ -56,6 +63,12 @@ class Settings(SettingsFields):
             return cls(_build_sources=(sources, {}))
         except ValidationError as error:
             raise _explained(error, cls) from None
+
+    def files(self, config: Path | None) -> tuple[Path, ...]:
+        """That `load(config)` reads, and those with tokens that they name, whether they are there or not."""
+        options = (account.options.get("access_token_file") for account in self.accounts)
+        named = (*(_TOKEN_FILE.validate_python(path) for path in options), self.kite.access_token_file)
+        return (_named(config) or DEFAULT_CONFIG, DOTENV, *(path for path in named if path is not None))
 
     @property
     def mode(self) -> TradingMode:
@@ -103,12 +116,19 @@ class Settings(SettingsFields):
     @property
     def secrets(self) -> tuple[SecretStr, ...]:
         """All that must never be shown."""
-        return tuple(_secrets_in(dict(self)))
+        databases = (database_url(self.store), database_url(self.read_model_url))
+        passwords = (secret for url in databases if isinstance(url, PostgresUrl) for secret in url.secrets)
+        return (*_secrets_in(dict(self)), *passwords)
 
     def masked(self) -> dict[str, Any]:
-        """For showing: nested tables of JSON values, secrets and passwords masked."""
-        masked: dict[str, Any] = _masked(self.model_dump(mode="json"))
-        return masked
+        """For showing: nested tables of JSON values, secrets and passwords masked, with the read models that are in force."""
+        databases = {"store": str(database_url(self.store)), "read_model": str(database_url(self.read_model_url))}
+        tables: dict[str, Any] = _masked(self.model_dump(mode="json"))
+        return {name: databases.get(name, value) for name, value in tables.items()}
+
+
+def _named(config: Path | None) -> Path | None:
+    return config or (Path(os.environ[CONFIG_VARIABLE]) if os.environ.get(CONFIG_VARIABLE) else None)
 
 
 def _explained(error: ValidationError, model: type[Settings]) -> SettingsError:
@@ -117,9 +137,18 @@ def _explained(error: ValidationError, model: type[Settings]) -> SettingsError:
     dotted = ".".join(path)
     if first["type"] in ("extra_forbidden", "unexpected_keyword_argument"):
         return SettingsError(f"{dotted}: no such setting; {nearest_setting(path[-1], model)}")
-    shown = dotted if is_secret_name(dotted) else f"{dotted} = {visible(str(first['input']))[:60]}"
+    is_shown = model.model_fields[path[0]].repr and not is_secret_name(dotted) and _holds_no_secret(first)
+    shown = f"{dotted} = {visible(str(first['input']))[:60]}" if is_shown else dotted
     variable = f" or in {environment_name(path)}" if path in setting_paths(model) else ""
-    return SettingsError(f"{shown}: {first['msg'][:1].lower()}{first['msg'][1:]}; correct it in the settings file{variable}")
+    problem = first["msg"].removeprefix("Value error, ")
+    return SettingsError(f"{shown}: {problem[:1].lower()}{problem[1:]}; correct it in the settings file{variable}")
+
+
+def _holds_no_secret(error: ErrorDetails) -> bool:
+    """Neither a table, which may hold anything, nor what stands in its place, nor anything like an address."""
+    value = error["input"]
+    is_single = not isinstance(value, dict | list | tuple) and error["type"] not in ("model_type", "dict_type", "tuple_type")
+    return is_single and not re.search("[@=]|://", str(value))
 
 
 def _secrets_in(value: Any) -> list[SecretStr]:
@@ -140,5 +169,5 @@ def _masked(value: Any, name: str = "") -> Any:
         case list():
             return [_masked(item, name) for item in value]
         case str():
-            return MASK if is_secret_name(name) else Censor()(value)
+            return MASK if is_secret_name(name) or _ADDRESSED.match(value) else Censor()(value)
     return value

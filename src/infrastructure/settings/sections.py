@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
@@ -31,7 +32,25 @@ ZoneName = Annotated[str, AfterValidator(_check_zone)]
 Mode = Annotated[TradingMode, BeforeValidator(lambda value: value.upper() if isinstance(value, str) else value)]
 TokenFile = Annotated[Path, BeforeValidator(lambda value: value.get_secret_value() if isinstance(value, SecretStr) else value)]
 """Its name sounds like a secret's, and options of an account are hidden by their names; the path is none."""
-HttpAddress = Annotated[str, Field(pattern=r"^https?://[^\s/]+$")]
+
+
+def _address(schemes: str, path: str = r"(?:/[^\s?#@]*)?") -> Any:
+    """What may be shown and logged: nobody has to look for a password in it."""
+    pattern = re.compile(rf"{schemes}://[^\s/?#@]+{path}")
+
+    def check(text: str) -> str:
+        if pattern.fullmatch(text) is None:
+            raise ValueError(
+                f"must match {pattern.pattern}, without user, password or query: credentials have settings of their own"
+            )
+        return text
+
+    return AfterValidator(check)
+
+
+HttpAddress = Annotated[str, _address("https?")]
+HttpRoot = Annotated[str, _address("https?", path="")]
+StreamAddress = Annotated[str, _address("wss?")]
 
 
 def _check_protection(percent: Decimal) -> Decimal:
@@ -137,9 +156,9 @@ class Kite(Section):
     """The longest validity of a GTD order that Kite takes."""
     multipliers: dict[str, Quantity] = {}
     """Units in one lot of each MCX or CDS underlying, as in { CRUDEOIL = 100 }; one that is not here is not traded."""
-    root: HttpAddress | None = None
+    root: HttpRoot | None = None
     """Another address of the API, without a path: of a test server or a proxy."""
-    ticker_root: str | None = None
+    ticker_root: StreamAddress | None = None
     """Another address of the ticker, as in wss://HOST; none: that of root, else Kite's own."""
 
 
@@ -169,11 +188,11 @@ class Alpaca(Section):
     """Paper and live accounts have different ones."""
     secret_key: SecretStr | None = None
     """That goes with it."""
-    base_url: str | None = None
+    base_url: HttpAddress | None = None
     """None: the paper or live address that fits trading_mode."""
-    stream_url: str | None = None
+    stream_url: StreamAddress | None = None
     """Of the trade updates; none: base_url with ws for http, and /stream."""
-    data_url: str | None = None
+    data_url: HttpAddress | None = None
     """Of prices; none: Alpaca's."""
     replacement_counts_fills: bool = False
     """Whether the quantity of a replacement counts what was filled before it. See docs/brokers/alpaca.md before you say so: while
@@ -229,7 +248,7 @@ class Account(Section):
     """Limits that differ from [risk]."""
     risk_by_currency: dict[CurrencyCode, SomeLimits] = {}
     """Limits that differ again for orders in one currency."""
-    options: Annotated[dict[str, Any], AfterValidator(_hide_secrets)] = {}
+    options: Annotated[dict[str, Any], AfterValidator(_hide_secrets)] = Field({}, repr=False)
     """Settings of the broker's table that differ for this account."""
     capabilities: Annotated[dict[str, Any], AfterValidator(_check_capabilities)] = {}
     """What this broker can do, where you know better: the fields of BrokerCapabilities."""

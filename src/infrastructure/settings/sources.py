@@ -24,6 +24,7 @@ from liveorder.infrastructure.settings.names import (
 
 CONFIG_VARIABLE = "LIVEORDER_CONFIG"
 DEFAULT_CONFIG = Path("liveorder.toml")
+DOTENV = Path(".env")
 NOT_SETTINGS = frozenset({"config", "traceback", "require_services", "fix_matrices", "money_examples"})
 """After the prefix: variables of ours that are no settings. The last three, and those that begin with `test_`, are for tests."""
 

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Awaitable, Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from rich.text import Text
 
 from liveorder.application.ports.order_store import LeaseState
 from liveorder.application.views import View
-from liveorder.bootstrap import CalendarCheck, Settings, check_brokers, check_calendars, open_reader
+from liveorder.bootstrap import CalendarCheck, FileCheck, Settings, check_brokers, check_calendars, check_files, open_reader
 from liveorder.domain.claim import SignalClaim
 from liveorder.domain.errors import LiveOrderError
 from liveorder.domain.values import TradingMode
@@ -50,14 +52,18 @@ class _Found:
     second_orders: Sequence[SignalClaim] = ()
 
 
-async def diagnose(settings: Settings) -> Diagnosis:
-    """Never raises a `LiveOrderError`: what fails is what it was asked for."""
+async def diagnose(settings: Settings, config: Path | None) -> Diagnosis:
+    """`config`: the file that the settings are from, if one was named.
+
+    Never raises a `LiveOrderError`: what fails is what it was asked for.
+    """
     found = _Found()
     checks = [
         await _checked("settings", lambda: _settings(settings)),
         await _checked("store", lambda: _store(settings, found)),
         *_second_orders(found.second_orders),
         *_calendars(settings, found.calendars),
+        *_files(check_files(settings, config)),
         *await _brokers(settings, found.lease),
     ]
     return Diagnosis(settings=settings.masked(), checks=tuple(checks))
@@ -116,6 +122,22 @@ def _calendar(found: CalendarCheck) -> Check:
     detail = f"{'ended with' if has_ended else 'knows sessions until'} {found.last_session}"
     remedy = "; upgrade exchange_calendars and restart the service" if is_pressing else ""
     return Check(name=f"calendar {found.name}", is_healthy=not has_ended, detail=detail + remedy, is_pressing=is_pressing)
+
+
+def _files(found: FileCheck) -> Iterator[Check]:
+    """Others may have to read them; a link is no choice of the owner's that we can know of."""
+    yield _of_modes("files", found.open_files)
+    yield _of_modes("folders", found.open_folders)
+    for link in found.links:
+        detail = f"{link} is a symbolic link, and nothing is written through one; name the real place in the settings"
+        yield Check(name="links", is_healthy=False, detail=detail)
+
+
+def _of_modes(name: str, paths: Sequence[Path]) -> Check:
+    if not paths:
+        return Check(name=name, is_healthy=True, detail="their owner's alone")
+    command = f"chmod go-rwx {shlex.join(map(str, paths))}"
+    return Check(name=name, is_healthy=True, detail=f"others may use some of them; `{command}` ends that", is_pressing=True)
 
 
 async def _brokers(settings: Settings, lease: LeaseState | None) -> list[Check]:

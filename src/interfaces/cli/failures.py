@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import errno
 import os
+import sys
+import traceback
 from typing import Any
 
 import typer
 from pydantic import ValidationError
 from typer.core import TyperGroup
 
+from liveorder.bootstrap import without_secrets
 from liveorder.domain.errors import LiveOrderError
 from liveorder.interfaces.cli.exit_codes import ExitCode, code_of
 from liveorder.interfaces.cli.screen import screen, shown
@@ -40,15 +43,16 @@ class Commands(TyperGroup):
         except OSError as error:
             if error.errno == errno.EPIPE:
                 raise
-            raise told(_of_system(error), ExitCode.UNEXPECTED) from None
+            raise told(without_secrets(_of_system(error)), ExitCode.UNEXPECTED) from None
         except (typer.Exit, typer.Abort, EOFError):
             raise
         except typer.TyperException as error:
             raise told(_of_usage(error), ExitCode.USAGE) from None
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - the last place that any error reaches
             if os.environ.get(TRACEBACK_VARIABLE):
-                raise
-            raise told(_of_defect(error), ExitCode.UNEXPECTED) from None
+                sys.stderr.writelines(map(without_secrets, traceback.format_exc().splitlines(keepends=True)))
+                raise typer.Exit(ExitCode.UNEXPECTED) from None
+            raise told(without_secrets(_of_defect(error)), ExitCode.UNEXPECTED) from None
 
 
 def told(message: str, code: ExitCode) -> typer.Exit:
@@ -74,6 +78,8 @@ def _of_usage(error: typer.TyperException) -> str:
     message = " ".join(error.format_message().replace("Value error, ", "").split()).rstrip(".")
     context = getattr(error, "ctx", None)
     command = context.command_path if context is not None else "liveorder"
+    if without_secrets(message) != message or "@" in message:
+        message = "the command line is wrong, and not repeated here, as there may be a password in it"
     return f"{message}; see `{command} --help`" if message else ""
 
 

@@ -63,7 +63,7 @@ def places(settings: Settings) -> dict[str, str]:
     masked = settings.masked()
     kept = {
         "orders": masked["store"],
-        "reports": masked["read_model"] or settings.read_model_url,
+        "reports": masked["read_model"],
         "logs": masked["logs"]["directory"],
     }
     if settings.mode.value == "SIMULATION":

@@ -10,7 +10,7 @@ import typer
 
 from liveorder.application.verification import Verification
 from liveorder.bootstrap import backup as back_up
-from liveorder.bootstrap import rebuild_views, settings_template, verify_views
+from liveorder.bootstrap import rebuild_views, verify_views, write_settings_template
 from liveorder.domain.errors import InvalidInput
 from liveorder.domain.signal_schema import signal_json_schema
 from liveorder.interfaces.cli.doctor_page import diagnose, print_diagnosis
@@ -24,18 +24,17 @@ from liveorder.interfaces.cli.screen import print_json, say
 def init(path: Annotated[Path, typer.Argument(help="Where to write it.")] = Path("liveorder.toml")) -> None:
     """Write a settings file with everything that can be set, its default and what it means."""
     try:
-        with path.open("x", encoding="utf-8") as file:
-            file.write(settings_template())
+        write_settings_template(path)
     except FileExistsError:
         raise InvalidInput("path", f"{path} is there already", "move it away or name another file") from None
     say(f"wrote {path}; everything in it is commented out and shows the default")
 
 
 def doctor(config: Config = None, store: Store = None, as_json: AsJson = False) -> None:
-    """Check settings, store, lease, exchange calendars and brokers."""
+    """Check settings, store, lease, exchange calendars, files and brokers."""
     settings = settings_for(config, store)
     with spinner("Looking at everything"):
-        found = asyncio.run(diagnose(settings))
+        found = asyncio.run(diagnose(settings, config))
     if as_json:
         print_json(found.to_dict())
     else:
@@ -50,8 +49,8 @@ def backup(
 ) -> None:
     """Copy the store while it is in use."""
     with spinner("Copying the store"):
-        asyncio.run(back_up(settings_for(config, store), target))
-    say(f"the store is copied to {target}; started from, a copy stands halted until it is reconciled")
+        copy = asyncio.run(back_up(settings_for(config, store), target))
+    say(f"the store is copied to {copy}; started from, a copy stands halted until it is reconciled")
 
 
 def replay(

@@ -19,7 +19,7 @@ from liveorder.domain.errors import InvalidInput, SettingsError
 from liveorder.domain.order import LiveOrder
 from liveorder.domain.order import facts as f
 from liveorder.domain.values import Side
-from liveorder.infrastructure.readmodels import views_at, views_url
+from liveorder.infrastructure.readmodels import views_at
 from tests.builders import REFUSED, SENT, SESSION, acknowledged, bust, cancelled, correction, fill
 from tests.contract.event_stores import WallClock, require_postgres
 from tests.contract.views.sets import STORE, Ground, dump, postgres_ground, projector_of, remove, sqlite_ground
@@ -246,20 +246,8 @@ async def test_a_database_that_cannot_be_reached_is_an_error_of_its_own(tmp_path
 
 
 def test_other_databases_hold_no_read_models() -> None:
-    with pytest.raises(SettingsError, match="mysql holds no read models"):
+    with pytest.raises(SettingsError, match="no address of a database"):
         views_at("mysql://server/database", clock=WallClock())
-
-
-@pytest.mark.parametrize(
-    ("store", "views"),
-    [
-        ("sqlite:///orders.sqlite", "sqlite:///orders.views.sqlite"),
-        ("sqlite:////var/lib/liveorder.d/orders", "sqlite:////var/lib/liveorder.d/orders.views"),
-        ("postgresql://server/trading?schema=desk", "postgresql://server/trading?schema=desk"),
-    ],
-)
-def test_the_read_models_of_a_store_are_beside_it(store: str, views: str) -> None:
-    assert views_url(store) == views
 
 
 async def test_inline_read_models_use_no_thread(tmp_path: Path, log: MemoryLog) -> None:

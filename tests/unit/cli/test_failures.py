@@ -77,4 +77,7 @@ def test_a_silent_failure_prints_nothing() -> None:
 
 def test_the_environment_can_ask_for_the_traceback_of_a_defect(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(TRACEBACK_VARIABLE, "1")
-    assert isinstance(run(ZeroDivisionError("division by zero")).exception, ZeroDivisionError)
+    result = run(ZeroDivisionError("division by zero"))
+    assert result.exit_code == ExitCode.UNEXPECTED
+    assert result.stderr.startswith("Traceback (most recent call last):\n")
+    assert result.stderr.endswith("ZeroDivisionError: division by zero\n")

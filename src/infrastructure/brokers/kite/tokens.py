@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from dataclasses import dataclass
 from datetime import datetime, time, timedelta
 from pathlib import Path
@@ -13,6 +12,7 @@ from pydantic import SecretStr
 from liveorder.domain.errors import BrokerAuthenticationError
 from liveorder.infrastructure.brokers.kite.failures import LOGIN_REMEDY
 from liveorder.infrastructure.brokers.kite.fields import IST
+from liveorder.infrastructure.private_files import make_folder, open_private
 from liveorder.infrastructure.settings.sections import Kite
 
 ENDS_AT = time(6, 0, tzinfo=IST)
@@ -63,9 +63,9 @@ def read(path: Path) -> AccessToken:
 
 def write(path: Path, token: str, made_at: datetime) -> None:
     """For its owner's eyes only, and whole or not at all: a service may be reading it."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(path.parent)
     half_written = path.with_name(path.name + ".new")
     half_written.unlink(missing_ok=True)
-    with os.fdopen(os.open(half_written, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+    with open_private(half_written, "x") as file:
         json.dump({"access_token": token, "made_at": made_at.isoformat()}, file)
     half_written.replace(path)

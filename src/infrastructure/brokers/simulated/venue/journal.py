@@ -9,6 +9,7 @@ from typing import Protocol
 
 from liveorder.domain.errors import StoreRefused
 from liveorder.infrastructure.brokers.simulated.venue.orders import STORED_ORDER, VenueOrder
+from liveorder.infrastructure.private_files import make_empty_file
 
 
 class Journal(Protocol):
@@ -53,6 +54,7 @@ class SqliteJournal:
     """
 
     def __init__(self, path: Path) -> None:
+        make_empty_file(path)
         self._database = sqlite3.connect(path, isolation_level=None, timeout=0)
         try:
             self._database.executescript(

@@ -15,6 +15,7 @@ from liveorder.infrastructure.brokers.simulated.venue.messages import Message
 from liveorder.infrastructure.brokers.simulated.venue.opening import open_venue
 from liveorder.infrastructure.brokers.simulated.venue.refusal import Refused
 from liveorder.infrastructure.brokers.simulated.venue.settings import VenueSettings
+from liveorder.infrastructure.private_files import open_private
 
 LINE_LIMIT = 1 << 20
 """Bytes in the longest request."""
@@ -59,7 +60,8 @@ async def listening(floor: Floor, host: str = "127.0.0.1", port: int = 0) -> Asy
 def _say_ready(address: str, ready_file: Path | None, announce: Callable[[str], object]) -> None:
     if ready_file is not None:
         half_written = ready_file.with_name(ready_file.name + ".new")
-        half_written.write_text(address)
+        with open_private(half_written, "w") as file:
+            file.write(address)
         half_written.replace(ready_file)
     announce(f"venue listening on {address}\n")
     sys.stdout.flush()

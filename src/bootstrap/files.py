@@ -1,0 +1,67 @@
+"""Who else may touch what a service reads and writes: looked at by name alone, since SQLite's files must not be opened."""
+
+from __future__ import annotations
+
+import stat
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from liveorder.bootstrap.parts import journal_path
+from liveorder.infrastructure.database_url import SqliteUrl, database_url
+from liveorder.infrastructure.settings import Settings
+
+_SQLITE_ENDINGS = ("", "-wal", "-shm")
+_OTHERS = stat.S_IRWXG | stat.S_IRWXO
+
+
+@dataclass(frozen=True)
+class FileCheck:
+    """What others than the owner may read, write or list, and the links that nothing is written through."""
+
+    open_files: tuple[Path, ...]
+    open_folders: tuple[Path, ...]
+    links: tuple[Path, ...]
+
+
+def check_files(settings: Settings, config: Path | None) -> FileCheck:
+    """Of whatever there is; nothing is changed."""
+    written = {*_logs(settings), *_of(settings.confirmations), journal_path(settings)}
+    databases = {Path(f"{path}{ending}") for path in _databases(settings) for ending in _SQLITE_ENDINGS}
+    links = {path for path in written if path.is_symlink()}
+    files = (written | databases | {*settings.files(config)}) - links
+    folders = {path.parent for path in written | databases} | {settings.logs.directory}
+    return FileCheck(
+        open_files=tuple(sorted(path for path in files if _mode(path) & _OTHERS)),
+        open_folders=tuple(sorted(path for path in folders if _is_own(path) and _mode(path) & _OTHERS)),
+        links=tuple(sorted(links)),
+    )
+
+
+def _databases(settings: Settings) -> Iterator[Path]:
+    for url in (database_url(settings.store), database_url(settings.read_model_url)):
+        if isinstance(url, SqliteUrl):
+            yield url.path
+    yield settings.simulation.venue_data
+
+
+def _logs(settings: Settings) -> Iterable[Path]:
+    return settings.logs.directory.glob("orders_*.log")
+
+
+def _of(path: Path | None) -> Iterable[Path]:
+    return () if path is None else (path,)
+
+
+def _mode(path: Path) -> int:
+    """Of nothing, nothing."""
+    try:
+        return path.stat().st_mode
+    except OSError:
+        return 0
+
+
+def _is_own(folder: Path) -> bool:
+    """Not the place that it all happens in, nor one that everybody shares, such as /tmp."""
+    here = Path.cwd()
+    return folder.absolute() not in (here, *here.parents) and not _mode(folder) & stat.S_ISVTX

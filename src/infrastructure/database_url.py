@@ -1,0 +1,127 @@
+"""The address of a database: how it is written, what it says, and how it is shown.
+
+Nothing else takes such an address apart. One that does not follow the grammar is refused and never shown: nobody can say
+where its password ends.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TypeAlias
+from urllib.parse import unquote
+
+import psycopg
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
+from pydantic import SecretStr
+
+from liveorder.domain.errors import SettingsError
+from liveorder.infrastructure.secrecy import MASK
+
+DEFAULT_SCHEMA = "liveorder"
+
+_HOST = r"(?:\[[\w.:%]+\]|[^\s:/?#@\[\],=]*)(?::\d*)?"
+_PAIR = r"[a-z_]+=[^\s&=#@]*"
+_POSTGRES = re.compile(
+    r"(?P<scheme>postgres(?:ql)?)://"
+    r"(?:(?P<user>[^\s:/?#@]*)(?::(?P<password>[^\s/?@]*))?@)?"
+    rf"(?P<hosts>{_HOST}(?:,{_HOST})*)"
+    r"(?:/(?P<database>[^\s/?#@]*))?"
+    rf"(?:\?(?P<query>{_PAIR}(?:&{_PAIR})*))?"
+)
+_SQLITE = re.compile(r"sqlite:///(?!(?s:.*:.*@))(?P<path>[^?#\0]+)")
+"""Not with a colon before an @: that is a password behind a slash too many."""
+_BAD_PERCENT = re.compile(r"%(?![0-9A-Fa-f]{2})|%00")
+_SHOWN = frozenset({"application_name", "connect_timeout", "host", "hostaddr", "port", "schema", "sslmode", "target_session_attrs"})
+"""Parameters without a secret in them. All others are masked."""
+_DEFAULTS = {
+    "connect_timeout": "10",
+    "keepalives_idle": "30",
+    "tcp_user_timeout": "30000",
+    "target_session_attrs": "primary",
+}
+NOT_SHOWN = "this is no address of a database, and is not shown here, as there may be a password in it"
+HOW_TO_WRITE = (
+    "write sqlite:///FILE, sqlite:////ABSOLUTE/FILE or postgresql://USER:PASSWORD@HOST:PORT/DATABASE?schema=NAME, and in a part "
+    "%2F for /, %40 for @, %3F for ?, %23 for #, %26 for &, %3D for =, %25 for % and %20 for a space"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class SqliteUrl:
+    """`path` is relative after three slashes, absolute after four."""
+
+    path: Path
+
+    def __str__(self) -> str:
+        return f"sqlite:///{self.path}"
+
+
+@dataclass(frozen=True, slots=True)
+class PostgresUrl:
+    """One database, perhaps at several hosts, and a schema in it. As text it has no secret in it."""
+
+    schema_name: str
+    secrets: tuple[SecretStr, ...]
+    _shown: str = field(repr=False)
+    _conninfo: str = field(repr=False)
+
+    def __str__(self) -> str:
+        return self._shown
+
+    def conninfo(self, application_name: str) -> str:
+        """For libpq, with everything secret in it. What the address leaves open is as a store needs it."""
+        given = conninfo_to_dict(self._conninfo)
+        defaults = {"application_name": application_name} | _DEFAULTS
+        return make_conninfo(self._conninfo, **{name: value for name, value in defaults.items() if name not in given})
+
+
+DatabaseUrl: TypeAlias = SqliteUrl | PostgresUrl
+
+
+def database_url(text: str) -> DatabaseUrl:
+    """Raises `SettingsError`, which says how to write one and not what was written."""
+    found = _sqlite(text) or _postgres(text)
+    if found is None:
+        raise SettingsError(f"{NOT_SHOWN}; {HOW_TO_WRITE}")
+    return found
+
+
+def _sqlite(text: str) -> SqliteUrl | None:
+    parts = _SQLITE.fullmatch(text)
+    path = unquote(parts["path"]) if parts is not None else ""
+    return SqliteUrl(Path(path)) if path and "\0" not in path else None
+
+
+def _postgres(text: str) -> PostgresUrl | None:
+    parts = _POSTGRES.fullmatch(text)
+    if parts is None or _BAD_PERCENT.search(text) is not None:
+        return None
+    pairs = [pair.partition("=")[::2] for pair in (parts["query"] or "").split("&") if pair]
+    schema_name = next((unquote(value) for name, value in reversed(pairs) if name == "schema"), DEFAULT_SCHEMA)
+    conninfo = _understood_by_libpq(parts, [pair for pair in pairs if pair[0] != "schema"])
+    if conninfo is None:
+        return None
+    hidden = [parts["password"] or "", *(value for name, value in pairs if name not in _SHOWN)]
+    secrets = {secret for value in hidden if value for secret in (value, unquote(value))}
+    masked = [(name, value if name in _SHOWN else MASK) for name, value in pairs]
+    return PostgresUrl(
+        schema_name, tuple(map(SecretStr, sorted(secrets))), _joined(parts, masked, parts["password"] and MASK), conninfo
+    )
+
+
+def _understood_by_libpq(parts: re.Match[str], pairs: list[tuple[str, str]]) -> str | None:
+    """None where it is not; what libpq says of it may quote a password."""
+    try:
+        return make_conninfo(_joined(parts, pairs, parts["password"]))
+    except psycopg.ProgrammingError:
+        return None
+
+
+def _joined(parts: re.Match[str], pairs: list[tuple[str, str]], password: str | None) -> str:
+    credentials = f"{parts['user']}:{password}" if password else parts["user"]
+    user = f"{credentials}@" if credentials is not None else ""
+    database = f"/{parts['database']}" if parts["database"] is not None else ""
+    query = "?" + "&".join(f"{name}={value}" for name, value in pairs) if pairs else ""
+    return f"{parts['scheme']}://{user}{parts['hosts']}{database}{query}"
