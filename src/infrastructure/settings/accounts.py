@@ -13,6 +13,7 @@ from liveorder.domain.values import TradingMode
 from liveorder.infrastructure.settings.fields import SettingsFields
 from liveorder.infrastructure.settings.names import environment_name
 from liveorder.infrastructure.settings.sections import Account, Section
+from liveorder.infrastructure.settings.unread import check_unread, check_unread_options
 
 SIMULATED = "simulated"
 SIMULATED_ACCOUNT = "SIM"
@@ -83,6 +84,9 @@ def check(settings: SettingsFields) -> None:
     if len(set(ids)) < len(ids):
         raise SettingsError(f"[[accounts]]: {next(name for name in ids if ids.count(name) > 1)!r} is there twice; give each its id")
     named(settings.default_account or ids[0], accounts)
+    check_unread(settings)
+    for account in settings.accounts:
+        broker_section(settings, account)
     if mode(settings) is not TradingMode.SIMULATION:
         for account in accounts:
             _check_real(settings, account)
@@ -99,6 +103,7 @@ def _check_real(settings: SettingsFields, account: Account) -> None:
     if missing:
         names = " and ".join(environment_name((account.broker, name)) for name in missing)
         raise SettingsError(f"account {account.id!r} needs credentials for {trading_mode}; set {names}")
+    check_unread_options(account, options)
     is_paper_address = "paper" in str(options.get("base_url") or "")
     if account.broker == "alpaca" and options.get("base_url") and is_paper_address is not (trading_mode is TradingMode.PAPER):
         raise SettingsError(
