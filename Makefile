@@ -11,7 +11,7 @@ SEEDS ?= 100000
 # One of alpaca, kite and ibkr: the kill matrix over that broker's wire, with its adapter; empty: at the simulated broker.
 BROKER ?=
 
-.PHONY: run test storagefaults coverage check killmatrix killmatrix-slice simulate simulate-slice bench docs clean
+.PHONY: run test storagefaults coverage check killmatrix killmatrix-slice simulate simulate-slice mutations bench docs clean
 
 run: $(STAMP)
 	$(BIN)/liveorder run --config examples/liveorder.toml --signals examples/signals.jsonl --until-idle
@@ -55,6 +55,10 @@ simulate: $(STAMP)
 
 simulate-slice: $(STAMP)
 	$(BIN)/python -m tests.simulation --seeds 2000
+
+# Each setting and each field of a signal ignored, one after the other: its row in tests/effects must fail.
+mutations: $(STAMP)
+	$(BIN)/python -m tests.effects
 
 bench: $(STAMP)
 	$(BIN)/python -m benchmarks

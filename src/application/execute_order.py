@@ -13,6 +13,7 @@ from uuid import UUID
 
 from liveorder.application.gateway import Gateway
 from liveorder.application.kill_switch import KillSwitch
+from liveorder.application.narrative import said_of_unattended
 from liveorder.application.orders import ENGINE, Cause, Orders, claim_on
 from liveorder.application.ports.clock import Clock
 from liveorder.application.ports.event_log import EventLog
@@ -41,6 +42,9 @@ from liveorder.domain.order.facts import (
 from liveorder.domain.risk import RiskRefusal
 from liveorder.domain.signal import Signal, UnusableSignal
 from liveorder.domain.values import TradingMode
+
+_LINKS = frozenset({"oco_group", "parent_order_id"})
+"""What ties an order to others. Kept in vain it is a tie that its sender relies on, also in a simulation."""
 
 
 class SignalContentDiffers(UnusableSignal):
@@ -266,18 +270,13 @@ class ExecuteOrder:
         intent = sized.intent
         if sized.problem is not None:
             return _refused(RejectReason.INVALID, "invalid_quantity", str(sized.problem))
-        is_guarded = intent.stop_loss is None and intent.take_profit is None
-        if is_guarded or intent.protection is not None:
+        if not intent.unattended:
             return None
-        if gateway.terms.mode is TradingMode.SIMULATION:
-            self._log.write(
-                "WARNING",
-                "stop_loss and take_profit are kept on the order; nothing places them yet",
-                signal_id=intent.signal_id,
-            )
+        if gateway.terms.mode is TradingMode.SIMULATION and not _LINKS.intersection(intent.unattended):
+            self._log.write("WARNING", said_of_unattended(intent), signal_id=intent.signal_id)
             return None
-        message = 'stop_loss and take_profit would not be placed; say "protection": "external" if something else guards it'
-        return _refused(RejectReason.INVALID, "unprotected", message)
+        remedy = 'leave it out, or say "protection": "external" if something else takes care of it'
+        return _refused(RejectReason.INVALID, "unprotected", f"{said_of_unattended(intent)}; {remedy}")
 
     def _judged(self, gateway: Gateway, sized: SizedIntent, *, is_operators: bool) -> Refused | Approved:
         assessment = self._gate.judge(gateway, sized.intent, sized.quote, is_operators=is_operators)

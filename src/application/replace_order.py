@@ -51,8 +51,8 @@ class ReplaceOrder:
         """Ask for the new terms; None leaves one as it is, `quantity` is of the whole order.
 
         Quantities and prices are rounded as for a new order. The new terms pass the risk rules like one. Raises `OrderNotFound`,
-        `DecisionRefused` (closed, unacknowledged, halted, against a limit, a replace in doubt, nothing to change), `InvalidInput`
-        for less than a lot, and the errors of `OrderStore.append`: then nothing was sent.
+        `DecisionRefused` (closed, unacknowledged, halted, against a limit, a replace in doubt, nothing to change, a broker that
+        replaces nothing), `InvalidInput` for less than a lot, and the errors of `OrderStore.append`: then nothing was sent.
         """
         known = (await self._orders.get(order_id)).intent
         gateway = self._gateways[known.account_id]
@@ -68,6 +68,8 @@ class ReplaceOrder:
     def _decide(self, gateway: Gateway, order: LiveOrder, quote: Quote | None, terms: NewTerms, actor: str) -> ReplaceRequested:
         if terms == NewTerms():
             raise DecisionRefused("quantity, limit_price or stop_price: a replace changes at least one; name it")
+        if not gateway.broker.capabilities.replaces:
+            raise DecisionRefused(f"{gateway.broker.name} replaces no orders; cancel it and order anew")
         requests.check_replace(order, terms.quantity)
         judged = self._gate.judge_replacement(gateway, order, quote, terms, is_operators=actor != ENGINE)
         if judged.refusal is not None:

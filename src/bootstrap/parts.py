@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from liveorder.application.ports.clock import Clock
+from liveorder.domain.values import TradingMode
 from liveorder.infrastructure.clock import LoopClock, SystemClock
 from liveorder.infrastructure.eventstore.identity import Expectation
 from liveorder.infrastructure.eventstore.order_store import DatabaseOrderStore
@@ -37,9 +38,9 @@ def without_secrets(text: str) -> str:
 
 
 def clock_of(settings: Settings, not_before: datetime | None = None) -> Clock:
-    """The machine's, or one that begins where the simulation does, or where its last run ended: history does not go back."""
+    """The machine's; in a simulation one that begins where it is said, or where its last run ended: history does not go back."""
     starts_at = settings.simulation.starts_at
-    if starts_at is None:
+    if starts_at is None or settings.mode is not TradingMode.SIMULATION:
         return SystemClock()
     return LoopClock(max(starts_at, not_before or starts_at))
 

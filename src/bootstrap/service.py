@@ -68,6 +68,7 @@ async def open_service(
     own_log = log_of(settings, clock)
     told: EventLog = log or own_log
     await _migrate(settings, told)
+    _say_what_is_unread(settings, told)
     views = views_at(settings.read_model_url, clock=clock)
     with closing(own_log), connections_of(settings, clock, told, supplied or {}) as connections:
         try:
@@ -82,6 +83,12 @@ async def open_service(
                 await service.stop()
         finally:
             await views.close()
+
+
+def _say_what_is_unread(settings: Settings, log: EventLog) -> None:
+    if settings.unread:
+        names, venue = ", ".join(settings.unread), settings.simulation.venue
+        log.write("WARNING", f"Not read here: {names}; the venue at {venue} has its own")
 
 
 async def _await_turn(settings: Settings, log: EventLog | None, *, wait: bool) -> datetime | None:

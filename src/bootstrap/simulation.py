@@ -23,7 +23,7 @@ from liveorder.infrastructure.settings import Account, Settings
 
 
 def venue_settings(settings: Settings) -> VenueSettings:
-    """The venue's own file, with the quotes, seed and accounts of the simulation."""
+    """The venue's own file, with the quotes and the seed that the simulation sets, and its accounts."""
     simulation = settings.simulation
     venue = VenueSettings() if simulation.venue_settings is None else read_settings(simulation.venue_settings)
     known = {account.account_id for account in venue.accounts}
@@ -32,7 +32,9 @@ def venue_settings(settings: Settings) -> VenueSettings:
     changes: dict[str, Any] = {"accounts": (*venue.accounts, *accounts)}
     if simulation.quotes is not None:
         changes["prices"] = PriceSource(file=simulation.quotes)
-    return venue.model_copy(update=changes | {"seed": simulation.seed})
+    if "seed" in simulation.model_fields_set:
+        changes["seed"] = simulation.seed
+    return venue.model_copy(update=changes)
 
 
 @dataclass

@@ -74,10 +74,13 @@ class Signal(BaseModel):
     right: OptionRight | None = None
     currency: CurrencyCode | None = None
     tags: Annotated[tuple[Text, ...], Field(max_length=50)] = ()
+    """Kept on the order and shown with it; nothing is decided by them."""
     stop_loss: Number | None = None
+    """Nothing places it yet: a simulation keeps it on the order, PAPER and LIVE refuse it unless `protection` is `external`."""
     take_profit: Number | None = None
+    """As `stop_loss`."""
     protection: Literal["external"] | None = None
-    """`external`: somebody else guards the position with `stop_loss` and `take_profit`."""
+    """`external`: somebody else places `stop_loss` and `take_profit` and links the orders; here all four are only kept."""
     score: Number | None = None
     """How sure the strategy is, from -100 (sell) to 100 (buy)."""
     timestamp: Moment | None = None
@@ -88,7 +91,9 @@ class Signal(BaseModel):
     """How long the order may stay open after it was sent; None leaves it to the rule for its type."""
     role: OrderRole = OrderRole.ENTRY
     parent_order_id: UUID | None = None
+    """Nothing links orders yet: refused unless `protection` is `external`."""
     oco_group: Text | None = None
+    """As `parent_order_id`."""
 
     if TYPE_CHECKING:
         # Takes whatever JSON may say as well: `side="BUY"`, `quantity=100`.

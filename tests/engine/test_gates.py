@@ -14,13 +14,11 @@ from liveorder.application.gateway import NotReceived
 from liveorder.application.ports.broker import Prepared, SubmitRequest
 from liveorder.application.ports.order_store import HaltRow
 from liveorder.application.retry_policy import RetryPolicy
-from liveorder.application.risk_book import AccountLedger
 from liveorder.domain.errors import BrokerConnectionError, OrderValidationError
 from liveorder.domain.lifecycle import OrderStatus
 from liveorder.domain.order.facts import CancelReason, RejectReason
 from liveorder.domain.signal import UnusableSignal
 from liveorder.domain.trading_halt import EVERYTHING, HaltReason
-from liveorder.domain.values import TradingMode
 from liveorder.infrastructure.brokers.simulated.broker import SIMULATED_CAPABILITIES
 from tests.engine.scenes import LAX, NOON, STILL, Scene, a_limit, a_scene, a_signal, until
 
@@ -230,27 +228,6 @@ async def test_a_call_whose_deadline_has_passed_is_not_made(tmp_path: Path) -> N
 
 
 # --- form -----------------------------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("mode", [TradingMode.PAPER, TradingMode.LIVE])
-async def test_protective_prices_are_refused_outside_a_simulation_unless_somebody_else_guards(
-    tmp_path: Path, mode: TradingMode
-) -> None:
-    async with a_scene(tmp_path, account_terms={"mode": mode}) as scene:
-        engine = scene.engine()
-        engine.orders.belong_to(await engine.store.open(AccountLedger()))
-        _, refused = await engine.execute.validate(a_signal(stop_loss=Decimal(450)))
-        assert "unprotected" in [refusal.code for refusal in refused]
-        _, refused = await engine.execute.validate(a_signal(stop_loss=Decimal(450), protection="external"))
-        assert "unprotected" not in [refusal.code for refusal in refused]
-        await engine.store.close()
-
-
-async def test_a_simulation_keeps_protective_prices_and_warns(tmp_path: Path) -> None:
-    async with a_scene(tmp_path) as scene, scene.living() as engine:
-        order = await engine.execute.execute(a_signal(stop_loss=Decimal(450), take_profit=Decimal(550)))
-        assert (order.intent.stop_loss, order.intent.take_profit, order.is_sent) == (Decimal(450), Decimal(550), True)
-        assert any("nothing places them" in line for line in scene.log.of("WARNING"))
 
 
 async def test_validating_tells_everything_that_stands_in_the_way_and_changes_nothing(tmp_path: Path) -> None:

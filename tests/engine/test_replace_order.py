@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from liveorder.domain.errors import BrokerConnectionError, DecisionRefused, Orde
 from liveorder.domain.execution_report import CancelIsPending, ExecutionReport, ReplaceIsPending, ReplaceRejected
 from liveorder.domain.lifecycle import OrderStatus
 from liveorder.domain.trading_halt import EVERYTHING, HaltReason
+from liveorder.infrastructure.brokers.simulated.broker import SIMULATED_CAPABILITIES
 from liveorder.infrastructure.brokers.simulated.venue.faults import FaultKind, Point
 from liveorder.infrastructure.brokers.simulated.venue.settings import Fills
 from tests.engine.scenes import ACCOUNT, LAX, STILL, a_limit, a_scene, a_signal, until
@@ -40,6 +42,15 @@ async def test_quantities_of_a_replace_round_toward_zero_to_the_lot(tmp_path: Pa
         order = await engine.replace.replace(order.order_id, quantity=Decimal("12.9"))
         await asyncio.sleep(1)
         assert (await engine.orders.get(order.order_id)).quantity == Decimal(12)
+
+
+async def test_where_the_broker_replaces_nothing_a_replace_is_refused(tmp_path: Path) -> None:
+    never = replace(SIMULATED_CAPABILITIES, replaces=False)
+    async with a_scene(tmp_path, capabilities=never) as scene, scene.living() as engine:
+        order = await engine.execute.execute(a_limit())
+        with pytest.raises(DecisionRefused, match="simulated replaces no orders; cancel it and order anew"):
+            await engine.replace.replace(order.order_id, limit_price=Decimal(401))
+        assert scene.witness.of("replace") == []
 
 
 @pytest.mark.parametrize(

@@ -49,6 +49,15 @@ def test_validate_names_every_rule_that_stands_in_the_way_and_stores_nothing(cli
     assert len(cli.json("orders")) == 1
 
 
+def test_that_nothing_places_protective_prices_is_said_by_validate_and_at_the_order(cli: CommandLine) -> None:
+    guarded = json.dumps(coin("guarded", stop_loss="2500", take_profit="3500"))
+    assert cli.json("validate", guarded)["notes"] == ["nothing places stop_loss and take_profit yet"]
+    assert "nothing places stop_loss and take_profit yet" in cli.run("validate", guarded).stdout
+    assert "2,500.00 (not placed)" in cli.run("submit", guarded).stdout
+    assert "; nothing places stop_loss and take_profit yet" in " ".join(cli.run("order", "guarded").stdout.split())
+    assert cli.run("submit", json.dumps(coin("linked", oco_group="pair"))).exit_code == ExitCode.REFUSED
+
+
 def test_a_resting_order_is_replaced_and_cancelled_by_any_of_its_ids(cli: CommandLine) -> None:
     assert submit(cli, resting("r")) == (0, "SUBMITTED")
     changed = cli.json("replace", "r", "--quantity", "0.2", "--limit-price", "2950")

@@ -264,6 +264,57 @@ def test_settings_that_contradict_each_other_are_refused_at_the_start(dotenv: st
     assert refusal(toml, dotenv).startswith(message)
 
 
+TELEGRAM = "telegram.enabled is true, and nothing sends to Telegram yet: alerts are in the log; set TELEGRAM_ENABLED to false"
+KITE = "TRADING_MODE=LIVE\nKITE_API_KEY=k\n"
+TWO_TOKENS = "account 'kite': kite.access_token is not read while kite.access_token_file is set; unset one"
+
+
+@pytest.mark.parametrize(
+    ("dotenv", "toml", "message"),
+    [
+        ("", "[telegram]\nenabled = true", TELEGRAM),
+        ("TELEGRAM_ENABLED=true\nTELEGRAM_BOT_TOKEN=t\nTELEGRAM_CHAT_ID=1", "", TELEGRAM),
+        ("LIVEORDER_TELEGRAM__ENABLED=1", "", TELEGRAM),
+        (KITE + "KITE_ACCESS_TOKEN=t\nLIVEORDER_KITE__ACCESS_TOKEN_FILE=f", "default_currency = 'INR'", TWO_TOKENS),
+        ("", "[[accounts]]\nid = 'a'\n[accounts.options]\nseed = 5", "account 'a': options.seed: "),
+        ("", "[[accounts]]\nid = 'a'\nbroker = 'kite'\n[accounts.options]\nvarety = 'amo'", "TRADING_MODE is not set"),
+        (
+            "USE_MOCK_BROKER=1",
+            "[[accounts]]\nid = 'a'\nbroker = 'kite'\n[accounts.options]\nvarety = 'amo'",
+            "account 'a': options.va",
+        ),
+    ],
+)
+def test_a_setting_that_nothing_uses_is_refused_at_the_start(dotenv: str, toml: str, message: str) -> None:
+    assert refusal(toml, dotenv).startswith(message)
+
+
+@pytest.mark.parametrize(
+    ("dotenv", "toml"),
+    [
+        ("", "[telegram]\nenabled = false\nbot_token = 't'\nchat_id = '1'"),
+        ("TELEGRAM_ENABLED=false\nTELEGRAM_BOT_TOKEN=t\nTELEGRAM_CHAT_ID=1", ""),
+        ("", "[simulation]\nvenue = 'localhost:7000'\nvenue_settings = 'venue.toml'"),
+        (KITE + "LIVEORDER_KITE__ACCESS_TOKEN_FILE=f", "default_currency = 'INR'"),
+        (KITE + "KITE_ACCESS_TOKEN=t", "[[accounts]]\nid='a'\nbroker='kite'\noptions={access_token='none', access_token_file='f'}"),
+        (ALPACA + "TRADING_MODE=PAPER", "[simulation]\nvenue = 'localhost:7000'\nseed = 5"),
+    ],
+)
+def test_a_setting_that_waits_for_its_use_is_taken(dotenv: str, toml: str) -> None:
+    load(toml, dotenv).check()
+
+
+@pytest.mark.parametrize(("name", "value"), [("quotes", "'q.csv'"), ("seed", 5), ("venue_data", "'v.db'")])
+def test_what_only_the_process_of_the_venue_reads_is_known(name: str, value: object) -> None:
+    shared = f"[simulation]\n{name} = {value}\n"
+    assert load(shared).unread == ()
+    assert load(shared + "venue = 'localhost:7000'").unread == (f"simulation.{name}",)
+
+
+def test_a_setting_that_nothing_uses_keeps_nobody_from_looking_or_stopping() -> None:
+    assert load("[telegram]\nenabled = true").telegram.enabled
+
+
 def test_the_mock_broker_takes_every_account() -> None:
     settings = load("[[accounts]]\nid = 'a'\nbroker = 'kite'\nmode = 'LIVE'", dotenv=ALPACA, use_mock_broker=True)
     settings.check()

@@ -4,7 +4,10 @@ A sentence is made from the fact alone. Text from outside that it quotes is not 
 """
 
 from liveorder.application.narrative import of_orders, of_trading
+from liveorder.application.narrative.of_orders import said_of_unattended
 from liveorder.domain.facts import Fact
+
+__all__ = ["SENTENCES", "said_of_unattended", "sentence"]
 
 SENTENCES = of_orders.SENTENCES | of_trading.SENTENCES
 

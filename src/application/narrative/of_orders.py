@@ -17,8 +17,13 @@ def _requested(fact: f.Requested) -> str:
     shadow = " (shadow: not to be sent)" if fact.is_shadow else ""
     return (
         f"Order requested by {fact.strategy_name}: {fact.side} {size} {fact.instrument.key} at {kind}"
-        f"{listed(prices)}, {fact.time_in_force}{shadow}"
+        f"{listed(prices)}, {fact.time_in_force}{shadow}{f'; {said_of_unattended(fact)}' if fact.unattended else ''}"
     )
+
+
+def said_of_unattended(fact: f.Requested) -> str:
+    """Of exits and links that nothing acts on, where the intent has any."""
+    return f"nothing places {' and '.join(fact.unattended)} yet"
 
 
 def _refused(fact: f.Refused) -> str:

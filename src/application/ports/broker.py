@@ -46,6 +46,7 @@ class BrokerCapabilities:
     usual_times_in_force: Mapping[tuple[AssetClass, OrderType], TimeInForce] = field(default_factory=dict)
     """Of orders whose signal names none, where that is not DAY."""
     replaces: bool = True
+    """Whether a working order can be given new terms at all."""
     notional: bool = False
     notional_for: frozenset[AssetClass] = frozenset(AssetClass)
     """Of which an order for an amount of money may be, where `notional` says that there are such orders."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from liveorder.application.narrative import said_of_unattended
 from liveorder.application.views.fields import Number, View
 from liveorder.domain.order.facts import Refused, Requested
 from liveorder.domain.values import Side
@@ -19,7 +20,7 @@ class RefusalView(View):
 
 
 class VerdictView(View):
-    """`refusals` are all that stands in the way; none: it would be sent."""
+    """`refusals` are all that stands in the way; none: it would be sent. `notes` are what its sender must know all the same."""
 
     signal_id: str
     account_id: str
@@ -29,6 +30,7 @@ class VerdictView(View):
     notional: Number | None
     is_approved: bool
     refusals: tuple[RefusalView, ...]
+    notes: tuple[str, ...]
 
 
 def verdict_view(intent: Requested, refusals: Sequence[Refused]) -> VerdictView:
@@ -41,6 +43,7 @@ def verdict_view(intent: Requested, refusals: Sequence[Refused]) -> VerdictView:
         notional=intent.notional,
         is_approved=not refusals,
         refusals=tuple(_refusal(refusal) for refusal in refusals),
+        notes=(said_of_unattended(intent),) if intent.unattended else (),
     )
 
 

@@ -59,6 +59,8 @@ class RequestKind(StrEnum):
 
 # --- our intent --------------------------------------------------------------------------------------------------------------
 
+_EXITS_AND_LINKS = ("stop_loss", "take_profit", "oco_group", "parent_order_id")
+
 
 class Requested(Fact):
     """The whole intent. Exactly one of `quantity` and `notional` is set."""
@@ -108,6 +110,11 @@ class Requested(Fact):
     """Decided on live data, never sent."""
     passes_halt: bool = False
     """An operator's order that only reduces a position, approved although a halt stood."""
+
+    @property
+    def unattended(self) -> tuple[str, ...]:
+        """The exits and links that are asked for and that nothing acts on: this package does not yet, and nobody else is named."""
+        return () if self.protection is not None else tuple(name for name in _EXITS_AND_LINKS if getattr(self, name) is not None)
 
 
 class Refused(Fact):

@@ -13,6 +13,7 @@ from liveorder.domain.values import TradingMode
 from liveorder.infrastructure.settings.fields import SettingsFields
 from liveorder.infrastructure.settings.names import environment_name
 from liveorder.infrastructure.settings.sections import Account, Section
+from liveorder.infrastructure.settings.unread import check_unread, check_unread_options
 
 SIMULATED = "simulated"
 SIMULATED_ACCOUNT = "SIM"
@@ -86,6 +87,9 @@ def check(settings: SettingsFields) -> None:
     if len(set(ids)) < len(ids):
         raise SettingsError(f"[[accounts]]: {next(name for name in ids if ids.count(name) > 1)!r} is there twice; give each its id")
     _check_default(settings, accounts)
+    check_unread(settings)
+    for account in settings.accounts:
+        broker_section(settings, account)
     if mode(settings) is not TradingMode.SIMULATION:
         for account in accounts:
             _check_real(settings, account)
@@ -108,6 +112,7 @@ def _check_real(settings: SettingsFields, account: Account) -> None:
     if missing:
         names = " and ".join(environment_name((account.broker, name)) for name in missing)
         raise SettingsError(f"account {account.id!r} needs credentials for {trading_mode}; set {names}")
+    check_unread_options(account, options)
     base_url = getattr(broker_section(settings, account), "base_url", None) if account.broker == "alpaca" else None
     if base_url is not None and ("paper" in base_url) is not (trading_mode is TradingMode.PAPER):
         raise SettingsError(f"ALPACA_BASE_URL is {base_url} and TRADING_MODE is {trading_mode}; unset it for the address that fits")

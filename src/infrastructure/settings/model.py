@@ -30,6 +30,7 @@ from liveorder.infrastructure.settings.sources import (
     from_toml,
     from_variables,
 )
+from liveorder.infrastructure.settings.unread import unread_beside_venue
 
 _TOKEN_FILE: TypeAdapter[Path | None] = TypeAdapter(TokenFile | None)
 _ADDRESSED = re.compile(r"(?!.*://).+@", re.DOTALL)
@@ -112,6 +113,11 @@ class Settings(SettingsFields):
     def check(self) -> None:
         """Raises `SettingsError` that names what is missing or contradictory before anything may be traded."""
         the_accounts.check(self)
+
+    @property
+    def unread(self) -> tuple[str, ...]:
+        """Settings that are set and that this process does not read, because of others: what a person must hear at the start."""
+        return unread_beside_venue(self.simulation) if self.mode is TradingMode.SIMULATION else ()
 
     @property
     def secrets(self) -> tuple[SecretStr, ...]:

@@ -124,13 +124,13 @@ class Simulation(Section):
     """The simulated venue."""
 
     quotes: Path | None = None
-    """CSV of prices; none: a seeded random walk."""
+    """CSV of prices; none: those of venue_settings, else a seeded random walk."""
     seed: int = 0
-    """Of everything that is left to chance."""
+    """Of everything that is left to chance; unless it is set here, that of venue_settings holds."""
     starts_at: Moment | None = None
-    """Where the clock begins, ISO-8601 with time zone; none: it is the real one."""
+    """Where the clock of a simulation begins, ISO-8601 with time zone; none: it is the real one."""
     venue: Annotated[str, Field(pattern=r"^[^\s:]+:\d+$")] | None = None
-    """HOST:PORT of a `liveorder venue`; none: the venue runs in this process."""
+    """HOST:PORT of a `liveorder venue`, which has quotes, seed and data of its own; none: the venue runs in this process."""
     venue_settings: Path | None = None
     """TOML or JSON with fills, commissions, delays, faults and keys of the venue."""
     venue_data: Path = Path("var/venue.db")
@@ -174,7 +174,7 @@ class Ibkr(Section):
     account: Text | None = None
     """IB's number of it, such as U1234567; none: the only one of the login."""
     outside_hours: bool = False
-    """Whether orders also trade outside regular trading hours."""
+    """Whether orders also trade outside regular hours; to send them then needs allow_closed_market in [risk] too."""
     market_data: Literal["live", "frozen", "delayed", "delayed-frozen"] = "live"
     """Which prices to ask for; delayed ones need no subscription and are 15 minutes old or more."""
     time_zone: ZoneName = "America/New_York"
@@ -200,10 +200,10 @@ class Alpaca(Section):
 
 
 class Telegram(Section):
-    """Notifications."""
+    """Notifications. Nothing sends them yet: alerts are in the log."""
 
     enabled: bool = False
-    """Whether to send any."""
+    """True is refused, until something sends them."""
     bot_token: SecretStr | None = None
     """From @BotFather."""
     chat_id: str | None = None

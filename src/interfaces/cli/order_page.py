@@ -71,10 +71,13 @@ def _terms(order: OrderView) -> Iterator[tuple[str, str]]:
     yield "commission", f"{money(order.commission)} {order.currency}"
     until = "" if order.expires_at is None else f" until {moment(order.expires_at)}"
     yield "time in force", order.time_in_force.value + until
+    placed = " (placed elsewhere)" if order.protection is not None else " (not placed)"
     optional = {
         "product": order.product,
-        "stop loss": order.stop_loss and price(order.stop_loss),
-        "take profit": order.take_profit and price(order.take_profit),
+        "stop loss": order.stop_loss and price(order.stop_loss) + placed,
+        "take profit": order.take_profit and price(order.take_profit) + placed,
+        "oco group": order.oco_group,
+        "parent order": order.parent_order_id,
         "tags": ", ".join(order.tags),
         "reviews": ", ".join(order.reviews),
         "anomalies": ", ".join(order.anomalies),

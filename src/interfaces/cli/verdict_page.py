@@ -21,3 +21,5 @@ def print_verdict(verdict: VerdictView, *, as_json: bool) -> None:
     console.print(shown("would be sent", "green") if verdict.is_approved else shown("would be refused", "bold red"))
     for refusal in verdict.refusals:
         console.print(shown(f"  {refusal.code}: {refusal.message}", "red"))
+    for note in verdict.notes:
+        console.print(shown(f"  {note}", "yellow"))

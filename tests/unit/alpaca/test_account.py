@@ -172,6 +172,9 @@ def test_the_streams_address_follows_from_the_other() -> None:
         (InstrumentQuery("AAPL", currency="INR"), None),
         (InstrumentQuery("AAPL", asset_class=AssetClass.FUTURE), None),
         (InstrumentQuery("AAPL", asset_class=AssetClass.OPTION), None),
+        (InstrumentQuery("AAPL", right=OptionRight.CALL), None),
+        (InstrumentQuery("AAPL", expiry=date(2026, 12, 18)), None),
+        (InstrumentQuery("AAPL", asset_class=AssetClass.EQUITY, expiry=date(2026, 12, 18)), None),
         (InstrumentQuery("RELIANCE"), None),
     ],
 )

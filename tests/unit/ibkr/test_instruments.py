@@ -60,6 +60,7 @@ async def test_each_kind_is_resolved_with_its_grid_and_calendar(
         InstrumentQuery("NOPE"),
         InstrumentQuery("AAPL", "NYSE"),
         InstrumentQuery("AAPL", currency="EUR"),
+        InstrumentQuery("EUR/USD", currency="GBP"),
         InstrumentQuery("ES", "CME", expiry=date(2027, 1, 1)),
     ],
 )

@@ -180,3 +180,29 @@ def test_an_account_in_another_currency_is_refused() -> None:
 def test_a_protection_that_protects_nothing_is_no_setting(percent: str) -> None:
     with pytest.raises(ValueError, match="market_protection"):
         Kite(market_protection=D(percent))
+
+
+@pytest.mark.parametrize(
+    ("capabilities", "changes", "field"),
+    [
+        ({"order_types": frozenset({OrderType.LIMIT})}, {"order_type": OrderType.MARKET, "limit_price": None}, "order_type: "),
+        ({"times_in_force": frozenset({TimeInForce.DAY})}, {"time_in_force": TimeInForce.IOC}, "time_in_force: "),
+    ],
+)
+def test_what_the_operator_takes_from_it_is_refused(capabilities: dict[str, Any], changes: dict[str, Any], field: str) -> None:
+    with pytest.raises(OrderValidationError, match=f"^{field}"):
+        broker_on({}, capabilities=capabilities).broker.prepare(order(**changes))
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "told"),
+    [
+        ("notional", True, "notional"),
+        ("fractional", True, "fractional"),
+        ("order_types", frozenset(OrderType), "TRAILING_STOP"),
+        ("times_in_force", frozenset({TimeInForce.DAY, TimeInForce.GTC}), "GTC"),
+    ],
+)
+def test_what_kite_never_takes_cannot_be_settled(name: str, value: object, told: str) -> None:
+    with pytest.raises(SettingsError, match=f"^account '{ACCOUNT}': capabilities: Kite never takes {told};"):
+        broker_on({}, capabilities={name: value})

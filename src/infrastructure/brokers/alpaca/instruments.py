@@ -31,7 +31,7 @@ class AlpacaInstruments:
         self._known: dict[str, Message] = {}
 
     async def resolve(self, query: InstrumentQuery) -> Instrument | None:
-        if query.asset_class is AssetClass.OPTION or query.strike is not None:
+        if query.asset_class is AssetClass.OPTION or (query.expiry, query.strike, query.right) != (None, None, None):
             return await self._option(query)
         asset = await self._looked_up(f"/assets/{quote(query.symbol, safe='')}")
         if asset is None or not asset.get("tradable") or asset.get("status", "active") != "active":
@@ -40,6 +40,9 @@ class AlpacaInstruments:
         return found if _fits(query, found) else None
 
     async def _option(self, query: InstrumentQuery) -> Instrument | None:
+        """Only by all its terms: what names a contract never trades what the contract is of."""
+        if query.asset_class not in (None, AssetClass.OPTION) or query.currency not in (None, "USD"):
+            return None
         if query.expiry is None or query.strike is None or query.right is None:
             return None
         symbol = option_symbol(query.symbol, query.expiry, query.strike, query.right)

@@ -151,5 +151,6 @@ def _fits(query: InstrumentQuery, contract: Fields) -> bool:
     """TWS may answer a question for one listing with others."""
     found, wanted = instrument_of(contract), query.exchange and exchange_named(query.exchange)
     is_there = wanted in (None, SMART, found.exchange)
-    said, has = (query.expiry, query.strike, query.right), (found.expiry, found.strike, found.right)
+    said = (query.currency, query.expiry, query.strike, query.right)
+    has = (found.currency, found.expiry, found.strike, found.right)
     return is_there and all(each in (None, its) for each, its in zip(said, has, strict=True))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from liveorder.application.ports.broker import BrokerCapabilities
 from liveorder.application.ports.brokerage import AccountAccess, Brokerage
 from liveorder.domain.errors import SettingsError
 from liveorder.domain.values import TradingMode
@@ -26,9 +27,20 @@ def brokerage(access: AccountAccess, section: Kite) -> Brokerage:
         raise SettingsError(
             f"account {access.account_id!r}: its currency is {access.currency} and Kite's is INR; set currency to INR"
         )
-    capabilities = access.adjusted(CAPABILITIES)
+    capabilities = _checked(access.account_id, access.adjusted(CAPABILITIES))
     session = KiteSession(section, access, capabilities.requests_per_second)
     instruments = KiteInstruments(session, access.clock, access.log)
     questions = Questions(session, instruments, access.clock, access.log)
     broker = KiteBroker(access, session, questions, capabilities)
     return Brokerage(broker, KiteMarketData(session, access.clock, access.log), instruments)
+
+
+def _checked(account_id: str, can: BrokerCapabilities) -> BrokerCapabilities:
+    """Raises `SettingsError` for what an operator says that Kite can, and that its requests have no words for."""
+    more = [*(can.order_types - CAPABILITIES.order_types), *(can.times_in_force - CAPABILITIES.times_in_force)]
+    impossible = [*(name for name in ("notional", "fractional") if getattr(can, name)), *sorted(more)]
+    if impossible:
+        raise SettingsError(
+            f"account {account_id!r}: capabilities: Kite never takes {', '.join(impossible)}; leave out what says that it does"
+        )
+    return can

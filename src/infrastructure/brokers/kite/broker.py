@@ -126,7 +126,7 @@ class KiteBroker:
             raise OrderValidationError(f"account_id: this connection is to {ours}, not {request.account_id}; name {ours}")
         match request:
             case SubmitRequest():
-                return orders.prepared(request, self._section, self._clock.now())
+                return orders.prepared(request, self._section, self._clock.now(), self._capabilities)
             case CancelRequest():
                 return orders.prepared_cancel(request, self._section)
             case ReplaceRequest():

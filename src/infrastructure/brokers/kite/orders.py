@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from decimal import Decimal
 
-from liveorder.application.ports.broker import CancelRequest, Prepared, ReplaceRequest, SubmitRequest
+from liveorder.application.ports.broker import BrokerCapabilities, CancelRequest, Prepared, ReplaceRequest, SubmitRequest
 from liveorder.domain.errors import OrderValidationError
 from liveorder.domain.values import OrderType, Product, TimeInForce
 from liveorder.infrastructure.brokers.kite.fields import indian_day
@@ -23,12 +23,12 @@ _WITHOUT_A_LIMIT = frozenset({"MARKET", "SL-M"})
 _LONGEST_TAG = 20
 
 
-def prepared(request: SubmitRequest, section: Kite, now: datetime) -> Prepared:
+def prepared(request: SubmitRequest, section: Kite, now: datetime, can: BrokerCapabilities) -> Prepared:
     """The reference tells Kite's day, after which nothing can be said of the order, and what a cancel or change has to repeat.
 
     Raises `OrderValidationError`.
     """
-    _check(request)
+    _check(request, can)
     order_type = ORDER_TYPES[request.order_type]
     fields = {
         "variety": section.variety,
@@ -89,14 +89,16 @@ def _validity(request: SubmitRequest, section: Kite, now: datetime) -> dict[str,
     return {"validity": validity, "validity_ttl": str(minutes)}
 
 
-def _check(request: SubmitRequest) -> None:
+def _check(request: SubmitRequest, can: BrokerCapabilities) -> None:
     instrument, product = request.instrument, request.product
     if instrument.exchange not in EXCHANGES:
         raise OrderValidationError(f"exchange: Kite trades {', '.join(EXCHANGES)}, not {instrument.exchange}; name one of these")
-    if request.order_type not in ORDER_TYPES:
-        raise OrderValidationError(f"order_type: Kite has no {request.order_type} orders; use {', '.join(ORDER_TYPES)}")
-    if request.time_in_force not in VALIDITIES:
-        raise OrderValidationError(f"time_in_force: Kite has no {request.time_in_force}; use {', '.join(VALIDITIES)}")
+    if request.order_type not in can.order_types:
+        raise OrderValidationError(f"order_type: Kite has no {request.order_type} orders; use {', '.join(sorted(can.order_types))}")
+    if request.time_in_force not in can.times_in_force:
+        raise OrderValidationError(
+            f"time_in_force: Kite has no {request.time_in_force}; use {', '.join(sorted(can.times_in_force))}"
+        )
     if request.time_in_force is TimeInForce.IOC and instrument.exchange == "MCX":
         raise OrderValidationError("time_in_force: MCX takes no IOC orders from programs; use DAY")
     if request.notional is not None or request.quantity is None:

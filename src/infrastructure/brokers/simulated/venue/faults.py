@@ -105,6 +105,8 @@ class Fault(BaseModel):
         fits = _OF_REPORTS if self.on in (Point.REPORT, Point.FILL_REPORT) else _OF_FILLS
         if (self.kind not in fits) if not self.on.is_request else (self.kind in _OF_REPORTS | _OF_FILLS):
             raise ValueError(f"on: {self.kind} cannot strike at {self.on}; see FaultKind for where it belongs")
+        if self.kind is not FaultKind.CORRECTION and (self.quantity, self.price) != (None, None):
+            raise ValueError(f"quantity and price belong to a correction, not to {self.kind}; leave them out")
         return self
 
     def seconds_or(self, default: float) -> float:

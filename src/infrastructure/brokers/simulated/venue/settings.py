@@ -94,6 +94,13 @@ class PriceSource(_Settings):
     """Standard deviation of one step as a fraction of the price; 0 keeps prices where they start."""
     step_seconds: PositiveFloat = 1.0
 
+    @model_validator(mode="after")
+    def _has_one_source(self) -> PriceSource:
+        walking = self.model_fields_set - {"file"}
+        if self.file is not None and walking:
+            raise ValueError(f"{' and '.join(sorted(walking))}: of the random walk, and file takes its place; leave one out")
+        return self
+
 
 class VenueSettings(_Settings):
     seed: int = 0

@@ -1,0 +1,124 @@
+"""What each field of an account does, and each of its capabilities."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+from liveorder.application.ports.brokerage import Brokerage
+from liveorder.domain.errors import DecisionRefused
+from liveorder.domain.order import LiveOrder
+from liveorder.domain.values import AssetClass, OrderType, TimeInForce
+from liveorder.testing.certification import Certification
+from tests.effects.catalogue import found
+from tests.effects.observing import KEYS, LIMIT, Effect, Observe, becomes, refusal, refused_by, sends, staged, takes, trades_at
+from tests.effects.stage import Stage, Tables, a_signal
+
+LOST = {"faults": {"faults": [{"kind": "request_lost", "nth": 1}]}}
+"""The first order never arrives, and its sender does not know."""
+
+
+def account(**fields: Any) -> Tables:
+    """The one account, with these fields."""
+    return {"accounts": [{"id": "SIM", **fields}]}
+
+
+def can(**capabilities: Any) -> Tables:
+    return account(capabilities=capabilities)
+
+
+def stays_in_doubt(**capabilities: Any) -> Observe:
+    """Whether an order that was lost is in doubt a minute later; it would be sent again by then."""
+    return becomes(lambda order: order.is_in_doubt, {}, LOST, 60, **can(**capabilities))
+
+
+def _outcome(order: LiveOrder) -> tuple[str, str | None]:
+    return order.status.value, order.reason
+
+
+async def _replaced(played: Stage) -> str:
+    order = await played.order(**LIMIT)
+    try:
+        await played.engine.replace.replace(order.order_id, limit_price=Decimal(401))
+    except DecisionRefused:
+        return "refused"
+    return "asked"
+
+
+async def _more_beside_a_replace(played: Stage) -> list[str]:
+    order = await played.order(**LIMIT)
+    await played.engine.replace.replace(order.order_id, quantity=Decimal(12))
+    _, refusals = await played.engine.execute.validate(a_signal("more", **LIMIT))
+    return [refusal.code for refusal in refusals]
+
+
+async def _two_orders(played: Stage) -> None:
+    for signal_id in ("one", "two"):
+        await played.order(signal_id, **LIMIT)
+
+
+async def _declared(played: Stage) -> str:
+    gateway = played.engine.gateways["SIM"]
+    parts = Brokerage(gateway.broker, gateway.market_data, gateway.instruments)
+    findings = Certification(parts, "SIM", played.clock).findings(None)
+    return {finding.question: finding.declared async for finding in findings}["open orders"]
+
+
+INDIAN = {"symbol": "RELIANCE"}
+ANY_HOUR = {"risk": {"allow_closed_market": True}}
+ALPACA = {"trading_mode": "PAPER", "alpaca": KEYS}
+UNTIL_CANCELLED = {(AssetClass.EQUITY, OrderType.MARKET): TimeInForce.GTC}
+
+ACCOUNTS = {
+    "accounts": Effect(["A at simulated", "B at simulated"], trades_at(accounts=[{"id": "A"}, {"id": "B"}])),
+    "accounts.id": Effect(["mine at simulated"], trades_at(accounts=[{"id": "mine"}])),
+    "accounts.broker": Effect(["A at alpaca"], trades_at(**ALPACA, accounts=[{"id": "A", "broker": "alpaca"}])),
+    "accounts.mode": Effect(
+        "account 'A' is for LIVE and TRADING_MODE is PAPER",
+        refusal(**ALPACA, accounts=[{"id": "A", "broker": "alpaca", "mode": "LIVE"}]),
+    ),
+    "accounts.currency": Effect([], refused_by(INDIAN, **account(currency="INR"), **ANY_HOUR)),
+    "accounts.exchange": Effect("NSE:DUAL", found(**account(exchange="NSE"))),
+    "accounts.product": Effect("CNC", sends("product", **account(product="CNC"))),
+    "accounts.risk": Effect(["order_quantity"], refused_by(**account(risk={"max_order_quantity": 9}))),
+    "accounts.risk_by_currency": Effect(
+        ["order_quantity"], refused_by(INDIAN, **account(risk_by_currency={"INR": {"max_order_quantity": 9}}), **ANY_HOUR)
+    ),
+    "accounts.options": Effect(
+        ["A at alpaca"], trades_at(trading_mode="PAPER", accounts=[{"id": "A", "broker": "alpaca", "options": KEYS}])
+    ),
+    "accounts.capabilities": Effect("5", sends("quantity", {"notional": 2500}, **can(notional=False))),
+}
+
+CAPABILITIES = {
+    "capabilities.key_support": Effect(True, stays_in_doubt(key_support="NONE")),
+    "capabilities.key_memory_seconds": Effect(True, stays_in_doubt(key_memory_seconds=1)),
+    "capabilities.lookup_lag_seconds": Effect(True, stays_in_doubt(lookup_lag_seconds=100)),
+    "capabilities.delivery_bound_seconds": Effect(True, stays_in_doubt(delivery_bound_seconds=100)),
+    "capabilities.clock_skew_seconds": Effect(True, stays_in_doubt(clock_skew_seconds=100)),
+    "capabilities.trusts_absence": Effect(True, stays_in_doubt(trusts_absence=False)),
+    "capabilities.atomic_replace": Effect(
+        ["position_value"],
+        staged(
+            _more_beside_a_replace, {"replace_delay_seconds": 9}, **can(atomic_replace=False), risk={"max_position_size": 10000}
+        ),
+    ),
+    "capabilities.order_types": Effect(("REJECTED", "INVALID"), becomes(_outcome, **can(order_types=["LIMIT"]))),
+    "capabilities.times_in_force": Effect(
+        ("REJECTED", "INVALID"), becomes(_outcome, {"time_in_force": "GTC"}, **can(times_in_force=["DAY"]))
+    ),
+    "capabilities.usual_times_in_force": Effect("GTC", sends("time_in_force", **can(usual_times_in_force=UNTIL_CANCELLED))),
+    "capabilities.replaces": Effect("refused", staged(_replaced, **can(replaces=False))),
+    "capabilities.notional": Effect("5", sends("quantity", {"notional": 2500}, **can(notional=False))),
+    "capabilities.notional_for": Effect("5", sends("quantity", {"notional": 2500}, **can(notional_for=["CRYPTO"]))),
+    "capabilities.fractional": Effect(
+        ("REJECTED", "INVALID"), becomes(_outcome, {"symbol": "ETH/USD", "quantity": "0.5"}, **can(fractional=False))
+    ),
+    "capabilities.requests_per_second": Effect(2, takes(_two_orders, **can(requests_per_second=0.5))),
+    "capabilities.requests_per_minute": Effect(60, takes(_two_orders, **can(requests_per_minute=1))),
+    "capabilities.open_orders_are_complete": Effect(
+        "perhaps not complete", staged(_declared, **can(open_orders_are_complete=False))
+    ),
+}
+
+ROWS = ACCOUNTS | CAPABILITIES

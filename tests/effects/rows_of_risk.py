@@ -1,0 +1,58 @@
+"""What each risk limit does: the rule that stands in the way of a signal, or no longer does."""
+
+from __future__ import annotations
+
+import asyncio
+
+from tests.effects.observing import Effect, refused_by, sends, staged, with_quotes
+from tests.effects.stage import Stage, a_signal
+
+
+async def _loses_and_buys(played: Stage) -> list[str]:
+    await played.order()
+    await asyncio.sleep(60)
+    await played.order("exit", side="SELL")
+    await asyncio.sleep(5)
+    _, refusals = await played.engine.execute.validate(a_signal("again"))
+    return [refusal.code for refusal in refusals]
+
+
+ROWS = {
+    "risk.position_size": Effect("5", sends("quantity", {"quantity": None}, risk={"position_size": 2500})),
+    "risk.max_position_size": Effect(["position_value"], refused_by(risk={"max_position_size": 4999})),
+    "risk.max_daily_trades": Effect(["daily_trade_count"], refused_by(risk={"max_daily_trades": 0})),
+    "risk.max_order_value": Effect(["order_value"], refused_by(risk={"max_order_value": 4999})),
+    "risk.max_order_quantity": Effect(["order_quantity"], refused_by(risk={"max_order_quantity": 9})),
+    "risk.max_portfolio_exposure": Effect(["portfolio_exposure"], refused_by(risk={"max_portfolio_exposure": 4999})),
+    "risk.max_open_orders": Effect(["open_order_count"], refused_by(risk={"max_open_orders": 0})),
+    "risk.max_daily_loss": Effect(
+        ["daily_loss"],
+        with_quotes(
+            lambda **tables: staged(_loses_and_buys, **tables),
+            "2025-03-10T16:00:00Z,SPY,500",
+            "2025-03-10T16:00:30Z,SPY,490",
+            risk={"max_daily_loss": 100},
+        ),
+    ),
+    "risk.min_buy_score": Effect(["signal_score"], refused_by({"score": 70}, risk={"min_buy_score": 70})),
+    "risk.max_sell_score": Effect(
+        ["signal_score"],
+        refused_by({"score": -70, "side": "SELL"}, risk={"max_sell_score": -70, "allow_short_selling": True}),
+    ),
+    "risk.require_score": Effect(["signal_score"], refused_by(risk={"require_score": True})),
+    "risk.price_collar_percent": Effect(
+        ["price_collar"], refused_by({"order_type": "LIMIT", "limit_price": 510}, risk={"price_collar_percent": 1})
+    ),
+    "risk.max_signal_age_seconds": Effect(
+        ["stale_signal"], refused_by({"timestamp": "2025-03-10T15:59:50Z"}, risk={"max_signal_age_seconds": 5})
+    ),
+    "risk.max_price_age_seconds": Effect(
+        ["no_fresh_price"],
+        with_quotes(refused_by, "2025-03-10T15:59:30Z,SPY,500", risk={"max_price_age_seconds": 10}),
+    ),
+    "risk.allowed_symbols": Effect(["allowed_symbols"], refused_by(risk={"allowed_symbols": ["AAPL"]})),
+    "risk.allow_short_selling": Effect([], refused_by({"side": "SELL"}, risk={"allow_short_selling": True})),
+    "risk.allow_closed_market": Effect(
+        [], refused_by(risk={"allow_closed_market": True}, simulation={"starts_at": "2025-03-08T16:00:00Z"})
+    ),
+}

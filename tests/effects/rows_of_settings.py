@@ -1,0 +1,167 @@
+"""What each setting does that is not a broker's or the venue's."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+from contextlib import closing, redirect_stderr
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from liveorder.bootstrap import file_source
+from liveorder.bootstrap.parts import clock_of, log_of
+from liveorder.domain.identifiers import SignalKey
+from liveorder.domain.order import LiveOrder
+from liveorder.infrastructure.eventstore.order_store import DatabaseOrderStore
+from tests.effects.catalogue import found
+from tests.effects.observing import (
+    BY_HAND,
+    KEYS,
+    LIMIT,
+    Effect,
+    becomes,
+    in_real_time,
+    leaves,
+    refusal,
+    refused_by,
+    sends,
+    staged,
+    takes,
+    trades_at,
+    virtually,
+)
+from tests.effects.stage import Stage, settings_in, stage
+
+TURNED_AWAY = {"faults": {"faults": [{"kind": "unavailable"}]}}
+SILENT = {"faults": {"faults": [{"kind": "request_lost", "silent": True}]}}
+UNHEARD = {"faults": {"faults": [{"kind": "report_lost", "on": "report"}]}}
+"""Nothing is pushed."""
+
+
+async def _said_on_the_console(folder: Path) -> bool:
+    settings = settings_in(folder, {}, {"logs": {"console": False}})
+    with redirect_stderr(io.StringIO()) as console, closing(log_of(settings, clock_of(settings))) as log:
+        log.write("WORD", "a word")
+    return bool(console.getvalue())
+
+
+def _attempts(order: LiveOrder) -> tuple[int, str | None]:
+    return order.attempts, order.reason
+
+
+async def _sent(played: Stage) -> Any:
+    return await played.order()
+
+
+async def _closed(played: Stage, **fields: Any) -> None:
+    order = await played.order(**fields)
+    while not (await played.now(order)).status.is_closed:
+        await played.clock.sleep(1)
+
+
+async def _limit_closed(played: Stage) -> None:
+    await _closed(played, **LIMIT)
+
+
+async def _is_halted_after_two_failures(played: Stage) -> bool:
+    await played.order()
+    return bool(played.engine.kill_switch.standing())
+
+
+async def _stopped_with_a_call_out(folder: Path) -> int:
+    async with stage(folder, SILENT, {"timeouts": {"drain_seconds": 2}}) as played:
+        await played.engine.desk.post_signal(played.order)
+        await asyncio.sleep(1)
+        began = played.clock.monotonic()
+    return round(played.clock.monotonic() - began)
+
+
+async def _compared_with_the_broker(played: Stage) -> int:
+    positions, asked = played.broker.positions, []
+
+    async def counted() -> Any:
+        asked.append(played.clock.monotonic())
+        return await positions()
+
+    played.broker.positions = counted
+    await asyncio.sleep(95)
+    return len(asked)
+
+
+async def _lease_seconds(played: Stage) -> int:
+    state = await played.engine.ownership.lease.state()
+    assert state is not None
+    return round((state.expires_at - state.now).total_seconds() / 10) * 10
+
+
+async def _at_once(played: Stage) -> int:
+    """Signals that are being worked on together while the exchange says nothing."""
+    begun: list[str] = []
+
+    async def work(signal_id: str) -> None:
+        begun.append(signal_id)
+        await played.order(signal_id)
+
+    async def post() -> None:
+        for number in range(5):
+            await played.engine.desk.post_signal(partial(work, f"sig-{number}"))
+
+    posting = asyncio.create_task(post())
+    await asyncio.sleep(1)
+    at_once = len(begun)
+    await posting
+    return at_once
+
+
+async def _seen_in_a_followed_file(folder: Path) -> int:
+    path = folder / "signals.jsonl"
+    path.write_text("")
+    async with stage(folder, {}, {"engine": {"source_poll_seconds": 20}}) as played:
+        store = played.engine.store
+        assert isinstance(store, DatabaseOrderStore)
+        source = file_source(played.settings, path, follow=True)(store, played.clock)
+        reading = asyncio.ensure_future(anext(source.messages().__aiter__()))
+        await asyncio.sleep(1)
+        path.write_text("{}\n")
+        began = played.clock.monotonic()
+        await reading
+        return round(played.clock.monotonic() - began)
+
+
+ROWS = {
+    "trading_mode": Effect(["alpaca at alpaca"], trades_at(trading_mode="PAPER", alpaca=KEYS)),
+    "enable_auto_trading": Effect(["auto_trading"], refused_by(enable_auto_trading=False)),
+    "use_mock_broker": Effect(["SIM at simulated"], trades_at(use_mock_broker=True, alpaca=KEYS)),
+    "broker": Effect(
+        ["alpaca at alpaca"], trades_at(trading_mode="PAPER", broker="alpaca", alpaca=KEYS, ibkr={"host": "127.0.0.1"})
+    ),
+    "store": Effect(True, leaves("mine.db", store="sqlite:///mine.db")),
+    "read_model": Effect(True, leaves("lists.db", store="sqlite:///mine.db", read_model="sqlite:///lists.db")),
+    "confirmations": Effect(True, leaves("filled.jsonl", store="sqlite:///mine.db", confirmations=Path("filled.jsonl"))),
+    "namespace": Effect(SignalKey("desk", "SIM", "sig-1").client_order_id, sends("client_order_id", namespace="desk")),
+    "default_account": Effect("B", sends("account", default_account="B", accounts=[{"id": "A"}, {"id": "B"}])),
+    "default_exchange": Effect("NSE:DUAL", found(default_exchange="NSE")),
+    "default_product": Effect("CNC", sends("product", default_product="CNC")),
+    "default_currency": Effect([], refused_by({"symbol": "RELIANCE"}, default_currency="INR", risk={"allow_closed_market": True})),
+    "retry.max_attempts": Effect((2, "RETRIES_EXHAUSTED"), becomes(_attempts, {}, TURNED_AWAY, retry={"max_attempts": 2})),
+    "retry.first_wait_seconds": Effect(7, takes(_sent, TURNED_AWAY, retry={"max_attempts": 2, "first_wait_seconds": 7})),
+    "retry.max_wait_seconds": Effect(
+        3, takes(_sent, TURNED_AWAY, retry={"max_attempts": 2, "first_wait_seconds": 20, "max_wait_seconds": 3})
+    ),
+    "timeouts.market_order_seconds": Effect(21, takes(_closed, BY_HAND, timeouts={"market_order_seconds": 20})),
+    "timeouts.day_limit_order_seconds": Effect(21, takes(_limit_closed, timeouts={"day_limit_order_seconds": 20})),
+    "timeouts.broker_call_seconds": Effect(2, takes(_sent, SILENT, timeouts={"broker_call_seconds": 2})),
+    "timeouts.drain_seconds": Effect(2, virtually(_stopped_with_a_call_out)),
+    "engine.poll_seconds": Effect(21, takes(_closed, UNHEARD, engine={"poll_seconds": 20})),
+    "engine.source_poll_seconds": Effect(19, virtually(_seen_in_a_followed_file)),
+    "engine.reconcile_seconds": Effect(9, staged(_compared_with_the_broker, engine={"reconcile_seconds": 10})),
+    "engine.lease_seconds": Effect(40, staged(_lease_seconds, engine={"lease_seconds": 40})),
+    "engine.circuit_breaker_failures": Effect(
+        True, staged(_is_halted_after_two_failures, TURNED_AWAY, engine={"circuit_breaker_failures": 2})
+    ),
+    "engine.signals_at_once": Effect(2, staged(_at_once, SILENT, engine={"signals_at_once": 2})),
+    "logs.directory": Effect(True, leaves("said/*", store="sqlite:///mine.db", logs={"console": False, "directory": Path("said")})),
+    "logs.console": Effect(False, in_real_time(_said_on_the_console)),
+    "telegram.enabled": Effect("telegram.enabled is true", refusal(telegram={"enabled": True})),
+}
