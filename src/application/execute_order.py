@@ -130,7 +130,7 @@ class ExecuteOrder:
     ) -> tuple[LiveOrder, bool]:
         """The order that this signal became, durable; and whether it became it just now."""
         keys, default_account = self._orders.keys, self._orders.default_account
-        known_by = recognition(keys, signal.signal_id, signal.account_id, default_account)
+        known_by = recognition(keys, signal.signal_id, signal.account_id, self._orders.account_ids)
         live = self._orders.known_by_key(keys.client_order_id(signal.account_id or default_account, signal.signal_id))
         if live is not None:
             return _same(live, signal), False

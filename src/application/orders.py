@@ -86,6 +86,11 @@ class Orders:
         return self._owned.default_account
 
     @property
+    def account_ids(self) -> tuple[str, ...]:
+        """Every account that the store knows."""
+        return self._owned.account_ids
+
+    @property
     def _owned(self) -> StoreIdentity:
         assert self._identity is not None
         return self._identity

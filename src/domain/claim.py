@@ -48,8 +48,10 @@ class Recognition:
         return (is_named_so and self.account_id in (None, claim.account_id)) or claim.client_order_id in self.client_order_ids
 
 
-def recognition(keys: KeyRing, signal_id: str, named_account: str | None, default_account: str) -> Recognition:
-    return Recognition(signal_id, named_account, keys.possible_ids(named_account or default_account, signal_id))
+def recognition(keys: KeyRing, signal_id: str, named_account: str | None, account_ids: Sequence[str]) -> Recognition:
+    """`account_ids`: every account of the store, on any of which a signal that names none may be known."""
+    accounts = account_ids if named_account is None else (named_account,)
+    return Recognition(signal_id, named_account, tuple(each for name in accounts for each in keys.possible_ids(name, signal_id)))
 
 
 def claims_meant(

@@ -22,6 +22,10 @@ from liveorder.domain.facts import Envelope, Fact
 def shape_of(fact: type[Fact]) -> str:
     """The same in every process of a version."""
     text = " ".join([fact.topic, *sorted([*_parts(Envelope, "meta."), *_parts(fact, "")])])
+    return sealed(text)
+
+
+def sealed(text: str) -> str:
     return f"{text} {_crc(text)}"
 
 

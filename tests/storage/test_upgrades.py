@@ -1,0 +1,272 @@
+"""Stores that earlier versions wrote, under the present one: none of their signals trades again, however it is migrated."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing, suppress
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import psycopg
+import pytest
+from eventsourcing.persistence import StoredEvent
+
+from liveorder import Runner, Signal
+from liveorder.application.recover import SECOND_ORDER
+from liveorder.domain.errors import LeaseLost
+from liveorder.domain.identifiers import KeyRing
+from liveorder.domain.signal import UnusableSignal
+from liveorder.infrastructure.clock import SystemClock
+from liveorder.infrastructure.eventstore.mapper import FactMapper, domain_facts
+from liveorder.infrastructure.eventstore.migrations import migrate
+from liveorder.infrastructure.eventstore.postgres_connection import address_of
+from liveorder.infrastructure.eventstore.shapes import sealed
+from liveorder.infrastructure.eventstore.store_by_url import create_store, database_at, store_at
+from tests.interfaces.command_line import CommandLine
+from tests.postgres_databases import lend_database, take_back_database, url_of_database
+from tests.storage.old_versions import NEVER_ARRIVED, at_venue, load, names, put
+
+DOUBLED = {"doubled": 14, "doubled-472a3ea": 14, "postgres-doubled": 14}
+"""Second orders, by fixture."""
+KEYS = {
+    "472a3ea": KeyRing("default", 0, (), (0,)),
+    "84442d5": KeyRing("default", 0, (), (0,)),
+    "0288cbd": KeyRing("default", 1, (), (1,)),
+    "default-moved": KeyRing("default", 1, (), (1,)),
+    "doubled": KeyRing("default", 0, (), (0, 1)),
+    "doubled-472a3ea": KeyRing("default", 0, (), (0, 1)),
+    "restored-0288cbd": KeyRing("default", 0, (), (0,)),
+    "restored-84442d5": KeyRing("default", 0, (), (0,)),
+    "two-namespaces": KeyRing("default", 1, ("x",), (1,)),
+}
+"""What each store remembers of how it derives keys."""
+
+LATER = 4_000_000_000_000_000
+"""Microseconds since 1970: of a lease that is held."""
+
+Put = Callable[[str], Path]
+
+
+@pytest.fixture
+def url() -> Iterator[str]:
+    database = lend_database()
+    yield f"{url_of_database(database)}?schema=of_a_test"
+    take_back_database(database)
+
+
+@pytest.fixture
+def written(tmp_path: Path, request: pytest.FixtureRequest) -> Put:
+    """Puts the store of that name where it belongs; its settings."""
+
+    def written_by(name: str) -> Path:
+        if name.startswith("postgres-"):
+            return load(name, tmp_path, request.getfixturevalue("url"))
+        return put(name, tmp_path)
+
+    return written_by
+
+
+def spellings(line: str) -> Iterator[Mapping[str, Any]]:
+    """A signal as it came, without its account, and with the one that it would get."""
+    try:
+        fields = json.loads(line)
+    except ValueError:
+        return
+    plain = {name: value for name, value in fields.items() if name != "account_id"}
+    yield fields
+    if "signal_id" in fields:  # else its account is part of what it is known by
+        yield plain if "account_id" in fields else {**plain, "account_id": "acc_us"}
+
+
+def keys_at(folder: Path) -> list[str]:
+    """What the venue's orders are known by, one for each order."""
+    placed = (dict(order["placed"]) for order in at_venue(folder))  # type: ignore[call-overload]  # JSON
+    return sorted(str(each["client_order_id"]) for each in placed)
+
+
+async def sent_again(settings: Path, folder: Path) -> dict[str, set[UUID]]:
+    """Every signal in every spelling, and the orders that it is; one of its messages may be a dead letter."""
+    came: dict[str, set[UUID]] = {}
+    async with Runner.open(config=settings, logs={"console": False, "directory": str(folder / "logs")}) as runner:
+        for line in (folder / "signals.jsonl").read_text().splitlines():
+            for fields in spellings(line):
+                if fields.get("account_id") == "acc_eu" or fields.get("signal_id") == "s-other-account":
+                    continue
+                with suppress(UnusableSignal):
+                    order = await runner.execute(Signal.parse(json.dumps(fields)))
+                    came.setdefault(str(fields.get("signal_id")), set()).add(order.order_id)
+    return came
+
+
+@pytest.mark.parametrize("name", [*names(), *names(postgres=True)])
+async def test_no_signal_of_an_earlier_version_trades_again(name: str, written: Put, tmp_path: Path) -> None:
+    """With and without its account. What never arrived may be sent, once and under its stored key, when that is found out."""
+    settings = written(name)
+    before = keys_at(tmp_path)
+    came = await sent_again(settings, tmp_path)
+    lost = came.get(NEVER_ARRIVED, set())
+    new = [key for key in keys_at(tmp_path) if key not in before]
+    assert len(keys_at(tmp_path)) - len(before) == len(new) <= len(lost) <= 1
+    assert {signal: orders for signal, orders in came.items() if len(orders) > 1} == {}
+
+
+@pytest.mark.parametrize("name", names())
+async def test_a_store_keeps_its_way_of_deriving_keys_and_knows_every_other_that_wrote_it(name: str, tmp_path: Path) -> None:
+    put(name, tmp_path)
+    store_url = f"sqlite:///{tmp_path / 'orders.db'}"
+    assert await migrate(database_at(store_url, SystemClock()), "upgrade") == 1
+    assert await migrate(database_at(store_url, SystemClock()), "upgrade") is None
+    store = store_at(store_url, clock=SystemClock())
+    identity = await store.open()
+    try:
+        assert identity.keys == KEYS[name]
+        assert len(await store.superseded()) == DOUBLED.get(name, 0)
+        assert (await store.check()).problems == ()
+    finally:
+        await store.close()
+
+
+@pytest.mark.parametrize("name", [*DOUBLED])
+def test_the_second_orders_of_a_doubled_store_are_followed_marked_and_listed(name: str, written: Put, tmp_path: Path) -> None:
+    settings = written(name)
+    asyncio.run(sent_again(settings, tmp_path))
+    asyncio.run(assert_second_orders_are_ours(settings, tmp_path))
+    doctor = CommandLine(tmp_path).run("doctor", "--config", str(settings))
+    assert doctor.output.count("became a second order") == DOUBLED[name]
+
+
+async def assert_second_orders_are_ours(settings: Path, tmp_path: Path) -> None:
+    async with Runner.open(config=settings, logs={"console": False, "directory": str(tmp_path / "logs")}) as runner:
+        second = await runner._engine.store.superseded()
+        for claim in second:
+            order = await runner._engine.orders.get(claim.order_id)
+            facts = [item.fact for item in await runner._engine.store.stream(claim.order_id)]
+            assert "needs_review" in order.flags
+            assert [getattr(fact, "code", "") for fact in facts].count(SECOND_ORDER) == 2  # one anomaly, one review, ever
+            found = await runner._engine.store.claim_of(claim.client_order_id)
+            assert found is not None
+            assert found.order_id == claim.order_id
+            assert runner._engine.orders.keys.is_ours(claim.client_order_id, claim.account_id)
+
+
+@pytest.mark.parametrize("name", ["472a3ea", "0288cbd", "postgres-472a3ea", "postgres-0288cbd"])
+def test_a_migration_that_is_killed_leaves_the_old_store_or_the_new_one(name: str, written: Put, tmp_path: Path) -> None:
+    settings = written(name)
+    store_url = next(line.split('"')[1] for line in settings.read_text().splitlines() if line.startswith("store"))
+    command = [sys.executable, "-m", "tests.storage.killed_migration", store_url]
+    said = subprocess.run(command, check=True, capture_output=True, text=True, cwd=Path(__file__).parents[2]).stdout
+    *killed, committed = [line.split()[1] for line in said.splitlines()]
+    assert set(killed) == {"1"}
+    assert len(killed) > 20
+    assert committed == "2"
+
+
+@pytest.mark.parametrize("name", ["472a3ea", "0288cbd", "postgres-472a3ea"])
+async def test_a_store_that_is_owned_is_not_migrated(name: str, written: Put, tmp_path: Path) -> None:
+    settings = written(name)
+    store_url = next(line.split('"')[1] for line in settings.read_text().splitlines() if line.startswith("store"))
+    database = database_at(store_url, SystemClock())
+    await database.open()
+    await database.write("UPDATE lease SET expires_at=:later, owner='live'", {"later": LATER})
+    await database.close()
+    with pytest.raises(LeaseLost, match="of an earlier version and owned by live"):
+        await migrate(database_at(store_url, SystemClock()), "upgrade")
+    store = store_at(store_url, clock=SystemClock())
+    assert (await store.open()).schema_version == 1
+    await store.close()
+
+
+@pytest.mark.parametrize("name", ["472a3ea", "0288cbd", "doubled"])
+async def test_a_migrated_file_has_the_tables_of_a_new_one(name: str, tmp_path: Path) -> None:
+    put(name, tmp_path)
+    await migrate(database_at(f"sqlite:///{tmp_path / 'orders.db'}", SystemClock()), "upgrade")
+    fresh = f"sqlite:///{tmp_path / 'fresh.db'}"
+    await create_store(fresh, clock=SystemClock(), namespace="n", default_account="a", mode="SIMULATION", account_ids=["a"])
+    assert tables_of(tmp_path / "orders.db") == tables_of(tmp_path / "fresh.db")
+
+
+def tables_of(path: Path) -> dict[str, str]:
+    with closing(sqlite3.connect(path)) as connection:
+        rows = connection.execute("SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL AND name NOT LIKE 'sqlite_%'")
+        return {name.strip('"'): " ".join(sql.replace('"', "").split()) for name, sql in rows}
+
+
+@pytest.mark.parametrize("name", names(postgres=True))
+async def test_a_migrated_schema_has_the_tables_of_a_new_one(name: str, written: Put, url: str) -> None:
+    written(name)
+    await migrate(database_at(url, SystemClock()), "upgrade")
+    fresh = url.replace("of_a_test", "fresh")
+    await create_store(fresh, clock=SystemClock(), namespace="n", default_account="a", mode="SIMULATION", account_ids=["a"])
+    with psycopg.connect(address_of(url).conninfo) as connection:
+        assert columns_of(connection, "of_a_test") == columns_of(connection, "fresh")
+        assert functions_of(connection, "of_a_test") == functions_of(connection, "fresh") == [("append_events",)]
+
+
+def columns_of(connection: psycopg.Connection[Any], schema: str) -> list[Any]:
+    columns = """SELECT table_name, column_name, data_type, is_nullable FROM information_schema.columns
+        WHERE table_schema=%s ORDER BY table_name, ordinal_position"""
+    keys = """SELECT c.conrelid::regclass::text, pg_get_constraintdef(c.oid) FROM pg_constraint c
+        JOIN pg_namespace n ON n.oid=c.connamespace WHERE n.nspname=%s ORDER BY 1, 2"""
+    plain = [(table.removeprefix(f"{schema}."), text) for table, text in connection.execute(keys, (schema,)).fetchall()]
+    return [*connection.execute(columns, (schema,)).fetchall(), *plain]
+
+
+def functions_of(connection: psycopg.Connection[Any], schema: str) -> list[Any]:
+    functions = "SELECT proname FROM pg_proc p JOIN pg_namespace n ON n.oid=p.pronamespace WHERE n.nspname=%s"
+    return connection.execute(functions, (schema,)).fetchall()
+
+
+@pytest.mark.parametrize("name", names())
+def test_events_of_an_earlier_version_are_written_again_as_they_were(name: str, tmp_path: Path) -> None:
+    """But for fields that it did not have, which come with their defaults."""
+    put(name, tmp_path)
+    mapper = FactMapper(domain_facts())
+    with closing(sqlite3.connect(tmp_path / "orders.db")) as connection:
+        rows = connection.execute("SELECT originator_id, originator_version, topic, state FROM stored_events").fetchall()
+    for stream, version, topic, state in rows:
+        recorded = mapper.to_domain_event(StoredEvent(UUID(stream), version, topic, state))
+        again = json.loads(mapper.to_stored_event(recorded).state)
+        then = json.loads(state)
+        added = again["fact"].keys() - then["fact"].keys()
+        assert again["meta"] == then["meta"]
+        assert {key: value for key, value in again["fact"].items() if key not in added} == then["fact"]
+        assert [*then["fact"]] == [key for key in again["fact"] if key not in added]
+        if not added:
+            assert mapper.to_stored_event(recorded).state == state
+
+
+@pytest.mark.parametrize("command", ["status", "doctor", "orders", "kill"])
+@pytest.mark.parametrize("name", ["472a3ea", "0288cbd"])
+def test_a_store_that_is_not_migrated_yet_can_be_looked_at_and_stopped(name: str, command: str, tmp_path: Path) -> None:
+    settings = put(name, tmp_path)
+    with closing(sqlite3.connect(tmp_path / "orders.db")) as connection, connection:
+        connection.execute("UPDATE lease SET expires_at=?, owner='live'", (LATER,))
+    more = ("--detail", "upgrade day", "--timeout", "0.5") if command == "kill" else ()
+    ran = CommandLine(tmp_path).run(command, "--config", str(settings), *more)
+    assert "defect" not in ran.output
+    with closing(sqlite3.connect(tmp_path / "orders.db")) as connection:
+        assert connection.execute("SELECT schema_version FROM store").fetchall() == [(1,)]
+        asked = connection.execute("SELECT kind FROM commands WHERE answer IS NULL").fetchall()
+    assert asked == ([("kill",)] if command == "kill" else [])
+
+
+def test_every_fixture_has_its_keys_told() -> None:
+    assert sorted(KEYS) == names()
+
+
+def test_a_store_of_a_newer_version_is_called_that_by_every_command(tmp_path: Path) -> None:
+    settings = put("0288cbd", tmp_path)
+    asyncio.run(migrate(database_at(f"sqlite:///{tmp_path / 'orders.db'}", SystemClock()), "upgrade"))
+    filled = FactMapper(domain_facts()).shapes["liveorder.Filled@1"]
+    with closing(sqlite3.connect(tmp_path / "orders.db")) as connection, connection:
+        connection.execute("INSERT INTO event_shapes VALUES (?)", (sealed(f"{filled.rpartition(' ')[0]} venue"),))
+    for command in ("run", "status", "orders", "doctor", "kill", "replay", "reconcile", "doubts", "signals"):
+        ran = CommandLine(tmp_path).run(command, "--config", str(settings))
+        assert "written by a newer version of liveorder" in ran.output, (command, ran.output)
+        assert "damaged" not in ran.output, command
