@@ -15,6 +15,7 @@ from liveorder.application.gateway import Gateway
 from liveorder.application.kill_switch import KillSwitch
 from liveorder.application.narrative import said_of_unattended
 from liveorder.application.orders import ENGINE, Cause, Orders, claim_on
+from liveorder.application.ports.broker import Absence, KeySupport
 from liveorder.application.ports.clock import Clock
 from liveorder.application.ports.event_log import EventLog
 from liveorder.application.ports.order_store import Claiming
@@ -189,10 +190,18 @@ class ExecuteOrder:
     async def _begin(self, gateway: Gateway, sized: SizedIntent, claim: Claiming, cause: Cause, *, is_suspect: bool) -> LiveOrder:
         """Everything up to the call, in one commit where it can be one."""
         intent = sized.intent
-        if is_suspect and (found := await self._found_at_broker(gateway, intent)) is not None:
+        found = await self._found_at_broker(gateway, intent) if is_suspect else Absence.ABSENT
+        if isinstance(found, Requested):
             claim = replace(claim, claim=claim_on(found, self._orders.keys))
             return await self._begin_in_doubt(gateway, _draft_of(found), Approved(), claim, cause)
         refusal = self._refusal_of_form(gateway, sized) or self._judged(gateway, sized, is_operators=cause.actor != ENGINE)
+        is_askable = gateway.broker.capabilities.key_support is not KeySupport.NONE
+        if isinstance(refusal, Refused) and found is Absence.INCONCLUSIVE and is_askable:
+            raise UnusableSignal(
+                f"signal_id: {intent.signal_id} may have been sent before this store was restored, {gateway.broker.name} cannot be "
+                f"asked about it now, and a new order is refused ({refusal.message}); send it again when the broker answers",
+                intent.signal_id,
+            )
         if isinstance(refusal, Refused):
             return await self._record_new(intent, [intent, refusal], claim, cause)
         if cause.actor != ENGINE and self._kill_switch.stands_for(gateway.account_id) is not None:
@@ -226,13 +235,20 @@ class ExecuteOrder:
             refused = requests.refuse(RejectReason.RISK, "kill_switch", str(error))
             return await self._record_new(intent, [intent, *refused], claim, cause)
 
-    async def _found_at_broker(self, gateway: Gateway, intent: Requested) -> Requested | None:
-        """The intent under the key that the broker has it by: the order may have been sent by a release that derives another."""
+    async def _found_at_broker(self, gateway: Gateway, intent: Requested) -> Requested | Absence:
+        """The intent under the key that the broker has it by: the order may have been sent by a release that derives another.
+
+        ABSENT only if it is under none of them.
+        """
+        absence = Absence.ABSENT
         for client_order_id in self._orders.keys.possible_ids(intent.account_id, intent.signal_id):
             under_key = intent.model_copy(update={"client_order_id": client_order_id})
-            if isinstance(await gateway.find(_draft_of(under_key)), OrderSnapshot):
+            found = await gateway.find(_draft_of(under_key))
+            if isinstance(found, OrderSnapshot):
                 return under_key
-        return None
+            if found is Absence.INCONCLUSIVE:
+                absence = found
+        return absence
 
     async def _begin_in_doubt(
         self, gateway: Gateway, draft: LiveOrder, approved: Approved, claim: Claiming, cause: Cause

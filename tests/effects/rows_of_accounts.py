@@ -73,6 +73,9 @@ ACCOUNTS = {
     "accounts": Effect(["A at simulated", "B at simulated"], trades_at(accounts=[{"id": "A"}, {"id": "B"}])),
     "accounts.id": Effect(["mine at simulated"], trades_at(accounts=[{"id": "mine"}])),
     "accounts.broker": Effect(["A at alpaca"], trades_at(**ALPACA, accounts=[{"id": "A", "broker": "alpaca"}])),
+    "accounts.closed": Effect(
+        ["B at simulated"], trades_at(accounts=[{"id": "A", "closed": True}, {"id": "B"}], default_account="B")
+    ),
     "accounts.mode": Effect(
         "account 'A' is for LIVE and TRADING_MODE is PAPER",
         refusal(**ALPACA, accounts=[{"id": "A", "broker": "alpaca", "mode": "LIVE"}]),
