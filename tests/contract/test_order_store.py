@@ -14,11 +14,13 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from uuid import UUID, uuid4
+from zlib import crc32
 
 import pytest
 
 from liveorder.application.ports.order_store import BrokerName, Commit, HaltRow, StoredCommand
 from liveorder.domain.errors import (
+    DeadLetterStands,
     LeaseLost,
     LiveOrderError,
     SettingsError,
@@ -29,17 +31,20 @@ from liveorder.domain.errors import (
     TradingIsHalted,
     VersionConflict,
 )
+from liveorder.domain.order.facts import Filled
 from liveorder.infrastructure.eventstore.database import Row, Values
 from liveorder.infrastructure.eventstore.file_identity import identity_of
 from liveorder.infrastructure.eventstore.identity import Expectation
 from liveorder.infrastructure.eventstore.network_file_systems import refuse_network_file_system
 from liveorder.infrastructure.eventstore.order_store import DatabaseOrderStore
+from liveorder.infrastructure.eventstore.shapes import sealed
 from liveorder.infrastructure.eventstore.sqlite import Placement
 from liveorder.infrastructure.eventstore.store_by_url import sqlite_path, store_at, store_exists
 from liveorder.infrastructure.eventstore.transaction import MAX_EVENTS, NotStored, Stored, Transaction
 from tests.builders import acknowledged, intent, submission
 from tests.contract.event_stores import (
     EXPECTED,
+    MAPPER,
     CountingLedger,
     PostgresSite,
     Site,
@@ -270,6 +275,115 @@ async def test_of_two_claims_at_once_the_first_wins(site: Site) -> None:
         )
         assert results == [None, SignalAlreadyKnown, None]
         assert await store.head() == 2
+
+
+async def test_a_signal_that_names_no_account_meets_its_claim_on_any(site: Site) -> None:
+    there, here, unnamed = uuid4(), uuid4(), uuid4()
+    async with opened(site.store()) as store:
+        await store.append(commit(there, 1, claim=claim(there, account_id="B")))
+        await store.append(commit(here, 1, claim=claim(here)))  # another account that it names: another signal
+        with pytest.raises(SignalAlreadyKnown) as known:
+            await store.append(commit(unnamed, 1, claim=claim(unnamed, names_account=False)))
+        assert {each.account_id for each in known.value.claims} == {"B", "main"}
+        assert set(await store.claims(claim(unnamed, names_account=False).known_by)) == set(known.value.claims)
+        assert [each.order_id for each in await store.claims(claim(unnamed).known_by)] == [here]
+
+
+async def test_a_claim_of_another_namespace_or_under_another_key_is_of_the_same_signal(site: Site) -> None:
+    """What earlier releases wrote, and what a person adopted."""
+    first, other_namespace, other_key = uuid4(), uuid4(), uuid4()
+    async with opened(site.store()) as store:
+        await store.append(commit(first, 1, claim=claim(first)))
+        elsewhere = replace(claim(other_namespace).claim, namespace="x", client_order_id="ANOTHER")
+        with pytest.raises(SignalAlreadyKnown):
+            await store.append(commit(other_namespace, 1, claim=replace(claim(other_namespace), claim=elsewhere)))
+        adopted = claim(other_key, "adopted-order-7")
+        known_by = replace(adopted.known_by, client_order_ids=("UNHEARD", "SIGNAL1"))
+        with pytest.raises(SignalAlreadyKnown) as known:
+            await store.append(commit(other_key, 1, claim=replace(adopted, known_by=known_by)))
+        assert [each.order_id for each in known.value.claims] == [first]
+
+
+async def test_where_the_dead_letter_of_its_message_stands_nothing_is_claimed_but_what_is_known_is_answered(site: Site) -> None:
+    letter, order_id, again = uuid4(), uuid4(), uuid4()
+    async with opened(site.store()) as store:
+        await store.append(commit(letter, 1))
+        with pytest.raises(DeadLetterStands) as stands:
+            await store.append(commit(order_id, 1, claim=replace(claim(order_id), dead_letter=letter)))
+        assert stands.value.dead_letter == letter
+        await store.append(commit(order_id, 1, claim=replace(claim(order_id), dead_letter=uuid4())))
+        with pytest.raises(SignalAlreadyKnown):
+            await store.append(commit(again, 1, claim=replace(claim(again), dead_letter=letter)))
+
+
+async def test_claims_of_one_signal_wait_for_each_other_and_others_pass_them(site: Site) -> None:
+    """What follows in the stream of one that waits, waits with it."""
+    twins, others = [uuid4() for _ in range(5)], [uuid4() for _ in range(5)]
+    async with opened(site.store()) as store:
+        transactions: list[int] = []
+        transact = store._writing()._transact
+
+        async def counted(transaction: Transaction) -> Stored | NotStored:
+            transactions.append(len(transaction.drafts))
+            return await transact(transaction)
+
+        store._writing()._transact = counted
+        first = [commit(each, 1, claim=claim(each)) for each in twins]
+        second = [commit(twins[0], 2), commit(twins[4], 2)]
+        rest = [commit(each, 1, claim=claim(each, str(each))) for each in others]
+        results = await outcomes(store, *first, *second, *rest)
+        known = [SignalAlreadyKnown] * 4
+        assert results == [None, *known, None, VersionConflict, *[None] * 5]
+        assert transactions[0] == 1 + 1 + 5
+        assert (await store.check()).problems == ()
+
+
+async def test_the_shape_of_each_kind_of_event_is_stamped_with_its_first(site: Site) -> None:
+    order_id = uuid4()
+    shape = MAPPER.shapes[Filled.topic]
+    async with opened(site.store()) as store:
+        assert await store._database.fetch("SELECT shape FROM event_shapes") == []
+        await store.append(commit(order_id, 1))
+        await store.append(commit(order_id, 2))
+        assert await store._database.fetch("SELECT shape FROM event_shapes") == [(shape,)]
+    async with opened(site.store()) as store:
+        await store.append(commit(order_id, 3))
+        assert await store._database.fetch("SELECT shape FROM event_shapes") == [(shape,)]
+
+
+@pytest.mark.parametrize(
+    ("stamp", "problem"),
+    [
+        (
+            sealed(f"{MAPPER.shapes[Filled.topic].rpartition(' ')[0]} venue"),
+            r"newer version .*its liveorder\.Filled@1 events have venue",
+        ),
+        (sealed(MAPPER.shapes[Filled.topic].rpartition(" ")[0].replace("price", "meta.zone price")), r"newer version .*meta\.zone"),
+        (sealed("liveorder.Invented@1 a b"), r"newer version .*holds liveorder\.Invented@1 events"),
+        (MAPPER.shapes[Filled.topic].replace("price", "prlce"), "stamps of this store are damaged"),
+    ],
+    ids=["a field", "of the envelope", "an event", "damage"],
+)
+async def test_a_stamp_that_this_version_does_not_know_is_a_newer_versions(site: Site, stamp: str, problem: str) -> None:
+    async with opened(site.store()) as store:
+        await store.append(commit(uuid4(), 1))
+    site.tamper(f"UPDATE event_shapes SET shape = '{stamp}'")  # noqa: S608 -- made here
+    with pytest.raises(StoreRefused, match=problem):
+        await site.store(None).open()
+
+
+async def test_an_event_that_is_whole_and_cannot_be_read_was_written_by_a_newer_version(site: Site) -> None:
+    """Also where a reader opened the store before it came, and so saw no stamp."""
+    order_id = uuid4()
+    async with opened(site.store()) as store:
+        await store.append(commit(order_id, 1))
+        ((state,),) = await store._database.fetch("SELECT state FROM stored_events")
+        plain = bytes(state).rpartition(b',"crc"')[0].replace(b'"price":', b'"venue":"X","price":')
+        newer = plain + b',"crc":"%08x"}' % crc32(plain)
+        literal = f"'\\x{newer.hex()}'" if isinstance(site, PostgresSite) else f"X'{newer.hex()}'"
+        site.tamper(f"UPDATE stored_events SET state = {literal}")  # noqa: S608 -- made here
+        with pytest.raises(StoreRefused, match=r"newer version of liveorder .*venue"):
+            await store.stream(order_id)
 
 
 async def test_a_halt_from_another_connection_stops_the_next_submission(site: Site) -> None:
