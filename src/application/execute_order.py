@@ -181,8 +181,8 @@ class ExecuteOrder:
         account_id = signal.account_id or self._orders.default_account
         gateway = self._gateways.get(account_id)
         if gateway is None:
-            known = ", ".join(self._gateways)
-            raise UnusableSignal(f"account_id: {account_id} is not in the settings; known are {known}", signal.signal_id)
+            what = "is closed" if account_id in self._orders.account_ids else "is not in the settings"
+            raise UnusableSignal(f"account_id: {account_id} {what}; known are {', '.join(self._gateways)}", signal.signal_id)
         return gateway
 
     # --- the first commit ------------------------------------------------------------------------------------------------------
