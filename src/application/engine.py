@@ -132,7 +132,7 @@ class Engine:
             terms.execution, self.orders, self.gateways, self.risk, self.gate, self.kill_switch, self.submit, clock, log
         )
         self.cancel = CancelOrder(self.orders, self.gateways, self.track, journal, clock, log)
-        self.replace = ReplaceOrder(self.orders, self.gateways, self.risk, self.gate, self.kill_switch, self.track, clock)
+        self.replace = ReplaceOrder(self.orders, self.gateways, self.risk, self.gate, self.kill_switch, self.track)
         self.doubts = Doubts(self.orders, self.gateways, self.track, clock, log, self._take_up)
         self.recover = Recover(self.orders, self.gateways, self.track, self.unmatched, self.doubts, log, self._take_up)
         self.reconcile = Reconcile(self.orders, self.gateways, self.track, self.unmatched, self.risk, clock, log)
