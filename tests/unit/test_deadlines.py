@@ -2,35 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 import pytest
 
 from liveorder.application.deadlines import LONGEST_OWN_DELAY_SECONDS, OWN_DELAY_SECONDS, Deadlines
-from tests.worlds import NOON
+from tests.worlds import NOON, StandingClock
 
 CALL_SECONDS = 10.0
-
-
-class StandingClock:
-    """Time passes when a test says so."""
-
-    def __init__(self) -> None:
-        self.at = NOON
-        self.count = 0.0
-
-    def now(self) -> datetime:
-        return self.at
-
-    def monotonic(self) -> float:
-        return self.count
-
-    async def sleep(self, seconds: float) -> None:
-        self.pass_time(seconds)
-
-    def pass_time(self, seconds: float) -> None:
-        self.count += seconds
-        self.at += timedelta(seconds=seconds)
 
 
 @pytest.fixture
