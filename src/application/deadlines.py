@@ -16,6 +16,8 @@ OWN_DELAY_SECONDS = 2.0
 """Allowed at least for our own side."""
 LONGEST_OWN_DELAY_SECONDS = 60.0
 """Allowed at most: a successor waits for it too. Through a store that is slower than this nothing is sent but cancels."""
+REMEMBERED_SECONDS = 3600.0
+"""A decision that is older than this has no caller any more: it was never stored."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,8 +47,8 @@ class Deadlines:
         return self._clock.now() + timedelta(seconds=self._allowed + self._call_seconds)
 
     def _forget_what_was_never_stored(self, now: float) -> None:
-        """Decisions stand in the order in which they were made; one that is older than an hour has no caller any more."""
-        while self._decided and self._decided[oldest := next(iter(self._decided))].at < now - 3600.0:
+        """Decisions stand in the order in which they were made."""
+        while self._decided and self._decided[oldest := next(iter(self._decided))].at < now - REMEMBERED_SECONDS:
             del self._decided[oldest]
 
     def why_not_to_begin(self, request_id: str, deadline: datetime) -> str | None:
