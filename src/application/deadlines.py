@@ -29,8 +29,8 @@ class _Decided:
 
 
 class Deadlines:
-    """Of one account's calls. The allowance is learned: twice the delay that was measured last, and half as long again after each
-    start that was quicker, so that a store that is always slow trades, and one that was slow once is forgiven.
+    """Of one account's calls. The allowance is learned: twice the delay that was measured last, and halved by each start that was
+    quicker, so that a store that is always slow trades, and one that was slow once is forgiven.
     """
 
     def __init__(self, clock: Clock, call_seconds: float, own_delay_seconds: float = OWN_DELAY_SECONDS) -> None:

@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 
 from liveorder.application.doubts import horizon
+from liveorder.application.order_log import OrderLog
 from liveorder.application.ports.broker import Prepared
 from liveorder.application.ports.order_store import Commit, Committed
 from liveorder.application.retry_policy import RetryPolicy
@@ -369,8 +370,12 @@ async def test_a_clock_set_back_during_a_pause_does_not_hide_that_it_is_late(tmp
 async def test_a_signal_that_fails_at_the_broker_after_a_delay_of_ours_names_each_for_what_it_is(tmp_path: Path) -> None:
     async with a_scene(tmp_path) as scene, scene.living() as engine:
         scene.witness.will_raise("submit", REFUSED)
+        engine.orders.listen(OrderLog(scene.log))
         with after_each_start(engine, taking(12.0)):
             order = await engine.execute.execute(a_signal())
         failed = [fact for fact in await scene.facts(order) if isinstance(fact, SubmissionFailed)]
         assert [fact.error for fact in failed] == ["NotBegun", "BrokerConnectionError"]
+        (ours,), (theirs,) = scene.log.of("WARNING"), scene.log.of("BROKER")
+        assert "our own side" in ours
+        assert "connection refused" in theirs
         assert (order.starts, order.attempts, order.failures) == (3, 2, 1)
