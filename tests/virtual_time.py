@@ -47,6 +47,10 @@ class VirtualLoop(asyncio.SelectorEventLoop):
     def time(self) -> float:
         return self._virtual.now
 
+    def pass_time(self, seconds: float) -> None:
+        """As while the process is stopped: nothing runs meanwhile."""
+        self._virtual.now += seconds
+
 
 def run_virtually(work: Coroutine[Any, Any, T]) -> T:
     """As `asyncio.run`, in no time."""

@@ -7,7 +7,7 @@ import random
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -40,6 +40,27 @@ NOON = datetime(2025, 3, 10, 16, 0, tzinfo=UTC)
 LAX = RiskLimits(max_daily_trades=None, max_position_size=None, price_collar_percent=None, max_signal_age_seconds=None)
 STILL = VenueSettings(prices=PriceSource(volatility=0.0))
 """A venue whose prices stand still."""
+
+
+class StandingClock:
+    """Time passes when a test says so."""
+
+    def __init__(self) -> None:
+        self.at = NOON
+        self.count = 0.0
+
+    def now(self) -> datetime:
+        return self.at
+
+    def monotonic(self) -> float:
+        return self.count
+
+    async def sleep(self, seconds: float) -> None:
+        self.pass_time(seconds)
+
+    def pass_time(self, seconds: float) -> None:
+        self.count += seconds
+        self.at += timedelta(seconds=seconds)
 
 
 class RememberedLog:

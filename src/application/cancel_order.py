@@ -10,7 +10,7 @@ import asyncio
 from collections.abc import Mapping
 from uuid import UUID
 
-from liveorder.application.gateway import Answered, Gateway, NotReceived, Outcome, RefusedByBroker
+from liveorder.application.gateway import Answered, Gateway, NotBegun, NotReceived, Outcome, RefusedByBroker
 from liveorder.application.orders import ENGINE, Cause, Orders
 from liveorder.application.patience import STORE_PATIENCE_SECONDS, within_patience
 from liveorder.application.ports.broker import CancelRequest, Prepared
@@ -41,12 +41,15 @@ class CancelOrder:
         self._journal, self._clock, self._log = journal, clock, log
 
     async def cancel(self, order_id: UUID, reason: CancelReason = CancelReason.REQUESTED, actor: str = ENGINE) -> LiveOrder:
-        """Ask, try again after definite failures, and book the answer. The order may be filled all the same: what counts is the
-        broker's report. Raises `OrderNotFound`, and `DecisionRefused` when it is closed already or cannot be named to the broker.
+        """Ask, try again after definite failures, at once after delays of ours, and book the answer. The order may be filled all
+        the same: what counts is the broker's report. Raises `OrderNotFound`, and `DecisionRefused` when it is closed already or
+        cannot be named to the broker.
         """
         attempts = 0
         while True:
             order, outcome = await self._ask_once(order_id, reason, actor)
+            if isinstance(outcome, NotBegun) and not order.status.is_closed:
+                continue
             attempts += 1
             retry = self._gateways[order.intent.account_id].terms.retry
             if not isinstance(outcome, NotReceived) or not retry.allows_after(attempts) or order.status.is_closed:
@@ -88,7 +91,8 @@ class CancelOrder:
             prepared = gateway.broker.prepare(asked)
         except OrderValidationError as error:
             raise DecisionRefused(f"order {order.order_id} cannot be named to the broker yet: {error}") from error
-        return requests.request_cancel(order, reason, prepared.reference, prepared.payload, gateway.new_deadline())
+        deadline = gateway.new_deadline(requests.next_cancel_id(order))
+        return requests.request_cancel(order, reason, prepared.reference, prepared.payload, deadline)
 
     def _journal_instead(
         self, gateway: Gateway, order: LiveOrder, reason: CancelReason, actor: str, error: StoreUnavailable | TimeoutError

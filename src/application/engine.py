@@ -35,6 +35,7 @@ from liveorder.application.replace_order import ReplaceOrder
 from liveorder.application.risk_book import AccountLedger, RiskBook
 from liveorder.application.risk_gate import RiskGate
 from liveorder.application.sessions import Sessions
+from liveorder.application.sparing_log import SparingLog
 from liveorder.application.stay_connected import StayConnected
 from liveorder.application.stop_trading import StopTrading
 from liveorder.application.submit_order import SubmitOrder
@@ -103,6 +104,7 @@ class Engine:
         on_error: Callable[[LiveOrder, LiveOrderError], None] = lambda order, error: None,
     ) -> None:
         self.terms, self.store, self.clock, self.log = terms, store, clock, log
+        self._sparing_log = sparing_log = SparingLog(log, clock)
         self.ownership = Ownership(lease, terms.owner, terms.lease_seconds, clock, log, self._take_no_more)
         self.risk = RiskBook()
         self.sessions = Sessions(calendar)
@@ -120,7 +122,7 @@ class Engine:
             self.gateways,
             self.unmatched,
             clock,
-            log,
+            sparing_log,
             self._on_stray,
             poll_seconds=terms.poll_seconds,
         )
@@ -131,12 +133,12 @@ class Engine:
         self.execute = ExecuteOrder(
             terms.execution, self.orders, self.gateways, self.risk, self.gate, self.kill_switch, self.submit, clock, log
         )
-        self.cancel = CancelOrder(self.orders, self.gateways, self.track, journal, clock, log)
-        self.replace = ReplaceOrder(self.orders, self.gateways, self.risk, self.gate, self.kill_switch, self.track, clock)
+        self.cancel = CancelOrder(self.orders, self.gateways, self.track, journal, clock, sparing_log)
+        self.replace = ReplaceOrder(self.orders, self.gateways, self.risk, self.gate, self.kill_switch, self.track)
         self.doubts = Doubts(self.orders, self.gateways, self.track, clock, log, self._take_up)
         self.recover = Recover(self.orders, self.gateways, self.track, self.unmatched, self.doubts, log, self._take_up)
         self.reconcile = Reconcile(self.orders, self.gateways, self.track, self.unmatched, self.risk, clock, log)
-        self.timeouts = OrderTimeouts(self.orders, self.gateways, self.sessions, self.track, self.cancel, clock, log)
+        self.timeouts = OrderTimeouts(self.orders, self.gateways, self.sessions, self.track, self.cancel, clock, sparing_log)
         flatten = Flatten(self.orders, self.gateways, self.execute, self.risk, clock)
         self.stop_trading = StopTrading(
             self.orders, self.gateways, self.kill_switch, self.cancel, flatten, self.reconcile, journal, clock
@@ -144,7 +146,7 @@ class Engine:
         self.book_journal = BookJournal(journal, self.kill_switch, self.cancel, log)
         self.adopt = Adopt(terms.execution, self.orders, self.gateways, self.track)
         self.dead_letters = DeadLetters(store, self.orders, self.execute, log)
-        self.intake = Intake(self.desk, self.execute, self.dead_letters, clock, log)
+        self.intake = Intake(self.desk, self.execute, self.dead_letters, clock, sparing_log)
         self._connected = {account_id: self._staying_connected(gateway) for account_id, gateway in self.gateways.items()}
         self.identity: StoreIdentity | None = None
         self._tasks: set[asyncio.Task[None]] = set()
@@ -159,7 +161,7 @@ class Engine:
             self.reconcile,
             self.kill_switch,
             self.clock,
-            self.log,
+            self._sparing_log,
             self._on_failures,
             self.ownership.lost.is_set,
             first_wait_seconds=self.terms.reconnect_seconds,
@@ -284,7 +286,7 @@ class Engine:
             except LeaseLost as error:
                 return self.ownership.lose(str(error))
             except Exception as error:  # noqa: BLE001 - one task's failure must not end the others; it is logged and begun again
-                self.log.write("ERROR", f"{name} failed: {type(error).__name__}: {error}")
+                self._sparing_log.write("ERROR", f"{name} failed: {type(error).__name__}: {error}")
                 await self.clock.sleep(RESTART_SECONDS)
 
     # --- brokers ---------------------------------------------------------------------------------------------------------------

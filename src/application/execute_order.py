@@ -173,7 +173,7 @@ class ExecuteOrder:
         gateway = self.gateway_for(signal)
         sized = await self._sized(signal, gateway)
         form = self._refusal_of_form(gateway, sized)
-        found = self._gate.refusals(gateway, sized.intent, sized.quote, is_operators=operator is not None)
+        found = self._gate.refusals(gateway, sized.intent, sized.quoted, is_operators=operator is not None)
         risks = [_refused_by(refusal) for refusal in found]
         return sized.intent, [*([form] if form is not None else []), *risks]
 
@@ -295,7 +295,7 @@ class ExecuteOrder:
         return _refused(RejectReason.INVALID, "unprotected", f"{said_of_unattended(intent)}; {remedy}")
 
     def _judged(self, gateway: Gateway, sized: SizedIntent, *, is_operators: bool) -> Refused | Approved:
-        assessment = self._gate.judge(gateway, sized.intent, sized.quote, is_operators=is_operators)
+        assessment = self._gate.judge(gateway, sized.intent, sized.quoted, is_operators=is_operators)
         if assessment.refusal is None:
             return Approved(figures=assessment.figures)
         return _refused_by(assessment.refusal)

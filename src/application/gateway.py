@@ -1,13 +1,14 @@
-"""One account's way to its broker: rate limit, deadline, and the sorting of every failure into definite or ambiguous."""
+"""One account's way to its broker: rate limit, deadline, and the sorting of every failure: ours, definite, or ambiguous."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
-from typing import TypeVar
+from datetime import datetime
+from typing import TypeAlias, TypeVar
 
+from liveorder.application.deadlines import OWN_DELAY_SECONDS, Deadlines
 from liveorder.application.ports.broker import Absence, Broker, Prepared
 from liveorder.application.ports.clock import Clock
 from liveorder.application.ports.instruments import InstrumentQuery, Instruments
@@ -32,6 +33,11 @@ from liveorder.domain.risk_limits import RiskLimits
 from liveorder.domain.values import Product, TradingMode
 
 T = TypeVar("T")
+Quoted: TypeAlias = Quote | BrokerError | None
+"""What came of asking for a price: the error where the source could not be asked."""
+
+LONGEST_ASKING_SECONDS = 30.0
+"""A question that a signal waits for is not begun again later than this after it was put first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +55,9 @@ class AccountTerms:
     default_product: Product | None = None
     retry: RetryPolicy = field(default_factory=RetryPolicy)
     call_timeout_seconds: float = 10.0
+    """Each call that begins has all of it."""
+    own_delay_seconds: float = OWN_DELAY_SECONDS
+    """What our own side may take at least between a decision and its call."""
     market_timeout_seconds: float = 60.0
     day_limit_timeout_seconds: float = 300.0
     """Of session time."""
@@ -77,6 +86,13 @@ class NotReceived:
 
 
 @dataclass(frozen=True, slots=True)
+class NotBegun:
+    """Nothing left, for a reason of ours: no attempt, and no failure of the broker."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class RefusedByBroker:
     """Received, and refused for good."""
 
@@ -90,7 +106,7 @@ class Unknown:
     error: OutcomeUnknown
 
 
-Outcome = Answered | NotReceived | RefusedByBroker | Unknown
+Outcome = Answered | NotBegun | NotReceived | RefusedByBroker | Unknown
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +141,7 @@ class Gateway:
         self._clock, self._on_failures, self._is_shadow = clock, on_failures, is_shadow
         limits = broker.capabilities
         self.limit = RateLimit(clock, limits.requests_per_second, limits.requests_per_minute, terms.reserved_share_for_cancels)
+        self._deadlines = Deadlines(clock, terms.call_timeout_seconds, terms.own_delay_seconds)
         self.in_flight: dict[str, CallInFlight] = {}
         self._failures = 0
 
@@ -132,8 +149,9 @@ class Gateway:
     def account_id(self) -> str:
         return self.terms.account_id
 
-    def new_deadline(self) -> datetime:
-        return self._clock.now() + timedelta(seconds=self.terms.call_timeout_seconds)
+    def new_deadline(self, request_id: str) -> datetime:
+        """To be stored with a request that is decided now; `submit`, `cancel` or `replace` it under the same id."""
+        return self._deadlines.new(request_id)
 
     async def submit(self, request_id: str, prepared: Prepared, deadline: datetime) -> Outcome:
         return await self._call(CallInFlight(request_id, RequestKind.SUBMIT, deadline), self.broker.submit, prepared)
@@ -149,26 +167,24 @@ class Gateway:
     ) -> Outcome:
         if self._is_shadow:
             return NotReceived(BrokerConnectionError("a shadow run sends nothing"))
+        if (reason := self._deadlines.why_not_to_begin(call.request_id, call.deadline)) is not None:
+            return NotBegun(f"not sent: {reason}")
         self.in_flight[call.request_id] = call
         try:
-            outcome = await self._sorted(call, send, prepared)
+            outcome = await self._sorted(send, prepared)
         finally:
             self.in_flight.pop(call.request_id, None)  # a cancel without the store may be out twice under one id
         self._count(outcome)
         return outcome
 
     async def _sorted(
-        self, call: CallInFlight, send: Callable[[Prepared], Awaitable[Sequence[ExecutionReport]]], prepared: Prepared
-    ) -> Outcome:
-        seconds = (call.deadline - self._clock.now()).total_seconds()
-        if seconds <= 0:
-            return NotReceived(BrokerConnectionError("late: its deadline passed before the call, so it was not sent"))
-        patience = min(seconds, self.terms.call_timeout_seconds)  # longer only where the clock was set back since the commit
+        self, send: Callable[[Prepared], Awaitable[Sequence[ExecutionReport]]], prepared: Prepared
+    ) -> Answered | NotReceived | RefusedByBroker | Unknown:
         try:
-            async with asyncio.timeout(patience):
+            async with asyncio.timeout(self.terms.call_timeout_seconds):
                 return Answered(await send(prepared))
         except TimeoutError:
-            return Unknown(BrokerTimeoutError(f"no answer within {patience:g} s"))
+            return Unknown(BrokerTimeoutError(f"no answer within {self.terms.call_timeout_seconds:g} s"))
         except BrokerUnavailable as error:
             return NotReceived(error)
         except BrokerRefusal as error:
@@ -178,7 +194,7 @@ class Gateway:
         except Exception as error:  # noqa: BLE001 - an adapter's surprise is ambiguous: the request may have left
             return Unknown(OutcomeUnknown(f"{type(error).__name__} in the {self.broker.name} adapter"))
 
-    def _count(self, outcome: Outcome) -> None:
+    def _count(self, outcome: Answered | NotReceived | RefusedByBroker | Unknown) -> None:
         if isinstance(outcome, Answered):
             self._failures = 0
         elif isinstance(outcome.error, BrokerAuthenticationError):
@@ -227,21 +243,31 @@ class Gateway:
         except Exception as error:
             raise OutcomeUnknown(f"{type(error).__name__} in the {self.broker.name} adapter") from error
 
-    async def resolve(self, query: InstrumentQuery) -> Instrument | None:
-        """The instrument that is meant, asked for as often as a request would be sent. Raises `BrokerError`."""
-        attempts = 0
+    async def ask_again(self, question: Callable[[], Awaitable[T]]) -> T:
+        """The answer to a question that a signal depends on, asked as often as a request would be sent.
+
+        Not again where the broker refused it, nor later than `LONGEST_ASKING_SECONDS` after the first time. Raises `BrokerError`.
+        """
+        last_at, attempts = self._clock.monotonic() + LONGEST_ASKING_SECONDS, 0
         while True:
             try:
-                return await self.ask(self.instruments.resolve(query))
+                return await self.ask(question())
+            except BrokerRefusal:
+                raise
             except BrokerError as error:
                 attempts += 1
-                if not self.terms.retry.allows_after(attempts):
+                seconds = self.terms.retry.wait_after(attempts, error)
+                if not self.terms.retry.allows_after(attempts) or self._clock.monotonic() + seconds > last_at:
                     raise
-                await self._clock.sleep(self.terms.retry.wait_after(attempts, error))
+                await self._clock.sleep(seconds)
 
-    async def quote(self, instrument: Instrument) -> Quote | None:
-        """The newest price; None as well when the source could not be asked."""
+    async def resolve(self, query: InstrumentQuery) -> Instrument | None:
+        """The instrument that is meant. Raises `BrokerError`."""
+        return await self.ask_again(lambda: self.instruments.resolve(query))
+
+    async def quote(self, instrument: Instrument) -> Quoted:
+        """The newest price; None where there is none, and the error where the source could not be asked."""
         try:
-            return await self.ask(self.market_data.latest(instrument))
-        except BrokerError:
-            return None
+            return await self.ask_again(lambda: self.market_data.latest(instrument))
+        except BrokerError as error:
+            return error

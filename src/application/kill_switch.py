@@ -12,6 +12,7 @@ from liveorder.application.patience import within_patience
 from liveorder.application.ports.clock import Clock
 from liveorder.application.ports.event_log import EventLog
 from liveorder.application.ports.order_store import Commit, HaltRow, OrderStore
+from liveorder.application.sparing_log import SparingLog
 from liveorder.domain.errors import StoreError, StoreUnavailable, VersionConflict
 from liveorder.domain.facts import Fact, RecordedFact
 from liveorder.domain.identifiers import stream_id
@@ -33,6 +34,7 @@ class KillSwitch:
 
     def __init__(self, store: OrderStore, orders: Orders, clock: Clock, log: EventLog, *, auto_trading_default: bool) -> None:
         self._store, self._orders, self._clock, self._log = store, orders, clock, log
+        self._sparing_log = SparingLog(log, clock)
         self._auto_trading_default = auto_trading_default
         self._state, self._version = TradingHalt(), 0
         self._undurable: dict[str, TradingHalted] = {}
@@ -99,7 +101,7 @@ class KillSwitch:
         try:
             return await within_patience(self.retry_durable(actor))
         except StoreUnavailable as error:
-            self._log.write("HALT", f"The halt stands in memory only: {error}")
+            self._sparing_log.write("HALT", f"The halt stands in memory only: {error}")
             return False
 
     async def retry_durable(self, actor: str = ENGINE) -> bool:
@@ -109,7 +111,7 @@ class KillSwitch:
                 for scope, halted in list(self._undurable.items()):
                     await self._store_halt(scope, halted, actor)
         except StoreError as error:
-            self._log.write("HALT", f"The halt stands in memory only: {error}")
+            self._sparing_log.write("HALT", f"The halt stands in memory only: {error}")
         return not self._undurable
 
     async def _store_halt(self, scope: str, halted: TradingHalted, actor: str) -> None:

@@ -31,6 +31,12 @@ _CATEGORY: dict[type[Fact], str] = {
 }
 
 
+def _category(fact: Fact) -> str:
+    if isinstance(fact, f.SubmissionFailed) and fact.error == f.NOT_BEGUN:
+        return "WARNING"
+    return _CATEGORY.get(type(fact), "EXECUTION")
+
+
 class OrderLog:
     """An `OrderListener` that writes what happened; `signal_id` makes one signal's journey followable."""
 
@@ -40,7 +46,7 @@ class OrderLog:
     def __call__(self, before: LiveOrder | None, after: LiveOrder, recorded: Sequence[RecordedFact]) -> None:
         for item in recorded:
             self._log.write(
-                _CATEGORY.get(type(item.fact), "EXECUTION"),
+                _category(item.fact),
                 sentence(item.fact),
                 event=item.fact.topic,
                 symbol=after.intent.instrument.symbol,

@@ -16,6 +16,7 @@ from liveorder.application.ports.clock import Clock
 from liveorder.application.ports.event_log import EventLog
 from liveorder.application.risk_book import RiskBook
 from liveorder.application.side_by_side import side_by_side
+from liveorder.application.sparing_log import SparingLog
 from liveorder.application.track_orders import TrackOrders
 from liveorder.application.unmatched import UnmatchedReports
 from liveorder.domain.errors import BrokerError
@@ -41,6 +42,7 @@ class Reconcile:
     ) -> None:
         self._orders, self._gateways, self._track, self._unmatched = orders, gateways, track, unmatched
         self._risk, self._clock, self._log = risk, clock, log
+        self._sparing_log = SparingLog(log, clock)
         self.latest: dict[str, ReconciliationReport] = {}
 
     async def reconcile_for_ever(self, account_id: str, interval_seconds: float) -> None:
@@ -76,7 +78,7 @@ class Reconcile:
         try:
             positions = await gateway.ask(gateway.broker.positions())
         except BrokerError as error:
-            self._log.write("BROKER", f"Positions could not be asked for: {error}", account_id=gateway.account_id)
+            self._sparing_log.write("BROKER", f"Positions could not be asked for: {error}", account_id=gateway.account_id)
             return None
         quantities: dict[str, Decimal] = {}
         for held in positions:

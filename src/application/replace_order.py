@@ -6,16 +6,14 @@ from collections.abc import Mapping
 from decimal import Decimal
 from uuid import UUID
 
-from liveorder.application.gateway import Gateway, NotReceived, Outcome
+from liveorder.application.gateway import Gateway, NotBegun, Outcome, Quoted
 from liveorder.application.kill_switch import KillSwitch
 from liveorder.application.orders import ENGINE, Cause, Orders
 from liveorder.application.ports.broker import Prepared, ReplaceRequest
-from liveorder.application.ports.clock import Clock
-from liveorder.application.ports.market_data import Quote
 from liveorder.application.risk_book import RiskBook
 from liveorder.application.risk_gate import NewTerms, RiskGate
 from liveorder.application.track_orders import TrackOrders
-from liveorder.domain.errors import BrokerConnectionError, DecisionRefused, OrderValidationError
+from liveorder.domain.errors import DecisionRefused, OrderValidationError
 from liveorder.domain.execution_report import ReplaceRejected
 from liveorder.domain.facts import Fact
 from liveorder.domain.order import LiveOrder, requests
@@ -34,10 +32,9 @@ class ReplaceOrder:
         gate: RiskGate,
         kill_switch: KillSwitch,
         track: TrackOrders,
-        clock: Clock,
     ) -> None:
         self._orders, self._gateways, self._risk, self._gate = orders, gateways, risk, gate
-        self._kill_switch, self._track, self._clock = kill_switch, track, clock
+        self._kill_switch, self._track = kill_switch, track
 
     async def replace(
         self,
@@ -48,7 +45,8 @@ class ReplaceOrder:
         stop_price: Decimal | None = None,
         actor: str = ENGINE,
     ) -> LiveOrder:
-        """Ask for the new terms; None leaves one as it is, `quantity` is of the whole order.
+        """Ask for the new terms; None leaves one as it is, `quantity` is of the whole order. After a delay of ours it is decided
+        and asked anew, as often as the account's retry policy allows.
 
         Quantities and prices are rounded as for a new order. The new terms pass the risk rules like one. Raises `OrderNotFound`,
         `DecisionRefused` (closed, unacknowledged, halted, against a limit, a replace in doubt, nothing to change, a broker that
@@ -57,21 +55,30 @@ class ReplaceOrder:
         known = (await self._orders.get(order_id)).intent
         gateway = self._gateways[known.account_id]
         terms = NewTerms(quantity, limit_price, stop_price).on_grid(known.instrument, known.side)
+        starts = 0
+        while True:
+            order, outcome = await self._ask_once(gateway, order_id, terms, actor)
+            starts += 1
+            if not isinstance(outcome, NotBegun) or self._is_halted(gateway) or not gateway.terms.retry.allows_after(starts):
+                return order
+
+    async def _ask_once(self, gateway: Gateway, order_id: UUID, terms: NewTerms, actor: str) -> tuple[LiveOrder, Outcome]:
         await gateway.limit.take()
-        quote = await gateway.quote(known.instrument)
+        order = await self._orders.get(order_id)
+        quoted = await gateway.quote(order.intent.instrument)
         async with self._orders.hold(order_id) as held:
-            request = self._decide(gateway, held, quote, terms, actor)
+            request = self._decide(gateway, held, quoted, terms, actor)
             order = await self._record(held, request, actor)
         outcome = await self._send(gateway, request)
-        return await self._track.book_outcome(order, request.request_id, outcome, ReplaceRejected)
+        return await self._track.book_outcome(order, request.request_id, outcome, ReplaceRejected), outcome
 
-    def _decide(self, gateway: Gateway, order: LiveOrder, quote: Quote | None, terms: NewTerms, actor: str) -> ReplaceRequested:
+    def _decide(self, gateway: Gateway, order: LiveOrder, quoted: Quoted, terms: NewTerms, actor: str) -> ReplaceRequested:
         if terms == NewTerms():
             raise DecisionRefused("quantity, limit_price or stop_price: a replace changes at least one; name it")
         if not gateway.broker.capabilities.replaces:
             raise DecisionRefused(f"{gateway.broker.name} replaces no orders; cancel it and order anew")
         requests.check_replace(order, terms.quantity)
-        judged = self._gate.judge_replacement(gateway, order, quote, terms, is_operators=actor != ENGINE)
+        judged = self._gate.judge_replacement(gateway, order, quoted, terms, is_operators=actor != ENGINE)
         if judged.refusal is not None:
             raise DecisionRefused(f"{judged.refusal.code}: {judged.refusal.message}")
         asked = ReplaceRequest(
@@ -95,7 +102,7 @@ class ReplaceOrder:
             terms.stop_price,
             prepared.reference,
             prepared.payload,
-            gateway.new_deadline(),
+            gateway.new_deadline(requests.next_replace_id(order)),
         )
         assert isinstance(request, ReplaceRequested)
         return request
@@ -112,6 +119,9 @@ class ReplaceOrder:
             self._risk.release(order.order_id)
 
     async def _send(self, gateway: Gateway, request: ReplaceRequested) -> Outcome:
-        if self._kill_switch.stands_for(gateway.account_id) is not None or self._clock.now() >= request.deadline:
-            return NotReceived(BrokerConnectionError("halted or late between the commit and the call: not sent"))
+        if self._is_halted(gateway):
+            return NotBegun("not sent: trading was halted between the commit and the call")
         return await gateway.replace(request.request_id, Prepared(request.reference, request.payload), request.deadline)
+
+    def _is_halted(self, gateway: Gateway) -> bool:
+        return self._kill_switch.stands_for(gateway.account_id) is not None

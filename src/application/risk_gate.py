@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from decimal import Decimal
 from uuid import UUID
 
-from liveorder.application.gateway import Gateway
+from liveorder.application.gateway import Gateway, Quoted
 from liveorder.application.kill_switch import KillSwitch
 from liveorder.application.ports.clock import Clock
 from liveorder.application.ports.market_data import Quote
 from liveorder.application.risk_book import RiskBook
 from liveorder.application.sessions import Sessions
+from liveorder.domain.errors import BrokerError
 from liveorder.domain.instrument import Instrument
 from liveorder.domain.order import LiveOrder
 from liveorder.domain.order.facts import Requested
@@ -44,15 +45,15 @@ class RiskGate:
     def __init__(self, risk: RiskBook, kill_switch: KillSwitch, sessions: Sessions, clock: Clock) -> None:
         self._risk, self._kill_switch, self._sessions, self._clock = risk, kill_switch, sessions, clock
 
-    def judge(self, gateway: Gateway, intent: Requested, quote: Quote | None, *, is_operators: bool) -> Assessment:
+    def judge(self, gateway: Gateway, intent: Requested, quoted: Quoted, *, is_operators: bool) -> Assessment:
         """The first refusal, if any, and the figures that were measured."""
         currency, limits = gateway.terms.limits_in(intent.instrument.currency)
-        return assess(_proposal(intent, is_operators), self._view(gateway, intent, quote, currency), limits)
+        return assess(_proposal(intent, is_operators), self._view(gateway, intent, quoted, currency), limits)
 
-    def refusals(self, gateway: Gateway, intent: Requested, quote: Quote | None, *, is_operators: bool) -> Sequence[RiskRefusal]:
+    def refusals(self, gateway: Gateway, intent: Requested, quoted: Quoted, *, is_operators: bool) -> Sequence[RiskRefusal]:
         """Everything that stands in the way."""
         currency, limits = gateway.terms.limits_in(intent.instrument.currency)
-        return assess_all(_proposal(intent, is_operators), self._view(gateway, intent, quote, currency), limits)
+        return assess_all(_proposal(intent, is_operators), self._view(gateway, intent, quoted, currency), limits)
 
     def judge_again(self, gateway: Gateway, order: LiveOrder) -> RiskRefusal | None:
         """What keeps an approved order from being sent now; one without a time of its own counts from when it was requested."""
@@ -62,7 +63,7 @@ class RiskGate:
         return assess(_proposal(intent, is_operators=order.is_persons), view, limits, GATES).refusal
 
     def judge_replacement(
-        self, gateway: Gateway, order: LiveOrder, quote: Quote | None, terms: NewTerms, *, is_operators: bool
+        self, gateway: Gateway, order: LiveOrder, quoted: Quoted, terms: NewTerms, *, is_operators: bool
     ) -> Assessment:
         """The order with its new terms, in place of itself: what is filled already does not count again."""
         wanted = terms.quantity or order.quantity
@@ -74,13 +75,12 @@ class RiskGate:
         }
         intent = order.intent.model_copy(update=changes)
         currency, limits = gateway.terms.limits_in(intent.instrument.currency)
-        view = self._view(gateway, intent, quote, currency, without=order.order_id)
+        view = self._view(gateway, intent, quoted, currency, without=order.order_id)
         return assess(_proposal(intent, is_operators), view, limits, REPLACEMENT_RULES)
 
-    def _view(
-        self, gateway: Gateway, intent: Requested, quote: Quote | None, currency: str, without: UUID | None = None
-    ) -> RiskView:
+    def _view(self, gateway: Gateway, intent: Requested, quoted: Quoted, currency: str, without: UUID | None = None) -> RiskView:
         now, instrument = self._clock.now(), intent.instrument
+        quote = quoted if isinstance(quoted, Quote) else None
         halted = self._kill_switch.stands_for(gateway.account_id)
         if quote is not None:
             self._risk.mark(instrument.key, quote.price, quote.at)
@@ -93,6 +93,7 @@ class RiskGate:
             auto_trading=self._kill_switch.auto_trading,
             halt=f"{halted.scope}: {halted.detail or halted.reason}" if halted is not None else None,
             price_age_seconds=(now - quote.at).total_seconds() if quote is not None else None,
+            price_problem=str(quoted) if isinstance(quoted, BrokerError) else "",
             currency=currency,
             atomic_replace=gateway.broker.capabilities.atomic_replace,
             without=without,

@@ -7,7 +7,7 @@ from datetime import datetime
 from decimal import Decimal
 from uuid import UUID
 
-from liveorder.application.gateway import Gateway
+from liveorder.application.gateway import Gateway, Quoted
 from liveorder.application.ports.instruments import InstrumentQuery
 from liveorder.application.ports.market_data import Quote
 from liveorder.domain.errors import BrokerError, InvalidInput
@@ -34,7 +34,7 @@ class SizedIntent:
     """The intent, the quote that it was sized by, and why it cannot be sent if sizing found a reason."""
 
     intent: Requested
-    quote: Quote | None
+    quoted: Quoted
     problem: InvalidInput | None = None
 
 
@@ -77,12 +77,14 @@ async def _looked_up(signal: Signal, gateway: Gateway) -> Instrument | None:
 async def size(signal: Signal, gateway: Gateway, origin: Origin, now: datetime) -> SizedIntent:
     """The intent that the signal amounts to. Quantities toward zero to the lot, prices passively to the tick."""
     instrument = await instrument_for(signal, gateway)
-    quote = await gateway.quote(instrument) or _own_quote(signal, origin)
+    quoted = await gateway.quote(instrument)
+    if not isinstance(quoted, Quote):
+        quoted = _own_quote(signal, origin) or quoted
     _, limits = gateway.terms.limits_in(instrument.currency)
-    is_fresh = quote is not None and (now - quote.at).total_seconds() <= limits.max_price_age_seconds
-    price = _decision_price(signal, quote if is_fresh else None)
+    is_fresh = isinstance(quoted, Quote) and (now - quoted.at).total_seconds() <= limits.max_price_age_seconds
+    price = _decision_price(signal, quoted if is_fresh else None)
     quantity, notional, problem = _how_much(signal, gateway, instrument, price, limits.position_size)
-    return SizedIntent(_intent(signal, gateway, origin, instrument, price, quantity, notional), quote, problem)
+    return SizedIntent(_intent(signal, gateway, origin, instrument, price, quantity, notional), quoted, problem)
 
 
 def _own_quote(signal: Signal, origin: Origin) -> Quote | None:
@@ -91,9 +93,9 @@ def _own_quote(signal: Signal, origin: Origin) -> Quote | None:
     return Quote(signal.price, at) if signal.price is not None and at is not None else None
 
 
-def _decision_price(signal: Signal, quote: Quote | None) -> Decimal | None:
+def _decision_price(signal: Signal, fresh: Quoted) -> Decimal | None:
     """What one unit is reckoned to cost: the order's own price, else the fresh quote."""
-    return signal.limit_price or signal.stop_price or (quote.price if quote is not None else None)
+    return signal.limit_price or signal.stop_price or (fresh.price if isinstance(fresh, Quote) else None)
 
 
 def _how_much(

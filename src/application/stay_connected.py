@@ -87,7 +87,7 @@ class StayConnected:
         raise LeaseLost("another process took this store over before its broker was reached")
 
     async def _take_note(self, failed: int, error: BrokerError) -> None:
-        self._log.write("BROKER", f"Not connected, attempt {failed}: {error}", account_id=self._gateway.account_id)
+        self._log.write("BROKER", f"Not connected: {error}", account_id=self._gateway.account_id)
         if isinstance(error, BrokerAuthenticationError):
             self._on_refused(self._gateway.account_id, failed, error)
         if failed == ATTEMPTS:

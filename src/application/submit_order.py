@@ -1,6 +1,7 @@
 """An intent that is stored, to its broker: attempts, each durable before the call, until it is known what became of one.
 
 A failure that is surely one is tried again with the same key and bytes; an outcome that is not known is asked about, by `Doubts`.
+What was not begun for a reason of ours is no attempt: it is started again for as long as the signal may still be sent.
 """
 
 from __future__ import annotations
@@ -8,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from uuid import UUID
 
-from liveorder.application.gateway import Answered, Gateway, NotReceived, Outcome, RefusedByBroker, Unknown
+from liveorder.application.gateway import Answered, Gateway, NotBegun, NotReceived, Outcome, RefusedByBroker, Unknown
 from liveorder.application.kill_switch import KillSwitch
 from liveorder.application.orders import Cause, Orders
 from liveorder.application.ports.broker import Prepared, SubmitRequest
@@ -65,7 +66,8 @@ class SubmitOrder:
     def start(self, gateway: Gateway, order: LiveOrder, prepared: Prepared) -> list[Fact]:
         """What has to be durable before the call."""
         session = self._sessions.session_of(order.intent.instrument, self._clock.now())
-        return requests.start_submission(order, prepared.reference, prepared.payload, gateway.new_deadline(), session)
+        deadline = gateway.new_deadline(requests.next_submission_id(order))
+        return requests.start_submission(order, prepared.reference, prepared.payload, deadline, session)
 
     async def resume(self, order: LiveOrder) -> LiveOrder:
         """Take up an order that surely is not at the broker: never sent, or every attempt failed definitely."""
@@ -104,8 +106,8 @@ class SubmitOrder:
         submission = order.submission
         assert submission is not None
         outcome: Outcome
-        if self._halted(order.intent) is not None or self._clock.now() >= submission.deadline:
-            outcome = NotReceived(BrokerConnectionError("halted or late between the commit and the call: not sent"))
+        if self._halted(order.intent) is not None:
+            outcome = NotBegun("not sent: trading was halted between the commit and the call")
         else:
             prepared = Prepared(submission.reference, submission.payload)
             outcome = await gateway.submit(submission.request_id, prepared, submission.deadline)
@@ -128,6 +130,8 @@ class SubmitOrder:
     def _failure(self, order: LiveOrder, request_id: str, outcome: Outcome) -> list[Fact]:
         if request_id not in order.requests:
             return []
+        if isinstance(outcome, NotBegun):
+            return requests.not_begun(order, request_id, outcome.reason)
         if isinstance(outcome, NotReceived):
             self._failures[order.order_id] = outcome.error
             return requests.fail_submission(order, request_id, type(outcome.error).__name__, str(outcome.error))
@@ -140,6 +144,8 @@ class SubmitOrder:
 
     def _wait_before_retry(self, gateway: Gateway, order: LiveOrder) -> float:
         retry = gateway.terms.retry
+        if order.was_not_begun:
+            return retry.wait_after(order.not_begun)
         return retry.wait_after(order.failures, self._failures.get(order.order_id)) if retry.allows_after(order.failures) else 0.0
 
     async def _start_again(self, gateway: Gateway, order: LiveOrder) -> tuple[LiveOrder, bool]:
@@ -183,7 +189,8 @@ class SubmitOrder:
         if refusal is None:
             return []
         reason = CancelReason.HALTED if refusal.code in ("kill_switch", "auto_trading") else CancelReason.STALE
-        return requests.cancel_unsent(order, reason, f"before it was sent: {refusal.message}")
+        before = f"; until then: {order.last_failure.message}" if order.last_failure is not None else ""
+        return requests.cancel_unsent(order, reason, f"before it was sent: {refusal.message}{before}")
 
     async def _give_up(self, order: LiveOrder) -> LiveOrder:
         original = self._failures.pop(order.order_id, None) or BrokerConnectionError("the failures of an earlier run")

@@ -14,7 +14,7 @@ from itertools import compress
 from types import MappingProxyType
 from uuid import UUID
 
-from liveorder.application.gateway import Answered, Gateway, NotReceived, Outcome, RefusedByBroker
+from liveorder.application.gateway import Answered, Gateway, NotBegun, NotReceived, Outcome, RefusedByBroker
 from liveorder.application.orders import Cause, Orders
 from liveorder.application.ports.broker import Absence
 from liveorder.application.ports.clock import Clock
@@ -148,7 +148,10 @@ class TrackOrders:
             refused = refusal(reason=f"{type(outcome.error).__name__}: {outcome.error}", request_id=request_id)
             return await self.book_on(order.order_id, refused, request_id)
         async with self._orders.hold(order.order_id) as held:
-            facts = requests.doubt(held, request_id, type(outcome.error).__name__, str(outcome.error))
+            if isinstance(outcome, NotBegun):
+                facts = requests.not_begun(held, request_id, outcome.reason)
+            else:
+                facts = requests.doubt(held, request_id, type(outcome.error).__name__, str(outcome.error))
             return await self._orders.record(held, facts, Cause(correlation_id=held.intent.signal_id))
 
     # --- poll ------------------------------------------------------------------------------------------------------------------

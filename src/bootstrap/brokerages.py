@@ -14,6 +14,7 @@ from liveorder.application.ports.brokerage import AccountAccess, Brokerage
 from liveorder.application.ports.clock import Clock
 from liveorder.application.ports.event_log import EventLog
 from liveorder.application.retry_policy import RetryPolicy
+from liveorder.application.sparing_log import SparingLog
 from liveorder.bootstrap.parts import clock_of, log_of
 from liveorder.bootstrap.simulation import Venue, open_simulation, simulated_brokerage
 from liveorder.domain.errors import SettingsError
@@ -55,7 +56,7 @@ def access_of(settings: Settings, account: Account, clock: Clock, log: EventLog)
         settings.timeouts.broker_call_seconds,
         account.adjusted,
         clock,
-        log,
+        SparingLog(log, clock),
     )
 
 

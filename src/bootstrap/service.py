@@ -21,6 +21,7 @@ from liveorder.application.ports.notifier import Notifier
 from liveorder.application.ports.signal_source import SignalSource
 from liveorder.application.projector import Projector
 from liveorder.application.service import Service
+from liveorder.application.sparing_log import SparingLog
 from liveorder.bootstrap.brokerages import connections_of
 from liveorder.bootstrap.parts import (
     clock_of,
@@ -69,11 +70,12 @@ async def open_service(
     told: EventLog = log or own_log
     await _migrate(settings, told)
     _say_what_is_unread(settings, told)
+    sparing_log = SparingLog(told, clock)
     views = views_at(settings.read_model_url, clock=clock)
     with closing(own_log), connections_of(settings, clock, told, supplied or {}) as connections:
         try:
             engine = _engine(settings, store, connections, clock, told, is_shadow, on_error)
-            projector = Projector(store, views, clock, lambda error: told.write("ERROR", f"Read models: {error}"))
+            projector = Projector(store, views, clock, lambda error: sparing_log.write("ERROR", f"Read models: {error}"))
             feeding = [source(store, clock) for source in sources]
             service = Service(engine, store.commands, views, projector, feeding, _outboxes(settings, store, clock, told))
             await _start(service, wait_for_lease)
@@ -141,8 +143,10 @@ def _outboxes(settings: Settings, store: DatabaseOrderStore, clock: Clock, log: 
     if settings.confirmations is not None:
         outlets.append(Confirmations(JsonLinesPublisher(settings.confirmations)))
 
+    sparing_log = SparingLog(log, clock)
+
     def told(outlet: Outlet) -> Callable[[Exception], None]:
-        return lambda error: log.write("ERROR", f"{type(outlet).__name__} for {outlet.name}: {error}")
+        return lambda error: sparing_log.write("ERROR", f"{type(outlet).__name__} for {outlet.name}: {error}")
 
     return [Outbox(store, outlet, clock, told(outlet)) for outlet in outlets]
 

@@ -142,6 +142,7 @@ def _connection(plan: ServicePlan, fate: Fate, tell: Tell, defect: Defect, clock
         limits=LAX.model_copy(update={"allow_closed_market": True}),
         retry=RetryPolicy(attempts=20, first_wait_seconds=0.05, longest_wait_seconds=0.2),
         call_timeout_seconds=plan.call_timeout_seconds,
+        own_delay_seconds=plan.call_timeout_seconds,
         breaker_failures=1000,
     )
     return Connection(account, mortal, parts.market_data, parts.instruments)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from liveorder.application.ports.broker import Prepared
+from liveorder.application.ports.market_data import Quote
 from liveorder.bootstrap.brokerages import connections_of
 from liveorder.bootstrap.parts import clock_of
 from liveorder.domain.errors import BrokerError, DuplicateClientOrderId
@@ -68,7 +69,7 @@ async def _price(played: Stage) -> Decimal:
     gateway = next(iter(played.engine.gateways.values()))
     intent, _ = await played.engine.execute.validate(a_signal())
     quote = await gateway.quote(intent.instrument)
-    assert quote is not None
+    assert isinstance(quote, Quote)
     return quote.price
 
 

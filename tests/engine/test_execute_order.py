@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from datetime import timedelta
 from decimal import Decimal
 from itertools import pairwise
 from pathlib import Path
@@ -232,7 +231,8 @@ async def test_a_key_that_the_broker_holds_already_is_our_order_and_is_fetched(t
         assert order.is_in_doubt
         assert order.submission is not None
         resent = Prepared(order.submission.reference, order.submission.payload)
-        again = await engine.gateways["SIM"].submit("again", resent, scene.clock.now() + timedelta(seconds=5))
+        gateway = engine.gateways["SIM"]
+        again = await gateway.submit("again", resent, gateway.new_deadline("again"))
         del scene.witness.answers["find"]
         await engine.submit.book_outcome(order, order.submission.request_id, again)
         await until(lambda: not engine.doubts.standing())

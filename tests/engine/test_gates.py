@@ -10,8 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from liveorder.application.gateway import NotReceived
-from liveorder.application.ports.broker import Prepared, SubmitRequest
+from liveorder.application.ports.broker import SubmitRequest
 from liveorder.application.ports.order_store import HaltRow
 from liveorder.application.retry_policy import RetryPolicy
 from liveorder.domain.errors import BrokerConnectionError, OrderValidationError
@@ -217,14 +216,6 @@ async def test_a_persons_cancel_in_a_shadow_run_reaches_nobody_and_halts_nothing
             assert "a shadow run sends nothing" in (cancelled.error_message or "")
             assert shadow.kill_switch.standing() == []
             assert scene.witness.of("cancel") == []
-
-
-async def test_a_call_whose_deadline_has_passed_is_not_made(tmp_path: Path) -> None:
-    async with a_scene(tmp_path) as scene, scene.living() as engine:
-        gateway = engine.gateways["SIM"]
-        for call in (gateway.submit, gateway.cancel, gateway.replace):
-            assert isinstance(await call("late", Prepared({}, "{}"), scene.clock.now()), NotReceived)
-        assert scene.witness.calls == []
 
 
 # --- form -----------------------------------------------------------------------------------------------------------------------

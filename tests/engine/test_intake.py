@@ -152,7 +152,7 @@ async def test_progress_that_cannot_be_saved_is_told_and_does_no_harm(tmp_path: 
                 raise ConnectionError("the queue went away")
 
         await engine.intake.read(Forgetful(a_limit("first"), a_limit("second")))
-        assert len(scene.log.of("WARNING")) == 2
+        assert scene.log.of("WARNING") == ["Progress of told not saved: ConnectionError: the queue went away"]
         assert len(scene.witness.of("submit")) == 2
 
 

@@ -104,7 +104,8 @@ async def test_an_order_in_doubt_is_never_timed_out(tmp_path: Path) -> None:
 
 
 async def test_the_cancel_of_a_late_order_that_never_arrived_is_asked_again_as_soon_as_that_is_known(tmp_path: Path) -> None:
-    async with a_scene(tmp_path, UNFILLED) as scene, scene.living() as engine:
+    quick = {"call_timeout_seconds": 5.0}
+    async with a_scene(tmp_path, UNFILLED, account_terms=quick) as scene, scene.living() as engine:
         order = await engine.execute.execute(a_signal())
         await scene.lay(FaultKind.REQUEST_LOST, Point.CANCEL)
         await until(lambda: not engine.orders.unfinished())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 from datetime import date, timedelta
 from decimal import Decimal
@@ -10,11 +11,14 @@ from typing import Any
 
 import pytest
 
+from liveorder.application.gateway import LONGEST_ASKING_SECONDS
 from liveorder.application.ports.instruments import InstrumentQuery
 from liveorder.application.ports.market_data import Quote
-from liveorder.domain.errors import BrokerConnectionError
+from liveorder.application.retry_policy import RetryPolicy
+from liveorder.domain.errors import BrokerAuthenticationError, BrokerConnectionError, BrokerRateLimitError, DecisionRefused
 from liveorder.domain.instrument import Instrument
 from liveorder.domain.lifecycle import OrderStatus
+from liveorder.domain.order.facts import Refused
 from liveorder.domain.signal import UnusableSignal
 from liveorder.domain.values import AssetClass, OptionRight, OrderType, TimeInForce
 from liveorder.infrastructure.brokers.simulated.broker import SIMULATED_CAPABILITIES
@@ -124,7 +128,7 @@ async def test_without_a_fresh_price_a_market_order_is_refused(tmp_path: Path, p
     async with a_scene(tmp_path, market_data=prices) as scene, scene.living() as engine:
         order = await engine.execute.execute(a_signal(**fields))
         assert (order.status, order.reason) == (OrderStatus.REJECTED, "RISK")
-        assert "no price of SPY" in (order.error_message or "")
+        assert "price of SPY" in (order.error_message or "")
         assert scene.witness.calls == []
 
 
@@ -192,6 +196,80 @@ async def test_a_signal_whose_instrument_cannot_be_asked_for_is_a_dead_letter_an
             await engine.execute.execute(a_signal())
         assert nobody.failures == 0
         assert (await engine.execute.execute(a_signal())).is_sent
+
+
+class NoAnswer:
+    """A `MarketData` that fails so many times, or hangs, before it answers."""
+
+    def __init__(self, *errors: Exception | None) -> None:
+        self.errors, self.asked = list(errors), 0
+
+    async def latest(self, instrument: Instrument) -> Quote | None:
+        self.asked += 1
+        if not self.errors:
+            return Quote(Decimal(500), NOON)
+        if (error := self.errors.pop(0)) is not None:
+            raise error
+        return await asyncio.sleep(1e6, None)
+
+
+AWAY = BrokerConnectionError("no route to host")
+
+
+@pytest.mark.parametrize("failures", [1, 2])
+async def test_a_price_is_asked_for_again_as_a_request_would_be_sent_again(tmp_path: Path, failures: int) -> None:
+    async with a_scene(tmp_path, market_data=NoAnswer(*[AWAY] * failures)) as scene, scene.living() as engine:
+        began = scene.clock.monotonic()
+        order = await engine.execute.execute(a_signal())
+        assert order.is_sent
+        assert scene.clock.monotonic() - began == pytest.approx([0, 1, 3][failures])
+
+
+async def test_a_price_that_cannot_be_asked_for_refuses_the_order_in_the_brokers_own_words(tmp_path: Path) -> None:
+    prices = NoAnswer(*[AWAY] * 3)
+    async with a_scene(tmp_path, market_data=prices) as scene, scene.living() as engine:
+        order = await engine.execute.execute(a_signal())
+        (refused,) = [fact for fact in await scene.facts(order) if isinstance(fact, Refused)]
+        assert (refused.code, prices.asked) == ("no_fresh_price", 3)
+        assert "could not be asked for: no route to host" in refused.message
+
+
+async def test_a_question_that_the_broker_refused_is_not_asked_again(tmp_path: Path) -> None:
+    prices = NoAnswer(*[BrokerAuthenticationError("no subscription")] * 3)
+    async with a_scene(tmp_path, market_data=prices) as scene, scene.living() as engine:
+        order = await engine.execute.execute(a_signal())
+        assert "could not be asked for: no subscription" in (order.error_message or "")
+        assert prices.asked == 1
+
+
+@pytest.mark.parametrize("error", [None, AWAY, BrokerRateLimitError("slow down", 3600.0)], ids=["hangs", "fails", "says when"])
+async def test_however_often_may_be_tried_a_question_does_not_hold_a_signal_up_for_long(
+    tmp_path: Path, error: Exception | None
+) -> None:
+    patient = {"retry": RetryPolicy(99)}
+    async with a_scene(tmp_path, market_data=NoAnswer(*[error] * 99), account_terms=patient) as scene, scene.living() as engine:
+        began = scene.clock.monotonic()
+        order = await engine.execute.execute(a_signal())
+        assert order.reason == "RISK"
+        assert scene.clock.monotonic() - began <= LONGEST_ASKING_SECONDS + 10
+
+
+async def test_a_limit_order_that_needs_no_price_goes_out_without_one(tmp_path: Path) -> None:
+    async with a_scene(tmp_path, market_data=NoAnswer(*[AWAY] * 3)) as scene, scene.living() as engine:
+        assert (await engine.execute.execute(a_limit())).is_sent
+
+
+async def test_a_replace_asks_for_the_price_again_too(tmp_path: Path) -> None:
+    collared = LAX.model_copy(update={"price_collar_percent": Decimal(50)})
+    prices = NoAnswer()
+    async with a_scene(tmp_path, market_data=prices, limits=collared) as scene, scene.living() as engine:
+        order = await engine.execute.execute(a_limit(time_in_force="GTC"))
+        prices.errors = [AWAY]
+        await engine.replace.replace(order.order_id, limit_price=Decimal(401))
+        assert len(scene.witness.of("replace")) == 1
+        prices.errors = [AWAY] * 3
+        with pytest.raises(DecisionRefused, match="no route to host"):
+            await engine.replace.replace(order.order_id, limit_price=Decimal(402))
 
 
 @pytest.mark.parametrize(

@@ -40,6 +40,8 @@ def _submission_started(fact: f.SubmissionStarted) -> str:
 
 
 def _submission_failed(fact: f.SubmissionFailed) -> str:
+    if fact.error == f.NOT_BEGUN:
+        return f"Submission {fact.request_id} {fact.message}"
     evidence = f" ({fact.evidence})" if fact.evidence else ""
     return f"Submission {fact.request_id} surely did not arrive: {fact.error}: {fact.message}{evidence}"
 

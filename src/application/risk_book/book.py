@@ -106,6 +106,7 @@ class RiskBook:
         currency: str,
         atomic_replace: bool,
         without: UUID | None = None,
+        price_problem: str = "",
     ) -> RiskView:
         """The account now, for an order in `instrument`. `without` is the order that is being judged again: it does not count."""
         account = self._account(account_id)
@@ -134,6 +135,7 @@ class RiskBook:
             realized_net_today=day.realized_net.get(currency, ZERO),
             last_price=None if quote is None else quote.price,
             price_age_seconds=price_age_seconds,
+            price_problem=price_problem,
         )
 
     def closable(self, account_id: str, instrument: Instrument, theirs: Decimal) -> Decimal:

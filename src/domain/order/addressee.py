@@ -11,7 +11,7 @@ from liveorder.domain.order.state import LiveOrder
 
 def may_concern(order: LiveOrder, report: ExecutionReport) -> bool:
     """Our key decides where one is told. An order that others sent has a key of theirs, which we never learned."""
-    if report.client_order_id is not None and order.attempts:
+    if report.client_order_id is not None and order.starts:
         return report.client_order_id in order.possible_ids
     return not isinstance(report, OrderSnapshot) or _is_of_its_kind(order, report)
 

@@ -151,9 +151,13 @@ class SubmissionStarted(Fact):
     reference: Mapping[str, str] = Field(default_factory=dict)
     payload: str
     deadline: datetime
-    """No later than this is the call begun or waited for."""
+    """No later than this is the call waited for; it begins only while all of its time is left before it."""
     session_date: date
     """The exchange session that the order counts to."""
+
+
+NOT_BEGUN = "NotBegun"
+"""As `SubmissionFailed.error`: nothing left, for a reason of ours. No attempt, and no failure of the broker."""
 
 
 class SubmissionFailed(Fact):

@@ -20,6 +20,10 @@ def refuse(reason: f.RejectReason, code: str, message: str, measured: str | None
     return [f.Refused(reason=reason, code=code, message=message, measured=measured, limit=limit)]
 
 
+def next_submission_id(order: LiveOrder) -> str:
+    return f"{order.client_order_id}-s{order.starts + 1}"
+
+
 def start_submission(
     order: LiveOrder, reference: Mapping[str, str], payload: str, deadline: datetime, session_date: date
 ) -> list[Fact]:
@@ -30,11 +34,10 @@ def start_submission(
         raise DecisionRefused(f"order {order.order_id} may be at the broker already: ask, do not send again")
     if order.is_at_broker:
         raise DecisionRefused(f"order {order.order_id} is at the broker already")
-    attempt = order.attempts + 1
     return [
         f.SubmissionStarted(
-            request_id=f"{order.client_order_id}-s{attempt}",
-            attempt=attempt,
+            request_id=next_submission_id(order),
+            attempt=order.starts + 1,
             reference=reference,
             payload=payload,
             deadline=deadline,
@@ -52,6 +55,18 @@ def fail_submission(order: LiveOrder, request_id: str, error: str, message: str,
     if others or order.is_at_broker or not reasons:
         return [failed]
     return [failed, f.Cancelled(reason=reasons[0], message="it never reached the broker, and its cancel was asked for")]
+
+
+def not_begun(order: LiveOrder, request_id: str, reason: str) -> list[Fact]:
+    """Nothing left, for a reason of ours: no attempt at the broker. A cancel is wanted all the same."""
+    request = order.requests.get(request_id)
+    if request is None:
+        return []
+    if request.kind is f.RequestKind.SUBMIT:
+        return fail_submission(order, request_id, f.NOT_BEGUN, reason)
+    if request.kind is f.RequestKind.CANCEL:
+        return [f.CancelRefused(request_id=request_id, message=reason, is_still_wanted=True)]
+    return [f.ReplaceRefused(request_id=request_id, message=reason)]
 
 
 def doubt(order: LiveOrder, request_id: str, error: str, message: str) -> list[Fact]:
@@ -102,6 +117,10 @@ def next_replace_number(order: LiveOrder) -> int:
     return order.replaces + 1
 
 
+def next_replace_id(order: LiveOrder) -> str:
+    return f"{order.client_order_id}-r{next_replace_number(order)}"
+
+
 def check_replace(order: LiveOrder, quantity: Decimal | None) -> None:
     """Refuse what must not be asked: a replace of an order that is closed, unknown or already being replaced unknowably."""
     if order.status.is_closed:
@@ -127,11 +146,10 @@ def request_replace(
     payload: str,
     deadline: datetime,
 ) -> list[Fact]:
-    number = next_replace_number(order)
     return [
         f.ReplaceRequested(
-            request_id=f"{order.client_order_id}-r{number}",
-            number=number,
+            request_id=next_replace_id(order),
+            number=next_replace_number(order),
             quantity=quantity,
             limit_price=limit_price,
             stop_price=stop_price,

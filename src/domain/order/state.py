@@ -63,10 +63,12 @@ class LiveOrder:
     stop_price: Decimal | None = None
     executions: Executions = field(default_factory=Executions.none)
     broker_order_id: str | None = None
-    attempts: int = 0
-    """Submissions started."""
+    starts: int = 0
+    """Submissions that were stored, to be sent then; each has a number."""
+    not_begun: int = 0
+    """Of these, those that were not sent, for a reason of ours."""
     failures: int = 0
-    """Of these, those that failed before our eyes. One that was lost on the way, with us perhaps, and not found is none."""
+    """Attempts that failed before our eyes. One that was lost on the way, with us perhaps, and not found is none."""
     replaces: int = 0
     replaced: frozenset[str] = frozenset()
     """Ids of the replaces that were done: telling of one again is old news."""
@@ -140,7 +142,17 @@ class LiveOrder:
     @property
     def is_sent(self) -> bool:
         """By us, or by others and acknowledged: an adopted order."""
-        return self.attempts > 0 or self.is_acknowledged
+        return self.starts > 0 or self.is_acknowledged
+
+    @property
+    def attempts(self) -> int:
+        """Submissions that left, or may have."""
+        return self.starts - self.not_begun
+
+    @property
+    def was_not_begun(self) -> bool:
+        """The last submission that failed did so for a reason of ours."""
+        return self.last_failure is not None and self.last_failure.error == f.NOT_BEGUN
 
     @property
     def is_in_doubt(self) -> bool:
@@ -308,7 +320,7 @@ def _approved(order: LiveOrder, fact: f.Approved, item: RecordedFact) -> None:
 
 
 def _submission_started(order: LiveOrder, fact: f.SubmissionStarted, item: RecordedFact) -> None:
-    order.attempts, order.submission = fact.attempt, fact
+    order.starts, order.submission = fact.attempt, fact
     order.submitted_at = order.submitted_at or item.envelope.recorded_at
     order.requests[fact.request_id] = OpenRequest(fact.request_id, f.RequestKind.SUBMIT, item.envelope.recorded_at, fact.deadline)
 
@@ -316,7 +328,10 @@ def _submission_started(order: LiveOrder, fact: f.SubmissionStarted, item: Recor
 def _submission_failed(order: LiveOrder, fact: f.SubmissionFailed, item: RecordedFact) -> None:
     order.requests.pop(fact.request_id, None)
     order.last_failure, order.error_message = fact, fact.message
-    order.failures += fact.evidence is None
+    order.not_begun += order.was_not_begun
+    order.failures += fact.evidence is None and not order.was_not_begun
+    if not order.attempts:  # It stands nowhere yet, so that no time of its own runs.
+        order.submitted_at = None
 
 
 def _outcome_unknown(order: LiveOrder, fact: f.OutcomeUnknown, item: RecordedFact) -> None:

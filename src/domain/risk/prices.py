@@ -24,7 +24,10 @@ def no_fresh_price(case: Case, limits: RiskLimits) -> RiskRefusal | None:
     if is_valued and age_seconds is not None and age_seconds <= allowed_seconds:
         return None
     symbol, measured = case.proposal.instrument.symbol, "none" if age_seconds is None else f"{age_seconds:.3f}"
-    message = f"no price of {symbol} at most {allowed_seconds:g} s old; check market data, or send a limit order without a collar"
+    message = f"no price of {symbol} at most {allowed_seconds:g} s old"
+    if case.view.price_problem:
+        message = f"the price of {symbol} could not be asked for: {case.view.price_problem}"
+    message += "; check market data, or send a limit order without a collar"
     return RiskRefusal("no_fresh_price", message, measured, f"{allowed_seconds:g}")
 
 

@@ -92,6 +92,8 @@ class RiskView(NamedTuple):
     last_price: Decimal | None = None
     price_age_seconds: float | None = None
     """Of `last_price`; None when there is no price."""
+    price_problem: str = ""
+    """Why no price could be asked for, in the source's own words; empty where it answered."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -193,6 +193,27 @@ def test_a_submission_that_never_arrived_is_the_end_when_its_cancel_was_asked_fo
     assert (settled.status.value, settled.reason, settled.is_finished) == ("CANCELLED", "REQUESTED", True)
 
 
+def test_what_was_not_begun_failed_for_a_reason_of_ours_and_a_cancel_is_wanted_all_the_same() -> None:
+    why = "not sent: our own side took 12.0 s"
+    sent, asked, replacing = (
+        order_of(SENT),
+        order_of(*WORKING, cancel_request()),
+        order_of(*WORKING, replace_request(quantity="120")),
+    )
+    assert requests.not_begun(sent, f"{KEY}-s1", why) == [f.SubmissionFailed(request_id=f"{KEY}-s1", error="NotBegun", message=why)]
+    refused = requests.not_begun(asked, f"{KEY}-c1", why)
+    assert refused == [f.CancelRefused(request_id=f"{KEY}-c1", message=why, is_still_wanted=True)]
+    assert then(asked, *refused).cancel_wish is CancelReason.REQUESTED
+    assert requests.not_begun(replacing, f"{KEY}-r1", why) == [f.ReplaceRefused(request_id=f"{KEY}-r1", message=why)]
+    assert requests.not_begun(order_of(*WORKING), f"{KEY}-s1", why) == []
+
+
+def test_a_submission_that_was_not_begun_is_the_end_when_its_cancel_was_asked_for() -> None:
+    order = order_of(SENT, cancel_request())
+    ended = then(order, *requests.not_begun(order, f"{KEY}-s1", "not sent"))
+    assert (ended.status.value, ended.reason, ended.is_finished) == ("CANCELLED", "REQUESTED", True)
+
+
 def test_what_is_settled_is_not_settled_again() -> None:
     assert requests.settle_absent(order_of(*WORKING), f"{KEY}-s1", "by phone") == []
 

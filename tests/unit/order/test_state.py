@@ -173,6 +173,21 @@ def test_an_order_keeps_when_it_was_asked_for_first_sent_last_changed_and_closed
     assert (order.attempts, order.version, order.last_failure) == (2, 7, FAILED)
 
 
+def failed(attempt: int, error: str = "BrokerConnectionError") -> f.SubmissionFailed:
+    return FAILED.model_copy(update={"request_id": f"{KEY}-s{attempt}", "error": error})
+
+
+def test_a_start_that_was_not_begun_is_no_attempt_and_no_failure_and_no_time_runs_from_it() -> None:
+    waiting = order_of(SENT, failed(1, f.NOT_BEGUN))
+    assert (waiting.starts, waiting.attempts, waiting.failures, waiting.was_not_begun) == (1, 0, 0, True)
+    assert (waiting.submitted_at, waiting.is_sent, waiting.status) == (None, True, OrderStatus.SUBMITTED)
+    sent = then(waiting, submission(2), failed(2))
+    assert (sent.starts, sent.attempts, sent.failures, sent.was_not_begun) == (2, 1, 1, False)
+    assert sent.submitted_at == seconds(3)
+    late = then(sent, submission(3), failed(3, f.NOT_BEGUN))
+    assert (late.starts, late.attempts, late.failures, late.submitted_at) == (3, 1, 1, seconds(3))
+
+
 def test_an_order_that_is_open_again_has_no_closing_time_until_it_closes_again() -> None:
     reopened = order_of(*WORKING, fill("a", 100), bust("a"))
     assert reopened.closed_at is None

@@ -63,6 +63,10 @@ def test_a_fact_that_nobody_wrote_a_sentence_for_is_told_by_its_name() -> None:
             FAILED.model_copy(update={"evidence": "asked twice"}),
             "Submission LIVEORDERKEYOFATESTX-s1 surely did not arrive: BrokerConnectionError: connection refused (asked twice)",
         ),
+        (
+            FAILED.model_copy(update={"error": "NotBegun", "message": "not sent: our own side took 12.0 s"}),
+            "Submission LIVEORDERKEYOFATESTX-s1 not sent: our own side took 12.0 s",
+        ),
         (unknown("X-s1"), "Outcome of submit X-s1 unknown, asking the broker: no answer"),
         (cancel_request(), "Cancel requested: requested"),
         (replace_request(2, "50", "9.9"), "Replace 2 requested, quantity 50, limit 9.9"),
