@@ -1,0 +1,147 @@
+"""A service of an earlier version is paused, its store migrated, and the service let go: it may store and send nothing more."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from liveorder.infrastructure.clock import SystemClock
+from liveorder.infrastructure.eventstore.migrations import migrate
+from liveorder.infrastructure.eventstore.postgres_connection import address_of
+from liveorder.infrastructure.eventstore.store_by_url import database_at
+from liveorder.interfaces.cli.exit_codes import ExitCode
+from tests.interfaces.command_line import COMMAND
+from tests.postgres_databases import lend_database, take_back_database, url_of_database
+from tests.storage.old_versions import COMMITS, old_version
+
+ENOUGH_SECONDS = 90.0
+"""Longer than anything takes on a slow machine."""
+SETTINGS = """
+store = "{store}"
+[logs]
+directory = "logs"
+[engine]
+lease_seconds = 2
+source_poll_seconds = 0.05
+[risk]
+allow_closed_market = true
+max_daily_trades = 1000
+[simulation]
+venue = "{venue}"
+"""
+
+
+def a_line(number: int) -> str:
+    return json.dumps({"signal_id": f"s-{number}", "symbol": "ETH/USD", "side": "BUY", "quantity": "0.01"}) + "\n"
+
+
+def eventually(found: Callable[[], object], what: str) -> None:
+    deadline = time.monotonic() + ENOUGH_SECONDS
+    while not found():
+        assert time.monotonic() < deadline, what
+        time.sleep(0.05)
+
+
+@contextmanager
+def running(command: list[str], folder: Path, environment: dict[str, str] | None = None) -> Iterator[subprocess.Popen[bytes]]:
+    with (folder / "out").open("ab") as out:
+        process = subprocess.Popen(command, cwd=folder, env=environment, stdout=out, stderr=out)
+    try:
+        yield process
+    finally:
+        if process.poll() is None:
+            process.send_signal(signal.SIGCONT)
+            process.kill()
+        process.wait()
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    if request.param == "sqlite":
+        yield f"sqlite:///{tmp_path / 'orders.db'}"
+        return
+    database = lend_database()
+    yield url_of_database(database)
+    take_back_database(database)
+
+
+def events_in(store: str) -> int:
+    if store.startswith("sqlite"):
+        with closing(sqlite3.connect(store.removeprefix("sqlite:///"))) as connection:
+            return int(connection.execute("SELECT count(*) FROM stored_events").fetchone()[0])
+    with psycopg.connect(address_of(store).conninfo) as connection:
+        row = connection.execute("SELECT count(*) FROM liveorder.stored_events").fetchone()
+        return int(row[0]) if row else 0
+
+
+def orders_at(folder: Path) -> set[str]:
+    """The venue's orders, as its own file keeps them while it runs."""
+    with closing(sqlite3.connect(folder / "venue.db")) as connection:
+        return {json.loads(body)["placed"]["client_order_id"] for (body,) in connection.execute("SELECT body FROM orders")}
+
+
+@pytest.mark.parametrize("commit", [COMMITS[0], COMMITS[-1]])
+def test_an_old_service_that_was_paused_while_its_store_was_migrated_stores_and_sends_nothing(
+    commit: str, store: str, tmp_path: Path
+) -> None:
+    old = old_version(commit, tmp_path / "version")
+    ready, signals = tmp_path / "ready", tmp_path / "signals.jsonl"
+    (tmp_path / "venue.toml").write_text("")
+    serve = [*COMMAND, "venue", "--data", "venue.db", "--ready-file", str(ready)]
+    with running(serve, tmp_path):
+        eventually(ready.exists, "the venue listens")
+        (tmp_path / "liveorder.toml").write_text(SETTINGS.format(store=store, venue=ready.read_text().strip()))
+        signals.write_text("")
+        follow = [*old.command, "run", "--signals", "signals.jsonl", "--follow"]
+        with running(follow, tmp_path, old.environment) as service:
+            with signals.open("a") as lines:
+                eventually(lambda: _added_until_traded(lines, tmp_path), "the old version trades")
+            service.send_signal(signal.SIGSTOP)
+            with signals.open("a") as lines:
+                lines.writelines(a_line(number) for number in range(1000, 1020))
+            eventually(lambda: asyncio.run(_migrated(store)), "its lease runs out")
+            stored, sent = events_in(store), orders_at(tmp_path)
+            service.send_signal(signal.SIGCONT)
+            assert service.wait(ENOUGH_SECONDS) == ExitCode.STORE_OWNED
+        assert events_in(store) == stored
+        assert orders_at(tmp_path) == sent
+        again = [*COMMAND, "run", "--signals", "signals.jsonl", "--until-idle"]
+        ran = subprocess.run(again, cwd=tmp_path, check=False, capture_output=True, text=True)
+        assert ran.returncode in (0, ExitCode.OUTCOME_UNKNOWN), ran.stdout + ran.stderr
+        traded = orders_at(tmp_path)
+        assert sent < traded
+        assert len(traded) == len({line for line in signals.read_text().splitlines()})
+
+
+def _added_until_traded(lines: object, folder: Path) -> bool:
+    """One more line each time: a followed file is read from where it ended when the old version began to look."""
+    number = sum(1 for _ in (folder / "signals.jsonl").open())
+    lines.write(a_line(number))  # type: ignore[attr-defined]  # a text file
+    lines.flush()  # type: ignore[attr-defined]  # as above
+    time.sleep(0.2)
+    return (folder / "venue.db").exists() and bool(orders_at(folder))
+
+
+async def _migrated(store: str) -> bool:
+    from liveorder.domain.errors import LeaseLost
+
+    try:
+        return await migrate(database_at(store, SystemClock()), f"upgrade {os.getpid()}") == 1
+    except LeaseLost:
+        return False
+
+
+if sys.platform != "linux":
+    pytest.skip("SIGSTOP of another process is tried on Linux", allow_module_level=True)
