@@ -21,7 +21,7 @@ from liveorder.application.ports.notifier import Notifier
 from liveorder.application.ports.signal_source import SignalSource
 from liveorder.application.projector import Projector
 from liveorder.application.service import Service
-from liveorder.bootstrap.brokerages import connections_of
+from liveorder.bootstrap.brokerages import check_supplied, connections_of
 from liveorder.bootstrap.parts import (
     clock_of,
     journal_path,
@@ -63,6 +63,8 @@ async def open_service(
     Raises `SettingsError`, `StoreRefused`, `LeaseLost` (another process owns the store) and `BrokerError` (no first connection).
     """
     settings.check()
+    if supplied is not None:
+        check_supplied(settings, supplied)
     store = await open_store(settings)
     clock = clock_of(settings, not_before=await _await_turn(settings, log, wait=wait_for_lease))
     own_log = log_of(settings, clock)
