@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import random
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, closing
@@ -14,6 +13,7 @@ from liveorder.application.engine import Connection, Engine, EngineTerms
 from liveorder.application.execute_order import ExecutionTerms
 from liveorder.application.outbox import Outbox, Outlet
 from liveorder.application.outlets import ALERTS, Confirmations, Notices
+from liveorder.application.ownership import stand_by, until_free
 from liveorder.application.ports.brokerage import Brokerage
 from liveorder.application.ports.clock import Clock
 from liveorder.application.ports.event_log import EventLog
@@ -29,7 +29,7 @@ from liveorder.bootstrap.parts import (
     open_store,
     owner_name,
 )
-from liveorder.domain.errors import LeaseLost, LiveOrderError
+from liveorder.domain.errors import LiveOrderError
 from liveorder.domain.order import LiveOrder
 from liveorder.infrastructure.calendars import ExchangeCalendars
 from liveorder.infrastructure.clock import SystemClock
@@ -60,7 +60,8 @@ async def open_service(
 ) -> AsyncIterator[Service]:
     """A service that has recovered and runs until the block ends.
 
-    Raises `SettingsError`, `StoreRefused`, `LeaseLost` (another process owns the store) and `BrokerError` (no first connection).
+    A store whose owner may be dead is waited for until its lease has run out. Raises `SettingsError`, `StoreRefused`, `LeaseLost`
+    (another process owns the store, and lives) and `BrokerError` (no first connection).
     """
     settings.check()
     if supplied is not None:
@@ -98,18 +99,12 @@ async def _await_turn(settings: Settings, log: EventLog | None, *, wait: bool) -
 
     Returns when its newest fact was recorded; None while there is none.
     """
-    store = store_at(settings.store, clock=SystemClock())
+    clock = SystemClock()
+    store = store_at(settings.store, clock=clock)
     await store.open()
-    told = None
     try:
-        while (held := await store.lease.state()) is not None and held.is_held:
-            if not wait:
-                raise LeaseLost(f"this store is owned by {held.owner}; stop it first, or wait as its standby")
-            if told != held.owner:
-                with closing(log_of(settings, SystemClock())) as own_log:
-                    (log or own_log).write("LEASE", f"Standing by: this store is owned by {held.owner}")
-                told = held.owner
-            await asyncio.sleep(max((held.expires_at - held.now).total_seconds(), 0.05))
+        with closing(log_of(settings, clock)) as own_log:
+            await (stand_by if wait else until_free)(store.lease, clock, log or own_log)
         return await _newest_moment(store)
     finally:
         await store.close()
