@@ -43,6 +43,7 @@ from liveorder.infrastructure.publishers.jsonl import JsonLinesPublisher
 from liveorder.infrastructure.readmodels import views_at
 from liveorder.infrastructure.settings import Settings
 from liveorder.infrastructure.signals.followed_file import FollowedFile
+from liveorder.infrastructure.signals.growing_file import BEGINNING, end_of
 from liveorder.infrastructure.signals.jsonl_file import JsonlFile
 from liveorder.infrastructure.signals.stdin import StandardInput
 
@@ -61,7 +62,8 @@ async def open_service(
     """A service that has recovered and runs until the block ends.
 
     A store whose owner may be dead is waited for until its lease has run out. Raises `SettingsError`, `StoreRefused`, `LeaseLost`
-    (another process owns the store, and lives) and `BrokerError` (no first connection).
+    (another process owns the store, and lives), `InvalidInput` (a source that must not be read) and `BrokerError` (no first
+    connection).
     """
     settings.check()
     if supplied is not None:
@@ -173,11 +175,18 @@ def _engine(
     return Engine(terms, store, store.lease, connections, ExchangeCalendars(), journal, clock, random.SystemRandom(), log, on_error)
 
 
-def file_source(settings: Settings, path: Path, *, follow: bool) -> Callable[[DatabaseOrderStore, Clock], SignalSource]:
-    """JSON Lines from a file: once, or as it grows."""
+def file_source(
+    settings: Settings, path: Path, *, follow: bool, from_beginning: bool = False
+) -> Callable[[DatabaseOrderStore, Clock], SignalSource]:
+    """JSON Lines from a file: once, or as it grows from where it ends now, unless it was followed before.
+
+    Raises `InvalidInput` for one to be read once that is not there, or is no JSON Lines.
+    """
     if follow:
-        return lambda store, clock: FollowedFile(path, store, clock, settings.engine.source_poll_seconds)
-    return lambda store, clock: JsonlFile(path)
+        first = BEGINNING if from_beginning else end_of(path)
+        return lambda store, clock: FollowedFile(path, store, clock, first, settings.engine.source_poll_seconds)
+    source = JsonlFile(path)
+    return lambda store, clock: source
 
 
 def stdin_source() -> Callable[[DatabaseOrderStore, Clock], SignalSource]:
