@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from liveorder.application.ownership import LOOK_SECONDS, until_free
+from liveorder.application.ownership import LOOK_SECONDS, stand_by, until_free
 from liveorder.domain.errors import BrokerConnectionError, LeaseLost, StoreUnavailable
 from liveorder.domain.lifecycle import OrderStatus
 from liveorder.infrastructure.brokers.simulated.venue.faults import FaultKind
@@ -180,6 +180,22 @@ async def test_an_owner_that_lets_go_is_followed_at_once_and_one_that_took_its_p
             assert isinstance(waiting.exception(), LeaseLost if takes_its_place else type(None))
             await other.close()
             await ours.close()
+
+
+async def test_a_standby_waits_for_an_owner_however_often_that_renews_its_lease(tmp_path: Path) -> None:
+    async with a_scene(tmp_path) as scene:
+        other, ours = await held_for(scene, 15.0), scene.store()
+        await ours.open()
+        waiting = asyncio.create_task(stand_by(ours.lease, scene.clock, scene.log))
+        for _ in range(20):
+            await asyncio.sleep(5)
+            assert await other.lease.renew(15.0)
+        assert not waiting.done()
+        await other.lease.release()
+        await asyncio.wait_for(waiting, 16)
+        assert scene.log.of("LEASE") == ["Standing by: this store is owned by another"]
+        await other.close()
+        await ours.close()
 
 
 async def test_a_store_that_nobody_owns_is_not_waited_for(tmp_path: Path) -> None:

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import signal
 import sqlite3
 import subprocess
 from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -100,20 +98,3 @@ async def test_an_embedded_runner_waits_out_a_dead_owner_and_is_refused_by_a_liv
         with pytest.raises(LeaseLost, match="is owned by"):
             async with Runner.open(Path("liveorder.toml")):
                 pass
-
-
-def test_a_standby_waits_for_a_living_owner_as_ever(cli: CommandLine) -> None:
-    with service(cli) as first:
-        standby: subprocess.Popen[Any] = cli.start("run", "--standby")
-        said_why(standby)
-        for _ in range(3):
-            renewed_from = expiry(cli)
-            while expiry(cli) == renewed_from:
-                assert (standby.poll(), first.poll()) == (None, None)
-        standby.kill()
-        standby.communicate()
-
-
-def test_a_command_of_a_moment_is_answered_by_the_owner_without_waiting_for_its_lease(cli: CommandLine) -> None:
-    with service(cli):
-        assert cli.json("submit", json.dumps(coin("a")))["signal_id"] == "a"
