@@ -51,7 +51,7 @@ def check_supplied(settings: Settings, supplied: Mapping[str, Brokerage]) -> Non
     for name, given in supplied.items():
         if name not in accounts:
             remedy = f"use {' or '.join(accounts)}, or add it: accounts=[{{'id': {name!r}}}]"
-            raise SettingsError(f"brokers: no account {name!r} in the settings; {remedy}")
+            raise SettingsError(f"brokers: {name!r} is no account that the settings trade; {remedy}")
         if not isinstance(given, Brokerage):
             raise SettingsError(
                 f"brokers: {name!r} is given a {type(given).__name__} and no Brokerage; "

@@ -190,11 +190,12 @@ def a_brokerage(name: str = "mine") -> Iterator[Brokerage]:
 @pytest.mark.parametrize(
     ("brokers", "says"),
     [
-        (lambda own: {"X": own}, "brokers: no account 'X' in the settings"),
-        (lambda own: {"sim": own}, "brokers: no account 'sim' in the settings; use SIM, or add it"),
-        (lambda own: {"SIM ": own}, "brokers: no account 'SIM ' in the settings"),
-        (lambda own: {"SIM": own, "other": own}, "brokers: no account 'other' in the settings"),
-        (lambda own: {1: own}, "brokers: no account 1 in the settings"),
+        (lambda own: {"X": own}, "brokers: 'X' is no account that the settings trade"),
+        (lambda own: {"sim": own}, "brokers: 'sim' is no account that the settings trade; use SIM, or add it"),
+        (lambda own: {"SIM ": own}, "brokers: 'SIM ' is no account that the settings trade"),
+        (lambda own: {"SIM": own, "other": own}, "brokers: 'other' is no account that the settings trade"),
+        (lambda own: {1: own}, "brokers: 1 is no account that the settings trade"),
+        (lambda own: {"shut": own}, "brokers: 'shut' is no account that the settings trade"),
         (lambda own: {}, "brokers: an empty mapping; name an account"),
         (lambda own: {"SIM": own.broker}, "brokers: 'SIM' is given a SimulatedBroker and no Brokerage"),
         (lambda own: {"SIM": None}, "brokers: 'SIM' is given a NoneType and no Brokerage"),
@@ -204,8 +205,9 @@ def a_brokerage(name: str = "mine") -> Iterator[Brokerage]:
 async def test_a_broker_of_ones_own_for_an_account_that_nobody_trades_is_refused(
     tmp_path: Path, brokers: Callable[[Brokerage], Any], says: str
 ) -> None:
+    accounts = [{"id": "SIM"}, {"id": "shut", "closed": True}]
     with a_brokerage() as own, pytest.raises(SettingsError) as refused:
-        async with Runner.open(brokers=brokers(own), **settings(tmp_path)) as runner:
+        async with Runner.open(brokers=brokers(own), **settings(tmp_path, accounts=accounts)) as runner:
             await runner.buy("BTC/USD", 1, signal_id="a")
     assert says in str(refused.value)
     assert not (tmp_path / "orders.db").exists()
