@@ -7,7 +7,7 @@ deciding and recording, never while a broker is called.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import datetime
@@ -15,6 +15,7 @@ from typing import Protocol
 from uuid import UUID
 from weakref import WeakValueDictionary
 
+from liveorder.application.finished_orders import FinishedOrders
 from liveorder.application.ports.clock import Clock, Randomness
 from liveorder.application.ports.order_store import (
     BrokerName,
@@ -56,12 +57,13 @@ class OrderListener(Protocol):
 
 
 class Orders:
-    """Every unfinished order, and whichever finished one is asked for."""
+    """Every unfinished order in memory, with the finished ones that were met last; whichever other is asked for is read."""
 
     def __init__(self, store: OrderStore, clock: Clock, randomness: Randomness, risk: RiskBook, sessions: Sessions) -> None:
         self._store, self._clock, self._randomness = store, clock, randomness
         self._risk, self._sessions = risk, sessions
         self._unfinished: dict[UUID, LiveOrder] = {}
+        self._finished = FinishedOrders()
         self._by_client_id: dict[str, UUID] = {}
         self._by_broker_id: dict[tuple[str, str], UUID] = {}
         self._locks: WeakValueDictionary[UUID, asyncio.Lock] = WeakValueDictionary()
@@ -118,7 +120,7 @@ class Orders:
 
     async def get(self, order_id: UUID) -> LiveOrder:
         """The order as its durable facts make it. Not for whoever holds it. Raises `OrderNotFound`."""
-        known = self._unfinished.get(order_id)
+        known = self._in_memory(order_id)
         if known is not None and order_id not in self._suspect:
             return known
         async with self.hold(order_id) as order:  # what is read must not be put in the place of what is recorded meanwhile
@@ -126,7 +128,7 @@ class Orders:
 
     async def read(self, order_id: UUID) -> LiveOrder:
         """As `get`, for whoever holds it."""
-        known = self._unfinished.get(order_id)
+        known = self._in_memory(order_id)
         if known is not None and order_id not in self._suspect:
             return known
         try:
@@ -141,6 +143,9 @@ class Orders:
             raise OrderNotFound(order_id)
         return self._found(LiveOrder.replay(stream))
 
+    def _in_memory(self, order_id: UUID) -> LiveOrder | None:
+        return self._unfinished.get(order_id) or self._finished.get(order_id)
+
     async def _look_at_the_figures(self) -> None:
         """What the commit did to the account's figures was not told either.
 
@@ -149,11 +154,11 @@ class Orders:
         self._risk.absorb(await self._store.ledger())
 
     def _found(self, order: LiveOrder) -> LiveOrder:
-        """As the store has it; one that is unfinished and was not in memory is from here on."""
+        """As the store has it; one that was not in memory is from here on."""
         self._suspect.discard(order.order_id)
         if not order.is_finished or order.order_id in self._unfinished:
-            self._remember(order)
             self._risk.track(order)
+        self._remember(order)
         return order
 
     async def look_again(self) -> None:
@@ -169,19 +174,50 @@ class Orders:
     async def addressee(self, account_id: str, report: ExecutionReport) -> UUID | None:
         """Which order a report speaks of, also long after it ended: by our key, else by the broker's id."""
         if report.client_order_id is not None:
-            if (known := self._by_client_id.get(report.client_order_id)) is not None:
+            if (known := self._with_key(report.client_order_id)) is not None:
                 return known
             claim = await self._store.claim_of(report.client_order_id)
             if claim is not None:
                 return claim.order_id
         return await self._by_name(account_id, report) if report.broker_order_id is not None else None
 
-    async def _by_name(self, account_id: str, report: ExecutionReport) -> UUID | None:
-        """Without asking the store where the unfinished order of this id leaves no doubt."""
-        assert report.broker_order_id is not None
-        live = self.unfinished_named(account_id, report.broker_order_id)
+    async def recall(self, account_id: str, reports: Sequence[ExecutionReport]) -> Collection[str]:
+        """Take in, all at once, the finished orders that these reports speak of and that are not in memory.
+
+        Returns the broker's ids among them that no order of ours ever had.
+        """
+        asked = [report.broker_order_id for report in reports if not self._is_at_hand(account_id, report)]
+        names = {name for name in asked if name is not None}
+        found = await self._store.streams_named(account_id, names) if names else {}
+        for name, streams in found.items():
+            for stream in streams:
+                order = self._in_memory(stream[0].stream_id) or LiveOrder.replay(stream)
+                if order.is_finished and order.order_id not in self._suspect:
+                    self._finished.keep(order, name)
+        return names - found.keys()
+
+    def _is_at_hand(self, account_id: str, report: ExecutionReport) -> bool:
+        """Whether what is in memory says whom it speaks of."""
+        if report.client_order_id is not None and self._with_key(report.client_order_id) is not None:
+            return True
+        return report.broker_order_id is not None and self._named_at_hand(account_id, report.broker_order_id, report) is not None
+
+    def _with_key(self, client_order_id: str) -> UUID | None:
+        return self._by_client_id.get(client_order_id) or self._finished.with_key(client_order_id)
+
+    def _named_at_hand(self, account_id: str, broker_order_id: str, report: ExecutionReport) -> UUID | None:
+        """Where an order in memory leaves no doubt: it knows the execution, or is open and the report names none."""
+        live = self.unfinished_named(account_id, broker_order_id)
         if live is not None and may_concern(live, report) and (knows(live, report) or not executions_named(report)):
             return live.order_id
+        finished = [order for order in self._finished.named(account_id, broker_order_id) if may_concern(order, report)]
+        return max((order.order_id for order in finished if knows(order, report)), default=None)
+
+    async def _by_name(self, account_id: str, report: ExecutionReport) -> UUID | None:
+        assert report.broker_order_id is not None
+        at_hand = self._named_at_hand(account_id, report.broker_order_id, report)
+        if at_hand is not None:
+            return at_hand
         order_ids = await self._store.named(account_id, report.broker_order_id)
         found = addressee([await self.get(order_id) for order_id in order_ids], report)
         return found.order_id if found is not None else None
@@ -290,7 +326,9 @@ class Orders:
         before = self._unfinished.pop(order.order_id, None)
         if order.is_finished:
             self._by_client_id.pop(order.client_order_id, None)
+            self._finished.keep(order, order.broker_order_id)
         else:
+            self._finished.drop(order.order_id)
             self._unfinished[order.order_id] = order
             self._by_client_id[order.client_order_id] = order.order_id
         self._rename(order, before.broker_order_id if before is not None else None)

@@ -7,8 +7,41 @@ from collections.abc import Callable
 
 from liveorder.application.ports.clock import Clock
 from liveorder.application.ports.event_log import EventLog
-from liveorder.application.ports.order_store import Lease
+from liveorder.application.ports.order_store import Lease, LeaseState
 from liveorder.domain.errors import LeaseLost, StoreUnavailable
+
+LOOK_SECONDS = 0.25
+"""Between two looks at a lease that may be a dead process's."""
+
+
+async def until_free(lease: Lease, clock: Clock, log: EventLog) -> None:
+    """Return once nobody owns the store: at once, or when the lease of an owner that may be dead has run out, never before.
+
+    Raises `LeaseLost` as soon as that owner renews its lease, or another takes the store: somebody lives there.
+    """
+    first: LeaseState | None = None
+    while (held := await lease.state()) is not None and held.is_held:
+        if first is None:
+            first = held
+            until = f"until {held.expires_at:%H:%M:%S} UTC"
+            log.write("LEASE", f"This store is owned by {held.owner} {until}; waiting until then, in case that process is dead")
+        elif (held.epoch, held.expires_at) != (first.epoch, first.expires_at):
+            raise owned_by(held.owner)
+        await clock.sleep(min(max((held.expires_at - held.now).total_seconds(), 0.05), LOOK_SECONDS))
+
+
+async def stand_by(lease: Lease, clock: Clock, log: EventLog) -> None:
+    """Return once nobody owns the store, however long that takes."""
+    told = None
+    while (held := await lease.state()) is not None and held.is_held:
+        if told != held.owner:
+            log.write("LEASE", f"Standing by: this store is owned by {held.owner}")
+            told = held.owner
+        await clock.sleep(max((held.expires_at - held.now).total_seconds(), 0.05))
+
+
+def owned_by(owner: str) -> LeaseLost:
+    return LeaseLost(f"this store is owned by {owner}; stop it first, or wait as its standby")
 
 
 class Ownership:
@@ -50,7 +83,7 @@ class Ownership:
             return str(error)
         holder = state.owner if state is not None else "another process"
         if not wait:
-            raise LeaseLost(f"this store is owned by {holder}; stop it first, or wait as its standby")
+            raise owned_by(holder)
         return f"this store is owned by {holder}"
 
     async def keep(self) -> None:

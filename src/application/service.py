@@ -12,7 +12,7 @@ from liveorder.application.engine import Engine
 from liveorder.application.order_log import OrderLog
 from liveorder.application.outbox import Outbox
 from liveorder.application.ports.order_store import Commands
-from liveorder.application.ports.signal_source import SignalSource
+from liveorder.application.ports.signal_source import Settling, SignalSource
 from liveorder.application.ports.views import Views
 from liveorder.application.projector import Projector
 from liveorder.application.recover import RecoveryReport
@@ -50,25 +50,29 @@ class Service:
         self._commands, self._sources, self._outboxes = commands, sources, outboxes
         self.recovery: RecoveryReport | None = None
         self._placed = 0
+        self._beginnings: Sequence[str] = ()
 
     async def start(self, *, wait_for_lease: bool = False) -> None:
         """Recover first; only then may a signal be taken. Raises as `Engine.start` does."""
         engine = self.engine
         engine.orders.listen(OrderLog(engine.log))
         engine.orders.listen(self._count)
-        self.recovery = await engine.start(wait_for_lease=wait_for_lease, before_trading=self._open_followers)
+        self.recovery = await engine.start(wait_for_lease=wait_for_lease, before_trading=self._settle)
         desk = CommandDesk(engine, self._commands, engine.desk, engine.clock, engine.log)
         engine.begin("commands", desk.serve_for_ever)
         engine.begin("projector", self._projector.run, lasting=True)
         for outbox in self._outboxes:
             engine.begin("outbox", outbox.run, lasting=True)
+        for beginning in self._beginnings:
+            engine.log.write("SOURCE", beginning)
 
     def _count(self, before: LiveOrder | None, after: LiveOrder, recorded: Sequence[RecordedFact]) -> None:
         self._placed += before is None
 
-    async def _open_followers(self) -> None:
-        """What follows the log knows whether it has lost its end."""
+    async def _settle(self) -> None:
+        """From where the sources are read, first; then what follows the log, which knows whether it has lost its end."""
         assert self.engine.identity is not None
+        self._beginnings = [await _beginning_of(source) for source in self._sources]
         self._projector.follow(self.engine.identity.store_id)
         await self._projector.look_before_trading()
         for outbox in self._outboxes:
@@ -143,6 +147,11 @@ class Service:
         in_doubt = tuple(order.order_id for order in left if order.is_in_doubt)
         resting = tuple(order.order_id for order in left if not order.is_in_doubt and _is_open(order))
         return RunSummary(self._placed, resting, in_doubt, self.engine.ownership.lost.is_set())
+
+
+async def _beginning_of(source: SignalSource) -> str:
+    where = f": {await source.settle()}" if isinstance(source, Settling) else ""
+    return f"{'Reads' if source.finite else 'Listens to'} {source.name}{where}"
 
 
 def _is_open(order: LiveOrder) -> bool:

@@ -6,12 +6,13 @@ Every report takes the same way, wherever it comes from: the return of a call, t
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
 from itertools import compress
 from types import MappingProxyType
+from typing import TypeVar
 from uuid import UUID
 
 from liveorder.application.gateway import Answered, Gateway, NotBegun, NotReceived, Outcome, RefusedByBroker
@@ -35,8 +36,12 @@ from liveorder.domain.order import LiveOrder, requests
 from liveorder.domain.order.addressee import came_before, may_concern
 from liveorder.domain.order.reception import receive
 
+_T = TypeVar("_T")
+
 POLLS_SHARE = 0.25
 """Of what a broker allows in a minute, polls use no more."""
+RECALLED_AT_ONCE = 500
+"""Reports of executions whose orders are read together."""
 
 
 class TrackOrders:
@@ -127,11 +132,9 @@ class TrackOrders:
             occurred_at=report.occurred_at,
         )
 
-    async def _book_safely(
-        self, account_id: str, report: ExecutionReport, asked: Mapping[UUID, int] = MappingProxyType({})
-    ) -> LiveOrder | None:
+    async def _safely(self, account_id: str, booking: Awaitable[_T]) -> _T | None:
         try:
-            return await self.book(account_id, report, asked)
+            return await booking
         except LiveOrderError as error:
             self._log.write("ERROR", f"Report not booked, the poll will find it: {error}", account_id=account_id)
             return None
@@ -176,7 +179,7 @@ class TrackOrders:
         for snapshot in snapshots:
             if self._is_overtaken(snapshot, keys):
                 continue
-            booked = await self._book_safely(gateway.account_id, snapshot, asked)
+            booked = await self._safely(gateway.account_id, self.book(gateway.account_id, snapshot, asked))
             if booked is not None and snapshot.filled_quantity < booked.filled_quantity:
                 await self._catch_up_on(gateway, booked)
         self._unmatched.still_listed(gateway.account_id, {snapshot.broker_order_id for snapshot in snapshots})
@@ -232,9 +235,19 @@ class TrackOrders:
         except BrokerError as error:
             self._log.write("BROKER", f"Executions could not be asked for: {error}", account_id=gateway.account_id)
             return False
-        for report in reports:
-            await self._book_safely(gateway.account_id, report)
+        for start in range(0, len(reports), RECALLED_AT_ONCE):
+            await self._book_recalled(gateway, reports[start : start + RECALLED_AT_ONCE])
         return True
+
+    async def _book_recalled(self, gateway: Gateway, reports: Sequence[ExecutionReport]) -> None:
+        """Of closed orders most, which tell nothing new: these are read all at once and not one by one."""
+        account_id = gateway.account_id
+        strange = await self._safely(account_id, self._orders.recall(account_id, reports)) or ()
+        for report in reports:
+            if report.client_order_id is None and report.broker_order_id in strange:
+                await self._safely(account_id, self._unmatched.keep(account_id, gateway.broker.name, report))
+            else:
+                await self._safely(account_id, self.book(account_id, report))
 
 
 _OUTCOMES = (CancelIsPending, CancelRejected, ReplaceIsPending, OrderReplaced, ReplaceRejected)

@@ -42,6 +42,24 @@ def connections_of(
             venue.close()
 
 
+def check_supplied(settings: Settings, supplied: Mapping[str, Brokerage]) -> None:
+    """Raises `SettingsError` where an embedding program's own brokers are none, or none of an account that is traded."""
+    if not isinstance(supplied, Mapping):
+        raise SettingsError(f"brokers: a {type(supplied).__name__} and no mapping; give {{account id: Brokerage}}")
+    if not supplied:
+        raise SettingsError("brokers: an empty mapping; name an account, or leave it out to trade where the settings say")
+    accounts = [account.id for account in settings.trading_accounts]
+    for name, given in supplied.items():
+        if name not in accounts:
+            remedy = f"use {' or '.join(accounts)}, or add it: accounts=[{{'id': {name!r}}}]"
+            raise SettingsError(f"brokers: {name!r} is no account that the settings trade; {remedy}")
+        if not isinstance(given, Brokerage):
+            raise SettingsError(
+                f"brokers: {name!r} is given a {type(given).__name__} and no Brokerage; "
+                "give Brokerage(broker, market_data, instruments)"
+            )
+
+
 def brokerage_of(settings: Settings, account: Account, clock: Clock, log: EventLog) -> Brokerage:
     """A real broker's adapters for one account. Raises `SettingsError` when its client library is not installed."""
     adapter: Callable[[AccountAccess, Any], Brokerage] = adapter_module(account, "assembly").brokerage

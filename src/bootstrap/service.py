@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import random
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, closing
@@ -14,6 +13,7 @@ from liveorder.application.engine import Connection, Engine, EngineTerms
 from liveorder.application.execute_order import ExecutionTerms
 from liveorder.application.outbox import Outbox, Outlet
 from liveorder.application.outlets import ALERTS, Confirmations, Notices
+from liveorder.application.ownership import stand_by, until_free
 from liveorder.application.ports.brokerage import Brokerage
 from liveorder.application.ports.clock import Clock
 from liveorder.application.ports.event_log import EventLog
@@ -22,7 +22,7 @@ from liveorder.application.ports.signal_source import SignalSource
 from liveorder.application.projector import Projector
 from liveorder.application.service import Service
 from liveorder.application.sparing_log import SparingLog
-from liveorder.bootstrap.brokerages import connections_of
+from liveorder.bootstrap.brokerages import check_supplied, connections_of
 from liveorder.bootstrap.parts import (
     clock_of,
     journal_path,
@@ -30,7 +30,7 @@ from liveorder.bootstrap.parts import (
     open_store,
     owner_name,
 )
-from liveorder.domain.errors import LeaseLost, LiveOrderError
+from liveorder.domain.errors import LiveOrderError
 from liveorder.domain.order import LiveOrder
 from liveorder.infrastructure.calendars import ExchangeCalendars
 from liveorder.infrastructure.clock import SystemClock
@@ -44,6 +44,7 @@ from liveorder.infrastructure.publishers.jsonl import JsonLinesPublisher
 from liveorder.infrastructure.readmodels import views_at
 from liveorder.infrastructure.settings import Settings
 from liveorder.infrastructure.signals.followed_file import FollowedFile
+from liveorder.infrastructure.signals.growing_file import BEGINNING, end_of
 from liveorder.infrastructure.signals.jsonl_file import JsonlFile
 from liveorder.infrastructure.signals.stdin import StandardInput
 
@@ -61,9 +62,13 @@ async def open_service(
 ) -> AsyncIterator[Service]:
     """A service that has recovered and runs until the block ends.
 
-    Raises `SettingsError`, `StoreRefused`, `LeaseLost` (another process owns the store) and `BrokerError` (no first connection).
+    A store whose owner may be dead is waited for until its lease has run out. Raises `SettingsError`, `StoreRefused`, `LeaseLost`
+    (another process owns the store, and lives), `InvalidInput` (a source that must not be read) and `BrokerError` (no first
+    connection).
     """
     settings.check()
+    if supplied is not None:
+        check_supplied(settings, supplied)
     store = await open_store(settings)
     clock = clock_of(settings, not_before=await _await_turn(settings, log, wait=wait_for_lease))
     own_log = log_of(settings, clock)
@@ -98,18 +103,12 @@ async def _await_turn(settings: Settings, log: EventLog | None, *, wait: bool) -
 
     Returns when its newest fact was recorded; None while there is none.
     """
-    store = store_at(settings.store, clock=SystemClock())
+    clock = SystemClock()
+    store = store_at(settings.store, clock=clock)
     await store.open()
-    told = None
     try:
-        while (held := await store.lease.state()) is not None and held.is_held:
-            if not wait:
-                raise LeaseLost(f"this store is owned by {held.owner}; stop it first, or wait as its standby")
-            if told != held.owner:
-                with closing(log_of(settings, SystemClock())) as own_log:
-                    (log or own_log).write("LEASE", f"Standing by: this store is owned by {held.owner}")
-                told = held.owner
-            await asyncio.sleep(max((held.expires_at - held.now).total_seconds(), 0.05))
+        with closing(log_of(settings, clock)) as own_log:
+            await (stand_by if wait else until_free)(store.lease, clock, log or own_log)
         return await _newest_moment(store)
     finally:
         await store.close()
@@ -180,11 +179,18 @@ def _engine(
     return Engine(terms, store, store.lease, connections, ExchangeCalendars(), journal, clock, random.SystemRandom(), log, on_error)
 
 
-def file_source(settings: Settings, path: Path, *, follow: bool) -> Callable[[DatabaseOrderStore, Clock], SignalSource]:
-    """JSON Lines from a file: once, or as it grows."""
+def file_source(
+    settings: Settings, path: Path, *, follow: bool, from_beginning: bool = False
+) -> Callable[[DatabaseOrderStore, Clock], SignalSource]:
+    """JSON Lines from a file: once, or as it grows from where it ends now, unless it was followed before.
+
+    Raises `InvalidInput` for one to be read once that is not there, or is no JSON Lines.
+    """
     if follow:
-        return lambda store, clock: FollowedFile(path, store, clock, settings.engine.source_poll_seconds)
-    return lambda store, clock: JsonlFile(path)
+        first = BEGINNING if from_beginning else end_of(path)
+        return lambda store, clock: FollowedFile(path, store, clock, first, settings.engine.source_poll_seconds)
+    source = JsonlFile(path)
+    return lambda store, clock: source
 
 
 def stdin_source() -> Callable[[DatabaseOrderStore, Clock], SignalSource]:

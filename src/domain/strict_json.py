@@ -29,11 +29,11 @@ def read_object(raw: str | bytes, max_bytes: int) -> dict[str, Any]:
     try:
         value = _DECODER.decode(text)
     except json.JSONDecodeError as error:
-        raise InvalidInput("line", f"not JSON ({error})", "give one complete JSON object a line") from None
+        raise InvalidInput("line", f"not JSON ({error})", _remedy(text, "give one complete JSON object a line")) from None
     except RecursionError:
         raise InvalidInput("line", "nested too deeply", "give one flat JSON object a line") from None
     if not isinstance(value, dict):
-        raise InvalidInput("line", "not a JSON object", 'write {"symbol": ...}')
+        raise InvalidInput("line", "not a JSON object", _remedy(text, 'write {"symbol": ...}'))
     return value
 
 
@@ -55,6 +55,11 @@ def bounded(number: Decimal) -> Decimal:
         remedy = f"give at most {MAX_DIGITS} digits, between 1e-{MAX_MAGNITUDE} and 1e{MAX_MAGNITUDE}"
         raise InvalidInput("number", "too long, too large or too small to reckon with exactly", remedy)
     return number
+
+
+def _remedy(text: str, usual: str) -> str:
+    is_list = text.lstrip().startswith("[")
+    return "write a list as JSON Lines: one object a line, without brackets and commas around them" if is_list else usual
 
 
 def _text(raw: str | bytes, max_bytes: int) -> str:

@@ -555,6 +555,11 @@ async def test_orders_are_found_by_their_brokers_id_for_good_the_newest_first(si
         assert await store.named("main", "17") == [newer, older]
         assert await store.named("other", "17") == [elsewhere]
         assert await store.named("main", "18") == []
+        streams = await store.streams_named("main", ["17", "18", *(f"n{number}" for number in range(1200))])
+        assert {
+            name: [[(each.stream_id, each.version) for each in stream] for stream in found] for name, found in streams.items()
+        } == {"17": [[(newer, 1), (newer, 2)], [(older, 1), (older, 2)]]}
+        assert await store.streams_named("main", []) == {}
 
 
 async def test_of_commits_in_one_transaction_the_last_says_whether_the_order_is_open(site: Site) -> None:

@@ -10,10 +10,12 @@ from pathlib import Path
 
 import pytest
 
+from liveorder.application.ownership import LOOK_SECONDS, stand_by, until_free
 from liveorder.domain.errors import BrokerConnectionError, LeaseLost, StoreUnavailable
 from liveorder.domain.lifecycle import OrderStatus
 from liveorder.infrastructure.brokers.simulated.venue.faults import FaultKind
-from tests.engine.scenes import STILL, Scene, a_limit, a_scene, a_signal, until
+from liveorder.infrastructure.eventstore.order_store import DatabaseOrderStore
+from tests.engine.scenes import NOON, STILL, Scene, a_limit, a_scene, a_signal, until
 
 
 async def taken_over(scene: Scene) -> None:
@@ -122,6 +124,88 @@ async def test_a_standby_takes_over_when_the_owner_dies_and_goes_on(tmp_path: Pa
         await until(lambda: standby.is_quiet)
         assert len(scene.venue_orders(order)) == 1
         await standby.stop()
+
+
+async def held_for(scene: Scene, seconds: float) -> DatabaseOrderStore:
+    """A store of another process, which has just taken the lease for so long."""
+    store = scene.store()
+    await store.open()
+    assert await store.lease.acquire("another", seconds) is not None
+    return store
+
+
+async def test_a_dead_owners_lease_is_waited_out_to_its_end_and_said_so(tmp_path: Path) -> None:
+    async with a_scene(tmp_path) as scene:
+        other, ours = await held_for(scene, 15.0), scene.store()
+        await ours.open()
+        began = scene.clock.monotonic()
+        await until_free(ours.lease, scene.clock, scene.log)
+        assert 15 <= scene.clock.monotonic() - began <= 16
+        (said,) = scene.log.of("LEASE")
+        assert said.startswith(
+            f"This store is owned by another until {NOON + timedelta(seconds=15):%H:%M:%S} UTC; waiting until then"
+        )
+        await other.close()
+        await ours.close()
+
+
+async def test_an_owner_that_renews_its_lease_is_left_alone_at_once(tmp_path: Path) -> None:
+    async with a_scene(tmp_path) as scene:
+        other, ours = await held_for(scene, 15.0), scene.store()
+        await ours.open()
+        waiting = asyncio.create_task(until_free(ours.lease, scene.clock, scene.log))
+        await asyncio.sleep(5)
+        assert not waiting.done()
+        assert await other.lease.renew(15.0)
+        await asyncio.sleep(LOOK_SECONDS * 2)
+        with pytest.raises(LeaseLost, match="owned by another; stop it first"):
+            waiting.result()
+        await other.close()
+        await ours.close()
+
+
+async def test_an_owner_that_lets_go_is_followed_at_once_and_one_that_took_its_place_is_left_alone(tmp_path: Path) -> None:
+    for takes_its_place in (False, True):
+        folder = tmp_path / str(takes_its_place)
+        folder.mkdir()
+        async with a_scene(folder) as scene:
+            other, ours = await held_for(scene, 15.0), scene.store()
+            await ours.open()
+            waiting = asyncio.create_task(until_free(ours.lease, scene.clock, scene.log))
+            await asyncio.sleep(5)
+            await other.lease.release()
+            if takes_its_place:
+                await (await held_for(scene, 15.0)).close()
+            await asyncio.sleep(LOOK_SECONDS * 2)
+            assert isinstance(waiting.exception(), LeaseLost if takes_its_place else type(None))
+            await other.close()
+            await ours.close()
+
+
+async def test_a_standby_waits_for_an_owner_however_often_that_renews_its_lease(tmp_path: Path) -> None:
+    async with a_scene(tmp_path) as scene:
+        other, ours = await held_for(scene, 15.0), scene.store()
+        await ours.open()
+        waiting = asyncio.create_task(stand_by(ours.lease, scene.clock, scene.log))
+        for _ in range(20):
+            await asyncio.sleep(5)
+            assert await other.lease.renew(15.0)
+        assert not waiting.done()
+        await other.lease.release()
+        await asyncio.wait_for(waiting, 16)
+        assert scene.log.of("LEASE") == ["Standing by: this store is owned by another"]
+        await other.close()
+        await ours.close()
+
+
+async def test_a_store_that_nobody_owns_is_not_waited_for(tmp_path: Path) -> None:
+    async with a_scene(tmp_path) as scene:
+        store = scene.store()
+        await store.open()
+        began = scene.clock.monotonic()
+        await until_free(store.lease, scene.clock, scene.log)
+        assert (scene.clock.monotonic(), scene.log.of("LEASE")) == (began, [])
+        await store.close()
 
 
 async def test_a_standby_waits_out_a_store_that_is_locked_and_a_start_without_waiting_says_so(tmp_path: Path) -> None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from liveorder.interfaces.cli.exit_codes import ExitCode
-from tests.interfaces.command_line import CommandLine, coin
+from tests.interfaces.command_line import ENOUGH_SECONDS, CommandLine, coin
 
 HOSTILE = '{"signal_id":"h","symbol":"[red]X[/red]","side":"BUY","quantity":1,"strategy_name":"[bold]"}'
 
@@ -68,6 +70,36 @@ def test_quotes_can_be_given_on_the_command_line(cli: CommandLine) -> None:
     cli.signals(coin("a"))
     cli.run("run", "--signals", "signals.jsonl", "--until-idle", "--quotes", "quotes.csv")
     assert cli.json("orders")[0]["average_price"] == "1234.5"
+
+
+ONE_DOCUMENT = f"[\n{json.dumps(coin('a'))},\n{json.dumps(coin('b'))}\n]\n"
+
+
+@pytest.mark.parametrize("arguments", [("--until-idle",), ("--follow",), ("--follow", "--from-beginning")])
+def test_a_file_that_is_one_json_array_is_refused_whole(cli: CommandLine, arguments: tuple[str, ...]) -> None:
+    cli.write("signals.jsonl", ONE_DOCUMENT)
+    result = cli.run("run", "--signals", "signals.jsonl", *arguments)
+    assert result.exit_code == ExitCode.INVALID_INPUT
+    assert (
+        "signals.jsonl is one JSON document and no JSON Lines; nothing of it was traded; write one object a line" in result.stderr
+    )
+    cli.run("run", "--until-idle")
+    assert (cli.json("orders"), cli.json("signals")) == ([], [])
+
+
+def test_one_json_array_on_standard_input_is_refused_whole(cli: CommandLine) -> None:
+    process = cli.start("run", "--signals", "-", "--until-idle")
+    _, err = process.communicate(ONE_DOCUMENT, timeout=ENOUGH_SECONDS)
+    assert process.returncode == ExitCode.INVALID_INPUT
+    assert "standard input is one JSON document" in err
+    assert (cli.json("orders"), cli.json("signals")) == ([], [])
+
+
+@pytest.mark.parametrize("text", [json.dumps([coin("a")]), ONE_DOCUMENT, json.dumps([coin("a"), coin("b")], indent=2)])
+def test_a_list_is_not_submitted(cli: CommandLine, text: str) -> None:
+    result = cli.run("submit", text)
+    assert result.exit_code == ExitCode.INVALID_INPUT
+    assert "write a list as JSON Lines" in result.stderr
 
 
 @pytest.mark.parametrize(

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ from liveorder import Runner, Signal
 from liveorder.application.ports.signal_source import SourceMessage
 from liveorder.application.views import FillView, OrderView
 from liveorder.bootstrap import Brokerage
-from liveorder.domain.errors import BrokerConnectionError, LiveOrderError, OrderRetryExhaustedError
+from liveorder.domain.errors import BrokerConnectionError, LiveOrderError, OrderRetryExhaustedError, SettingsError
 from liveorder.domain.lifecycle import OrderStatus
 from liveorder.infrastructure.brokers.simulated.broker import SimulatedBroker
 from liveorder.infrastructure.brokers.simulated.in_process import InProcess
@@ -153,32 +154,63 @@ class Messages:
 
 
 async def test_a_broker_and_a_source_of_ones_own_are_taken_and_errors_are_told(tmp_path: Path) -> None:
+    async def refuses(prepared: object) -> Any:
+        raise BrokerConnectionError("no line")
+
+    told: list[LiveOrderError] = []
+    more = {"retry": {"max_attempts": 2, "first_wait_seconds": 0.01}}
+    source = Messages(Signal(signal_id="a", symbol="BTC/USD", side="BUY", quantity=1))
+    with a_brokerage() as own:
+        own.broker.submit = refuses  # type: ignore[method-assign]  # a fault of our own making
+        opening = Runner.open(
+            brokers={"SIM": own}, sources=[source], on_error=lambda order, error: told.append(error), **settings(tmp_path, **more)
+        )
+        async with opening as runner:
+            for _ in range(200):
+                if told:
+                    break
+                await asyncio.sleep(0.02)
+            (error,) = told
+            assert isinstance(error, OrderRetryExhaustedError)
+            (order,) = await runner.orders()
+            assert (order.status, order.broker) == ("REJECTED", "mine")
+
+
+@contextmanager
+def a_brokerage(name: str = "mine") -> Iterator[Brokerage]:
+    """Of one's own: a venue of its own that nothing else reaches."""
     clock = SystemClock()
     venue = VenueSettings(accounts=(AccountTerms(account_id="SIM"),))
     floor = Floor(open_venue(venue, clock.now()), venue, clock)
     transport = InProcess(floor, clock)
-    broker = SimulatedBroker(transport, name="mine")
-
-    async def refuses(prepared: object) -> Any:
-        raise BrokerConnectionError("no line")
-
-    broker.submit = refuses  # type: ignore[method-assign]  # a fault of our own making
-    own = Brokerage(broker, SimulatedMarketData(transport), SimulatedInstruments())
-    told: list[LiveOrderError] = []
-    more = {"retry": {"max_attempts": 2, "first_wait_seconds": 0.01}}
-    source = Messages(Signal(signal_id="a", symbol="BTC/USD", side="BUY", quantity=1))
-    async with Runner.open(
-        brokers={"SIM": own}, sources=[source], on_error=lambda order, error: told.append(error), **settings(tmp_path, **more)
-    ) as runner:
-        for _ in range(200):
-            if told:
-                break
-            await asyncio.sleep(0.02)
-        (error,) = told
-        assert isinstance(error, OrderRetryExhaustedError)
-        (order,) = await runner.orders()
-        assert (order.status, order.broker) == ("REJECTED", "mine")
+    yield Brokerage(SimulatedBroker(transport, name=name), SimulatedMarketData(transport), SimulatedInstruments())
     floor.close()
+
+
+@pytest.mark.parametrize(
+    ("brokers", "says"),
+    [
+        (lambda own: {"X": own}, "brokers: 'X' is no account that the settings trade"),
+        (lambda own: {"sim": own}, "brokers: 'sim' is no account that the settings trade; use SIM, or add it"),
+        (lambda own: {"SIM ": own}, "brokers: 'SIM ' is no account that the settings trade"),
+        (lambda own: {"SIM": own, "other": own}, "brokers: 'other' is no account that the settings trade"),
+        (lambda own: {1: own}, "brokers: 1 is no account that the settings trade"),
+        (lambda own: {"shut": own}, "brokers: 'shut' is no account that the settings trade"),
+        (lambda own: {}, "brokers: an empty mapping; name an account"),
+        (lambda own: {"SIM": own.broker}, "brokers: 'SIM' is given a SimulatedBroker and no Brokerage"),
+        (lambda own: {"SIM": None}, "brokers: 'SIM' is given a NoneType and no Brokerage"),
+        (lambda own: [own], "brokers: a list and no mapping"),
+    ],
+)
+async def test_a_broker_of_ones_own_for_an_account_that_nobody_trades_is_refused(
+    tmp_path: Path, brokers: Callable[[Brokerage], Any], says: str
+) -> None:
+    accounts = [{"id": "SIM"}, {"id": "shut", "closed": True}]
+    with a_brokerage() as own, pytest.raises(SettingsError) as refused:
+        async with Runner.open(brokers=brokers(own), **settings(tmp_path, accounts=accounts)) as runner:
+            await runner.buy("BTC/USD", 1, signal_id="a")
+    assert says in str(refused.value)
+    assert not (tmp_path / "orders.db").exists()
 
 
 # --- threads --------------------------------------------------------------------------------------------------------------------

@@ -136,6 +136,12 @@ class LivedDatabase(SQLiteDatabase):
         await self._take_time()
         return found
 
+    async def streams(self, stream_ids: Sequence[UUID], read: Read[T]) -> list[T]:
+        self._troubles.refuse_while_blind()
+        found = await super().streams(stream_ids, read)
+        await self._take_time()
+        return found
+
     async def page(self, after: int, limit: int, read: Read[T]) -> list[T]:
         await self._take_time()
         self._troubles.refuse_while_blind()

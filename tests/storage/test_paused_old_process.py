@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 import signal
 import sqlite3
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
@@ -17,6 +15,9 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from liveorder.domain.errors import LeaseLost
+from liveorder.infrastructure.brokers.simulated.control import VenueControl
+from liveorder.infrastructure.brokers.simulated.tcp import Tcp
 from liveorder.infrastructure.clock import SystemClock
 from liveorder.infrastructure.eventstore.migrations import migrate
 from liveorder.infrastructure.eventstore.postgres_connection import address_of
@@ -86,10 +87,18 @@ def events_in(store: str) -> int:
         return int(row[0]) if row else 0
 
 
-def orders_at(folder: Path) -> set[str]:
-    """The venue's orders, as its own file keeps them while it runs."""
-    with closing(sqlite3.connect(folder / "venue.db")) as connection:
-        return {json.loads(body)["placed"]["client_order_id"] for (body,) in connection.execute("SELECT body FROM orders")}
+def orders_at(venue: str) -> set[str]:
+    """What the venue's orders are known by."""
+
+    async def asked() -> set[str]:
+        host, port = venue.rsplit(":", 1)
+        transport = Tcp(host, int(port), SystemClock())
+        try:
+            return {str(order.client_order_id) for order in await VenueControl(transport).orders()}
+        finally:
+            await transport.close()
+
+    return asyncio.run(asked())
 
 
 @pytest.mark.parametrize("commit", [COMMITS[0], COMMITS[-1]])
@@ -98,50 +107,38 @@ def test_an_old_service_that_was_paused_while_its_store_was_migrated_stores_and_
 ) -> None:
     old = old_version(commit, tmp_path / "version")
     ready, signals = tmp_path / "ready", tmp_path / "signals.jsonl"
-    (tmp_path / "venue.toml").write_text("")
-    serve = [*COMMAND, "venue", "--data", "venue.db", "--ready-file", str(ready)]
-    with running(serve, tmp_path):
+    with running([*COMMAND, "venue", "--data", "venue.db", "--ready-file", str(ready)], tmp_path):
         eventually(ready.exists, "the venue listens")
-        (tmp_path / "liveorder.toml").write_text(SETTINGS.format(store=store, venue=ready.read_text().strip()))
+        venue = ready.read_text().strip()
+        (tmp_path / "liveorder.toml").write_text(SETTINGS.format(store=store, venue=venue))
         signals.write_text("")
         follow = [*old.command, "run", "--signals", "signals.jsonl", "--follow"]
         with running(follow, tmp_path, old.environment) as service:
-            with signals.open("a") as lines:
-                eventually(lambda: _added_until_traded(lines, tmp_path), "the old version trades")
+            # Where a followed file ended when the old version began to look is where it begins.
+            eventually(lambda: _add(signals) and orders_at(venue), "the old version trades")
             service.send_signal(signal.SIGSTOP)
-            with signals.open("a") as lines:
-                lines.writelines(a_line(number) for number in range(1000, 1020))
-            eventually(lambda: asyncio.run(_migrated(store)), "its lease runs out")
-            stored, sent = events_in(store), orders_at(tmp_path)
+            _add(signals, 20)
+            eventually(lambda: asyncio.run(_is_migrated(store)), "its lease runs out")
+            stored, sent = events_in(store), orders_at(venue)
             service.send_signal(signal.SIGCONT)
             assert service.wait(ENOUGH_SECONDS) == ExitCode.STORE_OWNED
-        assert events_in(store) == stored
-        assert orders_at(tmp_path) == sent
+        assert (events_in(store), orders_at(venue)) == (stored, sent)
         again = [*COMMAND, "run", "--signals", "signals.jsonl", "--until-idle"]
         ran = subprocess.run(again, cwd=tmp_path, check=False, capture_output=True, text=True)
-        assert ran.returncode in (0, ExitCode.OUTCOME_UNKNOWN), ran.stdout + ran.stderr
-        traded = orders_at(tmp_path)
-        assert sent < traded
-        assert len(traded) == len({line for line in signals.read_text().splitlines()})
+        assert ran.returncode in (ExitCode.OK, ExitCode.OUTCOME_UNKNOWN), ran.stdout + ran.stderr
+        assert sent < orders_at(venue)
+        assert len(orders_at(venue)) == len(signals.read_text().splitlines())
 
 
-def _added_until_traded(lines: object, folder: Path) -> bool:
-    """One more line each time: a followed file is read from where it ended when the old version began to look."""
-    number = sum(1 for _ in (folder / "signals.jsonl").open())
-    lines.write(a_line(number))  # type: ignore[attr-defined]  # a text file
-    lines.flush()  # type: ignore[attr-defined]  # as above
-    time.sleep(0.2)
-    return (folder / "venue.db").exists() and bool(orders_at(folder))
+def _add(signals: Path, count: int = 1) -> bool:
+    known = len(signals.read_text().splitlines())
+    with signals.open("a") as lines:
+        lines.writelines(a_line(number) for number in range(known, known + count))
+    return True
 
 
-async def _migrated(store: str) -> bool:
-    from liveorder.domain.errors import LeaseLost
-
+async def _is_migrated(store: str) -> bool:
     try:
-        return await migrate(database_at(store, SystemClock()), f"upgrade {os.getpid()}") == 1
+        return await migrate(database_at(store, SystemClock()), "upgrade") == 1
     except LeaseLost:
         return False
-
-
-if sys.platform != "linux":
-    pytest.skip("SIGSTOP of another process is tried on Linux", allow_module_level=True)

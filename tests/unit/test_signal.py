@@ -136,7 +136,7 @@ def test_without_id_and_timestamp_a_signal_cannot_be_known() -> None:
         ('{"quantity":-Infinity}', "number: -Infinity is not a finite number; give a finite one"),
         ('{"quantity":1e999999999999999999999}', "number: '1e999999999999999999999' is not a usable decimal number"),
         ('{"quantity":1e400}', "number: too long, too large or too small to reckon with exactly"),
-        ("[]", 'line: not a JSON object; write {"symbol": ...}'),
+        ("[]", "line: not a JSON object; write a list as JSON Lines"),
         ("[" * 60_000, "line: nested too deeply"),
         ('{"symbol":', "line: not JSON (Expecting value: line 1 column 11 (char 10))"),
         (b'{"symbol":"\xff"}', "line: not UTF-8 (invalid start byte); encode it as UTF-8"),

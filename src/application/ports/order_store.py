@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
@@ -211,6 +211,12 @@ class OrderStore(Protocol):
 
     async def named(self, account_id: str, broker_order_id: str) -> Sequence[UUID]:
         """Every order of the account that ever had this broker's id, the newest first."""
+        ...
+
+    async def streams_named(
+        self, account_id: str, broker_order_ids: Collection[str]
+    ) -> Mapping[str, Sequence[Sequence[RecordedFact]]]:
+        """As `named`, with all facts of each, of many ids in few questions. An id that no order had is left out."""
         ...
 
     async def halts(self) -> Sequence[HaltRow]:

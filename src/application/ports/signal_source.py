@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from liveorder.domain.signal import Signal
 
@@ -58,6 +58,19 @@ class SignalSource(Protocol):
 
         Not every message needs to be acknowledged, the latest counts. May raise `StoreError`; losing an acknowledgement
         means that messages come again.
+        """
+        ...
+
+
+@runtime_checkable
+class Settling(Protocol):
+    """A source that knows from where it is read. One of somebody's own need not be one."""
+
+    async def settle(self) -> str:
+        """Make durable from where it is read, and return that in words for people.
+
+        Done by whoever owns the store, before anybody is told that it is read, and before `messages`. Raises `InvalidInput` for
+        what must not be read.
         """
         ...
 

@@ -76,6 +76,10 @@ class Database(Protocol):
         """In order of version. `read` runs wherever the database reads."""
         ...
 
+    async def streams(self, stream_ids: Sequence[UUID], read: Read[T]) -> list[T]:
+        """Several, one behind the other, each in order of version."""
+        ...
+
     async def unfinished(self, read: Read[T]) -> list[T]:
         """Streams of the index of open orders, one behind the other, each in order."""
         ...

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import AsyncIterator, Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import groupby
+from typing import TypeVar
 from uuid import UUID
 
 from liveorder.application.ports.clock import Clock
@@ -34,8 +36,12 @@ from liveorder.infrastructure.eventstore.moments import moment_of, text_of
 from liveorder.infrastructure.eventstore.schema import PLACE, PUT_CHECKPOINT, PUT_HALT
 from liveorder.infrastructure.eventstore.transaction import draft
 
+_T = TypeVar("_T")
+
 PAGE = 500
 """Facts at a time."""
+AT_ONCE = 500
+"""Names or streams in one question."""
 
 _LEDGER = """SELECT p.position, r.account_id, r.key, r.state
     FROM risk_position p LEFT JOIN risk r ON 1=1 ORDER BY r.account_id, r.key"""
@@ -44,6 +50,8 @@ _OF_SIGNAL = "SELECT * FROM signal_claims WHERE signal_id=:signal AND plan=:plan
 _OF_KEY = "SELECT * FROM signal_claims WHERE client_order_id=:id"
 _CLAIM_OF = """SELECT * FROM signal_claims WHERE client_order_id=:id
     UNION ALL SELECT * FROM superseded_claims WHERE client_order_id=:id"""
+_NAMED_SO = """SELECT broker_order_id, order_id FROM broker_names
+    WHERE account_id=:account AND broker_order_id IN ({names}) ORDER BY order_id DESC"""
 _ANSWERED = """UPDATE commands SET answer='{"ok": false, "error": "DecisionRefused", "message": "asked before a backup was made"}'
     WHERE answer IS NULL"""
 
@@ -123,8 +131,7 @@ class DatabaseOrderStore:
         return await self._database.stream(stream_id, self._mapper.to_domain_event)
 
     async def unfinished(self) -> Mapping[UUID, Sequence[RecordedFact]]:
-        facts = await self._database.unfinished(self._mapper.to_domain_event)
-        return {stream_id: list(of_stream) for stream_id, of_stream in groupby(facts, key=lambda recorded: recorded.stream_id)}
+        return _by_stream(await self._database.unfinished(self._mapper.to_domain_event))
 
     async def log(self, after: int = 0, limit: int | None = None) -> AsyncIterator[Sequence[RecordedFact]]:
         left = limit
@@ -162,6 +169,24 @@ class DatabaseOrderStore:
         """Ids of orders are in order of time, as texts too."""
         rows = await self._database.fetch(_NAMED, {"account": account_id, "name": broker_order_id})
         return [UUID(order_id) for (order_id,) in rows]
+
+    async def streams_named(
+        self, account_id: str, broker_order_ids: Collection[str]
+    ) -> Mapping[str, Sequence[Sequence[RecordedFact]]]:
+        ids_by_name: defaultdict[str, list[UUID]] = defaultdict(list)
+        for some in _in_parts(sorted(broker_order_ids)):
+            asked = {f"name{number}": name for number, name in enumerate(some)}
+            statement = _NAMED_SO.format(names=", ".join(f":{each}" for each in asked))
+            for name, order_id in await self._database.fetch(statement, {"account": account_id, **asked}):
+                ids_by_name[name].append(UUID(order_id))
+        streams = await self._streams(sorted({order_id for ids in ids_by_name.values() for order_id in ids}))
+        return {name: [streams[order_id] for order_id in ids if order_id in streams] for name, ids in ids_by_name.items()}
+
+    async def _streams(self, stream_ids: Sequence[UUID]) -> Mapping[UUID, Sequence[RecordedFact]]:
+        found: dict[UUID, Sequence[RecordedFact]] = {}
+        for some in _in_parts(stream_ids):
+            found |= _by_stream(await self._database.streams(some, self._mapper.to_domain_event))
+        return found
 
     async def halts(self) -> Sequence[HaltRow]:
         rows = await self._database.fetch("SELECT scope, reason, at FROM halts ORDER BY scope")
@@ -231,6 +256,14 @@ class DatabaseOrderStore:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def _by_stream(facts: Sequence[RecordedFact]) -> dict[UUID, Sequence[RecordedFact]]:
+    return {stream_id: list(of_stream) for stream_id, of_stream in groupby(facts, key=lambda recorded: recorded.stream_id)}
+
+
+def _in_parts(items: Sequence[_T]) -> Iterator[Sequence[_T]]:
+    return (items[start : start + AT_ONCE] for start in range(0, len(items), AT_ONCE))
 
 
 class _NoLedger:

@@ -35,6 +35,8 @@ from liveorder.infrastructure.eventstore.transaction import NotStored, Stored, T
 _READERS = 4
 _STREAM = """SELECT notification_id, originator_id, originator_version, topic, state FROM stored_events
     WHERE originator_id=:id ORDER BY originator_version"""
+_STREAMS = """SELECT notification_id, originator_id, originator_version, topic, state FROM stored_events
+    WHERE originator_id=ANY(:ids) ORDER BY originator_id, originator_version"""
 _UNFINISHED = """SELECT e.notification_id, e.originator_id, e.originator_version, e.topic, e.state
     FROM open_orders o JOIN stored_events e ON e.originator_id=o.stream_id ORDER BY o.stream_id, e.originator_version"""
 _ENDS = "SELECT position, (SELECT coalesce(MAX(notification_id), 0) FROM stored_events) FROM risk_position"
@@ -95,6 +97,9 @@ class PostgresDatabase:
 
     async def stream(self, stream_id: UUID, read: Read[T]) -> list[T]:
         return await self._events(_STREAM, {"id": stream_id}, read)
+
+    async def streams(self, stream_ids: Sequence[UUID], read: Read[T]) -> list[T]:
+        return await self._events(_STREAMS, {"ids": [*stream_ids]}, read)
 
     async def unfinished(self, read: Read[T]) -> list[T]:
         return await self._events(_UNFINISHED, {}, read)

@@ -121,6 +121,9 @@ class SQLiteDatabase:
     async def stream(self, stream_id: UUID, read: Read[T]) -> list[T]:
         return await self._read(lambda: [read(event) for event in self._recorder.select_stream(stream_id)])
 
+    async def streams(self, stream_ids: Sequence[UUID], read: Read[T]) -> list[T]:
+        return await self._read(lambda: [read(event) for event in self._recorder.select_streams(stream_ids)])
+
     async def unfinished(self, read: Read[T]) -> list[T]:
         return await self._read(lambda: [read(event) for event in self._recorder.select_unfinished()])
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from collections.abc import Sequence
 from pathlib import Path
@@ -17,6 +18,9 @@ from liveorder.infrastructure.eventstore.database import Row, Values
 
 _STREAM = """SELECT rowid, originator_id, originator_version, topic, state FROM stored_events
     WHERE originator_id=:id ORDER BY originator_version"""
+_STREAMS = """SELECT e.rowid, e.originator_id, e.originator_version, e.topic, e.state
+    FROM json_each(:ids) i CROSS JOIN stored_events e ON e.originator_id=i.value
+    ORDER BY e.originator_id, e.originator_version"""
 _UNFINISHED = """SELECT e.rowid, e.originator_id, e.originator_version, e.topic, e.state
     FROM open_orders o CROSS JOIN stored_events e ON e.originator_id=o.stream_id
     ORDER BY o.stream_id, e.originator_version"""
@@ -61,6 +65,9 @@ class SQLiteFactRecorder(SQLiteApplicationRecorder):
     def select_stream(self, stream_id: UUID) -> Sequence[Notification]:
         """With positions, which the library's `select_events` leaves out."""
         return self._notifications(_STREAM, {"id": stream_id.hex})
+
+    def select_streams(self, stream_ids: Sequence[UUID]) -> Sequence[Notification]:
+        return self._notifications(_STREAMS, {"ids": json.dumps([stream_id.hex for stream_id in stream_ids])})
 
     def select_unfinished(self) -> Sequence[Notification]:
         """CROSS JOIN keeps SQLite from walking the log instead of the index."""

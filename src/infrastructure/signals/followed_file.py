@@ -7,16 +7,22 @@ from pathlib import Path
 
 from liveorder.application.ports.clock import Clock
 from liveorder.application.ports.signal_source import Bookmarks, SourceMessage
-from liveorder.infrastructure.signals.growing_file import BEGINNING, GrowingFile, Place
+from liveorder.domain.errors import InvalidInput
+from liveorder.infrastructure.signals.growing_file import BEGINNING, GrowingFile, Place, begins_document, lines_before
 from liveorder.infrastructure.signals.lines import Line
+from liveorder.infrastructure.signals.one_document import refusal
 
 
 class FollowedFile:
-    """Endless. Begins at the file's end the first time, and afterwards where it was acknowledged.
+    """Endless. Begins at `first` the first time, and afterwards where it was acknowledged.
+
+    `first` is where the file ended when this process started: what is written while it starts, or stands by, is read. It is stored
+    before anybody is told that the file is listened to; what is stored counts, whatever a later start finds.
 
     A file that is not there yet is waited for and read from its beginning, and so is one that takes its place or is written
     anew. A last line without newline waits to be completed, unless its file was rotated away. Not seen are lines of a file
-    that was rotated away while nobody read.
+    that was rotated away while nobody read. Of a file that is one JSON document the first line is delivered, as a line that cannot
+    be used, and nothing else.
 
     A line counts as published when the file was last written: an old line may look younger than it is, never older. Where
     that matters the signal must carry a timestamp.
@@ -24,12 +30,37 @@ class FollowedFile:
 
     finite = False
 
-    def __init__(self, path: Path, bookmarks: Bookmarks, clock: Clock, poll_seconds: float = 0.5) -> None:
+    def __init__(self, path: Path, bookmarks: Bookmarks, clock: Clock, first: Place | None, poll_seconds: float = 0.5) -> None:
+        """`first`: as `end_of` finds it, None where it cannot be read."""
         self.name = f"follow:{path.resolve()}"
         self._path, self._bookmarks, self._clock, self._poll_seconds = path, bookmarks, clock, poll_seconds
+        self._first = first
+
+    async def settle(self) -> str:
+        if (stored := await self._stored()) is not None:
+            return f"from byte {stored.offset}, where it was left"
+        first, lines = self._looked_at()
+        await self._bookmarks.save_checkpoint(self._bookmark, str(first))
+        if first == BEGINNING:
+            return "from its beginning; nothing passed over"
+        return f"from byte {first.offset}, its end when this process started; {lines} line{'s' * (lines != 1)} passed over"
+
+    def _looked_at(self) -> tuple[Place, int]:
+        """Where to begin, and how many lines are before it. Raises `InvalidInput` for what cannot be read or is no JSON Lines."""
+        if self._first is None:
+            raise InvalidInput("signals", f"{self._path} cannot be read", "give a file that this user may read")
+        try:
+            if begins_document(self._path):
+                raise refusal(self._path)
+            return self._first, lines_before(self._path, self._first)
+        except FileNotFoundError:
+            return self._first, 0
+        except OSError as error:
+            raise InvalidInput("signals", f"{self._path} cannot be read ({error.strerror})", "look at its disk") from None
 
     async def messages(self) -> AsyncIterator[SourceMessage]:
-        place = await self._first_place()
+        await self.settle()
+        place = await self._stored()
         while True:
             if (file := self._opened(place)) is not None:
                 with file:
@@ -38,6 +69,10 @@ class FollowedFile:
                 place = BEGINNING
             await self._clock.sleep(self._poll_seconds)
 
+    async def _stored(self) -> Place | None:
+        saved = await self._bookmarks.checkpoint(self._bookmark)
+        return None if saved is None else Place.from_text(saved)
+
     async def acknowledge(self, message: SourceMessage) -> None:
         await self._bookmarks.save_checkpoint(self._bookmark, str(message.receipt))
 
@@ -45,27 +80,11 @@ class FollowedFile:
     def _bookmark(self) -> str:
         return f"signal_source:{self.name}"
 
-    async def _first_place(self) -> Place:
-        """Where to begin. The end that a first start begins at is saved at once, or a restart would skip what came between."""
-        if (saved := await self._bookmarks.checkpoint(self._bookmark)) is not None:
-            return Place.from_text(saved)
-        while (file := self._opened(None)) is None and self._is_there():
-            await self._clock.sleep(self._poll_seconds)
-        place = BEGINNING
-        if file is not None:
-            with file:
-                place = file.place
-        await self._bookmarks.save_checkpoint(self._bookmark, str(place))
-        return place
-
     def _opened(self, place: Place | None) -> GrowingFile | None:
         try:
             return GrowingFile(self._path, place)
         except OSError:
             return None
-
-    def _is_there(self) -> bool:
-        return self._path.exists()
 
     async def _follow(self, file: GrowingFile) -> AsyncIterator[SourceMessage]:
         """What one file holds, until another takes its place or it is written anew."""
@@ -81,4 +100,5 @@ class FollowedFile:
 
     def _as_messages(self, file: GrowingFile, lines: Iterable[tuple[Line, Place]]) -> Iterator[SourceMessage]:
         for line, place in lines:
-            yield SourceMessage(self.name, str(line.start), line.content, file.written_at, place)
+            if not file.is_inside_document(line):
+                yield SourceMessage(self.name, str(line.start), line.content, file.written_at, place)

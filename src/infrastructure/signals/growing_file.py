@@ -7,10 +7,12 @@ import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import islice
 from pathlib import Path
 from typing import Self
 
 from liveorder.infrastructure.signals.lines import CHUNK_BYTES, Line, LineSplitter
+from liveorder.infrastructure.signals.one_document import goes_on
 
 _PROOF_BYTES = 64
 
@@ -42,6 +44,32 @@ class Place:
 BEGINNING = Place.behind(b"", 0)
 
 
+def end_of(path: Path) -> Place | None:
+    """Behind the last complete line; the beginning where no file is, None where something is that cannot be read."""
+    try:
+        with GrowingFile(path, None) as file:
+            return file.place
+    except FileNotFoundError:
+        return BEGINNING
+    except OSError:
+        return None
+
+
+def lines_before(path: Path, place: Place) -> int:
+    """How many are complete before it; reads all of them. Raises `OSError`."""
+    with path.open("rb") as file:
+        left, lines = place.offset, 0
+        while chunk := file.read(min(left, CHUNK_BYTES)):
+            left, lines = left - len(chunk), lines + chunk.count(b"\n")
+        return lines
+
+
+def begins_document(path: Path) -> bool:
+    """Whether its first line begins a JSON document that goes on in the next. Raises `OSError`."""
+    with GrowingFile(path, BEGINNING) as file:
+        return any(goes_on(line.content) for line, _ in islice(file.new_lines(), 1))
+
+
 class GrowingFile:
     """Gives complete lines as they come. An error while reading gives none, and reading goes on where it was."""
 
@@ -56,6 +84,7 @@ class GrowingFile:
         if place is not None and Place.behind(self._tail, offset) != place:
             offset, self._tail = 0, b""
         self._lines = LineSplitter(offset)
+        self._first = next(LineSplitter().feed(os.pread(self._file.fileno(), min(CHUNK_BYTES, offset), 0)), None)
         self._file.seek(offset)
         self.place = Place.behind(self._tail, offset)
 
@@ -64,6 +93,11 @@ class GrowingFile:
 
     def __exit__(self, *_: object) -> None:
         self._file.close()
+
+    def is_inside_document(self, line: Line) -> bool:
+        """Whether it is part of a JSON document that the file's first line began; that line itself, which tells so, is not."""
+        self._first = self._first or line
+        return line is not self._first and goes_on(self._first.content)
 
     @property
     def was_rewritten(self) -> bool:

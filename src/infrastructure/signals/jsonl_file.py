@@ -8,6 +8,7 @@ from pathlib import Path
 from liveorder.application.ports.signal_source import SourceMessage
 from liveorder.domain.errors import InvalidInput
 from liveorder.infrastructure.signals.lines import CHUNK_BYTES, Line, LineSplitter
+from liveorder.infrastructure.signals.one_document import opens_document, refusal
 
 
 class JsonlFile:
@@ -19,11 +20,15 @@ class JsonlFile:
     finite = True
 
     def __init__(self, path: Path) -> None:
-        """Raises `InvalidInput` for a path that is no readable file."""
+        """Raises `InvalidInput` for a path that is no readable file, and for a file that is no JSON Lines."""
         if not path.is_file():
             raise InvalidInput("signals", f"no file at {path}", "give the path of a JSON Lines file, or - for standard input")
         self.name = f"file:{path.resolve()}"
         self._path = path
+        next(self._lines(), None)
+
+    async def settle(self) -> str:
+        return "from its beginning to its end"
 
     async def messages(self) -> AsyncIterator[SourceMessage]:
         for line in self._lines():
@@ -33,6 +38,15 @@ class JsonlFile:
         """Nothing to keep."""
 
     def _lines(self) -> Iterator[Line]:
+        """Looked at when it is opened and when it is read, which can be long after."""
+        is_first = True
+        for line in self._read():
+            if is_first and opens_document(line.content):
+                raise refusal(self._path)
+            is_first = False
+            yield line
+
+    def _read(self) -> Iterator[Line]:
         splitter = LineSplitter()
         with self._path.open("rb") as file:
             while chunk := file.read(CHUNK_BYTES):

@@ -7,7 +7,8 @@ import os
 from collections.abc import AsyncIterator
 
 from liveorder.application.ports.signal_source import SourceMessage
-from liveorder.infrastructure.signals.lines import CHUNK_BYTES, LineSplitter
+from liveorder.infrastructure.signals.lines import CHUNK_BYTES, Line, LineSplitter
+from liveorder.infrastructure.signals.one_document import opens_document, refusal
 
 STDIN = 0
 
@@ -24,13 +25,25 @@ class StandardInput:
     def __init__(self, descriptor: int = STDIN) -> None:
         self._descriptor = descriptor
 
+    async def settle(self) -> str:
+        return "as it comes, until it ends"
+
     async def messages(self) -> AsyncIterator[SourceMessage]:
+        """Raises `InvalidInput` for what begins as one JSON document."""
+        is_first = True
+        async for line in self._lines():
+            if is_first and opens_document(line.content):
+                raise refusal("standard input")
+            is_first = False
+            yield SourceMessage(self.name, str(line.start), line.content)
+
+    async def _lines(self) -> AsyncIterator[Line]:
         splitter = LineSplitter()
         while chunk := await self._chunk():
             for line in splitter.feed(chunk):
-                yield SourceMessage(self.name, str(line.start), line.content)
+                yield line
         for line in splitter.end():
-            yield SourceMessage(self.name, str(line.start), line.content)
+            yield line
 
     async def acknowledge(self, message: SourceMessage) -> None:
         """Nothing to keep: what was read from a pipe is gone."""

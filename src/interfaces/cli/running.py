@@ -32,7 +32,13 @@ def run(
     signals: Annotated[
         str | None, typer.Option("--signals", metavar="PATH|-", help="JSON Lines file, or - for standard input.")
     ] = None,
-    follow: Annotated[bool, typer.Option("--follow", help="Go on reading as the file grows; the first time from its end.")] = False,
+    follow: Annotated[
+        bool,
+        typer.Option("--follow", help="Go on reading as the file grows; the first time from its end."),
+    ] = False,
+    from_beginning: Annotated[
+        bool, typer.Option("--from-beginning", help="With --follow: the first time from the file's beginning.")
+    ] = False,
     until_idle: Annotated[
         bool, typer.Option("--until-idle", help="End when the signals ended and every order is closed or at rest.")
     ] = False,
@@ -50,7 +56,7 @@ def run(
     """Trade: recover what was left, then turn signals into orders."""
     simulation = {"quotes": quotes} if quotes is not None else None
     settings = settings_for(config, store, broker=broker, use_mock_broker=mock or None, simulation=simulation)
-    sources = sources_for(settings, signals, follow=follow, until_idle=until_idle)
+    sources = sources_for(settings, signals, follow=follow, from_beginning=from_beginning, until_idle=until_idle)
     outcome = trade(settings, sources, until_idle=until_idle, is_shadow=shadow, wait_for_lease=standby)
     if as_json:
         print_json(outcome.to_dict())
@@ -59,15 +65,19 @@ def run(
     raise typer.Exit(_code(outcome))
 
 
-def sources_for(settings: Settings, signals: str | None, *, follow: bool, until_idle: bool) -> list[Source]:
+def sources_for(settings: Settings, signals: str | None, *, follow: bool, from_beginning: bool, until_idle: bool) -> list[Source]:
     """Raises `InvalidInput` for what does not go together."""
     if follow and signals in (None, STANDARD_INPUT):
         raise InvalidInput("follow", "only a file can be followed", "give --signals PATH")
     if follow and until_idle:
         raise InvalidInput("until-idle", "a followed file never ends", "leave out --follow or --until-idle")
+    if from_beginning and not follow:
+        raise InvalidInput("from-beginning", "only a followed file begins elsewhere", "add --follow, or leave it out")
     if signals is None:
         return []
-    return [stdin_source() if signals == STANDARD_INPUT else file_source(settings, Path(signals), follow=follow)]
+    if signals == STANDARD_INPUT:
+        return [stdin_source()]
+    return [file_source(settings, Path(signals), follow=follow, from_beginning=from_beginning)]
 
 
 def trade(settings: Settings, sources: Sequence[Source], *, until_idle: bool, **opening: Any) -> RunOutcome:

@@ -69,4 +69,4 @@ def test_a_signal_is_given_in_json_or_in_options_but_not_in_both() -> None:
 @pytest.mark.parametrize(("signals", "until_idle"), [(None, False), ("-", False), ("signals.jsonl", True)])
 def test_only_a_file_can_be_followed_and_never_to_its_end(signals: str | None, until_idle: bool) -> None:
     with pytest.raises(InvalidInput):
-        sources_for(load_settings(), signals, follow=True, until_idle=until_idle)
+        sources_for(load_settings(), signals, follow=True, from_beginning=False, until_idle=until_idle)

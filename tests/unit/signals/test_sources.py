@@ -1,4 +1,5 @@
 import asyncio
+import json
 import os
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -13,7 +14,7 @@ from liveorder.application.ports.signal_source import Bookmarks, SignalSource, S
 from liveorder.domain.errors import InvalidInput
 from liveorder.domain.signal import MAX_SIGNAL_BYTES, Signal, UnusableSignal
 from liveorder.infrastructure.signals.followed_file import FollowedFile
-from liveorder.infrastructure.signals.growing_file import GrowingFile
+from liveorder.infrastructure.signals.growing_file import BEGINNING, GrowingFile, end_of
 from liveorder.infrastructure.signals.jsonl_file import JsonlFile
 from liveorder.infrastructure.signals.lines import LineSplitter
 from liveorder.infrastructure.signals.stdin import StandardInput
@@ -70,7 +71,8 @@ def write(path: Path, content: bytes) -> None:
     path.write_bytes(content)
 
 
-def make_folder(path: Path) -> None:
+def become_a_folder(path: Path) -> None:
+    path.unlink()
     path.mkdir()
 
 
@@ -93,7 +95,7 @@ async def drained(source: SignalSource) -> list[SourceMessage]:
 
 async def delivered(path: Path, shelf: Shelf, *steps: Callable[[], object], acknowledge: bool = True) -> list[SourceMessage]:
     """What a follower delivers while the steps happen, one at each of its waits."""
-    source, seen = FollowedFile(path, shelf, ScriptedClock(steps)), []
+    source, seen = FollowedFile(path, shelf, ScriptedClock(steps), end_of(path)), []
     with suppress(EndOfTest):
         async for message in source.messages():
             seen.append(message)
@@ -226,14 +228,19 @@ async def test_a_file_replaced_while_nobody_read_is_read_from_its_beginning(path
     assert await followed(path, shelf) == [("0", b"two"), ("4", b"three")]
 
 
-async def test_a_file_that_cannot_be_opened_at_the_first_start_is_still_begun_at_its_end(path: Path, shelf: Shelf) -> None:
-    make_folder(path)
+async def test_a_file_that_cannot_be_opened_ends_the_first_start_and_is_waited_for_afterwards(path: Path, shelf: Shelf) -> None:
+    write(path, b"old\n")
+    await followed(path, shelf)
+    become_a_folder(path)
 
     def become_a_file() -> None:
         path.rmdir()
-        write(path, b"old\n")
+        write(path, b"old\nnew\n")
 
-    assert await followed(path, shelf, become_a_file, append(path, b"new\n")) == [("4", b"new")]
+    assert await followed(path, shelf, become_a_file, lambda: None) == [("4", b"new")]
+    become_a_folder(path)
+    with pytest.raises(InvalidInput, match="cannot be read"):
+        await followed(path, Shelf())
 
 
 async def test_a_failing_disk_is_waited_out(path: Path, shelf: Shelf, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -291,6 +298,99 @@ async def test_a_file_as_standard_input_is_read_to_its_end(path: Path) -> None:
     descriptor = os.open(path, os.O_RDONLY)
     assert [message.raw for message in await drained(StandardInput(descriptor))] == [b"one", b"two"]
     os.close(descriptor)
+
+
+# --- one JSON document --------------------------------------------------------------------------------------------------------
+
+LIST = [{"signal_id": name, "symbol": "SPY", "side": "BUY", "quantity": 1} for name in ("a", "b", "c")]
+ONE_A_LINE = ",\n".join(json.dumps(signal) for signal in LIST)
+DOCUMENTS = {
+    "one a line": f"[\n{ONE_A_LINE}\n]\n",
+    "opened with the first": f"[{ONE_A_LINE}]",
+    "indented": json.dumps(LIST, indent=2),
+    "after blank lines": f"\n  \n [ \r\n{ONE_A_LINE}\n]",
+    "after a byte order mark": f"\ufeff[\n{ONE_A_LINE}\n]",
+    "in an object": f'{{"signals": [\n{ONE_A_LINE}\n]}}',
+    "in a list of lists": f"[[\n{ONE_A_LINE}\n]]",
+}
+"""Each has lines that are good signals by themselves, but for the indented one."""
+in_every_form = pytest.mark.parametrize("text", DOCUMENTS.values(), ids=DOCUMENTS.keys())
+
+
+async def test_a_list_on_one_line_is_refused_whole_too(path: Path) -> None:
+    write(path, json.dumps(LIST).encode())
+    with pytest.raises(InvalidInput, match="write one object a line"):
+        JsonlFile(path)
+
+
+@in_every_form
+async def test_a_file_that_is_one_document_is_refused_whole(path: Path, text: str) -> None:
+    write(path, text.encode())
+    with pytest.raises(InvalidInput, match=r"signals: .*signals\.jsonl is one JSON document .*; write one object a line"):
+        JsonlFile(path)
+
+
+@in_every_form
+async def test_one_document_on_standard_input_is_refused_whole(path: Path, text: str) -> None:
+    write(path, text.encode())
+    descriptor = os.open(path, os.O_RDONLY)
+    with pytest.raises(InvalidInput, match=r"signals: standard input is one JSON document .*; write one object a line"):
+        await anext(StandardInput(descriptor).messages())
+    os.close(descriptor)
+
+
+@in_every_form
+async def test_a_followed_file_that_is_one_document_ends_the_first_start(path: Path, shelf: Shelf, text: str) -> None:
+    write(path, text.encode())
+    with pytest.raises(InvalidInput, match="is one JSON document"):
+        await followed(path, shelf, append(path, b"\n" + json.dumps(LIST[0]).encode() + b"\n"))
+    assert shelf.values == {}
+
+
+@in_every_form
+async def test_of_a_followed_file_that_becomes_one_document_nothing_is_taken_until_another_takes_its_place(
+    path: Path, shelf: Shelf, text: str
+) -> None:
+    """Its first line is delivered: it becomes a dead letter, which is an alert."""
+    good = json.dumps(LIST[0]).encode()
+    raws = [
+        raw
+        for _, raw in await followed(
+            path,
+            shelf,
+            append(path, text.encode()),
+            append(path, b"\n" + good + b"\n"),
+            lambda: replaced(path, good + b"\n"),
+            lambda: None,
+        )
+    ]
+    assert [raw == good for raw in raws] == [False, True]
+    with pytest.raises(UnusableSignal):
+        Signal.parse(raws[0])
+
+
+async def test_after_a_restart_the_rest_of_a_document_is_passed_over_still(path: Path, shelf: Shelf) -> None:
+    await followed(path, shelf, append(path, f"[\n{ONE_A_LINE}\n".encode()))
+    assert await followed(path, shelf, append(path, json.dumps(LIST[0]).encode() + b"\n")) == []
+
+
+async def test_a_list_on_the_first_line_of_a_followed_file_is_one_line_that_cannot_be_used(path: Path, shelf: Shelf) -> None:
+    good = json.dumps(LIST[0]).encode()
+    taken = await followed(path, shelf, append(path, json.dumps(LIST).encode() + b"\n" + good + b"\n"))
+    assert [raw for _, raw in taken] == [json.dumps(LIST).encode(), good]
+    with pytest.raises(UnusableSignal, match="write a list as JSON Lines"):
+        Signal.parse(taken[0][1])
+
+
+@pytest.mark.parametrize("first", [b"{", b"{not json", b"[INFO] started", b'"text"', b"[1, 2]", b'{"signal_id":"torn","sym'])
+async def test_a_first_line_that_only_cannot_be_used_keeps_nothing_else_from_being_read(
+    path: Path, shelf: Shelf, first: bytes
+) -> None:
+    good = json.dumps(LIST[0]).encode()
+    write(path, first + b"\n" + good + b"\n")
+    assert [message.raw for message in await drained(JsonlFile(path))] == [first, good]
+    shelf.values[f"signal_source:follow:{path}"] = str(BEGINNING)
+    assert [raw for _, raw in await followed(path, shelf)] == [first, good]
 
 
 # --- signals made by a source -------------------------------------------------------------------------------------------------

@@ -3,121 +3,188 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from datetime import datetime
-from decimal import Decimal
+from typing import Any, Literal, TypeAlias, TypeVar
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError
 
 from liveorder.infrastructure.brokers.simulated.venue.faults import Fault
 from liveorder.infrastructure.brokers.simulated.venue.gateway import Gateway
 from liveorder.infrastructure.brokers.simulated.venue.messages import Message
-from liveorder.infrastructure.brokers.simulated.venue.orders import NewTerms
+from liveorder.infrastructure.brokers.simulated.venue.numbers import Price, Quantity, Seconds
+from liveorder.infrastructure.brokers.simulated.venue.orders import NewOrder, NewTerms
 from liveorder.infrastructure.brokers.simulated.venue.refusal import RefusalCode, Refused
-from liveorder.infrastructure.brokers.simulated.venue.verbs import answered, submit
+from liveorder.infrastructure.brokers.simulated.venue.verbs import answered, faults_in, submit
 
 PREFIX = "admin."
+
+_R = TypeVar("_R", bound=BaseModel)
+
+
+class _Request(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class _LayFault(_Request):
+    fault: Fault
+
+
+class _DropStreams(_Request):
+    account: str | None = None
+    seconds: Seconds = 0.0
+
+
+class _PostPrice(_Request):
+    instrument: str
+    price: Price
+
+
+class _Fill(_Request):
+    broker_order_id: str
+    quantity: Quantity
+    price: Price
+
+
+class _Bust(_Request):
+    execution_id: str
+
+
+class _Correct(_Request):
+    execution_id: str
+    quantity: Quantity
+    price: Price
+
+
+class _Close(_Request):
+    broker_order_id: str
+    cause: Literal["BY_BROKER", "DONE_FOR_DAY", "EXPIRED"]
+    reason: str = ""
+
+
+class _Restate(_Request):
+    broker_order_id: str
+    terms: NewTerms
+    reason: str = ""
+
+
+class _Split(_Request):
+    broker_order_id: str
+    ratio: Quantity
+
+
+class _ByKey(_Request):
+    client_order_id: str
+
+
+class _OfAccount(_Request):
+    account: str | None = None
 
 
 def administer(gateway: Gateway, verb: str, request: Message) -> Message:
     """Performs one request whose verb starts with ``admin.``; its answer, or ``{"error": ..., "message": ...}``."""
-    act = _ACTS.get(verb.removeprefix(PREFIX))
-    if act is None:
+    found = _ACTS.get(verb.removeprefix(PREFIX))
+    if found is None:
         return {"error": RefusalCode.MALFORMED.value, "message": f"admin verbs are {', '.join(_ACTS)}"}
-    answer = answered(lambda _, fields: act(gateway, fields), gateway.venue, request)
+    kind, act = found
+    answer = answered(lambda _, fields: act(gateway, _read(kind, fields)), gateway.venue, request)
     gateway.advance(gateway.venue.now)
     return answer
 
 
-def _fault(gateway: Gateway, request: Message) -> Message:
+def _read(kind: type[_R], fields: Message) -> _R:
     try:
-        gateway.faults.lay(Fault.model_validate(request["fault"]))
+        return kind.model_validate(fields)
     except ValidationError as error:
-        raise Refused(RefusalCode.MALFORMED, str(error)) from error
+        raise Refused(RefusalCode.MALFORMED, faults_in(error)) from error
+
+
+def _lay(gateway: Gateway, request: _LayFault) -> Message:
+    gateway.faults.lay(request.fault)
     return {}
 
 
-def _clear_faults(gateway: Gateway, _: Message) -> Message:
+def _clear_faults(gateway: Gateway, _: _Request) -> Message:
     gateway.faults.clear()
     return {}
 
 
-def _release(gateway: Gateway, _: Message) -> Message:
+def _release(gateway: Gateway, _: _Request) -> Message:
     return {"released": gateway.release()}
 
 
-def _drop_streams(gateway: Gateway, request: Message) -> Message:
-    gateway.reports.drop(request.get("account"), float(request.get("seconds", 0)))
+def _drop_streams(gateway: Gateway, request: _DropStreams) -> Message:
+    gateway.reports.drop(request.account, request.seconds)
     return {}
 
 
-def _price(gateway: Gateway, request: Message) -> Message:
-    gateway.venue.post_price(request["instrument"], Decimal(request["price"]))
+def _price(gateway: Gateway, request: _PostPrice) -> Message:
+    gateway.venue.post_price(request.instrument, request.price)
     return {}
 
 
-def _submit(gateway: Gateway, request: Message) -> Message:
+def _submit(gateway: Gateway, request: NewOrder) -> Message:
     """An order placed by other means, without a client key."""
     return submit(gateway.venue, request)
 
 
-def _fill(gateway: Gateway, request: Message) -> Message:
-    quantity, price = Decimal(request["quantity"]), Decimal(request["price"])
-    return {"execution_id": gateway.venue.staff.fill(request["broker_order_id"], quantity, price, gateway.venue.now)}
+def _fill(gateway: Gateway, request: _Fill) -> Message:
+    order_id, now = request.broker_order_id, gateway.venue.now
+    return {"execution_id": gateway.venue.staff.fill(order_id, request.quantity, request.price, now)}
 
 
-def _bust(gateway: Gateway, request: Message) -> Message:
-    gateway.venue.staff.bust(request["execution_id"], gateway.venue.now)
+def _bust(gateway: Gateway, request: _Bust) -> Message:
+    gateway.venue.staff.bust(request.execution_id, gateway.venue.now)
     return {}
 
 
-def _correct(gateway: Gateway, request: Message) -> Message:
-    quantity, price = Decimal(request["quantity"]), Decimal(request["price"])
-    return {"execution_id": gateway.venue.staff.correct(request["execution_id"], quantity, price, gateway.venue.now)}
+def _correct(gateway: Gateway, request: _Correct) -> Message:
+    execution_id, now = request.execution_id, gateway.venue.now
+    return {"execution_id": gateway.venue.staff.correct(execution_id, request.quantity, request.price, now)}
 
 
-def _close(gateway: Gateway, request: Message) -> Message:
-    gateway.venue.staff.close(request["broker_order_id"], request["cause"], request.get("reason", ""), gateway.venue.now)
+def _close(gateway: Gateway, request: _Close) -> Message:
+    gateway.venue.staff.close(request.broker_order_id, request.cause, request.reason, gateway.venue.now)
     return {}
 
 
-def _restate(gateway: Gateway, request: Message) -> Message:
-    terms = NewTerms.model_validate(request["terms"])
-    gateway.venue.staff.restate(request["broker_order_id"], terms, request.get("reason", ""), gateway.venue.now)
+def _restate(gateway: Gateway, request: _Restate) -> Message:
+    gateway.venue.staff.restate(request.broker_order_id, request.terms, request.reason, gateway.venue.now)
     return {}
 
 
-def _split(gateway: Gateway, request: Message) -> Message:
-    gateway.venue.staff.split(request["broker_order_id"], Decimal(request["ratio"]), gateway.venue.now)
+def _split(gateway: Gateway, request: _Split) -> Message:
+    gateway.venue.staff.split(request.broker_order_id, request.ratio, gateway.venue.now)
     return {}
 
 
-def _orders_by_key(gateway: Gateway, request: Message) -> Message:
-    return {"orders": gateway.venue.questions.orders_by_key(request["client_order_id"], gateway.venue.now)}
+def _orders_by_key(gateway: Gateway, request: _ByKey) -> Message:
+    return {"orders": gateway.venue.questions.orders_by_key(request.client_order_id, gateway.venue.now)}
 
 
-def _orders(gateway: Gateway, request: Message) -> Message:
-    return {"orders": gateway.venue.questions.orders(gateway.venue.now, request.get("account"))}
+def _orders(gateway: Gateway, request: _OfAccount) -> Message:
+    return {"orders": gateway.venue.questions.orders(gateway.venue.now, request.account)}
 
 
-def _time(gateway: Gateway, _: Message) -> Message:
-    now: datetime = gateway.venue.now
-    return {"now": now.isoformat()}
+def _time(gateway: Gateway, _: _Request) -> Message:
+    return {"now": gateway.venue.now.isoformat()}
 
 
-_ACTS: Mapping[str, Callable[[Gateway, Message], Message]] = {
-    "fault": _fault,
-    "clear_faults": _clear_faults,
-    "release": _release,
-    "drop_streams": _drop_streams,
-    "price": _price,
-    "submit": _submit,
-    "fill": _fill,
-    "bust": _bust,
-    "correct": _correct,
-    "close": _close,
-    "restate": _restate,
-    "split": _split,
-    "orders_by_key": _orders_by_key,
-    "orders": _orders,
-    "time": _time,
+_Act: TypeAlias = tuple[type[BaseModel], Callable[[Gateway, Any], Message]]
+
+_ACTS: Mapping[str, _Act] = {
+    "fault": (_LayFault, _lay),
+    "clear_faults": (_Request, _clear_faults),
+    "release": (_Request, _release),
+    "drop_streams": (_DropStreams, _drop_streams),
+    "price": (_PostPrice, _price),
+    "submit": (NewOrder, _submit),
+    "fill": (_Fill, _fill),
+    "bust": (_Bust, _bust),
+    "correct": (_Correct, _correct),
+    "close": (_Close, _close),
+    "restate": (_Restate, _restate),
+    "split": (_Split, _split),
+    "orders_by_key": (_ByKey, _orders_by_key),
+    "orders": (_OfAccount, _orders),
+    "time": (_Request, _time),
 }
+"""Each with what its request must look like."""

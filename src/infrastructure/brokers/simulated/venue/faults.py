@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from enum import StrEnum
 
-from pydantic import BaseModel, ConfigDict, NonNegativeFloat, PositiveInt, model_validator
+from pydantic import BaseModel, ConfigDict, PositiveInt, model_validator
 
-from liveorder.domain.values import Price, Quantity
 from liveorder.infrastructure.brokers.simulated.venue.chance import Chance
+from liveorder.infrastructure.brokers.simulated.venue.numbers import Price, Probability, Quantity, Seconds
 
 
 class Point(StrEnum):
@@ -92,9 +92,9 @@ class Fault(BaseModel):
     """Only the n-th such message, from 1; None: every one."""
     client_order_id: str | None = None
     """Only messages about the order with this key."""
-    probability: float = 1.0
+    probability: Probability = 1.0
     """Of striking each message that is selected; the venue's seed decides."""
-    seconds: NonNegativeFloat | None = None
+    seconds: Seconds | None = None
     silent: bool = False
     """Where the caller gets no answer: True leaves it waiting for its own deadline, False breaks the connection at once."""
     quantity: Quantity | None = None

@@ -48,7 +48,7 @@ class Floor:
         self._alarm: asyncio.Task[None] | None = None
         self._alarm_at: datetime | None = None
 
-    def send(self, line: str) -> asyncio.Future[Message | None]:
+    def send(self, line: str | bytes) -> asyncio.Future[Message | None]:
         """One request as a line of JSON. The future is the answer; None: the connection broke; never done: no answer comes."""
         future: asyncio.Future[Message | None] = asyncio.get_running_loop().create_future()
         self._advance()
@@ -56,7 +56,7 @@ class Floor:
         self._set_alarm()
         return future
 
-    def _receive(self, line: str, answer: Answer) -> None:
+    def _receive(self, line: str | bytes, answer: Answer) -> None:
         try:
             request = json.loads(line)
             verb = str(request.pop("verb"))

@@ -9,7 +9,8 @@ from enum import StrEnum
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, TypeAdapter
 
-from liveorder.domain.values import ZERO, OrderType, Price, Product, Quantity, Side, TimeInForce, total
+from liveorder.domain.values import ZERO, OrderType, Product, Side, TimeInForce, total
+from liveorder.infrastructure.brokers.simulated.venue.numbers import Price, Quantity
 
 
 class NewOrder(BaseModel):

@@ -85,28 +85,32 @@ class _Reception:
         caller = asyncio.current_task()
         assert caller is not None
         self._callers[caller] = writer
+        reading = asyncio.ensure_future(reader.readline())
         try:
-            while (line := await reader.readline()).endswith(b"\n"):
+            while (line := await reading).endswith(b"\n"):
                 account = _subscriber(line)
                 if account is not None:
                     await self._push(account, reader, writer)
                     return
-                if not await self._answer(line, reader, writer):
+                reading = asyncio.ensure_future(reader.readline())
+                if not await self._answer(line, reading, writer):
                     return
         except (OSError, ValueError):
             return
         finally:
+            reading.cancel()
             del self._callers[caller]
             writer.close()
+            await asyncio.gather(reading, return_exceptions=True)
 
-    async def _answer(self, line: bytes, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
-        """False when the connection is to be closed instead of answered, or its caller has gone."""
-        answer = self._floor.send(line.decode())
+    async def _answer(self, line: bytes, reading: asyncio.Future[bytes], writer: asyncio.StreamWriter) -> bool:
+        """False when the connection is to be closed instead of answered, or its caller has gone. `reading`: its next line."""
+        answer = self._floor.send(line)
         if not answer.done():
-            await _first_of(answer, reader)
-        if not answer.done():
-            return False
-        reply = answer.result()
+            await asyncio.wait((answer, reading), return_when=asyncio.FIRST_COMPLETED)
+        if not answer.done() and _is_a_line(reading):
+            await answer
+        reply = answer.result() if answer.done() else None
         if reply is None:
             return False
         await _write(writer, reply)
@@ -140,13 +144,9 @@ def _subscriber(line: bytes) -> str | None:
         return None
 
 
-async def _first_of(answer: asyncio.Future[Message | None], reader: asyncio.StreamReader) -> None:
-    """Until the answer is there or the caller hangs up, which a caller does that has waited long enough."""
-    hung_up = asyncio.ensure_future(reader.read(1))
-    try:
-        await asyncio.wait((answer, hung_up), return_when=asyncio.FIRST_COMPLETED)
-    finally:
-        hung_up.cancel()
+def _is_a_line(reading: asyncio.Future[bytes]) -> bool:
+    """Whether the caller has sent its next request, and not hung up, as a caller does that has waited long enough."""
+    return reading.exception() is None and reading.result().endswith(b"\n")
 
 
 async def _write(writer: asyncio.StreamWriter, message: Message) -> None:

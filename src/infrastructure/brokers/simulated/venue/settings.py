@@ -14,8 +14,8 @@ from liveorder.application.ports.broker import KeySupport
 from liveorder.domain.errors import SettingsError
 from liveorder.domain.values import ZERO, Amount, Price, Quantity
 from liveorder.infrastructure.brokers.simulated.venue.faults import FaultPlan
+from liveorder.infrastructure.brokers.simulated.venue.numbers import Probability, Seconds
 
-Probability = Annotated[float, Field(ge=0, le=1)]
 Charge = Annotated[Decimal, Field(ge=0, allow_inf_nan=False)]
 START_PRICES = {
     "SPY": Decimal(500),
@@ -31,7 +31,7 @@ START_PRICES = {
 
 
 class _Settings(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 class Commission(_Settings):
@@ -68,7 +68,7 @@ class AccountTerms(_Settings):
 class Fills(_Settings):
     automatic: bool = True
     """False: orders trade only when told to by hand."""
-    delay_seconds: NonNegativeFloat = 0.0
+    delay_seconds: Seconds = 0.0
     """Before each fill, the first and those after it."""
     max_quantity: Quantity | None = None
     max_fraction: Annotated[Decimal, Field(gt=0, le=1)] | None = None
@@ -81,7 +81,7 @@ class Keys(_Settings):
     support: KeySupport = KeySupport.UNIQUE
     memory_seconds: PositiveFloat = 10 * 365 * 86400.0
     """UNIQUE: how long after an order was taken its key is refused."""
-    lookup_lag_seconds: NonNegativeFloat = 0.0
+    lookup_lag_seconds: Seconds = 0.0
     """How long a new order is missing from `find` and `open_orders`."""
 
 
@@ -112,13 +112,13 @@ class VenueSettings(_Settings):
     reports_commission_apart: bool = False
     """True: fills come without commission and a commission report follows each."""
     rejection_probability: Probability = 0.0
-    latency_seconds: NonNegativeFloat = 0.0
+    latency_seconds: Seconds = 0.0
     """One way, for requests and for answers."""
-    accept_delay_seconds: NonNegativeFloat = 0.0
+    accept_delay_seconds: Seconds = 0.0
     """From taken to working in the market."""
-    cancel_delay_seconds: NonNegativeFloat = 0.0
+    cancel_delay_seconds: Seconds = 0.0
     """While it runs the order still trades: the race."""
-    replace_delay_seconds: NonNegativeFloat = 0.0
+    replace_delay_seconds: Seconds = 0.0
     catalogue_file: Path | None = None
     faults: FaultPlan = FaultPlan()
 

@@ -28,14 +28,18 @@ def answered(verb: Verb, venue: Venue, request: Message) -> Message:
     except Refused as refused:
         return {"error": refused.code.value, "message": refused.message}
     except ValidationError as error:
-        faults = "; ".join(f"{'.'.join(map(str, item['loc']))}: {item['msg']}" for item in error.errors())
-        return {"error": RefusalCode.INVALID_ORDER.value, "message": faults}
-    except (KeyError, ValueError) as error:
+        return {"error": RefusalCode.INVALID_ORDER.value, "message": faults_in(error)}
+    except (KeyError, ValueError, TypeError) as error:
         return {"error": RefusalCode.MALFORMED.value, "message": repr(error)}
 
 
-def submit(venue: Venue, request: Message) -> Message:
-    order = venue.submit(NewOrder.model_validate(request))
+def faults_in(error: ValidationError) -> str:
+    """Each field that cannot be used, and why."""
+    return "; ".join(f"{'.'.join(map(str, item['loc']))}: {item['msg']}" for item in error.errors())
+
+
+def submit(venue: Venue, placed: NewOrder) -> Message:
+    order = venue.submit(placed)
     return {"order": venue.questions.shown(order, venue.now)}
 
 
@@ -58,7 +62,7 @@ def _find(venue: Venue, request: Message) -> Message:
 
 _VERBS: dict[Point, Verb] = {
     Point.CONNECT: lambda venue, request: venue.questions.account(request["account"], venue.now),
-    Point.SUBMIT: submit,
+    Point.SUBMIT: lambda venue, request: submit(venue, NewOrder.model_validate(request)),
     Point.CANCEL: _cancel,
     Point.REPLACE: _replace,
     Point.FIND: _find,
