@@ -126,7 +126,7 @@ def test_an_old_service_that_was_paused_while_its_store_was_migrated_stores_and_
         again = [*COMMAND, "run", "--signals", "signals.jsonl", "--until-idle"]
         ran = subprocess.run(again, cwd=tmp_path, check=False, capture_output=True, text=True)
         assert ran.returncode in (ExitCode.OK, ExitCode.OUTCOME_UNKNOWN), ran.stdout + ran.stderr
-        assert sent < orders_at(venue)
+        assert sent < orders_at(venue), ran.stdout + ran.stderr
         assert len(orders_at(venue)) == len(signals.read_text().splitlines())
 
 

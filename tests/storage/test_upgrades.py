@@ -205,7 +205,9 @@ async def test_a_migrated_schema_has_the_tables_of_a_new_one(name: str, written:
     await create_store(fresh, clock=SystemClock(), namespace="n", default_account="a", mode="SIMULATION", account_ids=["a"])
     with psycopg.connect(address_of(url).conninfo) as connection:
         assert columns_of(connection, "of_a_test") == columns_of(connection, "fresh")
-        assert functions_of(connection, "of_a_test") == functions_of(connection, "fresh") == [("append_events",)]
+        assert functions_of(connection, "fresh") == [("append_events",)]
+        assert functions_of(connection, "of_a_test") == [("append_events",), ("append_facts",)]
+        assert append_nothing(connection) == ("lease lost",)  # what a paused process of that version would be told
 
 
 def columns_of(connection: psycopg.Connection[Any], schema: str) -> list[Any]:
@@ -217,8 +219,14 @@ def columns_of(connection: psycopg.Connection[Any], schema: str) -> list[Any]:
     return [*connection.execute(columns, (schema,)).fetchall(), *plain]
 
 
+def append_nothing(connection: psycopg.Connection[Any]) -> Any:
+    """A call of the earlier version's function, whichever arguments that has."""
+    ((arguments,),) = connection.execute("SELECT pronargs FROM pg_proc WHERE proname='append_facts'").fetchall()
+    return connection.execute(f"SELECT of_a_test.append_facts(1, 0{', NULL' * (arguments - 2)})".encode()).fetchone()
+
+
 def functions_of(connection: psycopg.Connection[Any], schema: str) -> list[Any]:
-    functions = "SELECT proname FROM pg_proc p JOIN pg_namespace n ON n.oid=p.pronamespace WHERE n.nspname=%s"
+    functions = "SELECT proname FROM pg_proc p JOIN pg_namespace n ON n.oid=p.pronamespace WHERE n.nspname=%s ORDER BY 1"
     return connection.execute(functions, (schema,)).fetchall()
 
 

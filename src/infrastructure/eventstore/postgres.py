@@ -45,6 +45,7 @@ _PLACE = """SELECT 'server ' || system_identifier || ' timeline ' || left(pg_wal
     FROM pg_control_system()"""
 """A promotion or a recovery to a point in time begins a timeline, recovery after a crash does not. What the server writes tells it
 at once; its control file only after the next checkpoint."""
+_LOST = "CREATE FUNCTION append_facts({}) RETURNS text LANGUAGE sql AS $$ SELECT 'lease lost' $$"
 _PAGE = """SELECT notification_id, originator_id, originator_version, topic, state FROM stored_events
     WHERE notification_id > :after ORDER BY notification_id LIMIT :limit"""
 
@@ -165,8 +166,11 @@ class PostgresSession:
         return f"(convert_from({event}.state, 'UTF8')::json->'fact'->>'{name}')"
 
     async def replace_append_function(self) -> None:
-        """A paused process of the earlier version finds none: it can store nothing, whatever it believes."""
+        """A paused process of the earlier version calls the old one, and is answered that it has lost the store."""
+        arguments = "SELECT pg_get_function_identity_arguments(to_regproc('append_facts'))"
+        ((signature,),) = await self.execute(arguments)
         await self._connection.execute("DROP FUNCTION append_facts")
+        await self._connection.execute(SQL(_LOST.format(signature)))
         await self._connection.execute(append_function(self._address.schema_name))
 
 
