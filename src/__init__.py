@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from liveorder.interfaces.runner import Runner as Runner
     from liveorder.interfaces.threaded_runner import ThreadedRunner as ThreadedRunner
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 _EXPORTS = {
     "Brokerage": "liveorder.bootstrap",
