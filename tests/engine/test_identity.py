@@ -118,7 +118,7 @@ async def test_many_messages_of_one_signal_at_once_ask_the_store_once_and_hold_u
             asked["claims"] += commit.claim is not None
             return await append(commit)
 
-        engine.store.append = counted  # type: ignore[method-assign]
+        engine.store.append = counted  # type: ignore[method-assign]  # counted on its way to the store
         many = [engine.execute.execute(a_signal("one")) for _ in range(1000)]
         others = [engine.execute.execute(a_limit(f"other {number}")) for number in range(20)]
         orders = await asyncio.gather(*many, *others)
