@@ -5,10 +5,8 @@ from __future__ import annotations
 import asyncio
 import json
 import sqlite3
-import subprocess
-import sys
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import closing, suppress
+from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -17,11 +15,10 @@ import psycopg
 import pytest
 from eventsourcing.persistence import StoredEvent
 
-from liveorder import Runner, Signal
+from liveorder import Runner
 from liveorder.application.recover import SECOND_ORDER
 from liveorder.domain.errors import LeaseLost
 from liveorder.domain.identifiers import KeyRing
-from liveorder.domain.signal import UnusableSignal
 from liveorder.infrastructure.clock import SystemClock
 from liveorder.infrastructure.eventstore.mapper import FactMapper, domain_facts
 from liveorder.infrastructure.eventstore.migrations import migrate
@@ -30,7 +27,8 @@ from liveorder.infrastructure.eventstore.shapes import sealed
 from liveorder.infrastructure.eventstore.store_by_url import create_store, database_at, store_at
 from tests.interfaces.command_line import CommandLine
 from tests.postgres_databases import lend_database, take_back_database, url_of_database
-from tests.storage.old_versions import NEVER_ARRIVED, at_venue, load, names, put
+from tests.storage.old_versions import NEVER_ARRIVED, load, names, put
+from tests.storage.upgrading import keys_at, killed_at_each_statement, sent_again, store_of
 
 DOUBLED = {"doubled": 14, "doubled-472a3ea": 14, "postgres-doubled": 14}
 """Second orders, by fixture."""
@@ -70,38 +68,6 @@ def written(tmp_path: Path, request: pytest.FixtureRequest) -> Put:
         return put(name, tmp_path)
 
     return written_by
-
-
-def spellings(line: str) -> Iterator[Mapping[str, Any]]:
-    """A signal as it came, without its account, and with the one that it would get."""
-    try:
-        fields = json.loads(line)
-    except ValueError:
-        return
-    plain = {name: value for name, value in fields.items() if name != "account_id"}
-    yield fields
-    if "signal_id" in fields:  # else its account is part of what it is known by
-        yield plain if "account_id" in fields else {**plain, "account_id": "acc_us"}
-
-
-def keys_at(folder: Path) -> list[str]:
-    """What the venue's orders are known by, one for each order."""
-    placed = (dict(order["placed"]) for order in at_venue(folder))  # type: ignore[call-overload]  # JSON
-    return sorted(str(each["client_order_id"]) for each in placed)
-
-
-async def sent_again(settings: Path, folder: Path) -> dict[str, set[UUID]]:
-    """Every signal in every spelling, and the orders that it is; one of its messages may be a dead letter."""
-    came: dict[str, set[UUID]] = {}
-    async with Runner.open(config=settings, logs={"console": False, "directory": str(folder / "logs")}) as runner:
-        for line in (folder / "signals.jsonl").read_text().splitlines():
-            for fields in spellings(line):
-                if fields.get("account_id") == "acc_eu" or fields.get("signal_id") == "s-other-account":
-                    continue
-                with suppress(UnusableSignal):
-                    order = await runner.execute(Signal.parse(json.dumps(fields)))
-                    came.setdefault(str(fields.get("signal_id")), set()).add(order.order_id)
-    return came
 
 
 @pytest.mark.parametrize("name", [*names(), *names(postgres=True)])
@@ -158,10 +124,8 @@ async def assert_second_orders_are_ours(settings: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", ["472a3ea", "0288cbd", "postgres-472a3ea", "postgres-0288cbd"])
 def test_a_migration_that_is_killed_leaves_the_old_store_or_the_new_one(name: str, written: Put, tmp_path: Path) -> None:
     settings = written(name)
-    store_url = next(line.split('"')[1] for line in settings.read_text().splitlines() if line.startswith("store"))
-    command = [sys.executable, "-m", "tests.storage.killed_migration", store_url]
-    said = subprocess.run(command, check=True, capture_output=True, text=True, cwd=Path(__file__).parents[2]).stdout
-    *killed, committed = [line.split()[1] for line in said.splitlines()]
+    store_url = store_of(settings)
+    *killed, committed = killed_at_each_statement(store_url)
     assert set(killed) == {"1"}
     assert len(killed) > 20
     assert committed == "2"
@@ -170,7 +134,7 @@ def test_a_migration_that_is_killed_leaves_the_old_store_or_the_new_one(name: st
 @pytest.mark.parametrize("name", ["472a3ea", "0288cbd", "postgres-472a3ea"])
 async def test_a_store_that_is_owned_is_not_migrated(name: str, written: Put, tmp_path: Path) -> None:
     settings = written(name)
-    store_url = next(line.split('"')[1] for line in settings.read_text().splitlines() if line.startswith("store"))
+    store_url = store_of(settings)
     database = database_at(store_url, SystemClock())
     await database.open()
     await database.write("UPDATE lease SET expires_at=:later, owner='live'", {"later": LATER})
