@@ -187,14 +187,16 @@ class _Trial:
                 state = await service.ask("state")
                 lived = time.monotonic() - born
                 open_orders = [each for each in state["orders"].values() if each["is_open"]]
-                is_at_rest = state["is_idle"] and all(self._is_at_rest(each, lived) for each in open_orders)
+                is_at_rest = state["is_idle"] and self._are_at_rest(open_orders, lived)
                 if is_at_rest and await self._is_read(service):
                     return
                 await asyncio.gather(*(self._ask_for_the_rest(service, each) for each in open_orders))
                 await asyncio.sleep(POLL_SECONDS)
 
-    def _is_at_rest(self, order: dict[str, Any], lived: float) -> bool:
-        return order["key"] in self._resting or is_left_to_a_person(self._case, order, lived)
+    def _are_at_rest(self, orders: Sequence[dict[str, Any]], lived: float) -> bool:
+        """Left to a person, or standing for as long as another one is."""
+        left = [order for order in orders if is_left_to_a_person(self._case, order, lived)]
+        return all(order in left or (left and order["key"] in self._resting) for order in orders)
 
     async def _is_read(self, service: Process) -> bool:
         written = self._followed.stat().st_size
@@ -209,6 +211,7 @@ class _Trial:
                 await service.ask("cancel", order_id=order["order_id"])
             else:
                 await service.ask("replace", order_id=order["order_id"], limit_price=ABOVE_THE_MARKET)
+                self._resting.discard(order["key"])
         except Refused as refused:
             if "is in doubt" in str(refused):
                 self._resting.add(order["key"])

@@ -104,12 +104,18 @@ def _of_the_requests(stored: Stored, lives: Sequence[Process]) -> Iterator[str]:
     for each in stored.log:
         if isinstance(each.fact, _REQUESTS) and each.fact.deadline is not None:
             deadlines[digest_of(each.fact.payload)].append(each.fact.deadline)
-    for event in told(lives, "sent"):
-        if (known := deadlines.get(event["payload"])) is None:
-            if event["kind"] != "cancel":
-                yield f"a {event['kind']} left that is not stored"
-        elif (left := datetime.fromisoformat(event["at"])) >= max(known):
-            yield f"a {event['kind']} left {left - max(known)} after its deadline"
+    for life in lives:
+        for event in told([life], "sent"):
+            if (known := deadlines.get(event["payload"])) is None:
+                if event["kind"] != "cancel":
+                    yield f"a {event['kind']} left that is not stored"
+            elif (left := datetime.fromisoformat(event["at"])) >= max(known) and not _slept_before(life, event["kind"]):
+                yield f"a {event['kind']} left {left - max(known)} after its deadline"
+
+
+def _slept_before(life: Process, kind: str) -> bool:
+    """Whether it was stopped within such a call: its deadline had been looked at, and nothing of ours stood before the broker."""
+    return life.told("struck", blow="SIGSTOP", boundary=f"before {kind} #") is not None
 
 
 def _untold(stored: Stored, lives: Sequence[Process]) -> Iterator[str]:
