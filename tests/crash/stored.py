@@ -109,13 +109,15 @@ def _of_the_requests(stored: Stored, lives: Sequence[Process]) -> Iterator[str]:
             if (known := deadlines.get(event["payload"])) is None:
                 if event["kind"] != "cancel":
                     yield f"a {event['kind']} left that is not stored"
-            elif (left := datetime.fromisoformat(event["at"])) >= max(known) and not _slept_before(life, event["kind"]):
+            elif (left := datetime.fromisoformat(event["at"])) >= max(known) and not _is_excused(life, event["kind"]):
                 yield f"a {event['kind']} left {left - max(known)} after its deadline"
 
 
-def _slept_before(life: Process, kind: str) -> bool:
-    """Whether it was stopped within such a call: its deadline had been looked at, and nothing of ours stood before the broker."""
-    return life.told("struck", blow="SIGSTOP", boundary=f"before {kind} #") is not None
+def _is_excused(life: Process, kind: str) -> bool:
+    """It was stopped within such a call, once the deadline had been looked at; or its cancels went out without a stored one."""
+    slept = life.told("struck", blow="SIGSTOP", boundary=f"before {kind} #")
+    went_without = life.told("log", sentence="Cancel sent without the store") if kind == "cancel" else None
+    return slept is not None or went_without is not None
 
 
 def _untold(stored: Stored, lives: Sequence[Process]) -> Iterator[str]:
