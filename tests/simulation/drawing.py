@@ -30,9 +30,11 @@ CHAOS_SECONDS = 12.0
 DELIVERY_BOUND_SECONDS = 4.0
 """Declared, and kept: no request is held longer."""
 LAG_SECONDS = 1.5
-SIEGES, CROWDS = 0.25, 0.05
-"""So many histories are of one order in a state that is rarely met otherwise, and of many orders that end at once; the others are
-drawn at random.
+HASTE_SECONDS = 0.5
+"""A call may take so long where the store is slow all along: three of them are over before faults cease."""
+SIEGES, CROWDS, SLOW = 0.25, 0.05, 0.05
+"""So many histories are of one order in a state that is rarely met otherwise, of many orders that end at once, and of a store that
+is slow all along; the others are drawn at random.
 """
 
 KEY_CLASSES = {
@@ -101,13 +103,15 @@ def draw(seed: int) -> s.Scenario:
         requests_per_second=chance.choice((1e6, 1e6, 2.0)),
         atomic_replace=True,
     )
-    kind = chance.random()
+    kind, call_timeout_seconds = chance.random(), chance.choice((3.0, 1.0))
     siege = sieges.drawn(chance) if kind < SIEGES else None
     if siege is not None:
         venue = venue.model_copy(update=siege.venue)
         happenings = _besieged(chance, siege)
     elif kind < SIEGES + CROWDS:
         happenings = _crowded(chance)
+    elif kind < SIEGES + CROWDS + SLOW:
+        happenings, call_timeout_seconds = _slow_all_along(chance, accounts), HASTE_SECONDS
     else:
         happenings = _at_random(chance, accounts)
     return s.Scenario(
@@ -116,7 +120,7 @@ def draw(seed: int) -> s.Scenario:
         venue,
         capabilities,
         commit_seconds=chance.choice((0.0, 0.002, 0.05, 0.3)),
-        call_timeout_seconds=chance.choice((3.0, 1.0)),
+        call_timeout_seconds=call_timeout_seconds,
         breaker_failures=chance.choice((3, 20, 20, 20)),
         max_signal_age_seconds=chance.choice((None, None, 20.0)),
         happenings=tuple(enumerate(sorted(happenings, key=lambda each: each.at))),
@@ -140,6 +144,15 @@ def _crowded(chance: Chance) -> Iterator[s.Happening]:
     for _ in range(chance.choice((0, 0, 1, 2))):
         companion = chance.choice(_COMPANIONS)(chance, crowd.signal_ids)
         yield replace(companion, at=_within(crowd.ends_at + chance.uniform(-1.0, 2.0)))
+
+
+def _slow_all_along(chance: Chance, accounts: Sequence[str]) -> Iterator[s.Happening]:
+    """From when it has started, and long enough for every attempt of an order to be too late."""
+    signals = list(_signals(chance, accounts))
+    yield s.StoreSlow(1.0, HASTE_SECONDS * chance.choice((0.6, 0.9, 1.2, 1.8)), CHAOS_SECONDS)
+    yield from (replace(each, at=1.1 + each.at / 6) for each in _deliveries(chance, signals))
+    for _ in range(chance.choice((0, 0, 1, 2))):
+        yield chance.choice(_COMPANIONS)(chance, [signal["signal_id"] for signal in signals])
 
 
 def _venue(chance: Chance, seed: int, key_class: str, accounts: Sequence[str]) -> VenueSettings:

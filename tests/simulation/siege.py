@@ -17,8 +17,8 @@ BESIEGED = "besieged"
 """The signal of the order."""
 HELD_SECONDS = 3.5
 """The state lasts about so long."""
-SLOW_SECONDS = (0.1, 0.5, 1.2, 1.7, 4.0)
-"""Of a commit: from what is hardly felt to what is longer than a call may take."""
+SLOW_SECONDS = (0.1, 0.5, 0.9, 1.2, 1.7, 2.9, 4.0)
+"""Of a commit: from what is hardly felt to what leaves a call no time, or next to none."""
 
 
 @dataclass(frozen=True)
