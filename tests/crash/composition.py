@@ -34,7 +34,7 @@ from liveorder.infrastructure.emergency_journal import FileEmergencyJournal
 from liveorder.infrastructure.eventstore.mapper import FactMapper, domain_facts
 from liveorder.infrastructure.eventstore.order_store import DatabaseOrderStore
 from liveorder.infrastructure.eventstore.store_by_url import database_at, store_at
-from liveorder.infrastructure.readmodels import views_at, views_url
+from liveorder.infrastructure.readmodels import views_at
 from tests.crash.defects import Defect, defect_named
 from tests.crash.fate import LEASE, NOTIFIER, QUESTIONS, REQUESTS, STORE, Fate, Tell
 from tests.crash.key_classes import COINS_FILE, capabilities
@@ -147,7 +147,8 @@ def _store(plan: ServicePlan, clock: Clock) -> DatabaseOrderStore:
 
 
 def _projector(plan: ServicePlan, store: DatabaseOrderStore, clock: Clock, log: EventLog) -> Projector:
-    views = views_at(views_url(plan.store), clock=clock)
+    beside = f"{plan.store}.views" if plan.store.startswith("sqlite") else plan.store
+    views = views_at(beside, clock=clock)
     return Projector(store, views, clock, lambda error: log.write("ERROR", f"Read models: {type(error).__name__}: {error}"))
 
 
