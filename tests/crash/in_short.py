@@ -30,7 +30,7 @@ def _lines(results: Results, seed: int, command: str) -> Iterator[str]:
     )
     yield (
         f"**How often.** {results.kills(MATRIX):,} kills and {pauses:,} pauses in {len(trials):,} trials with {orders:,} orders: "
-        f"{fates} × {len({verdict.case.engine for verdict in trials})} databases, seed {seed}, {seconds}."
+        f"{fates}, on {' and '.join(sorted({verdict.case.engine for verdict in trials}))}, seed {seed}, {seconds}."
     )
     yield (
         f"**Result.** Promises broken in {broken} trials{'; they stand below' if broken else ''}. Left in doubt, for a person: "
