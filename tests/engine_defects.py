@@ -2,13 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import replace
-from functools import partial
-from typing import Any
-
 from liveorder.application.engine import Engine
-from liveorder.application.gateway import CallInFlight, Gateway, Outcome
 
 
 def asks_for_one_of_the_missing(engine: Engine) -> None:
@@ -20,12 +14,7 @@ def asks_for_one_of_the_missing(engine: Engine) -> None:
 def sends_after_the_deadline(engine: Engine) -> None:
     """A call leaves whenever its commit has returned, however late that is."""
     for gateway in engine.gateways.values():
-        gateway._sorted = partial(_with_a_new_deadline, gateway, gateway._sorted)  # type: ignore[method-assign]  # the defect
-
-
-async def _with_a_new_deadline(gateway: Gateway, call: Callable[..., Any], asked: CallInFlight, *rest: Any) -> Outcome:
-    outcome: Outcome = await call(replace(asked, deadline=gateway.new_deadline()), *rest)
-    return outcome
+        gateway._deadlines.why_not_to_begin = lambda *_: None  # type: ignore[method-assign]  # the defect
 
 
 def prepares_each_attempt(engine: Engine) -> None:

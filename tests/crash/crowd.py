@@ -14,7 +14,6 @@ from liveorder.infrastructure.brokers.simulated.venue.faults import Fault, Fault
 from tests.crash.cases import ABOVE_THE_MARKET, ALWAYS_TRADED, BELOW_THE_MARKET, DELIVERIES, Case, a_signal, key_of
 from tests.crash.key_classes import COINS, DELIVERY_BOUND_SECONDS
 from tests.crash.wires import WIRES
-from tests.slowness import SLOW_IS_NOT_BROKEN
 
 SIZES = (8, 8, 12, 12, 16, 24, 30)
 FILE, FOLLOWED, FED = "file", "followed file", "another"
@@ -42,15 +41,13 @@ class Crowding:
 
 CALL_SECONDS = 1.0
 """A call may take so long: one process sends many at once."""
-_SLOW_SECONDS = (0.1, 0.4, *((1.6,) if SLOW_IS_NOT_BROKEN else ()))
+_SLOW_SECONDS = (0.1, 0.4, 1.6)
 """The longest is longer than a call may take."""
-_REFUSALS = ("is in doubt", *(() if SLOW_IS_NOT_BROKEN else ("no price of",)))
-"""For which a signal may come to nothing: it is not known what another order in the symbol did; or one question had no answer."""
 CROWDS: Mapping[str, Crowding] = {
     each.name: each
     for each in (
         Crowding("many orders"),
-        Crowding("many orders, paused past the lease", is_paused=True, bound_seconds=5.0),
+        Crowding("many orders, paused past the lease", is_paused=True, bound_seconds=7.0),
         Crowding("many orders, slow store", commit_seconds=_SLOW_SECONDS, lease_seconds=3.0),
     )
 }
@@ -69,9 +66,9 @@ class Member:
     sources: tuple[str, ...]
 
     def may_end(self, order: Mapping[str, Any]) -> bool:
-        """As it was wanted; or refused before it was sent."""
+        """As it was wanted; or refused, because it was not known what another order in the same symbol did."""
         if order["status"] == "REJECTED":
-            return order["reason"] == "RISK" and any(why in order["message"] for why in _REFUSALS)
+            return order["reason"] == "RISK" and "is in doubt" in order["message"]
         return (order["status"], order["filled"]) == (("CANCELLED", "0") if self.then == "cancel" else ("FILLED", self.quantity))
 
     def signal(self, key_class: str) -> str:

@@ -19,8 +19,8 @@ from tests.crash.stored import stored_at, told
 from tests.crash.verdict import Verdict, is_left_to_a_person
 
 POLL_SECONDS = 0.1
-SHORTEST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = CALL_SECONDS + 0.3, 2.0
-"""Longer than a lease and than a call may take, and within what the broker declares. Who is paused may hold the store's lock."""
+SHORTEST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 2 * CALL_SECONDS + 0.3, 2 * CALL_SECONDS + 0.8
+"""Longer than a lease, and than a call with the delay before it; within what the broker declares. The lock may sleep too."""
 ENDING_SECONDS = 3.0
 """A service that wakes and has lost its store ends within this. One that had the lock, and so still owns it, is killed then."""
 LIVES_TO_SETTLE_IN = 3

@@ -22,7 +22,7 @@ EXPOSING: Mapping[str, Case] = {
         "cancel", "sqlite", "searchable", HELD, Point.SUBMIT, "before append OutcomeUnknown #1", hold_seconds=3.0, bound_seconds=3.5
     ),
     "call after its deadline": Case(
-        PAUSED, "sqlite", "unique", "prompt", Point.SUBMIT, "after append CancelRequested #1", bound_seconds=5.0, crowd=1
+        PAUSED, "sqlite", "unique", "prompt", Point.SUBMIT, "after append CancelRequested #1", bound_seconds=7.0, crowd=1
     ),
     "bytes made anew on retry": Case("cancel", "sqlite", "searchable", "lost", Point.SUBMIT, "after submit #2", bound_seconds=0.8),
 }

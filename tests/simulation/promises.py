@@ -31,7 +31,6 @@ from tests.simulation.outside import Receiver
 from tests.simulation.trace import Trace
 from tests.simulation.witness import MAPPER
 from tests.simulation.world import ACCOUNT, NAMESPACE, Violation, World
-from tests.slowness import SLOW_IS_NOT_BROKEN
 
 LIVE = ("PENDING", "WORKING")
 A_COMMIT_SECONDS = 1.0
@@ -138,8 +137,7 @@ async def check_log(world: World) -> None:
     facts = [item async for page in store.log() for item in page]
     world.violations += [Violation("store damaged", problem) for problem in (await inspect(world.person, MAPPER)).problems]
     world.violations += [*_replayed(world, facts), *_nothing_lost(world, facts)]
-    if SLOW_IS_NOT_BROKEN:
-        world.violations += [*_given_up(world), *_halted(world, facts)]
+    world.violations += [*_given_up(world), *_halted(world, facts)]
     world.violations += [problem async for problem in _told(world, facts)]
 
 
