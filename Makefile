@@ -40,6 +40,7 @@ killmatrix: $(STAMP)
 ifeq ($(BROKER),)
 	$(BIN)/python -m tests.crash.killmatrix --kills $(KILLS) --seed $(SEED) \
 		--results var/killmatrix/seed-$(SEED).jsonl --page docs/reliability.md
+	$(BIN)/python -m tests.storage.upgrade_campaign --page docs/reliability.md
 else
 	$(BIN)/python -m tests.crash.killmatrix --broker $(BROKER) --kills $(KILLS) --seed $(SEED) \
 		--results var/killmatrix/$(BROKER)-$(SEED).jsonl --page docs/reliability-at-brokers.md

@@ -55,12 +55,12 @@ class Recover:
 
     async def recover(self) -> RecoveryReport:
         left = self._orders.unfinished()
+        for order in left:  # before it is asked about: once it has ended, no later run would come to it
+            await self._unmatched.resolve_left(order)
         await side_by_side(self._doubt_what_was_under_way, left)
         gateways = [self._gateways[account_id] for account_id in self._accounts(left)]
         answered = await side_by_side(self._track.poll, gateways)
         unreachable = [gateway.account_id for gateway, was in zip(gateways, answered, strict=True) if not was]
-        for order in left:
-            await self._unmatched.resolve_left(order)
         await self._doubts.ask_all_due()
         taken_up = self.take_up_unsent()
         report = RecoveryReport(len(left), len(self._doubts.standing()), taken_up, tuple(unreachable))

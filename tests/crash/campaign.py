@@ -51,7 +51,7 @@ class Campaign:
     async def run(self, folder: Path) -> list[Verdict]:
         """The trials of the matrix, those of earlier runs included."""
         boundaries = await self.boundaries(folder)
-        cases = enumerate(drawn(self.matrix.cells(), boundaries, self.seed))
+        cases = enumerate(drawn(self.matrix.cells(), boundaries, self.seed, self.matrix.crowds()))
         while not self._is_enough():
             await self._try_all(MATRIX, islice(cases, BATCH), folder, until=self._is_enough)
         return self.results.of(MATRIX)

@@ -119,8 +119,13 @@ class Case:
     """Of delivery, as the broker declares it."""
     defect: str | None = None
     """Put into every service of the trial."""
+    crowd: int | None = None
+    """Of a case with many orders: what they and the deaths are drawn by."""
 
     def __str__(self) -> str:
+        if self.crowd is not None:
+            where = f"{self.operation} drawn by {self.crowd}, {self.engine}, keys {self.key_class}, {self.delivery}"
+            return f"{where}, {self.recoverers} recovering"
         struck = "" if self.delivery == "prompt" else f" ({self.point})"
         deaths = f"death at {self.boundary}" + (f", then at {self.second}" if self.second else "")
         where = f"{self.operation}, {self.engine}, keys {self.key_class}, {self.delivery}{struck}"

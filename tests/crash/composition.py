@@ -16,8 +16,10 @@ from liveorder.application.outbox import Outbox
 from liveorder.application.outlets import Notices
 from liveorder.application.ports.brokerage import Brokerage
 from liveorder.application.ports.clock import Clock
+from liveorder.application.ports.event_log import EventLog
 from liveorder.application.ports.notifier import Notice
 from liveorder.application.ports.order_store import Lease
+from liveorder.application.projector import Projector
 from liveorder.application.retry_policy import RetryPolicy
 from liveorder.domain.values import TradingMode
 from liveorder.infrastructure.brokers.simulated.broker import SimulatedBroker
@@ -25,15 +27,19 @@ from liveorder.infrastructure.brokers.simulated.control import VenueControl
 from liveorder.infrastructure.brokers.simulated.instruments import SimulatedInstruments
 from liveorder.infrastructure.brokers.simulated.market_data import SimulatedMarketData
 from liveorder.infrastructure.brokers.simulated.tcp import Tcp
+from liveorder.infrastructure.brokers.simulated.venue.catalogue import BUILT_IN
 from liveorder.infrastructure.calendars import ExchangeCalendars
 from liveorder.infrastructure.clock import SystemClock
 from liveorder.infrastructure.emergency_journal import FileEmergencyJournal
 from liveorder.infrastructure.eventstore.mapper import FactMapper, domain_facts
-from liveorder.infrastructure.eventstore.store_by_url import store_at
+from liveorder.infrastructure.eventstore.order_store import DatabaseOrderStore
+from liveorder.infrastructure.eventstore.store_by_url import database_at, store_at
+from liveorder.infrastructure.readmodels import views_at
 from tests.crash.defects import Defect, defect_named
 from tests.crash.fate import LEASE, NOTIFIER, QUESTIONS, REQUESTS, STORE, Fate, Tell
-from tests.crash.key_classes import capabilities
+from tests.crash.key_classes import COINS_FILE, capabilities
 from tests.crash.plans import ServicePlan
+from tests.crash.slow_store import SlowDatabase
 from tests.crash.wires import HOST, WIRES
 from tests.crash.witness import Witness
 from tests.mortality import Mortal
@@ -41,6 +47,7 @@ from tests.worlds import LAX
 
 MAPPER = FactMapper(domain_facts())
 """Made once, before any process is forked: it takes as long as the rest of a short life."""
+LISTED = BUILT_IN.with_file(COINS_FILE)
 
 
 class _ToldLog:
@@ -101,12 +108,14 @@ class _ToldLease:
 class Composed:
     engine: Engine
     outbox: Outbox
+    projector: Projector | None
+    """Where the plan wants read models."""
 
 
 def composed(plan: ServicePlan, fate: Fate, tell: Tell) -> Composed:
     """Everything that stores or sends is a boundary of `fate`. Between it and the engine stands the defect, if there is one."""
     clock, defect = SystemClock(), defect_named(plan.defect)
-    whole = store_at(plan.store, clock=clock, mapper=MAPPER)
+    whole = _store(plan, clock)
     row: Any = defect.lease(whole.lease)
     told: Any = _ToldLease(row, tell)
     lease: Any = Mortal(told, fate, LEASE)
@@ -124,16 +133,30 @@ def composed(plan: ServicePlan, fate: Fate, tell: Tell) -> Composed:
         random.SystemRandom(),
         log,
     )
+    defect.engine(engine)
     notifier: Any = Mortal(_ToldNotifier(tell), fate, NOTIFIER)
     outbox = Outbox(store, Notices(notifier), clock, lambda error: log.write("ERROR", f"Notices: {type(error).__name__}"))
-    return Composed(engine, outbox)
+    return Composed(engine, outbox, _projector(plan, whole, clock, log) if plan.has_views else None)
+
+
+def _store(plan: ServicePlan, clock: Clock) -> DatabaseOrderStore:
+    if not plan.commit_seconds:
+        return store_at(plan.store, clock=clock, mapper=MAPPER)
+    slow: Any = SlowDatabase(database_at(plan.store, clock), plan.commit_seconds)
+    return DatabaseOrderStore(slow, MAPPER, clock)
+
+
+def _projector(plan: ServicePlan, store: DatabaseOrderStore, clock: Clock, log: EventLog) -> Projector:
+    beside = f"{plan.store}.views" if plan.store.startswith("sqlite") else plan.store
+    views = views_at(beside, clock=clock)
+    return Projector(store, views, clock, lambda error: log.write("ERROR", f"Read models: {type(error).__name__}: {error}"))
 
 
 def _connection(plan: ServicePlan, fate: Fate, tell: Tell, defect: Defect, clock: Clock) -> Connection:
     wire = WIRES.get(plan.key_class)
     parts = wire.brokerage(plan, clock, _ToldLog(tell)) if wire else _simulated(plan, fate, defect, clock)
     control = VenueControl(Tcp(HOST, plan.venue_port, clock))
-    witness: Any = Witness(parts.broker, control, tell, wire.key_field if wire else "client_order_id")
+    witness: Any = Witness(parts.broker, control, tell, wire.key_field if wire else None)
     mortal = defect.broker(Mortal(witness, fate, (*REQUESTS, *QUESTIONS)))
     account = AccountTerms(
         account_id=plan.account,
@@ -152,7 +175,7 @@ def _simulated(plan: ServicePlan, fate: Fate, defect: Defect, clock: Clock) -> B
     transport = _InterruptibleTcp(plan.venue_port, clock, fate)
     declared = defect.capabilities(capabilities(plan.key_class, plan.delivery_bound_seconds))
     broker = SimulatedBroker(transport, account_id=plan.account, capabilities=declared)
-    return Brokerage(broker, SimulatedMarketData(transport), SimulatedInstruments())
+    return Brokerage(broker, SimulatedMarketData(transport), SimulatedInstruments(LISTED))
 
 
 def _terms(plan: ServicePlan) -> EngineTerms:

@@ -10,6 +10,7 @@ from liveorder.infrastructure.brokers.simulated.venue.faults import Point
 from tests.crash.cases import HELD, Case
 
 REPETITIONS = 3
+PAUSED = "many orders, paused past the lease"
 
 EXPOSING: Mapping[str, Case] = {
     "intent not stored first": Case("new order", "sqlite", "none", "prompt", Point.SUBMIT, "after submit #1"),
@@ -20,6 +21,10 @@ EXPOSING: Mapping[str, Case] = {
     "query before the held request is delivered": Case(
         "cancel", "sqlite", "searchable", HELD, Point.SUBMIT, "before append OutcomeUnknown #1", hold_seconds=3.0, bound_seconds=3.5
     ),
+    "call after its deadline": Case(
+        PAUSED, "sqlite", "unique", "prompt", Point.SUBMIT, "after append CancelRequested #1", bound_seconds=7.0, crowd=1
+    ),
+    "bytes made anew on retry": Case("cancel", "sqlite", "searchable", "lost", Point.SUBMIT, "after submit #2", bound_seconds=0.8),
 }
 
 

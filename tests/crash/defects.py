@@ -12,11 +12,13 @@ from itertools import count
 from typing import Any
 from uuid import uuid4
 
+from liveorder.application.engine import Engine
 from liveorder.application.ports.broker import Absence, BrokerCapabilities, KeySupport, Prepared
 from liveorder.application.ports.order_store import Commit, Committed
 from liveorder.domain.execution_report import Execution, ExecutionReport, OrderSnapshot
 from liveorder.domain.order.facts import SubmissionStarted
 from liveorder.infrastructure.eventstore.lease_row import LeaseRow
+from tests.engine_defects import prepares_each_attempt, sends_after_the_deadline
 
 
 class Defect:
@@ -33,6 +35,9 @@ class Defect:
 
     def broker(self, broker: Any) -> Any:
         return broker
+
+    def engine(self, engine: Engine) -> None:
+        pass
 
 
 class _Around:
@@ -197,6 +202,23 @@ class _Anybodys(LeaseRow):
         return state.epoch
 
 
+# --- the engine's own ---
+
+
+class SendsAfterTheDeadline(Defect):
+    """A call leaves whenever its commit has returned, also where the process slept in between."""
+
+    def engine(self, engine: Engine) -> None:
+        sends_after_the_deadline(engine)
+
+
+class PreparesEachAttempt(Defect):
+    """Another attempt is made of other bytes than the first."""
+
+    def engine(self, engine: Engine) -> None:
+        prepares_each_attempt(engine)
+
+
 DEFECTS: Mapping[str, type[Defect]] = {
     "intent not stored first": IntentStoredLate,
     "resend on not found": ResendsWhatIsNotFound,
@@ -204,6 +226,8 @@ DEFECTS: Mapping[str, type[Defect]] = {
     "fills not deduplicated": FillsCountAgain,
     "no lease": NoLease,
     "query before the held request is delivered": AsksTooEarly,
+    "call after its deadline": SendsAfterTheDeadline,
+    "bytes made anew on retry": PreparesEachAttempt,
 }
 
 

@@ -28,7 +28,8 @@ NOTIFIER = ("notify",)
 class Fate(Mortality):
     """Names each boundary by what is stored or sent and how often that came before: `after append Acknowledged #1`.
 
-    `fatal` is such a name; None for a life that only counts. The blow is told of just before it falls.
+    `fatal` is such a name, or `#n` for whichever boundary is the n-th; None for a life that only counts. The blow is told of
+    just before it falls.
     """
 
     def __init__(self, tell: Tell, fatal: str | None = None, blow: signal.Signals = signal.SIGKILL) -> None:
@@ -51,8 +52,8 @@ class Fate(Mortality):
         self._counts[name] += 1
         label = f"{name} #{self._counts[name]}"
         self.names.append(label)
-        if self._struck_at == label:
-            self._tell(event="struck", boundary=label, monotonic=time.monotonic())
+        if self._struck_at in (label, f"#{len(self.names)}"):
+            self._tell(event="struck", boundary=label, blow=self._blow.name, monotonic=time.monotonic())
             await self.strike()
 
     async def inside(self, name: str) -> None:

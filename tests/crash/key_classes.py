@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
 from dataclasses import replace
 from decimal import Decimal
+from pathlib import Path
 
 from liveorder.application.ports.broker import BrokerCapabilities, KeySupport
 from liveorder.infrastructure.brokers.simulated.broker import capabilities_of
-from liveorder.infrastructure.brokers.simulated.venue.settings import AccountTerms, Fills, Keys, PriceSource, VenueSettings
+from liveorder.infrastructure.brokers.simulated.venue.settings import (
+    START_PRICES,
+    AccountTerms,
+    Fills,
+    Keys,
+    PriceSource,
+    VenueSettings,
+)
 from tests.crash.wires import LAG_SECONDS as WIRES_LAG_SECONDS
-from tests.crash.wires import WIRES
+from tests.crash.wires import PRICE, WIRES
 
 HOLD_SECONDS = 2.4
 """A request that is held arrives after this: the service that sent it is dead by then, and the next one has recovered."""
@@ -21,6 +30,9 @@ LAG_SECONDS = 0.4
 LONGEST_DOUBT_SECONDS = 60.0
 """Beyond the lag: as it is promised."""
 
+COINS_FILE = Path(__file__).with_name("coins.json")
+COINS = tuple(row["symbol"] for row in json.loads(COINS_FILE.read_text()))
+
 KEY_CLASSES = {
     "unique": Keys(),
     "searchable": Keys(support=KeySupport.SEARCHABLE),
@@ -30,11 +42,12 @@ KEY_CLASSES = {
 
 
 def venue_settings(key_class: str, accounts: Iterable[str]) -> VenueSettings:
-    """Prices stand still; ten units fill in three parts."""
+    """Prices stand still; ten units fill in three parts. Beside what is always listed there are coins, for many orders at once."""
     if key_class in WIRES:
         return WIRES[key_class].settings(accounts)
     return VenueSettings(
-        prices=PriceSource(volatility=0.0),
+        prices=PriceSource(volatility=0.0, start_prices=START_PRICES | dict.fromkeys(COINS, PRICE)),
+        catalogue_file=COINS_FILE,
         fills=Fills(delay_seconds=0.12, max_quantity=Decimal(4)),
         keys=KEY_CLASSES[key_class],
         accounts=tuple(AccountTerms(account_id=account) for account in accounts),

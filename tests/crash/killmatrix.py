@@ -17,6 +17,7 @@ import psycopg
 
 from tests.crash.campaign import AT_ONCE, Campaign
 from tests.crash.cases import DELIVERIES, ENGINES
+from tests.crash.in_short import in_short
 from tests.crash.key_classes import KEY_CLASSES
 from tests.crash.matrix import COUNTED_WITH, Matrix
 from tests.crash.published import figures, shortcomings
@@ -54,6 +55,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         command = f"make killmatrix BROKER={given.broker}" if given.broker else "make killmatrix"
         whole = f"{command} KILLS={given.kills} SEED={given.seed}"
         publish(given.page, command, figures(results, given.seed, whole, given.broker))
+        if given.broker is None:
+            publish(given.page, f"{command}, in short", in_short(results, given.seed, whole))
     return int(any(results.broken()) or (is_whole and bool(shortcomings(results, given.broker))))
 
 

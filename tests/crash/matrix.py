@@ -10,12 +10,15 @@ from itertools import count, product
 
 from liveorder.infrastructure.brokers.simulated.venue.faults import Point
 from tests.crash.cases import DELIVERIES, ENGINES, HELD, OPERATIONS, STRUCK_FROM, Case
+from tests.crash.crowd import CROWDS
 from tests.crash.fate import QUESTIONS, kind_of, places_of
 from tests.crash.key_classes import BEYOND_SECONDS, KEY_CLASSES
 from tests.crash.wires import WIRES
 
 SECOND_DEATHS = 4
 """One trial in so many kills the recovering service too."""
+CROWDS_DRAWN = 1_000_000
+"""So many there are of each kind."""
 COUNTED_WITH = ("none", "searchable")
 REPETITIONS = 1
 """What a service does over and over (it asks, it renews its lease) is struck the first so many times."""
@@ -52,6 +55,15 @@ class Matrix:
             for point in (operation.points if DELIVERIES[delivery] else operation.points[:1])
         ]
 
+    def crowds(self) -> list[Case]:
+        """The same with many orders in flight; what they are is drawn anew in every trial."""
+        return [
+            Case(kind.name, engine, key_class, delivery, Point.SUBMIT, recoverers=recoverers, bound_seconds=kind.bound_seconds)
+            for kind, engine, key_class, delivery, recoverers in product(
+                CROWDS.values(), self.engines, self.key_classes, DELIVERIES, (1, 2)
+            )
+        ]
+
     def cells_beyond_the_bound(self) -> list[Case]:
         """A request that arrives after the broker said that it never would: its declaration is a lie."""
         held = [each for each in self.cells() if each.delivery == HELD and each.point is OPERATIONS[each.operation].points[0]]
@@ -78,13 +90,16 @@ class Matrix:
         return replace(cell, key_class=key_class, delivery=delivery, engine=self.engines[0], recoverers=1)
 
 
-def drawn(cells: Sequence[Case], boundaries: Mapping[Case, Boundaries], seed: int) -> Iterator[Case]:
-    """Without end: every cell once a turn, in an order of its own, each turn at the next of its boundaries."""
+def drawn(cells: Sequence[Case], boundaries: Mapping[Case, Boundaries], seed: int, crowds: Sequence[Case] = ()) -> Iterator[Case]:
+    """Without end: every cell once a turn, in an order of its own, each turn at the next of its boundaries; and every crowd."""
     chance = random.Random(seed)
     found = {cell: boundaries[_plain(cell)] for cell in cells}
     orders = {cell: chance.sample(found[cell].first, len(found[cell].first)) for cell in cells}
     for turn in count():
-        for cell in chance.sample(list(cells), len(cells)):
+        for cell in chance.sample([*cells, *crowds], len(cells) + len(crowds)):
+            if cell not in found:
+                yield replace(cell, crowd=chance.randrange(CROWDS_DRAWN))
+                continue
             dies_again = chance.randrange(SECOND_DEATHS) == 0
             second = chance.choice(found[cell].later)
             yield replace(cell, boundary=orders[cell][turn % len(orders[cell])], second=second if dies_again else None)

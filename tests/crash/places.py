@@ -59,7 +59,8 @@ class Schemas:
         schema = url.rpartition("=")[2]
         with psycopg.connect(self._url, autocommit=True) as connection:
             connection.execute("SET client_min_messages TO warning")
-            connection.execute(SQL("DROP SCHEMA {} CASCADE").format(Identifier(schema)))
+            for name in (schema, f"{schema}_views"):
+                connection.execute(SQL("DROP SCHEMA IF EXISTS {} CASCADE").format(Identifier(name)))
 
 
 @asynccontextmanager

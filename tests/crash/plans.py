@@ -27,6 +27,14 @@ class ServicePlan:
     """One of `DEFECTS`."""
     address: str = ""
     """Where the account is reached on a broker's wire."""
+    file: str | None = None
+    """Read from its beginning in every life."""
+    followed: str | None = None
+    """Followed, with a bookmark in the store."""
+    has_views: bool = False
+    """Whether it keeps read models beside its store."""
+    commit_seconds: float = 0.0
+    """Of a slow store, at most."""
 
 
 @dataclass(frozen=True, slots=True)

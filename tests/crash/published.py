@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from tests.crash.cases import DELIVERIES, ENGINES, OPERATIONS
+from tests.crash.crowd import CROWDS
 from tests.crash.defects import DEFECTS
 from tests.crash.fate import places_of
 from tests.crash.key_classes import BEYOND_SECONDS, DELIVERY_BOUND_SECONDS, KEY_CLASSES, finds_by_key, longest_doubt_seconds
@@ -17,7 +18,7 @@ from tests.crash.verdict import Verdict
 from tests.crash.wires import WIRES
 from tests.figures import table, told
 
-_CLASSES = (*KEY_CLASSES, *WIRES)
+_CLASSES, _OPERATIONS = (*KEY_CLASSES, *WIRES), (*OPERATIONS, *CROWDS)
 
 Name = Callable[[Verdict], str]
 
@@ -30,7 +31,9 @@ def figures(results: Results, seed: int, command: str, broker: str | None = None
         "### By what the key is good for, and what befell the request",
         _outcomes("key / delivery", trials, lambda v: f"{v.case.key_class} / {v.case.delivery}", _pairs(_CLASSES, DELIVERIES)),
         "### By operation and database",
-        _outcomes("operation / database", trials, lambda v: f"{v.case.operation} / {v.case.engine}", _pairs(OPERATIONS, ENGINES)),
+        _outcomes("operation / database", trials, lambda v: f"{v.case.operation} / {v.case.engine}", _pairs(_OPERATIONS, ENGINES)),
+        "### Many orders in flight",
+        _crowds(trials),
         "### By how many services recover",
         _outcomes("recovering", trials, lambda v: str(v.case.recoverers), ("1", "2")),
         "### Doubt",
@@ -87,6 +90,24 @@ def _outcome(name: str, verdicts: Sequence[Verdict]) -> tuple[str, ...]:
         str(sum(bool(verdict.violations) for verdict in verdicts)),
         _share(sum(verdict.is_in_doubt for verdict in verdicts), len(verdicts)),
         *_times(settled),
+    )
+
+
+def _crowds(verdicts: Sequence[Verdict]) -> str:
+    groups = _grouped(verdicts, lambda verdict: verdict.case.operation)
+    rows = [_crowd(name, groups[name]) for name in CROWDS if name in groups]
+    return table(("what befell the services", "trials", "orders", "kills", "pauses", "broken", "left in doubt"), rows)
+
+
+def _crowd(name: str, verdicts: Sequence[Verdict]) -> tuple[str, ...]:
+    return (
+        name,
+        str(len(verdicts)),
+        str(sum(verdict.orders for verdict in verdicts)),
+        str(sum(verdict.deaths for verdict in verdicts)),
+        str(sum(verdict.pauses for verdict in verdicts)),
+        str(sum(bool(verdict.violations) for verdict in verdicts)),
+        _share(sum(verdict.is_in_doubt for verdict in verdicts), len(verdicts)),
     )
 
 

@@ -15,14 +15,18 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import asdict
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
-from liveorder.application.ports.signal_source import SourceMessage
+from liveorder.application.ports.signal_source import SignalSource, SourceMessage
 from liveorder.domain.errors import LiveOrderError
 from liveorder.domain.facts import RecordedFact
 from liveorder.domain.order import LiveOrder
 from liveorder.domain.signal import Signal
+from liveorder.infrastructure.signals.followed_file import FollowedFile
+from liveorder.infrastructure.signals.growing_file import end_of
+from liveorder.infrastructure.signals.jsonl_file import JsonlFile
 from tests.crash.composition import composed
 from tests.crash.fate import Fate, Tell
 from tests.crash.plans import ServicePlan
@@ -49,10 +53,15 @@ class _Fed:
 
     def __init__(self) -> None:
         self._waiting: asyncio.Queue[bytes] = asyncio.Queue()
-        self._count = 0
+        self._count = self._fed = self._acknowledged = 0
 
     def put(self, raw: str) -> None:
+        self._fed += 1
         self._waiting.put_nowait(raw.encode())
+
+    @property
+    def is_durable(self) -> bool:
+        return self._acknowledged == self._fed
 
     async def messages(self) -> AsyncIterator[SourceMessage]:
         while True:
@@ -61,7 +70,7 @@ class _Fed:
             yield SourceMessage(self.name, str(self._count), raw)
 
     async def acknowledge(self, message: SourceMessage) -> None:
-        """Nothing is kept."""
+        self._acknowledged += 1
 
 
 class _Memory:
@@ -80,8 +89,11 @@ class _Served:
         self._fate = Fate(tell, plan.fatal, signal.Signals[plan.blow])
         self._memory, self._source = _Memory(), _Fed()
         parts = composed(plan, self._fate, tell)
-        self.engine, self._outbox = parts.engine, parts.outbox
+        self.engine, self._outbox, self._projector = parts.engine, parts.outbox, parts.projector
         self.engine.orders.listen(self._memory)
+        self._file = JsonlFile(Path(plan.file)) if plan.file else None
+        followed = Path(plan.followed) if plan.followed else None
+        self._followed = FollowedFile(followed, self.engine.store, self.engine.clock, end_of(followed), 0.05) if followed else None
         self._over = asyncio.Event()
         self._work: set[asyncio.Task[None]] = set()
         self._acts: Mapping[str, Callable[..., Awaitable[Any]]] = {
@@ -96,6 +108,8 @@ class _Served:
             "resume": self._resume,
             "replays": self._replays,
             "reconcile": self._reconcile,
+            "bookmark": self._bookmark,
+            "verify": self._verify,
             "pause": self._fate.strike,
             "stop": self._stop,
         }
@@ -109,15 +123,30 @@ class _Served:
             self._tell(event="failed", error=type(error).__name__, message=str(error))
             return
         self.engine.begin("outbox", self._outbox.run, lasting=True)
+        if self._projector is not None and self.engine.identity is not None:
+            self._projector.follow(self.engine.identity.store_id)
+            self.engine.begin("projector", self._projector.run, lasting=True)
         self._tell(event="started", recovery=asdict(report), epoch=self.engine.orders.epoch, monotonic=time.monotonic())
-        reading = asyncio.create_task(self.engine.intake.read(self._source))
+        sources = (source for source in (self._source, self._file, self._followed) if source is not None)
+        reading = [asyncio.create_task(self._read(source)) for source in sources]
         losing = asyncio.create_task(self.engine.ownership.lost.wait())
         stopping = asyncio.create_task(self._over.wait())
         await asyncio.wait([losing, stopping], return_when=asyncio.FIRST_COMPLETED)
-        reading.cancel()
+        for task in reading:
+            task.cancel()
         await self.engine.stop(before_closing=self._outbox.flush)
         listening.cancel()
         self._tell(event="lost the store" if losing.done() else "stopped", boundaries=self._fate.names)
+
+    async def _read(self, source: SignalSource) -> None:
+        """A file that is followed is written by the test once it is known where it is read from."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self.engine.intake.read(source))
+            if source is self._followed:
+                while await self._bookmark() is None:
+                    await self.engine.clock.sleep(0.02)
+                self._tell(event="listening")
+        self._tell(event="read", source=source.name)
 
     async def _listen(self, requests: asyncio.StreamReader) -> None:
         while line := await requests.readline():
@@ -167,6 +196,7 @@ class _Served:
         known = self._memory.orders | {order.order_id: order for order in self.engine.orders.unfinished()}
         return {
             "is_quiet": self.engine.is_quiet,
+            "is_idle": self.engine.desk.is_idle and self._source.is_durable,
             "orders": {order.client_order_id: _shown(order) for order in known.values()},
             "doubts": [doubt.order.client_order_id for doubt in self.engine.doubts.standing()],
         }
@@ -191,6 +221,18 @@ class _Served:
         (report,) = await self.engine.reconcile.reconcile_all()
         return {"is_clean": report.is_clean, "differences": [str(each) for each in report.differences]}
 
+    async def _bookmark(self) -> int | None:
+        """How far the followed file was read."""
+        assert self._followed is not None
+        saved = await self.engine.store.checkpoint(f"signal_source:{self._followed.name}")
+        return None if saved is None else int(saved.split()[0])
+
+    async def _verify(self) -> list[str]:
+        """What the read models have otherwise than the log, as `replay --verify` finds it."""
+        assert self._projector is not None
+        await self._projector.catch_up()
+        return [str(each) for each in (await self._projector.verify()).differences]
+
     async def _stop(self) -> None:
         self._over.set()
 
@@ -201,6 +243,7 @@ def _shown(order: LiveOrder) -> dict[str, Any]:
         "key": order.client_order_id,
         "version": order.version,
         "status": order.status.value,
+        "is_open": not order.is_finished,
         "reason": str(order.reject_reason or order.cancel_reason),
         "message": order.error_message,
         "filled": f"{order.filled_quantity:f}",

@@ -6,6 +6,9 @@ from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 
+from tests.crash.crowd import SIZES, crowd_of
+from tests.crash.defects import DEFECTS
+from tests.crash.in_short import in_short
 from tests.crash.matrix import Boundaries, Matrix, drawn
 from tests.crash.published import figures, shortcomings
 from tests.crash.results import COUNTING, MATRIX, Results
@@ -64,3 +67,33 @@ def test_figures_are_written_between_their_marks_and_nothing_else_is_touched(tmp
     text = page.read_text()
     assert (text.startswith("before\n"), text.endswith("\nafter\n"), "old" in text) == (True, True, False)
     assert "1 kills in 1 trials; promises broken in 0" in text
+
+
+def test_a_campaign_is_told_in_five_lines_by_its_own_figures() -> None:
+    results = Results()
+    results.begin_run({"date": "today"})
+    results.add(MATRIX, 0, replace(a_verdict(0), orders=12, pauses=1))
+    lines = in_short(results, 7, "make killmatrix KILLS=1 SEED=7").splitlines()
+    assert len(lines) == 5
+    assert "1 kills and 1 pauses in 1 trials with 12 orders" in lines[1]
+    assert "Promises broken in 0 trials. " in lines[2]
+    assert f"0 of {len(DEFECTS)} defects" in lines[3]
+    assert "`make killmatrix KILLS=1 SEED=7`" in lines[4]
+
+
+CROWDS = Matrix().crowds()
+
+
+def test_crowds_are_drawn_among_the_cells_each_kind_in_every_combination() -> None:
+    trials = [*islice(drawn(CELLS, FOUND, 1, CROWDS), len(CELLS) + len(CROWDS))]
+    assert {replace(trial, crowd=None) for trial in trials if trial.crowd is not None} == set(CROWDS)
+    assert len({trial.crowd for trial in trials}) > len(CROWDS) * 0.9
+
+
+def test_a_crowd_is_the_same_for_the_same_case_and_each_of_its_signals_has_a_source() -> None:
+    cases = [replace(CROWDS[0], crowd=number) for number in range(20)]
+    crowds = [crowd_of(case) for case in cases]
+    assert crowds == [crowd_of(case) for case in cases]
+    assert {len(crowd.members) for crowd in crowds} <= {*SIZES}
+    assert all(member.sources for crowd in crowds for member in crowd.members)
+    assert any(len(member.sources) > 1 for member in crowds[0].members)

@@ -17,6 +17,7 @@ import pytest
 from liveorder.application.engine import Engine
 from liveorder.domain.errors import DecisionRefused, LiveOrderError
 from liveorder.domain.order import LiveOrder
+from liveorder.domain.order.facts import Requested
 from liveorder.domain.signal import Signal
 from liveorder.domain.unmatched_report import UnmatchedReportNoted, UnmatchedReportResolved
 from liveorder.domain.values import Side
@@ -169,3 +170,41 @@ def test_what_was_told_of_an_adopted_order_is_resolved_by_whatever_run_comes_aft
 def _lived_through(folder: Path) -> int:
     folder.mkdir()
     return run_virtually(dies_adopting(folder, None))
+
+
+async def dies_adopting_and_recovering(folder: Path, first: int, second: int | None) -> int:
+    """The adopted order fills while nobody lives, and the life that finds that out dies too; boundaries that one passed."""
+    async with a_world(folder, SLOW_PARTS) as world:
+        control, recovering = VenueControl(InProcess(world.floor, world.clock)), Mortality(second)
+        outside = await control.place(ACCOUNT, "ARCA:SPY", Side.BUY, Decimal(10), Decimal(400))
+        await control.fill(outside, Decimal(3), Decimal(400))
+
+        async def adopts(engine: Engine) -> None:
+            await engine.adopt.adopt_order(ACCOUNT, outside, "by phone", "person:tester")
+
+        await lived(world, adopts, Mortality(first))
+        await control.fill(outside, Decimal(7), Decimal(400))
+        await lived(world, _rests, recovering)
+        async with world.living() as engine:
+            with suppress(DecisionRefused):
+                await adopts(engine)
+            facts = [item.fact async for page in engine.store.log() for item in page]
+        if any(isinstance(fact, Requested) for fact in facts):
+            noted, resolved = (
+                sum(isinstance(fact, kind) for fact in facts) for kind in (UnmatchedReportNoted, UnmatchedReportResolved)
+            )
+            assert noted == resolved > 0, f"deaths at {first} and {second}: {noted} noted, {resolved} resolved"
+        return recovering.passed
+
+
+async def _rests(engine: Engine) -> None:
+    await asyncio.sleep(2)
+
+
+def test_what_was_told_of_an_adopted_order_is_resolved_although_the_run_that_recovers_dies_as_well() -> None:
+    with folder_in_memory() as folder:
+        for first in range(_lived_through(folder / "count")):
+            (folder / f"{first}").mkdir()
+            for second in range(run_virtually(dies_adopting_and_recovering(folder / f"{first}", first, None))):
+                (folder / f"{first} {second}").mkdir()
+                run_virtually(dies_adopting_and_recovering(folder / f"{first} {second}", first, second))

@@ -15,20 +15,19 @@ from liveorder.application.adopt import adopted_signal_id
 from liveorder.domain.values import Side
 from liveorder.infrastructure.brokers.simulated.control import VenueControl
 from tests.crash.cases import ABOVE_THE_MARKET, BELOW_THE_MARKET, HELD, OPERATIONS, Case, instrument_of, key_of, told_id
-from tests.crash.key_classes import finds_by_key, longest_doubt_seconds, trusts_absence
+from tests.crash.crowd_trial import tried_with_many
 from tests.crash.processes import PATIENCE_SECONDS, POLL_SECONDS, Died, Process, Refused, eventually
 from tests.crash.scene import Scene
-from tests.crash.verdict import Evidence, Verdict, judged, told
+from tests.crash.stored import told
+from tests.crash.verdict import Evidence, Verdict, is_left_to_a_person, judged
 
-PARKED_SECONDS = 1.0
-"""Beyond the declared bound: a doubt that stands then, of an order that nobody can be asked for, is left to a person."""
-FOUND_SECONDS = 12.0
-"""The same where an order that is there is found: it has been asked for often enough by then."""
 LIVES_TO_SETTLE_IN = 3
 
 
 async def tried(scene: Scene, case: Case, account: str) -> Verdict:
     """The case, on a store and an account of its own."""
+    if case.crowd is not None:
+        return await tried_with_many(scene, case, account)
     place = scene.places[case.engine]
     url = await place.new_store(account)
     control = scene.venues[case.key_class].control
@@ -191,7 +190,7 @@ class _Trial:
                 now = time.monotonic()
                 certain_at = None if order["is_in_doubt"] else certain_at or now
                 is_at_rest = state["is_quiet"] and not await self._trades_by_hand(order)
-                if is_at_rest or self._is_left_to_a_person(order, now - born):
+                if is_at_rest or is_left_to_a_person(self._case, order, now - born):
                     return _Settled(order, state["doubts"], now, certain_at)
                 if not order["requests"]:
                     await self._ask_for_the_rest(service, order)
@@ -212,14 +211,6 @@ class _Trial:
             if refused.name != "DecisionRefused":
                 raise
             return {}
-
-    def _is_left_to_a_person(self, order: dict[str, Any], lived: float) -> bool:
-        """Where keys cannot be asked for, or absence is not believed, a doubt may stand for ever."""
-        if not trusts_absence(self._case.key_class) and not order["is_at_broker"]:
-            longest = self._case.bound_seconds + (FOUND_SECONDS if finds_by_key(self._case.key_class) else PARKED_SECONDS)
-        else:
-            longest = longest_doubt_seconds(self._case.key_class)
-        return bool(order["is_in_doubt"]) and lived > longest
 
     async def _ask_for_the_rest(self, service: Process, order: dict[str, Any]) -> None:
         await self._trades_by_hand(order)

@@ -12,7 +12,7 @@ from tests.simulation import coverage
 from tests.simulation.campaign import run_in_parallel
 from tests.simulation.drawing import draw
 from tests.simulation.history import live
-from tests.simulation.published import figures, summary
+from tests.simulation.published import figures, in_short, summary
 from tests.simulation.results import Results
 from tests.simulation.shrinking import report, shrunk
 
@@ -69,6 +69,7 @@ def _many(asked: argparse.Namespace) -> int:
         _say(f"  seed {seed}: {code}")
     if asked.page is not None:
         publish(asked.page, "make simulate", figures(seeds, lived))
+        publish(asked.page, "make simulate, in short", in_short(seeds, lived))
     return 1 if outcome.failures or (len(seeds) >= ENOUGH_SEEDS and coverage.missing(outcome.cells)) else 0
 
 

@@ -28,7 +28,7 @@ STATES = (
     "in doubt: replace",
 )
 DIED, PAUSED, STOPPED, CLOCK_FORWARD, CLOCK_BACK = "died at a step", "paused", "stopped", "clock forward", "clock back"
-STORE_AWAY, STORE_BLIND = "store away", "store away and blind"
+STORE_AWAY, STORE_BLIND, STORE_SLOW = "store away", "store away and blind", "store slow"
 HALTED, STREAMS_DROPPED, RECEIVER, BOOKMARK = "halt put", "streams dropped", "receiver fails", "bookmark fails"
 
 OF_THE_WORLD = (
@@ -39,6 +39,7 @@ OF_THE_WORLD = (
     CLOCK_BACK,
     STORE_AWAY,
     STORE_BLIND,
+    STORE_SLOW,
     HALTED,
     STREAMS_DROPPED,
     RECEIVER,

@@ -20,16 +20,22 @@ from liveorder.infrastructure.brokers.simulated.venue.settings import (
     PriceSource,
     VenueSettings,
 )
+from tests.simulation import crowd as crowds
 from tests.simulation import scenario as s
 from tests.simulation import siege as sieges
+from tests.simulation.siege import SLOW_SECONDS
 
 CHAOS_SECONDS = 12.0
 """Within this everything happens; then faults cease."""
 DELIVERY_BOUND_SECONDS = 4.0
 """Declared, and kept: no request is held longer."""
 LAG_SECONDS = 1.5
-SIEGES = 0.25
-"""So many histories are of one order in a state that is rarely met otherwise; the others are drawn at random."""
+HASTE_SECONDS = 0.5
+"""A call may take so long where the store is slow all along: three of them are over before faults cease."""
+SIEGES, CROWDS, SLOW = 0.25, 0.05, 0.05
+"""So many histories are of one order in a state that is rarely met otherwise, of many orders that end at once, and of a store that
+is slow all along; the others are drawn at random.
+"""
 
 KEY_CLASSES = {
     "unique": Keys(),
@@ -97,19 +103,27 @@ def draw(seed: int) -> s.Scenario:
         requests_per_second=chance.choice((1e6, 1e6, 2.0)),
         atomic_replace=True,
     )
-    siege = sieges.drawn(chance) if chance.random() < SIEGES else None
+    kind, call_timeout_seconds = chance.random(), chance.choice((3.0, 1.0))
+    siege = sieges.drawn(chance) if kind < SIEGES else None
     if siege is not None:
         venue = venue.model_copy(update=siege.venue)
-    happenings = sorted(_besieged(chance, siege) if siege else _at_random(chance, accounts), key=lambda each: each.at)
+        happenings = _besieged(chance, siege)
+    elif kind < SIEGES + CROWDS:
+        happenings = _crowded(chance)
+    elif kind < SIEGES + CROWDS + SLOW:
+        happenings, call_timeout_seconds = _slow_all_along(chance, accounts), HASTE_SECONDS
+    else:
+        happenings = _at_random(chance, accounts)
     return s.Scenario(
         seed,
         key_class,
         venue,
         capabilities,
         commit_seconds=chance.choice((0.0, 0.002, 0.05, 0.3)),
+        call_timeout_seconds=call_timeout_seconds,
         breaker_failures=chance.choice((3, 20, 20, 20)),
         max_signal_age_seconds=chance.choice((None, None, 20.0)),
-        happenings=tuple(enumerate(happenings)),
+        happenings=tuple(enumerate(sorted(happenings, key=lambda each: each.at))),
     )
 
 
@@ -122,6 +136,23 @@ def _at_random(chance: Chance, accounts: Sequence[str]) -> Iterator[s.Happening]
 def _besieged(chance: Chance, siege: sieges.Siege) -> Iterator[s.Happening]:
     drawn = sieges.happenings(chance, siege, lambda: chance.choice(_COMPANIONS)(chance, [sieges.BESIEGED]))
     return (replace(each, at=_within(each.at)) for each in drawn)
+
+
+def _crowded(chance: Chance) -> Iterator[s.Happening]:
+    crowd = crowds.drawn(chance)
+    yield from crowd.happenings()
+    for _ in range(chance.choice((0, 0, 1, 2))):
+        companion = chance.choice(_COMPANIONS)(chance, crowd.signal_ids)
+        yield replace(companion, at=_within(crowd.ends_at + chance.uniform(-1.0, 2.0)))
+
+
+def _slow_all_along(chance: Chance, accounts: Sequence[str]) -> Iterator[s.Happening]:
+    """From when it has started, and long enough for every attempt of an order to be too late."""
+    signals = list(_signals(chance, accounts))
+    yield s.StoreSlow(1.0, HASTE_SECONDS * chance.choice((0.6, 0.9, 1.2, 1.8)), CHAOS_SECONDS)
+    yield from (replace(each, at=1.1 + each.at / 6) for each in _deliveries(chance, signals))
+    for _ in range(chance.choice((0, 0, 1, 2))):
+        yield chance.choice(_COMPANIONS)(chance, [signal["signal_id"] for signal in signals])
 
 
 def _venue(chance: Chance, seed: int, key_class: str, accounts: Sequence[str]) -> VenueSettings:
@@ -303,6 +334,10 @@ def _away(chance: Chance, _: Sequence[str]) -> s.Happening:
     return s.StoreAway(_moment(chance), chance.choice((0.3, 2.0, 6.0)), chance.random() < 0.4)
 
 
+def _slow(chance: Chance, _: Sequence[str]) -> s.Happening:
+    return s.StoreSlow(_shortly_before(chance), chance.choice(SLOW_SECONDS), chance.choice((2.0, 6.0)))
+
+
 def _receiver(chance: Chance, _: Sequence[str]) -> s.Happening:
     return s.ReceiverFails(_moment(chance), chance.random() < 0.5)
 
@@ -353,7 +388,10 @@ def _staff(chance: Chance, signal_ids: Sequence[str]) -> s.Happening:
     return s.VenueActed(_moment(chance), act, chance.choice(signal_ids), Decimal(chance.choice((2, 5, 11))))
 
 
-_COMPANIONS = (_jump, _jump, _death, _death, _death, _pause, _stop, _commit, _away, _command, _command, _halt_row, _staff, _price)
+_COMPANIONS = (
+    *(_jump, _jump, _death, _death, _death, _pause, _stop),
+    *(_commit, _away, _slow, _command, _command, _halt_row, _staff, _price),
+)
 """Of a request in trouble."""
 
 _KINDS: Sequence[tuple[float, Callable[[Chance, Sequence[str]], s.Happening]]] = (
@@ -367,6 +405,7 @@ _KINDS: Sequence[tuple[float, Callable[[Chance, Sequence[str]], s.Happening]]] =
     (0.5, _jump),
     (0.6, _commit),
     (0.25, _away),
+    (0.25, _slow),
     (0.2, _receiver),
     (0.2, _bookmark),
     (0.6, _price),

@@ -33,6 +33,12 @@ async def _(happening: s.Delivered, world: World, number: int) -> None:
 
 
 @come_about.register
+async def _(happening: s.DeliveredTogether, world: World, number: int) -> None:
+    for text in happening.texts:
+        world.wire.deliver(text)
+
+
+@come_about.register
 async def _(happening: s.Commanded, world: World, number: int) -> None:
     order = world.order_of_signal(happening.signal_id)
     if happening.signal_id is not None and order is None:
@@ -99,6 +105,13 @@ async def _(happening: s.StoreAway, world: World, number: int) -> None:
     how = "written or read" if happening.is_blind else "written"
     world.trace.note("fault", f"the store cannot be {how} for {happening.seconds:g} s")
     world.coverage.met(c.STORE_BLIND if happening.is_blind else c.STORE_AWAY, world.witness.orders.values())
+
+
+@come_about.register
+async def _(happening: s.StoreSlow, world: World, number: int) -> None:
+    world.troubles.slow_down(happening.seconds, happening.lasts)
+    world.trace.note("fault", f"a commit takes {happening.seconds:g} s, for {happening.lasts:g} s")
+    world.coverage.met(c.STORE_SLOW, world.witness.orders.values())
 
 
 @come_about.register

@@ -28,7 +28,7 @@ from tests.simulation.happening import come_about, command
 from tests.simulation.mortal_loop import MortalLoop
 from tests.simulation.promises import check_at_rest, check_log
 from tests.simulation.scenario import ClockJumped, Scenario
-from tests.simulation.world import ACCOUNT, NAMESPACE, Violation, World, Wrap
+from tests.simulation.world import ACCOUNT, NAMESPACE, SOUND, Defect, Violation, World
 
 PATIENCE_SECONDS = 900.0
 """All that is left must be settled within this, once faults have ceased; and a clock that was set back has come as far again."""
@@ -52,7 +52,7 @@ class History:
         return self.violations[0].code if self.violations else None
 
 
-def live(scenario: Scenario, wrap: Wrap | None = None) -> History:
+def live(scenario: Scenario, defect: Defect = SOUND) -> History:
     """The same every time, in every process."""
     loop = MortalLoop()
     folder = Path(tempfile.mkdtemp(dir=memory(), prefix="liveorder-simulation-"))
@@ -60,7 +60,7 @@ def live(scenario: Scenario, wrap: Wrap | None = None) -> History:
     was_collecting = gc.isenabled()
     gc.disable()  # a cycle's end must not depend on what ran before
     try:
-        return loop.run_until_complete(_lived(scenario, folder, loop, wrap))
+        return loop.run_until_complete(_lived(scenario, folder, loop, defect))
     finally:
         loop.bury()
         loop.close()
@@ -69,8 +69,8 @@ def live(scenario: Scenario, wrap: Wrap | None = None) -> History:
         shutil.rmtree(folder)
 
 
-async def _lived(scenario: Scenario, folder: Path, loop: MortalLoop, wrap: Wrap | None) -> History:
-    world = World(scenario, folder / STORE, loop, wrap)
+async def _lived(scenario: Scenario, folder: Path, loop: MortalLoop, defect: Defect) -> History:
+    world = World(scenario, folder / STORE, loop, defect)
     try:
         keeping = asyncio.create_task(world.keep_alive())
         await _go_through(world)

@@ -30,7 +30,8 @@ class Troubles:
     def __init__(self, seconds: Callable[[], float]) -> None:
         self._seconds = seconds
         self._armed: list[tuple[int, CommitHurt]] = []
-        self._away_until = self._blind_until = 0.0
+        self._away_until = self._blind_until = self._slow_until = 0.0
+        self._slow_seconds = 0.0
         self.die: Callable[[], None] = lambda: None
         self.on_strike: Callable[[str], None] = lambda _: None
 
@@ -42,9 +43,17 @@ class Troubles:
         self._away_until = max(self._away_until, until)
         self._blind_until = max(self._blind_until, until if is_blind else 0.0)
 
+    def slow_down(self, seconds: float, lasts: float) -> None:
+        self._slow_seconds, self._slow_until = seconds, self._seconds() + lasts
+
+    @property
+    def commit_seconds(self) -> float:
+        """How much longer than usual a commit takes now."""
+        return self._slow_seconds if self._seconds() < self._slow_until else 0.0
+
     def cease(self) -> None:
         self._armed.clear()
-        self._away_until = self._blind_until = 0.0
+        self._away_until = self._blind_until = self._slow_until = 0.0
 
     def refuse_while_away(self) -> None:
         if self._seconds() < self._away_until:
@@ -119,16 +128,21 @@ class LivedDatabase(SQLiteDatabase):
         return connection
 
     async def transact(self, transaction: Transaction) -> Stored | NotStored:
-        await self._take_time()
+        before, after = self._commit_seconds()
+        await self._take_time(before)
         try:
             return await super().transact(transaction)
         finally:
             self._look()
-            await self._take_time()
+            await self._take_time(after)
 
     async def write(self, statement: str, values: Values) -> list[Row]:
-        await self._take_time()
-        return await super().write(statement, values)
+        before, after = self._commit_seconds()
+        await self._take_time(before)
+        try:
+            return await super().write(statement, values)
+        finally:
+            await self._take_time(after)
 
     async def stream(self, stream_id: UUID, read: Read[T]) -> list[T]:
         self._troubles.refuse_while_blind()
@@ -151,6 +165,15 @@ class LivedDatabase(SQLiteDatabase):
         await self._take_time()
         return await super().open_streams()
 
-    async def _take_time(self) -> None:
+    def _commit_seconds(self) -> tuple[float, float]:
+        """Of a slow store: before it is durable, and after it."""
+        seconds = self._troubles.commit_seconds
+        before = seconds * self._chance.choice((0.0, 0.5, 1.0)) if seconds else 0.0
+        return before, seconds - before
+
+    async def _take_time(self, at_least: float = 0.0) -> None:
+        seconds = at_least
         if self._longest and self._chance.random() < 0.5:
-            await asyncio.sleep(self._chance.uniform(0, self._longest))
+            seconds += self._chance.uniform(0, self._longest)
+        if seconds:
+            await asyncio.sleep(seconds)

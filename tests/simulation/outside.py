@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextvars import Context
 from typing import Any
 
-from liveorder.application.ports.broker import Broker, Prepared
+from liveorder.application.ports.broker import Broker, BrokerRequest, Prepared
 from liveorder.application.ports.clock import Clock
 from liveorder.application.ports.emergency_journal import JournalEntry
 from liveorder.application.ports.publisher import Confirmation
 from liveorder.application.ports.signal_source import SourceMessage
-from liveorder.domain.errors import StoreUnavailable
+from liveorder.domain.errors import BrokerRefusal, StoreUnavailable
 from liveorder.domain.execution_report import ExecutionReport
 from liveorder.infrastructure.brokers.simulated.venue.floor import Feed, Floor
+from tests.marked_payloads import marked, unmarked
+from tests.simulation.questions import Questions
 from tests.simulation.trace import Trace
 
 
@@ -37,16 +40,42 @@ Sending = Callable[[str, str | None, str], None]
 """Told of a request as it leaves: verb, key, payload."""
 
 
-class WatchedBroker:
-    """A `Broker` whose every call is in the trace."""
+class Failures:
+    """How often in a row the broker failed each account, at most: with an error, or with silence for a whole time-out."""
 
-    def __init__(self, broker: Broker, account_id: str, trace: Trace, on_sending: Sending) -> None:
+    def __init__(self, call_timeout_seconds: float) -> None:
+        self._call_timeout_seconds = call_timeout_seconds
+        self.most: Counter[str] = Counter()
+
+    def is_silence(self, seconds: float) -> bool:
+        """Whether a call that was cut off after so long was cut off for want of an answer."""
+        return seconds >= self._call_timeout_seconds - 1e-6
+
+
+class WatchedBroker:
+    """A `Broker` whose every call is in the trace, and which makes other bytes whenever it prepares a request: as some do."""
+
+    def __init__(
+        self,
+        broker: Broker,
+        account_id: str,
+        trace: Trace,
+        on_sending: Sending,
+        questions: Questions,
+        failures: Failures,
+        numbers: Iterator[int],
+    ) -> None:
         self._broker, self._trace, self._on_sending = broker, trace, on_sending
-        self._who = account_id
+        self._who, self._questions, self._failures, self._numbers = account_id, questions, failures, numbers
+        self._failed = 0
+        """In a row."""
         self._answers: dict[str, str] = {}
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._broker, name)
+
+    def prepare(self, request: BrokerRequest) -> Prepared:
+        return marked(self._broker.prepare(request), str(next(self._numbers)))
 
     async def submit(self, prepared: Prepared) -> Sequence[ExecutionReport]:
         return await self._sent("submit", prepared)
@@ -61,17 +90,41 @@ class WatchedBroker:
         fields = json.loads(prepared.payload)
         self._trace.note(self._who, f"{verb} {prepared.payload}")
         self._on_sending(verb, fields.get("client_order_id"), prepared.payload)
-        answer: Sequence[ExecutionReport] = await self._answered(verb, getattr(self._broker, verb)(prepared))
+        return await self._counted(self._answered(verb, getattr(self._broker, verb)(unmarked(prepared))))
+
+    async def _counted(self, call: Awaitable[Sequence[ExecutionReport]]) -> Sequence[ExecutionReport]:
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        try:
+            answer = await call
+        except asyncio.CancelledError:
+            if self._failures.is_silence(loop.time() - began):
+                self._fail()
+            raise
+        except BrokerRefusal:
+            self._failed = 0
+            raise
+        except Exception:
+            self._fail()
+            raise
+        self._failed = 0
         return answer
 
+    def _fail(self) -> None:
+        self._failed += 1
+        self._failures.most[self._who] = max(self._failures.most[self._who], self._failed)
+
     async def find(self, *asked: Any) -> Any:
+        self._questions.asked(asked[0])
         return await self._answered(f"find {asked[:2]}", self._broker.find(*asked))
 
     async def connect(self) -> Any:
         return await self._answered("connect", self._broker.connect())
 
     async def open_orders(self) -> Any:
-        return await self._answered("open orders", self._broker.open_orders())
+        listed = await self._answered("open orders", self._broker.open_orders())
+        self._questions.listed(listed)
+        return listed
 
     async def executions_since(self, since: Any) -> Any:
         return await self._answered("executions", self._broker.executions_since(since))

@@ -14,14 +14,17 @@ from uuid import UUID
 from liveorder.application.outlets import Confirmations
 from liveorder.application.ports.publisher import Confirmation
 from liveorder.application.projections.known_orders import KnownOrders, streams_of
+from liveorder.application.retry_policy import RetryPolicy
 from liveorder.application.service import Service
 from liveorder.domain.dead_letter import dead_letter_id
 from liveorder.domain.errors import InvalidInput
 from liveorder.domain.facts import RecordedFact
 from liveorder.domain.identifiers import SignalKey
 from liveorder.domain.order import LiveOrder
+from liveorder.domain.order.facts import RejectReason
 from liveorder.domain.reconciliation import DifferenceKind
 from liveorder.domain.signal import Signal, UnusableSignal
+from liveorder.domain.trading_halt import HaltReason, TradingHalted, account_scope
 from liveorder.infrastructure.eventstore.integrity import inspect
 from liveorder.infrastructure.eventstore.order_store import DatabaseOrderStore
 from tests.simulation.outside import Receiver
@@ -134,6 +137,7 @@ async def check_log(world: World) -> None:
     facts = [item async for page in store.log() for item in page]
     world.violations += [Violation("store damaged", problem) for problem in (await inspect(world.person, MAPPER)).problems]
     world.violations += [*_replayed(world, facts), *_nothing_lost(world, facts)]
+    world.violations += [*_given_up(world), *_halted(world, facts)]
     world.violations += [problem async for problem in _told(world, facts)]
 
 
@@ -161,6 +165,25 @@ def _nothing_lost(world: World, facts: list[RecordedFact]) -> Iterator[Violation
             yield Violation("a signal was lost", f"message {message.offset}: {message.raw.decode()}")
         elif order.status.value == "REJECTED" and not order.error_message:
             yield Violation("refused without a reason", order.intent.signal_id)
+
+
+def _given_up(world: World) -> Iterator[Violation]:
+    """For want of attempts, only after so many that left."""
+    for order in world.witness.orders.values():
+        calls = world.witness.calls_of(order)
+        if order.reject_reason is RejectReason.RETRIES_EXHAUSTED and calls < RetryPolicy().attempts:
+            yield Violation("slow was taken for broken", f"{order.intent.signal_id} was given up after {calls} calls")
+
+
+def _halted(world: World, facts: list[RecordedFact]) -> Iterator[Violation]:
+    """For failures in a row, only where the broker failed so often in a row."""
+    for item in facts:
+        if isinstance(item.fact, TradingHalted) and item.fact.reason is HaltReason.CIRCUIT_BREAKER:
+            failures = world.failures.most[item.fact.scope.removeprefix(account_scope(""))]
+            if failures < world.scenario.breaker_failures:
+                yield Violation(
+                    "slow was taken for broken", f"{item.fact.scope} was halted after {failures} failures of the broker"
+                )
 
 
 async def _told(world: World, facts: list[RecordedFact]) -> AsyncIterator[Violation]:

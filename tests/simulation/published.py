@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator
 
 from tests.figures import machine, table, told
 from tests.simulation import coverage
@@ -27,6 +28,34 @@ def figures(seeds: range, lived: Lived) -> str:
     broken = "\n".join(f"- seed {seed}: {kind}" for seed, kind in sorted(lived.outcome.failures.items()))
     where = f"`make simulate SEEDS={len(seeds)}`: {told(machine())}."
     return "\n\n".join(filter(None, (f"**{found}**", broken, " ".join((where, *more)), _met(lived.outcome.cells))))
+
+
+def in_short(seeds: range, lived: Lived) -> str:
+    """Five lines, for a reader who takes nothing else away."""
+    return "\n".join(f"- {line}" for line in _lines(seeds, lived))
+
+
+def _lines(seeds: range, lived: Lived) -> Iterator[str]:
+    outcome, broken = lived.outcome, len(lived.outcome.failures)
+    figures, seconds = outcome.figures, f"{lived.seconds:,.0f} s on {machine()['cores']} cores"
+    reachable = sum(coverage.unreachable((kind, state)) is None for kind in KINDS for state in STATES)
+    yield (
+        "**Simulated.** The whole service lived in virtual time on a real store, while the exchange, the store, the clock, the "
+        "process and people did what they should not, several things at a time."
+    )
+    yield (
+        f"**How often.** {outcome.seeds:,} histories, seeds {seeds.start} to {seeds.stop - 1}: {figures['orders']:,} orders, "
+        f"{figures['lives']:,} lives of the service, {seconds}."
+    )
+    yield (
+        f"**Faults × states.** {len(KINDS)} faults × {len(STATES)} states of an order: {reachable} pairs can meet, "
+        f"{len(coverage.missing(outcome.cells))} of them never did."
+    )
+    yield f"**Result.** Promises broken in {broken} histories{'; they stand below' if broken else ''}."
+    yield (
+        f"**Again.** `make simulate SEEDS={len(seeds)}`; one seed: `python -m tests.simulation --seed N`. It does not show what "
+        "threads, processes, disks and networks do by themselves."
+    )
 
 
 def _met(cells: Counter[Cell]) -> str:

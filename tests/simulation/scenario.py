@@ -32,6 +32,14 @@ class Delivered:
 
 
 @dataclass(frozen=True)
+class DeliveredTogether:
+    """Many messages come to the source at once."""
+
+    at: float
+    texts: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class Commanded:
     """A person asks for something, as from another process. `signal_id` names the order, where it is about one."""
 
@@ -108,6 +116,15 @@ class StoreAway:
 
 
 @dataclass(frozen=True)
+class StoreSlow:
+    """For so long, every commit takes `seconds`."""
+
+    at: float
+    seconds: float
+    lasts: float
+
+
+@dataclass(frozen=True)
 class ReceiverFails:
     """The receiver of confirmations fails the next call, with the messages taken or not."""
 
@@ -141,6 +158,7 @@ class VenueActed:
 
 Happening: TypeAlias = (
     Delivered
+    | DeliveredTogether
     | Commanded
     | HaltPut
     | Laid
@@ -150,6 +168,7 @@ Happening: TypeAlias = (
     | ClockJumped
     | CommitHurt
     | StoreAway
+    | StoreSlow
     | ReceiverFails
     | AcknowledgementFails
     | PriceMoved
@@ -167,6 +186,7 @@ class Scenario:
     capabilities: BrokerCapabilities
     commit_seconds: float
     """A commit and a read take up to so long."""
+    call_timeout_seconds: float
     breaker_failures: int
     max_signal_age_seconds: float | None
     happenings: tuple[tuple[int, Happening], ...]

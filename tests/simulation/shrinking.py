@@ -6,10 +6,10 @@ from collections.abc import Sequence
 
 from tests.simulation.history import History, live
 from tests.simulation.outside import AS_BEFORE
-from tests.simulation.world import Wrap
+from tests.simulation.world import SOUND, Defect
 
 
-def shrunk(history: History, wrap: Wrap | None = None, most_lives: int = 400) -> History:
+def shrunk(history: History, defect: Defect = SOUND, most_lives: int = 400) -> History:
     """Delta debugging: chunks are left out, halved in size whenever none of a size can be."""
     best, left = history, most_lives
     size = max(len(best.scenario.happenings) // 2, 1)
@@ -17,7 +17,7 @@ def shrunk(history: History, wrap: Wrap | None = None, most_lives: int = 400) ->
         for chunk in _chunks([number for number, _ in best.scenario.happenings], size):
             left -= 1
             kept = frozenset(number for number, _ in best.scenario.happenings) - frozenset(chunk)
-            thinner = live(best.scenario.only(kept), wrap)
+            thinner = live(best.scenario.only(kept), defect)
             if thinner.code == history.code:
                 best = thinner
                 break

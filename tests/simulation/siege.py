@@ -17,6 +17,8 @@ BESIEGED = "besieged"
 """The signal of the order."""
 HELD_SECONDS = 3.5
 """The state lasts about so long."""
+SLOW_SECONDS = (0.1, 0.5, 0.9, 1.2, 1.7, 2.9, 4.0)
+"""Of a commit: from what is hardly felt to what leaves a call no time, or next to none."""
 
 
 @dataclass(frozen=True)
@@ -108,6 +110,24 @@ def _of_commit(chance: random.Random, at: float) -> Iterator[s.Happening]:
     yield s.Delivered(at + 0.01, _signal("beside", {"symbol": "AAPL"}))
 
 
+def _of_slow_store(chance: random.Random, at: float) -> Iterator[s.Happening]:
+    """A request whose commit takes so long that the time for its call can be over."""
+    yield s.StoreSlow(at, chance.choice(SLOW_SECONDS), 3.0)
+    yield _asked(chance, at + 0.01)
+
+
+def _of_pause(chance: random.Random, at: float) -> Iterator[s.Happening]:
+    """Between the commit of a request and its call, if chance will have it."""
+    yield _asked(chance, at)
+    yield s.Paused(at + chance.choice((0.0, 0.2, 0.4)), int(2 ** chance.uniform(0, 5)), chance.choice((1.0, 4.0, 9.0)))
+
+
+def _asked(chance: random.Random, at: float) -> s.Happening:
+    if chance.random() < 0.5:
+        return s.Commanded(at, "cancel", BESIEGED)
+    return s.Commanded(at, "replace", BESIEGED, (("limit_price", chance.choice(("440", "455"))),))
+
+
 def _of_follower(chance: random.Random, at: float) -> Iterator[s.Happening]:
     yield chance.choice((s.ReceiverFails(at, False), s.ReceiverFails(at, True), s.AcknowledgementFails(at)))
     yield s.Delivered(at + 0.01, _signal("beside", {"symbol": "AAPL"}))
@@ -138,5 +158,6 @@ _REPORTS = (
 )
 _TROUBLES: Sequence[Callable[[random.Random, float], Iterator[s.Happening]] | None] = (
     *(_of_request, _of_request, _of_query, _of_report, _of_report, _of_fill, _of_fill, _of_commit, _of_commit, _of_follower),
+    *(_of_slow_store, _of_slow_store, _of_slow_store, _of_pause),
     *(None, None, None, None),
 )

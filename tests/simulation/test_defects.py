@@ -1,9 +1,10 @@
-"""A simulation that finds nothing proves nothing: defects put between the service and its broker are found, and told briefly."""
+"""A simulation that finds nothing proves nothing: defects at the broker and in the engine are found, and told briefly."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
-from dataclasses import replace
+from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import dataclass, replace
+from itertools import count, islice
 from typing import Any
 
 import pytest
@@ -11,12 +12,19 @@ import pytest
 from liveorder.application.ports.broker import Absence, Broker, BrokerCapabilities, Prepared
 from liveorder.domain.errors import BrokerConnectionError, OutcomeUnknown
 from liveorder.domain.execution_report import Execution, ExecutionReport, OrderSnapshot
+from liveorder.infrastructure.brokers.simulated.venue.faults import FaultKind, Point
+from tests.engine_defects import asks_for_one_of_the_missing, prepares_each_attempt, sends_after_the_deadline
 from tests.simulation.drawing import draw
 from tests.simulation.history import History, live
+from tests.simulation.scenario import DeliveredTogether, Laid, Scenario, StoreSlow
 from tests.simulation.shrinking import report, shrunk
-from tests.simulation.world import Wrap
+from tests.simulation.siege import BESIEGED
+from tests.simulation.world import Defect
 
 MOST_SEEDS = 60
+
+
+# --- between the service and its broker ---
 
 
 class Altered:
@@ -80,27 +88,63 @@ def _emptied(snapshot: OrderSnapshot) -> OrderSnapshot:
     return replace(snapshot, filled_quantity=snapshot.filled_quantity * 0, executions=())
 
 
-DEFECTS: dict[str, tuple[Wrap, set[str]]] = {
-    "fills count twice": (CountsFillsTwice, {"fills differ", "positions differ", "not reconciled"}),
-    "silence is failure": (TakesSilenceForFailure, {"sent twice"}),
-    "absence is believed at once": (BelievesTheFirstAbsence, {"sent twice"}),
-    "fills are forgotten": (ForgetsHowMuchIsFilled, {"fills differ", "positions differ", "not reconciled"}),
+# --- which histories show them ---
+
+
+@dataclass(frozen=True)
+class Exposed:
+    """By which of its codes a history shows the defect, and in which histories it can: the others need not be lived."""
+
+    defect: Defect
+    codes: set[str]
+    is_suspect: Callable[[Scenario], bool] = lambda scenario: True
+
+
+def _is_crowded(scenario: Scenario) -> bool:
+    return any(isinstance(happening, DeliveredTogether) for _, happening in scenario.happenings)
+
+
+def _has_a_slow_store_and_short_calls(scenario: Scenario) -> bool:
+    slow = (happening for _, happening in scenario.happenings if isinstance(happening, StoreSlow))
+    return any(each.seconds > scenario.call_timeout_seconds for each in slow) and BESIEGED in repr(scenario.happenings)
+
+
+def _holds_a_submission(scenario: Scenario) -> bool:
+    laid = (happening.fault for _, happening in scenario.happenings if isinstance(happening, Laid))
+    is_held = any((fault.kind, fault.on) == (FaultKind.REQUEST_HELD, Point.SUBMIT) for fault in laid)
+    return is_held and scenario.key_class.startswith("searchable")
+
+
+WRONG_FILLS = {"fills differ", "positions differ", "not reconciled"}
+WRONGLY_SENT = {"sent what must not be sent"}
+DEFECTS = {
+    "fills count twice": Exposed(Defect(CountsFillsTwice), WRONG_FILLS),
+    "silence is failure": Exposed(Defect(TakesSilenceForFailure), {"sent twice"}),
+    "absence is believed at once": Exposed(Defect(BelievesTheFirstAbsence), {"sent twice"}, is_suspect=_holds_a_submission),
+    "fills are forgotten": Exposed(Defect(ForgetsHowMuchIsFilled), WRONG_FILLS),
+    "one of the missing is asked for": Exposed(
+        Defect(engine=asks_for_one_of_the_missing), {"an order was not asked for"}, is_suspect=_is_crowded
+    ),
+    "a call leaves after its deadline": Exposed(
+        Defect(engine=sends_after_the_deadline), WRONGLY_SENT, is_suspect=_has_a_slow_store_and_short_calls
+    ),
+    "each attempt has bytes of its own": Exposed(Defect(engine=prepares_each_attempt), WRONGLY_SENT),
 }
 
 
 @pytest.mark.parametrize("name", DEFECTS)
 def test_a_defect_is_found_and_told_in_a_short_history(name: str) -> None:
-    wrap, codes = DEFECTS[name]
-    history = _first_failure(wrap, codes)
-    short = shrunk(history, wrap)
+    exposed = DEFECTS[name]
+    history = _first_failure(exposed)
+    short = shrunk(history, exposed.defect)
     assert len(short.scenario.happenings) <= 4, report(short)
     assert f"--seed {history.scenario.seed} --only " in report(short)
     assert short.code == history.code
 
 
-def _first_failure(wrap: Wrap, codes: set[str]) -> History:
-    for seed in range(MOST_SEEDS):
-        history = live(draw(seed), wrap)
-        if history.code in codes:
+def _first_failure(exposed: Exposed) -> History:
+    for scenario in islice(filter(exposed.is_suspect, map(draw, count())), MOST_SEEDS):
+        history = live(scenario, exposed.defect)
+        if history.code in exposed.codes:
             return history
-    raise AssertionError(f"none of {MOST_SEEDS} histories shows {codes}")
+    raise AssertionError(f"none of {MOST_SEEDS} histories shows {exposed.codes}")

@@ -16,7 +16,7 @@ from tests.figures import END, begin, publish
 from tests.simulation import results
 from tests.simulation.campaign import run
 from tests.simulation.coverage import DIED
-from tests.simulation.published import figures
+from tests.simulation.published import figures, in_short
 from tests.simulation.results import CHUNK, ROOT, Lived, Outcome, Results, chunks
 
 SEEDS = range(3 * CHUNK + 1)
@@ -56,13 +56,17 @@ def test_a_total_has_the_seeds_asked_for_and_is_told_between_the_marks_of_its_pa
     kept, page = Results(), tmp_path / "page.md"
     for part in [*chunks(SEEDS), range(1000, 1000 + CHUNK)]:
         kept.add(part, lived(part))
-    page.write_text(f"before\n{begin('make simulate')}\nold\n{END}\nafter\n")
+    short = "make simulate, in short"
+    page.write_text(f"before\n{begin(short)}\nold\n{END}\n{begin('make simulate')}\nold\n{END}\nafter\n")
     publish(page, "make simulate", figures(SEEDS, kept.total(SEEDS)))
+    publish(page, short, in_short(SEEDS, kept.total(SEEDS)))
     text = page.read_text()
     assert (text.startswith("before\n"), text.endswith("\nafter\n"), "old" in text) == (True, True, False)
     assert "76 histories of seeds 0 to 75; promises broken in 4.**" in text
     assert "- seed 25: twice" in text
     assert "152 lives; 38.0 histories a second, 2 s." in text
+    assert "- **How often.** 76 histories, seeds 0 to 75: 0 orders, 152 lives of the service, 2 s on" in text
+    assert "- **Result.** Promises broken in 4 histories; they stand below." in text
 
 
 def test_a_page_without_a_place_for_figures_is_left_as_it_is(tmp_path: Path) -> None:

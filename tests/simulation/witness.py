@@ -5,6 +5,8 @@ from __future__ import annotations
 import sqlite3
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from pathlib import Path
 from uuid import UUID
 
@@ -25,16 +27,28 @@ _NEW = """SELECT rowid, originator_id, originator_version, topic, state FROM sto
 _REQUESTS = (f.SubmissionStarted, f.CancelRequested, f.ReplaceRequested)
 
 
+@dataclass(frozen=True)
+class _Request:
+    """As it is stored."""
+
+    payload: str
+    moment: int
+    """Of the trace."""
+    deadline: datetime | None
+
+
 class Witness:
-    def __init__(self, path: Path, trace: Trace) -> None:
+    def __init__(self, path: Path, trace: Trace, call_timeout: timedelta) -> None:
+        self._call_timeout = call_timeout
         self._connection = sqlite3.connect(uri_of(path), uri=True, isolation_level=None)
         self._trace, self.position = trace, 0
         self.orders: dict[UUID, LiveOrder] = {}
         self.by_key: dict[str, UUID] = {}
         self.halted_since: dict[str, int] = {}
         """Scopes that stand halted, and the moment of the trace when they came to."""
-        self._requested: dict[str, tuple[str, int]] = {}
-        """Payload and moment of each request that is stored."""
+        self._requested: dict[str, _Request] = {}
+        self._first_bytes: dict[UUID, str] = {}
+        """Of each order's first attempt."""
         self._sent: Counter[str] = Counter()
 
     def close(self) -> None:
@@ -54,7 +68,9 @@ class Witness:
             self.orders[item.stream_id] = self.orders[item.stream_id].apply([item])
         self._trace.note("store", f"{self._name(item)} {sentence(item.fact)}", state)
         if isinstance(item.fact, _REQUESTS):
-            self._requested[item.fact.request_id] = item.fact.payload, self._trace.moment
+            self._requested[item.fact.request_id] = _Request(item.fact.payload, self._trace.moment, item.fact.deadline)
+        if isinstance(item.fact, f.SubmissionStarted):
+            self._first_bytes.setdefault(item.stream_id, item.fact.payload)
         self._follow_halts(item.fact)
 
     def _name(self, item: RecordedFact) -> str:
@@ -72,23 +88,46 @@ class Witness:
         order_id = self.by_key.get(client_order_id or "")
         return self.orders[order_id] if order_id is not None else None
 
+    def at_broker(self, account_id: str) -> list[LiveOrder]:
+        """Orders of the account that are there and not finished."""
+        ours = (order for order in self.orders.values() if order.intent.account_id == account_id)
+        return [order for order in ours if order.is_at_broker and not order.is_finished]
+
+    def calls_of(self, order: LiveOrder) -> int:
+        """How often its submission left."""
+        return self._sent[self._first_bytes.get(order.order_id, "")]
+
     # --- judging what is sent --------------------------------------------------------------------------------------------------
 
-    def objections(self, verb: str, client_order_id: str | None, payload: str, *, is_journalled: bool) -> Iterator[str]:
+    def objections(
+        self, verb: str, client_order_id: str | None, payload: str, now: datetime, *, is_journalled: bool
+    ) -> Iterator[str]:
         """What is wrong with this request, as the store stands now that it leaves."""
         order = self.order_of(client_order_id)
         if order is None:
             yield f"{verb} of an order whose intent is not stored"
             return
         name = f"{verb} of {order.intent.signal_id}"
-        stored = [key for key, (text, _) in self._requested.items() if text == payload]
+        stored = [request for request in self._requested.values() if request.payload == payload]
         if not stored and not is_journalled:
             yield f"{name} is not stored"
+        if stored and (late := self._late(stored[-1], now)):
+            yield f"{name} {late}"
+        if verb == "submit" and payload != self._first_bytes.get(order.order_id, payload):
+            yield f"{name} with other bytes than its first attempt"
         self._sent[payload] += 1
         if verb != "cancel" and self._sent[payload] > len(stored):
             yield f"{name} was sent {self._sent[payload]} times, and begun {len(stored)} times"
         if verb != "cancel" and stored and not order.intent.passes_halt:
-            yield from self._despite_halt(name, order, self._requested[stored[-1]][1])
+            yield from self._despite_halt(name, order, stored[-1].moment)
+
+    def _late(self, request: _Request, now: datetime) -> str:
+        """Proof that it never arrived rests on its not having left after its deadline; and each call has its whole time-out."""
+        if request.deadline is not None and now >= request.deadline:
+            return f"left {now - request.deadline} after its deadline"
+        if request.deadline is not None and now + self._call_timeout > request.deadline:
+            return f"left with {request.deadline - now} to be answered"
+        return ""
 
     def _despite_halt(self, name: str, order: LiveOrder, since: int) -> Iterator[str]:
         for scope in halting_scopes(order.intent.account_id):

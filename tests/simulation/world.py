@@ -7,7 +7,9 @@ import random
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import timedelta
 from functools import partial
+from itertools import count
 from pathlib import Path
 
 from liveorder.application.engine import Connection, Engine, EngineTerms
@@ -38,7 +40,8 @@ from tests.simulation.clocks import JumpingClock
 from tests.simulation.coverage import Coverage
 from tests.simulation.hurt_store import LivedDatabase, Troubles
 from tests.simulation.mortal_loop import Life, MortalLoop, current_life
-from tests.simulation.outside import PaperJournal, Receiver, VenueHouse, WatchedBroker, Wire
+from tests.simulation.outside import Failures, PaperJournal, Receiver, VenueHouse, WatchedBroker, Wire
+from tests.simulation.questions import Questions
 from tests.simulation.scenario import Scenario
 from tests.simulation.trace import Trace
 from tests.simulation.witness import MAPPER, Witness
@@ -50,8 +53,18 @@ ACCOUNT = "SIM"
 CALENDAR = ExchangeCalendars()
 RETRY_START_SECONDS = 1.0
 
-Wrap = Callable[[Broker], Broker]
-"""Puts a defect between the service and its broker, to show that it is found."""
+
+@dataclass(frozen=True)
+class Defect:
+    """Put into every life, to show that it is found."""
+
+    broker: Callable[[Broker], Broker] = lambda broker: broker
+    """Between the service and its broker."""
+    engine: Callable[[Engine], None] = lambda engine: None
+    """Into the engine itself."""
+
+
+SOUND = Defect()
 
 
 @dataclass(frozen=True)
@@ -109,14 +122,13 @@ class Living:
 
 
 class World:
-    """`wrap` is put around every broker."""
-
-    def __init__(self, scenario: Scenario, path: Path, loop: MortalLoop, wrap: Wrap | None = None) -> None:
-        self.scenario, self.path, self.loop, self._wrap = scenario, path, loop, wrap
+    def __init__(self, scenario: Scenario, path: Path, loop: MortalLoop, defect: Defect = SOUND) -> None:
+        self.scenario, self.path, self.loop, self._defect = scenario, path, loop, defect
         self.clock, self.steady = JumpingClock(NOON), LoopClock(NOON)
         self.trace, self.coverage = Trace(self.steady.monotonic), Coverage()
         self.violations: list[Violation] = []
-        self.witness = Witness(path, self.trace)
+        self.witness = Witness(path, self.trace, timedelta(seconds=scenario.call_timeout_seconds))
+        self.failures, self._payloads = Failures(scenario.call_timeout_seconds), count()
         self.floor = Floor(open_venue(scenario.venue, self.steady.now()), scenario.venue, self.steady)
         self.house = VenueHouse(self.floor, loop.nobody)
         self.control = VenueControl(InProcess(self.house, self.steady))  # type: ignore[arg-type]  # a floor's two doors are all it uses
@@ -233,6 +245,7 @@ class World:
             chance,
             self.log,
         )
+        self._defect.engine(engine)
         projector = Projector(store, self.views, self.clock, partial(self._on_error, "Read models"))
         outbox = Outbox(store, Confirmations(self.receiver), self.clock, partial(self._on_error, "Confirmations"))
         return Service(engine, store.commands, self.views, projector, [self.wire], [outbox])  # type: ignore[arg-type]  # nobody reads lists here
@@ -242,14 +255,19 @@ class World:
         broker: Broker = SimulatedBroker(
             transport, account_id=account_id, capabilities=self.scenario.capabilities, request_timeout_seconds=2.0
         )
-        watched: Broker = WatchedBroker(broker, account_id, self.trace, partial(self._on_sending, living, account_id))
+        questions = Questions(self.witness, account_id, partial(self._violated, "an order was not asked for"))
+        on_sending = partial(self._on_sending, living, account_id)
+        watched: Broker = WatchedBroker(broker, account_id, self.trace, on_sending, questions, self.failures, self._payloads)
         limits = LAX.model_copy(
             update={"allow_short_selling": True, "max_signal_age_seconds": self.scenario.max_signal_age_seconds}
         )
-        terms = AccountTerms(account_id, limits=limits, call_timeout_seconds=3.0, breaker_failures=self.scenario.breaker_failures)
-        return Connection(
-            terms, self._wrap(watched) if self._wrap else watched, SimulatedMarketData(transport), SimulatedInstruments()
+        terms = AccountTerms(
+            account_id,
+            limits=limits,
+            call_timeout_seconds=self.scenario.call_timeout_seconds,
+            breaker_failures=self.scenario.breaker_failures,
         )
+        return Connection(terms, self._defect.broker(watched), SimulatedMarketData(transport), SimulatedInstruments())
 
     def _database_of_a_person(self) -> SQLiteDatabase:
         database = SQLiteDatabase(self.path, self.clock, Placement.INLINE, 0)
@@ -279,12 +297,16 @@ class World:
     def _on_sending(self, living: Living, account_id: str, verb: str, client_order_id: str | None, payload: str) -> None:
         order = self.witness.order_of(client_order_id)
         journalled = order is not None and any(getattr(entry, "order_id", None) == order.order_id for entry in self.journal.ever)
-        for objection in self.witness.objections(verb, client_order_id, payload, is_journalled=verb == "cancel" and journalled):
-            self.violations.append(Violation("sent what must not be sent", objection))
+        is_journalled = verb == "cancel" and journalled
+        for objection in self.witness.objections(verb, client_order_id, payload, self.clock.now(), is_journalled=is_journalled):
+            self._violated("sent what must not be sent", objection)
         if verb == "cancel" or order is None or order.intent.passes_halt or living.service is None:
             return
         if (halt := living.service.engine.kill_switch.stands_for(account_id)) is not None:
-            self.violations.append(Violation("sent while halted", f"{verb} of {order.intent.signal_id}: {halt}"))
+            self._violated("sent while halted", f"{verb} of {order.intent.signal_id}: {halt}")
+
+    def _violated(self, code: str, text: str) -> None:
+        self.violations.append(Violation(code, text))
 
     def order_of_signal(self, signal_id: str | None) -> LiveOrder | None:
         """Whichever account it is on."""

@@ -1,0 +1,23 @@
+"""Defects that the engine itself could have, put into one that is sound: each campaign must report those that it can meet."""
+
+from __future__ import annotations
+
+from liveorder.application.engine import Engine
+
+
+def asks_for_one_of_the_missing(engine: Engine) -> None:
+    """Of the orders that a poll finds missing from the broker's list, the first is asked for."""
+    track, missing = engine.track, engine.track._missing
+    track._missing = lambda *found: missing(*found)[:1]  # type: ignore[method-assign]  # the defect
+
+
+def sends_after_the_deadline(engine: Engine) -> None:
+    """A call leaves whenever its commit has returned, however late that is."""
+    for gateway in engine.gateways.values():
+        gateway._deadlines.why_not_to_begin = lambda *_: None  # type: ignore[method-assign]  # the defect
+
+
+def prepares_each_attempt(engine: Engine) -> None:
+    """The bytes of each attempt are made anew, though those of the first are stored."""
+    submit = engine.submit
+    submit._prepared = lambda gateway, order: submit.prepare(gateway, order.intent)  # type: ignore[method-assign]  # the defect

@@ -1,0 +1,32 @@
+"""What a life asks its broker about: whichever order of ours the broker's list leaves out, and not only one of them."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+
+from liveorder.domain.execution_report import OrderSnapshot
+from tests.simulation.witness import Witness
+
+MOST_LISTS = 4
+"""So many lists may leave an order out before it is asked for: a poll asks after each, but two polls can overlap."""
+
+
+class Questions:
+    """Of one life about one account. `on_left_out` hears of an order that list after list leaves out and nobody asks for."""
+
+    def __init__(self, witness: Witness, account_id: str, on_left_out: Callable[[str], None]) -> None:
+        self._witness, self._account_id, self._on_left_out = witness, account_id, on_left_out
+        self._lists: Counter[str] = Counter()
+
+    def listed(self, snapshots: Sequence[OrderSnapshot]) -> None:
+        names = {name for each in snapshots for name in (each.client_order_id, each.broker_order_id)}
+        ours = self._witness.at_broker(self._account_id)
+        left_out = [order for order in ours if names.isdisjoint((order.client_order_id, order.broker_order_id))]
+        self._lists = Counter({order.client_order_id: self._lists[order.client_order_id] + 1 for order in left_out})
+        for order in left_out:
+            if self._lists[order.client_order_id] == MOST_LISTS + 1:
+                self._on_left_out(f"{order.intent.signal_id}: {MOST_LISTS + 1} lists left it out, and it was not asked for")
+
+    def asked(self, key: str) -> None:
+        self._lists.pop(key, None)
