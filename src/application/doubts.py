@@ -248,6 +248,7 @@ class Doubts:
             if other is not None and other.order_id != order_id:
                 raise DecisionRefused(f"{broker_order_id} is another order of ours: `liveorder order {broker_order_id}` shows it")
             facts = [*receive(held, Accepted(broker_order_id=broker_order_id)), *requests.resolve_review(held, evidence)]
+            await self._track.resolve_what_waits(held, facts)
             order = await self._orders.record(held, facts, Cause(actor, held.intent.signal_id, evidence))
         if order.broker_order_id is not None:
             await self._track.hand_over(order)

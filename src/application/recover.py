@@ -55,8 +55,10 @@ class Recover:
 
     async def recover(self) -> RecoveryReport:
         left = self._orders.unfinished()
-        for order in left:  # before it is asked about: once it has ended, no later run would come to it
-            await self._unmatched.resolve_left(order)
+        self._unmatched.left_by_an_earlier_run(left)
+        for order in left:
+            if order.broker_order_id is not None:
+                await self._unmatched.resolve_left(order, order.broker_order_id, order.executions.told)
         await side_by_side(self._doubt_what_was_under_way, left)
         gateways = [self._gateways[account_id] for account_id in self._accounts(left)]
         answered = await side_by_side(self._track.poll, gateways)

@@ -32,8 +32,10 @@ from liveorder.domain.execution_report import (
     ReplaceIsPending,
     ReplaceRejected,
 )
+from liveorder.domain.facts import Fact
 from liveorder.domain.order import LiveOrder, requests
 from liveorder.domain.order.addressee import came_before, may_concern
+from liveorder.domain.order.facts import Acknowledged, Filled
 from liveorder.domain.order.reception import receive
 
 _T = TypeVar("_T")
@@ -92,8 +94,16 @@ class TrackOrders:
             is_old = asked_at not in (None, order.version)
             report = _named(report, request_id)
             facts = [] if is_old else receive(order, report)
+            await self.resolve_what_waits(order, facts)
             after = await self._orders.record(order, facts, self._cause(order, report, request_id)) if facts else order
         return order, after
+
+    async def resolve_what_waits(self, order: LiveOrder, facts: Sequence[Fact]) -> None:
+        """Of an order that learns its id at the broker by these facts, which are not stored yet. For whoever holds it."""
+        name = next((fact.broker_order_id for fact in facts if isinstance(fact, Acknowledged) and fact.broker_order_id), None)
+        if name is not None and name != order.broker_order_id:
+            executions = [fact.execution_id for fact in facts if isinstance(fact, Filled)]
+            await self._unmatched.resolve_left(order, name, [*order.executions.told, *executions])
 
     async def _followed_up(self, order: LiveOrder, after: LiveOrder) -> LiveOrder:
         """What a report means beyond its facts."""

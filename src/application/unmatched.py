@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Collection, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
 from uuid import UUID
 
 from liveorder.application.orders import Cause, Orders
@@ -30,6 +30,8 @@ class UnmatchedReports:
         self._log, self._on_forgotten = log, on_forgotten
         self._waiting: dict[tuple[str, str], dict[tuple[str, str], ExecutionReport]] = {}
         self._noted: set[UUID] = set()
+        self._from_before: set[UUID] = set()
+        """Orders that an earlier run left unfinished."""
 
     async def keep(self, account_id: str, broker: str, report: ExecutionReport) -> None:
         """Note it, once for each thing told; in memory it waits for its order."""
@@ -69,11 +71,19 @@ class UnmatchedReports:
         for stream in {unmatched_stream(account_id, report): None for report in reports}:
             await self._resolve(stream, order_id)
 
-    async def resolve_left(self, order: LiveOrder) -> None:
-        """What an earlier run noted and ended too soon to resolve. It reads the store for each execution: for recovery."""
-        if order.broker_order_id is None:
+    def left_by_an_earlier_run(self, orders: Sequence[LiveOrder]) -> None:
+        """What that run noted of them is not in memory."""
+        self._from_before.update(order.order_id for order in orders)
+
+    async def resolve_left(self, order: LiveOrder, broker_order_id: str, execution_ids: Iterable[str]) -> None:
+        """What was noted under the id that the order is about to be known by, in this run or an earlier one.
+
+        Before that is stored: an order that ends with it would not be come to again. Asks the store only where there can be any.
+        """
+        account_id = order.intent.account_id
+        if order.order_id not in self._from_before and (account_id, broker_order_id) not in self._waiting:
             return
-        for stream in streams_about(order.intent.account_id, order.broker_order_id, order.executions.told):
+        for stream in streams_about(account_id, broker_order_id, execution_ids):
             noted = await self._store.stream(stream)
             if len(noted) == 1 and _is_of(order, noted[0]):
                 await self._resolve(stream, order.order_id)

@@ -58,7 +58,8 @@ async def store_is_away(scene: Scene, engine: Any) -> None:
 async def _reports_for_ever(engine: Any, order: Any) -> None:
     """As a poll that has news of an order tells them, again and again."""
     while True:
-        await engine.track._book_safely("SIM", Accepted(broker_order_id="V2", client_order_id=order.client_order_id))
+        news = Accepted(broker_order_id="V2", client_order_id=order.client_order_id)
+        await engine.track._safely("SIM", engine.track.book("SIM", news))
         await asyncio.sleep(1.0)
 
 
