@@ -10,7 +10,7 @@ from liveorder.application.orders import Cause, Orders
 from liveorder.application.ports.event_log import EventLog
 from liveorder.application.ports.order_store import Commit, OrderStore
 from liveorder.application.ports.signal_source import SourceMessage
-from liveorder.domain.dead_letter import MAX_LINE_LENGTH, SignalDeadLettered, SignalRetried, dead_letter_id, shown_line
+from liveorder.domain.dead_letter import SignalDeadLettered, SignalRetried, dead_letter_id, shown_line
 from liveorder.domain.errors import InvalidInput, VersionConflict
 from liveorder.domain.facts import PERSON
 from liveorder.domain.order import LiveOrder
@@ -36,7 +36,7 @@ class DeadLetters:
             known_order_id=str(known.known_order_id) if known is not None else None,
             known_fingerprint=known.known_fingerprint if known is not None else None,
         )
-        stream = dead_letter_id(message.source, message.offset, message.raw)
+        stream = dead_letter_id(message.source, message.offset, message.raw, is_passing=error.is_passing)
         recorded = self._orders.enveloped(stream, 0, [fact], Cause(correlation_id=error.signal_id or str(stream)))
         try:
             await self._store.append(Commit(facts=tuple(recorded)))
@@ -59,7 +59,12 @@ class DeadLetters:
 
 
 def _whole(dead: SignalDeadLettered) -> Signal:
-    """The signal as it came. Raises `UnusableSignal` where only a part of the message was kept."""
-    if len(dead.line) >= MAX_LINE_LENGTH:
-        raise UnusableSignal("the message was too long to be kept whole: send it again as a new one", dead.signal_id)
-    return Signal.parse(dead.line)
+    """The signal as it came. Raises `UnusableSignal` where it was kept only to be shown: cut, or with escapes."""
+    try:
+        signal = Signal.parse(dead.line)
+    except UnusableSignal as error:
+        kept = f"it was kept for showing only ({error.reason}): put it right and send it as a new message"
+        raise UnusableSignal(kept, dead.signal_id) from None
+    if dead.fingerprint not in (None, signal.fingerprint):
+        raise UnusableSignal("what was kept of it is not what it was: send it as a new message", dead.signal_id)
+    return signal

@@ -181,6 +181,9 @@ class Engine:
         self.identity = await self.store.open(ledger)
         self.orders.belong_to(self.identity)
         self.orders.epoch = await self.ownership.acquire(wait=wait_for_lease)
+        self.begin("lease", self.ownership.keep, lasting=True)
+        self.identity = await self.store.identify()
+        self.orders.belong_to(self.identity)
         self.risk.absorb(ledger.rows())
         for order in await self.orders.load():
             self._refuse_unknown_account(order)
@@ -191,7 +194,6 @@ class Engine:
         await self.recover.mark_second_orders(await self.store.superseded())
         await self.kill_switch.load()
         await self.book_journal.book()
-        self.begin("lease", self.ownership.keep, lasting=True)
         self.begin("desk", self.desk.dispatch_for_ever)
         for gateway in self.gateways.values():
             await self._connect(gateway, patiently=wait_for_lease)

@@ -15,7 +15,7 @@ from liveorder.application.gateway import Gateway
 from liveorder.application.kill_switch import KillSwitch
 from liveorder.application.narrative import said_of_unattended
 from liveorder.application.orders import ENGINE, Cause, Orders, claim_on
-from liveorder.application.ports.broker import Absence, KeySupport
+from liveorder.application.ports.broker import KeySupport
 from liveorder.application.ports.clock import Clock
 from liveorder.application.ports.event_log import EventLog
 from liveorder.application.ports.order_store import Claiming
@@ -42,10 +42,14 @@ from liveorder.domain.order.facts import (
 )
 from liveorder.domain.risk import RiskRefusal
 from liveorder.domain.signal import Signal, UnusableSignal
-from liveorder.domain.values import TradingMode
+from liveorder.domain.values import OrderRole, TradingMode
 
 _LINKS = frozenset({"oco_group", "parent_order_id"})
 """What ties an order to others. Kept in vain it is a tie that its sender relies on, also in a simulation."""
+
+
+HALTED = "kill_switch"
+"""The rule that refuses while a halt stands."""
 
 
 class SignalContentDiffers(UnusableSignal):
@@ -137,7 +141,9 @@ class ExecuteOrder:
             return _same(live, signal), False
         try:
             gateway = self.gateway_for(signal)
-            sized = await self._sized(signal, gateway, published_at)
+            sized = await self._sized(
+                signal, gateway, published_at, is_urgent=operator is not None and signal.role is OrderRole.EXIT
+            )
         except UnusableSignal:
             if known := await self._known(signal, await self._orders.claims(known_by)):
                 return known, False
@@ -159,11 +165,13 @@ class ExecuteOrder:
             raise SignalKnownOnSeveralAccounts(signal.signal_id, meant)
         return _same(await self._orders.get(meant[0].order_id), signal) if meant else None
 
-    async def _sized(self, signal: Signal, gateway: Gateway, published_at: datetime | None = None) -> SizedIntent:
+    async def _sized(
+        self, signal: Signal, gateway: Gateway, published_at: datetime | None = None, *, is_urgent: bool = False
+    ) -> SizedIntent:
         keys, session = self._orders.keys, self._terms.session_id
         client_order_id = keys.client_order_id(gateway.account_id, signal.signal_id)
         origin = Origin(self._orders.new_id(), client_order_id, keys.namespace, session, published_at, self._terms.is_shadow)
-        return await size(signal, gateway, origin, self._clock.now())
+        return await size(signal, gateway, origin, self._clock.now(), is_urgent=is_urgent)
 
     async def validate(self, signal: Signal, *, operator: str | None = None) -> tuple[Requested, Sequence[Refused]]:
         """The intent that this signal would become now, and everything that stands in its way; nothing is stored or sent.
@@ -190,18 +198,12 @@ class ExecuteOrder:
     async def _begin(self, gateway: Gateway, sized: SizedIntent, claim: Claiming, cause: Cause, *, is_suspect: bool) -> LiveOrder:
         """Everything up to the call, in one commit where it can be one."""
         intent = sized.intent
-        found = await self._found_at_broker(gateway, intent) if is_suspect else Absence.ABSENT
-        if isinstance(found, Requested):
+        if is_suspect and (found := await self._found_at_broker(gateway, intent)) is not None:
             claim = replace(claim, claim=claim_on(found, self._orders.keys))
             return await self._begin_in_doubt(gateway, _draft_of(found), Approved(), claim, cause)
         refusal = self._refusal_of_form(gateway, sized) or self._judged(gateway, sized, is_operators=cause.actor != ENGINE)
-        is_askable = gateway.broker.capabilities.key_support is not KeySupport.NONE
-        if isinstance(refusal, Refused) and found is Absence.INCONCLUSIVE and is_askable:
-            raise UnusableSignal(
-                f"signal_id: {intent.signal_id} may have been sent before this store was restored, {gateway.broker.name} cannot be "
-                f"asked about it now, and a new order is refused ({refusal.message}); send it again when the broker answers",
-                intent.signal_id,
-            )
+        if isinstance(refusal, Refused) and is_suspect:
+            refusal = self._refusal_of_suspect(gateway, sized, refusal, is_operators=cause.actor != ENGINE)
         if isinstance(refusal, Refused):
             return await self._record_new(intent, [intent, refusal], claim, cause)
         if cause.actor != ENGINE and self._kill_switch.stands_for(gateway.account_id) is not None:
@@ -235,20 +237,13 @@ class ExecuteOrder:
             refused = requests.refuse(RejectReason.RISK, "kill_switch", str(error))
             return await self._record_new(intent, [intent, *refused], claim, cause)
 
-    async def _found_at_broker(self, gateway: Gateway, intent: Requested) -> Requested | Absence:
-        """The intent under the key that the broker has it by: the order may have been sent by a release that derives another.
-
-        ABSENT only if it is under none of them.
-        """
-        absence = Absence.ABSENT
+    async def _found_at_broker(self, gateway: Gateway, intent: Requested) -> Requested | None:
+        """The intent under the key that the broker has it by: the order may have been sent by a release that derives another."""
         for client_order_id in self._orders.keys.possible_ids(intent.account_id, intent.signal_id):
             under_key = intent.model_copy(update={"client_order_id": client_order_id})
-            found = await gateway.find(_draft_of(under_key))
-            if isinstance(found, OrderSnapshot):
+            if isinstance(await gateway.find(_draft_of(under_key)), OrderSnapshot):
                 return under_key
-            if found is Absence.INCONCLUSIVE:
-                absence = found
-        return absence
+        return None
 
     async def _begin_in_doubt(
         self, gateway: Gateway, draft: LiveOrder, approved: Approved, claim: Claiming, cause: Cause
@@ -293,6 +288,26 @@ class ExecuteOrder:
             return None
         remedy = 'leave it out, or say "protection": "external" if something else takes care of it'
         return _refused(RejectReason.INVALID, "unprotected", f"{said_of_unattended(intent)}; {remedy}")
+
+    def _refusal_of_suspect(
+        self, gateway: Gateway, sized: SizedIntent, refusal: Refused, *, is_operators: bool
+    ) -> Refused | Approved:
+        """What may be at the broker is not refused: its order, alive there, would be taken for a stray and cancelled.
+
+        If only a halt is in its way it begins in doubt, and is not sent while that stands. Raises `UnusableSignal` where there is
+        more; then the next reading of the message asks again.
+        """
+        rules = self._gate.refusals(gateway, sized.intent, sized.quoted, is_operators=is_operators)
+        if refusal.code == HALTED and [each.code for each in rules] == [HALTED]:
+            return Approved()
+        if gateway.broker.capabilities.key_support is KeySupport.NONE:
+            return refusal
+        raise UnusableSignal(
+            f"signal_id: {sized.intent.signal_id} may have been sent before this store was restored; {gateway.broker.name} does not "
+            f"show it, which proves nothing yet, and a new order is refused ({refusal.message}); send it again after that",
+            sized.intent.signal_id,
+            is_passing=True,
+        )
 
     def _judged(self, gateway: Gateway, sized: SizedIntent, *, is_operators: bool) -> Refused | Approved:
         assessment = self._gate.judge(gateway, sized.intent, sized.quoted, is_operators=is_operators)

@@ -265,9 +265,14 @@ class Gateway:
         """The instrument that is meant. Raises `BrokerError`."""
         return await self.ask_again(lambda: self.instruments.resolve(query))
 
-    async def quote(self, instrument: Instrument) -> Quoted:
-        """The newest price; None where there is none, and the error where the source could not be asked."""
+    async def quote(self, instrument: Instrument, *, is_urgent: bool = False) -> Quoted:
+        """The newest price; None where there is none, and the error where the source could not be asked.
+
+        `is_urgent`: asked for once, as of an order that closes a position.
+        """
         try:
+            if is_urgent:
+                return await self.ask(self.market_data.latest(instrument))
             return await self.ask_again(lambda: self.market_data.latest(instrument))
         except BrokerError as error:
             return error

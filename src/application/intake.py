@@ -31,8 +31,7 @@ class Intake:
     """Reads sources and hands their messages to the desk.
 
     A message is acknowledged when it and all before it are durable, as orders or dead letters. One whose dead letter stands stays
-    refused. While the store cannot be written a
-    message waits; it is not dropped, and nothing of it is sent.
+    refused. While the store cannot be written a message waits; it is not dropped, and nothing of it is sent.
     """
 
     def __init__(self, desk: Desk, execute: ExecuteOrder, dead_letters: DeadLetters, clock: Clock, log: EventLog) -> None:

@@ -107,7 +107,7 @@ class Orders:
     async def load(self) -> Sequence[LiveOrder]:
         """Take in the unfinished orders of the store."""
         for stream in (await self._store.unfinished()).values():
-            self._remember(LiveOrder.replay(stream))
+            self._remember(self._with_its_keys(LiveOrder.replay(stream)))
         return self.unfinished()
 
     def unfinished(self, account_id: str | None = None) -> list[LiveOrder]:
@@ -141,7 +141,7 @@ class Orders:
             return known
         if not stream:
             raise OrderNotFound(order_id)
-        return self._found(LiveOrder.replay(stream))
+        return self._found(self._with_its_keys(LiveOrder.replay(stream)))
 
     def _in_memory(self, order_id: UUID) -> LiveOrder | None:
         return self._unfinished.get(order_id) or self._finished.get(order_id)
@@ -191,7 +191,7 @@ class Orders:
         found = await self._store.streams_named(account_id, names) if names else {}
         for name, streams in found.items():
             for stream in streams:
-                order = self._in_memory(stream[0].stream_id) or LiveOrder.replay(stream)
+                order = self._in_memory(stream[0].stream_id) or self._with_its_keys(LiveOrder.replay(stream))
                 if order.is_finished and order.order_id not in self._suspect:
                     self._finished.keep(order, name)
         return names - found.keys()
@@ -268,7 +268,7 @@ class Orders:
         if not facts and order is not None:
             return order
         recorded = self.enveloped(stream_id, order.version if order is not None else 0, facts, cause)
-        after = order.apply(recorded) if order is not None else LiveOrder.replay(recorded)
+        after = self._with_its_keys(order.apply(recorded) if order is not None else LiveOrder.replay(recorded))
         committed = await self._append(
             stream_id,
             Commit(
@@ -294,6 +294,12 @@ class Orders:
         except (StoreUnavailable, VersionConflict, asyncio.CancelledError):
             self._suspect.add(stream_id)
             raise
+
+    def _with_its_keys(self, order: LiveOrder) -> LiveOrder:
+        if order.is_suspect and not order.other_ids:
+            ids = self.keys.possible_ids(order.intent.account_id, order.intent.signal_id)
+            order.other_ids = tuple(each for each in ids if each != order.client_order_id)
+        return order
 
     def enveloped(self, stream_id: UUID, version: int, facts: Sequence[Fact], cause: Cause) -> list[RecordedFact]:
         """Facts in their envelopes, to follow `version` in the stream."""

@@ -47,6 +47,7 @@ async def instrument_for(signal: Signal, gateway: Gateway) -> Instrument:
             f"symbol: {signal.symbol} could not be looked up at {gateway.broker.name} ({error}); "
             "send the signal again when the broker can be reached",
             signal.signal_id,
+            is_passing=True,
         ) from error
     if instrument is None:
         where = f" on {signal.exchange}" if signal.exchange else ""
@@ -74,10 +75,10 @@ async def _looked_up(signal: Signal, gateway: Gateway) -> Instrument | None:
     return instrument
 
 
-async def size(signal: Signal, gateway: Gateway, origin: Origin, now: datetime) -> SizedIntent:
+async def size(signal: Signal, gateway: Gateway, origin: Origin, now: datetime, *, is_urgent: bool = False) -> SizedIntent:
     """The intent that the signal amounts to. Quantities toward zero to the lot, prices passively to the tick."""
     instrument = await instrument_for(signal, gateway)
-    quoted = await gateway.quote(instrument)
+    quoted = await gateway.quote(instrument, is_urgent=is_urgent)
     if not isinstance(quoted, Quote):
         quoted = _own_quote(signal, origin) or quoted
     _, limits = gateway.terms.limits_in(instrument.currency)

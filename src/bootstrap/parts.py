@@ -68,8 +68,12 @@ async def open_store(settings: Settings) -> DatabaseOrderStore:
             mode=settings.mode.value,
             account_ids=accounts,
         )
-    expectation = Expectation(settings.mode.value, accounts, settings.namespace, settings.signals_account)
-    return store_at(settings.store, clock=SystemClock(), expectation=expectation)
+    return store_at(settings.store, clock=SystemClock(), expectation=expectation_of(settings))
+
+
+def expectation_of(settings: Settings) -> Expectation:
+    """What the settings say that the store is."""
+    return Expectation(settings.mode.value, settings.account_ids, settings.namespace, settings.signals_account)
 
 
 def owner_name() -> str:

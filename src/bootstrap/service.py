@@ -25,12 +25,13 @@ from liveorder.application.sparing_log import SparingLog
 from liveorder.bootstrap.brokerages import check_supplied, connections_of
 from liveorder.bootstrap.parts import (
     clock_of,
+    expectation_of,
     journal_path,
     log_of,
     open_store,
     owner_name,
 )
-from liveorder.domain.errors import LiveOrderError
+from liveorder.domain.errors import LeaseLost, LiveOrderError
 from liveorder.domain.order import LiveOrder
 from liveorder.infrastructure.calendars import ExchangeCalendars
 from liveorder.infrastructure.clock import SystemClock
@@ -73,7 +74,7 @@ async def open_service(
     clock = clock_of(settings, not_before=await _await_turn(settings, log, wait=wait_for_lease))
     own_log = log_of(settings, clock)
     told: EventLog = log or own_log
-    await _migrate(settings, told)
+    await _migrate(settings, told, wait=wait_for_lease)
     _say_what_is_unread(settings, told)
     sparing_log = SparingLog(told, clock)
     views = views_at(settings.read_model_url, clock=clock)
@@ -114,11 +115,19 @@ async def _await_turn(settings: Settings, log: EventLog | None, *, wait: bool) -
         await store.close()
 
 
-async def _migrate(settings: Settings, log: EventLog) -> None:
+async def _migrate(settings: Settings, log: EventLog, *, wait: bool) -> None:
     """Once nobody owns the store, and before anything is opened that needs its present schema."""
-    version = await migrate(database_at(settings.store, SystemClock()), owner_name())
-    if version is not None:
-        log.write("STORE", f"The store was migrated from schema {version} to {SCHEMA_VERSION}")
+    while True:
+        try:
+            version = await migrate(database_at(settings.store, SystemClock()), owner_name(), expectation_of(settings))
+        except LeaseLost:
+            if not wait:
+                raise
+            await _await_turn(settings, log, wait=True)  # somebody else took it meanwhile
+            continue
+        if version is not None:
+            log.write("STORE", f"The store was migrated from schema {version} to {SCHEMA_VERSION}")
+        return
 
 
 async def _newest_moment(store: DatabaseOrderStore) -> datetime | None:

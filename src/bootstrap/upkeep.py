@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
 from random import SystemRandom
@@ -16,7 +16,7 @@ from liveorder.application.orders import Orders
 from liveorder.application.risk_book import RiskBook
 from liveorder.application.sessions import Sessions
 from liveorder.bootstrap.brokerages import connections_of
-from liveorder.bootstrap.parts import clock_of, log_of, owner_name, without_secrets
+from liveorder.bootstrap.parts import clock_of, expectation_of, log_of, owner_name, without_secrets
 from liveorder.bootstrap.simulation import venue_settings
 from liveorder.domain.errors import InvalidInput, LeaseLost, LiveOrderError, SettingsError
 from liveorder.infrastructure.brokers.simulated.venue.server import serve
@@ -24,7 +24,7 @@ from liveorder.infrastructure.calendars import ExchangeCalendars, calendar_of_ex
 from liveorder.infrastructure.clock import SystemClock
 from liveorder.infrastructure.database_url import HOW_TO_WRITE, NOT_SHOWN, DatabaseUrl, PostgresUrl, SqliteUrl, database_url
 from liveorder.infrastructure.eventstore.migrations import migrate
-from liveorder.infrastructure.eventstore.store_by_url import database_at, store_at
+from liveorder.infrastructure.eventstore.store_by_url import database_at, identity_at, store_at
 from liveorder.infrastructure.settings import Settings
 
 MOMENT_SECONDS = 15.0
@@ -67,12 +67,15 @@ async def change_default_account(settings: Settings, account_id: str, evidence: 
     if not evidence.strip():
         raise InvalidInput("evidence", "is empty", "say why signals that name no account shall go there")
     clock = SystemClock()
-    await migrate(database_at(settings.store, clock), owner_name())
-    store = store_at(settings.store, clock=clock)
-    identity = await store.open()
+    known = await identity_at(settings.store, clock)
+    expectation = replace(expectation_of(settings), default_account=known.default_account)
+    await migrate(database_at(settings.store, clock), owner_name(), expectation)
+    store = store_at(settings.store, clock=clock, expectation=expectation)
+    await store.open()
     try:
         if (epoch := await store.lease.acquire(owner_name(), MOMENT_SECONDS)) is None:
             raise LeaseLost("a service owns this store; stop it first")
+        identity = await store.identify()
         orders = Orders(store, clock, SystemRandom(), RiskBook(), Sessions(ExchangeCalendars()))
         orders.epoch = epoch
         if identity.default_account != account_id:

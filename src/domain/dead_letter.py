@@ -45,9 +45,13 @@ class SignalRetried(Fact):
     """Of the dead letter in the log."""
 
 
-def dead_letter_id(source: str, offset: str, raw: bytes) -> UUID:
-    """Id of the stream, from where the message stood and what it was."""
-    return stream_id("dead_letter", source, offset, hashlib.sha256(raw).hexdigest())
+def dead_letter_id(source: str, offset: str, raw: bytes, *, is_passing: bool = False) -> UUID:
+    """Id of the stream, from where the message stood and what it was.
+
+    `is_passing`: what was wrong was not the message, so that it does not stay refused when it is read again.
+    """
+    kind = "passing_dead_letter" if is_passing else "dead_letter"
+    return stream_id(kind, source, offset, hashlib.sha256(raw).hexdigest())
 
 
 def shown_line(raw: bytes) -> str:

@@ -57,8 +57,14 @@ class SignalKey:
 
     def derived(self, key_version: int) -> ClientOrderId:
         """The client order id of this key. Version 0 has no mark."""
-        mark = mark_of(self.namespace, self.account_id) if key_version else ""
-        return ClientOrderId(mark + _base32(self.text)[: CLIENT_ORDER_ID_LENGTH - len(mark)])
+        return _derived(self, key_version)
+
+
+@lru_cache(maxsize=4096)
+def _derived(key: SignalKey, key_version: int) -> ClientOrderId:
+    """Asked for several times while a signal becomes an order."""
+    mark = mark_of(key.namespace, key.account_id) if key_version else ""
+    return ClientOrderId(mark + _base32(key.text)[: CLIENT_ORDER_ID_LENGTH - len(mark)])
 
 
 @dataclass(frozen=True, slots=True)

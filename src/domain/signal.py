@@ -25,11 +25,14 @@ _ID: TypeAdapter[str] = TypeAdapter(Text)
 
 
 class UnusableSignal(LiveOrderError):
-    """A message that is no signal. `reason` says why and what to do; `signal_id` is set where that much could be read."""
+    """A message that is no signal. `reason` says why and what to do; `signal_id` is set where that much could be read.
 
-    def __init__(self, reason: str, signal_id: str | None = None) -> None:
+    `is_passing`: the same message may be one at another time.
+    """
+
+    def __init__(self, reason: str, signal_id: str | None = None, *, is_passing: bool = False) -> None:
         super().__init__(reason)
-        self.reason, self.signal_id = reason, signal_id
+        self.reason, self.signal_id, self.is_passing = reason, signal_id, is_passing
 
 
 class Signal(BaseModel):

@@ -708,7 +708,8 @@ async def test_whoever_released_the_lease_can_store_nothing(site: Site) -> None:
 
 async def test_a_store_knows_what_it_was_stamped_with_and_gains_accounts(site: Site) -> None:
     store = site.store(replace(EXPECTED, account_ids=("main", "second")))
-    identity = await store.open()
+    assert (await store.open()).account_ids == ("main",)
+    identity = await store.identify()
     await store.close()
     assert (identity.keys.namespace, identity.default_account, identity.mode) == ("tests", "main", "SIMULATION")
     reader = site.store(None)
@@ -727,7 +728,7 @@ async def test_a_store_is_created_once(site: Site) -> None:
     ("expectation", "problem"),
     [
         (replace(EXPECTED, mode="LIVE"), "of mode SIMULATION"),
-        (replace(EXPECTED, account_ids=("other",)), "orders of the accounts main"),
+        (replace(EXPECTED, account_ids=("other",)), "knows the accounts main"),
         (replace(EXPECTED, namespace="x"), "namespace: this store's is 'tests', and the settings say 'x'"),
         (replace(EXPECTED, default_account="second", account_ids=("second", "main")), "liveorder store default-account second"),
     ],

@@ -189,7 +189,7 @@ async def test_what_is_no_dead_letter_or_was_not_kept_whole_cannot_be_retried(tm
     async with a_scene(tmp_path) as scene:
         letter = await dead(scene, long + b" " * 4096)
         async with scene.living() as engine:
-            with pytest.raises(UnusableSignal, match="too long to be kept whole"):
+            with pytest.raises(UnusableSignal, match="kept for showing only"):
                 await engine.dead_letters.retry(letter, "person:ann")
             with pytest.raises(InvalidInput, match="is no dead letter"):
                 await engine.dead_letters.retry(UUID(int=1), "person:ann")

@@ -96,6 +96,7 @@ def test_a_closed_account_needs_no_broker_answers_for_what_it_traded_and_takes_n
 
 def test_a_closed_account_cannot_be_the_default(cli: CommandLine) -> None:
     cli.write("liveorder.toml", f'default_account = "SIM"\n{SETTINGS}closed = true\n{OTHER}')
+    cli.signals(coin("a"))
     refused = cli.run("run", "--signals", "signals.jsonl")
     assert refused.exit_code == ExitCode.SETTINGS
     assert "'SIM' is closed" in refused.stderr

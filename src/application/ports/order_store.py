@@ -171,6 +171,13 @@ class OrderStore(Protocol):
         """Check header, schema and tail; load the ledger. Raises `StoreRefused` for a store that must not be used."""
         ...
 
+    async def identify(self) -> StoreIdentity:
+        """For its owner: the identity as nobody else can change it now, with the accounts that are new in the settings.
+
+        Raises `StoreRefused` where it is not the store that is meant.
+        """
+        ...
+
     async def close(self) -> None:
         """Flush what is queued, then let go. Does not release the lease."""
         ...

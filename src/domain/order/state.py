@@ -16,7 +16,6 @@ from uuid import UUID
 
 from liveorder.domain.errors import DuplicateClientOrderId
 from liveorder.domain.facts import PERSON, Fact, RecordedFact
-from liveorder.domain.identifiers import KEY_VERSIONS, SignalKey
 from liveorder.domain.lifecycle import Closing, OrderStatus, condition, next_status
 from liveorder.domain.order import facts as f
 from liveorder.domain.order.executions import BookedExecution, Executions, split_quantity, value_of
@@ -78,6 +77,8 @@ class LiveOrder:
     requests: dict[str, OpenRequest] = field(default_factory=dict)
     is_suspect: bool = False
     """Begun in a store that may have forgotten having sent it, under whichever key that life derived."""
+    other_ids: tuple[str, ...] = field(default=(), compare=False)
+    """Of a suspect order: those keys, as the store that has it knows them (`KeyRing`); no event says them."""
     found_key: str | None = None
     """The client order id under which the broker has it, where that is not ours."""
     is_approved: bool = False
@@ -115,10 +116,7 @@ class LiveOrder:
     @property
     def possible_ids(self) -> tuple[str, ...]:
         """Every client order id under which the broker may have it; its own first."""
-        if not self.is_suspect or self.found_key is not None:
-            return (self.client_order_id,)
-        key = SignalKey(self.intent.namespace, self.intent.account_id, self.intent.signal_id)
-        return tuple(dict.fromkeys((self.client_order_id, *(key.derived(version) for version in KEY_VERSIONS))))
+        return (self.client_order_id, *(self.other_ids if self.found_key is None else ()))
 
     @property
     def filled_quantity(self) -> Decimal:

@@ -75,15 +75,15 @@ def _only(rows: Sequence[Row]) -> Row:
 
 async def meet(expectation: Expectation, identity: StoreIdentity, database: Database) -> StoreIdentity:
     """The identity, with accounts added. Raises `StoreRefused` where the settings mean another store."""
-    _refuse_another(expectation, identity)
+    refuse_another(expectation, identity)
     account_ids = identity.account_ids + tuple(each for each in expectation.account_ids if each not in identity.account_ids)
     if account_ids != identity.account_ids:
         await database.write("UPDATE store SET account_ids=:account_ids", {"account_ids": json.dumps(account_ids)})
     return replace(identity, account_ids=account_ids)
 
 
-def _refuse_another(expectation: Expectation, identity: StoreIdentity) -> None:
-    """What a signal's identity depends on may not change by an edit: known signals would trade again."""
+def refuse_another(expectation: Expectation, identity: StoreIdentity) -> None:
+    """What a signal's identity depends on may not change by an edit: known signals would trade again. Raises `StoreRefused`."""
     if identity.mode != expectation.mode:
         raise StoreRefused(
             f"this store is of mode {identity.mode}, and the settings say {expectation.mode}; give each mode its own"
@@ -96,7 +96,7 @@ def _refuse_another(expectation: Expectation, identity: StoreIdentity) -> None:
     forgotten = sorted(set(identity.account_ids) - set(expectation.account_ids))
     if forgotten:
         raise StoreRefused(
-            f"this store holds orders of the accounts {', '.join(forgotten)}, which the settings leave out; "
+            f"this store knows the accounts {', '.join(forgotten)}, which the settings leave out; "
             "add them, with closed = true where they are traded no more, or use the store that is meant"
         )
     if identity.default_account != expectation.default_account:

@@ -18,21 +18,24 @@ from liveorder.domain.errors import LeaseLost
 from liveorder.domain.identifiers import KEY_VERSIONS, NEWEST_KEY_VERSION, SignalKey
 from liveorder.infrastructure.eventstore import schema
 from liveorder.infrastructure.eventstore.database import Database, Row, Session, Values
-from liveorder.infrastructure.eventstore.identity import schema_version_of
+from liveorder.infrastructure.eventstore.identity import Expectation, read_identity, refuse_another
 from liveorder.infrastructure.eventstore.moments import micros_since_1970
 from liveorder.infrastructure.eventstore.schema import SCHEMA_VERSION
 
 
-async def migrate(database: Database, owner: str) -> int | None:
+async def migrate(database: Database, owner: str, expectation: Expectation | None = None) -> int | None:
     """Bring the store to the present schema; the version that it was of, None where it is present already.
 
-    Raises `LeaseLost` while somebody owns it, and `StoreRefused` for a newer one. `database` is not open, before and after.
+    Raises `LeaseLost` while somebody owns it, and `StoreRefused` for a newer one, or one that is not as expected: what cannot be
+    undone is not done to another store than is meant. `database` is not open, before and after.
     """
     await database.open()
     try:
-        version = await schema_version_of(database)
-        if version == SCHEMA_VERSION:
+        identity = await read_identity(database)
+        if identity.schema_version == SCHEMA_VERSION:
             return None
+        if expectation is not None:
+            refuse_another(expectation, identity)
         now = micros_since_1970(await database.now())
         return await database.migrate(lambda session: _migrated(session, owner, now))
     finally:
@@ -76,6 +79,7 @@ async def _to_2(session: Session) -> None:
     if not await session.has_table("broker_names"):
         await _add_broker_names(session)
     await session.execute("ALTER TABLE signal_claims RENAME TO old_claims")
+    await session.execute("CREATE INDEX old_claims_by_age ON old_claims (order_id)")
     for statement in (*schema.CLAIMS, schema.EVENT_SHAPES):
         await session.execute(session.created(statement))
     keys = _Keys()

@@ -28,7 +28,7 @@ from liveorder.infrastructure.eventstore.claim_rows import claim_of
 from liveorder.infrastructure.eventstore.command_table import CommandTable
 from liveorder.infrastructure.eventstore.database import Database, Stamp
 from liveorder.infrastructure.eventstore.group_commit import GroupCommit
-from liveorder.infrastructure.eventstore.identity import Expectation, meet, read_identity
+from liveorder.infrastructure.eventstore.identity import Expectation, meet, read_identity, refuse_another
 from liveorder.infrastructure.eventstore.integrity import inspect, refuse_damaged_tail
 from liveorder.infrastructure.eventstore.lease_row import LeaseRow
 from liveorder.infrastructure.eventstore.mapper import FactMapper
@@ -91,10 +91,12 @@ class DatabaseOrderStore:
         self.commands = CommandTable(database, lambda: self._writing().epoch)
 
     async def open(self, ledger: Ledger | None = None) -> StoreIdentity:
-        """Without a ledger it is open for questions, commands, halts, and facts without entries; of an older schema too."""
+        """Without a ledger it is open for questions, commands and halts, of an older schema too, and for facts without entries."""
         try:
             await self._database.open()
             identity = await self._identified(is_writer=ledger is not None)
+            if self._expectation is not None:
+                refuse_another(self._expectation, identity)
             await refuse_damaged_tail(self._database, self._mapper)
             group = GroupCommit(self._database.transact, ledger or _NoLedger(), self._read_ledger, self._announce)
             await group.own(0)
@@ -112,7 +114,10 @@ class DatabaseOrderStore:
         elif is_writer:
             raise StoreRefused("this store was written by an earlier version of liveorder; `liveorder run` migrates it")
         chosen = await self.stream(STORE_STREAM)
-        identity = replace(identity, default_account=default_account([item.fact for item in chosen], identity.default_account))
+        return replace(identity, default_account=default_account([item.fact for item in chosen], identity.default_account))
+
+    async def identify(self) -> StoreIdentity:
+        identity = await self._identified(is_writer=True)
         return identity if self._expectation is None else await meet(self._expectation, identity, self._database)
 
     async def close(self) -> None:

@@ -126,6 +126,9 @@ class PostgresDatabase:
 
     async def copy(self, target: str, stamp: Sequence[Stamp]) -> PostgresDatabase:
         address = address_of(target)
+        ((version,),) = await self.fetch("SELECT schema_version FROM store")
+        if version != schema.SCHEMA_VERSION:
+            raise StoreRefused("this store is of an earlier version: back it up with the version that wrote it, or with pg_dump")
         with translated(self._address):
             await _copy(self._address, address, stamp)
         return PostgresDatabase(address, self._clock)

@@ -11,14 +11,14 @@ from typing import Any, TypeAlias
 
 import psycopg
 from psycopg import AsyncConnection, errors
+from pydantic import SecretStr
 
 from liveorder.domain.errors import SettingsError, StoreError, StoreRefused, StoreUnavailable
 from liveorder.infrastructure.database_url import HOW_TO_WRITE, PostgresUrl, database_url
+from liveorder.infrastructure.secrecy import Censor
 
 Connection: TypeAlias = AsyncConnection[tuple[Any, ...]]
 
-_MISSING = (errors.InvalidCatalogName, errors.InvalidSchemaName, errors.UndefinedTable, errors.UndefinedColumn)
-_DAMAGED = (errors.DataCorrupted, errors.IndexCorrupted)
 _LOCAL_SETTINGS = """SELECT set_config('search_path', %s, false),
     set_config('synchronous_commit', 'on', false),
     set_config('default_transaction_isolation', 'read committed', false),
@@ -35,6 +35,7 @@ class Address:
 
     conninfo: str = field(repr=False)
     schema_name: str
+    secrets: tuple[SecretStr, ...] = field(default=(), repr=False)
 
     def __str__(self) -> str:
         """Without password."""
@@ -47,7 +48,7 @@ def address_of(text: str) -> Address:
     url = database_url(text)
     if not isinstance(url, PostgresUrl):
         raise SettingsError(f"{url} is a file, and no database of PostgreSQL; {HOW_TO_WRITE}")
-    return Address(url.conninfo("liveorder"), url.schema_name)
+    return Address(url.conninfo("liveorder"), url.schema_name, url.secrets)
 
 
 async def configure(connection: Connection, schema_name: str, *, read_only: bool) -> None:
@@ -69,25 +70,23 @@ async def connect(address: Address, *, read_only: bool) -> Connection:
 
 @contextmanager
 def translated(address: Address) -> Iterator[None]:
-    """From psycopg's errors to ours."""
+    """From psycopg's errors to ours. What of the address is not shown does not come back in the server's words."""
     try:
         yield
-    except _MISSING as error:
-        raise StoreRefused(f"there is no liveorder store in {address} ({_first_line(error)}); `liveorder run` makes one") from error
-    except _DAMAGED as error:
-        raise StoreRefused(f"the store in {address} is damaged ({_first_line(error)}); restore a backup") from error
-    except (psycopg.IntegrityError, psycopg.DataError) as error:
-        raise StoreError(f"the database refused the commit: {_first_line(error)}") from error
     except psycopg.Error as error:
-        raise unavailable(error) from error
+        raise _translation(error, address) from error
 
 
-def unavailable(error: Exception) -> StoreUnavailable:
-    return StoreUnavailable(f"the order store cannot be used ({_first_line(error)}); nothing is sent until it can")
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).strip().partition("\n")[0]
+def _translation(error: psycopg.Error, address: Address) -> StoreError:
+    said = Censor(address.secrets)(str(error).strip().partition("\n")[0])
+    match error:
+        case errors.InvalidCatalogName() | errors.InvalidSchemaName() | errors.UndefinedTable() | errors.UndefinedColumn():
+            return StoreRefused(f"there is no liveorder store in {address} ({said}); `liveorder run` makes one")
+        case errors.DataCorrupted() | errors.IndexCorrupted():
+            return StoreRefused(f"the store in {address} is damaged ({said}); restore a backup")
+        case psycopg.IntegrityError() | psycopg.DataError():
+            return StoreError(f"the database refused the commit: {said}")
+    return StoreUnavailable(f"the order store cannot be used ({said}); nothing is sent until it can")
 
 
 @cache

@@ -175,7 +175,7 @@ async def _fetch(connection: Connection, statement: str, values: tuple[Any, ...]
 async def _seen(connection: Connection, transaction: Transaction) -> Seen:
     streams = list({*(each.stream_id for each in transaction.drafts), *transaction.dead_letters()})
     last_versions: dict[UUID, int] = dict(await _fetch(connection, _LAST_VERSIONS, (streams,)))
-    recognitions = [claiming.known_by for claiming in transaction.claimings()]
+    recognitions = [claiming.known_by for claiming in transaction.claimings]
     known = ([each.signal_id for each in recognitions], [name for each in recognitions for name in each.client_order_ids])
     claims = await _fetch(connection, _CLAIMS, known) if recognitions else []
     halted = await _fetch(connection, "SELECT scope FROM halts")
@@ -198,7 +198,7 @@ def _arguments(transaction: Transaction) -> tuple[Any, ...]:
     events = list(transaction.events())
     rows, claims, halts = transaction.ledger_rows(), transaction.claims(), list(transaction.halts().values())
     names = transaction.names()
-    recognitions = [claiming.known_by for claiming in transaction.claimings()]
+    recognitions = [claiming.known_by for claiming in transaction.claimings]
     standing = [halt for halt in halts if halt.stands]
     return (
         Int8(transaction.epoch),

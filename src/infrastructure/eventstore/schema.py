@@ -44,7 +44,7 @@ BROKER_NAMES = """CREATE TABLE broker_names (
         order_id text NOT NULL,
         PRIMARY KEY (account_id, broker_order_id, order_id)){clustered}"""
 EVENT_SHAPES = "CREATE TABLE event_shapes (shape text NOT NULL PRIMARY KEY){clustered}"
-"""Which kinds of event are in the log, with their fields (`mapper.shape_of`): each is stamped with its first event."""
+"""Which kinds of event are in the log, with their fields (`shapes.shape_of`): each is stamped with its first event."""
 
 _TABLES = (
     STORE,

@@ -1,7 +1,8 @@
 """What an event looks like in the store, as text: its topic, then each of its fields, with the words that an enumeration has.
 
-A store is stamped with the shape of each kind of event that it holds. A version that meets a shape with a part that it does not
-know says that a newer one wrote it, before it reads anything else. The CRC-32 at its end tells such a shape from a damaged one.
+A store is stamped with the shape of each kind of event with the first of it that is stored since there are stamps. A version that
+meets a shape with a part that it does not know says that a newer one wrote it, before it reads anything else. The CRC-32 at its
+end tells such a shape from a damaged one.
 """
 
 from __future__ import annotations

@@ -167,7 +167,7 @@ def _unavailable(error: Exception) -> StoreUnavailable:
 def _is_in_order(connection: sqlite3.Connection, transaction: Transaction) -> bool:
     """Whether nothing stands in the way, by one statement; False where `_objections` must look closer. Raises `LeaseLost`."""
     streams = {each.stream_id.hex: each.first_version - 1 for each in transaction.drafts}
-    recognitions = [claiming.known_by for claiming in transaction.claimings()]
+    recognitions = [claiming.known_by for claiming in transaction.claimings]
     signals = [(known.signal_id, known.plan, known.account_id) for known in recognitions]
     client_ids = [each for known in recognitions for each in known.client_order_ids]
     dead_letters = [stream_id.hex for stream_id in transaction.dead_letters()]
@@ -192,7 +192,7 @@ def _seen(connection: sqlite3.Connection, transaction: Transaction) -> Seen:
     last_versions = {stream_id: _last_version(connection, stream_id) for stream_id in streams}
     return Seen(
         last_versions=last_versions,
-        claims=_known_claims(connection, [claiming.known_by for claiming in transaction.claimings()]),
+        claims=_known_claims(connection, [claiming.known_by for claiming in transaction.claimings]),
         halted=frozenset(_halted(connection)) if transaction.scopes() else frozenset(),
         events=_stored_events(connection, overlapping(transaction.drafts, last_versions)),
     )

@@ -55,6 +55,15 @@ def store_at(
     return DatabaseOrderStore(database_at(url, clock, placement), mapper or FactMapper(domain_facts()), clock, expectation)
 
 
+async def identity_at(url: str, clock: Clock) -> StoreIdentity:
+    """As it stands; of a store that is not migrated yet too."""
+    store = store_at(url, clock=clock)
+    try:
+        return await store.open()
+    finally:
+        await store.close()
+
+
 def database_at(url: str, clock: Clock, placement: Placement = Placement.THREAD) -> Database:
     if _is_postgres(url):
         return PostgresDatabase(address_of(url), clock)

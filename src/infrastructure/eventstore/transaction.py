@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from uuid import UUID
 
 from eventsourcing.persistence import StoredEvent
@@ -55,7 +56,7 @@ def draft(commit: Commit, mapper: FactMapper, stamped: Collection[str]) -> Draft
     return Draft(commit, events, tuple(shape for shape in shapes if shape not in stamped))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Transaction:
     """`head` is where the ledger that staged `rows` stood: the rows are only right on top of exactly that log."""
 
@@ -67,15 +68,16 @@ class Transaction:
     def events(self) -> Iterator[StoredEvent]:
         return (event for draft in self.drafts for event in draft.events)
 
+    @cached_property
     def claimings(self) -> list[Claiming]:
         return [draft.commit.claim for draft in self.drafts if draft.commit.claim is not None]
 
     def claims(self) -> list[SignalClaim]:
-        return [claiming.claim for claiming in self.claimings()]
+        return [claiming.claim for claiming in self.claimings]
 
     def dead_letters(self) -> list[UUID]:
         """Streams that must not be there."""
-        return [claiming.dead_letter for claiming in self.claimings() if claiming.dead_letter is not None]
+        return [claiming.dead_letter for claiming in self.claimings if claiming.dead_letter is not None]
 
     def shapes(self) -> list[str]:
         return [shape for draft in self.drafts for shape in draft.shapes]

@@ -61,7 +61,7 @@ class SettingsFields(BaseSettings):
     namespace: Text = "default"
     """Part of every signal's identity. Fixed when the store is created."""
     default_account: Text | None = None
-    """Of signals that name none; none: the first account. Fixed when the store is created."""
+    """Of signals that name none; none: the first account. Another than the store's: `liveorder store default-account`."""
     default_exchange: Text | None = None
     """Of signals that name none; none: the one exchange that has the symbol."""
     default_product: Product | None = None
