@@ -303,8 +303,8 @@ class ExecuteOrder:
         if gateway.broker.capabilities.key_support is KeySupport.NONE:
             return refusal
         raise UnusableSignal(
-            f"signal_id: {sized.intent.signal_id} may have been sent before this store was restored; {gateway.broker.name} does not "
-            f"show it, which proves nothing yet, and a new order is refused ({refusal.message}); send it again after that",
+            f"signal_id: {sized.intent.signal_id} may have been sent before this store was restored; {gateway.broker.name} does "
+            f"not show it, which proves nothing yet, and a new order is refused ({refusal.message}); send it again after that",
             sized.intent.signal_id,
             is_passing=True,
         )

@@ -17,11 +17,12 @@ from liveorder.application.ports.views import ViewsUnavailable
 from liveorder.application.views import DoubtView, doubt_view
 from liveorder.bootstrap.service import open_service
 from liveorder.domain.doubt import doubts_of
-from liveorder.domain.errors import StoreUnavailable
+from liveorder.domain.errors import StoreRefused, StoreUnavailable
 from liveorder.domain.identifiers import uuid7
 from liveorder.domain.order import LiveOrder
 from liveorder.infrastructure.clock import SystemClock
 from liveorder.infrastructure.eventstore.order_store import DatabaseOrderStore
+from liveorder.infrastructure.eventstore.schema import SCHEMA_VERSION
 from liveorder.infrastructure.eventstore.store_by_url import store_at, store_exists
 from liveorder.infrastructure.settings import Settings
 
@@ -43,13 +44,15 @@ async def send_command(
     """
     store = store_at(settings.store, clock=SystemClock()) if await store_exists(settings.store) else None
     if store is not None:
-        await store.open()
+        identity = await store.open()
         try:
             lease = await store.lease.state()
             if lease is not None and lease.is_held:
                 return await _ask_owner(store, kind, arguments, actor, timeout_seconds, lease.owner)
         finally:
             await store.close()
+        if kind is not CommandKind.KILL and identity.schema_version < SCHEMA_VERSION:
+            raise StoreRefused("this store was written by an earlier version; back it up, then `liveorder run` migrates it")
     async with open_service(settings) as service:
         answer = await carry_out(service.engine, kind, arguments, actor)
         await _come_to_rest(service.engine)

@@ -39,6 +39,7 @@ async def emergency_kill(settings: Settings, detail: str, actor: str, *, cancel_
     done: list[str] = []
     failed: list[str] = []
     left: list[str] = []
+    left += [f"{account.id}: closed in the settings, so its broker was not asked" for account in settings.closed_accounts]
     with closing(log_of(settings, clock)) as log, connections_of(settings, clock, log) as connections:
         for connection in connections.values():
             await _cancel_everything(connection, done, failed, left, cancel_all=cancel_all)

@@ -9,8 +9,10 @@ from dataclasses import dataclass
 from liveorder.application.ports.order_store import LeaseState, StoreIdentity
 from liveorder.application.projector import Progress, Projector
 from liveorder.application.verification import Verification
+from liveorder.bootstrap.parts import expectation_of
 from liveorder.domain.claim import SignalClaim
 from liveorder.infrastructure.clock import SystemClock
+from liveorder.infrastructure.eventstore.identity import refuse_another
 from liveorder.infrastructure.eventstore.order_store import DatabaseOrderStore
 from liveorder.infrastructure.eventstore.schema import SCHEMA_VERSION
 from liveorder.infrastructure.eventstore.store_by_url import store_at
@@ -27,6 +29,10 @@ class Reader:
     views: SqlViews
     projector: Projector
     identity: StoreIdentity
+
+    def compare(self, settings: Settings) -> None:
+        """Raises `StoreRefused` where a service with these settings would be refused."""
+        refuse_another(expectation_of(settings), self.identity)
 
     @property
     def is_migrated(self) -> bool:

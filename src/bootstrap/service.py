@@ -105,7 +105,7 @@ async def _await_turn(settings: Settings, log: EventLog | None, *, wait: bool) -
     Returns when its newest fact was recorded; None while there is none.
     """
     clock = SystemClock()
-    store = store_at(settings.store, clock=clock)
+    store = store_at(settings.store, clock=clock, expectation=expectation_of(settings))
     await store.open()
     try:
         with closing(log_of(settings, clock)) as own_log:

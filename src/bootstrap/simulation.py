@@ -27,7 +27,7 @@ def venue_settings(settings: Settings) -> VenueSettings:
     simulation = settings.simulation
     venue = VenueSettings() if simulation.venue_settings is None else read_settings(simulation.venue_settings)
     known = {account.account_id for account in venue.accounts}
-    ours = [account for account in settings.trading_accounts if account.id not in known]
+    ours = [account for account in (*settings.trading_accounts, *settings.closed_accounts) if account.id not in known]
     accounts = [VenueAccount(account_id=account.id, currency=account.currency or "USD") for account in ours]
     changes: dict[str, Any] = {"accounts": (*venue.accounts, *accounts)}
     if simulation.quotes is not None:

@@ -13,11 +13,12 @@ import pytest
 
 from liveorder.application.choose_default_account import choose_default_account
 from liveorder.application.execute_order import SignalContentDiffers, SignalKnownOnSeveralAccounts
+from liveorder.application.ports.broker import Absence
 from liveorder.application.ports.signal_source import SourceMessage
 from liveorder.application.recent_signals import REMEMBERED, RecentSignals
 from liveorder.domain.dead_letter import SignalDeadLettered, SignalRetried, dead_letter_id
-from liveorder.domain.errors import InvalidInput
-from liveorder.domain.identifiers import SignalKey
+from liveorder.domain.errors import BrokerConnectionError, InvalidInput
+from liveorder.domain.identifiers import KeyRing, SignalKey
 from liveorder.domain.order import LiveOrder
 from liveorder.domain.signal import Signal, UnusableSignal
 from liveorder.infrastructure.brokers.simulated.venue.faults import FaultKind, Point
@@ -184,10 +185,13 @@ async def test_a_message_that_was_refused_stays_refused_when_it_would_be_taken(t
         assert await scene.count("Requested") == 1
 
 
-async def test_what_is_no_dead_letter_or_was_not_kept_whole_cannot_be_retried(tmp_path: Path) -> None:
-    long = a_signal("long", account_id=OTHER, tags=tuple(f"{number:04}" * 12 for number in range(50))).to_json().encode()
+LONG = a_signal("long", account_id=OTHER, tags=tuple(f"{number:04}" * 25 for number in range(50))).to_json().encode()
+
+
+@pytest.mark.parametrize("content", [LONG, ELSEWHERE.replace(b",", b",\t", 1)], ids=["cut", "with a tab"])
+async def test_what_is_no_dead_letter_or_was_kept_for_showing_only_cannot_be_retried(tmp_path: Path, content: bytes) -> None:
     async with a_scene(tmp_path) as scene:
-        letter = await dead(scene, long + b" " * 4096)
+        letter = await dead(scene, content)
         async with scene.living() as engine:
             with pytest.raises(UnusableSignal, match="kept for showing only"):
                 await engine.dead_letters.retry(letter, "person:ann")
@@ -216,26 +220,26 @@ def test_a_message_of_a_source_has_the_id_that_its_dead_letter_has() -> None:
 
 
 @pytest.mark.parametrize("is_slow", [False, True], ids=["at once", "later"])
-async def test_what_a_release_sent_under_another_key_is_found_and_not_sent_again(tmp_path: Path, is_slow: bool) -> None:
-    """By a store that was restored from before, whether the first question finds it or a later one."""
+@pytest.mark.parametrize("key", [SignalKey("test", ACCOUNT, "forgotten"), SignalKey("before", ACCOUNT, "forgotten")])
+async def test_what_a_release_sent_under_another_key_is_found_and_not_sent_again(
+    tmp_path: Path, key: SignalKey, is_slow: bool
+) -> None:
+    """By a store that was restored from before, whether the first question finds it or a later one; halted or not."""
     async with a_scene(tmp_path, KEYS["UNIQUE"]) as scene:
         async with scene.living() as engine:
-            engine.orders.belong_to(with_version(engine, 0))
+            engine.orders.belong_to(that_wrote(engine, key.namespace, 0))
             await engine.execute.execute(a_limit("known", time_in_force="GTC"))
         await backed_up(scene)
         async with scene.living() as engine:
-            engine.orders.belong_to(with_version(engine, 0))
+            engine.orders.belong_to(that_wrote(engine, key.namespace, 0))
             sent = await engine.execute.execute(a_limit("forgotten", time_in_force="GTC"))
-            assert sent.client_order_id == SignalKey("test", ACCOUNT, "forgotten").derived(0)
+            assert sent.client_order_id == key.derived(0)
         await restore(scene)
         async with scene.living() as engine:
+            engine.orders.belong_to(that_wrote(engine, "test", 1, "before"))
             if is_slow:
-                await scene.lay(FaultKind.QUERY_FAILED, Point.FIND, nth=2)
-                with pytest.raises(UnusableSignal, match="may have been sent before this store was restored"):
-                    await engine.execute.execute(a_limit("forgotten", time_in_force="GTC"))
-                for halt in engine.kill_switch.standing():
-                    await engine.kill_switch.resume(halt.scope, "looked at", "person:ann")
-                await scene.lay(FaultKind.QUERY_FAILED, Point.FIND, nth=2)
+                for nth in range(1, 9):
+                    await scene.lay(FaultKind.QUERY_FAILED, Point.FIND, nth=nth)
             order = await engine.execute.execute(a_limit("forgotten", time_in_force="GTC"))
             await until(lambda: not engine.doubts.standing())
             order = await engine.orders.get(order.order_id)
@@ -248,7 +252,63 @@ async def test_what_a_release_sent_under_another_key_is_found_and_not_sent_again
         assert await scene.count("FoundUnderKey") == int(is_slow)
 
 
-def with_version(engine: Any, key_version: int) -> Any:
+def that_wrote(engine: Any, namespace: str, key_version: int, *former: str) -> Any:
     """The identity of a store whose release derived keys so."""
-    identity = engine.identity
-    return replace(identity, keys=replace(identity.keys, key_version=key_version, written_versions=(key_version,)))
+    return replace(engine.identity, keys=KeyRing(namespace, key_version, former, (0, 1)))
+
+
+async def test_a_signal_that_only_a_halt_keeps_from_a_restored_store_begins_in_doubt_and_is_not_sent(tmp_path: Path) -> None:
+    """One *not found* proves nothing: refused, its order at the broker would be taken for a stray and cancelled."""
+    async with a_scene(tmp_path, KEYS["UNIQUE"]) as scene:
+        await backed_up(scene)
+        async with scene.living() as engine:
+            sent = await engine.execute.execute(a_limit("forgotten", time_in_force="GTC"))
+        await restore(scene)
+        async with scene.living() as engine:
+            asked = scene.witness._broker.find
+            absences = iter([Absence.ABSENT] * 3)
+
+            async def lagging(*arguments: Any) -> Any:
+                return next(absences, None) or await asked(*arguments)
+
+            scene.witness.answers["find"] = lagging
+            order = await engine.execute.execute(a_limit("forgotten", time_in_force="GTC"))
+            assert order.is_in_doubt
+            await until(lambda: not engine.doubts.standing())
+            assert (await engine.orders.get(order.order_id)).broker_order_id == sent.broker_order_id
+            new = await engine.execute.execute(a_limit("new"))
+            await until(lambda: not engine.doubts.standing() and engine.desk.is_idle)
+            assert (await engine.orders.get(new.order_id)).reason == "HALTED"
+        assert [len(scene.venue_orders(each)) for each in (sent, new)] == [1, 0]
+
+
+async def test_a_standby_reads_whose_the_store_is_once_it_owns_it(tmp_path: Path) -> None:
+    """While it waited, a person chose another default account."""
+    async with a_scene(tmp_path, accounts=BOTH) as scene:
+        async with scene.living() as owner:
+            standby = scene.engine()
+            starting = asyncio.create_task(standby.start(wait_for_lease=True))
+            await asyncio.sleep(1)
+            await default_is(owner, OTHER)
+        await starting
+        try:
+            assert (await standby.execute.execute(a_signal("unnamed"))).intent.account_id == OTHER
+        finally:
+            await standby.stop()
+
+
+async def test_a_message_that_only_an_outage_refused_is_taken_when_it_is_read_again(tmp_path: Path) -> None:
+    content = a_signal("later").to_json().encode()
+    async with a_scene(tmp_path) as scene:
+        instruments, scene.instruments = scene.instruments, _Away()
+        await dead(scene, content)
+        assert await scene.count("SignalDeadLettered") == 1
+        scene.instruments = instruments
+        async with scene.living() as engine:
+            await engine.intake.read(Told(content))
+        assert await scene.count("Requested") == 1
+
+
+class _Away:
+    async def resolve(self, query: object) -> None:
+        raise BrokerConnectionError("away")

@@ -94,6 +94,26 @@ def test_a_closed_account_needs_no_broker_answers_for_what_it_traded_and_takes_n
     assert placed(cli) == [("a", "SIM"), ("b", "SIM")]
 
 
+def test_an_account_with_a_position_can_be_closed_and_an_emergency_says_that_it_was_not_asked(cli: CommandLine) -> None:
+    cli.write("liveorder.toml", BELOW)
+    cli.signals(coin("held", account_id="OTHER"))
+    assert cli.trade().exit_code == 0
+    cli.write("liveorder.toml", BELOW + "closed = true\n")
+    cli.signals(coin("held", account_id="OTHER"), coin("new"))
+    assert "1 order placed" in cli.trade().stdout
+    emergency = cli.run("kill", "--emergency")
+    assert emergency.exit_code == ExitCode.NOT_FLAT
+    assert "OTHER: closed in the settings, so its broker was not asked" in " ".join(emergency.stdout.split())
+
+
+def test_doctor_says_what_a_run_would_be_refused_for(cli: CommandLine, monkeypatch: pytest.MonkeyPatch) -> None:
+    traded(cli)
+    monkeypatch.setenv("LIVEORDER_NAMESPACE", "x")
+    found = cli.run("doctor")
+    assert found.exit_code == ExitCode.UNHEALTHY
+    assert "set namespace = 'default'" in " ".join(found.stdout.split())
+
+
 def test_a_closed_account_cannot_be_the_default(cli: CommandLine) -> None:
     cli.write("liveorder.toml", f'default_account = "SIM"\n{SETTINGS}closed = true\n{OTHER}')
     cli.signals(coin("a"))

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import sqlite3
+import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
@@ -17,7 +19,7 @@ from eventsourcing.persistence import StoredEvent
 
 from liveorder import Runner
 from liveorder.application.recover import SECOND_ORDER
-from liveorder.domain.errors import LeaseLost
+from liveorder.domain.errors import LeaseLost, StoreRefused
 from liveorder.domain.identifiers import KeyRing
 from liveorder.infrastructure.clock import SystemClock
 from liveorder.infrastructure.eventstore.mapper import FactMapper, domain_facts
@@ -25,7 +27,8 @@ from liveorder.infrastructure.eventstore.migrations import migrate
 from liveorder.infrastructure.eventstore.postgres_connection import address_of
 from liveorder.infrastructure.eventstore.shapes import sealed
 from liveorder.infrastructure.eventstore.store_by_url import create_store, database_at, store_at
-from tests.interfaces.command_line import CommandLine
+from liveorder.interfaces.cli.exit_codes import ExitCode
+from tests.interfaces.command_line import COMMAND, CommandLine
 from tests.postgres_databases import lend_database, take_back_database, url_of_database
 from tests.storage.old_versions import NEVER_ARRIVED, load, names, put
 from tests.storage.upgrading import keys_at, killed_at_each_statement, sent_again, store_of
@@ -226,6 +229,38 @@ def test_a_store_that_is_not_migrated_yet_can_be_looked_at_and_stopped(name: str
         assert connection.execute("SELECT schema_version FROM store").fetchall() == [(1,)]
         asked = connection.execute("SELECT kind FROM commands WHERE answer IS NULL").fetchall()
     assert asked == ([("kill",)] if command == "kill" else [])
+
+
+@pytest.mark.parametrize("command", ["validate", "submit", "reconcile", "store"])
+def test_only_a_run_migrates(command: str, tmp_path: Path) -> None:
+    """What a person tries before the backup leaves the way back open; another store than is meant is left alone."""
+    settings = put("0288cbd", tmp_path)
+    a_signal = '{"signal_id":"zz","symbol":"SPY","side":"BUY","quantity":1}'
+    more = {"reconcile": (), "store": ("default-account", "acc_in", "--evidence", "why")}.get(command, (a_signal,))
+    environment = {"LIVEORDER_NAMESPACE": "another"} if command == "store" else {}
+    ran = subprocess.run(
+        [*COMMAND, command, *more, "--config", str(settings)],
+        cwd=tmp_path,
+        env=os.environ | environment,
+        check=False,
+        capture_output=True,
+        text=True,
+    )
+    assert ran.returncode == ExitCode.STORE_REFUSED, ran.stdout + ran.stderr
+    with closing(sqlite3.connect(tmp_path / "orders.db")) as connection:
+        assert connection.execute("SELECT schema_version FROM store").fetchall() == [(1,)]
+
+
+@pytest.mark.parametrize("name", names(postgres=True))
+async def test_a_backup_of_an_earlier_schema_is_refused_with_the_remedy(name: str, written: Put, url: str) -> None:
+    written(name)
+    store = store_at(url, clock=SystemClock())
+    await store.open()
+    try:
+        with pytest.raises(StoreRefused, match="back it up with the version that wrote it"):
+            await store.backup(url.replace("of_a_test", "copy"))
+    finally:
+        await store.close()
 
 
 def test_every_fixture_has_its_keys_told() -> None:

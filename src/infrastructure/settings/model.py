@@ -89,7 +89,12 @@ class Settings(SettingsFields):
     @property
     def account_ids(self) -> tuple[str, ...]:
         """Of every account that the store may know, closed ones too."""
-        return (*(account.id for account in self.trading_accounts), *(account.id for account in self.accounts if account.closed))
+        return tuple(account.id for account in (*self.trading_accounts, *self.closed_accounts))
+
+    @property
+    def closed_accounts(self) -> tuple[Account, ...]:
+        """Those that are traded no more."""
+        return tuple(account for account in self.accounts if account.closed)
 
     @property
     def signals_account(self) -> str:

@@ -89,6 +89,7 @@ async def _store(settings: Settings, found: _Found) -> str:
         found.calendars = report.calendars
         if report.problems:
             raise LiveOrderError("; ".join(report.problems))
+        reader.compare(settings)
         found.second_orders = await reader.superseded()
         owner = found.lease.owner if found.lease is not None and found.lease.is_held else None
         held = f"owned by {owner}" if owner else "no service runs"

@@ -146,7 +146,10 @@ def print_dead_letters(signals: Sequence[SignalView]) -> None:
 
 
 def _why_dead(signal: SignalView) -> str:
-    return f"{signal.reason or ''} (`liveorder signals --retry {signal.dead_letter_id}` sends it all the same)"
+    reason = signal.reason or ""
+    if signal.fingerprint is None:  # it was no signal at all
+        return reason
+    return f"{reason} (`liveorder signals --retry {signal.dead_letter_id}` sends it once that is put right)"
 
 
 def print_results(results: Sequence[Result]) -> None:
