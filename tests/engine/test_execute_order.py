@@ -251,7 +251,7 @@ async def test_a_lost_store_starts_halted_and_an_order_that_carries_our_key_is_f
             async with emptied.living() as engine:
                 (halt,) = engine.kill_switch.standing()
                 assert (halt.scope, halt.reason) == (account_scope("SIM"), HaltReason.RESTORED_STORE)
-                assert (await engine.execute.execute(a_signal("new"))).reason == "RISK"
+                assert (await engine.execute.execute(a_signal("new"))).is_in_doubt
                 await engine.kill_switch.resume(account_scope("SIM"), "looked at", "person:ann")
                 again = await engine.execute.execute(a_limit())
                 await until(lambda: not engine.doubts.standing())

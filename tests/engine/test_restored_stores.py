@@ -209,14 +209,14 @@ async def test_two_copies_of_one_store_that_are_both_used_halt_each_other(tmp_pa
         async with copied.living() as engine:
             (halt,) = engine.kill_switch.standing()
             assert "copied, moved, restored or failed over" in halt.detail
-            assert (await engine.execute.execute(a_signal("by the copy"))).reason == "RISK"
+            assert (await engine.execute.execute(a_signal("by the copy"))).is_in_doubt
             await engine.kill_switch.resume(EVERYTHING, "sure", "person:ann")
             sent = await engine.execute.execute(a_limit("by the copy after all", time_in_force="GTC"))
             await until(lambda: bool(scene.venue_orders(sent)))
             await until(lambda: bool(original.kill_switch.standing()))
             (halt,) = original.kill_switch.standing()
             assert sent.client_order_id in halt.detail
-            assert (await original.execute.execute(a_signal("more"))).reason == "RISK"
+            assert (await original.execute.execute(a_signal("more"))).is_in_doubt
 
 
 async def test_what_a_copy_was_asked_to_do_long_ago_is_not_done(tmp_path: Path) -> None:
