@@ -210,6 +210,7 @@ async def test_two_copies_of_one_store_that_are_both_used_halt_each_other(tmp_pa
             (halt,) = engine.kill_switch.standing()
             assert "copied, moved, restored or failed over" in halt.detail
             assert (await engine.execute.execute(a_signal("by the copy"))).is_in_doubt
+            await until(lambda: not engine.doubts.standing())
             await engine.kill_switch.resume(EVERYTHING, "sure", "person:ann")
             sent = await engine.execute.execute(a_limit("by the copy after all", time_in_force="GTC"))
             await until(lambda: bool(scene.venue_orders(sent)))

@@ -58,4 +58,4 @@ def test_another_accounts_store_is_refused(traded: CommandLine) -> None:
     traded.write("liveorder.toml", SETTINGS.replace('id = "SIM"', 'id = "OTHER"'))
     refused = traded.trade()
     assert refused.exit_code == ExitCode.STORE_REFUSED
-    assert "holds orders of the accounts SIM" in refused.output
+    assert "knows the accounts SIM" in refused.output
