@@ -26,6 +26,7 @@ from liveorder.domain.facts import PERSON
 from liveorder.domain.order import LiveOrder
 from liveorder.domain.order.facts import CancelReason
 from liveorder.domain.signal import Signal
+from liveorder.domain.trading_halt import covered_by
 
 
 class CommandKind(StrEnum):
@@ -104,7 +105,9 @@ async def _kill(engine: Engine, arguments: Arguments, actor: str) -> Any:
 
 async def _resume(engine: Engine, arguments: Arguments, actor: str) -> Any:
     scope = arguments.get("scope", "*")
-    return {"scope": scope, "lifted": await engine.kill_switch.resume(scope, arguments.get("detail", ""), actor)}
+    lifted = await engine.kill_switch.resume(scope, arguments.get("detail", ""), actor)
+    standing = [f"{covered_by(halt.scope)} ({halt.reason})" for halt in engine.kill_switch.standing()]
+    return {"scope": scope, "lifted": lifted, "still_halted": standing}
 
 
 async def _settle_found(engine: Engine, arguments: Arguments, actor: str) -> Any:

@@ -24,7 +24,7 @@ from liveorder.application.risk_book import RiskBook
 from liveorder.application.risk_gate import RiskGate
 from liveorder.application.sizing import Origin, SizedIntent, size
 from liveorder.application.submit_order import SubmitOrder, stopped_by
-from liveorder.domain.claim import SignalClaim, claims_meant, recognition
+from liveorder.domain.claim import Recognition, SignalClaim, claims_meant, recognition
 from liveorder.domain.errors import BrokerRefusal, SignalAlreadyKnown, TradingIsHalted
 from liveorder.domain.execution_report import OrderSnapshot
 from liveorder.domain.facts import PERSON, Fact
@@ -135,7 +135,7 @@ class ExecuteOrder:
     ) -> tuple[LiveOrder, bool]:
         """The order that this signal became, durable; and whether it became it just now."""
         keys, default_account = self._orders.keys, self._orders.default_account
-        known_by = recognition(keys, signal.signal_id, signal.account_id, self._orders.account_ids)
+        known_by = self._recognition(signal)
         live = self._orders.known_by_key(keys.client_order_id(signal.account_id or default_account, signal.signal_id))
         if live is not None:
             return _same(live, signal), False
@@ -158,6 +158,9 @@ class ExecuteOrder:
             assert known is not None
             return known, False
 
+    def _recognition(self, signal: Signal) -> Recognition:
+        return recognition(self._orders.keys, signal.signal_id, signal.account_id, self._orders.account_ids)
+
     async def _known(self, signal: Signal, claims: Sequence[SignalClaim]) -> LiveOrder | None:
         """The order that a signal became before; None where no claim fits. Raises `UnusableSignal` where it is not this signal."""
         meant = claims_meant(claims, self._orders.keys, signal.account_id, self._orders.default_account)
@@ -176,14 +179,17 @@ class ExecuteOrder:
     async def validate(self, signal: Signal, *, operator: str | None = None) -> tuple[Requested, Sequence[Refused]]:
         """The intent that this signal would become now, and everything that stands in its way; nothing is stored or sent.
 
-        Raises `UnusableSignal` for one that cannot become an order.
+        That it became an order before is one such thing. Raises `UnusableSignal` for one that cannot become an order.
         """
+        claims = await self._orders.claims(self._recognition(signal))
+        known = await self._known(signal, claims)
         gateway = self.gateway_for(signal)
         sized = await self._sized(signal, gateway)
         form = self._refusal_of_form(gateway, sized)
         found = self._gate.refusals(gateway, sized.intent, sized.quoted, is_operators=operator is not None)
         risks = [_refused_by(refusal) for refusal in found]
-        return sized.intent, [*([form] if form is not None else []), *risks]
+        again = [] if known is None else [_refused(RejectReason.INVALID, "already_known", f"it became order {known.order_id}")]
+        return sized.intent, [*again, *([form] if form is not None else []), *risks]
 
     def gateway_for(self, signal: Signal) -> Gateway:
         account_id = signal.account_id or self._orders.default_account

@@ -107,6 +107,16 @@ class _Nothing:
         return None
 
 
+async def test_validating_a_known_signal_says_what_it_became(tmp_path: Path) -> None:
+    async with a_scene(tmp_path) as scene, scene.living() as engine:
+        assert (await engine.execute.validate(a_signal("one")))[1] == []
+        order = await engine.execute.execute(a_signal("one"))
+        _, refused = await engine.execute.validate(a_signal("one"))
+        assert [(each.code, str(order.order_id) in each.message) for each in refused] == [("already_known", True)]
+        with pytest.raises(SignalContentDiffers):
+            await engine.execute.validate(a_signal("one", quantity=7))
+
+
 # --- many at once ---------------------------------------------------------------------------------------------------------------
 
 

@@ -105,7 +105,7 @@ def test_a_halt_refuses_orders_until_it_is_lifted(cli: CommandLine) -> None:
         in cli.trade().stderr
     )
     assert {order["status"] for order in cli.json("orders")} == {"REJECTED"}
-    assert "trading goes on" in cli.run("resume").stdout
+    assert "the halt of every account is lifted" in cli.run("resume").stdout
     assert "no such halt" in cli.run("resume").stdout
     assert submit(cli, coin("c")) == (0, "FILLED")
 

@@ -81,9 +81,11 @@ def resume(
     if as_json:
         print_json(result)
     elif result["lifted"]:
-        say(f"trading goes on ({'every account' if account is None else account})", "green")
+        say(f"the halt of {'every account' if account is None else account} is lifted", "green")
     else:
         say("there was no such halt; `liveorder status` lists those that stand", "yellow")
+    if not as_json and result["still_halted"]:
+        say(f"still halted: {', '.join(result['still_halted'])}; each is lifted by its own name", "yellow")
 
 
 def auto_trading(
