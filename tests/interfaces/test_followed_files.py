@@ -127,8 +127,24 @@ async def test_that_it_listens_is_said_once_its_place_is_durable_with_where_and_
     (said,) = log.of("SOURCE")
     assert said == f"Listens to follow:{path}: from byte {end}, its end when this process started; 2 lines passed over"
     assert [(text or "").split()[0] for text in stored] == [str(end)]
+    left = (bookmark(path.parent) or "").split()[0]
     assert await signals_taken(settings, file_source(settings, path, follow=True), 1, log) == {"c"}
-    assert f"from byte {path.stat().st_size}, where it was left" in log.of("SOURCE")[1]  # noqa: ASYNC240 - as above
+    assert f"from byte {left}, where it was left" in log.of("SOURCE")[1]
+
+
+@pytest.mark.parametrize("is_the_same_inode", [False, True])
+async def test_another_days_file_with_lines_of_one_template_is_read_from_its_beginning(path: Path, is_the_same_inode: bool) -> None:
+    settings, log = settings_in(path.parent), RememberedLog()
+    monday, tuesday = {f"mon{n}" for n in range(3)}, {f"tue{n}" for n in range(5)}
+    source = file_source(settings, path, follow=True)
+    append(path, *sorted(monday))
+    assert await signals_taken(settings, source, 3) == monday
+    written = path if is_the_same_inode else path.with_suffix(".new")
+    written.write_text("")
+    append(written, *sorted(tuesday))
+    written.replace(path)
+    assert await signals_taken(settings, file_source(settings, path, follow=True), 8, log) == monday | tuesday
+    assert "from its beginning: what is before byte" in log.of("SOURCE")[0]
 
 
 async def test_a_start_that_fails_after_its_place_was_stored_loses_nothing_that_is_written_afterwards(path: Path) -> None:

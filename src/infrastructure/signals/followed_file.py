@@ -20,8 +20,8 @@ class FollowedFile:
     before anybody is told that the file is listened to; what is stored counts, whatever a later start finds.
 
     A file that is not there yet is waited for and read from its beginning, and so is one that takes its place or is written
-    anew. A last line without newline waits to be completed, unless its file was rotated away. Not seen are lines of a file
-    that was rotated away while nobody read. Of a file that is one JSON document the first line is delivered, as a line that cannot
+    anew: one whose bytes before the place where it was left are not those that were read. A last line without newline waits to be
+    completed, unless its file was rotated away. Not seen are lines of a file that was rotated away, or cut, before they were read. Of a file that is one JSON document the first line is delivered, as a line that cannot
     be used, and nothing else.
 
     A line counts as published when the file was last written: an old line may look younger than it is, never older. Where
@@ -38,12 +38,23 @@ class FollowedFile:
 
     async def settle(self) -> str:
         if (stored := await self._stored()) is not None:
-            return f"from byte {stored.offset}, where it was left"
+            return await self._goes_on(stored)
         first, lines = self._looked_at()
         await self._bookmarks.save_checkpoint(self._bookmark, str(first))
         if first == BEGINNING:
             return "from its beginning; nothing passed over"
         return f"from byte {first.offset}, its end when this process started; {lines} line{'s' * (lines != 1)} passed over"
+
+    async def _goes_on(self, stored: Place) -> str:
+        """Stores anew what an earlier version stored."""
+        if (file := self._opened(stored)) is None:
+            return f"from byte {stored.offset}, where it was left"
+        with file:
+            if stored.is_of_old_form:
+                await self._bookmarks.save_checkpoint(self._bookmark, str(file.place))
+            if file.place.offset == stored.offset:
+                return f"from byte {stored.offset}, where it was left"
+        return f"from its beginning: what is before byte {stored.offset}, where it was left, is not what was read"
 
     def _looked_at(self) -> tuple[Place, int]:
         """Where to begin, and how many lines are before it. Raises `InvalidInput` for what cannot be read or is no JSON Lines."""

@@ -14,34 +14,60 @@ from typing import Self
 from liveorder.infrastructure.signals.lines import CHUNK_BYTES, Line, LineSplitter
 from liveorder.infrastructure.signals.one_document import goes_on
 
-_PROOF_BYTES = 64
+_OLD_PROOF_BYTES, _OLD_PROOF_DIGITS = 64, 16
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """How far a file was read, and a digest of the bytes just before: a file in which they differ is another file.
+    """How far a file was read, and the SHA-256 of everything before: a file in which any of that differs is another file.
 
-    That holds where inode numbers do not: they are reused, and a file can be cut and written again in place.
+    Nothing else tells files apart. Lines from one template have one length and one end; inode numbers are reused, and a file can be
+    cut and written again in place. A copy with the same lines is the same file: none of them is new.
     """
 
     offset: int
-    proof: str
-
-    @classmethod
-    def behind(cls, content: bytes, offset: int) -> Place:
-        """`content` ends at `offset`; its last 64 bytes count, or all that the file has before `offset`."""
-        return cls(offset, hashlib.sha256(content[-_PROOF_BYTES:]).hexdigest()[:16])
+    digest: str
+    """In hexadecimal. Up to version 0.2.0 the first 16 digits of that of the last 64 bytes."""
 
     @classmethod
     def from_text(cls, text: str) -> Place:
-        offset, _, proof = text.partition(" ")
-        return cls(int(offset), proof)
+        offset, _, digest = text.partition(" ")
+        return cls(int(offset), digest)
 
     def __str__(self) -> str:
-        return f"{self.offset} {self.proof}"
+        return f"{self.offset} {self.digest}"
+
+    @property
+    def is_of_old_form(self) -> bool:
+        return len(self.digest) == _OLD_PROOF_DIGITS
 
 
-BEGINNING = Place.behind(b"", 0)
+class _Prefix:
+    """What was read of a file: its length, the digest of all of it, and its first and last bytes, for a quick look."""
+
+    def __init__(self) -> None:
+        self.length, self.first, self.last = 0, bytearray(), bytearray()
+        self._digest = hashlib.sha256()
+
+    def take(self, content: bytes) -> None:
+        self.length += len(content)
+        self._digest.update(content)
+        self.first += content[: CHUNK_BYTES - len(self.first)]
+        self.last += content
+        del self.last[:-CHUNK_BYTES]
+
+    @property
+    def place(self) -> Place:
+        return Place(self.length, self._digest.hexdigest())
+
+    def fits(self, place: Place) -> bool:
+        if place.is_of_old_form:
+            proof = hashlib.sha256(self.last[-_OLD_PROOF_BYTES:]).hexdigest()[:_OLD_PROOF_DIGITS]
+            return (self.length, proof) == (place.offset, place.digest)
+        return self.place == place
+
+
+BEGINNING = _Prefix().place
 
 
 def end_of(path: Path) -> Place | None:
@@ -76,17 +102,14 @@ class GrowingFile:
     def __init__(self, path: Path, place: Place | None) -> None:
         """At `place`, or at the beginning if it is not this file's; None: behind the last complete line. Raises `OSError`.
 
-        A last line without newline belongs to what comes.
+        Reads all that is before it. A last line without newline belongs to what comes.
         """
         self._path, self._file = path, path.open("rb", buffering=0)
-        offset = self._last_newline() if place is None else place.offset
-        self._tail = self._before(offset)
-        if place is not None and Place.behind(self._tail, offset) != place:
-            offset, self._tail = 0, b""
-        self._lines = LineSplitter(offset)
-        self._first = next(LineSplitter().feed(os.pread(self._file.fileno(), min(CHUNK_BYTES, offset), 0)), None)
-        self._file.seek(offset)
-        self.place = Place.behind(self._tail, offset)
+        self._known = self._read_to(self._last_newline() if place is None else place.offset)
+        if place is not None and not self._known.fits(place):
+            self._known = self._read_to(0)
+        self._lines = LineSplitter(self._known.length)
+        self._first = next(LineSplitter().feed(bytes(self._known.first)), None)
 
     def __enter__(self) -> Self:
         return self
@@ -100,10 +123,19 @@ class GrowingFile:
         return line is not self._first and goes_on(self._first.content)
 
     @property
+    def place(self) -> Place:
+        """Behind the last line that was given, or behind all that was read once there are no more."""
+        return self._known.place
+
+    @property
     def was_rewritten(self) -> bool:
-        """Whether what was read is no longer there: the file was cut, or cut and written anew."""
+        """Whether what was read is no longer there: the file was cut, or cut and written anew.
+
+        Its first and last 64 KiB are looked at, the longest line that can be a signal; a restart looks at all of it.
+        """
+        first, last = self._known.first, self._known.last
         try:
-            return Place.behind(self._before(self.place.offset), self.place.offset) != self.place
+            return self._at(0, len(first)) != first or self._at(self._known.length - len(last), len(last)) != last
         except OSError:
             return False
 
@@ -122,11 +154,11 @@ class GrowingFile:
     def new_lines(self) -> Iterator[tuple[Line, Place]]:
         """All up to the present end, each with the place behind it."""
         while chunk := self._read():
-            known, start = self._tail + chunk, self.place.offset - len(self._tail)
-            self.place = Place.behind(known, start + len(known))
-            self._tail = known[-_PROOF_BYTES:]
+            start = self._known.length
             for line in self._lines.feed(chunk):
-                yield line, Place.behind(known[: line.end - start], line.end)
+                self._known.take(chunk[self._known.length - start : line.end - start])
+                yield line, self.place
+            self._known.take(chunk[self._known.length - start :])
 
     def unfinished_line(self) -> Iterator[tuple[Line, Place]]:
         """The last one, when nothing will complete it."""
@@ -139,9 +171,16 @@ class GrowingFile:
         except OSError:
             return b""
 
-    def _before(self, offset: int) -> bytes:
-        begin = max(0, offset - _PROOF_BYTES)
-        return os.pread(self._file.fileno(), offset - begin, begin)
+    def _read_to(self, offset: int) -> _Prefix:
+        """From the beginning; shorter where the file is."""
+        known = _Prefix()
+        self._file.seek(0)
+        while chunk := self._file.read(min(offset - known.length, CHUNK_BYTES)):
+            known.take(chunk)
+        return known
+
+    def _at(self, offset: int, length: int) -> bytes:
+        return os.pread(self._file.fileno(), length, offset)
 
     def _last_newline(self) -> int:
         size = os.fstat(self._file.fileno()).st_size

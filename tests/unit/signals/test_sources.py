@@ -1,4 +1,5 @@
 import asyncio
+import hashlib
 import json
 import os
 from collections.abc import Callable, Sequence
@@ -226,6 +227,109 @@ async def test_a_file_replaced_while_nobody_read_is_read_from_its_beginning(path
     await followed(path, shelf, append(path, b"one\n"))
     replaced(path, b"two\nthree\n")
     assert await followed(path, shelf) == [("0", b"two"), ("4", b"three")]
+
+
+TEMPLATE = '{{"signal_id":"{name}","metadata":"{filler}"}}\n'
+FILLERS = {"short": 80, "longer than a page": 5000, "longer than is read at once": 60_000}
+in_every_length = pytest.mark.parametrize("filler", FILLERS.values(), ids=FILLERS.keys())
+
+
+def from_template(filler: int, *names: str) -> bytes:
+    """Lines of one length and one end, as a program writes them."""
+    return "".join(TEMPLATE.format(name=name, filler="x" * filler) for name in names).encode()
+
+
+def names_in(taken: list[tuple[str, bytes]]) -> list[str]:
+    return [json.loads(raw)["signal_id"] for _, raw in taken]
+
+
+def cut_and_written_anew(path: Path, content: bytes) -> None:
+    with path.open("r+b") as file:
+        file.truncate(0)
+        file.write(content)
+
+
+@in_every_length
+@pytest.mark.parametrize("appear", [replaced, cut_and_written_anew])
+@pytest.mark.parametrize("changed", [(0, 1, 2), (0,), (1,), (2,)])
+async def test_lines_from_one_template_in_place_of_others_while_nobody_read_are_all_read(
+    path: Path, shelf: Shelf, filler: int, appear: Callable[[Path, bytes], None], changed: tuple[int, ...]
+) -> None:
+    await followed(path, shelf, append(path, from_template(filler, "mon0", "mon1", "mon2")))
+    tuesday = [f"tue{n}" if n in changed else f"mon{n}" for n in range(3)] + ["tue3"]
+    appear(path, from_template(filler, *tuesday))
+    assert names_in(await followed(path, shelf)) == tuesday
+
+
+@in_every_length
+@pytest.mark.parametrize("changed", [(0, 1, 2), (0,), (2,)])
+@pytest.mark.parametrize("is_longer", [False, True])
+async def test_lines_from_one_template_written_over_others_between_two_looks_are_all_read(
+    path: Path, shelf: Shelf, filler: int, changed: tuple[int, ...], is_longer: bool
+) -> None:
+    tuesday = [f"tue{n}" if n in changed else f"mon{n}" for n in range(3)] + ["tue3"] * is_longer
+    taken = await followed(
+        path,
+        shelf,
+        append(path, from_template(filler, "mon0", "mon1", "mon2")),
+        lambda: cut_and_written_anew(path, from_template(filler, *tuesday)),
+        lambda: None,
+    )
+    assert names_in(taken) == ["mon0", "mon1", "mon2", *tuesday]
+
+
+@in_every_length
+async def test_lines_written_over_others_while_they_are_delivered_are_all_read(path: Path, shelf: Shelf, filler: int) -> None:
+    """Between two readings of one look: the second reading finds other bytes than the first one left."""
+    write(path, b"")
+    clock = ScriptedClock([append(path, from_template(filler, *(f"mon{n}" for n in range(3)))), lambda: None, lambda: None])
+    source, seen = FollowedFile(path, shelf, clock, end_of(path)), []
+    tuesday = [f"tue{n}" for n in range(5)]
+    with suppress(EndOfTest):
+        async for message in source.messages():
+            seen.append((message.offset, message.raw))
+            if len(seen) == 1:
+                cut_and_written_anew(path, from_template(filler, *tuesday))
+    assert names_in(seen)[-5:] == tuesday
+
+
+async def test_a_file_with_the_same_lines_goes_on_where_it_was_left_wherever_it_is_stored(path: Path, shelf: Shelf) -> None:
+    """Lines that were passed over must not be traded because the file was copied back or its disk has another number."""
+    write(path, from_template(80, "passed over"))
+    await followed(path, shelf, append(path, from_template(80, "taken")))
+    replaced(path, from_template(80, "passed over", "taken", "new"))
+    assert names_in(await followed(path, shelf)) == ["new"]
+
+
+async def test_a_start_says_where_it_reads_a_file_that_is_not_the_one_it_left(path: Path, shelf: Shelf) -> None:
+    write(path, from_template(80, "a"))
+    left = path.stat().st_size  # noqa: ASYNC240 - a small file of the test's own
+    await followed(path, shelf)
+    assert await FollowedFile(path, shelf, ScriptedClock([]), None).settle() == f"from byte {left}, where it was left"
+    replaced(path, from_template(80, "b", "c"))
+    said = await FollowedFile(path, shelf, ScriptedClock([]), None).settle()
+    assert said == f"from its beginning: what is before byte {left}, where it was left, is not what was read"
+
+
+async def test_the_bookmark_of_an_earlier_version_is_understood_and_stored_anew(path: Path, shelf: Shelf) -> None:
+    """It was the first 16 hexadecimal digits of the SHA-256 of the last 64 bytes."""
+    content = from_template(80, "old")
+    write(path, content)
+    name, proof = f"signal_source:follow:{path}", hashlib.sha256(content[-64:]).hexdigest()[:16]
+    shelf.values[name] = f"{len(content)} {proof}"
+    assert await followed(path, shelf) == []
+    assert shelf.values == {name: f"{len(content)} {hashlib.sha256(content).hexdigest()}"}
+    replaced(path, from_template(80, "new", "too"))
+    assert names_in(await followed(path, shelf)) == ["new", "too"]
+
+
+@pytest.mark.parametrize("left", [b"another file with a line that is long enough to be told apart\n", b"x" * 500 + b"\n"])
+async def test_the_bookmark_of_an_earlier_version_in_another_file_is_not_kept(path: Path, shelf: Shelf, left: bytes) -> None:
+    name = f"signal_source:follow:{path}"
+    shelf.values[name] = f"{len(left)} {hashlib.sha256(left[-64:]).hexdigest()[:16]}"
+    write(path, from_template(80, "new"))
+    assert names_in(await followed(path, shelf, acknowledge=False)) == ["new"]
+    assert shelf.values[name] == str(BEGINNING)
 
 
 async def test_a_file_that_cannot_be_opened_ends_the_first_start_and_is_waited_for_afterwards(path: Path, shelf: Shelf) -> None:
