@@ -18,6 +18,7 @@ from liveorder.bootstrap.upkeep import (
     check_calendars,
     serve_venue,
 )
+from liveorder.infrastructure.secrecy import no_path
 from liveorder.infrastructure.settings import Account, Settings
 
 __all__ = [
@@ -42,6 +43,7 @@ __all__ = [
     "kite_login",
     "kite_login_address",
     "load_settings",
+    "no_path",
     "open_brokerage",
     "open_reader",
     "open_service",

@@ -11,6 +11,9 @@ from pydantic import SecretStr
 MASK = "**********"
 
 _SECRET_NAME = re.compile(r"token|secret|key|passw|passphrase|passfile|credential|authorization|cookie", re.IGNORECASE)
+_SCHEME_END = re.compile(r":/+")
+"""One slash is left where an address went through a path."""
+_ADDRESS = re.compile(r"://|:.*@", re.DOTALL)
 _CREDENTIALS = re.compile(r"(?P<user>[^\s:/?#@]*)(?P<password>:[^\s/?@]*)?")
 _PARAMETER = re.compile(r"(?<=[?&])([^\s?&=]{1,64})=[^\s&]*")
 _KEYWORD = re.compile(r"(?<![?&\w])(passw\w*|sslpassw\w*|passfile)\s*=.*", re.IGNORECASE | re.DOTALL)
@@ -40,9 +43,21 @@ class Censor:
         return _KEYWORD.sub(rf"\1={MASK}", _PARAMETER.sub(_masked_parameter, _without_credentials(known_hidden)))
 
 
+def no_path(text: str) -> str | None:
+    """Why this names no file: it may be an address with a password in it. Such text is not shown. None for a path."""
+    if _ADDRESS.search(text) is None and Censor()(text) == text:
+        return None
+    return (
+        "this looks like an address and no path, and is not shown here, as there may be a password in it; name a file or a folder"
+    )
+
+
 def _without_credentials(text: str) -> str:
     """Of several addresses in a text, those that are not the last are not shown if one has credentials."""
-    scheme, mark, rest = text.partition("://")
+    mark = _SCHEME_END.search(text)
+    if mark is None:
+        return text
+    scheme, rest = text[: mark.end()], text[mark.end() :]
     at = rest.rfind("@")
     while at >= 0 and rest[at + 1 : at + 2].isspace():  # as in "100 @ 235.15"
         at = rest.rfind("@", 0, at)
@@ -50,9 +65,9 @@ def _without_credentials(text: str) -> str:
         return text
     found = _CREDENTIALS.fullmatch(rest, 0, at)
     if found is None:
-        return f"{scheme}{mark}{MASK}"
+        return f"{scheme}{MASK}"
     user = f"{found['user']}:" if found["password"] else ""
-    return f"{scheme}{mark}{user}{MASK}{rest[at:]}"
+    return f"{scheme}{user}{MASK}{rest[at:]}"
 
 
 def _masked_parameter(found: re.Match[str]) -> str:

@@ -187,6 +187,59 @@ def test_a_command_line_that_is_wrong_is_not_repeated_with_its_password(cli: Com
     assert is_hidden_in(result.output), result.output
 
 
+_PATHS = (
+    ("doctor", "-c"),
+    ("status", "--config"),
+    ("run", "--until-idle", "--signals"),
+    ("run", "--follow", "--signals"),
+    ("run", "--until-idle", "--quotes"),
+    ("init",),
+    ("venue", "--data"),
+    ("venue", "--ready-file"),
+    ("demo", "--directory"),
+    ("kite", "login", "token", "--file"),
+)
+
+
+@_real_commands
+@given(written(), st.sampled_from(_PATHS))
+def test_an_address_in_the_place_of_a_path_is_refused_unseen(cli: CommandLine, address: str, command: tuple[str, ...]) -> None:
+    (cli.folder / "settings.toml").unlink(missing_ok=True)
+    result = cli.run(*command[:-1], f"{command[-1]}={address}") if command[-1][:2] == "--" else cli.run(*command, "--", address)
+    assert is_hidden_in(result.output + _everything_said(cli)), result.output
+    assert result.exit_code == ExitCode.USAGE, result.output
+
+
+@_real_commands
+@given(
+    written(),
+    st.sampled_from(
+        [
+            "LIVEORDER_CONFIG",
+            "LIVEORDER_SIMULATION__QUOTES",
+            "LIVEORDER_SIMULATION__VENUE_SETTINGS",
+            "LIVEORDER_SIMULATION__VENUE_DATA",
+            "LIVEORDER_LOGS__DIRECTORY",
+            "LIVEORDER_CONFIRMATIONS",
+            "LIVEORDER_KITE__ACCESS_TOKEN_FILE",
+        ]
+    ),
+)
+def test_an_address_in_the_place_of_a_path_in_the_settings_is_refused_unseen(cli: CommandLine, address: str, variable: str) -> None:
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv(variable, address)
+        result = cli.run("run", "--until-idle")
+    assert is_hidden_in(result.output + _everything_said(cli)), result.output
+    assert result.exit_code == ExitCode.SETTINGS, result.output
+    assert not list(cli.folder.rglob(f"*{HEAD}*"))
+
+
+@pytest.mark.parametrize("name", ["a@b.toml", "2025-03-10T09:20.toml", "with space = 1.toml", "monkey=1.toml"])
+def test_a_path_that_only_looks_odd_is_taken(cli: CommandLine, name: str) -> None:
+    assert cli.run("init", name).exit_code == 0
+    assert cli.run("run", "--until-idle", "-c", name).exit_code == 0
+
+
 def test_a_traceback_that_was_asked_for_shows_no_password(cli: CommandLine) -> None:
     """Whoever looks for a defect sends it to others."""
     crash = f"raise ValueError('no answer from https://bob:' + {HEAD[::-1]!r}[::-1] + '/' + {TAIL[::-1]!r}[::-1] + '@h/x')"

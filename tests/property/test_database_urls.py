@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import traceback
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 from hypothesis import example, given, settings
@@ -101,6 +102,12 @@ def test_an_encoded_password_reaches_the_server_as_it_is(password: str, host: st
 def test_a_password_in_an_address_in_any_text_is_hidden(password: str, before: str, after: str) -> None:
     url = f"https://bob:{encoded(password)}@h/x?access_token={encoded(password)}"
     assert is_hidden_in(Censor()(f"{before} {url} {after}"))
+
+
+@given(passwords(), st.booleans(), st.text(max_size=20))
+def test_a_password_in_an_address_that_went_through_a_path_is_hidden(password: str, is_encoded: bool, before: str) -> None:
+    url = f"postgresql://bob:{encoded(password) if is_encoded else password}@h/db"
+    assert is_hidden_in(Censor()(f"{before} {Path(url)}"))
 
 
 @given(passwords())

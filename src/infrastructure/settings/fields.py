@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, Field
@@ -17,6 +16,7 @@ from liveorder.infrastructure.settings.sections import (
     Account,
     Alpaca,
     Engine,
+    FilePath,
     Ibkr,
     Kite,
     Logs,
@@ -56,7 +56,7 @@ class SettingsFields(BaseSettings):
     """Where every fact is kept: sqlite:///FILE or postgresql://USER:PASSWORD@HOST/DATABASE, in a part %2F for / and %40 for @."""
     read_model: DatabaseAddress | None = Field(None, repr=False)
     """Where lists and reports are kept; none: beside the store, NAME-views.db or the same database."""
-    confirmations: Path | None = None
+    confirmations: FilePath | None = None
     """JSON Lines file that every execution is confirmed in, for strategies to follow; none: no such file."""
     namespace: Text = "default"
     """Part of every signal's identity. Fixed when the store is created."""

@@ -16,7 +16,7 @@ from liveorder.domain.risk_limits import RiskLimits
 from liveorder.domain.values import TradingMode
 from liveorder.domain.visible_text import visible
 from liveorder.infrastructure.database_url import PostgresUrl, database_url
-from liveorder.infrastructure.secrecy import MASK, Censor, is_secret_name
+from liveorder.infrastructure.secrecy import MASK, Censor, is_secret_name, no_path
 from liveorder.infrastructure.settings import accounts as the_accounts
 from liveorder.infrastructure.settings.fields import SettingsFields
 from liveorder.infrastructure.settings.names import environment_name, nearest_setting, setting_paths
@@ -139,7 +139,10 @@ class Settings(SettingsFields):
 
 
 def _named(config: Path | None) -> Path | None:
-    return config or (Path(os.environ[CONFIG_VARIABLE]) if os.environ.get(CONFIG_VARIABLE) else None)
+    named = config or (Path(os.environ[CONFIG_VARIABLE]) if os.environ.get(CONFIG_VARIABLE) else None)
+    if named is not None and (problem := no_path(str(named))) is not None:
+        raise SettingsError(f"settings file: {problem}")
+    return named
 
 
 def _explained(error: ValidationError, model: type[Settings]) -> SettingsError:

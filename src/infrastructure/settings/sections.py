@@ -15,7 +15,7 @@ from liveorder.application.ports.broker import BrokerCapabilities
 from liveorder.domain.risk_limits import RiskLimits
 from liveorder.domain.signal_fields import CurrencyCode, Moment, Text
 from liveorder.domain.values import Product, Quantity, TradingMode
-from liveorder.infrastructure.secrecy import is_secret_name
+from liveorder.infrastructure.secrecy import is_secret_name, no_path
 
 
 def _check_zone(name: str) -> str:
@@ -30,7 +30,16 @@ Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Port = Annotated[int, Field(ge=1, le=65535)]
 ZoneName = Annotated[str, AfterValidator(_check_zone)]
 Mode = Annotated[TradingMode, BeforeValidator(lambda value: value.upper() if isinstance(value, str) else value)]
-TokenFile = Annotated[Path, BeforeValidator(lambda value: value.get_secret_value() if isinstance(value, SecretStr) else value)]
+
+
+def _check_path(path: Path) -> Path:
+    if (problem := no_path(str(path))) is not None:
+        raise ValueError(problem)
+    return path
+
+
+FilePath = Annotated[Path, AfterValidator(_check_path)]
+TokenFile = Annotated[FilePath, BeforeValidator(lambda value: value.get_secret_value() if isinstance(value, SecretStr) else value)]
 """Its name sounds like a secret's, and options of an account are hidden by their names; the path is none."""
 
 
@@ -114,7 +123,7 @@ class Engine(Section):
 class Logs(Section):
     """Where log lines go."""
 
-    directory: Path = Path("logs")
+    directory: FilePath = Path("logs")
     """Holds orders_YYYYMMDD.log, one for each UTC day."""
     console: bool = True
     """Whether a running service also writes to the terminal."""
@@ -123,7 +132,7 @@ class Logs(Section):
 class Simulation(Section):
     """The simulated venue."""
 
-    quotes: Path | None = None
+    quotes: FilePath | None = None
     """CSV of prices; none: those of venue_settings, else a seeded random walk."""
     seed: int = 0
     """Of everything that is left to chance; unless it is set here, that of venue_settings holds."""
@@ -131,9 +140,9 @@ class Simulation(Section):
     """Where the clock of a simulation begins, ISO-8601 with time zone; none: it is the real one."""
     venue: Annotated[str, Field(pattern=r"^[^\s:]+:\d+$")] | None = None
     """HOST:PORT of a `liveorder venue`, which has quotes, seed and data of its own; none: the venue runs in this process."""
-    venue_settings: Path | None = None
+    venue_settings: FilePath | None = None
     """TOML or JSON with fills, commissions, delays, faults and keys of the venue."""
-    venue_data: Path = Path("var/venue.db")
+    venue_data: FilePath = Path("var/venue.db")
     """What the venue remembers, ours and its own death notwithstanding."""
 
 

@@ -19,10 +19,10 @@ class FollowedFile:
     `first` is where the file ended when this process started: what is written while it starts, or stands by, is read. It is stored
     before anybody is told that the file is listened to; what is stored counts, whatever a later start finds.
 
-    A file that is not there yet is waited for and read from its beginning, and so is one that takes its place or is written
-    anew: one whose bytes before the place where it was left are not those that were read. A last line without newline waits to be
-    completed, unless its file was rotated away. Not seen are lines of a file that was rotated away, or cut, before they were read. Of a file that is one JSON document the first line is delivered, as a line that cannot
-    be used, and nothing else.
+    A file that is not there yet is waited for and read from its beginning. So is one that takes its place or is written anew: one
+    whose bytes before the place where it was left are not those that were read. A last line without newline waits to be completed,
+    unless its file was rotated away. Not seen are lines that were rotated or cut away before they were read. Of a file that is one
+    JSON document the first line is delivered, as a line that cannot be used, and nothing else.
 
     A line counts as published when the file was last written: an old line may look younger than it is, never older. Where
     that matters the signal must carry a timestamp.

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from liveorder.bootstrap import Charges, KiteLogin, kite_charges, kite_login, kite_login_address
-from liveorder.interfaces.cli.options import AccountName, AsJson, Config, quiet_settings_for
+from liveorder.interfaces.cli.options import AccountName, AsJson, Config, a_path, quiet_settings_for
 from liveorder.interfaces.cli.progress import spinner
 from liveorder.interfaces.cli.screen import print_json, say, suggest
 from liveorder.interfaces.cli.tables import Column, print_table
@@ -31,7 +31,9 @@ def login(
     ] = None,
     config: Config = None,
     account: AccountName = None,
-    file: Annotated[Path | None, typer.Option("--file", metavar="PATH", help="Where to keep the access token.")] = None,
+    file: Annotated[
+        Path | None, typer.Option("--file", parser=a_path, metavar="PATH", help="Where to keep the access token.")
+    ] = None,
 ) -> None:
     """Make the access token of the day."""
     settings = quiet_settings_for(config, None)

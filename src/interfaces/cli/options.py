@@ -11,13 +11,28 @@ from uuid import UUID
 
 import typer
 
-from liveorder.bootstrap import Settings, load_settings
+from liveorder.bootstrap import Settings, load_settings, no_path
 from liveorder.domain.errors import InvalidInput
 from liveorder.domain.strict_json import exact_number
 
+
+def a_path(text: str | Path) -> Path:
+    """Of an option or an argument. Raises `typer.BadParameter` without the text where a password may be in it."""
+    if (problem := no_path(str(text))) is not None:
+        raise typer.BadParameter(problem)
+    return Path(text)
+
+
 Config: TypeAlias = Annotated[
     Path | None,
-    typer.Option("--config", "--profile", "-c", metavar="PATH", help="Settings file; without it ./liveorder.toml if there is one."),
+    typer.Option(
+        "--config",
+        "--profile",
+        "-c",
+        parser=a_path,
+        metavar="PATH",
+        help="Settings file; without it ./liveorder.toml if there is one.",
+    ),
 ]
 Store: TypeAlias = Annotated[
     str | None, typer.Option("--store", metavar="URL", help="Where the orders are; default: from settings.")

@@ -17,12 +17,12 @@ from liveorder.domain.trading_halt import HaltReason, TradingHalted
 from liveorder.interfaces.cli.exit_codes import ExitCode
 from liveorder.interfaces.cli.failures import Failed
 from liveorder.interfaces.cli.interruption import Interruption
-from liveorder.interfaces.cli.options import AsJson, Config, Store, settings_for
+from liveorder.interfaces.cli.options import AsJson, Config, Store, a_path, settings_for
 from liveorder.interfaces.cli.run_page import RunOutcome, outcome_of, print_outcome
 from liveorder.interfaces.cli.screen import print_json, screen, shown
 from liveorder.interfaces.tuning import tune_process
 
-STANDARD_INPUT = "-"
+STANDARD_INPUT = Path("-")
 
 Source: TypeAlias = Callable[..., SignalSource]
 """Makes a source when there is a store to keep its place in."""
@@ -30,7 +30,7 @@ Source: TypeAlias = Callable[..., SignalSource]
 
 def run(
     signals: Annotated[
-        str | None, typer.Option("--signals", metavar="PATH|-", help="JSON Lines file, or - for standard input.")
+        Path | None, typer.Option("--signals", parser=a_path, metavar="PATH|-", help="JSON Lines file, or - for standard input.")
     ] = None,
     follow: Annotated[
         bool,
@@ -47,7 +47,9 @@ def run(
     mock: Annotated[
         bool, typer.Option("--use-mock-broker", help="Trade at the simulated venue whatever the settings say.")
     ] = False,
-    quotes: Annotated[Path | None, typer.Option("--quotes", help="CSV of prices for the simulated venue.")] = None,
+    quotes: Annotated[
+        Path | None, typer.Option("--quotes", parser=a_path, metavar="PATH", help="CSV of prices for the simulated venue.")
+    ] = None,
     standby: Annotated[bool, typer.Option("--standby", help="Wait until the store is free, then take over.")] = False,
     config: Config = None,
     store: Store = None,
@@ -65,7 +67,7 @@ def run(
     raise typer.Exit(_code(outcome))
 
 
-def sources_for(settings: Settings, signals: str | None, *, follow: bool, from_beginning: bool, until_idle: bool) -> list[Source]:
+def sources_for(settings: Settings, signals: Path | None, *, follow: bool, from_beginning: bool, until_idle: bool) -> list[Source]:
     """Raises `InvalidInput` for what does not go together."""
     if follow and signals in (None, STANDARD_INPUT):
         raise InvalidInput("follow", "only a file can be followed", "give --signals PATH")
@@ -77,7 +79,7 @@ def sources_for(settings: Settings, signals: str | None, *, follow: bool, from_b
         return []
     if signals == STANDARD_INPUT:
         return [stdin_source()]
-    return [file_source(settings, Path(signals), follow=follow, from_beginning=from_beginning)]
+    return [file_source(settings, signals, follow=follow, from_beginning=from_beginning)]
 
 
 def trade(settings: Settings, sources: Sequence[Source], *, until_idle: bool, **opening: Any) -> RunOutcome:

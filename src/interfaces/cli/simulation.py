@@ -12,7 +12,7 @@ import liveorder
 from liveorder.bootstrap import file_source, serve_venue
 from liveorder.domain.errors import SettingsError
 from liveorder.interfaces.cli.interruption import Interruption
-from liveorder.interfaces.cli.options import AsJson, Config, settings_for
+from liveorder.interfaces.cli.options import AsJson, Config, a_path, settings_for
 from liveorder.interfaces.cli.run_page import print_outcome
 from liveorder.interfaces.cli.running import trade
 from liveorder.interfaces.cli.screen import print_json, say
@@ -24,8 +24,12 @@ EXAMPLES = Path(liveorder.__file__).resolve().parent.parent / "examples"
 def venue(
     host: Annotated[str, typer.Option(help="Where to listen.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes a free one.")] = 0,
-    data: Annotated[Path | None, typer.Option(help="File that it remembers in; without it the venue forgets.")] = None,
-    ready_file: Annotated[Path | None, typer.Option("--ready-file", help="HOST:PORT is written here once it listens.")] = None,
+    data: Annotated[
+        Path | None, typer.Option(parser=a_path, metavar="PATH", help="File that it remembers in; without it the venue forgets.")
+    ] = None,
+    ready_file: Annotated[
+        Path | None, typer.Option("--ready-file", parser=a_path, metavar="PATH", help="HOST:PORT is written here once it listens.")
+    ] = None,
     config: Config = None,
 ) -> None:
     """Run the simulated venue as a process of its own."""
@@ -42,7 +46,9 @@ def venue(
 
 
 def demo(
-    directory: Annotated[Path, typer.Option("--directory", help="Where it keeps everything.")] = Path("var/demo"),
+    directory: Annotated[
+        Path, typer.Option("--directory", parser=a_path, metavar="PATH", help="Where it keeps everything.")
+    ] = Path("var/demo"),
     as_json: AsJson = False,
 ) -> None:
     """Run the shipped example; a second time it finds every signal known."""

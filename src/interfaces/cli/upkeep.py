@@ -16,12 +16,14 @@ from liveorder.domain.signal_schema import signal_json_schema
 from liveorder.interfaces.cli.doctor_page import diagnose, print_diagnosis
 from liveorder.interfaces.cli.exit_codes import ExitCode
 from liveorder.interfaces.cli.figures import plural
-from liveorder.interfaces.cli.options import AsJson, Config, Store, settings_for
+from liveorder.interfaces.cli.options import AsJson, Config, Store, a_path, settings_for
 from liveorder.interfaces.cli.progress import bar, spinner
 from liveorder.interfaces.cli.screen import print_json, say
 
 
-def init(path: Annotated[Path, typer.Argument(help="Where to write it.")] = Path("liveorder.toml")) -> None:
+def init(
+    path: Annotated[Path, typer.Argument(parser=a_path, metavar="PATH", help="Where to write it.")] = Path("liveorder.toml"),
+) -> None:
     """Write a settings file with everything that can be set, its default and what it means."""
     try:
         write_settings_template(path)
