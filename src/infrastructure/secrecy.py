@@ -11,8 +11,8 @@ from pydantic import SecretStr
 MASK = "**********"
 
 _SECRET_NAME = re.compile(r"token|secret|key|passw|passphrase|passfile|credential|authorization|cookie", re.IGNORECASE)
-_SCHEME_END = re.compile(r":/+")
-"""One slash is left where an address went through a path."""
+_SCHEME_END = re.compile(r"://+|:/(?=.*:.*@)", re.DOTALL)
+"""One slash is left where an address went through a path; `file:/home/bob@desk` is none."""
 _ADDRESS = re.compile(r"://|:.*@", re.DOTALL)
 _CREDENTIALS = re.compile(r"(?P<user>[^\s:/?#@]*)(?P<password>:[^\s/?@]*)?")
 _PARAMETER = re.compile(r"(?<=[?&])([^\s?&=]{1,64})=[^\s&]*")

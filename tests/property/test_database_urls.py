@@ -121,6 +121,7 @@ def test_what_cannot_be_taken_apart_in_a_text_is_hidden(password: str) -> None:
     [
         ("Order filled: 100 @ 235.15", "Order filled: 100 @ 235.15"),
         ("see https://docs.example/a#b: 100 @ 235.15", "see https://docs.example/a#b: 100 @ 235.15"),
+        ("Reads follow:/home/bob@desk/x.jsonl: from byte 5", "Reads follow:/home/bob@desk/x.jsonl: from byte 5"),
         ("write to help@broker.example", "write to help@broker.example"),
         ("GET https://h/x?page=2&api_key=abc&b=1 failed", "GET https://h/x?page=2&api_key=**********&b=1 failed"),
         ("https://token@h/x is down", "https://**********@h/x is down"),
