@@ -69,6 +69,8 @@ class Executions:
     inferred_up_to: Decimal
     """The total, in units ever told, that inferred fills reach up to."""
     totals: Totals
+    splits: tuple[Decimal, ...] = ()
+    """The ratios of the splits that all quantities were restated for, in their order."""
     is_plain: bool = True
     """Fills and nothing else so far, so that a further fill simply adds to the sums."""
 
@@ -119,7 +121,12 @@ class Executions:
             told={key: execution.restated(ratio) for key, execution in self.told.items()},
             inferred=tuple(execution.restated(ratio) for execution in self.inferred),
             inferred_up_to=split_quantity(self.inferred_up_to, ratio),
+            splits=(*self.splits, ratio),
         )._recounted()
+
+    def in_units_of(self, later: Executions) -> Executions:
+        """This set as the splits alone leave it that `later`, which came of it, was restated for."""
+        return reduce(Executions.restated, later.splits[len(self.splits) :], self)
 
     def quantity_with(self, quantity: Decimal) -> Decimal:
         """Units that count, and so many more; exact, whatever decimal context an embedding program has."""
@@ -196,7 +203,11 @@ class Executions:
         return sorted(links, key=newness) if len(links) > 1 else links
 
     def inferred_remainder(self) -> BookedExecution | None:
-        """What is left of the inferred fills: real ones take the place of the oldest first."""
+        """What is left of the inferred fills: real ones take the place of the oldest first.
+
+        A correction that joins two chains shows that fewer units are known than it seemed. What is missing then is more than what
+        was inferred, and counts at the price of the oldest.
+        """
         if not self.inferred:
             return None
         remaining = left = _EXACT.subtract(self.inferred_up_to, self.ever_told)
@@ -204,7 +215,7 @@ class Executions:
             return None
         value = ZERO
         for execution in reversed(self.inferred):
-            taken = min(left, execution.quantity)
+            taken = left if execution is self.inferred[0] else min(left, execution.quantity)
             value = _EXACT.add(value, _EXACT.divide(_EXACT.multiply(execution.value, taken), execution.quantity))
             left = _EXACT.subtract(left, taken)
         return self.inferred[-1]._replace(quantity=remaining, price=_SHOWN.divide(value, remaining), value=value)

@@ -158,6 +158,16 @@ def test_an_upward_correction_takes_the_place_of_an_inferred_fill() -> None:
     assert then(order, bust("c")).filled_quantity == 0
 
 
+def test_units_that_a_late_link_of_a_chain_takes_from_what_is_known_count_at_the_price_of_the_oldest_inferred_fill() -> None:
+    given = (*WORKING, fill("a", 50), correction("d", "c", 50))
+    over = anomaly("overfill", "101 filled of 100 ordered")
+    order = check(given, told(BrokerStatus.WORKING, 101, 10), [inferred(1, 10, "101 filled at 10"), over])
+    order = then(order, correction("c", "a", 50))
+    assert figures(order.filled_quantity, order.average_price) == (101, 10)
+    order = then(order, fill("b", 51))
+    assert figures(order.filled_quantity, order.average_price) == (101, 10)
+
+
 def test_a_total_below_ours_takes_back_what_was_inferred_of_a_fill_that_was_busted_before_it_was_told() -> None:
     given = (*WORKING, fill("a", 40), inferred(60, 10, "100 filled at 10"), bust("b"))
     none_left: list[Fact] = [f.FillBusted(execution_id="inferred-1")]
