@@ -363,7 +363,7 @@ def _acknowledged(order: LiveOrder, fact: f.Acknowledged, item: RecordedFact) ->
     order.is_acknowledged = True
     order.broker_order_id = fact.broker_order_id or order.broker_order_id
     order._reach_broker()
-    _cancel_no_more_pending(order)
+    _nothing_pending(order)
     if fact.effective_quantity is not None:
         order.quantity = fact.effective_quantity
 
@@ -484,11 +484,16 @@ def _review_resolved(order: LiveOrder, fact: f.ReviewResolved, item: RecordedFac
 
 
 def _answer(order: LiveOrder, kind: f.RequestKind, request_id: str | None) -> OpenRequest | None:
-    """An answer settles the request that it names, or the oldest of its kind when it names none; that request, if any."""
-    order.pending_elsewhere -= {kind}
+    """An answer settles the request that it names, or the oldest of its kind when it names none; that request, if any.
+
+    One that settles none of ours was given to others, and what they asked for is pending no more.
+    """
     if request_id is None:
         request_id = next((key for key, request in order.requests.items() if request.kind is kind), None)
-    return order.requests.pop(request_id, None) if request_id is not None else None
+    request = order.requests.pop(request_id, None) if request_id is not None else None
+    if request is None:
+        order.pending_elsewhere -= {kind}
+    return request
 
 
 def _mark_pending(order: LiveOrder, kind: f.RequestKind, item: RecordedFact) -> None:
@@ -501,10 +506,10 @@ def _mark_pending(order: LiveOrder, kind: f.RequestKind, item: RecordedFact) -> 
         order.requests[request.request_id] = replace(request, is_pending=True)
 
 
-def _cancel_no_more_pending(order: LiveOrder) -> None:
-    order.pending_elsewhere -= {f.RequestKind.CANCEL}
+def _nothing_pending(order: LiveOrder) -> None:
+    order.pending_elsewhere = frozenset()
     for key, request in order.requests.items():
-        if request.kind is f.RequestKind.CANCEL and request.is_pending:
+        if request.is_pending:
             order.requests[key] = replace(request, is_pending=False)
 
 

@@ -527,6 +527,24 @@ def test_a_refused_replace_leaves_the_order_as_it_was(named: str | None) -> None
     assert receive(after, r.ReplaceRejected(reason="too late", request_id=named)) == []
 
 
+@pytest.mark.parametrize(
+    ("pending", "asked", "answer"),
+    [
+        (f.ReplacePending(), replace_request(1, "80"), r.ReplaceRejected(reason="no", request_id=f"{KEY}-r1")),
+        (f.ReplacePending(), replace_request(1, "80"), r.OrderReplaced(request_id=f"{KEY}-r1")),
+        (f.CancelPending(), cancel_request(), r.CancelRejected(reason="no", request_id=f"{KEY}-c1")),
+    ],
+    ids=["replace refused", "replace done", "cancel refused"],
+)
+def test_the_answer_to_our_request_leaves_pending_what_others_asked_for(
+    pending: Fact, asked: Fact, answer: r.ExecutionReport
+) -> None:
+    order = order_of(*WORKING, pending, asked)
+    after = then(order, *receive(order, answer))
+    assert after.requests == {}
+    assert after.replace_pending or after.cancel_pending
+
+
 def test_a_refused_replace_of_which_we_know_nothing_is_nothing() -> None:
     check(WORKING, r.ReplaceRejected(reason="too late"), [])
     check((*WORKING, replace_request(2, "80")), r.ReplaceRejected(reason="late", request_id=f"{KEY}-r1"), [])
