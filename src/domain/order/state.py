@@ -61,6 +61,8 @@ class LiveOrder:
     limit_price: Decimal | None = None
     stop_price: Decimal | None = None
     executions: Executions = field(default_factory=Executions.none)
+    taken_back_at: datetime | None = None
+    """When a bust or a correction last left less filled than before."""
     broker_order_id: str | None = None
     starts: int = 0
     """Submissions that were stored, to be sent then; each has a number."""
@@ -380,18 +382,23 @@ def _rejected(order: LiveOrder, fact: f.Rejected, item: RecordedFact) -> None:
 
 
 def _filled(order: LiveOrder, fact: f.Filled | f.FillCorrected, item: RecordedFact) -> None:
-    order.executions = order.executions.filled(
-        BookedExecution(
-            fact.execution_id,
-            fact.quantity,
-            fact.price,
-            value_of(fact.quantity, fact.price),
-            fact.commission,
-            fact.filled_at or item.envelope.recorded_at,
-            corrects=fact.corrects if isinstance(fact, f.FillCorrected) else None,
-        )
+    execution = BookedExecution(
+        fact.execution_id,
+        fact.quantity,
+        fact.price,
+        value_of(fact.quantity, fact.price),
+        fact.commission,
+        fact.filled_at or item.envelope.recorded_at,
+        corrects=fact.corrects if isinstance(fact, f.FillCorrected) else None,
     )
+    _count(order, order.executions.filled(execution), item)
     order._reach_broker()
+
+
+def _count(order: LiveOrder, executions: Executions, item: RecordedFact) -> None:
+    if executions.totals.quantity < order.filled_quantity:
+        order.taken_back_at = item.envelope.recorded_at
+    order.executions = executions
 
 
 def _fill_inferred(order: LiveOrder, fact: f.FillInferred, item: RecordedFact) -> None:
@@ -414,7 +421,7 @@ def _commission_reported(order: LiveOrder, fact: f.CommissionReported, item: Rec
 
 
 def _fill_busted(order: LiveOrder, fact: f.FillBusted, item: RecordedFact) -> None:
-    order.executions = order.executions.bust(fact.execution_id)
+    _count(order, order.executions.bust(fact.execution_id), item)
     order._reach_broker()
 
 
