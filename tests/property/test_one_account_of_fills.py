@@ -5,7 +5,7 @@ The book is kept here in the plainest way. While reports are missing the three a
 
 import asyncio
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Any
 
@@ -236,28 +236,28 @@ def test_once_all_is_told_order_ledger_and_reports_are_the_brokers_book(
 
 
 @settings(deadline=None)
-@given(st.lists(st.tuples(units, prices), min_size=2, max_size=5), st.integers(0, 2), st.booleans(), st.data())
+@given(st.lists(st.tuples(units, prices, fees), min_size=2, max_size=5), st.integers(0, 2), st.booleans(), st.booleans(), st.data())
 def test_a_chain_is_reported_in_any_order_with_totals_in_between(
-    chain: list[tuple[int, int]], beside: int, is_priced: bool, data: st.DataObject
+    chain: list[tuple[int, int, int | None]], beside: int, is_priced: bool, has_times: bool, data: st.DataObject
 ) -> None:
     """Links that come late join what seemed to be several fills: fewer units are known then than before."""
     book, ours = BrokersBook(names_the_original=False), Ours()
-    book.trade(*chain[0], None)
+    book.trade(*chain[0])
     for corrected in chain[1:]:
-        book.correct(book.deals[0], *corrected, None)
+        book.correct(book.deals[0], *corrected)
     for _ in range(beside):
         book.trade(30, 7, None)
 
     async def lived() -> None:
         for report in data.draw(st.permutations(book.reports)):
-            await ours.hear(report)
+            await ours.hear(report if has_times else replace(report, occurred_at=None))
             if data.draw(st.booleans()):
                 await ours.hear(book.answer(False, is_priced))
                 assert ours.order.filled_quantity >= book.figures()[0]
 
     asyncio.run(lived())
-    quantity, value, _ = book.figures()
-    assert ({*ours.quantities()}, {*ours.values()}) == ({quantity}, {value})
+    quantity, value, fee = book.figures()
+    assert ({*ours.quantities()}, {*ours.values()}, {*ours.fees()}) == ({quantity}, {value}, {fee})
 
 
 BUSTED_UNTOLD = [("trade", 40, 5, None), ("ask", False, True), ("bust", 0)]

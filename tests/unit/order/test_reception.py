@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from decimal import Decimal, localcontext
+from itertools import permutations
 
 import pytest
 
@@ -418,6 +419,19 @@ def test_a_correction_told_again_with_its_commission_tells_the_commission() -> N
     facts = receive(order, again)
     assert facts == [f.CommissionReported(execution_id="c", commission=Decimal(0))]
     assert figures(order.commission, then(order, *facts).commission, receive(then(order, *facts), again)) == (1, 0, [])
+
+
+@pytest.mark.parametrize("reports", [*permutations(range(3))])
+def test_the_commission_of_a_chain_without_times_is_that_of_its_newest_link_that_names_one(reports: tuple[int, ...]) -> None:
+    links = (
+        replace(execution("a", 40), commission=Decimal(2)),
+        replace(corrected("c", "a", 50), commission=Decimal(3)),
+        corrected("d", "c", 60),
+    )
+    order = order_of(*WORKING)
+    for number in reports:
+        order = then(order, *receive(order, links[number]))
+    assert figures(order.filled_quantity, order.commission) == (60, 3)
 
 
 # --- replaces ---------------------------------------------------------------------------------------------------------------
