@@ -88,15 +88,25 @@ class TrackOrders:
     ) -> tuple[LiveOrder, LiveOrder]:
         """The order before and after. An answer to a question leaves an order as it is that changed since it was asked about.
 
-        Looked at while the order is held: what is being stored at this moment counts.
+        So does one that may be from before a bust or a correction. Looked at while the order is held: what is being stored at this
+        moment counts.
         """
         async with self._orders.hold(order_id) as order:
-            is_old = asked_at not in (None, order.version)
+            is_old = asked_at not in (None, order.version) or self._may_be_from_before_a_bust(order, report)
             report = _named(report, request_id)
             facts = [] if is_old else receive(order, report)
             await self.resolve_what_waits(order, facts)
             after = await self._orders.record(order, facts, self._cause(order, report, request_id)) if facts else order
         return order, after
+
+    def _may_be_from_before_a_bust(self, order: LiveOrder, report: ExecutionReport) -> bool:
+        """Whether an answer shows more filled than counts since units were taken back, and the broker's answers may lag so far."""
+        gateway = self._gateways[order.intent.account_id]
+        lag = gateway.broker.capabilities.lookup_lag_seconds
+        if not lag or order.taken_back_at is None or not isinstance(report, OrderSnapshot):
+            return False
+        longest = timedelta(seconds=lag + gateway.terms.call_timeout_seconds)
+        return report.filled_quantity > order.filled_quantity and abs(self._clock.now() - order.taken_back_at) < longest
 
     async def resolve_what_waits(self, order: LiveOrder, facts: Sequence[Fact]) -> None:
         """Of an order that learns its id at the broker by these facts, which are not stored yet. For whoever holds it."""

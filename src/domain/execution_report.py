@@ -172,6 +172,7 @@ class OrderSnapshot(ExecutionReport):
 
     `filled_quantity` and `average_price` are cumulative. `executions` are the fills that count, as the same answer listed them, a
     corrected one as its correction; where it lists none, the difference to what we know is booked as inferred until they come.
+    `cancel_pending` and `replace_pending` also count when they are False, unless `status` is UNKNOWN.
     """
 
     status: BrokerStatus

@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict
 from liveorder.domain import execution_report as r
 from liveorder.domain.errors import DecisionRefused
 from liveorder.domain.facts import Fact, RecordedFact
-from liveorder.domain.lifecycle import OrderStatus
+from liveorder.domain.lifecycle import Closing, OrderStatus
 from liveorder.domain.order import LiveOrder, requests
 from liveorder.domain.order.facts import CancelReason
 from liveorder.domain.order.reception import receive
@@ -182,8 +182,8 @@ class TrackedOrder:
 class Run:
     """A scenario on its way. `unmatched` are the steps that concern no order of ours."""
 
-    def __init__(self, scenario: Scenario, *, tell_twice: bool = False) -> None:
-        self.scenario, self.tell_twice = scenario, tell_twice
+    def __init__(self, scenario: Scenario, *, tell_twice: bool = False, ask_too: bool = False) -> None:
+        self.scenario, self.tell_twice, self.ask_too = scenario, tell_twice, ask_too
         self.orders: dict[str, TrackedOrder] = {}
         self.asked: dict[str, tuple[Message, str | None]] = {}
         self.unpriced: set[str] = set()
@@ -269,6 +269,8 @@ class Run:
         tracked.add(receive(tracked.order, report))
         if self.tell_twice and not isinstance(report, r.OrderRestated):
             assert receive(tracked.order, report) == []
+        if self.ask_too and (tracked.order.closing is Closing.NONE or tracked.order.status.is_closed):
+            tracked.add(receive(tracked.order, answer_about(tracked.order)))
 
     def report_of(self, order: LiveOrder, step: Step) -> r.ExecutionReport | None:
         asked, request_id = self.asked.get(step.clordid or "", (None, None))
@@ -399,3 +401,18 @@ class Run:
         ours = order.average_price or Decimal(0)
         places = -int(expect.avg_px.as_tuple().exponent) if expect.avg_px is not None else 0
         return round(ours, places) if places >= 2 else ours
+
+
+def answer_about(order: LiveOrder) -> r.OrderSnapshot:
+    """What a broker answers that has the order just as we have it."""
+    live = r.BrokerStatus.WORKING if order.is_acknowledged else r.BrokerStatus.PENDING
+    return r.OrderSnapshot(
+        status=r.BrokerStatus(order.status.value) if order.status.is_closed else live,
+        broker_order_id=order.broker_order_id,
+        filled_quantity=order.filled_quantity,
+        average_price=order.average_price,
+        quantity=order.quantity,
+        limit_price=order.limit_price,
+        cancel_pending=order.cancel_pending,
+        replace_pending=order.replace_pending,
+    )

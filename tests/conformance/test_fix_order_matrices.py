@@ -43,6 +43,13 @@ def test_a_scenario_told_twice_ends_the_same(case: Case) -> None:
         run.take(step)
 
 
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+def test_a_scenario_that_is_polled_after_every_report_ends_the_same(case: Case) -> None:
+    run = Run(case.scenario, ask_too=True)
+    for step in case.steps:
+        run.take(step)
+
+
 @pytest.mark.parametrize("path", [SHIPPED, OURS], ids=lambda path: path.stem)
 def test_no_step_is_left_out_but_those_that_concern_no_order(path: Path) -> None:
     left_out = {}

@@ -66,7 +66,11 @@ async def test_killing_and_resuming(tmp_path: Path) -> None:
         answer = await asked(scene, "kill", {"detail": "enough", "flatten": True, "cancel_all": True})
         assert (answer["result"]["is_flat"], answer["result"]["is_durable"]) == (True, True)
         assert (await asked(scene, "resume", {"detail": "fine"}))["result"] == {"scope": "*", "lifted": True, "still_halted": []}
-        assert (await asked(scene, "resume", {"scope": "account:SIM"}))["result"] == {"scope": "account:SIM", "lifted": False, "still_halted": []}
+        assert (await asked(scene, "resume", {"scope": "account:SIM"}))["result"] == {
+            "scope": "account:SIM",
+            "lifted": False,
+            "still_halted": [],
+        }
         assert (await asked(scene, "auto_trading", {"enabled": False}))["result"] == {"auto_trading": False}
         assert not engine.kill_switch.auto_trading
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -30,6 +31,7 @@ from liveorder.domain.lifecycle import OrderStatus
 from liveorder.domain.order import LiveOrder
 from liveorder.domain.order.reception import receive
 from liveorder.domain.values import Side
+from liveorder.infrastructure.brokers.simulated.broker import capabilities_of
 from liveorder.infrastructure.brokers.simulated.venue.faults import Fault, FaultKind, FaultPlan, Point
 from liveorder.infrastructure.brokers.simulated.venue.settings import Commission as Charges
 from liveorder.infrastructure.brokers.simulated.venue.settings import Fills, Keys
@@ -38,6 +40,7 @@ from tests.engine.scenes import ACCOUNT, STILL, Scene, a_limit, a_scene, a_signa
 PARTS = STILL.model_copy(
     update={"fills": Fills(delay_seconds=1.0, max_quantity=Decimal(4)), "commission": Charges(per_unit=Decimal("0.01"))}
 )
+BY_HAND = STILL.model_copy(update={"fills": Fills(automatic=False)})
 WITHOUT_KEYS = STILL.model_copy(update={"keys": Keys(support=KeySupport.NONE)})
 
 
@@ -191,6 +194,59 @@ async def test_a_busted_fill_of_a_working_order_is_found_by_polling(tmp_path: Pa
         await asyncio.sleep(1)
         order = await engine.orders.get(order.order_id)
         assert (order.status, order.filled_quantity) == (OrderStatus.SUBMITTED, Decimal(0))
+
+
+LAGGING = replace(capabilities_of(BY_HAND), lookup_lag_seconds=10.0)
+
+
+@pytest.mark.parametrize("is_listed", [True, False], ids=["listed", "total alone"])
+@pytest.mark.parametrize("corrected_to", [0, 6])
+async def test_an_answer_from_before_a_bust_or_a_correction_brings_nothing_back(
+    tmp_path: Path, corrected_to: int, is_listed: bool
+) -> None:
+    """The broker pushes at once and answers questions as things stood up to ten seconds before."""
+    async with a_scene(tmp_path, BY_HAND, capabilities=LAGGING) as scene, scene.living() as engine:
+        order = await engine.execute.execute(a_limit())
+        execution_id = await scene.control.fill(order.broker_order_id or "", Decimal(10), Decimal(400))
+        await asyncio.sleep(1)
+        order = await engine.orders.get(order.order_id)
+        old = await engine.track.ask(engine.gateways[ACCOUNT], order)
+        assert isinstance(old, OrderSnapshot)
+        assert (order.status, old.status) == (OrderStatus.FILLED, BrokerStatus.FILLED)
+        _answer_with(scene, old if is_listed else replace(old, executions=()))
+        if corrected_to:
+            await scene.control.correct(execution_id, Decimal(corrected_to), Decimal(400))
+        else:
+            await scene.control.bust(execution_id)
+        await asyncio.sleep(9)
+        scene.witness.answers.clear()
+        await asyncio.sleep(60)
+        after = await engine.orders.get(order.order_id)
+        assert after.filled_quantity == corrected_to
+        assert await reconciled(engine)
+
+
+async def test_what_was_filled_after_a_bust_is_found_by_asking_once_answers_cannot_be_from_before_it(tmp_path: Path) -> None:
+    async with a_scene(tmp_path, BY_HAND, capabilities=LAGGING) as scene, scene.living() as engine:
+        order = await engine.execute.execute(a_limit())
+        busted = await scene.control.fill(order.broker_order_id or "", Decimal(4), Decimal(400))
+        await asyncio.sleep(1)
+        await scene.control.bust(busted)
+        await asyncio.sleep(1)
+        await scene.lay(FaultKind.REPORT_LOST, Point.FILL_REPORT, None)
+        await scene.control.fill(order.broker_order_id or "", Decimal(4), Decimal(400))
+        await asyncio.sleep(30)
+        assert (await engine.orders.get(order.order_id)).filled_quantity == 4
+
+
+def _answer_with(scene: Scene, snapshot: OrderSnapshot) -> None:
+    async def open_orders() -> list[OrderSnapshot]:
+        return []
+
+    async def find(*asked: object) -> OrderSnapshot:
+        return snapshot
+
+    scene.witness.answers |= {"open_orders": open_orders, "find": find}
 
 
 async def test_a_correction_stands_in_place_of_what_it_corrects(tmp_path: Path) -> None:

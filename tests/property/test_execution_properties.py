@@ -97,13 +97,21 @@ def plainly_counted(told: Told) -> list[r.Execution | r.ExecutionCorrected]:
     counted = []
     for family in families:
         if not family & told.busted:
-            by_newness = sorted(family & set(links), key=lambda name: (name not in links.values(), time_of(told, name)))
-            last = told.executions[by_newness[-1]]
-            saying = by_newness if last.quantity else by_newness[-1:]
+            reported = family & set(links)
+            newest = max(reported, key=lambda name: (name not in links.values(), time_of(told, name)))
+            last = told.executions[newest]
+            saying = [*sorted(reported, key=lambda name: (depth_of(links, name), time_of(told, name))), newest]
+            saying = saying if last.quantity else [newest]
             known = [told.fees.get(name, told.executions[name].commission) for name in saying]
             fee = [fee for fee in known if fee is not None][-1:]
             counted.append(replace(last, commission=fee[0] if fee else None))
     return counted
+
+
+def depth_of(links: dict[str, str | None], name: str) -> int:
+    """How many corrections stand between it and the fill."""
+    corrects = links.get(name)
+    return 0 if corrects is None else 1 + depth_of(links, corrects)
 
 
 def time_of(told: Told, name: str) -> float:

@@ -86,9 +86,9 @@ class NaiveOrder:
         self.pending.discard(key)
 
     def accept(self) -> None:
-        """An order that works is not being cancelled, as far as the broker's first word of it goes."""
+        """Of an order that works nothing is pending, as far as the broker's first word of it goes."""
         if not self.is_named:
-            self.pending -= {*self.of_kind("cancel")}
+            self.pending = set()
         self.was_sent = self.is_named = True
         self.hear_of()
 
@@ -279,14 +279,15 @@ class OrderMachine(RuleBasedStateMachine):
             report = luck.choice(repeatable)
             self.add(receive(self.order, report))
 
-    @rule()
-    def answer_a_question(self) -> None:
-        """An answer that agrees with what we know tells nothing, but that the order is there."""
+    @rule(is_all_done=st.booleans())
+    def answer_a_question(self, is_all_done: bool) -> None:
+        """An answer that agrees with what we know reports that the order is there, and perhaps that nothing is pending any more."""
         naive = self.naive
         if naive.is_closed() or naive.ended:
             return
         filled = naive.filled()
         average = naive.value() / filled if filled else None
+        under_way = [kind for kind in ("cancel", "replace") if naive.is_at(kind) and not is_all_done]
         self.tell(
             r.OrderSnapshot(
                 status=r.BrokerStatus.WORKING,
@@ -294,8 +295,13 @@ class OrderMachine(RuleBasedStateMachine):
                 filled_quantity=filled,
                 average_price=average,
                 quantity=naive.quantity,
+                cancel_pending="cancel" in under_way,
+                replace_pending="replace" in under_way,
             )
         )
+        if is_all_done or not naive.is_named:
+            naive.pending = {naive.of_kind(kind)[0] for kind in under_way}
+        naive.is_named = True
         naive.accept()
 
     # --- both say the same -----------------------------------------------------------------------------------------------------

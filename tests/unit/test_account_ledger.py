@@ -48,6 +48,10 @@ def life_of(ledger: AccountLedger, *facts: Fact, begin: f.Requested | None = Non
     return Position.from_json(rows[SPY].state), SessionDay.from_json(rows[day_key(TODAY)].state)
 
 
+def inferred(quantity: int, price: int, number: int = 1) -> f.FillInferred:
+    return f.FillInferred(execution_id=f"inferred-{number}", quantity=Decimal(quantity), price=Decimal(price), evidence="")
+
+
 SOLD = intent(side=Side.SELL)
 
 # --- entries ---------------------------------------------------------------------------------------------------------------------
@@ -135,7 +139,25 @@ def test_an_inferred_fill_gives_way_to_the_executions() -> None:
 
 
 def test_an_order_restated_for_a_split_traded_nothing() -> None:
-    assert step(order_of(SENT, fill("x1", 30, 10)), f.Restated(split_ratio=Decimal(2))) == ()
+    split = f.Restated(split_ratio=Decimal(2))
+    assert step(order_of(SENT, fill("x1", 30, 10)), split) == ()
+    assert step(order_of(SENT, inferred(30, 10)), f.Restated(split_ratio=Decimal(1) / 3), split) == ()
+
+
+@pytest.mark.parametrize("polled", [((10, 0), (10, 0)), ((10, 0), (10, 10)), ((10, 8), (10, 0))])
+def test_other_units_of_the_same_value_are_no_split(polled: tuple[tuple[int, int], ...]) -> None:
+    """What is inferred without a price is worth nothing, and fewer units can be worth as much as more were."""
+    for reported in ([], [fill("x1", 10, 5)], [fill("x1", 10, 5), fill("x2", 10, 4)]):
+        facts = [*(inferred(*each, number=number) for number, each in enumerate(polled, 1)), *reported]
+        position, _ = life_of(AccountLedger(), *facts)
+        totals = order_of(SENT, *facts).executions.totals
+        assert figures(position.quantity, -position.cash_flow) == figures(totals.quantity, totals.value)
+
+
+def test_a_split_beside_other_changes_is_no_change_of_its_own() -> None:
+    order = order_of(SENT, fill("x1", 30, 10), inferred(10, 0))
+    entries = step(order, f.Restated(split_ratio=Decimal(2)), f.Restated(split_ratio=1 / Decimal(3)), fill("x2", 1, 10), bust("x3"))
+    assert [entry.values["quantity"] for entry in entries if entry.values["value"] == "300"] == []
 
 
 # --- booking ---------------------------------------------------------------------------------------------------------------------

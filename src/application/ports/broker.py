@@ -33,7 +33,7 @@ class BrokerCapabilities:
     key_memory_seconds: float = 0.0
     """How long a unique key is remembered; a resend after that is not safe."""
     lookup_lag_seconds: float = 0.0
-    """An order that exists can be missing from a search for so long."""
+    """An order that exists can be missing from a search for so long, and an answer can be so old."""
     delivery_bound_seconds: float = 60.0
     """A request that left us arrives within this time or never."""
     clock_skew_seconds: float = 5.0

@@ -77,10 +77,10 @@ def _explains(before: Executions, after: Executions, came: list[BookedExecution]
 
 
 def _differences(before: Executions, after: Executions) -> Iterator[tuple[str, BookedExecution]]:
-    """One by one: what is there no longer, what is new, and what has the same value and another commission."""
-    was = {execution.execution_id: execution for execution in before.effective()}
-    now = {execution.execution_id: execution for execution in after.effective()}
-    stays = {key for key in was.keys() & now.keys() if _is_same(was[key], now[key])}
+    """One by one: what is there no longer, what is new, and what stays with another commission."""
+    was, now = _by_id(before), _by_id(after)
+    restated = was if before.splits == after.splits else _by_id(before.in_units_of(after))
+    stays = {key for key in was.keys() & restated.keys() & now.keys() if _is_same(restated[key], now[key])}
     yield from ((TAKE_BACK, execution) for key, execution in was.items() if key not in stays)
     yield from ((FILL, execution) for key, execution in now.items() if key not in stays)
     for key in (key for key in now if key in stays):
@@ -88,6 +88,10 @@ def _differences(before: Executions, after: Executions) -> Iterator[tuple[str, B
             yield FILL, BookedExecution(key, ZERO, ZERO, ZERO, charge, now[key].at)
 
 
+def _by_id(executions: Executions) -> dict[str, BookedExecution]:
+    return {execution.execution_id: execution for execution in executions.effective()}
+
+
 def _is_same(was: BookedExecution, now: BookedExecution) -> bool:
-    """By value, since a split changes the units and not that; by units where there is no value to tell by."""
-    return was.value == now.value and (bool(now.value) or was.quantity == now.quantity)
+    """`was` in the units of `now`, so that a split is no difference."""
+    return (was.quantity, was.value) == (now.quantity, now.value)

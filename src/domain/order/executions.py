@@ -7,9 +7,10 @@ come before the fill that they name. An inferred fill stands in for executions t
 the total that it was inferred from: to fills, and to the units that a correction adds. What a bust or a correction takes away
 gives nothing back to it.
 
-The commission of a chain is the newest that is known: None is not known, and leaves an earlier one standing; 0 is known to be
-nothing, and replaces it. A chain that counts for no units costs nothing: a bust takes the commission back with the fill, and so
-does a correction to 0 units, unless the broker reports a commission for that correction itself.
+The commission of a chain is the newest that is known, and a correction is newer than what it corrects. None is not known, and
+leaves an earlier one standing; 0 is known to be nothing, and replaces it. A chain that counts for no units costs nothing: a bust
+takes the commission back with the fill, and so does a correction to 0 units, unless the broker reports a commission for that
+correction itself.
 """
 
 from __future__ import annotations
@@ -69,6 +70,8 @@ class Executions:
     inferred_up_to: Decimal
     """The total, in units ever told, that inferred fills reach up to."""
     totals: Totals
+    splits: tuple[Decimal, ...] = ()
+    """The ratios of the splits that all quantities were restated for, in their order."""
     is_plain: bool = True
     """Fills and nothing else so far, so that a further fill simply adds to the sums."""
 
@@ -83,8 +86,7 @@ class Executions:
         told = self.told | {execution.execution_id: execution}
         if not self._stands_alone(execution):
             return replace(self, told=told)._recounted()
-        fee = self.commissions.get(execution.execution_id, execution.commission) if self.commissions else execution.commission
-        totals = _plus(self.totals, execution.quantity, execution.value, fee)
+        totals = _plus(self.totals, execution.quantity, execution.value, self._fee(execution))
         return Executions(told, self.busted, self.commissions, self.inferred, self.inferred_up_to, totals)
 
     def bust(self, execution_id: str) -> Executions:
@@ -119,7 +121,12 @@ class Executions:
             told={key: execution.restated(ratio) for key, execution in self.told.items()},
             inferred=tuple(execution.restated(ratio) for execution in self.inferred),
             inferred_up_to=split_quantity(self.inferred_up_to, ratio),
+            splits=(*self.splits, ratio),
         )._recounted()
+
+    def in_units_of(self, later: Executions) -> Executions:
+        """This set as the splits alone leave it that `later`, which came of it, was restated for."""
+        return reduce(Executions.restated, later.splits[len(self.splits) :], self)
 
     def quantity_with(self, quantity: Decimal) -> Decimal:
         """Units that count, and so many more; exact, whatever decimal context an embedding program has."""
@@ -139,7 +146,7 @@ class Executions:
     def _added(self, links: list[BookedExecution]) -> Iterator[Decimal]:
         """The units by which each link of a chain raised it, and last the one that counts, wherever it stands."""
         counted = ZERO
-        for link in (*sorted(links, key=lambda link: (self._root(link)[1], _instant(link))), self._by_newness(links)[-1]):
+        for link in (*self._by_depth(links), self._last(links)):
             yield max(_EXACT.subtract(link.quantity, counted), ZERO)
             counted = link.quantity
 
@@ -181,22 +188,37 @@ class Executions:
         return any(link.execution_id in self.busted or link.corrects in self.busted for link in links)
 
     def _counted(self, links: list[BookedExecution]) -> BookedExecution:
-        """The last link, which nothing corrects, with the commission of the chain."""
-        ordered = self._by_newness(links)
-        last = ordered[-1]
-        charged = [self.commissions.get(e.execution_id, e.commission) for e in reversed(ordered if last.quantity else [last])]
-        return last._replace(commission=next((fee for fee in charged if fee is not None), None))
+        """The last link, with the commission of the chain."""
+        last = self._last(links)
+        saying = [last, *reversed(self._by_depth(links))] if last.quantity else [last]
+        return last._replace(commission=next((fee for fee in map(self._fee, saying) if fee is not None), None))
 
-    def _by_newness(self, links: list[BookedExecution]) -> list[BookedExecution]:
+    def _last(self, links: list[BookedExecution]) -> BookedExecution:
+        """The link that counts: the newest that nothing corrects."""
         corrected = {link.corrects for link in links if link.corrects != link.execution_id}
 
         def newness(link: BookedExecution) -> tuple[bool, float, int, str]:
             return link.execution_id not in corrected, _instant(link), self._root(link)[1], link.execution_id
 
-        return sorted(links, key=newness) if len(links) > 1 else links
+        return max(links, key=newness) if len(links) > 1 else links[0]
+
+    def _by_depth(self, links: list[BookedExecution]) -> list[BookedExecution]:
+        """A correction after what it corrects, whatever the times say, since a broker may report none; rivals by time."""
+
+        def depth(link: BookedExecution) -> tuple[int, float, str]:
+            return self._root(link)[1], _instant(link), link.execution_id
+
+        return sorted(links, key=depth) if len(links) > 1 else links
+
+    def _fee(self, execution: BookedExecution) -> Decimal | None:
+        return self.commissions.get(execution.execution_id, execution.commission)
 
     def inferred_remainder(self) -> BookedExecution | None:
-        """What is left of the inferred fills: real ones take the place of the oldest first."""
+        """What is left of the inferred fills: real ones take the place of the oldest first.
+
+        A correction that joins two chains shows that fewer units are known than it seemed. What is missing then is more than what
+        was inferred, and counts at the price of the oldest.
+        """
         if not self.inferred:
             return None
         remaining = left = _EXACT.subtract(self.inferred_up_to, self.ever_told)
@@ -204,7 +226,7 @@ class Executions:
             return None
         value = ZERO
         for execution in reversed(self.inferred):
-            taken = min(left, execution.quantity)
+            taken = left if execution is self.inferred[0] else min(left, execution.quantity)
             value = _EXACT.add(value, _EXACT.divide(_EXACT.multiply(execution.value, taken), execution.quantity))
             left = _EXACT.subtract(left, taken)
         return self.inferred[-1]._replace(quantity=remaining, price=_SHOWN.divide(value, remaining), value=value)

@@ -215,6 +215,8 @@ class ReplaceRequested(Fact):
 
 
 class Acknowledged(Fact):
+    """The broker has the order as it stands; what was pending of it is so no more. Once more when an answer shows just that."""
+
     topic: ClassVar[str] = "liveorder.Acknowledged@1"
 
     broker_order_id: str | None

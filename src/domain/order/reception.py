@@ -379,7 +379,10 @@ def _withdrawn(order: LiveOrder, snapshot: r.OrderSnapshot) -> list[Fact]:
 
 
 def _terms(order: LiveOrder, snapshot: r.OrderSnapshot) -> list[Fact]:
-    """Terms that differ from ours: the replace that we asked for, if it asked for these, else a change by the broker."""
+    """Terms that differ from ours: the replace that we asked for, if it asked for these, else a change by the broker.
+
+    A replace that is pending is not done, and can still be refused, though some brokers show its terms by then.
+    """
     stands = f.Restated(
         quantity=_standing_quantity(order, snapshot),
         limit_price=snapshot.limit_price if order.limit_price is not None else None,
@@ -392,6 +395,8 @@ def _terms(order: LiveOrder, snapshot: r.OrderSnapshot) -> list[Fact]:
     done = next((terms for terms in asked if _is_fulfilled(order, terms, stands)), None)
     if done is None:
         return [stands]
+    if len(asked) == 1 and _is_being_replaced(order, snapshot):
+        return []
     replaced = r.OrderReplaced(
         request_id=done.request_id,
         broker_order_id=snapshot.broker_order_id,
@@ -425,10 +430,28 @@ def _is_fulfilled(order: LiveOrder, asked: f.ReplaceRequested, stands: f.Restate
 
 
 def _pending(order: LiveOrder, snapshot: r.OrderSnapshot) -> list[Fact]:
-    if snapshot.status in (*_HAS_ENDED, r.BrokerStatus.FILLED):
+    """What is pending there is pending here. What is not any more may be done or refused: that answers no request."""
+    if snapshot.status in _HAS_ENDED:
         return []
+    if snapshot.status is r.BrokerStatus.FILLED:
+        return receive(order, r.ReplaceIsPending()) if _is_being_replaced(order, snapshot) else []
+    steps = [_pending_no_more] if snapshot.status is not r.BrokerStatus.UNKNOWN else []
+    return _in_turn(order, [partial(step, snapshot=snapshot) for step in (*steps, _still_pending)])
+
+
+def _pending_no_more(order: LiveOrder, snapshot: r.OrderSnapshot) -> list[Fact]:
+    is_over = (order.cancel_pending and not snapshot.cancel_pending) or (order.replace_pending and not snapshot.replace_pending)
+    return [f.Acknowledged(broker_order_id=None)] if is_over else []
+
+
+def _still_pending(order: LiveOrder, snapshot: r.OrderSnapshot) -> list[Fact]:
     told: list[r.ExecutionReport] = [r.CancelIsPending()] if snapshot.cancel_pending else []
     return _receive_all(order, [*told, *([r.ReplaceIsPending()] if snapshot.replace_pending else [])])
+
+
+def _is_being_replaced(order: LiveOrder, snapshot: r.OrderSnapshot) -> bool:
+    """Whether a replace of ours is under way, which lets even a filled order trade more."""
+    return snapshot.replace_pending and order.replace_requested and snapshot.status not in _HAS_ENDED
 
 
 _CAUSE = {
@@ -446,7 +469,9 @@ def _ending(order: LiveOrder, snapshot: r.OrderSnapshot) -> list[Fact]:
         cause = r.CloseCause.REQUESTED if asked else _CAUSE[snapshot.status]
         return _closed(order, r.OrderClosed(cause=cause, reason=snapshot.reason))
     if snapshot.status is r.BrokerStatus.FILLED:
-        return _in_turn(order, [partial(_whole, snapshot=snapshot), partial(_too_late, reason="the order was filled first")])
+        is_open = _is_being_replaced(order, snapshot)
+        refused = partial(_too_late, reason="the order was filled first", spares_replaces=is_open)
+        return _in_turn(order, [partial(_whole, snapshot=snapshot), refused])
     return []
 
 
@@ -461,12 +486,13 @@ def _whole(order: LiveOrder, snapshot: r.OrderSnapshot) -> list[Fact]:
     return _anomaly(order, "filled_without_fills", f"the broker calls it filled and tells {told}")
 
 
-def _too_late(order: LiveOrder, reason: str) -> list[Fact]:
-    """No request that is still open will be done."""
+def _too_late(order: LiveOrder, reason: str, *, spares_replaces: bool = False) -> list[Fact]:
+    """No request that is still open will be done, but for replaces that are under way."""
     open_ids = [(request.kind, request.request_id) for request in order.requests.values()]
     cancels = [r.CancelRejected(reason=reason, request_id=key) for kind, key in open_ids if kind is f.RequestKind.CANCEL]
     replaces = [r.ReplaceRejected(reason=reason, request_id=key) for kind, key in open_ids if kind is f.RequestKind.REPLACE]
-    return _receive_all(order, [*cancels, r.CancelRejected(reason=reason), *replaces, r.ReplaceRejected(reason=reason)])
+    refused = [*cancels, r.CancelRejected(reason=reason)]
+    return _receive_all(order, refused if spares_replaces else [*refused, *replaces, r.ReplaceRejected(reason=reason)])
 
 
 def _contradiction(order: LiveOrder, snapshot: r.OrderSnapshot) -> list[Fact]:

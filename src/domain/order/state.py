@@ -61,6 +61,8 @@ class LiveOrder:
     limit_price: Decimal | None = None
     stop_price: Decimal | None = None
     executions: Executions = field(default_factory=Executions.none)
+    taken_back_at: datetime | None = None
+    """When a bust or a correction last left less filled than before."""
     broker_order_id: str | None = None
     starts: int = 0
     """Submissions that were stored, to be sent then; each has a number."""
@@ -363,7 +365,7 @@ def _acknowledged(order: LiveOrder, fact: f.Acknowledged, item: RecordedFact) ->
     order.is_acknowledged = True
     order.broker_order_id = fact.broker_order_id or order.broker_order_id
     order._reach_broker()
-    _cancel_no_more_pending(order)
+    _nothing_pending(order)
     if fact.effective_quantity is not None:
         order.quantity = fact.effective_quantity
 
@@ -380,18 +382,23 @@ def _rejected(order: LiveOrder, fact: f.Rejected, item: RecordedFact) -> None:
 
 
 def _filled(order: LiveOrder, fact: f.Filled | f.FillCorrected, item: RecordedFact) -> None:
-    order.executions = order.executions.filled(
-        BookedExecution(
-            fact.execution_id,
-            fact.quantity,
-            fact.price,
-            value_of(fact.quantity, fact.price),
-            fact.commission,
-            fact.filled_at or item.envelope.recorded_at,
-            corrects=fact.corrects if isinstance(fact, f.FillCorrected) else None,
-        )
+    execution = BookedExecution(
+        fact.execution_id,
+        fact.quantity,
+        fact.price,
+        value_of(fact.quantity, fact.price),
+        fact.commission,
+        fact.filled_at or item.envelope.recorded_at,
+        corrects=fact.corrects if isinstance(fact, f.FillCorrected) else None,
     )
+    _count(order, order.executions.filled(execution), item)
     order._reach_broker()
+
+
+def _count(order: LiveOrder, executions: Executions, item: RecordedFact) -> None:
+    if executions.totals.quantity < order.filled_quantity:
+        order.taken_back_at = item.envelope.recorded_at
+    order.executions = executions
 
 
 def _fill_inferred(order: LiveOrder, fact: f.FillInferred, item: RecordedFact) -> None:
@@ -414,7 +421,7 @@ def _commission_reported(order: LiveOrder, fact: f.CommissionReported, item: Rec
 
 
 def _fill_busted(order: LiveOrder, fact: f.FillBusted, item: RecordedFact) -> None:
-    order.executions = order.executions.bust(fact.execution_id)
+    _count(order, order.executions.bust(fact.execution_id), item)
     order._reach_broker()
 
 
@@ -484,11 +491,16 @@ def _review_resolved(order: LiveOrder, fact: f.ReviewResolved, item: RecordedFac
 
 
 def _answer(order: LiveOrder, kind: f.RequestKind, request_id: str | None) -> OpenRequest | None:
-    """An answer settles the request that it names, or the oldest of its kind when it names none; that request, if any."""
-    order.pending_elsewhere -= {kind}
+    """An answer settles the request that it names, or the oldest of its kind when it names none; that request, if any.
+
+    One that settles none of ours was given to others, and what they asked for is pending no more.
+    """
     if request_id is None:
         request_id = next((key for key, request in order.requests.items() if request.kind is kind), None)
-    return order.requests.pop(request_id, None) if request_id is not None else None
+    request = order.requests.pop(request_id, None) if request_id is not None else None
+    if request is None:
+        order.pending_elsewhere -= {kind}
+    return request
 
 
 def _mark_pending(order: LiveOrder, kind: f.RequestKind, item: RecordedFact) -> None:
@@ -501,10 +513,10 @@ def _mark_pending(order: LiveOrder, kind: f.RequestKind, item: RecordedFact) -> 
         order.requests[request.request_id] = replace(request, is_pending=True)
 
 
-def _cancel_no_more_pending(order: LiveOrder) -> None:
-    order.pending_elsewhere -= {f.RequestKind.CANCEL}
+def _nothing_pending(order: LiveOrder) -> None:
+    order.pending_elsewhere = frozenset()
     for key, request in order.requests.items():
-        if request.kind is f.RequestKind.CANCEL and request.is_pending:
+        if request.is_pending:
             order.requests[key] = replace(request, is_pending=False)
 
 

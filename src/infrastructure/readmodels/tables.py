@@ -11,7 +11,7 @@ from liveorder.application.narrative import SENTENCES
 from liveorder.application.projections import SHAPES
 from liveorder.application.projections.shapes import Shape
 
-CONTENT_VERSION = 2
+CONTENT_VERSION = 3
 """Raised when rows of the same shape are to hold something else than before: then every store's read models are rebuilt."""
 
 # Byte order in both databases, so that sorting is fast and the same everywhere.

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from decimal import Decimal, localcontext
+from itertools import permutations
 
 import pytest
 
@@ -420,6 +421,19 @@ def test_a_correction_told_again_with_its_commission_tells_the_commission() -> N
     assert figures(order.commission, then(order, *facts).commission, receive(then(order, *facts), again)) == (1, 0, [])
 
 
+@pytest.mark.parametrize("reports", [*permutations(range(3))])
+def test_the_commission_of_a_chain_without_times_is_that_of_its_newest_link_that_names_one(reports: tuple[int, ...]) -> None:
+    links = (
+        replace(execution("a", 40), commission=Decimal(2)),
+        replace(corrected("c", "a", 50), commission=Decimal(3)),
+        corrected("d", "c", 60),
+    )
+    order = order_of(*WORKING)
+    for number in reports:
+        order = then(order, *receive(order, links[number]))
+    assert figures(order.filled_quantity, order.commission) == (60, 3)
+
+
 # --- replaces ---------------------------------------------------------------------------------------------------------------
 
 
@@ -525,6 +539,24 @@ def test_a_refused_replace_leaves_the_order_as_it_was(named: str | None) -> None
     after = then(order, *facts)
     assert figures(after.quantity, after.replace_requested, after.replace_pending) == (100, False, False)
     assert receive(after, r.ReplaceRejected(reason="too late", request_id=named)) == []
+
+
+@pytest.mark.parametrize(
+    ("pending", "asked", "answer"),
+    [
+        (f.ReplacePending(), replace_request(1, "80"), r.ReplaceRejected(reason="no", request_id=f"{KEY}-r1")),
+        (f.ReplacePending(), replace_request(1, "80"), r.OrderReplaced(request_id=f"{KEY}-r1")),
+        (f.CancelPending(), cancel_request(), r.CancelRejected(reason="no", request_id=f"{KEY}-c1")),
+    ],
+    ids=["replace refused", "replace done", "cancel refused"],
+)
+def test_the_answer_to_our_request_leaves_pending_what_others_asked_for(
+    pending: Fact, asked: Fact, answer: r.ExecutionReport
+) -> None:
+    order = order_of(*WORKING, pending, asked)
+    after = then(order, *receive(order, answer))
+    assert after.requests == {}
+    assert after.replace_pending or after.cancel_pending
 
 
 def test_a_refused_replace_of_which_we_know_nothing_is_nothing() -> None:

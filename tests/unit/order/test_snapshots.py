@@ -158,6 +158,16 @@ def test_an_upward_correction_takes_the_place_of_an_inferred_fill() -> None:
     assert then(order, bust("c")).filled_quantity == 0
 
 
+def test_units_that_a_late_link_of_a_chain_takes_from_what_is_known_count_at_the_price_of_the_oldest_inferred_fill() -> None:
+    given = (*WORKING, fill("a", 50), correction("d", "c", 50))
+    over = anomaly("overfill", "101 filled of 100 ordered")
+    order = check(given, told(BrokerStatus.WORKING, 101, 10), [inferred(1, 10, "101 filled at 10"), over])
+    order = then(order, correction("c", "a", 50))
+    assert figures(order.filled_quantity, order.average_price) == (101, 10)
+    order = then(order, fill("b", 51))
+    assert figures(order.filled_quantity, order.average_price) == (101, 10)
+
+
 def test_a_total_below_ours_takes_back_what_was_inferred_of_a_fill_that_was_busted_before_it_was_told() -> None:
     given = (*WORKING, fill("a", 40), inferred(60, 10, "100 filled at 10"), bust("b"))
     none_left: list[Fact] = [f.FillBusted(execution_id="inferred-1")]
@@ -299,6 +309,80 @@ def test_a_bust_of_the_excess_leaves_an_order_that_was_polled_filled_and_of_the_
 def test_what_is_pending_at_the_broker_is_pending_here() -> None:
     given = (*WORKING, cancel_request(), replace_request(1, "80"))
     check(given, told(BrokerStatus.WORKING, cancel_pending=True, replace_pending=True), [f.CancelPending(), f.ReplacePending()])
+
+
+REPLACE_PENDING = told(BrokerStatus.WORKING, quantity=100, replace_pending=True)
+NOTHING_PENDING = told(BrokerStatus.WORKING, quantity=100)
+AS_IT_STANDS = f.Acknowledged(broker_order_id=None)
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        (*WORKING, f.CancelPending()),
+        (*WORKING, f.ReplacePending()),
+        (*WORKING, cancel_request(), f.CancelPending()),
+        (*WORKING, replace_request(1, "80"), f.ReplacePending()),
+        (*WORKING, replace_request(1, "80"), f.ReplacePending(), cancel_request(), f.CancelPending()),
+    ],
+    ids=["a cancel of others", "a replace of others", "our cancel", "our replace", "both"],
+)
+def test_an_answer_ends_what_is_pending_no_more_and_answers_no_request(given: tuple[Fact, ...]) -> None:
+    after = check(given, NOTHING_PENDING, [AS_IT_STANDS])
+    assert figures(after.cancel_pending, after.replace_pending) == (False, False)
+    assert after.requests.keys() == order_of(*given).requests.keys()
+    check(given, told(BrokerStatus.UNKNOWN, quantity=100), [])
+
+
+def test_an_answer_ends_only_the_kind_that_is_pending_no_more() -> None:
+    given = (*WORKING, replace_request(1, "80"), f.ReplacePending(), cancel_request(), f.CancelPending())
+    after = check(given, REPLACE_PENDING, [AS_IT_STANDS, f.ReplacePending()])
+    assert figures(after.cancel_pending, after.replace_pending) == (False, True)
+
+
+def test_a_replace_that_seemed_pending_beside_the_one_that_was_is_pending_no_more() -> None:
+    order = order_of(*WORKING, replace_request(1, "80"), replace_request(2, "70"))
+    order = then(order, *receive(order, REPLACE_PENDING))
+    order = then(order, *receive(order, r.OrderReplaced(request_id=f"{KEY}-r2", quantity=Decimal(70))))
+    order = then(order, *receive(order, told(BrokerStatus.WORKING, quantity=70)))
+    assert figures(order.replace_pending, [*order.requests]) == (False, [f"{KEY}-r1"])
+
+
+def test_a_replace_that_is_pending_is_not_done_though_the_answer_shows_its_terms() -> None:
+    given = (*WORKING, replace_request(1, "150"))
+    shown = told(BrokerStatus.WORKING, quantity=150, replace_pending=True)
+    order = check(given, shown, [f.ReplacePending()])
+    assert figures(order.quantity, order.worst_case_quantity(atomic_replace=True)) == (100, 150)
+    done = then(order, *receive(order, r.OrderReplaced(request_id=f"{KEY}-r1")))
+    assert figures(done.quantity, done.replace_pending, done.requests) == (150, False, {})
+    refused = then(order, *receive(order, r.ReplaceRejected(request_id=f"{KEY}-r1")))
+    assert figures(refused.quantity, refused.replace_pending, refused.requests) == (100, False, {})
+    asked = then(order, *receive(order, told(BrokerStatus.WORKING, quantity=150)))
+    assert figures(asked.quantity, asked.replace_pending, asked.requests) == (150, False, {})
+
+
+def test_of_two_replaces_the_one_whose_terms_an_answer_shows_is_done_and_the_other_is_pending() -> None:
+    given = (*WORKING, replace_request(1, "80"), replace_request(2, "70"))
+    done = f.Replaced(request_id=f"{KEY}-r1", broker_order_id="B-1", quantity=Decimal(80))
+    after = check(given, told(BrokerStatus.WORKING, quantity=80, replace_pending=True), [done, f.ReplacePending()])
+    assert figures([*after.requests], after.replace_pending) == ([f"{KEY}-r2"], True)
+
+
+FILLED_AND_REPLACING = told(BrokerStatus.FILLED, 100, 10, quantity=100, replace_pending=True)
+
+
+@pytest.mark.parametrize("marked", [(), (f.ReplacePending(),)], ids=["asked for", "pending"])
+def test_a_filled_order_whose_replace_is_pending_may_trade_more(marked: tuple[Fact, ...]) -> None:
+    """FIX D.2.b, found by asking."""
+    order = order_of(*WORKING, replace_request(1, "150"), *marked, cancel_request())
+    order = then(order, *receive(order, FILLED_AND_REPLACING))
+    assert figures(order.status.value, order.is_finished, order.cancel_requested) == ("FILLED", False, False)
+    assert figures(order.replace_pending, order.worst_case_quantity(atomic_replace=True)) == (True, 50)
+    assert receive(order, FILLED_AND_REPLACING) == []
+    replaced = then(order, *receive(order, r.OrderReplaced(request_id=f"{KEY}-r1")))
+    assert figures(replaced.status.value, replaced.remaining_quantity) == ("PARTIAL", 50)
+    too_late = then(order, *receive(order, told(BrokerStatus.FILLED, 100, 10, quantity=100)))
+    assert figures(too_late.is_finished, too_late.worst_case_quantity(atomic_replace=True)) == (True, 0)
 
 
 def test_nothing_is_pending_of_an_order_that_ended() -> None:
