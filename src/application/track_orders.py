@@ -109,11 +109,11 @@ class TrackOrders:
         return report.filled_quantity > order.filled_quantity and abs(self._clock.now() - order.taken_back_at) < longest
 
     async def resolve_what_waits(self, order: LiveOrder, facts: Sequence[Fact]) -> None:
-        """Of an order that learns its id at the broker by these facts, which are not stored yet. For whoever holds it."""
-        name = next((fact.broker_order_id for fact in facts if isinstance(fact, Acknowledged) and fact.broker_order_id), None)
-        if name is not None and name != order.broker_order_id:
-            executions = [fact.execution_id for fact in facts if isinstance(fact, Filled)]
-            await self._unmatched.resolve_left(order, name, [*order.executions.told, *executions])
+        """Of an order that learns its id at the broker, or fills, by these facts, which are not stored yet. Its holder calls it."""
+        learned = next((fact.broker_order_id for fact in facts if isinstance(fact, Acknowledged) and fact.broker_order_id), None)
+        name, filled = learned or order.broker_order_id, [fact.execution_id for fact in facts if isinstance(fact, Filled)]
+        if name is not None and (filled or name != order.broker_order_id):
+            await self._unmatched.resolve_left(order, name, [*order.executions.told, *filled])
 
     async def _followed_up(self, order: LiveOrder, after: LiveOrder) -> LiveOrder:
         """What a report means beyond its facts."""

@@ -19,6 +19,7 @@ from liveorder.domain.order.facts import CancelReason, RequestKind, SubmissionFa
 from liveorder.infrastructure.brokers.simulated.broker import capabilities_of
 from liveorder.infrastructure.brokers.simulated.venue.faults import FaultKind, Point
 from liveorder.infrastructure.brokers.simulated.venue.settings import Keys, VenueSettings
+from liveorder.infrastructure.eventstore.order_store import DatabaseOrderStore
 from tests.engine.scenes import ACCOUNT, NOON, STILL, a_limit, a_scene, a_signal, until
 from tests.simulation.clocks import JumpingClock
 
@@ -419,3 +420,31 @@ async def _nothing_to_say(*asked: object) -> Absence:
 
 async def _none() -> list[OrderSnapshot]:
     return []
+
+
+async def test_what_was_noted_of_an_order_is_resolved_before_the_order_learns_its_id(tmp_path: Path) -> None:
+    """A run that died between the two would leave the note for ever: an order that ends with its id is not come to again."""
+    async with a_scene(tmp_path, NONE) as scene:
+        engine = scene.engine()
+        await engine.start()
+        scene.witness.answers["find"] = lambda *_: asyncio.sleep(0, Absence.INCONCLUSIVE)
+        await scene.lay(FaultKind.ACKNOWLEDGEMENT_LOST)
+        await scene.lay(FaultKind.REPORT_LOST, Point.REPORT, nth=None)
+        order = await engine.execute.execute(a_limit("lost", time_in_force="GTC"))
+        (at_venue,) = scene.venue_orders(order)
+        name = at_venue["broker_order_id"]
+        execution = await scene.control.fill(name, Decimal(3), Decimal(400))
+        told = Execution(execution_id=execution, broker_order_id=name, quantity=Decimal(3), price=Decimal(400))
+        await engine.track.book(ACCOUNT, told)  # without our key
+        await scene.dies(engine)
+        async with scene.living() as engine:
+            scene.witness.answers.pop("find")
+            await engine.reconcile.reconcile_all()
+            assert (await engine.orders.get(order.order_id)).filled_quantity == 3
+
+        async def kinds(store: DatabaseOrderStore) -> list[str]:
+            return [type(item.fact).__name__ for page in [page async for page in store.log()] for item in page]
+
+        stored = await scene.reading(kinds)
+        assert stored.count("UnmatchedReportNoted") == stored.count("UnmatchedReportResolved") > 0
+        assert stored.index("UnmatchedReportResolved") < stored.index("Acknowledged") < stored.index("Filled")
