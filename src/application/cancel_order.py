@@ -122,9 +122,8 @@ class CancelOrder:
     async def book_journalled(self, entry: JournalledCancel) -> None:
         """Give a cancel that was sent without the store its fact, once. Raises `OrderNotFound` for an order of another store."""
         async with self._orders.hold(entry.order_id) as order:
-            if not order.status.is_closed and entry.request_id == requests.next_cancel_id(order):
-                fact = CancelRequested(request_id=entry.request_id, reason=CancelReason(entry.reason))
-                await self._orders.record(order, [fact], Cause(entry.actor, causation_id="emergency journal"))
+            facts = requests.book_sent_cancel(order, entry.request_id, CancelReason(entry.reason))
+            await self._orders.record(order, facts, Cause(entry.actor, causation_id="emergency journal"))
 
 
 def _was_refused(outcome: Outcome | None) -> bool:

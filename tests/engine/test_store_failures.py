@@ -15,11 +15,11 @@ import pytest
 from liveorder.application.doubts import horizon
 from liveorder.application.ports.emergency_journal import JournalledCancel, JournalledHalt
 from liveorder.application.ports.order_store import Commit, Committed
-from liveorder.domain.errors import LiveOrderError, OrderValidationError, StoreUnavailable
+from liveorder.domain.errors import BrokerRateLimitError, LiveOrderError, OrderValidationError, StoreUnavailable
 from liveorder.domain.facts import RecordedFact
 from liveorder.domain.lifecycle import OrderStatus
 from liveorder.domain.order import LiveOrder
-from liveorder.domain.order.facts import CancelRequested, Filled, SubmissionStarted
+from liveorder.domain.order.facts import Cancelled, CancelRequested, Filled, SubmissionStarted
 from liveorder.domain.trading_halt import EVERYTHING, HaltReason
 from liveorder.infrastructure.brokers.simulated.broker import capabilities_of
 from liveorder.infrastructure.brokers.simulated.venue.faults import FaultKind, Point
@@ -100,6 +100,22 @@ async def test_a_journalled_cancel_of_an_order_that_still_works_gets_its_fact_on
         assert [fact.request_id for fact in asked] == [f"{order.client_order_id}-c1"]
         await asyncio.sleep(300)
         assert (await engine.orders.get(order.order_id)).status is OrderStatus.CANCELLED
+
+
+async def test_a_journalled_cancel_of_an_order_that_never_arrived_is_its_end(tmp_path: Path) -> None:
+    """It went out beside a submission that had no outcome yet; that one failed before the store took the cancel."""
+    async with a_scene(tmp_path) as scene, scene.living() as engine:
+        scene.witness.will_raise("submit", BrokerRateLimitError("slow", 60.0))
+        executing = asyncio.create_task(engine.execute.execute(a_limit()))
+        await until(lambda: [order for order in engine.orders.unfinished() if order.failures])
+        (order,) = engine.orders.unfinished()
+        sent = JournalledCancel(order.order_id, f"{order.client_order_id}-c1", "REQUESTED", "person:ann", scene.clock.now())
+        FileEmergencyJournal(tmp_path / "emergency.jsonl").write(sent)
+        ended = await executing
+        assert (ended.status, ended.requests) == (OrderStatus.CANCELLED, {})
+        assert [type(fact) for fact in await scene.facts(order)][-2:] == [CancelRequested, Cancelled]
+        assert engine.is_quiet
+        assert scene.venue_orders(order) == []
 
 
 async def test_a_kill_without_the_store_cancels_is_written_down_and_stands_after_a_crash(tmp_path: Path) -> None:

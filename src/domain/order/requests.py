@@ -54,7 +54,11 @@ def fail_submission(order: LiveOrder, request_id: str, error: str, message: str,
     reasons = [reason for reason in wishes if reason is not None]
     if others or order.is_at_broker or not reasons:
         return [failed]
-    return [failed, f.Cancelled(reason=reasons[0], message="it never reached the broker, and its cancel was asked for")]
+    return [failed, _ended_unreached(reasons[0])]
+
+
+def _ended_unreached(reason: f.CancelReason) -> f.Cancelled:
+    return f.Cancelled(reason=reason, message="it never reached the broker, and its cancel was asked for")
 
 
 def not_begun(order: LiveOrder, request_id: str, reason: str) -> list[Fact]:
@@ -102,6 +106,14 @@ def request_cancel(
             request_id=next_cancel_id(order), reason=reason, reference=reference or {}, payload=payload, deadline=deadline
         )
     ]
+
+
+def book_sent_cancel(order: LiveOrder, request_id: str, reason: f.CancelReason) -> list[Fact]:
+    """A cancel that went out before it could be stored. Where every submission has failed by now, it is the end of the order."""
+    if order.status.is_closed or request_id != next_cancel_id(order):
+        return []
+    asked = f.CancelRequested(request_id=request_id, reason=reason)
+    return [asked] if order.is_at_broker or order.submission_is_open else [asked, _ended_unreached(reason)]
 
 
 def cancel_unsent(order: LiveOrder, reason: f.CancelReason, message: str) -> list[Fact]:

@@ -218,6 +218,20 @@ def test_what_is_settled_is_not_settled_again() -> None:
     assert requests.settle_absent(order_of(*WORKING), f"{KEY}-s1", "by phone") == []
 
 
+@pytest.mark.parametrize(
+    ("facts", "is_its_end"),
+    [((SENT, FAILED), True), ((SENT,), False), ((SENT, unknown(f"{KEY}-s1")), False), (WORKING, False), ((fill("a", 40),), False)],
+    ids=["surely not received", "on its way", "in doubt", "working", "filled though never sent"],
+)
+def test_a_cancel_that_was_sent_before_it_was_stored_ends_what_never_arrived(facts: tuple[Fact, ...], is_its_end: bool) -> None:
+    order = order_of(*facts)
+    asked = f.CancelRequested(request_id=f"{KEY}-c1", reason=CancelReason.REQUESTED)
+    ended = cancelled(CancelReason.REQUESTED, "it never reached the broker, and its cancel was asked for")
+    booked = requests.book_sent_cancel(order, f"{KEY}-c1", CancelReason.REQUESTED)
+    assert booked == ([asked, ended] if is_its_end else [asked])
+    assert requests.book_sent_cancel(then(order, *booked), f"{KEY}-c1", CancelReason.REQUESTED) == []
+
+
 # --- cancels -----------------------------------------------------------------------------------------------------------------
 
 
