@@ -609,6 +609,19 @@ async def test_bookmarks_are_kept_by_name(site: Site) -> None:
         assert (await store.checkpoint("outbox"), await store.checkpoint("signals")) == ("18", "a:b%c")
 
 
+async def test_an_owner_of_before_moves_no_bookmark(site: Site) -> None:
+    async with opened(site.store()) as paused, opened(site.store()) as successor:
+        await paused.lease.acquire("paused", -1)
+        await paused.save_checkpoint("signals", "124")
+        await successor.lease.acquire("successor", 3600)
+        await successor.save_checkpoint("signals", "374")
+        with pytest.raises(LeaseLost, match="signals stays"):
+            await paused.save_checkpoint("signals", "249")
+        with pytest.raises(LeaseLost):
+            await paused.save_checkpoint("outbox", "5")
+        assert (await successor.checkpoint("signals"), await successor.checkpoint("outbox")) == ("374", None)
+
+
 async def test_commands_from_another_process_are_answered_once(site: Site) -> None:
     command = StoredCommand(uuid4(), "cancel", '{"order": 1}', "person:ann", NOON)
     later = StoredCommand(uuid4(), "kill", "{}", "person:ann", NOON.replace(hour=13))

@@ -238,7 +238,9 @@ class OrderStore(Protocol):
         """A named bookmark: how far a source was read, how far the outbox got."""
         ...
 
-    async def save_checkpoint(self, name: str, value: str) -> None: ...
+    async def save_checkpoint(self, name: str, value: str) -> None:
+        """Raises `LeaseLost` for an owner of before: a process that was paused would move back what its successor has kept."""
+        ...
 
     async def wait_beyond(self, position: int, timeout_seconds: float) -> int:
         """Return the head as soon as it is beyond `position`, or after the time-out as it is then."""

@@ -22,18 +22,18 @@ from liveorder.application.ports.order_store import (
 )
 from liveorder.domain.claim import Recognition, SignalClaim
 from liveorder.domain.default_account import STORE_STREAM, default_account
-from liveorder.domain.errors import StoreError, StoreRefused, StoreUnavailable
+from liveorder.domain.errors import LeaseLost, StoreError, StoreRefused, StoreUnavailable
 from liveorder.domain.facts import RecordedFact
 from liveorder.infrastructure.eventstore.claim_rows import claim_of
 from liveorder.infrastructure.eventstore.command_table import CommandTable
-from liveorder.infrastructure.eventstore.database import Database, Stamp
+from liveorder.infrastructure.eventstore.database import Database, Stamp, Values
 from liveorder.infrastructure.eventstore.group_commit import GroupCommit
 from liveorder.infrastructure.eventstore.identity import Expectation, meet, read_identity, refuse_another
 from liveorder.infrastructure.eventstore.integrity import inspect, refuse_damaged_tail
 from liveorder.infrastructure.eventstore.lease_row import LeaseRow
 from liveorder.infrastructure.eventstore.mapper import FactMapper
 from liveorder.infrastructure.eventstore.moments import moment_of, text_of
-from liveorder.infrastructure.eventstore.schema import PLACE, PUT_CHECKPOINT, PUT_HALT
+from liveorder.infrastructure.eventstore.schema import PLACE, PUT_HALT, PUT_OWN_CHECKPOINT
 from liveorder.infrastructure.eventstore.transaction import draft
 
 _T = TypeVar("_T")
@@ -208,7 +208,9 @@ class DatabaseOrderStore:
         return str(rows[0][0]) if rows else None
 
     async def save_checkpoint(self, name: str, value: str) -> None:
-        await self._database.write(PUT_CHECKPOINT, {"name": name, "value": value})
+        values: Values = {"name": name, "value": value, "epoch": self._writing().epoch}
+        if not await self._database.write(PUT_OWN_CHECKPOINT, values):
+            raise LeaseLost(f"another process owns this store by now; {name} stays as that one has it")
 
     async def wait_beyond(self, position: int, timeout_seconds: float) -> int:
         """Woken by this process's own commits; those of others are seen within `poll_seconds`."""

@@ -99,6 +99,9 @@ OPEN_STREAMS = "SELECT p.position, o.stream_id FROM risk_position p LEFT JOIN op
 PUT_HALT = """INSERT INTO halts VALUES (:scope, :reason, :at)
     ON CONFLICT (scope) DO UPDATE SET reason=excluded.reason, at=excluded.at"""
 PUT_CHECKPOINT = "INSERT INTO checkpoints VALUES (:name, :value) ON CONFLICT (name) DO UPDATE SET value=excluded.value"
+PUT_OWN_CHECKPOINT = """INSERT INTO checkpoints SELECT :name, :value FROM lease WHERE epoch=:epoch
+    ON CONFLICT (name) DO UPDATE SET value=excluded.value RETURNING name"""
+"""Nothing for who is not the owner any more."""
 PLACE = "place"
 """The checkpoint under which a store remembers where it is."""
 
