@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
 from uuid import UUID
 
 from liveorder.application.execute_order import ExecuteOrder, SignalContentDiffers
 from liveorder.application.orders import Cause, Orders
 from liveorder.application.ports.event_log import EventLog
-from liveorder.application.ports.order_store import Commit, OrderStore
+from liveorder.application.ports.order_store import OrderStore
 from liveorder.application.ports.signal_source import SourceMessage
 from liveorder.domain.dead_letter import SignalDeadLettered, SignalRetried, dead_letter_id, shown_line
-from liveorder.domain.errors import InvalidInput, VersionConflict
+from liveorder.domain.errors import InvalidInput
 from liveorder.domain.facts import PERSON
 from liveorder.domain.order import LiveOrder
 from liveorder.domain.signal import Signal, UnusableSignal
@@ -37,10 +36,7 @@ class DeadLetters:
             known_fingerprint=known.known_fingerprint if known is not None else None,
         )
         stream = dead_letter_id(message.source, message.offset, message.raw, is_passing=error.is_passing)
-        recorded = self._orders.enveloped(stream, 0, [fact], Cause(correlation_id=error.signal_id or str(stream)))
-        try:
-            await self._store.append(Commit(facts=tuple(recorded)))
-        except VersionConflict:
+        if not await self._orders.note(stream, 0, fact, Cause(correlation_id=error.signal_id or str(stream))):
             return False
         self._log.write("DEAD LETTER", f"{message.source} at {message.offset}: {error.reason}", signal_id=error.signal_id)
         return True
@@ -53,8 +49,7 @@ class DeadLetters:
         order = await self._execute.execute(_whole(recorded[0].fact), operator=actor.removeprefix(PERSON))
         retried = SignalRetried(order_id=order.order_id, dead_letter_position=recorded[0].position)
         cause = Cause(actor, correlation_id=order.intent.signal_id)
-        with suppress(VersionConflict):  # it was retried before
-            await self._store.append(Commit(facts=tuple(self._orders.enveloped(dead_letter, 1, [retried], cause))))
+        await self._orders.note(dead_letter, 1, retried, cause)
         return order
 
 

@@ -301,6 +301,17 @@ class Orders:
             order.other_ids = tuple(each for each in ids if each != order.client_order_id)
         return order
 
+    async def note(self, stream_id: UUID, version: int, fact: Fact, cause: Cause) -> bool:
+        """Store a fact of no order behind `version` of its stream; False when that was done before, by an earlier run perhaps.
+
+        Raises the other errors of `OrderStore.append`.
+        """
+        try:
+            await self._store.append(Commit(facts=tuple(self.enveloped(stream_id, version, [fact], cause))))
+        except VersionConflict:
+            return False
+        return True
+
     def enveloped(self, stream_id: UUID, version: int, facts: Sequence[Fact], cause: Cause) -> list[RecordedFact]:
         """Facts in their envelopes, to follow `version` in the stream."""
         now = self._clock.now()

@@ -7,8 +7,7 @@ from uuid import UUID
 
 from liveorder.application.orders import Cause, Orders
 from liveorder.application.ports.event_log import EventLog
-from liveorder.application.ports.order_store import Commit, OrderStore
-from liveorder.domain.errors import VersionConflict
+from liveorder.application.ports.order_store import OrderStore
 from liveorder.domain.execution_report import ExecutionReport, OrderSnapshot
 from liveorder.domain.facts import Fact, RecordedFact
 from liveorder.domain.order import LiveOrder
@@ -49,15 +48,10 @@ class UnmatchedReports:
         self._log.write("UNMATCHED", f"The broker tells of an order that is not ours: {name}", account_id=account_id)
 
     async def _is_new(self, stream: UUID, version: int, fact: Fact, cause: Cause) -> bool:
-        """Stored behind `version`; False when that was done before, by an earlier run perhaps."""
-        recorded = self._orders.enveloped(stream, version, [fact], cause)
-        try:
-            await self._store.append(Commit(facts=tuple(recorded)))
-        except VersionConflict:
-            self._noted.add(stream)
-            return False
+        """As `Orders.note`, and known from here on without asking the store."""
+        is_new = await self._orders.note(stream, version, fact, cause)
         self._noted.add(stream)
-        return True
+        return is_new
 
     def waiting_for(self, account_id: str, broker_order_id: str) -> Sequence[ExecutionReport]:
         """What was told under this id, the newest of each kind and of each execution."""
