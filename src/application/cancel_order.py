@@ -66,14 +66,14 @@ class CancelOrder:
             return order
 
     async def _ask_once(self, order_id: UUID, reason: CancelReason, actor: str) -> tuple[LiveOrder, Outcome | None]:
-        known = self._orders.in_memory(order_id) or await self._orders.get(order_id)
+        known = self._orders.unfinished_with(order_id) or await self._orders.get(order_id)
         gateway = self._gateways[known.intent.account_id]
         await gateway.limit.take(is_urgent=True)
         try:
             async with asyncio.timeout(STORE_PATIENCE_SECONDS):
                 order, request = await self._record(gateway, order_id, reason, actor)
         except (StoreUnavailable, TimeoutError) as error:
-            order, request = self._journal_instead(gateway, self._orders.in_memory(order_id) or known, reason, actor, error)
+            order, request = self._journal_instead(gateway, self._orders.unfinished_with(order_id) or known, reason, actor, error)
         if not isinstance(request, CancelRequested):
             return order, None
         outcome = await self._send(gateway, request)

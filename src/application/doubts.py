@@ -31,6 +31,7 @@ from liveorder.domain.order.reception import receive
 
 FIRST_WAIT_SECONDS = 0.5
 LONGEST_WAIT_SECONDS = 30.0
+JUST_PAST_SECONDS = 0.01
 
 
 @dataclass(slots=True)
@@ -166,12 +167,17 @@ class Doubts:
             inquiry.last_answer = f"could not ask: {type(error).__name__}"
         inquiry.asked += 1
         inquiry.last_asked_at = self._clock.now()
-        inquiry.next_at = self._clock.monotonic() + inquiry.wait_seconds
+        inquiry.next_at = self._clock.monotonic() + self._seconds_to_next_question(order, inquiry)
         inquiry.wait_seconds = min(inquiry.wait_seconds * 2, LONGEST_WAIT_SECONDS)
+
+    def _seconds_to_next_question(self, order: LiveOrder, inquiry: Inquiry) -> float:
+        """The backoff, but no longer than until something can be proved for the first time."""
+        horizons = [left + JUST_PAST_SECONDS for left in self._seconds_to_horizons(order, inquiry).values() if left >= 0]
+        return min([inquiry.wait_seconds, *horizons])
 
     async def _ask(self, order: LiveOrder, inquiry: Inquiry) -> str:
         gateway = self._gateways[order.intent.account_id]
-        late = self._past_their_horizon(gateway, order, inquiry)
+        late = self._past_their_horizon(order, inquiry)
         answer = await self._track.ask(gateway, order)
         if answer is Absence.INCONCLUSIVE:
             inquiry.absences = 0
@@ -180,19 +186,23 @@ class Doubts:
             return await self._not_found(gateway, order, inquiry, late)
         return await self._found(await self._orders.get(order.order_id), answer, late)
 
-    def _past_their_horizon(self, gateway: Gateway, order: LiveOrder, inquiry: Inquiry) -> frozenset[str]:
-        """The doubtful requests that an answer to a question asked now can prove absent.
+    def _past_their_horizon(self, order: LiveOrder, inquiry: Inquiry) -> frozenset[str]:
+        """The doubtful requests that an answer to a question asked now can prove absent."""
+        return frozenset(request_id for request_id, left in self._seconds_to_horizons(order, inquiry).items() if left < 0)
+
+    def _seconds_to_horizons(self, order: LiveOrder, inquiry: Inquiry) -> Mapping[str, float]:
+        """For each doubtful request; negative once it is past.
 
         By the wall clock, which other processes share, and by our own counter too: a clock that was set forward must not make
         a request that is still under way look lost.
         """
-        now, counted, capabilities = self._clock.now(), self._clock.monotonic(), gateway.broker.capabilities
-        known = [order.requests[request_id] for request_id in inquiry.noticed if request_id in order.requests]
-        return frozenset(
-            each.request_id
-            for each in known
-            if now > horizon(each, capabilities) and counted > inquiry.noticed[each.request_id] + _bounds(capabilities)
-        )
+        capabilities = self._gateways[order.intent.account_id].broker.capabilities
+        now, counted, bounds = self._clock.now(), self._clock.monotonic(), _bounds(capabilities)
+        return {
+            request_id: max((horizon(request, capabilities) - now).total_seconds(), noticed + bounds - counted)
+            for request_id, noticed in inquiry.noticed.items()
+            if (request := order.requests.get(request_id)) is not None
+        }
 
     # --- found -----------------------------------------------------------------------------------------------------------------
 

@@ -67,7 +67,7 @@ class Flatten:
         """What one part's order takes off must not seem to be still there, or taken off twice, when the next one is judged."""
         deadline = self._clock.monotonic() + PART_SECONDS
         while self._clock.monotonic() < deadline:
-            known = self._orders.in_memory(order.order_id)
+            known = self._orders.unfinished_with(order.order_id)
             if known is None or known.status.is_closed:
                 return
             await self._clock.sleep(0.05)

@@ -114,7 +114,7 @@ class Orders:
         """Orders that are not closed, or have a request unanswered."""
         return [o for o in self._unfinished.values() if account_id is None or o.intent.account_id == account_id]
 
-    def in_memory(self, order_id: UUID) -> LiveOrder | None:
+    def unfinished_with(self, order_id: UUID) -> LiveOrder | None:
         """An unfinished order as it was last known, without asking the store."""
         return self._unfinished.get(order_id)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
+from datetime import timedelta
 from decimal import Decimal
 from itertools import pairwise
 from pathlib import Path
@@ -85,6 +86,19 @@ async def test_absence_is_believed_only_past_every_bound_and_the_second_time_and
         await until(lambda: engine.is_quiet)
         assert (await engine.orders.get(order.order_id)).status is OrderStatus.FILLED
         assert len(scene.venue_orders(order)) == 1
+
+
+@pytest.mark.parametrize("lag", [3.0, 20.0, 120.0])
+async def test_an_absence_is_looked_for_as_soon_as_it_can_be_proved(tmp_path: Path, lag: float) -> None:
+    """The backoff, which goes on from the first doubt, must not wait far beyond it."""
+    keys = venue(KeySupport.SEARCHABLE, lag)
+    async with a_scene(tmp_path, keys) as scene, scene.living() as engine:
+        await scene.lay(FaultKind.REQUEST_LOST)
+        order = await engine.execute.execute(a_signal())
+        (request,) = order.requests.values()
+        bound = horizon(request, capabilities_of(keys))
+        await until(lambda: len(scene.witness.of("submit")) == 2)
+        assert bound < scene.clock.now() < bound + timedelta(seconds=2)
 
 
 async def test_a_second_attempt_that_is_lost_too_is_asked_about_from_the_beginning(tmp_path: Path) -> None:

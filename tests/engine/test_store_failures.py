@@ -381,7 +381,7 @@ async def test_a_commit_that_is_written_after_its_caller_was_cancelled_is_not_ov
             cancelling.cancel()
             await asyncio.sleep(0)
             assert (await engine.orders.get(order.order_id)).cancel_requested
-            assert LiveOrder.replay(await engine.store.stream(order.order_id)) == engine.orders.in_memory(order.order_id)
+            assert LiveOrder.replay(await engine.store.stream(order.order_id)) == engine.orders.unfinished_with(order.order_id)
             database.seconds = 0.0
 
 
@@ -404,7 +404,7 @@ async def test_an_order_that_ends_while_it_is_read_again_stays_ended(tmp_path: P
         await engine.cancel.cancel(order.order_id)
         await looking[0]
         assert (await engine.orders.get(order.order_id)).status is OrderStatus.CANCELLED
-        assert engine.orders.in_memory(order.order_id) is None
+        assert engine.orders.unfinished_with(order.order_id) is None
 
 
 async def _begun(tasks: list[asyncio.Task[None]], work: Coroutine[Any, Any, None]) -> None:

@@ -119,7 +119,7 @@ async def _in_memory(world: World, service: Service) -> AsyncIterator[str]:
     """What differs now. Between a commit and its reply, and while a stream is read, something may: but not for long."""
     for order_id in [order.order_id for order in service.engine.orders.unfinished()]:
         stored = LiveOrder.replay(await service.engine.store.stream(order_id))
-        kept = service.engine.orders.in_memory(order_id)
+        kept = service.engine.orders.unfinished_with(order_id)
         if kept is not None and kept != stored:
             yield f"{stored.intent.signal_id} is another one in memory (version {kept.version}) than in the log ({stored.version})"
     unfinished = {order.order_id for order in service.engine.orders.unfinished()}
