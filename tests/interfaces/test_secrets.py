@@ -26,9 +26,7 @@ _COMMANDS = (
     ("kill",),
     ("init", "settings.toml"),
 )
-_real_commands = settings(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
-)
+_real_commands = settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 
 
 def _everything_said(cli: CommandLine) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 from psycopg.conninfo import conninfo_to_dict
 from pydantic import ValidationError
@@ -73,7 +73,6 @@ def test_the_passwords_of_addresses_are_known_to_whoever_must_hide_them(password
     assert {password, encoded(password), f"x{password}", f"x{encoded(password)}"} <= known
 
 
-@settings(deadline=None)
 @given(written())
 async def test_opening_a_runner_on_an_address_shows_no_secret(url: str) -> None:
     with pytest.raises(LiveOrderError) as caught:  # nothing answers there

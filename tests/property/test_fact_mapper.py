@@ -84,7 +84,7 @@ FILLED = Filled(execution_id="e1", quantity=Decimal("1.50"), price=Decimal("-37.
 
 
 @pytest.mark.parametrize("fact_type", FACTS, ids=lambda fact: fact.topic)
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=25, suppress_health_check=[HealthCheck.too_slow])
 @given(data=st.data())
 def test_every_fact_survives_being_stored(fact_type: type[Fact], data: st.DataObject) -> None:
     fact = data.draw(models(fact_type))

@@ -198,7 +198,7 @@ A_LINK_AFTER_THE_TOTAL = [
 FREE_BY_WORD_APART = [("trade", 40, 5, 1), ("tell", 0), ("charge", 0, 0), ("tell", 1)]
 
 
-@settings(deadline=None, max_examples=200)
+@settings(max_examples=200)
 @given(lives, st.booleans(), st.data())
 @example(UPWARD_AFTER_A_TOTAL, False, None)
 @example(TWICE_UPWARD, False, None)
@@ -235,7 +235,6 @@ def test_once_all_is_told_order_ledger_and_reports_are_the_brokers_book(
     assert {*ours.fees()} == {fee}
 
 
-@settings(deadline=None)
 @given(st.lists(st.tuples(units, prices, fees), min_size=2, max_size=5), st.integers(0, 2), st.booleans(), st.booleans(), st.data())
 def test_a_chain_is_reported_in_any_order_with_totals_in_between(
     chain: list[tuple[int, int, int | None]], beside: int, is_priced: bool, has_times: bool, data: st.DataObject
@@ -264,7 +263,6 @@ BUSTED_UNTOLD = [("trade", 40, 5, None), ("ask", False, True), ("bust", 0)]
 CORRECTED_UNTOLD = [("trade", 40, 5, None), ("trade", 7, 5, None), ("ask", False, True), ("correct", 0, 30, 5, None)]
 
 
-@settings(deadline=None)
 @given(lives, st.booleans())
 @example(BUSTED_UNTOLD, False)
 @example(CORRECTED_UNTOLD, False)

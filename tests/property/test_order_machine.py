@@ -337,4 +337,4 @@ def request_id(facts: list[Fact]) -> str:
 
 
 TestOrderMachine = OrderMachine.TestCase
-TestOrderMachine.settings = settings(max_examples=150, stateful_step_count=30, deadline=None)
+TestOrderMachine.settings = settings(max_examples=150, stateful_step_count=30)

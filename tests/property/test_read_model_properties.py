@@ -6,7 +6,7 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import Any
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from liveorder.application.ports.views import ViewsUnavailable
@@ -64,7 +64,6 @@ def logs(draw: st.DrawFn) -> MemoryLog:
     return log
 
 
-@settings(deadline=None)
 @given(logs(), st.data())
 def test_any_cut_into_batches_gives_the_rows_of_one_rebuild(log: MemoryLog, data: st.DataObject) -> None:
     assert asyncio.run(dump_of(log, data)) == asyncio.run(rebuilt(log))
@@ -92,7 +91,6 @@ async def rebuilt(log: MemoryLog) -> Mapping[str, list[Any]]:
     return views.dump()
 
 
-@settings(deadline=None)
 @given(logs())
 def test_positions_and_summaries_add_up_to_the_effective_fills(log: MemoryLog) -> None:
     rows = asyncio.run(rebuilt(log))
@@ -117,7 +115,6 @@ def value_of(row: FillRow) -> Fraction:
     return abs(Fraction(row.quantity)) * Fraction(row.price) * Fraction(row.multiplier)
 
 
-@settings(deadline=None)
 @given(logs())
 def test_what_the_fills_earned_is_what_their_positions_realized(log: MemoryLog) -> None:
     rows = asyncio.run(rebuilt(log))

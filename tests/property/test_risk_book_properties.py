@@ -120,7 +120,7 @@ class RunningSums(RuleBasedStateMachine):
 
 
 TestRunningSums = RunningSums.TestCase
-TestRunningSums.settings = settings(max_examples=50, stateful_step_count=25, deadline=None)
+TestRunningSums.settings = settings(max_examples=50, stateful_step_count=25)
 
 # --- the ledger ------------------------------------------------------------------------------------------------------------------
 

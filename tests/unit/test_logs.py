@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import SecretStr
 
@@ -129,7 +129,6 @@ SHOWN = FORGERIES.filter(lambda category: category.lower() != REPEATED)
 """As categories: but for the one that the console leaves out."""
 
 
-@settings(deadline=None)
 @given(SHOWN, FORGERIES, FORGERIES, st.recursive(FORGERIES, lambda inner: st.lists(inner) | st.dictionaries(FORGERIES, inner)))
 def test_no_data_can_forge_a_line(category: str, sentence: str, name: str, value: object) -> None:
     book = Book()
@@ -139,7 +138,6 @@ def test_no_data_can_forge_a_line(category: str, sentence: str, name: str, value
     assert rest == ""
 
 
-@settings(deadline=None)
 @given(FORGERIES, st.dictionaries(FORGERIES, FORGERIES))
 def test_no_data_can_forge_a_record(sentence: str, fields: dict[str, str]) -> None:
     written: list[bytes] = []

@@ -4,7 +4,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from liveorder.domain.errors import InvalidInput
@@ -203,19 +203,16 @@ plausible_values = (
 )
 
 
-@settings(deadline=None)
 @given(st.binary() | st.text())
 def test_whatever_the_bytes_the_answer_is_a_signal_or_unusable(raw: str | bytes) -> None:
     assert_signal_or_unusable(raw)
 
 
-@settings(deadline=None)
 @given(st.dictionaries(field_names, plausible_values))
 def test_whatever_the_fields_the_answer_is_a_signal_or_unusable(fields: dict[str, Any]) -> None:
     assert_signal_or_unusable(json.dumps(fields))
 
 
-@settings(deadline=None)
 @given(
     st.fixed_dictionaries({"symbol": st.just("SPY"), "side": st.sampled_from(Side), "signal_id": st.text()}),
     plausible_values,

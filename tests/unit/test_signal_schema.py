@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from liveorder.domain.signal import Signal, UnusableSignal
@@ -67,7 +67,6 @@ def test_the_schema_accepts_what_the_parser_accepts(raw: str) -> None:
     assert fits(json.loads(raw)) is is_usable(raw)
 
 
-@settings(deadline=None)
 @given(
     st.fixed_dictionaries(
         {"symbol": st.just("SPY"), "signal_id": st.just("s1")},

@@ -1,4 +1,4 @@
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from liveorder.domain.dead_letter import MAX_LINE_LENGTH, SignalDeadLettered, dead_letter_id, shown_line
@@ -14,7 +14,6 @@ def test_the_line_of_a_dead_letter_is_safe_to_show() -> None:
     assert shown_line(b"a\nb\x00\xff \xe2\x80\xae") == r"a\nb\x00\xff \u202e"
 
 
-@settings(deadline=None)
 @given(st.binary() | st.binary(min_size=1, max_size=8).map(lambda part: part * 10_000))
 def test_whatever_the_bytes_the_shown_line_is_printable_and_short(raw: bytes) -> None:
     line = shown_line(raw)

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from liveorder.application.ports.signal_source import Bookmarks, SignalSource, SourceMessage
@@ -112,7 +112,6 @@ async def followed(path: Path, shelf: Shelf, *steps: Callable[[], object], ackno
 # --- lines --------------------------------------------------------------------------------------------------------------------
 
 
-@settings(deadline=None)
 @given(st.lists(st.binary(max_size=8) | st.sampled_from([b"\n", b"\r\n", b"a\n"])))
 def test_lines_do_not_depend_on_how_the_bytes_were_cut(chunks: list[bytes]) -> None:
     cut, whole = LineSplitter(), LineSplitter()

@@ -59,13 +59,13 @@ ACTIONS: dict[str, Callable[[Venue, int, int], object]] = {
 }
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(seed=st.integers(0, 3), steps=STEPS)
 def test_two_venues_with_the_same_life_tell_the_same(seed: int, steps: list[Step]) -> None:
     assert lived(seed, steps)[1] == lived(seed, steps)[1]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(steps=STEPS)
 def test_positions_cash_and_filled_quantities_are_sums_over_effective_trades(steps: list[Step]) -> None:
     venue, _ = lived(1, steps)
