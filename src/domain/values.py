@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from decimal import ROUND_HALF_EVEN, Decimal
+from decimal import ROUND_HALF_EVEN, Context, Decimal
 from enum import StrEnum
+from functools import reduce
 from typing import Annotated
 
 from pydantic import Field
@@ -16,6 +17,8 @@ from pydantic import Field
 from liveorder.domain.errors import CurrencyMismatch
 
 ZERO = Decimal(0)
+EXACT = Context(prec=1000)
+"""What is added, subtracted or multiplied by it keeps its last digit, whatever context an embedding program has."""
 
 
 class Side(StrEnum):
@@ -28,6 +31,10 @@ class Side(StrEnum):
     def sign(self) -> int:
         """+1 for a buy, -1 for a sell."""
         return 1 if self is Side.BUY else -1
+
+    def signed(self, amount: Decimal) -> Decimal:
+        """Negative for a sale; to the last digit, whatever decimal context an embedding program has."""
+        return amount if self is Side.BUY else amount.copy_negate()
 
     @property
     def opposite(self) -> Side:
@@ -148,5 +155,5 @@ class Money:
 
 
 def total(amounts: Iterable[Decimal]) -> Decimal:
-    """Exact sum; zero of nothing."""
-    return sum(amounts, ZERO)
+    """Exact sum, whatever decimal context an embedding program has; zero of nothing."""
+    return reduce(EXACT.add, amounts, ZERO)

@@ -113,7 +113,7 @@ def _row(order: LiveOrder, execution: BookedExecution, key: str, booked: Mapping
         intent.instrument.currency,
         f"{intent.instrument.multiplier:f}",
         _session(order, execution),
-        f"{execution.quantity * intent.side.sign:f}",
+        f"{intent.side.signed(execution.quantity):f}",
         f"{execution.price:f}",
         None if execution.commission is None else f"{execution.commission:f}",
         None if execution.at is None else execution.at.isoformat(),

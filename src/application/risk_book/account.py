@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import date
-from decimal import Context, Decimal
+from decimal import Decimal
 from typing import NamedTuple
 from uuid import UUID
 
@@ -14,23 +14,23 @@ from liveorder.application.risk_book.rows import SessionDay
 from liveorder.domain.order import LiveOrder
 from liveorder.domain.position import Position
 from liveorder.domain.risk import Exposure, OpenExposure, open_exposure
-from liveorder.domain.values import ZERO
-
-# Sums live long: what is added must come off again to the last digit.
-_EXACT = Context(prec=1000)
+from liveorder.domain.values import EXACT, ZERO
 
 
 class Sums(NamedTuple):
-    """Money, over all instruments of one currency: what positions could be worth, and the gross exposure."""
+    """Money, over all instruments of one currency: what positions could be worth, and the gross exposure.
+
+    Sums live long: what is added must come off again to the last digit.
+    """
 
     position_value: Decimal = ZERO
     gross: Decimal = ZERO
 
     def plus(self, exposure: Exposure) -> Sums:
-        return Sums(_EXACT.add(self.position_value, exposure.position_value), _EXACT.add(self.gross, exposure.gross))
+        return Sums(EXACT.add(self.position_value, exposure.position_value), EXACT.add(self.gross, exposure.gross))
 
     def minus(self, exposure: Exposure) -> Sums:
-        return Sums(_EXACT.subtract(self.position_value, exposure.position_value), _EXACT.subtract(self.gross, exposure.gross))
+        return Sums(EXACT.subtract(self.position_value, exposure.position_value), EXACT.subtract(self.gross, exposure.gross))
 
 
 _NOTHING = Sums()

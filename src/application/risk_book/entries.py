@@ -10,7 +10,7 @@ from liveorder.application.ports.order_store import LedgerEntry
 from liveorder.domain.order import LiveOrder
 from liveorder.domain.order.executions import BookedExecution, Executions
 from liveorder.domain.order.facts import decimal_text
-from liveorder.domain.values import ZERO, total
+from liveorder.domain.values import EXACT, ZERO, total
 
 FILL = "fill"
 """Key: the instrument's. Units traded, or with none of them a commission that was told late."""
@@ -36,11 +36,11 @@ def entries_between(before: LiveOrder | None, after: LiveOrder, session_date: da
 
 def _traded(order: LiveOrder, kind: str, execution: BookedExecution, session_date: date) -> LedgerEntry:
     """Quantity and value (Σ quantity × price, without multiplier) are negative for a sale."""
-    instrument, sign = order.intent.instrument, order.intent.side.sign
+    instrument, side = order.intent.instrument, order.intent.side
     at = execution.at or order.last_update_at
     values = {
-        "quantity": decimal_text(execution.quantity * sign),
-        "value": decimal_text(execution.value * sign),
+        "quantity": decimal_text(side.signed(execution.quantity)),
+        "value": decimal_text(side.signed(execution.value)),
         "commission": decimal_text(execution.commission or ZERO),
         "multiplier": decimal_text(instrument.multiplier),
         "currency": instrument.currency,
@@ -70,9 +70,9 @@ def _explains(before: Executions, after: Executions, came: list[BookedExecution]
     """Whether new executions alone make the difference: nothing was taken back, corrected, inferred or charged."""
     old, new = before.totals, after.totals
     return (
-        new.quantity == old.quantity + total(e.quantity for e in came)
-        and new.value == old.value + total(e.value for e in came)
-        and new.commission == old.commission + total(e.commission or ZERO for e in came)
+        new.quantity == total([old.quantity, *(e.quantity for e in came)])
+        and new.value == total([old.value, *(e.value for e in came)])
+        and new.commission == total([old.commission, *(e.commission or ZERO for e in came)])
     )
 
 
@@ -84,7 +84,7 @@ def _differences(before: Executions, after: Executions) -> Iterator[tuple[str, B
     yield from ((TAKE_BACK, execution) for key, execution in was.items() if key not in stays)
     yield from ((FILL, execution) for key, execution in now.items() if key not in stays)
     for key in (key for key in now if key in stays):
-        if charge := (now[key].commission or ZERO) - (was[key].commission or ZERO):
+        if charge := EXACT.subtract(now[key].commission or ZERO, was[key].commission or ZERO):
             yield FILL, BookedExecution(key, ZERO, ZERO, ZERO, charge, now[key].at)
 
 

@@ -2,10 +2,10 @@
 
 An execution counts unless it was busted or corrected. A correction names what it corrects, perhaps another correction: each chain
 counts once, by its last link, and a bust of any link voids the chain. Where several corrections name the same execution, the
-latest by the broker's clock is the last link; where the broker told no times, the one that came last. Bust and correction may
-come before the fill that they name. An inferred fill stands in for executions that were not told, and gives way to them, up to
-the total that it was inferred from: to fills, and to the units that a correction adds. What a bust or a correction takes away
-gives nothing back to it.
+latest by the broker's clock is the last link, at one time that with the later id; where the broker told no times, the one that
+came last. Bust and correction may come before the fill that they name. An inferred fill stands in for executions that were not
+told, and gives way to them, up to the total that it was inferred from: to fills, and to the units that a correction adds. What a
+bust or a correction takes away gives nothing back to it.
 
 The commission of a chain is the newest that is known, and a correction is newer than what it corrects. None is not known, and
 leaves an earlier one standing; 0 is known to be nothing, and replaces it. A chain that counts for no units costs nothing: a bust
@@ -132,6 +132,15 @@ class Executions:
         """Units that count, and so many more; exact, whatever decimal context an embedding program has."""
         return _EXACT.add(self.totals.quantity, quantity)
 
+    def missing_of(self, total: Decimal) -> Decimal:
+        """How many of `total` units no execution that counts tells of; negative where more count."""
+        return _EXACT.subtract(total, self.totals.quantity)
+
+    def price_of_missing(self, total: Decimal, average: Decimal) -> Decimal:
+        """The price of a missing unit, to 28 digits, that makes `average` come out over `total` units."""
+        value = _EXACT.subtract(_EXACT.multiply(average, total), self.totals.value)
+        return _SHOWN.divide(value, self.missing_of(total))
+
     @property
     def takes_back_the_untold(self) -> bool:
         """Whether a bust or a correction names an execution that was never reported, so that it may have been inferred."""
@@ -141,7 +150,7 @@ class Executions:
     @property
     def ever_told(self) -> Decimal:
         """Units of all fills and all that corrections added to them, whatever busts and corrections took away."""
-        return _SHOWN.plus(_total(added for links in self._chains().values() for added in self._added(links)))
+        return self._whole(_total(added for links in self._chains().values() for added in self._added(links)))
 
     def _added(self, links: list[BookedExecution]) -> Iterator[Decimal]:
         """The units by which each link of a chain raised it, and last the one that counts, wherever it stands."""
@@ -166,8 +175,11 @@ class Executions:
         totals = Totals()
         for execution in self.effective():
             totals = _plus(totals, execution.quantity, execution.value, execution.commission)
-        # Thirds of a reverse split add up to the whole again.
-        return replace(self, totals=totals._replace(quantity=_SHOWN.plus(totals.quantity)), is_plain=False)
+        return replace(self, totals=totals._replace(quantity=self._whole(totals.quantity)), is_plain=False)
+
+    def _whole(self, quantity: Decimal) -> Decimal:
+        """Thirds of a reverse split add up to the whole again."""
+        return _SHOWN.plus(quantity) if self.splits else quantity
 
     def _chains(self) -> dict[str, list[BookedExecution]]:
         chains: dict[str, list[BookedExecution]] = {}
@@ -197,16 +209,16 @@ class Executions:
         """The link that counts: the newest that nothing corrects."""
         corrected = {link.corrects for link in links if link.corrects != link.execution_id}
 
-        def newness(link: BookedExecution) -> tuple[bool, float, int, str]:
-            return link.execution_id not in corrected, _instant(link), self._root(link)[1], link.execution_id
+        def newness(link: BookedExecution) -> tuple[bool, float, int, tuple[int, str]]:
+            return link.execution_id not in corrected, _instant(link), self._root(link)[1], _place(link)
 
         return max(links, key=newness) if len(links) > 1 else links[0]
 
     def _by_depth(self, links: list[BookedExecution]) -> list[BookedExecution]:
         """A correction after what it corrects, whatever the times say, since a broker may report none; rivals by time."""
 
-        def depth(link: BookedExecution) -> tuple[int, float, str]:
-            return self._root(link)[1], _instant(link), link.execution_id
+        def depth(link: BookedExecution) -> tuple[int, float, tuple[int, str]]:
+            return self._root(link)[1], _instant(link), _place(link)
 
         return sorted(links, key=depth) if len(links) > 1 else links
 
@@ -237,6 +249,11 @@ _NONE = Executions({}, frozenset(), {}, (), ZERO, Totals())
 
 def _instant(execution: BookedExecution) -> float:
     return execution.at.timestamp() if execution.at else 0.0
+
+
+def _place(execution: BookedExecution) -> tuple[int, str]:
+    """Where the broker counts its ids: E9 before E10. Decides where its clock does not."""
+    return len(execution.execution_id), execution.execution_id
 
 
 def value_of(quantity: Decimal, price: Decimal) -> Decimal:

@@ -32,6 +32,8 @@ _OF_WHAT_IS_THERE = (
     r.OrderTriggered,
 )
 """Reports of an order that the broker has, whatever else they tell."""
+_SAME_PRICE = Decimal("1e-9")
+"""Prices that differ by less than this part are one: averages are rounded."""
 _LASTS_DAYS = (TimeInForce.GTC, TimeInForce.GTD)
 
 
@@ -75,7 +77,8 @@ def _in_turn(order: LiveOrder, steps: Iterable[Callable[[LiveOrder], list[Fact]]
 
 
 def _accepted(order: LiveOrder, report: r.Accepted) -> list[Fact]:
-    quantity = _positive(report.effective_quantity)
+    has_new_terms = order.quantity not in (None, order.intent.quantity)
+    quantity = None if has_new_terms else _positive(report.effective_quantity)
     is_other = order.broker_order_id is not None and report.broker_order_id not in (None, order.broker_order_id)
     if order.is_acknowledged and is_other:
         code = f"second_broker_order:{report.broker_order_id}"
@@ -147,10 +150,11 @@ def _conflict(order: LiveOrder, report: r.Execution | r.ExecutionCorrected) -> l
 
 
 def _late_commission(order: LiveOrder, report: r.Execution | r.ExecutionCorrected) -> list[Fact]:
-    known = order.executions.told[report.execution_id].commission
-    if report.commission is None or report.commission == known or report.execution_id in order.executions.commissions:
+    """The first telling again is no news, whatever was told since: of two ways of telling, one may lag."""
+    first = order.executions.told[report.execution_id].commission
+    if report.commission in (None, first):
         return []
-    return [f.CommissionReported(execution_id=report.execution_id, commission=report.commission)]
+    return _commission(order, r.Commission(execution_id=report.execution_id, commission=report.commission))
 
 
 def _oddities_of_fill(before: LiveOrder, after: LiveOrder) -> list[Fact]:
@@ -204,7 +208,8 @@ def _commission(order: LiveOrder, report: r.Commission) -> list[Fact]:
 
 
 def _cancel_pending(order: LiveOrder, report: r.CancelIsPending) -> list[Fact]:
-    is_news = order.closing is Closing.NONE and _begins(order, f.RequestKind.CANCEL, report.request_id)
+    is_over = order.closing is not Closing.NONE or order.is_finished
+    is_news = not is_over and _begins(order, f.RequestKind.CANCEL, report.request_id)
     return [f.CancelPending()] if is_news else []
 
 
@@ -345,25 +350,37 @@ def _listed(order: LiveOrder, snapshot: r.OrderSnapshot) -> list[Fact]:
 
 def _inferred(order: LiveOrder, snapshot: r.OrderSnapshot) -> list[Fact]:
     """The part of the broker's total that no execution tells of, at the price that makes the broker's average come out."""
-    known = order.executions.totals
-    missing = snapshot.filled_quantity - known.quantity
+    missing = order.executions.missing_of(snapshot.filled_quantity)
     if missing < 0:
         return _withdrawn(order, snapshot)
     if missing == 0:
-        return []
-    average = snapshot.average_price
+        return _priced_anew(order, snapshot)
+    filled = _rest(order, snapshot)
+    return [filled, *_oddities_of_fill(order, _provisionally(order, [filled]))]
+
+
+def _rest(order: LiveOrder, snapshot: r.OrderSnapshot) -> f.FillInferred:
+    total, average = snapshot.filled_quantity, snapshot.average_price
     if average is not None:
-        price = (average * snapshot.filled_quantity - known.value) / missing
+        price = order.executions.price_of_missing(total, average)
     else:
         price = order.limit_price or order.intent.decision_price or ZERO
-    filled = f.FillInferred(
+    return f.FillInferred(
         execution_id=f"inferred-{len(order.executions.inferred) + 1}",
-        quantity=missing,
+        quantity=order.executions.missing_of(total),
         price=price,
-        evidence=f"the broker tells {snapshot.filled_quantity:f} filled at {'no price' if average is None else average}",
+        evidence=f"the broker tells {total:f} filled at {'no price' if average is None else average}",
         filled_at=snapshot.occurred_at,
     )
-    return [filled, *_oddities_of_fill(order, _provisionally(order, [filled]))]
+
+
+def _priced_anew(order: LiveOrder, snapshot: r.OrderSnapshot) -> list[Fact]:
+    """The total that we know at another average: what was inferred of it was priced by less than is known now."""
+    inferred, known, told = order.executions.inferred_remainder(), order.average_price, snapshot.average_price
+    if inferred is None or known is None or told is None or abs(known - told) <= abs(told) * _SAME_PRICE:
+        return []
+    withdrawn = f.FillBusted(execution_id=inferred.execution_id)
+    return [withdrawn, _rest(_provisionally(order, [withdrawn]), snapshot)]
 
 
 def _withdrawn(order: LiveOrder, snapshot: r.OrderSnapshot) -> list[Fact]:
@@ -374,8 +391,8 @@ def _withdrawn(order: LiveOrder, snapshot: r.OrderSnapshot) -> list[Fact]:
         return []
     withdrawn = f.FillBusted(execution_id=inferred.execution_id)
     rest = _provisionally(order, [withdrawn])
-    is_short = snapshot.filled_quantity > rest.filled_quantity
-    return [withdrawn, *(_inferred(rest, snapshot) if is_short else [])]
+    is_short = rest.executions.missing_of(snapshot.filled_quantity) > 0
+    return [withdrawn, *([_rest(rest, snapshot)] if is_short else [])]
 
 
 def _terms(order: LiveOrder, snapshot: r.OrderSnapshot) -> list[Fact]:
@@ -416,7 +433,7 @@ def _standing_quantity(order: LiveOrder, snapshot: r.OrderSnapshot) -> Decimal |
     if has_ended and quantity <= order.filled_quantity:
         return None
     asked = {request.terms.quantity for request in order.requests.values() if request.terms is not None}
-    is_what_was_filled = order.is_overfilled and quantity == order.filled_quantity
+    is_what_was_filled = quantity > order.quantity and quantity in (snapshot.filled_quantity, order.filled_quantity)
     return None if is_what_was_filled and quantity not in asked else quantity
 
 

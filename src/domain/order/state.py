@@ -6,7 +6,7 @@ report amounts to. Both only return facts; the order changes when those are dura
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from datetime import datetime
 from decimal import Decimal
@@ -19,7 +19,7 @@ from liveorder.domain.facts import PERSON, Fact, RecordedFact
 from liveorder.domain.lifecycle import Closing, OrderStatus, condition, next_status
 from liveorder.domain.order import facts as f
 from liveorder.domain.order.executions import BookedExecution, Executions, split_quantity, value_of
-from liveorder.domain.values import ZERO
+from liveorder.domain.values import ZERO, total
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,8 +71,12 @@ class LiveOrder:
     failures: int = 0
     """Attempts that failed before our eyes. One that was lost on the way, with us perhaps, and not found is none."""
     replaces: int = 0
+    replace_numbers: Mapping[str, int] = field(default_factory=dict)
+    """By request id: the place of each replace of ours among them."""
     replaced: frozenset[str] = frozenset()
     """Ids of the replaces that were done: telling of one again is old news."""
+    replaced_last: int = 0
+    """The number of the newest that was done: word of an earlier one, however late it comes, changes no terms."""
     cancels: int = 0
     submission: f.SubmissionStarted | None = None
     """The newest; its reference names the order at the broker."""
@@ -129,7 +133,7 @@ class LiveOrder:
         """What may still fill; 0 when closed or overfilled, and while a cash order does not know its quantity."""
         if self.status.is_closed or self.quantity is None:
             return ZERO
-        return max(self.quantity - self.filled_quantity, ZERO)
+        return self._could_still_fill(self.quantity)
 
     @property
     def average_price(self) -> Decimal | None:
@@ -230,10 +234,10 @@ class LiveOrder:
         live = self._could_still_fill(self.quantity)
         replacing = [r.terms.quantity or self.quantity for r in self.requests.values() if r.terms is not None]
         wanted = [self._could_still_fill(quantity) for quantity in replacing]
-        return max([live, *wanted]) if atomic_replace else sum(wanted, live)
+        return max([live, *wanted]) if atomic_replace else total([live, *wanted])
 
     def _could_still_fill(self, quantity: Decimal | None) -> Decimal:
-        return max(quantity - self.filled_quantity, ZERO) if quantity is not None else ZERO
+        return max(self.executions.missing_of(quantity), ZERO) if quantity is not None else ZERO
 
     @property
     def is_overfilled(self) -> bool:
@@ -356,6 +360,7 @@ def _cancel_requested(order: LiveOrder, fact: f.CancelRequested, item: RecordedF
 
 def _replace_requested(order: LiveOrder, fact: f.ReplaceRequested, item: RecordedFact) -> None:
     order.replaces = fact.number
+    order.replace_numbers = {**order.replace_numbers, fact.request_id: fact.number}
     order.requests[fact.request_id] = OpenRequest(
         fact.request_id, f.RequestKind.REPLACE, item.envelope.recorded_at, fact.deadline, terms=fact
     )
@@ -451,12 +456,16 @@ def _replace_pending(order: LiveOrder, fact: f.ReplacePending, item: RecordedFac
 
 
 def _replaced(order: LiveOrder, fact: f.Replaced, item: RecordedFact) -> None:
-    order.broker_order_id = fact.broker_order_id or order.broker_order_id
     order._reach_broker()
     _answer(order, f.RequestKind.REPLACE, fact.request_id)
+    number = order.replaced_last
     if fact.request_id is not None:
         order.replaced = order.replaced | {fact.request_id}
-    order._restate(fact.quantity, fact.limit_price, fact.stop_price)
+        number = order.replace_numbers.get(fact.request_id, number)
+    if number >= order.replaced_last:
+        order.replaced_last = number
+        order.broker_order_id = fact.broker_order_id or order.broker_order_id
+        order._restate(fact.quantity, fact.limit_price, fact.stop_price)
 
 
 def _replace_refused(order: LiveOrder, fact: f.ReplaceRefused, item: RecordedFact) -> None:

@@ -6,6 +6,7 @@ from itertools import permutations
 
 import pytest
 
+from liveorder.application.risk_book.entries import entries_between
 from liveorder.domain import execution_report as r
 from liveorder.domain.execution_report import CloseCause
 from liveorder.domain.facts import Fact
@@ -20,6 +21,7 @@ from tests.builders import (
     REFUSED,
     REJECTED,
     SENT,
+    SESSION,
     acknowledged,
     bust,
     cancel_request,
@@ -591,3 +593,117 @@ def test_a_second_attempt_in_doubt_is_settled_by_any_word_of_the_order() -> None
     order = order_of(SENT, FAILED, submission(2), unknown(f"{KEY}-s2"))
     for report in (ACCEPTED, execution(), r.OrderTriggered(), r.ExecutionBusted(execution_id="a"), r.OrderRejected()):
         assert not then(order, *receive(order, report)).requests
+
+
+# --- what comes late must not undo what is newer -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("found", [True, False], ids=["found by asking", "told"])
+@pytest.mark.parametrize(
+    "late",
+    [
+        r.OrderReplaced(request_id=f"{KEY}-r1", quantity=Decimal(80)),
+        r.OrderReplaced(request_id=f"{KEY}-r1", broker_order_id="B-2"),
+        r.OrderReplaced(quantity=Decimal(80)),
+        r.OrderReplaced(),
+    ],
+    ids=["named", "named, without terms", "unnamed", "unnamed, without terms"],
+)
+def test_late_word_of_an_earlier_replace_changes_no_terms(late: r.OrderReplaced, found: bool) -> None:
+    """The broker did the second one, so it is past the first one, whatever became of that."""
+    limited = intent(order_type="LIMIT", limit_price=Decimal(10))
+    order = order_of(limited, *WORKING, replace_request(1, "80", "11"), replace_request(2, "150", "12"))
+    done = r.OrderReplaced(request_id=f"{KEY}-r2", broker_order_id="B-3", quantity=Decimal(150), limit_price=Decimal(12))
+    asked = r.OrderSnapshot(
+        status=r.BrokerStatus.WORKING,
+        filled_quantity=Decimal(0),
+        quantity=Decimal(150),
+        limit_price=Decimal(12),
+        broker_order_id="B-3",
+    )
+    order = then(order, *receive(order, asked if found else done))
+    order = then(order, *receive(order, late))
+    assert figures(order.quantity, order.broker_order_id, order.replace_requested) == (150, "B-3", False)
+    order = then(order, *receive(order, done))
+    order = then(order, *receive(order, execution("a", 100)))
+    assert figures(order.quantity, order.status, order.remaining_quantity, order.anomalies) == (150, "PARTIAL", 50, frozenset())
+
+
+def test_an_earlier_replace_that_was_refused_or_absent_and_done_after_all_still_changes_no_newer_terms() -> None:
+    order = order_of(
+        *WORKING,
+        replace_request(1, "80"),
+        f.ReplaceRefused(request_id=f"{KEY}-r1", message="absent"),
+        replace_request(2, "70"),
+        f.Replaced(request_id=f"{KEY}-r2", quantity=Decimal(70)),
+    )
+    after = then(order, *receive(order, r.OrderReplaced(request_id=f"{KEY}-r1", quantity=Decimal(80))))
+    assert after.quantity == 70
+
+
+def test_a_later_replace_that_was_refused_leaves_the_earlier_one_its_say() -> None:
+    order = order_of(*TWO_REPLACES, f.ReplaceRefused(request_id=f"{KEY}-r2", message="no"))
+    after = then(order, *receive(order, r.OrderReplaced(request_id=f"{KEY}-r1")))
+    assert after.quantity == 80
+
+
+@pytest.mark.parametrize(
+    "new_terms",
+    [
+        (replace_request(1, "120"), f.Replaced(request_id=f"{KEY}-r1", quantity=Decimal(120))),
+        (f.Restated(quantity=Decimal(120)),),
+    ],
+    ids=["replaced", "restated"],
+)
+def test_a_late_acknowledgement_does_not_undo_new_terms(new_terms: tuple[Fact, ...]) -> None:
+    order = order_of(SENT, fill("a", 10), *new_terms)
+    after = then(order, *receive(order, r.Accepted(broker_order_id="B-1", effective_quantity=Decimal(100))))
+    assert figures(after.quantity, after.broker_order_id) == (120, "B-1")
+
+
+@pytest.mark.parametrize("fees", [(None, "1", "2"), ("1", "0.5", "0"), ("1", "2", "2.5"), (None, "1", "0")])
+def test_the_commission_that_a_fill_names_last_is_its_commission(fees: tuple[str | None, ...]) -> None:
+    order = order_of(*WORKING)
+    for fee in fees:
+        order = then(order, *receive(order, execution("a", 40, 10, fee)))
+        assert receive(order, execution("a", 40, 10, fee)) == []
+    assert order.commission == Decimal(fees[-1] or 0)
+
+
+@pytest.mark.parametrize("first", ["E9", "E10"])
+def test_of_two_corrections_at_one_time_the_one_with_the_later_id_counts_however_they_come(first: str) -> None:
+    quantities = {"E9": 60, "E10": 40}
+    order = order_of(*WORKING, fill("E8", 100, at=1))
+    for name in sorted(quantities, key=lambda name: name != first):
+        order = then(order, correction(name, "E8", quantities[name], at=1))
+    assert order.filled_quantity == 40
+
+
+def test_a_cancel_told_pending_after_everything_is_filled_pends_nothing() -> None:
+    check(FILLED, r.CancelIsPending(), [])
+
+
+def test_a_fill_books_to_the_last_digit_however_few_an_embedding_program_reckons_with() -> None:
+    told = r.OrderSnapshot(status=r.BrokerStatus.WORKING, filled_quantity=Decimal("1234567.5"), average_price=Decimal("10.25"))
+    with localcontext(prec=4):
+        before = order_of(intent(side="SELL", quantity=Decimal(9876543)), *WORKING)
+        after = then(before, *receive(before, told))
+        left = after.remaining_quantity
+        (entry,) = entries_between(before, after, SESSION)
+    assert figures(after.filled_quantity, after.average_price, left) == (
+        Decimal("1234567.5"),
+        Decimal("10.25"),
+        Decimal("8641975.5"),
+    )
+    assert (entry.values["quantity"], entry.values["value"]) == ("-1234567.5", "-12654316.875")
+
+
+def test_units_of_eighteen_decimals_give_way_to_the_last_of_them() -> None:
+    order = order_of(intent(quantity=Decimal("123456789012.345678901234567891")), *WORKING)
+    for report in (
+        execution("a", "123456789012.345678901234567890", 2),
+        r.OrderSnapshot(status=r.BrokerStatus.WORKING, filled_quantity=order.quantity or Decimal(0), average_price=Decimal(2)),
+        execution("b", "0.000000000000000001", 3),
+    ):
+        order = then(order, *receive(order, report))
+    assert figures(order.filled_quantity, [e.execution_id for e in order.executions.effective()]) == (order.quantity, ["a", "b"])

@@ -137,6 +137,30 @@ def test_real_fills_take_the_place_of_inferred_ones_up_to_their_total() -> None:
     assert then(order, fill("c", 40, 12)).filled_quantity == 100
 
 
+@pytest.mark.parametrize("closed", [False, True], ids=["working", "cancelled"])
+def test_the_same_total_at_another_average_prices_what_was_inferred_anew(closed: bool) -> None:
+    """A first answer without an average, or a fill that came at another price than the total's."""
+    status, given = (BrokerStatus.CANCELLED, (cancelled(),)) if closed else (BrokerStatus.WORKING, ())
+    order = order_of(*WORKING, inferred(50, 0, "50 filled at no price"), *given)
+    anew = inferred(50, 9, "50 filled at 9", number=2)
+    order = check((*WORKING, inferred(50, 0, "50 filled at no price"), *given), told(status, 50, 9), [bust("inferred-1"), anew])
+    assert figures(order.filled_quantity, order.average_price, order.anomalies) == (50, 9, frozenset())
+    assert receive(order, told(status, 50, 9)) == receive(order, told(status, 50)) == []
+    order = then(order, fill("a", 20, 8))
+    order = then(order, *receive(order, told(status, 50, 9)))
+    assert figures(order.filled_quantity, order.average_price) == (50, 9)
+    order = then(order, fill("b", 30, "9.5"))
+    assert figures(order.filled_quantity, [e.execution_id for e in order.executions.effective()]) == (50, ["a", "b"])
+
+
+@pytest.mark.parametrize("average", ["10.333333333333333333333333333", "0.000012345678", "-3.3333", "1E+1"])
+def test_an_average_that_is_rounded_prices_nothing_anew_for_ever(average: str) -> None:
+    order = order_of(*WORKING, fill("a", 7, 3))
+    for _ in range(3):
+        order = then(order, *receive(order, told(BrokerStatus.WORKING, 10, average)))
+    assert len(order.executions.inferred) == 1
+
+
 def test_a_total_that_comes_again_after_a_bust_is_inferred_anew() -> None:
     given = (*WORKING, inferred(100, 10, "100 filled at 10"), fill("a", 60), fill("b", 40), bust("a"))
     after = check(given, told(BrokerStatus.FILLED, 100, "11.5"), [inferred(60, "12.5", "100 filled at 11.5", number=2)])
@@ -281,6 +305,17 @@ def test_an_overfill_that_a_poll_brings_to_light_is_noted_once_and_changes_no_te
     given = (intent(quantity=Decimal(44)), *WORKING, fill("a", 44))
     after = check(given, told(BrokerStatus.WORKING, 50, 10, quantity=quantity), [inferred(6, 10, "50 filled at 10"), OVERFILL])
     assert figures(after.quantity, after.filled_quantity) == (44, 50)
+
+
+@pytest.mark.parametrize("status", [BrokerStatus.WORKING, BrokerStatus.FILLED])
+def test_an_overfill_that_an_old_answer_tells_as_the_quantity_is_not_ordered(status: BrokerStatus) -> None:
+    """More was filled since, or less of it is left."""
+    given = (intent(quantity=Decimal(44)), *WORKING, fill("a", 44), fill("b", 3), OVERFILL, fill("c", 3))
+    order = order_of(*given)
+    order = then(order, *receive(order, told(status, 47, 10, quantity=47)))
+    assert order.quantity == 44
+    order = then(order, bust("b"), bust("c"))
+    assert figures(order.status, order.quantity, order.remaining_quantity) == ("FILLED", 44, 0)
 
 
 def test_a_replace_to_just_what_is_filled_is_found_by_asking() -> None:
