@@ -26,7 +26,7 @@ from tests.twins.alpaca.server import AlpacaTwin, alpaca_twin
 AAPL = BUILT_IN.listed("NASDAQ:AAPL").instrument
 BTC = BUILT_IN.listed("CRYPTO:BTC/USD").instrument
 KEY = "ABCDEFGHIJKLMNOPQRST"
-PATIENCE_SECONDS = 10
+PATIENCE_SECONDS = 20
 """For what must come over a socket; passing tests never wait for it."""
 
 
@@ -129,7 +129,7 @@ class Live:
 
 @asynccontextmanager
 async def live(
-    *, counts_fills: bool = False, carries_fills: bool | None = None, timeout_seconds: float = 0.5, **venue: Any
+    *, counts_fills: bool = False, carries_fills: bool | None = None, timeout_seconds: float = 20, **venue: Any
 ) -> AsyncIterator[Live]:
     """Connected. `carries_fills`: what Alpaca does; `counts_fills`: what the operator says that it does."""
     log, carries = Lines(), counts_fills if carries_fills is None else carries_fills

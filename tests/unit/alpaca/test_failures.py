@@ -99,14 +99,14 @@ async def test_how_long_to_wait_is_told_where_alpaca_tells_it() -> None:
     ],
 )
 async def test_a_connection_that_breaks_or_hangs_leaves_the_outcome_unknown(fault: Fault, expected: type[BrokerError]) -> None:
-    async with live() as here:
+    async with live(timeout_seconds=0.5) as here:
         await here.venue.lay(fault)
         with pytest.raises(expected):
             await here.submit()
 
 
 async def test_orders_and_cancels_do_not_wait_behind_questions_that_hang() -> None:
-    async with live(timeout_seconds=30) as here:
+    async with live() as here:
         await here.venue.lay(Fault(kind=FaultKind.REQUEST_LOST, on=Point.FIND, silent=True))
         questions = [asyncio.create_task(here.broker.find(f"K{number}", None, {})) for number in range(20)]
         (accepted,) = await here.submit()
