@@ -395,6 +395,23 @@ def test_no_way_of_showing_settings_shows_a_secret() -> None:
     assert settings.masked()["telegram"]["chat_id"] is None
 
 
+@pytest.mark.parametrize(
+    "option",
+    [
+        "access_token = 99887766",
+        "access_token = 9.9887766",
+        "secret_key = {b = '99887766'}",
+        "secret_key = {b = {c = [1, 99887766]}}",
+        "login = {password = '99887766', tries = 3}",
+        "tokens = ['99887766', 99887766]",
+    ],
+)
+def test_a_secret_of_whatever_type_and_however_deep_is_not_shown(option: str) -> None:
+    settings = load(f"[[accounts]]\nid = 'a'\n[accounts.options]\n{option}")
+    assert "9887766" not in f"{settings!r} {settings} {settings.masked()} {settings.model_dump_json()}"
+    assert any("9887766" in secret.get_secret_value() for secret in settings.secrets)
+
+
 def test_all_secrets_are_known_to_whoever_must_hide_them() -> None:
     settings = load("[[accounts]]\nid = 'a'\n[accounts.options]\napi_key = 'hunter2-mine'", SECRETS)
     assert {secret.get_secret_value() for secret in settings.secrets} == {

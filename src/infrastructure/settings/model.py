@@ -176,12 +176,15 @@ def _secrets_in(value: Any) -> list[SecretStr]:
     return _secrets_in(dict(value)) if hasattr(value, "model_fields_set") else []
 
 
-def _masked(value: Any, name: str = "") -> Any:
+def _masked(value: Any, *, is_secret: bool = False) -> Any:
+    """What stands under the name of a secret is one, of whatever type and however deep."""
     match value:
         case dict():
-            return {key: _masked(item, key) for key, item in value.items()}
+            return {key: _masked(item, is_secret=is_secret or is_secret_name(key)) for key, item in value.items()}
         case list():
-            return [_masked(item, name) for item in value]
-        case str():
-            return MASK if is_secret_name(name) or _ADDRESSED.match(value) else Censor()(value)
-    return value
+            return [_masked(item, is_secret=is_secret) for item in value]
+        case None:
+            return None
+        case str() if not is_secret and not _ADDRESSED.match(value):
+            return Censor()(value)
+    return MASK if is_secret or isinstance(value, str) else value

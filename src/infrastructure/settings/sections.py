@@ -220,7 +220,19 @@ class Telegram(Section):
 
 
 def _hide_secrets(options: dict[str, Any]) -> dict[str, Any]:
-    return {name: SecretStr(value) if is_secret_name(name) and isinstance(value, str) else value for name, value in options.items()}
+    """What stands under the name of a secret becomes one, numbers and inner tables too."""
+    return {name: _hidden(value, is_secret=is_secret_name(name)) for name, value in options.items()}
+
+
+def _hidden(value: Any, *, is_secret: bool) -> Any:
+    match value:
+        case dict():
+            return {name: _hidden(item, is_secret=is_secret or is_secret_name(name)) for name, item in value.items()}
+        case list():
+            return [_hidden(item, is_secret=is_secret) for item in value]
+        case None | bool() | SecretStr():
+            return value
+    return SecretStr(str(value)) if is_secret else value
 
 
 def _check_limits(some: dict[str, Any]) -> dict[str, Any]:
