@@ -63,7 +63,7 @@ def unreconciled_symbol(case: Case, limits: RiskLimits) -> RiskRefusal | None:
     if case.view.is_reconciled:
         return None
     symbol = case.proposal.instrument.symbol
-    message = f"our position in {symbol} is not the broker's; see `liveorder reconcile`, then adopt or import the difference"
+    message = f"our position in {symbol} is not the broker's; `liveorder reconcile` shows it, `liveorder adopt` takes it over"
     return RiskRefusal("unreconciled_symbol", message, "differs", "agrees")
 
 

@@ -256,7 +256,7 @@ class Account(Section):
     broker: Text = "simulated"
     """simulated, alpaca, kite, ibkr, or the name of a broker of your own."""
     mode: Mode | None = None
-    """PAPER or LIVE, to be sure: it must agree with trading_mode."""
+    """PAPER or LIVE, to be sure: it must agree with trading_mode, unless that is SIMULATION."""
     closed: bool = False
     """Traded no more: its orders and positions stay known, and its broker is not asked for."""
     currency: CurrencyCode | None = None

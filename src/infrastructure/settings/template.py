@@ -23,7 +23,7 @@ _ACCOUNTS = """
 # [[accounts]]
 # id = "acc_abc123"             # as signals name it
 # broker = "alpaca"             # simulated, alpaca, kite, ibkr, or a broker of your own
-# mode = "PAPER"                # to be sure: must agree with trading_mode
+# mode = "PAPER"                # to be sure: must agree with trading_mode, unless that is SIMULATION
 # closed = false                # true: traded no more; its orders and positions stay known
 # currency = "USD"              # of its limits and of position_size; else default_currency
 # exchange = "NASDAQ"           # of signals that name none; else default_exchange

@@ -42,7 +42,13 @@ def run(
     until_idle: Annotated[
         bool, typer.Option("--until-idle", help="End when the signals ended and every order is closed or at rest.")
     ] = False,
-    shadow: Annotated[bool, typer.Option("--shadow", help="Decide everything on live data, send nothing.")] = False,
+    shadow: Annotated[
+        bool,
+        typer.Option(
+            "--shadow",
+            help="Decide everything on live data, send nothing. Needs a --store of its own: what it decided stays decided.",
+        ),
+    ] = False,
     broker: Annotated[str | None, typer.Option("--broker", help="Only the accounts at this broker.")] = None,
     mock: Annotated[
         bool, typer.Option("--use-mock-broker", help="Trade at the simulated venue whatever the settings say.")
