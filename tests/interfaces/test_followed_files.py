@@ -45,11 +45,12 @@ def settings_in(folder: Path) -> Settings:
 
 
 async def signals_taken(settings: Settings, source: Any, wanted: int, log: RememberedLog | None = None, **opening: Any) -> set[str]:
-    """Of the orders that are there once `wanted` are, and the service has stopped in good order."""
+    """Of the orders that are there once `wanted` are and the whole file is acknowledged; the service has stopped in good order."""
+    folder = settings.logs.directory.parent
     async with open_service(settings, sources=[source], log=log or RememberedLog(), **opening) as service:
         running = asyncio.create_task(service.run())
         async with asyncio.timeout(ENOUGH_SECONDS):
-            while len(await orders(service)) < wanted:  # noqa: ASYNC110 - views have no event to wait for
+            while len(await orders(service)) < wanted or left_at(folder) < end_of_signals(folder):  # noqa: ASYNC110 - no event
                 await asyncio.sleep(0.01)
         running.cancel()
         return await orders(service)
@@ -65,6 +66,14 @@ def bookmark(folder: Path) -> str | None:
     with closing(sqlite3.connect(folder / "orders.db")) as connection:
         row = connection.execute("SELECT value FROM checkpoints WHERE name LIKE 'signal_source:%'").fetchone()
     return None if row is None else str(row[0])
+
+
+def left_at(folder: Path) -> int:
+    return int((bookmark(folder) or "0").split()[0])
+
+
+def end_of_signals(folder: Path) -> int:
+    return (folder / "signals.jsonl").stat().st_size
 
 
 async def test_what_is_written_while_the_service_starts_is_read_and_what_was_there_before_is_not(path: Path) -> None:

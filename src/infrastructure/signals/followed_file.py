@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import AsyncIterator, Iterable, Iterator
 from pathlib import Path
 
@@ -21,8 +22,10 @@ class FollowedFile:
 
     A file that is not there yet is waited for and read from its beginning. So is one that takes its place or is written anew: one
     whose bytes before the place where it was left are not those that were read. A last line without newline waits to be completed,
-    unless its file was rotated away. Not seen are lines that were rotated or cut away before they were read. Of a file that is one
-    JSON document the first line is delivered, as a line that cannot be used, and nothing else.
+    unless its file was rotated away. Not seen are lines that were cut away before they were read, or rotated away while nobody
+    read. Of a file that is one JSON document the first line is delivered, as a line that cannot be used, and nothing else.
+
+    Its name is its path as it was written: where that leads through a symbolic link, the link may move on from file to file.
 
     A line counts as published when the file was last written: an old line may look younger than it is, never older. Where
     that matters the signal must carry a timestamp.
@@ -32,29 +35,31 @@ class FollowedFile:
 
     def __init__(self, path: Path, bookmarks: Bookmarks, clock: Clock, first: Place | None, poll_seconds: float = 0.5) -> None:
         """`first`: as `end_of` finds it, None where it cannot be read."""
-        self.name = f"follow:{path.resolve()}"
+        self.name = f"follow:{os.path.abspath(path)}"  # noqa: PTH100 - a link that moves on stays the same source
+        self._bookmark = f"signal_source:{self.name}"
+        self._earlier_bookmark = f"signal_source:follow:{os.path.realpath(path)}"
         self._path, self._bookmarks, self._clock, self._poll_seconds = path, bookmarks, clock, poll_seconds
         self._first = first
+        self._settled: tuple[GrowingFile | None, Place] | None = None
 
     async def settle(self) -> str:
-        if (stored := await self._stored()) is not None:
-            return await self._goes_on(stored)
-        first, lines = self._looked_at()
-        await self._bookmarks.save_checkpoint(self._bookmark, str(first))
-        if first == BEGINNING:
+        """Opens the file, too: what is before its place is read now, and not once orders wait."""
+        stored = await self._stored()
+        wanted, lines = (stored, 0) if stored is not None else self._looked_at()
+        file = self._opened(wanted)
+        place = wanted if file is None else file.place
+        await self._bookmarks.save_checkpoint(self._bookmark, str(place))
+        self._settled = file, place
+        where, were = ("where it was left", "read") if stored is not None else ("its end when this process started", "there")
+        if place.offset != wanted.offset:
+            return (
+                f"from its beginning: what is before byte {wanted.offset}, {where}, is not what was {were}; "
+                "if that was another file, what it holds behind that byte is passed over"
+            )
+        if stored is None and place == BEGINNING:
             return "from its beginning; nothing passed over"
-        return f"from byte {first.offset}, its end when this process started; {lines} line{'s' * (lines != 1)} passed over"
-
-    async def _goes_on(self, stored: Place) -> str:
-        """Stores anew what an earlier version stored."""
-        if (file := self._opened(stored)) is None:
-            return f"from byte {stored.offset}, where it was left"
-        with file:
-            if stored.is_of_old_form:
-                await self._bookmarks.save_checkpoint(self._bookmark, str(file.place))
-            if file.place.offset == stored.offset:
-                return f"from byte {stored.offset}, where it was left"
-        return f"from its beginning: what is before byte {stored.offset}, where it was left, is not what was read"
+        passed_over = f"; {lines} line{'s' * (lines != 1)} passed over" if stored is None else ""
+        return f"from byte {place.offset}, {where}{', once it can be read' if file is None else passed_over}"
 
     def _looked_at(self) -> tuple[Place, int]:
         """Where to begin, and how many lines are before it. Raises `InvalidInput` for what cannot be read or is no JSON Lines."""
@@ -70,26 +75,28 @@ class FollowedFile:
             raise InvalidInput("signals", f"{self._path} cannot be read ({error.strerror})", "look at its disk") from None
 
     async def messages(self) -> AsyncIterator[SourceMessage]:
-        await self.settle()
-        place = await self._stored()
+        if self._settled is None:
+            await self.settle()
+        assert self._settled is not None
+        (file, place), self._settled = self._settled, None
         while True:
-            if (file := self._opened(place)) is not None:
+            if file is not None:
                 with file:
                     async for message in self._follow(file):
                         yield message
                 place = BEGINNING
             await self._clock.sleep(self._poll_seconds)
+            file = self._opened(place)
 
     async def _stored(self) -> Place | None:
-        saved = await self._bookmarks.checkpoint(self._bookmark)
-        return None if saved is None else Place.from_text(saved)
+        """Under its own name, or else under that which earlier versions gave it: of what its links lead to."""
+        for name in (self._bookmark, self._earlier_bookmark):
+            if (saved := await self._bookmarks.checkpoint(name)) is not None:
+                return Place.from_text(saved)
+        return None
 
     async def acknowledge(self, message: SourceMessage) -> None:
         await self._bookmarks.save_checkpoint(self._bookmark, str(message.receipt))
-
-    @property
-    def _bookmark(self) -> str:
-        return f"signal_source:{self.name}"
 
     def _opened(self, place: Place | None) -> GrowingFile | None:
         try:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import weakref
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -102,9 +103,11 @@ class GrowingFile:
     def __init__(self, path: Path, place: Place | None) -> None:
         """At `place`, or at the beginning if it is not this file's; None: behind the last complete line. Raises `OSError`.
 
-        Reads all that is before it. A last line without newline belongs to what comes.
+        Reads all that is before it. A last line without newline belongs to what comes. Closed at the end of a `with` block, and
+        with its last reference: where it could not be read, or nobody came to read it.
         """
         self._path, self._file = path, path.open("rb", buffering=0)
+        self._close = weakref.finalize(self, self._file.close)
         self._known = self._read_to(self._last_newline() if place is None else place.offset)
         if place is not None and not self._known.fits(place):
             self._known = self._read_to(0)
@@ -115,7 +118,7 @@ class GrowingFile:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._file.close()
+        self._close()
 
     def is_inside_document(self, line: Line) -> bool:
         """Whether it is part of a JSON document that the file's first line began; that line itself, which tells so, is not."""
@@ -141,9 +144,10 @@ class GrowingFile:
 
     @property
     def was_replaced(self) -> bool:
-        """Whether another file has its name now. Not while none has."""
+        """Whether another file has its name now, and holds something: until then its writer may not have let go of this one."""
         try:
-            return not os.path.samestat(self._path.stat(), os.fstat(self._file.fileno()))
+            named = self._path.stat()
+            return named.st_size > 0 and not os.path.samestat(named, os.fstat(self._file.fileno()))
         except OSError:
             return False
 

@@ -20,6 +20,7 @@ from liveorder.infrastructure.signals.jsonl_file import JsonlFile
 from liveorder.infrastructure.signals.lines import LineSplitter
 from liveorder.infrastructure.signals.stdin import StandardInput
 
+PASSED_OVER = "; if that was another file, what it holds behind that byte is passed over"
 WRITTEN_AT = datetime(2025, 3, 10, 3, 50, tzinfo=UTC)
 
 
@@ -107,6 +108,15 @@ async def delivered(path: Path, shelf: Shelf, *steps: Callable[[], object], ackn
 
 async def followed(path: Path, shelf: Shelf, *steps: Callable[[], object], acknowledge: bool = True) -> list[tuple[str, bytes]]:
     return [(message.offset, message.raw) for message in await delivered(path, shelf, *steps, acknowledge=acknowledge)]
+
+
+async def rest_of(source: FollowedFile) -> list[bytes]:
+    """What it delivers until the test ends."""
+    messages, seen = source.messages(), []
+    with suppress(EndOfTest):
+        while True:
+            seen.append((await anext(messages)).raw)
+    return seen
 
 
 # --- lines --------------------------------------------------------------------------------------------------------------------
@@ -228,6 +238,82 @@ async def test_a_file_replaced_while_nobody_read_is_read_from_its_beginning(path
     assert await followed(path, shelf) == [("0", b"two"), ("4", b"three")]
 
 
+async def test_a_file_that_its_writer_has_not_let_go_of_is_read_until_another_holds_something(path: Path, shelf: Shelf) -> None:
+    """As `logrotate` does it with `create`: the new file is there before the writer is told."""
+    write(path, b"")
+    moved = path.with_suffix(".1")
+
+    def rotate() -> None:
+        path.rename(moved)
+        write(path, b"")
+
+    steps = (rotate, lambda: None, append(moved, b"late\n"), append(path, b"new\n"), lambda: None)
+    assert await followed(path, shelf, *steps) == [("0", b"late"), ("0", b"new")]
+
+
+def point(link: Path, target: Path) -> None:
+    """As a program moves it: at one stroke."""
+    new = link.with_suffix(".new")
+    new.symlink_to(target)
+    new.replace(link)
+
+
+@pytest.fixture(params=["the file", "its folder"])
+def days(request: pytest.FixtureRequest, tmp_path: Path) -> tuple[Path, Path, Callable[[], None]]:
+    """Two days' files, of which the first is not empty, the path that leads to one of them, and what moves it to the second."""
+    for day in ("day1", "day2"):
+        (tmp_path / day).mkdir()
+        write(tmp_path / day / "signals", b"old\n" if day == "day1" else b"")
+    name, link = ("signals", "current") if request.param == "the file" else ("", "current/signals")
+    point(tmp_path / "current", tmp_path / "day1" / name)
+    return tmp_path / link, tmp_path / "day2" / "signals", lambda: point(tmp_path / "current", tmp_path / "day2" / name)
+
+
+Days = tuple[Path, Path, Callable[[], None]]
+
+
+async def test_a_link_that_moved_under_a_service_that_went_down_loses_nothing(days: Days, shelf: Shelf) -> None:
+    link, second, move = days
+    assert await followed(link, shelf, move, append(second, b"one\n"), lambda: None) == [("0", b"one")]
+    append(second, b"two\n")()
+    assert await followed(link, shelf) == [("4", b"two")]
+
+
+async def test_a_link_that_moved_while_nobody_read_is_read_from_its_beginning_and_says_what_nobody_will_read(
+    days: Days, shelf: Shelf
+) -> None:
+    link, second, move = days
+    await followed(link, shelf)
+    move()
+    append(second, b"one\n")()
+    said = await FollowedFile(link, shelf, ScriptedClock([]), end_of(link)).settle()
+    assert said == "from its beginning: what is before byte 4, where it was left, is not what was read" + PASSED_OVER
+    assert await followed(link, shelf) == [("0", b"one")]
+
+
+async def test_a_link_of_which_an_earlier_version_kept_the_place_goes_on_there(days: Days, shelf: Shelf) -> None:
+    """It named a source by what the link led to."""
+    link, second, move = days
+    append(link, b"passed over\nunread\n")()
+    before = hashlib.sha256(b"old\npassed over\n").hexdigest()
+    shelf.values[f"signal_source:follow:{link.resolve()}"] = f"16 {before}"
+    assert await followed(link, shelf, move, append(second, b"one\n"), lambda: None) == [("16", b"unread"), ("0", b"one")]
+    append(second, b"two\n")()
+    assert await followed(link, shelf) == [("4", b"two")]
+
+
+def test_a_source_has_one_name_wherever_its_link_leads_and_however_its_path_is_written(
+    days: Days, shelf: Shelf, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    link, _, move = days
+    monkeypatch.chdir(tmp_path)
+    written = [link, link.relative_to(tmp_path), Path("day1/..") / link.relative_to(tmp_path)]
+    names = {FollowedFile(path, shelf, ScriptedClock([]), None).name for path in written}
+    move()
+    names.add(FollowedFile(link, shelf, ScriptedClock([]), None).name)
+    assert names == {f"follow:{link}"}
+
+
 TEMPLATE = '{{"signal_id":"{name}","metadata":"{filler}"}}\n'
 FILLERS = {"short": 80, "longer than a page": 5000, "longer than is read at once": 60_000}
 in_every_length = pytest.mark.parametrize("filler", FILLERS.values(), ids=FILLERS.keys())
@@ -307,7 +393,43 @@ async def test_a_start_says_where_it_reads_a_file_that_is_not_the_one_it_left(pa
     assert await FollowedFile(path, shelf, ScriptedClock([]), None).settle() == f"from byte {left}, where it was left"
     replaced(path, from_template(80, "b", "c"))
     said = await FollowedFile(path, shelf, ScriptedClock([]), None).settle()
-    assert said == f"from its beginning: what is before byte {left}, where it was left, is not what was read"
+    assert said == f"from its beginning: what is before byte {left}, where it was left, is not what was read{PASSED_OVER}"
+    path.unlink()  # noqa: ASYNC240 - a small file of the test's own
+    said = await FollowedFile(path, shelf, ScriptedClock([]), None).settle()
+    assert said == "from byte 0, where it was left, once it can be read"
+
+
+async def test_what_takes_the_place_of_a_file_while_a_service_stands_by_is_read_whole_and_said(path: Path, shelf: Shelf) -> None:
+    write(path, b"old\nolder\n")
+    source = FollowedFile(path, shelf, ScriptedClock([]), end_of(path))
+    replaced(path, b"one\ntwo\nthree\n")
+    said = await source.settle()
+    where = "its end when this process started"
+    assert said == f"from its beginning: what is before byte 10, {where}, is not what was there{PASSED_OVER}"
+    assert await rest_of(source) == [b"one", b"two", b"three"]
+
+
+async def test_a_settled_source_reads_nothing_again_while_others_trade(
+    path: Path, shelf: Shelf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is before its place is hashed whole."""
+    write(path, b"old\n")
+    source = FollowedFile(path, shelf, ScriptedClock([append(path, b"new\n")]), end_of(path))
+    await source.settle()
+    monkeypatch.setattr(GrowingFile, "_read_to", lambda *_: pytest.fail("read again"))
+    assert await rest_of(source) == [b"new"]
+
+
+def descriptors() -> int:
+    return len(list(Path("/dev/fd").iterdir()))
+
+
+def test_a_file_that_fails_while_it_is_opened_is_closed(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write(path, b"old\n")
+    kept = descriptors()
+    monkeypatch.setattr(GrowingFile, "_read_to", lambda *_: os.lseek(-1, 0, 0))
+    assert end_of(path) is None
+    assert descriptors() == kept
 
 
 async def test_the_bookmark_of_an_earlier_version_is_understood_and_stored_anew(path: Path, shelf: Shelf) -> None:
