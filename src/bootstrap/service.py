@@ -95,8 +95,7 @@ async def open_service(
 
 def _say_what_is_unread(settings: Settings, log: EventLog) -> None:
     if settings.unread:
-        names, venue = ", ".join(settings.unread), settings.simulation.venue
-        log.write("WARNING", f"Not read here: {names}; the venue at {venue} has its own")
+        log.write("WARNING", f"Not read here: {', '.join(settings.unread)}; {settings.why_unread}")
 
 
 async def _await_turn(settings: Settings, log: EventLog | None, *, wait: bool) -> datetime | None:

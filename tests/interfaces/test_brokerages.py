@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from liveorder import Runner, Signal
-from liveorder.bootstrap import load_settings, open_brokerage
+from liveorder.bootstrap import load_settings, open_brokerage, open_service
 from liveorder.domain.errors import SettingsError
 from liveorder.domain.lifecycle import OrderStatus
 from liveorder.infrastructure.brokers.simulated.venue.settings import AccountTerms, PriceSource, VenueSettings
@@ -22,6 +22,7 @@ from tests.twins.alpaca.server import KEY, SECRET, alpaca_twin
 from tests.twins.ibkr import ACCOUNT, CATALOGUE, tws_twin
 from tests.twins.kite import API_KEY, USER_ID, kite_twin, venue_settings
 from tests.twins.kite.server import FIRST_TOKEN
+from tests.worlds import RememberedLog
 
 PATIENCE_SECONDS = 20
 STILL = PriceSource(volatility=0)
@@ -65,6 +66,20 @@ async def test_one_service_trades_at_three_brokers_at_once(tmp_path: Path) -> No
                 assert (account, order.status, order.filled_quantity) == (account, OrderStatus.FILLED, Decimal(10))
         brokers = {order.account_id: order.broker for order in await runner.orders()}
         assert brokers == {"us": "alpaca", "india": "kite", "world": "ibkr"}
+
+
+async def test_what_only_a_simulation_reads_is_said_where_money_is_real(tmp_path: Path) -> None:
+    settings = load_settings(
+        trading_mode="PAPER",
+        store=f"sqlite:///{tmp_path / 'orders.db'}",
+        accounts=[{"id": "a", "broker": "of nobody"}],
+        simulation={"quotes": "quotes.csv", "seed": 4},
+        logs={"console": False, "directory": tmp_path / "logs"},
+    )
+    log = RememberedLog()
+    with pytest.raises(SettingsError, match="of nobody"):
+        await open_service(settings, log=log).__aenter__()
+    assert log.of("WARNING") == ["Not read here: simulation.quotes, simulation.seed; the mode is PAPER"]
 
 
 @pytest.mark.parametrize(

@@ -72,6 +72,24 @@ def test_quotes_can_be_given_on_the_command_line(cli: CommandLine) -> None:
     assert cli.json("orders")[0]["average_price"] == "1234.5"
 
 
+REAL = '[alpaca]\napi_key = "k"\nsecret_key = "s"\n'
+
+
+@pytest.mark.parametrize(
+    ("settings", "reason"),
+    [
+        (f'trading_mode = "PAPER"\n{REAL}', "the mode is PAPER"),
+        (f'trading_mode = "LIVE"\n{REAL}', "the mode is LIVE"),
+        ('[simulation]\nvenue = "localhost:7000"\n', "the venue at localhost:7000 has its own"),
+    ],
+)
+def test_quotes_that_nothing_would_read_are_refused(cli: CommandLine, settings: str, reason: str) -> None:
+    cli.write("liveorder.toml", settings)
+    result = cli.run("run", "--quotes", "quotes.csv")
+    assert result.exit_code == ExitCode.INVALID_INPUT
+    assert f"quotes: not read here: {reason}; leave it out" in result.stderr
+
+
 ONE_DOCUMENT = f"[\n{json.dumps(coin('a'))},\n{json.dumps(coin('b'))}\n]\n"
 
 

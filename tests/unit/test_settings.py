@@ -12,6 +12,7 @@ from liveorder.domain.values import TradingMode
 from liveorder.infrastructure.secrecy import MASK
 from liveorder.infrastructure.settings import Settings, commented_toml
 from liveorder.infrastructure.settings.names import TRADER_NAMES, setting_paths
+from liveorder.infrastructure.settings.sections import Simulation
 
 TRADERS_VALUES: dict[str, Any] = {
     "KITE_API_KEY": "kite-key",
@@ -309,6 +310,16 @@ def test_what_only_the_process_of_the_venue_reads_is_known(name: str, value: obj
     shared = f"[simulation]\n{name} = {value}\n"
     assert load(shared).unread == ()
     assert load(shared + "venue = 'localhost:7000'").unread == (f"simulation.{name}",)
+
+
+@pytest.mark.parametrize("name", Simulation.model_fields)
+def test_what_is_set_of_the_simulated_venue_is_not_read_outside_a_simulation(name: str) -> None:
+    values = {"seed": 5, "starts_at": "'2025-03-10T00:00:00Z'", "venue": "'localhost:7000'"}
+    table = f"[simulation]\n{name} = {values.get(name, repr('a.file'))}\n"
+    paper = load(table, ALPACA + "TRADING_MODE=PAPER")
+    paper.check()
+    assert paper.unread == (f"simulation.{name}",)
+    assert load("[simulation]", ALPACA + "TRADING_MODE=PAPER").unread == ()
 
 
 def test_a_setting_that_nothing_uses_keeps_nobody_from_looking_or_stopping() -> None:

@@ -30,7 +30,7 @@ from liveorder.infrastructure.settings.sources import (
     from_toml,
     from_variables,
 )
-from liveorder.infrastructure.settings.unread import unread_beside_venue
+from liveorder.infrastructure.settings.unread import unread_of, why_unread
 
 _TOKEN_FILE: TypeAdapter[Path | None] = TypeAdapter(TokenFile | None)
 _ADDRESSED = re.compile(r"(?!.*://).+@", re.DOTALL)
@@ -122,7 +122,12 @@ class Settings(SettingsFields):
     @property
     def unread(self) -> tuple[str, ...]:
         """Settings that are set and that this process does not read, because of others: what a person must hear at the start."""
-        return unread_beside_venue(self.simulation) if self.mode is TradingMode.SIMULATION else ()
+        return unread_of(self.simulation, self.mode)
+
+    @property
+    def why_unread(self) -> str:
+        """The reason, which is one for all of `unread`."""
+        return why_unread(self.simulation, self.mode)
 
     @property
     def secrets(self) -> tuple[SecretStr, ...]:

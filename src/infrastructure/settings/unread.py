@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from liveorder.domain.errors import SettingsError
+from liveorder.domain.values import TradingMode
 from liveorder.infrastructure.settings.fields import SettingsFields
 from liveorder.infrastructure.settings.sections import Account, Simulation
 
@@ -28,7 +29,14 @@ def check_unread_options(account: Account, options: Mapping[str, Any]) -> None:
         )
 
 
-def unread_beside_venue(simulation: Simulation) -> tuple[str, ...]:
-    """What only the process of an external venue reads; no error, since both processes may share one file."""
-    is_default = {name: getattr(simulation, name) == Simulation.model_fields[name].default for name in _OF_THE_VENUES_PROCESS}
-    return () if simulation.venue is None else tuple(f"simulation.{name}" for name in is_default if not is_default[name])
+def unread_of(simulation: Simulation, mode: TradingMode) -> tuple[str, ...]:
+    """What is set of it that a process in this mode does not read; no error, since several may share one file."""
+    if mode is not TradingMode.SIMULATION:
+        names: Iterable[str] = Simulation.model_fields
+    else:
+        names = () if simulation.venue is None else _OF_THE_VENUES_PROCESS
+    return tuple(f"simulation.{name}" for name in names if getattr(simulation, name) != Simulation.model_fields[name].default)
+
+
+def why_unread(simulation: Simulation, mode: TradingMode) -> str:
+    return f"the venue at {simulation.venue} has its own" if mode is TradingMode.SIMULATION else f"the mode is {mode}"

@@ -64,6 +64,8 @@ def run(
     """Trade: recover what was left, then turn signals into orders."""
     simulation = {"quotes": quotes} if quotes is not None else None
     settings = settings_for(config, store, broker=broker, use_mock_broker=mock or None, simulation=simulation)
+    if quotes is not None and "simulation.quotes" in settings.unread:
+        raise InvalidInput("quotes", f"not read here: {settings.why_unread}", "leave it out")
     sources = sources_for(settings, signals, follow=follow, from_beginning=from_beginning, until_idle=until_idle)
     outcome = trade(settings, sources, until_idle=until_idle, is_shadow=shadow, wait_for_lease=standby)
     if as_json:
