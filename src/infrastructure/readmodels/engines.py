@@ -80,6 +80,6 @@ def _shorten(log: Path, connection: Connection) -> None:
 
 def _postgres(url: PostgresUrl) -> Engine:
     """Where it is goes to the driver alone: SQLAlchemy reads addresses in another way than libpq, which the store asks."""
-    where = conninfo_to_dict(url.conninfo("liveorder views"))
-    connect_args = where | {"options": "-c synchronous_commit=off"}
+    where: dict[str, Any] = conninfo_to_dict(url.conninfo("liveorder views"))
+    connect_args = where | {"options": f"{where.get('options', '')} -c synchronous_commit=off"}
     return create_engine("postgresql+psycopg://", pool_size=1, max_overflow=0, pool_pre_ping=True, connect_args=connect_args)

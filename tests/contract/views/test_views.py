@@ -19,7 +19,9 @@ from liveorder.domain.errors import InvalidInput, SettingsError
 from liveorder.domain.order import LiveOrder
 from liveorder.domain.order import facts as f
 from liveorder.domain.values import Side
+from liveorder.infrastructure.database_url import database_url
 from liveorder.infrastructure.readmodels import views_at
+from liveorder.infrastructure.readmodels.engines import engine_for
 from tests.builders import REFUSED, SENT, SESSION, acknowledged, bust, cancelled, correction, fill
 from tests.contract.event_stores import WallClock, require_postgres
 from tests.contract.views.sets import STORE, Ground, dump, postgres_ground, projector_of, remove, sqlite_ground
@@ -234,6 +236,17 @@ async def test_a_reader_is_not_kept_waiting_by_another_process_that_writes(groun
 
         await writer.apply(0, 5, look_meanwhile)
         assert (seen, await writer.position()) == ([0], 5)
+
+
+def test_what_an_address_asks_of_the_server_holds_for_read_models_too() -> None:
+    require_postgres()
+    ground = postgres_ground()
+    engine = engine_for(database_url(f"{ground.url}?options=-cwork_mem%3D12345kB%20-c%20synchronous_commit%3Don"))
+    with engine.connect() as connection:
+        found = [connection.exec_driver_sql(f"SHOW {name}").scalar_one() for name in ("work_mem", "synchronous_commit")]
+    engine.dispose()
+    remove(ground)
+    assert found == ["12345kB", "off"]
 
 
 async def test_a_database_that_cannot_be_reached_is_an_error_of_its_own(tmp_path: Path) -> None:
