@@ -13,6 +13,9 @@ from liveorder.infrastructure.signals.growing_file import BEGINNING, GrowingFile
 from liveorder.infrastructure.signals.lines import Line
 from liveorder.infrastructure.signals.one_document import refusal
 
+_OF_ANOTHER = "; if another file was there then, what it holds behind that byte is passed over"
+"""Where nobody can know, since what is there now, if anything, proves nothing."""
+
 
 class FollowedFile:
     """Endless. Begins at `first` the first time, and afterwards where it was acknowledged.
@@ -22,8 +25,8 @@ class FollowedFile:
 
     A file that is not there yet is waited for and read from its beginning. So is one that takes its place or is written anew: one
     whose bytes before the place where it was left are not those that were read. A last line without newline waits to be completed,
-    unless its file was rotated away. Not seen are lines that were cut away before they were read, or rotated away while nobody
-    read. Of a file that is one JSON document the first line is delivered, as a line that cannot be used, and nothing else.
+    unless its file was rotated away. Not seen are lines that were cut away before they were read, and those of a
+    file that was rotated away before it was opened, or while the service was down. Of a file that is one JSON document the first line is delivered, as a line that cannot be used, and nothing else.
 
     Its name is its path as it was written: where that leads through a symbolic link, the link may move on from file to file.
 
@@ -43,23 +46,22 @@ class FollowedFile:
         self._settled: tuple[GrowingFile | None, Place] | None = None
 
     async def settle(self) -> str:
-        """Opens the file, too: what is before its place is read now, and not once orders wait."""
+        """Opens the file, too: what is before its place is read now, and not once orders wait.
+
+        A bookmark that is not of this file is kept until something of this one was taken: a further start can say so again.
+        """
         stored = await self._stored()
         wanted, lines = (stored, 0) if stored is not None else self._looked_at()
         file = self._opened(wanted)
         place = wanted if file is None else file.place
-        await self._bookmarks.save_checkpoint(self._bookmark, str(place))
+        await self._bookmarks.save_checkpoint(self._bookmark, str(place if wanted.is_of_old_form else wanted))
         self._settled = file, place
-        where, were = ("where it was left", "read") if stored is not None else ("its end when this process started", "there")
-        if place.offset != wanted.offset:
-            return (
-                f"from its beginning: what is before byte {wanted.offset}, {where}, is not what was {were}; "
-                "if that was another file, what it holds behind that byte is passed over"
-            )
-        if stored is None and place == BEGINNING:
+        if stored is not None:
+            return _in_words(wanted, file, "where it was left", "read", "" if wanted.offset > 0 else _OF_ANOTHER)
+        if place == wanted == BEGINNING:
             return "from its beginning; nothing passed over"
-        passed_over = f"; {lines} line{'s' * (lines != 1)} passed over" if stored is None else ""
-        return f"from byte {place.offset}, {where}{', once it can be read' if file is None else passed_over}"
+        passed_over = f"; {lines} line{'s' * (lines != 1)} passed over"
+        return _in_words(wanted, file, "its end when this process started", "there", passed_over)
 
     def _looked_at(self) -> tuple[Place, int]:
         """Where to begin, and how many lines are before it. Raises `InvalidInput` for what cannot be read or is no JSON Lines."""
@@ -120,3 +122,12 @@ class FollowedFile:
         for line, place in lines:
             if not file.is_inside_document(line):
                 yield SourceMessage(self.name, str(line.start), line.content, file.written_at, place)
+
+
+def _in_words(wanted: Place, file: GrowingFile | None, where: str, was: str, known: str) -> str:
+    """`known`: what is said where the file is there, and is the one that was there before."""
+    if file is None:
+        return f"from byte {wanted.offset}, {where}, once it can be read{_OF_ANOTHER}"
+    if file.place.offset != wanted.offset:
+        return f"from its beginning: what is before byte {wanted.offset}, {where}, is not what was {was}{_OF_ANOTHER}"
+    return f"from byte {wanted.offset}, {where}{known}"

@@ -20,7 +20,7 @@ from liveorder.infrastructure.signals.jsonl_file import JsonlFile
 from liveorder.infrastructure.signals.lines import LineSplitter
 from liveorder.infrastructure.signals.stdin import StandardInput
 
-PASSED_OVER = "; if that was another file, what it holds behind that byte is passed over"
+PASSED_OVER = "; if another file was there then, what it holds behind that byte is passed over"
 WRITTEN_AT = datetime(2025, 3, 10, 3, 50, tzinfo=UTC)
 
 
@@ -394,9 +394,20 @@ async def test_a_start_says_where_it_reads_a_file_that_is_not_the_one_it_left(pa
     replaced(path, from_template(80, "b", "c"))
     said = await FollowedFile(path, shelf, ScriptedClock([]), None).settle()
     assert said == f"from its beginning: what is before byte {left}, where it was left, is not what was read{PASSED_OVER}"
+    assert await FollowedFile(path, shelf, ScriptedClock([]), None).settle() == said, "as nothing of the other file was taken yet"
     path.unlink()  # noqa: ASYNC240 - a small file of the test's own
     said = await FollowedFile(path, shelf, ScriptedClock([]), None).settle()
-    assert said == "from byte 0, where it was left, once it can be read"
+    assert said == f"from byte {left}, where it was left, once it can be read{PASSED_OVER}"
+
+
+async def test_a_start_says_that_it_cannot_know_a_file_of_which_nothing_was_read(path: Path, shelf: Shelf) -> None:
+    """A service that was killed before it took anything, and a file that was renamed meanwhile."""
+    write(path, b"")
+    await followed(path, shelf)
+    append(path, b"one\n")()
+    replaced(path, b"two\n")
+    said = await FollowedFile(path, shelf, ScriptedClock([]), None).settle()
+    assert said == "from byte 0, where it was left" + PASSED_OVER
 
 
 async def test_what_takes_the_place_of_a_file_while_a_service_stands_by_is_read_whole_and_said(path: Path, shelf: Shelf) -> None:
