@@ -23,10 +23,11 @@ class FollowedFile:
     `first` is where the file ended when this process started: what is written while it starts, or stands by, is read. It is stored
     before anybody is told that the file is listened to; what is stored counts, whatever a later start finds.
 
-    A file that is not there yet is waited for and read from its beginning. So is one that takes its place or is written anew: one
-    whose bytes before the place where it was left are not those that were read. A last line without newline waits to be completed,
-    unless its file was rotated away. Not seen are lines that were cut away before they were read, and those of a
-    file that was rotated away before it was opened, or while the service was down. Of a file that is one JSON document the first line is delivered, as a line that cannot be used, and nothing else.
+    A file that is not there yet is waited for and read from its beginning. So is one that takes its place or is written anew, but
+    for a copy: that holds all the bytes that were read, and is read on behind them. A last line without newline waits to be
+    completed, unless its file was rotated away. Not seen are lines that were cut away before they were read, and those of a file
+    that was rotated away before it was opened, or while the service was down. Of a file that is one JSON document the first line
+    is delivered, as a line that cannot be used, and nothing else.
 
     Its name is its path as it was written: where that leads through a symbolic link, the link may move on from file to file.
 
@@ -82,13 +83,18 @@ class FollowedFile:
         assert self._settled is not None
         (file, place), self._settled = self._settled, None
         while True:
-            if file is not None:
-                with file:
-                    async for message in self._follow(file):
+            if file is None:
+                await self._clock.sleep(self._poll_seconds)
+                file = self._opened(place)
+                continue
+            with file:
+                async for message in self._follow(file):
+                    yield message
+                successor = self._opened(file.place)
+                if successor is None or not successor.goes_on_with(file):
+                    for message in self._as_messages(file, file.unfinished_line()):
                         yield message
-                place = BEGINNING
-            await self._clock.sleep(self._poll_seconds)
-            file = self._opened(place)
+            file, place = successor, BEGINNING
 
     async def _stored(self) -> Place | None:
         """Under its own name, or else under that which earlier versions gave it: of what its links lead to."""
@@ -107,7 +113,7 @@ class FollowedFile:
             return None
 
     async def _follow(self, file: GrowingFile) -> AsyncIterator[SourceMessage]:
-        """What one file holds, until another takes its place or it is written anew."""
+        """The complete lines of one file, until another takes its place or it is written anew."""
         while not file.was_rewritten:
             was_replaced = file.was_replaced
             for message in self._as_messages(file, file.new_lines()):
@@ -115,8 +121,6 @@ class FollowedFile:
             if was_replaced:
                 break
             await self._clock.sleep(self._poll_seconds)
-        for message in self._as_messages(file, file.unfinished_line()):
-            yield message
 
     def _as_messages(self, file: GrowingFile, lines: Iterable[tuple[Line, Place]]) -> Iterator[SourceMessage]:
         for line, place in lines:

@@ -120,6 +120,13 @@ class GrowingFile:
     def __exit__(self, *_: object) -> None:
         self._close()
 
+    def goes_on_with(self, former: GrowingFile) -> bool:
+        """Whether it is opened behind all that was read of `former`, as a copy is; then that one's unfinished line goes on."""
+        if self.place != former.place:
+            return False
+        self._lines = former._lines
+        return True
+
     def is_inside_document(self, line: Line) -> bool:
         """Whether it is part of a JSON document that the file's first line began; that line itself, which tells so, is not."""
         self._first = self._first or line

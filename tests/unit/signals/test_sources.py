@@ -386,6 +386,24 @@ async def test_a_file_with_the_same_lines_goes_on_where_it_was_left_wherever_it_
     assert names_in(await followed(path, shelf)) == ["new"]
 
 
+async def test_a_copy_that_takes_the_place_of_a_file_under_a_running_service_goes_on_where_it_was(path: Path, shelf: Shelf) -> None:
+    """As `rsync` and editors write: lines that were passed over must not be traded, nor a line torn that grew from copy to copy."""
+    old, taken = from_template(80, "passed over"), from_template(80, "taken")
+    write(path, old)
+    steps = (
+        lambda: replaced(path, old + taken + b'{"signal_id":'),
+        lambda: replaced(path, old + taken + b'{"signal_id":"grown"}\n'),
+        lambda: replaced(path, old + taken + b'{"signal_id":"grown"}\n' + from_template(80, "new")),
+        lambda: None,
+    )
+    assert names_in(await followed(path, shelf, *steps)) == ["taken", "grown", "new"]
+
+
+async def test_a_torn_line_that_is_all_of_a_file_is_delivered_when_another_file_takes_its_place(path: Path, shelf: Shelf) -> None:
+    steps = (append(path, b"torn"), lambda: replaced(path, b"new\n"), lambda: None)
+    assert await followed(path, shelf, *steps) == [("0", b"torn"), ("0", b"new")]
+
+
 async def test_a_start_says_where_it_reads_a_file_that_is_not_the_one_it_left(path: Path, shelf: Shelf) -> None:
     write(path, from_template(80, "a"))
     left = path.stat().st_size  # noqa: ASYNC240 - a small file of the test's own
