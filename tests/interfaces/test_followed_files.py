@@ -134,7 +134,7 @@ async def test_that_it_listens_is_said_once_its_place_is_durable_with_where_and_
     append(path, "c")
     assert await signals_taken(settings, source, 1, log) == {"c"}
     (said,) = log.of("SOURCE")
-    assert said == f"Listens to follow:{path}: from byte {end}, its end when this process started; 2 lines passed over"
+    assert said == f"Listens to follow:{path}: from byte {end}, its end when this process first looked; 2 lines passed over"
     assert [(text or "").split()[0] for text in stored] == [str(end)]
     left = (bookmark(path.parent) or "").split()[0]
     assert await signals_taken(settings, file_source(settings, path, follow=True), 1, log) == {"c"}

@@ -20,8 +20,8 @@ _OF_ANOTHER = "; if another file was there then, what it holds behind that byte 
 class FollowedFile:
     """Endless. Begins at `first` the first time, and afterwards where it was acknowledged.
 
-    `first` is where the file ended when this process started: what is written while it starts, or stands by, is read. It is stored
-    before anybody is told that the file is listened to; what is stored counts, whatever a later start finds.
+    `first` is where the file ended when this process first looked: what is written while it recovers, or stands by, is read. It is
+    stored before anybody is told that the file is listened to; what is stored counts, whatever a later start finds.
 
     A file that is not there yet is waited for and read from its beginning. So is one that takes its place or is written anew, but
     for a copy: that holds all the bytes that were read, and is read on behind them. A last line without newline waits to be
@@ -62,7 +62,7 @@ class FollowedFile:
         if place == wanted == BEGINNING:
             return "from its beginning; nothing passed over"
         passed_over = f"; {lines} line{'s' * (lines != 1)} passed over"
-        return _in_words(wanted, file, "its end when this process started", "there", passed_over)
+        return _in_words(wanted, file, "its end when this process first looked", "there", passed_over)
 
     def _looked_at(self) -> tuple[Place, int]:
         """Where to begin, and how many lines are before it. Raises `InvalidInput` for what cannot be read or is no JSON Lines."""

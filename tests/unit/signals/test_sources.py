@@ -433,7 +433,7 @@ async def test_what_takes_the_place_of_a_file_while_a_service_stands_by_is_read_
     source = FollowedFile(path, shelf, ScriptedClock([]), end_of(path))
     replaced(path, b"one\ntwo\nthree\n")
     said = await source.settle()
-    where = "its end when this process started"
+    where = "its end when this process first looked"
     assert said == f"from its beginning: what is before byte 10, {where}, is not what was there{PASSED_OVER}"
     assert await rest_of(source) == [b"one", b"two", b"three"]
 
