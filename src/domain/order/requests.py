@@ -83,7 +83,11 @@ def doubt(order: LiveOrder, request_id: str, error: str, message: str) -> list[F
 
 
 def next_cancel_id(order: LiveOrder) -> str:
-    return f"{order.client_order_id}-c{order.cancels + 1}"
+    return f"{order.client_order_id}{_next_cancel_ending(order)}"
+
+
+def _next_cancel_ending(order: LiveOrder) -> str:
+    return f"-c{order.cancels + 1}"
 
 
 def request_cancel(
@@ -109,8 +113,11 @@ def request_cancel(
 
 
 def book_sent_cancel(order: LiveOrder, request_id: str, reason: f.CancelReason) -> list[Fact]:
-    """A cancel that went out before it could be stored. Where every submission has failed by now, it is the end of the order."""
-    if order.status.is_closed or request_id != next_cancel_id(order):
+    """A cancel that went out before it could be stored. Where every submission has failed by now, it is the end of the order.
+
+    It bears the key of its time: since then the order may have been found under another one.
+    """
+    if order.status.is_closed or not request_id.endswith(_next_cancel_ending(order)):
         return []
     asked = f.CancelRequested(request_id=request_id, reason=reason)
     return [asked] if order.is_at_broker or order.submission_is_open else [asked, _ended_unreached(reason)]

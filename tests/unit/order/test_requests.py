@@ -232,6 +232,13 @@ def test_a_cancel_that_was_sent_before_it_was_stored_ends_what_never_arrived(fac
     assert requests.book_sent_cancel(then(order, *booked), f"{KEY}-c1", CancelReason.REQUESTED) == []
 
 
+def test_a_cancel_that_was_sent_before_the_order_was_found_under_another_key_is_booked_once() -> None:
+    order = order_of(SENT, f.FoundUnderKey(client_order_id="ANOTHER-KEY"))
+    booked = requests.book_sent_cancel(order, f"{KEY}-c1", CancelReason.REQUESTED)
+    assert booked == [f.CancelRequested(request_id=f"{KEY}-c1", reason=CancelReason.REQUESTED)]
+    assert requests.book_sent_cancel(then(order, *booked), f"{KEY}-c1", CancelReason.REQUESTED) == []
+
+
 # --- cancels -----------------------------------------------------------------------------------------------------------------
 
 
