@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from liveorder.application.cancel_order import CancelOrder
 from liveorder.application.kill_switch import KillSwitch
-from liveorder.application.ports.emergency_journal import EmergencyJournal, JournalledCancel, JournalledHalt
+from liveorder.application.ports.emergency_journal import (
+    EmergencyJournal,
+    JournalEntry,
+    JournalledCancel,
+    JournalledHalt,
+)
 from liveorder.application.ports.event_log import EventLog
 from liveorder.domain.errors import OrderNotFound
 from liveorder.domain.trading_halt import EVERYTHING, HaltReason
@@ -17,18 +24,29 @@ class BookJournal:
         self._journal, self._kill_switch, self._cancel, self._log = journal, kill_switch, cancel, log
 
     async def book(self) -> None:
-        """A halt stands from here on, whether or not the store takes it now."""
-        entries = self._journal.read()
+        """A halt stands from here on, whether or not the store takes it now. What cannot be read may be one.
+
+        It stands until a person moves that away: resumed before, everything is halted again.
+        """
+        trouble, entries = self._journal.trouble(), self._journal.read()
+        if trouble is not None:
+            self._log.write("ERROR", f"Trading is halted: {trouble}")
+            self._kill_switch.halt_now(EVERYTHING, HaltReason.KILL_SWITCH, trouble)
         halts = [entry for entry in entries if isinstance(entry, JournalledHalt)]
         for halt in halts:
             self._kill_switch.halt_now(EVERYTHING, HaltReason.KILL_SWITCH, f"{halt.detail} ({halt.actor}, emergency)")
-        if not entries or not await self._kill_switch.retry_durable():
+        if not (entries or trouble) or not await self._kill_switch.retry_durable():
             return
         for entry in entries:
             if isinstance(entry, JournalledCancel):
                 await self._book_cancel(entry)
-        if self._journal.read() == entries:
-            self._journal.clear()
+        self._clear(entries)
+
+    def _clear(self, booked: Sequence[JournalEntry]) -> None:
+        try:
+            self._journal.clear(booked)
+        except OSError as error:
+            self._log.write("ERROR", f"The emergency journal is booked and cannot be removed, do it by hand: {error}")
 
     async def _book_cancel(self, entry: JournalledCancel) -> None:
         try:

@@ -143,7 +143,7 @@ class Engine:
         self.stop_trading = StopTrading(
             self.orders, self.gateways, self.kill_switch, self.cancel, flatten, self.reconcile, journal, clock
         )
-        self.book_journal = BookJournal(journal, self.kill_switch, self.cancel, log)
+        self.book_journal = BookJournal(journal, self.kill_switch, self.cancel, sparing_log)
         self.adopt = Adopt(terms.execution, self.orders, self.gateways, self.track)
         self.dead_letters = DeadLetters(store, self.orders, self.execute, log)
         self.intake = Intake(self.desk, self.execute, self.dead_letters, clock, sparing_log)

@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
+from typing import IO, Any
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -13,42 +15,92 @@ from liveorder.application.ports.emergency_journal import JournalEntry
 from liveorder.infrastructure.private_files import make_folder, open_private
 
 _ENTRY: TypeAdapter[JournalEntry] = TypeAdapter(JournalEntry)
+_REMEDY = "read it, see what is open at the brokers, move it away, then resume"
 
 
 class FileEmergencyJournal:
-    """One file. Where even that cannot be written, the line goes to standard error: what it speaks of is done all the same."""
+    """One file. Where even that cannot be written, the line goes to standard error: what it speaks of is done all the same.
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
+    So a line that was cut may speak of something that was done, and is trouble. `former`: where an earlier version wrote, for
+    several stores perhaps; what stands there is trouble too.
+    """
+
+    def __init__(self, path: Path, former: Path | None = None) -> None:
+        self._path, self._former = path, former
+        self._aside = path.with_name(f"{path.name}.booked")
 
     def write(self, entry: JournalEntry) -> bool:
-        line = _ENTRY.dump_json(entry).decode()
+        line = _ENTRY.dump_json(entry)
         try:
             self._append(line)
         except OSError as error:
-            print(f"emergency journal not writable ({error}): {line}", file=sys.stderr)  # noqa: T201 - the last place left
+            with suppress(OSError, ValueError):  # standard error may be a file on the same full disk, or closed
+                print(f"emergency journal not writable ({error}): {line.decode()}", file=sys.stderr)  # noqa: T201 - the last place
             return False
         return True
 
-    def _append(self, line: str) -> None:
+    def _append(self, line: bytes) -> None:
+        """It begins on a line of its own, as the one before may be cut. Written again where the file was set aside meanwhile."""
         make_folder(self._path.parent)
-        with open_private(self._path, "a") as file:
-            file.write(line + "\n")
-            file.flush()
-            os.fsync(file.fileno())
+        is_set_aside = True
+        while is_set_aside:
+            self._make()
+            with open_private(self._path, "ab") as file:
+                file.write(b"\n" + line + b"\n")
+                file.flush()
+                os.fsync(file.fileno())
+                is_set_aside = not _is_at(self._path, file)
+
+    def _make(self) -> None:
+        """For whoever owns the folder, when root makes it: the service is to read it."""
+        with suppress(OSError), open_private(self._path, "xb") as file:
+            if os.geteuid() == 0:
+                folder = self._path.parent.stat()
+                os.fchown(file.fileno(), folder.st_uid, folder.st_gid)
 
     def read(self) -> Sequence[JournalEntry]:
-        """Whole lines only: a torn last line speaks of something whose process died before it was done."""
-        if not self._path.exists():
-            return []
-        return [entry for line in self._path.read_text(encoding="utf-8").split("\n")[:-1] for entry in _read(line)]
+        return [entry for path in (self._aside, self._path) for entry in _parsed(path)[0]]
 
-    def clear(self) -> None:
-        self._path.unlink(missing_ok=True)
+    def trouble(self) -> str | None:
+        for path in (self._aside, self._path):
+            if (why := _parsed(path)[1]) is not None:
+                return f"the emergency journal {path} cannot be read ({why}): {_REMEDY}"
+        if self._former is not None and os.path.lexists(self._former):
+            return f"the emergency journal {self._former} is of an earlier version, and perhaps of another store: {_REMEDY}"
+        return None
+
+    def clear(self, booked: Sequence[JournalEntry]) -> None:
+        """The file is set aside before it is looked at for the last time: who still writes to it sees that, and writes again."""
+        if self.trouble() is not None:
+            return
+        if not self._aside.exists():
+            with suppress(FileNotFoundError):
+                self._path.rename(self._aside)
+        entries, why = _parsed(self._aside)
+        if why is None and all(entry in booked for entry in entries):
+            self._aside.unlink(missing_ok=True)
 
 
-def _read(line: str) -> list[JournalEntry]:
+def _is_at(path: Path, file: IO[Any]) -> bool:
     try:
-        return [_ENTRY.validate_json(line)]
-    except ValidationError:
-        return []
+        return os.path.samestat(path.stat(), os.fstat(file.fileno()))
+    except FileNotFoundError:
+        return False
+
+
+def _parsed(path: Path) -> tuple[list[JournalEntry], str | None]:
+    """What can be read of it, and why that is not all."""
+    entries: list[JournalEntry] = []
+    why = None
+    try:
+        lines = path.read_bytes().split(b"\n")
+    except FileNotFoundError:
+        lines = []
+    except OSError as error:
+        return [], error.strerror
+    for number, line in enumerate(lines, 1):
+        try:
+            entries += [_ENTRY.validate_json(line)] if line else []
+        except ValidationError:
+            why = f"line {number} is cut, or of another version"
+    return entries, why

@@ -146,6 +146,55 @@ async def test_an_emergency_stop_by_another_process_is_taken_in_while_running(tm
         assert await scene.count("TradingHalted") == 1
 
 
+async def test_an_emergency_journal_that_cannot_be_read_halts_until_it_is_moved_away_and_what_can_be_is_booked(
+    tmp_path: Path,
+) -> None:
+    async with a_scene(tmp_path) as scene, scene.living() as engine:
+        order = await engine.execute.execute(a_limit())
+        path = tmp_path / "emergency.jsonl"
+        sent = JournalledCancel(order.order_id, f"{order.client_order_id}-c1", "REQUESTED", "person:ann", scene.clock.now())
+        FileEmergencyJournal(path).write(sent)
+        path.write_bytes(path.read_bytes() + '{"detail":"größ'.encode()[:-1])
+        await asyncio.sleep(60)
+        (halt,) = engine.kill_switch.standing()
+        assert (halt.scope, halt.reason) == (EVERYTHING, HaltReason.KILL_SWITCH)
+        assert str(path) in halt.detail
+        assert await scene.count("TradingHalted") == len(scene.log.of("HALT")) == 1
+        assert len([line for line in scene.log.of("ERROR") if str(path) in line]) == 1
+        assert CancelRequested in [type(fact) for fact in await scene.facts(order)]
+        await engine.kill_switch.resume(EVERYTHING, "too soon", "person:ann")
+        await asyncio.sleep(2)
+        assert engine.kill_switch.standing()
+        path.unlink()
+        await engine.kill_switch.resume(EVERYTHING, "read", "person:ann")
+        await asyncio.sleep(2)
+        assert not engine.kill_switch.standing()
+
+
+async def test_an_emergency_journal_that_cannot_be_opened_halts_from_the_start_on_and_the_upkeep_goes_on(tmp_path: Path) -> None:
+    async with a_scene(tmp_path) as scene:
+        (tmp_path / "emergency.jsonl").mkdir()
+        async with scene.living() as engine:
+            assert (await engine.execute.execute(a_signal())).reason == "RISK"
+            await asyncio.sleep(5)
+            assert not any("upkeep failed" in line for line in scene.log.of("ERROR"))
+
+
+async def test_a_booked_emergency_journal_that_cannot_be_removed_does_not_keep_the_upkeep_from_going_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuses(path: Path, target: Path) -> None:
+        raise PermissionError(13, "Permission denied", str(path))
+
+    async with a_scene(tmp_path) as scene, scene.living() as engine:
+        monkeypatch.setattr(Path, "rename", refuses)
+        FileEmergencyJournal(tmp_path / "emergency.jsonl").write(JournalledHalt("fire", "person:ann", scene.clock.now()))
+        await asyncio.sleep(5)
+        assert engine.kill_switch.standing()
+        assert not any("upkeep failed" in line for line in scene.log.of("ERROR"))
+        assert any("cannot be removed" in line for line in scene.log.of("ERROR"))
+
+
 async def test_a_journalled_cancel_of_another_stores_order_does_not_keep_the_service_from_starting(tmp_path: Path) -> None:
     async with a_scene(tmp_path) as scene:
         journal = FileEmergencyJournal(tmp_path / "emergency.jsonl")

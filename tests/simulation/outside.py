@@ -245,5 +245,8 @@ class PaperJournal:
     def read(self) -> Sequence[JournalEntry]:
         return list(self.entries)
 
-    def clear(self) -> None:
-        self.entries.clear()
+    def trouble(self) -> None:
+        return None
+
+    def clear(self, booked: Sequence[JournalEntry]) -> None:
+        self.entries = [entry for entry in self.entries if entry not in booked]

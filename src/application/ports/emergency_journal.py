@@ -33,12 +33,20 @@ JournalEntry: TypeAlias = JournalledCancel | JournalledHalt
 
 
 class EmergencyJournal(Protocol):
-    """Append, read, clear. Writing must not raise: a full disk too must not stop a cancel."""
+    """Append, read, clear; by several processes at a time. Writing must not raise: a full disk too must not stop a cancel."""
 
     def write(self, entry: JournalEntry) -> bool:
         """Whether it is durable."""
         ...
 
-    def read(self) -> Sequence[JournalEntry]: ...
+    def read(self) -> Sequence[JournalEntry]:
+        """What can be read."""
+        ...
 
-    def clear(self) -> None: ...
+    def trouble(self) -> str | None:
+        """Why that may not be all, and what to do; None where it is all."""
+        ...
+
+    def clear(self, booked: Sequence[JournalEntry]) -> None:
+        """Where there is nothing else in it, and no trouble. Raises `OSError`."""
+        ...
