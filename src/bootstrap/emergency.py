@@ -9,10 +9,9 @@ from liveorder.application.engine import Connection
 from liveorder.application.ports.broker import CancelRequest
 from liveorder.application.ports.emergency_journal import JournalledHalt
 from liveorder.bootstrap.brokerages import connections_of
-from liveorder.bootstrap.parts import clock_of, journal_path, log_of
+from liveorder.bootstrap.parts import clock_of, journal_of, log_of
 from liveorder.domain.errors import LiveOrderError
 from liveorder.domain.values import OrderType
-from liveorder.infrastructure.emergency_journal import FileEmergencyJournal
 from liveorder.infrastructure.settings import Settings
 
 _STOPS = (OrderType.STOP, OrderType.STOP_LIMIT, OrderType.TRAILING_STOP)
@@ -35,7 +34,7 @@ async def emergency_kill(settings: Settings, detail: str, actor: str, *, cancel_
     those too.
     """
     clock = clock_of(settings)
-    is_durable = FileEmergencyJournal(journal_path(settings)).write(JournalledHalt(detail, actor, clock.now()))
+    is_durable = journal_of(settings).write(JournalledHalt(detail, actor, clock.now()))
     done: list[str] = []
     failed: list[str] = []
     left: list[str] = []

@@ -6,12 +6,15 @@ import os
 import socket
 import sys
 from datetime import datetime
+from hashlib import sha256
 from pathlib import Path
 from typing import Any, TextIO
 
 from liveorder.application.ports.clock import Clock
 from liveorder.domain.values import TradingMode
 from liveorder.infrastructure.clock import LoopClock, SystemClock
+from liveorder.infrastructure.database_url import SqliteUrl, database_url
+from liveorder.infrastructure.emergency_journal import FileEmergencyJournal
 from liveorder.infrastructure.eventstore.identity import Expectation
 from liveorder.infrastructure.eventstore.order_store import DatabaseOrderStore
 from liveorder.infrastructure.eventstore.store_by_url import create_store, sqlite_path, store_at, store_exists
@@ -81,8 +84,19 @@ def owner_name() -> str:
     return f"{socket.gethostname()}:{os.getpid()}"
 
 
+def journal_of(settings: Settings) -> FileEmergencyJournal:
+    return FileEmergencyJournal(journal_path(settings), _former_journal_path(settings))
+
+
 def journal_path(settings: Settings) -> Path:
-    """Beside the store; beside the read models' default where the store is a server's."""
-    if settings.store.startswith("sqlite"):
-        return sqlite_path(settings.store).with_suffix(".emergency.jsonl")
-    return Path("var/liveorder.emergency.jsonl")
+    """Beside the store; beside the read models' default where the store is a server's. No two stores have the same."""
+    url = database_url(settings.store)
+    if isinstance(url, SqliteUrl):
+        return url.path.with_name(f"{url.path.name}-emergency.jsonl")
+    return Path(f"var/postgresql-{sha256(url.place.encode()).hexdigest()[:12]}-emergency.jsonl")
+
+
+def _former_journal_path(settings: Settings) -> Path:
+    """Before 0.2.0: one for all stores of a server, and for all files of a folder that differ by their suffixes only."""
+    url = database_url(settings.store)
+    return url.path.with_suffix(".emergency.jsonl") if isinstance(url, SqliteUrl) else Path("var/liveorder.emergency.jsonl")

@@ -26,7 +26,7 @@ from liveorder.bootstrap.brokerages import check_supplied, connections_of
 from liveorder.bootstrap.parts import (
     clock_of,
     expectation_of,
-    journal_path,
+    journal_of,
     log_of,
     open_store,
     owner_name,
@@ -35,7 +35,6 @@ from liveorder.domain.errors import LeaseLost, LiveOrderError
 from liveorder.domain.order import LiveOrder
 from liveorder.infrastructure.calendars import ExchangeCalendars
 from liveorder.infrastructure.clock import SystemClock
-from liveorder.infrastructure.emergency_journal import FileEmergencyJournal
 from liveorder.infrastructure.eventstore.migrations import migrate
 from liveorder.infrastructure.eventstore.order_store import DatabaseOrderStore
 from liveorder.infrastructure.eventstore.schema import SCHEMA_VERSION
@@ -183,7 +182,7 @@ def _engine(
         drain_seconds=settings.timeouts.drain_seconds,
         signals_at_once=settings.engine.signals_at_once,
     )
-    journal = FileEmergencyJournal(journal_path(settings))
+    journal = journal_of(settings)
     return Engine(terms, store, store.lease, connections, ExchangeCalendars(), journal, clock, random.SystemRandom(), log, on_error)
 
 

@@ -14,12 +14,14 @@ from urllib.parse import unquote
 
 import psycopg
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
+from psycopg.pq import Conninfo
 from pydantic import SecretStr
 
 from liveorder.domain.errors import SettingsError
 from liveorder.infrastructure.secrecy import MASK
 
 DEFAULT_SCHEMA = "liveorder"
+DEFAULT_PORT = "5432"
 
 _HOST = r"(?:\[[\w.:%]+\]|[^\s:/?#@\[\],=]*)(?::\d*)?"
 _PAIR = r"[a-z_]+=[^\s&=#@]*"
@@ -75,6 +77,23 @@ class PostgresUrl:
         given = conninfo_to_dict(self._conninfo)
         defaults = {"application_name": application_name} | _DEFAULTS
         return make_conninfo(self._conninfo, **{name: value for name, value in defaults.items() if name not in given})
+
+    @property
+    def place(self) -> str:
+        """Which servers, database and schema, without a secret: the same for every spelling, as far as one can tell from here.
+
+        What the address leaves open is as libpq takes it, from the environment too.
+        """
+        given = _libpq_defaults() | conninfo_to_dict(self._conninfo)
+        hosts = str(given.get("hostaddr") or given.get("host") or "").lower().split(",")
+        ports = str(given.get("port") or "").split(",")
+        of_each = ports * len(hosts) if len(ports) == 1 else ports
+        servers = sorted({f"{host}:{port or DEFAULT_PORT}" for host, port in zip(hosts, of_each, strict=False)})
+        return "\n".join([",".join(servers), str(given.get("dbname") or given.get("user") or ""), self.schema_name])
+
+
+def _libpq_defaults() -> dict[str, str]:
+    return {option.keyword.decode(): option.val.decode() for option in Conninfo.get_defaults() if option.val is not None}
 
 
 DatabaseUrl: TypeAlias = SqliteUrl | PostgresUrl

@@ -50,7 +50,7 @@ class Scene:
         return process(self.nursery, plan)
 
     def journal(self, account: str) -> Path:
-        return self.folder / f"{account}.emergency.jsonl"
+        return self.folder / f"{account}.db-emergency.jsonl"
 
 
 @asynccontextmanager

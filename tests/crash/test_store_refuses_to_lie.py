@@ -130,7 +130,7 @@ async def test_an_emergency_stop_from_another_process_needs_no_store(stage: Stag
     await stage.store.strike(stage.service)
     settings = Settings.model_validate(
         {
-            "store": f"sqlite:///{stage.scene.journal(ACCOUNT).with_suffix('').with_suffix('.db')}",
+            "store": f"sqlite:///{str(stage.scene.journal(ACCOUNT)).removesuffix('-emergency.jsonl')}",
             "accounts": [{"id": ACCOUNT}],
             "simulation": {"venue": f"127.0.0.1:{stage.scene.venues['unique'].port}"},
         }

@@ -72,7 +72,7 @@ def test_the_files_of_a_running_service_are_private(cli: CommandLine) -> None:
 def test_the_journal_of_an_emergency_is_private_and_makes_its_folder(cli: CommandLine) -> None:
     cli.write("liveorder.toml", SETTINGS.replace("sqlite:///liveorder.db", "postgresql://127.0.0.1:1/db"))
     result = cli.run("kill", "--emergency")
-    assert (cli.folder / "var" / "liveorder.emergency.jsonl").exists(), result.output
+    assert list((cli.folder / "var").glob("postgresql-*-emergency.jsonl")), result.output
     assert wider(cli.folder) == {}
 
 
@@ -105,7 +105,7 @@ def test_confirmations_that_are_a_link_are_refused_and_written_once_they_are_non
 
 def test_an_emergency_journal_that_is_a_link_is_refused_and_the_stop_goes_on(cli: CommandLine) -> None:
     elsewhere = cli.folder / "not-ours"
-    (cli.folder / "liveorder.emergency.jsonl").symlink_to(elsewhere)
+    (cli.folder / "liveorder.db-emergency.jsonl").symlink_to(elsewhere)
     result = cli.run("kill", "--emergency")
     assert "is a symbolic link" in result.stderr
     assert not elsewhere.exists()
