@@ -27,16 +27,29 @@ ADAPTERS = {"alpaca": "alpaca", "kite": "kite", "ibkr": "ibkr] or liveorder[ib-a
 
 @contextmanager
 def connections_of(
-    settings: Settings, clock: Clock, log: EventLog, supplied: Mapping[str, Brokerage] = MappingProxyType({})
+    settings: Settings,
+    clock: Clock,
+    log: EventLog,
+    supplied: Mapping[str, Brokerage] = MappingProxyType({}),
+    on_error: Callable[[Account, Exception], None] | None = None,
 ) -> Iterator[dict[str, Connection]]:
-    """One for each account of the settings. Raises `SettingsError` for a broker that is not there."""
+    """One for each account of the settings.
+
+    Raises `SettingsError` for a broker that is not there; with `on_error` that is told, and the others are connected.
+    """
     needs_venue = any(account.id not in supplied for account in settings.trading_accounts)
     venue = open_simulation(settings, clock) if settings.mode is TradingMode.SIMULATION and needs_venue else None
     try:
-        yield {
-            account.id: _connection(settings, account, supplied.get(account.id) or _brokerage(settings, account, clock, log, venue))
-            for account in settings.trading_accounts
-        }
+        made: dict[str, Connection] = {}
+        for account in settings.trading_accounts:
+            try:
+                parts = supplied.get(account.id) or _brokerage(settings, account, clock, log, venue)
+                made[account.id] = _connection(settings, account, parts)
+            except Exception as error:
+                if on_error is None:
+                    raise
+                on_error(account, error)
+        yield made
     finally:
         if venue is not None:
             venue.close()

@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
-from contextlib import closing
-from dataclasses import dataclass
+import asyncio
+from collections.abc import Awaitable
+from contextlib import closing, suppress
+from dataclasses import dataclass, field
+from typing import TypeVar
 
 from liveorder.application.engine import Connection
 from liveorder.application.ports.broker import CancelRequest
 from liveorder.application.ports.emergency_journal import JournalledHalt
+from liveorder.application.side_by_side import side_by_side
 from liveorder.bootstrap.brokerages import connections_of
 from liveorder.bootstrap.parts import clock_of, journal_of, log_of
 from liveorder.domain.errors import LiveOrderError
+from liveorder.domain.execution_report import OrderSnapshot
 from liveorder.domain.values import OrderType
-from liveorder.infrastructure.settings import Settings
+from liveorder.infrastructure.settings import Account, Settings
 
 _STOPS = (OrderType.STOP, OrderType.STOP_LIMIT, OrderType.TRAILING_STOP)
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -28,42 +35,81 @@ class EmergencyReport:
 
 
 async def emergency_kill(settings: Settings, detail: str, actor: str, *, cancel_all: bool = False) -> EmergencyReport:
-    """Halt and cancel without the store: the halt is journalled beside it, the brokers are spoken to directly.
+    """Halt and cancel without the store: the halt is journalled beside it, the brokers are spoken to directly, side by side.
 
     Orders whose role nobody can look up are taken for entries, unless the broker says that they are stops; `cancel_all` cancels
     those too.
     """
     clock = clock_of(settings)
     is_durable = journal_of(settings).write(JournalledHalt(detail, actor, clock.now()))
-    done: list[str] = []
-    failed: list[str] = []
-    left: list[str] = []
-    left += [f"{account.id}: closed in the settings, so its broker was not asked" for account in settings.closed_accounts]
-    with closing(log_of(settings, clock)) as log, connections_of(settings, clock, log) as connections:
-        for connection in connections.values():
-            await _cancel_everything(connection, done, failed, left, cancel_all=cancel_all)
-    return EmergencyReport(is_durable, tuple(done), tuple(failed), tuple(left))
+    closed = [f"{account.id}: closed in the settings, so its broker was not asked" for account in settings.closed_accounts]
+    unmade: list[str] = []
+
+    def cannot_be_made(account: Account, error: Exception) -> None:
+        unmade.append(f"{account.id}: {_said_by(error)}")
+
+    with (
+        closing(log_of(settings, clock)) as log,
+        connections_of(settings, clock, log, on_error=cannot_be_made) as connections,
+    ):
+        stops = [_Stop(connection, cancel_all) for connection in connections.values()]
+        await side_by_side(_Stop.cancel_everything, stops)
+    return EmergencyReport(
+        is_durable,
+        tuple(name for stop in stops for name in stop.done),
+        (*unmade, *(name for stop in stops for name in stop.failed)),
+        (*closed, *(name for stop in stops for name in stop.left)),
+    )
 
 
-async def _cancel_everything(
-    connection: Connection, done: list[str], failed: list[str], left: list[str], *, cancel_all: bool
-) -> None:
-    broker, account_id = connection.broker, connection.terms.account_id
-    try:
-        await broker.connect()
-        for order in await broker.open_orders():
-            name = f"{account_id}: {order.broker_order_id} {order.symbol}"
-            if order.order_type in _STOPS and not cancel_all:
-                left.append(f"{name}, a stop, kept")
-                continue
-            request = CancelRequest(order.client_order_id or "", order.broker_order_id, account_id)
-            try:
-                await broker.cancel(broker.prepare(request))
-                done.append(name)
-            except LiveOrderError as error:
-                failed.append(f"{name}: {error}")
-        left += [f"{account_id}: position {held}" for held in await broker.positions() if held.quantity]
-    except LiveOrderError as error:
-        failed.append(f"{account_id}: {error}")
-    finally:
-        await broker.close()
+@dataclass
+class _Stop:
+    """At one account. Whatever its broker raises is that account's failure, and no call takes longer than a call may."""
+
+    connection: Connection
+    cancel_all: bool
+    done: list[str] = field(default_factory=list)
+    failed: list[str] = field(default_factory=list)
+    left: list[str] = field(default_factory=list)
+
+    async def cancel_everything(self) -> None:
+        broker = self.connection.broker
+        try:
+            await self._in_time(broker.connect())
+            for order in await self._in_time(broker.open_orders()):
+                await self._cancel(order)
+            held = [position for position in await self._in_time(broker.positions()) if position.quantity]
+            self.left += [f"{self._account_id}: position {position}" for position in held]
+        except Exception as error:  # noqa: BLE001 - a broker's adapter may raise anything
+            self.failed.append(f"{self._account_id}: {_said_by(error)}")
+        finally:
+            with suppress(Exception):
+                await self._in_time(broker.close())
+
+    async def _cancel(self, order: OrderSnapshot) -> None:
+        name = f"{self._account_id}: {order.broker_order_id} {order.symbol}"
+        if order.order_type in _STOPS and not self.cancel_all:
+            self.left.append(f"{name}, a stop, kept")
+            return
+        request = CancelRequest(order.client_order_id or "", order.broker_order_id, self._account_id)
+        broker = self.connection.broker
+        try:
+            await self._in_time(broker.cancel(broker.prepare(request)))
+            self.done.append(name)
+        except Exception as error:  # noqa: BLE001 - a broker's adapter may raise anything
+            self.failed.append(f"{name}: {_said_by(error)}")
+
+    @property
+    def _account_id(self) -> str:
+        return self.connection.terms.account_id
+
+    async def _in_time(self, call: Awaitable[T]) -> T:
+        async with asyncio.timeout(self.connection.terms.call_timeout_seconds):
+            return await call
+
+
+def _said_by(error: Exception) -> str:
+    """Not what another library says: there may be a secret in it."""
+    if isinstance(error, TimeoutError):
+        return "no answer in time"
+    return str(error) if isinstance(error, LiveOrderError) else f"{type(error).__name__} in the adapter"
