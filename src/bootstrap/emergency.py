@@ -26,9 +26,13 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class EmergencyReport:
-    """What an emergency stop did without the store. `is_durable`: written down, so that no service sends when it is back."""
+    """What an emergency stop did without the store.
+
+    `is_durable`: written to `journal`, so that no service of the store that looks there sends when it is back.
+    """
 
     is_durable: bool
+    journal: str
     cancelled: tuple[str, ...]
     not_cancelled: tuple[str, ...]
     remaining: tuple[str, ...]
@@ -41,7 +45,8 @@ async def emergency_kill(settings: Settings, detail: str, actor: str, *, cancel_
     those too.
     """
     clock = clock_of(settings)
-    is_durable = journal_of(settings).write(JournalledHalt(detail, actor, clock.now()))
+    journal = journal_of(settings)
+    is_durable = journal.write(JournalledHalt(detail, actor, clock.now()))
     closed = [f"{account.id}: closed in the settings, so its broker was not asked" for account in settings.closed_accounts]
     unmade: list[str] = []
 
@@ -56,6 +61,7 @@ async def emergency_kill(settings: Settings, detail: str, actor: str, *, cancel_
         await side_by_side(_Stop.cancel_everything, stops)
     return EmergencyReport(
         is_durable,
+        str(journal.path.absolute()),
         tuple(name for stop in stops for name in stop.done),
         (*unmade, *(name for stop in stops for name in stop.failed)),
         (*closed, *(name for stop in stops for name in stop.left)),

@@ -12,7 +12,7 @@ from typing import IO, Any
 from pydantic import TypeAdapter, ValidationError
 
 from liveorder.application.ports.emergency_journal import JournalEntry
-from liveorder.infrastructure.private_files import make_folder, open_private
+from liveorder.infrastructure.private_files import make_folder, open_private, sync
 
 _ENTRY: TypeAdapter[JournalEntry] = TypeAdapter(JournalEntry)
 _REMEDY = "read it, see what is open at the brokers, move it away, then resume"
@@ -26,7 +26,7 @@ class FileEmergencyJournal:
     """
 
     def __init__(self, path: Path, former: Path | None = None) -> None:
-        self._path, self._former = path, former
+        self.path, self._former = path, former
         self._aside = path.with_name(f"{path.name}.booked")
 
     def write(self, entry: JournalEntry) -> bool:
@@ -41,28 +41,29 @@ class FileEmergencyJournal:
 
     def _append(self, line: bytes) -> None:
         """It begins on a line of its own, as the one before may be cut. Written again where the file was set aside meanwhile."""
-        make_folder(self._path.parent)
+        make_folder(self.path.parent)
         is_set_aside = True
         while is_set_aside:
             self._make()
-            with open_private(self._path, "ab") as file:
+            with open_private(self.path, "ab") as file:
                 file.write(b"\n" + line + b"\n")
                 file.flush()
                 os.fsync(file.fileno())
-                is_set_aside = not _is_at(self._path, file)
+                is_set_aside = not _is_at(self.path, file)
+        sync(self.path.parent)
 
     def _make(self) -> None:
         """For whoever owns the folder, when root makes it: the service is to read it."""
-        with suppress(OSError), open_private(self._path, "xb") as file:
+        with suppress(OSError), open_private(self.path, "xb") as file:
             if os.geteuid() == 0:
-                folder = self._path.parent.stat()
+                folder = self.path.parent.stat()
                 os.fchown(file.fileno(), folder.st_uid, folder.st_gid)
 
     def read(self) -> Sequence[JournalEntry]:
-        return [entry for path in (self._aside, self._path) for entry in _parsed(path)[0]]
+        return [entry for path in (self._aside, self.path) for entry in _parsed(path)[0]]
 
     def trouble(self) -> str | None:
-        for path in (self._aside, self._path):
+        for path in (self._aside, self.path):
             if (why := _parsed(path)[1]) is not None:
                 return f"the emergency journal {path} cannot be read ({why}): {_REMEDY}"
         if self._former is not None and os.path.lexists(self._former):
@@ -75,7 +76,7 @@ class FileEmergencyJournal:
             return
         if not self._aside.exists():
             with suppress(FileNotFoundError):
-                self._path.rename(self._aside)
+                self.path.rename(self._aside)
         entries, why = _parsed(self._aside)
         if why is None and all(entry in booked for entry in entries):
             self._aside.unlink(missing_ok=True)

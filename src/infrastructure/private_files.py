@@ -38,6 +38,15 @@ def make_folder(path: Path) -> None:
             folder.mkdir(FOLDER_MODE, exist_ok=True)
 
 
+def sync(place: Path) -> None:
+    """Make durable what a file holds, or which names a folder has. Raises `OSError`."""
+    descriptor = os.open(place, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
 def make_empty_file(path: Path) -> None:
     """For SQLite, which gives its log and its index the mode of the file; nothing where something is already. Raises `OSError`.
 

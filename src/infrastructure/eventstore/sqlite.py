@@ -26,7 +26,7 @@ from liveorder.infrastructure.eventstore.sqlite_recorder import TABLE_WORDS, SQL
 from liveorder.infrastructure.eventstore.sqlite_writer import Connect, SQLiteWriter
 from liveorder.infrastructure.eventstore.transaction import NotStored, Stored, Transaction
 from liveorder.infrastructure.eventstore.writer_thread import WriterThread
-from liveorder.infrastructure.private_files import draft_of, open_private
+from liveorder.infrastructure.private_files import draft_of, open_private, sync
 
 APPLICATION_ID = 0x4C4F5244
 """`LORD`, in the file's header."""
@@ -218,23 +218,15 @@ def _appearing(path: Path) -> Iterator[Path]:
     try:
         open_private(draft, "xb").close()
         yield draft
-        _sync(draft)
+        sync(draft)
         os.link(draft, path)
-        _sync(path.absolute().parent)
+        sync(path.absolute().parent)
     except FileExistsError as error:
         raise StoreRefused(f"{path} exists already; a store is created once, and a backup overwrites nothing") from error
     except OSError as error:
         raise StoreUnavailable(f"{path} cannot be created ({error})") from error
     finally:
         draft.unlink(missing_ok=True)
-
-
-def _sync(place: Path) -> None:
-    descriptor = os.open(place, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _refuse_foreign_file(path: Path, busy_timeout_seconds: float) -> None:

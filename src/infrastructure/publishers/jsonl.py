@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from liveorder.application.ports.publisher import Confirmation
-from liveorder.infrastructure.private_files import make_folder, open_private
+from liveorder.infrastructure.private_files import make_folder, open_private, sync
 
 _TAIL = 1 << 20
 """Bytes; no line is longer."""
@@ -52,8 +52,4 @@ def _cut_unfinished_line(path: Path) -> None:
         end = file.seek(0, os.SEEK_END)
         start = file.seek(max(end - _TAIL, 0))
         file.truncate(start + file.read().rfind(b"\n") + 1)
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
+    sync(path.parent)

@@ -51,7 +51,9 @@ def _by_emergency(settings: Settings, detail: str, cancel_all: bool) -> dict[str
 
 def _tell(report: Mapping[str, Any]) -> None:
     say("FLAT" if report["is_flat"] else "NOT FLAT", "bold green" if report["is_flat"] else "bold red")
-    if report["is_durable"]:
+    if report["is_durable"] and (journal := report.get("journal")):
+        say(f"the halt is durable in {journal}: a service that reads it there sends nothing after a restart either")
+    elif report["is_durable"]:
         say("the halt is durable: nothing is sent after a restart either")
     else:
         say("the halt is not durable yet: keep the service running, or kill again once the store can be written", "bold red")
