@@ -73,6 +73,11 @@ async def carry_out(engine: Engine, kind: str, arguments: Arguments, actor: str)
     except Exception as error:  # noqa: BLE001 - an adapter may raise anything, and a person waits for the answer
         engine.log.write("ERROR", f"Command {kind} failed: {type(error).__name__}: {error}")
         return {"ok": False, "error": type(error).__name__, "message": str(error)}
+    return answered(result)
+
+
+def answered(result: Any) -> dict[str, Any]:
+    """Of what was done."""
     return {"ok": True, "result": _jsonable(result)}
 
 

@@ -22,6 +22,7 @@ from liveorder.domain.trading_halt import (
     TradingHalted,
     TradingResumed,
     halting_scopes,
+    told_by,
 )
 
 HALT_STREAM = stream_id("trading_halt")
@@ -115,7 +116,9 @@ class KillSwitch:
         return not self._undurable
 
     async def _store_halt(self, scope: str, halted: TradingHalted, actor: str) -> None:
-        await self._record([halted], actor, HaltRow(scope, True, halted.reason.value, self._clock.now()))
+        """Unless it stands durably by now: another process put it in its place, and it was taken in meanwhile."""
+        if self._state.evolve([halted]) is not self._state:
+            await self._record([halted], actor, HaltRow(scope, True, halted.reason.value, self._clock.now()))
         self._undurable.pop(scope, None)
 
     async def resume(self, scope: str, detail: str, actor: str) -> bool:
@@ -148,7 +151,7 @@ class KillSwitch:
         """
         async with self._recording:
             for row in await self._store.halts():
-                facts = self._now().halt(row.scope, *_told_by(row))
+                facts = self._now().halt(row.scope, *told_by(row.reason))
                 if facts:
                     await self._record(facts, "person:command", row)
 
@@ -164,10 +167,3 @@ class KillSwitch:
 
 def _is_of_restored(halted: TradingHalted | None) -> TypeGuard[TradingHalted]:
     return halted is not None and halted.reason is HaltReason.RESTORED_STORE
-
-
-def _told_by(row: HaltRow) -> tuple[HaltReason, str]:
-    """Reason and detail of a halt that another process put in its place: in our words, or in its own, as a backup does."""
-    if row.reason in set(HaltReason):
-        return HaltReason(row.reason), "put in place by another process"
-    return HaltReason.RESTORED_STORE, row.reason

@@ -12,7 +12,7 @@ from uuid import UUID
 
 from liveorder.application.backoff import Backoff
 from liveorder.application.ports.clock import Clock
-from liveorder.application.ports.order_store import HaltRow, OrderStore
+from liveorder.application.ports.order_store import OrderStore
 from liveorder.application.ports.views import ViewsUnavailable, ViewsWriter
 from liveorder.application.pump import Progress, Pump, rare_collections, unheard
 from liveorder.application.verification import Verification, compare
@@ -82,7 +82,7 @@ class Projector:
         position, head = await self._views.position(), await self._store.head()
         if position > head:
             reason = f"the read models have seen {position} facts and the log holds {head}: reconcile with the broker, then resume"
-            await self._store.insert_halt(HaltRow(EVERYTHING, True, reason, self._clock.now()))
+            await self._store.insert_halt(EVERYTHING, reason, self._clock.now())
             await self._views.clear()
         self._is_open = True
 

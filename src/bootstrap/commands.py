@@ -10,16 +10,18 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
 
-from liveorder.application.command_desk import CommandKind, carry_out
+from liveorder.application.command_desk import CommandKind, answered, carry_out
 from liveorder.application.engine import Engine
 from liveorder.application.ports.order_store import StoredCommand
 from liveorder.application.ports.views import ViewsUnavailable
+from liveorder.application.stop_trading import StopReport
 from liveorder.application.views import DoubtView, doubt_view
 from liveorder.bootstrap.service import open_service
 from liveorder.domain.doubt import doubts_of
 from liveorder.domain.errors import StoreRefused, StoreUnavailable
 from liveorder.domain.identifiers import uuid7
 from liveorder.domain.order import LiveOrder
+from liveorder.domain.trading_halt import EVERYTHING, HaltReason
 from liveorder.infrastructure.clock import SystemClock
 from liveorder.infrastructure.eventstore.order_store import DatabaseOrderStore
 from liveorder.infrastructure.eventstore.schema import SCHEMA_VERSION
@@ -28,6 +30,15 @@ from liveorder.infrastructure.settings import Settings
 
 MOMENT_SECONDS = 2.0
 """How long a command that owns the store for a moment waits at most for the orders to close."""
+
+
+_OLD_STORE = (
+    "orders and positions as they were: this store was written by an earlier version, and a kill does not migrate it; "
+    "`liveorder kill --emergency` cancels at the brokers"
+)
+_HALTED_ONLY = StopReport(
+    is_durable=True, calls_in_flight=(), cancelled=(), not_cancelled=(), not_closed=(), remaining=(_OLD_STORE,)
+)
 
 
 async def send_command(
@@ -41,17 +52,23 @@ async def send_command(
     """Have the store's owner carry it out; where nobody owns the store, own it for a moment and carry it out here.
 
     Raises `StoreUnavailable` when an owner does not answer in time: the command stands in its table and may still be carried out.
+    A kill halts before it asks anybody: stopping depends neither on an owner that is well nor on a store of the present schema.
     """
     store = store_at(settings.store, clock=SystemClock()) if await store_exists(settings.store) else None
     if store is not None:
         identity = await store.open()
         try:
             lease = await store.lease.state()
+            is_owned, is_old = lease is not None and lease.is_held, identity.schema_version < SCHEMA_VERSION
+            if kind is CommandKind.KILL and (is_owned or is_old):
+                await _halt_at_once(store, arguments.get("detail", ""), actor)
             if lease is not None and lease.is_held:
                 return await _ask_owner(store, kind, arguments, actor, timeout_seconds, lease.owner)
         finally:
             await store.close()
-        if kind is not CommandKind.KILL and identity.schema_version < SCHEMA_VERSION:
+        if is_old and kind is CommandKind.KILL:
+            return answered(_HALTED_ONLY)
+        if is_old:
             raise StoreRefused("this store was written by an earlier version; back it up, then `liveorder run` migrates it")
     async with open_service(settings) as service:
         answer = await carry_out(service.engine, kind, arguments, actor)
@@ -84,6 +101,11 @@ async def _come_to_rest(engine: Engine) -> None:
         await engine.clock.sleep(0.05)
 
 
+async def _halt_at_once(store: DatabaseOrderStore, detail: str, actor: str) -> None:
+    """Whoever owns the store next takes it in, and a commit that would let an order go out is refused from here on."""
+    await store.insert_halt(EVERYTHING, f"{HaltReason.KILL_SWITCH}: {detail} ({actor})", datetime.now(UTC))
+
+
 async def _ask_owner(
     store: DatabaseOrderStore, kind: CommandKind, arguments: dict[str, Any], actor: str, seconds: float, owner: str
 ) -> dict[str, Any]:
@@ -99,6 +121,8 @@ async def _ask_owner(
                     return answer
                 await asyncio.sleep(0.05)
     except TimeoutError:
+        so_far = "trading is halted; " if kind is CommandKind.KILL else ""
         raise StoreUnavailable(
-            f"{owner} owns the store and did not answer {kind} within {seconds:g} s; it may still do it: see `liveorder status`"
+            f"{so_far}{owner} owns the store and did not answer {kind} within {seconds:g} s; "
+            "it may still do it: see `liveorder status`"
         ) from None

@@ -54,6 +54,14 @@ class HaltReason(StrEnum):
     """The broker could not be reached. The one halt that ends by itself: once it was reached and asked about everything."""
 
 
+def told_by(text: str) -> tuple[HaltReason, str]:
+    """Reason and detail of a halt that a process put in its place beside the owner: in our words, or its own, as a backup does."""
+    reason, _, detail = text.partition(": ")
+    if reason in set(HaltReason):
+        return HaltReason(reason), detail or "put in place by another process"
+    return HaltReason.RESTORED_STORE, text
+
+
 # --- facts -------------------------------------------------------------------------------------------------------------------
 
 

@@ -206,7 +206,7 @@ async def test_a_conflict_fails_only_its_order_and_that_orders_later_commits(sit
 async def test_later_commits_of_a_failed_stream_say_so(site: Site) -> None:
     order_id = uuid4()
     async with opened(site.store()) as store:
-        await store.insert_halt(HaltRow("*", True, "stop", NOON))
+        await store.insert_halt("*", "stop", NOON)
         first, second = await asyncio.gather(
             store.append(commit(order_id, 1, unless_halted=("*",))), store.append(commit(order_id, 1)), return_exceptions=True
         )
@@ -391,21 +391,36 @@ async def test_a_halt_from_another_connection_stops_the_next_submission(site: Si
     halt = HaltRow("*", True, "kill switch", NOON)
     async with opened(site.store()) as store, opened(site.store()) as other:
         await store.append(commit(order_id, 1, unless_halted=("*", "main")))
-        await other.insert_halt(halt)
+        await other.insert_halt(halt.scope, halt.reason, halt.at)
         with pytest.raises(TradingIsHalted) as halted:
             await store.append(commit(order_id, 2, unless_halted=("main", "*")))
         assert halted.value.scope == "*"
         assert await store.halts() == [halt]
         await store.append(commit(order_id, 2))
-        await other.insert_halt(replace(halt, stands=False))
+        await store.append(commit(uuid4(), 1, halt=replace(halt, stands=False)))
         await store.append(commit(order_id, 3, unless_halted=("*",)))
         assert await store.halts() == []
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "left"),
+    [
+        ("KILL_SWITCH: enough", "KILL_SWITCH: again", "KILL_SWITCH: enough"),
+        ("restored", "KILL_SWITCH: enough", "restored"),
+        ("KILL_SWITCH: enough", "restored", "restored"),
+    ],
+)
+async def test_of_two_halts_from_outside_that_of_a_restored_store_stays(site: Site, first: str, second: str, left: str) -> None:
+    async with opened(site.store()) as store:
+        for reason in (first, second):
+            await store.insert_halt("*", reason, NOON)
+        assert [row.reason for row in await store.halts()] == [left]
 
 
 async def test_a_halt_of_one_scope_leaves_the_others_alone(site: Site) -> None:
     order_id = uuid4()
     async with opened(site.store()) as store:
-        await store.insert_halt(HaltRow("other", True, "five failures", NOON))
+        await store.insert_halt("other", "five failures", NOON)
         await store.append(commit(order_id, 1, unless_halted=("*", "main")))
 
 
@@ -795,7 +810,7 @@ async def test_a_store_that_is_not_where_it_was_halts_once_for_who_owns_it(site:
     async with opened(site.store()) as store:
         (halt,) = await (await owned(store)).halts()
         assert "it was another disk and is " in halt.reason
-        await store.insert_halt(replace(halt, stands=False))
+        await store.append(commit(uuid4(), 1, halt=replace(halt, stands=False)))
     async with opened(site.store()) as store:
         assert await (await owned(store)).halts() == []
 

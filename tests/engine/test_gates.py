@@ -11,7 +11,6 @@ from pathlib import Path
 import pytest
 
 from liveorder.application.ports.broker import SubmitRequest
-from liveorder.application.ports.order_store import HaltRow
 from liveorder.application.retry_policy import RetryPolicy
 from liveorder.domain.errors import BrokerConnectionError, OrderValidationError
 from liveorder.domain.lifecycle import OrderStatus
@@ -77,7 +76,7 @@ async def test_a_halt_from_outside_while_a_failed_order_waits_refuses_its_next_c
 async def _halt_from_outside(scene: Scene) -> None:
     store = scene.store()
     await store.open()
-    await store.insert_halt(HaltRow(EVERYTHING, True, HaltReason.KILL_SWITCH.value, scene.clock.now()))
+    await store.insert_halt(EVERYTHING, HaltReason.KILL_SWITCH, scene.clock.now())
     await store.close()
 
 

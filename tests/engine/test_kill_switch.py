@@ -12,7 +12,7 @@ import pytest
 from liveorder.application.flatten import PART_SECONDS
 from liveorder.application.orders import ENGINE
 from liveorder.application.ports.broker import Absence, BrokerPosition
-from liveorder.application.ports.order_store import HaltRow
+from liveorder.application.ports.order_store import Commit, Committed
 from liveorder.application.retry_policy import RetryPolicy
 from liveorder.domain.errors import (
     BrokerAuthenticationError,
@@ -64,7 +64,7 @@ async def test_a_halt_that_another_process_put_in_place_gets_its_fact_and_stands
     async with a_scene(tmp_path) as scene:
         async with scene.living() as engine:
             store = await from_outside(scene)
-            await store.insert_halt(HaltRow(EVERYTHING, True, HaltReason.KILL_SWITCH.value, scene.clock.now()))
+            await store.insert_halt(EVERYTHING, HaltReason.KILL_SWITCH, scene.clock.now())
             await store.close()
             await asyncio.sleep(1)
             (halt,) = engine.kill_switch.standing()
@@ -72,6 +72,32 @@ async def test_a_halt_that_another_process_put_in_place_gets_its_fact_and_stands
             assert await scene.count("TradingHalted") == 1
         async with scene.living() as engine:
             assert len(engine.kill_switch.standing()) == 1
+
+
+async def test_a_halt_from_outside_that_is_taken_in_while_it_is_stored_has_one_fact(tmp_path: Path) -> None:
+    """As a kill puts it in its place and then has the owner carry it out."""
+    async with a_scene(tmp_path) as scene:
+        engine = scene.engine()
+        await engine.start()
+        append, storing, goes_on = engine.store.append, asyncio.Event(), asyncio.Event()
+
+        async def slowly(commit: Commit) -> Committed:
+            storing.set()
+            await goes_on.wait()
+            return await append(commit)
+
+        await engine.store.insert_halt(EVERYTHING, "KILL_SWITCH: enough", scene.clock.now())
+        engine.store.append = slowly  # type: ignore[method-assign]  # a slow disk
+        taken_in = asyncio.create_task(engine.kill_switch.take_in_rows())
+        await storing.wait()
+        halted = asyncio.create_task(engine.kill_switch.halt(EVERYTHING, HaltReason.KILL_SWITCH, "enough", "person:ann"))
+        await asyncio.sleep(0)
+        goes_on.set()
+        await taken_in
+        assert await halted
+        assert [halt.detail for halt in engine.kill_switch.standing()] == ["enough"]
+        await engine.stop()
+        assert await scene.count("TradingHalted") == 1
 
 
 async def test_a_store_restored_from_a_backup_starts_halted_and_says_why(tmp_path: Path) -> None:

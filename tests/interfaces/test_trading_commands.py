@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import sqlite3
+from contextlib import closing
 
 import pytest
 
@@ -108,6 +110,29 @@ def test_a_halt_refuses_orders_until_it_is_lifted(cli: CommandLine) -> None:
     assert "the halt of every account is lifted" in cli.run("resume").stdout
     assert "no such halt" in cli.run("resume").stdout
     assert submit(cli, coin("c")) == (0, "FILLED")
+
+
+def test_a_kill_halts_beside_an_owner_that_hangs_and_the_halt_outlasts_the_command(cli: CommandLine) -> None:
+    submit(cli, coin("a"))
+    change(cli, "UPDATE lease SET owner='hung', expires_at=4000000000000000")
+    killed = cli.run("kill", "--detail", "enough", "--timeout", "0.1")
+    assert (killed.exit_code, "error: trading is halted; hung owns the store" in killed.stderr) == (
+        ExitCode.STORE_UNAVAILABLE,
+        True,
+    )
+    assert "KILL_SWITCH: enough (person:" in cli.json("status")["halts"][0]
+    change(cli, "UPDATE lease SET expires_at=0")
+    change(cli, "UPDATE commands SET created_at='2020-01-01T00:00:00.000000+00:00'")
+    cli.signals(coin("b"))
+    assert "kill switch (enough (person:" in cli.trade().stderr
+    assert {order["signal_id"]: order["status"] for order in cli.json("orders")} == {"a": "FILLED", "b": "REJECTED"}
+    assert "the halt of every account is lifted" in cli.run("resume").stdout
+
+
+def change(cli: CommandLine, statement: str) -> None:
+    """Behind everyone's back."""
+    with closing(sqlite3.connect(cli.folder / "liveorder.db")) as connection, connection:
+        connection.execute(statement)
 
 
 def test_an_emergency_stop_cancels_and_halts_without_the_store(cli: CommandLine) -> None:

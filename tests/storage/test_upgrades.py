@@ -21,6 +21,7 @@ from liveorder import Runner
 from liveorder.application.recover import SECOND_ORDER
 from liveorder.domain.errors import LeaseLost, StoreRefused
 from liveorder.domain.identifiers import KeyRing
+from liveorder.domain.trading_halt import EVERYTHING
 from liveorder.infrastructure.clock import SystemClock
 from liveorder.infrastructure.eventstore.mapper import FactMapper, domain_facts
 from liveorder.infrastructure.eventstore.migrations import migrate
@@ -228,7 +229,32 @@ def test_a_store_that_is_not_migrated_yet_can_be_looked_at_and_stopped(name: str
     with closing(sqlite3.connect(tmp_path / "orders.db")) as connection:
         assert connection.execute("SELECT schema_version FROM store").fetchall() == [(1,)]
         asked = connection.execute("SELECT kind FROM commands WHERE answer IS NULL").fetchall()
+        halted = connection.execute(
+            "SELECT reason FROM halts WHERE scope='*' AND reason LIKE 'KILL_SWITCH: upgrade day%'"
+        ).fetchall()
     assert asked == ([("kill",)] if command == "kill" else [])
+    assert len(halted) == (command == "kill")
+
+
+@pytest.mark.parametrize("name", ["472a3ea", "0288cbd", "postgres-472a3ea"])
+async def test_a_kill_halts_a_store_that_nobody_owns_and_leaves_its_migration_to_a_run(
+    name: str, written: Put, tmp_path: Path
+) -> None:
+    settings = written(name)
+    database = database_at(store_of(settings), SystemClock())
+    await database.open()
+    await database.write("UPDATE lease SET expires_at=0", {})
+    await database.close()
+    killed = await asyncio.to_thread(CommandLine(tmp_path).run, "kill", "--config", str(settings), "--detail", "upgrade day")
+    assert killed.exit_code == ExitCode.NOT_FLAT, killed.output
+    assert "the halt is durable" in killed.output
+    assert "`liveorder kill --emergency` cancels at the brokers" in " ".join(killed.output.split())
+    store = store_at(store_of(settings), clock=SystemClock())
+    assert (await store.open()).schema_version == 1
+    assert any(row.reason.startswith("KILL_SWITCH: upgrade day") for row in await store.halts())
+    await store.close()
+    async with Runner.open(config=settings, logs={"console": False, "directory": str(tmp_path / "logs")}) as runner:
+        assert EVERYTHING in {halt.scope for halt in runner._engine.kill_switch.standing()}
 
 
 @pytest.mark.parametrize("command", ["validate", "submit", "reconcile", "store"])

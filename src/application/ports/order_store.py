@@ -230,8 +230,11 @@ class OrderStore(Protocol):
         """The halts that stand."""
         ...
 
-    async def insert_halt(self, row: HaltRow) -> None:
-        """Put a halt in its place at once, from any process, without the lease."""
+    async def insert_halt(self, scope: str, reason: str, at: datetime) -> None:
+        """Put a halt in its place at once, from any process, without the lease.
+
+        `reason` as `told_by` reads it. It takes the place of one of the same scope only where it says that the store was restored.
+        """
         ...
 
     async def checkpoint(self, name: str) -> str | None:

@@ -6,6 +6,7 @@ import asyncio
 from collections import defaultdict
 from collections.abc import AsyncIterator, Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
+from datetime import datetime
 from itertools import groupby
 from typing import TypeVar
 from uuid import UUID
@@ -24,6 +25,7 @@ from liveorder.domain.claim import Recognition, SignalClaim
 from liveorder.domain.default_account import STORE_STREAM, default_account
 from liveorder.domain.errors import LeaseLost, StoreError, StoreRefused, StoreUnavailable
 from liveorder.domain.facts import RecordedFact
+from liveorder.domain.trading_halt import HaltReason, told_by
 from liveorder.infrastructure.eventstore.claim_rows import claim_of
 from liveorder.infrastructure.eventstore.command_table import CommandTable
 from liveorder.infrastructure.eventstore.database import Database, Stamp, Values
@@ -33,7 +35,7 @@ from liveorder.infrastructure.eventstore.integrity import inspect, refuse_damage
 from liveorder.infrastructure.eventstore.lease_row import LeaseRow
 from liveorder.infrastructure.eventstore.mapper import FactMapper
 from liveorder.infrastructure.eventstore.moments import moment_of, text_of
-from liveorder.infrastructure.eventstore.schema import PLACE, PUT_HALT, PUT_OWN_CHECKPOINT
+from liveorder.infrastructure.eventstore.schema import ADD_HALT, PLACE, PUT_HALT, PUT_OWN_CHECKPOINT
 from liveorder.infrastructure.eventstore.transaction import draft
 
 _T = TypeVar("_T")
@@ -197,11 +199,10 @@ class DatabaseOrderStore:
         rows = await self._database.fetch("SELECT scope, reason, at FROM halts ORDER BY scope")
         return [HaltRow(scope, True, reason, moment_of(at)) for scope, reason, at in rows]
 
-    async def insert_halt(self, row: HaltRow) -> None:
-        if row.stands:
-            await self._database.write(PUT_HALT, {"scope": row.scope, "reason": row.reason, "at": text_of(row.at)})
-        else:
-            await self._database.write("DELETE FROM halts WHERE scope=:scope", {"scope": row.scope})
+    async def insert_halt(self, scope: str, reason: str, at: datetime) -> None:
+        is_of_restored = told_by(reason)[0] is HaltReason.RESTORED_STORE
+        values: Values = {"scope": scope, "reason": reason, "at": text_of(at)}
+        await self._database.write(PUT_HALT if is_of_restored else ADD_HALT, values)
 
     async def checkpoint(self, name: str) -> str | None:
         rows = await self._database.fetch("SELECT value FROM checkpoints WHERE name=:name", {"name": name})

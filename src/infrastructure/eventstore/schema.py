@@ -96,6 +96,7 @@ TABLES = (
 
 OPEN_STREAMS = "SELECT p.position, o.stream_id FROM risk_position p LEFT JOIN open_orders o ON 1=1"
 
+ADD_HALT = "INSERT INTO halts VALUES (:scope, :reason, :at) ON CONFLICT DO NOTHING"
 PUT_HALT = """INSERT INTO halts VALUES (:scope, :reason, :at)
     ON CONFLICT (scope) DO UPDATE SET reason=excluded.reason, at=excluded.at"""
 PUT_CHECKPOINT = "INSERT INTO checkpoints VALUES (:name, :value) ON CONFLICT (name) DO UPDATE SET value=excluded.value"

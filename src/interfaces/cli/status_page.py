@@ -67,7 +67,7 @@ async def _halts(reader: Reader) -> tuple[str, ...]:
 
 
 def _halt(row: HaltRow, detail: str) -> str:
-    said = f" ({detail})" if detail and detail != row.reason else ""
+    said = f" ({detail})" if detail and detail not in row.reason else ""
     return f"{covered_by(row.scope)}: {row.reason} since {moment(row.at)} UTC{said}"
 
 

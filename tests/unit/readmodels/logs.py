@@ -58,8 +58,8 @@ class MemoryLog:
         )
         return RecordedFact(stream_id, version, envelope, fact, position)
 
-    async def insert_halt(self, row: HaltRow) -> None:
-        self.halts.append(row)
+    async def insert_halt(self, scope: str, reason: str, at: datetime) -> None:
+        self.halts.append(HaltRow(scope, True, reason, at))
 
     async def head(self) -> int:
         if self.broken is not None:
