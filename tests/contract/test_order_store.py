@@ -8,7 +8,7 @@ import sqlite3
 import subprocess
 import sys
 import threading
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -31,10 +31,11 @@ from liveorder.domain.errors import (
     TradingIsHalted,
     VersionConflict,
 )
+from liveorder.domain.facts import RecordedFact
 from liveorder.domain.order.facts import Filled
 from liveorder.infrastructure.eventstore.database import Row, Values
 from liveorder.infrastructure.eventstore.file_identity import identity_of
-from liveorder.infrastructure.eventstore.identity import Expectation
+from liveorder.infrastructure.eventstore.identity import Expectation, remember
 from liveorder.infrastructure.eventstore.network_file_systems import refuse_network_file_system
 from liveorder.infrastructure.eventstore.order_store import DatabaseOrderStore
 from liveorder.infrastructure.eventstore.shapes import sealed
@@ -635,6 +636,35 @@ async def test_an_owner_of_before_moves_no_bookmark(site: Site) -> None:
         with pytest.raises(LeaseLost):
             await paused.save_checkpoint("outbox", "5")
         assert (await successor.checkpoint("signals"), await successor.checkpoint("outbox")) == ("374", None)
+
+
+async def test_an_owner_of_before_does_not_forget_the_accounts_that_its_successor_added(site: Site) -> None:
+    mine = replace(EXPECTED, account_ids=("main", "mine"))
+    theirs = replace(EXPECTED, account_ids=("main", "theirs"))
+    async with opened(site.store(mine)) as paused, opened(site.store(theirs)) as successor:
+        await paused.lease.acquire("paused", -1)
+        read = paused.stream
+
+        async def succeeded_meanwhile(stream_id: UUID) -> Sequence[RecordedFact]:
+            await successor.lease.acquire("successor", 3600)
+            await successor.identify()
+            return await read(stream_id)
+
+        paused.stream = succeeded_meanwhile  # type: ignore[method-assign]  # where it is paused, having read the accounts
+        with pytest.raises(LeaseLost, match="list of accounts stays"):
+            await paused.identify()
+    async with opened(site.store(None)) as store:
+        assert (await store.identify()).account_ids == ("main", "theirs")
+
+
+async def test_an_owner_of_before_does_not_say_where_the_store_is(site: Site) -> None:
+    async with opened(site.store()) as paused, opened(site.store()) as successor:
+        await paused.lease.acquire("paused", -1)
+        await successor.lease.acquire("successor", 3600)
+        known = await successor.checkpoint("place")
+        with pytest.raises(LeaseLost, match="place stays"):
+            await remember(paused._database, "elsewhere", 1)
+        assert await successor.checkpoint("place") == known
 
 
 async def test_commands_from_another_process_are_answered_once(site: Site) -> None:

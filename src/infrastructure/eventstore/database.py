@@ -9,6 +9,7 @@ from uuid import UUID
 
 from eventsourcing.persistence import Notification
 
+from liveorder.domain.errors import LeaseLost
 from liveorder.infrastructure.eventstore.transaction import NotStored, Stored, Transaction
 
 Row: TypeAlias = tuple[Any, ...]
@@ -41,6 +42,12 @@ class Session(Protocol):
     async def replace_append_function(self) -> None:
         """PostgreSQL takes events in through a function; SQLite has none."""
         ...
+
+
+async def write_as_owner(database: Database, statement: str, values: Values, epoch: int, what: str) -> None:
+    """A statement that writes nothing where the lease is not of `:epoch`, and returns what it wrote. Raises `LeaseLost` there."""
+    if not await database.write(statement, {**values, "epoch": epoch}):
+        raise LeaseLost(f"another process owns this store by now; {what} stays as that one has it")
 
 
 class Database(Protocol):

@@ -13,9 +13,9 @@ from liveorder.application.ports.order_store import StoreIdentity
 from liveorder.domain.errors import StoreRefused
 from liveorder.domain.identifiers import KeyRing
 from liveorder.domain.trading_halt import EVERYTHING
-from liveorder.infrastructure.eventstore.database import Database, Row, Values
+from liveorder.infrastructure.eventstore.database import Database, Row, Values, write_as_owner
 from liveorder.infrastructure.eventstore.moments import text_of
-from liveorder.infrastructure.eventstore.schema import PLACE, PUT_CHECKPOINT, PUT_HALT, SCHEMA_VERSION
+from liveorder.infrastructure.eventstore.schema import PLACE, PUT_HALT, PUT_OWN_CHECKPOINT, SCHEMA_VERSION
 from liveorder.infrastructure.eventstore.shapes import newer_version
 
 INSERT = """INSERT INTO store VALUES
@@ -23,6 +23,7 @@ INSERT = """INSERT INTO store VALUES
     :key_version, '[]', :versions)"""
 _READ = """SELECT store_id, default_account, mode, account_ids, namespace, key_version, former_namespaces, written_versions
     FROM store"""
+_ADD_ACCOUNTS = "UPDATE store SET account_ids=:account_ids WHERE (SELECT epoch FROM lease) = :epoch RETURNING id"
 _READ_OF_SCHEMA_1 = "SELECT store_id, default_account, mode, account_ids, namespace FROM store"
 
 
@@ -73,12 +74,15 @@ def _only(rows: Sequence[Row]) -> Row:
     return rows[0]
 
 
-async def meet(expectation: Expectation, identity: StoreIdentity, database: Database) -> StoreIdentity:
-    """The identity, with accounts added. Raises `StoreRefused` where the settings mean another store."""
+async def meet(expectation: Expectation, identity: StoreIdentity, database: Database, epoch: int) -> StoreIdentity:
+    """The identity, with accounts added. Raises `StoreRefused` where the settings mean another store.
+
+    Raises `LeaseLost` for an owner of before: it would forget the accounts that its successor added since this one read them.
+    """
     refuse_another(expectation, identity)
     account_ids = identity.account_ids + tuple(each for each in expectation.account_ids if each not in identity.account_ids)
     if account_ids != identity.account_ids:
-        await database.write("UPDATE store SET account_ids=:account_ids", {"account_ids": json.dumps(account_ids)})
+        await write_as_owner(database, _ADD_ACCOUNTS, {"account_ids": json.dumps(account_ids)}, epoch, "its list of accounts")
     return replace(identity, account_ids=account_ids)
 
 
@@ -107,7 +111,7 @@ def refuse_another(expectation: Expectation, identity: StoreIdentity) -> None:
         )
 
 
-async def halt_if_elsewhere(database: Database, now: datetime) -> str:
+async def halt_if_elsewhere(database: Database, now: datetime, epoch: int) -> str:
     """What is not at the place where it was last owned may be an old copy, or a replica that lagged, and the other may be in use.
 
     The halt is there before the new place is remembered, so that no crash between them loses it. Returns the place.
@@ -122,7 +126,7 @@ async def halt_if_elsewhere(database: Database, now: datetime) -> str:
             "its last commits may be missing; see that no other copy is used, reconcile, then resume"
         )
         await database.write(PUT_HALT, {"scope": EVERYTHING, "reason": reason, "at": text_of(now)})
-    await remember(database, place)
+    await remember(database, place, epoch)
     return place
 
 
@@ -131,5 +135,6 @@ def _as_remembered_before(place: str) -> str:
     return re.sub(r" (timeline|born) \S+", "", place)
 
 
-async def remember(database: Database, place: str) -> None:
-    await database.write(PUT_CHECKPOINT, {"name": PLACE, "value": place})
+async def remember(database: Database, place: str, epoch: int) -> None:
+    """Raises `LeaseLost` for an owner of before."""
+    await write_as_owner(database, PUT_OWN_CHECKPOINT, {"name": PLACE, "value": place}, epoch, PLACE)

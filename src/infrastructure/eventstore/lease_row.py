@@ -44,7 +44,7 @@ class LeaseRow:
             return None
         self._epoch = int(taken[0][0])
         await self._writing().own(self._epoch)
-        self._place = await halt_if_elsewhere(self._database, self._clock.now())
+        self._place = await halt_if_elsewhere(self._database, self._clock.now(), self._epoch)
         return self._epoch
 
     async def renew(self, duration_seconds: float) -> bool:
@@ -61,7 +61,7 @@ class LeaseRow:
             return False
         writing.refuse_shorter(held[0][0], known)
         if place != self._place:
-            await remember(self._database, place)
+            await remember(self._database, place, self._epoch)
             self._place = place
         return True
 

@@ -23,12 +23,12 @@ from liveorder.application.ports.order_store import (
 )
 from liveorder.domain.claim import Recognition, SignalClaim
 from liveorder.domain.default_account import STORE_STREAM, default_account
-from liveorder.domain.errors import LeaseLost, StoreError, StoreRefused, StoreUnavailable
+from liveorder.domain.errors import StoreError, StoreRefused, StoreUnavailable
 from liveorder.domain.facts import RecordedFact
 from liveorder.domain.trading_halt import HaltReason, told_by
 from liveorder.infrastructure.eventstore.claim_rows import claim_of
 from liveorder.infrastructure.eventstore.command_table import CommandTable
-from liveorder.infrastructure.eventstore.database import Database, Stamp, Values
+from liveorder.infrastructure.eventstore.database import Database, Stamp, Values, write_as_owner
 from liveorder.infrastructure.eventstore.group_commit import GroupCommit
 from liveorder.infrastructure.eventstore.identity import Expectation, meet, read_identity, refuse_another
 from liveorder.infrastructure.eventstore.integrity import inspect, refuse_damaged_tail
@@ -120,7 +120,9 @@ class DatabaseOrderStore:
 
     async def identify(self) -> StoreIdentity:
         identity = await self._identified(is_writer=True)
-        return identity if self._expectation is None else await meet(self._expectation, identity, self._database)
+        if self._expectation is None:
+            return identity
+        return await meet(self._expectation, identity, self._database, self._writing().epoch)
 
     async def close(self) -> None:
         group, self._group = self._group, None
@@ -209,9 +211,8 @@ class DatabaseOrderStore:
         return str(rows[0][0]) if rows else None
 
     async def save_checkpoint(self, name: str, value: str) -> None:
-        values: Values = {"name": name, "value": value, "epoch": self._writing().epoch}
-        if not await self._database.write(PUT_OWN_CHECKPOINT, values):
-            raise LeaseLost(f"another process owns this store by now; {name} stays as that one has it")
+        values: Values = {"name": name, "value": value}
+        await write_as_owner(self._database, PUT_OWN_CHECKPOINT, values, self._writing().epoch, name)
 
     async def wait_beyond(self, position: int, timeout_seconds: float) -> int:
         """Woken by this process's own commits; those of others are seen within `poll_seconds`."""
