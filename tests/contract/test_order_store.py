@@ -305,6 +305,19 @@ async def test_a_claim_of_another_namespace_or_under_another_key_is_of_the_same_
         assert [each.order_id for each in known.value.claims] == [first]
 
 
+async def test_of_an_adoption_and_its_signal_at_once_the_first_wins(site: Site) -> None:
+    """The order was adopted under a key that an earlier release derived; the ids of the two claims have nothing in common."""
+    order_id, signal = uuid4(), uuid4()
+    adopted, known = claim(order_id, "adopted-order-7"), claim(signal)
+    known_by = replace(known.known_by, client_order_ids=("SIGNAL1", "adopted-order-7"))
+    async with opened(site.store()) as store:
+        results = await outcomes(
+            store, commit(order_id, 1, claim=adopted), commit(signal, 1, claim=replace(known, known_by=known_by))
+        )
+        assert results == [None, SignalAlreadyKnown]
+        assert [each.order_id for each in await store.claims(known_by)] == [order_id]
+
+
 async def test_where_the_dead_letter_of_its_message_stands_nothing_is_claimed_but_what_is_known_is_answered(site: Site) -> None:
     letter, order_id, again = uuid4(), uuid4(), uuid4()
     async with opened(site.store()) as store:

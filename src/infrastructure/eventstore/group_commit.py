@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
-from liveorder.application.ports.order_store import Committed, Ledger, LedgerEntry, LedgerRow
+from liveorder.application.ports.order_store import Claiming, Committed, Ledger, LedgerEntry, LedgerRow
 from liveorder.domain.errors import LeaseLost, StoreError, StoreUnavailable
 from liveorder.infrastructure.eventstore.transaction import (
     MAX_EVENTS,
@@ -36,6 +36,8 @@ ReadLedger = Callable[[], Awaitable[tuple[int, Sequence[LedgerRow]]]]
 class _Waiting:
     draft: Draft
     reply: asyncio.Future[Committed]
+    names: frozenset[str]
+    """Of the signal that it claims."""
 
 
 class GroupCommit:
@@ -58,7 +60,7 @@ class GroupCommit:
         """Durable when it returns. A caller that is cancelled while it waits learns nothing: it must reload the stream."""
         if draft.stream_id in self._unseen_failures:
             raise earlier_commit_failed(draft.stream_id)
-        waiting = _Waiting(draft, asyncio.get_running_loop().create_future())
+        waiting = _Waiting(draft, asyncio.get_running_loop().create_future(), _names(draft.commit.claim))
         self._queue.append(waiting)
         if self._writing is None:
             self._writing = asyncio.create_task(self._write_queue(), name="liveorder group commit")
@@ -122,8 +124,8 @@ class GroupCommit:
     def _next_batch(self) -> list[_Waiting]:
         """From the front of the queue, without commits whose caller has gone; at least one commit, however long.
 
-        A second claim of one signal waits for the next batch, and the rest of its stream with it: that a signal is known may only
-        be answered once the first claim is durable. Others go ahead of it.
+        A second claim of one signal, by any of its names, waits for the next batch, and the rest of its stream with it: that a
+        signal is known may only be answered once the first claim is durable. Others go ahead of it.
         """
         batch: list[_Waiting] = []
         later: list[_Waiting] = []
@@ -134,16 +136,14 @@ class GroupCommit:
             waiting = self._queue.popleft()
             if waiting.reply.done():
                 continue
-            draft, claiming = waiting.draft, waiting.draft.commit.claim
-            signal_id = claiming.claim.signal_id if claiming is not None else None
-            if signal_id in claimed or draft.stream_id in waiting_streams:
+            draft = waiting.draft
+            if not claimed.isdisjoint(waiting.names) or draft.stream_id in waiting_streams:
                 waiting_streams.add(draft.stream_id)
                 later.append(waiting)
                 continue
             batch.append(waiting)
             events += len(draft.events)
-            if signal_id is not None:
-                claimed.add(signal_id)
+            claimed |= waiting.names
         self._queue.extendleft(reversed(later))
         return batch
 
@@ -213,6 +213,13 @@ class GroupCommit:
                 failure.__cause__ = error.__cause__
                 waiting.reply.set_exception(failure)
         self._queue.clear()
+
+
+def _names(claiming: Claiming | None) -> frozenset[str]:
+    """What another claim of the same signal has in common with it: its id, or one of the client order ids that it may have."""
+    if claiming is None:
+        return frozenset()
+    return frozenset((claiming.claim.signal_id, claiming.claim.client_order_id, *claiming.known_by.client_order_ids))
 
 
 def _answer(waiting: _Waiting, committed: Committed) -> None:
