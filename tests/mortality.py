@@ -68,9 +68,14 @@ def mortal_broker(broker: Broker, mortality: Mortality) -> Any:
     return Mortal(broker, mortality, ("submit", "cancel", "replace"))
 
 
+def every_task(engine: Engine) -> list[asyncio.Task[None]]:
+    """What runs in the background now, the desk's work included."""
+    return [*engine._tasks, *engine._lasting, *engine.desk.running]
+
+
 async def bury(engine: Engine) -> None:
     """End whatever still runs of a dead life, without any of the good order of `stop`; its files are closed, as by the kernel."""
-    tasks = engine.every_task()
+    tasks = every_task(engine)
     for task in tasks:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)

@@ -1,4 +1,4 @@
-"""What comes in, in lanes: an operator before the brokers' reports, reports before ticks, ticks before signals.
+"""What comes in, in lanes: an operator before the brokers' reports, reports before signals.
 
 Only signals are bounded: when they come faster than they can be stored and sent, their source waits; nothing else ever does.
 """
@@ -25,8 +25,7 @@ class Lane(IntEnum):
 
     OPERATOR = 0
     REPORTS = 1
-    TICKS = 2
-    SIGNALS = 3
+    SIGNALS = 2
 
 
 class Desk:

@@ -78,7 +78,7 @@ class EngineTerms:
     owner: str
     auto_trading_default: bool = False
     poll_seconds: float = 0.5
-    reconcile_seconds: float = 60.0
+    reconcile_seconds: float = 300.0
     lease_seconds: float = 15.0
     drain_seconds: float = 10.0
     reconnect_seconds: float = 1.0
@@ -338,10 +338,6 @@ class Engine:
 
     def _take_no_more(self) -> None:
         self.desk.is_taking_signals = False
-
-    def every_task(self) -> list[asyncio.Task[None]]:
-        """What runs in the background now, the desk's work included."""
-        return [*self._tasks, *self._lasting, *self.desk.running]
 
     def _take_up(self, order: LiveOrder) -> None:
         """In a shadow run an order of an earlier run stays as it is, for the next real one."""

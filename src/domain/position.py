@@ -88,10 +88,6 @@ class Position:
     def _value(self, quantity: Decimal, price: Decimal) -> Decimal:
         return _EXACT.multiply(_EXACT.multiply(quantity, price), self.multiplier)
 
-    def adjust(self, cash: Decimal) -> Position:
-        """Correct the price of what is booked already: the realised gross result moves by `cash`, the open cost does not."""
-        return replace(self, cash_flow=_EXACT.add(self.cash_flow, cash))
-
     def charge(self, commission: Decimal) -> Position:
         """Book a commission told after its fill; negative gives one back."""
         return replace(self, commission=_EXACT.add(self.commission, commission))

@@ -345,7 +345,7 @@ async def test_a_source_that_fails_is_told_and_is_no_quiet_end(tmp_path: Path) -
 # --- the desk -------------------------------------------------------------------------------------------------------------------
 
 
-async def test_an_operator_goes_before_reports_reports_before_ticks_and_ticks_before_signals() -> None:
+async def test_an_operator_goes_before_reports_and_reports_before_signals() -> None:
     desk, begun = Desk(RememberedLog()), list[str]()
 
     def work(name: str) -> Any:
@@ -354,7 +354,7 @@ async def test_an_operator_goes_before_reports_reports_before_ticks_and_ticks_be
 
         return done
 
-    for lane in (Lane.SIGNALS, Lane.TICKS, Lane.REPORTS, Lane.OPERATOR) * 2:
+    for lane in (Lane.SIGNALS, Lane.REPORTS, Lane.OPERATOR) * 2:
         desk.post(lane, work(lane.name))
     dispatching = asyncio.create_task(desk.dispatch_for_ever())
     await asyncio.sleep(1)

@@ -16,6 +16,7 @@ from liveorder.domain.lifecycle import OrderStatus
 from liveorder.infrastructure.brokers.simulated.venue.faults import FaultKind
 from liveorder.infrastructure.eventstore.order_store import DatabaseOrderStore
 from tests.engine.scenes import NOON, STILL, Scene, a_limit, a_scene, a_signal, until
+from tests.mortality import every_task
 
 
 async def taken_over(scene: Scene) -> None:
@@ -87,7 +88,7 @@ async def test_a_stop_ends_work_that_lost_its_first_cancellation(tmp_path: Path)
         engine.begin("loses one", loses_one)
         await asyncio.sleep(0)
         await asyncio.wait_for(engine.stop(), 30)
-        assert (cancellations, engine.every_task()) == (2, [])
+        assert (cancellations, every_task(engine)) == (2, [])
 
 
 async def test_an_owner_that_lost_the_store_between_two_attempts_does_not_make_the_second(tmp_path: Path) -> None:

@@ -104,14 +104,6 @@ def test_a_split_changes_no_money(fills: list[Fill], multiplier: Decimal, ratio:
     assert worth - after.cost == before.unrealized(mark)
 
 
-@given(fills, multipliers, prices, prices)
-def test_an_adjustment_is_cash_that_was_earned(fills: list[Fill], multiplier: Decimal, cash: Decimal, mark: Decimal) -> None:
-    before = folded(fills, multiplier)
-    after = before.adjust(cash)
-    assert after.realized_gross == before.realized_gross + Fraction(cash)
-    assert after.unrealized(mark) == before.unrealized(mark)
-
-
 @given(fills, multipliers)
 def test_average_and_opening_time_are_there_exactly_while_something_is_held(fills: list[Fill], multiplier: Decimal) -> None:
     position = folded(fills, multiplier, datetime(2026, 11, 20, tzinfo=UTC))

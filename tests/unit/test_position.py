@@ -98,13 +98,6 @@ def test_a_fill_of_nothing_can_still_cost() -> None:
     assert figures(position.status, position.opened_at, position.realized_net) == (PositionStatus.CLOSED, None, -1)
 
 
-def test_an_adjustment_moves_the_realised_result_only() -> None:
-    before = held(("10", "5"))
-    after = before.adjust(Decimal("-2.50"))
-    assert after.realized_gross == Decimal("-2.50")
-    assert figures(after.quantity, after.cost, after.unrealized(Decimal(6))) == (before.quantity, before.cost, 10)
-
-
 def test_a_late_commission_lowers_the_net_result_only() -> None:
     position = held(("10", "5"), ("-10", "6")).charge(Decimal("0.35"))
     assert figures(position.realized_gross, position.realized_net) == (10, Decimal("9.65"))

@@ -104,7 +104,8 @@ class Committed:
 class StoreIdentity:
     """What a store is stamped with when it is created.
 
-    `account_ids` may grow, and a person can choose another `default_account`; the rest never changes.
+    `account_ids` may grow, and a person can choose another `default_account`. A migration raises `schema_version` and may add to
+    `keys` what earlier releases wrote with; the rest never changes.
     """
 
     store_id: UUID

@@ -157,10 +157,6 @@ class RiskBook:
         """What every open, in-doubt and reserved order of the account could still do."""
         return tuple(self._account(account_id).open.values())
 
-    def trades_on(self, account_id: str, session_date: date) -> int:
-        """Orders attempted for the first time in that session, durably."""
-        return self._account(account_id).days.get(session_date, SessionDay()).trades
-
     def _account(self, account_id: str) -> AccountBook:
         if (known := self._accounts.get(account_id)) is None:
             known = self._accounts[account_id] = AccountBook(self._quotes)
