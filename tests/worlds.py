@@ -115,7 +115,9 @@ class World:
             SimulatedInstruments(),
         )
         execution = ExecutionTerms(f"session-{self.lives}")
-        settled = EngineTerms(execution, owner=f"life-{self.lives}", auto_trading_default=True, lease_seconds=3.0)
+        settled = EngineTerms(
+            execution, owner=f"life-{self.lives}", auto_trading_default=True, reconcile_seconds=60.0, lease_seconds=3.0
+        )
         return Engine(
             replace(settled, **(self.terms | terms)),
             store,

@@ -184,6 +184,7 @@ def _terms(plan: ServicePlan) -> EngineTerms:
         owner=plan.owner,
         auto_trading_default=True,
         poll_seconds=0.1,
+        reconcile_seconds=60.0,
         lease_seconds=plan.lease_seconds,
         drain_seconds=1.0,
         reconnect_seconds=0.05,

@@ -231,6 +231,7 @@ class Scene:
             ExecutionTerms(f"session-{self.lives}", self.is_shadow),
             owner=f"life-{self.lives}",
             auto_trading_default=True,
+            reconcile_seconds=60.0,
             lease_seconds=3.0,
         )
         return Engine(
