@@ -27,7 +27,7 @@ class _DyingSession:
 
     def __getattr__(self, name: str) -> Any:
         found = getattr(self._session, name)
-        if name not in ("execute", "replace_append_function"):
+        if name not in ("execute", "insert_new", "replace_append_function"):
             return found
 
         async def counted(*arguments: Any) -> Any:

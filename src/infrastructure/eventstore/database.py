@@ -29,6 +29,10 @@ class Session(Protocol):
         """What it returns; nothing of a statement that returns no rows."""
         ...
 
+    async def insert_new(self, table: str, rows: Sequence[Values]) -> None:
+        """Many at once, in order, by the names of their columns; what the table has under a key of theirs stays."""
+        ...
+
     def created(self, statement: str) -> str:
         """A CREATE TABLE of `schema`, in this database's words."""
         ...

@@ -10,7 +10,7 @@ the tests, which hold every step to that.
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -63,9 +63,6 @@ _OLD_CLAIMS = """SELECT order_id, client_order_id, signal_key, fingerprint FROM 
     WHERE order_id > :after ORDER BY order_id LIMIT 1000"""
 _DOUBLED = """SELECT order_id, client_order_id, signal_key, fingerprint FROM old_claims o
     WHERE NOT EXISTS (SELECT 1 FROM signal_claims c WHERE c.client_order_id=o.client_order_id)"""
-_PUT_CLAIM = """INSERT INTO {table} VALUES
-    (:signal_id, '', :account_id, :namespace, :key_version, :client_order_id, :order_id, :fingerprint)
-    ON CONFLICT DO NOTHING"""
 _NAMES = """INSERT INTO broker_names SELECT DISTINCT {account}, {name}, {order}
     FROM stored_events e JOIN stored_events r ON r.originator_id=e.originator_id
     WHERE r.topic='liveorder.Requested@1' AND r.originator_version=1
@@ -83,11 +80,11 @@ async def _to_2(session: Session) -> None:
     for statement in (*schema.CLAIMS, schema.EVENT_SHAPES):
         await session.execute(session.created(statement))
     keys = _Keys()
-    async for claim in _old_claims(session):
-        keys.note(claim)
-        await session.execute(_PUT_CLAIM.format(table="signal_claims"), claim)
-    for row in await session.execute(_DOUBLED):
-        await session.execute(_PUT_CLAIM.format(table="superseded_claims"), _claim(row))
+    async for claims in _old_claims(session):
+        keys.note(claims)
+        await session.insert_new("signal_claims", claims)
+    doubled = [_claim(row) for row in await session.execute(_DOUBLED)]
+    await session.insert_new("superseded_claims", doubled)
     await session.execute("DROP TABLE old_claims")
     await _remember_keys(session, keys)
     await session.replace_append_function()
@@ -104,12 +101,11 @@ async def _add_broker_names(session: Session) -> None:
     await session.execute(_NAMES.format(**fields))
 
 
-async def _old_claims(session: Session) -> AsyncIterator[dict[str, Any]]:
-    """The oldest first: of two claims of one signal, which an upgrade once made, the first stays."""
+async def _old_claims(session: Session) -> AsyncIterator[list[dict[str, Any]]]:
+    """In pages, the oldest first: of two claims of one signal, which an upgrade once made, the first stays."""
     after = ""
     while rows := await session.execute(_OLD_CLAIMS, {"after": after}):
-        for row in rows:
-            yield _claim(row)
+        yield [_claim(row) for row in rows]
         after = rows[-1][0]
 
 
@@ -121,6 +117,7 @@ def _claim(row: Row) -> dict[str, Any]:
         "namespace": namespace,
         "account_id": account_id,
         "signal_id": signal_id,
+        "plan": "",
         "key_version": next((version for version in KEY_VERSIONS if key.derived(version) == client_order_id), NEWEST_KEY_VERSION),
         "client_order_id": client_order_id,
         "order_id": order_id,
@@ -135,10 +132,11 @@ class _Keys:
     namespaces: set[str] = field(default_factory=set)
     versions: list[int] = field(default_factory=list)
 
-    def note(self, claim: Mapping[str, Any]) -> None:
-        self.namespaces.add(claim["namespace"])
-        if claim["key_version"] not in self.versions:
-            self.versions.append(claim["key_version"])
+    def note(self, claims: Iterable[Mapping[str, Any]]) -> None:
+        for claim in claims:
+            self.namespaces.add(claim["namespace"])
+            if claim["key_version"] not in self.versions:
+                self.versions.append(claim["key_version"])
 
 
 async def _remember_keys(session: Session, keys: _Keys) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Coroutine, Sequence
 from contextlib import AsyncExitStack
 from datetime import datetime
@@ -158,6 +159,10 @@ class PostgresSession:
     async def execute(self, statement: str, values: Values | None = None) -> list[Row]:
         cursor = await self._connection.execute(native(statement), dict(values or {}))
         return await cursor.fetchall() if cursor.description else []
+
+    async def insert_new(self, table: str, rows: Sequence[Values]) -> None:
+        given = f"SELECT * FROM json_populate_recordset(NULL::{table}, CAST(:rows AS json))"  # noqa: S608 - a name of ours
+        await self.execute(f"INSERT INTO {table} {given} ON CONFLICT DO NOTHING", {"rows": json.dumps(rows)})
 
     def created(self, statement: str) -> str:
         return schema.created(statement, *TABLE_WORDS)

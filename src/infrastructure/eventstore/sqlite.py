@@ -172,6 +172,12 @@ class SQLiteSession:
     async def execute(self, statement: str, values: Values | None = None) -> list[Row]:
         return self._connection.execute(statement, dict(values or {})).fetchall()
 
+    async def insert_new(self, table: str, rows: Sequence[Values]) -> None:
+        if rows:
+            columns, values = ", ".join(rows[0]), ", ".join(f":{name}" for name in rows[0])
+            statement = f"INSERT INTO {table} ({columns}) VALUES ({values}) ON CONFLICT DO NOTHING"  # noqa: S608 - names of ours
+            self._connection.executemany(statement, rows)
+
     def created(self, statement: str) -> str:
         return schema.created(statement, *TABLE_WORDS)
 
