@@ -99,6 +99,12 @@ class KillSwitch:
     async def halt(self, scope: str, reason: HaltReason, detail: str, actor: str) -> bool:
         """Stop `scope` at once. True when the halt is durable; False while the store cannot take it: it stands all the same."""
         self.halt_now(scope, reason, detail)
+        is_durable = await self._made_durable(actor)
+        if self.halt_now(scope, reason, detail):  # it stood before, and a resume that was being stored has lifted it
+            is_durable = await self._made_durable(actor)
+        return is_durable
+
+    async def _made_durable(self, actor: str) -> bool:
         try:
             return await within_patience(self.retry_durable(actor))
         except StoreUnavailable as error:

@@ -100,6 +100,31 @@ async def test_a_halt_from_outside_that_is_taken_in_while_it_is_stored_has_one_f
         assert await scene.count("TradingHalted") == 1
 
 
+async def test_a_kill_while_a_resume_is_being_stored_halts_again(tmp_path: Path) -> None:
+    """The halt that stood when the kill came is the one that is lifted."""
+    async with a_scene(tmp_path) as scene:
+        engine = scene.engine()
+        await engine.start()
+        await engine.kill_switch.halt(EVERYTHING, HaltReason.KILL_SWITCH, "first", "person:ann")
+        append, storing, goes_on = engine.store.append, asyncio.Event(), asyncio.Event()
+
+        async def slowly(commit: Commit) -> Committed:
+            storing.set()
+            await goes_on.wait()
+            return await append(commit)
+
+        engine.store.append = slowly  # type: ignore[method-assign]  # a slow disk
+        resumed = asyncio.create_task(engine.kill_switch.resume(EVERYTHING, "all well", "person:bob"))
+        await storing.wait()
+        halted = asyncio.create_task(engine.kill_switch.halt(EVERYTHING, HaltReason.KILL_SWITCH, "second", "person:ann"))
+        await asyncio.sleep(0)
+        goes_on.set()
+        assert (await resumed, await halted) == (True, True)
+        assert [halt.detail for halt in engine.kill_switch.standing()] == ["second"]
+        assert [row.scope for row in await engine.store.halts()] == [EVERYTHING]
+        await engine.stop()
+
+
 async def test_a_store_restored_from_a_backup_starts_halted_and_says_why(tmp_path: Path) -> None:
     async with a_scene(tmp_path) as scene:
         async with scene.living() as engine:
