@@ -31,6 +31,8 @@ from tests.crash.composition import composed
 from tests.crash.fate import Fate, Tell
 from tests.crash.plans import ServicePlan
 
+PATIENT_QUESTIONS = 5
+
 
 def main(fields: dict[str, Any], line: socket.socket) -> None:
     asyncio.run(_main(ServicePlan(**fields), line))
@@ -218,8 +220,13 @@ class _Served:
         return True
 
     async def _reconcile(self) -> Any:
+        """Asked again where a question was not answered in time: on a busy machine the venue is late, and that is no difference."""
         (report,) = await self.engine.reconcile.reconcile_all()
-        return {"is_clean": report.is_clean, "differences": [str(each) for each in report.differences]}
+        for _ in range(PATIENT_QUESTIONS):
+            if report.unanswered:
+                (report,) = await self.engine.reconcile.reconcile_all()
+        told = [*map(str, report.differences), *(f"{question} not answered" for question in report.unanswered)]
+        return {"is_clean": report.is_clean, "differences": told}
 
     async def _bookmark(self) -> int | None:
         """How far the followed file was read."""
