@@ -23,10 +23,10 @@ class BookJournal:
     def __init__(self, journal: EmergencyJournal, kill_switch: KillSwitch, cancel: CancelOrder, log: EventLog) -> None:
         self._journal, self._kill_switch, self._cancel, self._log = journal, kill_switch, cancel, log
 
-    async def book(self) -> None:
+    async def book(self) -> str | None:
         """A halt stands from here on, whether or not the store takes it now. What cannot be read may be one.
 
-        It stands until a person moves that away: resumed before, everything is halted again.
+        That is returned, and everything stays halted until a person moves it away.
         """
         trouble, entries = self._journal.trouble(), self._journal.read()
         if trouble is not None:
@@ -36,11 +36,12 @@ class BookJournal:
         for halt in halts:
             self._kill_switch.halt_now(EVERYTHING, HaltReason.KILL_SWITCH, f"{halt.detail} ({halt.actor}, emergency)")
         if not (entries or trouble) or not await self._kill_switch.retry_durable():
-            return
+            return trouble
         for entry in entries:
             if isinstance(entry, JournalledCancel):
                 await self._book_cancel(entry)
         self._clear(entries)
+        return trouble
 
     def _clear(self, booked: Sequence[JournalEntry]) -> None:
         try:

@@ -21,7 +21,7 @@ from liveorder.application.ports.clock import Clock
 from liveorder.application.ports.event_log import EventLog
 from liveorder.application.ports.order_store import Commands, StoredCommand
 from liveorder.application.views import doubt_view, order_view, verdict_view
-from liveorder.domain.errors import LeaseLost, LiveOrderError
+from liveorder.domain.errors import DecisionRefused, LeaseLost, LiveOrderError
 from liveorder.domain.facts import PERSON
 from liveorder.domain.order import LiveOrder
 from liveorder.domain.order.facts import CancelReason
@@ -110,6 +110,9 @@ async def _kill(engine: Engine, arguments: Arguments, actor: str) -> Any:
 
 async def _resume(engine: Engine, arguments: Arguments, actor: str) -> Any:
     scope = arguments.get("scope", "*")
+    await engine.kill_switch.take_in_rows()  # what was to halt before now is lifted too, and does not halt again
+    if (trouble := await engine.book_journal.book()) is not None:
+        raise DecisionRefused(trouble)
     lifted = await engine.kill_switch.resume(scope, arguments.get("detail", ""), actor)
     standing = [f"{covered_by(halt.scope)} ({halt.reason})" for halt in engine.kill_switch.standing()]
     return {"scope": scope, "lifted": lifted, "still_halted": standing}

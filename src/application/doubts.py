@@ -171,7 +171,9 @@ class Doubts:
         inquiry.wait_seconds = min(inquiry.wait_seconds * 2, LONGEST_WAIT_SECONDS)
 
     def _seconds_to_next_question(self, order: LiveOrder, inquiry: Inquiry) -> float:
-        """The backoff, but no longer than until something can be proved for the first time."""
+        """The backoff, but no longer than until something can be proved for the first time; never sooner for a second proof."""
+        if inquiry.absences:
+            return inquiry.wait_seconds
         horizons = [left + JUST_PAST_SECONDS for left in self._seconds_to_horizons(order, inquiry).values() if left >= 0]
         return min([inquiry.wait_seconds, *horizons])
 

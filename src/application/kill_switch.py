@@ -157,7 +157,7 @@ class KillSwitch:
         """
         async with self._recording:
             for row in await self._store.halts():
-                facts = self._now().halt(row.scope, *told_by(row.reason))
+                facts = self._state.halt(row.scope, *told_by(row.reason))
                 if facts:
                     await self._record(facts, "person:command", row)
 

@@ -70,14 +70,17 @@ class Ownership:
         return self._epoch
 
     async def _what_keeps_us_out(self, wait: bool) -> str | None:
-        """None: the store is ours. One that cannot be written now (a stopped process has it locked, say) does not end a standby."""
+        """None: the store is ours.
+
+        One that cannot be written now (a stopped process has it locked, say), or that another was faster to take, ends no standby.
+        """
         try:
             epoch = await self.lease.acquire(self._owner, self._lease_seconds)
             if epoch is not None:
                 self._epoch = epoch
                 return None
             state = await self.lease.state()
-        except StoreUnavailable as error:
+        except (StoreUnavailable, LeaseLost) as error:
             if not wait:
                 raise
             return str(error)

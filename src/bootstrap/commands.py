@@ -18,7 +18,7 @@ from liveorder.application.stop_trading import StopReport
 from liveorder.application.views import DoubtView, doubt_view
 from liveorder.bootstrap.service import open_service
 from liveorder.domain.doubt import doubts_of
-from liveorder.domain.errors import StoreRefused, StoreUnavailable
+from liveorder.domain.errors import LeaseLost, StoreRefused, StoreUnavailable
 from liveorder.domain.identifiers import uuid7
 from liveorder.domain.order import LiveOrder
 from liveorder.domain.trading_halt import EVERYTHING, HaltReason
@@ -52,16 +52,18 @@ async def send_command(
     """Have the store's owner carry it out; where nobody owns the store, own it for a moment and carry it out here.
 
     Raises `StoreUnavailable` when an owner does not answer in time: the command stands in its table and may still be carried out.
-    A kill halts before it asks anybody: stopping depends neither on an owner that is well nor on a store of the present schema.
+    A kill halts before it asks anybody: stopping depends neither on an owner that is well, nor on a broker that can be reached,
+    nor on a store of the present schema.
     """
     store = store_at(settings.store, clock=SystemClock()) if await store_exists(settings.store) else None
     if store is not None:
         identity = await store.open()
         try:
             lease = await store.lease.state()
-            is_owned, is_old = lease is not None and lease.is_held, identity.schema_version < SCHEMA_VERSION
-            if kind is CommandKind.KILL and (is_owned or is_old):
-                await _halt_at_once(store, arguments.get("detail", ""), actor)
+            is_old = identity.schema_version < SCHEMA_VERSION
+            is_owned = lease is not None and lease.is_held
+            if kind is CommandKind.KILL:
+                await store.insert_halt(EVERYTHING, _reason(arguments, is_plain=is_owned or is_old), datetime.now(UTC))
             if lease is not None and lease.is_held:
                 return await _ask_owner(store, kind, arguments, actor, timeout_seconds, lease.owner)
         finally:
@@ -70,6 +72,15 @@ async def send_command(
             return answered(_HALTED_ONLY)
         if is_old:
             raise StoreRefused("this store was written by an earlier version; back it up, then `liveorder run` migrates it")
+    try:
+        return await _own_for_a_moment(settings, kind, arguments, actor)
+    except LeaseLost:
+        if store is None:
+            raise
+    return await send_command(settings, kind, arguments, actor=actor, timeout_seconds=timeout_seconds)  # somebody was faster
+
+
+async def _own_for_a_moment(settings: Settings, kind: CommandKind, arguments: dict[str, Any], actor: str) -> dict[str, Any]:
     async with open_service(settings) as service:
         answer = await carry_out(service.engine, kind, arguments, actor)
         await _come_to_rest(service.engine)
@@ -101,9 +112,10 @@ async def _come_to_rest(engine: Engine) -> None:
         await engine.clock.sleep(0.05)
 
 
-async def _halt_at_once(store: DatabaseOrderStore, detail: str, actor: str) -> None:
-    """Whoever owns the store next takes it in, and a commit that would let an order go out is refused from here on."""
-    await store.insert_halt(EVERYTHING, f"{HaltReason.KILL_SWITCH}: {detail} ({actor})", datetime.now(UTC))
+def _reason(arguments: dict[str, Any], *, is_plain: bool) -> str:
+    """`is_plain`: for an owner that may be of an earlier version, which knows the bare word only."""
+    detail = "" if is_plain else arguments.get("detail", "")
+    return f"{HaltReason.KILL_SWITCH}: {detail}" if detail else HaltReason.KILL_SWITCH
 
 
 async def _ask_owner(

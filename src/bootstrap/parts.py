@@ -92,7 +92,8 @@ def journal_path(settings: Settings) -> Path:
     """Beside the store; beside the read models' default where the store is a server's. No two stores have the same."""
     url = database_url(settings.store)
     if isinstance(url, SqliteUrl):
-        return url.path.with_name(f"{url.path.name}-emergency.jsonl")
+        path = url.path.resolve()
+        return path.with_name(f"{path.name}-emergency.jsonl")
     return Path(f"var/postgresql-{sha256(url.place.encode()).hexdigest()[:12]}-emergency.jsonl")
 
 

@@ -74,11 +74,13 @@ class FileEmergencyJournal:
         """The file is set aside before it is looked at for the last time: who still writes to it sees that, and writes again."""
         if self.trouble() is not None:
             return
-        if not self._aside.exists():
-            with suppress(FileNotFoundError):
-                self.path.rename(self._aside)
-        entries, why = _parsed(self._aside)
-        if why is None and all(entry in booked for entry in entries):
+        for _ in (self._aside, self.path):  # what a service that died left aside, and then the file
+            if not self._aside.exists():
+                with suppress(FileNotFoundError):
+                    self.path.rename(self._aside)
+            entries, why = _parsed(self._aside)
+            if why is not None or any(entry not in booked for entry in entries):
+                return
             self._aside.unlink(missing_ok=True)
 
 

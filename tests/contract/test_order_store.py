@@ -419,9 +419,9 @@ async def test_a_halt_from_another_connection_stops_the_next_submission(site: Si
 @pytest.mark.parametrize(
     ("first", "second", "left"),
     [
-        ("KILL_SWITCH: enough", "KILL_SWITCH: again", "KILL_SWITCH: enough"),
-        ("restored", "KILL_SWITCH: enough", "restored"),
-        ("KILL_SWITCH: enough", "restored", "restored"),
+        ("KILL_SWITCH", "KILL_SWITCH", "KILL_SWITCH"),
+        ("restored", "KILL_SWITCH", "restored"),
+        ("KILL_SWITCH", "restored", "restored"),
     ],
 )
 async def test_of_two_halts_from_outside_that_of_a_restored_store_stays(site: Site, first: str, second: str, left: str) -> None:

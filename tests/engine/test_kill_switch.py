@@ -6,12 +6,16 @@ import asyncio
 import json
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from liveorder.application.command_desk import carry_out
+from liveorder.application.engine import Engine
 from liveorder.application.flatten import PART_SECONDS
 from liveorder.application.orders import ENGINE
 from liveorder.application.ports.broker import Absence, BrokerPosition
+from liveorder.application.ports.emergency_journal import JournalledHalt
 from liveorder.application.ports.order_store import Commit, Committed
 from liveorder.application.retry_policy import RetryPolicy
 from liveorder.domain.errors import (
@@ -27,6 +31,7 @@ from liveorder.domain.trading_halt import EVERYTHING, HaltReason, account_scope
 from liveorder.domain.values import OrderRole, Product, Side
 from liveorder.infrastructure.brokers.simulated.venue.faults import FaultKind, Point
 from liveorder.infrastructure.brokers.simulated.venue.settings import Fills
+from liveorder.infrastructure.emergency_journal import FileEmergencyJournal
 from liveorder.infrastructure.eventstore.order_store import DatabaseOrderStore
 from tests.engine.scenes import ACCOUNT, LAX, SPY, STILL, Scene, a_limit, a_scene, a_signal, until
 
@@ -123,6 +128,37 @@ async def test_a_kill_while_a_resume_is_being_stored_halts_again(tmp_path: Path)
         assert [halt.detail for halt in engine.kill_switch.standing()] == ["second"]
         assert [row.scope for row in await engine.store.halts()] == [EVERYTHING]
         await engine.stop()
+
+
+async def resumed(engine: Engine) -> dict[str, Any]:
+    return await carry_out(engine, "resume", {}, "person:ann")
+
+
+async def test_a_resume_lifts_what_was_to_halt_before_it_so_that_it_halts_nothing_afterwards(tmp_path: Path) -> None:
+    """Journalled and not booked yet; put in by another process and not taken in yet; left aside by a service that died."""
+    journal = FileEmergencyJournal(tmp_path / "emergency.jsonl")
+    async with a_scene(tmp_path) as scene, scene.living() as engine:
+        for entry, place in (("first", "emergency.jsonl.booked"), ("second", "emergency.jsonl")):
+            journal.write(JournalledHalt(entry, "person:ann", scene.clock.now()))
+            (tmp_path / "emergency.jsonl").rename(tmp_path / place)
+        engine.kill_switch.halt_now(EVERYTHING, HaltReason.KILL_SWITCH, "in memory")
+        await engine.store.insert_halt(EVERYTHING, "KILL_SWITCH", scene.clock.now())
+        assert (await resumed(engine))["result"]["lifted"]
+        await asyncio.sleep(5)
+        assert (engine.kill_switch.standing(), await engine.store.halts(), journal.read()) == ([], [], [])
+
+
+async def test_a_resume_is_refused_while_the_emergency_journal_cannot_be_read(tmp_path: Path) -> None:
+    """It would be lifted for a second, in which orders go out."""
+    cut = tmp_path / "emergency.jsonl"
+    async with a_scene(tmp_path) as scene, scene.living() as engine:
+        cut.write_bytes(b'{"detail": "half a li')
+        answer = await resumed(engine)
+        assert (answer["error"], "emergency.jsonl cannot be read" in answer["message"]) == ("DecisionRefused", True)
+        assert (await engine.execute.execute(a_signal())).status is OrderStatus.REJECTED
+        cut.unlink()
+        assert (await resumed(engine))["result"]["lifted"]
+        assert (await engine.execute.execute(a_signal("s-2"))).is_sent
 
 
 async def test_a_store_restored_from_a_backup_starts_halted_and_says_why(tmp_path: Path) -> None:

@@ -266,9 +266,7 @@ def test_a_store_that_is_not_migrated_yet_can_be_looked_at_and_stopped(name: str
     with closing(sqlite3.connect(tmp_path / "orders.db")) as connection:
         assert connection.execute("SELECT schema_version FROM store").fetchall() == [(1,)]
         asked = connection.execute("SELECT kind FROM commands WHERE answer IS NULL").fetchall()
-        halted = connection.execute(
-            "SELECT reason FROM halts WHERE scope='*' AND reason LIKE 'KILL_SWITCH: upgrade day%'"
-        ).fetchall()
+        halted = connection.execute("SELECT reason FROM halts WHERE scope='*' AND reason = 'KILL_SWITCH'").fetchall()
     assert asked == ([("kill",)] if command == "kill" else [])
     assert len(halted) == (command == "kill")
 
@@ -288,7 +286,7 @@ async def test_a_kill_halts_a_store_that_nobody_owns_and_leaves_its_migration_to
     assert "`liveorder kill --emergency` cancels at the brokers" in " ".join(killed.output.split())
     store = store_at(store_of(settings), clock=SystemClock())
     assert (await store.open()).schema_version == 1
-    assert any(row.reason.startswith("KILL_SWITCH: upgrade day") for row in await store.halts())
+    assert "KILL_SWITCH" in {row.reason for row in await store.halts()}
     await store.close()
     async with Runner.open(config=settings, logs={"console": False, "directory": str(tmp_path / "logs")}) as runner:
         assert EVERYTHING in {halt.scope for halt in runner._engine.kill_switch.standing()}

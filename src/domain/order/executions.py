@@ -65,7 +65,8 @@ class Executions:
 
     told: dict[str, BookedExecution]
     busted: frozenset[str]
-    commissions: dict[str, Decimal]
+    charged: dict[str, tuple[Decimal, ...]]
+    """The commissions of each execution that were told apart from it, the newest last."""
     inferred: tuple[BookedExecution, ...]
     inferred_up_to: Decimal
     """The total, in units ever told, that inferred fills reach up to."""
@@ -87,7 +88,7 @@ class Executions:
         if not self._stands_alone(execution):
             return replace(self, told=told)._recounted()
         totals = _plus(self.totals, execution.quantity, execution.value, self._fee(execution))
-        return Executions(told, self.busted, self.commissions, self.inferred, self.inferred_up_to, totals)
+        return Executions(told, self.busted, self.charged, self.inferred, self.inferred_up_to, totals)
 
     def bust(self, execution_id: str) -> Executions:
         """It did not happen. The bust of an inferred fill withdraws all that is inferred."""
@@ -99,12 +100,13 @@ class Executions:
 
     def charge(self, execution_id: str, commission: Decimal) -> Executions:
         """Replace what was known of the commission of an execution, which may come later."""
-        charged = replace(self, commissions=self.commissions | {execution_id: commission})
+        told_before = self.charged.get(execution_id, ())
+        charged = replace(self, charged=self.charged | {execution_id: (*told_before, commission)})
         if not self.is_plain:
             return charged._recounted()
         if (known := self.told.get(execution_id)) is None:
             return charged
-        before = self.commissions.get(execution_id, known.commission) or ZERO
+        before = self._fee(known) or ZERO
         return replace(charged, totals=_plus(self.totals, ZERO, ZERO, _EXACT.subtract(commission, before)))
 
     def infer(self, execution: BookedExecution) -> Executions:
@@ -223,7 +225,7 @@ class Executions:
         return sorted(links, key=depth) if len(links) > 1 else links
 
     def _fee(self, execution: BookedExecution) -> Decimal | None:
-        return self.commissions.get(execution.execution_id, execution.commission)
+        return self.charged.get(execution.execution_id, (execution.commission,))[-1]
 
     def inferred_remainder(self) -> BookedExecution | None:
         """What is left of the inferred fills: real ones take the place of the oldest first.

@@ -34,6 +34,8 @@ _OF_WHAT_IS_THERE = (
 """Reports of an order that the broker has, whatever else they tell."""
 _SAME_PRICE = Decimal("1e-9")
 """Prices that differ by less than this part are one: averages are rounded."""
+_MOST_INFERRED = 20
+"""What was inferred so often is priced anew no more: a broker that tells now one average and now another must not fill the log."""
 _LASTS_DAYS = (TimeInForce.GTC, TimeInForce.GTD)
 
 
@@ -150,11 +152,11 @@ def _conflict(order: LiveOrder, report: r.Execution | r.ExecutionCorrected) -> l
 
 
 def _late_commission(order: LiveOrder, report: r.Execution | r.ExecutionCorrected) -> list[Fact]:
-    """The first telling again is no news, whatever was told since: of two ways of telling, one may lag."""
+    """What was told of it before is no news, whatever was told since: of two ways of telling, one may lag."""
     first = order.executions.told[report.execution_id].commission
-    if report.commission in (None, first):
+    if report.commission is None or report.commission in (first, *order.executions.charged.get(report.execution_id, ())):
         return []
-    return _commission(order, r.Commission(execution_id=report.execution_id, commission=report.commission))
+    return [f.CommissionReported(execution_id=report.execution_id, commission=report.commission)]
 
 
 def _oddities_of_fill(before: LiveOrder, after: LiveOrder) -> list[Fact]:
@@ -202,7 +204,7 @@ def _busted(order: LiveOrder, report: r.ExecutionBusted) -> list[Fact]:
 
 
 def _commission(order: LiveOrder, report: r.Commission) -> list[Fact]:
-    if order.executions.commissions.get(report.execution_id) == report.commission:
+    if order.executions.charged.get(report.execution_id, (None,))[-1] == report.commission:
         return []
     return [f.CommissionReported(execution_id=report.execution_id, commission=report.commission)]
 
@@ -377,7 +379,8 @@ def _rest(order: LiveOrder, snapshot: r.OrderSnapshot) -> f.FillInferred:
 def _priced_anew(order: LiveOrder, snapshot: r.OrderSnapshot) -> list[Fact]:
     """The total that we know at another average: what was inferred of it was priced by less than is known now."""
     inferred, known, told = order.executions.inferred_remainder(), order.average_price, snapshot.average_price
-    if inferred is None or known is None or told is None or abs(known - told) <= abs(told) * _SAME_PRICE:
+    is_last = len(order.executions.inferred) >= _MOST_INFERRED
+    if inferred is None or is_last or known is None or told is None or abs(known - told) <= abs(told) * _SAME_PRICE:
         return []
     withdrawn = f.FillBusted(execution_id=inferred.execution_id)
     return [withdrawn, _rest(_provisionally(order, [withdrawn]), snapshot)]
@@ -421,7 +424,8 @@ def _terms(order: LiveOrder, snapshot: r.OrderSnapshot) -> list[Fact]:
         limit_price=stands.limit_price,
         stop_price=stands.stop_price,
     )
-    return _replaced(order, replaced)
+    facts = _replaced(order, replaced)
+    return [*facts, *([stands] if _changes(_provisionally(order, facts), stands) else [])]
 
 
 def _standing_quantity(order: LiveOrder, snapshot: r.OrderSnapshot) -> Decimal | None:

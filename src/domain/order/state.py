@@ -75,8 +75,8 @@ class LiveOrder:
     """By request id: the place of each replace of ours among them."""
     replaced: frozenset[str] = frozenset()
     """Ids of the replaces that were done: telling of one again is old news."""
-    replaced_last: int = 0
-    """The number of the newest that was done: word of an earlier one, however late it comes, changes no terms."""
+    terms_from: Mapping[str, int] = field(default_factory=dict)
+    """By term: the number of the newest replace that was done and named it. Word of an earlier one may only be late."""
     cancels: int = 0
     submission: f.SubmissionStarted | None = None
     """The newest; its reference names the order at the broker."""
@@ -304,6 +304,8 @@ class LiveOrder:
         self.stop_price = self.stop_price if stop_price is None else stop_price
 
 
+_TERMS = ("broker_order_id", "quantity", "limit_price", "stop_price")
+"""What a replace may change."""
 _STATE = attrgetter(*(each.name for each in fields(LiveOrder)))
 
 
@@ -458,14 +460,18 @@ def _replace_pending(order: LiveOrder, fact: f.ReplacePending, item: RecordedFac
 def _replaced(order: LiveOrder, fact: f.Replaced, item: RecordedFact) -> None:
     order._reach_broker()
     _answer(order, f.RequestKind.REPLACE, fact.request_id)
-    number = order.replaced_last
     if fact.request_id is not None:
         order.replaced = order.replaced | {fact.request_id}
-        number = order.replace_numbers.get(fact.request_id, number)
-    if number >= order.replaced_last:
-        order.replaced_last = number
-        order.broker_order_id = fact.broker_order_id or order.broker_order_id
-        order._restate(fact.quantity, fact.limit_price, fact.stop_price)
+    number = order.replace_numbers.get(fact.request_id or "")
+    told = {name: value for name in _TERMS if (value := getattr(fact, name)) is not None}
+    new = {name: value for name, value in told.items() if number is None or number >= order.terms_from.get(name, 0)}
+    if number is not None:
+        order.terms_from = {**order.terms_from, **dict.fromkeys(new, number)}
+    if "quantity" in told and "quantity" not in new and order.quantity is not None:
+        # Its word may be late, or the broker may have done it last: the larger stands until the broker is asked.
+        new["quantity"] = max(told["quantity"], order.quantity)
+    order.broker_order_id = new.get("broker_order_id", order.broker_order_id)
+    order._restate(new.get("quantity"), new.get("limit_price"), new.get("stop_price"))
 
 
 def _replace_refused(order: LiveOrder, fact: f.ReplaceRefused, item: RecordedFact) -> None:

@@ -629,16 +629,57 @@ def test_late_word_of_an_earlier_replace_changes_no_terms(late: r.OrderReplaced,
     assert figures(order.quantity, order.status, order.remaining_quantity, order.anomalies) == (150, "PARTIAL", 50, frozenset())
 
 
-def test_an_earlier_replace_that_was_refused_or_absent_and_done_after_all_still_changes_no_newer_terms() -> None:
-    order = order_of(
-        *WORKING,
-        replace_request(1, "80"),
-        f.ReplaceRefused(request_id=f"{KEY}-r1", message="absent"),
-        replace_request(2, "70"),
-        f.Replaced(request_id=f"{KEY}-r2", quantity=Decimal(70)),
+@pytest.mark.parametrize("is_absent", [True, False])
+def test_of_two_quantities_the_larger_stands_until_the_broker_is_asked(is_absent: bool) -> None:
+    """Word of the first replace may be late, or its request was: then the broker did it last, and less does not fill the order."""
+    first = [f.ReplaceRefused(request_id=f"{KEY}-r1", message="absent")] if is_absent else []
+    second = f.Replaced(request_id=f"{KEY}-r2", quantity=Decimal(70))
+    order = order_of(*WORKING, replace_request(1, "80"), *first, replace_request(2, "70"), second, fill("a", 70))
+    assert order.status == "FILLED"
+    order = then(order, *receive(order, r.OrderReplaced(request_id=f"{KEY}-r1", quantity=Decimal(80))))
+    assert figures(order.status, order.quantity, order.remaining_quantity) == ("PARTIAL", 80, 10)
+    found = r.OrderSnapshot(status=r.BrokerStatus.FILLED, filled_quantity=Decimal(70), quantity=Decimal(70), broker_order_id="B-1")
+    order = then(order, *receive(order, found))
+    assert figures(order.status, order.quantity) == ("FILLED", 70)
+
+
+@pytest.mark.parametrize("quantity", [80, 65])
+def test_an_answer_tells_the_terms_that_stand_whichever_replace_asked_for_them(quantity: int) -> None:
+    """The broker did the first one last."""
+    asked = replace_request(1, str(quantity)), replace_request(2, "70")
+    order = order_of(*WORKING, *asked, f.Replaced(request_id=f"{KEY}-r2", quantity=Decimal(70)), fill("a", 60))
+    told = r.OrderSnapshot(
+        status=r.BrokerStatus.WORKING,
+        filled_quantity=Decimal(62),
+        average_price=Decimal(10),
+        quantity=Decimal(quantity),
+        broker_order_id="B-1",
     )
-    after = then(order, *receive(order, r.OrderReplaced(request_id=f"{KEY}-r1", quantity=Decimal(80))))
-    assert after.quantity == 70
+    order = then(order, *receive(order, told))
+    assert figures(order.status, order.quantity, order.remaining_quantity, [*order.requests]) == (
+        "PARTIAL",
+        quantity,
+        quantity - 62,
+        [],
+    )
+
+
+def test_a_replace_of_one_term_is_not_overtaken_by_one_of_another() -> None:
+    limited = intent(order_type="LIMIT", limit_price=Decimal(400))
+    order = order_of(limited, *WORKING, replace_request(1, "200"), replace_request(2, limit="401"))
+    for number in (2, 1):
+        order = then(order, *receive(order, r.OrderReplaced(request_id=f"{KEY}-r{number}")))
+    assert figures(order.quantity, order.limit_price) == (200, 401)
+
+
+def test_two_ways_of_telling_a_commission_that_disagree_come_to_an_end() -> None:
+    order = order_of(*WORKING, fill("a", 40))
+    reports = [r.Commission(execution_id="a", commission=Decimal(1)), execution("a", 40, 10, "1.01")] * 5
+    told = 0
+    for report in reports:
+        facts = receive(order, report)
+        told, order = told + len(facts), then(order, *facts)
+    assert told == 3
 
 
 def test_a_later_replace_that_was_refused_leaves_the_earlier_one_its_say() -> None:

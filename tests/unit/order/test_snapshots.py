@@ -161,6 +161,14 @@ def test_an_average_that_is_rounded_prices_nothing_anew_for_ever(average: str) -
     assert len(order.executions.inferred) == 1
 
 
+def test_a_broker_that_tells_now_one_average_and_now_another_does_not_fill_the_log() -> None:
+    order = order_of(*WORKING)
+    for number in range(200):
+        order = then(order, *receive(order, told(BrokerStatus.WORKING, 10, 400 + number % 2)))
+    assert len(order.executions.inferred) == 20
+    assert order.filled_quantity == 10
+
+
 def test_a_total_that_comes_again_after_a_bust_is_inferred_anew() -> None:
     given = (*WORKING, inferred(100, 10, "100 filled at 10"), fill("a", 60), fill("b", 40), bust("a"))
     after = check(given, told(BrokerStatus.FILLED, 100, "11.5"), [inferred(60, "12.5", "100 filled at 11.5", number=2)])
