@@ -6,6 +6,7 @@ import random
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, closing
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from uuid import uuid4
 
@@ -53,7 +54,7 @@ from liveorder.infrastructure.signals.stdin import StandardInput
 async def open_service(
     settings: Settings,
     *,
-    sources: Sequence[Callable[[DatabaseOrderStore, Clock], SignalSource]] = (),
+    sources: Sequence[Callable[[DatabaseOrderStore, Clock, EventLog], SignalSource]] = (),
     supplied: Mapping[str, Brokerage] | None = None,
     is_shadow: bool = False,
     wait_for_lease: bool = False,
@@ -81,7 +82,7 @@ async def open_service(
         try:
             engine = _engine(settings, store, connections, clock, told, is_shadow, on_error)
             projector = Projector(store, views, clock, lambda error: sparing_log.write("ERROR", f"Read models: {error}"))
-            feeding = [source(store, clock) for source in sources]
+            feeding = [source(store, clock, told) for source in sources]
             service = Service(engine, store.commands, views, projector, feeding, _outboxes(settings, store, clock, told))
             await _start(service, wait_for_lease)
             try:
@@ -188,17 +189,18 @@ def _engine(
 
 def file_source(
     settings: Settings, path: Path, *, follow: bool, from_beginning: bool = False
-) -> Callable[[DatabaseOrderStore, Clock], SignalSource]:
+) -> Callable[[DatabaseOrderStore, Clock, EventLog], SignalSource]:
     """JSON Lines from a file: once, or as it grows from where it ends now, unless it was followed before.
 
     Raises `InvalidInput` for one to be read once that is not there, or is no JSON Lines.
     """
     if follow:
         first = BEGINNING if from_beginning else end_of(path)
-        return lambda store, clock: FollowedFile(path, store, clock, first, settings.engine.source_poll_seconds)
+        poll_seconds = settings.engine.source_poll_seconds
+        return lambda store, clock, log: FollowedFile(path, store, clock, first, poll_seconds, partial(log.write, "WARNING"))
     source = JsonlFile(path)
-    return lambda store, clock: source
+    return lambda store, clock, log: source
 
 
-def stdin_source() -> Callable[[DatabaseOrderStore, Clock], SignalSource]:
-    return lambda store, clock: StandardInput()
+def stdin_source() -> Callable[[DatabaseOrderStore, Clock, EventLog], SignalSource]:
+    return lambda store, clock, log: StandardInput()

@@ -120,7 +120,7 @@ async def _seen_in_a_followed_file(folder: Path) -> int:
     async with stage(folder, {}, {"engine": {"source_poll_seconds": 20}}) as played:
         store = played.engine.store
         assert isinstance(store, DatabaseOrderStore)
-        source = file_source(played.settings, path, follow=True)(store, played.clock)
+        source = file_source(played.settings, path, follow=True)(store, played.clock, played.engine.log)
         reading = asyncio.ensure_future(anext(source.messages().__aiter__()))
         await asyncio.sleep(1)
         path.write_text("{}\n")

@@ -156,6 +156,22 @@ async def test_another_days_file_with_lines_of_one_template_is_read_from_its_beg
     assert "from its beginning: what is before byte" in log.of("SOURCE")[0]
 
 
+async def test_a_copy_that_appears_slowly_is_waited_for_and_that_is_said(path: Path) -> None:
+    settings, log = settings_in(path.parent), RememberedLog()
+    append(path, "passed over", "too")
+    old = path.read_bytes()  # noqa: ASYNC240 - a small file of the test's own
+    running = asyncio.create_task(signals_taken(settings, file_source(settings, path, follow=True), 1, log))
+    async with asyncio.timeout(ENOUGH_SECONDS):
+        while not log.of("SOURCE"):  # noqa: ASYNC110 - another task's log
+            await asyncio.sleep(0.01)
+        path.write_bytes(old[:-5])  # noqa: ASYNC240 - a small file of the test's own
+        while not any("waits: the file there holds only" in said for said in log.of("WARNING")):  # noqa: ASYNC110 - another task's log
+            await asyncio.sleep(0.01)
+    path.write_bytes(old)  # noqa: ASYNC240 - a small file of the test's own
+    append(path, "new")
+    assert await running == {"new"}
+
+
 async def test_a_start_that_fails_after_its_place_was_stored_loses_nothing_that_is_written_afterwards(path: Path) -> None:
     settings = settings_in(path.parent)
     append(path, "before")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncIterator, Iterable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from pathlib import Path
 
 from liveorder.application.ports.clock import Clock
@@ -24,10 +24,10 @@ class FollowedFile:
     stored before anybody is told that the file is listened to; what is stored counts, whatever a later start finds.
 
     A file that is not there yet is waited for and read from its beginning. So is one that takes its place or is written anew, but
-    for a copy: that holds all the bytes that were read, and is read on behind them. A last line without newline waits to be
-    completed, unless its file was rotated away. Not seen are lines that were cut away before they were read, and those of a file
-    that was rotated away before it was opened, or while the service was down. Of a file that is one JSON document the first line
-    is delivered, as a line that cannot be used, and nothing else.
+    for a copy: that holds all the bytes that were read, and is read on behind them; while it holds only the first of them it is
+    waited for. A last line without newline waits to be completed, unless its file was rotated away. Not seen are lines that were
+    cut away before they were read, and those of a file that was rotated away before it was opened, or while the service was down.
+    Of a file that is one JSON document the first line is delivered, as a line that cannot be used, and nothing else.
 
     Its name is its path as it was written: where that leads through a symbolic link, the link may move on from file to file.
 
@@ -37,13 +37,21 @@ class FollowedFile:
 
     finite = False
 
-    def __init__(self, path: Path, bookmarks: Bookmarks, clock: Clock, first: Place | None, poll_seconds: float = 0.5) -> None:
-        """`first`: as `end_of` finds it, None where it cannot be read."""
+    def __init__(
+        self,
+        path: Path,
+        bookmarks: Bookmarks,
+        clock: Clock,
+        first: Place | None,
+        poll_seconds: float = 0.5,
+        tell: Callable[[str], object] = lambda sentence: None,
+    ) -> None:
+        """`first`: as `end_of` finds it, None where it cannot be read. `tell`: takes a sentence for people."""
         self.name = f"follow:{os.path.abspath(path)}"  # noqa: PTH100 - a link that moves on stays the same source
         self._bookmark = f"signal_source:{self.name}"
         self._earlier_bookmark = f"signal_source:follow:{os.path.realpath(path)}"
         self._path, self._bookmarks, self._clock, self._poll_seconds = path, bookmarks, clock, poll_seconds
-        self._first = first
+        self._first, self._tell = first, tell
         self._settled: tuple[GrowingFile | None, Place] | None = None
 
     async def settle(self) -> str:
@@ -82,19 +90,18 @@ class FollowedFile:
             await self.settle()
         assert self._settled is not None
         (file, place), self._settled = self._settled, None
+        while file is None:
+            await self._clock.sleep(self._poll_seconds)
+            file = self._opened(place)
         while True:
-            if file is None:
-                await self._clock.sleep(self._poll_seconds)
-                file = self._opened(place)
-                continue
             with file:
                 async for message in self._follow(file):
                     yield message
-                successor = self._opened(file.place)
-                if successor is None or not successor.goes_on_with(file):
+                successor = await self._successor_of(file)
+                if not successor.goes_on_with(file):
                     for message in self._as_messages(file, file.unfinished_line()):
                         yield message
-            file, place = successor, BEGINNING
+            file = successor
 
     async def _stored(self) -> Place | None:
         """Under its own name, or else under that which earlier versions gave it: of what its links lead to."""
@@ -122,6 +129,18 @@ class FollowedFile:
                 break
             await self._clock.sleep(self._poll_seconds)
 
+    async def _successor_of(self, file: GrowingFile) -> GrowingFile:
+        """What has its name now; waited for while nothing has, or only a start of what was read, as a copy that still grows."""
+        was_told = False
+        while (successor := self._opened(file.place)) is None or successor.is_start_of(file):
+            if successor is not None and successor.size > 0 and not was_told:
+                self._tell(_why_it_waits(self.name, successor.size, file.place.offset))
+                was_told = True
+            await self._clock.sleep(self._poll_seconds)
+            while successor is not None and successor.is_as_opened:
+                await self._clock.sleep(self._poll_seconds)
+        return successor
+
     def _as_messages(self, file: GrowingFile, lines: Iterable[tuple[Line, Place]]) -> Iterator[SourceMessage]:
         for line, place in lines:
             if not file.is_inside_document(line):
@@ -135,3 +154,10 @@ def _in_words(wanted: Place, file: GrowingFile | None, where: str, was: str, kno
     if file.place.offset != wanted.offset:
         return f"from its beginning: what is before byte {wanted.offset}, {where}, is not what was {was}{_OF_ANOTHER}"
     return f"from byte {wanted.offset}, {where}{known}"
+
+
+def _why_it_waits(name: str, there: int, read: int) -> str:
+    return (
+        f"{name} waits: the file there holds only the first {there} of the {read} bytes that were read, as a copy that is still "
+        "being written; it is read on behind them, or from its beginning once it differs, or after a restart"
+    )

@@ -97,6 +97,10 @@ def begins_document(path: Path) -> bool:
         return any(goes_on(line.content) for line, _ in islice(file.new_lines(), 1))
 
 
+def _version(status: os.stat_result) -> tuple[int, ...]:
+    return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns
+
+
 class GrowingFile:
     """Gives complete lines as they come. An error while reading gives none, and reading goes on where it was."""
 
@@ -108,7 +112,8 @@ class GrowingFile:
         """
         self._path, self._file = path, path.open("rb", buffering=0)
         self._close = weakref.finalize(self, self._file.close)
-        self._known = self._read_to(self._last_newline() if place is None else place.offset)
+        self._as_opened = _version(os.fstat(self._file.fileno()))
+        self._known = self._found = self._read_to(self._last_newline() if place is None else place.offset)
         if place is not None and not self._known.fits(place):
             self._known = self._read_to(0)
         self._lines = LineSplitter(self._known.length)
@@ -126,6 +131,32 @@ class GrowingFile:
             return False
         self._lines = former._lines
         return True
+
+    def is_start_of(self, former: GrowingFile) -> bool:
+        """Whether all that it held when it was opened is how `former` began, and less than what was read of that.
+
+        What is behind the first 64 KiB is compared where `former` still has it, and was not cut in place.
+        """
+        found, read = self._found, former._known
+        if found.length >= read.length or not read.first.startswith(found.first):
+            return False
+        try:
+            return former.was_rewritten or former._read_to(found.length).place == found.place
+        except OSError:
+            return True
+
+    @property
+    def is_as_opened(self) -> bool:
+        """Whether its name leads to it still, and it was not written since."""
+        try:
+            return _version(self._path.stat()) == self._as_opened
+        except OSError:
+            return False
+
+    @property
+    def size(self) -> int:
+        """How many bytes it held when it was opened, up to the place that was asked for."""
+        return self._found.length
 
     def is_inside_document(self, line: Line) -> bool:
         """Whether it is part of a JSON document that the file's first line began; that line itself, which tells so, is not."""

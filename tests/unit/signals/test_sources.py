@@ -5,7 +5,9 @@ import os
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -95,9 +97,19 @@ async def drained(source: SignalSource) -> list[SourceMessage]:
     return [message async for message in source.messages()]
 
 
-async def delivered(path: Path, shelf: Shelf, *steps: Callable[[], object], acknowledge: bool = True) -> list[SourceMessage]:
+def say_nothing(sentence: str) -> None:
+    pass
+
+
+async def delivered(
+    path: Path,
+    shelf: Shelf,
+    *steps: Callable[[], object],
+    acknowledge: bool = True,
+    tell: Callable[[str], object] = say_nothing,
+) -> list[SourceMessage]:
     """What a follower delivers while the steps happen, one at each of its waits."""
-    source, seen = FollowedFile(path, shelf, ScriptedClock(steps), end_of(path)), []
+    source, seen = FollowedFile(path, shelf, ScriptedClock(steps), end_of(path), tell=tell), []
     with suppress(EndOfTest):
         async for message in source.messages():
             seen.append(message)
@@ -106,8 +118,8 @@ async def delivered(path: Path, shelf: Shelf, *steps: Callable[[], object], ackn
     return seen
 
 
-async def followed(path: Path, shelf: Shelf, *steps: Callable[[], object], acknowledge: bool = True) -> list[tuple[str, bytes]]:
-    return [(message.offset, message.raw) for message in await delivered(path, shelf, *steps, acknowledge=acknowledge)]
+async def followed(path: Path, shelf: Shelf, *steps: Callable[[], object], **how: Any) -> list[tuple[str, bytes]]:
+    return [(message.offset, message.raw) for message in await delivered(path, shelf, *steps, **how)]
 
 
 async def rest_of(source: FollowedFile) -> list[bytes]:
@@ -397,6 +409,147 @@ async def test_a_copy_that_takes_the_place_of_a_file_under_a_running_service_goe
         lambda: None,
     )
     assert names_in(await followed(path, shelf, *steps)) == ["taken", "grown", "new"]
+
+
+def removed(path: Path, content: bytes) -> None:
+    """As a copy by hand begins: for one look there is nothing."""
+    path.unlink()
+
+
+def emptied_and_removed(path: Path, content: bytes) -> None:
+    """What was read is nowhere any more."""
+    write(path, b"")
+    path.unlink()
+
+
+def nothing() -> None:
+    pass
+
+
+def cut_at(content: bytes, *ends: int) -> list[bytes]:
+    return [content[start:end] for start, end in zip((0, *ends), (*ends, len(content)), strict=True)]
+
+
+in_every_manner = pytest.mark.parametrize("appear", [replaced, cut_and_written_anew, removed, emptied_and_removed])
+
+
+@in_every_length
+@in_every_manner
+@pytest.mark.parametrize("is_torn", [False, True])
+async def test_a_copy_that_appears_slowly_is_read_on_behind_what_was_read(
+    path: Path, shelf: Shelf, filler: int, appear: Callable[[Path, bytes], None], is_torn: bool
+) -> None:
+    """`cp` after `rm`, `mv` from another file system, an editor that cuts and writes: passed over stays passed over."""
+    old = from_template(filler, "old0", "old1", "old2")
+    torn, completed = (b'{"signal_id":', b'"torn"}\n') if is_torn else (b"", b"")
+    line = len(old) // 3
+    first, second, third, last = cut_at(old + torn, 7, line, 2 * line + 9)
+    write(path, old)
+    taken = await followed(
+        path,
+        shelf,
+        append(path, torn),
+        lambda: appear(path, b""),
+        append(path, first),
+        append(path, second),
+        nothing,
+        append(path, third),
+        append(path, last),
+        append(path, completed),
+        append(path, from_template(filler, "new")),
+        nothing,
+    )
+    assert names_in(taken) == ["torn"] * is_torn + ["new"]
+
+
+@in_every_length
+@in_every_manner
+async def test_a_file_that_begins_as_what_was_read_and_then_differs_is_read_from_its_beginning(
+    path: Path, shelf: Shelf, filler: int, appear: Callable[[Path, bytes], None]
+) -> None:
+    """The next line of a file of the next day, torn where it is the same as that of the day before."""
+    old, new = from_template(filler, "mon0", "mon1", "mon2"), from_template(filler, "tue0")
+    write(path, old)
+    steps = (append(path, b"torn"), lambda: appear(path, b""), append(path, new[:18]), append(path, new[18:]), nothing)
+    taken = await followed(path, shelf, *steps)
+    assert taken == [(str(len(old)), b"torn"), ("0", new.rstrip())]
+
+
+@in_every_length
+async def test_a_shorter_file_that_differs_anywhere_from_the_one_it_replaces_is_read_from_its_beginning(
+    path: Path, shelf: Shelf, filler: int
+) -> None:
+    write(path, from_template(filler, "a", "b", "c", "d"))
+    taken = await followed(path, shelf, lambda: replaced(path, from_template(filler, "a", "b", "x")), nothing)
+    assert names_in(taken) == ["a", "b", "x"]
+
+
+@in_every_manner
+async def test_a_file_cut_for_good_is_waited_for_with_one_word_of_why_and_loses_no_new_line(
+    path: Path, shelf: Shelf, appear: Callable[[Path, bytes], None]
+) -> None:
+    old, new = from_template(80, "a", "b", "c"), from_template(80, "new")
+    line, told = len(old) // 3, list[str]()
+    write(path, old)
+    steps = (
+        lambda: appear(path, b""),
+        append(path, old[:line]),
+        nothing,
+        append(path, old[line : 2 * line]),
+        nothing,
+        lambda: path.with_suffix(".told").write_text("\n".join(told)),
+        append(path, new),
+        nothing,
+    )
+    taken = await followed(path, shelf, *steps, tell=told.append)
+    assert names_in(taken) == ["a", "b", "new"], "as it differs now"
+    assert path.with_suffix(".told").read_text() == "\n".join(told), "told while it waited"
+    (sentence,) = told
+    assert sentence == (
+        f"follow:{path} waits: the file there holds only the first {line} of the {len(old)} bytes that were read, as a copy that "
+        "is still being written; it is read on behind them, or from its beginning once it differs, or after a restart"
+    )
+
+
+async def test_an_empty_file_is_waited_for_without_a_word(path: Path, shelf: Shelf) -> None:
+    """As `copytruncate` leaves it, every night."""
+    told: list[str] = []
+    write(path, b"old\n")
+    steps = (lambda: cut_and_written_anew(path, b""), nothing, append(path, b"new\n"), nothing)
+    assert await followed(path, shelf, *steps, tell=told.append) == [("0", b"new")]
+    assert told == []
+
+
+async def test_a_copy_that_is_broken_off_and_begun_again_is_read_on_behind(path: Path, shelf: Shelf) -> None:
+    old = from_template(80, "a", "b")
+    write(path, old)
+    broken_off = (lambda: replaced(path, old[:99]), path.unlink, nothing)
+    steps = (*broken_off, append(path, old[:50]), append(path, old[50:] + b"new\n"), nothing)
+    assert await followed(path, shelf, *steps) == [(str(len(old)), b"new")]
+
+
+async def test_a_file_that_is_waited_for_is_read_again_only_when_it_was_written(
+    path: Path, shelf: Shelf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    old = from_template(80, "a", "b")
+    write(path, old)
+    refuse = partial(monkeypatch.setattr, GrowingFile, "_read_to", lambda *_: pytest.fail("read again"))
+    steps = (lambda: replaced(path, old[:99]), refuse, nothing, monkeypatch.undo, append(path, old[99:] + b"new\n"), nothing)
+    assert await followed(path, shelf, *steps) == [(str(len(old)), b"new")]
+
+
+async def test_a_restart_while_a_copy_appears_keeps_the_place_and_reads_what_is_still_too_short_from_its_beginning(
+    path: Path, shelf: Shelf
+) -> None:
+    """A bookmark cannot tell a start of what was read from the short file of a new day, whose lines must not wait."""
+    old = from_template(80, "a", "b")
+    write(path, old)
+    assert await followed(path, shelf, lambda: replaced(path, old[:150]), nothing) == []
+    said = await FollowedFile(path, shelf, ScriptedClock([]), None).settle()
+    where = f"what is before byte {len(old)}, where it was left, is not what was read"
+    assert said == f"from its beginning: {where}{PASSED_OVER}"
+    append(path, old[150:] + b"new\n")()
+    assert await followed(path, shelf) == [(str(len(old)), b"new")]
 
 
 async def test_a_torn_line_that_is_all_of_a_file_is_delivered_when_another_file_takes_its_place(path: Path, shelf: Shelf) -> None:
