@@ -23,7 +23,7 @@ from liveorder.application.ports.broker import (
     SubmitRequest,
 )
 from liveorder.application.ports.instruments import InstrumentQuery
-from liveorder.application.ports.market_data import Quote
+from liveorder.application.ports.market_data import Price, Quote
 from liveorder.domain.execution_report import Accepted, Execution, ExecutionReport, OrderSnapshot
 from liveorder.domain.instrument import Instrument
 from liveorder.domain.values import TradingMode
@@ -116,7 +116,7 @@ class StillMarket:
         self._stocks = {symbol: Instrument(symbol=symbol, exchange="ARCA") for symbol in ("SPY", "QQQ", "IWM", "DIA")}
 
     async def latest(self, instrument: Instrument) -> Quote:
-        return Quote(PRICE, self._clock.now())
+        return Quote(last=Price(PRICE, self._clock.now()))
 
     async def resolve(self, query: InstrumentQuery) -> Instrument | None:
         return self._stocks.get(query.symbol)

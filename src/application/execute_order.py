@@ -186,7 +186,7 @@ class ExecuteOrder:
         gateway = self.gateway_for(signal)
         sized = await self._sized(signal, gateway)
         form = self._refusal_of_form(gateway, sized)
-        found = self._gate.refusals(gateway, sized.intent, sized.quoted, is_operators=operator is not None)
+        found = self._gate.refusals(gateway, sized.intent, sized.priced, is_operators=operator is not None)
         risks = [_refused_by(refusal) for refusal in found]
         again = [] if known is None else [_refused(RejectReason.INVALID, "already_known", f"it became order {known.order_id}")]
         return sized.intent, [*again, *([form] if form is not None else []), *risks]
@@ -303,7 +303,7 @@ class ExecuteOrder:
         If only a halt is in its way it begins in doubt, and is not sent while that stands. Raises `UnusableSignal` where there is
         more; then the next reading of the message asks again.
         """
-        rules = self._gate.refusals(gateway, sized.intent, sized.quoted, is_operators=is_operators)
+        rules = self._gate.refusals(gateway, sized.intent, sized.priced, is_operators=is_operators)
         if refusal.code == HALTED and [each.code for each in rules] == [HALTED]:
             return Approved()
         if gateway.broker.capabilities.key_support is KeySupport.NONE:
@@ -316,7 +316,7 @@ class ExecuteOrder:
         )
 
     def _judged(self, gateway: Gateway, sized: SizedIntent, *, is_operators: bool) -> Refused | Approved:
-        assessment = self._gate.judge(gateway, sized.intent, sized.quoted, is_operators=is_operators)
+        assessment = self._gate.judge(gateway, sized.intent, sized.priced, is_operators=is_operators)
         if assessment.refusal is None:
             return Approved(figures=assessment.figures)
         return _refused_by(assessment.refusal)

@@ -6,13 +6,13 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TypeAlias, TypeVar
+from typing import NamedTuple, TypeVar
 
 from liveorder.application.deadlines import OWN_DELAY_SECONDS, Deadlines
 from liveorder.application.ports.broker import Absence, Broker, Prepared
 from liveorder.application.ports.clock import Clock
 from liveorder.application.ports.instruments import InstrumentQuery, Instruments
-from liveorder.application.ports.market_data import MarketData, Quote
+from liveorder.application.ports.market_data import MarketData, Price
 from liveorder.application.rate_limit import RateLimit
 from liveorder.application.retry_policy import RetryPolicy
 from liveorder.domain.errors import (
@@ -30,12 +30,9 @@ from liveorder.domain.order import LiveOrder
 from liveorder.domain.order.addressee import may_concern
 from liveorder.domain.order.facts import RequestKind
 from liveorder.domain.risk_limits import RiskLimits
-from liveorder.domain.values import Product, TradingMode
+from liveorder.domain.values import Product, Side, TradingMode
 
 T = TypeVar("T")
-Quoted: TypeAlias = Quote | BrokerError | None
-"""What came of asking for a price: the error where the source could not be asked."""
-
 LONGEST_ASKING_SECONDS = 30.0
 """A question that a signal waits for is not begun again later than this after it was put first."""
 
@@ -69,6 +66,15 @@ class AccountTerms:
         """The currency that an order in `currency` is reckoned in, and its limits: the account's own where it has none."""
         own = self.limits_by_currency.get(currency)
         return (self.currency, self.limits) if own is None else (currency, own)
+
+
+class Priced(NamedTuple):
+    """What came of asking for the price that an order would meet."""
+
+    price: Price | None = None
+    """The newest where none is fresh; None where there is none, or nobody could say."""
+    problem: str = ""
+    """Why the source could not be asked, in its own words."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -265,14 +271,16 @@ class Gateway:
         """The instrument that is meant. Raises `BrokerError`."""
         return await self.ask_again(lambda: self.instruments.resolve(query))
 
-    async def quote(self, instrument: Instrument, *, is_urgent: bool = False) -> Quoted:
-        """The newest price; None where there is none, and the error where the source could not be asked.
-
-        `is_urgent`: asked for once, as of an order that closes a position.
-        """
+    async def price(self, instrument: Instrument, side: Side, *, is_urgent: bool = False) -> Priced:
+        """What an order of this side would meet. `is_urgent`: asked for once, as of an order that closes a position."""
         try:
             if is_urgent:
-                return await self.ask(self.market_data.latest(instrument))
-            return await self.ask_again(lambda: self.market_data.latest(instrument))
+                quote = await self.ask(self.market_data.latest(instrument))
+            else:
+                quote = await self.ask_again(lambda: self.market_data.latest(instrument))
         except BrokerError as error:
-            return error
+            return Priced(problem=str(error))
+        return Priced(None if quote is None else quote.met_by(side, self._clock.now(), self._max_price_age(instrument)))
+
+    def _max_price_age(self, instrument: Instrument) -> float:
+        return self.terms.limits_in(instrument.currency)[1].max_price_age_seconds

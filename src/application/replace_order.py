@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from decimal import Decimal
 from uuid import UUID
 
-from liveorder.application.gateway import Gateway, NotBegun, Outcome, Quoted
+from liveorder.application.gateway import Gateway, NotBegun, Outcome, Priced
 from liveorder.application.kill_switch import KillSwitch
 from liveorder.application.orders import ENGINE, Cause, Orders
 from liveorder.application.ports.broker import Prepared, ReplaceRequest
@@ -65,20 +65,20 @@ class ReplaceOrder:
     async def _ask_once(self, gateway: Gateway, order_id: UUID, terms: NewTerms, actor: str) -> tuple[LiveOrder, Outcome]:
         await gateway.limit.take()
         order = await self._orders.get(order_id)
-        quoted = await gateway.quote(order.intent.instrument)
+        priced = await gateway.price(order.intent.instrument, order.intent.side)
         async with self._orders.hold(order_id) as held:
-            request = self._decide(gateway, held, quoted, terms, actor)
+            request = self._decide(gateway, held, priced, terms, actor)
             order = await self._record(held, request, actor)
         outcome = await self._send(gateway, request)
         return await self._track.book_outcome(order, request.request_id, outcome, ReplaceRejected), outcome
 
-    def _decide(self, gateway: Gateway, order: LiveOrder, quoted: Quoted, terms: NewTerms, actor: str) -> ReplaceRequested:
+    def _decide(self, gateway: Gateway, order: LiveOrder, priced: Priced, terms: NewTerms, actor: str) -> ReplaceRequested:
         if terms == NewTerms():
             raise DecisionRefused("quantity, limit_price or stop_price: a replace changes at least one; name it")
         if not gateway.broker.capabilities.replaces:
             raise DecisionRefused(f"{gateway.broker.name} replaces no orders; cancel it and order anew")
         requests.check_replace(order, terms.quantity)
-        judged = self._gate.judge_replacement(gateway, order, quoted, terms, is_operators=actor != ENGINE)
+        judged = self._gate.judge_replacement(gateway, order, priced, terms, is_operators=actor != ENGINE)
         if judged.refusal is not None:
             raise DecisionRefused(f"{judged.refusal.code}: {judged.refusal.message}")
         asked = ReplaceRequest(

@@ -7,13 +7,11 @@ from dataclasses import dataclass
 from decimal import Decimal
 from uuid import UUID
 
-from liveorder.application.gateway import Gateway, Quoted
+from liveorder.application.gateway import Gateway, Priced
 from liveorder.application.kill_switch import KillSwitch
 from liveorder.application.ports.clock import Clock
-from liveorder.application.ports.market_data import Quote
 from liveorder.application.risk_book import RiskBook
 from liveorder.application.sessions import Sessions
-from liveorder.domain.errors import BrokerError
 from liveorder.domain.instrument import Instrument
 from liveorder.domain.order import LiveOrder
 from liveorder.domain.order.facts import Requested
@@ -45,25 +43,25 @@ class RiskGate:
     def __init__(self, risk: RiskBook, kill_switch: KillSwitch, sessions: Sessions, clock: Clock) -> None:
         self._risk, self._kill_switch, self._sessions, self._clock = risk, kill_switch, sessions, clock
 
-    def judge(self, gateway: Gateway, intent: Requested, quoted: Quoted, *, is_operators: bool) -> Assessment:
+    def judge(self, gateway: Gateway, intent: Requested, priced: Priced, *, is_operators: bool) -> Assessment:
         """The first refusal, if any, and the figures that were measured."""
         currency, limits = gateway.terms.limits_in(intent.instrument.currency)
-        return assess(_proposal(intent, is_operators), self._view(gateway, intent, quoted, currency), limits)
+        return assess(_proposal(intent, is_operators), self._view(gateway, intent, priced, currency), limits)
 
-    def refusals(self, gateway: Gateway, intent: Requested, quoted: Quoted, *, is_operators: bool) -> Sequence[RiskRefusal]:
+    def refusals(self, gateway: Gateway, intent: Requested, priced: Priced, *, is_operators: bool) -> Sequence[RiskRefusal]:
         """Everything that stands in the way."""
         currency, limits = gateway.terms.limits_in(intent.instrument.currency)
-        return assess_all(_proposal(intent, is_operators), self._view(gateway, intent, quoted, currency), limits)
+        return assess_all(_proposal(intent, is_operators), self._view(gateway, intent, priced, currency), limits)
 
     def judge_again(self, gateway: Gateway, order: LiveOrder) -> RiskRefusal | None:
         """What keeps an approved order from being sent now; one without a time of its own counts from when it was requested."""
         currency, limits = gateway.terms.limits_in(order.intent.instrument.currency)
         intent = order.intent.model_copy(update={"signal_at": order.intent.signal_at or order.requested_at})
-        view = self._view(gateway, intent, None, currency, without=order.order_id)
+        view = self._view(gateway, intent, Priced(), currency, without=order.order_id)
         return assess(_proposal(intent, is_operators=order.is_persons), view, limits, GATES).refusal
 
     def judge_replacement(
-        self, gateway: Gateway, order: LiveOrder, quoted: Quoted, terms: NewTerms, *, is_operators: bool
+        self, gateway: Gateway, order: LiveOrder, priced: Priced, terms: NewTerms, *, is_operators: bool
     ) -> Assessment:
         """The order with its new terms, in place of itself: what is filled already does not count again."""
         wanted = terms.quantity or order.quantity
@@ -75,15 +73,14 @@ class RiskGate:
         }
         intent = order.intent.model_copy(update=changes)
         currency, limits = gateway.terms.limits_in(intent.instrument.currency)
-        view = self._view(gateway, intent, quoted, currency, without=order.order_id)
+        view = self._view(gateway, intent, priced, currency, without=order.order_id)
         return assess(_proposal(intent, is_operators), view, limits, REPLACEMENT_RULES)
 
-    def _view(self, gateway: Gateway, intent: Requested, quoted: Quoted, currency: str, without: UUID | None = None) -> RiskView:
+    def _view(self, gateway: Gateway, intent: Requested, priced: Priced, currency: str, without: UUID | None = None) -> RiskView:
         now, instrument = self._clock.now(), intent.instrument
-        quote = quoted if isinstance(quoted, Quote) else None
         halted = self._kill_switch.stands_for(gateway.account_id)
-        if quote is not None:
-            self._risk.mark(instrument.key, quote.price, quote.at)
+        if (price := priced.price) is not None:
+            self._risk.mark(instrument.key, price)
         return self._risk.view(
             gateway.account_id,
             instrument,
@@ -92,8 +89,8 @@ class RiskGate:
             is_market_open=self._sessions.is_open(instrument, now),
             auto_trading=self._kill_switch.auto_trading,
             halt=f"{halted.scope}: {halted.detail or halted.reason}" if halted is not None else None,
-            price_age_seconds=(now - quote.at).total_seconds() if quote is not None else None,
-            price_problem=str(quoted) if isinstance(quoted, BrokerError) else "",
+            price_age_seconds=None if price is None else price.age_seconds(now),
+            price_problem=priced.problem,
             currency=currency,
             atomic_replace=gateway.broker.capabilities.atomic_replace,
             without=without,

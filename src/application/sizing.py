@@ -7,12 +7,13 @@ from datetime import datetime
 from decimal import Decimal
 from uuid import UUID
 
-from liveorder.application.gateway import Gateway, Quoted
+from liveorder.application.gateway import Gateway, Priced
 from liveorder.application.ports.instruments import InstrumentQuery
-from liveorder.application.ports.market_data import Quote
+from liveorder.application.ports.market_data import Price
 from liveorder.domain.errors import BrokerError, InvalidInput
 from liveorder.domain.instrument import Instrument
 from liveorder.domain.order.facts import Requested
+from liveorder.domain.risk_limits import RiskLimits
 from liveorder.domain.signal import Signal, UnusableSignal
 from liveorder.domain.values import OrderRole, OrderType, TimeInForce
 
@@ -31,10 +32,10 @@ class Origin:
 
 @dataclass(frozen=True, slots=True)
 class SizedIntent:
-    """The intent, the quote that it was sized by, and why it cannot be sent if sizing found a reason."""
+    """The intent, the price that it was sized by, and why it cannot be sent if sizing found a reason."""
 
     intent: Requested
-    quoted: Quoted
+    priced: Priced
     problem: InvalidInput | None = None
 
 
@@ -78,25 +79,30 @@ async def _looked_up(signal: Signal, gateway: Gateway) -> Instrument | None:
 async def size(signal: Signal, gateway: Gateway, origin: Origin, now: datetime, *, is_urgent: bool = False) -> SizedIntent:
     """The intent that the signal amounts to. Quantities toward zero to the lot, prices passively to the tick."""
     instrument = await instrument_for(signal, gateway)
-    quoted = await gateway.quote(instrument, is_urgent=is_urgent)
-    if not isinstance(quoted, Quote):
-        quoted = _own_quote(signal, origin) or quoted
+    priced = await gateway.price(instrument, signal.side, is_urgent=is_urgent)
     _, limits = gateway.terms.limits_in(instrument.currency)
-    is_fresh = isinstance(quoted, Quote) and (now - quoted.at).total_seconds() <= limits.max_price_age_seconds
-    price = _decision_price(signal, quoted if is_fresh else None)
+    fresh = _fresh(priced.price, now, limits)
+    if fresh is None and (own := _own_price(signal, origin)) is not None:
+        priced = priced._replace(price=own)
+        fresh = _fresh(own, now, limits)
+    price = _decision_price(signal, fresh)
     quantity, notional, problem = _how_much(signal, gateway, instrument, price, limits.position_size)
-    return SizedIntent(_intent(signal, gateway, origin, instrument, price, quantity, notional), quoted, problem)
+    return SizedIntent(_intent(signal, gateway, origin, instrument, price, quantity, notional), priced, problem)
 
 
-def _own_quote(signal: Signal, origin: Origin) -> Quote | None:
+def _fresh(price: Price | None, now: datetime, limits: RiskLimits) -> Price | None:
+    return price if price is not None and price.age_seconds(now) <= limits.max_price_age_seconds else None
+
+
+def _own_price(signal: Signal, origin: Origin) -> Price | None:
     """What the signal says of the price, as old as the signal is; none where neither it nor its source tells a time."""
     at = signal.timestamp or origin.published_at
-    return Quote(signal.price, at) if signal.price is not None and at is not None else None
+    return Price(signal.price, at) if signal.price is not None and at is not None else None
 
 
-def _decision_price(signal: Signal, fresh: Quoted) -> Decimal | None:
-    """What one unit is reckoned to cost: the order's own price, else the fresh quote."""
-    return signal.limit_price or signal.stop_price or (fresh.price if isinstance(fresh, Quote) else None)
+def _decision_price(signal: Signal, fresh: Price | None) -> Decimal | None:
+    """What one unit is reckoned to cost: the order's own price, else the fresh one of the market."""
+    return signal.limit_price or signal.stop_price or (fresh.amount if fresh is not None else None)
 
 
 def _how_much(

@@ -5,6 +5,7 @@ The safe part of the contract. Nothing it sends is meant to trade, and whatever 
 
 from __future__ import annotations
 
+import math
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -135,9 +136,10 @@ class Certification:
         if instrument is None:
             raise InvalidInput("symbol", f"{order.query.symbol} is unknown, or several fit", "name its exchange too")
         quote = await self._brokerage.market_data.latest(instrument)
-        if quote is None:
+        price = None if quote is None else quote.met_by(Side.BUY, self._clock.now(), math.inf)
+        if price is None:
             raise InvalidInput("symbol", f"there is no price of {instrument.key}", "name another, or try in market hours")
-        limit = instrument.round_price(quote.price * (1 - order.away), Side.BUY)
+        limit = instrument.round_price(price.amount * (1 - order.away), Side.BUY)
         value = instrument.value_of(instrument.lot_size, limit)
         if value > order.max_value:
             worth = f"one lot of {instrument.key} is worth {value:f}"

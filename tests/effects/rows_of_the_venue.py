@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 from liveorder.application.ports.broker import Prepared
-from liveorder.application.ports.market_data import Quote
 from liveorder.bootstrap.brokerages import connections_of
 from liveorder.bootstrap.parts import clock_of
 from liveorder.domain.errors import BrokerError, DuplicateClientOrderId
@@ -68,9 +67,9 @@ async def _price(played: Stage) -> Decimal:
     await asyncio.sleep(60)
     gateway = next(iter(played.engine.gateways.values()))
     intent, _ = await played.engine.execute.validate(a_signal())
-    quote = await gateway.quote(intent.instrument)
-    assert isinstance(quote, Quote)
-    return quote.price
+    priced = await gateway.price(intent.instrument, intent.side)
+    assert priced.price is not None
+    return priced.price.amount
 
 
 def differs(venue: Tables, others: Tables, **tables: Any) -> Observe:

@@ -13,7 +13,7 @@ import pytest
 
 from liveorder.application.gateway import LONGEST_ASKING_SECONDS
 from liveorder.application.ports.instruments import InstrumentQuery
-from liveorder.application.ports.market_data import Quote
+from liveorder.application.ports.market_data import Price, Quote
 from liveorder.application.retry_policy import RetryPolicy
 from liveorder.domain.errors import BrokerAuthenticationError, BrokerConnectionError, BrokerRateLimitError, DecisionRefused
 from liveorder.domain.instrument import Instrument
@@ -22,6 +22,7 @@ from liveorder.domain.order.facts import Refused
 from liveorder.domain.signal import UnusableSignal
 from liveorder.domain.values import AssetClass, OptionRight, OrderType, TimeInForce
 from liveorder.infrastructure.brokers.simulated.broker import SIMULATED_CAPABILITIES
+from liveorder.infrastructure.brokers.simulated.venue.faults import FaultKind, Point
 from tests.engine.scenes import ACCOUNT, LAX, NOON, a_limit, a_scene, a_signal, until
 
 BY_QUANTITY = replace(SIMULATED_CAPABILITIES, notional=False)
@@ -109,7 +110,7 @@ class OldPrices:
     """An hour behind."""
 
     async def latest(self, instrument: Instrument) -> Quote | None:
-        return Quote(Decimal(500), NOON - timedelta(hours=1))
+        return Quote(last=Price(Decimal(500), NOON - timedelta(hours=1)))
 
 
 class NoPrices:
@@ -130,6 +131,43 @@ async def test_without_a_fresh_price_a_market_order_is_refused(tmp_path: Path, p
         assert (order.status, order.reason) == (OrderStatus.REJECTED, "RISK")
         assert "price of SPY" in (order.error_message or "")
         assert scene.witness.calls == []
+
+
+class ThinMarket:
+    """Traded an hour ago, quoted now."""
+
+    async def latest(self, instrument: Instrument) -> Quote | None:
+        return Quote(Price(Decimal(480), NOON), Price(Decimal(520), NOON), Price(Decimal(500), NOON - timedelta(hours=1)))
+
+
+@pytest.mark.parametrize(("side", "price"), [("BUY", 520), ("SELL", 480)])
+async def test_what_was_last_traded_long_ago_is_sized_by_its_quotes(tmp_path: Path, side: str, price: int) -> None:
+    limits = LAX.model_copy(update={"allow_short_selling": True})
+    async with (
+        a_scene(tmp_path, capabilities=BY_QUANTITY, market_data=ThinMarket(), limits=limits) as scene,
+        scene.living() as engine,
+    ):
+        order = await engine.execute.execute(a_signal(side=side, quantity=None, notional=Decimal(10400)))
+        assert order.is_sent
+        assert (order.intent.decision_price, order.quantity) == (Decimal(price), Decimal(10400 // price))
+
+
+@pytest.mark.parametrize("prices", [OldPrices(), NoPrices(), BrokenPrices()])
+async def test_what_can_only_reduce_goes_out_without_a_price(tmp_path: Path, prices: OldPrices) -> None:
+    async with a_scene(tmp_path) as scene:
+        async with scene.living() as engine:
+            assert (await engine.execute.execute(a_signal("in"))).is_sent
+            await until(lambda: engine.is_quiet)
+        scene.market_data = prices
+        async with scene.living() as engine:
+            assert (await engine.execute.execute(a_signal("out", side="SELL"))).is_sent
+
+
+async def test_a_question_for_a_price_that_the_venue_fails_is_put_again(tmp_path: Path) -> None:
+    """Through the venue's own adapter, which tells of the failure and does not call it no price."""
+    async with a_scene(tmp_path) as scene, scene.living() as engine:
+        await scene.lay(FaultKind.QUERY_FAILED, Point.QUOTE)
+        assert (await engine.execute.execute(a_signal())).is_sent
 
 
 OPTION = Instrument(
@@ -207,7 +245,7 @@ class NoAnswer:
     async def latest(self, instrument: Instrument) -> Quote | None:
         self.asked += 1
         if not self.errors:
-            return Quote(Decimal(500), NOON)
+            return Quote(last=Price(Decimal(500), NOON))
         if (error := self.errors.pop(0)) is not None:
             raise error
         return await asyncio.sleep(1e6, None)

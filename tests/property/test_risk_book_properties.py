@@ -9,6 +9,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
+from liveorder.application.ports.market_data import Price
 from liveorder.application.ports.order_store import LedgerEntry, LedgerRow
 from liveorder.application.risk_book import AccountLedger, RiskBook, SessionDay, day_key, entries_between, position_key
 from liveorder.domain.facts import Fact
@@ -103,14 +104,14 @@ class RunningSums(RuleBasedStateMachine):
     @rule(instrument=st.sampled_from(INSTRUMENTS), price=prices)
     def mark(self, instrument: Instrument, price: Decimal) -> None:
         self.marks[instrument.key] = price
-        self.book.mark(instrument.key, price, START)
+        self.book.mark(instrument.key, Price(price, START))
 
     @invariant()
     def sees_what_a_new_book_sees(self) -> None:
         fresh = RiskBook()
         fresh.absorb([*self.rows.values()])
         for key, price in self.marks.items():
-            fresh.mark(key, price, START)
+            fresh.mark(key, Price(price, START))
         for order in self.tracked.values():
             fresh.track(order)
         for order in self.reserved.values():

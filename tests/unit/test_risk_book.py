@@ -6,6 +6,7 @@ from uuid import UUID
 
 import pytest
 
+from liveorder.application.ports.market_data import Price
 from liveorder.application.risk_book import AccountLedger, RiskBook, entries_between
 from liveorder.domain.facts import Fact
 from liveorder.domain.instrument import Instrument
@@ -132,7 +133,7 @@ def test_an_order_without_any_price_counts_at_the_last_one() -> None:
     book = RiskBook()
     book.track(order_of())
     assert look(book).exposure.buys == OpenSide(Decimal(100), Decimal(0))
-    book.mark(SPY.key, Decimal(7), START)
+    book.mark(SPY.key, Price(Decimal(7), START))
     book.track(order_of(SENT))
     assert look(book).exposure.buys == side(100, 7)
 
@@ -301,9 +302,9 @@ def test_a_position_is_valued_at_cost_and_then_at_the_newest_price() -> None:
     account = Account()
     account.trade(-30, 9)
     assert look(account.book).exposure == Exposure(Decimal(-30), Decimal(270))
-    account.book.mark(SPY.key, Decimal(12), START)
-    account.book.mark(SPY.key, Decimal(11), START)
-    account.book.mark(SPY.key, Decimal(99), START - timedelta(seconds=1))
+    account.book.mark(SPY.key, Price(Decimal(12), START))
+    account.book.mark(SPY.key, Price(Decimal(11), START))
+    account.book.mark(SPY.key, Price(Decimal(99), START - timedelta(seconds=1)))
     view = look(account.book)
     assert figures(view.exposure, view.last_price) == (Exposure(Decimal(-30), Decimal(330)), 11)
 
@@ -312,7 +313,7 @@ def test_a_flat_position_is_worth_nothing() -> None:
     account = Account()
     account.trade(10, 10)
     account.trade(-10, 12)
-    account.book.mark(SPY.key, Decimal(11), START)
+    account.book.mark(SPY.key, Price(Decimal(11), START))
     assert look(account.book).exposure == Exposure()
 
 
@@ -331,7 +332,7 @@ def test_a_change_of_price_reaches_the_sums_of_every_account() -> None:
     account = Account()
     account.trade(10, 10)
     assert look(account.book, QQQ).other_position_value == 100
-    account.book.mark(SPY.key, Decimal(20), START)
+    account.book.mark(SPY.key, Price(Decimal(20), START))
     assert look(account.book, QQQ).other_position_value == 200
 
 

@@ -1,4 +1,4 @@
-"""Prices, with their age."""
+"""Prices, each with its age."""
 
 from __future__ import annotations
 
@@ -8,19 +8,47 @@ from decimal import Decimal
 from typing import Protocol
 
 from liveorder.domain.instrument import Instrument
+from liveorder.domain.values import Side
+
+
+@dataclass(frozen=True, slots=True)
+class Price:
+    """Of one unit, in the instrument's currency, and when it was made (UTC)."""
+
+    amount: Decimal
+    at: datetime
+
+    def age_seconds(self, now: datetime) -> float:
+        return (now - self.at).total_seconds()
 
 
 @dataclass(frozen=True, slots=True)
 class Quote:
-    """The last price of one unit, in the instrument's currency, and when it was made (UTC)."""
+    """The best bid, the best ask and the last trade, as far as they are known: each may be of another time."""
 
-    price: Decimal
-    at: datetime
+    bid: Price | None = None
+    ask: Price | None = None
+    last: Price | None = None
+
+    def met_by(self, side: Side, now: datetime, max_age_seconds: float) -> Price | None:
+        """What an order of this side would meet: the other side's best offer, else the last trade, else its own side's.
+
+        Of those that are no older than allowed; where all are, the newest, whose age then tells. None where there is no price.
+        """
+        known = [price for price in self._by_rank(side) if price is not None]
+        fresh = [price for price in known if price.age_seconds(now) <= max_age_seconds]
+        return fresh[0] if fresh else max(known, key=lambda price: price.at, default=None)
+
+    def _by_rank(self, side: Side) -> tuple[Price | None, Price | None, Price | None]:
+        return (self.ask, self.last, self.bid) if side is Side.BUY else (self.bid, self.last, self.ask)
 
 
 class MarketData(Protocol):
     """Where a fresh price comes from when a signal has none."""
 
     async def latest(self, instrument: Instrument) -> Quote | None:
-        """The newest quote, however old; None when there is none. The caller judges its age."""
+        """The newest prices, however old; None when there are none. The caller judges their age.
+
+        Raises `BrokerError` where the source cannot be asked: its words come to stand on the order.
+        """
         ...

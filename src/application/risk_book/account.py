@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import NamedTuple
 from uuid import UUID
 
-from liveorder.application.ports.market_data import Quote
+from liveorder.application.ports.market_data import Price
 from liveorder.application.risk_book.holding import Holding
 from liveorder.application.risk_book.rows import SessionDay
 from liveorder.domain.order import LiveOrder
@@ -46,8 +46,8 @@ class _Weighed(NamedTuple):
 class AccountBook:
     """A change notes which instrument it touches; `refresh` brings the sums up to date, in time proportional to those."""
 
-    def __init__(self, quotes: Mapping[str, Quote]) -> None:
-        self._quotes = quotes
+    def __init__(self, prices: Mapping[str, Price]) -> None:
+        self._prices = prices
         self._tracked: dict[UUID, _Weighed] = {}
         self._reserved: dict[UUID, _Weighed] = {}
         self._holdings: dict[str, Holding] = {}
@@ -90,9 +90,9 @@ class AccountBook:
                 self._recount(known.order)
 
     def _weighed(self, order: LiveOrder) -> _Weighed:
-        quote = self._quotes.get(order.intent.instrument.key)
-        price = None if quote is None else quote.price
-        return _Weighed(order, open_exposure(order, price, atomic_replace=self._atomic_replace))
+        price = self._prices.get(order.intent.instrument.key)
+        last_price = None if price is None else price.amount
+        return _Weighed(order, open_exposure(order, last_price, atomic_replace=self._atomic_replace))
 
     def _recount(self, order: LiveOrder) -> None:
         """Count the worse of what is durable of this order and what is reserved for it, in place of what was counted."""
@@ -150,7 +150,7 @@ class AccountBook:
 
     def _count(self, holding: Holding) -> None:
         self._sums[holding.currency] = self.others(holding, holding.currency)
-        holding.measure(self._quotes.get(holding.key))
+        holding.measure(self._prices.get(holding.key))
         self._sums[holding.currency] = self._sums.get(holding.currency, _NOTHING).plus(holding.exposure)
         holding.counted = holding.exposure
 

@@ -7,7 +7,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from uuid import UUID
 
-from liveorder.application.ports.market_data import Quote
+from liveorder.application.ports.market_data import Price
 from liveorder.application.ports.order_store import LedgerRow
 from liveorder.application.risk_book.account import AccountBook
 from liveorder.application.risk_book.holding import Holding
@@ -27,7 +27,7 @@ class RiskBook:
     """
 
     def __init__(self) -> None:
-        self._quotes: dict[str, Quote] = {}
+        self._prices: dict[str, Price] = {}
         self._accounts: dict[str, AccountBook] = {}
         self._absorbed: Sequence[LedgerRow] = ()
 
@@ -62,13 +62,13 @@ class RiskBook:
             if account.release(order_id):
                 return
 
-    def mark(self, instrument_key: str, price: Decimal, at: datetime) -> None:
+    def mark(self, instrument_key: str, price: Price) -> None:
         """The newest price of one unit; an older one than is known changes nothing."""
-        known = self._quotes.get(instrument_key)
-        if known is not None and at < known.at:
+        known = self._prices.get(instrument_key)
+        if known is not None and price.at < known.at:
             return
-        self._quotes[instrument_key] = Quote(price, at)
-        if known is None or known.price != price:
+        self._prices[instrument_key] = price
+        if known is None or known.amount != price.amount:
             for account in self._accounts.values():
                 account.touch(instrument_key)
 
@@ -115,7 +115,7 @@ class RiskBook:
         account.refresh()
         judged = account.open.get(without) if without is not None else None
         others, day = account.others(holding, currency), account.days.get(session_date, SessionDay())
-        quote = self._quotes.get(holding.key)
+        price = self._prices.get(holding.key)
         return RiskView(
             account_id=account_id,
             currency=currency,
@@ -133,7 +133,7 @@ class RiskBook:
             other_position_value=others.position_value,
             other_exposure=others.gross,
             realized_net_today=day.realized_net.get(currency, ZERO),
-            last_price=None if quote is None else quote.price,
+            last_price=None if price is None else price.amount,
             price_age_seconds=price_age_seconds,
             price_problem=price_problem,
         )
@@ -159,7 +159,7 @@ class RiskBook:
 
     def _account(self, account_id: str) -> AccountBook:
         if (known := self._accounts.get(account_id)) is None:
-            known = self._accounts[account_id] = AccountBook(self._quotes)
+            known = self._accounts[account_id] = AccountBook(self._prices)
         return known
 
 

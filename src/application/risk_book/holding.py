@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from uuid import UUID
 
-from liveorder.application.ports.market_data import Quote
+from liveorder.application.ports.market_data import Price
 from liveorder.domain.position import Position, shown
 from liveorder.domain.risk import Exposure, OpenExposure
 from liveorder.domain.values import ZERO
@@ -44,18 +44,18 @@ class Holding:
         self.exposure = self.exposure.minus(order.side, order.quantity, order.value)
         self.doubts.pop(order.order_id, None)
 
-    def measure(self, quote: Quote | None) -> None:
-        """Value the position at `quote`, or at cost where there is none."""
+    def measure(self, price: Price | None) -> None:
+        """Value the position at `price`, or at cost where there is none."""
         position = self.position
         if position is not None:
             open_now = self.exposure
-            self.exposure = Exposure(position.quantity, _value(position, quote), open_now.buys, open_now.sells)
+            self.exposure = Exposure(position.quantity, _value(position, price), open_now.buys, open_now.sells)
 
 
-def _value(position: Position, quote: Quote | None) -> Decimal:
+def _value(position: Position, price: Price | None) -> Decimal:
     """Money, in the position's currency, never negative."""
     if not position.quantity:
         return ZERO
-    if quote is None:
+    if price is None:
         return shown(abs(position.cost), _COST_DECIMALS)
-    return abs(position.quantity * quote.price * position.multiplier)
+    return abs(position.quantity * price.amount * position.multiplier)

@@ -11,7 +11,7 @@ from examples.writing_a_broker.corner import CornerExchange
 from examples.writing_a_broker.twin import corner_twin
 
 from liveorder.application.ports.brokerage import Brokerage
-from liveorder.application.ports.market_data import Quote
+from liveorder.application.ports.market_data import Price, Quote
 from liveorder.domain.instrument import Instrument
 from liveorder.infrastructure.brokers.simulated.instruments import SimulatedInstruments
 from liveorder.infrastructure.brokers.simulated.venue.catalogue import BUILT_IN
@@ -37,7 +37,7 @@ class OnePrice:
     """A `MarketData` of somebody else's: Corner Exchange has none."""
 
     async def latest(self, instrument: Instrument) -> Quote | None:
-        return Quote(PRICE, datetime.now(UTC))
+        return Quote(last=Price(PRICE, datetime.now(UTC)))
 
 
 class TestCornerExchange(BrokerContract):

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from liveorder.application.ports.instruments import InstrumentQuery
+from liveorder.application.ports.market_data import Price, Quote
 from liveorder.domain.errors import BrokerError, OutcomeUnknown
 from liveorder.domain.execution_report import Execution
 from liveorder.domain.values import AssetClass, OptionRight, OrderType, Side, TimeInForce, TradingMode
@@ -229,11 +230,11 @@ async def test_prices_are_exact_and_have_their_time() -> None:
         trade = '{"trades": {"AAPL": {"t": "2022-04-12T17:26:45.009288296Z", "x": "V", "p": 172.11, "s": 100}}}'
         here.twin.say("GET", "/v2/stocks/trades/latest", 200, trade)
         quote = await here.brokerage.market_data.latest(AAPL)
-        assert quote is not None
-        assert (quote.price, quote.at) == (D("172.11"), datetime(2022, 4, 12, 17, 26, 45, 9288, tzinfo=UTC))
+        assert quote == Quote(last=Price(D("172.11"), datetime(2022, 4, 12, 17, 26, 45, 9288, tzinfo=UTC)))
         coin = await here.brokerage.market_data.latest(BTC)
         assert coin is not None
-        assert coin.price == 60000
+        assert coin.last is not None
+        assert coin.last.amount == 60000
 
 
 @pytest.mark.parametrize(("status", "body"), [(200, {"trades": {}}), (200, {"trades": None}), (200, ""), (403, "{}"), (500, "")])

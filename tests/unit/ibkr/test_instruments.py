@@ -97,7 +97,8 @@ async def test_a_position_is_held_under_the_instrument_that_orders_name(tws: Sce
 async def test_a_price_has_the_time_of_its_trade(tws: Scene) -> None:
     quote = await tws.brokerage.market_data.latest(AAPL)
     assert quote is not None
-    assert (quote.price, quote.at.tzinfo) == (Decimal(200), UTC)
+    assert quote.last is not None
+    assert (quote.last.amount, quote.last.at.tzinfo) == (Decimal(200), UTC)
 
 
 def test_delayed_ticks_are_told_as_such() -> None:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from liveorder.application.ports.instruments import InstrumentQuery
-from liveorder.application.ports.market_data import Quote
+from liveorder.application.ports.market_data import Price, Quote
 from liveorder.domain.errors import BrokerError
 from liveorder.domain.instrument import Instrument
 from liveorder.domain.values import AssetClass, OptionRight
@@ -160,7 +160,7 @@ async def priced(canned: Canned) -> Quote | None:
 
 async def test_a_price_has_the_time_of_its_trade() -> None:
     canned = broker_on({"/quote": success(QUOTE.format(at='"2026-11-20 09:29:58"'))})
-    assert await priced(canned) == Quote(D("1400.05"), datetime(2026, 11, 20, 3, 59, 58, tzinfo=UTC))
+    assert await priced(canned) == Quote(last=Price(D("1400.05"), datetime(2026, 11, 20, 3, 59, 58, tzinfo=UTC)))
 
 
 @pytest.mark.parametrize("answer", [success("{}"), success(QUOTE.format(at="null")), success('{"NSE:RELIANCE": {}}')])
@@ -186,7 +186,7 @@ async def test_a_price_that_cannot_be_had_is_none(answer: Answer) -> None:
 async def test_all_who_wait_are_answered_by_one_question_and_the_next_waits_its_second() -> None:
     canned = broker_on({"/quote": success(QUOTE.format(at='"2026-11-20 09:29:58"'))})
     quotes = await asyncio.gather(*(priced(canned) for _ in range(20)))
-    assert len({quote.price for quote in quotes if quote is not None}) == 1
+    assert len({quote.last for quote in quotes if quote is not None}) == 1
     assert canned.clock.at <= MORNING + timedelta(seconds=SECONDS_BETWEEN)
     await priced(canned)
     await priced(canned)
@@ -197,6 +197,7 @@ async def test_the_twins_prices_come_through() -> None:
     async with scene() as live:
         quote = await live.parts.market_data.latest(RELIANCE)
         assert quote is not None
-        assert quote.price == 1400
+        assert quote.last is not None
+        assert quote.last.amount == 1400
         live.twin.switches.sells_quotes = False
         assert await live.parts.market_data.latest(RELIANCE) is None

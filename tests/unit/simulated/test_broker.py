@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from liveorder.application.ports.broker import Absence, BrokerAccount, CancelRequest, KeySupport, ReplaceRequest
+from liveorder.application.ports.market_data import Price, Quote
 from liveorder.domain.errors import (
     BrokerAuthenticationError,
     BrokerConnectionError,
@@ -267,9 +268,9 @@ async def test_market_data_is_the_venues_price(reach: str) -> None:
         market_data = SimulatedMarketData(live.transport)
         await live.control.post_price(AAPL.key, D("201.25"))
         quote = await market_data.latest(AAPL)
-        assert quote is not None
-        assert (quote.price, quote.at) == (D("201.25"), START)
-        assert await market_data.latest(Instrument(symbol="NONE", exchange="NYSE")) is None
+        assert quote == Quote(last=Price(D("201.25"), START))
+        with pytest.raises(InvalidSymbolError, match="NYSE:NONE is not listed here"):
+            await market_data.latest(Instrument(symbol="NONE", exchange="NYSE"))
 
 
 async def test_many_requests_at_once_each_get_their_own_answer(reach: str) -> None:

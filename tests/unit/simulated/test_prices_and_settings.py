@@ -78,7 +78,7 @@ def test_a_random_walk_depends_on_seed_and_time_alone() -> None:
 
 def prices_of(quotes: Quotes, seconds: Iterable[int]) -> list[Decimal]:
     found = [quotes.at(LISTED, START + timedelta(seconds=second)) for second in seconds]
-    return [quote.price for quote in found if quote is not None]
+    return [quote.amount for quote in found if quote is not None]
 
 
 def test_a_random_walk_goes_on_after_a_restart(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from alpaca.data.historical.option import OptionHistoricalDataClient
 from alpaca.data.historical.stock import StockHistoricalDataClient
 from alpaca.data.requests import CryptoLatestTradeRequest, OptionLatestTradeRequest, StockLatestTradeRequest
 
-from liveorder.application.ports.market_data import Quote
+from liveorder.application.ports.market_data import Price, Quote
 from liveorder.domain.errors import BrokerError
 from liveorder.domain.instrument import Instrument
 from liveorder.domain.values import AssetClass
@@ -49,6 +49,6 @@ class AlpacaMarketData:
             symbol = symbol_of(instrument)
             trade = row_of(row_of(await sorted_call(self._calls, call, wanted(symbol_or_symbols=symbol)))[symbol])
             at = moment(trade["t"])
-            return Quote(number(trade["p"]), at) if at is not None else None
+            return Quote(last=Price(number(trade["p"]), at)) if at is not None else None
         except (BrokerError, *UNREADABLE):
             return None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from liveorder.application.ports.clock import Clock
-from liveorder.application.ports.market_data import Quote
+from liveorder.application.ports.market_data import Price, Quote
 from liveorder.domain.errors import BrokerError
 from liveorder.domain.instrument import Instrument
 from liveorder.infrastructure.brokers.ibkr.connection import Connection
@@ -28,7 +28,7 @@ class IbkrMarketData:
             prices = await self._connection.session.questions.prices(self._contracts.of(instrument))
         except BrokerError:
             return None
-        return None if prices.price is None else Quote(prices.price, self._made_at(prices))
+        return None if prices.price is None else Quote(last=Price(prices.price, self._made_at(prices)))
 
     def _made_at(self, prices: Prices) -> datetime:
         """When it was traded, where that was told; else now, or as long ago as delayed data is old."""

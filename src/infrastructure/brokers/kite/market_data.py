@@ -7,7 +7,7 @@ from typing import Any
 
 from liveorder.application.ports.clock import Clock
 from liveorder.application.ports.event_log import EventLog
-from liveorder.application.ports.market_data import Quote
+from liveorder.application.ports.market_data import Price, Quote
 from liveorder.domain.errors import BrokerError
 from liveorder.domain.instrument import Instrument
 from liveorder.infrastructure.brokers.kite.fields import moment, price
@@ -66,7 +66,7 @@ def _quotes(answer: Any) -> dict[str, Quote | None]:
 
 def _quote(row: Any) -> Quote | None:
     last, at = price(row, "last_price"), moment(row, "last_trade_time")
-    return Quote(last, at) if last is not None and at is not None else None
+    return Quote(last=Price(last, at)) if last is not None and at is not None else None
 
 
 def _answer(answers: list[asyncio.Future[Quote | None]], quote: Quote | None) -> None:

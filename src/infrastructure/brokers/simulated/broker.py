@@ -20,7 +20,7 @@ from liveorder.application.ports.broker import (
     ReplaceRequest,
     SubmitRequest,
 )
-from liveorder.domain.errors import BrokerConnectionError, BrokerError, OrderValidationError, OutcomeUnknown
+from liveorder.domain.errors import BrokerConnectionError, BrokerError, OrderValidationError
 from liveorder.domain.execution_report import CancelRejected, ExecutionReport, OrderSnapshot, ReplaceRejected
 from liveorder.domain.values import OrderType, TimeInForce
 from liveorder.infrastructure.brokers.simulated import translation
@@ -129,23 +129,21 @@ class SimulatedBroker:
             raise OrderValidationError(f"quantity: {self._name} takes whole units only, not {request.quantity}")
 
     async def submit(self, prepared: Prepared) -> Sequence[ExecutionReport]:
-        return [_read(await self._ask(prepared.payload), translation.submitted)]
+        return [translation.read(await self._ask(prepared.payload), translation.submitted)]
 
     async def cancel(self, prepared: Prepared) -> Sequence[ExecutionReport]:
         """A cancel that the venue refuses is a `CancelRejected`, not an error."""
         answer = await self._transport.ask(prepared.payload, self._timeout)
         if answer.get("error") in _TOO_LATE:
             return [CancelRejected(**_addressee(prepared), reason=answer["message"])]
-        _raise_error(answer)
-        return [_read(answer, translation.cancelled)]
+        return [translation.read(answer, translation.cancelled)]
 
     async def replace(self, prepared: Prepared) -> Sequence[ExecutionReport]:
         """A replace that the venue refuses is a `ReplaceRejected`, not an error."""
         answer = await self._transport.ask(prepared.payload, self._timeout)
         if answer.get("error") in _TOO_LATE:
             return [ReplaceRejected(**_addressee(prepared), reason=answer["message"])]
-        _raise_error(answer)
-        return [_read(answer, translation.replaced)]
+        return [translation.read(answer, translation.replaced)]
 
     # --- questions ----------------------------------------------------------------------------------------------------------
 
@@ -184,7 +182,7 @@ class SimulatedBroker:
         except BrokerConnectionError:
             return
         async for message in feed:
-            yield _read(message, translation.report_of)
+            yield translation.read(message, translation.report_of)
         self._feed = None
 
     async def _open_feed(self) -> ReportFeed:
@@ -193,24 +191,10 @@ class SimulatedBroker:
         return self._feed
 
     async def _ask_about(self, verb: str, read: Callable[[Message], T], **fields: Any) -> T:
-        return _read(await self._ask(json.dumps({"verb": verb, "account": self._account_id} | fields)), read)
+        return translation.read(await self._ask(json.dumps({"verb": verb, "account": self._account_id} | fields)), read)
 
     async def _ask(self, line: str) -> Message:
-        answer = await self._transport.ask(line, self._timeout)
-        _raise_error(answer)
-        return answer
-
-
-def _raise_error(answer: Message) -> None:
-    if "error" in answer:
-        raise translation.error_of(answer)
-
-
-def _read(answer: Message, read: Callable[[Message], T]) -> T:
-    try:
-        return read(answer)
-    except translation.UNREADABLE as error:
-        raise OutcomeUnknown(f"the venue's answer could not be read: {str(answer)[:200]}") from error
+        return await self._transport.ask(line, self._timeout)
 
 
 def _found(answer: Message) -> OrderSnapshot | Absence:

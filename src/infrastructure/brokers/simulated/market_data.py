@@ -6,23 +6,25 @@ import json
 from datetime import datetime
 from decimal import Decimal
 
-from liveorder.application.ports.market_data import Quote
-from liveorder.domain.errors import BrokerError
+from liveorder.application.ports.market_data import Price, Quote
 from liveorder.domain.instrument import Instrument
+from liveorder.infrastructure.brokers.simulated import translation
 from liveorder.infrastructure.brokers.simulated.transport import Transport
+from liveorder.infrastructure.brokers.simulated.venue.messages import Message
 
 
 class SimulatedMarketData:
-    """A `MarketData`. A venue that cannot be asked, or does not list the instrument, has no price."""
+    """A `MarketData`. The venue has one price, without a spread; None where it has none yet."""
 
     def __init__(self, transport: Transport, *, request_timeout_seconds: float = 5.0) -> None:
         self._transport, self._timeout = transport, request_timeout_seconds
 
     async def latest(self, instrument: Instrument) -> Quote | None:
-        try:
-            answer = await self._transport.ask(json.dumps({"verb": "quote", "instrument": instrument.key}), self._timeout)
-        except BrokerError:
-            return None
-        if "price" not in answer:
-            return None
-        return Quote(Decimal(answer["price"]), datetime.fromisoformat(answer["at"]))
+        answer = await self._transport.ask(json.dumps({"verb": "quote", "instrument": instrument.key}), self._timeout)
+        return translation.read(answer, _quote)
+
+
+def _quote(answer: Message) -> Quote | None:
+    if "price" not in answer:
+        return None
+    return Quote(last=Price(Decimal(answer["price"]), datetime.fromisoformat(answer["at"])))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import datetime
 from decimal import Decimal, InvalidOperation
-from typing import Any
+from typing import Any, TypeVar
 
 from liveorder.application.ports.broker import BrokerAccount, BrokerPosition
 from liveorder.domain.errors import (
@@ -43,6 +43,8 @@ from liveorder.domain.instrument import Instrument
 from liveorder.domain.values import OrderType, Side, TradingMode
 from liveorder.infrastructure.brokers.simulated.venue.messages import Message
 
+T = TypeVar("T")
+
 UNREADABLE = (KeyError, ValueError, TypeError, AttributeError, InvalidOperation)
 """What reading a message of another shape raises."""
 
@@ -63,6 +65,16 @@ def error_of(answer: Message) -> BrokerError:
     if answer["error"] == "rate_limited":
         return BrokerRateLimitError(message, answer.get("retry_after_seconds"))
     return _REFUSALS.get(answer["error"], OutcomeUnknown)(message)
+
+
+def read(answer: Message, translate: Callable[[Message], T]) -> T:
+    """Raises the `BrokerError` that the answer tells of, or `OutcomeUnknown` for one that cannot be read."""
+    if "error" in answer:
+        raise error_of(answer)
+    try:
+        return translate(answer)
+    except UNREADABLE as error:
+        raise OutcomeUnknown(f"the venue's answer could not be read: {str(answer)[:200]}") from error
 
 
 def report_of(message: Message) -> ExecutionReport:

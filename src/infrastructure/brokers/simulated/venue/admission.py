@@ -50,7 +50,7 @@ class Admission:
             if price is not None:
                 return price
         quote = self._quotes.at(listing, now)
-        return quote.price if quote else None
+        return quote.amount if quote else None
 
     def _check_cash(self, account: Account, listing: Listing, quantity: Decimal, price: Decimal, now: datetime) -> None:
         """Against the cash that open buys have not reserved already."""

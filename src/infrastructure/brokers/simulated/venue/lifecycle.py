@@ -115,7 +115,7 @@ class Lifecycle:
 
     def _price(self, order: VenueOrder, now: datetime) -> Decimal | None:
         quote = self._quotes.at(self._catalogue.listed(order.placed.instrument), now)
-        return quote.price if quote else None
+        return quote.amount if quote else None
 
     # --- what was due -------------------------------------------------------------------------------------------------------
 

@@ -74,12 +74,12 @@ class Questions:
             listing = self._catalogue.listed(key)
             quote, instrument = self._quotes.at(listing, now), listing.instrument
             if instrument.currency == account.terms.currency:
-                worths.append(instrument.value_of(holding.quantity, quote.price if quote else holding.average_price))
+                worths.append(instrument.value_of(holding.quantity, quote.amount if quote else holding.average_price))
         return total(worths) if worths else ZERO
 
     def quote(self, instrument_key: str, now: datetime) -> Message:
         quote = self._quotes.at(self._catalogue.listed(instrument_key), now)
-        return plain(price=quote.price, at=quote.at) if quote else {}
+        return plain(price=quote.amount, at=quote.at) if quote else {}
 
     def orders_by_key(self, client_order_id: str, now: datetime) -> list[Message]:
         """Every order that was ever taken with this key, on any account, rejected ones included: at most one is right."""

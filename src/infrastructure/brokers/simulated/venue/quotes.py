@@ -10,7 +10,7 @@ from decimal import Decimal, DecimalException
 from pathlib import Path
 from typing import Protocol
 
-from liveorder.application.ports.market_data import Quote
+from liveorder.application.ports.market_data import Price
 from liveorder.domain.errors import SettingsError
 from liveorder.infrastructure.brokers.simulated.venue.catalogue import Listing
 from liveorder.infrastructure.brokers.simulated.venue.chance import Chance
@@ -19,7 +19,7 @@ from liveorder.infrastructure.brokers.simulated.venue.chance import Chance
 class Quotes(Protocol):
     """Last prices as a function of time; asking changes nothing."""
 
-    def at(self, listing: Listing, moment: datetime) -> Quote | None:
+    def at(self, listing: Listing, moment: datetime) -> Price | None:
         """The price that holds at `moment`; None before the first and for what has none."""
         ...
 
@@ -33,12 +33,12 @@ class PostedPrices:
 
     def __init__(self, source: Quotes) -> None:
         self._source = source
-        self._posted: dict[str, Quote] = {}
+        self._posted: dict[str, Price] = {}
 
-    def post(self, instrument_key: str, quote: Quote) -> None:
+    def post(self, instrument_key: str, quote: Price) -> None:
         self._posted[instrument_key] = quote
 
-    def at(self, listing: Listing, moment: datetime) -> Quote | None:
+    def at(self, listing: Listing, moment: datetime) -> Price | None:
         return self._posted.get(listing.key) or self._source.at(listing, moment)
 
     def next_change(self, listing: Listing, after: datetime) -> datetime | None:
@@ -49,7 +49,7 @@ class QuoteFile:
     """A CSV with the columns time (ISO-8601; without an offset it is UTC), symbol, price and, if need be, exchange."""
 
     def __init__(self, path: Path) -> None:
-        self._quotes: dict[str, list[Quote]] = {}
+        self._quotes: dict[str, list[Price]] = {}
         try:
             with path.open(newline="") as lines:
                 self._read(csv.DictReader(lines), path)
@@ -61,7 +61,7 @@ class QuoteFile:
             try:
                 moment = datetime.fromisoformat(row["time"])
                 moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
-                quote = Quote(Decimal(row["price"]), moment)
+                quote = Price(Decimal(row["price"]), moment)
                 key = f"{row['exchange']}:{row['symbol']}" if row.get("exchange") else row["symbol"]
             except (KeyError, ValueError, TypeError, DecimalException) as error:
                 remedy = "columns are time,symbol,price[,exchange]"
@@ -70,7 +70,7 @@ class QuoteFile:
         for quotes in self._quotes.values():
             quotes.sort(key=_moment)
 
-    def at(self, listing: Listing, moment: datetime) -> Quote | None:
+    def at(self, listing: Listing, moment: datetime) -> Price | None:
         quotes = self._of(listing)
         place = bisect_right(quotes, moment, key=_moment)
         return quotes[place - 1] if place else None
@@ -80,11 +80,11 @@ class QuoteFile:
         place = bisect_right(quotes, after, key=_moment)
         return quotes[place].at if place < len(quotes) else None
 
-    def _of(self, listing: Listing) -> list[Quote]:
+    def _of(self, listing: Listing) -> list[Price]:
         return self._quotes.get(listing.key) or self._quotes.get(listing.instrument.symbol) or []
 
 
-def _moment(quote: Quote) -> datetime:
+def _moment(quote: Price) -> datetime:
     return quote.at
 
 
@@ -101,12 +101,12 @@ class RandomWalk:
         self._step, self._origin = timedelta(seconds=step_seconds), origin
         self._reached: dict[str, tuple[int, Decimal]] = {}
 
-    def at(self, listing: Listing, moment: datetime) -> Quote | None:
+    def at(self, listing: Listing, moment: datetime) -> Price | None:
         start = self._starts.get(listing.key, self._starts.get(listing.instrument.symbol))
         if start is None:
             return None
         step = max((moment - self._origin) // self._step, 0)
-        return Quote(self._price(listing, start, step), self._origin + step * self._step)
+        return Price(self._price(listing, start, step), self._origin + step * self._step)
 
     def next_change(self, listing: Listing, after: datetime) -> datetime | None:
         if self._volatility == 0 or (listing.key not in self._starts and listing.instrument.symbol not in self._starts):

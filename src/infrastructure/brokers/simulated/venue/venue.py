@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 
 from liveorder.application.ports.broker import KeySupport
-from liveorder.application.ports.market_data import Quote
+from liveorder.application.ports.market_data import Price
 from liveorder.domain.values import TimeInForce
 from liveorder.infrastructure.brokers.simulated.venue.admission import Admission
 from liveorder.infrastructure.brokers.simulated.venue.agenda import Agenda
@@ -49,7 +49,7 @@ class Venue:
         for name, text in self._journal.notes().items():
             if name.startswith("price:"):
                 price, moment = text.split("@")
-                self._quotes.post(name.removeprefix("price:"), Quote(Decimal(price), datetime.fromisoformat(moment)))
+                self._quotes.post(name.removeprefix("price:"), Price(Decimal(price), datetime.fromisoformat(moment)))
         self._ledger.rebuild(self._book.orders.values())
         for order in self._book.orders.values():
             if order.state.is_live:
@@ -81,7 +81,7 @@ class Venue:
     def post_price(self, instrument_key: str, price: Decimal) -> None:
         """From now on this is the instrument's price, whatever the price source says, until another is posted."""
         self._catalogue.listed(instrument_key)
-        self._quotes.post(instrument_key, Quote(price, self._now))
+        self._quotes.post(instrument_key, Price(price, self._now))
         self._journal.write_note(f"price:{instrument_key}", f"{price}@{self._now.isoformat()}")
         for order in self._book.live(instrument_key):
             self._lifecycle.consider(order, self._now)
