@@ -26,7 +26,7 @@ from liveorder.domain.errors import DecisionRefused, LiveOrderError
 from liveorder.domain.execution_report import Accepted, OrderSnapshot
 from liveorder.domain.facts import Fact
 from liveorder.domain.order import LiveOrder, OpenRequest, requests
-from liveorder.domain.order.facts import Cancelled, CancelReason, RequestKind
+from liveorder.domain.order.facts import UNANSWERED, Cancelled, CancelReason, RequestKind
 from liveorder.domain.order.reception import receive
 
 FIRST_WAIT_SECONDS = 0.5
@@ -145,7 +145,7 @@ class Doubts:
         for order, request in unattended:
             is_over = request.deadline is None or now > request.deadline
             if is_over or counted > since[request.request_id] + longest:  # a clock set back must not hide it
-                await self.doubt(order, request.request_id, "Unanswered", "no outcome by its deadline")
+                await self.doubt(order, request.request_id, UNANSWERED, "no outcome by its deadline")
 
     def unattended(self, order: LiveOrder) -> Sequence[OpenRequest]:
         """Requests that no call of this process is out for: whether they left, and what became of them, nobody will say."""

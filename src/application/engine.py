@@ -50,7 +50,7 @@ from liveorder.domain.errors import (
 )
 from liveorder.domain.execution_report import ExecutionReport
 from liveorder.domain.order import LiveOrder
-from liveorder.domain.order.facts import CancelReason
+from liveorder.domain.order.facts import STOPPED, CancelReason
 from liveorder.domain.reconciliation import DifferenceKind, ReconciliationReport
 from liveorder.domain.trading_halt import HaltReason, account_scope
 
@@ -262,7 +262,7 @@ class Engine:
         for order in self.orders.unfinished():
             for request in order.requests.values():
                 if not request.is_in_doubt:
-                    await self._at_the_end(self.doubts.doubt(order, request.request_id, "Stopped", "stopped before its outcome"))
+                    await self._at_the_end(self.doubts.doubt(order, request.request_id, STOPPED, "stopped before its outcome"))
 
     async def _at_the_end(self, step: Awaitable[object]) -> None:
         """What fails now is found again at the next start, and must not keep the rest from being done."""

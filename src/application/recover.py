@@ -19,7 +19,7 @@ from liveorder.application.track_orders import TrackOrders
 from liveorder.application.unmatched import UnmatchedReports
 from liveorder.domain.claim import SignalClaim
 from liveorder.domain.order import LiveOrder, requests
-from liveorder.domain.order.facts import AnomalyNoted
+from liveorder.domain.order.facts import RESTARTED, AnomalyNoted
 
 SECOND_ORDER = "second_order_of_its_signal"
 """Anomaly and review of an order whose claim is superseded."""
@@ -84,7 +84,7 @@ class Recover:
 
     async def _doubt_what_was_under_way(self, order: LiveOrder) -> None:
         for request in self._doubts.unattended(order):
-            await self._doubts.doubt(order, request.request_id, "Restarted", "the last run ended before its outcome")
+            await self._doubts.doubt(order, request.request_id, RESTARTED, "the last run ended before its outcome")
 
     def take_up_unsent(self, driven: Collection[UUID] = ()) -> int:
         """Have every order sent that surely never left and that nobody drives; how many there were.

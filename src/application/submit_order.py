@@ -193,7 +193,8 @@ class SubmitOrder:
         return requests.cancel_unsent(order, reason, f"before it was sent: {refusal.message}{before}")
 
     async def _give_up(self, order: LiveOrder) -> LiveOrder:
-        original = self._failures.pop(order.order_id, None) or BrokerConnectionError("the failures of an earlier run")
+        said = order.last_failure.message if order.last_failure is not None else ""
+        original = self._failures.pop(order.order_id, None) or BrokerConnectionError(said)
         error = OrderRetryExhaustedError(order.attempts, original)
         async with self._orders.hold(order.order_id) as held:
             if held.status.is_closed or held.submission_is_open or held.is_at_broker:

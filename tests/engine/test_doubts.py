@@ -113,6 +113,19 @@ async def test_a_second_attempt_that_is_lost_too_is_asked_about_from_the_beginni
         assert (await engine.orders.get(order.order_id)).status is OrderStatus.FILLED
 
 
+async def test_attempts_that_the_broker_never_received_are_counted_and_its_last_words_are_the_orders_reason(tmp_path: Path) -> None:
+    """As often as it may be tried and not once more: a broker that swallows orders gets no stream of them."""
+    async with a_scene(tmp_path, SEARCHABLE) as scene, scene.living() as engine:
+        await scene.lay(FaultKind.REQUEST_LOST, nth=None)
+        order = await engine.execute.execute(a_signal())
+        await until(lambda: engine.is_quiet)
+        order = await engine.orders.get(order.order_id)
+        assert (order.status, order.reason, order.attempts) == (OrderStatus.REJECTED, "RETRIES_EXHAUSTED", 3)
+        assert len(scene.witness.of("submit")) == 3
+        words = "the broker never received it (the connection to the venue broke before it answered)"
+        assert order.error_message == f"gave up after 3 attempts: {words}"
+
+
 async def test_the_absence_of_what_the_broker_refused_as_a_duplicate_is_never_believed(tmp_path: Path) -> None:
     async with a_scene(tmp_path, UNIQUE) as scene, scene.living() as engine:
 

@@ -37,6 +37,9 @@ class RejectReason(StrEnum):
 
 STORE_RESTORED = "StoreRestored"
 """`OutcomeUnknown.error` of an order that was not sent, since the store may have forgotten that it was."""
+RESTARTED, STOPPED, UNANSWERED = "Restarted", "Stopped", "Unanswered"
+"""`OutcomeUnknown.error` of a request of which we do not know whether it left us at all."""
+DOUBTS_OF_OURS = frozenset({STORE_RESTORED, RESTARTED, STOPPED, UNANSWERED})
 
 
 class CancelReason(StrEnum):

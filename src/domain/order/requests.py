@@ -188,7 +188,8 @@ def settle_absent(order: LiveOrder, request_id: str, evidence: str, *, by_person
     if request is None:
         return []
     if request.kind is f.RequestKind.SUBMIT:
-        return fail_submission(order, request_id, "Absent", "the broker never received it", evidence)
+        message = f"the broker never received it ({request.unknown_why})"
+        return fail_submission(order, request_id, "Absent", message, evidence)
     if request.kind is f.RequestKind.CANCEL:
         message = f"the broker never received it: {evidence}"
         return [f.CancelRefused(request_id=request_id, message=message, is_still_wanted=not by_person)]

@@ -34,6 +34,8 @@ class OpenRequest:
     cancel_reason: f.CancelReason | None = None
     unknown_since: datetime | None = None
     unknown_why: str = ""
+    is_of_brokers: bool = False
+    """It left us, and the broker's side did not say what became of it."""
     is_duplicate: bool = False
     """The broker refused it because it holds an order with our key: it has one, whatever a search finds."""
     is_pending: bool = False
@@ -69,7 +71,7 @@ class LiveOrder:
     not_begun: int = 0
     """Of these, those that were not sent, for a reason of ours."""
     failures: int = 0
-    """Attempts that failed before our eyes. One that was lost on the way, with us perhaps, and not found is none."""
+    """Attempts that left us and surely were not received: failed before our eyes, or unanswered and then not found."""
     replaces: int = 0
     replace_numbers: Mapping[str, int] = field(default_factory=dict)
     """By request id: the place of each replace of ours among them."""
@@ -332,10 +334,11 @@ def _submission_started(order: LiveOrder, fact: f.SubmissionStarted, item: Recor
 
 
 def _submission_failed(order: LiveOrder, fact: f.SubmissionFailed, item: RecordedFact) -> None:
-    order.requests.pop(fact.request_id, None)
+    request = order.requests.pop(fact.request_id, None)
     order.last_failure, order.error_message = fact, fact.message
     order.not_begun += order.was_not_begun
-    order.failures += fact.evidence is None and not order.was_not_begun
+    has_left = fact.evidence is None or (request is not None and request.is_of_brokers)
+    order.failures += has_left and not order.was_not_begun
     if not order.attempts:  # It stands nowhere yet, so that no time of its own runs.
         order.submitted_at = None
 
@@ -348,6 +351,7 @@ def _outcome_unknown(order: LiveOrder, fact: f.OutcomeUnknown, item: RecordedFac
             known,
             unknown_since=known.unknown_since or item.envelope.recorded_at,
             unknown_why=fact.message,
+            is_of_brokers=known.is_of_brokers or fact.error not in f.DOUBTS_OF_OURS,
             is_duplicate=known.is_duplicate or fact.error == DuplicateClientOrderId.__name__,
         )
 

@@ -167,12 +167,28 @@ def test_a_request_that_has_its_outcome_is_not_doubted() -> None:
 def test_a_submission_that_never_arrived_failed() -> None:
     order = order_of(SENT, unknown(f"{KEY}-s1"))
     settled = requests.settle_absent(order, f"{KEY}-s1", "not found at 14:31")
-    assert settled == [
-        f.SubmissionFailed(
-            request_id=f"{KEY}-s1", error="Absent", message="the broker never received it", evidence="not found at 14:31"
-        )
-    ]
+    message = "the broker never received it (no answer)"
+    assert settled == [f.SubmissionFailed(request_id=f"{KEY}-s1", error="Absent", message=message, evidence="not found at 14:31")]
     assert submit(then(order, *settled)) == [submission(2)]
+
+
+@pytest.mark.parametrize(
+    ("doubts", "failures"),
+    [
+        (("BrokerTimeoutError",), 1),
+        (("NoAnswer",), 1),
+        (("BrokerTimeoutError", "Restarted"), 1),
+        (("Restarted",), 0),
+        (("Stopped",), 0),
+        (("Unanswered",), 0),
+        (("StoreRestored",), 0),
+        (("Unanswered", "DuplicateClientOrderId"), 1),
+    ],
+)
+def test_an_attempt_that_never_arrived_is_counted_if_it_surely_left_us(doubts: tuple[str, ...], failures: int) -> None:
+    told = [unknown(f"{KEY}-s1").model_copy(update={"error": error}) for error in doubts]
+    order = order_of(SENT, *told)
+    assert then(order, *requests.settle_absent(order, f"{KEY}-s1", "not found at 14:31")).failures == failures
 
 
 @pytest.mark.parametrize(
