@@ -5,13 +5,16 @@ from __future__ import annotations
 import os
 import socket
 import sys
-from datetime import datetime
+from collections import defaultdict
+from datetime import date, datetime, time
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, TextIO
 
 from liveorder.application.ports.clock import Clock
+from liveorder.domain.errors import InvalidInput, SettingsError
 from liveorder.domain.values import TradingMode
+from liveorder.infrastructure.calendars import ExchangeCalendars, span_of
 from liveorder.infrastructure.clock import LoopClock, SystemClock
 from liveorder.infrastructure.database_url import SqliteUrl, database_url
 from liveorder.infrastructure.emergency_journal import FileEmergencyJournal
@@ -82,6 +85,19 @@ def expectation_of(settings: Settings) -> Expectation:
 def owner_name() -> str:
     """Who owns a store, for people: host and process."""
     return f"{socket.gethostname()}:{os.getpid()}"
+
+
+def calendars_of(settings: Settings) -> ExchangeCalendars:
+    """Raises `SettingsError` for a special session of a calendar that is unknown, or of one day twice."""
+    special: defaultdict[str, dict[date, tuple[tuple[time, time], ...]]] = defaultdict(dict)
+    for each in settings.special_sessions:
+        if each.day in special[each.calendar]:
+            raise SettingsError(f"special_sessions: {each.calendar} has two for {each.day}; keep one")
+        special[each.calendar][each.day] = tuple(map(span_of, each.hours))
+    try:
+        return ExchangeCalendars(special)
+    except InvalidInput as error:
+        raise SettingsError(f"special_sessions: {error}") from None
 
 
 def journal_of(settings: Settings) -> FileEmergencyJournal:

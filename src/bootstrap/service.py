@@ -25,6 +25,7 @@ from liveorder.application.service import Service
 from liveorder.application.sparing_log import SparingLog
 from liveorder.bootstrap.brokerages import check_supplied, connections_of
 from liveorder.bootstrap.parts import (
+    calendars_of,
     clock_of,
     expectation_of,
     journal_of,
@@ -34,7 +35,6 @@ from liveorder.bootstrap.parts import (
 )
 from liveorder.domain.errors import LeaseLost, LiveOrderError
 from liveorder.domain.order import LiveOrder
-from liveorder.infrastructure.calendars import ExchangeCalendars
 from liveorder.infrastructure.clock import SystemClock
 from liveorder.infrastructure.eventstore.migrations import migrate
 from liveorder.infrastructure.eventstore.order_store import DatabaseOrderStore
@@ -183,8 +183,8 @@ def _engine(
         drain_seconds=settings.timeouts.drain_seconds,
         signals_at_once=settings.engine.signals_at_once,
     )
-    journal = journal_of(settings)
-    return Engine(terms, store, store.lease, connections, ExchangeCalendars(), journal, clock, random.SystemRandom(), log, on_error)
+    journal, calendars = journal_of(settings), calendars_of(settings)
+    return Engine(terms, store, store.lease, connections, calendars, journal, clock, random.SystemRandom(), log, on_error)
 
 
 def file_source(

@@ -16,11 +16,11 @@ from liveorder.application.orders import Orders
 from liveorder.application.risk_book import RiskBook
 from liveorder.application.sessions import Sessions
 from liveorder.bootstrap.brokerages import connections_of
-from liveorder.bootstrap.parts import clock_of, expectation_of, log_of, owner_name, without_secrets
+from liveorder.bootstrap.parts import calendars_of, clock_of, expectation_of, log_of, owner_name, without_secrets
 from liveorder.bootstrap.simulation import venue_settings
 from liveorder.domain.errors import InvalidInput, LeaseLost, LiveOrderError, SettingsError
 from liveorder.infrastructure.brokers.simulated.venue.server import serve
-from liveorder.infrastructure.calendars import ExchangeCalendars, calendar_of_exchange
+from liveorder.infrastructure.calendars import calendar_of_exchange
 from liveorder.infrastructure.clock import SystemClock
 from liveorder.infrastructure.database_url import HOW_TO_WRITE, NOT_SHOWN, DatabaseUrl, PostgresUrl, SqliteUrl, database_url
 from liveorder.infrastructure.eventstore.migrations import migrate
@@ -76,7 +76,7 @@ async def change_default_account(settings: Settings, account_id: str, evidence: 
         if (epoch := await store.lease.acquire(owner_name(), MOMENT_SECONDS)) is None:
             raise LeaseLost("a service owns this store; stop it first")
         identity = await store.identify()
-        orders = Orders(store, clock, SystemRandom(), RiskBook(), Sessions(ExchangeCalendars()))
+        orders = Orders(store, clock, SystemRandom(), RiskBook(), Sessions(calendars_of(settings)))
         orders.epoch = epoch
         if identity.default_account != account_id:
             await choose_default_account(store, orders, account_id, evidence, actor)
@@ -133,6 +133,6 @@ def check_calendars(settings: Settings, ordered: Collection[str]) -> list[Calend
     """Those of the accounts' default exchanges, and those `ordered` by so far. Raises `InvalidInput` for an unknown one."""
     exchanges = {account.exchange for account in settings.trading_accounts if account.exchange is not None}
     names = {calendar_of_exchange(exchange) for exchange in exchanges} | set(ordered)
-    calendars, today = ExchangeCalendars(), clock_of(settings).now().date()
+    calendars, today = calendars_of(settings), clock_of(settings).now().date()
     ends = {name: calendars.last_session(name) for name in sorted(name for name in names if name is not None)}
     return [CalendarCheck(name, end, (end - today).days) for name, end in ends.items() if end is not None]

@@ -1,4 +1,4 @@
-"""Trading sessions from `exchange_calendars`, with special sessions and closures from the settings.
+"""Trading sessions from `exchange_calendars`, with what it does not know: a dated list of ours, and the settings.
 
 The library brings pandas, which takes most of a second to import, so it is imported for the first calendar that needs it, and
 each calendar is kept as sorted lists of epoch seconds. It has no calendar of the NSE; XBOM has the same cash hours.
@@ -6,22 +6,27 @@ each calendar is kept as sorted lists of epoch seconds. It has no calendar of th
 
 from __future__ import annotations
 
+import tomllib
 import warnings
 from bisect import bisect_right
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from functools import cache
 from itertools import accumulate
+from pathlib import Path
 from typing import Any, Protocol, TypeAlias
 
 from liveorder.application.ports.calendar import ALWAYS_OPEN
 from liveorder.domain.errors import InvalidInput
 
-Hours: TypeAlias = tuple[datetime, datetime]
-Overrides: TypeAlias = Mapping[str, Mapping[date, Hours | None]]
-"""By calendar and session day: the hours (open, close; timezone-aware) that hold instead, or None for no session."""
+Hours: TypeAlias = Sequence[tuple[time, time]]
+Overrides: TypeAlias = Mapping[str, Mapping[date, Hours]]
+"""By calendar and session day: the spans (open, close; in the exchange's own time) that hold instead; none: closed."""
 
+_SHIPPED = Path(__file__).with_name("special_sessions.toml")
+_DAILY_BREAKS: Mapping[str, tuple[time, time]] = {"CMES": (time(16), time(17)), "us_futures": (time(17), time(18))}
+"""When nothing trades on any day, in the exchange's own time: Globex is down for maintenance, and the library calls it open."""
 
 _INDIAN = {"NSE": "XBOM", "NFO": "XBOM", "BFO": "XBOM"}
 """Names that the library does not know; cash and derivatives of both exchanges have the same days."""
@@ -44,6 +49,8 @@ class ExchangeCalendars:
 
     def __init__(self, overrides: Overrides | None = None) -> None:
         self._overrides = overrides or {}
+        for name in self._overrides:
+            _calendar(name)
         self._timetables: dict[str, _Timetable] = {ALWAYS_OPEN: _AlwaysOpen()}
 
     def session_of(self, calendar_name: str, at: datetime) -> date:
@@ -67,7 +74,8 @@ class ExchangeCalendars:
     def _timetable(self, calendar_name: str) -> _Timetable:
         known = self._timetables.get(calendar_name)
         if known is None:
-            known = self._timetables[calendar_name] = _load(calendar_name, tuple(self._overrides.get(calendar_name, {}).items()))
+            special = {**_shipped().get(calendar_name, {}), **self._overrides.get(calendar_name, {})}
+            known = self._timetables[calendar_name] = _load(calendar_name, tuple((day, tuple(special[day])) for day in special))
         return known
 
 
@@ -143,12 +151,39 @@ _Span: TypeAlias = tuple[float, float]
 
 
 @cache
-def _load(name: str, overrides: tuple[tuple[date, Hours | None], ...]) -> _Sessions:
+def _load(name: str, special: tuple[tuple[date, Hours], ...]) -> _Sessions:
     """Once in a process: it takes a tenth of a second and never changes."""
     calendar = _calendar(name)
     spans = {day.date(): _spans(*nanos) for day, *nanos in _rows(calendar)}
-    spans |= {day: _special(hours) for day, hours in overrides}
+    if (pause := _DAILY_BREAKS.get(name)) is not None:
+        spans = {day: _without(_at(day, pause, calendar.tz), of_day) for day, of_day in spans.items()}
+    first, last = min(spans), max(spans)  # of the days beyond, nothing else is known
+    spans |= {day: [_at(day, span, calendar.tz) for span in hours] for day, hours in special if first <= day <= last}
     return _sessions(name, calendar.tz, sorted(item for item in spans.items() if item[1]))
+
+
+@cache
+def _shipped() -> Overrides:
+    """What is known beyond the library."""
+    tables = tomllib.loads(_SHIPPED.read_text(encoding="utf-8"))
+    return {
+        name: {date.fromisoformat(day): tuple(span_of(span) for span in spans) for day, spans in days.items()}
+        for name, days in tables.items()
+    }
+
+
+def span_of(text: str) -> tuple[time, time]:
+    """
+    >>> span_of("09:15-15:30")
+    (datetime.time(9, 15), datetime.time(15, 30))
+
+    Raises `ValueError` for what is no open and close of one day.
+    """
+    opens, _, closes = text.partition("-")
+    span = time.fromisoformat(opens.strip()), time.fromisoformat(closes.strip())
+    if span[0] >= span[1]:
+        raise ValueError(f"{text} ends before it begins")
+    return span
 
 
 def _calendar(name: str) -> Any:
@@ -176,13 +211,16 @@ def _spans(opens: int, break_starts: int, break_ends: int, closes: int) -> list[
     return list(zip(seconds[::2], seconds[1::2], strict=True))
 
 
-def _special(hours: Hours | None) -> list[_Span]:
-    if hours is None:
-        return []
-    opens, closes = map(_seconds, hours)
-    if closes <= opens:
-        raise InvalidInput("calendar", f"a session cannot end at {hours[1]} before it starts", "give open, then close")
-    return [(opens, closes)]
+def _at(day: date, span: tuple[time, time], zone: tzinfo) -> _Span:
+    opens, closes = (datetime.combine(day, moment, zone).timestamp() for moment in span)
+    return opens, closes
+
+
+def _without(pause: _Span, spans: list[_Span]) -> list[_Span]:
+    """What is left of the spans before and after it."""
+    begins, ends = pause
+    parts = [part for opens, closes in spans for part in ((opens, min(closes, begins)), (max(opens, ends), closes))]
+    return [(opens, closes) for opens, closes in parts if opens < closes]
 
 
 def _sessions(name: str, zone: tzinfo, sessions: list[tuple[date, list[_Span]]]) -> _Sessions:

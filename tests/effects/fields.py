@@ -9,6 +9,7 @@ import inspect
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, fields
+from datetime import date
 from typing import Any
 
 from pydantic import BaseModel
@@ -19,10 +20,11 @@ from liveorder.domain.signal import Signal
 from liveorder.infrastructure.brokers.simulated.venue.faults import Fault
 from liveorder.infrastructure.brokers.simulated.venue.settings import AccountTerms, OpeningPosition, VenueSettings
 from liveorder.infrastructure.settings.fields import SettingsFields
-from liveorder.infrastructure.settings.sections import Account
+from liveorder.infrastructure.settings.sections import Account, SpecialSession
 
 LISTED: dict[str, type[BaseModel]] = {
     "accounts": Account,
+    "special_sessions": SpecialSession,
     "venue.accounts": AccountTerms,
     "venue.accounts.positions": OpeningPosition,
     "venue.faults.faults": Fault,
@@ -31,6 +33,8 @@ LISTED: dict[str, type[BaseModel]] = {
 
 OF_NOTHING: dict[tuple[type[BaseModel], str], Any] = {
     (Account, "id"): "another",
+    (SpecialSession, "calendar"): "XBOM",
+    (SpecialSession, "day"): date(2025, 3, 11),
     (Signal, "symbol"): "AAPL",
     (Signal, "side"): "BUY",
     (OpeningPosition, "quantity"): 1,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import io
 from contextlib import closing, redirect_stderr
+from datetime import date
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -31,7 +32,7 @@ from tests.effects.observing import (
     trades_at,
     virtually,
 )
-from tests.effects.stage import Stage, settings_in, stage
+from tests.effects.stage import Stage, Tables, settings_in, stage
 
 TURNED_AWAY = {"faults": {"faults": [{"kind": "unavailable"}]}}
 SILENT = {"faults": {"faults": [{"kind": "request_lost", "silent": True}]}}
@@ -129,6 +130,12 @@ async def _seen_in_a_followed_file(folder: Path) -> int:
         return round(played.clock.monotonic() - began)
 
 
+HOLIDAY = {"calendar": "XNYS", "day": date(2025, 3, 10)}
+SATURDAY: Tables = {
+    "simulation": {"starts_at": "2025-03-08T16:00:00Z"},
+    "special_sessions": [{"calendar": "XNYS", "day": date(2025, 3, 8), "hours": ["09:30-16:00"]}],
+}
+
 ROWS = {
     "trading_mode": Effect(["alpaca at alpaca"], trades_at(trading_mode="PAPER", alpaca=KEYS)),
     "enable_auto_trading": Effect(["auto_trading"], refused_by(enable_auto_trading=False)),
@@ -144,6 +151,10 @@ ROWS = {
     "default_exchange": Effect("NSE:DUAL", found(default_exchange="NSE")),
     "default_product": Effect("CNC", sends("product", default_product="CNC")),
     "default_currency": Effect([], refused_by({"symbol": "RELIANCE"}, default_currency="INR", risk={"allow_closed_market": True})),
+    "special_sessions": Effect(["market_closed"], refused_by(special_sessions=[HOLIDAY])),
+    "special_sessions.calendar": Effect(["market_closed"], refused_by(special_sessions=[HOLIDAY])),
+    "special_sessions.day": Effect(["market_closed"], refused_by(special_sessions=[HOLIDAY])),
+    "special_sessions.hours": Effect([], refused_by(**SATURDAY)),
     "retry.max_attempts": Effect((2, "RETRIES_EXHAUSTED"), becomes(_attempts, {}, TURNED_AWAY, retry={"max_attempts": 2})),
     "retry.first_wait_seconds": Effect(7, takes(_sent, TURNED_AWAY, retry={"max_attempts": 2, "first_wait_seconds": 7})),
     "retry.max_wait_seconds": Effect(

@@ -1,18 +1,16 @@
 import subprocess
 import sys
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from itertools import pairwise
 
 import pytest
 
 from liveorder.application.ports.calendar import TradingCalendar
 from liveorder.domain.errors import InvalidInput
-from liveorder.infrastructure.calendars import ExchangeCalendars, Overrides, calendar_of_exchange
+from liveorder.infrastructure.calendars import ExchangeCalendars, Overrides, calendar_of_exchange, span_of
 
 CALENDARS: TradingCalendar = ExchangeCalendars()
-MUHURAT: Overrides = {
-    "XBOM": {date(2025, 10, 21): (datetime(2025, 10, 21, 8, 15, tzinfo=UTC), datetime(2025, 10, 21, 9, 15, tzinfo=UTC))}
-}
+MUHURAT: Overrides = {"XBOM": {date(2026, 11, 8): [span_of("18:00-19:00")]}}
 
 
 def utc(text: str) -> datetime:
@@ -99,23 +97,69 @@ def test_the_next_open_is_now_or_the_next_session(calendar: str, at: str, opens:
 
 
 def test_a_special_session_from_the_settings_is_a_session() -> None:
-    calendars, at = ExchangeCalendars(MUHURAT), utc("2025-10-21T08:30")
-    assert calendars.is_open("XBOM", at)
-    assert calendars.session_of("XBOM", at) == date(2025, 10, 21)
-    assert calendars.next_open("XBOM", utc("2025-10-20T12:00")) == utc("2025-10-21T08:15")
-    assert calendars.open_seconds_between("XBOM", utc("2025-10-20T12:00"), utc("2025-10-23T00:00")) == 3600
+    calendars, at = ExchangeCalendars(MUHURAT), utc("2026-11-08T13:00")
+    assert (calendars.is_open("XBOM", at), CALENDARS.is_open("XBOM", at)) == (True, False)
+    assert calendars.session_of("XBOM", at) == date(2026, 11, 8)
+    assert calendars.next_open("XBOM", utc("2026-11-06T12:00")) == utc("2026-11-08T12:30")
+    assert calendars.open_seconds_between("XBOM", utc("2026-11-06T12:00"), utc("2026-11-09T00:00")) == 3600
+
+
+def test_a_special_session_may_have_a_break() -> None:
+    calendars = ExchangeCalendars({"XBOM": {date(2026, 11, 8): [span_of("09:15-10:00"), span_of("11:30-12:30")]}})
+    hours = ["03:44", "03:45", "04:29", "04:30", "05:59", "06:00", "06:59", "07:00"]
+    assert [calendars.is_open("XBOM", utc(f"2026-11-08T{hour}")) for hour in hours] == [False, True, True, False] * 2
 
 
 def test_a_closure_from_the_settings_is_no_session() -> None:
-    calendars = ExchangeCalendars({"XNYS": {date(2025, 12, 1): None}})
+    calendars = ExchangeCalendars({"XNYS": {date(2025, 12, 1): []}})
     assert not calendars.is_open("XNYS", utc("2025-12-01T15:00"))
     assert calendars.session_of("XNYS", utc("2025-12-01T15:00")) == date(2025, 11, 28)
 
 
-def test_a_special_session_must_end_after_it_starts() -> None:
-    noon = utc("2025-10-21T12:00")
-    with pytest.raises(InvalidInput, match="give open, then close"):
-        ExchangeCalendars({"XBOM": {noon.date(): (noon, noon)}}).is_open("XBOM", noon)
+@pytest.mark.parametrize(("day", "opens"), [("2026-02-01", "03:45"), ("2025-02-01", "03:45"), ("2025-10-21", "08:15")])
+def test_sessions_that_the_library_does_not_know_are_shipped(day: str, opens: str) -> None:
+    """A Budget on a Sunday, one on a Saturday, and the hour of Diwali."""
+    assert CALENDARS.is_open("XBOM", utc(f"{day}T{opens}"))
+    assert CALENDARS.session_of("XBOM", utc(f"{day}T{opens}")) == date.fromisoformat(day)
+
+
+def test_what_the_settings_say_of_a_shipped_day_wins() -> None:
+    calendars = ExchangeCalendars({"XBOM": {date(2026, 2, 1): []}})
+    assert not calendars.is_open("XBOM", utc("2026-02-01T05:30"))
+
+
+def test_a_special_session_beyond_the_calendar_opens_no_unknown_days() -> None:
+    calendars = ExchangeCalendars({"XBOM": {date(2031, 11, 8): [span_of("18:00-19:00")]}})
+    with pytest.raises(InvalidInput, match="upgrade exchange_calendars"):
+        calendars.is_open("XBOM", utc("2031-11-07T05:30"))
+
+
+@pytest.mark.parametrize(
+    ("calendar", "at", "is_open"),
+    [
+        ("CMES", "2026-11-24T21:59:59", True),
+        ("CMES", "2026-11-24T22:00", False),  # 16:00 in Chicago
+        ("CMES", "2026-11-24T22:30", False),
+        ("CMES", "2026-11-24T23:00", True),
+        ("CMES", "2026-07-14T20:59:59", True),
+        ("CMES", "2026-07-14T21:00", False),  # the same hour, in summer
+        ("us_futures", "2026-11-24T22:30", False),  # 17:30 in New York
+    ],
+)
+def test_globex_is_closed_for_maintenance_every_day(calendar: str, at: str, is_open: bool) -> None:
+    assert CALENDARS.is_open(calendar, utc(at)) == is_open
+
+
+def test_a_day_of_futures_ends_at_the_maintenance_and_begins_after_it() -> None:
+    assert CALENDARS.next_open("CMES", utc("2026-11-24T22:30")) == utc("2026-11-24T23:00")
+    assert CALENDARS.session_of("CMES", utc("2026-11-24T22:30")) == date(2026, 11, 24)
+    assert CALENDARS.session_of("CMES", utc("2026-11-24T23:00")) == date(2026, 11, 25)
+
+
+@pytest.mark.parametrize("text", ["15:30-09:15", "09:15", "9-10", "09:15-25:00", ""])
+def test_a_span_begins_before_it_ends(text: str) -> None:
+    with pytest.raises(ValueError, match=r"ends before it begins|Invalid isoformat|hour must be"):
+        span_of(text)
 
 
 def test_an_unknown_calendar_is_refused() -> None:
@@ -136,11 +180,13 @@ def test_a_market_is_not_closed_only_because_its_calendar_ran_out(at: str) -> No
 
 
 def test_the_evening_of_the_last_known_session_still_counts_to_it() -> None:
-    day = utc("2099-12-01T15:00")
-    calendars = ExchangeCalendars({"XNYS": {day.date(): (day, day + timedelta(hours=5))}})
-    assert calendars.session_of("XNYS", day + timedelta(hours=6)) == day.date()
+    calendars = ExchangeCalendars()
+    last = calendars.last_session("XNYS")
+    assert last is not None
+    evening = datetime.combine(last, time(22), UTC)
+    assert calendars.session_of("XNYS", evening) == last
     with pytest.raises(InvalidInput, match="upgrade exchange_calendars"):
-        calendars.next_open("XNYS", day + timedelta(hours=6))
+        calendars.next_open("XNYS", evening)
 
 
 def test_a_process_that_trades_around_the_clock_never_imports_pandas() -> None:

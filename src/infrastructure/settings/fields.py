@@ -23,6 +23,7 @@ from liveorder.infrastructure.settings.sections import (
     Mode,
     Retry,
     Simulation,
+    SpecialSession,
     Telegram,
     Timeouts,
 )
@@ -80,6 +81,8 @@ class SettingsFields(BaseSettings):
     telegram: Telegram = Telegram()
     accounts: tuple[Account, ...] = ()
     """One table for each account; none: one for each broker whose credentials are given."""
+    special_sessions: tuple[SpecialSession, ...] = ()
+    """One table for each day on which an exchange keeps other hours than its calendar says."""
 
     @classmethod
     def settings_customise_sources(cls, *_: Any, **sources: Any) -> tuple[PydanticBaseSettingsSource, ...]:

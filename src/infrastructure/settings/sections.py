@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from datetime import date
 from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -15,6 +16,7 @@ from liveorder.application.ports.broker import BrokerCapabilities
 from liveorder.domain.risk_limits import RiskLimits
 from liveorder.domain.signal_fields import CurrencyCode, Moment, Text
 from liveorder.domain.values import Product, Quantity, TradingMode
+from liveorder.infrastructure.calendars import span_of
 from liveorder.infrastructure.secrecy import is_secret_name, no_path
 
 
@@ -217,6 +219,22 @@ class Telegram(Section):
     """From @BotFather."""
     chat_id: str | None = None
     """Where to send them."""
+
+
+def _check_span(text: str) -> str:
+    span_of(text)
+    return text
+
+
+class SpecialSession(Section):
+    """A day on which an exchange keeps other hours than its calendar says."""
+
+    calendar: Text
+    """As exchange_calendars names it, such as XBOM or XNYS."""
+    day: date
+    """The exchange's own."""
+    hours: tuple[Annotated[str, AfterValidator(_check_span)], ...] = ()
+    """HH:MM-HH:MM in the exchange's own time; none: closed."""
 
 
 def _hide_secrets(options: dict[str, Any]) -> dict[str, Any]:

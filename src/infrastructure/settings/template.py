@@ -38,15 +38,24 @@ _ACCOUNTS = """
 # notional = true
 """
 
+_SPECIAL_SESSIONS = """
+# One table for each day on which an exchange keeps other hours than its calendar says.
+#
+# [[special_sessions]]
+# calendar = "XBOM"             # as exchange_calendars names it; NSE, BSE and their derivatives are XBOM
+# day = "2026-11-08"
+# hours = ["18:00-19:00"]       # in the exchange's own time; []: closed
+"""
+
 
 def commented_toml() -> str:
     """Valid TOML that sets nothing. Uncommented line by line it sets every default."""
-    return "".join([_HEAD, *_table(Settings(), ()), _ACCOUNTS])
+    return "".join([_HEAD, *_table(Settings(), ()), _ACCOUNTS, _SPECIAL_SESSIONS])
 
 
 def _table(model: BaseModel, within: SettingPath) -> Iterator[str]:
     """Plain settings first: in TOML they cannot come after a table."""
-    values = {name: value for name, value in model if name != "accounts"}
+    values = {name: value for name, value in model if name not in ("accounts", "special_sessions")}
     if within:
         yield f"\n# {(type(model).__doc__ or '').strip().splitlines()[0]}\n[{'.'.join(within)}]\n"
     for name, value in values.items():
