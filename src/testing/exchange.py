@@ -48,6 +48,10 @@ class Exchange:
         """As the venue keeps it; its `placed` is what was asked for."""
         return self._floor.gateway.venue.questions.order(order_id)
 
+    def quote(self, instrument_key: str) -> Message:
+        """As it stands now, whatever faults are laid; empty where there is none."""
+        return self._floor.gateway.venue.questions.quote(instrument_key, self.clock.now())
+
     def subscribe(self, account: str) -> Feed:
         """Reports of the account from now on. Raises `Refused` while streams are down."""
         return self._floor.subscribe(account)

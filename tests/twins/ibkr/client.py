@@ -16,6 +16,11 @@ class Client:
     def __init__(self, writer: asyncio.StreamWriter) -> None:
         self._writer = writer
         self.client_id = -1
+        self.market_data_kind = 1
+
+    @property
+    def is_gone(self) -> bool:
+        return self._writer.is_closing()
 
     def tell(self, *messages: Iterable[Any]) -> None:
         """In one piece, so that nothing comes between."""
@@ -41,5 +46,11 @@ class Switches:
     next_order_meets: tuple[int, str] | None = None
     """A code and its text, that answer the next order in place of the venue."""
     commission_is_untold: bool = False
+    market_data_meets: tuple[int, str] | None = None
+    """A code and its text, that answer each subscription to prices beside or in place of its ticks."""
+    ticks: set[str] = field(default_factory=lambda: {"bid", "ask", "last"})
+    """Which are told."""
+    subscribed: list[tuple[Client, str]] = field(default_factory=list)
+    """Whose subscriptions to prices stand, and their numbers."""
     placed: list[list[str]] = field(default_factory=list)
     """Every placeOrder as it came in."""

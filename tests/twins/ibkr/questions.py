@@ -89,18 +89,6 @@ class Questions:
         ]
         client.tell(*rows, ["52", "1", fields[2]])
 
-    async def prices(self, client: Client, fields: list[str]) -> None:
-        meant = self._desk.listings.meant(wire.contract_asked(fields, 3))
-        if len(meant) != 1:
-            client.tell(wire.error(fields[2], 200, "No security definition has been found for the request"))
-            return
-        answer = await self._desk.ask("quote", instrument=meant[0].key)
-        rows = [["58", "1", fields[2], "1"], ["57", "1", fields[2]]]
-        if "price" in answer:
-            at = int(self._desk.exchange.clock.now().timestamp())
-            rows[1:1] = [["1", "6", fields[2], "4", answer["price"], "1", "0"], ["46", "6", fields[2], "45", str(at)]]
-        client.tell(*rows)
-
     def _end(self, name: str, *fields: str) -> list[tuple[str, ...]]:
         return [] if name in self._switches.withheld else [fields]
 

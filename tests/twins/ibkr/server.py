@@ -15,6 +15,7 @@ from liveorder.testing.exchange import Exchange, HungUp
 from tests.twins.ibkr import wire
 from tests.twins.ibkr.client import Client, Switches
 from tests.twins.ibkr.desk import READ_ONLY, Desk
+from tests.twins.ibkr.market_data import MarketData
 from tests.twins.ibkr.questions import Questions
 from tests.twins.ibkr.trading import Trading
 
@@ -37,6 +38,7 @@ class TwsTwin(Switches):
         super().__init__(managed_accounts=account)
         self._desk = Desk(exchange, account, catalogue or BUILT_IN.with_file(CATALOGUE), ids_file, time_zone)
         self._trading, self._questions = Trading(self._desk, self), Questions(self._desk, self)
+        self._market_data = MarketData(self._desk, self)
         self._clients: list[Client] = []
         self._server: asyncio.Server | None = None
         self._tasks: set[asyncio.Task[None]] = set()
@@ -90,6 +92,7 @@ class TwsTwin(Switches):
     def regain_link(self, *, data_lost: bool) -> None:
         self.is_link_lost = False
         if data_lost:
+            self.subscribed.clear()
             self.say(1101, "Connectivity between IBKR and Trader Workstation has been restored - data lost.")
         else:
             self.say(1102, "Connectivity between IBKR and Trader Workstation has been restored - data maintained.")
@@ -120,6 +123,7 @@ class TwsTwin(Switches):
                 fields = await wire.read_message(reader)
                 self._begin(self._take(client, fields))
         self._clients.remove(client)
+        self.subscribed[:] = [each for each in self.subscribed if each[0] is not client]
         writer.close()
 
     async def _take(self, client: Client, fields: list[str]) -> None:
@@ -132,7 +136,7 @@ class TwsTwin(Switches):
             client.hang_up()
 
     def _acts(self) -> dict[str, Callable[[Client, list[str]], Awaitable[None]]]:
-        trading, questions = self._trading, self._questions
+        trading, questions, prices = self._trading, self._questions, self._market_data
         return {
             "71": self._start,
             "3": trading.place,
@@ -147,7 +151,9 @@ class TwsTwin(Switches):
             "76": questions.account_updates_multi,
             "8": questions.next_id,
             "9": questions.contract_details,
-            "1": questions.prices,
+            "1": prices.subscribe,
+            "2": prices.cancel,
+            "59": prices.choose,
             "49": questions.current_time,
         }
 

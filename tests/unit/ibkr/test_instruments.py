@@ -1,9 +1,9 @@
-"""Contracts as instruments, and their prices."""
+"""Contracts as instruments."""
 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from datetime import UTC, date, datetime
+from datetime import date
 from decimal import Decimal
 
 import exchange_calendars
@@ -18,8 +18,7 @@ from liveorder.domain.values import AssetClass, OptionRight
 from liveorder.infrastructure.brokers.ibkr.contracts import _CALENDAR_OF as CALENDARS
 from liveorder.infrastructure.brokers.ibkr.contracts import calendar_of, exchange_named, pair
 from liveorder.infrastructure.brokers.ibkr.instruments import instrument_of
-from liveorder.infrastructure.brokers.ibkr.prices import Prices
-from tests.unit.ibkr.scene import AAPL, PRICE, Scene, scene, submission
+from tests.unit.ibkr.scene import Scene, scene, submission
 
 ENDS = date(2027, 12, 17)
 OPTION = InstrumentQuery("SPY", expiry=ENDS, strike=Decimal(500), right=OptionRight.CALL)
@@ -77,7 +76,6 @@ async def test_without_a_connection_nothing_is_said_of_a_symbol() -> None:
     async with scene() as tws:
         with pytest.raises(BrokerConnectionError):
             await tws.brokerage.instruments.resolve(InstrumentQuery("AAPL"))
-        assert await tws.brokerage.market_data.latest(AAPL) is None
 
 
 async def test_a_position_is_held_under_the_instrument_that_orders_name(tws: Scene) -> None:
@@ -92,32 +90,6 @@ async def test_a_position_is_held_under_the_instrument_that_orders_name(tws: Sce
         return held == [BrokerPosition(option, Decimal(4), Decimal("1.25"))]
 
     await tws.until(is_held)
-
-
-async def test_a_price_has_the_time_of_its_trade(tws: Scene) -> None:
-    quote = await tws.brokerage.market_data.latest(AAPL)
-    assert quote is not None
-    assert quote.last is not None
-    assert (quote.last.amount, quote.last.at.tzinfo) == (Decimal(200), UTC)
-
-
-def test_delayed_ticks_are_told_as_such() -> None:
-    prices = Prices()
-    prices.of_kind(3)
-    prices.tick(68, 180.5)
-    prices.tick_text(88, "1767355200")
-    assert (prices.price, prices.is_delayed, prices.traded_at) == (PRICE, True, datetime(2026, 1, 2, 12, tzinfo=UTC))
-
-
-def test_without_a_trade_the_price_is_between_bid_and_ask() -> None:
-    prices = Prices()
-    assert prices.price is None
-    prices.tick(1, 180.0)
-    assert prices.price is None
-    prices.tick(2, 181.0)
-    assert prices.price == PRICE
-    prices.tick(4, -1.0)
-    assert prices.price == PRICE
 
 
 def test_every_calendar_is_one_that_exchange_calendars_has() -> None:

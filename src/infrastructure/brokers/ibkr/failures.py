@@ -38,6 +38,10 @@ _REFUSALS: dict[int, type[BrokerRefusal]] = {
     ORDER_REJECTED: BrokerRefusal,
     INVALID_REQUEST: OrderValidationError,
 }
+TOO_MANY_LINES = 101
+PARTLY_SUBSCRIBED = frozenset({10090, 10091})
+_NOT_SUBSCRIBED = PARTLY_SUBSCRIBED | {354, 10089, 10168, 10186}
+_OTHER_SESSION = 10197
 _ABOUT_MONEY = ("insufficient", "margin", "funds", "buying power", "equity with loan")
 
 
@@ -63,6 +67,16 @@ def refusal_of(code: int, text: str) -> BrokerError:
     if code == ORDER_REJECTED and any(word in text.lower() for word in _ABOUT_MONEY):
         return InsufficientBalanceError(message)
     return _REFUSALS.get(code, OutcomeUnknown)(message)
+
+
+def of_prices(code: int, text: str) -> BrokerError:
+    """What an error about a subscription to prices means for it."""
+    message = f"TWS {code}: {text}"
+    if code in _NOT_SUBSCRIBED:
+        return BrokerRefusal(f'{message}; subscribe to it at IB, or set market_data = "delayed" in [ibkr]')
+    if code == _OTHER_SESSION:
+        return BrokerRefusal(f"{message}; end the other session of this login")
+    return BrokerRateLimitError(message, 1.0) if code == TOO_MANY_LINES else refusal_of(code, text)
 
 
 def refuses(code: int) -> bool:

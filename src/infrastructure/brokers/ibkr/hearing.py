@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from liveorder.domain.errors import OutcomeUnknown
+from liveorder.domain.errors import BrokerConnectionError, OutcomeUnknown
 from liveorder.domain.execution_report import CancelRejected, ExecutionReport
 from liveorder.infrastructure.brokers.ibkr import failures, readings, translation
 from liveorder.infrastructure.brokers.ibkr.executions import Executions
@@ -33,7 +33,8 @@ class Hearing:
         """Our client id is another program's."""
         self.account: str | None = None
         """IB's number of the one that reports are of; None: of all."""
-        self._prices: dict[int, Prices] = {}
+        self.prices: dict[int, Prices] = {}
+        """By the number of their subscription."""
         self._sent: dict[int, OrderRow] = {}
         self._awaited: defaultdict[int, list[Awaited]] = defaultdict(list)
         self._listed: dict[tuple[int, int], None] | None = None
@@ -54,15 +55,6 @@ class Hearing:
             yield listed
         finally:
             self._listed = None
-
-    @contextmanager
-    def pricing(self, number: int) -> Iterator[Prices]:
-        """What is told of the prices that the request with this number asked for."""
-        self._prices[number] = Prices()
-        try:
-            yield self._prices[number]
-        finally:
-            del self._prices[number]
 
     def sends(self, row: OrderRow) -> None:
         """Under its id comes what is told of this order, even where nothing but its status is."""
@@ -88,7 +80,13 @@ class Hearing:
         """The connection is gone, and the answers with it."""
         for each in [each for waiting in self._awaited.values() for each in waiting]:
             each.takes(OutcomeUnknown("the connection to TWS broke before the answer"))
+        self._lose_prices("the connection to TWS broke")
         self.turn_over()
+
+    def _lose_prices(self, why: str) -> None:
+        """Their subscriptions have to be made again."""
+        for prices in self.prices.values():
+            prices.end(BrokerConnectionError(why))
 
     # --- what is told ------------------------------------------------------------------------------------------------------
 
@@ -136,17 +134,21 @@ class Hearing:
     def _is_ours(self, account: str) -> bool:
         return self.account is None or account in ("", self.account)
 
-    def price(self, number: int, kind: int, price: float, _: float) -> None:
-        if number in self._prices:
-            self._prices[number].tick(kind, price)
+    def price(self, number: int, kind: int, price: float, size: float) -> None:
+        if number in self.prices:
+            self.prices[number].tick(kind, price, size)
+
+    def size(self, number: int, kind: int, size: float) -> None:
+        if number in self.prices:
+            self.prices[number].tick_size(kind, size)
 
     def tick_text(self, number: int, kind: int, text: str) -> None:
-        if number in self._prices:
-            self._prices[number].tick_text(kind, text)
+        if number in self.prices:
+            self.prices[number].tick_text(kind, text)
 
     def market_data_kind(self, number: int, kind: int) -> None:
-        if number in self._prices:
-            self._prices[number].of_kind(kind)
+        if number in self.prices:
+            self.prices[number].of_kind(kind)
 
     def next_valid_id(self, order_id: int) -> None:
         self._ids.saw(order_id - 1)
@@ -164,12 +166,18 @@ class Hearing:
         match code:
             case failures.LINK_LOST:
                 self.is_link_lost = True
+                self._lose_prices("TWS has lost its connection to IB")
             case failures.LINK_BACK | failures.LINK_BACK_DATA_LOST:
                 self.is_link_lost = False
+                self._lose_prices("TWS was without its connection to IB")
                 self.turn_over()
             case failures.CLIENT_ID_IN_USE:
                 self.turned_away.set()
-            case _ if not failures.is_information(code):
+            case _ if failures.is_information(code):
+                pass
+            case _ if request_id in self.prices:
+                self.prices[request_id].said(code, text)
+            case _:
                 self._order_error(request_id, code, text)
 
     def _order_error(self, order_id: int, code: int, text: str) -> None:

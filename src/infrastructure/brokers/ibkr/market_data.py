@@ -1,37 +1,99 @@
-"""Prices from TWS, as snapshots."""
+"""Prices from TWS: a subscription for each instrument that is asked about, kept for the next question."""
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from liveorder.application.ports.clock import Clock
-from liveorder.application.ports.market_data import Price, Quote
-from liveorder.domain.errors import BrokerError
+from liveorder.application.ports.market_data import Quote
+from liveorder.domain.errors import BrokerRateLimitError, BrokerTimeoutError
 from liveorder.domain.instrument import Instrument
 from liveorder.infrastructure.brokers.ibkr.connection import Connection
 from liveorder.infrastructure.brokers.ibkr.contracts import Contracts
 from liveorder.infrastructure.brokers.ibkr.prices import Prices
 
-DELAY = timedelta(minutes=15)
-"""How old delayed data is at least; some exchanges' is older."""
 KINDS = {"live": 1, "frozen": 2, "delayed": 3, "delayed-frozen": 4}
+PATIENCE_SECONDS = 2.0
+"""How long the first ticks are waited for; less where a call has little more time than that."""
+IDLE_SECONDS = 300.0
+"""A subscription that nobody asked about for so long is ended."""
+MOST_LINES = 80
+"""Subscriptions at once. A login has about 100 market data lines, shared with the windows of TWS."""
+
+
+@dataclass(slots=True)
+class _Line:
+    prices: Prices
+    since: datetime
+    end: Callable[[], None]
+    idle: asyncio.TimerHandle
 
 
 class IbkrMarketData:
-    """A `MarketData`. The last trade, or else the middle of bid and ask. Where TWS cannot be asked there is no price."""
+    """A `MarketData`."""
 
     def __init__(self, connection: Connection, contracts: Contracts, clock: Clock) -> None:
         self._connection, self._contracts, self._clock = connection, contracts, clock
+        self._patience_seconds = min(PATIENCE_SECONDS, connection.timeout_seconds / 2)
+        self._lines: dict[str, _Line] = {}
+        """By instrument: the one that was asked about longest ago comes first."""
 
     async def latest(self, instrument: Instrument) -> Quote | None:
+        prices = self._asked_about(instrument).prices
         try:
-            prices = await self._connection.session.questions.prices(self._contracts.of(instrument))
-        except BrokerError:
-            return None
-        return None if prices.price is None else Quote(last=Price(prices.price, self._made_at(prices)))
+            quote = await prices.settled(self._patience_seconds)
+        except BrokerRateLimitError:
+            self._end_oldest()
+            raise
+        if quote is None:
+            raise BrokerTimeoutError(
+                f"TWS told no price of {instrument.key} within {self._patience_seconds:g} s; look in TWS whether it is quoted now, "
+                "and whether the login has its market data ([ibkr] market_data)"
+            )
+        return quote
 
-    def _made_at(self, prices: Prices) -> datetime:
-        """When it was traded, where that was told; else now, or as long ago as delayed data is old."""
-        if prices.traded_at is not None and prices.last is not None:
-            return prices.traded_at
-        return self._clock.now() - (DELAY if prices.is_delayed else timedelta())
+    def _asked_about(self, instrument: Instrument) -> _Line:
+        """The subscription that there is. One that fell silent is made again: TWS tells at once how things stand."""
+        session, key = self._connection.session, instrument.key
+        session.demand_link()
+        line, before = self._lines.get(key), None
+        if line is not None and self._is_silent(line):
+            before = line.prices.known if line.prices.failure is None else None
+            self._end(key)
+            line = None
+        if line is None:
+            while len(self._lines) >= MOST_LINES:
+                self._end_oldest()
+            line = self._made(instrument, before)
+        else:
+            line.idle.cancel()
+            line.idle = self._timer_of(key)
+            del self._lines[key]
+        self._lines[key] = line
+        return line
+
+    def _is_silent(self, line: _Line) -> bool:
+        if line.prices.failure is not None:
+            return True
+        is_new = self._clock.now() - line.since < timedelta(seconds=self._patience_seconds)
+        return not is_new and not line.prices.are_fresh
+
+    def _made(self, instrument: Instrument, before: Quote | None) -> _Line:
+        prices = Prices(self._clock, before)
+        end = self._connection.session.subscribe(self._contracts.of(instrument), prices)
+        return _Line(prices, self._clock.now(), end, self._timer_of(instrument.key))
+
+    def _timer_of(self, key: str) -> asyncio.TimerHandle:
+        return asyncio.get_running_loop().call_later(IDLE_SECONDS, self._end, key)
+
+    def _end_oldest(self) -> None:
+        if self._lines:
+            self._end(next(iter(self._lines)))
+
+    def _end(self, key: str) -> None:
+        line = self._lines.pop(key)
+        line.idle.cancel()
+        line.end()

@@ -14,7 +14,6 @@ from typing import Any
 from liveorder.domain.errors import BrokerConnectionError, BrokerError, BrokerTimeoutError, OutcomeUnknown
 from liveorder.infrastructure.brokers.ibkr import failures, sdk
 from liveorder.infrastructure.brokers.ibkr.hearing import Hearing
-from liveorder.infrastructure.brokers.ibkr.prices import Prices
 from liveorder.infrastructure.brokers.ibkr.rows import Fields, OrderRow
 
 
@@ -67,15 +66,6 @@ class Questions:
         except UnknownContract:
             return []
 
-    async def prices(self, contract: Fields) -> Prices:
-        """A snapshot; its fields are None where TWS has nothing."""
-        client, wrapper = self._ib.client, self._ib.wrapper
-        self._demand_link()
-        number = client.getReqId()
-        with self._hearing.pricing(number) as prices:
-            await self._asked(lambda: _snapshot(client, wrapper, number, sdk.LIBRARY.Contract(**contract)))
-        return prices
-
     async def account_values(self, account: str) -> dict[tuple[str, str], str]:
         """By tag and currency."""
         client, wrapper = self._ib.client, self._ib.wrapper
@@ -123,12 +113,6 @@ class UnknownContract(OutcomeUnknown):
 def _failure_of(error: Any) -> BrokerError:
     kind = UnknownContract if error.code == failures.UNKNOWN_CONTRACT else OutcomeUnknown
     return kind(f"TWS {error.code}: {error.message}")
-
-
-def _snapshot(client: Any, wrapper: Any, number: int, contract: Any) -> Awaitable[Any]:
-    future: Awaitable[Any] = wrapper.startReq(number)
-    client.reqMktData(number, contract, "", True, False, [])
-    return future
 
 
 def _summary(client: Any, wrapper: Any, number: int) -> Awaitable[Any]:

@@ -20,8 +20,9 @@ from liveorder.infrastructure.brokers.ibkr.hearing import Hearing
 from liveorder.infrastructure.brokers.ibkr.known_orders import OrderIds
 from liveorder.infrastructure.brokers.ibkr.orders import PreparedOrder
 from liveorder.infrastructure.brokers.ibkr.overhearing import UndecodedRows, overhear
+from liveorder.infrastructure.brokers.ibkr.prices import Prices
 from liveorder.infrastructure.brokers.ibkr.questions import Questions
-from liveorder.infrastructure.brokers.ibkr.rows import OrderRow
+from liveorder.infrastructure.brokers.ibkr.rows import Fields, OrderRow
 from liveorder.infrastructure.brokers.ibkr.waiting import Awaited
 
 
@@ -74,6 +75,8 @@ class Session:
         ):
             overhear(self._ib.wrapper, name, hear)
         self._ib.wrapper.priceSizeTick = self.hearing.price  # the library's own keeps every ticker for ever
+        self._ib.wrapper.tickSize = self.hearing.size
+        self._ib.wrapper.tickOptionComputation = _unheard
         self._ib.client.throttleStart += self._throttle
         self._ib.client.throttleEnd += self._unthrottle
         self._ib.client.apiEnd += self._hang_up
@@ -157,6 +160,22 @@ class Session:
         if self.undecoded.count != undecoded:
             raise OutcomeUnknown(f"the client library could not read a row of the {what}")
 
+    # --- prices ------------------------------------------------------------------------------------------------------------
+
+    def subscribe(self, contract: Fields, prices: Prices) -> Callable[[], None]:
+        """What is told of the contract's prices goes to `prices`, until what this gives is called."""
+        self.demand_link()
+        number = self._ib.client.getReqId()
+        self._ib.client.reqMktData(number, sdk.LIBRARY.Contract(**contract), "", False, False, [])
+        self.hearing.prices[number] = prices
+
+        def end() -> None:
+            del self.hearing.prices[number]
+            if self._ib.client.isReady():
+                self._ib.client.cancelMktData(number)
+
+        return end
+
     # --- requests about orders ---------------------------------------------------------------------------------------------
 
     async def place(self, prepared: PreparedOrder, awaited: Awaited) -> Sequence[ExecutionReport]:
@@ -195,6 +214,10 @@ class Session:
             raise BrokerConnectionError(f"nothing was sent: {error}") from error
         if socket.numMsgSent == sent and not socket.isConnected():
             raise BrokerConnectionError("nothing was sent: the connection to TWS is gone")
+
+
+def _unheard(*_: Any) -> None:
+    """The library complains of each message that belongs to no ticker of its own."""
 
 
 async def _ended(*tasks: asyncio.Future[Any]) -> None:
