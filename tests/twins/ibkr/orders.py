@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -71,7 +71,9 @@ class Speech:
     """Messages about the venue's orders."""
 
     def __init__(self, listings: Listings, ids: OrderIds, account: str, zone: ZoneInfo) -> None:
-        self._listings, self._ids, self._account, self._zone = listings, ids, account, zone
+        self._listings, self._ids, self._account = listings, ids, account
+        self.moment: Callable[[datetime], str] = lambda at: f"{at.astimezone(zone):%Y%m%d %H:%M:%S} {zone}"
+        """How executions tell their times."""
 
     def ids(self, order: VenueOrder) -> dict[str, str]:
         client_id, order_id = self._ids.of(order.order_id, order.placed.client_order_id)
@@ -103,7 +105,7 @@ class Speech:
         shares = ZERO if trade.kind is TradeKind.BUST else trade.quantity
         told = {
             "execId": self.execution_id(order, trade),
-            "time": f"{trade.at.astimezone(self._zone):%Y%m%d %H:%M:%S} {self._zone}",
+            "time": self.moment(trade.at),
             "account": self._account,
             "side": "BOT" if order.placed.side == "BUY" else "SLD",
             "shares": f"{shares:f}",

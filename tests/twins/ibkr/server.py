@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
+from datetime import UTC
 from pathlib import Path
 from typing import Any
 
@@ -96,6 +97,10 @@ class TwsTwin(Switches):
             self.say(1101, "Connectivity between IBKR and Trader Workstation has been restored - data lost.")
         else:
             self.say(1102, "Connectivity between IBKR and Trader Workstation has been restored - data maintained.")
+
+    def tell_times_as(self, form: str) -> None:
+        """Those of executions, in UTC."""
+        self._desk.speech.moment = lambda at: at.astimezone(UTC).strftime(form)
 
     def say(self, code: int, text: str, about: int = -1) -> None:
         """To everybody."""

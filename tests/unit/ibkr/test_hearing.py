@@ -29,7 +29,9 @@ from liveorder.infrastructure.brokers.ibkr.executions import corrected_by
 from liveorder.infrastructure.brokers.ibkr.known_orders import OrderIds
 from liveorder.infrastructure.brokers.ibkr.rows import number
 from liveorder.infrastructure.brokers.ibkr.session import Address, Session
+from liveorder.infrastructure.brokers.ibkr.times import Times
 from tests.twins.ibkr import wire
+from tests.unit.ibkr.quiet_log import QuietLog
 
 IDS = {"orderId": "5", "clientId": "1", "permId": "1700000001"}
 CONTRACT = {"conId": "265598", "symbol": "AAPL", "secType": "STK", "exchange": "SMART", "currency": "USD"}
@@ -52,7 +54,9 @@ class Ear:
     """A session that is connected to nobody, and is told everything here."""
 
     def __init__(self) -> None:
-        self.session = Session(Address("127.0.0.1", 1, 1, "America/New_York"), OrderIds(), 1.0)
+        self.log = QuietLog()
+        times = Times("America/New_York", self.log)
+        self.session = Session(Address("127.0.0.1", 1, 1, "America/New_York"), OrderIds(), times, 1.0)
         self._decoder: Any = self.session._ib.client.decoder
         self._decoder.serverVersion = wire.SERVER_VERSION
 
@@ -170,9 +174,39 @@ def test_a_fill_is_told_with_its_id_time_and_price(ear: Ear) -> None:
     )
 
 
-def test_a_time_without_a_zone_is_of_the_settings(ear: Ear) -> None:
-    (report,) = ear.hears(fill(time="20260302  10:00:00"))
+@pytest.mark.parametrize(
+    "told",
+    [
+        "20260302-15:00:00",
+        "20260302  10:00:00",
+        "20260302 10:00:00",
+        "2026-03-02 10:00:00.0",
+        "20260302 10:00:00 US/Eastern",
+        "20260302 10:00:00 EST",
+        "20260302 16:00:00 MEZ",
+        "20260302 23:00:00 China Standard Time",
+        "20260302 15:00:00 UTC",
+        "1772463600",
+    ],
+)
+def test_times_come_in_many_forms(ear: Ear, told: str) -> None:
+    """With a dash between date and time it is UTC; without a zone it is the login's."""
+    (report,) = ear.hears(fill(time=told))
     assert report.occurred_at == datetime(2026, 3, 2, 15, tzinfo=UTC)
+    assert not ear.log.lines
+
+
+@pytest.mark.parametrize(
+    "told", ["20260302 10:00:00 Middle-earth/Shire", "20260302 10:00:00 ../x", "20260399 10:00:00", "soon", ""]
+)
+def test_a_fill_whose_time_cannot_be_read_is_booked_without_one(ear: Ear, told: str) -> None:
+    (report,) = ear.hears(fill(time=told), fill(time=told))
+    (second,) = ear.hears(fill(time=told, execId="0000e0d5.6c1f2a3b.02.01"))
+    (commission,) = ear.hears(wire.commission("0000e0d5.6c1f2a3b.01.01", "1.05", "USD"))
+    assert (report.occurred_at, second.occurred_at, ear.session.undecoded.count) == (None, None, 0)
+    assert isinstance(commission, Commission)
+    (line,) = ear.log.lines
+    assert "booked without" in line
 
 
 def test_a_fill_that_comes_twice_is_told_once(ear: Ear) -> None:

@@ -479,3 +479,17 @@ async def test_a_commission_of_the_largest_double_is_not_told(tws: Scene) -> Non
     (fill,) = await tws.broker.executions_since(datetime.now(UTC) - A_DAY)
     assert fill.commission is None
     assert not tws.told_as(Commission)
+
+
+@pytest.mark.parametrize("told", ["%Y%m%d-%H:%M:%S", "%Y%m%d %H:%M:%S MEZ", "%Y%m%d %H:%M:%S Middle-earth/Shire"])
+async def test_a_fill_counts_whatever_its_time_is_told_as(tws: Scene, told: str) -> None:
+    tws.twin.tell_times_as(told)
+    placed = await tws.placed()
+    await tws.fill()
+    await tws.until_told(Execution)
+    found = await tws.find(placed)
+    assert isinstance(found, OrderSnapshot)
+    assert [each.quantity for each in found.executions] == [Decimal(4)]
+    (fill,) = await tws.broker.executions_since(datetime.now(UTC) - A_DAY)
+    assert (fill.quantity, fill.commission is None) == (Decimal(4), False)
+    assert await tws.find(tws.broker.prepare(submission("KEY2")), "KEY2") is Absence.ABSENT

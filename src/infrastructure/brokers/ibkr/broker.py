@@ -171,7 +171,11 @@ class IbkrBroker:
         with session.whole("executions"):
             await session.questions.fetch_executions()
         executions, from_then = session.hearing.executions, since.replace(microsecond=0)
-        return [executions.report_of(row) for row in executions if row.at >= from_then and self._is_ours(row.account)]
+        return [
+            executions.report_of(row)
+            for row in executions
+            if (row.at is None or row.at >= from_then) and self._is_ours(row.account)
+        ]
 
     async def positions(self) -> Sequence[BrokerPosition]:
         session = self._session()

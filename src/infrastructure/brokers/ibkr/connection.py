@@ -7,18 +7,21 @@ import asyncio
 from liveorder.domain.errors import BrokerAuthenticationError, BrokerConnectionError, BrokerError
 from liveorder.infrastructure.brokers.ibkr.known_orders import KnownOrders, OrderIds
 from liveorder.infrastructure.brokers.ibkr.session import Address, Session
+from liveorder.infrastructure.brokers.ibkr.times import Times
 from liveorder.infrastructure.brokers.ibkr.waiting import Feed
 
 
 class Connection:
     """Shared by the adapters of one account. `account` is IB's number of it; None: the only one of the login."""
 
-    def __init__(self, address: Address, account: str | None, timeout_seconds: float, market_data_kind: int = 1) -> None:
+    def __init__(
+        self, address: Address, account: str | None, times: Times, timeout_seconds: float, market_data_kind: int = 1
+    ) -> None:
         self.address, self.timeout_seconds = address, timeout_seconds
         self.ids = OrderIds()
         self.feed: Feed | None = None
         """What is pushed since the last connect that worked; None once it ended."""
-        self._account, self._market_data_kind = account, market_data_kind
+        self._account, self._times, self._market_data_kind = account, times, market_data_kind
         self._session: Session | None = None
         self._stands = asyncio.Event()
         self._making = asyncio.Lock()
@@ -69,7 +72,7 @@ class Connection:
         if before is not None and before.is_open and not before.hearing.is_read_only:
             return before
         self.close()
-        self._session = await Session.opened(self.address, self.ids, self.timeout_seconds)
+        self._session = await Session.opened(self.address, self.ids, self._times, self.timeout_seconds)
         self._session.welcome(self._market_data_kind)
         return self._session
 

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import datetime
 from typing import Any
+
+_EXECUTION, _TIME = 11, 15
+"""The number of the message, and the place of the time in it."""
 
 
 class UndecodedRows:
@@ -17,6 +21,21 @@ class UndecodedRows:
     def exception(self, text: str) -> None:
         self.count += 1
         self._logger.error(text)
+
+
+def read_times(decoder: Any, moment_of: Callable[[str], datetime | None]) -> None:
+    """Executions come with their time as `moment_of` reads it, in seconds since 1970: the library drops a row whose time it
+    cannot read. 0 where it was not told.
+    """
+    decode = decoder.handlers[_EXECUTION]
+
+    def decoded(fields: list[str]) -> None:
+        if len(fields) > _TIME:
+            moment = moment_of(fields[_TIME])
+            fields = [*fields[:_TIME], f"{moment.timestamp():.0f}" if moment is not None else "0", *fields[_TIME + 1 :]]
+        decode(fields)
+
+    decoder.handlers[_EXECUTION] = decoded
 
 
 def overhear(wrapper: Any, name: str, hear: Callable[..., None]) -> None:

@@ -81,7 +81,7 @@ def execution(contract: Any, told: Any) -> ExecutionRow:
         account=told.acctNumber,
         quantity=number(told.shares) or Decimal(0),
         price=number(told.price) or Decimal(0),
-        at=told.time,
+        at=told.time if told.time.timestamp() else None,
         currency=contract.currency,
         contract=fields_of(contract, CONTRACT_FIELDS),
         side=told.side,

@@ -123,7 +123,8 @@ class ExecutionRow:
     account: str
     quantity: Decimal
     price: Decimal
-    at: datetime
+    at: datetime | None
+    """None where its time could not be read."""
     currency: str
     contract: Fields
     side: str

@@ -19,10 +19,11 @@ from liveorder.infrastructure.brokers.ibkr import sdk
 from liveorder.infrastructure.brokers.ibkr.hearing import Hearing
 from liveorder.infrastructure.brokers.ibkr.known_orders import OrderIds
 from liveorder.infrastructure.brokers.ibkr.orders import PreparedOrder
-from liveorder.infrastructure.brokers.ibkr.overhearing import UndecodedRows, overhear
+from liveorder.infrastructure.brokers.ibkr.overhearing import UndecodedRows, overhear, read_times
 from liveorder.infrastructure.brokers.ibkr.prices import Prices
 from liveorder.infrastructure.brokers.ibkr.questions import Questions
 from liveorder.infrastructure.brokers.ibkr.rows import Fields, OrderRow
+from liveorder.infrastructure.brokers.ibkr.times import Times
 from liveorder.infrastructure.brokers.ibkr.waiting import Awaited
 
 
@@ -38,19 +39,20 @@ class Address:
 class Session:
     """`opened` makes one; its life ends for good with its socket."""
 
-    def __init__(self, address: Address, ids: OrderIds, timeout_seconds: float) -> None:
+    def __init__(self, address: Address, ids: OrderIds, times: Times, timeout_seconds: float) -> None:
         self._address, self._ids, self._timeout = address, ids, timeout_seconds
         self.hearing = Hearing(address.client_id, ids)
         self._ib = sdk.LIBRARY.IB()
         self.undecoded = UndecodedRows(self._ib.client.decoder)
+        read_times(self._ib.client.decoder, times.read)
         self.questions = Questions(self._ib, self.hearing, timeout_seconds, self.demand_link, self._give_up_if_spoiled)
         self._is_throttled = False
         self._listen()
 
     @classmethod
-    async def opened(cls, address: Address, ids: OrderIds, timeout_seconds: float) -> Session:
+    async def opened(cls, address: Address, ids: OrderIds, times: Times, timeout_seconds: float) -> Session:
         """Raises `BrokerConnectionError`, which says so where the client id is another program's."""
-        session = cls(address, ids, timeout_seconds)
+        session = cls(address, ids, times, timeout_seconds)
         try:
             await session._shake_hands()
         except BaseException:
@@ -60,7 +62,6 @@ class Session:
 
     def _listen(self) -> None:
         self._ib.RaiseRequestErrors = True
-        self._ib.TimezoneTWS = self._address.time_zone
         self._ib.wrapper.clientId = self._address.client_id
         for name, hear in (
             ("openOrder", self.hearing.open_order),
