@@ -45,6 +45,8 @@ class Switches:
     """Executions are asked for in vain: none come, and their end does."""
     next_order_meets: tuple[int, str] | None = None
     """A code and its text, that answer the next order in place of the venue."""
+    next_order_is_warned: tuple[int, str] | None = None
+    """A code and its text, that are said of the next order before the venue answers."""
     commission_is_untold: bool = False
     market_data_meets: tuple[int, str] | None = None
     """A code and its text, that answer each subscription to prices beside or in place of its ticks."""

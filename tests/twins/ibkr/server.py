@@ -86,9 +86,9 @@ class TwsTwin(Switches):
         yield
         await self._listen(self.port)
 
-    def lose_link(self) -> None:
+    def lose_link(self, code: int = 1100) -> None:
         self.is_link_lost = True
-        self.say(1100, "Connectivity between IBKR and Trader Workstation has been lost.")
+        self.say(code, "Connectivity between IBKR and Trader Workstation has been lost.")
 
     def regain_link(self, *, data_lost: bool) -> None:
         self.is_link_lost = False

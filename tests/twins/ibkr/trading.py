@@ -33,6 +33,9 @@ class Trading:
             self._switches.next_order_meets = None
             client.tell(wire.error(order_id, code, text))
             return
+        if self._switches.next_order_is_warned is not None:
+            client.tell(wire.error(order_id, *self._switches.next_order_is_warned))
+            self._switches.next_order_is_warned = None
         venue_id = self._desk.ids.venue_id(client.client_id, order_id)
         if venue_id is not None:
             await self._change(client, order_id, self._desk.order(venue_id), submission(order))

@@ -160,9 +160,11 @@ async def test_delayed_prices_in_place_of_live_ones_are_no_failure() -> None:
 
 
 async def test_a_subscription_that_nobody_asks_about_is_ended(tws: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    await latest(tws)
     monkeypatch.setattr(market_data, "IDLE_SECONDS", 0.01)
     await latest(tws)
     await until_subscribed(tws)
+    monkeypatch.undo()
     assert (await latest(tws)).bid is not None
 
 

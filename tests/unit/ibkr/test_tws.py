@@ -16,6 +16,7 @@ from liveorder.domain.errors import (
     BrokerConnectionError,
     BrokerError,
     BrokerRateLimitError,
+    BrokerRefusal,
     BrokerTimeoutError,
     InsufficientBalanceError,
     InvalidSymbolError,
@@ -35,6 +36,7 @@ from liveorder.domain.values import OrderType, TradingMode
 from liveorder.infrastructure.brokers.ibkr import sdk
 from liveorder.infrastructure.brokers.ibkr.answers import to_cancel, to_submission
 from liveorder.infrastructure.brokers.simulated.venue.faults import Fault, FaultKind, Point
+from tests.twins.ibkr import wire
 from tests.unit.ibkr.scene import PRICE, Scene, SetClock, scene, submission
 
 A_DAY = timedelta(days=1)
@@ -133,9 +135,11 @@ async def test_a_nightly_restart_is_survived(tws: Scene) -> None:
     assert int(later.reference["order_id"]) > int(placed.reference["order_id"])
 
 
-async def test_nothing_is_sent_while_the_link_is_lost(tws: Scene) -> None:
+@pytest.mark.parametrize("code", [1100, 2110])
+async def test_nothing_is_sent_while_the_link_is_lost(tws: Scene, code: int) -> None:
+    """2110 is said by TWS of its own link to the server of IB."""
     ready = tws.broker.prepare(submission())
-    tws.twin.lose_link()
+    tws.twin.lose_link(code)
 
     async def noticed() -> bool:
         try:
@@ -378,12 +382,67 @@ async def test_an_order_id_that_tws_calls_a_duplicate_proves_nothing(tws: Scene)
         (201, "Order rejected - reason:Insufficient buying power", InsufficientBalanceError),
         (200, "No security definition has been found for the request", InvalidSymbolError),
         (100, "Max rate of messages per second has been exceeded", BrokerRateLimitError),
-        (777, "nobody has heard of this", OutcomeUnknown),
     ],
 )
 async def test_a_code_that_answers_an_order_is_sorted(tws: Scene, code: int, text: str, kind: type[BrokerError]) -> None:
     tws.twin.next_order_meets = (code, text)
     with pytest.raises(kind, match=str(code)):
+        await tws.placed()
+
+
+@pytest.mark.parametrize("code", [109, 387, 388, 463, 777, 2102, 10268, 10289])
+async def test_an_order_that_tws_speaks_against_under_whatever_code_and_does_not_have_is_refused(tws: Scene, code: int) -> None:
+    tws.twin.next_order_meets = (code, "The order is not to our liking")
+    with pytest.raises(BrokerRefusal, match=f"TWS {code}: The order is not to our liking"):
+        await tws.placed()
+    assert len(tws.twin.placed) == 1
+
+
+async def test_an_order_that_tws_speaks_against_and_has_is_in_doubt_until_it_is_asked_about(tws: Scene) -> None:
+    tws.twin.next_order_is_warned = (777, "mind the gap")
+    ready = tws.broker.prepare(submission())
+    with pytest.raises(OutcomeUnknown, match="777"):
+        await tws.broker.submit(ready)
+    found = await tws.find(ready)
+    assert isinstance(found, OrderSnapshot)
+    assert found.status is BrokerStatus.WORKING
+
+
+@pytest.mark.parametrize("end", ["open", "completed", "executions"])
+async def test_an_order_that_tws_speaks_against_is_in_doubt_where_an_answer_is_not_whole(tws: Scene, end: str) -> None:
+    tws.twin.next_order_meets = (777, "nobody has heard of this")
+    tws.twin.withheld = {end}
+    with pytest.raises(OutcomeUnknown, match="777"):
+        await tws.placed()
+
+
+@pytest.mark.parametrize("code", [1100, 2110])
+async def test_an_order_that_tws_speaks_against_is_in_doubt_while_the_link_is_lost(tws: Scene, code: int) -> None:
+    tws.twin.next_order_meets = (777, "nobody has heard of this")
+    sending = asyncio.create_task(tws.placed())
+    await asyncio.sleep(0)
+    tws.broker._connection.session.hearing.error(-1, code, "Connectivity has been lost")
+    with pytest.raises(OutcomeUnknown, match="777"):
+        await sending
+
+
+async def test_an_order_that_tws_spoke_of_before_it_spoke_against_it_is_in_doubt(tws: Scene) -> None:
+    session = tws.broker._connection.session
+    ready = tws.broker.prepare(submission())
+    tws.twin.next_order_meets = (777, "nobody has heard of this")
+    ids = {"orderId": ready.reference["order_id"], "clientId": "1", "permId": "1700000009"}
+    contract = {"conId": "10001", "symbol": "AAPL", "secType": "STK", "exchange": "SMART", "currency": "USD"}
+    order = {"action": "BUY", "totalQuantity": "10", "orderType": "LMT", "lmtPrice": "180.5", "tif": "DAY", "orderRef": "KEY1"}
+    sending = asyncio.create_task(tws.broker.submit(ready))
+    await asyncio.sleep(0)
+    session._ib.client.decoder.interpret(wire.open_order(ids, contract, order, "Inactive"))
+    with pytest.raises(OutcomeUnknown, match="777"):
+        await sending
+
+
+async def test_a_cancel_that_is_refused_is_no_word_about_the_submission(tws: Scene) -> None:
+    tws.twin.next_order_meets = (10147, "OrderId 1 that needs to be cancelled is not found.")
+    with pytest.raises(BrokerTimeoutError):
         await tws.placed()
 
 
@@ -441,9 +500,11 @@ async def test_a_change_repeats_the_order_under_its_own_id(tws: Scene) -> None:
     assert second[26] == "KEY1"
 
 
-async def test_a_change_that_is_refused_leaves_the_order(tws: Scene) -> None:
+@pytest.mark.parametrize("code", [201, 2102])
+async def test_a_change_that_is_refused_leaves_the_order(tws: Scene, code: int) -> None:
+    """2102: it is still being processed."""
     placed = await tws.placed()
-    tws.twin.next_order_meets = (201, "Order rejected - reason:no")
+    tws.twin.next_order_meets = (code, "Order rejected - reason:no")
     (answer,) = await tws.replace(placed, limit_price=Decimal(181))
     assert isinstance(answer, ReplaceRejected)
     found = await tws.find(placed)

@@ -47,3 +47,24 @@ async def test_an_order_whose_acknowledgement_is_lost_is_found_and_never_sent_tw
             assert order.status.value == "FILLED"
             assert len(await exchange.control.orders_by_key(order.client_order_id)) == 1
             assert len(twin.placed) == 1
+
+
+async def test_an_order_that_tws_refuses_under_an_unlisted_code_is_rejected_in_its_words_and_sent_once(tmp_path: Path) -> None:
+    venue = VenueSettings(accounts=(AccountTerms(account_id=ACCOUNT),), catalogue_file=CATALOGUE)
+    async with open_exchange(venue) as exchange, tws_twin(exchange) as twin, Runner.open(**settings(tmp_path, twin)) as runner:
+        twin.next_order_meets = (387, "Unsupported order type for this exchange and security type.")
+        order = await runner.execute(Signal(signal_id="a", symbol="AAPL", side="BUY", quantity=3, cms_score=90))
+        order = await runner.wait_closed(order.order_id, 20)
+        assert (order.status.value, len(twin.placed)) == ("REJECTED", 1)
+        assert "TWS 387: Unsupported order type" in str(order.error_message)
+
+
+async def test_an_order_without_market_data_says_so_in_the_words_of_tws(tmp_path: Path) -> None:
+    venue = VenueSettings(accounts=(AccountTerms(account_id=ACCOUNT),), catalogue_file=CATALOGUE)
+    async with open_exchange(venue) as exchange, tws_twin(exchange) as twin, Runner.open(**settings(tmp_path, twin)) as runner:
+        twin.ticks.clear()
+        twin.market_data_meets = (354, "Requested market data is not subscribed.")
+        order = await runner.execute(Signal(signal_id="a", symbol="AAPL", side="BUY", quantity=3, cms_score=90))
+        order = await runner.wait_closed(order.order_id, 20)
+        assert "TWS 354: Requested market data is not subscribed." in str(order.error_message)
+        assert not twin.placed

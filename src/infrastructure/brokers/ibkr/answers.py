@@ -23,12 +23,7 @@ _CHANGEABLE = ("totalQuantity", "lmtPrice", "auxPrice")
 
 
 def to_submission() -> Awaited:
-    def by_error(code: int, text: str) -> Told | None:
-        if code == failures.ORDER_CANCELLED:
-            return None  # its status tells, with our key
-        return failures.refusal_of(code, text)
-
-    return Awaited(translation.submitted, by_error, _future())
+    return Awaited(translation.submitted, failures.of_submission, _future())
 
 
 def to_cancel(key: str, broker_order_id: str | None) -> Awaited:

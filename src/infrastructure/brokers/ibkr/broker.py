@@ -20,7 +20,7 @@ from liveorder.application.ports.broker import (
     SubmitRequest,
 )
 from liveorder.application.ports.brokerage import AccountAccess
-from liveorder.domain.errors import BrokerError, OrderValidationError
+from liveorder.domain.errors import BrokerError, BrokerRefusal, OrderValidationError
 from liveorder.domain.execution_report import ExecutionReport, OrderSnapshot
 from liveorder.domain.values import TradingMode
 from liveorder.infrastructure.brokers.ibkr import orders, translation
@@ -28,8 +28,9 @@ from liveorder.infrastructure.brokers.ibkr.answers import to_cancel, to_replace,
 from liveorder.infrastructure.brokers.ibkr.capabilities import CAPABILITIES
 from liveorder.infrastructure.brokers.ibkr.connection import Connection, explained
 from liveorder.infrastructure.brokers.ibkr.contracts import Contracts
+from liveorder.infrastructure.brokers.ibkr.failures import PerhapsRefused
 from liveorder.infrastructure.brokers.ibkr.instruments import IbkrInstruments
-from liveorder.infrastructure.brokers.ibkr.orders import Reference
+from liveorder.infrastructure.brokers.ibkr.orders import PreparedOrder, Reference
 from liveorder.infrastructure.brokers.ibkr.rows import number
 from liveorder.infrastructure.brokers.ibkr.search import Search, complete
 from liveorder.infrastructure.brokers.ibkr.session import Session
@@ -121,7 +122,21 @@ class IbkrBroker:
             return [translation.snapshot(known, session.hearing.executions.effective_of(known))]
         if order.client_id != self._connection.address.client_id:
             raise OrderValidationError(f"client_id: it was made ready under {order.client_id}; send a new signal")
-        return await session.place(order, to_submission())
+        feed = session.hearing.feed
+        try:
+            return await session.place(order, to_submission())
+        except PerhapsRefused as error:
+            if await self._is_absent(session, order, prepared.reference) and session.hearing.feed is feed:
+                raise BrokerRefusal(str(error)) from error
+            raise
+
+    async def _is_absent(self, session: Session, order: PreparedOrder, reference: Mapping[str, str]) -> bool:
+        """Whether TWS has it nowhere, and never spoke of it as an order."""
+        try:
+            found = await Search(order.key, None, Reference.read(reference)).made_in(session, self._today)
+        except BrokerError:
+            return False
+        return found is Absence.ABSENT and session.hearing.orders.get((order.client_id, order.order_id)) is None
 
     async def cancel(self, prepared: Prepared) -> Sequence[ExecutionReport]:
         content = json.loads(prepared.payload)

@@ -1,4 +1,6 @@
-"""TWS's message codes, sorted by what the caller may do. A code that is not here ends nothing: the order is asked about."""
+"""TWS's message codes, sorted by what the caller may do. A code that is not here ends nothing by itself: the order is asked
+about.
+"""
 
 from __future__ import annotations
 
@@ -22,12 +24,16 @@ INVALID_REQUEST = 321
 CLIENT_ID_IN_USE = 326
 CANNOT_CANCEL_NOT_FOUND = 10147
 CANNOT_CANCEL_STATE = 10148
-LINK_LOST = 1100
+LINK_LOST = frozenset({1100, 2110})
+"""TWS is without IB: so it says to everybody, and so of its own link to IB's server."""
 LINK_BACK_DATA_LOST = 1101
 LINK_BACK = 1102
 
-OF_CHANGES = frozenset({DUPLICATE_ORDER_ID, 104, 105, 329})
-"""Said of a change that came to nothing: the id is of an order that ended, it is filled, or the change does not fit it."""
+OF_CHANGES = frozenset({DUPLICATE_ORDER_ID, 104, 105, 329, 2102})
+"""Said of a change that came to nothing: the id is of an order that ended, it is filled, the change does not fit it, or TWS is not
+done with it yet.
+"""
+_OF_CANCELS = frozenset({ORDER_CANCELLED, CANNOT_CANCEL_NOT_FOUND, CANNOT_CANCEL_STATE})
 
 _INFORMATION = frozenset({399, 404, 10167, 10349})
 """Said beside an order that stands: held for a short sale, a warning, delayed data, a time in force that was set for it."""
@@ -46,7 +52,7 @@ _ABOUT_MONEY = ("insufficient", "margin", "funds", "buying power", "equity with 
 
 
 def is_information(code: int) -> bool:
-    return code in _INFORMATION or 2100 <= code < 2200
+    return code in _INFORMATION or (2100 <= code < 2200 and code not in OF_CHANGES | LINK_LOST)
 
 
 def says_read_only(code: int, text: str) -> bool:
@@ -67,6 +73,19 @@ def refusal_of(code: int, text: str) -> BrokerError:
     if code == ORDER_REJECTED and any(word in text.lower() for word in _ABOUT_MONEY):
         return InsufficientBalanceError(message)
     return _REFUSALS.get(code, OutcomeUnknown)(message)
+
+
+class PerhapsRefused(OutcomeUnknown):
+    """TWS spoke against an order that was just sent, under a code that is not in the table: it is refused if TWS has it nowhere."""
+
+
+def of_submission(code: int, text: str) -> BrokerError | None:
+    """None for what is said of a cancel of the order, or will be said again by its status."""
+    if code in _OF_CANCELS:
+        return None
+    error = refusal_of(code, text)
+    is_in_doubt = isinstance(error, OutcomeUnknown) and code != DUPLICATE_ORDER_ID
+    return PerhapsRefused(str(error)) if is_in_doubt else error
 
 
 def of_prices(code: int, text: str) -> BrokerError:

@@ -164,7 +164,7 @@ class Hearing:
             self.is_read_only = True
             self.turn_over()
         match code:
-            case failures.LINK_LOST:
+            case _ if code in failures.LINK_LOST:
                 self.is_link_lost = True
                 self._lose_prices("TWS has lost its connection to IB")
             case failures.LINK_BACK | failures.LINK_BACK_DATA_LOST:

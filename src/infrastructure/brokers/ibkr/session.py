@@ -137,7 +137,7 @@ class Session:
         if not self._ib.client.isReady() or transport is None or transport.is_closing():
             raise BrokerConnectionError("not connected to TWS")
         if self.hearing.is_link_lost:
-            raise BrokerConnectionError("TWS has lost its connection to IB (1100)")
+            raise BrokerConnectionError("TWS has lost its connection to IB (1100 or 2110)")
 
     def take_order_id(self) -> int:
         """Above every request's number too: errors name both alike."""
