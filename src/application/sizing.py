@@ -10,7 +10,7 @@ from uuid import UUID
 from liveorder.application.gateway import Gateway, Priced
 from liveorder.application.ports.instruments import InstrumentQuery
 from liveorder.application.ports.market_data import Price
-from liveorder.domain.errors import BrokerError, InvalidInput
+from liveorder.domain.errors import BrokerError, InvalidInput, InvalidSymbolError
 from liveorder.domain.instrument import Instrument
 from liveorder.domain.order.facts import Requested
 from liveorder.domain.risk_limits import RiskLimits
@@ -43,6 +43,8 @@ async def instrument_for(signal: Signal, gateway: Gateway) -> Instrument:
     """The one that the signal means. Raises `UnusableSignal` when none or several fit, or the broker cannot be asked."""
     try:
         instrument = await _looked_up(signal, gateway)
+    except InvalidSymbolError as error:
+        raise UnusableSignal(str(error), signal.signal_id) from error
     except BrokerError as error:
         raise UnusableSignal(
             f"symbol: {signal.symbol} could not be looked up at {gateway.broker.name} ({error}); "

@@ -35,7 +35,7 @@ class Listings:
 
     def _fits(self, asked: Fields, instrument: Instrument) -> bool:
         has = self.contract(instrument)
-        names = ("symbol", "secType", "currency", "lastTradeDateOrContractMonth", "right", "strike")
+        names = ("symbol", "secType", "currency", "lastTradeDateOrContractMonth", "right", "strike", "multiplier", "tradingClass")
         is_described = all(asked.get(name, has.get(name)) == has.get(name) for name in names)
         place = asked.get("primaryExchange") or asked.get("exchange") or "SMART"
         is_us_stock = instrument.exchange in US_STOCK_VENUES
@@ -43,7 +43,8 @@ class Listings:
 
     def contract(self, instrument: Instrument) -> dict[str, str]:
         """As contract details tell it."""
-        base, _, quoted = instrument.symbol.partition("/")
+        base, _, other = instrument.symbol.partition("/")
+        is_pair = instrument.asset_class in (AssetClass.FOREX, AssetClass.CRYPTO)
         is_stock = instrument.asset_class is AssetClass.EQUITY
         fields = {
             "conId": self._ids[instrument.key],
@@ -51,9 +52,9 @@ class Listings:
             "secType": _KINDS[instrument.asset_class],
             "exchange": "SMART" if is_stock else instrument.exchange,
             "primaryExchange": instrument.exchange if is_stock else "",
-            "currency": quoted or instrument.currency,
+            "currency": other if is_pair else instrument.currency,
             "localSymbol": instrument.symbol.replace("/", "."),
-            "tradingClass": base,
+            "tradingClass": base if is_pair else other or base,
             "multiplier": f"{instrument.multiplier:f}" if instrument.multiplier != 1 else "",
             "strike": f"{instrument.strike:f}" if instrument.strike is not None else "",
             "right": instrument.right.value[0] if instrument.right is not None else "",

@@ -6,7 +6,10 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from liveorder import Runner, Signal
+from liveorder.domain.signal import UnusableSignal
 from liveorder.infrastructure.brokers.simulated.venue.faults import Fault, FaultKind
 from liveorder.infrastructure.brokers.simulated.venue.settings import AccountTerms, VenueSettings
 from liveorder.testing.exchange import open_exchange
@@ -68,3 +71,12 @@ async def test_an_order_without_market_data_says_so_in_the_words_of_tws(tmp_path
         order = await runner.wait_closed(order.order_id, 20)
         assert "TWS 354: Requested market data is not subscribed." in str(order.error_message)
         assert not twin.placed
+
+
+async def test_a_signal_that_several_contracts_fit_is_refused_with_their_names(tmp_path: Path) -> None:
+    venue = VenueSettings(accounts=(AccountTerms(account_id=ACCOUNT),), catalogue_file=CATALOGUE)
+    async with open_exchange(venue) as exchange, tws_twin(exchange) as twin, Runner.open(**settings(tmp_path, twin)) as runner:
+        signal = Signal(signal_id="a", symbol="SPX", side="BUY", quantity=1, expiry="2027-12-17", strike=6000, right="CALL")
+        with pytest.raises(UnusableSignal, match=r"SMART:SPX/SPXW:2027-12-17:6000:CALL \(multiplier 100, conId ") as refused:
+            await runner.execute(signal)
+        assert not refused.value.is_passing

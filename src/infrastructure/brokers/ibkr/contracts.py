@@ -17,6 +17,7 @@ ASSET_CLASSES = {
     "CASH": AssetClass.FOREX,
     "CRYPTO": AssetClass.CRYPTO,
 }
+DERIVATIVES = (AssetClass.OPTION, AssetClass.FUTURE)
 SECURITY_TYPES = {asset_class: name for name, asset_class in ASSET_CLASSES.items()}
 SMART = "SMART"
 _CALENDARS = {
@@ -101,21 +102,34 @@ def described(instrument: Instrument) -> Fields:
             fields |= {"exchange": SMART} if is_smart else {"exchange": SMART, "primaryExchange": instrument.exchange}
         case AssetClass.FOREX | AssetClass.CRYPTO:
             fields["symbol"], fields["currency"] = pair(instrument.symbol, instrument.currency)
-        case AssetClass.OPTION | AssetClass.FUTURE:
+        case _:
             fields |= _derivative(instrument)
     return fields
 
 
 def symbol_of(contract: Fields) -> str:
-    """Pairs are named with both of their sides: EUR/USD, BTC/USD. What is none of ours has the exchange's own symbol."""
-    kind = contract.get("secType", "")
-    if kind in ("CASH", "CRYPTO"):
-        return f"{contract.get('symbol')}/{contract.get('currency')}"
-    return contract.get("symbol", "") if kind in ASSET_CLASSES else contract.get("localSymbol") or contract.get("symbol", "")
+    """Pairs are named with both of their sides (EUR/USD, BTC/USD), options and futures with their trading class where it has
+    another name (SPX/SPXW). What is none of our kinds has its kind before the exchange's own symbol.
+    """
+    kind, symbol = contract.get("secType", ""), contract.get("symbol", "")
+    asset_class = ASSET_CLASSES.get(kind)
+    if asset_class is None:
+        return f"{kind} {contract.get('localSymbol') or symbol}".strip()
+    if asset_class in (AssetClass.FOREX, AssetClass.CRYPTO):
+        return f"{symbol}/{contract.get('currency')}"
+    trading_class = contract.get("tradingClass", symbol)
+    return f"{symbol}/{trading_class}" if asset_class in DERIVATIVES and trading_class != symbol else symbol
+
+
+def underlying(symbol: str) -> Fields:
+    """Of an option or a future: what it is on, and its trading class where that is named."""
+    base, found, trading_class = symbol.partition("/")
+    return {"symbol": base} | ({"tradingClass": trading_class} if found else {})
 
 
 def _derivative(instrument: Instrument) -> Fields:
-    fields = {"multiplier": plain(instrument.multiplier)} if instrument.multiplier != 1 else {}
+    fields = dict(underlying(instrument.symbol))
+    fields |= {"multiplier": plain(instrument.multiplier)} if instrument.multiplier != 1 else {}
     if instrument.expiry is not None:
         fields["lastTradeDateOrContractMonth"] = f"{instrument.expiry:%Y%m%d}"
     if instrument.strike is not None:

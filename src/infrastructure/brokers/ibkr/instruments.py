@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import date
 from decimal import Decimal
 from typing import Any
@@ -10,11 +11,13 @@ from liveorder.application.ports.broker import BrokerPosition
 from liveorder.application.ports.calendar import ALWAYS_OPEN
 from liveorder.application.ports.event_log import EventLog
 from liveorder.application.ports.instruments import InstrumentQuery
+from liveorder.domain.errors import InvalidSymbolError
 from liveorder.domain.instrument import Instrument
 from liveorder.domain.values import AssetClass, OptionRight
 from liveorder.infrastructure.brokers.ibkr.connection import Connection
 from liveorder.infrastructure.brokers.ibkr.contracts import (
     ASSET_CLASSES,
+    DERIVATIVES,
     SECURITY_TYPES,
     SMART,
     Contracts,
@@ -24,10 +27,12 @@ from liveorder.infrastructure.brokers.ibkr.contracts import (
     pair,
     plain,
     symbol_of,
+    underlying,
 )
 from liveorder.infrastructure.brokers.ibkr.readings import fields_of
 from liveorder.infrastructure.brokers.ibkr.rows import CONTRACT_FIELDS, Fields, number
 
+_MOST_NAMED = 10
 _RIGHTS = {"C": OptionRight.CALL, "P": OptionRight.PUT}
 
 
@@ -41,15 +46,18 @@ class IbkrInstruments:
         self._by_contract_id: dict[int, Instrument] = {}
 
     async def resolve(self, query: InstrumentQuery) -> Instrument | None:
-        """Raises `BrokerError` where TWS cannot be asked."""
+        """Raises `InvalidSymbolError` where several contracts fit, and `BrokerError` where TWS cannot be asked."""
         known = self._found.get(query)
         if known is not None:
             return known
         details = await self._connection.session.questions.contract_details(_asked(query, self._currency))
-        found = only(self._kept(each) for each in details if _fits(query, fields_of(each.contract, CONTRACT_FIELDS)))
-        if found is not None:
-            self._found[query] = found
-        return found
+        fitting = [each for each in details if _fits(query, fields_of(each.contract, CONTRACT_FIELDS))]
+        if not fitting:
+            return None
+        if len({_identity(each) for each in fitting}) > 1:
+            raise InvalidSymbolError(_ambiguity(query, fitting))
+        self._found[query] = self._kept(fitting[0])
+        return self._found[query]
 
     async def position(self, told: Any) -> BrokerPosition:
         """TWS tells the cost of one unit times the multiplier."""
@@ -72,7 +80,7 @@ class IbkrInstruments:
         instrument = instrument_of(contract, details)
         if calendar_of(instrument.exchange) is None:
             self._log.write("WARNING", f"The hours of {instrument.exchange} are not known: {instrument.key} counts as always open")
-        is_listed_stock = instrument.asset_class is AssetClass.EQUITY
+        is_listed_stock = contract.get("secType") == "STK"
         self._contracts.remember(instrument, dict(contract) | ({"exchange": SMART} if is_listed_stock else {}))
         self._by_contract_id.setdefault(details.contract.conId, instrument)
         return instrument
@@ -92,7 +100,7 @@ def instrument_of(contract: Fields, details: Any = None) -> Instrument:
         lot_size=_lot_of(kind, details),
         multiplier=_above_zero(contract.get("multiplier")) or Decimal(1),
         calendar=calendar_of(exchange) or ALWAYS_OPEN,
-        expiry=_expiry(contract) if kind in (AssetClass.OPTION, AssetClass.FUTURE) else None,
+        expiry=_expiry(contract) if kind in DERIVATIVES else None,
         strike=number(contract.get("strike")) if kind is AssetClass.OPTION else None,
         right=_RIGHTS.get(contract.get("right", "")[:1]) if kind is AssetClass.OPTION else None,
     )
@@ -130,6 +138,7 @@ def _asked(query: InstrumentQuery, currency: str) -> Fields:
             fields["symbol"], fields["currency"] = pair(query.symbol, fields["currency"])
             fields |= {"exchange": exchange or ("IDEALPRO" if kind is AssetClass.FOREX else "PAXOS")}
         case _:
+            fields |= underlying(query.symbol)
             fields |= {"exchange": exchange or (SMART if kind is AssetClass.OPTION else "")}
             fields |= {"lastTradeDateOrContractMonth": f"{query.expiry:%Y%m%d}"} if query.expiry else {}
             fields |= {"strike": plain(query.strike)} if query.strike is not None else {}
@@ -145,6 +154,21 @@ def _kind_of(query: InstrumentQuery) -> AssetClass:
         return AssetClass.FUTURE
     is_pair = "/" in query.symbol
     return (AssetClass.CRYPTO if query.exchange in ("PAXOS", "ZEROHASH") else AssetClass.FOREX) if is_pair else AssetClass.EQUITY
+
+
+def _identity(details: Any) -> tuple[int, str]:
+    """One description may be of several contracts, and one contract may trade at several exchanges."""
+    return details.contract.conId, instrument_of(fields_of(details.contract, CONTRACT_FIELDS)).key
+
+
+def _ambiguity(query: InstrumentQuery, fitting: Sequence[Any]) -> str:
+    named = sorted({(*reversed(_identity(each)), each.contract.multiplier or "1") for each in fitting})
+    told = [f"{key} (multiplier {multiplier}, conId {contract_id})" for key, contract_id, multiplier in named[:_MOST_NAMED]]
+    more = [f"{len(named) - _MOST_NAMED} more"] if len(named) > _MOST_NAMED else []
+    return (
+        f"symbol: {query.symbol} fits several contracts: {', '.join(told + more)}; give exchange, expiry, strike and right, "
+        "and name its trading class as in SPX/SPXW"
+    )
 
 
 def _fits(query: InstrumentQuery, contract: Fields) -> bool:
