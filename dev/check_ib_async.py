@@ -12,7 +12,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 TESTS = ("tests/unit/ibkr", "tests/contract/brokers/test_ibkr.py")
-WITH = ("pytest", "pytest-asyncio", "pytest-xdist")
+WITH = ("pytest", "pytest-asyncio", "pytest-xdist", "hypothesis")
 USES_IB_ASYNC = "from liveorder.infrastructure.brokers.ibkr import sdk; assert sdk.NAME == 'ib_async', sdk.NAME"
 
 
