@@ -100,6 +100,8 @@ async def test_contracts_of_several_classes_are_told_apart(tws: Scene, symbol: s
 def test_the_class_goes_into_the_contract_also_where_tws_was_not_asked() -> None:
     told = described(Instrument(symbol="GME/2GME", exchange="SMART", asset_class=AssetClass.OPTION, multiplier=Decimal(10)))
     assert (told["symbol"], told["tradingClass"], told["multiplier"]) == ("GME", "2GME", "10")
+    told = described(Instrument(symbol="GME", exchange="SMART", asset_class=AssetClass.OPTION, multiplier=Decimal(100)))
+    assert (told["symbol"], told["tradingClass"]) == ("GME", "GME")
 
 
 async def test_a_signal_that_several_contracts_fit_is_refused_with_their_names(tws: Scene) -> None:

@@ -165,6 +165,7 @@ def test_what_ib_cannot_do_is_refused_with_its_field(changes: dict[str, Any], fi
                 "strike": "500",
                 "right": "P",
                 "multiplier": "100",
+                "tradingClass": "SPY",
             },
         ),
     ],

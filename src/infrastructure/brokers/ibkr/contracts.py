@@ -128,7 +128,9 @@ def underlying(symbol: str) -> Fields:
 
 
 def _derivative(instrument: Instrument) -> Fields:
-    fields = dict(underlying(instrument.symbol))
+    """A class that is not named is the symbol's own: without it the description would fit the others too."""
+    named = underlying(instrument.symbol)
+    fields = {"tradingClass": named["symbol"], **named}
     fields |= {"multiplier": plain(instrument.multiplier)} if instrument.multiplier != 1 else {}
     if instrument.expiry is not None:
         fields["lastTradeDateOrContractMonth"] = f"{instrument.expiry:%Y%m%d}"
