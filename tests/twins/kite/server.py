@@ -9,13 +9,13 @@ import json
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
 from aiohttp import WSMsgType, web
 
-from liveorder.domain.values import TimeInForce
+from liveorder.domain.values import ZERO, TimeInForce
 from liveorder.infrastructure.brokers.simulated.venue.messages import Message, plain
 from liveorder.infrastructure.brokers.simulated.venue.orders import VenueOrder
 from liveorder.infrastructure.brokers.simulated.venue.refusal import Refused
@@ -31,6 +31,7 @@ from tests.twins.kite.wire import (
     moment,
     net_positions,
     order_row,
+    quote_row,
     trade_row,
 )
 
@@ -49,6 +50,10 @@ class Switches:
 
     sells_quotes: bool = True
     """False: a plan without prices."""
+    spread: Decimal = ZERO
+    """Between the best bid and the best ask, around the exchange's one price."""
+    last_traded_seconds_ago: float = 0.0
+    """Before the time of the quote."""
     knows_our_address: bool = True
     """False: orders are refused for where they come from."""
     redirects: bool = False
@@ -213,8 +218,7 @@ class KiteTwin:
             key = self.books.instrument_key(*name.split(":", 1))
             with suppress(KiteError):
                 answer = await self.ask("quote", instrument=key)
-                at = moment(datetime.fromisoformat(answer["at"]))
-                quotes[name] = {"last_price": float(answer["price"]), "last_trade_time": at, "timestamp": at}
+                quotes[name] = quote_row(answer, self.switches.spread, self.switches.last_traded_seconds_ago)
         return quotes
 
     async def charges(self, request: web.Request) -> Any:

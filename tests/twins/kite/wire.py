@@ -14,6 +14,7 @@ from typing import Any, TypeAlias
 from liveorder.domain.instrument import Instrument
 from liveorder.domain.values import ZERO, AssetClass, OptionRight, OrderType, Side, TimeInForce, total
 from liveorder.infrastructure.brokers.simulated.venue.matching import waits_for_stop
+from liveorder.infrastructure.brokers.simulated.venue.messages import Message
 from liveorder.infrastructure.brokers.simulated.venue.orders import Due, OrderState, Trade, VenueOrder
 from liveorder.infrastructure.brokers.simulated.venue.settings import OpeningPosition
 from tests.twins.kite.venue import Books, kite_id, trade_id
@@ -130,6 +131,20 @@ def trade_row(order: VenueOrder, trade: Trade, instrument: Instrument) -> Row:
         "fill_timestamp": moment(trade.at),
         "order_timestamp": moment(trade.at)[-8:],
         "exchange_timestamp": moment(trade.at),
+    }
+
+
+def quote_row(quoted: Message, spread: Decimal, last_traded_seconds_ago: float) -> Row:
+    """The best offers of both sides, and nothing behind them."""
+    price, at = Decimal(quoted["price"]), datetime.fromisoformat(quoted["at"])
+    nothing = {"price": 0, "quantity": 0, "orders": 0}
+    best = [{"price": _float(price + part), "quantity": 100, "orders": 2} for part in (-spread / 2, spread / 2)]
+    return {
+        "instrument_token": 738561,
+        "timestamp": moment(at),
+        "last_trade_time": moment(at - timedelta(seconds=last_traded_seconds_ago)),
+        "last_price": _float(price),
+        "depth": {side: [offer, nothing, nothing, nothing, nothing] for side, offer in zip(("buy", "sell"), best, strict=True)},
     }
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -23,6 +24,7 @@ from tests.twins.kite.client import access_to
 from tests.worlds import RememberedLog
 
 SECRETS = ("cannedapikey", "cannedapisecret", "cannedaccesstoken")
+_PATIENCE_SECONDS = 10
 MORNING = datetime(2026, 11, 20, 4, 0, tzinfo=UTC)
 """Half past nine in India, on a Friday."""
 
@@ -65,9 +67,17 @@ class Wire(OneTry):
     def __init__(self, answers: dict[str, Answer | Exception]) -> None:
         super().__init__(1.0)
         self.answers = answers
+        self.asked: list[str] = []
+        """The address of every call."""
+        self.until: threading.Event | None = None
+        """Answers wait for it."""
 
     def send(self, request: PreparedRequest, *_: Any, **__: Any) -> Response:
-        path = (request.url or "").split("?")[0]
+        url = request.url or ""
+        self.asked.append(url)
+        if self.until is not None:
+            self.until.wait(_PATIENCE_SECONDS)
+        path = url.split("?")[0]
         answer = next(answer for end, answer in self.answers.items() if path.endswith(end))
         if isinstance(answer, Exception):
             answer.request = request  # type: ignore[attr-defined]  # as requests does: it leads to the token

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import json
+import threading
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -11,10 +14,10 @@ import pytest
 
 from liveorder.application.ports.instruments import InstrumentQuery
 from liveorder.application.ports.market_data import Price, Quote
-from liveorder.domain.errors import BrokerError
+from liveorder.domain.errors import BrokerError, BrokerRefusal, OrderValidationError, OutcomeUnknown
 from liveorder.domain.instrument import Instrument
 from liveorder.domain.values import AssetClass, OptionRight
-from liveorder.infrastructure.brokers.kite.market_data import SECONDS_BETWEEN
+from liveorder.infrastructure.brokers.kite.market_data import MOST_AT_ONCE, SECONDS_BETWEEN
 from tests.unit.kite.canned import MORNING, Answer, Canned, broker_on, error, success
 from tests.unit.kite.stage import RELIANCE, scene
 
@@ -40,6 +43,7 @@ MCX = f"""{HEAD}
 """
 LISTS = {"NSE": NSE, "BSE": BSE, "NFO": NFO, "BFO": HEAD, "CDS": HEAD, "MCX": MCX}
 EXPIRY = date(2026, 11, 24)
+INFY = RELIANCE.model_copy(update={"symbol": "INFY"})
 
 
 def catalogue(**options: Any) -> Canned:
@@ -151,40 +155,91 @@ async def test_without_any_list_a_signal_waits_instead_of_being_taken_for_nonsen
 
 # --- prices --------------------------------------------------------------------------------------------------------------------
 
-QUOTE = '{{"NSE:RELIANCE": {{"last_price": 1400.05, "last_trade_time": {at}, "timestamp": "2026-11-20 09:30:00"}}}}'
+AT, TRADED_AT = datetime(2026, 11, 20, 4, 0, tzinfo=UTC), datetime(2026, 11, 20, 3, 48, 58, tzinfo=UTC)
+NOTHING = {"price": 0, "quantity": 0, "orders": 0}
+NO_PLAN = error(403, "PermissionException", "Insufficient permission for that call.")
 
 
-async def priced(canned: Canned) -> Quote | None:
-    return await canned.parts.market_data.latest(RELIANCE)
+def quoted(**changes: Any) -> Answer:
+    """One row, as Kite documents it, the last trade eleven minutes old."""
+    row: dict[str, Any] = {
+        "instrument_token": 738561,
+        "timestamp": "2026-11-20 09:30:00",
+        "last_trade_time": "2026-11-20 09:18:58",
+        "last_price": 1400.05,
+        "last_quantity": 5,
+        "depth": {"buy": [offer(1399.95), NOTHING], "sell": [offer(1400.1), offer(1400.15)]},
+    }
+    return success(json.dumps({"NSE:RELIANCE": row | changes}))
 
 
-async def test_a_price_has_the_time_of_its_trade() -> None:
-    canned = broker_on({"/quote": success(QUOTE.format(at='"2026-11-20 09:29:58"'))})
-    assert await priced(canned) == Quote(last=Price(D("1400.05"), datetime(2026, 11, 20, 3, 59, 58, tzinfo=UTC)))
+def offer(price: float) -> dict[str, Any]:
+    return {"price": price, "quantity": 12, "orders": 3}
 
 
-@pytest.mark.parametrize("answer", [success("{}"), success(QUOTE.format(at="null")), success('{"NSE:RELIANCE": {}}')])
-async def test_what_was_not_traded_has_no_price(answer: Answer) -> None:
-    assert await priced(broker_on({"/quote": answer})) is None
+async def priced(canned: Canned, instrument: Instrument = RELIANCE) -> Quote | None:
+    return await canned.parts.market_data.latest(instrument)
 
 
-async def test_a_plan_without_prices_is_told_once() -> None:
-    canned = broker_on({"/quote": error(403, "PermissionException", "Insufficient permission for that call.")})
-    assert await priced(canned) is None
-    assert await priced(canned) is None
-    (told,) = canned.log.of("WARNING")
-    assert "Insufficient permission" in told
+async def test_the_best_offers_have_the_time_of_the_quote_and_the_last_price_that_of_its_trade() -> None:
+    told = await priced(broker_on({"/quote": quoted()}))
+    assert told == Quote(Price(D("1399.95"), AT), Price(D("1400.1"), AT), Price(D("1400.05"), TRADED_AT))
 
 
 @pytest.mark.parametrize(
-    "answer", [error(429, "NetworkException"), success("[]"), success('{"NSE:RELIANCE": {"last_price": true}}')]
+    ("what", "changes", "expected"),
+    [
+        ("no buyer", {"depth": {"buy": [NOTHING] * 5, "sell": [offer(1400.1)]}}, Quote(ask=Price(D("1400.1"), AT))),
+        ("no seller", {"depth": {"buy": [offer(1399.95)], "sell": []}}, Quote(bid=Price(D("1399.95"), AT))),
+        ("no depth", {"depth": None}, Quote()),
+        ("an index", {"depth": {}}, Quote()),
+        ("a quote without its time", {"timestamp": None}, Quote()),
+    ],
 )
-async def test_a_price_that_cannot_be_had_is_none(answer: Answer) -> None:
+async def test_an_offer_of_zero_is_none(what: str, changes: dict[str, Any], expected: Quote) -> None:
+    last = Price(D("1400.05"), TRADED_AT)
+    assert await priced(broker_on({"/quote": quoted(**changes)})) == replace(expected, last=last), what
+    untraded = await priced(broker_on({"/quote": quoted(**changes, last_trade_time=None)}))
+    assert untraded == (expected if expected != Quote() else None), what
+
+
+@pytest.mark.parametrize("answer", [success("{}"), success('{"NSE:RELIANCE": {}}'), success('{"NSE:RELIANCE": null}')])
+async def test_what_is_not_quoted_has_no_price(answer: Answer) -> None:
     assert await priced(broker_on({"/quote": answer})) is None
 
 
+async def test_a_plan_without_prices_is_a_refusal_in_kites_words() -> None:
+    with pytest.raises(BrokerRefusal, match="Insufficient permission for that call"):
+        await priced(broker_on({"/quote": NO_PLAN}))
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        error(429, "NetworkException"),
+        error(503, "NetworkException"),
+        success("null"),
+        quoted(last_price=True),
+        quoted(depth={"buy": 5}),
+        quoted(depth={"buy": [5]}),
+    ],
+)
+async def test_a_question_that_failed_may_be_put_again(answer: Answer) -> None:
+    with pytest.raises(BrokerError) as raised:
+        await priced(broker_on({"/quote": answer}))
+    assert not isinstance(raised.value, BrokerRefusal)
+
+
+async def test_a_row_that_cannot_be_read_is_the_trouble_of_those_who_wait_for_it() -> None:
+    answer = f'{{"NSE:RELIANCE": {{"last_price": true}}, {quoted().body.split("{", 2)[2].replace("RELIANCE", "INFY")[:-1]}'
+    canned = broker_on({"/quote": Answer(f'{{"status": "success", "data": {answer}}}')})
+    bad, good = await asyncio.gather(priced(canned), priced(canned, INFY), return_exceptions=True)
+    assert isinstance(bad, OutcomeUnknown)
+    assert isinstance(good, Quote)
+
+
 async def test_all_who_wait_are_answered_by_one_question_and_the_next_waits_its_second() -> None:
-    canned = broker_on({"/quote": success(QUOTE.format(at='"2026-11-20 09:29:58"'))})
+    canned = broker_on({"/quote": quoted()})
     quotes = await asyncio.gather(*(priced(canned) for _ in range(20)))
     assert len({quote.last for quote in quotes if quote is not None}) == 1
     assert canned.clock.at <= MORNING + timedelta(seconds=SECONDS_BETWEEN)
@@ -193,11 +248,51 @@ async def test_all_who_wait_are_answered_by_one_question_and_the_next_waits_its_
     assert canned.clock.at >= MORNING + timedelta(seconds=SECONDS_BETWEEN)
 
 
+async def test_hundreds_of_instruments_are_one_question_a_second() -> None:
+    canned = broker_on({"/quote": success("{}")})
+    shares = [RELIANCE.model_copy(update={"symbol": f"SHARE{number}"}) for number in range(1100)]
+    assert set(await asyncio.gather(*(priced(canned, share) for share in shares))) == {None}
+    asked = [url.count("i=NSE") for url in canned.wire.asked]
+    assert asked == [1, MOST_AT_ONCE, MOST_AT_ONCE, 99]
+    assert canned.clock.at >= MORNING + 3 * timedelta(seconds=SECONDS_BETWEEN)
+
+
+async def test_all_who_wait_are_told_of_the_error() -> None:
+    canned = broker_on({"/quote": NO_PLAN})
+    told = await asyncio.gather(*(priced(canned, share) for share in (RELIANCE, INFY) * 5), return_exceptions=True)
+    assert [type(each) for each in told] == [OrderValidationError] * 10
+    assert len(canned.wire.asked) == 2
+
+
+async def test_one_who_gives_up_takes_nobodys_answer_along() -> None:
+    """The question under way ends with its asker; those whom it would have answered ask again."""
+    canned = broker_on({"/quote": quoted()})
+    first, asker, waiting = (asyncio.create_task(priced(canned)) for _ in range(3))
+    for questions, left in ((1, first), (2, asker)):
+        canned.wire.until = threading.Event()
+        async with asyncio.timeout(10):
+            while len(canned.wire.asked) < questions:  # noqa: ASYNC110 - the wire is asked in a thread
+                await asyncio.sleep(0.001)
+        if left is asker:
+            asker.cancel()
+        canned.wire.until.set()
+        await asyncio.wait([left])
+    assert asker.cancelled()
+    assert await waiting is not None
+
+
 async def test_the_twins_prices_come_through() -> None:
     async with scene() as live:
+        live.twin.switches.spread = D("0.2")
+        live.twin.switches.last_traded_seconds_ago = 660
         quote = await live.parts.market_data.latest(RELIANCE)
         assert quote is not None
-        assert quote.last is not None
-        assert quote.last.amount == 1400
+        bid, ask, last = quote.bid, quote.ask, quote.last
+        assert bid is not None
+        assert ask is not None
+        assert last is not None
+        assert (bid.amount, ask.amount, last.amount) == (D("1399.9"), D("1400.1"), D(1400))
+        assert bid.at == ask.at == last.at + timedelta(seconds=660)
         live.twin.switches.sells_quotes = False
-        assert await live.parts.market_data.latest(RELIANCE) is None
+        with pytest.raises(BrokerRefusal):
+            await live.parts.market_data.latest(RELIANCE)

@@ -32,7 +32,7 @@ def brokerage(access: AccountAccess, section: Kite) -> Brokerage:
     instruments = KiteInstruments(session, access.clock, access.log)
     questions = Questions(session, instruments, access.clock, access.log)
     broker = KiteBroker(access, session, questions, capabilities)
-    return Brokerage(broker, KiteMarketData(session, access.clock, access.log), instruments)
+    return Brokerage(broker, KiteMarketData(session, access.clock), instruments)
 
 
 def _checked(account_id: str, can: BrokerCapabilities) -> BrokerCapabilities:
