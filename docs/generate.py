@@ -144,6 +144,7 @@ DECLARED = {
     "fractional": "parts of a unit",
     "requests_per_second": "requests a second",
     "requests_per_minute": "requests a minute",
+    "quiet_poll_seconds": "open orders are asked for at most every (s), while the stream tells what happens",
 }
 ADAPTERS: dict[str, tuple[BrokerCapabilities, Mapping[str, str]]] = {
     "simulated": (SIMULATED_CAPABILITIES, {}),

@@ -149,6 +149,8 @@ class Gateway:
         self.limit = RateLimit(clock, limits.requests_per_second, limits.requests_per_minute, terms.reserved_share_for_cancels)
         self._deadlines = Deadlines(clock, terms.call_timeout_seconds, terms.own_delay_seconds)
         self.in_flight: dict[str, CallInFlight] = {}
+        self.is_followed = False
+        """Whether the broker's stream lives."""
         self._failures = 0
 
     @property

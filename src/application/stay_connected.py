@@ -57,14 +57,21 @@ class StayConnected:
         lost = 0
         while True:
             began = self._clock.monotonic()
-            async for report in self._gateway.broker.reports():
-                self._desk.post(Lane.REPORTS, partial(self._track.book, self._gateway.account_id, report))
+            await self._follow()
             lost = 1 if self._clock.monotonic() - began >= STEADY_SECONDS else lost + 1
             await self._clock.sleep(self._waits.wait_after(lost))
             await self.connect()
             self._doubts.wake(self._gateway.account_id)
             await self._reconcile.reconcile(self._gateway.account_id)
             await self.lift()
+
+    async def _follow(self) -> None:
+        self._gateway.is_followed = True
+        try:
+            async for report in self._gateway.broker.reports():
+                self._desk.post(Lane.REPORTS, partial(self._track.book, self._gateway.account_id, report))
+        finally:
+            self._gateway.is_followed = False
 
     async def lift(self) -> None:
         """It is connected: what stopped it for not being so ends. Nothing happens where nothing stands."""

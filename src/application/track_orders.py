@@ -5,6 +5,7 @@ Every report takes the same way, wherever it comes from: the return of a call, t
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
@@ -180,11 +181,18 @@ class TrackOrders:
     # --- poll ------------------------------------------------------------------------------------------------------------------
 
     async def poll_for_ever(self, gateway: Gateway) -> None:
-        seconds = max(self._poll_seconds, 60 / (gateway.broker.capabilities.requests_per_minute * POLLS_SHARE))
+        can = gateway.broker.capabilities
+        seconds, polled_at = max(self._poll_seconds, 60 / (can.requests_per_minute * POLLS_SHARE)), -math.inf
         while True:
             await self._clock.sleep(seconds)
-            if self._orders.unfinished(gateway.account_id):
+            wanted_at = polled_at + can.quiet_poll_seconds if self._is_quiet(gateway) else polled_at
+            if self._orders.unfinished(gateway.account_id) and self._clock.monotonic() >= wanted_at:
+                polled_at = self._clock.monotonic()
                 await self.poll(gateway)
+
+    def _is_quiet(self, gateway: Gateway) -> bool:
+        """Whether the stream tells what happens. What is in doubt is asked about by itself, order by order."""
+        return gateway.is_followed and not gateway.in_flight
 
     async def poll(self, gateway: Gateway) -> bool:
         """Ask for all open orders, then singly for those of ours that are not among them. False when the broker did not answer."""

@@ -83,6 +83,7 @@ class Wire:
                 clock_skew_seconds=0.0,
                 requests_per_second=1e6,
                 requests_per_minute=6e7,
+                quiet_poll_seconds=0.0,
             )
 
         access = AccountAccess(plan.account, TradingMode.PAPER, self.currency, plan.call_timeout_seconds, adjusted, clock, log)

@@ -17,6 +17,8 @@ from tests.effects.stage import Stage, Tables, a_signal
 LOST = {"faults": {"faults": [{"kind": "request_lost", "nth": 1}]}}
 """The first order never arrives, and its sender does not know."""
 
+UNHEARD = {"faults": {"faults": [{"kind": "report_lost", "on": "report"}]}}
+
 
 def account(**fields: Any) -> Tables:
     """The one account, with these fields."""
@@ -55,6 +57,14 @@ async def _more_beside_a_replace(played: Stage) -> list[str]:
 async def _two_orders(played: Stage) -> None:
     for signal_id in ("one", "two"):
         await played.order(signal_id, **LIMIT)
+
+
+async def _two_unheard_orders(played: Stage) -> None:
+    """Nothing is pushed: the poll finds that they ended, the first at once."""
+    for signal_id in ("one", "two"):
+        order = await played.order(signal_id)
+        while not (await played.now(order)).status.is_closed:
+            await played.clock.sleep(1)
 
 
 async def _declared(played: Stage) -> str:
@@ -119,6 +129,7 @@ CAPABILITIES = {
     ),
     "capabilities.requests_per_second": Effect(2, takes(_two_orders, **can(requests_per_second=0.5))),
     "capabilities.requests_per_minute": Effect(60, takes(_two_orders, **can(requests_per_minute=1))),
+    "capabilities.quiet_poll_seconds": Effect(31, takes(_two_unheard_orders, UNHEARD, **can(quiet_poll_seconds=30))),
     "capabilities.open_orders_are_complete": Effect(
         "perhaps not complete", staged(_declared, **can(open_orders_are_complete=False))
     ),

@@ -53,6 +53,9 @@ class BrokerCapabilities:
     fractional: bool = False
     requests_per_second: float = 10.0
     requests_per_minute: float = 200.0
+    quiet_poll_seconds: float = 0.0
+    """Of a broker that takes many questions amiss: its open orders are asked for no more often than this while its stream lives
+    and no request of theirs is without an answer."""
     open_orders_are_complete: bool = True
     """Whether `open_orders` lists every live order of the account, also those placed elsewhere."""
 

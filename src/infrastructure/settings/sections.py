@@ -109,7 +109,7 @@ class Engine(Section):
     """The rhythm of the service."""
 
     poll_seconds: Seconds = 0.5
-    """Between two questions about an open order."""
+    """Between two questions about open orders; longer where the broker allows few, or wants none while its stream lives."""
     source_poll_seconds: Seconds = 0.5
     """Between two looks at a followed file."""
     reconcile_seconds: Seconds = 300.0

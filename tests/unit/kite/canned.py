@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import threading
 from collections.abc import Mapping
@@ -72,13 +73,23 @@ class Wire(OneTry):
         self.until: threading.Event | None = None
         """Answers wait for it."""
 
+    def count(self, path: str) -> int:
+        """How often this was asked."""
+        return sum(url.split("?")[0].endswith(path) for url in self.asked)
+
+    async def is_asked(self, times: int = 1) -> None:
+        """Waits for it: calls come from threads."""
+        async with asyncio.timeout(_PATIENCE_SECONDS):
+            while len(self.asked) < times:  # noqa: ASYNC110 - the wire is asked in a thread
+                await asyncio.sleep(0.001)
+
     def send(self, request: PreparedRequest, *_: Any, **__: Any) -> Response:
         url = request.url or ""
+        path = url.split("?")[0]
+        answer = next(answer for end, answer in self.answers.items() if path.endswith(end))
         self.asked.append(url)
         if self.until is not None:
             self.until.wait(_PATIENCE_SECONDS)
-        path = url.split("?")[0]
-        answer = next(answer for end, answer in self.answers.items() if path.endswith(end))
         if isinstance(answer, Exception):
             answer.request = request  # type: ignore[attr-defined]  # as requests does: it leads to the token
             raise answer

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import threading
 from datetime import timedelta
 from typing import Any
 
@@ -11,7 +13,7 @@ import pytest
 from liveorder.application.ports.broker import Absence, KeySupport
 from liveorder.domain.execution_report import BrokerStatus, OrderSnapshot
 from liveorder.infrastructure.brokers.simulated.venue.faults import Fault, FaultKind
-from tests.unit.kite.canned import MORNING, Answer, Canned, broker_on, success
+from tests.unit.kite.canned import MORNING, Answer, Canned, broker_on, error, success
 from tests.unit.kite.stage import KEY, order, order_row, scene
 
 ORDER_ID = "1912345678901234567"
@@ -62,6 +64,35 @@ async def test_indias_day_ends_at_half_past_six_in_the_evening_of_london_winter(
 async def test_an_order_of_yesterday_that_is_still_listed_is_found() -> None:
     found = await listed(row(ORDER_ID, "AMO REQ RECEIVED")).broker.find(KEY, None, {"day": "2026-11-19"})
     assert isinstance(found, OrderSnapshot)
+
+
+async def test_questions_that_come_together_are_answered_by_one_list() -> None:
+    """Kite may take a caller who fetches the whole day again and again for an attack."""
+    canned = listed(row(ORDER_ID, "OPEN"))
+    finding = [canned.broker.find(key, None, TODAY) for key in (KEY, "another", "third") * 4]
+    found, listing = await asyncio.gather(asyncio.gather(*finding), canned.broker.open_orders())
+    assert [isinstance(each, OrderSnapshot) for each in found] == [True, False, False] * 4
+    assert len(listing) == 1
+    assert canned.wire.count("/orders") == 1
+
+
+async def test_a_list_that_was_asked_for_before_answers_no_later_question() -> None:
+    canned = listed()
+    canned.wire.until = threading.Event()
+    before = asyncio.create_task(canned.broker.find(KEY, None, TODAY))
+    await canned.wire.is_asked()
+    canned.wire.answers["/orders"] = success(json.dumps([row(ORDER_ID, "OPEN")], default=str))
+    after = asyncio.create_task(canned.broker.find(KEY, None, TODAY))
+    await asyncio.sleep(0)
+    canned.wire.until.set()
+    assert await before is Absence.ABSENT
+    assert isinstance(await after, OrderSnapshot)
+
+
+async def test_a_list_that_cannot_be_had_is_inconclusive_for_all_who_wait_for_it() -> None:
+    canned = broker_on({"/orders": error(503, "NetworkException")})
+    assert {*await asyncio.gather(*(canned.broker.find(KEY, None, TODAY) for _ in range(5)))} == {Absence.INCONCLUSIVE}
+    assert canned.wire.count("/orders") == 1
 
 
 @pytest.mark.parametrize(

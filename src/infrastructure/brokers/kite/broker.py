@@ -50,6 +50,7 @@ CAPABILITIES = BrokerCapabilities(
     fractional=False,
     requests_per_second=10.0,
     requests_per_minute=200.0,
+    quiet_poll_seconds=15.0,
 )
 """A tag is a label: Kite takes a second order with it. How long an order can be on its way into the list is not documented."""
 CANNOT: Mapping[str, str] = {

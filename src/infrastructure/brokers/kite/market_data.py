@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any, TypeAlias
+from typing import Any
 
 from liveorder.application.ports.clock import Clock
 from liveorder.application.ports.market_data import Price, Quote
@@ -13,70 +12,40 @@ from liveorder.domain.errors import BrokerError
 from liveorder.domain.instrument import Instrument
 from liveorder.infrastructure.brokers.kite.fields import Row, moment, price
 from liveorder.infrastructure.brokers.kite.session import KiteSession, understood
+from liveorder.infrastructure.brokers.kite.shared_question import SharedQuestion
 
 SECONDS_BETWEEN = 1.0
 MOST_AT_ONCE = 500
 
-_Answer: TypeAlias = Quote | BrokerError | None
-
 
 class KiteMarketData:
-    """A `MarketData`. Everybody who asks while a question is under way or due is answered by the next one, or told its error.
+    """A `MarketData`. None where Kite has neither an offer nor a trade of today; a plan without prices is a `BrokerRefusal`.
 
-    None where Kite has neither an offer nor a trade of today. A plan without prices is a `BrokerRefusal`. Kite's `ltp` is not used:
-    it tells no time, and a price without one cannot be called fresh.
+    Kite's `ltp` is not used: it tells no time, and a price without one cannot be called fresh.
     """
 
     def __init__(self, session: KiteSession, clock: Clock) -> None:
         self._session, self._clock = session, clock
-        self._wanted: dict[str, list[asyncio.Future[_Answer]]] = {}
-        self._asking = asyncio.Lock()
+        self._quotes: SharedQuestion[Quote | None] = SharedQuestion(self._ask, self._next_second, MOST_AT_ONCE)
         self._not_before = 0.0
 
     async def latest(self, instrument: Instrument) -> Quote | None:
-        answer: asyncio.Future[_Answer] = asyncio.get_running_loop().create_future()
-        self._wait_for(f"{instrument.exchange}:{instrument.symbol}", answer)
-        try:
-            while not answer.done():
-                async with self._asking:
-                    if not answer.done():
-                        await self._ask()
-        finally:
-            answer.cancel()
-        told = answer.result()
-        if isinstance(told, BrokerError):
-            raise told
-        return told
+        return await self._quotes.ask(f"{instrument.exchange}:{instrument.symbol}")
 
-    def _wait_for(self, name: str, *answers: asyncio.Future[_Answer]) -> None:
-        """Those of whom nobody waits any more are left out."""
-        if waiting := [answer for answer in answers if not answer.done()]:
-            self._wanted.setdefault(name, []).extend(waiting)
-
-    async def _ask(self) -> None:
+    async def _next_second(self) -> None:
         await self._clock.sleep(max(self._not_before - self._clock.monotonic(), 0.0))
         self._not_before = self._clock.monotonic() + SECONDS_BETWEEN
-        asked = {name: self._wanted.pop(name) for name in list(self._wanted)[:MOST_AT_ONCE]}
-        quotes: Mapping[str, _Answer] = {}
-        try:
-            quotes = await self._session.ask(_quotes, "quote", *asked)
-        except BrokerError as error:
-            quotes = dict.fromkeys(asked, error)
-        except asyncio.CancelledError:
-            for name, answers in asked.items():
-                self._wait_for(name, *answers)
-            raise
-        for name, answers in asked.items():
-            for answer in answers:
-                if not answer.done():
-                    answer.set_result(quotes.get(name))
+
+    async def _ask(self, names: Sequence[str]) -> Mapping[str, Quote | BrokerError | None]:
+        quotes = await self._session.ask(_quotes, "quote", *names)
+        return {name: quotes.get(name) for name in names}
 
 
-def _quotes(answer: Any) -> dict[str, _Answer]:
+def _quotes(answer: Any) -> dict[str, Quote | BrokerError | None]:
     return {name: _readable(row) for name, row in answer.items()}
 
 
-def _readable(row: Any) -> _Answer:
+def _readable(row: Any) -> Quote | BrokerError | None:
     """The error in its place: nobody else's price is lost for one row that cannot be read."""
     try:
         return None if row is None else understood(_quote, row)

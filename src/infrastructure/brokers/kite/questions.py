@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
@@ -16,7 +17,10 @@ from liveorder.infrastructure.brokers.kite.fields import Row, identifier, indian
 from liveorder.infrastructure.brokers.kite.instruments import KiteInstruments
 from liveorder.infrastructure.brokers.kite.portfolio import Held, held, parts_of
 from liveorder.infrastructure.brokers.kite.session import KiteSession, understood
+from liveorder.infrastructure.brokers.kite.shared_question import SharedQuestion
 from liveorder.infrastructure.brokers.kite.translation import execution_of, has_traded, is_open, news_of, rows_of, snapshot_of
+
+_ALL = "orders"
 
 
 class Questions:
@@ -24,6 +28,7 @@ class Questions:
 
     def __init__(self, session: KiteSession, instruments: KiteInstruments, clock: Clock, log: EventLog) -> None:
         self._session, self._instruments, self._clock, self._log = session, instruments, clock, log
+        self._books: SharedQuestion[list[Row]] = SharedQuestion(self._ask_for_orders, _after_those_beside)
         self._told: set[str] = set()
 
     async def cash(self) -> Decimal | None:
@@ -104,7 +109,16 @@ class Questions:
             return []
 
     async def _orders(self) -> list[Row]:
-        return await self._session.ask(_orders, "orders")
+        """The whole day's, as of no earlier than now: one list for all who ask together."""
+        return await self._books.ask(_ALL)
+
+    async def _ask_for_orders(self, names: Sequence[str]) -> Mapping[str, list[Row]]:
+        return dict.fromkeys(names, await self._session.ask(_orders, "orders"))
+
+
+async def _after_those_beside() -> None:
+    """Who asks in the same moment is answered by the same list."""
+    await asyncio.sleep(0)
 
 
 def _orders(answer: Any) -> list[Row]:
