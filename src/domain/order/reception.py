@@ -403,11 +403,12 @@ def _terms(order: LiveOrder, snapshot: r.OrderSnapshot) -> list[Fact]:
 
     A replace that is pending is not done, and can still be refused, though some brokers show its terms by then.
     """
+    has_become_limited = order.limit_price is None and _rests_with_a_limit(snapshot)
     stands = f.Restated(
         quantity=_standing_quantity(order, snapshot),
-        limit_price=snapshot.limit_price if order.limit_price is not None else None,
+        limit_price=snapshot.limit_price if order.limit_price is not None or has_become_limited else None,
         stop_price=snapshot.stop_price if order.stop_price is not None else None,
-        message="found so by asking",
+        message=f"it rests there as a {snapshot.order_type} order" if has_become_limited else "found so by asking",
     )
     if snapshot.status is r.BrokerStatus.UNKNOWN or not _changes(order, stands):
         return []
@@ -426,6 +427,12 @@ def _terms(order: LiveOrder, snapshot: r.OrderSnapshot) -> list[Fact]:
     )
     facts = _replaced(order, replaced)
     return [*facts, *([stands] if _changes(_provisionally(order, facts), stands) else [])]
+
+
+def _rests_with_a_limit(snapshot: r.OrderSnapshot) -> bool:
+    """Some brokers take a market order for one with a limit that it should meet at once, and keep it where it does not."""
+    is_limited = snapshot.limit_price is not None and snapshot.order_type is not None and snapshot.order_type.needs_limit_price
+    return is_limited and snapshot.status is r.BrokerStatus.WORKING
 
 
 def _standing_quantity(order: LiveOrder, snapshot: r.OrderSnapshot) -> Decimal | None:

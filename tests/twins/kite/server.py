@@ -15,7 +15,7 @@ from typing import Any
 
 from aiohttp import WSMsgType, web
 
-from liveorder.domain.values import ZERO, TimeInForce
+from liveorder.domain.values import ZERO, Side, TimeInForce
 from liveorder.infrastructure.brokers.simulated.venue.messages import Message, plain
 from liveorder.infrastructure.brokers.simulated.venue.orders import VenueOrder
 from liveorder.infrastructure.brokers.simulated.venue.refusal import Refused
@@ -42,6 +42,7 @@ HEARTBEAT_SECONDS = 0.5
 _OUR_TYPES = {theirs: ours for ours, theirs in ORDER_TYPES.items()}
 _OUR_VALIDITIES = {theirs: ours for ours, theirs in VALIDITIES.items() if ours is not TimeInForce.GTC}
 _UNPROTECTED = ("MARKET", "SL-M")
+_PROTECTED = {"MARKET": "LIMIT", "SL-M": "SL"}
 
 
 @dataclass
@@ -50,6 +51,9 @@ class Switches:
 
     sells_quotes: bool = True
     """False: a plan without prices."""
+    protected_at_percent: Decimal | None = None
+    """MARKET and SL-M orders become LIMIT and SL orders, worse than the last price, or the trigger, by so much; below zero: the
+    market has run away, and they rest."""
     spread: Decimal = ZERO
     """Between the best bid and the best ask, around the exchange's one price."""
     last_traded_seconds_ago: float = 0.0
@@ -104,7 +108,18 @@ class KiteTwin:
         self.placed.append(form)
         if form["order_type"] in _UNPROTECTED and Decimal(form.get("market_protection", 0)) == 0:
             raise KiteError(400, "InputException", "Market orders without market protection are not allowed via API.")
+        form = await self._protected(form)
         return await self._named(await self.ask("submit", **self._new_order(form)), request.match_info["variety"])
+
+    async def _protected(self, form: dict[str, str]) -> dict[str, str]:
+        percent = self.switches.protected_at_percent
+        if form["order_type"] not in _UNPROTECTED or percent is None:
+            return form
+        key = self.books.instrument_key(form["exchange"], form["tradingsymbol"])
+        worse = 1 + percent * Side(form["transaction_type"]).sign / 100
+        price = Decimal(form["trigger_price"] if "trigger_price" in form else (await self.ask("quote", instrument=key))["price"])
+        limit = round(price * worse / (tick := self.books.catalogue[key].tick_size)) * tick
+        return form | {"order_type": _PROTECTED[form["order_type"]], "price": str(limit)}
 
     def _new_order(self, form: Mapping[str, str]) -> Message:
         minutes = form.get("validity_ttl")

@@ -161,6 +161,14 @@ def test_a_change_repeats_the_type_and_the_protection_that_kite_asks_for() -> No
     }
 
 
+@pytest.mark.parametrize(("kind", "becomes"), [(OrderType.MARKET, "LIMIT"), (OrderType.STOP, "SL")])
+def test_a_new_limit_for_an_order_that_rests_for_its_protection_is_one_of_a_limit_order(kind: OrderType, becomes: str) -> None:
+    stop = D(1399) if kind is OrderType.STOP else None
+    reference = broker_on({}).broker.prepare(order(order_type=kind, limit_price=None, stop_price=stop)).reference
+    change = broker_on({}).broker.prepare(ReplaceRequest(KEY, ORDER_ID, ACCOUNT, 1, None, D(1410), None, reference))
+    assert json.loads(change.payload) == {"variety": "regular", "order_id": ORDER_ID, "price": "1410", "order_type": becomes}
+
+
 def test_what_is_prepared_is_the_same_each_time() -> None:
     broker = broker_on({}).broker
     assert broker.prepare(order(side=Side.SELL)) == broker.prepare(order(side=Side.SELL))

@@ -69,6 +69,29 @@ async def test_a_kill_closes_each_position_under_the_product_that_it_is_held_und
         assert closing == [("CNC", "SELL", "4"), ("MIS", "SELL", "10"), ("NRML", "SELL", "3")]
 
 
+async def test_a_market_exit_that_rests_for_its_protection_is_seen_with_its_limit(tmp_path: Path) -> None:
+    """Kite makes a LIMIT order of it, which the market can run away from."""
+    log = RememberedLog()
+    async with twin() as running, runner_at(running, tmp_path, log, reconcile_seconds=60) as runner:
+        await runner.wait_closed((await runner.execute(buy())).order_id, PATIENCE_SECONDS)
+        running.switches.protected_at_percent = Decimal(-3)
+        exit_ = Signal(signal_id="s-2", symbol="RELIANCE", exchange="NSE", side="SELL", quantity=10, role="EXIT")
+        order_id = (await runner.execute(exit_)).order_id
+        await until(lambda: "it rests there as a LIMIT order" in "".join(log.of("WARNING")))
+        order = await runner.order(order_id)
+        assert order is not None
+        assert (order.status, order.order_type, order.limit_price, order.flags) == (
+            "SUBMITTED",
+            "MARKET",
+            Decimal(1442),
+            ("acknowledged",),
+        )
+        (report,) = await runner.reconcile()
+        assert report.is_clean, report
+        order = await runner.replace(order_id, limit_price=Decimal(1400))
+        assert (await runner.wait_closed(order_id, PATIENCE_SECONDS)).status == "FILLED"
+
+
 async def until(holds: Callable[[], bool]) -> None:
     async with asyncio.timeout(PATIENCE_SECONDS):
         while not holds():  # noqa: ASYNC110 - between a twin and a service there is no event to share

@@ -12,6 +12,7 @@ from liveorder.domain.order import LiveOrder
 from liveorder.domain.order import facts as f
 from liveorder.domain.order.facts import CancelReason, RequestKind
 from liveorder.domain.order.reception import receive
+from liveorder.domain.values import OrderType
 from tests.builders import (
     ACKNOWLEDGED,
     FAILED,
@@ -229,6 +230,25 @@ def test_terms_that_differ_are_a_change_by_the_broker() -> None:
     snapshot = told(BrokerStatus.WORKING, quantity=90, limit_price=9)
     restated = f.Restated(quantity=Decimal(90), limit_price=Decimal(9), message="found so by asking")
     check((LIMITED, *WORKING), snapshot, [restated])
+
+
+@pytest.mark.parametrize(("kind", "becomes"), [("MARKET", OrderType.LIMIT), ("STOP", OrderType.STOP_LIMIT)])
+def test_an_order_without_a_limit_that_rests_with_one_says_so_once(kind: str, becomes: OrderType) -> None:
+    stop: dict[str, Any] = {"stop_price": Decimal(10)} if kind == "STOP" else {}
+    given = (intent(order_type=kind, **stop), *WORKING)
+    snapshot = told(BrokerStatus.WORKING, quantity=100, limit_price="10.3", order_type=becomes, **stop)
+    restated = f.Restated(
+        quantity=Decimal(100), limit_price=Decimal("10.3"), message=f"it rests there as a {becomes} order", **stop
+    )
+    after = check(given, snapshot, [restated])
+    assert (after.limit_price, after.anomalies, after.reviews) == (Decimal("10.3"), frozenset(), ())
+
+
+@pytest.mark.parametrize("status", [BrokerStatus.PENDING, BrokerStatus.FILLED, BrokerStatus.CANCELLED])
+def test_a_limit_is_no_news_of_a_market_order_that_does_not_rest(status: BrokerStatus) -> None:
+    snapshot = told(status, quantity=100, limit_price="10.3", order_type=OrderType.LIMIT)
+    facts = receive(order_of(intent(order_type="MARKET"), *WORKING), snapshot)
+    assert not any(isinstance(fact, f.Restated) for fact in facts)
 
 
 def test_terms_that_we_asked_for_settle_the_replace_that_asked_for_them() -> None:

@@ -18,8 +18,8 @@ EXCHANGES = ("NSE", "BSE", "NFO", "BFO", "CDS", "MCX")
 OF_SHARES = frozenset({"NSE", "BSE"})
 VALIDITIES: Mapping[TimeInForce, str] = {TimeInForce.DAY: "DAY", TimeInForce.IOC: "IOC", TimeInForce.GTD: "TTL"}
 _DELIVERED = frozenset({Product.CNC, Product.MTF})
-_WITHOUT_A_LIMIT = frozenset({"MARKET", "SL-M"})
-"""Kite rejects these without `market_protection`, since April 2026."""
+_LIMITED: Mapping[str, str] = {"MARKET": "LIMIT", "SL-M": "SL"}
+"""Kite rejects the former without `market_protection`, since April 2026, and makes the latter of them."""
 _LONGEST_TAG = 20
 
 
@@ -41,7 +41,7 @@ def prepared(request: SubmitRequest, section: Kite, now: datetime, can: BrokerCa
         "price": _plain(request.limit_price),
         "trigger_price": _plain(request.stop_price),
         "tag": request.client_order_id,
-        "market_protection": _plain(section.market_protection) if order_type in _WITHOUT_A_LIMIT else None,
+        "market_protection": _plain(section.market_protection) if order_type in _LIMITED else None,
     } | _validity(request, section, now)
     reference = {"day": indian_day(now).isoformat(), "variety": section.variety, "order_type": order_type}
     return _prepared(reference, fields)
@@ -53,15 +53,20 @@ def prepared_cancel(request: CancelRequest, section: Kite) -> Prepared:
 
 
 def prepared_replace(request: ReplaceRequest, section: Kite) -> Prepared:
-    """The id stays. Quantity is of the whole order, which is how Kite counts it too. Raises `OrderValidationError`."""
+    """The id stays. Quantity is of the whole order, which is how Kite counts it too. Raises `OrderValidationError`.
+
+    An order without a limit rests at Kite as one with: a new limit is one of that.
+    """
     _check_whole(request.quantity)
-    order_type = request.reference.get("order_type")
+    order_type = request.reference.get("order_type", "")
+    if request.limit_price is not None:
+        order_type = _LIMITED.get(order_type, order_type)
     changes = {
         "quantity": _plain(request.quantity),
         "price": _plain(request.limit_price),
         "trigger_price": _plain(request.stop_price),
-        "order_type": order_type,
-        "market_protection": _plain(section.market_protection) if order_type in _WITHOUT_A_LIMIT else None,
+        "order_type": order_type or None,
+        "market_protection": _plain(section.market_protection) if order_type in _LIMITED else None,
     }
     return _prepared(request.reference, _named(request, section) | changes)
 
