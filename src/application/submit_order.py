@@ -229,4 +229,5 @@ def _submit_request(intent: Requested) -> SubmitRequest:
         trail_percent=intent.trail_percent,
         product=intent.product,
         expires_at=intent.expires_at,
+        role=intent.role,
     )

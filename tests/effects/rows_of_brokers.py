@@ -38,6 +38,17 @@ def kite_sends(name: str, order_fields: dict[str, Any], **options: Any) -> Obser
     return lambda _: json.loads(broker_on({}, **options).broker.prepare(order(**order_fields)).payload)[name]
 
 
+def _kite_refuses(order_fields: dict[str, Any], **options: Any) -> Observe:
+    def kind(_: Path) -> str:
+        try:
+            broker_on({}, **options).broker.prepare(order(**order_fields))
+        except LiveOrderError as error:
+            return type(error).__name__
+        return "prepared"
+
+    return kind
+
+
 def _kite_logs_in(_: Path) -> str:
     """As far as Kite's address."""
     section = Kite(api_key=SecretStr("key"), api_secret=SecretStr("secret"), root=NOWHERE)
@@ -77,6 +88,9 @@ KITE = {
         ),
     ),
     "kite.multipliers": Effect(Decimal(100), in_real_time(_kite_contract)),
+    "kite.freeze_quantities": Effect(
+        "OrderValidationError", _kite_refuses({"quantity": Decimal(11)}, freeze_quantities={"RELIANCE": Decimal(10)})
+    ),
     "kite.root": Effect("kite", lambda _: broker_on({}, root=NOWHERE).broker.name),
     "kite.ticker_root": Effect("wss://elsewhere", lambda _: ticker_root(Kite(ticker_root="wss://elsewhere"))),
 }

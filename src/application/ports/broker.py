@@ -11,7 +11,7 @@ from typing import Protocol, TypeAlias
 
 from liveorder.domain.execution_report import ExecutionReport, OrderSnapshot
 from liveorder.domain.instrument import Instrument
-from liveorder.domain.values import AssetClass, OrderType, Product, Side, TimeInForce, TradingMode
+from liveorder.domain.values import AssetClass, OrderRole, OrderType, Product, Side, TimeInForce, TradingMode
 
 
 class KeySupport(StrEnum):
@@ -81,6 +81,7 @@ class SubmitRequest:
     trail_percent: Decimal | None = None
     product: Product | None = None
     expires_at: datetime | None = None
+    role: OrderRole = OrderRole.ENTRY
 
 
 @dataclass(frozen=True, slots=True)

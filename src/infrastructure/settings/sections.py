@@ -167,6 +167,9 @@ class Kite(Section):
     """The longest validity of a GTD order that Kite takes."""
     multipliers: dict[str, Quantity] = {}
     """Units in one lot of each MCX or CDS underlying, as in { CRUDEOIL = 100 }; one that is not here is not traded."""
+    freeze_quantities: dict[str, Quantity] = {}
+    """The most that the exchange takes in one order, as in { NIFTY = 1800 }: of a trading symbol, or of all derivatives of an
+    underlying. An entry above it is refused here; where nothing is set, by the exchange."""
     root: HttpRoot | None = None
     """Another address of the API, without a path: of a test server or a proxy."""
     ticker_root: StreamAddress | None = None

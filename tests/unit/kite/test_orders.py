@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
-from datetime import timedelta
+from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -13,12 +13,12 @@ import pytest
 from liveorder.application.ports.broker import CancelRequest, ReplaceRequest
 from liveorder.domain.errors import OrderValidationError, SettingsError
 from liveorder.domain.instrument import Instrument
-from liveorder.domain.values import OrderType, Product, Side, TimeInForce
+from liveorder.domain.values import OrderRole, OrderType, Product, Side, TimeInForce
 from liveorder.infrastructure.brokers.kite.assembly import brokerage
 from liveorder.infrastructure.settings.sections import Kite
 from tests.twins.kite.client import ACCOUNT, access_to
 from tests.unit.kite.canned import MORNING, broker_on
-from tests.unit.kite.stage import KEY, order
+from tests.unit.kite.stage import KEY, RELIANCE, order
 from tests.worlds import RememberedLog
 
 D = Decimal
@@ -138,6 +138,39 @@ def test_what_kite_cannot_do_is_refused_with_the_field_and_a_remedy(field: str, 
 def test_a_longer_validity_is_taken_where_the_operator_knows_that_kite_takes_it() -> None:
     ends = MORNING + timedelta(minutes=200)
     assert payload({"longest_ttl_minutes": 240}, time_in_force=TimeInForce.GTD, expires_at=ends)["validity_ttl"] == "200"
+
+
+FREEZE = {"freeze_quantities": {"NIFTY": D(1800), "NIFTYNXT50": D(600), "RELIANCE": D(5000)}}
+
+
+def derivative(symbol: str) -> Instrument:
+    return Instrument(symbol=symbol, exchange="NFO", currency="INR", lot_size=D(75), expiry=date(2026, 12, 31))
+
+
+@pytest.mark.parametrize(
+    ("instrument", "quantity", "allowed"),
+    [
+        (derivative("NIFTY26DEC24000CE"), 1800, None),
+        (derivative("NIFTY26DEC24000CE"), 1875, "1800"),
+        (derivative("NIFTY26DECFUT"), 1875, "1800"),
+        (derivative("NIFTYNXT5026DECFUT"), 675, "600"),
+        (derivative("NIFTYNXT5026DECFUT"), 600, None),
+        (derivative("BANKNIFTY26DECFUT"), 9000, None),
+        (derivative("NIFTYIT26DECFUT"), 9000, None),
+        (RELIANCE, 5001, "5000"),
+        (RELIANCE.model_copy(update={"symbol": "RELIANCE26"}), 5001, None),
+    ],
+)
+def test_an_entry_above_the_freeze_quantity_is_refused_with_the_number(
+    instrument: Instrument, quantity: int, allowed: str | None
+) -> None:
+    fields: dict[str, Any] = {"instrument": instrument, "quantity": D(quantity), "product": Product.NRML}
+    if allowed is None:
+        assert payload(FREEZE, **fields)["quantity"] == str(quantity)
+        return
+    with pytest.raises(OrderValidationError, match=rf"^quantity: the exchange takes {allowed} of .*, not {quantity}; "):
+        payload(FREEZE, **fields)
+    assert payload(FREEZE, **fields, role=OrderRole.EXIT)["quantity"] == str(quantity)
 
 
 def test_a_cancel_goes_where_the_order_was_placed_whatever_the_settings_say_now() -> None:

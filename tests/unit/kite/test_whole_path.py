@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 from liveorder import Runner, Signal
 from liveorder.infrastructure.brokers.kite import tokens
@@ -31,9 +32,9 @@ async def twin() -> AsyncIterator[KiteTwin]:
 
 @asynccontextmanager
 async def runner_at(
-    running: KiteTwin, folder: Path, log: RememberedLog | None = None, reconcile_seconds: float = 0.2
+    running: KiteTwin, folder: Path, log: RememberedLog | None = None, reconcile_seconds: float = 0.2, **options: Any
 ) -> AsyncIterator[Runner]:
-    """As a user's settings would set it up. The token is in a file."""
+    """As a user's settings would set it up. The token is in a file; `options` are settings of the kite section."""
     if not (folder / "token.json").exists():
         tokens.write(folder / "token.json", FIRST_TOKEN, datetime.now(UTC))
     async with Runner.open(
@@ -43,7 +44,7 @@ async def runner_at(
         default_currency="INR",
         default_product="CNC",
         risk=LAX,
-        kite={"api_key": API_KEY, "access_token_file": folder / "token.json", "root": running.address},
+        kite={"api_key": API_KEY, "access_token_file": folder / "token.json", "root": running.address} | options,
         timeouts={"broker_call_seconds": 2},
         engine={"reconcile_seconds": reconcile_seconds},
         logs={"console": False, "directory": folder / "logs"},
@@ -52,8 +53,8 @@ async def runner_at(
         yield runner
 
 
-def buy(signal_id: str = "s-1") -> Signal:
-    return Signal(signal_id=signal_id, symbol="RELIANCE", exchange="NSE", side="BUY", quantity=10)
+def buy(signal_id: str = "s-1", **fields: Any) -> Signal:
+    return Signal(**{"signal_id": signal_id, "symbol": "RELIANCE", "exchange": "NSE", "side": "BUY", "quantity": 10} | fields)
 
 
 async def test_a_kill_closes_each_position_under_the_product_that_it_is_held_under(tmp_path: Path) -> None:
@@ -75,8 +76,7 @@ async def test_a_market_exit_that_rests_for_its_protection_is_seen_with_its_limi
     async with twin() as running, runner_at(running, tmp_path, log, reconcile_seconds=60) as runner:
         await runner.wait_closed((await runner.execute(buy())).order_id, PATIENCE_SECONDS)
         running.switches.protected_at_percent = Decimal(-3)
-        exit_ = Signal(signal_id="s-2", symbol="RELIANCE", exchange="NSE", side="SELL", quantity=10, role="EXIT")
-        order_id = (await runner.execute(exit_)).order_id
+        order_id = (await runner.execute(buy("s-2", side="SELL", role="EXIT"))).order_id
         await until(lambda: "it rests there as a LIMIT order" in "".join(log.of("WARNING")))
         order = await runner.order(order_id)
         assert order is not None
@@ -90,6 +90,17 @@ async def test_a_market_exit_that_rests_for_its_protection_is_seen_with_its_limi
         assert report.is_clean, report
         order = await runner.replace(order_id, limit_price=Decimal(1400))
         assert (await runner.wait_closed(order_id, PATIENCE_SECONDS)).status == "FILLED"
+
+
+async def test_only_an_entry_is_held_to_the_freeze_quantity(tmp_path: Path) -> None:
+    async with twin() as running, runner_at(running, tmp_path, freeze_quantities={"RELIANCE": 10}) as runner:
+        refused = await runner.execute(buy("too many", quantity=11))
+        assert (refused.status, running.placed) == ("REJECTED", [])
+        assert "the exchange takes 10 of RELIANCE in one order, not 11" in (refused.error_message or "")
+        for signal_id in ("one", "two"):
+            await runner.wait_closed((await runner.execute(buy(signal_id))).order_id, PATIENCE_SECONDS)
+        closing = await runner.execute(buy("out", side="SELL", role="EXIT", quantity=20))
+        assert (await runner.wait_closed(closing.order_id, PATIENCE_SECONDS)).status == "FILLED"
 
 
 async def until(holds: Callable[[], bool]) -> None:

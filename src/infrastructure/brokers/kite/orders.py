@@ -9,7 +9,8 @@ from decimal import Decimal
 
 from liveorder.application.ports.broker import BrokerCapabilities, CancelRequest, Prepared, ReplaceRequest, SubmitRequest
 from liveorder.domain.errors import OrderValidationError
-from liveorder.domain.values import OrderType, Product, TimeInForce
+from liveorder.domain.instrument import Instrument
+from liveorder.domain.values import OrderRole, OrderType, Product, TimeInForce
 from liveorder.infrastructure.brokers.kite.fields import indian_day
 from liveorder.infrastructure.brokers.kite.translation import ORDER_TYPES
 from liveorder.infrastructure.settings.sections import Kite
@@ -29,6 +30,7 @@ def prepared(request: SubmitRequest, section: Kite, now: datetime, can: BrokerCa
     Raises `OrderValidationError`.
     """
     _check(request, can)
+    _check_freeze(request, section.freeze_quantities)
     order_type = ORDER_TYPES[request.order_type]
     fields = {
         "variety": section.variety,
@@ -116,6 +118,25 @@ def _check(request: SubmitRequest, can: BrokerCapabilities) -> None:
     _check_prices(request)
     if len(request.client_order_id) > _LONGEST_TAG or not request.client_order_id.isalnum():
         raise OrderValidationError(f"client_order_id: a tag is up to {_LONGEST_TAG} letters and digits; derive a shorter key")
+
+
+def _check_freeze(request: SubmitRequest, most: Mapping[str, Decimal]) -> None:
+    """Of an entry: what closes a position is left to the exchange, which may allow more by now than the settings say."""
+    symbol, quantity = request.instrument.symbol, request.quantity
+    limiting = max((name for name in most if _is_of(request.instrument, name)), key=len, default=None)
+    if limiting is None or quantity is None or request.role is not OrderRole.ENTRY or quantity <= most[limiting]:
+        return
+    allowed = _plain(most[limiting])
+    raise OrderValidationError(
+        f"quantity: the exchange takes {allowed} of {symbol} in one order, not {_plain(quantity)}; send several, or raise "
+        f"kite.freeze_quantities if it takes more by now"
+    )
+
+
+def _is_of(instrument: Instrument, name: str) -> bool:
+    """By its symbol, or as a derivative of that name: `NIFTY26DEC24000CE` is of NIFTY, `NIFTYNXT5026DECFUT` is not."""
+    rest = instrument.symbol.removeprefix(name)
+    return not rest or (instrument.expiry is not None and rest != instrument.symbol and rest[0].isdigit())
 
 
 def _check_prices(request: SubmitRequest) -> None:
