@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from decimal import Decimal
@@ -40,6 +40,8 @@ class Charges(Protocol):
     def tradingsymbol(self) -> str: ...
     @property
     def total(self) -> Decimal: ...
+    @property
+    def by_kind(self) -> Mapping[str, Decimal]: ...
 
 
 def kite_login_address(settings: Settings, account_id: str | None = None) -> str:

@@ -100,8 +100,11 @@ async def test_charges_are_called_estimates(cli: CommandLine) -> None:
         order = await running.exchange.ask("submit", account=USER_ID, **_bought())
         (estimate,) = json.loads((await run("charges", "--json")).stdout)
         assert (estimate["is_estimate"], estimate["estimated_total"], estimate["instrument"]) == (True, "1.9", "NSE:RELIANCE")
+        assert estimate["by_kind"] == {"brokerage": "0.31", "transaction_tax": "1.05", "stamp_duty": "0.48", "gst": "0.06"}
         assert order["order"]["state"] == "FILLED"
-        assert "Estimated charges" in (await run("charges")).output
+        page = (await run("charges")).output
+        assert "Estimated charges" in page
+        assert "0.06 INR" in page
 
 
 def _bought() -> dict[str, object]:

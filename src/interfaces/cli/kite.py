@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from liveorder.bootstrap import Charges, KiteLogin, kite_charges, kite_login, kite_login_address
+from liveorder.domain.values import ZERO
 from liveorder.interfaces.cli.options import AccountName, AsJson, Config, a_path, quiet_settings_for
 from liveorder.interfaces.cli.progress import spinner
 from liveorder.interfaces.cli.screen import print_json, say, suggest
@@ -20,6 +21,7 @@ CHARGES: tuple[Column[Charges], ...] = (
     Column("Order", lambda row: row.broker_order_id),
     Column("Instrument", lambda row: f"{row.exchange}:{row.tradingsymbol}"),
     Column("Estimated charges", lambda row: f"{row.total:f} INR", justify="right"),
+    Column("GST of these", lambda row: f"{row.by_kind.get('gst', ZERO):f} INR", justify="right"),
 )
 
 
@@ -71,6 +73,7 @@ def _plain(row: Charges) -> dict[str, object]:
         "broker_order_id": row.broker_order_id,
         "instrument": f"{row.exchange}:{row.tradingsymbol}",
         "estimated_total": f"{row.total:f}",
+        "by_kind": {kind: f"{amount:f}" for kind, amount in row.by_kind.items()},
         "currency": "INR",
         "is_estimate": True,
     }

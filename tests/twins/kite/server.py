@@ -223,7 +223,8 @@ class KiteTwin:
     async def margins(self, request: web.Request) -> Any:
         answer = await self.ask("account")
         cash = float(answer["cash"])
-        return {"equity": {"enabled": True, "net": cash, "available": {"cash": cash, "live_balance": cash}}}
+        equity = {"enabled": True, "net": cash, "available": {"cash": cash, "live_balance": cash}}
+        return {"equity": equity, "commodity": {"enabled": False, "net": 0, "available": {"cash": 0, "live_balance": 0}}}
 
     async def quote(self, request: web.Request) -> Any:
         if not self.switches.sells_quotes:
@@ -237,7 +238,9 @@ class KiteTwin:
         return quotes
 
     async def charges(self, request: web.Request) -> Any:
-        return [row | {"charges": {"brokerage": 0.31, "transaction_tax": 1.05, "total": 1.9}} for row in await request.json()]
+        gst = {"igst": 0.06, "cgst": 0, "sgst": 0, "total": 0.06}
+        figures = {"brokerage": 0.31, "transaction_tax": 1.05, "transaction_tax_type": "stt", "stamp_duty": 0.48, "gst": gst}
+        return [row | {"charges": figures | {"total": 1.9}} for row in await request.json()]
 
     async def token(self, request: web.Request) -> Any:
         form = await request.post()

@@ -19,7 +19,7 @@ _ASKED = ("order_id", "exchange", "tradingsymbol", "transaction_type", "variety"
 
 @dataclass(frozen=True, slots=True)
 class EstimatedCharges:
-    """Of one order, in rupees. `by_kind` is what the total is made of, as far as Kite tells it in single figures."""
+    """Of one order, in rupees. `by_kind` is what the total is made of."""
 
     broker_order_id: str
     exchange: str
@@ -49,10 +49,13 @@ def _estimate(row: Row) -> EstimatedCharges:
     total = number(charges, "total")
     if total is None:
         raise ValueError("charges without a total")
-    kinds = {name: figure for name, value in charges.items() if _is_figure(value) and (figure := number(charges, name))}
-    kinds.pop("total", None)
+    kinds = {name: figure for name in charges if name != "total" and (figure := _figure(charges, name))}
     return EstimatedCharges(text(row, "order_id"), text(row, "exchange"), text(row, "tradingsymbol"), total, kinds)
 
 
-def _is_figure(value: object) -> bool:
-    return isinstance(value, int | Decimal) and not isinstance(value, bool)
+def _figure(charges: Row, name: str) -> Decimal | None:
+    """A table, as of the GST, tells its own total. None for what is no figure."""
+    value = charges[name]
+    if isinstance(value, dict):
+        return number(value, "total")
+    return number(charges, name) if isinstance(value, int | Decimal) and not isinstance(value, bool) else None

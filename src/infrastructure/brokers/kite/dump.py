@@ -80,11 +80,8 @@ def fits(query: InstrumentQuery, listing: Listing) -> bool:
     return query.strike is None or (kind in _RIGHTS and query.strike == Decimal(listing.strike))
 
 
-def instrument_of(listing: Listing, multipliers: Mapping[str, Decimal]) -> Instrument | None:
-    """None for a row that makes no sense, and for a contract whose size nobody has told."""
-    multiplier = multipliers.get(listing.name) if listing.exchange in COUNTED_IN_LOTS else Decimal(1)
-    if multiplier is None:
-        return None
+def instrument_of(listing: Listing, multiplier: Decimal) -> Instrument | None:
+    """None for a row that makes no sense."""
     try:
         return Instrument(
             symbol=listing.tradingsymbol,

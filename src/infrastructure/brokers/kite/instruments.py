@@ -7,6 +7,7 @@ from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
+from decimal import Decimal
 
 from liveorder.application.ports.clock import Clock
 from liveorder.application.ports.event_log import EventLog
@@ -37,6 +38,8 @@ class KiteInstruments:
         self._session, self._clock, self._log = session, clock, log
         self._catalogues: dict[str, Catalogue] = {}
         self._fetching: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
+        self._sizes: dict[tuple[str, str], Decimal] = {}
+        """Of contracts, as positions tell them."""
         self._told: set[str] = set()
 
     async def resolve(self, query: InstrumentQuery) -> Instrument | None:
@@ -51,15 +54,37 @@ class KiteInstruments:
     async def listed(self, exchange: str, tradingsymbol: str) -> Instrument:
         """Of a position. A bare one where the list does not have it: delisted, or expired since, and held all the same."""
         known = await self.resolve(InstrumentQuery(symbol=tradingsymbol, exchange=exchange))
-        return known or Instrument(symbol=tradingsymbol, exchange=exchange, currency="INR")
+        size = self._sizes.get((exchange, tradingsymbol), Decimal(1))
+        return known or Instrument(symbol=tradingsymbol, exchange=exchange, currency="INR", multiplier=size)
+
+    def learn_sizes(self, sizes: Mapping[tuple[str, str], Decimal]) -> None:
+        """Of contracts that were held today, by exchange and symbol."""
+        self._sizes |= sizes
 
     def _instrument(self, listing: Listing) -> Instrument | None:
-        multipliers = self._session.section.multipliers
-        if listing.exchange in COUNTED_IN_LOTS and listing.name not in multipliers and listing.name not in self._told:
-            self._told.add(listing.name)
-            sentence = f"{listing.exchange}:{listing.name} is not traded: its contract's size is in no list of Kite's; set it in"
-            self._log.write("WARNING", f"{sentence} kite.multipliers, as {{{listing.name} = 100}} for 100 units a lot")
-        return instrument_of(listing, multipliers)
+        """None also for a contract whose size nobody has told."""
+        if listing.exchange not in COUNTED_IN_LOTS:
+            return instrument_of(listing, Decimal(1))
+        told, settled = self._told_size(listing), self._session.section.multipliers.get(listing.name)
+        name, remedy = f"{listing.exchange}:{listing.name}", f"kite.multipliers, as {{{listing.name} = 100}} for 100 units a lot"
+        if (size := settled or told) is None:
+            self._warn(f"{name} is not traded: its contract's size is in no list of Kite's; set it in {remedy}")
+            return None
+        if settled is not None and told not in (None, settled):
+            self._warn(f"{name} counts as {settled:f} units a lot, and Kite's position says {told:f}; mend {remedy}")
+        return instrument_of(listing, size)
+
+    def _told_size(self, listing: Listing) -> Decimal | None:
+        """The contract's own, else the one that all of the same name have."""
+        own = self._sizes.get((listing.exchange, listing.tradingsymbol))
+        listed = self._catalogues[listing.exchange].by_name.get(listing.name, ())
+        same = {self._sizes.get((each.exchange, each.tradingsymbol)) for each in listed} - {None}
+        return own or (same.pop() if len(same) == 1 else None)
+
+    def _warn(self, sentence: str) -> None:
+        if sentence not in self._told:
+            self._told.add(sentence)
+            self._log.write("WARNING", sentence)
 
     async def _catalogue(self, exchange: str) -> Catalogue:
         async with self._fetching[exchange]:

@@ -14,6 +14,7 @@ from decimal import Decimal
 from typing import Any
 
 from liveorder.domain.values import ZERO, Product, total
+from liveorder.infrastructure.brokers.kite.dump import COUNTED_IN_LOTS
 from liveorder.infrastructure.brokers.kite.fields import Row, number, price, quantity, text
 from liveorder.infrastructure.brokers.kite.translation import rows_of
 
@@ -35,6 +36,13 @@ def parts_of(positions: Any, holdings: Any) -> list[Held]:
     """By product and list, nothing twice, nothing of zero. Raises one of `UNREADABLE`."""
     parts = [*_from_positions(rows_of(positions["net"])), *_from_holdings(rows_of(holdings))]
     return [part for part in parts if part.quantity]
+
+
+def sizes_in(positions: Any) -> dict[tuple[str, str], Decimal]:
+    """Units in one lot of each contract that was held today, by exchange and symbol. Kite tells them nowhere else."""
+    rows = [row for row in rows_of(positions["net"]) if text(row, "exchange") in COUNTED_IN_LOTS]
+    sizes = {_listed(row): quantity(row, "multiplier") for row in rows}
+    return {listed: size for listed, size in sizes.items() if size > 0}
 
 
 def held(parts: Iterable[Held]) -> list[Held]:

@@ -15,7 +15,7 @@ from liveorder.domain.errors import BrokerError
 from liveorder.domain.execution_report import Execution, ExecutionReport, OrderSnapshot
 from liveorder.infrastructure.brokers.kite.fields import Row, identifier, indian_day, key_of, number, tags
 from liveorder.infrastructure.brokers.kite.instruments import KiteInstruments
-from liveorder.infrastructure.brokers.kite.portfolio import Held, held, parts_of
+from liveorder.infrastructure.brokers.kite.portfolio import Held, held, parts_of, sizes_in
 from liveorder.infrastructure.brokers.kite.session import KiteSession, understood
 from liveorder.infrastructure.brokers.kite.shared_question import SharedQuestion
 from liveorder.infrastructure.brokers.kite.translation import execution_of, has_traded, is_open, news_of, rows_of, snapshot_of
@@ -32,7 +32,10 @@ class Questions:
         self._told: set[str] = set()
 
     async def cash(self) -> Decimal | None:
-        """What can be spent on shares now. Kite adds up no equity: holdings are in none of its figures."""
+        """What can be spent on shares now; on commodities where the account has no other segment, whose money is apart.
+
+        Kite adds up no equity: holdings are in none of its figures.
+        """
         return await self._session.ask(_cash, "margins")
 
     async def find(
@@ -93,6 +96,7 @@ class Questions:
         positions = await self._session.ask(_as_it_is, "positions")
         holdings = await self._session.ask(_as_it_is, "holdings")
         amounts = understood(lambda: held(parts_of(positions, holdings)))
+        self._instruments.learn_sizes(understood(sizes_in, positions))
         return [await self._position(amount) for amount in amounts]
 
     async def _position(self, amount: Held) -> BrokerPosition:
@@ -144,9 +148,12 @@ def _executions(answer: Any, keys: Mapping[str, str | None]) -> list[Execution]:
 
 
 def _cash(answer: Any) -> Decimal | None:
-    available = answer["equity"]["available"]
-    live = number(available, "live_balance")
-    return number(available, "cash") if live is None else live
+    for segment in (answer.get(name) for name in ("equity", "commodity")):
+        if segment and segment.get("enabled", True):
+            available = segment["available"]
+            live = number(available, "live_balance")
+            return number(available, "cash") if live is None else live
+    return None
 
 
 def _as_it_is(answer: Any) -> Any:
