@@ -18,6 +18,8 @@ from tests.twins.alpaca.links import Links, is_pending, live_link
 from tests.twins.alpaca.refusals import Refused, unless_refused
 from tests.twins.alpaca.words import Json, order_named
 
+SINCE_THE_LAST_TRADE = timedelta(hours=3)
+
 
 @dataclass
 class OrderDesk:
@@ -154,11 +156,14 @@ class OrderDesk:
             for each in answer["positions"]
         ]
 
-    async def price(self, symbol: str) -> Json | None:
+    async def snapshot(self, symbol: str) -> Json | None:
+        """A trade and a quote at the exchange's price: the trade was before, as the feed of one venue tells it."""
         instrument = self.listed(symbol)
         if instrument is None:
             return None
-        quote = unless_refused(await self.exchange.ask("quote", instrument=instrument.key))
-        if "price" not in quote:
-            return None
-        return {"t": words.stamp(datetime.fromisoformat(quote["at"])), "p": float(quote["price"]), "s": 100}
+        told = unless_refused(await self.exchange.ask("quote", instrument=instrument.key))
+        if "price" not in told:
+            return {}
+        at, price = datetime.fromisoformat(told["at"]), float(told["price"])
+        trade = {"t": words.stamp(at - SINCE_THE_LAST_TRADE), "x": "V", "p": price, "s": 100}
+        return {"latestTrade": trade, "latestQuote": {"t": words.stamp(at), "bp": price, "bs": 1, "ap": price, "as": 1}}

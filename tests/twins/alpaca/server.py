@@ -100,9 +100,9 @@ class AlpacaTwin:
             ("GET", "/v2/account", self._account),
             ("GET", "/v2/assets/{symbol}", self._asset),
             ("GET", "/v2/options/contracts/{symbol}", self._asset),
-            ("GET", "/v2/stocks/trades/latest", self._prices),
-            ("GET", "/v1beta1/options/trades/latest", self._prices),
-            ("GET", "/v1beta3/crypto/us/latest/trades", self._prices),
+            ("GET", "/v2/stocks/snapshots", self._snapshots),
+            ("GET", "/v1beta1/options/snapshots", self._snapshots_in_pages),
+            ("GET", "/v1beta3/crypto/us/snapshots", self._snapshots_in_pages),
         ]
 
     def _answering(self, handler: Callable[[web.Request], Awaitable[Any]]) -> Callable[[web.Request], Awaitable[web.Response]]:
@@ -167,10 +167,13 @@ class AlpacaTwin:
             raise Refused("unknown_order", "asset not found")
         return words.asset_json(instrument)
 
-    async def _prices(self, request: web.Request) -> Any:
-        symbols = request.query["symbols"].split(",")
-        prices = {symbol: await self.desk.price(symbol) for symbol in symbols}
-        return {"trades": {symbol: price for symbol, price in prices.items() if price is not None}}
+    async def _snapshots(self, request: web.Request) -> Any:
+        """Of stocks: by symbol, without those that nobody knows."""
+        snapshots = {symbol: await self.desk.snapshot(symbol) for symbol in request.query["symbols"].split(",")}
+        return {symbol: snapshot for symbol, snapshot in snapshots.items() if snapshot is not None}
+
+    async def _snapshots_in_pages(self, request: web.Request) -> Any:
+        return {"snapshots": await self._snapshots(request), "next_page_token": None}
 
 
 @asynccontextmanager

@@ -10,10 +10,18 @@ import pytest
 
 from liveorder.application.ports.instruments import InstrumentQuery
 from liveorder.application.ports.market_data import Price, Quote
-from liveorder.domain.errors import BrokerError, OutcomeUnknown
+from liveorder.domain.errors import (
+    BrokerAuthenticationError,
+    BrokerError,
+    BrokerRateLimitError,
+    BrokerRefusal,
+    OutcomeUnknown,
+)
 from liveorder.domain.execution_report import Execution
+from liveorder.domain.instrument import Instrument
 from liveorder.domain.values import AssetClass, OptionRight, OrderType, Side, TimeInForce, TradingMode
 from liveorder.infrastructure.brokers.alpaca.assembly import brokerage, stream_address
+from liveorder.infrastructure.brokers.alpaca.instruments import option_of
 from tests.twins.alpaca.customer import ACCOUNT, access, section
 from tests.unit.alpaca.stage import AAPL, BTC, live, order_json, order_of
 
@@ -225,23 +233,82 @@ async def test_what_could_not_be_asked_is_not_unknown() -> None:
             await here.brokerage.instruments.resolve(InstrumentQuery("AAPL"))
 
 
-async def test_prices_are_exact_and_have_their_time() -> None:
+STOCKS, COINS, OPTIONS = "/v2/stocks/snapshots", "/v1beta3/crypto/us/snapshots", "/v1beta1/options/snapshots"
+TRADE = '"latestTrade": {"t": "2022-04-12T17:26:45.009288296Z", "x": "V", "p": 172.11, "s": 100}'
+OFFERS = '"latestQuote": {"t": "2022-04-12T20:00:01Z", "bx": "V", "bp": 172.1, "bs": 1, "ap": 172.123, "as": 2, "z": "C"}'
+TRADED, OFFERED = datetime(2022, 4, 12, 17, 26, 45, 9288, tzinfo=UTC), datetime(2022, 4, 12, 20, 0, 1, tzinfo=UTC)
+CALL = option_of("AAPL261218C00212500", D(100))
+
+
+@pytest.mark.parametrize(
+    ("instrument", "path", "answer"),
+    [
+        (AAPL, STOCKS, f'{{"AAPL": {{{TRADE}, {OFFERS}, "minuteBar": null}}}}'),
+        (BTC, COINS, f'{{"snapshots": {{"BTC/USD": {{{OFFERS}, {TRADE}}}}}}}'),
+        (CALL, OPTIONS, f'{{"next_page_token": null, "snapshots": {{"AAPL261218C00212500": {{{OFFERS}, {TRADE}}}}}}}'),
+    ],
+)
+async def test_bid_ask_and_last_are_exact_and_have_times_of_their_own(instrument: Instrument, path: str, answer: str) -> None:
     async with live() as here:
-        trade = '{"trades": {"AAPL": {"t": "2022-04-12T17:26:45.009288296Z", "x": "V", "p": 172.11, "s": 100}}}'
-        here.twin.say("GET", "/v2/stocks/trades/latest", 200, trade)
+        here.twin.say("GET", path, 200, answer)
+        quote = await here.brokerage.market_data.latest(instrument)
+        assert quote == Quote(Price(D("172.1"), OFFERED), Price(D("172.123"), OFFERED), Price(D("172.11"), TRADED))
+        assert [path for _, path, _ in here.twin.requests[-2:]] == ["/v2/account", path]
+
+
+async def test_a_quote_is_told_where_the_last_trade_is_old() -> None:
+    async with live() as here:
         quote = await here.brokerage.market_data.latest(AAPL)
-        assert quote == Quote(last=Price(D("172.11"), datetime(2022, 4, 12, 17, 26, 45, 9288, tzinfo=UTC)))
-        coin = await here.brokerage.market_data.latest(BTC)
-        assert coin is not None
-        assert coin.last is not None
-        assert coin.last.amount == 60000
+        assert quote is not None
+        assert quote.last is not None
+        met = quote.met_by(Side.BUY, datetime.now(UTC), 300)
+        assert met == quote.ask
+        assert met is not None
+        assert met.age_seconds(datetime.now(UTC)) < 300 < quote.last.age_seconds(datetime.now(UTC))
 
 
-@pytest.mark.parametrize(("status", "body"), [(200, {"trades": {}}), (200, {"trades": None}), (200, ""), (403, "{}"), (500, "")])
-async def test_where_there_is_no_price_none_is_told(status: int, body: Any) -> None:
+@pytest.mark.parametrize(
+    ("snapshot", "expected"),
+    [
+        ({"latestQuote": {"t": "2022-04-12T20:00:01Z", "bp": 0, "ap": 9}}, Quote(ask=Price(D(9), OFFERED))),
+        ({"latestQuote": {"t": "2022-04-12T20:00:01Z", "bp": 8}, "latestTrade": None}, Quote(bid=Price(D(8), OFFERED))),
+        ({"latestQuote": {"t": None, "bp": 8, "ap": 9}, "latestTrade": {"t": "2022-04-12T20:00:01Z", "p": 0}}, None),
+        ({"latestQuote": None, "latestTrade": None}, None),
+        ({}, None),
+        (None, None),
+    ],
+)
+async def test_a_side_without_an_offer_has_no_price(snapshot: Any, expected: Quote | None) -> None:
     async with live() as here:
-        here.twin.say("GET", "/v2/stocks/trades/latest", status, body)
-        assert await here.brokerage.market_data.latest(AAPL) is None
+        here.twin.say("GET", STOCKS, 200, {"AAPL": snapshot})
+        assert await here.brokerage.market_data.latest(AAPL) == expected
+
+
+async def test_what_alpaca_has_no_data_of_has_no_price() -> None:
+    async with live() as here:
+        assert await here.brokerage.market_data.latest(AAPL.model_copy(update={"symbol": "NOSUCHTHING"})) is None
+        assert await here.brokerage.market_data.latest(AAPL.model_copy(update={"asset_class": AssetClass.FUTURE})) is None
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "kind", "words"),
+    [
+        (403, {"message": "subscription does not permit querying recent SIP data"}, BrokerRefusal, "does not permit .+ [(]403[)]$"),
+        (403, {"message": "forbidden."}, BrokerAuthenticationError, "forbidden"),
+        (429, {"message": "too many requests."}, BrokerRateLimitError, "too many"),
+        (500, "", OutcomeUnknown, "500"),
+        (200, "", OutcomeUnknown, "could not be read"),
+        (200, "<html></html>", OutcomeUnknown, "no readable answer"),
+        (200, {"AAPL": {"latestTrade": {"t": "2022-04-12T20:00:01Z", "p": "much"}}}, OutcomeUnknown, "could not be read"),
+    ],
+)
+async def test_prices_that_could_not_be_asked_for_are_told_in_alpacas_words(
+    status: int, body: Any, kind: type[BrokerError], words: str
+) -> None:
+    async with live() as here:
+        here.twin.say("GET", STOCKS, status, body)
+        with pytest.raises(kind, match=words):
+            await here.brokerage.market_data.latest(AAPL)
 
 
 async def test_live_and_paper_have_addresses_of_their_own() -> None:

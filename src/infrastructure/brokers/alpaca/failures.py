@@ -47,9 +47,9 @@ def error_of(failure: APIError) -> BrokerError:
 
 
 def _refusal(status: int, body: dict[str, Any]) -> BrokerError:
-    """A 4xx with a body of Alpaca's own: it read the request."""
+    """A 4xx with a body of Alpaca's own: it read the request. Market data answers without a code."""
     code, message = body.get("code"), _message(body)
-    told, words = f"alpaca: {message} ({status}/{code})", message.lower()
+    told, words = f"alpaca: {message} ({status if code is None else f'{status}/{code}'})", message.lower()
     if code == _NOT_AUTHORIZED or (status == 403 and words.strip(" .") == "forbidden"):
         return BrokerAuthenticationError(told)
     if status == 422 and code == _INVALID and "client_order_id" in words and "unique" in words:
