@@ -286,7 +286,7 @@ class ExecuteOrder:
         """What is wrong with the order itself, before any limit is looked at."""
         intent = sized.intent
         if sized.problem is not None:
-            return _refused(RejectReason.INVALID, "invalid_quantity", str(sized.problem))
+            return _refused(RejectReason.INVALID, f"invalid_{sized.problem.field}", str(sized.problem))
         if not intent.unattended:
             return None
         if gateway.terms.mode is TradingMode.SIMULATION and not _LINKS.intersection(intent.unattended):

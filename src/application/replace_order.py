@@ -50,7 +50,8 @@ class ReplaceOrder:
 
         Quantities and prices are rounded as for a new order. The new terms pass the risk rules like one. Raises `OrderNotFound`,
         `DecisionRefused` (closed, unacknowledged, halted, against a limit, a replace in doubt, nothing to change, a broker that
-        replaces nothing), `InvalidInput` for less than a lot, and the errors of `OrderStore.append`: then nothing was sent.
+        replaces nothing), `InvalidInput` for less than a lot or a tick, and the errors of `OrderStore.append`: then nothing was
+        sent.
         """
         known = (await self._orders.get(order_id)).intent
         gateway = self._gateways[known.account_id]

@@ -28,13 +28,13 @@ class NewTerms:
     stop_price: Decimal | None = None
 
     def on_grid(self, instrument: Instrument, side: Side) -> NewTerms:
-        """The quantity toward zero to the lot, prices passively to the tick. Raises `InvalidInput` for less than a lot."""
+        """The quantity toward zero to the lot, prices passively to the tick. Raises `InvalidInput` where nothing is left."""
 
-        def rounded(price: Decimal | None) -> Decimal | None:
-            return None if price is None else instrument.round_price(price, side)
+        def rounded(field: str, price: Decimal | None) -> Decimal | None:
+            return None if price is None else instrument.round_price(price, side, field)
 
         quantity = None if self.quantity is None else instrument.round_quantity(self.quantity)
-        return NewTerms(quantity, rounded(self.limit_price), rounded(self.stop_price))
+        return NewTerms(quantity, rounded("limit_price", self.limit_price), rounded("stop_price", self.stop_price))
 
 
 class RiskGate:

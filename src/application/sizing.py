@@ -88,8 +88,10 @@ async def size(signal: Signal, gateway: Gateway, origin: Origin, now: datetime, 
         priced = priced._replace(price=own)
         fresh = _fresh(own, now, limits)
     price = _decision_price(signal, fresh)
-    quantity, notional, problem = _how_much(signal, gateway, instrument, price, limits.position_size)
-    return SizedIntent(_intent(signal, gateway, origin, instrument, price, quantity, notional), priced, problem)
+    quantity, notional, too_little = _how_much(signal, gateway, instrument, price, limits.position_size)
+    limit_price, stop_price, too_low = _to_tick(instrument, signal)
+    intent = _intent(signal, gateway, origin, instrument, price, quantity, notional, limit_price, stop_price)
+    return SizedIntent(intent, priced, too_little or too_low)
 
 
 def _fresh(price: Price | None, now: datetime, limits: RiskLimits) -> Price | None:
@@ -132,6 +134,18 @@ def _to_lot(
         return unrounded, None, problem
 
 
+def _to_tick(instrument: Instrument, signal: Signal) -> tuple[Decimal | None, Decimal | None, InvalidInput | None]:
+    """Limit and stop price, and what is wrong with one of them."""
+
+    def rounded(field: str, price: Decimal | None) -> Decimal | None:
+        return None if price is None else instrument.round_price(price, signal.side, field)
+
+    try:
+        return rounded("limit_price", signal.limit_price), rounded("stop_price", signal.stop_price), None
+    except InvalidInput as problem:
+        return signal.limit_price, signal.stop_price, problem
+
+
 def _how_long(signal: Signal, gateway: Gateway, instrument: Instrument) -> tuple[TimeInForce, float | None]:
     """As long as is named, or as is usual: what lasts only for want of orders for the day ends as one for the day does."""
     usual = gateway.broker.capabilities.usual_time_in_force(instrument.asset_class, signal.order_type)
@@ -150,10 +164,9 @@ def _intent(
     price: Decimal | None,
     quantity: Decimal | None,
     notional: Decimal | None,
+    limit_price: Decimal | None,
+    stop_price: Decimal | None,
 ) -> Requested:
-    def on_grid(value: Decimal | None) -> Decimal | None:
-        return None if value is None else instrument.round_price(value, signal.side)
-
     time_in_force, timeout_seconds = _how_long(signal, gateway, instrument)
     return Requested(
         order_id=origin.order_id,
@@ -170,8 +183,8 @@ def _intent(
         order_type=signal.order_type,
         quantity=quantity,
         notional=notional,
-        limit_price=on_grid(signal.limit_price),
-        stop_price=on_grid(signal.stop_price),
+        limit_price=limit_price,
+        stop_price=stop_price,
         trail_amount=signal.trail_amount,
         trail_percent=signal.trail_percent,
         time_in_force=time_in_force,

@@ -4,11 +4,21 @@ from __future__ import annotations
 
 from datetime import date
 from decimal import ROUND_CEILING, ROUND_DOWN, ROUND_FLOOR, Decimal
+from operator import not_
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from liveorder.domain.errors import InvalidInput
-from liveorder.domain.values import AssetClass, OptionRight, Price, Quantity, Side
+from liveorder.domain.values import EXACT, AssetClass, OptionRight, Price, Quantity, Side
+
+
+class TickRule(BaseModel):
+    """The step of prices from one price on."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    from_price: Price
+    tick_size: Quantity
 
 
 class Instrument(BaseModel):
@@ -22,6 +32,11 @@ class Instrument(BaseModel):
     currency: str = "USD"
     tick_size: Quantity = Decimal("0.01")
     """Smallest step of a price, in the currency."""
+    tick_rules: tuple[TickRule, ...] = Field(default=(), exclude_if=not_)
+    """Where prices step wider, in rising order; each begins at a price of the grid below it. Elsewhere `tick_size` holds.
+
+    Not written where there are none, so that what earlier versions stored stays as it is.
+    """
     lot_size: Quantity = Decimal(1)
     """Smallest step of a quantity, in units."""
     multiplier: Quantity = Decimal(1)
@@ -46,10 +61,23 @@ class Instrument(BaseModel):
             parts.append(self.right.value)
         return ":".join(parts)
 
-    def round_price(self, price: Decimal, side: Side) -> Decimal:
-        """To the tick, passively: a buy down, a sell up, so that rounding never pays more than was asked."""
-        rounding = ROUND_FLOOR if side is Side.BUY else ROUND_CEILING
-        return (price / self.tick_size).to_integral_value(rounding=rounding) * self.tick_size
+    def tick_at(self, price: Decimal) -> Decimal:
+        """The step of prices as far from zero as this one."""
+        ticks = [rule.tick_size for rule in self.tick_rules if rule.from_price <= price.copy_abs()]
+        return ticks[-1] if ticks else self.tick_size
+
+    def round_price(self, price: Decimal, side: Side, field: str = "limit_price") -> Decimal:
+        """To the tick, passively: a buy down, a sell up, so that rounding never pays more than was asked.
+
+        Raises `InvalidInput`, which names `field`, when nothing is left; a future's price may be zero or below.
+        """
+        rounding, tick = ROUND_FLOOR if side is Side.BUY else ROUND_CEILING, self.tick_at(price)
+        rounded = EXACT.multiply(EXACT.divide(price, tick).to_integral_value(rounding=rounding), tick)
+        if rounded <= 0 and self.asset_class is not AssetClass.FUTURE:
+            raise InvalidInput(
+                field, f"{price:f} is less than one tick of {self.tick_size:f} {self.symbol}", "give at least one tick"
+            )
+        return rounded
 
     def round_quantity(self, quantity: Decimal) -> Decimal:
         """To the lot, toward zero. Raises `InvalidInput` when nothing is left."""

@@ -201,7 +201,7 @@ class Certification:
         if not self._declared.replaces:
             return Finding("a replace", "not possible", "not tried")
         assert request.limit_price is not None
-        wanted = request.limit_price - request.instrument.tick_size
+        wanted = request.limit_price - request.instrument.tick_at(request.limit_price)
         first = self._sent[0]
         reference = first.prepared.reference
         change = ReplaceRequest(first.key, first.broker_order_id, self._account_id, 1, limit_price=wanted, reference=reference)

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from liveorder.application.ports.broker import Prepared
-from liveorder.domain.errors import BrokerConnectionError, DecisionRefused, OrderValidationError, TradingIsHalted
+from liveorder.domain.errors import BrokerConnectionError, DecisionRefused, InvalidInput, OrderValidationError, TradingIsHalted
 from liveorder.domain.execution_report import CancelIsPending, ExecutionReport, ReplaceIsPending, ReplaceRejected
 from liveorder.domain.lifecycle import OrderStatus
 from liveorder.domain.trading_halt import EVERYTHING, HaltReason
@@ -42,6 +42,14 @@ async def test_quantities_of_a_replace_round_toward_zero_to_the_lot(tmp_path: Pa
         order = await engine.replace.replace(order.order_id, quantity=Decimal("12.9"))
         await asyncio.sleep(1)
         assert (await engine.orders.get(order.order_id)).quantity == Decimal(12)
+
+
+async def test_a_replace_to_a_price_of_which_nothing_is_left_is_refused(tmp_path: Path) -> None:
+    async with a_scene(tmp_path) as scene, scene.living() as engine:
+        order = await engine.execute.execute(a_limit())
+        with pytest.raises(InvalidInput, match=r"^limit_price: 0\.00009 is less than one tick"):
+            await engine.replace.replace(order.order_id, limit_price=Decimal("0.00009"))
+        assert scene.witness.of("replace") == []
 
 
 async def test_where_the_broker_replaces_nothing_a_replace_is_refused(tmp_path: Path) -> None:

@@ -106,6 +106,22 @@ async def test_limit_prices_round_to_the_tick_so_that_nothing_worse_is_paid(tmp_
         assert (bought.limit_price, sold.limit_price) == (Decimal("400.01"), Decimal("600.02"))
 
 
+@pytest.mark.parametrize(
+    ("fields", "named"),
+    [
+        ({"order_type": "LIMIT", "limit_price": Decimal("0.00009")}, "limit_price"),
+        ({"order_type": "LIMIT", "limit_price": Decimal(-5)}, "limit_price"),
+        ({"order_type": "STOP", "stop_price": Decimal(0)}, "stop_price"),
+    ],
+)
+async def test_a_price_of_which_nothing_is_left_is_refused_as_invalid(tmp_path: Path, fields: dict[str, Any], named: str) -> None:
+    async with a_scene(tmp_path) as scene, scene.living() as engine:
+        order = await engine.execute.execute(a_signal(**fields))
+        assert (order.status, order.reason) == (OrderStatus.REJECTED, "INVALID")
+        assert (order.error_message or "").startswith(f"{named}: {fields[named]:f} is less than one tick of 0.0001")
+        assert scene.witness.calls == []
+
+
 class OldPrices:
     """An hour behind."""
 

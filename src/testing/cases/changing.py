@@ -134,7 +134,7 @@ async def a_replace_that_comes_too_late_is_refused(stage: Stage) -> None:
 async def a_replace_that_the_venue_refuses_leaves_the_order_as_it_was(stage: Stage) -> None:
     """A price off the venue's grid: refused by prepare, or told as a `ReplaceRejected` or a refusal."""
     placed = await stage.rest()
-    off_grid = stage.below("0.95") + stage.instrument.tick_size / 3
+    off_grid = stage.below("0.95") + stage.instrument.tick_at(stage.below("0.95")) / 3
     try:
         answer = await stage.replace(placed, limit_price=off_grid)
     except (OrderValidationError, BrokerRefusal):

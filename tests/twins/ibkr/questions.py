@@ -13,6 +13,9 @@ from tests.twins.ibkr.desk import READ_ONLY, UNKNOWN, Desk
 from tests.twins.ibkr.orders import trades_told
 from tests.twins.ibkr.trading import commissions
 
+DEAR = Decimal(100)
+"""TWS tells one step for all prices of a stock: that of dear ones."""
+
 
 class Questions:
     def __init__(self, desk: Desk, switches: Switches) -> None:
@@ -84,7 +87,7 @@ class Questions:
             client.tell(wire.error(fields[2], 200, "No security definition has been found for the request"))
             return
         rows = [
-            wire.contract_details(fields[2], self._desk.listings.contract(each), f"{each.tick_size:f}", f"{each.lot_size:f}")
+            wire.contract_details(fields[2], self._desk.listings.contract(each), f"{each.tick_at(DEAR):f}", f"{each.lot_size:f}")
             for each in meant
         ]
         client.tell(*rows, ["52", "1", fields[2]])

@@ -15,6 +15,7 @@ from liveorder.domain.errors import (
     BrokerError,
     BrokerRateLimitError,
     BrokerRefusal,
+    OrderValidationError,
     OutcomeUnknown,
 )
 from liveorder.domain.execution_report import Execution
@@ -199,8 +200,8 @@ ASSET = {"id": "b0b6dd9d", "class": "us_equity", "exchange": "NASDAQ", "symbol":
 @pytest.mark.parametrize(
     ("asset", "expected"),
     [
-        (ASSET | {"fractionable": True}, (D("0.01"), D("1E-9"), "XNYS")),
-        (ASSET | {"fractionable": False}, (D("0.01"), D(1), "XNYS")),
+        (ASSET | {"fractionable": True}, (D("0.0001"), D("1E-9"), "XNYS")),
+        (ASSET | {"fractionable": False}, (D("0.0001"), D(1), "XNYS")),
         (
             ASSET | {"class": "crypto", "symbol": "BTC/USDT", "min_trade_increment": "0.0001", "price_increment": 0.05},
             (D("0.05"), D("0.0001"), "24/7"),
@@ -214,6 +215,17 @@ async def test_grids_are_those_that_alpaca_tells(asset: dict[str, Any], expected
         here.twin.say("GET", "/v2/assets/X", 200, asset)
         found = await here.brokerage.instruments.resolve(InstrumentQuery("X"))
         assert (None if found is None else (found.tick_size, found.lot_size, found.calendar)) == expected
+
+
+@pytest.mark.parametrize(("price", "sent"), [("0.87654", "0.8765"), ("0.0042", "0.0042"), ("231.2345", "231.23")])
+async def test_a_price_is_sent_with_as_many_decimals_as_alpaca_takes_there(price: str, sent: str) -> None:
+    async with live() as here:
+        found = await here.brokerage.instruments.resolve(InstrumentQuery("AAPL"))
+        assert found is not None
+        await here.submit(order_of(instrument=found, limit_price=found.round_price(D(price), Side.BUY)))
+        assert here.twin.requests[-1][2]["limit_price"] == sent
+        with pytest.raises(OrderValidationError, match="ticks"):
+            await here.submit(order_of(client_order_id="K2", limit_price=D(sent) + D("0.00001")))
 
 
 async def test_an_option_is_found_by_its_terms() -> None:

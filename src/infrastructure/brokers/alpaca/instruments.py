@@ -6,14 +6,15 @@ from decimal import Decimal
 from urllib.parse import quote
 
 from liveorder.application.ports.instruments import InstrumentQuery
-from liveorder.domain.instrument import Instrument
+from liveorder.domain.instrument import Instrument, TickRule
 from liveorder.domain.values import AssetClass
 from liveorder.infrastructure.brokers.alpaca.failures import NotFound
 from liveorder.infrastructure.brokers.alpaca.rest import Rest
 from liveorder.infrastructure.brokers.alpaca.symbols import option_named, option_symbol
 from liveorder.infrastructure.brokers.alpaca.translation import Message, number, readable, row_of
 
-CENT = Decimal("0.01")
+CENT, BELOW_A_DOLLAR = Decimal("0.01"), Decimal("0.0001")
+FROM_A_DOLLAR = TickRule(from_price=Decimal(1), tick_size=CENT)
 SMALLEST_PART = Decimal("0.000000001")
 _US_VENUES = frozenset({"NYSE", "NASDAQ", "ARCA", "NYSEARCA", "AMEX", "BATS", "OTC", "SMART", "XNYS", "XNAS", "ARCX", "XASE", "US"})
 _COINS = "CRYPTO"
@@ -72,7 +73,7 @@ class AlpacaInstruments:
 
 
 def instrument_of(asset: Message) -> Instrument:
-    """Coins tell their grid. Stocks are priced to the cent: the four decimals that Alpaca takes below one dollar are not used."""
+    """Coins tell their grid. Stocks have cents from one dollar on, and four decimals below it."""
     if asset["class"] == "crypto":
         return Instrument(
             symbol=asset["symbol"],
@@ -83,7 +84,14 @@ def instrument_of(asset: Message) -> Instrument:
             lot_size=number(asset.get("min_trade_increment") or SMALLEST_PART),
         )
     lot = SMALLEST_PART if asset.get("fractionable") else Decimal(1)
-    return Instrument(symbol=asset["symbol"], exchange=asset["exchange"] or "US", tick_size=CENT, lot_size=lot, calendar="XNYS")
+    return Instrument(
+        symbol=asset["symbol"],
+        exchange=asset["exchange"] or "US",
+        tick_size=BELOW_A_DOLLAR,
+        tick_rules=(FROM_A_DOLLAR,),
+        lot_size=lot,
+        calendar="XNYS",
+    )
 
 
 def option_of(symbol: str, multiplier: Decimal) -> Instrument:

@@ -116,8 +116,8 @@ def _check_grid(listing: Listing, quantity: Decimal | None, *prices: Decimal | N
     if quantity is not None and quantity % instrument.lot_size:
         _refuse(f"quantity: {quantity} is not in lots of {instrument.lot_size}")
     for price in prices:
-        if price is not None and price % instrument.tick_size:
-            _refuse(f"price: {price} is not in ticks of {instrument.tick_size}")
+        if price is not None and price % instrument.tick_at(price):
+            _refuse(f"price: {price} is not in ticks of {instrument.tick_at(price)}")
 
 
 def _bought(placed: NewOrder, listing: Listing, price: Decimal | None) -> Decimal:

@@ -14,7 +14,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from liveorder.domain.errors import SettingsError
-from liveorder.domain.instrument import Instrument
+from liveorder.domain.instrument import Instrument, TickRule
 from liveorder.domain.values import AssetClass
 from liveorder.infrastructure.brokers.simulated.venue.refusal import RefusalCode, Refused
 
@@ -79,7 +79,11 @@ def _said(error: Exception) -> str:
 
 
 def _us_stock(symbol: str, exchange: str) -> Listing:
-    return Listing(Instrument(symbol=symbol, exchange=exchange, calendar="XNYS"), US_STOCK_VENUES)
+    from_a_dollar = TickRule(from_price=Decimal(1), tick_size=Decimal("0.01"))
+    instrument = Instrument(
+        symbol=symbol, exchange=exchange, tick_size=Decimal("0.0001"), tick_rules=(from_a_dollar,), calendar="XNYS"
+    )
+    return Listing(instrument, US_STOCK_VENUES)
 
 
 def _nse_stock(symbol: str) -> Listing:

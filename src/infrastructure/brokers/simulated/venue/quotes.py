@@ -125,7 +125,7 @@ class RandomWalk:
         return price
 
     def _moved(self, listing: Listing, price: Decimal, step: int) -> Decimal:
-        tick_size = listing.instrument.tick_size
+        tick_size = listing.instrument.tick_at(price)
         even = (2 * self._chance.fraction("walk", listing.key, step) - 1) * 3**0.5
         ticks = round(even * self._volatility * float(price / tick_size))
         return max(price + ticks * tick_size, tick_size)
