@@ -58,6 +58,8 @@ class TinyOrder:
     max_value: Decimal
     away: Decimal = Decimal("0.1")
     product: Product | None = None
+    may_be_live: bool = False
+    """Whether somebody confirmed that it may cost real money."""
 
 
 class Certification:
@@ -83,6 +85,9 @@ class Certification:
         yield await _answered("positions", self._positions())
         if order is None:
             return
+        if self._is_live and not order.may_be_live:
+            remedy = "use the credentials of a paper account, or set it to LIVE and confirm"
+            raise InvalidInput("TRADING_MODE", f"{self._account_id} is LIVE", remedy)
         try:
             request = await self._request(order)
             yield Finding("order", "", f"buy {request.quantity:f} {request.instrument.key} at {request.limit_price:f}")

@@ -17,7 +17,7 @@ from liveorder.domain.errors import BrokerAuthenticationError, BrokerError, Sett
 from liveorder.infrastructure.brokers.simulated.venue.faults import Fault, FaultKind, Point
 from liveorder.infrastructure.brokers.simulated.venue.settings import AccountTerms, Fills, PriceSource, VenueSettings
 from liveorder.testing.exchange import Exchange, open_exchange
-from tests.twins.alpaca.server import KEY, SECRET, AlpacaTwin, alpaca_twin
+from tests.twins.alpaca.server import KEY, LIVE_NUMBER, PAPER_NUMBER, SECRET, AlpacaTwin, alpaca_twin
 
 D = Decimal
 T = TypeVar("T")
@@ -221,11 +221,17 @@ async def test_fills_while_the_broker_was_away_are_found(tmp_path: Path) -> None
         assert (order.status, order.filled_quantity) == ("FILLED", D(10))
 
 
-async def test_a_live_account_is_not_traded_in_paper_mode(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("mode", "number", "it_is"), [("PAPER", LIVE_NUMBER, "LIVE"), ("LIVE", PAPER_NUMBER, "PAPER")])
+@pytest.mark.parametrize("path", ["", "/paper", "/live"])
+async def test_an_account_of_the_other_money_is_not_traded_whatever_its_address(
+    tmp_path: Path, mode: str, number: str, it_is: str, path: str
+) -> None:
     async with market() as (_, twin):
-        twin.number = "123456789"
-        with pytest.raises(SettingsError, match="LIVE"):
-            async with Runner.open(**settings(tmp_path, twin, base_url=f"{twin.data_address}/paper")):
+        twin.number = number
+        given = settings(tmp_path, twin, base_url=f"{twin.data_address}{path}") | {"trading_mode": mode}
+        told = f"TRADING_MODE: main is set to {mode}, and alpaca says it is {it_is}; use the credentials or the mode that you mean"
+        with pytest.raises(SettingsError, match=f"^{told}$"):
+            async with Runner.open(**given):
                 pass
 
 

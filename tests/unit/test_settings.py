@@ -248,11 +248,6 @@ def test_credentials_make_an_account_each() -> None:
             "[[accounts]]\nid = 'a'\nbroker = 'alpaca'\nmode = 'live'",
             "account 'a' is for LIVE and TRADING_MODE is PAPER; make them agree",
         ),
-        (
-            ALPACA + "TRADING_MODE=LIVE\nALPACA_BASE_URL=https://paper-api.alpaca.markets",
-            "",
-            "ALPACA_BASE_URL is https://paper-api.alpaca.markets and TRADING_MODE is LIVE; unset it",
-        ),
         ("", "[[accounts]]\nid = 'a'\n[[accounts]]\nid = 'a'", "[[accounts]]: 'a' is there twice; give each its id"),
         (
             "",

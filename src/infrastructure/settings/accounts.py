@@ -113,9 +113,6 @@ def _check_real(settings: SettingsFields, account: Account) -> None:
         names = " and ".join(environment_name((account.broker, name)) for name in missing)
         raise SettingsError(f"account {account.id!r} needs credentials for {trading_mode}; set {names}")
     check_unread_options(account, options)
-    base_url = getattr(broker_section(settings, account), "base_url", None) if account.broker == "alpaca" else None
-    if base_url is not None and ("paper" in base_url) is not (trading_mode is TradingMode.PAPER):
-        raise SettingsError(f"ALPACA_BASE_URL is {base_url} and TRADING_MODE is {trading_mode}; unset it for the address that fits")
 
 
 def _asks_for_mock(settings: SettingsFields) -> bool:

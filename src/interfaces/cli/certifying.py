@@ -100,10 +100,11 @@ def _order(
     """None: nothing may be sent. Raises `InvalidInput` for real money that nobody confirmed."""
     if away is None or not 0 < away < 100:
         raise InvalidInput("--away", "is not between 0 and 100", "give a percentage such as 10")
-    if settings.mode is TradingMode.LIVE and not _is_confirmed(account, max_value, live):
+    is_live = settings.mode is TradingMode.LIVE
+    if is_live and not _is_confirmed(account, max_value, live):
         say(f"{account.id} is real money: it is only asked; --live {account.id} --max-value AMOUNT sends tiny orders", "yellow")
         return None
-    return TinyOrder(instrument, max_value or SMALL, away / 100, account.product)
+    return TinyOrder(instrument, max_value or SMALL, away / 100, account.product, may_be_live=is_live)
 
 
 def _is_confirmed(account: Account, max_value: Decimal | None, live: str | None) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -12,6 +12,7 @@ import pytest
 
 from liveorder.application.ports.brokerage import Brokerage
 from liveorder.application.ports.instruments import InstrumentQuery
+from liveorder.domain.errors import InvalidInput
 from liveorder.domain.execution_report import OrderSnapshot
 from liveorder.infrastructure.brokers.alpaca.assembly import CANNOT, brokerage
 from liveorder.infrastructure.brokers.simulated.venue.catalogue import BUILT_IN
@@ -77,6 +78,19 @@ async def test_it_is_certified() -> None:
         findings = [each async for each in Certification(stage.brokerage, ACCOUNT, SystemClock()).findings(order)]
     assert len(findings) == 12
     assert [each.question for each in findings if each.agrees is False] == []
+
+
+@pytest.mark.parametrize("is_confirmed", [True, False])
+async def test_an_account_that_turns_out_to_have_real_money_is_tried_only_where_that_was_confirmed(is_confirmed: bool) -> None:
+    order = TinyOrder(InstrumentQuery("AAPL"), max_value=Decimal(200), may_be_live=is_confirmed)
+    settings = stage_settings(AccountTerms(account_id=ACCOUNT))
+    async with open_exchange(settings) as exchange, alpaca_twin(exchange, is_paper=False) as twin:
+        made = brokerage(access(), section(twin))
+        certification = Certification(made, ACCOUNT, SystemClock())
+        with nullcontext() if is_confirmed else pytest.raises(InvalidInput, match=r"^TRADING_MODE: SIM is LIVE; .+paper account"):
+            assert [each async for each in certification.findings(order)]
+        assert bool(await exchange.control.orders()) is is_confirmed
+        await made.broker.close()
 
 
 async def test_a_twin_that_restarts_tells_the_same(tmp_path: Path) -> None:

@@ -145,11 +145,22 @@ async def test_a_position_in_what_is_listed_no_more_is_told_all_the_same() -> No
 
 
 @pytest.mark.parametrize(("number", "expected"), [("PA3ABC", TradingMode.PAPER), ("123456789", TradingMode.LIVE)])
-async def test_at_an_address_of_ones_own_the_account_says_which_money_it_has(number: str, expected: TradingMode) -> None:
+@pytest.mark.parametrize("mode", [TradingMode.PAPER, TradingMode.LIVE])
+async def test_the_account_says_which_money_it_has_whatever_address_was_meant(
+    number: str, expected: TradingMode, mode: TradingMode
+) -> None:
     async with live() as here:
         here.twin.number = number
+        made = brokerage(access(mode=mode), section(here.twin).model_copy(update={"base_url": None}))
+        made.broker._rest._client._base_url = here.twin.address  # type: ignore[attr-defined]  # instead of Alpaca's own
+        assert (await made.broker.account()).mode is expected
+        await made.broker.close()
+
+
+async def test_what_the_account_has_is_told() -> None:
+    async with live() as here:
         account = await here.broker.account()
-        assert (account.account_id, account.mode, account.currency) == (ACCOUNT, expected, "USD")
+        assert (account.account_id, account.mode, account.currency) == (ACCOUNT, TradingMode.PAPER, "USD")
         assert account.cash == 1_000_000
 
 

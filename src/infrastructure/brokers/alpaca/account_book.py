@@ -36,22 +36,15 @@ _PAPER_ACCOUNT = "PA"
 class AccountBook:
     """Questions. Each raises `BrokerError`, or one of `UNREADABLE`."""
 
-    def __init__(self, access: AccountAccess, rest: Rest, instruments: AlpacaInstruments, *, is_own_address: bool = False) -> None:
-        """`is_own_address`: the operator chose the address, so that only the account can tell which kind of money it has."""
-        self._access, self._rest, self._instruments, self._is_own_address = access, rest, instruments, is_own_address
+    def __init__(self, access: AccountAccess, rest: Rest, instruments: AlpacaInstruments) -> None:
+        self._access, self._rest, self._instruments = access, rest, instruments
 
     async def account(self) -> BrokerAccount:
         told = row_of(await self._rest.get("/account"))
         if told.get("trading_blocked") or told.get("account_blocked"):
             self._access.log.write("WARNING", "Alpaca has blocked this account from trading", account_id=self._access.account_id)
         cash, equity = number(told["cash"]), number(told["equity"])
-        return BrokerAccount(self._access.account_id, self._mode_of(told), told["currency"], cash, equity)
-
-    def _mode_of(self, told: Message) -> TradingMode:
-        if not self._is_own_address:
-            return self._access.mode
-        is_paper = str(told["account_number"]).startswith(_PAPER_ACCOUNT)
-        return TradingMode.PAPER if is_paper else TradingMode.LIVE
+        return BrokerAccount(self._access.account_id, _mode_of(told), told["currency"], cash, equity)
 
     async def positions(self) -> Sequence[BrokerPosition]:
         return [await self._position(row) for row in rows_of(await self._rest.get("/positions"))]
@@ -105,6 +98,12 @@ class AccountBook:
                 return
             query = _further(query, query | {"page_token": page[-1]["id"]})
         raise OutcomeUnknown("alpaca: the list of fills does not end")
+
+
+def _mode_of(told: Message) -> TradingMode:
+    """By the account's number: a proxy can have any address."""
+    is_paper = str(told["account_number"]).startswith(_PAPER_ACCOUNT)
+    return TradingMode.PAPER if is_paper else TradingMode.LIVE
 
 
 def _further(query: dict[str, Any], following: dict[str, Any]) -> dict[str, Any]:

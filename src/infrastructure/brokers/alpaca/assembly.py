@@ -71,7 +71,7 @@ def brokerage(access: AccountAccess, section: Alpaca) -> Brokerage:
     broker = AlpacaBroker(
         access,
         rest,
-        AccountBook(access, rest, instruments, is_own_address=section.base_url is not None),
+        AccountBook(access, rest, instruments),
         partial(TradeUpdateStream, *keys, section.stream_url or stream_address(address), timeout),
         capabilities,
         partial(_close_all, [asking, sending, *sessions]),
