@@ -43,8 +43,11 @@ class OrderDesk:
 
     def listed(self, symbol: str) -> Instrument | None:
         """By symbol, with or without a slash, or by asset id."""
-        dollars = (listing.instrument for listing in self.catalogue if listing.instrument.currency == "USD")
-        return next((i for i in dollars if symbol in (i.symbol, i.symbol.replace("/", ""), words.asset_uuid(i))), None)
+        names = ((each, (each.symbol, each.symbol.replace("/", ""), words.asset_uuid(each))) for each in self.traded())
+        return next((each for each, named in names if symbol in named), None)
+
+    def traded(self) -> list[Instrument]:
+        return [listing.instrument for listing in self.catalogue if listing.instrument.currency == "USD"]
 
     # --- requests --------------------------------------------------------------------------------------------------------------
 

@@ -98,6 +98,7 @@ class AlpacaTwin:
             ("GET", "/v2/account/activities/FILL", self._fills),
             ("GET", "/v2/positions", lambda _: self.desk.positions()),
             ("GET", "/v2/account", self._account),
+            ("GET", "/v2/assets", self._assets),
             ("GET", "/v2/assets/{symbol}", self._asset),
             ("GET", "/v2/options/contracts/{symbol}", self._asset),
             ("GET", "/v2/stocks/snapshots", self._snapshots),
@@ -160,6 +161,11 @@ class AlpacaTwin:
 
     async def _account(self, request: web.Request) -> Any:
         return words.account_json(await self.desk.ask("account"), self.number)
+
+    async def _assets(self, request: web.Request) -> Any:
+        """Stocks, unless it is asked for something else."""
+        wanted = request.query.get("asset_class", "us_equity")
+        return [asset for asset in map(words.asset_json, self.desk.traded()) if asset["class"] == wanted]
 
     async def _asset(self, request: web.Request) -> Any:
         instrument = self.desk.listed(request.match_info["symbol"])

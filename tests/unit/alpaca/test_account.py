@@ -23,10 +23,13 @@ from liveorder.domain.instrument import Instrument
 from liveorder.domain.values import AssetClass, OptionRight, OrderType, Side, TimeInForce, TradingMode
 from liveorder.infrastructure.brokers.alpaca.assembly import brokerage, stream_address
 from liveorder.infrastructure.brokers.alpaca.instruments import option_of
+from liveorder.infrastructure.brokers.simulated.venue.catalogue import BUILT_IN
 from tests.twins.alpaca.customer import ACCOUNT, access, section
-from tests.unit.alpaca.stage import AAPL, BTC, live, order_json, order_of
+from tests.twins.alpaca.words import position_json
+from tests.unit.alpaca.stage import AAPL, BTC, Live, live, order_json, order_of
 
 D = Decimal
+MSFT = BUILT_IN.listed("NASDAQ:MSFT").instrument
 LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
 
 
@@ -139,6 +142,59 @@ async def test_a_position_in_what_is_listed_no_more_is_told_all_the_same() -> No
     async with live() as here:
         here.twin.say("GET", "/v2/positions", 200, [row, option])
         assert [each.instrument.key for each in await here.broker.positions()] == ["NYSE:GONE", "OPRA:AAPL:2025-03-21:200:PUT"]
+
+
+def asked(here: Live) -> list[str]:
+    """Paths of all questions about assets so far."""
+    return [path for _, path, _ in here.twin.requests if path.startswith("/v2/assets")]
+
+
+async def test_positions_ask_for_their_assets_in_one_question_and_not_again() -> None:
+    shares = [AAPL, MSFT, BUILT_IN.listed("NASDAQ:TSLA").instrument]
+    held = [position_json(each, D(3), D(10)) for each in shares]
+    coin, option = position_json(BTC, D(1), D(10)), {"symbol": "AAPL250321P00200000", "asset_class": "us_option", "asset_id": "o"}
+    async with live() as here:
+        here.twin.say("GET", "/v2/positions", 200, [*held[:2], coin, held[0] | option])
+        for _ in range(2):
+            told = await here.broker.positions()
+            assert [each.instrument for each in told[:3]] == [*shares[:2], BTC]
+        assert asked(here) == ["/v2/assets", f"/v2/assets/{coin['asset_id']}"]
+        here.twin.say("GET", "/v2/positions", 200, held)
+        assert [each.instrument for each in await here.broker.positions()] == shares
+        assert asked(here)[2:] == [f"/v2/assets/{held[2]['asset_id']}"]
+
+
+async def test_several_coins_are_one_question_too() -> None:
+    coins = [BTC, BUILT_IN.listed("CRYPTO:ETH/USD").instrument]
+    async with live() as here:
+        here.twin.say("GET", "/v2/positions", 200, [position_json(each, D(3), D(10)) for each in coins])
+        assert [each.instrument for each in await here.broker.positions()] == coins
+        assert asked(here) == ["/v2/assets"]
+
+
+async def test_what_is_listed_no_more_is_asked_for_once() -> None:
+    gone = [position_json(AAPL, D(3), D(10)) | {"symbol": name, "asset_id": name.lower()} for name in ("GONE", "LOST")]
+    async with live() as here:
+        here.twin.say("GET", "/v2/positions", 200, gone)
+        for _ in range(2):
+            assert [each.instrument.key for each in await here.broker.positions()] == ["NASDAQ:GONE", "NASDAQ:LOST"]
+        assert asked(here) == ["/v2/assets", "/v2/assets/gone", "/v2/assets/lost"]
+
+
+async def test_what_a_signal_looked_up_is_not_asked_for_again_when_it_is_held() -> None:
+    async with live() as here:
+        found = await here.brokerage.instruments.resolve(InstrumentQuery("AAPL"))
+        here.twin.say("GET", "/v2/positions", 200, [position_json(AAPL, D(3), D(10))])
+        assert [each.instrument for each in await here.broker.positions()] == [found]
+        assert asked(here) == ["/v2/assets/AAPL"]
+
+
+async def test_positions_whose_assets_cannot_be_asked_for_are_not_told_as_none() -> None:
+    async with live() as here:
+        here.twin.say("GET", "/v2/positions", 200, [position_json(each, D(3), D(10)) for each in (AAPL, MSFT)])
+        here.twin.say("GET", "/v2/assets", 500, "")
+        with pytest.raises(BrokerError):
+            await here.broker.positions()
 
 
 # --- whose money ---------------------------------------------------------------------------------------------------------------

@@ -11,6 +11,7 @@ from liveorder.application.ports.broker import BrokerAccount, BrokerPosition
 from liveorder.application.ports.brokerage import AccountAccess
 from liveorder.domain.errors import OutcomeUnknown
 from liveorder.domain.execution_report import Execution, ExecutionReport, OrderSnapshot
+from liveorder.domain.instrument import Instrument
 from liveorder.domain.values import TradingMode
 from liveorder.infrastructure.brokers.alpaca.instruments import AlpacaInstruments
 from liveorder.infrastructure.brokers.alpaca.rest import Rest
@@ -47,13 +48,8 @@ class AccountBook:
         return BrokerAccount(self._access.account_id, _mode_of(told), told["currency"], cash, equity)
 
     async def positions(self) -> Sequence[BrokerPosition]:
-        return [await self._position(row) for row in rows_of(await self._rest.get("/positions"))]
-
-    async def _position(self, row: Message) -> BrokerPosition:
-        """Some answers tell a short position's quantity with its sign and some by its side."""
-        quantity = abs(number(row["qty"])) * (-1 if row["side"] == "short" else 1)
-        average = number(row["avg_entry_price"]) if row.get("avg_entry_price") is not None else None
-        return BrokerPosition(await self._instruments.held(row), quantity, average)
+        rows = rows_of(await self._rest.get("/positions"))
+        return [_position(row, instrument) for row, instrument in zip(rows, await self._instruments.held(rows), strict=True)]
 
     # --- orders ----------------------------------------------------------------------------------------------------------------
 
@@ -98,6 +94,13 @@ class AccountBook:
                 return
             query = _further(query, query | {"page_token": page[-1]["id"]})
         raise OutcomeUnknown("alpaca: the list of fills does not end")
+
+
+def _position(row: Message, instrument: Instrument) -> BrokerPosition:
+    """Some answers tell a short position's quantity with its sign and some by its side."""
+    quantity = abs(number(row["qty"])) * (-1 if row["side"] == "short" else 1)
+    average = number(row["avg_entry_price"]) if row.get("avg_entry_price") is not None else None
+    return BrokerPosition(instrument, quantity, average)
 
 
 def _mode_of(told: Message) -> TradingMode:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from decimal import Decimal
 from urllib.parse import quote
 
@@ -11,13 +12,15 @@ from liveorder.domain.values import AssetClass
 from liveorder.infrastructure.brokers.alpaca.failures import NotFound
 from liveorder.infrastructure.brokers.alpaca.rest import Rest
 from liveorder.infrastructure.brokers.alpaca.symbols import option_named, option_symbol
-from liveorder.infrastructure.brokers.alpaca.translation import Message, number, readable, row_of
+from liveorder.infrastructure.brokers.alpaca.translation import Message, number, readable, row_of, rows_of
 
 CENT, BELOW_A_DOLLAR = Decimal("0.01"), Decimal("0.0001")
 FROM_A_DOLLAR = TickRule(from_price=Decimal(1), tick_size=CENT)
 SMALLEST_PART = Decimal("0.000000001")
 _US_VENUES = frozenset({"NYSE", "NASDAQ", "ARCA", "NYSEARCA", "AMEX", "BATS", "OTC", "SMART", "XNYS", "XNAS", "ARCX", "XASE", "US"})
 _COINS = "CRYPTO"
+_ASSET_CLASSES = ("us_equity", "crypto")
+"""That are listed; options are known by their symbols."""
 _OPTIONS = "OPRA"
 
 
@@ -30,6 +33,8 @@ class AlpacaInstruments:
     def __init__(self, rest: Rest) -> None:
         self._rest = rest
         self._known: dict[str, Message] = {}
+        self._held: dict[str, Instrument] = {}
+        """By asset id."""
 
     async def resolve(self, query: InstrumentQuery) -> Instrument | None:
         if query.asset_class is AssetClass.OPTION or (query.expiry, query.strike, query.right) != (None, None, None):
@@ -37,7 +42,7 @@ class AlpacaInstruments:
         asset = await self._looked_up(f"/assets/{quote(query.symbol, safe='')}")
         if asset is None or not asset.get("tradable") or asset.get("status", "active") != "active":
             return None
-        found = instrument_of(asset)
+        found = self._held[str(asset.get("id"))] = instrument_of(asset)
         return found if _fits(query, found) else None
 
     async def _option(self, query: InstrumentQuery) -> Instrument | None:
@@ -52,13 +57,30 @@ class AlpacaInstruments:
             return None
         return option_of(symbol, number(contract.get("size") or contract.get("multiplier") or "100"))
 
-    async def held(self, position: Message) -> Instrument:
-        """Of a position, whatever its symbol is written like: as `resolve` would give it, also when it trades no more."""
-        symbol = str(position["symbol"])
-        if position.get("asset_class") == "us_option":
+    async def held(self, positions: Sequence[Message]) -> list[Instrument]:
+        """Of positions, whatever their symbols are written like: as `resolve` would give them, also those that trade no more.
+
+        What is held for the first time is asked for in one question for each class, a single one by itself.
+        """
+        new = {_name(each): each for each in positions if _name(each) not in self._held}
+        listed: dict[str, Message] = {}
+        for asset_class in _ASSET_CLASSES:
+            if sum(each["asset_class"] == asset_class for each in new.values()) > 1:
+                listed |= await readable(self._listed(asset_class))
+        for name, position in new.items():
+            self._held[name] = await self._instrument_held(position, listed.get(name))
+        return [self._held[_name(each)] for each in positions]
+
+    async def _instrument_held(self, position: Message, asset: Message | None) -> Instrument:
+        symbol, asset_class = str(position["symbol"]), position["asset_class"]
+        if asset_class == "us_option":
             return option_of(symbol, Decimal(100))
-        asset = await self._looked_up(f"/assets/{quote(str(position.get('asset_id') or symbol), safe='')}")
-        return instrument_of(asset or {"symbol": symbol, "exchange": position["exchange"], "class": position["asset_class"]})
+        asset = asset or await self._looked_up(f"/assets/{quote(_name(position), safe='')}")
+        return instrument_of(asset or {"symbol": symbol, "exchange": position["exchange"], "class": asset_class})
+
+    async def _listed(self, asset_class: str) -> dict[str, Message]:
+        rows = rows_of(await self._rest.get("/assets", status="active", asset_class=asset_class))
+        return {str(row["id"]): row for row in rows}
 
     async def _looked_up(self, path: str) -> Message | None:
         if path not in self._known:
@@ -111,6 +133,10 @@ def option_of(symbol: str, multiplier: Decimal) -> Instrument:
         strike=strike,
         right=right,
     )
+
+
+def _name(position: Message) -> str:
+    return str(position.get("asset_id") or position["symbol"])
 
 
 def _fits(query: InstrumentQuery, found: Instrument) -> bool:
