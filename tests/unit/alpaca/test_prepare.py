@@ -81,6 +81,15 @@ def test_an_order_is_sent_as_exact_text() -> None:
             {"symbol": "BTC/USD", "qty": "0.0001", "time_in_force": "gtc"},
         ),
         ({"instrument": CALL, "quantity": D(2)}, {"symbol": "AAPL261218C00212500", "qty": "2"}),
+        ({"instrument": CALL, "time_in_force": TimeInForce.GTC}, {"time_in_force": "gtc"}),
+        (
+            {"instrument": CALL, "side": Side.SELL, "order_type": OrderType.STOP, "limit_price": None, "stop_price": D("2.15")},
+            {"type": "stop", "side": "sell", "stop_price": "2.15"},
+        ),
+        (
+            {"instrument": CALL, "order_type": OrderType.STOP_LIMIT, "limit_price": D("2.2"), "stop_price": D("2.15")},
+            {"type": "stop_limit", "stop_price": "2.15", "limit_price": "2.2"},
+        ),
     ],
 )
 def test_each_kind_of_order_is_sent_in_alpacas_words(fields: dict[str, Any], expected: dict[str, str]) -> None:
@@ -90,7 +99,7 @@ def test_each_kind_of_order_is_sent_in_alpacas_words(fields: dict[str, Any], exp
 
 
 @pytest.mark.parametrize("kind", [OrderType.MARKET, OrderType.LIMIT, OrderType.STOP_LIMIT])
-@pytest.mark.parametrize("instrument", [AAPL, BTC])
+@pytest.mark.parametrize("instrument", [AAPL, BTC, CALL])
 def test_an_order_is_taken_that_names_no_time_in_force(instrument: Instrument, kind: OrderType) -> None:
     usual = ALPACA_CAPABILITIES.usual_time_in_force(instrument.asset_class, kind)
     prices = {"limit_price": D(1) if kind.needs_limit_price else None, "stop_price": D(1) if kind.needs_stop_price else None}
@@ -114,8 +123,14 @@ def test_an_order_is_taken_that_names_no_time_in_force(instrument: Instrument, k
         ({"instrument": BUILT_IN.listed("NSE:RELIANCE").instrument}, "instrument"),
         ({"instrument": BTC}, "time_in_force"),
         ({"instrument": BTC, "order_type": OrderType.STOP, "stop_price": D(1), "time_in_force": TimeInForce.GTC}, "order_type"),
-        ({"instrument": CALL, "time_in_force": TimeInForce.GTC}, "time_in_force"),
+        ({"instrument": CALL, "time_in_force": TimeInForce.IOC}, "time_in_force"),
+        ({"instrument": CALL, "time_in_force": TimeInForce.OPG}, "time_in_force"),
+        ({"instrument": CALL, "order_type": OrderType.TRAILING_STOP, "limit_price": None, "trail_percent": D(1)}, "order_type"),
         ({"instrument": CALL, "quantity": D("0.5")}, "quantity"),
+        (
+            {"instrument": CALL, "order_type": OrderType.STOP, "quantity": D("0.5"), "limit_price": None, "stop_price": D(2)},
+            "quantity",
+        ),
         ({"instrument": CALL.model_copy(update={"strike": None})}, "instrument"),
     ],
 )

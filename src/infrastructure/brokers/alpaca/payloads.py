@@ -23,7 +23,7 @@ LONGEST_KEY = 48
 """Characters; newer accounts take 128."""
 _PLAIN = (OrderType.MARKET, OrderType.LIMIT)
 _OF_COINS = ((*_PLAIN, OrderType.STOP_LIMIT), (TimeInForce.GTC, TimeInForce.IOC))
-_OF_OPTIONS = (_PLAIN, (TimeInForce.DAY,))
+_OF_OPTIONS = ((*_PLAIN, OrderType.STOP, OrderType.STOP_LIMIT), (TimeInForce.DAY, TimeInForce.GTC))
 _OF_A_MOMENT = (TimeInForce.IOC, TimeInForce.FOK, TimeInForce.OPG, TimeInForce.CLS)
 
 
