@@ -446,13 +446,19 @@ def test_the_settings_file_that_init_writes_holds_every_default() -> None:
 def test_every_setting_says_what_it_is() -> None:
     text = commented_toml()
     for path in setting_paths(Settings):
-        if path != ("accounts",):
+        if path not in {("accounts",), ("special_sessions",)}:
             assert re.search(rf"^# \S.*\n#{path[-1]} = ", text, flags=re.MULTILINE), path
 
 
-def test_the_example_account_in_the_settings_file_is_valid() -> None:
-    example = commented_toml().partition("# [[accounts]]")[2]
-    account = re.sub(r"^# ?", "", "# [[accounts]]" + example, flags=re.MULTILINE)
-    settings = load(account, ALPACA + "TRADING_MODE=PAPER")
+def is_said(line: str) -> bool:
+    """A sentence, and nothing that could be set."""
+    return line.startswith("# One table") or line.strip() == "#"
+
+
+def test_the_examples_of_tables_in_the_settings_file_are_valid() -> None:
+    examples = [f"[[{part}" for part in commented_toml().split("# [[")[1:]]
+    tables = "".join(line.removeprefix("# ") for part in examples for line in part.splitlines(keepends=True) if not is_said(line))
+    settings = load(tables, ALPACA + "TRADING_MODE=PAPER")
     settings.check()
+    assert [(each.calendar, each.hours) for each in settings.special_sessions] == [("XBOM", ("18:00-19:00",))]
     assert settings.limits("acc_abc123", "INR").position_size == 50000

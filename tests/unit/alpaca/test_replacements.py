@@ -165,7 +165,7 @@ async def test_a_part_filled_order_is_not_replaced_while_nobody_knows_how_alpaca
 @pytest.mark.parametrize("carries", [True, False])
 async def test_a_fill_while_the_replace_was_under_way_counts_once(carries: bool) -> None:
     """The replace takes its time at the exchange, and the order trades meanwhile: nobody can prevent that."""
-    async with live(carries_fills=carries, replace_delay_seconds=0.2) as here:
+    async with live(carries_fills=carries, replace_delay_seconds=1.5) as here:
         (accepted,) = await here.submit()
         await here.replace(accepted.broker_order_id, limit_price=D(151))
         assert (await here.found()).replace_pending

@@ -8,6 +8,7 @@ import json
 import logging
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import timedelta
 from decimal import Decimal
 
 import pytest
@@ -55,7 +56,7 @@ async def test_a_fill_is_told_by_what_the_question_says() -> None:
         assert (accepted.client_order_id, accepted.broker_order_id) == (KEY, order_id)
         await live.twin.exchange.control.fill(venue_id(order_id), Decimal(4), Decimal(1260))
         execution = await told(pushed, Execution)
-        assert [execution] == await live.broker.executions_since(live.twin.exchange.clock.now())
+        assert [execution] == await live.broker.executions_since(live.twin.exchange.clock.now() - timedelta(hours=1))
         assert f"GET /orders/{order_id}/trades" in live.twin.questions
 
 
