@@ -18,7 +18,7 @@ from liveorder.infrastructure.brokers.simulated.venue.settings import Fills
 from tests.engine.scenes import ACCOUNT, STILL, a_limit, a_scene, a_signal, until
 
 REFUSED = BrokerConnectionError("connection refused")
-GAVE_UP = "gave up after 2 attempts: the failures of an earlier run"
+GAVE_UP = "gave up after 2 attempts: connection refused"
 UNFILLED = STILL.model_copy(update={"fills": Fills(automatic=False)})
 
 
