@@ -75,9 +75,15 @@ async def send_command(
     try:
         return await _own_for_a_moment(settings, kind, arguments, actor)
     except LeaseLost:
-        if store is None:
-            raise
-    return await send_command(settings, kind, arguments, actor=actor, timeout_seconds=timeout_seconds)  # somebody was faster
+        if kind is not CommandKind.KILL or store is None:
+            raise  # of another command a part may be done
+    store = store_at(settings.store, clock=SystemClock())
+    await store.open()
+    try:
+        lease = await store.lease.state()  # of whoever was faster
+        return await _ask_owner(store, kind, arguments, actor, timeout_seconds, lease.owner if lease is not None else "nobody")
+    finally:
+        await store.close()
 
 
 async def _own_for_a_moment(settings: Settings, kind: CommandKind, arguments: dict[str, Any], actor: str) -> dict[str, Any]:

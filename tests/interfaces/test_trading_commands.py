@@ -8,6 +8,7 @@ from contextlib import closing
 
 import pytest
 
+from liveorder.domain.errors import LeaseLost
 from liveorder.interfaces.cli.exit_codes import ExitCode
 from tests.interfaces.command_line import VENUE, CommandLine, coin, leaves_in_doubt, resting
 
@@ -110,6 +111,18 @@ def test_a_halt_refuses_orders_until_it_is_lifted(cli: CommandLine) -> None:
     assert "the halt of every account is lifted" in cli.run("resume").stdout
     assert "no such halt" in cli.run("resume").stdout
     assert submit(cli, coin("c")) == (0, "FILLED")
+
+
+def test_a_kill_halts_though_another_process_is_faster_to_own_the_store(cli: CommandLine, monkeypatch: pytest.MonkeyPatch) -> None:
+    submit(cli, coin("a"))
+
+    def taken(*_: object) -> None:
+        raise LeaseLost("owned by a standby")
+
+    monkeypatch.setattr("liveorder.bootstrap.commands.open_service", taken)
+    killed = cli.run("kill", "--timeout", "0.1")
+    assert (killed.exit_code, "trading is halted" in killed.stderr) == (ExitCode.STORE_UNAVAILABLE, True)
+    assert "KILL_SWITCH" in cli.json("status")["halts"][0]
 
 
 def test_a_kill_halts_beside_an_owner_that_hangs_and_the_halt_outlasts_the_command(cli: CommandLine) -> None:
