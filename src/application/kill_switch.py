@@ -69,6 +69,11 @@ class KillSwitch:
         waiting = [self._undurable[scope] for scope in halting_scopes(account_id) if scope in self._undurable]
         return waiting[0] if waiting else self._state.stands_for(account_id)
 
+    def is_waiting_for_broker(self, account_id: str) -> bool:
+        """Whether all that stops this account is a halt that ends by itself."""
+        halted = self.stands_for(account_id)
+        return halted is not None and halted.reason.ends_by_itself
+
     def may_have_forgotten(self, account_id: str, decided_at: datetime | None) -> bool:
         """Whether the store may have sent a signal of this time (None: not told) in a life that it has lost."""
         scopes, standing = halting_scopes(account_id), self._now().standing

@@ -54,10 +54,15 @@ class RiskGate:
         return assess_all(_proposal(intent, is_operators), self._view(gateway, intent, priced, currency), limits)
 
     def judge_again(self, gateway: Gateway, order: LiveOrder) -> RiskRefusal | None:
-        """What keeps an approved order from being sent now; one without a time of its own counts from when it was requested."""
+        """What keeps an approved order from being sent at all; one without a time of its own counts from when it was requested.
+
+        A halt that ends by itself is no reason: the order waits for that.
+        """
         currency, limits = gateway.terms.limits_in(order.intent.instrument.currency)
         intent = order.intent.model_copy(update={"signal_at": order.intent.signal_at or order.requested_at})
         view = self._view(gateway, intent, Priced(), currency, without=order.order_id)
+        if self._kill_switch.is_waiting_for_broker(gateway.account_id):
+            view = view._replace(halt=None)
         return assess(_proposal(intent, is_operators=order.is_persons), view, limits, GATES).refusal
 
     def judge_replacement(

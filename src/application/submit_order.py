@@ -149,9 +149,14 @@ class SubmitOrder:
         return retry.wait_after(order.failures, self._failures.get(order.order_id)) if retry.allows_after(order.failures) else 0.0
 
     async def _start_again(self, gateway: Gateway, order: LiveOrder) -> tuple[LiveOrder, bool]:
-        """The next attempt of an order that surely is not at the broker, or its end if it may not go out any more."""
+        """The next attempt of an order that surely is not at the broker, or its end if it may not go out any more.
+
+        Neither while its broker is away: upkeep has it taken up again.
+        """
         if order.is_sent and not gateway.terms.retry.allows_after(order.failures):
             return await self._give_up(order), False
+        if self._waits_for_broker(order.intent) and not self._no_longer_wanted(gateway, order):
+            return order, False
         await gateway.limit.take()
         async with self._orders.hold(order.order_id) as held:
             if held.status.is_closed or held.submission_is_open or held.is_at_broker or held.cancel_requested:
@@ -159,6 +164,8 @@ class SubmitOrder:
             if ended := self._no_longer_wanted(gateway, held):
                 self._failures.pop(held.order_id, None)
                 return await self._orders.record(held, ended, _cause(held)), False
+            if self._waits_for_broker(held.intent):
+                return held, False
             try:
                 prepared = self._prepared(gateway, held)
             except BrokerRefusal as error:
@@ -169,8 +176,13 @@ class SubmitOrder:
                 scopes = stopped_by(held.intent)
                 return await self._orders.record(held, started, _cause(held), unless_halted=scopes), True
             except TradingIsHalted as error:
+                if self._waits_for_broker(held.intent):
+                    return held, False
                 ended = requests.cancel_unsent(held, CancelReason.HALTED, str(error))
                 return await self._orders.record(held, ended, _cause(held)), False
+
+    def _waits_for_broker(self, intent: Requested) -> bool:
+        return not intent.passes_halt and self._kill_switch.is_waiting_for_broker(intent.account_id)
 
     def _halted(self, intent: Requested) -> TradingHalted | None:
         return None if intent.passes_halt else self._kill_switch.stands_for(intent.account_id)

@@ -53,6 +53,10 @@ class HaltReason(StrEnum):
     CONNECTION_LOST = "CONNECTION_LOST"
     """The broker could not be reached. The one halt that ends by itself: once it was reached and asked about everything."""
 
+    @property
+    def ends_by_itself(self) -> bool:
+        return self is HaltReason.CONNECTION_LOST
+
 
 def told_by(text: str) -> tuple[HaltReason, str]:
     """Reason and detail of a halt that a process put in its place beside the owner: in our words, or its own, as a backup does."""

@@ -7,13 +7,16 @@ from decimal import Decimal
 from pathlib import Path
 
 from liveorder.application.engine import Engine
+from liveorder.application.retry_policy import RetryPolicy
 from liveorder.domain.errors import BrokerAuthenticationError, BrokerConnectionError
 from liveorder.domain.lifecycle import OrderStatus
+from liveorder.domain.order import LiveOrder
 from liveorder.domain.trading_halt import EVERYTHING, HaltReason, account_scope, connection_scope
 from liveorder.infrastructure.brokers.simulated.venue.faults import Fault, FaultKind, Point
-from tests.engine.scenes import ACCOUNT, Scene, a_limit, a_scene, a_signal, until
+from tests.engine.scenes import ACCOUNT, LAX, Scene, a_limit, a_scene, a_signal, until
 
 AWAY = BrokerConnectionError("nobody listens")
+PERSISTENT = {"retry": RetryPolicy(20), "breaker_failures": 99}
 
 
 async def loses_the_connection(scene: Scene, attempts: int, error: Exception = AWAY) -> None:
@@ -50,6 +53,41 @@ async def test_three_attempts_that_fail_halt_the_account_until_one_succeeds(tmp_
         assert (await engine.execute.execute(a_signal("elsewhere", account_id="B"))).is_sent
         await until(lambda: not halts(engine))
         assert (await engine.execute.execute(a_signal("again"))).is_sent
+
+
+async def test_an_order_that_surely_is_not_there_waits_for_the_connection_and_goes_out(tmp_path: Path) -> None:
+    async with a_scene(tmp_path, account_terms=PERSISTENT) as scene, scene.living() as engine:
+        order = await _never_arrived_before_the_connection_was_lost(scene, engine)
+        assert (order.is_sent, order.is_at_broker, order.status.is_closed) == (True, False, False)
+        scene.witness.errors["connect"].clear()
+        await until(lambda: engine.is_quiet)
+        assert (await engine.orders.get(order.order_id)).status is OrderStatus.FILLED
+
+
+async def test_an_order_that_waits_for_the_connection_grows_stale(tmp_path: Path) -> None:
+    strict = LAX.model_copy(update={"max_signal_age_seconds": 60.0})
+    async with a_scene(tmp_path, limits=strict, account_terms=PERSISTENT) as scene, scene.living() as engine:
+        order = await _never_arrived_before_the_connection_was_lost(scene, engine)
+        await asyncio.sleep(60)
+        order = await engine.orders.get(order.order_id)
+        assert (order.status, order.reason) == (OrderStatus.CANCELLED, "STALE")
+
+
+async def test_an_order_that_waits_for_the_connection_ends_by_a_kill(tmp_path: Path) -> None:
+    async with a_scene(tmp_path, account_terms=PERSISTENT) as scene, scene.living() as engine:
+        order = await _never_arrived_before_the_connection_was_lost(scene, engine)
+        await engine.stop_trading.kill("enough", "person:ann")
+        await asyncio.sleep(5)
+        assert (await engine.orders.get(order.order_id)).status is OrderStatus.CANCELLED
+
+
+async def _never_arrived_before_the_connection_was_lost(scene: Scene, engine: Engine) -> LiveOrder:
+    scene.witness.will_raise("submit", *[AWAY] * 20)
+    executing = asyncio.create_task(engine.execute.execute(a_limit(price=600, time_in_force="GTC")))
+    await loses_the_connection(scene, 1000)
+    await until(lambda: bool(halts(engine)))
+    scene.witness.errors["submit"].clear()
+    return await executing
 
 
 async def test_a_connection_that_comes_back_lifts_no_other_halt(tmp_path: Path) -> None:
