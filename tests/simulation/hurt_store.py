@@ -32,6 +32,8 @@ class Troubles:
         self._armed: list[tuple[int, CommitHurt]] = []
         self._away_until = self._blind_until = self._slow_until = 0.0
         self._slow_seconds = 0.0
+        self.untold = 0
+        """Transactions that are over, of which the life has not heard yet."""
         self.die: Callable[[], None] = lambda: None
         self.on_strike: Callable[[str], None] = lambda _: None
 
@@ -134,7 +136,11 @@ class LivedDatabase(SQLiteDatabase):
             return await super().transact(transaction)
         finally:
             self._look()
-            await self._take_time(after)
+            self._troubles.untold += 1
+            try:
+                await self._take_time(after)
+            finally:
+                self._troubles.untold -= 1
 
     async def write(self, statement: str, values: Values) -> list[Row]:
         before, after = self._commit_seconds()

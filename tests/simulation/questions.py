@@ -13,13 +13,21 @@ MOST_LISTS = 4
 
 
 class Questions:
-    """Of one life about one account. `on_left_out` hears of an order that list after list leaves out and nobody asks for."""
+    """Of one life about one account. `on_left_out` hears of an order that list after list leaves out and nobody asks for.
 
-    def __init__(self, witness: Witness, account_id: str, on_left_out: Callable[[str], None]) -> None:
-        self._witness, self._account_id, self._on_left_out = witness, account_id, on_left_out
+    `knows_its_store`: the life has heard of all that is durable. Before that it cannot know which orders are at the broker.
+    """
+
+    def __init__(
+        self, witness: Witness, account_id: str, knows_its_store: Callable[[], bool], on_left_out: Callable[[str], None]
+    ) -> None:
+        self._witness, self._account_id = witness, account_id
+        self._knows_its_store, self._on_left_out = knows_its_store, on_left_out
         self._lists: Counter[str] = Counter()
 
     def listed(self, snapshots: Sequence[OrderSnapshot]) -> None:
+        if not self._knows_its_store():
+            return
         names = {name for each in snapshots for name in (each.client_order_id, each.broker_order_id)}
         ours = self._witness.at_broker(self._account_id)
         left_out = [order for order in ours if names.isdisjoint((order.client_order_id, order.broker_order_id))]

@@ -255,7 +255,9 @@ class World:
         broker: Broker = SimulatedBroker(
             transport, account_id=account_id, capabilities=self.scenario.capabilities, request_timeout_seconds=2.0
         )
-        questions = Questions(self.witness, account_id, partial(self._violated, "an order was not asked for"))
+        questions = Questions(
+            self.witness, account_id, lambda: not self.troubles.untold, partial(self._violated, "an order was not asked for")
+        )
         on_sending = partial(self._on_sending, living, account_id)
         watched: Broker = WatchedBroker(broker, account_id, self.trace, on_sending, questions, self.failures, self._payloads)
         limits = LAX.model_copy(
