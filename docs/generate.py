@@ -140,6 +140,7 @@ DECLARED = {
     "atomic_replace": "a replace never leaves two orders",
     "order_types": "order types",
     "times_in_force": "times in force",
+    "hours": "hours",
     "notional": "orders for an amount",
     "fractional": "parts of a unit",
     "requests_per_second": "requests a second",

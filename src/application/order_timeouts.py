@@ -43,7 +43,7 @@ def seconds_allowed(order: LiveOrder, terms: AccountTerms) -> tuple[float, bool]
         return None
     if intent.order_type is OrderType.MARKET:
         return terms.market_timeout_seconds, True
-    if intent.order_type is OrderType.LIMIT and intent.time_in_force is TimeInForce.DAY:
+    if intent.order_type in (OrderType.LIMIT, OrderType.MARKET_TO_LIMIT) and intent.time_in_force is TimeInForce.DAY:
         return terms.day_limit_timeout_seconds, True
     return None
 
@@ -113,7 +113,8 @@ class OrderTimeouts:
         seconds, in_session = allowed
         if (now - since).total_seconds() < seconds:
             return False
-        return not in_session or self._sessions.open_seconds_between(order.intent.instrument, since, now) >= seconds
+        intent = order.intent
+        return not in_session or self._sessions.open_seconds_between(intent.instrument, since, now, intent.hours) >= seconds
 
     async def _end(self, order: LiveOrder, reason: CancelReason) -> None:
         try:

@@ -91,7 +91,7 @@ class RiskGate:
             instrument,
             now=now,
             session_date=self._sessions.session_of(instrument, now),
-            is_market_open=self._sessions.is_open(instrument, now),
+            is_market_open=self._sessions.is_open(instrument, now, intent.hours),
             auto_trading=self._kill_switch.auto_trading,
             halt=f"{halted.scope}: {halted.detail or halted.reason}" if halted is not None else None,
             price_age_seconds=None if price is None else price.age_seconds(now),

@@ -6,6 +6,7 @@ from datetime import date, datetime
 
 from liveorder.application.ports.calendar import TradingCalendar
 from liveorder.domain.instrument import Instrument
+from liveorder.domain.values import TradingHours
 
 
 class Sessions:
@@ -18,9 +19,9 @@ class Sessions:
         """The session date that the moment counts to."""
         return self._calendar.session_of(instrument.calendar, at)
 
-    def is_open(self, instrument: Instrument, at: datetime) -> bool:
-        return self._calendar.is_open(instrument.calendar, at)
+    def is_open(self, instrument: Instrument, at: datetime, hours: TradingHours) -> bool:
+        return self._calendar.is_open(instrument.calendar, at, hours)
 
-    def open_seconds_between(self, instrument: Instrument, start: datetime, end: datetime) -> float:
+    def open_seconds_between(self, instrument: Instrument, start: datetime, end: datetime, hours: TradingHours) -> float:
         """Seconds of session time from `start` to `end`."""
-        return self._calendar.open_seconds_between(instrument.calendar, start, end)
+        return self._calendar.open_seconds_between(instrument.calendar, start, end, hours)

@@ -41,6 +41,7 @@ class SizedIntent:
 
 async def instrument_for(signal: Signal, gateway: Gateway) -> Instrument:
     """The one that the signal means. Raises `UnusableSignal` when none or several fit, or the broker cannot be asked."""
+    _check_contract_ids(signal, gateway)
     try:
         instrument = await _looked_up(signal, gateway)
     except InvalidSymbolError as error:
@@ -59,7 +60,27 @@ async def instrument_for(signal: Signal, gateway: Gateway) -> Instrument:
             "check the spelling or name its exchange",
             signal.signal_id,
         )
+    _check_multiplier(signal, gateway, instrument)
     return instrument
+
+
+def _check_contract_ids(signal: Signal, gateway: Gateway) -> None:
+    if gateway.broker.capabilities.contract_ids:
+        return
+    for field in ("trading_class", "con_id"):
+        if getattr(signal, field) is not None:
+            raise UnusableSignal(f"{field}: contracts have none at {gateway.broker.name}; leave it out", signal.signal_id)
+
+
+def _check_multiplier(signal: Signal, gateway: Gateway, instrument: Instrument) -> None:
+    """Where it was not part of the question."""
+    known = instrument.multiplier
+    if signal.multiplier not in (None, known) and not gateway.broker.capabilities.contract_ids:
+        raise UnusableSignal(
+            f"multiplier: {instrument.key} has {known:f} at {gateway.broker.name}, not {signal.multiplier:f}; "
+            "name the contract that you mean, or leave it out",
+            signal.signal_id,
+        )
 
 
 async def _looked_up(signal: Signal, gateway: Gateway) -> Instrument | None:
@@ -71,6 +92,9 @@ async def _looked_up(signal: Signal, gateway: Gateway) -> Instrument | None:
         expiry=signal.expiry,
         strike=signal.strike,
         right=signal.right,
+        trading_class=signal.trading_class,
+        multiplier=signal.multiplier,
+        con_id=signal.con_id,
     )
     instrument = await gateway.resolve(query)
     if instrument is None and signal.exchange is None and query.exchange is not None:
@@ -151,7 +175,8 @@ def _how_long(signal: Signal, gateway: Gateway, instrument: Instrument) -> tuple
     usual = gateway.broker.capabilities.usual_time_in_force(instrument.asset_class, signal.order_type)
     if "time_in_force" in signal.model_fields_set or usual is TimeInForce.DAY:
         return signal.time_in_force, signal.timeout_seconds
-    ends_with_the_day = signal.order_type is OrderType.LIMIT and signal.role in (OrderRole.ENTRY, OrderRole.EXIT)
+    rests = signal.order_type in (OrderType.LIMIT, OrderType.MARKET_TO_LIMIT)
+    ends_with_the_day = rests and signal.role in (OrderRole.ENTRY, OrderRole.EXIT)
     of_a_day = gateway.terms.day_limit_timeout_seconds if ends_with_the_day else None
     return usual, signal.timeout_seconds or of_a_day
 
@@ -187,7 +212,9 @@ def _intent(
         stop_price=stop_price,
         trail_amount=signal.trail_amount,
         trail_percent=signal.trail_percent,
+        limit_offset=signal.limit_offset,
         time_in_force=time_in_force,
+        hours=signal.hours or gateway.broker.capabilities.usual_hours_of(signal.order_type),
         expires_at=signal.expires_at,
         product=signal.product or gateway.terms.default_product,
         role=signal.role,

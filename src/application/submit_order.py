@@ -24,6 +24,7 @@ from liveorder.domain.errors import (
     DuplicateClientOrderId,
     LiveOrderError,
     OrderRetryExhaustedError,
+    OrderValidationError,
     TradingIsHalted,
 )
 from liveorder.domain.execution_report import OrderRejected
@@ -61,6 +62,8 @@ class SubmitOrder:
 
     def prepare(self, gateway: Gateway, intent: Requested) -> Prepared:
         """The bytes of its first attempt. Raises `BrokerRefusal` for what the broker cannot do."""
+        if intent.hours not in gateway.broker.capabilities.hours:
+            raise OrderValidationError(f"hours: {gateway.broker.name} has no {intent.hours} hours; leave it out")
         return gateway.broker.prepare(_submit_request(intent))
 
     def start(self, gateway: Gateway, order: LiveOrder, prepared: Prepared) -> list[Fact]:
@@ -239,7 +242,9 @@ def _submit_request(intent: Requested) -> SubmitRequest:
         stop_price=intent.stop_price,
         trail_amount=intent.trail_amount,
         trail_percent=intent.trail_percent,
+        limit_offset=intent.limit_offset,
         product=intent.product,
+        hours=intent.hours,
         expires_at=intent.expires_at,
         role=intent.role,
     )

@@ -16,10 +16,7 @@ from liveorder.bootstrap.brokerages import connections_of
 from liveorder.bootstrap.parts import clock_of, journal_of, log_of
 from liveorder.domain.errors import LiveOrderError
 from liveorder.domain.execution_report import OrderSnapshot
-from liveorder.domain.values import OrderType
 from liveorder.infrastructure.settings import Account, Settings
-
-_STOPS = (OrderType.STOP, OrderType.STOP_LIMIT, OrderType.TRAILING_STOP)
 
 T = TypeVar("T")
 
@@ -94,7 +91,7 @@ class _Stop:
 
     async def _cancel(self, order: OrderSnapshot) -> None:
         name = f"{self._account_id}: {order.broker_order_id} {order.symbol}"
-        if order.order_type in _STOPS and not self.cancel_all:
+        if order.order_type is not None and order.order_type.is_stop and not self.cancel_all:
             self.left.append(f"{name}, a stop, kept")
             return
         request = CancelRequest(order.client_order_id or "", order.broker_order_id, self._account_id)

@@ -49,7 +49,9 @@ class Instrument(BaseModel):
 
     @property
     def key(self) -> str:
-        """Identity as text: `EXCHANGE:SYMBOL`, with expiry, strike and right where it has them."""
+        """Identity as text: `EXCHANGE:SYMBOL`, with expiry, strike and right where it has them, and that it is a CFD."""
+        if self.asset_class is AssetClass.CFD:
+            return f"{self.exchange}:{self.symbol}:CFD"
         if self.expiry is None and self.strike is None and self.right is None:
             return f"{self.exchange}:{self.symbol}"
         parts = [self.exchange, self.symbol]
@@ -69,11 +71,11 @@ class Instrument(BaseModel):
     def round_price(self, price: Decimal, side: Side, field: str = "limit_price") -> Decimal:
         """To the tick, passively: a buy down, a sell up, so that rounding never pays more than was asked.
 
-        Raises `InvalidInput`, which names `field`, when nothing is left; a future's price may be zero or below.
+        Raises `InvalidInput`, which names `field`, when nothing is left; a future's or a combo's may be zero or below.
         """
         rounding, tick = ROUND_FLOOR if side is Side.BUY else ROUND_CEILING, self.tick_at(price)
         rounded = EXACT.multiply(EXACT.divide(price, tick).to_integral_value(rounding=rounding), tick)
-        if rounded <= 0 and self.asset_class is not AssetClass.FUTURE:
+        if rounded <= 0 and self.asset_class not in (AssetClass.FUTURE, AssetClass.COMBO):
             raise InvalidInput(
                 field, f"{price:f} is less than one tick of {self.tick_size:f} {self.symbol}", "give at least one tick"
             )

@@ -12,9 +12,20 @@ from pydantic import BaseModel, ConfigDict, Field, ModelWrapValidatorHandler, Ty
 
 from liveorder.domain.errors import InvalidInput, LiveOrderError
 from liveorder.domain.identifiers import fingerprint
-from liveorder.domain.signal_fields import CurrencyCode, Day, Moment, Number, Percent, Positive, Seconds, Text, explained
+from liveorder.domain.signal_fields import (
+    ContractId,
+    CurrencyCode,
+    Day,
+    Moment,
+    Number,
+    Percent,
+    Positive,
+    Seconds,
+    Text,
+    explained,
+)
 from liveorder.domain.strict_json import read_object
-from liveorder.domain.values import AssetClass, OptionRight, OrderRole, OrderType, Product, Side, TimeInForce
+from liveorder.domain.values import AssetClass, OptionRight, OrderRole, OrderType, Product, Side, TimeInForce, TradingHours
 
 MAX_SIGNAL_BYTES = 64 * 1024
 
@@ -64,8 +75,12 @@ class Signal(BaseModel):
     """How far the stop follows the price, in the instrument's currency."""
     trail_percent: Percent | None = None
     """The same as a percentage of the price."""
+    limit_offset: Positive | None = None
+    """Of a TRAILING_STOP_LIMIT: how much worse than its stop the limit is, in the instrument's currency."""
     time_in_force: TimeInForce = TimeInForce.DAY
     """When absent, what the broker takes instead where it knows no orders for the day: GTC of coins at Alpaca, say."""
+    hours: TradingHours | None = None
+    """`extended`: it may also trade before the open and after the close; None: as is usual at the account."""
     expires_at: Moment | None = None
     """When a GTD *order* ends at the broker. Not the *signal's* end, see `valid_until`, nor the contract's, see `expiry`."""
     exchange: Text | None = None
@@ -75,6 +90,12 @@ class Signal(BaseModel):
     """Last day of the contract, of an option or a future."""
     strike: Positive | None = None
     right: OptionRight | None = None
+    trading_class: Text | None = None
+    """Tells contracts of one underlying apart, as in SPX and SPXW, where the broker has such classes."""
+    multiplier: Positive | None = None
+    """Of the contract meant: units of the underlying, or money for a point."""
+    con_id: ContractId | None = None
+    """The number that Interactive Brokers has for the contract."""
     currency: CurrencyCode | None = None
     tags: Annotated[tuple[Text, ...], Field(max_length=50)] = ()
     """Kept on the order and shown with it; nothing is decided by them."""
@@ -145,7 +166,8 @@ class Signal(BaseModel):
 
     def _contradictions(self) -> tuple[tuple[str, bool, str, str], ...]:
         kind, trails = self.order_type, (self.trail_amount is not None) + (self.trail_percent is not None)
-        is_trailing, is_gtd = kind is OrderType.TRAILING_STOP, self.time_in_force is TimeInForce.GTD
+        is_gtd, has_offset = self.time_in_force is TimeInForce.GTD, self.limit_offset is not None
+        needs_offset = kind is OrderType.TRAILING_STOP_LIMIT
         has_limit, has_stop, has_expiry = self.limit_price is not None, self.stop_price is not None, self.expires_at is not None
         needs_limit, needs_stop = kind.needs_limit_price, kind.needs_stop_price
         return (
@@ -156,11 +178,18 @@ class Signal(BaseModel):
             ("stop_price", has_stop and not needs_stop, "a {kind} order has none", "set order_type to STOP"),
             (
                 "trail_amount",
-                is_trailing and trails != 1,
-                "a TRAILING_STOP needs one distance",
+                kind.trails and trails != 1,
+                "a {kind} needs one distance",
                 "give trail_amount or trail_percent",
             ),
-            ("trail_amount", trails > 0 and not is_trailing, "a {kind} order does not trail", "set order_type to TRAILING_STOP"),
+            ("trail_amount", trails > 0 and not kind.trails, "a {kind} order does not trail", "set order_type to TRAILING_STOP"),
+            ("limit_offset", needs_offset and not has_offset, "a {kind} order needs one", "add limit_offset"),
+            (
+                "limit_offset",
+                has_offset and not needs_offset,
+                "a {kind} order has none",
+                "set order_type to TRAILING_STOP_LIMIT",
+            ),
             ("expires_at", is_gtd and not has_expiry, "a GTD order needs one", "add expires_at"),
             ("expires_at", has_expiry and not is_gtd, "only a GTD order has one", "set time_in_force to GTD, or use valid_until"),
             (

@@ -45,6 +45,11 @@ def _exact(value: object) -> Decimal:
     raise ValueError("not a number; write it like 230.05")
 
 
+def _whole(value: object) -> object:
+    """JSON's numbers are read as decimals."""
+    return int(value) if isinstance(value, Decimal) and not value % 1 else value
+
+
 def _bounded(value: Decimal | str) -> Decimal:
     try:
         return exact_number(value) if isinstance(value, str) else bounded(value)
@@ -94,6 +99,8 @@ Text = Annotated[
 
 CurrencyCode = Annotated[str, Strict(), StringConstraints(pattern=r"^[A-Z0-9]{2,10}$")]
 """`USD`, `INR`, `USDT`."""
+
+ContractId = Annotated[int, Strict(), Field(gt=0), BeforeValidator(_whole)]
 
 Number = Annotated[Decimal, BeforeValidator(_exact), _schema(type=["number", "string"], pattern="^-?" + _NUMBER_TEXT)]
 """Exact: a JSON number or its text; in Python `Decimal`, `int` or text. A float is refused."""

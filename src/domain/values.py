@@ -47,14 +47,37 @@ class OrderType(StrEnum):
     STOP = "STOP"
     STOP_LIMIT = "STOP_LIMIT"
     TRAILING_STOP = "TRAILING_STOP"
+    TRAILING_STOP_LIMIT = "TRAILING_STOP_LIMIT"
+    """Once the price has come back by the distance it becomes a limit order, `limit_offset` worse than the stop."""
+    MARKET_IF_TOUCHED = "MARKET_IF_TOUCHED"
+    """A market order once the price is as good as `stop_price`: below the market for a buy, above it for a sell."""
+    LIMIT_IF_TOUCHED = "LIMIT_IF_TOUCHED"
+    """The same, and then a limit order."""
+    MARKET_TO_LIMIT = "MARKET_TO_LIMIT"
+    """What does not trade at once rests at the price of what did."""
 
     @property
     def needs_limit_price(self) -> bool:
-        return self in (OrderType.LIMIT, OrderType.STOP_LIMIT)
+        return self in (OrderType.LIMIT, OrderType.STOP_LIMIT, OrderType.LIMIT_IF_TOUCHED)
 
     @property
     def needs_stop_price(self) -> bool:
-        return self in (OrderType.STOP, OrderType.STOP_LIMIT)
+        """The price at which it becomes active, of a stop or of one that is to be touched."""
+        return self in (OrderType.STOP, OrderType.STOP_LIMIT, OrderType.MARKET_IF_TOUCHED, OrderType.LIMIT_IF_TOUCHED)
+
+    @property
+    def trails(self) -> bool:
+        return self in (OrderType.TRAILING_STOP, OrderType.TRAILING_STOP_LIMIT)
+
+    @property
+    def is_stop(self) -> bool:
+        """Whether it becomes active when the price gets worse: what guards a position."""
+        return self.trails or self in (OrderType.STOP, OrderType.STOP_LIMIT)
+
+    @property
+    def meets_the_market(self) -> bool:
+        """Whether it trades at once at what the market offers."""
+        return self in (OrderType.MARKET, OrderType.MARKET_TO_LIMIT)
 
 
 class TimeInForce(StrEnum):
@@ -76,6 +99,14 @@ class TimeInForce(StrEnum):
         return self in (TimeInForce.OPG, TimeInForce.CLS)
 
 
+class TradingHours(StrEnum):
+    """In which hours of its exchange an order may trade."""
+
+    REGULAR = "regular"
+    EXTENDED = "extended"
+    """Before the open and after the close as well, where the broker does that."""
+
+
 class Product(StrEnum):
     """Indian margin products: intraday, carried derivative, delivery, delivery on margin. Other markets leave it unset."""
 
@@ -89,6 +120,12 @@ class AssetClass(StrEnum):
     EQUITY = "EQUITY"
     OPTION = "OPTION"
     FUTURE = "FUTURE"
+    FUTURE_OPTION = "FUTURE_OPTION"
+    """An option whose underlying is a future."""
+    CFD = "CFD"
+    """A contract for difference, named as what it is on."""
+    COMBO = "COMBO"
+    """Several contracts that are traded as one."""
     FOREX = "FOREX"
     CRYPTO = "CRYPTO"
 

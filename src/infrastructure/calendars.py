@@ -19,6 +19,7 @@ from typing import Any, Protocol, TypeAlias
 
 from liveorder.application.ports.calendar import ALWAYS_OPEN
 from liveorder.domain.errors import InvalidInput
+from liveorder.domain.values import TradingHours
 
 Hours: TypeAlias = Sequence[tuple[time, time]]
 Overrides: TypeAlias = Mapping[str, Mapping[date, Hours]]
@@ -27,6 +28,8 @@ Overrides: TypeAlias = Mapping[str, Mapping[date, Hours]]
 _SHIPPED = Path(__file__).with_name("special_sessions.toml")
 _DAILY_BREAKS: Mapping[str, tuple[time, time]] = {"CMES": (time(16), time(17)), "us_futures": (time(17), time(18))}
 """When nothing trades on any day, in the exchange's own time: Globex is down for maintenance, and the library calls it open."""
+_EXTENDED: Mapping[str, tuple[timedelta, timedelta]] = {"XNYS": (timedelta(hours=5, minutes=30), timedelta(hours=4))}
+"""How long before its open and after its close a market is traded too: 04:00 to 20:00 in New York, to 17:00 on short days."""
 
 _INDIAN = {"NSE": "XBOM", "NFO": "XBOM", "BFO": "XBOM"}
 """Names that the library does not know; cash and derivatives of both exchanges have the same days."""
@@ -56,11 +59,13 @@ class ExchangeCalendars:
     def session_of(self, calendar_name: str, at: datetime) -> date:
         return self._timetable(calendar_name).session_of(_seconds(at))
 
-    def is_open(self, calendar_name: str, at: datetime) -> bool:
-        return self._timetable(calendar_name).is_open(_seconds(at))
+    def is_open(self, calendar_name: str, at: datetime, hours: TradingHours = TradingHours.REGULAR) -> bool:
+        return self._timetable(calendar_name, hours).is_open(_seconds(at))
 
-    def open_seconds_between(self, calendar_name: str, start: datetime, end: datetime) -> float:
-        timetable = self._timetable(calendar_name)
+    def open_seconds_between(
+        self, calendar_name: str, start: datetime, end: datetime, hours: TradingHours = TradingHours.REGULAR
+    ) -> float:
+        timetable = self._timetable(calendar_name, hours)
         return max(0.0, timetable.open_seconds_until(_seconds(end)) - timetable.open_seconds_until(_seconds(start)))
 
     def next_open(self, calendar_name: str, at: datetime) -> datetime:
@@ -71,11 +76,14 @@ class ExchangeCalendars:
         timetable = self._timetable(calendar_name)
         return timetable.days[-1] if isinstance(timetable, _Sessions) else None
 
-    def _timetable(self, calendar_name: str) -> _Timetable:
-        known = self._timetables.get(calendar_name)
+    def _timetable(self, calendar_name: str, hours: TradingHours = TradingHours.REGULAR) -> _Timetable:
+        around = _EXTENDED.get(calendar_name) if hours is TradingHours.EXTENDED else None
+        name = calendar_name if around is None else f"{calendar_name} {hours}"
+        known = self._timetables.get(name)
         if known is None:
             special = {**_shipped().get(calendar_name, {}), **self._overrides.get(calendar_name, {})}
-            known = self._timetables[calendar_name] = _load(calendar_name, tuple((day, tuple(special[day])) for day in special))
+            days = tuple((day, tuple(special[day])) for day in special)
+            known = self._timetables[name] = _load(calendar_name, days, around or _NOT_AROUND)
         return known
 
 
@@ -148,10 +156,11 @@ class _Sessions:
 
 
 _Span: TypeAlias = tuple[float, float]
+_NOT_AROUND = (timedelta(), timedelta())
 
 
 @cache
-def _load(name: str, special: tuple[tuple[date, Hours], ...]) -> _Sessions:
+def _load(name: str, special: tuple[tuple[date, Hours], ...], around: tuple[timedelta, timedelta]) -> _Sessions:
     """Once in a process: it takes a tenth of a second and never changes."""
     calendar = _calendar(name)
     spans = {day.date(): _spans(*nanos) for day, *nanos in _rows(calendar)}
@@ -159,7 +168,9 @@ def _load(name: str, special: tuple[tuple[date, Hours], ...]) -> _Sessions:
         spans = {day: _without(_at(day, pause, calendar.tz), of_day) for day, of_day in spans.items()}
     first, last = min(spans), max(spans)  # of the days beyond, nothing else is known
     spans |= {day: [_at(day, span, calendar.tz) for span in hours] for day, hours in special if first <= day <= last}
-    return _sessions(name, calendar.tz, sorted(item for item in spans.items() if item[1]))
+    before, after = (each.total_seconds() for each in around)
+    days = [(day, _widened(of_day, before, after)) for day, of_day in sorted(spans.items()) if of_day]
+    return _sessions(name, calendar.tz, days)
 
 
 @cache
@@ -221,6 +232,14 @@ def _without(pause: _Span, spans: list[_Span]) -> list[_Span]:
     begins, ends = pause
     parts = [part for opens, closes in spans for part in ((opens, min(closes, begins)), (max(opens, ends), closes))]
     return [(opens, closes) for opens, closes in parts if opens < closes]
+
+
+def _widened(spans: list[_Span], before: float, after: float) -> list[_Span]:
+    """Opens earlier and closes later; what lies between is open as ever."""
+    first, last = spans[0], spans[-1]
+    if len(spans) == 1:
+        return [(first[0] - before, last[1] + after)]
+    return [(first[0] - before, first[1]), *spans[1:-1], (last[0], last[1] + after)]
 
 
 def _sessions(name: str, zone: tzinfo, sessions: list[tuple[date, list[_Span]]]) -> _Sessions:

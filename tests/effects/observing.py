@@ -14,6 +14,7 @@ from liveorder.bootstrap.brokerages import connections_of
 from liveorder.bootstrap.parts import clock_of
 from liveorder.domain.errors import SettingsError
 from liveorder.domain.order import LiveOrder
+from liveorder.domain.signal import UnusableSignal
 from tests.effects.stage import Stage, Tables, a_signal, settings_in, stage
 from tests.virtual_time import run_virtually
 from tests.worlds import RememberedLog
@@ -62,6 +63,19 @@ def refused_by(signal: Tables | None = None, venue: Tables | None = None, **tabl
         return [refusal.code for refusal in refusals]
 
     return staged(codes, venue, **tables)
+
+
+def unusable(signal: Tables) -> Observe:
+    """Why it becomes no order."""
+
+    async def reason(played: Stage) -> str:
+        try:
+            await played.engine.execute.validate(a_signal(**signal))
+        except UnusableSignal as error:
+            return error.reason
+        return ""
+
+    return staged(reason)
 
 
 def becomes(

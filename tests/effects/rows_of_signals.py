@@ -10,7 +10,7 @@ from liveorder.application.narrative import sentence
 from liveorder.application.views import order_view
 from liveorder.domain.order import LiveOrder
 from tests.effects.catalogue import found
-from tests.effects.observing import BY_HAND, Effect, becomes, refused_by, sends, staged, takes
+from tests.effects.observing import BY_HAND, Effect, becomes, refused_by, sends, staged, takes, unusable
 from tests.effects.stage import Stage
 
 LIMIT: dict[str, Any] = {"order_type": "LIMIT", "limit_price": 400}
@@ -61,6 +61,18 @@ ROWS = {
     ),
     "signal.trail_amount": Effect("5", sends("trail_amount", {"order_type": "TRAILING_STOP", "trail_amount": 5})),
     "signal.trail_percent": Effect("2", sends("trail_percent", {"order_type": "TRAILING_STOP", "trail_percent": 2})),
+    "signal.limit_offset": Effect(
+        "3", sends("limit_offset", {"order_type": "TRAILING_STOP_LIMIT", "trail_percent": 2, "limit_offset": 3})
+    ),
+    "signal.hours": Effect("extended", sends("hours", LIMIT | {"hours": "extended"})),
+    "signal.trading_class": Effect(
+        "trading_class: contracts have none at simulated; leave it out", unusable({"trading_class": "SPXW"})
+    ),
+    "signal.con_id": Effect("con_id: contracts have none at simulated; leave it out", unusable({"con_id": 265598})),
+    "signal.multiplier": Effect(
+        "multiplier: ARCA:SPY has 1 at simulated, not 100; name the contract that you mean, or leave it out",
+        unusable({"multiplier": 100}),
+    ),
     "signal.time_in_force": Effect("GTC", sends("time_in_force", {"time_in_force": "GTC"})),
     "signal.expires_at": Effect(
         ("CANCELLED", "EXPIRED"),

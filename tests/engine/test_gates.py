@@ -17,6 +17,7 @@ from liveorder.domain.lifecycle import OrderStatus
 from liveorder.domain.order.facts import CancelReason, RejectReason
 from liveorder.domain.signal import UnusableSignal
 from liveorder.domain.trading_halt import EVERYTHING, HaltReason
+from liveorder.domain.values import OrderType, TradingHours
 from liveorder.infrastructure.brokers.simulated.broker import SIMULATED_CAPABILITIES
 from tests.engine.scenes import LAX, NOON, STILL, Scene, a_limit, a_scene, a_signal, until
 
@@ -297,3 +298,35 @@ async def test_orders_beyond_the_brokers_limit_queue_and_a_cancel_goes_past_them
         for call in calls:
             assert sum(call.at <= other.at < call.at + 1.0 for other in calls) <= 5
         assert max(call.at for call in calls) - min(call.at for call in calls) < 6
+
+
+# --- hours ----------------------------------------------------------------------------------------------------------------------
+
+AFTER_HOURS = datetime(2025, 3, 10, 21, 0, tzinfo=UTC)
+AT_NIGHT = datetime(2025, 3, 11, 2, 0, tzinfo=UTC)
+
+
+async def test_an_order_for_extended_hours_goes_out_in_them_and_no_other(tmp_path: Path) -> None:
+    async with a_scene(tmp_path, start=AFTER_HOURS) as scene, scene.living() as engine:
+        assert "is closed" in ((await engine.execute.execute(a_limit())).error_message or "")
+        order = await engine.execute.execute(a_limit("late", hours="extended"))
+        assert (order.is_sent, order.intent.hours) == (True, TradingHours.EXTENDED)
+    (tmp_path / "b").mkdir()
+    async with a_scene(tmp_path / "b", start=AT_NIGHT) as scene, scene.living() as engine:
+        assert "is closed" in ((await engine.execute.execute(a_limit(hours="extended"))).error_message or "")
+
+
+async def test_an_order_for_extended_hours_is_refused_where_the_broker_has_none(tmp_path: Path) -> None:
+    regular = replace(SIMULATED_CAPABILITIES, hours=frozenset({TradingHours.REGULAR}))
+    async with a_scene(tmp_path, capabilities=regular) as scene, scene.living() as engine:
+        order = await engine.execute.execute(a_limit(hours="extended"))
+        assert (order.reason, order.error_message) == ("INVALID", "hours: simulated has no extended hours; leave it out")
+        assert scene.witness.calls == []
+
+
+async def test_hours_are_those_that_are_usual_unless_the_signal_names_some(tmp_path: Path) -> None:
+    usually = replace(SIMULATED_CAPABILITIES, usual_hours={OrderType.LIMIT: TradingHours.EXTENDED})
+    async with a_scene(tmp_path, capabilities=usually) as scene, scene.living() as engine:
+        usual = await engine.execute.execute(a_limit())
+        named = await engine.execute.execute(a_limit("named", hours="regular"))
+        assert (usual.intent.hours, named.intent.hours) == (TradingHours.EXTENDED, TradingHours.REGULAR)

@@ -30,6 +30,7 @@ BEFORE_THE_CLOSE = datetime(2025, 3, 10, 19, 58, tzinfo=UTC)
     [
         ({}, 60),
         ({"order_type": "LIMIT", "limit_price": Decimal(400)}, 300),
+        ({"order_type": "MARKET_TO_LIMIT"}, 300),
         ({"timeout_seconds": 20.0}, 20),
         ({"order_type": "LIMIT", "limit_price": Decimal(400), "time_in_force": "GTC", "timeout_seconds": 30.0}, 30),
     ],
@@ -52,6 +53,9 @@ async def test_an_order_is_cancelled_when_its_time_is_up_and_not_before(
         {"order_type": "STOP", "stop_price": Decimal(600)},
         {"order_type": "STOP_LIMIT", "stop_price": Decimal(600), "limit_price": Decimal(610)},
         {"order_type": "TRAILING_STOP", "trail_amount": Decimal(50)},
+        {"order_type": "TRAILING_STOP_LIMIT", "trail_amount": Decimal(50), "limit_offset": Decimal(1)},
+        {"order_type": "MARKET_IF_TOUCHED", "stop_price": Decimal(400)},
+        {"order_type": "LIMIT_IF_TOUCHED", "stop_price": Decimal(400), "limit_price": Decimal(400)},
         {"order_type": "LIMIT", "limit_price": Decimal(400), "time_in_force": "GTC"},
         {"role": "STOP_LOSS"},
         {"order_type": "LIMIT", "limit_price": Decimal(400), "role": "TAKE_PROFIT"},

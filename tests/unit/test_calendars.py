@@ -7,6 +7,7 @@ import pytest
 
 from liveorder.application.ports.calendar import TradingCalendar
 from liveorder.domain.errors import InvalidInput
+from liveorder.domain.values import TradingHours
 from liveorder.infrastructure.calendars import ExchangeCalendars, Overrides, calendar_of_exchange, span_of
 
 CALENDARS: TradingCalendar = ExchangeCalendars()
@@ -65,6 +66,38 @@ def test_the_session_day_does_not_depend_on_the_timezone_of_the_moment() -> None
 )
 def test_a_market_is_open_from_its_open_until_before_its_close(calendar: str, at: str, is_open: bool) -> None:
     assert CALENDARS.is_open(calendar, utc(at)) is is_open
+
+
+@pytest.mark.parametrize(
+    ("calendar", "at", "is_open"),
+    [
+        ("XNYS", "2025-12-01T08:59:59", False),
+        ("XNYS", "2025-12-01T09:00:00", True),  # 04:00 in New York
+        ("XNYS", "2025-12-01T21:30:00", True),
+        ("XNYS", "2025-12-02T00:59:59", True),
+        ("XNYS", "2025-12-02T01:00:00", False),  # 20:00 in New York
+        ("XNYS", "2025-11-28T21:59:59", True),
+        ("XNYS", "2025-11-28T22:00:00", False),  # 17:00 on a short day
+        ("XNYS", "2025-07-01T08:00:00", True),  # 04:00 in summer
+        ("XNYS", "2025-12-06T15:00:00", False),
+        ("XHKG", "2025-03-10T04:30:00", False),  # no others are known
+    ],
+)
+def test_extended_hours_begin_earlier_and_end_later(calendar: str, at: str, is_open: bool) -> None:
+    assert CALENDARS.is_open(calendar, utc(at), TradingHours.EXTENDED) is is_open
+
+
+def test_special_hours_are_extended_too() -> None:
+    short: Overrides = {"XNYS": {date(2025, 12, 1): [span_of("09:30-12:00")]}}
+    calendars = ExchangeCalendars(short)
+    assert calendars.is_open("XNYS", utc("2025-12-01T20:59"), TradingHours.EXTENDED)
+    assert not calendars.is_open("XNYS", utc("2025-12-01T21:00"), TradingHours.EXTENDED)
+
+
+def test_extended_session_time_counts_towards_a_time_out_of_such_an_order() -> None:
+    start, end = utc("2025-12-01T20:58"), utc("2025-12-01T21:03")
+    assert CALENDARS.open_seconds_between("XNYS", start, end) == 120
+    assert CALENDARS.open_seconds_between("XNYS", start, end, TradingHours.EXTENDED) == 300
 
 
 @pytest.mark.parametrize(

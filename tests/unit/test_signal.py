@@ -111,6 +111,14 @@ def test_without_id_and_timestamp_a_signal_cannot_be_known() -> None:
             line(order_type="TRAILING_STOP"),
             "trail_amount: a TRAILING_STOP needs one distance; give trail_amount or trail_percent",
         ),
+        (
+            line(order_type="TRAILING_STOP_LIMIT", trail_percent=5),
+            "limit_offset: a TRAILING_STOP_LIMIT order needs one; add limit_offset",
+        ),
+        (line(limit_offset=5), "limit_offset: a MARKET order has none; set order_type to TRAILING_STOP_LIMIT"),
+        (line(order_type="LIMIT_IF_TOUCHED", limit_price=5), "stop_price: a LIMIT_IF_TOUCHED order needs one; add stop_price"),
+        (line(hours="night"), "hours: 'night' will not do; it should be 'regular' or 'extended'"),
+        (line(con_id="265598"), "con_id: '265598' will not do; it should be a valid integer"),
         (line(trail_percent=5), "trail_amount: a MARKET order does not trail; set order_type to TRAILING_STOP"),
         (line(time_in_force="GTD"), "expires_at: a GTD order needs one; add expires_at"),
         (

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from liveorder.domain.signal import Signal, UnusableSignal
 from liveorder.domain.signal_schema import signal_json_schema
+from liveorder.domain.values import OrderType
 from tests.unit.test_signal import WITH_ID, WITHOUT_ID, line
 
 SCHEMA = signal_json_schema()
@@ -29,6 +30,17 @@ def test_both_shapes_of_the_issue_fit_the_schema(raw: str) -> None:
         line(order_type="LIMIT", limit_price="230.05", time_in_force="GTD", expires_at="2025-03-10T09:20:00Z"),
         line(order_type="STOP_LIMIT", limit_price=-1.5, stop_price=2),
         line(order_type="TRAILING_STOP", trail_percent=1.5, tags=["a", "b"]),
+        line(order_type="TRAILING_STOP_LIMIT", trail_amount=1, limit_offset="0.5", hours="extended"),
+        line(order_type="TRAILING_STOP_LIMIT", trail_amount=1),
+        line(order_type="LIMIT_IF_TOUCHED", stop_price=1, limit_price=1),
+        line(order_type="MARKET_IF_TOUCHED", stop_price=1, limit_price=1),
+        line(order_type="MARKET_TO_LIMIT"),
+        line(limit_offset=1),
+        line(hours="EXTENDED"),
+        line(trading_class="SPXW", multiplier=100, con_id=265598),
+        line(con_id=0),
+        line(con_id="265598"),
+        line(multiplier=0),
         line(notional="1e3", currency="INR", quantity=None, order_type=None),
         line(asset_class="OPTION", expiry="2025-03-27", strike=22000, right="CALL", timeout_seconds=2.5),
         line(order_type="LIMIT"),
@@ -73,7 +85,7 @@ def test_the_schema_accepts_what_the_parser_accepts(raw: str) -> None:
         optional={
             "side": st.sampled_from(["BUY", "buy", None]),
             "signal_type": st.sampled_from(["SELL", None]),
-            "order_type": st.sampled_from(["MARKET", "LIMIT", "STOP", "STOP_LIMIT", "TRAILING_STOP", None]),
+            "order_type": st.sampled_from([*OrderType, None]),
             "time_in_force": st.sampled_from(["DAY", "GTD", None]),
             "expires_at": st.sampled_from(["2025-03-10T09:20:00Z", None]),
         }
@@ -86,6 +98,7 @@ def test_the_schema_accepts_what_the_parser_accepts(raw: str) -> None:
                 "stop_price",
                 "trail_amount",
                 "trail_percent",
+                "limit_offset",
                 "cms_score",
                 "score",
             )
@@ -117,6 +130,7 @@ TYPES: dict[str, Callable[[Any], bool]] = {
     "array": lambda value: isinstance(value, list),
     "string": lambda value: isinstance(value, str),
     "null": lambda value: value is None,
+    "integer": lambda value: isinstance(value, int) and not isinstance(value, bool),
     "number": lambda value: isinstance(value, int | float) and not isinstance(value, bool),
 }
 

@@ -13,7 +13,13 @@ from liveorder.domain.order import facts as f
 def _requested(fact: f.Requested) -> str:
     size = plain(fact.quantity) if fact.quantity is not None else f"{plain(fact.notional)} {fact.instrument.currency} of"
     kind = fact.order_type.replace("_", " ").lower()
-    prices = {"limit": fact.limit_price, "stop": fact.stop_price, "trail": fact.trail_amount, "trail %": fact.trail_percent}
+    prices = {
+        "limit": fact.limit_price,
+        "stop": fact.stop_price,
+        "trail": fact.trail_amount,
+        "trail %": fact.trail_percent,
+        "limit offset": fact.limit_offset,
+    }
     shadow = " (shadow: not to be sent)" if fact.is_shadow else ""
     return (
         f"Order requested by {fact.strategy_name}: {fact.side} {size} {fact.instrument.key} at {kind}"

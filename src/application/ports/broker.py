@@ -11,7 +11,7 @@ from typing import Protocol, TypeAlias
 
 from liveorder.domain.execution_report import ExecutionReport, OrderSnapshot
 from liveorder.domain.instrument import Instrument
-from liveorder.domain.values import AssetClass, OrderRole, OrderType, Product, Side, TimeInForce, TradingMode
+from liveorder.domain.values import AssetClass, OrderRole, OrderType, Product, Side, TimeInForce, TradingHours, TradingMode
 
 
 class KeySupport(StrEnum):
@@ -45,6 +45,11 @@ class BrokerCapabilities:
     times_in_force: frozenset[TimeInForce] = frozenset({TimeInForce.DAY})
     usual_times_in_force: Mapping[tuple[AssetClass, OrderType], TimeInForce] = field(default_factory=dict)
     """Of orders whose signal names none, where that is not DAY."""
+    hours: frozenset[TradingHours] = frozenset({TradingHours.REGULAR})
+    usual_hours: Mapping[OrderType, TradingHours] = field(default_factory=dict)
+    """Of orders whose signal names none, where those are not the regular ones."""
+    contract_ids: bool = False
+    """Whether a contract has a trading class and a number (`trading_class`, `con_id`) by which it can be asked for."""
     replaces: bool = True
     """Whether a working order can be given new terms at all."""
     notional: bool = False
@@ -61,6 +66,9 @@ class BrokerCapabilities:
 
     def usual_time_in_force(self, asset_class: AssetClass, order_type: OrderType) -> TimeInForce:
         return self.usual_times_in_force.get((asset_class, order_type), TimeInForce.DAY)
+
+    def usual_hours_of(self, order_type: OrderType) -> TradingHours:
+        return self.usual_hours.get(order_type, TradingHours.REGULAR)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +87,9 @@ class SubmitRequest:
     stop_price: Decimal | None = None
     trail_amount: Decimal | None = None
     trail_percent: Decimal | None = None
+    limit_offset: Decimal | None = None
     product: Product | None = None
+    hours: TradingHours = TradingHours.REGULAR
     expires_at: datetime | None = None
     role: OrderRole = OrderRole.ENTRY
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import date, datetime
 from typing import Protocol
 
+from liveorder.domain.values import TradingHours
+
 ALWAYS_OPEN = "24/7"
 """The calendar of a market that never closes; its session day is the UTC date."""
 
@@ -25,9 +27,13 @@ class TradingCalendar(Protocol):
         """
         ...
 
-    def is_open(self, calendar_name: str, at: datetime) -> bool: ...
+    def is_open(self, calendar_name: str, at: datetime, hours: TradingHours = TradingHours.REGULAR) -> bool:
+        """Extended hours are the regular ones where no others are known."""
+        ...
 
-    def open_seconds_between(self, calendar_name: str, start: datetime, end: datetime) -> float:
+    def open_seconds_between(
+        self, calendar_name: str, start: datetime, end: datetime, hours: TradingHours = TradingHours.REGULAR
+    ) -> float:
         """Seconds of session time from `start` to `end`; 0 when `end` is not after `start`."""
         ...
 

@@ -22,6 +22,9 @@ class InstrumentQuery:
     expiry: date | None = None
     strike: Decimal | None = None
     right: OptionRight | None = None
+    trading_class: str | None = None
+    multiplier: Decimal | None = None
+    con_id: int | None = None
 
 
 class Instruments(Protocol):

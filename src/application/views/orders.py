@@ -44,6 +44,7 @@ class OrderView(View):
     stop_price: Number | None
     trail_amount: Number | None
     trail_percent: Number | None
+    limit_offset: Number | None
     time_in_force: TimeInForce
     expires_at: Moment | None
     product: Product | None

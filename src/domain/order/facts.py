@@ -23,6 +23,7 @@ from liveorder.domain.values import (
     Quantity,
     Side,
     TimeInForce,
+    TradingHours,
 )
 
 
@@ -62,6 +63,16 @@ class RequestKind(StrEnum):
 
 # --- our intent --------------------------------------------------------------------------------------------------------------
 
+
+def _is_none(value: object) -> bool:
+    """Of fields that came later: not written where there is nothing, so that what earlier versions stored stays as it is."""
+    return value is None
+
+
+def _is_regular(value: object) -> bool:
+    return value is TradingHours.REGULAR
+
+
 _EXITS_AND_LINKS = ("stop_loss", "take_profit", "oco_group", "parent_order_id")
 
 
@@ -89,7 +100,9 @@ class Requested(Fact):
     stop_price: Price | None = None
     trail_amount: Price | None = None
     trail_percent: Price | None = None
+    limit_offset: Price | None = Field(default=None, exclude_if=_is_none)
     time_in_force: TimeInForce = TimeInForce.DAY
+    hours: TradingHours = Field(default=TradingHours.REGULAR, exclude_if=_is_regular)
     expires_at: datetime | None = None
     product: Product | None = None
     role: OrderRole = OrderRole.ENTRY

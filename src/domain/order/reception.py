@@ -19,7 +19,7 @@ from liveorder.domain.facts import Envelope, Fact, RecordedFact
 from liveorder.domain.lifecycle import Closing, OrderStatus
 from liveorder.domain.order import facts as f
 from liveorder.domain.order.state import LiveOrder, OpenRequest
-from liveorder.domain.values import ZERO, TimeInForce
+from liveorder.domain.values import ZERO, OrderType, TimeInForce
 
 _OF_WHAT_IS_THERE = (
     r.Execution,
@@ -431,8 +431,9 @@ def _terms(order: LiveOrder, snapshot: r.OrderSnapshot) -> list[Fact]:
 
 def _rests_with_a_limit(snapshot: r.OrderSnapshot) -> bool:
     """Some brokers take a market order for one with a limit that it should meet at once, and keep it where it does not."""
-    is_limited = snapshot.limit_price is not None and snapshot.order_type is not None and snapshot.order_type.needs_limit_price
-    return is_limited and snapshot.status is r.BrokerStatus.WORKING
+    kind = snapshot.order_type
+    can_rest = kind is not None and (kind.needs_limit_price or kind is OrderType.MARKET_TO_LIMIT)
+    return can_rest and snapshot.limit_price is not None and snapshot.status is r.BrokerStatus.WORKING
 
 
 def _standing_quantity(order: LiveOrder, snapshot: r.OrderSnapshot) -> Decimal | None:

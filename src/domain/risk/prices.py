@@ -7,9 +7,6 @@ from decimal import Decimal
 from liveorder.domain.order.facts import decimal_text
 from liveorder.domain.risk.proposal import Case, Proposal, RiskRefusal
 from liveorder.domain.risk_limits import RiskLimits
-from liveorder.domain.values import OrderType
-
-_PRICED_BY_THE_MARKET = (OrderType.MARKET, OrderType.TRAILING_STOP)
 
 
 def no_fresh_price(case: Case, limits: RiskLimits) -> RiskRefusal | None:
@@ -32,7 +29,7 @@ def no_fresh_price(case: Case, limits: RiskLimits) -> RiskRefusal | None:
 
 
 def _needs_price(proposal: Proposal, limits: RiskLimits) -> bool:
-    if proposal.order_type in _PRICED_BY_THE_MARKET or proposal.units is None:
+    if proposal.order_type.meets_the_market or proposal.order_type.trails or proposal.units is None:
         return True
     return proposal.limit_price is not None and limits.price_collar_percent is not None
 

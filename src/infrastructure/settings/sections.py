@@ -188,7 +188,7 @@ class Ibkr(Section):
     account: Text | None = None
     """IB's number of it, such as U1234567; none: the only one of the login."""
     outside_hours: bool = False
-    """Whether orders also trade outside regular hours; to send them then needs allow_closed_market in [risk] too."""
+    """Whether orders whose signal names no `hours` trade in the extended ones."""
     market_data: Literal["live", "frozen", "delayed", "delayed-frozen"] = "live"
     """Which prices to ask for; delayed ones need no subscription and are 15 minutes old or more."""
     time_zone: ZoneName = "America/New_York"

@@ -35,10 +35,13 @@ def status(name: str) -> Text:
 
 def order_type(order: OrderView) -> str:
     """With its prices: ``LIMIT 228.50``."""
-    trail = None if order.trail_percent is None else f"{number(order.trail_percent)}%"
     given = (order.stop_price, order.limit_price, order.trail_amount)
-    prices = [price(value).replace(",", "") for value in given if value is not None]
-    return " ".join([order.order_type.value.removesuffix("_STOP"), *prices, *([trail] if trail else [])])
+    parts = [price(value).replace(",", "") for value in given if value is not None]
+    if order.trail_percent is not None:
+        parts.append(f"{number(order.trail_percent)}%")
+    if order.limit_offset is not None:
+        parts.append(f"limit {price(order.limit_offset)} off")
+    return " ".join([order.order_type.value.replace("TRAILING_STOP", "TRAILING"), *parts])
 
 
 def why(order: OrderView) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 from liveorder.application.ports.broker import KeySupport
 from liveorder.domain.errors import BrokerRefusal, DuplicateClientOrderId, OrderValidationError
 from liveorder.domain.execution_report import BrokerStatus, OrderRejected
-from liveorder.domain.values import OrderType, TimeInForce
+from liveorder.domain.values import OrderType, TimeInForce, TradingHours
 from liveorder.testing.case import case, require
 from liveorder.testing.stage import Placed, Stage
 
@@ -48,14 +48,14 @@ async def every_declared_order_type_is_taken(stage: Stage) -> None:
 def _prices_of(stage: Stage, kind: OrderType) -> dict[str, Decimal | None]:
     """A buy that rests: limits below the market, stops above it."""
     prices: dict[str, Decimal | None] = {"limit_price": None}
-    if kind is OrderType.LIMIT:
-        prices["limit_price"] = stage.below()
+    if kind.needs_limit_price:
+        prices["limit_price"] = stage.above("1.11") if kind.is_stop else stage.below()
     if kind.needs_stop_price:
-        prices["stop_price"] = stage.above()
-    if kind is OrderType.STOP_LIMIT:
-        prices["limit_price"] = stage.above("1.11")
-    if kind is OrderType.TRAILING_STOP:
+        prices["stop_price"] = stage.above() if kind.is_stop else stage.below("0.91")
+    if kind.trails:
         prices["trail_percent"] = Decimal(5)
+    if kind is OrderType.TRAILING_STOP_LIMIT:
+        prices["limit_offset"] = stage.instrument.tick_size
     return prices
 
 
@@ -69,6 +69,14 @@ async def every_declared_time_in_force_is_taken(stage: Stage) -> None:
             require(len(await stage.taken(placed)) == 1, f"a {time_in_force} order did not arrive")
         else:
             _is_refused_by_prepare(stage, str(time_in_force), time_in_force=time_in_force, expires_at=ends)
+
+
+@case
+async def declared_extended_hours_are_taken(stage: Stage) -> None:
+    """A limit order for the day is sent for extended hours, where the capabilities declare them; nobody asks for others."""
+    if TradingHours.EXTENDED in stage.capabilities.hours:
+        placed = await stage.submit(stage.request(hours=TradingHours.EXTENDED))
+        require(len(await stage.taken(placed)) == 1, "an order for extended hours did not arrive")
 
 
 @case

@@ -53,6 +53,8 @@ class OrderDesk:
 
     async def submit(self, body: Json) -> Json:
         instrument, tif = self.listed(body["symbol"]), body["time_in_force"]
+        if body.get("extended_hours") and (body["type"], tif) != ("limit", "day"):
+            raise Refused("invalid_order", "extended hours order must be DAY limit orders")
         answer = await self.ask(
             "submit",
             client_order_id=body.get("client_order_id") or str(uuid4()),
@@ -66,6 +68,7 @@ class OrderDesk:
             stop_price=body.get("stop_price"),
             trail_amount=body.get("trail_price"),
             trail_percent=body.get("trail_percent"),
+            hours="extended" if body.get("extended_hours") else None,
         )
         order = self.order(answer["order"]["broker_order_id"])
         if tif in words.AT_AN_AUCTION:

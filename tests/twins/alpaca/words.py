@@ -8,7 +8,7 @@ from typing import Any
 from uuid import NAMESPACE_URL, uuid5
 
 from liveorder.domain.instrument import Instrument
-from liveorder.domain.values import AssetClass, TimeInForce, total
+from liveorder.domain.values import AssetClass, TimeInForce, TradingHours, total
 from liveorder.infrastructure.brokers.simulated.venue.orders import Due, OrderState, VenueOrder
 from tests.twins.alpaca.links import Fill, Links, is_pending, live_link
 
@@ -94,7 +94,7 @@ def order_json(order: VenueOrder, link: int, links: Links, instrument: Instrumen
         "trail_percent": text(placed.trail_percent),
         "hwm": None,
         "status": status,
-        "extended_hours": False,
+        "extended_hours": placed.hours is TradingHours.EXTENDED,
         "legs": None,
     }
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from liveorder.domain.values import ZERO
+from liveorder.domain.values import ZERO, TradingHours
 from liveorder.infrastructure.brokers.simulated.venue.orders import Due, OrderState, Trade, TradeKind, VenueOrder
 from tests.twins.ibkr import wire
 from tests.twins.ibkr.listings import Listings
@@ -26,7 +26,12 @@ _TYPES = {
     "STP": "STOP",
     "STP LMT": "STOP_LIMIT",
     "TRAIL": "TRAILING_STOP",
+    "TRAIL LIMIT": "TRAILING_STOP_LIMIT",
+    "MIT": "MARKET_IF_TOUCHED",
+    "LIT": "LIMIT_IF_TOUCHED",
+    "MTL": "MARKET_TO_LIMIT",
 }
+_AT_THE_CLOSE = {"MOC": "MARKET", "LOC": "LIMIT"}
 _NATIVE_TYPES = {ours: native for native, ours in _TYPES.items()}
 
 
@@ -74,6 +79,8 @@ class Speech:
         self._listings, self._ids, self._account = listings, ids, account
         self.moment: Callable[[datetime], str] = lambda at: f"{at.astimezone(zone):%Y%m%d %H:%M:%S} {zone}"
         """How executions tell their times."""
+        self.natives: dict[str, str] = {}
+        """The type that each order was placed under, by its orderRef."""
 
     def ids(self, order: VenueOrder) -> dict[str, str]:
         client_id, order_id = self._ids.of(order.order_id, order.placed.client_order_id)
@@ -145,8 +152,9 @@ class Speech:
         }
         return {name: f"{value:f}" for name, value in numbers.items() if value is not None} | {
             "action": placed.side.value,
-            "orderType": _NATIVE_TYPES[placed.order_type],
+            "orderType": self.natives.get(placed.client_order_id or "", _NATIVE_TYPES[placed.order_type]),
             "tif": placed.time_in_force.value,
+            "outsideRth": "1" if placed.hours is TradingHours.EXTENDED else "0",
             "account": self._account,
             "orderRef": placed.client_order_id or "",
         }
@@ -165,8 +173,9 @@ def _status(order: VenueOrder) -> str:
 
 def submission(order: Fields) -> dict[str, Any]:
     """A placed order as the venue takes it."""
-    kind = _TYPES.get(order.get("orderType", ""), order.get("orderType", ""))
-    trails = kind == "TRAILING_STOP"
+    native = order.get("orderType", "")
+    kind = (_TYPES | _AT_THE_CLOSE).get(native, native)
+    trails = kind in ("TRAILING_STOP", "TRAILING_STOP_LIMIT")
     return {
         "client_order_id": order.get("orderRef"),
         "side": order.get("action"),
@@ -178,6 +187,8 @@ def submission(order: Fields) -> dict[str, Any]:
         "stop_price": None if trails else number(order.get("auxPrice")),
         "trail_amount": number(order.get("auxPrice")) if trails else None,
         "trail_percent": number(order.get("trailingPercent")),
+        "limit_offset": number(order.get("lmtPriceOffset")),
+        "hours": "extended" if order.get("outsideRth") == "1" else None,
         "expires_at": _moment(order.get("goodTillDate")),
     }
 

@@ -45,6 +45,7 @@ class Trading:
             client.tell(wire.error(order_id, 200, "No security definition has been found for the request"))
             return
         self._desk.ids.sent(order.get("orderRef", ""), client.client_id, order_id)
+        self._desk.speech.natives[order.get("orderRef", "")] = order["orderType"]
         self._answer(client, order_id, await self._desk.ask("submit", instrument=meant[0].key, **submission(order)))
 
     async def _change(self, client: Client, order_id: int, order: VenueOrder, wanted: dict[str, Any]) -> None:

@@ -43,6 +43,7 @@ _PLACED = {
     "outsideRth": 33,
     "goodTillDate": 38,
     "trailingPercent": 70,
+    "lmtPriceOffset": 93,
     "cashQty": 101,
 }
 """Where in a placeOrder without legs, conditions and algorithms the client puts what."""
@@ -90,7 +91,24 @@ def open_order(ids: Fields, contract: Fields, order: Fields, status: str) -> lis
         *("0", "", "", "", "?", "0", "0", ""),  # what follows a deltaNeutralOrderType, which is the word None
         *("0", "0", UNSET, of("trailingPercent", UNSET), "", "", "", "0", "0", "0", "", "", "", "", "0", "", "IB", "0", "0", ""),
         *("0", "0", status, *[UNSET] * 9, "", "", "", "", "", "0", "0", "0"),
-        *("None", UNSET, UNSET, UNSET, UNSET, UNSET, UNSET, "0", "", "", "", of("cashQty", "0"), "0", "0", "0", "0"),
+        *(
+            "None",
+            UNSET,
+            UNSET,
+            of("lmtPriceOffset", UNSET),
+            UNSET,
+            UNSET,
+            UNSET,
+            "0",
+            "",
+            "",
+            "",
+            of("cashQty", "0"),
+            "0",
+            "0",
+            "0",
+            "0",
+        ),
         *("", str(2**31 - 1), "0", str(2**31 - 1), str(2**31 - 1), UNSET, UNSET, UNSET),
     ]
 

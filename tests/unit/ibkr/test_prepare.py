@@ -12,7 +12,7 @@ import pytest
 from liveorder.application.ports.broker import CancelRequest, ReplaceRequest
 from liveorder.domain.errors import OrderValidationError
 from liveorder.domain.instrument import Instrument
-from liveorder.domain.values import AssetClass, OptionRight, OrderType, Product, Side, TimeInForce
+from liveorder.domain.values import AssetClass, OptionRight, OrderType, Product, Side, TimeInForce, TradingHours
 from liveorder.infrastructure.brokers.ibkr.assembly import brokerage
 from liveorder.infrastructure.brokers.ibkr.broker import IbkrBroker
 from liveorder.infrastructure.settings.sections import Ibkr
@@ -55,6 +55,29 @@ def order_of(**changes: Any) -> dict[str, str]:
             {"order_type": OrderType.TRAILING_STOP, "limit_price": None, "trail_percent": Decimal(5)},
             {"orderType": "TRAIL", "totalQuantity": "10", "trailingPercent": "5"},
         ),
+        (
+            {
+                "order_type": OrderType.TRAILING_STOP_LIMIT,
+                "limit_price": None,
+                "trail_amount": Decimal(2),
+                "limit_offset": Decimal("0.25"),
+            },
+            {"orderType": "TRAIL LIMIT", "totalQuantity": "10", "auxPrice": "2", "lmtPriceOffset": "0.25"},
+        ),
+        (
+            {"order_type": OrderType.MARKET_IF_TOUCHED, "limit_price": None, "stop_price": Decimal(170)},
+            {"orderType": "MIT", "totalQuantity": "10", "auxPrice": "170"},
+        ),
+        (
+            {"order_type": OrderType.LIMIT_IF_TOUCHED, "stop_price": Decimal(181)},
+            {"orderType": "LIT", "totalQuantity": "10", "lmtPrice": "180.5", "auxPrice": "181"},
+        ),
+        ({"order_type": OrderType.MARKET_TO_LIMIT, "limit_price": None}, {"orderType": "MTL", "totalQuantity": "10"}),
+        (
+            {"order_type": OrderType.MARKET, "limit_price": None, "time_in_force": TimeInForce.CLS},
+            {"orderType": "MOC", "totalQuantity": "10"},
+        ),
+        ({"time_in_force": TimeInForce.CLS}, {"orderType": "LOC", "totalQuantity": "10", "lmtPrice": "180.5"}),
     ],
 )
 def test_each_order_type_is_written_with_its_prices_as_exact_text(changes: dict[str, Any], expected: dict[str, str]) -> None:
@@ -101,16 +124,30 @@ def test_coins_are_sold_whether_or_not_a_time_in_force_was_named(kind: OrderType
     assert order["tif"] == {"MKT": "IOC", "LMT": "DAY"}[order["orderType"]]
 
 
-def test_orders_trade_outside_hours_where_the_settings_say_so() -> None:
-    prepared = broker(outside_hours=True).prepare(submission())
-    assert json.loads(prepared.payload)["order"]["outsideRth"] == "1"
+def test_an_order_trades_outside_hours_where_it_says_so() -> None:
+    assert order_of(hours=TradingHours.EXTENDED)["outsideRth"] == "1"
+    assert "outsideRth" not in order_of()
+
+
+def test_the_settings_say_what_is_usual_but_for_orders_that_meet_the_market() -> None:
+    usual = broker(outside_hours=True).capabilities.usual_hours_of
+    assert (usual(OrderType.LIMIT), usual(OrderType.STOP)) == (TradingHours.EXTENDED, TradingHours.EXTENDED)
+    assert (usual(OrderType.MARKET), usual(OrderType.MARKET_TO_LIMIT)) == (TradingHours.REGULAR, TradingHours.REGULAR)
+    assert broker().capabilities.usual_hours_of(OrderType.LIMIT) is TradingHours.REGULAR
 
 
 @pytest.mark.parametrize(
     ("changes", "field"),
     [
         ({"account_id": "another"}, "account_id"),
-        ({"time_in_force": TimeInForce.CLS}, "time_in_force"),
+        ({"order_type": OrderType.MARKET, "limit_price": None, "hours": TradingHours.EXTENDED}, "hours"),
+        ({"time_in_force": TimeInForce.OPG, "hours": TradingHours.EXTENDED}, "hours"),
+        ({"order_type": OrderType.MARKET_TO_LIMIT, "limit_price": None, "time_in_force": TimeInForce.CLS}, "time_in_force"),
+        ({"limit_offset": Decimal(1)}, "limit_offset"),
+        (
+            {"order_type": OrderType.TRAILING_STOP_LIMIT, "limit_price": None, "trail_amount": Decimal(1)},
+            "limit_offset",
+        ),
         ({"order_type": OrderType.STOP, "limit_price": None, "stop_price": Decimal(1), "time_in_force": "IOC"}, "time_in_force"),
         ({"time_in_force": TimeInForce.GTD}, "expires_at"),
         ({"expires_at": ENDS}, "expires_at"),

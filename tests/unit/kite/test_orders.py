@@ -240,7 +240,7 @@ def test_what_the_operator_takes_from_it_is_refused(capabilities: dict[str, Any]
     [
         ("notional", True, "notional"),
         ("fractional", True, "fractional"),
-        ("order_types", frozenset(OrderType), "TRAILING_STOP"),
+        ("order_types", frozenset({OrderType.MARKET, OrderType.TRAILING_STOP}), "TRAILING_STOP"),
         ("times_in_force", frozenset({TimeInForce.DAY, TimeInForce.GTC}), "GTC"),
     ],
 )

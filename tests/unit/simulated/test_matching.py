@@ -91,6 +91,50 @@ def test_a_trailing_buy_stop_follows_the_price_down() -> None:
     assert order.average_price() == D(161)
 
 
+def test_the_limit_of_a_trailing_stop_limit_trails_at_its_offset() -> None:
+    venue = venue_of()
+    order = venue.submit(placed(side="SELL", order_type="TRAILING_STOP_LIMIT", trail_amount="10", limit_offset="2"))
+    assert (order.stop_price, order.limit_price) == (D(190), D(188))
+    venue.post_price(AAPL.key, D(240))
+    assert (order.stop_price, order.limit_price) == (D(230), D(228))
+    venue.post_price(AAPL.key, D(220))
+    assert (order.triggered, order.filled_quantity) == (True, D(0))
+    venue.post_price(AAPL.key, D(229))
+    assert order.average_price() == D(228)
+
+
+@pytest.mark.parametrize(("side", "touch", "before", "at"), [("BUY", "190", "191", "185"), ("SELL", "210", "209", "215")])
+def test_an_order_that_is_touched_meets_the_market(side: str, touch: str, before: str, at: str) -> None:
+    venue = venue_of()
+    order = venue.submit(placed(side=side, order_type="MARKET_IF_TOUCHED", stop_price=touch))
+    venue.post_price(AAPL.key, D(before))
+    assert not order.triggered
+    venue.post_price(AAPL.key, D(at))
+    assert order.average_price() == D(at)
+
+
+def test_a_limit_order_that_is_touched_rests_until_its_limit_is_met() -> None:
+    venue = venue_of()
+    order = venue.submit(placed(order_type="LIMIT_IF_TOUCHED", stop_price="190", limit_price="188"))
+    venue.post_price(AAPL.key, D(189))
+    assert (order.triggered, order.filled_quantity) == (True, D(0))
+    venue.post_price(AAPL.key, D(187))
+    assert order.average_price() == D(188)
+
+
+def test_what_is_left_of_a_market_to_limit_order_rests_at_the_price_of_its_first_fill() -> None:
+    venue = venue_of(fills=Fills(max_quantity=D(4), delay_seconds=2))
+    order = venue.submit(placed(order_type="MARKET_TO_LIMIT"))
+    later(venue, 2)
+    assert (order.filled_quantity, order.limit_price) == (D(4), D(200))
+    venue.post_price(AAPL.key, D(201))
+    later(venue, 10)
+    assert order.filled_quantity == D(4)
+    venue.post_price(AAPL.key, D(199))
+    later(venue, 10)
+    assert (order.filled_quantity, order.average_price()) == (D(10), D(200))
+
+
 def test_an_order_larger_than_one_fill_trades_in_parts_with_the_delay_between_them() -> None:
     venue = venue_of(fills=Fills(max_quantity=D(4), delay_seconds=2))
     order = venue.submit(placed())

@@ -18,7 +18,7 @@ from liveorder.application.ports.brokerage import AccountAccess, Brokerage
 from liveorder.application.ports.clock import Clock
 from liveorder.application.rate_limit import RateLimit
 from liveorder.domain.errors import SettingsError
-from liveorder.domain.values import AssetClass, OrderType, TimeInForce, TradingMode
+from liveorder.domain.values import AssetClass, OrderType, TimeInForce, TradingHours, TradingMode
 from liveorder.infrastructure.blocking_calls import BlockingCalls
 from liveorder.infrastructure.brokers.alpaca.account_book import AccountBook
 from liveorder.infrastructure.brokers.alpaca.broker import AlpacaBroker
@@ -36,9 +36,12 @@ ALPACA_CAPABILITIES = BrokerCapabilities(
     delivery_bound_seconds=60.0,
     trusts_absence=True,
     atomic_replace=False,
-    order_types=frozenset(OrderType),
+    order_types=frozenset(
+        {OrderType.MARKET, OrderType.LIMIT, OrderType.STOP, OrderType.STOP_LIMIT, OrderType.TRAILING_STOP},
+    ),
     times_in_force=frozenset(each for each in TimeInForce if each is not TimeInForce.GTD),
     usual_times_in_force={(AssetClass.CRYPTO, order_type): TimeInForce.GTC for order_type in OrderType},
+    hours=frozenset(TradingHours),
     notional=True,
     fractional=True,
     requests_per_second=10.0,

@@ -15,7 +15,7 @@ from liveorder.application.ports.broker import (
     SubmitRequest,
 )
 from liveorder.domain.errors import OrderValidationError
-from liveorder.domain.values import AssetClass, OrderType, TimeInForce
+from liveorder.domain.values import AssetClass, OrderType, TimeInForce, TradingHours
 from liveorder.infrastructure.brokers.alpaca.symbols import symbol_of
 
 MOST_DECIMALS = 9
@@ -61,6 +61,7 @@ def _order(request: SubmitRequest) -> dict[str, Any]:
         stop_price=request.stop_price,
         trail_price=request.trail_amount,
         trail_percent=request.trail_percent,
+        extended_hours=True if request.hours is TradingHours.EXTENDED else None,
     )
 
 
@@ -72,7 +73,7 @@ def _terms(request: ReplaceRequest, key: str) -> dict[str, Any]:
     return _text(client_order_id=key, qty=request.quantity, limit_price=request.limit_price, stop_price=request.stop_price)
 
 
-def _text(**fields: Decimal | str | None) -> dict[str, Any]:
+def _text(**fields: Decimal | str | bool | None) -> dict[str, Any]:
     """Without what is not said; decimals in plain digits."""
     said = {name: value for name, value in fields.items() if value is not None}
     return {name: f"{value:f}" if isinstance(value, Decimal) else value for name, value in said.items()}
@@ -98,6 +99,8 @@ def _check(request: SubmitRequest, can: BrokerCapabilities) -> None:
         raise _impossible("client_order_id", f"longer than {LONGEST_KEY} characters", "use a shorter one")
     _check_size(request, can)
     _check_kind(request)
+    if request.hours is TradingHours.EXTENDED:
+        _check_extended(request)
 
 
 def _check_size(request: SubmitRequest, can: BrokerCapabilities) -> None:
@@ -136,6 +139,16 @@ def _check_equity(request: SubmitRequest) -> None:
         raise _impossible("order_type", "a trailing stop is for whole shares", "round the quantity")
     if request.notional is not None and request.order_type is not OrderType.MARKET:
         raise _impossible("notional", f"a {request.order_type} order is for a quantity", "give a quantity, or use MARKET")
+
+
+def _check_extended(request: SubmitRequest) -> None:
+    """https://docs.alpaca.markets/docs/orders-at-alpaca#extended-hours-trading."""
+    if request.instrument.asset_class is not AssetClass.EQUITY:
+        raise _impossible("hours", f"Alpaca has no extended hours for {request.instrument.key}", "leave it out")
+    if request.order_type is not OrderType.LIMIT:
+        raise _impossible("order_type", f"a {request.order_type} order is not taken in extended hours", "use LIMIT")
+    if request.time_in_force is not TimeInForce.DAY:
+        raise _impossible("time_in_force", f"{request.time_in_force} is not taken in extended hours", "use DAY")
 
 
 def _check_among(request: SubmitRequest, what: str, kinds: tuple[OrderType, ...], times_in_force: tuple[TimeInForce, ...]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
@@ -25,7 +26,7 @@ from liveorder.domain.execution_report import ExecutionReport, OrderSnapshot
 from liveorder.domain.values import TradingMode
 from liveorder.infrastructure.brokers.ibkr import orders, translation
 from liveorder.infrastructure.brokers.ibkr.answers import to_cancel, to_replace, to_submission
-from liveorder.infrastructure.brokers.ibkr.capabilities import CAPABILITIES
+from liveorder.infrastructure.brokers.ibkr.capabilities import CAPABILITIES, USUALLY_OUTSIDE_HOURS
 from liveorder.infrastructure.brokers.ibkr.connection import Connection, explained
 from liveorder.infrastructure.brokers.ibkr.contracts import Contracts
 from liveorder.infrastructure.brokers.ibkr.failures import PerhapsRefused
@@ -49,8 +50,8 @@ class IbkrBroker:
         trades_outside_hours: bool = False,
     ) -> None:
         self._access, self._connection, self._contracts, self._instruments = access, connection, contracts, instruments
-        self._trades_outside_hours = trades_outside_hours
-        self._capabilities = access.adjusted(CAPABILITIES)
+        usual_hours = USUALLY_OUTSIDE_HOURS if trades_outside_hours else {}
+        self._capabilities = replace(access.adjusted(CAPABILITIES), usual_hours=usual_hours)
         self._zone = ZoneInfo(connection.address.time_zone)
 
     @property
@@ -89,7 +90,7 @@ class IbkrBroker:
 
     def _prepare_submission(self, request: SubmitRequest) -> Prepared:
         orders.check(request, self._access.account_id, self._capabilities)
-        fields = orders.order_fields(request, self._connection.account, outside_hours=self._trades_outside_hours)
+        fields = orders.order_fields(request, self._connection.account)
         contract = self._contracts.of(request.instrument)
         return orders.submission(
             self._connection.address.client_id, self._connection.take_order_id(), self._today(), fields, contract

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from liveorder.application.ports.broker import BrokerCapabilities, KeySupport
-from liveorder.domain.values import AssetClass, OrderType, TimeInForce
+from liveorder.domain.values import AssetClass, OrderType, TimeInForce, TradingHours
 from liveorder.infrastructure.brokers.ibkr import orders
 
 CAPABILITIES = BrokerCapabilities(
@@ -15,8 +15,9 @@ CAPABILITIES = BrokerCapabilities(
     trusts_absence=True,
     atomic_replace=True,
     order_types=frozenset(orders.ORDER_TYPES),
-    times_in_force=orders.TIMES_IN_FORCE,
+    times_in_force=frozenset(TimeInForce),
     usual_times_in_force={(AssetClass.CRYPTO, OrderType.MARKET): TimeInForce.IOC},
+    hours=frozenset(TradingHours),
     replaces=True,
     notional=True,
     notional_for=frozenset({AssetClass.CRYPTO}),
@@ -28,6 +29,10 @@ CAPABILITIES = BrokerCapabilities(
 ready: then it is in none of the places where TWS keeps one. A replace is a change of the one order, never a second. Of the 45
 messages a second that the client libraries let through, some are left for questions.
 """
+USUALLY_OUTSIDE_HOURS: Mapping[OrderType, TradingHours] = {
+    kind: TradingHours.EXTENDED for kind in orders.ORDER_TYPES if not kind.meets_the_market
+}
+"""Where the settings say so. TWS keeps an order that is to meet the market for the regular hours of a stock."""
 CANNOT: Mapping[str, str] = {
     "a_second_order_with_the_same_key_is_refused": "orderRef is a label: any number of orders may carry one",
 }

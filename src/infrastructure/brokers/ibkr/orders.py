@@ -14,7 +14,7 @@ from typing import Any
 
 from liveorder.application.ports.broker import BrokerCapabilities, Prepared, ReplaceRequest, SubmitRequest
 from liveorder.domain.errors import OrderValidationError
-from liveorder.domain.values import AssetClass, OrderType, Side, TimeInForce
+from liveorder.domain.values import AssetClass, OrderType, Side, TimeInForce, TradingHours
 from liveorder.infrastructure.brokers.ibkr.contracts import plain
 from liveorder.infrastructure.brokers.ibkr.rows import Fields, OrderRow
 
@@ -24,11 +24,15 @@ ORDER_TYPES = {
     OrderType.STOP: "STP",
     OrderType.STOP_LIMIT: "STP LMT",
     OrderType.TRAILING_STOP: "TRAIL",
+    OrderType.TRAILING_STOP_LIMIT: "TRAIL LIMIT",
+    OrderType.MARKET_IF_TOUCHED: "MIT",
+    OrderType.LIMIT_IF_TOUCHED: "LIT",
+    OrderType.MARKET_TO_LIMIT: "MTL",
 }
-OUR_TYPES = {native: kind for kind, native in ORDER_TYPES.items()}
-TIMES_IN_FORCE = frozenset({TimeInForce.DAY, TimeInForce.GTC, TimeInForce.IOC, TimeInForce.FOK, TimeInForce.GTD, TimeInForce.OPG})
+_AT_THE_CLOSE = {OrderType.MARKET: "MOC", OrderType.LIMIT: "LOC"}
 """An order for the closing auction has a type of its own at IB, and no time in force."""
-_AT_ONCE = (TimeInForce.IOC, TimeInForce.FOK, TimeInForce.OPG)
+OUR_TYPES = {native: kind for kinds in (ORDER_TYPES, _AT_THE_CLOSE) for kind, native in kinds.items()}
+_OF_A_MOMENT = (TimeInForce.IOC, TimeInForce.FOK, TimeInForce.OPG, TimeInForce.CLS)
 _PLAIN_TYPES = (OrderType.MARKET, OrderType.LIMIT)
 _IN_PARTS = (AssetClass.CRYPTO, AssetClass.FOREX)
 """Traded in fractions of a unit, in lots that TWS tells."""
@@ -77,16 +81,26 @@ def check(request: SubmitRequest, account_id: str, can: BrokerCapabilities) -> N
         _refuse("order_type", f"there are no {kind} orders", f"use one of {', '.join(sorted(can.order_types))}")
     if in_force not in can.times_in_force:
         _refuse("time_in_force", f"there is no {in_force}", f"use one of {', '.join(sorted(can.times_in_force))}")
-    if in_force in _AT_ONCE and kind not in _PLAIN_TYPES:
+    if in_force in _OF_A_MOMENT and kind not in _PLAIN_TYPES:
         _refuse("time_in_force", f"a {kind} order cannot be {in_force}", "use DAY, GTC or GTD")
     if (in_force is TimeInForce.GTD) != (request.expires_at is not None):
         _refuse("expires_at", "it belongs to a GTD order, and to no other", "give both or neither")
+    if request.hours is TradingHours.EXTENDED:
+        _check_extended(request)
     if request.product is not None:
         _refuse("product", f"IB has no {request.product}", "leave it out")
     if request.instrument.asset_class is AssetClass.CRYPTO:
         _check_coin(request)
     _check_prices(request)
     _check_size(request, can)
+
+
+def _check_extended(request: SubmitRequest) -> None:
+    """TWS would keep it for the regular hours, with a warning (2109) that nobody reads."""
+    if request.order_type.meets_the_market and request.instrument.asset_class in (AssetClass.EQUITY, AssetClass.OPTION):
+        _refuse("hours", f"a {request.order_type} order trades in regular hours only", "use LIMIT, or leave it out")
+    if request.time_in_force.is_for_an_auction:
+        _refuse("hours", f"an order for {request.time_in_force} trades in the auction only", "leave it out")
 
 
 def _check_coin(request: SubmitRequest) -> None:
@@ -111,10 +125,12 @@ def _check_prices(request: SubmitRequest) -> None:
         if is_needed != (price is not None):
             _refuse(name, f"a {kind} order {'needs one' if is_needed else 'has none'}", "add it" if is_needed else "leave it out")
     trails = [trail for trail in (request.trail_amount, request.trail_percent) if trail is not None]
-    if len(trails) != (kind is OrderType.TRAILING_STOP):
+    if len(trails) != kind.trails:
         _refuse(
-            "trail_amount", "one of trail_amount and trail_percent belongs to a TRAILING_STOP order, and to no other", "give one"
+            "trail_amount", "one of trail_amount and trail_percent belongs to an order that trails, and to no other", "give one"
         )
+    if (kind is OrderType.TRAILING_STOP_LIMIT) != (request.limit_offset is not None):
+        _refuse("limit_offset", "it belongs to a TRAILING_STOP_LIMIT order, and to no other", "give both or neither")
 
 
 def _check_size(request: SubmitRequest, can: BrokerCapabilities) -> None:
@@ -133,19 +149,21 @@ def _refuse(field: str, problem: str, remedy: str) -> None:
     raise OrderValidationError(f"{field}: {problem}; {remedy}")
 
 
-def order_fields(request: SubmitRequest, account: str, *, outside_hours: bool = False) -> Fields:
+def order_fields(request: SubmitRequest, account: str) -> Fields:
     """By the names of the client libraries; numbers as exact text."""
+    is_at_the_close = request.time_in_force is TimeInForce.CLS
     fields: dict[str, Any] = {
         "action": request.side.value,
-        "orderType": ORDER_TYPES[request.order_type],
+        "orderType": (_AT_THE_CLOSE if is_at_the_close else ORDER_TYPES)[request.order_type],
         "totalQuantity": request.quantity if request.quantity is not None else Decimal(0),
         "cashQty": request.notional,
         "lmtPrice": request.limit_price,
         "auxPrice": request.stop_price if request.stop_price is not None else request.trail_amount,
         "trailingPercent": request.trail_percent,
-        "tif": request.time_in_force.value,
+        "lmtPriceOffset": request.limit_offset,
+        "tif": (TimeInForce.DAY if is_at_the_close else request.time_in_force).value,
         "goodTillDate": f"{request.expires_at.astimezone(UTC):%Y%m%d-%H:%M:%S}" if request.expires_at else None,
-        "outsideRth": "1" if outside_hours else None,
+        "outsideRth": "1" if request.hours is TradingHours.EXTENDED else None,
         "account": account,
         "orderRef": request.client_order_id,
     }
@@ -158,7 +176,7 @@ def submission(client_id: int, order_id: int, day: date, order: Fields, contract
 
 
 def change(row: OrderRow, request: ReplaceRequest, reference: Mapping[str, str]) -> Prepared:
-    """The whole order again, under its own id, with the terms that change."""
+    """The whole order again, under its own id, with the terms that change. A limit that trails is told by its offset alone."""
     kind = OUR_TYPES.get(row.order.get("orderType", ""))
     if request.limit_price is not None and not (kind and kind.needs_limit_price):
         _refuse("limit_price", f"a {row.order.get('orderType')} order has none to change", "leave it out")
@@ -169,7 +187,8 @@ def change(row: OrderRow, request: ReplaceRequest, reference: Mapping[str, str])
         "lmtPrice": request.limit_price,
         "auxPrice": request.stop_price,
     }
-    order = dict(row.order) | {name: plain(value) for name, value in wanted.items() if value is not None}
+    kept = {name: text for name, text in row.order.items() if name != "lmtPrice" or kind is not OrderType.TRAILING_STOP_LIMIT}
+    order = kept | {name: plain(value) for name, value in wanted.items() if value is not None}
     return Prepared(reference, _text(client_id=row.client_id, order_id=row.order_id, order=order, contract=row.contract))
 
 

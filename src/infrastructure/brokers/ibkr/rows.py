@@ -21,6 +21,7 @@ ORDER_FIELDS = (
     "auxPrice",
     "trailingPercent",
     "trailStopPrice",
+    "lmtPriceOffset",
     "cashQty",
     "tif",
     "goodTillDate",

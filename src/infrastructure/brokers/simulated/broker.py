@@ -22,7 +22,7 @@ from liveorder.application.ports.broker import (
 )
 from liveorder.domain.errors import BrokerConnectionError, BrokerError, OrderValidationError
 from liveorder.domain.execution_report import CancelRejected, ExecutionReport, OrderSnapshot, ReplaceRejected
-from liveorder.domain.values import OrderType, TimeInForce
+from liveorder.domain.values import OrderType, TimeInForce, TradingHours
 from liveorder.infrastructure.brokers.simulated import translation
 from liveorder.infrastructure.brokers.simulated.transport import ReportFeed, Transport
 from liveorder.infrastructure.brokers.simulated.venue.messages import Message, plain
@@ -40,6 +40,7 @@ SIMULATED_CAPABILITIES = BrokerCapabilities(
     atomic_replace=True,
     order_types=frozenset(OrderType),
     times_in_force=frozenset(each for each in TimeInForce if not each.is_for_an_auction),
+    hours=frozenset(TradingHours),
     notional=True,
     fractional=True,
     requests_per_second=1e6,
@@ -221,7 +222,9 @@ def _submit_fields(request: SubmitRequest) -> Message:
         stop_price=request.stop_price,
         trail_amount=request.trail_amount,
         trail_percent=request.trail_percent,
+        limit_offset=request.limit_offset,
         product=request.product.value if request.product else None,
+        hours=request.hours.value if request.hours is TradingHours.EXTENDED else None,
         expires_at=request.expires_at,
     )
 

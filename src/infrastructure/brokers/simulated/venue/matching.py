@@ -8,33 +8,39 @@ from __future__ import annotations
 
 from decimal import ROUND_DOWN, Decimal
 
-from liveorder.domain.values import OrderType
 from liveorder.infrastructure.brokers.simulated.venue.orders import VenueOrder
 from liveorder.infrastructure.brokers.simulated.venue.settings import Fills
 
-_STOPS = frozenset({OrderType.STOP, OrderType.STOP_LIMIT, OrderType.TRAILING_STOP})
-
 
 def waits_for_stop(order: VenueOrder) -> bool:
-    return order.placed.order_type in _STOPS and not order.triggered
+    kind = order.placed.order_type
+    return (kind.needs_stop_price or kind.trails) and not order.triggered
 
 
 def follow(order: VenueOrder, price: Decimal) -> bool:
-    """Moves a trailing stop behind the best price seen, never back; tells whether it moved. `trail_percent` 1.5 is 1.5 %."""
+    """Moves a trailing stop, and its limit, behind the best price seen, never back; tells whether it moved.
+
+    `trail_percent` 1.5 is 1.5 %.
+    """
     placed = order.placed
-    if placed.order_type is not OrderType.TRAILING_STOP:
+    if not placed.order_type.trails:
         return False
     distance = placed.trail_amount or price * (placed.trail_percent or 0) / 100
     stop = price + placed.side.sign * distance
     if order.stop_price is not None and (stop - order.stop_price) * placed.side.sign >= 0:
         return False
     order.stop_price = stop
+    if placed.limit_offset is not None:
+        order.limit_price = stop + placed.side.sign * placed.limit_offset
     return True
 
 
 def is_triggered(order: VenueOrder, price: Decimal) -> bool:
-    """A buy stop at or above its stop price, a sell stop at or below."""
-    return order.stop_price is not None and (price - order.stop_price) * order.placed.side.sign >= 0
+    """A buy stop at or above its stop price, a sell stop at or below; of an order that is to be touched the other way round."""
+    if order.stop_price is None:
+        return False
+    beyond = (price - order.stop_price) * order.placed.side.sign
+    return beyond >= 0 if order.placed.order_type.is_stop else beyond <= 0
 
 
 def can_trade(order: VenueOrder, price: Decimal) -> bool:

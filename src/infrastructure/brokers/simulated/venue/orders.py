@@ -9,7 +9,7 @@ from enum import StrEnum
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, TypeAdapter
 
-from liveorder.domain.values import ZERO, OrderType, Product, Side, TimeInForce, total
+from liveorder.domain.values import ZERO, OrderType, Product, Side, TimeInForce, TradingHours, total
 from liveorder.infrastructure.brokers.simulated.venue.numbers import Price, Quantity
 
 
@@ -30,7 +30,9 @@ class NewOrder(BaseModel):
     stop_price: Price | None = None
     trail_amount: Quantity | None = None
     trail_percent: Quantity | None = None
+    limit_offset: Quantity | None = None
     product: Product | None = None
+    hours: TradingHours = TradingHours.REGULAR
     expires_at: AwareDatetime | None = None
 
     @property

@@ -117,7 +117,7 @@ class Venue:
 
     def _end_of(self, placed: NewOrder) -> datetime | None:
         if placed.time_in_force is TimeInForce.DAY:
-            return self._day_ends.after(self._catalogue.listed(placed.instrument).instrument.calendar, self._now)
+            return self._day_ends.after(self._catalogue.listed(placed.instrument).instrument.calendar, self._now, placed.hours)
         return placed.expires_at
 
     def cancel(self, account: str, client_order_id: str | None, broker_order_id: str | None) -> VenueOrder:
