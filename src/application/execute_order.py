@@ -207,13 +207,15 @@ class ExecuteOrder:
         if is_suspect and (found := await self._found_at_broker(gateway, intent)) is not None:
             claim = replace(claim, claim=claim_on(found, self._orders.keys))
             return await self._begin_in_doubt(gateway, _draft_of(found), Approved(), claim, cause)
-        refusal = self._refusal_of_form(gateway, sized) or self._judged(gateway, sized, is_operators=cause.actor != ENGINE)
+        refusal, reduces_only = self._judged(gateway, sized, is_operators=cause.actor != ENGINE)
         if isinstance(refusal, Refused) and is_suspect:
             refusal = self._refusal_of_suspect(gateway, sized, refusal, is_operators=cause.actor != ENGINE)
         if isinstance(refusal, Refused):
             return await self._record_new(intent, [intent, refusal], claim, cause)
         if cause.actor != ENGINE and self._kill_switch.stands_for(gateway.account_id) is not None:
             intent = intent.model_copy(update={"passes_halt": True})
+        if reduces_only:
+            intent = intent.model_copy(update={"reduces_only": True})
         draft = _draft_of(intent)
         self._risk.reserve(draft)
         try:
@@ -315,11 +317,15 @@ class ExecuteOrder:
             is_passing=True,
         )
 
-    def _judged(self, gateway: Gateway, sized: SizedIntent, *, is_operators: bool) -> Refused | Approved:
+    def _judged(self, gateway: Gateway, sized: SizedIntent, *, is_operators: bool) -> tuple[Refused | Approved, bool]:
+        """The verdict, of the form first and then of the rules; and whether the order can only reduce the position."""
+        form = self._refusal_of_form(gateway, sized)
+        if form is not None:
+            return form, False
         assessment = self._gate.judge(gateway, sized.intent, sized.priced, is_operators=is_operators)
-        if assessment.refusal is None:
-            return Approved(figures=assessment.figures)
-        return _refused_by(assessment.refusal)
+        if assessment.refusal is not None:
+            return _refused_by(assessment.refusal), assessment.is_reducing
+        return Approved(figures=assessment.figures), assessment.is_reducing
 
 
 def _draft_of(intent: Requested) -> LiveOrder:

@@ -247,4 +247,5 @@ def _submit_request(intent: Requested) -> SubmitRequest:
         hours=intent.hours,
         expires_at=intent.expires_at,
         role=intent.role,
+        reduces_only=intent.reduces_only,
     )

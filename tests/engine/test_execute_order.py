@@ -263,3 +263,13 @@ async def test_a_lost_store_starts_halted_and_an_order_that_carries_our_key_is_f
 
 async def _cannot_say(*asked: object) -> Absence:
     return Absence.INCONCLUSIVE
+
+
+async def test_an_order_that_can_only_reduce_says_so_and_no_other(tmp_path: Path) -> None:
+    shorting = LAX.model_copy(update={"allow_short_selling": True})
+    async with a_scene(tmp_path, limits=shorting) as scene, scene.living() as engine:
+        bought = await engine.execute.execute(a_signal("in"))
+        await until(lambda: engine.is_quiet)
+        part = await engine.execute.execute(a_limit("part", 600, side="SELL", quantity=6))
+        rest = await engine.execute.execute(a_limit("rest", 600, side="SELL", quantity=6))
+        assert [order.intent.reduces_only for order in (bought, part, rest)] == [False, True, False]

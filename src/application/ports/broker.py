@@ -92,6 +92,8 @@ class SubmitRequest:
     hours: TradingHours = TradingHours.REGULAR
     expires_at: datetime | None = None
     role: OrderRole = OrderRole.ENTRY
+    reduces_only: bool = False
+    """It can only reduce the position; a broker that can be told so refuses it where it would not."""
 
 
 @dataclass(frozen=True, slots=True)

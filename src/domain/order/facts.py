@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from datetime import date, datetime
 from decimal import Decimal
 from enum import StrEnum
+from operator import not_
 from typing import ClassVar
 from uuid import UUID
 
@@ -124,6 +125,8 @@ class Requested(Fact):
     """Set on the order itself; None leaves it to the rule for its type."""
     is_shadow: bool = False
     """Decided on live data, never sent."""
+    reduces_only: bool = Field(default=False, exclude_if=not_)
+    """Judged so that it can only reduce the position, whatever else happens."""
     passes_halt: bool = False
     """An operator's order that only reduces a position, approved although a halt stood."""
 

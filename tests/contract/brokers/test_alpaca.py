@@ -12,8 +12,9 @@ import pytest
 
 from liveorder.application.ports.brokerage import Brokerage
 from liveorder.application.ports.instruments import InstrumentQuery
-from liveorder.domain.errors import InvalidInput
+from liveorder.domain.errors import BrokerRefusal, InvalidInput
 from liveorder.domain.execution_report import OrderSnapshot
+from liveorder.domain.values import OrderType, Side
 from liveorder.infrastructure.brokers.alpaca.assembly import CANNOT, brokerage
 from liveorder.infrastructure.brokers.simulated.venue.catalogue import BUILT_IN
 from liveorder.infrastructure.brokers.simulated.venue.settings import AccountTerms
@@ -111,3 +112,15 @@ async def test_a_twin_that_restarts_tells_the_same(tmp_path: Path) -> None:
             await broker.close()
     assert told[0] == told[1]
     assert told[0][1] == 4
+
+
+async def test_what_is_to_close_never_opens() -> None:
+    """However our book and the account came to differ: Alpaca compares the order with what it holds."""
+    async with alpaca_stage({}) as stage:
+        market = {"order_type": OrderType.MARKET, "limit_price": None}
+        with pytest.raises(BrokerRefusal, match="position intent mismatch, inferred: sell_to_open"):
+            await stage.submit(stage.request(side=Side.SELL, reduces_only=True, **market))
+        bought = await stage.submit(stage.request(**market))
+        await stage.fill(bought, 10)
+        sold = await stage.submit(stage.request(side=Side.SELL, reduces_only=True, **market))
+        assert len(await stage.taken(sold)) == 1

@@ -55,6 +55,7 @@ class OrderDesk:
         instrument, tif = self.listed(body["symbol"]), body["time_in_force"]
         if body.get("extended_hours") and (body["type"], tif) != ("limit", "day"):
             raise Refused("invalid_order", "extended hours order must be DAY limit orders")
+        await self._must_be_meant(body)
         answer = await self.ask(
             "submit",
             client_order_id=body.get("client_order_id") or str(uuid4()),
@@ -74,6 +75,17 @@ class OrderDesk:
         if tif in words.AT_AN_AUCTION:
             self._auctions[order.order_id] = tif
         return self.shown(order)
+
+    async def _must_be_meant(self, body: Json) -> None:
+        """`position_intent` is compared with what the order would do to the position."""
+        meant = body.get("position_intent")
+        if meant is None:
+            return
+        held = {each["symbol"]: Decimal(each["qty"]) for each in await self.positions()}.get(body["symbol"], ZERO)
+        closes = held > 0 if body["side"] == "sell" else held < 0
+        inferred = f"{body['side']}_to_{'close' if closes else 'open'}"
+        if meant != inferred:
+            raise Refused("other_intent", f"position intent mismatch, inferred: {inferred}, specified: {meant}")
 
     async def cancel(self, named: str) -> None:
         order, link = await self.found(named, asks=False)

@@ -12,6 +12,7 @@ _BODIES: dict[str, tuple[int, int, str | None]] = {
     "insufficient_balance": (403, 40310000, "insufficient buying power"),
     "unknown_symbol": (422, 42210000, "asset not found"),
     "invalid_order": (422, 42210000, None),
+    "other_intent": (422, 42210000, None),
     "too_late": (422, 42210000, None),
     "unknown_order": (404, 40410000, "order not found"),
     "malformed": (400, 40010000, None),

@@ -66,6 +66,8 @@ def test_an_order_is_sent_as_exact_text() -> None:
             {"order_type": OrderType.TRAILING_STOP, "limit_price": None, "trail_percent": D(2), "time_in_force": TimeInForce.GTC},
             {"type": "trailing_stop", "trail_percent": "2", "time_in_force": "gtc"},
         ),
+        ({"side": Side.SELL, "reduces_only": True}, {"position_intent": "sell_to_close"}),
+        ({"instrument": CALL, "reduces_only": True}, {"position_intent": "buy_to_close"}),
         ({"hours": TradingHours.EXTENDED}, {"extended_hours": True}),
         ({"time_in_force": TimeInForce.OPG}, {"time_in_force": "opg"}),
         ({"time_in_force": TimeInForce.CLS}, {"time_in_force": "cls"}),
@@ -97,6 +99,12 @@ def test_each_kind_of_order_is_sent_in_alpacas_words(fields: dict[str, Any], exp
     body = sent(order_of(**fields))
     assert {name: body[name] for name in expected} == expected
     assert all(isinstance(value, str) for name, value in body.items() if name != "extended_hours")
+
+
+def test_no_intent_is_told_of_coins_and_of_what_may_open() -> None:
+    coins = order_of(instrument=BTC, side=Side.SELL, time_in_force=TimeInForce.GTC, reduces_only=True)
+    assert "position_intent" not in sent(coins)
+    assert "position_intent" not in sent(order_of(side=Side.SELL))
 
 
 @pytest.mark.parametrize("kind", [OrderType.MARKET, OrderType.LIMIT, OrderType.STOP_LIMIT])

@@ -61,8 +61,15 @@ def _order(request: SubmitRequest) -> dict[str, Any]:
         stop_price=request.stop_price,
         trail_price=request.trail_amount,
         trail_percent=request.trail_percent,
+        position_intent=_position_intent(request),
         extended_hours=True if request.hours is TradingHours.EXTENDED else None,
     )
+
+
+def _position_intent(request: SubmitRequest) -> str | None:
+    """Alpaca refuses what is to close and would open. Of coins there are no short positions."""
+    can_be_said = request.instrument.asset_class in (AssetClass.EQUITY, AssetClass.OPTION)
+    return f"{request.side.value.lower()}_to_close" if request.reduces_only and can_be_said else None
 
 
 def _addressee(request: CancelRequest | ReplaceRequest) -> dict[str, Any]:
