@@ -10,6 +10,7 @@ from decimal import Decimal
 from typing import Any
 
 from liveorder.application.ports.broker import KeySupport
+from liveorder.domain.values import OrderType
 from liveorder.infrastructure.brokers.simulated.broker import capabilities_of
 from liveorder.infrastructure.brokers.simulated.venue.faults import Fault, FaultKind, Point
 from liveorder.infrastructure.brokers.simulated.venue.settings import (
@@ -190,15 +191,17 @@ def _signals(chance: Chance, accounts: Sequence[str]) -> Iterator[dict[str, Any]
 
 
 def _terms(chance: Chance, price: Decimal) -> dict[str, Any]:
-    kind = chance.choice(("MARKET", "MARKET", "MARKET", "LIMIT", "LIMIT", "LIMIT", "STOP", "STOP_LIMIT", "TRAILING_STOP"))
+    kind = OrderType(chance.choice((*["MARKET", "LIMIT"] * 3, *OrderType)))
     near = str(price * Decimal(chance.choice(("0.9", "1", "1.1"))))
-    terms: dict[str, Any] = {"order_type": kind}
-    if kind in ("LIMIT", "STOP_LIMIT"):
+    terms: dict[str, Any] = {"order_type": kind.value}
+    if kind.needs_limit_price:
         terms["limit_price"] = near
-    if kind in ("STOP", "STOP_LIMIT"):
+    if kind.needs_stop_price:
         terms["stop_price"] = str(price * Decimal(chance.choice(("0.95", "1.05"))))
-    if kind == "TRAILING_STOP":
+    if kind.trails:
         terms["trail_percent"] = "2"
+    if kind is OrderType.TRAILING_STOP_LIMIT:
+        terms["limit_offset"] = "1"
     return terms
 
 
