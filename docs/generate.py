@@ -72,6 +72,25 @@ What may be believed of a broker decides how a doubt ends. Each value can be set
 |---|{lines}|
 {capabilities}
 
+## What each broker offers, and what liveorder does with it
+
+By the brokers' own documentation, as of November 2026. In *italics*: not supported here; a signal that asks for it is refused, and
+names the field.
+
+| | Alpaca | Zerodha Kite | Interactive Brokers |
+|---|---|---|---|
+| order types | market, limit, stop, stop-limit, trailing stop; coins without stops and trailing stops, options without trailing stops | MARKET, LIMIT, SL, SL-M; *iceberg, cover order, auction* | MKT, LMT, STP, STP LMT, TRAIL, TRAIL LIMIT, MIT, LIT, MTL, MOC, LOC; *pegged, relative, volatility and algorithmic orders* |
+| times in force | day, gtc, ioc, fok, opg, cls; coins gtc and ioc, options day and gtc | DAY, IOC, TTL (as GTD); *GTT* | DAY, GTC, IOC, FOK, GTD, OPG; *AUC, DTC, good after time* |
+| sessions | regular; extended (04:00–20:00) with LIMIT and DAY; *overnight* | regular; `kite.variety = "amo"` for the next session; *pre-open* | regular; extended (`outsideRth`); *overnight* |
+| changes of an order | by another order that replaces it, while nothing is filled; *of a trail* | quantity and prices, in place | quantity and prices, in place; *of a trail* |
+| brackets, OCO | *bracket, OCO, OTO* | *GTT OCO, cover order* | *parent and child, OCA groups* |
+| several legs | *mleg (options)* | none (a basket is single orders) | *combos (BAG)*; an order or a fill of one is told, a position is its legs |
+| parts of a unit | nine decimals of shares, for the DAY; coins | none | coins and currencies; *stocks* |
+| amounts of money | market orders of shares and coins | none: the quantity is worked out here | market buys of coins |
+| short sales | shares that can be borrowed; not coins | within the day (MIS), and derivatives | shares, derivatives, currencies; not coins |
+| options | bought and sold, by expiry, strike and right; *exercise* | by trading symbol or expiry, strike and right | by trading class, expiry, strike and right; *exercise* |
+| marks what closes | `position_intent` | none | none for stocks and futures; *open/close of options* |
+
 ## What each adapter fulfils
 
 The contract of the port, case by case (`src/testing/cases`). Every adapter plays every case in the test suite, over its wire, with
