@@ -5,9 +5,13 @@ import inspect
 from collections.abc import Callable, Mapping
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 from liveorder.application.ports.broker import BrokerCapabilities
 from liveorder.domain import lifecycle
+from liveorder.domain.signal import SYNONYMS, Signal
+from liveorder.domain.signal_schema import signal_json_schema
+from liveorder.domain.values import OrderType
 from liveorder.infrastructure.brokers.alpaca import assembly as alpaca
 from liveorder.infrastructure.brokers.ibkr import capabilities as ibkr
 from liveorder.infrastructure.brokers.kite import broker as kite
@@ -79,17 +83,7 @@ names the field.
 
 | | Alpaca | Zerodha Kite | Interactive Brokers |
 |---|---|---|---|
-| order types | market, limit, stop, stop-limit, trailing stop; coins without stops and trailing stops, options without trailing stops | MARKET, LIMIT, SL, SL-M; *iceberg, cover order, auction* | MKT, LMT, STP, STP LMT, TRAIL, TRAIL LIMIT, MIT, LIT, MTL, MOC, LOC; *pegged, relative, volatility and algorithmic orders* |
-| times in force | day, gtc, ioc, fok, opg, cls; coins gtc and ioc, options day and gtc | DAY, IOC, TTL (as GTD); *GTT* | DAY, GTC, IOC, FOK, GTD, OPG; *AUC, DTC, good after time* |
-| sessions | regular; extended (04:00–20:00) with LIMIT and DAY; *overnight* | regular; `kite.variety = "amo"` for the next session; *pre-open* | regular; extended (`outsideRth`); *overnight* |
-| changes of an order | by another order that replaces it, while nothing is filled; *of a trail* | quantity and prices, in place | quantity and prices, in place; *of a trail* |
-| brackets, OCO | *bracket, OCO, OTO* | *GTT OCO, cover order* | *parent and child, OCA groups* |
-| several legs | *mleg (options)* | none (a basket is single orders) | *combos (BAG)*; an order or a fill of one is told, a position is its legs |
-| parts of a unit | nine decimals of shares, for the DAY; coins | none | coins and currencies; *stocks* |
-| amounts of money | market orders of shares and coins | none: the quantity is worked out here | market buys of coins |
-| short sales | shares that can be borrowed; not coins | within the day (MIS), and derivatives | shares, derivatives, currencies; not coins |
-| options | bought and sold, by expiry, strike and right; *exercise* | by trading symbol or expiry, strike and right | by trading class, expiry, strike and right; *exercise* |
-| marks what closes | `position_intent` | none | none for stocks and futures; *open/close of options* |
+{offered}
 
 ## What each adapter fulfils
 
@@ -115,9 +109,80 @@ def brokers_page() -> str:
         names=" | ".join(names),
         lines="|".join("---" for _ in names),
         capabilities="\n".join(declared),
+        offered="\n".join(row(label, list(cells)) for label, cells in OFFERED.items()),
         promises="\n".join(kept),
         footnotes="\n".join(f"{number}. {reason}." for number, reason in enumerate(reasons.given, 1)),
     )
+
+
+SIGNALS = """\
+# Signals
+
+Drawn from `liveorder.domain.signal` by `docs/generate.py`; not written by hand. `liveorder schema` prints the same as JSON Schema.
+
+A signal is one JSON object, on one line of a file or of standard input; in Python `Signal(...)` takes the same names. Only `symbol`
+and `side` are always needed, and one of `signal_id` and `timestamp`. An unknown field is refused, with the name that was meant.
+Numbers are exact: JSON numbers or their text. Times are ISO-8601 with a zone. `null` is the same as absent.
+
+| field | takes | |
+|---|---|---|
+{fields}
+
+Other names: {synonyms}.
+
+## Which order needs which price
+
+`stop_price` is the price at which an order becomes active, whichever way it has to go. Which types a broker takes stands in
+[brokers](brokers/README.md).
+
+| `order_type` | needs | |
+|---|---|---|
+{types}
+"""
+
+
+def signals_page() -> str:
+    """Every field of a signal, and what each type of order needs."""
+    schema = signal_json_schema()
+    fields = [
+        row(f"`{name}`", [taken(schema, name), schema["properties"][name].get("description") or described(schema, name)])
+        for name in Signal.model_fields
+    ]
+    meanings = attribute_docstrings(OrderType)
+    types = [row(f"`{kind}`", [", ".join(needs(kind)) or "nothing", meanings.get(kind.value, "")]) for kind in OrderType]
+    synonyms = ", ".join(f"`{synonym}` for `{name}`" for synonym, name in SYNONYMS.items())
+    return SIGNALS.format(fields="\n".join(fields), synonyms=synonyms, types="\n".join(types))
+
+
+def taken(schema: dict[str, Any], name: str) -> str:
+    """The words, or the kind of value."""
+    told = one_kind(schema, name)
+    if "enum" in told or "const" in told:
+        return ", ".join(f"`{word}`" for word in told.get("enum", [told.get("const")]))
+    kind = told["type"] if isinstance(told["type"], str) else "number"
+    kinds = {"string": "text", "array": "texts", "date-time": "time", "date": "day", "uuid": "UUID"}
+    return kinds.get(told.get("format", kind), kind)
+
+
+def described(schema: dict[str, Any], name: str) -> str:
+    return str(one_kind(schema, name).get("description", "")).replace("\n", " ")
+
+
+def one_kind(schema: dict[str, Any], name: str) -> dict[str, Any]:
+    """Without null, and as it is defined."""
+    told = schema["properties"][name]
+    told = told.get("anyOf", [told])[0]
+    return schema["$defs"][told["$ref"].rpartition("/")[2]] | told if "$ref" in told else told
+
+
+def needs(kind: OrderType) -> list[str]:
+    needed = {
+        "`stop_price`": kind.needs_stop_price,
+        "`limit_price`": kind.needs_limit_price,
+        "`trail_amount` or `trail_percent`": kind.trails,
+        "`limit_offset`": kind is OrderType.TRAILING_STOP_LIMIT,
+    }
+    return [name for name, is_needed in needed.items() if is_needed]
 
 
 class Reasons:
@@ -150,6 +215,67 @@ def shown(declared: BrokerCapabilities, field: str) -> str:
     return str(value)
 
 
+OFFERED: dict[str, tuple[str, str, str]] = {
+    "order types": (
+        ("market, limit, stop, stop-limit, trailing stop; coins without stops and trailing stops, options without trailing stops"),
+        "MARKET, LIMIT, SL, SL-M; *iceberg, cover order, auction*",
+        (
+            "MKT, LMT, STP, STP LMT, TRAIL, TRAIL LIMIT, MIT, LIT, MTL, MOC, LOC; *pegged, relative, volatility "
+            "and algorithmic orders*"
+        ),
+    ),
+    "times in force": (
+        "day, gtc, ioc, fok, opg, cls; coins gtc and ioc, options day and gtc",
+        "DAY, IOC, TTL (as GTD); *GTT*",
+        "DAY, GTC, IOC, FOK, GTD, OPG; *AUC, DTC, good after time*",
+    ),
+    "sessions": (
+        "regular; extended (04:00–20:00) with LIMIT and DAY; *overnight*",
+        'regular; `kite.variety = "amo"` for the next session; *pre-open*',
+        "regular; extended (`outsideRth`); *overnight*",
+    ),
+    "changes of an order": (
+        "by another order that replaces it, while nothing is filled; *of a trail*",
+        "quantity and prices, in place",
+        "quantity and prices, in place; *of a trail*",
+    ),
+    "brackets, OCO": (
+        "*bracket, OCO, OTO*",
+        "*GTT OCO, cover order*",
+        "*parent and child, OCA groups*",
+    ),
+    "several legs": (
+        "*mleg (options)*",
+        "none (a basket is single orders)",
+        "*combos (BAG)*; an order or a fill of one is told, a position is its legs",
+    ),
+    "parts of a unit": (
+        "nine decimals of shares, for the DAY; coins",
+        "none",
+        "coins and currencies; *stocks*",
+    ),
+    "amounts of money": (
+        "market orders of shares and coins",
+        "none: the quantity is worked out here",
+        "market buys of coins",
+    ),
+    "short sales": (
+        "shares that can be borrowed; not coins",
+        "within the day (MIS), and derivatives",
+        "shares, derivatives, currencies; not coins",
+    ),
+    "options": (
+        "bought and sold, by expiry, strike and right; *exercise*",
+        "by trading symbol or expiry, strike and right",
+        "by trading class, expiry, strike and right; *exercise*",
+    ),
+    "marks what closes": (
+        "`position_intent`",
+        "none",
+        "none for stocks and futures; *open/close of options*",
+    ),
+}
+"""By broker: Alpaca, Zerodha Kite, Interactive Brokers."""
 DECLARED = {
     "key_support": "our key on an order",
     "key_memory_seconds": "remembered for (s)",
@@ -173,7 +299,11 @@ ADAPTERS: dict[str, tuple[BrokerCapabilities, Mapping[str, str]]] = {
     "ibkr": (ibkr.CAPABILITIES, ibkr.CANNOT),
 }
 
-PAGES: dict[str, Callable[[], str]] = {"lifecycle.md": lifecycle_page, "brokers/README.md": brokers_page}
+PAGES: dict[str, Callable[[], str]] = {
+    "lifecycle.md": lifecycle_page,
+    "brokers/README.md": brokers_page,
+    "signals.md": signals_page,
+}
 
 
 def main() -> None:

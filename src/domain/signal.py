@@ -60,7 +60,9 @@ class Signal(BaseModel):
     account_id: Text | None = None
     """None: the default account of the settings."""
     strategy_name: Text = "default"
+    """Whose position it is."""
     symbol: Text
+    """What to trade, as its exchange or the broker names it: `SPY`, `RELIANCE`, `BTC/USD`."""
     side: Side
     order_type: OrderType = OrderType.MARKET
     quantity: Positive | None = None
@@ -68,7 +70,9 @@ class Signal(BaseModel):
     notional: Positive | None = None
     """Amount to spend, in the instrument's currency."""
     limit_price: Number | None = None
+    """The worst price that will do."""
     stop_price: Number | None = None
+    """At which the order becomes active."""
     price: Number | None = None
     """At which the instrument stood at `timestamp`, to the sender's knowledge: taken where the broker tells no price. No limit."""
     trail_amount: Positive | None = None
@@ -84,11 +88,14 @@ class Signal(BaseModel):
     expires_at: Moment | None = None
     """When a GTD *order* ends at the broker. Not the *signal's* end, see `valid_until`, nor the contract's, see `expiry`."""
     exchange: Text | None = None
+    """Where the instrument is listed; needed where several exchanges have the symbol."""
     product: Product | None = None
     asset_class: AssetClass | None = None
+    """Needed where the symbol alone does not tell."""
     expiry: Day | None = None
     """Last day of the contract, of an option or a future."""
     strike: Positive | None = None
+    """Of an option."""
     right: OptionRight | None = None
     trading_class: Text | None = None
     """Tells contracts of one underlying apart, as in SPX and SPXW, where the broker has such classes."""
@@ -97,6 +104,7 @@ class Signal(BaseModel):
     con_id: ContractId | None = None
     """The number that Interactive Brokers has for the contract."""
     currency: CurrencyCode | None = None
+    """In which the instrument trades, such as `USD`."""
     tags: Annotated[tuple[Text, ...], Field(max_length=50)] = ()
     """Kept on the order and shown with it; nothing is decided by them."""
     stop_loss: Number | None = None
