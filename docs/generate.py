@@ -170,8 +170,8 @@ def described(schema: dict[str, Any], name: str) -> str:
 
 def one_kind(schema: dict[str, Any], name: str) -> dict[str, Any]:
     """Without null, and as it is defined."""
-    told = schema["properties"][name]
-    told = told.get("anyOf", [told])[0]
+    field: dict[str, Any] = schema["properties"][name]
+    told: dict[str, Any] = field.get("anyOf", [field])[0]
     return schema["$defs"][told["$ref"].rpartition("/")[2]] | told if "$ref" in told else told
 
 

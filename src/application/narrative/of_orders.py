@@ -8,6 +8,7 @@ from typing import Any
 from liveorder.application.narrative.words import listed, plain, words
 from liveorder.domain.facts import Fact
 from liveorder.domain.order import facts as f
+from liveorder.domain.values import TradingHours
 
 
 def _requested(fact: f.Requested) -> str:
@@ -20,10 +21,11 @@ def _requested(fact: f.Requested) -> str:
         "trail %": fact.trail_percent,
         "limit offset": fact.limit_offset,
     }
+    hours = ", extended hours" if fact.hours is TradingHours.EXTENDED else ""
     shadow = " (shadow: not to be sent)" if fact.is_shadow else ""
     return (
         f"Order requested by {fact.strategy_name}: {fact.side} {size} {fact.instrument.key} at {kind}"
-        f"{listed(prices)}, {fact.time_in_force}{shadow}{f'; {said_of_unattended(fact)}' if fact.unattended else ''}"
+        f"{listed(prices)}, {fact.time_in_force}{hours}{shadow}{f'; {said_of_unattended(fact)}' if fact.unattended else ''}"
     )
 
 

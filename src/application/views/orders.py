@@ -15,7 +15,7 @@ from liveorder.domain.lifecycle import OrderStatus
 from liveorder.domain.order import LiveOrder
 from liveorder.domain.order.executions import BookedExecution
 from liveorder.domain.order.facts import Requested
-from liveorder.domain.values import AssetClass, OrderRole, OrderType, Product, Side, TimeInForce
+from liveorder.domain.values import AssetClass, OrderRole, OrderType, Product, Side, TimeInForce, TradingHours
 
 
 class OrderView(View):
@@ -46,6 +46,7 @@ class OrderView(View):
     trail_percent: Number | None
     limit_offset: Number | None
     time_in_force: TimeInForce
+    hours: TradingHours
     expires_at: Moment | None
     product: Product | None
     role: OrderRole

@@ -10,6 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from liveorder.application.views import HistoryView, OrderView
+from liveorder.domain.values import TradingHours
 from liveorder.interfaces.cli.figures import NOTHING, moment, money, number, part, price
 from liveorder.interfaces.cli.listings import FILLS, notable_flags, order_type, status, why
 from liveorder.interfaces.cli.screen import screen, shown
@@ -70,7 +71,8 @@ def _terms(order: OrderView) -> Iterator[tuple[str, str]]:
     yield "filled", part(order.filled_quantity, order.quantity) + average
     yield "commission", f"{money(order.commission)} {order.currency}"
     until = "" if order.expires_at is None else f" until {moment(order.expires_at)}"
-    yield "time in force", order.time_in_force.value + until
+    hours = ", extended hours" if order.hours is TradingHours.EXTENDED else ""
+    yield "time in force", order.time_in_force.value + until + hours
     placed = " (placed elsewhere)" if order.protection is not None else " (not placed)"
     optional = {
         "product": order.product,
