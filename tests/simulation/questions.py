@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import math
 from collections import Counter
 from collections.abc import Callable, Sequence
 
@@ -10,6 +12,8 @@ from tests.simulation.witness import Witness
 
 MOST_LISTS = 4
 """So many lists may leave an order out before it is asked for: a poll asks after each, but two polls can overlap."""
+SHORTEST_POLL_SECONDS = 0.5
+"""What is listed sooner is no poll's: a kill lists what is left again and again."""
 
 
 class Questions:
@@ -24,10 +28,13 @@ class Questions:
         self._witness, self._account_id = witness, account_id
         self._knows_its_store, self._on_left_out = knows_its_store, on_left_out
         self._lists: Counter[str] = Counter()
+        self._counted_at = -math.inf
 
     def listed(self, snapshots: Sequence[OrderSnapshot]) -> None:
-        if not self._knows_its_store():
+        now = asyncio.get_running_loop().time()
+        if not self._knows_its_store() or now - self._counted_at < SHORTEST_POLL_SECONDS:
             return
+        self._counted_at = now
         names = {name for each in snapshots for name in (each.client_order_id, each.broker_order_id)}
         ours = self._witness.at_broker(self._account_id)
         left_out = [order for order in ours if names.isdisjoint((order.client_order_id, order.broker_order_id))]
