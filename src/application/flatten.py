@@ -116,6 +116,7 @@ class Flatten:
             symbol=instrument.symbol,
             exchange=instrument.exchange,
             asset_class=instrument.asset_class,
+            currency=instrument.currency,
             expiry=instrument.expiry,
             strike=instrument.strike,
             right=instrument.right,
