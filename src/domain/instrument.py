@@ -31,7 +31,7 @@ class Instrument(BaseModel):
     asset_class: AssetClass = AssetClass.EQUITY
     currency: str = "USD"
     tick_size: Quantity = Decimal("0.01")
-    """Smallest step of a price, in the currency."""
+    """Smallest step of a price, as prices are quoted."""
     tick_rules: tuple[TickRule, ...] = Field(default=(), exclude_if=not_)
     """Where prices step wider, in rising order; each begins at a price of the grid below it. Elsewhere `tick_size` holds.
 
@@ -40,7 +40,12 @@ class Instrument(BaseModel):
     lot_size: Quantity = Decimal(1)
     """Smallest step of a quantity, in units."""
     multiplier: Quantity = Decimal(1)
-    """Money that one unit earns when the price moves by one."""
+    """Money that one unit earns when the price, as it is quoted, moves by one."""
+    price_magnifier: Quantity = Field(default=Decimal(1), exclude_if=Decimal(1).__eq__)
+    """How many of the unit that prices are quoted in make one of the currency: 100 for cents and pence (ADR 40).
+
+    `multiplier` allows for it. Not written where it is 1, so that what earlier versions stored stays as it is.
+    """
     calendar: str = "24/7"
     """Name of its exchange calendar (`XNYS`, `XBOM`); `24/7` never closes."""
     expiry: date | None = None
@@ -62,6 +67,11 @@ class Instrument(BaseModel):
         if self.right is not None:
             parts.append(self.right.value)
         return ":".join(parts)
+
+    @property
+    def contract_multiplier(self) -> Decimal:
+        """As the exchange states it, for prices in the currency: 5000 of corn, of which a cent more earns 50 USD."""
+        return EXACT.multiply(self.multiplier, self.price_magnifier)
 
     def tick_at(self, price: Decimal) -> Decimal:
         """The step of prices as far from zero as this one."""

@@ -106,6 +106,15 @@ class Position:
             raise InvalidInput("ratio", f"{ratio} leaves {quantity} units", "book the odd remainder as a fill first") from None
         return replace(self, quantity=restated)
 
+    def with_multiplier(self, multiplier: Decimal) -> Position:
+        """By another multiplier: what was earned stays as it was booked, what is held counts for what it cost by this one."""
+        if multiplier == self.multiplier:
+            return self
+        excess = self.cost - self.cost * _fraction(multiplier) / _fraction(self.multiplier)
+        moved = _EXACT.normalize(shown(excess, COST_DECIMALS))
+        cost, cash_flow = self.cost - _fraction(moved), _EXACT.add(self.cash_flow, moved)
+        return replace(self, multiplier=multiplier, cost=cost, cash_flow=cash_flow)
+
     @property
     def side(self) -> PositionSide:
         if self.quantity > 0:

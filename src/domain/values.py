@@ -159,7 +159,9 @@ FilledQuantity = Annotated[Decimal, Field(ge=0, allow_inf_nan=False)]
 """A quantity that may be zero."""
 
 Price = Annotated[Decimal, Field(allow_inf_nan=False)]
-"""Price of one unit in the instrument's currency. May be zero or negative (spreads, oil in 2020)."""
+"""Price of one unit as its market quotes it: in the instrument's currency, or where that is the custom in cents or pence (ADR 40).
+May be zero or negative (spreads, oil in 2020).
+"""
 
 Amount = Annotated[Decimal, Field(allow_inf_nan=False)]
 """A sum of money in a currency that the context names."""

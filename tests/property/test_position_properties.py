@@ -47,6 +47,21 @@ def test_realised_and_unrealised_add_up_to_cash_flow_and_value(fills: list[Fill]
     assert position.realized_gross + position.unrealized(mark) == cash_flow(fills, multiplier) + value
 
 
+@given(fills, multipliers, multipliers, prices)
+def test_another_multiplier_changes_what_is_held_and_nothing_that_was_earned(
+    fills: list[Fill], before: Decimal, after: Decimal, mark: Decimal
+) -> None:
+    position, other = folded(fills, before), folded(fills, before).with_multiplier(after)
+    assert (other.quantity, other.realized_gross, other.average_price) == (
+        position.quantity,
+        position.realized_gross,
+        position.average_price,
+    )
+    value = Fraction(other.quantity) * Fraction(mark) * Fraction(after)
+    assert other.realized_gross + other.unrealized(mark) == Fraction(other.cash_flow) + value
+    assert Position.from_json(other.to_json()) == other
+
+
 @given(fills, multipliers)
 def test_commission_lowers_the_net_result_and_nothing_else(fills: list[Fill], multiplier: Decimal) -> None:
     charged = folded(fills, multiplier)

@@ -53,6 +53,7 @@ def inferred(quantity: int, price: int, number: int = 1) -> f.FillInferred:
 
 
 SOLD = intent(side=Side.SELL)
+CORN = Instrument(symbol="ZC", exchange="CBOT", multiplier=Decimal(50), price_magnifier=Decimal(100))
 
 # --- entries ---------------------------------------------------------------------------------------------------------------------
 
@@ -84,6 +85,27 @@ def test_a_fill_is_an_entry_with_everything_that_booking_it_takes() -> None:
         "at": seconds(90).isoformat(),
     }
     assert step(order, fill("x1", 40, 10, fee="1.25", at=90)) == (LedgerEntry("U1", "fill", "CME:ES", values),)
+
+
+def test_an_entry_says_in_which_unit_its_prices_are() -> None:
+    (entry,) = step(order_of(intent(instrument=CORN), SENT), fill("x1", 1, 450))
+    assert (entry.values["multiplier"], entry.values["price_magnifier"]) == ("50", "100")
+
+
+def test_a_position_that_was_booked_as_if_cents_were_dollars_is_closed_for_what_it_is_worth() -> None:
+    """By an order of this version, and by one that an earlier version placed, whichever comes first."""
+    unknowing = CORN.model_copy(update={"multiplier": Decimal(5000), "price_magnifier": Decimal(1)})
+    orders = [
+        (intent(instrument=unknowing), fill("x1", 3, 450)),
+        (intent(instrument=CORN, side=Side.SELL), fill("x2", 1, 455)),
+        (intent(instrument=unknowing, side=Side.SELL), fill("x3", 2, 460)),
+    ]
+    ledger, rows = AccountLedger(), dict[str, LedgerRow]()
+    for begun, told in orders:
+        rows |= stored(ledger, step(order_of(begun, SENT), told))
+    position = Position.from_json(rows[position_key(CORN.key)].state)
+    assert figures(position.quantity, position.multiplier, position.realized_gross) == (0, 50, 250 + 1000)
+    assert SessionDay.from_json(rows[day_key(TODAY)].state).realized_net == {"USD": Decimal(1250)}
 
 
 def test_a_sale_is_negative() -> None:

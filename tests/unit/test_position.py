@@ -81,6 +81,15 @@ def test_the_multiplier_is_in_the_money_and_not_in_the_average() -> None:
     assert figures(position.realized_gross, position.unrealized(Decimal("1.5"))) == (55, 25)
 
 
+def test_by_another_multiplier_what_is_held_counts_anew_and_what_was_earned_stays() -> None:
+    """Corn was booked as if 450.25 were dollars. One of two was sold, and the other is worth cents."""
+    position = held(("2", "450.25"), ("-1", "450.75"), multiplier="5000").with_multiplier(Decimal(50))
+    assert figures(position.cost, position.realized_gross, position.average_price) == (Fraction(45025, 2), 2500, Decimal("450.25"))
+    closed = position.fill(Decimal(-1), Decimal("455.25"), Decimal(0), NOON)
+    assert figures(closed.realized_gross, closed.cost) == (2750, 0)
+    assert closed.with_multiplier(Decimal(50)) is closed
+
+
 def test_a_price_below_zero_is_a_price() -> None:
     position = held(("2", "-37.63"), ("-2", "-30"), multiplier="1000")
     assert position.realized_gross == 15260

@@ -46,8 +46,9 @@ class FillRow(NamedTuple):
         """This fill upon that holding, and the holding after it."""
         at = None if self.filled_at is None else datetime.fromisoformat(self.filled_at)
         fee = ZERO if self.commission is None else Decimal(self.commission)
-        after = holding.book(Decimal(self.quantity), Decimal(self.price), fee, at, self.booked)
-        return self._replace(before=holding.to_text(), realized=str(after.earned_since(holding))), after
+        found = holding.by(Decimal(self.multiplier))
+        after = found.book(Decimal(self.quantity), Decimal(self.price), fee, at, self.booked)
+        return self._replace(before=holding.to_text(), realized=str(after.earned_since(found))), after
 
     def view(self) -> BookedFillView:
         quantity, price = Decimal(self.quantity), Decimal(self.price)

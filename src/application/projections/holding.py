@@ -6,7 +6,7 @@ what it corrects, and what is busted drops out as if it had never been. So a hol
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 from fractions import Fraction
@@ -32,6 +32,12 @@ class Holding:
         crosses = before * after.quantity < 0
         return Holding(after, booked if crosses or not before else self.opened, booked)
 
+    def by(self, multiplier: Decimal) -> Holding:
+        """As a fill by this multiplier finds it. Of two, the smaller one knows the unit that prices are quoted in."""
+        if self.last and multiplier >= self.position.multiplier:
+            return self
+        return replace(self, position=self.position.with_multiplier(multiplier))
+
     def earned_since(self, before: Holding) -> Fraction:
         """By one fill, before commission; exact. One that only opens earns nothing."""
         if before.position.quantity * (self.position.quantity - before.position.quantity) >= 0:
@@ -54,7 +60,9 @@ def nothing(intent: Requested) -> Holding:
 
 
 def holding_key(intent: Requested) -> str:
-    """What is held together: by account, strategy and contract. A contract whose multiplier changes is another contract."""
+    """What is held together: by account, strategy and contract. A contract whose multiplier changes is another contract, and not
+    one of which an earlier version did not know that it is quoted in cents.
+    """
     instrument = intent.instrument
-    multiplier = f"{instrument.multiplier.normalize():f}"
+    multiplier = f"{instrument.contract_multiplier.normalize():f}"
     return repr((intent.account_id, intent.strategy_name, instrument.key, instrument.currency, multiplier))

@@ -35,7 +35,9 @@ def entries_between(before: LiveOrder | None, after: LiveOrder, session_date: da
 
 
 def _traded(order: LiveOrder, kind: str, execution: BookedExecution, session_date: date) -> LedgerEntry:
-    """Quantity and value (Σ quantity × price, without multiplier) are negative for a sale."""
+    """Quantity and value (Σ quantity × price, without multiplier) are negative for a sale. A magnifier of 1 may be one that an
+    earlier version did not know of, and is not named.
+    """
     instrument, side = order.intent.instrument, order.intent.side
     at = execution.at or order.last_update_at
     values = {
@@ -47,6 +49,8 @@ def _traded(order: LiveOrder, kind: str, execution: BookedExecution, session_dat
         "session": session_date.isoformat(),
         "at": at.isoformat() if at is not None else "",
     }
+    if instrument.price_magnifier != 1:
+        values["price_magnifier"] = decimal_text(instrument.price_magnifier)
     return LedgerEntry(order.intent.account_id, kind, instrument.key, values)
 
 

@@ -68,10 +68,11 @@ class AccountLedger:
         draft[day] = self._day(draft, day).with_result(after.currency, change)
 
     def _position(self, draft: dict[_Place, _Figure], place: _Place, entry: LedgerEntry) -> Position:
-        figure = self._figure(draft, place)
-        if isinstance(figure, Position):
-            return figure
-        return Position.flat(entry.values["currency"], Decimal(entry.values["multiplier"]))
+        """As it stands; by the multiplier of this entry where that knows the unit of prices, which earlier versions did not."""
+        figure, multiplier = self._figure(draft, place), Decimal(entry.values["multiplier"])
+        if not isinstance(figure, Position):
+            return Position.flat(entry.values["currency"], multiplier)
+        return figure.with_multiplier(multiplier) if "price_magnifier" in entry.values else figure
 
     def _day(self, draft: dict[_Place, _Figure], place: _Place) -> SessionDay:
         figure = self._figure(draft, place)

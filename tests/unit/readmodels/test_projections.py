@@ -98,6 +98,18 @@ def test_strategies_and_contracts_are_held_apart() -> None:
     assert len(rows_of(log)["positions"]) == 3
 
 
+def test_a_contract_that_an_earlier_version_took_to_be_quoted_in_dollars_is_the_same_contract() -> None:
+    """What is held of it counts in cents from the first fill on that knows of them."""
+    cents = SPY.model_copy(update={"multiplier": Decimal(50), "price_magnifier": Decimal(100)})
+    dollars = SPY.model_copy(update={"multiplier": Decimal(5000)})
+    log = MemoryLog()
+    log.add(1, requested(1, instrument=dollars), SENT, fill("e1", 3, 450))
+    log.add(2, requested(2, instrument=cents, side=Side.SELL), SENT, fill("e2", 1, 455))
+    log.add(3, requested(3, instrument=dollars, side=Side.SELL), SENT, fill("e3", 2, 460))
+    view = position_of(log)
+    assert (view.status, view.multiplier, view.realized_pnl) == ("CLOSED", Decimal(50), Decimal(250 + 1000))
+
+
 def test_orders_of_a_day_are_counted_by_status() -> None:
     log = bought()
     log.add(2, requested(2), SENT)
