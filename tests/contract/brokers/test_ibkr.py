@@ -33,9 +33,10 @@ def without_auctions(declared: BrokerCapabilities) -> BrokerCapabilities:
 
 
 @asynccontextmanager
-async def ibkr_stage(instrument: Instrument, price: str) -> AsyncIterator[Stage]:
-    account = AccountTerms(account_id=ACCOUNT, cash=Decimal(100_000), is_limited=True)
+async def ibkr_stage(instrument: Instrument, price: str, cash: int = 100_000) -> AsyncIterator[Stage]:
+    account = AccountTerms(account_id=ACCOUNT, cash=Decimal(cash), is_limited=True)
     async with open_exchange(stage_settings(account, catalogue_file=CATALOGUE)) as exchange, tws_twin(exchange) as twin:
+        await exchange.control.post_price(instrument.key, Decimal(price))
 
         async def reopened() -> Brokerage:
             access = AccountAccess("ibkr", TradingMode.PAPER, "USD", 0.5, without_auctions, SystemClock(), QuietLog())
@@ -76,4 +77,14 @@ class TestIbkr(BrokerContract):
     @pytest.fixture
     async def stage(self) -> AsyncIterator[Stage]:
         async with ibkr_stage(BUILT_IN.listed("NASDAQ:AAPL").instrument, "200") as stage:
+            yield stage
+
+
+class TestIbkrInCents(BrokerContract):
+    """Corn futures, whose prices are a hundredth of their currency."""
+
+    @pytest.fixture
+    async def stage(self) -> AsyncIterator[Stage]:
+        corn = BUILT_IN.with_file(CATALOGUE).listed("CBOT:ZC:2027-12-14").instrument
+        async with ibkr_stage(corn, "450.25", cash=10_000_000) as stage:
             yield stage

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from liveorder.domain.instrument import Instrument
 from liveorder.domain.values import AssetClass
-from liveorder.infrastructure.brokers.simulated.venue.catalogue import US_STOCK_VENUES, Catalogue
+from liveorder.infrastructure.brokers.simulated.venue.catalogue import Catalogue
 from tests.twins.ibkr.wire import Fields
 
 _KINDS = {
@@ -38,8 +38,8 @@ class Listings:
         names = ("symbol", "secType", "currency", "lastTradeDateOrContractMonth", "right", "strike", "multiplier", "tradingClass")
         is_described = all(asked.get(name, has.get(name)) == has.get(name) for name in names)
         place = asked.get("primaryExchange") or asked.get("exchange") or "SMART"
-        is_us_stock = instrument.exchange in US_STOCK_VENUES
-        return is_described and (place == instrument.exchange or (place == "SMART" and is_us_stock))
+        is_stock = instrument.asset_class is AssetClass.EQUITY
+        return is_described and (place == instrument.exchange or (place == "SMART" and is_stock))
 
     def contract(self, instrument: Instrument) -> dict[str, str]:
         """As contract details tell it."""
@@ -55,7 +55,7 @@ class Listings:
             "currency": other if is_pair else instrument.currency,
             "localSymbol": instrument.symbol.replace("/", "."),
             "tradingClass": base if is_pair else other or base,
-            "multiplier": f"{instrument.multiplier:f}" if instrument.multiplier != 1 else "",
+            "multiplier": f"{instrument.contract_multiplier:f}" if instrument.contract_multiplier != 1 else "",
             "strike": f"{instrument.strike:f}" if instrument.strike is not None else "",
             "right": instrument.right.value[0] if instrument.right is not None else "",
             "lastTradeDateOrContractMonth": f"{instrument.expiry:%Y%m%d}" if instrument.expiry is not None else "",

@@ -86,10 +86,7 @@ class Questions:
         if not meant:
             client.tell(wire.error(fields[2], 200, "No security definition has been found for the request"))
             return
-        rows = [
-            wire.contract_details(fields[2], self._desk.listings.contract(each), f"{each.tick_at(DEAR):f}", f"{each.lot_size:f}")
-            for each in meant
-        ]
+        rows = [wire.contract_details(fields[2], self._desk.listings.contract(each), _details(each)) for each in meant]
         client.tell(*rows, ["52", "1", fields[2]])
 
     def _end(self, name: str, *fields: str) -> list[tuple[str, ...]]:
@@ -102,3 +99,12 @@ class Questions:
         code, text = (321, READ_ONLY) if answer["error"] == "unauthorized" else UNKNOWN
         client.tell(wire.error(number, code, text.format(answer["message"])))
         return False
+
+
+def _details(instrument: Instrument) -> wire.Fields:
+    """The step is in the currency, whatever the unit of the prices is."""
+    return {
+        "minTick": f"{instrument.tick_at(DEAR) / instrument.price_magnifier:f}",
+        "sizeIncrement": f"{instrument.lot_size:f}",
+        "priceMagnifier": f"{instrument.price_magnifier:f}",
+    }

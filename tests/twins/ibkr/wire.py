@@ -156,12 +156,14 @@ def position(account: str, contract: Fields, quantity: str, cost: str) -> list[s
     return ["61", "3", account, *_contract(dict(contract) | {"exchange": ""}), quantity, cost]
 
 
-def contract_details(number: str, contract: Fields, tick: str, step: str) -> list[str]:
-    of = contract.get
+def contract_details(number: str, contract: Fields, told: Fields) -> list[str]:
+    """`told`: minTick, sizeIncrement, priceMagnifier."""
+    of, step = contract.get, told["sizeIncrement"]
     return [
         *("10", number, of("symbol", ""), of("secType", ""), of("lastTradeDateOrContractMonth", ""), of("strike", "0")),
         *(of("right", ""), of("exchange", ""), of("currency", ""), of("localSymbol", ""), "", of("tradingClass", "")),
-        *(of("conId", "0"), tick, of("multiplier", ""), "", of("exchange", ""), "1", "0", "A long name", of("primaryExchange", "")),
+        *(of("conId", "0"), told["minTick"], of("multiplier", ""), "", of("exchange", ""), told["priceMagnifier"], "0"),
+        *("A long name", of("primaryExchange", "")),
         *("", "", "", "", "US/Eastern", "", "", "", "", "0", "1", "", "", "26", of("lastTradeDateOrContractMonth", ""), ""),
         *(step, step, step),
     ]

@@ -131,7 +131,8 @@ def _derivative(instrument: Instrument) -> Fields:
     """A class that is not named is the symbol's own: without it the description would fit the others too."""
     named = underlying(instrument.symbol)
     fields = {"tradingClass": named["symbol"], **named}
-    fields |= {"multiplier": plain(instrument.multiplier)} if instrument.multiplier != 1 else {}
+    multiplier = instrument.contract_multiplier
+    fields |= {"multiplier": plain(multiplier)} if multiplier != 1 else {}
     if instrument.expiry is not None:
         fields["lastTradeDateOrContractMonth"] = f"{instrument.expiry:%Y%m%d}"
     if instrument.strike is not None:

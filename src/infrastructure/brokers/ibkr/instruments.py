@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import date
-from decimal import Decimal
+from decimal import Context, Decimal, Inexact
 from typing import Any
 
 from liveorder.application.ports.broker import BrokerPosition
 from liveorder.application.ports.calendar import ALWAYS_OPEN
 from liveorder.application.ports.event_log import EventLog
 from liveorder.application.ports.instruments import InstrumentQuery
-from liveorder.domain.errors import InvalidSymbolError
+from liveorder.domain.errors import InvalidSymbolError, OutcomeUnknown
 from liveorder.domain.instrument import Instrument
 from liveorder.domain.values import AssetClass, OptionRight
 from liveorder.infrastructure.brokers.ibkr.connection import Connection
@@ -34,13 +34,14 @@ from liveorder.infrastructure.brokers.ibkr.rows import CONTRACT_FIELDS, Fields, 
 
 _MOST_NAMED = 10
 _RIGHTS = {"C": OptionRight.CALL, "P": OptionRight.PUT}
+_EXACT = Context(prec=28, traps=[Inexact])
 
 
 class IbkrInstruments:
     """An `Instruments`. Asks TWS once for each query; what it found is kept as long as it runs."""
 
     def __init__(self, connection: Connection, contracts: Contracts, currency: str, log: EventLog) -> None:
-        """`currency` is that of queries which name none: a symbol is listed in several."""
+        """`currency` is tried first where a query names none: a symbol is listed in several."""
         self._connection, self._contracts, self._currency, self._log = connection, contracts, currency, log
         self._found: dict[InstrumentQuery, Instrument] = {}
         self._by_contract_id: dict[int, Instrument] = {}
@@ -50,8 +51,9 @@ class IbkrInstruments:
         known = self._found.get(query)
         if known is not None:
             return known
-        details = await self._connection.session.questions.contract_details(_asked(query, self._currency))
-        fitting = [each for each in details if _fits(query, fields_of(each.contract, CONTRACT_FIELDS))]
+        fitting = await self._fitting(query, self._currency)
+        if not fitting and query.currency is None and query.exchange not in (None, SMART):
+            fitting = await self._fitting(query, "")
         if not fitting:
             return None
         if len({_identity(each) for each in fitting}) > 1:
@@ -59,8 +61,12 @@ class IbkrInstruments:
         self._found[query] = self._kept(fitting[0])
         return self._found[query]
 
+    async def _fitting(self, query: InstrumentQuery, currency: str) -> list[Any]:
+        details = await self._connection.session.questions.contract_details(_asked(query, currency))
+        return [each for each in details if _fits(query, fields_of(each.contract, CONTRACT_FIELDS))]
+
     async def position(self, told: Any) -> BrokerPosition:
-        """TWS tells the cost of one unit times the multiplier."""
+        """TWS tells what one unit cost, in the currency and with the multiplier."""
         instrument = await self._of_contract(fields_of(told.contract, CONTRACT_FIELDS))
         cost = number(told.avgCost)
         average = None if cost is None else cost / instrument.multiplier
@@ -87,23 +93,34 @@ class IbkrInstruments:
 
 
 def instrument_of(contract: Fields, details: Any = None) -> Instrument:
-    """Grid and lot from the details, where there are any."""
+    """Grid, lot and the unit of prices from the details, where there are any. Raises `OutcomeUnknown` for an odd unit."""
     kind = ASSET_CLASSES.get(contract.get("secType", ""), AssetClass.EQUITY)
     listed = contract.get("primaryExchange") if kind is AssetClass.EQUITY else None
     exchange = exchange_named(listed or contract.get("exchange") or SMART)
+    magnifier = _above_zero(getattr(details, "priceMagnifier", None)) or Decimal(1)
     return Instrument(
         symbol=symbol_of(contract),
         exchange=exchange,
         asset_class=kind,
         currency=contract.get("currency", "USD"),
-        tick_size=_above_zero(getattr(details, "minTick", None)) or Decimal("0.01"),
+        tick_size=magnifier * (_above_zero(getattr(details, "minTick", None)) or Decimal("0.01")),
         lot_size=_lot_of(kind, details),
-        multiplier=_above_zero(contract.get("multiplier")) or Decimal(1),
+        multiplier=_multiplier(contract, magnifier),
+        price_magnifier=magnifier,
         calendar=calendar_of(exchange) or ALWAYS_OPEN,
         expiry=_expiry(contract) if kind in DERIVATIVES else None,
         strike=number(contract.get("strike")) if kind is AssetClass.OPTION else None,
         right=_RIGHTS.get(contract.get("right", "")[:1]) if kind is AssetClass.OPTION else None,
     )
+
+
+def _multiplier(contract: Fields, magnifier: Decimal) -> Decimal:
+    """For prices as they are quoted: TWS tells that of prices in the currency."""
+    try:
+        return _EXACT.divide(_above_zero(contract.get("multiplier")) or Decimal(1), magnifier)
+    except Inexact:
+        problem = f"TWS tells a price magnifier of {magnifier} for {symbol_of(contract)}, which leaves no exact multiplier"
+        raise OutcomeUnknown(f"{problem}; trade it elsewhere") from None
 
 
 def _above_zero(value: Any) -> Decimal | None:
