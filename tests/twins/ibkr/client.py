@@ -48,6 +48,11 @@ class Switches:
     next_order_is_warned: tuple[int, str] | None = None
     """A code and its text, that are said of the next order before the venue answers."""
     commission_is_untold: bool = False
+    market_rules_asked: list[str] = field(default_factory=list)
+    """Their numbers, as they were asked for."""
+    market_rules_are_untold: bool = False
+    market_rules_are_quoted: bool = False
+    """Told in the unit of prices; else in the currency, as minTick is."""
     market_data_meets: tuple[int, str] | None = None
     """A code and its text, that answer each subscription to prices beside or in place of its ticks."""
     ticks: set[str] = field(default_factory=lambda: {"bid", "ask", "last"})

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+from typing import NamedTuple
+
 from liveorder.domain.instrument import Instrument
-from liveorder.domain.values import AssetClass
+from liveorder.domain.values import ZERO, AssetClass
 from liveorder.infrastructure.brokers.simulated.venue.catalogue import Catalogue
 from tests.twins.ibkr.wire import Fields
 
@@ -16,12 +19,36 @@ _KINDS = {
 }
 
 
+class Rule(NamedTuple):
+    """A market rule: from which price on, how wide the steps are. `unit`: how many of that of prices make one of the currency."""
+
+    quoted: tuple[tuple[Decimal, Decimal], ...]
+    unit: Decimal = Decimal(1)
+
+    def in_currency(self) -> tuple[tuple[Decimal, Decimal], ...]:
+        return tuple((edge / self.unit, step / self.unit) for edge, step in self.quoted)
+
+
+COARSE = Rule(((ZERO, Decimal(1)),))
+"""Of another exchange than the one that an order goes to."""
+_FIRST_RULE = 26
+
+
 class Listings:
-    """Contract ids are places in the catalogue."""
+    """Contract ids are places in the catalogue, and contracts of the same steps have one market rule."""
 
     def __init__(self, catalogue: Catalogue) -> None:
         self._instruments = {str(10_000 + place): listing.instrument for place, listing in enumerate(catalogue)}
         self._ids = {instrument.key: number for number, instrument in self._instruments.items()}
+        rules = dict.fromkeys([COARSE, *map(_rule_of, self._instruments.values())])
+        self.rules = {str(_FIRST_RULE + place): rule for place, rule in enumerate(rules)}
+        """By number."""
+
+    def numbers(self, instrument: Instrument) -> dict[str, str]:
+        """Of the market rules of an instrument, by exchange."""
+        number = {rule: number for number, rule in self.rules.items()}
+        ours = number[_rule_of(instrument)]
+        return {"IBUSOPT": number[COARSE], "SMART": ours, instrument.exchange: ours}
 
     def instrument(self, key: str) -> Instrument:
         return self._instruments[self._ids[key]]
@@ -61,3 +88,8 @@ class Listings:
             "lastTradeDateOrContractMonth": f"{instrument.expiry:%Y%m%d}" if instrument.expiry is not None else "",
         }
         return {name: text for name, text in fields.items() if text}
+
+
+def _rule_of(instrument: Instrument) -> Rule:
+    wider = [(rule.from_price, rule.tick_size) for rule in instrument.tick_rules]
+    return Rule(((ZERO, instrument.tick_size), *wider), instrument.price_magnifier)

@@ -13,9 +13,6 @@ from tests.twins.ibkr.desk import READ_ONLY, UNKNOWN, Desk
 from tests.twins.ibkr.orders import trades_told
 from tests.twins.ibkr.trading import commissions
 
-DEAR = Decimal(100)
-"""TWS tells one step for all prices of a stock: that of dear ones."""
-
 
 class Questions:
     def __init__(self, desk: Desk, switches: Switches) -> None:
@@ -86,8 +83,27 @@ class Questions:
         if not meant:
             client.tell(wire.error(fields[2], 200, "No security definition has been found for the request"))
             return
-        rows = [wire.contract_details(fields[2], self._desk.listings.contract(each), _details(each)) for each in meant]
+        rows = [wire.contract_details(fields[2], self._desk.listings.contract(each), self._details(each)) for each in meant]
         client.tell(*rows, ["52", "1", fields[2]])
+
+    def _details(self, instrument: Instrument) -> wire.Fields:
+        """The step is the smallest at any price, and in the currency. Each exchange has its own rule."""
+        numbers = self._desk.listings.numbers(instrument)
+        return {
+            "minTick": f"{instrument.tick_size / instrument.price_magnifier:f}",
+            "sizeIncrement": f"{instrument.lot_size:f}",
+            "priceMagnifier": f"{instrument.price_magnifier:f}",
+            "validExchanges": ",".join(numbers),
+            "marketRuleIds": ",".join(numbers.values()),
+        }
+
+    async def market_rule(self, client: Client, fields: list[str]) -> None:
+        """Of a number that is none, nothing is said."""
+        self._switches.market_rules_asked.append(fields[1])
+        rule = self._desk.listings.rules.get(fields[1])
+        if rule is not None and not self._switches.market_rules_are_untold:
+            steps = rule.quoted if self._switches.market_rules_are_quoted else rule.in_currency()
+            client.tell(wire.market_rule(fields[1], steps))
 
     def _end(self, name: str, *fields: str) -> list[tuple[str, ...]]:
         return [] if name in self._switches.withheld else [fields]
@@ -99,12 +115,3 @@ class Questions:
         code, text = (321, READ_ONLY) if answer["error"] == "unauthorized" else UNKNOWN
         client.tell(wire.error(number, code, text.format(answer["message"])))
         return False
-
-
-def _details(instrument: Instrument) -> wire.Fields:
-    """The step is in the currency, whatever the unit of the prices is."""
-    return {
-        "minTick": f"{instrument.tick_at(DEAR) / instrument.price_magnifier:f}",
-        "sizeIncrement": f"{instrument.lot_size:f}",
-        "priceMagnifier": f"{instrument.price_magnifier:f}",
-    }

@@ -156,6 +156,7 @@ class TwsTwin(Switches):
             "76": questions.account_updates_multi,
             "8": questions.next_id,
             "9": questions.contract_details,
+            "91": questions.market_rule,
             "1": prices.subscribe,
             "2": prices.cancel,
             "59": prices.choose,

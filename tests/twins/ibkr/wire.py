@@ -157,16 +157,22 @@ def position(account: str, contract: Fields, quantity: str, cost: str) -> list[s
 
 
 def contract_details(number: str, contract: Fields, told: Fields) -> list[str]:
-    """`told`: minTick, sizeIncrement, priceMagnifier."""
+    """`told`: minTick, sizeIncrement, priceMagnifier, validExchanges, marketRuleIds."""
     of, step = contract.get, told["sizeIncrement"]
     return [
         *("10", number, of("symbol", ""), of("secType", ""), of("lastTradeDateOrContractMonth", ""), of("strike", "0")),
         *(of("right", ""), of("exchange", ""), of("currency", ""), of("localSymbol", ""), "", of("tradingClass", "")),
-        *(of("conId", "0"), told["minTick"], of("multiplier", ""), "", of("exchange", ""), told["priceMagnifier"], "0"),
-        *("A long name", of("primaryExchange", "")),
-        *("", "", "", "", "US/Eastern", "", "", "", "", "0", "1", "", "", "26", of("lastTradeDateOrContractMonth", ""), ""),
+        *(of("conId", "0"), told["minTick"], of("multiplier", ""), "", told["validExchanges"], told["priceMagnifier"]),
+        *("0", "A long name", of("primaryExchange", ""), "", "", "", "", "US/Eastern", "", "", "", "", "0", "1", "", ""),
+        *(told["marketRuleIds"], of("lastTradeDateOrContractMonth", ""), ""),
         *(step, step, step),
     ]
+
+
+def market_rule(number: str, steps: Iterable[tuple[Any, Any]]) -> list[str]:
+    """`steps`: from which price on, and how wide."""
+    parts = [str(part) for step in steps for part in step]
+    return ["93", number, str(len(parts) // 2), *parts]
 
 
 def _contract(contract: Fields) -> list[str]:

@@ -6,7 +6,6 @@ import json
 from collections.abc import AsyncIterator
 from datetime import date
 from decimal import Decimal
-from types import SimpleNamespace
 from typing import Any
 
 import exchange_calendars
@@ -54,7 +53,8 @@ async def test_each_kind_is_resolved_with_its_grid_and_calendar(
 ) -> None:
     found = await tws.brokerage.instruments.resolve(query)
     assert found is not None
-    assert (found.key, found.calendar, found.tick_size, found.multiplier) == (key, calendar, Decimal(tick), Decimal(multiplier))
+    has = (found.key, found.calendar, found.tick_at(Decimal(100)), found.multiplier)
+    assert has == (key, calendar, Decimal(tick), Decimal(multiplier))
 
 
 @pytest.mark.parametrize(
@@ -174,9 +174,9 @@ def test_what_is_none_of_our_kinds_is_shown_by_its_kind_and_its_own_symbol(kind:
 
 
 async def test_a_contract_of_another_kind_keeps_its_exchange(tws: Scene) -> None:
-    details = SimpleNamespace(contract=sdk.LIBRARY.Contract(conId=7, secType="FOP", symbol="ES", exchange="CME", currency="USD"))
+    contract = sdk.LIBRARY.Contract(conId=7, secType="FOP", symbol="ES", exchange="CME", currency="USD")
     instruments: Any = tws.brokerage.instruments
-    instrument = instruments._kept(details)
+    instrument, _ = await instruments._kept(sdk.LIBRARY.ContractDetails(contract=contract))
     assert json.loads(tws.broker.prepare(submission(instrument=instrument)).payload)["contract"]["exchange"] == "CME"
 
 

@@ -35,6 +35,8 @@ class Hearing:
         """IB's number of the one that reports are of; None: of all."""
         self.prices: dict[int, Prices] = {}
         """By the number of their subscription."""
+        self.market_rules: dict[int, list[Any]] = {}
+        """The library's steps by price, by the number of the rule."""
         self._sent: dict[int, OrderRow] = {}
         self._awaited: defaultdict[int, list[Awaited]] = defaultdict(list)
         self._listed: dict[tuple[int, int], None] | None = None
@@ -149,6 +151,9 @@ class Hearing:
     def market_data_kind(self, number: int, kind: int) -> None:
         if number in self.prices:
             self.prices[number].of_kind(kind)
+
+    def market_rule(self, number: int, steps: list[Any]) -> None:
+        self.market_rules[number] = steps
 
     def next_valid_id(self, order_id: int) -> None:
         self._ids.saw(order_id - 1)

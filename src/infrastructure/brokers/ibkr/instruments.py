@@ -30,7 +30,8 @@ from liveorder.infrastructure.brokers.ibkr.contracts import (
     underlying,
 )
 from liveorder.infrastructure.brokers.ibkr.readings import fields_of
-from liveorder.infrastructure.brokers.ibkr.rows import CONTRACT_FIELDS, Fields, number
+from liveorder.infrastructure.brokers.ibkr.rows import CONTRACT_FIELDS, Fields, above_zero, number
+from liveorder.infrastructure.brokers.ibkr.ticks import Ticks, magnifier_of, rule_at, ticks_of
 
 _MOST_NAMED = 10
 _RIGHTS = {"C": OptionRight.CALL, "P": OptionRight.PUT}
@@ -38,13 +39,14 @@ _EXACT = Context(prec=28, traps=[Inexact])
 
 
 class IbkrInstruments:
-    """An `Instruments`. Asks TWS once for each query; what it found is kept as long as it runs."""
+    """An `Instruments`. Asks TWS once for each query; what it found whole is kept as long as it runs."""
 
     def __init__(self, connection: Connection, contracts: Contracts, currency: str, log: EventLog) -> None:
         """`currency` is tried first where a query names none: a symbol is listed in several."""
         self._connection, self._contracts, self._currency, self._log = connection, contracts, currency, log
         self._found: dict[InstrumentQuery, Instrument] = {}
         self._by_contract_id: dict[int, Instrument] = {}
+        self._said: set[str] = set()
 
     async def resolve(self, query: InstrumentQuery) -> Instrument | None:
         """Raises `InvalidSymbolError` where several contracts fit, and `BrokerError` where TWS cannot be asked."""
@@ -58,8 +60,10 @@ class IbkrInstruments:
             return None
         if len({_identity(each) for each in fitting}) > 1:
             raise InvalidSymbolError(_ambiguity(query, fitting))
-        self._found[query] = self._kept(fitting[0])
-        return self._found[query]
+        instrument, is_whole = await self._kept(fitting[0])
+        if is_whole:
+            self._found[query] = instrument
+        return instrument
 
     async def _fitting(self, query: InstrumentQuery, currency: str) -> list[Any]:
         details = await self._connection.session.questions.contract_details(_asked(query, currency))
@@ -77,33 +81,49 @@ class IbkrInstruments:
         contract_id = int(contract.get("conId", 0))
         if contract_id not in self._by_contract_id:
             details = await self._connection.session.questions.contract_details({"conId": str(contract_id)})
-            found = only(self._kept(each) for each in details)
+            found = only([(await self._kept(each))[0] for each in details])
             self._by_contract_id[contract_id] = found or instrument_of(contract)
         return self._by_contract_id[contract_id]
 
-    def _kept(self, details: Any) -> Instrument:
+    async def _kept(self, details: Any) -> tuple[Instrument, bool]:
+        """And whether all of it is known."""
         contract = fields_of(details.contract, CONTRACT_FIELDS)
-        instrument = instrument_of(contract, details)
+        ordered = contract | ({"exchange": SMART} if contract.get("secType") == "STK" else {})
+        rule = rule_at(ordered.get("exchange", ""), details)
+        ticks = ticks_of(details, [] if rule is None else await self._connection.session.questions.market_rule(rule))
+        instrument = instrument_of(contract, details, ticks)
+        self._contracts.remember(instrument, ordered)
+        if self._by_contract_id.get(details.contract.conId, instrument).key == instrument.key:
+            self._by_contract_id[details.contract.conId] = instrument
         if calendar_of(instrument.exchange) is None:
-            self._log.write("WARNING", f"The hours of {instrument.exchange} are not known: {instrument.key} counts as always open")
-        is_listed_stock = contract.get("secType") == "STK"
-        self._contracts.remember(instrument, dict(contract) | ({"exchange": SMART} if is_listed_stock else {}))
-        self._by_contract_id.setdefault(details.contract.conId, instrument)
-        return instrument
+            self._warn(f"The hours of {instrument.exchange} are not known: {instrument.key} counts as always open")
+        if not ticks.is_whole:
+            self._warn(
+                f"TWS did not tell the steps of price of {instrument.key}: {ticks.tick_size:f} counts at any price, and IB refuses "
+                "prices between wider ones"
+            )
+        return instrument, ticks.is_whole
+
+    def _warn(self, sentence: str) -> None:
+        """Once."""
+        if sentence not in self._said:
+            self._said.add(sentence)
+            self._log.write("WARNING", sentence)
 
 
-def instrument_of(contract: Fields, details: Any = None) -> Instrument:
-    """Grid, lot and the unit of prices from the details, where there are any. Raises `OutcomeUnknown` for an odd unit."""
+def instrument_of(contract: Fields, details: Any = None, ticks: Ticks | None = None) -> Instrument:
+    """Lot and the unit of prices from the details, where there are any. Raises `OutcomeUnknown` for an odd unit."""
     kind = ASSET_CLASSES.get(contract.get("secType", ""), AssetClass.EQUITY)
     listed = contract.get("primaryExchange") if kind is AssetClass.EQUITY else None
     exchange = exchange_named(listed or contract.get("exchange") or SMART)
-    magnifier = _above_zero(getattr(details, "priceMagnifier", None)) or Decimal(1)
+    magnifier, ticks = magnifier_of(details), ticks or ticks_of(details)
     return Instrument(
         symbol=symbol_of(contract),
         exchange=exchange,
         asset_class=kind,
         currency=contract.get("currency", "USD"),
-        tick_size=magnifier * (_above_zero(getattr(details, "minTick", None)) or Decimal("0.01")),
+        tick_size=ticks.tick_size,
+        tick_rules=ticks.tick_rules,
         lot_size=_lot_of(kind, details),
         multiplier=_multiplier(contract, magnifier),
         price_magnifier=magnifier,
@@ -117,20 +137,15 @@ def instrument_of(contract: Fields, details: Any = None) -> Instrument:
 def _multiplier(contract: Fields, magnifier: Decimal) -> Decimal:
     """For prices as they are quoted: TWS tells that of prices in the currency."""
     try:
-        return _EXACT.divide(_above_zero(contract.get("multiplier")) or Decimal(1), magnifier)
+        return _EXACT.divide(above_zero(contract.get("multiplier")) or Decimal(1), magnifier)
     except Inexact:
         problem = f"TWS tells a price magnifier of {magnifier} for {symbol_of(contract)}, which leaves no exact multiplier"
         raise OutcomeUnknown(f"{problem}; trade it elsewhere") from None
 
 
-def _above_zero(value: Any) -> Decimal | None:
-    told = number(value)
-    return told if told is not None and told > 0 else None
-
-
 def _lot_of(kind: AssetClass, details: Any) -> Decimal:
     """Stocks and contracts trade in whole ones at least, though TWS tells finer steps for some."""
-    step = _above_zero(getattr(details, "sizeIncrement", None))
+    step = above_zero(getattr(details, "sizeIncrement", None))
     in_parts = kind in (AssetClass.CRYPTO, AssetClass.FOREX)
     return step or Decimal(1) if in_parts else max(step or Decimal(1), Decimal(1))
 

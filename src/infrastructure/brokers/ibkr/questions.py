@@ -9,12 +9,18 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import Any
 
 from liveorder.domain.errors import BrokerConnectionError, BrokerError, BrokerTimeoutError, OutcomeUnknown
 from liveorder.infrastructure.brokers.ibkr import failures, sdk
 from liveorder.infrastructure.brokers.ibkr.hearing import Hearing
 from liveorder.infrastructure.brokers.ibkr.rows import Fields, OrderRow
+
+PATIENCE_SECONDS = 1.0
+"""How long a market rule is waited for: an order waits with it."""
+PAUSE_SECONDS = 60.0
+"""One that was not told is not asked for again before that."""
 
 
 class Questions:
@@ -30,7 +36,9 @@ class Questions:
     ) -> None:
         self._ib, self._hearing, self._timeout = ib, hearing, timeout_seconds
         self._demand_link, self._on_spoiled = demand_link, on_spoiled
-        self._turn = asyncio.Lock()
+        self._turn, self._rule_turn = asyncio.Lock(), asyncio.Lock()
+        self._rule_asked_at: dict[int, float] = {}
+        """By the loop's clock; of each market rule."""
         self.is_spoiled = False
         """An answer may come that is an earlier question's."""
 
@@ -65,6 +73,17 @@ class Questions:
             return list(await self._asked(lambda: self._ib.reqContractDetailsAsync(sdk.LIBRARY.Contract(**contract))))
         except UnknownContract:
             return []
+
+    async def market_rule(self, number: int) -> list[Any]:
+        """The library's steps of price, asked for once in a connection. Empty where TWS does not tell them."""
+        rules, now = self._hearing.market_rules, asyncio.get_running_loop().time
+        async with self._rule_turn:  # the library keeps one question for each rule
+            if number not in rules and now() - self._rule_asked_at.get(number, -PAUSE_SECONDS) >= PAUSE_SECONDS:
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(min(PATIENCE_SECONDS, self._timeout / 2)):
+                        await self._asked(lambda: self._ib.reqMarketRuleAsync(number))
+                self._rule_asked_at[number] = now()
+        return rules.get(number, [])
 
     async def account_values(self, account: str) -> dict[tuple[str, str], str]:
         """By tag and currency."""

@@ -59,6 +59,12 @@ def number(value: Any) -> Decimal | None:
     return Decimal(int(told)) if told == told.to_integral_value() else told
 
 
+def above_zero(value: Any) -> Decimal | None:
+    """None for what was not told, and for what stands for that where only more than zero makes sense."""
+    told = number(value)
+    return told if told is not None and told > 0 else None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OrderRow:
     """One order, from openOrder, orderStatus or completedOrder. Ids are 0 where they were not told."""

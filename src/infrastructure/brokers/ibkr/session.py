@@ -72,6 +72,7 @@ class Session:
             ("nextValidId", self.hearing.next_valid_id),
             ("tickString", self.hearing.tick_text),
             ("marketDataType", self.hearing.market_data_kind),
+            ("marketRule", self.hearing.market_rule),
             ("error", self.hearing.error),
         ):
             overhear(self._ib.wrapper, name, hear)
