@@ -14,6 +14,8 @@ _KINDS = {
     AssetClass.EQUITY: "STK",
     AssetClass.OPTION: "OPT",
     AssetClass.FUTURE: "FUT",
+    AssetClass.FUTURE_OPTION: "FOP",
+    AssetClass.CFD: "CFD",
     AssetClass.FOREX: "CASH",
     AssetClass.CRYPTO: "CRYPTO",
 }
@@ -64,9 +66,9 @@ class Listings:
         has = self.contract(instrument)
         names = ("symbol", "secType", "currency", "lastTradeDateOrContractMonth", "right", "strike", "multiplier", "tradingClass")
         is_described = all(asked.get(name, has.get(name)) == has.get(name) for name in names)
-        place = asked.get("primaryExchange") or asked.get("exchange") or "SMART"
+        place = asked.get("primaryExchange") or asked.get("exchange")
         is_stock = instrument.asset_class is AssetClass.EQUITY
-        return is_described and (place == instrument.exchange or (place == "SMART" and is_stock))
+        return is_described and (place in (None, instrument.exchange) or (place == "SMART" and is_stock))
 
     def contract(self, instrument: Instrument) -> dict[str, str]:
         """As contract details tell it."""

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 from typing import Any
@@ -14,16 +16,20 @@ import pytest
 from liveorder.application.ports.broker import BrokerPosition
 from liveorder.application.ports.calendar import ALWAYS_OPEN
 from liveorder.application.ports.instruments import InstrumentQuery
-from liveorder.domain.errors import BrokerConnectionError, InvalidSymbolError
+from liveorder.domain.errors import BrokerConnectionError, InvalidSymbolError, OrderValidationError
 from liveorder.domain.instrument import Instrument
 from liveorder.domain.values import AssetClass, OptionRight
 from liveorder.infrastructure.brokers.ibkr import sdk
+from liveorder.infrastructure.brokers.ibkr.capabilities import CAPABILITIES
 from liveorder.infrastructure.brokers.ibkr.contracts import _CALENDAR_OF as CALENDARS
 from liveorder.infrastructure.brokers.ibkr.contracts import calendar_of, described, exchange_named, pair
 from liveorder.infrastructure.brokers.ibkr.instruments import instrument_of
+from liveorder.infrastructure.brokers.ibkr.orders import check
 from tests.unit.ibkr.scene import Scene, scene, submission
 
 ENDS = date(2027, 12, 17)
+SILVER, CORN = date(2027, 12, 29), date(2027, 12, 14)
+ON_ES = InstrumentQuery("ES", asset_class=AssetClass.FUTURE_OPTION, expiry=ENDS, strike=Decimal(6000), right=OptionRight.CALL)
 OPTION = InstrumentQuery("SPY", expiry=ENDS, strike=Decimal(500), right=OptionRight.CALL)
 
 
@@ -46,6 +52,13 @@ async def tws() -> AsyncIterator[Scene]:
         (InstrumentQuery("EURUSD", asset_class=AssetClass.FOREX), "IDEALPRO:EUR/USD", "24/5", "0.00005", 1),
         (InstrumentQuery("ES", "CME", expiry=ENDS), "CME:ES:2027-12-17", "CMES", "0.25", 50),
         (OPTION, "SMART:SPY:2027-12-17:500:CALL", "XNYS", "0.01", 100),
+        (InstrumentQuery("AAPL", con_id=10_001), "NASDAQ:AAPL", "XNYS", "0.01", 1),
+        (InstrumentQuery("AAPL", asset_class=AssetClass.CFD), "SMART:AAPL:CFD", "XNYS", "0.01", 1),
+        (replace(ON_ES, trading_class="ES"), "CME:ES:2027-12-17:6000:CALL", "CMES", "0.05", 50),
+        (replace(ON_ES, exchange="CME", trading_class="EW3"), "CME:ES/EW3:2027-12-17:6000:CALL", "CMES", "0.05", 50),
+        (InstrumentQuery("SI", "COMEX", multiplier=Decimal(1000), expiry=SILVER), "COMEX:SI/SIL:2027-12-29", "CMES", "0.005", 1000),
+        (InstrumentQuery("SI", "COMEX", trading_class="SI", expiry=SILVER), "COMEX:SI:2027-12-29", "CMES", "0.005", 5000),
+        (InstrumentQuery("ZC", "CBOT", multiplier=Decimal(5000), expiry=CORN), "CBOT:ZC:2027-12-14", "CMES", "0.25", 50),
     ],
 )
 async def test_each_kind_is_resolved_with_its_grid_and_calendar(
@@ -65,6 +78,11 @@ async def test_each_kind_is_resolved_with_its_grid_and_calendar(
         InstrumentQuery("AAPL", currency="EUR"),
         InstrumentQuery("EUR/USD", currency="GBP"),
         InstrumentQuery("ES", "CME", expiry=date(2027, 1, 1)),
+        InstrumentQuery("ES", "CME", expiry=ENDS, multiplier=Decimal(5)),
+        InstrumentQuery("ES", "CME", expiry=ENDS, trading_class="MES"),
+        InstrumentQuery("AAPL", con_id=999_999),
+        InstrumentQuery("AAPL", asset_class=AssetClass.OPTION, con_id=10_001),
+        InstrumentQuery("AAPL", currency="EUR", con_id=10_001),
     ],
 )
 async def test_what_tws_does_not_know_is_nothing(tws: Scene, query: InstrumentQuery) -> None:
@@ -162,15 +180,48 @@ def test_pairs_are_written_in_many_ways(symbol: str, sides: tuple[str, str]) -> 
     ("kind", "local", "symbol"),
     [
         ("BOND", "US-T 4.5 11/15/33", "BOND US-T 4.5 11/15/33"),
-        ("FOP", "ESZ7 C6000", "FOP ESZ7 C6000"),
-        ("BAG", "", "BAG ES"),
-        ("CFD", "ES", "CFD ES"),
+        ("WAR", "ES-WAR", "WAR ES-WAR"),
     ],
 )
 def test_what_is_none_of_our_kinds_is_shown_by_its_kind_and_its_own_symbol(kind: str, local: str, symbol: str) -> None:
     """So that it is taken for no share or option of the same name."""
     told = instrument_of({"conId": "7", "secType": kind, "symbol": "ES", "localSymbol": local, "strike": "6000", "right": "C"})
     assert (told.key, told.asset_class, told.calendar) == (f"SMART:{symbol}", AssetClass.EQUITY, "XNYS")
+
+
+def test_a_combo_is_shown_as_one_and_never_ordered() -> None:
+    told = instrument_of({"conId": "7", "secType": "BAG", "symbol": "ES"})
+    assert (told.key, told.asset_class) == ("SMART:BAG ES", AssetClass.COMBO)
+    with pytest.raises(OrderValidationError, match="symbol: BAG ES is several contracts; trade each by itself"):
+        check(submission(instrument=told), "ibkr", CAPABILITIES)
+
+
+def test_a_future_option_and_a_cfd_are_told_apart_from_what_they_are_on() -> None:
+    fields = {"symbol": "ES", "exchange": "CME", "lastTradeDateOrContractMonth": "20271217", "strike": "6000", "right": "C"}
+    option = instrument_of(fields | {"secType": "FOP", "tradingClass": "EW3", "multiplier": "50"})
+    assert (option.key, option.asset_class) == ("CME:ES/EW3:2027-12-17:6000:CALL", AssetClass.FUTURE_OPTION)
+    cfd = instrument_of({"secType": "CFD", "symbol": "IBM", "exchange": "SMART"})
+    assert (cfd.key, cfd.asset_class) == ("SMART:IBM:CFD", AssetClass.CFD)
+    assert described(cfd) == {"symbol": "IBM", "secType": "CFD", "exchange": "SMART", "currency": "USD"}
+    abroad = instrument_of({"secType": "CFD", "symbol": "SAP", "exchange": "SMART", "currency": "EUR"})
+    assert [cfd.calendar, abroad.calendar] == ["XNYS", ALWAYS_OPEN]
+    assert [described(option)[name] for name in ("secType", "tradingClass", "multiplier")] == ["FOP", "EW3", "50"]
+
+
+@pytest.mark.parametrize(
+    ("query", "words"),
+    [
+        (InstrumentQuery("SPY", con_id=10_001), "con_id: 10001 is NASDAQ:AAPL, not SPY; correct one of them"),
+        (
+            InstrumentQuery("SPX/SPXW", trading_class="SPX", expiry=ENDS),
+            "trading_class: SPX/SPXW names SPXW, not SPX; correct one of them",
+        ),
+        (ON_ES, "ES fits several contracts"),
+    ],
+)
+async def test_names_that_contradict_or_do_not_suffice_are_refused(tws: Scene, query: InstrumentQuery, words: str) -> None:
+    with pytest.raises(InvalidSymbolError, match=re.escape(words)):
+        await tws.brokerage.instruments.resolve(query)
 
 
 async def test_a_contract_of_another_kind_keeps_its_exchange(tws: Scene) -> None:

@@ -18,6 +18,7 @@ CAPABILITIES = BrokerCapabilities(
     times_in_force=frozenset(TimeInForce),
     usual_times_in_force={(AssetClass.CRYPTO, OrderType.MARKET): TimeInForce.IOC},
     hours=frozenset(TradingHours),
+    contract_ids=True,
     replaces=True,
     notional=True,
     notional_for=frozenset({AssetClass.CRYPTO}),

@@ -14,10 +14,14 @@ ASSET_CLASSES = {
     "STK": AssetClass.EQUITY,
     "OPT": AssetClass.OPTION,
     "FUT": AssetClass.FUTURE,
+    "FOP": AssetClass.FUTURE_OPTION,
+    "CFD": AssetClass.CFD,
+    "BAG": AssetClass.COMBO,
     "CASH": AssetClass.FOREX,
     "CRYPTO": AssetClass.CRYPTO,
 }
-DERIVATIVES = (AssetClass.OPTION, AssetClass.FUTURE)
+OPTIONS = (AssetClass.OPTION, AssetClass.FUTURE_OPTION)
+DERIVATIVES = (*OPTIONS, AssetClass.FUTURE)
 SECURITY_TYPES = {asset_class: name for name, asset_class in ASSET_CLASSES.items()}
 SMART = "SMART"
 _CALENDARS = {
@@ -102,18 +106,18 @@ def described(instrument: Instrument) -> Fields:
             fields |= {"exchange": SMART} if is_smart else {"exchange": SMART, "primaryExchange": instrument.exchange}
         case AssetClass.FOREX | AssetClass.CRYPTO:
             fields["symbol"], fields["currency"] = pair(instrument.symbol, instrument.currency)
-        case _:
+        case _ if instrument.asset_class in DERIVATIVES:
             fields |= _derivative(instrument)
     return fields
 
 
 def symbol_of(contract: Fields) -> str:
     """Pairs are named with both of their sides (EUR/USD, BTC/USD), options and futures with their trading class where it has
-    another name (SPX/SPXW). What is none of our kinds has its kind before the exchange's own symbol.
+    another name (SPX/SPXW). A combo, and what is none of our kinds, has its kind before the exchange's own symbol.
     """
     kind, symbol = contract.get("secType", ""), contract.get("symbol", "")
     asset_class = ASSET_CLASSES.get(kind)
-    if asset_class is None:
+    if asset_class in (None, AssetClass.COMBO):
         return f"{kind} {contract.get('localSymbol') or symbol}".strip()
     if asset_class in (AssetClass.FOREX, AssetClass.CRYPTO):
         return f"{symbol}/{contract.get('currency')}"

@@ -18,6 +18,7 @@ from liveorder.infrastructure.brokers.ibkr.connection import Connection
 from liveorder.infrastructure.brokers.ibkr.contracts import (
     ASSET_CLASSES,
     DERIVATIVES,
+    OPTIONS,
     SECURITY_TYPES,
     SMART,
     Contracts,
@@ -53,8 +54,9 @@ class IbkrInstruments:
         known = self._found.get(query)
         if known is not None:
             return known
+        _check_class(query)
         fitting = await self._fitting(query, self._currency)
-        if not fitting and query.currency is None and query.exchange not in (None, SMART):
+        if not fitting and query.con_id is None and query.currency is None and query.exchange not in (None, SMART):
             fitting = await self._fitting(query, "")
         if not fitting:
             return None
@@ -67,7 +69,10 @@ class IbkrInstruments:
 
     async def _fitting(self, query: InstrumentQuery, currency: str) -> list[Any]:
         details = await self._connection.session.questions.contract_details(_asked(query, currency))
-        return [each for each in details if _fits(query, fields_of(each.contract, CONTRACT_FIELDS))]
+        contracts = [fields_of(each.contract, CONTRACT_FIELDS) for each in details]
+        if query.con_id is not None:
+            _check_symbol(query, contracts)
+        return [each for each, contract in zip(details, contracts, strict=True) if _fits(query, contract)]
 
     async def position(self, told: Any) -> BrokerPosition:
         """TWS tells what one unit cost, in the currency and with the multiplier."""
@@ -95,7 +100,7 @@ class IbkrInstruments:
         self._contracts.remember(instrument, ordered)
         if self._by_contract_id.get(details.contract.conId, instrument).key == instrument.key:
             self._by_contract_id[details.contract.conId] = instrument
-        if calendar_of(instrument.exchange) is None:
+        if _calendar_of(instrument.asset_class, instrument.exchange, instrument.currency) is None:
             self._warn(f"The hours of {instrument.exchange} are not known: {instrument.key} counts as always open")
         if not ticks.is_whole:
             self._warn(
@@ -127,11 +132,16 @@ def instrument_of(contract: Fields, details: Any = None, ticks: Ticks | None = N
         lot_size=_lot_of(kind, details),
         multiplier=_multiplier(contract, magnifier),
         price_magnifier=magnifier,
-        calendar=calendar_of(exchange) or ALWAYS_OPEN,
+        calendar=_calendar_of(kind, exchange, contract.get("currency", "USD")) or ALWAYS_OPEN,
         expiry=_expiry(contract) if kind in DERIVATIVES else None,
-        strike=number(contract.get("strike")) if kind is AssetClass.OPTION else None,
-        right=_RIGHTS.get(contract.get("right", "")[:1]) if kind is AssetClass.OPTION else None,
+        strike=number(contract.get("strike")) if kind in OPTIONS else None,
+        right=_RIGHTS.get(contract.get("right", "")[:1]) if kind in OPTIONS else None,
     )
+
+
+def _calendar_of(kind: AssetClass, exchange: str, currency: str) -> str | None:
+    """A CFD names no exchange; only those in dollars are surely on American shares."""
+    return None if kind is AssetClass.CFD and currency != "USD" else calendar_of(exchange)
 
 
 def _multiplier(contract: Fields, magnifier: Decimal) -> Decimal:
@@ -160,6 +170,8 @@ def _expiry(contract: Fields) -> date | None:
 
 
 def _asked(query: InstrumentQuery, currency: str) -> Fields:
+    if query.con_id is not None:
+        return {"conId": str(query.con_id)}
     kind = query.asset_class or _kind_of(query)
     fields = {"symbol": query.symbol, "secType": SECURITY_TYPES[kind], "currency": query.currency or currency}
     exchange = exchange_named(query.exchange) if query.exchange is not None else None
@@ -169,19 +181,24 @@ def _asked(query: InstrumentQuery, currency: str) -> Fields:
         case AssetClass.FOREX | AssetClass.CRYPTO:
             fields["symbol"], fields["currency"] = pair(query.symbol, fields["currency"])
             fields |= {"exchange": exchange or ("IDEALPRO" if kind is AssetClass.FOREX else "PAXOS")}
+        case AssetClass.CFD | AssetClass.COMBO:
+            fields |= {"exchange": exchange or SMART}
         case _:
             fields |= underlying(query.symbol)
             fields |= {"exchange": exchange or (SMART if kind is AssetClass.OPTION else "")}
             fields |= {"lastTradeDateOrContractMonth": f"{query.expiry:%Y%m%d}"} if query.expiry else {}
             fields |= {"strike": plain(query.strike)} if query.strike is not None else {}
             fields |= {"right": query.right.value[0]} if query.right is not None else {}
+    fields |= {"tradingClass": query.trading_class} if query.trading_class is not None else {}
+    fields |= {"multiplier": plain(query.multiplier)} if query.multiplier is not None else {}
     return {name: text for name, text in fields.items() if text}
 
 
 def _kind_of(query: InstrumentQuery) -> AssetClass:
     """Of a signal that does not say."""
     if query.right is not None or query.strike is not None:
-        return AssetClass.OPTION
+        is_on_future = query.exchange is not None and calendar_of(exchange_named(query.exchange)) == "CMES"
+        return AssetClass.FUTURE_OPTION if is_on_future else AssetClass.OPTION
     if query.expiry is not None:
         return AssetClass.FUTURE
     is_pair = "/" in query.symbol
@@ -199,14 +216,32 @@ def _ambiguity(query: InstrumentQuery, fitting: Sequence[Any]) -> str:
     more = [f"{len(named) - _MOST_NAMED} more"] if len(named) > _MOST_NAMED else []
     return (
         f"symbol: {query.symbol} fits several contracts: {', '.join(told + more)}; give exchange, expiry, strike and right, "
-        "and name its trading class as in SPX/SPXW"
+        "and name its trading class as in SPX/SPXW, or its con_id"
     )
+
+
+def _check_class(query: InstrumentQuery) -> None:
+    named = underlying(query.symbol).get("tradingClass") if "/" in query.symbol else None
+    is_pair = query.asset_class in (AssetClass.FOREX, AssetClass.CRYPTO)
+    if query.trading_class is not None and named not in (None, query.trading_class) and not is_pair:
+        raise InvalidSymbolError(f"trading_class: {query.symbol} names {named}, not {query.trading_class}; correct one of them")
+
+
+def _check_symbol(query: InstrumentQuery, contracts: Sequence[Fields]) -> None:
+    """A number says nothing to people: the symbol beside it is what they meant."""
+    for contract in contracts:
+        known = {contract.get("symbol"), contract.get("localSymbol"), symbol_of(contract)}
+        if query.symbol not in known:
+            raise InvalidSymbolError(
+                f"con_id: {query.con_id} is {instrument_of(contract).key}, not {query.symbol}; correct one of them"
+            )
 
 
 def _fits(query: InstrumentQuery, contract: Fields) -> bool:
     """TWS may answer a question for one listing with others."""
     found, wanted = instrument_of(contract), query.exchange and exchange_named(query.exchange)
     is_there = wanted in (None, SMART, found.exchange)
-    said = (query.currency, query.expiry, query.strike, query.right)
-    has = (found.currency, found.expiry, found.strike, found.right)
+    multiplier = above_zero(contract.get("multiplier")) or Decimal(1)
+    said = (query.currency, query.expiry, query.strike, query.right, query.asset_class, query.trading_class, query.multiplier)
+    has = (found.currency, found.expiry, found.strike, found.right, found.asset_class, contract.get("tradingClass"), multiplier)
     return is_there and all(each in (None, its) for each, its in zip(said, has, strict=True))

@@ -89,6 +89,8 @@ def check(request: SubmitRequest, account_id: str, can: BrokerCapabilities) -> N
         _check_extended(request)
     if request.product is not None:
         _refuse("product", f"IB has no {request.product}", "leave it out")
+    if request.instrument.asset_class is AssetClass.COMBO:
+        _refuse("symbol", f"{request.instrument.symbol} is several contracts", "trade each by itself")
     if request.instrument.asset_class is AssetClass.CRYPTO:
         _check_coin(request)
     _check_prices(request)
