@@ -18,6 +18,7 @@ from liveorder.application.engine import Connection, Engine, EngineTerms
 from liveorder.application.execute_order import ExecutionTerms
 from liveorder.application.gateway import AccountTerms
 from liveorder.application.ports.broker import Broker, BrokerCapabilities, Prepared
+from liveorder.application.ports.calendar import TradingCalendar
 from liveorder.application.ports.instruments import Instruments
 from liveorder.application.ports.market_data import MarketData
 from liveorder.domain.errors import LiveOrderError
@@ -144,6 +145,7 @@ class Scene:
     """What `on_error` was told."""
     instruments: Instruments = field(default_factory=SimulatedInstruments)
     market_data: MarketData | None = None
+    calendar: TradingCalendar = CALENDAR
     lives: int = 0
     is_read_only: bool = False
     """Whether the file can only be read from the next connection on."""
@@ -239,7 +241,7 @@ class Scene:
             store,
             store.lease,
             {account_id: self._connection(account_id) for account_id in self.floors},
-            CALENDAR,
+            self.calendar,
             FileEmergencyJournal(self.folder / "emergency.jsonl"),
             self.clock,
             random.Random(self.lives),
