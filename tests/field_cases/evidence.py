@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 from liveorder.application.ports.signal_source import SourceMessage
 from liveorder.domain.execution_report import ExecutionReport, OrderSnapshot
+from liveorder.domain.instrument import Instrument
 from liveorder.domain.order import LiveOrder
 from liveorder.domain.signal import Signal
 from tests.engine.scenes import ACCOUNT, SPY, Scene
@@ -35,7 +36,7 @@ def all_at_venue(scene: Scene, account_id: str = ACCOUNT) -> list[dict[str, Any]
 def held_at_venue(scene: Scene, instrument: str = SPY) -> Decimal:
     """What the venue says that the account holds."""
     positions = scene.floors[ACCOUNT].gateway.venue.questions.positions(ACCOUNT)["positions"]
-    held = {f"{each['instrument']['exchange']}:{each['instrument']['symbol']}": each["quantity"] for each in positions}
+    held = {Instrument.model_validate(each["instrument"]).key: each["quantity"] for each in positions}
     return Decimal(held.get(instrument, 0))
 
 
