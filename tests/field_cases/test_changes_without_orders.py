@@ -7,7 +7,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from liveorder.domain.errors import InvalidInput
+from liveorder.domain.errors import InvalidSymbolError
 from liveorder.domain.instrument import Instrument
 from liveorder.domain.values import AssetClass, OptionRight, Side
 from tests.engine.scenes import ACCOUNT, Scene, a_scene
@@ -67,7 +67,9 @@ async def test_an_option_that_expired_is_flat_and_lost_in_report_and_risk_book_a
         assert (await trader.runner.reconcile())[0].is_clean
 
 
-@not_yet("a contract is named by symbol and exchange alone, which fit both strikes: neither can be booked", raises=InvalidInput)
+@not_yet(
+    "a contract is named by symbol and exchange alone, which fit both strikes: neither can be booked", raises=InvalidSymbolError
+)
 async def test_of_two_strikes_the_one_that_expired_is_named_whole(tmp_path: Path) -> None:
     """Case 40 (Lean#5016, ib_async#93, nautilus#4454): with two strikes on one underlying no expiry could be booked at all."""
     async with a_scene(tmp_path, **options(tmp_path, 200, 210)) as scene, trading(scene) as trader:

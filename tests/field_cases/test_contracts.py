@@ -11,7 +11,6 @@ from liveorder import Signal
 from liveorder.domain.instrument import Instrument
 from liveorder.domain.values import AssetClass, OptionRight
 from tests.engine.scenes import a_scene
-from tests.field_cases.cases import not_yet
 from tests.field_cases.evidence import Repeated, all_at_venue
 from tests.field_cases.trading import Held, agreed, listing, trading
 
@@ -22,7 +21,6 @@ def a_call(symbol: str, strike: int) -> Instrument:
     return Instrument(symbol=symbol, exchange="CBOE", strike=Decimal(strike), multiplier=Decimal(100), **TERMS)
 
 
-@not_yet("a description that fits several contracts is called unknown, and the dead letter names none of them")
 async def test_a_description_that_fits_two_contracts_is_a_dead_letter_that_lists_both(tmp_path: Path) -> None:
     """Case 38 (Lean#705, Lean.IB#141): one of the two was traded, and nobody had said which."""
     calls = [a_call("SPX", 5000), a_call("SPX", 5100)]

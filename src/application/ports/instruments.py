@@ -31,8 +31,8 @@ class Instruments(Protocol):
     """Instruments with their ticks, lots, multipliers and calendars."""
 
     async def resolve(self, query: InstrumentQuery) -> Instrument | None:
-        """The one instrument meant; None when it is unknown or several fit.
+        """The one instrument meant; None when it is unknown.
 
-        May raise `InvalidSymbolError` in place of None, to say which fit. Raises `BrokerError` where nobody can be asked.
+        Raises `InvalidSymbolError` with their names where several fit, and `BrokerError` where nobody can be asked.
         """
         ...

@@ -15,6 +15,7 @@ from liveorder.domain.errors import (
     BrokerError,
     BrokerRateLimitError,
     BrokerRefusal,
+    InvalidSymbolError,
     OrderValidationError,
     OutcomeUnknown,
 )
@@ -248,9 +249,6 @@ def test_the_streams_address_follows_from_the_other() -> None:
         (InstrumentQuery("BTC/USD", exchange="NYSE"), None),
         (InstrumentQuery("AAPL", currency="INR"), None),
         (InstrumentQuery("AAPL", asset_class=AssetClass.FUTURE), None),
-        (InstrumentQuery("AAPL", asset_class=AssetClass.OPTION), None),
-        (InstrumentQuery("AAPL", right=OptionRight.CALL), None),
-        (InstrumentQuery("AAPL", expiry=date(2026, 12, 18)), None),
         (InstrumentQuery("AAPL", asset_class=AssetClass.EQUITY, expiry=date(2026, 12, 18)), None),
         (InstrumentQuery("RELIANCE"), None),
     ],
@@ -259,6 +257,13 @@ async def test_an_instrument_is_found_by_what_is_said_of_it(query: InstrumentQue
     async with live() as here:
         found = await here.brokerage.instruments.resolve(query)
         assert (found.key if found is not None else None) == key
+
+
+@pytest.mark.parametrize("said", [{"asset_class": AssetClass.OPTION}, {"right": OptionRight.CALL}, {"expiry": date(2026, 12, 18)}])
+async def test_an_option_is_named_by_all_its_terms(said: dict[str, Any]) -> None:
+    async with live() as here:
+        with pytest.raises(InvalidSymbolError, match="several options of AAPL fit; give expiry, strike and right"):
+            await here.brokerage.instruments.resolve(InstrumentQuery("AAPL", **said))
 
 
 ASSET = {"id": "b0b6dd9d", "class": "us_equity", "exchange": "NASDAQ", "symbol": "AAPL", "status": "active", "tradable": True}

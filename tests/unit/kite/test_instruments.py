@@ -14,7 +14,7 @@ import pytest
 
 from liveorder.application.ports.instruments import InstrumentQuery
 from liveorder.application.ports.market_data import Price, Quote
-from liveorder.domain.errors import BrokerError, BrokerRefusal, OrderValidationError, OutcomeUnknown
+from liveorder.domain.errors import BrokerError, BrokerRefusal, InvalidSymbolError, OrderValidationError, OutcomeUnknown
 from liveorder.domain.instrument import Instrument
 from liveorder.domain.values import AssetClass, OptionRight
 from liveorder.infrastructure.brokers.kite.market_data import MOST_AT_ONCE, SECONDS_BETWEEN
@@ -95,7 +95,6 @@ async def test_a_future_is_found_by_what_it_is_of() -> None:
 @pytest.mark.parametrize(
     ("symbol", "said"),
     [
-        ("RELIANCE", {}),
         ("RELIANCE", {"exchange": "NFO"}),
         ("RELIANCE", {"exchange": "NASDAQ"}),
         ("RELIANCE", {"exchange": "NSE", "currency": "USD"}),
@@ -103,15 +102,21 @@ async def test_a_future_is_found_by_what_it_is_of() -> None:
         ("RELIANCE", {"exchange": "NSE", "strike": D(1)}),
         ("NIFTY 50", {}),
         ("NIFTY", {}),
-        ("NIFTY", {"expiry": EXPIRY}),
-        ("NIFTY", {"expiry": EXPIRY, "strike": D(24000)}),
         ("NIFTY", {"expiry": date(2026, 11, 25), "strike": D(24000), "right": OptionRight.CALL}),
         ("NOGRID", {}),
         ("NOSUCHTHING", {}),
     ],
 )
-async def test_what_is_unknown_or_fits_several_is_nothing(symbol: str, said: Any) -> None:
+async def test_what_is_unknown_is_nothing(symbol: str, said: Any) -> None:
     assert await resolved(catalogue(), symbol, **said) is None
+
+
+@pytest.mark.parametrize(
+    ("symbol", "said"), [("RELIANCE", {}), ("NIFTY", {"expiry": EXPIRY}), ("NIFTY", {"expiry": EXPIRY, "strike": D(24000)})]
+)
+async def test_what_fits_several_is_refused_with_their_names(symbol: str, said: Any) -> None:
+    with pytest.raises(InvalidSymbolError, match=rf"^symbol: {symbol} fits several contracts: \w+:{symbol}\w*, .*; give exchange"):
+        await resolved(catalogue(), symbol, **said)
 
 
 async def test_a_contract_whose_size_nobody_told_is_not_traded_and_that_is_said() -> None:

@@ -7,6 +7,7 @@ from decimal import Decimal
 from urllib.parse import quote
 
 from liveorder.application.ports.instruments import InstrumentQuery
+from liveorder.domain.errors import InvalidSymbolError
 from liveorder.domain.instrument import Instrument, TickRule
 from liveorder.domain.values import AssetClass
 from liveorder.infrastructure.brokers.alpaca.failures import NotFound
@@ -50,7 +51,7 @@ class AlpacaInstruments:
         if query.asset_class not in (None, AssetClass.OPTION) or query.currency not in (None, "USD"):
             return None
         if query.expiry is None or query.strike is None or query.right is None:
-            return None
+            raise InvalidSymbolError(f"symbol: several options of {query.symbol} fit; give expiry, strike and right")
         symbol = option_symbol(query.symbol, query.expiry, query.strike, query.right)
         contract = await self._looked_up(f"/options/contracts/{symbol}")
         if contract is None or not contract.get("tradable"):

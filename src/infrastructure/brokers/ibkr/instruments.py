@@ -14,6 +14,7 @@ from liveorder.application.ports.instruments import InstrumentQuery
 from liveorder.domain.errors import InvalidSymbolError, OutcomeUnknown
 from liveorder.domain.instrument import Instrument
 from liveorder.domain.values import AssetClass, OptionRight
+from liveorder.infrastructure.brokers.ambiguity import ambiguous
 from liveorder.infrastructure.brokers.ibkr.connection import Connection
 from liveorder.infrastructure.brokers.ibkr.contracts import (
     ASSET_CLASSES,
@@ -34,7 +35,6 @@ from liveorder.infrastructure.brokers.ibkr.readings import fields_of
 from liveorder.infrastructure.brokers.ibkr.rows import CONTRACT_FIELDS, Fields, above_zero, number
 from liveorder.infrastructure.brokers.ibkr.ticks import Ticks, magnifier_of, rule_at, ticks_of
 
-_MOST_NAMED = 10
 _RIGHTS = {"C": OptionRight.CALL, "P": OptionRight.PUT}
 _EXACT = Context(prec=28, traps=[Inexact])
 
@@ -61,7 +61,7 @@ class IbkrInstruments:
         if not fitting:
             return None
         if len({_identity(each) for each in fitting}) > 1:
-            raise InvalidSymbolError(_ambiguity(query, fitting))
+            raise _ambiguity(query, fitting)
         instrument, is_whole = await self._kept(fitting[0])
         if is_whole:
             self._found[query] = instrument
@@ -210,14 +210,11 @@ def _identity(details: Any) -> tuple[int, str]:
     return details.contract.conId, instrument_of(fields_of(details.contract, CONTRACT_FIELDS)).key
 
 
-def _ambiguity(query: InstrumentQuery, fitting: Sequence[Any]) -> str:
-    named = sorted({(*reversed(_identity(each)), each.contract.multiplier or "1") for each in fitting})
-    told = [f"{key} (multiplier {multiplier}, conId {contract_id})" for key, contract_id, multiplier in named[:_MOST_NAMED]]
-    more = [f"{len(named) - _MOST_NAMED} more"] if len(named) > _MOST_NAMED else []
-    return (
-        f"symbol: {query.symbol} fits several contracts: {', '.join(told + more)}; give exchange, expiry, strike and right, "
-        "and name its trading class as in SPX/SPXW, or its con_id"
-    )
+def _ambiguity(query: InstrumentQuery, fitting: Sequence[Any]) -> InvalidSymbolError:
+    named = {(*reversed(_identity(each)), each.contract.multiplier or "1") for each in fitting}
+    told = (f"{key} (multiplier {multiplier}, conId {contract_id})" for key, contract_id, multiplier in named)
+    remedy = "give exchange, expiry, strike and right, and name its trading class as in SPX/SPXW, or its con_id"
+    return ambiguous(query.symbol, told, remedy)
 
 
 def _check_class(query: InstrumentQuery) -> None:

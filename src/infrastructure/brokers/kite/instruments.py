@@ -14,6 +14,7 @@ from liveorder.application.ports.event_log import EventLog
 from liveorder.application.ports.instruments import InstrumentQuery
 from liveorder.domain.errors import BrokerError
 from liveorder.domain.instrument import Instrument
+from liveorder.infrastructure.brokers.ambiguity import ambiguous
 from liveorder.infrastructure.brokers.kite.dump import COUNTED_IN_LOTS, Listing, edition, fits, instrument_of, listings
 from liveorder.infrastructure.brokers.kite.orders import EXCHANGES
 from liveorder.infrastructure.brokers.kite.session import KiteSession, understood
@@ -49,7 +50,10 @@ class KiteInstruments:
         catalogues = await asyncio.gather(*(self._catalogue(each) for each in ([exchange] if exchange else EXCHANGES)))
         candidates = [listing for catalogue in catalogues for listing in catalogue.by_name.get(query.symbol, ())]
         fitting = [listing for listing in candidates if fits(query, listing)]
-        return self._instrument(fitting[0]) if len(fitting) == 1 else None
+        if len(fitting) > 1:
+            names = (f"{each.exchange}:{each.tradingsymbol}" for each in fitting)
+            raise ambiguous(query.symbol, names, "give exchange, or expiry, strike and right, or the trading symbol")
+        return self._instrument(fitting[0]) if fitting else None
 
     async def listed(self, exchange: str, tradingsymbol: str) -> Instrument:
         """Of a position. A bare one where the list does not have it: delisted, or expired since, and held all the same."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from liveorder.application.ports.instruments import InstrumentQuery
 from liveorder.domain.instrument import Instrument
+from liveorder.infrastructure.brokers.ambiguity import ambiguous
 from liveorder.infrastructure.brokers.simulated.venue.catalogue import BUILT_IN, Catalogue, Listing
 
 
@@ -17,7 +18,10 @@ class SimulatedInstruments:
 
     async def resolve(self, query: InstrumentQuery) -> Instrument | None:
         fitting = [listing.instrument for listing in self._by_symbol.get(query.symbol, ()) if _fits(query, listing)]
-        return fitting[0] if len(fitting) == 1 else None
+        if len(fitting) > 1:
+            remedy = "give exchange, currency, or expiry, strike and right"
+            raise ambiguous(query.symbol, (each.key for each in fitting), remedy)
+        return fitting[0] if fitting else None
 
 
 def _fits(query: InstrumentQuery, listing: Listing) -> bool:
