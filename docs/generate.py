@@ -288,6 +288,7 @@ DECLARED = {
     "hours": "hours",
     "notional": "orders for an amount",
     "fractional": "parts of a unit",
+    "reduce_only_for": "is told which orders only reduce",
     "requests_per_second": "requests a second",
     "requests_per_minute": "requests a minute",
     "quiet_poll_seconds": "open orders are asked for at most every (s), while the stream tells what happens",

@@ -6,107 +6,75 @@ The safe part of the contract. Nothing it sends is meant to trade, and whatever 
 from __future__ import annotations
 
 import math
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import suppress
-from dataclasses import dataclass, replace
-from datetime import timedelta
+from collections.abc import AsyncGenerator
+from datetime import datetime, timedelta
 from decimal import Decimal
-from typing import TypeVar
 
-from liveorder.application.ports.broker import (
-    Absence,
-    BrokerCapabilities,
-    CancelRequest,
-    KeySupport,
-    ReplaceRequest,
-    SubmitRequest,
-)
+from liveorder.application.ports.broker import BrokerCapabilities, SubmitRequest
 from liveorder.application.ports.brokerage import Brokerage
+from liveorder.application.ports.calendar import ALWAYS_OPEN, TradingCalendar
 from liveorder.application.ports.clock import Clock
 from liveorder.application.ports.instruments import InstrumentQuery
-from liveorder.domain.errors import BrokerError, DuplicateClientOrderId, InvalidInput, LiveOrderError
-from liveorder.domain.execution_report import Accepted, BrokerStatus, OrderSnapshot
-from liveorder.domain.identifiers import SignalKey
+from liveorder.application.ports.market_data import Price, Quote
+from liveorder.domain.errors import InvalidInput
+from liveorder.domain.execution_report import Execution, ExecutionCorrected
 from liveorder.domain.instrument import Instrument
-from liveorder.domain.values import OrderType, Product, Side, TradingMode
-from liveorder.testing.stage import Placed
+from liveorder.domain.values import AssetClass, OrderType, Side, TradingMode
+from liveorder.infrastructure.calendars import ExchangeCalendars
+from liveorder.testing.finding import Finding, answered
+from liveorder.testing.resting import resting_buy
+from liveorder.testing.trial_orders import TrialOrders
+from liveorder.testing.trials import TinyOrder, Trials
 
-T = TypeVar("T")
-
-LOOK_AGAIN_SECONDS = 0.25
-PATIENCE_SECONDS = 30.0
-"""What has not come about by then is told as such."""
-NEW_ORDER, WHILE_OPEN, AFTER_CANCEL = "a new order's key", "the key again, open", "the key again, cancelled"
-_LIVE = (BrokerStatus.PENDING, BrokerStatus.WORKING)
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """`agrees` is None where nothing is declared about it."""
-
-    question: str
-    declared: str
-    measured: str
-    agrees: bool | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class TinyOrder:
-    """A buy of one unit or one lot for the day, `away` (a fraction) below the market, worth at most `max_value` in its currency."""
-
-    query: InstrumentQuery
-    max_value: Decimal
-    away: Decimal = Decimal("0.1")
-    product: Product | None = None
-    may_be_live: bool = False
-    """Whether somebody confirmed that it may cost real money."""
+_OF_ONE_UNIT = (AssetClass.EQUITY, AssetClass.CRYPTO, AssetClass.FOREX)
+_WITH_HOURS = (AssetClass.EQUITY, AssetClass.OPTION)
 
 
 class Certification:
-    """Of one account's broker. `findings` come as they are made."""
+    """Of one account's broker; `mode` is what its settings say of its money. `findings` come as they are made."""
 
-    def __init__(self, brokerage: Brokerage, account_id: str, clock: Clock) -> None:
+    def __init__(self, brokerage: Brokerage, account_id: str, mode: TradingMode, clock: Clock) -> None:
         self._brokerage, self._broker = brokerage, brokerage.broker
-        self._account_id, self._clock = account_id, clock
-        self._is_live = True
-        self._sent: list[Placed] = []
-        self._numbers = iter(range(1, 1000))
+        self._account_id, self._mode, self._clock = account_id, mode, clock
+        self._calendars: TradingCalendar = ExchangeCalendars()
+        self._quote: Quote | None = None
 
-    async def findings(self, order: TinyOrder | None) -> AsyncIterator[Finding]:
-        """Without an order nothing is sent.
+    async def findings(self, query: InstrumentQuery, order: TinyOrder | None) -> AsyncGenerator[Finding, None]:
+        """Of an instrument and the account. Without an order nothing is sent.
 
-        Raises `BrokerError` when it cannot connect, `InvalidInput` for an order that cannot be, before anything is sent.
+        Raises `BrokerError` when it cannot connect, `InvalidInput` for an instrument or an order that cannot be, before anything is
+        sent.
         """
         account = await self._broker.connect()
-        self._is_live = account.mode is TradingMode.LIVE
-        yield Finding("account", self._account_id, f"{account.account_id}, {account.mode}, {account.currency}")
-        yield await _answered("open orders", self._open_orders())
-        yield await _answered("executions of a day", self._executions())
-        yield await _answered("positions", self._positions())
+        yield Finding("account", self._account_id, f"{account.account_id}, {account.currency}")
+        yield Finding("paper or live", self._mode.value, account.mode.value, account.mode is self._mode)
+        yield await answered("open orders", self._open_orders())
+        yield await answered("executions of a day", self._executions())
+        yield await answered("positions", self._positions())
+        instrument = await self._resolved(query)
+        yield await answered("prices", self._prices(instrument))
+        yield await answered("instrument", self._grid(instrument))
         if order is None:
             return
-        if self._is_live and not order.may_be_live:
+        is_live = account.mode is TradingMode.LIVE
+        if is_live and not order.may_be_live:
             remedy = "use the credentials of a paper account, or set it to LIVE and confirm"
             raise InvalidInput("TRADING_MODE", f"{self._account_id} is LIVE", remedy)
+        orders, market = TrialOrders(self._broker, self._account_id, self._clock), self._market(instrument)
+        first = self._request(instrument, market, order, orders.new_key())
+        yield Finding("order", "", f"buy {first.quantity:f} {instrument.key} at {first.limit_price:f}")
         try:
-            request = await self._request(order)
-            yield Finding("order", "", f"buy {request.quantity:f} {request.instrument.key} at {request.limit_price:f}")
-            yield await _answered("a key that never was", self._absence(request))
-            yield await _answered(NEW_ORDER, self._create(request))
-            if self._is_known:
-                yield await _answered(WHILE_OPEN, self._again(WHILE_OPEN))
-                yield await _answered("a replace", self._change(request))
-                yield await _answered("a cancel", self._cancel())
-                yield await _answered(AFTER_CANCEL, self._again(AFTER_CANCEL))
+            async for finding in Trials(self._broker, orders, self._clock, order, first, market, is_live=is_live).findings():
+                yield finding
         finally:
-            left = await self._cancel_everything()
+            left = await orders.cancel_all()
         yield Finding("left at the end", "nothing", ", ".join(left) or "nothing", not left)
 
     @property
     def _declared(self) -> BrokerCapabilities:
         return self._broker.capabilities
 
-    # --- asking ----------------------------------------------------------------------------------------------------------------
+    # --- the account -----------------------------------------------------------------------------------------------------------
 
     async def _open_orders(self) -> Finding:
         orders = await self._broker.open_orders()
@@ -114,173 +82,134 @@ class Certification:
         return Finding("open orders", complete, f"{len(orders)} listed")
 
     async def _executions(self) -> Finding:
-        told = await self._broker.executions_since(self._clock.now() - timedelta(days=1))
-        return Finding("executions of a day", "", f"{len(told)} told")
+        """Each with a time, of the day that was asked for."""
+        since = self._clock.now() - timedelta(days=1)
+        reports = await self._broker.executions_since(since)
+        told = [each for each in reports if isinstance(each, Execution | ExecutionCorrected)]
+        without = [each for each in told if not self._has_been(each.occurred_at, since)]
+        measured = f"{len(told)} told" + (f", {len(without)} without a time of that day" if without else "")
+        return Finding("executions of a day", "each with its time", measured, not without if told else None)
 
     async def _positions(self) -> Finding:
         return Finding("positions", "", f"{len(await self._broker.positions())} told")
 
-    async def _absence(self, request: SubmitRequest) -> Finding:
-        """Of an order that is made ready and not sent."""
-        unsent = replace(request, client_order_id=self._key())
-        answer = await self._broker.find(unsent.client_order_id, None, self._broker.prepare(unsent).reference)
-        can_tell = self._declared.key_support is not KeySupport.NONE
-        declared = "absent" if can_tell else "inconclusive"
-        agrees = answer is (Absence.ABSENT if can_tell else Absence.INCONCLUSIVE)
-        return Finding("a key that never was", declared, _told(answer), agrees)
+    # --- the instrument --------------------------------------------------------------------------------------------------------
 
-    @property
-    def _is_known(self) -> bool:
-        """Whether the order was taken and found, so that more can be tried with it."""
-        return bool(self._sent) and self._sent[0].broker_order_id is not None
-
-    # --- trying ----------------------------------------------------------------------------------------------------------------
-
-    async def _request(self, order: TinyOrder) -> SubmitRequest:
-        instrument = await self._brokerage.instruments.resolve(order.query)
+    async def _resolved(self, query: InstrumentQuery) -> Instrument:
+        instrument = await self._brokerage.instruments.resolve(query)
         if instrument is None:
-            raise InvalidInput("symbol", f"{order.query.symbol} is unknown, or several fit", "name its exchange too")
-        quote = await self._brokerage.market_data.latest(instrument)
-        price = None if quote is None else quote.met_by(Side.BUY, self._clock.now(), math.inf)
+            raise InvalidInput("symbol", f"{query.symbol} is unknown, or several fit", "name its exchange too")
+        return instrument
+
+    async def _prices(self, instrument: Instrument) -> Finding:
+        """Each that is known has a time that has been; nobody bids more than is asked."""
+        self._quote = await self._brokerage.market_data.latest(instrument)
+        bid, ask, last = (self._quote.bid, self._quote.ask, self._quote.last) if self._quote is not None else (None, None, None)
+        named = {"bid": bid, "ask": ask, "last": last}
+        wrong = [f"the {name}'s time is {each.at}" for name, each in named.items() if each and not self._has_been(each.at)]
+        if bid is not None and ask is not None and bid.amount > ask.amount:
+            wrong.append("more is bid than asked")
+        measured = ", ".join(f"no {name}" if each is None else f"{name} {self._told(each)}" for name, each in named.items())
+        return Finding(
+            "prices", "each with its time", "; ".join([measured, *wrong]), not wrong if self._quote is not None else None
+        )
+
+    def _told(self, price: Price) -> str:
+        age = f" of {price.age_seconds(self._clock.now()):.0f} s ago" if self._has_been(price.at) else ""
+        return f"{price.amount:f}{age}"
+
+    def _has_been(self, at: datetime | None, since: datetime | None = None) -> bool:
+        """Whether this is a moment, and one between `since` and now, as far as the clocks agree."""
+        if at is None or at.tzinfo is None:
+            return False
+        skew = timedelta(seconds=self._declared.clock_skew_seconds)
+        return (since is None or at >= since - skew) and at <= self._clock.now() + skew
+
+    async def _grid(self, instrument: Instrument) -> Finding:
+        """Steps of prices and quantities, multiplier and hours, and what cannot be so."""
+        ticks = [
+            f"tick {instrument.tick_size:f}",
+            *(f"{rule.tick_size:f} from {rule.from_price:f}" for rule in instrument.tick_rules),
+        ]
+        measured = f"{', '.join(ticks)}; lot {instrument.lot_size:f}; multiplier {instrument.multiplier:f}; {instrument.calendar}"
+        wrong = [*_oddities(instrument), *self._off_the_grid(instrument), *self._unknown_hours(instrument)]
+        again = await self._brokerage.instruments.resolve(_named(instrument))
+        if again != instrument:
+            wrong.append("asked for by its own name it is " + ("unknown" if again is None else f"another: {again}"))
+        return Finding("instrument", "one grid, known hours", "; ".join([measured, *wrong]), not wrong)
+
+    def _off_the_grid(self, instrument: Instrument) -> list[str]:
+        """Trades may be between two steps, offers may not."""
+        quote = self._quote or Quote()
+        offers = {"bid": quote.bid, "ask": quote.ask}
+        return [
+            f"the {name} is between two ticks"
+            for name, each in offers.items()
+            if each and each.amount % instrument.tick_at(each.amount)
+        ]
+
+    def _unknown_hours(self, instrument: Instrument) -> list[str]:
+        try:
+            self._calendars.is_open(instrument.calendar, self._clock.now())
+        except InvalidInput as error:
+            return [str(error)]
+        return []
+
+    def _market(self, instrument: Instrument) -> Decimal:
+        """What a buy would meet."""
+        price = None if self._quote is None else self._quote.met_by(Side.BUY, self._clock.now(), math.inf)
         if price is None:
             raise InvalidInput("symbol", f"there is no price of {instrument.key}", "name another, or try in market hours")
-        limit = instrument.round_price(price.amount * (1 - order.away), Side.BUY)
+        return price.amount
+
+    def _request(self, instrument: Instrument, market: Decimal, order: TinyOrder, key: str) -> SubmitRequest:
+        limit = resting_buy(OrderType.LIMIT, instrument, market, order.away)["limit_price"]
+        assert limit is not None
         value = instrument.value_of(instrument.lot_size, limit)
         if value > order.max_value:
-            worth = f"one lot of {instrument.key} is worth {value:f}"
-            raise InvalidInput("max_value", worth, "name a cheaper symbol, or allow more")
-        return self._resting(instrument, _least(instrument, limit, order.max_value), limit, order.product)
-
-    def _resting(self, instrument: Instrument, quantity: Decimal, limit: Decimal, product: Product | None) -> SubmitRequest:
+            raise InvalidInput(
+                "max_value", f"one lot of {instrument.key} is worth {value:f}", "name a cheaper symbol, or allow more"
+            )
         return SubmitRequest(
-            client_order_id=self._key(),
+            client_order_id=key,
             account_id=self._account_id,
             instrument=instrument,
             side=Side.BUY,
             order_type=OrderType.LIMIT,
             time_in_force=self._declared.usual_time_in_force(instrument.asset_class, OrderType.LIMIT),
-            quantity=quantity,
+            quantity=_least(instrument, limit, order.max_value),
             limit_price=limit,
-            product=product,
+            product=order.product,
         )
 
-    def _key(self) -> str:
-        """Of a signal that this run makes up."""
-        made_up = f"{self._clock.now().isoformat()} {next(self._numbers)}"
-        return SignalKey("certify", self._account_id, made_up).client_order_id
 
-    async def _create(self, request: SubmitRequest) -> Finding:
-        """How long until a new order can be found by its key."""
-        placed = Placed(request, self._broker.prepare(request))
-        self._sent.append(placed)
-        reports = await self._broker.submit(placed.prepared)
-        answered = self._clock.monotonic()
-        ids = [each.broker_order_id for each in reports if isinstance(each, Accepted)]
-        self._sent[0] = replace(placed, broker_order_id=next(iter(ids), None))
-        found = await self._found(lambda order: order.status in _LIVE, by_key_alone=True)
-        lag = self._clock.monotonic() - answered
-        declared = f"within {self._declared.lookup_lag_seconds:g} s"
-        if found is None:
-            return Finding(NEW_ORDER, declared, f"not found in {PATIENCE_SECONDS:g} s", False)
-        self._sent[0] = replace(self._sent[0], broker_order_id=found.broker_order_id)
-        within = lag <= self._declared.lookup_lag_seconds + LOOK_AGAIN_SECONDS * 2
-        return Finding(NEW_ORDER, declared, f"after {lag:.2f} s, {found.native_status or found.status}", within)
+def _oddities(instrument: Instrument) -> list[str]:
+    """Of what the instrument says by itself."""
+    odd, tick, begins = [], instrument.tick_size, Decimal(0)
+    for rule in instrument.tick_rules:
+        if rule.from_price <= begins or rule.from_price % tick:
+            odd.append(f"steps of {rule.tick_size:f} do not begin at {rule.from_price:f}")
+        tick, begins = rule.tick_size, rule.from_price
+    if instrument.asset_class in _OF_ONE_UNIT and instrument.multiplier != 1:
+        odd.append(f"one unit of {instrument.asset_class} counts as {instrument.multiplier:f}")
+    if instrument.asset_class in _WITH_HOURS and instrument.calendar == ALWAYS_OPEN:
+        odd.append("it is never closed")
+    return odd
 
-    async def _again(self, question: str) -> Finding:
-        """The same bytes once more. What that makes is cancelled with the rest."""
-        unique = self._declared.key_support is KeySupport.UNIQUE
-        declared = "refused" if unique else "not refused"
-        if self._is_live and not unique:
-            return Finding(question, declared, "not tried: it is real money")
-        try:
-            reports = await self._broker.submit(self._sent[0].prepared)
-        except DuplicateClientOrderId:
-            return Finding(question, declared, "refused", unique)
-        ids = [each.broker_order_id for each in reports if isinstance(each, Accepted)]
-        known = {placed.broker_order_id for placed in self._sent}
-        self._sent += [replace(self._sent[0], broker_order_id=each) for each in ids if each not in known]
-        another = "as another order" if set(ids) - known else "as the same order"
-        return Finding(question, declared, f"taken, {another}", not unique)
 
-    async def _change(self, request: SubmitRequest) -> Finding:
-        if not self._declared.replaces:
-            return Finding("a replace", "not possible", "not tried")
-        assert request.limit_price is not None
-        wanted = request.limit_price - request.instrument.tick_at(request.limit_price)
-        first = self._sent[0]
-        reference = first.prepared.reference
-        change = ReplaceRequest(first.key, first.broker_order_id, self._account_id, 1, limit_price=wanted, reference=reference)
-        await self._broker.replace(self._broker.prepare(change))
-        found = await self._found(lambda order: order.limit_price == wanted)
-        if found is None:
-            return Finding("a replace", "possible", f"not seen in {PATIENCE_SECONDS:g} s", False)
-        renamed = found.broker_order_id != first.broker_order_id
-        self._sent[0] = replace(first, broker_order_id=found.broker_order_id)
-        return Finding("a replace", "possible", f"done, {'a new' if renamed else 'the same'} order id", True)
-
-    async def _cancel(self) -> Finding:
-        asked = self._clock.monotonic()
-        await self._ask_to_cancel(self._sent[0])
-        found = await self._found(lambda order: order.status not in _LIVE)
-        if found is None:
-            return Finding("a cancel", "", f"not done in {PATIENCE_SECONDS:g} s", False)
-        agrees = found.status is BrokerStatus.CANCELLED
-        return Finding("a cancel", "", f"{found.status} after {self._clock.monotonic() - asked:.2f} s", agrees)
-
-    # --- the end ---------------------------------------------------------------------------------------------------------------
-
-    async def _cancel_everything(self) -> list[str]:
-        """What is still live after it, or may be."""
-        left = []
-        for placed in self._sent:
-            with suppress(LiveOrderError):
-                await self._ask_to_cancel(placed)
-            if await self._may_live(placed):
-                left.append(f"order {placed.broker_order_id or placed.key}")
-        return left
-
-    async def _may_live(self, placed: Placed) -> bool:
-        async def ended() -> bool | None:
-            found = await self._find(placed)
-            return True if isinstance(found, OrderSnapshot) and found.status not in _LIVE else None
-
-        return not await self._within(ended)
-
-    async def _ask_to_cancel(self, placed: Placed) -> None:
-        request = CancelRequest(placed.key, placed.broker_order_id, self._account_id, placed.prepared.reference)
-        await self._broker.cancel(self._broker.prepare(request))
-
-    async def _find(self, placed: Placed, *, by_key_alone: bool = False) -> OrderSnapshot | Absence:
-        broker_order_id = None if by_key_alone else placed.broker_order_id
-        return await self._broker.find(placed.key, broker_order_id, placed.prepared.reference)
-
-    async def _found(self, when: Callable[[OrderSnapshot], bool], *, by_key_alone: bool = False) -> OrderSnapshot | None:
-        async def look() -> OrderSnapshot | None:
-            answer = await self._find(self._sent[0], by_key_alone=by_key_alone)
-            return answer if isinstance(answer, OrderSnapshot) and when(answer) else None
-
-        return await self._within(look)
-
-    async def _within(self, look: Callable[[], Awaitable[T | None]]) -> T | None:
-        until = self._clock.monotonic() + PATIENCE_SECONDS
-        while (seen := await look()) is None and self._clock.monotonic() < until:
-            await self._clock.sleep(LOOK_AGAIN_SECONDS)
-        return seen
+def _named(instrument: Instrument) -> InstrumentQuery:
+    return InstrumentQuery(
+        instrument.symbol,
+        instrument.exchange,
+        instrument.asset_class,
+        instrument.currency,
+        instrument.expiry,
+        instrument.strike,
+        instrument.right,
+    )
 
 
 def _least(instrument: Instrument, limit: Decimal, max_value: Decimal) -> Decimal:
     """One unit where that is allowed, else one lot: brokers that trade parts of a unit refuse orders worth next to nothing."""
     unit = max(Decimal(1), instrument.lot_size)
     return unit if instrument.value_of(unit, limit) <= max_value else instrument.lot_size
-
-
-async def _answered(question: str, answer: Awaitable[Finding]) -> Finding:
-    """What fails is a finding too."""
-    try:
-        return await answer
-    except BrokerError as error:
-        return Finding(question, "", f"{type(error).__name__}: {error}", False)
-
-
-def _told(answer: OrderSnapshot | Absence) -> str:
-    return answer.value.lower() if isinstance(answer, Absence) else f"found: {answer.broker_order_id}"

@@ -6,9 +6,10 @@ from decimal import Decimal
 from typing import Any
 
 from liveorder.application.ports.brokerage import Brokerage
+from liveorder.application.ports.instruments import InstrumentQuery
 from liveorder.domain.errors import DecisionRefused
 from liveorder.domain.order import LiveOrder
-from liveorder.domain.values import AssetClass, OrderType, TimeInForce
+from liveorder.domain.values import AssetClass, OrderType, TimeInForce, TradingMode
 from liveorder.testing.certification import Certification
 from tests.effects.catalogue import found
 from tests.effects.observing import KEYS, LIMIT, Effect, Observe, becomes, refusal, refused_by, sends, staged, takes, trades_at
@@ -70,7 +71,7 @@ async def _two_unheard_orders(played: Stage) -> None:
 async def _declared(played: Stage) -> str:
     gateway = played.engine.gateways["SIM"]
     parts = Brokerage(gateway.broker, gateway.market_data, gateway.instruments)
-    findings = Certification(parts, "SIM", played.clock).findings(None)
+    findings = Certification(parts, "SIM", TradingMode.SIMULATION, played.clock).findings(InstrumentQuery("AAPL"), None)
     return {finding.question: finding.declared async for finding in findings}["open orders"]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -13,14 +14,14 @@ from pydantic import SecretStr
 from liveorder.application.ports.brokerage import Brokerage
 from liveorder.application.ports.instruments import InstrumentQuery
 from liveorder.domain.errors import LiveOrderError
-from liveorder.domain.values import AssetClass, OrderType, TimeInForce
+from liveorder.domain.values import AssetClass, OrderType, Side, TimeInForce
 from liveorder.infrastructure.brokers.alpaca.assembly import brokerage
 from liveorder.infrastructure.brokers.kite import login, tokens
 from liveorder.infrastructure.brokers.kite.broker import ticker_root
-from liveorder.infrastructure.settings.sections import Alpaca, Kite
+from liveorder.infrastructure.settings.sections import Account, Alpaca, Kite
 from tests.effects.observing import Effect, Observe, in_real_time, trades_at
-from tests.twins.alpaca.customer import access
-from tests.unit.alpaca.stage import live
+from tests.twins.alpaca.customer import ACCOUNT, access
+from tests.unit.alpaca.stage import live, order_of
 from tests.unit.ibkr.scene import Scene, SetClock, scene, submission
 from tests.unit.kite.canned import MORNING, Answer, broker_on
 from tests.unit.kite.stage import order
@@ -179,7 +180,18 @@ def _prices_are_asked_of(parts: Brokerage) -> str:
     return str(ask._ask[AssetClass.EQUITY][0].__self__._base_url)
 
 
+async def _intent(_: Path) -> Any:
+    account = Account(id=ACCOUNT, broker="alpaca", capabilities={"reduce_only_for": ["OPTION"]})
+    parts = brokerage(replace(access(), adjusted=account.adjusted), Alpaca.model_validate(KEYS))
+    try:
+        prepared = parts.broker.prepare(order_of(side=Side.SELL, reduces_only=True))
+    finally:
+        await parts.broker.close()
+    return json.loads(prepared.payload).get("position_intent", "not said")
+
+
 ALPACA = {
+    "capabilities.reduce_only_for": Effect("not said", in_real_time(_intent)),
     "alpaca.api_key": Effect("key", alpaca_of(lambda parts: parts.broker._rest._client._api_key)),
     "alpaca.secret_key": Effect("secret", alpaca_of(lambda parts: parts.broker._rest._client._secret_key)),
     "alpaca.base_url": Effect(NOWHERE, alpaca_of(lambda parts: parts.broker._rest._client._base_url, base_url=NOWHERE)),

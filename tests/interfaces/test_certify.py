@@ -61,6 +61,17 @@ async def test_alpaca_on_paper(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     assert "refused" in result.output
 
 
+async def test_what_was_found_before_an_error_is_shown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    async with twin("alpaca", "DATA_URL") as told:
+        environment = dict(re.findall(r"^(\w+)=(\S+)$", told, re.MULTILINE))
+        result = await certify("--broker", "alpaca", "--symbol", "NOSUCHTHING", environment=environment)
+    assert result.exit_code == ExitCode.INVALID_INPUT
+    assert "executions of a day" in result.output
+    assert "NOSUCHTHING is unknown" in result.output
+    assert "does what its adapter declares" not in result.output
+
+
 async def test_kite_at_another_address_than_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     async with twin("kite", "root =") as told:

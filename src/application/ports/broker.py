@@ -56,6 +56,8 @@ class BrokerCapabilities:
     notional_for: frozenset[AssetClass] = frozenset(AssetClass)
     """Of which an order for an amount of money may be, where `notional` says that there are such orders."""
     fractional: bool = False
+    reduce_only_for: frozenset[AssetClass] = frozenset()
+    """Of which the broker can be told that an order may only reduce the position: it refuses one that would open."""
     requests_per_second: float = 10.0
     requests_per_minute: float = 200.0
     quiet_poll_seconds: float = 0.0

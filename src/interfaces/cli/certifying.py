@@ -16,26 +16,16 @@ from liveorder.domain.values import TradingMode
 from liveorder.interfaces.cli.exit_codes import ExitCode
 from liveorder.interfaces.cli.options import AsJson, Config, a_number
 from liveorder.interfaces.cli.screen import print_json, say, screen, shown
-from liveorder.interfaces.cli.tables import Column, print_table
-from liveorder.testing.certification import Certification, Finding, TinyOrder
+from liveorder.interfaces.cli.tables import print_pairs
+from liveorder.testing.certification import Certification
+from liveorder.testing.finding import Finding
+from liveorder.testing.trials import TinyOrder
 
 CHEAP = {"alpaca": ("F", None), "ibkr": ("F", None), "kite": ("IDEA", "NSE")}
 """By broker, something to try with of which a lot costs little: symbol and exchange."""
 WITHOUT_PAPER = frozenset({"kite"})
 """Brokers that have no paper accounts: what can be asked without an order is asked all the same."""
 SMALL = Decimal(250)
-
-
-def _mark(finding: Finding) -> str:
-    return {True: "ok", False: "DIFFERS", None: ""}[finding.agrees]
-
-
-COLUMNS: tuple[Column[Finding], ...] = (
-    Column("", _mark),
-    Column("What", lambda finding: finding.question),
-    Column("Declared", lambda finding: finding.declared),
-    Column("Found", lambda finding: finding.measured),
-)
 
 
 def certify(
@@ -45,7 +35,7 @@ def certify(
     account: Annotated[str | None, typer.Option("--account", help="Which, where there are several at the broker.")] = None,
     symbol: Annotated[str | None, typer.Option("--symbol", help="What to try with; default: something cheap.")] = None,
     exchange: Annotated[str | None, typer.Option("--exchange")] = None,
-    away: Annotated[str, typer.Option("--away", metavar="PERCENT", help="How far below the market.")] = "10",
+    away: Annotated[str, typer.Option("--away", metavar="PERCENT", help="How far from the market.")] = "10",
     max_value: Annotated[
         str | None, typer.Option("--max-value", metavar="AMOUNT", help="Most that one order may be worth.")
     ] = None,
@@ -57,19 +47,27 @@ def certify(
     settings = load_settings(config, broker=broker, logs={"console": False})
     chosen = _account(settings, account)
     instrument = _instrument(chosen, symbol, exchange)
-    order = _order(settings, chosen, instrument, a_number("--away", away), a_number("--max-value", max_value), live)
-    findings = asyncio.run(_found(settings, chosen, order))
-    if as_json:
-        print_json([asdict(finding) for finding in findings])
-    else:
-        print_table(f"{chosen.id} at {chosen.broker}", COLUMNS, findings, "")
-        _tell_in_full(findings)
-    raise typer.Exit(ExitCode.DIFFERS if any(finding.agrees is False for finding in findings) else ExitCode.OK)
+    order = _order(settings, chosen, a_number("--away", away), a_number("--max-value", max_value), live)
+    findings: list[Finding] = []
+    try:
+        asyncio.run(_find(settings, chosen, instrument, order, findings))
+    finally:
+        if findings:
+            _show(f"{chosen.id} at {chosen.broker}", findings, as_json=as_json)
+    if any(finding.agrees is False for finding in findings):
+        raise typer.Exit(ExitCode.DIFFERS)
+    if not as_json:
+        say("the broker does what its adapter declares, as far as was tried", "green")
 
 
-async def _found(settings: Settings, account: Account, order: TinyOrder | None) -> list[Finding]:
+async def _find(
+    settings: Settings, account: Account, instrument: InstrumentQuery, order: TinyOrder | None, findings: list[Finding]
+) -> None:
+    """Adds them as they are made: what was found before an error is shown too."""
     async with open_brokerage(settings, account.id) as (brokerage, clock):
-        return [finding async for finding in Certification(brokerage, account.id, clock).findings(order)]
+        certification = Certification(brokerage, account.id, settings.mode, clock)
+        async for finding in certification.findings(instrument, order):
+            findings.append(finding)  # noqa: PERF401 - one by one
 
 
 def _account(settings: Settings, wanted: str | None) -> Account:
@@ -92,7 +90,6 @@ def _instrument(account: Account, symbol: str | None, exchange: str | None) -> I
 def _order(
     settings: Settings,
     account: Account,
-    instrument: InstrumentQuery,
     away: Decimal | None,
     max_value: Decimal | None,
     live: str | None,
@@ -104,7 +101,7 @@ def _order(
     if is_live and not _is_confirmed(account, max_value, live):
         say(f"{account.id} is real money: it is only asked; --live {account.id} --max-value AMOUNT sends tiny orders", "yellow")
         return None
-    return TinyOrder(instrument, max_value or SMALL, away / 100, account.product, may_be_live=is_live)
+    return TinyOrder(max_value or SMALL, away / 100, account.product, may_be_live=is_live)
 
 
 def _is_confirmed(account: Account, max_value: Decimal | None, live: str | None) -> bool:
@@ -124,11 +121,17 @@ def _is_confirmed(account: Account, max_value: Decimal | None, live: str | None)
     return True
 
 
-def _tell_in_full(findings: list[Finding]) -> None:
-    """What differs, whole: a table cuts what is too long for it."""
+def _show(title: str, findings: list[Finding], *, as_json: bool) -> None:
+    """What differs is told once more, below the others."""
+    if as_json:
+        print_json([asdict(finding) for finding in findings])
+        return
+    print_pairs(title, [(finding.question, _told(finding)) for finding in findings])
     for finding in findings:
         if finding.agrees is False:
-            text = f"{finding.question}: declared {finding.declared or 'nothing'}, found {finding.measured}"
-            screen().print(shown(text, "bold red"), soft_wrap=True)
-    if all(finding.agrees is not False for finding in findings):
-        say("the broker does what its adapter declares, as far as was tried", "green")
+            screen().print(shown(f"{finding.question}: {_told(finding)}", "bold red"), soft_wrap=True)
+
+
+def _told(finding: Finding) -> str:
+    mark = {True: "ok: ", False: "DIFFERS: ", None: ""}[finding.agrees]
+    return f"{mark}{finding.measured}" + (f" (declared: {finding.declared})" if finding.declared else "")

@@ -11,6 +11,7 @@ from liveorder.domain.errors import BrokerRefusal, DuplicateClientOrderId, Order
 from liveorder.domain.execution_report import BrokerStatus, OrderRejected
 from liveorder.domain.values import OrderType, TimeInForce, TradingHours
 from liveorder.testing.case import case, require
+from liveorder.testing.resting import resting_buy
 from liveorder.testing.stage import Placed, Stage
 
 OPEN = (BrokerStatus.PENDING, BrokerStatus.WORKING)
@@ -46,17 +47,7 @@ async def every_declared_order_type_is_taken(stage: Stage) -> None:
 
 
 def _prices_of(stage: Stage, kind: OrderType) -> dict[str, Decimal | None]:
-    """A buy that rests: limits below the market, stops above it."""
-    prices: dict[str, Decimal | None] = {"limit_price": None}
-    if kind.needs_limit_price:
-        prices["limit_price"] = stage.above("1.11") if kind.is_stop else stage.below()
-    if kind.needs_stop_price:
-        prices["stop_price"] = stage.above() if kind.is_stop else stage.below("0.91")
-    if kind.trails:
-        prices["trail_percent"] = Decimal(5)
-    if kind is OrderType.TRAILING_STOP_LIMIT:
-        prices["limit_offset"] = stage.instrument.tick_size
-    return prices
+    return resting_buy(kind, stage.instrument, stage.price, Decimal("0.1"))
 
 
 @case

@@ -14,15 +14,16 @@ from liveorder.application.ports.brokerage import Brokerage
 from liveorder.application.ports.instruments import InstrumentQuery
 from liveorder.domain.errors import BrokerRefusal, InvalidInput
 from liveorder.domain.execution_report import OrderSnapshot
-from liveorder.domain.values import OrderType, Side
+from liveorder.domain.values import OrderType, Side, TradingMode
 from liveorder.infrastructure.brokers.alpaca.assembly import CANNOT, brokerage
 from liveorder.infrastructure.brokers.simulated.venue.catalogue import BUILT_IN
 from liveorder.infrastructure.brokers.simulated.venue.settings import AccountTerms
-from liveorder.infrastructure.clock import SystemClock
 from liveorder.testing.broker_contract import BrokerContract
-from liveorder.testing.certification import Certification, TinyOrder
+from liveorder.testing.certification import Certification
 from liveorder.testing.exchange import open_exchange
 from liveorder.testing.stage import Stage, on_stage, stage_settings
+from liveorder.testing.trials import TinyOrder
+from tests.contract.brokers.test_certification import QuickClock, certified, differing
 from tests.twins.alpaca.customer import ACCOUNT, access, section
 from tests.twins.alpaca.server import KEY, SECRET, alpaca_twin
 from tests.unit.alpaca.stage import KEY as ORDER_KEY
@@ -74,23 +75,32 @@ class TestAlpacaWhoseReplacementsCountFills(BrokerContract):
 
 
 async def test_it_is_certified() -> None:
-    order = TinyOrder(InstrumentQuery("AAPL"), max_value=Decimal(200))
     async with alpaca_stage({}) as stage:
-        findings = [each async for each in Certification(stage.brokerage, ACCOUNT, SystemClock()).findings(order)]
-    assert len(findings) == 12
-    assert [each.question for each in findings if each.agrees is False] == []
+        findings = await certified(stage, mode=TradingMode.PAPER, query=InstrumentQuery("AAPL"))
+    assert differing(findings) == []
+    tried = (
+        "a STOP order",
+        "a STOP_LIMIT order",
+        "a TRAILING_STOP order",
+        "an order for extended hours",
+        "a price in steps of 0.0001",
+    )
+    assert {findings[each].measured for each in tried} == {"taken: new"}
+    assert findings["a price off the grid"].measured.startswith("refused at once: alpaca: price: ")
+    assert "refused at once: alpaca: position intent mismatch" in findings["an order that only reduces"].measured
 
 
 @pytest.mark.parametrize("is_confirmed", [True, False])
 async def test_an_account_that_turns_out_to_have_real_money_is_tried_only_where_that_was_confirmed(is_confirmed: bool) -> None:
-    order = TinyOrder(InstrumentQuery("AAPL"), max_value=Decimal(200), may_be_live=is_confirmed)
+    order = TinyOrder(max_value=Decimal(200), may_be_live=is_confirmed)
     settings = stage_settings(AccountTerms(account_id=ACCOUNT))
     async with open_exchange(settings) as exchange, alpaca_twin(exchange, is_paper=False) as twin:
         made = brokerage(access(), section(twin))
-        certification = Certification(made, ACCOUNT, SystemClock())
+        certification = Certification(made, ACCOUNT, TradingMode.LIVE, QuickClock())
         with nullcontext() if is_confirmed else pytest.raises(InvalidInput, match=r"^TRADING_MODE: SIM is LIVE; .+paper account"):
-            assert [each async for each in certification.findings(order)]
+            assert [each async for each in certification.findings(InstrumentQuery("AAPL"), order)]
         assert bool(await exchange.control.orders()) is is_confirmed
+        assert not any("position_intent" in (body or {}) for _, _, body in twin.requests)
         await made.broker.close()
 
 

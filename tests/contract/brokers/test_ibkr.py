@@ -13,7 +13,7 @@ from liveorder.application.ports.broker import BrokerCapabilities
 from liveorder.application.ports.brokerage import AccountAccess, Brokerage
 from liveorder.domain.errors import BrokerConnectionError
 from liveorder.domain.instrument import Instrument
-from liveorder.domain.values import TimeInForce, TradingMode
+from liveorder.domain.values import OrderType, TimeInForce, TradingMode
 from liveorder.infrastructure.brokers.ibkr.assembly import brokerage
 from liveorder.infrastructure.brokers.ibkr.capabilities import CANNOT
 from liveorder.infrastructure.brokers.simulated.venue.catalogue import BUILT_IN
@@ -23,6 +23,7 @@ from liveorder.infrastructure.settings.sections import Ibkr
 from liveorder.testing.broker_contract import BrokerContract
 from liveorder.testing.exchange import open_exchange
 from liveorder.testing.stage import Stage, on_stage, stage_settings
+from tests.contract.brokers.test_certification import certified, differing
 from tests.twins.ibkr import ACCOUNT, CATALOGUE, TwsTwin, tws_twin
 from tests.unit.ibkr.quiet_log import QuietLog
 
@@ -88,3 +89,14 @@ class TestIbkrInCents(BrokerContract):
         corn = BUILT_IN.with_file(CATALOGUE).listed("CBOT:ZC:2027-12-14").instrument
         async with ibkr_stage(corn, "450.25", cash=10_000_000) as stage:
             yield stage
+
+
+async def test_it_is_certified() -> None:
+    async with ibkr_stage(BUILT_IN.listed("NASDAQ:AAPL").instrument, "200") as stage:
+        stage.broker._connection.session._ib.client.MaxRequests = 0  # type: ignore[attr-defined]  # out of time there is no pace
+        findings = await certified(stage, mode=TradingMode.PAPER)
+    assert differing(findings) == []
+    rest = {kind for kind in OrderType if not kind.meets_the_market} - {OrderType.LIMIT}
+    assert {findings[f"a {kind} order"].measured for kind in rest} == {"taken: Submitted"}
+    assert findings["an order for extended hours"].agrees
+    assert findings["a price off the grid"].measured.startswith("refused at once: TWS 201: Order rejected")

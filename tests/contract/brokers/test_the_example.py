@@ -13,12 +13,14 @@ from examples.writing_a_broker.twin import corner_twin
 from liveorder.application.ports.brokerage import Brokerage
 from liveorder.application.ports.market_data import Price, Quote
 from liveorder.domain.instrument import Instrument
+from liveorder.domain.values import TradingMode
 from liveorder.infrastructure.brokers.simulated.instruments import SimulatedInstruments
 from liveorder.infrastructure.brokers.simulated.venue.catalogue import BUILT_IN
 from liveorder.infrastructure.brokers.simulated.venue.settings import AccountTerms
 from liveorder.testing.broker_contract import BrokerContract
 from liveorder.testing.exchange import open_exchange
 from liveorder.testing.stage import Stage, on_stage, stage_settings
+from tests.contract.brokers.test_certification import certified, differing
 
 TOKEN = "a-token-of-corner"  # noqa: S105 - of a made-up exchange
 PRICE = Decimal(200)
@@ -62,3 +64,8 @@ class TestCornerExchange(BrokerContract):
             )
             async with on_stage(stage):
                 yield stage
+
+    async def test_it_is_certified(self, stage: Stage) -> None:
+        findings = await certified(stage, mode=TradingMode.PAPER)
+        assert differing(findings) == []
+        assert findings["a replace"].measured == "not tried"

@@ -44,11 +44,13 @@ ALPACA_CAPABILITIES = BrokerCapabilities(
     hours=frozenset(TradingHours),
     notional=True,
     fractional=True,
+    reduce_only_for=frozenset({AssetClass.EQUITY, AssetClass.OPTION}),
     requests_per_second=10.0,
     requests_per_minute=200.0,
 )
 """How long a key is remembered is not documented: a day is sure, since an order for the day can be asked for as long. That an order
 is missing from a search at first was reported and is bounded here by guess. A replacement and what it replaces can both trade.
+Of coins there are no short positions, so nothing marks what reduces them.
 """
 
 CANNOT: Mapping[str, str] = {

@@ -34,7 +34,7 @@ def prepared(request: BrokerRequest, account_id: str, capabilities: BrokerCapabi
     match request:
         case SubmitRequest():
             _check(request, capabilities)
-            return Prepared({}, json.dumps(_order(request)))
+            return Prepared({}, json.dumps(_order(request, capabilities)))
         case CancelRequest():
             return Prepared({}, json.dumps(_addressee(request)))
         case ReplaceRequest():
@@ -48,7 +48,7 @@ def replacement_key(client_order_id: str, number: int) -> str:
     return f"{client_order_id}-r{number}"
 
 
-def _order(request: SubmitRequest) -> dict[str, Any]:
+def _order(request: SubmitRequest, can: BrokerCapabilities) -> dict[str, Any]:
     return _text(
         client_order_id=request.client_order_id,
         symbol=symbol_of(request.instrument),
@@ -61,14 +61,14 @@ def _order(request: SubmitRequest) -> dict[str, Any]:
         stop_price=request.stop_price,
         trail_price=request.trail_amount,
         trail_percent=request.trail_percent,
-        position_intent=_position_intent(request),
+        position_intent=_position_intent(request, can),
         extended_hours=True if request.hours is TradingHours.EXTENDED else None,
     )
 
 
-def _position_intent(request: SubmitRequest) -> str | None:
-    """Alpaca refuses what is to close and would open. Of coins there are no short positions."""
-    can_be_said = request.instrument.asset_class in (AssetClass.EQUITY, AssetClass.OPTION)
+def _position_intent(request: SubmitRequest, can: BrokerCapabilities) -> str | None:
+    """Alpaca refuses what is to close and would open."""
+    can_be_said = request.instrument.asset_class in can.reduce_only_for
     return f"{request.side.value.lower()}_to_close" if request.reduces_only and can_be_said else None
 
 

@@ -1,0 +1,25 @@
+"""Prices at which an order of any type rests far from the market."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from liveorder.domain.instrument import Instrument
+from liveorder.domain.values import OrderType, Side
+
+
+def resting_buy(kind: OrderType, instrument: Instrument, market: Decimal, away: Decimal) -> dict[str, Decimal | None]:
+    """Fields of a `SubmitRequest`: limits and what is to be touched lie below the market by the fraction `away`, stops above it."""
+    below = instrument.round_price(market * (1 - away), Side.BUY)
+    above = instrument.round_price(market * (1 + away), Side.SELL)
+    tick = instrument.tick_at(above if kind.is_stop else below)
+    prices: dict[str, Decimal | None] = {"limit_price": None}
+    if kind.needs_limit_price:
+        prices["limit_price"] = above + tick if kind.is_stop else below
+    if kind.needs_stop_price:
+        prices["stop_price"] = above if kind.is_stop else below + tick
+    if kind.trails:
+        prices["trail_percent"] = away * 100
+    if kind is OrderType.TRAILING_STOP_LIMIT:
+        prices["limit_offset"] = tick
+    return prices
