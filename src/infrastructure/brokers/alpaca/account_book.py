@@ -30,6 +30,8 @@ from liveorder.infrastructure.brokers.alpaca.translation import (
 ORDERS_A_PAGE = 500
 FILLS_A_PAGE = 100
 MOST_PAGES = 1000
+_FILL = "FILL"
+_BLOCKS = ("trading_blocked", "account_blocked", "trade_suspended_by_user")
 _PAPER_ACCOUNT = "PA"
 """How the numbers of paper accounts begin."""
 
@@ -42,8 +44,9 @@ class AccountBook:
 
     async def account(self) -> BrokerAccount:
         told = row_of(await self._rest.get("/account"))
-        if told.get("trading_blocked") or told.get("account_blocked"):
-            self._access.log.write("WARNING", "Alpaca has blocked this account from trading", account_id=self._access.account_id)
+        if blocks := [flag for flag in _BLOCKS if told.get(flag)]:
+            sentence = f"Alpaca takes no orders of this account: {', '.join(blocks)}"
+            self._access.log.write("WARNING", sentence, account_id=self._access.account_id)
         cash, equity = number(told["cash"]), number(told["equity"])
         return BrokerAccount(self._access.account_id, _mode_of(told), told["currency"], cash, equity)
 
@@ -89,7 +92,8 @@ class AccountBook:
         for _ in range(MOST_PAGES):
             page = rows_of(await self._rest.get("/account/activities/FILL", **query))
             for row in page:
-                yield execution_of(row)
+                if row.get("activity_type", _FILL) == _FILL:
+                    yield execution_of(row)
             if len(page) < FILLS_A_PAGE:
                 return
             query = _further(query, query | {"page_token": page[-1]["id"]})

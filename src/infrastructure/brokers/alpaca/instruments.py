@@ -23,6 +23,7 @@ _COINS = "CRYPTO"
 _ASSET_CLASSES = ("us_equity", "crypto")
 """That are listed; options are known by their symbols."""
 _OPTIONS = "OPRA"
+USUAL_MULTIPLIER = Decimal(100)
 
 
 class AlpacaInstruments:
@@ -43,6 +44,8 @@ class AlpacaInstruments:
         asset = await self._looked_up(f"/assets/{quote(query.symbol, safe='')}")
         if asset is None or not asset.get("tradable") or asset.get("status", "active") != "active":
             return None
+        if asset["class"] not in _ASSET_CLASSES:
+            return None
         found = self._held[str(asset.get("id"))] = instrument_of(asset)
         return found if _fits(query, found) else None
 
@@ -56,7 +59,7 @@ class AlpacaInstruments:
         contract = await self._looked_up(f"/options/contracts/{symbol}")
         if contract is None or not contract.get("tradable"):
             return None
-        return option_of(symbol, number(contract.get("size") or contract.get("multiplier") or "100"))
+        return option_of(symbol, _multiplier_of(contract))
 
     async def held(self, positions: Sequence[Message]) -> list[Instrument]:
         """Of positions, whatever their symbols are written like: as `resolve` would give them, also those that trade no more.
@@ -75,9 +78,18 @@ class AlpacaInstruments:
     async def _instrument_held(self, position: Message, asset: Message | None) -> Instrument:
         symbol, asset_class = str(position["symbol"]), position["asset_class"]
         if asset_class == "us_option":
-            return option_of(symbol, Decimal(100))
+            return await self._option_held(symbol)
         asset = asset or await self._looked_up(f"/assets/{quote(_name(position), safe='')}")
-        return instrument_of(asset or {"symbol": symbol, "exchange": position["exchange"], "class": asset_class})
+        return instrument_of(asset or {"symbol": symbol, "exchange": position.get("exchange"), "class": asset_class})
+
+    async def _option_held(self, symbol: str) -> Instrument:
+        """An adjusted contract is asked for; what nobody understands is shown under the symbol that it has."""
+        named = option_named(symbol)
+        if named is None:
+            return Instrument(symbol=symbol, exchange=_OPTIONS, asset_class=AssetClass.OPTION, multiplier=USUAL_MULTIPLIER)
+        is_adjusted = named[0][-1].isdigit()
+        contract = await self._looked_up(f"/options/contracts/{symbol}") if is_adjusted else None
+        return option_of(symbol, _multiplier_of(contract or {}))
 
     async def _listed(self, asset_class: str) -> dict[str, Message]:
         rows = rows_of(await self._rest.get("/assets", status="active", asset_class=asset_class))
@@ -134,6 +146,11 @@ def option_of(symbol: str, multiplier: Decimal) -> Instrument:
         strike=strike,
         right=right,
     )
+
+
+def _multiplier_of(contract: Message) -> Decimal:
+    """Not its `size`: that is what is delivered, of an adjusted contract other than what its price counts for."""
+    return number(contract.get("multiplier") or USUAL_MULTIPLIER)
 
 
 def _name(position: Message) -> str:

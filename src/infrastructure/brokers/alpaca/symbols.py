@@ -10,8 +10,8 @@ from liveorder.domain.errors import OrderValidationError
 from liveorder.domain.instrument import Instrument
 from liveorder.domain.values import AssetClass, OptionRight
 
-_OPTION = re.compile(r"(?P<root>[A-Z.]{1,6})(?P<expiry>\d{6})(?P<right>[CP])(?P<strike>\d{8})")
-"""The OCC's form, unpadded: root, YYMMDD, C or P, thousandths of the strike."""
+_OPTION = re.compile(r"(?P<root>[A-Z][A-Z0-9.]{0,5})(?P<expiry>\d{6})(?P<right>[CP])(?P<strike>\d{8})")
+"""The OCC's form, unpadded: root, YYMMDD, C or P, thousandths of the strike. The root of an adjusted contract ends in a digit."""
 _THOUSANDTHS = 1000
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import datetime
 from typing import Any, TypeVar
 
 from liveorder.domain.execution_report import (
@@ -100,7 +101,12 @@ class TradeUpdates:
 
 
 def _told(kind: type[ReportT], event: Message, **fields: Any) -> ReportT:
-    return kind(**addressed(event["order"]), occurred_at=moment(event.get("timestamp")), **fields)
+    return kind(**addressed(event["order"]), occurred_at=_at(event), **fields)
+
+
+def _at(event: Message) -> datetime | None:
+    """When it happened; where that is not told, when it was sent."""
+    return moment(event.get("timestamp") or event.get("at"))
 
 
 def _rejected(event: Message) -> list[ExecutionReport]:
@@ -115,8 +121,8 @@ def _replaced(event: Message) -> list[ExecutionReport]:
     order = event["order"]
     if not order.get("replaced_by"):
         return _unknown(event)
-    key, at = addressed(order)["client_order_id"], moment(event.get("timestamp"))
-    return [OrderReplaced(client_order_id=key, broker_order_id=order["replaced_by"], occurred_at=at)]
+    key = addressed(order)["client_order_id"]
+    return [OrderReplaced(client_order_id=key, broker_order_id=order["replaced_by"], occurred_at=_at(event))]
 
 
 def _restated(event: Message) -> list[ExecutionReport]:

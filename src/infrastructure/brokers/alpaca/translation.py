@@ -165,9 +165,9 @@ def moment(text: object) -> datetime | None:
     """UTC, to the microsecond. None for what cannot be read: a time is never worth losing a fill for."""
     try:
         told = datetime.fromisoformat(str(text))
-    except ValueError:
+        return told.astimezone(UTC) if told.tzinfo is not None else None
+    except (ValueError, OverflowError):
         return None
-    return told.astimezone(UTC) if told.tzinfo is not None else None
 
 
 def row_of(answer: object) -> Message:
