@@ -190,8 +190,8 @@ def _oddities(instrument: Instrument) -> list[str]:
         if rule.from_price <= begins or rule.from_price % tick:
             odd.append(f"steps of {rule.tick_size:f} do not begin at {rule.from_price:f}")
         tick, begins = rule.tick_size, rule.from_price
-    if instrument.asset_class in _OF_ONE_UNIT and instrument.multiplier != 1:
-        odd.append(f"one unit of {instrument.asset_class} counts as {instrument.multiplier:f}")
+    if instrument.asset_class in _OF_ONE_UNIT and instrument.contract_multiplier != 1:
+        odd.append(f"one unit of {instrument.asset_class} counts as {instrument.contract_multiplier:f}")
     if instrument.asset_class in _WITH_HOURS and instrument.calendar == ALWAYS_OPEN:
         odd.append("it is never closed")
     return odd

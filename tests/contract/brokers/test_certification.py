@@ -240,6 +240,11 @@ async def test_an_instrument_that_cannot_be_is_found_out(stage: Stage, changes: 
     assert words in findings["instrument"].measured
 
 
+async def test_a_share_in_pence_counts_as_one(stage: Stage) -> None:
+    share = stage.instrument.model_copy(update={"multiplier": D("0.01"), "price_magnifier": D(100), "tick_rules": ()})
+    assert (await certified(stage, None, instruments=Catalogue(share, share)))["instrument"].agrees
+
+
 @pytest.mark.parametrize(("again", "words"), [({"lot_size": D(10)}, "it is another"), (None, "it is unknown")])
 async def test_an_instrument_that_is_another_by_its_own_name_is_found_out(
     stage: Stage, again: dict[str, Any] | None, words: str

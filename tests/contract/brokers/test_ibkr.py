@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from datetime import date
 from decimal import Decimal
 
 import pytest
 
 from liveorder.application.ports.broker import BrokerCapabilities
 from liveorder.application.ports.brokerage import AccountAccess, Brokerage
+from liveorder.application.ports.instruments import InstrumentQuery
 from liveorder.domain.errors import BrokerConnectionError
 from liveorder.domain.instrument import Instrument
 from liveorder.domain.values import OrderType, TimeInForce, TradingMode
@@ -23,6 +25,7 @@ from liveorder.infrastructure.settings.sections import Ibkr
 from liveorder.testing.broker_contract import BrokerContract
 from liveorder.testing.exchange import open_exchange
 from liveorder.testing.stage import Stage, on_stage, stage_settings
+from liveorder.testing.trials import TinyOrder
 from tests.contract.brokers.test_certification import certified, differing
 from tests.twins.ibkr import ACCOUNT, CATALOGUE, TwsTwin, tws_twin
 from tests.unit.ibkr.quiet_log import QuietLog
@@ -91,10 +94,17 @@ class TestIbkrInCents(BrokerContract):
             yield stage
 
 
-async def test_it_is_certified() -> None:
-    async with ibkr_stage(BUILT_IN.listed("NASDAQ:AAPL").instrument, "200") as stage:
+@pytest.mark.parametrize(
+    ("key", "price", "query"),
+    [
+        ("NASDAQ:AAPL", "200", InstrumentQuery("AAPL", "NASDAQ")),
+        ("CBOT:ZC:2027-12-14", "450.25", InstrumentQuery("ZC", "CBOT", expiry=date(2027, 12, 14))),
+    ],
+)
+async def test_it_is_certified(key: str, price: str, query: InstrumentQuery) -> None:
+    async with ibkr_stage(BUILT_IN.with_file(CATALOGUE).listed(key).instrument, price) as stage:
         stage.broker._connection.session._ib.client.MaxRequests = 0  # type: ignore[attr-defined]  # out of time there is no pace
-        findings = await certified(stage, mode=TradingMode.PAPER)
+        findings = await certified(stage, TinyOrder(Decimal(30_000)), query, TradingMode.PAPER)
     assert differing(findings) == []
     rest = {kind for kind in OrderType if not kind.meets_the_market} - {OrderType.LIMIT}
     assert {findings[f"a {kind} order"].measured for kind in rest} == {"taken: Submitted"}
