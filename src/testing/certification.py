@@ -37,7 +37,8 @@ class Certification:
         self._brokerage, self._broker = brokerage, brokerage.broker
         self._account_id, self._mode, self._clock = account_id, mode, clock
         self._calendars: TradingCalendar = ExchangeCalendars()
-        self._quote: Quote | None = None
+        self._quote = Quote()
+        """What can be believed of the last."""
 
     async def findings(self, query: InstrumentQuery, order: TinyOrder | None) -> AsyncGenerator[Finding, None]:
         """Of an instrument and the account. Without an order nothing is sent.
@@ -103,16 +104,15 @@ class Certification:
 
     async def _prices(self, instrument: Instrument) -> Finding:
         """Each that is known has a time that has been; nobody bids more than is asked."""
-        self._quote = await self._brokerage.market_data.latest(instrument)
-        bid, ask, last = (self._quote.bid, self._quote.ask, self._quote.last) if self._quote is not None else (None, None, None)
+        quote = await self._brokerage.market_data.latest(instrument)
+        bid, ask, last = (quote.bid, quote.ask, quote.last) if quote is not None else (None, None, None)
+        self._quote = Quote(*(each if each is not None and self._has_been(each.at) else None for each in (bid, ask, last)))
         named = {"bid": bid, "ask": ask, "last": last}
         wrong = [f"the {name}'s time is {each.at}" for name, each in named.items() if each and not self._has_been(each.at)]
         if bid is not None and ask is not None and bid.amount > ask.amount:
             wrong.append("more is bid than asked")
         measured = ", ".join(f"no {name}" if each is None else f"{name} {self._told(each)}" for name, each in named.items())
-        return Finding(
-            "prices", "each with its time", "; ".join([measured, *wrong]), not wrong if self._quote is not None else None
-        )
+        return Finding("prices", "each with its time", "; ".join([measured, *wrong]), not wrong if quote is not None else None)
 
     def _told(self, price: Price) -> str:
         age = f" of {price.age_seconds(self._clock.now()):.0f} s ago" if self._has_been(price.at) else ""
@@ -140,8 +140,7 @@ class Certification:
 
     def _off_the_grid(self, instrument: Instrument) -> list[str]:
         """Trades may be between two steps, offers may not."""
-        quote = self._quote or Quote()
-        offers = {"bid": quote.bid, "ask": quote.ask}
+        offers = {"bid": self._quote.bid, "ask": self._quote.ask}
         return [
             f"the {name} is between two ticks"
             for name, each in offers.items()
@@ -157,7 +156,7 @@ class Certification:
 
     def _market(self, instrument: Instrument) -> Decimal:
         """What a buy would meet."""
-        price = None if self._quote is None else self._quote.met_by(Side.BUY, self._clock.now(), math.inf)
+        price = self._quote.met_by(Side.BUY, self._clock.now(), math.inf)
         if price is None:
             raise InvalidInput("symbol", f"there is no price of {instrument.key}", "name another, or try in market hours")
         return price.amount

@@ -193,6 +193,12 @@ async def test_prices_that_cannot_be_are_found_out(stage: Stage, told: Quote, wo
     assert words in findings["prices"].measured
 
 
+async def test_no_order_goes_by_a_price_without_a_time(stage: Stage) -> None:
+    with pytest.raises(InvalidInput, match="there is no price"):
+        await certified(stage, market_data=Quoting(quote("199", "201", NOW.replace(tzinfo=None))))
+    assert await stage.venue.orders(stage.account_id) == []
+
+
 async def test_each_price_is_told_with_its_age(stage: Stage) -> None:
     told = replace(quote("199.98", "200.02"), last=Price(D(200), NOW - timedelta(hours=3)))
     findings = await certified(stage, market_data=Quoting(told))
