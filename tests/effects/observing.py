@@ -65,7 +65,7 @@ def refused_by(signal: Tables | None = None, venue: Tables | None = None, **tabl
     return staged(codes, venue, **tables)
 
 
-def unusable(signal: Tables) -> Observe:
+def unusable(signal: Tables, **tables: Any) -> Observe:
     """Why it becomes no order."""
 
     async def reason(played: Stage) -> str:
@@ -75,7 +75,7 @@ def unusable(signal: Tables) -> Observe:
             return error.reason
         return ""
 
-    return staged(reason)
+    return staged(reason, **tables)
 
 
 def becomes(

@@ -12,7 +12,20 @@ from liveorder.domain.order import LiveOrder
 from liveorder.domain.values import AssetClass, OrderType, TimeInForce, TradingMode
 from liveorder.testing.certification import Certification
 from tests.effects.catalogue import found
-from tests.effects.observing import KEYS, LIMIT, Effect, Observe, becomes, refusal, refused_by, sends, staged, takes, trades_at
+from tests.effects.observing import (
+    KEYS,
+    LIMIT,
+    Effect,
+    Observe,
+    becomes,
+    refusal,
+    refused_by,
+    sends,
+    staged,
+    takes,
+    trades_at,
+    unusable,
+)
 from tests.effects.stage import Stage, Tables, a_signal
 
 LOST = {"faults": {"faults": [{"kind": "request_lost", "nth": 1}]}}
@@ -122,6 +135,11 @@ CAPABILITIES = {
         ("REJECTED", "INVALID"), becomes(_outcome, {"time_in_force": "GTC"}, **can(times_in_force=["DAY"]))
     ),
     "capabilities.usual_times_in_force": Effect("GTC", sends("time_in_force", **can(usual_times_in_force=UNTIL_CANCELLED))),
+    "capabilities.hours": Effect(
+        ("REJECTED", "INVALID"), becomes(_outcome, LIMIT | {"hours": "extended"}, **can(hours=["regular"]))
+    ),
+    "capabilities.usual_hours": Effect("extended", sends("hours", LIMIT, **can(usual_hours={"LIMIT": "extended"}))),
+    "capabilities.contract_ids": Effect("", unusable({"trading_class": "SPY"}, **can(contract_ids=True))),
     "capabilities.replaces": Effect("refused", staged(_replaced, **can(replaces=False))),
     "capabilities.notional": Effect("5", sends("quantity", {"notional": 2500}, **can(notional=False))),
     "capabilities.notional_for": Effect("5", sends("quantity", {"notional": 2500}, **can(notional_for=["CRYPTO"]))),

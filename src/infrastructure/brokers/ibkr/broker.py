@@ -51,7 +51,7 @@ class IbkrBroker:
     ) -> None:
         self._access, self._connection, self._contracts, self._instruments = access, connection, contracts, instruments
         usual_hours = USUALLY_OUTSIDE_HOURS if trades_outside_hours else {}
-        self._capabilities = replace(access.adjusted(CAPABILITIES), usual_hours=usual_hours)
+        self._capabilities = access.adjusted(replace(CAPABILITIES, usual_hours=usual_hours))
         self._zone = ZoneInfo(connection.address.time_zone)
 
     @property
