@@ -74,10 +74,14 @@ class Execution(ExecutionReport):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExecutionCorrected(ExecutionReport):
-    """`execution_id` stands in place of `corrects`, with these values."""
+    """`execution_id` stands in place of `corrects`, with these values; with none, where the broker takes a fill back that way.
+
+    `supersedes`: what `corrects` corrected, and so on back to the fill, the newest first. Whoever missed `corrects` needs it.
+    """
 
     execution_id: str
     corrects: str
+    supersedes: tuple[str, ...] = ()
     quantity: Decimal
     price: Decimal
     commission: Decimal | None = None
@@ -201,7 +205,7 @@ def described(report: ExecutionReport) -> dict[str, Any]:
 
 def _plain(value: Any) -> Any:
     if isinstance(value, tuple):
-        return [described(item) for item in value]
+        return [described(item) if isinstance(item, ExecutionReport) else str(item) for item in value]
     if isinstance(value, datetime):
         return value.isoformat()
     return value if isinstance(value, bool | int) else str(value)

@@ -35,7 +35,10 @@ class Told(NamedTuple):
 
 @st.composite
 def histories(draw: st.DrawFn) -> Told:
-    """Fills, corrections of fills, of corrections and of what was never told, rival corrections, busts of any of these."""
+    """Fills, corrections of fills, of corrections and of what was never told, rival corrections, busts of any of these.
+
+    Some corrections name all that they stand for, and some of that was never told either.
+    """
     count = draw(st.integers(1, 8))
     times = draw(st.permutations(range(count)))
     executions: dict[str, r.Execution | r.ExecutionCorrected] = {}
@@ -52,10 +55,19 @@ def histories(draw: st.DrawFn) -> Told:
             executions[name] = r.Execution(quantity=draw(quantities), **common)
         else:
             quantity = draw(st.just(Decimal(0)) | quantities)
-            executions[name] = r.ExecutionCorrected(corrects=corrects, quantity=quantity, **common)
+            supersedes = chain_of(executions, corrects) if draw(st.booleans()) else ()
+            executions[name] = r.ExecutionCorrected(corrects=corrects, supersedes=supersedes, quantity=quantity, **common)
+    for missed in draw(st.sets(st.sampled_from([*executions]), max_size=count - 1)):
+        del executions[missed]
     names = st.sampled_from([*executions, "untold", "of another order"])
     charged = draw(st.dictionaries(names, st.decimals("0", "9", places=2), max_size=3))
     return Told(executions, draw(st.frozensets(names, max_size=3)), charged)
+
+
+def chain_of(executions: dict[str, r.Execution | r.ExecutionCorrected], name: str) -> tuple[str, ...]:
+    """What it corrects, and so on."""
+    corrects = getattr(executions.get(name), "corrects", None)
+    return () if corrects is None else (corrects, *chain_of(executions, corrects))
 
 
 def after(reports: list[r.ExecutionReport]) -> LiveOrder:
@@ -88,17 +100,18 @@ def test_what_counts_is_what_a_plain_reading_of_the_rules_says(told: Told) -> No
 
 def plainly_counted(told: Told) -> list[r.Execution | r.ExecutionCorrected]:
     """Of each family of executions that correct one another and of which none was busted: the last word."""
-    links = {name: getattr(each, "corrects", None) for name, each in told.executions.items()}
+    links = {name: stands_for(each) for name, each in told.executions.items()}
+    corrected = {each for names in links.values() for each in names}
     families: list[set[str]] = []
-    for name, corrects in links.items():
-        touched = [family for family in families if name in family or corrects in family]
+    for name, names in links.items():
+        touched = [family for family in families if family & {name, *names}]
         families = [family for family in families if family not in touched]
-        families.append({name, *filter(None, [corrects])}.union(*touched))
+        families.append({name, *names}.union(*touched))
     counted = []
     for family in families:
         if not family & told.busted:
             reported = family & set(links)
-            newest = max(reported, key=lambda name: (name not in links.values(), time_of(told, name)))
+            newest = max(reported, key=lambda name: (name not in corrected, time_of(told, name)))
             last = told.executions[newest]
             saying = [*sorted(reported, key=lambda name: (depth_of(links, name), time_of(told, name))), newest]
             saying = saying if last.quantity else [newest]
@@ -108,10 +121,14 @@ def plainly_counted(told: Told) -> list[r.Execution | r.ExecutionCorrected]:
     return counted
 
 
-def depth_of(links: dict[str, str | None], name: str) -> int:
-    """How many corrections stand between it and the fill."""
-    corrects = links.get(name)
-    return 0 if corrects is None else 1 + depth_of(links, corrects)
+def stands_for(execution: r.Execution | r.ExecutionCorrected) -> tuple[str, ...]:
+    return (execution.corrects, *execution.supersedes) if isinstance(execution, r.ExecutionCorrected) else ()
+
+
+def depth_of(links: dict[str, tuple[str, ...]], name: str) -> int:
+    """How many corrections that were told stand between it and the fill."""
+    names = links.get(name, ())
+    return 1 + depth_of(links, next((each for each in names if each in links), "")) if names else 0
 
 
 def time_of(told: Told, name: str) -> float:

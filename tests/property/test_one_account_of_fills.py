@@ -55,8 +55,9 @@ class Deal:
 class BrokersBook:
     """What happened there, and what it has to report of it."""
 
-    def __init__(self, names_the_original: bool) -> None:
-        self.names_the_original = names_the_original
+    def __init__(self, names_the_original: bool, names_all: bool = False) -> None:
+        """Of a correction: by the fill or by the word before it, and by all words before that too."""
+        self.names_the_original, self.names_all = names_the_original, names_all
         self.deals: list[Deal] = []
         self.reports: list[r.ExecutionReport] = []
         self.count = 0
@@ -78,7 +79,8 @@ class BrokersBook:
 
     def correct(self, deal: Deal, quantity: int, price: int, fee: int | None) -> None:
         corrects = deal.words[0 if self.names_the_original else -1].execution_id
-        told = r.ExecutionCorrected(corrects=corrects, **self.word(quantity, price, fee))
+        before = tuple(word.execution_id for word in reversed(deal.words[:-1])) if self.names_all else ()
+        told = r.ExecutionCorrected(corrects=corrects, supersedes=before, **self.word(quantity, price, fee))
         deal.words.append(told)
         self.reports.append(told)
 
@@ -286,3 +288,33 @@ def test_what_was_inferred_goes_when_the_broker_only_tells_what_became_of_it(
 
     asyncio.run(lived())
     assert {*ours.quantities()} == {book.figures()[0]}
+
+
+@given(lives, st.data())
+@example([("trade", 4, 5, None), ("tell", 0), ("correct", 0, 6, 5, None), ("correct", 0, 5, 5, None)], None)
+def test_a_word_that_never_comes_makes_no_difference_where_the_next_names_all_before_it(
+    life: list[tuple[Any, ...]], data: st.DataObject | None
+) -> None:
+    """As of a correction that was itself corrected while nobody listened."""
+    book, ours = BrokersBook(names_the_original=False, names_all=True), Ours()
+
+    async def lived() -> None:
+        for step in life:
+            kind, *details = step
+            if kind == "tell" and book.reports:
+                await ours.hear(book.reports[details[0] % len(book.reports)])
+            elif kind == "ask":
+                await ours.hear(book.answer(*details))
+            elif kind != "tell":
+                takes_place(book, step)
+        last = [deal.words[-1] for deal in book.deals]
+        busts = [each for each in book.reports if isinstance(each, r.ExecutionBusted)]
+        for report in data.draw(st.permutations([*last, *busts])) if data is not None else last:
+            await ours.hear(report)
+        for _ in range(2):
+            await ours.hear(book.answer(lists_executions=False))
+
+    asyncio.run(lived())
+    quantity, value, _ = book.figures()
+    assert {*ours.quantities()} == {quantity}
+    assert not quantity or abs(ours.order.executions.totals.value - value) < Decimal("1e-20")

@@ -122,14 +122,15 @@ def _row(order: LiveOrder, execution: BookedExecution, key: str, booked: Mapping
     )
 
 
-def _chain(order: LiveOrder, execution: BookedExecution) -> Iterator[str]:
+def _chain(order: LiveOrder, execution: BookedExecution) -> set[str]:
     """The execution and those that it stands for, as far as they were told; inferred ones stand for nothing."""
-    told, seen = order.executions.told, set[str]()
-    link: BookedExecution | None = execution
-    while link is not None and link.execution_id not in seen:
-        seen.add(link.execution_id)
-        yield link.execution_id
-        link = told.get(link.corrects) if link.corrects is not None else None
+    told, seen, ahead = order.executions.told, {execution.execution_id}, [*execution.stands_for]
+    while ahead:
+        link = told.get(ahead.pop())
+        if link is not None and link.execution_id not in seen:
+            seen.add(link.execution_id)
+            ahead += link.stands_for
+    return seen
 
 
 _LASTS_DAYS = (TimeInForce.GTC, TimeInForce.GTD)

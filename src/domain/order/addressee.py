@@ -35,7 +35,8 @@ def knows(order: LiveOrder, report: ExecutionReport) -> bool:
 def executions_named(report: ExecutionReport) -> set[str]:
     if isinstance(report, OrderSnapshot):
         return {name for execution in report.executions for name in executions_named(execution)}
-    return {name for name in (getattr(report, "execution_id", None), getattr(report, "corrects", None)) if name is not None}
+    names = (getattr(report, "execution_id", None), getattr(report, "corrects", None), *getattr(report, "supersedes", ()))
+    return {name for name in names if name is not None}
 
 
 def addressee(named: Sequence[LiveOrder], report: ExecutionReport) -> LiveOrder | None:

@@ -1,7 +1,8 @@
 """The set of an order's effective executions: the same whatever order the reports come in, and however often.
 
-An execution counts unless it was busted or corrected. A correction names what it corrects, perhaps another correction: each chain
-counts once, by its last link, and a bust of any link voids the chain. Where several corrections name the same execution, the
+An execution counts unless it was busted or corrected. A correction names what it corrects, perhaps another correction, and may name
+what that one corrected in turn, so that a link which is never reported does not break the chain. Each chain counts once, by its
+last link, and a bust of any link voids the chain. Where several corrections name the same execution, the
 latest by the broker's clock is the last link, at one time that with the later id; where the broker told no times, the one that
 came last. Bust and correction may come before the fill that they name. An inferred fill stands in for executions that were not
 told, and gives way to them, up to the total that it was inferred from: to fills, and to the units that a correction adds. What a
@@ -41,6 +42,13 @@ class BookedExecution(NamedTuple):
     at: datetime | None = None
     corrects: str | None = None
     is_inferred: bool = False
+    supersedes: tuple[str, ...] = ()
+    """What `corrects` corrects, and so on back to the fill, where the broker reports it."""
+
+    @property
+    def stands_for(self) -> tuple[str, ...]:
+        """The newest first."""
+        return () if self.corrects is None else (self.corrects, *self.supersedes)
 
     def restated(self, ratio: Decimal) -> BookedExecution:
         return self._replace(quantity=_split(self.quantity, ratio), price=_SHOWN.divide(self.price, ratio))
@@ -146,13 +154,13 @@ class Executions:
     @property
     def takes_back_the_untold(self) -> bool:
         """Whether a bust or a correction names an execution that was never reported, so that it may have been inferred."""
-        named = {*self.busted, *(execution.corrects for execution in self.told.values())}
-        return not named <= {None, *self.told, *(execution.execution_id for execution in self.inferred)}
+        named = {*self.busted, *(name for execution in self.told.values() for name in execution.stands_for)}
+        return not named <= {*self.told, *(execution.execution_id for execution in self.inferred)}
 
     @property
     def ever_told(self) -> Decimal:
         """Units of all fills and all that corrections added to them, whatever busts and corrections took away."""
-        return self._whole(_total(added for links in self._chains().values() for added in self._added(links)))
+        return self._whole(_total(added for links in self._chains() for added in self._added(links)))
 
     def _added(self, links: list[BookedExecution]) -> Iterator[Decimal]:
         """The units by which each link of a chain raised it, and last the one that counts, wherever it stands."""
@@ -163,7 +171,7 @@ class Executions:
 
     def effective(self) -> Iterator[BookedExecution]:
         """The executions that count, with the commission known of each; an inferred remainder last."""
-        for links in self._chains().values():
+        for links in self._chains():
             if not self._is_void(links):
                 yield self._counted(links)
         if (remainder := self.inferred_remainder()) is not None:
@@ -183,23 +191,34 @@ class Executions:
         """Thirds of a reverse split add up to the whole again."""
         return _SHOWN.plus(quantity) if self.splits else quantity
 
-    def _chains(self) -> dict[str, list[BookedExecution]]:
+    def _chains(self) -> Iterable[list[BookedExecution]]:
+        """The executions that one another's names connect, each in the order in which they were told."""
+        leads_to: dict[str, str] = {}
+
+        def leader(name: str) -> str:
+            while name in leads_to:
+                name = leads_to[name]
+            return name
+
+        for execution in self.told.values():
+            for name in execution.stands_for:
+                if (ours := leader(execution.execution_id)) != (theirs := leader(name)):
+                    leads_to[ours] = theirs
         chains: dict[str, list[BookedExecution]] = {}
         for execution in self.told.values():
-            chains.setdefault(self._root(execution)[0], []).append(execution)
-        return chains
+            chains.setdefault(leader(execution.execution_id), []).append(execution)
+        return chains.values()
 
-    def _root(self, execution: BookedExecution) -> tuple[str, int]:
-        """The id at the start of the chain and the distance to it. A chain that bites its own tail ends where it does."""
-        seen = {execution.execution_id}
-        name, depth = execution.execution_id, 0
-        while (known := self.told.get(name)) is not None and known.corrects is not None and known.corrects not in seen:
-            name, depth = known.corrects, depth + 1
+    def _depth(self, execution: BookedExecution) -> int:
+        """Told corrections from the start of its chain on. A chain that bites its own tail starts where it does."""
+        name, depth, seen = execution.execution_id, 0, {execution.execution_id}
+        while (link := self.told.get(name)) is not None and (below := [each for each in link.stands_for if each not in seen]):
+            name, depth = next((each for each in below if each in self.told), below[-1]), depth + 1
             seen.add(name)
-        return name, depth
+        return depth
 
     def _is_void(self, links: list[BookedExecution]) -> bool:
-        return any(link.execution_id in self.busted or link.corrects in self.busted for link in links)
+        return any(not self.busted.isdisjoint((link.execution_id, *link.stands_for)) for link in links)
 
     def _counted(self, links: list[BookedExecution]) -> BookedExecution:
         """The last link, with the commission of the chain."""
@@ -209,10 +228,10 @@ class Executions:
 
     def _last(self, links: list[BookedExecution]) -> BookedExecution:
         """The link that counts: the newest that nothing corrects."""
-        corrected = {link.corrects for link in links if link.corrects != link.execution_id}
+        corrected = {name for link in links for name in link.stands_for if name != link.execution_id}
 
         def newness(link: BookedExecution) -> tuple[bool, float, int, tuple[int, str]]:
-            return link.execution_id not in corrected, _instant(link), self._root(link)[1], _place(link)
+            return link.execution_id not in corrected, _instant(link), self._depth(link), _place(link)
 
         return max(links, key=newness) if len(links) > 1 else links[0]
 
@@ -220,7 +239,7 @@ class Executions:
         """A correction after what it corrects, whatever the times say, since a broker may report none; rivals by time."""
 
         def depth(link: BookedExecution) -> tuple[int, float, tuple[int, str]]:
-            return self._root(link)[1], _instant(link), _place(link)
+            return self._depth(link), _instant(link), _place(link)
 
         return sorted(links, key=depth) if len(links) > 1 else links
 

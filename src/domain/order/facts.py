@@ -294,12 +294,14 @@ class CommissionReported(Fact):
 
 
 class FillCorrected(Fact):
-    """`execution_id` stands for `corrects` from here on. May come before the fill that it corrects."""
+    """`execution_id` stands for `corrects` from here on, and for `supersedes`. May come before the fill that it corrects."""
 
     topic: ClassVar[str] = "liveorder.FillCorrected@1"
 
     execution_id: str
     corrects: str
+    supersedes: tuple[str, ...] = Field(default=(), exclude_if=not_)
+    """What `corrects` corrects, and so on back to the fill. Not written where the broker reports none of it."""
     quantity: FilledQuantity
     price: Price
     commission: Amount | None = None

@@ -189,6 +189,7 @@ def _corrected(order: LiveOrder, report: r.ExecutionCorrected) -> list[Fact]:
     corrected = f.FillCorrected(
         execution_id=report.execution_id,
         corrects=report.corrects,
+        supersedes=report.supersedes,
         quantity=report.quantity,
         price=report.price,
         commission=report.commission,

@@ -401,6 +401,7 @@ def _filled(order: LiveOrder, fact: f.Filled | f.FillCorrected, item: RecordedFa
         fact.commission,
         fact.filled_at or item.envelope.recorded_at,
         corrects=fact.corrects if isinstance(fact, f.FillCorrected) else None,
+        supersedes=fact.supersedes if isinstance(fact, f.FillCorrected) else (),
     )
     _count(order, order.executions.filled(execution), item)
     order._reach_broker()

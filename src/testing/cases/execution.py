@@ -111,7 +111,7 @@ def _tells_of_a_fill(report: object) -> bool:
 
 @case
 async def a_bust_takes_the_fill_back(stage: Stage) -> None:
-    """It is told with the id of the fill, by push or by backfill, and `find` no longer counts it."""
+    """It is told with the id of the fill, as a bust or a correction to nothing, by push or backfill; `find` no longer counts it."""
     placed, since = await stage.rest(), datetime.now(UTC) - A_WHILE
     execution_id = await stage.fill(placed, 4)
     (fill,) = await _backfilled(stage, placed, since, Decimal(4))
@@ -120,9 +120,15 @@ async def a_bust_takes_the_fill_back(stage: Stage) -> None:
 
     async def told() -> bool | None:
         reports = (*stage.pushed, *await stage.broker.executions_since(since))
-        return any(isinstance(each, ExecutionBusted) and each.execution_id == fill.execution_id for each in reports) or None
+        return any(_takes_back(each, fill.execution_id) for each in reports) or None
 
     await stage.within(told)
+
+
+def _takes_back(report: object, execution_id: str) -> bool:
+    if isinstance(report, ExecutionCorrected):
+        return report.corrects == execution_id and not report.quantity
+    return isinstance(report, ExecutionBusted) and report.execution_id == execution_id
 
 
 @case

@@ -43,6 +43,8 @@ class Switches:
     garbles_open_orders: bool = False
     withholds_executions: bool = False
     """Executions are asked for in vain: none come, and their end does."""
+    executions_are_the_latest: bool = False
+    """Where they are asked for, only the newest revision of each comes."""
     next_order_meets: tuple[int, str] | None = None
     """A code and its text, that answer the next order in place of the venue."""
     next_order_is_warned: tuple[int, str] | None = None

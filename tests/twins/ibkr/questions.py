@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import time
 from decimal import Decimal
+from itertools import chain
 from typing import Any
 
 from liveorder.domain.instrument import Instrument
@@ -40,12 +41,15 @@ class Questions:
         answer = await self._desk.ask("executions", since=now.combine(now.date(), time(), now.tzinfo))
         if not self._is_whole(client, fields[2], answer):
             return
-        rows: list[list[str]] = []
+        rows: dict[str, list[list[str]]] = {}
         for each in answer["executions"] if not self._switches.withholds_executions else ():
             order = self._desk.order(each["broker_order_id"])
-            rows += [self._desk.speech.execution(int(fields[2]), order, trade) for trade in trades_told(order, [each])]
-            rows += commissions(self._desk, self._switches, each, order)
-        client.tell(*rows, *self._end("executions", "55", "1", fields[2]))
+            for trade in trades_told(order, [each]):
+                name = self._desk.speech.execution_id(order, trade)
+                told = [self._desk.speech.execution(int(fields[2]), order, trade)]
+                told += commissions(self._desk, self._switches, each, order)
+                rows[name.rpartition(".")[0] if self._switches.executions_are_the_latest else name] = told
+        client.tell(*chain.from_iterable(rows.values()), *self._end("executions", "55", "1", fields[2]))
 
     async def positions(self, client: Client, _: list[str]) -> None:
         answer = await self._desk.ask("positions")

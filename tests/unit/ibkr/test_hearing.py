@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from decimal import Decimal
+from itertools import permutations
 from typing import Any
 
 import pytest
@@ -17,19 +18,21 @@ from liveorder.domain.execution_report import (
     CloseCause,
     Commission,
     Execution,
-    ExecutionBusted,
     ExecutionCorrected,
     ExecutionReport,
     OrderClosed,
     OrderRejected,
     OrderSnapshot,
 )
+from liveorder.domain.facts import Fact
+from liveorder.domain.order.reception import receive
 from liveorder.infrastructure.brokers.ibkr import translation
 from liveorder.infrastructure.brokers.ibkr.executions import corrected_by
 from liveorder.infrastructure.brokers.ibkr.known_orders import OrderIds
 from liveorder.infrastructure.brokers.ibkr.rows import number
 from liveorder.infrastructure.brokers.ibkr.session import Address, Session
 from liveorder.infrastructure.brokers.ibkr.times import Times
+from tests.builders import ACKNOWLEDGED, SENT, order_of
 from tests.twins.ibkr import wire
 from tests.unit.ibkr.quiet_log import QuietLog
 
@@ -224,15 +227,16 @@ def test_a_correction_names_what_it_corrects(ear: Ear) -> None:
 def test_a_correction_is_one_also_where_its_fill_was_never_told(ear: Ear) -> None:
     (report,) = ear.hears(fill(execId="0000e0d5.6c1f2a3b.01.03"))
     assert isinstance(report, ExecutionCorrected)
-    assert report.corrects == "0000e0d5.6c1f2a3b.01.02"
+    assert (report.corrects, report.supersedes) == ("0000e0d5.6c1f2a3b.01.02", ("0000e0d5.6c1f2a3b.01.01",))
 
 
 def test_a_correction_to_nothing_takes_the_fill_back(ear: Ear) -> None:
+    """As a correction: another may follow, and give some of it again."""
     ear.hears(fill())
     (report,) = ear.hears(fill(execId="0000e0d5.6c1f2a3b.01.02", shares="0"))
-    assert isinstance(report, ExecutionBusted)
-    assert report.execution_id == "0000e0d5.6c1f2a3b.01.01"
-    assert ear.session.hearing.executions.effective(ear.session.hearing.executions) == ()
+    assert isinstance(report, ExecutionCorrected)
+    assert (report.corrects, report.quantity) == ("0000e0d5.6c1f2a3b.01.01", Decimal(0))
+    assert ear.session.hearing.executions.effective(ear.session.hearing.executions) == (report,)
 
 
 def test_the_fills_that_count_are_the_latest_of_each(ear: Ear) -> None:
@@ -245,10 +249,61 @@ def test_the_fills_that_count_are_the_latest_of_each(ear: Ear) -> None:
 
 @pytest.mark.parametrize(
     ("execution_id", "corrected"),
-    [("A.01.01", None), ("A.01.02", "A.01.01"), ("A.01.10", "A.01.09"), ("A", None), ("A.", None), ("A.x", None), ("", None)],
+    [
+        ("A.01.01", ()),
+        ("A.01.02", ("A.01.01",)),
+        ("A.01.04", ("A.01.03", "A.01.02", "A.01.01")),
+        ("A.01.11", tuple(f"A.01.{revision:02d}" for revision in range(10, 0, -1))),
+        ("A.01.00", ()),
+        ("A", ()),
+        ("07", ()),
+        ("A.", ()),
+        ("A.x", ()),
+        ("A.3", ()),
+        ("A.20260302", ()),
+        ("A.\u0661\u0662", ()),
+        ("", ()),
+    ],
 )
-def test_the_last_digits_say_what_a_correction_corrects(execution_id: str, corrected: str | None) -> None:
+def test_the_last_two_digits_say_what_a_correction_corrects(execution_id: str, corrected: tuple[str, ...]) -> None:
     assert corrected_by(execution_id) == corrected
+
+
+REVISIONS = {"01": ("4", "10:00:00"), "02": ("6", "10:00:09"), "03": ("5", "")}
+"""Shares and time of each: a fill was four, then six, and in truth five."""
+
+
+def revisions(told: Iterable[str]) -> list[ExecutionReport]:
+    """What a connection makes of these."""
+    rows = [(f"0000e0d5.6c1f2a3b.01.{each}", *REVISIONS[each]) for each in told]
+    return Ear().hears(*(fill(execId=name, shares=shares, time=f"20260302 {time}".strip()) for name, shares, time in rows))
+
+
+@pytest.mark.parametrize("before", [(), ("01",), ("02",), ("01", "02"), ("02", "01"), ("03",)])
+@pytest.mark.parametrize("missed", [(), ("02",), ("01",), ("01", "02")])
+def test_a_fill_counts_once_whichever_of_its_revisions_come_in_whichever_order(
+    before: tuple[str, ...], missed: tuple[str, ...]
+) -> None:
+    """`before` came in an earlier run, of which only events are left. TWS tells the rest, and tells it again."""
+    for told in permutations(set(REVISIONS) - {*missed}):
+        facts: list[Fact] = [SENT, ACKNOWLEDGED]
+        for report in (*revisions(before), *revisions((*told, *told))):
+            facts += receive(order_of(*facts), report)
+        executions = order_of(*facts).executions
+        assert [each.quantity for each in executions.effective()] == [Decimal(5)]
+        assert executions.totals.quantity == Decimal(5)
+
+
+@pytest.mark.parametrize("missed", [(), ("02",)])
+def test_a_fill_that_was_taken_back_and_then_given_again_counts(missed: tuple[str, ...]) -> None:
+    name = "0000e0d5.6c1f2a3b.01"
+    shares = {"01": "4", "02": "0", "03": "3", "04": "0"}
+    for last, expected in (("03", 3), ("04", 0)):
+        facts: list[Fact] = [SENT, ACKNOWLEDGED]
+        for revision in (each for each in shares if each <= last and each not in missed):
+            (report,) = Ear().hears(fill(execId=f"{name}.{revision}", shares=shares[revision]))
+            facts += receive(order_of(*facts), report)
+        assert order_of(*facts).filled_quantity == expected
 
 
 def test_a_commission_is_told_when_it_comes_and_once(ear: Ear) -> None:

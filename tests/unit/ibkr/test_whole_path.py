@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import pytest
 
@@ -13,6 +15,7 @@ from liveorder.domain.signal import UnusableSignal
 from liveorder.infrastructure.brokers.simulated.venue.faults import Fault, FaultKind
 from liveorder.infrastructure.brokers.simulated.venue.settings import AccountTerms, VenueSettings
 from liveorder.testing.exchange import open_exchange
+from liveorder.testing.stage import stage_settings
 from tests.twins.ibkr import ACCOUNT, CATALOGUE, TwsTwin, tws_twin
 
 LAX = {"max_position_size": None, "allow_closed_market": True, "max_price_age_seconds": 1e9}
@@ -50,6 +53,42 @@ async def test_an_order_whose_acknowledgement_is_lost_is_found_and_never_sent_tw
             assert order.status.value == "FILLED"
             assert len(await exchange.control.orders_by_key(order.client_order_id)) == 1
             assert len(twin.placed) == 1
+
+
+@pytest.mark.parametrize("are_the_latest", [False, True])
+@pytest.mark.parametrize("shares", [(6, 5), (6, 0)])
+async def test_a_fill_that_was_corrected_twice_while_nobody_listened_counts_once(
+    tmp_path: Path, shares: tuple[int, int], are_the_latest: bool
+) -> None:
+    """Through a restart: the fill is in the store, of its corrections perhaps only the second ever comes."""
+    venue = stage_settings(AccountTerms(account_id=ACCOUNT), catalogue_file=CATALOGUE)
+    async with open_exchange(venue) as exchange, tws_twin(exchange) as twin:
+        twin.executions_are_the_latest = are_the_latest
+        resting: dict[str, Any] = {"order_type": "LIMIT", "limit_price": 180, "time_in_force": "GTC", "cms_score": 90}
+        signal = Signal(signal_id="a", symbol="AAPL", side="BUY", quantity=10, **resting)
+        async with Runner.open(**settings(tmp_path, twin)) as runner:
+            order = await runner.execute(signal)
+            (taken,) = await exchange.control.orders_by_key(order.client_order_id)
+            name = await exchange.control.fill(str(taken.broker_order_id), Decimal(4), Decimal(180))
+            await until_filled(runner, order.order_id, 4)
+        name = await exchange.control.correct(name, Decimal(shares[0]), Decimal(180))
+        if shares[1]:
+            await exchange.control.correct(name, Decimal(shares[1]), Decimal(180))
+        else:
+            await exchange.control.bust(name)
+        async with Runner.open(**settings(tmp_path, twin)) as runner:
+            await until_filled(runner, order.order_id, shares[-1])
+            (report,) = await runner.reconcile()
+            assert report.is_clean
+            assert (await runner.order(order.order_id)).filled_quantity == shares[-1]
+            held = sum((each.quantity for each in await runner.positions()), Decimal(0))
+            assert held == shares[-1]
+
+
+async def until_filled(runner: Runner, order_id: UUID, quantity: int) -> None:
+    async with asyncio.timeout(10):
+        while (await runner.order(order_id)).filled_quantity != quantity:  # noqa: ASYNC110 - the other side of a socket
+            await asyncio.sleep(0.01)
 
 
 async def test_an_order_that_tws_refuses_under_an_unlisted_code_is_rejected_in_its_words_and_sent_once(tmp_path: Path) -> None:

@@ -270,6 +270,26 @@ def test_a_correction_may_come_before_its_fill() -> None:
     assert then(order, *receive(order, execution("a", 40))).filled_quantity == 45
 
 
+def test_a_correction_whose_forerunner_was_missed_joins_the_fill_that_it_names() -> None:
+    report = replace(corrected("e", "c", 50), supersedes=("a",))
+    (fact,) = receive(order_of(*WORKING, fill("a", 40)), report)
+    assert fact == correction("e", "c", 50).model_copy(update={"supersedes": ("a",)})
+    assert order_of(*WORKING, fill("a", 40), fact).filled_quantity == 50
+    assert order_of(*WORKING, fill("a", 40), fact, correction("c", "a", 45)).filled_quantity == 50
+
+
+def test_a_correction_also_mends_what_was_counted_twice_before() -> None:
+    """An earlier version took the second correction for a fill of its own, since the first had been missed."""
+    doubled = (*WORKING, fill("a", 40), correction("e", "c", 50))
+    assert order_of(*doubled).filled_quantity == 90
+    third = correction("g", "e", 45).model_copy(update={"supersedes": ("c", "a")})
+    assert order_of(*doubled, third).filled_quantity == 45
+
+
+def test_a_correction_that_names_no_more_is_stored_as_it_ever_was() -> None:
+    assert "supersedes" not in correction("c", "a", 45).model_dump_json()
+
+
 def test_a_correction_told_again_in_other_words_is_an_anomaly() -> None:
     message = "execution c told again as 46 @ 10; the first telling stands"
     given = (*WORKING, fill("a", 40), correction("c", "a", 45))

@@ -31,6 +31,7 @@ from liveorder.domain.execution_report import (
     CloseCause,
     Commission,
     Execution,
+    ExecutionCorrected,
     OrderClosed,
     OrderRejected,
     OrderReplaced,
@@ -250,6 +251,23 @@ async def test_what_the_exchange_does_unasked_is_told(reach: str) -> None:
         assert isinstance(commission, Commission)
         assert isinstance(closed, OrderClosed)
         assert closed.cause is CloseCause.DONE_FOR_DAY
+
+
+async def test_a_correction_names_all_that_it_stands_for(reach: str) -> None:
+    """An answer lists it without those that were corrected, of which one may have been missed."""
+    async with stage(reach, VenueSettings(prices=STILL, fills=BY_HAND)) as live:
+        await live.submit(limit_order())
+        first = await live.control.fill("V1", D(4), D(75))
+        second = await live.control.correct(first, D(3), D(75))
+        third = await live.control.correct(second, D(2), D(75))
+        told = (await live.reports(4))[2:]
+        found = await live.broker.find("K1", "V1", {})
+        assert isinstance(found, OrderSnapshot)
+        assert [(each.corrects, each.supersedes) for each in told if isinstance(each, ExecutionCorrected)] == [
+            (first, ()),
+            (second, (first,)),
+        ]
+        assert [(each.execution_id, getattr(each, "supersedes", None)) for each in found.executions] == [(third, (first,))]
 
 
 async def test_every_order_is_kept_for_the_record(reach: str) -> None:

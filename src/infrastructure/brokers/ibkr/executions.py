@@ -1,14 +1,21 @@
-"""Fills and their corrections. A correction has the execution id of what it corrects, but for the digits after the last dot."""
+"""Fills and their corrections. A correction has the execution id of what it corrects, but for the two digits after the last dot.
+
+Each stands for all that have lower digits, told or not: TWS tells revisions of the time that we were away once, or not at all. One
+to no shares takes the fill back. It is a correction like the others, for another may follow.
+"""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from decimal import Decimal
 from typing import Any
 
-from liveorder.domain.execution_report import Commission, Execution, ExecutionBusted, ExecutionCorrected
+from liveorder.domain.execution_report import Commission, Execution, ExecutionCorrected
 from liveorder.domain.values import total
 from liveorder.infrastructure.brokers.ibkr.rows import CommissionRow, ExecutionRow, OrderRow
+
+_REVISION = re.compile(r"\d\d", re.ASCII)
 
 
 class Executions:
@@ -57,24 +64,21 @@ class Executions:
     def account_of(self, execution_id: str) -> str:
         return self._rows[execution_id].account
 
-    def report_of(self, row: ExecutionRow) -> Execution | ExecutionCorrected | ExecutionBusted:
-        corrects = corrected_by(row.execution_id)
-        if corrects is None:
+    def report_of(self, row: ExecutionRow) -> Execution | ExecutionCorrected:
+        earlier = corrected_by(row.execution_id)
+        if not earlier:
             return Execution(**self._trade(row))
-        if not row.quantity:
-            return ExecutionBusted(**_address(row), execution_id=corrects)
-        return ExecutionCorrected(**self._trade(row), corrects=corrects)
+        return ExecutionCorrected(**self._trade(row), corrects=earlier[0], supersedes=earlier[1:])
 
     def effective(self, rows: Iterable[ExecutionRow]) -> tuple[Execution | ExecutionCorrected, ...]:
-        """The fills that count, a corrected one as its latest correction."""
+        """The latest of each fill; of no shares, where it was taken back."""
         latest: dict[str, ExecutionRow] = {}
         for row in rows:
             fill, revision = _split(row.execution_id)
             known = latest.get(fill)
             if known is None or _split(known.execution_id)[1] < revision:
                 latest[fill] = row
-        told = [self.report_of(row) for row in latest.values()]
-        return tuple(report for report in told if not isinstance(report, ExecutionBusted))
+        return tuple(self.report_of(row) for row in latest.values())
 
     def _trade(self, row: ExecutionRow) -> dict[str, Any]:
         commission = self._commission(row.execution_id)
@@ -91,18 +95,15 @@ def _is_of(row: ExecutionRow, order: OrderRow) -> bool:
     return row.perm_id == order.perm_id if order.perm_id else order.key is not None and row.key == order.key
 
 
-def corrected_by(execution_id: str) -> str | None:
-    """The execution that this one corrects: the one with the number before; None for a first telling."""
+def corrected_by(execution_id: str) -> tuple[str, ...]:
+    """The executions that this one corrects, the latest first: those with lower digits. None for a first telling."""
     fill, revision = _split(execution_id)
-    if revision <= 1:
-        return None
-    digits = len(execution_id) - len(fill) - 1
-    return f"{fill}.{revision - 1:0{digits}d}"
+    return tuple(f"{fill}.{earlier:02d}" for earlier in range(revision - 1, 0, -1))
 
 
 def _split(execution_id: str) -> tuple[str, int]:
-    fill, dot, revision = execution_id.rpartition(".")
-    return (fill, int(revision)) if dot and revision.isdecimal() else (execution_id, 0)
+    fill, dot, digits = execution_id.rpartition(".")
+    return (fill, int(digits)) if dot and _REVISION.fullmatch(digits) else (execution_id, 0)
 
 
 def _address(row: ExecutionRow) -> dict[str, Any]:

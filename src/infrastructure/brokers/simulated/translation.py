@@ -165,7 +165,8 @@ def _counted(message: Message) -> Execution | ExecutionCorrected:
 
 
 def _correction(message: Message) -> ExecutionCorrected:
-    return ExecutionCorrected(**_trade(message), corrects=message["corrects"])
+    supersedes = tuple(message.get("supersedes", ()))
+    return ExecutionCorrected(**_trade(message), corrects=message["corrects"], supersedes=supersedes)
 
 
 def _execution(message: Message) -> Execution:

@@ -47,6 +47,7 @@ def trade_report(order: VenueOrder, trade: Trade, with_commission: bool = True) 
         trade.at,
         execution_id=trade.execution_id,
         corrects=trade.corrects,
+        supersedes=order.superseded_by(trade) or None,
         quantity=trade.quantity,
         price=trade.price,
         commission=trade.commission if with_commission else None,

@@ -137,6 +137,17 @@ class VenueOrder:
                 effective[trade.execution_id] = trade
         return list(effective.values())
 
+    def superseded_by(self, trade: Trade) -> list[str]:
+        """What the execution that it corrects corrected in turn, and so on back to the fill."""
+        if trade.corrects is None:
+            return []
+        corrected = {each.execution_id: each.corrects for each in self.trades if each.corrects is not None}
+        names, name = list[str](), corrected.get(trade.corrects)
+        while name is not None:
+            names.append(name)
+            name = corrected.get(name)
+        return names
+
     def record(self, trade: Trade) -> None:
         self.trades.append(trade)
         if trade.kind is TradeKind.FILL:
