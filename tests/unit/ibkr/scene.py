@@ -45,8 +45,8 @@ def submission(key: str = "KEY1", **changes: Any) -> SubmitRequest:
     return SubmitRequest(**fields | changes)
 
 
-def access(clock: Clock | None = None, seconds: float = 0.5) -> AccountAccess:
-    return AccountAccess("ibkr", TradingMode.PAPER, "USD", seconds, lambda can: can, clock or SystemClock(), QuietLog())
+def access(clock: Clock | None = None, seconds: float = 0.5, log: QuietLog | None = None) -> AccountAccess:
+    return AccountAccess("ibkr", TradingMode.PAPER, "USD", seconds, lambda can: can, clock or SystemClock(), log or QuietLog())
 
 
 def options(twin: TwsTwin, section: dict[str, Any]) -> Ibkr:

@@ -204,10 +204,15 @@ class IbkrBroker:
         return await self._account(self._session())
 
     async def _account(self, session: Session) -> BrokerAccount:
+        """In the currency of the settings, if TWS tells that one. BASE is the account's own, which has a name too."""
         values = await session.questions.account_values(self._connection.account)
-        currency = next((currency for tag, currency in values if tag == "NetLiquidation"), self._access.currency)
+        ours = self._access.currency
+        told = [currency for tag, currency in values if tag == "NetLiquidation"]
+        named = [currency for currency in told if currency not in ("", "BASE")]
+        currency = ours if ours in named or not named else named[0]
+        place = currency if named or not told else told[0]
         mode = TradingMode.PAPER if self._connection.is_paper else TradingMode.LIVE
-        cash, equity = (number(values.get((tag, currency))) for tag in ("TotalCashValue", "NetLiquidation"))
+        cash, equity = (number(values.get((tag, place))) for tag in ("TotalCashValue", "NetLiquidation"))
         return BrokerAccount(self._access.account_id, mode, currency, cash, equity)
 
     async def reports(self) -> AsyncIterator[ExecutionReport]:

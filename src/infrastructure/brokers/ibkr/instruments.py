@@ -68,7 +68,10 @@ class IbkrInstruments:
         return instrument
 
     async def _fitting(self, query: InstrumentQuery, currency: str) -> list[Any]:
-        details = await self._connection.session.questions.contract_details(_asked(query, currency))
+        """Of an answer that is whole: a row that could not be read may be of another contract that fits."""
+        session = self._connection.session
+        with session.whole("contract details"):
+            details = await session.questions.contract_details(_asked(query, currency))
         contracts = [fields_of(each.contract, CONTRACT_FIELDS) for each in details]
         if query.con_id is not None:
             _check_symbol(query, contracts)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any
 
+from liveorder.infrastructure.brokers.ibkr.orders import OUR_TYPES
 from liveorder.infrastructure.brokers.ibkr.rows import (
     CONTRACT_FIELDS,
     ORDER_FIELDS,
@@ -32,13 +33,26 @@ def fields_of(subject: Any, names: tuple[str, ...]) -> dict[str, str]:
     return {name: text for name, text in told.items() if text not in ("", "?")}
 
 
+def _order_id(told: int) -> int:
+    """0 for an order by hand, of whose executions TWS tells the number that stands for none."""
+    return 0 if told == UNSET_INTEGER else told
+
+
+def _terms_of(order: Any, contract: Any) -> dict[str, str]:
+    """Zero is no price, but for a future's where the order needs one."""
+    kind = OUR_TYPES.get(order.orderType)
+    needed = {"lmtPrice": kind is not None and kind.needs_limit_price, "auxPrice": kind is not None and kind.needs_stop_price}
+    zeros = [name for name, is_needed in needed.items() if is_needed and contract.secType == "FUT" and getattr(order, name) == 0]
+    return dict.fromkeys(zeros, "0") | fields_of(order, ORDER_FIELDS)
+
+
 def open_order(contract: Any, order: Any, state: Any) -> OrderRow:
     return OrderRow(
         client_id=order.clientId,
         order_id=order.orderId,
         perm_id=order.permId,
         key=order.orderRef or None,
-        order=fields_of(order, ORDER_FIELDS),
+        order=_terms_of(order, contract),
         contract=fields_of(contract, CONTRACT_FIELDS),
         status=state.status,
         reason=state.warningText,
@@ -50,7 +64,7 @@ def completed_order(contract: Any, order: Any, state: Any) -> OrderRow:
     return OrderRow(
         perm_id=order.permId,
         key=order.orderRef or None,
-        order=fields_of(order, ORDER_FIELDS),
+        order=_terms_of(order, contract),
         contract=fields_of(contract, CONTRACT_FIELDS),
         status=state.status,
         filled=number(order.filledQuantity) or Decimal(0),
@@ -59,14 +73,15 @@ def completed_order(contract: Any, order: Any, state: Any) -> OrderRow:
 
 
 def order_status(told: tuple[Any, ...]) -> StatusRow:
+    """An average of zero is one that is not told."""
     order_id, status, filled, _, average, perm_id, _, _, client_id, why_held, *_ = told
     return StatusRow(
         client_id=client_id,
-        order_id=0 if order_id == UNSET_INTEGER else order_id,
+        order_id=_order_id(order_id),
         perm_id=perm_id,
         status=status,
         filled=number(filled),
-        average=number(average),
+        average=number(average) or None,
         why_held=why_held,
     )
 
@@ -75,7 +90,7 @@ def execution(contract: Any, told: Any) -> ExecutionRow:
     return ExecutionRow(
         execution_id=told.execId,
         client_id=told.clientId,
-        order_id=0 if told.orderId == UNSET_INTEGER else told.orderId,
+        order_id=_order_id(told.orderId),
         perm_id=told.permId,
         key=told.orderRef or None,
         account=told.acctNumber,

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from typing import Any
 
 UNSET_INTEGER = 2**31 - 1
-UNSET_DOUBLE = 1e300
+_LARGEST = Decimal("1e300")
 """TWS sends the largest double for a number that it does not tell."""
 
 ORDER_FIELDS = (
@@ -53,9 +52,12 @@ def number(value: Any) -> Decimal | None:
     """None for what was not told. The library reads numbers into doubles, whose shortest text is what was sent."""
     if value is None or value == "" or value == UNSET_INTEGER:
         return None
-    if isinstance(value, float) and (not math.isfinite(value) or abs(value) > UNSET_DOUBLE):
+    try:
+        told = Decimal(repr(value) if isinstance(value, float) else str(value))
+    except InvalidOperation:
         return None
-    told = Decimal(repr(value) if isinstance(value, float) else str(value))
+    if not told.is_finite() or abs(told) > _LARGEST:
+        return None
     return Decimal(int(told)) if told == told.to_integral_value() else told
 
 
