@@ -115,8 +115,8 @@ def _name_of(tws: Scene) -> str:
     return str(tws.broker.name)
 
 
-def ibkr_sends(name: str) -> Any:
-    return lambda tws: json.loads(tws.broker.prepare(submission()).payload)["order"].get(name)
+def _usual_hours(tws: Scene) -> str:
+    return str(tws.broker.capabilities.usual_hours_of(OrderType.LIMIT))
 
 
 def ibkr_refers(name: str) -> Any:
@@ -143,7 +143,7 @@ IBKR = {
     "ibkr.port": Effect("ibkr", at_tws(_name_of)),
     "ibkr.client_id": Effect("9", at_tws(ibkr_refers("client_id"), client_id=9)),
     "ibkr.account": Effect("BrokerAuthenticationError", at_tws(_name_of, account="U7654321")),
-    "ibkr.outside_hours": Effect("1", at_tws(ibkr_sends("outsideRth"), outside_hours=True)),
+    "ibkr.outside_hours": Effect("extended", at_tws(_usual_hours, outside_hours=True)),
     "ibkr.market_data": Effect("3", in_real_time(_kind_of_prices)),
     "ibkr.time_zone": Effect("2026-11-21", at_tws(ibkr_refers("day"), SetClock(EVENING), time_zone="Asia/Tokyo")),
 }
