@@ -22,12 +22,13 @@ from liveorder.application.ports.order_store import Claiming
 from liveorder.application.recent_signals import RecentSignals
 from liveorder.application.risk_book import RiskBook
 from liveorder.application.risk_gate import RiskGate
-from liveorder.application.sizing import Origin, SizedIntent, size
+from liveorder.application.sizing import Origin, SizedIntent, instrument_for, size
 from liveorder.application.submit_order import SubmitOrder, stopped_by
 from liveorder.domain.claim import Recognition, SignalClaim, claims_meant, recognition
 from liveorder.domain.errors import BrokerRefusal, SignalAlreadyKnown, TradingIsHalted
 from liveorder.domain.execution_report import OrderSnapshot
 from liveorder.domain.facts import PERSON, Fact
+from liveorder.domain.instrument import Instrument
 from liveorder.domain.order import LiveOrder, requests
 from liveorder.domain.order.facts import (
     STORE_RESTORED,
@@ -111,18 +112,20 @@ class ExecuteOrder:
         published_at: datetime | None = None,
         operator: str | None = None,
         dead_letter: UUID | None = None,
+        instrument: Instrument | None = None,
     ) -> LiveOrder:
         """The order that this signal is, after its first attempts: acknowledged, rejected or in doubt, perhaps filled already.
 
         A signal that is known already gives the order that it became. `dead_letter` is the id that its message would have as one:
-        where that stands, the message stays refused. Raises `UnusableSignal` for one that cannot become an order, and the errors of
+        where that stands, the message stays refused. `instrument`: what is meant, where that is known better than a signal can
+        name it. Raises `UnusableSignal` for one that cannot become an order, and the errors of
         `OrderStore.append` when nothing could be stored: then nothing was sent.
         """
         recent = await self._recent.order_of(signal.signal_id, signal.account_id or self._orders.default_account)
         if recent is not None:
             return _same(await self._orders.get(recent), signal)
         with self._recent.being_claimed(signal.signal_id) as claimed:
-            order, is_new = await self._claimed(signal, published_at, operator, dead_letter)
+            order, is_new = await self._claimed(signal, published_at, operator, dead_letter, instrument)
             claimed.set_result(order.intent)
         if not is_new:
             return order
@@ -131,7 +134,12 @@ class ExecuteOrder:
         return await self._submit.drive(order, is_started=order.submission_is_open) if _is_wanted(order) else order
 
     async def _claimed(
-        self, signal: Signal, published_at: datetime | None, operator: str | None, dead_letter: UUID | None
+        self,
+        signal: Signal,
+        published_at: datetime | None,
+        operator: str | None,
+        dead_letter: UUID | None,
+        instrument: Instrument | None,
     ) -> tuple[LiveOrder, bool]:
         """The order that this signal became, durable; and whether it became it just now."""
         keys, default_account = self._orders.keys, self._orders.default_account
@@ -141,9 +149,8 @@ class ExecuteOrder:
             return _same(live, signal), False
         try:
             gateway = self.gateway_for(signal)
-            sized = await self._sized(
-                signal, gateway, published_at, is_urgent=operator is not None and signal.role is OrderRole.EXIT
-            )
+            is_urgent = operator is not None and signal.role is OrderRole.EXIT
+            sized = await self._sized(signal, gateway, published_at, instrument, is_urgent=is_urgent)
         except UnusableSignal:
             if known := await self._known(signal, await self._orders.claims(known_by)):
                 return known, False
@@ -169,12 +176,19 @@ class ExecuteOrder:
         return _same(await self._orders.get(meant[0].order_id), signal) if meant else None
 
     async def _sized(
-        self, signal: Signal, gateway: Gateway, published_at: datetime | None = None, *, is_urgent: bool = False
+        self,
+        signal: Signal,
+        gateway: Gateway,
+        published_at: datetime | None = None,
+        instrument: Instrument | None = None,
+        *,
+        is_urgent: bool = False,
     ) -> SizedIntent:
         keys, session = self._orders.keys, self._terms.session_id
         client_order_id = keys.client_order_id(gateway.account_id, signal.signal_id)
         origin = Origin(self._orders.new_id(), client_order_id, keys.namespace, session, published_at, self._terms.is_shadow)
-        return await size(signal, gateway, origin, self._clock.now(), is_urgent=is_urgent)
+        instrument = instrument or await instrument_for(signal, gateway)
+        return await size(signal, gateway, origin, instrument, self._clock.now(), is_urgent=is_urgent)
 
     async def validate(self, signal: Signal, *, operator: str | None = None) -> tuple[Requested, Sequence[Refused]]:
         """The intent that this signal would become now, and everything that stands in its way; nothing is stored or sent.
@@ -185,7 +199,7 @@ class ExecuteOrder:
         known = await self._known(signal, claims)
         gateway = self.gateway_for(signal)
         sized = await self._sized(signal, gateway)
-        form = self._refusal_of_form(gateway, sized)
+        form = self._refusal_of_form(gateway, sized) or self._refusal_by_broker(gateway, sized.intent)
         found = self._gate.refusals(gateway, sized.intent, sized.priced, is_operators=operator is not None)
         risks = [_refused_by(refusal) for refusal in found]
         again = [] if known is None else [_refused(RejectReason.INVALID, "already_known", f"it became order {known.order_id}")]
@@ -296,6 +310,14 @@ class ExecuteOrder:
             return None
         remedy = 'leave it out, or say "protection": "external" if something else takes care of it'
         return _refused(RejectReason.INVALID, "unprotected", f"{said_of_unattended(intent)}; {remedy}")
+
+    def _refusal_by_broker(self, gateway: Gateway, intent: Requested) -> Refused | None:
+        """What the broker's adapter would not make ready."""
+        try:
+            self._submit.prepare(gateway, intent)
+        except BrokerRefusal as error:
+            return _refused(RejectReason.INVALID, type(error).__name__, str(error))
+        return None
 
     def _refusal_of_suspect(
         self, gateway: Gateway, sized: SizedIntent, refusal: Refused, *, is_operators: bool

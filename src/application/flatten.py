@@ -97,7 +97,9 @@ class Flatten:
         if not closable:
             return None
         try:
-            order = await self._execute.execute(self._signal(gateway, held, closable), operator=actor.removeprefix(PERSON))
+            order = await self._execute.execute(
+                self._signal(gateway, held, closable), operator=actor.removeprefix(PERSON), instrument=held.instrument
+            )
         except LiveOrderError as error:
             closing.failures.append(f"{name}: {error}")
             return None

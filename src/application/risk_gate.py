@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from decimal import Decimal
 from uuid import UUID
 
@@ -12,11 +13,12 @@ from liveorder.application.kill_switch import KillSwitch
 from liveorder.application.ports.clock import Clock
 from liveorder.application.risk_book import RiskBook
 from liveorder.application.sessions import Sessions
+from liveorder.domain.errors import InvalidInput
 from liveorder.domain.instrument import Instrument
 from liveorder.domain.order import LiveOrder
 from liveorder.domain.order.facts import Requested
 from liveorder.domain.risk import GATES, REPLACEMENT_RULES, Assessment, Proposal, RiskRefusal, RiskView, assess, assess_all
-from liveorder.domain.values import Side
+from liveorder.domain.values import Side, TimeInForce
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +83,16 @@ class RiskGate:
         view = self._view(gateway, intent, priced, currency, without=order.order_id)
         return assess(_proposal(intent, is_operators), view, limits, REPLACEMENT_RULES)
 
+    def _closed_because(self, intent: Requested, now: datetime) -> str | None:
+        """Never of an order for the opening auction, which is sent before that."""
+        if intent.time_in_force is TimeInForce.OPG:
+            return None
+        try:
+            is_open = self._sessions.is_open(intent.instrument, now, intent.hours)
+        except InvalidInput as ended:
+            return str(ended)
+        return None if is_open else f"{intent.instrument.exchange} is closed; wait for its session"
+
     def _view(self, gateway: Gateway, intent: Requested, priced: Priced, currency: str, without: UUID | None = None) -> RiskView:
         now, instrument = self._clock.now(), intent.instrument
         halted = self._kill_switch.stands_for(gateway.account_id)
@@ -91,7 +103,7 @@ class RiskGate:
             instrument,
             now=now,
             session_date=self._sessions.session_of(instrument, now),
-            is_market_open=self._sessions.is_open(instrument, now, intent.hours),
+            closed_because=self._closed_because(intent, now),
             auto_trading=self._kill_switch.auto_trading,
             halt=f"{halted.scope}: {halted.detail or halted.reason}" if halted is not None else None,
             price_age_seconds=None if price is None else price.age_seconds(now),
@@ -100,6 +112,11 @@ class RiskGate:
             atomic_replace=gateway.broker.capabilities.atomic_replace,
             without=without,
         )
+
+
+def _ends(intent: Requested) -> datetime | None:
+    """After this nothing is sent: not after the order's own end either."""
+    return min((each for each in (intent.valid_until, intent.expires_at) if each is not None), default=None)
 
 
 def _proposal(intent: Requested, is_operators: bool) -> Proposal:
@@ -115,7 +132,7 @@ def _proposal(intent: Requested, is_operators: bool) -> Proposal:
         stop_price=intent.stop_price,
         score=intent.score,
         signal_at=intent.signal_at,
-        valid_until=intent.valid_until,
+        valid_until=_ends(intent),
         role=intent.role,
         is_operators=is_operators,
         price=intent.decision_price,

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 
 from liveorder.application.ports.calendar import TradingCalendar
+from liveorder.domain.errors import InvalidInput
 from liveorder.domain.instrument import Instrument
 from liveorder.domain.values import TradingHours
 
@@ -16,12 +17,19 @@ class Sessions:
         self._calendar = calendar
 
     def session_of(self, instrument: Instrument, at: datetime) -> date:
-        """The session date that the moment counts to."""
-        return self._calendar.session_of(instrument.calendar, at)
+        """The session date that the moment counts to: its UTC date where the calendar has ended, since exits must still go out."""
+        try:
+            return self._calendar.session_of(instrument.calendar, at)
+        except InvalidInput:
+            return at.astimezone(UTC).date()
 
     def is_open(self, instrument: Instrument, at: datetime, hours: TradingHours) -> bool:
+        """Raises `InvalidInput` where the calendar has ended."""
         return self._calendar.is_open(instrument.calendar, at, hours)
 
     def open_seconds_between(self, instrument: Instrument, start: datetime, end: datetime, hours: TradingHours) -> float:
-        """Seconds of session time from `start` to `end`."""
-        return self._calendar.open_seconds_between(instrument.calendar, start, end, hours)
+        """Seconds of session time from `start` to `end`; all of them count where the calendar has ended."""
+        try:
+            return self._calendar.open_seconds_between(instrument.calendar, start, end, hours)
+        except InvalidInput:
+            return (end - start).total_seconds()

@@ -15,7 +15,7 @@ from liveorder.domain.instrument import Instrument
 from liveorder.domain.order.facts import Requested
 from liveorder.domain.risk_limits import RiskLimits
 from liveorder.domain.signal import Signal, UnusableSignal
-from liveorder.domain.values import OrderRole, OrderType, TimeInForce
+from liveorder.domain.values import OrderRole, OrderType, TimeInForce, TradingHours
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,14 +54,22 @@ async def instrument_for(signal: Signal, gateway: Gateway) -> Instrument:
             is_passing=True,
         ) from error
     if instrument is None:
-        where = f" on {signal.exchange}" if signal.exchange else ""
         raise UnusableSignal(
-            f"symbol: {signal.symbol}{where} is no instrument that {gateway.broker.name} knows; "
-            "check the spelling or name its exchange",
+            f"symbol: {signal.symbol}{_said_of_contract(signal)} is no instrument that {gateway.broker.name} knows; "
+            "check the spelling and these fields, or name its exchange",
             signal.signal_id,
         )
     _check_multiplier(signal, gateway, instrument)
     return instrument
+
+
+_OF_CONTRACT = ("exchange", "asset_class", "currency", "expiry", "strike", "right", "trading_class", "multiplier", "con_id")
+
+
+def _said_of_contract(signal: Signal) -> str:
+    """Everything but the symbol by which it was looked for."""
+    said = [f"{name} {value}" for name in _OF_CONTRACT if (value := getattr(signal, name)) is not None]
+    return f" ({', '.join(said)})" if said else ""
 
 
 def _check_contract_ids(signal: Signal, gateway: Gateway) -> None:
@@ -102,9 +110,10 @@ async def _looked_up(signal: Signal, gateway: Gateway) -> Instrument | None:
     return instrument
 
 
-async def size(signal: Signal, gateway: Gateway, origin: Origin, now: datetime, *, is_urgent: bool = False) -> SizedIntent:
+async def size(
+    signal: Signal, gateway: Gateway, origin: Origin, instrument: Instrument, now: datetime, *, is_urgent: bool = False
+) -> SizedIntent:
     """The intent that the signal amounts to. Quantities toward zero to the lot, prices passively to the tick."""
-    instrument = await instrument_for(signal, gateway)
     priced = await gateway.price(instrument, signal.side, is_urgent=is_urgent)
     _, limits = gateway.terms.limits_in(instrument.currency)
     fresh = _fresh(priced.price, now, limits)
@@ -181,6 +190,13 @@ def _how_long(signal: Signal, gateway: Gateway, instrument: Instrument) -> tuple
     return usual, signal.timeout_seconds or of_a_day
 
 
+def _which_hours(signal: Signal, gateway: Gateway, time_in_force: TimeInForce) -> TradingHours:
+    """As named, or as is usual; an auction is held in the regular ones."""
+    if signal.hours is not None or time_in_force.is_for_an_auction:
+        return signal.hours or TradingHours.REGULAR
+    return gateway.broker.capabilities.usual_hours_of(signal.order_type)
+
+
 def _intent(
     signal: Signal,
     gateway: Gateway,
@@ -214,7 +230,7 @@ def _intent(
         trail_percent=signal.trail_percent,
         limit_offset=signal.limit_offset,
         time_in_force=time_in_force,
-        hours=signal.hours or gateway.broker.capabilities.usual_hours_of(signal.order_type),
+        hours=_which_hours(signal, gateway, time_in_force),
         expires_at=signal.expires_at,
         product=signal.product or gateway.terms.default_product,
         role=signal.role,

@@ -76,11 +76,11 @@ class Signal(BaseModel):
     price: Number | None = None
     """At which the instrument stood at `timestamp`, to the sender's knowledge: taken where the broker tells no price. No limit."""
     trail_amount: Positive | None = None
-    """How far the stop follows the price, in the instrument's currency."""
+    """How far the stop follows the price, in the unit that prices are quoted in."""
     trail_percent: Percent | None = None
     """The same as a percentage of the price."""
     limit_offset: Positive | None = None
-    """Of a TRAILING_STOP_LIMIT: how much worse than its stop the limit is, in the instrument's currency."""
+    """Of a TRAILING_STOP_LIMIT: how much worse than its stop the limit is, in the unit of prices."""
     time_in_force: TimeInForce = TimeInForce.DAY
     """When absent, what the broker takes instead where it knows no orders for the day: GTC of coins at Alpaca, say."""
     hours: TradingHours | None = None

@@ -7,19 +7,20 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from liveorder.application.ports.broker import SubmitRequest
 from liveorder.application.retry_policy import RetryPolicy
-from liveorder.domain.errors import BrokerConnectionError, OrderValidationError
+from liveorder.domain.errors import BrokerConnectionError, InvalidInput, OrderValidationError
 from liveorder.domain.lifecycle import OrderStatus
 from liveorder.domain.order.facts import CancelReason, RejectReason
 from liveorder.domain.signal import UnusableSignal
 from liveorder.domain.trading_halt import EVERYTHING, HaltReason
-from liveorder.domain.values import OrderType, TradingHours
+from liveorder.domain.values import OrderType, Side, TimeInForce, TradingHours
 from liveorder.infrastructure.brokers.simulated.broker import SIMULATED_CAPABILITIES
-from tests.engine.scenes import LAX, NOON, STILL, Scene, a_limit, a_scene, a_signal, until
+from tests.engine.scenes import ACCOUNT, CALENDAR, LAX, NOON, SPY, STILL, Scene, a_limit, a_scene, a_signal, until
 
 REFUSED = BrokerConnectionError("connection refused")
 SATURDAY = datetime(2025, 3, 8, 16, 0, tzinfo=UTC)
@@ -329,4 +330,64 @@ async def test_hours_are_those_that_are_usual_unless_the_signal_names_some(tmp_p
     async with a_scene(tmp_path, capabilities=usually) as scene, scene.living() as engine:
         usual = await engine.execute.execute(a_limit())
         named = await engine.execute.execute(a_limit("named", hours="regular"))
-        assert (usual.intent.hours, named.intent.hours) == (TradingHours.EXTENDED, TradingHours.REGULAR)
+        auction = await engine.execute.execute(a_limit("auction", time_in_force="CLS"))
+        found = (usual.intent.hours, named.intent.hours, auction.intent.hours)
+        assert found == (TradingHours.EXTENDED, TradingHours.REGULAR, TradingHours.REGULAR)
+
+
+BEFORE_THE_OPEN = datetime(2025, 3, 10, 13, 0, tzinfo=UTC)
+
+
+class Ending:
+    """A calendar that ends a minute after noon; open until then."""
+
+    def __getattr__(self, name: str) -> Any:
+        def answer(calendar_name: str, *moments: Any) -> Any:
+            if max(each for each in moments if isinstance(each, datetime)) > NOON + timedelta(minutes=1):
+                raise InvalidInput("calendar", "XNYS knows no session any more", "upgrade exchange_calendars and restart")
+            return getattr(CALENDAR, name)(calendar_name, *moments)
+
+        return answer
+
+
+async def test_an_order_for_the_opening_auction_goes_out_before_it(tmp_path: Path) -> None:
+    auctions = replace(SIMULATED_CAPABILITIES, times_in_force=frozenset(TimeInForce))
+    async with a_scene(tmp_path, start=BEFORE_THE_OPEN, capabilities=auctions) as scene, scene.living() as engine:
+        order = await engine.execute.execute(a_limit(time_in_force="OPG"))
+        assert order.is_sent
+
+
+async def test_where_the_calendar_has_ended_only_exits_go_out(tmp_path: Path) -> None:
+    async with a_scene(tmp_path, calendar=Ending()) as scene, scene.living() as engine:
+        await engine.execute.execute(a_signal("in"))
+        await asyncio.sleep(120)
+        refused = await engine.execute.execute(a_signal("more"))
+        assert "upgrade exchange_calendars" in (refused.error_message or "")
+        out = await engine.execute.execute(a_signal("out", side="SELL"))
+        await until(lambda: engine.is_quiet)
+        assert (await engine.orders.get(out.order_id)).status is OrderStatus.FILLED
+
+
+async def test_a_gtd_order_is_not_sent_after_its_end(tmp_path: Path) -> None:
+    async with a_scene(tmp_path) as scene, scene.living() as engine:
+        scene.witness.will_raise("submit", REFUSED, REFUSED)
+        order = await engine.execute.execute(a_limit(time_in_force="GTD", expires_at=NOON + timedelta(seconds=2)))
+        assert (order.status, order.reason) == (OrderStatus.CANCELLED, "STALE")
+        assert len(scene.witness.of("submit")) == 2
+
+
+async def test_an_exit_that_had_to_wait_is_not_sent_when_nothing_is_left_to_close(tmp_path: Path) -> None:
+    no_shorts = LAX.model_copy(update={"allow_short_selling": False})
+    patient = {"retry": RetryPolicy(8), "breaker_failures": 99}
+    async with a_scene(tmp_path, limits=no_shorts, account_terms=patient) as scene, scene.living() as engine:
+        await engine.execute.execute(a_signal("in"))
+        await until(lambda: engine.is_quiet)
+        scene.witness.will_raise("submit", *[REFUSED] * 3)
+        leaving = asyncio.create_task(engine.execute.execute(a_signal("out", side="SELL", role="EXIT")))
+        await asyncio.sleep(0.5)
+        await scene.control.place(ACCOUNT, SPY, Side.SELL, Decimal(10))
+        await engine.reconcile.reconcile(ACCOUNT)
+        order = await leaving
+        assert order.status is OrderStatus.CANCELLED
+        assert "our position in SPY is not the broker's" in (order.error_message or "")
+        assert len(scene.witness.of("submit")) == 2

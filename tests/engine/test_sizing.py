@@ -18,7 +18,7 @@ from liveorder.application.retry_policy import RetryPolicy
 from liveorder.domain.errors import BrokerAuthenticationError, BrokerConnectionError, BrokerRateLimitError, DecisionRefused
 from liveorder.domain.instrument import Instrument
 from liveorder.domain.lifecycle import OrderStatus
-from liveorder.domain.order.facts import Refused
+from liveorder.domain.order.facts import Refused, RejectReason
 from liveorder.domain.signal import UnusableSignal
 from liveorder.domain.values import AssetClass, OptionRight, OrderType, TimeInForce
 from liveorder.infrastructure.brokers.simulated.broker import SIMULATED_CAPABILITIES
@@ -344,3 +344,10 @@ async def test_where_the_broker_tells_no_price_the_signals_own_counts_as_old_as_
         intent, refused = await engine.execute.validate(signal)
         assert [each.code for each in refused] == ([] if refusal is None else [refusal])
         assert intent.decision_price == (Decimal(500) if refusal is None else None)
+
+
+async def test_validate_tells_what_the_broker_would_not_take(tmp_path: Path) -> None:
+    async with a_scene(tmp_path) as scene, scene.living() as engine:
+        _, refused = await engine.execute.validate(a_limit(time_in_force="CLS"))
+        assert [(each.reason, each.message) for each in refused] == [(RejectReason.INVALID, "time_in_force: simulated has no CLS")]
+        assert scene.witness.calls == []

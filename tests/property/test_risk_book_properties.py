@@ -36,7 +36,7 @@ def look(book: RiskBook, instrument: Instrument) -> RiskView:
         instrument,
         now=START,
         session_date=SESSION,
-        is_market_open=True,
+        closed_because=None,
         auto_trading=True,
         halt=None,
         price_age_seconds=1.0,

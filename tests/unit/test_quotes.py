@@ -51,3 +51,14 @@ def test_where_no_price_is_fresh_the_newest_tells_how_old_they_are() -> None:
     assert told.met_by(Side.BUY, START, 60) == told.met_by(Side.SELL, START, 60) == newest
     assert newest.age_seconds(START) == 540
     assert Quote().met_by(Side.BUY, START, 60) is None
+
+
+@pytest.mark.parametrize(("last", "ask", "amount"), [(100, 101, 100), (None, 101, 101), (None, None, "0.01")])
+def test_a_stub_bid_is_no_price_where_there_is_another(last: int | None, ask: int | None, amount: object) -> None:
+    """By 0.01 a SELL for 1,000 would be of 100,000 shares, and any limit would pass the collar."""
+    told = Quote(
+        bid=Price(Decimal("0.01"), NEW),
+        last=None if last is None else price(last, is_fresh=True),
+        ask=None if ask is None else price(ask, is_fresh=True),
+    )
+    assert told.met_by(Side.SELL, START, 60) == Price(Decimal(str(amount)), NEW)

@@ -48,7 +48,7 @@ def look(book: RiskBook, instrument: Instrument = SPY, **changes: Any) -> RiskVi
     fields: dict[str, Any] = {
         "now": START,
         "session_date": SESSION,
-        "is_market_open": True,
+        "closed_because": None,
         "auto_trading": True,
         "halt": None,
         "price_age_seconds": 1.0,
@@ -99,9 +99,20 @@ def test_an_account_that_nothing_is_known_of_is_empty() -> None:
 
 
 def test_what_the_caller_knows_is_passed_on() -> None:
-    view = look(RiskBook(), is_market_open=False, auto_trading=False, halt="*: by asha", price_age_seconds=3.5)
+    view = look(
+        RiskBook(),
+        closed_because="NYSE is closed; wait for its session",
+        auto_trading=False,
+        halt="*: by asha",
+        price_age_seconds=3.5,
+    )
     assert figures(view.account_id, view.currency, view.now, view.session_date) == ("U1", "USD", START, SESSION)
-    assert figures(view.is_market_open, view.auto_trading, view.halt, view.price_age_seconds) == (False, False, "*: by asha", 3.5)
+    assert figures(view.closed_because, view.auto_trading, view.halt, view.price_age_seconds) == (
+        "NYSE is closed; wait for its session",
+        False,
+        "*: by asha",
+        3.5,
+    )
 
 
 # --- open orders -----------------------------------------------------------------------------------------------------------------

@@ -56,7 +56,7 @@ def view(**changes: Any) -> RiskView:
         "currency": "USD",
         "now": NOW,
         "session_date": date(2026, 11, 20),
-        "is_market_open": True,
+        "closed_because": None,
         "auto_trading": True,
         "halt": None,
         "exposure": Exposure(),
@@ -116,7 +116,10 @@ def test_figures_that_are_not_known_are_left_out() -> None:
 
 
 def test_the_first_refusal_is_the_one_that_is_recorded_and_a_dry_check_tells_all() -> None:
-    seen, allowed = view(halt="*: by asha", is_market_open=False), limits(allowed_symbols=frozenset(), max_open_orders=0)
+    seen, allowed = (
+        view(halt="*: by asha", closed_because="NYSE is closed; wait for its session"),
+        limits(allowed_symbols=frozenset(), max_open_orders=0),
+    )
     assert refusal(proposal(), seen, allowed) == ("kill_switch", "*: by asha", "no halt")
     assert [said.code for said in assess_all(proposal(), seen, allowed)] == [
         "kill_switch",
@@ -136,7 +139,7 @@ REFUSED: list[tuple[str, Proposal, RiskView, RiskLimits]] = [
     ("stale_signal", proposal(signal_at=NOW - timedelta(hours=1)), view(), NO_LIMITS),
     ("currency", proposal(instrument=SPY.model_copy(update={"currency": "EUR"})), view(), NO_LIMITS),
     ("allowed_symbols", proposal(), view(), limits(allowed_symbols=frozenset({"QQQ"}))),
-    ("market_closed", proposal(), view(is_market_open=False), NO_LIMITS),
+    ("market_closed", proposal(), view(closed_because="NYSE is closed; wait for its session"), NO_LIMITS),
     ("unreconciled_symbol", proposal(), view(is_reconciled=False), NO_LIMITS),
     ("in_doubt_symbol", proposal(), view(doubts=(UUID(int=1),)), NO_LIMITS),
     ("signal_score", proposal(), view(), limits(require_score=True)),
@@ -313,8 +316,10 @@ def test_only_listed_symbols_may_be_opened() -> None:
 
 
 def test_a_closed_market_refuses_unless_it_is_allowed() -> None:
-    assert refusal(proposal(), view(is_market_open=False)) == ("market_closed", "closed", "open")
-    assert refusal(proposal(), view(is_market_open=False), limits(allow_closed_market=True)) is None
+    assert refusal(proposal(), view(closed_because="NYSE is closed; wait for its session")) == ("market_closed", "closed", "open")
+    assert (
+        refusal(proposal(), view(closed_because="NYSE is closed; wait for its session"), limits(allow_closed_market=True)) is None
+    )
 
 
 @pytest.mark.parametrize(

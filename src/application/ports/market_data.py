@@ -34,10 +34,14 @@ class Quote:
         """What an order of this side would meet: the other side's best offer, else the last trade, else its own side's.
 
         Of those that are no older than allowed; where all are, the newest, whose age then tells. None where there is no price.
+        A bid below half of the next of them is a stub, by which a SELL would be sized a hundredfold: then that one counts.
         """
         known = [price for price in self._by_rank(side) if price is not None]
         fresh = [price for price in known if price.age_seconds(now) <= max_age_seconds]
-        return fresh[0] if fresh else max(known, key=lambda price: price.at, default=None)
+        if not fresh:
+            return max(known, key=lambda price: price.at, default=None)
+        is_stub = side is Side.SELL and fresh[0] is self.bid and len(fresh) > 1 and fresh[0].amount * 2 < fresh[1].amount
+        return fresh[1] if is_stub else fresh[0]
 
     def _by_rank(self, side: Side) -> tuple[Price | None, Price | None, Price | None]:
         return (self.ask, self.last, self.bid) if side is Side.BUY else (self.bid, self.last, self.ask)

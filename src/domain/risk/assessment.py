@@ -53,8 +53,8 @@ RULES: tuple[Rule, ...] = (
 )
 """Asked in this order; the first refusal is the one that is recorded."""
 
-GATES: tuple[Rule, ...] = (*SWITCHES, market_closed)
-"""What an approved order has to pass again, just before each attempt to send it."""
+GATES: tuple[Rule, ...] = (*SWITCHES, market_closed, unreconciled_symbol, short_selling)
+"""What an approved order has to pass again, just before each attempt to send it: what it was to close may be gone by then."""
 
 REPLACEMENT_RULES: tuple[Rule, ...] = tuple(
     rule for rule in RULES if rule not in {stale_signal, signal_score, daily_trade_count, open_order_count}

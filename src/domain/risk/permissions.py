@@ -28,10 +28,10 @@ def allowed_symbols(case: Case, limits: RiskLimits) -> RiskRefusal | None:
 
 
 def market_closed(case: Case, limits: RiskLimits) -> RiskRefusal | None:
-    if case.view.is_market_open or limits.allow_closed_market:
+    why = case.view.closed_because
+    if why is None or limits.allow_closed_market:
         return None
-    message = f"{case.proposal.instrument.exchange} is closed; wait for its session, or set allow_closed_market"
-    return RiskRefusal("market_closed", message, "closed", "open")
+    return RiskRefusal("market_closed", f"{why}, or set allow_closed_market", "closed", "open")
 
 
 def signal_score(case: Case, limits: RiskLimits) -> RiskRefusal | None:

@@ -67,7 +67,8 @@ class RiskView(NamedTuple):
     """Of the limits, and of every amount here."""
     now: datetime
     session_date: date
-    is_market_open: bool
+    closed_because: str | None
+    """Why no order may trade now, for people; None: its market is open, or it waits for the open."""
     auto_trading: bool
     """Whether signals trade by themselves."""
     halt: str | None

@@ -352,6 +352,17 @@ def test_a_late_rejection_rejects(ear: Ear) -> None:
     assert report == OrderRejected(**NAMED, reason="TWS 201: Order rejected - reason:No trading permissions.")
 
 
+def test_a_late_refusal_of_a_change_leaves_the_order(ear: Ear) -> None:
+    """It may be the order's or the change's: it is asked about. A stop-loss that stands must not be taken for rejected."""
+    ear.hears(opened())
+    known = ear.session.hearing.orders.get((1, 5))
+    assert known is not None
+    ear.session.hearing.sends(known)
+    (report,) = ear.hears(wire.error(5, 201, "Order rejected - reason:The new quantity would exceed your margin"))
+    assert isinstance(report, OrderSnapshot)
+    assert report.status is BrokerStatus.UNKNOWN
+
+
 def test_errors_of_nobodys_orders_are_none_of_ours(ear: Ear) -> None:
     assert ear.hears(wire.error(77, 201, "Order rejected"), wire.error(-1, 2104, "Market data farm connection is OK")) == []
 

@@ -53,7 +53,7 @@ async def tws() -> AsyncIterator[Scene]:
         (InstrumentQuery("ES", "CME", expiry=ENDS), "CME:ES:2027-12-17", "CMES", "0.25", 50),
         (OPTION, "SMART:SPY:2027-12-17:500:CALL", "XNYS", "0.01", 100),
         (InstrumentQuery("AAPL", con_id=10_001), "NASDAQ:AAPL", "XNYS", "0.01", 1),
-        (InstrumentQuery("AAPL", asset_class=AssetClass.CFD), "SMART:AAPL:CFD", "XNYS", "0.01", 1),
+        (InstrumentQuery("AAPL", asset_class=AssetClass.CFD), "SMART:AAPL:CFD:USD", "XNYS", "0.01", 1),
         (replace(ON_ES, trading_class="ES"), "CME:ES:2027-12-17:6000:CALL", "CMES", "0.05", 50),
         (replace(ON_ES, exchange="CME", trading_class="EW3"), "CME:ES/EW3:2027-12-17:6000:CALL", "CMES", "0.05", 50),
         (InstrumentQuery("SI", "COMEX", multiplier=Decimal(1000), expiry=SILVER), "COMEX:SI/SIL:2027-12-29", "CMES", "0.005", 1000),
@@ -201,7 +201,7 @@ def test_a_future_option_and_a_cfd_are_told_apart_from_what_they_are_on() -> Non
     option = instrument_of(fields | {"secType": "FOP", "tradingClass": "EW3", "multiplier": "50"})
     assert (option.key, option.asset_class) == ("CME:ES/EW3:2027-12-17:6000:CALL", AssetClass.FUTURE_OPTION)
     cfd = instrument_of({"secType": "CFD", "symbol": "IBM", "exchange": "SMART"})
-    assert (cfd.key, cfd.asset_class) == ("SMART:IBM:CFD", AssetClass.CFD)
+    assert (cfd.key, cfd.asset_class) == ("SMART:IBM:CFD:USD", AssetClass.CFD)
     assert described(cfd) == {"symbol": "IBM", "secType": "CFD", "exchange": "SMART", "currency": "USD"}
     abroad = instrument_of({"secType": "CFD", "symbol": "SAP", "exchange": "SMART", "currency": "EUR"})
     assert [cfd.calendar, abroad.calendar] == ["XNYS", ALWAYS_OPEN]

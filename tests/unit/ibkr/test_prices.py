@@ -240,8 +240,18 @@ def test_no_trade_is_younger_than_its_tick() -> None:
     assert prices.known == Quote(last=Price(PRICE, NOW))
 
 
-def test_a_trade_without_a_time_is_as_old_as_its_tick() -> None:
+def test_the_first_trade_counts_once_its_time_is_told() -> None:
+    """TWS begins with the last one that there was, and tells its time in another message, if at all: it may be days old."""
     prices = Prices(SetClock(NOW))
+    prices.tick(4, 180.5, 100)
+    assert (prices.known, prices.are_fresh) == (None, False)
+    prices.tick_text(45, f"{TRADED.timestamp():.0f}")
+    assert prices.known == Quote(last=Price(PRICE, TRADED))
+
+
+def test_a_later_trade_without_a_time_is_as_old_as_its_tick() -> None:
+    prices = Prices(SetClock(NOW))
+    prices.tick(4, 180.25, 100)
     prices.tick(4, 180.5, 100)
     assert prices.known == Quote(last=Price(PRICE, NOW))
 
@@ -264,7 +274,7 @@ def test_a_size_of_nothing_takes_the_offer_away() -> None:
 
 def test_delayed_ticks_are_a_quarter_of_an_hour_old() -> None:
     prices = Prices(SetClock(NOW))
-    for kind in (66, 67, 68):
+    for kind in (66, 67, 68, 68):
         prices.tick(kind, 180.5, 100)
     assert prices.known == Quote(*[Price(PRICE, NOW - timedelta(minutes=15))] * 3)
     assert prices.are_fresh

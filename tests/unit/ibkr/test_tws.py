@@ -37,6 +37,8 @@ from liveorder.infrastructure.brokers.ibkr import sdk
 from liveorder.infrastructure.brokers.ibkr.answers import to_cancel, to_submission
 from liveorder.infrastructure.brokers.simulated.venue.faults import Fault, FaultKind, Point
 from tests.twins.ibkr import wire
+from tests.twins.ibkr.client import Client
+from tests.twins.ibkr.trading import Trading
 from tests.unit.ibkr.scene import PRICE, Scene, SetClock, scene, submission
 
 A_DAY = timedelta(days=1)
@@ -554,3 +556,26 @@ async def test_a_fill_counts_whatever_its_time_is_told_as(tws: Scene, told: str)
     (fill,) = await tws.broker.executions_since(datetime.now(UTC) - A_DAY)
     assert (fill.quantity, fill.commission is None) == (Decimal(4), False)
     assert await tws.find(tws.broker.prepare(submission("KEY2")), "KEY2") is Absence.ABSENT
+
+
+async def test_an_order_that_is_thrown_out_after_it_was_shown_is_rejected(tws: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    """TWS shows it, speaks against it under a code that nobody lists, calls it inactive and has it nowhere any more."""
+
+    async def shown_and_thrown_out(self: Trading, client: Client, fields: list[str]) -> None:
+        order_id, order = int(fields[1]), wire.order_placed(fields)
+        ids = {"orderId": str(order_id), "clientId": str(client.client_id), "permId": "777"}
+        contract = wire.contract_asked(fields, 2)
+        client.tell(wire.open_order(ids, contract, order, "PreSubmitted"))
+        client.tell(wire.order_status(ids, "PreSubmitted", "0", order["totalQuantity"], "0"))
+        client.tell(wire.error(order_id, 436, "You must specify an allocation."))
+        client.tell(wire.order_status(ids, "Inactive", "0", order["totalQuantity"], "0"))
+
+    monkeypatch.setattr(Trading, "place", shown_and_thrown_out)
+    placed = await tws.placed()
+
+    async def is_rejected() -> bool:
+        found = await tws.find(placed)
+        told = (found.status, found.reason) if isinstance(found, OrderSnapshot) else None
+        return told == (BrokerStatus.REJECTED, "TWS 436: You must specify an allocation.")
+
+    await tws.until(is_rejected)

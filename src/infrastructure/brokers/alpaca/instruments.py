@@ -56,6 +56,8 @@ class AlpacaInstruments:
         if query.expiry is None or query.strike is None or query.right is None:
             raise InvalidSymbolError(f"symbol: several options of {query.symbol} fit; give expiry, strike and right")
         symbol = option_symbol(query.symbol, query.expiry, query.strike, query.right)
+        if option_named(symbol) != (query.symbol, query.expiry, query.strike, query.right):
+            return None
         contract = await self._looked_up(f"/options/contracts/{symbol}")
         if contract is None or not contract.get("tradable"):
             return None

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from decimal import Decimal
 
 from liveorder.application.ports.calendar import ALWAYS_OPEN
+from liveorder.domain.errors import InvalidSymbolError
 from liveorder.domain.instrument import Instrument
 from liveorder.domain.values import AssetClass
 from liveorder.infrastructure.brokers.ibkr.rows import Fields
@@ -86,6 +87,13 @@ class Contracts:
         self._told: dict[str, Fields] = {}
 
     def remember(self, instrument: Instrument, contract: Fields) -> None:
+        """Raises `InvalidSymbolError` where another contract has this name already: books and orders would take both for one."""
+        known = self._told.get(instrument.key)
+        if known is not None and known.get("conId") != contract.get("conId"):
+            pair = [f"conId {each.get('conId')} in {each.get('currency')}" for each in (known, contract)]
+            raise InvalidSymbolError(
+                f"symbol: {instrument.key} names two contracts, {pair[0]} and {pair[1]}; trade only the first on this account"
+            )
         self._told[instrument.key] = contract
 
     def of(self, instrument: Instrument) -> dict[str, str]:

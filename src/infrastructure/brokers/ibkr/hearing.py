@@ -37,7 +37,11 @@ class Hearing:
         """By the number of their subscription."""
         self.market_rules: dict[int, list[Any]] = {}
         """The library's steps by price, by the number of the rule."""
+        self.spoken_against: dict[int, str] = {}
+        """What TWS said against an order of ours, by order id, as long as it has not called it live since."""
         self._sent: dict[int, OrderRow] = {}
+        self._changed: set[int] = set()
+        """Orders that were given new terms: a refusal may be of those, and the order stands."""
         self._awaited: defaultdict[int, list[Awaited]] = defaultdict(list)
         self._listed: dict[tuple[int, int], None] | None = None
 
@@ -60,6 +64,8 @@ class Hearing:
 
     def sends(self, row: OrderRow) -> None:
         """Under its id comes what is told of this order, even where nothing but its status is."""
+        if self.orders.get(row.identity) is not None:
+            self._changed.add(row.order_id)
         self._sent[row.order_id] = row
 
     @contextmanager
@@ -114,6 +120,8 @@ class Hearing:
 
     def _tell(self, row: OrderRow, *, is_news: bool) -> None:
         waiting = self._awaited.get(row.order_id, []) if row.client_id == self._client_id else []
+        if translation.is_live(row) and row.client_id == self._client_id:
+            self.spoken_against.pop(row.order_id, None)
         takers = [each for each in waiting if each.takes(each.answered_by(row))]
         if is_news and not takers and self._is_ours(row.order.get("account", "")):
             self.feed.put(translation.pushed(row))
@@ -201,6 +209,9 @@ class Hearing:
             return None
         if code in (failures.CANNOT_CANCEL_NOT_FOUND, failures.CANNOT_CANCEL_STATE):
             return CancelRejected(**translation.address(order), reason=words)
-        if code == failures.ORDER_REJECTED or (row is None and failures.refuses(code)):
+        is_refused = code == failures.ORDER_REJECTED or (row is None and failures.refuses(code))
+        if is_refused and order_id not in self._changed:
             return translation.refused(order, words)
+        if code not in failures.OF_CHANGES:
+            self.spoken_against[order_id] = words
         return translation.doubtful(order, words)

@@ -72,10 +72,10 @@ class IbkrInstruments:
         session = self._connection.session
         with session.whole("contract details"):
             details = await session.questions.contract_details(_asked(query, currency))
-        contracts = [fields_of(each.contract, CONTRACT_FIELDS) for each in details]
+        contracts = [_named(each) for each in details]
         if query.con_id is not None:
             _check_symbol(query, contracts)
-        return [each for each, contract in zip(details, contracts, strict=True) if _fits(query, contract)]
+        return [each for each, contract in zip(details, contracts, strict=True) if _fits(query, contract, each.validExchanges)]
 
     async def position(self, told: Any) -> BrokerPosition:
         """TWS tells what one unit cost, in the currency and with the multiplier."""
@@ -89,14 +89,18 @@ class IbkrInstruments:
         contract_id = int(contract.get("conId", 0))
         if contract_id not in self._by_contract_id:
             details = await self._connection.session.questions.contract_details({"conId": str(contract_id)})
-            found = only([(await self._kept(each))[0] for each in details])
+            try:
+                found = only([(await self._kept(each))[0] for each in details])
+            except InvalidSymbolError:
+                named = instrument_of(contract, *details[:1])
+                found = named.model_copy(update={"symbol": f"{named.symbol} (conId {contract_id})"})
             self._by_contract_id[contract_id] = found or instrument_of(contract)
         return self._by_contract_id[contract_id]
 
     async def _kept(self, details: Any) -> tuple[Instrument, bool]:
         """And whether all of it is known."""
-        contract = fields_of(details.contract, CONTRACT_FIELDS)
-        ordered = contract | ({"exchange": SMART} if contract.get("secType") == "STK" else {})
+        contract = _named(details)
+        ordered = {**contract, **({"exchange": SMART} if contract.get("secType") == "STK" else {})}
         rule = rule_at(ordered.get("exchange", ""), details)
         ticks = ticks_of(details, [] if rule is None else await self._connection.session.questions.market_rule(rule))
         instrument = instrument_of(contract, details, ticks)
@@ -210,7 +214,7 @@ def _kind_of(query: InstrumentQuery) -> AssetClass:
 
 def _identity(details: Any) -> tuple[int, str]:
     """One description may be of several contracts, and one contract may trade at several exchanges."""
-    return details.contract.conId, instrument_of(fields_of(details.contract, CONTRACT_FIELDS)).key
+    return details.contract.conId, instrument_of(_named(details)).key
 
 
 def _ambiguity(query: InstrumentQuery, fitting: Sequence[Any]) -> InvalidSymbolError:
@@ -237,10 +241,17 @@ def _check_symbol(query: InstrumentQuery, contracts: Sequence[Fields]) -> None:
             )
 
 
-def _fits(query: InstrumentQuery, contract: Fields) -> bool:
+def _named(details: Any) -> Fields:
+    """An option that SMART routes is named so, whichever of its exchanges was asked: it is one contract, and a position names none."""
+    contract = fields_of(details.contract, CONTRACT_FIELDS)
+    is_routed = contract.get("secType") == "OPT" and SMART in details.validExchanges.split(",")
+    return {**contract, "exchange": SMART} if is_routed else contract
+
+
+def _fits(query: InstrumentQuery, contract: Fields, exchanges: str) -> bool:
     """TWS may answer a question for one listing with others."""
     found, wanted = instrument_of(contract), query.exchange and exchange_named(query.exchange)
-    is_there = wanted in (None, SMART, found.exchange)
+    is_there = wanted in (None, SMART, found.exchange) or (found.exchange == SMART and wanted in exchanges.split(","))
     multiplier = above_zero(contract.get("multiplier")) or Decimal(1)
     said = (query.currency, query.expiry, query.strike, query.right, query.asset_class, query.trading_class, query.multiplier)
     has = (found.currency, found.expiry, found.strike, found.right, found.asset_class, contract.get("tradingClass"), multiplier)

@@ -6,6 +6,7 @@ import asyncio
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 
 from liveorder.application.ports.clock import Clock
 from liveorder.application.ports.market_data import Price, Quote
@@ -36,6 +37,8 @@ class Prices:
         """Why nothing is told any more."""
         self._reservation: BrokerError | None = None
         self._traded_at: datetime | None = None
+        self._untimed: Decimal | None = None
+        """The first trade that was told, as long as its time was not: it may be days old. What trades later is of now."""
         self._delay, self._is_frozen = timedelta(), False
         self._told = asyncio.Event()
 
@@ -49,6 +52,9 @@ class Prices:
         self._delay = DELAY if kind in _DELAYED else timedelta()
         at, amount = self._clock.now() - self._delay, None if price in _NO_PRICE else number(price)
         if name == "last":
+            if amount is not None and self._traded_at is None and self._untimed is None:
+                self._untimed = amount
+                return
             at = self._traded_at or at
         elif self._is_frozen or not size:
             amount = None
@@ -61,8 +67,8 @@ class Prices:
     def tick_text(self, kind: int, text: str) -> None:
         if kind in _LAST_TRADED and text.isdecimal() and int(text):
             self._traded_at = min(datetime.fromtimestamp(int(text), UTC), self._clock.now())
-            last = self._quote.last
-            self._note("last", None if last is None else replace(last, at=self._traded_at))
+            last = self._quote.last.amount if self._quote.last is not None else self._untimed
+            self._note("last", None if last is None else Price(last, self._traded_at))
 
     def of_kind(self, market_data_kind: int) -> None:
         self._is_frozen = market_data_kind in _FROZEN

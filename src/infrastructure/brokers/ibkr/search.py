@@ -44,7 +44,17 @@ class Search:
         is_whole = session.undecoded.count == undecoded and stood
         is_of_this_day = self.reference is not None and self.reference.day == began.isoformat() == today().isoformat()
         session.demand_link()
-        return Absence.ABSENT if is_whole and is_of_this_day else Absence.INCONCLUSIVE
+        if not is_whole or not is_of_this_day:
+            return Absence.INCONCLUSIVE
+        return self._thrown_out(session) or Absence.ABSENT
+
+    def _thrown_out(self, session: Session) -> OrderSnapshot | None:
+        """An order that TWS took, spoke against, called inactive, and has nowhere any more."""
+        assert self.reference is not None
+        row = session.hearing.orders.get((self.reference.client_id, self.reference.order_id))
+        words = session.hearing.spoken_against.get(self.reference.order_id)
+        is_it = row is not None and row.key == self.key and row.status == "Inactive"
+        return translation.thrown_out(row, words) if row is not None and is_it and words is not None else None
 
     def _among(self, rows: Iterable[OrderRow]) -> OrderRow | None:
         """Of several with our key, which only a hand in TWS can make, the one with our ids."""

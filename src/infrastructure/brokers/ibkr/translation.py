@@ -92,6 +92,10 @@ def doubtful(row: OrderRow, words: str) -> OrderSnapshot:
     return OrderSnapshot(**address(row), **_kind(row), status=BrokerStatus.UNKNOWN, native_status=words)
 
 
+def thrown_out(row: OrderRow, words: str) -> OrderSnapshot:
+    return OrderSnapshot(**address(row), **_kind(row), status=BrokerStatus.REJECTED, native_status=_native(row), reason=words)
+
+
 def snapshot(row: OrderRow, executions: tuple[Execution | ExecutionCorrected, ...]) -> OrderSnapshot:
     """`filled` is the broker's total or that of the executions, whichever is more: either may lag behind the other."""
     known = total(each.quantity for each in executions)

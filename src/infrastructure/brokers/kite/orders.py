@@ -124,7 +124,9 @@ def _check_freeze(request: SubmitRequest, most: Mapping[str, Decimal]) -> None:
     """Of an entry: what closes a position is left to the exchange, which may allow more by now than the settings say."""
     symbol, quantity = request.instrument.symbol, request.quantity
     limiting = max((name for name in most if _is_of(request.instrument, name)), key=len, default=None)
-    if limiting is None or quantity is None or request.role is not OrderRole.ENTRY or quantity <= most[limiting]:
+    if limiting is None or quantity is None or quantity <= most[limiting]:
+        return
+    if request.reduces_only or request.role is not OrderRole.ENTRY:
         return
     allowed = _plain(most[limiting])
     raise OrderValidationError(
