@@ -21,6 +21,7 @@ from liveorder.application.ports.broker import (
     KeySupport,
     Prepared,
     SubmitRequest,
+    figures,
 )
 from liveorder.domain.errors import (
     BrokerAuthenticationError,
@@ -147,8 +148,13 @@ class CornerExchange:
         return await self._list("/positions", _position)
 
     async def account(self) -> BrokerAccount:
+        """It tells cash, and nothing else of the account's money: what is not told is left out."""
         answer = await self._call("GET", "/account")
-        return _read(answer, lambda: BrokerAccount(self._account_id, TradingMode(answer["kind"]), answer["currency"]))
+        return _read(answer, lambda: self._account(answer))
+
+    def _account(self, answer: Any) -> BrokerAccount:
+        cash = figures(datetime.fromisoformat(answer["at"]), answer["currency"], cash=Decimal(answer["cash"]))
+        return BrokerAccount(self._account_id, TradingMode(answer["kind"]), answer["currency"], cash)
 
     async def reports(self) -> AsyncIterator[ExecutionReport]:
         """Nothing is pushed: the engine asks."""

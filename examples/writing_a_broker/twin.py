@@ -80,7 +80,7 @@ class CornerTwin:
 
     async def _told_account(self, request: web.Request) -> web.Response:
         answer = await self._ask(request, "account")
-        return web.json_response({"kind": "PAPER", "currency": answer["currency"]})
+        return web.json_response({"kind": "PAPER", **{name: answer[name] for name in ("currency", "cash", "at")}})
 
     async def _ask(self, request: web.Request, verb: str, **fields: Any) -> dict[str, Any]:
         if request.headers.get("Authorization") != f"Bearer {self._token}":

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
-from liveorder.application.ports.broker import Absence, KeySupport
+from liveorder.application.ports.broker import Absence, BrokerAccount, KeySupport
 from liveorder.application.ports.instruments import InstrumentQuery
 from liveorder.domain.errors import BrokerError
 from liveorder.domain.execution_report import BrokerStatus, OrderSnapshot
@@ -23,6 +23,36 @@ async def the_account_is_told(stage: Stage) -> None:
     account = await stage.broker.account()
     require(account.account_id == stage.account_id, f"it is called {account.account_id}")
     require(len(account.currency) == 3, f"its currency is told as {account.currency!r}")
+
+
+@case
+async def the_accounts_money_is_told_with_its_time(stage: Stage) -> None:
+    """Each figure is a finite amount of a currency, no older than the question. A fill moves the cash: nothing is remembered."""
+    before = (await _with_money_of_now(stage)).cash
+    if before is None or before.currency != stage.instrument.currency:
+        return
+    placed = await stage.rest()
+    await stage.fill(placed, 10)
+
+    async def paid() -> bool | None:
+        cash = (await _with_money_of_now(stage)).cash
+        return True if cash is not None and cash.amount < before.amount else None
+
+    await stage.within(paid)
+
+
+async def _with_money_of_now(stage: Stage) -> BrokerAccount:
+    skew = timedelta(seconds=stage.capabilities.clock_skew_seconds)
+    asked = datetime.now(UTC)
+    account = await stage.broker.account()
+    answered = datetime.now(UTC)
+    for figure in account.figures:
+        name = " ".join([figure.kind, figure.part]).strip()
+        require(figure.amount.is_finite(), f"the {name} is told as {figure.amount}")
+        require(len(figure.currency) == 3, f"the currency of the {name} is told as {figure.currency!r}")
+        require(figure.at.tzinfo is not None, f"the time of the {name} has no zone")
+        require(asked - skew <= figure.at <= answered + skew, f"the {name} is told as of {figure.at}, asked at {asked}")
+    return account
 
 
 @case

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
-from datetime import datetime
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -130,6 +130,22 @@ class ConnectsWithAnything(SimulatedBroker):
         return None  # type: ignore[return-value]  # the defect
 
 
+class RemembersTheMoney(SimulatedBroker):
+    """Asks once, and tells what it heard then for ever."""
+
+    heard: BrokerAccount | None = None
+
+    async def account(self) -> BrokerAccount:
+        self.heard = self.heard or await super().account()
+        return self.heard
+
+
+class DatesTheMoneyAnew(RemembersTheMoney):
+    async def account(self) -> BrokerAccount:
+        told = await super().account()
+        return replace(told, figures=tuple(replace(each, at=datetime.now(UTC)) for each in told.figures))
+
+
 class ListsOnlyItsOwn(SimulatedBroker):
     async def open_orders(self) -> Sequence[OrderSnapshot]:
         return [each for each in await super().open_orders() if each.client_order_id]
@@ -169,6 +185,8 @@ DEFECTS: list[tuple[type[SimulatedBroker], KeySupport, str]] = [
     (NamesNobody, UNIQUE, "another_life_finds_what_the_last_one_sent"),
     (CountsTwice, UNIQUE, "a_replaced_order_can_be_replaced_filled_and_cancelled"),
     (ConnectsWithAnything, UNIQUE, "refused_credentials_keep_it_from_connecting"),
+    (RemembersTheMoney, UNIQUE, "the_accounts_money_is_told_with_its_time"),
+    (DatesTheMoneyAnew, UNIQUE, "the_accounts_money_is_told_with_its_time"),
     (ListsOnlyItsOwn, UNIQUE, "open_orders_are_listed_ours_and_others"),
     (PreparesSomethingElse, UNIQUE, "what_is_prepared_stays_the_same_and_holds_no_secret"),
     (RoundsAveragePrices, UNIQUE, "a_part_fill_leaves_the_order_open"),

@@ -176,6 +176,8 @@ def position_json(instrument: Instrument, quantity: Decimal, average: Decimal) -
 
 
 def account_json(account: Json, number: str) -> Json:
+    """Without leverage. An account of the exchange that is not limited can buy more than anybody would."""
+    free = account.get("buying_power", BOUNDLESS)
     return {
         "id": str(uuid5(NAMESPACE_URL, number)),
         "account_number": number,
@@ -183,11 +185,21 @@ def account_json(account: Json, number: str) -> Json:
         "currency": account["currency"],
         "cash": account["cash"],
         "equity": account["equity"],
-        "buying_power": account["cash"],
+        "portfolio_value": account["equity"],
+        "buying_power": free,
+        "regt_buying_power": free,
+        "non_marginable_buying_power": free,
+        "options_buying_power": free,
+        "initial_margin": "0",
+        "maintenance_margin": "0",
+        "multiplier": "1",
+        "balance_asof": account["at"][:10],
         "trading_blocked": False,
         "account_blocked": False,
     }
 
+
+BOUNDLESS = "1000000000000"
 
 AT_AN_AUCTION = {"opg": TimeInForce.DAY, "cls": TimeInForce.DAY}
 """The exchange has no auctions: such an order stands there for the day."""

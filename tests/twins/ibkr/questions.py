@@ -14,6 +14,9 @@ from tests.twins.ibkr.desk import READ_ONLY, UNKNOWN, Desk
 from tests.twins.ibkr.orders import trades_told
 from tests.twins.ibkr.trading import commissions
 
+BOUNDLESS = "1000000000000"
+"""What an account of the exchange that is not limited can buy for."""
+
 
 class Questions:
     def __init__(self, desk: Desk, switches: Switches) -> None:
@@ -66,9 +69,31 @@ class Questions:
         answer = await self._desk.ask("account")
         if not self._is_whole(client, fields[2], answer):
             return
-        values = {"TotalCashValue": answer["cash"], "NetLiquidation": answer["equity"]}
-        rows = [["63", "1", fields[2], self._desk.account, tag, value, answer["currency"]] for tag, value in values.items()]
+        asked = {*fields[4].split(",")}
+        asked |= {"TotalCashBalance", "ExchangeRate"} if "$LEDGER:ALL" in asked else set()
+        rows = [["63", "1", fields[2], *row] for row in self._summary(answer) if row[1] in asked]
         client.tell(*rows, ["64", "1", fields[2]])
+
+    def _summary(self, answer: dict[str, Any]) -> list[list[str]]:
+        """Account, tag, value and currency, of every tag; with those of the switch in their place. Without leverage."""
+        currency, others = answer["currency"], answer["other_cash"]
+        free = answer.get("buying_power", BOUNDLESS)
+        told = {
+            ("NetLiquidation", currency): answer["equity"],
+            ("TotalCashValue", currency): answer["cash"],
+            ("AvailableFunds", currency): free,
+            ("BuyingPower", currency): free,
+            ("InitMarginReq", currency): "0.00",
+            ("MaintMarginReq", currency): "0.00",
+            ("TotalCashBalance", currency): answer["cash"],
+            ("TotalCashBalance", "BASE"): answer["cash"],
+            ("ExchangeRate", currency): "1.00",
+            ("ExchangeRate", "BASE"): "1.00",
+            **{("TotalCashBalance", other): cash for other, cash in others.items()},
+        }
+        told = told if self._switches.account_values is None else self._switches.account_values
+        ours = [[self._desk.account, tag, value, told_in] for (tag, told_in), value in told.items()]
+        return [*ours, ["DU9999999", "NetLiquidation", "1.23", "CHF"], ["DU9999999", "BuyingPower", "4.56", "CHF"]]
 
     async def account_updates(self, client: Client, fields: list[str]) -> None:
         client.tell(["54", "1", fields[3]])

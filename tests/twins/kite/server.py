@@ -38,6 +38,7 @@ from tests.twins.kite.wire import (
 API_KEY, API_SECRET, REQUEST_TOKEN, USER_ID = "twinapikey0001", "twinapisecret0001", "twinrequesttoken0001", "AB1234"
 FIRST_TOKEN, NEXT_TOKEN = "twinaccesstoken0001", "twinaccesstoken0002"
 HEARTBEAT_SECONDS = 0.5
+BOUNDLESS = "1000000000000"
 
 _OUR_TYPES = {theirs: ours for ours, theirs in ORDER_TYPES.items()}
 _OUR_VALIDITIES = {theirs: ours for ours, theirs in VALIDITIES.items() if ours is not TimeInForce.GTC}
@@ -221,10 +222,14 @@ class KiteTwin:
         return {"user_id": USER_ID, "broker": "ZERODHA", "exchanges": list(EXCHANGES), "products": ["CNC", "NRML", "MIS", "MTF"]}
 
     async def margins(self, request: web.Request) -> Any:
+        """An account of the exchange that is not limited can buy more than anybody would."""
         answer = await self.ask("account")
-        cash = float(answer["cash"])
-        equity = {"enabled": True, "net": cash, "available": {"cash": cash, "live_balance": cash}}
-        return {"equity": equity, "commodity": {"enabled": False, "net": 0, "available": {"cash": 0, "live_balance": 0}}}
+        cash, net = float(answer["cash"]), float(answer.get("buying_power", BOUNDLESS))
+        opened = {"adhoc_margin": 0, "collateral": 0, "intraday_payin": 0, "opening_balance": cash}
+        utilised = {"debits": cash - net if "buying_power" in answer else 0, "span": 0, "exposure": 0, "option_premium": 0}
+        equity = {"enabled": True, "net": net, "available": opened | {"cash": cash, "live_balance": cash}, "utilised": utilised}
+        nothing = {"cash": 0, "live_balance": 0, "collateral": 0}
+        return {"equity": equity, "commodity": {"enabled": False, "net": 0, "available": nothing, "utilised": {"debits": 0}}}
 
     async def quote(self, request: web.Request) -> Any:
         if not self.switches.sells_quotes:

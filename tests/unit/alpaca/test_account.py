@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from liveorder.application.ports.broker import BrokerAccount, Figure, FigureKind
 from liveorder.application.ports.instruments import InstrumentQuery
 from liveorder.application.ports.market_data import Price, Quote
 from liveorder.domain.errors import (
@@ -218,7 +219,90 @@ async def test_what_the_account_has_is_told() -> None:
     async with live() as here:
         account = await here.broker.account()
         assert (account.account_id, account.mode, account.currency) == (ACCOUNT, TradingMode.PAPER, "USD")
-        assert account.cash == 1_000_000
+        assert account.cash is not None
+        assert account.cash.amount == 1_000_000
+
+
+MARGIN: dict[str, Any] = {
+    "account_number": "PA3ABCDEFGH1", "status": "ACTIVE", "crypto_status": "ACTIVE", "options_trading_level": 3, "currency": "USD",
+    "buying_power": "262113.632", "regt_buying_power": "80680.36", "daytrading_buying_power": "262113.632",
+    "effective_buying_power": "262113.632", "non_marginable_buying_power": "7386.56", "options_buying_power": "40340.18",
+    "bod_dtbp": "0", "cash": "-23140.2", "accrued_fees": "0", "pending_transfer_in": "0", "portfolio_value": "103820.56",
+    "pattern_day_trader": False, "trading_blocked": False, "transfers_blocked": False, "account_blocked": False,
+    "created_at": "2019-06-12T22:47:07.99658Z", "trade_suspended_by_user": False, "multiplier": "4", "shorting_enabled": True,
+    "equity": "103820.56", "last_equity": "103529.24", "long_market_value": "126960.76", "short_market_value": "0",
+    "initial_margin": "63480.38", "maintenance_margin": "38088.228", "last_maintenance_margin": "38000.832", "sma": "0",
+    "daytrade_count": 0, "balance_asof": "2026-11-20", "crypto_tier": 1, "intraday_adjustments": "0",
+}  # fmt: skip
+"""Shaped as Alpaca's own: an account that has bought on margin, so that its cash is below zero."""
+SINCE_JULY = {name: value for name, value in MARGIN.items() if "day" not in name or name == "intraday_adjustments"}
+"""Without what FINRA's new margin rule made superfluous: Alpaca leaves it out since July 2026."""
+
+
+async def told_of(answer: object) -> tuple[BrokerAccount, Live]:
+    async with live() as here:
+        here.twin.say("GET", "/v2/account", 200, answer)
+        return await here.broker.account(), here
+
+
+async def test_every_figure_is_told_as_it_was_sent_with_the_time_at_which_it_was_asked_for() -> None:
+    asked = datetime.now(UTC)
+    account, _ = await told_of(MARGIN)
+    assert [(each.kind, each.part, f"{each.amount:f}") for each in account.figures] == [
+        ("equity", "", "103820.56"),
+        ("cash", "", "-23140.2"),
+        ("initial_margin", "", "63480.38"),
+        ("maintenance_margin", "", "38088.228"),
+        ("buying_power", "", "262113.632"),
+        ("buying_power", "CRYPTO", "7386.56"),
+        ("buying_power", "OPTION", "40340.18"),
+        ("buying_power", "OVERNIGHT", "80680.36"),
+        ("buying_power", "DAY_TRADING", "262113.632"),
+    ]
+    assert {each.currency for each in account.figures} == {"USD"}
+    assert all(asked <= each.at <= datetime.now(UTC) for each in account.figures)
+
+
+@pytest.mark.parametrize(
+    ("asset_class", "amount"),
+    [(AssetClass.EQUITY, "262113.632"), (AssetClass.CRYPTO, "7386.56"), (AssetClass.OPTION, "40340.18")],
+)
+async def test_what_is_not_bought_on_margin_has_a_buying_power_of_its_own(asset_class: AssetClass, amount: str) -> None:
+    account, _ = await told_of(MARGIN)
+    found = account.buying_power_for("NYSE", asset_class, "USD")
+    assert found is not None
+    assert found.amount == D(amount)
+    assert account.buying_power_for("NYSE", asset_class, "EUR") is None
+
+
+async def test_a_figure_that_alpaca_tells_no_more_is_not_there() -> None:
+    account, _ = await told_of(SINCE_JULY)
+    assert "DAY_TRADING" not in {each.part for each in account.figures}
+    assert len(account.figures) == 8
+
+
+@pytest.mark.parametrize(
+    ("value", "amount"),
+    [("12.50", "12.50"), (7, "7"), ("-0.01", "-0.01"), ("1e3", "1000"), (0.1, "0.1"), (None, None), ("", None)]
+    + [(odd, None) for odd in ("n/a", "NaN", "Infinity", True, ["1"], {"amount": "1"})],
+)
+async def test_a_figure_is_a_number_or_is_left_out(value: object, amount: str | None) -> None:
+    """Whatever Alpaca sends in its place: the account is told all the same, and so can be traded on."""
+    account, here = await told_of(MARGIN | {"equity": value})
+    assert account.equity == (None if amount is None else Figure(FigureKind.EQUITY, D(amount), "USD", account.figures[-1].at))
+    assert account.cash is not None
+    is_odd = amount is None and value not in (None, "")
+    assert any("equity could not be read" in line for line in here.log.written) is is_odd
+
+
+async def test_an_account_of_which_nothing_is_told_but_whose_money_it_is() -> None:
+    account, _ = await told_of({"account_number": "PA1", "currency": None})
+    assert (account.mode, account.currency, account.figures) == (TradingMode.PAPER, "USD", ())
+
+
+async def test_whose_money_it_is_is_never_guessed() -> None:
+    with pytest.raises(OutcomeUnknown):
+        await told_of({"currency": "USD", "cash": "1", "equity": "1"})
 
 
 async def test_a_blocked_account_is_told_to_people() -> None:

@@ -8,13 +8,13 @@ from decimal import Decimal
 
 import pytest
 
-from liveorder.application.ports.broker import Absence
+from liveorder.application.ports.broker import Absence, BrokerAccount, Figure, FigureKind
 from liveorder.application.ports.instruments import InstrumentQuery
 from liveorder.domain.execution_report import BrokerStatus, Execution, OrderSnapshot
 from liveorder.domain.instrument import Instrument
-from liveorder.domain.values import OrderType, Side
+from liveorder.domain.values import AssetClass, OrderType, Side
 from liveorder.infrastructure.brokers.kite.charges import estimated_charges
-from tests.unit.kite.canned import Answer, Canned, broker_on, success
+from tests.unit.kite.canned import MORNING, Answer, Canned, broker_on, success
 
 D = Decimal
 TODAY = {"day": "2026-11-20"}
@@ -199,6 +199,16 @@ def segment(cash: str, live: str, *, enabled: bool = True) -> str:
     return f'{{"enabled": {json.dumps(enabled)}, "net": {live}, "available": {available}, "utilised": {utilised}}}'
 
 
+async def money(equity: str, commodity: str) -> BrokerAccount:
+    canned = on_wire(user_margins=f'{{"equity": {equity}, "commodity": {commodity}}}')
+    return await canned.broker.account()
+
+
+def told(account: BrokerAccount) -> list[tuple[str, str, str]]:
+    assert {(each.currency, each.at) for each in account.figures} <= {("INR", MORNING)}
+    return [(each.kind, each.part, f"{each.amount:f}") for each in account.figures]
+
+
 @pytest.mark.parametrize(
     ("equity", "commodity", "cash"),
     [
@@ -211,9 +221,62 @@ def segment(cash: str, live: str, *, enabled: bool = True) -> str:
     ],
 )
 async def test_money_for_commodities_stands_apart(equity: str, commodity: str, cash: str | None) -> None:
-    canned = on_wire(user_margins=f'{{"equity": {equity}, "commodity": {commodity}}}', user_profile='{"user_id": "ZX9081"}')
-    account = await canned.broker.account()
-    assert account.cash == (None if cash is None else D(cash))
+    account = await money(equity, commodity)
+    assert account.cash == (None if cash is None else Figure(FigureKind.CASH, D(cash), "INR", MORNING))
+
+
+FULL = """{
+  "enabled": true, "net": 139725.05000000002,
+  "available": {
+    "adhoc_margin": 0, "cash": 245431.6, "opening_balance": 245431.6, "live_balance": 99725.05000000002, "collateral": 40000,
+    "intraday_payin": 0
+  },
+  "utilised": {
+    "debits": 145706.55, "exposure": 38981.25, "m2m_realised": 761.7, "m2m_unrealised": 0, "option_premium": 0, "payout": 0,
+    "span": 101989, "holding_sales": -1500.5, "turnover": 0, "liquid_collateral": 0, "stock_collateral": 40000, "delivery": 0
+  }
+}"""
+"""Shaped as Kite's own: an account with pledged stock, a future and shares that were sold today."""
+
+
+async def test_what_is_available_counts_what_is_pledged_and_cash_does_not() -> None:
+    """To the last digit that came over the wire. Of equity Kite tells nothing: what is held is in none of its figures."""
+    account = await money(FULL, segment("0", "0", enabled=False))
+    assert told(account) == [
+        ("cash", "", "99725.05000000002"),
+        ("initial_margin", "", "145706.55"),
+        ("available_funds", "", "139725.05000000002"),
+        ("buying_power", "", "139725.05000000002"),
+    ]
+    assert account.equity is None
+
+
+async def test_each_segment_has_a_buying_power_of_its_own() -> None:
+    account = await money(FULL, segment("7000", "-12.5"))
+    powers = [account.buying_power_for(exchange, AssetClass.OPTION, "INR") for exchange in ("NFO", "MCX")]
+    assert [each.amount for each in powers if each is not None] == [D("139725.05000000002"), D("-12.5")]
+
+
+@pytest.mark.parametrize(
+    ("equity", "expected"),
+    [
+        ('{"enabled": true}', []),
+        ('{"enabled": true, "net": null, "available": null, "utilised": null}', []),
+        ('{"enabled": true, "net": "12.5", "available": {"cash": ""}, "utilised": {"debits": -3}}', ["-3", "12.5", "12.5"]),
+        ('{"net": 5, "available": {"live_balance": -0.5}}', ["-0.5", "5", "5"]),
+        ('{"enabled": true, "net": "n/a", "available": {"cash": true, "live_balance": 1}}', ["1"]),
+        ('{"enabled": true, "net": "NaN", "available": [], "utilised": {"debits": 1e400}}', ["1" + "0" * 400]),
+    ],
+)
+async def test_a_figure_is_a_number_or_is_left_out(equity: str, expected: list[str]) -> None:
+    assert [amount for _, _, amount in told(await money(equity, "null"))] == expected
+
+
+async def test_the_token_is_tried_once_at_a_connection_and_not_with_every_look_at_the_money() -> None:
+    canned = on_wire(user_margins=f'{{"equity": {FULL}}}', user_profile='{"user_id": "ZX9081"}')
+    await canned.broker.account()
+    await canned.broker.account()
+    assert [canned.wire.count("/user/profile"), canned.wire.count("/user/margins")] == [0, 2]
 
 
 async def test_the_gst_of_charges_is_a_table_of_its_own() -> None:

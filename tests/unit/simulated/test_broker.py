@@ -11,7 +11,16 @@ from typing import Any
 
 import pytest
 
-from liveorder.application.ports.broker import Absence, BrokerAccount, CancelRequest, KeySupport, ReplaceRequest
+from liveorder.application.ports.broker import (
+    Absence,
+    BrokerAccount,
+    CancelRequest,
+    Figure,
+    FigureKind,
+    KeySupport,
+    ReplaceRequest,
+    figures,
+)
 from liveorder.application.ports.market_data import Price, Quote
 from liveorder.domain.errors import (
     BrokerAuthenticationError,
@@ -53,9 +62,27 @@ D = Decimal
 
 async def test_connecting_tells_which_account_this_is(reach: str) -> None:
     async with stage(reach) as live:
-        expected = BrokerAccount("SIM", TradingMode.SIMULATION, "USD", D(1_000_000), D(1_000_000))
+        money = figures(START, "USD", equity=D(1_000_000), cash=D(1_000_000))
+        expected = BrokerAccount("SIM", TradingMode.SIMULATION, "USD", money)
         assert await live.broker.connect() == expected
         assert await live.broker.account() == expected
+
+
+async def test_a_limited_account_tells_what_it_can_still_buy_for(reach: str) -> None:
+    """Cash, less what open buys would take. One that is not limited has no such figure: no buy is too dear for it."""
+    limited = VenueSettings(prices=STILL, accounts=(AccountTerms(cash=D(5000), is_limited=True),))
+    async with stage(reach, limited) as live:
+        await live.broker.submit(live.broker.prepare(limit_order()))
+        account = await live.broker.account()
+        assert [account.cash, account.buying_power] == [*figures(START, "USD", cash=D(5000), buying_power=D(3500))]
+
+
+async def test_cash_of_another_currency_stands_beside_the_accounts_own(reach: str) -> None:
+    infosys = Instrument(symbol="INFY", exchange="NSE", currency="INR")
+    async with stage(reach) as live:
+        await live.broker.submit(live.broker.prepare(market_order(instrument=infosys)))
+        account = await live.broker.account()
+        assert account.figure(FigureKind.CASH, currency="INR") == Figure(FigureKind.CASH, D(-15_000), "INR", START)
 
 
 async def test_an_account_that_is_not_here_is_refused(reach: str) -> None:

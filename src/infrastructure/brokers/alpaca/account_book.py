@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from liveorder.application.ports.broker import BrokerAccount, BrokerPosition
+from liveorder.application.ports.broker import BrokerAccount, BrokerPosition, Figure, FigureKind
 from liveorder.application.ports.brokerage import AccountAccess
 from liveorder.domain.errors import OutcomeUnknown
 from liveorder.domain.execution_report import Execution, ExecutionReport, OrderSnapshot
 from liveorder.domain.instrument import Instrument
-from liveorder.domain.values import TradingMode
+from liveorder.domain.values import AssetClass, TradingMode
 from liveorder.infrastructure.brokers.alpaca.instruments import AlpacaInstruments
 from liveorder.infrastructure.brokers.alpaca.rest import Rest
 from liveorder.infrastructure.brokers.alpaca.translation import (
+    UNREADABLE,
     Message,
     execution_of,
     filled,
@@ -36,6 +37,20 @@ _PAPER_ACCOUNT = "PA"
 """How the numbers of paper accounts begin."""
 
 
+FIGURES: Mapping[str, tuple[FigureKind, str]] = {
+    "equity": (FigureKind.EQUITY, ""),
+    "cash": (FigureKind.CASH, ""),
+    "initial_margin": (FigureKind.INITIAL_MARGIN, ""),
+    "maintenance_margin": (FigureKind.MAINTENANCE_MARGIN, ""),
+    "buying_power": (FigureKind.BUYING_POWER, ""),
+    "non_marginable_buying_power": (FigureKind.BUYING_POWER, AssetClass.CRYPTO),
+    "options_buying_power": (FigureKind.BUYING_POWER, AssetClass.OPTION),
+    "regt_buying_power": (FigureKind.BUYING_POWER, "OVERNIGHT"),
+    "daytrading_buying_power": (FigureKind.BUYING_POWER, "DAY_TRADING"),
+}
+"""By Alpaca's name: what it is, and of which part of the account. Coins and options are not bought on margin."""
+
+
 class AccountBook:
     """Questions. Each raises `BrokerError`, or one of `UNREADABLE`."""
 
@@ -43,12 +58,22 @@ class AccountBook:
         self._access, self._rest, self._instruments = access, rest, instruments
 
     async def account(self) -> BrokerAccount:
+        asked_at = self._access.clock.now()
         told = row_of(await self._rest.get("/account"))
         if blocks := [flag for flag in _BLOCKS if told.get(flag)]:
             sentence = f"Alpaca takes no orders of this account: {', '.join(blocks)}"
             self._access.log.write("WARNING", sentence, account_id=self._access.account_id)
-        cash, equity = number(told["cash"]), number(told["equity"])
-        return BrokerAccount(self._access.account_id, _mode_of(told), told["currency"], cash, equity)
+        currency = told.get("currency") or self._access.currency
+        return BrokerAccount(self._access.account_id, _mode_of(told), currency, tuple(self._figures(told, currency, asked_at)))
+
+    def _figures(self, told: Message, currency: str, at: datetime) -> Iterator[Figure]:
+        for field, (kind, part) in FIGURES.items():
+            try:
+                if told.get(field) not in (None, ""):
+                    yield Figure(kind, number(told[field]), currency, at, part)
+            except UNREADABLE:
+                sentence = f"Alpaca's {field} could not be read; the account goes without it"
+                self._access.log.write("WARNING", sentence, account_id=self._access.account_id)
 
     async def positions(self) -> Sequence[BrokerPosition]:
         rows = rows_of(await self._rest.get("/positions"))

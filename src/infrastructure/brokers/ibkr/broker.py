@@ -25,6 +25,7 @@ from liveorder.domain.errors import BrokerError, BrokerRefusal, OrderValidationE
 from liveorder.domain.execution_report import ExecutionReport, OrderSnapshot
 from liveorder.domain.values import TradingMode
 from liveorder.infrastructure.brokers.ibkr import orders, translation
+from liveorder.infrastructure.brokers.ibkr.account_figures import figures_in, own_currency
 from liveorder.infrastructure.brokers.ibkr.answers import to_cancel, to_replace, to_submission
 from liveorder.infrastructure.brokers.ibkr.capabilities import CAPABILITIES, USUALLY_OUTSIDE_HOURS
 from liveorder.infrastructure.brokers.ibkr.connection import Connection, explained
@@ -32,7 +33,6 @@ from liveorder.infrastructure.brokers.ibkr.contracts import Contracts
 from liveorder.infrastructure.brokers.ibkr.failures import PerhapsRefused
 from liveorder.infrastructure.brokers.ibkr.instruments import IbkrInstruments
 from liveorder.infrastructure.brokers.ibkr.orders import PreparedOrder, Reference
-from liveorder.infrastructure.brokers.ibkr.rows import number
 from liveorder.infrastructure.brokers.ibkr.search import Search, complete
 from liveorder.infrastructure.brokers.ibkr.session import Session
 
@@ -204,16 +204,11 @@ class IbkrBroker:
         return await self._account(self._session())
 
     async def _account(self, session: Session) -> BrokerAccount:
-        """In the currency of the settings, if TWS tells that one. BASE is the account's own, which has a name too."""
+        asked_at = self._access.clock.now()
         values = await session.questions.account_values(self._connection.account)
-        ours = self._access.currency
-        told = [currency for tag, currency in values if tag == "NetLiquidation"]
-        named = [currency for currency in told if currency not in ("", "BASE")]
-        currency = ours if ours in named or not named else named[0]
-        place = currency if named or not told else told[0]
+        currency = own_currency(values, self._access.currency)
         mode = TradingMode.PAPER if self._connection.is_paper else TradingMode.LIVE
-        cash, equity = (number(values.get((tag, place))) for tag in ("TotalCashValue", "NetLiquidation"))
-        return BrokerAccount(self._access.account_id, mode, currency, cash, equity)
+        return BrokerAccount(self._access.account_id, mode, currency, tuple(figures_in(values, currency, asked_at)))
 
     async def reports(self) -> AsyncIterator[ExecutionReport]:
         """Since the last `connect`; ends when the connection breaks, and when TWS was without IB for a time."""

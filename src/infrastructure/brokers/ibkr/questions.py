@@ -13,7 +13,7 @@ from contextlib import suppress
 from typing import Any
 
 from liveorder.domain.errors import BrokerConnectionError, BrokerError, BrokerTimeoutError, OutcomeUnknown
-from liveorder.infrastructure.brokers.ibkr import failures, sdk
+from liveorder.infrastructure.brokers.ibkr import account_figures, failures, sdk
 from liveorder.infrastructure.brokers.ibkr.hearing import Hearing
 from liveorder.infrastructure.brokers.ibkr.rows import Fields, OrderRow
 
@@ -36,7 +36,7 @@ class Questions:
     ) -> None:
         self._ib, self._hearing, self._timeout = ib, hearing, timeout_seconds
         self._demand_link, self._on_spoiled = demand_link, on_spoiled
-        self._turn, self._rule_turn = asyncio.Lock(), asyncio.Lock()
+        self._turn, self._rule_turn, self._summary_turn = asyncio.Lock(), asyncio.Lock(), asyncio.Lock()
         self._rule_asked_at: dict[int, float] = {}
         """By the loop's clock; of each market rule."""
         self.is_spoiled = False
@@ -86,16 +86,18 @@ class Questions:
         return rules.get(number, [])
 
     async def account_values(self, account: str) -> dict[tuple[str, str], str]:
-        """By tag and currency."""
+        """By tag and currency. One question at a time: the library keeps every row that it was ever told in one table."""
         client, wrapper = self._ib.client, self._ib.wrapper
-        self._demand_link()
-        number = client.getReqId()
-        try:
-            await self._asked(lambda: _summary(client, wrapper, number))
-        finally:
-            if client.isReady():
-                client.cancelAccountSummary(number)
-        return {(each.tag, each.currency): each.value for each in wrapper.acctSummary.values() if each.account == account}
+        async with self._summary_turn:
+            self._demand_link()
+            number = client.getReqId()
+            wrapper.acctSummary.clear()
+            try:
+                await self._asked(lambda: _summary(client, wrapper, number))
+            finally:
+                if client.isReady():
+                    client.cancelAccountSummary(number)
+            return {(each.tag, each.currency): each.value for each in wrapper.acctSummary.values() if each.account == account}
 
     async def _unnumbered(self, ask: Callable[[], Awaitable[Any]]) -> Any:
         """In its turn, which the caller has taken: rows and ends are those of the one question that is open."""
@@ -136,5 +138,5 @@ def _failure_of(error: Any) -> BrokerError:
 
 def _summary(client: Any, wrapper: Any, number: int) -> Awaitable[Any]:
     future: Awaitable[Any] = wrapper.startReq(number)
-    client.reqAccountSummary(number, "All", "TotalCashValue,NetLiquidation")
+    client.reqAccountSummary(number, "All", ",".join((*account_figures.TAGS, "$LEDGER:ALL")))
     return future

@@ -85,6 +85,7 @@ class KiteBroker:
         go out, and what becomes of them is polled.
         """
         token = self._session.take_token()
+        await self._session.ask(_user, "profile")
         account = await self.account()
         self._session.connected()
         if self._wake_ups is None or self._wake_ups.has_ended:
@@ -115,9 +116,8 @@ class KiteBroker:
 
     async def account(self) -> BrokerAccount:
         """Raises `BrokerAuthenticationError` when the token is not good for today."""
-        await self._session.ask(_user, "profile")
         mode = TradingMode.LIVE if self._section.root is None else self._access.mode
-        return BrokerAccount(self._access.account_id, mode, "INR", await self._questions.cash())
+        return BrokerAccount(self._access.account_id, mode, "INR", await self._questions.figures())
 
     # --- requests --------------------------------------------------------------------------------------------------------------
 

@@ -8,12 +8,12 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from liveorder.application.ports.broker import Absence, BrokerPosition
+from liveorder.application.ports.broker import Absence, BrokerPosition, Figure, figures
 from liveorder.application.ports.clock import Clock
 from liveorder.application.ports.event_log import EventLog
 from liveorder.domain.errors import BrokerError
 from liveorder.domain.execution_report import Execution, ExecutionReport, OrderSnapshot
-from liveorder.infrastructure.brokers.kite.fields import Row, identifier, indian_day, key_of, number, tags
+from liveorder.infrastructure.brokers.kite.fields import UNREADABLE, Row, identifier, indian_day, key_of, number, tags
 from liveorder.infrastructure.brokers.kite.instruments import KiteInstruments
 from liveorder.infrastructure.brokers.kite.portfolio import Held, held, parts_of, sizes_in
 from liveorder.infrastructure.brokers.kite.session import KiteSession, understood
@@ -21,6 +21,8 @@ from liveorder.infrastructure.brokers.kite.shared_question import SharedQuestion
 from liveorder.infrastructure.brokers.kite.translation import execution_of, has_traded, is_open, news_of, rows_of, snapshot_of
 
 _ALL = "orders"
+COMMODITIES = "MCX"
+"""The exchange whose money Kite keeps apart."""
 
 
 class Questions:
@@ -31,12 +33,28 @@ class Questions:
         self._books: SharedQuestion[list[Row]] = SharedQuestion(self._ask_for_orders, _after_those_beside)
         self._told: set[str] = set()
 
-    async def cash(self) -> Decimal | None:
-        """What can be spent on shares now; on commodities where the account has no other segment, whose money is apart.
-
-        Kite adds up no equity: holdings are in none of its figures.
+    async def figures(self) -> tuple[Figure, ...]:
+        """Money for shares and their derivatives, and apart from it that for commodities, which is the account's where it has no
+        other. Kite adds up no equity: holdings are in none of its figures.
         """
-        return await self._session.ask(_cash, "margins")
+        asked_at = self._clock.now()
+        segments = await self._session.ask(_segments, "margins")
+        return tuple(figure for part, segment in segments.items() for figure in self._figures_of(segment, part, asked_at))
+
+    def _figures_of(self, segment: Row, part: str, at: datetime) -> tuple[Figure, ...]:
+        available, utilised = _table(segment, "available"), _table(segment, "utilised")
+        net, live, raw = self._amount(segment, "net"), self._amount(available, "live_balance"), self._amount(available, "cash")
+        taken = self._amount(utilised, "debits")
+        cash = raw if live is None else live
+        return figures(at, "INR", part, cash=cash, initial_margin=taken, available_funds=net, buying_power=net)
+
+    def _amount(self, row: Row, name: str) -> Decimal | None:
+        """None, and a line in the log, for what cannot be read."""
+        try:
+            return number(row, name)
+        except UNREADABLE:
+            self._log.write("WARNING", f"Kite's {name} could not be read; the account goes without it")
+            return None
 
     async def find(
         self, client_order_id: str, broker_order_id: str | None, reference: Mapping[str, str]
@@ -147,13 +165,15 @@ def _executions(answer: Any, keys: Mapping[str, str | None]) -> list[Execution]:
     return [execution_of(row, keys.get(identifier(row, "order_id") or "")) for row in rows_of(answer)]
 
 
-def _cash(answer: Any) -> Decimal | None:
-    for segment in (answer.get(name) for name in ("equity", "commodity")):
-        if segment and segment.get("enabled", True):
-            available = segment["available"]
-            live = number(available, "live_balance")
-            return number(available, "cash") if live is None else live
-    return None
+def _segments(answer: Any) -> dict[str, Row]:
+    """Those that are enabled, by the part of the account that they are."""
+    enabled = [name for name in ("equity", "commodity") if answer.get(name) and answer[name].get("enabled", True)]
+    return {"" if name == enabled[0] else COMMODITIES: answer[name] for name in enabled}
+
+
+def _table(row: Row, name: str) -> Row:
+    table = row.get(name)
+    return table if isinstance(table, dict) else {}
 
 
 def _as_it_is(answer: Any) -> Any:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import datetime
 from decimal import Decimal, InvalidOperation
+from itertools import chain
 from typing import Any, TypeVar
 
-from liveorder.application.ports.broker import BrokerAccount, BrokerPosition
+from liveorder.application.ports.broker import BrokerAccount, BrokerPosition, figures
 from liveorder.domain.errors import (
     BrokerAuthenticationError,
     BrokerConnectionError,
@@ -126,8 +127,11 @@ def replaced(answer: Message) -> ExecutionReport:
 
 
 def account_of(message: Message) -> BrokerAccount:
-    mode, cash, equity = TradingMode(message["mode"]), Decimal(message["cash"]), Decimal(message["equity"])
-    return BrokerAccount(message["account"], mode, message["currency"], cash, equity)
+    at, currency = datetime.fromisoformat(message["at"]), message["currency"]
+    equity, cash, buying_power = (_number(message, name) for name in ("equity", "cash", "buying_power"))
+    own = figures(at, currency, equity=equity, cash=cash, buying_power=buying_power)
+    others = (figures(at, other, cash=Decimal(held)) for other, held in message["other_cash"].items())
+    return BrokerAccount(message["account"], TradingMode(message["mode"]), currency, (*own, *chain.from_iterable(others)))
 
 
 def position_of(message: Message) -> BrokerPosition:

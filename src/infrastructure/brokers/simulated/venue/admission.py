@@ -58,9 +58,13 @@ class Admission:
             return
         value = listing.instrument.value_of(quantity, price)
         cost = value + self._settings.commission.of(quantity, value, is_first=True)
-        free = account.cash[account.terms.currency] - self._reserved(account, now)
+        free = self.free_cash(account, now)
         if cost > free:
             raise Refused(RefusalCode.INSUFFICIENT_BALANCE, f"costs {cost} {account.terms.currency}, {free} is free")
+
+    def free_cash(self, account: Account, now: datetime) -> Decimal:
+        """In the account's currency, less what its open buys have reserved."""
+        return account.cash[account.terms.currency] - self._reserved(account, now)
 
     def _reserved(self, account: Account, now: datetime) -> Decimal:
         return total(

@@ -7,6 +7,7 @@ from decimal import Decimal
 
 from liveorder.application.ports.broker import KeySupport
 from liveorder.domain.values import ZERO, TradingMode, total
+from liveorder.infrastructure.brokers.simulated.venue.admission import Admission
 from liveorder.infrastructure.brokers.simulated.venue.book import Book
 from liveorder.infrastructure.brokers.simulated.venue.catalogue import Catalogue
 from liveorder.infrastructure.brokers.simulated.venue.ledger import Account, Ledger
@@ -17,8 +18,9 @@ from liveorder.infrastructure.brokers.simulated.venue.settings import Keys
 
 
 class Questions:
-    def __init__(self, book: Book, ledger: Ledger, catalogue: Catalogue, quotes: Quotes, keys: Keys) -> None:
+    def __init__(self, book: Book, ledger: Ledger, catalogue: Catalogue, quotes: Quotes, keys: Keys, admission: Admission) -> None:
         self._book, self._ledger, self._catalogue, self._quotes, self._keys = book, ledger, catalogue, quotes, keys
+        self._admission = admission
 
     def find(self, account: str, client_order_id: str | None, broker_order_id: str | None, now: datetime) -> Message:
         """``{"order": ...}``, None when there is none, or ``{"inconclusive": true}`` where only the key is given and keys
@@ -61,12 +63,17 @@ class Questions:
         }
 
     def account(self, account: str, now: datetime) -> Message:
-        """Cash and equity are of the account's own currency; equity counts holdings in it at their last price."""
+        """Cash, equity and buying power are of the account's own currency; equity counts holdings in it at their last price.
+
+        Buying power is what a buy may cost. An account that is not limited has none to tell: no buy is too dear for it.
+        """
         held = self._ledger.account(account)
         currency = held.terms.currency
+        told = {"account": account, "mode": TradingMode.SIMULATION.value, "currency": currency, "at": now}
         cash = held.cash[currency]
         worth = cash + self._holdings_worth(held, now)
-        return plain(account=account, mode=TradingMode.SIMULATION.value, currency=currency, cash=cash, equity=worth)
+        free = self._admission.free_cash(held, now) if held.terms.is_limited else None
+        return plain(**told, cash=cash, equity=worth, buying_power=free, other_cash=_others(held))
 
     def _holdings_worth(self, account: Account, now: datetime) -> Decimal:
         worths = []
@@ -91,3 +98,8 @@ class Questions:
 
     def shown(self, order: VenueOrder, now: datetime) -> Message:
         return snapshot(order, self._catalogue.listed(order.placed.instrument).instrument, now)
+
+
+def _others(account: Account) -> dict[str, str]:
+    """Cash in currencies that are not the account's own."""
+    return {currency: f"{cash:f}" for currency, cash in account.cash.items() if currency != account.terms.currency}

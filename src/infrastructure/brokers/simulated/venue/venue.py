@@ -42,7 +42,7 @@ class Venue:
         self._lifecycle = Lifecycle(self._book, self._ledger, catalogue, self._quotes, settings, self._agenda)
         self._admission = Admission(self._book, self._ledger, catalogue, self._quotes, settings)
         self.staff = Interventions(self._book, self._ledger, self._lifecycle)
-        self.questions = Questions(self._book, self._ledger, catalogue, self._quotes, settings.keys)
+        self.questions = Questions(self._book, self._ledger, catalogue, self._quotes, settings.keys, self._admission)
         self._resume()
 
     def _resume(self) -> None:
