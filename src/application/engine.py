@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
+from liveorder.application.account_figures import AccountFigures
 from liveorder.application.adopt import Adopt
 from liveorder.application.book_journal import BookJournal
 from liveorder.application.cancel_order import CancelOrder
@@ -126,7 +127,8 @@ class Engine:
             self._on_stray,
             poll_seconds=terms.poll_seconds,
         )
-        self.gate = RiskGate(self.risk, self.kill_switch, self.sessions, clock)
+        self.figures = AccountFigures(self.gateways, self.risk, clock, sparing_log)
+        self.gate = RiskGate(self.risk, self.figures, self.kill_switch, self.sessions, clock)
         self.submit = SubmitOrder(
             self.orders, self.gateways, self.gate, self.kill_switch, self.sessions, self.track, clock, on_error
         )
@@ -137,7 +139,7 @@ class Engine:
         self.replace = ReplaceOrder(self.orders, self.gateways, self.risk, self.gate, self.kill_switch, self.track)
         self.doubts = Doubts(self.orders, self.gateways, self.track, clock, log, self._take_up)
         self.recover = Recover(self.orders, self.gateways, self.track, self.unmatched, self.doubts, log, self._take_up)
-        self.reconcile = Reconcile(self.orders, self.gateways, self.track, self.unmatched, self.risk, clock, log)
+        self.reconcile = Reconcile(self.orders, self.gateways, self.track, self.unmatched, self.risk, self.figures, clock, log)
         self.timeouts = OrderTimeouts(self.orders, self.gateways, self.sessions, self.track, self.cancel, clock, sparing_log)
         flatten = Flatten(self.orders, self.gateways, self.execute, self.risk, clock)
         self.stop_trading = StopTrading(
@@ -159,6 +161,7 @@ class Engine:
             self.track,
             self.doubts,
             self.reconcile,
+            self.figures,
             self.kill_switch,
             self.clock,
             self._sparing_log,
@@ -298,7 +301,10 @@ class Engine:
 
         `patiently`: a standby waits for it. Who owned the store before may still be connected: paused, or dying.
         """
-        account = await (self._connected[gateway.account_id] if patiently else gateway.broker).connect()
+        if patiently:
+            account = await self._connected[gateway.account_id].connect()
+        else:
+            account = await self.figures.hear(gateway.account_id, gateway.broker.connect())
         if account.mode is not gateway.terms.mode:
             raise SettingsError(
                 f"TRADING_MODE: {gateway.account_id} is set to {gateway.terms.mode}, and {gateway.broker.name} says it is "

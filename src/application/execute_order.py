@@ -200,6 +200,7 @@ class ExecuteOrder:
         gateway = self.gateway_for(signal)
         sized = await self._sized(signal, gateway)
         form = self._refusal_of_form(gateway, sized) or self._refusal_by_broker(gateway, sized.intent)
+        await self._gate.look_at_money(gateway, sized.intent, sized.priced)
         found = self._gate.refusals(gateway, sized.intent, sized.priced, is_operators=operator is not None)
         risks = [_refused_by(refusal) for refusal in found]
         again = [] if known is None else [_refused(RejectReason.INVALID, "already_known", f"it became order {known.order_id}")]
@@ -221,6 +222,7 @@ class ExecuteOrder:
         if is_suspect and (found := await self._found_at_broker(gateway, intent)) is not None:
             claim = replace(claim, claim=claim_on(found, self._orders.keys))
             return await self._begin_in_doubt(gateway, _draft_of(found), Approved(), claim, cause)
+        await self._gate.look_at_money(gateway, intent, sized.priced)
         refusal, reduces_only = self._judged(gateway, sized, is_operators=cause.actor != ENGINE)
         if isinstance(refusal, Refused) and is_suspect:
             refusal = self._refusal_of_suspect(gateway, sized, refusal, is_operators=cause.actor != ENGINE)

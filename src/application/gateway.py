@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from decimal import Decimal
 from typing import NamedTuple, TypeVar
 
 from liveorder.application.deadlines import OWN_DELAY_SECONDS, Deadlines
@@ -58,6 +59,8 @@ class AccountTerms:
     market_timeout_seconds: float = 60.0
     day_limit_timeout_seconds: float = 300.0
     """Of session time."""
+    equity: Decimal | None = None
+    """In place of what the broker reports, or of nothing where it reports none."""
     breaker_failures: int = 5
     """Broker failures in a row that halt the account."""
     reserved_share_for_cancels: float = 0.2

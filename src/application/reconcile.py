@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from datetime import timedelta
 from decimal import Decimal
 
+from liveorder.application.account_figures import AccountFigures
 from liveorder.application.gateway import Gateway
 from liveorder.application.orders import Orders
 from liveorder.application.ports.clock import Clock
@@ -37,11 +38,12 @@ class Reconcile:
         track: TrackOrders,
         unmatched: UnmatchedReports,
         risk: RiskBook,
+        figures: AccountFigures,
         clock: Clock,
         log: EventLog,
     ) -> None:
         self._orders, self._gateways, self._track, self._unmatched = orders, gateways, track, unmatched
-        self._risk, self._clock, self._log = risk, clock, log
+        self._figures, self._risk, self._clock, self._log = figures, risk, clock, log
         self._sparing_log = SparingLog(log, clock)
         self.latest: dict[str, ReconciliationReport] = {}
 
@@ -55,7 +57,8 @@ class Reconcile:
 
     async def reconcile(self, account_id: str) -> ReconciliationReport:
         """Book what the broker tells, then compare. A position that differs only while fills are on their way shows as such once
-        and is gone the next time; until then the symbol is not traded.
+        and is gone the next time; until then the symbol is not traded. The account's money is asked for too; there is nothing to
+        compare it with.
         """
         gateway = self._gateways[account_id]
         questions = {
@@ -71,6 +74,7 @@ class Reconcile:
         report = ReconciliationReport(account_id, self._clock.now(), tuple(differences), unanswered)
         self._tell(report)
         self.latest[account_id] = report
+        await self._figures.at_most(account_id, 0.0)
         return report
 
     async def _positions(self, gateway: Gateway) -> dict[str, Decimal] | None:

@@ -67,6 +67,7 @@ class ReplaceOrder:
         await gateway.limit.take()
         order = await self._orders.get(order_id)
         priced = await gateway.price(order.intent.instrument, order.intent.side)
+        await self._gate.look_at_money_to_replace(gateway, order, priced, terms)
         async with self._orders.hold(order_id) as held:
             request = self._decide(gateway, held, priced, terms, actor)
             order = await self._record(held, request, actor)

@@ -8,6 +8,7 @@ from datetime import datetime
 from decimal import Decimal
 from uuid import UUID
 
+from liveorder.application.account_figures import AccountFigures
 from liveorder.application.gateway import Gateway, Priced
 from liveorder.application.kill_switch import KillSwitch
 from liveorder.application.ports.clock import Clock
@@ -17,7 +18,17 @@ from liveorder.domain.errors import InvalidInput
 from liveorder.domain.instrument import Instrument
 from liveorder.domain.order import LiveOrder
 from liveorder.domain.order.facts import Requested
-from liveorder.domain.risk import GATES, REPLACEMENT_RULES, Assessment, Proposal, RiskRefusal, RiskView, assess, assess_all
+from liveorder.domain.risk import (
+    GATES,
+    REPLACEMENT_RULES,
+    Assessment,
+    Proposal,
+    RiskRefusal,
+    RiskView,
+    assess,
+    assess_all,
+    is_short,
+)
 from liveorder.domain.values import Side, TimeInForce
 
 
@@ -42,8 +53,24 @@ class NewTerms:
 class RiskGate:
     """Judges new orders and new terms of working ones against the account as it is now."""
 
-    def __init__(self, risk: RiskBook, kill_switch: KillSwitch, sessions: Sessions, clock: Clock) -> None:
-        self._risk, self._kill_switch, self._sessions, self._clock = risk, kill_switch, sessions, clock
+    def __init__(self, risk: RiskBook, figures: AccountFigures, kill_switch: KillSwitch, sessions: Sessions, clock: Clock) -> None:
+        self._risk, self._figures, self._kill_switch, self._sessions, self._clock = risk, figures, kill_switch, sessions, clock
+
+    async def look_at_money(self, gateway: Gateway, intent: Requested, priced: Priced, without: UUID | None = None) -> None:
+        """Before it is judged: where what was reported last does not cover the order, the broker is asked for its money again.
+
+        An order that is covered waits for no question.
+        """
+        if self._risk.funds(gateway.account_id).figure_for(intent.instrument) is None:
+            return
+        currency, limits = gateway.terms.limits_in(intent.instrument.currency)
+        view = self._view(gateway, intent, priced, currency, without)
+        if is_short(_proposal(intent, is_operators=False), view, limits):
+            await self._figures.look_again(gateway.account_id)
+
+    async def look_at_money_to_replace(self, gateway: Gateway, order: LiveOrder, priced: Priced, terms: NewTerms) -> None:
+        """The same for new terms of an order."""
+        await self.look_at_money(gateway, _replaced(order, terms), priced, order.order_id)
 
     def judge(self, gateway: Gateway, intent: Requested, priced: Priced, *, is_operators: bool) -> Assessment:
         """The first refusal, if any, and the figures that were measured."""
@@ -71,14 +98,7 @@ class RiskGate:
         self, gateway: Gateway, order: LiveOrder, priced: Priced, terms: NewTerms, *, is_operators: bool
     ) -> Assessment:
         """The order with its new terms, in place of itself: what is filled already does not count again."""
-        wanted = terms.quantity or order.quantity
-        changes = {
-            "quantity": None if wanted is None else wanted - order.filled_quantity,
-            "limit_price": terms.limit_price if terms.limit_price is not None else order.limit_price,
-            "stop_price": terms.stop_price if terms.stop_price is not None else order.stop_price,
-            "decision_price": terms.limit_price or terms.stop_price or order.intent.decision_price,
-        }
-        intent = order.intent.model_copy(update=changes)
+        intent = _replaced(order, terms)
         currency, limits = gateway.terms.limits_in(intent.instrument.currency)
         view = self._view(gateway, intent, priced, currency, without=order.order_id)
         return assess(_proposal(intent, is_operators), view, limits, REPLACEMENT_RULES)
@@ -110,6 +130,7 @@ class RiskGate:
             price_problem=priced.problem,
             currency=currency,
             atomic_replace=gateway.broker.capabilities.atomic_replace,
+            answer_lag_seconds=gateway.broker.capabilities.lookup_lag_seconds,
             without=without,
         )
 
@@ -117,6 +138,18 @@ class RiskGate:
 def _ends(intent: Requested) -> datetime | None:
     """After this nothing is sent: not after the order's own end either."""
     return min((each for each in (intent.valid_until, intent.expires_at) if each is not None), default=None)
+
+
+def _replaced(order: LiveOrder, terms: NewTerms) -> Requested:
+    """What is left to fill under the new terms, as if it were ordered now."""
+    wanted = terms.quantity or order.quantity
+    changes = {
+        "quantity": None if wanted is None else wanted - order.filled_quantity,
+        "limit_price": terms.limit_price if terms.limit_price is not None else order.limit_price,
+        "stop_price": terms.stop_price if terms.stop_price is not None else order.stop_price,
+        "decision_price": terms.limit_price or terms.stop_price or order.intent.decision_price,
+    }
+    return order.intent.model_copy(update=changes)
 
 
 def _proposal(intent: Requested, is_operators: bool) -> Proposal:
@@ -135,5 +168,6 @@ def _proposal(intent: Requested, is_operators: bool) -> Proposal:
         valid_until=_ends(intent),
         role=intent.role,
         is_operators=is_operators,
+        product=intent.product,
         price=intent.decision_price,
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 
+from liveorder.application.account_figures import AccountFigures
 from liveorder.application.desk import Desk, Lane
 from liveorder.application.doubts import Doubts
 from liveorder.application.gateway import Gateway
@@ -37,6 +38,7 @@ class StayConnected:
         track: TrackOrders,
         doubts: Doubts,
         reconcile: Reconcile,
+        figures: AccountFigures,
         kill_switch: KillSwitch,
         clock: Clock,
         log: EventLog,
@@ -47,7 +49,7 @@ class StayConnected:
     ) -> None:
         """`on_refused(account, failures, error)` hears of credentials that the broker refuses; `is_over`: the store was lost."""
         self._gateway, self._desk, self._track = gateway, desk, track
-        self._doubts, self._reconcile, self._kill_switch = doubts, reconcile, kill_switch
+        self._doubts, self._reconcile, self._figures, self._kill_switch = doubts, reconcile, figures, kill_switch
         self._clock, self._log, self._on_refused, self._is_over = clock, log, on_refused, is_over
         self._waits = RetryPolicy(ATTEMPTS, first_wait_seconds)
         self._scope = connection_scope(gateway.account_id)
@@ -86,7 +88,7 @@ class StayConnected:
         failed = 0
         while not self._is_over():
             try:
-                return await self._gateway.broker.connect()
+                return await self._figures.hear(self._gateway.account_id, self._gateway.broker.connect())
             except BrokerError as error:
                 failed += 1
                 await self._take_note(failed, error)

@@ -137,6 +137,7 @@ def account_terms(settings: Settings, account: Account) -> AccountTerms:
         mode=settings.mode,
         limits=settings.limits(account.id, account.currency or ""),
         limits_by_currency={name: settings.limits(account.id, name) for name in account.risk_by_currency},
+        equity=account.equity,
         default_exchange=account.exchange,
         default_product=account.product,
         retry=RetryPolicy(retry.max_attempts, retry.first_wait_seconds, retry.max_wait_seconds),

@@ -52,6 +52,11 @@ class RiskLimits(BaseModel):
     """Seconds since the signal's timestamp, else since its source published it."""
     max_price_age_seconds: Seconds = 60.0
     """Seconds: an older price is not fresh, and an order that needs one is refused as `no_fresh_price`."""
+    check_buying_power: bool = True
+    """Whether a buy of shares, long options or coins is refused here where the buying power that the broker reports does not cover
+    it. What is on margin the broker judges alone."""
+    max_account_age_seconds: Seconds = 60.0
+    """Seconds: an older figure of the account's money refuses nothing."""
     allowed_symbols: frozenset[str] | None = None
     """Symbols that may be traded; None allows all, an empty set none."""
     allow_short_selling: bool = False

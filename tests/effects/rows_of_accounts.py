@@ -88,6 +88,11 @@ async def _declared(played: Stage) -> str:
     return {finding.question: finding.declared async for finding in findings}["open orders"]
 
 
+async def _equity(played: Stage) -> Decimal | None:
+    told = played.engine.figures.latest("SIM")
+    return None if told is None or told.equity is None else told.equity.amount
+
+
 INDIAN = {"symbol": "RELIANCE"}
 ANY_HOUR = {"risk": {"allow_closed_market": True}}
 ALPACA = {"trading_mode": "PAPER", "alpaca": KEYS}
@@ -105,6 +110,7 @@ ACCOUNTS = {
         refusal(**ALPACA, accounts=[{"id": "A", "broker": "alpaca", "mode": "LIVE"}]),
     ),
     "accounts.currency": Effect([], refused_by(INDIAN, **account(currency="INR"), **ANY_HOUR)),
+    "accounts.equity": Effect(Decimal(777), staged(_equity, **account(equity=777))),
     "accounts.exchange": Effect("NSE:DUAL", found(**account(exchange="NSE"))),
     "accounts.product": Effect("CNC", sends("product", **account(product="CNC"))),
     "accounts.risk": Effect(["order_quantity"], refused_by(**account(risk={"max_order_quantity": 9}))),

@@ -17,6 +17,17 @@ async def _loses_and_buys(played: Stage) -> list[str]:
     return [refusal.code for refusal in refusals]
 
 
+POOR = {"accounts": [{"account_id": "SIM", "cash": "4999", "is_limited": True}]}
+UNTOLD = {"faults": {"faults": [{"kind": "query_failed", "on": "account"}]}}
+"""Of the account's money only the connection tells."""
+
+
+async def _refused_after_ten_seconds(played: Stage) -> list[str]:
+    await asyncio.sleep(10)
+    _, refusals = await played.engine.execute.validate(a_signal())
+    return [refusal.code for refusal in refusals]
+
+
 ROWS = {
     "risk.position_size": Effect("5", sends("quantity", {"quantity": None}, risk={"position_size": 2500})),
     "risk.max_position_size": Effect(["position_value"], refused_by(risk={"max_position_size": 4999})),
@@ -49,6 +60,10 @@ ROWS = {
     "risk.max_price_age_seconds": Effect(
         ["no_fresh_price"],
         with_quotes(refused_by, "2025-03-10T15:59:30Z,SPY,500", risk={"max_price_age_seconds": 10}),
+    ),
+    "risk.check_buying_power": Effect([], refused_by({}, POOR, risk={"check_buying_power": False})),
+    "risk.max_account_age_seconds": Effect(
+        [], staged(_refused_after_ten_seconds, {**POOR, **UNTOLD}, risk={"max_account_age_seconds": 5})
     ),
     "risk.allowed_symbols": Effect(["allowed_symbols"], refused_by(risk={"allowed_symbols": ["AAPL"]})),
     "risk.allow_short_selling": Effect([], refused_by({"side": "SELL"}, risk={"allow_short_selling": True})),

@@ -8,7 +8,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from liveorder.application.ports.broker import Prepared
+from liveorder.application.ports.broker import Figure, Prepared
 from liveorder.bootstrap.brokerages import connections_of
 from liveorder.bootstrap.parts import clock_of
 from liveorder.domain.errors import BrokerError, DuplicateClientOrderId
@@ -50,7 +50,8 @@ def ends_as(venue: Tables, signal: Tables | None = None, seconds: float = 5, **t
 
 def has_account(name: str, **terms: Any) -> Observe:
     async def told(played: Stage) -> Any:
-        return getattr(await played.broker.account(), name)
+        found = getattr(await played.broker.account(), name)
+        return found.amount if isinstance(found, Figure) else found
 
     return staged(told, {"accounts": [ACCOUNT | terms]}, accounts=[{"id": terms.get("account_id", "SIM")}])
 
@@ -185,7 +186,9 @@ ROWS = {
     "venue.accounts.account_id": Effect(Decimal(7), has_account("cash", cash="7", account_id="mine")),
     "venue.accounts.currency": Effect("EUR", has_account("currency", currency="EUR")),
     "venue.accounts.cash": Effect(Decimal(7), has_account("cash", cash="7")),
-    "venue.accounts.is_limited": Effect(BY_BROKER, ends_as({"accounts": [ACCOUNT | {"cash": "7", "is_limited": True}]})),
+    "venue.accounts.is_limited": Effect(
+        BY_BROKER, ends_as({"accounts": [ACCOUNT | {"cash": "7", "is_limited": True}]}, risk={"check_buying_power": False})
+    ),
     "venue.accounts.allows_short": Effect(
         BY_BROKER,
         ends_as({"accounts": [ACCOUNT | {"allows_short": False}]}, {"side": "SELL"}, risk={"allow_short_selling": True}),

@@ -164,7 +164,8 @@ async def test_a_broker_that_says_how_long_to_wait_is_waited_for(tmp_path: Path)
 
 async def test_a_refusal_by_the_broker_is_final_at_once(tmp_path: Path) -> None:
     poor = STILL.model_copy(update={"accounts": (VenueAccount(cash=Decimal(10), is_limited=True),)})
-    async with a_scene(tmp_path, poor) as scene, scene.living() as engine:
+    unchecked = LAX.model_copy(update={"check_buying_power": False})
+    async with a_scene(tmp_path, poor, limits=unchecked) as scene, scene.living() as engine:
         order = await engine.execute.execute(a_signal())
         assert (order.status, order.reason) == (OrderStatus.REJECTED, "BROKER")
         assert "InsufficientBalanceError" in (order.error_message or "")

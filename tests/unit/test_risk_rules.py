@@ -11,6 +11,7 @@ from liveorder.domain.risk import (
     REPLACEMENT_RULES,
     RULES,
     SWITCHES,
+    BuyingPower,
     Exposure,
     OpenSide,
     Proposal,
@@ -19,9 +20,10 @@ from liveorder.domain.risk import (
     assess,
     assess_all,
     is_reducing,
+    is_short,
 )
 from liveorder.domain.risk_limits import RiskLimits
-from liveorder.domain.values import OrderRole, OrderType, Side
+from liveorder.domain.values import AssetClass, OrderRole, OrderType, Product, Side
 
 NOW = datetime(2026, 11, 20, 15, 0, tzinfo=UTC)
 SPY = Instrument(symbol="SPY", exchange="ARCA")
@@ -153,6 +155,7 @@ REFUSED: list[tuple[str, Proposal, RiskView, RiskLimits]] = [
     ("daily_loss", proposal(), view(realized_net_today=Decimal(-100)), limits(max_daily_loss=Decimal(100))),
     ("position_value", proposal(), view(), limits(max_position_size=Decimal(499))),
     ("portfolio_exposure", proposal(), view(), limits(max_portfolio_exposure=Decimal(499))),
+    ("buying_power", proposal(), view(buying_power=BuyingPower(Decimal(499), 1.0)), NO_LIMITS),
 ]
 
 
@@ -172,6 +175,117 @@ def test_an_order_that_only_reduces_meets_the_switches_alone(
     assert said.is_reducing
     stopping = {"kill_switch", "auto_trading"}
     assert (said.refusal.code if said.refusal else None) == (code if code in stopping else None)
+
+
+# --- buying power ----------------------------------------------------------------------------------------------------------------
+
+
+def with_power(amount: int | str, age_seconds: float = 1.0, **changes: Any) -> RiskView:
+    return view(buying_power=BuyingPower(Decimal(amount), age_seconds), **changes)
+
+
+def of_class(asset_class: AssetClass, **changes: Any) -> Proposal:
+    return proposal(instrument=SPY.model_copy(update={"asset_class": asset_class}), **changes)
+
+
+def test_a_buy_may_cost_all_that_is_left_and_no_more() -> None:
+    assert refusal(proposal(), with_power(500)) is None
+    assert refusal(proposal(), with_power("499.99")) == ("buying_power", "500", "499.99")
+    assert refusal(proposal(), with_power(-1)) == ("buying_power", "500", "-1")
+
+
+def test_what_the_broker_does_not_tell_is_not_zero() -> None:
+    assert refusal(proposal(), view(buying_power=None)) is None
+
+
+def test_the_worst_price_that_the_order_allows_is_what_it_costs() -> None:
+    assert refusal(limit_order("50.5"), with_power(504)) == ("buying_power", "505.0", "504")
+    assert refusal(proposal(notional=Decimal(505)), with_power(504)) == ("buying_power", "505", "504")
+
+
+@pytest.mark.parametrize("asset_class", AssetClass)
+def test_only_what_is_paid_in_full_is_judged(asset_class: AssetClass) -> None:
+    """Of a future the broker wants a margin, which is not its value: many contracts can be bought with little money."""
+    is_judged = asset_class in (AssetClass.EQUITY, AssetClass.OPTION, AssetClass.CRYPTO)
+    assert (refusal(of_class(asset_class), with_power(1)) is not None) is is_judged
+
+
+@pytest.mark.parametrize("asset_class", AssetClass)
+def test_a_sale_is_not_judged(asset_class: AssetClass) -> None:
+    """What a short sale or a written option takes follows from margin rules."""
+    assert refusal(of_class(asset_class, side=Side.SELL), with_power(1), limits(allow_short_selling=True)) is None
+
+
+@pytest.mark.parametrize(
+    ("asset_class", "product", "is_judged"),
+    [
+        (AssetClass.EQUITY, None, True),
+        (AssetClass.EQUITY, Product.CNC, True),
+        (AssetClass.EQUITY, Product.MIS, False),
+        (AssetClass.EQUITY, Product.MTF, False),
+        (AssetClass.EQUITY, Product.NRML, False),
+        (AssetClass.OPTION, Product.MIS, True),
+        (AssetClass.OPTION, Product.NRML, True),
+        (AssetClass.FUTURE, Product.NRML, False),
+    ],
+)
+def test_shares_on_margin_are_left_to_the_broker_and_long_options_never_are(
+    asset_class: AssetClass, product: Product | None, is_judged: bool
+) -> None:
+    assert (refusal(of_class(asset_class, product=product), with_power(1)) is not None) is is_judged
+
+
+def test_an_option_costs_its_premium_times_what_one_contract_is_of() -> None:
+    option = SPY.model_copy(update={"asset_class": AssetClass.OPTION, "multiplier": Decimal(100)})
+    order = proposal(instrument=option, quantity=Decimal(2), price=Decimal("1.5"))
+    assert refusal(order, with_power("299.99", last_price=Decimal("1.5"))) == ("buying_power", "300.0", "299.99")
+
+
+def test_only_the_part_that_adds_is_paid_for() -> None:
+    """Of a purchase that turns a short position: ten of fifteen are bought back."""
+    short = holding(-10, buying_power=BuyingPower(Decimal(250), 1.0))
+    assert refusal(proposal(quantity=Decimal(15)), short) is None
+    assert refusal(proposal(quantity=Decimal(16)), short) == ("buying_power", "300", "250")
+
+
+def test_a_purchase_that_only_covers_what_is_short_needs_no_money() -> None:
+    assert refusal(proposal(), holding(-10, buying_power=BuyingPower(Decimal(0), 1.0))) is None
+
+
+def test_an_old_figure_refuses_nothing() -> None:
+    assert refusal(proposal(), with_power(1, age_seconds=60.0)) is not None
+    assert refusal(proposal(), with_power(1, age_seconds=60.1)) is None
+    assert refusal(proposal(), with_power(1, age_seconds=6), limits(max_account_age_seconds=5)) is None
+
+
+def test_a_figure_that_our_own_orders_may_have_raised_refuses_nothing() -> None:
+    assert refusal(proposal(), view(buying_power=BuyingPower(Decimal(1), 1.0, is_settled=False))) is None
+
+
+def test_the_broker_alone_judges_where_the_rule_is_switched_off() -> None:
+    assert refusal(proposal(), with_power(1), limits(check_buying_power=False)) is None
+
+
+def test_what_is_left_is_among_the_figures_of_the_order() -> None:
+    assert assess(proposal(), with_power("750.5"), NO_LIMITS).figures["buying_power"] == "750.5"
+
+
+@pytest.mark.parametrize(
+    ("order", "seen", "allowed", "short"),
+    [
+        (proposal(), with_power(499, age_seconds=9999), NO_LIMITS, True),
+        (proposal(), view(buying_power=BuyingPower(Decimal(499), 1.0, is_settled=False)), NO_LIMITS, True),
+        (proposal(), with_power(500, age_seconds=9999), NO_LIMITS, False),
+        (proposal(), with_power(499), limits(check_buying_power=False), False),
+        (proposal(), holding(-10, buying_power=BuyingPower(Decimal(0), 1.0)), NO_LIMITS, False),
+        (proposal(), view(), NO_LIMITS, False),
+        (of_class(AssetClass.FUTURE), with_power(1), NO_LIMITS, False),
+    ],
+)
+def test_the_broker_is_worth_a_question_where_its_last_figure_does_not_cover_the_order(
+    order: Proposal, seen: RiskView, allowed: RiskLimits, short: bool
+) -> None:
+    assert is_short(order, seen, allowed) is short
 
 
 # --- what only reduces -----------------------------------------------------------------------------------------------------------

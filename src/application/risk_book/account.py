@@ -9,6 +9,7 @@ from typing import NamedTuple
 from uuid import UUID
 
 from liveorder.application.ports.market_data import Price
+from liveorder.application.risk_book.funds import Funds
 from liveorder.application.risk_book.holding import Holding
 from liveorder.application.risk_book.rows import SessionDay
 from liveorder.domain.order import LiveOrder
@@ -54,6 +55,7 @@ class AccountBook:
         self._touched: set[str] = set()
         self._sums: dict[str, Sums] = {}
         self._atomic_replace = False
+        self.funds = Funds()
         self.open: dict[UUID, OpenExposure] = {}
         self.unattempted: set[UUID] = set()
         """Open orders that will count as trades at their first attempt."""
@@ -99,8 +101,11 @@ class AccountBook:
         order_id, instrument = order.order_id, order.intent.instrument
         durable, reserved = self._tracked.get(order_id), self._reserved.get(order_id)
         counted, worst = self.open.get(order_id), _worse(durable, reserved)
+        holding = self.holding(instrument.key, instrument.currency)
+        reducible = _reducible(holding, order) if counted is None else ZERO
+        self.funds.count(order if durable is None else durable.order, worst, reducible)
         if worst != counted:
-            self._exchange(self.holding(instrument.key, instrument.currency), counted, worst)
+            self._exchange(holding, counted, worst)
         if worst is not None and (durable is None or not durable.order.is_sent):
             self.unattempted.add(order_id)
         else:
@@ -160,6 +165,11 @@ class AccountBook:
         if holding.counted is None or holding.currency != currency:
             return sums
         return sums.minus(holding.counted)
+
+
+def _reducible(holding: Holding, order: LiveOrder) -> Decimal:
+    """Units of our position that a new order of this side only takes off."""
+    return holding.exposure.reducible_by(order.intent.side, holding.exposure.quantity)
 
 
 def _worse(durable: _Weighed | None, reserved: _Weighed | None) -> OpenExposure | None:

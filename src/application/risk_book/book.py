@@ -10,6 +10,7 @@ from uuid import UUID
 from liveorder.application.ports.market_data import Price
 from liveorder.application.ports.order_store import LedgerRow
 from liveorder.application.risk_book.account import AccountBook
+from liveorder.application.risk_book.funds import Funds
 from liveorder.application.risk_book.holding import Holding
 from liveorder.application.risk_book.rows import DAY, POSITION, SessionDay
 from liveorder.domain.instrument import Instrument
@@ -107,8 +108,12 @@ class RiskBook:
         atomic_replace: bool,
         without: UUID | None = None,
         price_problem: str = "",
+        answer_lag_seconds: float = 0.0,
     ) -> RiskView:
-        """The account now, for an order in `instrument`. `without` is the order that is being judged again: it does not count."""
+        """The account now, for an order in `instrument`. `without` is the order that is being judged again: it does not count.
+
+        `answer_lag_seconds`: the broker's answers can be so old.
+        """
         account = self._account(account_id)
         account.set_atomic_replace(atomic_replace)
         holding = account.holding(instrument.key, instrument.currency)
@@ -136,6 +141,7 @@ class RiskBook:
             last_price=None if price is None else price.amount,
             price_age_seconds=price_age_seconds,
             price_problem=price_problem,
+            buying_power=account.funds.buying_power(instrument, now, answer_lag_seconds, without),
         )
 
     def closable(self, account_id: str, instrument: Instrument, theirs: Decimal) -> Decimal:
@@ -156,6 +162,10 @@ class RiskBook:
     def open_orders(self, account_id: str) -> tuple[OpenExposure, ...]:
         """What every open, in-doubt and reserved order of the account could still do."""
         return tuple(self._account(account_id).open.values())
+
+    def funds(self, account_id: str) -> Funds:
+        """What the account's broker reported of its money, and what our orders have taken of it since."""
+        return self._account(account_id).funds
 
     def _account(self, account_id: str) -> AccountBook:
         if (known := self._accounts.get(account_id)) is None:

@@ -1,9 +1,10 @@
 """The risk rules: pure functions over a proposed order, what is known of its account, and the account's limits."""
 
 from liveorder.domain.risk.assessment import GATES, REPLACEMENT_RULES, RULES, SWITCHES, Assessment, assess, assess_all
+from liveorder.domain.risk.buying_power import is_paid_in_full, is_short
 from liveorder.domain.risk.exposure import Exposure, OpenSide
 from liveorder.domain.risk.open_order import OpenExposure, open_exposure
-from liveorder.domain.risk.proposal import Case, Proposal, RiskRefusal, RiskView, Rule, is_reducing
+from liveorder.domain.risk.proposal import BuyingPower, Case, Proposal, RiskRefusal, RiskView, Rule, is_reducing
 
 __all__ = [
     "GATES",
@@ -11,6 +12,7 @@ __all__ = [
     "RULES",
     "SWITCHES",
     "Assessment",
+    "BuyingPower",
     "Case",
     "Exposure",
     "OpenExposure",
@@ -21,6 +23,8 @@ __all__ = [
     "Rule",
     "assess",
     "assess_all",
+    "is_paid_in_full",
     "is_reducing",
+    "is_short",
     "open_exposure",
 ]

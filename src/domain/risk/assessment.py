@@ -15,6 +15,7 @@ from liveorder.domain.risk.amounts import (
     portfolio_exposure,
     position_value,
 )
+from liveorder.domain.risk.buying_power import buying_power
 from liveorder.domain.risk.permissions import (
     allowed_symbols,
     currency,
@@ -50,6 +51,7 @@ RULES: tuple[Rule, ...] = (
     daily_loss,
     position_value,
     portfolio_exposure,
+    buying_power,
 )
 """Asked in this order; the first refusal is the one that is recorded."""
 
@@ -104,6 +106,8 @@ def _figures(case: Case) -> dict[str, str]:
     }
     known = {"order_quantity": proposal.units, "order_value": case.value, "last_price": view.last_price}
     figures |= {name: decimal_text(value) for name, value in known.items() if value is not None}
+    if view.buying_power is not None:
+        figures["buying_power"] = decimal_text(view.buying_power.amount)
     if view.price_age_seconds is not None:
         figures["price_age_seconds"] = f"{view.price_age_seconds:.3f}"
     if proposal.signal_at is not None:

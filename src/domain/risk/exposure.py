@@ -72,8 +72,7 @@ class Exposure(NamedTuple):
         held = abs(self.quantity)
         if not held or back.quantity <= held:
             return ZERO if held else back.value
-        share = _WIDE.divide(_WIDE.multiply(back.value, _WIDE.subtract(back.quantity, held)), back.quantity)
-        return share.quantize(_MONEY_STEP, context=_WIDE).normalize(_WIDE)
+        return share_of(back.value, _WIDE.subtract(back.quantity, held), back.quantity)
 
     def reducible_by(self, side: Side, held: Decimal) -> Decimal:
         """Units of `held` that a new order of `side` surely only takes off, after all that open orders could take already."""
@@ -81,6 +80,12 @@ class Exposure(NamedTuple):
             return ZERO
         taken = self.sells if side is Side.SELL else self.buys
         return max(abs(held) - taken.quantity, ZERO)
+
+
+def share_of(value: Decimal, part: Decimal, whole: Decimal) -> Decimal:
+    """What `part` of `whole` units is worth where all of them are worth `value`; to eight decimals."""
+    share = _WIDE.divide(_WIDE.multiply(value, part), whole)
+    return share.quantize(_MONEY_STEP, context=_WIDE).normalize(_WIDE)
 
 
 def worst_price(side: Side, limit_price: Decimal | None, *others: Decimal | None) -> Decimal | None:

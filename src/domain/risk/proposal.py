@@ -12,7 +12,7 @@ from uuid import UUID
 from liveorder.domain.instrument import Instrument
 from liveorder.domain.risk.exposure import Exposure, worst_price
 from liveorder.domain.risk_limits import RiskLimits
-from liveorder.domain.values import ZERO, OrderRole, OrderType, Side
+from liveorder.domain.values import ZERO, OrderRole, OrderType, Product, Side
 
 
 class Proposal(NamedTuple):
@@ -36,6 +36,7 @@ class Proposal(NamedTuple):
     role: OrderRole = OrderRole.ENTRY
     is_operators: bool = False
     """A person's own order, not a signal's."""
+    product: Product | None = None
     price: Decimal | None = None
     """What one unit was reckoned to cost when the order was sized: its own price, else the last one."""
 
@@ -54,6 +55,15 @@ class Proposal(NamedTuple):
             return self.notional
         price = worst_price(self.side, self.limit_price, self.stop_price, self.price, last_price)
         return None if price is None else abs(self.instrument.value_of(self.quantity, price))
+
+
+class BuyingPower(NamedTuple):
+    """What the account can still buy for: the broker's figure, less what our orders have taken since it was asked."""
+
+    amount: Decimal
+    age_seconds: float
+    is_settled: bool = True
+    """Whether nothing of ours that frees money happened since, or so shortly before that the broker may not have counted it."""
 
 
 class RiskView(NamedTuple):
@@ -95,6 +105,8 @@ class RiskView(NamedTuple):
     """Of `last_price`; None when there is no price."""
     price_problem: str = ""
     """Why no price could be asked for, in the source's own words; empty where it answered."""
+    buying_power: BuyingPower | None = None
+    """For this instrument; None where the broker tells none in its currency."""
 
 
 @dataclass(frozen=True, slots=True)

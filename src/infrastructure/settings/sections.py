@@ -282,6 +282,8 @@ class Account(Section):
     """Traded no more: its orders and positions stay known, and its broker is not asked for."""
     currency: CurrencyCode | None = None
     """In which its limits and position_size are; none: default_currency."""
+    equity: Quantity | None = None
+    """Amount that counts as the account's equity, in place of what its broker reports; Kite reports none."""
     exchange: Text | None = None
     """Of signals that name none; none: default_exchange."""
     product: Product | None = None

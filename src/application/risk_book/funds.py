@@ -1,0 +1,158 @@
+"""An account's buying power: what its broker reported last, and what our orders have taken of it since.
+
+The figure contains the orders that the broker was known to have when it was asked. The others count on top of it, with all that
+they have spent and could spend yet, so that two orders decided at once cannot both pass.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import NamedTuple
+from uuid import UUID
+
+from liveorder.application.ports.broker import BrokerAccount, Figure
+from liveorder.domain.instrument import Instrument
+from liveorder.domain.lifecycle import OrderStatus
+from liveorder.domain.order import LiveOrder
+from liveorder.domain.risk import BuyingPower, OpenExposure, is_paid_in_full
+from liveorder.domain.values import EXACT, ZERO, AssetClass, total
+
+
+class _Part(NamedTuple):
+    """Purchases that are paid for alike."""
+
+    exchange: str
+    asset_class: AssetClass
+    currency: str
+
+    @classmethod
+    def of(cls, instrument: Instrument) -> _Part:
+        return cls(instrument.exchange, instrument.asset_class, instrument.currency)
+
+
+@dataclass(slots=True)
+class _Purchase:
+    """An order that is paid in full. Money in the instrument's currency."""
+
+    part: _Part
+    spent: Decimal = ZERO
+    cost: Decimal = ZERO
+    """What it has spent, and could spend yet."""
+    reported: Decimal = ZERO
+    """Of its cost, what the broker's figure contains."""
+    is_at_broker: bool = False
+    is_over: bool = False
+
+    @property
+    def taken(self) -> Decimal:
+        """Of the broker's figure, since."""
+        return max(EXACT.subtract(self.cost, self.reported), ZERO)
+
+
+class Question(NamedTuple):
+    """When the broker was asked, and what the purchases that it knew cost then."""
+
+    asked_at: datetime
+    costs: Mapping[UUID, Decimal]
+
+
+class Funds:
+    """Of one account."""
+
+    def __init__(self) -> None:
+        self.account: BrokerAccount | None = None
+        """As reported last, in the order of the questions."""
+        self.asked_at: datetime | None = None
+        """When that was asked."""
+        self.freed_at: datetime | None = None
+        """When an order of ours last may have raised the buying power: it sold, bought back, or ended with a part unfilled."""
+        self._purchases: dict[UUID, _Purchase] = {}
+        self._taken: dict[_Part, Decimal] = {}
+
+    # --- orders ----------------------------------------------------------------------------------------------------------------
+
+    def count(self, order: LiveOrder, worst: OpenExposure | None, reducible: Decimal) -> None:
+        """The order as it is known now, and what it could still do; `reducible` units of it only take off a position."""
+        known = self._purchases.get(order.order_id)
+        if worst is None and not order.is_finished:  # a reservation that came to nothing, or is over already
+            if known is not None and not known.is_over:
+                self._forget(order.order_id, known)
+            return
+        if known is None and worst is not None and _is_purchase(order, worst, reducible):
+            known = self._purchases[order.order_id] = _Purchase(_Part.of(order.intent.instrument))
+        if order.last_update_at is not None and _frees(order, is_purchase=known is not None):
+            self.freed_at = order.last_update_at if self.freed_at is None else max(self.freed_at, order.last_update_at)
+        if known is not None:
+            before = known.taken
+            known.spent = abs(EXACT.multiply(order.executions.totals.value, order.intent.instrument.multiplier))
+            known.cost = known.spent if worst is None or order.is_finished else EXACT.add(known.spent, worst.value)
+            known.is_at_broker, known.is_over = order.is_at_broker, order.is_finished
+            self._add(known.part, EXACT.subtract(known.taken, before))
+
+    def _forget(self, order_id: UUID, known: _Purchase) -> None:
+        self._add(known.part, -known.taken)
+        del self._purchases[order_id]
+
+    def _add(self, part: _Part, amount: Decimal) -> None:
+        self._taken[part] = EXACT.add(self._taken.get(part, ZERO), amount)
+
+    # --- the broker's figures --------------------------------------------------------------------------------------------------
+
+    def ask(self, now: datetime) -> Question:
+        """To be taken just before the broker is asked."""
+        known = {order_id: each.cost for order_id, each in self._purchases.items() if each.is_at_broker or each.is_over}
+        return Question(now, known)
+
+    def report(self, question: Question, account: BrokerAccount) -> None:
+        """What the broker answered. An answer to an earlier question than the last one's changes nothing."""
+        if self.asked_at is not None and question.asked_at < self.asked_at:
+            return
+        self.account, self.asked_at = account, question.asked_at
+        for order_id, cost in question.costs.items():
+            if (known := self._purchases.get(order_id)) is None:
+                continue
+            before, known.reported = known.taken, cost
+            self._add(known.part, EXACT.subtract(known.taken, before))
+            if known.is_over and not known.taken:
+                self._forget(order_id, known)
+
+    def figure_for(self, instrument: Instrument) -> Figure | None:
+        """By which its purchases are judged; None where the broker tells none in its currency."""
+        return self._figure(_Part.of(instrument))
+
+    def is_settled(self, lag_seconds: float) -> bool:
+        """Whether the figure contains all that our orders freed; an answer of the broker's can be so old."""
+        return self.asked_at is None or self.would_settle(self.asked_at, lag_seconds)
+
+    def would_settle(self, asked_at: datetime, lag_seconds: float) -> bool:
+        """Whether a question at that time would be answered with all of it."""
+        return self.freed_at is None or self.freed_at + timedelta(seconds=lag_seconds) <= asked_at
+
+    def buying_power(self, instrument: Instrument, now: datetime, lag_seconds: float, without: UUID | None) -> BuyingPower | None:
+        """What an order in `instrument` may cost; the part of `without`, which is judged again, is given back."""
+        told = self.figure_for(instrument)
+        if told is None:
+            return None
+        taken = total(amount for part, amount in self._taken.items() if self._figure(part) is told)
+        left = EXACT.subtract(told.amount, taken)
+        if without is not None and (own := self._purchases.get(without)) is not None:
+            left = total([left, own.taken, own.reported, -own.spent])
+        return BuyingPower(left, (now - told.at).total_seconds(), self.is_settled(lag_seconds))
+
+    def _figure(self, part: _Part) -> Figure | None:
+        return None if self.account is None else self.account.buying_power_for(*part)
+
+
+def _is_purchase(order: LiveOrder, worst: OpenExposure, reducible: Decimal) -> bool:
+    """Not one that only takes off what is short, which frees money."""
+    is_paid = is_paid_in_full(order.intent.instrument, order.intent.side, order.intent.product)
+    return is_paid and not (reducible and worst.quantity <= reducible)
+
+
+def _frees(order: LiveOrder, *, is_purchase: bool) -> bool:
+    if order.is_finished and order.is_sent and order.status is not OrderStatus.FILLED:
+        return True
+    return not is_purchase and order.filled_quantity > 0

@@ -1,0 +1,313 @@
+"""What our orders take of an account's buying power between two figures of its broker."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from liveorder.application.ports.broker import BrokerAccount, Figure, FigureKind, figures
+from liveorder.application.ports.order_store import LedgerRow
+from liveorder.application.risk_book import RiskBook
+from liveorder.application.risk_book.funds import Question
+from liveorder.application.risk_book.rows import position_key
+from liveorder.domain.facts import Fact
+from liveorder.domain.instrument import Instrument
+from liveorder.domain.order import LiveOrder
+from liveorder.domain.order import facts as f
+from liveorder.domain.position import Position
+from liveorder.domain.risk import BuyingPower
+from liveorder.domain.values import AssetClass, OrderType, Product, Side, TradingMode
+from tests.builders import (
+    ACKNOWLEDGED,
+    KEY,
+    REJECTED,
+    SENT,
+    acknowledged,
+    cancelled,
+    fill,
+    intent,
+    order_of,
+    replace_request,
+    seconds,
+    then,
+)
+from tests.unit.test_risk_book import look
+
+D = Decimal
+SPY = Instrument(symbol="SPY", exchange="ARCA")
+
+
+def a_buy(number: int = 1, *, instrument: Instrument = SPY, **changes: Any) -> LiveOrder:
+    """Of 100 at 10: a thousand."""
+    terms = {"order_type": OrderType.LIMIT, "limit_price": D(10), "decision_price": D(10), "quantity": D(100)}
+    return order_of(intent(order_id=UUID(int=number), instrument=instrument, **terms | changes))
+
+
+class Money:
+    """A risk book that follows orders, and a broker that reports."""
+
+    def __init__(self, amount: str | None = "10000", **parts: str) -> None:
+        self.book = RiskBook()
+        self.lag = 0.0
+        self.report(self.asked(0), amount, **parts)
+
+    def asked(self, at: float) -> Question:
+        return self.book.funds("U1").ask(seconds(at))
+
+    def report(self, question: Question, amount: str | None = "10000", currency: str = "USD", **parts: str) -> None:
+        told = figures(question.asked_at, currency, buying_power=None if amount is None else D(amount))
+        apart = [Figure(FigureKind.BUYING_POWER, D(other), currency, question.asked_at, part) for part, other in parts.items()]
+        account = BrokerAccount("U1", TradingMode.PAPER, currency, (*told, *apart))
+        self.book.funds("U1").report(question, account)
+
+    def told_again(self, at: float, amount: str) -> None:
+        self.report(self.asked(at), amount)
+
+    def reserve(self, order: LiveOrder) -> LiveOrder:
+        self.book.reserve(order)
+        return order
+
+    def track(self, order: LiveOrder, *facts: Fact) -> LiveOrder:
+        """The order after these facts, durable, as it comes about: reserved until it is."""
+        self.book.reserve(order)
+        after = then(order, *facts) if facts else order
+        self.book.track(after)
+        self.book.release(order.order_id)
+        return after
+
+    def power(
+        self, instrument: Instrument = SPY, without: LiveOrder | None = None, now: datetime | None = None
+    ) -> BuyingPower | None:
+        order_id = None if without is None else without.order_id
+        return self.book.funds("U1").buying_power(instrument, now or seconds(30), self.lag, order_id)
+
+    def left(self, instrument: Instrument = SPY, without: LiveOrder | None = None) -> Decimal:
+        told = self.power(instrument, without)
+        assert told is not None
+        return told.amount
+
+    def is_settled(self) -> bool:
+        told = self.power()
+        assert told is not None
+        return told.is_settled
+
+
+# --- what is subtracted ----------------------------------------------------------------------------------------------------------
+
+
+def test_a_decided_order_counts_before_it_is_durable_so_that_the_next_one_cannot_pass_with_it() -> None:
+    money = Money("1500")
+    first = money.reserve(a_buy(1))
+    assert money.left() == 500
+    money.reserve(a_buy(2))
+    assert money.left() == -500
+    money.book.release(first.order_id)
+    assert money.left() == 500
+
+
+def test_what_is_spent_stays_spent_when_the_order_is_over() -> None:
+    money = Money()
+    order = money.track(a_buy(), SENT, ACKNOWLEDGED)
+    assert money.left() == 9000
+    order = money.track(order, fill("e1", 40, 9))
+    assert money.left() == 10_000 - 360 - 600
+    money.track(order, fill("e2", 60, 9))
+    assert money.left() == 9100
+
+
+def test_what_was_not_bought_is_given_back() -> None:
+    money = Money()
+    order = money.track(a_buy(), SENT, ACKNOWLEDGED, fill("e1", 40, 10))
+    money.track(order, cancelled())
+    assert money.left() == 9600
+
+
+@pytest.mark.parametrize("end", [(SENT, REJECTED), (f.Refused(reason=f.RejectReason.RISK, code="x", message="x"),)])
+def test_an_order_that_is_not_taken_takes_nothing(end: tuple[Fact, ...]) -> None:
+    money = Money()
+    money.track(a_buy(), *end)
+    assert money.left() == 10_000
+
+
+def test_a_reservation_that_comes_to_an_end_after_its_order_takes_nothing_back() -> None:
+    """Filled within the commit's own turn: what is released is an older word of it."""
+    money = Money()
+    draft = money.reserve(a_buy())
+    money.book.track(then(draft, SENT, ACKNOWLEDGED, fill("e1", 100, 10)))
+    money.book.release(draft.order_id)
+    assert money.left() == 9000
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"side": Side.SELL},
+        {"instrument": Instrument(symbol="ES", exchange="CME", asset_class=AssetClass.FUTURE)},
+        {"product": Product.MIS},
+    ],
+)
+def test_what_takes_a_margin_and_not_its_value_is_left_to_the_broker(other: dict[str, Any]) -> None:
+    money = Money()
+    money.track(a_buy(**other), SENT, ACKNOWLEDGED)
+    assert money.left() == 10_000
+
+
+def test_an_order_that_only_buys_back_what_is_short_takes_nothing() -> None:
+    money = Money()
+    short = Position.flat("USD", D(1)).fill(D(-100), D(10), D(0), seconds(0))
+    money.book.absorb([LedgerRow("U1", position_key(SPY.key), short.to_json())])
+    look(money.book)
+    money.reserve(a_buy(1))
+    assert money.left() == 10_000
+    money.reserve(a_buy(2))
+    assert money.left() == 9000
+
+
+# --- figures come ----------------------------------------------------------------------------------------------------------------
+
+
+def test_a_figure_contains_the_orders_that_the_broker_had_when_it_was_asked() -> None:
+    money = Money()
+    open_, done = money.track(a_buy(1), SENT, ACKNOWLEDGED), money.track(a_buy(2), SENT, ACKNOWLEDGED)
+    money.track(done, fill("e1", 100, 10))
+    money.told_again(60, "8000")
+    assert money.left() == 8000
+    money.track(open_, fill("e2", 100, 10))
+    assert money.left() == 8000
+
+
+def test_an_order_that_the_broker_has_not_acknowledged_counts_beside_the_figure() -> None:
+    """It may have come after the figure was made."""
+    money = Money()
+    sent = money.track(a_buy(), SENT)
+    money.told_again(60, "9900")
+    assert money.left() == 8900
+    money.track(sent, ACKNOWLEDGED)
+    money.told_again(61, "8900")
+    assert money.left() == 8900
+
+
+def test_what_happens_while_the_broker_is_asked_counts_beside_the_answer() -> None:
+    money = Money()
+    early = money.track(a_buy(1), SENT, ACKNOWLEDGED)
+    question = money.asked(60)
+    money.track(a_buy(2), SENT, ACKNOWLEDGED)
+    money.track(early, fill("e1", 100, 10))
+    money.report(question, "9000")
+    assert money.left() == 8000
+
+
+def test_what_an_order_grows_by_while_the_broker_is_asked_counts_beside_the_answer() -> None:
+    money = Money()
+    order = money.track(a_buy(), SENT, ACKNOWLEDGED)
+    question = money.asked(60)
+    money.track(order, replace_request(quantity="130"), f.Replaced(request_id=f"{KEY}-r1", quantity=D(130)))
+    money.report(question, "9000")
+    assert money.left() == 8700
+
+
+def test_an_answer_to_an_earlier_question_changes_nothing() -> None:
+    money = Money()
+    early, late = money.asked(60), money.asked(61)
+    money.report(late, "5000")
+    money.report(early, "7000")
+    assert money.left() == 5000
+
+
+def test_what_is_over_and_reported_is_forgotten() -> None:
+    money = Money()
+    for number in range(1, 50):
+        money.track(a_buy(number), SENT, ACKNOWLEDGED, fill("e1", 100, 10))
+    money.told_again(60, "1")
+    assert money.book.funds("U1")._purchases == {}
+
+
+def test_no_figure_no_buying_power() -> None:
+    """Neither before the first, nor where the broker tells none, nor in a currency in which it tells none."""
+    assert RiskBook().funds("U1").buying_power(SPY, seconds(0), 0.0, None) is None
+    assert Money(None).power() is None
+    assert Money().power(SPY.model_copy(update={"currency": "EUR"})) is None
+
+
+def test_coins_are_paid_for_out_of_their_own_figure() -> None:
+    coin = Instrument(symbol="BTC/USD", exchange="CRYPTO", asset_class=AssetClass.CRYPTO)
+    option = SPY.model_copy(update={"asset_class": AssetClass.OPTION})
+    money = Money("10000", CRYPTO="3000")
+    money.track(a_buy(1), SENT, ACKNOWLEDGED)
+    money.track(a_buy(2, instrument=coin, quantity=D(50)), SENT, ACKNOWLEDGED)
+    money.track(a_buy(3, instrument=option, quantity=D(20)), SENT, ACKNOWLEDGED)
+    assert [money.left(each) for each in (SPY, coin, option)] == [8800, 2500, 8800]
+
+
+# --- replaces --------------------------------------------------------------------------------------------------------------------
+
+
+def test_an_order_that_is_replaced_has_its_own_part_for_its_new_terms() -> None:
+    """Before and after the figure that contains it: the new terms may cost what is free and what the old ones had taken."""
+    money = Money("1500")
+    order = money.track(a_buy(), SENT, ACKNOWLEDGED)
+    assert (money.left(), money.left(without=order)) == (D(500), D(1500))
+    money.told_again(60, "500")
+    assert (money.left(), money.left(without=order)) == (D(500), D(1500))
+    order = money.track(order, fill("e1", 40, 10))
+    assert (money.left(), money.left(without=order)) == (D(500), D(1100))
+
+
+def test_a_replace_that_adds_takes_what_it_adds() -> None:
+    money = Money("1500")
+    order = money.track(a_buy(), SENT, ACKNOWLEDGED)
+    money.told_again(60, "500")
+    larger = then(order, replace_request(quantity="130"))
+    money.book.reserve(larger)
+    assert money.left() == -800  # until it is known that a replace leaves no second order, both count
+    money.book.release(order.order_id)
+    assert money.left() == 500
+
+
+# --- what frees money ------------------------------------------------------------------------------------------------------------
+
+
+def sold(at: float) -> Fact:
+    return fill("s1", 100, 10, at=at)
+
+
+def test_a_figure_is_settled_until_an_order_of_ours_frees_money() -> None:
+    money = Money()
+    assert money.is_settled()
+    money.track(a_buy(1), SENT, ACKNOWLEDGED, fill("e1", 100, 10))
+    assert money.is_settled()
+    sale = money.track(a_buy(2, side=Side.SELL), SENT, ACKNOWLEDGED)
+    assert money.is_settled()
+    money.track(sale, sold(3))
+    assert not money.is_settled()
+    money.told_again(60, "10000")
+    assert money.is_settled()
+
+
+@pytest.mark.parametrize("end", [cancelled(), REJECTED])
+def test_an_order_that_ends_with_a_part_unfilled_frees_money(end: Fact) -> None:
+    money = Money()
+    order = money.track(a_buy(), SENT, acknowledged())
+    money.track(order, end)
+    assert not money.is_settled()
+
+
+def test_what_was_freed_shortly_before_the_question_may_not_be_in_the_answer_yet() -> None:
+    """Recorded three seconds after the start; a broker's answers can be five seconds old."""
+    money = Money()
+    money.lag = 5.0
+    money.track(a_buy(side=Side.SELL), SENT, ACKNOWLEDGED, sold(3))
+    for at, settled in ((7.9, False), (8.0, True)):
+        money.told_again(at, "10000")
+        assert money.is_settled() is settled
+
+
+def test_the_age_counts_from_the_figures_own_time() -> None:
+    money = Money()
+    told = money.power(now=seconds(12.5))
+    assert told is not None
+    assert told.age_seconds == 12.5
