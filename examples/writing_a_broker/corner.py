@@ -13,7 +13,6 @@ from requests import RequestException, Session
 
 from liveorder.application.ports.broker import (
     Absence,
-    BrokerAccount,
     BrokerCapabilities,
     BrokerPosition,
     BrokerRequest,
@@ -21,8 +20,8 @@ from liveorder.application.ports.broker import (
     KeySupport,
     Prepared,
     SubmitRequest,
-    figures,
 )
+from liveorder.domain.broker_account import BrokerAccount, figures
 from liveorder.domain.errors import (
     BrokerAuthenticationError,
     BrokerConnectionError,

@@ -10,18 +10,33 @@ import asyncio
 from collections.abc import Awaitable, Mapping
 from contextlib import suppress
 from dataclasses import replace
+from datetime import datetime
+from decimal import Decimal
 
 from liveorder.application.gateway import Gateway
-from liveorder.application.ports.broker import BrokerAccount, FigureKind, figures
 from liveorder.application.ports.clock import Clock
 from liveorder.application.risk_book import RiskBook
 from liveorder.application.sparing_log import SparingLog
-from liveorder.domain.errors import BrokerError
+from liveorder.application.views import AccountView, account_view
+from liveorder.domain.broker_account import BrokerAccount, FigureKind, figures
+from liveorder.domain.errors import BrokerError, InvalidInput
 
 PACE_SECONDS = 1.0
 """Between two questions about one account at least, whoever wants them; longer where the broker takes many amiss."""
 PATIENCE_SECONDS = 2.0
 """So long an order waits for a figure before it is refused for want of money, or sent for the broker to judge."""
+
+
+LOOK_SECONDS = 5.0
+"""A program that looks at the money again and again is shown none that is older, and asks no more often."""
+
+
+def with_equity(account: BrokerAccount, equity: Decimal | None, now: datetime) -> BrokerAccount:
+    """The account with the equity that the settings name in place of the broker's, if they name one."""
+    if equity is None:
+        return account
+    told = tuple(each for each in account.figures if each.kind is not FigureKind.EQUITY)
+    return replace(account, figures=(*figures(now, account.currency, equity=equity), *told))
 
 
 class AccountFigures:
@@ -47,11 +62,8 @@ class AccountFigures:
 
     def latest(self, account_id: str) -> BrokerAccount | None:
         """As reported last, however long ago; with the equity that the settings name, which is never old."""
-        account, equity = self._risk.funds(account_id).account, self._gateways[account_id].terms.equity
-        if account is None or equity is None:
-            return account
-        told = tuple(each for each in account.figures if each.kind is not FigureKind.EQUITY)
-        return replace(account, figures=(*figures(self._clock.now(), account.currency, equity=equity), *told))
+        account = self._risk.funds(account_id).account
+        return None if account is None else with_equity(account, self._gateways[account_id].terms.equity, self._clock.now())
 
     async def at_most(self, account_id: str, seconds: float, patience_seconds: float | None = None) -> BrokerAccount | None:
         """As reported at most so many seconds ago, asked for if need be, as far as the pace allows and the broker answers in time.
@@ -63,6 +75,13 @@ class AccountFigures:
                 if self._is_due(account_id, seconds):
                     await self._ask(account_id)
         return self.latest(account_id)
+
+    async def shown(self, account_id: str, seconds: float = LOOK_SECONDS) -> AccountView:
+        """For people and programs, no older where it can be had. Raises `InvalidInput` for an account that is not traded."""
+        if (gateway := self._gateways.get(account_id)) is None:
+            raise InvalidInput("account_id", f"{account_id} is not traded here", f"name one of {', '.join(self._gateways)}")
+        account = await self.at_most(account_id, seconds)
+        return account_view(account_id, gateway.broker.name, account, self._clock.now(), self.problems.get(account_id))
 
     async def look_again(self, account_id: str) -> None:
         """Before an order is refused for want of money: asked as late as the pace allows, and not waited for long."""

@@ -20,6 +20,7 @@ from liveorder.application.engine import Engine
 from liveorder.application.ports.clock import Clock
 from liveorder.application.ports.event_log import EventLog
 from liveorder.application.ports.order_store import Commands, StoredCommand
+from liveorder.application.side_by_side import side_by_side
 from liveorder.application.views import doubt_view, order_view, verdict_view
 from liveorder.domain.errors import DecisionRefused, LeaseLost, LiveOrderError
 from liveorder.domain.facts import PERSON
@@ -43,6 +44,7 @@ class CommandKind(StrEnum):
     RECONCILE = "reconcile"
     RECOVER = "recover"
     DOUBTS = "doubts"
+    ACCOUNT = "account"
     AUTO_TRADING = "auto_trading"
     RETRY = "retry"
 
@@ -157,6 +159,13 @@ async def _doubts(engine: Engine, arguments: Arguments, actor: str) -> Any:
     return [doubt_view(doubt, is_being_asked=True).to_dict() for doubt in engine.doubts.standing()]
 
 
+async def _account(engine: Engine, arguments: Arguments, actor: str) -> Any:
+    """For a person who looks: as new as the broker's manners allow."""
+    account_id = arguments.get("account_id")
+    wanted = engine.gateways if account_id is None else [account_id]
+    return [shown.to_dict() for shown in await side_by_side(partial(engine.figures.shown, seconds=0.0), wanted)]
+
+
 async def _auto_trading(engine: Engine, arguments: Arguments, actor: str) -> Any:
     await engine.kill_switch.switch_auto_trading(bool(arguments["enabled"]), arguments.get("detail", ""), actor)
     return {"auto_trading": engine.kill_switch.auto_trading}
@@ -180,6 +189,7 @@ _HANDLERS: dict[CommandKind, Handler] = {
     CommandKind.RECONCILE: _reconcile,
     CommandKind.RECOVER: _recover,
     CommandKind.DOUBTS: _doubts,
+    CommandKind.ACCOUNT: _account,
     CommandKind.AUTO_TRADING: _auto_trading,
     CommandKind.RETRY: _retry,
 }

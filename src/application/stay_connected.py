@@ -11,12 +11,12 @@ from liveorder.application.doubts import Doubts
 from liveorder.application.gateway import Gateway
 from liveorder.application.kill_switch import KillSwitch
 from liveorder.application.orders import ENGINE
-from liveorder.application.ports.broker import BrokerAccount
 from liveorder.application.ports.clock import Clock
 from liveorder.application.ports.event_log import EventLog
 from liveorder.application.reconcile import Reconcile
 from liveorder.application.retry_policy import RetryPolicy
 from liveorder.application.track_orders import TrackOrders
+from liveorder.domain.broker_account import BrokerAccount
 from liveorder.domain.errors import BrokerAuthenticationError, BrokerError, LeaseLost, StoreError
 from liveorder.domain.trading_halt import HaltReason, connection_scope
 

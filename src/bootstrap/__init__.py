@@ -2,7 +2,7 @@
 
 from liveorder.application.ports.brokerage import Brokerage
 from liveorder.bootstrap.brokerages import open_brokerage
-from liveorder.bootstrap.commands import send_command, standing_doubts
+from liveorder.bootstrap.commands import ask_for_accounts, send_command, standing_doubts
 from liveorder.bootstrap.emergency import EmergencyReport, emergency_kill
 from liveorder.bootstrap.files import FileCheck, check_files
 from liveorder.bootstrap.kite import Charges, KiteLogin, kite_charges, kite_login, kite_login_address
@@ -32,6 +32,7 @@ __all__ = [
     "KiteLogin",
     "Reader",
     "Settings",
+    "ask_for_accounts",
     "backup",
     "change_default_account",
     "check_brokers",

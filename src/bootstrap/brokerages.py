@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, closing, contextmanager
 from importlib import import_module
 from types import MappingProxyType, ModuleType
 from typing import Any
 
+from liveorder.application.account_figures import with_equity
 from liveorder.application.engine import Connection
 from liveorder.application.gateway import AccountTerms
 from liveorder.application.ports.brokerage import AccountAccess, Brokerage
 from liveorder.application.ports.clock import Clock
 from liveorder.application.ports.event_log import EventLog
 from liveorder.application.retry_policy import RetryPolicy
+from liveorder.application.side_by_side import side_by_side
 from liveorder.application.sparing_log import SparingLog
+from liveorder.application.views import AccountView, account_view
 from liveorder.bootstrap.parts import clock_of, log_of
 from liveorder.bootstrap.simulation import Venue, open_simulation, simulated_brokerage
-from liveorder.domain.errors import SettingsError
+from liveorder.domain.errors import LiveOrderError, SettingsError
 from liveorder.domain.values import TradingMode
 from liveorder.infrastructure.settings import Account, Settings
 
@@ -101,6 +104,34 @@ async def open_brokerage(settings: Settings, account_id: str) -> AsyncIterator[t
             yield Brokerage(found.broker, found.market_data, found.instruments), clock
         finally:
             await found.broker.close()
+
+
+async def accounts_at_brokers(settings: Settings, account_id: str | None = None) -> Sequence[AccountView]:
+    """The money of one account, or of all, asked of the brokers; one that cannot be asked says why."""
+    clock, problems = clock_of(settings), dict[str, str]()
+    wanted = [account for account in settings.trading_accounts if account_id in (None, account.id)]
+    with (
+        closing(log_of(settings, clock)) as log,
+        connections_of(settings, clock, log, on_error=lambda each, error: problems.update({each.id: str(error)})) as connections,
+    ):
+
+        async def asked(account: Account) -> AccountView:
+            if account.id in problems:
+                return account_view(account.id, account.broker, None, clock.now(), problems[account.id])
+            return await _asked(connections[account.id], clock)
+
+        return await side_by_side(asked, wanted)
+
+
+async def _asked(connection: Connection, clock: Clock) -> AccountView:
+    terms, broker = connection.terms, connection.broker
+    try:
+        account = with_equity(await broker.connect(), terms.equity, clock.now())
+        return account_view(terms.account_id, broker.name, account, clock.now(), None)
+    except LiveOrderError as error:
+        return account_view(terms.account_id, broker.name, None, clock.now(), str(error))
+    finally:
+        await broker.close()
 
 
 def _brokerage(settings: Settings, account: Account, clock: Clock, log: EventLog, venue: Venue | None) -> Brokerage:

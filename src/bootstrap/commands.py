@@ -16,6 +16,7 @@ from liveorder.application.ports.order_store import StoredCommand
 from liveorder.application.ports.views import ViewsUnavailable
 from liveorder.application.stop_trading import StopReport
 from liveorder.application.views import DoubtView, doubt_view
+from liveorder.bootstrap.brokerages import accounts_at_brokers
 from liveorder.bootstrap.service import open_service
 from liveorder.domain.doubt import doubts_of
 from liveorder.domain.errors import LeaseLost, StoreRefused, StoreUnavailable
@@ -109,6 +110,25 @@ async def standing_doubts(settings: Settings, *, actor: str, timeout_seconds: fl
         return [doubt_view(doubt, is_being_asked=False) for order in orders for doubt in doubts_of(order)]
     finally:
         await store.close()
+
+
+async def ask_for_accounts(
+    settings: Settings, account_id: str | None, *, actor: str, timeout_seconds: float = 30.0
+) -> dict[str, Any]:
+    """The money of one account, or of all, as the service that runs has it and asks for it; where none runs, the brokers are asked
+    from here. Nothing is owned, recovered or sent for it. Raises `StoreUnavailable` where the service does not answer in time.
+    """
+    arguments = {} if account_id is None else {"account_id": account_id}
+    if await store_exists(settings.store):
+        store = store_at(settings.store, clock=SystemClock())
+        await store.open()
+        try:
+            lease = await store.lease.state()
+            if lease is not None and lease.is_held:
+                return await _ask_owner(store, CommandKind.ACCOUNT, arguments, actor, timeout_seconds, lease.owner)
+        finally:
+            await store.close()
+    return answered([shown.to_dict() for shown in await accounts_at_brokers(settings, account_id)])
 
 
 async def _come_to_rest(engine: Engine) -> None:

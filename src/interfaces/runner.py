@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any, Self, TypeVar
 from uuid import UUID
 
+from liveorder.application.account_figures import LOOK_SECONDS
 from liveorder.application.ports.event_log import EventLog
 from liveorder.application.ports.signal_source import SignalSource
 from liveorder.application.ports.views import Wanted
@@ -27,6 +28,7 @@ from liveorder.application.recover import RecoveryReport
 from liveorder.application.service import Service
 from liveorder.application.stop_trading import StopReport
 from liveorder.application.views import (
+    AccountView,
     DailySummaryView,
     DoubtView,
     FillView,
@@ -241,6 +243,12 @@ class Runner:
         rows = await self._service.views.daily_summary(Wanted())
         newest: date | None = max((row.session_date for row in rows), default=None)
         return [row for row in rows if row.session_date == newest]
+
+    async def account(self, account_id: str | None = None, *, max_age_seconds: float = LOOK_SECONDS) -> AccountView:
+        """Its money as its broker reports it, each figure with its time; asked for where what is known is older, as often as the
+        broker likes. Of signals that name no account, unless one is named. Raises `InvalidInput` for one that is not traded.
+        """
+        return await self._own(self._engine.figures.shown(account_id or self._engine.orders.default_account, max_age_seconds))
 
     async def doubts(self) -> Sequence[DoubtView]:
         """Requests whose outcome is not known, and how asking about them goes."""

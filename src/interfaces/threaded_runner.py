@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Any, Self, TypeVar
 from uuid import UUID
 
+from liveorder.application.account_figures import LOOK_SECONDS
 from liveorder.application.stop_trading import StopReport
-from liveorder.application.views import DailySummaryView, DoubtView, HistoryView, OrderView, PositionView
+from liveorder.application.views import AccountView, DailySummaryView, DoubtView, HistoryView, OrderView, PositionView
 from liveorder.domain.order.facts import Refused
 from liveorder.domain.reconciliation import ReconciliationReport
 from liveorder.domain.signal import Signal
@@ -116,6 +117,9 @@ class ThreadedRunner:
 
     def todays_summary(self) -> Sequence[DailySummaryView]:
         return self._wait_for(self._open_runner.todays_summary())
+
+    def account(self, account_id: str | None = None, *, max_age_seconds: float = LOOK_SECONDS) -> AccountView:
+        return self._wait_for(self._open_runner.account(account_id, max_age_seconds=max_age_seconds))
 
     def doubts(self) -> Sequence[DoubtView]:
         return self._wait_for(self._open_runner.doubts())

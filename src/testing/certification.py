@@ -21,6 +21,7 @@ from liveorder.domain.execution_report import Execution, ExecutionCorrected
 from liveorder.domain.instrument import Instrument
 from liveorder.domain.values import AssetClass, OrderType, Side, TradingMode
 from liveorder.infrastructure.calendars import ExchangeCalendars
+from liveorder.testing.account_money import figures_told
 from liveorder.testing.finding import Finding, answered
 from liveorder.testing.resting import resting_buy
 from liveorder.testing.trial_orders import TrialOrders
@@ -49,6 +50,8 @@ class Certification:
         account = await self._broker.connect()
         yield Finding("account", self._account_id, f"{account.account_id}, {account.currency}")
         yield Finding("paper or live", self._mode.value, account.mode.value, account.mode is self._mode)
+        for finding in await figures_told(self._broker, self._clock):
+            yield finding
         yield await answered("open orders", self._open_orders())
         yield await answered("executions of a day", self._executions())
         yield await answered("positions", self._positions())

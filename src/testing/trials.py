@@ -20,6 +20,7 @@ from liveorder.domain.errors import (
 from liveorder.domain.execution_report import BrokerStatus, OrderSnapshot, ReplaceRejected
 from liveorder.domain.instrument import Instrument
 from liveorder.domain.values import OrderType, Product, Side, TradingHours
+from liveorder.testing.account_money import BESIDE_IT, buying_power, taken_by
 from liveorder.testing.finding import Finding, answered
 from liveorder.testing.resting import resting_buy
 from liveorder.testing.trial_orders import LIVE, LOOK_AGAIN_SECONDS, PATIENCE_SECONDS, TrialOrder, TrialOrders
@@ -71,9 +72,11 @@ class Trials:
         except OrderValidationError as refusal:
             yield Finding(NEW_ORDER, "", f"not sent: {refusal}", False)
             return
+        before = await buying_power(self._broker, self._instrument)
         yield await answered(NEW_ORDER, self._create(first))
         if first.broker_order_id is None:
             return
+        yield await answered(BESIDE_IT, taken_by(self._broker, self._first, before))
         yield await answered(WHILE_OPEN, self._again(WHILE_OPEN, first))
         yield await answered(REPLACE, self._change(first))
         yield await answered(CANCEL, self._cancel(first))

@@ -8,9 +8,10 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from liveorder.application.ports.broker import Figure, Prepared
+from liveorder.application.ports.broker import Prepared
 from liveorder.bootstrap.brokerages import connections_of
 from liveorder.bootstrap.parts import clock_of
+from liveorder.domain.broker_account import Figure
 from liveorder.domain.errors import BrokerError, DuplicateClientOrderId
 from liveorder.domain.execution_report import OrderSnapshot
 from liveorder.domain.identifiers import SignalKey

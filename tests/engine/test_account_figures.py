@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from liveorder.application.engine import Engine
-from liveorder.application.ports.broker import BrokerAccount, Figure, FigureKind
+from liveorder.domain.broker_account import BrokerAccount, Figure, FigureKind
 from liveorder.domain.errors import BrokerConnectionError, DecisionRefused
 from liveorder.domain.lifecycle import OrderStatus
 from liveorder.domain.order import LiveOrder

@@ -102,9 +102,19 @@ async def test_adopting_reconciling_and_recovering(tmp_path: Path) -> None:
         assert len(engine.orders.unfinished()) == 1
 
 
+async def test_the_accounts_money_is_told_and_asked_for_where_it_is_old(tmp_path: Path) -> None:
+    async with a_scene(tmp_path) as scene, scene.living():
+        await asyncio.sleep(30)
+        (account,) = (await asked(scene, "account", {}))["result"]
+        assert (account["account_id"], account["broker"], account["cash"]["amount"]) == (ACCOUNT, "simulated", "1000000")
+        assert account["cash"]["age_seconds"] == 0.0
+        assert (await asked(scene, "account", {"account_id": ACCOUNT}))["result"][0]["equity"]["amount"] == "1000000"
+
+
 @pytest.mark.parametrize(
     ("kind", "arguments", "error"),
     [
+        ("account", {"account_id": "elsewhere"}, "InvalidInput"),
         ("dance", {}, "InvalidInput"),
         ("cancel", {}, "InvalidInput"),
         ("cancel", {"order_id": "no uuid"}, "InvalidInput"),

@@ -18,7 +18,7 @@ from liveorder import Runner, Signal
 from liveorder.application.ports.signal_source import SourceMessage
 from liveorder.application.views import FillView, OrderView
 from liveorder.bootstrap import Brokerage
-from liveorder.domain.errors import BrokerConnectionError, LiveOrderError, OrderRetryExhaustedError, SettingsError
+from liveorder.domain.errors import BrokerConnectionError, InvalidInput, LiveOrderError, OrderRetryExhaustedError, SettingsError
 from liveorder.domain.lifecycle import OrderStatus
 from liveorder.infrastructure.brokers.simulated.broker import SimulatedBroker
 from liveorder.infrastructure.brokers.simulated.in_process import InProcess
@@ -176,6 +176,21 @@ async def test_a_broker_and_a_source_of_ones_own_are_taken_and_errors_are_told(t
             assert (order.status, order.broker) == ("REJECTED", "mine")
 
 
+async def test_the_accounts_money_is_told_with_its_time(tmp_path: Path) -> None:
+    accounts = [{"id": "SIM"}, {"id": "fixed", "equity": "2500.50"}]
+    async with Runner.open(**settings(tmp_path, accounts=accounts)) as runner:
+        money = await runner.account()
+        assert (money.account_id, money.currency) == ("SIM", "USD")
+        assert money.equity is not None
+        assert money.equity.amount == Decimal(1_000_000)
+        assert money.equity.age_seconds < 60
+        fixed = await runner.account("fixed", max_age_seconds=0)
+        assert fixed.equity is not None
+        assert fixed.equity.amount == Decimal("2500.50")
+        with pytest.raises(InvalidInput, match="account_id: other is not traded here; name one of SIM, fixed"):
+            await runner.account("other")
+
+
 @contextmanager
 def a_brokerage(name: str = "mine") -> Iterator[Brokerage]:
     """Of one's own: a venue of its own that nothing else reaches."""
@@ -242,6 +257,7 @@ def test_a_threaded_runner_does_what_the_async_one_does(tmp_path: Path) -> None:
         assert [each.order_id for each in runner.orders()] == [order.order_id]
         assert runner.wait_closed(runner.sell("ETH/USD", 1).order_id, 10).status == "FILLED"
         assert runner.todays_summary()
+        assert runner.account().cash is not None
         assert all(report.is_clean for report in runner.reconcile())
         assert runner.kill("enough", flatten=True).is_flat
         assert runner.resume()

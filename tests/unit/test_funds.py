@@ -9,11 +9,11 @@ from uuid import UUID
 
 import pytest
 
-from liveorder.application.ports.broker import BrokerAccount, Figure, FigureKind, figures
 from liveorder.application.ports.order_store import LedgerRow
 from liveorder.application.risk_book import RiskBook
 from liveorder.application.risk_book.funds import Question
 from liveorder.application.risk_book.rows import position_key
+from liveorder.domain.broker_account import BrokerAccount, Figure, FigureKind, figures
 from liveorder.domain.facts import Fact
 from liveorder.domain.instrument import Instrument
 from liveorder.domain.order import LiveOrder

@@ -13,7 +13,7 @@ from decimal import Decimal
 from typing import NamedTuple
 from uuid import UUID
 
-from liveorder.application.ports.broker import BrokerAccount, Figure
+from liveorder.domain.broker_account import BrokerAccount, Figure
 from liveorder.domain.instrument import Instrument
 from liveorder.domain.lifecycle import OrderStatus
 from liveorder.domain.order import LiveOrder

@@ -4,6 +4,7 @@ A view made from a stream (`order_view`) and one read from a read model are equa
 it wrote a moment ago, the second for lists.
 """
 
+from liveorder.application.views.accounts import AccountView, FigureView, PartFigureView, account_view
 from liveorder.application.views.confirmations import ConfirmationView, confirmation_view, is_confirmable
 from liveorder.application.views.doubts import DoubtView, doubt_view
 from liveorder.application.views.fields import View
@@ -16,18 +17,22 @@ from liveorder.application.views.summaries import DailySummaryView
 from liveorder.application.views.verdicts import RefusalView, VerdictView, verdict_view
 
 __all__ = [
+    "AccountView",
     "BookedFillView",
     "ConfirmationView",
     "DailySummaryView",
     "DoubtView",
+    "FigureView",
     "FillView",
     "HistoryView",
     "OrderView",
+    "PartFigureView",
     "PositionView",
     "RefusalView",
     "SignalView",
     "VerdictView",
     "View",
+    "account_view",
     "as_of",
     "confirmation_view",
     "dead_letter_view",

@@ -45,6 +45,15 @@ def moment(at: datetime | None) -> str:
     return NOTHING if at is None else at.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S")
 
 
+def age(seconds: float) -> str:
+    """In whole units, the largest that there is one of: ``7 s``, ``3 min``, ``2 h``."""
+    whole = max(int(seconds), 0)
+    for size, unit in ((3600, "h"), (60, "min")):
+        if whole >= size:
+            return f"{whole // size} {unit}"
+    return f"{whole} s"
+
+
 def part(done: Decimal, whole: Decimal | None) -> str:
     """How much of how much: ``60/100``; just the whole when nothing is left."""
     if whole is not None and done == whole > ZERO:

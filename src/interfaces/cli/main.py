@@ -52,6 +52,7 @@ _GROUPS: dict[str, dict[str, Callable[..., Any]]] = {
         "orders": reading.orders,
         "order": reading.order,
         "positions": reading.positions,
+        "account": reading.account,
         "signals": reading.signals,
         "doubts": reading.doubts,
     },

@@ -11,14 +11,16 @@ import typer
 
 from liveorder.application.command_desk import CommandKind
 from liveorder.application.ports.views import Wanted
-from liveorder.application.views import HistoryView, OrderView, View, as_of, history_view, order_view
-from liveorder.bootstrap import Reader, Settings, open_reader, standing_doubts
-from liveorder.domain.errors import OrderNotFound
+from liveorder.application.views import AccountView, HistoryView, OrderView, View, as_of, history_view, order_view
+from liveorder.bootstrap import Reader, Settings, ask_for_accounts, open_reader, standing_doubts
+from liveorder.domain.errors import InvalidInput, OrderNotFound
 from liveorder.domain.lifecycle import OrderStatus
 from liveorder.domain.position import PositionStatus
 from liveorder.interfaces.cli import listings
-from liveorder.interfaces.cli.asking import ask, code_for, show_order
+from liveorder.interfaces.cli.account_page import print_accounts
+from liveorder.interfaces.cli.asking import PATIENCE_SECONDS, ask, code_for, result_of, show_order
 from liveorder.interfaces.cli.doubts_page import print_doubts
+from liveorder.interfaces.cli.exit_codes import ExitCode
 from liveorder.interfaces.cli.lookups import the_order
 from liveorder.interfaces.cli.options import (
     AccountName,
@@ -26,6 +28,7 @@ from liveorder.interfaces.cli.options import (
     AsJson,
     Config,
     Newest,
+    Patience,
     Store,
     Strategy,
     Symbol,
@@ -134,6 +137,24 @@ def signals(
     wanted = Wanted(account_id=account, strategy_name=strategy, symbol=symbol, status=name, newest=newest)
     found = _read(settings_for(config, store), lambda reader: reader.views.signals(wanted))
     _show(found, as_json, listings.print_signals)
+
+
+def account(
+    account_id: Annotated[str | None, typer.Argument(metavar="[ID]", help="Of [[accounts]]; without it all.")] = None,
+    config: Config = None,
+    store: Store = None,
+    as_json: AsJson = False,
+    timeout: Patience = PATIENCE_SECONDS,
+) -> None:
+    """Show equity, cash, margin and buying power as the broker reports them, each with its age."""
+    settings = quiet_settings_for(config, store)
+    known = [each.id for each in settings.trading_accounts]
+    if account_id is not None and account_id not in known:
+        raise InvalidInput("ID", f"{account_id} is not traded by these settings", f"name one of {', '.join(known)}")
+    answer = asyncio.run(ask_for_accounts(settings, account_id, actor=person(), timeout_seconds=timeout))
+    found = [AccountView.model_validate(each) for each in result_of(answer)]
+    _show(found, as_json, print_accounts)
+    raise typer.Exit(ExitCode.BROKER if any(each.problem is not None for each in found) else ExitCode.OK)
 
 
 def doubts(config: Config = None, store: Store = None, as_json: AsJson = False) -> None:

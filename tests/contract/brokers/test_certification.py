@@ -14,7 +14,6 @@ import pytest
 
 from liveorder.application.ports.broker import (
     Absence,
-    BrokerAccount,
     BrokerCapabilities,
     BrokerRequest,
     KeySupport,
@@ -23,6 +22,7 @@ from liveorder.application.ports.broker import (
 )
 from liveorder.application.ports.instruments import InstrumentQuery
 from liveorder.application.ports.market_data import Price, Quote
+from liveorder.domain.broker_account import BrokerAccount, Figure, FigureKind
 from liveorder.domain.errors import BrokerRefusal, InvalidInput, OrderValidationError
 from liveorder.domain.execution_report import Accepted, BrokerStatus, ExecutionReport, OrderSnapshot
 from liveorder.domain.instrument import Instrument, TickRule
@@ -129,8 +129,47 @@ async def test_no_order_is_worth_more_than_was_allowed(stage: Stage) -> None:
 
 async def test_without_an_order_nothing_is_sent(stage: Stage) -> None:
     findings = await certified(stage, None)
-    assert [*findings] == ["account", "paper or live", "open orders", "executions of a day", "positions", "prices", "instrument"]
+    money = ["equity", "cash", "buying power", "initial margin", "maintenance margin", "available funds"]
+    asked = ["open orders", "executions of a day", "positions", "prices", "instrument"]
+    assert [*findings] == ["account", "paper or live", *money, *asked]
     assert await stage.venue.orders(stage.account_id) == []
+
+
+async def test_each_figure_of_the_account_is_told_and_so_is_what_an_open_order_takes_of_it(stage: Stage) -> None:
+    findings = await certified(stage)
+    assert [(findings[name].measured, findings[name].agrees) for name in ("equity", "buying power", "initial margin")] == [
+        ("100000 USD", True),
+        ("100000 USD", True),
+        ("not told", None),
+    ]
+    assert findings["buying power beside it"].measured == "fell by 180.0 for an order worth 180.0"
+
+
+SECONDS = {"now": 0.0, "tomorrow": 86400.0, "yesterday": -86400.0}
+
+
+@pytest.mark.parametrize(
+    ("kind", "amount", "currency", "part", "when", "question", "measured"),
+    [
+        (FigureKind.CASH, "5", "USD", "", "tomorrow", "cash", "5 USD as of"),
+        (FigureKind.EQUITY, "5", "USD", "", "yesterday", "equity", "5 USD as of"),
+        (FigureKind.AVAILABLE_FUNDS, "NaN", "USD", "", "now", "available funds", "NaN USD"),
+        (FigureKind.CASH, "5", "BASE", "", "now", "cash in BASE", "5 BASE"),
+        (FigureKind.INITIAL_MARGIN, "-5", "USD", "", "now", "initial margin", "-5 USD"),
+        (FigureKind.BUYING_POWER, "Infinity", "USD", "CRYPTO", "now", "buying power CRYPTO", "Infinity USD"),
+    ],
+)
+async def test_a_figure_that_cannot_be_is_found_out(
+    kind: FigureKind, amount: str, currency: str, part: str, when: str, question: str, measured: str
+) -> None:
+    class Odd(SimulatedBroker):
+        async def account(self) -> BrokerAccount:
+            at = datetime.now(UTC) + timedelta(seconds=SECONDS[when])
+            return replace(await super().account(), figures=(Figure(kind, D(amount), currency, at, part),))
+
+    async with simulated_stage(Odd) as stage:
+        found = (await certified(stage, None))[question]
+    assert (found.measured.startswith(measured), found.agrees) == (True, False)
 
 
 class SaysThatKeysAreUnique(SimulatedBroker):
@@ -563,8 +602,10 @@ async def test_with_real_money_only_what_was_confirmed_is_tried_and_nothing_that
 
 
 async def test_questions_that_fail_are_findings(stage: Stage) -> None:
-    await stage.venue.lay(*(Fault(kind=FaultKind.QUERY_FAILED, on=point, nth=1) for point in (Point.OPEN_ORDERS, Point.FIND)))
+    asked = (Point.OPEN_ORDERS, Point.FIND, Point.ACCOUNT)
+    await stage.venue.lay(*(Fault(kind=FaultKind.QUERY_FAILED, on=point, nth=1) for point in asked))
     findings = await certified(stage)
+    assert findings["the account's money"].agrees is False
     assert findings["open orders"].agrees is False
     assert findings["a key that never was"].measured == "inconclusive"
 

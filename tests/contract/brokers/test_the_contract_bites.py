@@ -11,15 +11,8 @@ from typing import Any
 
 import pytest
 
-from liveorder.application.ports.broker import (
-    Absence,
-    BrokerAccount,
-    BrokerCapabilities,
-    BrokerPosition,
-    BrokerRequest,
-    KeySupport,
-    Prepared,
-)
+from liveorder.application.ports.broker import Absence, BrokerCapabilities, BrokerPosition, BrokerRequest, KeySupport, Prepared
+from liveorder.domain.broker_account import BrokerAccount
 from liveorder.domain.errors import BrokerConnectionError, BrokerError, LiveOrderError, OutcomeUnknown
 from liveorder.domain.execution_report import (
     CancelRejected,

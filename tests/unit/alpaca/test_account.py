@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from liveorder.application.ports.broker import BrokerAccount, Figure, FigureKind
 from liveorder.application.ports.instruments import InstrumentQuery
 from liveorder.application.ports.market_data import Price, Quote
+from liveorder.domain.broker_account import BrokerAccount, Figure, FigureKind
 from liveorder.domain.errors import (
     BrokerAuthenticationError,
     BrokerError,

@@ -8,7 +8,7 @@ from decimal import Decimal
 
 import pytest
 
-from liveorder.application.ports.broker import BrokerAccount, FigureKind
+from liveorder.domain.broker_account import BrokerAccount, FigureKind
 from liveorder.domain.values import AssetClass
 from tests.unit.ibkr.scene import Scene, scene
 

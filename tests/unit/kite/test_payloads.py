@@ -8,8 +8,9 @@ from decimal import Decimal
 
 import pytest
 
-from liveorder.application.ports.broker import Absence, BrokerAccount, Figure, FigureKind
+from liveorder.application.ports.broker import Absence
 from liveorder.application.ports.instruments import InstrumentQuery
+from liveorder.domain.broker_account import BrokerAccount, Figure, FigureKind
 from liveorder.domain.execution_report import BrokerStatus, Execution, OrderSnapshot
 from liveorder.domain.instrument import Instrument
 from liveorder.domain.values import AssetClass, OrderType, Side

@@ -7,8 +7,9 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from liveorder.application.ports.broker import BrokerAccount, BrokerPosition, Figure, FigureKind
+from liveorder.application.ports.broker import BrokerPosition
 from liveorder.application.ports.brokerage import AccountAccess
+from liveorder.domain.broker_account import BrokerAccount, Figure, FigureKind
 from liveorder.domain.errors import OutcomeUnknown
 from liveorder.domain.execution_report import Execution, ExecutionReport, OrderSnapshot
 from liveorder.domain.instrument import Instrument

@@ -7,15 +7,9 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequenc
 from datetime import datetime
 from typing import Any
 
-from liveorder.application.ports.broker import (
-    Absence,
-    BrokerAccount,
-    BrokerCapabilities,
-    BrokerPosition,
-    BrokerRequest,
-    Prepared,
-)
+from liveorder.application.ports.broker import Absence, BrokerCapabilities, BrokerPosition, BrokerRequest, Prepared
 from liveorder.application.ports.brokerage import AccountAccess
+from liveorder.domain.broker_account import BrokerAccount
 from liveorder.domain.errors import (
     BrokerAuthenticationError,
     BrokerConnectionError,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 
-from liveorder.application.ports.broker import Figure, FigureKind
+from liveorder.domain.broker_account import Figure, FigureKind
 from liveorder.infrastructure.brokers.ibkr.rows import number
 
 Values = Mapping[tuple[str, str], str]
@@ -30,9 +30,8 @@ def own_currency(values: Values, usual: str) -> str:
     """The settings' one where TWS reports the account's worth in it, or in no other; else the one that it does, or that all others
     are exchanged into at 1.
     """
-    named = _worth_in(values) or [
-        currency for (tag, currency), rate in values.items() if (tag, number(rate)) == ("ExchangeRate", 1) and currency != _BASE
-    ]
+    rates = ((currency, number(rate)) for (tag, currency), rate in values.items() if tag == "ExchangeRate" and currency != _BASE)
+    named = _worth_in(values) or [currency for currency, rate in rates if rate == 1]
     return usual if usual in named or not named else named[0]
 
 

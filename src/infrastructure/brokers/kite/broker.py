@@ -9,7 +9,6 @@ from typing import Any
 
 from liveorder.application.ports.broker import (
     Absence,
-    BrokerAccount,
     BrokerCapabilities,
     BrokerPosition,
     BrokerRequest,
@@ -20,6 +19,7 @@ from liveorder.application.ports.broker import (
     SubmitRequest,
 )
 from liveorder.application.ports.brokerage import AccountAccess
+from liveorder.domain.broker_account import BrokerAccount
 from liveorder.domain.errors import BrokerAuthenticationError, BrokerRefusal, OrderValidationError, OutcomeUnknown
 from liveorder.domain.execution_report import (
     Accepted,

@@ -8,9 +8,10 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from liveorder.application.ports.broker import Absence, BrokerPosition, Figure, figures
+from liveorder.application.ports.broker import Absence, BrokerPosition
 from liveorder.application.ports.clock import Clock
 from liveorder.application.ports.event_log import EventLog
+from liveorder.domain.broker_account import Figure, figures
 from liveorder.domain.errors import BrokerError
 from liveorder.domain.execution_report import Execution, ExecutionReport, OrderSnapshot
 from liveorder.infrastructure.brokers.kite.fields import UNREADABLE, Row, identifier, indian_day, key_of, number, tags

@@ -10,7 +10,6 @@ from typing import Any, TypeVar
 
 from liveorder.application.ports.broker import (
     Absence,
-    BrokerAccount,
     BrokerCapabilities,
     BrokerPosition,
     BrokerRequest,
@@ -20,6 +19,7 @@ from liveorder.application.ports.broker import (
     ReplaceRequest,
     SubmitRequest,
 )
+from liveorder.domain.broker_account import BrokerAccount
 from liveorder.domain.errors import BrokerConnectionError, BrokerError, OrderValidationError
 from liveorder.domain.execution_report import CancelRejected, ExecutionReport, OrderSnapshot, ReplaceRejected
 from liveorder.domain.values import OrderType, TimeInForce, TradingHours

@@ -8,7 +8,8 @@ from decimal import Decimal, InvalidOperation
 from itertools import chain
 from typing import Any, TypeVar
 
-from liveorder.application.ports.broker import BrokerAccount, BrokerPosition, figures
+from liveorder.application.ports.broker import BrokerPosition
+from liveorder.domain.broker_account import BrokerAccount, figures
 from liveorder.domain.errors import (
     BrokerAuthenticationError,
     BrokerConnectionError,
