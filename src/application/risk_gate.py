@@ -27,6 +27,7 @@ from liveorder.domain.risk import (
     RiskView,
     assess,
     assess_all,
+    is_paid_in_full,
     is_short,
 )
 from liveorder.domain.values import Side, TimeInForce
@@ -61,7 +62,8 @@ class RiskGate:
 
         An order that is covered waits for no question.
         """
-        if self._risk.funds(gateway.account_id).figure_for(intent.instrument) is None:
+        is_purchase = is_paid_in_full(intent.instrument, intent.side, intent.product)
+        if not is_purchase or self._risk.funds(gateway.account_id).figure_for(intent.instrument) is None:
             return
         currency, limits = gateway.terms.limits_in(intent.instrument.currency)
         view = self._view(gateway, intent, priced, currency, without)

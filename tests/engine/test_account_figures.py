@@ -303,6 +303,19 @@ async def test_right_after_a_sale_the_broker_judges_since_its_figure_may_not_cou
         assert outcome(await order(engine, "three")) == REFUSED
 
 
+async def test_orders_that_the_broker_turns_away_do_not_keep_the_rule_from_judging(tmp_path: Path) -> None:
+    """One a second, from the moment of a sale on: as long as its figure may be too low the broker judges, and no longer."""
+    slow = replace(SIMULATED_CAPABILITIES, lookup_lag_seconds=5.0)
+    async with living(tmp_path, venue(5000), capabilities=slow) as (_, engine, _):
+        await order(engine, "one")
+        await order(engine, "exit", side="SELL")
+        judged = []
+        for number in range(10):
+            judged.append(outcome(await order(engine, f"dear-{number}", quantity=D(11)))[1])
+            await asyncio.sleep(1)
+        assert judged == ["BROKER"] * 5 + ["RISK"] * 5
+
+
 async def test_a_dry_check_asks_too_and_tells_it_among_the_rest(tmp_path: Path) -> None:
     async with living(tmp_path, venue(4000), limits=LAX.model_copy(update={"max_open_orders": 0})) as (_, engine, purse):
         await asyncio.sleep(30)

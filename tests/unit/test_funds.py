@@ -23,6 +23,7 @@ from liveorder.domain.risk import BuyingPower
 from liveorder.domain.values import AssetClass, OrderType, Product, Side, TradingMode
 from tests.builders import (
     ACKNOWLEDGED,
+    FAILED,
     KEY,
     REJECTED,
     SENT,
@@ -288,12 +289,27 @@ def test_a_figure_is_settled_until_an_order_of_ours_frees_money() -> None:
     assert money.is_settled()
 
 
-@pytest.mark.parametrize("end", [cancelled(), REJECTED])
-def test_an_order_that_ends_with_a_part_unfilled_frees_money(end: Fact) -> None:
+@pytest.mark.parametrize("end", [(cancelled(),), (fill("e1", 40, 10), cancelled()), (REJECTED,)])
+def test_an_order_that_ends_with_a_part_unfilled_frees_money(end: tuple[Fact, ...]) -> None:
     money = Money()
     order = money.track(a_buy(), SENT, acknowledged())
-    money.track(order, end)
+    money.told_again(2, "9000")
+    money.track(order, *end)
     assert not money.is_settled()
+
+
+@pytest.mark.parametrize("before", [(SENT,), (SENT, ACKNOWLEDGED)])
+def test_a_rejection_of_what_the_figure_does_not_contain_frees_nothing(before: tuple[Fact, ...]) -> None:
+    """Else each order that the broker rejects for want of money would let the next one through to it."""
+    money = Money()
+    money.track(money.track(a_buy(), *before), REJECTED)
+    assert money.is_settled()
+
+
+def test_an_order_that_never_reached_the_broker_frees_nothing() -> None:
+    money = Money()
+    money.track(money.track(a_buy(), SENT), FAILED, cancelled(f.CancelReason.REQUESTED))
+    assert money.is_settled()
 
 
 def test_what_was_freed_shortly_before_the_question_may_not_be_in_the_answer_yet() -> None:

@@ -17,20 +17,19 @@ from liveorder.domain.broker_account import BrokerAccount, Figure
 from liveorder.domain.instrument import Instrument
 from liveorder.domain.lifecycle import OrderStatus
 from liveorder.domain.order import LiveOrder
+from liveorder.domain.order.executions import Executions
 from liveorder.domain.risk import BuyingPower, OpenExposure, is_paid_in_full
 from liveorder.domain.values import EXACT, ZERO, AssetClass, total
 
 
-class _Part(NamedTuple):
-    """Purchases that are paid for alike."""
+@dataclass(slots=True)
+class _Part:
+    """Purchases that are paid for alike, and what they have taken since the figure in all."""
 
     exchange: str
     asset_class: AssetClass
     currency: str
-
-    @classmethod
-    def of(cls, instrument: Instrument) -> _Part:
-        return cls(instrument.exchange, instrument.asset_class, instrument.currency)
+    taken: Decimal = ZERO
 
 
 @dataclass(slots=True)
@@ -38,18 +37,24 @@ class _Purchase:
     """An order that is paid in full. Money in the instrument's currency."""
 
     part: _Part
+    executions: Executions
+    """Of which `spent` is the sum."""
     spent: Decimal = ZERO
     cost: Decimal = ZERO
     """What it has spent, and could spend yet."""
     reported: Decimal = ZERO
     """Of its cost, what the broker's figure contains."""
+    taken: Decimal = ZERO
+    """Of the broker's figure, since."""
     is_at_broker: bool = False
     is_over: bool = False
 
-    @property
-    def taken(self) -> Decimal:
-        """Of the broker's figure, since."""
-        return max(EXACT.subtract(self.cost, self.reported), ZERO)
+    def settle(self) -> None:
+        """After a change of cost or report."""
+        taken = max(EXACT.subtract(self.cost, self.reported), ZERO) if self.reported else self.cost
+        if taken != self.taken:
+            self.part.taken = EXACT.add(self.part.taken, EXACT.subtract(taken, self.taken))
+            self.taken = taken
 
 
 class Question(NamedTuple):
@@ -70,34 +75,40 @@ class Funds:
         self.freed_at: datetime | None = None
         """When an order of ours last may have raised the buying power: it sold, bought back, or ended with a part unfilled."""
         self._purchases: dict[UUID, _Purchase] = {}
-        self._taken: dict[_Part, Decimal] = {}
+        self._parts: dict[tuple[str, str, str], _Part] = {}
 
     # --- orders ----------------------------------------------------------------------------------------------------------------
 
     def count(self, order: LiveOrder, worst: OpenExposure | None, reducible: Decimal) -> None:
         """The order as it is known now, and what it could still do; `reducible` units of it only take off a position."""
-        known = self._purchases.get(order.order_id)
-        if worst is None and not order.is_finished:  # a reservation that came to nothing, or is over already
-            if known is not None and not known.is_over:
+        known, is_over = self._purchases.get(order.order_id), order.is_finished
+        if known is None and worst is not None and _is_purchase(order, worst, reducible):
+            known = self._purchases[order.order_id] = _Purchase(self._part(order.intent.instrument), Executions.none())
+        if order.last_update_at is not None and _frees(order, known):
+            self.freed_at = order.last_update_at if self.freed_at is None else max(self.freed_at, order.last_update_at)
+        if known is None:
+            return
+        if worst is None and not is_over:  # a reservation that came to nothing, or an older word of what is over already
+            if not known.is_over:
                 self._forget(order.order_id, known)
             return
-        if known is None and worst is not None and _is_purchase(order, worst, reducible):
-            known = self._purchases[order.order_id] = _Purchase(_Part.of(order.intent.instrument))
-        if order.last_update_at is not None and _frees(order, is_purchase=known is not None):
-            self.freed_at = order.last_update_at if self.freed_at is None else max(self.freed_at, order.last_update_at)
-        if known is not None:
-            before = known.taken
+        if order.executions is not known.executions:
+            known.executions = order.executions
             known.spent = abs(EXACT.multiply(order.executions.totals.value, order.intent.instrument.multiplier))
-            known.cost = known.spent if worst is None or order.is_finished else EXACT.add(known.spent, worst.value)
-            known.is_at_broker, known.is_over = order.is_at_broker, order.is_finished
-            self._add(known.part, EXACT.subtract(known.taken, before))
+        known.cost = known.spent if worst is None or is_over else EXACT.add(known.spent, worst.value)
+        known.is_at_broker, known.is_over = order.is_at_broker, is_over
+        known.settle()
+
+    def _part(self, instrument: Instrument) -> _Part:
+        key = (instrument.exchange, instrument.asset_class.value, instrument.currency)
+        if (part := self._parts.get(key)) is None:
+            part = self._parts[key] = _Part(instrument.exchange, instrument.asset_class, instrument.currency)
+        return part
 
     def _forget(self, order_id: UUID, known: _Purchase) -> None:
-        self._add(known.part, -known.taken)
+        known.cost = ZERO
+        known.settle()
         del self._purchases[order_id]
-
-    def _add(self, part: _Part, amount: Decimal) -> None:
-        self._taken[part] = EXACT.add(self._taken.get(part, ZERO), amount)
 
     # --- the broker's figures --------------------------------------------------------------------------------------------------
 
@@ -114,14 +125,14 @@ class Funds:
         for order_id, cost in question.costs.items():
             if (known := self._purchases.get(order_id)) is None:
                 continue
-            before, known.reported = known.taken, cost
-            self._add(known.part, EXACT.subtract(known.taken, before))
+            known.reported = cost
+            known.settle()
             if known.is_over and not known.taken:
                 self._forget(order_id, known)
 
     def figure_for(self, instrument: Instrument) -> Figure | None:
         """By which its purchases are judged; None where the broker tells none in its currency."""
-        return self._figure(_Part.of(instrument))
+        return self._figure(self._part(instrument))
 
     def is_settled(self, lag_seconds: float) -> bool:
         """Whether the figure contains all that our orders freed; an answer of the broker's can be so old."""
@@ -136,14 +147,14 @@ class Funds:
         told = self.figure_for(instrument)
         if told is None:
             return None
-        taken = total(amount for part, amount in self._taken.items() if self._figure(part) is told)
+        taken = total(part.taken for part in self._parts.values() if self._figure(part) is told)
         left = EXACT.subtract(told.amount, taken)
         if without is not None and (own := self._purchases.get(without)) is not None:
             left = total([left, own.taken, own.reported, -own.spent])
         return BuyingPower(left, (now - told.at).total_seconds(), self.is_settled(lag_seconds))
 
     def _figure(self, part: _Part) -> Figure | None:
-        return None if self.account is None else self.account.buying_power_for(*part)
+        return None if self.account is None else self.account.buying_power_for(part.exchange, part.asset_class, part.currency)
 
 
 def _is_purchase(order: LiveOrder, worst: OpenExposure, reducible: Decimal) -> bool:
@@ -152,7 +163,10 @@ def _is_purchase(order: LiveOrder, worst: OpenExposure, reducible: Decimal) -> b
     return is_paid and not (reducible and worst.quantity <= reducible)
 
 
-def _frees(order: LiveOrder, *, is_purchase: bool) -> bool:
-    if order.is_finished and order.is_sent and order.status is not OrderStatus.FILLED:
-        return True
-    return not is_purchase and order.filled_quantity > 0
+def _frees(order: LiveOrder, known: _Purchase | None) -> bool:
+    """Whether the figure may be too low for it. One that is rejected never took anything, unless the figure contains it."""
+    if order.status is OrderStatus.CANCELLED:
+        return order.is_at_broker
+    if known is None:
+        return order.filled_quantity > 0
+    return order.status is OrderStatus.REJECTED and known.reported > 0
