@@ -54,7 +54,7 @@ class Instrument(BaseModel):
 
     @property
     def key(self) -> str:
-        """Identity as text: `EXCHANGE:SYMBOL`, with expiry, strike and right where it has them, and that it is a CFD and in what currency."""
+        """Identity as text: `EXCHANGE:SYMBOL`, with expiry, strike and right where it has them; of a CFD, that and its currency."""
         if self.asset_class is AssetClass.CFD:
             return f"{self.exchange}:{self.symbol}:CFD:{self.currency}"
         if self.expiry is None and self.strike is None and self.right is None:

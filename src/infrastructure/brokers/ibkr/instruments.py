@@ -242,7 +242,7 @@ def _check_symbol(query: InstrumentQuery, contracts: Sequence[Fields]) -> None:
 
 
 def _named(details: Any) -> Fields:
-    """An option that SMART routes is named so, whichever of its exchanges was asked: it is one contract, and a position names none."""
+    """An option that SMART routes is named so, whichever exchange was asked: it is one contract, and a position names none."""
     contract = fields_of(details.contract, CONTRACT_FIELDS)
     is_routed = contract.get("secType") == "OPT" and SMART in details.validExchanges.split(",")
     return {**contract, "exchange": SMART} if is_routed else contract
