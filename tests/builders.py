@@ -90,11 +90,14 @@ def acknowledged(quantity: str | None = None) -> f.Acknowledged:
 def fill(
     execution_id: str, quantity: str | int, price: str | int = 10, fee: str | None = None, at: float | None = None
 ) -> f.Filled:
+    """`fee` in the instrument's currency, or in one that it names: "1.25 EUR"."""
+    amount, _, currency = (fee or "").partition(" ")
     return f.Filled(
         execution_id=execution_id,
         quantity=Decimal(quantity),
         price=Decimal(price),
-        commission=None if fee is None else Decimal(fee),
+        commission=None if fee is None else Decimal(amount),
+        commission_currency=currency or None,
         filled_at=None if at is None else seconds(at),
     )
 

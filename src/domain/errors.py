@@ -30,13 +30,6 @@ class InvalidInput(LiveOrderError):
         self.field, self.problem, self.remedy = field, problem, remedy
 
 
-class CurrencyMismatch(LiveOrderError):
-    """Two amounts of different currencies met in one sum."""
-
-    def __init__(self, left: str, right: str) -> None:
-        super().__init__(f"cannot add {right} to {left}; convert at a known rate first")
-
-
 class OrderNotFound(LiveOrderError):
     """No order has this id."""
 

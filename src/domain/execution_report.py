@@ -69,7 +69,9 @@ class Execution(ExecutionReport):
     quantity: Decimal
     price: Decimal
     commission: Decimal | None = None
-    """In the instrument's currency; None when it is not known, so told later or never; 0 when it is known to be nothing."""
+    """None when it is not known, so told later or never; 0 when it is known to be nothing."""
+    commission_currency: str | None = None
+    """None: the instrument's. Of a coin that is bought it may be the coin (BTC of BTC/USD): so much of it did not arrive."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,6 +87,7 @@ class ExecutionCorrected(ExecutionReport):
     quantity: Decimal
     price: Decimal
     commission: Decimal | None = None
+    commission_currency: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,6 +103,7 @@ class Commission(ExecutionReport):
 
     execution_id: str
     commission: Decimal
+    commission_currency: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -73,6 +73,11 @@ class Instrument(BaseModel):
         """As the exchange states it, for prices in the currency: 5000 of corn, of which a cent more earns 50 USD."""
         return EXACT.multiply(self.multiplier, self.price_magnifier)
 
+    @property
+    def coin(self) -> str | None:
+        """What a unit is, where that is money by itself: the BTC of BTC/USD. A fee can be taken out of it."""
+        return self.symbol.partition("/")[0] if self.asset_class is AssetClass.CRYPTO else None
+
     def tick_at(self, price: Decimal) -> Decimal:
         """The step of prices as far from zero as this one."""
         ticks = [rule.tick_size for rule in self.tick_rules if rule.from_price <= price.copy_abs()]

@@ -1,22 +1,27 @@
 """What is held of one instrument and what it has earned, folded from fills by average cost.
 
 Sums are exact and stored as they are: an average is derived from them, and rounded only where it is shown. All money is in the
-instrument's currency. Whatever the fills, this holds to the last digit::
+instrument's currency, but for fees that are charged in another: these are kept apart, by currency. Whatever the fills, this holds
+to the last digit::
 
     realized_gross + unrealized(mark) == cash_flow + quantity * mark * multiplier
+
+A fee in kind is taken out of what is held: so many units are given away at what they are worth, and that is the commission.
 """
 
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Context, Decimal, Inexact, InvalidOperation
 from enum import StrEnum
 from fractions import Fraction
+from typing import Any
 
 from liveorder.domain.errors import InvalidInput
-from liveorder.domain.values import ZERO
+from liveorder.domain.values import ZERO, Money, with_money
 
 AVERAGE_PRICE_DECIMALS = 8
 COST_DECIMALS = 60
@@ -26,6 +31,7 @@ What is rounded off the cost goes to the realised result, so the identity above 
 """
 
 _LONGEST_DENOMINATOR = 10**COST_DECIMALS
+_ALWAYS_WRITTEN = ("currency", "multiplier", "quantity", "cost", "cash_flow", "commission")
 # The ambient context would round silently past 28 digits: coins have 18 decimals, and there are trillions of some.
 _EXACT = Context(prec=1000, traps=[Inexact, InvalidOperation])
 
@@ -58,6 +64,10 @@ class Position:
     """Paid so far; expensed when incurred, also on opening fills."""
     opened_at: datetime | None = None
     """When the position left zero, or last crossed it; None when flat or not told."""
+    other_commissions: Mapping[str, Decimal] = field(default_factory=dict)
+    """Paid in other currencies, by currency: in no result, for want of a rate."""
+    paid_in_kind: Decimal = ZERO
+    """Units that fees took out of it since it last left zero: without them so many more would be held."""
 
     @classmethod
     def flat(cls, currency: str, multiplier: Decimal) -> Position:
@@ -75,6 +85,8 @@ class Position:
             _EXACT.subtract(self.cash_flow, self._value(signed_quantity, price)),
             _EXACT.add(self.commission, commission),
             self.opened_at if stays_open else at if after else None,
+            self.other_commissions,
+            self.paid_in_kind if stays_open else ZERO,
         )
 
     def _cost_of(self, after: Decimal, signed_quantity: Decimal, price: Decimal) -> Fraction:
@@ -88,9 +100,16 @@ class Position:
     def _value(self, quantity: Decimal, price: Decimal) -> Decimal:
         return _EXACT.multiply(_EXACT.multiply(quantity, price), self.multiplier)
 
-    def charge(self, commission: Decimal) -> Position:
-        """Book a commission told after its fill; negative gives one back."""
-        return replace(self, commission=_EXACT.add(self.commission, commission))
+    def charge(self, commission: Money) -> Position:
+        """Book a commission apart from its fill; negative gives one back."""
+        if commission.currency == self.currency:
+            return replace(self, commission=_EXACT.add(self.commission, commission.amount))
+        return replace(self, other_commissions=with_money(self.other_commissions, commission))
+
+    def pay_in_kind(self, units: Decimal, price: Decimal, at: datetime | None) -> Position:
+        """Book a fee of so many units, each worth `price`; negative gives one back."""
+        paid = self.fill(units.copy_negate(), price, self._value(units, price), at)
+        return replace(paid, paid_in_kind=_EXACT.add(paid.paid_in_kind, units)) if paid.quantity else paid
 
     def split(self, ratio: Decimal | Fraction) -> Position:
         """Restate in new units, `ratio` for each old one; cost is unchanged.
@@ -148,9 +167,13 @@ class Position:
 
     def to_json(self) -> str:
         """Everything, exactly, as the text of a JSON object; its numbers are strings."""
-        fields = {name: getattr(self, name) for name in self.__dataclass_fields__ if name != "opened_at"}
-        opened_at = self.opened_at and self.opened_at.isoformat()
-        return json.dumps({name: str(value) for name, value in fields.items()} | {"opened_at": opened_at})
+        fields = {name: str(getattr(self, name)) for name in _ALWAYS_WRITTEN}
+        written: dict[str, Any] = fields | {"opened_at": self.opened_at and self.opened_at.isoformat()}
+        if self.other_commissions:
+            written["other_commissions"] = {currency: f"{paid:f}" for currency, paid in sorted(self.other_commissions.items())}
+        if self.paid_in_kind:
+            written["paid_in_kind"] = f"{self.paid_in_kind:f}"
+        return json.dumps(written)
 
     @classmethod
     def from_json(cls, text: str) -> Position:
@@ -165,6 +188,8 @@ class Position:
             cash_flow=Decimal(fields["cash_flow"]),
             commission=Decimal(fields["commission"]),
             opened_at=None if opened_at is None else datetime.fromisoformat(opened_at),
+            other_commissions={currency: Decimal(paid) for currency, paid in fields.get("other_commissions", {}).items()},
+            paid_in_kind=Decimal(fields.get("paid_in_kind", 0)),
         )
 
 

@@ -5,16 +5,13 @@ Every number is a `Decimal` made from a string. A binary float never enters: ``0
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
-from decimal import ROUND_HALF_EVEN, Context, Decimal
+from collections.abc import Iterable, Mapping
+from decimal import Context, Decimal
 from enum import StrEnum
 from functools import reduce
-from typing import Annotated
+from typing import Annotated, NamedTuple
 
 from pydantic import Field
-
-from liveorder.domain.errors import CurrencyMismatch
 
 ZERO = Decimal(0)
 EXACT = Context(prec=1000)
@@ -167,30 +164,23 @@ Amount = Annotated[Decimal, Field(allow_inf_nan=False)]
 """A sum of money in a currency that the context names."""
 
 
-@dataclass(frozen=True, slots=True)
-class Money:
-    """An exact amount of one currency; adding two currencies is refused with `CurrencyMismatch`."""
+class Money(NamedTuple):
+    """An exact amount of one currency; a coin is one too. Two currencies never meet in one sum: see `with_money`."""
 
     amount: Decimal
     currency: str
 
-    def __add__(self, other: Money) -> Money:
-        return Money(self.amount + self._amount_of(other), self.currency)
-
-    def __sub__(self, other: Money) -> Money:
-        return Money(self.amount - self._amount_of(other), self.currency)
-
     def __neg__(self) -> Money:
-        return Money(-self.amount, self.currency)
+        return Money(self.amount.copy_negate(), self.currency)
 
-    def _amount_of(self, other: Money) -> Decimal:
-        if other.currency != self.currency:
-            raise CurrencyMismatch(self.currency, other.currency)
-        return other.amount
 
-    def rounded(self, exponent: int = 2) -> Decimal:
-        """Half to even, to `exponent` decimal places; for showing, never for storing."""
-        return self.amount.quantize(Decimal(1).scaleb(-exponent), rounding=ROUND_HALF_EVEN)
+def with_money(sums: Mapping[str, Decimal], money: Money | None) -> Mapping[str, Decimal]:
+    """Exact sums by currency with one more amount in them. A currency that comes to nothing is left out."""
+    if money is None or not money.amount:
+        return sums
+    amount = EXACT.add(sums.get(money.currency, ZERO), money.amount)
+    others = {currency: known for currency, known in sums.items() if currency != money.currency}
+    return others | {money.currency: amount} if amount else others
 
 
 def total(amounts: Iterable[Decimal]) -> Decimal:

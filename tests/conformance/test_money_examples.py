@@ -15,8 +15,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from pydantic import BaseModel, ConfigDict, Field
 
-from liveorder.domain.position import Position
-from liveorder.domain.values import Money
+from liveorder.domain.position import Position, shown
 from liveorder.infrastructure.calendars import ExchangeCalendars
 
 OURS = Path(__file__).parent / "data" / "money_examples.json"
@@ -166,7 +165,7 @@ def to_places(value: Fraction | Decimal, places: int | None) -> Fraction | Decim
 
 def trap_results() -> dict[str, dict[str, str]]:
     """What floats make of an expression, and what we do."""
-    half_even = str(Money(Decimal("2.675"), "USD").rounded(2))
+    half_even = str(shown(Fraction("2.675")))
     half_up = str(Decimal("2.675").quantize(Decimal("0.01"), ROUND_HALF_UP))
     ten_fills = Position.flat("USD", Decimal(1))
     for _ in range(10):

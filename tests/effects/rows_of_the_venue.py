@@ -124,6 +124,13 @@ async def _two(played: Stage) -> list[str]:
     return [(await played.now(order)).status.value for order in orders]
 
 
+async def _held_of_a_coin(played: Stage) -> list[Decimal]:
+    """Where one was bought."""
+    await played.order(symbol="ETH/USD", quantity=1)
+    await asyncio.sleep(5)
+    return [held.quantity for held in await played.broker.positions()]
+
+
 async def _told_of_commission(played: Stage) -> bool:
     order = await played.order()
     await asyncio.sleep(5)
@@ -213,6 +220,11 @@ ROWS = {
     "venue.commission.per_order": Effect(Decimal(3), becomes(_commission, {}, {"commission": {"per_order": 3}})),
     "venue.commission.per_unit": Effect(Decimal(30), becomes(_commission, {}, {"commission": {"per_unit": 3}})),
     "venue.commission.rate": Effect(Decimal(50), becomes(_commission, {}, {"commission": {"rate": "0.01"}})),
+    "venue.commission.currency": Effect(
+        {"EUR": Decimal(3)},
+        becomes(lambda order: dict(order.other_commissions), {}, {"commission": {"per_order": 3, "currency": "EUR"}}),
+    ),
+    "venue.commission.in_kind": Effect([Decimal("0.99")], staged(_held_of_a_coin, {"commission": {"in_kind": "0.01"}})),
     "venue.reports_commission_apart": Effect(True, staged(_told_of_commission, {"reports_commission_apart": True})),
     "venue.rejection_probability": Effect(BY_BROKER, ends_as({"rejection_probability": 1})),
     "venue.latency_seconds": Effect(4, takes(lambda played: played.order(**LIMIT), {"latency_seconds": 1})),

@@ -138,12 +138,12 @@ async def test_what_is_new_about_a_closed_order_is_booked_all_the_same(tmp_path:
         busted, corrected, filled, charged = [await engine.orders.get(order.order_id) for order in orders]
         assert (busted.filled_quantity, corrected.filled_quantity, filled.filled_quantity) == (Decimal(6), Decimal(9), Decimal(12))
         assert third in filled.executions.told
-        assert charged.executions.totals.commission == Decimal("7.5")
+        assert charged.commission == Decimal("7.5")
         for commission in (Decimal("2.5"), Decimal("7.5")):
             told[:] = [replace(told[0], commission=commission)]
             await engine.reconcile.reconcile(ACCOUNT)
             charged = await engine.orders.get(orders[3].order_id)
-            assert charged.executions.totals.commission == commission
+            assert charged.commission == commission
         await engine.stop()
 
 

@@ -12,6 +12,7 @@ from liveorder.domain import execution_report as r
 from liveorder.domain.order import LiveOrder
 from liveorder.domain.order.executions import BookedExecution, Executions, value_of
 from liveorder.domain.order.reception import receive
+from liveorder.domain.values import Money
 from tests.builders import ACKNOWLEDGED, SENT, intent, order_of, seconds, then
 
 quantities = st.decimals("0.001", "1000", places=3)
@@ -203,7 +204,8 @@ ratios = st.sampled_from(["2", "0.5", "0.3333333333", "1.5", "0.1"]).map(Decimal
 
 
 def booked(name: str, quantity: Decimal, price: Decimal, fee: Decimal | None, corrects: str | None = None) -> BookedExecution:
-    return BookedExecution(name, quantity, price, value_of(quantity, price), fee, corrects=corrects)
+    commission = None if fee is None else Money(fee, "USD")
+    return BookedExecution(name, quantity, price, value_of(quantity, price), commission, corrects=corrects)
 
 
 changes = st.lists(
@@ -229,7 +231,7 @@ def changed(executions: Executions, kind: str, by: object) -> Executions:
         case "bust", str():
             return executions.bust(by)
         case "charge", (str() as name, Decimal() as fee):
-            return executions.charge(name, fee)
+            return executions.charge(name, Money(fee, "USD"))
         case "split", Decimal():
             return executions.restated(by)
     raise AssertionError(kind)

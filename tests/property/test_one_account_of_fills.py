@@ -4,10 +4,11 @@ The book is kept here in the plainest way. While reports are missing the three a
 """
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
-from typing import Any
+from functools import reduce
+from typing import Any, TypeAlias
 
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
@@ -16,13 +17,18 @@ from liveorder.application.projections.holding import Holding
 from liveorder.application.pump import Pump
 from liveorder.application.risk_book import AccountLedger, entries_between, position_key
 from liveorder.domain import execution_report as r
+from liveorder.domain.instrument import Instrument
 from liveorder.domain.order import LiveOrder
 from liveorder.domain.order.reception import receive
 from liveorder.domain.position import Position
+from liveorder.domain.values import AssetClass, Money, with_money
 from tests.builders import ACKNOWLEDGED, SENT, SESSION, seconds
-from tests.unit.readmodels.logs import SPY, MemoryLog, MemoryViews, requested
+from tests.unit.readmodels.logs import MemoryLog, MemoryViews, requested
 
 NOTHING = Decimal(0)
+COIN = Instrument(symbol="BTC/USD", exchange="CRYPTO", asset_class=AssetClass.CRYPTO)
+Fee: TypeAlias = tuple[int, str | None] | None
+"""Of so much in its own currency (None) or another; in bitcoins it is taken out of what was bought."""
 
 
 @dataclass
@@ -31,7 +37,7 @@ class Deal:
 
     words: list[r.Execution | r.ExecutionCorrected]
     is_busted: bool = False
-    charged: dict[str, Decimal] = field(default_factory=dict)
+    charged: dict[str, Money] = field(default_factory=dict)
     """Fees that were reported apart, by the id of the word that they name."""
 
     @property
@@ -43,13 +49,17 @@ class Deal:
         return self.quantity * self.words[-1].price
 
     @property
-    def fee(self) -> Decimal:
+    def fee(self) -> Money | None:
         """The newest that is known; a deal that came to nothing costs what its last word says, or nothing."""
         if self.is_busted:
-            return NOTHING
+            return None
         saying = self.words if self.quantity else self.words[-1:]
-        known = [self.charged.get(word.execution_id, word.commission) for word in saying]
-        return next((fee for fee in reversed(known) if fee is not None), NOTHING)
+        known = [self.charged.get(word.execution_id) or _fee_of(word) for word in saying]
+        return next((fee for fee in reversed(known) if fee is not None), None)
+
+
+def _fee_of(word: r.Execution | r.ExecutionCorrected) -> Money | None:
+    return None if word.commission is None else Money(word.commission, word.commission_currency or "USD")
 
 
 class BrokersBook:
@@ -62,22 +72,23 @@ class BrokersBook:
         self.reports: list[r.ExecutionReport] = []
         self.count = 0
 
-    def word(self, quantity: int, price: int, fee: int | None) -> dict[str, Any]:
+    def word(self, quantity: int, price: int, fee: Fee) -> dict[str, Any]:
         self.count += 1
         return {
             "execution_id": f"e{self.count}",
             "quantity": Decimal(quantity),
             "price": Decimal(price),
-            "commission": None if fee is None else Decimal(fee),
+            "commission": None if fee is None else Decimal(fee[0]),
+            "commission_currency": None if fee is None else fee[1],
             "occurred_at": seconds(self.count),
         }
 
-    def trade(self, quantity: int, price: int, fee: int | None) -> None:
+    def trade(self, quantity: int, price: int, fee: Fee) -> None:
         told = r.Execution(**self.word(quantity, price, fee))
         self.deals.append(Deal([told]))
         self.reports.append(told)
 
-    def correct(self, deal: Deal, quantity: int, price: int, fee: int | None) -> None:
+    def correct(self, deal: Deal, quantity: int, price: int, fee: Fee) -> None:
         corrects = deal.words[0 if self.names_the_original else -1].execution_id
         before = tuple(word.execution_id for word in reversed(deal.words[:-1])) if self.names_all else ()
         told = r.ExecutionCorrected(corrects=corrects, supersedes=before, **self.word(quantity, price, fee))
@@ -88,15 +99,15 @@ class BrokersBook:
         deal.is_busted = True
         self.reports.append(r.ExecutionBusted(execution_id=deal.words[-1].execution_id))
 
-    def charge(self, deal: Deal, fee: int) -> None:
-        name = deal.words[-1].execution_id
+    def charge(self, deal: Deal, fee: tuple[int, str | None]) -> None:
+        name, (amount, currency) = deal.words[-1].execution_id, fee
         if name not in deal.charged:
-            deal.charged[name] = Decimal(fee)
-            self.reports.append(r.Commission(execution_id=name, commission=Decimal(fee)))
+            deal.charged[name] = Money(Decimal(amount), currency or "USD")
+            self.reports.append(r.Commission(execution_id=name, commission=Decimal(amount), commission_currency=currency))
 
-    def figures(self) -> tuple[Decimal, Decimal, Decimal]:
-        quantity = sum((deal.quantity for deal in self.deals), NOTHING)
-        return quantity, sum((deal.value for deal in self.deals), NOTHING), sum((deal.fee for deal in self.deals), NOTHING)
+    def figures(self) -> tuple[Decimal, Decimal, Mapping[str, Decimal]]:
+        quantity, value = sum((deal.quantity for deal in self.deals), NOTHING), sum((deal.value for deal in self.deals), NOTHING)
+        return quantity, value, reduce(with_money, (deal.fee for deal in self.deals), {})
 
     def answer(self, lists_executions: bool, is_priced: bool = True) -> r.OrderSnapshot:
         quantity, value, _ = self.figures()
@@ -116,7 +127,8 @@ class Ours:
     def __init__(self) -> None:
         self.log, self.views, self.ledger = MemoryLog(), MemoryViews(), AccountLedger()
         self.pump = Pump(self.log, self.views)  # type: ignore[arg-type]  # the part of a store that a projector uses
-        self.order = LiveOrder.replay(self.log.add(1, requested(1, quantity=Decimal(10_000)), SENT, ACKNOWLEDGED))
+        begun = requested(1, quantity=Decimal(10_000), instrument=COIN)
+        self.order = LiveOrder.replay(self.log.add(1, begun, SENT, ACKNOWLEDGED))
 
     async def hear(self, report: r.ExecutionReport) -> None:
         if facts := receive(self.order, report):
@@ -125,45 +137,64 @@ class Ours:
             self.order = after
         await self.pump.advance()
         assert len({*self.quantities()}) == 1, "order, ledger and reports hold different quantities"
-        assert len({*self.fees()}) == 1, "order, ledger and reports hold different fees"
-        apart = self.held().cash_flow + self.order.executions.totals.value
+        told, *others = self.fees()
+        assert all(fees == told for fees in others), "order, ledger and reports hold different fees"
+        charged, *others = self.charges()
+        assert all(charges == charged for charges in others), "ledger and reports were charged differently"
+        apart = self.held().cash_flow + self.order.executions.totals.value - self.worth_in_kind()
         assert abs(apart) < Decimal("1e-20"), "order and ledger hold different values"
 
     def quantities(self) -> Iterator[Decimal]:
-        rows = self.views.dump()
+        """As filled: what fees took out of it is held no more."""
+        rows, taken = self.views.dump(), self.order.other_commissions.get("BTC", NOTHING)
         yield self.order.filled_quantity
-        yield self.held().quantity
+        yield self.held().quantity + taken
         yield sum((Decimal(row.quantity) for row in rows["fills"]), NOTHING)
-        yield sum((Holding.from_text(row.state).position.quantity for row in rows["positions"]), NOTHING)
+        yield sum((held.quantity for held in self.reported()), NOTHING) + taken
         yield sum((row.view().filled_quantity for row in rows["daily_summary"]), NOTHING)
 
-    def fees(self) -> Iterator[Decimal]:
+    def fees(self) -> Iterator[Mapping[str, Decimal]]:
+        """As they were told."""
+        yield self.order.executions.totals.commissions
+        told = [Money(Decimal(row.commission or 0), row.commission_currency or "USD") for row in self.views.dump()["fills"]]
+        yield reduce(with_money, told, {})
+
+    def charges(self) -> Iterator[Mapping[str, Decimal]]:
+        """As they were charged: what was taken in kind at what it was worth."""
         rows = self.views.dump()
-        yield self.order.commission
-        yield self.held().commission
-        yield sum((Decimal(row.commission or 0) for row in rows["fills"]), NOTHING)
-        yield sum((Holding.from_text(row.state).position.commission for row in rows["positions"]), NOTHING)
-        yield sum((row.view().commission for row in rows["daily_summary"]), NOTHING)
+        yield reduce(with_money, [row.charged() for row in rows["fills"]], {})
+        for positions in ([self.held()], self.reported()):
+            own = [Money(held.commission, "USD") for held in positions]
+            yield reduce(with_money, own, {name: paid for held in positions for name, paid in held.other_commissions.items()})
+        yield reduce(with_money, [Money(row.view().commission, row.currency) for row in rows["daily_summary"]], {})
 
     def values(self) -> Iterator[Decimal]:
-        rows = self.views.dump()
+        rows, given = self.views.dump(), self.worth_in_kind()
         yield self.order.executions.totals.value
-        yield -self.held().cash_flow
-        yield sum((-Holding.from_text(row.state).position.cash_flow for row in rows["positions"]), NOTHING)
+        yield -self.held().cash_flow + given
+        yield sum((-held.cash_flow for held in self.reported()), NOTHING) + given
         yield sum((row.view().filled_value for row in rows["daily_summary"]), NOTHING)
 
+    def worth_in_kind(self) -> Decimal:
+        return sum((row.charged().amount for row in self.views.dump()["fills"] if row.is_in_kind), NOTHING)
+
+    def reported(self) -> list[Position]:
+        return [Holding.from_text(row.state).position for row in self.views.dump()["positions"]]
+
     def held(self) -> Position:
-        states = [row.state for row in self.ledger.rows() if row.key == position_key(SPY.key)]
+        states = [row.state for row in self.ledger.rows() if row.key == position_key(COIN.key)]
         return Position.from_json(states[0]) if states else Position.flat("USD", Decimal(1))
 
 
-units, prices, fees = st.integers(1, 50), st.integers(0, 9), st.none() | st.integers(0, 3)
+currencies = st.sampled_from([None, None, "EUR", "BTC"])
+units, prices = st.integers(1, 50), st.integers(0, 9)
+fees = st.none() | st.tuples(st.integers(0, 3), currencies)
 which = st.integers(0, 3)
 steps = st.one_of(
     st.tuples(st.just("trade"), units, prices, fees),
     st.tuples(st.just("correct"), which, st.just(0) | units, prices, fees),
     st.tuples(st.just("bust"), which),
-    st.tuples(st.just("charge"), which, st.integers(0, 3)),
+    st.tuples(st.just("charge"), which, st.tuples(st.integers(0, 3), currencies)),
     st.tuples(st.just("tell"), st.integers(0, 9)),
     st.tuples(st.just("tell"), st.integers(0, 9)),
     st.tuples(st.just("ask"), st.just(False) | st.booleans(), st.booleans()),
@@ -187,9 +218,9 @@ TWICE_UPWARD = [
     *[("correct", 0, 50, 5, None), ("ask", False, True)],
 ]
 CORRECTED_BEFORE_IT_IS_TOLD = [("trade", 40, 5, None), ("ask", False, True), ("correct", 0, 60, 5, None), ("tell", 1)]
-CORRECTED_TO_NOTHING = [("trade", 40, 5, 1), ("tell", 0), ("correct", 0, 0, 5, None), ("tell", 1)]
-CHARGED_FOR_NOTHING = [("trade", 40, 5, 1), ("tell", 0), ("correct", 0, 0, 5, 2), ("tell", 1)]
-FREE_AFTER_ALL = [("trade", 40, 5, 1), ("tell", 0), ("correct", 0, 40, 5, 0), ("tell", 1)]
+CORRECTED_TO_NOTHING = [("trade", 40, 5, (1, None)), ("tell", 0), ("correct", 0, 0, 5, None), ("tell", 1)]
+CHARGED_FOR_NOTHING = [("trade", 40, 5, (1, None)), ("tell", 0), ("correct", 0, 0, 5, (2, "EUR")), ("tell", 1)]
+FREE_AFTER_ALL = [("trade", 40, 5, (1, None)), ("tell", 0), ("correct", 0, 40, 5, (0, "EUR")), ("tell", 1)]
 PRICED_LATER = [
     *[("trade", 10, 5, None), ("ask", False, False), ("trade", 10, 5, None), ("ask", False, True), ("tell", 0)],
 ]
@@ -197,7 +228,11 @@ A_LINK_AFTER_THE_TOTAL = [
     *[("trade", 50, 9, None), ("correct", 0, 50, 9, None), ("correct", 0, 50, 9, None), ("tell", 0), ("tell", 2)],
     *[("trade", 51, 9, None), ("ask", False, True), ("tell", 1)],
 ]
-FREE_BY_WORD_APART = [("trade", 40, 5, 1), ("tell", 0), ("charge", 0, 0), ("tell", 1)]
+FREE_BY_WORD_APART = [("trade", 40, 5, (1, None)), ("tell", 0), ("charge", 0, (0, None)), ("tell", 1)]
+
+
+IN_TWO_CURRENCIES = [("trade", 40, 5, (1, None)), ("tell", 0), ("charge", 0, (2, "EUR")), ("tell", 1)]
+IN_KIND = [("trade", 40, 5, (3, "BTC")), ("tell", 0), ("trade", 7, 9, (1, "BTC")), ("tell", 1), ("bust", 0), ("tell", 2)]
 
 
 @settings(max_examples=200)
@@ -209,6 +244,8 @@ FREE_BY_WORD_APART = [("trade", 40, 5, 1), ("tell", 0), ("charge", 0, 0), ("tell
 @example(CHARGED_FOR_NOTHING, False, None)
 @example(FREE_AFTER_ALL, False, None)
 @example(FREE_BY_WORD_APART, False, None)
+@example(IN_TWO_CURRENCIES, False, None)
+@example(IN_KIND, False, None)
 @example(PRICED_LATER, False, None)
 @example(A_LINK_AFTER_THE_TOTAL, False, None)
 def test_once_all_is_told_order_ledger_and_reports_are_the_brokers_book(
@@ -234,12 +271,12 @@ def test_once_all_is_told_order_ledger_and_reports_are_the_brokers_book(
     quantity, value, fee = book.figures()
     assert {*ours.quantities()} == {quantity}
     assert {*ours.values()} == {value}
-    assert {*ours.fees()} == {fee}
+    assert next(ours.fees()) == fee
 
 
 @given(st.lists(st.tuples(units, prices, fees), min_size=2, max_size=5), st.integers(0, 2), st.booleans(), st.booleans(), st.data())
 def test_a_chain_is_reported_in_any_order_with_totals_in_between(
-    chain: list[tuple[int, int, int | None]], beside: int, is_priced: bool, has_times: bool, data: st.DataObject
+    chain: list[tuple[int, int, Fee]], beside: int, is_priced: bool, has_times: bool, data: st.DataObject
 ) -> None:
     """Links that come late join what seemed to be several fills: fewer units are known then than before."""
     book, ours = BrokersBook(names_the_original=False), Ours()
@@ -258,7 +295,7 @@ def test_a_chain_is_reported_in_any_order_with_totals_in_between(
 
     asyncio.run(lived())
     quantity, value, fee = book.figures()
-    assert ({*ours.quantities()}, {*ours.values()}, {*ours.fees()}) == ({quantity}, {value}, {fee})
+    assert ({*ours.quantities()}, {*ours.values()}, next(ours.fees())) == ({quantity}, {value}, fee)
 
 
 BUSTED_UNTOLD = [("trade", 40, 5, None), ("ask", False, True), ("bust", 0)]

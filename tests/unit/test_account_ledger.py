@@ -12,7 +12,7 @@ from liveorder.domain.instrument import Instrument
 from liveorder.domain.order import LiveOrder
 from liveorder.domain.order import facts as f
 from liveorder.domain.position import Position
-from liveorder.domain.values import Side
+from liveorder.domain.values import AssetClass, Side
 from tests.builders import ACKNOWLEDGED, SENT, SESSION, bust, correction, fill, intent, order_of, seconds, submission, then
 
 TODAY = date(2026, 11, 23)
@@ -223,6 +223,35 @@ def test_a_late_commission_lowers_the_result_and_leaves_the_cost_alone() -> None
     late = f.CommissionReported(execution_id="x1", commission=Decimal(2))
     position, day = life_of(AccountLedger(), fill("x1", 50, 10), fill("x2", 50, 20), late)
     assert figures(position.cost, position.commission, day.realized_net) == (1500, 2, {"USD": -2})
+
+
+def test_a_commission_in_another_currency_is_no_part_of_the_result_and_counts_to_the_day_by_itself() -> None:
+    position, day = life_of(AccountLedger(), fill("x1", 50, 10, fee="2 EUR"), fill("x2", 50, 20, fee="1"))
+    assert figures(position.commission, position.other_commissions, position.realized_net) == (1, {"EUR": 2}, -1)
+    assert day.realized_net == {"USD": Decimal(-1), "EUR": Decimal(-2)}
+
+
+def test_a_commission_that_turns_out_to_be_in_another_currency_leaves_the_first() -> None:
+    late = f.CommissionReported(execution_id="x1", commission=Decimal(2), commission_currency="EUR")
+    position, day = life_of(AccountLedger(), fill("x1", 50, 10, fee="2"), late)
+    assert figures(position.commission, position.other_commissions) == (0, {"EUR": 2})
+    assert day.realized_net == {"USD": Decimal(0), "EUR": Decimal(-2)}
+    assert Position.from_json(position.to_json()) == position
+
+
+def test_a_bust_takes_back_what_was_paid_in_another_currency() -> None:
+    position, day = life_of(AccountLedger(), fill("x1", 50, 10, fee="2 EUR"), bust("x1"))
+    assert figures(position.quantity, position.other_commissions, day.realized_net["EUR"]) == (0, {}, 0)
+
+
+def test_a_commission_in_the_coin_that_was_bought_is_held_no_more_and_costs_what_it_was_worth() -> None:
+    coin = Instrument(symbol="BTC/USD", exchange="CRYPTO", asset_class=AssetClass.CRYPTO)
+    ledger, bought = AccountLedger(), order_of(intent(instrument=coin), SENT)
+    stored(ledger, step(bought, fill("x1", "0.1", 60000, fee="0.00025 BTC")))
+    rows = {row.key: row.state for row in ledger.rows()}
+    position, day = Position.from_json(rows[position_key(coin.key)]), SessionDay.from_json(rows[day_key(TODAY)])
+    assert figures(position.quantity, position.average_price, position.commission) == (Decimal("0.09975"), 60000, 15)
+    assert figures(position.realized_gross, position.paid_in_kind, day.realized_net["USD"]) == (0, Decimal("0.00025"), -15)
 
 
 def test_a_bust_of_more_than_is_held_is_booked_as_the_reverse_fill() -> None:

@@ -6,6 +6,7 @@ import pytest
 
 from liveorder.domain.errors import InvalidInput
 from liveorder.domain.position import COST_DECIMALS, Position, PositionSide, PositionStatus, shown
+from liveorder.domain.values import Money
 
 MORNING = datetime(2026, 11, 20, 9, 30, tzinfo=UTC)
 NOON = MORNING + timedelta(hours=2, minutes=30)
@@ -108,7 +109,7 @@ def test_a_fill_of_nothing_can_still_cost() -> None:
 
 
 def test_a_late_commission_lowers_the_net_result_only() -> None:
-    position = held(("10", "5"), ("-10", "6")).charge(Decimal("0.35"))
+    position = held(("10", "5"), ("-10", "6")).charge(Money(Decimal("0.35"), "USD"))
     assert figures(position.realized_gross, position.realized_net) == (10, Decimal("9.65"))
 
 

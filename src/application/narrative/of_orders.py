@@ -76,7 +76,13 @@ def _rejected(fact: f.Rejected) -> str:
 
 
 def _filled(fact: f.Filled) -> str:
-    return f"Order filled: {plain(fact.quantity)} @ {plain(fact.price)}{listed({'commission': fact.commission})}"
+    return f"Order filled: {plain(fact.quantity)} @ {plain(fact.price)}{listed({'commission': _commission(fact)})}"
+
+
+def _commission(fact: f.Filled | f.CommissionReported) -> str | None:
+    if fact.commission is None or fact.commission_currency is None:
+        return None if fact.commission is None else plain(fact.commission)
+    return f"{plain(fact.commission)} {fact.commission_currency}"
 
 
 def _fill_inferred(fact: f.FillInferred) -> str:
@@ -84,7 +90,7 @@ def _fill_inferred(fact: f.FillInferred) -> str:
 
 
 def _commission_reported(fact: f.CommissionReported) -> str:
-    return f"Commission of execution {fact.execution_id}: {plain(fact.commission)}"
+    return f"Commission of execution {fact.execution_id}: {_commission(fact)}"
 
 
 def _fill_corrected(fact: f.FillCorrected) -> str:

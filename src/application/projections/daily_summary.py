@@ -78,11 +78,13 @@ class Tally:
         self.statuses[status.value] += by
 
     def count_fill(self, fill: FillRow, by: int) -> None:
-        """One that was corrected to nothing is no fill; what the broker charges for it counts."""
+        """Without its commission. One that was corrected to nothing is no fill."""
         quantity = Decimal(fill.quantity).copy_abs() * by
         value = _EXACT.multiply(_EXACT.multiply(quantity, Decimal(fill.price)), Decimal(fill.multiplier))
-        fee = ZERO if fill.commission is None else Decimal(fill.commission) * by
-        self._add(by if quantity else 0, quantity, value, fee, NOTHING if fill.realized == "0" else Fraction(fill.realized) * by)
+        self._add(by if quantity else 0, quantity, value, ZERO, NOTHING if fill.realized == "0" else Fraction(fill.realized) * by)
+
+    def count_commission(self, amount: Decimal, by: int) -> None:
+        self._add(0, ZERO, ZERO, _EXACT.multiply(amount, by), NOTHING)
 
     def merge(self, other: Tally) -> None:
         self.statuses.update(other.statuses)
@@ -111,7 +113,9 @@ def _project(batch: Batch, draft: Draft) -> None:
     for order, by in _orders(batch.orders):
         tallies[_key_of(order)].count_order(order.status, by)
     for fill, by in _fills(draft):
-        tallies[fill.session_date, fill.account_id, fill.strategy_name, fill.currency].count_fill(fill, by)
+        charged, whose = fill.charged(), (fill.session_date, fill.account_id, fill.strategy_name)
+        tallies[*whose, fill.currency].count_fill(fill, by)
+        tallies[*whose, charged.currency].count_commission(charged.amount, by)
     for key, tally in tallies.items():
         _add(key, tally, draft)
 

@@ -15,7 +15,7 @@ from liveorder.application.views import BookedFillView
 from liveorder.application.views.fields import rounded, rounded_fraction
 from liveorder.domain.order import LiveOrder
 from liveorder.domain.order.executions import BookedExecution
-from liveorder.domain.values import ZERO, Side, TimeInForce
+from liveorder.domain.values import EXACT, ZERO, Money, Side, TimeInForce
 
 
 class FillRow(NamedTuple):
@@ -35,6 +35,10 @@ class FillRow(NamedTuple):
     """Signed: negative is sold. Exact, like all numbers here."""
     price: str
     commission: str | None
+    commission_currency: str | None
+    """None: the instrument's."""
+    is_in_kind: int
+    """1 where the commission is units of what was bought."""
     filled_at: str | None
     is_inferred: int
     before: str = ""
@@ -45,10 +49,24 @@ class FillRow(NamedTuple):
     def booked_on(self, holding: Holding) -> tuple[FillRow, Holding]:
         """This fill upon that holding, and the holding after it."""
         at = None if self.filled_at is None else datetime.fromisoformat(self.filled_at)
-        fee = ZERO if self.commission is None else Decimal(self.commission)
+        own = ZERO if self.commission is None or self.commission_currency is not None else Decimal(self.commission)
         found = holding.by(Decimal(self.multiplier))
-        after = found.book(Decimal(self.quantity), Decimal(self.price), fee, at, self.booked)
-        return self._replace(before=holding.to_text(), realized=str(after.earned_since(found))), after
+        after = found.book(Decimal(self.quantity), Decimal(self.price), own, at, self.booked)
+        earned = after.earned_since(found)
+        if self.is_in_kind:
+            filled, after = after, after.pay_in_kind(Decimal(self.commission or 0), Decimal(self.price), at, self.booked)
+            earned += after.earned_since(filled)
+        elif self.commission is not None and self.commission_currency is not None:
+            after = after.charge(Money(Decimal(self.commission), self.commission_currency))
+        return self._replace(before=holding.to_text(), realized=str(earned)), after
+
+    def charged(self) -> Money:
+        """What it cost, in kind at what that is worth."""
+        amount = ZERO if self.commission is None else Decimal(self.commission)
+        if self.is_in_kind:
+            worth = EXACT.multiply(EXACT.multiply(amount, Decimal(self.price)), Decimal(self.multiplier))
+            return Money(worth, self.currency)
+        return Money(amount, self.commission_currency or self.currency)
 
     def view(self) -> BookedFillView:
         quantity, price = Decimal(self.quantity), Decimal(self.price)
@@ -57,6 +75,7 @@ class FillRow(NamedTuple):
             quantity=abs(quantity),
             price=rounded(price) if self.is_inferred else price,
             commission=None if self.commission is None else Decimal(self.commission),
+            commission_currency=self.commission_currency,
             filled_at=None if self.filled_at is None else datetime.fromisoformat(self.filled_at),
             is_inferred=bool(self.is_inferred),
             order_id=self.order_id,  # type: ignore[arg-type]  # pydantic reads the text
@@ -97,12 +116,13 @@ def fill_changes(change: OrderChange) -> Iterator[FillChange]:
 
 def _rows(order: LiveOrder, effective: Iterable[BookedExecution], key: str, booked: Mapping[str, int]) -> dict[str, FillRow]:
     """By execution id. One that was corrected to nothing makes no row, unless the broker charges for it all the same."""
-    counted = [execution for execution in effective if execution.quantity or execution.commission]
+    counted = [each for each in effective if each.quantity or (each.commission is not None and each.commission.amount)]
     return {execution.execution_id: _row(order, execution, key, booked) for execution in counted}
 
 
 def _row(order: LiveOrder, execution: BookedExecution, key: str, booked: Mapping[str, int]) -> FillRow:
-    intent = order.intent
+    intent, commission = order.intent, execution.commission
+    currency = None if commission is None or commission.currency == intent.instrument.currency else commission.currency
     return FillRow(
         min(booked[name] for name in _chain(order, execution)),
         str(intent.order_id),
@@ -116,7 +136,9 @@ def _row(order: LiveOrder, execution: BookedExecution, key: str, booked: Mapping
         _session(order, execution),
         f"{intent.side.signed(execution.quantity):f}",
         f"{execution.price:f}",
-        None if execution.commission is None else f"{execution.commission:f}",
+        None if commission is None else f"{commission.amount:f}",
+        currency,
+        int(currency is not None and currency == intent.instrument.coin),
         None if execution.at is None else execution.at.isoformat(),
         int(execution.is_inferred),
     )

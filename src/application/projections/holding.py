@@ -13,6 +13,7 @@ from fractions import Fraction
 
 from liveorder.domain.order.facts import Requested
 from liveorder.domain.position import Position
+from liveorder.domain.values import Money
 
 NOTHING = Fraction(0)
 
@@ -27,8 +28,14 @@ class Holding:
 
     def book(self, quantity: Decimal, price: Decimal, commission: Decimal, at: datetime | None, booked: int) -> Holding:
         """`quantity` is signed: negative is sold."""
+        return self._moved(self.position.fill(quantity, price, commission, at), booked)
+
+    def pay_in_kind(self, units: Decimal, price: Decimal, at: datetime | None, booked: int) -> Holding:
+        """A fee of so many units, each worth `price`."""
+        return self._moved(self.position.pay_in_kind(units, price, at), booked)
+
+    def _moved(self, after: Position, booked: int) -> Holding:
         before = self.position.quantity
-        after = self.position.fill(quantity, price, commission, at)
         crosses = before * after.quantity < 0
         return Holding(after, booked if crosses or not before else self.opened, booked)
 
@@ -37,6 +44,10 @@ class Holding:
         if self.last and multiplier >= self.position.multiplier:
             return self
         return replace(self, position=self.position.with_multiplier(multiplier))
+
+    def charge(self, commission: Money) -> Holding:
+        """A commission in another currency."""
+        return replace(self, position=self.position.charge(commission))
 
     def earned_since(self, before: Holding) -> Fraction:
         """By one fill, before commission; exact. One that only opens earns nothing."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime
 from decimal import ROUND_FLOOR, Context, Decimal, Inexact
@@ -11,7 +11,7 @@ from fractions import Fraction
 from liveorder.application.ports.order_store import LedgerEntry
 from liveorder.application.risk_book.entries import TAKE_BACK
 from liveorder.domain.position import Position
-from liveorder.domain.values import ZERO
+from liveorder.domain.values import ZERO, Money
 
 _PRICE_DECIMALS = 8
 _PRICE_STEP = Decimal(1).scaleb(-_PRICE_DECIMALS)
@@ -24,16 +24,25 @@ def booked(position: Position, entry: LedgerEntry) -> Position:
     values = entry.values
     quantity, value, commission = Decimal(values["quantity"]), Decimal(values["value"]), Decimal(values["commission"])
     if entry.kind == TAKE_BACK:
-        return _taken_back(position, quantity, value, commission)
+        return _taken_back(_charged(position, values, Decimal.copy_negate, position.opened_at), quantity, value, commission)
     at = datetime.fromisoformat(values["at"]) if values["at"] else None
-    return _filled(position, quantity, value, commission, at)
+    return _charged(_filled(position, quantity, value, commission, at), values, Decimal, at)
+
+
+def _charged(position: Position, values: Mapping[str, str], signed: Callable[[Decimal], Decimal], at: datetime | None) -> Position:
+    """With what was not charged in the position's currency, or where `signed` negates without it."""
+    if "other_currency" in values:
+        return position.charge(Money(signed(Decimal(values["other_commission"])), values["other_currency"]))
+    if "in_kind" in values:
+        return position.pay_in_kind(signed(Decimal(values["in_kind"])), Decimal(values["price"]), at)
+    return position
 
 
 def _filled(position: Position, quantity: Decimal, value: Decimal, commission: Decimal, at: datetime | None) -> Position:
     for units, price in _priced(quantity, value):
         position = position.fill(units, price, commission, at)
         commission = ZERO
-    return position.charge(commission) if commission else position
+    return position.charge(Money(commission, position.currency)) if commission else position
 
 
 def _taken_back(position: Position, quantity: Decimal, value: Decimal, commission: Decimal) -> Position:

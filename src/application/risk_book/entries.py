@@ -4,16 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import date
+from functools import reduce
 from itertools import islice
 
 from liveorder.application.ports.order_store import LedgerEntry
+from liveorder.domain.instrument import Instrument
 from liveorder.domain.order import LiveOrder
 from liveorder.domain.order.executions import BookedExecution, Executions
 from liveorder.domain.order.facts import decimal_text
-from liveorder.domain.values import EXACT, ZERO, total
+from liveorder.domain.values import ZERO, Money, total, with_money
 
 FILL = "fill"
-"""Key: the instrument's. Units traded, or with none of them a commission that was told late."""
+"""Key: the instrument's. Units traded, or with none of them a commission that was told late. A commission in another currency than
+the instrument's goes under `other_commission` and `other_currency`, one in the coin that was bought under `in_kind`.
+"""
 TAKE_BACK = "take_back"
 """Key: the instrument's. A fill that was booked, in the same words, and no longer counts."""
 TRADE = "trade"
@@ -43,7 +47,7 @@ def _traded(order: LiveOrder, kind: str, execution: BookedExecution, session_dat
     values = {
         "quantity": decimal_text(side.signed(execution.quantity)),
         "value": decimal_text(side.signed(execution.value)),
-        "commission": decimal_text(execution.commission or ZERO),
+        "commission": "0",
         "multiplier": decimal_text(instrument.multiplier),
         "currency": instrument.currency,
         "session": session_date.isoformat(),
@@ -51,7 +55,19 @@ def _traded(order: LiveOrder, kind: str, execution: BookedExecution, session_dat
     }
     if instrument.price_magnifier != 1:
         values["price_magnifier"] = decimal_text(instrument.price_magnifier)
-    return LedgerEntry(order.intent.account_id, kind, instrument.key, values)
+    return LedgerEntry(order.intent.account_id, kind, instrument.key, values | _charged(instrument, execution))
+
+
+def _charged(instrument: Instrument, execution: BookedExecution) -> dict[str, str]:
+    match execution.commission:
+        case None:
+            return {}
+        case amount, currency if currency == instrument.currency:
+            return {"commission": decimal_text(amount)}
+        case amount, currency if currency == instrument.coin:
+            return {"in_kind": decimal_text(amount), "price": decimal_text(execution.price)}
+        case amount, currency:
+            return {"other_commission": decimal_text(amount), "other_currency": currency}
 
 
 def _changes(before: Executions, after: Executions) -> Iterator[tuple[str, BookedExecution]]:
@@ -76,7 +92,7 @@ def _explains(before: Executions, after: Executions, came: list[BookedExecution]
     return (
         new.quantity == total([old.quantity, *(e.quantity for e in came)])
         and new.value == total([old.value, *(e.value for e in came)])
-        and new.commission == total([old.commission, *(e.commission or ZERO for e in came)])
+        and new.commissions == reduce(with_money, (e.commission for e in came), old.commissions)
     )
 
 
@@ -88,8 +104,14 @@ def _differences(before: Executions, after: Executions) -> Iterator[tuple[str, B
     yield from ((TAKE_BACK, execution) for key, execution in was.items() if key not in stays)
     yield from ((FILL, execution) for key, execution in now.items() if key not in stays)
     for key in (key for key in now if key in stays):
-        if charge := EXACT.subtract(now[key].commission or ZERO, was[key].commission or ZERO):
-            yield FILL, BookedExecution(key, ZERO, ZERO, ZERO, charge, now[key].at)
+        for charge in _charges_between(was[key].commission, now[key].commission):
+            yield FILL, BookedExecution(key, ZERO, now[key].price, ZERO, charge, now[key].at)
+
+
+def _charges_between(was: Money | None, now: Money | None) -> Iterator[Money]:
+    """One where the currency is the same, the old given back and the new charged where it is not."""
+    due = with_money(with_money({}, None if was is None else -was), now)
+    return (Money(amount, currency) for currency, amount in due.items())
 
 
 def _by_id(executions: Executions) -> dict[str, BookedExecution]:

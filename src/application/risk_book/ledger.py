@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from decimal import Decimal
 from typing import TypeAlias
 
@@ -11,6 +11,7 @@ from liveorder.application.risk_book.booking import booked
 from liveorder.application.risk_book.entries import TRADE
 from liveorder.application.risk_book.rows import POSITION, SessionDay, day_key, position_key
 from liveorder.domain.position import Position, shown
+from liveorder.domain.values import ZERO
 
 RESULT_DECIMALS = 18
 """To which a realised result is rounded for the day's sum: after less before, each rounded, so that errors do not add up."""
@@ -63,9 +64,9 @@ class AccountLedger:
         place, day = (entry.account_id, position_key(entry.key)), (entry.account_id, day_key(entry.values["session"]))
         before = self._position(draft, place, entry)
         after = booked(before, entry)
-        change = shown(after.realized_net, RESULT_DECIMALS) - shown(before.realized_net, RESULT_DECIMALS)
         draft[place] = after
-        draft[day] = self._day(draft, day).with_result(after.currency, change)
+        for currency, result in _results(before, after):
+            draft[day] = self._day(draft, day).with_result(currency, result)
 
     def _position(self, draft: dict[_Place, _Figure], place: _Place, entry: LedgerEntry) -> Position:
         """As it stands; by the multiplier of this entry where that knows the unit of prices, which earlier versions did not."""
@@ -85,6 +86,13 @@ class AccountLedger:
         if isinstance(kept, str):
             kept = self._kept[place] = _read(place, kept)
         return kept
+
+
+def _results(before: Position, after: Position) -> Iterator[tuple[str, Decimal]]:
+    """What was earned in the position's currency, and what was paid in others."""
+    yield after.currency, shown(after.realized_net, RESULT_DECIMALS) - shown(before.realized_net, RESULT_DECIMALS)
+    for currency in {**before.other_commissions, **after.other_commissions}:
+        yield currency, before.other_commissions.get(currency, ZERO) - after.other_commissions.get(currency, ZERO)
 
 
 def _read(place: _Place, text: str) -> _Figure:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from decimal import ROUND_HALF_EVEN, Context, Decimal
 from fractions import Fraction
@@ -29,6 +30,9 @@ def _in_utc(moment: datetime) -> datetime:
 
 Number = Annotated[Decimal, PlainSerializer(_digits, when_used="json")]
 """As it was told: `235.10` stays `235.10`."""
+
+Numbers = Annotated[Mapping[str, Number], AfterValidator(lambda numbers: dict(sorted(numbers.items())))]
+"""By name, in the order of the names."""
 
 Moment = Annotated[datetime, AfterValidator(_in_utc)]
 

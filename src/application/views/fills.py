@@ -17,7 +17,9 @@ class FillView(View):
     quantity: Number
     price: Number
     commission: Number | None
-    """In the instrument's currency; None while it is not known, 0 when it is known to be nothing."""
+    """None while it is not known, 0 when it is known to be nothing."""
+    commission_currency: str | None = None
+    """None: the instrument's."""
     filled_at: Moment | None
     is_inferred: bool = False
 
@@ -37,13 +39,15 @@ class BookedFillView(FillView):
     """By what it closed, before commission; average cost, rounded to 8 decimals, half to even."""
 
 
-def fill_view(execution: BookedExecution) -> FillView:
-    """Prices as told; that of an inferred fill is a quotient, so it is rounded."""
+def fill_view(execution: BookedExecution, currency: str) -> FillView:
+    """Prices as told; that of an inferred fill is a quotient, so it is rounded. `currency` is the instrument's."""
+    commission = execution.commission
     return FillView(
         execution_id=execution.execution_id,
         quantity=execution.quantity,
         price=rounded(execution.price) if execution.is_inferred else execution.price,
-        commission=execution.commission,
+        commission=None if commission is None else commission.amount,
+        commission_currency=None if commission is None or commission.currency == currency else commission.currency,
         filled_at=execution.at,
         is_inferred=execution.is_inferred,
     )

@@ -8,7 +8,9 @@ from itertools import takewhile
 from typing import Any
 from uuid import UUID
 
-from liveorder.application.views.fields import Moment, Number, View, rounded
+from pydantic import Field
+
+from liveorder.application.views.fields import Moment, Number, Numbers, View, plain, rounded
 from liveorder.application.views.fills import FillView, fill_view
 from liveorder.domain.facts import RecordedFact
 from liveorder.domain.lifecycle import OrderStatus
@@ -64,6 +66,8 @@ class OrderView(View):
     remaining_quantity: Number
     average_price: Number | None
     commission: Number
+    other_commissions: Numbers = Field(default_factory=dict)
+    """What was charged in other currencies, by currency. A coin of which some was kept as the fee is one."""
     status: OrderStatus
     reason: str | None
     flags: tuple[str, ...]
@@ -108,9 +112,10 @@ def _done(order: LiveOrder, effective: Iterable[BookedExecution]) -> dict[str, A
     return {name: getattr(order, name) for name in _AS_IT_STANDS} | {
         "average_price": rounded(order.average_price),
         "commission": order.commission,
+        "other_commissions": {currency: plain(amount) for currency, amount in order.other_commissions.items()},
         "anomalies": tuple(sorted(order.anomalies)),
         "session_date": session_date(order),
-        "fills": tuple(fill_view(execution) for execution in effective),
+        "fills": tuple(fill_view(execution, order.intent.instrument.currency) for execution in effective),
     }
 
 

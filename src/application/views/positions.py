@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from liveorder.application.views.fields import Moment, Number, View, plain, rounded_fraction
+from pydantic import Field
+
+from liveorder.application.views.fields import Moment, Number, Numbers, View, plain, rounded_fraction
 from liveorder.domain.position import Position, PositionSide, PositionStatus
+from liveorder.domain.values import ZERO
 
 
 class PositionView(View):
-    """Averages and results are rounded to 8 decimals, half to even; all money is in `currency`."""
+    """Averages and results are rounded to 8 decimals, half to even; all money is in `currency`, but for `other_commissions`."""
 
     account_id: str
     strategy_name: str
@@ -26,8 +29,13 @@ class PositionView(View):
     realized_pnl: Number
     """Since the first fill, before commission."""
     realized_pnl_net: Number
-    """Less all commission, that of opening fills too."""
+    """Less all commission in `currency`, that of opening fills too."""
     commission: Number
+    """What was kept of a coin as the fee counts here, at what it was worth."""
+    other_commissions: Numbers = Field(default_factory=dict)
+    """What was charged in other currencies, by currency: in no result, for want of a rate."""
+    paid_in_kind: Number = ZERO
+    """Units that fees took out of it since it left zero."""
     opened_at: Moment | None
     status: PositionStatus
     order_ids: tuple[UUID, ...]
@@ -58,6 +66,8 @@ def position_view(
         realized_pnl=rounded_fraction(position.realized_gross),
         realized_pnl_net=rounded_fraction(position.realized_net),
         commission=plain(position.commission),
+        other_commissions={currency: plain(paid) for currency, paid in position.other_commissions.items()},
+        paid_in_kind=plain(position.paid_in_kind),
         opened_at=position.opened_at,
         status=position.status,
         order_ids=order_ids,

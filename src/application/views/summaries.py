@@ -10,7 +10,7 @@ from liveorder.domain.lifecycle import OrderStatus
 
 
 class DailySummaryView(View):
-    """All money is in `currency`; a strategy that trades in two has two of these.
+    """All money is in `currency`; a strategy that trades in two, or pays fees in another than it trades in, has two of these.
 
     An order counts to the session of its submission, or the UTC date of its request when it was never submitted. So do its fills,
     but those of a GTC or GTD order that come on a later UTC date count to that.

@@ -16,15 +16,16 @@ correction itself.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Context, Decimal
 from fractions import Fraction
 from functools import reduce
+from types import MappingProxyType
 from typing import NamedTuple
 
-from liveorder.domain.values import ZERO
+from liveorder.domain.values import ZERO, Money, with_money
 
 _EXACT = Context(prec=120)
 """Wide enough that products and sums of real figures are exact, and the same in any order."""
@@ -38,7 +39,7 @@ class BookedExecution(NamedTuple):
     quantity: Decimal
     price: Decimal
     value: Decimal
-    commission: Decimal | None = None
+    commission: Money | None = None
     at: datetime | None = None
     corrects: str | None = None
     is_inferred: bool = False
@@ -55,11 +56,11 @@ class BookedExecution(NamedTuple):
 
 
 class Totals(NamedTuple):
-    """Sums over the effective executions: units, money (quantity × price, no multiplier), fees."""
+    """Sums over the effective executions: units, money (quantity × price, no multiplier), and commissions by currency."""
 
     quantity: Decimal = ZERO
     value: Decimal = ZERO
-    commission: Decimal = ZERO
+    commissions: Mapping[str, Decimal] = MappingProxyType({})
 
     @property
     def average_price(self) -> Decimal | None:
@@ -73,7 +74,7 @@ class Executions:
 
     told: dict[str, BookedExecution]
     busted: frozenset[str]
-    charged: dict[str, tuple[Decimal, ...]]
+    charged: dict[str, tuple[Money, ...]]
     """The commissions of each execution that were told apart from it, the newest last."""
     inferred: tuple[BookedExecution, ...]
     inferred_up_to: Decimal
@@ -106,7 +107,7 @@ class Executions:
         up_to = ZERO if is_inferred else self.inferred_up_to
         return replace(self, busted=self.busted | {execution_id}, inferred_up_to=up_to)._recounted()
 
-    def charge(self, execution_id: str, commission: Decimal) -> Executions:
+    def charge(self, execution_id: str, commission: Money) -> Executions:
         """Replace what was known of the commission of an execution, which may come later."""
         told_before = self.charged.get(execution_id, ())
         charged = replace(self, charged=self.charged | {execution_id: (*told_before, commission)})
@@ -114,8 +115,9 @@ class Executions:
             return charged._recounted()
         if (known := self.told.get(execution_id)) is None:
             return charged
-        before = self._fee(known) or ZERO
-        return replace(charged, totals=_plus(self.totals, ZERO, ZERO, _EXACT.subtract(commission, before)))
+        before = self._fee(known)
+        without = with_money(self.totals.commissions, None if before is None else -before)
+        return replace(charged, totals=self.totals._replace(commissions=with_money(without, commission)))
 
     def infer(self, execution: BookedExecution) -> Executions:
         """Book `execution.quantity` more than is known, until real executions come in its place."""
@@ -243,7 +245,7 @@ class Executions:
 
         return sorted(links, key=depth) if len(links) > 1 else links
 
-    def _fee(self, execution: BookedExecution) -> Decimal | None:
+    def _fee(self, execution: BookedExecution) -> Money | None:
         return self.charged.get(execution.execution_id, (execution.commission,))[-1]
 
     def inferred_remainder(self) -> BookedExecution | None:
@@ -295,9 +297,9 @@ def _split(quantity: Decimal, ratio: Decimal) -> Decimal:
     return _EXACT.divide(_EXACT.multiply(quantity, Decimal(meant.numerator)), Decimal(meant.denominator))
 
 
-def _plus(totals: Totals, quantity: Decimal, value: Decimal, commission: Decimal | None) -> Totals:
-    fees = totals.commission if commission is None else _EXACT.add(totals.commission, commission)
-    return Totals(_EXACT.add(totals.quantity, quantity), _EXACT.add(totals.value, value), fees)
+def _plus(totals: Totals, quantity: Decimal, value: Decimal, commission: Money | None) -> Totals:
+    commissions = with_money(totals.commissions, commission)
+    return Totals(_EXACT.add(totals.quantity, quantity), _EXACT.add(totals.value, value), commissions)
 
 
 def _total(amounts: Iterable[Decimal]) -> Decimal:

@@ -7,7 +7,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from enum import StrEnum
 from operator import not_
-from typing import ClassVar
+from typing import Annotated, ClassVar
 from uuid import UUID
 
 from pydantic import Field
@@ -232,6 +232,11 @@ class ReplaceRequested(Fact):
 
 # --- what the broker told ------------------------------------------------------------------------------------------------------
 
+ForeignCurrency = Annotated[str | None, Field(exclude_if=not_)]
+"""Of a commission that is not in the instrument's currency; the coin that was bought, where the broker kept some of it. None, which
+is not written: it is in the instrument's.
+"""
+
 
 class Acknowledged(Fact):
     """The broker has the order as it stands; what was pending of it is so no more. Once more when an answer shows just that."""
@@ -267,7 +272,8 @@ class Filled(Fact):
     quantity: Quantity
     price: Price
     commission: Amount | None = None
-    """In the instrument's currency, negative for a rebate. None is not known, 0 is known to be nothing."""
+    """Negative for a rebate. None is not known, 0 is known to be nothing."""
+    commission_currency: ForeignCurrency = None
     filled_at: datetime | None = None
     """UTC, by the broker's clock."""
 
@@ -291,6 +297,7 @@ class CommissionReported(Fact):
 
     execution_id: str
     commission: Amount
+    commission_currency: ForeignCurrency = None
 
 
 class FillCorrected(Fact):
@@ -306,6 +313,7 @@ class FillCorrected(Fact):
     price: Price
     commission: Amount | None = None
     """None leaves the commission of `corrects` standing, or takes it back where `quantity` is 0; a figure, 0 too, replaces it."""
+    commission_currency: ForeignCurrency = None
     filled_at: datetime | None = None
 
 

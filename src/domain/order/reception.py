@@ -19,7 +19,7 @@ from liveorder.domain.facts import Envelope, Fact, RecordedFact
 from liveorder.domain.lifecycle import Closing, OrderStatus
 from liveorder.domain.order import facts as f
 from liveorder.domain.order.state import LiveOrder, OpenRequest
-from liveorder.domain.values import ZERO, OrderType, TimeInForce
+from liveorder.domain.values import ZERO, Money, OrderType, TimeInForce
 
 _OF_WHAT_IS_THERE = (
     r.Execution,
@@ -133,6 +133,7 @@ def _execution(order: LiveOrder, report: r.Execution) -> list[Fact]:
         quantity=report.quantity,
         price=report.price,
         commission=report.commission,
+        commission_currency=_foreign(order, report.commission_currency),
         filled_at=report.occurred_at,
     )
     told: list[Fact] = [filled]
@@ -154,9 +155,10 @@ def _conflict(order: LiveOrder, report: r.Execution | r.ExecutionCorrected) -> l
 def _late_commission(order: LiveOrder, report: r.Execution | r.ExecutionCorrected) -> list[Fact]:
     """What was told of it before is no news, whatever was told since: of two ways of telling, one may lag."""
     first = order.executions.told[report.execution_id].commission
-    if report.commission is None or report.commission in (first, *order.executions.charged.get(report.execution_id, ())):
+    told = order.money(report.commission, report.commission_currency)
+    if told is None or told in (first, *order.executions.charged.get(report.execution_id, ())):
         return []
-    return [f.CommissionReported(execution_id=report.execution_id, commission=report.commission)]
+    return [_charged(order, report.execution_id, told)]
 
 
 def _oddities_of_fill(before: LiveOrder, after: LiveOrder) -> list[Fact]:
@@ -193,6 +195,7 @@ def _corrected(order: LiveOrder, report: r.ExecutionCorrected) -> list[Fact]:
         quantity=report.quantity,
         price=report.price,
         commission=report.commission,
+        commission_currency=_foreign(order, report.commission_currency),
         filled_at=report.occurred_at,
     )
     return [corrected, *_oddities_of_quantity(order, _provisionally(order, [corrected]))]
@@ -205,9 +208,20 @@ def _busted(order: LiveOrder, report: r.ExecutionBusted) -> list[Fact]:
 
 
 def _commission(order: LiveOrder, report: r.Commission) -> list[Fact]:
-    if order.executions.charged.get(report.execution_id, (None,))[-1] == report.commission:
+    told = order.money(report.commission, report.commission_currency)
+    if order.executions.charged.get(report.execution_id, (None,))[-1] == told:
         return []
-    return [f.CommissionReported(execution_id=report.execution_id, commission=report.commission)]
+    return [_charged(order, report.execution_id, told)]
+
+
+def _charged(order: LiveOrder, execution_id: str, commission: Money) -> Fact:
+    currency = _foreign(order, commission.currency)
+    return f.CommissionReported(execution_id=execution_id, commission=commission.amount, commission_currency=currency)
+
+
+def _foreign(order: LiveOrder, currency: str | None) -> str | None:
+    """None for the instrument's own."""
+    return None if currency == order.intent.instrument.currency else currency
 
 
 def _cancel_pending(order: LiveOrder, report: r.CancelIsPending) -> list[Fact]:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, fields, replace
 from datetime import datetime
 from decimal import Decimal
 from operator import attrgetter
-from typing import Any, Self
+from typing import Any, Self, overload
 from uuid import UUID
 
 from liveorder.domain.errors import DuplicateClientOrderId
@@ -19,7 +19,7 @@ from liveorder.domain.facts import PERSON, Fact, RecordedFact
 from liveorder.domain.lifecycle import Closing, OrderStatus, condition, next_status
 from liveorder.domain.order import facts as f
 from liveorder.domain.order.executions import BookedExecution, Executions, split_quantity, value_of
-from liveorder.domain.values import ZERO, total
+from liveorder.domain.values import ZERO, Money, total
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +143,24 @@ class LiveOrder:
 
     @property
     def commission(self) -> Decimal:
-        return self.executions.totals.commission
+        """In the instrument's currency."""
+        return self.executions.totals.commissions.get(self.intent.instrument.currency, ZERO)
+
+    @property
+    def other_commissions(self) -> Mapping[str, Decimal]:
+        """In other currencies, by currency: kept apart, for want of a rate."""
+        own, told = self.intent.instrument.currency, self.executions.totals.commissions
+        return {currency: amount for currency, amount in told.items() if currency != own}
+
+    @overload
+    def money(self, amount: Decimal, currency: str | None) -> Money: ...
+
+    @overload
+    def money(self, amount: Decimal | None, currency: str | None) -> Money | None: ...
+
+    def money(self, amount: Decimal | None, currency: str | None) -> Money | None:
+        """A commission as it was told: where no currency was, it is in the instrument's."""
+        return None if amount is None else Money(amount, currency or self.intent.instrument.currency)
 
     @property
     def is_sent(self) -> bool:
@@ -398,7 +415,7 @@ def _filled(order: LiveOrder, fact: f.Filled | f.FillCorrected, item: RecordedFa
         fact.quantity,
         fact.price,
         value_of(fact.quantity, fact.price),
-        fact.commission,
+        order.money(fact.commission, fact.commission_currency),
         fact.filled_at or item.envelope.recorded_at,
         corrects=fact.corrects if isinstance(fact, f.FillCorrected) else None,
         supersedes=fact.supersedes if isinstance(fact, f.FillCorrected) else (),
@@ -428,7 +445,7 @@ def _fill_inferred(order: LiveOrder, fact: f.FillInferred, item: RecordedFact) -
 
 
 def _commission_reported(order: LiveOrder, fact: f.CommissionReported, item: RecordedFact) -> None:
-    order.executions = order.executions.charge(fact.execution_id, fact.commission)
+    order.executions = order.executions.charge(fact.execution_id, order.money(fact.commission, fact.commission_currency))
     order._reach_broker()
 
 

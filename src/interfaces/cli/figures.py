@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from decimal import ROUND_HALF_EVEN, Decimal
 
@@ -33,6 +34,13 @@ def price(value: Decimal | None) -> str:
 def money(value: Decimal) -> str:
     """Two decimals, half to even."""
     return f"{value.quantize(_CENT, rounding=ROUND_HALF_EVEN):,f}"
+
+
+def fees(amount: Decimal, others: Mapping[str, Decimal]) -> str:
+    """What was charged in the instrument's currency, and apart from it in others: ``1.00, 2 EUR``."""
+    return ", ".join(
+        [*([money(amount)] if amount or not others else []), *(f"{number(paid)} {name}" for name, paid in others.items())]
+    )
 
 
 def result(value: Decimal) -> Text:

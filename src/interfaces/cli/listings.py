@@ -10,7 +10,7 @@ from rich.text import Text
 from liveorder.application.views import FillView, OrderView, PositionView, SignalView
 from liveorder.application.views.signals import DEAD_LETTER
 from liveorder.domain.lifecycle import OrderStatus
-from liveorder.interfaces.cli.figures import NOTHING, moment, money, number, part, price, result
+from liveorder.interfaces.cli.figures import NOTHING, fees, moment, money, number, part, price, result
 from liveorder.interfaces.cli.results import Result
 from liveorder.interfaces.cli.screen import shown
 from liveorder.interfaces.cli.tables import Column, print_pairs, print_table
@@ -67,6 +67,16 @@ def _without_year(at: datetime | None) -> str:
     return moment(at)[5:] or NOTHING
 
 
+def _fees_of_order(order: OrderView) -> str:
+    return fees(order.commission, order.other_commissions) if order.commission or order.other_commissions else NOTHING
+
+
+def _commission_of_fill(fill: FillView) -> str:
+    if fill.commission is None:
+        return NOTHING
+    return money(fill.commission) if fill.commission_currency is None else f"{number(fill.commission)} {fill.commission_currency}"
+
+
 ORDERS: tuple[Column[OrderView], ...] = (
     Column("Order", lambda order: order.client_order_id),
     Column("Requested", lambda order: _without_year(order.requested_at), rank=3),
@@ -75,7 +85,7 @@ ORDERS: tuple[Column[OrderView], ...] = (
     Column("Type", order_type, rank=2),
     Column("Filled", lambda order: part(order.filled_quantity, order.quantity), justify="right"),
     Column("Average", lambda order: price(order.average_price), rank=1, justify="right"),
-    Column("Fees", lambda order: money(order.commission) if order.commission else NOTHING, rank=6, justify="right"),
+    Column("Fees", _fees_of_order, rank=6, justify="right"),
     Column("Status", lambda order: status(order.status.value)),
     Column("Signal", lambda order: short(order.signal_id), rank=4),
     Column("Strategy", lambda order: order.strategy_name, rank=5),
@@ -89,7 +99,7 @@ FILLS: tuple[Column[FillView], ...] = (
     Column("Time (UTC)", lambda fill: moment(fill.filled_at)),
     Column("Quantity", lambda fill: number(fill.quantity), justify="right"),
     Column("Price", lambda fill: price(fill.price), justify="right"),
-    Column("Commission", lambda fill: NOTHING if fill.commission is None else money(fill.commission), rank=1, justify="right"),
+    Column("Commission", _commission_of_fill, rank=1, justify="right"),
     Column("", lambda fill: "inferred" if fill.is_inferred else "", rank=2),
 )
 
@@ -99,7 +109,7 @@ POSITIONS: tuple[Column[PositionView], ...] = (
     Column("Quantity", lambda held: number(held.quantity), justify="right"),
     Column("Average", lambda held: price(held.average_price), justify="right"),
     Column("Realized", lambda held: result(held.realized_pnl), justify="right"),
-    Column("Fees", lambda held: money(held.commission), rank=2, justify="right"),
+    Column("Fees", lambda held: fees(held.commission, held.other_commissions), rank=2, justify="right"),
     Column("Net", lambda held: result(held.realized_pnl_net), rank=1, justify="right"),
     Column("", lambda held: held.currency),
     Column("Account", lambda held: held.account_id, rank=3),

@@ -70,6 +70,8 @@ def _terms(order: OrderView) -> Iterator[tuple[str, str]]:
     average = "" if order.average_price is None else f" at {price(order.average_price)}"
     yield "filled", part(order.filled_quantity, order.quantity) + average
     yield "commission", f"{money(order.commission)} {order.currency}"
+    for currency, paid in order.other_commissions.items():
+        yield f"commission in {currency}", number(paid)
     until = "" if order.expires_at is None else f" until {moment(order.expires_at)}"
     hours = ", extended hours" if order.hours is TradingHours.EXTENDED else ""
     yield "time in force", order.time_in_force.value + until + hours

@@ -6,14 +6,15 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from typing import NamedTuple
 
 from liveorder.application.views import PositionView
-from liveorder.domain.values import total
+from liveorder.domain.values import ZERO, total
 
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """Realized money in `currency`; fees are those of opening fills too."""
+    """Realized money in `currency`; fees are those of opening fills too. Of a currency that fees alone are paid in: just these."""
 
     account_id: str
     strategy_name: str
@@ -25,19 +26,22 @@ class Result:
 
 def results_of(positions: Sequence[PositionView]) -> list[Result]:
     """One for each account, strategy and currency, in that order."""
-    groups: defaultdict[tuple[str, str, str], list[PositionView]] = defaultdict(list)
+    groups: defaultdict[tuple[str, str, str], list[_Share]] = defaultdict(list)
     for held in positions:
-        groups[held.account_id, held.strategy_name, held.currency].append(held)
-    return [_sum(key, held) for key, held in sorted(groups.items())]
+        whose = (held.account_id, held.strategy_name)
+        groups[*whose, held.currency].append(_Share(held.realized_pnl, held.commission, held.realized_pnl_net))
+        for currency, paid in held.other_commissions.items():
+            groups[*whose, currency].append(_Share(ZERO, paid, -paid))
+    return [_sum(*key, shares) for key, shares in sorted(groups.items())]
 
 
-def _sum(key: tuple[str, str, str], positions: Sequence[PositionView]) -> Result:
-    account_id, strategy_name, currency = key
-    return Result(
-        account_id,
-        strategy_name,
-        currency,
-        total(held.realized_pnl for held in positions),
-        total(held.commission for held in positions),
-        total(held.realized_pnl_net for held in positions),
-    )
+class _Share(NamedTuple):
+    """Of one position."""
+
+    realized_pnl: Decimal
+    commission: Decimal
+    realized_pnl_net: Decimal
+
+
+def _sum(account_id: str, strategy_name: str, currency: str, shares: Sequence[_Share]) -> Result:
+    return Result(account_id, strategy_name, currency, *(total(amounts) for amounts in zip(*shares, strict=True)))

@@ -124,7 +124,7 @@ class Speech:
         return wire.execution(number, self.ids(order), self._contract(order), told)
 
     def commission(self, order: VenueOrder, trade: Trade) -> list[str]:
-        currency = self._listings.instrument(order.placed.instrument).currency
+        currency = trade.commission_currency or self._listings.instrument(order.placed.instrument).currency
         return wire.commission(self.execution_id(order, trade), f"{trade.commission:f}", currency)
 
     def execution_id(self, order: VenueOrder, trade: Trade) -> str:

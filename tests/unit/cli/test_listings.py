@@ -76,6 +76,19 @@ def test_results_are_summed_by_account_strategy_and_currency(monkeypatch: pytest
     assert "+34.10" in seen(monkeypatch, 80, lambda: print_results(results))
 
 
+def test_fees_in_other_currencies_are_told_apart_and_summed_apart(monkeypatch: pytest.MonkeyPatch) -> None:
+    positions = [a_position(other_commissions={"EUR": Decimal("1.25"), "BTC": Decimal("0.00025")}), a_position(symbol="TSLA")]
+    assert "2.70, 0.00025 BTC, 1.25 EUR" in seen(monkeypatch, 200, lambda: print_positions(positions))
+    results = results_of(positions)
+    assert [(row.currency, row.realized_pnl, row.commission, row.realized_pnl_net) for row in results] == [
+        ("BTC", Decimal(0), Decimal("0.00025"), Decimal("-0.00025")),
+        ("EUR", Decimal(0), Decimal("1.25"), Decimal("-1.25")),
+        ("USD", Decimal(68), Decimal("5.40"), Decimal("62.60")),
+    ]
+    order = an_order(other_commissions={"EUR": Decimal("1.25")})
+    assert "1.25 EUR" in seen(monkeypatch, 250, lambda: print_orders([order]))
+
+
 def test_an_order_type_is_told_with_its_prices() -> None:
     stop_limit = an_order(order_type=OrderType.STOP_LIMIT, stop_price=Decimal("9.5"), limit_price=Decimal(9))
     assert order_type(stop_limit) == "STOP_LIMIT 9.50 9.00"

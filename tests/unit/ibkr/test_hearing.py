@@ -320,10 +320,20 @@ def test_a_commission_before_its_fill_is_told_with_it(ear: Ear) -> None:
     assert report.commission == Decimal("1.05")
 
 
-@pytest.mark.parametrize(("amount", "currency"), [(wire.UNSET, "USD"), ("0.85", "EUR")])
-def test_a_commission_that_is_not_told_in_the_instruments_currency_is_not_known(ear: Ear, amount: str, currency: str) -> None:
+def test_a_commission_of_no_amount_is_not_known(ear: Ear) -> None:
     ear.hears(fill())
-    assert ear.hears(wire.commission("0000e0d5.6c1f2a3b.01.01", amount, currency)) == []
+    assert ear.hears(wire.commission("0000e0d5.6c1f2a3b.01.01", wire.UNSET, "USD")) == []
+
+
+@pytest.mark.parametrize(("currency", "told"), [("USD", None), ("", None), ("EUR", "EUR")])
+@pytest.mark.parametrize("is_first", [True, False])
+def test_a_commission_is_told_with_its_currency_where_that_is_not_the_contracts(
+    ear: Ear, currency: str, told: str | None, is_first: bool
+) -> None:
+    charged, filled = wire.commission("0000e0d5.6c1f2a3b.01.01", "0.85", currency), fill()
+    report = ear.hears(*((charged, filled) if is_first else (filled, charged)))[-1]
+    assert isinstance(report, Execution if is_first else Commission)
+    assert (report.commission, report.commission_currency) == (Decimal("0.85"), told)
 
 
 def test_a_cancelled_status_closes_with_the_reason_that_was_said(ear: Ear) -> None:

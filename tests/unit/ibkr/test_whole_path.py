@@ -13,7 +13,7 @@ import pytest
 from liveorder import Runner, Signal
 from liveorder.domain.signal import UnusableSignal
 from liveorder.infrastructure.brokers.simulated.venue.faults import Fault, FaultKind
-from liveorder.infrastructure.brokers.simulated.venue.settings import AccountTerms, VenueSettings
+from liveorder.infrastructure.brokers.simulated.venue.settings import AccountTerms, Commission, VenueSettings
 from liveorder.testing.exchange import open_exchange
 from liveorder.testing.stage import stage_settings
 from tests.twins.ibkr import ACCOUNT, CATALOGUE, TwsTwin, tws_twin
@@ -119,3 +119,19 @@ async def test_a_signal_that_several_contracts_fit_is_refused_with_their_names(t
         with pytest.raises(UnusableSignal, match=r"SMART:SPX/SPXW:2027-12-17:6000:CALL \(multiplier 100, conId ") as refused:
             await runner.execute(signal)
         assert not refused.value.is_passing
+
+
+async def test_fees_in_another_currency_than_the_stocks_stand_apart_in_every_report(tmp_path: Path) -> None:
+    euros = Commission(per_order=Decimal(1), currency="EUR")
+    venue = VenueSettings(accounts=(AccountTerms(account_id=ACCOUNT),), catalogue_file=CATALOGUE, commission=euros)
+    async with open_exchange(venue) as exchange, tws_twin(exchange) as twin, Runner.open(**settings(tmp_path, twin)) as runner:
+        for name in ("a", "b"):
+            order = await runner.execute(Signal(signal_id=name, symbol="AAPL", side="BUY", quantity=3, cms_score=90))
+            async with asyncio.timeout(20):
+                while not (now := await runner.order(order.order_id)).other_commissions:  # noqa: ASYNC110 - no event tells of it
+                    await asyncio.sleep(0.05)
+            assert (now.commission, now.other_commissions) == (Decimal(0), {"EUR": Decimal(1)})
+        (held,) = await runner.positions()
+        assert (held.commission, held.realized_pnl_net, held.other_commissions) == (Decimal(0), Decimal(0), {"EUR": Decimal(2)})
+        days = {day.currency: (day.fills, day.commission) for day in await runner.todays_summary()}
+        assert days == {"USD": (2, Decimal(0)), "EUR": (0, Decimal(2))}

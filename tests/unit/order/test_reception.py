@@ -431,6 +431,42 @@ def test_done_for_the_day_proves_that_the_broker_has_an_order_in_doubt() -> None
     assert not then(order, *facts).is_in_doubt
 
 
+def test_a_commission_in_another_currency_is_kept_apart_from_one_in_the_instruments() -> None:
+    euros = replace(execution("a", 40, 10, "2"), commission_currency="EUR")
+    dollars = replace(execution("b", 60, 10, "1"), commission_currency="USD")
+    order = order_of(*WORKING)
+    facts = [*receive(order, euros), *receive(order, dollars)]
+    assert facts == [fill("a", 40, 10, "2 EUR"), fill("b", 60, 10, "1")]
+    order = then(order, *facts)
+    assert figures(order.commission, order.other_commissions) == (1, {"EUR": 2})
+
+
+def test_the_currency_of_a_commission_is_news_and_the_same_told_again_is_not() -> None:
+    order = order_of(*WORKING, fill("a", 40, 10, "2"))
+    euros = r.Commission(execution_id="a", commission=Decimal(2), commission_currency="EUR")
+    told = receive(order, euros)
+    assert told == [f.CommissionReported(execution_id="a", commission=Decimal(2), commission_currency="EUR")]
+    charged = then(order, *told)
+    assert figures(charged.commission, charged.other_commissions, receive(charged, euros)) == (0, {"EUR": 2}, [])
+    again = replace(execution("a", 40, 10, "2"), commission_currency="EUR")
+    assert receive(charged, again) == receive(charged, execution("a", 40, 10, "2")) == []
+
+
+def test_a_correction_brings_its_own_currency_and_a_bust_takes_every_currency_back() -> None:
+    dearer = replace(corrected("c", "a", 40), commission=Decimal(3), commission_currency="EUR")
+    order = order_of(*WORKING, fill("a", 40, 10, "2"))
+    order = then(order, *receive(order, dearer))
+    assert figures(order.commission, order.other_commissions) == (0, {"EUR": 3})
+    order = then(order, bust("c"))
+    assert figures(order.commission, order.other_commissions) == (0, {})
+
+
+def test_a_currency_is_stored_only_where_it_is_not_the_instruments() -> None:
+    assert "commission_currency" not in fill("a", 40, 10, "2").model_dump_json()
+    assert "commission_currency" not in f.CommissionReported(execution_id="a", commission=Decimal(2)).model_dump_json()
+    assert '"commission_currency":"EUR"' in fill("a", 40, 10, "2 EUR").model_dump_json()
+
+
 # --- commissions of corrections ---------------------------------------------------------------------------------------------
 
 

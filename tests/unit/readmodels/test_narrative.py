@@ -77,6 +77,7 @@ def test_a_fact_that_nobody_wrote_a_sentence_for_is_told_by_its_name() -> None:
         (f.Rejected(message=""), "Order rejected by the broker: no reason given"),
         (fill("e1", 100, "235.15"), "Order filled: 100 @ 235.15"),
         (fill("e1", 100, "235.15", "0.35"), "Order filled: 100 @ 235.15, commission 0.35"),
+        (fill("e1", 100, "235.15", "0.35 EUR"), "Order filled: 100 @ 235.15, commission 0.35 EUR"),
         (
             f.FillInferred(execution_id="i", quantity=Decimal(5), price=Decimal(2), evidence="the broker tells 5"),
             "Fill inferred: 5 @ 2, because the broker tells 5",

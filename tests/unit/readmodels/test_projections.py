@@ -7,7 +7,7 @@ from typing import Any
 
 from liveorder.application.projections.known_orders import KnownOrders, streams_of
 from liveorder.application.pump import Pump
-from liveorder.application.views import DailySummaryView, PositionView
+from liveorder.application.views import DailySummaryView, OrderView, PositionView
 from liveorder.domain.dead_letter import SignalDeadLettered
 from liveorder.domain.identifiers import stream_id
 from liveorder.domain.order import facts as f
@@ -123,6 +123,33 @@ def test_currencies_are_not_added_up() -> None:
     log = bought()
     log.add(2, requested(2, instrument=SPY.model_copy(update={"currency": "INR"})), SENT, fill("e2", 1))
     assert [row.currency for row in rows_of(log)["daily_summary"]] == ["INR", "USD"]
+
+
+def test_fees_in_another_currency_are_told_apart_everywhere() -> None:
+    log = MemoryLog()
+    log.add(1, requested(1), SENT, fill("e1", 40, "10", "2 EUR"), fill("e2", 60, "10", "1.50 EUR"))
+    log.add(2, requested(2, side=Side.SELL), SENT, fill("e3", 100, "11", "1"))
+    view, rows = position_of(log), rows_of(log)
+    assert (view.realized_pnl, view.realized_pnl_net, view.commission) == (Decimal(100), Decimal(99), Decimal(1))
+    assert view.other_commissions == {"EUR": Decimal("3.5")}
+    assert [(row.view().commission, row.view().commission_currency) for row in rows["fills"]] == [
+        (Decimal(2), "EUR"),
+        (Decimal("1.50"), "EUR"),
+        (Decimal(1), None),
+    ]
+    days = [row.view() for row in rows["daily_summary"]]
+    assert [(day.currency, day.orders, day.fills, day.commission, day.realized_pnl_net) for day in days] == [
+        ("EUR", 0, 0, Decimal("3.5"), Decimal("-3.5")),
+        ("USD", 2, 3, Decimal(1), Decimal(99)),
+    ]
+    bought = OrderView.model_validate_json(rows["orders"][0].body)
+    assert (bought.commission, bought.other_commissions) == (Decimal(0), {"EUR": Decimal("3.5")})
+
+
+def test_a_fee_that_was_taken_back_leaves_no_day_of_its_currency() -> None:
+    log = MemoryLog()
+    log.add(1, requested(1), SENT, fill("e1", 40, "10", "2 EUR"), bust("e1"))
+    assert [row.currency for row in rows_of(log)["daily_summary"]] == ["USD"]
 
 
 def test_what_an_order_that_lasts_days_fills_later_counts_to_that_day() -> None:

@@ -55,6 +55,7 @@ def test_decimals_are_strings_as_they_were_told_and_times_are_utc_with_a_z() -> 
             "quantity": "40.0",
             "price": "235.10",
             "commission": "0.50",
+            "commission_currency": None,
             "filled_at": "2026-11-20T14:30:03Z",
             "is_inferred": False,
         }

@@ -33,15 +33,13 @@ class Executions:
         return is_news
 
     def note_commission(self, row: CommissionRow) -> Commission | None:
-        """The report of it; None where it is no news, where its fill is not known yet, which will tell it, and where it is in
-        another currency.
-        """
+        """The report of it; None where it is no news, and where its fill is not known yet, which will report it."""
         is_news = self._commissions.get(row.execution_id) != row
         self._commissions[row.execution_id] = row
-        fill, amount = self._rows.get(row.execution_id), self._commission(row.execution_id)
-        if fill is None or amount is None or not is_news:
+        fill = self._rows.get(row.execution_id)
+        if fill is None or not is_news:
             return None
-        return Commission(**_address(fill), execution_id=row.execution_id, commission=amount)
+        return Commission(**_address(fill), execution_id=row.execution_id, **self._commission(row.execution_id))
 
     def __iter__(self) -> Iterator[ExecutionRow]:
         return iter(self._rows.values())
@@ -81,14 +79,16 @@ class Executions:
         return tuple(self.report_of(row) for row in latest.values())
 
     def _trade(self, row: ExecutionRow) -> dict[str, Any]:
-        commission = self._commission(row.execution_id)
-        numbers = {"quantity": row.quantity, "price": row.price, "commission": commission}
-        return _address(row) | {"execution_id": row.execution_id} | numbers
+        numbers = {"quantity": row.quantity, "price": row.price}
+        return _address(row) | {"execution_id": row.execution_id} | numbers | self._commission(row.execution_id)
 
-    def _commission(self, execution_id: str) -> Decimal | None:
-        """In the instrument's currency; one that was charged in another is not told, for want of a rate."""
+    def _commission(self, execution_id: str) -> dict[str, Any]:
+        """Where it is in another currency than the contract's, with that."""
         told, fill = self._commissions.get(execution_id), self._rows.get(execution_id)
-        return told.amount if told is not None and fill is not None and told.currency in ("", fill.currency) else None
+        if told is None or fill is None:
+            return {}
+        currency = told.currency if told.currency not in ("", fill.currency) else None
+        return {"commission": told.amount, "commission_currency": currency}
 
 
 def _is_of(row: ExecutionRow, order: OrderRow) -> bool:

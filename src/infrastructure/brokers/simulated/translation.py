@@ -162,6 +162,7 @@ def _trade(message: Message) -> dict[str, Any]:
         "quantity": Decimal(message["quantity"]),
         "price": Decimal(message["price"]),
         "commission": _number(message, "commission"),
+        "commission_currency": message.get("commission_currency"),
     }
 
 
@@ -185,7 +186,10 @@ _REPORTS: dict[str, Callable[[Message], ExecutionReport]] = {
     "correction": _correction,
     "bust": lambda message: ExecutionBusted(**_address(message), execution_id=message["execution_id"]),
     "commission": lambda message: Commission(
-        **_address(message), execution_id=message["execution_id"], commission=Decimal(message["commission"])
+        **_address(message),
+        execution_id=message["execution_id"],
+        commission=Decimal(message["commission"]),
+        commission_currency=message.get("commission_currency"),
     ),
     "triggered": lambda message: OrderTriggered(**_address(message)),
     "cancel_pending": lambda message: CancelIsPending(**_address(message)),

@@ -9,7 +9,7 @@ from decimal import Decimal
 from liveorder.infrastructure.brokers.simulated.venue.book import Book
 from liveorder.infrastructure.brokers.simulated.venue.ledger import Ledger
 from liveorder.infrastructure.brokers.simulated.venue.lifecycle import Lifecycle
-from liveorder.infrastructure.brokers.simulated.venue.orders import NewTerms, OrderState, Trade, TradeKind, VenueOrder
+from liveorder.infrastructure.brokers.simulated.venue.orders import NewTerms, OrderState, TradeKind, VenueOrder
 from liveorder.infrastructure.brokers.simulated.venue.refusal import RefusalCode, Refused
 
 
@@ -31,9 +31,9 @@ class Interventions:
         """Returns the id of the execution that stands in place of the corrected one, commission unchanged."""
         order, trade = self._book.traded(execution_id)
         number = self._book.next_trade_number()
-        correction = Trade(number, TradeKind.CORRECTION, f"X{number}", quantity, price, trade.commission, now, execution_id)
-        self._lifecycle.record(order, correction)
-        return correction.execution_id
+        told = replace(trade, number=number, kind=TradeKind.CORRECTION, execution_id=f"X{number}", corrects=execution_id, at=now)
+        self._lifecycle.record(order, replace(told, quantity=quantity, price=price))
+        return told.execution_id
 
     def close(self, order_id: str, cause: str, reason: str, now: datetime) -> None:
         """Ends a live order unasked; `cause` is BY_BROKER, DONE_FOR_DAY or EXPIRED."""

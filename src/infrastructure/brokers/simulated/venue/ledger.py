@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 
 from liveorder.domain.instrument import Instrument
-from liveorder.domain.values import ZERO
+from liveorder.domain.values import ZERO, Side
 from liveorder.infrastructure.brokers.simulated.venue.catalogue import Catalogue
 from liveorder.infrastructure.brokers.simulated.venue.orders import Trade, VenueOrder
 from liveorder.infrastructure.brokers.simulated.venue.refusal import RefusalCode, Refused
@@ -44,11 +44,17 @@ class Account:
         holdings = {key: Holding(position.quantity, position.price) for key, position in terms.positions.items()}
         return cls(terms, {terms.currency: terms.cash}, holdings)
 
-    def book(self, instrument: Instrument, quantity: Decimal, price: Decimal, commission: Decimal) -> None:
-        """One trade; `quantity` is signed."""
-        paid = instrument.value_of(quantity, price) + commission
-        self.cash[instrument.currency] = self.cash.get(instrument.currency, ZERO) - paid
-        self.holdings.setdefault(instrument.key, Holding()).book(quantity, price)
+    def book(self, instrument: Instrument, side: Side, trade: Trade) -> None:
+        quantity = side.signed(trade.quantity)
+        self._pay(instrument.currency, instrument.value_of(quantity, trade.price))
+        self._pay(trade.commission_currency or instrument.currency, trade.commission)
+        holding = self.holdings.setdefault(instrument.key, Holding())
+        holding.book(quantity, trade.price)
+        if trade.in_kind:
+            holding.book(-trade.in_kind, trade.price)
+
+    def _pay(self, currency: str, amount: Decimal) -> None:
+        self.cash[currency] = self.cash.get(currency, ZERO) - amount
 
     def held(self, instrument_key: str) -> Decimal:
         holding = self.holdings.get(instrument_key)
@@ -72,8 +78,7 @@ class Ledger:
 
     def book(self, order: VenueOrder, trade: Trade) -> None:
         instrument = self._catalogue.listed(order.placed.instrument).instrument
-        account = self.account(order.placed.account)
-        account.book(instrument, trade.quantity * order.placed.side.sign, trade.price, trade.commission)
+        self.account(order.placed.account).book(instrument, order.placed.side, trade)
 
     def rebuild(self, orders: Iterable[VenueOrder]) -> None:
         """From the trades that are effective now; how corrections and busts reach positions and cash."""

@@ -50,8 +50,13 @@ def trade_report(order: VenueOrder, trade: Trade, with_commission: bool = True) 
         supersedes=order.superseded_by(trade) or None,
         quantity=trade.quantity,
         price=trade.price,
-        commission=trade.commission if with_commission else None,
+        **(charge_of(trade) if with_commission else {}),
     )
+
+
+def charge_of(trade: Trade) -> dict[str, Any]:
+    """What it cost. Of a fee in kind nothing is said: the position shows it."""
+    return {} if trade.in_kind else {"commission": trade.commission, "commission_currency": trade.commission_currency}
 
 
 def plain(**fields: Any) -> Message:

@@ -97,6 +97,10 @@ class Trade:
     commission: Decimal
     at: datetime
     corrects: str | None = None
+    commission_currency: str | None = None
+    """None: the instrument's."""
+    in_kind: Decimal = ZERO
+    """Units of what was bought that were kept as the fee."""
 
 
 @dataclass(slots=True, eq=False)

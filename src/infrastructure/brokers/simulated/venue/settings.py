@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import tomllib
-from decimal import Decimal
+from decimal import ROUND_UP, Decimal
 from pathlib import Path
 from typing import Annotated
 
@@ -17,6 +17,8 @@ from liveorder.infrastructure.brokers.simulated.venue.faults import FaultPlan
 from liveorder.infrastructure.brokers.simulated.venue.numbers import Probability, Seconds
 
 Charge = Annotated[Decimal, Field(ge=0, allow_inf_nan=False)]
+Part = Annotated[Decimal, Field(ge=0, lt=1)]
+COIN_STEP = Decimal("1E-9")
 START_PRICES = {
     "SPY": Decimal(500),
     "AAPL": Decimal(200),
@@ -35,15 +37,23 @@ class _Settings(BaseModel):
 
 
 class Commission(_Settings):
-    """Charged in the instrument's currency: once an order, for each unit, and as a fraction of the value; exact, not rounded."""
+    """Charged once an order, for each unit, and as a fraction of the value; exact, not rounded."""
 
     per_order: Charge = ZERO
     per_unit: Charge = ZERO
     rate: Charge = ZERO
+    currency: str | None = None
+    """In which it is charged, whatever the instrument's is; none: the instrument's."""
+    in_kind: Part = ZERO
+    """Of a buy of coins: this part of them is the fee, in place of money, and no report mentions it."""
 
     def of(self, quantity: Decimal, value: Decimal, is_first: bool) -> Decimal:
         """Of one fill; the order's first fill bears `per_order`."""
         return (self.per_order if is_first else ZERO) + self.per_unit * quantity + self.rate * abs(value)
+
+    def coins_of(self, quantity: Decimal) -> Decimal:
+        """What is kept of a buy of so many coins, rounded up as Alpaca does."""
+        return (quantity * self.in_kind).quantize(COIN_STEP, rounding=ROUND_UP)
 
 
 class OpeningPosition(_Settings):

@@ -5,10 +5,11 @@ from __future__ import annotations
 from datetime import datetime
 from decimal import Decimal
 
+from liveorder.domain.values import ZERO, AssetClass, Side
 from liveorder.infrastructure.brokers.simulated.venue.book import Book
 from liveorder.infrastructure.brokers.simulated.venue.catalogue import Catalogue
 from liveorder.infrastructure.brokers.simulated.venue.ledger import Ledger
-from liveorder.infrastructure.brokers.simulated.venue.messages import report, trade_report
+from liveorder.infrastructure.brokers.simulated.venue.messages import charge_of, report, trade_report
 from liveorder.infrastructure.brokers.simulated.venue.orders import Trade, TradeKind, VenueOrder
 from liveorder.infrastructure.brokers.simulated.venue.settings import VenueSettings
 
@@ -20,9 +21,14 @@ class Trading:
     def fill(self, order: VenueOrder, quantity: Decimal, price: Decimal, now: datetime) -> Trade:
         """The next fill of an order, not booked yet."""
         number = self._book.next_trade_number()
-        value = self._catalogue.listed(order.placed.instrument).instrument.value_of(quantity, price)
-        commission = self._settings.commission.of(quantity, value, is_first=not order.trades)
-        return Trade(number, TradeKind.FILL, f"X{number}", quantity, price, commission, now)
+        instrument, charged = self._catalogue.listed(order.placed.instrument).instrument, self._settings.commission
+        if charged.in_kind and order.placed.side is Side.BUY and instrument.asset_class is AssetClass.CRYPTO:
+            kept = charged.coins_of(quantity)
+            return Trade(number, TradeKind.FILL, f"X{number}", quantity, price, ZERO, now, in_kind=kept)
+        value = instrument.value_of(quantity, price)
+        commission = charged.of(quantity, value, is_first=not order.trades)
+        currency = charged.currency
+        return Trade(number, TradeKind.FILL, f"X{number}", quantity, price, commission, now, commission_currency=currency)
 
     def book(self, order: VenueOrder, trade: Trade) -> None:
         self._book.record(order, trade)
@@ -35,6 +41,5 @@ class Trading:
     def _tell(self, order: VenueOrder, trade: Trade) -> None:
         apart = self._settings.reports_commission_apart and trade.kind is not TradeKind.BUST
         self._book.tell(trade_report(order, trade, with_commission=not apart))
-        if apart:
-            fields = {"execution_id": trade.execution_id, "commission": trade.commission}
-            self._book.tell(report("commission", order, trade.at, **fields))
+        if apart and not trade.in_kind:
+            self._book.tell(report("commission", order, trade.at, execution_id=trade.execution_id, **charge_of(trade)))
