@@ -91,7 +91,7 @@ def fill(
     execution_id: str, quantity: str | int, price: str | int = 10, fee: str | None = None, at: float | None = None
 ) -> f.Filled:
     """`fee` in the instrument's currency, or in one that it names: "1.25 EUR"."""
-    amount, _, currency = (fee or "").partition(" ")
+    amount, _, currency = str(fee).partition(" ")
     return f.Filled(
         execution_id=execution_id,
         quantity=Decimal(quantity),

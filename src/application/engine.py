@@ -15,6 +15,7 @@ from liveorder.application.dead_letters import DeadLetters
 from liveorder.application.desk import Desk, Lane
 from liveorder.application.doubts import Doubts
 from liveorder.application.execute_order import ExecuteOrder, ExecutionTerms
+from liveorder.application.fees_in_kind import FeesInKind
 from liveorder.application.flatten import Flatten
 from liveorder.application.gateway import AccountTerms, Gateway
 from liveorder.application.intake import Intake
@@ -110,7 +111,8 @@ class Engine:
         self.risk = RiskBook()
         self.sessions = Sessions(calendar)
         self.desk = Desk(log, signals_at_once=terms.signals_at_once)
-        self.orders = Orders(store, clock, randomness, self.risk, self.sessions)
+        fees_in_kind = {account_id: each.broker.capabilities.fees_in_kind for account_id, each in connections.items()}
+        self.orders = Orders(store, clock, randomness, self.risk, self.sessions, fees_in_kind)
         self.kill_switch = KillSwitch(store, self.orders, clock, log, auto_trading_default=terms.auto_trading_default)
         is_shadow = terms.execution.is_shadow
         self.gateways = {
@@ -127,19 +129,22 @@ class Engine:
             self._on_stray,
             poll_seconds=terms.poll_seconds,
         )
+        fees = FeesInKind(store, self.orders, self.track, self.risk, self.sessions, clock, log)
         self.figures = AccountFigures(self.gateways, self.risk, clock, sparing_log)
         self.gate = RiskGate(self.risk, self.figures, self.kill_switch, self.sessions, clock)
         self.submit = SubmitOrder(
             self.orders, self.gateways, self.gate, self.kill_switch, self.sessions, self.track, clock, on_error
         )
         self.execute = ExecuteOrder(
-            terms.execution, self.orders, self.gateways, self.risk, self.gate, self.kill_switch, self.submit, clock, log
+            terms.execution, self.orders, self.gateways, self.risk, fees, self.gate, self.kill_switch, self.submit, clock, log
         )
         self.cancel = CancelOrder(self.orders, self.gateways, self.track, journal, clock, sparing_log)
         self.replace = ReplaceOrder(self.orders, self.gateways, self.risk, self.gate, self.kill_switch, self.track)
         self.doubts = Doubts(self.orders, self.gateways, self.track, clock, log, self._take_up)
         self.recover = Recover(self.orders, self.gateways, self.track, self.unmatched, self.doubts, log, self._take_up)
-        self.reconcile = Reconcile(self.orders, self.gateways, self.track, self.unmatched, self.risk, self.figures, clock, log)
+        self.reconcile = Reconcile(
+            self.orders, self.gateways, self.track, self.unmatched, fees, self.risk, self.figures, clock, log
+        )
         self.timeouts = OrderTimeouts(self.orders, self.gateways, self.sessions, self.track, self.cancel, clock, sparing_log)
         flatten = Flatten(self.orders, self.gateways, self.execute, self.risk, clock)
         self.stop_trading = StopTrading(
@@ -230,6 +235,8 @@ class Engine:
                 self.begin(f"timeouts {account_id}", partial(self.timeouts.check_for_ever, account_id))
             reconcile = partial(self.reconcile.reconcile_for_ever, account_id, self.terms.reconcile_seconds)
             self.begin(f"reconcile {account_id}", reconcile)
+            if gateway.broker.capabilities.fees_in_kind:
+                self.begin(f"fees {account_id}", partial(self.reconcile.reconcile_after_fills_for_ever, account_id))
         self.begin("upkeep", self._upkeep)
 
     async def stop(self, *, before_closing: Callable[[], Awaitable[object]] | None = None) -> int:

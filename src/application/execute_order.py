@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import UUID
 
+from liveorder.application.fees_in_kind import FeesInKind
 from liveorder.application.gateway import Gateway
 from liveorder.application.kill_switch import KillSwitch
 from liveorder.application.narrative import said_of_unattended
@@ -94,13 +95,14 @@ class ExecuteOrder:
         orders: Orders,
         gateways: Mapping[str, Gateway],
         risk: RiskBook,
+        fees: FeesInKind,
         gate: RiskGate,
         kill_switch: KillSwitch,
         submit: SubmitOrder,
         clock: Clock,
         log: EventLog,
     ) -> None:
-        self._terms, self._orders, self._gateways, self._risk = terms, orders, gateways, risk
+        self._terms, self._orders, self._gateways, self._risk, self._fees = terms, orders, gateways, risk, fees
         self._gate, self._kill_switch, self._submit = gate, kill_switch, submit
         self._clock, self._log = clock, log
         self._recent = RecentSignals()
@@ -188,7 +190,8 @@ class ExecuteOrder:
         client_order_id = keys.client_order_id(gateway.account_id, signal.signal_id)
         origin = Origin(self._orders.new_id(), client_order_id, keys.namespace, session, published_at, self._terms.is_shadow)
         instrument = instrument or await instrument_for(signal, gateway)
-        return await size(signal, gateway, origin, instrument, self._clock.now(), is_urgent=is_urgent)
+        sized = await size(signal, gateway, origin, instrument, self._clock.now(), is_urgent=is_urgent)
+        return replace(sized, intent=await self._fees.sellable(gateway, sized.intent))
 
     async def validate(self, signal: Signal, *, operator: str | None = None) -> tuple[Requested, Sequence[Refused]]:
         """The intent that this signal would become now, and everything that stands in its way; nothing is stored or sent.

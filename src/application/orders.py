@@ -7,10 +7,12 @@ deciding and recording, never while a broker is called.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
+from types import MappingProxyType
 from typing import Protocol
 from uuid import UUID
 from weakref import WeakValueDictionary
@@ -36,6 +38,7 @@ from liveorder.domain.identifiers import KeyRing, uuid7
 from liveorder.domain.order import LiveOrder
 from liveorder.domain.order.addressee import addressee, executions_named, knows, may_concern
 from liveorder.domain.order.facts import Requested
+from liveorder.domain.values import ZERO, AssetClass
 
 ENGINE = "engine"
 
@@ -59,7 +62,17 @@ class OrderListener(Protocol):
 class Orders:
     """Every unfinished order in memory, with the finished ones that were met last; whichever other is asked for is read."""
 
-    def __init__(self, store: OrderStore, clock: Clock, randomness: Randomness, risk: RiskBook, sessions: Sessions) -> None:
+    def __init__(
+        self,
+        store: OrderStore,
+        clock: Clock,
+        randomness: Randomness,
+        risk: RiskBook,
+        sessions: Sessions,
+        fees_in_kind: Mapping[str, Mapping[AssetClass, Decimal]] = MappingProxyType({}),
+    ) -> None:
+        """`fees_in_kind`: by account, as its broker's capabilities say."""
+        self._fees_in_kind = fees_in_kind
         self._store, self._clock, self._randomness = store, clock, randomness
         self._risk, self._sessions = risk, sessions
         self._unfinished: dict[UUID, LiveOrder] = {}
@@ -337,7 +350,9 @@ class Orders:
         """None of most steps: only what was traded and what was submitted changes an account's figures."""
         if before is not None and before.executions is after.executions and before.submission is after.submission:
             return ()
-        return entries_between(before, after, self._sessions.session_of(after.intent.instrument, self._clock.now()))
+        instrument = after.intent.instrument
+        fee_in_kind = self._fees_in_kind.get(after.intent.account_id, {}).get(instrument.asset_class, ZERO)
+        return entries_between(before, after, self._sessions.session_of(instrument, self._clock.now()), fee_in_kind)
 
     def _remember(self, order: LiveOrder) -> None:
         before = self._unfinished.pop(order.order_id, None)

@@ -7,10 +7,12 @@ answer: an account whose positions could not be asked for is not flat, and nothi
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 
 from liveorder.application.account_figures import AccountFigures
+from liveorder.application.fees_in_kind import FeesInKind, held
 from liveorder.application.gateway import Gateway
 from liveorder.application.orders import Orders
 from liveorder.application.ports.clock import Clock
@@ -20,6 +22,7 @@ from liveorder.application.side_by_side import side_by_side
 from liveorder.application.sparing_log import SparingLog
 from liveorder.application.track_orders import TrackOrders
 from liveorder.application.unmatched import UnmatchedReports
+from liveorder.application.views.fields import plain
 from liveorder.domain.errors import BrokerError
 from liveorder.domain.reconciliation import Difference, DifferenceKind, ReconciliationReport, position_differences
 from liveorder.domain.values import ZERO
@@ -37,19 +40,26 @@ class Reconcile:
         gateways: Mapping[str, Gateway],
         track: TrackOrders,
         unmatched: UnmatchedReports,
+        fees: FeesInKind,
         risk: RiskBook,
         figures: AccountFigures,
         clock: Clock,
         log: EventLog,
     ) -> None:
         self._orders, self._gateways, self._track, self._unmatched = orders, gateways, track, unmatched
-        self._figures, self._risk, self._clock, self._log = figures, risk, clock, log
+        self._fees, self._risk, self._figures, self._clock, self._log = fees, risk, figures, clock, log
         self._sparing_log = SparingLog(log, clock)
         self.latest: dict[str, ReconciliationReport] = {}
 
     async def reconcile_for_ever(self, account_id: str, interval_seconds: float) -> None:
         while True:
             await self._clock.sleep(interval_seconds)
+            await self.reconcile(account_id)
+
+    async def reconcile_after_fills_for_ever(self, account_id: str) -> None:
+        """Where the broker keeps a fee of what is bought: soon after each fill."""
+        while True:
+            await self._fees.wait_for_fills(self._gateways[account_id])
             await self.reconcile(account_id)
 
     async def reconcile_all(self) -> list[ReconciliationReport]:
@@ -65,11 +75,14 @@ class Reconcile:
             "executions": await self._track.catch_up(gateway, self._clock.now() - LOOK_BACK),
             "open orders": await self._track.poll(gateway),
         }
-        theirs = await self._positions(gateway)
+        asked_at, theirs = self._clock.monotonic(), await self._positions(gateway)
+        is_level = all(questions.values())
         questions["positions"] = theirs is not None
         differences = [*self._order_differences(account_id)]
         if theirs is not None:
             differences += self._compare_positions(account_id, theirs)
+            if is_level:
+                await self._settle_fees(gateway, theirs, asked_at)
         unanswered = tuple(name for name, answered in questions.items() if not answered)
         report = ReconciliationReport(account_id, self._clock.now(), tuple(differences), unanswered)
         self._tell(report)
@@ -78,26 +91,36 @@ class Reconcile:
         return report
 
     async def _positions(self, gateway: Gateway) -> dict[str, Decimal] | None:
-        """By instrument key, all products together, as in our book."""
         try:
             positions = await gateway.ask(gateway.broker.positions())
         except BrokerError as error:
             self._sparing_log.write("BROKER", f"Positions could not be asked for: {error}", account_id=gateway.account_id)
             return None
-        quantities: dict[str, Decimal] = {}
-        for held in positions:
-            quantities[held.instrument.key] = quantities.get(held.instrument.key, ZERO) + held.quantity
-        return quantities
+        return held(positions)
 
     def _compare_positions(self, account_id: str, theirs: Mapping[str, Decimal]) -> list[Difference]:
-        """The differences; each one's symbol is not traded until it is gone."""
-        ours = {key: held.quantity for key, held in self._risk.positions(account_id).items()}
-        found = [*position_differences(ours, theirs)]
+        """The differences; each one's symbol is not traded until it is gone. What can be a fee in kind is none."""
+        ours = {key: position.quantity for key, position in self._risk.positions(account_id).items()}
+        differences = [*position_differences(ours, theirs)]
+        found = [self._noted(account_id, each) for each in differences if not self._is_fee(account_id, each.key, theirs)]
         for key in self._risk.unreconciled(account_id) - {difference.key for difference in found}:
             self._risk.clear_unreconciled(account_id, key)
         for difference in found:
             self._risk.set_unreconciled(account_id, difference.key, theirs.get(difference.key, ZERO))
         return found
+
+    def _is_fee(self, account_id: str, key: str, theirs: Mapping[str, Decimal]) -> bool:
+        return self._fees.explain(account_id, key, theirs.get(key, ZERO))
+
+    def _noted(self, account_id: str, difference: Difference) -> Difference:
+        if not (largest := self._fees.largest(account_id, difference.key)):
+            return difference
+        return replace(difference, note=f"no fee explains it: that would be at most {plain(largest):f} less at the broker")
+
+    async def _settle_fees(self, gateway: Gateway, theirs: Mapping[str, Decimal], asked_at: float) -> None:
+        for key in self._risk.positions(gateway.account_id):
+            if self._is_fee(gateway.account_id, key, theirs):
+                await self._fees.settle(gateway, key, theirs.get(key, ZERO), asked_at)
 
     def _order_differences(self, account_id: str) -> list[Difference]:
         unknown = [
@@ -124,5 +147,6 @@ class Reconcile:
         if report.is_clean:
             self._log.write("RECONCILE", f"{report.account_id} agrees with the broker", account_id=report.account_id)
         for difference in report.differences:
-            text = f"{difference.kind} {difference.key}: {difference.ours} here, {difference.theirs} at the broker"
+            note = f"; {difference.note}" if difference.note else ""
+            text = f"{difference.kind} {difference.key}: {difference.ours} here, {difference.theirs} at the broker{note}"
             self._log.write("RECONCILE", text, account_id=report.account_id)

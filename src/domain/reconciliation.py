@@ -28,6 +28,8 @@ class Difference:
     key: str
     ours: str
     theirs: str
+    note: str = ""
+    """For people: why it is not what it may seem to be."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,13 +18,15 @@ from liveorder.application.engine import Engine
 from liveorder.domain.errors import DecisionRefused, LiveOrderError
 from liveorder.domain.order import LiveOrder
 from liveorder.domain.order.facts import Requested
+from liveorder.domain.position_adjustment import PositionAdjusted
 from liveorder.domain.signal import Signal
 from liveorder.domain.unmatched_report import UnmatchedReportNoted, UnmatchedReportResolved
 from liveorder.domain.values import Side
+from liveorder.infrastructure.brokers.simulated.broker import capabilities_of
 from liveorder.infrastructure.brokers.simulated.control import VenueControl
 from liveorder.infrastructure.brokers.simulated.in_process import InProcess
 from liveorder.infrastructure.brokers.simulated.venue.faults import Fault, FaultKind, FaultPlan, Point
-from liveorder.infrastructure.brokers.simulated.venue.settings import Fills
+from liveorder.infrastructure.brokers.simulated.venue.settings import AccountTerms, Commission, Fills
 from tests.memory import folder_in_memory
 from tests.mortality import Died, Mortality, bury
 from tests.virtual_time import run_virtually
@@ -133,6 +135,53 @@ def _survives_every_death(tmp_path: Path, life: Life, way: FaultKind | None) -> 
             run_virtually(after_death_at(folder, life, fatal, way))
         except (AssertionError, LiveOrderError) as failure:
             raise AssertionError(f"death at {fatal} ({boundary}): {failure}") from failure
+
+
+# --- fees in kind ----------------------------------------------------------------------------------------------------------------
+
+ETH = "CRYPTO:ETH/USD"
+KEEPS = SLOW_PARTS.model_copy(
+    update={"commission": Commission(in_kind=Decimal("0.0025")), "accounts": (AccountTerms(allows_short=False),)}
+)
+
+
+async def buys_and_sells_coins(engine: Engine) -> None:
+    """All that was bought, as soon as it was, and some again; then the fees are settled."""
+    for name, side, quantity in (("in", "BUY", 8), ("out", "SELL", 8), ("again", "BUY", 4)):
+        await engine.execute.execute(a_signal(name, symbol="ETH/USD", side=side, quantity=Decimal(quantity)))
+        await until(lambda: engine.is_quiet)
+    await asyncio.sleep(10)
+
+
+async def dies_with_fees_open(folder: Path, fatal: int | None) -> list[str]:
+    """The boundaries that were passed. Whatever the instant: each order once, and the position the venue's, without a person."""
+    async with a_world(folder, KEEPS, capabilities=capabilities_of(KEEPS)) as world:
+        mortality = Mortality(fatal)
+        await lived(world, buys_and_sells_coins, mortality)
+        async with world.living() as engine:
+            await buys_and_sells_coins(engine)
+            report = await engine.reconcile.reconcile(ACCOUNT)
+            assert report.is_clean, report
+            position = engine.risk.position(ACCOUNT, ETH)
+            assert position is not None
+            assert position.quantity == Decimal("3.99")
+            assert position.commission == 90, "0.02 and 0.01 coins at 3000"
+            facts = [item.fact async for page in engine.store.log() for item in page]
+            assert sum(fact.quantity for fact in facts if isinstance(fact, PositionAdjusted)) == Decimal("-0.03")
+            assert sum(isinstance(fact, Requested) for fact in facts) == 3
+        return mortality.names
+
+
+def test_fees_in_kind_are_settled_once_whatever_the_instant_of_a_death() -> None:
+    with folder_in_memory() as folder:
+        (folder / "count").mkdir()
+        names = run_virtually(dies_with_fees_open(folder / "count", None))
+        for fatal, boundary in enumerate(names):
+            (folder / str(fatal)).mkdir()
+            try:
+                run_virtually(dies_with_fees_open(folder / str(fatal), fatal))
+            except AssertionError as failure:
+                raise AssertionError(f"death at {fatal} ({boundary}): {failure}") from failure
 
 
 # --- adoption -------------------------------------------------------------------------------------------------------------------

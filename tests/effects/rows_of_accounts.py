@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from decimal import Decimal
 from typing import Any
 
@@ -50,6 +51,14 @@ def stays_in_doubt(**capabilities: Any) -> Observe:
 
 def _outcome(order: LiveOrder) -> tuple[str, str | None]:
     return order.status.value, order.reason
+
+
+async def _unreconciled(played: Stage) -> list[str]:
+    """After a coin was bought."""
+    await played.order(symbol="ETH/USD", quantity=1)
+    await asyncio.sleep(5)
+    await played.engine.reconcile.reconcile_all()
+    return sorted(played.engine.risk.unreconciled("SIM"))
 
 
 async def _replaced(played: Stage) -> str:
@@ -126,6 +135,10 @@ ACCOUNTS = {
 CAPABILITIES = {
     "capabilities.key_support": Effect(True, stays_in_doubt(key_support="NONE")),
     "capabilities.key_memory_seconds": Effect(True, stays_in_doubt(key_memory_seconds=1)),
+    "capabilities.fees_in_kind": Effect(
+        ["CRYPTO:ETH/USD"],
+        staged(_unreconciled, {"commission": {"in_kind": "0.01"}}, **can(fees_in_kind={"CRYPTO": "0.009"})),
+    ),
     "capabilities.lookup_lag_seconds": Effect(True, stays_in_doubt(lookup_lag_seconds=100)),
     "capabilities.delivery_bound_seconds": Effect(True, stays_in_doubt(delivery_bound_seconds=100)),
     "capabilities.clock_skew_seconds": Effect(True, stays_in_doubt(clock_skew_seconds=100)),

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
+from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from liveorder.domain.errors import InvalidSymbolError
 from liveorder.domain.instrument import Instrument
 from liveorder.domain.values import AssetClass, OptionRight, Side
-from tests.engine.scenes import ACCOUNT, Scene, a_scene
+from liveorder.infrastructure.brokers.simulated.broker import capabilities_of
+from tests.engine.scenes import ACCOUNT, STILL, Scene, a_scene
 from tests.field_cases.cases import not_yet
 from tests.field_cases.evidence import held_at_venue
 from tests.field_cases.trading import AAPL, Held, Trader, agreed, listing, trading
@@ -99,15 +104,24 @@ async def buys_a_coin(scene: Scene, trader: Trader) -> None:
     await scene.control.place(ACCOUNT, ETHER, Side.SELL, Decimal("0.0025"))
 
 
-@not_yet("after a reconciliation what is not wholly held at the broker is refused whole, as unreconciled_symbol")
-async def test_what_is_left_of_a_coin_after_the_fee_can_be_sold_with_the_size_that_was_bought(tmp_path: Path) -> None:
+KEEPS_COINS = replace(capabilities_of(STILL), fees_in_kind={AssetClass.CRYPTO: Decimal("0.0025")})
+
+
+@pytest.mark.parametrize("waits", [0, 60])
+async def test_what_is_left_of_a_coin_after_the_fee_can_be_sold_with_the_size_that_was_bought(tmp_path: Path, waits: int) -> None:
     """Case 46 (freqtrade#528, #1371; alpaca-py#374): the fee was taken in the coin, and the position could not be closed."""
-    async with a_scene(tmp_path) as scene, trading(scene) as trader:
+    async with a_scene(tmp_path, capabilities=KEEPS_COINS) as scene, trading(scene) as trader:
         await buys_a_coin(scene, trader)
         await trader.runner.reconcile()
+        await asyncio.sleep(waits)
         order = await trader.trades(signal_id="out", symbol="ETH/USD", side="SELL", quantity="1")
         assert (order.status, order.filled_quantity) == ("FILLED", Decimal("0.9975"))
         assert held_at_venue(scene, ETHER) == 0
+        assert (await trader.trades(signal_id="again", symbol="ETH/USD", side="BUY", quantity="1")).status == "FILLED"
+        await scene.control.place(ACCOUNT, ETHER, Side.SELL, Decimal("0.0025"))
+        await asyncio.sleep(120)
+        books = await trader.books(ETHER)
+        assert (books.venue, books.risk.quantity, books.reported) == (Decimal("0.9975"),) * 3
 
 
 @not_yet("the fee that a person books goes to a strategy `adopted`, short of 0.0025, which the holder's row keeps too many")

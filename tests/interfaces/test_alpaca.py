@@ -12,12 +12,13 @@ from typing import Any, TypeVar
 import pytest
 
 from liveorder import Runner, Signal
-from liveorder.application.views import FillView, OrderView
+from liveorder.application.views import FillView, OrderView, PositionView
 from liveorder.domain.errors import BrokerAuthenticationError, BrokerError, SettingsError
+from liveorder.domain.values import Side
 from liveorder.infrastructure.brokers.simulated.venue.faults import Fault, FaultKind, Point
 from liveorder.infrastructure.brokers.simulated.venue.settings import AccountTerms, Fills, PriceSource, VenueSettings
 from liveorder.testing.exchange import Exchange, open_exchange
-from tests.twins.alpaca.server import KEY, LIVE_NUMBER, PAPER_NUMBER, SECRET, AlpacaTwin, alpaca_twin
+from tests.twins.alpaca.server import COIN_FEES, COINS, KEY, LIVE_NUMBER, PAPER_NUMBER, SECRET, AlpacaTwin, alpaca_twin
 
 D = Decimal
 T = TypeVar("T")
@@ -56,9 +57,8 @@ def settings(folder: Path, twin: AlpacaTwin, **alpaca: Any) -> dict[str, Any]:
 async def market(**changes: Any) -> AsyncIterator[tuple[Exchange, AlpacaTwin]]:
     """Where prices stand still; `by_hand`: orders trade when told to."""
     by_hand, carries = changes.pop("by_hand", False), changes.pop("carries_fills", False)
-    terms = VenueSettings(
-        prices=PriceSource(volatility=0), fills=Fills(automatic=not by_hand), accounts=(AccountTerms(),), **changes
-    )
+    usual: dict[str, Any] = {"accounts": (AccountTerms(),), "commission": COIN_FEES, "catalogue_file": COINS}
+    terms = VenueSettings(prices=PriceSource(volatility=0), fills=Fills(automatic=not by_hand), **usual | changes)
     async with open_exchange(terms) as exchange, alpaca_twin(exchange, carries_fills=carries) as twin:
         yield exchange, twin
 
@@ -249,3 +249,64 @@ async def test_a_broker_that_is_not_there_ends_the_start(tmp_path: Path) -> None
         with pytest.raises(BrokerError):
             async with Runner.open(**settings(tmp_path, twin)):
                 pass
+
+
+SPOT = (AccountTerms(allows_short=False),)
+"""Coins cannot be sold short."""
+
+
+async def coins(runner: Runner, signal_id: str, side: str, quantity: str, symbol: str = "BTC/USD") -> OrderView:
+    order = await runner.execute(Signal(signal_id=signal_id, symbol=symbol, side=side, quantity=D(quantity)))
+    return order if order.status == "REJECTED" else await runner.wait_closed(order.order_id, PATIENCE_SECONDS)
+
+
+async def at_alpaca(twin: AlpacaTwin) -> dict[str, Decimal]:
+    return {row["symbol"]: D(row["qty"]) for row in await twin.desk.positions()}
+
+
+async def settled(runner: Runner, holds: Callable[[PositionView], object]) -> PositionView:
+    """The position once the fee is settled, by itself."""
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        while not holds(held := (await runner.positions())[0]):  # noqa: ASYNC110 - no event tells of every change
+            await asyncio.sleep(0.05)
+        return held
+
+
+async def test_coins_are_sold_whole_and_bought_again_though_their_fee_was_kept_out_of_them(tmp_path: Path) -> None:
+    """Field case 46 (freqtrade#528, #1371; alpaca-py#374)."""
+    async with market(accounts=SPOT) as (_, twin), Runner.open(**settings(tmp_path, twin)) as runner:
+        bought = await coins(runner, "in", "BUY", "0.1")
+        assert (bought.status, bought.filled_quantity, bought.commission) == ("FILLED", D("0.1"), D(0))
+        assert await at_alpaca(twin) == {"BTCUSD": D("0.09975")}
+        sold = await coins(runner, "out", "SELL", "0.1")
+        assert (sold.status, sold.filled_quantity) == ("FILLED", D("0.09975")), sold.error_message
+        assert await at_alpaca(twin) == {}
+        assert (await coins(runner, "again", "BUY", "0.1")).status == "FILLED"
+        held = await settled(runner, lambda held: held.quantity == D("0.09975"))
+        assert (held.commission, held.status) == (D(30), "OPEN")
+        (report,) = await runner.reconcile()
+        assert report.is_clean, report
+        assert (await coins(runner, "out again", "SELL", "0.1")).filled_quantity == D("0.09975")
+        assert (await at_alpaca(twin), (await runner.positions())[0].status) == ({}, "CLOSED")
+
+
+async def test_a_fee_that_was_open_when_the_service_ended_is_settled_by_the_next_and_blocks_nothing(tmp_path: Path) -> None:
+    async with market(accounts=SPOT) as (_, twin):
+        async with Runner.open(**settings(tmp_path, twin)) as runner:
+            await coins(runner, "in", "BUY", "2.75634854", "ETH/USD")
+            assert await at_alpaca(twin) == {"ETHUSD": D("2.749457668")}
+        async with Runner.open(**settings(tmp_path, twin)) as runner:
+            assert (await coins(runner, "more", "BUY", "1", "ETH/USD")).status == "FILLED"
+            await settled(runner, lambda held: held.quantity == D("3.746957668"))
+            assert (await coins(runner, "out", "SELL", "3.75634854", "ETH/USD")).filled_quantity == D("3.746957668")
+            assert await at_alpaca(twin) == {}
+
+
+async def test_more_missing_coins_than_a_fee_are_a_difference_and_block(tmp_path: Path) -> None:
+    async with market(accounts=SPOT) as (exchange, twin), Runner.open(**settings(tmp_path, twin)) as runner:
+        await coins(runner, "in", "BUY", "0.1")
+        await exchange.control.place("SIM", "CRYPTO:BTC/USD", Side.SELL, D("0.001"))
+        (report,) = await runner.reconcile()
+        (found,) = report.differences
+        assert found.note == "no fee explains it: that would be at most 0.00025 less at the broker"
+        assert "not the broker's" in ((await coins(runner, "more", "BUY", "0.1")).error_message or "")

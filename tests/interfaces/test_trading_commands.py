@@ -10,7 +10,7 @@ import pytest
 
 from liveorder.domain.errors import LeaseLost
 from liveorder.interfaces.cli.exit_codes import ExitCode
-from tests.interfaces.command_line import VENUE, CommandLine, coin, leaves_in_doubt, resting
+from tests.interfaces.command_line import SETTINGS, VENUE, CommandLine, coin, leaves_in_doubt, resting
 
 
 def submit(cli: CommandLine, signal: dict[str, object]) -> tuple[int, str]:
@@ -203,6 +203,15 @@ def test_a_position_that_is_only_at_the_broker_differs_until_it_is_adopted(cli: 
     assert cli.json("adopt", "position", *arguments)["filled_quantity"] == "2"
     agrees = cli.run("reconcile")
     assert (agrees.exit_code, agrees.stdout) == (0, "SIM agrees with the broker\n")
+
+
+def test_a_difference_that_is_larger_than_a_fee_can_be_says_so(cli: CommandLine) -> None:
+    cli.write("liveorder.toml", SETTINGS + 'capabilities = { fees_in_kind = { CRYPTO = "0.009" } }\n')
+    cli.write("venue.toml", VENUE + '[commission]\nin_kind = "0.01"\n')
+    cli.run("submit", "--symbol", "ETH/USD", "--side", "buy", "--quantity", "1")
+    differs = cli.run("reconcile")
+    assert differs.exit_code == ExitCode.DIFFERS
+    assert "no fee explains it: that would be at most 0.009 less at the broker" in differs.stdout
 
 
 def test_an_order_that_the_broker_does_not_list_cannot_be_adopted(cli: CommandLine) -> None:

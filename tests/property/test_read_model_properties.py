@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping
+from datetime import datetime
 from decimal import Decimal
 from fractions import Fraction
 from typing import Any
@@ -14,16 +15,33 @@ from liveorder.application.projections.fills import FillRow
 from liveorder.application.projections.holding import Holding
 from liveorder.application.pump import Pump
 from liveorder.domain.facts import Fact
+from liveorder.domain.instrument import Instrument
 from liveorder.domain.order import facts as f
 from liveorder.domain.position import Position
-from liveorder.domain.values import Side, TimeInForce
-from tests.builders import ACKNOWLEDGED, REFUSED, REJECTED, acknowledged, bust, cancelled, correction, fill, submission
-from tests.unit.readmodels.logs import SPY, MemoryLog, MemoryViews, requested
+from liveorder.domain.position_adjustment import AdjustmentReason, PositionAdjusted, position_stream
+from liveorder.domain.values import AssetClass, Money, Side, TimeInForce
+from tests.builders import (
+    ACKNOWLEDGED,
+    REFUSED,
+    REJECTED,
+    acknowledged,
+    bust,
+    cancelled,
+    correction,
+    fill,
+    intent,
+    seconds,
+    submission,
+)
+from tests.unit.readmodels.logs import MemoryLog, MemoryViews, requested
+
+COIN = Instrument(symbol="BTC/USD", exchange="CRYPTO", asset_class=AssetClass.CRYPTO)
 
 names = st.sampled_from(["e1", "e2", "e3", "e4"])
 quantities = st.decimals("0.1", "60", places=1)
 prices = st.decimals("1", "300", places=2)
-fees = st.none() | st.decimals("0", "3", places=2)
+currencies = st.sampled_from(["", "", " EUR", " BTC"])
+fees = st.none() | st.builds("{}{}".format, st.decimals("0", "3", places=2), currencies)
 hours = st.none() | st.integers(0, 72).map(lambda count: count * 3600.0)
 
 fills = st.builds(fill, names, quantities, prices, fees, hours)
@@ -43,14 +61,25 @@ intents = st.fixed_dictionaries(
         "side": st.sampled_from(Side),
         "strategy_name": st.sampled_from(["trend", "trend", "mean"]),
         "time_in_force": st.sampled_from([TimeInForce.DAY, TimeInForce.GTC]),
-        "instrument": st.sampled_from([SPY, SPY.model_copy(update={"multiplier": Decimal(50)})]),
+        "instrument": st.sampled_from([COIN, COIN, COIN.model_copy(update={"multiplier": Decimal(50)})]),
     }
+)
+adjustments = st.builds(
+    PositionAdjusted,
+    account_id=st.just(intent().account_id),
+    strategy_name=st.sampled_from(["trend", "mean"]),
+    instrument=st.just(COIN),
+    reason=st.just(AdjustmentReason.FEE_IN_KIND),
+    quantity=st.decimals("-2", "-0.01", places=2),
+    price=prices,
+    effective_at=st.integers(0, 72).map(lambda count: seconds(count * 3600.0)),
+    evidence=st.just(""),
 )
 
 
 @st.composite
 def logs(draw: st.DrawFn) -> MemoryLog:
-    """A few orders, most of one holding, their facts shuffled into each other."""
+    """A few orders, most of one holding, their facts shuffled into each other, with fees in kind in between."""
     log = MemoryLog()
     waiting: dict[int, list[Fact]] = {}
     for number in range(draw(st.integers(1, 4))):
@@ -59,6 +88,8 @@ def logs(draw: st.DrawFn) -> MemoryLog:
     while waiting:
         number = draw(st.sampled_from(sorted(waiting)))
         log.add(number, waiting[number].pop(0))
+        if draw(st.integers(0, 4)) == 0:
+            log.add_to(position_stream("U1", COIN.key), draw(adjustments))
         if not waiting[number]:
             del waiting[number]
     return log
@@ -105,9 +136,15 @@ def folded(fill_rows: list[FillRow]) -> dict[str, Position]:
     positions: dict[str, Position] = {}
     for row in sorted(fill_rows, key=lambda row: row.booked):
         position = positions.get(row.holding) or Position.flat(row.currency, Decimal(row.multiplier))
-        at = row.view().filled_at
-        fee = Decimal(row.commission or 0)
-        positions[row.holding] = position.fill(Decimal(row.quantity), Decimal(row.price), fee, at)
+        at = None if row.filled_at is None else datetime.fromisoformat(row.filled_at)
+        fee, price, currency = Decimal(row.commission or 0), Decimal(row.price), row.commission_currency
+        own = fee if currency is None else Decimal(0)
+        position = position.fill(Decimal(row.quantity), price, own, at)
+        if currency == "BTC":
+            position = position.pay_in_kind(fee, price, at)
+        elif currency is not None:
+            position = position.charge(Money(fee, currency))
+        positions[row.holding] = position
     return positions
 
 

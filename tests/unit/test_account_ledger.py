@@ -2,21 +2,26 @@ from collections.abc import Sequence
 from datetime import date
 from decimal import Decimal
 from fractions import Fraction
+from typing import Any
 
 import pytest
 
 from liveorder.application.ports.order_store import LedgerEntry, LedgerRow
-from liveorder.application.risk_book import AccountLedger, SessionDay, booked, day_key, entries_between, position_key
+from liveorder.application.risk_book import AccountLedger, SessionDay, booked, day_key, entries_between, entries_of, position_key
+from liveorder.application.risk_book.rows import fees_key
 from liveorder.domain.facts import Fact
+from liveorder.domain.fees_in_kind import Bought, FeesDue
 from liveorder.domain.instrument import Instrument
 from liveorder.domain.order import LiveOrder
 from liveorder.domain.order import facts as f
 from liveorder.domain.position import Position
+from liveorder.domain.position_adjustment import AdjustmentReason, PositionAdjusted
 from liveorder.domain.values import AssetClass, Side
 from tests.builders import ACKNOWLEDGED, SENT, SESSION, bust, correction, fill, intent, order_of, seconds, submission, then
 
 TODAY = date(2026, 11, 23)
 SPY = position_key("ARCA:SPY")
+COIN = Instrument(symbol="BTC/USD", exchange="CRYPTO", asset_class=AssetClass.CRYPTO)
 
 
 def figures(*values: object) -> tuple[object, ...]:
@@ -245,13 +250,71 @@ def test_a_bust_takes_back_what_was_paid_in_another_currency() -> None:
 
 
 def test_a_commission_in_the_coin_that_was_bought_is_held_no_more_and_costs_what_it_was_worth() -> None:
-    coin = Instrument(symbol="BTC/USD", exchange="CRYPTO", asset_class=AssetClass.CRYPTO)
-    ledger, bought = AccountLedger(), order_of(intent(instrument=coin), SENT)
-    stored(ledger, step(bought, fill("x1", "0.1", 60000, fee="0.00025 BTC")))
+    ledger = AccountLedger()
+    stored(ledger, step(coins(SENT), fill("x1", "0.1", 60000, fee="0.00025 BTC")))
     rows = {row.key: row.state for row in ledger.rows()}
-    position, day = Position.from_json(rows[position_key(coin.key)]), SessionDay.from_json(rows[day_key(TODAY)])
+    position, day = Position.from_json(rows[position_key(COIN.key)]), SessionDay.from_json(rows[day_key(TODAY)])
     assert figures(position.quantity, position.average_price, position.commission) == (Decimal("0.09975"), 60000, 15)
     assert figures(position.realized_gross, position.paid_in_kind, day.realized_net["USD"]) == (0, Decimal("0.00025"), -15)
+
+
+FEE = Decimal("0.0025")
+
+
+def coins(*facts: Fact, **changes: Any) -> LiveOrder:
+    return order_of(intent(instrument=COIN, **changes), *facts)
+
+
+def due_after(*steps: tuple[LiveOrder, Fact]) -> FeesDue:
+    """What may be kept after orders of a broker that keeps 0.25 % have taken these steps."""
+    ledger = AccountLedger()
+    for order, fact in steps:
+        stored(ledger, entries_between(order, then(order, fact), TODAY, FEE))
+    rows = {row.key: row.state for row in ledger.rows()}
+    return FeesDue.from_json(rows[fees_key(COIN.key)])
+
+
+def test_a_buy_where_the_broker_keeps_a_part_leaves_a_fee_due_for_its_strategy() -> None:
+    due = due_after((coins(SENT), fill("x1", 4, 3000)), (coins(SENT), fill("x2", 4, 3100)))
+    assert due.instrument == COIN
+    assert due.bought == (Bought(TODAY, "trend", Decimal(8), Decimal(24400), Decimal("0.02")),)
+
+
+def test_what_was_taken_back_corrected_or_charged_at_once_leaves_no_such_fee() -> None:
+    bought = coins(SENT, fill("x1", 4, 3000))
+    assert due_after((coins(SENT), fill("x1", 4, 3000)), (bought, bust("x1"))).bought == ()
+    (lot,) = due_after((coins(SENT), fill("x1", 4, 3000)), (bought, correction("x2", "x1", 2, 3000))).bought
+    assert figures(lot.quantity, lot.value, lot.most) == (2, 6000, Decimal("0.005"))
+    told = entries_between(coins(SENT), then(coins(SENT), fill("x1", 4, 3000, fee="0.01 BTC")), TODAY, FEE)
+    assert [entry.kind for entry in told] == ["fill"]
+
+
+@pytest.mark.parametrize("order", [coins(SENT, side=Side.SELL), coins(), order_of(SENT)], ids=["sold", "adopted", "no fee in kind"])
+def test_no_fee_in_kind_is_due_on_what_was_not_bought_there(order: LiveOrder) -> None:
+    rate = Decimal(0) if order.intent.instrument != COIN else FEE
+    entries = entries_between(order, then(order, fill("x1", 4, 3000)), TODAY, rate)
+    assert [entry.kind for entry in entries] == ["fill"]
+
+
+def test_a_fee_that_was_kept_is_off_the_holding_and_a_loss_of_the_session_and_due_no_more() -> None:
+    ledger = AccountLedger()
+    stored(ledger, entries_between(coins(SENT), then(coins(SENT), fill("x1", 4, 3000)), TODAY, FEE))
+    kept = PositionAdjusted(
+        account_id="U1",
+        strategy_name="trend",
+        instrument=COIN,
+        reason=AdjustmentReason.FEE_IN_KIND,
+        quantity=Decimal("-0.01"),
+        price=Decimal(3000),
+        effective_at=seconds(90),
+        evidence="it holds 3.99",
+    )
+    rows = stored(ledger, entries_of(kept, TODAY))
+    position, day = Position.from_json(rows[position_key(COIN.key)].state), SessionDay.from_json(rows[day_key(TODAY)].state)
+    assert figures(position.quantity, position.average_price, position.commission) == (Decimal("3.99"), 3000, 30)
+    assert figures(position.realized_gross, position.paid_in_kind) == (0, Decimal("0.01"))
+    assert day == SessionDay(0, {"USD": Decimal(-30)})
+    assert FeesDue.from_json(rows[fees_key(COIN.key)].state).left(TODAY) == 0
 
 
 def test_a_bust_of_more_than_is_held_is_booked_as_the_reverse_fill() -> None:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from liveorder.application.narrative.words import words
+from liveorder.application.narrative.words import plain, words
 from liveorder.domain.dead_letter import SignalDeadLettered, SignalRetried
 from liveorder.domain.default_account import DefaultAccountChanged
 from liveorder.domain.facts import Fact
+from liveorder.domain.position_adjustment import PositionAdjusted
 from liveorder.domain.trading_halt import AutoTradingSwitched, TradingHalted, TradingResumed, covered_by
 from liveorder.domain.unmatched_report import UnmatchedReportNoted, UnmatchedReportResolved
 
@@ -50,6 +51,11 @@ def _unmatched_report_resolved(fact: UnmatchedReportResolved) -> str:
     return f"Unmatched report resolved, {outcome}: {fact.evidence}"
 
 
+def _position_adjusted(fact: PositionAdjusted) -> str:
+    changed = f"{fact.quantity:+f} {fact.instrument.symbol} of {fact.strategy_name} on account {fact.account_id}"
+    return f"Position adjusted for a {words(fact.reason)}: {changed}, {plain(fact.price)} each: {fact.evidence}"
+
+
 SENTENCES: dict[type[Fact], Callable[[Any], str]] = {
     TradingHalted: _trading_halted,
     TradingResumed: _trading_resumed,
@@ -57,6 +63,7 @@ SENTENCES: dict[type[Fact], Callable[[Any], str]] = {
     SignalDeadLettered: _signal_dead_lettered,
     SignalRetried: _signal_retried,
     DefaultAccountChanged: _default_account_changed,
+    PositionAdjusted: _position_adjusted,
     UnmatchedReportNoted: _unmatched_report_noted,
     UnmatchedReportResolved: _unmatched_report_resolved,
 }

@@ -7,12 +7,16 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
-from typing import Protocol, TypeAlias
+from typing import Annotated, Protocol, TypeAlias
+
+from pydantic import Field
 
 from liveorder.domain.broker_account import BrokerAccount
 from liveorder.domain.execution_report import ExecutionReport, OrderSnapshot
 from liveorder.domain.instrument import Instrument
 from liveorder.domain.values import AssetClass, OrderRole, OrderType, Product, Side, TimeInForce, TradingHours
+
+Part = Annotated[Decimal, Field(ge=0, lt=1)]
 
 
 class KeySupport(StrEnum):
@@ -59,6 +63,8 @@ class BrokerCapabilities:
     fractional: bool = False
     reduce_only_for: frozenset[AssetClass] = frozenset()
     """Of which the broker can be told that an order may only reduce the position: it refuses one that would open."""
+    fees_in_kind: Mapping[AssetClass, Part] = field(default_factory=dict)
+    """The largest part of a buy that the broker keeps as its fee, out of what was bought, without telling it with the fill."""
     requests_per_second: float = 10.0
     requests_per_minute: float = 200.0
     quiet_poll_seconds: float = 0.0

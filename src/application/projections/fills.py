@@ -1,4 +1,4 @@
-"""The executions that count, each with the holding that it found and what it earned."""
+"""The executions that count, and what changed positions without one, each with the holding that it found and what it earned."""
 
 from __future__ import annotations
 
@@ -13,8 +13,10 @@ from liveorder.application.projections.known_orders import OrderChange
 from liveorder.application.projections.shapes import Shape
 from liveorder.application.views import BookedFillView
 from liveorder.application.views.fields import rounded, rounded_fraction
+from liveorder.domain.facts import RecordedFact
 from liveorder.domain.order import LiveOrder
 from liveorder.domain.order.executions import BookedExecution
+from liveorder.domain.position_adjustment import PositionAdjusted
 from liveorder.domain.values import EXACT, ZERO, Money, Side, TimeInForce
 
 
@@ -41,6 +43,8 @@ class FillRow(NamedTuple):
     """1 where the commission is units of what was bought."""
     filled_at: str | None
     is_inferred: int
+    adjusted_for: str = ""
+    """Why the position changed without an execution: no order, no units traded. Empty for a fill."""
     before: str = ""
     """The holding before this fill, so that what comes after a corrected fill can be booked anew without what came before."""
     realized: str = "0"
@@ -49,20 +53,21 @@ class FillRow(NamedTuple):
     def booked_on(self, holding: Holding) -> tuple[FillRow, Holding]:
         """This fill upon that holding, and the holding after it."""
         at = None if self.filled_at is None else datetime.fromisoformat(self.filled_at)
-        own = ZERO if self.commission is None or self.commission_currency is not None else Decimal(self.commission)
+        price, fee = Decimal(self.price), Decimal(self.commission or 0)
+        is_own = not self.is_in_kind and self.commission_currency is None
         found = holding.by(Decimal(self.multiplier))
-        after = found.book(Decimal(self.quantity), Decimal(self.price), own, at, self.booked)
+        after = found.book(Decimal(self.quantity), price, fee if is_own else ZERO, at, self.booked)
         earned = after.earned_since(found)
         if self.is_in_kind:
-            filled, after = after, after.pay_in_kind(Decimal(self.commission or 0), Decimal(self.price), at, self.booked)
+            filled, after = after, after.pay_in_kind(fee, price, at, self.booked)
             earned += after.earned_since(filled)
-        elif self.commission is not None and self.commission_currency is not None:
-            after = after.charge(Money(Decimal(self.commission), self.commission_currency))
+        elif self.commission_currency is not None:
+            after = after.charge(Money(fee, self.commission_currency))
         return self._replace(before=holding.to_text(), realized=str(earned)), after
 
     def charged(self) -> Money:
         """What it cost, in kind at what that is worth."""
-        amount = ZERO if self.commission is None else Decimal(self.commission)
+        amount = Decimal(self.commission or 0)
         if self.is_in_kind:
             worth = EXACT.multiply(EXACT.multiply(amount, Decimal(self.price)), Decimal(self.multiplier))
             return Money(worth, self.currency)
@@ -87,6 +92,32 @@ class FillRow(NamedTuple):
             session_date=self.session_date,  # type: ignore[arg-type]  # and this
             realized_pnl=rounded_fraction(Fraction(self.realized)),
         )
+
+
+def adjustment(item: RecordedFact, adjusted: PositionAdjusted) -> FillChange:
+    """A fee in kind, as a fill of no units that cost some."""
+    instrument = adjusted.instrument
+    row = FillRow(
+        booked=item.position,
+        order_id="",
+        execution_id=str(item.envelope.event_id),
+        holding=holding_key(adjusted),
+        account_id=adjusted.account_id,
+        strategy_name=adjusted.strategy_name,
+        symbol=instrument.symbol,
+        currency=instrument.currency,
+        multiplier=f"{instrument.multiplier:f}",
+        session_date=adjusted.effective_at.astimezone(UTC).date().isoformat(),
+        quantity="0",
+        price=f"{adjusted.price:f}",
+        commission=f"{-adjusted.quantity:f}",
+        commission_currency=instrument.coin,
+        is_in_kind=1,
+        filled_at=adjusted.effective_at.isoformat(),
+        is_inferred=0,
+        adjusted_for=adjusted.reason.value,
+    )
+    return FillChange(row.holding, row.booked, None, row)
 
 
 FILLS = Shape("fills", FillRow, ("booked",), (("holding", "booked"), ("session_date",)))

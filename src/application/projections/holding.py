@@ -10,9 +10,11 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 from fractions import Fraction
+from typing import TypeAlias
 
 from liveorder.domain.order.facts import Requested
 from liveorder.domain.position import Position
+from liveorder.domain.position_adjustment import PositionAdjusted
 from liveorder.domain.values import Money
 
 NOTHING = Fraction(0)
@@ -65,15 +67,19 @@ class Holding:
         return cls(Position.from_json(state), int(opened), int(last))
 
 
-def nothing(intent: Requested) -> Holding:
-    """Before the first fill of an order like `intent`."""
-    return Holding(Position.flat(intent.instrument.currency, intent.instrument.multiplier))
+Owner: TypeAlias = Requested | PositionAdjusted
+"""Says whose a position is, and of what."""
 
 
-def holding_key(intent: Requested) -> str:
+def nothing(owner: Owner) -> Holding:
+    """Before its first fill."""
+    return Holding(Position.flat(owner.instrument.currency, owner.instrument.multiplier))
+
+
+def holding_key(owner: Owner) -> str:
     """What is held together: by account, strategy and contract. A contract whose multiplier changes is another contract, and not
     one of which an earlier version did not know that it is quoted in cents.
     """
-    instrument = intent.instrument
+    instrument = owner.instrument
     multiplier = f"{instrument.contract_multiplier.normalize():f}"
-    return repr((intent.account_id, intent.strategy_name, instrument.key, instrument.currency, multiplier))
+    return repr((owner.account_id, owner.strategy_name, instrument.key, instrument.currency, multiplier))

@@ -1,18 +1,18 @@
-"""What is held, and the fills that made it: booked in the order of the log, from the first fill that changed."""
+"""What is held, and the fills and adjustments that made it: booked in the order of the log, from the first that changed."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import NamedTuple
 from uuid import UUID
 
 from liveorder.application.projections.draft import Draft
-from liveorder.application.projections.fills import FILLS, FillChange, FillRow, fill_changes
-from liveorder.application.projections.holding import Holding, nothing
+from liveorder.application.projections.fills import FILLS, FillChange, FillRow, adjustment, fill_changes
+from liveorder.application.projections.holding import Holding, Owner, nothing
 from liveorder.application.projections.read_model import Batch, ReadModel
 from liveorder.application.projections.shapes import Key, Shape
 from liveorder.application.views import PositionView, position_view
-from liveorder.domain.order.facts import Requested
+from liveorder.domain.position_adjustment import PositionAdjusted
 
 
 class PositionRow(NamedTuple):
@@ -46,20 +46,28 @@ POSITIONS = Shape("positions", PositionRow, ("holding",), (("status",),), is_kep
 
 
 def _project(batch: Batch, draft: Draft) -> None:
-    intents: dict[str, Requested] = {}
+    owners: dict[str, Owner] = {}
     changed: dict[str, list[FillChange]] = {}
+    for owner, change in _changes(batch):
+        owners[change.holding] = owner
+        changed.setdefault(change.holding, []).append(change)
+    for key, changes in changed.items():
+        _rebook(key, owners[key], changes, draft)
+
+
+def _changes(batch: Batch) -> Iterator[tuple[Owner, FillChange]]:
     for order in batch.orders:
         for change in fill_changes(order):
-            intents[change.holding] = order.after.intent
-            changed.setdefault(change.holding, []).append(change)
-    for key, changes in changed.items():
-        _rebook(key, intents[key], changes, draft)
+            yield order.after.intent, change
+    for item in batch.facts:
+        if isinstance(item.fact, PositionAdjusted):
+            yield item.fact, adjustment(item, item.fact)
 
 
-def _rebook(key: str, intent: Requested, changes: Sequence[FillChange], draft: Draft) -> None:
+def _rebook(key: str, owner: Owner, changes: Sequence[FillChange], draft: Draft) -> None:
     """Book what changed, and anew all that comes after the first of it."""
     start = min(change.booked for change in changes)
-    holding, stored = _stood_at(start, key, intent, draft)
+    holding, stored = _stood_at(start, key, owner, draft)
     old = {FILLS.key_of(fill): fill for fill in stored}
     for fill in sorted(_wanted(old, changes), key=lambda fill: fill.booked):
         new, holding = fill.booked_on(holding)
@@ -67,16 +75,16 @@ def _rebook(key: str, intent: Requested, changes: Sequence[FillChange], draft: D
     for gone in old.values():
         draft.replace(FILLS, gone, None)
     if holding.last:
-        draft.put(POSITIONS, _row(key, intent, holding))
+        draft.put(POSITIONS, _row(key, owner, holding))
     else:
         draft.remove(POSITIONS, (key,))
 
 
-def _stood_at(start: int, key: str, intent: Requested, draft: Draft) -> tuple[Holding, list[FillRow]]:
+def _stood_at(start: int, key: str, owner: Owner, draft: Draft) -> tuple[Holding, list[FillRow]]:
     """The holding before place `start` of the log, and the stored fills from there on."""
     row = draft.find(POSITIONS, (key,))
     if row is None:
-        return nothing(intent), []
+        return nothing(owner), []
     if start > row.last_booked:
         return Holding.from_text(row.state), []
     stored = draft.prior.rows_from(FILLS, ("holding", key), ("booked", start))
@@ -90,12 +98,12 @@ def _wanted(old: Mapping[Key, FillRow], changes: Sequence[FillChange]) -> Collec
     return (kept | {FILLS.key_of(now): now for _, _, _, now in changes if now is not None}).values()
 
 
-def _row(key: str, intent: Requested, holding: Holding) -> PositionRow:
-    instrument = intent.instrument
+def _row(key: str, owner: Owner, holding: Holding) -> PositionRow:
+    instrument = owner.instrument
     return PositionRow(
         key,
-        intent.account_id,
-        intent.strategy_name,
+        owner.account_id,
+        owner.strategy_name,
         instrument.symbol,
         instrument.exchange,
         instrument.key,

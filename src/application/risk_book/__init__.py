@@ -2,8 +2,8 @@
 
 from liveorder.application.risk_book.book import RiskBook
 from liveorder.application.risk_book.booking import booked
-from liveorder.application.risk_book.entries import entries_between
+from liveorder.application.risk_book.entries import entries_between, entries_of
 from liveorder.application.risk_book.ledger import AccountLedger
 from liveorder.application.risk_book.rows import SessionDay, day_key, position_key
 
-__all__ = ["AccountLedger", "RiskBook", "SessionDay", "booked", "day_key", "entries_between", "position_key"]
+__all__ = ["AccountLedger", "RiskBook", "SessionDay", "booked", "day_key", "entries_between", "entries_of", "position_key"]

@@ -12,6 +12,7 @@ from liveorder.application.ports.market_data import Price
 from liveorder.application.risk_book.funds import Funds
 from liveorder.application.risk_book.holding import Holding
 from liveorder.application.risk_book.rows import SessionDay
+from liveorder.domain.fees_in_kind import FeesDue
 from liveorder.domain.order import LiveOrder
 from liveorder.domain.position import Position
 from liveorder.domain.risk import Exposure, OpenExposure, open_exposure
@@ -60,6 +61,8 @@ class AccountBook:
         self.unattempted: set[UUID] = set()
         """Open orders that will count as trades at their first attempt."""
         self.days: dict[date, SessionDay] = {}
+        self.fees_due: dict[str, FeesDue] = {}
+        """By instrument."""
         self.differences: dict[str, Decimal | None] = {}
         """By instrument: the broker's quantity less ours when they were compared; None: the broker's is not known."""
 
@@ -139,8 +142,14 @@ class AccountBook:
 
     def quantity(self, key: str) -> Decimal:
         """Signed units held."""
-        position = self._holdings[key].position if key in self._holdings else None
+        position = self.position(key)
         return ZERO if position is None else position.quantity
+
+    def position(self, key: str) -> Position | None:
+        return self._holdings[key].position if key in self._holdings else None
+
+    def selling(self, key: str) -> Decimal:
+        return self._holdings[key].exposure.sells.quantity if key in self._holdings else ZERO
 
     def positions(self) -> dict[str, Position]:
         found = ((key, holding.position) for key, holding in self._holdings.items())

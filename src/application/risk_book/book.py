@@ -12,7 +12,8 @@ from liveorder.application.ports.order_store import LedgerRow
 from liveorder.application.risk_book.account import AccountBook
 from liveorder.application.risk_book.funds import Funds
 from liveorder.application.risk_book.holding import Holding
-from liveorder.application.risk_book.rows import DAY, POSITION, SessionDay
+from liveorder.application.risk_book.rows import DAY, FEES_DUE, POSITION, SessionDay
+from liveorder.domain.fees_in_kind import FeesDue
 from liveorder.domain.instrument import Instrument
 from liveorder.domain.order import LiveOrder
 from liveorder.domain.position import Position
@@ -46,6 +47,8 @@ class RiskBook:
             account = self._account(row.account_id)
             if row.key.startswith(POSITION):
                 account.hold(row.key.removeprefix(POSITION), row.state)
+            elif row.key.startswith(FEES_DUE):
+                account.fees_due[row.key.removeprefix(FEES_DUE)] = FeesDue.from_json(row.state)
             else:
                 account.days[date.fromisoformat(row.key.removeprefix(DAY))] = SessionDay.from_json(row.state)
 
@@ -154,6 +157,17 @@ class RiskBook:
         account.refresh()
         side = Side.SELL if theirs > 0 else Side.BUY
         return holding.exposure.reducible_by(side, _nearer(holding.exposure.quantity, theirs))
+
+    def fees_due(self, account_id: str, instrument_key: str) -> FeesDue | None:
+        """What the broker may still keep of what was bought; None where it takes no fee in kind."""
+        return self._account(account_id).fees_due.get(instrument_key)
+
+    def position(self, account_id: str, instrument_key: str) -> Position | None:
+        return self._account(account_id).position(instrument_key)
+
+    def selling(self, account_id: str, instrument_key: str) -> Decimal:
+        """Units that open, in-doubt and reserved orders could still sell."""
+        return self._account(account_id).selling(instrument_key)
 
     def positions(self, account_id: str) -> Mapping[str, Position]:
         """By instrument key, flat ones with their results too."""

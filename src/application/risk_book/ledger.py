@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from datetime import date
 from decimal import Decimal
 from typing import TypeAlias
 
 from liveorder.application.ports.order_store import LedgerEntry, LedgerRow
 from liveorder.application.risk_book.booking import booked
-from liveorder.application.risk_book.entries import TRADE
-from liveorder.application.risk_book.rows import POSITION, SessionDay, day_key, position_key
+from liveorder.application.risk_book.entries import FEE_DUE, FEE_TAKEN, FILL, TAKE_BACK, TRADE
+from liveorder.application.risk_book.rows import FEES_DUE, POSITION, SessionDay, day_key, fees_key, position_key
+from liveorder.domain.fees_in_kind import Bought, FeesDue
+from liveorder.domain.instrument import Instrument
 from liveorder.domain.position import Position, shown
 from liveorder.domain.values import ZERO
 
@@ -17,7 +20,7 @@ RESULT_DECIMALS = 18
 """To which a realised result is rounded for the day's sum: after less before, each rounded, so that errors do not add up."""
 
 _Place: TypeAlias = tuple[str, str]
-_Figure: TypeAlias = Position | SessionDay
+_Figure: TypeAlias = Position | SessionDay | FeesDue
 
 
 class AccountLedger:
@@ -26,6 +29,13 @@ class AccountLedger:
     def __init__(self) -> None:
         self._kept: dict[_Place, _Figure | str] = {}
         self._staged: dict[_Place, tuple[str, _Figure]] = {}
+        self._apply = {
+            FILL: self._book,
+            TAKE_BACK: self._book,
+            TRADE: self._count,
+            FEE_DUE: self._owe,
+            FEE_TAKEN: self._settle,
+        }
 
     def load(self, rows: Sequence[LedgerRow]) -> None:
         """Start from stored rows; each is read when it is first needed."""
@@ -36,10 +46,7 @@ class AccountLedger:
         """The rows as they stand after the entries, those that changed. Nothing is kept yet."""
         draft: dict[_Place, _Figure] = {}
         for entry in entries:
-            if entry.kind == TRADE:
-                self._count(draft, entry)
-            else:
-                self._book(draft, entry)
+            self._apply[entry.kind](draft, entry)
         self._staged = {place: (figure.to_json(), figure) for place, figure in draft.items()}
         return tuple(LedgerRow(*place, text) for place, (text, _) in self._staged.items())
 
@@ -67,6 +74,20 @@ class AccountLedger:
         draft[place] = after
         for currency, result in _results(before, after):
             draft[day] = self._day(draft, day).with_result(currency, result)
+
+    def _owe(self, draft: dict[_Place, _Figure], entry: LedgerEntry) -> None:
+        place, values = (entry.account_id, fees_key(entry.key)), entry.values
+        known = self._figure(draft, place)
+        due = known if isinstance(known, FeesDue) else FeesDue(Instrument.model_validate_json(values["instrument"]))
+        figures = (Decimal(values[name]) for name in ("quantity", "value", "most"))
+        draft[place] = due.with_fill(Bought(date.fromisoformat(values["session"]), values["strategy_name"], *figures))
+
+    def _settle(self, draft: dict[_Place, _Figure], entry: LedgerEntry) -> None:
+        place, values = (entry.account_id, fees_key(entry.key)), entry.values
+        due = self._figure(draft, place)
+        if isinstance(due, FeesDue):
+            session, units = date.fromisoformat(values["session"]), Decimal(values["units"])
+            draft[place] = due.with_fee(session, values["strategy_name"], units)
 
     def _position(self, draft: dict[_Place, _Figure], place: _Place, entry: LedgerEntry) -> Position:
         """As it stands; by the multiplier of this entry where that knows the unit of prices, which earlier versions did not."""
@@ -96,4 +117,6 @@ def _results(before: Position, after: Position) -> Iterator[tuple[str, Decimal]]
 
 
 def _read(place: _Place, text: str) -> _Figure:
+    if place[1].startswith(FEES_DUE):
+        return FeesDue.from_json(text)
     return Position.from_json(text) if place[1].startswith(POSITION) else SessionDay.from_json(text)

@@ -1,4 +1,6 @@
-"""The rows of the risk table: a position for each account and instrument, and a day for each account and session."""
+"""The rows of the risk table: a position for each account and instrument, what its broker may still keep of it as a fee, and a day
+for each account and session.
+"""
 
 from __future__ import annotations
 
@@ -12,12 +14,18 @@ from liveorder.domain.order.facts import decimal_text
 from liveorder.domain.values import ZERO
 
 POSITION = "position:"
+FEES_DUE = "fees_due:"
 DAY = "day:"
 
 
 def position_key(instrument_key: str) -> str:
     """The row holds `Position.to_json`."""
     return POSITION + instrument_key
+
+
+def fees_key(instrument_key: str) -> str:
+    """The row holds `FeesDue.to_json`; there is none where no fee is taken in kind."""
+    return FEES_DUE + instrument_key
 
 
 def day_key(session: date | str) -> str:

@@ -232,7 +232,7 @@ class ReplaceRequested(Fact):
 
 # --- what the broker told ------------------------------------------------------------------------------------------------------
 
-ForeignCurrency = Annotated[str | None, Field(exclude_if=not_)]
+ForeignCurrency = Annotated[str | None, Field(exclude_if=lambda currency: currency is None)]
 """Of a commission that is not in the instrument's currency; the coin that was bought, where the broker kept some of it. None, which
 is not written: it is in the instrument's.
 """

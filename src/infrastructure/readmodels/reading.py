@@ -58,7 +58,8 @@ class Reader:
 
     def fills(self, connection: Connection, wanted: Wanted) -> list[BookedFillView]:
         table = self._tables.of(FILLS)
-        return [FillRow(*row).view() for row in _listed(connection, select(table), table, wanted, "booked")]
+        fills = select(table).where(table.c.adjusted_for == "")
+        return [FillRow(*row).view() for row in _listed(connection, fills, table, wanted, "booked")]
 
     def positions(self, connection: Connection, wanted: Wanted) -> list[PositionView]:
         table = self._tables.of(POSITIONS)
@@ -69,7 +70,7 @@ class Reader:
         table = self._tables.of(FILLS)
         found = (
             select(table.c.order_id)
-            .where(table.c.holding == holding, table.c.booked >= opened)
+            .where(table.c.holding == holding, table.c.booked >= opened, table.c.adjusted_for == "")
             .group_by(table.c.order_id)
             .order_by(func.min(table.c.booked).desc())
             .limit(MOST_ORDERS_OF_A_POSITION)

@@ -54,6 +54,9 @@ def _tell(reports: Sequence[Mapping[str, Any]]) -> None:
     rows = [{"account_id": report["account_id"], **found} for report in reports for found in report["differences"]]
     if rows:
         print_table("Differences", DIFFERENCES, rows, "")
+        for row in rows:
+            if row["note"]:
+                say(f"{row['key']}: {row['note']}")
         say("`liveorder adopt` takes over what is right at the broker", "dim")
     for report in reports:
         if report["unanswered"]:

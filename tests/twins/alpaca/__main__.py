@@ -8,7 +8,7 @@ from pathlib import Path
 
 from liveorder.infrastructure.brokers.simulated.venue.settings import VenueSettings, read_settings
 from liveorder.testing.exchange import open_exchange
-from tests.twins.alpaca.server import KEY, SECRET, alpaca_twin
+from tests.twins.alpaca.server import COIN_FEES, COINS, KEY, SECRET, alpaca_twin
 
 SETTINGS = """\
 TRADING_MODE=PAPER
@@ -41,4 +41,5 @@ def arguments() -> argparse.Namespace:
 
 if __name__ == "__main__":
     given = arguments()
-    asyncio.run(main(given.port, read_settings(given.venue_settings) if given.venue_settings else VenueSettings(), given.data))
+    usual = VenueSettings(commission=COIN_FEES, catalogue_file=COINS)
+    asyncio.run(main(given.port, read_settings(given.venue_settings) if given.venue_settings else usual, given.data))

@@ -56,8 +56,8 @@ class OrderDesk:
         if body.get("extended_hours") and (body["type"], tif) != ("limit", "day"):
             raise Refused("invalid_order", "extended hours order must be DAY limit orders")
         await self._must_be_meant(body)
-        answer = await self.ask(
-            "submit",
+        answer = await self._submitted(
+            body,
             client_order_id=body.get("client_order_id") or str(uuid4()),
             instrument=instrument.key if instrument is not None else f"UNKNOWN:{body['symbol']}",
             side=body["side"].upper(),
@@ -86,6 +86,15 @@ class OrderDesk:
         inferred = f"{body['side']}_to_{'close' if closes else 'open'}"
         if meant != inferred:
             raise Refused("other_intent", f"position intent mismatch, inferred: {inferred}, specified: {meant}")
+
+    async def _submitted(self, body: Json, **fields: Any) -> Json:
+        try:
+            return await self.ask("submit", **fields)
+        except Refused as refused:
+            if refused.code == "insufficient_balance" and body["side"] == "sell":
+                coin = body["symbol"].partition("/")[0]
+                raise Refused("insufficient_quantity", f"insufficient balance for {coin}: {refused.message}") from None
+            raise
 
     async def cancel(self, named: str) -> None:
         order, link = await self.found(named, asks=False)

@@ -10,6 +10,7 @@ from aiohttp import web
 _BODIES: dict[str, tuple[int, int, str | None]] = {
     "duplicate": (422, 40010001, "client_order_id must be unique"),
     "insufficient_balance": (403, 40310000, "insufficient buying power"),
+    "insufficient_quantity": (403, 40310000, None),
     "unknown_symbol": (422, 42210000, "asset not found"),
     "invalid_order": (422, 42210000, None),
     "other_intent": (422, 42210000, None),

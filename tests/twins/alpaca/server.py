@@ -7,11 +7,14 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 from aiohttp import web
 
 from liveorder.infrastructure.brokers.simulated.venue.catalogue import BUILT_IN, Catalogue
+from liveorder.infrastructure.brokers.simulated.venue.settings import Commission
 from liveorder.testing.exchange import Exchange, HungUp
 from tests.twins.alpaca import words
 from tests.twins.alpaca.desk import OrderDesk
@@ -21,6 +24,10 @@ from tests.twins.alpaca.updates import Updates
 
 KEY, SECRET = "PKTWIN00000000000000", "twin-secret-6f1c0d2a9b7e"
 PAPER_NUMBER, LIVE_NUMBER = "PA3TWIN00001", "3TWIN00002"
+COIN_FEES = Commission(in_kind=Decimal("0.0025"))
+"""Of the exchange behind it, as Alpaca takes them on paper too: out of the coins that are bought. No fill mentions them."""
+COINS = Path(__file__).with_name("coins.json")
+"""Its catalogue file: coins are traded in nine decimals."""
 
 
 @dataclass
@@ -189,11 +196,11 @@ async def alpaca_twin(
     account: str = "SIM",
     is_paper: bool = True,
     carries_fills: bool = False,
-    catalogue: Catalogue = BUILT_IN,
+    catalogue: Catalogue | None = None,
     port: int = 0,
 ) -> AsyncIterator[AlpacaTwin]:
     """Listens on 127.0.0.1 while the block lasts."""
-    desk = OrderDesk(exchange, account, Links(carries_fills), catalogue)
+    desk = OrderDesk(exchange, account, Links(carries_fills), catalogue or BUILT_IN.with_file(COINS))
     twin = AlpacaTwin(desk, Updates(desk, KEY, SECRET), PAPER_NUMBER if is_paper else LIVE_NUMBER)
     await twin.start(port)
     try:

@@ -21,10 +21,10 @@ from liveorder.infrastructure.brokers.simulated.venue.settings import AccountTer
 from liveorder.testing.exchange import Exchange, open_exchange
 from liveorder.testing.stage import stage_settings
 from tests.twins.alpaca.customer import ACCOUNT, Lines, access, section
-from tests.twins.alpaca.server import AlpacaTwin, alpaca_twin
+from tests.twins.alpaca.server import COIN_FEES, COINS, AlpacaTwin, alpaca_twin
 
 AAPL = BUILT_IN.listed("NASDAQ:AAPL").instrument
-BTC = BUILT_IN.listed("CRYPTO:BTC/USD").instrument
+BTC, ETH = (BUILT_IN.with_file(COINS).listed(f"CRYPTO:{coin}/USD").instrument for coin in ("BTC", "ETH"))
 KEY = "ABCDEFGHIJKLMNOPQRST"
 PATIENCE_SECONDS = 20
 """For what must come over a socket; passing tests never wait for it."""
@@ -133,7 +133,8 @@ async def live(
 ) -> AsyncIterator[Live]:
     """Connected. `carries_fills`: what Alpaca does; `counts_fills`: what the operator says that it does."""
     log, carries = Lines(), counts_fills if carries_fills is None else carries_fills
-    settings = stage_settings(AccountTerms(account_id=ACCOUNT), **venue)
+    usual: dict[str, Any] = {"commission": COIN_FEES, "catalogue_file": COINS}
+    settings = stage_settings(AccountTerms(account_id=ACCOUNT), **usual | venue)
     async with open_exchange(settings) as exchange, alpaca_twin(exchange, carries_fills=carries) as twin:
         here = Live(brokerage(access(log, timeout_seconds), section(twin, counts_fills=counts_fills)), twin, exchange, log)
         try:

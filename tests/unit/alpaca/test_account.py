@@ -28,7 +28,7 @@ from liveorder.infrastructure.brokers.alpaca.instruments import option_of
 from liveorder.infrastructure.brokers.simulated.venue.catalogue import BUILT_IN
 from tests.twins.alpaca.customer import ACCOUNT, access, section
 from tests.twins.alpaca.words import position_json
-from tests.unit.alpaca.stage import AAPL, BTC, Live, live, order_json, order_of
+from tests.unit.alpaca.stage import AAPL, BTC, ETH, Live, live, order_json, order_of
 
 D = Decimal
 MSFT = BUILT_IN.listed("NASDAQ:MSFT").instrument
@@ -120,7 +120,7 @@ async def test_a_position_is_told_under_the_instrument_that_was_traded() -> None
         await here.venue.fill(sold.broker_order_id or "", D(3), D(210))
         await here.venue.fill(bought.broker_order_id or "", D("0.5"), D(50000))
         held = {each.instrument.key: (each.quantity, each.average_price) for each in await here.broker.positions()}
-        assert held == {AAPL.key: (D(-3), D(210)), BTC.key: (D("0.5"), D(50000))}
+        assert held == {AAPL.key: (D(-3), D(210)), BTC.key: (D("0.49875"), D(50000))}
 
 
 @pytest.mark.parametrize(("quantity", "side", "expected"), [("-3", "short", -3), ("3", "short", -3), ("3", "long", 3)])
@@ -167,7 +167,7 @@ async def test_positions_ask_for_their_assets_in_one_question_and_not_again() ->
 
 
 async def test_several_coins_are_one_question_too() -> None:
-    coins = [BTC, BUILT_IN.listed("CRYPTO:ETH/USD").instrument]
+    coins = [BTC, ETH]
     async with live() as here:
         here.twin.say("GET", "/v2/positions", 200, [position_json(each, D(3), D(10)) for each in coins])
         assert [each.instrument for each in await here.broker.positions()] == coins

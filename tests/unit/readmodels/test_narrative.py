@@ -6,9 +6,12 @@ from liveorder.application.narrative import SENTENCES, sentence
 from liveorder.domain.dead_letter import SignalDeadLettered, SignalRetried
 from liveorder.domain.default_account import DefaultAccountChanged
 from liveorder.domain.facts import Fact
+from liveorder.domain.instrument import Instrument
 from liveorder.domain.order import facts as f
+from liveorder.domain.position_adjustment import AdjustmentReason, PositionAdjusted
 from liveorder.domain.trading_halt import AutoTradingSwitched, HaltReason, TradingHalted, TradingResumed
 from liveorder.domain.unmatched_report import UnmatchedReportNoted, UnmatchedReportResolved
+from liveorder.domain.values import AssetClass
 from liveorder.infrastructure.eventstore.mapper import domain_facts
 from tests.builders import (
     ACKNOWLEDGED,
@@ -25,6 +28,7 @@ from tests.builders import (
     fill,
     intent,
     replace_request,
+    seconds,
     unknown,
 )
 
@@ -108,6 +112,19 @@ def test_a_fact_that_nobody_wrote_a_sentence_for_is_told_by_its_name() -> None:
             "Trading halted for account U1: circuit breaker (5 failures)",
         ),
         (TradingResumed(scope="*", detail="checked"), "Trading resumed for every account (checked)"),
+        (
+            PositionAdjusted(
+                account_id="U1",
+                strategy_name="trend",
+                instrument=Instrument(symbol="BTC/USD", exchange="CRYPTO", asset_class=AssetClass.CRYPTO),
+                reason=AdjustmentReason.FEE_IN_KIND,
+                quantity=Decimal("-0.00025"),
+                price=Decimal(60000),
+                effective_at=seconds(0),
+                evidence="alpaca holds 0.09975 of 0.1",
+            ),
+            "Position adjusted for a fee in kind: -0.00025 BTC/USD of trend on account U1, 60000 each: alpaca holds 0.09975 of 0.1",
+        ),
         (AutoTradingSwitched(enabled=False), "Auto-trading switched off"),
         (AutoTradingSwitched(enabled=True, detail="by ann"), "Auto-trading switched on (by ann)"),
         (

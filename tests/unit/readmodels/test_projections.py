@@ -10,10 +10,12 @@ from liveorder.application.pump import Pump
 from liveorder.application.views import DailySummaryView, OrderView, PositionView
 from liveorder.domain.dead_letter import SignalDeadLettered
 from liveorder.domain.identifiers import stream_id
+from liveorder.domain.instrument import Instrument
 from liveorder.domain.order import facts as f
+from liveorder.domain.position_adjustment import AdjustmentReason, PositionAdjusted, position_stream
 from liveorder.domain.trading_halt import HaltReason, TradingHalted
-from liveorder.domain.values import Side, TimeInForce
-from tests.builders import ACKNOWLEDGED, REFUSED, SENT, SESSION, bust, correction, fill
+from liveorder.domain.values import AssetClass, Side, TimeInForce
+from tests.builders import ACKNOWLEDGED, REFUSED, SENT, SESSION, bust, correction, fill, seconds
 from tests.unit.readmodels.logs import SPY, MemoryLog, MemoryViews, order_id, requested
 
 DAY_SECONDS = 24 * 3600.0
@@ -150,6 +152,49 @@ def test_a_fee_that_was_taken_back_leaves_no_day_of_its_currency() -> None:
     log = MemoryLog()
     log.add(1, requested(1), SENT, fill("e1", 40, "10", "2 EUR"), bust("e1"))
     assert [row.currency for row in rows_of(log)["daily_summary"]] == ["USD"]
+
+
+COIN = Instrument(symbol="ETH/USD", exchange="CRYPTO", asset_class=AssetClass.CRYPTO)
+KEPT = PositionAdjusted(
+    account_id="U1",
+    strategy_name="trend",
+    instrument=COIN,
+    reason=AdjustmentReason.FEE_IN_KIND,
+    quantity=Decimal("-0.01"),
+    price=Decimal(3000),
+    effective_at=seconds(2 * DAY_SECONDS),
+    evidence="it holds 3.99",
+)
+
+
+def coins_kept() -> MemoryLog:
+    """Four were bought, and of these a fee was kept two days later."""
+    log = MemoryLog()
+    log.add(1, requested(1, instrument=COIN), SENT, fill("e1", 4, "3000"))
+    log.add_to(position_stream("U1", COIN.key), KEPT)
+    return log
+
+
+def test_a_fee_in_kind_is_off_the_position_and_a_cost_of_its_day_and_no_fill() -> None:
+    view, rows = position_of(coins_kept()), rows_of(coins_kept())
+    assert (view.quantity, view.average_price, view.paid_in_kind) == (Decimal("3.99"), Decimal(3000), Decimal("0.01"))
+    assert (view.commission, view.realized_pnl, view.realized_pnl_net) == (Decimal(30), Decimal(0), Decimal(-30))
+    days = [row.view() for row in rows["daily_summary"]]
+    assert [(day.session_date, day.orders, day.fills, day.filled_quantity, day.commission) for day in days] == [
+        (SESSION, 1, 1, Decimal(4), Decimal(0)),
+        (date(2026, 11, 22), 0, 0, Decimal(0), Decimal(30)),
+    ]
+    assert [row.adjusted_for for row in rows["fills"]] == ["", "FEE_IN_KIND"]
+
+
+def test_a_correction_of_an_earlier_fill_books_the_fee_in_kind_anew() -> None:
+    log = coins_kept()
+    log.add(1, correction("c1", "e1", 4, "2000"))
+    log.add(2, requested(2, instrument=COIN, side=Side.SELL), SENT, fill("e2", "3.99", "3100"))
+    view = position_of(log)
+    assert (view.status, view.quantity, view.commission, view.paid_in_kind) == ("CLOSED", Decimal(0), Decimal(30), Decimal(0))
+    assert view.realized_pnl == 10 + Decimal("3.99") * 1100, "what was kept was worth more than it had cost"
+    assert sum(row.view().realized_pnl for row in rows_of(log)["daily_summary"]) == view.realized_pnl
 
 
 def test_what_an_order_that_lasts_days_fills_later_counts_to_that_day() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from decimal import Decimal
 from functools import partial
 from urllib.parse import urlsplit, urlunsplit
 
@@ -45,12 +46,14 @@ ALPACA_CAPABILITIES = BrokerCapabilities(
     notional=True,
     fractional=True,
     reduce_only_for=frozenset({AssetClass.EQUITY, AssetClass.OPTION}),
+    fees_in_kind={AssetClass.CRYPTO: Decimal("0.0025")},
     requests_per_second=10.0,
     requests_per_minute=200.0,
 )
 """How long a key is remembered is not documented: a day is sure, since an order for the day can be asked for as long. That an order
 is missing from a search at first was reported and is bounded here by guess. A replacement and what it replaces can both trade.
 Of coins there are no short positions, so nothing marks what reduces them.
+Of coins 0.25 % is the largest fee (https://docs.alpaca.markets/docs/crypto-fees); who trades much, or waits in the book, pays less.
 """
 
 CANNOT: Mapping[str, str] = {

@@ -22,7 +22,7 @@ from liveorder.application.ports.broker import (
 from liveorder.domain.broker_account import BrokerAccount
 from liveorder.domain.errors import BrokerConnectionError, BrokerError, OrderValidationError
 from liveorder.domain.execution_report import CancelRejected, ExecutionReport, OrderSnapshot, ReplaceRejected
-from liveorder.domain.values import OrderType, TimeInForce, TradingHours
+from liveorder.domain.values import AssetClass, OrderType, TimeInForce, TradingHours
 from liveorder.infrastructure.brokers.simulated import translation
 from liveorder.infrastructure.brokers.simulated.transport import ReportFeed, Transport
 from liveorder.infrastructure.brokers.simulated.venue.messages import Message, plain
@@ -61,6 +61,7 @@ def capabilities_of(settings: VenueSettings) -> BrokerCapabilities:
         key_memory_seconds=keys.memory_seconds if keys.support is KeySupport.UNIQUE else 0.0,
         lookup_lag_seconds=keys.lookup_lag_seconds,
         trusts_absence=keys.support is not KeySupport.NONE,
+        fees_in_kind={AssetClass.CRYPTO: settings.commission.in_kind} if settings.commission.in_kind else {},
     )
 
 

@@ -1,0 +1,135 @@
+"""What a broker may still keep of what was bought, as a fee that it tells by nothing but what it holds.
+
+A difference up to that is such a fee; a larger one is a difference. What was bought longer ago than `SETTLED_WITHIN` counts no
+more: a broker whose fees are lower than it may take would else leave more and more room for differences of another kind.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from datetime import date, timedelta
+from decimal import ROUND_DOWN, ROUND_UP, Decimal
+from typing import NamedTuple
+
+from pydantic import TypeAdapter
+
+from liveorder.domain.instrument import Instrument
+from liveorder.domain.values import EXACT, ZERO, total
+
+SETTLED_WITHIN = timedelta(days=7)
+"""A fee is taken at once or at the end of the day; a service that was down over a long weekend still finds it."""
+UNIT_STEP = Decimal("1E-9")
+"""Brokers keep coins in nine decimals, and round a fee up."""
+_PRICE_STEP = Decimal("1E-8")
+
+
+def largest_fee(quantity: Decimal, rate: Decimal) -> Decimal:
+    """In units of what was bought, on one fill."""
+    return EXACT.multiply(quantity, rate).quantize(UNIT_STEP, rounding=ROUND_UP, context=EXACT)
+
+
+class Bought(NamedTuple):
+    """What one strategy bought in one session."""
+
+    session: date
+    strategy_name: str
+    quantity: Decimal
+    value: Decimal
+    """Σ quantity × price."""
+    most: Decimal
+    """The largest fee on it, in units."""
+    taken: Decimal = ZERO
+    """Of which so much was taken."""
+
+    @property
+    def left(self) -> Decimal:
+        return max(EXACT.subtract(self.most, self.taken), ZERO)
+
+    def plus(self, fill: Bought) -> Bought:
+        return self._replace(
+            quantity=EXACT.add(self.quantity, fill.quantity),
+            value=EXACT.add(self.value, fill.value),
+            most=EXACT.add(self.most, fill.most),
+        )
+
+
+class Share(NamedTuple):
+    """A strategy's part of a fee: so many units, at what it paid for them."""
+
+    strategy_name: str
+    units: Decimal
+    price: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class FeesDue:
+    """Of one instrument in one account. The oldest first."""
+
+    instrument: Instrument
+    bought: tuple[Bought, ...] = ()
+
+    def with_fill(self, fill: Bought) -> FeesDue:
+        """Bought by its strategy in its session; negative figures take back, from the newest that they can be of."""
+        kept = [*self._within(fill.session)]
+        own = [place for place, each in enumerate(kept) if each.strategy_name == fill.strategy_name]
+        if own and (fill.most < 0 or kept[own[-1]].session == fill.session):
+            kept[own[-1]] = kept[own[-1]].plus(fill)
+        elif fill.most > 0:
+            kept.append(fill)
+        return replace(self, bought=tuple(each for each in kept if each.most > 0))
+
+    def with_fee(self, session: date, strategy_name: str, units: Decimal) -> FeesDue:
+        """So much was taken, of what the strategy bought first."""
+        kept = []
+        for each in self._within(session):
+            part = min(units, each.left) if each.strategy_name == strategy_name else ZERO
+            units = EXACT.subtract(units, part)
+            kept.append(each._replace(taken=EXACT.add(each.taken, part)))
+        return replace(self, bought=tuple(kept))
+
+    def left(self, session: date) -> Decimal:
+        """Units that may still be taken."""
+        return total(each.left for each in self._within(session))
+
+    def shares(self, units: Decimal, session: date) -> list[Share]:
+        """`units`, no more than are left, among the strategies by what each may still lose; to the last digit."""
+        whose: defaultdict[str, list[Bought]] = defaultdict(list)
+        for each in self._within(session):
+            if each.left:
+                whose[each.strategy_name].append(each)
+        left, shares = total(each.left for parts in whose.values() for each in parts), []
+        step = EXACT.scaleb(Decimal(1), min(_exponent(units), _exponent(left)))
+        for name, parts in whose.items():
+            own = total(each.left for each in parts)
+            part = EXACT.divide(EXACT.multiply(units, own), left).quantize(step, rounding=ROUND_DOWN, context=EXACT)
+            units, left = EXACT.subtract(units, part), EXACT.subtract(left, own)
+            if part:
+                shares.append(Share(name, part, _average(parts)))
+        return shares
+
+    def _within(self, session: date) -> Iterator[Bought]:
+        return (each for each in self.bought if each.session >= session - SETTLED_WITHIN)
+
+    def to_json(self) -> str:
+        return _JSON.dump_json(self).decode()
+
+    @classmethod
+    def from_json(cls, text: str) -> FeesDue:
+        """What `to_json` wrote."""
+        return _JSON.validate_json(text)
+
+
+_JSON = TypeAdapter(FeesDue)
+
+
+def _exponent(number: Decimal) -> int:
+    exponent = number.as_tuple().exponent
+    assert isinstance(exponent, int)
+    return exponent
+
+
+def _average(parts: list[Bought]) -> Decimal:
+    value, quantity = total(each.value for each in parts), total(each.quantity for each in parts)
+    return EXACT.divide(value, quantity).quantize(_PRICE_STEP, context=EXACT)

@@ -1,0 +1,113 @@
+"""How much a broker may still keep of what was bought, and whose it is."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+from decimal import Decimal, localcontext
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from liveorder.domain.fees_in_kind import SETTLED_WITHIN, UNIT_STEP, Bought, FeesDue, Share, largest_fee
+from liveorder.domain.instrument import Instrument
+from liveorder.domain.values import AssetClass
+
+D = Decimal
+MONDAY = date(2025, 3, 10)
+COIN = Instrument(symbol="BTC/USD", exchange="CRYPTO", asset_class=AssetClass.CRYPTO)
+RATE = D("0.0025")
+
+
+def bought(quantity: str, price: str = "60000", strategy: str = "trend", session: date = MONDAY) -> Bought:
+    units = D(quantity)
+    most = largest_fee(abs(units), RATE).copy_sign(units)
+    return Bought(session, strategy, units, units * D(price), most)
+
+
+def due(*fills: Bought) -> FeesDue:
+    known = FeesDue(COIN)
+    for fill in fills:
+        known = known.with_fill(fill)
+    return known
+
+
+@pytest.mark.parametrize(
+    ("quantity", "fee"),
+    [("0.1", "0.00025"), ("13.9083", "0.03477075"), ("2.75634854", "0.006890872"), ("6.04178279", "0.015104457"), ("1E-9", "1E-9")],
+)
+def test_a_fee_is_rounded_up_to_nine_decimals(quantity: str, fee: str) -> None:
+    """Figures of real fees at Alpaca."""
+    assert largest_fee(D(quantity), RATE) == D(fee)
+
+
+def test_a_fee_is_exact_whatever_decimal_context_an_embedding_program_has() -> None:
+    fills = bought("123456.123456789"), bought("0.1")
+    with localcontext() as context:
+        context.prec = 3
+        assert largest_fee(D("123456.123456789"), RATE) == D("308.640308642")
+        known = due(*fills)
+        assert known.left(MONDAY) == D("308.640558642")
+        assert [share.units for share in known.shares(D("308.640558642"), MONDAY)] == [D("308.640558642")]
+
+
+def test_what_is_bought_adds_up_by_strategy_and_session_and_what_is_taken_comes_off() -> None:
+    known = due(bought("0.1"), bought("0.3"), bought("0.1", strategy="mean"))
+    assert known.left(MONDAY) == D("0.00125")
+    assert len(known.bought) == 2
+    known = known.with_fee(MONDAY, "trend", D("0.0004"))
+    assert known.left(MONDAY) == D("0.00085")
+    assert known.with_fee(MONDAY, "trend", D("0.0006")).left(MONDAY) == D("0.00025")
+
+
+def test_what_was_taken_back_leaves_no_fee_from_the_newest_on() -> None:
+    tuesday = MONDAY + timedelta(days=1)
+    known = due(bought("0.1"), bought("0.3", session=tuesday), bought("-0.3", session=tuesday))
+    assert known.left(tuesday) == D("0.00025")
+    assert due(bought("0.1"), bought("-0.1", session=tuesday)).bought == ()
+    assert due(bought("-0.1")).bought == ()
+    taken = due(bought("0.1"), bought("0.1")).with_fee(MONDAY, "trend", D("0.0005"))
+    assert taken.with_fill(bought("-0.1")).left(MONDAY) == 0
+
+
+def test_what_was_bought_long_ago_counts_no_more() -> None:
+    known = due(bought("0.1"))
+    assert known.left(MONDAY + SETTLED_WITHIN) == D("0.00025")
+    assert known.left(MONDAY + SETTLED_WITHIN + timedelta(days=1)) == 0
+    later = MONDAY + SETTLED_WITHIN + timedelta(days=1)
+    assert [each.session for each in known.with_fill(bought("0.1", session=later)).bought] == [later]
+
+
+def test_strategies_share_a_fee_by_what_they_bought_at_what_they_paid() -> None:
+    known = due(bought("0.1"), bought("0.1", "66000"), bought("0.1", "70000", strategy="mean"))
+    assert known.shares(D("0.00075"), MONDAY) == [Share("trend", D("0.0005"), D(63000)), Share("mean", D("0.00025"), D(70000))]
+    assert known.shares(D("0.0006"), MONDAY) == [Share("trend", D("0.0004"), D(63000)), Share("mean", D("0.0002"), D(70000))]
+    assert known.shares(D("1E-9"), MONDAY) == [Share("mean", D("1E-9"), D(70000))]
+
+
+def test_it_is_written_and_read_exactly() -> None:
+    known = due(bought("0.123456789"), bought("0.1", strategy="mean")).with_fee(MONDAY, "mean", D("0.0001"))
+    assert FeesDue.from_json(known.to_json()) == known
+
+
+lots = st.tuples(st.integers(1, 10**12), st.integers(0, 10**6), st.sampled_from(["trend", "mean", "grid"]), st.integers(0, 3))
+
+
+@given(st.lists(lots, min_size=1, max_size=8), st.data())
+def test_shares_add_up_to_the_last_digit_and_no_strategy_bears_more_than_it_may(
+    fills: list[tuple[int, int, str, int]], data: st.DataObject
+) -> None:
+    today, known = MONDAY + timedelta(days=3), FeesDue(COIN)
+    for units, price, strategy, day in sorted(fills, key=lambda fill: fill[3]):
+        quantity = units * UNIT_STEP
+        session = MONDAY + timedelta(days=day)
+        known = known.with_fill(Bought(session, strategy, quantity, quantity * price, largest_fee(quantity, RATE)))
+    left = known.left(today)
+    fee = data.draw(st.integers(1, int(left / UNIT_STEP))) * UNIT_STEP
+    shares = known.shares(fee, today)
+    assert sum(share.units for share in shares) == fee
+    for share in shares:
+        own = sum((each.left for each in known.bought if each.strategy_name == share.strategy_name), D(0))
+        assert 0 < share.units <= own
+        known = known.with_fee(today, share.strategy_name, share.units)
+    assert known.left(today) == left - fee
