@@ -14,7 +14,7 @@ from liveorder.application.ports.instruments import InstrumentQuery
 from liveorder.domain.errors import InvalidSymbolError, OutcomeUnknown
 from liveorder.domain.instrument import Instrument
 from liveorder.domain.values import AssetClass, OptionRight
-from liveorder.infrastructure.brokers.ambiguity import ambiguous
+from liveorder.infrastructure.ambiguity import ambiguous
 from liveorder.infrastructure.brokers.ibkr.connection import Connection
 from liveorder.infrastructure.brokers.ibkr.contracts import (
     ASSET_CLASSES,

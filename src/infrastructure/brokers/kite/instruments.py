@@ -14,7 +14,7 @@ from liveorder.application.ports.event_log import EventLog
 from liveorder.application.ports.instruments import InstrumentQuery
 from liveorder.domain.errors import BrokerError
 from liveorder.domain.instrument import Instrument
-from liveorder.infrastructure.brokers.ambiguity import ambiguous
+from liveorder.infrastructure.ambiguity import ambiguous
 from liveorder.infrastructure.brokers.kite.dump import COUNTED_IN_LOTS, Listing, edition, fits, instrument_of, listings
 from liveorder.infrastructure.brokers.kite.orders import EXCHANGES
 from liveorder.infrastructure.brokers.kite.session import KiteSession, understood

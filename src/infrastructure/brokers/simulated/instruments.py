@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from liveorder.application.ports.instruments import InstrumentQuery
 from liveorder.domain.instrument import Instrument
-from liveorder.infrastructure.brokers.ambiguity import ambiguous
+from liveorder.infrastructure.ambiguity import ambiguous
 from liveorder.infrastructure.brokers.simulated.venue.catalogue import BUILT_IN, Catalogue, Listing
 
 
