@@ -196,7 +196,7 @@ def filled(name: str, contract: str = IN_SHARES, **odd: str) -> str:
         (InstrumentQuery("ETH/USD", "PAXOS"), {"key": "PAXOS:ETH/USD", "tick_size": D("0.05"), "lot_size": D("0.00000001")}),
         (
             InstrumentQuery("WYLD", asset_class=AssetClass.CFD),
-            {"key": "SMART:WYLD:CFD", "asset_class": AssetClass.CFD, "multiplier": D(1)},
+            {"key": "SMART:WYLD:CFD:USD", "asset_class": AssetClass.CFD, "multiplier": D(1)},
         ),
     ],
 )
@@ -443,13 +443,13 @@ async def test_fills_with_every_field_odd_are_read() -> None:
     ]
     async with connected(Canned(executions=rows)) as made:
         told = await made.broker.executions_since(START)
-    assert [
-        (each.client_order_id, each.broker_order_id, each.quantity, each.price, each.commission) for each in executions(told)
-    ] == [
-        ("KEY1", "1940777001", D(2), D("-0.25"), D("2.11")),
-        (None, "7", D("0.12345678"), D("41.2"), None),
-        (None, "1940777003", D(4), D("41.2"), None),
+    assert [(each.client_order_id, each.broker_order_id, each.quantity, each.price) for each in executions(told)] == [
+        ("KEY1", "1940777001", D(2), D("-0.25")),
+        (None, "7", D("0.12345678"), D("41.2")),
+        (None, "1940777003", D(4), D("41.2")),
     ]
+    charged = [(each.commission, each.commission_currency) for each in executions(told)]
+    assert charged == [(D("2.11"), None), (None, None), (D("1.75"), "EUR")]
 
 
 def executions(told: Any) -> list[Execution]:
