@@ -66,7 +66,7 @@ class Signal(BaseModel):
     side: Side
     order_type: OrderType = OrderType.MARKET
     quantity: Positive | None = None
-    """Units; not together with `notional`."""
+    """Units; not together with `notional`. Without either, what the setting `position_size` buys: of an exit too, for now."""
     notional: Positive | None = None
     """Amount to spend, in the instrument's currency."""
     limit_price: Number | None = None
@@ -120,7 +120,8 @@ class Signal(BaseModel):
     valid_until: Moment | None = None
     """After this the *signal* is stale and no order is sent for it, however young it is."""
     timeout_seconds: Seconds | None = None
-    """How long the order may stay open after it was sent; None leaves it to the rule for its type."""
+    """How long the order may stay open after it was sent; None: 60 s of session time for MARKET, 300 s for LIMIT orders
+    for the day (`[timeouts]` sets both), all others as long as they like."""
     role: OrderRole = OrderRole.ENTRY
     parent_order_id: UUID | None = None
     """Nothing links orders yet: refused unless `protection` is `external`."""
