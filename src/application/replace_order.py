@@ -55,7 +55,7 @@ class ReplaceOrder:
         """
         known = (await self._orders.get(order_id)).intent
         gateway = self._gateways[known.account_id]
-        terms = NewTerms(quantity, limit_price, stop_price).on_grid(known.instrument, known.side)
+        terms = NewTerms(quantity, limit_price, stop_price).on_grid(known.instrument, known.side, known.order_type)
         starts = 0
         while True:
             order, outcome = await self._ask_once(gateway, order_id, terms, actor)

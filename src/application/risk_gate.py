@@ -30,7 +30,7 @@ from liveorder.domain.risk import (
     is_paid_in_full,
     is_short,
 )
-from liveorder.domain.values import Side, TimeInForce
+from liveorder.domain.values import OrderType, Side, TimeInForce
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,14 +41,14 @@ class NewTerms:
     limit_price: Decimal | None = None
     stop_price: Decimal | None = None
 
-    def on_grid(self, instrument: Instrument, side: Side) -> NewTerms:
-        """The quantity toward zero to the lot, prices passively to the tick. Raises `InvalidInput` where nothing is left."""
-
-        def rounded(field: str, price: Decimal | None) -> Decimal | None:
-            return None if price is None else instrument.round_price(price, side, field)
-
-        quantity = None if self.quantity is None else instrument.round_quantity(self.quantity)
-        return NewTerms(quantity, rounded("limit_price", self.limit_price), rounded("stop_price", self.stop_price))
+    def on_grid(self, instrument: Instrument, side: Side, kind: OrderType) -> NewTerms:
+        """The quantity toward zero to the lot, prices to the tick, as of a new order. `InvalidInput` where nothing is left."""
+        quantity, limit_price, stop_price = self.quantity, self.limit_price, self.stop_price
+        return NewTerms(
+            None if quantity is None else instrument.round_quantity(quantity),
+            None if limit_price is None else instrument.round_price(limit_price, side),
+            None if stop_price is None else instrument.round_stop(stop_price, side, kind),
+        )
 
 
 class RiskGate:
@@ -165,6 +165,9 @@ def _proposal(intent: Requested, is_operators: bool) -> Proposal:
         notional=intent.notional,
         limit_price=intent.limit_price,
         stop_price=intent.stop_price,
+        trail_amount=intent.trail_amount,
+        trail_percent=intent.trail_percent,
+        limit_offset=intent.limit_offset,
         score=intent.score,
         signal_at=intent.signal_at,
         valid_until=_ends(intent),

@@ -170,13 +170,15 @@ def _to_lot(
 def _to_tick(instrument: Instrument, signal: Signal) -> tuple[Decimal | None, Decimal | None, InvalidInput | None]:
     """Limit and stop price, and what is wrong with one of them."""
 
-    def rounded(field: str, price: Decimal | None) -> Decimal | None:
-        return None if price is None else instrument.round_price(price, signal.side, field)
-
+    limit_price, stop_price = signal.limit_price, signal.stop_price
     try:
-        return rounded("limit_price", signal.limit_price), rounded("stop_price", signal.stop_price), None
+        if limit_price is not None:
+            limit_price = instrument.round_price(limit_price, signal.side)
+        if stop_price is not None:
+            stop_price = instrument.round_stop(stop_price, signal.side, signal.order_type)
     except InvalidInput as problem:
         return signal.limit_price, signal.stop_price, problem
+    return limit_price, stop_price, None
 
 
 def _how_long(signal: Signal, gateway: Gateway, instrument: Instrument) -> tuple[TimeInForce, float | None]:

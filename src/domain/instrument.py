@@ -9,7 +9,7 @@ from operator import not_
 from pydantic import BaseModel, ConfigDict, Field
 
 from liveorder.domain.errors import InvalidInput
-from liveorder.domain.values import EXACT, AssetClass, OptionRight, Price, Quantity, Side
+from liveorder.domain.values import EXACT, AssetClass, OptionRight, OrderType, Price, Quantity, Side
 
 
 class TickRule(BaseModel):
@@ -95,6 +95,10 @@ class Instrument(BaseModel):
                 field, f"{price:f} is less than one tick of {self.tick_size:f} {self.symbol}", "give at least one tick"
             )
         return rounded
+
+    def round_stop(self, price: Decimal, side: Side, kind: OrderType) -> Decimal:
+        """To the tick: a stop away from the market, so that it does not become active sooner than was asked; else passively."""
+        return self.round_price(price, side.opposite if kind.is_stop else side, "stop_price")
 
     def round_quantity(self, quantity: Decimal) -> Decimal:
         """To the lot, toward zero. Raises `InvalidInput` when nothing is left."""

@@ -351,3 +351,15 @@ async def test_validate_tells_what_the_broker_would_not_take(tmp_path: Path) -> 
         _, refused = await engine.execute.validate(a_limit(time_in_force="CLS"))
         assert [(each.reason, each.message) for each in refused] == [(RejectReason.INVALID, "time_in_force: simulated has no CLS")]
         assert scene.witness.calls == []
+
+
+@pytest.mark.parametrize(("side", "asked", "sent"), [("SELL", "499.995", "499.99"), ("BUY", "500.005", "500.01")])
+async def test_a_stop_between_two_ticks_rounds_away_from_the_market(tmp_path: Path, side: str, asked: str, sent: str) -> None:
+    """Rounded as a limit is, it would stand at the market and trade at once."""
+    async with a_scene(tmp_path) as scene, scene.living() as engine:
+        await engine.execute.execute(a_signal("in"))
+        await until(lambda: engine.is_quiet)
+        stop = await engine.execute.execute(a_signal("stop", side=side, order_type="STOP", stop_price=Decimal(asked), quantity=1))
+        assert (stop.stop_price, stop.status) == (Decimal(sent), OrderStatus.SUBMITTED)
+        moved = await engine.replace.replace(stop.order_id, stop_price=Decimal(asked))
+        assert moved.status is OrderStatus.SUBMITTED

@@ -659,3 +659,20 @@ def test_a_replacement_is_judged_by_its_amounts_and_by_the_switches() -> None:
 
 def test_the_switches_are_asked_first() -> None:
     assert RULES[: len(SWITCHES)] == SWITCHES
+
+
+@pytest.mark.parametrize(
+    ("kind", "terms", "value"),
+    [
+        (OrderType.MARKET_IF_TOUCHED, {"stop_price": Decimal(400)}, 4000),
+        (OrderType.LIMIT_IF_TOUCHED, {"stop_price": Decimal(400), "limit_price": Decimal(410)}, 4100),
+        (OrderType.TRAILING_STOP, {"trail_amount": Decimal(50)}, 5500),
+        (OrderType.TRAILING_STOP, {"trail_percent": Decimal(10)}, 5500),
+        (OrderType.TRAILING_STOP_LIMIT, {"trail_amount": Decimal(50), "limit_offset": Decimal(5)}, 5550),
+    ],
+)
+def test_a_buy_that_trails_or_waits_for_a_touch_counts_at_what_it_could_pay(
+    kind: OrderType, terms: dict[str, Decimal], value: int
+) -> None:
+    order = proposal(order_type=kind, quantity=Decimal(10), side=Side.BUY, **terms)
+    assert order.value(Decimal(500)) == value

@@ -5,7 +5,7 @@ from __future__ import annotations
 from decimal import Context, Decimal
 from typing import NamedTuple
 
-from liveorder.domain.values import ZERO, Side
+from liveorder.domain.values import ZERO, OrderType, Side
 
 _MONEY_STEP = Decimal("1E-8")
 _WIDE = Context(prec=200)
@@ -88,15 +88,27 @@ def share_of(value: Decimal, part: Decimal, whole: Decimal) -> Decimal:
     return share.quantize(_MONEY_STEP, context=_WIDE).normalize(_WIDE)
 
 
-def worst_price(side: Side, limit_price: Decimal | None, *others: Decimal | None) -> Decimal | None:
+def worst_price(side: Side, kind: OrderType, limit_price: Decimal | None, *others: Decimal | None) -> Decimal | None:
     """What one unit could cost at the worst; None while no price is known.
 
     A buy with a limit never pays more than that. Otherwise it is the one that is worth most among the limit and the others that are
-    known, stop and market price: a stop may have been passed already, and a sale below the market fills at the market.
+    known, stop and market price: a stop may have been passed already, and a sale below the market fills at the market. A buy that
+    is to be touched pays what it was touched at, however dear the market is before.
     """
     if side is Side.BUY and limit_price is not None:
         return limit_price
+    if side is Side.BUY and kind is OrderType.MARKET_IF_TOUCHED:
+        return others[0]
     return dearest(limit_price, *others)
+
+
+def with_trail(
+    side: Side, price: Decimal | None, amount: Decimal | None, percent: Decimal | None, offset: Decimal | None
+) -> Decimal | None:
+    """What a buy that trails could cost: its stop stands that far above the market, and its limit by the offset above that."""
+    if price is None or side is Side.SELL or (amount is None and percent is None):
+        return price
+    return price + (amount or abs(price) * (percent or ZERO) / 100) + (offset or ZERO)
 
 
 def dearest(*prices: Decimal | None) -> Decimal | None:

@@ -7,7 +7,7 @@ from typing import NamedTuple
 from uuid import UUID
 
 from liveorder.domain.order import LiveOrder
-from liveorder.domain.risk.exposure import dearest, worst_price
+from liveorder.domain.risk.exposure import dearest, with_trail, worst_price
 from liveorder.domain.values import ZERO, Side
 
 
@@ -43,12 +43,14 @@ def open_exposure(order: LiveOrder, last_price: Decimal | None, *, atomic_replac
 
 def _worst_price_of(order: LiveOrder, last_price: Decimal | None) -> Decimal | None:
     """Over the terms that stand and those of each replace that has no outcome."""
-    side, market = order.intent.side, dearest(order.intent.decision_price, last_price)
-    worst = worst_price(side, order.limit_price, order.stop_price, market)
+    intent, side, kind = order.intent, order.intent.side, order.intent.order_type
+    market = dearest(intent.decision_price, last_price)
+    market = with_trail(side, market, intent.trail_amount, intent.trail_percent, intent.limit_offset)
+    worst = worst_price(side, kind, order.limit_price, order.stop_price, market)
     for request in order.requests.values():
         if (terms := request.terms) is not None:
             limit_price, stop_price = terms.limit_price or order.limit_price, terms.stop_price or order.stop_price
-            worst = dearest(worst, worst_price(side, limit_price, stop_price, market))
+            worst = dearest(worst, worst_price(side, kind, limit_price, stop_price, market))
     return worst
 
 

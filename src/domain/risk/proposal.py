@@ -10,7 +10,7 @@ from typing import NamedTuple, TypeAlias
 from uuid import UUID
 
 from liveorder.domain.instrument import Instrument
-from liveorder.domain.risk.exposure import Exposure, worst_price
+from liveorder.domain.risk.exposure import Exposure, with_trail, worst_price
 from liveorder.domain.risk_limits import RiskLimits
 from liveorder.domain.values import ZERO, OrderRole, OrderType, Product, Side
 
@@ -28,6 +28,9 @@ class Proposal(NamedTuple):
     """Money to spend or to raise, where no quantity is told."""
     limit_price: Decimal | None = None
     stop_price: Decimal | None = None
+    trail_amount: Decimal | None = None
+    trail_percent: Decimal | None = None
+    limit_offset: Decimal | None = None
     score: Decimal | None = None
     signal_at: datetime | None = None
     """When the signal was made, or failing that published: its age counts from here."""
@@ -53,7 +56,8 @@ class Proposal(NamedTuple):
         """Money: the notional, or the quantity at the worst price that the order allows; None while no price is known."""
         if self.quantity is None:
             return self.notional
-        price = worst_price(self.side, self.limit_price, self.stop_price, self.price, last_price)
+        price = worst_price(self.side, self.order_type, self.limit_price, self.stop_price, self.price, last_price)
+        price = with_trail(self.side, price, self.trail_amount, self.trail_percent, self.limit_offset)
         return None if price is None else abs(self.instrument.value_of(self.quantity, price))
 
 
