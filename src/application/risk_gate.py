@@ -30,7 +30,7 @@ from liveorder.domain.risk import (
     is_paid_in_full,
     is_short,
 )
-from liveorder.domain.values import OrderType, Side, TimeInForce
+from liveorder.domain.values import OrderType, Side, TimeInForce, TradingHours
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +113,8 @@ class RiskGate:
             is_open = self._sessions.is_open(intent.instrument, now, intent.hours)
         except InvalidInput as ended:
             return str(ended)
-        return None if is_open else f"{intent.instrument.exchange} is closed; wait for its session"
+        hours = "its extended hours" if intent.hours is TradingHours.EXTENDED else "its session"
+        return None if is_open else f"{intent.instrument.exchange} is closed; wait for {hours}"
 
     def _view(self, gateway: Gateway, intent: Requested, priced: Priced, currency: str, without: UUID | None = None) -> RiskView:
         now, instrument = self._clock.now(), intent.instrument

@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime
 from liveorder.application.ports.calendar import TradingCalendar
 from liveorder.domain.errors import InvalidInput
 from liveorder.domain.instrument import Instrument
-from liveorder.domain.values import TradingHours
+from liveorder.domain.values import AssetClass, TradingHours
 
 
 class Sessions:
@@ -25,11 +25,16 @@ class Sessions:
 
     def is_open(self, instrument: Instrument, at: datetime, hours: TradingHours) -> bool:
         """Raises `InvalidInput` where the calendar has ended."""
-        return self._calendar.is_open(instrument.calendar, at, hours)
+        return self._calendar.is_open(instrument.calendar, at, _held(instrument, hours))
 
     def open_seconds_between(self, instrument: Instrument, start: datetime, end: datetime, hours: TradingHours) -> float:
         """Seconds of session time from `start` to `end`; all of them count where the calendar has ended."""
         try:
-            return self._calendar.open_seconds_between(instrument.calendar, start, end, hours)
+            return self._calendar.open_seconds_between(instrument.calendar, start, end, _held(instrument, hours))
         except InvalidInput:
             return (end - start).total_seconds()
+
+
+def _held(instrument: Instrument, hours: TradingHours) -> TradingHours:
+    """Only shares trade before the open and after the close; options of the same exchange do not."""
+    return hours if instrument.asset_class is AssetClass.EQUITY else TradingHours.REGULAR

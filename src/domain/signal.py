@@ -120,8 +120,7 @@ class Signal(BaseModel):
     valid_until: Moment | None = None
     """After this the *signal* is stale and no order is sent for it, however young it is."""
     timeout_seconds: Seconds | None = None
-    """How long the order may stay open after it was sent; None: 60 s of session time for MARKET, 300 s for LIMIT orders
-    for the day (`[timeouts]` sets both), all others as long as they like."""
+    """How long the order may stay open after it was sent; None: as `[timeouts]` says for MARKET and day LIMIT orders."""
     role: OrderRole = OrderRole.ENTRY
     parent_order_id: UUID | None = None
     """Nothing links orders yet: refused unless `protection` is `external`."""

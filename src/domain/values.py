@@ -49,7 +49,7 @@ class OrderType(StrEnum):
     MARKET_IF_TOUCHED = "MARKET_IF_TOUCHED"
     """A market order once the price is as good as `stop_price`: below the market for a buy, above it for a sell."""
     LIMIT_IF_TOUCHED = "LIMIT_IF_TOUCHED"
-    """The same, and then a limit order."""
+    """A limit order once the price is as good as `stop_price`."""
     MARKET_TO_LIMIT = "MARKET_TO_LIMIT"
     """What does not trade at once rests at the price of what did."""
 

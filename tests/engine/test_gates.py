@@ -13,12 +13,14 @@ import pytest
 
 from liveorder.application.ports.broker import SubmitRequest
 from liveorder.application.retry_policy import RetryPolicy
+from liveorder.application.sessions import Sessions
 from liveorder.domain.errors import BrokerConnectionError, InvalidInput, OrderValidationError
+from liveorder.domain.instrument import Instrument
 from liveorder.domain.lifecycle import OrderStatus
 from liveorder.domain.order.facts import CancelReason, RejectReason
 from liveorder.domain.signal import UnusableSignal
 from liveorder.domain.trading_halt import EVERYTHING, HaltReason
-from liveorder.domain.values import OrderType, Side, TimeInForce, TradingHours
+from liveorder.domain.values import AssetClass, OrderType, Side, TimeInForce, TradingHours
 from liveorder.infrastructure.brokers.simulated.broker import SIMULATED_CAPABILITIES
 from tests.engine.scenes import ACCOUNT, CALENDAR, LAX, NOON, SPY, STILL, Scene, a_limit, a_scene, a_signal, until
 
@@ -391,3 +393,10 @@ async def test_an_exit_that_had_to_wait_is_not_sent_when_nothing_is_left_to_clos
         assert order.status is OrderStatus.CANCELLED
         assert "our position in SPY is not the broker's" in (order.error_message or "")
         assert len(scene.witness.of("submit")) == 2
+
+
+def test_only_shares_have_extended_hours() -> None:
+    share = Instrument(symbol="AAPL", exchange="NASDAQ", calendar="XNYS")
+    option = share.model_copy(update={"asset_class": AssetClass.OPTION})
+    sessions, early = Sessions(CALENDAR), datetime(2025, 3, 10, 9, 0, tzinfo=UTC)
+    assert [sessions.is_open(each, early, TradingHours.EXTENDED) for each in (share, option)] == [True, False]

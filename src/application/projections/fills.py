@@ -16,7 +16,7 @@ from liveorder.application.views.fields import rounded, rounded_fraction
 from liveorder.domain.facts import RecordedFact
 from liveorder.domain.order import LiveOrder
 from liveorder.domain.order.executions import BookedExecution
-from liveorder.domain.position_adjustment import PositionAdjusted
+from liveorder.domain.position_adjustment import AdjustmentReason, PositionAdjusted
 from liveorder.domain.values import EXACT, ZERO, Money, Side, TimeInForce
 
 
@@ -96,6 +96,7 @@ class FillRow(NamedTuple):
 
 def adjustment(item: RecordedFact, adjusted: PositionAdjusted) -> FillChange:
     """A fee in kind, as a fill of no units that cost some."""
+    assert adjusted.reason is AdjustmentReason.FEE_IN_KIND  # another reason is booked in another way
     instrument = adjusted.instrument
     row = FillRow(
         booked=item.position,

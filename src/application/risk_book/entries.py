@@ -14,7 +14,7 @@ from liveorder.domain.instrument import Instrument
 from liveorder.domain.order import LiveOrder
 from liveorder.domain.order.executions import BookedExecution, Executions
 from liveorder.domain.order.facts import decimal_text
-from liveorder.domain.position_adjustment import PositionAdjusted
+from liveorder.domain.position_adjustment import AdjustmentReason, PositionAdjusted
 from liveorder.domain.values import ZERO, Money, Side, total, with_money
 
 FILL = "fill"
@@ -73,6 +73,7 @@ def _traded(order: LiveOrder, kind: str, execution: BookedExecution, session_dat
 
 def entries_of(adjusted: PositionAdjusted, session_date: date) -> tuple[LedgerEntry, ...]:
     """What it does to the account's figures: a fee in kind is no trade, and a loss of the session."""
+    assert adjusted.reason is AdjustmentReason.FEE_IN_KIND  # another reason costs something else
     instrument, units = adjusted.instrument, decimal_text(-adjusted.quantity)
     paid = {
         "quantity": "0",

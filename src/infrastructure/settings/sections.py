@@ -96,9 +96,10 @@ class Timeouts(Section):
     """How long to wait for what."""
 
     market_order_seconds: Seconds = 60.0
-    """A market order that is open for longer, in session time, is asked about and cancelled."""
+    """A market order that is open for longer, in session time, is asked about and cancelled; protective orders and orders for an
+    auction never are."""
     day_limit_order_seconds: Seconds = 300.0
-    """The same for a limit order for the day."""
+    """The same for a limit order for the day, and for what may rest as one (MARKET_TO_LIMIT)."""
     broker_call_seconds: Seconds = 10.0
     """A call without an answer for so long has an unknown outcome."""
     drain_seconds: Seconds = 10.0

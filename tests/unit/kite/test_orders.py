@@ -13,7 +13,7 @@ import pytest
 from liveorder.application.ports.broker import CancelRequest, ReplaceRequest
 from liveorder.domain.errors import OrderValidationError, SettingsError
 from liveorder.domain.instrument import Instrument
-from liveorder.domain.values import OrderRole, OrderType, Product, Side, TimeInForce
+from liveorder.domain.values import OrderRole, OrderType, Product, Side, TimeInForce, TradingHours
 from liveorder.infrastructure.brokers.kite.assembly import brokerage
 from liveorder.infrastructure.settings.sections import Kite
 from tests.twins.kite.client import ACCOUNT, access_to
@@ -242,6 +242,7 @@ def test_what_the_operator_takes_from_it_is_refused(capabilities: dict[str, Any]
         ("fractional", True, "fractional"),
         ("order_types", frozenset({OrderType.MARKET, OrderType.TRAILING_STOP}), "TRAILING_STOP"),
         ("times_in_force", frozenset({TimeInForce.DAY, TimeInForce.GTC}), "GTC"),
+        ("hours", frozenset(TradingHours), "extended hours"),
     ],
 )
 def test_what_kite_never_takes_cannot_be_settled(name: str, value: object, told: str) -> None:

@@ -37,7 +37,11 @@ def brokerage(access: AccountAccess, section: Kite) -> Brokerage:
 
 def _checked(account_id: str, can: BrokerCapabilities) -> BrokerCapabilities:
     """Raises `SettingsError` for what an operator says that Kite can, and that its requests have no words for."""
-    more = [*(can.order_types - CAPABILITIES.order_types), *(can.times_in_force - CAPABILITIES.times_in_force)]
+    more = [
+        *(can.order_types - CAPABILITIES.order_types),
+        *(can.times_in_force - CAPABILITIES.times_in_force),
+        *(f"{hours} hours" for hours in can.hours - CAPABILITIES.hours),
+    ]
     impossible = [*(name for name in ("notional", "fractional") if getattr(can, name)), *sorted(more)]
     if impossible:
         raise SettingsError(

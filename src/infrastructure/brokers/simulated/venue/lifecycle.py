@@ -143,7 +143,7 @@ class Lifecycle:
         """One fill, whatever the order's state: a closed order can be filled late. Returns the execution id."""
         trade = self._trading.fill(order, quantity, price, now)
         if order.placed.order_type is OrderType.MARKET_TO_LIMIT and order.limit_price is None:
-            order.limit_price = price
+            order.limit_price, order.rested = price, True
         self.record(order, trade)
         return trade.execution_id
 
