@@ -180,7 +180,7 @@ def needs(kind: OrderType) -> list[str]:
         "`stop_price`": kind.needs_stop_price,
         "`limit_price`": kind.needs_limit_price,
         "`trail_amount` or `trail_percent`": kind.trails,
-        "`limit_offset`": kind is OrderType.TRAILING_STOP_LIMIT,
+        "`limit_offset`": kind.needs_limit_offset,
     }
     return [name for name, is_needed in needed.items() if is_needed]
 

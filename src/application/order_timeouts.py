@@ -43,7 +43,7 @@ def seconds_allowed(order: LiveOrder, terms: AccountTerms) -> tuple[float, bool]
         return None
     if intent.order_type is OrderType.MARKET:
         return terms.market_timeout_seconds, True
-    if intent.order_type in (OrderType.LIMIT, OrderType.MARKET_TO_LIMIT) and intent.time_in_force is TimeInForce.DAY:
+    if intent.order_type.rests_at_its_limit and intent.time_in_force is TimeInForce.DAY:
         return terms.day_limit_timeout_seconds, True
     return None
 

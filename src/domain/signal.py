@@ -175,7 +175,7 @@ class Signal(BaseModel):
     def _contradictions(self) -> tuple[tuple[str, bool, str, str], ...]:
         kind, trails = self.order_type, (self.trail_amount is not None) + (self.trail_percent is not None)
         is_gtd, has_offset = self.time_in_force is TimeInForce.GTD, self.limit_offset is not None
-        needs_offset = kind is OrderType.TRAILING_STOP_LIMIT
+        needs_offset = kind.needs_limit_offset
         has_limit, has_stop, has_expiry = self.limit_price is not None, self.stop_price is not None, self.expires_at is not None
         needs_limit, needs_stop = kind.needs_limit_price, kind.needs_stop_price
         return (

@@ -49,7 +49,7 @@ def _rules() -> list[dict[str, Any]]:
         _at_most_one("quantity", "notional"),
         _belongs_to("limit_price", *(kind for kind in OrderType if kind.needs_limit_price)),
         _belongs_to("stop_price", *(kind for kind in OrderType if kind.needs_stop_price)),
-        _belongs_to("limit_offset", OrderType.TRAILING_STOP_LIMIT),
+        _belongs_to("limit_offset", *(kind for kind in OrderType if kind.needs_limit_offset)),
         {
             "if": _says("order_type", *(kind for kind in OrderType if kind.trails)),
             "then": _exactly_one("trail_amount", "trail_percent"),

@@ -67,6 +67,15 @@ class OrderType(StrEnum):
         return self in (OrderType.TRAILING_STOP, OrderType.TRAILING_STOP_LIMIT)
 
     @property
+    def needs_limit_offset(self) -> bool:
+        return self is OrderType.TRAILING_STOP_LIMIT
+
+    @property
+    def rests_at_its_limit(self) -> bool:
+        """Whether what does not trade at once stands in the book, without waiting for a price first."""
+        return self in (OrderType.LIMIT, OrderType.MARKET_TO_LIMIT)
+
+    @property
     def is_stop(self) -> bool:
         """Whether it becomes active when the price gets worse: what guards a position."""
         return self.trails or self in (OrderType.STOP, OrderType.STOP_LIMIT)

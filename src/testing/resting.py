@@ -20,6 +20,6 @@ def resting_buy(kind: OrderType, instrument: Instrument, market: Decimal, away: 
         prices["stop_price"] = above if kind.is_stop else below + tick
     if kind.trails:
         prices["trail_percent"] = away * 100
-    if kind is OrderType.TRAILING_STOP_LIMIT:
+    if kind.needs_limit_offset:
         prices["limit_offset"] = tick
     return prices

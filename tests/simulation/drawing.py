@@ -200,7 +200,7 @@ def _terms(chance: Chance, price: Decimal) -> dict[str, Any]:
         terms["stop_price"] = str(price * Decimal(chance.choice(("0.95", "1.05"))))
     if kind.trails:
         terms["trail_percent"] = "2"
-    if kind is OrderType.TRAILING_STOP_LIMIT:
+    if kind.needs_limit_offset:
         terms["limit_offset"] = "1"
     return terms
 

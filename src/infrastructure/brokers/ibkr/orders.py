@@ -131,7 +131,7 @@ def _check_prices(request: SubmitRequest) -> None:
         _refuse(
             "trail_amount", "one of trail_amount and trail_percent belongs to an order that trails, and to no other", "give one"
         )
-    if (kind is OrderType.TRAILING_STOP_LIMIT) != (request.limit_offset is not None):
+    if kind.needs_limit_offset != (request.limit_offset is not None):
         _refuse("limit_offset", "it belongs to a TRAILING_STOP_LIMIT order, and to no other", "give both or neither")
 
 

@@ -105,7 +105,7 @@ def _check_terms(placed: NewOrder, now: datetime) -> None:
     trails = [placed.trail_amount, placed.trail_percent].count(None) == 1
     if kind.trails != trails or None not in (placed.trail_amount, placed.trail_percent):
         _refuse("trail_amount or trail_percent, one of them, belongs to an order that trails and to no other")
-    if (kind is OrderType.TRAILING_STOP_LIMIT) != (placed.limit_offset is not None):
+    if kind.needs_limit_offset != (placed.limit_offset is not None):
         _refuse("limit_offset belongs to a TRAILING_STOP_LIMIT order and to no other")
     if placed.is_immediate and kind not in (OrderType.MARKET, OrderType.LIMIT):
         _refuse(f"a {kind} order cannot be {placed.time_in_force}; use DAY, GTC or GTD")
