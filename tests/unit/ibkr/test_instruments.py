@@ -22,7 +22,7 @@ from liveorder.domain.values import AssetClass, OptionRight
 from liveorder.infrastructure.brokers.ibkr import sdk
 from liveorder.infrastructure.brokers.ibkr.capabilities import CAPABILITIES
 from liveorder.infrastructure.brokers.ibkr.contracts import _CALENDAR_OF as CALENDARS
-from liveorder.infrastructure.brokers.ibkr.contracts import calendar_of, described, exchange_named, pair
+from liveorder.infrastructure.brokers.ibkr.contracts import Contracts, calendar_of, described, exchange_named, pair
 from liveorder.infrastructure.brokers.ibkr.instruments import instrument_of
 from liveorder.infrastructure.brokers.ibkr.orders import check
 from tests.unit.ibkr.scene import Scene, scene, submission
@@ -235,3 +235,24 @@ def test_a_contract_month_is_no_day() -> None:
     future = instrument_of({"secType": "FUT", "symbol": "ES", "exchange": "CME", "lastTradeDateOrContractMonth": "202712"})
     assert isinstance(future, Instrument)
     assert future.expiry is None
+
+
+def test_a_second_contract_of_one_name_is_refused_and_never_takes_the_place_of_the_first() -> None:
+    """An ETF that one exchange lists in francs and in dollars: orders in one went out as orders in the other."""
+    contracts, fund = Contracts(), Instrument(symbol="VUSA", exchange="EBS", currency="CHF")
+    contracts.remember(fund, {"conId": "1", "currency": "CHF"})
+    contracts.remember(fund, {"conId": "1", "currency": "CHF"})
+    with pytest.raises(InvalidSymbolError, match="EBS:VUSA names two contracts, conId 1 in CHF and conId 2 in USD"):
+        contracts.remember(fund.model_copy(update={"currency": "USD"}), {"conId": "2", "currency": "USD"})
+    assert contracts.of(fund)["conId"] == "1"
+
+
+@pytest.mark.parametrize(("exchanges", "exchange"), [("CBOE,SMART", "SMART"), ("CBOE", "CBOE")])
+async def test_an_option_that_smart_routes_has_one_name_wherever_it_was_asked_for(
+    tws: Scene, exchanges: str, exchange: str
+) -> None:
+    fields = {"symbol": "SPY", "secType": "OPT", "exchange": "CBOE", "currency": "USD", "lastTradeDateOrContractMonth": "20271217"}
+    contract = sdk.LIBRARY.Contract(conId=8, strike=500.0, right="C", multiplier="100", tradingClass="SPY", **fields)
+    instruments: Any = tws.brokerage.instruments
+    instrument, _ = await instruments._kept(sdk.LIBRARY.ContractDetails(contract=contract, validExchanges=exchanges, minTick=0.01))
+    assert instrument.key == f"{exchange}:SPY:2027-12-17:500:CALL"

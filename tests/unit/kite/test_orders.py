@@ -171,6 +171,7 @@ def test_an_entry_above_the_freeze_quantity_is_refused_with_the_number(
     with pytest.raises(OrderValidationError, match=rf"^quantity: the exchange takes {allowed} of .*, not {quantity}; "):
         payload(FREEZE, **fields)
     assert payload(FREEZE, **fields, role=OrderRole.EXIT)["quantity"] == str(quantity)
+    assert payload(FREEZE, **fields, reduces_only=True)["quantity"] == str(quantity)
 
 
 def test_a_cancel_goes_where_the_order_was_placed_whatever_the_settings_say_now() -> None:
