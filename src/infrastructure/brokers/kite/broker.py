@@ -93,11 +93,11 @@ class KiteBroker:
         return account
 
     async def _listen(self, token: str) -> WakeUps:
-        key, patience = self._section.api_key, min(_PATIENCE_SECONDS, self._access.call_timeout_seconds)
-        wake_ups = WakeUps(key.get_secret_value() if key else "", token, ticker_root(self._section), patience)
+        key = self._section.api_key
+        wake_ups = WakeUps(key.get_secret_value() if key else "", token, ticker_root(self._section), _PATIENCE_SECONDS)
         wake_ups.listen()
         await self._session.questions.run(wake_ups.start)
-        if not await wake_ups.opened(patience):
+        if not await wake_ups.opened(_PATIENCE_SECONDS):
             self._log.write("BROKER", "Kite pushes nothing for now: fills are found by asking", account_id=self._access.account_id)
         return wake_ups
 
