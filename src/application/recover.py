@@ -1,7 +1,8 @@
 """What a start does with what the last run left: list the unfinished, ask, and feed the answers through the ordinary door.
 
 Recovery sends nothing that could be at the broker already. A request without an outcome is in doubt from here on; an intent that
-surely never left is sent if it is still wanted.
+surely never left is sent if it is still wanted. One that an attempt was made for is asked about before: its adapter then knows the
+stored reference, and gives it to no other order.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from liveorder.application.doubts import Doubts
 from liveorder.application.gateway import Gateway
 from liveorder.application.orders import Cause, Orders
 from liveorder.application.ports.event_log import EventLog
-from liveorder.application.side_by_side import side_by_side
+from liveorder.application.side_by_side import QUESTIONS_AT_ONCE, side_by_side
 from liveorder.application.track_orders import TrackOrders
 from liveorder.application.unmatched import UnmatchedReports
 from liveorder.domain.claim import SignalClaim
@@ -64,6 +65,7 @@ class Recover:
         answered = await side_by_side(self._track.poll, gateways)
         unreachable = [gateway.account_id for gateway, was in zip(gateways, answered, strict=True) if not was]
         await self._doubts.ask_all_due()
+        await side_by_side(self._ask_before_sending_again, self._orders.unfinished(), QUESTIONS_AT_ONCE)
         taken_up = self.take_up_unsent()
         report = RecoveryReport(len(left), len(self._doubts.standing()), taken_up, tuple(unreachable))
         if left:
@@ -85,6 +87,10 @@ class Recover:
     async def _doubt_what_was_under_way(self, order: LiveOrder) -> None:
         for request in self._doubts.unattended(order):
             await self._doubts.doubt(order, request.request_id, RESTARTED, "the last run ended before its outcome")
+
+    async def _ask_before_sending_again(self, order: LiveOrder) -> None:
+        if order.is_sent and _is_surely_unsent(order):
+            await self._track.ask(self._gateways[order.intent.account_id], order)
 
     def take_up_unsent(self, driven: Collection[UUID] = ()) -> int:
         """Have every order sent that surely never left and that nobody drives; how many there were.

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from decimal import Decimal
 from pathlib import Path
 
 import pytest
 
+from liveorder.application.ports.broker import Absence
 from liveorder.application.recover import RecoveryReport
 from liveorder.application.retry_policy import RetryPolicy
 from liveorder.domain.errors import BrokerConnectionError, LeaseLost, SettingsError
@@ -89,6 +91,33 @@ async def test_an_order_that_surely_never_left_is_taken_up_again_within_its_atte
             assert (order.status, order.reason) == expected
             assert len(scene.venue_orders(order)) == (0 if failures == 2 else 1)
         assert [str(error) for _, error in scene.errors] == [GAVE_UP] * (failures == 2)
+
+
+async def test_an_attempt_that_failed_before_a_restart_is_asked_about_before_it_is_sent_again(tmp_path: Path) -> None:
+    """So that its adapter knows the reference of an earlier run before it gives one to another order."""
+    asked: list[int] = []
+    async with a_scene(tmp_path, UNFILLED, account_terms={"retry": RetryPolicy(2, 3600, 3600)}) as scene:
+        engine = scene.engine()
+        await engine.start()
+        scene.witness.will_raise("submit", REFUSED)
+        executing = asyncio.create_task(engine.execute.execute(a_limit()))
+        await asyncio.sleep(1)
+        executing.cancel()
+        (order,) = engine.orders.unfinished()
+        assert (order.attempts, order.submission_is_open) == (1, False)
+        await scene.dies(engine)
+
+        async def find(client_order_id: str, broker_order_id: str | None, reference: Mapping[str, str]) -> Absence:
+            assert order.submission is not None
+            if reference == order.submission.reference:
+                asked.append(len(scene.witness.of("submit")))
+            return Absence.ABSENT
+
+        scene.witness.answers["find"] = find
+        async with scene.living() as again:
+            await until(lambda: again.desk.is_idle)
+            assert (await again.orders.get(order.order_id)).is_at_broker
+            assert (asked, len(scene.witness.of("submit"))) == ([1], 2)
 
 
 @pytest.mark.parametrize("failures", [0, 1, 2])

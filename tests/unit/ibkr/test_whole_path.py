@@ -11,7 +11,10 @@ from uuid import UUID
 import pytest
 
 from liveorder import Runner, Signal
+from liveorder.application.ports.broker import Prepared
+from liveorder.domain.errors import BrokerConnectionError
 from liveorder.domain.signal import UnusableSignal
+from liveorder.infrastructure.brokers.ibkr.broker import IbkrBroker
 from liveorder.infrastructure.brokers.simulated.venue.faults import Fault, FaultKind
 from liveorder.infrastructure.brokers.simulated.venue.settings import AccountTerms, Commission, VenueSettings
 from liveorder.testing.exchange import open_exchange
@@ -119,6 +122,52 @@ async def test_a_signal_that_several_contracts_fit_is_refused_with_their_names(t
         with pytest.raises(UnusableSignal, match=r"SMART:SPX/SPXW:2027-12-17:6000:CALL \(multiplier 100, conId ") as refused:
             await runner.execute(signal)
         assert not refused.value.is_passing
+
+
+async def test_the_order_id_of_an_attempt_that_failed_is_given_to_no_other_order_after_a_restart(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first life stores order a under an id that TWS never hears of; in the second, b is sent before a is sent again."""
+    sent, is_b_out, of_a = IbkrBroker.submit, asyncio.Event(), list[Prepared]()
+
+    async def never_left(self: IbkrBroker, prepared: Prepared) -> Any:
+        of_a.append(prepared)
+        raise BrokerConnectionError("not connected")
+
+    async def b_first(self: IbkrBroker, prepared: Prepared) -> Any:
+        if prepared == of_a[0]:
+            await is_b_out.wait()
+            return await sent(self, prepared)
+        reports = await sent(self, prepared)
+        is_b_out.set()
+        return reports
+
+    venue = VenueSettings(accounts=(AccountTerms(account_id=ACCOUNT),), catalogue_file=CATALOGUE)
+    async with open_exchange(venue) as exchange, tws_twin(exchange) as twin:
+        patient = settings(tmp_path, twin) | {"retry": {"first_wait_seconds": 3600, "max_wait_seconds": 3600}}
+        patient["timeouts"] = {"drain_seconds": 0.1}
+        monkeypatch.setattr(IbkrBroker, "submit", never_left)
+        async with Runner.open(**patient) as runner:
+            executing = asyncio.create_task(
+                runner.execute(Signal(signal_id="a", symbol="AAPL", side="BUY", quantity=3, cms_score=90))
+            )
+            first = await failed_attempt(runner)
+        executing.cancel()
+        monkeypatch.setattr(IbkrBroker, "submit", b_first)
+        async with Runner.open(**patient) as runner:
+            second = await runner.execute(Signal(signal_id="b", symbol="AAPL", side="BUY", quantity=2, cms_score=90))
+            ended = [await runner.wait_closed(order_id, 20) for order_id in (first, second.order_id)]
+        assert [(order.status.value, order.filled_quantity) for order in ended] == [("FILLED", Decimal(3)), ("FILLED", Decimal(2))]
+
+
+async def failed_attempt(runner: Runner) -> UUID:
+    """The order that has one, once that is stored."""
+    async with asyncio.timeout(20):
+        while True:
+            for order in await runner.active_orders():
+                if any(each.fact == "SubmissionFailed" for each in await runner.history(order.order_id)):
+                    return order.order_id
+            await asyncio.sleep(0.01)
 
 
 async def test_fees_in_another_currency_than_the_stocks_stand_apart_in_every_report(tmp_path: Path) -> None:
