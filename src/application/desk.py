@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from enum import IntEnum
-from typing import Any
+from typing import Any, TypeVar
 
 from liveorder.application.ports.event_log import EventLog
-from liveorder.domain.errors import LiveOrderError
+from liveorder.domain.errors import LiveOrderError, StoppedBefore
 
+T = TypeVar("T")
 BURST = 64
 """Pieces of work begun before the event loop gets a turn."""
 
@@ -36,7 +37,7 @@ class Desk:
         self._lanes: tuple[deque[Work], ...] = tuple(deque() for _ in Lane)
         self._work_came = asyncio.Event()
         self._signal_slots = asyncio.Semaphore(signals_at_once)
-        self.running: set[asyncio.Task[None]] = set()
+        self.running: set[asyncio.Task[Any]] = set()
         self.is_taking_signals = True
 
     def post(self, lane: Lane, work: Work) -> None:
@@ -56,6 +57,28 @@ class Desk:
 
         self.post(Lane.SIGNALS, and_make_room)
 
+    async def done(self, work: Coroutine[Any, Any, T]) -> T:
+        """The result of a caller's work, begun at once; a caller that goes away leaves it running.
+
+        Raises what the work raises, and `StoppedBefore` when we stop first.
+        """
+        task = asyncio.create_task(work)
+        self._keep(task)
+        await asyncio.wait([task])
+        if task.cancelled():
+            raise StoppedBefore
+        return task.result()
+
+    def _keep(self, task: asyncio.Task[Any]) -> None:
+        self.running.add(task)
+        task.add_done_callback(self._let_go)
+
+    def _let_go(self, task: asyncio.Task[Any]) -> None:
+        """Its error is the caller's, who may have gone away: the event loop is not to report it as forgotten."""
+        self.running.discard(task)
+        if not task.cancelled():
+            task.exception()
+
     async def dispatch_for_ever(self) -> None:
         while True:
             await self._work_came.wait()
@@ -68,9 +91,7 @@ class Desk:
     def _begin_next(self) -> bool:
         for name, lane in zip(Lane, self._lanes, strict=True):
             if lane and (self.is_taking_signals or name is not Lane.SIGNALS):
-                task = asyncio.create_task(self._safely(lane.popleft()))
-                self.running.add(task)
-                task.add_done_callback(self.running.discard)
+                self._keep(asyncio.create_task(self._safely(lane.popleft())))
                 return True
         return False
 

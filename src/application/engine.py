@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 from liveorder.application.account_figures import AccountFigures
 from liveorder.application.adopt import Adopt
@@ -261,7 +262,7 @@ class Engine:
         await self.store.close()
         return unfinished
 
-    async def _end(self, running: Callable[[], Sequence[asyncio.Task[None]]]) -> None:
+    async def _end(self, running: Callable[[], Sequence[asyncio.Task[Any]]]) -> None:
         """Told until they do: a cancellation can be lost on its way (`asyncio.wait_for` of Python 3.11 loses it to a result)."""
         while tasks := running():
             for task in tasks:

@@ -37,6 +37,13 @@ class OrderNotFound(LiveOrderError):
         super().__init__(f"no order with id {order_id}; see `liveorder orders`")
 
 
+class StoppedBefore(LiveOrderError):
+    """liveorder stopped before this was done. What is stored of it is taken up at the next start."""
+
+    def __init__(self) -> None:
+        super().__init__("stopped before this was done; what is stored of it is taken up at the next start: ask again then")
+
+
 class DecisionRefused(LiveOrderError):
     """The order cannot take this step in the state that it is in (cancel of a closed order, say)."""
 

@@ -18,7 +18,14 @@ from liveorder import Runner, Signal
 from liveorder.application.ports.signal_source import SourceMessage
 from liveorder.application.views import FillView, OrderView
 from liveorder.bootstrap import Brokerage
-from liveorder.domain.errors import BrokerConnectionError, InvalidInput, LiveOrderError, OrderRetryExhaustedError, SettingsError
+from liveorder.domain.errors import (
+    BrokerConnectionError,
+    InvalidInput,
+    LiveOrderError,
+    OrderRetryExhaustedError,
+    SettingsError,
+    StoppedBefore,
+)
 from liveorder.domain.lifecycle import OrderStatus
 from liveorder.infrastructure.brokers.simulated.broker import SimulatedBroker
 from liveorder.infrastructure.brokers.simulated.in_process import InProcess
@@ -135,6 +142,29 @@ async def test_a_caller_that_goes_away_leaves_its_order_to_go_on(tmp_path: Path)
         resting = await runner.buy("BTC/USD", 1, order_type="LIMIT", limit_price=100)
         with pytest.raises(TimeoutError):
             await runner.wait_closed(resting.order_id, 0.05)
+
+
+async def test_leaving_waits_no_longer_than_it_may_for_what_was_begun(tmp_path: Path) -> None:
+    """The order waits an hour for its second attempt; the next start makes it."""
+    is_refused = asyncio.Event()
+
+    async def refuses(prepared: object) -> Any:
+        is_refused.set()
+        raise BrokerConnectionError("no line")
+
+    more = {"retry": {"first_wait_seconds": 3600, "max_wait_seconds": 3600}, "timeouts": {"drain_seconds": 0.5}}
+    with a_brokerage() as own:
+        own.broker.submit = refuses  # type: ignore[method-assign]  # a fault of our own making
+        async with asyncio.timeout(20):
+            async with Runner.open(brokers={"SIM": own}, **settings(tmp_path, **more)) as runner:
+                calling = asyncio.create_task(runner.buy("BTC/USD", 1, signal_id="a"))
+                await is_refused.wait()
+            with pytest.raises(StoppedBefore, match="ask again"):
+                await calling
+    with a_brokerage() as own:
+        async with Runner.open(brokers={"SIM": own}, **settings(tmp_path, **more)) as runner:
+            order = await runner.buy("BTC/USD", 1, signal_id="a")
+            assert (await runner.wait_closed(order.order_id, 10)).status == "FILLED"
 
 
 class Messages:
