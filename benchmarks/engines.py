@@ -18,10 +18,10 @@ from typing import cast
 from benchmarks.counting import CountingDatabase
 from benchmarks.instant_broker import InstantBroker, StillMarket
 from benchmarks.places import Place
-from liveorder.application.engine import Connection, Engine, EngineTerms
-from liveorder.application.execute_order import ExecutionTerms
-from liveorder.application.gateway import AccountTerms
+from liveorder.application.engine.engine import Connection, Engine, EngineTerms
+from liveorder.application.gateway.gateway import AccountTerms
 from liveorder.application.ports.broker import Broker
+from liveorder.application.trading.execute_order import ExecutionTerms
 from liveorder.domain.facts import RecordedFact
 from liveorder.domain.order import LiveOrder
 from liveorder.domain.risk_limits import RiskLimits

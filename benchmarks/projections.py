@@ -27,8 +27,8 @@ import psycopg
 from psycopg.sql import SQL, Identifier
 
 from liveorder.application.ports.order_store import Commit
-from liveorder.application.projector import Projector
-from liveorder.application.pump import rare_collections
+from liveorder.application.reporting.projector import Projector
+from liveorder.application.reporting.pump import rare_collections
 from liveorder.domain.facts import Envelope, Fact, RecordedFact
 from liveorder.domain.identifiers import uuid7
 from liveorder.domain.instrument import Instrument

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from liveorder.application.engine import Engine
+from liveorder.application.engine.engine import Engine
 
 
 def asks_for_one_of_the_missing(engine: Engine) -> None:

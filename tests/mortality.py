@@ -10,7 +10,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from liveorder.application.engine import Engine
+from liveorder.application.engine.engine import Engine
 from liveorder.application.ports.broker import Broker
 from liveorder.application.ports.order_store import OrderStore
 

@@ -12,10 +12,10 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from liveorder.application.engine import Connection, Engine, EngineTerms
-from liveorder.application.execute_order import ExecutionTerms
-from liveorder.application.gateway import AccountTerms
+from liveorder.application.engine.engine import Connection, Engine, EngineTerms
+from liveorder.application.gateway.gateway import AccountTerms
 from liveorder.application.ports.broker import Broker, BrokerCapabilities
+from liveorder.application.trading.execute_order import ExecutionTerms
 from liveorder.domain.order import LiveOrder
 from liveorder.domain.risk_limits import RiskLimits
 from liveorder.domain.signal import Signal

@@ -8,16 +8,16 @@ from importlib import import_module
 from types import MappingProxyType, ModuleType
 from typing import Any
 
-from liveorder.application.account_figures import with_equity
-from liveorder.application.engine import Connection
-from liveorder.application.gateway import AccountTerms
+from liveorder.application.engine.engine import Connection
+from liveorder.application.gateway.gateway import AccountTerms
+from liveorder.application.gateway.retry_policy import RetryPolicy
 from liveorder.application.ports.brokerage import AccountAccess, Brokerage
 from liveorder.application.ports.clock import Clock
 from liveorder.application.ports.event_log import EventLog
-from liveorder.application.retry_policy import RetryPolicy
-from liveorder.application.side_by_side import side_by_side
-from liveorder.application.sparing_log import SparingLog
-from liveorder.application.views import AccountView, account_view
+from liveorder.application.reporting.views import AccountView, account_view
+from liveorder.application.risk.account_figures import with_equity
+from liveorder.application.runtime.concurrently import side_by_side
+from liveorder.application.runtime.sparing_log import SparingLog
 from liveorder.bootstrap.parts import clock_of, log_of
 from liveorder.bootstrap.simulation import Venue, open_simulation, simulated_brokerage
 from liveorder.domain.errors import LiveOrderError, SettingsError

@@ -10,12 +10,12 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
 
-from liveorder.application.command_desk import CommandKind, answered, carry_out
-from liveorder.application.engine import Engine
+from liveorder.application.emergency.kill import StopReport
+from liveorder.application.engine.engine import Engine
+from liveorder.application.engine.operator_commands import CommandKind, answered, carry_out
 from liveorder.application.ports.order_store import StoredCommand
-from liveorder.application.ports.views import ViewsUnavailable
-from liveorder.application.stop_trading import StopReport
-from liveorder.application.views import DoubtView, doubt_view
+from liveorder.application.reporting.read_models import ViewsUnavailable
+from liveorder.application.reporting.views import DoubtView, doubt_view
 from liveorder.bootstrap.brokerages import accounts_at_brokers
 from liveorder.bootstrap.service import open_service
 from liveorder.domain.doubt import doubts_of

@@ -8,10 +8,10 @@ from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from typing import TypeVar
 
-from liveorder.application.engine import Connection
+from liveorder.application.engine.engine import Connection
 from liveorder.application.ports.broker import CancelRequest
 from liveorder.application.ports.emergency_journal import JournalledHalt
-from liveorder.application.side_by_side import side_by_side
+from liveorder.application.runtime.concurrently import side_by_side
 from liveorder.bootstrap.brokerages import connections_of
 from liveorder.bootstrap.parts import clock_of, journal_of, log_of
 from liveorder.domain.errors import LiveOrderError

@@ -7,8 +7,8 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from liveorder.application.ports.order_store import LeaseState, StoreIdentity
-from liveorder.application.projector import Progress, Projector
-from liveorder.application.verification import Verification
+from liveorder.application.reporting.projector import Progress, Projector
+from liveorder.application.reporting.verification import Verification
 from liveorder.bootstrap.parts import expectation_of
 from liveorder.domain.claim import SignalClaim
 from liveorder.infrastructure.clock import SystemClock

@@ -10,19 +10,19 @@ from functools import partial
 from pathlib import Path
 from uuid import uuid4
 
-from liveorder.application.engine import Connection, Engine, EngineTerms
-from liveorder.application.execute_order import ExecutionTerms
-from liveorder.application.outbox import Outbox, Outlet
-from liveorder.application.outlets import ALERTS, Confirmations, Notices
-from liveorder.application.ownership import stand_by, until_free
+from liveorder.application.engine.engine import Connection, Engine, EngineTerms
+from liveorder.application.engine.ownership import stand_by, until_free
+from liveorder.application.engine.service import Service
+from liveorder.application.outbox.messages import ALERTS, Confirmations, Notices
+from liveorder.application.outbox.notifier import Notifier
+from liveorder.application.outbox.outbox import Outbox, Outlet
 from liveorder.application.ports.brokerage import Brokerage
 from liveorder.application.ports.clock import Clock
 from liveorder.application.ports.event_log import EventLog
-from liveorder.application.ports.notifier import Notifier
 from liveorder.application.ports.signal_source import SignalSource
-from liveorder.application.projector import Projector
-from liveorder.application.service import Service
-from liveorder.application.sparing_log import SparingLog
+from liveorder.application.reporting.projector import Projector
+from liveorder.application.runtime.sparing_log import SparingLog
+from liveorder.application.trading.execute_order import ExecutionTerms
 from liveorder.bootstrap.brokerages import check_supplied, connections_of
 from liveorder.bootstrap.parts import (
     calendars_of,

@@ -10,11 +10,11 @@ from pathlib import Path
 from random import SystemRandom
 from urllib.parse import quote
 
-from liveorder.application.choose_default_account import choose_default_account
-from liveorder.application.engine import Connection
-from liveorder.application.orders import Orders
-from liveorder.application.risk_book import RiskBook
-from liveorder.application.sessions import Sessions
+from liveorder.application.engine.choose_default_account import choose_default_account
+from liveorder.application.engine.engine import Connection
+from liveorder.application.orders.order_register import Orders
+from liveorder.application.ports.sessions import Sessions
+from liveorder.application.risk.book import RiskBook
 from liveorder.bootstrap.brokerages import connections_of
 from liveorder.bootstrap.parts import calendars_of, clock_of, expectation_of, log_of, owner_name, without_secrets
 from liveorder.bootstrap.simulation import venue_settings

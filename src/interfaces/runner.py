@@ -20,14 +20,13 @@ from pathlib import Path
 from typing import Any, Self, TypeVar
 from uuid import UUID
 
-from liveorder.application.account_figures import LOOK_SECONDS
+from liveorder.application.emergency.kill import StopReport
+from liveorder.application.engine.service import Service
 from liveorder.application.ports.event_log import EventLog
 from liveorder.application.ports.signal_source import SignalSource
-from liveorder.application.ports.views import Wanted
-from liveorder.application.recover import RecoveryReport
-from liveorder.application.service import Service
-from liveorder.application.stop_trading import StopReport
-from liveorder.application.views import (
+from liveorder.application.recovery.recover import RecoveryReport
+from liveorder.application.reporting.read_models import Wanted
+from liveorder.application.reporting.views import (
     AccountView,
     DailySummaryView,
     DoubtView,
@@ -39,6 +38,7 @@ from liveorder.application.views import (
     history_view,
     order_view,
 )
+from liveorder.application.risk.account_figures import LOOK_SECONDS
 from liveorder.bootstrap import Brokerage, load_settings, open_service
 from liveorder.domain.errors import LiveOrderError
 from liveorder.domain.facts import RecordedFact

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any, Self, TypeVar
 from uuid import UUID
 
-from liveorder.application.account_figures import LOOK_SECONDS
-from liveorder.application.stop_trading import StopReport
-from liveorder.application.views import AccountView, DailySummaryView, DoubtView, HistoryView, OrderView, PositionView
+from liveorder.application.emergency.kill import StopReport
+from liveorder.application.reporting.views import AccountView, DailySummaryView, DoubtView, HistoryView, OrderView, PositionView
+from liveorder.application.risk.account_figures import LOOK_SECONDS
 from liveorder.domain.order.facts import Refused
 from liveorder.domain.reconciliation import ReconciliationReport
 from liveorder.domain.signal import Signal

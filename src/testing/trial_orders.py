@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import TypeVar
 
+from liveorder.application.gateway.rate_limit import RateLimit
 from liveorder.application.ports.broker import (
     Absence,
     Broker,
@@ -17,7 +18,6 @@ from liveorder.application.ports.broker import (
     SubmitRequest,
 )
 from liveorder.application.ports.clock import Clock
-from liveorder.application.rate_limit import RateLimit
 from liveorder.domain.errors import BrokerRefusal, BrokerUnavailable, DuplicateClientOrderId
 from liveorder.domain.execution_report import (
     Accepted,

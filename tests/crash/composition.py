@@ -9,18 +9,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from liveorder.application.engine import Connection, Engine, EngineTerms
-from liveorder.application.execute_order import ExecutionTerms
-from liveorder.application.gateway import AccountTerms
-from liveorder.application.outbox import Outbox
-from liveorder.application.outlets import Notices
+from liveorder.application.engine.engine import Connection, Engine, EngineTerms
+from liveorder.application.gateway.gateway import AccountTerms
+from liveorder.application.gateway.retry_policy import RetryPolicy
+from liveorder.application.outbox.messages import Notices
+from liveorder.application.outbox.notifier import Notice
+from liveorder.application.outbox.outbox import Outbox
 from liveorder.application.ports.brokerage import Brokerage
 from liveorder.application.ports.clock import Clock
 from liveorder.application.ports.event_log import EventLog
-from liveorder.application.ports.notifier import Notice
 from liveorder.application.ports.order_store import Lease
-from liveorder.application.projector import Projector
-from liveorder.application.retry_policy import RetryPolicy
+from liveorder.application.reporting.projector import Projector
+from liveorder.application.trading.execute_order import ExecutionTerms
 from liveorder.domain.values import TradingMode
 from liveorder.infrastructure.brokers.simulated.broker import SimulatedBroker
 from liveorder.infrastructure.brokers.simulated.control import VenueControl

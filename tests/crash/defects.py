@@ -12,7 +12,7 @@ from itertools import count
 from typing import Any
 from uuid import uuid4
 
-from liveorder.application.engine import Engine
+from liveorder.application.engine.engine import Engine
 from liveorder.application.ports.broker import Absence, BrokerCapabilities, KeySupport, Prepared
 from liveorder.application.ports.order_store import Commit, Committed
 from liveorder.domain.execution_report import Execution, ExecutionReport, OrderSnapshot

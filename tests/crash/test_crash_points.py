@@ -14,7 +14,7 @@ from typing import TypeAlias
 
 import pytest
 
-from liveorder.application.engine import Engine
+from liveorder.application.engine.engine import Engine
 from liveorder.domain.errors import DecisionRefused, LiveOrderError
 from liveorder.domain.order import LiveOrder
 from liveorder.domain.order.facts import Requested

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from liveorder.application.adopt import adopted_signal_id
+from liveorder.application.trading.adopt import adopted_signal_id
 from liveorder.domain.values import Side
 from liveorder.infrastructure.brokers.simulated.control import VenueControl
 from tests.crash.cases import ABOVE_THE_MARKET, BELOW_THE_MARKET, HELD, OPERATIONS, Case, instrument_of, key_of, told_id

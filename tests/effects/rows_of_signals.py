@@ -6,8 +6,8 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from liveorder.application.narrative import sentence
-from liveorder.application.views import order_view
+from liveorder.application.reporting.descriptions import sentence
+from liveorder.application.reporting.views import order_view
 from liveorder.domain.order import LiveOrder
 from tests.effects.catalogue import found
 from tests.effects.observing import BY_HAND, Effect, becomes, refused_by, sends, staged, takes, unusable

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from liveorder.application.engine import Engine
+from liveorder.application.engine.engine import Engine
 from liveorder.application.ports.clock import Clock
 from liveorder.bootstrap import service
 from liveorder.bootstrap.brokerages import connections_of

@@ -13,14 +13,14 @@ from pathlib import Path
 from typing import Any, TypeVar
 from uuid import UUID
 
-from liveorder.application.command_desk import CommandDesk
-from liveorder.application.engine import Connection, Engine, EngineTerms
-from liveorder.application.execute_order import ExecutionTerms
-from liveorder.application.gateway import AccountTerms
+from liveorder.application.engine.engine import Connection, Engine, EngineTerms
+from liveorder.application.engine.operator_commands import CommandDesk
+from liveorder.application.gateway.gateway import AccountTerms
 from liveorder.application.ports.broker import Broker, BrokerCapabilities, Prepared
 from liveorder.application.ports.calendar import TradingCalendar
 from liveorder.application.ports.instruments import Instruments
 from liveorder.application.ports.market_data import MarketData
+from liveorder.application.trading.execute_order import ExecutionTerms
 from liveorder.domain.errors import LiveOrderError
 from liveorder.domain.facts import Fact
 from liveorder.domain.order import LiveOrder

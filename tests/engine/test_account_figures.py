@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from liveorder.application.engine import Engine
+from liveorder.application.engine.engine import Engine
 from liveorder.domain.broker_account import BrokerAccount, Figure, FigureKind
 from liveorder.domain.errors import BrokerConnectionError, DecisionRefused
 from liveorder.domain.lifecycle import OrderStatus

@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-from liveorder.application import finished_orders
-from liveorder.application.engine import Engine
+from liveorder.application.engine.engine import Engine
+from liveorder.application.orders import finished_orders
 from liveorder.domain.execution_report import Commission, ExecutionReport
 from liveorder.domain.lifecycle import OrderStatus
 from liveorder.domain.order import LiveOrder

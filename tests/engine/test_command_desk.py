@@ -11,7 +11,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from liveorder.application.command_desk import CommandDesk, carry_out
+from liveorder.application.engine.operator_commands import CommandDesk, carry_out
 from liveorder.application.ports.order_store import StoredCommand
 from liveorder.domain.errors import StoreUnavailable
 from liveorder.domain.lifecycle import OrderStatus

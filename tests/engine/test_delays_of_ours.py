@@ -15,11 +15,11 @@ from typing import Any
 
 import pytest
 
-from liveorder.application.doubts import horizon
-from liveorder.application.order_log import OrderLog
+from liveorder.application.gateway.retry_policy import RetryPolicy
 from liveorder.application.ports.broker import Prepared
 from liveorder.application.ports.order_store import Commit, Committed
-from liveorder.application.retry_policy import RetryPolicy
+from liveorder.application.recovery.resolve_unknown_outcomes import horizon
+from liveorder.application.reporting.order_log import OrderLog
 from liveorder.domain.errors import BrokerConnectionError
 from liveorder.domain.lifecycle import OrderStatus
 from liveorder.domain.order import LiveOrder

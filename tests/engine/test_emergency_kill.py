@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from liveorder.application.engine import Connection
+from liveorder.application.engine.engine import Connection
 from liveorder.bootstrap import EmergencyReport, Settings, brokerages, emergency, emergency_kill
 from liveorder.domain.errors import BrokerConnectionError
 from tests.engine.scenes import ACCOUNT, Scene, a_limit, a_scene

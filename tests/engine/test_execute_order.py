@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from liveorder.application.execute_order import SignalContentDiffers
+from liveorder.application.gateway.retry_policy import RetryPolicy
 from liveorder.application.ports.broker import Absence, Prepared
-from liveorder.application.retry_policy import RetryPolicy
+from liveorder.application.trading.execute_order import SignalContentDiffers
 from liveorder.domain.errors import (
     BrokerConnectionError,
     BrokerRateLimitError,

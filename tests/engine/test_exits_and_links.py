@@ -12,10 +12,10 @@ from uuid import UUID
 
 import pytest
 
-from liveorder.application.engine import Engine
-from liveorder.application.execute_order import ExecuteOrder
-from liveorder.application.narrative import sentence
-from liveorder.application.views import verdict_view
+from liveorder.application.engine.engine import Engine
+from liveorder.application.reporting.descriptions import sentence
+from liveorder.application.reporting.views import verdict_view
+from liveorder.application.trading.execute_order import ExecuteOrder
 from liveorder.domain.lifecycle import OrderStatus
 from liveorder.domain.values import TradingMode
 from tests.engine.scenes import ACCOUNT, Scene, a_scene, a_signal

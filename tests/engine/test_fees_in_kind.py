@@ -14,10 +14,10 @@ from typing import Any
 
 import pytest
 
-from liveorder.application.engine import Engine
+from liveorder.application.engine.engine import Engine
 from liveorder.application.ports.broker import Absence, BrokerPosition
-from liveorder.application.projector import Projector
-from liveorder.application.risk_book import SessionDay
+from liveorder.application.reporting.projector import Projector
+from liveorder.application.risk.book import SessionDay
 from liveorder.domain.errors import BrokerConnectionError, BrokerTimeoutError
 from liveorder.domain.lifecycle import OrderStatus
 from liveorder.domain.order import LiveOrder

@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
+from liveorder.application.gateway.retry_policy import RetryPolicy
 from liveorder.application.ports.broker import SubmitRequest
-from liveorder.application.retry_policy import RetryPolicy
-from liveorder.application.sessions import Sessions
+from liveorder.application.ports.sessions import Sessions
 from liveorder.domain.errors import BrokerConnectionError, InvalidInput, OrderValidationError
 from liveorder.domain.instrument import Instrument
 from liveorder.domain.lifecycle import OrderStatus

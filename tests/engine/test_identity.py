@@ -11,11 +11,11 @@ from uuid import UUID
 
 import pytest
 
-from liveorder.application.choose_default_account import choose_default_account
-from liveorder.application.execute_order import SignalContentDiffers, SignalKnownOnSeveralAccounts
+from liveorder.application.engine.choose_default_account import choose_default_account
 from liveorder.application.ports.broker import Absence
 from liveorder.application.ports.signal_source import SourceMessage
-from liveorder.application.recent_signals import REMEMBERED, RecentSignals
+from liveorder.application.trading.execute_order import SignalContentDiffers, SignalKnownOnSeveralAccounts
+from liveorder.application.trading.recent_signals import REMEMBERED, RecentSignals
 from liveorder.domain.dead_letter import SignalDeadLettered, SignalRetried, dead_letter_id
 from liveorder.domain.errors import BrokerConnectionError, InvalidInput
 from liveorder.domain.identifiers import KeyRing, SignalKey

@@ -10,13 +10,13 @@ from typing import Any
 
 import pytest
 
-from liveorder.application.desk import Desk, Lane
-from liveorder.application.outbox import Outbox
-from liveorder.application.outlets import Notices
+from liveorder.application.engine.service import Service
+from liveorder.application.outbox.messages import Notices
+from liveorder.application.outbox.notifier import Notice
+from liveorder.application.outbox.outbox import Outbox
 from liveorder.application.ports.broker import Absence
-from liveorder.application.ports.notifier import Notice
 from liveorder.application.ports.signal_source import SourceMessage
-from liveorder.application.service import Service
+from liveorder.application.runtime.dispatcher import Desk, Lane
 from liveorder.domain.dead_letter import SignalDeadLettered
 from liveorder.domain.errors import BrokerConnectionError, LiveOrderError
 from liveorder.domain.signal import Signal

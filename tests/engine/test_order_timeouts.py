@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from liveorder.application.order_timeouts import ASK_AGAIN_SECONDS, LONGEST_WAIT_SECONDS
 from liveorder.application.ports.broker import Absence, Prepared
+from liveorder.application.trading.order_timeouts import ASK_AGAIN_SECONDS, LONGEST_WAIT_SECONDS
 from liveorder.domain.errors import BrokerConnectionError
 from liveorder.domain.execution_report import CancelRejected
 from liveorder.domain.lifecycle import OrderStatus

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from liveorder.application.ownership import LOOK_SECONDS, stand_by, until_free
+from liveorder.application.engine.ownership import LOOK_SECONDS, stand_by, until_free
 from liveorder.domain.errors import BrokerConnectionError, LeaseLost, StoreUnavailable
 from liveorder.domain.lifecycle import OrderStatus
 from liveorder.infrastructure.brokers.simulated.venue.faults import FaultKind

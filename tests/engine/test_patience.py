@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from liveorder.application.patience import STORE_PATIENCE_SECONDS, within_patience
+from liveorder.application.runtime.patience import STORE_PATIENCE_SECONDS, within_patience
 from liveorder.domain.errors import StoreUnavailable
 from tests.virtual_time import run_virtually
 

@@ -9,7 +9,7 @@ from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 
-from liveorder.application.engine import Engine
+from liveorder.application.engine.engine import Engine
 from liveorder.domain.errors import BrokerConnectionError
 from liveorder.domain.execution_report import OrderSnapshot
 from liveorder.infrastructure.brokers.simulated.broker import capabilities_of

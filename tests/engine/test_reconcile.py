@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from liveorder.application.engine import Engine
+from liveorder.application.engine.engine import Engine
 from liveorder.domain.errors import DecisionRefused, InvalidInput
 from liveorder.domain.execution_report import BrokerStatus, OrderSnapshot
 from liveorder.domain.lifecycle import OrderStatus

@@ -11,10 +11,10 @@ from uuid import UUID
 
 import pytest
 
-from liveorder.application import kill_switch
 from liveorder.application.ports.broker import KeySupport
 from liveorder.application.ports.order_store import StoredCommand
-from liveorder.application.projector import Projector
+from liveorder.application.reporting.projector import Projector
+from liveorder.application.risk import trading_halts
 from liveorder.domain.lifecycle import OrderStatus
 from liveorder.domain.order import LiveOrder
 from liveorder.domain.trading_halt import EVERYTHING, HaltReason, TradingHalted, account_scope
@@ -179,7 +179,7 @@ async def test_a_signal_from_after_the_resume_is_sent_at_once_and_one_from_befor
         async with scene.living() as engine:
             assert (await engine.execute.execute(a_limit("undated"))).is_in_doubt, "also in the next life"
             await until(lambda: not engine.doubts.standing() and engine.desk.is_idle)
-            monkeypatch.setattr(kill_switch, "SUSPICION", timedelta(seconds=1))
+            monkeypatch.setattr(trading_halts, "SUSPICION", timedelta(seconds=1))
             assert (await engine.execute.execute(a_limit("undated, later"))).is_acknowledged
 
 

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from liveorder.application.engine import Engine
-from liveorder.application.side_by_side import side_by_side
+from liveorder.application.engine.engine import Engine
+from liveorder.application.runtime.concurrently import side_by_side
 from liveorder.domain.lifecycle import OrderStatus
 from liveorder.infrastructure.brokers.simulated.venue.faults import Fault, FaultKind, Point
 from liveorder.infrastructure.brokers.simulated.venue.settings import Fills

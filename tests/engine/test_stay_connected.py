@@ -6,8 +6,8 @@ import asyncio
 from decimal import Decimal
 from pathlib import Path
 
-from liveorder.application.engine import Engine
-from liveorder.application.retry_policy import RetryPolicy
+from liveorder.application.engine.engine import Engine
+from liveorder.application.gateway.retry_policy import RetryPolicy
 from liveorder.domain.errors import BrokerAuthenticationError, BrokerConnectionError
 from liveorder.domain.lifecycle import OrderStatus
 from liveorder.domain.order import LiveOrder

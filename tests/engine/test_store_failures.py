@@ -12,9 +12,9 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from liveorder.application.doubts import horizon
 from liveorder.application.ports.emergency_journal import JournalledCancel, JournalledHalt
 from liveorder.application.ports.order_store import Commit, Committed
+from liveorder.application.recovery.resolve_unknown_outcomes import horizon
 from liveorder.domain.errors import BrokerRateLimitError, LiveOrderError, OrderValidationError, StoreUnavailable
 from liveorder.domain.facts import RecordedFact
 from liveorder.domain.lifecycle import OrderStatus

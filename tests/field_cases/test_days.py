@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from liveorder import Signal
-from liveorder.application.views import OrderView
+from liveorder.application.reporting.views import OrderView
 from liveorder.bootstrap.parts import calendars_of
 from liveorder.domain.errors import InvalidInput
 from liveorder.domain.instrument import Instrument

@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from liveorder.application.order_log import OrderLog
 from liveorder.application.ports.broker import Absence
+from liveorder.application.reporting.order_log import OrderLog
 from liveorder.domain.execution_report import OrderSnapshot
 from liveorder.domain.lifecycle import OrderStatus
 from liveorder.domain.order.facts import Filled, FillInferred

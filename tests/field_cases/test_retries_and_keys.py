@@ -11,7 +11,7 @@ from uuid import uuid4
 
 import pytest
 
-from liveorder.application.engine import Engine
+from liveorder.application.engine.engine import Engine
 from liveorder.application.ports.broker import KeySupport
 from liveorder.application.ports.order_store import StoredCommand
 from liveorder.domain.errors import BrokerConnectionError

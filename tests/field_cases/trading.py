@@ -12,11 +12,11 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from liveorder import Runner
-from liveorder.application.engine import Engine
-from liveorder.application.ports.views import Wanted
-from liveorder.application.projector import Projector
-from liveorder.application.service import Service
-from liveorder.application.views import OrderView, SignalView
+from liveorder.application.engine.engine import Engine
+from liveorder.application.engine.service import Service
+from liveorder.application.reporting.projector import Projector
+from liveorder.application.reporting.read_models import Wanted
+from liveorder.application.reporting.views import OrderView, SignalView
 from liveorder.domain.instrument import Instrument
 from liveorder.domain.lifecycle import OrderStatus
 from liveorder.domain.position import PositionSide, shown

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 import pytest
 
 from liveorder import Runner, Signal
-from liveorder.application.views import FillView, OrderView, PositionView
+from liveorder.application.reporting.views import FillView, OrderView, PositionView
 from liveorder.domain.errors import BrokerAuthenticationError, BrokerError, SettingsError
 from liveorder.domain.values import Side
 from liveorder.infrastructure.brokers.simulated.venue.faults import Fault, FaultKind, Point

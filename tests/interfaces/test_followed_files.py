@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from liveorder.application.ports.views import Wanted
+from liveorder.application.reporting.read_models import Wanted
 from liveorder.bootstrap import Settings, file_source, load_settings, open_service
 from liveorder.domain.errors import InvalidInput
 from liveorder.interfaces.cli.exit_codes import ExitCode

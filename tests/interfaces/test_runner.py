@@ -16,7 +16,7 @@ import pytest
 
 from liveorder import Runner, Signal
 from liveorder.application.ports.signal_source import SourceMessage
-from liveorder.application.views import FillView, OrderView
+from liveorder.application.reporting.views import FillView, OrderView
 from liveorder.bootstrap import Brokerage
 from liveorder.domain.errors import (
     BrokerConnectionError,

@@ -13,9 +13,9 @@ from typing import Any, TypeAlias
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from liveorder.application.projections.holding import Holding
-from liveorder.application.pump import Pump
-from liveorder.application.risk_book import AccountLedger, entries_between, position_key
+from liveorder.application.reporting.projections.holding import Holding
+from liveorder.application.reporting.pump import Pump
+from liveorder.application.risk.book import AccountLedger, entries_between, position_key
 from liveorder.domain import execution_report as r
 from liveorder.domain.instrument import Instrument
 from liveorder.domain.order import LiveOrder

@@ -10,10 +10,10 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from liveorder.application.ports.views import ViewsUnavailable
-from liveorder.application.projections.fills import FillRow
-from liveorder.application.projections.holding import Holding
-from liveorder.application.pump import Pump
+from liveorder.application.reporting.projections.fills import FillRow
+from liveorder.application.reporting.projections.holding import Holding
+from liveorder.application.reporting.pump import Pump
+from liveorder.application.reporting.read_models import ViewsUnavailable
 from liveorder.domain.facts import Fact
 from liveorder.domain.instrument import Instrument
 from liveorder.domain.order import facts as f

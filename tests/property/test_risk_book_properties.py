@@ -11,7 +11,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from liveorder.application.ports.market_data import Price
 from liveorder.application.ports.order_store import LedgerEntry, LedgerRow
-from liveorder.application.risk_book import AccountLedger, RiskBook, SessionDay, day_key, entries_between, position_key
+from liveorder.application.risk.book import AccountLedger, RiskBook, SessionDay, day_key, entries_between, position_key
 from liveorder.domain.facts import Fact
 from liveorder.domain.instrument import Instrument
 from liveorder.domain.order import LiveOrder

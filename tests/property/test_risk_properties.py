@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from liveorder.application.ports.order_store import LedgerRow
-from liveorder.application.risk_book import RiskBook, position_key
+from liveorder.application.risk.book import RiskBook, position_key
 from liveorder.domain.instrument import Instrument
 from liveorder.domain.order import LiveOrder
 from liveorder.domain.position import Position

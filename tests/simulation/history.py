@@ -16,7 +16,7 @@ from functools import cache
 from pathlib import Path
 from uuid import UUID
 
-from liveorder.application.service import Service
+from liveorder.application.engine.service import Service
 from liveorder.domain.order import LiveOrder
 from liveorder.infrastructure.clock import SystemClock
 from liveorder.infrastructure.eventstore.schema import PLACE

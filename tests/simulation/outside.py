@@ -9,10 +9,10 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequen
 from contextvars import Context
 from typing import Any
 
+from liveorder.application.outbox.publisher import Confirmation
 from liveorder.application.ports.broker import Broker, BrokerRequest, Prepared
 from liveorder.application.ports.clock import Clock
 from liveorder.application.ports.emergency_journal import JournalEntry
-from liveorder.application.ports.publisher import Confirmation
 from liveorder.application.ports.signal_source import SourceMessage
 from liveorder.domain.errors import BrokerRefusal, StoreUnavailable
 from liveorder.domain.execution_report import ExecutionReport

@@ -11,11 +11,11 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from liveorder.application.outlets import Confirmations
-from liveorder.application.ports.publisher import Confirmation
-from liveorder.application.projections.known_orders import KnownOrders, streams_of
-from liveorder.application.retry_policy import RetryPolicy
-from liveorder.application.service import Service
+from liveorder.application.engine.service import Service
+from liveorder.application.gateway.retry_policy import RetryPolicy
+from liveorder.application.outbox.messages import Confirmations
+from liveorder.application.outbox.publisher import Confirmation
+from liveorder.application.reporting.projections.known_orders import KnownOrders, streams_of
 from liveorder.domain.dead_letter import dead_letter_id
 from liveorder.domain.errors import InvalidInput
 from liveorder.domain.facts import RecordedFact

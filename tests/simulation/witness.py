@@ -12,8 +12,8 @@ from uuid import UUID
 
 from eventsourcing.persistence import Notification
 
-from liveorder.application.kill_switch import HALT_STREAM
-from liveorder.application.narrative import sentence
+from liveorder.application.reporting.descriptions import sentence
+from liveorder.application.risk.trading_halts import HALT_STREAM
 from liveorder.domain.facts import Fact, RecordedFact
 from liveorder.domain.order import LiveOrder
 from liveorder.domain.order import facts as f

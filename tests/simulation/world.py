@@ -12,14 +12,14 @@ from functools import partial
 from itertools import count
 from pathlib import Path
 
-from liveorder.application.engine import Connection, Engine, EngineTerms
-from liveorder.application.execute_order import ExecutionTerms
-from liveorder.application.gateway import AccountTerms
-from liveorder.application.outbox import Outbox
-from liveorder.application.outlets import Confirmations
+from liveorder.application.engine.engine import Connection, Engine, EngineTerms
+from liveorder.application.engine.service import Service
+from liveorder.application.gateway.gateway import AccountTerms
+from liveorder.application.outbox.messages import Confirmations
+from liveorder.application.outbox.outbox import Outbox
 from liveorder.application.ports.broker import Broker
-from liveorder.application.projector import Projector
-from liveorder.application.service import Service
+from liveorder.application.reporting.projector import Projector
+from liveorder.application.trading.execute_order import ExecutionTerms
 from liveorder.domain.errors import LiveOrderError, StoreRefused
 from liveorder.domain.identifiers import SignalKey
 from liveorder.domain.order import LiveOrder

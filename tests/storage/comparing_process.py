@@ -11,8 +11,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from liveorder.application import pump
-from liveorder.application.ports.views import ViewsUnavailable
+from liveorder.application.reporting import pump
+from liveorder.application.reporting.read_models import ViewsUnavailable
 from tests.builders import ACKNOWLEDGED, SENT, fill
 from tests.contract.views.sets import Ground, projector_of
 from tests.storage.failing_disk import FailingDisk, Fault

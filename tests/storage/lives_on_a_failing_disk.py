@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
 
-from liveorder.application.engine import Engine
+from liveorder.application.engine.engine import Engine
 from liveorder.application.ports.order_store import Commit, Committed
 from liveorder.domain.errors import DecisionRefused, StoreError
 from liveorder.domain.lifecycle import OrderStatus

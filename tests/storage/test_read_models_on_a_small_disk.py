@@ -14,8 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from liveorder.application import pump
-from liveorder.application.ports.views import ViewsUnavailable
+from liveorder.application.reporting import pump
+from liveorder.application.reporting.read_models import ViewsUnavailable
 from liveorder.infrastructure.readmodels import engines
 from tests.builders import ACKNOWLEDGED, SENT, fill
 from tests.contract.views.sets import Ground, projector_of, sqlite_ground

@@ -19,7 +19,7 @@ import pytest
 from eventsourcing.persistence import StoredEvent
 
 from liveorder import Runner
-from liveorder.application.recover import SECOND_ORDER
+from liveorder.application.recovery.recover import SECOND_ORDER
 from liveorder.domain.claim import Recognition
 from liveorder.domain.errors import LeaseLost, StoreRefused
 from liveorder.domain.identifiers import KeyRing, SignalKey, uuid7

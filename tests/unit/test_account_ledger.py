@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from liveorder.application.ports.order_store import LedgerEntry, LedgerRow
-from liveorder.application.risk_book import AccountLedger, SessionDay, booked, day_key, entries_between, entries_of, position_key
-from liveorder.application.risk_book.rows import fees_key
+from liveorder.application.risk.book import AccountLedger, SessionDay, booked, day_key, entries_between, entries_of, position_key
+from liveorder.application.risk.book.rows import fees_key
 from liveorder.domain.facts import Fact
 from liveorder.domain.fees_in_kind import Bought, FeesDue
 from liveorder.domain.instrument import Instrument

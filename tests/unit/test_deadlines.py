@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from liveorder.application.deadlines import LONGEST_OWN_DELAY_SECONDS, OWN_DELAY_SECONDS, Deadlines
+from liveorder.application.gateway.deadlines import LONGEST_OWN_DELAY_SECONDS, OWN_DELAY_SECONDS, Deadlines
 from tests.worlds import NOON, StandingClock
 
 CALL_SECONDS = 10.0

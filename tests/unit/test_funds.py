@@ -10,9 +10,9 @@ from uuid import UUID
 import pytest
 
 from liveorder.application.ports.order_store import LedgerRow
-from liveorder.application.risk_book import RiskBook
-from liveorder.application.risk_book.funds import Question
-from liveorder.application.risk_book.rows import position_key
+from liveorder.application.risk.book import RiskBook
+from liveorder.application.risk.book.funds import Question
+from liveorder.application.risk.book.rows import position_key
 from liveorder.domain.broker_account import BrokerAccount, Figure, FigureKind, figures
 from liveorder.domain.facts import Fact
 from liveorder.domain.instrument import Instrument

@@ -7,7 +7,7 @@ from uuid import UUID
 import pytest
 
 from liveorder.application.ports.market_data import Price
-from liveorder.application.risk_book import AccountLedger, RiskBook, entries_between
+from liveorder.application.risk.book import AccountLedger, RiskBook, entries_between
 from liveorder.domain.facts import Fact
 from liveorder.domain.instrument import Instrument
 from liveorder.domain.order import LiveOrder

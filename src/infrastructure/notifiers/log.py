@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
+from liveorder.application.outbox.notifier import Notice
 from liveorder.application.ports.event_log import REPEATED, EventLog
-from liveorder.application.ports.notifier import Notice
 
 BELATED = "belated_notice"
 

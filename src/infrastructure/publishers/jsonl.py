@@ -8,7 +8,7 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from liveorder.application.ports.publisher import Confirmation
+from liveorder.application.outbox.publisher import Confirmation
 from liveorder.infrastructure.private_files import make_folder, open_private, sync
 
 _TAIL = 1 << 20

@@ -15,7 +15,7 @@ from psycopg.conninfo import conninfo_to_dict
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import URL
 
-from liveorder.application.ports.views import ViewsUnavailable
+from liveorder.application.reporting.read_models import ViewsUnavailable
 from liveorder.infrastructure.database_url import DatabaseUrl, PostgresUrl
 from liveorder.infrastructure.private_files import make_empty_file
 

@@ -14,7 +14,7 @@ from sqlalchemy import Connection, MetaData, func, insert, select
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.schema import CreateSchema, DropSchema
 
-from liveorder.application.ports.views import ViewsUnavailable
+from liveorder.application.reporting.read_models import ViewsUnavailable
 from liveorder.infrastructure.database_url import DatabaseUrl, SqliteUrl
 from liveorder.infrastructure.private_files import make_folder
 from liveorder.infrastructure.readmodels.engines import engine_for

@@ -9,16 +9,16 @@ from uuid import UUID
 
 from sqlalchemy import Connection, Select, Table, func, or_, select
 
-from liveorder.application.ports.views import Wanted
-from liveorder.application.projections.confirmations import EXECUTION_CONFIRMATIONS
-from liveorder.application.projections.daily_summary import DAILY_SUMMARY, SummaryRow
-from liveorder.application.projections.fills import FILLS, FillRow
-from liveorder.application.projections.order_history import ORDER_HISTORY, HistoryRow, recorded_fact
-from liveorder.application.projections.orders import ORDERS
-from liveorder.application.projections.positions import POSITIONS, PositionRow
-from liveorder.application.projections.shapes import Shape
-from liveorder.application.projections.signals import SIGNALS
-from liveorder.application.views import (
+from liveorder.application.reporting.projections.confirmations import EXECUTION_CONFIRMATIONS
+from liveorder.application.reporting.projections.daily_summary import DAILY_SUMMARY, SummaryRow
+from liveorder.application.reporting.projections.fills import FILLS, FillRow
+from liveorder.application.reporting.projections.order_history import ORDER_HISTORY, HistoryRow, recorded_fact
+from liveorder.application.reporting.projections.orders import ORDERS
+from liveorder.application.reporting.projections.positions import POSITIONS, PositionRow
+from liveorder.application.reporting.projections.shapes import Shape
+from liveorder.application.reporting.projections.signals import SIGNALS
+from liveorder.application.reporting.read_models import Wanted
+from liveorder.application.reporting.views import (
     BookedFillView,
     ConfirmationView,
     DailySummaryView,

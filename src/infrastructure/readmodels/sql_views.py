@@ -10,10 +10,10 @@ from uuid import UUID
 from sqlalchemy import Connection, select, tuple_, update
 
 from liveorder.application.ports.clock import Clock
-from liveorder.application.ports.views import EVERYTHING, Superseded, Wanted
-from liveorder.application.projections.draft import Changes, Prior
-from liveorder.application.projections.shapes import Key, Shape
-from liveorder.application.views import (
+from liveorder.application.reporting.projections.draft import Changes, Prior
+from liveorder.application.reporting.projections.shapes import Key, Shape
+from liveorder.application.reporting.read_models import EVERYTHING, Superseded, Wanted
+from liveorder.application.reporting.views import (
     BookedFillView,
     ConfirmationView,
     DailySummaryView,

@@ -7,9 +7,9 @@ from typing import Any, get_args, get_type_hints
 
 from sqlalchemy import BigInteger, Column, Index, MetaData, Table, Text
 
-from liveorder.application.narrative import SENTENCES
-from liveorder.application.projections import SHAPES
-from liveorder.application.projections.shapes import Shape
+from liveorder.application.reporting.descriptions import SENTENCES
+from liveorder.application.reporting.projections import SHAPES
+from liveorder.application.reporting.projections.shapes import Shape
 
 CONTENT_VERSION = 3
 """Raised when rows of the same shape are to hold something else than before: then every store's read models are rebuilt."""

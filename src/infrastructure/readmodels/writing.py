@@ -10,8 +10,8 @@ from sqlalchemy import Connection, Dialect, Table, bindparam, delete, func, sele
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.dialects.postgresql import ARRAY
 
-from liveorder.application.projections.draft import Changes
-from liveorder.application.projections.shapes import Key, Row, Shape
+from liveorder.application.reporting.projections.draft import Changes
+from liveorder.application.reporting.projections.shapes import Key, Row, Shape
 from liveorder.infrastructure.readmodels.tables import Tables
 
 _STATEMENTS = 64

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from liveorder.application.views import AccountView, FigureView
+from liveorder.application.reporting.views import AccountView, FigureView
 from liveorder.interfaces.cli.figures import age, moment, money
 from liveorder.interfaces.cli.screen import say
 from liveorder.interfaces.cli.tables import Column, print_table

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from liveorder.application.command_desk import CommandKind
+from liveorder.application.engine.operator_commands import CommandKind
 from liveorder.interfaces.cli.asking import PATIENCE_SECONDS, ask, show_order
 from liveorder.interfaces.cli.exit_codes import ExitCode
 from liveorder.interfaces.cli.options import AccountName, AsJson, Config, Evidence, Patience, Store, a_number, quiet_settings_for

@@ -6,8 +6,8 @@ import asyncio
 from collections.abc import Mapping
 from typing import Any
 
-from liveorder.application.command_desk import CommandKind
-from liveorder.application.views import OrderView
+from liveorder.application.engine.operator_commands import CommandKind
+from liveorder.application.reporting.views import OrderView
 from liveorder.bootstrap import Settings, send_command
 from liveorder.domain.lifecycle import OrderStatus
 from liveorder.interfaces.cli.exit_codes import ExitCode, code_named

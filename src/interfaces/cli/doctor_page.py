@@ -11,7 +11,7 @@ from typing import Any
 from rich.text import Text
 
 from liveorder.application.ports.order_store import LeaseState
-from liveorder.application.views import View
+from liveorder.application.reporting.views import View
 from liveorder.bootstrap import CalendarCheck, FileCheck, Settings, check_brokers, check_calendars, check_files, open_reader
 from liveorder.domain.claim import SignalClaim
 from liveorder.domain.errors import LiveOrderError

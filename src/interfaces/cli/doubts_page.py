@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from liveorder.application.views import DoubtView
+from liveorder.application.reporting.views import DoubtView
 from liveorder.interfaces.cli.figures import moment, money, number, plural
 from liveorder.interfaces.cli.screen import say, suggest
 from liveorder.interfaces.cli.tables import Column, print_pairs, print_table

@@ -7,8 +7,8 @@ from datetime import datetime
 
 from rich.text import Text
 
-from liveorder.application.views import FillView, OrderView, PositionView, SignalView
-from liveorder.application.views.signals import DEAD_LETTER
+from liveorder.application.reporting.views import FillView, OrderView, PositionView, SignalView
+from liveorder.application.reporting.views.signals import DEAD_LETTER
 from liveorder.domain.lifecycle import OrderStatus
 from liveorder.interfaces.cli.figures import NOTHING, fees, moment, money, number, part, price, result
 from liveorder.interfaces.cli.results import Result

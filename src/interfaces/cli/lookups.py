@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from liveorder.application.ports.views import Views
-from liveorder.application.views import OrderView
+from liveorder.application.reporting.read_models import Views
+from liveorder.application.reporting.views import OrderView
 from liveorder.bootstrap import Settings, open_reader
 from liveorder.domain.errors import InvalidInput, OrderNotFound
 

@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from liveorder.application.views import HistoryView, OrderView
+from liveorder.application.reporting.views import HistoryView, OrderView
 from liveorder.domain.values import TradingHours
 from liveorder.interfaces.cli.figures import NOTHING, moment, money, number, part, price
 from liveorder.interfaces.cli.listings import FILLS, notable_flags, order_type, status, why

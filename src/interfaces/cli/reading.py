@@ -9,9 +9,9 @@ from typing import Annotated, TypeVar
 
 import typer
 
-from liveorder.application.command_desk import CommandKind
-from liveorder.application.ports.views import Wanted
-from liveorder.application.views import AccountView, HistoryView, OrderView, View, as_of, history_view, order_view
+from liveorder.application.engine.operator_commands import CommandKind
+from liveorder.application.reporting.read_models import Wanted
+from liveorder.application.reporting.views import AccountView, HistoryView, OrderView, View, as_of, history_view, order_view
 from liveorder.bootstrap import Reader, Settings, ask_for_accounts, open_reader, standing_doubts
 from liveorder.domain.errors import InvalidInput, OrderNotFound
 from liveorder.domain.lifecycle import OrderStatus

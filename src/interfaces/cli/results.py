@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import NamedTuple
 
-from liveorder.application.views import PositionView
+from liveorder.application.reporting.views import PositionView
 from liveorder.domain.values import ZERO, total
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from uuid import UUID
 
-from liveorder.application.ports.views import Views, Wanted
-from liveorder.application.service import RunSummary
-from liveorder.application.views import OrderView, PositionView, SignalView, View
-from liveorder.application.views.signals import DEAD_LETTER
+from liveorder.application.engine.service import RunSummary
+from liveorder.application.reporting.read_models import Views, Wanted
+from liveorder.application.reporting.views import OrderView, PositionView, SignalView, View
+from liveorder.application.reporting.views.signals import DEAD_LETTER
 from liveorder.bootstrap import Settings
 from liveorder.domain.lifecycle import OrderStatus
 from liveorder.interfaces.cli.figures import part, plural

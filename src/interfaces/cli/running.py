@@ -9,8 +9,8 @@ from typing import Annotated, Any, TypeAlias
 
 import typer
 
-from liveorder.application.narrative import sentence
 from liveorder.application.ports.signal_source import SignalSource
+from liveorder.application.reporting.descriptions import sentence
 from liveorder.bootstrap import Settings, file_source, open_service, stdin_source
 from liveorder.domain.errors import InvalidInput, LeaseLost
 from liveorder.domain.trading_halt import HaltReason, TradingHalted

@@ -6,11 +6,11 @@ from collections import Counter
 
 from rich.table import Table
 
-from liveorder.application.kill_switch import HALT_STREAM
 from liveorder.application.ports.order_store import HaltRow
-from liveorder.application.ports.views import Wanted
-from liveorder.application.views import View
-from liveorder.application.views.signals import DEAD_LETTER
+from liveorder.application.reporting.read_models import Wanted
+from liveorder.application.reporting.views import View
+from liveorder.application.reporting.views.signals import DEAD_LETTER
+from liveorder.application.risk.trading_halts import HALT_STREAM
 from liveorder.bootstrap import Reader, Settings
 from liveorder.domain.lifecycle import OrderStatus
 from liveorder.domain.position import PositionStatus

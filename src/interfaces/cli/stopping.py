@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from liveorder.application.command_desk import CommandKind
+from liveorder.application.engine.operator_commands import CommandKind
 from liveorder.bootstrap import Settings, emergency_kill
 from liveorder.domain.trading_halt import EVERYTHING, account_scope
 from liveorder.interfaces.cli.asking import PATIENCE_SECONDS, ask

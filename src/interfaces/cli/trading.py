@@ -9,8 +9,8 @@ from uuid import uuid4
 
 import typer
 
-from liveorder.application.command_desk import CommandKind
-from liveorder.application.views import VerdictView
+from liveorder.application.engine.operator_commands import CommandKind
+from liveorder.application.reporting.views import VerdictView
 from liveorder.bootstrap import Settings
 from liveorder.domain.errors import InvalidInput
 from liveorder.domain.signal import Signal

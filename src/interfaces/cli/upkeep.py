@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from liveorder.application.verification import Verification
+from liveorder.application.reporting.verification import Verification
 from liveorder.bootstrap import backup as back_up
 from liveorder.bootstrap import rebuild_views, verify_views, write_settings_template
 from liveorder.domain.errors import InvalidInput

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from liveorder.application.views import VerdictView
+from liveorder.application.reporting.views import VerdictView
 from liveorder.interfaces.cli.exit_codes import ExitCode
 from liveorder.interfaces.cli.screen import print_json, screen, shown
 

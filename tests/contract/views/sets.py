@@ -10,8 +10,8 @@ from typing import Any
 from urllib.parse import urlsplit
 from uuid import UUID
 
-from liveorder.application.projections import SHAPES
-from liveorder.application.projector import Projector
+from liveorder.application.reporting.projections import SHAPES
+from liveorder.application.reporting.projector import Projector
 from liveorder.infrastructure.readmodels import views_at
 from liveorder.infrastructure.readmodels.sql_views import SqlViews
 from tests.contract.event_stores import WallClock

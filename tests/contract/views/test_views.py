@@ -11,10 +11,10 @@ import psycopg
 import pytest
 from sqlalchemy import NullPool, create_engine
 
-from liveorder.application.ports.views import Superseded, ViewsUnavailable, Wanted
-from liveorder.application.projections import SHAPES
-from liveorder.application.pump import Pump
-from liveorder.application.views import confirmation_view, history_view, order_view
+from liveorder.application.reporting.projections import SHAPES
+from liveorder.application.reporting.pump import Pump
+from liveorder.application.reporting.read_models import Superseded, ViewsUnavailable, Wanted
+from liveorder.application.reporting.views import confirmation_view, history_view, order_view
 from liveorder.domain.errors import InvalidInput, SettingsError
 from liveorder.domain.order import LiveOrder
 from liveorder.domain.order import facts as f

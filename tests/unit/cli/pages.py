@@ -12,7 +12,7 @@ from uuid import UUID
 import pytest
 from rich.console import Console
 
-from liveorder.application.views import OrderView, PositionView, order_view
+from liveorder.application.reporting.views import OrderView, PositionView, order_view
 from liveorder.domain.instrument import Instrument
 from liveorder.domain.order import LiveOrder
 from liveorder.domain.position import PositionSide, PositionStatus

@@ -16,7 +16,7 @@ import pytest
 from liveorder import Runner, Signal
 from liveorder.application.ports.broker import BrokerPosition
 from liveorder.application.ports.instruments import InstrumentQuery
-from liveorder.application.views import OrderView
+from liveorder.application.reporting.views import OrderView
 from liveorder.domain.errors import OutcomeUnknown
 from liveorder.domain.execution_report import Execution, OrderReplaced, OrderSnapshot
 from liveorder.domain.instrument import Instrument

@@ -6,7 +6,7 @@ from itertools import permutations
 
 import pytest
 
-from liveorder.application.risk_book.entries import entries_between
+from liveorder.application.risk.book.entries import entries_between
 from liveorder.domain import execution_report as r
 from liveorder.domain.execution_report import CloseCause
 from liveorder.domain.facts import Fact

@@ -10,10 +10,10 @@ from typing import Any
 from uuid import UUID
 
 from liveorder.application.ports.order_store import HaltRow
-from liveorder.application.ports.views import Superseded, ViewsUnavailable
-from liveorder.application.projections import SHAPES
-from liveorder.application.projections.draft import Changes, Prior
-from liveorder.application.projections.shapes import Key, Shape
+from liveorder.application.reporting.projections import SHAPES
+from liveorder.application.reporting.projections.draft import Changes, Prior
+from liveorder.application.reporting.projections.shapes import Key, Shape
+from liveorder.application.reporting.read_models import Superseded, ViewsUnavailable
 from liveorder.domain.facts import Envelope, Fact, RecordedFact
 from liveorder.domain.instrument import Instrument
 from liveorder.domain.order import facts as f

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from liveorder.application.account_figures import with_equity
-from liveorder.application.views import AccountView, account_view
+from liveorder.application.reporting.views import AccountView, account_view
+from liveorder.application.risk.account_figures import with_equity
 from liveorder.domain.broker_account import BrokerAccount, figures
 from liveorder.domain.values import TradingMode
 from liveorder.interfaces.cli.account_page import print_accounts

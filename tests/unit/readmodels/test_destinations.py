@@ -2,10 +2,10 @@ import json
 from datetime import timedelta
 from pathlib import Path
 
+from liveorder.application.outbox.notifier import Notice
+from liveorder.application.outbox.publisher import Confirmation
 from liveorder.application.ports.event_log import REPEATED
-from liveorder.application.ports.notifier import Notice
-from liveorder.application.ports.publisher import Confirmation
-from liveorder.application.views import confirmation_view
+from liveorder.application.reporting.views import confirmation_view
 from liveorder.infrastructure.notifiers.log import BELATED, LogNotifier
 from liveorder.infrastructure.publishers.jsonl import JsonLinesPublisher
 from tests.builders import SENT, START, fill, order_of

@@ -2,7 +2,7 @@ from decimal import Decimal
 
 import pytest
 
-from liveorder.application.narrative import SENTENCES, sentence
+from liveorder.application.reporting.descriptions import SENTENCES, sentence
 from liveorder.domain.dead_letter import SignalDeadLettered, SignalRetried
 from liveorder.domain.default_account import DefaultAccountChanged
 from liveorder.domain.facts import Fact

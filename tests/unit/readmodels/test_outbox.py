@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from liveorder.application.outbox import MOST_UNSAVED, Outbox
-from liveorder.application.outlets import ALERTS, NOTEWORTHY, Confirmations, Notices
-from liveorder.application.ports.notifier import Notice
-from liveorder.application.ports.publisher import Confirmation
+from liveorder.application.outbox.messages import ALERTS, NOTEWORTHY, Confirmations, Notices
+from liveorder.application.outbox.notifier import Notice
+from liveorder.application.outbox.outbox import MOST_UNSAVED, Outbox
+from liveorder.application.outbox.publisher import Confirmation
 from liveorder.domain.dead_letter import SignalDeadLettered
 from liveorder.domain.identifiers import stream_id
 from liveorder.domain.order import facts as f

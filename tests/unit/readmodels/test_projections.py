@@ -5,9 +5,9 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
-from liveorder.application.projections.known_orders import KnownOrders, streams_of
-from liveorder.application.pump import Pump
-from liveorder.application.views import DailySummaryView, OrderView, PositionView
+from liveorder.application.reporting.projections.known_orders import KnownOrders, streams_of
+from liveorder.application.reporting.pump import Pump
+from liveorder.application.reporting.views import DailySummaryView, OrderView, PositionView
 from liveorder.domain.dead_letter import SignalDeadLettered
 from liveorder.domain.identifiers import stream_id
 from liveorder.domain.instrument import Instrument

@@ -5,10 +5,10 @@ from uuid import UUID
 
 import pytest
 
-from liveorder.application import pump
-from liveorder.application.ports.views import ViewsUnavailable
-from liveorder.application.projections.orders import ORDERS
-from liveorder.application.projector import Projector
+from liveorder.application.reporting import pump
+from liveorder.application.reporting.projections.orders import ORDERS
+from liveorder.application.reporting.projector import Projector
+from liveorder.application.reporting.read_models import ViewsUnavailable
 from tests.builders import ACKNOWLEDGED, SENT, correction, fill, submission
 from tests.unit.readmodels.logs import MemoryLog, MemoryViews, StillClock, requested
 

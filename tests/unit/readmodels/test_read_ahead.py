@@ -4,7 +4,7 @@ from contextlib import aclosing
 
 import pytest
 
-from liveorder.application.read_ahead import read_ahead
+from liveorder.application.reporting.read_ahead import read_ahead
 from liveorder.domain.facts import RecordedFact
 from tests.builders import SENT, recorded
 

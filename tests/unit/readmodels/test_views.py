@@ -5,7 +5,7 @@ from uuid import UUID
 
 import pytest
 
-from liveorder.application.views import (
+from liveorder.application.reporting.views import (
     ConfirmationView,
     OrderView,
     as_of,

@@ -14,10 +14,10 @@ from alpaca.data.historical.stock import StockHistoricalDataClient
 from alpaca.trading.client import TradingClient
 from requests import Session
 
+from liveorder.application.gateway.rate_limit import RateLimit
 from liveorder.application.ports.broker import BrokerCapabilities, KeySupport
 from liveorder.application.ports.brokerage import AccountAccess, Brokerage
 from liveorder.application.ports.clock import Clock
-from liveorder.application.rate_limit import RateLimit
 from liveorder.domain.errors import SettingsError
 from liveorder.domain.values import AssetClass, OrderType, TimeInForce, TradingHours, TradingMode
 from liveorder.infrastructure.blocking_calls import BlockingCalls

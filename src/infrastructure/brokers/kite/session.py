@@ -7,8 +7,8 @@ from typing import Any, TypeVar
 
 from kiteconnect import KiteConnect
 
+from liveorder.application.gateway.rate_limit import RateLimit
 from liveorder.application.ports.brokerage import AccountAccess
-from liveorder.application.rate_limit import RateLimit
 from liveorder.domain.errors import BrokerAuthenticationError, OutcomeUnknown
 from liveorder.infrastructure.blocking_calls import BlockingCalls
 from liveorder.infrastructure.brokers.kite import tokens

@@ -1,0 +1,157 @@
+"""What a person means by *stop*: nothing more is sent, entries are cancelled, positions closed; then the brokers are asked."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from itertools import chain, groupby
+from uuid import UUID
+
+from liveorder.application.emergency.flatten import Closing, Flatten
+from liveorder.application.gateway.gateway import CallInFlight, Gateway
+from liveorder.application.orders.order_register import Orders
+from liveorder.application.ports.clock import Clock
+from liveorder.application.ports.emergency_journal import EmergencyJournal, JournalledHalt
+from liveorder.application.recovery.reconcile import Reconcile
+from liveorder.application.risk.trading_halts import KillSwitch
+from liveorder.application.runtime.concurrently import side_by_side
+from liveorder.application.runtime.patience import within_patience
+from liveorder.application.trading.cancel_order import CancelOrder
+from liveorder.domain.errors import BrokerError, LiveOrderError, StoreError
+from liveorder.domain.order import LiveOrder
+from liveorder.domain.order.facts import CancelReason
+from liveorder.domain.trading_halt import EVERYTHING, HaltReason
+from liveorder.domain.values import OrderRole
+
+ASK_AGAIN_SECONDS = 0.25
+PROTECTIVE = (OrderRole.STOP_LOSS, OrderRole.TAKE_PROFIT)
+
+
+@dataclass(frozen=True, slots=True)
+class StopReport:
+    """What a stop came to.
+
+    `is_durable`: stored, or written down beside the store, so that it stands after a crash. `is_flat` only when no call is out any
+    more and every broker was asked, answered, and holds neither order nor position.
+    """
+
+    is_durable: bool
+    calls_in_flight: tuple[CallInFlight, ...]
+    cancelled: tuple[UUID, ...]
+    not_cancelled: tuple[str, ...]
+    not_closed: tuple[str, ...]
+    """Positions, or what is kept of them, and why."""
+    remaining: tuple[str, ...]
+    """What the brokers still hold, or why they could not be asked."""
+
+    @property
+    def is_flat(self) -> bool:
+        return not self.remaining and not self.calls_in_flight
+
+
+class StopTrading:
+    """The kill switch with what follows from it."""
+
+    def __init__(
+        self,
+        orders: Orders,
+        gateways: Mapping[str, Gateway],
+        kill_switch: KillSwitch,
+        cancel: CancelOrder,
+        flatten: Flatten,
+        reconcile: Reconcile,
+        journal: EmergencyJournal,
+        clock: Clock,
+    ) -> None:
+        self._orders, self._gateways, self._kill_switch = orders, gateways, kill_switch
+        self._cancel, self._flatten, self._reconcile = cancel, flatten, reconcile
+        self._journal, self._clock = journal, clock
+
+    async def kill(
+        self, detail: str, actor: str, *, cancel_all: bool = False, flatten: bool = False, wait_seconds: float = 15.0
+    ) -> StopReport:
+        """Halt everything first, durable or not; then cancel entries, close positions with `flatten`, and ask the brokers.
+
+        Orders that protect a position are kept; not with `cancel_all`, nor with `flatten`, after which they would open a new one.
+        Calls that had begun, cancels and closing orders are waited for up to `wait_seconds` each; what has not ended is listed.
+        """
+        is_durable = await self._kill_switch.halt(EVERYTHING, HaltReason.KILL_SWITCH, detail, actor)
+        if not is_durable:
+            is_durable = self._journal.write(JournalledHalt(detail, actor, self._clock.now()))
+        in_flight = await self._calls_still_out(wait_seconds)
+        asked, not_cancelled = await self._cancel_open(actor, keep_protective=not (cancel_all or flatten))
+        listed = await self._until_gone(asked, wait_seconds)
+        not_cancelled += [f"order {order.order_id}: asked for, and the broker has it still" for order in listed]
+        cancelled = [order.order_id for order in asked if order not in listed]
+        closing = await self._flatten.close_all(actor) if flatten else Closing()
+        await self._until_gone(closing.orders, wait_seconds)
+        remaining = await self._remaining()
+        return StopReport(is_durable, in_flight, tuple(cancelled), tuple(not_cancelled), tuple(closing.failures), tuple(remaining))
+
+    async def _calls_still_out(self, seconds: float) -> tuple[CallInFlight, ...]:
+        deadline = self._clock.monotonic() + seconds
+        while self._in_flight() and self._clock.monotonic() < deadline:
+            await self._clock.sleep(0.05)
+        return self._in_flight()
+
+    def _in_flight(self) -> tuple[CallInFlight, ...]:
+        return tuple(call for gateway in self._gateways.values() for call in gateway.in_flight.values())
+
+    async def _cancel_open(self, actor: str, *, keep_protective: bool) -> tuple[list[LiveOrder], list[str]]:
+        wanted = [order for order in self._orders.unfinished() if not (keep_protective and order.intent.role in PROTECTIVE)]
+        open_orders = [order for order in wanted if not order.status.is_closed]
+        outcomes = await asyncio.gather(*(self._cancel_one(order, actor) for order in open_orders))
+        return [each for each in outcomes if isinstance(each, LiveOrder)], [each for each in outcomes if isinstance(each, str)]
+
+    async def _cancel_one(self, order: LiveOrder, actor: str) -> LiveOrder | str:
+        """The order when its cancel was taken; else why it was not."""
+        try:
+            return await self._cancel.cancel(order.order_id, CancelReason.HALTED, actor)
+        except LiveOrderError as error:
+            return f"order {order.order_id}: {error}"
+
+    async def _until_gone(self, orders: Sequence[LiveOrder], seconds: float) -> Sequence[LiveOrder]:
+        """Ask the brokers themselves, so that no store is needed; what they list after so long, or could not be asked about."""
+        deadline = self._clock.monotonic() + seconds
+        while (listed := await self._listed(orders)) and self._clock.monotonic() < deadline:
+            await self._clock.sleep(ASK_AGAIN_SECONDS)
+        return listed
+
+    async def _listed(self, orders: Sequence[LiveOrder]) -> Sequence[LiveOrder]:
+        of_accounts = groupby(sorted(orders, key=_account_of), key=_account_of)
+        listed = await side_by_side(self._listed_at_one_broker, [[*of_account] for _, of_account in of_accounts])
+        return [*chain.from_iterable(listed)]
+
+    async def _listed_at_one_broker(self, orders: Sequence[LiveOrder]) -> Sequence[LiveOrder]:
+        gateway = self._gateways[_account_of(orders[0])]
+        try:
+            snapshots = await gateway.ask(gateway.broker.open_orders())
+        except BrokerError:
+            return orders
+        names = {name for snapshot in snapshots for name in (snapshot.client_order_id, snapshot.broker_order_id) if name}
+        return [order for order in orders if names & {order.client_order_id, order.broker_order_id}]
+
+    async def _remaining(self) -> Sequence[str]:
+        return [*chain.from_iterable(await side_by_side(self._held, self._gateways.values()))]
+
+    async def _held(self, gateway: Gateway) -> list[str]:
+        """The broker itself is asked, so a store that is away costs only the bookkeeping."""
+        with suppress(StoreError):
+            await within_patience(self._reconcile.reconcile(gateway.account_id))
+        try:
+            orders = await gateway.ask(gateway.broker.open_orders())
+            positions = await gateway.ask(gateway.broker.positions())
+        except BrokerError as error:
+            return [f"{gateway.account_id}: the broker could not be asked: {error}"]
+        live = [f"{gateway.account_id}: order {o.broker_order_id} {o.symbol} {o.status}" for o in orders]
+        held = [f"{gateway.account_id}: position {held}" for held in positions if held.quantity]
+        doubts = [
+            f"{gateway.account_id}: in doubt {o.order_id}" for o in self._orders.unfinished(gateway.account_id) if o.is_in_doubt
+        ]
+        return live + held + doubts
+
+
+def _account_of(order: LiveOrder) -> str:
+    return order.intent.account_id

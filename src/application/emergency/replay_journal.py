@@ -1,0 +1,58 @@
+"""What was written down beside a store that could not be written, booked in it as soon as it can be."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from liveorder.application.ports.emergency_journal import (
+    EmergencyJournal,
+    JournalEntry,
+    JournalledCancel,
+    JournalledHalt,
+)
+from liveorder.application.ports.event_log import EventLog
+from liveorder.application.risk.trading_halts import KillSwitch
+from liveorder.application.trading.cancel_order import CancelOrder
+from liveorder.domain.errors import OrderNotFound
+from liveorder.domain.trading_halt import EVERYTHING, HaltReason
+
+
+class BookJournal:
+    """Works through the emergency journal, and empties it."""
+
+    def __init__(self, journal: EmergencyJournal, kill_switch: KillSwitch, cancel: CancelOrder, log: EventLog) -> None:
+        self._journal, self._kill_switch, self._cancel, self._log = journal, kill_switch, cancel, log
+
+    async def book(self) -> str | None:
+        """A halt stands from here on, whether or not the store takes it now. What cannot be read may be one.
+
+        That is returned, and everything stays halted until a person moves it away.
+        """
+        trouble, entries = self._journal.trouble(), self._journal.read()
+        if trouble is not None:
+            self._log.write("ERROR", f"Trading is halted: {trouble}")
+            self._kill_switch.halt_now(EVERYTHING, HaltReason.KILL_SWITCH, trouble)
+        halts = [entry for entry in entries if isinstance(entry, JournalledHalt)]
+        for halt in halts:
+            self._kill_switch.halt_now(EVERYTHING, HaltReason.KILL_SWITCH, f"{halt.detail} ({halt.actor}, emergency)")
+        if not (entries or trouble) or not await self._kill_switch.retry_durable():
+            return trouble
+        for entry in entries:
+            if isinstance(entry, JournalledCancel):
+                await self._book_cancel(entry)
+        self._clear(entries)
+        return trouble
+
+    def _clear(self, booked: Sequence[JournalEntry]) -> None:
+        try:
+            self._journal.clear(booked)
+        except OSError as error:
+            self._log.write("ERROR", f"The emergency journal is booked and cannot be removed, do it by hand: {error}")
+
+    async def _book_cancel(self, entry: JournalledCancel) -> None:
+        try:
+            await self._cancel.book_journalled(entry)
+        except (OrderNotFound, ValueError) as error:
+            self._log.write(
+                "ERROR", f"A journalled cancel belongs to no order of this store: {error}", order_id=str(entry.order_id)
+            )

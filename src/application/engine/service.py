@@ -1,0 +1,158 @@
+"""A running service: the engine, what follows its log, and the sources that feed it; from start to an orderly end."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from uuid import UUID
+
+from liveorder.application.engine.engine import Engine
+from liveorder.application.engine.operator_commands import CommandDesk
+from liveorder.application.outbox.outbox import Outbox
+from liveorder.application.ports.order_store import Commands
+from liveorder.application.ports.signal_source import Settling, SignalSource
+from liveorder.application.recovery.recover import RecoveryReport
+from liveorder.application.reporting.order_log import OrderLog
+from liveorder.application.reporting.projector import Projector
+from liveorder.application.reporting.read_models import Views
+from liveorder.domain.facts import RecordedFact
+from liveorder.domain.order import LiveOrder
+
+UNCHANGED_SECONDS = 5.0
+"""An order that is open or in doubt and has not changed for so long counts as resting."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunSummary:
+    """How a run ended: what it did and left open, and whether it lost its store to another process."""
+
+    placed: int = 0
+    """Orders made, refused ones too."""
+    resting: tuple[UUID, ...] = ()
+    in_doubt: tuple[UUID, ...] = ()
+    lost_lease: bool = False
+
+
+class Service:
+    """Owns one store while it runs."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        commands: Commands,
+        views: Views,
+        projector: Projector,
+        sources: Sequence[SignalSource],
+        outboxes: Sequence[Outbox] = (),
+    ) -> None:
+        self.engine, self.views, self._projector = engine, views, projector
+        self._commands, self._sources, self._outboxes = commands, sources, outboxes
+        self.recovery: RecoveryReport | None = None
+        self._placed = 0
+        self._beginnings: Sequence[str] = ()
+
+    async def start(self, *, wait_for_lease: bool = False) -> None:
+        """Recover first; only then may a signal be taken. Raises as `Engine.start` does."""
+        engine = self.engine
+        engine.orders.listen(OrderLog(engine.log))
+        engine.orders.listen(self._count)
+        self.recovery = await engine.start(wait_for_lease=wait_for_lease, before_trading=self._settle)
+        desk = CommandDesk(engine, self._commands, engine.desk, engine.clock, engine.log)
+        engine.begin("commands", desk.serve_for_ever)
+        engine.begin("projector", self._projector.run, lasting=True)
+        for outbox in self._outboxes:
+            engine.begin("outbox", outbox.run, lasting=True)
+        for beginning in self._beginnings:
+            engine.log.write("SOURCE", beginning)
+
+    def _count(self, before: LiveOrder | None, after: LiveOrder, recorded: Sequence[RecordedFact]) -> None:
+        self._placed += before is None
+
+    async def _settle(self) -> None:
+        """From where the sources are read, first; then what follows the log, which knows whether it has lost its end."""
+        assert self.engine.identity is not None
+        self._beginnings = [await _beginning_of(source) for source in self._sources]
+        self._projector.follow(self.engine.identity.store_id)
+        await self._projector.look_before_trading()
+        for outbox in self._outboxes:
+            await outbox.open()
+
+    async def stop(self) -> None:
+        """Finish what was begun, send what is due outside, the last facts too, and let go of the store."""
+        await self.engine.stop(before_closing=self._flush_outboxes if self.recovery is not None else None)
+
+    async def _flush_outboxes(self) -> None:
+        await asyncio.gather(*(self._flush(outbox) for outbox in self._outboxes))
+
+    async def _flush(self, outbox: Outbox) -> None:
+        try:
+            async with asyncio.timeout(self.engine.terms.drain_seconds):
+                await outbox.flush()
+        except Exception as error:  # noqa: BLE001 - a destination that is away gets it after the next start
+            self.engine.log.write("WARNING", f"Not sent yet: {type(error).__name__}: {error}")
+
+    async def settle_views(self) -> int:
+        """Read models level with the log; the position. Raises `ViewsUnavailable`."""
+        return await self._projector.catch_up()
+
+    async def run(
+        self, *, until_idle: bool = False, stop: asyncio.Event | None = None, on_progress: Callable[[int], None] | None = None
+    ) -> RunSummary:
+        """Feed the sources to the engine until `stop` is set, the store is lost, or, `until_idle`, everything has come to rest.
+
+        A source that fails is logged and ends alone; `until_idle` its error is raised, since its end was not reached.
+        """
+        reading = [asyncio.create_task(self._read(source)) for source in self._sources]
+        stopping = asyncio.create_task((stop or asyncio.Event()).wait())
+        losing = asyncio.create_task(self.engine.ownership.lost.wait())
+        resting = asyncio.create_task(self._until_at_rest(reading, on_progress) if until_idle else asyncio.Event().wait())
+        try:
+            await asyncio.wait({stopping, losing, resting}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in (*reading, stopping, losing, resting):
+                task.cancel()
+            await asyncio.gather(*reading, stopping, losing, resting, return_exceptions=True)
+        if not resting.cancelled():
+            resting.result()
+        return self._summary()
+
+    async def _read(self, source: SignalSource) -> None:
+        try:
+            await self.engine.intake.read(source)
+        except Exception as error:
+            self.engine.log.write("ERROR", f"No more signals from {source.name}: {type(error).__name__}: {error}")
+            raise
+
+    async def _until_at_rest(self, reading: Sequence[asyncio.Task[None]], on_progress: Callable[[int], None] | None) -> None:
+        """Every source has ended, and every order is closed, or open and unchanged for a while."""
+        await asyncio.gather(*reading)
+        clock, seen = self.engine.clock, self._versions()
+        since = clock.monotonic()
+        while self._versions() or not self.engine.desk.is_idle:
+            await clock.sleep(0.1)
+            now = self._versions()
+            if now != seen or not self.engine.desk.is_idle:
+                seen, since = now, clock.monotonic()
+            if on_progress is not None:
+                on_progress(len(now))
+            if clock.monotonic() - since >= UNCHANGED_SECONDS:
+                return
+
+    def _versions(self) -> dict[UUID, int]:
+        return {order.order_id: order.version for order in self.engine.orders.unfinished()}
+
+    def _summary(self) -> RunSummary:
+        left = self.engine.orders.unfinished()
+        in_doubt = tuple(order.order_id for order in left if order.is_in_doubt)
+        resting = tuple(order.order_id for order in left if not order.is_in_doubt and _is_open(order))
+        return RunSummary(self._placed, resting, in_doubt, self.engine.ownership.lost.is_set())
+
+
+async def _beginning_of(source: SignalSource) -> str:
+    where = f": {await source.settle()}" if isinstance(source, Settling) else ""
+    return f"{'Reads' if source.finite else 'Listens to'} {source.name}{where}"
+
+
+def _is_open(order: LiveOrder) -> bool:
+    return not order.status.is_closed

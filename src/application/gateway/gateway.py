@@ -1,0 +1,291 @@
+"""One account's way to its broker: rate limit, deadline, and the sorting of every failure: ours, definite, or ambiguous."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+from typing import NamedTuple, TypeVar
+
+from liveorder.application.gateway.deadlines import OWN_DELAY_SECONDS, Deadlines
+from liveorder.application.gateway.rate_limit import RateLimit
+from liveorder.application.gateway.retry_policy import RetryPolicy
+from liveorder.application.ports.broker import Absence, Broker, Prepared
+from liveorder.application.ports.clock import Clock
+from liveorder.application.ports.instruments import InstrumentQuery, Instruments
+from liveorder.application.ports.market_data import MarketData, Price
+from liveorder.domain.errors import (
+    BrokerAuthenticationError,
+    BrokerConnectionError,
+    BrokerError,
+    BrokerRefusal,
+    BrokerTimeoutError,
+    BrokerUnavailable,
+    OutcomeUnknown,
+)
+from liveorder.domain.execution_report import ExecutionReport, OrderSnapshot
+from liveorder.domain.instrument import Instrument
+from liveorder.domain.order import LiveOrder
+from liveorder.domain.order.addressee import may_concern
+from liveorder.domain.order.facts import RequestKind
+from liveorder.domain.risk_limits import RiskLimits
+from liveorder.domain.values import Product, Side, TradingMode
+
+T = TypeVar("T")
+LONGEST_ASKING_SECONDS = 30.0
+"""A question that a signal waits for is not begun again later than this after it was put first."""
+
+
+@dataclass(frozen=True, slots=True)
+class AccountTerms:
+    """What the operator settled for an account. Times in seconds."""
+
+    account_id: str
+    currency: str = "USD"
+    mode: TradingMode = TradingMode.SIMULATION
+    limits: RiskLimits = field(default_factory=RiskLimits)
+    """Of orders in `currency`."""
+    limits_by_currency: Mapping[str, RiskLimits] = field(default_factory=dict)
+    """Of orders in other currencies; one that is not here is not traded in."""
+    default_exchange: str | None = None
+    default_product: Product | None = None
+    retry: RetryPolicy = field(default_factory=RetryPolicy)
+    call_timeout_seconds: float = 10.0
+    """Each call that begins has all of it."""
+    own_delay_seconds: float = OWN_DELAY_SECONDS
+    """What our own side may take at least between a decision and its call."""
+    market_timeout_seconds: float = 60.0
+    day_limit_timeout_seconds: float = 300.0
+    """Of session time."""
+    equity: Decimal | None = None
+    """In place of what the broker reports, or of nothing where it reports none."""
+    breaker_failures: int = 5
+    """Broker failures in a row that halt the account."""
+    reserved_share_for_cancels: float = 0.2
+
+    def limits_in(self, currency: str) -> tuple[str, RiskLimits]:
+        """The currency that an order in `currency` is reckoned in, and its limits: the account's own where it has none."""
+        own = self.limits_by_currency.get(currency)
+        return (self.currency, self.limits) if own is None else (currency, own)
+
+
+class Priced(NamedTuple):
+    """What came of asking for the price that an order would meet."""
+
+    price: Price | None = None
+    """The newest where none is fresh; None where there is none, or nobody could say."""
+    problem: str = ""
+    """Why the source could not be asked, in its own words."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """The broker answered; what it said still has to be booked."""
+
+    reports: Sequence[ExecutionReport]
+
+
+@dataclass(frozen=True, slots=True)
+class NotReceived:
+    """Surely not received; may be sent again."""
+
+    error: BrokerUnavailable
+
+
+@dataclass(frozen=True, slots=True)
+class NotBegun:
+    """Nothing left, for a reason of ours: no attempt, and no failure of the broker."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class RefusedByBroker:
+    """Received, and refused for good."""
+
+    error: BrokerRefusal
+
+
+@dataclass(frozen=True, slots=True)
+class Unknown:
+    """It may have arrived."""
+
+    error: OutcomeUnknown
+
+
+Outcome = Answered | NotBegun | NotReceived | RefusedByBroker | Unknown
+
+
+@dataclass(frozen=True, slots=True)
+class CallInFlight:
+    """A request that has left and not returned."""
+
+    request_id: str
+    kind: RequestKind
+    deadline: datetime
+
+
+class Gateway:
+    """Sends prepared requests of one account.
+
+    `on_failures(account, failures in a row, last error)` is called when they reach the breaker's limit, and at once when the
+    broker refuses our credentials.
+    """
+
+    def __init__(
+        self,
+        terms: AccountTerms,
+        broker: Broker,
+        market_data: MarketData,
+        instruments: Instruments,
+        clock: Clock,
+        on_failures: Callable[[str, int, BrokerError], None],
+        *,
+        is_shadow: bool = False,
+    ) -> None:
+        """`is_shadow`: requests are turned away here, and only questions reach the broker."""
+        self.terms, self.broker, self.market_data, self.instruments = terms, broker, market_data, instruments
+        self._clock, self._on_failures, self._is_shadow = clock, on_failures, is_shadow
+        limits = broker.capabilities
+        self.limit = RateLimit(clock, limits.requests_per_second, limits.requests_per_minute, terms.reserved_share_for_cancels)
+        self._deadlines = Deadlines(clock, terms.call_timeout_seconds, terms.own_delay_seconds)
+        self.in_flight: dict[str, CallInFlight] = {}
+        self.is_followed = False
+        """Whether the broker's stream lives."""
+        self._failures = 0
+
+    @property
+    def account_id(self) -> str:
+        return self.terms.account_id
+
+    def new_deadline(self, request_id: str) -> datetime:
+        """To be stored with a request that is decided now; `submit`, `cancel` or `replace` it under the same id."""
+        return self._deadlines.new(request_id)
+
+    async def submit(self, request_id: str, prepared: Prepared, deadline: datetime) -> Outcome:
+        return await self._call(CallInFlight(request_id, RequestKind.SUBMIT, deadline), self.broker.submit, prepared)
+
+    async def cancel(self, request_id: str, prepared: Prepared, deadline: datetime) -> Outcome:
+        return await self._call(CallInFlight(request_id, RequestKind.CANCEL, deadline), self.broker.cancel, prepared)
+
+    async def replace(self, request_id: str, prepared: Prepared, deadline: datetime) -> Outcome:
+        return await self._call(CallInFlight(request_id, RequestKind.REPLACE, deadline), self.broker.replace, prepared)
+
+    async def _call(
+        self, call: CallInFlight, send: Callable[[Prepared], Awaitable[Sequence[ExecutionReport]]], prepared: Prepared
+    ) -> Outcome:
+        if self._is_shadow:
+            return NotReceived(BrokerConnectionError("a shadow run sends nothing"))
+        if (reason := self._deadlines.why_not_to_begin(call.request_id, call.deadline)) is not None:
+            return NotBegun(f"not sent: {reason}")
+        self.in_flight[call.request_id] = call
+        try:
+            outcome = await self._sorted(send, prepared)
+        finally:
+            self.in_flight.pop(call.request_id, None)  # a cancel without the store may be out twice under one id
+        self._count(outcome)
+        return outcome
+
+    async def _sorted(
+        self, send: Callable[[Prepared], Awaitable[Sequence[ExecutionReport]]], prepared: Prepared
+    ) -> Answered | NotReceived | RefusedByBroker | Unknown:
+        try:
+            async with asyncio.timeout(self.terms.call_timeout_seconds):
+                return Answered(await send(prepared))
+        except TimeoutError:
+            return Unknown(BrokerTimeoutError(f"no answer within {self.terms.call_timeout_seconds:g} s"))
+        except BrokerUnavailable as error:
+            return NotReceived(error)
+        except BrokerRefusal as error:
+            return RefusedByBroker(error)
+        except OutcomeUnknown as error:
+            return Unknown(error)
+        except Exception as error:  # noqa: BLE001 - an adapter's surprise is ambiguous: the request may have left
+            return Unknown(OutcomeUnknown(f"{type(error).__name__} in the {self.broker.name} adapter"))
+
+    def _count(self, outcome: Answered | NotReceived | RefusedByBroker | Unknown) -> None:
+        if isinstance(outcome, Answered):
+            self._failures = 0
+        elif isinstance(outcome.error, BrokerAuthenticationError):
+            self._on_failures(self.account_id, 1, outcome.error)
+        elif isinstance(outcome, NotReceived | Unknown):
+            self._failures += 1
+            if self._failures >= self.terms.breaker_failures:
+                failures, self._failures = self._failures, 0
+                self._on_failures(self.account_id, failures, outcome.error)
+        else:
+            self._failures = 0
+
+    # --- questions -------------------------------------------------------------------------------------------------------------
+
+    async def find(self, order: LiveOrder) -> OrderSnapshot | Absence:
+        """What the broker has under the order's key, or under any that it may have: ABSENT only if it is under none.
+
+        INCONCLUSIVE too when the adapter broke its promise of time or of errors, or reported another order, which has the broker's
+        id by now.
+        """
+        own, *others = order.possible_ids
+        reference = order.submission.reference if order.submission is not None else {}
+        found = await self._find(order, own, reference)
+        for client_order_id in others:
+            if found is not Absence.ABSENT:
+                break
+            found = await self._find(order, client_order_id, {})
+        return found
+
+    async def _find(self, order: LiveOrder, client_order_id: str, reference: Mapping[str, str]) -> OrderSnapshot | Absence:
+        try:
+            found = await self.ask(self.broker.find(client_order_id, order.broker_order_id, reference))
+        except BrokerError:
+            return Absence.INCONCLUSIVE
+        return found if isinstance(found, Absence) or may_concern(order, found) else Absence.INCONCLUSIVE
+
+    async def ask(self, question: Awaitable[T]) -> T:
+        """The answer to a question, within a call's time. Raises `BrokerError`, whatever the adapter raised."""
+        try:
+            async with asyncio.timeout(self.terms.call_timeout_seconds):
+                return await question
+        except BrokerError:
+            raise
+        except TimeoutError as error:
+            raise BrokerTimeoutError(f"{self.broker.name} did not answer within {self.terms.call_timeout_seconds:g} s") from error
+        except Exception as error:
+            raise OutcomeUnknown(f"{type(error).__name__} in the {self.broker.name} adapter") from error
+
+    async def ask_again(self, question: Callable[[], Awaitable[T]]) -> T:
+        """The answer to a question that a signal depends on, asked as often as a request would be sent.
+
+        Not again where the broker refused it, nor later than `LONGEST_ASKING_SECONDS` after the first time. Raises `BrokerError`.
+        """
+        last_at, attempts = self._clock.monotonic() + LONGEST_ASKING_SECONDS, 0
+        while True:
+            try:
+                return await self.ask(question())
+            except BrokerRefusal:
+                raise
+            except BrokerError as error:
+                attempts += 1
+                seconds = self.terms.retry.wait_after(attempts, error)
+                if not self.terms.retry.allows_after(attempts) or self._clock.monotonic() + seconds > last_at:
+                    raise
+                await self._clock.sleep(seconds)
+
+    async def resolve(self, query: InstrumentQuery) -> Instrument | None:
+        """The instrument that is meant. Raises `BrokerError`."""
+        return await self.ask_again(lambda: self.instruments.resolve(query))
+
+    async def price(self, instrument: Instrument, side: Side, *, is_urgent: bool = False) -> Priced:
+        """What an order of this side would meet. `is_urgent`: asked for once, as of an order that closes a position."""
+        try:
+            if is_urgent:
+                quote = await self.ask(self.market_data.latest(instrument))
+            else:
+                quote = await self.ask_again(lambda: self.market_data.latest(instrument))
+        except BrokerError as error:
+            return Priced(problem=str(error))
+        return Priced(None if quote is None else quote.met_by(side, self._clock.now(), self._max_price_age(instrument)))
+
+    def _max_price_age(self, instrument: Instrument) -> float:
+        return self.terms.limits_in(instrument.currency)[1].max_price_age_seconds

@@ -1,0 +1,65 @@
+"""Messages that became no order, kept once each with their reason."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from liveorder.application.orders.order_register import Cause, Orders
+from liveorder.application.ports.event_log import EventLog
+from liveorder.application.ports.order_store import OrderStore
+from liveorder.application.ports.signal_source import SourceMessage
+from liveorder.application.trading.execute_order import ExecuteOrder, SignalContentDiffers
+from liveorder.domain.dead_letter import SignalDeadLettered, SignalRetried, dead_letter_id, shown_line
+from liveorder.domain.errors import InvalidInput
+from liveorder.domain.facts import PERSON
+from liveorder.domain.order import LiveOrder
+from liveorder.domain.signal import Signal, UnusableSignal
+
+
+class DeadLetters:
+    """Writes them to the log; the same message read again adds nothing."""
+
+    def __init__(self, store: OrderStore, orders: Orders, execute: ExecuteOrder, log: EventLog) -> None:
+        self._store, self._orders, self._execute, self._log = store, orders, execute, log
+
+    async def keep(self, message: SourceMessage, error: UnusableSignal, fingerprint: str | None = None) -> bool:
+        """True when it is new. Raises the errors of `OrderStore.append`."""
+        known = error if isinstance(error, SignalContentDiffers) else None
+        fact = SignalDeadLettered(
+            source=message.source,
+            offset=message.offset,
+            line=shown_line(message.raw),
+            reason=error.reason,
+            signal_id=error.signal_id,
+            fingerprint=fingerprint,
+            known_order_id=str(known.known_order_id) if known is not None else None,
+            known_fingerprint=known.known_fingerprint if known is not None else None,
+        )
+        stream = dead_letter_id(message.source, message.offset, message.raw, is_passing=error.is_passing)
+        if not await self._orders.note(stream, 0, fact, Cause(correlation_id=error.signal_id or str(stream))):
+            return False
+        self._log.write("DEAD LETTER", f"{message.source} at {message.offset}: {error.reason}", signal_id=error.signal_id)
+        return True
+
+    async def retry(self, dead_letter: UUID, actor: str) -> LiveOrder:
+        """Send the message after all, as a person's: the order that it is. Raises `InvalidInput` and `UnusableSignal`."""
+        recorded = await self._store.stream(dead_letter)
+        if not recorded or not isinstance(recorded[0].fact, SignalDeadLettered):
+            raise InvalidInput("ID", f"{dead_letter} is no dead letter", "see `liveorder signals --status dead-letter`")
+        order = await self._execute.execute(_whole(recorded[0].fact), operator=actor.removeprefix(PERSON))
+        retried = SignalRetried(order_id=order.order_id, dead_letter_position=recorded[0].position)
+        cause = Cause(actor, correlation_id=order.intent.signal_id)
+        await self._orders.note(dead_letter, 1, retried, cause)
+        return order
+
+
+def _whole(dead: SignalDeadLettered) -> Signal:
+    """The signal as it came. Raises `UnusableSignal` where it was kept only to be shown: cut, or with escapes."""
+    try:
+        signal = Signal.parse(dead.line)
+    except UnusableSignal as error:
+        kept = f"it was kept for showing only ({error.reason}): put it right and send it as a new message"
+        raise UnusableSignal(kept, dead.signal_id) from None
+    if dead.fingerprint not in (None, signal.fingerprint):
+        raise UnusableSignal("what was kept of it is not what it was: send it as a new message", dead.signal_id)
+    return signal

@@ -1,0 +1,103 @@
+"""Signals in: each message becomes an order, or a dead letter with its reason; then its source may forget it."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from functools import partial
+
+from liveorder.application.intake.dead_letters import DeadLetters
+from liveorder.application.ports.clock import Clock
+from liveorder.application.ports.event_log import EventLog
+from liveorder.application.ports.signal_source import SignalSource, SourceMessage
+from liveorder.application.runtime.dispatcher import Desk
+from liveorder.application.trading.execute_order import ExecuteOrder
+from liveorder.domain.dead_letter import dead_letter_id
+from liveorder.domain.errors import DeadLetterStands, InvalidInput, LeaseLost, StoreError
+from liveorder.domain.signal import Signal, UnusableSignal
+
+STORE_RETRY_SECONDS = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Taken:
+    """A message on its way, and whether it got into the store."""
+
+    message: SourceMessage
+    is_durable: asyncio.Future[bool]
+
+
+class Intake:
+    """Reads sources and hands their messages to the desk.
+
+    A message is acknowledged when it and all before it are durable, as orders or dead letters. One whose dead letter stands stays
+    refused. While the store cannot be written a message waits; it is not dropped, and nothing of it is sent.
+    """
+
+    def __init__(self, desk: Desk, execute: ExecuteOrder, dead_letters: DeadLetters, clock: Clock, log: EventLog) -> None:
+        self._desk, self._execute, self._dead_letters = desk, execute, dead_letters
+        self._clock, self._log = clock, log
+
+    async def read(self, source: SignalSource) -> None:
+        """Take messages until the source ends or intake stops; returns when all that were taken are durable.
+
+        Cancelled, it returns at once: what was taken goes on undisturbed, and what was not acknowledged comes again.
+        """
+        done: asyncio.Queue[_Taken] = asyncio.Queue()
+        acknowledging = asyncio.create_task(self._acknowledge_in_order(source, done))
+        try:
+            async for message in source.messages():
+                if not self._desk.is_taking_signals:
+                    break
+                taken = _Taken(message, asyncio.get_running_loop().create_future())
+                done.put_nowait(taken)
+                await self._desk.post_signal(partial(self._take, taken))
+            await done.join()
+        finally:
+            acknowledging.cancel()
+
+    async def _acknowledge_in_order(self, source: SignalSource, done: asyncio.Queue[_Taken]) -> None:
+        all_so_far = True
+        while True:
+            taken = await done.get()
+            all_so_far = await asyncio.shield(taken.is_durable) and all_so_far
+            try:
+                if all_so_far:
+                    await source.acknowledge(taken.message)
+            except Exception as error:  # noqa: BLE001 - the source may be the user's; what is not acknowledged comes again
+                self._log.write("WARNING", f"Progress of {source.name} not saved: {type(error).__name__}: {error}")
+            finally:
+                done.task_done()
+
+    async def _take(self, taken: _Taken) -> None:
+        """Until it is durable, and then until its first attempts are over."""
+        try:
+            await self._until_stored(taken.message)
+            taken.is_durable.set_result(True)
+        finally:
+            if not taken.is_durable.done():
+                taken.is_durable.set_result(False)
+
+    async def _until_stored(self, message: SourceMessage) -> None:
+        while True:
+            try:
+                return await self._take_once(message)
+            except LeaseLost:
+                raise
+            except StoreError as error:
+                self._log.write("ERROR", f"A signal waits for the store: {error}", source=message.source)
+                await self._clock.sleep(STORE_RETRY_SECONDS)
+
+    async def _take_once(self, message: SourceMessage) -> None:
+        signal: Signal | None = None
+        dead_letter = dead_letter_id(message.source, message.offset, message.raw)
+        try:
+            signal = message.content if isinstance(message.content, Signal) else Signal.parse(message.content)
+            await self._execute.execute(signal, published_at=message.published_at, dead_letter=dead_letter)
+        except DeadLetterStands as error:
+            self._log.write("DEAD LETTER", f"{message.source} at {message.offset}: {error}")
+        except UnusableSignal as error:
+            await self._dead_letters.keep(message, error, signal.fingerprint if signal is not None else None)
+        except InvalidInput as error:
+            unusable = UnusableSignal(str(error), signal.signal_id if signal is not None else None)
+            await self._dead_letters.keep(message, unusable, signal.fingerprint if signal is not None else None)

@@ -1,0 +1,235 @@
+"""Fees that a broker keeps out of what was bought: it tells them by nothing but what it holds.
+
+1. A difference to the broker's position is such a fee only where it holds less than we do, by no more than may be due on what was
+   bought lately (`FeesDue`). Everything else stays a difference, and blocks.
+2. It is booked only by a figure that was asked for when all our fills were in it: later than the last by as long as the broker's
+   answers may lag, with nothing in doubt, and with no fill told since. Until then it is no difference, and is looked at again.
+3. It is booked once: our position then is the broker's, so that there is nothing more to book, whoever looks.
+4. Until then an order sells no more than the broker has.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Sequence
+from datetime import date, timedelta
+from decimal import Decimal
+from uuid import UUID
+
+from liveorder.application.gateway.gateway import Gateway
+from liveorder.application.orders.apply_reports import TrackOrders
+from liveorder.application.orders.order_register import Cause, Orders
+from liveorder.application.ports.broker import BrokerPosition
+from liveorder.application.ports.clock import Clock
+from liveorder.application.ports.event_log import EventLog
+from liveorder.application.ports.order_store import Commit, OrderStore
+from liveorder.application.ports.sessions import Sessions
+from liveorder.application.reporting.descriptions import sentence
+from liveorder.application.reporting.views.fields import plain
+from liveorder.application.risk.book import RiskBook, entries_of
+from liveorder.domain.errors import BrokerError, InvalidInput, LeaseLost, StoreError
+from liveorder.domain.facts import RecordedFact
+from liveorder.domain.fees_in_kind import FeesDue
+from liveorder.domain.order import LiveOrder
+from liveorder.domain.order.executions import Executions
+from liveorder.domain.order.facts import Requested
+from liveorder.domain.position_adjustment import AdjustmentReason, PositionAdjusted, position_stream
+from liveorder.domain.values import EXACT, ZERO, Side
+
+EXIT_QUESTION_SECONDS = 2.0
+"""So long at most does an exit wait to hear what the broker has; then our book decides."""
+SOON_SECONDS = 1.0
+"""After a fill, beyond the lag of the broker's answers, its positions are asked for."""
+LOOK_BACK = timedelta(minutes=10)
+"""What is asked for once more before a fee is booked while orders are open: everything older was asked for just before."""
+
+
+def held(positions: Sequence[BrokerPosition]) -> dict[str, Decimal]:
+    """By instrument key, all products together, as in our book."""
+    quantities: dict[str, Decimal] = {}
+    for each in positions:
+        quantities[each.instrument.key] = EXACT.add(quantities.get(each.instrument.key, ZERO), each.quantity)
+    return quantities
+
+
+class FeesInKind:
+    """Tells a fee from a difference, books it, and sizes what is sold before that."""
+
+    def __init__(
+        self,
+        store: OrderStore,
+        orders: Orders,
+        track: TrackOrders,
+        risk: RiskBook,
+        sessions: Sessions,
+        clock: Clock,
+        log: EventLog,
+    ) -> None:
+        self._store, self._orders, self._track = store, orders, track
+        self._risk, self._sessions, self._clock, self._log = risk, sessions, clock, log
+        self._wakes: defaultdict[str, asyncio.Event] = defaultdict(asyncio.Event)
+        self._moved_at: dict[tuple[str, str], float] = {}
+        """By account and instrument: when something was filled."""
+        self._began_at = clock.monotonic()
+        self._booking = asyncio.Lock()
+        self._versions: dict[UUID, int] = {}
+        self._is_unsure = False
+        """Whether a commit failed without saying whether it was stored."""
+        orders.listen(self._note)
+
+    def _note(self, before: LiveOrder | None, after: LiveOrder, recorded: Sequence[RecordedFact]) -> None:
+        known = before.executions if before is not None else Executions.none()
+        if after.executions is not known:
+            account_id, key = after.intent.account_id, after.intent.instrument.key
+            self._moved_at[account_id, key] = self._clock.monotonic()
+            if self._due(account_id, key) is not None:
+                self._wakes[account_id].set()
+
+    async def wait_for_fills(self, gateway: Gateway) -> None:
+        """Until something was bought or sold of which a fee may be due, and the broker's answers show it."""
+        wake = self._wakes[gateway.account_id]
+        await wake.wait()
+        wake.clear()
+        await self._clock.sleep(gateway.broker.capabilities.lookup_lag_seconds + SOON_SECONDS)
+
+    # --- a fee, or a difference ------------------------------------------------------------------------------------------------
+
+    def explain(self, account_id: str, key: str, theirs: Decimal) -> bool:
+        """Whether what the broker lacks is no more than the fee that may be due."""
+        return ZERO < self._missing(account_id, key, theirs) <= self.largest(account_id, key)
+
+    def largest(self, account_id: str, key: str) -> Decimal:
+        """Units that the broker may still keep."""
+        due = self._due(account_id, key)
+        return ZERO if due is None else due.left(self._session(due))
+
+    def _due(self, account_id: str, key: str) -> FeesDue | None:
+        return self._risk.fees_due(account_id, key)
+
+    def _session(self, due: FeesDue) -> date:
+        return self._sessions.session_of(due.instrument, self._clock.now())
+
+    def _missing(self, account_id: str, key: str, theirs: Decimal) -> Decimal:
+        return EXACT.subtract(self._quantity(account_id, key), theirs)
+
+    def _quantity(self, account_id: str, key: str) -> Decimal:
+        position = self._risk.position(account_id, key)
+        return ZERO if position is None else position.quantity
+
+    # --- booking ---------------------------------------------------------------------------------------------------------------
+
+    async def settle(self, gateway: Gateway, key: str, theirs: Decimal, asked_at: float) -> None:
+        """Book what the broker lacks, if it is a fee by now. `asked_at`: when it was asked for what it holds."""
+        due = self._due(gateway.account_id, key)
+        if due is None or not await self._shows_every_fill(gateway, key, asked_at):
+            return
+        try:
+            async with self._booking:
+                await self._know_what_is_stored()
+                if self.explain(gateway.account_id, key, theirs):
+                    await self._book(gateway, due, theirs)
+        except LeaseLost:
+            raise
+        except StoreError as error:
+            text = f"A fee could not be booked, and is looked for again: {error}"
+            self._log.write("WARNING", text, account_id=gateway.account_id)
+            self._wakes[gateway.account_id].set()
+
+    async def _shows_every_fill(self, gateway: Gateway, key: str, asked_at: float) -> bool:
+        """Whether the figure is of after our last fill, and no fill that we do not know can be in it."""
+        open_orders = [order for order in self._orders.unfinished(gateway.account_id) if order.intent.instrument.key == key]
+        if any(order.is_in_doubt for order in open_orders):
+            return False
+        is_after = self._is_after_the_last_fill(gateway, key, asked_at)
+        if is_after and open_orders:
+            is_after = await self._track.catch_up(gateway, self._clock.now() - LOOK_BACK)
+            is_after = is_after and self._is_after_the_last_fill(gateway, key, asked_at)
+        if not is_after:
+            self._wakes[gateway.account_id].set()
+        return is_after
+
+    def _is_after_the_last_fill(self, gateway: Gateway, key: str, asked_at: float) -> bool:
+        last = self._moved_at.get((gateway.account_id, key), self._began_at)
+        return asked_at > last + gateway.broker.capabilities.lookup_lag_seconds
+
+    async def _know_what_is_stored(self) -> None:
+        if self._is_unsure:
+            self._risk.absorb(await self._store.ledger())
+            self._versions.clear()
+            self._is_unsure = False
+
+    async def _book(self, gateway: Gateway, due: FeesDue, theirs: Decimal) -> None:
+        """One event for each strategy's part, in one commit."""
+        account_id, key, now = gateway.account_id, due.instrument.key, self._clock.now()
+        missing, session = self._missing(account_id, key, theirs), self._session(due)
+        ours, most = plain(self._quantity(account_id, key)), plain(due.left(session))
+        evidence = f"{gateway.broker.name} holds {plain(theirs):f} of {ours:f}, and may keep up to {most:f} as its fee"
+        facts = [
+            PositionAdjusted(
+                account_id=account_id,
+                strategy_name=share.strategy_name,
+                instrument=due.instrument,
+                reason=AdjustmentReason.FEE_IN_KIND,
+                quantity=-plain(share.units),
+                price=plain(share.price),
+                effective_at=now,
+                evidence=evidence,
+            )
+            for share in due.shares(missing, session)
+        ]
+        stream = position_stream(account_id, key)
+        version = self._versions.get(stream) or len(await self._store.stream(stream))
+        recorded = self._orders.enveloped(stream, version, facts, Cause(correlation_id=str(stream)))
+        entries = tuple(entry for fact in facts for entry in entries_of(fact, session))
+        try:
+            committed = await self._store.append(Commit(tuple(recorded), entries=entries))
+        except BaseException:
+            self._is_unsure = True
+            raise
+        self._versions[stream] = version + len(facts)
+        self._risk.absorb(committed.rows)
+        for fact in facts:
+            self._log.write("RECONCILE", sentence(fact), account_id=account_id, event=fact.topic)
+
+    # --- what is sold meanwhile ------------------------------------------------------------------------------------------------
+
+    async def sellable(self, gateway: Gateway, intent: Requested) -> Requested:
+        """The order, or one for what the broker has where that is less by its fees alone: what was bought can be sold, whole."""
+        account_id, key, wanted = gateway.account_id, intent.instrument.key, intent.quantity
+        if intent.side is Side.BUY or wanted is None or self._due(account_id, key) is None:
+            return intent
+        if wanted <= EXACT.subtract(self._free(account_id, key), self.largest(account_id, key)):
+            return intent
+        kept, position = await self._kept_by_now(gateway, key), self._risk.position(account_id, key)
+        ours = self._free(account_id, key)
+        free, bought = EXACT.subtract(ours, kept), ours if position is None else EXACT.add(ours, position.paid_in_kind)
+        if not free < wanted <= bought:
+            return intent
+        try:
+            quantity = plain(intent.instrument.round_quantity(free))
+        except InvalidInput:
+            return intent
+        text = f"SELL {wanted:f} {intent.instrument.symbol} becomes {quantity:f}: the rest was kept as the fee"
+        self._log.write("RISK", text, account_id=account_id, signal_id=intent.signal_id)
+        return intent.model_copy(update={"quantity": quantity})
+
+    def _free(self, account_id: str, key: str) -> Decimal:
+        """What is held here and no open order sells."""
+        return EXACT.subtract(self._quantity(account_id, key), self._risk.selling(account_id, key))
+
+    async def _kept_by_now(self, gateway: Gateway, key: str) -> Decimal:
+        """Of what may be due, as far as the broker says so; where it does not, all of it: an exit is not to be refused for dust."""
+        largest = self.largest(gateway.account_id, key)
+        if not largest or (theirs := await self._asked(gateway, key)) is None:
+            return largest
+        missing = self._missing(gateway.account_id, key, theirs)
+        return max(missing, ZERO) if missing <= largest else largest
+
+    async def _asked(self, gateway: Gateway, key: str) -> Decimal | None:
+        try:
+            async with asyncio.timeout(EXIT_QUESTION_SECONDS):
+                return held(await gateway.ask(gateway.broker.positions())).get(key, ZERO)
+        except (BrokerError, TimeoutError) as error:
+            self._log.write("BROKER", f"Positions could not be asked for: {error}", account_id=gateway.account_id)
+            return None

@@ -1,0 +1,426 @@
+"""The orders in memory and their one door to the log: decide, record durably, and only then change.
+
+Nothing else in the application appends facts of an order. `hold` makes the steps of one order follow one another; it is held while
+deciding and recording, never while a broker is called.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from types import MappingProxyType
+from typing import Protocol
+from uuid import UUID
+from weakref import WeakValueDictionary
+
+from liveorder.application.orders.finished_orders import FinishedOrders
+from liveorder.application.ports.clock import Clock, Randomness
+from liveorder.application.ports.order_store import (
+    BrokerName,
+    Claiming,
+    Commit,
+    Committed,
+    LedgerEntry,
+    OrderStore,
+    StoreIdentity,
+)
+from liveorder.application.ports.sessions import Sessions
+from liveorder.application.risk.book import RiskBook, entries_between
+from liveorder.domain.claim import Recognition, SignalClaim
+from liveorder.domain.errors import OrderNotFound, StoreError, StoreUnavailable, VersionConflict
+from liveorder.domain.execution_report import ExecutionReport
+from liveorder.domain.facts import Envelope, Fact, RecordedFact
+from liveorder.domain.identifiers import KeyRing, uuid7
+from liveorder.domain.order import LiveOrder
+from liveorder.domain.order.addressee import addressee, executions_named, knows, may_concern
+from liveorder.domain.order.facts import Requested
+from liveorder.domain.values import ZERO, AssetClass
+
+ENGINE = "engine"
+
+
+@dataclass(frozen=True, slots=True)
+class Cause:
+    """Why facts are recorded: who acts, what it all goes back to, what led to it directly, and when it happened if told."""
+
+    actor: str = ENGINE
+    correlation_id: str = ""
+    causation_id: str | None = None
+    occurred_at: datetime | None = None
+
+
+class OrderListener(Protocol):
+    """Told of each durable step of an order. Must not raise and must not block."""
+
+    def __call__(self, before: LiveOrder | None, after: LiveOrder, recorded: Sequence[RecordedFact], /) -> None: ...
+
+
+class Orders:
+    """Every unfinished order in memory, with the finished ones that were met last; whichever other is asked for is read."""
+
+    def __init__(
+        self,
+        store: OrderStore,
+        clock: Clock,
+        randomness: Randomness,
+        risk: RiskBook,
+        sessions: Sessions,
+        fees_in_kind: Mapping[str, Mapping[AssetClass, Decimal]] = MappingProxyType({}),
+    ) -> None:
+        """`fees_in_kind`: by account, as its broker's capabilities say."""
+        self._fees_in_kind = fees_in_kind
+        self._store, self._clock, self._randomness = store, clock, randomness
+        self._risk, self._sessions = risk, sessions
+        self._unfinished: dict[UUID, LiveOrder] = {}
+        self._finished = FinishedOrders()
+        self._by_client_id: dict[str, UUID] = {}
+        self._by_broker_id: dict[tuple[str, str], UUID] = {}
+        self._locks: WeakValueDictionary[UUID, asyncio.Lock] = WeakValueDictionary()
+        self._listeners: list[OrderListener] = []
+        self._suspect: set[UUID] = set()
+        """Orders whose last commit failed without saying whether it was stored: read again before they are used."""
+        self._identity: StoreIdentity | None = None
+        self.epoch = 0
+
+    def belong_to(self, identity: StoreIdentity) -> None:
+        """To which store, before the first is loaded or made."""
+        self._identity = identity
+
+    @property
+    def keys(self) -> KeyRing:
+        """How the store names its orders to brokers."""
+        return self._owned.keys
+
+    @property
+    def default_account(self) -> str:
+        """Of signals that name none."""
+        return self._owned.default_account
+
+    @property
+    def account_ids(self) -> tuple[str, ...]:
+        """Every account that the store knows."""
+        return self._owned.account_ids
+
+    @property
+    def _owned(self) -> StoreIdentity:
+        assert self._identity is not None
+        return self._identity
+
+    def listen(self, listener: OrderListener) -> Callable[[], None]:
+        """Tell `listener` of every step from now on; the returned call ends that."""
+        self._listeners.append(listener)
+        return lambda: self._listeners.remove(listener)
+
+    # --- reading ---------------------------------------------------------------------------------------------------------------
+
+    async def load(self) -> Sequence[LiveOrder]:
+        """Take in the unfinished orders of the store."""
+        for stream in (await self._store.unfinished()).values():
+            self._remember(self._with_its_keys(LiveOrder.replay(stream)))
+        return self.unfinished()
+
+    def unfinished(self, account_id: str | None = None) -> list[LiveOrder]:
+        """Orders that are not closed, or have a request unanswered."""
+        return [o for o in self._unfinished.values() if account_id is None or o.intent.account_id == account_id]
+
+    def unfinished_with(self, order_id: UUID) -> LiveOrder | None:
+        """An unfinished order as it was last known, without asking the store."""
+        return self._unfinished.get(order_id)
+
+    async def get(self, order_id: UUID) -> LiveOrder:
+        """The order as its durable facts make it. Not for whoever holds it. Raises `OrderNotFound`."""
+        known = self._in_memory(order_id)
+        if known is not None and order_id not in self._suspect:
+            return known
+        async with self.hold(order_id) as order:  # what is read must not be put in the place of what is recorded meanwhile
+            return order
+
+    async def read(self, order_id: UUID) -> LiveOrder:
+        """As `get`, for whoever holds it."""
+        known = self._in_memory(order_id)
+        if known is not None and order_id not in self._suspect:
+            return known
+        try:
+            if order_id in self._suspect:
+                await self._look_at_the_figures()
+            stream = await self._store.stream(order_id)
+        except StoreUnavailable:
+            if known is None:
+                raise
+            return known
+        if not stream:
+            raise OrderNotFound(order_id)
+        return self._found(self._with_its_keys(LiveOrder.replay(stream)))
+
+    def _in_memory(self, order_id: UUID) -> LiveOrder | None:
+        return self._unfinished.get(order_id) or self._finished.get(order_id)
+
+    async def _look_at_the_figures(self) -> None:
+        """What the commit did to the account's figures was not told either.
+
+        To be done before its stream is read: it waits for what is being written, which a commit whose caller is gone can be.
+        """
+        self._risk.absorb(await self._store.ledger())
+
+    def _found(self, order: LiveOrder) -> LiveOrder:
+        """As the store has it; one that was not in memory is from here on."""
+        self._suspect.discard(order.order_id)
+        if not order.is_finished or order.order_id in self._unfinished:
+            self._risk.track(order)
+        self._remember(order)
+        return order
+
+    async def look_again(self) -> None:
+        """Read what failed commits left open, once the store can be asked: what was stored after all must not be lost."""
+        for order_id in list(self._suspect):
+            try:
+                await self.get(order_id)
+            except OrderNotFound:
+                self._suspect.discard(order_id)
+            except StoreError:
+                return
+
+    async def addressee(self, account_id: str, report: ExecutionReport) -> UUID | None:
+        """Which order a report speaks of, also long after it ended: by our key, else by the broker's id."""
+        if report.client_order_id is not None:
+            if (known := self._with_key(report.client_order_id)) is not None:
+                return known
+            claim = await self._store.claim_of(report.client_order_id)
+            if claim is not None:
+                return claim.order_id
+        return await self._by_name(account_id, report) if report.broker_order_id is not None else None
+
+    async def recall(self, account_id: str, reports: Sequence[ExecutionReport]) -> Collection[str]:
+        """Take in, all at once, the finished orders that these reports speak of and that are not in memory.
+
+        Returns the broker's ids among them that no order of ours ever had.
+        """
+        asked = [report.broker_order_id for report in reports if not self._is_at_hand(account_id, report)]
+        names = {name for name in asked if name is not None}
+        found = await self._store.streams_named(account_id, names) if names else {}
+        for name, streams in found.items():
+            for stream in streams:
+                order = self._in_memory(stream[0].stream_id) or self._with_its_keys(LiveOrder.replay(stream))
+                if order.is_finished and order.order_id not in self._suspect:
+                    self._finished.keep(order, name)
+        return names - found.keys()
+
+    def _is_at_hand(self, account_id: str, report: ExecutionReport) -> bool:
+        """Whether what is in memory says whom it speaks of."""
+        if report.client_order_id is not None and self._with_key(report.client_order_id) is not None:
+            return True
+        return report.broker_order_id is not None and self._named_at_hand(account_id, report.broker_order_id, report) is not None
+
+    def _with_key(self, client_order_id: str) -> UUID | None:
+        return self._by_client_id.get(client_order_id) or self._finished.with_key(client_order_id)
+
+    def _named_at_hand(self, account_id: str, broker_order_id: str, report: ExecutionReport) -> UUID | None:
+        """Where an order in memory leaves no doubt: it knows the execution, or is open and the report names none."""
+        live = self.unfinished_named(account_id, broker_order_id)
+        if live is not None and may_concern(live, report) and (knows(live, report) or not executions_named(report)):
+            return live.order_id
+        finished = [order for order in self._finished.named(account_id, broker_order_id) if may_concern(order, report)]
+        return max((order.order_id for order in finished if knows(order, report)), default=None)
+
+    async def _by_name(self, account_id: str, report: ExecutionReport) -> UUID | None:
+        assert report.broker_order_id is not None
+        at_hand = self._named_at_hand(account_id, report.broker_order_id, report)
+        if at_hand is not None:
+            return at_hand
+        order_ids = await self._store.named(account_id, report.broker_order_id)
+        found = addressee([await self.get(order_id) for order_id in order_ids], report)
+        return found.order_id if found is not None else None
+
+    def unfinished_named(self, account_id: str, broker_order_id: str) -> LiveOrder | None:
+        """The newest unfinished order with this id at its broker."""
+        order_id = self._by_broker_id.get((account_id, broker_order_id))
+        return self._unfinished.get(order_id) if order_id is not None else None
+
+    def known_by_key(self, client_order_id: str) -> LiveOrder | None:
+        """The unfinished order with this key."""
+        order_id = self._by_client_id.get(client_order_id)
+        return self._unfinished.get(order_id) if order_id is not None else None
+
+    async def claims(self, known_by: Recognition) -> Sequence[SignalClaim]:
+        """Those in the store that fit a signal."""
+        return await self._store.claims(known_by)
+
+    # --- writing ---------------------------------------------------------------------------------------------------------------
+
+    def new_id(self) -> UUID:
+        """Time-ordered, so that new streams land together in the log's index."""
+        return uuid7(self._clock.now(), self._randomness.getrandbits(74))
+
+    def hold(self, order_id: UUID) -> AbstractAsyncContextManager[LiveOrder]:
+        """The order, with nobody else deciding about it until the block ends."""
+        lock = self._locks.get(order_id)
+        if lock is None:
+            lock = self._locks[order_id] = asyncio.Lock()
+        return _Hold(lock, self, order_id)
+
+    async def record(
+        self,
+        order: LiveOrder | None,
+        facts: Sequence[Fact],
+        cause: Cause,
+        *,
+        order_id: UUID | None = None,
+        claim: Claiming | None = None,
+        unless_halted: tuple[str, ...] = (),
+    ) -> LiveOrder:
+        """Make the facts durable, then change the order. `order` is None for the facts that begin one, of id `order_id`.
+
+        Raises what `OrderStore.append` raises; the order is then as it was.
+        """
+        stream_id = order.order_id if order is not None else order_id
+        assert stream_id is not None
+        if not facts and order is not None:
+            return order
+        recorded = self.enveloped(stream_id, order.version if order is not None else 0, facts, cause)
+        after = self._with_its_keys(order.apply(recorded) if order is not None else LiveOrder.replay(recorded))
+        committed = await self._append(
+            stream_id,
+            Commit(
+                facts=tuple(recorded),
+                claim=claim,
+                is_open=_change_of_index(order, after),
+                entries=self._entries(order, after),
+                unless_halted=unless_halted,
+                names=_new_name(order, after),
+            ),
+        )
+        self._remember(after)
+        self._risk.absorb(committed.rows)
+        self._risk.track(after)
+        for listener in tuple(self._listeners):
+            listener(order, after, recorded)
+        return after
+
+    async def _append(self, stream_id: UUID, commit: Commit) -> Committed:
+        """As the store does; a failure that leaves open what was stored makes the order suspect."""
+        try:
+            return await self._store.append(commit)
+        except (StoreUnavailable, VersionConflict, asyncio.CancelledError):
+            self._suspect.add(stream_id)
+            raise
+
+    def _with_its_keys(self, order: LiveOrder) -> LiveOrder:
+        if order.is_suspect and not order.other_ids:
+            ids = self.keys.possible_ids(order.intent.account_id, order.intent.signal_id)
+            order.other_ids = tuple(each for each in ids if each != order.client_order_id)
+        return order
+
+    async def note(self, stream_id: UUID, version: int, fact: Fact, cause: Cause) -> bool:
+        """Store a fact of no order behind `version` of its stream; False when that was done before, by an earlier run perhaps.
+
+        Raises the other errors of `OrderStore.append`.
+        """
+        try:
+            await self._store.append(Commit(facts=tuple(self.enveloped(stream_id, version, [fact], cause))))
+        except VersionConflict:
+            return False
+        return True
+
+    def enveloped(self, stream_id: UUID, version: int, facts: Sequence[Fact], cause: Cause) -> list[RecordedFact]:
+        """Facts in their envelopes, to follow `version` in the stream."""
+        now = self._clock.now()
+        return [
+            RecordedFact(
+                stream_id,
+                version + step,
+                Envelope(
+                    event_id=uuid7(now, self._randomness.getrandbits(74)),
+                    actor=cause.actor,
+                    epoch=self.epoch,
+                    correlation_id=cause.correlation_id,
+                    causation_id=cause.causation_id,
+                    occurred_at=cause.occurred_at,
+                    recorded_at=now,
+                ),
+                fact,
+            )
+            for step, fact in enumerate(facts, 1)
+        ]
+
+    def _entries(self, before: LiveOrder | None, after: LiveOrder) -> tuple[LedgerEntry, ...]:
+        """None of most steps: only what was traded and what was submitted changes an account's figures."""
+        if before is not None and before.executions is after.executions and before.submission is after.submission:
+            return ()
+        instrument = after.intent.instrument
+        fee_in_kind = self._fees_in_kind.get(after.intent.account_id, {}).get(instrument.asset_class, ZERO)
+        return entries_between(before, after, self._sessions.session_of(instrument, self._clock.now()), fee_in_kind)
+
+    def _remember(self, order: LiveOrder) -> None:
+        before = self._unfinished.pop(order.order_id, None)
+        if order.is_finished:
+            self._by_client_id.pop(order.client_order_id, None)
+            self._finished.keep(order, order.broker_order_id)
+        else:
+            self._finished.drop(order.order_id)
+            self._unfinished[order.order_id] = order
+            self._by_client_id[order.client_order_id] = order.order_id
+        self._rename(order, before.broker_order_id if before is not None else None)
+
+    def _rename(self, order: LiveOrder, old: str | None) -> None:
+        """Of two orders with the same name the newer has it: brokers' ids come again."""
+        account_id, new = order.intent.account_id, None if order.is_finished else order.broker_order_id
+        if new == old:
+            return
+        if old is not None and self._by_broker_id.get((account_id, old)) == order.order_id:
+            del self._by_broker_id[account_id, old]
+        if new is not None:
+            holder = self._by_broker_id.get((account_id, new), order.order_id)
+            self._by_broker_id[account_id, new] = max(holder, order.order_id)
+
+
+class _Hold(AbstractAsyncContextManager[LiveOrder]):
+    """A third of what a generator would cost, and each order is held twice or more."""
+
+    __slots__ = ("_lock", "_order_id", "_orders")
+
+    def __init__(self, lock: asyncio.Lock, orders: Orders, order_id: UUID) -> None:
+        self._lock, self._orders, self._order_id = lock, orders, order_id
+
+    async def __aenter__(self) -> LiveOrder:
+        await self._lock.acquire()
+        try:
+            return await self._orders.read(self._order_id)
+        except BaseException:
+            self._lock.release()
+            raise
+
+    async def __aexit__(self, *raised: object) -> None:
+        self._lock.release()
+
+
+def _change_of_index(before: LiveOrder | None, after: LiveOrder) -> bool | None:
+    """Whether the index of unfinished orders changes: True in, False out, None as it is."""
+    was_in = before is not None and not before.is_finished
+    is_in = not after.is_finished
+    return None if was_in == is_in else is_in
+
+
+def _new_name(before: LiveOrder | None, after: LiveOrder) -> tuple[BrokerName, ...]:
+    """What the broker calls the order from here on, where that is new."""
+    name = after.broker_order_id
+    if name is None or (before is not None and name == before.broker_order_id):
+        return ()
+    return (BrokerName(after.intent.account_id, name, after.order_id),)
+
+
+def claim_on(intent: Requested, keys: KeyRing) -> SignalClaim:
+    """The claim of the order that this intent becomes."""
+    version = keys.version_of(intent.client_order_id, intent.account_id, intent.signal_id)
+    return SignalClaim(
+        intent.namespace,
+        intent.account_id,
+        intent.signal_id,
+        version,
+        intent.client_order_id,
+        intent.order_id,
+        intent.signal_fingerprint,
+    )

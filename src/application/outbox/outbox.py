@@ -1,0 +1,119 @@
+"""What leaves the house: messages made from the log, at least once each, by a bookmark of their own for each destination.
+
+Only the outbox has outward effects. Rebuilding read models, replaying an order or starting again sends nothing: what a destination
+was told is known by its bookmark, which is kept in the order store, and a new destination begins at the log's head.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+from liveorder.application.ports.clock import Clock
+from liveorder.application.ports.order_store import OrderStore
+from liveorder.application.reporting.projections.known_orders import KnownOrders, OrderChange, Streams, streams_of
+from liveorder.application.runtime.backoff import Backoff
+from liveorder.domain.facts import Fact, RecordedFact
+
+MOST_UNSAVED = 500
+"""So many facts that made no message may be looked at again after a restart: every bookmark costs a disk sync."""
+
+
+class Outlet(Protocol):
+    """Makes the messages of one destination and sends them."""
+
+    @property
+    def name(self) -> str: ...
+
+    def concerns(self, fact: Fact) -> bool:
+        """Whether a fact of this kind can make a message. Others are passed over, and cost no reading of their orders."""
+        ...
+
+    def consider(self, item: RecordedFact, change: OrderChange | None) -> None:
+        """Take a message from this fact, if it makes one. `change` is its order before and after, None where it is of no order."""
+        ...
+
+    async def deliver(self) -> bool:
+        """Send the messages taken since the last delivery; whether there were any. Raises with all of them still taken."""
+        ...
+
+    def drop(self) -> None:
+        """Forget the messages taken: the same facts will be considered again."""
+        ...
+
+
+class Outbox:
+    """Feeds one outlet from the log."""
+
+    def __init__(
+        self,
+        store: OrderStore,
+        outlet: Outlet,
+        clock: Clock,
+        on_error: Callable[[Exception], None],
+        poll_seconds: float = 5.0,
+    ) -> None:
+        self._store, self._outlet, self._clock = store, outlet, clock
+        self._on_error, self._poll_seconds = on_error, poll_seconds
+        self._bookmark = f"outbox:{outlet.name}"
+        self._known = KnownOrders()
+        self._saved = self._position = 0
+        self._flushing = asyncio.Lock()
+
+    async def open(self) -> None:
+        """Find the bookmark, or set it at the head. To be done before trading begins, so that nothing slips by in between."""
+        found = await self._store.checkpoint(self._bookmark)
+        self._saved = self._position = int(found) if found is not None else await self._store.head()
+        if found is None:
+            await self._store.save_checkpoint(self._bookmark, str(self._saved))
+
+    async def run(self) -> None:
+        """Follow the log until cancelled. What goes wrong is told to `on_error` and tried again after a growing wait."""
+        backoff = Backoff(self._clock)
+        while True:
+            try:
+                position = await self.flush()
+                backoff.reset()
+                await self._store.wait_beyond(position, self._poll_seconds)
+            except Exception as error:  # noqa: BLE001 -- whatever a destination does, trading goes on
+                self._on_error(error)
+                await backoff.wait()
+
+    async def flush(self) -> int:
+        """Send everything up to the log's head; returns the position. One at a time: a stop flushes while `run` still does."""
+        async with self._flushing:
+            try:
+                await self._follow()
+            except BaseException:
+                self._start_over()
+                raise
+            return self._position
+
+    async def _follow(self) -> None:
+        async for page in self._store.log(after=self._position):
+            await self._consider(page)
+            self._position = page[-1].position
+            if await self._outlet.deliver() or self._position - self._saved >= MOST_UNSAVED:
+                await self._store.save_checkpoint(self._bookmark, str(self._position))
+                self._saved = self._position
+
+    def _start_over(self) -> None:
+        """From the bookmark: what was taken and not delivered is made again."""
+        self._outlet.drop()
+        self._known.forget()
+        self._position = self._saved
+
+    async def _consider(self, facts: Sequence[RecordedFact]) -> None:
+        """Fact by fact: a message says how things stood then, whatever came after."""
+        for item in facts:
+            if self._outlet.concerns(item.fact):
+                streams = streams_of([item])
+                await self._learn_what_precedes(streams)
+                changes = self._known.advance(streams)
+                self._outlet.consider(item, changes[0] if changes else None)
+
+    async def _learn_what_precedes(self, streams: Streams) -> None:
+        for stream_id, version in self._known.unknown(streams).items():
+            stream = await self._store.stream(stream_id)
+            self._known.learn([item for item in stream if item.version < version])

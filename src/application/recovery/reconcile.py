@@ -1,0 +1,152 @@
+"""Asking the broker for everything and holding it against ours: at start, on every reconnect, at an interval, and on demand.
+
+What the broker tells is booked through the ordinary door first; what differs after that is reported. A question that failed is no
+answer: an account whose positions could not be asked for is not flat, and nothing is concluded from it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import timedelta
+from decimal import Decimal
+
+from liveorder.application.gateway.gateway import Gateway
+from liveorder.application.orders.apply_reports import TrackOrders
+from liveorder.application.orders.fees_in_kind import FeesInKind, held
+from liveorder.application.orders.order_register import Orders
+from liveorder.application.orders.unmatched_reports import UnmatchedReports
+from liveorder.application.ports.clock import Clock
+from liveorder.application.ports.event_log import EventLog
+from liveorder.application.reporting.views.fields import plain
+from liveorder.application.risk.account_figures import AccountFigures
+from liveorder.application.risk.book import RiskBook
+from liveorder.application.runtime.concurrently import side_by_side
+from liveorder.application.runtime.sparing_log import SparingLog
+from liveorder.domain.errors import BrokerError
+from liveorder.domain.reconciliation import Difference, DifferenceKind, ReconciliationReport, position_differences
+from liveorder.domain.values import ZERO
+
+LOOK_BACK = timedelta(hours=24)
+"""Executions are asked for so far back; booking one twice adds nothing."""
+
+
+class Reconcile:
+    """Reconciles accounts; remembers each one's latest report."""
+
+    def __init__(
+        self,
+        orders: Orders,
+        gateways: Mapping[str, Gateway],
+        track: TrackOrders,
+        unmatched: UnmatchedReports,
+        fees: FeesInKind,
+        risk: RiskBook,
+        figures: AccountFigures,
+        clock: Clock,
+        log: EventLog,
+    ) -> None:
+        self._orders, self._gateways, self._track, self._unmatched = orders, gateways, track, unmatched
+        self._fees, self._risk, self._figures, self._clock, self._log = fees, risk, figures, clock, log
+        self._sparing_log = SparingLog(log, clock)
+        self.latest: dict[str, ReconciliationReport] = {}
+
+    async def reconcile_for_ever(self, account_id: str, interval_seconds: float) -> None:
+        while True:
+            await self._clock.sleep(interval_seconds)
+            await self.reconcile(account_id)
+
+    async def reconcile_after_fills_for_ever(self, account_id: str) -> None:
+        """Where the broker keeps a fee of what is bought: soon after each fill."""
+        while True:
+            await self._fees.wait_for_fills(self._gateways[account_id])
+            await self.reconcile(account_id)
+
+    async def reconcile_all(self) -> list[ReconciliationReport]:
+        return await side_by_side(self.reconcile, self._gateways)
+
+    async def reconcile(self, account_id: str) -> ReconciliationReport:
+        """Book what the broker tells, then compare. A position that differs only while fills are on their way shows as such once
+        and is gone the next time; until then the symbol is not traded. The account's money is asked for too; there is nothing to
+        compare it with.
+        """
+        gateway = self._gateways[account_id]
+        questions = {
+            "executions": await self._track.catch_up(gateway, self._clock.now() - LOOK_BACK),
+            "open orders": await self._track.poll(gateway),
+        }
+        asked_at, theirs = self._clock.monotonic(), await self._positions(gateway)
+        is_level = all(questions.values())
+        questions["positions"] = theirs is not None
+        differences = [*self._order_differences(account_id)]
+        if theirs is not None:
+            differences += self._compare_positions(account_id, theirs)
+            if is_level:
+                await self._settle_fees(gateway, theirs, asked_at)
+        unanswered = tuple(name for name, answered in questions.items() if not answered)
+        report = ReconciliationReport(account_id, self._clock.now(), tuple(differences), unanswered)
+        self._tell(report)
+        self.latest[account_id] = report
+        await self._figures.at_most(account_id, 0.0)
+        return report
+
+    async def _positions(self, gateway: Gateway) -> dict[str, Decimal] | None:
+        try:
+            positions = await gateway.ask(gateway.broker.positions())
+        except BrokerError as error:
+            self._sparing_log.write("BROKER", f"Positions could not be asked for: {error}", account_id=gateway.account_id)
+            return None
+        return held(positions)
+
+    def _compare_positions(self, account_id: str, theirs: Mapping[str, Decimal]) -> list[Difference]:
+        """The differences; each one's symbol is not traded until it is gone. What can be a fee in kind is none."""
+        ours = {key: position.quantity for key, position in self._risk.positions(account_id).items()}
+        differences = [*position_differences(ours, theirs)]
+        found = [self._noted(account_id, each) for each in differences if not self._is_fee(account_id, each.key, theirs)]
+        for key in self._risk.unreconciled(account_id) - {difference.key for difference in found}:
+            self._risk.clear_unreconciled(account_id, key)
+        for difference in found:
+            self._risk.set_unreconciled(account_id, difference.key, theirs.get(difference.key, ZERO))
+        return found
+
+    def _is_fee(self, account_id: str, key: str, theirs: Mapping[str, Decimal]) -> bool:
+        return self._fees.explain(account_id, key, theirs.get(key, ZERO))
+
+    def _noted(self, account_id: str, difference: Difference) -> Difference:
+        if not (largest := self._fees.largest(account_id, difference.key)):
+            return difference
+        return replace(difference, note=f"no fee explains it: that would be at most {plain(largest):f} less at the broker")
+
+    async def _settle_fees(self, gateway: Gateway, theirs: Mapping[str, Decimal], asked_at: float) -> None:
+        for key in self._risk.positions(gateway.account_id):
+            if self._is_fee(gateway.account_id, key, theirs):
+                await self._fees.settle(gateway, key, theirs.get(key, ZERO), asked_at)
+
+    def _order_differences(self, account_id: str) -> list[Difference]:
+        unknown = [
+            Difference(DifferenceKind.UNKNOWN_ORDER, snapshot.broker_order_id or "", "none", snapshot.status.value)
+            for snapshot in self._unmatched.live(account_id)
+        ]
+        doubtful = [
+            Difference(DifferenceKind.MISSING_ORDER, str(order.order_id), order.status.value, "in doubt")
+            for order in self._orders.unfinished(account_id)
+            if order.is_in_doubt
+        ]
+        absent = [
+            Difference(DifferenceKind.MISSING_ORDER, str(order.order_id), order.status.value, "not found")
+            for order in self._track.absent(account_id)
+            if not order.is_in_doubt
+        ]
+        return unknown + doubtful + absent
+
+    def _tell(self, report: ReconciliationReport) -> None:
+        before = self.latest.get(report.account_id)
+        same = before is not None and (before.differences, before.unanswered) == (report.differences, report.unanswered)
+        if same or (before is None and report.is_clean):
+            return
+        if report.is_clean:
+            self._log.write("RECONCILE", f"{report.account_id} agrees with the broker", account_id=report.account_id)
+        for difference in report.differences:
+            note = f"; {difference.note}" if difference.note else ""
+            text = f"{difference.kind} {difference.key}: {difference.ours} here, {difference.theirs} at the broker{note}"
+            self._log.write("RECONCILE", text, account_id=report.account_id)

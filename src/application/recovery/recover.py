@@ -1,0 +1,122 @@
+"""What a start does with what the last run left: list the unfinished, ask, and feed the answers through the ordinary door.
+
+Recovery sends nothing that could be at the broker already. A request without an outcome is in doubt from here on; an intent that
+surely never left is sent if it is still wanted. One that an attempt was made for is asked about before: its adapter then knows the
+stored reference, and gives it to no other order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
+from uuid import UUID
+
+from liveorder.application.gateway.gateway import Gateway
+from liveorder.application.orders.apply_reports import TrackOrders
+from liveorder.application.orders.order_register import Cause, Orders
+from liveorder.application.orders.unmatched_reports import UnmatchedReports
+from liveorder.application.ports.event_log import EventLog
+from liveorder.application.recovery.resolve_unknown_outcomes import Doubts
+from liveorder.application.runtime.concurrently import QUESTIONS_AT_ONCE, side_by_side
+from liveorder.domain.claim import SignalClaim
+from liveorder.domain.order import LiveOrder, requests
+from liveorder.domain.order.facts import RESTARTED, AnomalyNoted
+
+SECOND_ORDER = "second_order_of_its_signal"
+"""Anomaly and review of an order whose claim is superseded."""
+
+
+@dataclass(frozen=True, slots=True)
+class RecoveryReport:
+    """What was found at start: orders by what was done about them."""
+
+    unfinished: int
+    in_doubt: int
+    taken_up: int
+    unreachable: tuple[str, ...]
+    """Accounts whose broker did not answer: their orders are asked about as soon as it does."""
+
+
+class Recover:
+    """Runs once, before any signal is taken; `take_up_unsent` also later."""
+
+    def __init__(
+        self,
+        orders: Orders,
+        gateways: Mapping[str, Gateway],
+        track: TrackOrders,
+        unmatched: UnmatchedReports,
+        doubts: Doubts,
+        log: EventLog,
+        take_up: Callable[[LiveOrder], None],
+    ) -> None:
+        self._orders, self._gateways, self._track, self._doubts = orders, gateways, track, doubts
+        self._unmatched = unmatched
+        self._log, self._take_up = log, take_up
+
+    async def recover(self) -> RecoveryReport:
+        left = self._orders.unfinished()
+        self._unmatched.left_by_an_earlier_run(left)
+        for order in left:
+            if order.broker_order_id is not None:
+                await self._unmatched.resolve_left(order, order.broker_order_id, order.executions.told)
+        await side_by_side(self._doubt_what_was_under_way, left)
+        gateways = [self._gateways[account_id] for account_id in self._accounts(left)]
+        answered = await side_by_side(self._track.poll, gateways)
+        unreachable = [gateway.account_id for gateway, was in zip(gateways, answered, strict=True) if not was]
+        await self._doubts.ask_all_due()
+        await side_by_side(self._ask_before_sending_again, self._orders.unfinished(), QUESTIONS_AT_ONCE)
+        taken_up = self.take_up_unsent()
+        report = RecoveryReport(len(left), len(self._doubts.standing()), taken_up, tuple(unreachable))
+        if left:
+            self._log.write("RECOVERY", _told(report))
+        return report
+
+    async def mark_second_orders(self, superseded: Sequence[SignalClaim]) -> None:
+        """Orders that an earlier release made of signals which had one already: a person must look at each, once."""
+        for claim in superseded:
+            async with self._orders.hold(claim.order_id) as order:
+                if SECOND_ORDER not in order.anomalies:
+                    message = f"signal {claim.signal_id} became an order on {claim.account_id} before this one"
+                    facts = [
+                        AnomalyNoted(code=SECOND_ORDER, message=message),
+                        *requests.request_review(order, SECOND_ORDER, message),
+                    ]
+                    await self._orders.record(order, facts, Cause(correlation_id=claim.signal_id))
+
+    async def _doubt_what_was_under_way(self, order: LiveOrder) -> None:
+        for request in self._doubts.unattended(order):
+            await self._doubts.doubt(order, request.request_id, RESTARTED, "the last run ended before its outcome")
+
+    async def _ask_before_sending_again(self, order: LiveOrder) -> None:
+        if order.is_sent and _is_surely_unsent(order):
+            await self._track.ask(self._gateways[order.intent.account_id], order)
+
+    def take_up_unsent(self, driven: Collection[UUID] = ()) -> int:
+        """Have every order sent that surely never left and that nobody drives; how many there were.
+
+        Also while running: a store that was away when the next attempt was due has ended the one that was to make it.
+        """
+        unsent = [order for order in self._orders.unfinished() if _is_surely_unsent(order) and order.order_id not in driven]
+        for order in unsent:
+            self._take_up(order)
+        return len(unsent)
+
+    def _accounts(self, orders: Sequence[LiveOrder]) -> Sequence[str]:
+        return sorted({order.intent.account_id for order in orders})
+
+
+def _is_surely_unsent(order: LiveOrder) -> bool:
+    """Approved, and every submission that there was has failed definitely."""
+    return (
+        order.is_approved
+        and not order.status.is_closed
+        and not order.requests
+        and not order.is_at_broker
+        and not order.filled_quantity
+    )
+
+
+def _told(report: RecoveryReport) -> str:
+    text = f"Recovered {report.unfinished} unfinished orders: {report.in_doubt} in doubt, {report.taken_up} taken up again"
+    return text + (f"; no answer from {', '.join(report.unreachable)}" if report.unreachable else "")

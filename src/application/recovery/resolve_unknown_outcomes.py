@@ -1,0 +1,317 @@
+"""What is not known is asked about, with backoff, until an answer, a report or a person settles it. No timer ever does.
+
+*Not found* is believed only of a broker that says it may be, and only once everything that could make it false has passed: the
+request's deadline, the time a request may take to arrive, the lag of the search and the difference of the clocks; then only the
+second time; and never of one that the broker refused as a duplicate.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from liveorder.application.gateway.gateway import Gateway
+from liveorder.application.orders.apply_reports import TrackOrders
+from liveorder.application.orders.order_register import ENGINE, Cause, Orders
+from liveorder.application.ports.broker import Absence, BrokerCapabilities, KeySupport
+from liveorder.application.ports.clock import Clock
+from liveorder.application.ports.event_log import EventLog
+from liveorder.application.runtime.concurrently import QUESTIONS_AT_ONCE, side_by_side
+from liveorder.domain.doubt import Doubt, doubts_of
+from liveorder.domain.errors import DecisionRefused, LiveOrderError
+from liveorder.domain.execution_report import Accepted, OrderSnapshot
+from liveorder.domain.facts import Fact
+from liveorder.domain.order import LiveOrder, OpenRequest, requests
+from liveorder.domain.order.facts import UNANSWERED, Cancelled, CancelReason, RequestKind
+from liveorder.domain.order.reception import receive
+
+FIRST_WAIT_SECONDS = 0.5
+LONGEST_WAIT_SECONDS = 30.0
+JUST_PAST_SECONDS = 0.01
+
+
+@dataclass(slots=True)
+class Inquiry:
+    """How asking about one order goes. Its moments are of the monotonic clock, which nobody sets."""
+
+    next_at: float
+    noticed: Mapping[str, float] = field(default_factory=dict)
+    """When this process first saw each request in doubt: it had left by then."""
+    wait_seconds: float = FIRST_WAIT_SECONDS
+    asked: int = 0
+    absences: int = 0
+    """Answers in a row that did not find it, past the horizon."""
+    last_asked_at: datetime | None = None
+    last_answer: str = ""
+
+
+@dataclass(slots=True)
+class _Asking:
+    """What one broker is asked about."""
+
+    inquiries: dict[UUID, Inquiry] = field(default_factory=dict)
+    unattended_since: Mapping[str, float] = field(default_factory=dict)
+    """Since when, by our own counter, each request without an outcome has been seen without a call out for it."""
+    woken: asyncio.Event = field(default_factory=asyncio.Event)
+
+
+def horizon(request: OpenRequest, capabilities: BrokerCapabilities) -> datetime:
+    """From when on *not found* can be true: the request can neither be under way nor hidden from the search any more."""
+    return (request.deadline or request.started_at) + timedelta(seconds=_bounds(capabilities))
+
+
+def _bounds(capabilities: BrokerCapabilities) -> float:
+    return capabilities.delivery_bound_seconds + capabilities.lookup_lag_seconds + capabilities.clock_skew_seconds
+
+
+class Doubts:
+    """Keeps asking; `settle_found` and `settle_absent` are a person's way to end it."""
+
+    def __init__(
+        self,
+        orders: Orders,
+        gateways: Mapping[str, Gateway],
+        track: TrackOrders,
+        clock: Clock,
+        log: EventLog,
+        take_up: Callable[[LiveOrder], None],
+    ) -> None:
+        self._orders, self._gateways, self._track = orders, gateways, track
+        self._clock, self._log, self._take_up = clock, log, take_up
+        self._asking = {account_id: _Asking() for account_id in gateways}
+
+    def standing(self) -> Sequence[Doubt]:
+        """Every request whose outcome is not known."""
+        return [self._with_inquiry(doubt) for order in self._orders.unfinished() for doubt in doubts_of(order)]
+
+    def _with_inquiry(self, doubt: Doubt) -> Doubt:
+        inquiry = self._asking[doubt.order.intent.account_id].inquiries.get(doubt.order.order_id)
+        if inquiry is None:
+            return doubt
+        return replace(doubt, asked=inquiry.asked, last_asked_at=inquiry.last_asked_at, last_answer=inquiry.last_answer)
+
+    def wake(self, account_id: str) -> None:
+        """Ask about everything now: the account's broker came back."""
+        asking = self._asking[account_id]
+        for inquiry in asking.inquiries.values():
+            inquiry.next_at, inquiry.wait_seconds = self._clock.monotonic(), FIRST_WAIT_SECONDS
+        asking.woken.set()
+
+    async def ask_for_ever(self, account_id: str) -> None:
+        asking = self._asking[account_id]
+        while True:
+            await self.ask_due(account_id)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(self._seconds_to_next(asking)):
+                    await asking.woken.wait()
+            asking.woken.clear()
+
+    def _seconds_to_next(self, asking: _Asking) -> float:
+        waits = [inquiry.next_at - self._clock.monotonic() for inquiry in asking.inquiries.values()]
+        return max(min([*waits, FIRST_WAIT_SECONDS]), 0.01)
+
+    async def ask_all_due(self) -> None:
+        await side_by_side(self.ask_due, self._asking)
+
+    async def ask_due(self, account_id: str) -> None:
+        """Ask the account's broker about every order whose turn it is."""
+        asking = self._asking[account_id]
+        await self._notice_overdue(account_id, asking)
+        doubtful = [order for order in self._orders.unfinished(account_id) if order.is_in_doubt]
+        asking.inquiries = {order.order_id: self._inquiry_about(order, asking) for order in doubtful}
+        now = self._clock.monotonic()
+        due = [order for order in doubtful if asking.inquiries[order.order_id].next_at <= now]
+        await side_by_side(lambda order: self._ask_safely(order, asking.inquiries[order.order_id]), due, QUESTIONS_AT_ONCE)
+
+    def _inquiry_about(self, order: LiveOrder, asking: _Asking) -> Inquiry:
+        """The one that goes on; anew where something else is unknown by now: neither answers nor waits of before concern that."""
+        known, now = asking.inquiries.get(order.order_id), self._clock.monotonic()
+        noticed = known.noticed if known is not None else {}
+        doubtful = [request.request_id for request in order.requests.values() if request.is_in_doubt]
+        if known is not None and all(request_id in noticed for request_id in doubtful):
+            return known
+        return Inquiry(now, {request_id: noticed.get(request_id, now) for request_id in doubtful})
+
+    async def _notice_overdue(self, account_id: str, asking: _Asking) -> None:
+        """A request past its deadline that nobody waits for any more has an unknown outcome, whoever forgot to say so."""
+        now, counted, longest = self._clock.now(), self._clock.monotonic(), self._gateways[account_id].terms.call_timeout_seconds
+        unattended = [(order, request) for order in self._orders.unfinished(account_id) for request in self.unattended(order)]
+        since = {request.request_id: asking.unattended_since.get(request.request_id, counted) for _, request in unattended}
+        asking.unattended_since = since
+        for order, request in unattended:
+            is_over = request.deadline is None or now > request.deadline
+            if is_over or counted > since[request.request_id] + longest:  # a clock set back must not hide it
+                await self.doubt(order, request.request_id, UNANSWERED, "no outcome by its deadline")
+
+    def unattended(self, order: LiveOrder) -> Sequence[OpenRequest]:
+        """Requests that no call of this process is out for: whether they left, and what became of them, nobody will say."""
+        in_flight = self._gateways[order.intent.account_id].in_flight
+        return [each for each in order.requests.values() if not each.is_in_doubt and each.request_id not in in_flight]
+
+    async def doubt(self, order: LiveOrder, request_id: str, error: str, message: str) -> LiveOrder:
+        """Record that the outcome of this request is unknown."""
+        async with self._orders.hold(order.order_id) as held:
+            facts = requests.doubt(held, request_id, error, message)
+            return await self._orders.record(held, facts, _cause(held, request_id))
+
+    async def _ask_safely(self, order: LiveOrder, inquiry: Inquiry) -> None:
+        try:
+            inquiry.last_answer = await self._ask(order, inquiry)
+        except LiveOrderError as error:
+            inquiry.last_answer = f"could not ask: {error}"
+        except Exception as error:  # noqa: BLE001 - an adapter's surprise must not end the asking
+            inquiry.last_answer = f"could not ask: {type(error).__name__}"
+        inquiry.asked += 1
+        inquiry.last_asked_at = self._clock.now()
+        inquiry.next_at = self._clock.monotonic() + self._seconds_to_next_question(order, inquiry)
+        inquiry.wait_seconds = min(inquiry.wait_seconds * 2, LONGEST_WAIT_SECONDS)
+
+    def _seconds_to_next_question(self, order: LiveOrder, inquiry: Inquiry) -> float:
+        """The backoff, but no longer than until something can be proved for the first time; never sooner for a second proof."""
+        if inquiry.absences:
+            return inquiry.wait_seconds
+        horizons = [left + JUST_PAST_SECONDS for left in self._seconds_to_horizons(order, inquiry).values() if left >= 0]
+        return min([inquiry.wait_seconds, *horizons])
+
+    async def _ask(self, order: LiveOrder, inquiry: Inquiry) -> str:
+        gateway = self._gateways[order.intent.account_id]
+        late = self._past_their_horizon(order, inquiry)
+        answer = await self._track.ask(gateway, order)
+        if answer is Absence.INCONCLUSIVE:
+            inquiry.absences = 0
+            return "inconclusive"
+        if answer is Absence.ABSENT:
+            return await self._not_found(gateway, order, inquiry, late)
+        return await self._found(await self._orders.get(order.order_id), answer, late)
+
+    def _past_their_horizon(self, order: LiveOrder, inquiry: Inquiry) -> frozenset[str]:
+        """The doubtful requests that an answer to a question asked now can prove absent."""
+        return frozenset(request_id for request_id, left in self._seconds_to_horizons(order, inquiry).items() if left < 0)
+
+    def _seconds_to_horizons(self, order: LiveOrder, inquiry: Inquiry) -> Mapping[str, float]:
+        """For each doubtful request; negative once it is past.
+
+        By the wall clock, which other processes share, and by our own counter too: a clock that was set forward must not make
+        a request that is still under way look lost.
+        """
+        capabilities = self._gateways[order.intent.account_id].broker.capabilities
+        now, counted, bounds = self._clock.now(), self._clock.monotonic(), _bounds(capabilities)
+        return {
+            request_id: max((horizon(request, capabilities) - now).total_seconds(), noticed + bounds - counted)
+            for request_id, noticed in inquiry.noticed.items()
+            if (request := order.requests.get(request_id)) is not None
+        }
+
+    # --- found -----------------------------------------------------------------------------------------------------------------
+
+    async def _found(self, order: LiveOrder, answer: OrderSnapshot, late: Collection[str]) -> str:
+        """The order is there. A cancel or replace that shows no effect past its horizon came to nothing."""
+        for request in list(order.requests.values()):
+            if request.is_in_doubt and request.request_id in late and not _is_under_way(answer, request):
+                order = await self._settle_absent(order, request.request_id, "the order stands unchanged past its horizon")
+        return "found"
+
+    # --- not found -------------------------------------------------------------------------------------------------------------
+
+    async def _not_found(self, gateway: Gateway, order: LiveOrder, inquiry: Inquiry, late: Collection[str]) -> str:
+        request = next((r for r in order.requests.values() if r.kind is RequestKind.SUBMIT and r.is_in_doubt), None)
+        capabilities = gateway.broker.capabilities
+        if request is None or request.request_id not in late:
+            inquiry.absences = 0
+            return "not found, which proves nothing yet"
+        inquiry.absences += 1
+        if inquiry.absences < 2:
+            inquiry.wait_seconds = FIRST_WAIT_SECONDS
+            return "not found once; asking again before it is believed"
+        if request.is_duplicate:
+            return "not found, though the broker refused it as a duplicate of an order that it holds: a person must look"
+        if self._may_be_forgotten(request, capabilities):
+            return "not found, but its key is older than this broker remembers keys: a person must look"
+        if capabilities.trusts_absence and capabilities.key_support is not KeySupport.NONE:
+            evidence = f"not found twice, the last at {self._clock.now().isoformat()}, past every bound of {gateway.broker.name}"
+            after = await self._settle_absent(order, request.request_id, evidence)
+            if not after.submission_is_open:
+                self._take_up(after)
+            return evidence
+        return "not found; this broker's absence proves nothing"
+
+    def _may_be_forgotten(self, request: OpenRequest, capabilities: BrokerCapabilities) -> bool:
+        """Beyond its memory a broker with unique keys may hold an order and not know its key, and would take another with it."""
+        remembered = timedelta(seconds=capabilities.key_memory_seconds)
+        return capabilities.key_support is KeySupport.UNIQUE and self._clock.now() > request.started_at + remembered
+
+    async def _settle_absent(self, order: LiveOrder, request_id: str, evidence: str, actor: str = ENGINE) -> LiveOrder:
+        async with self._orders.hold(order.order_id) as held:
+            facts = requests.settle_absent(held, request_id, evidence)
+            return await self._orders.record(held, facts, _cause(held, request_id, actor))
+
+    # --- a person --------------------------------------------------------------------------------------------------------------
+
+    async def settle_found(self, order_id: UUID, broker_order_id: str, evidence: str, actor: str) -> LiveOrder:
+        """A person says: it is at the broker under this id. The broker is then asked for the rest."""
+        async with self._orders.hold(order_id) as held:
+            if not held.is_in_doubt:
+                raise DecisionRefused(f"order {order_id} is not in doubt")
+            other = self._orders.unfinished_named(held.intent.account_id, broker_order_id)
+            if other is not None and other.order_id != order_id:
+                raise DecisionRefused(f"{broker_order_id} is another order of ours: `liveorder order {broker_order_id}` shows it")
+            facts = [*receive(held, Accepted(broker_order_id=broker_order_id)), *requests.resolve_review(held, evidence)]
+            await self._track.resolve_what_waits(held, facts)
+            order = await self._orders.record(held, facts, Cause(actor, held.intent.signal_id, evidence))
+        if order.broker_order_id is not None:
+            await self._track.hand_over(order)
+        await self._track.ask(self._gateways[order.intent.account_id], order)
+        return await self._orders.get(order_id)
+
+    async def _refuse_what_the_broker_tells_of(self, order: LiveOrder) -> None:
+        if order.is_in_doubt or not order.is_at_broker or order.status.is_closed:
+            return
+        told = await self._track.ask(self._gateways[order.intent.account_id], order)
+        if not isinstance(told, Absence):
+            state = told.native_status or told.status
+            raise DecisionRefused(f"order {order.order_id} is not in doubt: the broker says that it is {state}")
+
+    async def settle_absent(self, order_id: UUID, evidence: str, actor: str) -> LiveOrder:
+        """A person says: the broker never received it, or has it no more. Nothing is sent again; the order ends as cancelled.
+
+        An open order that is not in doubt is ended so only if the broker does not tell of it now: some forget over night what
+        they had. What was filled of it is what is booked.
+        """
+        await self._refuse_what_the_broker_tells_of(await self._orders.get(order_id))
+        async with self._orders.hold(order_id) as held:
+            facts = _all_absent(held, f"{actor}: {evidence}") if held.is_in_doubt else _forgotten(held, evidence)
+            return await self._orders.record(held, facts, Cause(actor, held.intent.signal_id, evidence))
+
+
+def _forgotten(order: LiveOrder, evidence: str) -> list[Fact]:
+    if not order.is_at_broker or order.status.is_closed:
+        raise DecisionRefused(f"order {order.order_id} is neither in doubt nor open at the broker")
+    return [Cancelled(reason=CancelReason.EXPIRED, message=f"the broker has it no more: {evidence}")]
+
+
+def _all_absent(order: LiveOrder, evidence: str) -> list[Fact]:
+    """In one step, so that no crash can leave it to be sent again: every doubt ends, and an order that never arrived too."""
+    doubtful = [request for request in order.requests.values() if request.is_in_doubt]
+    submissions = [request for request in doubtful if request.kind is RequestKind.SUBMIT]
+    others = [request for request in doubtful if request.kind is not RequestKind.SUBMIT]
+    facts = [
+        fact
+        for request in (*others, *submissions)
+        for fact in requests.settle_absent(order, request.request_id, evidence, by_person=True)
+    ]
+    if submissions and not order.is_at_broker and not any(isinstance(fact, Cancelled) for fact in facts):
+        facts.append(Cancelled(reason=CancelReason.REQUESTED, message=f"it never reached the broker: {evidence}"))
+    return facts
+
+
+def _is_under_way(answer: OrderSnapshot, request: OpenRequest) -> bool:
+    """The broker says that it is at it now. What it said earlier is no more: word of the end may have been lost."""
+    return answer.cancel_pending if request.kind is RequestKind.CANCEL else answer.replace_pending
+
+
+def _cause(order: LiveOrder, request_id: str, actor: str = ENGINE) -> Cause:
+    return Cause(actor, correlation_id=order.intent.signal_id, causation_id=request_id)

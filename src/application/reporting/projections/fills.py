@@ -1,0 +1,206 @@
+"""The executions that count, and what changed positions without one, each with the holding that it found and what it earned."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import UTC, datetime
+from decimal import Decimal
+from fractions import Fraction
+from typing import NamedTuple, cast
+
+from liveorder.application.reporting.projections.holding import Holding, holding_key
+from liveorder.application.reporting.projections.known_orders import OrderChange
+from liveorder.application.reporting.projections.shapes import Shape
+from liveorder.application.reporting.views import BookedFillView
+from liveorder.application.reporting.views.fields import rounded, rounded_fraction
+from liveorder.domain.facts import RecordedFact
+from liveorder.domain.order import LiveOrder
+from liveorder.domain.order.executions import BookedExecution
+from liveorder.domain.position_adjustment import AdjustmentReason, PositionAdjusted
+from liveorder.domain.values import EXACT, ZERO, Money, Side, TimeInForce
+
+
+class FillRow(NamedTuple):
+    booked: int
+    """Place in the log where it, or the first that it corrects, was told: holdings grow in this order."""
+    order_id: str
+    execution_id: str
+    holding: str
+    """Key of the holding that it changes."""
+    account_id: str
+    strategy_name: str
+    symbol: str
+    currency: str
+    multiplier: str
+    session_date: str
+    quantity: str
+    """Signed: negative is sold. Exact, like all numbers here."""
+    price: str
+    commission: str | None
+    commission_currency: str | None
+    """None: the instrument's."""
+    is_in_kind: int
+    """1 where the commission is units of what was bought."""
+    filled_at: str | None
+    is_inferred: int
+    adjusted_for: str = ""
+    """Why the position changed without an execution: no order, no units traded. Empty for a fill."""
+    before: str = ""
+    """The holding before this fill, so that what comes after a corrected fill can be booked anew without what came before."""
+    realized: str = "0"
+    """What it earned before commission, as a fraction."""
+
+    def booked_on(self, holding: Holding) -> tuple[FillRow, Holding]:
+        """This fill upon that holding, and the holding after it."""
+        at = None if self.filled_at is None else datetime.fromisoformat(self.filled_at)
+        price, fee = Decimal(self.price), Decimal(self.commission or 0)
+        is_own = not self.is_in_kind and self.commission_currency is None
+        found = holding.by(Decimal(self.multiplier))
+        after = found.book(Decimal(self.quantity), price, fee if is_own else ZERO, at, self.booked)
+        earned = after.earned_since(found)
+        if self.is_in_kind:
+            filled, after = after, after.pay_in_kind(fee, price, at, self.booked)
+            earned += after.earned_since(filled)
+        elif self.commission_currency is not None:
+            after = after.charge(Money(fee, self.commission_currency))
+        return self._replace(before=holding.to_text(), realized=str(earned)), after
+
+    def charged(self) -> Money:
+        """What it cost, in kind at what that is worth."""
+        amount = Decimal(self.commission or 0)
+        if self.is_in_kind:
+            worth = EXACT.multiply(EXACT.multiply(amount, Decimal(self.price)), Decimal(self.multiplier))
+            return Money(worth, self.currency)
+        return Money(amount, self.commission_currency or self.currency)
+
+    def view(self) -> BookedFillView:
+        quantity, price = Decimal(self.quantity), Decimal(self.price)
+        return BookedFillView(
+            execution_id=self.execution_id,
+            quantity=abs(quantity),
+            price=rounded(price) if self.is_inferred else price,
+            commission=None if self.commission is None else Decimal(self.commission),
+            commission_currency=self.commission_currency,
+            filled_at=None if self.filled_at is None else datetime.fromisoformat(self.filled_at),
+            is_inferred=bool(self.is_inferred),
+            order_id=self.order_id,  # type: ignore[arg-type]  # pydantic reads the text
+            account_id=self.account_id,
+            strategy_name=self.strategy_name,
+            symbol=self.symbol,
+            side=Side.SELL if quantity < 0 else Side.BUY,
+            currency=self.currency,
+            session_date=self.session_date,  # type: ignore[arg-type]  # and this
+            realized_pnl=rounded_fraction(Fraction(self.realized)),
+        )
+
+
+def adjustment(item: RecordedFact, adjusted: PositionAdjusted) -> FillChange:
+    """A fee in kind, as a fill of no units that cost some."""
+    assert adjusted.reason is AdjustmentReason.FEE_IN_KIND  # another reason is booked in another way
+    instrument = adjusted.instrument
+    row = FillRow(
+        booked=item.position,
+        order_id="",
+        execution_id=str(item.envelope.event_id),
+        holding=holding_key(adjusted),
+        account_id=adjusted.account_id,
+        strategy_name=adjusted.strategy_name,
+        symbol=instrument.symbol,
+        currency=instrument.currency,
+        multiplier=f"{instrument.multiplier:f}",
+        session_date=adjusted.effective_at.astimezone(UTC).date().isoformat(),
+        quantity="0",
+        price=f"{adjusted.price:f}",
+        commission=f"{-adjusted.quantity:f}",
+        commission_currency=instrument.coin,
+        is_in_kind=1,
+        filled_at=adjusted.effective_at.isoformat(),
+        is_inferred=0,
+        adjusted_for=adjusted.reason.value,
+    )
+    return FillChange(row.holding, row.booked, None, row)
+
+
+FILLS = Shape("fills", FillRow, ("booked",), (("holding", "booked"), ("session_date",)))
+
+
+class FillChange(NamedTuple):
+    """A fill before and after a batch, not yet booked on its holding; None where there was or is none."""
+
+    holding: str
+    booked: int
+    old: FillRow | None
+    new: FillRow | None
+
+
+def fill_changes(change: OrderChange) -> Iterator[FillChange]:
+    """The fills of an order that came, went or changed."""
+    before, after = change.before, change.after
+    if before is not None and before.executions is after.executions and before.submission is after.submission:
+        return
+    key = holding_key(after.intent)
+    old = {} if before is None else _rows(before, before.executions.effective(), key, change.booked)
+    new = _rows(after, change.effective, key, change.booked)
+    for execution_id, row in (old | new).items():
+        if old.get(execution_id) != new.get(execution_id):
+            yield FillChange(key, row.booked, old.get(execution_id), new.get(execution_id))
+
+
+def _rows(order: LiveOrder, effective: Iterable[BookedExecution], key: str, booked: Mapping[str, int]) -> dict[str, FillRow]:
+    """By execution id. One that was corrected to nothing makes no row, unless the broker charges for it all the same."""
+    counted = [each for each in effective if each.quantity or (each.commission is not None and each.commission.amount)]
+    return {execution.execution_id: _row(order, execution, key, booked) for execution in counted}
+
+
+def _row(order: LiveOrder, execution: BookedExecution, key: str, booked: Mapping[str, int]) -> FillRow:
+    intent, commission = order.intent, execution.commission
+    currency = None if commission is None or commission.currency == intent.instrument.currency else commission.currency
+    return FillRow(
+        min(booked[name] for name in _chain(order, execution)),
+        str(intent.order_id),
+        execution.execution_id,
+        key,
+        intent.account_id,
+        intent.strategy_name,
+        intent.instrument.symbol,
+        intent.instrument.currency,
+        f"{intent.instrument.multiplier:f}",
+        _session(order, execution),
+        f"{intent.side.signed(execution.quantity):f}",
+        f"{execution.price:f}",
+        None if commission is None else f"{commission.amount:f}",
+        currency,
+        int(currency is not None and currency == intent.instrument.coin),
+        None if execution.at is None else execution.at.isoformat(),
+        int(execution.is_inferred),
+    )
+
+
+def _chain(order: LiveOrder, execution: BookedExecution) -> set[str]:
+    """The execution and those that it stands for, as far as they were told; inferred ones stand for nothing."""
+    told, seen, ahead = order.executions.told, {execution.execution_id}, [*execution.stands_for]
+    while ahead:
+        link = told.get(ahead.pop())
+        if link is not None and link.execution_id not in seen:
+            seen.add(link.execution_id)
+            ahead += link.stands_for
+    return seen
+
+
+_LASTS_DAYS = (TimeInForce.GTC, TimeInForce.GTD)
+
+
+def counted_on(order: LiveOrder) -> str:
+    """Date that the order counts to: of its newest submission's session, or of its request, UTC, while it has none."""
+    if order.submission is not None:
+        return order.submission.session_date.isoformat()
+    requested_at = cast(datetime, order.requested_at)  # the first fact of an order sets it
+    return requested_at.astimezone(UTC).date().isoformat()
+
+
+def _session(order: LiveOrder, execution: BookedExecution) -> str:
+    """The order's own date; but what an order that lasts days filled on a later UTC date counts to that."""
+    own = counted_on(order)
+    if execution.at is None or order.intent.time_in_force not in _LASTS_DAYS:
+        return own
+    return max(own, execution.at.astimezone(UTC).date().isoformat())

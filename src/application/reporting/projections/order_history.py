@@ -1,0 +1,57 @@
+"""Every fact of every order, as stored."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+from uuid import UUID
+
+from pydantic import BaseModel
+
+from liveorder.application.reporting.descriptions import SENTENCES
+from liveorder.application.reporting.projections.draft import Draft
+from liveorder.application.reporting.projections.read_model import Batch, ReadModel
+from liveorder.application.reporting.projections.shapes import Shape
+from liveorder.domain.facts import Envelope, RecordedFact
+
+
+class HistoryRow(NamedTuple):
+    position: int
+    order_id: str
+    version: int
+    topic: str
+    envelope: str
+    fact: str
+
+
+ORDER_HISTORY = Shape("order_history", HistoryRow, ("position",), (("order_id",),))
+_FACTS = {fact.topic: fact for fact in SENTENCES}
+
+
+def _project(batch: Batch, draft: Draft) -> None:
+    draft.put_all(ORDER_HISTORY, [_row(change.order_id, item) for change in batch.orders for item in change.facts])
+
+
+def _row(order_id: str, item: RecordedFact) -> HistoryRow:
+    return HistoryRow(
+        item.position,
+        order_id,
+        item.version,
+        item.fact.topic,
+        _json(item.envelope),
+        _json(item.fact),
+    )
+
+
+def _json(model: BaseModel) -> str:
+    """Without what is as by default, for there is one of these for every fact."""
+    return model.__pydantic_serializer__.to_json(model, exclude_defaults=True).decode()
+
+
+def recorded_fact(row: HistoryRow) -> RecordedFact:
+    """The fact that the row was made from."""
+    envelope = Envelope.model_validate_json(row.envelope)
+    fact = _FACTS[row.topic].model_validate_json(row.fact)
+    return RecordedFact(UUID(row.order_id), row.version, envelope, fact, row.position)
+
+
+MODEL = ReadModel((ORDER_HISTORY,), _project)

@@ -1,0 +1,117 @@
+"""What is held, and the fills and adjustments that made it: booked in the order of the log, from the first that changed."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from typing import NamedTuple
+from uuid import UUID
+
+from liveorder.application.reporting.projections.draft import Draft
+from liveorder.application.reporting.projections.fills import FILLS, FillChange, FillRow, adjustment, fill_changes
+from liveorder.application.reporting.projections.holding import Holding, Owner, nothing
+from liveorder.application.reporting.projections.read_model import Batch, ReadModel
+from liveorder.application.reporting.projections.shapes import Key, Shape
+from liveorder.application.reporting.views import PositionView, position_view
+from liveorder.domain.position_adjustment import PositionAdjusted
+
+
+class PositionRow(NamedTuple):
+    holding: str
+    account_id: str
+    strategy_name: str
+    symbol: str
+    exchange: str
+    instrument: str
+    status: str
+    last_booked: int
+    """Place in the log of its newest fill that counts."""
+    opened: int
+    """Of the fill with which it last left zero: the fills from there on name its orders."""
+    state: str
+
+    def view(self, order_ids: tuple[UUID, ...]) -> PositionView:
+        """`order_ids`: the orders whose fills made it since `opened`."""
+        return position_view(
+            Holding.from_text(self.state).position,
+            account_id=self.account_id,
+            strategy_name=self.strategy_name,
+            symbol=self.symbol,
+            exchange=self.exchange,
+            instrument=self.instrument,
+            order_ids=order_ids,
+        )
+
+
+POSITIONS = Shape("positions", PositionRow, ("holding",), (("status",),), is_kept=True)
+
+
+def _project(batch: Batch, draft: Draft) -> None:
+    owners: dict[str, Owner] = {}
+    changed: dict[str, list[FillChange]] = {}
+    for owner, change in _changes(batch):
+        owners[change.holding] = owner
+        changed.setdefault(change.holding, []).append(change)
+    for key, changes in changed.items():
+        _rebook(key, owners[key], changes, draft)
+
+
+def _changes(batch: Batch) -> Iterator[tuple[Owner, FillChange]]:
+    for order in batch.orders:
+        for change in fill_changes(order):
+            yield order.after.intent, change
+    for item in batch.facts:
+        if isinstance(item.fact, PositionAdjusted):
+            yield item.fact, adjustment(item, item.fact)
+
+
+def _rebook(key: str, owner: Owner, changes: Sequence[FillChange], draft: Draft) -> None:
+    """Book what changed, and anew all that comes after the first of it."""
+    start = min(change.booked for change in changes)
+    holding, stored = _stood_at(start, key, owner, draft)
+    old = {FILLS.key_of(fill): fill for fill in stored}
+    for fill in sorted(_wanted(old, changes), key=lambda fill: fill.booked):
+        new, holding = fill.booked_on(holding)
+        draft.replace(FILLS, old.pop(FILLS.key_of(new), None), new)
+    for gone in old.values():
+        draft.replace(FILLS, gone, None)
+    if holding.last:
+        draft.put(POSITIONS, _row(key, owner, holding))
+    else:
+        draft.remove(POSITIONS, (key,))
+
+
+def _stood_at(start: int, key: str, owner: Owner, draft: Draft) -> tuple[Holding, list[FillRow]]:
+    """The holding before place `start` of the log, and the stored fills from there on."""
+    row = draft.find(POSITIONS, (key,))
+    if row is None:
+        return nothing(owner), []
+    if start > row.last_booked:
+        return Holding.from_text(row.state), []
+    stored = draft.prior.rows_from(FILLS, ("holding", key), ("booked", start))
+    return Holding.from_text(stored[0].before), stored
+
+
+def _wanted(old: Mapping[Key, FillRow], changes: Sequence[FillChange]) -> Collection[FillRow]:
+    """The fills as they count now. One that changed may have moved, to the place of what it turned out to correct."""
+    gone = {FILLS.key_of(was) for _, _, was, _ in changes if was is not None}
+    kept = {key: fill for key, fill in old.items() if key not in gone}
+    return (kept | {FILLS.key_of(now): now for _, _, _, now in changes if now is not None}).values()
+
+
+def _row(key: str, owner: Owner, holding: Holding) -> PositionRow:
+    instrument = owner.instrument
+    return PositionRow(
+        key,
+        owner.account_id,
+        owner.strategy_name,
+        instrument.symbol,
+        instrument.exchange,
+        instrument.key,
+        holding.position.status.value,
+        holding.last,
+        holding.opened,
+        holding.to_text(),
+    )
+
+
+MODEL = ReadModel((FILLS, POSITIONS), _project)

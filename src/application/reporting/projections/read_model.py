@@ -1,0 +1,28 @@
+"""What a read model is: the tables that it owns, and what a batch of facts does to them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from liveorder.application.reporting.projections.draft import Draft
+from liveorder.application.reporting.projections.known_orders import OrderChange
+from liveorder.application.reporting.projections.shapes import Shape
+from liveorder.domain.facts import RecordedFact
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Facts in the order of the log, and the orders that they change."""
+
+    facts: Sequence[RecordedFact]
+    orders: Sequence[OrderChange]
+
+
+@dataclass(frozen=True, slots=True)
+class ReadModel:
+    """`project` is a function of the log: the same rows come of the same facts, however they were split into batches."""
+
+    shapes: tuple[Shape[Any], ...]
+    project: Callable[[Batch, Draft], None]

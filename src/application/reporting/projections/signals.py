@@ -1,0 +1,56 @@
+"""Signals with what became of them, dead letters among them."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from liveorder.application.reporting.projections.draft import Draft
+from liveorder.application.reporting.projections.read_model import Batch, ReadModel
+from liveorder.application.reporting.projections.shapes import Shape
+from liveorder.application.reporting.views import SignalView, dead_letter_view, signal_view
+from liveorder.domain.dead_letter import SignalDeadLettered, SignalRetried
+
+
+class SignalRow(NamedTuple):
+    began: int
+    """Place in the log of the first fact about it."""
+    stream_id: str
+    """Of its order, or of the dead letter."""
+    signal_id: str | None
+    account_id: str | None
+    strategy_name: str | None
+    symbol: str | None
+    execution_status: str
+    order_id: str | None
+    body: str
+
+
+SIGNALS = Shape("signals", SignalRow, ("began",), (("execution_status",),))
+
+
+def _project(batch: Batch, draft: Draft) -> None:
+    for change in batch.orders:
+        draft.put(SIGNALS, _row(change.began, change.order_id, signal_view(change.after)))
+    for item in batch.facts:
+        if isinstance(item.fact, SignalDeadLettered):
+            draft.put(SIGNALS, _row(item.position, str(item.stream_id), dead_letter_view(item.fact, item)))
+        elif isinstance(item.fact, SignalRetried) and (row := draft.find(SIGNALS, (item.fact.dead_letter_position,))) is not None:
+            view = SignalView.model_validate_json(row.body).retried(item.fact.order_id)
+            draft.put(SIGNALS, _row(row.began, row.stream_id, view))
+
+
+def _row(began: int, stream_id: str, view: SignalView) -> SignalRow:
+    return SignalRow(
+        began,
+        stream_id,
+        view.signal_id,
+        view.account_id,
+        view.strategy_name,
+        view.symbol,
+        view.execution_status,
+        None if view.order_id is None else str(view.order_id),
+        view.to_json(),
+    )
+
+
+MODEL = ReadModel((SIGNALS,), _project)

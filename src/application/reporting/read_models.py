@@ -1,0 +1,115 @@
+"""The read models: what is asked of them, and how the projector feeds them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Any, Protocol
+from uuid import UUID
+
+from liveorder.application.reporting.projections.draft import Changes, Prior
+from liveorder.application.reporting.projections.shapes import Key, Shape
+from liveorder.application.reporting.views import (
+    BookedFillView,
+    ConfirmationView,
+    DailySummaryView,
+    HistoryView,
+    OrderView,
+    PositionView,
+    SignalView,
+)
+from liveorder.domain.errors import StoreError
+
+
+class ViewsUnavailable(StoreError):
+    """The read models cannot be reached or written now. Trading does not depend on them."""
+
+
+class Superseded(StoreError):
+    """Another projector moved the read models on; nothing of this batch was written."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """What a list is to hold. None asks for nothing in particular; a filter that a list has no column for is an error.
+
+    `newest` is how many, the newest ones; the list itself always goes from old to new.
+    """
+
+    account_id: str | None = None
+    strategy_name: str | None = None
+    symbol: str | None = None
+    status: str | None = None
+    """Of an order (`OrderStatus`), of a signal (that or `DEAD_LETTER`), of a position (OPEN, CLOSED)."""
+    session_date: date | None = None
+    is_open: bool | None = None
+    """Orders only: True for those not closed, or with a request unanswered."""
+    newest: int | None = None
+
+
+EVERYTHING = Wanted()
+
+
+class Views(Protocol):
+    """Lists, by the read models. They trail the log: `wait_for` a position to read what was written there.
+
+    Raises `ViewsUnavailable`.
+    """
+
+    async def orders(self, wanted: Wanted = EVERYTHING) -> Sequence[OrderView]: ...
+
+    async def find_orders(self, any_id: str) -> Sequence[OrderView]:
+        """By order, client, broker or signal id. Several when accounts or brokers happen to share an id."""
+        ...
+
+    async def history(self, order_id: UUID) -> Sequence[HistoryView]: ...
+
+    async def fills(self, wanted: Wanted = EVERYTHING) -> Sequence[BookedFillView]: ...
+
+    async def positions(self, wanted: Wanted = EVERYTHING) -> Sequence[PositionView]: ...
+
+    async def signals(self, wanted: Wanted = EVERYTHING) -> Sequence[SignalView]: ...
+
+    async def confirmations(self, wanted: Wanted = EVERYTHING) -> Sequence[ConfirmationView]: ...
+
+    async def daily_summary(self, wanted: Wanted = EVERYTHING) -> Sequence[DailySummaryView]: ...
+
+    async def position(self) -> int:
+        """How far in the log they are; 0 when empty."""
+        ...
+
+    async def wait_for(self, position: int, timeout_seconds: float) -> bool:
+        """Whether they are that far, as soon as they are or when the time is up."""
+        ...
+
+
+class ViewsWriter(Protocol):
+    """One set of read models, as its projector has it. Raises `ViewsUnavailable`."""
+
+    async def open(self, store_id: UUID) -> None:
+        """Make the tables ready, empty when they were of another store or of other shapes."""
+        ...
+
+    async def close(self) -> None: ...
+
+    async def position(self) -> int: ...
+
+    async def apply(self, after: int, upto: int, project: Callable[[Prior], Changes]) -> None:
+        """Move from position `after` to `upto` and write what `project` returns, together or not at all.
+
+        `project` runs within the transaction, off the event loop. Raises `Superseded` when the position is not `after` any more.
+        """
+        ...
+
+    async def clear(self) -> None:
+        """Empty, at position 0."""
+        ...
+
+    async def twin(self) -> ViewsWriter:
+        """A second set elsewhere, open and empty. It is gone when it is closed."""
+        ...
+
+    async def rows(self, shape: Shape[Any], beyond: Key | None, limit: int) -> Sequence[Any]:
+        """At most `limit` rows by key, those behind the key `beyond`."""
+        ...

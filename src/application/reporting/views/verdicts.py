@@ -1,0 +1,51 @@
+"""What all the rules say of a signal, before it is one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from liveorder.application.reporting.descriptions import said_of_unattended
+from liveorder.application.reporting.views.fields import Number, View
+from liveorder.domain.order.facts import Refused, Requested
+from liveorder.domain.values import Side
+
+
+class RefusalView(View):
+    """`measured` and `limit` are the figures that were compared, the order included."""
+
+    code: str
+    message: str
+    measured: str | None
+    limit: str | None
+
+
+class VerdictView(View):
+    """`refusals` are all that stands in the way; none: it would be sent. `notes` are what its sender must know all the same."""
+
+    signal_id: str
+    account_id: str
+    instrument: str
+    side: Side
+    quantity: Number | None
+    notional: Number | None
+    is_approved: bool
+    refusals: tuple[RefusalView, ...]
+    notes: tuple[str, ...]
+
+
+def verdict_view(intent: Requested, refusals: Sequence[Refused]) -> VerdictView:
+    return VerdictView(
+        signal_id=intent.signal_id,
+        account_id=intent.account_id,
+        instrument=intent.instrument.key,
+        side=intent.side,
+        quantity=intent.quantity,
+        notional=intent.notional,
+        is_approved=not refusals,
+        refusals=tuple(_refusal(refusal) for refusal in refusals),
+        notes=(said_of_unattended(intent),) if intent.unattended else (),
+    )
+
+
+def _refusal(refusal: Refused) -> RefusalView:
+    return RefusalView(code=refusal.code, message=refusal.message, measured=refusal.measured, limit=refusal.limit)

@@ -1,0 +1,190 @@
+"""One account as the risk rules see it: positions and open orders by instrument, with their sums kept up to date."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date
+from decimal import Decimal
+from typing import NamedTuple
+from uuid import UUID
+
+from liveorder.application.ports.market_data import Price
+from liveorder.application.risk.book.funds import Funds
+from liveorder.application.risk.book.holding import Holding
+from liveorder.application.risk.book.rows import SessionDay
+from liveorder.domain.fees_in_kind import FeesDue
+from liveorder.domain.order import LiveOrder
+from liveorder.domain.position import Position
+from liveorder.domain.risk import Exposure, OpenExposure, open_exposure
+from liveorder.domain.values import EXACT, ZERO
+
+
+class Sums(NamedTuple):
+    """Money, over all instruments of one currency: what positions could be worth, and the gross exposure.
+
+    Sums live long: what is added must come off again to the last digit.
+    """
+
+    position_value: Decimal = ZERO
+    gross: Decimal = ZERO
+
+    def plus(self, exposure: Exposure) -> Sums:
+        return Sums(EXACT.add(self.position_value, exposure.position_value), EXACT.add(self.gross, exposure.gross))
+
+    def minus(self, exposure: Exposure) -> Sums:
+        return Sums(EXACT.subtract(self.position_value, exposure.position_value), EXACT.subtract(self.gross, exposure.gross))
+
+
+_NOTHING = Sums()
+
+
+class _Weighed(NamedTuple):
+    """An order, and what it could still do as of when it last changed; None when it is over."""
+
+    order: LiveOrder
+    exposure: OpenExposure | None
+
+
+class AccountBook:
+    """A change notes which instrument it touches; `refresh` brings the sums up to date, in time proportional to those."""
+
+    def __init__(self, prices: Mapping[str, Price]) -> None:
+        self._prices = prices
+        self._tracked: dict[UUID, _Weighed] = {}
+        self._reserved: dict[UUID, _Weighed] = {}
+        self._holdings: dict[str, Holding] = {}
+        self._touched: set[str] = set()
+        self._sums: dict[str, Sums] = {}
+        self._atomic_replace = False
+        self.funds = Funds()
+        self.open: dict[UUID, OpenExposure] = {}
+        self.unattempted: set[UUID] = set()
+        """Open orders that will count as trades at their first attempt."""
+        self.days: dict[date, SessionDay] = {}
+        self.fees_due: dict[str, FeesDue] = {}
+        """By instrument."""
+        self.differences: dict[str, Decimal | None] = {}
+        """By instrument: the broker's quantity less ours when they were compared; None: the broker's is not known."""
+
+    # --- orders ----------------------------------------------------------------------------------------------------------------
+
+    def track(self, order: LiveOrder) -> None:
+        if order.is_finished:
+            self._tracked.pop(order.order_id, None)
+        else:
+            self._tracked[order.order_id] = self._weighed(order)
+        self._recount(order)
+
+    def reserve(self, order: LiveOrder) -> None:
+        self._reserved[order.order_id] = self._weighed(order)
+        self._recount(order)
+
+    def release(self, order_id: UUID) -> bool:
+        """Whether it was reserved here."""
+        if (reserved := self._reserved.pop(order_id, None)) is None:
+            return False
+        self._recount(reserved.order)
+        return True
+
+    def set_atomic_replace(self, atomic_replace: bool) -> None:
+        if atomic_replace is not self._atomic_replace:
+            self._atomic_replace = atomic_replace
+            for weighed in (self._tracked, self._reserved):
+                weighed.update({order_id: self._weighed(known.order) for order_id, known in weighed.items()})
+            for known in [*{**self._tracked, **self._reserved}.values()]:
+                self._recount(known.order)
+
+    def _weighed(self, order: LiveOrder) -> _Weighed:
+        price = self._prices.get(order.intent.instrument.key)
+        last_price = None if price is None else price.amount
+        return _Weighed(order, open_exposure(order, last_price, atomic_replace=self._atomic_replace))
+
+    def _recount(self, order: LiveOrder) -> None:
+        """Count the worse of what is durable of this order and what is reserved for it, in place of what was counted."""
+        order_id, instrument = order.order_id, order.intent.instrument
+        durable, reserved = self._tracked.get(order_id), self._reserved.get(order_id)
+        counted, worst = self.open.get(order_id), _worse(durable, reserved)
+        holding = self.holding(instrument.key, instrument.currency)
+        reducible = _reducible(holding, order) if counted is None else ZERO
+        self.funds.count(order if durable is None else durable.order, worst, reducible)
+        if worst != counted:
+            self._exchange(holding, counted, worst)
+        if worst is not None and (durable is None or not durable.order.is_sent):
+            self.unattempted.add(order_id)
+        else:
+            self.unattempted.discard(order_id)
+
+    def _exchange(self, holding: Holding, counted: OpenExposure | None, worst: OpenExposure | None) -> None:
+        if counted is not None:
+            del self.open[counted.order_id]
+            holding.close(counted)
+        if worst is not None:
+            self.open[worst.order_id] = worst
+            holding.open(worst)
+        self._touched.add(holding.key)
+
+    # --- positions -------------------------------------------------------------------------------------------------------------
+
+    def hold(self, key: str, stored: str) -> None:
+        """The position's row is this now."""
+        self.holding(key, "").stored = stored
+        self._touched.add(key)
+
+    def touch(self, key: str) -> None:
+        """The price changed."""
+        if key in self._holdings:
+            self._touched.add(key)
+
+    def holding(self, key: str, currency: str) -> Holding:
+        if (known := self._holdings.get(key)) is None:
+            known = self._holdings[key] = Holding(key, currency)
+        return known
+
+    def quantity(self, key: str) -> Decimal:
+        """Signed units held."""
+        position = self.position(key)
+        return ZERO if position is None else position.quantity
+
+    def position(self, key: str) -> Position | None:
+        return self._holdings[key].position if key in self._holdings else None
+
+    def selling(self, key: str) -> Decimal:
+        return self._holdings[key].exposure.sells.quantity if key in self._holdings else ZERO
+
+    def positions(self) -> dict[str, Position]:
+        found = ((key, holding.position) for key, holding in self._holdings.items())
+        return {key: position for key, position in found if position is not None}
+
+    # --- sums ------------------------------------------------------------------------------------------------------------------
+
+    def refresh(self) -> None:
+        for key in self._touched:
+            self._count(self._holdings[key])
+        self._touched.clear()
+
+    def _count(self, holding: Holding) -> None:
+        self._sums[holding.currency] = self.others(holding, holding.currency)
+        holding.measure(self._prices.get(holding.key))
+        self._sums[holding.currency] = self._sums.get(holding.currency, _NOTHING).plus(holding.exposure)
+        holding.counted = holding.exposure
+
+    def others(self, holding: Holding, currency: str) -> Sums:
+        """The sums of a currency without one instrument, as of the last `refresh`."""
+        sums = self._sums.get(currency, _NOTHING)
+        if holding.counted is None or holding.currency != currency:
+            return sums
+        return sums.minus(holding.counted)
+
+
+def _reducible(holding: Holding, order: LiveOrder) -> Decimal:
+    """Units of our position that a new order of this side only takes off."""
+    return holding.exposure.reducible_by(order.intent.side, holding.exposure.quantity)
+
+
+def _worse(durable: _Weighed | None, reserved: _Weighed | None) -> OpenExposure | None:
+    """By units, then by money; the durable one when they weigh the same."""
+    one = None if durable is None else durable.exposure
+    other = None if reserved is None else reserved.exposure
+    if one is None or other is None:
+        return one or other
+    return one if (one.quantity, one.value) >= (other.quantity, other.value) else other

@@ -1,0 +1,206 @@
+"""The risk rules' memory: every account's positions, open orders and reservations, ready to be asked about one order."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import date, datetime
+from decimal import Decimal
+from uuid import UUID
+
+from liveorder.application.ports.market_data import Price
+from liveorder.application.ports.order_store import LedgerRow
+from liveorder.application.risk.book.account import AccountBook
+from liveorder.application.risk.book.funds import Funds
+from liveorder.application.risk.book.holding import Holding
+from liveorder.application.risk.book.rows import DAY, FEES_DUE, POSITION, SessionDay
+from liveorder.domain.fees_in_kind import FeesDue
+from liveorder.domain.instrument import Instrument
+from liveorder.domain.order import LiveOrder
+from liveorder.domain.position import Position
+from liveorder.domain.risk import Exposure, OpenExposure, RiskView
+from liveorder.domain.values import ZERO, Side
+
+
+class RiskBook:
+    """Lives on the event loop, follows the log commit by commit, and answers without waiting.
+
+    After each commit: `absorb` its rows, then `track` its order. Before a commit that adds risk: `reserve`, and `release` when it
+    is through or has failed, so that two orders decided at once cannot both pass a limit.
+    """
+
+    def __init__(self) -> None:
+        self._prices: dict[str, Price] = {}
+        self._accounts: dict[str, AccountBook] = {}
+        self._absorbed: Sequence[LedgerRow] = ()
+
+    # --- following the log -------------------------------------------------------------------------------------------------
+
+    def absorb(self, rows: Sequence[LedgerRow]) -> None:
+        """Take rows as they stand in the store, in the order of the log. Positions are read when they are needed.
+
+        Commits that shared a transaction share its rows: taking the same rows again costs nothing.
+        """
+        if rows is self._absorbed:
+            return
+        self._absorbed = rows
+        for row in rows:
+            account = self._account(row.account_id)
+            if row.key.startswith(POSITION):
+                account.hold(row.key.removeprefix(POSITION), row.state)
+            elif row.key.startswith(FEES_DUE):
+                account.fees_due[row.key.removeprefix(FEES_DUE)] = FeesDue.from_json(row.state)
+            else:
+                account.days[date.fromisoformat(row.key.removeprefix(DAY))] = SessionDay.from_json(row.state)
+
+    def track(self, order: LiveOrder) -> None:
+        """Count an order as its durable facts make it; one that is finished counts no more."""
+        self._account(order.intent.account_id).track(order)
+
+    def reserve(self, order: LiveOrder) -> None:
+        """Count an order as it will be when it is durable, until `release`."""
+        self._account(order.intent.account_id).reserve(order)
+
+    def release(self, order_id: UUID) -> None:
+        """What is durable of the order counts again, if anything is. Releasing twice is releasing once."""
+        for account in self._accounts.values():
+            if account.release(order_id):
+                return
+
+    def mark(self, instrument_key: str, price: Price) -> None:
+        """The newest price of one unit; an older one than is known changes nothing."""
+        known = self._prices.get(instrument_key)
+        if known is not None and price.at < known.at:
+            return
+        self._prices[instrument_key] = price
+        if known is None or known.amount != price.amount:
+            for account in self._accounts.values():
+                account.touch(instrument_key)
+
+    # --- reconciliation ----------------------------------------------------------------------------------------------------
+
+    def set_unreconciled(self, account_id: str, instrument_key: str, theirs: Decimal | None) -> None:
+        """Our position is not the broker's, which is `theirs` now; None: not known.
+
+        Where it is known, what surely reduces both positions may still go out.
+        """
+        account = self._account(account_id)
+        account.differences[instrument_key] = None if theirs is None else theirs - account.quantity(instrument_key)
+
+    def clear_unreconciled(self, account_id: str, instrument_key: str) -> None:
+        """Our position is the broker's again."""
+        self._account(account_id).differences.pop(instrument_key, None)
+
+    def unreconciled(self, account_id: str) -> frozenset[str]:
+        """Keys of the instruments in which our position is not the broker's."""
+        return frozenset(self._account(account_id).differences)
+
+    # --- answers -----------------------------------------------------------------------------------------------------------
+
+    def view(
+        self,
+        account_id: str,
+        instrument: Instrument,
+        *,
+        now: datetime,
+        session_date: date,
+        closed_because: str | None,
+        auto_trading: bool,
+        halt: str | None,
+        price_age_seconds: float | None,
+        currency: str,
+        atomic_replace: bool,
+        without: UUID | None = None,
+        price_problem: str = "",
+        answer_lag_seconds: float = 0.0,
+    ) -> RiskView:
+        """The account now, for an order in `instrument`. `without` is the order that is being judged again: it does not count.
+
+        `answer_lag_seconds`: the broker's answers can be so old.
+        """
+        account = self._account(account_id)
+        account.set_atomic_replace(atomic_replace)
+        holding = account.holding(instrument.key, instrument.currency)
+        account.refresh()
+        judged = account.open.get(without) if without is not None else None
+        others, day = account.others(holding, currency), account.days.get(session_date, SessionDay())
+        price = self._prices.get(holding.key)
+        return RiskView(
+            account_id=account_id,
+            currency=currency,
+            now=now,
+            session_date=session_date,
+            closed_because=closed_because,
+            auto_trading=auto_trading,
+            halt=halt,
+            exposure=_exposure(holding, judged),
+            agreed_quantity=_agreed(holding.exposure.quantity, holding.key, account.differences),
+            is_reconciled=holding.key not in account.differences,
+            doubts=tuple(order_id for order_id in holding.doubts if order_id != without),
+            trades_today=day.trades + len(account.unattempted) - (without in account.unattempted),
+            open_orders=len(account.open) - (judged is not None),
+            other_position_value=others.position_value,
+            other_exposure=others.gross,
+            realized_net_today=day.realized_net.get(currency, ZERO),
+            last_price=None if price is None else price.amount,
+            price_age_seconds=price_age_seconds,
+            price_problem=price_problem,
+            buying_power=account.funds.buying_power(instrument, now, answer_lag_seconds, without),
+        )
+
+    def closable(self, account_id: str, instrument: Instrument, theirs: Decimal) -> Decimal:
+        """Units of the broker's position `theirs` that an order against it surely only takes off.
+
+        No more than our book has of it, less all that open and in-doubt orders could still take.
+        """
+        account = self._account(account_id)
+        holding = account.holding(instrument.key, instrument.currency)
+        account.refresh()
+        side = Side.SELL if theirs > 0 else Side.BUY
+        return holding.exposure.reducible_by(side, _nearer(holding.exposure.quantity, theirs))
+
+    def fees_due(self, account_id: str, instrument_key: str) -> FeesDue | None:
+        """What the broker may still keep of what was bought; None where it takes no fee in kind."""
+        return self._account(account_id).fees_due.get(instrument_key)
+
+    def position(self, account_id: str, instrument_key: str) -> Position | None:
+        return self._account(account_id).position(instrument_key)
+
+    def selling(self, account_id: str, instrument_key: str) -> Decimal:
+        """Units that open, in-doubt and reserved orders could still sell."""
+        return self._account(account_id).selling(instrument_key)
+
+    def positions(self, account_id: str) -> Mapping[str, Position]:
+        """By instrument key, flat ones with their results too."""
+        return self._account(account_id).positions()
+
+    def open_orders(self, account_id: str) -> tuple[OpenExposure, ...]:
+        """What every open, in-doubt and reserved order of the account could still do."""
+        return tuple(self._account(account_id).open.values())
+
+    def funds(self, account_id: str) -> Funds:
+        """What the account's broker reported of its money, and what our orders have taken of it since."""
+        return self._account(account_id).funds
+
+    def _account(self, account_id: str) -> AccountBook:
+        if (known := self._accounts.get(account_id)) is None:
+            known = self._accounts[account_id] = AccountBook(self._prices)
+        return known
+
+
+def _exposure(holding: Holding, without: OpenExposure | None) -> Exposure:
+    if without is None or without.instrument_key != holding.key:
+        return holding.exposure
+    return holding.exposure.minus(without.side, without.quantity, without.value)
+
+
+def _agreed(ours: Decimal, key: str, differences: Mapping[str, Decimal | None]) -> Decimal:
+    """The nearer to zero of our position and the broker's; zero when they point apart or the broker's is not known."""
+    if key not in differences:
+        return ours
+    difference = differences[key]
+    return ZERO if difference is None else _nearer(ours, ours + difference)
+
+
+def _nearer(ours: Decimal, theirs: Decimal) -> Decimal:
+    """The nearer to zero; zero when they point apart."""
+    return ZERO if ours * theirs <= 0 else min(ours, theirs, key=abs)

@@ -1,0 +1,180 @@
+"""The stop: first in memory, so that nothing more is sent from here on; then durably, so that nothing is sent after a restart."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import TypeGuard
+
+from liveorder.application.orders.order_register import ENGINE, Cause, Orders
+from liveorder.application.ports.clock import Clock
+from liveorder.application.ports.event_log import EventLog
+from liveorder.application.ports.order_store import Commit, HaltRow, OrderStore
+from liveorder.application.runtime.patience import within_patience
+from liveorder.application.runtime.sparing_log import SparingLog
+from liveorder.domain.errors import StoreError, StoreUnavailable, VersionConflict
+from liveorder.domain.facts import Fact, RecordedFact
+from liveorder.domain.identifiers import stream_id
+from liveorder.domain.trading_halt import (
+    HaltReason,
+    TradingHalt,
+    TradingHalted,
+    TradingResumed,
+    halting_scopes,
+    told_by,
+)
+
+HALT_STREAM = stream_id("trading_halt")
+SUSPICION = timedelta(hours=24)
+"""For so long after a restored store was trusted again, a signal that does not say its time may be an old one: a trading day."""
+
+
+class KillSwitch:
+    """The store's `TradingHalt`, and what stands in memory while the store cannot be written."""
+
+    def __init__(self, store: OrderStore, orders: Orders, clock: Clock, log: EventLog, *, auto_trading_default: bool) -> None:
+        self._store, self._orders, self._clock, self._log = store, orders, clock, log
+        self._sparing_log = SparingLog(log, clock)
+        self._auto_trading_default = auto_trading_default
+        self._state, self._version = TradingHalt(), 0
+        self._undurable: dict[str, TradingHalted] = {}
+        self._trusted_since: dict[str, datetime] = {}
+        """By scope: when the halt of a restored store was lifted last."""
+        self._recording = asyncio.Lock()
+
+    async def load(self) -> None:
+        """Fold the halt's stream, and take in halts that other processes put in their place."""
+        await self._fold()
+        await self.take_in_rows()
+
+    async def _fold(self) -> None:
+        self._state, self._version = TradingHalt(), 0
+        self._take_in(await self._store.stream(HALT_STREAM))
+
+    def _take_in(self, recorded: Sequence[RecordedFact]) -> None:
+        for item in recorded:
+            if isinstance(item.fact, TradingResumed) and _is_of_restored(self._state.standing.get(item.fact.scope)):
+                self._trusted_since[item.fact.scope] = item.envelope.recorded_at
+            self._state, self._version = self._state.evolve([item.fact]), item.version
+
+    @property
+    def auto_trading(self) -> bool:
+        """Whether signals trade by themselves: what a person switched, else the setting."""
+        switched = self._state.auto_trading
+        return self._auto_trading_default if switched is None else switched
+
+    def stands_for(self, account_id: str) -> TradingHalted | None:
+        """The halt that stops this account now, durable or not."""
+        waiting = [self._undurable[scope] for scope in halting_scopes(account_id) if scope in self._undurable]
+        return waiting[0] if waiting else self._state.stands_for(account_id)
+
+    def is_waiting_for_broker(self, account_id: str) -> bool:
+        """Whether all that stops this account is a halt that ends by itself."""
+        halted = self.stands_for(account_id)
+        return halted is not None and halted.reason.ends_by_itself
+
+    def may_have_forgotten(self, account_id: str, decided_at: datetime | None) -> bool:
+        """Whether the store may have sent a signal of this time (None: not told) in a life that it has lost."""
+        scopes, standing = halting_scopes(account_id), self._now().standing
+        if any(_is_of_restored(standing.get(scope)) for scope in scopes):
+            return True
+        since = max((self._trusted_since[scope] for scope in scopes if scope in self._trusted_since), default=None)
+        if since is None:
+            return False
+        return self._clock.now() < since + SUSPICION if decided_at is None else decided_at <= since
+
+    def standing(self) -> Sequence[TradingHalted]:
+        """Every halt that stands."""
+        return [*self._now().standing.values()]
+
+    def _now(self) -> TradingHalt:
+        """With what stands in memory only."""
+        return self._state.evolve(self._undurable.values())
+
+    def halt_now(self, scope: str, reason: HaltReason, detail: str) -> bool:
+        """Stop `scope` in memory, before anything else happens. False when it was stopped already. `retry_durable` stores it."""
+        halted = self._now().halt(scope, reason, detail)
+        if not halted:
+            return False
+        self._undurable[scope] = halted[0]
+        self._log.write("HALT", f"Trading halted ({scope}): {detail}", scope=scope, reason=reason.value)
+        return True
+
+    async def halt(self, scope: str, reason: HaltReason, detail: str, actor: str) -> bool:
+        """Stop `scope` at once. True when the halt is durable; False while the store cannot take it: it stands all the same."""
+        self.halt_now(scope, reason, detail)
+        is_durable = await self._made_durable(actor)
+        if self.halt_now(scope, reason, detail):  # it stood before, and a resume that was being stored has lifted it
+            is_durable = await self._made_durable(actor)
+        return is_durable
+
+    async def _made_durable(self, actor: str) -> bool:
+        try:
+            return await within_patience(self.retry_durable(actor))
+        except StoreUnavailable as error:
+            self._sparing_log.write("HALT", f"The halt stands in memory only: {error}")
+            return False
+
+    async def retry_durable(self, actor: str = ENGINE) -> bool:
+        """Store the halts that stand in memory only; whether none is left."""
+        try:
+            async with self._recording:
+                for scope, halted in list(self._undurable.items()):
+                    await self._store_halt(scope, halted, actor)
+        except StoreError as error:
+            self._sparing_log.write("HALT", f"The halt stands in memory only: {error}")
+        return not self._undurable
+
+    async def _store_halt(self, scope: str, halted: TradingHalted, actor: str) -> None:
+        """Unless it stands durably by now: another process put it in its place, and it was taken in meanwhile."""
+        if self._state.evolve([halted]) is not self._state:
+            await self._record([halted], actor, HaltRow(scope, True, halted.reason.value, self._clock.now()))
+        self._undurable.pop(scope, None)
+
+    async def resume(self, scope: str, detail: str, actor: str) -> bool:
+        """Lift the halt of exactly this scope. False when none stands.
+
+        That the store may have forgotten what was sent is to outlast its halt, so it has to be stored first.
+        """
+        async with self._recording:
+            if _is_of_restored(halted := self._undurable.get(scope)):
+                await self._store_halt(scope, halted, actor)
+            facts = self._state.resume(scope, detail)
+            if not facts and scope not in self._undurable:
+                return False
+            if facts:
+                await self._record(facts, actor, HaltRow(scope, False, detail, self._clock.now()))
+            self._undurable.pop(scope, None)
+        self._log.write("HALT", f"Trading resumed ({scope}): {detail}", scope=scope)
+        return True
+
+    async def switch_auto_trading(self, enabled: bool, detail: str, actor: str) -> None:
+        async with self._recording:
+            facts = self._state.switch_auto_trading(enabled, detail)
+            if facts:
+                await self._record(facts, actor, None)
+
+    async def take_in_rows(self) -> None:
+        """A halt that another process inserted stands already; give it its fact.
+
+        Read while nobody can lift one: an old answer would revive it.
+        """
+        async with self._recording:
+            for row in await self._store.halts():
+                facts = self._state.halt(row.scope, *told_by(row.reason))
+                if facts:
+                    await self._record(facts, "person:command", row)
+
+    async def _record(self, facts: Sequence[Fact], actor: str, row: HaltRow | None) -> None:
+        recorded = self._orders.enveloped(HALT_STREAM, self._version, facts, Cause(actor, correlation_id="halt"))
+        try:
+            await self._store.append(Commit(facts=tuple(recorded), halt=row))
+        except VersionConflict:
+            await self._fold()
+            raise
+        self._take_in(recorded)
+
+
+def _is_of_restored(halted: TradingHalted | None) -> TypeGuard[TradingHalted]:
+    return halted is not None and halted.reason is HaltReason.RESTORED_STORE

@@ -1,9 +1,0 @@
-"""What the risk rules know: the ledger that the store keeps with its events, and the book in memory that follows it."""
-
-from liveorder.application.risk_book.book import RiskBook
-from liveorder.application.risk_book.booking import booked
-from liveorder.application.risk_book.entries import entries_between, entries_of
-from liveorder.application.risk_book.ledger import AccountLedger
-from liveorder.application.risk_book.rows import SessionDay, day_key, position_key
-
-__all__ = ["AccountLedger", "RiskBook", "SessionDay", "booked", "day_key", "entries_between", "entries_of", "position_key"]

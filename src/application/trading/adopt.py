@@ -1,0 +1,140 @@
+"""Taking in what did not come from a signal: an order placed elsewhere, a position that was there before; a person says so.
+
+Each becomes an order with the ordinary facts, so that positions still come from fills alone and every report knows it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Any
+
+from liveorder.application.gateway.gateway import Gateway
+from liveorder.application.orders.apply_reports import TrackOrders
+from liveorder.application.orders.order_register import Cause, Orders, claim_on
+from liveorder.application.ports.instruments import InstrumentQuery
+from liveorder.application.ports.order_store import Claiming
+from liveorder.application.trading.execute_order import ExecutionTerms
+from liveorder.domain.claim import Recognition
+from liveorder.domain.errors import DecisionRefused, InvalidInput, SignalAlreadyKnown
+from liveorder.domain.execution_report import OrderSnapshot
+from liveorder.domain.facts import Fact
+from liveorder.domain.identifiers import fingerprint
+from liveorder.domain.instrument import Instrument
+from liveorder.domain.order import LiveOrder
+from liveorder.domain.order.facts import Acknowledged, Filled, Requested, ReviewResolved
+from liveorder.domain.order.reception import receive
+from liveorder.domain.values import OrderType, Side
+
+ADOPTED = "adopted"
+
+
+def adopted_signal_id(broker_order_id: str) -> str:
+    """What stands for the signal of an order that had none: the same however often it is adopted."""
+    return f"{ADOPTED}-order-{broker_order_id}"
+
+
+class Adopt:
+    """Adopts orders and positions of known accounts."""
+
+    def __init__(self, terms: ExecutionTerms, orders: Orders, gateways: Mapping[str, Gateway], track: TrackOrders) -> None:
+        self._terms, self._orders, self._gateways, self._track = terms, orders, gateways, track
+
+    async def adopt_order(self, account_id: str, broker_order_id: str, evidence: str, actor: str) -> LiveOrder:
+        """Make a live order of the broker's one of ours. Raises `DecisionRefused` when the broker does not list it.
+
+        One that bears a key of ours keeps it: the signal that it once was, when it comes again, is this order.
+        """
+        gateway = self._gateway(account_id)
+        listed = await gateway.ask(gateway.broker.open_orders())
+        snapshots = [snapshot for snapshot in listed if snapshot.broker_order_id == broker_order_id]
+        if not snapshots:
+            raise DecisionRefused(f"{gateway.broker.name} lists no open order {broker_order_id} on {account_id}")
+        snapshot = snapshots[0]
+        if snapshot.side is None or snapshot.order_type is None or snapshot.quantity is None:
+            raise DecisionRefused(f"{gateway.broker.name} does not tell side, type and quantity of {broker_order_id}")
+        instrument = await self._instrument(gateway, snapshot.symbol or "", snapshot.exchange)
+        intent = self._intent(
+            gateway,
+            adopted_signal_id(broker_order_id),
+            instrument,
+            snapshot.side,
+            order_type=snapshot.order_type,
+            quantity=snapshot.quantity,
+            limit_price=snapshot.limit_price,
+            stop_price=snapshot.stop_price,
+        )
+        if snapshot.client_order_id is not None and self._orders.keys.is_ours(snapshot.client_order_id, account_id):
+            intent = intent.model_copy(update={"client_order_id": snapshot.client_order_id})
+        facts = self._as_it_stands(intent, snapshot)
+        order = await self._record(intent, [*facts, ReviewResolved(evidence=evidence)], evidence, actor)
+        return await self._track.hand_over(order)
+
+    async def adopt_position(
+        self,
+        account_id: str,
+        symbol: str,
+        exchange: str | None,
+        quantity: Decimal,
+        price: Decimal,
+        evidence: str,
+        actor: str,
+        name: str | None = None,
+    ) -> LiveOrder:
+        """Book `quantity` (signed, units) at `price` as if filled: an opening position, or the difference to the broker's.
+
+        The same `name` again is the same adoption, and books nothing more; without one each call is another.
+        """
+        if not quantity:
+            raise InvalidInput("quantity", "a position of nothing", "give the signed number of units to add")
+        gateway = self._gateway(account_id)
+        instrument = await self._instrument(gateway, symbol, exchange)
+        side = Side.BUY if quantity > 0 else Side.SELL
+        name = f"{ADOPTED}-position-{name or self._orders.new_id()}"
+        intent = self._intent(gateway, name, instrument, side, order_type=OrderType.MARKET, quantity=abs(quantity))
+        filled = Filled(execution_id=name, quantity=abs(quantity), price=price)
+        facts: list[Fact] = [intent, Acknowledged(broker_order_id=None), filled, ReviewResolved(evidence=evidence)]
+        return await self._record(intent, facts, evidence, actor)
+
+    def _as_it_stands(self, intent: Requested, snapshot: OrderSnapshot) -> list[Fact]:
+        draft = LiveOrder(intent, quantity=intent.quantity, limit_price=intent.limit_price, stop_price=intent.stop_price)
+        return [intent, *receive(draft, snapshot)]
+
+    def _gateway(self, account_id: str) -> Gateway:
+        gateway = self._gateways.get(account_id)
+        if gateway is None:
+            raise InvalidInput("account_id", f"{account_id} is not in the settings", f"use {', '.join(self._gateways)}")
+        return gateway
+
+    async def _instrument(self, gateway: Gateway, symbol: str, exchange: str | None) -> Instrument:
+        instrument = await gateway.resolve(InstrumentQuery(symbol=symbol, exchange=exchange))
+        if instrument is None:
+            raise InvalidInput("symbol", f"{symbol} is unknown to {gateway.broker.name}", "name its exchange")
+        return instrument
+
+    def _intent(self, gateway: Gateway, signal_id: str, instrument: Instrument, side: Side, **terms: Any) -> Requested:
+        keys = self._orders.keys
+        return Requested(
+            order_id=self._orders.new_id(),
+            client_order_id=keys.client_order_id(gateway.account_id, signal_id),
+            signal_id=signal_id,
+            signal_fingerprint=fingerprint({"signal_id": signal_id}),
+            namespace=keys.namespace,
+            session_id=self._terms.session_id,
+            account_id=gateway.account_id,
+            strategy_name=ADOPTED,
+            broker=gateway.broker.name,
+            instrument=instrument,
+            side=side,
+            tags=(ADOPTED,),
+            **terms,
+        )
+
+    async def _record(self, intent: Requested, facts: list[Fact], evidence: str, actor: str) -> LiveOrder:
+        known_by = Recognition(intent.signal_id, intent.account_id, (intent.client_order_id,))
+        claim = Claiming(claim_on(intent, self._orders.keys), known_by)
+        cause = Cause(actor, correlation_id=intent.signal_id, causation_id=evidence)
+        try:
+            return await self._orders.record(None, facts, cause, order_id=intent.order_id, claim=claim)
+        except SignalAlreadyKnown as known:
+            return await self._orders.get(known.claims[0].order_id)

@@ -1,0 +1,131 @@
+"""Asking the broker to cancel: durable first like every request, but a store that cannot be written does not stop it.
+
+Cancelling twice is harmless and not cancelling can be ruinous, so here the call wins over the log: the request is journalled beside
+the store, sent, and booked when the store is back.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from uuid import UUID
+
+from liveorder.application.gateway.gateway import Answered, Gateway, NotBegun, NotReceived, Outcome, RefusedByBroker
+from liveorder.application.orders.apply_reports import TrackOrders
+from liveorder.application.orders.order_register import ENGINE, Cause, Orders
+from liveorder.application.ports.broker import CancelRequest, Prepared
+from liveorder.application.ports.clock import Clock
+from liveorder.application.ports.emergency_journal import EmergencyJournal, JournalledCancel
+from liveorder.application.ports.event_log import EventLog
+from liveorder.application.runtime.patience import STORE_PATIENCE_SECONDS, within_patience
+from liveorder.domain.errors import DecisionRefused, OrderValidationError, StoreUnavailable
+from liveorder.domain.execution_report import CancelRejected
+from liveorder.domain.facts import Fact
+from liveorder.domain.order import LiveOrder, requests
+from liveorder.domain.order.facts import CancelReason, CancelRequested
+
+
+class CancelOrder:
+    """Cancels single orders, whoever asks for it."""
+
+    def __init__(
+        self,
+        orders: Orders,
+        gateways: Mapping[str, Gateway],
+        track: TrackOrders,
+        journal: EmergencyJournal,
+        clock: Clock,
+        log: EventLog,
+    ) -> None:
+        self._orders, self._gateways, self._track = orders, gateways, track
+        self._journal, self._clock, self._log = journal, clock, log
+
+    async def cancel(self, order_id: UUID, reason: CancelReason = CancelReason.REQUESTED, actor: str = ENGINE) -> LiveOrder:
+        """Ask, try again after definite failures, at once after delays of ours, and book the answer. The order may be filled all
+        the same: what counts is the broker's report. Raises `OrderNotFound`, and `DecisionRefused` when it is closed already or
+        cannot be named to the broker.
+        """
+        attempts = 0
+        while True:
+            order, outcome = await self._ask_once(order_id, reason, actor)
+            if isinstance(outcome, NotBegun) and not order.status.is_closed:
+                continue
+            attempts += 1
+            retry = self._gateways[order.intent.account_id].terms.retry
+            if not isinstance(outcome, NotReceived) or not retry.allows_after(attempts) or order.status.is_closed:
+                return await self._ask_why(order) if _was_refused(outcome) else order
+            await self._clock.sleep(retry.wait_after(attempts, outcome.error))
+
+    async def _ask_why(self, order: LiveOrder) -> LiveOrder:
+        """Mostly because it was filled: whoever cancels must hear of that before deciding anything else."""
+        try:
+            await within_patience(self._track.ask(self._gateways[order.intent.account_id], order))
+            return await self._orders.get(order.order_id)
+        except StoreUnavailable as error:
+            self._log.write("ERROR", f"Not booked yet why a cancel was refused: {error}", order_id=str(order.order_id))
+            return order
+
+    async def _ask_once(self, order_id: UUID, reason: CancelReason, actor: str) -> tuple[LiveOrder, Outcome | None]:
+        known = self._orders.unfinished_with(order_id) or await self._orders.get(order_id)
+        gateway = self._gateways[known.intent.account_id]
+        await gateway.limit.take(is_urgent=True)
+        try:
+            async with asyncio.timeout(STORE_PATIENCE_SECONDS):
+                order, request = await self._record(gateway, order_id, reason, actor)
+        except (StoreUnavailable, TimeoutError) as error:
+            order, request = self._journal_instead(gateway, self._orders.unfinished_with(order_id) or known, reason, actor, error)
+        if not isinstance(request, CancelRequested):
+            return order, None
+        outcome = await self._send(gateway, request)
+        return await self._book(order, request, outcome), outcome
+
+    async def _record(self, gateway: Gateway, order_id: UUID, reason: CancelReason, actor: str) -> tuple[LiveOrder, Fact]:
+        async with self._orders.hold(order_id) as held:
+            facts = self._decide(gateway, held, reason)
+            return await self._orders.record(held, facts, Cause(actor, correlation_id=held.intent.signal_id)), facts[0]
+
+    def _decide(self, gateway: Gateway, order: LiveOrder, reason: CancelReason) -> list[Fact]:
+        reference = order.submission.reference if order.submission is not None else {}
+        asked = CancelRequest(order.client_order_id, order.broker_order_id, order.intent.account_id, reference)
+        try:
+            prepared = gateway.broker.prepare(asked)
+        except OrderValidationError as error:
+            raise DecisionRefused(f"order {order.order_id} cannot be named to the broker yet: {error}") from error
+        deadline = gateway.new_deadline(requests.next_cancel_id(order))
+        return requests.request_cancel(order, reason, prepared.reference, prepared.payload, deadline)
+
+    def _journal_instead(
+        self, gateway: Gateway, order: LiveOrder, reason: CancelReason, actor: str, error: StoreUnavailable | TimeoutError
+    ) -> tuple[LiveOrder, CancelRequested]:
+        """Raises `StoreUnavailable` for an order that never left: there is nobody to ask, and nothing but the store to tell it."""
+        request = self._decide(gateway, order, reason)[0]
+        why = str(error) or f"it has not answered for {STORE_PATIENCE_SECONDS:g} s"
+        if not isinstance(request, CancelRequested):
+            raise StoreUnavailable(f"the order was not cancelled: {why}") from error
+        self._journal.write(JournalledCancel(order.order_id, request.request_id, request.reason.value, actor, self._clock.now()))
+        self._log.write("ERROR", f"Cancel sent without the store: {why}", order_id=str(order.order_id))
+        return order, request
+
+    async def _send(self, gateway: Gateway, request: CancelRequested) -> Outcome:
+        assert request.deadline is not None
+        prepared = Prepared(request.reference, request.payload)
+        return await gateway.cancel(request.request_id, prepared, request.deadline)
+
+    async def _book(self, order: LiveOrder, request: CancelRequested, outcome: Outcome) -> LiveOrder:
+        """Record what became of the request; while the store is away, its answer is found again by the poll."""
+        try:
+            return await within_patience(self._track.book_outcome(order, request.request_id, outcome, CancelRejected))
+        except StoreUnavailable as error:
+            self._log.write("ERROR", f"Answer to a cancel not booked yet: {error}", order_id=str(order.order_id))
+            return order
+
+    async def book_journalled(self, entry: JournalledCancel) -> None:
+        """Give a cancel that was sent without the store its fact, once. Raises `OrderNotFound` for an order of another store."""
+        async with self._orders.hold(entry.order_id) as order:
+            facts = requests.book_sent_cancel(order, entry.request_id, CancelReason(entry.reason))
+            await self._orders.record(order, facts, Cause(entry.actor, causation_id="emergency journal"))
+
+
+def _was_refused(outcome: Outcome | None) -> bool:
+    reports = outcome.reports if isinstance(outcome, Answered) else ()
+    return isinstance(outcome, RefusedByBroker) or any(isinstance(report, CancelRejected) for report in reports)

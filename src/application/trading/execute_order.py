@@ -1,0 +1,392 @@
+"""One signal to at most one live order.
+
+The intent, its approval and the start of its submission are durable before the broker is called; in one commit when nothing stands
+between them. `SubmitOrder` takes it from there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from uuid import UUID
+
+from liveorder.application.gateway.gateway import Gateway
+from liveorder.application.orders.fees_in_kind import FeesInKind
+from liveorder.application.orders.order_register import ENGINE, Cause, Orders, claim_on
+from liveorder.application.ports.broker import KeySupport
+from liveorder.application.ports.clock import Clock
+from liveorder.application.ports.event_log import EventLog
+from liveorder.application.ports.order_store import Claiming
+from liveorder.application.reporting.descriptions import said_of_unattended
+from liveorder.application.risk.book import RiskBook
+from liveorder.application.risk.risk_gate import RiskGate
+from liveorder.application.risk.trading_halts import KillSwitch
+from liveorder.application.trading.recent_signals import RecentSignals
+from liveorder.application.trading.sizing import Origin, SizedIntent, instrument_for, size
+from liveorder.application.trading.submit_order import SubmitOrder, stopped_by
+from liveorder.domain.claim import Recognition, SignalClaim, claims_meant, recognition
+from liveorder.domain.errors import BrokerRefusal, SignalAlreadyKnown, TradingIsHalted
+from liveorder.domain.execution_report import OrderSnapshot
+from liveorder.domain.facts import PERSON, Fact
+from liveorder.domain.instrument import Instrument
+from liveorder.domain.order import LiveOrder, requests
+from liveorder.domain.order.facts import (
+    STORE_RESTORED,
+    Approved,
+    CancelReason,
+    OutcomeUnknown,
+    Refused,
+    RejectReason,
+    Requested,
+    RequestKind,
+    SubmissionStarted,
+)
+from liveorder.domain.risk import RiskRefusal
+from liveorder.domain.signal import Signal, UnusableSignal
+from liveorder.domain.values import OrderRole, TradingMode
+
+_LINKS = frozenset({"oco_group", "parent_order_id"})
+"""What ties an order to others. Kept in vain it is a tie that its sender relies on, also in a simulation."""
+
+
+HALTED = "kill_switch"
+"""The rule that refuses while a halt stands."""
+
+
+class SignalContentDiffers(UnusableSignal):
+    """The id is known with other content: which of the two was meant is for a person to say."""
+
+    def __init__(self, signal_id: str, known: LiveOrder, fingerprint: str) -> None:
+        super().__init__(
+            f"signal_id: {signal_id} already became order {known.order_id} with other content "
+            f"(known {known.intent.signal_fingerprint[:12]}, now {fingerprint[:12]}); give a new signal a new id",
+            signal_id,
+        )
+        self.known_order_id, self.known_fingerprint = known.order_id, known.intent.signal_fingerprint
+
+
+class SignalKnownOnSeveralAccounts(UnusableSignal):
+    """It names no account, and its id became an order on more than one: which was meant is for a person to say."""
+
+    def __init__(self, signal_id: str, claims: Sequence[SignalClaim]) -> None:
+        orders = ", ".join(f"{claim.account_id} (order {claim.order_id})" for claim in claims)
+        super().__init__(
+            f"account_id: none is named, and {signal_id} is known on several accounts: {orders}; "
+            "name the account, or give a new signal a new id",
+            signal_id,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class ExecutionTerms:
+    """Fixed for a run of the service."""
+
+    session_id: str
+    is_shadow: bool = False
+
+
+class ExecuteOrder:
+    """Makes an order of a signal, judges it, and has it sent."""
+
+    def __init__(
+        self,
+        terms: ExecutionTerms,
+        orders: Orders,
+        gateways: Mapping[str, Gateway],
+        risk: RiskBook,
+        fees: FeesInKind,
+        gate: RiskGate,
+        kill_switch: KillSwitch,
+        submit: SubmitOrder,
+        clock: Clock,
+        log: EventLog,
+    ) -> None:
+        self._terms, self._orders, self._gateways, self._risk, self._fees = terms, orders, gateways, risk, fees
+        self._gate, self._kill_switch, self._submit = gate, kill_switch, submit
+        self._clock, self._log = clock, log
+        self._recent = RecentSignals()
+
+    async def execute(
+        self,
+        signal: Signal,
+        *,
+        published_at: datetime | None = None,
+        operator: str | None = None,
+        dead_letter: UUID | None = None,
+        instrument: Instrument | None = None,
+    ) -> LiveOrder:
+        """The order that this signal is, after its first attempts: acknowledged, rejected or in doubt, perhaps filled already.
+
+        A signal that is known already gives the order that it became. `dead_letter` is the id that its message would have as one:
+        where that stands, the message stays refused. `instrument`: what is meant, where that is known better than a signal can
+        name it. Raises `UnusableSignal` for one that cannot become an order, and the errors of
+        `OrderStore.append` when nothing could be stored: then nothing was sent.
+        """
+        recent = await self._recent.order_of(signal.signal_id, signal.account_id or self._orders.default_account)
+        if recent is not None:
+            return _same(await self._orders.get(recent), signal)
+        with self._recent.being_claimed(signal.signal_id) as claimed:
+            order, is_new = await self._claimed(signal, published_at, operator, dead_letter, instrument)
+            claimed.set_result(order.intent)
+        if not is_new:
+            return order
+        if order.is_in_doubt:
+            return await self._submit.ask(order)
+        return await self._submit.drive(order, is_started=order.submission_is_open) if _is_wanted(order) else order
+
+    async def _claimed(
+        self,
+        signal: Signal,
+        published_at: datetime | None,
+        operator: str | None,
+        dead_letter: UUID | None,
+        instrument: Instrument | None,
+    ) -> tuple[LiveOrder, bool]:
+        """The order that this signal became, durable; and whether it became it just now."""
+        keys, default_account = self._orders.keys, self._orders.default_account
+        known_by = self._recognition(signal)
+        live = self._orders.known_by_key(keys.client_order_id(signal.account_id or default_account, signal.signal_id))
+        if live is not None:
+            return _same(live, signal), False
+        try:
+            gateway = self.gateway_for(signal)
+            is_urgent = operator is not None and signal.role is OrderRole.EXIT
+            sized = await self._sized(signal, gateway, published_at, instrument, is_urgent=is_urgent)
+        except UnusableSignal:
+            if known := await self._known(signal, await self._orders.claims(known_by)):
+                return known, False
+            raise
+        cause = Cause(f"{PERSON}{operator}" if operator else ENGINE, correlation_id=signal.signal_id)
+        claim = Claiming(claim_on(sized.intent, keys), known_by, dead_letter)
+        is_suspect = self._kill_switch.may_have_forgotten(gateway.account_id, signal.timestamp)
+        try:
+            return await self._begin(gateway, sized, claim, cause, is_suspect=is_suspect), True
+        except SignalAlreadyKnown as error:
+            known = await self._known(signal, error.claims)
+            assert known is not None
+            return known, False
+
+    def _recognition(self, signal: Signal) -> Recognition:
+        return recognition(self._orders.keys, signal.signal_id, signal.account_id, self._orders.account_ids)
+
+    async def _known(self, signal: Signal, claims: Sequence[SignalClaim]) -> LiveOrder | None:
+        """The order that a signal became before; None where no claim fits. Raises `UnusableSignal` where it is not this signal."""
+        meant = claims_meant(claims, self._orders.keys, signal.account_id, self._orders.default_account)
+        if len(meant) > 1:
+            raise SignalKnownOnSeveralAccounts(signal.signal_id, meant)
+        return _same(await self._orders.get(meant[0].order_id), signal) if meant else None
+
+    async def _sized(
+        self,
+        signal: Signal,
+        gateway: Gateway,
+        published_at: datetime | None = None,
+        instrument: Instrument | None = None,
+        *,
+        is_urgent: bool = False,
+    ) -> SizedIntent:
+        keys, session = self._orders.keys, self._terms.session_id
+        client_order_id = keys.client_order_id(gateway.account_id, signal.signal_id)
+        origin = Origin(self._orders.new_id(), client_order_id, keys.namespace, session, published_at, self._terms.is_shadow)
+        instrument = instrument or await instrument_for(signal, gateway)
+        sized = await size(signal, gateway, origin, instrument, self._clock.now(), is_urgent=is_urgent)
+        return replace(sized, intent=await self._fees.sellable(gateway, sized.intent))
+
+    async def validate(self, signal: Signal, *, operator: str | None = None) -> tuple[Requested, Sequence[Refused]]:
+        """The intent that this signal would become now, and everything that stands in its way; nothing is stored or sent.
+
+        That it became an order before is one such thing. Raises `UnusableSignal` for one that cannot become an order.
+        """
+        claims = await self._orders.claims(self._recognition(signal))
+        known = await self._known(signal, claims)
+        gateway = self.gateway_for(signal)
+        sized = await self._sized(signal, gateway)
+        form = self._refusal_of_form(gateway, sized) or self._refusal_by_broker(gateway, sized.intent)
+        await self._gate.look_at_money(gateway, sized.intent, sized.priced)
+        found = self._gate.refusals(gateway, sized.intent, sized.priced, is_operators=operator is not None)
+        risks = [_refused_by(refusal) for refusal in found]
+        again = [] if known is None else [_refused(RejectReason.INVALID, "already_known", f"it became order {known.order_id}")]
+        return sized.intent, [*again, *([form] if form is not None else []), *risks]
+
+    def gateway_for(self, signal: Signal) -> Gateway:
+        account_id = signal.account_id or self._orders.default_account
+        gateway = self._gateways.get(account_id)
+        if gateway is None:
+            what = "is closed" if account_id in self._orders.account_ids else "is not in the settings"
+            raise UnusableSignal(f"account_id: {account_id} {what}; known are {', '.join(self._gateways)}", signal.signal_id)
+        return gateway
+
+    # --- the first commit ------------------------------------------------------------------------------------------------------
+
+    async def _begin(self, gateway: Gateway, sized: SizedIntent, claim: Claiming, cause: Cause, *, is_suspect: bool) -> LiveOrder:
+        """Everything up to the call, in one commit where it can be one."""
+        intent = sized.intent
+        if is_suspect and (found := await self._found_at_broker(gateway, intent)) is not None:
+            claim = replace(claim, claim=claim_on(found, self._orders.keys))
+            return await self._begin_in_doubt(gateway, _draft_of(found), Approved(), claim, cause)
+        await self._gate.look_at_money(gateway, intent, sized.priced)
+        refusal, reduces_only = self._judged(gateway, sized, is_operators=cause.actor != ENGINE)
+        if isinstance(refusal, Refused) and is_suspect:
+            refusal = self._refusal_of_suspect(gateway, sized, refusal, is_operators=cause.actor != ENGINE)
+        if isinstance(refusal, Refused):
+            return await self._record_new(intent, [intent, refusal], claim, cause)
+        if cause.actor != ENGINE and self._kill_switch.stands_for(gateway.account_id) is not None:
+            intent = intent.model_copy(update={"passes_halt": True})
+        if reduces_only:
+            intent = intent.model_copy(update={"reduces_only": True})
+        draft = _draft_of(intent)
+        self._risk.reserve(draft)
+        try:
+            if is_suspect and not intent.is_shadow:
+                return await self._begin_in_doubt(gateway, draft, refusal, claim, cause)
+            return await self._begin_reserved(gateway, draft, refusal, claim, cause)
+        finally:
+            self._risk.release(intent.order_id)
+
+    async def _begin_reserved(
+        self, gateway: Gateway, draft: LiveOrder, approved: Approved, claim: Claiming, cause: Cause
+    ) -> LiveOrder:
+        intent = draft.intent
+        if intent.is_shadow:
+            return await self._record_new(intent, [intent, approved, *_shadowed(draft)], claim, cause)
+        try:
+            prepared = self._submit.prepare(gateway, intent)
+        except BrokerRefusal as error:
+            refused = requests.refuse(RejectReason.INVALID, type(error).__name__, str(error))
+            return await self._record_new(intent, [intent, *refused], claim, cause)
+        if not gateway.limit.try_take():
+            return await self._record_new(intent, [intent, approved], claim, cause)
+        started = self._submit.start(gateway, draft, prepared)
+        try:
+            return await self._record_new(intent, [intent, approved, *started], claim, cause, stopped_by(intent))
+        except TradingIsHalted as error:
+            refused = requests.refuse(RejectReason.RISK, "kill_switch", str(error))
+            return await self._record_new(intent, [intent, *refused], claim, cause)
+
+    async def _found_at_broker(self, gateway: Gateway, intent: Requested) -> Requested | None:
+        """The intent under the key that the broker has it by: the order may have been sent by a release that derives another."""
+        for client_order_id in self._orders.keys.possible_ids(intent.account_id, intent.signal_id):
+            under_key = intent.model_copy(update={"client_order_id": client_order_id})
+            if isinstance(await gateway.find(_draft_of(under_key)), OrderSnapshot):
+                return under_key
+        return None
+
+    async def _begin_in_doubt(
+        self, gateway: Gateway, draft: LiveOrder, approved: Approved, claim: Claiming, cause: Cause
+    ) -> LiveOrder:
+        """As if it had been sent and the outcome not been heard, which the store may have forgotten. Nothing leaves here."""
+        intent = draft.intent
+        try:
+            prepared = self._submit.prepare(gateway, intent)
+        except BrokerRefusal as error:
+            refused = requests.refuse(RejectReason.INVALID, type(error).__name__, str(error))
+            return await self._record_new(intent, [intent, *refused], claim, cause)
+        started = self._submit.start(gateway, draft, prepared)
+        message = "this store may have sent it before it was restored: asked about, not sent"
+        unknown = [
+            OutcomeUnknown(request_id=each.request_id, kind=RequestKind.SUBMIT, error=STORE_RESTORED, message=message)
+            for each in started
+            if isinstance(each, SubmissionStarted)
+        ]
+        return await self._record_new(intent, [intent, approved, *started, *unknown], claim, cause)
+
+    async def _record_new(
+        self,
+        intent: Requested,
+        facts: list[Fact],
+        claim: Claiming,
+        cause: Cause,
+        unless_halted: tuple[str, ...] = (),
+    ) -> LiveOrder:
+        return await self._orders.record(None, facts, cause, order_id=intent.order_id, claim=claim, unless_halted=unless_halted)
+
+    # --- gates -----------------------------------------------------------------------------------------------------------------
+
+    def _refusal_of_form(self, gateway: Gateway, sized: SizedIntent) -> Refused | None:
+        """What is wrong with the order itself, before any limit is looked at."""
+        intent = sized.intent
+        if sized.problem is not None:
+            return _refused(RejectReason.INVALID, f"invalid_{sized.problem.field}", str(sized.problem))
+        if not intent.unattended:
+            return None
+        if gateway.terms.mode is TradingMode.SIMULATION and not _LINKS.intersection(intent.unattended):
+            self._log.write("WARNING", said_of_unattended(intent), signal_id=intent.signal_id)
+            return None
+        remedy = 'leave it out, or say "protection": "external" if something else takes care of it'
+        return _refused(RejectReason.INVALID, "unprotected", f"{said_of_unattended(intent)}; {remedy}")
+
+    def _refusal_by_broker(self, gateway: Gateway, intent: Requested) -> Refused | None:
+        """What the broker's adapter would not make ready."""
+        try:
+            self._submit.prepare(gateway, intent)
+        except BrokerRefusal as error:
+            return _refused(RejectReason.INVALID, type(error).__name__, str(error))
+        return None
+
+    def _refusal_of_suspect(
+        self, gateway: Gateway, sized: SizedIntent, refusal: Refused, *, is_operators: bool
+    ) -> Refused | Approved:
+        """What may be at the broker is not refused: its order, alive there, would be taken for a stray and cancelled.
+
+        If only a halt is in its way it begins in doubt, and is not sent while that stands. Raises `UnusableSignal` where there is
+        more; then the next reading of the message asks again.
+        """
+        rules = self._gate.refusals(gateway, sized.intent, sized.priced, is_operators=is_operators)
+        if refusal.code == HALTED and [each.code for each in rules] == [HALTED]:
+            return Approved()
+        if gateway.broker.capabilities.key_support is KeySupport.NONE:
+            return refusal
+        raise UnusableSignal(
+            f"signal_id: {sized.intent.signal_id} may have been sent before this store was restored; {gateway.broker.name} does "
+            f"not show it, which proves nothing yet, and a new order is refused ({refusal.message}); send it again after that",
+            sized.intent.signal_id,
+            is_passing=True,
+        )
+
+    def _judged(self, gateway: Gateway, sized: SizedIntent, *, is_operators: bool) -> tuple[Refused | Approved, bool]:
+        """The verdict, of the form first and then of the rules; and whether the order can only reduce the position."""
+        form = self._refusal_of_form(gateway, sized)
+        if form is not None:
+            return form, False
+        assessment = self._gate.judge(gateway, sized.intent, sized.priced, is_operators=is_operators)
+        if assessment.refusal is not None:
+            return _refused_by(assessment.refusal), assessment.is_reducing
+        return Approved(figures=assessment.figures), assessment.is_reducing
+
+
+def _draft_of(intent: Requested) -> LiveOrder:
+    return LiveOrder(intent, quantity=intent.quantity, limit_price=intent.limit_price, stop_price=intent.stop_price)
+
+
+def _is_wanted(order: LiveOrder) -> bool:
+    return order.is_approved and not order.status.is_closed
+
+
+def _same(known: LiveOrder, signal: Signal) -> LiveOrder:
+    """The order that the signal became, if it is the same signal. Raises `SignalContentDiffers`.
+
+    Of an order that was adopted by its key nobody knows what the signal said.
+    """
+    is_adopted = known.intent.signal_id != signal.signal_id
+    if not is_adopted and known.intent.signal_fingerprint not in signal.fingerprints_on(known.intent.account_id):
+        raise SignalContentDiffers(signal.signal_id, known, signal.fingerprint)
+    return known
+
+
+def _refused_by(refusal: RiskRefusal) -> Refused:
+    return Refused(
+        reason=RejectReason.RISK,
+        code=refusal.code,
+        message=refusal.message,
+        measured=refusal.measured,
+        limit=refusal.limit,
+    )
+
+
+def _refused(reason: RejectReason, code: str, message: str) -> Refused:
+    return Refused(reason=reason, code=code, message=message)
+
+
+def _shadowed(draft: LiveOrder) -> list[Fact]:
+    return requests.cancel_unsent(draft, CancelReason.REQUESTED, "shadow run: approved, and not sent")

@@ -1,0 +1,129 @@
+"""New terms for a working order. One replace has one outcome; while it is in doubt, the next is refused."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from decimal import Decimal
+from uuid import UUID
+
+from liveorder.application.gateway.gateway import Gateway, NotBegun, Outcome, Priced
+from liveorder.application.orders.apply_reports import TrackOrders
+from liveorder.application.orders.order_register import ENGINE, Cause, Orders
+from liveorder.application.ports.broker import Prepared, ReplaceRequest
+from liveorder.application.risk.book import RiskBook
+from liveorder.application.risk.risk_gate import NewTerms, RiskGate
+from liveorder.application.risk.trading_halts import KillSwitch
+from liveorder.domain.errors import DecisionRefused, OrderValidationError
+from liveorder.domain.execution_report import ReplaceRejected
+from liveorder.domain.facts import Fact
+from liveorder.domain.order import LiveOrder, requests
+from liveorder.domain.order.facts import ReplaceRequested
+from liveorder.domain.trading_halt import halting_scopes
+
+
+class ReplaceOrder:
+    """Replaces quantity, limit and stop price of single orders."""
+
+    def __init__(
+        self,
+        orders: Orders,
+        gateways: Mapping[str, Gateway],
+        risk: RiskBook,
+        gate: RiskGate,
+        kill_switch: KillSwitch,
+        track: TrackOrders,
+    ) -> None:
+        self._orders, self._gateways, self._risk, self._gate = orders, gateways, risk, gate
+        self._kill_switch, self._track = kill_switch, track
+
+    async def replace(
+        self,
+        order_id: UUID,
+        *,
+        quantity: Decimal | None = None,
+        limit_price: Decimal | None = None,
+        stop_price: Decimal | None = None,
+        actor: str = ENGINE,
+    ) -> LiveOrder:
+        """Ask for the new terms; None leaves one as it is, `quantity` is of the whole order. After a delay of ours it is decided
+        and asked anew, as often as the account's retry policy allows.
+
+        Quantities and prices are rounded as for a new order. The new terms pass the risk rules like one. Raises `OrderNotFound`,
+        `DecisionRefused` (closed, unacknowledged, halted, against a limit, a replace in doubt, nothing to change, a broker that
+        replaces nothing), `InvalidInput` for less than a lot or a tick, and the errors of `OrderStore.append`: then nothing was
+        sent.
+        """
+        known = (await self._orders.get(order_id)).intent
+        gateway = self._gateways[known.account_id]
+        terms = NewTerms(quantity, limit_price, stop_price).on_grid(known.instrument, known.side, known.order_type)
+        starts = 0
+        while True:
+            order, outcome = await self._ask_once(gateway, order_id, terms, actor)
+            starts += 1
+            if not isinstance(outcome, NotBegun) or self._is_halted(gateway) or not gateway.terms.retry.allows_after(starts):
+                return order
+
+    async def _ask_once(self, gateway: Gateway, order_id: UUID, terms: NewTerms, actor: str) -> tuple[LiveOrder, Outcome]:
+        await gateway.limit.take()
+        order = await self._orders.get(order_id)
+        priced = await gateway.price(order.intent.instrument, order.intent.side)
+        await self._gate.look_at_money_to_replace(gateway, order, priced, terms)
+        async with self._orders.hold(order_id) as held:
+            request = self._decide(gateway, held, priced, terms, actor)
+            order = await self._record(held, request, actor)
+        outcome = await self._send(gateway, request)
+        return await self._track.book_outcome(order, request.request_id, outcome, ReplaceRejected), outcome
+
+    def _decide(self, gateway: Gateway, order: LiveOrder, priced: Priced, terms: NewTerms, actor: str) -> ReplaceRequested:
+        if terms == NewTerms():
+            raise DecisionRefused("quantity, limit_price or stop_price: a replace changes at least one; name it")
+        if not gateway.broker.capabilities.replaces:
+            raise DecisionRefused(f"{gateway.broker.name} replaces no orders; cancel it and order anew")
+        requests.check_replace(order, terms.quantity)
+        judged = self._gate.judge_replacement(gateway, order, priced, terms, is_operators=actor != ENGINE)
+        if judged.refusal is not None:
+            raise DecisionRefused(f"{judged.refusal.code}: {judged.refusal.message}")
+        asked = ReplaceRequest(
+            order.client_order_id,
+            order.broker_order_id,
+            gateway.account_id,
+            requests.next_replace_number(order),
+            terms.quantity,
+            terms.limit_price,
+            terms.stop_price,
+            order.submission.reference if order.submission is not None else {},
+        )
+        try:
+            prepared = gateway.broker.prepare(asked)
+        except OrderValidationError as error:
+            raise DecisionRefused(str(error)) from error
+        (request,) = requests.request_replace(
+            order,
+            terms.quantity,
+            terms.limit_price,
+            terms.stop_price,
+            prepared.reference,
+            prepared.payload,
+            gateway.new_deadline(requests.next_replace_id(order)),
+        )
+        assert isinstance(request, ReplaceRequested)
+        return request
+
+    async def _record(self, order: LiveOrder, request: ReplaceRequested, actor: str) -> LiveOrder:
+        """Durable, with its worst case reserved from before it is: two replaces cannot pass one limit together."""
+        facts: list[Fact] = [request]
+        cause = Cause(actor, correlation_id=order.intent.signal_id)
+        self._risk.reserve(order.apply(self._orders.enveloped(order.order_id, order.version, facts, cause)))
+        try:
+            scopes = halting_scopes(order.intent.account_id)
+            return await self._orders.record(order, facts, cause, unless_halted=scopes)
+        finally:
+            self._risk.release(order.order_id)
+
+    async def _send(self, gateway: Gateway, request: ReplaceRequested) -> Outcome:
+        if self._is_halted(gateway):
+            return NotBegun("not sent: trading was halted between the commit and the call")
+        return await gateway.replace(request.request_id, Prepared(request.reference, request.payload), request.deadline)
+
+    def _is_halted(self, gateway: Gateway) -> bool:
+        return self._kill_switch.stands_for(gateway.account_id) is not None
