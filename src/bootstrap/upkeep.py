@@ -12,9 +12,7 @@ from urllib.parse import quote
 
 from liveorder.application.engine.choose_default_account import choose_default_account
 from liveorder.application.engine.engine import Connection
-from liveorder.application.orders.order_register import Orders
-from liveorder.application.ports.sessions import Sessions
-from liveorder.application.risk.book import RiskBook
+from liveorder.application.recording import Recorder
 from liveorder.bootstrap.brokerages import connections_of
 from liveorder.bootstrap.parts import calendars_of, clock_of, expectation_of, log_of, owner_name, without_secrets
 from liveorder.bootstrap.simulation import venue_settings
@@ -76,10 +74,10 @@ async def change_default_account(settings: Settings, account_id: str, evidence: 
         if (epoch := await store.lease.acquire(owner_name(), MOMENT_SECONDS)) is None:
             raise LeaseLost("a service owns this store; stop it first")
         identity = await store.identify()
-        orders = Orders(store, clock, SystemRandom(), RiskBook(), Sessions(calendars_of(settings)))
-        orders.epoch = epoch
+        recorder = Recorder(store, clock, SystemRandom())
+        recorder.epoch = epoch
         if identity.default_account != account_id:
-            await choose_default_account(store, orders, account_id, evidence, actor)
+            await choose_default_account(store, recorder, account_id, evidence, actor)
         await store.lease.release()
     finally:
         await store.close()

@@ -171,7 +171,7 @@ class Runner:
         return await self._signal(Side.SELL, symbol, quantity, fields)
 
     async def _signal(self, side: Side, symbol: str, quantity: Number, fields: dict[str, Any]) -> OrderView:
-        fields.setdefault("signal_id", f"runner-{self._engine.orders.new_id()}")
+        fields.setdefault("signal_id", f"runner-{self._engine.orders.recorder.new_id()}")
         return await self.execute(Signal(symbol=symbol, side=side, quantity=quantity, **fields))
 
     async def cancel(self, order_id: UUID) -> OrderView:

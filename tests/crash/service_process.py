@@ -128,7 +128,7 @@ class _Served:
         if self._projector is not None and self.engine.identity is not None:
             self._projector.follow(self.engine.identity.store_id)
             self.engine.begin("projector", self._projector.run, lasting=True)
-        self._tell(event="started", recovery=asdict(report), epoch=self.engine.orders.epoch, monotonic=time.monotonic())
+        self._tell(event="started", recovery=asdict(report), epoch=self.engine.orders.recorder.epoch, monotonic=time.monotonic())
         sources = (source for source in (self._source, self._file, self._followed) if source is not None)
         reading = [asyncio.create_task(self._read(source)) for source in sources]
         losing = asyncio.create_task(self.engine.ownership.lost.wait())

@@ -14,10 +14,10 @@ from liveorder.application.emergency.flatten import PART_SECONDS
 from liveorder.application.engine.engine import Engine
 from liveorder.application.engine.operator_commands import carry_out
 from liveorder.application.gateway.retry_policy import RetryPolicy
-from liveorder.application.orders.order_register import ENGINE
 from liveorder.application.ports.broker import Absence, BrokerPosition
 from liveorder.application.ports.emergency_journal import JournalledHalt
 from liveorder.application.ports.order_store import Commit, Committed
+from liveorder.application.recording import ENGINE
 from liveorder.domain.errors import (
     BrokerAuthenticationError,
     BrokerConnectionError,

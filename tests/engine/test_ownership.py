@@ -120,7 +120,7 @@ async def test_a_standby_takes_over_when_the_owner_dies_and_goes_on(tmp_path: Pa
         report = await starting
         assert scene.clock.monotonic() - died_at < 10
         assert report.unfinished == 1
-        assert standby.orders.epoch == engine.orders.epoch + 1
+        assert standby.orders.recorder.epoch == engine.orders.recorder.epoch + 1
         await standby.cancel.cancel(order.order_id)
         await until(lambda: standby.is_quiet)
         assert len(scene.venue_orders(order)) == 1

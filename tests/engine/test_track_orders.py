@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from liveorder.application.engine.engine import Engine
-from liveorder.application.orders.order_register import Cause
 from liveorder.application.ports.broker import Absence, KeySupport, Prepared
+from liveorder.application.recording import Cause
 from liveorder.domain.errors import BrokerConnectionError
 from liveorder.domain.execution_report import (
     Accepted,

@@ -112,7 +112,7 @@ class Flatten:
     def _signal(self, gateway: Gateway, held: BrokerPosition, quantity: Decimal) -> Signal:
         instrument = held.instrument
         return Signal(
-            signal_id=f"flatten-{self._orders.new_id()}",
+            signal_id=f"flatten-{self._orders.recorder.new_id()}",
             account_id=gateway.account_id,
             strategy_name="flatten",
             symbol=instrument.symbol,

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from liveorder.application.orders.order_register import Cause, Orders
 from liveorder.application.ports.order_store import Commit, OrderStore
+from liveorder.application.recording import Cause, Recorder
 from liveorder.domain.default_account import STORE_STREAM, DefaultAccountChanged
 
 
-async def choose_default_account(store: OrderStore, orders: Orders, account_id: str, evidence: str, actor: str) -> None:
+async def choose_default_account(store: OrderStore, recorder: Recorder, account_id: str, evidence: str, actor: str) -> None:
     """For whoever owns the store. Raises the errors of `OrderStore.append`."""
     stream = await store.stream(STORE_STREAM)
     version = stream[-1].version if stream else 0
     changed = DefaultAccountChanged(account_id=account_id, evidence=evidence)
     cause = Cause(actor, correlation_id=str(STORE_STREAM))
-    await store.append(Commit(facts=tuple(orders.enveloped(STORE_STREAM, version, [changed], cause))))
+    await store.append(Commit(facts=tuple(recorder.enveloped(STORE_STREAM, version, [changed], cause))))

@@ -17,7 +17,7 @@ from liveorder.application.intake.dead_letters import DeadLetters
 from liveorder.application.intake.intake import Intake
 from liveorder.application.orders.apply_reports import TrackOrders
 from liveorder.application.orders.fees_in_kind import FeesInKind
-from liveorder.application.orders.order_register import ENGINE, Orders
+from liveorder.application.orders.order_register import Orders
 from liveorder.application.orders.unmatched_reports import UnmatchedReports
 from liveorder.application.ports.broker import Broker
 from liveorder.application.ports.calendar import TradingCalendar
@@ -28,6 +28,7 @@ from liveorder.application.ports.instruments import Instruments
 from liveorder.application.ports.market_data import MarketData
 from liveorder.application.ports.order_store import Lease, OrderStore, StoreIdentity
 from liveorder.application.ports.sessions import Sessions
+from liveorder.application.recording import ENGINE, Recorder
 from liveorder.application.recovery.reconcile import Reconcile
 from liveorder.application.recovery.reconnect import StayConnected
 from liveorder.application.recovery.recover import Recover, RecoveryReport
@@ -113,8 +114,9 @@ class Engine:
         self.sessions = Sessions(calendar)
         self.desk = Desk(log, signals_at_once=terms.signals_at_once)
         fees_in_kind = {account_id: each.broker.capabilities.fees_in_kind for account_id, each in connections.items()}
-        self.orders = Orders(store, clock, randomness, self.risk, self.sessions, fees_in_kind)
-        self.kill_switch = KillSwitch(store, self.orders, clock, log, auto_trading_default=terms.auto_trading_default)
+        recorder = Recorder(store, clock, randomness)
+        self.orders = Orders(store, recorder, clock, self.risk, self.sessions, fees_in_kind)
+        self.kill_switch = KillSwitch(store, recorder, clock, log, auto_trading_default=terms.auto_trading_default)
         is_shadow = terms.execution.is_shadow
         self.gateways = {
             account_id: Gateway(c.terms, c.broker, c.market_data, c.instruments, clock, self._on_failures, is_shadow=is_shadow)
@@ -153,7 +155,7 @@ class Engine:
         )
         self.book_journal = BookJournal(journal, self.kill_switch, self.cancel, sparing_log)
         self.adopt = Adopt(terms.execution, self.orders, self.gateways, self.track)
-        self.dead_letters = DeadLetters(store, self.orders, self.execute, log)
+        self.dead_letters = DeadLetters(store, recorder, self.execute, log)
         self.intake = Intake(self.desk, self.execute, self.dead_letters, clock, sparing_log)
         self._connected = {account_id: self._staying_connected(gateway) for account_id, gateway in self.gateways.items()}
         self.identity: StoreIdentity | None = None
@@ -189,7 +191,7 @@ class Engine:
         ledger = AccountLedger()
         self.identity = await self.store.open(ledger)
         self.orders.belong_to(self.identity)
-        self.orders.epoch = await self.ownership.acquire(wait=wait_for_lease)
+        self.orders.recorder.epoch = await self.ownership.acquire(wait=wait_for_lease)
         self.begin("lease", self.ownership.keep, lasting=True)
         self.identity = await self.store.identify()
         self.orders.belong_to(self.identity)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from liveorder.application.orders.order_register import Cause, Orders
 from liveorder.application.ports.event_log import EventLog
 from liveorder.application.ports.order_store import OrderStore
 from liveorder.application.ports.signal_source import SourceMessage
+from liveorder.application.recording import Cause, Recorder
 from liveorder.application.trading.execute_order import ExecuteOrder, SignalContentDiffers
 from liveorder.domain.dead_letter import SignalDeadLettered, SignalRetried, dead_letter_id, shown_line
 from liveorder.domain.errors import InvalidInput
@@ -19,8 +19,8 @@ from liveorder.domain.signal import Signal, UnusableSignal
 class DeadLetters:
     """Writes them to the log; the same message read again adds nothing."""
 
-    def __init__(self, store: OrderStore, orders: Orders, execute: ExecuteOrder, log: EventLog) -> None:
-        self._store, self._orders, self._execute, self._log = store, orders, execute, log
+    def __init__(self, store: OrderStore, recorder: Recorder, execute: ExecuteOrder, log: EventLog) -> None:
+        self._store, self._recorder, self._execute, self._log = store, recorder, execute, log
 
     async def keep(self, message: SourceMessage, error: UnusableSignal, fingerprint: str | None = None) -> bool:
         """True when it is new. Raises the errors of `OrderStore.append`."""
@@ -36,7 +36,7 @@ class DeadLetters:
             known_fingerprint=known.known_fingerprint if known is not None else None,
         )
         stream = dead_letter_id(message.source, message.offset, message.raw, is_passing=error.is_passing)
-        if not await self._orders.note(stream, 0, fact, Cause(correlation_id=error.signal_id or str(stream))):
+        if not await self._recorder.note(stream, 0, fact, Cause(correlation_id=error.signal_id or str(stream))):
             return False
         self._log.write("DEAD LETTER", f"{message.source} at {message.offset}: {error.reason}", signal_id=error.signal_id)
         return True
@@ -49,7 +49,7 @@ class DeadLetters:
         order = await self._execute.execute(_whole(recorded[0].fact), operator=actor.removeprefix(PERSON))
         retried = SignalRetried(order_id=order.order_id, dead_letter_position=recorded[0].position)
         cause = Cause(actor, correlation_id=order.intent.signal_id)
-        await self._orders.note(dead_letter, 1, retried, cause)
+        await self._recorder.note(dead_letter, 1, retried, cause)
         return order
 
 

@@ -17,11 +17,12 @@ from typing import TypeVar
 from uuid import UUID
 
 from liveorder.application.gateway.gateway import Answered, Gateway, NotBegun, NotReceived, Outcome, RefusedByBroker
-from liveorder.application.orders.order_register import Cause, Orders
+from liveorder.application.orders.order_register import Orders
 from liveorder.application.orders.unmatched_reports import UnmatchedReports
 from liveorder.application.ports.broker import Absence
 from liveorder.application.ports.clock import Clock
 from liveorder.application.ports.event_log import EventLog
+from liveorder.application.recording import Cause
 from liveorder.application.runtime.concurrently import QUESTIONS_AT_ONCE, side_by_side
 from liveorder.domain.errors import BrokerError, LiveOrderError
 from liveorder.domain.execution_report import (

@@ -19,12 +19,13 @@ from uuid import UUID
 
 from liveorder.application.gateway.gateway import Gateway
 from liveorder.application.orders.apply_reports import TrackOrders
-from liveorder.application.orders.order_register import Cause, Orders
+from liveorder.application.orders.order_register import Orders
 from liveorder.application.ports.broker import BrokerPosition
 from liveorder.application.ports.clock import Clock
 from liveorder.application.ports.event_log import EventLog
 from liveorder.application.ports.order_store import Commit, OrderStore
 from liveorder.application.ports.sessions import Sessions
+from liveorder.application.recording import Cause
 from liveorder.application.reporting.descriptions import sentence
 from liveorder.application.reporting.views.fields import plain
 from liveorder.application.risk.book import RiskBook, entries_of
@@ -180,7 +181,7 @@ class FeesInKind:
         ]
         stream = position_stream(account_id, key)
         version = self._versions.get(stream) or len(await self._store.stream(stream))
-        recorded = self._orders.enveloped(stream, version, facts, Cause(correlation_id=str(stream)))
+        recorded = self._orders.recorder.enveloped(stream, version, facts, Cause(correlation_id=str(stream)))
         entries = tuple(entry for fact in facts for entry in entries_of(fact, session))
         try:
             committed = await self._store.append(Commit(tuple(recorded), entries=entries))

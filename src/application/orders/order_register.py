@@ -9,8 +9,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass
-from datetime import datetime
 from decimal import Decimal
 from types import MappingProxyType
 from typing import Protocol
@@ -18,7 +16,7 @@ from uuid import UUID
 from weakref import WeakValueDictionary
 
 from liveorder.application.orders.finished_orders import FinishedOrders
-from liveorder.application.ports.clock import Clock, Randomness
+from liveorder.application.ports.clock import Clock
 from liveorder.application.ports.order_store import (
     BrokerName,
     Claiming,
@@ -29,28 +27,17 @@ from liveorder.application.ports.order_store import (
     StoreIdentity,
 )
 from liveorder.application.ports.sessions import Sessions
+from liveorder.application.recording import Cause, Recorder
 from liveorder.application.risk.book import RiskBook, entries_between
 from liveorder.domain.claim import Recognition, SignalClaim
 from liveorder.domain.errors import OrderNotFound, StoreError, StoreUnavailable, VersionConflict
 from liveorder.domain.execution_report import ExecutionReport
-from liveorder.domain.facts import Envelope, Fact, RecordedFact
-from liveorder.domain.identifiers import KeyRing, uuid7
+from liveorder.domain.facts import Fact, RecordedFact
+from liveorder.domain.identifiers import KeyRing
 from liveorder.domain.order import LiveOrder
 from liveorder.domain.order.addressee import addressee, executions_named, knows, may_concern
 from liveorder.domain.order.facts import Requested
 from liveorder.domain.values import ZERO, AssetClass
-
-ENGINE = "engine"
-
-
-@dataclass(frozen=True, slots=True)
-class Cause:
-    """Why facts are recorded: who acts, what it all goes back to, what led to it directly, and when it happened if told."""
-
-    actor: str = ENGINE
-    correlation_id: str = ""
-    causation_id: str | None = None
-    occurred_at: datetime | None = None
 
 
 class OrderListener(Protocol):
@@ -65,15 +52,15 @@ class Orders:
     def __init__(
         self,
         store: OrderStore,
+        recorder: Recorder,
         clock: Clock,
-        randomness: Randomness,
         risk: RiskBook,
         sessions: Sessions,
         fees_in_kind: Mapping[str, Mapping[AssetClass, Decimal]] = MappingProxyType({}),
     ) -> None:
         """`fees_in_kind`: by account, as its broker's capabilities say."""
         self._fees_in_kind = fees_in_kind
-        self._store, self._clock, self._randomness = store, clock, randomness
+        self._store, self.recorder, self._clock = store, recorder, clock
         self._risk, self._sessions = risk, sessions
         self._unfinished: dict[UUID, LiveOrder] = {}
         self._finished = FinishedOrders()
@@ -84,7 +71,6 @@ class Orders:
         self._suspect: set[UUID] = set()
         """Orders whose last commit failed without saying whether it was stored: read again before they are used."""
         self._identity: StoreIdentity | None = None
-        self.epoch = 0
 
     def belong_to(self, identity: StoreIdentity) -> None:
         """To which store, before the first is loaded or made."""
@@ -251,10 +237,6 @@ class Orders:
 
     # --- writing ---------------------------------------------------------------------------------------------------------------
 
-    def new_id(self) -> UUID:
-        """Time-ordered, so that new streams land together in the log's index."""
-        return uuid7(self._clock.now(), self._randomness.getrandbits(74))
-
     def hold(self, order_id: UUID) -> AbstractAsyncContextManager[LiveOrder]:
         """The order, with nobody else deciding about it until the block ends."""
         lock = self._locks.get(order_id)
@@ -280,7 +262,7 @@ class Orders:
         assert stream_id is not None
         if not facts and order is not None:
             return order
-        recorded = self.enveloped(stream_id, order.version if order is not None else 0, facts, cause)
+        recorded = self.recorder.enveloped(stream_id, order.version if order is not None else 0, facts, cause)
         after = self._with_its_keys(order.apply(recorded) if order is not None else LiveOrder.replay(recorded))
         committed = await self._append(
             stream_id,
@@ -313,38 +295,6 @@ class Orders:
             ids = self.keys.possible_ids(order.intent.account_id, order.intent.signal_id)
             order.other_ids = tuple(each for each in ids if each != order.client_order_id)
         return order
-
-    async def note(self, stream_id: UUID, version: int, fact: Fact, cause: Cause) -> bool:
-        """Store a fact of no order behind `version` of its stream; False when that was done before, by an earlier run perhaps.
-
-        Raises the other errors of `OrderStore.append`.
-        """
-        try:
-            await self._store.append(Commit(facts=tuple(self.enveloped(stream_id, version, [fact], cause))))
-        except VersionConflict:
-            return False
-        return True
-
-    def enveloped(self, stream_id: UUID, version: int, facts: Sequence[Fact], cause: Cause) -> list[RecordedFact]:
-        """Facts in their envelopes, to follow `version` in the stream."""
-        now = self._clock.now()
-        return [
-            RecordedFact(
-                stream_id,
-                version + step,
-                Envelope(
-                    event_id=uuid7(now, self._randomness.getrandbits(74)),
-                    actor=cause.actor,
-                    epoch=self.epoch,
-                    correlation_id=cause.correlation_id,
-                    causation_id=cause.causation_id,
-                    occurred_at=cause.occurred_at,
-                    recorded_at=now,
-                ),
-                fact,
-            )
-            for step, fact in enumerate(facts, 1)
-        ]
 
     def _entries(self, before: LiveOrder | None, after: LiveOrder) -> tuple[LedgerEntry, ...]:
         """None of most steps: only what was traded and what was submitted changes an account's figures."""

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
 from uuid import UUID
 
-from liveorder.application.orders.order_register import Cause, Orders
+from liveorder.application.orders.order_register import Orders
 from liveorder.application.ports.event_log import EventLog
 from liveorder.application.ports.order_store import OrderStore
+from liveorder.application.recording import Cause
 from liveorder.domain.execution_report import ExecutionReport, OrderSnapshot
 from liveorder.domain.facts import Fact, RecordedFact
 from liveorder.domain.order import LiveOrder
@@ -49,7 +50,7 @@ class UnmatchedReports:
 
     async def _is_new(self, stream: UUID, version: int, fact: Fact, cause: Cause) -> bool:
         """As `Orders.note`, and known from here on without asking the store."""
-        is_new = await self._orders.note(stream, version, fact, cause)
+        is_new = await self._orders.recorder.note(stream, version, fact, cause)
         self._noted.add(stream)
         return is_new
 

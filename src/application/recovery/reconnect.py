@@ -8,9 +8,9 @@ from functools import partial
 from liveorder.application.gateway.gateway import Gateway
 from liveorder.application.gateway.retry_policy import RetryPolicy
 from liveorder.application.orders.apply_reports import TrackOrders
-from liveorder.application.orders.order_register import ENGINE
 from liveorder.application.ports.clock import Clock
 from liveorder.application.ports.event_log import EventLog
+from liveorder.application.recording import ENGINE
 from liveorder.application.recovery.reconcile import Reconcile
 from liveorder.application.recovery.resolve_unknown_outcomes import Doubts
 from liveorder.application.risk.account_figures import AccountFigures

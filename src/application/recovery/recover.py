@@ -13,9 +13,10 @@ from uuid import UUID
 
 from liveorder.application.gateway.gateway import Gateway
 from liveorder.application.orders.apply_reports import TrackOrders
-from liveorder.application.orders.order_register import Cause, Orders
+from liveorder.application.orders.order_register import Orders
 from liveorder.application.orders.unmatched_reports import UnmatchedReports
 from liveorder.application.ports.event_log import EventLog
+from liveorder.application.recording import Cause
 from liveorder.application.recovery.resolve_unknown_outcomes import Doubts
 from liveorder.application.runtime.concurrently import QUESTIONS_AT_ONCE, side_by_side
 from liveorder.domain.claim import SignalClaim

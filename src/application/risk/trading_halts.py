@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import TypeGuard
 
-from liveorder.application.orders.order_register import ENGINE, Cause, Orders
 from liveorder.application.ports.clock import Clock
 from liveorder.application.ports.event_log import EventLog
 from liveorder.application.ports.order_store import Commit, HaltRow, OrderStore
+from liveorder.application.recording import ENGINE, Cause, Recorder
 from liveorder.application.runtime.patience import within_patience
 from liveorder.application.runtime.sparing_log import SparingLog
 from liveorder.domain.errors import StoreError, StoreUnavailable, VersionConflict
@@ -33,8 +33,8 @@ SUSPICION = timedelta(hours=24)
 class KillSwitch:
     """The store's `TradingHalt`, and what stands in memory while the store cannot be written."""
 
-    def __init__(self, store: OrderStore, orders: Orders, clock: Clock, log: EventLog, *, auto_trading_default: bool) -> None:
-        self._store, self._orders, self._clock, self._log = store, orders, clock, log
+    def __init__(self, store: OrderStore, recorder: Recorder, clock: Clock, log: EventLog, *, auto_trading_default: bool) -> None:
+        self._store, self._recorder, self._clock, self._log = store, recorder, clock, log
         self._sparing_log = SparingLog(log, clock)
         self._auto_trading_default = auto_trading_default
         self._state, self._version = TradingHalt(), 0
@@ -167,7 +167,7 @@ class KillSwitch:
                     await self._record(facts, "person:command", row)
 
     async def _record(self, facts: Sequence[Fact], actor: str, row: HaltRow | None) -> None:
-        recorded = self._orders.enveloped(HALT_STREAM, self._version, facts, Cause(actor, correlation_id="halt"))
+        recorded = self._recorder.enveloped(HALT_STREAM, self._version, facts, Cause(actor, correlation_id="halt"))
         try:
             await self._store.append(Commit(facts=tuple(recorded), halt=row))
         except VersionConflict:

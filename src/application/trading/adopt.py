@@ -11,9 +11,10 @@ from typing import Any
 
 from liveorder.application.gateway.gateway import Gateway
 from liveorder.application.orders.apply_reports import TrackOrders
-from liveorder.application.orders.order_register import Cause, Orders, claim_on
+from liveorder.application.orders.order_register import Orders, claim_on
 from liveorder.application.ports.instruments import InstrumentQuery
 from liveorder.application.ports.order_store import Claiming
+from liveorder.application.recording import Cause
 from liveorder.application.trading.execute_order import ExecutionTerms
 from liveorder.domain.claim import Recognition
 from liveorder.domain.errors import DecisionRefused, InvalidInput, SignalAlreadyKnown
@@ -90,7 +91,7 @@ class Adopt:
         gateway = self._gateway(account_id)
         instrument = await self._instrument(gateway, symbol, exchange)
         side = Side.BUY if quantity > 0 else Side.SELL
-        name = f"{ADOPTED}-position-{name or self._orders.new_id()}"
+        name = f"{ADOPTED}-position-{name or self._orders.recorder.new_id()}"
         intent = self._intent(gateway, name, instrument, side, order_type=OrderType.MARKET, quantity=abs(quantity))
         filled = Filled(execution_id=name, quantity=abs(quantity), price=price)
         facts: list[Fact] = [intent, Acknowledged(broker_order_id=None), filled, ReviewResolved(evidence=evidence)]
@@ -115,7 +116,7 @@ class Adopt:
     def _intent(self, gateway: Gateway, signal_id: str, instrument: Instrument, side: Side, **terms: Any) -> Requested:
         keys = self._orders.keys
         return Requested(
-            order_id=self._orders.new_id(),
+            order_id=self._orders.recorder.new_id(),
             client_order_id=keys.client_order_id(gateway.account_id, signal_id),
             signal_id=signal_id,
             signal_fingerprint=fingerprint({"signal_id": signal_id}),

@@ -12,11 +12,12 @@ from uuid import UUID
 
 from liveorder.application.gateway.gateway import Answered, Gateway, NotBegun, NotReceived, Outcome, RefusedByBroker
 from liveorder.application.orders.apply_reports import TrackOrders
-from liveorder.application.orders.order_register import ENGINE, Cause, Orders
+from liveorder.application.orders.order_register import Orders
 from liveorder.application.ports.broker import CancelRequest, Prepared
 from liveorder.application.ports.clock import Clock
 from liveorder.application.ports.emergency_journal import EmergencyJournal, JournalledCancel
 from liveorder.application.ports.event_log import EventLog
+from liveorder.application.recording import ENGINE, Cause
 from liveorder.application.runtime.patience import STORE_PATIENCE_SECONDS, within_patience
 from liveorder.domain.errors import DecisionRefused, OrderValidationError, StoreUnavailable
 from liveorder.domain.execution_report import CancelRejected

@@ -13,11 +13,12 @@ from uuid import UUID
 
 from liveorder.application.gateway.gateway import Gateway
 from liveorder.application.orders.fees_in_kind import FeesInKind
-from liveorder.application.orders.order_register import ENGINE, Cause, Orders, claim_on
+from liveorder.application.orders.order_register import Orders, claim_on
 from liveorder.application.ports.broker import KeySupport
 from liveorder.application.ports.clock import Clock
 from liveorder.application.ports.event_log import EventLog
 from liveorder.application.ports.order_store import Claiming
+from liveorder.application.recording import ENGINE, Cause
 from liveorder.application.reporting.descriptions import said_of_unattended
 from liveorder.application.risk.book import RiskBook
 from liveorder.application.risk.risk_gate import RiskGate
@@ -186,9 +187,11 @@ class ExecuteOrder:
         *,
         is_urgent: bool = False,
     ) -> SizedIntent:
-        keys, session = self._orders.keys, self._terms.session_id
+        keys, order_id = self._orders.keys, self._orders.recorder.new_id()
         client_order_id = keys.client_order_id(gateway.account_id, signal.signal_id)
-        origin = Origin(self._orders.new_id(), client_order_id, keys.namespace, session, published_at, self._terms.is_shadow)
+        origin = Origin(
+            order_id, client_order_id, keys.namespace, self._terms.session_id, published_at, is_shadow=self._terms.is_shadow
+        )
         instrument = instrument or await instrument_for(signal, gateway)
         sized = await size(signal, gateway, origin, instrument, self._clock.now(), is_urgent=is_urgent)
         return replace(sized, intent=await self._fees.sellable(gateway, sized.intent))

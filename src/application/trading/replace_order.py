@@ -8,8 +8,9 @@ from uuid import UUID
 
 from liveorder.application.gateway.gateway import Gateway, NotBegun, Outcome, Priced
 from liveorder.application.orders.apply_reports import TrackOrders
-from liveorder.application.orders.order_register import ENGINE, Cause, Orders
+from liveorder.application.orders.order_register import Orders
 from liveorder.application.ports.broker import Prepared, ReplaceRequest
+from liveorder.application.recording import ENGINE, Cause
 from liveorder.application.risk.book import RiskBook
 from liveorder.application.risk.risk_gate import NewTerms, RiskGate
 from liveorder.application.risk.trading_halts import KillSwitch
@@ -113,7 +114,7 @@ class ReplaceOrder:
         """Durable, with its worst case reserved from before it is: two replaces cannot pass one limit together."""
         facts: list[Fact] = [request]
         cause = Cause(actor, correlation_id=order.intent.signal_id)
-        self._risk.reserve(order.apply(self._orders.enveloped(order.order_id, order.version, facts, cause)))
+        self._risk.reserve(order.apply(self._orders.recorder.enveloped(order.order_id, order.version, facts, cause)))
         try:
             scopes = halting_scopes(order.intent.account_id)
             return await self._orders.record(order, facts, cause, unless_halted=scopes)

@@ -11,10 +11,11 @@ from uuid import UUID
 
 from liveorder.application.gateway.gateway import Answered, Gateway, NotBegun, NotReceived, Outcome, RefusedByBroker, Unknown
 from liveorder.application.orders.apply_reports import TrackOrders
-from liveorder.application.orders.order_register import Cause, Orders
+from liveorder.application.orders.order_register import Orders
 from liveorder.application.ports.broker import Prepared, SubmitRequest
 from liveorder.application.ports.clock import Clock
 from liveorder.application.ports.sessions import Sessions
+from liveorder.application.recording import Cause
 from liveorder.application.risk.risk_gate import RiskGate
 from liveorder.application.risk.trading_halts import KillSwitch
 from liveorder.domain.errors import (

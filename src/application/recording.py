@@ -1,0 +1,70 @@
+"""How anything becomes an event of the log: who acts and why, its envelope, and streams that are no order's."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from liveorder.application.ports.clock import Clock, Randomness
+from liveorder.application.ports.order_store import Commit, OrderStore
+from liveorder.domain.errors import VersionConflict
+from liveorder.domain.facts import Envelope, Fact, RecordedFact
+from liveorder.domain.identifiers import uuid7
+
+ENGINE = "engine"
+
+
+@dataclass(frozen=True, slots=True)
+class Cause:
+    """Why events are recorded: who acts, what it all goes back to, what led to it directly, and when it happened if reported."""
+
+    actor: str = ENGINE
+    correlation_id: str = ""
+    causation_id: str | None = None
+    occurred_at: datetime | None = None
+
+
+class Recorder:
+    """Makes ids and envelopes under our fencing token. `epoch` is set once the store is owned."""
+
+    def __init__(self, store: OrderStore, clock: Clock, randomness: Randomness) -> None:
+        self._store, self._clock, self._randomness = store, clock, randomness
+        self.epoch = 0
+
+    def new_id(self) -> UUID:
+        """Time-ordered, so that new streams land together in the log's index."""
+        return uuid7(self._clock.now(), self._randomness.getrandbits(74))
+
+    def enveloped(self, stream_id: UUID, version: int, facts: Sequence[Fact], cause: Cause) -> list[RecordedFact]:
+        """Events in their envelopes, to follow `version` in the stream."""
+        now = self._clock.now()
+        return [
+            RecordedFact(
+                stream_id,
+                version + step,
+                Envelope(
+                    event_id=uuid7(now, self._randomness.getrandbits(74)),
+                    actor=cause.actor,
+                    epoch=self.epoch,
+                    correlation_id=cause.correlation_id,
+                    causation_id=cause.causation_id,
+                    occurred_at=cause.occurred_at,
+                    recorded_at=now,
+                ),
+                fact,
+            )
+            for step, fact in enumerate(facts, 1)
+        ]
+
+    async def note(self, stream_id: UUID, version: int, fact: Fact, cause: Cause) -> bool:
+        """Store an event of no order behind `version` of its stream; False if that was done before, perhaps by an earlier run.
+
+        Raises the other errors of `OrderStore.append`.
+        """
+        try:
+            await self._store.append(Commit(facts=tuple(self.enveloped(stream_id, version, [fact], cause))))
+        except VersionConflict:
+            return False
+        return True
