@@ -177,10 +177,10 @@ def one_kind(schema: dict[str, Any], name: str) -> dict[str, Any]:
 
 def needs(kind: OrderType) -> list[str]:
     needed = {
-        "`stop_price`": kind.needs_stop_price,
-        "`limit_price`": kind.needs_limit_price,
-        "`trail_amount` or `trail_percent`": kind.trails,
-        "`limit_offset`": kind.needs_limit_offset,
+        "`stop_price`": kind.traits.needs_stop_price,
+        "`limit_price`": kind.traits.needs_limit_price,
+        "`trail_amount` or `trail_percent`": kind.traits.trails,
+        "`limit_offset`": kind.traits.needs_limit_offset,
     }
     return [name for name, is_needed in needed.items() if is_needed]
 

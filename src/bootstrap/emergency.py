@@ -91,7 +91,7 @@ class _Stop:
 
     async def _cancel(self, order: OrderSnapshot) -> None:
         name = f"{self._account_id}: {order.broker_order_id} {order.symbol}"
-        if order.order_type is not None and order.order_type.is_stop and not self.cancel_all:
+        if order.order_type is not None and order.order_type.traits.is_stop and not self.cancel_all:
             self.left.append(f"{name}, a stop, kept")
             return
         request = CancelRequest(order.client_order_id or "", order.broker_order_id, self._account_id)

@@ -98,7 +98,7 @@ class Instrument(BaseModel):
 
     def round_stop(self, price: Decimal, side: Side, kind: OrderType) -> Decimal:
         """To the tick: a stop away from the market, so that it does not become active sooner than was asked; else passively."""
-        return self.round_price(price, side.opposite if kind.is_stop else side, "stop_price")
+        return self.round_price(price, side.opposite if kind.traits.is_stop else side, "stop_price")
 
     def round_quantity(self, quantity: Decimal) -> Decimal:
         """To the lot, toward zero. Raises `InvalidInput` when nothing is left."""

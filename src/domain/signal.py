@@ -173,28 +173,26 @@ class Signal(BaseModel):
         return self
 
     def _contradictions(self) -> tuple[tuple[str, bool, str, str], ...]:
-        kind, trails = self.order_type, (self.trail_amount is not None) + (self.trail_percent is not None)
+        traits, distances = self.order_type.traits, (self.trail_amount is not None) + (self.trail_percent is not None)
         is_gtd, has_offset = self.time_in_force is TimeInForce.GTD, self.limit_offset is not None
-        needs_offset = kind.needs_limit_offset
         has_limit, has_stop, has_expiry = self.limit_price is not None, self.stop_price is not None, self.expires_at is not None
-        needs_limit, needs_stop = kind.needs_limit_price, kind.needs_stop_price
         return (
             ("notional", None not in (self.quantity, self.notional), "given together with quantity", "give one of them"),
-            ("limit_price", needs_limit and not has_limit, "a {kind} order needs one", "add limit_price"),
-            ("limit_price", has_limit and not needs_limit, "a {kind} order has none", "set order_type to LIMIT"),
-            ("stop_price", needs_stop and not has_stop, "a {kind} order needs one", "add stop_price"),
-            ("stop_price", has_stop and not needs_stop, "a {kind} order has none", "set order_type to STOP"),
+            ("limit_price", traits.needs_limit_price and not has_limit, "a {kind} order needs one", "add limit_price"),
+            ("limit_price", has_limit and not traits.needs_limit_price, "a {kind} order has none", "set order_type to LIMIT"),
+            ("stop_price", traits.needs_stop_price and not has_stop, "a {kind} order needs one", "add stop_price"),
+            ("stop_price", has_stop and not traits.needs_stop_price, "a {kind} order has none", "set order_type to STOP"),
+            ("trail_amount", traits.trails and distances != 1, "a {kind} needs one distance", "give trail_amount or trail_percent"),
             (
                 "trail_amount",
-                kind.trails and trails != 1,
-                "a {kind} needs one distance",
-                "give trail_amount or trail_percent",
+                distances > 0 and not traits.trails,
+                "a {kind} order does not trail",
+                "set order_type to TRAILING_STOP",
             ),
-            ("trail_amount", trails > 0 and not kind.trails, "a {kind} order does not trail", "set order_type to TRAILING_STOP"),
-            ("limit_offset", needs_offset and not has_offset, "a {kind} order needs one", "add limit_offset"),
+            ("limit_offset", traits.needs_limit_offset and not has_offset, "a {kind} order needs one", "add limit_offset"),
             (
                 "limit_offset",
-                has_offset and not needs_offset,
+                has_offset and not traits.needs_limit_offset,
                 "a {kind} order has none",
                 "set order_type to TRAILING_STOP_LIMIT",
             ),

@@ -6,6 +6,7 @@ Every number is a `Decimal` made from a string. A binary float never enters: ``0
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from decimal import Context, Decimal
 from enum import StrEnum
 from functools import reduce
@@ -54,36 +55,46 @@ class OrderType(StrEnum):
     """What does not trade at once rests at the price of what did."""
 
     @property
-    def needs_limit_price(self) -> bool:
-        return self in (OrderType.LIMIT, OrderType.STOP_LIMIT, OrderType.LIMIT_IF_TOUCHED)
+    def traits(self) -> OrderTypeTraits:
+        return ORDER_TYPE_TRAITS[self]
 
-    @property
-    def needs_stop_price(self) -> bool:
-        """The price at which it becomes active, of a stop or of one that is to be touched."""
-        return self in (OrderType.STOP, OrderType.STOP_LIMIT, OrderType.MARKET_IF_TOUCHED, OrderType.LIMIT_IF_TOUCHED)
 
-    @property
-    def trails(self) -> bool:
-        return self in (OrderType.TRAILING_STOP, OrderType.TRAILING_STOP_LIMIT)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderTypeTraits:
+    """What is so of every order of a type. Who needs to tell types apart asks for one of these and lists no types."""
 
-    @property
-    def needs_limit_offset(self) -> bool:
-        return self is OrderType.TRAILING_STOP_LIMIT
+    needs_limit_price: bool = False
+    needs_stop_price: bool = False
+    """The price at which it becomes active, of a stop or of one that is to be touched."""
+    trails: bool = False
+    """Its stop follows the price at a distance, `trail_amount` or `trail_percent`."""
+    needs_limit_offset: bool = False
+    is_stop: bool = False
+    """It becomes active when the price gets worse: what guards a position."""
+    is_touched: bool = False
+    """It becomes active when the price gets as good as `stop_price`."""
+    meets_the_market: bool = False
+    """It trades at once at what the market offers."""
+    rests_at_its_limit: bool = False
+    """What does not trade at once stands in the book, without waiting for a price first."""
+    takes_limit_from_fill: bool = False
+    """Its limit is the price of its first fill."""
+    may_be_immediate: bool = False
+    """It can be IOC or FOK."""
 
-    @property
-    def rests_at_its_limit(self) -> bool:
-        """Whether what does not trade at once stands in the book, without waiting for a price first."""
-        return self in (OrderType.LIMIT, OrderType.MARKET_TO_LIMIT)
 
-    @property
-    def is_stop(self) -> bool:
-        """Whether it becomes active when the price gets worse: what guards a position."""
-        return self.trails or self in (OrderType.STOP, OrderType.STOP_LIMIT)
-
-    @property
-    def meets_the_market(self) -> bool:
-        """Whether it trades at once at what the market offers."""
-        return self in (OrderType.MARKET, OrderType.MARKET_TO_LIMIT)
+ORDER_TYPE_TRAITS: Mapping[OrderType, OrderTypeTraits] = {
+    OrderType.MARKET: OrderTypeTraits(meets_the_market=True, may_be_immediate=True),
+    OrderType.LIMIT: OrderTypeTraits(needs_limit_price=True, rests_at_its_limit=True, may_be_immediate=True),
+    OrderType.STOP: OrderTypeTraits(needs_stop_price=True, is_stop=True),
+    OrderType.STOP_LIMIT: OrderTypeTraits(needs_limit_price=True, needs_stop_price=True, is_stop=True),
+    OrderType.TRAILING_STOP: OrderTypeTraits(trails=True, is_stop=True),
+    OrderType.TRAILING_STOP_LIMIT: OrderTypeTraits(trails=True, needs_limit_offset=True, is_stop=True),
+    OrderType.MARKET_IF_TOUCHED: OrderTypeTraits(needs_stop_price=True, is_touched=True),
+    OrderType.LIMIT_IF_TOUCHED: OrderTypeTraits(needs_limit_price=True, needs_stop_price=True, is_touched=True),
+    OrderType.MARKET_TO_LIMIT: OrderTypeTraits(meets_the_market=True, rests_at_its_limit=True, takes_limit_from_fill=True),
+}
+"""A row for each type. A new type needs one, and the words of the brokers that take it."""
 
 
 class TimeInForce(StrEnum):

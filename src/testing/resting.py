@@ -12,14 +12,14 @@ def resting_buy(kind: OrderType, instrument: Instrument, market: Decimal, away: 
     """Fields of a `SubmitRequest`: limits and what is to be touched lie below the market by the fraction `away`, stops above it."""
     below = instrument.round_price(market * (1 - away), Side.BUY)
     above = instrument.round_price(market * (1 + away), Side.SELL)
-    tick = instrument.tick_at(above if kind.is_stop else below)
+    tick = instrument.tick_at(above if kind.traits.is_stop else below)
     prices: dict[str, Decimal | None] = {"limit_price": None}
-    if kind.needs_limit_price:
-        prices["limit_price"] = above + tick if kind.is_stop else below
-    if kind.needs_stop_price:
-        prices["stop_price"] = above if kind.is_stop else below + tick
-    if kind.trails:
+    if kind.traits.needs_limit_price:
+        prices["limit_price"] = above + tick if kind.traits.is_stop else below
+    if kind.traits.needs_stop_price:
+        prices["stop_price"] = above if kind.traits.is_stop else below + tick
+    if kind.traits.trails:
         prices["trail_percent"] = away * 100
-    if kind.needs_limit_offset:
+    if kind.traits.needs_limit_offset:
         prices["limit_offset"] = tick
     return prices

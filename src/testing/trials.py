@@ -86,7 +86,7 @@ class Trials:
 
     def _others(self) -> Iterator[tuple[str, Awaitable[Finding]]]:
         for kind in OrderType:
-            if kind in self._declared.order_types and kind is not OrderType.LIMIT and not kind.meets_the_market:
+            if kind in self._declared.order_types and kind is not self._first.order_type and not kind.traits.meets_the_market:
                 name = f"{'an' if kind.value[0] in 'AEIOU' else 'a'} {kind} order"
                 yield name, self._taken(name, self._like(kind))
         if TradingHours.EXTENDED in self._declared.hours:

@@ -194,13 +194,13 @@ def _terms(chance: Chance, price: Decimal) -> dict[str, Any]:
     kind = OrderType(chance.choice((*["MARKET", "LIMIT"] * 3, *OrderType)))
     near = str(price * Decimal(chance.choice(("0.9", "1", "1.1"))))
     terms: dict[str, Any] = {"order_type": kind.value}
-    if kind.needs_limit_price:
+    if kind.traits.needs_limit_price:
         terms["limit_price"] = near
-    if kind.needs_stop_price:
+    if kind.traits.needs_stop_price:
         terms["stop_price"] = str(price * Decimal(chance.choice(("0.95", "1.05"))))
-    if kind.trails:
+    if kind.traits.trails:
         terms["trail_percent"] = "2"
-    if kind.needs_limit_offset:
+    if kind.traits.needs_limit_offset:
         terms["limit_offset"] = "1"
     return terms
 

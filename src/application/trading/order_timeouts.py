@@ -21,7 +21,7 @@ from liveorder.application.trading.cancel_order import CancelOrder
 from liveorder.domain.errors import LiveOrderError
 from liveorder.domain.order import LiveOrder
 from liveorder.domain.order.facts import CancelReason
-from liveorder.domain.values import OrderRole, OrderType, TimeInForce
+from liveorder.domain.values import OrderRole, TimeInForce
 
 ASK_AGAIN_SECONDS = 30.0
 """A cancel for lateness that came to nothing is tried again after this, and then at intervals that double."""
@@ -41,11 +41,9 @@ def seconds_allowed(order: LiveOrder, terms: AccountTerms) -> tuple[float, bool]
         return intent.timeout_seconds, False
     if (intent.role is not OrderRole.ENTRY and intent.role is not OrderRole.EXIT) or intent.time_in_force.is_for_an_auction:
         return None
-    if intent.order_type is OrderType.MARKET:
-        return terms.market_timeout_seconds, True
-    if intent.order_type.rests_at_its_limit and intent.time_in_force is TimeInForce.DAY:
-        return terms.day_limit_timeout_seconds, True
-    return None
+    if not intent.order_type.traits.rests_at_its_limit:
+        return (terms.market_timeout_seconds, True) if intent.order_type.traits.meets_the_market else None
+    return (terms.day_limit_timeout_seconds, True) if intent.time_in_force is TimeInForce.DAY else None
 
 
 class OrderTimeouts:

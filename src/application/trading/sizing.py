@@ -186,7 +186,7 @@ def _how_long(signal: Signal, gateway: Gateway, instrument: Instrument) -> tuple
     usual = gateway.broker.capabilities.usual_time_in_force(instrument.asset_class, signal.order_type)
     if "time_in_force" in signal.model_fields_set or usual is TimeInForce.DAY:
         return signal.time_in_force, signal.timeout_seconds
-    ends_with_the_day = signal.order_type.rests_at_its_limit and signal.role in (OrderRole.ENTRY, OrderRole.EXIT)
+    ends_with_the_day = signal.order_type.traits.rests_at_its_limit and signal.role in (OrderRole.ENTRY, OrderRole.EXIT)
     of_a_day = gateway.terms.day_limit_timeout_seconds if ends_with_the_day else None
     return usual, signal.timeout_seconds or of_a_day
 

@@ -19,7 +19,7 @@ from liveorder.domain.facts import Envelope, Fact, RecordedFact
 from liveorder.domain.lifecycle import Closing, OrderStatus
 from liveorder.domain.order import facts as f
 from liveorder.domain.order.state import LiveOrder, OpenRequest
-from liveorder.domain.values import ZERO, Money, OrderType, TimeInForce
+from liveorder.domain.values import ZERO, Money, TimeInForce
 
 _OF_WHAT_IS_THERE = (
     r.Execution,
@@ -446,8 +446,10 @@ def _terms(order: LiveOrder, snapshot: r.OrderSnapshot) -> list[Fact]:
 
 def _rests_with_a_limit(snapshot: r.OrderSnapshot) -> bool:
     """Some brokers take a market order for one with a limit that it should meet at once, and keep it where it does not."""
-    kind = snapshot.order_type
-    can_rest = kind is not None and (kind.needs_limit_price or kind is OrderType.MARKET_TO_LIMIT)
+    if snapshot.order_type is None:
+        return False
+    traits = snapshot.order_type.traits
+    can_rest = traits.needs_limit_price or traits.takes_limit_from_fill
     return can_rest and snapshot.limit_price is not None and snapshot.status is r.BrokerStatus.WORKING
 
 

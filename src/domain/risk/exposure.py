@@ -97,7 +97,7 @@ def worst_price(side: Side, kind: OrderType, limit_price: Decimal | None, *other
     """
     if side is Side.BUY and limit_price is not None:
         return limit_price
-    if side is Side.BUY and kind is OrderType.MARKET_IF_TOUCHED:
+    if side is Side.BUY and kind.traits.is_touched:
         return others[0]
     return dearest(limit_price, *others)
 

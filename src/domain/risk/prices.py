@@ -31,7 +31,7 @@ def no_fresh_price(case: Case, limits: RiskLimits) -> RiskRefusal | None:
 
 
 def _needs_price(proposal: Proposal, limits: RiskLimits) -> bool:
-    if proposal.order_type.meets_the_market or proposal.order_type.trails or proposal.units is None:
+    if proposal.order_type.traits.meets_the_market or proposal.order_type.traits.trails or proposal.units is None:
         return True
     return proposal.limit_price is not None and limits.price_collar_percent is not None
 

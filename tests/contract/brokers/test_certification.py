@@ -104,7 +104,7 @@ async def test_every_declared_type_is_tried_once_but_those_that_meet_the_market(
     findings = await certified(stage)
     sent = await stage.venue.orders(stage.account_id)
     types = sorted(order.order_type for order in sent if order.order_type is not None)
-    rest = [kind for kind in OrderType if not kind.meets_the_market]
+    rest = [kind for kind in OrderType if not kind.traits.meets_the_market]
     assert types == sorted([*rest, OrderType.LIMIT, OrderType.LIMIT])
     for kind in {*rest} - {OrderType.LIMIT}:
         assert findings[f"a {kind} order"].measured == "taken: WORKING"

@@ -106,7 +106,7 @@ async def test_it_is_certified(key: str, price: str, query: InstrumentQuery) -> 
         stage.broker._connection.session._ib.client.MaxRequests = 0  # type: ignore[attr-defined]  # out of time there is no pace
         findings = await certified(stage, TinyOrder(Decimal(30_000)), query, TradingMode.PAPER)
     assert differing(findings) == []
-    rest = {kind for kind in OrderType if not kind.meets_the_market} - {OrderType.LIMIT}
+    rest = {kind for kind in OrderType if not kind.traits.meets_the_market} - {OrderType.LIMIT}
     assert {findings[f"a {kind} order"].measured for kind in rest} == {"taken: Submitted"}
     assert findings["an order for extended hours"].agrees
     assert findings["a price off the grid"].measured.startswith("refused at once: TWS 201: Order rejected")

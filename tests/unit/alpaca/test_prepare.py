@@ -111,7 +111,10 @@ def test_no_intent_is_told_of_coins_and_of_what_may_open() -> None:
 @pytest.mark.parametrize("instrument", [AAPL, BTC, CALL])
 def test_an_order_is_taken_that_names_no_time_in_force(instrument: Instrument, kind: OrderType) -> None:
     usual = ALPACA_CAPABILITIES.usual_time_in_force(instrument.asset_class, kind)
-    prices = {"limit_price": D(1) if kind.needs_limit_price else None, "stop_price": D(1) if kind.needs_stop_price else None}
+    prices = {
+        "limit_price": D(1) if kind.traits.needs_limit_price else None,
+        "stop_price": D(1) if kind.traits.needs_stop_price else None,
+    }
     body = sent(order_of(instrument=instrument, order_type=kind, time_in_force=usual, **prices))
     assert body["time_in_force"] == ("gtc" if instrument is BTC else "day")
 

@@ -31,7 +31,7 @@ ready: then it is in none of the places where TWS keeps one. A replace is a chan
 messages a second that the client libraries let through, some are left for questions.
 """
 USUALLY_OUTSIDE_HOURS: Mapping[OrderType, TradingHours] = {
-    kind: TradingHours.EXTENDED for kind in orders.ORDER_TYPES if not kind.meets_the_market
+    kind: TradingHours.EXTENDED for kind in orders.ORDER_TYPES if not kind.traits.meets_the_market
 }
 """Where the settings say so. TWS keeps an order that is to meet the market for the regular hours of a stock."""
 CANNOT: Mapping[str, str] = {

@@ -99,7 +99,7 @@ def check(request: SubmitRequest, account_id: str, can: BrokerCapabilities) -> N
 
 def _check_extended(request: SubmitRequest) -> None:
     """TWS would keep it for the regular hours, with a warning (2109) that nobody reads."""
-    if request.order_type.meets_the_market and request.instrument.asset_class in (AssetClass.EQUITY, AssetClass.OPTION):
+    if request.order_type.traits.meets_the_market and request.instrument.asset_class in (AssetClass.EQUITY, AssetClass.OPTION):
         _refuse("hours", f"a {request.order_type} order trades in regular hours only", "use LIMIT, or leave it out")
     if request.time_in_force.is_for_an_auction:
         _refuse("hours", f"an order for {request.time_in_force} trades in the auction only", "leave it out")
@@ -121,17 +121,17 @@ def _check_coin(request: SubmitRequest) -> None:
 def _check_prices(request: SubmitRequest) -> None:
     kind = request.order_type
     for name, price, is_needed in (
-        ("limit_price", request.limit_price, kind.needs_limit_price),
-        ("stop_price", request.stop_price, kind.needs_stop_price),
+        ("limit_price", request.limit_price, kind.traits.needs_limit_price),
+        ("stop_price", request.stop_price, kind.traits.needs_stop_price),
     ):
         if is_needed != (price is not None):
             _refuse(name, f"a {kind} order {'needs one' if is_needed else 'has none'}", "add it" if is_needed else "leave it out")
     trails = [trail for trail in (request.trail_amount, request.trail_percent) if trail is not None]
-    if len(trails) != kind.trails:
+    if len(trails) != kind.traits.trails:
         _refuse(
             "trail_amount", "one of trail_amount and trail_percent belongs to an order that trails, and to no other", "give one"
         )
-    if kind.needs_limit_offset != (request.limit_offset is not None):
+    if kind.traits.needs_limit_offset != (request.limit_offset is not None):
         _refuse("limit_offset", "it belongs to a TRAILING_STOP_LIMIT order, and to no other", "give both or neither")
 
 
@@ -180,16 +180,16 @@ def submission(client_id: int, order_id: int, day: date, order: Fields, contract
 def change(row: OrderRow, request: ReplaceRequest, reference: Mapping[str, str]) -> Prepared:
     """The whole order again, under its own id, with the terms that change. A limit that trails is told by its offset alone."""
     kind = OUR_TYPES.get(row.order.get("orderType", ""))
-    if request.limit_price is not None and not (kind and kind.needs_limit_price):
+    if request.limit_price is not None and not (kind and kind.traits.needs_limit_price):
         _refuse("limit_price", f"a {row.order.get('orderType')} order has none to change", "leave it out")
-    if request.stop_price is not None and not (kind and kind.needs_stop_price):
+    if request.stop_price is not None and not (kind and kind.traits.needs_stop_price):
         _refuse("stop_price", f"a {row.order.get('orderType')} order has none to change", "leave it out")
     wanted = {
         "totalQuantity": request.quantity,
         "lmtPrice": request.limit_price,
         "auxPrice": request.stop_price,
     }
-    kept = {name: text for name, text in row.order.items() if name != "lmtPrice" or kind is not OrderType.TRAILING_STOP_LIMIT}
+    kept = {name: text for name, text in row.order.items() if name != "lmtPrice" or not (kind and kind.traits.needs_limit_offset)}
     order = kept | {name: plain(value) for name, value in wanted.items() if value is not None}
     return Prepared(reference, _text(client_id=row.client_id, order_id=row.order_id, order=order, contract=row.contract))
 

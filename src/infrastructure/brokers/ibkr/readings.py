@@ -41,7 +41,10 @@ def _order_id(told: int) -> int:
 def _terms_of(order: Any, contract: Any) -> dict[str, str]:
     """Zero is no price, but for a future's where the order needs one."""
     kind = OUR_TYPES.get(order.orderType)
-    needed = {"lmtPrice": kind is not None and kind.needs_limit_price, "auxPrice": kind is not None and kind.needs_stop_price}
+    needed = {
+        "lmtPrice": kind is not None and kind.traits.needs_limit_price,
+        "auxPrice": kind is not None and kind.traits.needs_stop_price,
+    }
     zeros = [name for name, is_needed in needed.items() if is_needed and contract.secType == "FUT" and getattr(order, name) == 0]
     return dict.fromkeys(zeros, "0") | fields_of(order, ORDER_FIELDS)
 

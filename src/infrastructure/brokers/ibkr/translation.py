@@ -131,11 +131,11 @@ def _kind(row: OrderRow) -> dict[str, Any]:
 def _terms(row: OrderRow) -> dict[str, Any]:
     """A trailing stop's auxPrice is how far it trails. What is to meet the market has a limit of 0 until it rests."""
     kind = OUR_TYPES.get(row.order.get("orderType", ""))
-    limit_price = number(row.order.get("lmtPrice")) if kind is None or not kind.trails else None
+    limit_price = number(row.order.get("lmtPrice")) if kind is None or not kind.traits.trails else None
     return {
         "quantity": row.quantity,
-        "limit_price": limit_price if kind is None or kind.needs_limit_price else limit_price or None,
-        "stop_price": number(row.order.get("auxPrice")) if kind is not None and kind.needs_stop_price else None,
+        "limit_price": limit_price if kind is None or kind.traits.needs_limit_price else limit_price or None,
+        "stop_price": number(row.order.get("auxPrice")) if kind is not None and kind.traits.needs_stop_price else None,
     }
 
 

@@ -144,8 +144,8 @@ def _is_of(instrument: Instrument, name: str) -> bool:
 def _check_prices(request: SubmitRequest) -> None:
     kind: OrderType = request.order_type
     for name, price, needed in (
-        ("limit_price", request.limit_price, kind.needs_limit_price),
-        ("stop_price", request.stop_price, kind.needs_stop_price),
+        ("limit_price", request.limit_price, kind.traits.needs_limit_price),
+        ("stop_price", request.stop_price, kind.traits.needs_stop_price),
     ):
         if needed != (price is not None):
             raise OrderValidationError(f"{name}: a {kind} order {'needs one; add it' if needed else 'has none; leave it out'}")

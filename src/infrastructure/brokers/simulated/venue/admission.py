@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from decimal import Decimal
 
-from liveorder.domain.values import ZERO, OrderType, Side, TimeInForce, total
+from liveorder.domain.values import ZERO, Side, TimeInForce, total
 from liveorder.infrastructure.brokers.simulated.venue.book import Book
 from liveorder.infrastructure.brokers.simulated.venue.catalogue import Catalogue, Listing
 from liveorder.infrastructure.brokers.simulated.venue.ledger import Account, Ledger
@@ -39,9 +39,9 @@ class Admission:
     def admit_change(self, order: VenueOrder, terms: NewTerms) -> None:
         listing = self._catalogue.listed(order.placed.instrument)
         _check_grid(listing, terms.quantity, terms.limit_price, terms.stop_price)
-        if terms.limit_price is not None and not order.placed.order_type.needs_limit_price:
+        if terms.limit_price is not None and not order.placed.order_type.traits.needs_limit_price:
             _refuse(f"a {order.placed.order_type} order has no limit_price to change; leave it out")
-        if terms.stop_price is not None and not order.placed.order_type.needs_stop_price:
+        if terms.stop_price is not None and not order.placed.order_type.traits.needs_stop_price:
             _refuse(f"a {order.placed.order_type} order has no stop_price to change; leave it out")
 
     def _price(self, placed: NewOrder, listing: Listing, now: datetime) -> Decimal | None:
@@ -95,19 +95,19 @@ def _refuse(message: str) -> None:
 
 
 def _check_terms(placed: NewOrder, now: datetime) -> None:
-    kind = placed.order_type
+    kind, traits = placed.order_type, placed.order_type.traits
     if (placed.quantity is None) == (placed.notional is None):
         _refuse("an order is for a quantity or for a notional; give exactly one")
-    if kind.needs_limit_price != (placed.limit_price is not None):
-        _refuse(f"limit_price: a {kind} order {'needs one' if kind.needs_limit_price else 'has none'}")
-    if kind.needs_stop_price != (placed.stop_price is not None):
-        _refuse(f"stop_price: a {kind} order {'needs one' if kind.needs_stop_price else 'has none'}")
-    trails = [placed.trail_amount, placed.trail_percent].count(None) == 1
-    if kind.trails != trails or None not in (placed.trail_amount, placed.trail_percent):
+    if traits.needs_limit_price != (placed.limit_price is not None):
+        _refuse(f"limit_price: a {kind} order {'needs one' if traits.needs_limit_price else 'has none'}")
+    if traits.needs_stop_price != (placed.stop_price is not None):
+        _refuse(f"stop_price: a {kind} order {'needs one' if traits.needs_stop_price else 'has none'}")
+    is_trail_given = [placed.trail_amount, placed.trail_percent].count(None) == 1
+    if traits.trails != is_trail_given or None not in (placed.trail_amount, placed.trail_percent):
         _refuse("trail_amount or trail_percent, one of them, belongs to an order that trails and to no other")
-    if kind.needs_limit_offset != (placed.limit_offset is not None):
+    if traits.needs_limit_offset != (placed.limit_offset is not None):
         _refuse("limit_offset belongs to a TRAILING_STOP_LIMIT order and to no other")
-    if placed.is_immediate and kind not in (OrderType.MARKET, OrderType.LIMIT):
+    if placed.is_immediate and not traits.may_be_immediate:
         _refuse(f"a {kind} order cannot be {placed.time_in_force}; use DAY, GTC or GTD")
     if placed.time_in_force.is_for_an_auction:
         _refuse(f"time_in_force: there are no auctions here for {placed.time_in_force}; use DAY")

@@ -7,7 +7,7 @@ from decimal import Decimal
 from functools import partial
 from typing import Any
 
-from liveorder.domain.values import OrderType, TimeInForce
+from liveorder.domain.values import TimeInForce
 from liveorder.infrastructure.brokers.simulated.venue import matching
 from liveorder.infrastructure.brokers.simulated.venue.agenda import Agenda
 from liveorder.infrastructure.brokers.simulated.venue.book import Book
@@ -142,7 +142,7 @@ class Lifecycle:
     def fill(self, order: VenueOrder, quantity: Decimal, price: Decimal, now: datetime) -> str:
         """One fill, whatever the order's state: a closed order can be filled late. Returns the execution id."""
         trade = self._trading.fill(order, quantity, price, now)
-        if order.placed.order_type is OrderType.MARKET_TO_LIMIT and order.limit_price is None:
+        if order.placed.order_type.traits.takes_limit_from_fill and order.limit_price is None:
             order.limit_price, order.rested = price, True
         self.record(order, trade)
         return trade.execution_id

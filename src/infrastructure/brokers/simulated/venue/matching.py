@@ -14,7 +14,7 @@ from liveorder.infrastructure.brokers.simulated.venue.settings import Fills
 
 def waits_for_stop(order: VenueOrder) -> bool:
     kind = order.placed.order_type
-    return (kind.needs_stop_price or kind.trails) and not order.triggered
+    return (kind.traits.needs_stop_price or kind.traits.trails) and not order.triggered
 
 
 def follow(order: VenueOrder, price: Decimal) -> bool:
@@ -23,7 +23,7 @@ def follow(order: VenueOrder, price: Decimal) -> bool:
     `trail_percent` 1.5 is 1.5 %.
     """
     placed = order.placed
-    if not placed.order_type.trails:
+    if not placed.order_type.traits.trails:
         return False
     distance = placed.trail_amount or price * (placed.trail_percent or 0) / 100
     stop = price + placed.side.sign * distance
@@ -40,7 +40,7 @@ def is_triggered(order: VenueOrder, price: Decimal) -> bool:
     if order.stop_price is None:
         return False
     beyond = (price - order.stop_price) * order.placed.side.sign
-    return beyond >= 0 if order.placed.order_type.is_stop else beyond <= 0
+    return beyond >= 0 if order.placed.order_type.traits.is_stop else beyond <= 0
 
 
 def can_trade(order: VenueOrder, price: Decimal) -> bool:
