@@ -13,7 +13,7 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Any
 
-from liveorder.domain.values import OrderType, Side
+from liveorder.domain.values import OrderType, Side, TradingHours
 
 
 class BrokerStatus(StrEnum):
@@ -193,6 +193,7 @@ class OrderSnapshot(ExecutionReport):
     exchange: str | None = None
     side: Side | None = None
     order_type: OrderType | None = None
+    hours: TradingHours | None = None
     executions: tuple[Execution | ExecutionCorrected, ...] = ()
     cancel_pending: bool = False
     replace_pending: bool = False
@@ -202,9 +203,10 @@ class OrderSnapshot(ExecutionReport):
 
 
 def described(report: ExecutionReport) -> dict[str, Any]:
-    """The report as JSON-ready fields, for the record of what could not be matched."""
+    """The report as JSON-ready fields, for the record of what could not be matched. Hours are named where they are extended."""
     fields = {name: getattr(report, name) for name in report.__dataclass_fields__}
-    return {"report": type(report).__name__} | {name: _plain(value) for name, value in fields.items() if value is not None}
+    told = {name: _plain(value) for name, value in fields.items() if value is not None and value is not TradingHours.REGULAR}
+    return {"report": type(report).__name__} | told
 
 
 def _plain(value: Any) -> Any:

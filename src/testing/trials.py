@@ -266,6 +266,7 @@ def _differences(seen: OrderSnapshot, request: SubmitRequest) -> str:
         ("", seen.order_type, request.order_type),
         ("limit ", seen.limit_price, request.limit_price),
         ("stop ", seen.stop_price, request.stop_price),
+        ("hours ", seen.hours, request.hours),
     ]
     return ", ".join(f"{name}{told}" for name, told, sent in pairs if told is not None and sent is not None and told != sent)
 

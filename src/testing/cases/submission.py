@@ -9,7 +9,7 @@ from typing import Any
 from liveorder.application.ports.broker import KeySupport
 from liveorder.domain.errors import BrokerRefusal, DuplicateClientOrderId, OrderValidationError
 from liveorder.domain.execution_report import BrokerStatus, OrderRejected
-from liveorder.domain.values import OrderType, TimeInForce, TradingHours
+from liveorder.domain.values import OrderType, TimeInForce
 from liveorder.testing.case import case, require
 from liveorder.testing.resting import resting_buy
 from liveorder.testing.stage import Placed, Stage
@@ -64,10 +64,13 @@ async def every_declared_time_in_force_is_taken(stage: Stage) -> None:
 
 @case
 async def declared_extended_hours_are_taken(stage: Stage) -> None:
-    """A limit order for the day is sent for extended hours, where the capabilities declare them; nobody asks for others."""
-    if TradingHours.EXTENDED in stage.capabilities.hours:
-        placed = await stage.submit(stage.request(hours=TradingHours.EXTENDED))
-        require(len(await stage.taken(placed)) == 1, "an order for extended hours did not arrive")
+    """A limit order for the day arrives for the hours that it names, each that the capabilities declare; nobody asks for others."""
+    for hours in sorted(stage.capabilities.hours):
+        placed = await stage.submit(stage.request(hours=hours))
+        (taken,) = await stage.taken(placed)
+        require(taken.hours is hours, f"an order for {hours} hours arrived for {taken.hours} ones")
+        found = await stage.found(placed)
+        require(found.hours in (hours, None), f"an order for {hours} hours is told as for {found.hours} ones")
 
 
 @case

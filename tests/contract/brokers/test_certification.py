@@ -376,6 +376,11 @@ class HasNoExtendedHours(Sending):
         return fields | {"time_in_force": "OPG"}
 
 
+class SendsForRegularHours(HasNoExtendedHours):
+    def changed(self, fields: dict[str, Any]) -> dict[str, Any]:
+        return fields | {"hours": "regular"}
+
+
 class RoundsByItself(Sending):
     def changes_it(self, request: SubmitRequest) -> bool:
         return request.limit_price is not None
@@ -437,6 +442,7 @@ A_STOP, A_REDUCING, OFF = "a STOP order", "an order that only reduces", "a price
         (HasNoStops, A_STOP, "refused: venue: stop_price"),
         (RefusesWhatItHasSent, A_STOP, "refused: no"),
         (HasNoExtendedHours, "an order for extended hours", "refused: venue: time_in_force"),
+        (SendsForRegularHours, "an order for extended hours", "taken as hours regular"),
         (RoundsByItself, OFF, "taken: WORKING"),
         (TakesRefusalsForAcceptance, OFF, "not refused in 30 s"),
         (RefusesWithoutAWord, OFF, "refused at once, without a word"),

@@ -11,7 +11,15 @@ from typing import Any
 
 import pytest
 
-from liveorder.application.ports.broker import Absence, BrokerCapabilities, BrokerPosition, BrokerRequest, KeySupport, Prepared
+from liveorder.application.ports.broker import (
+    Absence,
+    BrokerCapabilities,
+    BrokerPosition,
+    BrokerRequest,
+    KeySupport,
+    Prepared,
+    SubmitRequest,
+)
 from liveorder.domain.broker_account import BrokerAccount
 from liveorder.domain.errors import BrokerConnectionError, BrokerError, LiveOrderError, OutcomeUnknown
 from liveorder.domain.execution_report import (
@@ -24,6 +32,7 @@ from liveorder.domain.execution_report import (
     OrderSnapshot,
     ReplaceRejected,
 )
+from liveorder.domain.values import TradingHours
 from liveorder.infrastructure.brokers.simulated.broker import SimulatedBroker
 from liveorder.testing.case import ContractBroken
 from liveorder.testing.cases import CASES
@@ -149,6 +158,24 @@ class PreparesSomethingElse(SimulatedBroker):
         return replace(super().prepare(request), payload="{}")
 
 
+class ForgetsTheHours(SimulatedBroker):
+    def prepare(self, request: BrokerRequest) -> Prepared:
+        return super().prepare(replace(request, hours=TradingHours.REGULAR) if isinstance(request, SubmitRequest) else request)
+
+
+class TradesAtAllHours(SimulatedBroker):
+    def prepare(self, request: BrokerRequest) -> Prepared:
+        return super().prepare(replace(request, hours=TradingHours.EXTENDED) if isinstance(request, SubmitRequest) else request)
+
+
+class TellsOtherHours(SimulatedBroker):
+    async def find(
+        self, client_order_id: str, broker_order_id: str | None, reference: Mapping[str, str]
+    ) -> OrderSnapshot | Absence:
+        found = await super().find(client_order_id, broker_order_id, reference)
+        return found if isinstance(found, Absence) else replace(found, hours=TradingHours.REGULAR)
+
+
 class RoundsAveragePrices(SimulatedBroker):
     async def find(
         self, client_order_id: str, broker_order_id: str | None, reference: Mapping[str, str]
@@ -182,6 +209,9 @@ DEFECTS: list[tuple[type[SimulatedBroker], KeySupport, str]] = [
     (DatesTheMoneyAnew, UNIQUE, "the_accounts_money_is_told_with_its_time"),
     (ListsOnlyItsOwn, UNIQUE, "open_orders_are_listed_ours_and_others"),
     (PreparesSomethingElse, UNIQUE, "what_is_prepared_stays_the_same_and_holds_no_secret"),
+    (ForgetsTheHours, UNIQUE, "declared_extended_hours_are_taken"),
+    (TradesAtAllHours, UNIQUE, "declared_extended_hours_are_taken"),
+    (TellsOtherHours, UNIQUE, "declared_extended_hours_are_taken"),
     (RoundsAveragePrices, UNIQUE, "a_part_fill_leaves_the_order_open"),
     (SimulatedBroker, SEARCHABLE, "a_second_order_with_the_same_key_is_refused"),
 ]

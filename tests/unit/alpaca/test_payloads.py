@@ -22,7 +22,7 @@ from liveorder.domain.execution_report import (
     OrderSnapshot,
     ReplaceRejected,
 )
-from liveorder.domain.values import AssetClass, OptionRight, OrderType, Side, TradingMode
+from liveorder.domain.values import AssetClass, OptionRight, OrderType, Side, TradingHours, TradingMode
 from tests.unit.alpaca.stage import AAPL, KEY, Live, live
 
 D = Decimal
@@ -120,6 +120,7 @@ async def test_an_order_with_numbers_for_text_is_read() -> None:
         symbol="KO",
         side=Side.SELL,
         order_type=OrderType.MARKET,
+        hours=TradingHours.REGULAR,
         native_status="partially_filled",
     )
 
@@ -140,12 +141,13 @@ async def test_an_order_for_a_coin_without_its_slash_is_read_to_the_last_digit()
 async def test_an_order_for_extended_hours_is_read() -> None:
     order = await found(EXTENDED)
     assert (order.status, order.limit_price, order.average_price) == (BrokerStatus.PENDING, D("0.5012"), None)
-    assert order.symbol == "BRK.B"
+    assert (order.symbol, order.hours) == ("BRK.B", TradingHours.EXTENDED)
 
 
 async def test_an_order_that_trails_is_read() -> None:
     order = await found(TRAILING)
     assert (order.order_type, order.limit_price, order.stop_price) == (OrderType.TRAILING_STOP, None, D("58.9084275"))
+    assert order.hours is TradingHours.REGULAR
 
 
 async def test_a_bracket_is_an_order_and_each_leg_is_one() -> None:

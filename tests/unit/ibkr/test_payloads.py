@@ -20,7 +20,7 @@ from liveorder.domain.execution_report import (
     OrderClosed,
     OrderSnapshot,
 )
-from liveorder.domain.values import AssetClass, OptionRight, OrderType, Side
+from liveorder.domain.values import AssetClass, OptionRight, OrderType, Side, TradingHours
 from tests.unit.ibkr.canned import Canned, connected
 from tests.unit.ibkr.scene import submission
 
@@ -293,6 +293,7 @@ async def test_open_orders_with_every_field_odd_are_read() -> None:
         exchange="CBOT",
         side=Side.BUY,
         order_type=OrderType.LIMIT,
+        hours=TradingHours.REGULAR,
         native_status="Submitted",
     )
     assert told["1940777002"] == OrderSnapshot(
@@ -304,6 +305,7 @@ async def test_open_orders_with_every_field_odd_are_read() -> None:
         exchange="CME",
         side=Side.SELL,
         order_type=OrderType.STOP,
+        hours=TradingHours.REGULAR,
         native_status="PreSubmitted (trigger)",
     )
     assert told["1940777003"] == OrderSnapshot(
@@ -315,6 +317,7 @@ async def test_open_orders_with_every_field_odd_are_read() -> None:
         exchange="SMART",
         side=Side.BUY,
         order_type=OrderType.LIMIT,
+        hours=TradingHours.REGULAR,
         native_status="Inactive (locate,child)",
     )
     assert told["1940777004"] == OrderSnapshot(
@@ -324,6 +327,7 @@ async def test_open_orders_with_every_field_odd_are_read() -> None:
         exchange="PAXOS",
         side=Side.BUY,
         order_type=OrderType.MARKET,
+        hours=TradingHours.REGULAR,
         native_status="PendingSubmit",
     )
 

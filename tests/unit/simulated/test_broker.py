@@ -42,7 +42,7 @@ from liveorder.domain.execution_report import (
     ReplaceRejected,
 )
 from liveorder.domain.instrument import Instrument
-from liveorder.domain.values import OrderType, Side, TimeInForce, TradingMode
+from liveorder.domain.values import OrderType, Side, TimeInForce, TradingHours, TradingMode
 from liveorder.infrastructure.brokers.simulated.broker import SIMULATED_CAPABILITIES, SimulatedBroker, capabilities_of
 from liveorder.infrastructure.brokers.simulated.market_data import SimulatedMarketData
 from liveorder.infrastructure.brokers.simulated.tcp import Tcp
@@ -154,6 +154,7 @@ async def test_a_snapshot_tells_the_whole_order(reach: str) -> None:
             exchange="NASDAQ",
             side=Side.BUY,
             order_type=OrderType.LIMIT,
+            hours=TradingHours.REGULAR,
             native_status="WORKING",
         )
 

@@ -23,7 +23,7 @@ from liveorder.domain.execution_report import (
     OrderRejected,
     OrderSnapshot,
 )
-from liveorder.domain.values import ZERO, OrderType, Side, total
+from liveorder.domain.values import ZERO, OrderType, Side, TradingHours, total
 from liveorder.infrastructure.brokers.alpaca.symbols import our_symbol
 
 Message: TypeAlias = dict[str, Any]
@@ -44,6 +44,7 @@ _STATUS = {
 }
 _FOR_A_MOMENT = ("ioc", "fok", "opg", "cls")
 _KINDS = {kind.value.lower(): kind for kind in OrderType}
+_HOURS: dict[object, TradingHours] = {True: TradingHours.EXTENDED, False: TradingHours.REGULAR}
 NO_REASON = "rejected by Alpaca, which does not say why"
 
 
@@ -91,6 +92,7 @@ def snapshot_of(chain: Sequence[Message], fills: Sequence[Execution] = ()) -> Or
         symbol=our_symbol(last.get("symbol"), last.get("asset_class")),
         side=_side(last),
         order_type=_KINDS.get(str(last.get("type"))),
+        hours=_HOURS.get(last.get("extended_hours")),
         executions=tuple(fills),
         cancel_pending=last["status"] == "pending_cancel",
         replace_pending=last["status"] == "pending_replace",

@@ -20,7 +20,7 @@ from liveorder.domain.execution_report import (
     OrderReplaced,
     OrderSnapshot,
 )
-from liveorder.domain.values import Side, total
+from liveorder.domain.values import Side, TradingHours, total
 from liveorder.infrastructure.brokers.ibkr.contracts import symbol_of
 from liveorder.infrastructure.brokers.ibkr.orders import OUR_TYPES
 from liveorder.infrastructure.brokers.ibkr.rows import OrderRow, number
@@ -120,11 +120,13 @@ def _average_of(executions: Sequence[Execution | ExecutionCorrected]) -> Decimal
 
 
 def _kind(row: OrderRow) -> dict[str, Any]:
+    hours = TradingHours.EXTENDED if row.order.get("outsideRth") == "1" else TradingHours.REGULAR
     return {
         "symbol": symbol_of(row.contract),
         "exchange": row.contract.get("primaryExchange") or row.contract.get("exchange"),
         "side": _SIDE.get(row.order.get("action", "")),
         "order_type": OUR_TYPES.get(row.order.get("orderType", "")),
+        "hours": hours if row.order.get("orderType") else None,
     }
 
 

@@ -42,7 +42,7 @@ from liveorder.domain.execution_report import (
     ReplaceRejected,
 )
 from liveorder.domain.instrument import Instrument
-from liveorder.domain.values import OrderType, Side, TradingMode
+from liveorder.domain.values import OrderType, Side, TradingHours, TradingMode
 from liveorder.infrastructure.brokers.simulated.venue.messages import Message
 
 T = TypeVar("T")
@@ -95,6 +95,7 @@ def snapshot_of(message: Message) -> OrderSnapshot:
         exchange=message["exchange"],
         side=Side(message["side"]),
         order_type=OrderType(message["order_type"]),
+        hours=TradingHours(message["hours"]) if "hours" in message else None,
         executions=tuple(_counted(each) for each in message["executions"]),
         cancel_pending=message["cancel_pending"],
         replace_pending=message["replace_pending"],
