@@ -3,6 +3,7 @@
 import ast
 import inspect
 from collections.abc import Callable, Mapping
+from dataclasses import fields
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -69,11 +70,23 @@ Drawn from the adapters by `docs/generate.py`; not written by hand. A page for e
 
 ## What each adapter declares
 
-What may be believed of a broker decides how a doubt ends. Each value can be set otherwise for an account
-(`[accounts.capabilities]`), where you know better; `liveorder certify` asks the broker itself.
+What may be believed of a broker decides how a doubt ends. Each of these can be set otherwise for an account, where you know better;
+`liveorder certify` asks the broker itself.
 
-| | {names} |
-|---|{lines}|
+```toml
+[accounts.capabilities]         # below its [[accounts]]; a table or a list takes the place of the whole one
+notional = false
+order_types = ["MARKET", "LIMIT"]
+usual_times_in_force = {{ CRYPTO = {{ MARKET = "IOC", LIMIT = "GTC" }} }}
+usual_hours = {{ LIMIT = "extended" }}
+fees_in_kind = {{ CRYPTO = "0.0015" }}
+```
+
+Kite's requests have no words for other order types, times in force and hours than these, nor for amounts and parts of a unit:
+settings that say it takes more are refused.
+
+| setting | | {names} |
+|---|---|{lines}|
 {capabilities}
 
 ## What each broker offers, and what liveorder does with it
@@ -101,7 +114,10 @@ the vendor's own client library; what it cannot do is played too, and must fail.
 def brokers_page() -> str:
     """What is declared, and which promises are kept, side by side."""
     names, reasons = list(ADAPTERS), Reasons()
-    declared = [row(label, [shown(each, field) for each, _ in ADAPTERS.values()]) for field, label in DECLARED.items()]
+    declared = [
+        row(f"`{name}`", [DECLARED[name], *(words(getattr(each, name)) for each, _ in ADAPTERS.values())])
+        for name in (each.name for each in fields(BrokerCapabilities))
+    ]
     kept = [
         row(case.name.replace("_", " "), [reasons.mark(cannot.get(case.name)) for _, cannot in ADAPTERS.values()]) for case in CASES
     ]
@@ -203,8 +219,7 @@ def row(label: str, cells: list[str]) -> str:
     return f"| {label} | {' | '.join(cells)} |"
 
 
-def shown(declared: BrokerCapabilities, field: str) -> str:
-    value = getattr(declared, field)
+def words(value: object) -> str:
     match value:
         case bool():
             return "yes" if value else "no"
@@ -212,6 +227,10 @@ def shown(declared: BrokerCapabilities, field: str) -> str:
             return ", ".join(sorted(value)) or "none"
         case float() | int():
             return f"{value:,.0f}"
+        case Mapping() if set(value) == set(OrderType) and len(set(value.values())) == 1:
+            return words(next(iter(value.values())))
+        case Mapping():
+            return ", ".join(f"{name} {words(each)}" for name, each in value.items()) or "none"
     return str(value)
 
 
@@ -281,18 +300,27 @@ DECLARED = {
     "key_memory_seconds": "remembered for (s)",
     "lookup_lag_seconds": "missing from a search for up to (s)",
     "delivery_bound_seconds": "a request arrives within (s)",
+    "clock_skew_seconds": "its clock is off by up to (s)",
     "trusts_absence": "*not found* is believed, after all that",
     "atomic_replace": "a replace never leaves two orders",
     "order_types": "order types",
     "times_in_force": "times in force",
+    "usual_times_in_force": "time in force of a signal that names none, where it is not DAY",
     "hours": "hours",
+    "usual_hours": "hours of a signal that names none, where they are not the regular ones",
+    "contract_ids": "knows contracts by `trading_class` and `con_id`",
+    "replaces": "an order can be given new terms",
     "notional": "orders for an amount",
+    "notional_for": "of which there are such orders, if there are any",
     "fractional": "parts of a unit",
     "reduce_only_for": "is told which orders only reduce",
+    "fees_in_kind": "the largest part of a buy that is kept as the fee, without saying so",
     "requests_per_second": "requests a second",
     "requests_per_minute": "requests a minute",
     "quiet_poll_seconds": "open orders are asked for at most every (s), while the stream tells what happens",
+    "open_orders_are_complete": "its list of open orders has those placed elsewhere",
 }
+"""Every field of the capabilities."""
 ADAPTERS: dict[str, tuple[BrokerCapabilities, Mapping[str, str]]] = {
     "simulated": (SIMULATED_CAPABILITIES, {}),
     "alpaca": (alpaca.ALPACA_CAPABILITIES, alpaca.CANNOT),

@@ -10,7 +10,7 @@ from liveorder.application.ports.brokerage import Brokerage
 from liveorder.application.ports.instruments import InstrumentQuery
 from liveorder.domain.errors import DecisionRefused
 from liveorder.domain.order import LiveOrder
-from liveorder.domain.values import AssetClass, OrderType, TimeInForce, TradingMode
+from liveorder.domain.values import TradingMode
 from liveorder.testing.certification import Certification
 from tests.effects.catalogue import found
 from tests.effects.observing import (
@@ -105,7 +105,7 @@ async def _equity(played: Stage) -> Decimal | None:
 INDIAN = {"symbol": "RELIANCE"}
 ANY_HOUR = {"risk": {"allow_closed_market": True}}
 ALPACA = {"trading_mode": "PAPER", "alpaca": KEYS}
-UNTIL_CANCELLED = {(AssetClass.EQUITY, OrderType.MARKET): TimeInForce.GTC}
+UNTIL_CANCELLED = {"EQUITY": {"MARKET": "GTC"}}
 
 ACCOUNTS = {
     "accounts": Effect(["A at simulated", "B at simulated"], trades_at(accounts=[{"id": "A"}, {"id": "B"}])),

@@ -56,7 +56,7 @@ async def test_a_broker_that_takes_cash_orders_is_given_the_amount(tmp_path: Pat
 
 
 COIN = {"symbol": "BTC/USD", "quantity": Decimal(1)}
-NO_DAYS = replace(SIMULATED_CAPABILITIES, usual_times_in_force={(AssetClass.CRYPTO, kind): TimeInForce.GTC for kind in OrderType})
+NO_DAYS = replace(SIMULATED_CAPABILITIES, usual_times_in_force={AssetClass.CRYPTO: dict.fromkeys(OrderType, TimeInForce.GTC)})
 
 
 @pytest.mark.parametrize(

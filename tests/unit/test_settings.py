@@ -1,4 +1,6 @@
+import dataclasses
 import re
+from collections.abc import Mapping
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -9,6 +11,10 @@ from liveorder.application.ports.broker import BrokerCapabilities, KeySupport
 from liveorder.domain.errors import SettingsError
 from liveorder.domain.risk_limits import RiskLimits
 from liveorder.domain.values import TradingMode
+from liveorder.infrastructure.brokers.alpaca.assembly import ALPACA_CAPABILITIES
+from liveorder.infrastructure.brokers.ibkr.capabilities import CAPABILITIES as IBKR_CAPABILITIES
+from liveorder.infrastructure.brokers.kite.broker import CAPABILITIES as KITE_CAPABILITIES
+from liveorder.infrastructure.brokers.simulated.broker import SIMULATED_CAPABILITIES
 from liveorder.infrastructure.secrecy import MASK
 from liveorder.infrastructure.settings import Settings, commented_toml
 from liveorder.infrastructure.settings.names import TRADER_NAMES, setting_paths
@@ -164,6 +170,14 @@ def test_settings_made_in_python_read_nothing(monkeypatch: pytest.MonkeyPatch) -
             "accounts.0.risk.max_order_valu: no such setting; did you mean risk.max_order_value?",
         ),
         ("[[accounts]]\nid = 'a'\n[accounts.capabilities]\nnotionl = true", "accounts.0.capabilities.notionl: no such setting;"),
+        (
+            "[[accounts]]\nid = 'a'\n[accounts.capabilities]\nusual_times_in_force = { CRYPTO = { MARKT = 'IOC' } }",
+            "accounts.0.capabilities.usual_times_in_force.CRYPTO.MARKT = MARKT: input should be 'MARKET', ",
+        ),
+        (
+            "[[accounts]]\nid = 'a'\n[accounts.capabilities]\nusual_times_in_force = { CRYPTO = 'IOC' }",
+            "accounts.0.capabilities.usual_times_in_force.CRYPTO: input should be a valid dictionary; correct it",
+        ),
         (
             "[risk]\nmax_daily_trades = -1",
             "risk.max_daily_trades = -1: input should be greater than or equal to 0; correct it in the settings file or in MAX_",
@@ -363,6 +377,28 @@ def test_an_account_can_correct_what_its_broker_declares() -> None:
     assert account.adjusted(BrokerCapabilities(replaces=False)) == BrokerCapabilities(
         key_support=KeySupport.SEARCHABLE, lookup_lag_seconds=5, replaces=False
     )
+
+
+def toml(value: object) -> str:
+    """What an operator would write for it."""
+    match value:
+        case bool():
+            return str(value).lower()
+        case str() | Decimal():
+            return f"'{value}'"
+        case frozenset():
+            return f"[{', '.join(toml(each) for each in value)}]"
+        case Mapping():
+            return f"{{ {', '.join(f'{key} = {toml(each)}' for key, each in value.items())} }}"
+    return str(value)
+
+
+@pytest.mark.parametrize("name", [each.name for each in dataclasses.fields(BrokerCapabilities)])
+@pytest.mark.parametrize("declared", [SIMULATED_CAPABILITIES, ALPACA_CAPABILITIES, KITE_CAPABILITIES, IBKR_CAPABILITIES])
+def test_every_capability_can_be_set_in_the_settings_file(name: str, declared: BrokerCapabilities) -> None:
+    value = getattr(declared, name)
+    (account,) = load(f"[[accounts]]\nid = 'a'\n[accounts.capabilities]\n{name} = {toml(value)}").trading_accounts
+    assert account.adjusted(BrokerCapabilities()) == dataclasses.replace(BrokerCapabilities(), **{name: value})
 
 
 def test_an_accounts_options_win_over_its_brokers_table() -> None:

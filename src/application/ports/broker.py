@@ -48,7 +48,7 @@ class BrokerCapabilities:
     """Whether a replace can never leave two live orders."""
     order_types: frozenset[OrderType] = frozenset({OrderType.MARKET, OrderType.LIMIT})
     times_in_force: frozenset[TimeInForce] = frozenset({TimeInForce.DAY})
-    usual_times_in_force: Mapping[tuple[AssetClass, OrderType], TimeInForce] = field(default_factory=dict)
+    usual_times_in_force: Mapping[AssetClass, Mapping[OrderType, TimeInForce]] = field(default_factory=dict)
     """Of orders whose signal names none, where that is not DAY."""
     hours: frozenset[TradingHours] = frozenset({TradingHours.REGULAR})
     usual_hours: Mapping[OrderType, TradingHours] = field(default_factory=dict)
@@ -74,7 +74,7 @@ class BrokerCapabilities:
     """Whether `open_orders` lists every live order of the account, also those placed elsewhere."""
 
     def usual_time_in_force(self, asset_class: AssetClass, order_type: OrderType) -> TimeInForce:
-        return self.usual_times_in_force.get((asset_class, order_type), TimeInForce.DAY)
+        return self.usual_times_in_force.get(asset_class, {}).get(order_type, TimeInForce.DAY)
 
     def usual_hours_of(self, order_type: OrderType) -> TradingHours:
         return self.usual_hours.get(order_type, TradingHours.REGULAR)

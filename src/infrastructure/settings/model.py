@@ -152,7 +152,7 @@ def _named(config: Path | None) -> Path | None:
 
 def _explained(error: ValidationError, model: type[Settings]) -> SettingsError:
     first = error.errors(include_url=False)[0]
-    path = tuple(str(part) for part in first["loc"])
+    path = tuple(str(part) for part in first["loc"] if part != "[key]")
     dotted = ".".join(path)
     if first["type"] in ("extra_forbidden", "unexpected_keyword_argument"):
         return SettingsError(f"{dotted}: no such setting; {nearest_setting(path[-1], model)}")

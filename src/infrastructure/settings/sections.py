@@ -296,7 +296,7 @@ class Account(Section):
     options: Annotated[dict[str, Any], AfterValidator(_hide_secrets)] = Field({}, repr=False)
     """Settings of the broker's table that differ for this account."""
     capabilities: Annotated[dict[str, Any], AfterValidator(_check_capabilities)] = {}
-    """What this broker can do, where you know better: the fields of BrokerCapabilities."""
+    """What this broker can do, where you know better: any field of BrokerCapabilities, listed in docs/brokers/README.md."""
 
     def limits(self, general: RiskLimits, currency: str = "") -> RiskLimits:
         """`general` with what differs for this account, and for orders in `currency`."""

@@ -36,6 +36,7 @@ _ACCOUNTS = """
 # base_url = "https://paper-api.alpaca.markets"
 # [accounts.capabilities]       # what this broker can do, where you know better than the adapter
 # notional = true
+# usual_times_in_force = { CRYPTO = { MARKET = "IOC" } }
 """
 
 _SPECIAL_SESSIONS = """

@@ -41,7 +41,7 @@ ALPACA_CAPABILITIES = BrokerCapabilities(
         {OrderType.MARKET, OrderType.LIMIT, OrderType.STOP, OrderType.STOP_LIMIT, OrderType.TRAILING_STOP},
     ),
     times_in_force=frozenset(each for each in TimeInForce if each is not TimeInForce.GTD),
-    usual_times_in_force={(AssetClass.CRYPTO, order_type): TimeInForce.GTC for order_type in OrderType},
+    usual_times_in_force={AssetClass.CRYPTO: dict.fromkeys(OrderType, TimeInForce.GTC)},
     hours=frozenset(TradingHours),
     notional=True,
     fractional=True,
