@@ -76,7 +76,7 @@ class Instrument(BaseModel):
     @property
     def coin(self) -> str | None:
         """What a unit is, where that is money by itself: the BTC of BTC/USD. A fee can be taken out of it."""
-        return self.symbol.partition("/")[0] if self.asset_class is AssetClass.CRYPTO else None
+        return coin_of(self.symbol, self.asset_class)
 
     def tick_at(self, price: Decimal) -> Decimal:
         """The step of prices as far from zero as this one."""
@@ -112,3 +112,8 @@ class Instrument(BaseModel):
     def value_of(self, quantity: Decimal, price: Decimal) -> Decimal:
         """Money that `quantity` units are worth at `price`, in the instrument's currency; exact."""
         return quantity * price * self.multiplier
+
+
+def coin_of(symbol: str, asset_class: AssetClass) -> str | None:
+    """The BTC of BTC/USD; None for what is no money by itself."""
+    return symbol.partition("/")[0] if asset_class is AssetClass.CRYPTO else None

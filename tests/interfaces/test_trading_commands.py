@@ -214,6 +214,17 @@ def test_a_difference_that_is_larger_than_a_fee_can_be_says_so(cli: CommandLine)
     assert "no fee explains it: that would be at most 0.009 less at the broker" in differs.stdout
 
 
+def test_what_a_broker_keeps_of_a_coin_is_on_the_page_of_the_order(cli: CommandLine) -> None:
+    cli.write("liveorder.toml", SETTINGS)
+    cli.write("venue.toml", VENUE + '[commission]\nin_kind = "0.01"\n')
+    cli.run("submit", "--symbol", "ETH/USD", "--side", "buy", "--quantity", "1")
+    cli.run("reconcile")
+    (order,) = cli.json("orders")
+    page = cli.run("order", order["order_id"]).stdout
+    assert "Kept by the broker as its fee, of this and other buys of default" in page
+    assert "0.01 ETH, worth 30.00 USD" in page
+
+
 def test_an_order_that_the_broker_does_not_list_cannot_be_adopted(cli: CommandLine) -> None:
     result = cli.run("adopt", "order", "V9", "--account", "SIM", "--evidence", "seen")
     assert result.exit_code == ExitCode.REFUSED

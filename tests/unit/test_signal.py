@@ -1,4 +1,5 @@
 import json
+import re
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
@@ -88,6 +89,33 @@ def test_without_id_and_timestamp_a_signal_cannot_be_known() -> None:
     assert "add signal_id or timestamp" in refusal('{"symbol":"SPY","side":"BUY"}')
 
 
+def _given(kind: OrderType) -> dict[str, Any]:
+    """What the type needs."""
+    traits = kind.traits
+    needed = {
+        "limit_price": traits.needs_limit_price,
+        "stop_price": traits.needs_stop_price,
+        "trail_amount": traits.trails,
+        "limit_offset": traits.needs_limit_offset,
+    }
+    return {name: 5 for name, is_needed in needed.items() if is_needed}
+
+
+@pytest.mark.parametrize("kind", OrderType)
+@pytest.mark.parametrize("field", ["limit_price", "stop_price", "trail_amount", "limit_offset"])
+def test_a_remedy_for_a_price_too_many_is_one_that_helps(kind: OrderType, field: str) -> None:
+    """Each type that it names takes just these fields, and what it says to leave out may be left out."""
+    given = _given(kind)
+    if field in given:
+        return
+    remedy = refusal(line(order_type=kind.value, **given, **{field: 5})).rpartition("; ")[2]
+    named = [other for other in OrderType if re.search(rf"\b{other}\b", remedy)]
+    for other in named:
+        assert Signal.parse(line(order_type=other.value, **given, **{field: 5})).order_type is other
+    assert remedy.endswith("leave it out")
+    assert Signal.parse(line(order_type=kind.value, **given)).order_type is kind
+
+
 # --- what is refused ----------------------------------------------------------------------------------------------------------
 
 
@@ -104,9 +132,9 @@ def test_without_id_and_timestamp_a_signal_cannot_be_known() -> None:
         (line(quantity=True), "quantity: a truth value is not a number; write it like 230.05"),
         (line(quantity=1, notional=5), "notional: given together with quantity; give one of them"),
         (line(order_type="LIMIT"), "limit_price: a LIMIT order needs one; add limit_price"),
-        (line(limit_price=5), "limit_price: a MARKET order has none; set order_type to LIMIT"),
+        (line(limit_price=5), "limit_price: a MARKET order has none; set order_type to LIMIT, or leave it out"),
         (line(order_type="STOP_LIMIT", limit_price=5), "stop_price: a STOP_LIMIT order needs one; add stop_price"),
-        (line(stop_price=5), "stop_price: a MARKET order has none; set order_type to STOP"),
+        (line(stop_price=5), "stop_price: a MARKET order has none; set order_type to STOP or MARKET_IF_TOUCHED, or leave it out"),
         (
             line(order_type="TRAILING_STOP"),
             "trail_amount: a TRAILING_STOP needs one distance; give trail_amount or trail_percent",
@@ -115,11 +143,47 @@ def test_without_id_and_timestamp_a_signal_cannot_be_known() -> None:
             line(order_type="TRAILING_STOP_LIMIT", trail_percent=5),
             "limit_offset: a TRAILING_STOP_LIMIT order needs one; add limit_offset",
         ),
-        (line(limit_offset=5), "limit_offset: a MARKET order has none; set order_type to TRAILING_STOP_LIMIT"),
+        (line(limit_offset=5), "limit_offset: a MARKET order has none; leave it out"),
         (line(order_type="LIMIT_IF_TOUCHED", limit_price=5), "stop_price: a LIMIT_IF_TOUCHED order needs one; add stop_price"),
+        (
+            line(order_type="STOP", stop_price=6, limit_price=5),
+            "limit_price: a STOP order has none; set order_type to STOP_LIMIT, or leave it out",
+        ),
+        (
+            line(order_type="MARKET_IF_TOUCHED", stop_price=6, limit_price=5),
+            "limit_price: a MARKET_IF_TOUCHED order has none; set order_type to LIMIT_IF_TOUCHED, or leave it out",
+        ),
+        (
+            line(order_type="LIMIT", stop_price=6, limit_price=5),
+            "stop_price: a LIMIT order has none; set order_type to STOP_LIMIT or LIMIT_IF_TOUCHED, or leave it out",
+        ),
+        (
+            line(order_type="TRAILING_STOP", trail_amount=1, limit_price=5),
+            "limit_price: a TRAILING_STOP order has none; leave it out",
+        ),
+        (
+            line(order_type="TRAILING_STOP", trail_amount=1, limit_offset=5),
+            "limit_offset: a TRAILING_STOP order has none; set order_type to TRAILING_STOP_LIMIT, or leave it out",
+        ),
+        (
+            line(order_type="TRAILING_STOP_LIMIT", trail_amount=1, limit_offset=1, limit_price=5),
+            "limit_price: a TRAILING_STOP_LIMIT order has none: its limit follows its stop, limit_offset worse; leave it out",
+        ),
+        (
+            line(order_type="TRAILING_STOP", trail_amount=1, stop_price=5),
+            "stop_price: a TRAILING_STOP order has none: its stop follows the price; leave it out",
+        ),
+        (
+            line(order_type="MARKET_TO_LIMIT", limit_price=5),
+            "limit_price: a MARKET_TO_LIMIT order has none: its limit is the price of its first fill; leave it out",
+        ),
+        (
+            line(order_type="LIMIT", limit_price=5, trail_amount=1),
+            "trail_amount: a LIMIT order does not trail; leave it out",
+        ),
         (line(hours="night"), "hours: 'night' will not do; it should be 'regular' or 'extended'"),
         (line(con_id="265598"), "con_id: '265598' will not do; it should be a valid integer"),
-        (line(trail_percent=5), "trail_amount: a MARKET order does not trail; set order_type to TRAILING_STOP"),
+        (line(trail_percent=5), "trail_amount: a MARKET order does not trail; set order_type to TRAILING_STOP, or leave it out"),
         (line(time_in_force="GTD"), "expires_at: a GTD order needs one; add expires_at"),
         (
             line(expires_at="2025-03-10T09:20:00Z"),

@@ -71,10 +71,13 @@ def _fees_of_order(order: OrderView) -> str:
     return fees(order.commission, order.other_commissions) if order.commission or order.other_commissions else NOTHING
 
 
-def _commission_of_fill(fill: FillView) -> str:
+def _commission_of_fill(fill: FillView, coin: str | None) -> str:
     if fill.commission is None:
         return NOTHING
-    return money(fill.commission) if fill.commission_currency is None else f"{number(fill.commission)} {fill.commission_currency}"
+    if fill.commission_currency is None:
+        return money(fill.commission)
+    in_kind = " in kind" if fill.commission_currency == coin else ""
+    return f"{number(fill.commission)} {fill.commission_currency}{in_kind}"
 
 
 ORDERS: tuple[Column[OrderView], ...] = (
@@ -92,15 +95,6 @@ ORDERS: tuple[Column[OrderView], ...] = (
     Column("Account", lambda order: order.account_id, rank=4),
     Column("Broker id", lambda order: order.broker_order_id or NOTHING, rank=7),
     Column("Flags", lambda order: ", ".join(notable_flags(order)), rank=8),
-)
-
-FILLS: tuple[Column[FillView], ...] = (
-    Column("Execution", lambda fill: fill.execution_id),
-    Column("Time (UTC)", lambda fill: moment(fill.filled_at)),
-    Column("Quantity", lambda fill: number(fill.quantity), justify="right"),
-    Column("Price", lambda fill: price(fill.price), justify="right"),
-    Column("Commission", _commission_of_fill, rank=1, justify="right"),
-    Column("", lambda fill: "inferred" if fill.is_inferred else "", rank=2),
 )
 
 POSITIONS: tuple[Column[PositionView], ...] = (
@@ -137,6 +131,18 @@ SIGNALS: tuple[Column[SignalView], ...] = (
     Column("Order", lambda signal: signal.client_order_id or str(signal.order_id or NOTHING), rank=4),
     Column("Reason", lambda signal: signal.reason or "", rank=5),
 )
+
+
+def fill_columns(coin: str | None) -> tuple[Column[FillView], ...]:
+    """`coin`: what is traded, where a fee may be taken out of it."""
+    return (
+        Column("Execution", lambda fill: fill.execution_id),
+        Column("Time (UTC)", lambda fill: moment(fill.filled_at)),
+        Column("Quantity", lambda fill: number(fill.quantity), justify="right"),
+        Column("Price", lambda fill: price(fill.price), justify="right"),
+        Column("Commission", lambda fill: _commission_of_fill(fill, coin), rank=1, justify="right"),
+        Column("", lambda fill: "inferred" if fill.is_inferred else "", rank=2),
+    )
 
 
 def print_orders(orders: Sequence[OrderView], title: str = "Orders") -> None:

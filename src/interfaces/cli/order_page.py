@@ -10,9 +10,11 @@ from rich.table import Table
 from rich.text import Text
 
 from liveorder.application.reporting.views import HistoryView, OrderView
+from liveorder.domain.instrument import coin_of
+from liveorder.domain.position_adjustment import PositionAdjusted
 from liveorder.domain.values import TradingHours
 from liveorder.interfaces.cli.figures import NOTHING, moment, money, number, part, price
-from liveorder.interfaces.cli.listings import FILLS, notable_flags, order_type, status, why
+from liveorder.interfaces.cli.listings import fill_columns, notable_flags, order_type, status, why
 from liveorder.interfaces.cli.screen import screen, shown
 from liveorder.interfaces.cli.tables import table
 
@@ -20,8 +22,8 @@ WIDE_ENOUGH_FOR_TWO = 120
 """Columns of the screen from which the particulars stand in two."""
 
 
-def print_order(order: OrderView, history: Sequence[HistoryView] = ()) -> None:
-    """The page; the history is left out where there is none to show."""
+def print_order(order: OrderView, history: Sequence[HistoryView] = (), kept: Sequence[PositionAdjusted] = ()) -> None:
+    """The page; the history is left out where there is none to show. `kept`: fees in kind that no fill tells."""
     console = screen()
     console.print(_headline(order))
     if reason := why(order):
@@ -29,8 +31,11 @@ def print_order(order: OrderView, history: Sequence[HistoryView] = ()) -> None:
     console.print(_particulars(order, console.width))
     console.print()
     if order.fills:
-        console.print(table("Fills", FILLS, order.fills, console.width))
+        columns = fill_columns(coin_of(order.symbol, order.asset_class))
+        console.print(table("Fills", columns, order.fills, console.width))
         console.print()
+    if kept:
+        _print_kept(console, order, kept)
     if history:
         _print_history(console, history)
 
@@ -71,7 +76,10 @@ def _terms(order: OrderView) -> Iterator[tuple[str, str]]:
     yield "filled", part(order.filled_quantity, order.quantity) + average
     yield "commission", f"{money(order.commission)} {order.currency}"
     for currency, paid in order.other_commissions.items():
-        yield f"commission in {currency}", number(paid)
+        if currency == coin_of(order.symbol, order.asset_class):
+            yield "fee in kind", f"{number(paid)} {currency}, taken out of what was traded"
+        else:
+            yield f"commission in {currency}", number(paid)
     until = "" if order.expires_at is None else f" until {moment(order.expires_at)}"
     hours = ", extended hours" if order.hours is TradingHours.EXTENDED else ""
     yield "time in force", order.time_in_force.value + until + hours
@@ -94,6 +102,17 @@ def _times(order: OrderView) -> Iterator[tuple[str, str]]:
     yield "submitted", f"{moment(order.submitted_at)} (attempts: {order.attempts})"
     yield "closed", moment(order.closed_at)
     yield "last update", moment(order.last_update_at)
+
+
+def _print_kept(console: Console, order: OrderView, kept: Sequence[PositionAdjusted]) -> None:
+    """Nobody says of which buy it is."""
+    title = f"Kept by the broker as its fee, of this and other buys of {order.strategy_name}"
+    console.print(shown(title, "bold"))
+    for fee in kept:
+        units, instrument = -fee.quantity, fee.instrument
+        worth = f"{money(instrument.value_of(units, fee.price))} {instrument.currency}"
+        console.print(shown(f"{moment(fee.effective_at)}  {number(units)} {instrument.coin or instrument.symbol}, worth {worth}"))
+    console.print()
 
 
 def _print_history(console: Console, history: Sequence[HistoryView]) -> None:

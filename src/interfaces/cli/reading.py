@@ -14,8 +14,11 @@ from liveorder.application.reporting.read_models import Wanted
 from liveorder.application.reporting.views import AccountView, HistoryView, OrderView, View, as_of, history_view, order_view
 from liveorder.bootstrap import Reader, Settings, ask_for_accounts, open_reader, standing_doubts
 from liveorder.domain.errors import InvalidInput, OrderNotFound
+from liveorder.domain.fees_in_kind import SETTLED_WITHIN
 from liveorder.domain.lifecycle import OrderStatus
 from liveorder.domain.position import PositionStatus
+from liveorder.domain.position_adjustment import PositionAdjusted, position_stream
+from liveorder.domain.values import Side
 from liveorder.interfaces.cli import listings
 from liveorder.interfaces.cli.account_page import print_accounts
 from liveorder.interfaces.cli.asking import PATIENCE_SECONDS, ask, code_for, result_of, show_order
@@ -91,7 +94,9 @@ def order(
         print_order(*page)
 
 
-async def _page(reader: Reader, any_id: str, at: datetime | None) -> tuple[OrderView, Sequence[HistoryView]]:
+async def _page(
+    reader: Reader, any_id: str, at: datetime | None
+) -> tuple[OrderView, Sequence[HistoryView], Sequence[PositionAdjusted]]:
     found = await the_order(reader.views, any_id)
     stream = await reader.store.stream(found.order_id)
     known = [item for item in stream if at is None or item.envelope.recorded_at <= at]
@@ -99,7 +104,24 @@ async def _page(reader: Reader, any_id: str, at: datetime | None) -> tuple[Order
         raise OrderNotFound(f"{any_id} at {at}, it was requested at {found.requested_at}")
     then = as_of(stream, known[-1].envelope.recorded_at)
     assert then is not None
-    return order_view(then), [history_view(item) for item in known]
+    order = order_view(then)
+    return order, [history_view(item) for item in known], await _kept_in_kind(reader, order, at)
+
+
+async def _kept_in_kind(reader: Reader, order: OrderView, at: datetime | None) -> list[PositionAdjusted]:
+    """Fees of the order's strategy that the broker kept of the coin while a buy of it could be meant; of which one nobody says."""
+    if order.side is Side.SELL or not order.filled_quantity or order.submitted_at is None:
+        return []
+    until = None if order.closed_at is None else order.closed_at + SETTLED_WITHIN
+    return [
+        fact
+        for item in await reader.store.stream(position_stream(order.account_id, order.instrument))
+        if isinstance(fact := item.fact, PositionAdjusted)
+        and fact.strategy_name == order.strategy_name
+        and order.submitted_at <= fact.effective_at
+        and (until is None or fact.effective_at <= until)
+        and (at is None or item.envelope.recorded_at <= at)
+    ]
 
 
 def positions(

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
 import pytest
 
+from liveorder.application.views import FillView
+from liveorder.domain.instrument import Instrument
 from liveorder.domain.lifecycle import OrderStatus
-from liveorder.domain.values import OrderType
+from liveorder.domain.position_adjustment import AdjustmentReason, PositionAdjusted
+from liveorder.domain.values import AssetClass, OrderType
 from liveorder.interfaces.cli.listings import order_type, print_orders, print_positions, print_results, print_signals, short, why
 from liveorder.interfaces.cli.order_page import print_order
 from liveorder.interfaces.cli.results import results_of
@@ -104,6 +108,44 @@ def test_a_derived_id_is_shortened_visibly_and_a_given_one_is_not() -> None:
     assert short("f" * 64) == "f" * 16 + "…"
     assert short("sig_1732450800_5678") == "sig_1732450800_5678"
     assert short(None) == "–"
+
+
+A_COIN: dict[str, Any] = {"asset_class": AssetClass.CRYPTO, "filled_quantity": Decimal(4)}
+
+
+def test_a_fee_in_the_coin_is_told_in_plain_words_on_the_page_and_beside_its_fill(monkeypatch: pytest.MonkeyPatch) -> None:
+    fill = FillView(
+        execution_id="x",
+        quantity=Decimal(4),
+        price=Decimal(3000),
+        commission=Decimal("0.01"),
+        commission_currency="ETH",
+        filled_at=None,
+    )
+    euros = fill.model_copy(update={"execution_id": "y", "commission": Decimal(2), "commission_currency": "EUR"})
+    order = an_order("ETH/USD", fills=(fill, euros), other_commissions={"ETH": Decimal("0.01"), "EUR": Decimal(2)}, **A_COIN)
+    text = seen(monkeypatch, 160, lambda: print_order(order))
+    assert "fee in kind" in text
+    assert "0.01 ETH, taken out of what was traded" in text
+    assert "0.01 ETH in kind" in text
+    assert "commission in EUR" in text
+    assert "commission in ETH" not in text
+
+
+def test_what_the_broker_kept_without_telling_it_with_the_fill_is_on_the_page(monkeypatch: pytest.MonkeyPatch) -> None:
+    kept = PositionAdjusted(
+        account_id="U1",
+        strategy_name="trend",
+        instrument=Instrument(symbol="ETH/USD", exchange="CRYPTO", asset_class=AssetClass.CRYPTO),
+        reason=AdjustmentReason.FEE_IN_KIND,
+        quantity=Decimal("-0.01"),
+        price=Decimal(3000),
+        effective_at=datetime(2025, 3, 10, 4, 0, tzinfo=UTC),
+        evidence="",
+    )
+    text = seen(monkeypatch, 160, lambda: print_order(an_order("ETH/USD", **A_COIN), (), [kept]))
+    assert "Kept by the broker as its fee" in text
+    assert "2025-03-10 04:00:00  0.01 ETH, worth 30.00 USD" in text
 
 
 def test_the_page_of_an_order_names_every_id(monkeypatch: pytest.MonkeyPatch) -> None:

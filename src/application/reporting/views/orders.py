@@ -66,8 +66,11 @@ class OrderView(View):
     remaining_quantity: Number
     average_price: Number | None
     commission: Number
+    """In `currency`."""
     other_commissions: Numbers = Field(default_factory=dict)
-    """What was charged in other currencies, by currency. A coin of which some was kept as the fee is one."""
+    """What was charged in other currencies, by currency, as it was told with the fills. A fee that was taken out of the coin
+    that is traded stands here in units of the coin; in the position it is part of `commission`, at what it was worth. A fee that
+    is not told with the fill is in the position alone."""
     status: OrderStatus
     reason: str | None
     flags: tuple[str, ...]

@@ -31,11 +31,12 @@ class PositionView(View):
     realized_pnl_net: Number
     """Less all commission in `currency`, that of opening fills too."""
     commission: Number
-    """What was kept of a coin as the fee counts here, at what it was worth."""
+    """In `currency`. A fee that was taken out of the coin that is traded counts here, at what it was worth, whether or not it
+    was told with the fill; where it was, the order has it in `other_commissions`, in units of the coin."""
     other_commissions: Numbers = Field(default_factory=dict)
-    """What was charged in other currencies, by currency: in no result, for want of a rate."""
+    """What was charged in other currencies, by currency: in no result, for want of a rate. Never the coin that is traded."""
     paid_in_kind: Number = ZERO
-    """Units that fees took out of it since it left zero."""
+    """Units of the coin that fees took out of it since it left zero."""
     opened_at: Moment | None
     status: PositionStatus
     order_ids: tuple[UUID, ...]
