@@ -5,6 +5,7 @@ A signal without `signal_id` is known by its content and must carry a `timestamp
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 from uuid import UUID
 
@@ -165,46 +166,67 @@ class Signal(BaseModel):
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
-        for field, is_wrong, problem, remedy in self._contradictions():
-            if is_wrong:
-                raise InvalidInput(field, problem.format(kind=self.order_type), remedy)
+        for field, problem, remedy in self._contradictions():
+            raise InvalidInput(field, problem, remedy)
         if not self.signal_id:
             object.__setattr__(self, "signal_id", self.fingerprint)
         return self
 
-    def _contradictions(self) -> tuple[tuple[str, bool, str, str], ...]:
-        traits, distances = self.order_type.traits, (self.trail_amount is not None) + (self.trail_percent is not None)
-        is_gtd, has_offset = self.time_in_force is TimeInForce.GTD, self.limit_offset is not None
-        has_limit, has_stop, has_expiry = self.limit_price is not None, self.stop_price is not None, self.expires_at is not None
-        return (
-            ("notional", None not in (self.quantity, self.notional), "given together with quantity", "give one of them"),
-            ("limit_price", traits.needs_limit_price and not has_limit, "a {kind} order needs one", "add limit_price"),
-            ("limit_price", has_limit and not traits.needs_limit_price, "a {kind} order has none", "set order_type to LIMIT"),
-            ("stop_price", traits.needs_stop_price and not has_stop, "a {kind} order needs one", "add stop_price"),
-            ("stop_price", has_stop and not traits.needs_stop_price, "a {kind} order has none", "set order_type to STOP"),
-            ("trail_amount", traits.trails and distances != 1, "a {kind} needs one distance", "give trail_amount or trail_percent"),
-            (
-                "trail_amount",
-                distances > 0 and not traits.trails,
-                "a {kind} order does not trail",
-                "set order_type to TRAILING_STOP",
-            ),
-            ("limit_offset", traits.needs_limit_offset and not has_offset, "a {kind} order needs one", "add limit_offset"),
-            (
-                "limit_offset",
-                has_offset and not traits.needs_limit_offset,
-                "a {kind} order has none",
-                "set order_type to TRAILING_STOP_LIMIT",
-            ),
-            ("expires_at", is_gtd and not has_expiry, "a GTD order needs one", "add expires_at"),
-            ("expires_at", has_expiry and not is_gtd, "only a GTD order has one", "set time_in_force to GTD, or use valid_until"),
-            (
-                "timestamp",
-                not self.signal_id and self.timestamp is None,
-                "a signal without signal_id is known by its content and needs one",
-                "add signal_id or timestamp",
-            ),
-        )
+    def _contradictions(self) -> Iterator[tuple[str, str, str]]:
+        """Field, problem and remedy of each."""
+        if self.quantity is not None and self.notional is not None:
+            yield "notional", "given together with quantity", "give one of them"
+        yield from self._contradictions_of_prices()
+        if self.time_in_force is TimeInForce.GTD and self.expires_at is None:
+            yield "expires_at", "a GTD order needs one", "add expires_at"
+        if self.time_in_force is not TimeInForce.GTD and self.expires_at is not None:
+            yield "expires_at", "only a GTD order has one", "set time_in_force to GTD, or use valid_until"
+        if not self.signal_id and self.timestamp is None:
+            yield "timestamp", "a signal without signal_id is known by its content and needs one", "add signal_id or timestamp"
+
+    def _contradictions_of_prices(self) -> Iterator[tuple[str, str, str]]:
+        kind, needed, given = self.order_type, self.order_type.traits.needs, self._given_prices
+        if "trail_amount" in needed and (self.trail_amount is None) is (self.trail_percent is None):
+            yield "trail_amount", f"a {kind} needs one distance", "give trail_amount or trail_percent"
+        for field in ("limit_price", "stop_price", "trail_amount", "limit_offset"):
+            if field in needed - given:
+                yield field, f"a {kind} order needs one", f"add {field}"
+            elif field in given - needed:
+                yield field, *_too_much(kind, field, given)
+
+    @property
+    def _given_prices(self) -> frozenset[str]:
+        """By the names of `OrderTypeTraits.needs`."""
+        given = {
+            "limit_price": self.limit_price is not None,
+            "stop_price": self.stop_price is not None,
+            "trail_amount": self.trail_amount is not None or self.trail_percent is not None,
+            "limit_offset": self.limit_offset is not None,
+        }
+        return frozenset(name for name, is_given in given.items() if is_given)
+
+
+def _too_much(kind: OrderType, field: str, given: frozenset[str]) -> tuple[str, str]:
+    """Problem and remedy where an order has a price that its type has not."""
+    traits, problem = kind.traits, f"a {kind} order {'does not trail' if field == 'trail_amount' else 'has none'}"
+    if field == "stop_price" and traits.trails:
+        return f"{problem}: its stop follows the price", "leave it out"
+    if field == "limit_price" and traits.needs_limit_offset:
+        return f"{problem}: its limit follows its stop, limit_offset worse", "leave it out"
+    if field == "limit_price" and traits.takes_limit_from_fill:
+        return f"{problem}: its limit is the price of its first fill", "leave it out"
+    return problem, _remedy(kind, given)
+
+
+def _remedy(kind: OrderType, given: frozenset[str]) -> str:
+    """The types that take just what is given, of those that wait as `kind` does, if it waits; or to leave out what is too much."""
+    waits = kind.traits.is_stop or kind.traits.is_touched
+    others = [
+        other
+        for other in OrderType
+        if other.traits.needs == given and (not waits or other.traits.is_touched is kind.traits.is_touched)
+    ]
+    return f"set order_type to {' or '.join(others)}, or leave it out" if others else "leave it out"
 
 
 def _by_field_name(fields: dict[Any, Any]) -> dict[Any, Any]:

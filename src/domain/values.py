@@ -82,6 +82,17 @@ class OrderTypeTraits:
     may_be_immediate: bool = False
     """It can be IOC or FOK."""
 
+    @property
+    def needs(self) -> frozenset[str]:
+        """The fields for prices that such an order has, and no others; `trail_amount` stands for `trail_percent` too."""
+        needed = {
+            "limit_price": self.needs_limit_price,
+            "stop_price": self.needs_stop_price,
+            "trail_amount": self.trails,
+            "limit_offset": self.needs_limit_offset,
+        }
+        return frozenset(name for name, is_needed in needed.items() if is_needed)
+
 
 ORDER_TYPE_TRAITS: Mapping[OrderType, OrderTypeTraits] = {
     OrderType.MARKET: OrderTypeTraits(meets_the_market=True, may_be_immediate=True),

@@ -504,6 +504,19 @@ def test_an_order_priced_by_the_market_needs_a_fresh_price(order_type: OrderType
     assert refusal(order, view(last_price=None, price_age_seconds=None)) == ("no_fresh_price", "none", "60")
 
 
+@pytest.mark.parametrize("order_type", OrderType)
+def test_a_limit_order_is_no_remedy_for_one_that_trails_or_waits(order_type: OrderType) -> None:
+    """It is another order: it would not guard the position."""
+    order = proposal(order_type=order_type, notional=Decimal(1000), price=None)
+    said = assess(order, view(price_age_seconds=None), NO_LIMITS).refusal
+    assert said is not None
+    may_be_one = order_type in (OrderType.MARKET, OrderType.MARKET_TO_LIMIT, OrderType.LIMIT)
+    assert said.message.endswith(
+        "; check market data, give `price` and `timestamp` in the signal"
+        + (", or send a limit order without a price_collar_percent" if may_be_one else "")
+    )
+
+
 def test_an_order_that_could_not_be_sized_needs_a_fresh_price() -> None:
     unsized = proposal(notional=Decimal(1000), price=None, order_type=OrderType.STOP, stop_price=Decimal(55))
     assert refusal(unsized, view(price_age_seconds=None)) == ("no_fresh_price", "none", "60")

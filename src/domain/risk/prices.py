@@ -24,9 +24,9 @@ def no_fresh_price(case: Case, limits: RiskLimits) -> RiskRefusal | None:
     message = f"no price of {symbol} at most {allowed_seconds:g} s old"
     if case.view.price_problem:
         message = f"the price of {symbol} could not be asked for: {case.view.price_problem}"
-    message += (
-        "; check market data, give `price` and `timestamp` in the signal, or send a limit order without a price_collar_percent"
-    )
+    message += "; check market data, give `price` and `timestamp` in the signal"
+    waits = case.proposal.order_type.traits.is_stop or case.proposal.order_type.traits.is_touched
+    message += "" if waits else ", or send a limit order without a price_collar_percent"
     return RiskRefusal("no_fresh_price", message, measured, f"{allowed_seconds:g}")
 
 

@@ -151,6 +151,19 @@ def test_what_alpaca_cannot_do_is_refused_with_field_and_remedy(fields: dict[str
         sent(order_of(**fields))
 
 
+@pytest.mark.parametrize(
+    ("fields", "remedy"),
+    [
+        ({"order_type": OrderType.MARKET}, "use LIMIT, or leave hours out"),
+        ({"order_type": OrderType.STOP, "stop_price": D(160)}, "leave hours out"),
+        ({"order_type": OrderType.TRAILING_STOP, "trail_percent": D(1)}, "leave hours out"),
+    ],
+)
+def test_an_order_that_waits_is_not_to_become_a_limit_for_extended_hours(fields: dict[str, Any], remedy: str) -> None:
+    with pytest.raises(OrderValidationError, match=rf"in extended hours; {remedy}$"):
+        sent(order_of(limit_price=None, hours=TradingHours.EXTENDED, **fields))
+
+
 def test_what_the_operator_denies_is_refused() -> None:
     denied = replace(
         ALPACA_CAPABILITIES, order_types=frozenset({OrderType.MARKET, OrderType.LIMIT}), notional=False, fractional=False

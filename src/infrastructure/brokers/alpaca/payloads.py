@@ -145,7 +145,7 @@ def _check_equity(request: SubmitRequest) -> None:
     if is_part and request.order_type is OrderType.TRAILING_STOP:
         raise _impossible("order_type", "a trailing stop is for whole shares", "round the quantity")
     if request.notional is not None and request.order_type is not OrderType.MARKET:
-        raise _impossible("notional", f"a {request.order_type} order is for a quantity", "give a quantity, or use MARKET")
+        raise _impossible("notional", f"a {request.order_type} order is for a quantity", "give a quantity")
 
 
 def _check_extended(request: SubmitRequest) -> None:
@@ -153,7 +153,8 @@ def _check_extended(request: SubmitRequest) -> None:
     if request.instrument.asset_class is not AssetClass.EQUITY:
         raise _impossible("hours", f"Alpaca has no extended hours for {request.instrument.key}", "leave it out")
     if request.order_type is not OrderType.LIMIT:
-        raise _impossible("order_type", f"a {request.order_type} order is not taken in extended hours", "use LIMIT")
+        remedy = "use LIMIT, or leave hours out" if request.order_type.traits.meets_the_market else "leave hours out"
+        raise _impossible("order_type", f"a {request.order_type} order is not taken in extended hours", remedy)
     if request.time_in_force is not TimeInForce.DAY:
         raise _impossible("time_in_force", f"{request.time_in_force} is not taken in extended hours", "use DAY")
 
