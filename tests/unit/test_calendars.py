@@ -116,24 +116,10 @@ def test_only_session_time_counts_towards_a_time_out(calendar: str, start: str, 
     assert CALENDARS.open_seconds_between(calendar, utc(start), utc(end)) == seconds
 
 
-@pytest.mark.parametrize(
-    ("calendar", "at", "opens"),
-    [
-        ("XNYS", "2025-12-05T21:00", "2025-12-08T14:30"),
-        ("XNYS", "2025-12-05T20:00", "2025-12-05T20:00"),
-        ("XHKG", "2025-03-10T04:30", "2025-03-10T05:00"),
-        ("24/7", "2025-12-05T21:00:00.123457", "2025-12-05T21:00:00.123457"),
-    ],
-)
-def test_the_next_open_is_now_or_the_next_session(calendar: str, at: str, opens: str) -> None:
-    assert CALENDARS.next_open(calendar, utc(at)) == utc(opens)
-
-
 def test_a_special_session_from_the_settings_is_a_session() -> None:
     calendars, at = ExchangeCalendars(MUHURAT), utc("2026-11-08T13:00")
     assert (calendars.is_open("XBOM", at), CALENDARS.is_open("XBOM", at)) == (True, False)
     assert calendars.session_of("XBOM", at) == date(2026, 11, 8)
-    assert calendars.next_open("XBOM", utc("2026-11-06T12:00")) == utc("2026-11-08T12:30")
     assert calendars.open_seconds_between("XBOM", utc("2026-11-06T12:00"), utc("2026-11-09T00:00")) == 3600
 
 
@@ -184,7 +170,6 @@ def test_globex_is_closed_for_maintenance_every_day(calendar: str, at: str, is_o
 
 
 def test_a_day_of_futures_ends_at_the_maintenance_and_begins_after_it() -> None:
-    assert CALENDARS.next_open("CMES", utc("2026-11-24T22:30")) == utc("2026-11-24T23:00")
     assert CALENDARS.session_of("CMES", utc("2026-11-24T22:30")) == date(2026, 11, 24)
     assert CALENDARS.session_of("CMES", utc("2026-11-24T23:00")) == date(2026, 11, 25)
 
@@ -207,7 +192,7 @@ def test_a_moment_without_a_timezone_is_refused() -> None:
 
 @pytest.mark.parametrize("at", ["1999-12-01T15:00", "2099-12-01T15:00"])
 def test_a_market_is_not_closed_only_because_its_calendar_ran_out(at: str) -> None:
-    for ask in (CALENDARS.is_open, CALENDARS.session_of, CALENDARS.next_open):
+    for ask in (CALENDARS.is_open, CALENDARS.session_of):
         with pytest.raises(InvalidInput, match="upgrade exchange_calendars"):
             ask("XNYS", utc(at))
 
@@ -218,8 +203,6 @@ def test_the_evening_of_the_last_known_session_still_counts_to_it() -> None:
     assert last is not None
     evening = datetime.combine(last, time(22), UTC)
     assert calendars.session_of("XNYS", evening) == last
-    with pytest.raises(InvalidInput, match="upgrade exchange_calendars"):
-        calendars.next_open("XNYS", evening)
 
 
 def test_a_process_that_trades_around_the_clock_never_imports_pandas() -> None:

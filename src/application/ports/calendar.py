@@ -36,7 +36,3 @@ class TradingCalendar(Protocol):
     ) -> float:
         """Seconds of session time from `start` to `end`; 0 when `end` is not after `start`."""
         ...
-
-    def next_open(self, calendar_name: str, at: datetime) -> datetime:
-        """The first moment from `at` on, in UTC, when the market is open: `at` itself while it is."""
-        ...
