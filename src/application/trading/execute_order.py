@@ -27,7 +27,7 @@ from liveorder.application.trading.recent_signals import RecentSignals
 from liveorder.application.trading.sizing import Origin, SizedIntent, instrument_for, size
 from liveorder.application.trading.submit_order import SubmitOrder, stopped_by
 from liveorder.domain.claim import Recognition, SignalClaim, claims_meant, recognition
-from liveorder.domain.errors import BrokerRefusal, SignalAlreadyKnown, TradingIsHalted
+from liveorder.domain.errors import SignalAlreadyKnown, TradingIsHalted
 from liveorder.domain.execution_report import OrderSnapshot
 from liveorder.domain.facts import PERSON, Fact
 from liveorder.domain.instrument import Instrument
@@ -253,11 +253,9 @@ class ExecuteOrder:
         intent = draft.intent
         if intent.is_shadow:
             return await self._record_new(intent, [intent, approved, *_shadowed(draft)], claim, cause)
-        try:
-            prepared = self._submit.prepare(gateway, intent)
-        except BrokerRefusal as error:
-            refused = requests.refuse(RejectReason.INVALID, type(error).__name__, str(error))
-            return await self._record_new(intent, [intent, *refused], claim, cause)
+        prepared = self._submit.prepare(gateway, intent)
+        if isinstance(prepared, Refused):
+            return await self._record_new(intent, [intent, prepared], claim, cause)
         if not gateway.limit.try_take():
             return await self._record_new(intent, [intent, approved], claim, cause)
         started = self._submit.start(gateway, draft, prepared)
@@ -280,11 +278,9 @@ class ExecuteOrder:
     ) -> LiveOrder:
         """As if it had been sent and the outcome not been heard, which the store may have forgotten. Nothing leaves here."""
         intent = draft.intent
-        try:
-            prepared = self._submit.prepare(gateway, intent)
-        except BrokerRefusal as error:
-            refused = requests.refuse(RejectReason.INVALID, type(error).__name__, str(error))
-            return await self._record_new(intent, [intent, *refused], claim, cause)
+        prepared = self._submit.prepare(gateway, intent)
+        if isinstance(prepared, Refused):
+            return await self._record_new(intent, [intent, prepared], claim, cause)
         started = self._submit.start(gateway, draft, prepared)
         message = "this store may have sent it before it was restored: asked about, not sent"
         unknown = [
@@ -321,11 +317,8 @@ class ExecuteOrder:
 
     def _refusal_by_broker(self, gateway: Gateway, intent: Requested) -> Refused | None:
         """What the broker's adapter would not make ready."""
-        try:
-            self._submit.prepare(gateway, intent)
-        except BrokerRefusal as error:
-            return _refused(RejectReason.INVALID, type(error).__name__, str(error))
-        return None
+        prepared = self._submit.prepare(gateway, intent)
+        return prepared if isinstance(prepared, Refused) else None
 
     def _refusal_of_suspect(
         self, gateway: Gateway, sized: SizedIntent, refusal: Refused, *, is_operators: bool

@@ -31,7 +31,7 @@ from liveorder.domain.errors import (
 from liveorder.domain.execution_report import OrderRejected
 from liveorder.domain.facts import Fact
 from liveorder.domain.order import LiveOrder, requests
-from liveorder.domain.order.facts import CancelReason, RejectReason, Requested
+from liveorder.domain.order.facts import CancelReason, Refused, RejectReason, Requested
 from liveorder.domain.trading_halt import TradingHalted, halting_scopes
 
 
@@ -61,11 +61,14 @@ class SubmitOrder:
         self.driven: set[UUID] = set()
         """Orders that somebody takes to the broker now, or is about to send again."""
 
-    def prepare(self, gateway: Gateway, intent: Requested) -> Prepared:
-        """The bytes of its first attempt. Raises `BrokerRefusal` for what the broker cannot do."""
-        if intent.hours not in gateway.broker.capabilities.hours:
-            raise OrderValidationError(f"hours: {gateway.broker.name} has no {intent.hours} hours; leave it out")
-        return gateway.broker.prepare(_submit_request(intent))
+    def prepare(self, gateway: Gateway, intent: Requested) -> Prepared | Refused:
+        """The bytes of its first attempt, or why the broker cannot take it."""
+        try:
+            if intent.hours not in gateway.broker.capabilities.hours:
+                raise OrderValidationError(f"hours: {gateway.broker.name} has no {intent.hours} hours; leave it out")
+            return gateway.broker.prepare(_submit_request(intent))
+        except BrokerRefusal as error:
+            return Refused(reason=RejectReason.INVALID, code=type(error).__name__, message=str(error))
 
     def start(self, gateway: Gateway, order: LiveOrder, prepared: Prepared) -> list[Fact]:
         """What has to be durable before the call."""
@@ -170,11 +173,9 @@ class SubmitOrder:
                 return await self._orders.record(held, ended, _cause(held)), False
             if self._waits_for_broker(held.intent):
                 return held, False
-            try:
-                prepared = self._prepared(gateway, held)
-            except BrokerRefusal as error:
-                ended = requests.refuse(RejectReason.INVALID, type(error).__name__, str(error))
-                return await self._orders.record(held, ended, _cause(held)), False
+            prepared = self._prepared(gateway, held)
+            if isinstance(prepared, Refused):
+                return await self._orders.record(held, [prepared], _cause(held)), False
             try:
                 started = self.start(gateway, held, prepared)
                 scopes = stopped_by(held.intent)
@@ -191,7 +192,7 @@ class SubmitOrder:
     def _halted(self, intent: Requested) -> TradingHalted | None:
         return None if intent.passes_halt else self._kill_switch.stands_for(intent.account_id)
 
-    def _prepared(self, gateway: Gateway, order: LiveOrder) -> Prepared:
+    def _prepared(self, gateway: Gateway, order: LiveOrder) -> Prepared | Refused:
         """The same bytes on every attempt."""
         if order.submission is not None:
             return Prepared(order.submission.reference, order.submission.payload)
