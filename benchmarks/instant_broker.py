@@ -44,6 +44,9 @@ class InstantBroker:
     async def close(self) -> None:
         """Nothing is held."""
 
+    def check(self, request: SubmitRequest) -> None:
+        """Takes everything."""
+
     def prepare(self, request: BrokerRequest) -> Prepared:
         assert isinstance(request, SubmitRequest)
         fields = {

@@ -102,6 +102,9 @@ class CornerExchange:
 
     # --- requests ---
 
+    def check(self, request: SubmitRequest) -> None:
+        self.prepare(request)
+
     def prepare(self, request: BrokerRequest) -> Prepared:
         match request:
             case SubmitRequest():

@@ -128,6 +128,7 @@ class Stage:
     def ready(self, request: SubmitRequest | None = None) -> Placed:
         """Prepared, not sent."""
         wanted = request or self.request()
+        self.broker.check(wanted)
         return Placed(wanted, self.broker.prepare(wanted))
 
     async def send(self, placed: Placed) -> list[ExecutionReport]:

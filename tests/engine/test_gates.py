@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -12,7 +14,7 @@ from typing import Any
 import pytest
 
 from liveorder.application.gateway.retry_policy import RetryPolicy
-from liveorder.application.ports.broker import SubmitRequest
+from liveorder.application.ports.broker import Prepared, SubmitRequest
 from liveorder.application.ports.sessions import Sessions
 from liveorder.domain.errors import BrokerConnectionError, InvalidInput, OrderValidationError
 from liveorder.domain.instrument import Instrument
@@ -233,6 +235,47 @@ async def test_validating_tells_everything_that_stands_in_the_way_and_changes_no
         assert scene.witness.calls == []
 
 
+@contextmanager
+def counted(scene: Scene) -> Iterator[list[str]]:
+    """The keys of orders that are made ready: at some brokers each uses up a number."""
+    keys = list[str]()
+
+    def prepare(request: SubmitRequest) -> Prepared:
+        keys.append(request.client_order_id)
+        return scene.witness._broker.prepare(request)
+
+    scene.witness.answers["prepare"] = prepare
+    yield keys
+    del scene.witness.answers["prepare"]
+
+
+async def test_validating_makes_nothing_ready_and_tells_what_the_broker_cannot_take(tmp_path: Path) -> None:
+    async with a_scene(tmp_path) as scene, scene.living() as engine:
+        with counted(scene) as made:
+            assert (await engine.execute.validate(a_signal()))[1] == []
+            _, refused = await engine.execute.validate(a_signal("another", time_in_force="OPG"))
+        assert [(each.reason, each.code) for each in refused] == [("INVALID", "OrderValidationError")]
+        assert made == []
+
+
+async def test_an_order_that_waits_for_room_is_made_ready_once(tmp_path: Path) -> None:
+    slow = replace(SIMULATED_CAPABILITIES, requests_per_second=1, requests_per_minute=60)
+    async with a_scene(tmp_path, capabilities=slow) as scene, scene.living() as engine:
+        with counted(scene) as made:
+            signals = [a_signal(f"s{number}") for number in range(3)]
+            orders = await asyncio.gather(*(engine.execute.execute(signal) for signal in signals))
+        assert sorted(made) == sorted(order.client_order_id for order in orders)
+
+
+async def test_what_the_broker_cannot_take_is_refused_without_waiting_for_room(tmp_path: Path) -> None:
+    slow = replace(SIMULATED_CAPABILITIES, requests_per_second=0.01)
+    async with a_scene(tmp_path, capabilities=slow) as scene, scene.living() as engine:
+        await engine.execute.execute(a_signal("first"))
+        before = engine.clock.monotonic()
+        refused = await engine.execute.execute(a_signal("second", time_in_force="OPG"))
+        assert (refused.status, engine.clock.monotonic() - before) == (OrderStatus.REJECTED, 0)
+
+
 async def test_an_unknown_account_or_symbol_is_no_signal(tmp_path: Path) -> None:
     async with a_scene(tmp_path) as scene, scene.living() as engine:
         for field, signal in {
@@ -249,7 +292,7 @@ async def test_an_order_that_its_broker_cannot_do_any_more_after_a_restart_ends_
     async with a_scene(tmp_path) as scene:
         engine = scene.engine()
         await engine.start()
-        engine.gateways["SIM"].limit.try_take = lambda **_: False  # type: ignore[method-assign]  # a fault of our own making
+        engine.gateways["SIM"].limit.has_room = lambda **_: False  # type: ignore[method-assign]  # a fault of our own making
         engine.gateways["SIM"].limit.take = lambda **_: asyncio.sleep(3600)  # type: ignore[method-assign]  # a fault of our own making
         waiting = asyncio.create_task(engine.execute.execute(a_signal()))
         await asyncio.sleep(1)

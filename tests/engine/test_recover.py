@@ -74,7 +74,7 @@ async def test_an_order_that_surely_never_left_is_taken_up_again_within_its_atte
         engine = scene.engine()
         await engine.start()
         if failures == 0:
-            engine.gateways[ACCOUNT].limit.try_take = lambda **_: False  # type: ignore[method-assign]  # a fault of our own making
+            engine.gateways[ACCOUNT].limit.has_room = lambda **_: False  # type: ignore[method-assign]  # a fault of our own making
             engine.gateways[ACCOUNT].limit.take = lambda **_: asyncio.sleep(1e6)  # type: ignore[method-assign]  # a fault of our own making
         scene.witness.will_raise("submit", *[REFUSED] * failures)
         executing = asyncio.create_task(engine.execute.execute(a_limit()))

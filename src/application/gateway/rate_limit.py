@@ -40,13 +40,18 @@ class RateLimit:
         self._windows = (RequestWindow(per_second, 1.0, reserved_share), RequestWindow(per_minute, 60.0, reserved_share))
         self._ordinary = asyncio.Lock()
 
-    def try_take(self, *, is_urgent: bool = False) -> bool:
-        """Take a token if one is free now and nobody waits for it."""
+    def has_room(self, *, is_urgent: bool = False) -> bool:
+        """Whether a token is free now and nobody waits for it."""
         if not is_urgent and self._ordinary.locked():
             return False
         now = self._clock.monotonic()
-        if any(window.wait(now, is_urgent=is_urgent) for window in self._windows):
+        return not any(window.wait(now, is_urgent=is_urgent) for window in self._windows)
+
+    def try_take(self, *, is_urgent: bool = False) -> bool:
+        """Take a token if there is room."""
+        if not self.has_room(is_urgent=is_urgent):
             return False
+        now = self._clock.monotonic()
         for window in self._windows:
             window.take(now)
         return True

@@ -198,6 +198,10 @@ class Broker(Protocol):
 
     async def close(self) -> None: ...
 
+    def check(self, request: SubmitRequest) -> None:
+        """Raises what `prepare` would raise. For orders that are only looked at: nothing is used up, no number of the broker's."""
+        ...
+
     def prepare(self, request: BrokerRequest) -> Prepared:
         """Settle reference and exact content. No I/O. Raises `OrderValidationError` for what this broker cannot do."""
         ...

@@ -205,7 +205,7 @@ class ExecuteOrder:
         known = await self._known(signal, claims)
         gateway = self.gateway_for(signal)
         sized = await self._sized(signal, gateway)
-        form = self._refusal_of_form(gateway, sized) or self._refusal_by_broker(gateway, sized.intent)
+        form = self._refusal_of_form(gateway, sized) or self._submit.refusal(gateway, sized.intent)
         await self._gate.look_at_money(gateway, sized.intent, sized.priced)
         found = self._gate.refusals(gateway, sized.intent, sized.priced, is_operators=operator is not None)
         risks = [_refused_by(refusal) for refusal in found]
@@ -253,11 +253,13 @@ class ExecuteOrder:
         intent = draft.intent
         if intent.is_shadow:
             return await self._record_new(intent, [intent, approved, *_shadowed(draft)], claim, cause)
+        if not gateway.limit.has_room():
+            verdict = self._submit.refusal(gateway, intent) or approved
+            return await self._record_new(intent, [intent, verdict], claim, cause)
         prepared = self._submit.prepare(gateway, intent)
         if isinstance(prepared, Refused):
             return await self._record_new(intent, [intent, prepared], claim, cause)
-        if not gateway.limit.try_take():
-            return await self._record_new(intent, [intent, approved], claim, cause)
+        gateway.limit.try_take()
         started = self._submit.start(gateway, draft, prepared)
         try:
             return await self._record_new(intent, [intent, approved, *started], claim, cause, stopped_by(intent))
@@ -314,11 +316,6 @@ class ExecuteOrder:
             return None
         remedy = 'leave it out, or say "protection": "external" if something else takes care of it'
         return _refused(RejectReason.INVALID, "unprotected", f"{said_of_unattended(intent)}; {remedy}")
-
-    def _refusal_by_broker(self, gateway: Gateway, intent: Requested) -> Refused | None:
-        """What the broker's adapter would not make ready."""
-        prepared = self._submit.prepare(gateway, intent)
-        return prepared if isinstance(prepared, Refused) else None
 
     def _refusal_of_suspect(
         self, gateway: Gateway, sized: SizedIntent, refusal: Refused, *, is_operators: bool

@@ -7,6 +7,7 @@ What was not begun for a reason of ours is no attempt: it is started again for a
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from typing import TypeVar
 from uuid import UUID
 
 from liveorder.application.gateway.gateway import Answered, Gateway, NotBegun, NotReceived, Outcome, RefusedByBroker, Unknown
@@ -33,6 +34,8 @@ from liveorder.domain.facts import Fact
 from liveorder.domain.order import LiveOrder, requests
 from liveorder.domain.order.facts import CancelReason, Refused, RejectReason, Requested
 from liveorder.domain.trading_halt import TradingHalted, halting_scopes
+
+T = TypeVar("T")
 
 
 def stopped_by(intent: Requested) -> tuple[str, ...]:
@@ -62,11 +65,18 @@ class SubmitOrder:
         """Orders that somebody takes to the broker now, or is about to send again."""
 
     def prepare(self, gateway: Gateway, intent: Requested) -> Prepared | Refused:
-        """The bytes of its first attempt, or why the broker cannot take it."""
+        """The bytes of its first attempt, or why the broker cannot take it. Can use up a number of the broker's."""
+        return self._unless_refused(gateway, intent, gateway.broker.prepare)
+
+    def refusal(self, gateway: Gateway, intent: Requested) -> Refused | None:
+        """Why the broker cannot take it; None where it can. Uses nothing up."""
+        return self._unless_refused(gateway, intent, gateway.broker.check)
+
+    def _unless_refused(self, gateway: Gateway, intent: Requested, look: Callable[[SubmitRequest], T]) -> T | Refused:
         try:
             if intent.hours not in gateway.broker.capabilities.hours:
                 raise OrderValidationError(f"hours: {gateway.broker.name} has no {intent.hours} hours; leave it out")
-            return gateway.broker.prepare(_submit_request(intent))
+            return look(_submit_request(intent))
         except BrokerRefusal as error:
             return Refused(reason=RejectReason.INVALID, code=type(error).__name__, message=str(error))
 

@@ -157,9 +157,11 @@ async def what_is_prepared_stays_the_same_and_holds_no_secret(stage: Stage) -> N
 
 
 def _is_refused_by_prepare(stage: Stage, what: str, **changes: Any) -> None:
-    try:
-        stage.broker.prepare(stage.request(**changes))
-    except OrderValidationError as refusal:
-        require(":" in str(refusal), f"the refusal of {what} does not name the field: {refusal}")
-        return
-    require(False, f"{what} are not declared, and prepare takes them")
+    request = stage.request(**changes)
+    for name, look in (("prepare", stage.broker.prepare), ("check", stage.broker.check)):
+        try:
+            look(request)
+        except OrderValidationError as refusal:
+            require(":" in str(refusal), f"the refusal of {what} does not name the field: {refusal}")
+        else:
+            require(False, f"{what} are not declared, and {name} takes them")

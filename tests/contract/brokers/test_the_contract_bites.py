@@ -21,7 +21,7 @@ from liveorder.application.ports.broker import (
     SubmitRequest,
 )
 from liveorder.domain.broker_account import BrokerAccount
-from liveorder.domain.errors import BrokerConnectionError, BrokerError, LiveOrderError, OutcomeUnknown
+from liveorder.domain.errors import BrokerConnectionError, BrokerError, LiveOrderError, OrderValidationError, OutcomeUnknown
 from liveorder.domain.execution_report import (
     CancelRejected,
     CloseCause,
@@ -158,6 +158,16 @@ class PreparesSomethingElse(SimulatedBroker):
         return replace(super().prepare(request), payload="{}")
 
 
+class ChecksNothing(SimulatedBroker):
+    def check(self, request: SubmitRequest) -> None:
+        """Takes all, though `prepare` refuses some."""
+
+
+class ChecksTooMuch(SimulatedBroker):
+    def check(self, request: SubmitRequest) -> None:
+        raise OrderValidationError("quantity: nothing is good enough; give up")
+
+
 class ForgetsTheHours(SimulatedBroker):
     def prepare(self, request: BrokerRequest) -> Prepared:
         return super().prepare(replace(request, hours=TradingHours.REGULAR) if isinstance(request, SubmitRequest) else request)
@@ -209,6 +219,8 @@ DEFECTS: list[tuple[type[SimulatedBroker], KeySupport, str]] = [
     (DatesTheMoneyAnew, UNIQUE, "the_accounts_money_is_told_with_its_time"),
     (ListsOnlyItsOwn, UNIQUE, "open_orders_are_listed_ours_and_others"),
     (PreparesSomethingElse, UNIQUE, "what_is_prepared_stays_the_same_and_holds_no_secret"),
+    (ChecksNothing, UNIQUE, "every_declared_time_in_force_is_taken"),
+    (ChecksTooMuch, UNIQUE, "a_new_order_is_taken_and_found_as_it_was_sent"),
     (ForgetsTheHours, UNIQUE, "declared_extended_hours_are_taken"),
     (TradesAtAllHours, UNIQUE, "declared_extended_hours_are_taken"),
     (TellsOtherHours, UNIQUE, "declared_extended_hours_are_taken"),

@@ -170,8 +170,9 @@ def test_the_settings_say_what_is_usual_but_for_orders_that_meet_the_market() ->
     ],
 )
 def test_what_ib_cannot_do_is_refused_with_its_field(changes: dict[str, Any], field: str) -> None:
-    with pytest.raises(OrderValidationError, match=f"^{field}: .*; "):
-        broker().prepare(submission(**changes))
+    for look in (broker().check, broker().prepare):
+        with pytest.raises(OrderValidationError, match=f"^{field}: .*; "):
+            look(submission(**changes))
 
 
 @pytest.mark.parametrize(
@@ -218,6 +219,13 @@ def test_the_reference_names_the_order_before_it_leaves_and_ibs_day() -> None:
     first, second = (ibkr.prepare(submission(key)).reference for key in ("A", "B"))
     assert first == {"client_id": "7", "order_id": "1", "day": "2026-03-02"}
     assert second["order_id"] == "2"
+
+
+def test_what_is_only_checked_uses_up_no_order_id() -> None:
+    ibkr = broker()
+    for _ in range(3):
+        ibkr.check(submission())
+    assert ibkr.prepare(submission()).reference["order_id"] == "1"
 
 
 async def test_order_ids_go_on_above_those_of_orders_that_were_asked_about() -> None:

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequenc
 from datetime import datetime
 from typing import Any
 
-from liveorder.application.ports.broker import Absence, BrokerCapabilities, BrokerPosition, BrokerRequest, Prepared
+from liveorder.application.ports.broker import Absence, BrokerCapabilities, BrokerPosition, BrokerRequest, Prepared, SubmitRequest
 from liveorder.application.ports.brokerage import AccountAccess
 from liveorder.domain.broker_account import BrokerAccount
 from liveorder.domain.errors import (
@@ -107,6 +107,9 @@ class AlpacaBroker:
             return ()
 
     # --- requests --------------------------------------------------------------------------------------------------------------
+
+    def check(self, request: SubmitRequest) -> None:
+        self.prepare(request)
 
     def prepare(self, request: BrokerRequest) -> Prepared:
         return payloads.prepared(request, self._access.account_id, self._capabilities)

@@ -33,6 +33,7 @@ from liveorder.infrastructure.brokers.ibkr.contracts import Contracts
 from liveorder.infrastructure.brokers.ibkr.failures import PerhapsRefused
 from liveorder.infrastructure.brokers.ibkr.instruments import IbkrInstruments
 from liveorder.infrastructure.brokers.ibkr.orders import PreparedOrder, Reference
+from liveorder.infrastructure.brokers.ibkr.rows import Fields
 from liveorder.infrastructure.brokers.ibkr.search import Search, complete
 from liveorder.infrastructure.brokers.ibkr.session import Session
 
@@ -75,6 +76,9 @@ class IbkrBroker:
 
     # --- requests -----------------------------------------------------------------------------------------------------------
 
+    def check(self, request: SubmitRequest) -> None:
+        self._content(request)
+
     def prepare(self, request: BrokerRequest) -> Prepared:
         match request:
             case SubmitRequest():
@@ -89,12 +93,14 @@ class IbkrBroker:
                 return orders.change(row, request, {"replace": str(request.number), **request.reference})
 
     def _prepare_submission(self, request: SubmitRequest) -> Prepared:
+        fields, contract = self._content(request)
+        client_id, order_id = self._connection.address.client_id, self._connection.take_order_id()
+        return orders.submission(client_id, order_id, self._today(), fields, contract)
+
+    def _content(self, request: SubmitRequest) -> tuple[Fields, Fields]:
+        """Order and contract. Raises `OrderValidationError`."""
         orders.check(request, self._access.account_id, self._capabilities)
-        fields = orders.order_fields(request, self._connection.account)
-        contract = self._contracts.of(request.instrument)
-        return orders.submission(
-            self._connection.address.client_id, self._connection.take_order_id(), self._today(), fields, contract
-        )
+        return orders.order_fields(request, self._connection.account), self._contracts.of(request.instrument)
 
     def _named(self, request: CancelRequest | ReplaceRequest) -> tuple[int, int]:
         """Client id and order id of an order of ours, or of one that TWS told of. Raises `OrderValidationError`."""

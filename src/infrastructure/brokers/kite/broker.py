@@ -121,6 +121,9 @@ class KiteBroker:
 
     # --- requests --------------------------------------------------------------------------------------------------------------
 
+    def check(self, request: SubmitRequest) -> None:
+        self.prepare(request)
+
     def prepare(self, request: BrokerRequest) -> Prepared:
         ours = self._access.account_id
         if request.account_id != ours:

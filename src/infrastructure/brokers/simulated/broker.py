@@ -108,7 +108,7 @@ class SimulatedBroker:
     def prepare(self, request: BrokerRequest) -> Prepared:
         match request:
             case SubmitRequest():
-                self._check(request)
+                self.check(request)
                 return _prepared({}, "submit", **_submit_fields(request))
             case CancelRequest():
                 return _prepared({}, "cancel", **_order_fields(request))
@@ -117,7 +117,7 @@ class SimulatedBroker:
                 changes = {"quantity": request.quantity, "limit_price": request.limit_price, "stop_price": request.stop_price}
                 return _prepared(reference, "replace", **_order_fields(request), terms=plain(**reference, **changes))
 
-    def _check(self, request: SubmitRequest) -> None:
+    def check(self, request: SubmitRequest) -> None:
         can = self._capabilities
         if request.account_id != self._account_id:
             raise OrderValidationError(f"account_id: this connection is to {self._account_id}, not {request.account_id}")
