@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from liveorder.application.views import FillView
+from liveorder.application.reporting.views import FillView
 from liveorder.domain.instrument import Instrument
 from liveorder.domain.lifecycle import OrderStatus
 from liveorder.domain.position_adjustment import AdjustmentReason, PositionAdjusted
