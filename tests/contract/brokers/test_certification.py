@@ -239,7 +239,8 @@ async def test_no_order_goes_by_a_price_without_a_time(stage: Stage) -> None:
 
 
 async def test_each_price_is_told_with_its_age(stage: Stage) -> None:
-    told = replace(quote("199.98", "200.02"), last=Price(D(200), NOW - timedelta(hours=3)))
+    now = datetime.now(UTC)
+    told = replace(quote("199.98", "200.02", now), last=Price(D(200), now - timedelta(hours=3)))
     findings = await certified(stage, market_data=Quoting(told))
     assert differing(findings) == []
     assert findings["prices"].measured.startswith("bid 199.98 of ")
