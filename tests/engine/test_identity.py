@@ -33,7 +33,7 @@ BOTH = (ACCOUNT, OTHER)
 
 async def default_is(engine: Any, account_id: str) -> None:
     """Of the next life."""
-    await choose_default_account(engine.store, engine.orders, account_id, "moved", "person:ann")
+    await choose_default_account(engine.store, engine.orders.recorder, account_id, "moved", "person:ann")
 
 
 # --- with and without an account ------------------------------------------------------------------------------------------------
