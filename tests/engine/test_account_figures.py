@@ -18,6 +18,7 @@ from liveorder.domain.broker_account import BrokerAccount, Figure, FigureKind
 from liveorder.domain.errors import BrokerConnectionError, DecisionRefused
 from liveorder.domain.lifecycle import OrderStatus
 from liveorder.domain.order import LiveOrder
+from liveorder.domain.values import Side
 from liveorder.infrastructure.brokers.simulated.broker import SIMULATED_CAPABILITIES
 from liveorder.infrastructure.brokers.simulated.venue.settings import AccountTerms as VenueAccount
 from liveorder.infrastructure.brokers.simulated.venue.settings import Fills, OpeningPosition, VenueSettings
@@ -276,6 +277,17 @@ async def test_an_order_that_only_reduces_is_never_refused_for_want_of_money_nor
         assert engine.clock.monotonic() - began == pytest.approx(2)
 
 
+async def test_a_stop_that_covers_a_short_leaves_the_money_to_the_entries(tmp_path: Path) -> None:
+    """Ten are short at 500, so that 5,000 of the 10,000 in cash are free. The stop could cost 5,200."""
+    short = {"ARCA:SPY": OpeningPosition(quantity=D(-10), price=D(500))}
+    async with living(tmp_path, venue(10_000, positions=short)) as (_, engine, _):
+        await engine.adopt.adopt_position(ACCOUNT, "SPY", None, D(-10), D(500), "statement", "person:ann")
+        await engine.reconcile.reconcile(ACCOUNT)
+        assert outcome(await order(engine, "cover", order_type="STOP", stop_price=D(520)))[0] == "SUBMITTED"
+        assert outcome(await order(engine, "entry", symbol="AAPL", quantity=D(25)))[0] == "FILLED"
+        assert outcome(await order(engine, "second", symbol="AAPL", quantity=D(1))) == REFUSED
+
+
 async def test_what_we_sold_ourselves_is_asked_about_before_the_next_buy_is_refused(tmp_path: Path) -> None:
     """Within the pace of ordinary questions: the figure is known to be too low."""
     shy = replace(SIMULATED_CAPABILITIES, quiet_poll_seconds=15.0)
@@ -375,6 +387,7 @@ async def test_after_a_restart_what_is_open_is_in_the_first_figure(tmp_path: Pat
 
 @pytest.mark.parametrize("seed", range(12))
 async def test_what_is_left_is_never_more_than_the_exchange_has_and_just_that_once_it_was_asked(seed: int, tmp_path: Path) -> None:
+    """A sale that is open may be filled in the broker's figure and not here yet, so that a buy takes less there than is known."""
     chance = random.Random(seed)
     roomy = LAX.model_copy(update={"allow_short_selling": True})
     fills = {"fills": Fills(max_quantity=D(3), delay_seconds=2.0)}
@@ -397,8 +410,9 @@ async def test_what_is_left_is_never_more_than_the_exchange_has_and_just_that_on
             assert left() <= free(), number
             if chance.random() < 0.2:
                 await asyncio.sleep(1.5)
+                selling = any(each.intent.side is Side.SELL for each in engine.orders.unfinished())
                 await engine.figures.at_most(ACCOUNT, 0.0)
-                assert left() == free(), number
+                assert left() == free() or (selling and left() < free()), number
 
 
 async def _something(chance: random.Random, engine: Engine, signal_id: str) -> None:

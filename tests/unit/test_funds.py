@@ -72,10 +72,12 @@ class Money:
         self.book.reserve(order)
         return order
 
-    def track(self, order: LiveOrder, *facts: Fact) -> LiveOrder:
-        """The order after these facts, durable, as it comes about: reserved until it is."""
+    def track(self, order: LiveOrder, *facts: Fact, holds: int | None = None) -> LiveOrder:
+        """The order after these facts, durable, as it comes about: reserved until it is, and its position's row before it."""
         self.book.reserve(order)
         after = then(order, *facts) if facts else order
+        if holds is not None:
+            held(self, holds)
         self.book.track(after)
         self.book.release(order.order_id)
         return after
@@ -157,15 +159,95 @@ def test_what_takes_a_margin_and_not_its_value_is_left_to_the_broker(other: dict
     assert money.left() == 10_000
 
 
+def held(money: Money, quantity: int) -> None:
+    """The position's row is this, from this commit on."""
+    position = Position.flat("USD", D(1)).fill(D(quantity), D(10), D(0), seconds(0)) if quantity else Position.flat("USD", D(1))
+    money.book.absorb([LedgerRow("U1", position_key(SPY.key), position.to_json())])
+
+
 def test_an_order_that_only_buys_back_what_is_short_takes_nothing() -> None:
     money = Money()
-    short = Position.flat("USD", D(1)).fill(D(-100), D(10), D(0), seconds(0))
-    money.book.absorb([LedgerRow("U1", position_key(SPY.key), short.to_json())])
+    held(money, -100)
     look(money.book)
     money.reserve(a_buy(1))
     assert money.left() == 10_000
     money.reserve(a_buy(2))
     assert money.left() == 9000
+
+
+def a_cover(number: int = 1, quantity: int = 100) -> LiveOrder:
+    """A stop that buys back at 12."""
+    stop: dict[str, Any] = {"order_type": OrderType.STOP, "limit_price": None, "stop_price": D(12), "decision_price": D(12)}
+    return a_buy(number, quantity=D(quantity), **stop)
+
+
+def test_a_cover_takes_nothing_as_long_as_it_rests_and_as_it_fills() -> None:
+    """Also one that is taken in after a restart, before anything was judged."""
+    money = Money()
+    held(money, -100)
+    cover = a_cover()
+    for facts in ((), (SENT,), (ACKNOWLEDGED,)):
+        cover = money.track(cover, *facts)
+        assert money.left() == 10_000
+    cover = money.track(cover, fill("e1", 40, 12), holds=-60)
+    assert money.left() == 10_000
+    money.track(cover, fill("e2", 60, 13), holds=0)
+    assert money.left() == 10_000
+
+
+def test_a_buy_that_turns_a_short_position_takes_what_it_adds() -> None:
+    money = Money()
+    held(money, -100)
+    turning = money.track(a_buy(quantity=D(150)), SENT, ACKNOWLEDGED)
+    assert money.left() == 9500
+    turning = money.track(turning, fill("e1", 80, 10), holds=-20)
+    assert money.left() == 9500
+    money.track(turning, fill("e2", 70, 10), holds=50)
+    assert money.left() == 9500
+
+
+def test_of_two_orders_that_buy_back_the_same_units_the_dearer_takes_its_value_whatever_is_told_of_either() -> None:
+    money = Money()
+    held(money, -100)
+    first, second = money.track(a_cover(1), SENT), money.track(a_buy(2), SENT)
+    assert money.left() == 8800
+    money.track(first, ACKNOWLEDGED)
+    money.track(second, ACKNOWLEDGED)
+    assert money.left() == 8800
+
+
+def test_a_cover_takes_its_value_once_another_order_bought_back_what_it_was_for_until_more_is_short() -> None:
+    money = Money()
+    held(money, -100)
+    money.track(a_cover(1), SENT, ACKNOWLEDGED)
+    other = money.track(a_buy(2), SENT, ACKNOWLEDGED)
+    money.track(other, fill("e1", 100, 10), holds=0)
+    assert money.left() == 8800
+    money.track(a_buy(3, side=Side.SELL), SENT, ACKNOWLEDGED, fill("e2", 100, 10), holds=-100)
+    assert money.left() == 10_000
+
+
+def test_the_figure_may_be_too_low_once_something_was_bought_back() -> None:
+    money = Money()
+    held(money, -100)
+    cover = money.track(a_cover(), SENT, ACKNOWLEDGED)
+    assert money.is_settled()
+    money.track(cover, fill("e1", 40, 12), holds=-60)
+    assert not money.is_settled()
+
+
+def test_a_cover_that_the_figure_knows_takes_nothing_beside_it() -> None:
+    money = Money()
+    held(money, -100)
+    cover = money.track(a_cover(), SENT, ACKNOWLEDGED)
+    money.told_again(60, "5000")
+    cover = money.track(cover, fill("e1", 40, 12), holds=-60)
+    assert money.left() == 5000
+    assert money.left(without=cover) == 5000
+    money.track(cover, fill("e2", 60, 12), holds=0)
+    money.told_again(61, "5000")
+    assert money.left() == 5000
+    assert money.book.funds("U1")._purchases == {}
 
 
 # --- figures come ----------------------------------------------------------------------------------------------------------------

@@ -2,7 +2,7 @@
 
 from liveorder.domain.risk.assessment import GATES, REPLACEMENT_RULES, RULES, SWITCHES, Assessment, assess, assess_all
 from liveorder.domain.risk.buying_power import is_paid_in_full, is_short
-from liveorder.domain.risk.exposure import Exposure, OpenSide
+from liveorder.domain.risk.exposure import Exposure, OpenSide, share_of
 from liveorder.domain.risk.open_order import OpenExposure, open_exposure
 from liveorder.domain.risk.proposal import BuyingPower, Case, Proposal, RiskRefusal, RiskView, Rule, is_reducing
 
@@ -27,4 +27,5 @@ __all__ = [
     "is_reducing",
     "is_short",
     "open_exposure",
+    "share_of",
 ]

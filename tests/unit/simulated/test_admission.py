@@ -11,6 +11,7 @@ from liveorder.application.ports.broker import KeySupport
 from liveorder.infrastructure.brokers.simulated.venue.orders import NewTerms, OrderState
 from liveorder.infrastructure.brokers.simulated.venue.refusal import RefusalCode, Refused
 from liveorder.infrastructure.brokers.simulated.venue.settings import AccountTerms, Commission, Keys, PriceSource
+from liveorder.infrastructure.brokers.simulated.venue.venue import Venue
 from tests.unit.simulated.stage import later, placed, told, venue_of
 
 D = Decimal
@@ -132,3 +133,30 @@ def test_a_cash_order_needs_a_price_to_become_a_quantity() -> None:
 def test_what_an_account_holds_in_another_currency_is_not_limited() -> None:
     venue = venue_of(accounts=(AccountTerms(cash=D(1), is_limited=True),))
     assert venue.submit(placed(instrument="NSE:INFY")).state is OrderState.FILLED
+
+
+def buying_power(venue: Venue) -> str:
+    told: str = venue.questions.account("SIM", venue.now)["buying_power"]
+    return told
+
+
+def test_what_was_sold_short_buys_nothing_else_and_buying_it_back_needs_no_cash() -> None:
+    """Five are short at 200, and a stop that buys them back at 260 rests when one more is bought."""
+    venue = venue_of(accounts=(AccountTerms(cash=D(600), is_limited=True),))
+    venue.submit(placed(quantity="5", side="SELL"))
+    assert buying_power(venue) == "600"
+    venue.submit(placed("K2", "5", order_type="STOP", stop_price="260"))
+    assert buying_power(venue) == "600"
+    venue.submit(placed("K3", "1", instrument="NASDAQ:MSFT"))
+    assert buying_power(venue) == "200"
+    venue.submit(placed("K4", "1", order_type="LIMIT", limit_price="150"))
+    assert buying_power(venue) == "-60"  # the stop is the dearer one
+
+
+def test_of_a_buy_that_turns_a_short_position_only_what_is_added_takes_cash() -> None:
+    venue = venue_of(accounts=(AccountTerms(cash=D(600), is_limited=True),))
+    venue.submit(placed(quantity="5", side="SELL"))
+    with pytest.raises(Refused, match="costs 800 USD, 600 is free"):
+        venue.submit(placed("K2", "9"))
+    venue.submit(placed("K2", "8", order_type="LIMIT", limit_price="150"))
+    assert buying_power(venue) == "150"

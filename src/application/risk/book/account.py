@@ -105,10 +105,11 @@ class AccountBook:
         durable, reserved = self._tracked.get(order_id), self._reserved.get(order_id)
         counted, worst = self.open.get(order_id), _worse(durable, reserved)
         holding = self.holding(instrument.key, instrument.currency)
-        reducible = _reducible(holding, order) if counted is None else ZERO
-        self.funds.count(order if durable is None else durable.order, worst, reducible)
         if worst != counted:
             self._exchange(holding, counted, worst)
+        self.funds.count(order if durable is None else durable.order, worst)
+        for each, cover in holding.share_out().items():
+            self.funds.cover(each, cover)
         if worst is not None and (durable is None or not durable.order.is_sent):
             self.unattempted.add(order_id)
         else:
@@ -174,11 +175,6 @@ class AccountBook:
         if holding.counted is None or holding.currency != currency:
             return sums
         return sums.minus(holding.counted)
-
-
-def _reducible(holding: Holding, order: LiveOrder) -> Decimal:
-    """Units of our position that a new order of this side only takes off."""
-    return holding.exposure.reducible_by(order.intent.side, holding.exposure.quantity)
 
 
 def _worse(durable: _Weighed | None, reserved: _Weighed | None) -> OpenExposure | None:

@@ -13,12 +13,13 @@ from decimal import Decimal
 from typing import NamedTuple
 from uuid import UUID
 
+from liveorder.application.risk.book.holding import NO_COVER, Cover
 from liveorder.domain.broker_account import BrokerAccount, Figure
 from liveorder.domain.instrument import Instrument
 from liveorder.domain.lifecycle import OrderStatus
 from liveorder.domain.order import LiveOrder
 from liveorder.domain.order.executions import Executions
-from liveorder.domain.risk import BuyingPower, OpenExposure, is_paid_in_full
+from liveorder.domain.risk import BuyingPower, OpenExposure, is_paid_in_full, share_of
 from liveorder.domain.values import EXACT, ZERO, AssetClass, total
 
 
@@ -38,8 +39,15 @@ class _Purchase:
 
     part: _Part
     executions: Executions
-    """Of which `spent` is the sum."""
+    """Of which `spent` and `bought_back` are the sum."""
+    worst: OpenExposure | None = None
+    """What it could do yet."""
+    cover: Cover = NO_COVER
+    """The part of that which only buys back what is short, and costs no buying power."""
+    bought_back: Decimal = ZERO
+    """What it has paid for such units."""
     spent: Decimal = ZERO
+    """What it has paid for the others."""
     cost: Decimal = ZERO
     """What it has spent, and could spend yet."""
     reported: Decimal = ZERO
@@ -48,6 +56,34 @@ class _Purchase:
     """Of the broker's figure, since."""
     is_at_broker: bool = False
     is_over: bool = False
+
+    def follow(self, executions: Executions, multiplier: Decimal) -> None:
+        """The first units that fill are those that buy back."""
+        before, after = self.executions.totals, executions.totals
+        self.executions = executions
+        units = EXACT.subtract(after.quantity, before.quantity)
+        if self.cover.units and units > 0:
+            paid = abs(EXACT.multiply(EXACT.subtract(after.value, before.value), multiplier))
+            back = share_of(paid, min(self.cover.units, units), units)
+            self.bought_back = EXACT.add(self.bought_back, back)
+        paid = abs(EXACT.multiply(after.value, multiplier))
+        self.spent = max(EXACT.subtract(paid, self.bought_back), ZERO)
+
+    def reckon(self) -> None:
+        """After a change of what it has spent or could spend yet."""
+        self.cost = EXACT.add(self.spent, self._could_spend(self.cover.units))
+        self.settle()
+
+    @property
+    def least(self) -> Decimal:
+        """What the broker takes off for it at least, by all that it may know."""
+        return self.cost if self.cover.most == self.cover.units else EXACT.add(self.spent, self._could_spend(self.cover.most))
+
+    def _could_spend(self, covered: Decimal) -> Decimal:
+        """Money, at the worst: for the units that do not buy back."""
+        if self.worst is None or not covered:
+            return ZERO if self.worst is None else self.worst.value
+        return share_of(self.worst.value, max(EXACT.subtract(self.worst.quantity, covered), ZERO), self.worst.quantity)
 
     def settle(self) -> None:
         """After a change of cost or report."""
@@ -58,7 +94,7 @@ class _Purchase:
 
 
 class Question(NamedTuple):
-    """When the broker was asked, and what the purchases that it knew cost then."""
+    """When the broker was asked, and what the purchases that it knew cost then at least."""
 
     asked_at: datetime
     costs: Mapping[UUID, Decimal]
@@ -79,11 +115,13 @@ class Funds:
 
     # --- orders ----------------------------------------------------------------------------------------------------------------
 
-    def count(self, order: LiveOrder, worst: OpenExposure | None, reducible: Decimal) -> None:
-        """The order as it is known now, and what it could still do; `reducible` units of it only take off a position."""
+    def count(self, order: LiveOrder, worst: OpenExposure | None) -> None:
+        """The order as it is known now, and what it could still do."""
         known, is_over = self._purchases.get(order.order_id), order.is_finished
-        if known is None and worst is not None and _is_purchase(order, worst, reducible):
+        if known is None and worst is not None and _is_purchase(order):
             known = self._purchases[order.order_id] = _Purchase(self._part(order.intent.instrument), Executions.none())
+        if known is not None and order.executions is not known.executions and (worst is not None or is_over):
+            known.follow(order.executions, order.intent.instrument.multiplier)
         if order.last_update_at is not None and _frees(order, known):
             self.freed_at = order.last_update_at if self.freed_at is None else max(self.freed_at, order.last_update_at)
         if known is None:
@@ -92,12 +130,14 @@ class Funds:
             if not known.is_over:
                 self._forget(order.order_id, known)
             return
-        if order.executions is not known.executions:
-            known.executions = order.executions
-            known.spent = abs(EXACT.multiply(order.executions.totals.value, order.intent.instrument.multiplier))
-        known.cost = known.spent if worst is None or is_over else EXACT.add(known.spent, worst.value)
-        known.is_at_broker, known.is_over = order.is_at_broker, is_over
-        known.settle()
+        known.worst, known.is_at_broker, known.is_over = None if is_over else worst, order.is_at_broker, is_over
+        known.reckon()
+
+    def cover(self, order_id: UUID, cover: Cover) -> None:
+        """This part of what the order could still do only buys back what is short."""
+        if (known := self._purchases.get(order_id)) is not None:
+            known.cover = cover
+            known.reckon()
 
     def _part(self, instrument: Instrument) -> _Part:
         key = (instrument.exchange, instrument.asset_class.value, instrument.currency)
@@ -114,7 +154,7 @@ class Funds:
 
     def ask(self, now: datetime) -> Question:
         """To be taken just before the broker is asked."""
-        known = {order_id: each.cost for order_id, each in self._purchases.items() if each.is_at_broker or each.is_over}
+        known = {order_id: each.least for order_id, each in self._purchases.items() if each.is_at_broker or each.is_over}
         return Question(now, known)
 
     def report(self, question: Question, account: BrokerAccount) -> None:
@@ -157,10 +197,8 @@ class Funds:
         return None if self.account is None else self.account.buying_power_for(part.exchange, part.asset_class, part.currency)
 
 
-def _is_purchase(order: LiveOrder, worst: OpenExposure, reducible: Decimal) -> bool:
-    """Not one that only takes off what is short, which frees money."""
-    is_paid = is_paid_in_full(order.intent.instrument, order.intent.side, order.intent.product)
-    return is_paid and not (reducible and worst.quantity <= reducible)
+def _is_purchase(order: LiveOrder) -> bool:
+    return is_paid_in_full(order.intent.instrument, order.intent.side, order.intent.product)
 
 
 def _frees(order: LiveOrder, known: _Purchase | None) -> bool:
@@ -169,4 +207,4 @@ def _frees(order: LiveOrder, known: _Purchase | None) -> bool:
         return order.is_at_broker
     if known is None:
         return order.filled_quantity > 0
-    return order.status is OrderStatus.REJECTED and known.reported > 0
+    return known.bought_back > 0 or (order.status is OrderStatus.REJECTED and known.reported > 0)

@@ -8,6 +8,7 @@ from decimal import Decimal
 from liveorder.domain.values import ZERO, Side, TimeInForce, total
 from liveorder.infrastructure.brokers.simulated.venue.book import Book
 from liveorder.infrastructure.brokers.simulated.venue.catalogue import Catalogue, Listing
+from liveorder.infrastructure.brokers.simulated.venue.free_cash import FreeCash
 from liveorder.infrastructure.brokers.simulated.venue.ledger import Account, Ledger
 from liveorder.infrastructure.brokers.simulated.venue.matching import in_lots
 from liveorder.infrastructure.brokers.simulated.venue.orders import NewOrder, NewTerms, VenueOrder
@@ -21,6 +22,7 @@ class Admission:
 
     def __init__(self, book: Book, ledger: Ledger, catalogue: Catalogue, quotes: Quotes, settings: VenueSettings) -> None:
         self._book, self._ledger, self._catalogue, self._quotes, self._settings = book, ledger, catalogue, quotes, settings
+        self.free_cash = FreeCash(book, catalogue, quotes)
 
     def admit(self, placed: NewOrder, now: datetime) -> Decimal:
         """The quantity that the order is for: of a cash order, what its money buys at the limit or the last price, in lots."""
@@ -53,30 +55,15 @@ class Admission:
         return quote.amount if quote else None
 
     def _check_cash(self, account: Account, listing: Listing, quantity: Decimal, price: Decimal, now: datetime) -> None:
-        """Against the cash that open buys have not reserved already."""
-        if listing.instrument.currency != account.terms.currency:
+        """What the buy adds to the position, against the cash that open buys have not reserved already."""
+        adds = self.free_cash.adds(account, listing.instrument.key, quantity)
+        if not adds or listing.instrument.currency != account.terms.currency:
             return
-        value = listing.instrument.value_of(quantity, price)
-        cost = value + self._settings.commission.of(quantity, value, is_first=True)
-        free = self.free_cash(account, now)
+        value = listing.instrument.value_of(adds, price)
+        cost = value + self._settings.commission.of(adds, value, is_first=True)
+        free = self.free_cash.of(account, now)
         if cost > free:
             raise Refused(RefusalCode.INSUFFICIENT_BALANCE, f"costs {cost} {account.terms.currency}, {free} is free")
-
-    def free_cash(self, account: Account, now: datetime) -> Decimal:
-        """In the account's currency, less what its open buys have reserved."""
-        return account.cash[account.terms.currency] - self._reserved(account, now)
-
-    def _reserved(self, account: Account, now: datetime) -> Decimal:
-        return total(
-            self._reserved_by(order, account.terms.currency, now)
-            for order in self._book.live_of(account.terms.account_id)
-            if order.placed.side is Side.BUY
-        )
-
-    def _reserved_by(self, order: VenueOrder, currency: str, now: datetime) -> Decimal:
-        listing = self._catalogue.listed(order.placed.instrument)
-        price = order.limit_price or self._price(order.placed, listing, now) or ZERO
-        return listing.instrument.value_of(order.remaining, price) if listing.instrument.currency == currency else ZERO
 
     def _check_held(self, account: Account, placed: NewOrder, quantity: Decimal) -> None:
         selling = total(

@@ -72,7 +72,7 @@ class Questions:
         told = {"account": account, "mode": TradingMode.SIMULATION.value, "currency": currency, "at": now}
         cash = held.cash[currency]
         worth = cash + self._holdings_worth(held, now)
-        free = self._admission.free_cash(held, now) if held.terms.is_limited else None
+        free = self._admission.free_cash.of(held, now) if held.terms.is_limited else None
         return plain(**told, cash=cash, equity=worth, buying_power=free, other_cash=_others(held))
 
     def _holdings_worth(self, account: Account, now: datetime) -> Decimal:
