@@ -299,6 +299,7 @@ DECLARED = {
     "key_support": "our key on an order",
     "key_memory_seconds": "remembered for (s)",
     "lookup_lag_seconds": "missing from a search for up to (s)",
+    "account_lag_seconds": "the account's money is told up to so late (s)",
     "delivery_bound_seconds": "a request arrives within (s)",
     "clock_skew_seconds": "its clock is off by up to (s)",
     "trusts_absence": "*not found* is believed, after all that",

@@ -32,6 +32,8 @@ from tests.effects.stage import Stage, Tables, a_signal
 LOST = {"faults": {"faults": [{"kind": "request_lost", "nth": 1}]}}
 """The first order never arrives, and its sender does not know."""
 
+LIMITED = {"accounts": [{"account_id": "SIM", "cash": "5000", "is_limited": True}]}
+
 UNHEARD = {"faults": {"faults": [{"kind": "report_lost", "on": "report"}]}}
 
 
@@ -75,6 +77,15 @@ async def _more_beside_a_replace(played: Stage) -> list[str]:
     await played.engine.replace.replace(order.order_id, quantity=Decimal(12))
     _, refusals = await played.engine.execute.validate(a_signal("more", **LIMIT))
     return [refusal.code for refusal in refusals]
+
+
+async def _buys_more_than_it_sold_for(played: Stage) -> str | None:
+    """Half a minute after the sale. Who refuses it."""
+    await played.order()
+    await asyncio.sleep(5)
+    await played.order("exit", side="SELL")
+    await asyncio.sleep(30)
+    return (await played.now(await played.order("again", quantity=11))).reason
 
 
 async def _two_orders(played: Stage) -> None:
@@ -140,6 +151,10 @@ CAPABILITIES = {
         staged(_unreconciled, {"commission": {"in_kind": "0.01"}}, **can(fees_in_kind={"CRYPTO": "0.009"})),
     ),
     "capabilities.lookup_lag_seconds": Effect(True, stays_in_doubt(lookup_lag_seconds=100)),
+    "capabilities.account_lag_seconds": Effect(
+        "BROKER",
+        staged(_buys_more_than_it_sold_for, LIMITED, **can(account_lag_seconds=60), risk={"max_position_size": 10000}),
+    ),
     "capabilities.delivery_bound_seconds": Effect(True, stays_in_doubt(delivery_bound_seconds=100)),
     "capabilities.clock_skew_seconds": Effect(True, stays_in_doubt(clock_skew_seconds=100)),
     "capabilities.trusts_absence": Effect(True, stays_in_doubt(trusts_absence=False)),

@@ -315,6 +315,37 @@ async def test_right_after_a_sale_the_broker_judges_since_its_figure_may_not_cou
         assert outcome(await order(engine, "three")) == REFUSED
 
 
+MINUTES_OLD = replace(SIMULATED_CAPABILITIES, account_lag_seconds=180.0)
+
+
+async def test_for_as_long_as_the_account_may_lag_a_sale_the_broker_judges_and_is_not_asked(tmp_path: Path) -> None:
+    """It tells what it told before the sale."""
+    async with living(tmp_path, venue(5000), capabilities=MINUTES_OLD) as (_, engine, purse):
+        await order(engine, "one")
+        await order(engine, "exit", side="SELL")
+        purse.tells = D(0)
+        await asyncio.sleep(100)
+        assert outcome(await order(engine, "two"))[0] == "FILLED"
+        await order(engine, "exit-two", side="SELL")
+        await asyncio.sleep(179)
+        assert outcome(await order(engine, "three", quantity=D(11))) == ("REJECTED", "BROKER")
+        assert purse.asked == []
+        await asyncio.sleep(1)
+        assert outcome(await order(engine, "four")) == REFUSED
+        assert len(purse.asked) == 1
+
+
+async def test_for_as_long_as_the_account_may_lag_a_purchase_its_money_is_not_spent_again_and_exits_go_out(tmp_path: Path) -> None:
+    async with living(tmp_path, venue(9000), capabilities=MINUTES_OLD) as (_, engine, purse):
+        await order(engine, "one")
+        purse.tells = D(9000)
+        await asyncio.sleep(100)
+        assert outcome(await order(engine, "two")) == REFUSED
+        assert outcome(await order(engine, "small", quantity=D(8)))[0] == "FILLED"
+        assert outcome(await order(engine, "exit", side="SELL", quantity=D(18)))[0] == "FILLED"
+        assert purse.asked == [100.0]
+
+
 async def test_orders_that_the_broker_turns_away_do_not_keep_the_rule_from_judging(tmp_path: Path) -> None:
     """One a second, from the moment of a sale on: as long as its figure may be too low the broker judges, and no longer."""
     slow = replace(SIMULATED_CAPABILITIES, lookup_lag_seconds=5.0)

@@ -63,7 +63,7 @@ class Money:
         told = figures(question.asked_at, currency, buying_power=None if amount is None else D(amount))
         apart = [Figure(FigureKind.BUYING_POWER, D(other), currency, question.asked_at, part) for part, other in parts.items()]
         account = BrokerAccount("U1", TradingMode.PAPER, currency, (*told, *apart))
-        self.book.funds("U1").report(question, account)
+        self.book.funds("U1").report(question, account, self.lag)
 
     def told_again(self, at: float, amount: str) -> None:
         self.report(self.asked(at), amount)
@@ -402,6 +402,69 @@ def test_what_was_freed_shortly_before_the_question_may_not_be_in_the_answer_yet
     for at, settled in ((7.9, False), (8.0, True)):
         money.told_again(at, "10000")
         assert money.is_settled() is settled
+
+
+# --- what the figure may not contain yet ------------------------------------------------------------------------------------------
+
+
+def bought_three_seconds_after_the_start(lag: float = 180.0) -> Money:
+    """For 1,000 of 10,000."""
+    money = Money()
+    money.lag = lag
+    money.track(a_buy(), SENT, ACKNOWLEDGED, fill("e1", 100, 10, at=3))
+    assert money.left() == 9000
+    return money
+
+
+@pytest.mark.parametrize("told", ["10000", "9600", "9000"])
+def test_an_answer_that_may_be_older_than_a_purchase_gives_nothing_of_it_back(told: str) -> None:
+    """As it was, or renewed in the middle, or with all of it; asked again and again while it may be."""
+    money = bought_three_seconds_after_the_start()
+    for at in (20, 100, 182):
+        money.told_again(at, told)
+        assert money.left() == 9000
+    money.told_again(183, "9600")
+    assert money.left() == 9600
+    assert money.book.funds("U1")._purchases == {}
+
+
+def test_what_came_from_elsewhere_counts_beyond_what_a_purchase_can_explain() -> None:
+    money = bought_three_seconds_after_the_start()
+    money.told_again(20, "15000")
+    assert money.left() == 14_000
+    money.told_again(30, "500")
+    assert money.left() == 500
+
+
+def test_a_purchase_that_is_resting_may_not_be_in_an_old_answer_either() -> None:
+    money = Money()
+    money.lag = 180.0
+    order = money.track(a_buy(), SENT, ACKNOWLEDGED)
+    money.told_again(20, "10000")
+    assert money.left() == 9000
+    assert money.left(without=order) == 10_000
+    money.track(a_buy(2), SENT, ACKNOWLEDGED)
+    assert money.left() == 8000
+    money.told_again(30, "10000")
+    assert money.left() == 8000
+
+
+def test_a_purchase_beside_a_figure_of_another_kind_takes_nothing_of_that() -> None:
+    coin = Instrument(symbol="BTC/USD", exchange="CRYPTO", asset_class=AssetClass.CRYPTO)
+    money = Money("10000", CRYPTO="3000")
+    money.lag = 180.0
+    money.track(a_buy(), SENT, ACKNOWLEDGED, fill("e1", 100, 10, at=3))
+    money.report(money.asked(20), "10000", CRYPTO="5000")
+    assert (money.left(), money.left(coin)) == (D(9000), D(5000))
+
+
+def test_without_a_figure_before_it_the_first_one_is_believed() -> None:
+    """After a restart: what was bought before it is not known here, and what rests is."""
+    money = Money(None)
+    money.lag = 180.0
+    money.track(a_buy(), SENT, ACKNOWLEDGED)
+    money.told_again(20, "9000")
+    assert money.left() == 9000
 
 
 def test_the_age_counts_from_the_figures_own_time() -> None:

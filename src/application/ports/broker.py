@@ -39,6 +39,8 @@ class BrokerCapabilities:
     """How long a unique key is remembered; a resend after that is not safe."""
     lookup_lag_seconds: float = 0.0
     """An order that exists can be missing from a search for so long, and an answer can be so old."""
+    account_lag_seconds: float = 0.0
+    """What `account` tells of money can be so old, where that is longer."""
     delivery_bound_seconds: float = 60.0
     """A request that left us arrives within this time or never."""
     clock_skew_seconds: float = 5.0
@@ -72,6 +74,11 @@ class BrokerCapabilities:
     and no request of theirs is without an answer."""
     open_orders_are_complete: bool = True
     """Whether `open_orders` lists every live order of the account, also those placed elsewhere."""
+
+    @property
+    def money_lag_seconds(self) -> float:
+        """The longer of both lags: a figure of money contains what happened so long before it was asked for."""
+        return max(self.lookup_lag_seconds, self.account_lag_seconds)
 
     def usual_time_in_force(self, asset_class: AssetClass, order_type: OrderType) -> TimeInForce:
         return self.usual_times_in_force.get(asset_class, {}).get(order_type, TimeInForce.DAY)

@@ -56,7 +56,7 @@ class AccountFigures:
         question = funds.ask(self._clock.now())
         self._asked[account_id] = self._clock.monotonic()
         account = await answer
-        funds.report(question, account)
+        funds.report(question, account, self._gateways[account_id].broker.capabilities.money_lag_seconds)
         self.problems.pop(account_id, None)
         return account
 
@@ -100,7 +100,7 @@ class AccountFigures:
         funds, can = self._risk.funds(account_id), self._gateways[account_id].broker.capabilities
         now, asked = self._clock.now(), self._asked.get(account_id)
         since = float("inf") if asked is None else self._clock.monotonic() - asked
-        if not funds.is_settled(can.lookup_lag_seconds):
-            return since >= PACE_SECONDS and funds.would_settle(now, can.lookup_lag_seconds)
+        if not funds.is_settled(can.money_lag_seconds):
+            return since >= PACE_SECONDS and funds.would_settle(now, can.money_lag_seconds)
         is_old = funds.asked_at is None or (now - funds.asked_at).total_seconds() > seconds
         return is_old and since >= max(PACE_SECONDS, can.quiet_poll_seconds)

@@ -133,7 +133,7 @@ class RiskGate:
             price_problem=priced.problem,
             currency=currency,
             atomic_replace=gateway.broker.capabilities.atomic_replace,
-            answer_lag_seconds=gateway.broker.capabilities.lookup_lag_seconds,
+            answer_lag_seconds=gateway.broker.capabilities.money_lag_seconds,
             without=without,
         )
 

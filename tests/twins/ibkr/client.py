@@ -57,6 +57,8 @@ class Switches:
     """Told in the unit of prices; else in the currency, as minTick is."""
     account_values: dict[tuple[str, str], str] | None = None
     """By tag and currency: what TWS tells of the account, in place of what the venue has."""
+    account_values_last_seconds: float = 0.0
+    """TWS renews what it tells of the account no sooner (180, by its manual)."""
     market_data_meets: tuple[int, str] | None = None
     """A code and its text, that answer each subscription to prices beside or in place of its ticks."""
     ticks: set[str] = field(default_factory=lambda: {"bid", "ask", "last"})

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import time
+from datetime import datetime, time
 from decimal import Decimal
 from itertools import chain
 from typing import Any
@@ -21,6 +21,7 @@ BOUNDLESS = "1000000000000"
 class Questions:
     def __init__(self, desk: Desk, switches: Switches) -> None:
         self._desk, self._switches = desk, switches
+        self._account_then: tuple[datetime, dict[str, Any]] | None = None
 
     async def open_orders(self, client: Client, _: list[str]) -> None:
         answer = await self._desk.ask("open_orders")
@@ -66,13 +67,20 @@ class Questions:
         client.tell(*rows, *self._end("positions", "62", "1"))
 
     async def account_summary(self, client: Client, fields: list[str]) -> None:
-        answer = await self._desk.ask("account")
+        answer = await self._account()
         if not self._is_whole(client, fields[2], answer):
             return
         asked = {*fields[4].split(",")}
         asked |= {"TotalCashBalance", "ExchangeRate"} if "$LEDGER:ALL" in asked else set()
         rows = [["63", "1", fields[2], *row] for row in self._summary(answer) if row[1] in asked]
         client.tell(*rows, ["64", "1", fields[2]])
+
+    async def _account(self) -> dict[str, Any]:
+        """As it was renewed last."""
+        now, known = self._desk.exchange.clock.now(), self._account_then
+        if known is None or (now - known[0]).total_seconds() >= self._switches.account_values_last_seconds:
+            known = self._account_then = (now, await self._desk.ask("account"))
+        return known[1]
 
     def _summary(self, answer: dict[str, Any]) -> list[list[str]]:
         """Account, tag, value and currency, of every tag; with those of the switch in their place. Without leverage."""

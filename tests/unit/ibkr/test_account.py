@@ -10,7 +10,7 @@ import pytest
 
 from liveorder.domain.broker_account import BrokerAccount, FigureKind
 from liveorder.domain.values import AssetClass
-from tests.unit.ibkr.scene import Scene, scene
+from tests.unit.ibkr.scene import Scene, scene, submission
 
 D = Decimal
 EURO = {
@@ -111,3 +111,14 @@ async def test_another_account_of_the_login_is_another_account(tws: Scene) -> No
     account = await told_of(tws, {})
     assert account.figures == ()
     assert account.figure(FigureKind.BUYING_POWER, currency="CHF") is None
+
+
+async def test_for_three_minutes_tws_tells_the_account_as_it_was_and_that_is_declared(tws: Scene) -> None:
+    tws.twin.account_values_last_seconds = 180.0
+    before = await tws.broker.account()
+    await tws.broker.submit(tws.broker.prepare(submission()))
+    await tws.fill(quantity=10)
+    assert amounts(await tws.broker.account()) == amounts(before)
+    tws.twin.account_values_last_seconds = 0.0
+    assert amounts(await tws.broker.account()) != amounts(before)
+    assert tws.broker.capabilities.account_lag_seconds == 180

@@ -115,7 +115,7 @@ class RiskBook:
     ) -> RiskView:
         """The account now, for an order in `instrument`. `without` is the order that is being judged again: it does not count.
 
-        `answer_lag_seconds`: the broker's answers can be so old.
+        `answer_lag_seconds`: the broker's figures of money can be so old.
         """
         account = self._account(account_id)
         account.set_atomic_replace(atomic_replace)

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 from uuid import UUID
 
 from liveorder.application.risk.book.holding import NO_COVER, Cover
@@ -21,6 +21,9 @@ from liveorder.domain.order import LiveOrder
 from liveorder.domain.order.executions import Executions
 from liveorder.domain.risk import BuyingPower, OpenExposure, is_paid_in_full, share_of
 from liveorder.domain.values import EXACT, ZERO, AssetClass, total
+
+_Key: TypeAlias = tuple[str, str, str]
+"""Exchange, asset class, currency."""
 
 
 @dataclass(slots=True)
@@ -56,6 +59,11 @@ class _Purchase:
     """Of the broker's figure, since."""
     is_at_broker: bool = False
     is_over: bool = False
+    changed_at: datetime | None = None
+
+    def may_be_missing(self, asked_at: datetime, lag_seconds: float) -> bool:
+        """Whether an answer can be too old for the order as it is now."""
+        return self.changed_at is not None and asked_at < self.changed_at + timedelta(seconds=lag_seconds)
 
     def follow(self, executions: Executions, multiplier: Decimal) -> None:
         """The first units that fill are those that buy back."""
@@ -110,8 +118,10 @@ class Funds:
         """When that was asked."""
         self.freed_at: datetime | None = None
         """When an order of ours last may have raised the buying power: it sold, bought back, or ended with a part unfilled."""
+        self._withheld: dict[Figure, Decimal] = {}
+        """Of a figure that may be older than our last purchases: what they cost, as far as it tells more than was reckoned."""
         self._purchases: dict[UUID, _Purchase] = {}
-        self._parts: dict[tuple[str, str, str], _Part] = {}
+        self._parts: dict[_Key, _Part] = {}
 
     # --- orders ----------------------------------------------------------------------------------------------------------------
 
@@ -131,6 +141,7 @@ class Funds:
                 self._forget(order.order_id, known)
             return
         known.worst, known.is_at_broker, known.is_over = None if is_over else worst, order.is_at_broker, is_over
+        known.changed_at = order.last_update_at
         known.reckon()
 
     def cover(self, order_id: UUID, cover: Cover) -> None:
@@ -157,18 +168,33 @@ class Funds:
         known = {order_id: each.least for order_id, each in self._purchases.items() if each.is_at_broker or each.is_over}
         return Question(now, known)
 
-    def report(self, question: Question, account: BrokerAccount) -> None:
-        """What the broker answered. An answer to an earlier question than the last one's changes nothing."""
+    def report(self, question: Question, account: BrokerAccount, lag_seconds: float = 0.0) -> None:
+        """What the broker answered, which can be so old. An answer to an earlier question than the last one's changes nothing."""
         if self.asked_at is not None and question.asked_at < self.asked_at:
             return
-        self.account, self.asked_at = account, question.asked_at
+        figures = ((key, self._figure(part)) for key, part in self._parts.items())
+        reckoned = {key: self._left(figure) for key, figure in figures if figure is not None}
+        self.account, self.asked_at, self._withheld = account, question.asked_at, {}
+        missing: dict[Figure, Decimal] = {}
         for order_id, cost in question.costs.items():
             if (known := self._purchases.get(order_id)) is None:
                 continue
             known.reported = cost
             known.settle()
-            if known.is_over and not known.taken:
+            figure, may_be_missing = self._figure(known.part), known.may_be_missing(question.asked_at, lag_seconds)
+            if may_be_missing and figure is not None:
+                missing[figure] = EXACT.add(missing.get(figure, ZERO), cost)
+            if known.is_over and not known.taken and not may_be_missing:
                 self._forget(order_id, known)
+        self._withhold(missing, reckoned)
+
+    def _withhold(self, missing: Mapping[Figure, Decimal], reckoned: Mapping[_Key, Decimal]) -> None:
+        """A figure that tells more than was reckoned before it may lack what it would have to contain."""
+        for key, before in reckoned.items():
+            figure = self._figure(self._parts[key])
+            if figure is not None and figure in missing and figure not in self._withheld:
+                more = EXACT.subtract(self._left(figure), before)
+                self._withheld[figure] = max(min(missing[figure], more), ZERO)
 
     def figure_for(self, instrument: Instrument) -> Figure | None:
         """By which its purchases are judged; None where the broker tells none in its currency."""
@@ -187,11 +213,14 @@ class Funds:
         told = self.figure_for(instrument)
         if told is None:
             return None
-        taken = total(part.taken for part in self._parts.values() if self._figure(part) is told)
-        left = EXACT.subtract(told.amount, taken)
+        left = self._left(told)
         if without is not None and (own := self._purchases.get(without)) is not None:
             left = total([left, own.taken, own.reported, -own.spent])
         return BuyingPower(left, (now - told.at).total_seconds(), self.is_settled(lag_seconds))
+
+    def _left(self, told: Figure) -> Decimal:
+        taken = (part.taken for part in self._parts.values() if self._figure(part) is told)
+        return EXACT.subtract(told.amount, total((*taken, self._withheld.get(told, ZERO))))
 
     def _figure(self, part: _Part) -> Figure | None:
         return None if self.account is None else self.account.buying_power_for(part.exchange, part.asset_class, part.currency)
