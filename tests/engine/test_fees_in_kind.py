@@ -579,3 +579,14 @@ async def test_settled_fees_survive_a_death_at_once(tmp_path: Path) -> None:
             assert held_here(engine) == D("3.99")
             assert (await traded(engine, "SELL", 4)).filled_quantity == D("3.99")
             await agree(scene, engine)
+
+
+# --- a fee that comes with the fill ----------------------------------------------------------------------------------------------
+
+
+async def test_a_fee_in_the_coin_that_comes_with_the_fill_is_off_both_holdings(tmp_path: Path) -> None:
+    charges = STILL.model_copy(update={"commission": Commission(rate=RATE, currency="ETH"), "accounts": SPOT})
+    async with a_scene(tmp_path, charges) as scene, scene.living() as engine:
+        await traded(engine, "BUY", 4)
+        assert held_here(engine) == held_at_venue(scene) == D("3.99")
+        assert (await reconciled(engine)).differences == ()

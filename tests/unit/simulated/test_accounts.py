@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from liveorder.infrastructure.brokers.simulated.venue.ledger import Holding
+from liveorder.infrastructure.brokers.simulated.venue.orders import OrderState
 from liveorder.infrastructure.brokers.simulated.venue.settings import AccountTerms, Commission, OpeningPosition
 from liveorder.infrastructure.brokers.simulated.venue.venue import Venue
 from tests.unit.simulated.stage import AAPL, placed, venue_of
@@ -107,3 +108,22 @@ def test_positions_and_cash_are_the_same_after_a_restart(tmp_path: Path) -> None
     again = venue_of(data=tmp_path / "venue.db", commission=Commission(rate=D("0.001")))
     assert (position(again), money(again)) == before
     again.close()
+
+
+@pytest.mark.parametrize(("side", "held"), [("BUY", "1.995"), ("SELL", "-2.005")])
+def test_a_commission_in_the_coin_is_a_part_of_the_quantity_and_comes_off_the_holding(side: str, held: str) -> None:
+    venue = venue_of(commission=Commission(rate=D("0.0025"), currency="BTC"))
+    order = venue.submit(placed(side=side, quantity="2", instrument="CRYPTO:BTC/USD"))
+    (trade,) = order.trades
+    assert (trade.commission, trade.commission_currency) == (D("0.005"), "BTC")
+    account = venue.questions.account("SIM", venue.now)
+    assert account["cash"] == str(D(1_000_000) - order.placed.side.signed(D(120_000)))
+    assert account["other_cash"] == {}
+    (position,) = venue.questions.positions("SIM")["positions"]
+    assert D(position["quantity"]) == D(held)
+
+
+def test_a_commission_in_another_currency_takes_no_cash_of_the_accounts_own() -> None:
+    terms = AccountTerms(cash=D(2000), is_limited=True)
+    venue = venue_of(accounts=(terms,), commission=Commission(per_order=D(5), currency="EUR"))
+    assert venue.submit(placed(quantity="10")).state is OrderState.FILLED

@@ -215,3 +215,18 @@ def test_a_cash_order_becomes_the_lots_that_its_money_buys() -> None:
     assert order.filled_quantity == D(5)
     coin = venue.submit(placed("K2", instrument="CRYPTO:BTC/USD", quantity=None, notional="1000"))
     assert coin.quantity == D("0.0166")
+
+
+@pytest.mark.parametrize(("side", "stop", "limit"), [("SELL", "197.85", "196.63"), ("BUY", "202.15", "203.37")])
+def test_a_trailing_stop_and_its_limit_are_on_the_grid(side: str, stop: str, limit: str) -> None:
+    """1.0725 % from 200 is 2.145: the stop is rounded away from the market, the limit so that it never pays more."""
+    venue = venue_of()
+    trail = {"trail_percent": "1.0725", "limit_offset": "1.2275"}
+    order = venue.submit(placed(side=side, order_type="TRAILING_STOP_LIMIT", **trail))
+    assert (order.stop_price, order.limit_price) == (D(stop), D(limit))
+
+
+def test_a_trailing_stop_that_would_be_below_one_tick_waits_at_none() -> None:
+    venue = venue_of()
+    order = venue.submit(placed(side="SELL", order_type="TRAILING_STOP_LIMIT", trail_amount="300", limit_offset="1"))
+    assert (order.state, order.stop_price) == (OrderState.WORKING, None)

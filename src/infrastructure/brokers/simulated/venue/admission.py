@@ -59,8 +59,9 @@ class Admission:
         adds = self.free_cash.adds(account, listing.instrument.key, quantity)
         if not adds or listing.instrument.currency != account.terms.currency:
             return
-        value = listing.instrument.value_of(adds, price)
-        cost = value + self._settings.commission.of(adds, value, is_first=True)
+        cost, charged = listing.instrument.value_of(adds, price), self._settings.commission
+        if charged.currency in (None, account.terms.currency):
+            cost += charged.of(listing.instrument, adds, price, is_first=True)
         free = self.free_cash.of(account, now)
         if cost > free:
             raise Refused(RefusalCode.INSUFFICIENT_BALANCE, f"costs {cost} {account.terms.currency}, {free} is free")

@@ -47,11 +47,15 @@ class Account:
     def book(self, instrument: Instrument, side: Side, trade: Trade) -> None:
         quantity = side.signed(trade.quantity)
         self._pay(instrument.currency, instrument.value_of(quantity, trade.price))
-        self._pay(trade.commission_currency or instrument.currency, trade.commission)
+        currency, coins = trade.commission_currency or instrument.currency, trade.in_kind
+        if currency == instrument.coin:
+            coins += trade.commission
+        else:
+            self._pay(currency, trade.commission)
         holding = self.holdings.setdefault(instrument.key, Holding())
         holding.book(quantity, trade.price)
-        if trade.in_kind:
-            holding.book(-trade.in_kind, trade.price)
+        if coins:
+            holding.book(-coins, trade.price)
 
     def _pay(self, currency: str, amount: Decimal) -> None:
         self.cash[currency] = self.cash.get(currency, ZERO) - amount

@@ -99,7 +99,7 @@ class Lifecycle:
             self.plan(order, Due.FILL, now, self._settings.fills.delay_seconds)
 
     def _look_at_stop(self, order: VenueOrder, price: Decimal, now: datetime) -> None:
-        if matching.follow(order, price):
+        if matching.follow(order, price, self._catalogue.listed(order.placed.instrument).instrument):
             self._book.changed(order)
         if matching.is_triggered(order, price):
             order.triggered = True

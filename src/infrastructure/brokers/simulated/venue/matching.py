@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from decimal import ROUND_DOWN, Decimal
 
+from liveorder.domain.errors import InvalidInput
+from liveorder.domain.instrument import Instrument
 from liveorder.infrastructure.brokers.simulated.venue.orders import VenueOrder
 from liveorder.infrastructure.brokers.simulated.venue.settings import Fills
 
@@ -17,21 +19,28 @@ def waits_for_stop(order: VenueOrder) -> bool:
     return (kind.traits.needs_stop_price or kind.traits.trails) and not order.triggered
 
 
-def follow(order: VenueOrder, price: Decimal) -> bool:
+def follow(order: VenueOrder, price: Decimal, instrument: Instrument) -> bool:
     """Moves a trailing stop, and its limit, behind the best price seen, never back; tells whether it moved.
 
-    `trail_percent` 1.5 is 1.5 %.
+    `trail_percent` 1.5 is 1.5 %. Both are rounded to the tick, as those of an order are that names them. It waits without a stop
+    while that, or its limit, would be below one tick.
     """
     placed = order.placed
     if not placed.order_type.traits.trails:
         return False
     distance = placed.trail_amount or price * (placed.trail_percent or 0) / 100
-    stop = price + placed.side.sign * distance
+    limit = None
+    try:
+        stop = instrument.round_stop(price + placed.side.sign * distance, placed.side, placed.order_type)
+        if placed.limit_offset is not None:
+            limit = instrument.round_price(stop + placed.side.sign * placed.limit_offset, placed.side)
+    except InvalidInput:
+        return False
     if order.stop_price is not None and (stop - order.stop_price) * placed.side.sign >= 0:
         return False
     order.stop_price = stop
-    if placed.limit_offset is not None:
-        order.limit_price = stop + placed.side.sign * placed.limit_offset
+    if limit is not None:
+        order.limit_price = limit
     return True
 
 

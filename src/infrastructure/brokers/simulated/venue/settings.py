@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, NonNegativeFloat, PositiveFlo
 
 from liveorder.application.ports.broker import KeySupport
 from liveorder.domain.errors import SettingsError
+from liveorder.domain.instrument import Instrument
 from liveorder.domain.values import ZERO, Amount, Price, Quantity
 from liveorder.infrastructure.brokers.simulated.venue.faults import FaultPlan
 from liveorder.infrastructure.brokers.simulated.venue.numbers import Probability, Seconds
@@ -43,13 +44,17 @@ class Commission(_Settings):
     per_unit: Charge = ZERO
     rate: Charge = ZERO
     currency: str | None = None
-    """In which it is charged, whatever the instrument's is; none: the instrument's."""
+    """In which it is charged, whatever the instrument's is; none: the instrument's. Of a coin that is traded, the value is a number
+    of coins, and the charge comes off what is held.
+    """
     in_kind: Part = ZERO
     """Of a buy of coins: this part of them is the fee, in place of money, and no report mentions it."""
 
-    def of(self, quantity: Decimal, value: Decimal, is_first: bool) -> Decimal:
+    def of(self, instrument: Instrument, quantity: Decimal, price: Decimal, is_first: bool) -> Decimal:
         """Of one fill; the order's first fill bears `per_order`."""
-        return (self.per_order if is_first else ZERO) + self.per_unit * quantity + self.rate * abs(value)
+        is_in_coins = self.currency is not None and self.currency == instrument.coin
+        value = quantity if is_in_coins else abs(instrument.value_of(quantity, price))
+        return (self.per_order if is_first else ZERO) + self.per_unit * quantity + self.rate * value
 
     def coins_of(self, quantity: Decimal) -> Decimal:
         """What is kept of a buy of so many coins, rounded up as Alpaca does."""

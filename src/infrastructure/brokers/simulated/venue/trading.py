@@ -25,8 +25,7 @@ class Trading:
         if charged.in_kind and order.placed.side is Side.BUY and instrument.asset_class is AssetClass.CRYPTO:
             kept = charged.coins_of(quantity)
             return Trade(number, TradeKind.FILL, f"X{number}", quantity, price, ZERO, now, in_kind=kept)
-        value = instrument.value_of(quantity, price)
-        commission = charged.of(quantity, value, is_first=not order.trades)
+        commission = charged.of(instrument, quantity, price, is_first=not order.trades)
         currency = charged.currency
         return Trade(number, TradeKind.FILL, f"X{number}", quantity, price, commission, now, commission_currency=currency)
 
