@@ -67,14 +67,22 @@ class Position:
     other_commissions: Mapping[str, Decimal] = field(default_factory=dict)
     """Paid in other currencies, by currency: in no result, for want of a rate."""
     paid_in_kind: Decimal = ZERO
-    """Units that fees took out of it since it last left zero: without them so many more would be held."""
+    """Units that fees took out of it since it last left zero, or the dust of a sale: without them so many more would be held."""
 
     @classmethod
     def flat(cls, currency: str, multiplier: Decimal) -> Position:
         return cls(currency, multiplier)
 
     def fill(self, signed_quantity: Decimal, price: Decimal, commission: Decimal, at: datetime | None) -> Position:
-        """Book a fill of `signed_quantity` units, negative is sold; one that crosses zero closes, then opens at its own price."""
+        """Book a fill of `signed_quantity` units, negative is sold; one that crosses zero closes, then opens at its own price.
+
+        One that adds to a position of no more than fees took out of it begins anew: what is held is dust that no order can sell.
+        """
+        filled = self._moved(signed_quantity, price, commission, at)
+        adds = _direction(self.quantity) * _direction(signed_quantity) > 0
+        return replace(filled, paid_in_kind=ZERO) if adds and abs(self.quantity) <= self.paid_in_kind else filled
+
+    def _moved(self, signed_quantity: Decimal, price: Decimal, commission: Decimal, at: datetime | None) -> Position:
         after = _EXACT.add(self.quantity, signed_quantity)
         stays_open = _direction(self.quantity) * _direction(after) > 0
         return Position(
@@ -108,7 +116,7 @@ class Position:
 
     def pay_in_kind(self, units: Decimal, price: Decimal, at: datetime | None) -> Position:
         """Book a fee of so many units, each worth `price`; negative gives one back."""
-        paid = self.fill(units.copy_negate(), price, self._value(units, price), at)
+        paid = self._moved(units.copy_negate(), price, self._value(units, price), at)
         return replace(paid, paid_in_kind=_EXACT.add(paid.paid_in_kind, units)) if paid.quantity else paid
 
     def split(self, ratio: Decimal | Fraction) -> Position:

@@ -24,7 +24,7 @@ from liveorder.domain.order import LiveOrder
 from liveorder.domain.order.facts import Approved
 from liveorder.domain.position_adjustment import AdjustmentReason, PositionAdjusted
 from liveorder.domain.reconciliation import DifferenceKind, ReconciliationReport
-from liveorder.domain.values import AssetClass, Side
+from liveorder.domain.values import ZERO, AssetClass, Side
 from liveorder.infrastructure.brokers.simulated.broker import capabilities_of
 from liveorder.infrastructure.brokers.simulated.instruments import SimulatedInstruments
 from liveorder.infrastructure.brokers.simulated.venue.opening import catalogue_of
@@ -579,6 +579,34 @@ async def test_settled_fees_survive_a_death_at_once(tmp_path: Path) -> None:
             assert held_here(engine) == D("3.99")
             assert (await traded(engine, "SELL", 4)).filled_quantity == D("3.99")
             await agree(scene, engine)
+
+
+@pytest.mark.parametrize("is_settled", [False, True])
+async def test_a_sale_for_an_amount_sells_what_the_broker_has_and_no_more(tmp_path: Path, is_settled: bool) -> None:
+    """Four at 3000 were bought for 12,000, and 3.99 are there."""
+    async with a_scene(tmp_path, TAKES) as scene, scene.living() as engine:
+        await traded(engine, "BUY", 4)
+        if is_settled:
+            await settled(scene, engine)
+        sold = await engine.execute.execute(a_signal("out", symbol="ETH/USD", side="SELL", quantity=None, notional=D(12_000)))
+        await until(lambda: engine.is_quiet)
+        sold = await engine.orders.get(sold.order_id)
+        assert (sold.status, sold.filled_quantity) == (OrderStatus.FILLED, D("3.99")), sold.error_message
+        assert held_at_venue(scene) == 0
+
+
+async def test_more_than_was_bought_is_not_taken_for_fees_of_rounds_before(tmp_path: Path) -> None:
+    """Each leaves less than a lot."""
+    async with a_scene(tmp_path, TAKES) as scene, scene.living() as engine:
+        for _ in range(3):
+            await traded(engine, "BUY", "4.0031")
+            await settled(scene, engine)
+            await traded(engine, "SELL", "4.0031")
+        assert ZERO < held_here(engine) < D("0.0003")
+        await traded(engine, "BUY", 4)
+        await settled(scene, engine)
+        refused = await trade(engine, "SELL", "4.02")
+        assert (refused.status, refused.reason) == (OrderStatus.REJECTED, "RISK")
 
 
 # --- a fee that comes with the fill ----------------------------------------------------------------------------------------------

@@ -13,6 +13,7 @@ import pytest
 
 from liveorder.application.gateway.gateway import LONGEST_ASKING_SECONDS
 from liveorder.application.gateway.retry_policy import RetryPolicy
+from liveorder.application.ports.broker import BrokerCapabilities
 from liveorder.application.ports.instruments import InstrumentQuery
 from liveorder.application.ports.market_data import Price, Quote
 from liveorder.domain.errors import BrokerAuthenticationError, BrokerConnectionError, BrokerRateLimitError, DecisionRefused
@@ -363,3 +364,39 @@ async def test_a_stop_between_two_ticks_rounds_away_from_the_market(tmp_path: Pa
         assert (stop.stop_price, stop.status) == (Decimal(sent), OrderStatus.SUBMITTED)
         moved = await engine.replace.replace(stop.order_id, stop_price=Decimal(asked))
         assert moved.status is OrderStatus.SUBMITTED
+
+
+# --- what is sold for an amount of money -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("capabilities", [SIMULATED_CAPABILITIES, BY_QUANTITY])
+@pytest.mark.parametrize(("notional", "quantity"), [("9999", "10"), ("5001", "10"), ("4999", "9")])
+async def test_a_sale_for_an_amount_comes_to_no_more_than_is_held(
+    tmp_path: Path, capabilities: BrokerCapabilities, notional: str, quantity: str
+) -> None:
+    """Ten at 500. As a quantity, which stays what it is when the price falls."""
+    async with a_scene(tmp_path, capabilities=capabilities) as scene, scene.living() as engine:
+        await engine.execute.execute(a_signal("in"))
+        await until(lambda: engine.is_quiet)
+        order = await engine.execute.execute(a_signal("out", side="SELL", quantity=None, notional=Decimal(notional)))
+        assert order.is_sent, order.error_message
+        assert (order.intent.quantity, order.intent.notional) == (Decimal(quantity), None)
+
+
+async def test_a_sale_for_an_amount_leaves_what_another_order_sells(tmp_path: Path) -> None:
+    async with a_scene(tmp_path) as scene, scene.living() as engine:
+        await engine.execute.execute(a_signal("in"))
+        await until(lambda: engine.is_quiet)
+        await engine.execute.execute(a_limit("rests", 600, side="SELL", quantity=Decimal(7)))
+        order = await engine.execute.execute(a_signal("out", side="SELL", quantity=None, notional=Decimal(5000)))
+        assert order.intent.quantity == 3
+        await until(lambda: len(engine.orders.unfinished()) == 1)
+        none_left = await engine.execute.execute(a_signal("more", side="SELL", quantity=None, notional=Decimal(5000)))
+        assert (none_left.status, none_left.reason) == (OrderStatus.REJECTED, "RISK")
+
+
+async def test_where_short_selling_is_allowed_a_sale_for_an_amount_is_sent_as_it_is(tmp_path: Path) -> None:
+    limits = LAX.model_copy(update={"allow_short_selling": True})
+    async with a_scene(tmp_path, limits=limits) as scene, scene.living() as engine:
+        order = await engine.execute.execute(a_signal(side="SELL", quantity=None, notional=Decimal(5000)))
+        assert (order.intent.quantity, order.intent.notional) == (None, Decimal(5000))

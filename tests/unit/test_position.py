@@ -173,3 +173,22 @@ def test_a_position_that_is_never_flat_stays_short_and_loses_no_money() -> None:
 
 def test_money_is_shown_rounded_half_to_even() -> None:
     assert [str(shown(Fraction(number))) for number in ("2.675", "2.665", "-1/3", "5")] == ["2.68", "2.66", "-0.33", "5.00"]
+
+
+def test_fees_of_rounds_that_left_dust_are_not_kept_for_ever() -> None:
+    """Four are bought, 0.01 kept, and all but half a lot of 0.0001 sold, a hundred times."""
+    position, price = Position.flat("USD", Decimal(1)), Decimal(3000)
+    for _ in range(100):
+        position = position.fill(Decimal(4), price, Decimal(0), None).pay_in_kind(Decimal("0.01"), price, None)
+        assert position.paid_in_kind == Decimal("0.01")
+        position = position.fill(Decimal("0.00005") - position.quantity, price, Decimal(0), None)
+        assert position.paid_in_kind == Decimal("0.01")
+
+
+def test_fees_of_one_round_stay_while_it_is_bought_and_sold_in_parts() -> None:
+    position, price = Position.flat("USD", Decimal(1)), Decimal(3000)
+    for signed in (4, -2, 8):
+        position = position.fill(Decimal(signed), price, Decimal(0), None)
+        if signed > 0:
+            position = position.pay_in_kind(Decimal(signed) / 400, price, None)
+    assert (position.quantity, position.paid_in_kind) == (Decimal("9.97"), Decimal("0.03"))

@@ -24,7 +24,7 @@ from liveorder.application.risk.book import RiskBook
 from liveorder.application.risk.risk_gate import RiskGate
 from liveorder.application.risk.trading_halts import KillSwitch
 from liveorder.application.trading.recent_signals import RecentSignals
-from liveorder.application.trading.sizing import Origin, SizedIntent, instrument_for, size
+from liveorder.application.trading.sizing import Origin, SizedIntent, instrument_for, of_what_is_held, size
 from liveorder.application.trading.submit_order import SubmitOrder, stopped_by
 from liveorder.domain.claim import Recognition, SignalClaim, claims_meant, recognition
 from liveorder.domain.errors import SignalAlreadyKnown, TradingIsHalted
@@ -45,7 +45,7 @@ from liveorder.domain.order.facts import (
 )
 from liveorder.domain.risk import RiskRefusal
 from liveorder.domain.signal import Signal, UnusableSignal
-from liveorder.domain.values import OrderRole, TradingMode
+from liveorder.domain.values import EXACT, OrderRole, Side, TradingMode
 
 _LINKS = frozenset({"oco_group", "parent_order_id"})
 """What ties an order to others. Kept in vain it is a tie that its sender relies on, also in a simulation."""
@@ -194,7 +194,17 @@ class ExecuteOrder:
         )
         instrument = instrument or await instrument_for(signal, gateway)
         sized = await size(signal, gateway, origin, instrument, self._clock.now(), is_urgent=is_urgent)
+        if signal.side is Side.SELL and signal.notional is not None:
+            sized = self._of_what_is_held(gateway, sized)
         return replace(sized, intent=await self._fees.sellable(gateway, sized.intent))
+
+    def _of_what_is_held(self, gateway: Gateway, sized: SizedIntent) -> SizedIntent:
+        """Where short selling is not allowed, a sale for an amount sells no more than is held and no open order sells."""
+        account_id, instrument = gateway.account_id, sized.intent.instrument
+        position = self._risk.position(account_id, instrument.key)
+        if position is None or gateway.terms.limits_in(instrument.currency)[1].allow_short_selling:
+            return sized
+        return of_what_is_held(sized, EXACT.subtract(position.quantity, self._risk.selling(account_id, instrument.key)))
 
     async def validate(self, signal: Signal, *, operator: str | None = None) -> tuple[Requested, Sequence[Refused]]:
         """The intent that this signal would become now, and everything that stands in its way; nothing is stored or sent.

@@ -127,6 +127,24 @@ async def size(
     return SizedIntent(intent, priced, too_little or too_low)
 
 
+def of_what_is_held(sized: SizedIntent, held: Decimal) -> SizedIntent:
+    """A sale for an amount of money as the quantity that it comes to, toward zero to the lot, and no more than is `held`.
+
+    As it is where that is not known, and where less than a lot is held: the risk rules speak of that.
+    """
+    intent, price = sized.intent, sized.intent.decision_price
+    quantity = intent.quantity
+    if quantity is None and intent.notional is not None and price is not None and price > 0:
+        quantity = intent.notional / (price * intent.instrument.multiplier)
+    if quantity is None or sized.problem is not None:
+        return sized
+    try:
+        quantity = intent.instrument.round_quantity(min(quantity, held))
+    except InvalidInput:
+        return sized
+    return replace(sized, intent=intent.model_copy(update={"quantity": quantity, "notional": None}))
+
+
 def _fresh(price: Price | None, now: datetime, limits: RiskLimits) -> Price | None:
     return price if price is not None and price.age_seconds(now) <= limits.max_price_age_seconds else None
 
