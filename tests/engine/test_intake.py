@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -21,11 +22,14 @@ from liveorder.domain.dead_letter import SignalDeadLettered
 from liveorder.domain.errors import BrokerConnectionError, LiveOrderError
 from liveorder.domain.signal import Signal
 from liveorder.domain.trading_halt import HaltReason
+from liveorder.domain.values import AssetClass
+from liveorder.infrastructure.brokers.simulated.broker import capabilities_of
 from liveorder.infrastructure.brokers.simulated.venue.faults import FaultKind
+from liveorder.infrastructure.brokers.simulated.venue.settings import Commission
 from liveorder.infrastructure.eventstore.order_store import DatabaseOrderStore
 from liveorder.infrastructure.readmodels import views_at
 from liveorder.infrastructure.signals.jsonl_file import JsonlFile
-from tests.engine.scenes import STILL, RememberedLog, Scene, a_limit, a_scene, a_signal, until
+from tests.engine.scenes import ACCOUNT, STILL, RememberedLog, Scene, a_limit, a_scene, a_signal, until
 
 
 class Told:
@@ -245,6 +249,59 @@ async def test_a_service_ends_when_its_sources_ended_and_its_orders_are_closed_o
         assert [by_id[order_id] for order_id in summary.in_doubt] == ["doubted"]
         assert max(progress) >= 2
         assert not summary.lost_lease
+        await service.stop()
+
+
+BUYS_COINS = '{"signal_id": "in", "symbol": "ETH/USD", "side": "BUY", "quantity": 4}'
+KEEPS_A_PART = STILL.model_copy(update={"commission": Commission(in_kind=Decimal("0.0025"))})
+
+
+@pytest.mark.parametrize("lag_seconds", [0.0, 5.0])
+async def test_a_service_ends_when_the_fee_of_what_it_bought_is_settled(tmp_path: Path, lag_seconds: float) -> None:
+    slow = replace(capabilities_of(KEEPS_A_PART), lookup_lag_seconds=lag_seconds)
+    (tmp_path / "signals.jsonl").write_text(BUYS_COINS)
+    async with a_scene(tmp_path, KEEPS_A_PART, capabilities=slow) as scene:
+        service = a_service(scene, JsonlFile(tmp_path / "signals.jsonl"))
+        await service.start()
+        began = scene.clock.monotonic()
+        await service.run(until_idle=True)
+        assert scene.clock.monotonic() - began < lag_seconds + 3
+        position = service.engine.risk.position(ACCOUNT, "CRYPTO:ETH/USD")
+        assert position is not None
+        assert position.quantity == Decimal("3.99")
+        await service.stop()
+
+
+async def test_a_service_does_not_wait_for_a_fee_that_is_taken_at_the_end_of_the_day(tmp_path: Path) -> None:
+    later = replace(capabilities_of(STILL), fees_in_kind={AssetClass.CRYPTO: Decimal("0.0025")})
+    (tmp_path / "signals.jsonl").write_text(BUYS_COINS)
+    async with a_scene(tmp_path, capabilities=later) as scene:
+        service = a_service(scene, JsonlFile(tmp_path / "signals.jsonl"))
+        await service.start()
+        began = scene.clock.monotonic()
+        await service.run(until_idle=True)
+        assert 1 <= scene.clock.monotonic() - began < 3
+        await service.stop()
+
+
+async def test_a_service_does_not_wait_for_ever_for_a_fee_that_cannot_be_settled(tmp_path: Path) -> None:
+    """The store is away when it is to be booked."""
+    (tmp_path / "signals.jsonl").write_text(BUYS_COINS)
+    async with a_scene(tmp_path, KEEPS_A_PART) as scene:
+        service = a_service(scene, JsonlFile(tmp_path / "signals.jsonl"), lease_seconds=1e6)
+        await service.start()
+
+        async def locks_the_store() -> object:
+            if scene._lock is None:
+                scene.lock_store()
+            return await scene.witness._broker.positions()
+
+        scene.witness.answers["positions"] = locks_the_store
+        began = scene.clock.monotonic()
+        await service.run(until_idle=True)
+        assert 30 <= scene.clock.monotonic() - began < 45
+        del scene.witness.answers["positions"]
+        scene.unlock_store()
         await service.stop()
 
 

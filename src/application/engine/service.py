@@ -21,6 +21,8 @@ from liveorder.domain.order import LiveOrder
 
 UNCHANGED_SECONDS = 5.0
 """An order that is open or in doubt and has not changed for so long counts as resting."""
+SETTLING_SECONDS = 30.0
+"""So long at most a run waits for the fees of what it bought, after its orders came to rest: the next start takes them up."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,8 +127,15 @@ class Service:
             raise
 
     async def _until_at_rest(self, reading: Sequence[asyncio.Task[None]], on_progress: Callable[[int], None] | None) -> None:
-        """Every source has ended, and every order is closed, or open and unchanged for a while."""
+        """Every source has ended, every order is closed, or open and unchanged for a while, and what a broker keeps is settled."""
         await asyncio.gather(*reading)
+        await self._until_orders_rest(on_progress)
+        clock = self.engine.clock
+        latest = clock.monotonic() + SETTLING_SECONDS
+        while self.engine.reconcile.is_settling and clock.monotonic() < latest:
+            await clock.sleep(0.1)
+
+    async def _until_orders_rest(self, on_progress: Callable[[int], None] | None) -> None:
         clock, seen = self.engine.clock, self._versions()
         since = clock.monotonic()
         while self._versions() or not self.engine.desk.is_idle:

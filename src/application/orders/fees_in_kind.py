@@ -70,6 +70,8 @@ class FeesInKind:
         self._store, self._orders, self._track = store, orders, track
         self._risk, self._sessions, self._clock, self._log = risk, sessions, clock, log
         self._wakes: defaultdict[str, asyncio.Event] = defaultdict(asyncio.Event)
+        self._looking: set[str] = set()
+        """Accounts whose broker is about to be asked, or is being asked, what it holds after a fill."""
         self._moved_at: dict[tuple[str, str], float] = {}
         """By account and instrument: when something was filled."""
         self._began_at = clock.monotonic()
@@ -91,8 +93,18 @@ class FeesInKind:
         """Until something was bought or sold of which a fee may be due, and the broker's answers show it."""
         wake = self._wakes[gateway.account_id]
         await wake.wait()
+        self._looking.add(gateway.account_id)
         wake.clear()
         await self._clock.sleep(gateway.broker.capabilities.lookup_lag_seconds + SOON_SECONDS)
+
+    def looked(self, account_id: str) -> None:
+        """After `wait_for_fills`: what could be settled is."""
+        self._looking.discard(account_id)
+
+    @property
+    def is_settling(self) -> bool:
+        """Whether something was filled, or must be looked at again, of which a fee may be due."""
+        return bool(self._looking) or any(wake.is_set() for wake in self._wakes.values())
 
     # --- a fee, or a difference ------------------------------------------------------------------------------------------------
 

@@ -61,6 +61,12 @@ class Reconcile:
         while True:
             await self._fees.wait_for_fills(self._gateways[account_id])
             await self.reconcile(account_id)
+            self._fees.looked(account_id)
+
+    @property
+    def is_settling(self) -> bool:
+        """Whether a fee of what was bought may be about to be settled."""
+        return self._fees.is_settling
 
     async def reconcile_all(self) -> list[ReconciliationReport]:
         return await side_by_side(self.reconcile, self._gateways)
