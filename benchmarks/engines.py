@@ -18,7 +18,8 @@ from typing import cast
 from benchmarks.counting import CountingDatabase
 from benchmarks.instant_broker import InstantBroker, StillMarket
 from benchmarks.places import Place
-from liveorder.application.engine.engine import Connection, Engine, EngineTerms
+from liveorder.application.engine.engine import Connection, Engine
+from liveorder.application.engine.rooms import EngineTerms
 from liveorder.application.gateway.gateway import AccountTerms
 from liveorder.application.ports.broker import Broker
 from liveorder.application.trading.execute_order import ExecutionTerms

@@ -12,7 +12,8 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from liveorder.application.engine.engine import Connection, Engine, EngineTerms
+from liveorder.application.engine.engine import Connection, Engine
+from liveorder.application.engine.rooms import EngineTerms
 from liveorder.application.gateway.gateway import AccountTerms
 from liveorder.application.ports.broker import Broker, BrokerCapabilities
 from liveorder.application.trading.execute_order import ExecutionTerms

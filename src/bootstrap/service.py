@@ -10,8 +10,9 @@ from functools import partial
 from pathlib import Path
 from uuid import uuid4
 
-from liveorder.application.engine.engine import Connection, Engine, EngineTerms
+from liveorder.application.engine.engine import Connection, Engine
 from liveorder.application.engine.ownership import stand_by, until_free
+from liveorder.application.engine.rooms import EngineTerms
 from liveorder.application.engine.service import Service
 from liveorder.application.outbox.messages import ALERTS, Confirmations, Notices
 from liveorder.application.outbox.notifier import Notifier

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from liveorder.application.engine.engine import Connection, Engine, EngineTerms
+from liveorder.application.engine.engine import Connection, Engine
+from liveorder.application.engine.rooms import EngineTerms
 from liveorder.application.gateway.gateway import AccountTerms
 from liveorder.application.gateway.retry_policy import RetryPolicy
 from liveorder.application.outbox.messages import Notices

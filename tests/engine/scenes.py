@@ -13,8 +13,9 @@ from pathlib import Path
 from typing import Any, TypeVar
 from uuid import UUID
 
-from liveorder.application.engine.engine import Connection, Engine, EngineTerms
+from liveorder.application.engine.engine import Connection, Engine
 from liveorder.application.engine.operator_commands import CommandDesk
+from liveorder.application.engine.rooms import EngineTerms
 from liveorder.application.gateway.gateway import AccountTerms
 from liveorder.application.ports.broker import Broker, BrokerCapabilities, Prepared
 from liveorder.application.ports.calendar import TradingCalendar

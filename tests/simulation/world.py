@@ -12,7 +12,8 @@ from functools import partial
 from itertools import count
 from pathlib import Path
 
-from liveorder.application.engine.engine import Connection, Engine, EngineTerms
+from liveorder.application.engine.engine import Connection, Engine
+from liveorder.application.engine.rooms import EngineTerms
 from liveorder.application.engine.service import Service
 from liveorder.application.gateway.gateway import AccountTerms
 from liveorder.application.outbox.messages import Confirmations

@@ -1,9 +1,10 @@
-"""How often a request that surely was not received is sent again, and after how long."""
+"""Waits that double: between attempts of a request that surely was not received, and while anything else keeps failing."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
+from liveorder.application.ports.clock import Clock
 from liveorder.domain.errors import BrokerError
 
 
@@ -26,3 +27,19 @@ class RetryPolicy:
         """Seconds to wait after that many failed attempts; longer where the broker said how long."""
         own = min(self.first_wait_seconds * 2.0 ** min(attempts_made - 1, 30), self.longest_wait_seconds)
         return max(own, getattr(error, "retry_after_seconds", None) or 0.0)
+
+
+class Backoff:
+    """1, 2, 4 … seconds, at most `longest_seconds`."""
+
+    def __init__(self, clock: Clock, longest_seconds: float = 30.0) -> None:
+        self._clock, self._longest_seconds = clock, longest_seconds
+        self._next_seconds = 1.0
+
+    def reset(self) -> None:
+        """It works again."""
+        self._next_seconds = 1.0
+
+    async def wait(self) -> None:
+        seconds, self._next_seconds = self._next_seconds, min(2 * self._next_seconds, self._longest_seconds)
+        await self._clock.sleep(seconds)

@@ -10,12 +10,12 @@ import asyncio
 from collections.abc import Callable
 from uuid import UUID
 
+from liveorder.application.gateway.retry_policy import Backoff
 from liveorder.application.ports.clock import Clock
 from liveorder.application.ports.order_store import OrderStore
 from liveorder.application.reporting.pump import Progress, Pump, rare_collections, unheard
 from liveorder.application.reporting.read_models import ViewsUnavailable, ViewsWriter
 from liveorder.application.reporting.verification import Verification, compare
-from liveorder.application.runtime.backoff import Backoff
 from liveorder.domain.trading_halt import EVERYTHING
 
 __all__ = ["Progress", "Projector"]

@@ -1,0 +1,93 @@
+"""Where everything begins in a running engine. Nothing runs that is not listed here.
+
+What comes in is work of the `Desk`, begun in the order of its lanes and run side by side:
+
+- OPERATOR: commands of other processes (`operator_commands`), and what `Reactions` posts for a stop;
+- REPORTS: what a broker's stream reports (`recovery.reconnect` posts it, `orders.apply_reports` books it);
+- SIGNALS: messages of the sources (`intake.intake` posts them, `trading.execute_order` makes orders of them), and orders that are
+  sent again; a caller of `Runner` runs as work of its own.
+
+Beside it run the tasks of `background`, for ever. What happens in one room and concerns another goes through `Reactions`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterator
+from functools import partial
+
+from liveorder.application.engine.rooms import Rooms
+from liveorder.application.recording import ENGINE
+from liveorder.application.runtime.dispatcher import Lane
+from liveorder.domain.errors import BrokerAuthenticationError, BrokerError
+from liveorder.domain.execution_report import ExecutionReport
+from liveorder.domain.order import LiveOrder
+from liveorder.domain.order.facts import CancelReason
+from liveorder.domain.trading_halt import HaltReason, account_scope
+
+UPKEEP_SECONDS = 1.0
+
+
+def background(rooms: Rooms) -> Iterator[tuple[str, Callable[[], Awaitable[None]]]]:
+    """Name and work of each task that begins once recovery has ended; those that keep the lease and serve the desk run already."""
+    terms, track, recovery = rooms.terms, rooms.orders.track, rooms.recovery
+    for account_id, gateway in rooms.on.gateways.items():
+        yield f"stream {account_id}", recovery.connected[account_id].follow_for_ever
+        yield f"poll {account_id}", partial(track.poll_for_ever, gateway)
+        yield f"doubts {account_id}", partial(recovery.doubts.ask_for_ever, account_id)
+        if not terms.execution.is_shadow:
+            yield f"timeouts {account_id}", partial(rooms.trading.timeouts.check_for_ever, account_id)
+        yield f"reconcile {account_id}", partial(recovery.reconcile.reconcile_for_ever, account_id, terms.reconcile_seconds)
+        if gateway.broker.capabilities.fees_in_kind:
+            yield f"fees {account_id}", partial(recovery.reconcile.reconcile_after_fills_for_ever, account_id)
+    yield "upkeep", partial(_upkeep, rooms)
+
+
+async def _upkeep(rooms: Rooms) -> None:
+    """What had to wait for the store: halts in memory only, journalled cancels, commits left open, attempts not made."""
+    while True:
+        await rooms.on.clock.sleep(UPKEEP_SECONDS)
+        await rooms.risk.kill_switch.retry_durable()
+        await rooms.emergency.book_journal.book()
+        await rooms.orders.register.look_again()
+        rooms.recovery.recover.take_up_unsent(rooms.trading.submit.driven)
+
+
+class Reactions:
+    """What one room's event starts in another. `rooms` is set once they are assembled, before anything happens in one."""
+
+    rooms: Rooms
+
+    def store_is_lost(self) -> None:
+        """`Ownership` lost the lease: no more signals are taken, and the service ends."""
+        self.rooms.desk.is_taking_signals = False
+
+    def broker_fails(self, account_id: str, failures: int, error: BrokerError) -> None:
+        """`Gateway` counted too many failures in a row, or the broker refused our credentials: the account is halted."""
+        is_about_us = isinstance(error, BrokerAuthenticationError)
+        reason = HaltReason.BROKER_AUTH if is_about_us else HaltReason.CIRCUIT_BREAKER
+        detail = f"credentials refused: {error}" if is_about_us else f"{failures} broker failures in a row, the last: {error}"
+        self.rooms.risk.kill_switch.halt_now(account_scope(account_id), reason, detail)
+        self.rooms.desk.post(Lane.OPERATOR, self.rooms.risk.kill_switch.retry_durable)
+
+    async def order_is_unknown_here(self, account_id: str, report: ExecutionReport) -> None:
+        """`UnmatchedReports` met a key of ours that no order has: the store is restored, or emptied, or copied and the copy is in
+        use. What it sends next may have been sent: the account is halted.
+        """
+        detail = (
+            f"the broker has order {report.broker_order_id} with a key of ours ({report.client_order_id}) that this store does not "
+            "know: see that no copy of the store is used, adopt or cancel what is live, then resume"
+        )
+        await self.rooms.risk.kill_switch.halt(account_scope(account_id), HaltReason.RESTORED_STORE, detail, ENGINE)
+
+    def closed_order_is_live(self, order: LiveOrder) -> None:
+        """`TrackOrders` met one at the broker: it is cancelled, unless the settings leave it to a person."""
+        terms = self.rooms.terms
+        self.rooms.on.log.write("ANOMALY", "An order that is closed here is live at the broker", order_id=str(order.order_id))
+        if terms.cancels_strays and not terms.execution.is_shadow:
+            cancel = self.rooms.trading.cancel
+            self.rooms.desk.post(Lane.OPERATOR, lambda: cancel.cancel(order.order_id, CancelReason.STALE))
+
+    def order_surely_never_left(self, order: LiveOrder) -> None:
+        """`Recover` and `Doubts` found so: it is sent. In a shadow run it stays as it is, for the next real one."""
+        if not self.rooms.terms.execution.is_shadow:
+            self.rooms.desk.post(Lane.SIGNALS, lambda: self.rooms.trading.submit.resume(order))

@@ -1,0 +1,45 @@
+"""The rooms of one engine, and what is settled for its run."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from liveorder.application.emergency.assembly import Emergency
+from liveorder.application.intake.assembly import IntakeRoom
+from liveorder.application.orders.assembly import OrdersRoom
+from liveorder.application.recovery.assembly import Recovery
+from liveorder.application.risk.assembly import Risk
+from liveorder.application.runtime.dispatcher import Desk
+from liveorder.application.runtime.foundation import Foundation
+from liveorder.application.trading.assembly import Trading
+from liveorder.application.trading.execute_order import ExecutionTerms
+
+
+@dataclass(frozen=True, slots=True)
+class EngineTerms:
+    """Settled for a run. Times in seconds."""
+
+    execution: ExecutionTerms
+    owner: str
+    auto_trading_default: bool = False
+    poll_seconds: float = 0.5
+    reconcile_seconds: float = 300.0
+    lease_seconds: float = 15.0
+    drain_seconds: float = 10.0
+    reconnect_seconds: float = 1.0
+    signals_at_once: int = 256
+    cancels_strays: bool = True
+    """Whether an order that turns up live after it was closed here is cancelled, or left for a person."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rooms:
+    terms: EngineTerms
+    desk: Desk
+    on: Foundation
+    risk: Risk
+    orders: OrdersRoom
+    trading: Trading
+    recovery: Recovery
+    emergency: Emergency
+    intake: IntakeRoom

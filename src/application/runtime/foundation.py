@@ -1,0 +1,31 @@
+"""What every room stands on: the store and its recorder, the ways to the brokers, the clocks, the logs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from liveorder.application.gateway.gateway import Gateway
+from liveorder.application.ports.clock import Clock
+from liveorder.application.ports.emergency_journal import EmergencyJournal
+from liveorder.application.ports.event_log import EventLog
+from liveorder.application.ports.order_store import OrderStore
+from liveorder.application.ports.sessions import Sessions
+from liveorder.application.recording import Recorder
+from liveorder.application.runtime.sparing_log import SparingLog
+
+
+@dataclass(frozen=True, slots=True)
+class Foundation:
+    """Handed to each room's `assemble`."""
+
+    store: OrderStore
+    recorder: Recorder
+    gateways: Mapping[str, Gateway]
+    """By account."""
+    sessions: Sessions
+    journal: EmergencyJournal
+    clock: Clock
+    log: EventLog
+    sparing_log: SparingLog
+    """Of what lasts: a line when it begins, and now and then while it goes on."""

@@ -1,0 +1,45 @@
+"""Puts the room of trading together."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from liveorder.application.orders.assembly import OrdersRoom
+from liveorder.application.risk.assembly import Risk
+from liveorder.application.runtime.foundation import Foundation
+from liveorder.application.trading.adopt import Adopt
+from liveorder.application.trading.cancel_order import CancelOrder
+from liveorder.application.trading.execute_order import ExecuteOrder, ExecutionTerms
+from liveorder.application.trading.order_timeouts import OrderTimeouts
+from liveorder.application.trading.replace_order import ReplaceOrder
+from liveorder.application.trading.submit_order import SubmitOrder
+from liveorder.domain.errors import LiveOrderError
+from liveorder.domain.order import LiveOrder
+
+
+@dataclass(frozen=True, slots=True)
+class Trading:
+    execute: ExecuteOrder
+    submit: SubmitOrder
+    cancel: CancelOrder
+    replace: ReplaceOrder
+    timeouts: OrderTimeouts
+    adopt: Adopt
+
+
+def assemble(
+    on: Foundation, risk: Risk, orders: OrdersRoom, terms: ExecutionTerms, on_error: Callable[[LiveOrder, LiveOrderError], None]
+) -> Trading:
+    """`on_error` as `SubmitOrder` says."""
+    register, gateways, track, halts = orders.register, on.gateways, orders.track, risk.kill_switch
+    submit = SubmitOrder(register, gateways, risk.gate, halts, on.sessions, track, on.clock, on_error)
+    cancel = CancelOrder(register, gateways, track, on.journal, on.clock, on.sparing_log)
+    return Trading(
+        ExecuteOrder(terms, register, gateways, risk.book, orders.fees, risk.gate, halts, submit, on.clock, on.log),
+        submit,
+        cancel,
+        ReplaceOrder(register, gateways, risk.book, risk.gate, halts, track),
+        OrderTimeouts(register, gateways, on.sessions, track, cancel, on.clock, on.sparing_log),
+        Adopt(terms, register, gateways, track),
+    )
