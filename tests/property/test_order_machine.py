@@ -41,6 +41,10 @@ class NaiveOrder:
         """Requests that the broker said it is at."""
         self.is_named = False
         """The broker told its id."""
+        self.replaces: list[str] = []
+        """In the order in which they were asked."""
+        self.stands = -1
+        """Place of the newest that was done."""
 
     def newest(self) -> list[tuple[Decimal, Decimal]]:
         last: dict[str, tuple[Decimal, Decimal]] = {}
@@ -158,6 +162,7 @@ class OrderMachine(RuleBasedStateMachine):
         facts = requests.request_replace(self.order, quantity, None, None, {}, "{}", DEADLINE)
         self.add(facts)
         naive.open[request_id(facts)] = "replace"
+        naive.replaces.append(request_id(facts))
 
     def asked(self, may: bool, decision: Any, *args: Any) -> list[Fact]:
         try:
@@ -265,7 +270,10 @@ class OrderMachine(RuleBasedStateMachine):
         assert terms is not None
         assert terms.quantity is not None
         self.tell(r.OrderReplaced(request_id=key))
-        self.naive.quantity = max(terms.quantity, min(self.naive.filled(), self.naive.quantity))
+        place = self.naive.replaces.index(key)
+        quantity = terms.quantity if place > self.naive.stands else max(terms.quantity, self.naive.quantity)  # it may be late
+        self.naive.stands = max(place, self.naive.stands)
+        self.naive.quantity = max(quantity, min(self.naive.filled(), self.naive.quantity))
         self.naive.answer(key)
         self.naive.hear_of()
 
