@@ -1,7 +1,11 @@
-"""Writes the pages of the documentation that are drawn from the code: `python docs/generate.py`. A test finds them stale."""
+"""Writes the pages of the documentation that are drawn from the code: `python docs/generate.py`.
+
+`--check` writes nothing, and fails if a page is not as the code has it now.
+"""
 
 import ast
 import inspect
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import fields
 from itertools import pairwise
@@ -17,6 +21,7 @@ from liveorder.infrastructure.brokers.alpaca import assembly as alpaca
 from liveorder.infrastructure.brokers.ibkr import capabilities as ibkr
 from liveorder.infrastructure.brokers.kite import broker as kite
 from liveorder.infrastructure.brokers.simulated.broker import SIMULATED_CAPABILITIES
+from liveorder.infrastructure.settings.template import commented_toml
 from liveorder.testing.cases import CASES
 
 DOCS = Path(__file__).resolve().parent
@@ -329,16 +334,67 @@ ADAPTERS: dict[str, tuple[BrokerCapabilities, Mapping[str, str]]] = {
     "ibkr": (ibkr.CAPABILITIES, ibkr.CANNOT),
 }
 
+SETTINGS = """\
+# Settings
+
+Drawn from the settings by `docs/generate.py`; not written by hand. `liveorder init` writes this file.
+
+Arguments of the command line and of `Runner.open` win over the environment, the environment over `.env`, `.env` over the file. The
+file is `liveorder.toml` in the working folder, or the one that `-c` or `LIVEORDER_CONFIG` names.
+
+```toml
+{template}
+```
+"""
+
+
+def settings_page() -> str:
+    return SETTINGS.format(template=commented_toml().strip())
+
+
+DECISIONS = """\
+# Decisions
+
+Drawn from the records by `docs/generate.py`; not written by hand. [Contributing](../../CONTRIBUTING.md#decisions) tells when a
+decision gets one.
+
+## Records
+
+{records}
+"""
+
+
+def decisions_page() -> str:
+    """The records by number, each with the title that it has itself."""
+    paths = sorted((DOCS / "adr").glob("[0-9]*.md"))
+    return DECISIONS.format(records="\n".join(f"- [{title(path)}]({path.name})" for path in paths))
+
+
+def title(page: Path) -> str:
+    return page.read_text(encoding="utf-8").splitlines()[0].removeprefix("# ")
+
+
 PAGES: dict[str, Callable[[], str]] = {
+    "adr/README.md": decisions_page,
     "lifecycle.md": lifecycle_page,
     "brokers/README.md": brokers_page,
+    "reference/settings.md": settings_page,
     "signals.md": signals_page,
 }
 
 
 def main() -> None:
-    for name, page in PAGES.items():
-        (DOCS / name).write_text(page(), encoding="utf-8")
+    """Writes what differs; with `--check` only names it, and fails if there is any."""
+    stale = [name for name, page in PAGES.items() if current(DOCS / name) != page()]
+    if "--check" in sys.argv[1:] and stale:
+        sys.exit(f"run `python docs/generate.py`: not as the code has it now: {', '.join(stale)}")
+    for name in stale:
+        (DOCS / name).write_text(PAGES[name](), encoding="utf-8")
+
+
+def current(page: Path) -> str:
+    """Nothing, of one that is still to be written."""
+    return page.read_text(encoding="utf-8") if page.exists() else ""
 
 
 if __name__ == "__main__":

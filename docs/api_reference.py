@@ -1,0 +1,65 @@
+"""What the pages in `docs/reference` show besides their text: the docstrings of these classes, in this order.
+
+The classes are imported, so that a type checker, and every test of the documentation, finds one that is no longer there.
+"""
+
+from importlib import import_module
+from itertools import accumulate
+from types import ModuleType
+
+from liveorder import Brokerage, Runner, Signal, ThreadedRunner
+from liveorder.application import views
+from liveorder.application.ports import broker, brokerage, instruments, market_data, signal_source
+from liveorder.application.ports.views import Wanted
+from liveorder.application.recover import RecoveryReport
+from liveorder.application.stop_trading import StopReport
+from liveorder.domain import broker_account, errors, execution_report
+from liveorder.domain.order.facts import Refused
+from liveorder.domain.reconciliation import ReconciliationReport
+from liveorder.domain.signal import UnusableSignal
+from liveorder.testing.broker_contract import BrokerContract
+from liveorder.testing.certification import Certification
+from liveorder.testing.stage import Stage
+
+
+def classes_of(module: ModuleType, *but: type) -> list[type]:
+    """Those that a module defines, or a package exports, as it has them from top to bottom."""
+    exported = getattr(module, "__all__", None)
+    named = vars(module) if exported is None else exported
+    classes = [one for name in named if isinstance(one := getattr(module, name), type) and one not in but]
+    return [one for one in classes if exported is not None or one.__module__ == module.__name__]
+
+
+CLASSES: dict[str, list[type]] = {
+    "docs/reference/runner": [Runner, ThreadedRunner, Wanted, Refused, RecoveryReport, ReconciliationReport, StopReport],
+    "docs/reference/signal": [Signal],
+    "docs/reference/views": classes_of(views, views.View),
+    "docs/reference/ports": [
+        *(Brokerage, *classes_of(brokerage, Brokerage)),
+        *(*classes_of(broker), *classes_of(broker_account), *classes_of(execution_report)),
+        *(*classes_of(market_data), *classes_of(instruments), *classes_of(signal_source)),
+    ],
+    "docs/reference/errors": [*classes_of(errors), UnusableSignal],
+    "docs/reference/testing": [BrokerContract, Stage, Certification],
+}
+"""By page."""
+
+PART = """
+## {title}
+
+```{{eval-rst}}
+.. autoclass:: {name}
+```
+"""
+
+
+def directives(page: str) -> str:
+    """What is added to the text of a page, in MyST."""
+    return "".join(PART.format(title=each.__name__, name=public_name(each)) for each in CLASSES.get(page, []))
+
+
+def public_name(documented: type) -> str:
+    """The shortest name by which a program imports it: of the outermost package that exports it, else of its own module."""
+    packages = accumulate(documented.__module__.split("."), "{}.{}".format)
+    named = (name for name in packages if documented.__name__ in getattr(import_module(name), "__all__", ()))
+    return f"{next(named, documented.__module__)}.{documented.__qualname__}"
