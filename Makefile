@@ -10,8 +10,9 @@ SEED ?= 1
 SEEDS ?= 100000
 # One of alpaca, kite and ibkr: the kill matrix over that broker's wire, with its adapter; empty: at the simulated broker.
 BROKER ?=
+MIRROR ?= var/mirror
 
-.PHONY: run test storagefaults coverage check killmatrix killmatrix-slice simulate simulate-slice mutations bench docs clean
+.PHONY: run test storagefaults coverage check killmatrix killmatrix-slice simulate simulate-slice mutations bench docs site mirror clean
 
 run: $(STAMP)
 	$(BIN)/liveorder run --config examples/liveorder.toml --signals examples/signals.jsonl --until-idle
@@ -31,6 +32,8 @@ check: $(STAMP)
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
+	$(BIN)/python docs/generate.py --check
+	$(MAKE) site
 	$(BIN)/python dev/check_wheel.py
 	$(BIN)/python dev/check_ib_async.py
 	$(MAKE) killmatrix-slice simulate-slice
@@ -64,13 +67,24 @@ mutations: $(STAMP)
 bench: $(STAMP)
 	$(BIN)/python -m benchmarks
 
+# The pages that are drawn from the code, then the site of all of them, in var/docs/index.html.
 docs: $(STAMP)
 	$(BIN)/python docs/generate.py
+	$(MAKE) site
+
+site: $(STAMP)
+	$(BIN)/sphinx-build --quiet --fail-on-warning --keep-going -c docs . var/docs
+
+# The tree with `src` named `liveorder`, for tools that find a module by its path.
+mirror:
+	rm -rf $(MIRROR) && mkdir -p $(MIRROR)
+	git ls-files -z --cached --others --exclude-standard ':!dev/liveorder' | xargs -0 cp --parents --target-directory=$(MIRROR)
+	mv $(MIRROR)/src $(MIRROR)/liveorder
 
 clean:
-	rm -rf .venv build dist htmlcov .coverage* .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis *.egg-info
+	rm -rf .venv build dist htmlcov var/docs var/mirror .coverage* .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis *.egg-info
 
 $(STAMP): pyproject.toml setup.py constraints.txt
 	$(PYTHON) -m venv .venv
-	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[dev]'
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[dev,docs]'
 	touch $@
