@@ -19,8 +19,9 @@ from sphinx.util.docutils import SphinxDirective
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-import liveorder  # noqa: E402 - the folder that holds the documentation is not a package
 from docs.api_reference import CLASSES, directives  # noqa: E402 - as above
+
+import liveorder  # noqa: E402 - the folder that holds the documentation is not a package
 
 project = "liveorder"
 version = release = liveorder.__version__
@@ -41,7 +42,13 @@ myst_fence_as_directive = ["mermaid"]
 
 # In docstrings a word between single backticks is code, as it is in Markdown.
 default_role = "code"
-autodoc_default_options = {"members": True, "undoc-members": True, "member-order": "bysource", "show-inheritance": True, "exclude-members": "model_config"}
+autodoc_default_options = {
+    "members": True,
+    "undoc-members": True,
+    "member-order": "bysource",
+    "show-inheritance": True,
+    "exclude-members": "model_config",
+}
 autodoc_typehints_format = "short"
 autodoc_preserve_defaults = True
 # A heading for each class is enough: with every attribute in it, the navigation takes longer to make than all the rest.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from decimal import Decimal
 
@@ -42,28 +43,34 @@ class OnePrice:
         return Quote(last=Price(PRICE, datetime.now(UTC)))
 
 
+@asynccontextmanager
+async def corner_stage() -> AsyncIterator[Stage]:
+    settings = stage_settings(AccountTerms(account_id="ME", cash=Decimal(100_000), is_limited=True))
+    async with open_exchange(settings) as exchange, corner_twin(exchange, "ME", TOKEN) as address:
+
+        async def brokerage() -> Brokerage:
+            broker = CornerExchange(address, TOKEN, "ME", timeout_seconds=0.5)
+            return Brokerage(broker, OnePrice(), SimulatedInstruments())
+
+        stage = Stage(
+            brokerage=await brokerage(),
+            account_id="ME",
+            venue=exchange.control,
+            instrument=BUILT_IN.listed("NASDAQ:AAPL").instrument,
+            price=PRICE,
+            reopened=brokerage,
+            cannot=CANNOT,
+            secrets=(TOKEN,),
+        )
+        async with on_stage(stage):
+            yield stage
+
+
 class TestCornerExchange(BrokerContract):
     @pytest.fixture
     async def stage(self) -> AsyncIterator[Stage]:
-        settings = stage_settings(AccountTerms(account_id="ME", cash=Decimal(100_000), is_limited=True))
-        async with open_exchange(settings) as exchange, corner_twin(exchange, "ME", TOKEN) as address:
-
-            async def brokerage() -> Brokerage:
-                broker = CornerExchange(address, TOKEN, "ME", timeout_seconds=0.5)
-                return Brokerage(broker, OnePrice(), SimulatedInstruments())
-
-            stage = Stage(
-                brokerage=await brokerage(),
-                account_id="ME",
-                venue=exchange.control,
-                instrument=BUILT_IN.listed("NASDAQ:AAPL").instrument,
-                price=PRICE,
-                reopened=brokerage,
-                cannot=CANNOT,
-                secrets=(TOKEN,),
-            )
-            async with on_stage(stage):
-                yield stage
+        async with corner_stage() as stage:
+            yield stage
 
     async def test_it_is_certified(self, stage: Stage) -> None:
         findings = await certified(stage, mode=TradingMode.PAPER)
