@@ -17,6 +17,7 @@ from liveorder.infrastructure.settings import Settings
 from tests.documentation import ROOT, SNIPPETS, Snippet
 
 ELSEWHERE = {
+    "docs/brokers/README.md-1": "a part of an account; tests/architecture/test_generated_docs.py reads it as one",
     "docs/lifecycle.md-1": "drawn by docs/generate.py; tests/architecture/test_generated_docs.py compares it",
     "docs/operating.md-1": "a line of the log; tests/interfaces/test_followed_files.py demands it word for word",
     "docs/writing-a-broker.md-1": "an outline; tests/contract/brokers/test_the_page_of_the_example.py looks up its names",
@@ -25,11 +26,22 @@ ELSEWHERE = {
 }
 """Snippets that are not run here, each with the reason."""
 PRINTED = {
-    "README.md-3": r"(FILLED 100 [0-9.]+|REJECTED 0 None)\n",
-    "docs/embedding.md-1": "",
-    "docs/embedding.md-2": "",
+    "README.md-3": (r"FILLED 10 \d+(\.\d+)?\n", "REJECTED 0 None\n"),
+    "docs/embedding.md-1": ("", ""),
+    "docs/embedding.md-2": ("FILLED\n", "REJECTED\n"),
 }
-"""Programs, and all that they print. Whether the order is filled depends on the hour."""
+"""Programs, and all that they print: while the exchange is open, and while it is closed."""
+A_MONDAY, A_SATURDAY = "2025-03-10T15:00:00Z", "2025-03-08T15:00:00Z"
+EXAMPLES = {
+    "embedded_runner.py": "tests/interfaces/test_examples.py",
+    "liveorder.toml": "tests/interfaces/test_examples.py",
+    "quotes.csv": "tests/interfaces/test_examples.py",
+    "signals.jsonl": "tests/interfaces/test_examples.py",
+    "venue.toml": "tests/interfaces/test_examples.py",
+    "writing_a_broker/corner.py": "tests/contract/brokers/test_the_example.py",
+    "writing_a_broker/twin.py": "tests/contract/brokers/test_the_example.py",
+}
+"""Every file that is shipped as an example, and what runs it."""
 PROGRAM = """
 import ast, asyncio, inspect, sys
 code = compile(sys.stdin.read(), "snippet", "exec", ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
@@ -52,12 +64,33 @@ def test_only_snippets_that_are_there_are_excused() -> None:
     assert sorted(PRINTED.keys() - SNIPPETS.keys()) == []
 
 
+def test_every_example_is_run_by_a_test() -> None:
+    folder = ROOT / "examples"
+    shipped = {path.relative_to(folder).as_posix() for path in folder.rglob("*.*") if path.suffix != ".pyc"}
+    assert {name for name in shipped if not name.endswith("__init__.py")} == EXAMPLES.keys()
+    assert [test for test in EXAMPLES.values() if not (ROOT / test).is_file()] == []
+
+
 def run_program(snippet: Snippet, folder: Path) -> None:
+    for time, expected in zip((A_MONDAY, A_SATURDAY), PRINTED[snippet.name], strict=True):
+        there = folder / time[:10]
+        there.mkdir()
+        assert re.fullmatch(expected, printed(snippet.text, there, LIVEORDER_SIMULATION__STARTS_AT=time))
+
+
+def printed(program: str, folder: Path, **environment: str) -> str:
     done = subprocess.run(
-        [sys.executable, "-c", PROGRAM], input=snippet.text, cwd=folder, check=False, capture_output=True, text=True, timeout=60
+        [sys.executable, "-c", PROGRAM],
+        input=program,
+        cwd=folder,
+        env=os.environ | environment,
+        check=False,
+        capture_output=True,
+        text=True,
+        timeout=60,
     )
     assert done.returncode == 0, done.stderr
-    assert re.fullmatch(PRINTED[snippet.name], done.stdout)
+    return done.stdout
 
 
 def read_signals(snippet: Snippet, _: Path) -> None:
