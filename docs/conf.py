@@ -94,8 +94,9 @@ def mark_code(_: Sphinx, __: str, ___: str, ____: object, _____: object, lines: 
 
 def without_arguments(_: Sphinx, kind: str, __: str, documented: Any, *___: object) -> tuple[str, str] | None:
     """Protocols and enumerations are not made by calling them; the fields of a model say what it is made of."""
-    hidden = any(hasattr(documented, name) for name in ("__protocol_attrs__", "_member_map_", "model_fields"))
-    return ("", "") if kind == "class" and hidden else None
+    is_made_of_fields = hasattr(documented, "_member_map_") or hasattr(documented, "model_fields")
+    is_hidden = kind == "class" and (is_made_of_fields or getattr(documented, "_is_protocol", False))
+    return ("", "") if is_hidden else None
 
 
 def show_plain_types(documented: type) -> None:
