@@ -119,8 +119,10 @@ def _callers(frame: FrameType) -> Iterator[FrameType]:
 
 
 def _file_of_application(frame: FrameType) -> str | None:
+    """Room and module. A package in a room counts as one; ports are no code, and a listener to what was recorded is no step."""
     _, found, name = frame.f_code.co_filename.partition("/application/")
-    return name.removesuffix(".py") if found and not name.startswith("ports/") else None
+    room, _, module = name.removesuffix(".py").partition("/")
+    return f"{room}/{module.partition('/')[0]}" if found and room not in ("ports", "reporting", "engine") else None
 
 
 def _doubled_class_names() -> Mapping[str, list[str]]:

@@ -87,7 +87,7 @@ def printed(program: str, folder: Path, **environment: str) -> str:
         check=False,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=300,
     )
     assert done.returncode == 0, done.stderr
     return done.stdout
