@@ -58,8 +58,9 @@ class GroupCommit:
 
     async def append(self, draft: Draft) -> Committed:
         """Durable when it returns. A caller that is cancelled while it waits learns nothing: it must reload the stream."""
-        if draft.stream_id in self._unseen_failures:
-            raise earlier_commit_failed(draft.stream_id)
+        for stream_id in draft.streams:
+            if stream_id in self._unseen_failures:
+                raise earlier_commit_failed(stream_id)
         waiting = _Waiting(draft, asyncio.get_running_loop().create_future(), _names(draft.commit.claim))
         self._queue.append(waiting)
         if self._writing is None:
@@ -67,8 +68,9 @@ class GroupCommit:
         try:
             return await waiting.reply
         finally:
-            if self._unseen_failures.get(draft.stream_id) is waiting.reply:
-                del self._unseen_failures[draft.stream_id]
+            for stream_id in draft.streams:
+                if self._unseen_failures.get(stream_id) is waiting.reply:
+                    del self._unseen_failures[stream_id]
 
     async def own(self, epoch: int) -> None:
         """Claim `epoch` from the next transaction on, with the ledger as the store holds it now."""
@@ -137,8 +139,8 @@ class GroupCommit:
             if waiting.reply.done():
                 continue
             draft = waiting.draft
-            if not claimed.isdisjoint(waiting.names) or draft.stream_id in waiting_streams:
-                waiting_streams.add(draft.stream_id)
+            if not claimed.isdisjoint(waiting.names) or not waiting_streams.isdisjoint(draft.streams):
+                waiting_streams.update(draft.streams)
                 later.append(waiting)
                 continue
             batch.append(waiting)
@@ -199,12 +201,12 @@ class GroupCommit:
         """With every later commit of its stream that waits already; they were decided on what did not happen."""
         if waiting.reply.done():
             return
-        stream_id = waiting.draft.stream_id
         waiting.reply.set_exception(error)
-        self._unseen_failures[stream_id] = waiting.reply
-        behind = [later for later in self._queue if later.draft.stream_id == stream_id and not later.reply.done()]
-        for later in behind:
-            later.reply.set_exception(earlier_commit_failed(stream_id))
+        for stream_id in waiting.draft.streams:
+            self._unseen_failures[stream_id] = waiting.reply
+            behind = [later for later in self._queue if stream_id in later.draft.streams and not later.reply.done()]
+            for later in behind:
+                later.reply.set_exception(earlier_commit_failed(stream_id))
 
     def _fail_all(self, batch: Iterable[_Waiting], error: StoreUnavailable | LeaseLost) -> None:
         for waiting in [*batch, *self._queue]:

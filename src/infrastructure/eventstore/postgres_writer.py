@@ -24,6 +24,7 @@ from liveorder.infrastructure.eventstore.database import Row, T, Values
 from liveorder.infrastructure.eventstore.moments import text_of
 from liveorder.infrastructure.eventstore.postgres_connection import Address, Connection, connect, native, translated
 from liveorder.infrastructure.eventstore.postgres_schema import lock_key
+from liveorder.infrastructure.eventstore.schema import PUT_CHECKPOINT, bookmark_of
 from liveorder.infrastructure.eventstore.transaction import (
     NotStored,
     Seen,
@@ -31,6 +32,7 @@ from liveorder.infrastructure.eventstore.transaction import (
     Transaction,
     judge,
     overlapping,
+    place_of,
 )
 
 _APPEND = """SELECT append_events(%b::bigint, %b::bigint, %b::uuid[], %b::bigint[], %b::text[], %b::bytea[], %b::text[],
@@ -44,6 +46,7 @@ _HEAD = "SELECT coalesce(MAX(notification_id), 0) FROM stored_events"
 _LAST_VERSIONS = """SELECT originator_id, MAX(originator_version) FROM stored_events
     WHERE originator_id = ANY(%s) GROUP BY originator_id"""
 _CLAIMS = "SELECT * FROM signal_claims WHERE signal_id = ANY(%s) OR client_order_id = ANY(%s)"
+_TRACKED = "SELECT name, value FROM checkpoints WHERE name = ANY(%s)"
 _EVENTS = """SELECT originator_id, originator_version, notification_id, topic, state
     FROM stored_events JOIN unnest(%s::uuid[], %s::bigint[]) AS n(stream, version)
     ON originator_id = n.stream AND originator_version = n.version"""
@@ -102,8 +105,9 @@ class PostgresWriter:
                 raise
 
     async def _attempt(self, transaction: Transaction) -> Stored | NotStored:
-        """A halt inside the transaction may concern its own later commits, so those are judged first."""
-        if transaction.halts() and len(transaction.drafts) > 1 and (objections := await self._objections(transaction)):
+        """A halt inside the transaction may concern its own later commits, and a tracking record is not the function's to judge."""
+        is_judged_first = (transaction.halts() and len(transaction.drafts) > 1) or transaction.trackings()
+        if is_judged_first and (objections := await self._objections(transaction)):
             return objections
         try:
             answer = await self._append(transaction)
@@ -119,9 +123,14 @@ class PostgresWriter:
 
     async def _append(self, transaction: Transaction) -> str:
         connection = await self._connected()
-        cursor = await connection.execute(_APPEND, _arguments(transaction))
-        ((answer,),) = await cursor.fetchall()
-        return str(answer)
+        if not transaction.trackings():
+            return await _answer(connection, transaction)
+        async with connection.transaction():
+            answer = await _answer(connection, transaction)
+            for tracking in transaction.trackings() if answer == "stored" else ():
+                kept = {"name": bookmark_of(tracking.application_name), "value": str(tracking.notification_id)}
+                await connection.execute(native(PUT_CHECKPOINT), kept)
+        return answer
 
     async def _settle(self, transaction: Transaction, cause: Exception) -> Stored | NotStored:
         """What is there, or one more attempt where it is not: a connection that broke while idle stored nothing."""
@@ -144,7 +153,7 @@ class PostgresWriter:
         async with connection.transaction():
             await connection.execute(_LOCK, (self._lock_key,))
             ((head,),) = await _fetch(connection, _HEAD)
-            refused, found = judge(transaction.drafts, await _seen(connection, transaction))
+            refused, found = judge(transaction, await _seen(connection, transaction))
             if not refused and not found and head == transaction.head:
                 return None
             rows = await _fetch(connection, "SELECT account_id, key, state FROM risk")
@@ -162,6 +171,12 @@ class PostgresWriter:
                 await connection.close()
 
 
+async def _answer(connection: Connection, transaction: Transaction) -> str:
+    cursor = await connection.execute(_APPEND, _arguments(transaction))
+    ((answer,),) = await cursor.fetchall()
+    return str(answer)
+
+
 async def _written(statement: str, values: Values, connection: Connection) -> list[Row]:
     cursor = await connection.execute(native(statement), dict(values))
     return await cursor.fetchall() if cursor.description else []
@@ -173,24 +188,27 @@ async def _fetch(connection: Connection, statement: str, values: tuple[Any, ...]
 
 
 async def _seen(connection: Connection, transaction: Transaction) -> Seen:
-    streams = list({*(each.stream_id for each in transaction.drafts), *transaction.dead_letters()})
+    streams = list({*(stream_id for each in transaction.drafts for stream_id in each.streams), *transaction.dead_letters()})
     last_versions: dict[UUID, int] = dict(await _fetch(connection, _LAST_VERSIONS, (streams,)))
     recognitions = [claiming.known_by for claiming in transaction.claimings]
     known = ([each.signal_id for each in recognitions], [name for each in recognitions for name in each.client_order_ids])
     claims = await _fetch(connection, _CLAIMS, known) if recognitions else []
     halted = await _fetch(connection, "SELECT scope FROM halts")
-    taken = [
-        (each.stream_id, event.originator_version)
-        for each in overlapping(transaction.drafts, last_versions)
-        for event in each.events
-    ]
+    taken = [place_of(event) for each in overlapping(transaction.drafts, last_versions) for event in each.events]
     events = await _fetch(connection, _EVENTS, tuple(map(list, zip(*taken, strict=True)))) if taken else []
     return Seen(
         last_versions=last_versions,
         claims=[claim_of(row) for row in claims],
         halted=frozenset(scope for (scope,) in halted),
         events={(stream, version): (position, topic, bytes(state)) for stream, version, position, topic, state in events},
+        tracked=await _tracked(connection, transaction),
     )
+
+
+async def _tracked(connection: Connection, transaction: Transaction) -> dict[str, int]:
+    names = {bookmark_of(each.application_name): each.application_name for each in transaction.trackings()}
+    rows = await _fetch(connection, _TRACKED, (list(names),)) if names else []
+    return {names[name]: int(value) for name, value in rows}
 
 
 def _arguments(transaction: Transaction) -> tuple[Any, ...]:

@@ -99,12 +99,23 @@ OPEN_STREAMS = "SELECT p.position, o.stream_id FROM risk_position p LEFT JOIN op
 ADD_HALT = "INSERT INTO halts VALUES (:scope, :reason, :at) ON CONFLICT DO NOTHING"
 PUT_HALT = """INSERT INTO halts VALUES (:scope, :reason, :at)
     ON CONFLICT (scope) DO UPDATE SET reason=excluded.reason, at=excluded.at"""
+CHECKPOINT = "SELECT value FROM checkpoints WHERE name=:name"
 PUT_CHECKPOINT = "INSERT INTO checkpoints VALUES (:name, :value) ON CONFLICT (name) DO UPDATE SET value=excluded.value"
 PUT_OWN_CHECKPOINT = """INSERT INTO checkpoints SELECT :name, :value FROM lease WHERE epoch=:epoch
     ON CONFLICT (name) DO UPDATE SET value=excluded.value RETURNING name"""
 """Nothing for who is not the owner any more."""
+ADVANCE_OWN_CHECKPOINT = """INSERT INTO checkpoints SELECT :name, :value FROM lease WHERE epoch=:epoch
+    ON CONFLICT (name) DO UPDATE SET value=excluded.value
+    WHERE CAST(checkpoints.value AS bigint) < CAST(excluded.value AS bigint) RETURNING name"""
+"""Of a position; nothing either where it has got as far already."""
 PLACE = "place"
 """The checkpoint under which a store remembers where it is."""
+
+
+def bookmark_of(application_name: str) -> str:
+    """The checkpoint that is the library's tracking record of an application: how far of a log it has processed."""
+    return f"tracking:{application_name}"
+
 
 SMALL_TABLES = ("store", "lease", "risk_position", "risk", "halts", "open_orders")
 """Cheap to verify at every start."""

@@ -18,6 +18,7 @@ from liveorder.domain.errors import LeaseLost, StoreError, StoreUnavailable
 from liveorder.infrastructure.eventstore.claim_rows import claim_of, row_of
 from liveorder.infrastructure.eventstore.database import Row, T, Values
 from liveorder.infrastructure.eventstore.moments import text_of
+from liveorder.infrastructure.eventstore.schema import CHECKPOINT, PUT_CHECKPOINT, bookmark_of
 from liveorder.infrastructure.eventstore.sqlite_recorder import uri_of
 from liveorder.infrastructure.eventstore.transaction import (
     Draft,
@@ -27,6 +28,7 @@ from liveorder.infrastructure.eventstore.transaction import (
     Transaction,
     judge,
     overlapping,
+    place_of,
 )
 
 Connect = Callable[[Path, float], sqlite3.Connection]
@@ -166,7 +168,7 @@ def _unavailable(error: Exception) -> StoreUnavailable:
 
 def _is_in_order(connection: sqlite3.Connection, transaction: Transaction) -> bool:
     """Whether nothing stands in the way, by one statement; False where `_objections` must look closer. Raises `LeaseLost`."""
-    streams = {each.stream_id.hex: each.first_version - 1 for each in transaction.drafts}
+    streams = {stream_id.hex: first - 1 for each in transaction.drafts for stream_id, first in each.streams.items()}
     recognitions = [claiming.known_by for claiming in transaction.claimings]
     signals = [(known.signal_id, known.plan, known.account_id) for known in recognitions]
     client_ids = [each for known in recognitions for each in known.client_order_ids]
@@ -175,27 +177,38 @@ def _is_in_order(connection: sqlite3.Connection, transaction: Transaction) -> bo
     epoch, head, *objections = row
     if epoch != transaction.epoch:
         raise LeaseLost(f"the store belongs to epoch {epoch} now, and this process has epoch {transaction.epoch}")
-    is_plain = len(streams) == len(transaction.drafts) and not transaction.halts()
+    is_plain = len(streams) == sum(len(each.streams) for each in transaction.drafts)
+    is_plain = is_plain and not transaction.halts() and not transaction.trackings()
     return is_plain and head == transaction.head and not any(objections)
 
 
 def _objections(connection: sqlite3.Connection, transaction: Transaction) -> NotStored | None:
     (head,) = connection.execute("SELECT coalesce(MAX(rowid), 0) FROM stored_events").fetchone()
-    refused, found = judge(transaction.drafts, _seen(connection, transaction))
+    refused, found = judge(transaction, _seen(connection, transaction))
     if refused or found or head != transaction.head:
         return NotStored(head, _ledger_rows(connection), refused, found)
     return None
 
 
 def _seen(connection: sqlite3.Connection, transaction: Transaction) -> Seen:
-    streams = {*(each.stream_id for each in transaction.drafts), *transaction.dead_letters()}
+    streams = {*(stream_id for each in transaction.drafts for stream_id in each.streams), *transaction.dead_letters()}
     last_versions = {stream_id: _last_version(connection, stream_id) for stream_id in streams}
     return Seen(
         last_versions=last_versions,
         claims=_known_claims(connection, [claiming.known_by for claiming in transaction.claimings]),
         halted=frozenset(_halted(connection)) if transaction.scopes() else frozenset(),
         events=_stored_events(connection, overlapping(transaction.drafts, last_versions)),
+        tracked=_tracked(connection, transaction),
     )
+
+
+def _tracked(connection: sqlite3.Connection, transaction: Transaction) -> dict[str, int]:
+    found = {}
+    for tracking in transaction.trackings():
+        row = connection.execute(CHECKPOINT, {"name": bookmark_of(tracking.application_name)}).fetchone()
+        if row is not None:
+            found[tracking.application_name] = int(row[0])
+    return found
 
 
 def _last_version(connection: sqlite3.Connection, stream_id: UUID) -> int:
@@ -217,7 +230,7 @@ def _halted(connection: sqlite3.Connection) -> Iterator[str]:
 def _stored_events(connection: sqlite3.Connection, drafts: Sequence[Draft]) -> dict[tuple[UUID, int], tuple[int, str, bytes]]:
     statement = "SELECT rowid, topic, state FROM stored_events WHERE originator_id=? AND originator_version=?"
     found = {}
-    for stream_id, version in ((each.stream_id, event.originator_version) for each in drafts for event in each.events):
+    for stream_id, version in (place_of(event) for each in drafts for event in each.events):
         row = connection.execute(statement, (stream_id.hex, version)).fetchone()
         if row is not None:
             found[stream_id, version] = row
@@ -243,14 +256,16 @@ def _insert(connection: sqlite3.Connection, transaction: Transaction) -> None:
         connection.executemany("INSERT INTO event_shapes VALUES (?) ON CONFLICT DO NOTHING", [(shape,) for shape in shapes])
     _keep_open_orders(connection, transaction)
     _keep_halts(connection, transaction)
+    for tracking in transaction.trackings():
+        kept = {"name": bookmark_of(tracking.application_name), "value": str(tracking.notification_id)}
+        connection.execute(PUT_CHECKPOINT, kept)
 
 
 def _insert_events(connection: sqlite3.Connection, transaction: Transaction) -> int:
     """Returns the new head. Positions are explicit: the next ones, without gaps."""
     rows = [
-        (position, each.stream_id.hex, event.originator_version, event.topic, event.state)
-        for each, positions in zip(transaction.drafts, transaction.positions(), strict=True)
-        for position, event in zip(positions, each.events, strict=True)
+        (position, event.originator_id.hex, event.originator_version, event.topic, event.state)  # type: ignore[union-attr]  # UUIDs
+        for position, event in enumerate(transaction.events(), start=transaction.head + 1)
     ]
     statement = "INSERT INTO stored_events (rowid, originator_id, originator_version, topic, state) VALUES (?, ?, ?, ?, ?)"
     connection.executemany(statement, rows)

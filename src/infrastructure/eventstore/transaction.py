@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import cast
 from uuid import UUID
 
-from eventsourcing.persistence import StoredEvent
+from eventsourcing.persistence import StoredEvent, Tracking
 
 from liveorder.application.ports.order_store import BrokerName, Claiming, Commit, HaltRow, LedgerRow
 from liveorder.domain.claim import SignalClaim
@@ -28,16 +29,17 @@ class Draft:
 
     commit: Commit
     events: tuple[StoredEvent, ...]
+    streams: Mapping[UUID, int]
+    """Its first version in each of its streams: one stream, but for foreign events."""
     shapes: tuple[str, ...] = ()
     """Of its events, those that the store bears no stamp of yet."""
+    tracking: Tracking | None = None
+    """What an application that follows a log has processed with these events."""
 
     @property
-    def stream_id(self) -> UUID:
-        return self.commit.facts[0].stream_id
-
-    @property
-    def first_version(self) -> int:
-        return self.commit.facts[0].version
+    def is_foreign(self) -> bool:
+        """Whether its events are of another program. They bear no id that tells our own row from another's."""
+        return not self.commit.facts
 
 
 def draft(commit: Commit, mapper: FactMapper, stamped: Collection[str]) -> Draft:
@@ -53,7 +55,7 @@ def draft(commit: Commit, mapper: FactMapper, stamped: Collection[str]) -> Draft
             raise VersionConflict(f"the facts of one commit must follow each other in one stream ({first.stream_id})")
     shapes = {mapper.shapes[recorded.fact.topic]: None for recorded in commit.facts}
     events = tuple(mapper.to_stored_event(recorded) for recorded in commit.facts)
-    return Draft(commit, events, tuple(shape for shape in shapes if shape not in stamped))
+    return Draft(commit, events, {first.stream_id: first.version}, tuple(shape for shape in shapes if shape not in stamped))
 
 
 @dataclass(frozen=True)
@@ -94,7 +96,15 @@ class Transaction:
 
     def is_open(self) -> Mapping[UUID, bool]:
         """The last word on each stream."""
-        return {draft.stream_id: draft.commit.is_open for draft in self.drafts if draft.commit.is_open is not None}
+        return {
+            stream_id: draft.commit.is_open
+            for draft in self.drafts
+            if draft.commit.is_open is not None
+            for stream_id in draft.streams
+        }
+
+    def trackings(self) -> list[Tracking]:
+        return [draft.tracking for draft in self.drafts if draft.tracking is not None]
 
     def ledger_rows(self) -> list[LedgerRow]:
         """The last word on each account and key."""
@@ -140,20 +150,24 @@ class Seen:
     halted: frozenset[str]
     events: Mapping[tuple[UUID, int], tuple[int, str, bytes]]
     """Position, topic and state of the versions that are taken already, among those that drafts ask for."""
+    tracked: Mapping[str, int] = field(default_factory=dict)
+    """How far the applications of the drafts' trackings have got."""
 
 
 def overlapping(drafts: Sequence[Draft], last_versions: Mapping[UUID, int]) -> list[Draft]:
     """Drafts of which a version is taken: by another writer, or by themselves when a reply was lost."""
-    return [draft for draft in drafts if draft.first_version <= last_versions.get(draft.stream_id, 0)]
+    return [
+        draft for draft in drafts if any(first <= last_versions.get(stream_id, 0) for stream_id, first in draft.streams.items())
+    ]
 
 
-def judge(drafts: Sequence[Draft], seen: Seen) -> tuple[dict[int, StoreError], dict[int, tuple[int, ...]]]:
+def judge(transaction: Transaction, seen: Seen) -> tuple[dict[int, StoreError], dict[int, tuple[int, ...]]]:
     """Which drafts are refused and why, and which are stored already, to the byte."""
     bench = _Bench(seen)
     refused: dict[int, StoreError] = {}
     found: dict[int, tuple[int, ...]] = {}
-    for index, each in enumerate(drafts):
-        positions = _positions_if_stored(each, seen)
+    for index, (each, planned) in enumerate(zip(transaction.drafts, transaction.positions(), strict=True)):
+        positions = _positions_if_stored(each, planned, seen)
         if positions is not None:
             found[index] = positions
         elif (error := bench.objection(each)) is not None:
@@ -161,14 +175,20 @@ def judge(drafts: Sequence[Draft], seen: Seen) -> tuple[dict[int, StoreError], d
     return refused, found
 
 
-def _positions_if_stored(each: Draft, seen: Seen) -> tuple[int, ...] | None:
+def _positions_if_stored(each: Draft, planned: tuple[int, ...], seen: Seen) -> tuple[int, ...] | None:
+    """Foreign events must be exactly where this transaction would have put them: others may be equal to the byte."""
     positions = []
     for event in each.events:
-        stored = seen.events.get((each.stream_id, event.originator_version))
+        stored = seen.events.get(place_of(event))
         if stored is None or stored[1:] != (event.topic, event.state):
             return None
         positions.append(stored[0])
-    return tuple(positions)
+    return None if each.is_foreign and tuple(positions) != planned else tuple(positions)
+
+
+def place_of(event: StoredEvent) -> tuple[UUID, int]:
+    """Stream and version. What a draft holds is always in a stream with a UUID."""
+    return cast(UUID, event.originator_id), event.originator_version
 
 
 class _Bench:
@@ -178,24 +198,29 @@ class _Bench:
         self._versions = dict(seen.last_versions)
         self._claims = list(seen.claims)
         self._halted = set(seen.halted)
+        self._tracked = dict(seen.tracked)
         self._failed: set[UUID] = set()
 
     def objection(self, each: Draft) -> StoreError | None:
         error = self._objection(each)
         if error is not None:
-            self._failed.add(each.stream_id)
+            self._failed.update(each.streams)
             return error
         self._admit(each)
         return None
 
     def _objection(self, each: Draft) -> StoreError | None:
-        if each.stream_id in self._failed:
-            return earlier_commit_failed(each.stream_id)
+        for stream_id in each.streams:
+            if stream_id in self._failed:
+                return earlier_commit_failed(stream_id)
         if each.commit.claim is not None and (error := self._objection_to(each.commit.claim)) is not None:
             return error
-        last = self._versions.get(each.stream_id, 0)
-        if each.first_version != last + 1:
-            return _version_conflict(each, last)
+        for stream_id, first in each.streams.items():
+            last = self._versions.get(stream_id, 0)
+            if first != last + 1:
+                return version_conflict(stream_id, first, last)
+        if each.tracking is not None and (error := self._objection_to_tracking(each.tracking)) is not None:
+            return error
         standing = next((scope for scope in each.commit.unless_halted if scope in self._halted), None)
         return None if standing is None else TradingIsHalted(standing)
 
@@ -206,8 +231,14 @@ class _Bench:
         dead_letter = claiming.dead_letter
         return DeadLetterStands(dead_letter) if dead_letter is not None and self._versions.get(dead_letter) else None
 
+    def _objection_to_tracking(self, tracking: Tracking) -> StoreError | None:
+        got_to = self._tracked.get(tracking.application_name)
+        return tracked_already(tracking, got_to) if got_to is not None and got_to >= tracking.notification_id else None
+
     def _admit(self, each: Draft) -> None:
-        self._versions[each.stream_id] = each.first_version + len(each.events) - 1
+        self._versions.update(map(place_of, each.events))
+        if each.tracking is not None:
+            self._tracked[each.tracking.application_name] = each.tracking.notification_id
         if each.commit.claim is not None:
             self._claims.append(each.commit.claim.claim)
         halt = each.commit.halt
@@ -219,6 +250,11 @@ def earlier_commit_failed(stream_id: UUID) -> VersionConflict:
     return VersionConflict(f"an earlier commit of this stream failed ({stream_id}); reload it before deciding again")
 
 
-def _version_conflict(each: Draft, last: int) -> VersionConflict:
-    problem = "was stored by another writer" if each.first_version <= last else f"leaves a gap behind version {last}"
-    return VersionConflict(f"version {each.first_version} of stream {each.stream_id} {problem}; reload it before deciding again")
+def version_conflict(stream_id: UUID, first: int, last: int) -> VersionConflict:
+    problem = "was stored by another writer" if first <= last else f"leaves a gap behind version {last}"
+    return VersionConflict(f"version {first} of stream {stream_id} {problem}; reload it before deciding again")
+
+
+def tracked_already(tracking: Tracking, got_to: int) -> VersionConflict:
+    told = f"{tracking.application_name} has processed position {got_to}, so not only now {tracking.notification_id}"
+    return VersionConflict(f"{told}; go on from there")
