@@ -37,8 +37,9 @@ from liveorder.bootstrap.parts import (
 from liveorder.domain.errors import LeaseLost, LiveOrderError
 from liveorder.domain.order import LiveOrder
 from liveorder.infrastructure.clock import SystemClock
+from liveorder.infrastructure.eventstore.foreign_events import ForeignEvent
 from liveorder.infrastructure.eventstore.migrations import migrate
-from liveorder.infrastructure.eventstore.order_store import DatabaseOrderStore
+from liveorder.infrastructure.eventstore.order_store import PAGE, DatabaseOrderStore
 from liveorder.infrastructure.eventstore.schema import SCHEMA_VERSION
 from liveorder.infrastructure.eventstore.store_by_url import database_at, store_at
 from liveorder.infrastructure.notifiers.log import LogNotifier
@@ -131,9 +132,15 @@ async def _migrate(settings: Settings, log: EventLog, *, wait: bool) -> None:
 
 
 async def _newest_moment(store: DatabaseOrderStore) -> datetime | None:
-    head = await store.head()
-    async for page in store.log(after=head - 1):
-        return page[-1].envelope.recorded_at
+    """By our own facts: events of other programs say no such thing."""
+    end = await store.head()
+    while end > 0:
+        start = max(0, end - PAGE)
+        pages = [page async for page in store.log(after=start, limit=end - start)]
+        moments = [item.envelope.recorded_at for page in pages for item in page if not isinstance(item.fact, ForeignEvent)]
+        if moments:
+            return moments[-1]
+        end = start
     return None
 
 

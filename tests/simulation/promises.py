@@ -25,6 +25,7 @@ from liveorder.domain.order.facts import RejectReason
 from liveorder.domain.reconciliation import DifferenceKind
 from liveorder.domain.signal import Signal, UnusableSignal
 from liveorder.domain.trading_halt import HaltReason, TradingHalted, account_scope
+from liveorder.infrastructure.eventstore.foreign_events import EventReader
 from liveorder.infrastructure.eventstore.integrity import inspect
 from liveorder.infrastructure.eventstore.order_store import DatabaseOrderStore
 from tests.simulation.outside import Receiver
@@ -135,7 +136,9 @@ async def check_log(world: World) -> None:
     world.witness.look()
     store = DatabaseOrderStore(world.person, MAPPER, world.clock)
     facts = [item async for page in store.log() for item in page]
-    world.violations += [Violation("store damaged", problem) for problem in (await inspect(world.person, MAPPER)).problems]
+    world.violations += [
+        Violation("store damaged", problem) for problem in (await inspect(world.person, EventReader(MAPPER))).problems
+    ]
     world.violations += [*_replayed(world, facts), *_nothing_lost(world, facts)]
     world.violations += [*_given_up(world), *_halted(world, facts)]
     world.violations += [problem async for problem in _told(world, facts)]

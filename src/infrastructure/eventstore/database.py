@@ -8,6 +8,8 @@ from typing import Any, Protocol, TypeAlias, TypeVar
 from uuid import UUID
 
 from eventsourcing.persistence import Notification
+from eventsourcing.postgres import PostgresApplicationRecorder
+from eventsourcing.sqlite import SQLiteApplicationRecorder
 
 from liveorder.domain.errors import LeaseLost
 from liveorder.infrastructure.eventstore.transaction import NotStored, Stored, Transaction
@@ -16,6 +18,9 @@ Row: TypeAlias = tuple[Any, ...]
 Values: TypeAlias = Mapping[str, str | int | None]
 Stamp: TypeAlias = tuple[str, Values]
 """A statement that makes a copy differ from its original."""
+
+LibraryReader: TypeAlias = SQLiteApplicationRecorder | PostgresApplicationRecorder
+"""The library's own recorder on connections of its own, which cannot write."""
 
 T = TypeVar("T")
 Read: TypeAlias = Callable[[Notification], T]
@@ -89,6 +94,14 @@ class Database(Protocol):
 
     async def streams(self, stream_ids: Sequence[UUID], read: Read[T]) -> list[T]:
         """Several, one behind the other, each in order of version."""
+        ...
+
+    async def first_topics(self, stream_ids: Sequence[UUID]) -> dict[UUID, str]:
+        """The topic of version 1 of each stream that is there."""
+        ...
+
+    def library_reader(self) -> LibraryReader:
+        """Opens its connections when it is first asked. To be closed by its `datastore`."""
         ...
 
     async def unfinished(self, read: Read[T]) -> list[T]:

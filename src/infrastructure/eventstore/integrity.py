@@ -10,11 +10,11 @@ from eventsourcing.persistence import Notification
 
 from liveorder.application.ports.order_store import IntegrityReport
 from liveorder.domain.errors import StoreRefused
-from liveorder.domain.facts import Fact
+from liveorder.domain.facts import Fact, RecordedFact
 from liveorder.domain.order.facts import Acknowledged, Refused, Replaced, Requested, SubmissionStarted
-from liveorder.infrastructure.eventstore.database import Database
+from liveorder.infrastructure.eventstore.database import Database, Read
+from liveorder.infrastructure.eventstore.foreign_events import ForeignEvent, mixed
 from liveorder.infrastructure.eventstore.identity import schema_version_of
-from liveorder.infrastructure.eventstore.mapper import FactMapper
 
 _TAIL = 100
 _PAGE = 1000
@@ -26,11 +26,11 @@ _NAMES = """SELECT account_id, broker_order_id, order_id FROM broker_names
     ORDER BY account_id, broker_order_id, order_id LIMIT 1000"""
 
 
-async def refuse_damaged_tail(database: Database, mapper: FactMapper) -> None:
+async def refuse_damaged_tail(database: Database, read: Read[RecordedFact]) -> None:
     """Raises `StoreRefused` where the newest facts do not decode or follow each other, or the risk table is of another log."""
     position, head = await database.ends()
     start = max(0, head - _TAIL)
-    tail = await database.page(start, head - start, mapper.to_domain_event)
+    tail = await database.page(start, head - start, read)
     if position != head or [recorded.position for recorded in tail] != list(range(start + 1, head + 1)):
         raise StoreRefused(
             f"the risk table stands at position {position} and the log ends at {head} or has gaps before it; "
@@ -38,9 +38,9 @@ async def refuse_damaged_tail(database: Database, mapper: FactMapper) -> None:
         )
 
 
-async def inspect(database: Database, mapper: FactMapper) -> IntegrityReport:
+async def inspect(database: Database, read: Read[RecordedFact]) -> IntegrityReport:
     """Reads everything up to where the log ends now, also while in use; at most 100 problems are listed."""
-    audit = _Audit(mapper)
+    audit = _Audit(read)
     try:
         audit.problems += await database.damage()
         await _inspect_ends(database, audit)
@@ -51,7 +51,7 @@ async def inspect(database: Database, mapper: FactMapper) -> IntegrityReport:
             await _inspect_claims(database, audit, ["signal_claims"])
         else:
             await _inspect_claims(database, audit, ["signal_claims", "superseded_claims"])
-            await _inspect_names(database, mapper, audit)
+            await _inspect_names(database, read, audit)
     except StoreRefused as error:
         audit.problems.append(str(error))
     problems = tuple(audit.problems[:_MOST_PROBLEMS])
@@ -69,7 +69,7 @@ async def _inspect_log(database: Database, audit: _Audit, end: int) -> None:
 class _Audit:
     """Reads the log in order and remembers what it needs to judge the rest."""
 
-    def __init__(self, mapper: FactMapper) -> None:
+    def __init__(self, read: Read[RecordedFact]) -> None:
         self.problems: list[str] = []
         self.facts = 0
         self.position = 0
@@ -78,7 +78,8 @@ class _Audit:
         self.requested: dict[str, UUID] = {}
         self.names: dict[UUID, _Names] = {}
         self.calendars: set[str] = set()
-        self._mapper = mapper
+        self._foreign: set[UUID] = set()
+        self._read = read
 
     def read(self, event: Notification) -> int:
         stream_id = event.originator_id if isinstance(event.originator_id, UUID) else UUID(event.originator_id)
@@ -87,19 +88,24 @@ class _Audit:
         expected = self.versions.get(stream_id, 0) + 1
         if event.originator_version != expected:
             self.problems.append(f"stream {stream_id} has version {event.originator_version} where {expected} should be")
-        self._decode(event)
+        self._decode(event, begins=expected == 1)
         self.facts += 1
         self.position = event.id
         self.versions[stream_id] = event.originator_version
         self.newest_topics[stream_id] = event.topic
         return event.id
 
-    def _decode(self, event: Notification) -> None:
+    def _decode(self, event: Notification, *, begins: bool) -> None:
         try:
-            recorded = self._mapper.to_domain_event(event)
+            recorded = self._read(event)
         except StoreRefused as error:
             self.problems.append(str(error))
             return
+        is_foreign = isinstance(recorded.fact, ForeignEvent)
+        if begins and is_foreign:
+            self._foreign.add(recorded.stream_id)
+        if is_foreign != (recorded.stream_id in self._foreign):
+            self.problems.append(mixed(recorded.stream_id))
         if isinstance(recorded.fact, Requested):
             self.requested[recorded.fact.client_order_id] = recorded.stream_id
             self.names[recorded.stream_id] = _Names(recorded.fact.account_id)
@@ -162,7 +168,7 @@ async def _inspect_claim(database: Database, audit: _Audit, client_order_id: str
         audit.problems.append(f"signal {client_order_id} is claimed for order {order_id}, of which there are no facts")
 
 
-async def _inspect_names(database: Database, mapper: FactMapper, audit: _Audit) -> None:
+async def _inspect_names(database: Database, read: Read[RecordedFact], audit: _Audit) -> None:
     """Both ways: without its name a report that tells no key of ours finds no order, or with a wrong one another's."""
     after, named = {"account": "", "name": "", "order": ""}, set[tuple[str, str, str]]()
     while rows := await database.fetch(_NAMES, after):
@@ -172,11 +178,11 @@ async def _inspect_names(database: Database, mapper: FactMapper, audit: _Audit) 
         if names.told and (names.account_id, names.told[-1], str(stream_id)) not in named:
             audit.problems.append(f"order {stream_id} is {names.told[-1]} at its broker, and is not listed under that name")
     for account_id, name, order_id in sorted(named):
-        if not await _is_told(database, mapper, audit, account_id, name, order_id):
+        if not await _is_told(database, read, audit, account_id, name, order_id):
             audit.problems.append(f"{name} on account {account_id} is listed as order {order_id}, whose facts do not say so")
 
 
-async def _is_told(database: Database, mapper: FactMapper, audit: _Audit, account_id: str, name: str, order_id: str) -> bool:
+async def _is_told(database: Database, read: Read[RecordedFact], audit: _Audit, account_id: str, name: str, order_id: str) -> bool:
     """Where what was read does not say it, newer facts may."""
     try:
         stream_id = UUID(order_id)
@@ -184,7 +190,7 @@ async def _is_told(database: Database, mapper: FactMapper, audit: _Audit, accoun
         return False
     names = audit.names.get(stream_id)
     if names is None or name not in names.told:
-        stream = await database.stream(stream_id, mapper.to_domain_event)
+        stream = await database.stream(stream_id, read)
         names = _Names(stream[0].fact.account_id) if stream and isinstance(stream[0].fact, Requested) else _Names("")
         for recorded in stream:
             names.take(recorded.fact)

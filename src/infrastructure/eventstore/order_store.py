@@ -7,6 +7,7 @@ from collections import defaultdict
 from collections.abc import AsyncIterator, Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
+from functools import partial
 from itertools import groupby
 from typing import TypeVar
 from uuid import UUID
@@ -29,13 +30,16 @@ from liveorder.domain.trading_halt import HaltReason, told_by
 from liveorder.infrastructure.eventstore.claim_rows import claim_of
 from liveorder.infrastructure.eventstore.command_table import CommandTable
 from liveorder.infrastructure.eventstore.database import Database, Stamp, Values, write_as_owner
+from liveorder.infrastructure.eventstore.event_recorder import EventRecorder
+from liveorder.infrastructure.eventstore.foreign_appender import ForeignAppender
+from liveorder.infrastructure.eventstore.foreign_events import of_ours
 from liveorder.infrastructure.eventstore.group_commit import GroupCommit
 from liveorder.infrastructure.eventstore.identity import Expectation, meet, read_identity, refuse_another
-from liveorder.infrastructure.eventstore.integrity import inspect, refuse_damaged_tail
 from liveorder.infrastructure.eventstore.lease_row import LeaseRow
+from liveorder.infrastructure.eventstore.log_reader import LogReader
 from liveorder.infrastructure.eventstore.mapper import FactMapper
 from liveorder.infrastructure.eventstore.moments import moment_of, text_of
-from liveorder.infrastructure.eventstore.schema import ADD_HALT, PLACE, PUT_HALT, PUT_OWN_CHECKPOINT
+from liveorder.infrastructure.eventstore.schema import ADD_HALT, CHECKPOINT, PLACE, PUT_HALT, PUT_OWN_CHECKPOINT
 from liveorder.infrastructure.eventstore.transaction import draft
 
 _T = TypeVar("_T")
@@ -83,12 +87,13 @@ class DatabaseOrderStore:
         """`poll_seconds`: how often `wait_beyond` looks for what other processes stored."""
         self._database = database
         self._mapper = mapper
+        self._reader = LogReader(database, mapper)
         self._clock = clock
         self._expectation = expectation
         self._poll_seconds = poll_seconds
         self._group: GroupCommit | None = None
         self._stored = asyncio.Event()
-        self._stamped: set[str] = set()
+        self._recorder: EventRecorder | None = None
         self.lease = LeaseRow(database, clock, self._writing)
         self.commands = CommandTable(database, lambda: self._writing().epoch)
 
@@ -99,7 +104,7 @@ class DatabaseOrderStore:
             identity = await self._identified(is_writer=ledger is not None)
             if self._expectation is not None:
                 refuse_another(self._expectation, identity)
-            await refuse_damaged_tail(self._database, self._mapper)
+            await self._reader.refuse_damaged_tail()
             group = GroupCommit(self._database.transact, ledger or _NoLedger(), self._read_ledger, self._announce)
             await group.own(0)
         except BaseException:
@@ -110,10 +115,8 @@ class DatabaseOrderStore:
 
     async def _identified(self, *, is_writer: bool) -> StoreIdentity:
         identity = await read_identity(self._database)
-        if identity.schema_version > 1:
-            self._stamped = {shape for (shape,) in await self._database.fetch("SELECT shape FROM event_shapes")}
-            self._mapper.check_shapes(self._stamped)
-        elif is_writer:
+        await self._reader.open(identity.schema_version)
+        if identity.schema_version == 1 and is_writer:
             raise StoreRefused("this store was written by an earlier version of liveorder; `liveorder run` migrates it")
         chosen = await self.stream(STORE_STREAM)
         return replace(identity, default_account=default_account([item.fact for item in chosen], identity.default_account))
@@ -128,24 +131,35 @@ class DatabaseOrderStore:
         group, self._group = self._group, None
         if group is not None:
             await group.flush()
+            if self._recorder is not None:
+                await asyncio.to_thread(self._recorder.close)
             await self._database.close()
 
     async def append(self, commit: Commit) -> Committed:
-        drafted = draft(commit, self._mapper, self._stamped)
+        drafted = draft(commit, self._mapper, self._reader.stamped)
         committed = await self._writing().append(drafted)
-        self._stamped.update(drafted.shapes)
+        self._reader.stamped.update(drafted.shapes)
         return committed
 
+    def recorder(self, *, is_read_only: bool = False) -> EventRecorder:
+        """What it is to the library; works through this object while it is open. To be asked for on the event loop."""
+        self._writing()
+        if self._recorder is None:
+            appender = ForeignAppender(self._database, self._mapper, self._reader, self._writing, self.wait_beyond)
+            reader, loop = self._database.library_reader(), asyncio.get_running_loop()
+            self._recorder = EventRecorder(appender, reader, loop, is_read_only=is_read_only)
+        return self._recorder
+
     async def stream(self, stream_id: UUID) -> Sequence[RecordedFact]:
-        return await self._database.stream(stream_id, self._mapper.to_domain_event)
+        return of_ours(await self._reader.stream(stream_id))
 
     async def unfinished(self) -> Mapping[UUID, Sequence[RecordedFact]]:
-        return _by_stream(await self._database.unfinished(self._mapper.to_domain_event))
+        return _by_stream(await self._reader.facts(self._database.unfinished))
 
     async def log(self, after: int = 0, limit: int | None = None) -> AsyncIterator[Sequence[RecordedFact]]:
         left = limit
         while left is None or left > 0:
-            page = await self._database.page(after, PAGE if left is None else min(PAGE, left), self._mapper.to_domain_event)
+            page = await self._reader.facts(partial(self._database.page, after, PAGE if left is None else min(PAGE, left)))
             if not page:
                 return
             if page[-1].position <= after:
@@ -194,7 +208,7 @@ class DatabaseOrderStore:
     async def _streams(self, stream_ids: Sequence[UUID]) -> Mapping[UUID, Sequence[RecordedFact]]:
         found: dict[UUID, Sequence[RecordedFact]] = {}
         for some in _in_parts(stream_ids):
-            found |= _by_stream(await self._database.streams(some, self._mapper.to_domain_event))
+            found |= _by_stream(await self._reader.facts(partial(self._database.streams, some)))
         return found
 
     async def halts(self) -> Sequence[HaltRow]:
@@ -207,7 +221,7 @@ class DatabaseOrderStore:
         await self._database.write(PUT_HALT if is_of_restored else ADD_HALT, values)
 
     async def checkpoint(self, name: str) -> str | None:
-        rows = await self._database.fetch("SELECT value FROM checkpoints WHERE name=:name", {"name": name})
+        rows = await self._database.fetch(CHECKPOINT, {"name": name})
         return str(rows[0][0]) if rows else None
 
     async def save_checkpoint(self, name: str, value: str) -> None:
@@ -226,7 +240,7 @@ class DatabaseOrderStore:
             await self._first_of(stored, min(left, self._poll_seconds))
 
     async def check(self) -> IntegrityReport:
-        return await inspect(self._database, self._mapper)
+        return await self._reader.inspect(self._database)
 
     async def backup(self, target: str) -> None:
         """The copy is checked, and bears a halt: once it is used, the world has moved on, and only a person can say it is safe.
@@ -238,7 +252,7 @@ class DatabaseOrderStore:
         copy = await self._database.copy(target, [(PUT_HALT, halt), *_STAMP])
         try:
             await copy.open()
-            report = await inspect(copy, self._mapper)
+            report = await self._reader.inspect(copy)
         finally:
             await copy.close()
         if report.problems:
@@ -268,7 +282,9 @@ class DatabaseOrderStore:
 
 
 def _by_stream(facts: Sequence[RecordedFact]) -> dict[UUID, Sequence[RecordedFact]]:
-    return {stream_id: list(of_stream) for stream_id, of_stream in groupby(facts, key=lambda recorded: recorded.stream_id)}
+    """Without streams of other programs."""
+    streams = ((stream_id, of_ours(list(of_one))) for stream_id, of_one in groupby(facts, key=lambda item: item.stream_id))
+    return {stream_id: stream for stream_id, stream in streams if stream}
 
 
 def _in_parts(items: Sequence[_T]) -> Iterator[Sequence[_T]]:

@@ -29,7 +29,14 @@ from liveorder.infrastructure.eventstore.postgres_connection import (
     native,
     translated,
 )
-from liveorder.infrastructure.eventstore.postgres_schema import TABLE_WORDS, append_function, create_statements, lock_key
+from liveorder.infrastructure.eventstore.postgres_schema import (
+    TABLE_WORDS,
+    PostgresFactRecorder,
+    append_function,
+    create_statements,
+    library_reader,
+    lock_key,
+)
 from liveorder.infrastructure.eventstore.postgres_writer import PostgresWriter
 from liveorder.infrastructure.eventstore.transaction import NotStored, Stored, Transaction
 
@@ -38,6 +45,7 @@ _STREAM = """SELECT notification_id, originator_id, originator_version, topic, s
     WHERE originator_id=:id ORDER BY originator_version"""
 _STREAMS = """SELECT notification_id, originator_id, originator_version, topic, state FROM stored_events
     WHERE originator_id=ANY(:ids) ORDER BY originator_id, originator_version"""
+_FIRST_TOPICS = "SELECT originator_id, topic FROM stored_events WHERE originator_id=ANY(:ids) AND originator_version=1"
 _UNFINISHED = """SELECT e.notification_id, e.originator_id, e.originator_version, e.topic, e.state
     FROM open_orders o JOIN stored_events e ON e.originator_id=o.stream_id ORDER BY o.stream_id, e.originator_version"""
 _ENDS = "SELECT position, (SELECT coalesce(MAX(notification_id), 0) FROM stored_events) FROM risk_position"
@@ -102,6 +110,12 @@ class PostgresDatabase:
 
     async def streams(self, stream_ids: Sequence[UUID], read: Read[T]) -> list[T]:
         return await self._events(_STREAMS, {"ids": [*stream_ids]}, read)
+
+    async def first_topics(self, stream_ids: Sequence[UUID]) -> dict[UUID, str]:
+        return dict(await self._fetch(_FIRST_TOPICS, {"ids": [*stream_ids]}))
+
+    def library_reader(self) -> PostgresFactRecorder:
+        return library_reader(self._address)
 
     async def unfinished(self, read: Read[T]) -> list[T]:
         return await self._events(_UNFINISHED, {}, read)

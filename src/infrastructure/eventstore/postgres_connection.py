@@ -58,6 +58,12 @@ async def configure(connection: Connection, schema_name: str, *, read_only: bool
     await connection.execute(_LOCAL_SETTINGS, (f'"{schema_name}"', *flags))
 
 
+def configure_reader(connection: psycopg.Connection[Any], schema_name: str) -> None:
+    """Of a connection that blocks whoever asks."""
+    connection.autocommit = True
+    connection.execute(_LOCAL_SETTINGS, (f'"{schema_name}"', "on", "on"))
+
+
 async def connect(address: Address, *, read_only: bool) -> Connection:
     connection = await AsyncConnection.connect(address.conninfo, prepare_threshold=0)
     try:

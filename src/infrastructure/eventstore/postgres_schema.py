@@ -7,33 +7,55 @@ a function each statement looks anew. It still costs one round trip, and commits
 from __future__ import annotations
 
 import hashlib
+from functools import partial
 
-from eventsourcing.postgres import PostgresApplicationRecorder, PostgresDatastore
+from eventsourcing.postgres import ConnectionPool, PostgresApplicationRecorder, PostgresDatastore
+from psycopg import Connection
+from psycopg.rows import DictRow, dict_row
 from psycopg.sql import SQL, Composed, Identifier, Literal
 
 from liveorder.infrastructure.eventstore import schema
+from liveorder.infrastructure.eventstore.postgres_connection import Address, configure_reader
 
 TABLE_WORDS = ("uuid", "")
 """The type of stream ids, and what follows a table that is its own primary key: nothing."""
+_LIBRARY_READERS = 4
 
 
-class _Unconnected(PostgresDatastore):
-    """Only says what the tables are called; the library's own connections block, and are never opened."""
+class _Datastore(PostgresDatastore):
+    """One schema of a database. Without an address it only says what the tables are called."""
 
-    def __init__(self, schema_name: str) -> None:
+    def __init__(self, schema_name: str, address: Address | None = None) -> None:
         super().__init__(dbname="", host="", port="", user="", password="", schema=schema_name)
+        if address is not None:
+            self.pool = ConnectionPool(
+                address.conninfo,
+                connection_class=Connection[DictRow],
+                kwargs={"row_factory": dict_row},
+                min_size=0,
+                max_size=_LIBRARY_READERS,
+                open=False,
+                configure=partial(configure_reader, schema_name=schema_name),
+                check=ConnectionPool.check_connection,
+                timeout=10.0,
+            )
 
     def register_type_adapters(self) -> None:
-        pass
+        """The library's composite type serves only its own way of writing."""
 
 
 class PostgresFactRecorder(PostgresApplicationRecorder):
     """The library's table and index, without its second way in (a composite type and a function that writes)."""
 
-    def __init__(self, schema_name: str) -> None:
-        super().__init__(_Unconnected(schema_name))
+    def __init__(self, datastore: PostgresDatastore) -> None:
+        super().__init__(datastore)
         wanted = ("CREATE TABLE", "CREATE UNIQUE INDEX")
         self.sql_create_statements = [each for each in self.sql_create_statements if each.as_string().startswith(wanted)]
+
+
+def library_reader(address: Address) -> PostgresFactRecorder:
+    """Its connections block whoever asks, and cannot write."""
+    return PostgresFactRecorder(_Datastore(address.schema_name, address))
 
 
 def lock_key(schema_name: str) -> int:
@@ -43,7 +65,7 @@ def lock_key(schema_name: str) -> int:
 
 def create_statements(schema_name: str) -> list[SQL | Composed]:
     own = [SQL(statement) for statement in schema.create_statements(*TABLE_WORDS)]
-    return [*PostgresFactRecorder(schema_name).sql_create_statements, *own, append_function(schema_name)]
+    return [*PostgresFactRecorder(_Datastore(schema_name)).sql_create_statements, *own, append_function(schema_name)]
 
 
 def append_function(schema_name: str) -> Composed:

@@ -48,6 +48,10 @@ def _crc(text: str) -> str:
     return f"{crc32(text.encode()):08x}"
 
 
+FOREIGN_SHAPE = sealed("liveorder.ForeignEvents")
+"""Of a store that also holds events of other programs (`foreign_events`)."""
+
+
 def newer_version(found: str) -> StoreRefused:
     return StoreRefused(f"this store was written by a newer version of liveorder ({found}); use that version or a later one")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import sqlite3
 from collections.abc import Callable, Coroutine, Iterator, Sequence
@@ -33,6 +34,8 @@ APPLICATION_ID = 0x4C4F5244
 
 _READERS = 2
 _ENDS = "SELECT position, (SELECT coalesce(MAX(rowid), 0) FROM stored_events) FROM risk_position"
+_FIRST_TOPICS = """SELECT e.originator_id, e.topic FROM json_each(:ids) i
+    CROSS JOIN stored_events e ON e.originator_id=i.value AND e.originator_version=1"""
 _P = ParamSpec("_P")
 
 
@@ -123,6 +126,13 @@ class SQLiteDatabase:
 
     async def streams(self, stream_ids: Sequence[UUID], read: Read[T]) -> list[T]:
         return await self._read(lambda: [read(event) for event in self._recorder.select_streams(stream_ids)])
+
+    async def first_topics(self, stream_ids: Sequence[UUID]) -> dict[UUID, str]:
+        rows = await self.fetch(_FIRST_TOPICS, {"ids": json.dumps([stream_id.hex for stream_id in stream_ids])})
+        return {UUID(stream_id): topic for stream_id, topic in rows}
+
+    def library_reader(self) -> SQLiteFactRecorder:
+        return SQLiteFactRecorder(self._path, _READERS, self._busy_timeout_seconds)
 
     async def unfinished(self, read: Read[T]) -> list[T]:
         return await self._read(lambda: [read(event) for event in self._recorder.select_unfinished()])

@@ -1,0 +1,143 @@
+"""Events of other programs in a store of ours: which they are, which are taken, and how our own readers pass over them.
+
+Ours are the topics that begin with `liveorder.`. A stream is ours or another program's as a whole. A store is stamped with
+`FOREIGN_SHAPE` in the transaction of its first foreign event: until then a topic that is not ours is damage, and a release that
+knows no foreign events says that a newer one wrote the store.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+from datetime import UTC, datetime
+from typing import ClassVar
+from uuid import UUID
+
+from eventsourcing.persistence import Notification, StoredEvent, Tracking
+
+from liveorder.application.ports.order_store import Commit
+from liveorder.domain.errors import InvalidInput, StoreRefused
+from liveorder.domain.facts import Envelope, Fact, RecordedFact
+from liveorder.domain.identifiers import stream_id as named_stream
+from liveorder.infrastructure.eventstore.mapper import FactMapper
+from liveorder.infrastructure.eventstore.shapes import FOREIGN_SHAPE
+from liveorder.infrastructure.eventstore.transaction import MAX_EVENTS, Draft, version_conflict
+
+OUR_TOPICS = "liveorder."
+MAX_BYTES = 1 << 20
+"""Of states in one insert: orders wait for the transaction that it is in."""
+
+_NO_FACTS = Commit(facts=())
+_RESERVED = frozenset({named_stream("trading_halt"), named_stream("store")})
+"""Streams of ours that need not be there yet. Ids of the others are drawn, or hashes of what they are about."""
+_YOUR_OWN_STREAM = "append to a stream of your own, whose id you drew: uuid4()"
+
+
+class ForeignEvent(Fact):
+    """What an event of another program is to ours: nothing, but for its place in the log."""
+
+    topic: ClassVar[str] = ""
+
+
+_EVENT = ForeignEvent()
+_ENVELOPE = Envelope(event_id=UUID(int=0), actor="", epoch=0, correlation_id="", recorded_at=datetime(1970, 1, 1, tzinfo=UTC))
+
+
+class EventReader:
+    """A `Read`: facts as they are, and foreign events as `ForeignEvent`s, once `knows_foreign` is set."""
+
+    def __init__(self, mapper: FactMapper) -> None:
+        self._mapper = mapper
+        self.knows_foreign = False
+
+    def __call__(self, event: Notification) -> RecordedFact:
+        """Raises `StoreRefused` as the mapper does."""
+        if self.knows_foreign and not is_ours(event.topic) and not self._mapper.has_our_checksum(event.state):
+            stream_id = event.originator_id if isinstance(event.originator_id, UUID) else UUID(event.originator_id)
+            return RecordedFact(stream_id, event.originator_version, _ENVELOPE, _EVENT, event.id)
+        return self._mapper.to_domain_event(event)
+
+
+def is_ours(topic: object) -> bool:
+    """Also of what is no text: then a row of ours is damaged."""
+    return not isinstance(topic, str) or topic.startswith(OUR_TOPICS)
+
+
+def of_ours(stream: Sequence[RecordedFact]) -> Sequence[RecordedFact]:
+    """A stream as our own code reads it: empty where it is another program's. Raises `StoreRefused` where it is both."""
+    foreign = [item for item in stream if isinstance(item.fact, ForeignEvent)]
+    if not foreign:
+        return stream
+    if len(foreign) < len(stream):
+        raise StoreRefused(f"{mixed(foreign[0].stream_id)}; run `liveorder doctor`, and restore a backup")
+    return []
+
+
+def mixed(stream_id: UUID) -> str:
+    return f"stream {stream_id} has events of liveorder and of another program; it is damaged"
+
+
+def foreign_draft(events: Sequence[StoredEvent], tracking: Tracking | None, mapper: FactMapper, stamped: Collection[str]) -> Draft:
+    """At least one event. Raises `InvalidInput` for what this store never takes, `VersionConflict` for versions out of order."""
+    _refuse_too_much(events)
+    drafted = tuple(_checked(event, mapper) for event in events)
+    shapes = () if FOREIGN_SHAPE in stamped else (FOREIGN_SHAPE,)
+    return Draft(_NO_FACTS, drafted, _first_versions(drafted), shapes, tracking)
+
+
+def refuse_streams_of_ours(first_versions: Iterable[tuple[UUID, int]], first_topics: dict[UUID, str]) -> None:
+    """`first_topics`: of the streams that are there. Raises `InvalidInput`, and `VersionConflict` behind a beginning not there.
+
+    What a stream is never changes. So it is settled by this, before the transaction: one that is not there may only begin.
+    """
+    for stream_id, first in first_versions:
+        if stream_id in _RESERVED or is_ours(first_topics.get(stream_id, "")):
+            raise InvalidInput("originator_id", f"stream {stream_id} is liveorder's", _YOUR_OWN_STREAM)
+        if stream_id not in first_topics and first != 1:
+            raise version_conflict(stream_id, first, 0)
+
+
+def _refuse_too_much(events: Sequence[StoredEvent]) -> None:
+    if len(events) > MAX_EVENTS:
+        raise InvalidInput("stored_events", f"{len(events)} at once, and orders wait for them", f"insert {MAX_EVENTS} at most")
+    if sum(len(event.state) for event in events) > MAX_BYTES:
+        raise InvalidInput("stored_events", f"more than {MAX_BYTES} bytes at once, and orders wait for them", "insert fewer")
+
+
+def _checked(event: StoredEvent, mapper: FactMapper) -> StoredEvent:
+    """With a UUID for its stream. Raises `InvalidInput`."""
+    stream_id, topic = stream_of(event.originator_id), event.topic
+    if not topic or is_ours(topic):
+        problem = f"{topic!r}, of stream {stream_id}, is liveorder's" if topic else f"an event of stream {stream_id} has none"
+        raise InvalidInput("topic", problem, f"give it a topic of your own, that does not begin with {OUR_TOPICS!r}")
+    if event.originator_version < 1:
+        problem = f"{event.originator_version}, of stream {stream_id}, is no version here"
+        raise InvalidInput("originator_version", problem, "count from 1 (INITIAL_VERSION = 1)")
+    state: object = event.state
+    if not isinstance(state, bytes):
+        problem = f"that of {topic!r} is a {type(state).__name__}"
+        raise InvalidInput("state", problem, "encode it to bytes, as a Mapper does")
+    if mapper.has_our_checksum(state):
+        problem = f"the bytes of {topic!r} are those of an event of liveorder's"
+        raise InvalidInput("state", problem, "store what happened in your own words")
+    return event if event.originator_id is stream_id else StoredEvent(stream_id, event.originator_version, topic, event.state)
+
+
+def stream_of(originator_id: UUID | str) -> UUID:
+    """Raises `InvalidInput`."""
+    if isinstance(originator_id, UUID):
+        return originator_id
+    try:
+        return UUID(originator_id)
+    except ValueError:
+        raise InvalidInput("originator_id", f"{originator_id!r} is no UUID", "name streams by UUIDs, such as uuid5()") from None
+
+
+def _first_versions(events: Iterable[StoredEvent]) -> dict[UUID, int]:
+    firsts, lasts = dict[UUID, int](), dict[UUID, int]()
+    for event in events:
+        stream_id, version = stream_of(event.originator_id), event.originator_version
+        if (last := lasts.get(stream_id, version - 1)) != version - 1:
+            raise version_conflict(stream_id, version, last)
+        firsts.setdefault(stream_id, version)
+        lasts[stream_id] = version
+    return firsts

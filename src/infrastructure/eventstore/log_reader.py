@@ -1,0 +1,69 @@
+"""What a store holds, read as facts: with the stamps that say which kinds of event it has, foreign ones among them."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from functools import partial
+from uuid import UUID
+
+from liveorder.application.ports.order_store import IntegrityReport
+from liveorder.domain.errors import StoreRefused
+from liveorder.domain.facts import RecordedFact
+from liveorder.infrastructure.eventstore.database import Database, Read
+from liveorder.infrastructure.eventstore.foreign_events import EventReader
+from liveorder.infrastructure.eventstore.integrity import inspect, refuse_damaged_tail
+from liveorder.infrastructure.eventstore.mapper import FactMapper
+from liveorder.infrastructure.eventstore.shapes import FOREIGN_SHAPE
+
+_STAMPS = "SELECT shape FROM event_shapes"
+
+
+class LogReader:
+    """Another process may store the first foreign event at any time. So what cannot be made out is read again with new stamps."""
+
+    def __init__(self, database: Database, mapper: FactMapper) -> None:
+        self._database, self._mapper = database, mapper
+        self._read = EventReader(mapper)
+        self._has_stamps = False
+        self.stamped: set[str] = set()
+        """Shapes that the store bears."""
+
+    async def open(self, schema_version: int) -> None:
+        """Raises `StoreRefused` where the store holds what only a newer version can read."""
+        self._has_stamps = schema_version > 1
+        await self._read_stamps()
+        self._mapper.check_shapes(self.stamped)
+
+    def expect_foreign(self) -> None:
+        """From here on an event may be one: this process is about to store it."""
+        self._read.knows_foreign = True
+
+    async def stream(self, stream_id: UUID) -> list[RecordedFact]:
+        return await self.facts(partial(self._database.stream, stream_id))
+
+    async def facts(self, ask: Callable[[Read[RecordedFact]], Awaitable[list[RecordedFact]]]) -> list[RecordedFact]:
+        """What a question to the database finds; foreign events as such."""
+        try:
+            return await ask(self._read)
+        except StoreRefused:
+            if self._read.knows_foreign or not await self._read_stamps():
+                raise
+            return await ask(self._read)
+
+    async def refuse_damaged_tail(self) -> None:
+        await refuse_damaged_tail(self._database, self._read)
+
+    async def inspect(self, database: Database) -> IntegrityReport:
+        """This store, or a copy of it."""
+        knew = self._read.knows_foreign
+        report = await inspect(database, self._read)
+        if not report.problems or knew or not await self._read_stamps():
+            return report
+        return await inspect(database, self._read)
+
+    async def _read_stamps(self) -> bool:
+        """Whether foreign events are among what it holds."""
+        if self._has_stamps:
+            self.stamped = {shape for (shape,) in await self._database.fetch(_STAMPS)}
+            self._read.knows_foreign |= FOREIGN_SHAPE in self.stamped
+        return self._read.knows_foreign
