@@ -10,6 +10,9 @@ if __name__ != "liveorder":
 
 if TYPE_CHECKING:
     from liveorder.bootstrap import Brokerage as Brokerage
+    from liveorder.bootstrap import EventMapper as EventMapper
+    from liveorder.bootstrap import open_recorder as open_recorder
+    from liveorder.bootstrap import project_order as project_order
     from liveorder.domain.signal import Signal as Signal
     from liveorder.interfaces.runner import Runner as Runner
     from liveorder.interfaces.threaded_runner import ThreadedRunner as ThreadedRunner
@@ -18,12 +21,24 @@ __version__ = "0.2.0"
 
 _EXPORTS = {
     "Brokerage": "liveorder.bootstrap",
+    "EventMapper": "liveorder.bootstrap",
     "Runner": "liveorder.interfaces.runner",
     "Signal": "liveorder.domain.signal",
     "ThreadedRunner": "liveorder.interfaces.threaded_runner",
+    "open_recorder": "liveorder.bootstrap",
+    "project_order": "liveorder.bootstrap",
 }
 
-__all__ = ["Brokerage", "Runner", "Signal", "ThreadedRunner", "__version__"]
+__all__ = [
+    "Brokerage",
+    "EventMapper",
+    "Runner",
+    "Signal",
+    "ThreadedRunner",
+    "__version__",
+    "open_recorder",
+    "project_order",
+]
 
 
 def __getattr__(name: str) -> Any:

@@ -4,6 +4,7 @@ from liveorder.application.ports.brokerage import Brokerage
 from liveorder.bootstrap.brokerages import open_brokerage
 from liveorder.bootstrap.commands import ask_for_accounts, send_command, standing_doubts
 from liveorder.bootstrap.emergency import EmergencyReport, emergency_kill
+from liveorder.bootstrap.event_recorder import open_recorder, recorder_of
 from liveorder.bootstrap.files import FileCheck, check_files
 from liveorder.bootstrap.kite import Charges, KiteLogin, kite_charges, kite_login, kite_login_address
 from liveorder.bootstrap.parts import load_settings, without_secrets, write_settings_template
@@ -18,6 +19,8 @@ from liveorder.bootstrap.upkeep import (
     check_calendars,
     serve_venue,
 )
+from liveorder.infrastructure.eventstore.event_recorder import EventRecorder
+from liveorder.infrastructure.eventstore.library_mapper import EventMapper, project_order
 from liveorder.infrastructure.secrecy import no_path
 from liveorder.infrastructure.settings import Account, Settings
 
@@ -28,6 +31,8 @@ __all__ = [
     "CalendarCheck",
     "Charges",
     "EmergencyReport",
+    "EventMapper",
+    "EventRecorder",
     "FileCheck",
     "KiteLogin",
     "Reader",
@@ -47,8 +52,11 @@ __all__ = [
     "no_path",
     "open_brokerage",
     "open_reader",
+    "open_recorder",
     "open_service",
+    "project_order",
     "rebuild_views",
+    "recorder_of",
     "send_command",
     "serve_venue",
     "standing_doubts",

@@ -39,7 +39,7 @@ from liveorder.application.reporting.views import (
     order_view,
 )
 from liveorder.application.risk.account_figures import LOOK_SECONDS
-from liveorder.bootstrap import Brokerage, load_settings, open_service
+from liveorder.bootstrap import Brokerage, EventRecorder, load_settings, open_service, recorder_of
 from liveorder.domain.errors import LiveOrderError
 from liveorder.domain.facts import RecordedFact
 from liveorder.domain.lifecycle import OrderStatus
@@ -151,6 +151,14 @@ class Runner:
     def recovery(self) -> RecoveryReport | None:
         """What was found at start."""
         return self._service.recovery
+
+    @property
+    def recorder(self) -> EventRecorder:
+        """The store as the `eventsourcing` library knows one, for reading all of it and for events of your own.
+
+        It blocks: on this event loop, call it by `asyncio.to_thread`.
+        """
+        return recorder_of(self._service)
 
     # --- trading ---------------------------------------------------------------------------------------------------------------
 

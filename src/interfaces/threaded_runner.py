@@ -13,6 +13,7 @@ from uuid import UUID
 from liveorder.application.emergency.kill import StopReport
 from liveorder.application.reporting.views import AccountView, DailySummaryView, DoubtView, HistoryView, OrderView, PositionView
 from liveorder.application.risk.account_figures import LOOK_SECONDS
+from liveorder.bootstrap import EventRecorder
 from liveorder.domain.order.facts import Refused
 from liveorder.domain.reconciliation import ReconciliationReport
 from liveorder.domain.signal import Signal
@@ -78,6 +79,14 @@ class ThreadedRunner:
         if self._runner is None:
             raise RuntimeError("not open: use it in a with block")
         return self._runner
+
+    @property
+    def recorder(self) -> EventRecorder:
+        """As `Runner.recorder`; safe from any thread but the runner's own."""
+        return self._wait_for(self._recorder())
+
+    async def _recorder(self) -> EventRecorder:
+        return self._open_runner.recorder
 
     def execute(self, signal: Signal) -> OrderView:
         return self._wait_for(self._open_runner.execute(signal))

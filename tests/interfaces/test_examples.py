@@ -87,8 +87,19 @@ def test_the_embedding_example_trades_and_the_second_time_finds_its_signals_know
     assert second.splitlines()[1] == "btc" + first.split("\nbtc")[1].splitlines()[0]
 
 
+def test_the_example_of_own_events_has_one_entry_for_a_fill_and_none_the_second_time(tmp_path: Path) -> None:
+    first, second = (_ran(tmp_path, "own_events.py").splitlines() for _ in range(2))
+    assert first[0].startswith("new entry: 0.01 of order btc-")
+    assert first[1:] == second
+    assert [line.split()[1] for line in second[-3:]] == ["liveorder.Filled@1", "__main__:Entry.Written", "__main__:Entry.Remarked"]
+
+
 def _embedded(folder: Path) -> str:
-    program = [sys.executable, str(EXAMPLES / "embedded_runner.py")]
+    return _ran(folder, "embedded_runner.py")
+
+
+def _ran(folder: Path, example: str) -> str:
+    program = [sys.executable, str(EXAMPLES / example)]
     done = subprocess.run(program, cwd=folder, check=False, capture_output=True, text=True, timeout=60)
     assert done.returncode == 0, done.stderr
     return done.stdout
