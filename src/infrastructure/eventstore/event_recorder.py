@@ -1,7 +1,7 @@
 """A store of ours as the `eventsourcing` library knows one: its `EventStore`, `Repository` and notification log work on this.
 
 It reads with the library's own recorder, on connections that cannot write, in the thread of whoever asks. It appends through the
-one writer, under the epoch of the store object that it belongs to, in transactions that orders share (ADR 47).
+one writer, under the epoch of the store object that it belongs to, in transactions that orders share (ADR 48).
 """
 
 from __future__ import annotations
@@ -63,6 +63,7 @@ class EventRecorder(ProcessRecorder):
     ) -> None:
         self._store, self._reader, self._loop, self._is_read_only = store, reader, loop, is_read_only
         self._subscriptions: set[EventSubscription] = set()
+        self._watches: set[asyncio.Task[Any]] = set()
         self._changed = Condition()
         self._reads = 0
         self._is_closed = False
@@ -137,8 +138,18 @@ class EventRecorder(ProcessRecorder):
     def _begin_watch(self, notice: Callable[[], None]) -> Future[None]:
         return asyncio.run_coroutine_threadsafe(self._watch(notice), self._loop)
 
+    async def end_watches(self) -> None:
+        """Those of subscriptions that have ended; on the event loop, before it ends."""
+        watches = list(self._watches)
+        for watch in watches:
+            watch.cancel()
+        await asyncio.gather(*watches, return_exceptions=True)
+
     async def _watch(self, notice: Callable[[], None]) -> None:
-        position = 0
+        position, watch = 0, asyncio.current_task()
+        assert watch is not None
+        self._watches.add(watch)
+        watch.add_done_callback(self._watches.discard)
         while True:
             try:
                 position = await self._store.wait_beyond(position, _LOOK_SECONDS)

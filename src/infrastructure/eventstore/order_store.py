@@ -133,6 +133,7 @@ class DatabaseOrderStore:
             await group.flush()
             if self._recorder is not None:
                 await asyncio.to_thread(self._recorder.close)
+                await self._recorder.end_watches()
             await self._database.close()
 
     async def append(self, commit: Commit) -> Committed:
