@@ -1,4 +1,4 @@
-"""What the pages in `docs/reference` show besides their text: the docstrings of these classes, in this order.
+"""What the pages in `docs/reference` show besides their text: the docstrings of these classes and functions, in this order.
 
 They are imported, so that moving one changes this file with all others, and losing one fails a test.
 """
@@ -6,8 +6,9 @@ They are imported, so that moving one changes this file with all others, and los
 from importlib import import_module
 from itertools import accumulate
 from types import ModuleType
+from typing import Any
 
-from liveorder import Brokerage, Runner, Signal, ThreadedRunner
+from liveorder import Brokerage, EventMapper, Runner, Signal, ThreadedRunner, open_recorder, project_order
 from liveorder.application.emergency.kill import StopReport
 from liveorder.application.ports import broker, brokerage, instruments, market_data, signal_source
 from liveorder.application.recovery.recover import RecoveryReport
@@ -30,7 +31,10 @@ def classes_of(module: ModuleType, *but: type) -> list[type]:
     return [one for one in classes if exported is not None or one.__module__ == module.__name__]
 
 
-CLASSES: dict[str, list[type]] = {
+Documented = Any
+"""A class or a function."""
+
+SHOWN: dict[str, list[Documented]] = {
     "docs/reference/runner": [Runner, ThreadedRunner, Wanted, Refused, RecoveryReport, ReconciliationReport, StopReport],
     "docs/reference/signal": [Signal],
     "docs/reference/views": classes_of(views, views.View),
@@ -41,6 +45,7 @@ CLASSES: dict[str, list[type]] = {
     ],
     "docs/reference/errors": [*classes_of(errors), UnusableSignal],
     "docs/reference/testing": [BrokerContract, Stage, Certification],
+    "docs/reference/recorder": [open_recorder, EventMapper, project_order],
 }
 """By page."""
 
@@ -48,17 +53,20 @@ PART = """
 ## {title}
 
 ```{{eval-rst}}
-.. autoclass:: {name}
+.. auto{kind}:: {name}
 ```
 """
 
 
 def directives(page: str) -> str:
     """What is added to the text of a page, in MyST."""
-    return "".join(PART.format(title=each.__name__, name=public_name(each)) for each in CLASSES.get(page, []))
+    return "".join(
+        PART.format(title=each.__name__, kind="class" if isinstance(each, type) else "function", name=public_name(each))
+        for each in SHOWN.get(page, [])
+    )
 
 
-def public_name(documented: type) -> str:
+def public_name(documented: Documented) -> str:
     """The shortest name by which a program imports it: of the outermost package that exports it, else of its own module."""
     packages = accumulate(documented.__module__.split("."), "{}.{}".format)
     named = (name for name in packages if documented.__name__ in getattr(import_module(name), "__all__", ()))

@@ -19,7 +19,7 @@ from sphinx.util.docutils import SphinxDirective
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from docs.api_reference import CLASSES, directives  # noqa: E402 - as above
+from docs.api_reference import SHOWN, directives  # noqa: E402 - as above
 
 import liveorder  # noqa: E402 - the folder that holds the documentation is not a package
 
@@ -138,7 +138,7 @@ def row(cells: list[str]) -> nodes.row:
 
 
 def setup(app: Sphinx) -> dict[str, bool]:
-    for documented in chain.from_iterable(CLASSES.values()):
+    for documented in chain.from_iterable(SHOWN.values()):
         show_plain_types(documented)
     app.add_directive("mermaid", Mermaid)
     app.connect("source-read", complete)
