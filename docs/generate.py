@@ -12,8 +12,8 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from liveorder.application.ports.broker import BrokerCapabilities
 from liveorder.domain import lifecycle
+from liveorder.domain.broker_capabilities import BrokerCapabilities
 from liveorder.domain.signal import SYNONYMS, Signal
 from liveorder.domain.signal_schema import signal_json_schema
 from liveorder.domain.values import OrderType

@@ -15,8 +15,9 @@ from typing import Any
 from liveorder.application.engine.engine import Connection, Engine
 from liveorder.application.engine.rooms import EngineTerms
 from liveorder.application.gateway.gateway import AccountTerms
-from liveorder.application.ports.broker import Broker, BrokerCapabilities
+from liveorder.application.ports.broker import Broker
 from liveorder.application.trading.execute_order import ExecutionTerms
+from liveorder.domain.broker_capabilities import BrokerCapabilities
 from liveorder.domain.order import LiveOrder
 from liveorder.domain.risk_limits import RiskLimits
 from liveorder.domain.signal import Signal

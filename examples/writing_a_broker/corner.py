@@ -11,17 +11,9 @@ from typing import Any, TypeVar
 
 from requests import RequestException, Session
 
-from liveorder.application.ports.broker import (
-    Absence,
-    BrokerCapabilities,
-    BrokerPosition,
-    BrokerRequest,
-    CancelRequest,
-    KeySupport,
-    Prepared,
-    SubmitRequest,
-)
+from liveorder.application.ports.broker import Absence, BrokerPosition, BrokerRequest, CancelRequest, Prepared, SubmitRequest
 from liveorder.domain.broker_account import BrokerAccount, figures
+from liveorder.domain.broker_capabilities import BrokerCapabilities, KeySupport
 from liveorder.domain.errors import (
     BrokerAuthenticationError,
     BrokerConnectionError,

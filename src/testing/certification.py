@@ -10,12 +10,13 @@ from collections.abc import AsyncGenerator
 from datetime import datetime, timedelta
 from decimal import Decimal
 
-from liveorder.application.ports.broker import BrokerCapabilities, SubmitRequest
+from liveorder.application.ports.broker import SubmitRequest
 from liveorder.application.ports.brokerage import Brokerage
 from liveorder.application.ports.calendar import ALWAYS_OPEN, TradingCalendar
 from liveorder.application.ports.clock import Clock
 from liveorder.application.ports.instruments import InstrumentQuery
 from liveorder.application.ports.market_data import Price, Quote
+from liveorder.domain.broker_capabilities import BrokerCapabilities
 from liveorder.domain.errors import InvalidInput
 from liveorder.domain.execution_report import Execution, ExecutionCorrected
 from liveorder.domain.instrument import Instrument

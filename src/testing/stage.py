@@ -11,16 +11,9 @@ from decimal import Decimal
 from itertools import count
 from typing import Any, TypeVar
 
-from liveorder.application.ports.broker import (
-    Absence,
-    Broker,
-    BrokerCapabilities,
-    CancelRequest,
-    Prepared,
-    ReplaceRequest,
-    SubmitRequest,
-)
+from liveorder.application.ports.broker import Absence, Broker, CancelRequest, Prepared, ReplaceRequest, SubmitRequest
 from liveorder.application.ports.brokerage import Brokerage
+from liveorder.domain.broker_capabilities import BrokerCapabilities
 from liveorder.domain.errors import BrokerError
 from liveorder.domain.execution_report import Accepted, Execution, ExecutionReport, OrderSnapshot
 from liveorder.domain.instrument import Instrument

@@ -8,8 +8,9 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any
 
-from liveorder.application.ports.broker import Absence, Broker, BrokerCapabilities, KeySupport, SubmitRequest
+from liveorder.application.ports.broker import Absence, Broker, SubmitRequest
 from liveorder.application.ports.clock import Clock
+from liveorder.domain.broker_capabilities import BrokerCapabilities, KeySupport
 from liveorder.domain.errors import (
     BrokerAuthenticationError,
     BrokerError,

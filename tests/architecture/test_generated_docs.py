@@ -5,7 +5,7 @@ from dataclasses import fields
 import pytest
 from docs.generate import DECLARED, DOCS, PAGES
 
-from liveorder.application.ports.broker import BrokerCapabilities
+from liveorder.domain.broker_capabilities import BrokerCapabilities
 from liveorder.infrastructure.settings.sections import Account
 
 

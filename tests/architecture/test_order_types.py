@@ -16,7 +16,7 @@ MAY_LIST_TYPES = (
     "infrastructure/brokers/kite",
 )
 """The table, and what says the same in a broker's words or knows which types a broker takes."""
-MAY_DECLARE = {"application/ports/broker.py"}
+MAY_DECLARE = {"domain/broker_capabilities.py"}
 """Holds the default of `BrokerCapabilities.order_types`, which is asked by name."""
 MODULES = sorted(path for path in SRC.rglob("*.py") if not path.relative_to(SRC).as_posix().startswith(MAY_LIST_TYPES))
 

@@ -13,8 +13,9 @@ from typing import Any
 from uuid import uuid4
 
 from liveorder.application.engine.engine import Engine
-from liveorder.application.ports.broker import Absence, BrokerCapabilities, KeySupport, Prepared
+from liveorder.application.ports.broker import Absence, Prepared
 from liveorder.application.ports.order_store import Commit, Committed
+from liveorder.domain.broker_capabilities import BrokerCapabilities, KeySupport
 from liveorder.domain.execution_report import Execution, ExecutionReport, OrderSnapshot
 from liveorder.domain.order.facts import SubmissionStarted
 from liveorder.infrastructure.eventstore.lease_row import LeaseRow

@@ -8,7 +8,7 @@ from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 
-from liveorder.application.ports.broker import BrokerCapabilities, KeySupport
+from liveorder.domain.broker_capabilities import BrokerCapabilities, KeySupport
 from liveorder.infrastructure.brokers.simulated.broker import capabilities_of
 from liveorder.infrastructure.brokers.simulated.venue.settings import (
     START_PRICES,

@@ -14,10 +14,10 @@ from pathlib import Path
 
 from pydantic import SecretStr
 
-from liveorder.application.ports.broker import BrokerCapabilities, KeySupport
 from liveorder.application.ports.brokerage import AccountAccess, Brokerage
 from liveorder.application.ports.clock import Clock
 from liveorder.application.ports.event_log import EventLog
+from liveorder.domain.broker_capabilities import BrokerCapabilities, KeySupport
 from liveorder.domain.values import TradingMode
 from liveorder.infrastructure.brokers.simulated.venue.settings import AccountTerms, Fills, Keys, PriceSource, VenueSettings
 from liveorder.infrastructure.settings.sections import Alpaca, Ibkr, Kite

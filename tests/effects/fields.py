@@ -15,7 +15,7 @@ from typing import Any
 from pydantic import BaseModel
 from pydantic_core import PydanticUndefined
 
-from liveorder.application.ports.broker import BrokerCapabilities
+from liveorder.domain.broker_capabilities import BrokerCapabilities
 from liveorder.domain.signal import Signal
 from liveorder.infrastructure.brokers.simulated.venue.faults import Fault
 from liveorder.infrastructure.brokers.simulated.venue.settings import AccountTerms, OpeningPosition, VenueSettings

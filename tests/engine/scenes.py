@@ -17,11 +17,12 @@ from liveorder.application.engine.engine import Connection, Engine
 from liveorder.application.engine.operator_commands import CommandDesk
 from liveorder.application.engine.rooms import EngineTerms
 from liveorder.application.gateway.gateway import AccountTerms
-from liveorder.application.ports.broker import Broker, BrokerCapabilities, Prepared
+from liveorder.application.ports.broker import Broker, Prepared
 from liveorder.application.ports.calendar import TradingCalendar
 from liveorder.application.ports.instruments import Instruments
 from liveorder.application.ports.market_data import MarketData
 from liveorder.application.trading.execute_order import ExecutionTerms
+from liveorder.domain.broker_capabilities import BrokerCapabilities
 from liveorder.domain.errors import LiveOrderError
 from liveorder.domain.facts import Fact
 from liveorder.domain.order import LiveOrder

@@ -9,7 +9,7 @@ from uuid import uuid4
 
 import pytest
 
-from liveorder.application.ports.broker import KeySupport
+from liveorder.domain.broker_capabilities import KeySupport
 from liveorder.domain.errors import (
     BrokerConnectionError,
     BrokerRateLimitError,

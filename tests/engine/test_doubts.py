@@ -11,8 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from liveorder.application.ports.broker import Absence, KeySupport
+from liveorder.application.ports.broker import Absence
 from liveorder.application.recovery.resolve_unknown_outcomes import horizon
+from liveorder.domain.broker_capabilities import KeySupport
 from liveorder.domain.errors import BrokerConnectionError, DecisionRefused
 from liveorder.domain.execution_report import Execution, OrderSnapshot
 from liveorder.domain.lifecycle import OrderStatus

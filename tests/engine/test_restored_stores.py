@@ -11,10 +11,10 @@ from uuid import UUID
 
 import pytest
 
-from liveorder.application.ports.broker import KeySupport
 from liveorder.application.ports.order_store import StoredCommand
 from liveorder.application.reporting.projector import Projector
 from liveorder.application.risk import trading_halts
+from liveorder.domain.broker_capabilities import KeySupport
 from liveorder.domain.lifecycle import OrderStatus
 from liveorder.domain.order import LiveOrder
 from liveorder.domain.trading_halt import EVERYTHING, HaltReason, TradingHalted, account_scope

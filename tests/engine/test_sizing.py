@@ -13,9 +13,9 @@ import pytest
 
 from liveorder.application.gateway.gateway import LONGEST_ASKING_SECONDS
 from liveorder.application.gateway.retry_policy import RetryPolicy
-from liveorder.application.ports.broker import BrokerCapabilities
 from liveorder.application.ports.instruments import InstrumentQuery
 from liveorder.application.ports.market_data import Price, Quote
+from liveorder.domain.broker_capabilities import BrokerCapabilities
 from liveorder.domain.errors import BrokerAuthenticationError, BrokerConnectionError, BrokerRateLimitError, DecisionRefused
 from liveorder.domain.instrument import Instrument
 from liveorder.domain.lifecycle import OrderStatus

@@ -12,8 +12,9 @@ from typing import Any
 import pytest
 
 from liveorder.application.engine.engine import Engine
-from liveorder.application.ports.broker import Absence, KeySupport, Prepared
+from liveorder.application.ports.broker import Absence, Prepared
 from liveorder.application.recording import Cause
+from liveorder.domain.broker_capabilities import KeySupport
 from liveorder.domain.errors import BrokerConnectionError
 from liveorder.domain.execution_report import (
     Accepted,

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from liveorder.application.ports.broker import KeySupport
+from liveorder.domain.broker_capabilities import KeySupport
 from liveorder.domain.errors import StoreRefused
 from liveorder.domain.lifecycle import OrderStatus
 from liveorder.domain.order.facts import Requested

@@ -12,8 +12,8 @@ from uuid import uuid4
 import pytest
 
 from liveorder.application.engine.engine import Engine
-from liveorder.application.ports.broker import KeySupport
 from liveorder.application.ports.order_store import StoredCommand
+from liveorder.domain.broker_capabilities import KeySupport
 from liveorder.domain.errors import BrokerConnectionError
 from liveorder.domain.identifiers import SignalKey
 from liveorder.domain.lifecycle import OrderStatus

@@ -9,7 +9,7 @@ from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
-from liveorder.application.ports.broker import KeySupport
+from liveorder.domain.broker_capabilities import KeySupport
 from liveorder.domain.values import OrderType
 from liveorder.infrastructure.brokers.simulated.broker import capabilities_of
 from liveorder.infrastructure.brokers.simulated.venue.faults import Fault, FaultKind, Point

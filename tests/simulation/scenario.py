@@ -7,7 +7,7 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Any, TypeAlias
 
-from liveorder.application.ports.broker import BrokerCapabilities
+from liveorder.domain.broker_capabilities import BrokerCapabilities
 from liveorder.infrastructure.brokers.simulated.venue.faults import Fault
 from liveorder.infrastructure.brokers.simulated.venue.settings import VenueSettings
 

@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from liveorder.application.ports.broker import Absence, Broker, BrokerCapabilities, Prepared
+from liveorder.application.ports.broker import Absence, Broker, Prepared
+from liveorder.domain.broker_capabilities import BrokerCapabilities
 from liveorder.domain.errors import BrokerConnectionError, OutcomeUnknown
 from liveorder.domain.execution_report import Execution, ExecutionReport, OrderSnapshot
 from liveorder.infrastructure.brokers.simulated.venue.faults import FaultKind, Point

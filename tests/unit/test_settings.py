@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from liveorder.application.ports.broker import BrokerCapabilities, KeySupport
+from liveorder.domain.broker_capabilities import BrokerCapabilities, KeySupport
 from liveorder.domain.errors import SettingsError
 from liveorder.domain.risk_limits import RiskLimits
 from liveorder.domain.values import TradingMode

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from liveorder.application.ports.broker import Broker, BrokerCapabilities
+from liveorder.application.ports.broker import Broker
 from liveorder.application.ports.clock import Clock
 from liveorder.application.ports.event_log import EventLog
 from liveorder.application.ports.instruments import Instruments
 from liveorder.application.ports.market_data import MarketData
+from liveorder.domain.broker_capabilities import BrokerCapabilities
 from liveorder.domain.values import TradingMode
 
 

@@ -17,11 +17,12 @@ from uuid import UUID
 from liveorder.application.gateway.gateway import Gateway
 from liveorder.application.orders.apply_reports import TrackOrders
 from liveorder.application.orders.order_register import Orders
-from liveorder.application.ports.broker import Absence, BrokerCapabilities, KeySupport
+from liveorder.application.ports.broker import Absence
 from liveorder.application.ports.clock import Clock
 from liveorder.application.ports.event_log import EventLog
 from liveorder.application.recording import ENGINE, Cause
 from liveorder.application.runtime.concurrently import QUESTIONS_AT_ONCE, side_by_side
+from liveorder.domain.broker_capabilities import BrokerCapabilities, KeySupport
 from liveorder.domain.doubt import Doubt, doubts_of
 from liveorder.domain.errors import DecisionRefused, LiveOrderError
 from liveorder.domain.execution_report import Accepted, OrderSnapshot

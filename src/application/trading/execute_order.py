@@ -14,7 +14,6 @@ from uuid import UUID
 from liveorder.application.gateway.gateway import Gateway
 from liveorder.application.orders.fees_in_kind import FeesInKind
 from liveorder.application.orders.order_register import Orders, claim_on
-from liveorder.application.ports.broker import KeySupport
 from liveorder.application.ports.clock import Clock
 from liveorder.application.ports.event_log import EventLog
 from liveorder.application.ports.order_store import Claiming
@@ -26,6 +25,7 @@ from liveorder.application.risk.trading_halts import KillSwitch
 from liveorder.application.trading.recent_signals import RecentSignals
 from liveorder.application.trading.sizing import Origin, SizedIntent, instrument_for, of_what_is_held, size
 from liveorder.application.trading.submit_order import SubmitOrder, stopped_by
+from liveorder.domain.broker_capabilities import KeySupport
 from liveorder.domain.claim import Recognition, SignalClaim, claims_meant, recognition
 from liveorder.domain.errors import SignalAlreadyKnown, TradingIsHalted
 from liveorder.domain.execution_report import OrderSnapshot

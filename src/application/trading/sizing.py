@@ -167,8 +167,7 @@ def _how_much(
     if signal.quantity is not None:
         return _to_lot(instrument, signal.quantity, signal.quantity)
     budget = signal.notional or position_size
-    capabilities = gateway.broker.capabilities
-    if signal.notional is not None and capabilities.notional and instrument.asset_class in capabilities.notional_for:
+    if signal.notional is not None and gateway.broker.capabilities.takes_notional_of(instrument.asset_class):
         return None, budget, None
     if price is None or price <= 0:
         return None, budget, None

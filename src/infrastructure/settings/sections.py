@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, TypeAdapter
 
-from liveorder.application.ports.broker import BrokerCapabilities
+from liveorder.domain.broker_capabilities import BrokerCapabilities
 from liveorder.domain.risk_limits import RiskLimits
 from liveorder.domain.signal_fields import CurrencyCode, Moment, Text
 from liveorder.domain.values import Product, Quantity, TradingMode

@@ -5,9 +5,10 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
-from liveorder.application.ports.broker import Absence, KeySupport
+from liveorder.application.ports.broker import Absence
 from liveorder.application.ports.instruments import InstrumentQuery
 from liveorder.domain.broker_account import BrokerAccount
+from liveorder.domain.broker_capabilities import KeySupport
 from liveorder.domain.errors import BrokerError
 from liveorder.domain.execution_report import BrokerStatus, OrderSnapshot
 from liveorder.domain.values import Side

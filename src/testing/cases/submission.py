@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from liveorder.application.ports.broker import KeySupport
+from liveorder.domain.broker_capabilities import KeySupport
 from liveorder.domain.errors import BrokerRefusal, DuplicateClientOrderId, OrderValidationError
 from liveorder.domain.execution_report import BrokerStatus, OrderRejected
 from liveorder.domain.values import OrderType, TimeInForce
@@ -96,7 +96,7 @@ async def a_market_order_is_taken(stage: Stage) -> None:
 async def an_order_for_an_amount_is_taken_or_refused_by_prepare(stage: Stage) -> None:
     """`notional` where it is declared; else prepare refuses it, naming the field."""
     changes: dict[str, Any] = {"quantity": None, "notional": Decimal(1000), "order_type": OrderType.MARKET, "limit_price": None}
-    if stage.capabilities.notional and stage.instrument.asset_class in stage.capabilities.notional_for:
+    if stage.capabilities.takes_notional_of(stage.instrument.asset_class):
         placed = await stage.submit(stage.request(**changes))
         require(len(await stage.taken(placed)) == 1, "an order for an amount did not arrive")
     else:

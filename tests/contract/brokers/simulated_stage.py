@@ -6,8 +6,8 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from decimal import Decimal
 
-from liveorder.application.ports.broker import KeySupport
 from liveorder.application.ports.brokerage import Brokerage
+from liveorder.domain.broker_capabilities import KeySupport
 from liveorder.infrastructure.brokers.simulated.broker import SimulatedBroker, capabilities_of
 from liveorder.infrastructure.brokers.simulated.instruments import SimulatedInstruments
 from liveorder.infrastructure.brokers.simulated.market_data import SimulatedMarketData

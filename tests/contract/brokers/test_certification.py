@@ -12,17 +12,11 @@ from typing import Any
 
 import pytest
 
-from liveorder.application.ports.broker import (
-    Absence,
-    BrokerCapabilities,
-    BrokerRequest,
-    KeySupport,
-    Prepared,
-    SubmitRequest,
-)
+from liveorder.application.ports.broker import Absence, BrokerRequest, Prepared, SubmitRequest
 from liveorder.application.ports.instruments import InstrumentQuery
 from liveorder.application.ports.market_data import Price, Quote
 from liveorder.domain.broker_account import BrokerAccount, Figure, FigureKind
+from liveorder.domain.broker_capabilities import BrokerCapabilities, KeySupport
 from liveorder.domain.errors import BrokerRefusal, InvalidInput, OrderValidationError
 from liveorder.domain.execution_report import Accepted, BrokerStatus, ExecutionReport, OrderSnapshot
 from liveorder.domain.instrument import Instrument, TickRule

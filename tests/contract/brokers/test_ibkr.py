@@ -10,9 +10,9 @@ from decimal import Decimal
 
 import pytest
 
-from liveorder.application.ports.broker import BrokerCapabilities
 from liveorder.application.ports.brokerage import AccountAccess, Brokerage
 from liveorder.application.ports.instruments import InstrumentQuery
+from liveorder.domain.broker_capabilities import BrokerCapabilities
 from liveorder.domain.errors import BrokerConnectionError
 from liveorder.domain.instrument import Instrument
 from liveorder.domain.values import OrderType, TimeInForce, TradingMode

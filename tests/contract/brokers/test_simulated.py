@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from liveorder.application.ports.broker import KeySupport
+from liveorder.domain.broker_capabilities import KeySupport
 from liveorder.testing.broker_contract import BrokerContract
 from liveorder.testing.stage import Stage
 from tests.contract.brokers.simulated_stage import simulated_stage

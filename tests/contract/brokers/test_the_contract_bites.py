@@ -11,16 +11,9 @@ from typing import Any
 
 import pytest
 
-from liveorder.application.ports.broker import (
-    Absence,
-    BrokerCapabilities,
-    BrokerPosition,
-    BrokerRequest,
-    KeySupport,
-    Prepared,
-    SubmitRequest,
-)
+from liveorder.application.ports.broker import Absence, BrokerPosition, BrokerRequest, Prepared, SubmitRequest
 from liveorder.domain.broker_account import BrokerAccount
+from liveorder.domain.broker_capabilities import BrokerCapabilities, KeySupport
 from liveorder.domain.errors import BrokerConnectionError, BrokerError, LiveOrderError, OrderValidationError, OutcomeUnknown
 from liveorder.domain.execution_report import (
     CancelRejected,

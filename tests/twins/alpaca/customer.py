@@ -6,8 +6,8 @@ from dataclasses import dataclass, field, replace
 
 from pydantic import SecretStr
 
-from liveorder.application.ports.broker import BrokerCapabilities
 from liveorder.application.ports.brokerage import AccountAccess
+from liveorder.domain.broker_capabilities import BrokerCapabilities
 from liveorder.domain.values import TradingMode
 from liveorder.infrastructure.clock import SystemClock
 from liveorder.infrastructure.settings.sections import Alpaca

@@ -7,10 +7,10 @@ from typing import Any
 
 from pydantic import SecretStr
 
-from liveorder.application.ports.broker import BrokerCapabilities
 from liveorder.application.ports.brokerage import AccountAccess
 from liveorder.application.ports.clock import Clock
 from liveorder.application.ports.event_log import EventLog
+from liveorder.domain.broker_capabilities import BrokerCapabilities
 from liveorder.domain.values import TradingMode
 from liveorder.infrastructure.clock import SystemClock
 from liveorder.infrastructure.settings.sections import Kite

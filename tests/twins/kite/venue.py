@@ -8,7 +8,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from liveorder.application.ports.broker import KeySupport
+from liveorder.domain.broker_capabilities import KeySupport
 from liveorder.domain.instrument import Instrument
 from liveorder.infrastructure.brokers.simulated.venue.opening import catalogue_of
 from liveorder.infrastructure.brokers.simulated.venue.orders import Trade, VenueOrder

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from liveorder.application.ports.broker import KeySupport
+from liveorder.domain.broker_capabilities import KeySupport
 from liveorder.infrastructure.brokers.simulated.venue.orders import NewTerms, OrderState
 from liveorder.infrastructure.brokers.simulated.venue.refusal import RefusalCode, Refused
 from liveorder.infrastructure.brokers.simulated.venue.settings import AccountTerms, Commission, Keys, PriceSource

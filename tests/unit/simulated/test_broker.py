@@ -11,9 +11,10 @@ from typing import Any
 
 import pytest
 
-from liveorder.application.ports.broker import Absence, CancelRequest, KeySupport, ReplaceRequest
+from liveorder.application.ports.broker import Absence, CancelRequest, ReplaceRequest
 from liveorder.application.ports.market_data import Price, Quote
 from liveorder.domain.broker_account import BrokerAccount, Figure, FigureKind, figures
+from liveorder.domain.broker_capabilities import KeySupport
 from liveorder.domain.errors import (
     BrokerAuthenticationError,
     BrokerConnectionError,

@@ -15,9 +15,9 @@ from alpaca.trading.client import TradingClient
 from requests import Session
 
 from liveorder.application.gateway.rate_limit import RateLimit
-from liveorder.application.ports.broker import BrokerCapabilities, KeySupport
 from liveorder.application.ports.brokerage import AccountAccess, Brokerage
 from liveorder.application.ports.clock import Clock
+from liveorder.domain.broker_capabilities import BrokerCapabilities, KeySupport
 from liveorder.domain.errors import SettingsError
 from liveorder.domain.values import AssetClass, OrderType, TimeInForce, TradingHours, TradingMode
 from liveorder.infrastructure.blocking_calls import BlockingCalls

@@ -7,9 +7,10 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequenc
 from datetime import datetime
 from typing import Any
 
-from liveorder.application.ports.broker import Absence, BrokerCapabilities, BrokerPosition, BrokerRequest, Prepared, SubmitRequest
+from liveorder.application.ports.broker import Absence, BrokerPosition, BrokerRequest, Prepared, SubmitRequest
 from liveorder.application.ports.brokerage import AccountAccess
 from liveorder.domain.broker_account import BrokerAccount
+from liveorder.domain.broker_capabilities import BrokerCapabilities
 from liveorder.domain.errors import (
     BrokerAuthenticationError,
     BrokerConnectionError,

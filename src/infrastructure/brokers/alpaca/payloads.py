@@ -6,14 +6,8 @@ import json
 from decimal import Decimal
 from typing import Any
 
-from liveorder.application.ports.broker import (
-    BrokerCapabilities,
-    BrokerRequest,
-    CancelRequest,
-    Prepared,
-    ReplaceRequest,
-    SubmitRequest,
-)
+from liveorder.application.ports.broker import BrokerRequest, CancelRequest, Prepared, ReplaceRequest, SubmitRequest
+from liveorder.domain.broker_capabilities import BrokerCapabilities
 from liveorder.domain.errors import OrderValidationError
 from liveorder.domain.values import AssetClass, OrderType, TimeInForce, TradingHours
 from liveorder.infrastructure.brokers.alpaca.symbols import symbol_of

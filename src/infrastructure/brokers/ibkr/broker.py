@@ -11,7 +11,6 @@ from zoneinfo import ZoneInfo
 
 from liveorder.application.ports.broker import (
     Absence,
-    BrokerCapabilities,
     BrokerPosition,
     BrokerRequest,
     CancelRequest,
@@ -21,6 +20,7 @@ from liveorder.application.ports.broker import (
 )
 from liveorder.application.ports.brokerage import AccountAccess
 from liveorder.domain.broker_account import BrokerAccount
+from liveorder.domain.broker_capabilities import BrokerCapabilities
 from liveorder.domain.errors import BrokerError, BrokerRefusal, OrderValidationError
 from liveorder.domain.execution_report import ExecutionReport, OrderSnapshot
 from liveorder.domain.values import TradingMode

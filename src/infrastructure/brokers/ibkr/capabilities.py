@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from liveorder.application.ports.broker import BrokerCapabilities, KeySupport
+from liveorder.domain.broker_capabilities import BrokerCapabilities, KeySupport
 from liveorder.domain.values import AssetClass, OrderType, TimeInForce, TradingHours
 from liveorder.infrastructure.brokers.ibkr import orders
 

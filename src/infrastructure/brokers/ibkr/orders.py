@@ -12,7 +12,8 @@ from datetime import UTC, date
 from decimal import Decimal
 from typing import Any
 
-from liveorder.application.ports.broker import BrokerCapabilities, Prepared, ReplaceRequest, SubmitRequest
+from liveorder.application.ports.broker import Prepared, ReplaceRequest, SubmitRequest
+from liveorder.domain.broker_capabilities import BrokerCapabilities
 from liveorder.domain.errors import OrderValidationError
 from liveorder.domain.values import AssetClass, OrderType, Side, TimeInForce, TradingHours
 from liveorder.infrastructure.brokers.ibkr.contracts import plain
@@ -139,7 +140,7 @@ def _check_size(request: SubmitRequest, can: BrokerCapabilities) -> None:
     asset_class = request.instrument.asset_class
     if request.notional is not None:
         is_market_buy = request.order_type is OrderType.MARKET and request.side is Side.BUY
-        if not can.notional or asset_class not in can.notional_for or not is_market_buy:
+        if not can.takes_notional_of(asset_class) or not is_market_buy:
             _refuse("notional", "IB takes an amount of money only for a market buy of crypto", "give a quantity")
     elif request.quantity is None:
         _refuse("quantity", "an order is for a quantity or for a notional", "give one")

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from liveorder.application.ports.broker import BrokerCapabilities
 from liveorder.application.ports.brokerage import AccountAccess, Brokerage
+from liveorder.domain.broker_capabilities import BrokerCapabilities
 from liveorder.domain.errors import SettingsError
 from liveorder.domain.values import TradingMode
 from liveorder.infrastructure.brokers.kite.broker import CAPABILITIES, KiteBroker

@@ -9,17 +9,16 @@ from typing import Any
 
 from liveorder.application.ports.broker import (
     Absence,
-    BrokerCapabilities,
     BrokerPosition,
     BrokerRequest,
     CancelRequest,
-    KeySupport,
     Prepared,
     ReplaceRequest,
     SubmitRequest,
 )
 from liveorder.application.ports.brokerage import AccountAccess
 from liveorder.domain.broker_account import BrokerAccount
+from liveorder.domain.broker_capabilities import BrokerCapabilities, KeySupport
 from liveorder.domain.errors import BrokerAuthenticationError, BrokerRefusal, OrderValidationError, OutcomeUnknown
 from liveorder.domain.execution_report import (
     Accepted,

@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from decimal import Decimal
 
-from liveorder.application.ports.broker import BrokerCapabilities, CancelRequest, Prepared, ReplaceRequest, SubmitRequest
+from liveorder.application.ports.broker import CancelRequest, Prepared, ReplaceRequest, SubmitRequest
+from liveorder.domain.broker_capabilities import BrokerCapabilities
 from liveorder.domain.errors import OrderValidationError
 from liveorder.domain.instrument import Instrument
 from liveorder.domain.values import OrderRole, OrderType, Product, TimeInForce

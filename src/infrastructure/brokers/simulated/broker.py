@@ -10,16 +10,15 @@ from typing import Any, TypeVar
 
 from liveorder.application.ports.broker import (
     Absence,
-    BrokerCapabilities,
     BrokerPosition,
     BrokerRequest,
     CancelRequest,
-    KeySupport,
     Prepared,
     ReplaceRequest,
     SubmitRequest,
 )
 from liveorder.domain.broker_account import BrokerAccount
+from liveorder.domain.broker_capabilities import BrokerCapabilities, KeySupport
 from liveorder.domain.errors import BrokerConnectionError, BrokerError, OrderValidationError
 from liveorder.domain.execution_report import CancelRejected, ExecutionReport, OrderSnapshot, ReplaceRejected
 from liveorder.domain.values import AssetClass, OrderType, TimeInForce, TradingHours

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from decimal import Decimal
 
-from liveorder.application.ports.broker import KeySupport
+from liveorder.domain.broker_capabilities import KeySupport
 from liveorder.domain.values import ZERO, TradingMode, total
 from liveorder.infrastructure.brokers.simulated.venue.admission import Admission
 from liveorder.infrastructure.brokers.simulated.venue.book import Book

@@ -10,7 +10,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, NonNegativeFloat, PositiveFloat, ValidationError, model_validator
 
-from liveorder.application.ports.broker import KeySupport
+from liveorder.domain.broker_capabilities import KeySupport
 from liveorder.domain.errors import SettingsError
 from liveorder.domain.instrument import Instrument
 from liveorder.domain.values import ZERO, Amount, Price, Quantity
