@@ -18,9 +18,9 @@ import pytest
 from liveorder.application.gateway.retry_policy import RetryPolicy
 from liveorder.application.ports.broker import Prepared
 from liveorder.application.ports.order_store import Commit, Committed
-from liveorder.application.recovery.resolve_unknown_outcomes import horizon
 from liveorder.application.reporting.order_log import OrderLog
 from liveorder.domain.errors import BrokerConnectionError
+from liveorder.domain.evidence import earliest_proof_of_absence
 from liveorder.domain.lifecycle import OrderStatus
 from liveorder.domain.order import LiveOrder
 from liveorder.domain.order.facts import (
@@ -200,7 +200,7 @@ async def test_a_successor_waits_for_the_deadline_that_a_slow_start_was_given(tm
             (order,) = successor.orders.unfinished()
             (request,) = order.requests.values()
             await until(lambda: bool(scene.witness.calls))
-            assert scene.clock.now() > horizon(request, successor.gateways["SIM"].broker.capabilities)
+            assert scene.clock.now() > earliest_proof_of_absence(request, successor.gateways["SIM"].broker.capabilities)
             assert request.deadline is not None
             assert request.deadline - request.started_at == timedelta(seconds=24.0 + CALL_SECONDS)
             assert len(scene.venue_orders(order)) == 1

@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 
 from liveorder.application.ports.broker import Absence
-from liveorder.application.recovery.resolve_unknown_outcomes import horizon
 from liveorder.domain.broker_capabilities import KeySupport
 from liveorder.domain.errors import BrokerConnectionError, DecisionRefused
+from liveorder.domain.evidence import earliest_proof_of_absence
 from liveorder.domain.execution_report import Execution, OrderSnapshot
 from liveorder.domain.lifecycle import OrderStatus
 from liveorder.domain.order.facts import CancelReason, RequestKind, SubmissionFailed
@@ -77,7 +77,7 @@ async def test_absence_is_believed_only_past_every_bound_and_the_second_time_and
         await scene.lay(FaultKind.REQUEST_LOST)
         order = await engine.execute.execute(a_signal())
         (request,) = order.requests.values()
-        bound = horizon(request, capabilities_of(keys))
+        bound = earliest_proof_of_absence(request, capabilities_of(keys))
         await until(lambda: len(scene.witness.of("submit")) == 2)
         assert scene.clock.now() > bound
         first, second = scene.witness.of("submit")
@@ -97,7 +97,7 @@ async def test_an_absence_is_looked_for_as_soon_as_it_can_be_proved(tmp_path: Pa
         await scene.lay(FaultKind.REQUEST_LOST)
         order = await engine.execute.execute(a_signal())
         (request,) = order.requests.values()
-        bound = horizon(request, capabilities_of(keys))
+        bound = earliest_proof_of_absence(request, capabilities_of(keys))
         await until(lambda: len(scene.witness.of("submit")) == 2)
         assert bound < scene.clock.now() < bound + timedelta(seconds=2)
 

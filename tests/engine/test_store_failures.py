@@ -14,8 +14,8 @@ import pytest
 
 from liveorder.application.ports.emergency_journal import JournalledCancel, JournalledHalt
 from liveorder.application.ports.order_store import Commit, Committed
-from liveorder.application.recovery.resolve_unknown_outcomes import horizon
 from liveorder.domain.errors import BrokerRateLimitError, LiveOrderError, OrderValidationError, StoreUnavailable
+from liveorder.domain.evidence import earliest_proof_of_absence
 from liveorder.domain.facts import RecordedFact
 from liveorder.domain.lifecycle import OrderStatus
 from liveorder.domain.order import LiveOrder
@@ -342,7 +342,7 @@ async def test_a_clock_set_back_keeps_nothing_unanswered_from_being_asked_about_
             (doubt,) = engine.doubts.standing()
             assert doubt.asked
             await until(lambda: len(scene.witness.of("submit")) == 1)
-            assert scene.clock.now() > horizon(request, capabilities_of(scene.venue))
+            assert scene.clock.now() > earliest_proof_of_absence(request, capabilities_of(scene.venue))
             assert len(scene.venue_orders(order)) == 1
 
 

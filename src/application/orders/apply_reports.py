@@ -25,6 +25,7 @@ from liveorder.application.ports.event_log import EventLog
 from liveorder.application.recording import Cause
 from liveorder.application.runtime.concurrently import QUESTIONS_AT_ONCE, side_by_side
 from liveorder.domain.errors import BrokerError, LiveOrderError
+from liveorder.domain.evidence import may_be_from_before_a_bust
 from liveorder.domain.execution_report import (
     CancelIsPending,
     CancelRejected,
@@ -94,21 +95,19 @@ class TrackOrders:
         moment counts.
         """
         async with self._orders.hold(order_id) as order:
-            is_old = asked_at not in (None, order.version) or self._may_be_from_before_a_bust(order, report)
+            is_old = asked_at not in (None, order.version) or self._is_from_before_a_bust(order, report)
             report = _named(report, request_id)
             facts = [] if is_old else receive(order, report)
             await self.resolve_what_waits(order, facts)
             after = await self._orders.record(order, facts, self._cause(order, report, request_id)) if facts else order
         return order, after
 
-    def _may_be_from_before_a_bust(self, order: LiveOrder, report: ExecutionReport) -> bool:
-        """Whether an answer shows more filled than counts since units were taken back, and the broker's answers may lag so far."""
-        gateway = self._gateways[order.intent.account_id]
-        lag = gateway.broker.capabilities.lookup_lag_seconds
-        if not lag or order.taken_back_at is None or not isinstance(report, OrderSnapshot):
+    def _is_from_before_a_bust(self, order: LiveOrder, report: ExecutionReport) -> bool:
+        if not isinstance(report, OrderSnapshot):
             return False
-        longest = timedelta(seconds=lag + gateway.terms.call_timeout_seconds)
-        return report.filled_quantity > order.filled_quantity and abs(self._clock.now() - order.taken_back_at) < longest
+        gateway = self._gateways[order.intent.account_id]
+        longest, can = gateway.terms.call_timeout_seconds, gateway.broker.capabilities
+        return may_be_from_before_a_bust(order, report, self._clock.now(), longest, can)
 
     async def resolve_what_waits(self, order: LiveOrder, facts: Sequence[Fact]) -> None:
         """Of an order that learns its id at the broker, or fills, by these facts, which are not stored yet. Its holder calls it."""

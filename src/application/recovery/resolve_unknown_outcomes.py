@@ -1,17 +1,15 @@
 """What is not known is asked about, with backoff, until an answer, a report or a person settles it. No timer ever does.
 
-*Not found* is believed only of a broker that says it may be, and only once everything that could make it false has passed: the
-request's deadline, the time a request may take to arrive, the lag of the search and the difference of the clocks; then only the
-second time; and never of one that the broker refused as a duplicate.
+What an answer proves, and when *not found* may be believed, is decided in `domain.evidence`.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from uuid import UUID
 
 from liveorder.application.gateway.gateway import Gateway
@@ -22,13 +20,22 @@ from liveorder.application.ports.clock import Clock
 from liveorder.application.ports.event_log import EventLog
 from liveorder.application.recording import ENGINE, Cause
 from liveorder.application.runtime.concurrently import QUESTIONS_AT_ONCE, side_by_side
-from liveorder.domain.broker_capabilities import BrokerCapabilities, KeySupport
 from liveorder.domain.doubt import Doubt, doubts_of
 from liveorder.domain.errors import DecisionRefused, LiveOrderError
+from liveorder.domain.evidence import (
+    ABSENCES_NEEDED,
+    Absent,
+    Moment,
+    Verdict,
+    WaitUntil,
+    came_to_nothing,
+    is_past_answering,
+    proved_by_not_finding,
+    seconds_to_proof,
+)
 from liveorder.domain.execution_report import Accepted, OrderSnapshot
-from liveorder.domain.facts import Fact
 from liveorder.domain.order import LiveOrder, OpenRequest, requests
-from liveorder.domain.order.facts import UNANSWERED, Cancelled, CancelReason, RequestKind
+from liveorder.domain.order.facts import UNANSWERED, RequestKind
 from liveorder.domain.order.reception import receive
 
 FIRST_WAIT_SECONDS = 0.5
@@ -45,8 +52,10 @@ class Inquiry:
     """When this process first saw each request in doubt: it had left by then."""
     wait_seconds: float = FIRST_WAIT_SECONDS
     asked: int = 0
-    absences: int = 0
-    """Answers in a row that did not find it, past the horizon."""
+    not_found: Sequence[Moment] = ()
+    """When the questions were asked whose answers in a row did not find it; of the latest, as many as a proof needs."""
+    verdict: Verdict | None = None
+    """What the last answer proves of its submission, if it did not find the order."""
     last_asked_at: datetime | None = None
     last_answer: str = ""
 
@@ -59,15 +68,6 @@ class _Asking:
     unattended_since: Mapping[str, float] = field(default_factory=dict)
     """Since when, by our own counter, each request without an outcome has been seen without a call out for it."""
     woken: asyncio.Event = field(default_factory=asyncio.Event)
-
-
-def horizon(request: OpenRequest, capabilities: BrokerCapabilities) -> datetime:
-    """From when on *not found* can be true: the request can neither be under way nor hidden from the search any more."""
-    return (request.deadline or request.started_at) + timedelta(seconds=_bounds(capabilities))
-
-
-def _bounds(capabilities: BrokerCapabilities) -> float:
-    return capabilities.delivery_bound_seconds + capabilities.lookup_lag_seconds + capabilities.clock_skew_seconds
 
 
 class Doubts:
@@ -140,14 +140,16 @@ class Doubts:
 
     async def _notice_overdue(self, account_id: str, asking: _Asking) -> None:
         """A request past its deadline that nobody waits for any more has an unknown outcome, whoever forgot to say so."""
-        now, counted, longest = self._clock.now(), self._clock.monotonic(), self._gateways[account_id].terms.call_timeout_seconds
+        now, longest = self._now(), self._gateways[account_id].terms.call_timeout_seconds
         unattended = [(order, request) for order in self._orders.unfinished(account_id) for request in self.unattended(order)]
-        since = {request.request_id: asking.unattended_since.get(request.request_id, counted) for _, request in unattended}
+        since = {request.request_id: asking.unattended_since.get(request.request_id, now.counted) for _, request in unattended}
         asking.unattended_since = since
         for order, request in unattended:
-            is_over = request.deadline is None or now > request.deadline
-            if is_over or counted > since[request.request_id] + longest:  # a clock set back must not hide it
+            if is_past_answering(request, since[request.request_id], now, longest):
                 await self.doubt(order, request.request_id, UNANSWERED, "no outcome by its deadline")
+
+    def _now(self) -> Moment:
+        return Moment(self._clock.now(), self._clock.monotonic())
 
     def unattended(self, order: LiveOrder) -> Sequence[OpenRequest]:
         """Requests that no call of this process is out for: whether they left, and what became of them, nobody will say."""
@@ -167,84 +169,51 @@ class Doubts:
             inquiry.last_answer = f"could not ask: {error}"
         except Exception as error:  # noqa: BLE001 - an adapter's surprise must not end the asking
             inquiry.last_answer = f"could not ask: {type(error).__name__}"
+        now = self._now()
         inquiry.asked += 1
-        inquiry.last_asked_at = self._clock.now()
-        inquiry.next_at = self._clock.monotonic() + self._seconds_to_next_question(order, inquiry)
+        inquiry.last_asked_at = now.at
+        inquiry.next_at = self._next_question_at(order, inquiry, now)
         inquiry.wait_seconds = min(inquiry.wait_seconds * 2, LONGEST_WAIT_SECONDS)
 
-    def _seconds_to_next_question(self, order: LiveOrder, inquiry: Inquiry) -> float:
-        """The backoff, but no longer than until something can be proved for the first time; never sooner for a second proof."""
-        if inquiry.absences:
-            return inquiry.wait_seconds
-        horizons = [left + JUST_PAST_SECONDS for left in self._seconds_to_horizons(order, inquiry).values() if left >= 0]
-        return min([inquiry.wait_seconds, *horizons])
+    def _next_question_at(self, order: LiveOrder, inquiry: Inquiry, now: Moment) -> float:
+        """After the backoff, but no later than when more can be proved."""
+        can, proofs = self._gateways[order.intent.account_id].broker.capabilities, list[float]()
+        if inquiry.verdict is None:
+            doubtful = [(request, inquiry.noticed[name]) for name, request in order.requests.items() if name in inquiry.noticed]
+            proofs = [now.counted + seconds_to_proof(request, noticed, now, can) for request, noticed in doubtful]
+        elif isinstance(inquiry.verdict, WaitUntil):
+            proofs = [inquiry.verdict.moment]
+        ahead = [moment + JUST_PAST_SECONDS for moment in proofs if moment >= now.counted]
+        return min([now.counted + inquiry.wait_seconds, *ahead])
 
     async def _ask(self, order: LiveOrder, inquiry: Inquiry) -> str:
+        """Ask once, judge the answer, and do what follows from it. What is said of the answer, for people."""
         gateway = self._gateways[order.intent.account_id]
-        late = self._past_their_horizon(order, inquiry)
+        can, asked = gateway.broker.capabilities, self._now()
         answer = await self._track.ask(gateway, order)
+        inquiry.not_found = (*inquiry.not_found, asked)[-ABSENCES_NEEDED:] if answer is Absence.ABSENT else ()
+        inquiry.verdict = None
         if answer is Absence.INCONCLUSIVE:
-            inquiry.absences = 0
             return "inconclusive"
-        if answer is Absence.ABSENT:
-            return await self._not_found(gateway, order, inquiry, late)
-        return await self._found(await self._orders.get(order.order_id), answer, late)
-
-    def _past_their_horizon(self, order: LiveOrder, inquiry: Inquiry) -> frozenset[str]:
-        """The doubtful requests that an answer to a question asked now can prove absent."""
-        return frozenset(request_id for request_id, left in self._seconds_to_horizons(order, inquiry).items() if left < 0)
-
-    def _seconds_to_horizons(self, order: LiveOrder, inquiry: Inquiry) -> Mapping[str, float]:
-        """For each doubtful request; negative once it is past.
-
-        By the wall clock, which other processes share, and by our own counter too: a clock that was set forward must not make
-        a request that is still under way look lost.
-        """
-        capabilities = self._gateways[order.intent.account_id].broker.capabilities
-        now, counted, bounds = self._clock.now(), self._clock.monotonic(), _bounds(capabilities)
-        return {
-            request_id: max((horizon(request, capabilities) - now).total_seconds(), noticed + bounds - counted)
-            for request_id, noticed in inquiry.noticed.items()
-            if (request := order.requests.get(request_id)) is not None
-        }
-
-    # --- found -----------------------------------------------------------------------------------------------------------------
-
-    async def _found(self, order: LiveOrder, answer: OrderSnapshot, late: Collection[str]) -> str:
-        """The order is there. A cancel or replace that shows no effect past its horizon came to nothing."""
-        for request in list(order.requests.values()):
-            if request.is_in_doubt and request.request_id in late and not _is_under_way(answer, request):
-                order = await self._settle_absent(order, request.request_id, "the order stands unchanged past its horizon")
-        return "found"
-
-    # --- not found -------------------------------------------------------------------------------------------------------------
-
-    async def _not_found(self, gateway: Gateway, order: LiveOrder, inquiry: Inquiry, late: Collection[str]) -> str:
-        request = next((r for r in order.requests.values() if r.kind is RequestKind.SUBMIT and r.is_in_doubt), None)
-        capabilities = gateway.broker.capabilities
-        if request is None or request.request_id not in late:
-            inquiry.absences = 0
+        if isinstance(answer, OrderSnapshot):
+            order = await self._orders.get(order.order_id)
+            for request in came_to_nothing(order, inquiry.noticed, answer, asked, can):
+                await self._settle_absent(order, request.request_id, "the order stands unchanged past its horizon")
+            return "found"
+        submission = next((r for r in order.requests.values() if r.kind is RequestKind.SUBMIT and r.is_in_doubt), None)
+        if submission is None:
             return "not found, which proves nothing yet"
-        inquiry.absences += 1
-        if inquiry.absences < 2:
-            inquiry.wait_seconds = FIRST_WAIT_SECONDS
-            return "not found once; asking again before it is believed"
-        if request.is_duplicate:
-            return "not found, though the broker refused it as a duplicate of an order that it holds: a person must look"
-        if self._may_be_forgotten(request, capabilities):
-            return "not found, but its key is older than this broker remembers keys: a person must look"
-        if capabilities.trusts_absence and capabilities.key_support is not KeySupport.NONE:
-            evidence = f"not found twice, the last at {self._clock.now().isoformat()}, past every bound of {gateway.broker.name}"
-            after = await self._settle_absent(order, request.request_id, evidence)
-            if not after.submission_is_open:
-                self._take_up(after)
-            return evidence
-        return "not found; this broker's absence proves nothing"
-
-    def _may_be_forgotten(self, request: OpenRequest, capabilities: BrokerCapabilities) -> bool:
-        """Beyond its memory a broker with unique keys may hold an order and not know its key, and would take another with it."""
-        remembered = timedelta(seconds=capabilities.key_memory_seconds)
-        return capabilities.key_support is KeySupport.UNIQUE and self._clock.now() > request.started_at + remembered
+        now, noticed = self._now(), inquiry.noticed[submission.request_id]
+        verdict = inquiry.verdict = proved_by_not_finding(submission, noticed, inquiry.not_found, now, can)
+        if not isinstance(verdict, Absent):
+            if isinstance(verdict, WaitUntil) and verdict.is_second_look:
+                inquiry.wait_seconds = FIRST_WAIT_SECONDS
+            return verdict.reason
+        evidence = f"not found twice, the last at {now.at.isoformat()}, past every bound of {gateway.broker.name}"
+        after = await self._settle_absent(order, submission.request_id, evidence)
+        if not after.submission_is_open:
+            self._take_up(after)
+        return evidence
 
     async def _settle_absent(self, order: LiveOrder, request_id: str, evidence: str, actor: str = ENGINE) -> LiveOrder:
         async with self._orders.hold(order.order_id) as held:
@@ -285,34 +254,12 @@ class Doubts:
         """
         await self._refuse_what_the_broker_tells_of(await self._orders.get(order_id))
         async with self._orders.hold(order_id) as held:
-            facts = _all_absent(held, f"{actor}: {evidence}") if held.is_in_doubt else _forgotten(held, evidence)
+            facts = (
+                requests.settle_all_absent(held, f"{actor}: {evidence}")
+                if held.is_in_doubt
+                else requests.end_forgotten(held, evidence)
+            )
             return await self._orders.record(held, facts, Cause(actor, held.intent.signal_id, evidence))
-
-
-def _forgotten(order: LiveOrder, evidence: str) -> list[Fact]:
-    if not order.is_at_broker or order.status.is_closed:
-        raise DecisionRefused(f"order {order.order_id} is neither in doubt nor open at the broker")
-    return [Cancelled(reason=CancelReason.EXPIRED, message=f"the broker has it no more: {evidence}")]
-
-
-def _all_absent(order: LiveOrder, evidence: str) -> list[Fact]:
-    """In one step, so that no crash can leave it to be sent again: every doubt ends, and an order that never arrived too."""
-    doubtful = [request for request in order.requests.values() if request.is_in_doubt]
-    submissions = [request for request in doubtful if request.kind is RequestKind.SUBMIT]
-    others = [request for request in doubtful if request.kind is not RequestKind.SUBMIT]
-    facts = [
-        fact
-        for request in (*others, *submissions)
-        for fact in requests.settle_absent(order, request.request_id, evidence, by_person=True)
-    ]
-    if submissions and not order.is_at_broker and not any(isinstance(fact, Cancelled) for fact in facts):
-        facts.append(Cancelled(reason=CancelReason.REQUESTED, message=f"it never reached the broker: {evidence}"))
-    return facts
-
-
-def _is_under_way(answer: OrderSnapshot, request: OpenRequest) -> bool:
-    """The broker says that it is at it now. What it said earlier is no more: word of the end may have been lost."""
-    return answer.cancel_pending if request.kind is RequestKind.CANCEL else answer.replace_pending
 
 
 def _cause(order: LiveOrder, request_id: str, actor: str = ENGINE) -> Cause:

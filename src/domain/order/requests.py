@@ -196,6 +196,29 @@ def settle_absent(order: LiveOrder, request_id: str, evidence: str, *, by_person
     return [f.ReplaceRefused(request_id=request_id, message=f"the broker never received it: {evidence}")]
 
 
+def settle_all_absent(order: LiveOrder, evidence: str) -> list[Fact]:
+    """A person says so, of every request in doubt. An order that never arrived ends by it.
+
+    In one step, so that no crash can leave it to be sent again.
+    """
+    doubtful = [request for request in order.requests.values() if request.is_in_doubt]
+    submissions = [request for request in doubtful if request.kind is f.RequestKind.SUBMIT]
+    others = [request for request in doubtful if request.kind is not f.RequestKind.SUBMIT]
+    facts = [
+        fact for request in (*others, *submissions) for fact in settle_absent(order, request.request_id, evidence, by_person=True)
+    ]
+    if submissions and not order.is_at_broker and not any(isinstance(fact, f.Cancelled) for fact in facts):
+        facts.append(f.Cancelled(reason=f.CancelReason.REQUESTED, message=f"it never reached the broker: {evidence}"))
+    return facts
+
+
+def end_forgotten(order: LiveOrder, evidence: str) -> list[Fact]:
+    """A person says that the broker has it no more: some forget over night what they had."""
+    if not order.is_at_broker or order.status.is_closed:
+        raise DecisionRefused(f"order {order.order_id} is neither in doubt nor open at the broker")
+    return [f.Cancelled(reason=f.CancelReason.EXPIRED, message=f"the broker has it no more: {evidence}")]
+
+
 def request_review(order: LiveOrder, code: str, message: str) -> list[Fact]:
     return [] if code in order.reviews else [f.ReviewRequested(code=code, message=message)]
 
