@@ -12,13 +12,15 @@ from typing import Any
 import pytest
 
 from liveorder.application.ports.broker import Absence, Prepared
-from liveorder.application.trading.order_timeouts import ASK_AGAIN_SECONDS, LONGEST_WAIT_SECONDS
+from liveorder.application.ports.sessions import Sessions
 from liveorder.domain.errors import BrokerConnectionError
 from liveorder.domain.execution_report import CancelRejected
 from liveorder.domain.lifecycle import OrderStatus
 from liveorder.domain.order.facts import CancelReason
+from liveorder.domain.timeouts import ASK_AGAIN_SECONDS, LONGEST_WAIT_SECONDS, is_late, time_allowed
 from liveorder.infrastructure.brokers.simulated.venue.faults import FaultKind, Point
 from liveorder.infrastructure.brokers.simulated.venue.settings import Fills
+from liveorder.infrastructure.calendars import ExchangeCalendars
 from tests.engine.scenes import LAX, STILL, a_limit, a_scene, a_signal, until
 
 UNFILLED = STILL.model_copy(update={"fills": Fills(automatic=False)})
@@ -77,8 +79,14 @@ async def test_a_day_limits_time_is_session_time_and_does_not_run_while_the_mark
     ):
         order = (await engine.execute.execute(a_limit())).apply([])
         almost = datetime(2025, 3, 11, 13, 32, 59, tzinfo=UTC)
-        assert not engine.timeouts.is_late(order, almost)
-        assert engine.timeouts.is_late(order, almost + timedelta(seconds=1))
+        sessions, intent = Sessions(ExchangeCalendars()), order.intent
+        allowed = time_allowed(intent, market_seconds=60.0, day_limit_seconds=300.0)
+
+        def open_seconds(since: datetime, until: datetime) -> float:
+            return sessions.open_seconds_between(intent.instrument, since, until, intent.hours)
+
+        assert not is_late(order, allowed, almost, open_seconds)
+        assert is_late(order, allowed, almost + timedelta(seconds=1), open_seconds)
 
 
 async def test_the_time_counts_from_the_stored_submission_over_a_restart(tmp_path: Path) -> None:
