@@ -15,11 +15,11 @@ from decimal import Decimal
 
 from liveorder.application.ports.broker import Absence, BrokerPosition, BrokerRequest, Prepared, SubmitRequest
 from liveorder.application.ports.instruments import InstrumentQuery
-from liveorder.application.ports.market_data import Price, Quote
 from liveorder.domain.broker_account import BrokerAccount
 from liveorder.domain.broker_capabilities import BrokerCapabilities
 from liveorder.domain.execution_report import Accepted, Execution, ExecutionReport, OrderSnapshot
 from liveorder.domain.instrument import Instrument
+from liveorder.domain.quotes import Price, Quote
 from liveorder.domain.values import TradingMode
 from liveorder.infrastructure.brokers.simulated.broker import SIMULATED_CAPABILITIES
 from liveorder.infrastructure.clock import SystemClock

@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 from pydantic import TypeAdapter
 
+from liveorder.domain.errors import InvalidInput
 from liveorder.domain.instrument import Instrument
 from liveorder.domain.values import EXACT, ZERO, total
 
@@ -122,6 +123,43 @@ class FeesDue:
 
 
 _JSON = TypeAdapter(FeesDue)
+
+
+@dataclass(frozen=True, slots=True)
+class Stock:
+    """What our book has of an instrument, of which the broker may have kept a part. In units."""
+
+    held: Decimal
+    selling: Decimal
+    """Open orders could still sell so many."""
+    paid_in_kind: Decimal
+    """Of what was bought, kept as fees and booked as such."""
+    largest_fee: Decimal
+    """The broker may still keep so many."""
+
+    @property
+    def free(self) -> Decimal:
+        """What is held here and no open order sells."""
+        return EXACT.subtract(self.held, self.selling)
+
+    def covers(self, wanted: Decimal) -> bool:
+        """Whether so many can be sold, whatever the broker kept."""
+        return wanted <= EXACT.subtract(self.free, self.largest_fee)
+
+    def sellable(self, wanted: Decimal, instrument: Instrument, theirs: Decimal | None) -> Decimal:
+        """`wanted`, or what the broker has, to the lot, where that is less by its fees alone: what was bought can be sold, whole.
+
+        `theirs`: what the broker says that it holds. Where it does not say, it kept all that it may: an exit is not to be refused
+        for dust.
+        """
+        missing = self.largest_fee if theirs is None else EXACT.subtract(self.held, theirs)
+        free = EXACT.subtract(self.free, min(max(missing, ZERO), self.largest_fee))
+        if not free < wanted <= EXACT.add(self.free, self.paid_in_kind):
+            return wanted
+        try:
+            return instrument.round_quantity(free)
+        except InvalidInput:
+            return wanted
 
 
 def _exponent(number: Decimal) -> int:

@@ -15,11 +15,11 @@ from liveorder.application.ports.brokerage import Brokerage
 from liveorder.application.ports.calendar import ALWAYS_OPEN, TradingCalendar
 from liveorder.application.ports.clock import Clock
 from liveorder.application.ports.instruments import InstrumentQuery
-from liveorder.application.ports.market_data import Price, Quote
 from liveorder.domain.broker_capabilities import BrokerCapabilities
 from liveorder.domain.errors import InvalidInput
 from liveorder.domain.execution_report import Execution, ExecutionCorrected
 from liveorder.domain.instrument import Instrument
+from liveorder.domain.quotes import Price, Quote
 from liveorder.domain.values import AssetClass, OrderType, Side, TradingMode
 from liveorder.infrastructure.calendars import ExchangeCalendars
 from liveorder.testing.account_money import figures_told

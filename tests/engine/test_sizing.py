@@ -14,12 +14,12 @@ import pytest
 from liveorder.application.gateway.gateway import LONGEST_ASKING_SECONDS
 from liveorder.application.gateway.retry_policy import RetryPolicy
 from liveorder.application.ports.instruments import InstrumentQuery
-from liveorder.application.ports.market_data import Price, Quote
 from liveorder.domain.broker_capabilities import BrokerCapabilities
 from liveorder.domain.errors import BrokerAuthenticationError, BrokerConnectionError, BrokerRateLimitError, DecisionRefused
 from liveorder.domain.instrument import Instrument
 from liveorder.domain.lifecycle import OrderStatus
 from liveorder.domain.order.facts import Refused, RejectReason
+from liveorder.domain.quotes import Price, Quote
 from liveorder.domain.signal import UnusableSignal
 from liveorder.domain.values import AssetClass, OptionRight, OrderType, TimeInForce
 from liveorder.infrastructure.brokers.simulated.broker import SIMULATED_CAPABILITIES

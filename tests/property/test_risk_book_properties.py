@@ -9,7 +9,6 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
-from liveorder.application.ports.market_data import Price
 from liveorder.application.ports.order_store import LedgerEntry, LedgerRow
 from liveorder.application.risk.book import AccountLedger, RiskBook, SessionDay, day_key, entries_between, position_key
 from liveorder.domain.facts import Fact
@@ -17,6 +16,7 @@ from liveorder.domain.instrument import Instrument
 from liveorder.domain.order import LiveOrder
 from liveorder.domain.order import facts as f
 from liveorder.domain.position import Position
+from liveorder.domain.quotes import Price
 from liveorder.domain.risk import RiskView
 from liveorder.domain.values import OrderType, Side
 from tests.builders import ACKNOWLEDGED, SENT, SESSION, START, bust, cancelled, correction, fill, intent, order_of, then

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date, timedelta
 from decimal import Decimal, localcontext
 
@@ -9,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from liveorder.domain.fees_in_kind import SETTLED_WITHIN, UNIT_STEP, Bought, FeesDue, Share, largest_fee
+from liveorder.domain.fees_in_kind import SETTLED_WITHIN, UNIT_STEP, Bought, FeesDue, Share, Stock, largest_fee
 from liveorder.domain.instrument import Instrument
 from liveorder.domain.values import AssetClass
 
@@ -111,3 +112,43 @@ def test_shares_add_up_to_the_last_digit_and_no_strategy_bears_more_than_it_may(
         assert 0 < share.units <= own
         known = known.with_fee(today, share.strategy_name, share.units)
     assert known.left(today) == left - fee
+
+
+# --- what is sold meanwhile -----------------------------------------------------------------------------------------------------
+
+STOCK = Stock(held=D("1.1"), selling=D("0.1"), paid_in_kind=D(0), largest_fee=D("0.003"))
+LOTS = COIN.model_copy(update={"lot_size": D("0.0001")})
+
+
+@pytest.mark.parametrize(
+    ("wanted", "theirs", "expected"),
+    [
+        ("1", "1.098", "0.998"),
+        ("1", "1.09795", "0.9979"),
+        ("1", "1.1", "1"),
+        ("1", "1.2", "1"),
+        ("1", "1.05", "0.997"),
+        ("1", None, "0.997"),
+        ("0.997", None, "0.997"),
+        ("1.01", None, "1.01"),
+    ],
+    ids=["a fee", "to the lot", "no fee", "it has more", "no fee can be so large", "not known", "covered", "more than is held"],
+)
+def test_no_more_is_sold_than_the_broker_has_by_its_fees(wanted: str, theirs: str | None, expected: str) -> None:
+    assert STOCK.sellable(D(wanted), LOTS, None if theirs is None else D(theirs)) == D(expected)
+
+
+def test_what_was_bought_can_be_sold_whole_though_a_fee_on_it_is_booked_already() -> None:
+    booked = replace(STOCK, held=D("1.098"), paid_in_kind=D("0.002"), largest_fee=D(0))
+    assert booked.sellable(D(1), LOTS, None) == D("0.998")
+    assert booked.sellable(D("1.0001"), LOTS, None) == D("1.0001")
+
+
+def test_what_is_less_than_a_lot_after_the_fee_is_left_as_it_is() -> None:
+    dust = Stock(D("0.0001"), D(0), D(0), D("0.00005"))
+    assert dust.sellable(D("0.0001"), LOTS, None) == D("0.0001")
+
+
+def test_what_is_covered_whatever_was_kept_needs_no_question() -> None:
+    assert STOCK.covers(D("0.997"))
+    assert not STOCK.covers(D("0.9971"))

@@ -7,7 +7,7 @@ from decimal import Decimal
 
 import pytest
 
-from liveorder.application.ports.market_data import Price, Quote
+from liveorder.domain.quotes import Price, Quote
 from liveorder.domain.values import Side
 from tests.builders import START
 

@@ -6,12 +6,12 @@ from uuid import UUID
 
 import pytest
 
-from liveorder.application.ports.market_data import Price
 from liveorder.application.risk.book import AccountLedger, RiskBook, entries_between
 from liveorder.domain.facts import Fact
 from liveorder.domain.instrument import Instrument
 from liveorder.domain.order import LiveOrder
 from liveorder.domain.order.facts import RequestKind
+from liveorder.domain.quotes import Price
 from liveorder.domain.risk import Exposure, OpenSide, Proposal, RiskView, assess
 from liveorder.domain.risk_limits import RiskLimits
 from liveorder.domain.values import OrderType, Side

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
-from typing import NamedTuple, TypeVar
+from typing import TypeVar
 
 from liveorder.application.gateway.deadlines import OWN_DELAY_SECONDS, Deadlines
 from liveorder.application.gateway.rate_limit import RateLimit
@@ -15,7 +15,7 @@ from liveorder.application.gateway.retry_policy import RetryPolicy
 from liveorder.application.ports.broker import Absence, Broker, Prepared
 from liveorder.application.ports.clock import Clock
 from liveorder.application.ports.instruments import InstrumentQuery, Instruments
-from liveorder.application.ports.market_data import MarketData, Price
+from liveorder.application.ports.market_data import MarketData
 from liveorder.domain.errors import (
     BrokerAuthenticationError,
     BrokerConnectionError,
@@ -30,6 +30,7 @@ from liveorder.domain.instrument import Instrument
 from liveorder.domain.order import LiveOrder
 from liveorder.domain.order.addressee import may_concern
 from liveorder.domain.order.facts import RequestKind
+from liveorder.domain.quotes import Priced
 from liveorder.domain.risk_limits import RiskLimits
 from liveorder.domain.values import Product, Side, TradingMode
 
@@ -69,15 +70,6 @@ class AccountTerms:
         """The currency that an order in `currency` is reckoned in, and its limits: the account's own where it has none."""
         own = self.limits_by_currency.get(currency)
         return (self.currency, self.limits) if own is None else (currency, own)
-
-
-class Priced(NamedTuple):
-    """What came of asking for the price that an order would meet."""
-
-    price: Price | None = None
-    """The newest where none is fresh; None where there is none, or nobody could say."""
-    problem: str = ""
-    """Why the source could not be asked, in its own words."""
 
 
 @dataclass(frozen=True, slots=True)

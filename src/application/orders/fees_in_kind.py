@@ -29,9 +29,9 @@ from liveorder.application.recording import Cause
 from liveorder.application.reporting.descriptions import sentence
 from liveorder.application.reporting.views.fields import plain
 from liveorder.application.risk.book import RiskBook, entries_of
-from liveorder.domain.errors import BrokerError, InvalidInput, LeaseLost, StoreError
+from liveorder.domain.errors import BrokerError, LeaseLost, StoreError
 from liveorder.domain.facts import RecordedFact
-from liveorder.domain.fees_in_kind import FeesDue
+from liveorder.domain.fees_in_kind import FeesDue, Stock
 from liveorder.domain.order import LiveOrder
 from liveorder.domain.order.executions import Executions
 from liveorder.domain.order.facts import Requested
@@ -212,32 +212,21 @@ class FeesInKind:
         account_id, key, wanted = gateway.account_id, intent.instrument.key, intent.quantity
         if intent.side is Side.BUY or wanted is None or self._due(account_id, key) is None:
             return intent
-        if wanted <= EXACT.subtract(self._free(account_id, key), self.largest(account_id, key)):
+        stock = self._stock(account_id, key)
+        if stock.covers(wanted):
             return intent
-        kept, position = await self._kept_by_now(gateway, key), self._risk.position(account_id, key)
-        ours = self._free(account_id, key)
-        free, bought = EXACT.subtract(ours, kept), ours if position is None else EXACT.add(ours, position.paid_in_kind)
-        if not free < wanted <= bought:
-            return intent
-        try:
-            quantity = plain(intent.instrument.round_quantity(free))
-        except InvalidInput:
+        theirs = await self._asked(gateway, key) if stock.largest_fee else None
+        quantity = plain(self._stock(account_id, key).sellable(wanted, intent.instrument, theirs))
+        if quantity == wanted:
             return intent
         text = f"SELL {wanted:f} {intent.instrument.symbol} becomes {quantity:f}: the rest was kept as the fee"
         self._log.write("RISK", text, account_id=account_id, signal_id=intent.signal_id)
         return intent.model_copy(update={"quantity": quantity})
 
-    def _free(self, account_id: str, key: str) -> Decimal:
-        """What is held here and no open order sells."""
-        return EXACT.subtract(self._quantity(account_id, key), self._risk.selling(account_id, key))
-
-    async def _kept_by_now(self, gateway: Gateway, key: str) -> Decimal:
-        """Of what may be due, as far as the broker says so; where it does not, all of it: an exit is not to be refused for dust."""
-        largest = self.largest(gateway.account_id, key)
-        if not largest or (theirs := await self._asked(gateway, key)) is None:
-            return largest
-        missing = self._missing(gateway.account_id, key, theirs)
-        return max(missing, ZERO) if missing <= largest else largest
+    def _stock(self, account_id: str, key: str) -> Stock:
+        position = self._risk.position(account_id, key)
+        held, paid_in_kind = (ZERO, ZERO) if position is None else (position.quantity, position.paid_in_kind)
+        return Stock(held, self._risk.selling(account_id, key), paid_in_kind, self.largest(account_id, key))
 
     async def _asked(self, gateway: Gateway, key: str) -> Decimal | None:
         try:

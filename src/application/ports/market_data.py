@@ -1,50 +1,11 @@
-"""Prices, each with its age."""
+"""Where prices come from."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from datetime import datetime
-from decimal import Decimal
 from typing import Protocol
 
 from liveorder.domain.instrument import Instrument
-from liveorder.domain.values import Side
-
-
-@dataclass(frozen=True, slots=True)
-class Price:
-    """Of one unit, in the instrument's currency, and when it was made (UTC)."""
-
-    amount: Decimal
-    at: datetime
-
-    def age_seconds(self, now: datetime) -> float:
-        return (now - self.at).total_seconds()
-
-
-@dataclass(frozen=True, slots=True)
-class Quote:
-    """The best bid, the best ask and the last trade, as far as they are known: each may be of another time."""
-
-    bid: Price | None = None
-    ask: Price | None = None
-    last: Price | None = None
-
-    def met_by(self, side: Side, now: datetime, max_age_seconds: float) -> Price | None:
-        """What an order of this side would meet: the other side's best offer, else the last trade, else its own side's.
-
-        Of those that are no older than allowed; where all are, the newest, whose age then tells. None where there is no price.
-        A bid below half of the next of them is a stub, by which a SELL would be sized a hundredfold: then that one counts.
-        """
-        known = [price for price in self._by_rank(side) if price is not None]
-        fresh = [price for price in known if price.age_seconds(now) <= max_age_seconds]
-        if not fresh:
-            return max(known, key=lambda price: price.at, default=None)
-        is_stub = side is Side.SELL and fresh[0] is self.bid and len(fresh) > 1 and fresh[0].amount * 2 < fresh[1].amount
-        return fresh[1] if is_stub else fresh[0]
-
-    def _by_rank(self, side: Side) -> tuple[Price | None, Price | None, Price | None]:
-        return (self.ask, self.last, self.bid) if side is Side.BUY else (self.bid, self.last, self.ask)
+from liveorder.domain.quotes import Quote
 
 
 class MarketData(Protocol):

@@ -8,7 +8,7 @@ from datetime import datetime
 from decimal import Decimal
 from uuid import UUID
 
-from liveorder.application.gateway.gateway import Gateway, Priced
+from liveorder.application.gateway.gateway import Gateway
 from liveorder.application.ports.clock import Clock
 from liveorder.application.ports.sessions import Sessions
 from liveorder.application.risk.account_figures import AccountFigures
@@ -18,6 +18,7 @@ from liveorder.domain.errors import InvalidInput
 from liveorder.domain.instrument import Instrument
 from liveorder.domain.order import LiveOrder
 from liveorder.domain.order.facts import Requested
+from liveorder.domain.quotes import Priced
 from liveorder.domain.risk import (
     GATES,
     REPLACEMENT_RULES,

@@ -16,6 +16,7 @@ from liveorder.application.orders.fees_in_kind import FeesInKind
 from liveorder.application.orders.order_register import Orders, claim_on
 from liveorder.application.ports.clock import Clock
 from liveorder.application.ports.event_log import EventLog
+from liveorder.application.ports.instruments import InstrumentQuery
 from liveorder.application.ports.order_store import Claiming
 from liveorder.application.recording import ENGINE, Cause
 from liveorder.application.reporting.descriptions import said_of_unattended
@@ -23,11 +24,10 @@ from liveorder.application.risk.book import RiskBook
 from liveorder.application.risk.risk_gate import RiskGate
 from liveorder.application.risk.trading_halts import KillSwitch
 from liveorder.application.trading.recent_signals import RecentSignals
-from liveorder.application.trading.sizing import Origin, SizedIntent, instrument_for, of_what_is_held, size
 from liveorder.application.trading.submit_order import SubmitOrder, stopped_by
 from liveorder.domain.broker_capabilities import KeySupport
 from liveorder.domain.claim import Recognition, SignalClaim, claims_meant, recognition
-from liveorder.domain.errors import SignalAlreadyKnown, TradingIsHalted
+from liveorder.domain.errors import BrokerError, InvalidSymbolError, SignalAlreadyKnown, TradingIsHalted
 from liveorder.domain.execution_report import OrderSnapshot
 from liveorder.domain.facts import PERSON, Fact
 from liveorder.domain.instrument import Instrument
@@ -45,7 +45,16 @@ from liveorder.domain.order.facts import (
 )
 from liveorder.domain.risk import RiskRefusal
 from liveorder.domain.signal import Signal, UnusableSignal
-from liveorder.domain.values import EXACT, OrderRole, Side, TradingMode
+from liveorder.domain.sizing import (
+    Origin,
+    SizedIntent,
+    SizingTerms,
+    check_contract_ids,
+    check_multiplier,
+    contract_named_by,
+    size,
+)
+from liveorder.domain.values import EXACT, OrderRole, TradingMode
 
 _LINKS = frozenset({"oco_group", "parent_order_id"})
 """What ties an order to others. Kept in vain it is a tie that its sender relies on, also in a simulation."""
@@ -187,24 +196,60 @@ class ExecuteOrder:
         *,
         is_urgent: bool = False,
     ) -> SizedIntent:
-        keys, order_id = self._orders.keys, self._orders.recorder.new_id()
-        client_order_id = keys.client_order_id(gateway.account_id, signal.signal_id)
+        """What the signal amounts to now: everything that sizing needs is fetched, then it is sized."""
+        account, broker, keys = gateway.terms, gateway.broker, self._orders.keys
+        order_id, client_order_id = self._orders.recorder.new_id(), keys.client_order_id(gateway.account_id, signal.signal_id)
+        at, is_shadow = published_at, self._terms.is_shadow
         origin = Origin(
-            order_id, client_order_id, keys.namespace, self._terms.session_id, published_at, is_shadow=self._terms.is_shadow
+            order_id, client_order_id, keys.namespace, self._terms.session_id, gateway.account_id, broker.name, at, is_shadow
         )
-        instrument = instrument or await instrument_for(signal, gateway)
-        sized = await size(signal, gateway, origin, instrument, self._clock.now(), is_urgent=is_urgent)
-        if signal.side is Side.SELL and signal.notional is not None:
-            sized = self._of_what_is_held(gateway, sized)
+        instrument, now = instrument or await self._instrument(signal, gateway), self._clock.now()
+        priced = await gateway.price(instrument, signal.side, is_urgent=is_urgent)
+        _, limits = account.limits_in(instrument.currency)
+        terms = SizingTerms(broker.capabilities, limits, account.default_product, account.day_limit_timeout_seconds)
+        position = self._risk.position(gateway.account_id, instrument.key)
+        selling = self._risk.selling(gateway.account_id, instrument.key)
+        held = None if position is None else EXACT.subtract(position.quantity, selling)
+        sized = size(signal, instrument, priced, now, terms, origin, held)
         return replace(sized, intent=await self._fees.sellable(gateway, sized.intent))
 
-    def _of_what_is_held(self, gateway: Gateway, sized: SizedIntent) -> SizedIntent:
-        """Where short selling is not allowed, a sale for an amount sells no more than is held and no open order sells."""
-        account_id, instrument = gateway.account_id, sized.intent.instrument
-        position = self._risk.position(account_id, instrument.key)
-        if position is None or gateway.terms.limits_in(instrument.currency)[1].allow_short_selling:
-            return sized
-        return of_what_is_held(sized, EXACT.subtract(position.quantity, self._risk.selling(account_id, instrument.key)))
+    async def _instrument(self, signal: Signal, gateway: Gateway) -> Instrument:
+        """The one that the signal means. Raises `UnusableSignal` when none or several fit, or the broker cannot be asked."""
+        can, name = gateway.broker.capabilities, gateway.broker.name
+        check_contract_ids(signal, can, name)
+        query = InstrumentQuery(
+            symbol=signal.symbol,
+            exchange=signal.exchange or gateway.terms.default_exchange,
+            asset_class=signal.asset_class,
+            currency=signal.currency,
+            expiry=signal.expiry,
+            strike=signal.strike,
+            right=signal.right,
+            trading_class=signal.trading_class,
+            multiplier=signal.multiplier,
+            con_id=signal.con_id,
+        )
+        try:
+            instrument = await gateway.resolve(query)
+            if instrument is None and signal.exchange is None and query.exchange is not None:
+                instrument = await gateway.resolve(replace(query, exchange=None))
+        except InvalidSymbolError as error:
+            raise UnusableSignal(str(error), signal.signal_id) from error
+        except BrokerError as error:
+            raise UnusableSignal(
+                f"symbol: {signal.symbol} could not be looked up at {name} ({error}); "
+                "send the signal again when the broker can be reached",
+                signal.signal_id,
+                is_passing=True,
+            ) from error
+        if instrument is None:
+            raise UnusableSignal(
+                f"symbol: {contract_named_by(signal)} is no instrument that {name} knows; "
+                "check the spelling and these fields, or name its exchange",
+                signal.signal_id,
+            )
+        check_multiplier(signal, instrument, can, name)
+        return instrument
 
     async def validate(self, signal: Signal, *, operator: str | None = None) -> tuple[Requested, Sequence[Refused]]:
         """The intent that this signal would become now, and everything that stands in its way; nothing is stored or sent.

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from decimal import Decimal
 from uuid import UUID
 
-from liveorder.application.gateway.gateway import Gateway, NotBegun, Outcome, Priced
+from liveorder.application.gateway.gateway import Gateway, NotBegun, Outcome
 from liveorder.application.orders.apply_reports import TrackOrders
 from liveorder.application.orders.order_register import Orders
 from liveorder.application.ports.broker import Prepared, ReplaceRequest
@@ -19,6 +19,7 @@ from liveorder.domain.execution_report import ReplaceRejected
 from liveorder.domain.facts import Fact
 from liveorder.domain.order import LiveOrder, requests
 from liveorder.domain.order.facts import ReplaceRequested
+from liveorder.domain.quotes import Priced
 from liveorder.domain.trading_halt import halting_scopes
 
 

@@ -14,12 +14,12 @@ import pytest
 
 from liveorder.application.ports.broker import Absence, BrokerRequest, Prepared, SubmitRequest
 from liveorder.application.ports.instruments import InstrumentQuery
-from liveorder.application.ports.market_data import Price, Quote
 from liveorder.domain.broker_account import BrokerAccount, Figure, FigureKind
 from liveorder.domain.broker_capabilities import BrokerCapabilities, KeySupport
 from liveorder.domain.errors import BrokerRefusal, InvalidInput, OrderValidationError
 from liveorder.domain.execution_report import Accepted, BrokerStatus, ExecutionReport, OrderSnapshot
 from liveorder.domain.instrument import Instrument, TickRule
+from liveorder.domain.quotes import Price, Quote
 from liveorder.domain.values import AssetClass, OrderType, Side, TradingHours, TradingMode
 from liveorder.infrastructure.brokers.simulated.broker import SimulatedBroker
 from liveorder.infrastructure.brokers.simulated.venue.faults import Fault, FaultKind, Point

@@ -12,8 +12,8 @@ from examples.writing_a_broker.corner import CornerExchange
 from examples.writing_a_broker.twin import corner_twin
 
 from liveorder.application.ports.brokerage import Brokerage
-from liveorder.application.ports.market_data import Price, Quote
 from liveorder.domain.instrument import Instrument
+from liveorder.domain.quotes import Price, Quote
 from liveorder.domain.values import TradingMode
 from liveorder.infrastructure.brokers.simulated.instruments import SimulatedInstruments
 from liveorder.infrastructure.brokers.simulated.venue.catalogue import BUILT_IN

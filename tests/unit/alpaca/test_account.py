@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 
 from liveorder.application.ports.instruments import InstrumentQuery
-from liveorder.application.ports.market_data import Price, Quote
 from liveorder.domain.broker_account import BrokerAccount, Figure, FigureKind
 from liveorder.domain.errors import (
     BrokerAuthenticationError,
@@ -22,6 +21,7 @@ from liveorder.domain.errors import (
 )
 from liveorder.domain.execution_report import Execution
 from liveorder.domain.instrument import Instrument
+from liveorder.domain.quotes import Price, Quote
 from liveorder.domain.values import AssetClass, OptionRight, OrderType, Side, TimeInForce, TradingMode
 from liveorder.infrastructure.brokers.alpaca.assembly import brokerage, stream_address
 from liveorder.infrastructure.brokers.alpaca.instruments import option_of

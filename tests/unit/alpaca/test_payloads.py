@@ -9,7 +9,6 @@ from decimal import Decimal
 import pytest
 
 from liveorder.application.ports.instruments import InstrumentQuery
-from liveorder.application.ports.market_data import Price, Quote
 from liveorder.domain.execution_report import (
     Accepted,
     BrokerStatus,
@@ -22,6 +21,7 @@ from liveorder.domain.execution_report import (
     OrderSnapshot,
     ReplaceRejected,
 )
+from liveorder.domain.quotes import Price, Quote
 from liveorder.domain.values import AssetClass, OptionRight, OrderType, Side, TradingHours, TradingMode
 from tests.unit.alpaca.stage import AAPL, KEY, Live, live
 

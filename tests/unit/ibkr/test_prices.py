@@ -8,7 +8,6 @@ from decimal import Decimal
 
 import pytest
 
-from liveorder.application.ports.market_data import Price, Quote
 from liveorder.domain.errors import (
     BrokerConnectionError,
     BrokerError,
@@ -19,6 +18,7 @@ from liveorder.domain.errors import (
     OutcomeUnknown,
 )
 from liveorder.domain.instrument import Instrument
+from liveorder.domain.quotes import Price, Quote
 from liveorder.infrastructure.brokers.ibkr import market_data
 from liveorder.infrastructure.brokers.ibkr.prices import DELAY, FRESH, Prices
 from tests.unit.ibkr.scene import AAPL, PRICE, Scene, SetClock, scene

@@ -13,9 +13,9 @@ from typing import Any
 import pytest
 
 from liveorder.application.ports.instruments import InstrumentQuery
-from liveorder.application.ports.market_data import Price, Quote
 from liveorder.domain.errors import BrokerError, BrokerRefusal, InvalidSymbolError, OrderValidationError, OutcomeUnknown
 from liveorder.domain.instrument import Instrument
+from liveorder.domain.quotes import Price, Quote
 from liveorder.domain.values import AssetClass, OptionRight
 from liveorder.infrastructure.brokers.kite.market_data import MOST_AT_ONCE, SECONDS_BETWEEN
 from tests.unit.kite.canned import MORNING, Answer, Canned, broker_on, error, success

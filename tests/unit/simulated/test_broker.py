@@ -12,7 +12,6 @@ from typing import Any
 import pytest
 
 from liveorder.application.ports.broker import Absence, CancelRequest, ReplaceRequest
-from liveorder.application.ports.market_data import Price, Quote
 from liveorder.domain.broker_account import BrokerAccount, Figure, FigureKind, figures
 from liveorder.domain.broker_capabilities import KeySupport
 from liveorder.domain.errors import (
@@ -43,6 +42,7 @@ from liveorder.domain.execution_report import (
     ReplaceRejected,
 )
 from liveorder.domain.instrument import Instrument
+from liveorder.domain.quotes import Price, Quote
 from liveorder.domain.values import OrderType, Side, TimeInForce, TradingHours, TradingMode
 from liveorder.infrastructure.brokers.simulated.broker import SIMULATED_CAPABILITIES, SimulatedBroker, capabilities_of
 from liveorder.infrastructure.brokers.simulated.market_data import SimulatedMarketData

@@ -8,13 +8,13 @@ from decimal import Decimal
 from typing import NamedTuple
 from uuid import UUID
 
-from liveorder.application.ports.market_data import Price
 from liveorder.application.risk.book.funds import Funds
 from liveorder.application.risk.book.holding import Holding
 from liveorder.application.risk.book.rows import SessionDay
 from liveorder.domain.fees_in_kind import FeesDue
 from liveorder.domain.order import LiveOrder
 from liveorder.domain.position import Position
+from liveorder.domain.quotes import Price
 from liveorder.domain.risk import Exposure, OpenExposure, open_exposure
 from liveorder.domain.values import EXACT, ZERO
 

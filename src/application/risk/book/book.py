@@ -7,7 +7,6 @@ from datetime import date, datetime
 from decimal import Decimal
 from uuid import UUID
 
-from liveorder.application.ports.market_data import Price
 from liveorder.application.ports.order_store import LedgerRow
 from liveorder.application.risk.book.account import AccountBook
 from liveorder.application.risk.book.funds import Funds
@@ -17,6 +16,7 @@ from liveorder.domain.fees_in_kind import FeesDue
 from liveorder.domain.instrument import Instrument
 from liveorder.domain.order import LiveOrder
 from liveorder.domain.position import Position
+from liveorder.domain.quotes import Price
 from liveorder.domain.risk import Exposure, OpenExposure, RiskView
 from liveorder.domain.values import ZERO, Side
 

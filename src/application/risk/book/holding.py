@@ -8,8 +8,8 @@ from decimal import Decimal
 from typing import NamedTuple
 from uuid import UUID
 
-from liveorder.application.ports.market_data import Price
 from liveorder.domain.position import Position, shown
+from liveorder.domain.quotes import Price
 from liveorder.domain.risk import Exposure, OpenExposure
 from liveorder.domain.values import EXACT, ZERO, Side
 

@@ -11,8 +11,8 @@ from alpaca.data.historical.option import OptionHistoricalDataClient
 from alpaca.data.historical.stock import StockHistoricalDataClient
 from alpaca.data.requests import CryptoSnapshotRequest, OptionSnapshotRequest, StockSnapshotRequest
 
-from liveorder.application.ports.market_data import Price, Quote
 from liveorder.domain.instrument import Instrument
+from liveorder.domain.quotes import Price, Quote
 from liveorder.domain.values import AssetClass
 from liveorder.infrastructure.blocking_calls import BlockingCalls
 from liveorder.infrastructure.brokers.alpaca.rest import sorted_call

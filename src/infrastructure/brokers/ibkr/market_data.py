@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from liveorder.application.ports.clock import Clock
-from liveorder.application.ports.market_data import Quote
 from liveorder.domain.errors import BrokerRateLimitError, BrokerTimeoutError
 from liveorder.domain.instrument import Instrument
+from liveorder.domain.quotes import Quote
 from liveorder.infrastructure.brokers.ibkr.connection import Connection
 from liveorder.infrastructure.brokers.ibkr.contracts import Contracts
 from liveorder.infrastructure.brokers.ibkr.prices import Prices

@@ -9,8 +9,8 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 from liveorder.application.ports.clock import Clock
-from liveorder.application.ports.market_data import Price, Quote
 from liveorder.domain.errors import BrokerError
+from liveorder.domain.quotes import Price, Quote
 from liveorder.infrastructure.brokers.ibkr import failures
 from liveorder.infrastructure.brokers.ibkr.rows import number
 

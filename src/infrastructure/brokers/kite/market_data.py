@@ -7,9 +7,9 @@ from datetime import datetime
 from typing import Any
 
 from liveorder.application.ports.clock import Clock
-from liveorder.application.ports.market_data import Price, Quote
 from liveorder.domain.errors import BrokerError
 from liveorder.domain.instrument import Instrument
+from liveorder.domain.quotes import Price, Quote
 from liveorder.infrastructure.brokers.kite.fields import Row, moment, price
 from liveorder.infrastructure.brokers.kite.session import KiteSession, understood
 from liveorder.infrastructure.brokers.kite.shared_question import SharedQuestion

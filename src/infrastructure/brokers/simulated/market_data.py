@@ -6,8 +6,8 @@ import json
 from datetime import datetime
 from decimal import Decimal
 
-from liveorder.application.ports.market_data import Price, Quote
 from liveorder.domain.instrument import Instrument
+from liveorder.domain.quotes import Price, Quote
 from liveorder.infrastructure.brokers.simulated import translation
 from liveorder.infrastructure.brokers.simulated.transport import Transport
 from liveorder.infrastructure.brokers.simulated.venue.messages import Message

@@ -10,8 +10,8 @@ from decimal import Decimal, DecimalException
 from pathlib import Path
 from typing import Protocol
 
-from liveorder.application.ports.market_data import Price
 from liveorder.domain.errors import SettingsError
+from liveorder.domain.quotes import Price
 from liveorder.infrastructure.brokers.simulated.venue.catalogue import Listing
 from liveorder.infrastructure.brokers.simulated.venue.chance import Chance
 

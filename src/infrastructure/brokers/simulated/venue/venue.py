@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from decimal import Decimal
 
-from liveorder.application.ports.market_data import Price
 from liveorder.domain.broker_capabilities import KeySupport
+from liveorder.domain.quotes import Price
 from liveorder.domain.values import TimeInForce
 from liveorder.infrastructure.brokers.simulated.venue.admission import Admission
 from liveorder.infrastructure.brokers.simulated.venue.agenda import Agenda

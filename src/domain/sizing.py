@@ -1,0 +1,227 @@
+"""From a signal to an intent: how much of the instrument, at prices on its grid, for how long and in which hours.
+
+Quantities round toward zero to the lot, prices passively to the tick. What has to be asked for (the instrument, its price, what
+is held) is given.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+from decimal import Decimal
+from uuid import UUID
+
+from liveorder.domain.broker_capabilities import BrokerCapabilities
+from liveorder.domain.errors import InvalidInput
+from liveorder.domain.instrument import Instrument
+from liveorder.domain.order.facts import Requested
+from liveorder.domain.quotes import Price, Priced
+from liveorder.domain.risk_limits import RiskLimits
+from liveorder.domain.signal import Signal, UnusableSignal
+from liveorder.domain.values import OrderRole, Product, Side, TimeInForce, TradingHours
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where an intent comes from, and to which account it goes, beside its signal."""
+
+    order_id: UUID
+    client_order_id: str
+    namespace: str
+    session_id: str
+    account_id: str
+    broker: str
+    published_at: datetime | None = None
+    is_shadow: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class SizingTerms:
+    """What the account and its broker have for what a signal leaves open."""
+
+    can: BrokerCapabilities
+    limits: RiskLimits
+    """Of orders in the instrument's currency."""
+    product: Product | None = None
+    day_limit_seconds: float | None = None
+    """How long a limit order for the day may stand."""
+
+
+@dataclass(frozen=True, slots=True)
+class SizedIntent:
+    """The intent, the price that it was sized by, and why it cannot be sent if sizing found a reason."""
+
+    intent: Requested
+    priced: Priced
+    problem: InvalidInput | None = None
+
+
+_OF_CONTRACT = ("exchange", "asset_class", "currency", "expiry", "strike", "right", "trading_class", "multiplier", "con_id")
+
+
+def contract_named_by(signal: Signal) -> str:
+    """For people: everything by which its instrument is looked for."""
+    said = [f"{name} {value}" for name in _OF_CONTRACT if (value := getattr(signal, name)) is not None]
+    return signal.symbol + (f" ({', '.join(said)})" if said else "")
+
+
+def check_contract_ids(signal: Signal, can: BrokerCapabilities, broker: str) -> None:
+    """Raises `UnusableSignal` for what the broker's contracts do not have."""
+    for field in ("trading_class", "con_id"):
+        if getattr(signal, field) is not None and not can.contract_ids:
+            raise UnusableSignal(f"{field}: contracts have none at {broker}; leave it out", signal.signal_id)
+
+
+def check_multiplier(signal: Signal, instrument: Instrument, can: BrokerCapabilities, broker: str) -> None:
+    """Raises `UnusableSignal` for another one than the signal names, where it was not part of the question."""
+    known = instrument.multiplier
+    if signal.multiplier not in (None, known) and not can.contract_ids:
+        raise UnusableSignal(
+            f"multiplier: {instrument.key} has {known:f} at {broker}, not {signal.multiplier:f}; "
+            "name the contract that you mean, or leave it out",
+            signal.signal_id,
+        )
+
+
+def size(
+    signal: Signal,
+    instrument: Instrument,
+    priced: Priced,
+    now: datetime,
+    terms: SizingTerms,
+    origin: Origin,
+    held: Decimal | None,
+) -> SizedIntent:
+    """The intent that the signal amounts to.
+
+    `now`: when its price was asked for. `held`: units that are held and that no open order sells; None where none ever were. Where
+    short selling is not allowed, a sale for an amount of money sells no more.
+    """
+    signal_at = signal.timestamp or origin.published_at
+    fresh = _fresh(priced.price, now, terms.limits)
+    if fresh is None and signal.price is not None and signal_at is not None:
+        priced = priced._replace(price=Price(signal.price, signal_at))
+        fresh = _fresh(priced.price, now, terms.limits)
+    price = signal.limit_price or signal.stop_price or (fresh.amount if fresh is not None else None)
+    quantity, notional, too_little = _how_much(signal, instrument, price, terms)
+    limit_price, stop_price, too_low = _to_tick(signal, instrument)
+    time_in_force, timeout_seconds = _how_long(signal, instrument, terms)
+    intent = Requested(
+        order_id=origin.order_id,
+        client_order_id=origin.client_order_id,
+        signal_id=signal.signal_id,
+        signal_fingerprint=signal.fingerprint,
+        namespace=origin.namespace,
+        session_id=origin.session_id,
+        account_id=origin.account_id,
+        strategy_name=signal.strategy_name,
+        broker=origin.broker,
+        instrument=instrument,
+        side=signal.side,
+        order_type=signal.order_type,
+        quantity=quantity,
+        notional=notional,
+        limit_price=limit_price,
+        stop_price=stop_price,
+        trail_amount=signal.trail_amount,
+        trail_percent=signal.trail_percent,
+        limit_offset=signal.limit_offset,
+        time_in_force=time_in_force,
+        hours=_which_hours(signal, time_in_force, terms.can),
+        expires_at=signal.expires_at,
+        product=signal.product or terms.product,
+        role=signal.role,
+        parent_order_id=signal.parent_order_id,
+        oco_group=signal.oco_group,
+        stop_loss=signal.stop_loss,
+        take_profit=signal.take_profit,
+        protection=signal.protection,
+        tags=signal.tags,
+        decision_price=price,
+        score=signal.score,
+        signal_at=signal_at,
+        valid_until=signal.valid_until,
+        timeout_seconds=timeout_seconds,
+        is_shadow=origin.is_shadow,
+    )
+    sized = SizedIntent(intent, priced, too_little or too_low)
+    is_limited = signal.side is Side.SELL and signal.notional is not None and not terms.limits.allow_short_selling
+    return _of_what_is_held(sized, held) if is_limited and held is not None else sized
+
+
+def _fresh(price: Price | None, now: datetime, limits: RiskLimits) -> Price | None:
+    return price if price is not None and price.age_seconds(now) <= limits.max_price_age_seconds else None
+
+
+def _how_much(
+    signal: Signal, instrument: Instrument, price: Decimal | None, terms: SizingTerms
+) -> tuple[Decimal | None, Decimal | None, InvalidInput | None]:
+    """Quantity or notional, whichever the order will carry, and what is wrong with it."""
+    if signal.quantity is not None:
+        return _to_lot(instrument, signal.quantity, signal.quantity)
+    budget = signal.notional or terms.limits.position_size
+    if signal.notional is not None and terms.can.takes_notional_of(instrument.asset_class):
+        return None, budget, None
+    if price is None or price <= 0:
+        return None, budget, None
+    quantity, _, problem = _to_lot(instrument, budget / (price * instrument.multiplier), None)
+    return quantity, None if quantity is not None else budget, problem
+
+
+def _to_lot(
+    instrument: Instrument, quantity: Decimal, unrounded: Decimal | None
+) -> tuple[Decimal | None, Decimal | None, InvalidInput | None]:
+    try:
+        return instrument.round_quantity(quantity), None, None
+    except InvalidInput as problem:
+        return unrounded, None, problem
+
+
+def _to_tick(signal: Signal, instrument: Instrument) -> tuple[Decimal | None, Decimal | None, InvalidInput | None]:
+    """Limit and stop price, and what is wrong with one of them."""
+    limit_price, stop_price = signal.limit_price, signal.stop_price
+    try:
+        if limit_price is not None:
+            limit_price = instrument.round_price(limit_price, signal.side)
+        if stop_price is not None:
+            stop_price = instrument.round_stop(stop_price, signal.side, signal.order_type)
+    except InvalidInput as problem:
+        return signal.limit_price, signal.stop_price, problem
+    return limit_price, stop_price, None
+
+
+def _how_long(signal: Signal, instrument: Instrument, terms: SizingTerms) -> tuple[TimeInForce, float | None]:
+    """The signal's time in force, else the broker's usual one.
+
+    If that outlasts the day only because the broker has no orders for the day, the time-out of such orders still applies.
+    """
+    usual = terms.can.usual_time_in_force(instrument.asset_class, signal.order_type)
+    if "time_in_force" in signal.model_fields_set or usual is TimeInForce.DAY:
+        return signal.time_in_force, signal.timeout_seconds
+    ends_with_the_day = signal.order_type.traits.rests_at_its_limit and signal.role in (OrderRole.ENTRY, OrderRole.EXIT)
+    return usual, signal.timeout_seconds or (terms.day_limit_seconds if ends_with_the_day else None)
+
+
+def _which_hours(signal: Signal, time_in_force: TimeInForce, can: BrokerCapabilities) -> TradingHours:
+    """As named, or as is usual; an auction is held in the regular ones."""
+    if signal.hours is not None or time_in_force.is_for_an_auction:
+        return signal.hours or TradingHours.REGULAR
+    return can.usual_hours_of(signal.order_type)
+
+
+def _of_what_is_held(sized: SizedIntent, held: Decimal) -> SizedIntent:
+    """A sale for an amount of money as the quantity that it comes to, toward zero to the lot, and no more than is `held`.
+
+    As it is where that is not known, and where less than a lot is held: the risk rules speak of that.
+    """
+    intent, price = sized.intent, sized.intent.decision_price
+    quantity = intent.quantity
+    if quantity is None and intent.notional is not None and price is not None and price > 0:
+        quantity = intent.notional / (price * intent.instrument.multiplier)
+    if quantity is None or sized.problem is not None:
+        return sized
+    try:
+        quantity = intent.instrument.round_quantity(min(quantity, held))
+    except InvalidInput:
+        return sized
+    return replace(sized, intent=intent.model_copy(update={"quantity": quantity, "notional": None}))
