@@ -14,7 +14,7 @@ from liveorder.application.ports import broker, brokerage, instruments, market_d
 from liveorder.application.recovery.recover import RecoveryReport
 from liveorder.application.reporting import views
 from liveorder.application.reporting.read_models import Wanted
-from liveorder.domain import broker_account, errors, execution_report
+from liveorder.domain import broker_account, broker_capabilities, errors, execution_report, quotes
 from liveorder.domain.order.facts import Refused
 from liveorder.domain.reconciliation import ReconciliationReport
 from liveorder.domain.signal import UnusableSignal
@@ -40,8 +40,9 @@ SHOWN: dict[str, list[Documented]] = {
     "docs/reference/views": classes_of(views, views.View),
     "docs/reference/ports": [
         *(Brokerage, *classes_of(brokerage, Brokerage)),
-        *(*classes_of(broker), *classes_of(broker_account), *classes_of(execution_report)),
-        *(*classes_of(market_data), *classes_of(instruments), *classes_of(signal_source)),
+        *(*classes_of(broker), *classes_of(broker_capabilities), *classes_of(broker_account), *classes_of(execution_report)),
+        *(*classes_of(market_data), *classes_of(quotes, quotes.Priced)),
+        *(*classes_of(instruments), *classes_of(signal_source)),
     ],
     "docs/reference/errors": [*classes_of(errors), UnusableSignal],
     "docs/reference/testing": [BrokerContract, Stage, Certification],

@@ -71,19 +71,17 @@ class CancelOrder:
         gateway = self._gateways[known.intent.account_id]
         await gateway.limit.take(is_urgent=True)
         try:
-            async with asyncio.timeout(STORE_PATIENCE_SECONDS):
-                order, request = await self._record(gateway, order_id, reason, actor)
+            async with asyncio.timeout(STORE_PATIENCE_SECONDS), self._orders.hold(order_id) as held:
+                facts = self._decide(gateway, held, reason)
+                order = await self._orders.record(held, facts, Cause(actor, correlation_id=held.intent.signal_id))
+                request = facts[0]
         except (StoreUnavailable, TimeoutError) as error:
             order, request = self._journal_instead(gateway, self._orders.unfinished_with(order_id) or known, reason, actor, error)
         if not isinstance(request, CancelRequested):
             return order, None
-        outcome = await self._send(gateway, request)
+        assert request.deadline is not None
+        outcome = await gateway.cancel(request.request_id, Prepared(request.reference, request.payload), request.deadline)
         return await self._book(order, request, outcome), outcome
-
-    async def _record(self, gateway: Gateway, order_id: UUID, reason: CancelReason, actor: str) -> tuple[LiveOrder, Fact]:
-        async with self._orders.hold(order_id) as held:
-            facts = self._decide(gateway, held, reason)
-            return await self._orders.record(held, facts, Cause(actor, correlation_id=held.intent.signal_id)), facts[0]
 
     def _decide(self, gateway: Gateway, order: LiveOrder, reason: CancelReason) -> list[Fact]:
         reference = order.submission.reference if order.submission is not None else {}
@@ -106,11 +104,6 @@ class CancelOrder:
         self._journal.write(JournalledCancel(order.order_id, request.request_id, request.reason.value, actor, self._clock.now()))
         self._log.write("ERROR", f"Cancel sent without the store: {why}", order_id=str(order.order_id))
         return order, request
-
-    async def _send(self, gateway: Gateway, request: CancelRequested) -> Outcome:
-        assert request.deadline is not None
-        prepared = Prepared(request.reference, request.payload)
-        return await gateway.cancel(request.request_id, prepared, request.deadline)
 
     async def _book(self, order: LiveOrder, request: CancelRequested, outcome: Outcome) -> LiveOrder:
         """Record what became of the request; while the store is away, its answer is found again by the poll."""

@@ -143,7 +143,9 @@ class ExecuteOrder:
             return order
         if order.is_in_doubt:
             return await self._submit.ask(order)
-        return await self._submit.drive(order, is_started=order.submission_is_open) if _is_wanted(order) else order
+        if not order.is_approved or order.status.is_closed:
+            return order
+        return await self._submit.drive(order, is_started=order.submission_is_open)
 
     async def _claimed(
         self,
@@ -198,17 +200,22 @@ class ExecuteOrder:
     ) -> SizedIntent:
         """What the signal amounts to now: everything that sizing needs is fetched, then it is sized."""
         account, broker, keys = gateway.terms, gateway.broker, self._orders.keys
-        order_id, client_order_id = self._orders.recorder.new_id(), keys.client_order_id(gateway.account_id, signal.signal_id)
-        at, is_shadow = published_at, self._terms.is_shadow
         origin = Origin(
-            order_id, client_order_id, keys.namespace, self._terms.session_id, gateway.account_id, broker.name, at, is_shadow
+            order_id=self._orders.recorder.new_id(),
+            client_order_id=keys.client_order_id(account.account_id, signal.signal_id),
+            namespace=keys.namespace,
+            session_id=self._terms.session_id,
+            account_id=account.account_id,
+            broker=broker.name,
+            published_at=published_at,
+            is_shadow=self._terms.is_shadow,
         )
         instrument, now = instrument or await self._instrument(signal, gateway), self._clock.now()
         priced = await gateway.price(instrument, signal.side, is_urgent=is_urgent)
         _, limits = account.limits_in(instrument.currency)
         terms = SizingTerms(broker.capabilities, limits, account.default_product, account.day_limit_timeout_seconds)
-        position = self._risk.position(gateway.account_id, instrument.key)
-        selling = self._risk.selling(gateway.account_id, instrument.key)
+        position = self._risk.position(account.account_id, instrument.key)
+        selling = self._risk.selling(account.account_id, instrument.key)
         held = None if position is None else EXACT.subtract(position.quantity, selling)
         sized = size(signal, instrument, priced, now, terms, origin, held)
         return replace(sized, intent=await self._fees.sellable(gateway, sized.intent))
@@ -278,49 +285,60 @@ class ExecuteOrder:
     # --- the first commit ------------------------------------------------------------------------------------------------------
 
     async def _begin(self, gateway: Gateway, sized: SizedIntent, claim: Claiming, cause: Cause, *, is_suspect: bool) -> LiveOrder:
-        """Everything up to the call, in one commit where it can be one."""
-        intent = sized.intent
+        """Everything up to the call, in one commit where it can be one.
+
+        `is_suspect`: the store may have forgotten that it was sent. Then the broker is asked, and nothing leaves here.
+        """
+        intent, is_operators = sized.intent, cause.actor != ENGINE
         if is_suspect and (found := await self._found_at_broker(gateway, intent)) is not None:
+            facts = self._first_facts(gateway, _draft_of(found), Approved(), is_in_doubt=True)
             claim = replace(claim, claim=claim_on(found, self._orders.keys))
-            return await self._begin_in_doubt(gateway, _draft_of(found), Approved(), claim, cause)
+            return await self._orders.record(None, facts, cause, order_id=found.order_id, claim=claim)
         await self._gate.look_at_money(gateway, intent, sized.priced)
-        refusal, reduces_only = self._judged(gateway, sized, is_operators=cause.actor != ENGINE)
-        if isinstance(refusal, Refused) and is_suspect:
-            refusal = self._refusal_of_suspect(gateway, sized, refusal, is_operators=cause.actor != ENGINE)
-        if isinstance(refusal, Refused):
-            return await self._record_new(intent, [intent, refusal], claim, cause)
-        if cause.actor != ENGINE and self._kill_switch.stands_for(gateway.account_id) is not None:
-            intent = intent.model_copy(update={"passes_halt": True})
-        if reduces_only:
-            intent = intent.model_copy(update={"reduces_only": True})
-        draft = _draft_of(intent)
+        verdict, reduces_only = self._judged(gateway, sized, is_operators=is_operators)
+        if isinstance(verdict, Refused) and is_suspect:
+            verdict = self._refusal_of_suspect(gateway, sized, verdict, is_operators=is_operators)
+        if isinstance(verdict, Refused):
+            return await self._orders.record(None, [intent, verdict], cause, order_id=intent.order_id, claim=claim)
+        passes_halt = is_operators and self._kill_switch.stands_for(gateway.account_id) is not None
+        marks = {"passes_halt": passes_halt, "reduces_only": reduces_only}
+        draft = _draft_of(intent.model_copy(update={name: True for name, is_so in marks.items() if is_so}))
         self._risk.reserve(draft)
         try:
-            if is_suspect and not intent.is_shadow:
-                return await self._begin_in_doubt(gateway, draft, refusal, claim, cause)
-            return await self._begin_reserved(gateway, draft, refusal, claim, cause)
+            facts = self._first_facts(gateway, draft, verdict, is_in_doubt=is_suspect and not intent.is_shadow)
+            is_sent_now = isinstance(facts[-1], SubmissionStarted)
+            scopes = stopped_by(draft.intent) if is_sent_now else ()
+            return await self._orders.record(None, facts, cause, order_id=intent.order_id, claim=claim, unless_halted=scopes)
+        except TradingIsHalted as error:
+            facts = [draft.intent, *requests.refuse(RejectReason.RISK, HALTED, str(error))]
+            return await self._orders.record(None, facts, cause, order_id=intent.order_id, claim=claim)
         finally:
             self._risk.release(intent.order_id)
 
-    async def _begin_reserved(
-        self, gateway: Gateway, draft: LiveOrder, approved: Approved, claim: Claiming, cause: Cause
-    ) -> LiveOrder:
+    def _first_facts(self, gateway: Gateway, draft: LiveOrder, approved: Approved, *, is_in_doubt: bool) -> list[Fact]:
+        """What is stored of an approved order first; the start of its submission with it, where it can be sent now.
+
+        `is_in_doubt`: as if it had been sent and the outcome not been heard.
+        """
         intent = draft.intent
-        if intent.is_shadow:
-            return await self._record_new(intent, [intent, approved, *_shadowed(draft)], claim, cause)
-        if not gateway.limit.has_room():
-            verdict = self._submit.refusal(gateway, intent) or approved
-            return await self._record_new(intent, [intent, verdict], claim, cause)
+        if not is_in_doubt and intent.is_shadow:
+            unsent = requests.cancel_unsent(draft, CancelReason.REQUESTED, "shadow run: approved, and not sent")
+            return [intent, approved, *unsent]
+        if not is_in_doubt and not gateway.limit.has_room():
+            return [intent, self._submit.refusal(gateway, intent) or approved]
         prepared = self._submit.prepare(gateway, intent)
         if isinstance(prepared, Refused):
-            return await self._record_new(intent, [intent, prepared], claim, cause)
-        gateway.limit.try_take()
+            return [intent, prepared]
+        if not is_in_doubt:
+            gateway.limit.try_take()
         started = self._submit.start(gateway, draft, prepared)
-        try:
-            return await self._record_new(intent, [intent, approved, *started], claim, cause, stopped_by(intent))
-        except TradingIsHalted as error:
-            refused = requests.refuse(RejectReason.RISK, "kill_switch", str(error))
-            return await self._record_new(intent, [intent, *refused], claim, cause)
+        message = "this store may have sent it before it was restored: asked about, not sent"
+        unknown = [
+            OutcomeUnknown(request_id=each.request_id, kind=RequestKind.SUBMIT, error=STORE_RESTORED, message=message)
+            for each in started
+            if is_in_doubt and isinstance(each, SubmissionStarted)
+        ]
+        return [intent, approved, *started, *unknown]
 
     async def _found_at_broker(self, gateway: Gateway, intent: Requested) -> Requested | None:
         """The intent under the key that the broker has it by: the order may have been sent by a release that derives another."""
@@ -329,33 +347,6 @@ class ExecuteOrder:
             if isinstance(await gateway.find(_draft_of(under_key)), OrderSnapshot):
                 return under_key
         return None
-
-    async def _begin_in_doubt(
-        self, gateway: Gateway, draft: LiveOrder, approved: Approved, claim: Claiming, cause: Cause
-    ) -> LiveOrder:
-        """As if it had been sent and the outcome not been heard, which the store may have forgotten. Nothing leaves here."""
-        intent = draft.intent
-        prepared = self._submit.prepare(gateway, intent)
-        if isinstance(prepared, Refused):
-            return await self._record_new(intent, [intent, prepared], claim, cause)
-        started = self._submit.start(gateway, draft, prepared)
-        message = "this store may have sent it before it was restored: asked about, not sent"
-        unknown = [
-            OutcomeUnknown(request_id=each.request_id, kind=RequestKind.SUBMIT, error=STORE_RESTORED, message=message)
-            for each in started
-            if isinstance(each, SubmissionStarted)
-        ]
-        return await self._record_new(intent, [intent, approved, *started, *unknown], claim, cause)
-
-    async def _record_new(
-        self,
-        intent: Requested,
-        facts: list[Fact],
-        claim: Claiming,
-        cause: Cause,
-        unless_halted: tuple[str, ...] = (),
-    ) -> LiveOrder:
-        return await self._orders.record(None, facts, cause, order_id=intent.order_id, claim=claim, unless_halted=unless_halted)
 
     # --- gates -----------------------------------------------------------------------------------------------------------------
 
@@ -407,10 +398,6 @@ def _draft_of(intent: Requested) -> LiveOrder:
     return LiveOrder(intent, quantity=intent.quantity, limit_price=intent.limit_price, stop_price=intent.stop_price)
 
 
-def _is_wanted(order: LiveOrder) -> bool:
-    return order.is_approved and not order.status.is_closed
-
-
 def _same(known: LiveOrder, signal: Signal) -> LiveOrder:
     """The order that the signal became, if it is the same signal. Raises `SignalContentDiffers`.
 
@@ -434,7 +421,3 @@ def _refused_by(refusal: RiskRefusal) -> Refused:
 
 def _refused(reason: RejectReason, code: str, message: str) -> Refused:
     return Refused(reason=reason, code=code, message=message)
-
-
-def _shadowed(draft: LiveOrder) -> list[Fact]:
-    return requests.cancel_unsent(draft, CancelReason.REQUESTED, "shadow run: approved, and not sent")

@@ -73,7 +73,12 @@ class ReplaceOrder:
         async with self._orders.hold(order_id) as held:
             request = self._decide(gateway, held, priced, terms, actor)
             order = await self._record(held, request, actor)
-        outcome = await self._send(gateway, request)
+        outcome: Outcome
+        if self._is_halted(gateway):
+            outcome = NotBegun("not sent: trading was halted between the commit and the call")
+        else:
+            prepared = Prepared(request.reference, request.payload)
+            outcome = await gateway.replace(request.request_id, prepared, request.deadline)
         return await self._track.book_outcome(order, request.request_id, outcome, ReplaceRejected), outcome
 
     def _decide(self, gateway: Gateway, order: LiveOrder, priced: Priced, terms: NewTerms, actor: str) -> ReplaceRequested:
@@ -121,11 +126,6 @@ class ReplaceOrder:
             return await self._orders.record(order, facts, cause, unless_halted=scopes)
         finally:
             self._risk.release(order.order_id)
-
-    async def _send(self, gateway: Gateway, request: ReplaceRequested) -> Outcome:
-        if self._is_halted(gateway):
-            return NotBegun("not sent: trading was halted between the commit and the call")
-        return await gateway.replace(request.request_id, Prepared(request.reference, request.payload), request.deadline)
 
     def _is_halted(self, gateway: Gateway) -> bool:
         return self._kill_switch.stands_for(gateway.account_id) is not None

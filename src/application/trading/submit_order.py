@@ -96,28 +96,25 @@ class SubmitOrder:
         return await self._orders.get(order.order_id)
 
     async def drive(self, order: LiveOrder, *, is_started: bool) -> LiveOrder:
-        """To the broker, known as `driven` meanwhile; whatever ends this early leaves the order for somebody to take up."""
-        self.driven.add(order.order_id)
-        try:
-            gateway = self._gateways[order.intent.account_id]
-            return await self._send_until_known(gateway, order, is_started=is_started)
-        finally:
-            self.driven.discard(order.order_id)
-
-    async def _send_until_known(self, gateway: Gateway, order: LiveOrder, *, is_started: bool) -> LiveOrder:
         """Send, and send again after definite failures, until there is an outcome or the attempts are used up.
 
-        Only the caller whose commit started an attempt sends it (`is_started`): whoever finds one open leaves it alone.
+        Only the caller whose commit started an attempt sends it (`is_started`): whoever finds one open leaves it alone. The order
+        is known as `driven` meanwhile; what ends this early leaves it to be taken up again.
         """
-        while True:
-            if not is_started:
-                order, is_started = await self._start_again(gateway, order)
-            if not is_started:
-                return order
-            order, is_started = await self._send(gateway, order), False
-            if not self._may_try_again(order):
-                return order
-            await self._clock.sleep(self._wait_before_retry(gateway, order))
+        gateway = self._gateways[order.intent.account_id]
+        self.driven.add(order.order_id)
+        try:
+            while True:
+                if not is_started:
+                    order, is_started = await self._start_again(gateway, order)
+                if not is_started:
+                    return order
+                order, is_started = await self._send(gateway, order), False
+                if order.status.is_closed or order.submission_is_open or order.is_at_broker:
+                    return order
+                await self._clock.sleep(self._wait_before_retry(gateway, order))
+        finally:
+            self.driven.discard(order.order_id)
 
     async def _send(self, gateway: Gateway, order: LiveOrder) -> LiveOrder:
         submission = order.submission
@@ -155,9 +152,6 @@ class SubmitOrder:
         if isinstance(outcome, Unknown | RefusedByBroker):
             return requests.doubt(order, request_id, type(outcome.error).__name__, str(outcome.error))
         return requests.doubt(order, request_id, "NoAnswer", "the broker answered without saying what became of it")
-
-    def _may_try_again(self, order: LiveOrder) -> bool:
-        return not order.status.is_closed and not order.submission_is_open and not order.is_at_broker
 
     def _wait_before_retry(self, gateway: Gateway, order: LiveOrder) -> float:
         retry = gateway.terms.retry
