@@ -94,8 +94,8 @@ def size(
 ) -> SizedIntent:
     """The intent that the signal amounts to.
 
-    `now`: when its price was asked for. `held`: units that are held and that no open order sells; None where none ever were. Where
-    short selling is not allowed, a sale for an amount of money sells no more.
+    `now`: when its price was asked for. `held`: of a sale, units that are held and that no open order sells; None where none ever
+    were. Where short selling is not allowed, a sale for an amount of money sells no more.
     """
     signal_at = signal.timestamp or origin.published_at
     fresh = _fresh(priced.price, now, terms.limits)

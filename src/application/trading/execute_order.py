@@ -54,7 +54,7 @@ from liveorder.domain.sizing import (
     contract_named_by,
     size,
 )
-from liveorder.domain.values import EXACT, OrderRole, TradingMode
+from liveorder.domain.values import EXACT, OrderRole, Side, TradingMode
 
 _LINKS = frozenset({"oco_group", "parent_order_id"})
 """What ties an order to others. Kept in vain it is a tie that its sender relies on, also in a simulation."""
@@ -214,9 +214,9 @@ class ExecuteOrder:
         priced = await gateway.price(instrument, signal.side, is_urgent=is_urgent)
         _, limits = account.limits_in(instrument.currency)
         terms = SizingTerms(broker.capabilities, limits, account.default_product, account.day_limit_timeout_seconds)
-        position = self._risk.position(account.account_id, instrument.key)
-        selling = self._risk.selling(account.account_id, instrument.key)
-        held = None if position is None else EXACT.subtract(position.quantity, selling)
+        held = None
+        if signal.side is Side.SELL and (position := self._risk.position(account.account_id, instrument.key)) is not None:
+            held = EXACT.subtract(position.quantity, self._risk.selling(account.account_id, instrument.key))
         sized = size(signal, instrument, priced, now, terms, origin, held)
         return replace(sized, intent=await self._fees.sellable(gateway, sized.intent))
 
