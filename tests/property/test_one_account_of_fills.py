@@ -13,7 +13,6 @@ from typing import Any, TypeAlias
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from liveorder.application.reporting.projections.holding import Holding
 from liveorder.application.reporting.pump import Pump
 from liveorder.application.risk.book import AccountLedger, entries_between, position_key
 from liveorder.domain import execution_report as r
@@ -21,6 +20,7 @@ from liveorder.domain.instrument import Instrument
 from liveorder.domain.order import LiveOrder
 from liveorder.domain.order.reception import receive
 from liveorder.domain.position import Position
+from liveorder.domain.position_booking import Holding
 from liveorder.domain.values import AssetClass, Money, with_money
 from tests.builders import ACKNOWLEDGED, SENT, SESSION, seconds
 from tests.unit.readmodels.logs import MemoryLog, MemoryViews, requested

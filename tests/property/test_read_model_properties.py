@@ -11,7 +11,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from liveorder.application.reporting.projections.fills import FillRow
-from liveorder.application.reporting.projections.holding import Holding
 from liveorder.application.reporting.pump import Pump
 from liveorder.application.reporting.read_models import ViewsUnavailable
 from liveorder.domain.facts import Fact
@@ -19,6 +18,7 @@ from liveorder.domain.instrument import Instrument
 from liveorder.domain.order import facts as f
 from liveorder.domain.position import Position
 from liveorder.domain.position_adjustment import AdjustmentReason, PositionAdjusted, position_stream
+from liveorder.domain.position_booking import Holding
 from liveorder.domain.values import AssetClass, Money, Side, TimeInForce
 from tests.builders import (
     ACKNOWLEDGED,

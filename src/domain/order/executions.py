@@ -179,6 +179,16 @@ class Executions:
         if (remainder := self.inferred_remainder()) is not None:
             yield remainder
 
+    def chain_of(self, execution: BookedExecution) -> set[str]:
+        """The execution and those that it stands for, as far as they were told; inferred ones stand for nothing."""
+        seen, ahead = {execution.execution_id}, [*execution.stands_for]
+        while ahead:
+            link = self.told.get(ahead.pop())
+            if link is not None and link.execution_id not in seen:
+                seen.add(link.execution_id)
+                ahead += link.stands_for
+        return seen
+
     def _stands_alone(self, execution: BookedExecution) -> bool:
         """Whether the new fill touches nothing else, so that sums can simply grow."""
         return self.is_plain and execution.corrects is None

@@ -15,7 +15,6 @@ from typing import NamedTuple, TypeAlias
 
 from liveorder.application.reporting.projections.draft import Draft
 from liveorder.application.reporting.projections.fills import FILLS, FillRow, counted_on
-from liveorder.application.reporting.projections.holding import NOTHING
 from liveorder.application.reporting.projections.known_orders import OrderChange
 from liveorder.application.reporting.projections.read_model import Batch, ReadModel
 from liveorder.application.reporting.projections.shapes import Shape
@@ -23,6 +22,7 @@ from liveorder.application.reporting.views import DailySummaryView
 from liveorder.application.reporting.views.fields import plain, rounded_fraction
 from liveorder.domain.lifecycle import OrderStatus
 from liveorder.domain.order import LiveOrder
+from liveorder.domain.position_booking import NOTHING
 from liveorder.domain.values import ZERO
 
 SummaryKey: TypeAlias = tuple[str, str, str, str]

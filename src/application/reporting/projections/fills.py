@@ -8,7 +8,6 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import NamedTuple, cast
 
-from liveorder.application.reporting.projections.holding import Holding, holding_key
 from liveorder.application.reporting.projections.known_orders import OrderChange
 from liveorder.application.reporting.projections.shapes import Shape
 from liveorder.application.reporting.views import BookedFillView
@@ -17,7 +16,8 @@ from liveorder.domain.facts import RecordedFact
 from liveorder.domain.order import LiveOrder
 from liveorder.domain.order.executions import BookedExecution
 from liveorder.domain.position_adjustment import AdjustmentReason, PositionAdjusted
-from liveorder.domain.values import EXACT, ZERO, Money, Side, TimeInForce
+from liveorder.domain.position_booking import BookedFill, Holding, Owner, holding_key
+from liveorder.domain.values import EXACT, Money, Side, TimeInForce
 
 
 class FillRow(NamedTuple):
@@ -52,18 +52,19 @@ class FillRow(NamedTuple):
 
     def booked_on(self, holding: Holding) -> tuple[FillRow, Holding]:
         """This fill upon that holding, and the holding after it."""
-        at = None if self.filled_at is None else datetime.fromisoformat(self.filled_at)
-        price, fee = Decimal(self.price), Decimal(self.commission or 0)
-        is_own = not self.is_in_kind and self.commission_currency is None
-        found = holding.by(Decimal(self.multiplier))
-        after = found.book(Decimal(self.quantity), price, fee if is_own else ZERO, at, self.booked)
-        earned = after.earned_since(found)
-        if self.is_in_kind:
-            filled, after = after, after.pay_in_kind(fee, price, at, self.booked)
-            earned += after.earned_since(filled)
-        elif self.commission_currency is not None:
-            after = after.charge(Money(fee, self.commission_currency))
+        after, earned = holding.book(self._fill())
         return self._replace(before=holding.to_text(), realized=str(earned)), after
+
+    def _fill(self) -> BookedFill:
+        return BookedFill(
+            self.booked,
+            Decimal(self.quantity),
+            Decimal(self.price),
+            Decimal(self.multiplier),
+            None if self.commission is None else Money(Decimal(self.commission), self.commission_currency or self.currency),
+            bool(self.is_in_kind),
+            None if self.filled_at is None else datetime.fromisoformat(self.filled_at),
+        )
 
     def charged(self) -> Money:
         """What it cost, in kind at what that is worth."""
@@ -102,7 +103,7 @@ def adjustment(item: RecordedFact, adjusted: PositionAdjusted) -> FillChange:
         booked=item.position,
         order_id="",
         execution_id=str(item.envelope.event_id),
-        holding=holding_key(adjusted),
+        holding=_key(adjusted),
         account_id=adjusted.account_id,
         strategy_name=adjusted.strategy_name,
         symbol=instrument.symbol,
@@ -138,7 +139,7 @@ def fill_changes(change: OrderChange) -> Iterator[FillChange]:
     before, after = change.before, change.after
     if before is not None and before.executions is after.executions and before.submission is after.submission:
         return
-    key = holding_key(after.intent)
+    key = _key(after.intent)
     old = {} if before is None else _rows(before, before.executions.effective(), key, change.booked)
     new = _rows(after, change.effective, key, change.booked)
     for execution_id, row in (old | new).items():
@@ -156,7 +157,7 @@ def _row(order: LiveOrder, execution: BookedExecution, key: str, booked: Mapping
     intent, commission = order.intent, execution.commission
     currency = None if commission is None or commission.currency == intent.instrument.currency else commission.currency
     return FillRow(
-        min(booked[name] for name in _chain(order, execution)),
+        min(booked[name] for name in order.executions.chain_of(execution)),
         str(intent.order_id),
         execution.execution_id,
         key,
@@ -176,15 +177,8 @@ def _row(order: LiveOrder, execution: BookedExecution, key: str, booked: Mapping
     )
 
 
-def _chain(order: LiveOrder, execution: BookedExecution) -> set[str]:
-    """The execution and those that it stands for, as far as they were told; inferred ones stand for nothing."""
-    told, seen, ahead = order.executions.told, {execution.execution_id}, [*execution.stands_for]
-    while ahead:
-        link = told.get(ahead.pop())
-        if link is not None and link.execution_id not in seen:
-            seen.add(link.execution_id)
-            ahead += link.stands_for
-    return seen
+def _key(owner: Owner) -> str:
+    return repr(tuple(holding_key(owner)))
 
 
 _LASTS_DAYS = (TimeInForce.GTC, TimeInForce.GTD)

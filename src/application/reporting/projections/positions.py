@@ -8,11 +8,11 @@ from uuid import UUID
 
 from liveorder.application.reporting.projections.draft import Draft
 from liveorder.application.reporting.projections.fills import FILLS, FillChange, FillRow, adjustment, fill_changes
-from liveorder.application.reporting.projections.holding import Holding, Owner, nothing
 from liveorder.application.reporting.projections.read_model import Batch, ReadModel
 from liveorder.application.reporting.projections.shapes import Key, Shape
 from liveorder.application.reporting.views import PositionView, position_view
 from liveorder.domain.position_adjustment import PositionAdjusted
+from liveorder.domain.position_booking import Holding, Owner, nothing
 
 
 class PositionRow(NamedTuple):
