@@ -175,18 +175,26 @@ class Position:
 
     def to_json(self) -> str:
         """Everything, exactly, as the text of a JSON object; its numbers are strings."""
+        return json.dumps(self.to_fields())
+
+    def to_fields(self) -> dict[str, Any]:
+        """What `to_json` writes."""
         fields = {name: str(getattr(self, name)) for name in _ALWAYS_WRITTEN}
         written: dict[str, Any] = fields | {"opened_at": self.opened_at and self.opened_at.isoformat()}
         if self.other_commissions:
             written["other_commissions"] = {currency: f"{paid:f}" for currency, paid in sorted(self.other_commissions.items())}
         if self.paid_in_kind:
             written["paid_in_kind"] = f"{self.paid_in_kind:f}"
-        return json.dumps(written)
+        return written
 
     @classmethod
     def from_json(cls, text: str) -> Position:
         """The position that `to_json` wrote."""
-        fields = json.loads(text)
+        return cls.from_fields(json.loads(text))
+
+    @classmethod
+    def from_fields(cls, fields: Mapping[str, Any]) -> Position:
+        """Of what `to_fields` made; other fields are passed over."""
         opened_at = fields["opened_at"]
         return cls(
             currency=fields["currency"],

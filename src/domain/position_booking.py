@@ -7,7 +7,7 @@ So what is held is a function of the set of effective fills.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
@@ -152,7 +152,7 @@ def summed(positions: Iterable[Position]) -> Position | None:
     if len(parts) <= 1:
         return parts[0] if parts else None
     held = [part for part in parts if part.quantity] or parts[-1:]
-    others: dict[str, Decimal] = {}
+    others: Mapping[str, Decimal] = {}
     for part in parts:
         for currency, paid in part.other_commissions.items():
             others = with_money(others, Money(paid, currency))

@@ -182,7 +182,7 @@ class Ours:
         return [Holding.from_text(row.state).position for row in self.views.dump()["positions"]]
 
     def held(self) -> Position:
-        states = [row.state for row in self.ledger.rows() if row.key == position_key(COIN.key)]
+        states = [row.state for row in self.ledger.rows() if row.key == position_key("trend", COIN.key)]
         return Position.from_json(states[0]) if states else Position.flat("USD", Decimal(1))
 
 

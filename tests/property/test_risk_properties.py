@@ -78,7 +78,7 @@ def book_with(held: dict[str, tuple[Decimal, Decimal]]) -> RiskBook:
     for instrument in INSTRUMENTS:
         quantity, price = held.get(instrument.key, (Decimal(0), Decimal(1)))
         position = Position.flat("USD", instrument.multiplier).fill(quantity, price, Decimal(0), START)
-        book.absorb([LedgerRow("U1", position_key(instrument.key), position.to_json())])
+        book.absorb([LedgerRow("U1", position_key("trend", instrument.key), position.to_json())])
     return book
 
 

@@ -162,7 +162,7 @@ def test_what_takes_a_margin_and_not_its_value_is_left_to_the_broker(other: dict
 def held(money: Money, quantity: int) -> None:
     """The position's row is this, from this commit on."""
     position = Position.flat("USD", D(1)).fill(D(quantity), D(10), D(0), seconds(0)) if quantity else Position.flat("USD", D(1))
-    money.book.absorb([LedgerRow("U1", position_key(SPY.key), position.to_json())])
+    money.book.absorb([LedgerRow("U1", position_key("trend", SPY.key), position.to_json())])
 
 
 def test_an_order_that_only_buys_back_what_is_short_takes_nothing() -> None:

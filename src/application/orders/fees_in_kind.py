@@ -194,7 +194,7 @@ class FeesInKind:
         stream = position_stream(account_id, key)
         version = self._versions.get(stream) or len(await self._store.stream(stream))
         recorded = self._orders.recorder.enveloped(stream, version, facts, Cause(correlation_id=str(stream)))
-        entries = tuple(entry for fact in facts for entry in entries_of(fact, session))
+        entries = tuple(entry for index, fact in enumerate(facts) for entry in entries_of(fact, session, now, index))
         try:
             committed = await self._store.append(Commit(tuple(recorded), entries=entries))
         except BaseException:

@@ -36,7 +36,7 @@ from liveorder.domain.facts import Fact, RecordedFact
 from liveorder.domain.identifiers import KeyRing
 from liveorder.domain.order import LiveOrder
 from liveorder.domain.order.addressee import addressee, executions_named, knows, may_concern
-from liveorder.domain.order.facts import Requested
+from liveorder.domain.order.facts import FillCorrected, Filled, FillInferred, Requested
 from liveorder.domain.values import ZERO, AssetClass
 
 
@@ -270,7 +270,7 @@ class Orders:
                 facts=tuple(recorded),
                 claim=claim,
                 is_open=_change_of_index(order, after),
-                entries=self._entries(order, after),
+                entries=self._entries(order, after, facts),
                 unless_halted=unless_halted,
                 names=_new_name(order, after),
             ),
@@ -296,13 +296,14 @@ class Orders:
             order.other_ids = tuple(each for each in ids if each != order.client_order_id)
         return order
 
-    def _entries(self, before: LiveOrder | None, after: LiveOrder) -> tuple[LedgerEntry, ...]:
+    def _entries(self, before: LiveOrder | None, after: LiveOrder, facts: Sequence[Fact]) -> tuple[LedgerEntry, ...]:
         """None of most steps: only what was traded and what was submitted changes an account's figures."""
         if before is not None and before.executions is after.executions and before.submission is after.submission:
             return ()
         instrument = after.intent.instrument
         fee_in_kind = self._fees_in_kind.get(after.intent.account_id, {}).get(instrument.asset_class, ZERO)
-        return entries_between(before, after, self._sessions.session_of(instrument, self._clock.now()), fee_in_kind)
+        session = self._sessions.session_of(instrument, self._clock.now())
+        return entries_between(before, after, session, fee_in_kind, _told_anew(before, facts))
 
     def _remember(self, order: LiveOrder) -> None:
         before = self._unfinished.pop(order.order_id, None)
@@ -345,6 +346,16 @@ class _Hold(AbstractAsyncContextManager[LiveOrder]):
 
     async def __aexit__(self, *raised: object) -> None:
         self._lock.release()
+
+
+def _told_anew(before: LiveOrder | None, facts: Sequence[Fact]) -> dict[str, int]:
+    """Ids of the executions that these facts are the first to tell, each with the index of the fact."""
+    told: dict[str, int] = {}
+    for index, fact in enumerate(facts):
+        if isinstance(fact, (Filled, FillCorrected, FillInferred)):
+            told.setdefault(fact.execution_id, index)
+    known = () if before is None else before.executions.names
+    return {name: index for name, index in told.items() if name not in known}
 
 
 def _change_of_index(before: LiveOrder | None, after: LiveOrder) -> bool | None:

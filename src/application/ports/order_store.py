@@ -39,6 +39,8 @@ class LedgerEntry:
     kind: str
     key: str
     values: Mapping[str, str]
+    place: int = 0
+    """In the log, of the fact that caused it; the store adds the place of the commit's first fact to what the commit says."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,6 +201,13 @@ class OrderStore(Protocol):
 
     async def ledger(self) -> Sequence[LedgerRow]:
         """The risk table as it stands, with no append between reading it and returning. Waits for the one that is being written."""
+        ...
+
+    async def restate(self, entries: Sequence[LedgerEntry]) -> Sequence[LedgerRow]:
+        """Change the risk table without a fact, as its owner: entries that say anew what the log says. Returns the changed rows.
+
+        Raises `LeaseLost` and `StoreUnavailable`; after the latter the table is read again before anything is stored on it.
+        """
         ...
 
     async def head(self) -> int:

@@ -179,6 +179,11 @@ class Executions:
         if (remainder := self.inferred_remainder()) is not None:
             yield remainder
 
+    @property
+    def names(self) -> frozenset[str]:
+        """Ids of all that was told or inferred."""
+        return frozenset((*self.told, *(each.execution_id for each in self.inferred)))
+
     def chain_of(self, execution: BookedExecution) -> set[str]:
         """The execution and those that it stands for, as far as they were told; inferred ones stand for nothing."""
         seen, ahead = {execution.execution_id}, [*execution.stands_for]

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from uuid import UUID
 
 from liveorder.application.ports.order_store import Claiming, Committed, Ledger, LedgerEntry, LedgerRow
@@ -30,6 +30,9 @@ Transact = Callable[[Transaction], Awaitable[Stored | NotStored]]
 
 ReadLedger = Callable[[], Awaitable[tuple[int, Sequence[LedgerRow]]]]
 """The head of the log, and the rows that belong to it."""
+
+PutRows = Callable[[Sequence[LedgerRow], int], Awaitable[None]]
+"""Durable when it returns. Raises `LeaseLost` where the store is not of that epoch."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -55,6 +58,8 @@ class GroupCommit:
         self._lock = asyncio.Lock()
         self._unseen_failures: dict[UUID, asyncio.Future[Committed]] = {}
         self._disowned: str | None = None
+        self._must_reload = False
+        """Whether rows were perhaps stored that the ledger does not know of."""
 
     async def append(self, draft: Draft) -> Committed:
         """Durable when it returns. A caller that is cancelled while it waits learns nothing: it must reload the stream."""
@@ -100,6 +105,26 @@ class GroupCommit:
             self._reload(head, rows)
         return rows
 
+    async def restate(self, entries: Sequence[LedgerEntry], put: PutRows) -> Sequence[LedgerRow]:
+        """Change rows without a fact, in a transaction of their own."""
+        async with self._lock:
+            await self._ready()
+            rows = self._ledger.stage(entries)
+            if rows:
+                self._must_reload = True
+                await put(rows, self.epoch)
+                self._ledger.keep(rows)
+                self._must_reload = False
+        return rows
+
+    async def _ready(self) -> None:
+        if self._disowned is not None:
+            raise LeaseLost(self._disowned)
+        if self._must_reload:
+            head, rows = await self._read_ledger()
+            self.refuse_shorter(head, self.head)
+            self._reload(head, rows)
+
     async def flush(self) -> None:
         """Wait until nothing is queued."""
         while self._writing is not None:
@@ -107,7 +132,7 @@ class GroupCommit:
 
     def _reload(self, head: int, rows: Sequence[LedgerRow]) -> None:
         self._ledger.load(rows)
-        self.head = head
+        self.head, self._must_reload = head, False
 
     async def _write_queue(self) -> None:
         batch: list[_Waiting] = []
@@ -164,8 +189,7 @@ class GroupCommit:
 
     async def _store_together(self, batch: Sequence[_Waiting]) -> None:
         while batch := [waiting for waiting in batch if not waiting.reply.done()]:
-            if self._disowned is not None:
-                raise LeaseLost(self._disowned)
+            await self._ready()
             rows = self._stage(batch)
             outcome = await self._transact(Transaction(self.epoch, self.head, [waiting.draft for waiting in batch], rows))
             if isinstance(outcome, Stored):
@@ -174,7 +198,11 @@ class GroupCommit:
             self._sort_out(batch, outcome)
 
     def _stage(self, batch: Iterable[_Waiting]) -> Sequence[LedgerRow]:
-        entries: list[LedgerEntry] = [entry for waiting in batch for entry in waiting.draft.commit.entries]
+        entries: list[LedgerEntry] = []
+        first = self.head + 1
+        for waiting in batch:
+            entries += [replace(entry, place=first + entry.place) for entry in waiting.draft.commit.entries]
+            first += len(waiting.draft.events)
         return self._ledger.stage(entries) if entries else ()
 
     def _accept(self, batch: Sequence[_Waiting], stored: Stored, rows: Sequence[LedgerRow]) -> None:

@@ -19,6 +19,7 @@ from liveorder.application.ports.order_store import (
     HaltRow,
     IntegrityReport,
     Ledger,
+    LedgerEntry,
     LedgerRow,
     StoreIdentity,
 )
@@ -51,6 +52,9 @@ AT_ONCE = 500
 
 _LEDGER = """SELECT p.position, r.account_id, r.key, r.state
     FROM risk_position p LEFT JOIN risk r ON 1=1 ORDER BY r.account_id, r.key"""
+_PUT_ROWS = """INSERT INTO risk SELECT column1, column2, column3 FROM (VALUES {rows}) AS given
+    WHERE EXISTS (SELECT 1 FROM lease WHERE epoch=:epoch)
+    ON CONFLICT (account_id, key) DO UPDATE SET state=excluded.state RETURNING key"""
 _NAMED = "SELECT order_id FROM broker_names WHERE account_id=:account AND broker_order_id=:name ORDER BY order_id DESC"
 _OF_SIGNAL = "SELECT * FROM signal_claims WHERE signal_id=:signal AND plan=:plan"
 _OF_KEY = "SELECT * FROM signal_claims WHERE client_order_id=:id"
@@ -171,6 +175,16 @@ class DatabaseOrderStore:
 
     async def ledger(self) -> Sequence[LedgerRow]:
         return await self._writing().read_ledger_again()
+
+    async def restate(self, entries: Sequence[LedgerEntry]) -> Sequence[LedgerRow]:
+        return await self._writing().restate(entries, self._put_rows)
+
+    async def _put_rows(self, rows: Sequence[LedgerRow], epoch: int) -> None:
+        values: dict[str, str | int | None] = {}
+        for number, row in enumerate(rows):
+            values |= {f"account{number}": row.account_id, f"key{number}": row.key, f"state{number}": row.state}
+        given = ", ".join(f"(:account{number}, :key{number}, :state{number})" for number in range(len(rows)))
+        await write_as_owner(self._database, _PUT_ROWS.format(rows=given), values, epoch, "the risk table")
 
     async def head(self) -> int:
         ((position,),) = await self._database.fetch("SELECT position FROM risk_position")

@@ -792,7 +792,7 @@ def test_a_fill_books_to_the_last_digit_however_few_an_embedding_program_reckons
         Decimal("10.25"),
         Decimal("8641975.5"),
     )
-    assert (entry.values["quantity"], entry.values["value"]) == ("-1234567.5", "-12654316.875")
+    assert (entry.values["quantity"], entry.values["price"]) == ("-1234567.5", "10.25")
 
 
 def test_units_of_eighteen_decimals_give_way_to_the_last_of_them() -> None:

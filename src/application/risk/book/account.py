@@ -126,9 +126,9 @@ class AccountBook:
 
     # --- positions -------------------------------------------------------------------------------------------------------------
 
-    def hold(self, key: str, stored: str) -> None:
-        """The position's row is this now."""
-        self.holding(key, "").stored = stored
+    def hold(self, key: str, row_key: str, state: str) -> None:
+        """The row of one of the positions in the instrument `key` is this now."""
+        self.holding(key, "").hold(row_key, state)
         self._touched.add(key)
 
     def touch(self, key: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from decimal import Decimal
@@ -11,7 +12,8 @@ from liveorder.application.ports.order_store import LedgerRow
 from liveorder.application.risk.book.account import AccountBook
 from liveorder.application.risk.book.funds import Funds
 from liveorder.application.risk.book.holding import Holding
-from liveorder.application.risk.book.rows import DAY, FEES_DUE, POSITION, SessionDay
+from liveorder.application.risk.book.kept_fills import is_late
+from liveorder.application.risk.book.rows import DAY, FEES_DUE, POSITION, SessionDay, holding_of
 from liveorder.domain.fees_in_kind import FeesDue
 from liveorder.domain.instrument import Instrument
 from liveorder.domain.order import LiveOrder
@@ -32,6 +34,9 @@ class RiskBook:
         self._prices: dict[str, Price] = {}
         self._accounts: dict[str, AccountBook] = {}
         self._absorbed: Sequence[LedgerRow] = ()
+        self.late: dict[tuple[str, str], None] = {}
+        """Accounts, and keys of the rows, of positions that are to be read from the log: see `KeptHolding.is_late`."""
+        self.some_is_late = asyncio.Event()
 
     # --- following the log -------------------------------------------------------------------------------------------------
 
@@ -46,11 +51,20 @@ class RiskBook:
         for row in rows:
             account = self._account(row.account_id)
             if row.key.startswith(POSITION):
-                account.hold(row.key.removeprefix(POSITION), row.state)
+                self._hold(account, row)
             elif row.key.startswith(FEES_DUE):
                 account.fees_due[row.key.removeprefix(FEES_DUE)] = FeesDue.from_json(row.state)
-            else:
+            elif row.key.startswith(DAY):
                 account.days[date.fromisoformat(row.key.removeprefix(DAY))] = SessionDay.from_json(row.state)
+
+    def _hold(self, account: AccountBook, row: LedgerRow) -> None:
+        key = holding_of(row.account_id, row.key)
+        account.hold(key.instrument, row.key, row.state)
+        if is_late(row.state):
+            self.late[row.account_id, row.key] = None
+            self.some_is_late.set()
+        else:
+            self.late.pop((row.account_id, row.key), None)
 
     def track(self, order: LiveOrder) -> None:
         """Count an order as its durable facts make it; one that is finished counts no more."""

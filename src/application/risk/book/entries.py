@@ -2,93 +2,144 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from datetime import date
+import json
+from collections.abc import Collection, Iterator, Mapping
+from datetime import date, datetime
 from decimal import Decimal
-from functools import reduce
 from itertools import islice
+from types import MappingProxyType
 
 from liveorder.application.ports.order_store import LedgerEntry
+from liveorder.application.risk.book.rows import position_key
 from liveorder.domain.fees_in_kind import largest_fee
-from liveorder.domain.instrument import Instrument
 from liveorder.domain.order import LiveOrder
 from liveorder.domain.order.executions import BookedExecution, Executions
 from liveorder.domain.order.facts import decimal_text
 from liveorder.domain.position_adjustment import AdjustmentReason, PositionAdjusted
-from liveorder.domain.values import ZERO, Money, Side, total, with_money
+from liveorder.domain.position_booking import Owner, holding_key
+from liveorder.domain.values import ZERO, Side, total
 
 FILL = "fill"
-"""Key: the instrument's. Units traded, or with none of them a commission that was told late. A commission in another currency than
-the instrument's goes under `other_commission` and `other_currency`, one in the coin that was bought under `in_kind`.
+"""Key: the position's. An execution as it counts now. `is_known` where a part of its chain was told by an earlier commit: it has
+the place of that one.
 """
 TAKE_BACK = "take_back"
-"""Key: the instrument's. A fill that was booked, in the same words, and no longer counts."""
+"""Key: the position's. A fill as it was booked, which no longer counts, or counts in other words."""
 TRADE = "trade"
 """Key: the session date. One more order was attempted in it."""
 FEE_DUE = "fee_due"
 """Key: the instrument's. A buy of which the broker may keep a part; negative figures where it was taken back."""
 FEE_TAKEN = "fee_taken"
 """Key: the instrument's. So much of that was kept; what it does to the position is another entry."""
+REBOOK = "rebook"
+"""Key: the position's. All of it as the log has it up to the place `read_to`, in place of what is kept, unless that is newer."""
+REBOOKED = "rebooked"
+"""No key: all positions were booked from the log."""
 
 
 def entries_between(
-    before: LiveOrder | None, after: LiveOrder, session_date: date, fee_in_kind: Decimal = ZERO
+    before: LiveOrder | None,
+    after: LiveOrder,
+    session_date: date,
+    fee_in_kind: Decimal = ZERO,
+    places: Mapping[str, int] = MappingProxyType({}),
 ) -> tuple[LedgerEntry, ...]:
     """What changed from `before` to `after`: an entry for each execution that came, went or was corrected, one for a first attempt.
 
-    A correction takes the old execution back and books the new one. An order restated for a split traded nothing; the position's
-    own split is for reconciliation. `session_date` is the one that money earned now counts to; an attempt counts to the session
-    that its fact names. `fee_in_kind` is the part that the broker may keep of what is bought.
+    A correction takes the old execution back and books the new one. `session_date` is the one that money earned now counts to; an
+    attempt counts to the session that its fact names. `fee_in_kind` is the part that the broker may keep of what is bought.
+    `places`: of the execution ids, where they were told: see `LedgerEntry.place`.
     """
     known = before.executions if before is not None else Executions.none()
-    changes = [*_changes(known, after.executions)]
-    entries = [_traded(after, kind, execution, session_date) for kind, execution in changes]
+    entries = [*_booked(known, after, session_date, places)]
     if fee_in_kind and after.intent.side is Side.BUY and _is_of_the_broker(after):
-        bought = [(kind, execution) for kind, execution in changes if not _pays_in_kind(after, execution)]
+        bought = [each for each in _traded(known, after.executions) if not _pays_in_kind(after, each[1])]
         entries += [_due(after, kind, execution, session_date, fee_in_kind) for kind, execution in bought]
     if after.submission is not None and (before is None or before.submission is None):
         entries.append(LedgerEntry(after.intent.account_id, TRADE, after.submission.session_date.isoformat(), {}))
     return tuple(entries)
 
 
-def _traded(order: LiveOrder, kind: str, execution: BookedExecution, session_date: date) -> LedgerEntry:
-    """Quantity and value (Σ quantity × price, without multiplier) are negative for a sale. A magnifier of 1 may be one that an
-    earlier version did not know of, and is not named.
-    """
-    instrument, side = order.intent.instrument, order.intent.side
-    at = execution.at or order.last_update_at
-    values = {
-        "quantity": decimal_text(side.signed(execution.quantity)),
-        "value": decimal_text(side.signed(execution.value)),
-        "commission": "0",
-        "multiplier": decimal_text(instrument.multiplier),
-        "currency": instrument.currency,
-        "session": session_date.isoformat(),
-        "at": at.isoformat() if at is not None else "",
+def _booked(before: Executions, after: LiveOrder, session: date, places: Mapping[str, int]) -> Iterator[LedgerEntry]:
+    now = after.executions
+    if now is before:
+        return
+    if _is_simple(before, now):
+        yield from (_entry(after, FILL, each, (each.execution_id,), session, places) for each in _newly_told(before, now))
+        return
+    was, counts = _by_id(before), _by_id(now)
+    for name, execution in was.items():
+        if counts.get(name) != execution:
+            yield _entry(after, TAKE_BACK, execution, (name,), session, places)
+    known = before.names - places.keys()
+    for name, execution in counts.items():
+        if was.get(name) != execution:
+            chain = sorted(now.chain_of(execution))
+            yield _entry(after, FILL, execution, chain, session, places, is_known=not known.isdisjoint(chain))
+
+
+def _entry(
+    order: LiveOrder,
+    kind: str,
+    execution: BookedExecution,
+    chain: Collection[str],
+    session: date,
+    places: Mapping[str, int],
+    *,
+    is_known: bool = False,
+) -> LedgerEntry:
+    intent = order.intent
+    instrument, told_at = intent.instrument, order.last_update_at
+    values = _terms(intent) | {
+        "order_id": str(order.order_id),
+        "names": json.dumps(chain),
+        "quantity": decimal_text(intent.side.signed(execution.quantity)),
+        "price": decimal_text(execution.price),
+        "session": session.isoformat(),
+        "told_at": told_at.isoformat() if told_at is not None else "",
     }
-    if instrument.price_magnifier != 1:
-        values["price_magnifier"] = decimal_text(instrument.price_magnifier)
-    return LedgerEntry(order.intent.account_id, kind, instrument.key, values | _charged(instrument, execution))
+    if execution.commission is not None:
+        values |= {"fee": decimal_text(execution.commission.amount), "fee_currency": execution.commission.currency}
+        if execution.commission.currency == instrument.coin and instrument.coin != instrument.currency:
+            values["is_in_kind"] = "1"
+    if execution.at is not None:
+        values["at"] = execution.at.isoformat()
+    if is_known:
+        values["is_known"] = "1"
+    place = min((places[name] for name in chain if name in places), default=0)
+    return LedgerEntry(intent.account_id, kind, _key(intent), values, place)
 
 
-def entries_of(adjusted: PositionAdjusted, session_date: date) -> tuple[LedgerEntry, ...]:
+def _key(owner: Owner) -> str:
+    _, *contract = holding_key(owner)
+    return position_key(*contract)
+
+
+def _terms(owner: Owner) -> dict[str, str]:
+    return {"currency": owner.instrument.currency, "multiplier": decimal_text(owner.instrument.multiplier)}
+
+
+def entries_of(adjusted: PositionAdjusted, session_date: date, told_at: datetime, place: int = 0) -> tuple[LedgerEntry, ...]:
     """What it does to the account's figures: a fee in kind is no trade, and a loss of the session."""
     assert adjusted.reason is AdjustmentReason.FEE_IN_KIND  # another reason costs something else
     instrument, units = adjusted.instrument, decimal_text(-adjusted.quantity)
-    paid = {
+    paid = _terms(adjusted) | {
+        "order_id": "",
+        "names": "[]",
         "quantity": "0",
-        "value": "0",
-        "commission": "0",
-        "in_kind": units,
         "price": decimal_text(adjusted.price),
-        "multiplier": decimal_text(instrument.multiplier),
-        "currency": instrument.currency,
         "session": session_date.isoformat(),
+        "told_at": told_at.isoformat(),
+        "fee": units,
+        "fee_currency": instrument.coin or "",
+        "is_in_kind": "1",
         "at": adjusted.effective_at.isoformat(),
     }
     taken = {"session": session_date.isoformat(), "strategy_name": adjusted.strategy_name, "units": units}
-    kinds = {FILL: paid, FEE_TAKEN: taken}
-    return tuple(LedgerEntry(adjusted.account_id, kind, instrument.key, values) for kind, values in kinds.items())
+    return (
+        LedgerEntry(adjusted.account_id, FILL, _key(adjusted), paid, place),
+        LedgerEntry(adjusted.account_id, FEE_TAKEN, instrument.key, taken, place),
+    )
 
 
 def _is_of_the_broker(order: LiveOrder) -> bool:
@@ -114,26 +165,26 @@ def _due(order: LiveOrder, kind: str, execution: BookedExecution, session_date: 
     return LedgerEntry(order.intent.account_id, FEE_DUE, order.intent.instrument.key, values)
 
 
-def _charged(instrument: Instrument, execution: BookedExecution) -> dict[str, str]:
-    match execution.commission:
-        case None:
-            return {}
-        case amount, currency if currency == instrument.currency:
-            return {"commission": decimal_text(amount)}
-        case amount, currency if currency == instrument.coin:
-            return {"in_kind": decimal_text(amount), "price": decimal_text(execution.price)}
-        case amount, currency:
-            return {"other_commission": decimal_text(amount), "other_currency": currency}
+def _is_simple(before: Executions, after: Executions) -> bool:
+    """Whether fills came and nothing else, no commission before its fill either."""
+    if not (before.is_plain and after.is_plain and after.charged is before.charged):
+        return False
+    return not after.charged or after.charged.keys().isdisjoint(each.execution_id for each in _newly_told(before, after))
 
 
-def _changes(before: Executions, after: Executions) -> Iterator[tuple[str, BookedExecution]]:
+def _traded(before: Executions, after: Executions) -> Iterator[tuple[str, BookedExecution]]:
+    """What was bought or sold more, or less. A split trades nothing, nor does a commission."""
     if after is before:
         return
     came = _newly_told(before, after)
     if _explains(before, after, came):
         yield from ((FILL, execution) for execution in came)
-    else:
-        yield from _differences(before, after)
+        return
+    was, now = _by_id(before), _by_id(after)
+    restated = was if before.splits == after.splits else _by_id(before.in_units_of(after))
+    stays = {key for key in was.keys() & restated.keys() & now.keys() if _is_same(restated[key], now[key])}
+    yield from ((TAKE_BACK, execution) for key, execution in was.items() if key not in stays)
+    yield from ((FILL, execution) for key, execution in now.items() if key not in stays)
 
 
 def _newly_told(before: Executions, after: Executions) -> list[BookedExecution]:
@@ -143,31 +194,11 @@ def _newly_told(before: Executions, after: Executions) -> list[BookedExecution]:
 
 
 def _explains(before: Executions, after: Executions, came: list[BookedExecution]) -> bool:
-    """Whether new executions alone make the difference: nothing was taken back, corrected, inferred or charged."""
+    """Whether new executions alone make the difference: nothing was taken back, corrected or inferred."""
     old, new = before.totals, after.totals
-    return (
-        new.quantity == total([old.quantity, *(e.quantity for e in came)])
-        and new.value == total([old.value, *(e.value for e in came)])
-        and new.commissions == reduce(with_money, (e.commission for e in came), old.commissions)
+    return new.quantity == total([old.quantity, *(e.quantity for e in came)]) and new.value == total(
+        [old.value, *(e.value for e in came)]
     )
-
-
-def _differences(before: Executions, after: Executions) -> Iterator[tuple[str, BookedExecution]]:
-    """One by one: what is there no longer, what is new, and what stays with another commission."""
-    was, now = _by_id(before), _by_id(after)
-    restated = was if before.splits == after.splits else _by_id(before.in_units_of(after))
-    stays = {key for key in was.keys() & restated.keys() & now.keys() if _is_same(restated[key], now[key])}
-    yield from ((TAKE_BACK, execution) for key, execution in was.items() if key not in stays)
-    yield from ((FILL, execution) for key, execution in now.items() if key not in stays)
-    for key in (key for key in now if key in stays):
-        for charge in _charges_between(was[key].commission, now[key].commission):
-            yield FILL, BookedExecution(key, ZERO, now[key].price, ZERO, charge, now[key].at)
-
-
-def _charges_between(was: Money | None, now: Money | None) -> Iterator[Money]:
-    """One where the currency is the same, the old given back and the new charged where it is not."""
-    due = with_money(with_money({}, None if was is None else -was), now)
-    return (Money(amount, currency) for currency, amount in due.items())
 
 
 def _by_id(executions: Executions) -> dict[str, BookedExecution]:

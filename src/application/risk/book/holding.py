@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
+from fractions import Fraction
 from typing import NamedTuple
 from uuid import UUID
 
 from liveorder.domain.position import Position, shown
+from liveorder.domain.position_booking import summed
 from liveorder.domain.quotes import Price
 from liveorder.domain.risk import Exposure, OpenExposure
-from liveorder.domain.values import EXACT, ZERO, Side
+from liveorder.domain.values import EXACT, ZERO, Side, total
 
 _COST_DECIMALS = 8
 
@@ -33,8 +35,8 @@ class Holding:
 
     key: str
     currency: str
-    stored: str | Position | None = None
-    """The position, as text until it is needed."""
+    stored: dict[str, str | Position] = field(default_factory=dict)
+    """The positions that it is the sum of, by the keys of their rows; as texts until they are needed."""
     exposure: Exposure = field(default_factory=Exposure)
     doubts: dict[UUID, None] = field(default_factory=dict)
     """Orders in doubt, the oldest first."""
@@ -45,12 +47,27 @@ class Holding:
     counted: Exposure | None = None
     """What the account's sums contain of it."""
 
+    _sum: Position | None = None
+    """None while it is not known."""
+
+    def hold(self, row_key: str, state: str) -> None:
+        """The row of one of its positions is this now."""
+        self.stored[row_key], self._sum = state, None
+
     @property
     def position(self) -> Position | None:
-        if isinstance(self.stored, str):
-            self.stored = Position.from_json(self.stored)
-            self.currency = self.stored.currency
-        return self.stored
+        if self._sum is None and self.stored:
+            self._sum = summed(self.parts())
+            assert self._sum is not None
+            self.currency = self._sum.currency
+        return self._sum
+
+    def parts(self) -> list[Position]:
+        """By strategy and contract."""
+        for key, state in self.stored.items():
+            if isinstance(state, str):
+                self.stored[key] = Position.from_json(state)
+        return [position for position in self.stored.values() if isinstance(position, Position)]
 
     def open(self, order: OpenExposure) -> None:
         self.exposure = self.exposure.plus(order.side, order.quantity, order.value)
@@ -94,16 +111,21 @@ class Holding:
         position = self.position
         if position is not None:
             open_now = self.exposure
-            self.exposure = Exposure(position.quantity, _value(position, price), open_now.buys, open_now.sells)
+            self.exposure = Exposure(position.quantity, self._value(position, price), open_now.buys, open_now.sells)
 
+    def _value(self, position: Position, price: Price | None) -> Decimal:
+        """Money, in the position's currency, never negative."""
+        if not position.quantity:
+            return ZERO
+        if price is None:
+            return shown(abs(self._cost(position)), _COST_DECIMALS)
+        return abs(position.quantity * price.amount * position.multiplier)
 
-def _value(position: Position, price: Price | None) -> Decimal:
-    """Money, in the position's currency, never negative."""
-    if not position.quantity:
-        return ZERO
-    if price is None:
-        return shown(abs(position.cost), _COST_DECIMALS)
-    return abs(position.quantity * price.amount * position.multiplier)
+    def _cost(self, position: Position) -> Fraction:
+        """Of what strategies hold against each other, what is left cost as much as those who hold it paid on average."""
+        alike = [part for part in self.parts() if part.quantity * position.quantity > 0]
+        held = total(part.quantity for part in alike)
+        return sum((part.cost for part in alike), Fraction(0)) * Fraction(position.quantity) / Fraction(held)
 
 
 def _unit_value(order: OpenExposure) -> Decimal:

@@ -2,78 +2,126 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import json
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
 from decimal import Decimal
 from typing import TypeAlias
 
 from liveorder.application.ports.order_store import LedgerEntry, LedgerRow
-from liveorder.application.risk.book.booking import booked
-from liveorder.application.risk.book.entries import FEE_DUE, FEE_TAKEN, FILL, TAKE_BACK, TRADE
-from liveorder.application.risk.book.rows import FEES_DUE, POSITION, SessionDay, day_key, fees_key, position_key
+from liveorder.application.risk.book.entries import FEE_DUE, FEE_TAKEN, FILL, REBOOK, REBOOKED, TAKE_BACK, TRADE
+from liveorder.application.risk.book.kept_fills import A_WEEK, Keeping, KeptFill, KeptHolding
+from liveorder.application.risk.book.rows import (
+    DAY,
+    FEES_DUE,
+    FILLS,
+    POSITION,
+    TO_REBOOK,
+    SessionDay,
+    day_key,
+    fees_key,
+    page_key,
+    page_of,
+)
 from liveorder.domain.fees_in_kind import Bought, FeesDue
 from liveorder.domain.instrument import Instrument
 from liveorder.domain.position import Position, shown
+from liveorder.domain.position_booking import Holding
 from liveorder.domain.values import ZERO
 
 RESULT_DECIMALS = 18
 """To which a realised result is rounded for the day's sum: after less before, each rounded, so that errors do not add up."""
 
 _Place: TypeAlias = tuple[str, str]
-_Figure: TypeAlias = Position | SessionDay | FeesDue
+_Figure: TypeAlias = KeptHolding | SessionDay | FeesDue | str
 
 
 class AccountLedger:
     """The `Ledger` of accounts. Used by the store's writer alone; figures are immutable, so a staging cannot touch what is kept."""
 
-    def __init__(self) -> None:
-        self._kept: dict[_Place, _Figure | str] = {}
-        self._staged: dict[_Place, tuple[str, _Figure]] = {}
+    def __init__(self, keeping: Keeping = A_WEEK) -> None:
+        self._keeping = keeping
+        self._unread: dict[_Place, str] = {}
+        self._unread_pages: dict[_Place, dict[int, str]] = {}
+        """By the place of their position, then by slot."""
+        self._kept: dict[_Place, _Figure] = {}
+        self._staged: dict[LedgerRow, _Figure | None] = {}
+        self._counted: dict[_Place, tuple[str, Position | None]] = {}
+        """Of the positions that are staged: the session that what is earned counts to, and what was counted already."""
         self._apply = {
             FILL: self._book,
-            TAKE_BACK: self._book,
+            TAKE_BACK: self._take_back,
+            REBOOK: self._rebook,
+            REBOOKED: self._note_rebooked,
             TRADE: self._count,
             FEE_DUE: self._owe,
             FEE_TAKEN: self._settle,
         }
 
+    # --- a `Ledger` ------------------------------------------------------------------------------------------------------------
+
     def load(self, rows: Sequence[LedgerRow]) -> None:
         """Start from stored rows; each is read when it is first needed."""
-        self._kept = {(row.account_id, row.key): row.state for row in rows}
-        self._staged = {}
+        self._unread, self._unread_pages, self._kept, self._staged = {}, {}, {}, {}
+        for row in rows:
+            if row.key.startswith(FILLS):
+                key, slot = page_of(row.key)
+                self._unread_pages.setdefault((row.account_id, key), {})[slot] = row.state
+            else:
+                self._unread[row.account_id, row.key] = row.state
 
     def stage(self, entries: Sequence[LedgerEntry]) -> Sequence[LedgerRow]:
         """The rows as they stand after the entries, those that changed. Nothing is kept yet."""
         draft: dict[_Place, _Figure] = {}
+        self._counted = {}
         for entry in entries:
             self._apply[entry.kind](draft, entry)
-        self._staged = {place: (figure.to_json(), figure) for place, figure in draft.items()}
-        return tuple(LedgerRow(*place, text) for place, (text, _) in self._staged.items())
+        for place in self._counted:
+            self._count_results(draft, place)
+        self._staged = {row: figure for place in draft for row, figure in self._rows_of(place, draft[place])}
+        return tuple(self._staged)
 
     def keep(self, rows: Sequence[LedgerRow]) -> None:
         """These rows are durable; the next `stage` starts from them."""
-        for row in rows:
-            place = (row.account_id, row.key)
-            text, figure = self._staged.get(place, ("", None))
-            self._kept[place] = figure if figure is not None and text == row.state else row.state
-        self._staged = {}
+        if all(row in self._staged for row in rows):
+            self._kept |= {(row.account_id, row.key): each for row in rows if (each := self._staged[row]) is not None}
+            self._staged = {}
+        else:
+            known = {(row.account_id, row.key): row for row in (*self.rows(), *rows)}
+            self.load([*known.values()])
 
     def rows(self) -> tuple[LedgerRow, ...]:
         """All that is kept, for a `RiskBook` to begin with."""
-        kept = self._kept.items()
-        return tuple(LedgerRow(*place, figure if isinstance(figure, str) else figure.to_json()) for place, figure in kept)
+        return tuple(self._all_rows())
+
+    @property
+    def is_to_rebook(self) -> bool:
+        """Whether the positions are still to be booked from the log."""
+        return bool(self._figure({}, ("", TO_REBOOK)))
+
+    def _all_rows(self) -> Iterator[LedgerRow]:
+        for place, text in self._unread.items():
+            yield LedgerRow(*place, text)
+        for (account_id, key), pages in self._unread_pages.items():
+            yield from (LedgerRow(account_id, page_key(key, slot), text) for slot, text in pages.items())
+        for (account_id, key), figure in self._kept.items():
+            yield LedgerRow(account_id, key, _text(figure))
+            if isinstance(figure, KeptHolding):
+                yield from (LedgerRow(account_id, page_key(key, slot), text) for slot, text in figure.changed_pages(None))
+
+    def _rows_of(self, place: _Place, figure: _Figure) -> Iterator[tuple[LedgerRow, _Figure | None]]:
+        account_id, key = place
+        if isinstance(figure, KeptHolding):
+            before = self._figure({}, place)
+            for slot, text in figure.changed_pages(before if isinstance(before, KeptHolding) else None):
+                yield LedgerRow(account_id, page_key(key, slot), text), None
+        yield LedgerRow(account_id, key, _text(figure)), figure
+
+    # --- days and fees ---------------------------------------------------------------------------------------------------------
 
     def _count(self, draft: dict[_Place, _Figure], entry: LedgerEntry) -> None:
         place = (entry.account_id, day_key(entry.key))
         draft[place] = self._day(draft, place).with_trade()
-
-    def _book(self, draft: dict[_Place, _Figure], entry: LedgerEntry) -> None:
-        place, day = (entry.account_id, position_key(entry.key)), (entry.account_id, day_key(entry.values["session"]))
-        before = self._position(draft, place, entry)
-        after = booked(before, entry)
-        draft[place] = after
-        for currency, result in _results(before, after):
-            draft[day] = self._day(draft, day).with_result(currency, result)
 
     def _owe(self, draft: dict[_Place, _Figure], entry: LedgerEntry) -> None:
         place, values = (entry.account_id, fees_key(entry.key)), entry.values
@@ -89,24 +137,95 @@ class AccountLedger:
             session, units = date.fromisoformat(values["session"]), Decimal(values["units"])
             draft[place] = due.with_fee(session, values["strategy_name"], units)
 
-    def _position(self, draft: dict[_Place, _Figure], place: _Place, entry: LedgerEntry) -> Position:
-        """As it stands; by the multiplier of this entry where that knows the unit of prices, which earlier versions did not."""
-        figure, multiplier = self._figure(draft, place), Decimal(entry.values["multiplier"])
-        if not isinstance(figure, Position):
-            return Position.flat(entry.values["currency"], multiplier)
-        return figure.with_multiplier(multiplier) if "price_magnifier" in entry.values else figure
+    # --- positions -------------------------------------------------------------------------------------------------------------
+
+    def _book(self, draft: dict[_Place, _Figure], entry: LedgerEntry) -> None:
+        place, held, kept = *self._begun(draft, entry), _kept_fill(entry)
+        if "is_known" not in entry.values:
+            draft[place] = held.with_fill(kept, self._keeping)
+        elif found := held.find(kept.order_id, kept.names):  # where the first of its chain stands; the others are one with it
+            first = min(found, key=lambda each: each.place)
+            for other in found:
+                if other is not first:
+                    held = held.replaced(other, None, entry.place)
+            names = sorted({*kept.names, *(name for each in found for name in each.names)})
+            draft[place] = held.replaced(first, kept._replace(place=first.place, names=tuple(names)), entry.place)
+        else:
+            lot, _ = held.opening_lot.book(kept.fill)
+            draft[place] = held.on_the_opening_lot(lot, self._keeping, kept)
+
+    def _take_back(self, draft: dict[_Place, _Figure], entry: LedgerEntry) -> None:
+        place, held, kept = *self._begun(draft, entry), _kept_fill(entry)
+        if found := held.find(kept.order_id, kept.names):
+            draft[place] = held.replaced(found[0], found[0].gone(), entry.place)
+        else:
+            draft[place] = held.on_the_opening_lot(held.opening_lot.without(kept.fill), self._keeping, kept)
+
+    def _rebook(self, draft: dict[_Place, _Figure], entry: LedgerEntry) -> None:
+        place, values = (entry.account_id, entry.key), entry.values
+        known = self._figure(draft, place)
+        if isinstance(known, KeptHolding) and known.as_of > int(values["read_to"]):
+            return
+        rebooked = KeptHolding.from_json(values["state"], dict(enumerate(json.loads(values["pages"]))))
+        if "session" in values and isinstance(known, KeptHolding):
+            self._counted[place] = values["session"], known.now.position
+        draft[place] = rebooked
+
+    def _note_rebooked(self, draft: dict[_Place, _Figure], entry: LedgerEntry) -> None:
+        draft[entry.account_id, TO_REBOOK] = ""
+
+    def _begun(self, draft: dict[_Place, _Figure], entry: LedgerEntry) -> tuple[_Place, KeptHolding]:
+        place, values = (entry.account_id, entry.key), entry.values
+        known = self._figure(draft, place)
+        if not isinstance(known, KeptHolding):
+            known = KeptHolding(Holding(Position.flat(values["currency"], Decimal(values["multiplier"]))), {})
+        session, _ = self._counted.setdefault(place, (values["session"], known.now.position))
+        if session != values["session"]:
+            known = self._count_results(draft, place)
+            self._counted[place] = values["session"], known.now.position
+        return place, known
+
+    def _count_results(self, draft: dict[_Place, _Figure], place: _Place) -> KeptHolding:
+        """With every fill booked, what was earned by that counts to the session."""
+        session, counted = self._counted[place]
+        held = draft[place]
+        assert isinstance(held, KeptHolding)
+        draft[place] = held = held.settled()
+        day = place[0], day_key(session)
+        if counted is not None:
+            for currency, result in _results(counted, held.now.position):
+                draft[day] = self._day(draft, day).with_result(currency, result)
+        return held
+
+    # --- figures ---------------------------------------------------------------------------------------------------------------
 
     def _day(self, draft: dict[_Place, _Figure], place: _Place) -> SessionDay:
         figure = self._figure(draft, place)
         return figure if isinstance(figure, SessionDay) else SessionDay()
 
-    def _figure(self, draft: dict[_Place, _Figure], place: _Place) -> _Figure | None:
+    def _figure(self, draft: Mapping[_Place, _Figure], place: _Place) -> _Figure | None:
         if (drafted := draft.get(place)) is not None:
             return drafted
-        kept = self._kept.get(place)
-        if isinstance(kept, str):
-            kept = self._kept[place] = _read(place, kept)
-        return kept
+        if (text := self._unread.pop(place, None)) is not None:
+            self._kept[place] = _read(place, text, self._unread_pages.pop(place, {}))
+        return self._kept.get(place)
+
+
+def _kept_fill(entry: LedgerEntry) -> KeptFill:
+    values = entry.values
+    return KeptFill(
+        entry.place,
+        values["order_id"],
+        tuple(json.loads(values["names"])),
+        values["told_at"],
+        values["quantity"],
+        values["price"],
+        values["multiplier"],
+        values.get("fee"),
+        values.get("fee_currency"),
+        int("is_in_kind" in values),
+        values.get("at"),
+    )
 
 
 def _results(before: Position, after: Position) -> Iterator[tuple[str, Decimal]]:
@@ -116,7 +235,14 @@ def _results(before: Position, after: Position) -> Iterator[tuple[str, Decimal]]
         yield currency, before.other_commissions.get(currency, ZERO) - after.other_commissions.get(currency, ZERO)
 
 
-def _read(place: _Place, text: str) -> _Figure:
-    if place[1].startswith(FEES_DUE):
+def _text(figure: _Figure) -> str:
+    return figure if isinstance(figure, str) else figure.to_json()
+
+
+def _read(place: _Place, text: str, pages: Mapping[int, str]) -> _Figure:
+    _, key = place
+    if key.startswith(POSITION):
+        return KeptHolding.from_json(text, pages)
+    if key.startswith(FEES_DUE):
         return FeesDue.from_json(text)
-    return Position.from_json(text) if place[1].startswith(POSITION) else SessionDay.from_json(text)
+    return SessionDay.from_json(text) if key.startswith(DAY) else text

@@ -1,5 +1,5 @@
-"""The rows of the risk table: a position for each account and instrument, what its broker may still keep of it as a fee, and a day
-for each account and session.
+"""The rows of the risk table: a position for each account, strategy and contract, the pages of fills that made it, what the broker
+may still keep of an instrument as a fee, and a day for each account and session.
 """
 
 from __future__ import annotations
@@ -11,16 +11,36 @@ from datetime import date
 from decimal import Decimal
 
 from liveorder.domain.order.facts import decimal_text
+from liveorder.domain.position_booking import HoldingKey
 from liveorder.domain.values import ZERO
 
 POSITION = "position:"
+FILLS = "fills:"
 FEES_DUE = "fees_due:"
 DAY = "day:"
+TO_REBOOK = "to_rebook"
+"""Of no account: the positions are still to be booked from the log, where the row holds anything. A migration puts it there."""
 
 
-def position_key(instrument_key: str) -> str:
-    """The row holds `Position.to_json`."""
-    return POSITION + instrument_key
+def position_key(strategy_name: str, instrument_key: str, currency: str = "USD", contract_multiplier: str = "1") -> str:
+    """The row holds `KeptHolding.to_json`."""
+    return POSITION + json.dumps([strategy_name, instrument_key, currency, contract_multiplier])
+
+
+def holding_of(account_id: str, key: str) -> HoldingKey:
+    """Whose and of what the row `key` of a position is."""
+    return HoldingKey(account_id, *json.loads(key.removeprefix(POSITION)))
+
+
+def page_key(position: str, slot: int) -> str:
+    """Of a page of the position whose row has the key `position`. The row holds `Page.to_json`, or nothing once it is given up."""
+    return f"{FILLS}{slot}:{position.removeprefix(POSITION)}"
+
+
+def page_of(key: str) -> tuple[str, int]:
+    """The key of the position, and the slot, that `page_key` made it of."""
+    slot, place = key.removeprefix(FILLS).split(":", 1)
+    return POSITION + place, int(slot)
 
 
 def fees_key(instrument_key: str) -> str:
