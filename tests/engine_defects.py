@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import Any
+
 from liveorder.application.engine.engine import Engine
+from liveorder.application.ports.order_store import LedgerEntry
 
 
 def asks_for_one_of_the_missing(engine: Engine) -> None:
@@ -21,3 +25,18 @@ def prepares_each_attempt(engine: Engine) -> None:
     """The bytes of each attempt are made anew, though those of the first are stored."""
     submit = engine.submit
     submit._prepared = lambda gateway, order: submit.prepare(gateway, order.intent)  # type: ignore[method-assign]  # the defect
+
+
+def books_what_sales_bring_as_paid(engine: Engine) -> None:
+    """A sign error: the risk ledger takes the money of a sale for money that was paid. What is held is right."""
+    orders, entries = engine.orders, engine.orders._entries
+
+    def wrong(*told: Any) -> tuple[LedgerEntry, ...]:
+        return tuple(
+            replace(each, values={**each.values, "price": f"-{each.values['price']}"})
+            if each.values.get("quantity", "").startswith("-")
+            else each
+            for each in entries(*told)
+        )
+
+    orders._entries = wrong  # type: ignore[method-assign]  # the defect

@@ -708,6 +708,36 @@ async def test_an_answer_of_a_process_that_lost_the_store_counts_for_nothing(sit
         assert await successor.commands.pending() == []
 
 
+# --- the risk table without a fact ---------------------------------------------------------------------------------------------
+
+
+async def test_the_risk_table_is_changed_without_a_fact_by_its_owner_alone(site: Site) -> None:
+    ledger = CountingLedger()
+    async with opened(site.store(), ledger) as store, opened(site.store()) as successor:
+        await store.append(commit(uuid4(), 1, entries=(entry("orders"),)))
+        rows = await store.restate([entry("orders"), entry("it's: a, key")])
+        assert {(row.key, row.state) for row in rows} == {("orders", "2"), ("it's: a, key", "1")}
+        await store.append(commit(uuid4(), 1, entries=(entry("orders"),)))
+        assert {row.key: row.state for row in await store.ledger()} == {"orders": "3", "it's: a, key": "1"}
+        await successor.lease.acquire("successor", 3600)
+        with pytest.raises(LeaseLost):
+            await store.restate([entry("orders")])
+        assert {row.key: row.state for row in await successor.ledger()} == {"orders": "3", "it's: a, key": "1"}
+
+
+async def test_a_change_of_the_risk_table_that_failed_is_looked_for_before_the_next_is_made(site: Site) -> None:
+    ledger = CountingLedger()
+    async with opened(await site.fragile_store(), ledger) as store:
+        await store.append(commit(uuid4(), 1, entries=(entry("orders"),)))
+        await site.break_down()
+        with pytest.raises(StoreUnavailable):
+            await store.restate([entry("orders")])
+        await site.mend()
+        site.tamper("UPDATE risk SET state='7'")
+        await store.append(commit(uuid4(), 1, entries=(entry("orders"),)))
+        assert ledger.counts == {("main", "orders"): 8}
+
+
 # --- the lease ----------------------------------------------------------------------------------------------------------------
 
 

@@ -32,6 +32,7 @@ from tests.simulation.outside import Receiver
 from tests.simulation.trace import Trace
 from tests.simulation.witness import MAPPER
 from tests.simulation.world import ACCOUNT, NAMESPACE, Violation, World
+from tests.two_books import two_books
 
 LIVE = ("PENDING", "WORKING")
 A_COMMIT_SECONDS = 1.0
@@ -54,6 +55,9 @@ async def check_at_rest(world: World, service: Service, *, may_doubt: bool) -> N
         await asyncio.sleep(A_COMMIT_SECONDS)
         lasting = [problem async for problem in _in_memory(world, service) if problem in problems]
         world.violations += [Violation("memory is not the log", problem) for problem in lasting]
+    if await two_books(service):
+        await asyncio.sleep(A_COMMIT_SECONDS)
+        world.violations += [Violation("two books", problem) for problem in await two_books(service)]
     verification = await service._projector.verify()
     for wrong in verification.differences:
         world.violations.append(

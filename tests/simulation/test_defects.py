@@ -14,7 +14,12 @@ from liveorder.domain.broker_capabilities import BrokerCapabilities
 from liveorder.domain.errors import BrokerConnectionError, OutcomeUnknown
 from liveorder.domain.execution_report import Execution, ExecutionReport, OrderSnapshot
 from liveorder.infrastructure.brokers.simulated.venue.faults import FaultKind, Point
-from tests.engine_defects import asks_for_one_of_the_missing, prepares_each_attempt, sends_after_the_deadline
+from tests.engine_defects import (
+    asks_for_one_of_the_missing,
+    books_what_sales_bring_as_paid,
+    prepares_each_attempt,
+    sends_after_the_deadline,
+)
 from tests.simulation.drawing import draw
 from tests.simulation.history import History, live
 from tests.simulation.scenario import DeliveredTogether, Laid, Scenario, StoreSlow
@@ -129,6 +134,7 @@ DEFECTS = {
     "a call leaves after its deadline": Exposed(
         Defect(engine=sends_after_the_deadline), WRONGLY_SENT, is_suspect=_has_a_slow_store_and_short_calls
     ),
+    "a sign error in the risk ledger": Exposed(Defect(engine=books_what_sales_bring_as_paid), {"two books"}),
     "each attempt has bytes of its own": Exposed(Defect(engine=prepares_each_attempt), WRONGLY_SENT),
 }
 

@@ -39,6 +39,7 @@ def background(rooms: Rooms) -> Iterator[tuple[str, Callable[[], Awaitable[None]
         yield f"reconcile {account_id}", partial(recovery.reconcile.reconcile_for_ever, account_id, terms.reconcile_seconds)
         if gateway.broker.capabilities.fees_in_kind:
             yield f"fees {account_id}", partial(recovery.reconcile.reconcile_after_fills_for_ever, account_id)
+    yield "rebook", recovery.rebook.rebook_for_ever
     yield "upkeep", partial(_upkeep, rooms)
 
 

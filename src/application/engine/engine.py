@@ -96,6 +96,7 @@ class Engine:
         self.begin("lease", self.ownership.keep, lasting=True)
         self.identity = await self.store.identify()
         self.orders.belong_to(self.identity)
+        await self._rooms.recovery.rebook.after_a_migration(ledger)
         self.risk.absorb(ledger.rows())
         for order in await self.orders.load():
             self._refuse_unknown_account(order)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from liveorder.application.orders.assembly import OrdersRoom
+from liveorder.application.recovery.rebook_positions import RebookPositions
 from liveorder.application.recovery.reconcile import Reconcile
 from liveorder.application.recovery.reconnect import StayConnected
 from liveorder.application.recovery.recover import Recover
@@ -22,6 +23,7 @@ class Recovery:
     recover: Recover
     doubts: Doubts
     reconcile: Reconcile
+    rebook: RebookPositions
     connected: Mapping[str, StayConnected]
     """By account."""
 
@@ -59,4 +61,5 @@ def assemble(
         )
 
     recover = Recover(register, gateways, track, unmatched, doubts, on.log, take_up)
-    return Recovery(recover, doubts, reconcile, {account_id: connected(account_id) for account_id in gateways})
+    rebook = RebookPositions(on.store, risk.book, on.sessions, on.clock, on.log)
+    return Recovery(recover, doubts, reconcile, rebook, {account_id: connected(account_id) for account_id in gateways})

@@ -153,5 +153,14 @@ async def _remember_keys(session: Session, keys: _Keys) -> None:
     await session.execute("DROP TABLE old_store")
 
 
-_STEPS = {1: _to_2}
+# --- 2 to 3: positions by strategy and contract, with their newest fills; the owner books them from the log ----------------------
+
+
+async def _to_3(session: Session) -> None:
+    await session.execute("DELETE FROM risk WHERE substr(key, 1, 9)='position:'")
+    await session.execute("INSERT INTO risk VALUES ('', 'to_rebook', 'migrated')")
+    await session.execute("UPDATE store SET schema_version=3")
+
+
+_STEPS = {1: _to_2, 2: _to_3}
 """By the version that each leads away from."""

@@ -40,7 +40,7 @@ from liveorder.infrastructure.eventstore.lease_row import LeaseRow
 from liveorder.infrastructure.eventstore.log_reader import LogReader
 from liveorder.infrastructure.eventstore.mapper import FactMapper
 from liveorder.infrastructure.eventstore.moments import moment_of, text_of
-from liveorder.infrastructure.eventstore.schema import ADD_HALT, CHECKPOINT, PLACE, PUT_HALT, PUT_OWN_CHECKPOINT
+from liveorder.infrastructure.eventstore.schema import ADD_HALT, CHECKPOINT, PLACE, PUT_HALT, PUT_OWN_CHECKPOINT, SCHEMA_VERSION
 from liveorder.infrastructure.eventstore.transaction import draft
 
 _T = TypeVar("_T")
@@ -120,7 +120,7 @@ class DatabaseOrderStore:
     async def _identified(self, *, is_writer: bool) -> StoreIdentity:
         identity = await read_identity(self._database)
         await self._reader.open(identity.schema_version)
-        if identity.schema_version == 1 and is_writer:
+        if is_writer and identity.schema_version < SCHEMA_VERSION:
             raise StoreRefused("this store was written by an earlier version of liveorder; `liveorder run` migrates it")
         chosen = await self.stream(STORE_STREAM)
         return replace(identity, default_account=default_account([item.fact for item in chosen], identity.default_account))

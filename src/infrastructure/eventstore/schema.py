@@ -5,7 +5,7 @@ Statements that both databases run are written with `:name` parameters, and use 
 
 from __future__ import annotations
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 """Rises with every change of what is created here; `migrations` has the way from the version before."""
 
 STORE = """CREATE TABLE store (

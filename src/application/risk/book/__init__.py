@@ -4,6 +4,16 @@ from liveorder.application.risk.book.book import RiskBook
 from liveorder.application.risk.book.entries import entries_between, entries_of
 from liveorder.application.risk.book.kept_fills import Keeping
 from liveorder.application.risk.book.ledger import AccountLedger
-from liveorder.application.risk.book.rows import SessionDay, day_key, position_key
+from liveorder.application.risk.book.rows import SessionDay, day_key, holding_of, position_key
 
-__all__ = ["AccountLedger", "Keeping", "RiskBook", "SessionDay", "day_key", "entries_between", "entries_of", "position_key"]
+__all__ = [
+    "AccountLedger",
+    "Keeping",
+    "RiskBook",
+    "SessionDay",
+    "day_key",
+    "entries_between",
+    "entries_of",
+    "holding_of",
+    "position_key",
+]

@@ -99,6 +99,11 @@ class AccountLedger:
         """Whether the positions are still to be booked from the log."""
         return bool(self._figure({}, ("", TO_REBOOK)))
 
+    def held(self, account_id: str, key: str) -> KeptHolding | None:
+        """Of the row `key` of a position."""
+        figure = self._figure({}, (account_id, key))
+        return figure if isinstance(figure, KeptHolding) else None
+
     def _all_rows(self) -> Iterator[LedgerRow]:
         for place, text in self._unread.items():
             yield LedgerRow(*place, text)

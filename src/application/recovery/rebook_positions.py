@@ -1,0 +1,128 @@
+"""Positions of the risk table that are read from the log.
+
+One, where a fill was changed that is no longer kept with it; all of them, once, after a migration that changed what is kept.
+
+The code that books them is the ledger's own. What is found takes the place of a row only where no commit changed that meanwhile.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from datetime import date
+from decimal import Decimal
+from uuid import UUID
+
+from liveorder.application.ports.clock import Clock
+from liveorder.application.ports.event_log import EventLog
+from liveorder.application.ports.order_store import LedgerEntry, OrderStore
+from liveorder.application.ports.sessions import Sessions
+from liveorder.application.reporting.projections.known_orders import KnownOrders, streams_of
+from liveorder.application.risk.book import AccountLedger, RiskBook, entries_between, entries_of, holding_of
+from liveorder.application.risk.book.entries import REBOOK, REBOOKED
+from liveorder.application.risk.book.kept_fills import A_WEEK, EVERYTHING, Keeping, KeptHolding
+from liveorder.application.risk.book.rows import POSITION
+from liveorder.domain.facts import RecordedFact
+from liveorder.domain.instrument import Instrument
+from liveorder.domain.order.facts import Requested
+from liveorder.domain.position import Position
+from liveorder.domain.position_adjustment import PositionAdjusted
+from liveorder.domain.position_booking import Holding, HoldingKey, holding_key
+
+_NO_DAY = date.min
+"""Of entries whose day is not looked at."""
+
+
+class RebookPositions:
+    def __init__(self, store: OrderStore, risk: RiskBook, sessions: Sessions, clock: Clock, log: EventLog) -> None:
+        self._store, self._risk, self._sessions, self._clock, self._log = store, risk, sessions, clock, log
+
+    async def after_a_migration(self, ledger: AccountLedger) -> None:
+        """All of them, if that is still to be done; before anything is decided by them. What the days earned stays as it is."""
+        if not ledger.is_to_rebook:
+            return
+        reading = _Reading(self._store, A_WEEK)
+        await reading.advance()
+        self._log.write("STORE", f"The positions were booked anew from {reading.position:,} events of the log")
+        for (account_id, key), held in reading.found():
+            await self._store.restate([_entry(account_id, key, held, reading.position)])
+        await self._store.restate([LedgerEntry("", REBOOKED, "", {})])
+
+    async def rebook_for_ever(self) -> None:
+        """Each one soon after it was found that the log must be read for it."""
+        while True:
+            if not self._risk.late:
+                self._risk.some_is_late.clear()
+                await self._risk.some_is_late.wait()
+            for account_id, key in [*self._risk.late]:
+                await self._rebook(account_id, key)
+
+    async def _rebook(self, account_id: str, key: str) -> None:
+        """Read on for as long as commits change it: what comes to be stored is what the log says."""
+        reading = _Reading(self._store, EVERYTHING, holding_of(account_id, key))
+        while (account_id, key) in self._risk.late:
+            await reading.advance()
+            entry = _entry(account_id, key, reading.held(account_id, key), reading.position)
+            if reading.instrument is not None:
+                session = self._sessions.session_of(reading.instrument, self._clock.now())
+                entry = replace(entry, values={**entry.values, "session": session.isoformat()})
+            await self._store.restate([entry])
+            self._risk.absorb(await self._store.ledger())
+        self._log.write("RECONCILE", "An old fill was changed: the position was booked anew from the log", account_id=account_id)
+
+
+class _Reading:
+    """The log as far as it was read, booked: all of it, or what makes one position."""
+
+    def __init__(self, store: OrderStore, keeping: Keeping, only: HoldingKey | None = None) -> None:
+        self.position = 0
+        self.instrument: Instrument | None = None
+        self._store, self._only = store, only
+        self._ledger, self._known = AccountLedger(keeping), KnownOrders()
+        self._wanted: set[UUID] = set()
+
+    async def advance(self) -> None:
+        """To the head of the log."""
+        async for page in self._store.log(after=self.position):
+            await self._book([item for item in page if self._concerns(item)])
+            self.position = page[-1].position
+
+    def _concerns(self, item: RecordedFact) -> bool:
+        if self._only is None:
+            return True
+        if isinstance(item.fact, (Requested, PositionAdjusted)) and holding_key(item.fact) == self._only:
+            self.instrument = item.fact.instrument
+            self._wanted.add(item.stream_id)
+        return item.stream_id in self._wanted
+
+    async def _book(self, facts: Sequence[RecordedFact]) -> None:
+        streams = streams_of(facts)
+        for stream_id, version in self._known.unknown(streams).items():
+            stream = await self._store.stream(stream_id)
+            self._known.learn([item for item in stream if item.version < version])
+        entries: list[LedgerEntry] = []
+        for change in self._known.advance(streams):
+            entries += entries_between(change.before, change.after, _NO_DAY, places=change.booked)
+        for item in facts:
+            if isinstance(item.fact, PositionAdjusted) and self._only in (None, holding_key(item.fact)):
+                entries += entries_of(item.fact, _NO_DAY, item.envelope.recorded_at, item.position)
+        self._ledger.keep(self._ledger.stage(sorted(entries, key=lambda entry: entry.place)))
+
+    def found(self) -> Iterator[tuple[tuple[str, str], KeptHolding]]:
+        for row in self._ledger.rows():
+            if row.key.startswith(POSITION):
+                yield (row.account_id, row.key), self.held(row.account_id, row.key)
+
+    def held(self, account_id: str, key: str) -> KeptHolding:
+        held = self._ledger.held(account_id, key)
+        if held is not None:
+            return held if self._only is None else replace(held, is_late=False)
+        contract = holding_of(account_id, key)
+        return KeptHolding(Holding(Position.flat(contract.currency, Decimal(contract.contract_multiplier))), {})
+
+
+def _entry(account_id: str, key: str, held: KeptHolding, read_to: int) -> LedgerEntry:
+    newest = replace(held, as_of=read_to).newest(A_WEEK.most_pages)
+    pages = json.dumps([page.to_json() for page in newest.pages.values()])
+    return LedgerEntry(account_id, REBOOK, key, {"state": newest.to_json(), "pages": pages, "read_to": str(read_to)})
