@@ -89,7 +89,7 @@ def test_a_fill_is_an_entry_with_everything_that_booking_it_takes() -> None:
     order = order_of(intent(instrument=future), SENT)
     values = {
         "order_id": str(order.order_id),
-        "names": '["x1"]',
+        "name": "x1",
         "quantity": "40",
         "price": "10",
         "fee": "1.25",

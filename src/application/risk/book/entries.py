@@ -74,7 +74,7 @@ def _booked(before: Executions, after: LiveOrder, session: date, places: Mapping
     known = before.names - places.keys()
     for name, execution in counts.items():
         if was.get(name) != execution:
-            chain = sorted(now.chain_of(execution))
+            chain = now.chain_of(execution)
             yield _entry(after, FILL, execution, chain, session, places, is_known=not known.isdisjoint(chain))
 
 
@@ -92,7 +92,7 @@ def _entry(
     instrument, told_at = intent.instrument, order.last_update_at
     values = _terms(intent) | {
         "order_id": str(order.order_id),
-        "names": json.dumps(chain),
+        "name": execution.execution_id,
         "quantity": decimal_text(intent.side.signed(execution.quantity)),
         "price": decimal_text(execution.price),
         "session": session.isoformat(),
@@ -102,6 +102,8 @@ def _entry(
         values |= {"fee": decimal_text(execution.commission.amount), "fee_currency": execution.commission.currency}
         if execution.commission.currency == instrument.coin and instrument.coin != instrument.currency:
             values["is_in_kind"] = "1"
+    if len(chain) > 1:
+        values["chain"] = json.dumps(sorted(chain))
     if execution.at is not None:
         values["at"] = execution.at.isoformat()
     if is_known:
@@ -125,7 +127,7 @@ def entries_of(adjusted: PositionAdjusted, session_date: date, told_at: datetime
     instrument, units = adjusted.instrument, decimal_text(-adjusted.quantity)
     paid = _terms(adjusted) | {
         "order_id": "",
-        "names": "[]",
+        "name": "",
         "quantity": "0",
         "price": decimal_text(adjusted.price),
         "session": session_date.isoformat(),

@@ -62,21 +62,32 @@ class Page:
     """Rises from page to page."""
     opening: Holding
     """What was held before its first fill."""
-    fills: tuple[KeptFill, ...] = ()
+    fills: tuple[KeptFill, ...]
+    texts: tuple[str, ...]
+    """Of its opening and its fills, as they are stored: a page is written again and again."""
+
+    @classmethod
+    def of(cls, number: int, opening: Holding, fills: tuple[KeptFill, ...]) -> Page:
+        lot = _json([opening.opened, opening.last, opening.position.to_fields()])
+        return cls(number, opening, fills, (lot, *map(_json, fills)))
+
+    def with_fill(self, kept: KeptFill) -> Page:
+        """The last of its fills."""
+        return Page(self.number, self.opening, (*self.fills, kept), (*self.texts, _json(kept)))
 
     def closing(self) -> Holding:
         return self.opening.book_all(each.fill for each in self.fills)
 
     def to_json(self) -> str:
-        lot = self.opening
-        return json.dumps([self.number, [lot.opened, lot.last, lot.position.to_fields()], self.fills], separators=(",", ":"))
+        lot, *fills = self.texts
+        return f"[{self.number},{lot},[{','.join(fills)}]]"
 
     @classmethod
     def from_json(cls, text: str) -> Page:
         number, (opened, last, held), fills = json.loads(text)
         opening = Holding(Position.from_fields(held), opened, last)
         read = (KeptFill(place, order_id, tuple(names), *others) for place, order_id, names, *others in fills)
-        return cls(number, opening, tuple(read))
+        return cls.of(number, opening, tuple(read))
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,8 +96,8 @@ class Keeping:
 
     bust_days: int = 7
     """A page is given up when its newest fill is older."""
-    fills_a_page: int = 16
-    most_pages: int = 64
+    fills_a_page: int = 8
+    most_pages: int = 128
 
 
 A_WEEK = Keeping()
@@ -116,8 +127,7 @@ class KeptHolding:
             if last.fills and kept.place < last.fills[-1].place:
                 return self._inserted(kept)
             if len(last.fills) < keeping.fills_a_page:
-                page = replace(last, fills=(*last.fills, kept))
-                return self._booked(kept, {**self.pages, slot: page})
+                return self._booked(kept, {**self.pages, slot: last.with_fill(kept)})
         settled = self.settled()
         return settled._booked(kept, settled._with_page(kept, keeping))
 
@@ -136,7 +146,7 @@ class KeptHolding:
             if len(pages) >= keeping.most_pages or _is_old(page, first.told_at, keeping.bust_days):
                 del pages[oldest]
                 slot = oldest
-        return pages | {slot: Page(number, self.now, (first,))}
+        return pages | {slot: Page.of(number, self.now, (first,))}
 
     def _inserted(self, kept: KeptFill) -> KeptHolding:
         """On the last page that begins before it, else on the first."""
@@ -162,14 +172,14 @@ class KeptHolding:
     def _with_page_changed(self, slot: int, fills: tuple[KeptFill, ...], as_of: int) -> KeptHolding:
         page = self.pages[slot]
         stale_from = page.number if self.stale_from is None else min(self.stale_from, page.number)
-        pages = {**self.pages, slot: replace(page, fills=fills)}
+        pages = {**self.pages, slot: Page.of(page.number, page.opening, fills)}
         return replace(self, pages=pages, as_of=max(self.as_of, as_of), stale_from=stale_from)
 
     def on_the_opening_lot(self, opening: Holding, keeping: Keeping, at: KeptFill) -> KeptHolding:
         """For a change of what is not kept: `opening` is the lot as it is thought to be now, until the log was read."""
         pages = self.pages or self._with_page(at.gone(), keeping)
         slot, first = next(iter(pages.items()))
-        changed = {**pages, slot: replace(first, opening=opening)}
+        changed = {**pages, slot: Page.of(first.number, opening, first.fills)}
         return replace(self, pages=changed, as_of=max(self.as_of, at.place), is_late=True, stale_from=first.number)
 
     @property
@@ -184,7 +194,7 @@ class KeptHolding:
         is_stale = False
         for slot, page in self.pages.items():
             if is_stale and holding != page.opening:
-                pages[slot] = replace(page, opening=holding)
+                pages[slot] = Page.of(page.number, holding, page.fills)
             if is_stale or page.number == self.stale_from:
                 is_stale, holding = True, pages[slot].closing()
         return replace(self, now=holding, pages=pages, stale_from=None)
@@ -215,6 +225,10 @@ class KeptHolding:
         known = before.pages if before is not None else {}
         yield from ((slot, page.to_json()) for slot, page in self.pages.items() if known.get(slot) is not page)
         yield from ((slot, "") for slot in known if slot not in self.pages)
+
+
+def _json(value: object) -> str:
+    return json.dumps(value, separators=(",", ":"))
 
 
 def is_late(state: str) -> bool:

@@ -221,7 +221,7 @@ def _kept_fill(entry: LedgerEntry) -> KeptFill:
     return KeptFill(
         entry.place,
         values["order_id"],
-        tuple(json.loads(values["names"])),
+        tuple(json.loads(values["chain"])) if "chain" in values else (values["name"],),
         values["told_at"],
         values["quantity"],
         values["price"],

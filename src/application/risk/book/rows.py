@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
+from functools import lru_cache
 
 from liveorder.domain.order.facts import decimal_text
 from liveorder.domain.position_booking import HoldingKey
@@ -22,11 +23,13 @@ TO_REBOOK = "to_rebook"
 """Of no account: the positions are still to be booked from the log, where the row holds anything. A migration puts it there."""
 
 
+@lru_cache(4096)
 def position_key(strategy_name: str, instrument_key: str, currency: str = "USD", contract_multiplier: str = "1") -> str:
     """The row holds `KeptHolding.to_json`."""
     return POSITION + json.dumps([strategy_name, instrument_key, currency, contract_multiplier])
 
 
+@lru_cache(4096)
 def holding_of(account_id: str, key: str) -> HoldingKey:
     """Whose and of what the row `key` of a position is."""
     return HoldingKey(account_id, *json.loads(key.removeprefix(POSITION)))
