@@ -61,7 +61,8 @@ class Book:
     deals: list[Deal] = field(default_factory=list)
 
     def standing(self) -> Standing:
-        units, cost, earned, fees = Fraction(0), Fraction(0), Fraction(0), defaultdict(Fraction)
+        units, cost, earned = Fraction(0), Fraction(0), Fraction(0)
+        fees: defaultdict[str, Fraction] = defaultdict(Fraction)
         for deal in self.deals:
             if deal.is_busted:
                 continue

@@ -29,7 +29,8 @@ def prepares_each_attempt(engine: Engine) -> None:
 
 def books_what_sales_bring_as_paid(engine: Engine) -> None:
     """A sign error: the risk ledger takes the money of a sale for money that was paid. What is held is right."""
-    orders, entries = engine.orders, engine.orders._entries
+    orders: Any = engine.orders
+    entries = orders._entries
 
     def wrong(*told: Any) -> tuple[LedgerEntry, ...]:
         return tuple(
@@ -39,4 +40,4 @@ def books_what_sales_bring_as_paid(engine: Engine) -> None:
             for each in entries(*told)
         )
 
-    orders._entries = wrong  # type: ignore[method-assign]  # the defect
+    orders._entries = wrong

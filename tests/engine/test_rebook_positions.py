@@ -24,9 +24,9 @@ ONE_IS_KEPT = Keeping(fills_a_page=1, most_pages=1)
 
 async def trades(scene: Scene, engine: Engine) -> list[str]:
     """Has a bad print among its executions, whose ids are returned."""
-    ids = []
+    ids: list[str] = []
     for number, (side, quantity, price) in enumerate(BAD_PRINT):
-        terms = {"side": side, "quantity": Decimal(quantity), "limit_price": Decimal(500), "time_in_force": "GTC"}
+        terms: dict[str, Any] = {"side": side, "quantity": Decimal(quantity), "limit_price": Decimal(500), "time_in_force": "GTC"}
         order = await engine.execute.execute(a_limit(f"signal-{number}", **terms))
         await scene.control.fill(order.broker_order_id or "", Decimal(quantity), Decimal(price))
         await until(lambda known=order: engine.orders.unfinished_with(known.order_id) is None)
@@ -65,7 +65,7 @@ def test_a_position_that_could_not_be_read_before_the_end_is_read_by_the_next_ow
         async with a_scene(tmp_path, UNFILLED) as scene:
             async with scene.living() as engine:
                 ids = await trades(scene, engine)
-                engine.store.restate = fails  # type: ignore[method-assign]  # the trouble
+                monkeypatch.setattr(engine.store, "restate", fails)
                 await scene.control.bust(ids[1])
                 await until(lambda: bool(engine.risk.late))
                 assert held(engine)[0] == 1
@@ -79,7 +79,9 @@ async def fails(*_: object) -> Any:
     raise StoreUnavailable("trouble")
 
 
-def test_a_migrated_store_is_booked_from_the_log_before_anything_is_decided(tmp_path: Path) -> None:
+def test_a_migrated_store_is_booked_from_the_log_before_anything_is_decided(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Also where the first owner dies while it does so."""
 
     async def history() -> None:
@@ -95,7 +97,7 @@ def test_a_migrated_store_is_booked_from_the_log_before_anything_is_decided(tmp_
                 calls.append(entries)
                 return await (restate if len(calls) == 1 else fails)(entries)
 
-            first.store.restate = restates_once  # type: ignore[method-assign]  # the trouble
+            monkeypatch.setattr(first.store, "restate", restates_once)
             with pytest.raises(StoreUnavailable):
                 await first.start()
             await scene.dies(first)

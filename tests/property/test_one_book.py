@@ -276,7 +276,8 @@ def test_a_bad_print_that_is_busted_leaves_what_was_held_at_what_it_cost() -> No
     account = Account()
     asyncio.run(account.lives(BAD_PRINT))
     position = account.ledger()["trend"].position
-    assert (position.quantity, position.average_price, position.realized_net) == (1, 500, 0)
+    held: tuple[Any, ...] = position.quantity, position.average_price, position.realized_net
+    assert held == (1, 500, 0)
 
 
 def test_a_change_of_a_fill_that_is_no_longer_kept_is_read_from_the_log() -> None:
