@@ -146,7 +146,7 @@ def nothing(owner: Owner) -> Holding:
 def summed(positions: Iterable[Position]) -> Position | None:
     """An account's position in an instrument, of those of its strategies; None of none.
 
-    Units, money and results are sums. Where strategies hold against each other its cost is no cost of what is left.
+    Units, money paid and received, and fees are sums. So are results, but for what `netted` says.
     """
     parts = [*positions]
     if len(parts) <= 1:
@@ -161,10 +161,28 @@ def summed(positions: Iterable[Position]) -> Position | None:
         held[0].currency,
         max(part.multiplier for part in held),
         quantity,
-        sum((part.cost for part in parts), NOTHING),
+        sum((part.cost for part in parts), NOTHING) + netted(parts),
         total(part.cash_flow for part in parts),
         total(part.commission for part in parts),
         min((part.opened_at for part in held if part.opened_at is not None), default=None) if quantity else None,
         others,
         total(part.paid_in_kind for part in parts) if quantity else ZERO,
     )
+
+
+def netted(positions: Iterable[Position]) -> Fraction:
+    """What an account earned beyond the sum of its strategies' results, since some hold against each other.
+
+    What they hold against each other is closed for the account, though for none of them: what is left cost as much as those who
+    hold it paid on average. So a position that one strategy opened, and another one closed, is a result of the account.
+    """
+    held = [position for position in positions if position.quantity]
+    if len({position.side for position in held}) < 2:
+        return NOTHING
+    quantity = total(position.quantity for position in held)
+    alike = [position for position in held if position.quantity * quantity > 0]
+    cost = NOTHING
+    if alike:
+        units = total(position.quantity for position in alike)
+        cost = sum((position.cost for position in alike), NOTHING) * Fraction(quantity) / Fraction(units)
+    return cost - sum((position.cost for position in held), NOTHING)

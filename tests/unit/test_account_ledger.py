@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from liveorder.application.ports.order_store import LedgerEntry, LedgerRow
-from liveorder.application.risk.book import AccountLedger, SessionDay, day_key, entries_between, entries_of, position_key
+from liveorder.application.risk.book import AccountLedger, RiskBook, SessionDay, day_key, entries_between, entries_of, position_key
 from liveorder.application.risk.book.rows import fees_key, page_key
 from liveorder.domain.facts import Fact
 from liveorder.domain.fees_in_kind import Bought, FeesDue
@@ -225,6 +225,22 @@ def test_a_correction_leaves_the_other_fills_of_a_short_position_alone() -> None
     sold = (fill("x1", 50, 10), fill("x2", 50, 20), correction("x3", "x1", 50, 11))
     position, day = life_of(AccountLedger(), *sold, begin=SOLD)
     assert figures(position.quantity, position.cost, position.realized_net, day.realized_net) == (-100, -1550, 0, {})
+
+
+def test_a_position_that_another_strategy_closes_is_a_result_of_the_account() -> None:
+    """As by `kill --flatten` or an adoption. What is left of two against each other cost what those who hold it paid."""
+    ledger, book = AccountLedger(), RiskBook()
+    life_of(ledger, fill("x1", 10, 10))
+    closing = order_of(intent(side=Side.SELL, strategy_name="flatten"), SENT)
+    rows = stored(ledger, entries_between(closing, then(closing, fill("y1", 4, 8)), TODAY))
+    assert SessionDay.from_json(rows[day_key(TODAY)].state).realized_net == {"USD": Decimal(-8)}
+    book.absorb(ledger.rows())
+    position = book.position("U1", "ARCA:SPY")
+    assert position is not None
+    assert figures(position.quantity, position.cost, position.realized_net) == (6, 60, -8)
+    sold = then(closing, fill("y1", 4, 8))
+    rows = stored(ledger, entries_between(sold, then(sold, fill("y2", 6, 8)), TODAY))
+    assert SessionDay.from_json(rows[day_key(TODAY)].state).realized_net == {"USD": Decimal(-20)}
 
 
 def test_a_late_commission_lowers_the_result_and_leaves_the_cost_alone() -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
-from fractions import Fraction
 from typing import NamedTuple
 from uuid import UUID
 
@@ -13,7 +12,7 @@ from liveorder.domain.position import Position, shown
 from liveorder.domain.position_booking import summed
 from liveorder.domain.quotes import Price
 from liveorder.domain.risk import Exposure, OpenExposure
-from liveorder.domain.values import EXACT, ZERO, Side, total
+from liveorder.domain.values import EXACT, ZERO, Side
 
 _COST_DECIMALS = 8
 
@@ -57,12 +56,12 @@ class Holding:
     @property
     def position(self) -> Position | None:
         if self._sum is None and self.stored:
-            self._sum = summed(self.parts())
+            self._sum = summed(self._parts())
             assert self._sum is not None
             self.currency = self._sum.currency
         return self._sum
 
-    def parts(self) -> list[Position]:
+    def _parts(self) -> list[Position]:
         """By strategy and contract."""
         for key, state in self.stored.items():
             if isinstance(state, str):
@@ -111,21 +110,16 @@ class Holding:
         position = self.position
         if position is not None:
             open_now = self.exposure
-            self.exposure = Exposure(position.quantity, self._value(position, price), open_now.buys, open_now.sells)
+            self.exposure = Exposure(position.quantity, _value(position, price), open_now.buys, open_now.sells)
 
-    def _value(self, position: Position, price: Price | None) -> Decimal:
-        """Money, in the position's currency, never negative."""
-        if not position.quantity:
-            return ZERO
-        if price is None:
-            return shown(abs(self._cost(position)), _COST_DECIMALS)
-        return abs(position.quantity * price.amount * position.multiplier)
 
-    def _cost(self, position: Position) -> Fraction:
-        """Of what strategies hold against each other, what is left cost as much as those who hold it paid on average."""
-        alike = [part for part in self.parts() if part.quantity * position.quantity > 0]
-        held = total(part.quantity for part in alike)
-        return sum((part.cost for part in alike), Fraction(0)) * Fraction(position.quantity) / Fraction(held)
+def _value(position: Position, price: Price | None) -> Decimal:
+    """Money, in the position's currency, never negative."""
+    if not position.quantity:
+        return ZERO
+    if price is None:
+        return shown(abs(position.cost), _COST_DECIMALS)
+    return abs(position.quantity * price.amount * position.multiplier)
 
 
 def _unit_value(order: OpenExposure) -> Decimal:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
-from typing import TypeAlias
+from fractions import Fraction
+from typing import NamedTuple, TypeAlias
 
 from liveorder.application.ports.order_store import LedgerEntry, LedgerRow
 from liveorder.application.risk.book.entries import FEE_DUE, FEE_TAKEN, FILL, REBOOK, REBOOKED, TAKE_BACK, TRADE
@@ -20,13 +22,14 @@ from liveorder.application.risk.book.rows import (
     SessionDay,
     day_key,
     fees_key,
+    holding_of,
     page_key,
     page_of,
 )
 from liveorder.domain.fees_in_kind import Bought, FeesDue
 from liveorder.domain.instrument import Instrument
 from liveorder.domain.position import Position, shown
-from liveorder.domain.position_booking import Holding
+from liveorder.domain.position_booking import Holding, netted
 from liveorder.domain.values import ZERO
 
 RESULT_DECIMALS = 18
@@ -34,6 +37,23 @@ RESULT_DECIMALS = 18
 
 _Place: TypeAlias = tuple[str, str]
 _Figure: TypeAlias = KeptHolding | SessionDay | FeesDue | str
+
+
+class _Instrument(NamedTuple):
+    account_id: str
+    key: str
+    currency: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Counted:
+    """What was counted already of the results in an instrument."""
+
+    session: str
+    """That what is earned from there on counts to."""
+    netted: Fraction
+    before: dict[_Place, Position]
+    """The positions that change."""
 
 
 class AccountLedger:
@@ -46,8 +66,10 @@ class AccountLedger:
         """By the place of their position, then by slot."""
         self._kept: dict[_Place, _Figure] = {}
         self._staged: dict[LedgerRow, _Figure | None] = {}
-        self._counted: dict[_Place, tuple[str, Position | None]] = {}
-        """Of the positions that are staged: the session that what is earned counts to, and what was counted already."""
+        self._places: dict[_Instrument, dict[_Place, None]] = {}
+        """Of the positions in an instrument."""
+        self._counted: dict[_Instrument, _Counted] = {}
+        """Of what is staged."""
         self._apply = {
             FILL: self._book,
             TAKE_BACK: self._take_back,
@@ -62,13 +84,15 @@ class AccountLedger:
 
     def load(self, rows: Sequence[LedgerRow]) -> None:
         """Start from stored rows; each is read when it is first needed."""
-        self._unread, self._unread_pages, self._kept, self._staged = {}, {}, {}, {}
+        self._unread, self._unread_pages, self._kept, self._staged, self._places = {}, {}, {}, {}, {}
         for row in rows:
             if row.key.startswith(FILLS):
                 key, slot = page_of(row.key)
                 self._unread_pages.setdefault((row.account_id, key), {})[slot] = row.state
             else:
                 self._unread[row.account_id, row.key] = row.state
+            if row.key.startswith(POSITION):
+                self._places.setdefault(_instrument(row), {})[row.account_id, row.key] = None
 
     def stage(self, entries: Sequence[LedgerEntry]) -> Sequence[LedgerRow]:
         """The rows as they stand after the entries, those that changed. Nothing is kept yet."""
@@ -76,8 +100,8 @@ class AccountLedger:
         self._counted = {}
         for entry in entries:
             self._apply[entry.kind](draft, entry)
-        for place in self._counted:
-            self._count_results(draft, place)
+        for instrument in self._counted:
+            self._count_results(draft, instrument)
         self._staged = {row: figure for place in draft for row, figure in self._rows_of(place, draft[place])}
         return tuple(self._staged)
 
@@ -172,35 +196,47 @@ class AccountLedger:
         if isinstance(known, KeptHolding) and known.as_of > int(values["read_to"]):
             return
         rebooked = KeptHolding.from_json(values["state"], dict(enumerate(json.loads(values["pages"]))))
-        if "session" in values and isinstance(known, KeptHolding):
-            self._counted[place] = values["session"], known.now.position
+        if "session" in values:
+            self._begun(draft, entry)
         draft[place] = rebooked
 
     def _note_rebooked(self, draft: dict[_Place, _Figure], entry: LedgerEntry) -> None:
         draft[entry.account_id, TO_REBOOK] = ""
 
     def _begun(self, draft: dict[_Place, _Figure], entry: LedgerEntry) -> tuple[_Place, KeptHolding]:
-        place, values = (entry.account_id, entry.key), entry.values
+        """The position as it stands, once it is noted what was counted of the instrument's results."""
+        place, instrument, session = (entry.account_id, entry.key), _instrument(entry), entry.values["session"]
+        self._places.setdefault(instrument, {})[place] = None
+        if instrument in self._counted and self._counted[instrument].session != session:
+            self._count_results(draft, instrument)
+            del self._counted[instrument]
+        if instrument not in self._counted:
+            self._counted[instrument] = _Counted(session, netted(self._positions(draft, instrument).values()), {})
         known = self._figure(draft, place)
         if not isinstance(known, KeptHolding):
-            known = KeptHolding(Holding(Position.flat(values["currency"], Decimal(values["multiplier"]))), {})
-        session, _ = self._counted.setdefault(place, (values["session"], known.now.position))
-        if session != values["session"]:
-            known = self._count_results(draft, place)
-            self._counted[place] = values["session"], known.now.position
+            contract = holding_of(*place)
+            multiplier = Decimal(entry.values.get("multiplier", contract.contract_multiplier))
+            known = KeptHolding(Holding(Position.flat(contract.currency, multiplier)), {})
+        self._counted[instrument].before.setdefault(place, known.now.position)
         return place, known
 
-    def _count_results(self, draft: dict[_Place, _Figure], place: _Place) -> KeptHolding:
+    def _count_results(self, draft: dict[_Place, _Figure], instrument: _Instrument) -> None:
         """With every fill booked, what was earned by that counts to the session."""
-        session, counted = self._counted[place]
-        held = draft[place]
-        assert isinstance(held, KeptHolding)
-        draft[place] = held = held.settled()
-        day = place[0], day_key(session)
-        if counted is not None:
-            for currency, result in _results(counted, held.now.position):
-                draft[day] = self._day(draft, day).with_result(currency, result)
-        return held
+        counted = self._counted[instrument]
+        results: list[tuple[str, Decimal]] = []
+        for place, before in counted.before.items():
+            if isinstance(held := draft.get(place), KeptHolding):
+                draft[place] = held = held.settled()
+                results += _results(before, held.now.position)
+        netted_now = netted(self._positions(draft, instrument).values())
+        results.append((instrument.currency, shown(netted_now, RESULT_DECIMALS) - shown(counted.netted, RESULT_DECIMALS)))
+        day = instrument.account_id, day_key(counted.session)
+        for currency, result in results:
+            draft[day] = self._day(draft, day).with_result(currency, result)
+
+    def _positions(self, draft: dict[_Place, _Figure], instrument: _Instrument) -> dict[_Place, Position]:
+        figures = ((place, self._figure(draft, place)) for place in self._places[instrument])
+        return {place: held.now.position for place, held in figures if isinstance(held, KeptHolding)}
 
     # --- figures ---------------------------------------------------------------------------------------------------------------
 
@@ -214,6 +250,11 @@ class AccountLedger:
         if (text := self._unread.pop(place, None)) is not None:
             self._kept[place] = _read(place, text, self._unread_pages.pop(place, {}))
         return self._kept.get(place)
+
+
+def _instrument(at: LedgerEntry | LedgerRow) -> _Instrument:
+    contract = holding_of(at.account_id, at.key)
+    return _Instrument(contract.account_id, contract.instrument, contract.currency)
 
 
 def _kept_fill(entry: LedgerEntry) -> KeptFill:
