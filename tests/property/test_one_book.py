@@ -56,18 +56,20 @@ class Store(MemoryLog):
     def __init__(self, keeping: Keeping) -> None:
         super().__init__()
         self.keeping, self.kept = keeping, AccountLedger(keeping)
+        self.table: dict[tuple[str, str], LedgerRow] = {}
 
     async def restate(self, entries: Sequence[LedgerEntry]) -> Sequence[LedgerRow]:
         rows = self.kept.stage(entries)
         self.kept.keep(rows)
+        self.table |= {(row.account_id, row.key): row for row in rows}
         return rows
 
     async def ledger(self) -> Sequence[LedgerRow]:
         return self.kept.rows()
 
     def restart(self) -> None:
-        rows, self.kept = self.kept.rows(), AccountLedger(self.keeping)
-        self.kept.load(rows)
+        self.kept = AccountLedger(self.keeping)
+        self.kept.load([*self.table.values()])
 
 
 class Account:

@@ -117,6 +117,8 @@ class KeptHolding:
     """A fill that is not kept any more was changed: what is held is right once it was read from the log."""
     stale_from: int | None = None
     """Number of the first page that is to be booked anew."""
+    touched: frozenset[int] | None = frozenset()
+    """Slots of the pages that changed since it was stored; None: see which."""
 
     # --- changing --------------------------------------------------------------------------------------------------------------
 
@@ -127,15 +129,17 @@ class KeptHolding:
             if last.fills and kept.place < last.fills[-1].place:
                 return self._inserted(kept)
             if len(last.fills) < keeping.fills_a_page:
-                return self._booked(kept, {**self.pages, slot: last.with_fill(kept)})
+                return self._booked(kept, {**self.pages, slot: last.with_fill(kept)}, slot)
         settled = self.settled()
-        return settled._booked(kept, settled._with_page(kept, keeping))
+        pages = settled._with_page(kept, keeping)
+        return settled._booked(kept, pages, next(reversed(pages)))
 
-    def _booked(self, kept: KeptFill, pages: dict[int, Page]) -> KeptHolding:
+    def _booked(self, kept: KeptFill, pages: dict[int, Page], slot: int) -> KeptHolding:
         now, fill = self.now, kept.fill
         if self.stale_from is None and fill.counts:
             now, _ = now.book(fill)
-        return replace(self, now=now, pages=pages, as_of=max(self.as_of, kept.place))
+        touched = None if self.touched is None else self.touched | {slot}
+        return KeptHolding(now, pages, max(self.as_of, kept.place), self.is_late, self.stale_from, touched)
 
     def _with_page(self, first: KeptFill, keeping: Keeping) -> dict[int, Page]:
         pages = dict(self.pages)
@@ -173,14 +177,15 @@ class KeptHolding:
         page = self.pages[slot]
         stale_from = page.number if self.stale_from is None else min(self.stale_from, page.number)
         pages = {**self.pages, slot: Page.of(page.number, page.opening, fills)}
-        return replace(self, pages=pages, as_of=max(self.as_of, as_of), stale_from=stale_from)
+        return replace(self, pages=pages, as_of=max(self.as_of, as_of), stale_from=stale_from, touched=None)
 
     def on_the_opening_lot(self, opening: Holding, keeping: Keeping, at: KeptFill) -> KeptHolding:
         """For a change of what is not kept: `opening` is the lot as it is thought to be now, until the log was read."""
         pages = self.pages or self._with_page(at.gone(), keeping)
         slot, first = next(iter(pages.items()))
         changed = {**pages, slot: Page.of(first.number, opening, first.fills)}
-        return replace(self, pages=changed, as_of=max(self.as_of, at.place), is_late=True, stale_from=first.number)
+        as_of = max(self.as_of, at.place)
+        return replace(self, pages=changed, as_of=as_of, is_late=True, stale_from=first.number, touched=None)
 
     @property
     def opening_lot(self) -> Holding:
@@ -197,12 +202,12 @@ class KeptHolding:
                 pages[slot] = Page.of(page.number, holding, page.fills)
             if is_stale or page.number == self.stale_from:
                 is_stale, holding = True, pages[slot].closing()
-        return replace(self, now=holding, pages=pages, stale_from=None)
+        return replace(self, now=holding, pages=pages, stale_from=None, touched=None)
 
     def newest(self, most_pages: int) -> KeptHolding:
         """With so many pages, the newest, in the first slots."""
         pages = [*self.pages.values()][-most_pages:]
-        return replace(self, pages=dict(enumerate(pages)))
+        return replace(self, pages=dict(enumerate(pages)), touched=None)
 
     # --- storing ---------------------------------------------------------------------------------------------------------------
 
@@ -220,8 +225,15 @@ class KeptHolding:
         in_order = dict(sorted(read.items(), key=lambda item: item[1].number))
         return cls(now, in_order, fields["as_of"], fields.get("is_late", False))
 
+    def stored(self) -> KeptHolding:
+        """Once its pages are."""
+        return KeptHolding(self.now, self.pages, self.as_of, self.is_late) if self.touched != frozenset() else self
+
     def changed_pages(self, before: KeptHolding | None) -> Iterator[tuple[int, str]]:
         """By slot, those that are to be stored where `before` is."""
+        if self.touched is not None and before is not None:
+            yield from ((slot, self.pages[slot].to_json()) for slot in self.touched)
+            return
         known = before.pages if before is not None else {}
         yield from ((slot, page.to_json()) for slot, page in self.pages.items() if known.get(slot) is not page)
         yield from ((slot, "") for slot in known if slot not in self.pages)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
 from fractions import Fraction
@@ -29,7 +29,7 @@ from liveorder.application.risk.book.rows import (
 from liveorder.domain.fees_in_kind import Bought, FeesDue
 from liveorder.domain.instrument import Instrument
 from liveorder.domain.position import Position, shown
-from liveorder.domain.position_booking import Holding, netted
+from liveorder.domain.position_booking import NOTHING, Holding, netted
 from liveorder.domain.values import ZERO
 
 RESULT_DECIMALS = 18
@@ -144,6 +144,7 @@ class AccountLedger:
             before = self._figure({}, place)
             for slot, text in figure.changed_pages(before if isinstance(before, KeptHolding) else None):
                 yield LedgerRow(account_id, page_key(key, slot), text), None
+            figure = figure.stored()
         yield LedgerRow(account_id, key, _text(figure)), figure
 
     # --- days and fees ---------------------------------------------------------------------------------------------------------
@@ -195,7 +196,8 @@ class AccountLedger:
         known = self._figure(draft, place)
         if isinstance(known, KeptHolding) and known.as_of > int(values["read_to"]):
             return
-        rebooked = KeptHolding.from_json(values["state"], dict(enumerate(json.loads(values["pages"]))))
+        pages = dict(enumerate(json.loads(values["pages"])))
+        rebooked = replace(KeptHolding.from_json(values["state"], pages), touched=None)
         if "session" in values:
             self._begun(draft, entry)
         draft[place] = rebooked
@@ -211,7 +213,7 @@ class AccountLedger:
             self._count_results(draft, instrument)
             del self._counted[instrument]
         if instrument not in self._counted:
-            self._counted[instrument] = _Counted(session, netted(self._positions(draft, instrument).values()), {})
+            self._counted[instrument] = _Counted(session, self._netted(draft, instrument), {})
         known = self._figure(draft, place)
         if not isinstance(known, KeptHolding):
             contract = holding_of(*place)
@@ -228,15 +230,19 @@ class AccountLedger:
             if isinstance(held := draft.get(place), KeptHolding):
                 draft[place] = held = held.settled()
                 results += _results(before, held.now.position)
-        netted_now = netted(self._positions(draft, instrument).values())
-        results.append((instrument.currency, shown(netted_now, RESULT_DECIMALS) - shown(counted.netted, RESULT_DECIMALS)))
+        netted_now = self._netted(draft, instrument)
+        if netted_now != counted.netted:
+            results.append((instrument.currency, shown(netted_now, RESULT_DECIMALS) - shown(counted.netted, RESULT_DECIMALS)))
         day = instrument.account_id, day_key(counted.session)
         for currency, result in results:
             draft[day] = self._day(draft, day).with_result(currency, result)
 
-    def _positions(self, draft: dict[_Place, _Figure], instrument: _Instrument) -> dict[_Place, Position]:
-        figures = ((place, self._figure(draft, place)) for place in self._places[instrument])
-        return {place: held.now.position for place, held in figures if isinstance(held, KeptHolding)}
+    def _netted(self, draft: dict[_Place, _Figure], instrument: _Instrument) -> Fraction:
+        places = self._places[instrument]
+        if len(places) == 1:
+            return NOTHING
+        figures = (self._figure(draft, place) for place in places)
+        return netted(held.now.position for held in figures if isinstance(held, KeptHolding))
 
     # --- figures ---------------------------------------------------------------------------------------------------------------
 
