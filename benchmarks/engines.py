@@ -18,11 +18,11 @@ from typing import cast
 from benchmarks.counting import CountingDatabase
 from benchmarks.instant_broker import InstantBroker, StillMarket
 from benchmarks.places import Place
-from liveorder.application.engine.engine import Connection, Engine
+from liveorder.application.engine.engine import AccountConnection, Engine
 from liveorder.application.engine.rooms import EngineTerms
-from liveorder.application.gateway.gateway import AccountTerms
+from liveorder.application.gateway.gateway import AccountConfig
 from liveorder.application.ports.broker import Broker
-from liveorder.application.trading.execute_order import ExecutionTerms
+from liveorder.application.trading.execute_order import ExecutionConfig
 from liveorder.domain.facts import RecordedFact
 from liveorder.domain.order import LiveOrder
 from liveorder.domain.risk_limits import RiskLimits
@@ -101,8 +101,8 @@ def engine_at(place: Place, url: str, broker: Broker) -> tuple[Engine, CountingD
     database = CountingDatabase(database_at(url, CLOCK, place.placement))
     store = DatabaseOrderStore(cast(Database, database), MAPPER, CLOCK)
     market = StillMarket()
-    connection = Connection(AccountTerms(ACCOUNT, limits=LIMITS), broker, market, market)
-    settled = EngineTerms(ExecutionTerms("session"), owner="bench", auto_trading_default=True)
+    connection = AccountConnection(AccountConfig(ACCOUNT, limits=LIMITS), broker, market, market)
+    settled = EngineTerms(ExecutionConfig("session"), owner="bench", auto_trading_default=True)
     journal = FileEmergencyJournal(place.folder / "emergency.jsonl")
     calendar, chance = ExchangeCalendars(), random.Random()  # noqa: S311 -- ids of orders that nobody places
     return Engine(settled, store, store.lease, {ACCOUNT: connection}, calendar, journal, CLOCK, chance, SilentLog()), database

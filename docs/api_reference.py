@@ -13,7 +13,7 @@ from liveorder.application.emergency.kill import StopReport
 from liveorder.application.ports import broker, brokerage, instruments, market_data, signal_source
 from liveorder.application.recovery.recover import RecoveryReport
 from liveorder.application.reporting import views
-from liveorder.application.reporting.read_models import Wanted
+from liveorder.application.reporting.read_models import Query
 from liveorder.domain import broker_account, broker_capabilities, errors, execution_report, quotes
 from liveorder.domain.order.facts import Refused
 from liveorder.domain.reconciliation import ReconciliationReport
@@ -35,7 +35,7 @@ Documented = Any
 """A class or a function."""
 
 SHOWN: dict[str, list[Documented]] = {
-    "docs/reference/runner": [Runner, ThreadedRunner, Wanted, Refused, RecoveryReport, ReconciliationReport, StopReport],
+    "docs/reference/runner": [Runner, ThreadedRunner, Query, Refused, RecoveryReport, ReconciliationReport, StopReport],
     "docs/reference/signal": [Signal],
     "docs/reference/views": classes_of(views, views.View),
     "docs/reference/ports": [

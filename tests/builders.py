@@ -79,8 +79,8 @@ def submission(attempt: int = 1) -> f.SubmissionStarted:
     )
 
 
-def unknown(request_id: str, kind: f.RequestKind = f.RequestKind.SUBMIT) -> f.OutcomeUnknown:
-    return f.OutcomeUnknown(request_id=request_id, kind=kind, error="BrokerTimeoutError", message="no answer")
+def unknown(request_id: str, kind: f.RequestKind = f.RequestKind.SUBMIT) -> f.OutcomeDoubted:
+    return f.OutcomeDoubted(request_id=request_id, kind=kind, error="BrokerTimeoutError", message="no answer")
 
 
 def acknowledged(quantity: str | None = None) -> f.Acknowledged:

@@ -12,11 +12,11 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from liveorder.application.engine.engine import Connection, Engine
+from liveorder.application.engine.engine import AccountConnection, Engine
 from liveorder.application.engine.rooms import EngineTerms
-from liveorder.application.gateway.gateway import AccountTerms
+from liveorder.application.gateway.gateway import AccountConfig
 from liveorder.application.ports.broker import Broker
-from liveorder.application.trading.execute_order import ExecutionTerms
+from liveorder.application.trading.execute_order import ExecutionConfig
 from liveorder.domain.broker_capabilities import BrokerCapabilities
 from liveorder.domain.order import LiveOrder
 from liveorder.domain.risk_limits import RiskLimits
@@ -110,13 +110,13 @@ class World:
         mortality = mortality or Mortality()
         store = mortal_store(store_at(self.url, clock=self.clock, placement=Placement.INLINE), mortality)
         transport = InProcess(self.floor, self.clock)
-        connection = Connection(
-            AccountTerms(account_id=ACCOUNT, limits=self.limits, **self.account_terms),
+        connection = AccountConnection(
+            AccountConfig(account_id=ACCOUNT, limits=self.limits, **self.account_terms),
             mortal_broker(self.broker(), mortality),
             SimulatedMarketData(transport),
             SimulatedInstruments(),
         )
-        execution = ExecutionTerms(f"session-{self.lives}")
+        execution = ExecutionConfig(f"session-{self.lives}")
         settled = EngineTerms(
             execution, owner=f"life-{self.lives}", auto_trading_default=True, reconcile_seconds=60.0, lease_seconds=3.0
         )

@@ -8,7 +8,7 @@ from liveorder.bootstrap.event_recorder import open_recorder, recorder_of
 from liveorder.bootstrap.files import FileCheck, check_files
 from liveorder.bootstrap.kite import Charges, KiteLogin, kite_charges, kite_login, kite_login_address
 from liveorder.bootstrap.parts import load_settings, without_secrets, write_settings_template
-from liveorder.bootstrap.reader import Reader, open_reader, rebuild_views, verify_views
+from liveorder.bootstrap.reader import StoreReader, open_reader, rebuild_views, verify_views
 from liveorder.bootstrap.service import file_source, open_service, stdin_source
 from liveorder.bootstrap.upkeep import (
     BrokerCheck,
@@ -22,10 +22,10 @@ from liveorder.bootstrap.upkeep import (
 from liveorder.infrastructure.eventstore.event_recorder import EventRecorder
 from liveorder.infrastructure.eventstore.library_mapper import EventMapper, project_order
 from liveorder.infrastructure.secrecy import no_path
-from liveorder.infrastructure.settings import Account, Settings
+from liveorder.infrastructure.settings import AccountSettings, Settings
 
 __all__ = [
-    "Account",
+    "AccountSettings",
     "BrokerCheck",
     "Brokerage",
     "CalendarCheck",
@@ -35,8 +35,8 @@ __all__ = [
     "EventRecorder",
     "FileCheck",
     "KiteLogin",
-    "Reader",
     "Settings",
+    "StoreReader",
     "ask_for_accounts",
     "backup",
     "change_default_account",

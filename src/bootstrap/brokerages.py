@@ -8,21 +8,21 @@ from importlib import import_module
 from types import MappingProxyType, ModuleType
 from typing import Any
 
-from liveorder.application.engine.engine import Connection
-from liveorder.application.gateway.gateway import AccountTerms
+from liveorder.application.engine.engine import AccountConnection
+from liveorder.application.gateway.gateway import AccountConfig
 from liveorder.application.gateway.retry_policy import RetryPolicy
+from liveorder.application.ports.activity_log import EventLog
 from liveorder.application.ports.brokerage import AccountAccess, Brokerage
 from liveorder.application.ports.clock import Clock
-from liveorder.application.ports.event_log import EventLog
 from liveorder.application.reporting.views import AccountView, account_view
 from liveorder.application.risk.account_figures import with_equity
-from liveorder.application.runtime.concurrently import side_by_side
+from liveorder.application.runtime.concurrently import concurrently
 from liveorder.application.runtime.sparing_log import SparingLog
 from liveorder.bootstrap.parts import clock_of, log_of
-from liveorder.bootstrap.simulation import Venue, open_simulation, simulated_brokerage
+from liveorder.bootstrap.simulation import OpenedVenue, open_simulation, simulated_brokerage
 from liveorder.domain.errors import LiveOrderError, SettingsError
 from liveorder.domain.values import TradingMode
-from liveorder.infrastructure.settings import Account, Settings
+from liveorder.infrastructure.settings import AccountSettings, Settings
 
 ADAPTERS = {"alpaca": "alpaca", "kite": "kite", "ibkr": "ibkr] or liveorder[ib-async"}
 """By a broker's name, which is its package's: the extra that brings its client library."""
@@ -34,8 +34,8 @@ def connections_of(
     clock: Clock,
     log: EventLog,
     supplied: Mapping[str, Brokerage] = MappingProxyType({}),
-    on_error: Callable[[Account, Exception], None] | None = None,
-) -> Iterator[dict[str, Connection]]:
+    on_error: Callable[[AccountSettings, Exception], None] | None = None,
+) -> Iterator[dict[str, AccountConnection]]:
     """One for each account of the settings.
 
     Raises `SettingsError` for a broker that is not there; with `on_error` that is told, and the others are connected.
@@ -43,7 +43,7 @@ def connections_of(
     needs_venue = any(account.id not in supplied for account in settings.trading_accounts)
     venue = open_simulation(settings, clock) if settings.mode is TradingMode.SIMULATION and needs_venue else None
     try:
-        made: dict[str, Connection] = {}
+        made: dict[str, AccountConnection] = {}
         for account in settings.trading_accounts:
             try:
                 parts = supplied.get(account.id) or _brokerage(settings, account, clock, log, venue)
@@ -76,13 +76,13 @@ def check_supplied(settings: Settings, supplied: Mapping[str, Brokerage]) -> Non
             )
 
 
-def brokerage_of(settings: Settings, account: Account, clock: Clock, log: EventLog) -> Brokerage:
+def brokerage_of(settings: Settings, account: AccountSettings, clock: Clock, log: EventLog) -> Brokerage:
     """A real broker's adapters for one account. Raises `SettingsError` when its client library is not installed."""
     adapter: Callable[[AccountAccess, Any], Brokerage] = adapter_module(account, "assembly").brokerage
     return adapter(access_of(settings, account, clock, log), settings.broker_section(account))
 
 
-def access_of(settings: Settings, account: Account, clock: Clock, log: EventLog) -> AccountAccess:
+def access_of(settings: Settings, account: AccountSettings, clock: Clock, log: EventLog) -> AccountAccess:
     return AccountAccess(
         account.id,
         settings.mode,
@@ -115,15 +115,15 @@ async def accounts_at_brokers(settings: Settings, account_id: str | None = None)
         connections_of(settings, clock, log, on_error=lambda each, error: problems.update({each.id: str(error)})) as connections,
     ):
 
-        async def asked(account: Account) -> AccountView:
+        async def asked(account: AccountSettings) -> AccountView:
             if account.id in problems:
                 return account_view(account.id, account.broker, None, clock.now(), problems[account.id])
             return await _asked(connections[account.id], clock)
 
-        return await side_by_side(asked, wanted)
+        return await concurrently(asked, wanted)
 
 
-async def _asked(connection: Connection, clock: Clock) -> AccountView:
+async def _asked(connection: AccountConnection, clock: Clock) -> AccountView:
     terms, broker = connection.terms, connection.broker
     try:
         account = with_equity(await broker.connect(), terms.equity, clock.now())
@@ -134,11 +134,11 @@ async def _asked(connection: Connection, clock: Clock) -> AccountView:
         await broker.close()
 
 
-def _brokerage(settings: Settings, account: Account, clock: Clock, log: EventLog, venue: Venue | None) -> Brokerage:
+def _brokerage(settings: Settings, account: AccountSettings, clock: Clock, log: EventLog, venue: OpenedVenue | None) -> Brokerage:
     return simulated_brokerage(account, venue) if venue is not None else brokerage_of(settings, account, clock, log)
 
 
-def adapter_module(account: Account, name: str) -> ModuleType:
+def adapter_module(account: AccountSettings, name: str) -> ModuleType:
     """One module of the package for the account's broker. Raises `SettingsError` when its client library is not installed."""
     extra = ADAPTERS.get(account.broker)
     if extra is None:
@@ -156,13 +156,13 @@ def adapter_module(account: Account, name: str) -> ModuleType:
         ) from error
 
 
-def _connection(settings: Settings, account: Account, parts: Brokerage) -> Connection:
-    return Connection(account_terms(settings, account), parts.broker, parts.market_data, parts.instruments)
+def _connection(settings: Settings, account: AccountSettings, parts: Brokerage) -> AccountConnection:
+    return AccountConnection(account_terms(settings, account), parts.broker, parts.market_data, parts.instruments)
 
 
-def account_terms(settings: Settings, account: Account) -> AccountTerms:
+def account_terms(settings: Settings, account: AccountSettings) -> AccountConfig:
     retry, timeouts = settings.retry, settings.timeouts
-    return AccountTerms(
+    return AccountConfig(
         account_id=account.id,
         currency=account.currency or settings.default_currency,
         mode=settings.mode,

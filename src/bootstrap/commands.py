@@ -81,7 +81,7 @@ async def send_command(
     store = store_at(settings.store, clock=SystemClock())
     await store.open()
     try:
-        lease = await store.lease.state()  # of whoever was faster
+        lease = await store.lease.state()  # of the faster process
         return await _ask_owner(store, kind, arguments, actor, timeout_seconds, lease.owner if lease is not None else "nobody")
     finally:
         await store.close()
@@ -91,7 +91,7 @@ async def _own_for_a_moment(settings: Settings, kind: CommandKind, arguments: di
     async with open_service(settings) as service:
         answer = await carry_out(service.engine, kind, arguments, actor)
         await _come_to_rest(service.engine)
-        with suppress(ViewsUnavailable):  # what was done stands; whoever reads next brings them level
+        with suppress(ViewsUnavailable):  # what was done stands; the next reader brings them level
             await service.settle_views()
         return answer
 

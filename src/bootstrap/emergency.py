@@ -8,15 +8,15 @@ from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from typing import TypeVar
 
-from liveorder.application.engine.engine import Connection
+from liveorder.application.engine.engine import AccountConnection
 from liveorder.application.ports.broker import CancelRequest
 from liveorder.application.ports.emergency_journal import JournalledHalt
-from liveorder.application.runtime.concurrently import side_by_side
+from liveorder.application.runtime.concurrently import concurrently
 from liveorder.bootstrap.brokerages import connections_of
 from liveorder.bootstrap.parts import clock_of, journal_of, log_of
 from liveorder.domain.errors import LiveOrderError
 from liveorder.domain.execution_report import OrderSnapshot
-from liveorder.infrastructure.settings import Account, Settings
+from liveorder.infrastructure.settings import AccountSettings, Settings
 
 T = TypeVar("T")
 
@@ -47,7 +47,7 @@ async def emergency_kill(settings: Settings, detail: str, actor: str, *, cancel_
     closed = [f"{account.id}: closed in the settings, so its broker was not asked" for account in settings.closed_accounts]
     unmade: list[str] = []
 
-    def cannot_be_made(account: Account, error: Exception) -> None:
+    def cannot_be_made(account: AccountSettings, error: Exception) -> None:
         unmade.append(f"{account.id}: {_said_by(error)}")
 
     with (
@@ -55,7 +55,7 @@ async def emergency_kill(settings: Settings, detail: str, actor: str, *, cancel_
         connections_of(settings, clock, log, on_error=cannot_be_made) as connections,
     ):
         stops = [_Stop(connection, cancel_all) for connection in connections.values()]
-        await side_by_side(_Stop.cancel_everything, stops)
+        await concurrently(_Stop.cancel_everything, stops)
     return EmergencyReport(
         is_durable,
         str(journal.path.absolute()),
@@ -69,7 +69,7 @@ async def emergency_kill(settings: Settings, detail: str, actor: str, *, cancel_
 class _Stop:
     """At one account. Whatever its broker raises is that account's failure, and no call takes longer than a call may."""
 
-    connection: Connection
+    connection: AccountConnection
     cancel_all: bool
     done: list[str] = field(default_factory=list)
     failed: list[str] = field(default_factory=list)

@@ -13,7 +13,7 @@ from liveorder.bootstrap.brokerages import access_of, adapter_module
 from liveorder.bootstrap.parts import clock_of, log_of
 from liveorder.domain.errors import SettingsError
 from liveorder.infrastructure.clock import SystemClock
-from liveorder.infrastructure.settings import Account, Settings
+from liveorder.infrastructure.settings import AccountSettings, Settings
 
 QUESTIONS_PER_SECOND = 10.0
 TOKEN_FILE = Path("var/kite-access-token.json")
@@ -74,13 +74,13 @@ async def kite_charges(settings: Settings, account_id: str | None = None) -> Seq
             return charges
 
 
-def _account(settings: Settings, account_id: str | None) -> Account:
+def _account(settings: Settings, account_id: str | None) -> AccountSettings:
     """The one that is named, else the only one at Kite, else what the [kite] table alone describes."""
     at_kite = [account for account in settings.accounts if account.broker == "kite"]
     named = [account for account in at_kite if account_id in (None, account.id)]
     if len(named) == 1:
         return named[0]
     if account_id is None and not at_kite:
-        return Account(id="kite", broker="kite")
+        return AccountSettings(id="kite", broker="kite")
     known = ", ".join(account.id for account in at_kite)
     raise SettingsError(f"which account at Kite? [[accounts]] has {known or 'none'}; name one with --account")

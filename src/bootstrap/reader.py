@@ -10,7 +10,7 @@ from liveorder.application.ports.order_store import LeaseState, StoreIdentity
 from liveorder.application.reporting.projector import Progress, Projector
 from liveorder.application.reporting.verification import Verification
 from liveorder.bootstrap.parts import expectation_of
-from liveorder.domain.claim import SignalClaim
+from liveorder.domain.claim import IdempotencyClaim
 from liveorder.infrastructure.clock import SystemClock
 from liveorder.infrastructure.eventstore.identity import refuse_another
 from liveorder.infrastructure.eventstore.order_store import DatabaseOrderStore
@@ -22,7 +22,7 @@ from liveorder.infrastructure.settings import Settings
 
 
 @dataclass(frozen=True)
-class Reader:
+class StoreReader:
     """A store opened for questions, with its read models level with the log."""
 
     store: DatabaseOrderStore
@@ -39,7 +39,7 @@ class Reader:
         """Whether the store has the present schema."""
         return self.identity.schema_version == SCHEMA_VERSION
 
-    async def superseded(self) -> Sequence[SignalClaim]:
+    async def superseded(self) -> Sequence[IdempotencyClaim]:
         """Of orders that an earlier version made of a signal which had one; known once the store is migrated."""
         return await self.store.superseded() if self.is_migrated else ()
 
@@ -48,7 +48,7 @@ class Reader:
 
 
 @asynccontextmanager
-async def open_reader(settings: Settings) -> AsyncIterator[Reader]:
+async def open_reader(settings: Settings) -> AsyncIterator[StoreReader]:
     """Works beside a running service and without one. Raises `StoreRefused` where there is no store."""
     clock = SystemClock()
     store = store_at(settings.store, clock=clock)
@@ -58,7 +58,7 @@ async def open_reader(settings: Settings) -> AsyncIterator[Reader]:
         projector = Projector(store, views, clock, lambda error: None)
         projector.follow(identity.store_id)
         await projector.catch_up()
-        yield Reader(store, views, projector, identity)
+        yield StoreReader(store, views, projector, identity)
     finally:
         await views.close()
         await store.close()

@@ -10,20 +10,20 @@ from functools import partial
 from pathlib import Path
 from uuid import uuid4
 
-from liveorder.application.engine.engine import Connection, Engine
+from liveorder.application.engine.engine import AccountConnection, Engine
 from liveorder.application.engine.ownership import stand_by, until_free
 from liveorder.application.engine.rooms import EngineTerms
 from liveorder.application.engine.service import Service
 from liveorder.application.outbox.messages import ALERTS, Confirmations, Notices
 from liveorder.application.outbox.notifier import Notifier
 from liveorder.application.outbox.outbox import Outbox, Outlet
+from liveorder.application.ports.activity_log import EventLog
 from liveorder.application.ports.brokerage import Brokerage
 from liveorder.application.ports.clock import Clock
-from liveorder.application.ports.event_log import EventLog
 from liveorder.application.ports.signal_source import SignalSource
 from liveorder.application.reporting.projector import Projector
 from liveorder.application.runtime.sparing_log import SparingLog
-from liveorder.application.trading.execute_order import ExecutionTerms
+from liveorder.application.trading.execute_order import ExecutionConfig
 from liveorder.bootstrap.brokerages import check_supplied, connections_of
 from liveorder.bootstrap.parts import (
     calendars_of,
@@ -174,13 +174,13 @@ def _notifiers(clock: Clock, log: EventLog) -> list[Notifier]:
 def _engine(
     settings: Settings,
     store: DatabaseOrderStore,
-    connections: Mapping[str, Connection],
+    connections: Mapping[str, AccountConnection],
     clock: Clock,
     log: EventLog,
     is_shadow: bool,
     on_error: Callable[[LiveOrder, LiveOrderError], None],
 ) -> Engine:
-    execution = ExecutionTerms(f"session-{uuid4().hex[:12]}", is_shadow)
+    execution = ExecutionConfig(f"session-{uuid4().hex[:12]}", is_shadow)
     terms = EngineTerms(
         execution=execution,
         owner=owner_name(),

@@ -16,10 +16,9 @@ from liveorder.infrastructure.brokers.simulated.tcp import Tcp
 from liveorder.infrastructure.brokers.simulated.transport import Transport
 from liveorder.infrastructure.brokers.simulated.venue.floor import Floor
 from liveorder.infrastructure.brokers.simulated.venue.opening import catalogue_of, open_venue
-from liveorder.infrastructure.brokers.simulated.venue.settings import AccountTerms as VenueAccount
-from liveorder.infrastructure.brokers.simulated.venue.settings import PriceSource, VenueSettings, read_settings
+from liveorder.infrastructure.brokers.simulated.venue.settings import PriceSource, VenueAccount, VenueSettings, read_settings
 from liveorder.infrastructure.private_files import make_folder
-from liveorder.infrastructure.settings import Account, Settings
+from liveorder.infrastructure.settings import AccountSettings, Settings
 
 
 def venue_settings(settings: Settings) -> VenueSettings:
@@ -38,7 +37,7 @@ def venue_settings(settings: Settings) -> VenueSettings:
 
 
 @dataclass
-class Venue:
+class OpenedVenue:
     """The way to the simulated venue, and the venue itself where it lives in this process."""
 
     transport: Callable[[], Transport]
@@ -50,17 +49,17 @@ class Venue:
             self.floor.close()
 
 
-def open_simulation(settings: Settings, clock: Clock) -> Venue:
+def open_simulation(settings: Settings, clock: Clock) -> OpenedVenue:
     venue, simulation = venue_settings(settings), settings.simulation
     if simulation.venue is not None:
         host, port = simulation.venue.rsplit(":", 1)
-        return Venue(lambda: Tcp(host, int(port), clock), venue)
+        return OpenedVenue(lambda: Tcp(host, int(port), clock), venue)
     make_folder(simulation.venue_data.parent)
     floor = Floor(open_venue(venue, clock.now(), simulation.venue_data), venue, clock)
-    return Venue(lambda: InProcess(floor, clock), venue, floor)
+    return OpenedVenue(lambda: InProcess(floor, clock), venue, floor)
 
 
-def simulated_brokerage(account: Account, venue: Venue) -> Brokerage:
+def simulated_brokerage(account: AccountSettings, venue: OpenedVenue) -> Brokerage:
     transport = venue.transport()
     return Brokerage(
         SimulatedBroker(transport, account_id=account.id, capabilities=account.adjusted(capabilities_of(venue.settings))),

@@ -11,7 +11,7 @@ from random import SystemRandom
 from urllib.parse import quote
 
 from liveorder.application.engine.choose_default_account import choose_default_account
-from liveorder.application.engine.engine import Connection
+from liveorder.application.engine.engine import AccountConnection
 from liveorder.application.recording import Recorder
 from liveorder.bootstrap.brokerages import connections_of
 from liveorder.bootstrap.parts import calendars_of, clock_of, expectation_of, log_of, owner_name, without_secrets
@@ -104,7 +104,7 @@ async def check_brokers(settings: Settings) -> list[BrokerCheck]:
         return [await _checked(connection) for connection in connections.values()]
 
 
-async def _checked(connection: Connection) -> BrokerCheck:
+async def _checked(connection: AccountConnection) -> BrokerCheck:
     problem = None
     try:
         account = await connection.broker.connect()

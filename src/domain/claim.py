@@ -13,7 +13,7 @@ SIGNAL = ""
 
 
 @dataclass(frozen=True, slots=True)
-class SignalClaim:
+class IdempotencyClaim:
     """One signal, one order. Unique by namespace, account, signal id and plan.
 
     `client_order_id` is what the broker knows the order by, derived once by `key_version`. `fingerprint` is of the content.
@@ -42,7 +42,7 @@ class Recognition:
     client_order_ids: tuple[str, ...]
     plan: str = SIGNAL
 
-    def fits(self, claim: SignalClaim) -> bool:
+    def fits(self, claim: IdempotencyClaim) -> bool:
         """Whether the claim is of this signal, or may be."""
         is_named_so = (claim.signal_id, claim.plan) == (self.signal_id, self.plan)
         return (is_named_so and self.account_id in (None, claim.account_id)) or claim.client_order_id in self.client_order_ids
@@ -55,8 +55,8 @@ def recognition(keys: KeyRing, signal_id: str, named_account: str | None, accoun
 
 
 def claims_meant(
-    claims: Sequence[SignalClaim], keys: KeyRing, named_account: str | None, default_account: str
-) -> Sequence[SignalClaim]:
+    claims: Sequence[IdempotencyClaim], keys: KeyRing, named_account: str | None, default_account: str
+) -> Sequence[IdempotencyClaim]:
     """Of the claims that fit a signal: the one that it is, or several among which only a person can choose.
 
     On the signal's account, or else the default account, the first that counts is that of the store's own namespace, then the

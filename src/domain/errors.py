@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from uuid import UUID
 
 if TYPE_CHECKING:
-    from liveorder.domain.claim import SignalClaim
+    from liveorder.domain.claim import IdempotencyClaim
 
 
 class LiveOrderError(Exception):
@@ -133,7 +133,7 @@ class VersionConflict(StoreError):
 class SignalAlreadyKnown(StoreError):
     """The signal came before. `claims` are those that fit it: usually one, and its order is what the signal became."""
 
-    def __init__(self, claims: Sequence[SignalClaim]) -> None:
+    def __init__(self, claims: Sequence[IdempotencyClaim]) -> None:
         super().__init__(f"this signal already became order {', '.join(str(claim.order_id) for claim in claims)}")
         self.claims = tuple(claims)
 

@@ -24,6 +24,11 @@ class Fact(BaseModel):
 
     topic: ClassVar[str] = ""
 
+    @property
+    def shown_name(self) -> str:
+        """Its name in histories and reports, which stays when the class is renamed: that of its topic, without version."""
+        return self.topic.removeprefix("liveorder.").partition("@")[0] or type(self).__name__
+
 
 class Envelope(BaseModel):
     """Everything about a fact but the fact."""

@@ -137,7 +137,7 @@ def explained(error: ValidationError, known: Collection[str]) -> InvalidInput:
         case "value_error":
             problem, _, remedy = first["msg"].removeprefix("Value error, ").partition("; ")
             return InvalidInput(field, problem, remedy)
-    return InvalidInput(field, f"{_shown(first['input'])} will not do", visible(_SUBJECT.sub("it", first["msg"])))
+    return InvalidInput(field, f"{_shown(first['input'])} is not valid", visible(_SUBJECT.sub("it", first["msg"])))
 
 
 def nearest(name: str, known: Collection[str]) -> str:

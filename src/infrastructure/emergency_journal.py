@@ -53,7 +53,7 @@ class FileEmergencyJournal:
         sync(self.path.parent)
 
     def _make(self) -> None:
-        """For whoever owns the folder, when root makes it: the service is to read it."""
+        """Belongs to the owner of the folder, also when root makes it: the service is to read it."""
         with suppress(OSError), open_private(self.path, "xb") as file:
             if os.geteuid() == 0:
                 folder = self.path.parent.stat()

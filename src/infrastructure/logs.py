@@ -16,8 +16,8 @@ import structlog
 from pydantic import SecretStr
 from structlog.contextvars import bound_contextvars, merge_contextvars
 
+from liveorder.application.ports.activity_log import REPEATED
 from liveorder.application.ports.clock import Clock
-from liveorder.application.ports.event_log import REPEATED
 from liveorder.domain.visible_text import visible
 from liveorder.infrastructure.daily_file import DailyFile
 from liveorder.infrastructure.secrecy import MASK, Censor, is_secret_name

@@ -17,7 +17,7 @@ FOLDER_MODE = 0o700
 
 
 def open_private(path: Path, mode: str, *, buffering: int = -1) -> IO[Any]:
-    """As `open`, text in UTF-8. Raises `OSError`, also for a symbolic link: whoever places one would choose what is written to."""
+    """As `open`, text in UTF-8. Raises `OSError`, also for a symbolic link: its author would choose what is written to."""
     encoding = None if "b" in mode else "utf-8"
     try:
         return open(path, mode, buffering, encoding, opener=_opened)

@@ -22,10 +22,10 @@ from uuid import UUID
 
 from liveorder.application.emergency.kill import StopReport
 from liveorder.application.engine.service import Service
-from liveorder.application.ports.event_log import EventLog
+from liveorder.application.ports.activity_log import EventLog
 from liveorder.application.ports.signal_source import SignalSource
 from liveorder.application.recovery.recover import RecoveryReport
-from liveorder.application.reporting.read_models import Wanted
+from liveorder.application.reporting.read_models import Query
 from liveorder.application.reporting.views import (
     AccountView,
     DailySummaryView,
@@ -230,9 +230,9 @@ class Runner:
         return [order_view(order) for order in self._engine.orders.unfinished() if not order.status.is_closed]
 
     async def orders(self, **wanted: Any) -> Sequence[OrderView]:
-        """From the read models, level with what was durable when you called; filters as `Wanted` names them."""
+        """From the read models, level with what was durable when you called; filters as `Query` names them."""
         await self._service.settle_views()
-        return await self._service.views.orders(Wanted(**wanted))
+        return await self._service.views.orders(Query(**wanted))
 
     async def history(self, order_id: UUID) -> Sequence[HistoryView]:
         """Every fact of an order, in order."""
@@ -241,12 +241,12 @@ class Runner:
     async def positions(self, **wanted: Any) -> Sequence[PositionView]:
         """By account, strategy and instrument."""
         await self._service.settle_views()
-        return await self._service.views.positions(Wanted(**wanted))
+        return await self._service.views.positions(Query(**wanted))
 
     async def todays_summary(self) -> Sequence[DailySummaryView]:
         """By account and strategy, of the newest session that has orders."""
         await self._service.settle_views()
-        rows = await self._service.views.daily_summary(Wanted())
+        rows = await self._service.views.daily_summary(Query())
         newest: date | None = max((row.session_date for row in rows), default=None)
         return [row for row in rows if row.session_date == newest]
 
@@ -283,12 +283,12 @@ class Runner:
     async def kill(self, detail: str = "", *, cancel_all: bool = False, flatten: bool = False) -> StopReport:
         """Stop sending at once, cancel entries, close positions if asked, and say what the brokers still hold."""
         return await self._engine.desk.done(
-            self._engine.stop_trading.kill(detail, "person:runner", cancel_all=cancel_all, flatten=flatten)
+            self._engine.kill_all.kill(detail, "person:runner", cancel_all=cancel_all, flatten=flatten)
         )
 
     async def resume(self, scope: str = "*", detail: str = "") -> bool:
         """Lift the halt of exactly this scope (`*`, `account:ID`). False when none stands."""
-        return await self._engine.desk.done(self._engine.kill_switch.resume(scope, detail, "person:runner"))
+        return await self._engine.desk.done(self._engine.halts.resume(scope, detail, "person:runner"))
 
 
 def _given(source: SignalSource, *_: object) -> SignalSource:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from liveorder.domain.errors import LiveOrderError
-from liveorder.testing.case import Case, ContractBroken
+from liveorder.testing.case import ContractBroken, ContractCase
 from liveorder.testing.cases import CASES
 from liveorder.testing.stage import Stage
 
@@ -17,7 +17,7 @@ class BrokerContract:
     """
 
     @pytest.mark.parametrize("case", CASES, ids=str)
-    async def test_the_port(self, stage: Stage, case: Case) -> None:
+    async def test_the_port(self, stage: Stage, case: ContractCase) -> None:
         reason = stage.cannot.get(case.name)
         if reason is None:
             await case.play(stage)

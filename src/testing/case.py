@@ -15,7 +15,7 @@ class ContractBroken(AssertionError):
 
 
 @dataclass(frozen=True, slots=True)
-class Case:
+class ContractCase:
     """`promise` is a sentence; `play` raises `ContractBroken` where it does not hold."""
 
     name: str
@@ -26,9 +26,9 @@ class Case:
         return self.name
 
 
-def case(play: Play) -> Case:
+def case(play: Play) -> ContractCase:
     """A function's name is the case's, its docstring the promise."""
-    return Case(getattr(play, "__name__", ""), (play.__doc__ or "").strip(), play)
+    return ContractCase(getattr(play, "__name__", ""), (play.__doc__ or "").strip(), play)
 
 
 def require(holds: bool, what_is_wrong: str) -> None:

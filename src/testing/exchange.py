@@ -14,7 +14,7 @@ from typing import Any
 from liveorder.application.ports.clock import Clock
 from liveorder.infrastructure.brokers.simulated.control import VenueControl
 from liveorder.infrastructure.brokers.simulated.in_process import InProcess
-from liveorder.infrastructure.brokers.simulated.venue.floor import Feed, Floor
+from liveorder.infrastructure.brokers.simulated.venue.floor import Floor, VenueFeed
 from liveorder.infrastructure.brokers.simulated.venue.messages import Message, plain
 from liveorder.infrastructure.brokers.simulated.venue.opening import open_venue
 from liveorder.infrastructure.brokers.simulated.venue.orders import VenueOrder
@@ -52,7 +52,7 @@ class Exchange:
         """As it stands now, whatever faults are laid; empty where there is none."""
         return self._floor.gateway.venue.questions.quote(instrument_key, self.clock.now())
 
-    def subscribe(self, account: str) -> Feed:
+    def subscribe(self, account: str) -> VenueFeed:
         """Reports of the account from now on. Raises `Refused` while streams are down."""
         return self._floor.subscribe(account)
 

@@ -20,14 +20,14 @@ from liveorder.domain.instrument import Instrument
 from liveorder.domain.values import OrderType, Side, TimeInForce
 from liveorder.infrastructure.brokers.simulated.control import VenueControl
 from liveorder.infrastructure.brokers.simulated.venue.faults import Fault, FaultKind, Point
-from liveorder.infrastructure.brokers.simulated.venue.settings import AccountTerms, Fills, Keys, PriceSource, VenueSettings
+from liveorder.infrastructure.brokers.simulated.venue.settings import Fills, Keys, PriceSource, VenueAccount, VenueSettings
 
 T = TypeVar("T")
 
 LOOK_AGAIN_SECONDS = 0.02
 
 
-def stage_settings(*accounts: AccountTerms, keys: Keys = Keys(), **changes: Any) -> VenueSettings:  # noqa: B008 - frozen
+def stage_settings(*accounts: VenueAccount, keys: Keys = Keys(), **changes: Any) -> VenueSettings:  # noqa: B008 - frozen
     """A venue for a stage: prices stand still, fills are made by hand."""
     return VenueSettings(prices=PriceSource(volatility=0), fills=Fills(automatic=False), accounts=accounts, keys=keys, **changes)
 

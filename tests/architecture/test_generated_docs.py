@@ -6,7 +6,7 @@ import pytest
 from docs.generate import DECLARED, DOCS, PAGES
 
 from liveorder.domain.broker_capabilities import BrokerCapabilities
-from liveorder.infrastructure.settings.sections import Account
+from liveorder.infrastructure.settings.sections import AccountSettings
 
 
 @pytest.mark.parametrize("name", PAGES)
@@ -23,4 +23,4 @@ def test_every_capability_has_a_row_in_the_table_of_brokers() -> None:
 def test_the_example_of_capabilities_can_be_set() -> None:
     (block,) = re.findall(r"```toml\n(.+?)```", (DOCS / "brokers/README.md").read_text(encoding="utf-8"), re.DOTALL)
     capabilities = tomllib.loads(block)["accounts"]["capabilities"]
-    assert set(Account(id="A", capabilities=capabilities).capabilities) == set(capabilities) != set()
+    assert set(AccountSettings(id="A", capabilities=capabilities).capabilities) == set(capabilities) != set()

@@ -17,7 +17,7 @@ from liveorder.domain.facts import Fact, RecordedFact
 from liveorder.domain.lifecycle import Closing, OrderStatus
 from liveorder.domain.order import LiveOrder, requests
 from liveorder.domain.order.facts import CancelReason
-from liveorder.domain.order.reception import receive
+from liveorder.domain.order.reception import apply_report
 from liveorder.domain.values import OrderType, TimeInForce
 from tests.builders import DEADLINE, SESSION, intent, recorded, seconds
 
@@ -266,11 +266,11 @@ class Run:
     def tell(self, tracked: TrackedOrder, step: Step) -> None:
         if (report := self.report_of(tracked.order, step)) is None:
             return
-        tracked.add(receive(tracked.order, report))
+        tracked.add(apply_report(tracked.order, report))
         if self.tell_twice and not isinstance(report, r.OrderRestated):
-            assert receive(tracked.order, report) == []
+            assert apply_report(tracked.order, report) == []
         if self.ask_too and (tracked.order.closing is Closing.NONE or tracked.order.status.is_closed):
-            tracked.add(receive(tracked.order, answer_about(tracked.order)))
+            tracked.add(apply_report(tracked.order, answer_about(tracked.order)))
 
     def report_of(self, order: LiveOrder, step: Step) -> r.ExecutionReport | None:
         asked, request_id = self.asked.get(step.clordid or "", (None, None))

@@ -19,7 +19,7 @@ import psycopg
 import pytest
 
 from liveorder.application.ports.order_store import Claiming, Commit, LedgerEntry, LedgerRow
-from liveorder.domain.claim import Recognition, SignalClaim
+from liveorder.domain.claim import IdempotencyClaim, Recognition
 from liveorder.domain.facts import Envelope, Fact, RecordedFact
 from liveorder.domain.order.facts import Filled
 from liveorder.infrastructure.eventstore.identity import Expectation
@@ -82,7 +82,7 @@ def commit(stream_id: UUID, *versions: int, **terms: Any) -> Commit:
 def claim(order_id: UUID, signal_id: str = "SIGNAL1", *, account_id: str = "main", names_account: bool = True) -> Claiming:
     """Of a signal whose order is known at the broker by the signal's id."""
     client_order_id = signal_id if account_id == "main" else f"{signal_id}-{account_id}"
-    made = SignalClaim("tests", account_id, signal_id, 1, client_order_id, order_id, "fingerprint")
+    made = IdempotencyClaim("tests", account_id, signal_id, 1, client_order_id, order_id, "fingerprint")
     return Claiming(made, Recognition(signal_id, account_id if names_account else None, (client_order_id,)))
 
 

@@ -9,19 +9,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from liveorder.application.engine.engine import Connection, Engine
+from liveorder.application.engine.engine import AccountConnection, Engine
 from liveorder.application.engine.rooms import EngineTerms
-from liveorder.application.gateway.gateway import AccountTerms
+from liveorder.application.gateway.gateway import AccountConfig
 from liveorder.application.gateway.retry_policy import RetryPolicy
 from liveorder.application.outbox.messages import Notices
 from liveorder.application.outbox.notifier import Notice
 from liveorder.application.outbox.outbox import Outbox
+from liveorder.application.ports.activity_log import EventLog
 from liveorder.application.ports.brokerage import Brokerage
 from liveorder.application.ports.clock import Clock
-from liveorder.application.ports.event_log import EventLog
 from liveorder.application.ports.order_store import Lease
 from liveorder.application.reporting.projector import Projector
-from liveorder.application.trading.execute_order import ExecutionTerms
+from liveorder.application.trading.execute_order import ExecutionConfig
 from liveorder.domain.values import TradingMode
 from liveorder.infrastructure.brokers.simulated.broker import SimulatedBroker
 from liveorder.infrastructure.brokers.simulated.control import VenueControl
@@ -153,13 +153,13 @@ def _projector(plan: ServicePlan, store: DatabaseOrderStore, clock: Clock, log: 
     return Projector(store, views, clock, lambda error: log.write("ERROR", f"Read models: {type(error).__name__}: {error}"))
 
 
-def _connection(plan: ServicePlan, fate: Fate, tell: Tell, defect: Defect, clock: Clock) -> Connection:
+def _connection(plan: ServicePlan, fate: Fate, tell: Tell, defect: Defect, clock: Clock) -> AccountConnection:
     wire = WIRES.get(plan.key_class)
     parts = wire.brokerage(plan, clock, _ToldLog(tell)) if wire else _simulated(plan, fate, defect, clock)
     control = VenueControl(Tcp(HOST, plan.venue_port, clock))
     witness: Any = Witness(parts.broker, control, tell, wire.key_field if wire else None)
     mortal = defect.broker(Mortal(witness, fate, (*REQUESTS, *QUESTIONS)))
-    account = AccountTerms(
+    account = AccountConfig(
         account_id=plan.account,
         currency=wire.currency if wire else "USD",
         mode=TradingMode.PAPER if wire else TradingMode.SIMULATION,
@@ -169,7 +169,7 @@ def _connection(plan: ServicePlan, fate: Fate, tell: Tell, defect: Defect, clock
         own_delay_seconds=plan.call_timeout_seconds,
         breaker_failures=1000,
     )
-    return Connection(account, mortal, parts.market_data, parts.instruments)
+    return AccountConnection(account, mortal, parts.market_data, parts.instruments)
 
 
 def _simulated(plan: ServicePlan, fate: Fate, defect: Defect, clock: Clock) -> Brokerage:
@@ -181,7 +181,7 @@ def _simulated(plan: ServicePlan, fate: Fate, defect: Defect, clock: Clock) -> B
 
 def _terms(plan: ServicePlan) -> EngineTerms:
     return EngineTerms(
-        ExecutionTerms(plan.owner),
+        ExecutionConfig(plan.owner),
         owner=plan.owner,
         auto_trading_default=True,
         poll_seconds=0.1,

@@ -90,5 +90,5 @@ def places_of(label: str) -> list[tuple[str, str]]:
 
 def _contents(args: tuple[Any, ...]) -> list[str]:
     if args and isinstance(args[0], Commit):
-        return ["+".join(type(recorded.fact).__name__ for recorded in args[0].facts)]
+        return ["+".join(recorded.fact.shown_name for recorded in args[0].facts)]
     return []

@@ -12,10 +12,10 @@ from liveorder.domain.broker_capabilities import BrokerCapabilities, KeySupport
 from liveorder.infrastructure.brokers.simulated.broker import capabilities_of
 from liveorder.infrastructure.brokers.simulated.venue.settings import (
     START_PRICES,
-    AccountTerms,
     Fills,
     Keys,
     PriceSource,
+    VenueAccount,
     VenueSettings,
 )
 from tests.crash.wires import LAG_SECONDS as WIRES_LAG_SECONDS
@@ -50,7 +50,7 @@ def venue_settings(key_class: str, accounts: Iterable[str]) -> VenueSettings:
         catalogue_file=COINS_FILE,
         fills=Fills(delay_seconds=0.12, max_quantity=Decimal(4)),
         keys=KEY_CLASSES[key_class],
-        accounts=tuple(AccountTerms(account_id=account) for account in accounts),
+        accounts=tuple(VenueAccount(account_id=account) for account in accounts),
     )
 
 

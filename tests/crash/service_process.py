@@ -191,7 +191,7 @@ class _Served:
         return _shown(await self.engine.replace.replace(UUID(order_id), limit_price=Decimal(limit_price)))
 
     async def _kill(self) -> Any:
-        report = await self.engine.stop_trading.kill("test", "person:test")
+        report = await self.engine.kill_all.kill("test", "person:test")
         return {"is_durable": report.is_durable, "cancelled": len(report.cancelled), "is_flat": report.is_flat}
 
     async def _state(self) -> Any:
@@ -204,12 +204,12 @@ class _Served:
         }
 
     async def _halts(self) -> Any:
-        return [f"{halt.reason}: {halt.detail}" for halt in self.engine.kill_switch.standing()]
+        return [f"{halt.reason}: {halt.detail}" for halt in self.engine.halts.standing()]
 
     async def _resume(self) -> None:
         """Whatever stands."""
-        for halt in self.engine.kill_switch.standing():
-            await self.engine.kill_switch.resume(halt.scope, "looked at", "person:test")
+        for halt in self.engine.halts.standing():
+            await self.engine.halts.resume(halt.scope, "looked at", "person:test")
 
     async def _replays(self) -> bool:
         """Whether the stored facts of each order, read anew, make the same order."""

@@ -17,7 +17,7 @@ from liveorder.domain.order import LiveOrder
 from liveorder.domain.order.facts import (
     AnomalyNoted,
     CancelRequested,
-    OutcomeUnknown,
+    OutcomeDoubted,
     ReplaceRequested,
     Requested,
     SubmissionStarted,
@@ -29,7 +29,7 @@ from tests.crash.composition import MAPPER
 from tests.crash.processes import Process
 from tests.crash.witness import digest_of
 
-_ALARMING = (OutcomeUnknown, AnomalyNoted, UnmatchedReportNoted)
+_ALARMING = (OutcomeDoubted, AnomalyNoted, UnmatchedReportNoted)
 _REQUESTS = (SubmissionStarted, CancelRequested, ReplaceRequested)
 
 
@@ -52,7 +52,7 @@ class Stored:
 
     @property
     def had_doubt(self) -> bool:
-        return any(isinstance(each.fact, OutcomeUnknown) for each in self.log)
+        return any(isinstance(each.fact, OutcomeDoubted) for each in self.log)
 
     @property
     def anomalies(self) -> list[str]:

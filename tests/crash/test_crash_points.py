@@ -26,7 +26,7 @@ from liveorder.infrastructure.brokers.simulated.broker import capabilities_of
 from liveorder.infrastructure.brokers.simulated.control import VenueControl
 from liveorder.infrastructure.brokers.simulated.in_process import InProcess
 from liveorder.infrastructure.brokers.simulated.venue.faults import Fault, FaultKind, FaultPlan, Point
-from liveorder.infrastructure.brokers.simulated.venue.settings import AccountTerms, Commission, Fills
+from liveorder.infrastructure.brokers.simulated.venue.settings import Fills, VenueAccount, VenueCommission
 from tests.memory import folder_in_memory
 from tests.mortality import Died, Mortality, bury
 from tests.virtual_time import run_virtually
@@ -141,7 +141,7 @@ def _survives_every_death(tmp_path: Path, life: Life, way: FaultKind | None) -> 
 
 ETH = "CRYPTO:ETH/USD"
 KEEPS = SLOW_PARTS.model_copy(
-    update={"commission": Commission(in_kind=Decimal("0.0025")), "accounts": (AccountTerms(allows_short=False),)}
+    update={"commission": VenueCommission(in_kind=Decimal("0.0025")), "accounts": (VenueAccount(allows_short=False),)}
 )
 
 

@@ -14,12 +14,12 @@ from pathlib import Path
 
 from pydantic import SecretStr
 
+from liveorder.application.ports.activity_log import EventLog
 from liveorder.application.ports.brokerage import AccountAccess, Brokerage
 from liveorder.application.ports.clock import Clock
-from liveorder.application.ports.event_log import EventLog
 from liveorder.domain.broker_capabilities import BrokerCapabilities, KeySupport
 from liveorder.domain.values import TradingMode
-from liveorder.infrastructure.brokers.simulated.venue.settings import AccountTerms, Fills, Keys, PriceSource, VenueSettings
+from liveorder.infrastructure.brokers.simulated.venue.settings import Fills, Keys, PriceSource, VenueAccount, VenueSettings
 from liveorder.infrastructure.settings.sections import Alpaca, Ibkr, Kite
 from liveorder.testing.exchange import Exchange
 from tests.crash.plans import ServicePlan
@@ -67,7 +67,7 @@ class Wire:
             keys=Keys(support=self.support),
             catalogue_file=self.catalogue,
             accounts=tuple(
-                AccountTerms(account_id=account, currency=self.currency, cash=Decimal(10_000_000)) for account in accounts
+                VenueAccount(account_id=account, currency=self.currency, cash=Decimal(10_000_000)) for account in accounts
             ),
         )
 

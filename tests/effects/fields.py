@@ -18,21 +18,21 @@ from pydantic_core import PydanticUndefined
 from liveorder.domain.broker_capabilities import BrokerCapabilities
 from liveorder.domain.signal import Signal
 from liveorder.infrastructure.brokers.simulated.venue.faults import Fault
-from liveorder.infrastructure.brokers.simulated.venue.settings import AccountTerms, OpeningPosition, VenueSettings
+from liveorder.infrastructure.brokers.simulated.venue.settings import OpeningPosition, VenueAccount, VenueSettings
 from liveorder.infrastructure.settings.fields import SettingsFields
-from liveorder.infrastructure.settings.sections import Account, SpecialSession
+from liveorder.infrastructure.settings.sections import AccountSettings, SpecialSession
 
 LISTED: dict[str, type[BaseModel]] = {
-    "accounts": Account,
+    "accounts": AccountSettings,
     "special_sessions": SpecialSession,
-    "venue.accounts": AccountTerms,
+    "venue.accounts": VenueAccount,
     "venue.accounts.positions": OpeningPosition,
     "venue.faults.faults": Fault,
 }
 """What the items of a field that is a list or a mapping are."""
 
 OF_NOTHING: dict[tuple[type[BaseModel], str], Any] = {
-    (Account, "id"): "another",
+    (AccountSettings, "id"): "another",
     (SpecialSession, "calendar"): "XBOM",
     (SpecialSession, "day"): date(2025, 3, 11),
     (Signal, "symbol"): "AAPL",
@@ -79,7 +79,7 @@ def _fields_of(model: type[BaseModel], prefix: str) -> Iterator[tuple[str, Field
 def ignored(field: Field) -> Iterator[None]:
     """As if nothing read the field: whoever looks at it finds its default, whatever was set. Only its model's own checks see it."""
     is_capability = field.model is BrokerCapabilities
-    model, name = (Account, "capabilities") if is_capability else (field.model, field.name)
+    model, name = (AccountSettings, "capabilities") if is_capability else (field.model, field.name)
     setattr(model, name, property(_capabilities_without(field.name) if is_capability else _default_of(field)))
     try:
         yield
@@ -98,5 +98,5 @@ def _default_of(field: Field) -> Callable[[Any], Any]:
     return found
 
 
-def _capabilities_without(name: str) -> Callable[[Account], dict[str, Any]]:
+def _capabilities_without(name: str) -> Callable[[AccountSettings], dict[str, Any]]:
     return lambda account: {key: value for key, value in account.__dict__["capabilities"].items() if key != name}

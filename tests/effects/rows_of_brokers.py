@@ -18,7 +18,7 @@ from liveorder.domain.values import AssetClass, OrderType, Side, TimeInForce
 from liveorder.infrastructure.brokers.alpaca.assembly import brokerage
 from liveorder.infrastructure.brokers.kite import login, tokens
 from liveorder.infrastructure.brokers.kite.broker import ticker_root
-from liveorder.infrastructure.settings.sections import Account, Alpaca, Kite
+from liveorder.infrastructure.settings.sections import AccountSettings, Alpaca, Kite
 from tests.effects.observing import Effect, Observe, in_real_time, trades_at
 from tests.twins.alpaca.customer import ACCOUNT, access
 from tests.unit.alpaca.stage import live, order_of
@@ -181,7 +181,7 @@ def _prices_are_asked_of(parts: Brokerage) -> str:
 
 
 async def _intent(_: Path) -> Any:
-    account = Account(id=ACCOUNT, broker="alpaca", capabilities={"reduce_only_for": ["OPTION"]})
+    account = AccountSettings(id=ACCOUNT, broker="alpaca", capabilities={"reduce_only_for": ["OPTION"]})
     parts = brokerage(replace(access(), adjusted=account.adjusted), Alpaca.model_validate(KEYS))
     try:
         prepared = parts.broker.prepare(order_of(side=Side.SELL, reduces_only=True))

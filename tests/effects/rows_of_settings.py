@@ -67,7 +67,7 @@ async def _limit_closed(played: Stage) -> None:
 
 async def _is_halted_after_two_failures(played: Stage) -> bool:
     await played.order()
-    return bool(played.engine.kill_switch.standing())
+    return bool(played.engine.halts.standing())
 
 
 async def _stopped_with_a_call_out(folder: Path) -> int:

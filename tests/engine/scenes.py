@@ -13,15 +13,15 @@ from pathlib import Path
 from typing import Any, TypeVar
 from uuid import UUID
 
-from liveorder.application.engine.engine import Connection, Engine
-from liveorder.application.engine.operator_commands import CommandDesk
+from liveorder.application.engine.engine import AccountConnection, Engine
+from liveorder.application.engine.operator_commands import OperatorCommands
 from liveorder.application.engine.rooms import EngineTerms
-from liveorder.application.gateway.gateway import AccountTerms
+from liveorder.application.gateway.gateway import AccountConfig
 from liveorder.application.ports.broker import Broker, Prepared
 from liveorder.application.ports.calendar import TradingCalendar
 from liveorder.application.ports.instruments import Instruments
 from liveorder.application.ports.market_data import MarketData
-from liveorder.application.trading.execute_order import ExecutionTerms
+from liveorder.application.trading.execute_order import ExecutionConfig
 from liveorder.domain.broker_capabilities import BrokerCapabilities
 from liveorder.domain.errors import LiveOrderError
 from liveorder.domain.facts import Fact
@@ -197,13 +197,13 @@ class Scene:
         return [item.fact for item in await self.reading(lambda store: store.stream(order_id))]
 
     async def fact_names(self, order: LiveOrder | UUID) -> list[str]:
-        return [type(fact).__name__ for fact in await self.facts(order)]
+        return [fact.shown_name for fact in await self.facts(order)]
 
     async def count(self, *names: str) -> int:
         """Facts of these kinds in the whole log."""
 
         async def counted(store: DatabaseOrderStore) -> int:
-            return sum([sum(type(item.fact).__name__ in names for item in page) async for page in store.log()])
+            return sum([sum(item.fact.shown_name in names for item in page) async for page in store.log()])
 
         return await self.reading(counted)
 
@@ -232,7 +232,7 @@ class Scene:
         self.lives += 1
         store = self.store()
         settled = EngineTerms(
-            ExecutionTerms(f"session-{self.lives}", self.is_shadow),
+            ExecutionConfig(f"session-{self.lives}", self.is_shadow),
             owner=f"life-{self.lives}",
             auto_trading_default=True,
             reconcile_seconds=60.0,
@@ -251,7 +251,7 @@ class Scene:
             lambda order, error: self.errors.append((order, error)),
         )
 
-    def _connection(self, account_id: str) -> Connection:
+    def _connection(self, account_id: str) -> AccountConnection:
         transport = InProcess(self.floors[account_id], self.clock)
         capabilities = self.capabilities or capabilities_of(self.venue)
         broker = SimulatedBroker(transport, account_id=account_id, capabilities=capabilities)
@@ -259,8 +259,8 @@ class Scene:
         witness = self.witnesses[account_id] = Witness(broker, self._stored_for, self.clock)
         if before is not None:
             witness.calls, witness.errors, witness.answers = before.calls, before.errors, before.answers
-        terms = AccountTerms(account_id=account_id, limits=self.limits, **self.account_terms)
-        return Connection(terms, witness, self.market_data or SimulatedMarketData(transport), self.instruments)
+        terms = AccountConfig(account_id=account_id, limits=self.limits, **self.account_terms)
+        return AccountConnection(terms, witness, self.market_data or SimulatedMarketData(transport), self.instruments)
 
     @asynccontextmanager
     async def living(self, **terms: Any) -> AsyncIterator[Engine]:
@@ -269,7 +269,7 @@ class Scene:
         await engine.start(wait_for_lease=True)
         store = engine.store
         assert isinstance(store, DatabaseOrderStore)
-        engine.begin("commands", CommandDesk(engine, store.commands, engine.desk, engine.clock, engine.log).serve_for_ever)
+        engine.begin("commands", OperatorCommands(engine, store.commands, engine.desk, engine.clock, engine.log).serve_for_ever)
         try:
             yield engine
         finally:

@@ -33,6 +33,6 @@ async def test_an_order_that_somebody_drives_is_not_driven_twice(tmp_path: Path)
         await until(lambda: len(scene.witness.calls) == 1)
         (waiting,) = engine.orders.unfinished()
         assert await engine.submit.resume(waiting) is waiting
-        assert engine.recover.take_up_unsent(engine.submit.driven) == 0
+        assert engine.recover.resubmit_unsent(engine.submit.submitting) == 0
         await executing
         assert len(scene.witness.calls) == 2

@@ -20,8 +20,7 @@ from liveorder.domain.lifecycle import OrderStatus
 from liveorder.domain.order import LiveOrder
 from liveorder.domain.values import Side
 from liveorder.infrastructure.brokers.simulated.broker import SIMULATED_CAPABILITIES
-from liveorder.infrastructure.brokers.simulated.venue.settings import AccountTerms as VenueAccount
-from liveorder.infrastructure.brokers.simulated.venue.settings import Fills, OpeningPosition, VenueSettings
+from liveorder.infrastructure.brokers.simulated.venue.settings import Fills, OpeningPosition, VenueAccount, VenueSettings
 from tests.engine.scenes import ACCOUNT, LAX, STILL, Scene, a_limit, a_scene, a_signal, until
 
 D = Decimal
@@ -156,7 +155,7 @@ async def test_a_question_that_fails_is_said_once_and_leaves_what_was_known(tmp_
             "The account's money could not be asked for: nobody there"
         ]
         assert engine.figures.problems == {ACCOUNT: "nobody there"}
-        assert engine.kill_switch.standing() == []
+        assert engine.halts.standing() == []
         purse.error = None
         await asyncio.sleep(2)
         await engine.figures.at_most(ACCOUNT, 0.0)

@@ -11,19 +11,19 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from liveorder.application.engine.operator_commands import CommandDesk, carry_out
+from liveorder.application.engine.operator_commands import OperatorCommands, carry_out
 from liveorder.application.ports.order_store import StoredCommand
 from liveorder.domain.errors import StoreUnavailable
 from liveorder.domain.lifecycle import OrderStatus
 from liveorder.domain.values import Side
 from liveorder.infrastructure.brokers.simulated.venue.faults import FaultKind
-from liveorder.infrastructure.brokers.simulated.venue.settings import AccountTerms, OpeningPosition
+from liveorder.infrastructure.brokers.simulated.venue.settings import OpeningPosition, VenueAccount
 from tests.engine.scenes import ACCOUNT, SPY, STILL, Scene, a_limit, a_scene, a_signal, until
 from tests.engine.test_ownership import taken_over
 
 SIDE = Side.BUY
 HOLDING = STILL.model_copy(
-    update={"accounts": (AccountTerms(positions={SPY: OpeningPosition(quantity=Decimal(7), price=Decimal(450))}),)}
+    update={"accounts": (VenueAccount(positions={SPY: OpeningPosition(quantity=Decimal(7), price=Decimal(450))}),)}
 )
 
 
@@ -72,7 +72,7 @@ async def test_killing_and_resuming(tmp_path: Path) -> None:
             "still_halted": [],
         }
         assert (await asked(scene, "auto_trading", {"enabled": False}))["result"] == {"auto_trading": False}
-        assert not engine.kill_switch.auto_trading
+        assert not engine.halts.auto_trading
 
 
 async def test_settling_doubts(tmp_path: Path) -> None:
@@ -164,7 +164,7 @@ async def test_a_command_is_carried_out_once_however_long_its_answer_takes_to_be
             await answer(command_id, text)
 
         commands.answer = reluctantly
-        engine.begin("commands", CommandDesk(engine, commands, engine.desk, engine.clock, engine.log).serve_for_ever)
+        engine.begin("commands", OperatorCommands(engine, commands, engine.desk, engine.clock, engine.log).serve_for_ever)
         adoption = {"account_id": ACCOUNT, "symbol": "SPY", "quantity": "7", "price": "450", "evidence": "statement"}
         assert (await asked(scene, "adopt_position", adoption, seconds=30.0))["ok"]
         await asyncio.sleep(5)

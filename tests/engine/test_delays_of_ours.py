@@ -127,7 +127,7 @@ async def test_a_store_that_is_always_slow_trades_all_the_same_and_each_call_has
             assert len(scene.venue_orders(order)) == 1
             await assert_calls_began_in_time(scene, order)
         assert len(scene.witness.of("submit")) == 3
-        assert (engine.kill_switch.standing(), scene.errors) == ([], [])
+        assert (engine.halts.standing(), scene.errors) == ([], [])
 
 
 async def test_what_was_learned_of_a_slow_store_lets_the_next_order_go_at_its_first_start(tmp_path: Path) -> None:
@@ -159,7 +159,7 @@ async def test_an_order_that_our_side_never_lets_go_ends_as_stale_and_says_why(t
         assert "before it was sent" in (order.error_message or "")
         assert "our own side" in (order.error_message or "")
         assert scene.witness.calls == []
-        assert engine.kill_switch.standing() == []
+        assert engine.halts.standing() == []
 
 
 async def test_starts_that_came_late_are_tried_again_after_growing_waits(tmp_path: Path) -> None:
@@ -219,7 +219,7 @@ async def test_a_request_that_comes_late_is_not_made_but_made_anew(tmp_path: Pat
         assert len(scene.witness.of(verb)) == len(scene.witness.calls) == 1
         await assert_calls_began_in_time(scene, order)
         assert await _not_begun(scene, order) == [True]
-        assert engine.kill_switch.standing() == []
+        assert engine.halts.standing() == []
         await until(lambda: verb != "cancel" or engine.is_quiet)
         order = await engine.orders.get(order.order_id)
         expected = (OrderStatus.CANCELLED, "REQUESTED") if verb == "cancel" else (OrderStatus.SUBMITTED, None)
@@ -255,9 +255,9 @@ async def test_our_delays_are_no_failures_of_the_broker(tmp_path: Path, verb: st
             await engine.execute.execute(a_limit(f"s{number}"))
         for _ in range(5):
             await getattr(gateway, verb)("late", Prepared({}, "{}"), scene.clock.now())
-        assert engine.kill_switch.standing() == []
+        assert engine.halts.standing() == []
         await engine.execute.execute(a_limit("s2"))
-        assert [halt.reason for halt in engine.kill_switch.standing()] == [HaltReason.CIRCUIT_BREAKER]
+        assert [halt.reason for halt in engine.halts.standing()] == [HaltReason.CIRCUIT_BREAKER]
 
 
 async def test_a_cancel_that_we_delay_again_and_again_is_wanted_until_it_is_made(tmp_path: Path) -> None:
@@ -308,7 +308,7 @@ async def test_a_replace_that_our_side_never_lets_go_is_refused_and_says_why(tmp
         assert scene.witness.of("replace") == []
         assert (order.quantity, order.replace_requested) == (Decimal(10), False)
         assert "our own side" in (order.error_message or "")
-        assert engine.kill_switch.standing() == []
+        assert engine.halts.standing() == []
 
 
 # --- halts ----------------------------------------------------------------------------------------------------------------------
@@ -319,10 +319,10 @@ async def test_a_halt_between_the_commit_and_the_call_is_no_failure_of_the_broke
     async with a_scene(tmp_path, account_terms=BREAKS_AT_ONCE) as scene, scene.living() as engine:
         order = await standing(engine, verb)
         scene.witness.calls.clear()
-        with after_each_start(engine, lambda: engine.kill_switch.halt_now(EVERYTHING, HaltReason.KILL_SWITCH, "now") and None):
+        with after_each_start(engine, lambda: engine.halts.halt_now(EVERYTHING, HaltReason.KILL_SWITCH, "now") and None):
             order = await asked(engine, verb, order)
         assert scene.witness.calls == []
-        assert [halt.reason for halt in engine.kill_switch.standing()] == [HaltReason.KILL_SWITCH]
+        assert [halt.reason for halt in engine.halts.standing()] == [HaltReason.KILL_SWITCH]
         facts = [each for each in await scene.facts(order) if isinstance(each, SubmissionFailed | ReplaceRefused)]
         assert ["trading was halted" in fact.message for fact in facts] == [True]
         assert (order.failures, order.reason) == (0, "HALTED" if verb == "submit" else None)
@@ -344,7 +344,7 @@ async def test_a_clock_that_is_set_between_the_commit_and_the_call_keeps_nothing
             with after_each_start(engine, lambda: jumping.jump(seconds)):
                 order = await asked(engine, verb, order)
             assert len(scene.witness.of(verb)) == 1
-            assert engine.kill_switch.standing() == []
+            assert engine.halts.standing() == []
             assert len(await _not_begun(scene, order)) == (1 if seconds > 0 else 0)
 
 

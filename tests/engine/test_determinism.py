@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from liveorder.infrastructure.brokers.simulated.venue.faults import Fault, FaultKind, FaultPlan, Point
-from liveorder.infrastructure.brokers.simulated.venue.settings import Commission, Fills, PriceSource, VenueSettings
+from liveorder.infrastructure.brokers.simulated.venue.settings import Fills, PriceSource, VenueCommission, VenueSettings
 from liveorder.infrastructure.eventstore.order_store import DatabaseOrderStore
 from tests.engine.scenes import LAX, a_limit, a_scene, a_signal, until
 
@@ -17,7 +17,7 @@ ROUGH = VenueSettings(
     seed=7,
     prices=PriceSource(volatility=0.001),
     fills=Fills(delay_seconds=0.7, max_quantity=Decimal(3)),
-    commission=Commission(per_order=Decimal(1), per_unit=Decimal("0.005")),
+    commission=VenueCommission(per_order=Decimal(1), per_unit=Decimal("0.005")),
     rejection_probability=0.1,
     latency_seconds=0.05,
     faults=FaultPlan(

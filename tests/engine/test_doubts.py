@@ -471,7 +471,7 @@ async def test_what_was_noted_of_an_order_is_resolved_before_the_order_learns_it
             assert (await engine.orders.get(order.order_id)).filled_quantity == 3
 
         async def kinds(store: DatabaseOrderStore) -> list[str]:
-            return [type(item.fact).__name__ for page in [page async for page in store.log()] for item in page]
+            return [item.fact.shown_name for page in [page async for page in store.log()] for item in page]
 
         stored = await scene.reading(kinds)
         assert stored.count("UnmatchedReportNoted") == stored.count("UnmatchedReportResolved") > 0

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from liveorder.application.engine.engine import Connection
+from liveorder.application.engine.engine import AccountConnection
 from liveorder.bootstrap import EmergencyReport, Settings, brokerages, emergency, emergency_kill
 from liveorder.domain.errors import BrokerConnectionError
 from tests.engine.scenes import ACCOUNT, Scene, a_limit, a_scene
@@ -44,9 +44,9 @@ def settings_of(scene: Scene, **more: Any) -> Settings:
 
 
 @contextmanager
-def unstarted(scene: Scene) -> Iterator[dict[str, Connection]]:
+def unstarted(scene: Scene) -> Iterator[dict[str, AccountConnection]]:
     gateways = scene.engine().gateways
-    yield {name: Connection(each.terms, each.broker, each.market_data, each.instruments) for name, each in gateways.items()}
+    yield {name: AccountConnection(each.terms, each.broker, each.market_data, each.instruments) for name, each in gateways.items()}
 
 
 async def leave_an_order_at_each(scene: Scene) -> None:
@@ -61,7 +61,7 @@ async def killed(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> EmergencyRepo
             scene.witnesses[account_id].calls.clear()
 
         @contextmanager
-        def these(*_: Any, **__: Any) -> Iterator[dict[str, Connection]]:
+        def these(*_: Any, **__: Any) -> Iterator[dict[str, AccountConnection]]:
             yield connections
 
         monkeypatch.setattr(emergency, "connections_of", these)

@@ -22,7 +22,7 @@ from liveorder.domain.lifecycle import OrderStatus
 from liveorder.domain.order.facts import Refused, RejectReason, SubmissionStarted
 from liveorder.domain.trading_halt import HaltReason, account_scope
 from liveorder.infrastructure.brokers.simulated.venue.faults import FaultKind
-from liveorder.infrastructure.brokers.simulated.venue.settings import AccountTerms as VenueAccount
+from liveorder.infrastructure.brokers.simulated.venue.settings import VenueAccount
 from tests.engine.scenes import LAX, STILL, a_limit, a_scene, a_signal, until
 
 REFUSED = BrokerConnectionError("connection refused")
@@ -34,7 +34,7 @@ REFUSED = BrokerConnectionError("connection refused")
 async def test_the_intent_its_approval_and_its_submission_are_one_commit_before_the_broker_is_called(tmp_path: Path) -> None:
     async with a_scene(tmp_path) as scene, scene.living() as engine:
         commits = []
-        engine.orders.listen(lambda before, after, recorded: commits.append([type(item.fact).__name__ for item in recorded]))
+        engine.orders.listen(lambda before, after, recorded: commits.append([item.fact.shown_name for item in recorded]))
         order = await engine.execute.execute(a_signal())
         (call,) = scene.witness.of("submit")
         assert call.stored == ("Requested", "Approved", "SubmissionStarted")
@@ -250,10 +250,10 @@ async def test_a_lost_store_starts_halted_and_an_order_that_carries_our_key_is_f
         async with a_scene(tmp_path, STILL) as emptied:
             emptied.floors = scene.floors
             async with emptied.living() as engine:
-                (halt,) = engine.kill_switch.standing()
+                (halt,) = engine.halts.standing()
                 assert (halt.scope, halt.reason) == (account_scope("SIM"), HaltReason.RESTORED_STORE)
                 assert (await engine.execute.execute(a_signal("new"))).is_in_doubt
-                await engine.kill_switch.resume(account_scope("SIM"), "looked at", "person:ann")
+                await engine.halts.resume(account_scope("SIM"), "looked at", "person:ann")
                 again = await engine.execute.execute(a_limit())
                 await until(lambda: not engine.doubts.standing())
                 again = await engine.orders.get(again.order_id)

@@ -28,7 +28,7 @@ from liveorder.domain.values import ZERO, AssetClass, Side
 from liveorder.infrastructure.brokers.simulated.broker import capabilities_of
 from liveorder.infrastructure.brokers.simulated.instruments import SimulatedInstruments
 from liveorder.infrastructure.brokers.simulated.venue.opening import catalogue_of
-from liveorder.infrastructure.brokers.simulated.venue.settings import AccountTerms, Commission, Fills
+from liveorder.infrastructure.brokers.simulated.venue.settings import Fills, VenueAccount, VenueCommission
 from liveorder.infrastructure.readmodels import views_at
 from tests.engine.scenes import ACCOUNT, LAX, STILL, Scene, a_scene, a_signal, until
 from tests.twins.alpaca.server import COINS
@@ -36,8 +36,8 @@ from tests.twins.alpaca.server import COINS
 D = Decimal
 ETH = "CRYPTO:ETH/USD"
 RATE = D("0.0025")
-SPOT = (AccountTerms(cash=D(100_000_000), allows_short=False),)
-TAKES = STILL.model_copy(update={"commission": Commission(in_kind=RATE), "accounts": SPOT})
+SPOT = (VenueAccount(cash=D(100_000_000), allows_short=False),)
+TAKES = STILL.model_copy(update={"commission": VenueCommission(in_kind=RATE), "accounts": SPOT})
 """Of four coins 0.01 are kept, each worth 3000."""
 TAKES_LATER = STILL.model_copy(update={"accounts": SPOT})
 """Nothing by itself: the test takes it."""
@@ -231,7 +231,7 @@ async def test_more_than_was_bought_is_not_cut_but_refused(tmp_path: Path) -> No
 
 
 async def test_where_short_selling_is_allowed_a_sale_of_what_was_bought_opens_no_short(tmp_path: Path) -> None:
-    margin = TAKES.model_copy(update={"accounts": (AccountTerms(cash=D(100_000_000)),)})
+    margin = TAKES.model_copy(update={"accounts": (VenueAccount(cash=D(100_000_000)),)})
     limits = LAX.model_copy(update={"allow_short_selling": True})
     async with a_scene(tmp_path, margin, limits=limits) as scene, scene.living() as engine:
         for waits in (False, True):
@@ -290,7 +290,7 @@ async def test_fees_of_nine_decimals_are_settled_to_the_last(tmp_path: Path) -> 
 
 
 async def test_a_sale_pays_its_fee_in_money(tmp_path: Path) -> None:
-    both = TAKES.model_copy(update={"commission": Commission(in_kind=RATE, rate=RATE)})
+    both = TAKES.model_copy(update={"commission": VenueCommission(in_kind=RATE, rate=RATE)})
     async with a_scene(tmp_path, both) as scene, scene.living() as engine:
         await traded(engine, "BUY", 4)
         sold = await traded(engine, "SELL", 4)
@@ -305,7 +305,7 @@ async def test_a_sale_pays_its_fee_in_money(tmp_path: Path) -> None:
 async def test_a_kill_that_flattens_leaves_nothing(tmp_path: Path) -> None:
     async with a_scene(tmp_path, TAKES) as scene, scene.living() as engine:
         await traded(engine, "BUY", 4)
-        stopped = await engine.stop_trading.kill("enough", "person:ann", flatten=True)
+        stopped = await engine.kill_all.kill("enough", "person:ann", flatten=True)
         assert (stopped.is_flat, stopped.not_closed) == (True, ())
         await settled(scene, engine)
         await agree(scene, engine)
@@ -335,7 +335,7 @@ async def test_an_exit_before_a_late_fee_sells_all(tmp_path: Path) -> None:
 
 
 async def test_a_lower_fee_than_may_be_taken_is_settled_as_it_is(tmp_path: Path) -> None:
-    maker = TAKES.model_copy(update={"commission": Commission(in_kind=D("0.00125"))})
+    maker = TAKES.model_copy(update={"commission": VenueCommission(in_kind=D("0.00125"))})
     can = replace(capabilities_of(maker), fees_in_kind={AssetClass.CRYPTO: RATE})
     async with a_scene(tmp_path, maker, capabilities=can) as scene, scene.living() as engine:
         await traded(engine, "BUY", 8)
@@ -613,7 +613,7 @@ async def test_more_than_was_bought_is_not_taken_for_fees_of_rounds_before(tmp_p
 
 
 async def test_a_fee_in_the_coin_that_comes_with_the_fill_is_off_both_holdings(tmp_path: Path) -> None:
-    charges = STILL.model_copy(update={"commission": Commission(rate=RATE, currency="ETH"), "accounts": SPOT})
+    charges = STILL.model_copy(update={"commission": VenueCommission(rate=RATE, currency="ETH"), "accounts": SPOT})
     async with a_scene(tmp_path, charges) as scene, scene.living() as engine:
         await traded(engine, "BUY", 4)
         assert held_here(engine) == held_at_venue(scene) == D("3.99")

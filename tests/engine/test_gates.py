@@ -39,7 +39,7 @@ async def test_a_halt_between_the_commit_and_the_call_keeps_the_order_from_being
     async with a_scene(tmp_path) as scene, scene.living() as engine:
 
         def halts(*step: object) -> None:
-            engine.kill_switch.halt_now(EVERYTHING, HaltReason.KILL_SWITCH, "now")
+            engine.halts.halt_now(EVERYTHING, HaltReason.KILL_SWITCH, "now")
 
         stop_listening = engine.orders.listen(halts)
         order = await engine.execute.execute(a_signal())
@@ -62,7 +62,7 @@ async def test_a_halt_while_a_failed_order_waits_ends_it(tmp_path: Path) -> None
         scene.witness.will_raise("submit", REFUSED)
         executing = asyncio.create_task(engine.execute.execute(a_signal()))
         await asyncio.sleep(0.5)
-        await engine.kill_switch.halt(EVERYTHING, HaltReason.KILL_SWITCH, "enough", "person:ann")
+        await engine.halts.halt(EVERYTHING, HaltReason.KILL_SWITCH, "enough", "person:ann")
         order = await executing
         assert (order.status, order.reason) == (OrderStatus.CANCELLED, "HALTED")
         assert len(scene.witness.of("submit")) == 1
@@ -155,10 +155,10 @@ async def test_with_auto_trading_off_signals_are_refused_and_a_persons_order_pas
         own = await engine.execute.execute(a_signal("own"), operator="ann")
         await until(lambda: engine.is_quiet)
         assert (await engine.orders.get(own.order_id)).status is OrderStatus.FILLED
-        await engine.kill_switch.switch_auto_trading(True, "market is calm", "person:ann")
+        await engine.halts.switch_auto_trading(True, "market is calm", "person:ann")
         assert (await engine.execute.execute(a_signal("sig-2"))).is_sent
     async with scene.living() as engine:
-        assert engine.kill_switch.auto_trading
+        assert engine.halts.auto_trading
 
 
 @pytest.mark.parametrize("asked_by", [None, "ann"])
@@ -169,7 +169,7 @@ async def test_auto_trading_switched_off_keeps_what_waits_for_its_turn_from_goin
     async with a_scene(tmp_path, capabilities=once_a_second) as scene, scene.living() as engine:
         orders = [asyncio.create_task(engine.execute.execute(a_limit(f"s{n}"), operator=asked_by)) for n in range(3)]
         await asyncio.sleep(0.5)
-        await engine.kill_switch.switch_auto_trading(False, "enough", "person:ann")
+        await engine.halts.switch_auto_trading(False, "enough", "person:ann")
         _, waited, _ = [await order for order in orders]
         assert (waited.status, waited.reason) == (
             (OrderStatus.CANCELLED, "HALTED") if asked_by is None else (OrderStatus.SUBMITTED, None)
@@ -219,7 +219,7 @@ async def test_a_persons_cancel_in_a_shadow_run_reaches_nobody_and_halts_nothing
             cancelled = await shadow.cancel.cancel(order.order_id)
             assert (cancelled.status, cancelled.cancel_requested) == (OrderStatus.SUBMITTED, False)
             assert "a shadow run sends nothing" in (cancelled.error_message or "")
-            assert shadow.kill_switch.standing() == []
+            assert shadow.halts.standing() == []
             assert scene.witness.of("cancel") == []
 
 

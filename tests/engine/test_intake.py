@@ -17,7 +17,7 @@ from liveorder.application.outbox.notifier import Notice
 from liveorder.application.outbox.outbox import Outbox
 from liveorder.application.ports.broker import Absence
 from liveorder.application.ports.signal_source import SourceMessage
-from liveorder.application.runtime.dispatcher import Desk, Lane
+from liveorder.application.runtime.dispatcher import Dispatcher, Lane
 from liveorder.domain.dead_letter import SignalDeadLettered
 from liveorder.domain.errors import BrokerConnectionError, LiveOrderError
 from liveorder.domain.signal import Signal
@@ -25,7 +25,7 @@ from liveorder.domain.trading_halt import HaltReason
 from liveorder.domain.values import AssetClass
 from liveorder.infrastructure.brokers.simulated.broker import capabilities_of
 from liveorder.infrastructure.brokers.simulated.venue.faults import FaultKind
-from liveorder.infrastructure.brokers.simulated.venue.settings import Commission
+from liveorder.infrastructure.brokers.simulated.venue.settings import VenueCommission
 from liveorder.infrastructure.eventstore.order_store import DatabaseOrderStore
 from liveorder.infrastructure.readmodels import views_at
 from liveorder.infrastructure.signals.jsonl_file import JsonlFile
@@ -253,7 +253,7 @@ async def test_a_service_ends_when_its_sources_ended_and_its_orders_are_closed_o
 
 
 BUYS_COINS = '{"signal_id": "in", "symbol": "ETH/USD", "side": "BUY", "quantity": 4}'
-KEEPS_A_PART = STILL.model_copy(update={"commission": Commission(in_kind=Decimal("0.0025"))})
+KEEPS_A_PART = STILL.model_copy(update={"commission": VenueCommission(in_kind=Decimal("0.0025"))})
 
 
 @pytest.mark.parametrize("lag_seconds", [0.0, 5.0])
@@ -366,7 +366,7 @@ async def test_what_is_being_told_when_a_stop_comes_is_told_once(tmp_path: Path)
         told: list[Notice] = []
         service = a_service(scene, told=told)
         await service.start()
-        await service.engine.kill_switch.halt("*", HaltReason.KILL_SWITCH, "enough", "person:ann")
+        await service.engine.halts.halt("*", HaltReason.KILL_SWITCH, "enough", "person:ann")
         await until(lambda: bool(told))
         await service.stop()
         (notice,) = told
@@ -378,9 +378,9 @@ async def test_whoever_lost_the_store_leaves_it_to_the_next_owner_to_tell_the_re
         told: list[Notice] = []
         service = a_service(scene, told=told)
         await service.start()
-        await service.engine.kill_switch.halt("*", HaltReason.KILL_SWITCH, "enough", "person:ann")
+        await service.engine.halts.halt("*", HaltReason.KILL_SWITCH, "enough", "person:ann")
         await until(lambda: bool(told))
-        await service.engine.kill_switch.resume("*", "again", "person:ann")
+        await service.engine.halts.resume("*", "again", "person:ann")
         service.engine.ownership.lose("another process took it")
         await service.stop()
         assert len(told) == 1
@@ -403,7 +403,7 @@ async def test_a_source_that_fails_is_told_and_is_no_quiet_end(tmp_path: Path) -
 
 
 async def test_an_operator_goes_before_reports_and_reports_before_signals() -> None:
-    desk, begun = Desk(RememberedLog()), list[str]()
+    desk, begun = Dispatcher(RememberedLog()), list[str]()
 
     def work(name: str) -> Any:
         async def done() -> None:
@@ -422,7 +422,7 @@ async def test_an_operator_goes_before_reports_and_reports_before_signals() -> N
 
 async def test_work_that_fails_is_logged_and_the_rest_goes_on() -> None:
     log = RememberedLog()
-    desk = Desk(log)
+    desk = Dispatcher(log)
 
     async def refused() -> None:
         raise LiveOrderError("not now")
@@ -440,7 +440,7 @@ async def test_work_that_fails_is_logged_and_the_rest_goes_on() -> None:
 
 
 async def test_signals_that_wait_when_the_desk_stops_taking_them_are_not_begun() -> None:
-    desk, begun = Desk(RememberedLog()), list[str]()
+    desk, begun = Dispatcher(RememberedLog()), list[str]()
 
     async def signal() -> None:
         begun.append("signal")
@@ -458,7 +458,7 @@ async def test_signals_that_wait_when_the_desk_stops_taking_them_are_not_begun()
 
 
 async def test_draining_waits_for_what_was_begun_and_tells_what_was_not_done() -> None:
-    desk = Desk(RememberedLog())
+    desk = Dispatcher(RememberedLog())
     desk.post(Lane.OPERATOR, lambda: asyncio.sleep(3))
     desk.post(Lane.OPERATOR, lambda: asyncio.sleep(30))
     dispatching = asyncio.create_task(desk.dispatch_for_ever())

@@ -52,17 +52,17 @@ async def from_outside(scene: Scene) -> DatabaseOrderStore:
 async def test_a_halt_stops_signals_survives_a_restart_and_is_lifted_by_its_own_name(tmp_path: Path) -> None:
     async with a_scene(tmp_path) as scene:
         async with scene.living() as engine:
-            assert await engine.kill_switch.halt(EVERYTHING, HaltReason.KILL_SWITCH, "enough", "person:ann")
+            assert await engine.halts.halt(EVERYTHING, HaltReason.KILL_SWITCH, "enough", "person:ann")
             assert (await engine.execute.execute(a_signal())).reason == "RISK"
         async with scene.living() as engine:
-            assert [halt.detail for halt in engine.kill_switch.standing()] == ["enough"]
+            assert [halt.detail for halt in engine.halts.standing()] == ["enough"]
             assert (await engine.execute.execute(a_signal("sig-2"))).reason == "RISK"
-            assert not await engine.kill_switch.resume(account_scope(ACCOUNT), "", "person:ann")
-            assert await engine.kill_switch.resume(EVERYTHING, "fine again", "person:ann")
-            assert not await engine.kill_switch.resume(EVERYTHING, "fine again", "person:ann")
+            assert not await engine.halts.resume(account_scope(ACCOUNT), "", "person:ann")
+            assert await engine.halts.resume(EVERYTHING, "fine again", "person:ann")
+            assert not await engine.halts.resume(EVERYTHING, "fine again", "person:ann")
             assert (await engine.execute.execute(a_signal("sig-3"))).is_sent
         async with scene.living() as engine:
-            assert engine.kill_switch.standing() == []
+            assert engine.halts.standing() == []
 
 
 async def test_a_halt_that_another_process_put_in_place_gets_its_fact_and_stands(tmp_path: Path) -> None:
@@ -72,11 +72,11 @@ async def test_a_halt_that_another_process_put_in_place_gets_its_fact_and_stands
             await store.insert_halt(EVERYTHING, HaltReason.KILL_SWITCH, scene.clock.now())
             await store.close()
             await asyncio.sleep(1)
-            (halt,) = engine.kill_switch.standing()
+            (halt,) = engine.halts.standing()
             assert (halt.scope, halt.reason) == (EVERYTHING, HaltReason.KILL_SWITCH)
             assert await scene.count("TradingHalted") == 1
         async with scene.living() as engine:
-            assert len(engine.kill_switch.standing()) == 1
+            assert len(engine.halts.standing()) == 1
 
 
 async def test_a_halt_from_outside_that_is_taken_in_while_it_is_stored_has_one_fact(tmp_path: Path) -> None:
@@ -93,14 +93,14 @@ async def test_a_halt_from_outside_that_is_taken_in_while_it_is_stored_has_one_f
 
         await engine.store.insert_halt(EVERYTHING, "KILL_SWITCH: enough", scene.clock.now())
         engine.store.append = slowly  # type: ignore[method-assign]  # a slow disk
-        taken_in = asyncio.create_task(engine.kill_switch.take_in_rows())
+        taken_in = asyncio.create_task(engine.halts.take_in_rows())
         await storing.wait()
-        halted = asyncio.create_task(engine.kill_switch.halt(EVERYTHING, HaltReason.KILL_SWITCH, "enough", "person:ann"))
+        halted = asyncio.create_task(engine.halts.halt(EVERYTHING, HaltReason.KILL_SWITCH, "enough", "person:ann"))
         await asyncio.sleep(0)
         goes_on.set()
         await taken_in
         assert await halted
-        assert [halt.detail for halt in engine.kill_switch.standing()] == ["enough"]
+        assert [halt.detail for halt in engine.halts.standing()] == ["enough"]
         await engine.stop()
         assert await scene.count("TradingHalted") == 1
 
@@ -110,7 +110,7 @@ async def test_a_kill_while_a_resume_is_being_stored_halts_again(tmp_path: Path)
     async with a_scene(tmp_path) as scene:
         engine = scene.engine()
         await engine.start()
-        await engine.kill_switch.halt(EVERYTHING, HaltReason.KILL_SWITCH, "first", "person:ann")
+        await engine.halts.halt(EVERYTHING, HaltReason.KILL_SWITCH, "first", "person:ann")
         append, storing, goes_on = engine.store.append, asyncio.Event(), asyncio.Event()
 
         async def slowly(commit: Commit) -> Committed:
@@ -119,13 +119,13 @@ async def test_a_kill_while_a_resume_is_being_stored_halts_again(tmp_path: Path)
             return await append(commit)
 
         engine.store.append = slowly  # type: ignore[method-assign]  # a slow disk
-        resumed = asyncio.create_task(engine.kill_switch.resume(EVERYTHING, "all well", "person:bob"))
+        resumed = asyncio.create_task(engine.halts.resume(EVERYTHING, "all well", "person:bob"))
         await storing.wait()
-        halted = asyncio.create_task(engine.kill_switch.halt(EVERYTHING, HaltReason.KILL_SWITCH, "second", "person:ann"))
+        halted = asyncio.create_task(engine.halts.halt(EVERYTHING, HaltReason.KILL_SWITCH, "second", "person:ann"))
         await asyncio.sleep(0)
         goes_on.set()
         assert (await resumed, await halted) == (True, True)
-        assert [halt.detail for halt in engine.kill_switch.standing()] == ["second"]
+        assert [halt.detail for halt in engine.halts.standing()] == ["second"]
         assert [row.scope for row in await engine.store.halts()] == [EVERYTHING]
         await engine.stop()
 
@@ -141,11 +141,11 @@ async def test_a_resume_lifts_what_was_to_halt_before_it_so_that_it_halts_nothin
         for entry, place in (("first", "emergency.jsonl.booked"), ("second", "emergency.jsonl")):
             journal.write(JournalledHalt(entry, "person:ann", scene.clock.now()))
             (tmp_path / "emergency.jsonl").rename(tmp_path / place)
-        engine.kill_switch.halt_now(EVERYTHING, HaltReason.KILL_SWITCH, "in memory")
+        engine.halts.halt_now(EVERYTHING, HaltReason.KILL_SWITCH, "in memory")
         await engine.store.insert_halt(EVERYTHING, "KILL_SWITCH", scene.clock.now())
         assert (await resumed(engine))["result"]["lifted"]
         await asyncio.sleep(5)
-        assert (engine.kill_switch.standing(), await engine.store.halts(), journal.read()) == ([], [], [])
+        assert (engine.halts.standing(), await engine.store.halts(), journal.read()) == ([], [], [])
 
 
 async def test_a_resume_is_refused_while_the_emergency_journal_cannot_be_read(tmp_path: Path) -> None:
@@ -170,21 +170,21 @@ async def test_a_store_restored_from_a_backup_starts_halted_and_says_why(tmp_pat
         scene.path.unlink()
         (tmp_path / "copy.db").rename(scene.path)
         async with scene.living() as engine:
-            (halt,) = engine.kill_switch.standing()
+            (halt,) = engine.halts.standing()
             assert (halt.scope, halt.reason) == (EVERYTHING, HaltReason.RESTORED_STORE)
             assert "restored from a backup" in halt.detail
             assert (await engine.execute.execute(a_signal("sig-2"))).is_in_doubt
             await until(lambda: not engine.doubts.standing() and engine.desk.is_idle)
-            assert await engine.kill_switch.resume(EVERYTHING, "reconciled", "person:ann")
+            assert await engine.halts.resume(EVERYTHING, "reconciled", "person:ann")
             assert (await engine.execute.execute(a_signal("sig-3"))).is_sent
 
 
 async def test_a_halt_that_cannot_be_stored_stands_in_memory_and_is_stored_when_it_can(tmp_path: Path) -> None:
     async with a_scene(tmp_path) as scene, scene.living() as engine:
         scene.lock_store()
-        assert not await engine.kill_switch.halt(EVERYTHING, HaltReason.KILL_SWITCH, "enough", "person:ann")
-        assert engine.kill_switch.stands_for(ACCOUNT) is not None
-        assert len(engine.kill_switch.standing()) == 1
+        assert not await engine.halts.halt(EVERYTHING, HaltReason.KILL_SWITCH, "enough", "person:ann")
+        assert engine.halts.stands_for(ACCOUNT) is not None
+        assert len(engine.halts.standing()) == 1
         await asyncio.sleep(5)
         scene.unlock_store()
         await asyncio.sleep(3)
@@ -196,9 +196,9 @@ async def test_a_halt_that_cannot_be_stored_stands_in_memory_and_is_stored_when_
 
 async def test_a_halt_in_memory_only_can_be_lifted(tmp_path: Path) -> None:
     async with a_scene(tmp_path) as scene, scene.living() as engine:
-        engine.kill_switch.halt_now(EVERYTHING, HaltReason.KILL_SWITCH, "enough")
-        assert not engine.kill_switch.halt_now(EVERYTHING, HaltReason.KILL_SWITCH, "enough")
-        assert await engine.kill_switch.resume(EVERYTHING, "no", "person:ann")
+        engine.halts.halt_now(EVERYTHING, HaltReason.KILL_SWITCH, "enough")
+        assert not engine.halts.halt_now(EVERYTHING, HaltReason.KILL_SWITCH, "enough")
+        assert await engine.halts.resume(EVERYTHING, "no", "person:ann")
         assert (await engine.execute.execute(a_signal())).is_sent
 
 
@@ -206,23 +206,23 @@ async def test_the_halt_of_a_store_that_may_have_forgotten_something_is_stored_b
     async with a_scene(tmp_path) as scene:
         async with scene.living() as engine:
             scene.lock_store()
-            engine.kill_switch.halt_now(EVERYTHING, HaltReason.RESTORED_STORE, "shorter than it was")
+            engine.halts.halt_now(EVERYTHING, HaltReason.RESTORED_STORE, "shorter than it was")
             with pytest.raises(StoreUnavailable):
-                await engine.kill_switch.resume(EVERYTHING, "no", "person:ann")
-            assert engine.kill_switch.stands_for(ACCOUNT) is not None
+                await engine.halts.resume(EVERYTHING, "no", "person:ann")
+            assert engine.halts.stands_for(ACCOUNT) is not None
             scene.unlock_store()
-            engine.kill_switch.halt_now(EVERYTHING, HaltReason.RESTORED_STORE, "shorter than it was")
-            assert await engine.kill_switch.resume(EVERYTHING, "looked at", "person:ann")
-            assert engine.kill_switch.standing() == []
+            engine.halts.halt_now(EVERYTHING, HaltReason.RESTORED_STORE, "shorter than it was")
+            assert await engine.halts.resume(EVERYTHING, "looked at", "person:ann")
+            assert engine.halts.standing() == []
         async with scene.living() as engine:
-            assert engine.kill_switch.may_have_forgotten(ACCOUNT, None)
+            assert engine.halts.may_have_forgotten(ACCOUNT, None)
 
 
 async def test_a_halt_whose_commit_conflicts_is_stored_after_the_stream_was_read_again(tmp_path: Path) -> None:
     async with a_scene(tmp_path) as scene, scene.living() as engine:
-        await engine.kill_switch.switch_auto_trading(True, "on", "person:ann")
-        engine.kill_switch._version = 0
-        assert not await engine.kill_switch.halt(EVERYTHING, HaltReason.KILL_SWITCH, "enough", "person:ann")
+        await engine.halts.switch_auto_trading(True, "on", "person:ann")
+        engine.halts._version = 0
+        assert not await engine.halts.halt(EVERYTHING, HaltReason.KILL_SWITCH, "enough", "person:ann")
         await asyncio.sleep(2)
         assert await scene.count("TradingHalted") == 1
 
@@ -235,12 +235,12 @@ async def test_five_broker_failures_in_a_row_halt_the_account_and_no_other(tmp_p
         async with scene.living() as engine:
             scene.witness.will_raise("submit", *[REFUSED] * 3, OutcomeUnknown("?"))
             await engine.execute.execute(a_signal("one"))
-            assert engine.kill_switch.standing() == []
+            assert engine.halts.standing() == []
             await engine.execute.execute(a_signal("two"))
             scene.witness.will_raise("submit", REFUSED)
             order = await engine.execute.execute(a_signal("three", symbol="AAPL"))
             assert (order.status, order.reason) == (OrderStatus.CANCELLED, "HALTED")
-            (halt,) = engine.kill_switch.standing()
+            (halt,) = engine.halts.standing()
             assert (halt.scope, halt.reason) == (account_scope(ACCOUNT), HaltReason.CIRCUIT_BREAKER)
             assert (await engine.execute.execute(a_signal("four", account_id="B"))).is_sent
         async with scene.living() as engine:
@@ -254,16 +254,16 @@ async def test_an_answer_in_between_and_a_resumption_start_the_counting_anew(tmp
             scene.witness.will_raise("submit", REFUSED)
             await engine.execute.execute(a_signal(name))
             await engine.execute.execute(a_limit(f"{name}-fine"))
-        assert engine.kill_switch.standing() == []
+        assert engine.halts.standing() == []
         for name, halts in (("d", 0), ("e", 1)):
             scene.witness.will_raise("submit", REFUSED)
             await engine.execute.execute(a_signal(name))
-            assert len(engine.kill_switch.standing()) == halts
+            assert len(engine.halts.standing()) == halts
         await asyncio.sleep(1)
-        await engine.kill_switch.resume(account_scope(ACCOUNT), "broker is back", "person:ann")
+        await engine.halts.resume(account_scope(ACCOUNT), "broker is back", "person:ann")
         scene.witness.will_raise("submit", REFUSED)
         await engine.execute.execute(a_signal("f"))
-        assert engine.kill_switch.standing() == []
+        assert engine.halts.standing() == []
 
 
 async def test_refused_credentials_halt_at_once_and_are_told_apart_from_failures(tmp_path: Path) -> None:
@@ -271,13 +271,13 @@ async def test_refused_credentials_halt_at_once_and_are_told_apart_from_failures
         scene.witness.will_raise("submit", BrokerAuthenticationError("token expired"))
         order = await engine.execute.execute(a_signal())
         assert order.status is OrderStatus.REJECTED
-        (halt,) = engine.kill_switch.standing()
+        (halt,) = engine.halts.standing()
         assert (halt.reason, halt.detail) == (HaltReason.BROKER_AUTH, "credentials refused: token expired")
         await asyncio.sleep(1)
-        await engine.kill_switch.resume(account_scope(ACCOUNT), "renewed", "person:ann")
+        await engine.halts.resume(account_scope(ACCOUNT), "renewed", "person:ann")
         scene.witness.will_raise("submit", REFUSED)
         await engine.execute.execute(a_signal("sig-2"))
-        (halt,) = engine.kill_switch.standing()
+        (halt,) = engine.halts.standing()
         assert halt.reason is HaltReason.CIRCUIT_BREAKER
 
 
@@ -290,7 +290,7 @@ async def test_killing_cancels_entries_keeps_what_protects_and_says_what_is_left
         guard = await engine.execute.execute(a_limit("guard", role=OrderRole.STOP_LOSS))
         await scene.control.fill(entry.broker_order_id or "", Decimal(4), Decimal(400))
         await asyncio.sleep(1)
-        report = await engine.stop_trading.kill("enough", "person:ann")
+        report = await engine.kill_all.kill("enough", "person:ann")
         assert (report.is_durable, report.cancelled, report.not_cancelled) == (True, (entry.order_id,), ())
         entry = await engine.orders.get(entry.order_id)
         assert (entry.status, entry.cancel_reason) == (OrderStatus.CANCELLED, CancelReason.HALTED)
@@ -300,7 +300,7 @@ async def test_killing_cancels_entries_keeps_what_protects_and_says_what_is_left
             f"{ACCOUNT}: order {guard.broker_order_id} SPY WORKING",
             f"{ACCOUNT}: position {SPY} 4",
         )
-        report = await engine.stop_trading.kill("enough", "person:ann", cancel_all=True)
+        report = await engine.kill_all.kill("enough", "person:ann", cancel_all=True)
         assert report.cancelled == (guard.order_id,)
 
 
@@ -310,7 +310,7 @@ async def test_flattening_closes_every_position_and_flat_is_said_only_then(tmp_p
         await engine.execute.execute(a_signal("long"))
         await engine.execute.execute(a_signal("short", symbol="AAPL", side="SELL"))
         await until(lambda: engine.is_quiet)
-        report = await engine.stop_trading.kill("enough", "person:ann", flatten=True)
+        report = await engine.kill_all.kill("enough", "person:ann", flatten=True)
         assert (report.is_flat, report.not_cancelled, report.not_closed) == (True, (), ())
         assert {key: held.quantity for key, held in engine.risk.positions(ACCOUNT).items()} == {SPY: 0, "NASDAQ:AAPL": 0}
         assert (await engine.execute.execute(a_signal("more"))).reason == "RISK"
@@ -321,7 +321,7 @@ async def test_flat_is_said_once_the_closing_orders_have_filled(tmp_path: Path) 
     async with a_scene(tmp_path, slow) as scene, scene.living() as engine:
         await engine.execute.execute(a_signal())
         await until(lambda: engine.is_quiet)
-        report = await engine.stop_trading.kill("enough", "person:ann", flatten=True)
+        report = await engine.kill_all.kill("enough", "person:ann", flatten=True)
         assert (report.is_flat, report.remaining) == (True, ())
 
 
@@ -331,7 +331,7 @@ async def test_flattening_cancels_what_protected_the_position_lest_it_opens_anot
         await until(lambda: engine.is_quiet)
         stop = {"side": "SELL", "order_type": "STOP", "stop_price": Decimal(300), "role": OrderRole.STOP_LOSS}
         guard = await engine.execute.execute(a_signal("guard", **stop))
-        report = await engine.stop_trading.kill("enough", "person:ann", flatten=True)
+        report = await engine.kill_all.kill("enough", "person:ann", flatten=True)
         assert (report.is_flat, report.cancelled) == (True, (guard.order_id,))
 
 
@@ -343,7 +343,7 @@ async def test_flattening_leaves_what_an_order_in_doubt_could_still_take(tmp_pat
         await scene.lay(FaultKind.REQUEST_LOST)
         doubtful = await engine.execute.execute(a_signal("part", side="SELL", quantity=Decimal(4)))
         assert doubtful.is_in_doubt
-        report = await engine.stop_trading.kill("enough", "person:ann", flatten=True)
+        report = await engine.kill_all.kill("enough", "person:ann", flatten=True)
         (kept,) = report.not_closed
         assert kept.startswith(f"{ACCOUNT}: position {SPY}: 4 kept")
         assert report.remaining == (f"{ACCOUNT}: position {SPY} 4", f"{ACCOUNT}: in doubt {doubtful.order_id}")
@@ -376,7 +376,7 @@ async def test_what_is_held_under_several_products_is_closed_under_each_and_no_m
 
         scene.witness.answers["positions"] = by_product
         before = len(scene.witness.of("submit"))
-        report = await engine.stop_trading.kill("enough", "person:ann", flatten=True)
+        report = await engine.kill_all.kill("enough", "person:ann", flatten=True)
         sent = [json.loads(call.payload) for call in scene.witness.of("submit")[before:]]
         assert {order["product"]: int(order["quantity"]) for order in sent} == closed
         assert {order["side"] for order in sent} == {"SELL"}
@@ -397,7 +397,7 @@ async def test_the_parts_of_a_position_are_closed_one_after_the_other(tmp_path: 
             return parts
 
         scene.witness.answers["positions"] = by_product
-        killing = asyncio.create_task(engine.stop_trading.kill("enough", "person:ann", flatten=True))
+        killing = asyncio.create_task(engine.kill_all.kill("enough", "person:ann", flatten=True))
         await asyncio.sleep(2)
         (_, first) = scene.witness.of("submit")
         (resting,) = engine.orders.unfinished()
@@ -419,7 +419,7 @@ async def test_a_position_that_cannot_be_closed_is_named_and_does_not_keep_the_o
         await engine.execute.execute(a_signal("two", symbol="AAPL"))
         await until(lambda: engine.is_quiet)
         await scene.control.place(ACCOUNT, SPY, Side.SELL, Decimal(20))
-        report = await engine.stop_trading.kill("enough", "person:ann", flatten=True)
+        report = await engine.kill_all.kill("enough", "person:ann", flatten=True)
         (kept,) = report.not_closed
         assert kept.startswith(f"{ACCOUNT}: position {SPY}: 10 kept")
         assert report.remaining == (f"{ACCOUNT}: position {SPY} -10",)
@@ -435,7 +435,7 @@ async def test_a_position_is_closed_in_the_contract_that_the_broker_names(tmp_pa
             return None
 
         scene.instruments.resolve = nothing_known  # type: ignore[method-assign]  # a fault of our own making
-        report = await engine.stop_trading.kill("enough", "person:ann", flatten=True)
+        report = await engine.kill_all.kill("enough", "person:ann", flatten=True)
         assert (report.is_flat, report.not_closed) == (True, ())
 
 
@@ -447,7 +447,7 @@ async def test_an_order_that_cannot_be_cancelled_is_named(tmp_path: Path) -> Non
             raise OrderValidationError("broker_order_id: not known yet")
 
         scene.witness.answers["prepare"] = nameless
-        report = await engine.stop_trading.kill("enough", "person:ann")
+        report = await engine.kill_all.kill("enough", "person:ann")
         assert report.cancelled == ()
         assert str(order.order_id) in report.not_cancelled[0]
 
@@ -455,7 +455,7 @@ async def test_an_order_that_cannot_be_cancelled_is_named(tmp_path: Path) -> Non
 async def test_without_an_answer_nothing_is_flat(tmp_path: Path) -> None:
     async with a_scene(tmp_path) as scene, scene.living() as engine:
         await scene.lay(FaultKind.QUERY_FAILED, Point.POSITIONS, None)
-        report = await engine.stop_trading.kill("enough", "person:ann", flatten=True)
+        report = await engine.kill_all.kill("enough", "person:ann", flatten=True)
         assert not report.is_flat
         assert "could not be asked" in report.remaining[0]
         assert report.not_closed[0].startswith(f"{ACCOUNT}: venue")
@@ -467,7 +467,7 @@ async def test_calls_that_had_begun_are_waited_for_and_then_listed(tmp_path: Pat
         executing = asyncio.create_task(engine.execute.execute(a_signal()))
         await asyncio.sleep(1)
         began = scene.clock.monotonic()
-        report = await engine.stop_trading.kill("enough", "person:ann", wait_seconds=3.0)
+        report = await engine.kill_all.kill("enough", "person:ann", wait_seconds=3.0)
         assert scene.clock.monotonic() - began >= 3.0
         (call,) = report.calls_in_flight
         assert call.request_id.endswith("-s1")
@@ -479,7 +479,7 @@ async def test_an_order_in_doubt_is_cancelled_and_counts_as_left(tmp_path: Path)
     async with a_scene(tmp_path) as scene, scene.living() as engine:
         await scene.lay(FaultKind.REQUEST_HELD)
         order = await engine.execute.execute(a_limit())
-        report = await engine.stop_trading.kill("enough", "person:ann")
+        report = await engine.kill_all.kill("enough", "person:ann")
         assert report.remaining == (f"{ACCOUNT}: in doubt {order.order_id}",)
         await until(lambda: engine.is_quiet)
         order = await engine.orders.get(order.order_id)
@@ -494,7 +494,7 @@ async def test_nothing_is_sent_after_a_halt_while_signals_keep_coming(tmp_path: 
             executing.append(asyncio.create_task(engine.execute.execute(a_limit(f"s{n}"))))
             await asyncio.sleep(0.01)
             if n == 30:
-                await engine.kill_switch.halt(EVERYTHING, HaltReason.KILL_SWITCH, "enough", "person:ann")
+                await engine.halts.halt(EVERYTHING, HaltReason.KILL_SWITCH, "enough", "person:ann")
                 halted_at = scene.clock.monotonic()
         await asyncio.gather(*executing)
         assert 0 < len(scene.witness.of("submit")) <= 31
@@ -506,26 +506,26 @@ async def test_that_the_store_may_have_forgotten_something_is_not_lost_behind_an
     async with a_scene(tmp_path) as scene:
         async with scene.living() as engine:
             if is_stored:
-                await engine.kill_switch.halt(EVERYTHING, HaltReason.KILL_SWITCH, "enough", "person:ann")
+                await engine.halts.halt(EVERYTHING, HaltReason.KILL_SWITCH, "enough", "person:ann")
             else:
-                engine.kill_switch.halt_now(EVERYTHING, HaltReason.KILL_SWITCH, "enough")
-            assert not engine.kill_switch.may_have_forgotten(ACCOUNT, None)
-            await engine.kill_switch.halt(EVERYTHING, HaltReason.RESTORED_STORE, "shorter than it was", ENGINE)
-            assert engine.kill_switch.may_have_forgotten(ACCOUNT, None)
+                engine.halts.halt_now(EVERYTHING, HaltReason.KILL_SWITCH, "enough")
+            assert not engine.halts.may_have_forgotten(ACCOUNT, None)
+            await engine.halts.halt(EVERYTHING, HaltReason.RESTORED_STORE, "shorter than it was", ENGINE)
+            assert engine.halts.may_have_forgotten(ACCOUNT, None)
         async with scene.living() as engine:
-            (halt,) = engine.kill_switch.standing()
+            (halt,) = engine.halts.standing()
             assert (halt.reason, halt.detail) == (
                 HaltReason.RESTORED_STORE,
                 "shorter than it was; halted before: KILL_SWITCH enough",
             )
-            await engine.kill_switch.resume(EVERYTHING, "looked at", "person:ann")
-            assert engine.kill_switch.standing() == []
-            assert engine.kill_switch.may_have_forgotten(ACCOUNT, None)
+            await engine.halts.resume(EVERYTHING, "looked at", "person:ann")
+            assert engine.halts.standing() == []
+            assert engine.halts.may_have_forgotten(ACCOUNT, None)
 
 
 @pytest.mark.parametrize("reason", [HaltReason.RECONCILIATION, HaltReason.CIRCUIT_BREAKER, HaltReason.RESTORED_STORE])
 async def test_the_first_reason_of_a_scope_stands(tmp_path: Path, reason: HaltReason) -> None:
     async with a_scene(tmp_path) as scene, scene.living() as engine:
-        await engine.kill_switch.halt(account_scope(ACCOUNT), reason, "first", "person:ann")
-        await engine.kill_switch.halt(account_scope(ACCOUNT), HaltReason.KILL_SWITCH, "second", "person:ann")
-        assert [(halt.reason, halt.detail) for halt in engine.kill_switch.standing()] == [(reason, "first")]
+        await engine.halts.halt(account_scope(ACCOUNT), reason, "first", "person:ann")
+        await engine.halts.halt(account_scope(ACCOUNT), HaltReason.KILL_SWITCH, "second", "person:ann")
+        assert [(halt.reason, halt.detail) for halt in engine.halts.standing()] == [(reason, "first")]

@@ -346,7 +346,7 @@ async def test_a_standby_waits_for_a_broker_that_its_predecessor_is_still_connec
         await engine.start(wait_for_lease=True)
         assert scene.witness.errors["connect"] == []
         assert scene.log.of("BROKER") == ["Not connected: client_id 1 is in use"]
-        assert [len(scene.log.of("HALT")), engine.kill_switch.standing()] == [2, []]
+        assert [len(scene.log.of("HALT")), engine.halts.standing()] == [2, []]
         assert (await engine.execute.execute(a_signal())).is_sent
         await engine.stop()
 

@@ -15,11 +15,11 @@ from liveorder.domain.lifecycle import OrderStatus
 from liveorder.domain.reconciliation import Difference, DifferenceKind
 from liveorder.domain.values import Side
 from liveorder.infrastructure.brokers.simulated.venue.faults import FaultKind, Point
-from liveorder.infrastructure.brokers.simulated.venue.settings import AccountTerms, Fills, OpeningPosition
+from liveorder.infrastructure.brokers.simulated.venue.settings import Fills, OpeningPosition, VenueAccount
 from tests.engine.scenes import ACCOUNT, LAX, SPY, STILL, a_limit, a_scene, a_signal, until
 
 HOLDING = STILL.model_copy(
-    update={"accounts": (AccountTerms(positions={SPY: OpeningPosition(quantity=Decimal(-65), price=Decimal(450))}),)}
+    update={"accounts": (VenueAccount(positions={SPY: OpeningPosition(quantity=Decimal(-65), price=Decimal(450))}),)}
 )
 SHORT = LAX.model_copy(update={"allow_short_selling": True})
 

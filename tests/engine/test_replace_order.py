@@ -230,7 +230,7 @@ async def test_a_halt_stops_a_replace_before_its_commit_and_after(tmp_path: Path
         order = await engine.execute.execute(a_limit())
 
         def halts(*step: object) -> None:
-            engine.kill_switch.halt_now(EVERYTHING, HaltReason.KILL_SWITCH, "now")
+            engine.halts.halt_now(EVERYTHING, HaltReason.KILL_SWITCH, "now")
 
         engine.orders.listen(halts)
         order = await engine.replace.replace(order.order_id, quantity=Decimal(20))

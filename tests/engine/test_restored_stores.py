@@ -92,12 +92,12 @@ async def test_a_store_that_came_back_wrong_is_halted_and_finds_by_key_what_it_h
         sent = await traded_after_backup(scene)
         await WRONGS[wrong](scene)
         async with scene.living() as engine:
-            halts = list(engine.kill_switch.standing())
+            halts = list(engine.halts.standing())
             assert "resume" in why(halts)
             # While it is halted and after, from wherever they come again.
             await engine.execute.execute(a_limit("resting", time_in_force="GTC"))
             for halt in halts:
-                await engine.kill_switch.resume(halt.scope, "looked at", "person:ann")
+                await engine.halts.resume(halt.scope, "looked at", "person:ann")
             for signal in (a_signal("filled"), a_limit("resting", time_in_force="GTC"), a_limit("known", time_in_force="GTC")):
                 await engine.execute.execute(signal)
             await until(lambda: not engine.doubts.standing() and engine.desk.is_idle)
@@ -119,17 +119,17 @@ async def test_a_store_that_was_killed_before_it_came_back_wrong_still_asks_befo
     """One halt hides the other, and whoever lifts it must not lift the suspicion."""
     async with a_scene(tmp_path) as scene:
         async with scene.living() as engine:
-            await engine.kill_switch.halt(EVERYTHING, HaltReason.KILL_SWITCH, "enough", "person:ann")
+            await engine.halts.halt(EVERYTHING, HaltReason.KILL_SWITCH, "enough", "person:ann")
         await backed_up(scene)
         shutil.copy(scene.path, scene.folder / "copied.db")
         async with scene.living() as engine:
-            await engine.kill_switch.resume(EVERYTHING, "go on", "person:ann")
+            await engine.halts.resume(EVERYTHING, "go on", "person:ann")
             sent = await engine.execute.execute(a_limit("resting", time_in_force="GTC"))
         await WRONGS[wrong](scene)
         async with scene.living() as engine:
-            assert "halted before: KILL_SWITCH" in why(list(engine.kill_switch.standing()))
-            for halt in engine.kill_switch.standing():
-                await engine.kill_switch.resume(halt.scope, "looked at", "person:ann")
+            assert "halted before: KILL_SWITCH" in why(list(engine.halts.standing()))
+            for halt in engine.halts.standing():
+                await engine.halts.resume(halt.scope, "looked at", "person:ann")
             again = await engine.execute.execute(a_limit("resting", time_in_force="GTC"))
             await until(lambda: not engine.doubts.standing() and engine.desk.is_idle)
             again = await engine.orders.get(again.order_id)
@@ -146,8 +146,8 @@ async def test_where_keys_cannot_be_asked_for_what_was_sent_is_not_sent_again_an
         sent = await traded_after_backup(scene)
         await WRONGS[wrong](scene)
         async with scene.living() as engine:
-            for halt in engine.kill_switch.standing():
-                await engine.kill_switch.resume(halt.scope, "looked at", "person:ann")
+            for halt in engine.halts.standing():
+                await engine.halts.resume(halt.scope, "looked at", "person:ann")
             filled = await engine.execute.execute(a_signal("filled"))
             await engine.reconcile.reconcile_all()
             resting = await engine.execute.execute(a_limit("resting", time_in_force="GTC"))
@@ -164,8 +164,8 @@ async def test_a_signal_from_after_the_resume_is_sent_at_once_and_one_from_befor
         await traded_after_backup(scene)
         await restore(scene)
         async with scene.living() as engine:
-            await engine.kill_switch.resume(EVERYTHING, "looked at", "person:ann")
-            await engine.kill_switch.resume(account_scope(ACCOUNT), "looked at", "person:ann")
+            await engine.halts.resume(EVERYTHING, "looked at", "person:ann")
+            await engine.halts.resume(account_scope(ACCOUNT), "looked at", "person:ann")
             resumed_at = scene.clock.now()
             await engine.execute.execute(a_signal("filled"))
             await engine.reconcile.reconcile_all()
@@ -190,8 +190,8 @@ async def test_an_order_that_a_person_adopted_by_its_key_is_what_its_signal_find
         async with scene.living() as engine:
             broker_order_id = sent["resting"].broker_order_id or ""
             adopted = await engine.adopt.adopt_order(ACCOUNT, broker_order_id, "the broker's list", "person:ann")
-            for halt in engine.kill_switch.standing():
-                await engine.kill_switch.resume(halt.scope, "adopted", "person:ann")
+            for halt in engine.halts.standing():
+                await engine.halts.resume(halt.scope, "adopted", "person:ann")
             again = await engine.execute.execute(a_limit("resting", time_in_force="GTC"))
             assert (again.order_id, again.client_order_id) == (adopted.order_id, sent["resting"].client_order_id)
             assert len(scene.venue_orders(again)) == 1
@@ -207,15 +207,15 @@ async def test_two_copies_of_one_store_that_are_both_used_halt_each_other(tmp_pa
         shutil.copy(scene.path.with_name("orders.db-wal"), other / "orders.db-wal")
         copied = Scene(other, scene.clock, scene.floors, scene.venue)
         async with copied.living() as engine:
-            (halt,) = engine.kill_switch.standing()
+            (halt,) = engine.halts.standing()
             assert "copied, moved, restored or failed over" in halt.detail
             assert (await engine.execute.execute(a_signal("by the copy"))).is_in_doubt
             await until(lambda: not engine.doubts.standing())
-            await engine.kill_switch.resume(EVERYTHING, "sure", "person:ann")
+            await engine.halts.resume(EVERYTHING, "sure", "person:ann")
             sent = await engine.execute.execute(a_limit("by the copy after all", time_in_force="GTC"))
             await until(lambda: bool(scene.venue_orders(sent)))
-            await until(lambda: bool(original.kill_switch.standing()))
-            (halt,) = original.kill_switch.standing()
+            await until(lambda: bool(original.halts.standing()))
+            (halt,) = original.halts.standing()
             assert sent.client_order_id in halt.detail
             assert (await original.execute.execute(a_signal("more"))).is_in_doubt
 
@@ -266,7 +266,7 @@ async def test_a_log_that_lost_its_end_is_found_out_by_the_read_models(tmp_path:
             await projector.look_before_trading()
 
         await engine.start(wait_for_lease=True, before_trading=compare)
-        assert "the read models have seen" in why(list(engine.kill_switch.standing()))
+        assert "the read models have seen" in why(list(engine.halts.standing()))
         await engine.stop()
         await views.close()
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from liveorder.application.engine.engine import Engine
-from liveorder.application.runtime.concurrently import side_by_side
+from liveorder.application.runtime.concurrently import concurrently
 from liveorder.domain.lifecycle import OrderStatus
 from liveorder.infrastructure.brokers.simulated.venue.faults import Fault, FaultKind, Point
 from liveorder.infrastructure.brokers.simulated.venue.settings import Fills
@@ -95,7 +95,7 @@ async def test_positions_are_closed_though_another_broker_does_not_answer(tmp_pa
         await engine.execute.execute(a_signal())
         await until(lambda: engine.is_quiet)
         fall_silent(scene)
-        killing = asyncio.create_task(engine.stop_trading.kill("enough", "person:ann", flatten=True))
+        killing = asyncio.create_task(engine.kill_all.kill("enough", "person:ann", flatten=True))
         await until(lambda: not any(held.quantity for held in engine.risk.positions(ACCOUNT).values()), seconds=5)
         stopped = await killing
         assert [line for line in stopped.remaining if line.startswith(ACCOUNT)] == []
@@ -115,9 +115,9 @@ async def test_results_are_in_order_and_an_error_is_raised_once_everything_has_e
         ended.append(seconds)
         return seconds
 
-    assert await side_by_side(lasting, (3, 1, 2), at_once=2) == [3, 1, 2]
+    assert await concurrently(lasting, (3, 1, 2), at_once=2) == [3, 1, 2]
     assert ended == [1, 3, 2]
     ended.clear()
     with pytest.raises(ValueError, match="negative"):
-        await side_by_side(lasting, (-1, 2, 1))
+        await concurrently(lasting, (-1, 2, 1))
     assert ended == [1, 2]

@@ -26,7 +26,7 @@ async def loses_the_connection(scene: Scene, attempts: int, error: Exception = A
 
 
 def halts(engine: Engine) -> list[tuple[str, HaltReason]]:
-    return [(halt.scope, halt.reason) for halt in engine.kill_switch.standing()]
+    return [(halt.scope, halt.reason) for halt in engine.halts.standing()]
 
 
 async def test_a_stream_that_ends_is_followed_again_without_a_halt(tmp_path: Path) -> None:
@@ -76,7 +76,7 @@ async def test_an_order_that_waits_for_the_connection_grows_stale(tmp_path: Path
 async def test_an_order_that_waits_for_the_connection_ends_by_a_kill(tmp_path: Path) -> None:
     async with a_scene(tmp_path, account_terms=PERSISTENT) as scene, scene.living() as engine:
         order = await _never_arrived_before_the_connection_was_lost(scene, engine)
-        await engine.stop_trading.kill("enough", "person:ann")
+        await engine.kill_all.kill("enough", "person:ann")
         await asyncio.sleep(5)
         assert (await engine.orders.get(order.order_id)).status is OrderStatus.CANCELLED
 
@@ -94,7 +94,7 @@ async def test_a_connection_that_comes_back_lifts_no_other_halt(tmp_path: Path) 
     async with a_scene(tmp_path) as scene, scene.living() as engine:
         await loses_the_connection(scene, 4)
         await until(lambda: bool(halts(engine)))
-        await engine.stop_trading.kill("enough", "person:ann")
+        await engine.kill_all.kill("enough", "person:ann")
         await asyncio.sleep(60)
         assert halts(engine) == [(EVERYTHING, HaltReason.KILL_SWITCH)]
 

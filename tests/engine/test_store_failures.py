@@ -124,13 +124,13 @@ async def test_a_kill_without_the_store_cancels_is_written_down_and_stands_after
         await engine.start()
         order = await engine.execute.execute(a_limit(time_in_force="GTC"))
         scene.lock_store()
-        report = await engine.stop_trading.kill("enough", "person:ann")
+        report = await engine.kill_all.kill("enough", "person:ann")
         assert (report.is_durable, report.cancelled) == (True, (order.order_id,))
         assert scene.venue_orders(order)[0]["state"] == "CANCELLED"
         await scene.dies(engine)
         scene.unlock_store()
         async with scene.living() as again:
-            (halt,) = again.kill_switch.standing()
+            (halt,) = again.halts.standing()
             assert halt.reason is HaltReason.KILL_SWITCH
             assert (await again.execute.execute(a_signal("more"))).reason == "RISK"
             assert (await again.orders.get(order.order_id)).status is OrderStatus.CANCELLED
@@ -141,7 +141,7 @@ async def test_an_emergency_stop_by_another_process_is_taken_in_while_running(tm
     async with a_scene(tmp_path) as scene, scene.living() as engine:
         FileEmergencyJournal(tmp_path / "emergency.jsonl").write(JournalledHalt("fire", "person:ann", scene.clock.now()))
         await asyncio.sleep(2)
-        (halt,) = engine.kill_switch.standing()
+        (halt,) = engine.halts.standing()
         assert (halt.scope, halt.detail) == (EVERYTHING, "fire (person:ann, emergency)")
         assert await scene.count("TradingHalted") == 1
 
@@ -156,19 +156,19 @@ async def test_an_emergency_journal_that_cannot_be_read_halts_until_it_is_moved_
         FileEmergencyJournal(path).write(sent)
         path.write_bytes(path.read_bytes() + '{"detail":"größ'.encode()[:-1])
         await asyncio.sleep(60)
-        (halt,) = engine.kill_switch.standing()
+        (halt,) = engine.halts.standing()
         assert (halt.scope, halt.reason) == (EVERYTHING, HaltReason.KILL_SWITCH)
         assert str(path) in halt.detail
         assert await scene.count("TradingHalted") == len(scene.log.of("HALT")) == 1
         assert len([line for line in scene.log.of("ERROR") if str(path) in line]) == 1
         assert CancelRequested in [type(fact) for fact in await scene.facts(order)]
-        await engine.kill_switch.resume(EVERYTHING, "too soon", "person:ann")
+        await engine.halts.resume(EVERYTHING, "too soon", "person:ann")
         await asyncio.sleep(2)
-        assert engine.kill_switch.standing()
+        assert engine.halts.standing()
         path.unlink()
-        await engine.kill_switch.resume(EVERYTHING, "read", "person:ann")
+        await engine.halts.resume(EVERYTHING, "read", "person:ann")
         await asyncio.sleep(2)
-        assert not engine.kill_switch.standing()
+        assert not engine.halts.standing()
 
 
 async def test_an_emergency_journal_that_cannot_be_opened_halts_from_the_start_on_and_the_upkeep_goes_on(tmp_path: Path) -> None:
@@ -190,7 +190,7 @@ async def test_a_booked_emergency_journal_that_cannot_be_removed_does_not_keep_t
         monkeypatch.setattr(Path, "rename", refuses)
         FileEmergencyJournal(tmp_path / "emergency.jsonl").write(JournalledHalt("fire", "person:ann", scene.clock.now()))
         await asyncio.sleep(5)
-        assert engine.kill_switch.standing()
+        assert engine.halts.standing()
         assert not any("upkeep failed" in line for line in scene.log.of("ERROR"))
         assert any("cannot be removed" in line for line in scene.log.of("ERROR"))
 
@@ -249,11 +249,11 @@ async def test_a_store_that_hangs_keeps_neither_a_cancel_nor_a_halt_waiting(tmp_
 
         engine.store.append = hangs  # type: ignore[method-assign]  # a fault of our own making
         began = scene.clock.monotonic()
-        assert not await engine.kill_switch.halt(EVERYTHING, HaltReason.KILL_SWITCH, "enough", "person:ann")
+        assert not await engine.halts.halt(EVERYTHING, HaltReason.KILL_SWITCH, "enough", "person:ann")
         await engine.cancel.cancel(order.order_id)
         assert scene.clock.monotonic() - began < 10
         assert scene.venue_orders(order)[0]["state"] == "CANCELLED"
-        assert engine.kill_switch.stands_for(ACCOUNT) is not None
+        assert engine.halts.stands_for(ACCOUNT) is not None
         works.set()
         await until(lambda: engine.is_quiet)
         order = await engine.orders.get(order.order_id)

@@ -20,22 +20,22 @@ from liveorder.domain.execution_report import (
     Accepted,
     BrokerStatus,
     CloseCause,
-    Commission,
     Execution,
     ExecutionBusted,
     OrderClosed,
     OrderReplaced,
     OrderSnapshot,
     OrderTriggered,
+    Commission,
 )
 from liveorder.domain.lifecycle import OrderStatus
 from liveorder.domain.order import LiveOrder
-from liveorder.domain.order.reception import receive
+from liveorder.domain.order.reception import apply_report
 from liveorder.domain.values import Side
 from liveorder.infrastructure.brokers.simulated.broker import capabilities_of
 from liveorder.infrastructure.brokers.simulated.venue.faults import Fault, FaultKind, FaultPlan, Point
-from liveorder.infrastructure.brokers.simulated.venue.settings import Commission as Charges
 from liveorder.infrastructure.brokers.simulated.venue.settings import Fills, Keys
+from liveorder.infrastructure.brokers.simulated.venue.settings import VenueCommission as Charges
 from tests.engine.scenes import ACCOUNT, STILL, Scene, a_limit, a_scene, a_signal, until
 
 PARTS = STILL.model_copy(
@@ -137,7 +137,7 @@ async def test_a_broker_that_cannot_be_reached_again_is_tried_until_it_can(tmp_p
         await asyncio.sleep(10)
         assert any("still down" in line for line in scene.log.of("BROKER"))
         del scene.witness.answers["connect"]
-        await until(lambda: not engine.kill_switch.standing())
+        await until(lambda: not engine.halts.standing())
         order = await bought(scene, engine)
         assert order.status is OrderStatus.FILLED
 
@@ -540,7 +540,7 @@ async def test_an_answer_that_waits_for_a_bust_being_stored_is_older_than_the_bu
         async with engine.orders.hold(order.order_id) as held:
             asking = asyncio.create_task(engine.track.ask(engine.gateways[ACCOUNT], held))
             await asyncio.sleep(1)
-            busted = receive(held, ExecutionBusted(broker_order_id=held.broker_order_id, execution_id=execution_id))
+            busted = apply_report(held, ExecutionBusted(broker_order_id=held.broker_order_id, execution_id=execution_id))
             await engine.orders.record(held, busted, Cause())
         assert await asking is Absence.INCONCLUSIVE
         assert (await engine.orders.get(order.order_id)).filled_quantity == 0

@@ -57,7 +57,7 @@ def test_there_is_a_store_of_every_version() -> None:
 
 async def statuses(scene: Scene) -> dict[str, str]:
     async with scene.living() as engine:
-        assert [halt.scope for halt in engine.kill_switch.standing()] == [account_scope("ANOTHER")]
+        assert [halt.scope for halt in engine.halts.standing()] == [account_scope("ANOTHER")]
         return {order.intent.signal_id: order.status.value for order in engine.orders.unfinished()}
 
 

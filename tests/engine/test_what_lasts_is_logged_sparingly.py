@@ -52,7 +52,7 @@ async def store_is_away(scene: Scene, engine: Any) -> None:
     signals = Told(*[a_signal(f"s{number}") for number in range(5)])
     engine.begin("signals", lambda: engine.intake.read(signals))
     engine.begin("reports", lambda: _reports_for_ever(engine, order))
-    await engine.kill_switch.halt(EVERYTHING, HaltReason.KILL_SWITCH, "enough", "person:ann")
+    await engine.halts.halt(EVERYTHING, HaltReason.KILL_SWITCH, "enough", "person:ann")
 
 
 async def _reports_for_ever(engine: Any, order: Any) -> None:

@@ -13,7 +13,7 @@ from liveorder.domain.errors import DecisionRefused
 from liveorder.domain.lifecycle import OrderStatus
 from liveorder.infrastructure.brokers.simulated.broker import SIMULATED_CAPABILITIES
 from liveorder.infrastructure.brokers.simulated.venue.faults import FaultKind, Point
-from liveorder.infrastructure.brokers.simulated.venue.settings import Commission, Fills
+from liveorder.infrastructure.brokers.simulated.venue.settings import Fills, VenueCommission
 from tests.engine.scenes import ACCOUNT, STILL, a_limit, a_scene, until
 from tests.field_cases.evidence import all_at_venue, at_venue, held_at_venue, sent_keys, stored
 
@@ -36,7 +36,7 @@ async def test_a_replace_during_a_disconnect_is_in_doubt_and_keeps_the_next_from
         await until(lambda: not engine.doubts.standing(), seconds=30)
         (live,) = all_at_venue(scene)
         assert (live["state"], live["quantity"], live["limit_price"]) == ("WORKING", "20", "401")
-        await until(lambda: not engine.kill_switch.standing())
+        await until(lambda: not engine.halts.standing())
         await engine.replace.replace(order.order_id, quantity=Decimal(15))
         await asyncio.sleep(2)
         (live,) = all_at_venue(scene)
@@ -64,7 +64,7 @@ async def test_a_cancel_that_is_refused_because_the_order_filled_books_the_fill_
 
 async def test_a_fill_while_a_replace_is_under_way_is_booked_and_counts_in_the_new_quantity(tmp_path: Path) -> None:
     """Case 24 (Lean.TradeStation#84): a fill during an in-flight modify was thrown away."""
-    slow = BY_HAND.model_copy(update={"replace_delay_seconds": 5.0, "commission": Commission(per_unit=Decimal("0.01"))})
+    slow = BY_HAND.model_copy(update={"replace_delay_seconds": 5.0, "commission": VenueCommission(per_unit=Decimal("0.01"))})
     async with a_scene(tmp_path, slow) as scene, scene.living() as engine:
         order = await engine.execute.execute(a_limit(time_in_force="GTC"))
         await scene.lay(FaultKind.ACKNOWLEDGEMENT_LATE, Point.REPLACE, seconds=4.0)

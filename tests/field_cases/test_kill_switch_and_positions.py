@@ -88,14 +88,14 @@ async def test_nothing_leaves_after_the_halt_is_durable_whatever_waits_comes_or_
             scene.witness.will_raise("submit", *[BrokerConnectionError("down")] * 3)
             reading = asyncio.create_task(engine.intake.read(Repeated(signals)))
             await asyncio.sleep(2.5)
-            assert await engine.kill_switch.halt(EVERYTHING, HaltReason.KILL_SWITCH, "enough", "person:ann")
+            assert await engine.halts.halt(EVERYTHING, HaltReason.KILL_SWITCH, "enough", "person:ann")
             at = scene.clock.monotonic()
             assert 5 < len(sent_keys(scene)) < 40
             sent = len(sent_keys(scene))
             await reading
             await engine.intake.read(Repeated((a_limit("after"),)))
             await asyncio.sleep(120)
-            assert (await engine.stop_trading.kill("and all of it", "person:ann")).is_flat
+            assert (await engine.kill_all.kill("and all of it", "person:ann")).is_flat
             assert engine.is_quiet
         async with scene.living() as again:
             await again.intake.read(Repeated((*signals, a_limit("after the restart"))))
@@ -110,14 +110,14 @@ async def test_flat_is_said_only_when_the_broker_was_asked_and_nothing_rests_the
         order = await engine.execute.execute(a_limit(time_in_force="GTC"))
         outside = await scene.control.place(ACCOUNT, SPY, Side.BUY, Decimal(5), Decimal(300))
         await scene.lay(FaultKind.REQUEST_LOST, Point.CANCEL)
-        report = await engine.stop_trading.kill("enough", "person:ann", flatten=True)
+        report = await engine.kill_all.kill("enough", "person:ann", flatten=True)
         assert not report.is_flat
         assert f"{ACCOUNT}: order {order.broker_order_id} SPY WORKING" in report.remaining
         assert f"{ACCOUNT}: order {outside} SPY WORKING" in report.remaining
         await scene.lay(FaultKind.QUERY_FAILED, Point.OPEN_ORDERS)
-        unanswered = await engine.stop_trading.kill("enough", "person:ann")
+        unanswered = await engine.kill_all.kill("enough", "person:ann")
         assert (unanswered.is_flat, (await stored(scene, order)).status) == (False, OrderStatus.CANCELLED)
         await scene.control.close_order(outside)
-        report = await engine.stop_trading.kill("enough", "person:ann")
+        report = await engine.kill_all.kill("enough", "person:ann")
         assert (report.is_flat, held_at_venue(scene)) == (True, Decimal(0))
         assert {each["state"] for each in all_at_venue(scene)} == {"CANCELLED"}

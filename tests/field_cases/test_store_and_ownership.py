@@ -103,7 +103,7 @@ async def test_a_damaged_store_is_refused_by_name_at_start_and_its_backup_takes_
         async with scene.living() as engine:
             (again,) = engine.orders.unfinished()
             assert (again.order_id, again.status) == (order.order_id, OrderStatus.SUBMITTED)
-            assert engine.kill_switch.standing()[0].scope == EVERYTHING
+            assert engine.halts.standing()[0].scope == EVERYTHING
             await engine.cancel.cancel(order.order_id)
             await until(lambda: engine.is_quiet)
         assert at_venue(scene, order) == [("CANCELLED", Decimal(0))]

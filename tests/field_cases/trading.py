@@ -15,7 +15,7 @@ from liveorder import Runner
 from liveorder.application.engine.engine import Engine
 from liveorder.application.engine.service import Service
 from liveorder.application.reporting.projector import Projector
-from liveorder.application.reporting.read_models import Wanted
+from liveorder.application.reporting.read_models import Query
 from liveorder.application.reporting.views import OrderView, SignalView
 from liveorder.domain.instrument import Instrument
 from liveorder.domain.lifecycle import OrderStatus
@@ -91,7 +91,7 @@ class Trader:
 
     async def dead_letters(self) -> list[SignalView]:
         await self.service.settle_views()
-        return [*await self.service.views.signals(Wanted(status="DEAD_LETTER"))]
+        return [*await self.service.views.signals(Query(status="DEAD_LETTER"))]
 
     async def refused_by(self, order: OrderView) -> str:
         """Name of the rule; empty where none refused it."""

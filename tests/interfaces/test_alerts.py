@@ -9,7 +9,7 @@ import pytest
 
 from liveorder import Signal
 from liveorder.bootstrap import load_settings, open_service
-from liveorder.domain.order.facts import OutcomeUnknown
+from liveorder.domain.order.facts import OutcomeDoubted
 from liveorder.domain.trading_halt import AutoTradingSwitched, HaltReason, TradingHalted
 from tests.interfaces.command_line import CommandLine, coin, leaves_in_doubt
 
@@ -24,9 +24,9 @@ async def test_a_doubt_and_a_halt_are_alerts_with_the_ids_of_their_facts(cli: Co
     leaves_in_doubt(cli)
     async with open_service(load_settings()) as service:
         await service.engine.execute.execute(Signal.parse(json.dumps(coin("a"))))
-        await service.engine.kill_switch.halt("*", HaltReason.KILL_SWITCH, "enough", "person:test")
+        await service.engine.halts.halt("*", HaltReason.KILL_SWITCH, "enough", "person:test")
         stored = [item async for page in service.engine.store.log() for item in page]
-    expected = [f"{each.stream_id}:{each.version}" for each in stored if isinstance(each.fact, OutcomeUnknown | TradingHalted)]
+    expected = [f"{each.stream_id}:{each.version}" for each in stored if isinstance(each.fact, OutcomeDoubted | TradingHalted)]
     assert [record["notice_id"] for record in alerts(cli)] == expected
     assert [(record.get("signal_id"), record["level"]) for record in alerts(cli)] == [("a", "warning"), (None, "warning")]
 
@@ -53,7 +53,7 @@ async def test_an_alert_that_a_run_could_not_tell_is_told_once_by_the_next(
 ) -> None:
     settings = load_settings()
     async with open_service(settings, log=Deaf()) as service:
-        await service.engine.kill_switch.switch_auto_trading(False, "lunch", "person:test")
+        await service.engine.halts.switch_auto_trading(False, "lunch", "person:test")
         (switched,) = [item async for page in service.engine.store.log() for item in page]
     assert isinstance(switched.fact, AutoTradingSwitched)
     for _ in range(2):

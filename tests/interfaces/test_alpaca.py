@@ -16,7 +16,7 @@ from liveorder.application.reporting.views import FillView, OrderView, PositionV
 from liveorder.domain.errors import BrokerAuthenticationError, BrokerError, SettingsError
 from liveorder.domain.values import Side
 from liveorder.infrastructure.brokers.simulated.venue.faults import Fault, FaultKind, Point
-from liveorder.infrastructure.brokers.simulated.venue.settings import AccountTerms, Fills, PriceSource, VenueSettings
+from liveorder.infrastructure.brokers.simulated.venue.settings import Fills, PriceSource, VenueAccount, VenueSettings
 from liveorder.testing.exchange import Exchange, open_exchange
 from tests.twins.alpaca.server import COIN_FEES, COINS, KEY, LIVE_NUMBER, PAPER_NUMBER, SECRET, AlpacaTwin, alpaca_twin
 
@@ -57,7 +57,7 @@ def settings(folder: Path, twin: AlpacaTwin, **alpaca: Any) -> dict[str, Any]:
 async def market(**changes: Any) -> AsyncIterator[tuple[Exchange, AlpacaTwin]]:
     """Where prices stand still; `by_hand`: orders trade when told to."""
     by_hand, carries = changes.pop("by_hand", False), changes.pop("carries_fills", False)
-    usual: dict[str, Any] = {"accounts": (AccountTerms(),), "commission": COIN_FEES, "catalogue_file": COINS}
+    usual: dict[str, Any] = {"accounts": (VenueAccount(),), "commission": COIN_FEES, "catalogue_file": COINS}
     terms = VenueSettings(prices=PriceSource(volatility=0), fills=Fills(automatic=not by_hand), **usual | changes)
     async with open_exchange(terms) as exchange, alpaca_twin(exchange, carries_fills=carries) as twin:
         yield exchange, twin
@@ -251,7 +251,7 @@ async def test_a_broker_that_is_not_there_ends_the_start(tmp_path: Path) -> None
                 pass
 
 
-SPOT = (AccountTerms(allows_short=False),)
+SPOT = (VenueAccount(allows_short=False),)
 """Coins cannot be sold short."""
 
 

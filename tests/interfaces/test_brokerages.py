@@ -15,7 +15,7 @@ from liveorder import Runner, Signal
 from liveorder.bootstrap import load_settings, open_brokerage, open_service
 from liveorder.domain.errors import SettingsError
 from liveorder.domain.lifecycle import OrderStatus
-from liveorder.infrastructure.brokers.simulated.venue.settings import AccountTerms, PriceSource, VenueSettings
+from liveorder.infrastructure.brokers.simulated.venue.settings import PriceSource, VenueAccount, VenueSettings
 from liveorder.testing.exchange import open_exchange
 from tests.interfaces.test_runner import LAX
 from tests.twins.alpaca.server import KEY, SECRET, alpaca_twin
@@ -32,9 +32,9 @@ async def test_one_service_trades_at_three_brokers_at_once(tmp_path: Path) -> No
     async with AsyncExitStack() as stack:
         here = stack.enter_async_context
         alpaca = await here(alpaca_twin(await here(open_exchange(VenueSettings(prices=STILL)))))
-        world = VenueSettings(prices=STILL, accounts=(AccountTerms(account_id=ACCOUNT),), catalogue_file=CATALOGUE)
+        world = VenueSettings(prices=STILL, accounts=(VenueAccount(account_id=ACCOUNT),), catalogue_file=CATALOGUE)
         tws = await here(tws_twin(await here(open_exchange(world))))
-        indian = venue_settings(AccountTerms(account_id=USER_ID, currency="INR", cash=Decimal(1_000_000)))
+        indian = venue_settings(VenueAccount(account_id=USER_ID, currency="INR", cash=Decimal(1_000_000)))
         kite = await here(kite_twin(await here(open_exchange(indian)), indian))
         runner = await here(
             Runner.open(

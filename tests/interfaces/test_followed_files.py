@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from liveorder.application.reporting.read_models import Wanted
+from liveorder.application.reporting.read_models import Query
 from liveorder.bootstrap import Settings, file_source, load_settings, open_service
 from liveorder.domain.errors import InvalidInput
 from liveorder.interfaces.cli.exit_codes import ExitCode
@@ -58,7 +58,7 @@ async def signals_taken(settings: Settings, source: Any, wanted: int, log: Remem
 
 async def orders(service: Any) -> set[str]:
     await service.settle_views()
-    return {order.signal_id for order in await service.views.orders(Wanted())}
+    return {order.signal_id for order in await service.views.orders(Query())}
 
 
 def bookmark(folder: Path) -> str | None:

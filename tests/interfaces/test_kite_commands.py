@@ -15,7 +15,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from liveorder.infrastructure.brokers.kite import tokens
-from liveorder.infrastructure.brokers.simulated.venue.settings import AccountTerms
+from liveorder.infrastructure.brokers.simulated.venue.settings import VenueAccount
 from liveorder.interfaces.cli.exit_codes import ExitCode
 from liveorder.interfaces.cli.main import app
 from liveorder.testing.exchange import open_exchange
@@ -37,7 +37,7 @@ root = "{address}"
 @asynccontextmanager
 async def twin(cli: CommandLine, more: str = "") -> AsyncIterator[KiteTwin]:
     """With a settings file that leads to it."""
-    settings = venue_settings(AccountTerms(account_id=USER_ID, currency="INR"))
+    settings = venue_settings(VenueAccount(account_id=USER_ID, currency="INR"))
     async with open_exchange(settings) as exchange, kite_twin(exchange, settings) as running:
         cli.write("liveorder.toml", SETTINGS.format(key=API_KEY, secret=API_SECRET, address=running.address) + more)
         yield running

@@ -33,7 +33,7 @@ from liveorder.infrastructure.brokers.simulated.instruments import SimulatedInst
 from liveorder.infrastructure.brokers.simulated.market_data import SimulatedMarketData
 from liveorder.infrastructure.brokers.simulated.venue.floor import Floor
 from liveorder.infrastructure.brokers.simulated.venue.opening import open_venue
-from liveorder.infrastructure.brokers.simulated.venue.settings import AccountTerms, VenueSettings
+from liveorder.infrastructure.brokers.simulated.venue.settings import VenueAccount, VenueSettings
 from liveorder.infrastructure.clock import SystemClock
 from liveorder.interfaces.threaded_runner import ThreadedRunner
 
@@ -225,7 +225,7 @@ async def test_the_accounts_money_is_told_with_its_time(tmp_path: Path) -> None:
 def a_brokerage(name: str = "mine") -> Iterator[Brokerage]:
     """Of one's own: a venue of its own that nothing else reaches."""
     clock = SystemClock()
-    venue = VenueSettings(accounts=(AccountTerms(account_id="SIM"),))
+    venue = VenueSettings(accounts=(VenueAccount(account_id="SIM"),))
     floor = Floor(open_venue(venue, clock.now()), venue, clock)
     transport = InProcess(floor, clock)
     yield Brokerage(SimulatedBroker(transport, name=name), SimulatedMarketData(transport), SimulatedInstruments())

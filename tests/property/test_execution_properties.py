@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from liveorder.domain import execution_report as r
 from liveorder.domain.order import LiveOrder
 from liveorder.domain.order.executions import BookedExecution, Executions, value_of
-from liveorder.domain.order.reception import receive
+from liveorder.domain.order.reception import apply_report
 from liveorder.domain.values import Money
 from tests.builders import ACKNOWLEDGED, SENT, intent, order_of, seconds, then
 
@@ -74,7 +74,7 @@ def chain_of(executions: dict[str, r.Execution | r.ExecutionCorrected], name: st
 def after(reports: list[r.ExecutionReport]) -> LiveOrder:
     order = order_of(SENT, ACKNOWLEDGED)
     for report in reports:
-        order = then(order, *receive(order, report))
+        order = then(order, *apply_report(order, report))
     return order
 
 
@@ -143,7 +143,7 @@ def test_a_bust_takes_away_what_counted_for_that_fill_and_no_more(told: Told, da
     order = after(told.reports)
     victim = data.draw(st.sampled_from(list(told.executions)))
     counted = {each.execution_id: each for each in order.executions.effective()}
-    busted = then(order, *receive(order, r.ExecutionBusted(execution_id=victim)))
+    busted = then(order, *apply_report(order, r.ExecutionBusted(execution_id=victim)))
     left = {each.execution_id: each for each in busted.executions.effective()}
     assert left.items() <= counted.items()
     assert len(counted) - len(left) <= 1
@@ -162,7 +162,7 @@ def test_a_correction_of_what_counts_replaces_it_and_nothing_else(
         return
     old = counted[data.draw(st.sampled_from(sorted(counted)))]
     report = r.ExecutionCorrected(execution_id="new", corrects=old.execution_id, quantity=quantity, price=price)
-    corrected = then(order, *receive(order, report))
+    corrected = then(order, *apply_report(order, report))
     assert corrected.filled_quantity - order.filled_quantity == quantity - old.quantity
     assert corrected.executions.totals.value - order.executions.totals.value == value_of(quantity, price) - old.value
 
@@ -189,11 +189,11 @@ def test_what_is_ordered_is_what_was_agreed_last_and_never_what_was_filled_too_m
             report = r.OrderSnapshot(
                 status=r.BrokerStatus.WORKING, broker_order_id="B-1", filled_quantity=filled, quantity=quantity
             )
-            assert receive(order, report) == []
+            assert apply_report(order, report) == []
         else:
             report = (r.OrderRestated if kind == "restate" else r.OrderReplaced)(quantity=amount)
             ordered = max(amount, min(filled, ordered))
-        order = then(order, *receive(order, report))
+        order = then(order, *apply_report(order, report))
         assert (order.quantity, order.filled_quantity) == (ordered, filled)
 
 

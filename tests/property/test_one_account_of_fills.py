@@ -18,7 +18,7 @@ from liveorder.application.risk.book import AccountLedger, entries_between, posi
 from liveorder.domain import execution_report as r
 from liveorder.domain.instrument import Instrument
 from liveorder.domain.order import LiveOrder
-from liveorder.domain.order.reception import receive
+from liveorder.domain.order.reception import apply_report
 from liveorder.domain.position import Position
 from liveorder.domain.position_booking import Holding
 from liveorder.domain.values import AssetClass, Money, with_money
@@ -131,7 +131,7 @@ class Ours:
         self.order = LiveOrder.replay(self.log.add(1, begun, SENT, ACKNOWLEDGED))
 
     async def hear(self, report: r.ExecutionReport) -> None:
-        if facts := receive(self.order, report):
+        if facts := apply_report(self.order, report):
             after = self.order.apply(self.log.add(1, *facts))
             self.ledger.keep(self.ledger.stage(entries_between(self.order, after, SESSION)))
             self.order = after
@@ -321,7 +321,7 @@ def test_what_was_inferred_goes_when_the_broker_only_tells_what_became_of_it(
             await ours.hear(r.ExecutionBusted(execution_id=deal.words[-1].execution_id) if deal.is_busted else deal.words[-1])
         for _ in range(2):
             await ours.hear(book.answer(lists_executions=False))
-        assert receive(ours.order, book.answer(lists_executions=False)) == []
+        assert apply_report(ours.order, book.answer(lists_executions=False)) == []
 
     asyncio.run(lived())
     assert {*ours.quantities()} == {book.figures()[0]}

@@ -13,7 +13,7 @@ from liveorder.domain.errors import DecisionRefused
 from liveorder.domain.facts import Fact, RecordedFact
 from liveorder.domain.order import LiveOrder, requests
 from liveorder.domain.order import facts as f
-from liveorder.domain.order.reception import receive
+from liveorder.domain.order.reception import apply_report
 from tests.builders import DEADLINE, SESSION, intent, recorded
 
 amounts = st.integers(1, 60).map(Decimal)
@@ -123,7 +123,7 @@ class OrderMachine(RuleBasedStateMachine):
 
     def tell(self, report: r.ExecutionReport) -> None:
         self.told.append(report)
-        self.add(receive(self.order, report), getattr(report, "request_id", None))
+        self.add(apply_report(self.order, report), getattr(report, "request_id", None))
 
     def next_id(self) -> str:
         self.count += 1
@@ -258,7 +258,7 @@ class OrderMachine(RuleBasedStateMachine):
         key = luck.choice([*self.naive.of_kind("cancel"), *self.naive.of_kind("replace")])
         report = (r.CancelIsPending if self.naive.open[key] == "cancel" else r.ReplaceIsPending)(request_id=key)
         self.tell(report)
-        assert receive(self.order, report) == []
+        assert apply_report(self.order, report) == []
         self.naive.pending.add(key)
         self.naive.hear_of()
 
@@ -285,7 +285,7 @@ class OrderMachine(RuleBasedStateMachine):
         repeatable = [each for each in self.told if not isinstance(each, told_once)]
         if repeatable:
             report = luck.choice(repeatable)
-            self.add(receive(self.order, report))
+            self.add(apply_report(self.order, report))
 
     @rule(is_all_done=st.booleans())
     def answer_a_question(self, is_all_done: bool) -> None:

@@ -14,11 +14,11 @@ from liveorder.domain.values import OrderType
 from liveorder.infrastructure.brokers.simulated.broker import capabilities_of
 from liveorder.infrastructure.brokers.simulated.venue.faults import Fault, FaultKind, Point
 from liveorder.infrastructure.brokers.simulated.venue.settings import (
-    AccountTerms,
-    Commission,
     Fills,
     Keys,
     PriceSource,
+    VenueAccount,
+    VenueCommission,
     VenueSettings,
 )
 from tests.simulation import crowd as crowds
@@ -160,11 +160,11 @@ def _venue(chance: Chance, seed: int, key_class: str, accounts: Sequence[str]) -
     parts = Decimal(chance.choice((2, 4))) if chance.random() < 0.7 else None
     return VenueSettings(
         seed=seed,
-        accounts=tuple(AccountTerms(account_id=account) for account in accounts),
+        accounts=tuple(VenueAccount(account_id=account) for account in accounts),
         prices=PriceSource(volatility=0.0),
         fills=Fills(delay_seconds=chance.choice((0.0, 0.05, 0.7, 2.5)), max_quantity=parts),
         keys=KEY_CLASSES[key_class],
-        commission=Commission(per_order=Decimal(1), per_unit=Decimal("0.01")) if chance.random() < 0.5 else Commission(),
+        commission=VenueCommission(per_order=Decimal(1), per_unit=Decimal("0.01")) if chance.random() < 0.5 else VenueCommission(),
         reports_commission_apart=chance.random() < 0.3,
         rejection_probability=0.1 if chance.random() < 0.3 else 0.0,
         latency_seconds=chance.choice((0.0, 0.01, 0.2)),

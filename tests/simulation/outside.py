@@ -16,7 +16,7 @@ from liveorder.application.ports.emergency_journal import JournalEntry
 from liveorder.application.ports.signal_source import SourceMessage
 from liveorder.domain.errors import BrokerRefusal, StoreUnavailable
 from liveorder.domain.execution_report import ExecutionReport
-from liveorder.infrastructure.brokers.simulated.venue.floor import Feed, Floor
+from liveorder.infrastructure.brokers.simulated.venue.floor import Floor, VenueFeed
 from tests.marked_payloads import marked, unmarked
 from tests.simulation.questions import Questions
 from tests.simulation.trace import Trace
@@ -31,7 +31,7 @@ class VenueHouse:
     def send(self, line: str) -> asyncio.Future[Any]:
         return self._nobody.run(self._floor.send, line)
 
-    def subscribe(self, account: str) -> Feed:
+    def subscribe(self, account: str) -> VenueFeed:
         return self._nobody.run(self._floor.subscribe, account)
 
 

@@ -76,7 +76,7 @@ class Witness:
     def _name(self, item: RecordedFact) -> str:
         order = self.orders.get(item.stream_id)
         name = order.intent.signal_id if order is not None else "halt" if item.stream_id == HALT_STREAM else "other"
-        return f"#{item.position} {name} {type(item.fact).__name__}:"
+        return f"#{item.position} {name} {item.fact.shown_name}:"
 
     def _follow_halts(self, fact: Fact) -> None:
         if isinstance(fact, TradingHalted):

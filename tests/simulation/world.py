@@ -12,15 +12,15 @@ from functools import partial
 from itertools import count
 from pathlib import Path
 
-from liveorder.application.engine.engine import Connection, Engine
+from liveorder.application.engine.engine import AccountConnection, Engine
 from liveorder.application.engine.rooms import EngineTerms
 from liveorder.application.engine.service import Service
-from liveorder.application.gateway.gateway import AccountTerms
+from liveorder.application.gateway.gateway import AccountConfig
 from liveorder.application.outbox.messages import Confirmations
 from liveorder.application.outbox.outbox import Outbox
 from liveorder.application.ports.broker import Broker
 from liveorder.application.reporting.projector import Projector
-from liveorder.application.trading.execute_order import ExecutionTerms
+from liveorder.application.trading.execute_order import ExecutionConfig
 from liveorder.domain.errors import LiveOrderError, StoreRefused
 from liveorder.domain.identifiers import SignalKey
 from liveorder.domain.order import LiveOrder
@@ -229,7 +229,7 @@ class World:
         store = DatabaseOrderStore(database, MAPPER, self.clock, poll_seconds=10.0)
         engine = Engine(
             EngineTerms(
-                ExecutionTerms(f"session-{number}"),
+                ExecutionConfig(f"session-{number}"),
                 owner=f"life-{number}",
                 auto_trading_default=True,
                 poll_seconds=1.0,
@@ -251,7 +251,7 @@ class World:
         outbox = Outbox(store, Confirmations(self.receiver), self.clock, partial(self._on_error, "Confirmations"))
         return Service(engine, store.commands, self.views, projector, [self.wire], [outbox])  # type: ignore[arg-type]  # nobody reads lists here
 
-    def _connection(self, account_id: str, living: Living) -> Connection:
+    def _connection(self, account_id: str, living: Living) -> AccountConnection:
         transport = InProcess(self.house, self.clock)  # type: ignore[arg-type]  # a floor's two doors are all it uses
         broker: Broker = SimulatedBroker(
             transport, account_id=account_id, capabilities=self.scenario.capabilities, request_timeout_seconds=2.0
@@ -264,13 +264,13 @@ class World:
         limits = LAX.model_copy(
             update={"allow_short_selling": True, "max_signal_age_seconds": self.scenario.max_signal_age_seconds}
         )
-        terms = AccountTerms(
+        terms = AccountConfig(
             account_id,
             limits=limits,
             call_timeout_seconds=self.scenario.call_timeout_seconds,
             breaker_failures=self.scenario.breaker_failures,
         )
-        return Connection(terms, self._defect.broker(watched), SimulatedMarketData(transport), SimulatedInstruments())
+        return AccountConnection(terms, self._defect.broker(watched), SimulatedMarketData(transport), SimulatedInstruments())
 
     def _database_of_a_person(self) -> SQLiteDatabase:
         database = SQLiteDatabase(self.path, self.clock, Placement.INLINE, 0)
@@ -305,7 +305,7 @@ class World:
             self._violated("sent what must not be sent", objection)
         if verb == "cancel" or order is None or order.intent.passes_halt or living.service is None:
             return
-        if (halt := living.service.engine.kill_switch.stands_for(account_id)) is not None:
+        if (halt := living.service.engine.halts.stands_for(account_id)) is not None:
             self._violated("sent while halted", f"{verb} of {order.intent.signal_id}: {halt}")
 
     def _violated(self, code: str, text: str) -> None:

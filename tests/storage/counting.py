@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Coroutine
 from typing import Any
 
-from liveorder.infrastructure.eventstore.database import Database, Session, T
+from liveorder.infrastructure.eventstore.database import Database, DatabaseSession, T
 
 
 class CountingDatabase:
@@ -19,14 +19,14 @@ class CountingDatabase:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._database, name)
 
-    async def migrate(self, change: Callable[[Session], Coroutine[Any, Any, T]]) -> T:
+    async def migrate(self, change: Callable[[DatabaseSession], Coroutine[Any, Any, T]]) -> T:
         return await self._database.migrate(lambda session: change(_CountingSession(session, self.statements)))
 
 
 class _CountingSession:
-    """A `Session`."""
+    """A `DatabaseSession`."""
 
-    def __init__(self, session: Session, statements: Counter[str]) -> None:
+    def __init__(self, session: DatabaseSession, statements: Counter[str]) -> None:
         self._session, self._statements = session, statements
 
     def __getattr__(self, name: str) -> Any:

@@ -44,7 +44,7 @@ async def make(folder: Path) -> None:
         await engine.execute.execute(a_limit("in doubt", time_in_force="GTC"))
         scene.witness.will_raise("cancel", BrokerTimeoutError("no answer"))
         await engine.cancel.cancel(orders["cancel"].order_id)
-        await engine.kill_switch.halt(account_scope("ANOTHER"), HaltReason.KILL_SWITCH, "to be kept", "person:ann")
+        await engine.halts.halt(account_scope("ANOTHER"), HaltReason.KILL_SWITCH, "to be kept", "person:ann")
         await scene.dies(engine)
         await engine.store.close()
 

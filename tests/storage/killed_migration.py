@@ -13,16 +13,16 @@ from collections.abc import Callable, Coroutine
 from typing import Any
 
 from liveorder.infrastructure.clock import SystemClock
-from liveorder.infrastructure.eventstore.database import Database, Session, T
+from liveorder.infrastructure.eventstore.database import Database, DatabaseSession, T
 from liveorder.infrastructure.eventstore.identity import schema_version_of
 from liveorder.infrastructure.eventstore.migrations import migrate
 from liveorder.infrastructure.eventstore.store_by_url import database_at
 
 
 class _DyingSession:
-    """A `Session` that is killed before its `nth` statement, or before the commit if it has fewer."""
+    """A `DatabaseSession` that is killed before its `nth` statement, or before the commit if it has fewer."""
 
-    def __init__(self, session: Session, nth: int) -> None:
+    def __init__(self, session: DatabaseSession, nth: int) -> None:
         self._session, self._left = session, nth
 
     def __getattr__(self, name: str) -> Any:
@@ -53,8 +53,8 @@ class _DyingDatabase:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._database, name)
 
-    async def migrate(self, change: Callable[[Session], Coroutine[Any, Any, T]]) -> T:
-        async def dying(session: Session) -> T:
+    async def migrate(self, change: Callable[[DatabaseSession], Coroutine[Any, Any, T]]) -> T:
+        async def dying(session: DatabaseSession) -> T:
             mortal = _DyingSession(session, self._nth)
             result = await change(mortal)
             if self._nth and mortal.is_done:

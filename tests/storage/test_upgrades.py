@@ -306,7 +306,7 @@ async def test_a_kill_halts_a_store_that_nobody_owns_and_leaves_its_migration_to
     assert "KILL_SWITCH" in {row.reason for row in await store.halts()}
     await store.close()
     async with Runner.open(config=settings, logs={"console": False, "directory": str(tmp_path / "logs")}) as runner:
-        assert EVERYTHING in {halt.scope for halt in runner._engine.kill_switch.standing()}
+        assert EVERYTHING in {halt.scope for halt in runner._engine.halts.standing()}
 
 
 @pytest.mark.parametrize("command", ["validate", "submit", "reconcile", "store"])

@@ -6,14 +6,16 @@ from uuid import UUID
 
 import pytest
 
-from liveorder.domain.claim import SignalClaim, claims_meant, recognition
+from liveorder.domain.claim import IdempotencyClaim, claims_meant, recognition
 from liveorder.domain.identifiers import KEY_VERSIONS, KeyRing, SignalKey
 
 KEYS = KeyRing("here", 1, ("before",), (0, 1))
 
 
-def claim(account_id: str, namespace: str = "here", age: int = 1, signal_id: str = "sig", client_order_id: str = "") -> SignalClaim:
-    return SignalClaim(namespace, account_id, signal_id, 1, client_order_id or f"{namespace}-{account_id}", UUID(int=age), "f")
+def claim(
+    account_id: str, namespace: str = "here", age: int = 1, signal_id: str = "sig", client_order_id: str = ""
+) -> IdempotencyClaim:
+    return IdempotencyClaim(namespace, account_id, signal_id, 1, client_order_id or f"{namespace}-{account_id}", UUID(int=age), "f")
 
 
 HERE, OLDER, B, C = claim("A", age=3), claim("A", "before", age=1), claim("B"), claim("C", age=2)
@@ -36,7 +38,7 @@ ELSEWHERE = claim("B", "before")
         ([ELSEWHERE], None, [ELSEWHERE]),
     ],
 )
-def test_the_claim_that_is_meant(claims: list[SignalClaim], named: str | None, meant: list[SignalClaim]) -> None:
+def test_the_claim_that_is_meant(claims: list[IdempotencyClaim], named: str | None, meant: list[IdempotencyClaim]) -> None:
     """The signal's account or the default one first, the store's own namespace before others, the oldest before younger ones."""
     assert list(claims_meant(claims, KEYS, named, "A")) == meant
 

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import SecretStr
 
-from liveorder.application.ports.event_log import REPEATED, EventLog
+from liveorder.application.ports.activity_log import REPEATED, EventLog
 from liveorder.infrastructure.daily_file import DailyFile
 from liveorder.infrastructure.logs import StructuredLog
 from liveorder.infrastructure.secrecy import MASK, Censor

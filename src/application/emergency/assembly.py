@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from liveorder.application.emergency.flatten import Flatten
-from liveorder.application.emergency.kill import StopTrading
-from liveorder.application.emergency.replay_journal import BookJournal
+from liveorder.application.emergency.kill import Kill
+from liveorder.application.emergency.replay_journal import ReplayEmergencyJournal
 from liveorder.application.orders.assembly import OrdersRoom
 from liveorder.application.recovery.assembly import Recovery
 from liveorder.application.risk.assembly import Risk
@@ -16,12 +16,12 @@ from liveorder.application.trading.assembly import Trading
 
 @dataclass(frozen=True, slots=True)
 class Emergency:
-    stop_trading: StopTrading
-    book_journal: BookJournal
+    kill_all: Kill
+    replay_journal: ReplayEmergencyJournal
 
 
 def assemble(on: Foundation, risk: Risk, orders: OrdersRoom, trading: Trading, recovery: Recovery) -> Emergency:
-    register, gateways, halts = orders.register, on.gateways, risk.kill_switch
+    register, gateways, halts = orders.register, on.gateways, risk.halts
     flatten = Flatten(register, gateways, trading.execute, risk.book, on.clock)
-    stop = StopTrading(register, gateways, halts, trading.cancel, flatten, recovery.reconcile, on.journal, on.clock)
-    return Emergency(stop, BookJournal(on.journal, halts, trading.cancel, on.sparing_log))
+    stop = Kill(register, gateways, halts, trading.cancel, flatten, recovery.reconcile, on.journal, on.clock)
+    return Emergency(stop, ReplayEmergencyJournal(on.journal, halts, trading.cancel, on.sparing_log))

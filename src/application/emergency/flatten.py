@@ -9,11 +9,11 @@ from functools import partial
 from itertools import groupby
 
 from liveorder.application.gateway.gateway import Gateway
-from liveorder.application.orders.order_register import Orders
+from liveorder.application.orders.order_register import OrderRegister
 from liveorder.application.ports.broker import BrokerPosition
 from liveorder.application.ports.clock import Clock
 from liveorder.application.risk.book import RiskBook
-from liveorder.application.runtime.concurrently import side_by_side
+from liveorder.application.runtime.concurrently import concurrently
 from liveorder.application.trading.execute_order import ExecuteOrder
 from liveorder.domain.errors import BrokerError, LiveOrderError
 from liveorder.domain.facts import PERSON
@@ -27,7 +27,7 @@ PART_SECONDS = 5.0
 
 
 @dataclass(slots=True)
-class Closing:
+class Flattened:
     """The orders that close positions, and for people what could not be closed and why."""
 
     orders: list[LiveOrder] = field(default_factory=list)
@@ -38,18 +38,18 @@ class Flatten:
     """Works from the brokers' own positions; a person's orders, so that a halt lets them pass."""
 
     def __init__(
-        self, orders: Orders, gateways: Mapping[str, Gateway], execute: ExecuteOrder, risk: RiskBook, clock: Clock
+        self, orders: OrderRegister, gateways: Mapping[str, Gateway], execute: ExecuteOrder, risk: RiskBook, clock: Clock
     ) -> None:
         self._orders, self._gateways, self._execute = orders, gateways, execute
         self._risk, self._clock = risk, clock
 
-    async def close_all(self, actor: str) -> Closing:
+    async def close_all(self, actor: str) -> Flattened:
         """A market order for each position; one that cannot be closed does not keep the others open."""
-        closing = Closing()
-        await side_by_side(lambda gateway: self._close_account(gateway, actor, closing), self._gateways.values())
+        closing = Flattened()
+        await concurrently(lambda gateway: self._close_account(gateway, actor, closing), self._gateways.values())
         return closing
 
-    async def _close_account(self, gateway: Gateway, actor: str, closing: Closing) -> None:
+    async def _close_account(self, gateway: Gateway, actor: str, closing: Flattened) -> None:
         try:
             positions = await gateway.ask(gateway.broker.positions())
         except BrokerError as error:
@@ -87,7 +87,7 @@ class Flatten:
         return found
 
     async def _close(
-        self, gateway: Gateway, held: BrokerPosition, closable: Decimal, actor: str, closing: Closing
+        self, gateway: Gateway, held: BrokerPosition, closable: Decimal, actor: str, closing: Flattened
     ) -> LiveOrder | None:
         """The order that closes it. What is kept is told."""
         name = f"{gateway.account_id}: position {held.name}"

@@ -9,15 +9,15 @@ from dataclasses import dataclass
 from itertools import chain, groupby
 from uuid import UUID
 
-from liveorder.application.emergency.flatten import Closing, Flatten
+from liveorder.application.emergency.flatten import Flatten, Flattened
 from liveorder.application.gateway.gateway import CallInFlight, Gateway
-from liveorder.application.orders.order_register import Orders
+from liveorder.application.orders.order_register import OrderRegister
 from liveorder.application.ports.clock import Clock
 from liveorder.application.ports.emergency_journal import EmergencyJournal, JournalledHalt
 from liveorder.application.recovery.reconcile import Reconcile
-from liveorder.application.risk.trading_halts import KillSwitch
-from liveorder.application.runtime.concurrently import side_by_side
-from liveorder.application.runtime.patience import within_patience
+from liveorder.application.risk.trading_halts import TradingHalts
+from liveorder.application.runtime.concurrently import concurrently
+from liveorder.application.runtime.patience import within_store_timeout
 from liveorder.application.trading.cancel_order import CancelOrder
 from liveorder.domain.errors import BrokerError, LiveOrderError, StoreError
 from liveorder.domain.order import LiveOrder
@@ -51,21 +51,21 @@ class StopReport:
         return not self.remaining and not self.calls_in_flight
 
 
-class StopTrading:
+class Kill:
     """The kill switch with what follows from it."""
 
     def __init__(
         self,
-        orders: Orders,
+        orders: OrderRegister,
         gateways: Mapping[str, Gateway],
-        kill_switch: KillSwitch,
+        halts: TradingHalts,
         cancel: CancelOrder,
         flatten: Flatten,
         reconcile: Reconcile,
         journal: EmergencyJournal,
         clock: Clock,
     ) -> None:
-        self._orders, self._gateways, self._kill_switch = orders, gateways, kill_switch
+        self._orders, self._gateways, self._halts = orders, gateways, halts
         self._cancel, self._flatten, self._reconcile = cancel, flatten, reconcile
         self._journal, self._clock = journal, clock
 
@@ -77,7 +77,7 @@ class StopTrading:
         Orders that protect a position are kept; not with `cancel_all`, nor with `flatten`, after which they would open a new one.
         Calls that had begun, cancels and closing orders are waited for up to `wait_seconds` each; what has not ended is listed.
         """
-        is_durable = await self._kill_switch.halt(EVERYTHING, HaltReason.KILL_SWITCH, detail, actor)
+        is_durable = await self._halts.halt(EVERYTHING, HaltReason.KILL_SWITCH, detail, actor)
         if not is_durable:
             is_durable = self._journal.write(JournalledHalt(detail, actor, self._clock.now()))
         in_flight = await self._calls_still_out(wait_seconds)
@@ -85,7 +85,7 @@ class StopTrading:
         listed = await self._until_gone(asked, wait_seconds)
         not_cancelled += [f"order {order.order_id}: asked for, and the broker has it still" for order in listed]
         cancelled = [order.order_id for order in asked if order not in listed]
-        closing = await self._flatten.close_all(actor) if flatten else Closing()
+        closing = await self._flatten.close_all(actor) if flatten else Flattened()
         await self._until_gone(closing.orders, wait_seconds)
         remaining = await self._remaining()
         return StopReport(is_durable, in_flight, tuple(cancelled), tuple(not_cancelled), tuple(closing.failures), tuple(remaining))
@@ -121,7 +121,7 @@ class StopTrading:
 
     async def _listed(self, orders: Sequence[LiveOrder]) -> Sequence[LiveOrder]:
         of_accounts = groupby(sorted(orders, key=_account_of), key=_account_of)
-        listed = await side_by_side(self._listed_at_one_broker, [[*of_account] for _, of_account in of_accounts])
+        listed = await concurrently(self._listed_at_one_broker, [[*of_account] for _, of_account in of_accounts])
         return [*chain.from_iterable(listed)]
 
     async def _listed_at_one_broker(self, orders: Sequence[LiveOrder]) -> Sequence[LiveOrder]:
@@ -134,12 +134,12 @@ class StopTrading:
         return [order for order in orders if names & {order.client_order_id, order.broker_order_id}]
 
     async def _remaining(self) -> Sequence[str]:
-        return [*chain.from_iterable(await side_by_side(self._held, self._gateways.values()))]
+        return [*chain.from_iterable(await concurrently(self._held, self._gateways.values()))]
 
     async def _held(self, gateway: Gateway) -> list[str]:
         """The broker itself is asked, so a store that is away costs only the bookkeeping."""
         with suppress(StoreError):
-            await within_patience(self._reconcile.reconcile(gateway.account_id))
+            await within_store_timeout(self._reconcile.reconcile(gateway.account_id))
         try:
             orders = await gateway.ask(gateway.broker.open_orders())
             positions = await gateway.ask(gateway.broker.positions())

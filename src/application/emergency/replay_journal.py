@@ -4,24 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from liveorder.application.ports.activity_log import EventLog
 from liveorder.application.ports.emergency_journal import (
     EmergencyJournal,
     JournalEntry,
     JournalledCancel,
     JournalledHalt,
 )
-from liveorder.application.ports.event_log import EventLog
-from liveorder.application.risk.trading_halts import KillSwitch
+from liveorder.application.risk.trading_halts import TradingHalts
 from liveorder.application.trading.cancel_order import CancelOrder
 from liveorder.domain.errors import OrderNotFound
 from liveorder.domain.trading_halt import EVERYTHING, HaltReason
 
 
-class BookJournal:
+class ReplayEmergencyJournal:
     """Works through the emergency journal, and empties it."""
 
-    def __init__(self, journal: EmergencyJournal, kill_switch: KillSwitch, cancel: CancelOrder, log: EventLog) -> None:
-        self._journal, self._kill_switch, self._cancel, self._log = journal, kill_switch, cancel, log
+    def __init__(self, journal: EmergencyJournal, halts: TradingHalts, cancel: CancelOrder, log: EventLog) -> None:
+        self._journal, self._halts, self._cancel, self._log = journal, halts, cancel, log
 
     async def book(self) -> str | None:
         """A halt stands from here on, whether or not the store takes it now. What cannot be read may be one.
@@ -31,11 +31,11 @@ class BookJournal:
         trouble, entries = self._journal.trouble(), self._journal.read()
         if trouble is not None:
             self._log.write("ERROR", f"Trading is halted: {trouble}")
-            self._kill_switch.halt_now(EVERYTHING, HaltReason.KILL_SWITCH, trouble)
+            self._halts.halt_now(EVERYTHING, HaltReason.KILL_SWITCH, trouble)
         halts = [entry for entry in entries if isinstance(entry, JournalledHalt)]
         for halt in halts:
-            self._kill_switch.halt_now(EVERYTHING, HaltReason.KILL_SWITCH, f"{halt.detail} ({halt.actor}, emergency)")
-        if not (entries or trouble) or not await self._kill_switch.retry_durable():
+            self._halts.halt_now(EVERYTHING, HaltReason.KILL_SWITCH, f"{halt.detail} ({halt.actor}, emergency)")
+        if not (entries or trouble) or not await self._halts.retry_durable():
             return trouble
         for entry in entries:
             if isinstance(entry, JournalledCancel):

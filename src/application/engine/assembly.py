@@ -11,7 +11,7 @@ from liveorder.application.intake.assembly import assemble as assemble_intake
 from liveorder.application.orders.assembly import assemble as assemble_orders
 from liveorder.application.recovery.assembly import assemble as assemble_recovery
 from liveorder.application.risk.assembly import assemble as assemble_risk
-from liveorder.application.runtime.dispatcher import Desk
+from liveorder.application.runtime.dispatcher import Dispatcher
 from liveorder.application.runtime.foundation import Foundation
 from liveorder.application.trading.assembly import assemble as assemble_trading
 from liveorder.domain.errors import LiveOrderError
@@ -21,7 +21,7 @@ from liveorder.domain.order import LiveOrder
 def assemble(
     terms: EngineTerms,
     on: Foundation,
-    desk: Desk,
+    desk: Dispatcher,
     then: Reactions,
     is_over: Callable[[], bool],
     on_error: Callable[[LiveOrder, LiveOrderError], None],

@@ -8,7 +8,7 @@ from liveorder.domain.default_account import STORE_STREAM, DefaultAccountChanged
 
 
 async def choose_default_account(store: OrderStore, recorder: Recorder, account_id: str, evidence: str, actor: str) -> None:
-    """For whoever owns the store. Raises the errors of `OrderStore.append`."""
+    """For the owner of the store. Raises the errors of `OrderStore.append`."""
     stream = await store.stream(STORE_STREAM)
     version = stream[-1].version if stream else 0
     changed = DefaultAccountChanged(account_id=account_id, evidence=evidence)

@@ -47,10 +47,10 @@ async def _upkeep(rooms: Rooms) -> None:
     """What had to wait for the store: halts in memory only, journalled cancels, commits left open, attempts not made."""
     while True:
         await rooms.on.clock.sleep(UPKEEP_SECONDS)
-        await rooms.risk.kill_switch.retry_durable()
-        await rooms.emergency.book_journal.book()
+        await rooms.risk.halts.retry_durable()
+        await rooms.emergency.replay_journal.book()
         await rooms.orders.register.look_again()
-        rooms.recovery.recover.take_up_unsent(rooms.trading.submit.driven)
+        rooms.recovery.recover.resubmit_unsent(rooms.trading.submit.submitting)
 
 
 class Reactions:
@@ -67,8 +67,8 @@ class Reactions:
         is_about_us = isinstance(error, BrokerAuthenticationError)
         reason = HaltReason.BROKER_AUTH if is_about_us else HaltReason.CIRCUIT_BREAKER
         detail = f"credentials refused: {error}" if is_about_us else f"{failures} broker failures in a row, the last: {error}"
-        self.rooms.risk.kill_switch.halt_now(account_scope(account_id), reason, detail)
-        self.rooms.desk.post(Lane.OPERATOR, self.rooms.risk.kill_switch.retry_durable)
+        self.rooms.risk.halts.halt_now(account_scope(account_id), reason, detail)
+        self.rooms.desk.post(Lane.OPERATOR, self.rooms.risk.halts.retry_durable)
 
     async def order_is_unknown_here(self, account_id: str, report: ExecutionReport) -> None:
         """`UnmatchedReports` met a key of ours that no order has: the store is restored, or emptied, or copied and the copy is in
@@ -78,7 +78,7 @@ class Reactions:
             f"the broker has order {report.broker_order_id} with a key of ours ({report.client_order_id}) that this store does not "
             "know: see that no copy of the store is used, adopt or cancel what is live, then resume"
         )
-        await self.rooms.risk.kill_switch.halt(account_scope(account_id), HaltReason.RESTORED_STORE, detail, ENGINE)
+        await self.rooms.risk.halts.halt(account_scope(account_id), HaltReason.RESTORED_STORE, detail, ENGINE)
 
     def closed_order_is_live(self, order: LiveOrder) -> None:
         """`TrackOrders` met one at the broker: it is cancelled, unless the settings leave it to a person."""

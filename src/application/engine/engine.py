@@ -1,4 +1,4 @@
-"""The use cases of one store, put together, and their life: take the lease, recover, trade, and stop in good order."""
+"""The use cases of one store, put together, and their life: take the lease, recover, trade, shut down cleanly."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from liveorder.application.engine.assembly import assemble
 from liveorder.application.engine.control_flow import Reactions, background
 from liveorder.application.engine.ownership import Ownership
 from liveorder.application.engine.rooms import EngineTerms, Rooms
-from liveorder.application.gateway.gateway import AccountTerms, Gateway
+from liveorder.application.gateway.gateway import AccountConfig, Gateway
+from liveorder.application.ports.activity_log import EventLog
 from liveorder.application.ports.broker import Broker
 from liveorder.application.ports.calendar import TradingCalendar
 from liveorder.application.ports.clock import Clock, Randomness
 from liveorder.application.ports.emergency_journal import EmergencyJournal
-from liveorder.application.ports.event_log import EventLog
 from liveorder.application.ports.instruments import Instruments
 from liveorder.application.ports.market_data import MarketData
 from liveorder.application.ports.order_store import Lease, OrderStore, StoreIdentity
@@ -23,7 +23,7 @@ from liveorder.application.recording import ENGINE, Recorder
 from liveorder.application.recovery.recover import RecoveryReport
 from liveorder.application.risk.book import AccountLedger
 from liveorder.application.runtime.background import BackgroundTasks
-from liveorder.application.runtime.dispatcher import Desk
+from liveorder.application.runtime.dispatcher import Dispatcher
 from liveorder.application.runtime.foundation import Foundation
 from liveorder.application.runtime.sparing_log import SparingLog
 from liveorder.domain.errors import LiveOrderError, SettingsError
@@ -34,10 +34,10 @@ from liveorder.domain.trading_halt import HaltReason, account_scope
 
 
 @dataclass(frozen=True, slots=True)
-class Connection:
+class AccountConnection:
     """One account's adapters and terms."""
 
-    terms: AccountTerms
+    terms: AccountConfig
     broker: Broker
     market_data: MarketData
     instruments: Instruments
@@ -51,7 +51,7 @@ class Engine:
         terms: EngineTerms,
         store: OrderStore,
         lease: Lease,
-        connections: Mapping[str, Connection],
+        connections: Mapping[str, AccountConnection],
         calendar: TradingCalendar,
         journal: EmergencyJournal,
         clock: Clock,
@@ -64,7 +64,7 @@ class Engine:
         then, sparing_log, sessions = Reactions(), SparingLog(log, clock), Sessions(calendar)
         self.ownership = Ownership(lease, terms.owner, terms.lease_seconds, clock, log, then.store_is_lost)
         self.tasks = BackgroundTasks(clock, sparing_log, self.ownership.lose)
-        self.desk = Desk(log, signals_at_once=terms.signals_at_once)
+        self.desk = Dispatcher(log, signals_at_once=terms.signals_at_once)
         gateways = {account_id: _gateway(terms, each, clock, then) for account_id, each in connections.items()}
         on = Foundation(store, Recorder(store, clock, randomness), gateways, sessions, journal, clock, log, sparing_log)
         self._rooms = assemble(terms, on, self.desk, then, self.ownership.lost.is_set, on_error)
@@ -73,12 +73,12 @@ class Engine:
     def _furnish(self, rooms: Rooms) -> None:
         """The use cases, by the names under which commands and the runner call them."""
         self.gateways, self.recorder = rooms.on.gateways, rooms.on.recorder
-        self.risk, self.figures, self.kill_switch = rooms.risk.book, rooms.risk.figures, rooms.risk.kill_switch
+        self.risk, self.figures, self.halts = rooms.risk.book, rooms.risk.figures, rooms.risk.halts
         self.orders, self.track, self.unmatched = rooms.orders.register, rooms.orders.track, rooms.orders.unmatched
         self.execute, self.submit, self.adopt = rooms.trading.execute, rooms.trading.submit, rooms.trading.adopt
         self.cancel, self.replace, self.timeouts = rooms.trading.cancel, rooms.trading.replace, rooms.trading.timeouts
         self.recover, self.doubts, self.reconcile = rooms.recovery.recover, rooms.recovery.doubts, rooms.recovery.reconcile
-        self.stop_trading, self.book_journal = rooms.emergency.stop_trading, rooms.emergency.book_journal
+        self.kill_all, self.replay_journal = rooms.emergency.kill_all, rooms.emergency.replay_journal
         self.intake, self.dead_letters = rooms.intake.read, rooms.intake.dead_letters
 
     async def start(
@@ -105,8 +105,8 @@ class Engine:
             await before_trading()
         is_empty = await self.store.head() == 0
         await self.recover.mark_second_orders(await self.store.superseded())
-        await self.kill_switch.load()
-        await self.book_journal.book()
+        await self.halts.load()
+        await self.replay_journal.book()
         self.begin("desk", self.desk.dispatch_for_ever)
         for gateway in self.gateways.values():
             await self._connect(gateway, patiently=wait_for_lease)
@@ -125,7 +125,7 @@ class Engine:
         for report in reports:
             if any(difference.kind is DifferenceKind.UNKNOWN_ORDER for difference in report.differences):
                 detail = "the store is empty and the broker has live orders: adopt or cancel them, then resume"
-                await self.kill_switch.halt(account_scope(report.account_id), HaltReason.RESTORED_STORE, detail, ENGINE)
+                await self.halts.halt(account_scope(report.account_id), HaltReason.RESTORED_STORE, detail, ENGINE)
 
     def _refuse_unknown_account(self, order: LiveOrder) -> None:
         account_id = order.intent.account_id
@@ -192,7 +192,7 @@ class Engine:
         return self.desk.is_idle and not self.orders.unfinished()
 
 
-def _gateway(terms: EngineTerms, connection: Connection, clock: Clock, then: Reactions) -> Gateway:
+def _gateway(terms: EngineTerms, connection: AccountConnection, clock: Clock, then: Reactions) -> Gateway:
     return Gateway(
         connection.terms,
         connection.broker,

@@ -16,12 +16,12 @@ from typing import Any
 from uuid import UUID
 
 from liveorder.application.engine.engine import Engine
+from liveorder.application.ports.activity_log import EventLog
 from liveorder.application.ports.clock import Clock
-from liveorder.application.ports.event_log import EventLog
 from liveorder.application.ports.order_store import Commands, StoredCommand
 from liveorder.application.reporting.views import doubt_view, order_view, verdict_view
-from liveorder.application.runtime.concurrently import side_by_side
-from liveorder.application.runtime.dispatcher import Desk, Lane
+from liveorder.application.runtime.concurrently import concurrently
+from liveorder.application.runtime.dispatcher import Dispatcher, Lane
 from liveorder.domain.errors import DecisionRefused, LeaseLost, LiveOrderError
 from liveorder.domain.facts import PERSON
 from liveorder.domain.order import LiveOrder
@@ -60,7 +60,7 @@ Handler = Callable[[Engine, Arguments, str], Awaitable[Any]]
 
 
 async def carry_out(engine: Engine, kind: str, arguments: Arguments, actor: str) -> dict[str, Any]:
-    """`{"ok": true, "result": …}` or `{"ok": false, "error": …, "message": …}`; whoever asked gets an answer, whatever happens.
+    """`{"ok": true, "result": …}` or `{"ok": false, "error": …, "message": …}`; the caller gets an answer in every case.
 
     Raises `LeaseLost` and nothing else: then the answer is for the new owner to give.
     """
@@ -102,7 +102,7 @@ async def _replace(engine: Engine, arguments: Arguments, actor: str) -> Any:
 
 
 async def _kill(engine: Engine, arguments: Arguments, actor: str) -> Any:
-    return await engine.stop_trading.kill(
+    return await engine.kill_all.kill(
         arguments.get("detail", ""),
         actor,
         cancel_all=bool(arguments.get("cancel_all")),
@@ -112,11 +112,11 @@ async def _kill(engine: Engine, arguments: Arguments, actor: str) -> Any:
 
 async def _resume(engine: Engine, arguments: Arguments, actor: str) -> Any:
     scope = arguments.get("scope", "*")
-    await engine.kill_switch.take_in_rows()  # what was to halt before now is lifted too, and does not halt again
-    if (trouble := await engine.book_journal.book()) is not None:
+    await engine.halts.take_in_rows()  # what was to halt before now is lifted too, and does not halt again
+    if (trouble := await engine.replay_journal.book()) is not None:
         raise DecisionRefused(trouble)
-    lifted = await engine.kill_switch.resume(scope, arguments.get("detail", ""), actor)
-    standing = [f"{covered_by(halt.scope)} ({halt.reason})" for halt in engine.kill_switch.standing()]
+    lifted = await engine.halts.resume(scope, arguments.get("detail", ""), actor)
+    standing = [f"{covered_by(halt.scope)} ({halt.reason})" for halt in engine.halts.standing()]
     return {"scope": scope, "lifted": lifted, "still_halted": standing}
 
 
@@ -163,12 +163,12 @@ async def _account(engine: Engine, arguments: Arguments, actor: str) -> Any:
     """For a person who looks: as new as the broker's manners allow."""
     account_id = arguments.get("account_id")
     wanted = engine.gateways if account_id is None else [account_id]
-    return [shown.to_dict() for shown in await side_by_side(partial(engine.figures.shown, seconds=0.0), wanted)]
+    return [shown.to_dict() for shown in await concurrently(partial(engine.figures.shown, seconds=0.0), wanted)]
 
 
 async def _auto_trading(engine: Engine, arguments: Arguments, actor: str) -> Any:
-    await engine.kill_switch.switch_auto_trading(bool(arguments["enabled"]), arguments.get("detail", ""), actor)
-    return {"auto_trading": engine.kill_switch.auto_trading}
+    await engine.halts.switch_auto_trading(bool(arguments["enabled"]), arguments.get("detail", ""), actor)
+    return {"auto_trading": engine.halts.auto_trading}
 
 
 async def _retry(engine: Engine, arguments: Arguments, actor: str) -> Any:
@@ -195,11 +195,11 @@ _HANDLERS: dict[CommandKind, Handler] = {
 }
 
 
-class CommandDesk:
+class OperatorCommands:
     """Looks for commands at an interval and carries each out once."""
 
     def __init__(
-        self, engine: Engine, commands: Commands, desk: Desk, clock: Clock, log: EventLog, *, poll_seconds: float = 0.25
+        self, engine: Engine, commands: Commands, desk: Dispatcher, clock: Clock, log: EventLog, *, poll_seconds: float = 0.25
     ) -> None:
         self._engine, self._commands, self._desk = engine, commands, desk
         self._clock, self._log, self._poll_seconds = clock, log, poll_seconds
@@ -214,7 +214,7 @@ class CommandDesk:
                 if command.command_id not in self._begun:
                     self._begun.add(command.command_id)
                     self._desk.post(Lane.OPERATOR, partial(self._serve, command))
-            await self._engine.kill_switch.take_in_rows()
+            await self._engine.halts.take_in_rows()
             await self._clock.sleep(self._poll_seconds)
 
     async def _serve(self, command: StoredCommand) -> None:

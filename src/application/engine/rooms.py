@@ -9,17 +9,17 @@ from liveorder.application.intake.assembly import IntakeRoom
 from liveorder.application.orders.assembly import OrdersRoom
 from liveorder.application.recovery.assembly import Recovery
 from liveorder.application.risk.assembly import Risk
-from liveorder.application.runtime.dispatcher import Desk
+from liveorder.application.runtime.dispatcher import Dispatcher
 from liveorder.application.runtime.foundation import Foundation
 from liveorder.application.trading.assembly import Trading
-from liveorder.application.trading.execute_order import ExecutionTerms
+from liveorder.application.trading.execute_order import ExecutionConfig
 
 
 @dataclass(frozen=True, slots=True)
 class EngineTerms:
     """Settled for a run. Times in seconds."""
 
-    execution: ExecutionTerms
+    execution: ExecutionConfig
     owner: str
     auto_trading_default: bool = False
     poll_seconds: float = 0.5
@@ -35,7 +35,7 @@ class EngineTerms:
 @dataclass(frozen=True, slots=True)
 class Rooms:
     terms: EngineTerms
-    desk: Desk
+    desk: Dispatcher
     on: Foundation
     risk: Risk
     orders: OrdersRoom

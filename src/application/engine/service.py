@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from liveorder.application.engine.engine import Engine
-from liveorder.application.engine.operator_commands import CommandDesk
+from liveorder.application.engine.operator_commands import OperatorCommands
 from liveorder.application.outbox.outbox import Outbox
 from liveorder.application.ports.order_store import Commands
 from liveorder.application.ports.signal_source import Settling, SignalSource
@@ -60,7 +60,7 @@ class Service:
         engine.orders.listen(OrderLog(engine.log))
         engine.orders.listen(self._count)
         self.recovery = await engine.start(wait_for_lease=wait_for_lease, before_trading=self._settle)
-        desk = CommandDesk(engine, self._commands, engine.desk, engine.clock, engine.log)
+        desk = OperatorCommands(engine, self._commands, engine.desk, engine.clock, engine.log)
         engine.begin("commands", desk.serve_for_ever)
         engine.begin("projector", self._projector.run, lasting=True)
         for outbox in self._outboxes:

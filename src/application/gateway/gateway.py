@@ -28,8 +28,8 @@ from liveorder.domain.errors import (
 from liveorder.domain.execution_report import ExecutionReport, OrderSnapshot
 from liveorder.domain.instrument import Instrument
 from liveorder.domain.order import LiveOrder
-from liveorder.domain.order.addressee import may_concern
 from liveorder.domain.order.facts import RequestKind
+from liveorder.domain.order.matching import may_concern
 from liveorder.domain.quotes import Priced
 from liveorder.domain.risk_limits import RiskLimits
 from liveorder.domain.values import Product, Side, TradingMode
@@ -40,7 +40,7 @@ LONGEST_ASKING_SECONDS = 30.0
 
 
 @dataclass(frozen=True, slots=True)
-class AccountTerms:
+class AccountConfig:
     """What the operator settled for an account. Times in seconds."""
 
     account_id: str
@@ -128,7 +128,7 @@ class Gateway:
 
     def __init__(
         self,
-        terms: AccountTerms,
+        terms: AccountConfig,
         broker: Broker,
         market_data: MarketData,
         instruments: Instruments,

@@ -8,7 +8,7 @@ from collections import deque
 from liveorder.application.ports.clock import Clock
 
 FINEST_SECONDS = 0.001
-"""Waited for at least: what is left of a period can be less than a clock tells apart, and would be waited for without end."""
+"""Minimum sleep. A remainder below the clock's resolution would spin forever."""
 
 
 class RequestWindow:

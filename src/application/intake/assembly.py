@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from liveorder.application.intake.dead_letters import DeadLetters
 from liveorder.application.intake.intake import Intake
-from liveorder.application.runtime.dispatcher import Desk
+from liveorder.application.runtime.dispatcher import Dispatcher
 from liveorder.application.runtime.foundation import Foundation
 from liveorder.application.trading.assembly import Trading
 
@@ -17,6 +17,6 @@ class IntakeRoom:
     dead_letters: DeadLetters
 
 
-def assemble(on: Foundation, desk: Desk, trading: Trading) -> IntakeRoom:
+def assemble(on: Foundation, desk: Dispatcher, trading: Trading) -> IntakeRoom:
     dead_letters = DeadLetters(on.store, on.recorder, trading.execute, on.log)
     return IntakeRoom(Intake(desk, trading.execute, dead_letters, on.clock, on.sparing_log), dead_letters)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from liveorder.application.ports.event_log import EventLog
+from liveorder.application.ports.activity_log import EventLog
 from liveorder.application.ports.order_store import OrderStore
 from liveorder.application.ports.signal_source import SourceMessage
 from liveorder.application.recording import Cause, Recorder

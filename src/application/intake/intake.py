@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from functools import partial
 
 from liveorder.application.intake.dead_letters import DeadLetters
+from liveorder.application.ports.activity_log import EventLog
 from liveorder.application.ports.clock import Clock
-from liveorder.application.ports.event_log import EventLog
 from liveorder.application.ports.signal_source import SignalSource, SourceMessage
-from liveorder.application.runtime.dispatcher import Desk
+from liveorder.application.runtime.dispatcher import Dispatcher
 from liveorder.application.trading.execute_order import ExecuteOrder
 from liveorder.domain.dead_letter import dead_letter_id
 from liveorder.domain.errors import DeadLetterStands, InvalidInput, LeaseLost, StoreError
@@ -34,7 +34,7 @@ class Intake:
     refused. While the store cannot be written a message waits; it is not dropped, and nothing of it is sent.
     """
 
-    def __init__(self, desk: Desk, execute: ExecuteOrder, dead_letters: DeadLetters, clock: Clock, log: EventLog) -> None:
+    def __init__(self, desk: Dispatcher, execute: ExecuteOrder, dead_letters: DeadLetters, clock: Clock, log: EventLog) -> None:
         self._desk, self._execute, self._dead_letters = desk, execute, dead_letters
         self._clock, self._log = clock, log
 

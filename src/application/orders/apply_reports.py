@@ -17,13 +17,13 @@ from typing import TypeVar
 from uuid import UUID
 
 from liveorder.application.gateway.gateway import Answered, Gateway, NotBegun, NotReceived, Outcome, RefusedByBroker
-from liveorder.application.orders.order_register import Orders
+from liveorder.application.orders.order_register import OrderRegister
 from liveorder.application.orders.unmatched_reports import UnmatchedReports
+from liveorder.application.ports.activity_log import EventLog
 from liveorder.application.ports.broker import Absence
 from liveorder.application.ports.clock import Clock
-from liveorder.application.ports.event_log import EventLog
 from liveorder.application.recording import Cause
-from liveorder.application.runtime.concurrently import QUESTIONS_AT_ONCE, side_by_side
+from liveorder.application.runtime.concurrently import QUESTIONS_AT_ONCE, concurrently
 from liveorder.domain.errors import BrokerError, LiveOrderError
 from liveorder.domain.evidence import may_be_from_before_a_bust
 from liveorder.domain.execution_report import (
@@ -37,9 +37,9 @@ from liveorder.domain.execution_report import (
 )
 from liveorder.domain.facts import Fact
 from liveorder.domain.order import LiveOrder, requests
-from liveorder.domain.order.addressee import came_before, may_concern
 from liveorder.domain.order.facts import Acknowledged, Filled
-from liveorder.domain.order.reception import receive
+from liveorder.domain.order.matching import came_before, may_concern
+from liveorder.domain.order.reception import apply_report
 
 _T = TypeVar("_T")
 
@@ -49,23 +49,23 @@ RECALLED_AT_ONCE = 500
 """Reports of executions whose orders are read together."""
 
 
-class TrackOrders:
-    """Books reports of every account. `on_stray` hears of an order that is closed here and turns up live."""
+class ApplyReports:
+    """Books reports of every account. `on_orphan` hears of an order that is closed here and turns up live."""
 
     def __init__(
         self,
-        orders: Orders,
+        orders: OrderRegister,
         gateways: Mapping[str, Gateway],
         unmatched: UnmatchedReports,
         clock: Clock,
         log: EventLog,
-        on_stray: Callable[[LiveOrder], None],
+        on_orphan: Callable[[LiveOrder], None],
         *,
         poll_seconds: float = 0.5,
     ) -> None:
         self._orders, self._gateways, self._unmatched = orders, gateways, unmatched
         self._clock, self._log, self._poll_seconds = clock, log, poll_seconds
-        self._on_stray = on_stray
+        self._on_orphan = on_orphan
         self._absent: dict[str, Sequence[LiveOrder]] = {}
 
     async def book(
@@ -75,12 +75,12 @@ class TrackOrders:
 
         `asked`: of an answer, the versions that orders had when the question was put.
         """
-        order_id = await self._orders.addressee(account_id, report)
+        order_id = await self._orders.matching(account_id, report)
         if order_id is None:
             await self._unmatched.keep(account_id, self._gateways[account_id].broker.name, report)
             return None
         order = await self._followed_up(*await self._received(order_id, report, asked_at=asked.get(order_id)))
-        return await self.hand_over(order) if order.broker_order_id is not None else order
+        return await self.attach_waiting_reports(order) if order.broker_order_id is not None else order
 
     async def book_on(self, order_id: UUID, report: ExecutionReport, request_id: str | None = None) -> LiveOrder:
         """Book a report on a known order. `request_id` is the request that it answers."""
@@ -97,7 +97,7 @@ class TrackOrders:
         async with self._orders.hold(order_id) as order:
             is_old = asked_at not in (None, order.version) or self._is_from_before_a_bust(order, report)
             report = _named(report, request_id)
-            facts = [] if is_old else receive(order, report)
+            facts = [] if is_old else apply_report(order, report)
             await self.resolve_what_waits(order, facts)
             after = await self._orders.record(order, facts, self._cause(order, report, request_id)) if facts else order
         return order, after
@@ -119,12 +119,12 @@ class TrackOrders:
     async def _followed_up(self, order: LiveOrder, after: LiveOrder) -> LiveOrder:
         """What a report means beyond its facts."""
         if after.broker_order_id is not None and after.broker_order_id != order.broker_order_id:
-            after = await self.hand_over(after)
+            after = await self.attach_waiting_reports(after)
         if after.is_stray and not order.is_stray:
-            self._on_stray(after)
+            self._on_orphan(after)
         return after
 
-    async def hand_over(self, order: LiveOrder) -> LiveOrder:
+    async def attach_waiting_reports(self, order: LiveOrder) -> LiveOrder:
         """Book what came while the broker's id led to no order of ours: before it was known, or while the order was finished.
 
         All but an answer to a question: that was true when it was given, and is asked for again.
@@ -212,7 +212,7 @@ class TrackOrders:
                 await self._catch_up_on(gateway, booked)
         self._unmatched.still_listed(gateway.account_id, {snapshot.broker_order_id for snapshot in snapshots})
         missing = self._missing(gateway.account_id, snapshots)
-        answers = await side_by_side(partial(self.ask, gateway), missing, QUESTIONS_AT_ONCE)
+        answers = await concurrently(partial(self.ask, gateway), missing, QUESTIONS_AT_ONCE)
         is_absent = [answer is Absence.ABSENT for answer in answers]
         self._absent[gateway.account_id] = [*compress(missing, is_absent)]
         return True

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
-from liveorder.application.orders.apply_reports import TrackOrders
+from liveorder.application.orders.apply_reports import ApplyReports
 from liveorder.application.orders.fees_in_kind import FeesInKind
-from liveorder.application.orders.order_register import Orders
+from liveorder.application.orders.order_register import OrderRegister
 from liveorder.application.orders.unmatched_reports import UnmatchedReports
 from liveorder.application.risk.book import RiskBook
 from liveorder.application.runtime.foundation import Foundation
@@ -17,8 +17,8 @@ from liveorder.domain.order import LiveOrder
 
 @dataclass(frozen=True, slots=True)
 class OrdersRoom:
-    register: Orders
-    track: TrackOrders
+    register: OrderRegister
+    track: ApplyReports
     unmatched: UnmatchedReports
     fees: FeesInKind
 
@@ -27,14 +27,14 @@ def assemble(
     on: Foundation,
     book: RiskBook,
     on_forgotten: Callable[[str, ExecutionReport], Awaitable[None]],
-    on_stray: Callable[[LiveOrder], None],
+    on_orphan: Callable[[LiveOrder], None],
     *,
     poll_seconds: float,
 ) -> OrdersRoom:
-    """`on_forgotten` and `on_stray` as `UnmatchedReports` and `TrackOrders` say."""
+    """`on_forgotten` and `on_orphan` as `UnmatchedReports` and `ApplyReports` say."""
     fees_in_kind = {account_id: gateway.broker.capabilities.fees_in_kind for account_id, gateway in on.gateways.items()}
-    register = Orders(on.store, on.recorder, on.clock, book, on.sessions, fees_in_kind)
+    register = OrderRegister(on.store, on.recorder, on.clock, book, on.sessions, fees_in_kind)
     unmatched = UnmatchedReports(on.store, register, on.log, on_forgotten)
-    track = TrackOrders(register, on.gateways, unmatched, on.clock, on.sparing_log, on_stray, poll_seconds=poll_seconds)
+    track = ApplyReports(register, on.gateways, unmatched, on.clock, on.sparing_log, on_orphan, poll_seconds=poll_seconds)
     fees = FeesInKind(on.store, register, track, book, on.sessions, on.clock, on.log)
     return OrdersRoom(register, track, unmatched, fees)

@@ -4,7 +4,7 @@
    bought lately (`FeesDue`). Everything else stays a difference, and blocks.
 2. It is booked only by a figure that was asked for when all our fills were in it: later than the last by as long as the broker's
    answers may lag, with nothing in doubt, and with no fill told since. Until then it is no difference, and is looked at again.
-3. It is booked once: our position then is the broker's, so that there is nothing more to book, whoever looks.
+3. It is booked once: our position then is the broker's, so that there is nothing more to book at the next look.
 4. Until then an order sells no more than the broker has.
 """
 
@@ -18,11 +18,11 @@ from decimal import Decimal
 from uuid import UUID
 
 from liveorder.application.gateway.gateway import Gateway
-from liveorder.application.orders.apply_reports import TrackOrders
-from liveorder.application.orders.order_register import Orders
+from liveorder.application.orders.apply_reports import ApplyReports
+from liveorder.application.orders.order_register import OrderRegister
+from liveorder.application.ports.activity_log import EventLog
 from liveorder.application.ports.broker import BrokerPosition
 from liveorder.application.ports.clock import Clock
-from liveorder.application.ports.event_log import EventLog
 from liveorder.application.ports.order_store import Commit, OrderStore
 from liveorder.application.ports.sessions import Sessions
 from liveorder.application.recording import Cause
@@ -60,8 +60,8 @@ class FeesInKind:
     def __init__(
         self,
         store: OrderStore,
-        orders: Orders,
-        track: TrackOrders,
+        orders: OrderRegister,
+        track: ApplyReports,
         risk: RiskBook,
         sessions: Sessions,
         clock: Clock,

@@ -29,14 +29,14 @@ from liveorder.application.ports.order_store import (
 from liveorder.application.ports.sessions import Sessions
 from liveorder.application.recording import Cause, Recorder
 from liveorder.application.risk.book import RiskBook, entries_between
-from liveorder.domain.claim import Recognition, SignalClaim
+from liveorder.domain.claim import IdempotencyClaim, Recognition
 from liveorder.domain.errors import OrderNotFound, StoreError, StoreUnavailable, VersionConflict
 from liveorder.domain.execution_report import ExecutionReport
 from liveorder.domain.facts import Fact, RecordedFact
 from liveorder.domain.identifiers import KeyRing
 from liveorder.domain.order import LiveOrder
-from liveorder.domain.order.addressee import addressee, executions_named, knows, may_concern
 from liveorder.domain.order.facts import FillCorrected, Filled, FillInferred, Requested
+from liveorder.domain.order.matching import executions_named, knows, matching, may_concern
 from liveorder.domain.values import ZERO, AssetClass
 
 
@@ -46,7 +46,7 @@ class OrderListener(Protocol):
     def __call__(self, before: LiveOrder | None, after: LiveOrder, recorded: Sequence[RecordedFact], /) -> None: ...
 
 
-class Orders:
+class OrderRegister:
     """Every unfinished order in memory, with the finished ones that were met last; whichever other is asked for is read."""
 
     def __init__(
@@ -118,7 +118,7 @@ class Orders:
         return self._unfinished.get(order_id)
 
     async def get(self, order_id: UUID) -> LiveOrder:
-        """The order as its durable facts make it. Not for whoever holds it. Raises `OrderNotFound`."""
+        """The order as its durable facts make it. Not for a caller that holds it. Raises `OrderNotFound`."""
         known = self._in_memory(order_id)
         if known is not None and order_id not in self._suspect:
             return known
@@ -126,7 +126,7 @@ class Orders:
             return order
 
     async def read(self, order_id: UUID) -> LiveOrder:
-        """As `get`, for whoever holds it."""
+        """As `get`, for a caller that holds it."""
         known = self._in_memory(order_id)
         if known is not None and order_id not in self._suspect:
             return known
@@ -170,7 +170,7 @@ class Orders:
             except StoreError:
                 return
 
-    async def addressee(self, account_id: str, report: ExecutionReport) -> UUID | None:
+    async def matching(self, account_id: str, report: ExecutionReport) -> UUID | None:
         """Which order a report speaks of, also long after it ended: by our key, else by the broker's id."""
         if report.client_order_id is not None:
             if (known := self._with_key(report.client_order_id)) is not None:
@@ -218,7 +218,7 @@ class Orders:
         if at_hand is not None:
             return at_hand
         order_ids = await self._store.named(account_id, report.broker_order_id)
-        found = addressee([await self.get(order_id) for order_id in order_ids], report)
+        found = matching([await self.get(order_id) for order_id in order_ids], report)
         return found.order_id if found is not None else None
 
     def unfinished_named(self, account_id: str, broker_order_id: str) -> LiveOrder | None:
@@ -231,7 +231,7 @@ class Orders:
         order_id = self._by_client_id.get(client_order_id)
         return self._unfinished.get(order_id) if order_id is not None else None
 
-    async def claims(self, known_by: Recognition) -> Sequence[SignalClaim]:
+    async def claims(self, known_by: Recognition) -> Sequence[IdempotencyClaim]:
         """Those in the store that fit a signal."""
         return await self._store.claims(known_by)
 
@@ -333,7 +333,7 @@ class _Hold(AbstractAsyncContextManager[LiveOrder]):
 
     __slots__ = ("_lock", "_order_id", "_orders")
 
-    def __init__(self, lock: asyncio.Lock, orders: Orders, order_id: UUID) -> None:
+    def __init__(self, lock: asyncio.Lock, orders: OrderRegister, order_id: UUID) -> None:
         self._lock, self._orders, self._order_id = lock, orders, order_id
 
     async def __aenter__(self) -> LiveOrder:
@@ -373,10 +373,10 @@ def _new_name(before: LiveOrder | None, after: LiveOrder) -> tuple[BrokerName, .
     return (BrokerName(after.intent.account_id, name, after.order_id),)
 
 
-def claim_on(intent: Requested, keys: KeyRing) -> SignalClaim:
+def claim_on(intent: Requested, keys: KeyRing) -> IdempotencyClaim:
     """The claim of the order that this intent becomes."""
     version = keys.version_of(intent.client_order_id, intent.account_id, intent.signal_id)
-    return SignalClaim(
+    return IdempotencyClaim(
         intent.namespace,
         intent.account_id,
         intent.signal_id,

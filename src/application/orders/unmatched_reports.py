@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
 from uuid import UUID
 
-from liveorder.application.orders.order_register import Orders
-from liveorder.application.ports.event_log import EventLog
+from liveorder.application.orders.order_register import OrderRegister
+from liveorder.application.ports.activity_log import EventLog
 from liveorder.application.ports.order_store import OrderStore
 from liveorder.application.recording import Cause
 from liveorder.domain.execution_report import ExecutionReport, OrderSnapshot
@@ -21,7 +21,7 @@ class UnmatchedReports:
     def __init__(
         self,
         store: OrderStore,
-        orders: Orders,
+        orders: OrderRegister,
         log: EventLog,
         on_forgotten: Callable[[str, ExecutionReport], Awaitable[None]],
     ) -> None:
@@ -49,7 +49,7 @@ class UnmatchedReports:
         self._log.write("UNMATCHED", f"The broker tells of an order that is not ours: {name}", account_id=account_id)
 
     async def _is_new(self, stream: UUID, version: int, fact: Fact, cause: Cause) -> bool:
-        """As `Orders.note`, and known from here on without asking the store."""
+        """As `OrderRegister.note`, and known from here on without asking the store."""
         is_new = await self._orders.recorder.note(stream, version, fact, cause)
         self._noted.add(stream)
         return is_new

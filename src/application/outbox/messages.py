@@ -82,7 +82,7 @@ ALERTS = ("WARNING",)
 
 NOTEWORTHY: dict[type[Fact], str] = {
     f.Refused: "RISK",
-    f.OutcomeUnknown: "WARNING",
+    f.OutcomeDoubted: "WARNING",
     f.Rejected: "EXECUTION",
     f.Filled: "EXECUTION",
     f.FillInferred: "EXECUTION",

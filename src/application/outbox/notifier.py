@@ -16,7 +16,7 @@ class Notice:
     category: str
     """`EXECUTION`, `RISK` or `WARNING`, as in the log."""
     sentence: str
-    """May quote text from outside: whoever shows it makes that harmless."""
+    """May quote text from outside: the destination escapes it."""
     recorded_at: datetime
     order_id: str | None = None
     signal_id: str | None = None

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from liveorder.application.ports.activity_log import EventLog
 from liveorder.application.ports.broker import Broker
 from liveorder.application.ports.clock import Clock
-from liveorder.application.ports.event_log import EventLog
 from liveorder.application.ports.instruments import Instruments
 from liveorder.application.ports.market_data import MarketData
 from liveorder.domain.broker_capabilities import BrokerCapabilities

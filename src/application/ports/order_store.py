@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Protocol
 from uuid import UUID
 
-from liveorder.domain.claim import Recognition, SignalClaim
+from liveorder.domain.claim import IdempotencyClaim, Recognition
 from liveorder.domain.facts import RecordedFact
 from liveorder.domain.identifiers import KeyRing
 
@@ -17,7 +17,7 @@ from liveorder.domain.identifiers import KeyRing
 class Claiming:
     """A claim to be made, and what in the store forbids it: a claim that `known_by` fits, or the dead letter of its message."""
 
-    claim: SignalClaim
+    claim: IdempotencyClaim
     known_by: Recognition
     dead_letter: UUID | None = None
 
@@ -214,15 +214,15 @@ class OrderStore(Protocol):
         """Position of the newest fact; 0 when empty."""
         ...
 
-    async def claim_of(self, client_order_id: str) -> SignalClaim | None:
+    async def claim_of(self, client_order_id: str) -> IdempotencyClaim | None:
         """The claim of an order of ours; a superseded one too."""
         ...
 
-    async def claims(self, known_by: Recognition) -> Sequence[SignalClaim]:
+    async def claims(self, known_by: Recognition) -> Sequence[IdempotencyClaim]:
         """Those that fit a signal."""
         ...
 
-    async def superseded(self) -> Sequence[SignalClaim]:
+    async def superseded(self) -> Sequence[IdempotencyClaim]:
         """Claims of orders that an earlier release made of a signal that had one already."""
         ...
 

@@ -69,7 +69,7 @@ class Settling(Protocol):
     async def settle(self) -> str:
         """Make durable from where it is read, and return that in words for people.
 
-        Done by whoever owns the store, before anybody is told that it is read, and before `messages`. Raises `InvalidInput` for
+        Done by the owner of the store, before the source is announced and before `messages`. Raises `InvalidInput` for
         what must not be read.
         """
         ...

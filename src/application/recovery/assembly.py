@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from liveorder.application.orders.assembly import OrdersRoom
 from liveorder.application.recovery.rebook_positions import RebookPositions
 from liveorder.application.recovery.reconcile import Reconcile
-from liveorder.application.recovery.reconnect import StayConnected
+from liveorder.application.recovery.reconnect import Reconnect
 from liveorder.application.recovery.recover import Recover
-from liveorder.application.recovery.resolve_unknown_outcomes import Doubts
+from liveorder.application.recovery.resolve_unknown_outcomes import ResolveUnknownOutcomes
 from liveorder.application.risk.assembly import Risk
-from liveorder.application.runtime.dispatcher import Desk
+from liveorder.application.runtime.dispatcher import Dispatcher
 from liveorder.application.runtime.foundation import Foundation
 from liveorder.domain.errors import BrokerError
 from liveorder.domain.order import LiveOrder
@@ -21,10 +21,10 @@ from liveorder.domain.order import LiveOrder
 @dataclass(frozen=True, slots=True)
 class Recovery:
     recover: Recover
-    doubts: Doubts
+    doubts: ResolveUnknownOutcomes
     reconcile: Reconcile
     rebook: RebookPositions
-    connected: Mapping[str, StayConnected]
+    connected: Mapping[str, Reconnect]
     """By account."""
 
 
@@ -32,27 +32,27 @@ def assemble(
     on: Foundation,
     risk: Risk,
     orders: OrdersRoom,
-    desk: Desk,
-    take_up: Callable[[LiveOrder], None],
+    desk: Dispatcher,
+    resubmit: Callable[[LiveOrder], None],
     on_refused: Callable[[str, int, BrokerError], None],
     is_over: Callable[[], bool],
     *,
     first_wait_seconds: float,
 ) -> Recovery:
-    """`take_up` sends an order again that surely never left; the rest as `StayConnected` says."""
+    """`resubmit` sends an order again that surely never left; the rest as `Reconnect` says."""
     register, gateways, track, unmatched = orders.register, on.gateways, orders.track, orders.unmatched
-    doubts = Doubts(register, gateways, track, on.clock, on.log, take_up)
+    doubts = ResolveUnknownOutcomes(register, gateways, track, on.clock, on.log, resubmit)
     reconcile = Reconcile(register, gateways, track, unmatched, orders.fees, risk.book, risk.figures, on.clock, on.log)
 
-    def connected(account_id: str) -> StayConnected:
-        return StayConnected(
+    def connected(account_id: str) -> Reconnect:
+        return Reconnect(
             gateways[account_id],
             desk,
             track,
             doubts,
             reconcile,
             risk.figures,
-            risk.kill_switch,
+            risk.halts,
             on.clock,
             on.sparing_log,
             on_refused,
@@ -60,6 +60,6 @@ def assemble(
             first_wait_seconds=first_wait_seconds,
         )
 
-    recover = Recover(register, gateways, track, unmatched, doubts, on.log, take_up)
+    recover = Recover(register, gateways, track, unmatched, doubts, on.log, resubmit)
     rebook = RebookPositions(on.store, risk.book, on.sessions, on.clock, on.log)
     return Recovery(recover, doubts, reconcile, rebook, {account_id: connected(account_id) for account_id in gateways})

@@ -14,8 +14,8 @@ from datetime import date
 from decimal import Decimal
 from uuid import UUID
 
+from liveorder.application.ports.activity_log import EventLog
 from liveorder.application.ports.clock import Clock
-from liveorder.application.ports.event_log import EventLog
 from liveorder.application.ports.order_store import LedgerEntry, OrderStore
 from liveorder.application.ports.sessions import Sessions
 from liveorder.application.reporting.projections.known_orders import KnownOrders, streams_of

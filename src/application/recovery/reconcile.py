@@ -12,16 +12,16 @@ from datetime import timedelta
 from decimal import Decimal
 
 from liveorder.application.gateway.gateway import Gateway
-from liveorder.application.orders.apply_reports import TrackOrders
+from liveorder.application.orders.apply_reports import ApplyReports
 from liveorder.application.orders.fees_in_kind import FeesInKind, held
-from liveorder.application.orders.order_register import Orders
+from liveorder.application.orders.order_register import OrderRegister
 from liveorder.application.orders.unmatched_reports import UnmatchedReports
+from liveorder.application.ports.activity_log import EventLog
 from liveorder.application.ports.clock import Clock
-from liveorder.application.ports.event_log import EventLog
 from liveorder.application.reporting.views.fields import plain
 from liveorder.application.risk.account_figures import AccountFigures
 from liveorder.application.risk.book import RiskBook
-from liveorder.application.runtime.concurrently import side_by_side
+from liveorder.application.runtime.concurrently import concurrently
 from liveorder.application.runtime.sparing_log import SparingLog
 from liveorder.domain.errors import BrokerError
 from liveorder.domain.reconciliation import Difference, DifferenceKind, ReconciliationReport, position_differences
@@ -36,9 +36,9 @@ class Reconcile:
 
     def __init__(
         self,
-        orders: Orders,
+        orders: OrderRegister,
         gateways: Mapping[str, Gateway],
-        track: TrackOrders,
+        track: ApplyReports,
         unmatched: UnmatchedReports,
         fees: FeesInKind,
         risk: RiskBook,
@@ -69,7 +69,7 @@ class Reconcile:
         return self._fees.is_settling
 
     async def reconcile_all(self) -> list[ReconciliationReport]:
-        return await side_by_side(self.reconcile, self._gateways)
+        return await concurrently(self.reconcile, self._gateways)
 
     async def reconcile(self, account_id: str) -> ReconciliationReport:
         """Book what the broker tells, then compare. A position that differs only while fills are on their way shows as such once

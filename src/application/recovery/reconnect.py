@@ -7,15 +7,15 @@ from functools import partial
 
 from liveorder.application.gateway.gateway import Gateway
 from liveorder.application.gateway.retry_policy import RetryPolicy
-from liveorder.application.orders.apply_reports import TrackOrders
+from liveorder.application.orders.apply_reports import ApplyReports
+from liveorder.application.ports.activity_log import EventLog
 from liveorder.application.ports.clock import Clock
-from liveorder.application.ports.event_log import EventLog
 from liveorder.application.recording import ENGINE
 from liveorder.application.recovery.reconcile import Reconcile
-from liveorder.application.recovery.resolve_unknown_outcomes import Doubts
+from liveorder.application.recovery.resolve_unknown_outcomes import ResolveUnknownOutcomes
 from liveorder.application.risk.account_figures import AccountFigures
-from liveorder.application.risk.trading_halts import KillSwitch
-from liveorder.application.runtime.dispatcher import Desk, Lane
+from liveorder.application.risk.trading_halts import TradingHalts
+from liveorder.application.runtime.dispatcher import Dispatcher, Lane
 from liveorder.domain.broker_account import BrokerAccount
 from liveorder.domain.errors import BrokerAuthenticationError, BrokerError, LeaseLost, StoreError
 from liveorder.domain.trading_halt import HaltReason, connection_scope
@@ -26,7 +26,7 @@ STEADY_SECONDS = 60.0
 """A stream that lasted so long was no trouble: after its end the first wait is short again."""
 
 
-class StayConnected:
+class Reconnect:
     """One account's connection. Attempts go on for ever, at growing intervals; what is halted for it resumes by itself, since what
     halted it can be seen to be over.
     """
@@ -34,12 +34,12 @@ class StayConnected:
     def __init__(
         self,
         gateway: Gateway,
-        desk: Desk,
-        track: TrackOrders,
-        doubts: Doubts,
+        desk: Dispatcher,
+        track: ApplyReports,
+        doubts: ResolveUnknownOutcomes,
         reconcile: Reconcile,
         figures: AccountFigures,
-        kill_switch: KillSwitch,
+        halts: TradingHalts,
         clock: Clock,
         log: EventLog,
         on_refused: Callable[[str, int, BrokerError], None],
@@ -49,7 +49,7 @@ class StayConnected:
     ) -> None:
         """`on_refused(account, failures, error)` hears of credentials that the broker refuses; `is_over`: the store was lost."""
         self._gateway, self._desk, self._track = gateway, desk, track
-        self._doubts, self._reconcile, self._figures, self._kill_switch = doubts, reconcile, figures, kill_switch
+        self._doubts, self._reconcile, self._figures, self._halts = doubts, reconcile, figures, halts
         self._clock, self._log, self._on_refused, self._is_over = clock, log, on_refused, is_over
         self._waits = RetryPolicy(ATTEMPTS, first_wait_seconds)
         self._scope = connection_scope(gateway.account_id)
@@ -78,7 +78,7 @@ class StayConnected:
     async def lift(self) -> None:
         """It is connected: what stopped it for not being so ends. Nothing happens where nothing stands."""
         try:
-            await self._kill_switch.resume(self._scope, "connected again", ENGINE)
+            await self._halts.resume(self._scope, "connected again", ENGINE)
         except StoreError as error:
             self._log.write("HALT", f"The halt stands until it can be stored that it ended: {error}", scope=self._scope)
             raise
@@ -101,4 +101,4 @@ class StayConnected:
             self._on_refused(self._gateway.account_id, failed, error)
         if failed == ATTEMPTS:
             detail = f"not reached in {ATTEMPTS} attempts, the last: {error}; attempts go on"
-            await self._kill_switch.halt(self._scope, HaltReason.CONNECTION_LOST, detail, ENGINE)
+            await self._halts.halt(self._scope, HaltReason.CONNECTION_LOST, detail, ENGINE)

@@ -12,14 +12,14 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from liveorder.application.gateway.gateway import Gateway
-from liveorder.application.orders.apply_reports import TrackOrders
-from liveorder.application.orders.order_register import Orders
+from liveorder.application.orders.apply_reports import ApplyReports
+from liveorder.application.orders.order_register import OrderRegister
 from liveorder.application.orders.unmatched_reports import UnmatchedReports
-from liveorder.application.ports.event_log import EventLog
+from liveorder.application.ports.activity_log import EventLog
 from liveorder.application.recording import Cause
-from liveorder.application.recovery.resolve_unknown_outcomes import Doubts
-from liveorder.application.runtime.concurrently import QUESTIONS_AT_ONCE, side_by_side
-from liveorder.domain.claim import SignalClaim
+from liveorder.application.recovery.resolve_unknown_outcomes import ResolveUnknownOutcomes
+from liveorder.application.runtime.concurrently import QUESTIONS_AT_ONCE, concurrently
+from liveorder.domain.claim import IdempotencyClaim
 from liveorder.domain.order import LiveOrder, requests
 from liveorder.domain.order.facts import RESTARTED, AnomalyNoted
 
@@ -39,21 +39,21 @@ class RecoveryReport:
 
 
 class Recover:
-    """Runs once, before any signal is taken; `take_up_unsent` also later."""
+    """Runs once, before any signal is taken; `resubmit_unsent` also later."""
 
     def __init__(
         self,
-        orders: Orders,
+        orders: OrderRegister,
         gateways: Mapping[str, Gateway],
-        track: TrackOrders,
+        track: ApplyReports,
         unmatched: UnmatchedReports,
-        doubts: Doubts,
+        doubts: ResolveUnknownOutcomes,
         log: EventLog,
-        take_up: Callable[[LiveOrder], None],
+        resubmit: Callable[[LiveOrder], None],
     ) -> None:
         self._orders, self._gateways, self._track, self._doubts = orders, gateways, track, doubts
         self._unmatched = unmatched
-        self._log, self._take_up = log, take_up
+        self._log, self._resubmit = log, resubmit
 
     async def recover(self) -> RecoveryReport:
         left = self._orders.unfinished()
@@ -61,19 +61,19 @@ class Recover:
         for order in left:
             if order.broker_order_id is not None:
                 await self._unmatched.resolve_left(order, order.broker_order_id, order.executions.told)
-        await side_by_side(self._doubt_what_was_under_way, left)
+        await concurrently(self._doubt_what_was_under_way, left)
         gateways = [self._gateways[account_id] for account_id in self._accounts(left)]
-        answered = await side_by_side(self._track.poll, gateways)
+        answered = await concurrently(self._track.poll, gateways)
         unreachable = [gateway.account_id for gateway, was in zip(gateways, answered, strict=True) if not was]
         await self._doubts.ask_all_due()
-        await side_by_side(self._ask_before_sending_again, self._orders.unfinished(), QUESTIONS_AT_ONCE)
-        taken_up = self.take_up_unsent()
+        await concurrently(self._ask_before_sending_again, self._orders.unfinished(), QUESTIONS_AT_ONCE)
+        taken_up = self.resubmit_unsent()
         report = RecoveryReport(len(left), len(self._doubts.standing()), taken_up, tuple(unreachable))
         if left:
             self._log.write("RECOVERY", _told(report))
         return report
 
-    async def mark_second_orders(self, superseded: Sequence[SignalClaim]) -> None:
+    async def mark_second_orders(self, superseded: Sequence[IdempotencyClaim]) -> None:
         """Orders that an earlier release made of signals which had one already: a person must look at each, once."""
         for claim in superseded:
             async with self._orders.hold(claim.order_id) as order:
@@ -93,14 +93,14 @@ class Recover:
         if order.is_sent and _is_surely_unsent(order):
             await self._track.ask(self._gateways[order.intent.account_id], order)
 
-    def take_up_unsent(self, driven: Collection[UUID] = ()) -> int:
+    def resubmit_unsent(self, submitting: Collection[UUID] = ()) -> int:
         """Have every order sent that surely never left and that nobody drives; how many there were.
 
         Also while running: a store that was away when the next attempt was due has ended the one that was to make it.
         """
-        unsent = [order for order in self._orders.unfinished() if _is_surely_unsent(order) and order.order_id not in driven]
+        unsent = [order for order in self._orders.unfinished() if _is_surely_unsent(order) and order.order_id not in submitting]
         for order in unsent:
-            self._take_up(order)
+            self._resubmit(order)
         return len(unsent)
 
     def _accounts(self, orders: Sequence[LiveOrder]) -> Sequence[str]:

@@ -13,13 +13,13 @@ from datetime import datetime
 from uuid import UUID
 
 from liveorder.application.gateway.gateway import Gateway
-from liveorder.application.orders.apply_reports import TrackOrders
-from liveorder.application.orders.order_register import Orders
+from liveorder.application.orders.apply_reports import ApplyReports
+from liveorder.application.orders.order_register import OrderRegister
+from liveorder.application.ports.activity_log import EventLog
 from liveorder.application.ports.broker import Absence
 from liveorder.application.ports.clock import Clock
-from liveorder.application.ports.event_log import EventLog
 from liveorder.application.recording import ENGINE, Cause
-from liveorder.application.runtime.concurrently import QUESTIONS_AT_ONCE, side_by_side
+from liveorder.application.runtime.concurrently import QUESTIONS_AT_ONCE, concurrently
 from liveorder.domain.doubt import Doubt, doubts_of
 from liveorder.domain.errors import DecisionRefused, LiveOrderError
 from liveorder.domain.evidence import (
@@ -36,7 +36,7 @@ from liveorder.domain.evidence import (
 from liveorder.domain.execution_report import Accepted, OrderSnapshot
 from liveorder.domain.order import LiveOrder, OpenRequest, requests
 from liveorder.domain.order.facts import UNANSWERED, RequestKind
-from liveorder.domain.order.reception import receive
+from liveorder.domain.order.reception import apply_report
 
 FIRST_WAIT_SECONDS = 0.5
 LONGEST_WAIT_SECONDS = 30.0
@@ -70,20 +70,20 @@ class _Asking:
     woken: asyncio.Event = field(default_factory=asyncio.Event)
 
 
-class Doubts:
+class ResolveUnknownOutcomes:
     """Keeps asking; `settle_found` and `settle_absent` are a person's way to end it."""
 
     def __init__(
         self,
-        orders: Orders,
+        orders: OrderRegister,
         gateways: Mapping[str, Gateway],
-        track: TrackOrders,
+        track: ApplyReports,
         clock: Clock,
         log: EventLog,
-        take_up: Callable[[LiveOrder], None],
+        resubmit: Callable[[LiveOrder], None],
     ) -> None:
         self._orders, self._gateways, self._track = orders, gateways, track
-        self._clock, self._log, self._take_up = clock, log, take_up
+        self._clock, self._log, self._resubmit = clock, log, resubmit
         self._asking = {account_id: _Asking() for account_id in gateways}
 
     def standing(self) -> Sequence[Doubt]:
@@ -117,7 +117,7 @@ class Doubts:
         return max(min([*waits, FIRST_WAIT_SECONDS]), 0.01)
 
     async def ask_all_due(self) -> None:
-        await side_by_side(self.ask_due, self._asking)
+        await concurrently(self.ask_due, self._asking)
 
     async def ask_due(self, account_id: str) -> None:
         """Ask the account's broker about every order whose turn it is."""
@@ -127,7 +127,7 @@ class Doubts:
         asking.inquiries = {order.order_id: self._inquiry_about(order, asking) for order in doubtful}
         now = self._clock.monotonic()
         due = [order for order in doubtful if asking.inquiries[order.order_id].next_at <= now]
-        await side_by_side(lambda order: self._ask_safely(order, asking.inquiries[order.order_id]), due, QUESTIONS_AT_ONCE)
+        await concurrently(lambda order: self._ask_safely(order, asking.inquiries[order.order_id]), due, QUESTIONS_AT_ONCE)
 
     def _inquiry_about(self, order: LiveOrder, asking: _Asking) -> Inquiry:
         """The one that goes on; anew where something else is unknown by now: neither answers nor waits of before concern that."""
@@ -139,7 +139,7 @@ class Doubts:
         return Inquiry(now, {request_id: noticed.get(request_id, now) for request_id in doubtful})
 
     async def _notice_overdue(self, account_id: str, asking: _Asking) -> None:
-        """A request past its deadline that nobody waits for any more has an unknown outcome, whoever forgot to say so."""
+        """A request past its deadline that nobody waits for any more has an unknown outcome, although nobody recorded it."""
         now, longest = self._now(), self._gateways[account_id].terms.call_timeout_seconds
         unattended = [(order, request) for order in self._orders.unfinished(account_id) for request in self.unattended(order)]
         since = {request.request_id: asking.unattended_since.get(request.request_id, now.counted) for _, request in unattended}
@@ -212,7 +212,7 @@ class Doubts:
         evidence = f"not found twice, the last at {now.at.isoformat()}, past every bound of {gateway.broker.name}"
         after = await self._settle_absent(order, submission.request_id, evidence)
         if not after.submission_is_open:
-            self._take_up(after)
+            self._resubmit(after)
         return evidence
 
     async def _settle_absent(self, order: LiveOrder, request_id: str, evidence: str, actor: str = ENGINE) -> LiveOrder:
@@ -230,11 +230,11 @@ class Doubts:
             other = self._orders.unfinished_named(held.intent.account_id, broker_order_id)
             if other is not None and other.order_id != order_id:
                 raise DecisionRefused(f"{broker_order_id} is another order of ours: `liveorder order {broker_order_id}` shows it")
-            facts = [*receive(held, Accepted(broker_order_id=broker_order_id)), *requests.resolve_review(held, evidence)]
+            facts = [*apply_report(held, Accepted(broker_order_id=broker_order_id)), *requests.resolve_review(held, evidence)]
             await self._track.resolve_what_waits(held, facts)
             order = await self._orders.record(held, facts, Cause(actor, held.intent.signal_id, evidence))
         if order.broker_order_id is not None:
-            await self._track.hand_over(order)
+            await self._track.attach_waiting_reports(order)
         await self._track.ask(self._gateways[order.intent.account_id], order)
         return await self._orders.get(order_id)
 

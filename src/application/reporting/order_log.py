@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from liveorder.application.ports.event_log import EventLog
+from liveorder.application.ports.activity_log import EventLog
 from liveorder.application.reporting.descriptions import sentence
 from liveorder.domain.facts import Fact, RecordedFact
 from liveorder.domain.order import LiveOrder
@@ -15,7 +15,7 @@ _CATEGORY: dict[type[Fact], str] = {
     f.Refused: "RISK",
     f.Approved: "RISK",
     f.SubmissionFailed: "BROKER",
-    f.OutcomeUnknown: "DOUBT",
+    f.OutcomeDoubted: "DOUBT",
     f.Rejected: "REJECTED",
     f.CancelRequested: "CANCEL",
     f.CancelPending: "CANCEL",

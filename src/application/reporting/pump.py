@@ -9,7 +9,7 @@ from typing import TypeAlias
 
 from liveorder.application.ports.order_store import OrderStore
 from liveorder.application.reporting.projections import Batch, project
-from liveorder.application.reporting.projections.draft import Changes, Draft, KeptRows, Prior
+from liveorder.application.reporting.projections.draft import Changes, KeptRows, RowChanges, RowReader
 from liveorder.application.reporting.projections.known_orders import KnownOrders, streams_of
 from liveorder.application.reporting.read_ahead import gathered, read_ahead
 from liveorder.application.reporting.read_models import Superseded, ViewsWriter
@@ -79,10 +79,10 @@ class Pump:
         for stream_id, version in self._known.unknown(streams).items():
             stream = await self._store.stream(stream_id)
             self._known.learn([item for item in stream if item.version < version])
-        drafts: list[Draft] = []
+        drafts: list[RowChanges] = []
 
-        def draft(prior: Prior) -> Changes:
-            drafts.append(Draft(prior, self._kept))
+        def draft(prior: RowReader) -> Changes:
+            drafts.append(RowChanges(prior, self._kept))
             project(Batch(facts, self._known.advance(streams)), drafts[0])
             return drafts[0].changes()
 

@@ -8,8 +8,8 @@ from datetime import date
 from typing import Any, Protocol
 from uuid import UUID
 
-from liveorder.application.reporting.projections.draft import Changes, Prior
-from liveorder.application.reporting.projections.shapes import Key, Shape
+from liveorder.application.reporting.projections.draft import Changes, RowReader
+from liveorder.application.reporting.projections.shapes import Key, TableSpec
 from liveorder.application.reporting.views import (
     BookedFillView,
     ConfirmationView,
@@ -31,7 +31,7 @@ class Superseded(StoreError):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Wanted:
+class Query:
     """What a list is to hold. None asks for nothing in particular; a filter that a list has no column for is an error.
 
     `newest` is how many, the newest ones; the list itself always goes from old to new.
@@ -48,7 +48,7 @@ class Wanted:
     newest: int | None = None
 
 
-EVERYTHING = Wanted()
+EVERYTHING = Query()
 
 
 class Views(Protocol):
@@ -57,7 +57,7 @@ class Views(Protocol):
     Raises `ViewsUnavailable`.
     """
 
-    async def orders(self, wanted: Wanted = EVERYTHING) -> Sequence[OrderView]: ...
+    async def orders(self, wanted: Query = EVERYTHING) -> Sequence[OrderView]: ...
 
     async def find_orders(self, any_id: str) -> Sequence[OrderView]:
         """By order, client, broker or signal id. Several when accounts or brokers happen to share an id."""
@@ -65,15 +65,15 @@ class Views(Protocol):
 
     async def history(self, order_id: UUID) -> Sequence[HistoryView]: ...
 
-    async def fills(self, wanted: Wanted = EVERYTHING) -> Sequence[BookedFillView]: ...
+    async def fills(self, wanted: Query = EVERYTHING) -> Sequence[BookedFillView]: ...
 
-    async def positions(self, wanted: Wanted = EVERYTHING) -> Sequence[PositionView]: ...
+    async def positions(self, wanted: Query = EVERYTHING) -> Sequence[PositionView]: ...
 
-    async def signals(self, wanted: Wanted = EVERYTHING) -> Sequence[SignalView]: ...
+    async def signals(self, wanted: Query = EVERYTHING) -> Sequence[SignalView]: ...
 
-    async def confirmations(self, wanted: Wanted = EVERYTHING) -> Sequence[ConfirmationView]: ...
+    async def confirmations(self, wanted: Query = EVERYTHING) -> Sequence[ConfirmationView]: ...
 
-    async def daily_summary(self, wanted: Wanted = EVERYTHING) -> Sequence[DailySummaryView]: ...
+    async def daily_summary(self, wanted: Query = EVERYTHING) -> Sequence[DailySummaryView]: ...
 
     async def position(self) -> int:
         """How far in the log they are; 0 when empty."""
@@ -95,7 +95,7 @@ class ViewsWriter(Protocol):
 
     async def position(self) -> int: ...
 
-    async def apply(self, after: int, upto: int, project: Callable[[Prior], Changes]) -> None:
+    async def apply(self, after: int, upto: int, project: Callable[[RowReader], Changes]) -> None:
         """Move from position `after` to `upto` and write what `project` returns, together or not at all.
 
         `project` runs within the transaction, off the event loop. Raises `Superseded` when the position is not `after` any more.
@@ -110,6 +110,6 @@ class ViewsWriter(Protocol):
         """A second set elsewhere, open and empty. It is gone when it is closed."""
         ...
 
-    async def rows(self, shape: Shape[Any], beyond: Key | None, limit: int) -> Sequence[Any]:
+    async def rows(self, shape: TableSpec[Any], beyond: Key | None, limit: int) -> Sequence[Any]:
         """At most `limit` rows by key, those behind the key `beyond`."""
         ...

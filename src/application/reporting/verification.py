@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from liveorder.application.reporting.projections import SHAPES
-from liveorder.application.reporting.projections.shapes import Key, Shape
+from liveorder.application.reporting.projections.shapes import Key, TableSpec
 from liveorder.application.reporting.read_models import ViewsWriter
 
 _PAGE = 1000
@@ -16,7 +16,7 @@ MOST_DIFFERENCES = 100
 
 
 @dataclass(frozen=True, slots=True)
-class Difference:
+class RowDifference:
     """A row that is not the same in both; None where there is none."""
 
     table: str
@@ -31,7 +31,7 @@ class Verification:
 
     position: int
     rows: dict[str, int]
-    differences: tuple[Difference, ...]
+    differences: tuple[RowDifference, ...]
 
     @property
     def is_equal(self) -> bool:
@@ -40,31 +40,31 @@ class Verification:
 
 async def compare(live: ViewsWriter, rebuilt: ViewsWriter, position: int) -> Verification:
     rows: dict[str, int] = {}
-    differences: list[Difference] = []
+    differences: list[RowDifference] = []
     for shape in SHAPES:
         rows[shape.name], found = await _compare_table(shape, live, rebuilt)
         differences += found
     return Verification(position, rows, tuple(differences))
 
 
-async def _compare_table(shape: Shape[Any], live: ViewsWriter, rebuilt: ViewsWriter) -> tuple[int, list[Difference]]:
+async def _compare_table(shape: TableSpec[Any], live: ViewsWriter, rebuilt: ViewsWriter) -> tuple[int, list[RowDifference]]:
     """Both sides come sorted by key, so one walk along the two finds all."""
     ours, theirs = _rows(shape, live), _rows(shape, rebuilt)
     our, their = await anext(ours, None), await anext(theirs, None)
-    count, found = 0, list[Difference]()
+    count, found = 0, list[RowDifference]()
     while (our is not None or their is not None) and len(found) < MOST_DIFFERENCES:
         count += 1
         key = min(shape.key_of(row) for row in (our, their) if row is not None)
         mine = our if our is not None and shape.key_of(our) == key else None
         other = their if their is not None and shape.key_of(their) == key else None
         if mine != other:
-            found.append(Difference(shape.name, key, mine, other))
+            found.append(RowDifference(shape.name, key, mine, other))
         our = our if mine is None else await anext(ours, None)
         their = their if other is None else await anext(theirs, None)
     return count, found
 
 
-async def _rows(shape: Shape[Any], views: ViewsWriter) -> AsyncIterator[Any]:
+async def _rows(shape: TableSpec[Any], views: ViewsWriter) -> AsyncIterator[Any]:
     beyond: Key | None = None
     while page := await views.rows(shape, beyond, _PAGE):
         for row in page:

@@ -22,7 +22,7 @@ from liveorder.domain.broker_account import BrokerAccount, FigureKind, figures
 from liveorder.domain.errors import BrokerError, InvalidInput
 
 PACE_SECONDS = 1.0
-"""Between two questions about one account at least, whoever wants them; longer where the broker takes many amiss."""
+"""At least between two questions about one account, for all callers together; longer where the broker takes many amiss."""
 PATIENCE_SECONDS = 2.0
 """So long an order waits for a figure before it is refused for want of money, or sent for the broker to judge."""
 

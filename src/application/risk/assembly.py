@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from liveorder.application.risk.account_figures import AccountFigures
 from liveorder.application.risk.book import RiskBook
 from liveorder.application.risk.risk_gate import RiskGate
-from liveorder.application.risk.trading_halts import KillSwitch
+from liveorder.application.risk.trading_halts import TradingHalts
 from liveorder.application.runtime.foundation import Foundation
 
 
@@ -15,12 +15,12 @@ from liveorder.application.runtime.foundation import Foundation
 class Risk:
     book: RiskBook
     figures: AccountFigures
-    kill_switch: KillSwitch
+    halts: TradingHalts
     gate: RiskGate
 
 
 def assemble(on: Foundation, *, auto_trading_default: bool) -> Risk:
     book = RiskBook()
-    kill_switch = KillSwitch(on.store, on.recorder, on.clock, on.log, auto_trading_default=auto_trading_default)
+    halts = TradingHalts(on.store, on.recorder, on.clock, on.log, auto_trading_default=auto_trading_default)
     figures = AccountFigures(on.gateways, book, on.clock, on.sparing_log)
-    return Risk(book, figures, kill_switch, RiskGate(book, figures, kill_switch, on.sessions, on.clock))
+    return Risk(book, figures, halts, RiskGate(book, figures, halts, on.sessions, on.clock))

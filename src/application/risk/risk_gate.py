@@ -13,7 +13,7 @@ from liveorder.application.ports.clock import Clock
 from liveorder.application.ports.sessions import Sessions
 from liveorder.application.risk.account_figures import AccountFigures
 from liveorder.application.risk.book import RiskBook
-from liveorder.application.risk.trading_halts import KillSwitch
+from liveorder.application.risk.trading_halts import TradingHalts
 from liveorder.domain.errors import InvalidInput
 from liveorder.domain.instrument import Instrument
 from liveorder.domain.order import LiveOrder
@@ -35,17 +35,17 @@ from liveorder.domain.values import OrderType, Side, TimeInForce, TradingHours
 
 
 @dataclass(frozen=True, slots=True)
-class NewTerms:
+class Amendment:
     """What a replace asks for; None leaves a term as it is. `quantity` is of the whole order, filled part included."""
 
     quantity: Decimal | None = None
     limit_price: Decimal | None = None
     stop_price: Decimal | None = None
 
-    def on_grid(self, instrument: Instrument, side: Side, kind: OrderType) -> NewTerms:
+    def on_grid(self, instrument: Instrument, side: Side, kind: OrderType) -> Amendment:
         """The quantity toward zero to the lot, prices to the tick, as of a new order. `InvalidInput` where nothing is left."""
         quantity, limit_price, stop_price = self.quantity, self.limit_price, self.stop_price
-        return NewTerms(
+        return Amendment(
             None if quantity is None else instrument.round_quantity(quantity),
             None if limit_price is None else instrument.round_price(limit_price, side),
             None if stop_price is None else instrument.round_stop(stop_price, side, kind),
@@ -55,8 +55,8 @@ class NewTerms:
 class RiskGate:
     """Judges new orders and new terms of working ones against the account as it is now."""
 
-    def __init__(self, risk: RiskBook, figures: AccountFigures, kill_switch: KillSwitch, sessions: Sessions, clock: Clock) -> None:
-        self._risk, self._figures, self._kill_switch, self._sessions, self._clock = risk, figures, kill_switch, sessions, clock
+    def __init__(self, risk: RiskBook, figures: AccountFigures, halts: TradingHalts, sessions: Sessions, clock: Clock) -> None:
+        self._risk, self._figures, self._halts, self._sessions, self._clock = risk, figures, halts, sessions, clock
 
     async def look_at_money(self, gateway: Gateway, intent: Requested, priced: Priced, without: UUID | None = None) -> None:
         """Before it is judged: where what was reported last does not cover the order, the broker is asked for its money again.
@@ -71,7 +71,7 @@ class RiskGate:
         if is_short(_proposal(intent, is_operators=False), view, limits):
             await self._figures.look_again(gateway.account_id)
 
-    async def look_at_money_to_replace(self, gateway: Gateway, order: LiveOrder, priced: Priced, terms: NewTerms) -> None:
+    async def look_at_money_to_replace(self, gateway: Gateway, order: LiveOrder, priced: Priced, terms: Amendment) -> None:
         """The same for new terms of an order."""
         await self.look_at_money(gateway, _replaced(order, terms), priced, order.order_id)
 
@@ -93,12 +93,12 @@ class RiskGate:
         currency, limits = gateway.terms.limits_in(order.intent.instrument.currency)
         intent = order.intent.model_copy(update={"signal_at": order.intent.signal_at or order.requested_at})
         view = self._view(gateway, intent, Priced(), currency, without=order.order_id)
-        if self._kill_switch.is_waiting_for_broker(gateway.account_id):
+        if self._halts.is_waiting_for_broker(gateway.account_id):
             view = view._replace(halt=None)
         return assess(_proposal(intent, is_operators=order.is_persons), view, limits, GATES).refusal
 
     def judge_replacement(
-        self, gateway: Gateway, order: LiveOrder, priced: Priced, terms: NewTerms, *, is_operators: bool
+        self, gateway: Gateway, order: LiveOrder, priced: Priced, terms: Amendment, *, is_operators: bool
     ) -> Assessment:
         """The order with its new terms, in place of itself: what is filled already does not count again."""
         intent = _replaced(order, terms)
@@ -119,7 +119,7 @@ class RiskGate:
 
     def _view(self, gateway: Gateway, intent: Requested, priced: Priced, currency: str, without: UUID | None = None) -> RiskView:
         now, instrument = self._clock.now(), intent.instrument
-        halted = self._kill_switch.stands_for(gateway.account_id)
+        halted = self._halts.stands_for(gateway.account_id)
         if (price := priced.price) is not None:
             self._risk.mark(instrument.key, price)
         return self._risk.view(
@@ -128,7 +128,7 @@ class RiskGate:
             now=now,
             session_date=self._sessions.session_of(instrument, now),
             closed_because=self._closed_because(intent, now),
-            auto_trading=self._kill_switch.auto_trading,
+            auto_trading=self._halts.auto_trading,
             halt=f"{halted.scope}: {halted.detail or halted.reason}" if halted is not None else None,
             price_age_seconds=None if price is None else price.age_seconds(now),
             price_problem=priced.problem,
@@ -144,7 +144,7 @@ def _ends(intent: Requested) -> datetime | None:
     return min((each for each in (intent.valid_until, intent.expires_at) if each is not None), default=None)
 
 
-def _replaced(order: LiveOrder, terms: NewTerms) -> Requested:
+def _replaced(order: LiveOrder, terms: Amendment) -> Requested:
     """What is left to fill under the new terms, as if it were ordered now."""
     wanted = terms.quantity or order.quantity
     changes = {

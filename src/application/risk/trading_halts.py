@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import TypeGuard
 
+from liveorder.application.ports.activity_log import EventLog
 from liveorder.application.ports.clock import Clock
-from liveorder.application.ports.event_log import EventLog
 from liveorder.application.ports.order_store import Commit, HaltRow, OrderStore
 from liveorder.application.recording import ENGINE, Cause, Recorder
-from liveorder.application.runtime.patience import within_patience
+from liveorder.application.runtime.patience import within_store_timeout
 from liveorder.application.runtime.sparing_log import SparingLog
 from liveorder.domain.errors import StoreError, StoreUnavailable, VersionConflict
 from liveorder.domain.facts import Fact, RecordedFact
@@ -30,7 +30,7 @@ SUSPICION = timedelta(hours=24)
 """For so long after a restored store was trusted again, a signal that does not say its time may be an old one: a trading day."""
 
 
-class KillSwitch:
+class TradingHalts:
     """The store's `TradingHalt`, and what stands in memory while the store cannot be written."""
 
     def __init__(self, store: OrderStore, recorder: Recorder, clock: Clock, log: EventLog, *, auto_trading_default: bool) -> None:
@@ -111,7 +111,7 @@ class KillSwitch:
 
     async def _made_durable(self, actor: str) -> bool:
         try:
-            return await within_patience(self.retry_durable(actor))
+            return await within_store_timeout(self.retry_durable(actor))
         except StoreUnavailable as error:
             self._sparing_log.write("HALT", f"The halt stands in memory only: {error}")
             return False

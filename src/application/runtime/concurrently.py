@@ -13,7 +13,7 @@ A = TypeVar("A")
 T = TypeVar("T")
 
 
-async def side_by_side(work: Callable[[A], Awaitable[T]], each_of: Iterable[A], at_once: int | None = None) -> list[T]:
+async def concurrently(work: Callable[[A], Awaitable[T]], each_of: Iterable[A], at_once: int | None = None) -> list[T]:
     """What the work gives for each, in order. The first error is raised once all have ended, so that none goes on unheard."""
     items = list(each_of)
     places = asyncio.Semaphore(at_once or max(len(items), 1))

@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable, Coroutine
 from enum import IntEnum
 from typing import Any, TypeVar
 
-from liveorder.application.ports.event_log import EventLog
+from liveorder.application.ports.activity_log import EventLog
 from liveorder.domain.errors import LiveOrderError, StoppedBefore
 
 T = TypeVar("T")
@@ -29,7 +29,7 @@ class Lane(IntEnum):
     SIGNALS = 2
 
 
-class Desk:
+class Dispatcher:
     """Begins work in lane order; work that was begun runs side by side."""
 
     def __init__(self, log: EventLog, *, signals_at_once: int = 256) -> None:

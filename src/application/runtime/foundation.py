@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from liveorder.application.gateway.gateway import Gateway
+from liveorder.application.ports.activity_log import EventLog
 from liveorder.application.ports.clock import Clock
 from liveorder.application.ports.emergency_journal import EmergencyJournal
-from liveorder.application.ports.event_log import EventLog
 from liveorder.application.ports.order_store import OrderStore
 from liveorder.application.ports.sessions import Sessions
 from liveorder.application.recording import Recorder

@@ -1,4 +1,4 @@
-"""What makes things safer does not wait long for a store that is away: it is done without it, and booked when it is back."""
+"""Risk-reducing actions (cancel, halt) wait at most 2 s for the store, then proceed and are recorded later."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ T = TypeVar("T")
 _LATE: set[asyncio.Task[Any]] = set()
 
 
-async def within_patience(booking: Coroutine[Any, Any, T]) -> T:
+async def within_store_timeout(booking: Coroutine[Any, Any, T]) -> T:
     """What the booking gives. Raises `StoreUnavailable` when that takes too long; the booking itself goes on."""
     task = asyncio.create_task(booking)
     try:
@@ -32,7 +32,7 @@ async def within_patience(booking: Coroutine[Any, Any, T]) -> T:
 
 
 def _forget(task: asyncio.Task[Any]) -> None:
-    """Its error too: whoever asked was told already that the store was away."""
+    """Its error too: the caller has already got `StoreUnavailable`."""
     _LATE.discard(task)
     if not task.cancelled():
         task.exception()

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from threading import Lock
 
+from liveorder.application.ports.activity_log import EventLog
 from liveorder.application.ports.clock import Clock
-from liveorder.application.ports.event_log import EventLog
 
 FIRST_INTERVAL_SECONDS = 60.0
 LONGEST_INTERVAL_SECONDS = 900.0

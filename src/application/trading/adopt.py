@@ -10,12 +10,12 @@ from decimal import Decimal
 from typing import Any
 
 from liveorder.application.gateway.gateway import Gateway
-from liveorder.application.orders.apply_reports import TrackOrders
-from liveorder.application.orders.order_register import Orders, claim_on
+from liveorder.application.orders.apply_reports import ApplyReports
+from liveorder.application.orders.order_register import OrderRegister, claim_on
 from liveorder.application.ports.instruments import InstrumentQuery
 from liveorder.application.ports.order_store import Claiming
 from liveorder.application.recording import Cause
-from liveorder.application.trading.execute_order import ExecutionTerms
+from liveorder.application.trading.execute_order import ExecutionConfig
 from liveorder.domain.claim import Recognition
 from liveorder.domain.errors import DecisionRefused, InvalidInput, SignalAlreadyKnown
 from liveorder.domain.execution_report import OrderSnapshot
@@ -24,7 +24,7 @@ from liveorder.domain.identifiers import fingerprint
 from liveorder.domain.instrument import Instrument
 from liveorder.domain.order import LiveOrder
 from liveorder.domain.order.facts import Acknowledged, Filled, Requested, ReviewResolved
-from liveorder.domain.order.reception import receive
+from liveorder.domain.order.reception import apply_report
 from liveorder.domain.values import OrderType, Side
 
 ADOPTED = "adopted"
@@ -38,7 +38,7 @@ def adopted_signal_id(broker_order_id: str) -> str:
 class Adopt:
     """Adopts orders and positions of known accounts."""
 
-    def __init__(self, terms: ExecutionTerms, orders: Orders, gateways: Mapping[str, Gateway], track: TrackOrders) -> None:
+    def __init__(self, terms: ExecutionConfig, orders: OrderRegister, gateways: Mapping[str, Gateway], track: ApplyReports) -> None:
         self._terms, self._orders, self._gateways, self._track = terms, orders, gateways, track
 
     async def adopt_order(self, account_id: str, broker_order_id: str, evidence: str, actor: str) -> LiveOrder:
@@ -69,7 +69,7 @@ class Adopt:
             intent = intent.model_copy(update={"client_order_id": snapshot.client_order_id})
         facts = self._as_it_stands(intent, snapshot)
         order = await self._record(intent, [*facts, ReviewResolved(evidence=evidence)], evidence, actor)
-        return await self._track.hand_over(order)
+        return await self._track.attach_waiting_reports(order)
 
     async def adopt_position(
         self,
@@ -99,7 +99,7 @@ class Adopt:
 
     def _as_it_stands(self, intent: Requested, snapshot: OrderSnapshot) -> list[Fact]:
         draft = LiveOrder(intent, quantity=intent.quantity, limit_price=intent.limit_price, stop_price=intent.stop_price)
-        return [intent, *receive(draft, snapshot)]
+        return [intent, *apply_report(draft, snapshot)]
 
     def _gateway(self, account_id: str) -> Gateway:
         gateway = self._gateways.get(account_id)

@@ -10,7 +10,7 @@ from liveorder.application.risk.assembly import Risk
 from liveorder.application.runtime.foundation import Foundation
 from liveorder.application.trading.adopt import Adopt
 from liveorder.application.trading.cancel_order import CancelOrder
-from liveorder.application.trading.execute_order import ExecuteOrder, ExecutionTerms
+from liveorder.application.trading.execute_order import ExecuteOrder, ExecutionConfig
 from liveorder.application.trading.order_timeouts import OrderTimeouts
 from liveorder.application.trading.replace_order import ReplaceOrder
 from liveorder.application.trading.submit_order import SubmitOrder
@@ -29,10 +29,10 @@ class Trading:
 
 
 def assemble(
-    on: Foundation, risk: Risk, orders: OrdersRoom, terms: ExecutionTerms, on_error: Callable[[LiveOrder, LiveOrderError], None]
+    on: Foundation, risk: Risk, orders: OrdersRoom, terms: ExecutionConfig, on_error: Callable[[LiveOrder, LiveOrderError], None]
 ) -> Trading:
     """`on_error` as `SubmitOrder` says."""
-    register, gateways, track, halts = orders.register, on.gateways, orders.track, risk.kill_switch
+    register, gateways, track, halts = orders.register, on.gateways, orders.track, risk.halts
     submit = SubmitOrder(register, gateways, risk.gate, halts, on.sessions, track, on.clock, on_error)
     cancel = CancelOrder(register, gateways, track, on.journal, on.clock, on.sparing_log)
     return Trading(

@@ -11,14 +11,14 @@ from collections.abc import Mapping
 from uuid import UUID
 
 from liveorder.application.gateway.gateway import Answered, Gateway, NotBegun, NotReceived, Outcome, RefusedByBroker
-from liveorder.application.orders.apply_reports import TrackOrders
-from liveorder.application.orders.order_register import Orders
+from liveorder.application.orders.apply_reports import ApplyReports
+from liveorder.application.orders.order_register import OrderRegister
+from liveorder.application.ports.activity_log import EventLog
 from liveorder.application.ports.broker import CancelRequest, Prepared
 from liveorder.application.ports.clock import Clock
 from liveorder.application.ports.emergency_journal import EmergencyJournal, JournalledCancel
-from liveorder.application.ports.event_log import EventLog
 from liveorder.application.recording import ENGINE, Cause
-from liveorder.application.runtime.patience import STORE_PATIENCE_SECONDS, within_patience
+from liveorder.application.runtime.patience import STORE_PATIENCE_SECONDS, within_store_timeout
 from liveorder.domain.errors import DecisionRefused, OrderValidationError, StoreUnavailable
 from liveorder.domain.execution_report import CancelRejected
 from liveorder.domain.facts import Fact
@@ -27,13 +27,13 @@ from liveorder.domain.order.facts import CancelReason, CancelRequested
 
 
 class CancelOrder:
-    """Cancels single orders, whoever asks for it."""
+    """Cancels single orders."""
 
     def __init__(
         self,
-        orders: Orders,
+        orders: OrderRegister,
         gateways: Mapping[str, Gateway],
-        track: TrackOrders,
+        track: ApplyReports,
         journal: EmergencyJournal,
         clock: Clock,
         log: EventLog,
@@ -58,9 +58,9 @@ class CancelOrder:
             await self._clock.sleep(retry.wait_after(attempts, outcome.error))
 
     async def _ask_why(self, order: LiveOrder) -> LiveOrder:
-        """Mostly because it was filled: whoever cancels must hear of that before deciding anything else."""
+        """Mostly because it was filled, which the caller must know before it decides anything else."""
         try:
-            await within_patience(self._track.ask(self._gateways[order.intent.account_id], order))
+            await within_store_timeout(self._track.ask(self._gateways[order.intent.account_id], order))
             return await self._orders.get(order.order_id)
         except StoreUnavailable as error:
             self._log.write("ERROR", f"Not booked yet why a cancel was refused: {error}", order_id=str(order.order_id))
@@ -108,7 +108,7 @@ class CancelOrder:
     async def _book(self, order: LiveOrder, request: CancelRequested, outcome: Outcome) -> LiveOrder:
         """Record what became of the request; while the store is away, its answer is found again by the poll."""
         try:
-            return await within_patience(self._track.book_outcome(order, request.request_id, outcome, CancelRejected))
+            return await within_store_timeout(self._track.book_outcome(order, request.request_id, outcome, CancelRejected))
         except StoreUnavailable as error:
             self._log.write("ERROR", f"Answer to a cancel not booked yet: {error}", order_id=str(order.order_id))
             return order

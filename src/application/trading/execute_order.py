@@ -13,20 +13,20 @@ from uuid import UUID
 
 from liveorder.application.gateway.gateway import Gateway
 from liveorder.application.orders.fees_in_kind import FeesInKind
-from liveorder.application.orders.order_register import Orders, claim_on
+from liveorder.application.orders.order_register import OrderRegister, claim_on
+from liveorder.application.ports.activity_log import EventLog
 from liveorder.application.ports.clock import Clock
-from liveorder.application.ports.event_log import EventLog
 from liveorder.application.ports.instruments import InstrumentQuery
 from liveorder.application.ports.order_store import Claiming
 from liveorder.application.recording import ENGINE, Cause
 from liveorder.application.reporting.descriptions import said_of_unattended
 from liveorder.application.risk.book import RiskBook
 from liveorder.application.risk.risk_gate import RiskGate
-from liveorder.application.risk.trading_halts import KillSwitch
+from liveorder.application.risk.trading_halts import TradingHalts
 from liveorder.application.trading.recent_signals import RecentSignals
 from liveorder.application.trading.submit_order import SubmitOrder, stopped_by
 from liveorder.domain.broker_capabilities import KeySupport
-from liveorder.domain.claim import Recognition, SignalClaim, claims_meant, recognition
+from liveorder.domain.claim import IdempotencyClaim, Recognition, claims_meant, recognition
 from liveorder.domain.errors import BrokerError, InvalidSymbolError, SignalAlreadyKnown, TradingIsHalted
 from liveorder.domain.execution_report import OrderSnapshot
 from liveorder.domain.facts import PERSON, Fact
@@ -36,7 +36,7 @@ from liveorder.domain.order.facts import (
     STORE_RESTORED,
     Approved,
     CancelReason,
-    OutcomeUnknown,
+    OutcomeDoubted,
     Refused,
     RejectReason,
     Requested,
@@ -79,7 +79,7 @@ class SignalContentDiffers(UnusableSignal):
 class SignalKnownOnSeveralAccounts(UnusableSignal):
     """It names no account, and its id became an order on more than one: which was meant is for a person to say."""
 
-    def __init__(self, signal_id: str, claims: Sequence[SignalClaim]) -> None:
+    def __init__(self, signal_id: str, claims: Sequence[IdempotencyClaim]) -> None:
         orders = ", ".join(f"{claim.account_id} (order {claim.order_id})" for claim in claims)
         super().__init__(
             f"account_id: none is named, and {signal_id} is known on several accounts: {orders}; "
@@ -89,7 +89,7 @@ class SignalKnownOnSeveralAccounts(UnusableSignal):
 
 
 @dataclass(frozen=True, slots=True)
-class ExecutionTerms:
+class ExecutionConfig:
     """Fixed for a run of the service."""
 
     session_id: str
@@ -101,19 +101,19 @@ class ExecuteOrder:
 
     def __init__(
         self,
-        terms: ExecutionTerms,
-        orders: Orders,
+        terms: ExecutionConfig,
+        orders: OrderRegister,
         gateways: Mapping[str, Gateway],
         risk: RiskBook,
         fees: FeesInKind,
         gate: RiskGate,
-        kill_switch: KillSwitch,
+        halts: TradingHalts,
         submit: SubmitOrder,
         clock: Clock,
         log: EventLog,
     ) -> None:
         self._terms, self._orders, self._gateways, self._risk, self._fees = terms, orders, gateways, risk, fees
-        self._gate, self._kill_switch, self._submit = gate, kill_switch, submit
+        self._gate, self._halts, self._submit = gate, halts, submit
         self._clock, self._log = clock, log
         self._recent = RecentSignals()
 
@@ -171,7 +171,7 @@ class ExecuteOrder:
             raise
         cause = Cause(f"{PERSON}{operator}" if operator else ENGINE, correlation_id=signal.signal_id)
         claim = Claiming(claim_on(sized.intent, keys), known_by, dead_letter)
-        is_suspect = self._kill_switch.may_have_forgotten(gateway.account_id, signal.timestamp)
+        is_suspect = self._halts.may_have_forgotten(gateway.account_id, signal.timestamp)
         try:
             return await self._begin(gateway, sized, claim, cause, is_suspect=is_suspect), True
         except SignalAlreadyKnown as error:
@@ -182,7 +182,7 @@ class ExecuteOrder:
     def _recognition(self, signal: Signal) -> Recognition:
         return recognition(self._orders.keys, signal.signal_id, signal.account_id, self._orders.account_ids)
 
-    async def _known(self, signal: Signal, claims: Sequence[SignalClaim]) -> LiveOrder | None:
+    async def _known(self, signal: Signal, claims: Sequence[IdempotencyClaim]) -> LiveOrder | None:
         """The order that a signal became before; None where no claim fits. Raises `UnusableSignal` where it is not this signal."""
         meant = claims_meant(claims, self._orders.keys, signal.account_id, self._orders.default_account)
         if len(meant) > 1:
@@ -300,7 +300,7 @@ class ExecuteOrder:
             verdict = self._refusal_of_suspect(gateway, sized, verdict, is_operators=is_operators)
         if isinstance(verdict, Refused):
             return await self._orders.record(None, [intent, verdict], cause, order_id=intent.order_id, claim=claim)
-        passes_halt = is_operators and self._kill_switch.stands_for(gateway.account_id) is not None
+        passes_halt = is_operators and self._halts.stands_for(gateway.account_id) is not None
         marks = {"passes_halt": passes_halt, "reduces_only": reduces_only}
         draft = _draft_of(intent.model_copy(update={name: True for name, is_so in marks.items() if is_so}))
         self._risk.reserve(draft)
@@ -334,7 +334,7 @@ class ExecuteOrder:
         started = self._submit.start(gateway, draft, prepared)
         message = "this store may have sent it before it was restored: asked about, not sent"
         unknown = [
-            OutcomeUnknown(request_id=each.request_id, kind=RequestKind.SUBMIT, error=STORE_RESTORED, message=message)
+            OutcomeDoubted(request_id=each.request_id, kind=RequestKind.SUBMIT, error=STORE_RESTORED, message=message)
             for each in started
             if is_in_doubt and isinstance(each, SubmissionStarted)
         ]

@@ -11,12 +11,12 @@ from functools import partial
 from uuid import UUID
 
 from liveorder.application.gateway.gateway import Gateway
-from liveorder.application.orders.apply_reports import TrackOrders
-from liveorder.application.orders.order_register import Orders
+from liveorder.application.orders.apply_reports import ApplyReports
+from liveorder.application.orders.order_register import OrderRegister
+from liveorder.application.ports.activity_log import EventLog
 from liveorder.application.ports.clock import Clock
-from liveorder.application.ports.event_log import EventLog
 from liveorder.application.ports.sessions import Sessions
-from liveorder.application.runtime.concurrently import QUESTIONS_AT_ONCE, side_by_side
+from liveorder.application.runtime.concurrently import QUESTIONS_AT_ONCE, concurrently
 from liveorder.application.trading.cancel_order import CancelOrder
 from liveorder.domain.errors import LiveOrderError
 from liveorder.domain.order import LiveOrder
@@ -29,10 +29,10 @@ class OrderTimeouts:
 
     def __init__(
         self,
-        orders: Orders,
+        orders: OrderRegister,
         gateways: Mapping[str, Gateway],
         sessions: Sessions,
-        track: TrackOrders,
+        track: ApplyReports,
         cancel: CancelOrder,
         clock: Clock,
         log: EventLog,
@@ -65,7 +65,7 @@ class OrderTimeouts:
                     continue
                 self._tried[order.order_id] = due
             unwanted.append((order, reason))
-        await side_by_side(lambda each: self._end(*each), unwanted, QUESTIONS_AT_ONCE)
+        await concurrently(lambda each: self._end(*each), unwanted, QUESTIONS_AT_ONCE)
 
     def _open_seconds(self, intent: Requested, since: datetime, until: datetime) -> float:
         return self._sessions.open_seconds_between(intent.instrument, since, until, intent.hours)

@@ -7,13 +7,13 @@ from decimal import Decimal
 from uuid import UUID
 
 from liveorder.application.gateway.gateway import Gateway, NotBegun, Outcome
-from liveorder.application.orders.apply_reports import TrackOrders
-from liveorder.application.orders.order_register import Orders
+from liveorder.application.orders.apply_reports import ApplyReports
+from liveorder.application.orders.order_register import OrderRegister
 from liveorder.application.ports.broker import Prepared, ReplaceRequest
 from liveorder.application.recording import ENGINE, Cause
 from liveorder.application.risk.book import RiskBook
-from liveorder.application.risk.risk_gate import NewTerms, RiskGate
-from liveorder.application.risk.trading_halts import KillSwitch
+from liveorder.application.risk.risk_gate import Amendment, RiskGate
+from liveorder.application.risk.trading_halts import TradingHalts
 from liveorder.domain.errors import DecisionRefused, OrderValidationError
 from liveorder.domain.execution_report import ReplaceRejected
 from liveorder.domain.facts import Fact
@@ -28,15 +28,15 @@ class ReplaceOrder:
 
     def __init__(
         self,
-        orders: Orders,
+        orders: OrderRegister,
         gateways: Mapping[str, Gateway],
         risk: RiskBook,
         gate: RiskGate,
-        kill_switch: KillSwitch,
-        track: TrackOrders,
+        halts: TradingHalts,
+        track: ApplyReports,
     ) -> None:
         self._orders, self._gateways, self._risk, self._gate = orders, gateways, risk, gate
-        self._kill_switch, self._track = kill_switch, track
+        self._halts, self._track = halts, track
 
     async def replace(
         self,
@@ -57,7 +57,7 @@ class ReplaceOrder:
         """
         known = (await self._orders.get(order_id)).intent
         gateway = self._gateways[known.account_id]
-        terms = NewTerms(quantity, limit_price, stop_price).on_grid(known.instrument, known.side, known.order_type)
+        terms = Amendment(quantity, limit_price, stop_price).on_grid(known.instrument, known.side, known.order_type)
         starts = 0
         while True:
             order, outcome = await self._ask_once(gateway, order_id, terms, actor)
@@ -65,7 +65,7 @@ class ReplaceOrder:
             if not isinstance(outcome, NotBegun) or self._is_halted(gateway) or not gateway.terms.retry.allows_after(starts):
                 return order
 
-    async def _ask_once(self, gateway: Gateway, order_id: UUID, terms: NewTerms, actor: str) -> tuple[LiveOrder, Outcome]:
+    async def _ask_once(self, gateway: Gateway, order_id: UUID, terms: Amendment, actor: str) -> tuple[LiveOrder, Outcome]:
         await gateway.limit.take()
         order = await self._orders.get(order_id)
         priced = await gateway.price(order.intent.instrument, order.intent.side)
@@ -81,8 +81,8 @@ class ReplaceOrder:
             outcome = await gateway.replace(request.request_id, prepared, request.deadline)
         return await self._track.book_outcome(order, request.request_id, outcome, ReplaceRejected), outcome
 
-    def _decide(self, gateway: Gateway, order: LiveOrder, priced: Priced, terms: NewTerms, actor: str) -> ReplaceRequested:
-        if terms == NewTerms():
+    def _decide(self, gateway: Gateway, order: LiveOrder, priced: Priced, terms: Amendment, actor: str) -> ReplaceRequested:
+        if terms == Amendment():
             raise DecisionRefused("quantity, limit_price or stop_price: a replace changes at least one; name it")
         if not gateway.broker.capabilities.replaces:
             raise DecisionRefused(f"{gateway.broker.name} replaces no orders; cancel it and order anew")
@@ -128,4 +128,4 @@ class ReplaceOrder:
             self._risk.release(order.order_id)
 
     def _is_halted(self, gateway: Gateway) -> bool:
-        return self._kill_switch.stands_for(gateway.account_id) is not None
+        return self._halts.stands_for(gateway.account_id) is not None

@@ -11,14 +11,14 @@ from typing import TypeVar
 from uuid import UUID
 
 from liveorder.application.gateway.gateway import Answered, Gateway, NotBegun, NotReceived, Outcome, RefusedByBroker, Unknown
-from liveorder.application.orders.apply_reports import TrackOrders
-from liveorder.application.orders.order_register import Orders
+from liveorder.application.orders.apply_reports import ApplyReports
+from liveorder.application.orders.order_register import OrderRegister
 from liveorder.application.ports.broker import Prepared, SubmitRequest
 from liveorder.application.ports.clock import Clock
 from liveorder.application.ports.sessions import Sessions
 from liveorder.application.recording import Cause
 from liveorder.application.risk.risk_gate import RiskGate
-from liveorder.application.risk.trading_halts import KillSwitch
+from liveorder.application.risk.trading_halts import TradingHalts
 from liveorder.domain.errors import (
     BrokerConnectionError,
     BrokerError,
@@ -48,20 +48,20 @@ class SubmitOrder:
 
     def __init__(
         self,
-        orders: Orders,
+        orders: OrderRegister,
         gateways: Mapping[str, Gateway],
         gate: RiskGate,
-        kill_switch: KillSwitch,
+        halts: TradingHalts,
         sessions: Sessions,
-        track: TrackOrders,
+        track: ApplyReports,
         clock: Clock,
         on_error: Callable[[LiveOrder, LiveOrderError], None] = lambda order, error: None,
     ) -> None:
         self._orders, self._gateways, self._gate = orders, gateways, gate
-        self._kill_switch, self._sessions, self._track = kill_switch, sessions, track
+        self._halts, self._sessions, self._track = halts, sessions, track
         self._clock, self._on_error = clock, on_error
         self._failures: dict[UUID, BrokerError] = {}
-        self.driven: set[UUID] = set()
+        self.submitting: set[UUID] = set()
         """Orders that somebody takes to the broker now, or is about to send again."""
 
     def prepare(self, gateway: Gateway, intent: Requested) -> Prepared | Refused:
@@ -88,7 +88,7 @@ class SubmitOrder:
 
     async def resume(self, order: LiveOrder) -> LiveOrder:
         """Take up an order that surely is not at the broker: never sent, or every attempt failed definitely."""
-        return order if order.order_id in self.driven else await self.drive(order, is_started=False)
+        return order if order.order_id in self.submitting else await self.drive(order, is_started=False)
 
     async def ask(self, order: LiveOrder) -> LiveOrder:
         """The order after the broker was asked about it, without anything being sent."""
@@ -98,11 +98,11 @@ class SubmitOrder:
     async def drive(self, order: LiveOrder, *, is_started: bool) -> LiveOrder:
         """Send, and send again after definite failures, until there is an outcome or the attempts are used up.
 
-        Only the caller whose commit started an attempt sends it (`is_started`): whoever finds one open leaves it alone. The order
-        is known as `driven` meanwhile; what ends this early leaves it to be taken up again.
+        Only the caller whose commit started an attempt sends it (`is_started`): a caller that finds one open leaves it.
+        The order is known as `submitting` meanwhile; what ends this early leaves it to be taken up again.
         """
         gateway = self._gateways[order.intent.account_id]
-        self.driven.add(order.order_id)
+        self.submitting.add(order.order_id)
         try:
             while True:
                 if not is_started:
@@ -114,7 +114,7 @@ class SubmitOrder:
                     return order
                 await self._clock.sleep(self._wait_before_retry(gateway, order))
         finally:
-            self.driven.discard(order.order_id)
+            self.submitting.discard(order.order_id)
 
     async def _send(self, gateway: Gateway, order: LiveOrder) -> LiveOrder:
         submission = order.submission
@@ -191,10 +191,10 @@ class SubmitOrder:
                 return await self._orders.record(held, ended, _cause(held)), False
 
     def _waits_for_broker(self, intent: Requested) -> bool:
-        return not intent.passes_halt and self._kill_switch.is_waiting_for_broker(intent.account_id)
+        return not intent.passes_halt and self._halts.is_waiting_for_broker(intent.account_id)
 
     def _halted(self, intent: Requested) -> TradingHalted | None:
-        return None if intent.passes_halt else self._kill_switch.stands_for(intent.account_id)
+        return None if intent.passes_halt else self._halts.stands_for(intent.account_id)
 
     def _prepared(self, gateway: Gateway, order: LiveOrder) -> Prepared | Refused:
         """The same bytes on every attempt."""

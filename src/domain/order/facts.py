@@ -38,9 +38,9 @@ class RejectReason(StrEnum):
 
 
 STORE_RESTORED = "StoreRestored"
-"""`OutcomeUnknown.error` of an order that was not sent, since the store may have forgotten that it was."""
+"""`OutcomeDoubted.error` of an order that was not sent, since the store may have forgotten that it was."""
 RESTARTED, STOPPED, UNANSWERED = "Restarted", "Stopped", "Unanswered"
-"""`OutcomeUnknown.error` of a request of which we do not know whether it left us at all."""
+"""`OutcomeDoubted.error` of a request of which we do not know whether it left us at all."""
 DOUBTS_OF_OURS = frozenset({STORE_RESTORED, RESTARTED, STOPPED, UNANSWERED})
 
 
@@ -191,7 +191,7 @@ class SubmissionFailed(Fact):
     """What proves the absence, where it was found by asking."""
 
 
-class OutcomeUnknown(Fact):
+class OutcomeDoubted(Fact):
     """The request may have arrived. It stays in doubt until a report, an answer or a person settles it."""
 
     topic: ClassVar[str] = "liveorder.OutcomeUnknown@1"
@@ -419,7 +419,7 @@ OrderFact = (
     | Approved
     | SubmissionStarted
     | SubmissionFailed
-    | OutcomeUnknown
+    | OutcomeDoubted
     | CancelRequested
     | ReplaceRequested
     | Acknowledged

@@ -1,4 +1,4 @@
-"""What a broker's report amounts to. `receive` is total: any report on any order gives facts, perhaps none, and never raises.
+"""What a broker's report amounts to. `apply_report` is total: any report on any order gives facts, perhaps none, and never raises.
 
 Facts from a broker never bounce. What is known already adds nothing; what should not have happened is booked as told, with an
 anomaly beside it; what a person must look at asks for a review. An answer to a question (`OrderSnapshot`) is taken apart into the
@@ -39,7 +39,7 @@ _MOST_INFERRED = 20
 _LASTS_DAYS = (TimeInForce.GTC, TimeInForce.GTD)
 
 
-def receive(order: LiveOrder, report: r.ExecutionReport) -> list[Fact]:
+def apply_report(order: LiveOrder, report: r.ExecutionReport) -> list[Fact]:
     """The facts that this report adds to this order; none when it is old news."""
     if isinstance(report, r.OrderSnapshot):
         return _in_turn(order, [partial(step, snapshot=report) for step in _SNAPSHOT_STEPS])
@@ -62,7 +62,7 @@ def _named_by(order: LiveOrder, report: r.ExecutionReport) -> list[Fact]:
 
 
 def _receive_all(order: LiveOrder, reports: Iterable[r.ExecutionReport]) -> list[Fact]:
-    return _in_turn(order, [partial(receive, report=report) for report in reports])
+    return _in_turn(order, [partial(apply_report, report=report) for report in reports])
 
 
 def _in_turn(order: LiveOrder, steps: Iterable[Callable[[LiveOrder], list[Fact]]]) -> list[Fact]:
@@ -480,7 +480,7 @@ def _pending(order: LiveOrder, snapshot: r.OrderSnapshot) -> list[Fact]:
     if snapshot.status in _HAS_ENDED:
         return []
     if snapshot.status is r.BrokerStatus.FILLED:
-        return receive(order, r.ReplaceIsPending()) if _is_being_replaced(order, snapshot) else []
+        return apply_report(order, r.ReplaceIsPending()) if _is_being_replaced(order, snapshot) else []
     steps = [_pending_no_more] if snapshot.status is not r.BrokerStatus.UNKNOWN else []
     return _in_turn(order, [partial(step, snapshot=snapshot) for step in (*steps, _still_pending)])
 

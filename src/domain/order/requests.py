@@ -79,7 +79,7 @@ def doubt(order: LiveOrder, request_id: str, error: str, message: str) -> list[F
     is_news = request is not None and error == DuplicateClientOrderId.__name__ and not request.is_duplicate
     if request is None or (request.is_in_doubt and not is_news):
         return []
-    return [f.OutcomeUnknown(request_id=request_id, kind=request.kind, error=error, message=message)]
+    return [f.OutcomeDoubted(request_id=request_id, kind=request.kind, error=error, message=message)]
 
 
 def next_cancel_id(order: LiveOrder) -> str:
@@ -182,7 +182,7 @@ def request_replace(
 def settle_absent(order: LiveOrder, request_id: str, evidence: str, *, by_person: bool = False) -> list[Fact]:
     """The request surely never arrived: found by asking beyond the broker's bounds, or told by a person.
 
-    A cancel is wanted all the same; whoever settles it in person can ask again.
+    A cancel is wanted all the same; a person who settles it can ask again.
     """
     request = order.requests.get(request_id)
     if request is None:

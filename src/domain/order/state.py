@@ -360,7 +360,7 @@ def _submission_failed(order: LiveOrder, fact: f.SubmissionFailed, item: Recorde
         order.submitted_at = None
 
 
-def _outcome_unknown(order: LiveOrder, fact: f.OutcomeUnknown, item: RecordedFact) -> None:
+def _outcome_unknown(order: LiveOrder, fact: f.OutcomeDoubted, item: RecordedFact) -> None:
     order.error_message = fact.message
     order.is_suspect |= fact.error == f.STORE_RESTORED
     if (known := order.requests.get(fact.request_id)) is not None:
@@ -563,7 +563,7 @@ _APPLY: dict[type[Fact], Callable[[LiveOrder, Any, RecordedFact], None]] = {
     f.Approved: _approved,
     f.SubmissionStarted: _submission_started,
     f.SubmissionFailed: _submission_failed,
-    f.OutcomeUnknown: _outcome_unknown,
+    f.OutcomeDoubted: _outcome_unknown,
     f.CancelRequested: _cancel_requested,
     f.ReplaceRequested: _replace_requested,
     f.Acknowledged: _acknowledged,

@@ -4,7 +4,7 @@ from liveorder.domain.risk.assessment import GATES, REPLACEMENT_RULES, RULES, SW
 from liveorder.domain.risk.buying_power import is_paid_in_full, is_short
 from liveorder.domain.risk.exposure import Exposure, OpenSide, share_of
 from liveorder.domain.risk.open_order import OpenExposure, open_exposure
-from liveorder.domain.risk.proposal import BuyingPower, Case, Proposal, RiskRefusal, RiskView, Rule, is_reducing
+from liveorder.domain.risk.proposal import BuyingPower, Proposal, RiskCase, RiskRefusal, RiskView, Rule, is_reducing
 
 __all__ = [
     "GATES",
@@ -13,11 +13,11 @@ __all__ = [
     "SWITCHES",
     "Assessment",
     "BuyingPower",
-    "Case",
     "Exposure",
     "OpenExposure",
     "OpenSide",
     "Proposal",
+    "RiskCase",
     "RiskRefusal",
     "RiskView",
     "Rule",

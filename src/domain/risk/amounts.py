@@ -5,40 +5,40 @@ from __future__ import annotations
 from decimal import Decimal
 
 from liveorder.domain.order.facts import decimal_text
-from liveorder.domain.risk.proposal import Case, RiskRefusal
+from liveorder.domain.risk.proposal import RiskCase, RiskRefusal
 from liveorder.domain.risk_limits import RiskLimits
 
 
-def order_quantity(case: Case, limits: RiskLimits) -> RiskRefusal | None:
+def order_quantity(case: RiskCase, limits: RiskLimits) -> RiskRefusal | None:
     return _above("order_quantity", "the order's quantity", case.proposal.units, limits.max_order_quantity)
 
 
-def order_value(case: Case, limits: RiskLimits) -> RiskRefusal | None:
+def order_value(case: RiskCase, limits: RiskLimits) -> RiskRefusal | None:
     return _above("order_value", f"the order's value in {case.view.currency}", case.value, limits.max_order_value)
 
 
-def position_value(case: Case, limits: RiskLimits) -> RiskRefusal | None:
+def position_value(case: RiskCase, limits: RiskLimits) -> RiskRefusal | None:
     """What all positions together could be worth: in each instrument its buys or its sells fill, whichever comes to more."""
     what = f"the value of all positions in {case.view.currency}"
     return _above("position_value", what, case.position_value, limits.max_position_size)
 
 
-def portfolio_exposure(case: Case, limits: RiskLimits) -> RiskRefusal | None:
+def portfolio_exposure(case: RiskCase, limits: RiskLimits) -> RiskRefusal | None:
     """Long and short, held and open, added up without any netting; only what reduces a position is left out."""
     what = f"the gross exposure in {case.view.currency}"
     return _above("portfolio_exposure", what, case.exposure, limits.max_portfolio_exposure)
 
 
-def open_order_count(case: Case, limits: RiskLimits) -> RiskRefusal | None:
+def open_order_count(case: RiskCase, limits: RiskLimits) -> RiskRefusal | None:
     return _above("open_order_count", "the number of open orders", case.view.open_orders + 1, limits.max_open_orders)
 
 
-def daily_trade_count(case: Case, limits: RiskLimits) -> RiskRefusal | None:
+def daily_trade_count(case: RiskCase, limits: RiskLimits) -> RiskRefusal | None:
     what = f"the number of orders in session {case.view.session_date.isoformat()}"
     return _above("daily_trade_count", what, case.view.trades_today + 1, limits.max_daily_trades)
 
 
-def daily_loss(case: Case, limits: RiskLimits) -> RiskRefusal | None:
+def daily_loss(case: RiskCase, limits: RiskLimits) -> RiskRefusal | None:
     """Once so much is lost, nothing that adds risk goes out in that session; a loss of exactly the limit is enough."""
     view, loss, limit = case.view, -case.view.realized_net_today, limits.max_daily_loss
     if limit is None or loss < limit:

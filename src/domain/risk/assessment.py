@@ -26,11 +26,11 @@ from liveorder.domain.risk.permissions import (
     unreconciled_symbol,
 )
 from liveorder.domain.risk.prices import no_fresh_price, price_collar
-from liveorder.domain.risk.proposal import Case, Proposal, RiskRefusal, RiskView, Rule
-from liveorder.domain.risk.switches import auto_trading, kill_switch, stale_signal
+from liveorder.domain.risk.proposal import Proposal, RiskCase, RiskRefusal, RiskView, Rule
+from liveorder.domain.risk.switches import auto_trading, halts, stale_signal
 from liveorder.domain.risk_limits import RiskLimits
 
-SWITCHES: tuple[Rule, ...] = (kill_switch, auto_trading, stale_signal)
+SWITCHES: tuple[Rule, ...] = (halts, auto_trading, stale_signal)
 """All that an order which can only reduce a position has to pass."""
 
 RULES: tuple[Rule, ...] = (
@@ -75,16 +75,16 @@ class Assessment:
 
 def assess(proposal: Proposal, view: RiskView, limits: RiskLimits, rules: Sequence[Rule] = RULES) -> Assessment:
     """The first refusal, if any."""
-    case = Case.of(proposal, view)
+    case = RiskCase.of(proposal, view)
     return Assessment(next(_refusals(case, limits, rules), None), case.is_reducing, _figures(case))
 
 
 def assess_all(proposal: Proposal, view: RiskView, limits: RiskLimits) -> tuple[RiskRefusal, ...]:
     """Every refusal, for a person who wants to know all that stands in the way."""
-    return tuple(_refusals(Case.of(proposal, view), limits, RULES))
+    return tuple(_refusals(RiskCase.of(proposal, view), limits, RULES))
 
 
-def _refusals(case: Case, limits: RiskLimits, rules: Sequence[Rule]) -> Iterator[RiskRefusal]:
+def _refusals(case: RiskCase, limits: RiskLimits, rules: Sequence[Rule]) -> Iterator[RiskRefusal]:
     for rule in rules:
         if case.is_reducing and rule not in SWITCHES:
             continue
@@ -92,7 +92,7 @@ def _refusals(case: Case, limits: RiskLimits, rules: Sequence[Rule]) -> Iterator
             yield refusal
 
 
-def _figures(case: Case) -> dict[str, str]:
+def _figures(case: RiskCase) -> dict[str, str]:
     """Amounts with the order included, as the rules compare them; what is not known is left out."""
     proposal, view = case.proposal, case.view
     figures = {

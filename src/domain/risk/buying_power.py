@@ -7,7 +7,7 @@ from decimal import Decimal
 from liveorder.domain.instrument import Instrument
 from liveorder.domain.order.facts import decimal_text
 from liveorder.domain.risk.exposure import share_of
-from liveorder.domain.risk.proposal import BuyingPower, Case, Proposal, RiskRefusal, RiskView
+from liveorder.domain.risk.proposal import BuyingPower, Proposal, RiskCase, RiskRefusal, RiskView
 from liveorder.domain.risk_limits import RiskLimits
 from liveorder.domain.values import AssetClass, Product, Side
 
@@ -26,7 +26,7 @@ def is_paid_in_full(instrument: Instrument, side: Side, product: Product | None)
     return instrument.asset_class is not AssetClass.EQUITY or product not in _ON_MARGIN
 
 
-def buying_power(case: Case, limits: RiskLimits) -> RiskRefusal | None:
+def buying_power(case: RiskCase, limits: RiskLimits) -> RiskRefusal | None:
     """Only a figure that is young, and that nothing of ours can have raised since, refuses; the broker judges the rest itself."""
     told, needed = case.view.buying_power, _needed(case)
     if told is None or needed is None or not _does_not_cover(told, needed, limits):
@@ -43,7 +43,7 @@ def buying_power(case: Case, limits: RiskLimits) -> RiskRefusal | None:
 
 def is_short(proposal: Proposal, view: RiskView, limits: RiskLimits) -> bool:
     """Whether the rule would refuse the order by the figure that is known, were it told just now."""
-    case, told = Case.of(proposal, view), view.buying_power
+    case, told = RiskCase.of(proposal, view), view.buying_power
     needed = None if case.is_reducing else _needed(case)
     return told is not None and needed is not None and _does_not_cover(told, needed, limits)
 
@@ -52,7 +52,7 @@ def _does_not_cover(told: BuyingPower, needed: Decimal, limits: RiskLimits) -> b
     return limits.check_buying_power and needed > told.amount
 
 
-def _needed(case: Case) -> Decimal | None:
+def _needed(case: RiskCase) -> Decimal | None:
     """The value of the part that adds to the position; None where value is not what is needed, or not known."""
     proposal, view = case.proposal, case.view
     if case.value is None or not is_paid_in_full(proposal.instrument, proposal.side, proposal.product):

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from liveorder.domain.order.facts import decimal_text
-from liveorder.domain.risk.proposal import Case, RiskRefusal
+from liveorder.domain.risk.proposal import RiskCase, RiskRefusal
 from liveorder.domain.risk_limits import RiskLimits
 from liveorder.domain.values import ZERO, Side
 
 
-def currency(case: Case, limits: RiskLimits) -> RiskRefusal | None:
+def currency(case: RiskCase, limits: RiskLimits) -> RiskRefusal | None:
     """Limits hold for one currency; an amount in another cannot be compared with them."""
     asked = case.proposal.instrument.currency
     if asked == case.view.currency:
@@ -19,7 +19,7 @@ def currency(case: Case, limits: RiskLimits) -> RiskRefusal | None:
     return RiskRefusal("currency", message, asked, case.view.currency)
 
 
-def allowed_symbols(case: Case, limits: RiskLimits) -> RiskRefusal | None:
+def allowed_symbols(case: RiskCase, limits: RiskLimits) -> RiskRefusal | None:
     symbol = case.proposal.instrument.symbol
     if limits.allowed_symbols is None or symbol in limits.allowed_symbols:
         return None
@@ -27,14 +27,14 @@ def allowed_symbols(case: Case, limits: RiskLimits) -> RiskRefusal | None:
     return RiskRefusal("allowed_symbols", f"{symbol} is not among allowed_symbols", symbol, allowed)
 
 
-def market_closed(case: Case, limits: RiskLimits) -> RiskRefusal | None:
+def market_closed(case: RiskCase, limits: RiskLimits) -> RiskRefusal | None:
     why = case.view.closed_because
     if why is None or limits.allow_closed_market:
         return None
     return RiskRefusal("market_closed", f"{why}, or set allow_closed_market", "closed", "open")
 
 
-def signal_score(case: Case, limits: RiskLimits) -> RiskRefusal | None:
+def signal_score(case: RiskCase, limits: RiskLimits) -> RiskRefusal | None:
     """A BUY above its bound, a SELL below its own; at the bound is not beyond it. Without a score only where none is required."""
     score, is_buy = case.proposal.score, case.proposal.side is Side.BUY
     if score is None:
@@ -49,7 +49,7 @@ def signal_score(case: Case, limits: RiskLimits) -> RiskRefusal | None:
     return RiskRefusal("signal_score", f"the score of a {side} must be {way} {limit}, it is {measured}", measured, limit)
 
 
-def in_doubt_symbol(case: Case, limits: RiskLimits) -> RiskRefusal | None:
+def in_doubt_symbol(case: RiskCase, limits: RiskLimits) -> RiskRefusal | None:
     """While it is not known what an earlier order did, a new one could double it."""
     if not case.view.doubts:
         return None
@@ -58,7 +58,7 @@ def in_doubt_symbol(case: Case, limits: RiskLimits) -> RiskRefusal | None:
     return RiskRefusal("in_doubt_symbol", message, str(len(case.view.doubts)), "0")
 
 
-def unreconciled_symbol(case: Case, limits: RiskLimits) -> RiskRefusal | None:
+def unreconciled_symbol(case: RiskCase, limits: RiskLimits) -> RiskRefusal | None:
     """Where our position is not the broker's, only what surely reduces both may go out."""
     if case.view.is_reconciled:
         return None
@@ -67,7 +67,7 @@ def unreconciled_symbol(case: Case, limits: RiskLimits) -> RiskRefusal | None:
     return RiskRefusal("unreconciled_symbol", message, "differs", "agrees")
 
 
-def short_selling(case: Case, limits: RiskLimits) -> RiskRefusal | None:
+def short_selling(case: RiskCase, limits: RiskLimits) -> RiskRefusal | None:
     """Unless it is allowed, a SELL may not take the position below zero, should every open SELL fill and no open BUY."""
     if limits.allow_short_selling or case.proposal.side is Side.BUY:
         return None

@@ -5,11 +5,11 @@ from __future__ import annotations
 from decimal import Decimal
 
 from liveorder.domain.order.facts import decimal_text
-from liveorder.domain.risk.proposal import Case, Proposal, RiskRefusal
+from liveorder.domain.risk.proposal import Proposal, RiskCase, RiskRefusal
 from liveorder.domain.risk_limits import RiskLimits
 
 
-def no_fresh_price(case: Case, limits: RiskLimits) -> RiskRefusal | None:
+def no_fresh_price(case: RiskCase, limits: RiskLimits) -> RiskRefusal | None:
     """An order without a price of its own cannot be valued without the market's, nor a limit price compared with it.
 
     A limit order passes without a price where `price_collar_percent` is None, a stop order always.
@@ -36,7 +36,7 @@ def _needs_price(proposal: Proposal, limits: RiskLimits) -> bool:
     return proposal.limit_price is not None and limits.price_collar_percent is not None
 
 
-def price_collar(case: Case, limits: RiskLimits) -> RiskRefusal | None:
+def price_collar(case: RiskCase, limits: RiskLimits) -> RiskRefusal | None:
     """A limit price may be worse than the last price by so many percent; how much better is the sender's own affair."""
     limit_price, last_price, percent = case.proposal.limit_price, case.view.last_price, limits.price_collar_percent
     if limit_price is None or last_price is None or percent is None:

@@ -133,7 +133,7 @@ def is_reducing(proposal: Proposal, view: RiskView) -> bool:
     return units is not None and ZERO < units <= view.exposure.reducible_by(proposal.side, view.agreed_quantity)
 
 
-class Case(NamedTuple):
+class RiskCase(NamedTuple):
     """What the rules judge: an order beside what is known of its account, and what both come to, reckoned once for all rules."""
 
     proposal: Proposal
@@ -147,11 +147,11 @@ class Case(NamedTuple):
     """The gross exposure with the order, likewise."""
 
     @classmethod
-    def of(cls, proposal: Proposal, view: RiskView) -> Case:
+    def of(cls, proposal: Proposal, view: RiskView) -> RiskCase:
         value = proposal.value(view.last_price)
         after = view.exposure.plus(proposal.side, proposal.units or ZERO, value or ZERO)
         position_value, exposure = view.other_position_value + after.position_value, view.other_exposure + after.gross
         return cls(proposal, view, is_reducing(proposal, view), value, position_value, exposure)
 
 
-Rule: TypeAlias = Callable[[Case, RiskLimits], RiskRefusal | None]
+Rule: TypeAlias = Callable[[RiskCase, RiskLimits], RiskRefusal | None]

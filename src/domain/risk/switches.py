@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from liveorder.domain.risk.proposal import Case, RiskRefusal
+from liveorder.domain.risk.proposal import RiskCase, RiskRefusal
 from liveorder.domain.risk_limits import RiskLimits
 from liveorder.domain.values import OrderRole
 
@@ -14,7 +14,7 @@ LATEST_EXIT = timedelta(days=1)
 _PROTECTIVE = (OrderRole.STOP_LOSS, OrderRole.TAKE_PROFIT)
 
 
-def kill_switch(case: Case, limits: RiskLimits) -> RiskRefusal | None:
+def halts(case: RiskCase, limits: RiskLimits) -> RiskRefusal | None:
     """A halt stops everything but what a person does to reduce a position."""
     halt = case.view.halt
     if halt is None or (case.proposal.is_operators and case.is_reducing):
@@ -22,7 +22,7 @@ def kill_switch(case: Case, limits: RiskLimits) -> RiskRefusal | None:
     return RiskRefusal("kill_switch", f"trading is halted ({halt}); see `liveorder status`", halt, "no halt")
 
 
-def auto_trading(case: Case, limits: RiskLimits) -> RiskRefusal | None:
+def auto_trading(case: RiskCase, limits: RiskLimits) -> RiskRefusal | None:
     """Switched off, no signal trades, a closing one neither: the person who switched it off decides about the positions.
 
     A person's own orders pass, and so does a stop-loss or take-profit that can only reduce: switching automation off must not
@@ -35,7 +35,7 @@ def auto_trading(case: Case, limits: RiskLimits) -> RiskRefusal | None:
     return RiskRefusal("auto_trading", "auto-trading is off; set ENABLE_AUTO_TRADING to let signals trade", "off", "on")
 
 
-def stale_signal(case: Case, limits: RiskLimits) -> RiskRefusal | None:
+def stale_signal(case: RiskCase, limits: RiskLimits) -> RiskRefusal | None:
     """Neither after the end that its sender gave it, nor too old, nor from the future by as much: that is a wrong clock or zone.
 
     A late exit is better than none, so one that can only reduce may be a day old. Not older: yesterday's file, read again by

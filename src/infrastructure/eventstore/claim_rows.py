@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from liveorder.domain.claim import SignalClaim
+from liveorder.domain.claim import IdempotencyClaim
 from liveorder.infrastructure.eventstore.database import Row
 
 
-def claim_of(row: Row) -> SignalClaim:
+def claim_of(row: Row) -> IdempotencyClaim:
     signal_id, plan, account_id, namespace, key_version, client_order_id, order_id, fingerprint = row
-    return SignalClaim(namespace, account_id, signal_id, key_version, client_order_id, UUID(order_id), fingerprint, plan)
+    return IdempotencyClaim(namespace, account_id, signal_id, key_version, client_order_id, UUID(order_id), fingerprint, plan)
 
 
-def row_of(claim: SignalClaim) -> Row:
+def row_of(claim: IdempotencyClaim) -> Row:
     return (
         claim.signal_id,
         claim.plan,

@@ -1,4 +1,4 @@
-"""Requests from other processes, as rows. Asking needs no lease: whoever can write the store can ask its owner for something."""
+"""Requests from other processes, as rows. Asking needs no lease: a process that can write the store can ask its owner."""
 
 from __future__ import annotations
 

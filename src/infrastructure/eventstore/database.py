@@ -27,7 +27,7 @@ Read: TypeAlias = Callable[[Notification], T]
 """Makes something of one stored event."""
 
 
-class Session(Protocol):
+class DatabaseSession(Protocol):
     """The statements of one transaction that changes tables, with what the two databases spell differently."""
 
     async def execute(self, statement: str, values: Values | None = None) -> list[Row]:
@@ -84,7 +84,7 @@ class Database(Protocol):
         """The only way in for facts. Raises `LeaseLost` where `transaction.epoch` is not the store's."""
         ...
 
-    async def migrate(self, change: Callable[[Session], Coroutine[Any, Any, T]]) -> T:
+    async def migrate(self, change: Callable[[DatabaseSession], Coroutine[Any, Any, T]]) -> T:
         """Carry out `change` under the writer's lock: durable when this returns, and nothing of it where it raises."""
         ...
 

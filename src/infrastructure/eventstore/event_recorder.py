@@ -1,6 +1,6 @@
 """A store of ours as the `eventsourcing` library knows one: its `EventStore`, `Repository` and notification log work on this.
 
-It reads with the library's own recorder, on connections that cannot write, in the thread of whoever asks. It appends through the
+It reads with the library's own recorder, on connections that cannot write, in the thread of the caller. It appends through the
 one writer, under the epoch of the store object that it belongs to, in transactions that orders share (ADR 48).
 """
 

@@ -20,7 +20,7 @@ from liveorder.domain.facts import Envelope, Fact, RecordedFact
 from liveorder.domain.identifiers import stream_id as named_stream
 from liveorder.infrastructure.eventstore.mapper import FactMapper
 from liveorder.infrastructure.eventstore.shapes import FOREIGN_SHAPE
-from liveorder.infrastructure.eventstore.transaction import MAX_EVENTS, Draft, version_conflict
+from liveorder.infrastructure.eventstore.transaction import MAX_EVENTS, EncodedCommit, version_conflict
 
 OUR_TOPICS = "liveorder."
 MAX_BYTES = 1 << 20
@@ -76,12 +76,14 @@ def mixed(stream_id: UUID) -> str:
     return f"stream {stream_id} has events of liveorder and of another program; it is damaged"
 
 
-def foreign_draft(events: Sequence[StoredEvent], tracking: Tracking | None, mapper: FactMapper, stamped: Collection[str]) -> Draft:
+def foreign_draft(
+    events: Sequence[StoredEvent], tracking: Tracking | None, mapper: FactMapper, stamped: Collection[str]
+) -> EncodedCommit:
     """At least one event. Raises `InvalidInput` for what this store never takes, `VersionConflict` for versions out of order."""
     _refuse_too_much(events)
     drafted = tuple(_checked(event, mapper) for event in events)
     shapes = () if FOREIGN_SHAPE in stamped else (FOREIGN_SHAPE,)
-    return Draft(_NO_FACTS, drafted, _first_versions(drafted), shapes, tracking)
+    return EncodedCommit(_NO_FACTS, drafted, _first_versions(drafted), shapes, tracking)
 
 
 def refuse_streams_of_ours(first_versions: Iterable[tuple[UUID, int]], first_topics: dict[UUID, str]) -> None:

@@ -1,4 +1,4 @@
-"""Concurrent commits share a transaction: whoever comes while one is being written goes into the next. Nobody lingers.
+"""Concurrent commits share a transaction: a commit that comes while one is being written goes into the next. Nobody lingers.
 
 All bookkeeping is on the event loop, and so is the ledger; only the transaction itself may run elsewhere.
 """
@@ -15,7 +15,7 @@ from liveorder.application.ports.order_store import Claiming, Committed, Ledger,
 from liveorder.domain.errors import LeaseLost, StoreError, StoreUnavailable
 from liveorder.infrastructure.eventstore.transaction import (
     MAX_EVENTS,
-    Draft,
+    EncodedCommit,
     NotStored,
     Stored,
     Transaction,
@@ -37,7 +37,7 @@ PutRows = Callable[[Sequence[LedgerRow], int], Awaitable[None]]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Waiting:
-    draft: Draft
+    draft: EncodedCommit
     reply: asyncio.Future[Committed]
     names: frozenset[str]
     """Of the signal that it claims."""
@@ -61,7 +61,7 @@ class GroupCommit:
         self._must_reload = False
         """Whether rows were perhaps stored that the ledger does not know of."""
 
-    async def append(self, draft: Draft) -> Committed:
+    async def append(self, draft: EncodedCommit) -> Committed:
         """Durable when it returns. A caller that is cancelled while it waits learns nothing: it must reload the stream."""
         for stream_id in draft.streams:
             if stream_id in self._unseen_failures:

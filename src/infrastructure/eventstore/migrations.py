@@ -17,7 +17,7 @@ from typing import Any
 from liveorder.domain.errors import LeaseLost
 from liveorder.domain.identifiers import KEY_VERSIONS, NEWEST_KEY_VERSION, SignalKey
 from liveorder.infrastructure.eventstore import schema
-from liveorder.infrastructure.eventstore.database import Database, Row, Session, Values
+from liveorder.infrastructure.eventstore.database import Database, DatabaseSession, Row, Values
 from liveorder.infrastructure.eventstore.identity import Expectation, read_identity, refuse_another
 from liveorder.infrastructure.eventstore.moments import micros_since_1970
 from liveorder.infrastructure.eventstore.schema import SCHEMA_VERSION
@@ -42,7 +42,7 @@ async def migrate(database: Database, owner: str, expectation: Expectation | Non
         await database.close()
 
 
-async def _migrated(session: Session, owner: str, now: int) -> int | None:
+async def _migrated(session: DatabaseSession, owner: str, now: int) -> int | None:
     """The version is read again: another process may have migrated it while this one waited for its turn."""
     ((version,),) = await session.execute("SELECT schema_version FROM store")
     if version == SCHEMA_VERSION:
@@ -72,7 +72,7 @@ _STORE = """INSERT INTO store SELECT id, store_id, namespace, default_account, m
     :key_version, :namespaces, :versions FROM old_store"""
 
 
-async def _to_2(session: Session) -> None:
+async def _to_2(session: DatabaseSession) -> None:
     if not await session.has_table("broker_names"):
         await _add_broker_names(session)
     await session.execute("ALTER TABLE signal_claims RENAME TO old_claims")
@@ -90,7 +90,7 @@ async def _to_2(session: Session) -> None:
     await session.replace_append_function()
 
 
-async def _add_broker_names(session: Session) -> None:
+async def _add_broker_names(session: DatabaseSession) -> None:
     """Commit 472a3ea had none, and called its schema 1 as later ones did."""
     await session.execute(session.created(schema.BROKER_NAMES))
     fields = {
@@ -101,7 +101,7 @@ async def _add_broker_names(session: Session) -> None:
     await session.execute(_NAMES.format(**fields))
 
 
-async def _old_claims(session: Session) -> AsyncIterator[list[dict[str, Any]]]:
+async def _old_claims(session: DatabaseSession) -> AsyncIterator[list[dict[str, Any]]]:
     """In pages, the oldest first: of two claims of one signal, which an upgrade once made, the first stays."""
     after = ""
     while rows := await session.execute(_OLD_CLAIMS, {"after": after}):
@@ -139,7 +139,7 @@ class _Keys:
                 self.versions.append(claim["key_version"])
 
 
-async def _remember_keys(session: Session, keys: _Keys) -> None:
+async def _remember_keys(session: DatabaseSession, keys: _Keys) -> None:
     ((namespace,),) = await session.execute("SELECT namespace FROM store")
     await session.execute("ALTER TABLE store RENAME TO old_store")
     await session.execute(session.created(schema.STORE))
@@ -156,7 +156,7 @@ async def _remember_keys(session: Session, keys: _Keys) -> None:
 # --- 2 to 3: positions by strategy and contract, with their newest fills; the owner books them from the log ----------------------
 
 
-async def _to_3(session: Session) -> None:
+async def _to_3(session: DatabaseSession) -> None:
     await session.execute("DELETE FROM risk WHERE substr(key, 1, 9)='position:'")
     await session.execute("INSERT INTO risk VALUES ('', 'to_rebook', 'migrated')")
     await session.execute("UPDATE store SET schema_version=3")

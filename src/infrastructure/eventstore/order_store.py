@@ -23,7 +23,7 @@ from liveorder.application.ports.order_store import (
     LedgerRow,
     StoreIdentity,
 )
-from liveorder.domain.claim import Recognition, SignalClaim
+from liveorder.domain.claim import IdempotencyClaim, Recognition
 from liveorder.domain.default_account import STORE_STREAM, default_account
 from liveorder.domain.errors import StoreError, StoreRefused, StoreUnavailable
 from liveorder.domain.facts import RecordedFact
@@ -190,17 +190,17 @@ class DatabaseOrderStore:
         ((position,),) = await self._database.fetch("SELECT position FROM risk_position")
         return int(position)
 
-    async def claim_of(self, client_order_id: str) -> SignalClaim | None:
+    async def claim_of(self, client_order_id: str) -> IdempotencyClaim | None:
         rows = await self._database.fetch(_CLAIM_OF, {"id": client_order_id})
         return claim_of(rows[0]) if rows else None
 
-    async def claims(self, known_by: Recognition) -> Sequence[SignalClaim]:
+    async def claims(self, known_by: Recognition) -> Sequence[IdempotencyClaim]:
         found = await self._database.fetch(_OF_SIGNAL, {"signal": known_by.signal_id, "plan": known_by.plan})
         for client_order_id in known_by.client_order_ids:
             found += await self._database.fetch(_OF_KEY, {"id": client_order_id})
         return [claim for claim in dict.fromkeys(map(claim_of, found)) if known_by.fits(claim)]
 
-    async def superseded(self) -> Sequence[SignalClaim]:
+    async def superseded(self) -> Sequence[IdempotencyClaim]:
         return [claim_of(row) for row in await self._database.fetch("SELECT * FROM superseded_claims ORDER BY order_id")]
 
     async def named(self, account_id: str, broker_order_id: str) -> Sequence[UUID]:

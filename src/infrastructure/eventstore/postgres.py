@@ -18,11 +18,11 @@ from psycopg_pool import AsyncConnectionPool
 from liveorder.application.ports.clock import Clock
 from liveorder.domain.errors import StoreRefused, StoreUnavailable
 from liveorder.infrastructure.eventstore import schema
-from liveorder.infrastructure.eventstore.database import Read, Row, Session, Stamp, T, Values
+from liveorder.infrastructure.eventstore.database import DatabaseSession, Read, Row, Stamp, T, Values
 from liveorder.infrastructure.eventstore.moments import moment_after_1970
 from liveorder.infrastructure.eventstore.postgres_connection import (
-    Address,
     Connection,
+    StoreAddress,
     address_of,
     configure,
     connect,
@@ -62,7 +62,7 @@ _PAGE = """SELECT notification_id, originator_id, originator_version, topic, sta
 class PostgresDatabase:
     """A `Database`. The lease runs by the server's clock; `clock` only measures how long a lost reply is asked about."""
 
-    def __init__(self, address: Address, clock: Clock, settle_seconds: float = 10.0) -> None:
+    def __init__(self, address: StoreAddress, clock: Clock, settle_seconds: float = 10.0) -> None:
         self._address = address
         self._clock = clock
         self._writer = PostgresWriter(address, clock, settle_seconds)
@@ -102,7 +102,7 @@ class PostgresDatabase:
     async def transact(self, transaction: Transaction) -> Stored | NotStored:
         return await self._writer.transact(transaction)
 
-    async def migrate(self, change: Callable[[Session], Coroutine[Any, Any, T]]) -> T:
+    async def migrate(self, change: Callable[[DatabaseSession], Coroutine[Any, Any, T]]) -> T:
         return await self._writer.change(lambda connection: change(PostgresSession(connection, self._address)))
 
     async def stream(self, stream_id: UUID, read: Read[T]) -> list[T]:
@@ -165,9 +165,9 @@ class PostgresDatabase:
 
 
 class PostgresSession:
-    """A `Session` on a connection whose transaction is open."""
+    """A `DatabaseSession` on a connection whose transaction is open."""
 
-    def __init__(self, connection: Connection, address: Address) -> None:
+    def __init__(self, connection: Connection, address: StoreAddress) -> None:
         self._connection, self._address = connection, address
 
     async def execute(self, statement: str, values: Values | None = None) -> list[Row]:
@@ -196,7 +196,7 @@ class PostgresSession:
         await self._connection.execute(append_function(self._address.schema_name))
 
 
-async def create_schema(address: Address, identity_statement: str, values: Values) -> None:
+async def create_schema(address: StoreAddress, identity_statement: str, values: Values) -> None:
     """Schema, tables and identity in one transaction. Raises `StoreRefused` where a store is already."""
     with translated(address):
         async with await connect(address, read_only=False) as connection, connection.transaction():
@@ -204,23 +204,23 @@ async def create_schema(address: Address, identity_statement: str, values: Value
             await connection.execute(native(identity_statement), dict(values))
 
 
-async def schema_is_taken(address: Address) -> bool:
+async def schema_is_taken(address: StoreAddress) -> bool:
     """By a store. A schema without one is free."""
     with translated(address):
         async with await connect(address, read_only=True) as connection:
             return await _holds_store(connection, address)
 
 
-async def _holds_store(connection: Connection, address: Address) -> bool:
+async def _holds_store(connection: Connection, address: StoreAddress) -> bool:
     return await _holds_table(connection, address, "store")
 
 
-async def _holds_table(connection: Connection, address: Address, name: str) -> bool:
+async def _holds_table(connection: Connection, address: StoreAddress, name: str) -> bool:
     found = await connection.execute("SELECT FROM pg_tables WHERE schemaname=%s AND tablename=%s", (address.schema_name, name))
     return await found.fetchone() is not None
 
 
-async def _create_tables(connection: Connection, address: Address) -> None:
+async def _create_tables(connection: Connection, address: StoreAddress) -> None:
     await connection.execute("SELECT pg_advisory_xact_lock(%s)", (lock_key(address.schema_name),))
     if await _holds_store(connection, address):
         raise StoreRefused(f"{address} holds a store already; a store is created once")
@@ -229,7 +229,7 @@ async def _create_tables(connection: Connection, address: Address) -> None:
         await connection.execute(statement)
 
 
-async def _copy(source: Address, target: Address, stamp: Sequence[Stamp]) -> None:
+async def _copy(source: StoreAddress, target: StoreAddress, stamp: Sequence[Stamp]) -> None:
     """Table by table, from one snapshot, into one transaction."""
     async with AsyncExitStack() as stack:
         origin = await stack.enter_async_context(await connect(source, read_only=True))

@@ -30,7 +30,7 @@ _LOCAL_SETTINGS = """SELECT set_config('search_path', %s, false),
 
 
 @dataclass(frozen=True, slots=True)
-class Address:
+class StoreAddress:
     """Where a store is: a database, and a schema in it that the store has for itself."""
 
     conninfo: str = field(repr=False)
@@ -43,12 +43,12 @@ class Address:
         return f"schema {self.schema_name} of database {parts.get('dbname', '')} at {parts.get('host', 'the local socket')}"
 
 
-def address_of(text: str) -> Address:
+def address_of(text: str) -> StoreAddress:
     """Of several hosts the one is taken that is no standby. Raises `SettingsError` where it is none of PostgreSQL."""
     url = database_url(text)
     if not isinstance(url, PostgresUrl):
         raise SettingsError(f"{url} is a file, and no database of PostgreSQL; {HOW_TO_WRITE}")
-    return Address(url.conninfo("liveorder"), url.schema_name, url.secrets)
+    return StoreAddress(url.conninfo("liveorder"), url.schema_name, url.secrets)
 
 
 async def configure(connection: Connection, schema_name: str, *, read_only: bool) -> None:
@@ -59,12 +59,12 @@ async def configure(connection: Connection, schema_name: str, *, read_only: bool
 
 
 def configure_reader(connection: psycopg.Connection[Any], schema_name: str) -> None:
-    """Of a connection that blocks whoever asks."""
+    """Of a connection that blocks its caller."""
     connection.autocommit = True
     connection.execute(_LOCAL_SETTINGS, (f'"{schema_name}"', "on", "on"))
 
 
-async def connect(address: Address, *, read_only: bool) -> Connection:
+async def connect(address: StoreAddress, *, read_only: bool) -> Connection:
     connection = await AsyncConnection.connect(address.conninfo, prepare_threshold=0)
     try:
         await configure(connection, address.schema_name, read_only=read_only)
@@ -75,7 +75,7 @@ async def connect(address: Address, *, read_only: bool) -> Connection:
 
 
 @contextmanager
-def translated(address: Address) -> Iterator[None]:
+def translated(address: StoreAddress) -> Iterator[None]:
     """From psycopg's errors to ours. What of the address is not shown does not come back in the server's words."""
     try:
         yield
@@ -83,7 +83,7 @@ def translated(address: Address) -> Iterator[None]:
         raise _translation(error, address) from error
 
 
-def _translation(error: psycopg.Error, address: Address) -> StoreError:
+def _translation(error: psycopg.Error, address: StoreAddress) -> StoreError:
     said = Censor(address.secrets)(str(error).strip().partition("\n")[0])
     match error:
         case errors.InvalidCatalogName() | errors.InvalidSchemaName() | errors.UndefinedTable() | errors.UndefinedColumn():

@@ -15,7 +15,7 @@ from psycopg.rows import DictRow, dict_row
 from psycopg.sql import SQL, Composed, Identifier, Literal
 
 from liveorder.infrastructure.eventstore import schema
-from liveorder.infrastructure.eventstore.postgres_connection import Address, configure_reader
+from liveorder.infrastructure.eventstore.postgres_connection import StoreAddress, configure_reader
 
 TABLE_WORDS = ("uuid", "")
 """The type of stream ids, and what follows a table that is its own primary key: nothing."""
@@ -25,7 +25,7 @@ _LIBRARY_READERS = 4
 class _Datastore(PostgresDatastore):
     """One schema of a database. Without an address it only says what the tables are called."""
 
-    def __init__(self, schema_name: str, address: Address | None = None) -> None:
+    def __init__(self, schema_name: str, address: StoreAddress | None = None) -> None:
         super().__init__(dbname="", host="", port="", user="", password="", schema=schema_name)
         if address is not None:
             self.pool = ConnectionPool(
@@ -53,8 +53,8 @@ class PostgresFactRecorder(PostgresApplicationRecorder):
         self.sql_create_statements = [each for each in self.sql_create_statements if each.as_string().startswith(wanted)]
 
 
-def library_reader(address: Address) -> PostgresFactRecorder:
-    """Its connections block whoever asks, and cannot write."""
+def library_reader(address: StoreAddress) -> PostgresFactRecorder:
+    """Its connections block their caller, and cannot write."""
     return PostgresFactRecorder(_Datastore(address.schema_name, address))
 
 

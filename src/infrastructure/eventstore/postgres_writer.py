@@ -22,7 +22,7 @@ from liveorder.domain.errors import LeaseLost, StoreUnavailable
 from liveorder.infrastructure.eventstore.claim_rows import claim_of
 from liveorder.infrastructure.eventstore.database import Row, T, Values
 from liveorder.infrastructure.eventstore.moments import text_of
-from liveorder.infrastructure.eventstore.postgres_connection import Address, Connection, connect, native, translated
+from liveorder.infrastructure.eventstore.postgres_connection import Connection, StoreAddress, connect, native, translated
 from liveorder.infrastructure.eventstore.postgres_schema import lock_key
 from liveorder.infrastructure.eventstore.schema import PUT_CHECKPOINT, bookmark_of
 from liveorder.infrastructure.eventstore.transaction import (
@@ -55,7 +55,7 @@ _EVENTS = """SELECT originator_id, originator_version, notification_id, topic, s
 class PostgresWriter:
     """`settle_seconds`: for how long a commit whose reply was lost is asked about before it is given up."""
 
-    def __init__(self, address: Address, clock: Clock, settle_seconds: float) -> None:
+    def __init__(self, address: StoreAddress, clock: Clock, settle_seconds: float) -> None:
         self._address = address
         self._clock = clock
         self._settle_seconds = settle_seconds

@@ -20,7 +20,7 @@ from eventsourcing.persistence import InterfaceError, OperationalError, Persiste
 from liveorder.application.ports.clock import Clock
 from liveorder.domain.errors import LeaseLost, StoreRefused, StoreUnavailable
 from liveorder.infrastructure.eventstore import schema, sqlite_writer
-from liveorder.infrastructure.eventstore.database import Read, Row, Session, Stamp, T, Values
+from liveorder.infrastructure.eventstore.database import DatabaseSession, Read, Row, Stamp, T, Values
 from liveorder.infrastructure.eventstore.file_identity import identity_of
 from liveorder.infrastructure.eventstore.network_file_systems import refuse_network_file_system
 from liveorder.infrastructure.eventstore.sqlite_recorder import TABLE_WORDS, SQLiteFactRecorder, create_tables
@@ -118,7 +118,7 @@ class SQLiteDatabase:
     async def transact(self, transaction: Transaction) -> Stored | NotStored:
         return await self._writing.run(self._writer.transact, transaction)
 
-    async def migrate(self, change: Callable[[Session], Coroutine[Any, Any, T]]) -> T:
+    async def migrate(self, change: Callable[[DatabaseSession], Coroutine[Any, Any, T]]) -> T:
         return await self._writing.run(self._writer.change, lambda connection: _carried_out(change(SQLiteSession(connection))))
 
     async def stream(self, stream_id: UUID, read: Read[T]) -> list[T]:
@@ -174,7 +174,7 @@ class SQLiteDatabase:
 
 
 class SQLiteSession:
-    """A `Session`; everything happens at once."""
+    """A `DatabaseSession`; everything happens at once."""
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection

@@ -1,4 +1,4 @@
-"""The one SQLite connection that writes. Everything here blocks; whoever calls it says where that may happen.
+"""The one SQLite connection that writes. Everything here blocks; the caller decides where that may happen.
 
 After any error the connection is thrown away, so that no half-open transaction lives on, and the next call opens a new one.
 """
@@ -13,7 +13,7 @@ from pathlib import Path
 from uuid import UUID
 
 from liveorder.application.ports.order_store import LedgerRow
-from liveorder.domain.claim import Recognition, SignalClaim
+from liveorder.domain.claim import IdempotencyClaim, Recognition
 from liveorder.domain.errors import LeaseLost, StoreError, StoreUnavailable
 from liveorder.infrastructure.eventstore.claim_rows import claim_of, row_of
 from liveorder.infrastructure.eventstore.database import Row, T, Values
@@ -21,7 +21,7 @@ from liveorder.infrastructure.eventstore.moments import text_of
 from liveorder.infrastructure.eventstore.schema import CHECKPOINT, PUT_CHECKPOINT, bookmark_of
 from liveorder.infrastructure.eventstore.sqlite_recorder import uri_of
 from liveorder.infrastructure.eventstore.transaction import (
-    Draft,
+    EncodedCommit,
     NotStored,
     Seen,
     Stored,
@@ -217,7 +217,7 @@ def _last_version(connection: sqlite3.Connection, stream_id: UUID) -> int:
     return int(version)
 
 
-def _known_claims(connection: sqlite3.Connection, recognitions: Sequence[Recognition]) -> list[SignalClaim]:
+def _known_claims(connection: sqlite3.Connection, recognitions: Sequence[Recognition]) -> list[IdempotencyClaim]:
     signals = json.dumps([known.signal_id for known in recognitions])
     client_ids = json.dumps([each for known in recognitions for each in known.client_order_ids])
     return [claim_of(row) for row in connection.execute(_CLAIMS, (signals, client_ids))]
@@ -227,7 +227,9 @@ def _halted(connection: sqlite3.Connection) -> Iterator[str]:
     return (scope for (scope,) in connection.execute("SELECT scope FROM halts"))
 
 
-def _stored_events(connection: sqlite3.Connection, drafts: Sequence[Draft]) -> dict[tuple[UUID, int], tuple[int, str, bytes]]:
+def _stored_events(
+    connection: sqlite3.Connection, drafts: Sequence[EncodedCommit]
+) -> dict[tuple[UUID, int], tuple[int, str, bytes]]:
     statement = "SELECT rowid, topic, state FROM stored_events WHERE originator_id=? AND originator_version=?"
     found = {}
     for stream_id, version in (place_of(event) for each in drafts for event in each.events):

@@ -15,7 +15,7 @@ from uuid import UUID
 from eventsourcing.persistence import StoredEvent, Tracking
 
 from liveorder.application.ports.order_store import BrokerName, Claiming, Commit, HaltRow, LedgerRow
-from liveorder.domain.claim import SignalClaim
+from liveorder.domain.claim import IdempotencyClaim
 from liveorder.domain.errors import DeadLetterStands, SignalAlreadyKnown, StoreError, TradingIsHalted, VersionConflict
 from liveorder.infrastructure.eventstore.mapper import FactMapper
 
@@ -24,7 +24,7 @@ MAX_EVENTS = 512
 
 
 @dataclass(frozen=True, slots=True)
-class Draft:
+class EncodedCommit:
     """A commit whose facts are encoded; so bytes that cannot be encoded fail before they meet other commits."""
 
     commit: Commit
@@ -42,7 +42,7 @@ class Draft:
         return not self.commit.facts
 
 
-def draft(commit: Commit, mapper: FactMapper, stamped: Collection[str]) -> Draft:
+def draft(commit: Commit, mapper: FactMapper, stamped: Collection[str]) -> EncodedCommit:
     """`stamped`: shapes that the store bears already.
 
     Raises `VersionConflict` where the versions are not contiguous or not of one stream.
@@ -55,7 +55,7 @@ def draft(commit: Commit, mapper: FactMapper, stamped: Collection[str]) -> Draft
             raise VersionConflict(f"the facts of one commit must follow each other in one stream ({first.stream_id})")
     shapes = {mapper.shapes[recorded.fact.topic]: None for recorded in commit.facts}
     events = tuple(mapper.to_stored_event(recorded) for recorded in commit.facts)
-    return Draft(commit, events, {first.stream_id: first.version}, tuple(shape for shape in shapes if shape not in stamped))
+    return EncodedCommit(commit, events, {first.stream_id: first.version}, tuple(shape for shape in shapes if shape not in stamped))
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,7 @@ class Transaction:
 
     epoch: int
     head: int
-    drafts: Sequence[Draft]
+    drafts: Sequence[EncodedCommit]
     rows: Sequence[LedgerRow]
 
     def events(self) -> Iterator[StoredEvent]:
@@ -74,7 +74,7 @@ class Transaction:
     def claimings(self) -> list[Claiming]:
         return [draft.commit.claim for draft in self.drafts if draft.commit.claim is not None]
 
-    def claims(self) -> list[SignalClaim]:
+    def claims(self) -> list[IdempotencyClaim]:
         return [claiming.claim for claiming in self.claimings]
 
     def dead_letters(self) -> list[UUID]:
@@ -145,7 +145,7 @@ class Seen:
 
     last_versions: Mapping[UUID, int]
     """Of the drafts' streams, and of the dead letters that some must not find."""
-    claims: Sequence[SignalClaim]
+    claims: Sequence[IdempotencyClaim]
     """All that fit one of the drafts."""
     halted: frozenset[str]
     events: Mapping[tuple[UUID, int], tuple[int, str, bytes]]
@@ -154,7 +154,7 @@ class Seen:
     """How far the applications of the drafts' trackings have got."""
 
 
-def overlapping(drafts: Sequence[Draft], last_versions: Mapping[UUID, int]) -> list[Draft]:
+def overlapping(drafts: Sequence[EncodedCommit], last_versions: Mapping[UUID, int]) -> list[EncodedCommit]:
     """Drafts of which a version is taken: by another writer, or by themselves when a reply was lost."""
     return [
         draft for draft in drafts if any(first <= last_versions.get(stream_id, 0) for stream_id, first in draft.streams.items())
@@ -175,7 +175,7 @@ def judge(transaction: Transaction, seen: Seen) -> tuple[dict[int, StoreError], 
     return refused, found
 
 
-def _positions_if_stored(each: Draft, planned: tuple[int, ...], seen: Seen) -> tuple[int, ...] | None:
+def _positions_if_stored(each: EncodedCommit, planned: tuple[int, ...], seen: Seen) -> tuple[int, ...] | None:
     """Foreign events must be exactly where this transaction would have put them: others may be equal to the byte."""
     positions = []
     for event in each.events:
@@ -201,7 +201,7 @@ class _Bench:
         self._tracked = dict(seen.tracked)
         self._failed: set[UUID] = set()
 
-    def objection(self, each: Draft) -> StoreError | None:
+    def objection(self, each: EncodedCommit) -> StoreError | None:
         error = self._objection(each)
         if error is not None:
             self._failed.update(each.streams)
@@ -209,7 +209,7 @@ class _Bench:
         self._admit(each)
         return None
 
-    def _objection(self, each: Draft) -> StoreError | None:
+    def _objection(self, each: EncodedCommit) -> StoreError | None:
         for stream_id in each.streams:
             if stream_id in self._failed:
                 return earlier_commit_failed(stream_id)
@@ -235,7 +235,7 @@ class _Bench:
         got_to = self._tracked.get(tracking.application_name)
         return tracked_already(tracking, got_to) if got_to is not None and got_to >= tracking.notification_id else None
 
-    def _admit(self, each: Draft) -> None:
+    def _admit(self, each: EncodedCommit) -> None:
         self._versions.update(map(place_of, each.events))
         if each.tracking is not None:
             self._tracked[each.tracking.application_name] = each.tracking.notification_id

@@ -42,7 +42,7 @@ class WriterThread:
             work, reply = job
             try:
                 result, error = work(), None
-            except BaseException as raised:  # noqa: BLE001 -- it belongs to whoever asked
+            except BaseException as raised:  # noqa: BLE001 -- it belongs to the caller
                 result, error = None, raised
             # The loop may be gone, and then nobody waits.
             with suppress(RuntimeError):

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from liveorder.application.outbox.notifier import Notice
-from liveorder.application.ports.event_log import REPEATED, EventLog
+from liveorder.application.ports.activity_log import REPEATED, EventLog
 
 BELATED = "belated_notice"
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from liveorder.application.ports.clock import Clock
 from liveorder.infrastructure.database_url import database_url
-from liveorder.infrastructure.readmodels.place import Place
+from liveorder.infrastructure.readmodels.place import ViewsPlace
 from liveorder.infrastructure.readmodels.sql_views import SqlViews
 
 
@@ -14,4 +14,4 @@ def views_at(url: str, *, clock: Clock, is_inline: bool = False) -> SqlViews:
     Not yet open. Raises `SettingsError` for anything else.
     `is_inline` runs the SQL on the event loop, for loops whose time is virtual.
     """
-    return SqlViews(Place(database_url(url), is_inline), clock)
+    return SqlViews(ViewsPlace(database_url(url), is_inline), clock)

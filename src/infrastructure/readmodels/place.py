@@ -25,7 +25,7 @@ _CREATION_LOCK = 0x4C4F5631
 """Two processes that make the same PostgreSQL tables at once would fail each other."""
 
 
-class Place:
+class ViewsPlace:
     """`?schema=name` in the URL of a PostgreSQL store makes the schema `name_views`; a SQLite file is a place by itself.
 
     `is_inline`: block the event loop instead of using a thread, for loops whose time is virtual. `is_private`: for this object
@@ -40,16 +40,16 @@ class Place:
         self.tables = Tables(self._schema)
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="read-models")
 
-    def twin(self) -> Place:
+    def twin(self) -> ViewsPlace:
         """A second place in the same database, or on the same disk as the file: of no name, once it is open.
 
         What has one was left by a process that was killed before that, or by an earlier version.
         """
         if self._file is None:
-            return Place(self._url, self._is_inline, f"{self._suffix}_twin", is_private=True)
+            return ViewsPlace(self._url, self._is_inline, f"{self._suffix}_twin", is_private=True)
         for left in self._file.parent.glob(f"{glob.escape(self._file.name)}.twin*"):
             left.unlink(missing_ok=True)
-        return Place(SqliteUrl(Path(f"{self._file}.twin-{uuid4().hex}")), self._is_inline, is_private=True)
+        return ViewsPlace(SqliteUrl(Path(f"{self._file}.twin-{uuid4().hex}")), self._is_inline, is_private=True)
 
     async def write(self, work: Callable[[Connection], _T]) -> _T:
         """Run `work` in a transaction, all or nothing. Raises `ViewsUnavailable`."""

@@ -15,9 +15,9 @@ from liveorder.application.reporting.projections.fills import FILLS, FillRow
 from liveorder.application.reporting.projections.order_history import ORDER_HISTORY, HistoryRow, recorded_fact
 from liveorder.application.reporting.projections.orders import ORDERS
 from liveorder.application.reporting.projections.positions import POSITIONS, PositionRow
-from liveorder.application.reporting.projections.shapes import Shape
+from liveorder.application.reporting.projections.shapes import TableSpec
 from liveorder.application.reporting.projections.signals import SIGNALS
-from liveorder.application.reporting.read_models import Wanted
+from liveorder.application.reporting.read_models import Query
 from liveorder.application.reporting.views import (
     BookedFillView,
     ConfirmationView,
@@ -36,13 +36,13 @@ MOST_ORDERS_OF_A_POSITION = 100
 V = TypeVar("V", bound=View)
 
 
-class Reader:
+class RowQueries:
     """Each method is one query, or one and a look-up, on the connection given."""
 
     def __init__(self, tables: Tables) -> None:
         self._tables = tables
 
-    def orders(self, connection: Connection, wanted: Wanted) -> list[OrderView]:
+    def orders(self, connection: Connection, wanted: Query) -> list[OrderView]:
         return self._bodies(connection, ORDERS, OrderView, wanted, "began")
 
     def find_orders(self, connection: Connection, any_id: str) -> list[OrderView]:
@@ -56,12 +56,12 @@ class Reader:
         found = select(table).where(table.c.order_id == str(order_id)).order_by(table.c.version)
         return [history_view(recorded_fact(HistoryRow(*row))) for row in connection.execute(found)]
 
-    def fills(self, connection: Connection, wanted: Wanted) -> list[BookedFillView]:
+    def fills(self, connection: Connection, wanted: Query) -> list[BookedFillView]:
         table = self._tables.of(FILLS)
         fills = select(table).where(table.c.adjusted_for == "")
         return [FillRow(*row).view() for row in _listed(connection, fills, table, wanted, "booked")]
 
-    def positions(self, connection: Connection, wanted: Wanted) -> list[PositionView]:
+    def positions(self, connection: Connection, wanted: Query) -> list[PositionView]:
         table = self._tables.of(POSITIONS)
         rows = _listed(connection, select(table), table, wanted, "last_booked")
         return [PositionRow(*row).view(self._order_ids(connection, row.holding, row.opened)) for row in rows]
@@ -77,10 +77,10 @@ class Reader:
         )
         return tuple(reversed([UUID(order_id) for order_id in connection.scalars(found)]))
 
-    def signals(self, connection: Connection, wanted: Wanted) -> list[SignalView]:
+    def signals(self, connection: Connection, wanted: Query) -> list[SignalView]:
         return self._bodies(connection, SIGNALS, SignalView, wanted, "began")
 
-    def confirmations(self, connection: Connection, wanted: Wanted) -> list[ConfirmationView]:
+    def confirmations(self, connection: Connection, wanted: Query) -> list[ConfirmationView]:
         orders, confirmations = self._tables.of(ORDERS), self._tables.of(EXECUTION_CONFIRMATIONS)
         outcome = (confirmations.c.total_value, confirmations.c.filled_at, confirmations.c.notes)
         joined = orders.join(confirmations, orders.c.began == confirmations.c.began)
@@ -91,17 +91,17 @@ class Reader:
             for body, total_value, filled_at, notes in rows
         ]
 
-    def daily_summary(self, connection: Connection, wanted: Wanted) -> list[DailySummaryView]:
+    def daily_summary(self, connection: Connection, wanted: Query) -> list[DailySummaryView]:
         table = self._tables.of(DAILY_SUMMARY)
         return [SummaryRow(*row).view() for row in _listed(connection, select(table), table, wanted, *DAILY_SUMMARY.key)]
 
-    def _bodies(self, connection: Connection, shape: Shape[Any], view: type[V], wanted: Wanted, *order: str) -> list[V]:
+    def _bodies(self, connection: Connection, shape: TableSpec[Any], view: type[V], wanted: Query, *order: str) -> list[V]:
         table = self._tables.of(shape)
         rows = _listed(connection, select(table.c.body), table, wanted, *order)
         return [view.model_validate_json(body) for (body,) in rows]
 
 
-def _listed(connection: Connection, found: Select[Any], table: Table, wanted: Wanted, *order: str) -> Sequence[Any]:
+def _listed(connection: Connection, found: Select[Any], table: Table, wanted: Query, *order: str) -> Sequence[Any]:
     """The rows wanted, by the columns `order`; of many, the newest."""
     found = found.where(*(_column(table, name) == value for name, value in _filters(table, wanted).items()))
     if wanted.newest is None:
@@ -110,7 +110,7 @@ def _listed(connection: Connection, found: Select[Any], table: Table, wanted: Wa
     return connection.execute(newest).all()[::-1]
 
 
-def _filters(table: Table, wanted: Wanted) -> dict[str, str | int]:
+def _filters(table: Table, wanted: Query) -> dict[str, str | int]:
     values = {
         "account_id": wanted.account_id,
         "strategy_name": wanted.strategy_name,

@@ -10,9 +10,9 @@ from uuid import UUID
 from sqlalchemy import Connection, select, tuple_, update
 
 from liveorder.application.ports.clock import Clock
-from liveorder.application.reporting.projections.draft import Changes, Prior
-from liveorder.application.reporting.projections.shapes import Key, Shape
-from liveorder.application.reporting.read_models import EVERYTHING, Superseded, Wanted
+from liveorder.application.reporting.projections.draft import Changes, RowReader
+from liveorder.application.reporting.projections.shapes import Key, TableSpec
+from liveorder.application.reporting.read_models import EVERYTHING, Query, Superseded
 from liveorder.application.reporting.views import (
     BookedFillView,
     ConfirmationView,
@@ -22,8 +22,8 @@ from liveorder.application.reporting.views import (
     PositionView,
     SignalView,
 )
-from liveorder.infrastructure.readmodels.place import Place
-from liveorder.infrastructure.readmodels.reading import Reader
+from liveorder.infrastructure.readmodels.place import ViewsPlace
+from liveorder.infrastructure.readmodels.reading import RowQueries
 from liveorder.infrastructure.readmodels.writing import SqlPrior, write
 
 _LOOK_AGAIN_SECONDS = 0.02
@@ -32,9 +32,9 @@ _LOOK_AGAIN_SECONDS = 0.02
 class SqlViews:
     """Reads and writes one set. Any number may read it; of several projectors one wins each batch."""
 
-    def __init__(self, place: Place, clock: Clock) -> None:
+    def __init__(self, place: ViewsPlace, clock: Clock) -> None:
         self._place, self._clock = place, clock
-        self._reader = Reader(place.tables)
+        self._reader = RowQueries(place.tables)
         self._checkpoint = place.tables.checkpoint
         self._store_id: UUID | None = None
 
@@ -47,7 +47,7 @@ class SqlViews:
 
     # --- reading ---------------------------------------------------------------------------------------------------------------
 
-    async def orders(self, wanted: Wanted = EVERYTHING) -> Sequence[OrderView]:
+    async def orders(self, wanted: Query = EVERYTHING) -> Sequence[OrderView]:
         return await self._place.read(partial(self._reader.orders, wanted=wanted))
 
     async def find_orders(self, any_id: str) -> Sequence[OrderView]:
@@ -56,19 +56,19 @@ class SqlViews:
     async def history(self, order_id: UUID) -> Sequence[HistoryView]:
         return await self._place.read(partial(self._reader.history, order_id=order_id))
 
-    async def fills(self, wanted: Wanted = EVERYTHING) -> Sequence[BookedFillView]:
+    async def fills(self, wanted: Query = EVERYTHING) -> Sequence[BookedFillView]:
         return await self._place.read(partial(self._reader.fills, wanted=wanted))
 
-    async def positions(self, wanted: Wanted = EVERYTHING) -> Sequence[PositionView]:
+    async def positions(self, wanted: Query = EVERYTHING) -> Sequence[PositionView]:
         return await self._place.read(partial(self._reader.positions, wanted=wanted))
 
-    async def signals(self, wanted: Wanted = EVERYTHING) -> Sequence[SignalView]:
+    async def signals(self, wanted: Query = EVERYTHING) -> Sequence[SignalView]:
         return await self._place.read(partial(self._reader.signals, wanted=wanted))
 
-    async def confirmations(self, wanted: Wanted = EVERYTHING) -> Sequence[ConfirmationView]:
+    async def confirmations(self, wanted: Query = EVERYTHING) -> Sequence[ConfirmationView]:
         return await self._place.read(partial(self._reader.confirmations, wanted=wanted))
 
-    async def daily_summary(self, wanted: Wanted = EVERYTHING) -> Sequence[DailySummaryView]:
+    async def daily_summary(self, wanted: Query = EVERYTHING) -> Sequence[DailySummaryView]:
         return await self._place.read(partial(self._reader.daily_summary, wanted=wanted))
 
     async def position(self) -> int:
@@ -84,10 +84,10 @@ class SqlViews:
 
     # --- writing ---------------------------------------------------------------------------------------------------------------
 
-    async def apply(self, after: int, upto: int, project: Callable[[Prior], Changes]) -> None:
+    async def apply(self, after: int, upto: int, project: Callable[[RowReader], Changes]) -> None:
         await self._place.write(lambda connection: self._apply(connection, after, upto, project))
 
-    def _apply(self, connection: Connection, after: int, upto: int, project: Callable[[Prior], Changes]) -> None:
+    def _apply(self, connection: Connection, after: int, upto: int, project: Callable[[RowReader], Changes]) -> None:
         """The checkpoint moves first: its row lock makes another projector wait, and then find that it lost."""
         mine = self._checkpoint.c.position == after
         moved = connection.scalars(
@@ -117,10 +117,10 @@ class SqlViews:
             raise RuntimeError("open the read models first")
         return self._store_id
 
-    async def rows(self, shape: Shape[Any], beyond: Key | None, limit: int) -> Sequence[Any]:
+    async def rows(self, shape: TableSpec[Any], beyond: Key | None, limit: int) -> Sequence[Any]:
         return await self._place.read(lambda connection: self._rows(connection, shape, beyond, limit))
 
-    def _rows(self, connection: Connection, shape: Shape[Any], beyond: Key | None, limit: int) -> list[Any]:
+    def _rows(self, connection: Connection, shape: TableSpec[Any], beyond: Key | None, limit: int) -> list[Any]:
         table = self._place.tables.of(shape)
         key = [table.c[name] for name in shape.key]
         wanted = select(table).order_by(*key).limit(limit)

@@ -9,7 +9,7 @@ from sqlalchemy import BigInteger, Column, Index, MetaData, Table, Text
 
 from liveorder.application.reporting.descriptions import SENTENCES
 from liveorder.application.reporting.projections import SHAPES
-from liveorder.application.reporting.projections.shapes import Shape
+from liveorder.application.reporting.projections.shapes import TableSpec
 
 CONTENT_VERSION = 3
 """Raised when rows of the same shape are to hold something else than before: then every store's read models are rebuilt."""
@@ -33,7 +33,7 @@ class Tables:
         )
         self._tables = {shape.name: _table(shape, self.metadata) for shape in SHAPES}
 
-    def of(self, shape: Shape[Any]) -> Table:
+    def of(self, shape: TableSpec[Any]) -> Table:
         return self._tables[shape.name]
 
 
@@ -44,7 +44,7 @@ def fingerprint() -> str:
     return hashlib.sha256(repr((CONTENT_VERSION, shapes, topics)).encode()).hexdigest()
 
 
-def _table(shape: Shape[Any], metadata: MetaData) -> Table:
+def _table(shape: TableSpec[Any], metadata: MetaData) -> Table:
     columns = [
         Column(
             name,
@@ -59,7 +59,7 @@ def _table(shape: Shape[Any], metadata: MetaData) -> Table:
     return Table(shape.name, metadata, *columns, *indexes)
 
 
-def _columns(shape: Shape[Any]) -> list[tuple[str, type, bool]]:
+def _columns(shape: TableSpec[Any]) -> list[tuple[str, type, bool]]:
     """Name, `str` or `int`, and whether it may be None."""
     hints = get_type_hints(shape.row)
     kinds = [(name, get_args(hints[name]) or (hints[name],)) for name in shape.columns]

@@ -11,7 +11,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.dialects.postgresql import ARRAY
 
 from liveorder.application.reporting.projections.draft import Changes
-from liveorder.application.reporting.projections.shapes import Key, Row, Shape
+from liveorder.application.reporting.projections.shapes import Key, Row, TableSpec
 from liveorder.infrastructure.readmodels.tables import Tables
 
 _STATEMENTS = 64
@@ -32,12 +32,12 @@ class SqlPrior:
     def __init__(self, connection: Connection, tables: Tables) -> None:
         self._connection, self._tables = connection, tables
 
-    def row(self, shape: Shape[Row], key: Key) -> Row | None:
+    def row(self, shape: TableSpec[Row], key: Key) -> Row | None:
         table = self._tables.of(shape)
         found = self._connection.execute(select(table).where(tuple_(*table.primary_key) == tuple_(*key))).one_or_none()
         return None if found is None else shape.row(*found)
 
-    def rows_from(self, shape: Shape[Row], group: tuple[str, str], order: tuple[str, int]) -> list[Row]:
+    def rows_from(self, shape: TableSpec[Row], group: tuple[str, str], order: tuple[str, int]) -> list[Row]:
         table = self._tables.of(shape)
         (group_name, member), (order_name, least) = group, order
         wanted = select(table).where(table.c[group_name] == member, table.c[order_name] >= least)
@@ -49,7 +49,7 @@ def _delete(table: Table) -> Any:
     return delete(table).where(*(column == bindparam(f"key_{column.name}") for column in table.primary_key))
 
 
-def _key_values(shape: Shape[Any], key: Key) -> dict[str, str | int]:
+def _key_values(shape: TableSpec[Any], key: Key) -> dict[str, str | int]:
     return {f"key_{name}": value for name, value in zip(shape.key, key, strict=True)}
 
 

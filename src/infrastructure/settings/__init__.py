@@ -1,7 +1,7 @@
 """Settings: a TOML file, a `.env` file and the environment, checked once at the start."""
 
 from liveorder.infrastructure.settings.model import Settings
-from liveorder.infrastructure.settings.sections import Account
+from liveorder.infrastructure.settings.sections import AccountSettings
 from liveorder.infrastructure.settings.template import commented_toml
 
-__all__ = ["Account", "Settings", "commented_toml"]
+__all__ = ["AccountSettings", "Settings", "commented_toml"]

@@ -12,7 +12,7 @@ from liveorder.domain.errors import SettingsError
 from liveorder.domain.values import TradingMode
 from liveorder.infrastructure.settings.fields import SettingsFields
 from liveorder.infrastructure.settings.names import environment_name
-from liveorder.infrastructure.settings.sections import Account, Section
+from liveorder.infrastructure.settings.sections import AccountSettings, Section
 from liveorder.infrastructure.settings.unread import check_unread, check_unread_options
 
 SIMULATED = "simulated"
@@ -40,14 +40,14 @@ def mode(settings: SettingsFields) -> TradingMode:
     return TradingMode.SIMULATION
 
 
-def trading_accounts(settings: SettingsFields) -> tuple[Account, ...]:
+def trading_accounts(settings: SettingsFields) -> tuple[AccountSettings, ...]:
     accounts = tuple(_with_defaults(settings, account) for account in _declared(settings))
     if not accounts:
         raise SettingsError(_nothing_to_trade_at(settings))
     return accounts
 
 
-def named(account_id: str, accounts: Iterable[Account]) -> Account:
+def named(account_id: str, accounts: Iterable[AccountSettings]) -> AccountSettings:
     by_id = {account.id: account for account in accounts}
     if account_id not in by_id:
         close = difflib.get_close_matches(account_id, by_id, n=1) or list(by_id)
@@ -55,12 +55,12 @@ def named(account_id: str, accounts: Iterable[Account]) -> Account:
     return by_id[account_id]
 
 
-def broker_options(settings: SettingsFields, account: Account) -> dict[str, Any]:
+def broker_options(settings: SettingsFields, account: AccountSettings) -> dict[str, Any]:
     general = dict(getattr(settings, account.broker)) if account.broker in REQUIRED_OPTIONS else {}
     return general | account.options
 
 
-def broker_section(settings: SettingsFields, account: Account) -> Section:
+def broker_section(settings: SettingsFields, account: AccountSettings) -> Section:
     kind: type[Section] = type(getattr(settings, account.broker)) if account.broker in REQUIRED_OPTIONS else Section
     try:
         return kind.model_validate(broker_options(settings, account))
@@ -95,13 +95,13 @@ def check(settings: SettingsFields) -> None:
             _check_real(settings, account)
 
 
-def _check_default(settings: SettingsFields, accounts: Sequence[Account]) -> None:
+def _check_default(settings: SettingsFields, accounts: Sequence[AccountSettings]) -> None:
     if settings.default_account in [account.id for account in settings.accounts if account.closed]:
         raise SettingsError(f"default_account: {settings.default_account!r} is closed; name an account that is traded")
     named(settings.default_account or accounts[0].id, accounts)
 
 
-def _check_real(settings: SettingsFields, account: Account) -> None:
+def _check_real(settings: SettingsFields, account: AccountSettings) -> None:
     trading_mode, options = mode(settings), broker_options(settings, account)
     if account.broker == SIMULATED:
         raise SettingsError(f"account {account.id!r} is simulated and TRADING_MODE is {trading_mode}; name its broker")
@@ -127,20 +127,22 @@ def _brokers_with_credentials(settings: SettingsFields) -> list[str]:
     return [broker for broker, names in REQUIRED_OPTIONS.items() if any(getattr(getattr(settings, broker), name) for name in names)]
 
 
-def _traded(settings: SettingsFields) -> tuple[Account, ...]:
+def _traded(settings: SettingsFields) -> tuple[AccountSettings, ...]:
     return tuple(account for account in settings.accounts if not account.closed)
 
 
-def _declared(settings: SettingsFields) -> Iterable[Account]:
+def _declared(settings: SettingsFields) -> Iterable[AccountSettings]:
     """As written, or one for each broker that is set up; in a simulation all of them simulated."""
     if mode(settings) is TradingMode.SIMULATION:
-        accounts = _traded(settings) or (Account(id=SIMULATED_ACCOUNT),)
+        accounts = _traded(settings) or (AccountSettings(id=SIMULATED_ACCOUNT),)
         return [account.model_copy(update={"broker": SIMULATED, "mode": TradingMode.SIMULATION}) for account in accounts]
-    accounts = _traded(settings) or tuple(Account(id=broker, broker=broker) for broker in _brokers_with_credentials(settings))
+    accounts = _traded(settings) or tuple(
+        AccountSettings(id=broker, broker=broker) for broker in _brokers_with_credentials(settings)
+    )
     return [account for account in accounts if settings.broker in (None, account.broker)]
 
 
-def _with_defaults(settings: SettingsFields, account: Account) -> Account:
+def _with_defaults(settings: SettingsFields, account: AccountSettings) -> AccountSettings:
     return account.model_copy(
         update={
             "mode": account.mode or mode(settings),

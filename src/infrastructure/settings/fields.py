@@ -13,9 +13,9 @@ from liveorder.domain.signal_fields import CurrencyCode, Text
 from liveorder.domain.values import Product
 from liveorder.infrastructure.database_url import database_url
 from liveorder.infrastructure.settings.sections import (
-    Account,
+    AccountSettings,
     Alpaca,
-    Engine,
+    EngineSettings,
     FilePath,
     Ibkr,
     Kite,
@@ -72,14 +72,14 @@ class SettingsFields(BaseSettings):
     risk: RiskLimits = RiskLimits()
     retry: Retry = Retry()
     timeouts: Timeouts = Timeouts()
-    engine: Engine = Engine()
+    engine: EngineSettings = EngineSettings()
     logs: Logs = Logs()
     simulation: Simulation = Simulation()
     kite: Kite = Kite()
     ibkr: Ibkr = Ibkr()
     alpaca: Alpaca = Alpaca()
     telegram: Telegram = Telegram()
-    accounts: tuple[Account, ...] = ()
+    accounts: tuple[AccountSettings, ...] = ()
     """One table for each account; none: one for each broker whose credentials are given."""
     special_sessions: tuple[SpecialSession, ...] = ()
     """One table for each day on which an exchange keeps other hours than its calendar says."""

@@ -20,12 +20,12 @@ from liveorder.infrastructure.secrecy import MASK, Censor, is_secret_name, no_pa
 from liveorder.infrastructure.settings import accounts as the_accounts
 from liveorder.infrastructure.settings.fields import SettingsFields
 from liveorder.infrastructure.settings.names import environment_name, nearest_setting, setting_paths
-from liveorder.infrastructure.settings.sections import Account, Section, TokenFile
+from liveorder.infrastructure.settings.sections import AccountSettings, Section, TokenFile
 from liveorder.infrastructure.settings.sources import (
     CONFIG_VARIABLE,
     DEFAULT_CONFIG,
     DOTENV,
-    Tables,
+    SettingsTables,
     from_dotenv,
     from_toml,
     from_variables,
@@ -58,7 +58,7 @@ class Settings(SettingsFields):
         )
         sources = (
             InitSettingsSource(cls, {name: value for name, value in overrides.items() if value is not None}),
-            *(Tables(cls, table) for table in tables),
+            *(SettingsTables(cls, table) for table in tables),
         )
         try:
             return cls(_build_sources=(sources, {}))
@@ -82,7 +82,7 @@ class Settings(SettingsFields):
         return self.mode is TradingMode.SIMULATION if self.enable_auto_trading is None else self.enable_auto_trading
 
     @property
-    def trading_accounts(self) -> tuple[Account, ...]:
+    def trading_accounts(self) -> tuple[AccountSettings, ...]:
         """With the defaults filled in; all at the simulated broker in a simulation. Raises `SettingsError` when there is none."""
         return the_accounts.trading_accounts(self)
 
@@ -92,7 +92,7 @@ class Settings(SettingsFields):
         return tuple(account.id for account in (*self.trading_accounts, *self.closed_accounts))
 
     @property
-    def closed_accounts(self) -> tuple[Account, ...]:
+    def closed_accounts(self) -> tuple[AccountSettings, ...]:
         """Those that are traded no more."""
         return tuple(account for account in self.accounts if account.closed)
 
@@ -111,7 +111,7 @@ class Settings(SettingsFields):
         """Of an account, for orders in `currency` where that has limits of its own. Raises `SettingsError` for an unknown one."""
         return the_accounts.named(account_id, self.trading_accounts).limits(self.risk, currency)
 
-    def broker_section(self, account: Account) -> Section:
+    def broker_section(self, account: AccountSettings) -> Section:
         """The table of the account's broker, with what differs for the account. Raises `SettingsError` for an unknown option."""
         return the_accounts.broker_section(self, account)
 

@@ -106,7 +106,7 @@ class Timeouts(Section):
     """At the end, calls in flight have so long to come back."""
 
 
-class Engine(Section):
+class EngineSettings(Section):
     """The rhythm of the service."""
 
     poll_seconds: Seconds = 0.5
@@ -270,7 +270,7 @@ def _check_capabilities(some: dict[str, Any]) -> dict[str, Any]:
 SomeLimits = Annotated[dict[str, Any], AfterValidator(_check_limits)]
 
 
-class Account(Section):
+class AccountSettings(Section):
     """One account at one broker. An order goes where its signal's account_id says."""
 
     id: Text

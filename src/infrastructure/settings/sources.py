@@ -29,7 +29,7 @@ NOT_SETTINGS = frozenset({"config", "traceback", "require_services", "fix_matric
 """After the prefix: variables of ours that are no settings. The last three, and those that begin with `test_`, are for tests."""
 
 
-class Tables(PydanticBaseSettingsSource):
+class SettingsTables(PydanticBaseSettingsSource):
     """A source that was read beforehand."""
 
     def __init__(self, settings_class: type[BaseSettings], tables: dict[str, Any]) -> None:

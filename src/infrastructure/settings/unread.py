@@ -8,7 +8,7 @@ from typing import Any
 from liveorder.domain.errors import SettingsError
 from liveorder.domain.values import TradingMode
 from liveorder.infrastructure.settings.fields import SettingsFields
-from liveorder.infrastructure.settings.sections import Account, Simulation
+from liveorder.infrastructure.settings.sections import AccountSettings, Simulation
 
 _OF_THE_VENUES_PROCESS = ("quotes", "seed", "venue_data")
 
@@ -21,7 +21,7 @@ def check_unread(settings: SettingsFields) -> None:
         )
 
 
-def check_unread_options(account: Account, options: Mapping[str, Any]) -> None:
+def check_unread_options(account: AccountSettings, options: Mapping[str, Any]) -> None:
     """Of an account at a real broker. Raises `SettingsError`."""
     if account.broker == "kite" and options.get("access_token") and options.get("access_token_file"):
         raise SettingsError(

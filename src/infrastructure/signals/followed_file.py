@@ -9,8 +9,8 @@ from pathlib import Path
 from liveorder.application.ports.clock import Clock
 from liveorder.application.ports.signal_source import Bookmarks, SourceMessage
 from liveorder.domain.errors import InvalidInput
-from liveorder.infrastructure.signals.growing_file import BEGINNING, GrowingFile, Place, begins_document, lines_before
-from liveorder.infrastructure.signals.lines import Line
+from liveorder.infrastructure.signals.growing_file import BEGINNING, FilePlace, GrowingFile, begins_document, lines_before
+from liveorder.infrastructure.signals.lines import SourceLine
 from liveorder.infrastructure.signals.one_document import refusal
 
 _OF_ANOTHER = "; if another file was there then, what it holds behind that byte is passed over"
@@ -42,7 +42,7 @@ class FollowedFile:
         path: Path,
         bookmarks: Bookmarks,
         clock: Clock,
-        first: Place | None,
+        first: FilePlace | None,
         poll_seconds: float = 0.5,
         tell: Callable[[str], object] = lambda sentence: None,
     ) -> None:
@@ -52,7 +52,7 @@ class FollowedFile:
         self._earlier_bookmark = f"signal_source:follow:{os.path.realpath(path)}"
         self._path, self._bookmarks, self._clock, self._poll_seconds = path, bookmarks, clock, poll_seconds
         self._first, self._tell = first, tell
-        self._settled: tuple[GrowingFile | None, Place] | None = None
+        self._settled: tuple[GrowingFile | None, FilePlace] | None = None
 
     async def settle(self) -> str:
         """Opens the file, too: what is before its place is read now, and not once orders wait.
@@ -72,7 +72,7 @@ class FollowedFile:
         passed_over = f"; {lines} line{'s' * (lines != 1)} passed over"
         return _in_words(wanted, file, "its end when this process first looked", "there", passed_over)
 
-    def _looked_at(self) -> tuple[Place, int]:
+    def _looked_at(self) -> tuple[FilePlace, int]:
         """Where to begin, and how many lines are before it. Raises `InvalidInput` for what cannot be read or is no JSON Lines."""
         if self._first is None:
             raise InvalidInput("signals", f"{self._path} cannot be read", "give a file that this user may read")
@@ -103,17 +103,17 @@ class FollowedFile:
                         yield message
             file = successor
 
-    async def _stored(self) -> Place | None:
+    async def _stored(self) -> FilePlace | None:
         """Under its own name, or else under that which earlier versions gave it: of what its links lead to."""
         for name in (self._bookmark, self._earlier_bookmark):
             if (saved := await self._bookmarks.checkpoint(name)) is not None:
-                return Place.from_text(saved)
+                return FilePlace.from_text(saved)
         return None
 
     async def acknowledge(self, message: SourceMessage) -> None:
         await self._bookmarks.save_checkpoint(self._bookmark, str(message.receipt))
 
-    def _opened(self, place: Place | None) -> GrowingFile | None:
+    def _opened(self, place: FilePlace | None) -> GrowingFile | None:
         try:
             return GrowingFile(self._path, place)
         except OSError:
@@ -141,13 +141,13 @@ class FollowedFile:
                 await self._clock.sleep(self._poll_seconds)
         return successor
 
-    def _as_messages(self, file: GrowingFile, lines: Iterable[tuple[Line, Place]]) -> Iterator[SourceMessage]:
+    def _as_messages(self, file: GrowingFile, lines: Iterable[tuple[SourceLine, FilePlace]]) -> Iterator[SourceMessage]:
         for line, place in lines:
             if not file.is_inside_document(line):
                 yield SourceMessage(self.name, str(line.start), line.content, file.written_at, place)
 
 
-def _in_words(wanted: Place, file: GrowingFile | None, where: str, was: str, known: str) -> str:
+def _in_words(wanted: FilePlace, file: GrowingFile | None, where: str, was: str, known: str) -> str:
     """`known`: what is said where the file is there, and is the one that was there before."""
     if file is None:
         return f"from byte {wanted.offset}, {where}, once it can be read{_OF_ANOTHER}"

@@ -12,14 +12,14 @@ from itertools import islice
 from pathlib import Path
 from typing import Self
 
-from liveorder.infrastructure.signals.lines import CHUNK_BYTES, Line, LineSplitter
+from liveorder.infrastructure.signals.lines import CHUNK_BYTES, LineSplitter, SourceLine
 from liveorder.infrastructure.signals.one_document import goes_on
 
 _OLD_PROOF_BYTES, _OLD_PROOF_DIGITS = 64, 16
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class FilePlace:
     """How far a file was read, and the SHA-256 of everything before: a file in which any of that differs is another file.
 
     Nothing else tells files apart. Lines from one template have one length and one end; inode numbers are reused, and a file can be
@@ -31,7 +31,7 @@ class Place:
     """In hexadecimal. Up to version 0.2.0 the first 16 digits of that of the last 64 bytes."""
 
     @classmethod
-    def from_text(cls, text: str) -> Place:
+    def from_text(cls, text: str) -> FilePlace:
         offset, _, digest = text.partition(" ")
         return cls(int(offset), digest)
 
@@ -58,10 +58,10 @@ class _Prefix:
         del self.last[:-CHUNK_BYTES]
 
     @property
-    def place(self) -> Place:
-        return Place(self.length, self._digest.hexdigest())
+    def place(self) -> FilePlace:
+        return FilePlace(self.length, self._digest.hexdigest())
 
-    def fits(self, place: Place) -> bool:
+    def fits(self, place: FilePlace) -> bool:
         if place.is_of_old_form:
             proof = hashlib.sha256(self.last[-_OLD_PROOF_BYTES:]).hexdigest()[:_OLD_PROOF_DIGITS]
             return (self.length, proof) == (place.offset, place.digest)
@@ -71,7 +71,7 @@ class _Prefix:
 BEGINNING = _Prefix().place
 
 
-def end_of(path: Path) -> Place | None:
+def end_of(path: Path) -> FilePlace | None:
     """Behind the last complete line; the beginning where no file is, None where something is that cannot be read."""
     try:
         with GrowingFile(path, None) as file:
@@ -82,7 +82,7 @@ def end_of(path: Path) -> Place | None:
         return None
 
 
-def lines_before(path: Path, place: Place) -> int:
+def lines_before(path: Path, place: FilePlace) -> int:
     """How many are complete before it; reads all of them. Raises `OSError`."""
     with path.open("rb") as file:
         left, lines = place.offset, 0
@@ -104,7 +104,7 @@ def _version(status: os.stat_result) -> tuple[int, ...]:
 class GrowingFile:
     """Gives complete lines as they come. An error while reading gives none, and reading goes on where it was."""
 
-    def __init__(self, path: Path, place: Place | None) -> None:
+    def __init__(self, path: Path, place: FilePlace | None) -> None:
         """At `place`, or at the beginning if it is not this file's; None: behind the last complete line. Raises `OSError`.
 
         Reads all that is before it. A last line without newline belongs to what comes. Closed at the end of a `with` block, and
@@ -158,13 +158,13 @@ class GrowingFile:
         """How many bytes it held when it was opened, up to the place that was asked for."""
         return self._found.length
 
-    def is_inside_document(self, line: Line) -> bool:
+    def is_inside_document(self, line: SourceLine) -> bool:
         """Whether it is part of a JSON document that the file's first line began; that line itself, which tells so, is not."""
         self._first = self._first or line
         return line is not self._first and goes_on(self._first.content)
 
     @property
-    def place(self) -> Place:
+    def place(self) -> FilePlace:
         """Behind the last line that was given, or behind all that was read once there are no more."""
         return self._known.place
 
@@ -193,7 +193,7 @@ class GrowingFile:
     def written_at(self) -> datetime:
         return datetime.fromtimestamp(os.fstat(self._file.fileno()).st_mtime, UTC)
 
-    def new_lines(self) -> Iterator[tuple[Line, Place]]:
+    def new_lines(self) -> Iterator[tuple[SourceLine, FilePlace]]:
         """All up to the present end, each with the place behind it."""
         while chunk := self._read():
             start = self._known.length
@@ -202,7 +202,7 @@ class GrowingFile:
                 yield line, self.place
             self._known.take(chunk[self._known.length - start :])
 
-    def unfinished_line(self) -> Iterator[tuple[Line, Place]]:
+    def unfinished_line(self) -> Iterator[tuple[SourceLine, FilePlace]]:
         """The last one, when nothing will complete it."""
         for line in self._lines.end():
             yield line, self.place

@@ -7,14 +7,14 @@ from pathlib import Path
 
 from liveorder.application.ports.signal_source import SourceMessage
 from liveorder.domain.errors import InvalidInput
-from liveorder.infrastructure.signals.lines import CHUNK_BYTES, Line, LineSplitter
+from liveorder.infrastructure.signals.lines import CHUNK_BYTES, LineSplitter, SourceLine
 from liveorder.infrastructure.signals.one_document import opens_document, refusal
 
 
 class JsonlFile:
     """Finite. Keeps no bookmark: a second reading finds every signal known.
 
-    Does not say when a line was published: whoever runs a file now wants its signals now, unless they carry a timestamp.
+    Does not say when a line was published: who runs a file now wants its signals now, unless they carry a timestamp.
     """
 
     finite = True
@@ -37,7 +37,7 @@ class JsonlFile:
     async def acknowledge(self, message: SourceMessage) -> None:
         """Nothing to keep."""
 
-    def _lines(self) -> Iterator[Line]:
+    def _lines(self) -> Iterator[SourceLine]:
         """Looked at when it is opened and when it is read, which can be long after."""
         is_first = True
         for line in self._read():
@@ -46,7 +46,7 @@ class JsonlFile:
             is_first = False
             yield line
 
-    def _read(self) -> Iterator[Line]:
+    def _read(self) -> Iterator[SourceLine]:
         splitter = LineSplitter()
         with self._path.open("rb") as file:
             while chunk := file.read(CHUNK_BYTES):

@@ -12,7 +12,7 @@ CHUNK_BYTES = 64 * 1024
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class SourceLine:
     """`start` and `end` are byte offsets; `end` is behind the newline. `content` is without it and without CR."""
 
     start: int
@@ -29,7 +29,7 @@ class LineSplitter:
     _size: int = field(default=0, init=False)
     _kept: bytearray = field(default_factory=bytearray, init=False)
 
-    def feed(self, chunk: bytes) -> Iterator[Line]:
+    def feed(self, chunk: bytes) -> Iterator[SourceLine]:
         """The lines that `chunk` completes, blank ones left out."""
         *completed, rest = chunk.split(b"\n")
         for part in completed:
@@ -37,7 +37,7 @@ class LineSplitter:
             yield from self._finish(newline=1)
         self._extend(rest)
 
-    def end(self) -> Iterator[Line]:
+    def end(self) -> Iterator[SourceLine]:
         """What stands behind the last newline, when there is nothing more to come."""
         yield from self._finish(newline=0)
 
@@ -45,8 +45,8 @@ class LineSplitter:
         self._size += len(part)
         self._kept += part[: MAX_SIGNAL_BYTES + 1 - len(self._kept)]
 
-    def _finish(self, newline: int) -> Iterator[Line]:
-        line = Line(self.start, self.start + self._size + newline, bytes(self._kept).rstrip(b"\r"))
+    def _finish(self, newline: int) -> Iterator[SourceLine]:
+        line = SourceLine(self.start, self.start + self._size + newline, bytes(self._kept).rstrip(b"\r"))
         self.start, self._size = line.end, 0
         self._kept.clear()
         if line.content.strip():

@@ -7,7 +7,7 @@ import os
 from collections.abc import AsyncIterator
 
 from liveorder.application.ports.signal_source import SourceMessage
-from liveorder.infrastructure.signals.lines import CHUNK_BYTES, Line, LineSplitter
+from liveorder.infrastructure.signals.lines import CHUNK_BYTES, LineSplitter, SourceLine
 from liveorder.infrastructure.signals.one_document import opens_document, refusal
 
 STDIN = 0
@@ -37,7 +37,7 @@ class StandardInput:
             is_first = False
             yield SourceMessage(self.name, str(line.start), line.content)
 
-    async def _lines(self) -> AsyncIterator[Line]:
+    async def _lines(self) -> AsyncIterator[SourceLine]:
         splitter = LineSplitter()
         while chunk := await self._chunk():
             for line in splitter.feed(chunk):

@@ -11,12 +11,12 @@ from liveorder.interfaces.cli.screen import say
 from liveorder.interfaces.cli.tables import Column, print_table
 
 
-class Line(NamedTuple):
+class FigureLine(NamedTuple):
     name: str
     figure: FigureView
 
 
-LINES: tuple[Column[Line], ...] = (
+LINES: tuple[Column[FigureLine], ...] = (
     Column("Figure", lambda line: line.name),
     Column("Amount", lambda line: money(line.figure.amount), justify="right"),
     Column("", lambda line: line.figure.currency),
@@ -25,11 +25,11 @@ LINES: tuple[Column[Line], ...] = (
 )
 
 
-def _lines(account: AccountView) -> Iterator[Line]:
+def _lines(account: AccountView) -> Iterator[FigureLine]:
     for name, figure in account.figures.items():
-        yield Line(name.replace("_", " "), figure)
+        yield FigureLine(name.replace("_", " "), figure)
     for other in account.others:
-        yield Line(f"{other.kind.replace('_', ' ')} {other.part}".strip(), other)
+        yield FigureLine(f"{other.kind.replace('_', ' ')} {other.part}".strip(), other)
 
 
 def print_accounts(accounts: Sequence[AccountView]) -> None:

@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from liveorder.application.ports.instruments import InstrumentQuery
-from liveorder.bootstrap import Account, Settings, load_settings, open_brokerage
+from liveorder.bootstrap import AccountSettings, Settings, load_settings, open_brokerage
 from liveorder.domain.errors import InvalidInput
 from liveorder.domain.values import TradingMode
 from liveorder.interfaces.cli.exit_codes import ExitCode
@@ -61,7 +61,7 @@ def certify(
 
 
 async def _find(
-    settings: Settings, account: Account, instrument: InstrumentQuery, order: TinyOrder | None, findings: list[Finding]
+    settings: Settings, account: AccountSettings, instrument: InstrumentQuery, order: TinyOrder | None, findings: list[Finding]
 ) -> None:
     """Adds them as they are made: what was found before an error is shown too."""
     async with open_brokerage(settings, account.id) as (brokerage, clock):
@@ -70,7 +70,7 @@ async def _find(
             findings.append(finding)  # noqa: PERF401 - one by one
 
 
-def _account(settings: Settings, wanted: str | None) -> Account:
+def _account(settings: Settings, wanted: str | None) -> AccountSettings:
     """Raises `InvalidInput` and `SettingsError`."""
     settings.check()
     accounts = {account.id: account for account in settings.trading_accounts}
@@ -82,14 +82,14 @@ def _account(settings: Settings, wanted: str | None) -> Account:
     return chosen
 
 
-def _instrument(account: Account, symbol: str | None, exchange: str | None) -> InstrumentQuery:
+def _instrument(account: AccountSettings, symbol: str | None, exchange: str | None) -> InstrumentQuery:
     cheap = CHEAP.get(account.broker, ("AAPL", None))
     return InstrumentQuery(*cheap) if symbol is None else InstrumentQuery(symbol, exchange or account.exchange)
 
 
 def _order(
     settings: Settings,
-    account: Account,
+    account: AccountSettings,
     away: Decimal | None,
     max_value: Decimal | None,
     live: str | None,
@@ -104,7 +104,7 @@ def _order(
     return TinyOrder(max_value or SMALL, away / 100, account.product, may_be_live=is_live)
 
 
-def _is_confirmed(account: Account, max_value: Decimal | None, live: str | None) -> bool:
+def _is_confirmed(account: AccountSettings, max_value: Decimal | None, live: str | None) -> bool:
     if live is None:
         if account.broker in WITHOUT_PAPER:
             return False

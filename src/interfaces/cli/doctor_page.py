@@ -13,7 +13,7 @@ from rich.text import Text
 from liveorder.application.ports.order_store import LeaseState
 from liveorder.application.reporting.views import View
 from liveorder.bootstrap import CalendarCheck, FileCheck, Settings, check_brokers, check_calendars, check_files, open_reader
-from liveorder.domain.claim import SignalClaim
+from liveorder.domain.claim import IdempotencyClaim
 from liveorder.domain.errors import LiveOrderError
 from liveorder.domain.values import TradingMode
 from liveorder.interfaces.cli.figures import plural
@@ -49,7 +49,7 @@ class _Found:
 
     lease: LeaseState | None = None
     calendars: frozenset[str] = frozenset()
-    second_orders: Sequence[SignalClaim] = ()
+    second_orders: Sequence[IdempotencyClaim] = ()
 
 
 async def diagnose(settings: Settings, config: Path | None) -> Diagnosis:
@@ -97,7 +97,7 @@ async def _store(settings: Settings, found: _Found) -> str:
         return f"whole: {plural(report.facts, 'fact')} in {plural(report.streams, 'stream')}; {held}{age}"
 
 
-def _second_orders(claims: Sequence[SignalClaim]) -> list[Check]:
+def _second_orders(claims: Sequence[IdempotencyClaim]) -> list[Check]:
     """Signals that became two orders under an earlier version: a person must look at each pair."""
     return [
         Check(

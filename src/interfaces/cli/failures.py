@@ -28,7 +28,7 @@ class Failed(Exception):
         self.code, self.message = code, message
 
 
-class Commands(TyperGroup):
+class CommandGroup(TyperGroup):
     """Runs the command and tells its failure. Only a defect may show a traceback, and only when the environment asks for it."""
 
     def invoke(self, ctx: Any) -> Any:

@@ -10,11 +10,11 @@ import typer
 from liveorder import __version__
 from liveorder.interfaces.cli import agreeing, certifying, kite, reading, running, simulation, stopping, store, trading, upkeep
 from liveorder.interfaces.cli.exit_codes import as_text
-from liveorder.interfaces.cli.failures import Commands
+from liveorder.interfaces.cli.failures import CommandGroup
 from liveorder.interfaces.cli.screen import say
 
 app = typer.Typer(
-    cls=Commands,
+    cls=CommandGroup,
     name="liveorder",
     no_args_is_help=True,
     pretty_exceptions_enable=False,

@@ -10,9 +10,9 @@ from typing import Annotated, TypeVar
 import typer
 
 from liveorder.application.engine.operator_commands import CommandKind
-from liveorder.application.reporting.read_models import Wanted
+from liveorder.application.reporting.read_models import Query
 from liveorder.application.reporting.views import AccountView, HistoryView, OrderView, View, as_of, history_view, order_view
-from liveorder.bootstrap import Reader, Settings, ask_for_accounts, open_reader, standing_doubts
+from liveorder.bootstrap import Settings, StoreReader, ask_for_accounts, open_reader, standing_doubts
 from liveorder.domain.errors import InvalidInput, OrderNotFound
 from liveorder.domain.fees_in_kind import SETTLED_WITHIN
 from liveorder.domain.lifecycle import OrderStatus
@@ -65,7 +65,7 @@ def orders(
     newest: Newest = None,
 ) -> None:
     """List orders, old to new."""
-    wanted = Wanted(
+    wanted = Query(
         account_id=account,
         strategy_name=strategy,
         symbol=symbol,
@@ -95,7 +95,7 @@ def order(
 
 
 async def _page(
-    reader: Reader, any_id: str, at: datetime | None
+    reader: StoreReader, any_id: str, at: datetime | None
 ) -> tuple[OrderView, Sequence[HistoryView], Sequence[PositionAdjusted]]:
     found = await the_order(reader.views, any_id)
     stream = await reader.store.stream(found.order_id)
@@ -108,7 +108,7 @@ async def _page(
     return order, [history_view(item) for item in known], await _kept_in_kind(reader, order, at)
 
 
-async def _kept_in_kind(reader: Reader, order: OrderView, at: datetime | None) -> list[PositionAdjusted]:
+async def _kept_in_kind(reader: StoreReader, order: OrderView, at: datetime | None) -> list[PositionAdjusted]:
     """Fees of the order's strategy that the broker kept of the coin while a buy of it could be meant; of which one nobody says."""
     if order.side is Side.SELL or not order.filled_quantity or order.submitted_at is None:
         return []
@@ -135,7 +135,7 @@ def positions(
 ) -> None:
     """List positions and what they earned."""
     status = PositionStatus.OPEN.value if is_open else None
-    wanted = Wanted(account_id=account, strategy_name=strategy, symbol=symbol, status=status)
+    wanted = Query(account_id=account, strategy_name=strategy, symbol=symbol, status=status)
     found = _read(settings_for(config, store), lambda reader: reader.views.positions(wanted))
     _show(found, as_json, listings.print_positions)
 
@@ -156,7 +156,7 @@ def signals(
         result = ask(quiet_settings_for(config, store), CommandKind.RETRY, {"dead_letter": str(an_id("retry", retry))})
         raise typer.Exit(code_for(show_order(result, as_json=as_json)))
     name = status.upper().replace("-", "_") if status else None
-    wanted = Wanted(account_id=account, strategy_name=strategy, symbol=symbol, status=name, newest=newest)
+    wanted = Query(account_id=account, strategy_name=strategy, symbol=symbol, status=name, newest=newest)
     found = _read(settings_for(config, store), lambda reader: reader.views.signals(wanted))
     _show(found, as_json, listings.print_signals)
 
@@ -198,7 +198,7 @@ def status(config: Config = None, store: Store = None, as_json: AsJson = False) 
         print_status(found)
 
 
-def _read(settings: Settings, question: Callable[[Reader], Awaitable[T]]) -> T:
+def _read(settings: Settings, question: Callable[[StoreReader], Awaitable[T]]) -> T:
     async def ask() -> T:
         async with open_reader(settings) as reader:
             return await question(reader)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from uuid import UUID
 
 from liveorder.application.engine.service import RunSummary
-from liveorder.application.reporting.read_models import Views, Wanted
+from liveorder.application.reporting.read_models import Query, Views
 from liveorder.application.reporting.views import OrderView, PositionView, SignalView, View
 from liveorder.application.reporting.views.signals import DEAD_LETTER
 from liveorder.bootstrap import Settings
@@ -30,7 +30,7 @@ NEWEST = 100
 
 
 class RunOutcome(View):
-    """`placed` counts the orders that this run made; the lists hold the newest ones of the store, whoever made them."""
+    """`placed` counts the orders that this run made; the lists hold the newest ones of the store, of every run."""
 
     mode: str
     placed: int
@@ -48,9 +48,9 @@ async def outcome_of(views: Views, summary: RunSummary, settings: Settings) -> R
     return RunOutcome(
         mode=settings.mode.value,
         placed=summary.placed,
-        orders=tuple(await views.orders(Wanted(newest=NEWEST))),
+        orders=tuple(await views.orders(Query(newest=NEWEST))),
         positions=tuple(await views.positions()),
-        dead_letters=tuple(await views.signals(Wanted(status=DEAD_LETTER, newest=NEWEST))),
+        dead_letters=tuple(await views.signals(Query(status=DEAD_LETTER, newest=NEWEST))),
         resting=tuple(sorted(summary.resting)),
         in_doubt=tuple(sorted(summary.in_doubt)),
         stored=places(settings),

@@ -109,7 +109,7 @@ async def _trade(settings: Settings, sources: Sequence[Source], until_idle: bool
         _announce(settings)
         async with open_service(settings, sources=sources, **opening) as service:
             interruption.is_orderly = True
-            _warn_of_halts(service.engine.kill_switch.standing())
+            _warn_of_halts(service.engine.halts.standing())
             summary = await service.run(until_idle=until_idle, stop=interruption.stop)
             await service.settle_views()
             outcome = await outcome_of(service.views, summary, settings)
@@ -118,12 +118,12 @@ async def _trade(settings: Settings, sources: Sequence[Source], until_idle: bool
 
 def _announce(settings: Settings) -> None:
     accounts = ", ".join(account.id for account in settings.trading_accounts)
-    text = f"{settings.mode.value}: {accounts}; store {settings.masked()['store']}; Ctrl-C stops in good order"
+    text = f"{settings.mode.value}: {accounts}; store {settings.masked()['store']}; Ctrl-C shuts down cleanly"
     screen(errors=True).print(shown(text, "bold"), soft_wrap=True)
 
 
 def _warn_of_halts(halts: Sequence[TradingHalted]) -> None:
-    """A service that is halted takes signals and refuses them: whoever starts it must know."""
+    """A service that is halted takes signals and refuses them: the person who starts it must know."""
     for halt in halts:
         remedy = "" if halt.reason is HaltReason.CONNECTION_LOST else "; `liveorder resume` lifts it"
         screen(errors=True).print(shown(f"{sentence(halt)}{remedy}", "bold red"), soft_wrap=True)

@@ -7,11 +7,11 @@ from collections import Counter
 from rich.table import Table
 
 from liveorder.application.ports.order_store import HaltRow
-from liveorder.application.reporting.read_models import Wanted
+from liveorder.application.reporting.read_models import Query
 from liveorder.application.reporting.views import View
 from liveorder.application.reporting.views.signals import DEAD_LETTER
 from liveorder.application.risk.trading_halts import HALT_STREAM
-from liveorder.bootstrap import Reader, Settings
+from liveorder.bootstrap import Settings, StoreReader
 from liveorder.domain.lifecycle import OrderStatus
 from liveorder.domain.position import PositionStatus
 from liveorder.domain.trading_halt import TradingHalt, covered_by
@@ -38,9 +38,9 @@ class StatusView(View):
     dead_letters: int
 
 
-async def status_of(reader: Reader, settings: Settings) -> StatusView:
+async def status_of(reader: StoreReader, settings: Settings) -> StatusView:
     views, identity, lease = reader.views, reader.identity, await reader.lease_state()
-    open_orders = await views.orders(Wanted(is_open=True))
+    open_orders = await views.orders(Query(is_open=True))
     flags = Counter(flag for order in open_orders for flag in order.flags)
     return StatusView(
         store=settings.masked()["store"],
@@ -55,12 +55,12 @@ async def status_of(reader: Reader, settings: Settings) -> StatusView:
         open_orders=sum(not order.status.is_closed for order in open_orders),
         in_doubt=flags["in_doubt"],
         needs_review=flags["needs_review"],
-        open_positions=len(await views.positions(Wanted(status=PositionStatus.OPEN.value))),
-        dead_letters=len(await views.signals(Wanted(status=DEAD_LETTER))),
+        open_positions=len(await views.positions(Query(status=PositionStatus.OPEN.value))),
+        dead_letters=len(await views.signals(Query(status=DEAD_LETTER))),
     )
 
 
-async def _halts(reader: Reader) -> tuple[str, ...]:
+async def _halts(reader: StoreReader) -> tuple[str, ...]:
     """Each with what is said of it in the log; one that its owner has not seen yet says it itself."""
     told = TradingHalt().evolve(item.fact for item in await reader.store.stream(HALT_STREAM)).standing
     return tuple(_halt(row, told[row.scope].detail if row.scope in told else "") for row in await reader.store.halts())
@@ -71,7 +71,7 @@ def _halt(row: HaltRow, detail: str) -> str:
     return f"{covered_by(row.scope)}: {row.reason} since {moment(row.at)} UTC{said}"
 
 
-async def _counts(reader: Reader) -> dict[str, int]:
+async def _counts(reader: StoreReader) -> dict[str, int]:
     counts: Counter[str] = Counter()
     for summary in await reader.views.daily_summary():
         counts.update({status.value: count for status, count in summary.by_status.items()})

@@ -13,7 +13,7 @@ from liveorder.infrastructure.brokers.simulated.instruments import SimulatedInst
 from liveorder.infrastructure.brokers.simulated.market_data import SimulatedMarketData
 from liveorder.infrastructure.brokers.simulated.tcp import Tcp
 from liveorder.infrastructure.brokers.simulated.venue.catalogue import BUILT_IN
-from liveorder.infrastructure.brokers.simulated.venue.settings import AccountTerms, Keys
+from liveorder.infrastructure.brokers.simulated.venue.settings import Keys, VenueAccount
 from liveorder.infrastructure.clock import SystemClock
 from liveorder.testing.exchange import open_exchange
 from liveorder.testing.stage import Stage, on_stage, stage_settings
@@ -25,7 +25,7 @@ ACCOUNT = "SIM"
 async def simulated_stage(
     kind: type[SimulatedBroker] = SimulatedBroker, support: KeySupport = KeySupport.UNIQUE
 ) -> AsyncIterator[Stage]:
-    settings = stage_settings(AccountTerms(account_id=ACCOUNT, cash=Decimal(100_000), is_limited=True), keys=Keys(support=support))
+    settings = stage_settings(VenueAccount(account_id=ACCOUNT, cash=Decimal(100_000), is_limited=True), keys=Keys(support=support))
     async with open_exchange(settings) as exchange, exchange.administered() as port:
 
         async def brokerage() -> Brokerage:

@@ -17,7 +17,7 @@ from liveorder.domain.execution_report import OrderSnapshot
 from liveorder.domain.values import OrderType, Side, TradingMode
 from liveorder.infrastructure.brokers.alpaca.assembly import CANNOT, brokerage
 from liveorder.infrastructure.brokers.simulated.venue.catalogue import BUILT_IN
-from liveorder.infrastructure.brokers.simulated.venue.settings import AccountTerms
+from liveorder.infrastructure.brokers.simulated.venue.settings import VenueAccount
 from liveorder.testing.broker_contract import BrokerContract
 from liveorder.testing.certification import Certification
 from liveorder.testing.exchange import open_exchange
@@ -32,7 +32,7 @@ from tests.unit.alpaca.stage import order_of
 
 @asynccontextmanager
 async def alpaca_stage(cannot: Mapping[str, str], *, counts_fills: bool = False) -> AsyncIterator[Stage]:
-    settings = stage_settings(AccountTerms(account_id=ACCOUNT, cash=Decimal(100_000), is_limited=True))
+    settings = stage_settings(VenueAccount(account_id=ACCOUNT, cash=Decimal(100_000), is_limited=True))
     async with open_exchange(settings) as exchange, alpaca_twin(exchange, carries_fills=counts_fills) as twin:
 
         async def reopened() -> Brokerage:
@@ -93,7 +93,7 @@ async def test_it_is_certified() -> None:
 @pytest.mark.parametrize("is_confirmed", [True, False])
 async def test_an_account_that_turns_out_to_have_real_money_is_tried_only_where_that_was_confirmed(is_confirmed: bool) -> None:
     order = TinyOrder(max_value=Decimal(200), may_be_live=is_confirmed)
-    settings = stage_settings(AccountTerms(account_id=ACCOUNT))
+    settings = stage_settings(VenueAccount(account_id=ACCOUNT))
     async with open_exchange(settings) as exchange, alpaca_twin(exchange, is_paper=False) as twin:
         made = brokerage(access(), section(twin))
         certification = Certification(made, ACCOUNT, TradingMode.LIVE, QuickClock())
@@ -105,7 +105,7 @@ async def test_an_account_that_turns_out_to_have_real_money_is_tried_only_where_
 
 
 async def test_a_twin_that_restarts_tells_the_same(tmp_path: Path) -> None:
-    settings = stage_settings(AccountTerms(account_id=ACCOUNT))
+    settings = stage_settings(VenueAccount(account_id=ACCOUNT))
     told = []
     for life in (1, 2):
         async with open_exchange(settings, tmp_path / "venue.db") as exchange, alpaca_twin(exchange) as twin:

@@ -19,7 +19,7 @@ from liveorder.domain.values import OrderType, TimeInForce, TradingMode
 from liveorder.infrastructure.brokers.ibkr.assembly import brokerage
 from liveorder.infrastructure.brokers.ibkr.capabilities import CANNOT
 from liveorder.infrastructure.brokers.simulated.venue.catalogue import BUILT_IN
-from liveorder.infrastructure.brokers.simulated.venue.settings import AccountTerms
+from liveorder.infrastructure.brokers.simulated.venue.settings import VenueAccount
 from liveorder.infrastructure.clock import SystemClock
 from liveorder.infrastructure.settings.sections import Ibkr
 from liveorder.testing.broker_contract import BrokerContract
@@ -38,7 +38,7 @@ def without_auctions(declared: BrokerCapabilities) -> BrokerCapabilities:
 
 @asynccontextmanager
 async def ibkr_stage(instrument: Instrument, price: str, cash: int = 100_000) -> AsyncIterator[Stage]:
-    account = AccountTerms(account_id=ACCOUNT, cash=Decimal(cash), is_limited=True)
+    account = VenueAccount(account_id=ACCOUNT, cash=Decimal(cash), is_limited=True)
     async with open_exchange(stage_settings(account, catalogue_file=CATALOGUE)) as exchange, tws_twin(exchange) as twin:
         await exchange.control.post_price(instrument.key, Decimal(price))
 

@@ -16,7 +16,7 @@ from liveorder.domain.values import Product, TradingMode
 from liveorder.infrastructure.brokers.kite.assembly import brokerage as kite_brokerage
 from liveorder.infrastructure.brokers.kite.broker import CANNOT
 from liveorder.infrastructure.brokers.simulated.venue.catalogue import BUILT_IN
-from liveorder.infrastructure.brokers.simulated.venue.settings import AccountTerms, Fills
+from liveorder.infrastructure.brokers.simulated.venue.settings import Fills, VenueAccount
 from liveorder.testing.broker_contract import BrokerContract
 from liveorder.testing.exchange import open_exchange
 from liveorder.testing.stage import Stage, on_stage
@@ -35,7 +35,7 @@ class KiteStage(Stage):
 
 @asynccontextmanager
 async def kite_stage() -> AsyncIterator[Stage]:
-    terms = AccountTerms(account_id=USER_ID, currency="INR", cash=Decimal(1_000_000), is_limited=True)
+    terms = VenueAccount(account_id=USER_ID, currency="INR", cash=Decimal(1_000_000), is_limited=True)
     settings = venue_settings(terms, fills=Fills(automatic=False))
     log = RememberedLog()
     async with open_exchange(settings) as exchange, kite_twin(exchange, settings) as twin:

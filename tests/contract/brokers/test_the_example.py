@@ -17,7 +17,7 @@ from liveorder.domain.quotes import Price, Quote
 from liveorder.domain.values import TradingMode
 from liveorder.infrastructure.brokers.simulated.instruments import SimulatedInstruments
 from liveorder.infrastructure.brokers.simulated.venue.catalogue import BUILT_IN
-from liveorder.infrastructure.brokers.simulated.venue.settings import AccountTerms
+from liveorder.infrastructure.brokers.simulated.venue.settings import VenueAccount
 from liveorder.testing.broker_contract import BrokerContract
 from liveorder.testing.exchange import open_exchange
 from liveorder.testing.stage import Stage, on_stage, stage_settings
@@ -45,7 +45,7 @@ class OnePrice:
 
 @asynccontextmanager
 async def corner_stage() -> AsyncIterator[Stage]:
-    settings = stage_settings(AccountTerms(account_id="ME", cash=Decimal(100_000), is_limited=True))
+    settings = stage_settings(VenueAccount(account_id="ME", cash=Decimal(100_000), is_limited=True))
     async with open_exchange(settings) as exchange, corner_twin(exchange, "ME", TOKEN) as address:
 
         async def brokerage() -> Brokerage:

@@ -15,7 +15,7 @@ import pytest
 from liveorder.application.ports.brokerage import Brokerage
 from liveorder.application.ports.instruments import InstrumentQuery
 from liveorder.domain.values import TradingMode
-from liveorder.infrastructure.brokers.simulated.venue.settings import AccountTerms
+from liveorder.infrastructure.brokers.simulated.venue.settings import VenueAccount
 from liveorder.testing.broker_contract import BrokerContract
 from liveorder.testing.certification import Certification
 from liveorder.testing.exchange import open_exchange
@@ -27,7 +27,7 @@ from tests.documentation import SNIPPETS
 
 PAGE = "docs/writing-a-broker.md"
 OUTLINE, SHOWN, CERTIFYING = (SNIPPETS[f"{PAGE}-{number}"] for number in (1, 2, 3))
-IN_THE_OUTLINE = {each.__name__ for each in (AccountTerms, BrokerContract, Stage, on_stage, open_exchange, pytest, stage_settings)}
+IN_THE_OUTLINE = {each.__name__ for each in (VenueAccount, BrokerContract, Stage, on_stage, open_exchange, pytest, stage_settings)}
 AROUND_THE_CERTIFICATION = {
     each.__name__: each for each in (Brokerage, Certification, Decimal, InstrumentQuery, TinyOrder, TradingMode)
 }

@@ -13,7 +13,7 @@ from sqlalchemy import NullPool, create_engine
 
 from liveorder.application.reporting.projections import SHAPES
 from liveorder.application.reporting.pump import Pump
-from liveorder.application.reporting.read_models import Superseded, ViewsUnavailable, Wanted
+from liveorder.application.reporting.read_models import Query, Superseded, ViewsUnavailable
 from liveorder.application.reporting.views import confirmation_view, history_view, order_view
 from liveorder.domain.errors import InvalidInput, SettingsError
 from liveorder.domain.order import LiveOrder
@@ -67,17 +67,17 @@ async def test_an_order_read_from_the_tables_is_the_order_of_its_stream(ground: 
 @pytest.mark.parametrize(
     ("wanted", "numbers"),
     [
-        (Wanted(status="REJECTED"), [3]),
-        (Wanted(is_open=True), [2, 4]),
-        (Wanted(is_open=False), [1, 3]),
-        (Wanted(symbol="QQQ"), [4]),
-        (Wanted(strategy_name="mean", account_id="U2"), [3]),
-        (Wanted(session_date=SESSION), [1, 2, 4]),
-        (Wanted(session_date=date(2020, 1, 1)), []),
-        (Wanted(newest=2), [3, 4]),
+        (Query(status="REJECTED"), [3]),
+        (Query(is_open=True), [2, 4]),
+        (Query(is_open=False), [1, 3]),
+        (Query(symbol="QQQ"), [4]),
+        (Query(strategy_name="mean", account_id="U2"), [3]),
+        (Query(session_date=SESSION), [1, 2, 4]),
+        (Query(session_date=date(2020, 1, 1)), []),
+        (Query(newest=2), [3, 4]),
     ],
 )
-async def test_orders_are_listed_by_what_is_asked_for(ground: Ground, log: MemoryLog, wanted: Wanted, numbers: list[int]) -> None:
+async def test_orders_are_listed_by_what_is_asked_for(ground: Ground, log: MemoryLog, wanted: Query, numbers: list[int]) -> None:
     async with ground.opened() as views:
         await projector_of(log, views).catch_up()
         assert [order.order_id for order in await views.orders(wanted)] == [order_id(number) for number in numbers]
@@ -94,13 +94,13 @@ async def test_an_order_is_found_by_any_of_its_ids(ground: Ground, log: MemoryLo
 async def test_a_filter_that_a_list_does_not_have_is_an_error(ground: Ground) -> None:
     async with ground.opened() as views:
         with pytest.raises(InvalidInput, match="positions cannot be searched by it"):
-            await views.positions(Wanted(session_date=SESSION))
+            await views.positions(Query(session_date=SESSION))
 
 
 async def test_positions_name_the_orders_that_made_them(ground: Ground, log: MemoryLog) -> None:
     async with ground.opened() as views:
         await projector_of(log, views).catch_up()
-        (position,) = await views.positions(Wanted(status="OPEN"))
+        (position,) = await views.positions(Query(status="OPEN"))
         assert (position.quantity, position.average_price, position.realized_pnl) == (Decimal(90), Decimal(10), Decimal(20))
         assert position.order_ids == (order_id(1), order_id(2))
 
@@ -108,13 +108,13 @@ async def test_positions_name_the_orders_that_made_them(ground: Ground, log: Mem
 async def test_fills_signals_and_days_are_listed(ground: Ground, log: MemoryLog) -> None:
     async with ground.opened() as views:
         await projector_of(log, views).catch_up()
-        assert [(each.execution_id, each.realized_pnl) for each in await views.fills(Wanted(session_date=SESSION))] == [
+        assert [(each.execution_id, each.realized_pnl) for each in await views.fills(Query(session_date=SESSION))] == [
             ("c1", Decimal(0)),
             ("e3", Decimal(0)),
             ("e4", Decimal(20)),
         ]
-        assert [each.signal_id for each in await views.signals(Wanted(status="REJECTED"))] == ["signal-3"]
-        (day,) = await views.daily_summary(Wanted(strategy_name="trend"))
+        assert [each.signal_id for each in await views.signals(Query(status="REJECTED"))] == ["signal-3"]
+        (day,) = await views.daily_summary(Query(strategy_name="trend"))
         assert (day.orders, day.realized_pnl, day.commission) == (3, Decimal(20), Decimal("0.5"))
 
 

@@ -10,7 +10,7 @@ from uuid import uuid4
 
 from liveorder.domain.instrument import Instrument
 from liveorder.domain.values import ZERO, total
-from liveorder.infrastructure.brokers.simulated.venue.catalogue import BUILT_IN, Catalogue
+from liveorder.infrastructure.brokers.simulated.venue.catalogue import BUILT_IN, VenueCatalogue
 from liveorder.infrastructure.brokers.simulated.venue.orders import VenueOrder
 from liveorder.testing.exchange import Exchange
 from tests.twins.alpaca import words
@@ -28,7 +28,7 @@ class OrderDesk:
     exchange: Exchange
     account: str
     links: Links = field(default_factory=Links)
-    catalogue: Catalogue = BUILT_IN
+    catalogue: VenueCatalogue = BUILT_IN
     _auctions: dict[str, str] = field(default_factory=dict)
 
     async def ask(self, verb: str, **fields: Any) -> Json:

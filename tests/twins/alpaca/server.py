@@ -13,8 +13,8 @@ from typing import Any
 
 from aiohttp import web
 
-from liveorder.infrastructure.brokers.simulated.venue.catalogue import BUILT_IN, Catalogue
-from liveorder.infrastructure.brokers.simulated.venue.settings import Commission
+from liveorder.infrastructure.brokers.simulated.venue.catalogue import BUILT_IN, VenueCatalogue
+from liveorder.infrastructure.brokers.simulated.venue.settings import VenueCommission
 from liveorder.testing.exchange import Exchange, HungUp
 from tests.twins.alpaca import words
 from tests.twins.alpaca.desk import OrderDesk
@@ -24,7 +24,7 @@ from tests.twins.alpaca.updates import Updates
 
 KEY, SECRET = "PKTWIN00000000000000", "twin-secret-6f1c0d2a9b7e"
 PAPER_NUMBER, LIVE_NUMBER = "PA3TWIN00001", "3TWIN00002"
-COIN_FEES = Commission(in_kind=Decimal("0.0025"))
+COIN_FEES = VenueCommission(in_kind=Decimal("0.0025"))
 """Of the exchange behind it, as Alpaca takes them on paper too: out of the coins that are bought. No fill mentions them."""
 COINS = Path(__file__).with_name("coins.json")
 """Its catalogue file: coins are traded in nine decimals."""
@@ -196,7 +196,7 @@ async def alpaca_twin(
     account: str = "SIM",
     is_paper: bool = True,
     carries_fills: bool = False,
-    catalogue: Catalogue | None = None,
+    catalogue: VenueCatalogue | None = None,
     port: int = 0,
 ) -> AsyncIterator[AlpacaTwin]:
     """Listens on 127.0.0.1 while the block lasts."""

@@ -12,9 +12,9 @@ from typing import Any
 
 from aiohttp import WSMsgType, web
 
-from liveorder.infrastructure.brokers.simulated.venue.floor import Feed
+from liveorder.infrastructure.brokers.simulated.venue.floor import VenueFeed
 from liveorder.infrastructure.brokers.simulated.venue.orders import VenueOrder
-from liveorder.infrastructure.brokers.simulated.venue.refusal import Refused as VenueRefused
+from liveorder.infrastructure.brokers.simulated.venue.refusal import VenueRefusal as VenueRefused
 from tests.twins.alpaca.desk import OrderDesk
 from tests.twins.alpaca.links import live_link
 from tests.twins.alpaca.words import Json, execution_uuid, stamp, text
@@ -44,7 +44,7 @@ class Updates:
     async def serve(self, request: web.Request) -> web.WebSocketResponse:
         socket = web.WebSocketResponse()
         await socket.prepare(request)
-        feed: Feed | None = None
+        feed: VenueFeed | None = None
         pushing: asyncio.Task[None] | None = None
         self._sockets.add(socket)
         try:
@@ -67,7 +67,7 @@ class Updates:
         status = "authorized" if is_ours else "unauthorized"
         await self._send(socket, {"stream": "authorization", "data": {"status": status, "action": "authenticate"}})
 
-    async def _subscribed(self, socket: web.WebSocketResponse) -> Feed | None:
+    async def _subscribed(self, socket: web.WebSocketResponse) -> VenueFeed | None:
         try:
             feed = self.desk.exchange.subscribe(self.desk.account)
         except VenueRefused as refused:
@@ -77,7 +77,7 @@ class Updates:
         await self._send(socket, {"stream": "listening", "data": {"streams": ["trade_updates"]}})
         return feed
 
-    async def _push(self, socket: web.WebSocketResponse, feed: Feed) -> None:
+    async def _push(self, socket: web.WebSocketResponse, feed: VenueFeed) -> None:
         async for report in feed:
             for event in self._events(report):
                 await self._send(socket, {"stream": "trade_updates", "data": event})
@@ -159,7 +159,7 @@ def _moment(report: Json) -> Any:
     return datetime.fromisoformat(report["at"])
 
 
-async def _end(feed: Feed | None, pushing: asyncio.Task[None] | None) -> None:
+async def _end(feed: VenueFeed | None, pushing: asyncio.Task[None] | None) -> None:
     if feed is not None:
         feed.close()
     if pushing is not None:

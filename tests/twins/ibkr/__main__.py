@@ -14,7 +14,7 @@ from contextlib import suppress
 from decimal import Decimal
 from pathlib import Path
 
-from liveorder.infrastructure.brokers.simulated.venue.settings import START_PRICES, AccountTerms, PriceSource, VenueSettings
+from liveorder.infrastructure.brokers.simulated.venue.settings import START_PRICES, PriceSource, VenueAccount, VenueSettings
 from liveorder.testing.exchange import open_exchange
 from tests.twins.ibkr.server import ACCOUNT, CATALOGUE, tws_twin
 
@@ -31,7 +31,7 @@ def arguments() -> argparse.Namespace:
 
 async def serve(port: int, admin_port: int, data: Path | None) -> None:
     settings = VenueSettings(
-        accounts=(AccountTerms(account_id=ACCOUNT),), catalogue_file=CATALOGUE, prices=PriceSource(start_prices=PRICES)
+        accounts=(VenueAccount(account_id=ACCOUNT),), catalogue_file=CATALOGUE, prices=PriceSource(start_prices=PRICES)
     )
     ids_file = data.with_suffix(".ids") if data is not None else None
     async with (

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from liveorder.infrastructure.brokers.simulated.venue.catalogue import Catalogue
+from liveorder.infrastructure.brokers.simulated.venue.catalogue import VenueCatalogue
 from liveorder.infrastructure.brokers.simulated.venue.orders import VenueOrder
 from liveorder.testing.exchange import Exchange
 from tests.twins.ibkr.listings import Listings
@@ -17,7 +17,7 @@ UNKNOWN = (322, "Error processing request.-'bW' : cause - {}")
 
 
 class Desk:
-    def __init__(self, exchange: Exchange, account: str, catalogue: Catalogue, ids_file: Path | None, time_zone: str) -> None:
+    def __init__(self, exchange: Exchange, account: str, catalogue: VenueCatalogue, ids_file: Path | None, time_zone: str) -> None:
         self.exchange, self.account, self.zone = exchange, account, ZoneInfo(time_zone)
         self.listings = Listings(catalogue)
         self.ids = OrderIds(ids_file)

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from liveorder.domain.instrument import Instrument
 from liveorder.domain.values import ZERO, AssetClass
-from liveorder.infrastructure.brokers.simulated.venue.catalogue import Catalogue
+from liveorder.infrastructure.brokers.simulated.venue.catalogue import VenueCatalogue
 from tests.twins.ibkr.wire import Fields
 
 _KINDS = {
@@ -39,7 +39,7 @@ _FIRST_RULE = 26
 class Listings:
     """Contract ids are places in the catalogue, and contracts of the same steps have one market rule."""
 
-    def __init__(self, catalogue: Catalogue) -> None:
+    def __init__(self, catalogue: VenueCatalogue) -> None:
         self._instruments = {str(10_000 + place): listing.instrument for place, listing in enumerate(catalogue)}
         self._ids = {instrument.key: number for number, instrument in self._instruments.items()}
         rules = dict.fromkeys([COARSE, *map(_rule_of, self._instruments.values())])

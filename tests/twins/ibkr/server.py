@@ -9,9 +9,9 @@ from datetime import UTC
 from pathlib import Path
 from typing import Any
 
-from liveorder.infrastructure.brokers.simulated.venue.catalogue import BUILT_IN, Catalogue
-from liveorder.infrastructure.brokers.simulated.venue.floor import Feed
-from liveorder.infrastructure.brokers.simulated.venue.refusal import Refused
+from liveorder.infrastructure.brokers.simulated.venue.catalogue import BUILT_IN, VenueCatalogue
+from liveorder.infrastructure.brokers.simulated.venue.floor import VenueFeed
+from liveorder.infrastructure.brokers.simulated.venue.refusal import VenueRefusal
 from liveorder.testing.exchange import Exchange, HungUp
 from tests.twins.ibkr import wire
 from tests.twins.ibkr.client import Client, Switches
@@ -32,7 +32,7 @@ class TwsTwin(Switches):
         exchange: Exchange,
         *,
         account: str = ACCOUNT,
-        catalogue: Catalogue | None = None,
+        catalogue: VenueCatalogue | None = None,
         ids_file: Path | None = None,
         time_zone: str = "America/New_York",
     ) -> None:
@@ -43,7 +43,7 @@ class TwsTwin(Switches):
         self._clients: list[Client] = []
         self._server: asyncio.Server | None = None
         self._tasks: set[asyncio.Task[None]] = set()
-        self._feed: Feed | None = None
+        self._feed: VenueFeed | None = None
         self._failures: list[BaseException] = []
         self.port = 0
 
@@ -192,11 +192,11 @@ class TwsTwin(Switches):
                 self._tell(message)
             self.lose_link()
 
-    async def _subscribed(self) -> Feed:
+    async def _subscribed(self) -> VenueFeed:
         while True:
             try:
                 return self._desk.exchange.subscribe(self._desk.account)
-            except Refused:
+            except VenueRefusal:
                 await asyncio.sleep(0.01)  # its streams are down for a time that only its clock knows
 
     def _tell(self, message: dict[str, Any]) -> None:

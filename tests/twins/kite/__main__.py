@@ -9,7 +9,7 @@ from contextlib import suppress
 from decimal import Decimal
 from pathlib import Path
 
-from liveorder.infrastructure.brokers.simulated.venue.settings import AccountTerms
+from liveorder.infrastructure.brokers.simulated.venue.settings import VenueAccount
 from liveorder.testing.exchange import open_exchange
 from tests.twins.kite import API_KEY, API_SECRET, REQUEST_TOKEN, USER_ID, kite_twin, venue_settings
 
@@ -31,7 +31,7 @@ root = "{root}"
 
 async def main(port: int, data: Path | None) -> None:
     """Until it is interrupted."""
-    settings = venue_settings(AccountTerms(account_id=USER_ID, currency="INR", cash=Decimal(1_000_000)))
+    settings = venue_settings(VenueAccount(account_id=USER_ID, currency="INR", cash=Decimal(1_000_000)))
     async with (
         open_exchange(settings, data) as exchange,
         exchange.administered() as its,

@@ -7,9 +7,9 @@ from typing import Any
 
 from pydantic import SecretStr
 
+from liveorder.application.ports.activity_log import EventLog
 from liveorder.application.ports.brokerage import AccountAccess
 from liveorder.application.ports.clock import Clock
-from liveorder.application.ports.event_log import EventLog
 from liveorder.domain.broker_capabilities import BrokerCapabilities
 from liveorder.domain.values import TradingMode
 from liveorder.infrastructure.clock import SystemClock

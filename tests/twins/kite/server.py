@@ -18,7 +18,7 @@ from aiohttp import WSMsgType, web
 from liveorder.domain.values import ZERO, Side, TimeInForce
 from liveorder.infrastructure.brokers.simulated.venue.messages import Message, plain
 from liveorder.infrastructure.brokers.simulated.venue.orders import VenueOrder
-from liveorder.infrastructure.brokers.simulated.venue.refusal import Refused
+from liveorder.infrastructure.brokers.simulated.venue.refusal import VenueRefusal
 from liveorder.testing.exchange import Exchange
 from tests.twins.kite.venue import EXCHANGES, Books, kite_id, venue_id
 from tests.twins.kite.wire import (
@@ -266,7 +266,7 @@ class KiteTwin:
             raise web.HTTPForbidden
         try:
             feed = self.exchange.subscribe(self.books.account.account_id)
-        except Refused:
+        except VenueRefusal:
             raise web.HTTPServiceUnavailable from None
         socket = web.WebSocketResponse()
         await socket.prepare(request)

@@ -12,7 +12,7 @@ from liveorder.domain.broker_capabilities import KeySupport
 from liveorder.domain.instrument import Instrument
 from liveorder.infrastructure.brokers.simulated.venue.opening import catalogue_of
 from liveorder.infrastructure.brokers.simulated.venue.orders import Trade, VenueOrder
-from liveorder.infrastructure.brokers.simulated.venue.settings import AccountTerms, Keys, PriceSource, VenueSettings
+from liveorder.infrastructure.brokers.simulated.venue.settings import Keys, PriceSource, VenueAccount, VenueSettings
 from liveorder.testing.exchange import Exchange
 
 CATALOGUE = Path(__file__).with_name("catalogue.toml")
@@ -31,7 +31,7 @@ _FIRST_ORDER_ID = 1_900_000_000_000_000_000
 _NO_ORDER = "V0"
 
 
-def venue_settings(account: AccountTerms, lag_seconds: float = 0.0, **changes: Any) -> VenueSettings:
+def venue_settings(account: VenueAccount, lag_seconds: float = 0.0, **changes: Any) -> VenueSettings:
     """Of a venue that takes a second order with a key, as Kite does. Prices stand still unless `changes` say otherwise."""
     keys = Keys(support=KeySupport.SEARCHABLE, lookup_lag_seconds=lag_seconds)
     settings: dict[str, Any] = {"accounts": (account,), "keys": keys, "catalogue_file": CATALOGUE, "prices": STILL}

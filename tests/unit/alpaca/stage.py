@@ -17,7 +17,7 @@ from liveorder.infrastructure.brokers.alpaca.assembly import brokerage
 from liveorder.infrastructure.brokers.alpaca.broker import AlpacaBroker
 from liveorder.infrastructure.brokers.simulated.control import VenueControl
 from liveorder.infrastructure.brokers.simulated.venue.catalogue import BUILT_IN
-from liveorder.infrastructure.brokers.simulated.venue.settings import AccountTerms
+from liveorder.infrastructure.brokers.simulated.venue.settings import VenueAccount
 from liveorder.testing.exchange import Exchange, open_exchange
 from liveorder.testing.stage import stage_settings
 from tests.twins.alpaca.customer import ACCOUNT, Lines, access, section
@@ -134,7 +134,7 @@ async def live(
     """Connected. `carries_fills`: what Alpaca does; `counts_fills`: what the operator says that it does."""
     log, carries = Lines(), counts_fills if carries_fills is None else carries_fills
     usual: dict[str, Any] = {"commission": COIN_FEES, "catalogue_file": COINS}
-    settings = stage_settings(AccountTerms(account_id=ACCOUNT), **usual | venue)
+    settings = stage_settings(VenueAccount(account_id=ACCOUNT), **usual | venue)
     async with open_exchange(settings) as exchange, alpaca_twin(exchange, carries_fills=carries) as twin:
         here = Live(brokerage(access(log, timeout_seconds), section(twin, counts_fills=counts_fills)), twin, exchange, log)
         try:

@@ -9,7 +9,7 @@ from typer.testing import CliRunner, Result
 
 from liveorder.domain.errors import InvalidInput, LeaseLost
 from liveorder.interfaces.cli.exit_codes import ExitCode
-from liveorder.interfaces.cli.failures import TRACEBACK_VARIABLE, Commands, Failed
+from liveorder.interfaces.cli.failures import TRACEBACK_VARIABLE, CommandGroup, Failed
 from tests.unit.cli.pages import HARMLESS, HOSTILE
 
 
@@ -19,7 +19,7 @@ class _Strict(BaseModel):
 
 def run(error: BaseException | None, *arguments: str) -> Result:
     """A command that fails with `error`."""
-    app = typer.Typer(cls=Commands, pretty_exceptions_enable=False)
+    app = typer.Typer(cls=CommandGroup, pretty_exceptions_enable=False)
 
     @app.command("act")
     def act(count: int = 0) -> None:

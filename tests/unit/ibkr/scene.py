@@ -17,7 +17,7 @@ from liveorder.domain.execution_report import ExecutionReport, OrderSnapshot
 from liveorder.domain.instrument import Instrument
 from liveorder.domain.values import OrderType, Side, TimeInForce, TradingMode
 from liveorder.infrastructure.brokers.ibkr.assembly import brokerage
-from liveorder.infrastructure.brokers.simulated.venue.settings import AccountTerms
+from liveorder.infrastructure.brokers.simulated.venue.settings import VenueAccount
 from liveorder.infrastructure.clock import SystemClock
 from liveorder.infrastructure.settings.sections import Ibkr
 from liveorder.testing.exchange import Exchange, open_exchange
@@ -133,7 +133,7 @@ class Scene:
 @asynccontextmanager
 async def scene(clock: Clock | None = None, section: dict[str, Any] | None = None, **venue: Any) -> AsyncIterator[Scene]:
     """Not connected yet; closed at the end."""
-    settings = stage_settings(AccountTerms(account_id=ACCOUNT), catalogue_file=CATALOGUE, **venue)
+    settings = stage_settings(VenueAccount(account_id=ACCOUNT), catalogue_file=CATALOGUE, **venue)
     async with open_exchange(settings) as exchange, tws_twin(exchange) as twin:
         played = Scene(exchange, twin, brokerage(access(clock), options(twin, section or {})))
         try:

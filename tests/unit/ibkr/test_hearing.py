@@ -25,12 +25,12 @@ from liveorder.domain.execution_report import (
     OrderSnapshot,
 )
 from liveorder.domain.facts import Fact
-from liveorder.domain.order.reception import receive
+from liveorder.domain.order.reception import apply_report
 from liveorder.infrastructure.brokers.ibkr import translation
 from liveorder.infrastructure.brokers.ibkr.executions import corrected_by
 from liveorder.infrastructure.brokers.ibkr.known_orders import OrderIds
 from liveorder.infrastructure.brokers.ibkr.rows import number
-from liveorder.infrastructure.brokers.ibkr.session import Address, Session
+from liveorder.infrastructure.brokers.ibkr.session import TwsAddress, TwsSession
 from liveorder.infrastructure.brokers.ibkr.times import Times
 from tests.builders import ACKNOWLEDGED, SENT, order_of
 from tests.twins.ibkr import wire
@@ -59,7 +59,7 @@ class Ear:
     def __init__(self) -> None:
         self.log = QuietLog()
         times = Times("America/New_York", self.log)
-        self.session = Session(Address("127.0.0.1", 1, 1, "America/New_York"), OrderIds(), times, 1.0)
+        self.session = TwsSession(TwsAddress("127.0.0.1", 1, 1, "America/New_York"), OrderIds(), times, 1.0)
         self._decoder: Any = self.session._ib.client.decoder
         self._decoder.serverVersion = wire.SERVER_VERSION
 
@@ -288,7 +288,7 @@ def test_a_fill_counts_once_whichever_of_its_revisions_come_in_whichever_order(
     for told in permutations(set(REVISIONS) - {*missed}):
         facts: list[Fact] = [SENT, ACKNOWLEDGED]
         for report in (*revisions(before), *revisions((*told, *told))):
-            facts += receive(order_of(*facts), report)
+            facts += apply_report(order_of(*facts), report)
         executions = order_of(*facts).executions
         assert [each.quantity for each in executions.effective()] == [Decimal(5)]
         assert executions.totals.quantity == Decimal(5)
@@ -302,7 +302,7 @@ def test_a_fill_that_was_taken_back_and_then_given_again_counts(missed: tuple[st
         facts: list[Fact] = [SENT, ACKNOWLEDGED]
         for revision in (each for each in shares if each <= last and each not in missed):
             (report,) = Ear().hears(fill(execId=f"{name}.{revision}", shares=shares[revision]))
-            facts += receive(order_of(*facts), report)
+            facts += apply_report(order_of(*facts), report)
         assert order_of(*facts).filled_quantity == expected
 
 

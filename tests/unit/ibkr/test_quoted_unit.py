@@ -23,7 +23,7 @@ from liveorder.domain.instrument import Instrument
 from liveorder.domain.values import AssetClass, OrderType
 from liveorder.infrastructure.brokers.ibkr.contracts import described
 from liveorder.infrastructure.brokers.ibkr.instruments import instrument_of
-from liveorder.infrastructure.brokers.simulated.venue.settings import AccountTerms, PriceSource, VenueSettings
+from liveorder.infrastructure.brokers.simulated.venue.settings import PriceSource, VenueAccount, VenueSettings
 from liveorder.testing.exchange import Exchange, open_exchange
 from tests.twins.ibkr import ACCOUNT, CATALOGUE, TwsTwin, tws_twin
 from tests.unit.ibkr.scene import Scene, scene
@@ -186,7 +186,7 @@ VOD: dict[str, Any] = {"symbol": "VOD", "exchange": "LSE", "currency": "GBP", "c
 async def running(folder: Path, **risk: Any) -> AsyncIterator[tuple[Runner, Exchange, TwsTwin]]:
     """Orders at the market are filled at once."""
     prices = PriceSource(volatility=0, start_prices={"ZC": CORN_PRICE, "VOD": PENCE})
-    venue = VenueSettings(accounts=(AccountTerms(account_id=ACCOUNT),), catalogue_file=CATALOGUE, prices=prices)
+    venue = VenueSettings(accounts=(VenueAccount(account_id=ACCOUNT),), catalogue_file=CATALOGUE, prices=prices)
     async with open_exchange(venue) as exchange, tws_twin(exchange) as twin:
         told = settings(folder, twin)
         account = {"id": "ibkr", "broker": "ibkr", "risk_by_currency": {"GBP": LAX}}

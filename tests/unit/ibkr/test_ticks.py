@@ -17,7 +17,7 @@ from liveorder.domain.values import OptionRight
 from liveorder.infrastructure.brokers.ibkr import questions
 from liveorder.infrastructure.brokers.ibkr.ticks import Ticks, rule_at, ticks_of
 from liveorder.infrastructure.brokers.simulated.venue.catalogue import BUILT_IN
-from liveorder.infrastructure.brokers.simulated.venue.settings import AccountTerms
+from liveorder.infrastructure.brokers.simulated.venue.settings import VenueAccount
 from liveorder.testing.exchange import open_exchange
 from liveorder.testing.stage import stage_settings
 from tests.twins.ibkr import ACCOUNT, CATALOGUE, tws_twin, wire
@@ -195,7 +195,7 @@ def test_the_smallest_step_tells_the_unit_of_a_rule(steps: tuple[tuple[float, fl
 
 @pytest.mark.parametrize(("asked", "sent"), [("0.8765", "0.8765"), ("231.2345", "231.23"), ("0.00421", "0.0042")])
 async def test_an_order_goes_out_on_the_steps_at_its_price(tmp_path: Path, asked: str, sent: str) -> None:
-    venue = stage_settings(AccountTerms(account_id=ACCOUNT), catalogue_file=CATALOGUE)
+    venue = stage_settings(VenueAccount(account_id=ACCOUNT), catalogue_file=CATALOGUE)
     async with open_exchange(venue) as exchange, tws_twin(exchange) as twin:
         told = settings(tmp_path, twin)
         async with Runner.open(**told | {"risk": told["risk"] | {"price_collar_percent": None}}) as runner:

@@ -16,7 +16,7 @@ from liveorder.domain.errors import BrokerConnectionError
 from liveorder.domain.signal import UnusableSignal
 from liveorder.infrastructure.brokers.ibkr.broker import IbkrBroker
 from liveorder.infrastructure.brokers.simulated.venue.faults import Fault, FaultKind
-from liveorder.infrastructure.brokers.simulated.venue.settings import AccountTerms, Commission, VenueSettings
+from liveorder.infrastructure.brokers.simulated.venue.settings import VenueAccount, VenueCommission, VenueSettings
 from liveorder.testing.exchange import open_exchange
 from liveorder.testing.stage import stage_settings
 from tests.twins.ibkr import ACCOUNT, CATALOGUE, TwsTwin, tws_twin
@@ -37,7 +37,7 @@ def settings(folder: Path, twin: TwsTwin) -> dict[str, Any]:
 
 
 async def test_a_signal_becomes_a_filled_order_of_the_paper_account(tmp_path: Path) -> None:
-    venue = VenueSettings(accounts=(AccountTerms(account_id=ACCOUNT),), catalogue_file=CATALOGUE)
+    venue = VenueSettings(accounts=(VenueAccount(account_id=ACCOUNT),), catalogue_file=CATALOGUE)
     async with open_exchange(venue) as exchange, tws_twin(exchange) as twin, Runner.open(**settings(tmp_path, twin)) as runner:
         order = await runner.execute(Signal(signal_id="a", symbol="AAPL", side="BUY", quantity=3, cms_score=90))
         order = await runner.wait_closed(order.order_id, 20)
@@ -47,7 +47,7 @@ async def test_a_signal_becomes_a_filled_order_of_the_paper_account(tmp_path: Pa
 
 
 async def test_an_order_whose_acknowledgement_is_lost_is_found_and_never_sent_twice(tmp_path: Path) -> None:
-    venue = VenueSettings(accounts=(AccountTerms(account_id=ACCOUNT),), catalogue_file=CATALOGUE)
+    venue = VenueSettings(accounts=(VenueAccount(account_id=ACCOUNT),), catalogue_file=CATALOGUE)
     async with open_exchange(venue) as exchange, tws_twin(exchange) as twin:
         await exchange.control.lay(Fault(kind=FaultKind.ACKNOWLEDGEMENT_LOST, nth=1))
         async with Runner.open(**settings(tmp_path, twin)) as runner:
@@ -64,7 +64,7 @@ async def test_a_fill_that_was_corrected_twice_while_nobody_listened_counts_once
     tmp_path: Path, shares: tuple[int, int], are_the_latest: bool
 ) -> None:
     """Through a restart: the fill is in the store, of its corrections perhaps only the second ever comes."""
-    venue = stage_settings(AccountTerms(account_id=ACCOUNT), catalogue_file=CATALOGUE)
+    venue = stage_settings(VenueAccount(account_id=ACCOUNT), catalogue_file=CATALOGUE)
     async with open_exchange(venue) as exchange, tws_twin(exchange) as twin:
         twin.executions_are_the_latest = are_the_latest
         resting: dict[str, Any] = {"order_type": "LIMIT", "limit_price": 180, "time_in_force": "GTC", "cms_score": 90}
@@ -95,7 +95,7 @@ async def until_filled(runner: Runner, order_id: UUID, quantity: int) -> None:
 
 
 async def test_an_order_that_tws_refuses_under_an_unlisted_code_is_rejected_in_its_words_and_sent_once(tmp_path: Path) -> None:
-    venue = VenueSettings(accounts=(AccountTerms(account_id=ACCOUNT),), catalogue_file=CATALOGUE)
+    venue = VenueSettings(accounts=(VenueAccount(account_id=ACCOUNT),), catalogue_file=CATALOGUE)
     async with open_exchange(venue) as exchange, tws_twin(exchange) as twin, Runner.open(**settings(tmp_path, twin)) as runner:
         twin.next_order_meets = (387, "Unsupported order type for this exchange and security type.")
         order = await runner.execute(Signal(signal_id="a", symbol="AAPL", side="BUY", quantity=3, cms_score=90))
@@ -105,7 +105,7 @@ async def test_an_order_that_tws_refuses_under_an_unlisted_code_is_rejected_in_i
 
 
 async def test_an_order_without_market_data_says_so_in_the_words_of_tws(tmp_path: Path) -> None:
-    venue = VenueSettings(accounts=(AccountTerms(account_id=ACCOUNT),), catalogue_file=CATALOGUE)
+    venue = VenueSettings(accounts=(VenueAccount(account_id=ACCOUNT),), catalogue_file=CATALOGUE)
     async with open_exchange(venue) as exchange, tws_twin(exchange) as twin, Runner.open(**settings(tmp_path, twin)) as runner:
         twin.ticks.clear()
         twin.market_data_meets = (354, "Requested market data is not subscribed.")
@@ -116,7 +116,7 @@ async def test_an_order_without_market_data_says_so_in_the_words_of_tws(tmp_path
 
 
 async def test_a_signal_that_several_contracts_fit_is_refused_with_their_names(tmp_path: Path) -> None:
-    venue = VenueSettings(accounts=(AccountTerms(account_id=ACCOUNT),), catalogue_file=CATALOGUE)
+    venue = VenueSettings(accounts=(VenueAccount(account_id=ACCOUNT),), catalogue_file=CATALOGUE)
     async with open_exchange(venue) as exchange, tws_twin(exchange) as twin, Runner.open(**settings(tmp_path, twin)) as runner:
         signal = Signal(signal_id="a", symbol="SPX", side="BUY", quantity=1, expiry="2027-12-17", strike=6000, right="CALL")
         with pytest.raises(UnusableSignal, match=r"SMART:SPX/SPXW:2027-12-17:6000:CALL \(multiplier 100, conId ") as refused:
@@ -142,7 +142,7 @@ async def test_the_order_id_of_an_attempt_that_failed_is_given_to_no_other_order
         is_b_out.set()
         return reports
 
-    venue = VenueSettings(accounts=(AccountTerms(account_id=ACCOUNT),), catalogue_file=CATALOGUE)
+    venue = VenueSettings(accounts=(VenueAccount(account_id=ACCOUNT),), catalogue_file=CATALOGUE)
     async with open_exchange(venue) as exchange, tws_twin(exchange) as twin:
         patient = settings(tmp_path, twin) | {"retry": {"first_wait_seconds": 3600, "max_wait_seconds": 3600}}
         patient["timeouts"] = {"drain_seconds": 0.1}
@@ -171,8 +171,8 @@ async def failed_attempt(runner: Runner) -> UUID:
 
 
 async def test_fees_in_another_currency_than_the_stocks_stand_apart_in_every_report(tmp_path: Path) -> None:
-    euros = Commission(per_order=Decimal(1), currency="EUR")
-    venue = VenueSettings(accounts=(AccountTerms(account_id=ACCOUNT),), catalogue_file=CATALOGUE, commission=euros)
+    euros = VenueCommission(per_order=Decimal(1), currency="EUR")
+    venue = VenueSettings(accounts=(VenueAccount(account_id=ACCOUNT),), catalogue_file=CATALOGUE, commission=euros)
     async with open_exchange(venue) as exchange, tws_twin(exchange) as twin, Runner.open(**settings(tmp_path, twin)) as runner:
         for name in ("a", "b"):
             order = await runner.execute(Signal(signal_id=name, symbol="AAPL", side="BUY", quantity=3, cms_score=90))

@@ -14,7 +14,7 @@ from liveorder.domain.instrument import Instrument
 from liveorder.domain.values import OrderType, Product, Side, TimeInForce
 from liveorder.infrastructure.brokers.kite.assembly import brokerage
 from liveorder.infrastructure.brokers.kite.broker import KiteBroker
-from liveorder.infrastructure.brokers.simulated.venue.settings import AccountTerms, Fills
+from liveorder.infrastructure.brokers.simulated.venue.settings import Fills, VenueAccount
 from liveorder.testing.exchange import open_exchange
 from tests.twins.kite import USER_ID, KiteTwin, kite_twin, venue_settings
 from tests.twins.kite.client import ACCOUNT, access_to, section_of
@@ -67,7 +67,7 @@ async def scene(
     **options: Any,
 ) -> AsyncIterator[Scene]:
     """Connected; `options` are settings of the kite section, `positions` what was held this morning. Fills are by hand."""
-    terms = AccountTerms(account_id=USER_ID, currency="INR", cash=Decimal(1_000_000), positions=positions or {})
+    terms = VenueAccount(account_id=USER_ID, currency="INR", cash=Decimal(1_000_000), positions=positions or {})
     settings = venue_settings(terms, lag_seconds, fills=Fills(automatic=False), rejection_probability=rejection_probability)
     log = RememberedLog()
     async with open_exchange(settings) as exchange, kite_twin(exchange, settings) as twin:

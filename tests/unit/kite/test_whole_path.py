@@ -13,7 +13,7 @@ from typing import Any
 from liveorder import Runner, Signal
 from liveorder.infrastructure.brokers.kite import tokens
 from liveorder.infrastructure.brokers.simulated.venue.faults import Fault, FaultKind, Point
-from liveorder.infrastructure.brokers.simulated.venue.settings import AccountTerms
+from liveorder.infrastructure.brokers.simulated.venue.settings import VenueAccount
 from liveorder.testing.exchange import open_exchange
 from tests.interfaces.test_runner import LAX
 from tests.twins.kite import API_KEY, API_SECRET, USER_ID, KiteTwin, kite_twin, venue_settings
@@ -25,7 +25,7 @@ PATIENCE_SECONDS = 20
 
 @asynccontextmanager
 async def twin() -> AsyncIterator[KiteTwin]:
-    settings = venue_settings(AccountTerms(account_id=USER_ID, currency="INR", cash=Decimal(1_000_000)))
+    settings = venue_settings(VenueAccount(account_id=USER_ID, currency="INR", cash=Decimal(1_000_000)))
     async with open_exchange(settings) as exchange, kite_twin(exchange, settings) as running:
         yield running
 

@@ -12,7 +12,7 @@ from liveorder.domain.execution_report import CloseCause
 from liveorder.domain.facts import Fact
 from liveorder.domain.order import facts as f
 from liveorder.domain.order.facts import CancelReason
-from liveorder.domain.order.reception import receive
+from liveorder.domain.order.reception import apply_report
 from liveorder.domain.values import TimeInForce
 from tests.builders import (
     ACKNOWLEDGED,
@@ -74,7 +74,7 @@ def review(code: str, message: str) -> f.ReviewRequested:
 
 
 def check(given: tuple[Fact, ...], report: r.ExecutionReport, expected: list[Fact]) -> None:
-    assert receive(order_of(*given), report) == expected
+    assert apply_report(order_of(*given), report) == expected
 
 
 # --- acknowledgements -------------------------------------------------------------------------------------------------------
@@ -86,7 +86,7 @@ def test_an_acknowledgement_brings_the_brokers_id() -> None:
 
 def test_an_acknowledgement_settles_doubt() -> None:
     order = order_of(SENT, unknown(f"{KEY}-s1"))
-    assert not then(order, *receive(order, ACCEPTED)).is_in_doubt
+    assert not then(order, *apply_report(order, ACCEPTED)).is_in_doubt
 
 
 def test_an_acknowledgement_that_comes_again_is_old_news() -> None:
@@ -157,12 +157,12 @@ def test_a_rejection_of_a_rejected_order_is_old_news(given: tuple[Fact, ...]) ->
 
 def test_a_rejection_of_an_order_with_fills_cancels_the_rest() -> None:
     order = order_of(*WORKING, fill("a", 40))
-    facts = receive(order, r.OrderRejected(reason="no margin"))
+    facts = apply_report(order, r.OrderRejected(reason="no margin"))
     assert facts == [
         cancelled(CancelReason.BY_BROKER, "no margin"),
         anomaly("rejected_after_fill", "rejected with 40 filled: no margin"),
     ]
-    assert receive(then(order, *facts), r.OrderRejected(reason="no margin")) == []
+    assert apply_report(then(order, *facts), r.OrderRejected(reason="no margin")) == []
 
 
 @pytest.mark.parametrize(("given", "status"), [(FILLED, "FILLED"), (CANCELLED, "CANCELLED")])
@@ -187,7 +187,7 @@ def test_a_fill_before_the_acknowledgement_tells_the_brokers_id_too() -> None:
     told = replace(execution("a", 40), broker_order_id="B-1")
     check((SENT,), told, [acknowledged(), fill("a", 40)])
     check(WORKING, told, [fill("a", 40)])
-    check((REFUSED,), told, receive(order_of(REFUSED), execution("a", 40)))
+    check((REFUSED,), told, apply_report(order_of(REFUSED), execution("a", 40)))
 
 
 def test_a_change_by_the_broker_before_the_acknowledgement_tells_its_id_too() -> None:
@@ -265,14 +265,14 @@ def test_a_correction_is_booked_as_told_and_once() -> None:
 
 def test_a_correction_may_come_before_its_fill() -> None:
     order = order_of(*WORKING)
-    order = then(order, *receive(order, corrected("c", "a", 45)))
+    order = then(order, *apply_report(order, corrected("c", "a", 45)))
     assert order.filled_quantity == 45
-    assert then(order, *receive(order, execution("a", 40))).filled_quantity == 45
+    assert then(order, *apply_report(order, execution("a", 40))).filled_quantity == 45
 
 
 def test_a_correction_whose_forerunner_was_missed_joins_the_fill_that_it_names() -> None:
     report = replace(corrected("e", "c", 50), supersedes=("a",))
-    (fact,) = receive(order_of(*WORKING, fill("a", 40)), report)
+    (fact,) = apply_report(order_of(*WORKING, fill("a", 40)), report)
     assert fact == correction("e", "c", 50).model_copy(update={"supersedes": ("a",)})
     assert order_of(*WORKING, fill("a", 40), fact).filled_quantity == 50
     assert order_of(*WORKING, fill("a", 40), fact, correction("c", "a", 45)).filled_quantity == 50
@@ -342,11 +342,11 @@ def test_a_pending_cancel_is_told_once() -> None:
 @pytest.mark.parametrize("named", [f"{KEY}-c1", None])
 def test_a_refused_cancel_leaves_the_order_as_it_was(named: str | None) -> None:
     order = order_of(*WORKING, cancel_request(), f.CancelPending())
-    facts = receive(order, r.CancelRejected(reason="too late", request_id=named))
+    facts = apply_report(order, r.CancelRejected(reason="too late", request_id=named))
     assert facts == [f.CancelRefused(request_id=named, message="too late")]
     after = then(order, *facts)
     assert (after.status, after.cancel_requested, after.cancel_pending) == (order.status, False, False)
-    assert receive(after, r.CancelRejected(reason="too late", request_id=named)) == []
+    assert apply_report(after, r.CancelRejected(reason="too late", request_id=named)) == []
 
 
 def test_a_refusal_told_twice_does_not_settle_the_next_cancel() -> None:
@@ -406,13 +406,13 @@ def test_the_end_of_what_ended_is_old_news(given: tuple[Fact, ...]) -> None:
 def test_the_end_of_an_order_that_turned_up_again_answers_its_cancel(report: r.ExecutionReport, expected: list[Fact]) -> None:
     turned_up = (f.AnomalyNoted(code="rejected_after_close", message=""), f.ReviewRequested(code="live_after_close", message=""))
     order = order_of(*CANCELLED, *turned_up, cancel_request(reason=CancelReason.TIMED_OUT))
-    assert receive(order, report) == expected
+    assert apply_report(order, report) == expected
     assert then(order, *expected).is_finished
 
 
 def test_an_end_after_the_whole_was_filled_is_kept_for_the_day_that_a_fill_is_busted() -> None:
     order = order_of(*FILLED)
-    order = then(order, *receive(order, closed(CloseCause.DONE_FOR_DAY)))
+    order = then(order, *apply_report(order, closed(CloseCause.DONE_FOR_DAY)))
     assert order.status.value == "FILLED"
     assert then(order, bust("a")).reason == "DONE_FOR_DAY"
 
@@ -426,7 +426,7 @@ def test_done_for_the_day_is_not_the_end_of_an_order_that_lasts(lasting: TimeInF
 
 def test_done_for_the_day_proves_that_the_broker_has_an_order_in_doubt() -> None:
     order = order_of(intent(time_in_force=TimeInForce.GTC), SENT, unknown(f"{KEY}-s1"))
-    facts = receive(order, r.OrderClosed(cause=CloseCause.DONE_FOR_DAY, broker_order_id="B-1"))
+    facts = apply_report(order, r.OrderClosed(cause=CloseCause.DONE_FOR_DAY, broker_order_id="B-1"))
     assert facts == [ACKNOWLEDGED]
     assert not then(order, *facts).is_in_doubt
 
@@ -435,7 +435,7 @@ def test_a_commission_in_another_currency_is_kept_apart_from_one_in_the_instrume
     euros = replace(execution("a", 40, 10, "2"), commission_currency="EUR")
     dollars = replace(execution("b", 60, 10, "1"), commission_currency="USD")
     order = order_of(*WORKING)
-    facts = [*receive(order, euros), *receive(order, dollars)]
+    facts = [*apply_report(order, euros), *apply_report(order, dollars)]
     assert facts == [fill("a", 40, 10, "2 EUR"), fill("b", 60, 10, "1")]
     order = then(order, *facts)
     assert figures(order.commission, order.other_commissions) == (1, {"EUR": 2})
@@ -444,18 +444,18 @@ def test_a_commission_in_another_currency_is_kept_apart_from_one_in_the_instrume
 def test_the_currency_of_a_commission_is_news_and_the_same_told_again_is_not() -> None:
     order = order_of(*WORKING, fill("a", 40, 10, "2"))
     euros = r.Commission(execution_id="a", commission=Decimal(2), commission_currency="EUR")
-    told = receive(order, euros)
+    told = apply_report(order, euros)
     assert told == [f.CommissionReported(execution_id="a", commission=Decimal(2), commission_currency="EUR")]
     charged = then(order, *told)
-    assert figures(charged.commission, charged.other_commissions, receive(charged, euros)) == (0, {"EUR": 2}, [])
+    assert figures(charged.commission, charged.other_commissions, apply_report(charged, euros)) == (0, {"EUR": 2}, [])
     again = replace(execution("a", 40, 10, "2"), commission_currency="EUR")
-    assert receive(charged, again) == receive(charged, execution("a", 40, 10, "2")) == []
+    assert apply_report(charged, again) == apply_report(charged, execution("a", 40, 10, "2")) == []
 
 
 def test_a_correction_brings_its_own_currency_and_a_bust_takes_every_currency_back() -> None:
     dearer = replace(corrected("c", "a", 40), commission=Decimal(3), commission_currency="EUR")
     order = order_of(*WORKING, fill("a", 40, 10, "2"))
-    order = then(order, *receive(order, dearer))
+    order = then(order, *apply_report(order, dearer))
     assert figures(order.commission, order.other_commissions) == (0, {"EUR": 3})
     order = then(order, bust("c"))
     assert figures(order.commission, order.other_commissions) == (0, {})
@@ -474,9 +474,9 @@ def test_a_correction_told_again_with_its_commission_tells_the_commission() -> N
     given = (*WORKING, fill("a", 40, fee="1"), f.FillCorrected(**dict(fill("c", 40)), corrects="a"))
     again = replace(corrected("c", "a", 40), commission=Decimal(0))
     order = order_of(*given)
-    facts = receive(order, again)
+    facts = apply_report(order, again)
     assert facts == [f.CommissionReported(execution_id="c", commission=Decimal(0))]
-    assert figures(order.commission, then(order, *facts).commission, receive(then(order, *facts), again)) == (1, 0, [])
+    assert figures(order.commission, then(order, *facts).commission, apply_report(then(order, *facts), again)) == (1, 0, [])
 
 
 @pytest.mark.parametrize("reports", [*permutations(range(3))])
@@ -488,7 +488,7 @@ def test_the_commission_of_a_chain_without_times_is_that_of_its_newest_link_that
     )
     order = order_of(*WORKING)
     for number in reports:
-        order = then(order, *receive(order, links[number]))
+        order = then(order, *apply_report(order, links[number]))
     assert figures(order.filled_quantity, order.commission) == (60, 3)
 
 
@@ -527,7 +527,7 @@ def test_an_answered_replace_leaves_what_is_in_doubt_or_pending_beside_it() -> N
     doubted = unknown(f"{KEY}-r1", f.RequestKind.REPLACE)
     given = (*TWO_REPLACES, cancel_request(), f.CancelPending(), f.ReplacePending(), doubted)
     order = order_of(*given)
-    after = then(order, *receive(order, r.OrderReplaced(request_id=f"{KEY}-r2")))
+    after = then(order, *apply_report(order, r.OrderReplaced(request_id=f"{KEY}-r2")))
     assert figures(after.replace_pending, after.cancel_pending, after.is_in_doubt, [*after.requests]) == (
         True,
         True,
@@ -569,7 +569,7 @@ def test_a_replace_told_twice_does_not_undo_the_next_one() -> None:
         f.Replaced(request_id=f"{KEY}-r1", quantity=Decimal(80)),
         f.Replaced(request_id=f"{KEY}-r2", quantity=Decimal(70)),
     )
-    assert receive(order, r.OrderReplaced(request_id=f"{KEY}-r1", quantity=Decimal(80))) == []
+    assert apply_report(order, r.OrderReplaced(request_id=f"{KEY}-r1", quantity=Decimal(80))) == []
 
 
 def test_a_replace_that_was_settled_as_absent_and_was_done_after_all_is_booked() -> None:
@@ -592,11 +592,11 @@ def test_a_replace_done_after_the_end_is_noted() -> None:
 @pytest.mark.parametrize("named", [f"{KEY}-r1", None])
 def test_a_refused_replace_leaves_the_order_as_it_was(named: str | None) -> None:
     order = order_of(*WORKING, replace_request(1, "80"), f.ReplacePending())
-    facts = receive(order, r.ReplaceRejected(reason="too late", request_id=named))
+    facts = apply_report(order, r.ReplaceRejected(reason="too late", request_id=named))
     assert facts == [f.ReplaceRefused(request_id=named, message="too late")]
     after = then(order, *facts)
     assert figures(after.quantity, after.replace_requested, after.replace_pending) == (100, False, False)
-    assert receive(after, r.ReplaceRejected(reason="too late", request_id=named)) == []
+    assert apply_report(after, r.ReplaceRejected(reason="too late", request_id=named)) == []
 
 
 @pytest.mark.parametrize(
@@ -612,7 +612,7 @@ def test_the_answer_to_our_request_leaves_pending_what_others_asked_for(
     pending: Fact, asked: Fact, answer: r.ExecutionReport
 ) -> None:
     order = order_of(*WORKING, pending, asked)
-    after = then(order, *receive(order, answer))
+    after = then(order, *apply_report(order, answer))
     assert after.requests == {}
     assert after.replace_pending or after.cancel_pending
 
@@ -648,7 +648,7 @@ def test_a_stop_triggers_once() -> None:
 def test_a_second_attempt_in_doubt_is_settled_by_any_word_of_the_order() -> None:
     order = order_of(SENT, FAILED, submission(2), unknown(f"{KEY}-s2"))
     for report in (ACCEPTED, execution(), r.OrderTriggered(), r.ExecutionBusted(execution_id="a"), r.OrderRejected()):
-        assert not then(order, *receive(order, report)).requests
+        assert not then(order, *apply_report(order, report)).requests
 
 
 # --- what comes late must not undo what is newer -----------------------------------------------------------------------------
@@ -677,11 +677,11 @@ def test_late_word_of_an_earlier_replace_changes_no_terms(late: r.OrderReplaced,
         limit_price=Decimal(12),
         broker_order_id="B-3",
     )
-    order = then(order, *receive(order, asked if found else done))
-    order = then(order, *receive(order, late))
+    order = then(order, *apply_report(order, asked if found else done))
+    order = then(order, *apply_report(order, late))
     assert figures(order.quantity, order.broker_order_id, order.replace_requested) == (150, "B-3", False)
-    order = then(order, *receive(order, done))
-    order = then(order, *receive(order, execution("a", 100)))
+    order = then(order, *apply_report(order, done))
+    order = then(order, *apply_report(order, execution("a", 100)))
     assert figures(order.quantity, order.status, order.remaining_quantity, order.anomalies) == (150, "PARTIAL", 50, frozenset())
 
 
@@ -692,10 +692,10 @@ def test_of_two_quantities_the_larger_stands_until_the_broker_is_asked(is_absent
     second = f.Replaced(request_id=f"{KEY}-r2", quantity=Decimal(70))
     order = order_of(*WORKING, replace_request(1, "80"), *first, replace_request(2, "70"), second, fill("a", 70))
     assert order.status == "FILLED"
-    order = then(order, *receive(order, r.OrderReplaced(request_id=f"{KEY}-r1", quantity=Decimal(80))))
+    order = then(order, *apply_report(order, r.OrderReplaced(request_id=f"{KEY}-r1", quantity=Decimal(80))))
     assert figures(order.status, order.quantity, order.remaining_quantity) == ("PARTIAL", 80, 10)
     found = r.OrderSnapshot(status=r.BrokerStatus.FILLED, filled_quantity=Decimal(70), quantity=Decimal(70), broker_order_id="B-1")
-    order = then(order, *receive(order, found))
+    order = then(order, *apply_report(order, found))
     assert figures(order.status, order.quantity) == ("FILLED", 70)
 
 
@@ -711,7 +711,7 @@ def test_an_answer_tells_the_terms_that_stand_whichever_replace_asked_for_them(q
         quantity=Decimal(quantity),
         broker_order_id="B-1",
     )
-    order = then(order, *receive(order, told))
+    order = then(order, *apply_report(order, told))
     assert figures(order.status, order.quantity, order.remaining_quantity, [*order.requests]) == (
         "PARTIAL",
         quantity,
@@ -724,7 +724,7 @@ def test_a_replace_of_one_term_is_not_overtaken_by_one_of_another() -> None:
     limited = intent(order_type="LIMIT", limit_price=Decimal(400))
     order = order_of(limited, *WORKING, replace_request(1, "200"), replace_request(2, limit="401"))
     for number in (2, 1):
-        order = then(order, *receive(order, r.OrderReplaced(request_id=f"{KEY}-r{number}")))
+        order = then(order, *apply_report(order, r.OrderReplaced(request_id=f"{KEY}-r{number}")))
     assert figures(order.quantity, order.limit_price) == (200, 401)
 
 
@@ -733,14 +733,14 @@ def test_two_ways_of_telling_a_commission_that_disagree_come_to_an_end() -> None
     reports = [r.Commission(execution_id="a", commission=Decimal(1)), execution("a", 40, 10, "1.01")] * 5
     told = 0
     for report in reports:
-        facts = receive(order, report)
+        facts = apply_report(order, report)
         told, order = told + len(facts), then(order, *facts)
     assert told == 3
 
 
 def test_a_later_replace_that_was_refused_leaves_the_earlier_one_its_say() -> None:
     order = order_of(*TWO_REPLACES, f.ReplaceRefused(request_id=f"{KEY}-r2", message="no"))
-    after = then(order, *receive(order, r.OrderReplaced(request_id=f"{KEY}-r1")))
+    after = then(order, *apply_report(order, r.OrderReplaced(request_id=f"{KEY}-r1")))
     assert after.quantity == 80
 
 
@@ -754,7 +754,7 @@ def test_a_later_replace_that_was_refused_leaves_the_earlier_one_its_say() -> No
 )
 def test_a_late_acknowledgement_does_not_undo_new_terms(new_terms: tuple[Fact, ...]) -> None:
     order = order_of(SENT, fill("a", 10), *new_terms)
-    after = then(order, *receive(order, r.Accepted(broker_order_id="B-1", effective_quantity=Decimal(100))))
+    after = then(order, *apply_report(order, r.Accepted(broker_order_id="B-1", effective_quantity=Decimal(100))))
     assert figures(after.quantity, after.broker_order_id) == (120, "B-1")
 
 
@@ -762,8 +762,8 @@ def test_a_late_acknowledgement_does_not_undo_new_terms(new_terms: tuple[Fact, .
 def test_the_commission_that_a_fill_names_last_is_its_commission(fees: tuple[str | None, ...]) -> None:
     order = order_of(*WORKING)
     for fee in fees:
-        order = then(order, *receive(order, execution("a", 40, 10, fee)))
-        assert receive(order, execution("a", 40, 10, fee)) == []
+        order = then(order, *apply_report(order, execution("a", 40, 10, fee)))
+        assert apply_report(order, execution("a", 40, 10, fee)) == []
     assert order.commission == Decimal(fees[-1] or 0)
 
 
@@ -784,7 +784,7 @@ def test_a_fill_books_to_the_last_digit_however_few_an_embedding_program_reckons
     told = r.OrderSnapshot(status=r.BrokerStatus.WORKING, filled_quantity=Decimal("1234567.5"), average_price=Decimal("10.25"))
     with localcontext(prec=4):
         before = order_of(intent(side="SELL", quantity=Decimal(9876543)), *WORKING)
-        after = then(before, *receive(before, told))
+        after = then(before, *apply_report(before, told))
         left = after.remaining_quantity
         (entry,) = entries_between(before, after, SESSION)
     assert figures(after.filled_quantity, after.average_price, left) == (
@@ -802,5 +802,5 @@ def test_units_of_eighteen_decimals_give_way_to_the_last_of_them() -> None:
         r.OrderSnapshot(status=r.BrokerStatus.WORKING, filled_quantity=order.quantity or Decimal(0), average_price=Decimal(2)),
         execution("b", "0.000000000000000001", 3),
     ):
-        order = then(order, *receive(order, report))
+        order = then(order, *apply_report(order, report))
     assert figures(order.filled_quantity, [e.execution_id for e in order.executions.effective()]) == (order.quantity, ["a", "b"])

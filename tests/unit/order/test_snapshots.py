@@ -11,7 +11,7 @@ from liveorder.domain.facts import Fact
 from liveorder.domain.order import LiveOrder
 from liveorder.domain.order import facts as f
 from liveorder.domain.order.facts import CancelReason, RequestKind
-from liveorder.domain.order.reception import receive
+from liveorder.domain.order.reception import apply_report
 from liveorder.domain.values import OrderType
 from tests.builders import (
     ACKNOWLEDGED,
@@ -67,10 +67,10 @@ def anomaly(code: str, message: str) -> f.AnomalyNoted:
 def check(given: tuple[Fact, ...], snapshot: r.OrderSnapshot, expected: list[Fact]) -> LiveOrder:
     """Then exactly these facts; and the same answer once more tells nothing."""
     order = order_of(*given)
-    facts = receive(order, snapshot)
+    facts = apply_report(order, snapshot)
     assert facts == expected
     after = then(order, *facts)
-    assert receive(after, snapshot) == []
+    assert apply_report(after, snapshot) == []
     return after
 
 
@@ -87,7 +87,7 @@ def test_an_answer_by_our_key_settles_doubt_even_without_the_brokers_id() -> Non
         (SENT, unknown(f"{KEY}-s1")), told(BrokerStatus.WORKING, broker_order_id=None), [f.Acknowledged(broker_order_id=None)]
     )
     assert not after.is_in_doubt
-    assert receive(after, told(BrokerStatus.WORKING)) == [ACKNOWLEDGED]
+    assert apply_report(after, told(BrokerStatus.WORKING)) == [ACKNOWLEDGED]
 
 
 def test_what_is_known_already_adds_nothing() -> None:
@@ -118,7 +118,7 @@ def test_what_no_listed_fill_tells_of_is_inferred_at_the_price_that_makes_the_av
 
 
 def test_a_fill_is_inferred_at_the_time_of_the_answer() -> None:
-    facts = receive(order_of(*WORKING), told(BrokerStatus.WORKING, 40, 10, occurred_at=seconds(60)))
+    facts = apply_report(order_of(*WORKING), told(BrokerStatus.WORKING, 40, 10, occurred_at=seconds(60)))
     assert facts == [inferred(40, 10, "40 filled at 10").model_copy(update={"filled_at": seconds(60)})]
 
 
@@ -146,9 +146,9 @@ def test_the_same_total_at_another_average_prices_what_was_inferred_anew(closed:
     anew = inferred(50, 9, "50 filled at 9", number=2)
     order = check((*WORKING, inferred(50, 0, "50 filled at no price"), *given), told(status, 50, 9), [bust("inferred-1"), anew])
     assert figures(order.filled_quantity, order.average_price, order.anomalies) == (50, 9, frozenset())
-    assert receive(order, told(status, 50, 9)) == receive(order, told(status, 50)) == []
+    assert apply_report(order, told(status, 50, 9)) == apply_report(order, told(status, 50)) == []
     order = then(order, fill("a", 20, 8))
-    order = then(order, *receive(order, told(status, 50, 9)))
+    order = then(order, *apply_report(order, told(status, 50, 9)))
     assert figures(order.filled_quantity, order.average_price) == (50, 9)
     order = then(order, fill("b", 30, "9.5"))
     assert figures(order.filled_quantity, [e.execution_id for e in order.executions.effective()]) == (50, ["a", "b"])
@@ -158,14 +158,14 @@ def test_the_same_total_at_another_average_prices_what_was_inferred_anew(closed:
 def test_an_average_that_is_rounded_prices_nothing_anew_for_ever(average: str) -> None:
     order = order_of(*WORKING, fill("a", 7, 3))
     for _ in range(3):
-        order = then(order, *receive(order, told(BrokerStatus.WORKING, 10, average)))
+        order = then(order, *apply_report(order, told(BrokerStatus.WORKING, 10, average)))
     assert len(order.executions.inferred) == 1
 
 
 def test_a_broker_that_tells_now_one_average_and_now_another_does_not_fill_the_log() -> None:
     order = order_of(*WORKING)
     for number in range(200):
-        order = then(order, *receive(order, told(BrokerStatus.WORKING, 10, 400 + number % 2)))
+        order = then(order, *apply_report(order, told(BrokerStatus.WORKING, 10, 400 + number % 2)))
     assert len(order.executions.inferred) == 20
     assert order.filled_quantity == 10
 
@@ -247,7 +247,7 @@ def test_an_order_without_a_limit_that_rests_with_one_says_so_once(kind: str, be
 @pytest.mark.parametrize("status", [BrokerStatus.PENDING, BrokerStatus.FILLED, BrokerStatus.CANCELLED])
 def test_a_limit_is_no_news_of_a_market_order_that_does_not_rest(status: BrokerStatus) -> None:
     snapshot = told(status, quantity=100, limit_price="10.3", order_type=OrderType.LIMIT)
-    facts = receive(order_of(intent(order_type="MARKET"), *WORKING), snapshot)
+    facts = apply_report(order_of(intent(order_type="MARKET"), *WORKING), snapshot)
     assert not any(isinstance(fact, f.Restated) for fact in facts)
 
 
@@ -282,7 +282,7 @@ def test_an_answer_without_a_status_changes_no_terms() -> None:
 @pytest.mark.parametrize("status", [BrokerStatus.CANCELLED, BrokerStatus.EXPIRED])
 def test_an_order_that_ended_is_not_filled_because_the_broker_tells_what_was_filled_as_its_quantity(status: BrokerStatus) -> None:
     order = order_of(*WORKING, fill("a", 40))
-    after = then(order, *receive(order, told(status, 40, 10, quantity=40)))
+    after = then(order, *apply_report(order, told(status, 40, 10, quantity=40)))
     assert figures(after.status.value, after.quantity) == ("CANCELLED", 100)
 
 
@@ -322,10 +322,10 @@ def test_an_overfilled_order_keeps_its_ordered_quantity_however_it_is_polled(
     order = order_of(*given)
     snapshot = told(status, 50, 10, **({} if quantity is None else {"quantity": quantity}))
     for _ in range(3):
-        order = then(order, *receive(order, snapshot))
+        order = then(order, *apply_report(order, snapshot))
         assert figures(order.quantity, order.filled_quantity, order.remaining_quantity) == (44, 50, 0)
         assert sorted(order.anomalies) == ["overfill"]
-    assert receive(order, snapshot) == []
+    assert apply_report(order, snapshot) == []
 
 
 @pytest.mark.parametrize("quantity", [44, 50])
@@ -340,7 +340,7 @@ def test_an_overfill_that_an_old_answer_tells_as_the_quantity_is_not_ordered(sta
     """More was filled since, or less of it is left."""
     given = (intent(quantity=Decimal(44)), *WORKING, fill("a", 44), fill("b", 3), OVERFILL, fill("c", 3))
     order = order_of(*given)
-    order = then(order, *receive(order, told(status, 47, 10, quantity=47)))
+    order = then(order, *apply_report(order, told(status, 47, 10, quantity=47)))
     assert order.quantity == 44
     order = then(order, bust("b"), bust("c"))
     assert figures(order.status, order.quantity, order.remaining_quantity) == ("FILLED", 44, 0)
@@ -360,7 +360,7 @@ def test_what_was_filled_beyond_the_order_is_not_ordered_by_new_terms_either() -
 
 
 def test_a_bust_of_the_excess_leaves_an_order_that_was_polled_filled_and_of_the_rest_open() -> None:
-    polled = then(order_of(*OVERFILLED), *receive(order_of(*OVERFILLED), told(BrokerStatus.WORKING, 50, 10, quantity=44)))
+    polled = then(order_of(*OVERFILLED), *apply_report(order_of(*OVERFILLED), told(BrokerStatus.WORKING, 50, 10, quantity=44)))
     without_excess, without_rest = then(polled, bust("b")), then(polled, bust("a"))
     assert figures(without_excess.status.value, without_excess.filled_quantity) == ("FILLED", 44)
     assert figures(without_rest.status.value, without_rest.remaining_quantity) == ("PARTIAL", 38)
@@ -405,9 +405,9 @@ def test_an_answer_ends_only_the_kind_that_is_pending_no_more() -> None:
 
 def test_a_replace_that_seemed_pending_beside_the_one_that_was_is_pending_no_more() -> None:
     order = order_of(*WORKING, replace_request(1, "80"), replace_request(2, "70"))
-    order = then(order, *receive(order, REPLACE_PENDING))
-    order = then(order, *receive(order, r.OrderReplaced(request_id=f"{KEY}-r2", quantity=Decimal(70))))
-    order = then(order, *receive(order, told(BrokerStatus.WORKING, quantity=70)))
+    order = then(order, *apply_report(order, REPLACE_PENDING))
+    order = then(order, *apply_report(order, r.OrderReplaced(request_id=f"{KEY}-r2", quantity=Decimal(70))))
+    order = then(order, *apply_report(order, told(BrokerStatus.WORKING, quantity=70)))
     assert figures(order.replace_pending, [*order.requests]) == (False, [f"{KEY}-r1"])
 
 
@@ -416,11 +416,11 @@ def test_a_replace_that_is_pending_is_not_done_though_the_answer_shows_its_terms
     shown = told(BrokerStatus.WORKING, quantity=150, replace_pending=True)
     order = check(given, shown, [f.ReplacePending()])
     assert figures(order.quantity, order.worst_case_quantity(atomic_replace=True)) == (100, 150)
-    done = then(order, *receive(order, r.OrderReplaced(request_id=f"{KEY}-r1")))
+    done = then(order, *apply_report(order, r.OrderReplaced(request_id=f"{KEY}-r1")))
     assert figures(done.quantity, done.replace_pending, done.requests) == (150, False, {})
-    refused = then(order, *receive(order, r.ReplaceRejected(request_id=f"{KEY}-r1")))
+    refused = then(order, *apply_report(order, r.ReplaceRejected(request_id=f"{KEY}-r1")))
     assert figures(refused.quantity, refused.replace_pending, refused.requests) == (100, False, {})
-    asked = then(order, *receive(order, told(BrokerStatus.WORKING, quantity=150)))
+    asked = then(order, *apply_report(order, told(BrokerStatus.WORKING, quantity=150)))
     assert figures(asked.quantity, asked.replace_pending, asked.requests) == (150, False, {})
 
 
@@ -438,13 +438,13 @@ FILLED_AND_REPLACING = told(BrokerStatus.FILLED, 100, 10, quantity=100, replace_
 def test_a_filled_order_whose_replace_is_pending_may_trade_more(marked: tuple[Fact, ...]) -> None:
     """FIX D.2.b, found by asking."""
     order = order_of(*WORKING, replace_request(1, "150"), *marked, cancel_request())
-    order = then(order, *receive(order, FILLED_AND_REPLACING))
+    order = then(order, *apply_report(order, FILLED_AND_REPLACING))
     assert figures(order.status.value, order.is_finished, order.cancel_requested) == ("FILLED", False, False)
     assert figures(order.replace_pending, order.worst_case_quantity(atomic_replace=True)) == (True, 50)
-    assert receive(order, FILLED_AND_REPLACING) == []
-    replaced = then(order, *receive(order, r.OrderReplaced(request_id=f"{KEY}-r1")))
+    assert apply_report(order, FILLED_AND_REPLACING) == []
+    replaced = then(order, *apply_report(order, r.OrderReplaced(request_id=f"{KEY}-r1")))
     assert figures(replaced.status.value, replaced.remaining_quantity) == ("PARTIAL", 50)
-    too_late = then(order, *receive(order, told(BrokerStatus.FILLED, 100, 10, quantity=100)))
+    too_late = then(order, *apply_report(order, told(BrokerStatus.FILLED, 100, 10, quantity=100)))
     assert figures(too_late.is_finished, too_late.worst_case_quantity(atomic_replace=True)) == (True, 0)
 
 
@@ -545,14 +545,14 @@ def test_an_order_that_is_live_there_and_closed_here_needs_a_person(
 
 def test_a_live_order_that_was_given_up_is_acknowledged_and_needs_a_person() -> None:
     given = (SENT, FAILED, cancelled(CancelReason.STALE))
-    codes = [getattr(fact, "code", type(fact).__name__) for fact in receive(order_of(*given), told(BrokerStatus.WORKING))]
+    codes = [getattr(fact, "code", fact.shown_name) for fact in apply_report(order_of(*given), told(BrokerStatus.WORKING))]
     late, live = "acknowledged_after_close", "live_after_close"
     assert codes == ["Acknowledged", late, late, live, live]
 
 
 def test_a_rejected_order_that_fills_and_lives_on_there_is_still_a_contradiction() -> None:
     order = order_of(*WORKING, REJECTED)
-    after = then(order, *receive(order, told(BrokerStatus.WORKING, 40, 10)))
+    after = then(order, *apply_report(order, told(BrokerStatus.WORKING, 40, 10)))
     assert set(after.reviews) == {"fill_after_rejection", "live_after_close"}
 
 

@@ -10,7 +10,7 @@ from liveorder.domain.facts import Fact
 from liveorder.domain.order import LiveOrder
 from liveorder.domain.order import facts as f
 from liveorder.domain.order.facts import RequestKind
-from liveorder.domain.order.reception import receive
+from liveorder.domain.order.reception import apply_report
 from liveorder.domain.values import TimeInForce
 from tests.builders import (
     ACKNOWLEDGED,
@@ -153,9 +153,9 @@ def test_any_report_on_any_order_gives_facts_that_apply_and_are_no_news_the_seco
 
 
 def take(order: LiveOrder, report: r.ExecutionReport) -> None:
-    facts = receive(order, report)
+    facts = apply_report(order, report)
     after = then(order, *facts)
     assert after.filled_quantity >= 0
     assert len(set(after.reviews)) == len(after.reviews)
     if not isinstance(report, ALWAYS_NEWS):
-        assert receive(after, report) == [], (report, facts)
+        assert apply_report(after, report) == [], (report, facts)

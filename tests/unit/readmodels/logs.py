@@ -11,8 +11,8 @@ from uuid import UUID
 
 from liveorder.application.ports.order_store import HaltRow
 from liveorder.application.reporting.projections import SHAPES
-from liveorder.application.reporting.projections.draft import Changes, Prior
-from liveorder.application.reporting.projections.shapes import Key, Shape
+from liveorder.application.reporting.projections.draft import Changes, RowReader
+from liveorder.application.reporting.projections.shapes import Key, TableSpec
 from liveorder.application.reporting.read_models import Superseded, ViewsUnavailable
 from liveorder.domain.facts import Envelope, Fact, RecordedFact
 from liveorder.domain.instrument import Instrument
@@ -109,7 +109,7 @@ class MemoryViews:
     async def position(self) -> int:
         return self.at
 
-    async def apply(self, after: int, upto: int, project: Callable[[Prior], Changes]) -> None:
+    async def apply(self, after: int, upto: int, project: Callable[[RowReader], Changes]) -> None:
         if self.at != after:
             raise Superseded("moved on")
         changes = [(shape, list(rows), list(keys)) for shape, rows, keys in project(self)]
@@ -122,16 +122,16 @@ class MemoryViews:
         if fault == "after":
             raise ViewsUnavailable("no answer")
 
-    def _write(self, shape: Shape[Any], rows: Iterable[Any], keys: Iterable[Key]) -> None:
+    def _write(self, shape: TableSpec[Any], rows: Iterable[Any], keys: Iterable[Key]) -> None:
         table = self.tables[shape.name]
         for key in keys:
             table.pop(key, None)
         table.update({shape.key_of(row): row for row in rows})
 
-    def row(self, shape: Shape[Any], key: Key) -> Any:
+    def row(self, shape: TableSpec[Any], key: Key) -> Any:
         return self.tables[shape.name].get(key)
 
-    def rows_from(self, shape: Shape[Any], group: tuple[str, str], order: tuple[str, int]) -> list[Any]:
+    def rows_from(self, shape: TableSpec[Any], group: tuple[str, str], order: tuple[str, int]) -> list[Any]:
         (member, value), (column, least) = group, order
         rows = [row for row in self.tables[shape.name].values() if getattr(row, member) == value and getattr(row, column) >= least]
         return sorted(rows, key=lambda row: getattr(row, column))
@@ -143,7 +143,7 @@ class MemoryViews:
         self.twins.append(MemoryViews())
         return self.twins[-1]
 
-    async def rows(self, shape: Shape[Any], beyond: Key | None, limit: int) -> Sequence[Any]:
+    async def rows(self, shape: TableSpec[Any], beyond: Key | None, limit: int) -> Sequence[Any]:
         table = self.tables[shape.name]
         return [table[key] for key in sorted(table) if beyond is None or key > beyond][:limit]
 

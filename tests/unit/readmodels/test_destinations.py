@@ -4,7 +4,7 @@ from pathlib import Path
 
 from liveorder.application.outbox.notifier import Notice
 from liveorder.application.outbox.publisher import Confirmation
-from liveorder.application.ports.event_log import REPEATED
+from liveorder.application.ports.activity_log import REPEATED
 from liveorder.application.reporting.views import confirmation_view
 from liveorder.infrastructure.notifiers.log import BELATED, LogNotifier
 from liveorder.infrastructure.publishers.jsonl import JsonLinesPublisher

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from liveorder.infrastructure.brokers.simulated.venue.ledger import Holding
+from liveorder.infrastructure.brokers.simulated.venue.ledger import VenueHolding
 from liveorder.infrastructure.brokers.simulated.venue.orders import OrderState
-from liveorder.infrastructure.brokers.simulated.venue.settings import AccountTerms, Commission, OpeningPosition
+from liveorder.infrastructure.brokers.simulated.venue.settings import OpeningPosition, VenueAccount, VenueCommission
 from liveorder.infrastructure.brokers.simulated.venue.venue import Venue
 from tests.unit.simulated.stage import AAPL, placed, venue_of
 
@@ -27,7 +27,7 @@ def money(venue: Venue) -> tuple[Decimal, Decimal]:
 
 
 def test_a_buy_moves_cash_into_a_position_and_commission_is_lost() -> None:
-    commission = Commission(per_order=D(1), per_unit=D("0.1"), rate=D("0.001"))
+    commission = VenueCommission(per_order=D(1), per_unit=D("0.1"), rate=D("0.001"))
     venue = venue_of(commission=commission)
     venue.submit(placed())
     assert position(venue) == [("AAPL", D(10), D(200))]
@@ -35,7 +35,7 @@ def test_a_buy_moves_cash_into_a_position_and_commission_is_lost() -> None:
 
 
 def test_the_order_charge_is_paid_once() -> None:
-    venue = venue_of(commission=Commission(per_order=D(1)), fills={"max_quantity": "5"})
+    venue = venue_of(commission=VenueCommission(per_order=D(1)), fills={"max_quantity": "5"})
     venue.submit(placed())
     assert money(venue)[0] == D(1_000_000) - 2000 - 1
 
@@ -49,7 +49,7 @@ def test_a_sell_without_a_position_is_short() -> None:
 
 
 def test_opening_positions_and_a_flat_one_that_is_not_listed() -> None:
-    terms = AccountTerms(positions={AAPL.key: OpeningPosition(quantity=D(10), price=D(100))})
+    terms = VenueAccount(positions={AAPL.key: OpeningPosition(quantity=D(10), price=D(100))})
     venue = venue_of(accounts=(terms,))
     assert position(venue) == [("AAPL", D(10), D(100))]
     venue.submit(placed(side="SELL"))
@@ -57,7 +57,7 @@ def test_opening_positions_and_a_flat_one_that_is_not_listed() -> None:
 
 
 def test_accounts_do_not_share_positions() -> None:
-    venue = venue_of(accounts=(AccountTerms(), AccountTerms(account_id="OTHER")))
+    venue = venue_of(accounts=(VenueAccount(), VenueAccount(account_id="OTHER")))
     venue.submit(placed())
     venue.submit(placed(side="SELL", account="OTHER"))
     assert position(venue) == [("AAPL", D(10), D(200))]
@@ -90,7 +90,7 @@ def test_bust_and_correction_reach_positions_and_cash() -> None:
     ],
 )
 def test_the_average_moves_on_opening_trades_and_a_flip_starts_at_its_own_price(fills: str, quantity: str, average: str) -> None:
-    holding = Holding()
+    holding = VenueHolding()
     for fill in fills.split():
         amount, price = fill.split("@")
         holding.book(D(amount), D(price))
@@ -98,21 +98,21 @@ def test_the_average_moves_on_opening_trades_and_a_flip_starts_at_its_own_price(
 
 
 def test_positions_and_cash_are_the_same_after_a_restart(tmp_path: Path) -> None:
-    venue = venue_of(data=tmp_path / "venue.db", commission=Commission(rate=D("0.001")))
+    venue = venue_of(data=tmp_path / "venue.db", commission=VenueCommission(rate=D("0.001")))
     venue.submit(placed())
     venue.submit(placed("K2", "25", side="SELL"))
     venue.staff.bust("X1", venue.now)
     venue.take_reports()
     before = position(venue), money(venue)
     venue.close()
-    again = venue_of(data=tmp_path / "venue.db", commission=Commission(rate=D("0.001")))
+    again = venue_of(data=tmp_path / "venue.db", commission=VenueCommission(rate=D("0.001")))
     assert (position(again), money(again)) == before
     again.close()
 
 
 @pytest.mark.parametrize(("side", "held"), [("BUY", "1.995"), ("SELL", "-2.005")])
 def test_a_commission_in_the_coin_is_a_part_of_the_quantity_and_comes_off_the_holding(side: str, held: str) -> None:
-    venue = venue_of(commission=Commission(rate=D("0.0025"), currency="BTC"))
+    venue = venue_of(commission=VenueCommission(rate=D("0.0025"), currency="BTC"))
     order = venue.submit(placed(side=side, quantity="2", instrument="CRYPTO:BTC/USD"))
     (trade,) = order.trades
     assert (trade.commission, trade.commission_currency) == (D("0.005"), "BTC")
@@ -124,6 +124,6 @@ def test_a_commission_in_the_coin_is_a_part_of_the_quantity_and_comes_off_the_ho
 
 
 def test_a_commission_in_another_currency_takes_no_cash_of_the_accounts_own() -> None:
-    terms = AccountTerms(cash=D(2000), is_limited=True)
-    venue = venue_of(accounts=(terms,), commission=Commission(per_order=D(5), currency="EUR"))
+    terms = VenueAccount(cash=D(2000), is_limited=True)
+    venue = venue_of(accounts=(terms,), commission=VenueCommission(per_order=D(5), currency="EUR"))
     assert venue.submit(placed(quantity="10")).state is OrderState.FILLED

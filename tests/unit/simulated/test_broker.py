@@ -47,7 +47,7 @@ from liveorder.domain.values import OrderType, Side, TimeInForce, TradingHours, 
 from liveorder.infrastructure.brokers.simulated.broker import SIMULATED_CAPABILITIES, SimulatedBroker, capabilities_of
 from liveorder.infrastructure.brokers.simulated.market_data import SimulatedMarketData
 from liveorder.infrastructure.brokers.simulated.tcp import Tcp
-from liveorder.infrastructure.brokers.simulated.venue.settings import AccountTerms, Fills, Keys, VenueSettings
+from liveorder.infrastructure.brokers.simulated.venue.settings import Fills, Keys, VenueAccount, VenueSettings
 from tests.unit.simulated.stage import AAPL, BY_HAND, START, STILL, VirtualClock, limit_order, market_order, stage
 
 D = Decimal
@@ -63,7 +63,7 @@ async def test_connecting_tells_which_account_this_is(reach: str) -> None:
 
 async def test_a_limited_account_tells_what_it_can_still_buy_for(reach: str) -> None:
     """Cash, less what open buys would take. One that is not limited has no such figure: no buy is too dear for it."""
-    limited = VenueSettings(prices=STILL, accounts=(AccountTerms(cash=D(5000), is_limited=True),))
+    limited = VenueSettings(prices=STILL, accounts=(VenueAccount(cash=D(5000), is_limited=True),))
     async with stage(reach, limited) as live:
         await live.broker.submit(live.broker.prepare(limit_order()))
         account = await live.broker.account()
@@ -161,7 +161,7 @@ async def test_a_snapshot_tells_the_whole_order(reach: str) -> None:
 
 
 async def test_refusals_name_what_is_wrong(reach: str) -> None:
-    accounts = (AccountTerms(cash=D(100), is_limited=True),)
+    accounts = (VenueAccount(cash=D(100), is_limited=True),)
     async with stage(reach, VenueSettings(prices=STILL, accounts=accounts)) as live:
         with pytest.raises(InvalidSymbolError):
             await live.submit(market_order(instrument=Instrument(symbol="NONE", exchange="NYSE")))

@@ -13,8 +13,8 @@ from liveorder.domain.execution_report import ExecutionReport
 from liveorder.domain.values import ZERO, Side
 from liveorder.infrastructure.brokers.simulated.venue.faults import Fault, FaultKind, FaultPlan, Point
 from liveorder.infrastructure.brokers.simulated.venue.messages import Message
-from liveorder.infrastructure.brokers.simulated.venue.orders import NewTerms
-from liveorder.infrastructure.brokers.simulated.venue.refusal import Refused
+from liveorder.infrastructure.brokers.simulated.venue.orders import ReplacedTerms
+from liveorder.infrastructure.brokers.simulated.venue.refusal import VenueRefusal
 from liveorder.infrastructure.brokers.simulated.venue.settings import Fills, PriceSource, VenueSettings
 from liveorder.infrastructure.brokers.simulated.venue.venue import Venue
 from tests.unit.simulated.stage import later, limit_order, market_order, placed, stage, venue_of
@@ -40,7 +40,7 @@ def lived(seed: int, steps: list[Step]) -> tuple[Venue, list[Message]]:
     for number, (what, how_much) in enumerate(steps):
         try:
             ACTIONS[what](venue, number, how_much)
-        except Refused:
+        except VenueRefusal:
             reports.append({"refused": number})
         reports += venue.take_reports()
     return venue, reports
@@ -53,7 +53,7 @@ ACTIONS: dict[str, Callable[[Venue, int, int], object]] = {
         placed(f"K{number}", str(size), order_type="LIMIT", limit_price=f"199.{size}")
     ),
     "cancel": lambda venue, number, back: venue.cancel("SIM", f"K{number - back}", None),
-    "replace": lambda venue, number, back: venue.replace("SIM", f"K{number - back}", None, NewTerms(quantity=D(back))),
+    "replace": lambda venue, number, back: venue.replace("SIM", f"K{number - back}", None, ReplacedTerms(quantity=D(back))),
     "bust": lambda venue, number, which: venue.staff.bust(f"X{which}", venue.now),
     "wait": lambda venue, number, seconds: later(venue, seconds),
 }

@@ -6,8 +6,8 @@ from decimal import Decimal
 
 import pytest
 
-from liveorder.infrastructure.brokers.simulated.venue.orders import NewTerms, OrderState
-from liveorder.infrastructure.brokers.simulated.venue.refusal import RefusalCode, Refused
+from liveorder.infrastructure.brokers.simulated.venue.orders import OrderState, ReplacedTerms
+from liveorder.infrastructure.brokers.simulated.venue.refusal import RefusalCode, VenueRefusal
 from liveorder.infrastructure.brokers.simulated.venue.settings import Fills
 from tests.unit.simulated.stage import AAPL, BY_HAND, later, placed, told, venue_of
 
@@ -28,18 +28,18 @@ def test_a_cancel_ends_the_order_and_a_second_cancel_is_too_late() -> None:
     order = venue.submit(placed(**RESTING))
     venue.cancel("SIM", "K1", None)
     assert (order.state, order.cause) == (OrderState.CANCELLED, "REQUESTED")
-    with pytest.raises(Refused) as refused:
+    with pytest.raises(VenueRefusal) as refused:
         venue.cancel("SIM", "K1", None)
     assert refused.value.code is RefusalCode.TOO_LATE
 
 
 def test_an_unknown_order_is_neither_cancelled_nor_replaced() -> None:
     venue = venue_of()
-    with pytest.raises(Refused) as refused:
+    with pytest.raises(VenueRefusal) as refused:
         venue.cancel("SIM", "K1", None)
     assert refused.value.code is RefusalCode.UNKNOWN_ORDER
-    with pytest.raises(Refused) as refused:
-        venue.replace("SIM", None, "V9", NewTerms())
+    with pytest.raises(VenueRefusal) as refused:
+        venue.replace("SIM", None, "V9", ReplacedTerms())
     assert refused.value.code is RefusalCode.UNKNOWN_ORDER
 
 
@@ -66,7 +66,7 @@ def test_a_pending_cancel_keeps_what_traded_before_it_won() -> None:
 def test_a_replace_changes_quantity_and_limit() -> None:
     venue = venue_of()
     order = venue.submit(placed(**RESTING))
-    venue.replace("SIM", "K1", None, NewTerms(quantity=D(20), limit_price=D(160)))
+    venue.replace("SIM", "K1", None, ReplacedTerms(quantity=D(20), limit_price=D(160)))
     assert (order.quantity, order.limit_price) == (D(20), D(160))
     assert told(venue, "quantity", "limit_price")[-1] == ("replaced", "20", "160")
 
@@ -74,7 +74,7 @@ def test_a_replace_changes_quantity_and_limit() -> None:
 def test_a_replace_that_makes_the_order_marketable_trades_it() -> None:
     venue = venue_of()
     order = venue.submit(placed(**RESTING))
-    venue.replace("SIM", "K1", None, NewTerms(limit_price=D(250)))
+    venue.replace("SIM", "K1", None, ReplacedTerms(limit_price=D(250)))
     assert order.average_price() == D(200)
 
 
@@ -82,7 +82,7 @@ def test_a_replace_below_the_filled_quantity_stops_the_order_at_what_is_filled()
     venue = venue_of(fills=BY_HAND)
     order = venue.submit(placed(**RESTING))
     venue.staff.fill("V1", D(6), D(150), venue.now)
-    venue.replace("SIM", "K1", None, NewTerms(quantity=D(3)))
+    venue.replace("SIM", "K1", None, ReplacedTerms(quantity=D(3)))
     assert (order.quantity, order.filled_quantity, order.state) == (D(6), D(6), OrderState.FILLED)
     assert told(venue, "quantity")[-1] == ("replaced", "6")
 
@@ -91,7 +91,7 @@ def test_a_replace_is_done_once_however_often_it_arrives() -> None:
     venue = venue_of()
     order = venue.submit(placed(**RESTING))
     for _ in range(2):
-        venue.replace("SIM", "K1", None, NewTerms(replace_id="R1", quantity=D(20)))
+        venue.replace("SIM", "K1", None, ReplacedTerms(replace_id="R1", quantity=D(20)))
     assert order.replace_ids == ["R1"]
     assert [kind for (kind,) in told(venue)] == ["accepted", "replaced"]
 
@@ -99,9 +99,9 @@ def test_a_replace_is_done_once_however_often_it_arrives() -> None:
 def test_a_fill_can_overtake_a_pending_replace() -> None:
     venue = venue_of(replace_delay_seconds=2)
     venue.submit(placed(**RESTING))
-    venue.replace("SIM", "K1", None, NewTerms(limit_price=D(100)))
-    with pytest.raises(Refused):
-        venue.replace("SIM", "K1", None, NewTerms(limit_price=D(90)))
+    venue.replace("SIM", "K1", None, ReplacedTerms(limit_price=D(100)))
+    with pytest.raises(VenueRefusal):
+        venue.replace("SIM", "K1", None, ReplacedTerms(limit_price=D(90)))
     venue.post_price(AAPL.key, D(140))
     assert [kind for (kind,) in told(venue)] == ["accepted", "replace_pending", "fill", "replace_rejected"]
 
@@ -109,7 +109,7 @@ def test_a_fill_can_overtake_a_pending_replace() -> None:
 def test_a_pending_replace_holds_from_when_it_is_done() -> None:
     venue = venue_of(replace_delay_seconds=2)
     order = venue.submit(placed(order_type="STOP", stop_price="210"))
-    venue.replace("SIM", "K1", None, NewTerms(stop_price=D(220)))
+    venue.replace("SIM", "K1", None, ReplacedTerms(stop_price=D(220)))
     assert order.stop_price == D(210)
     later(venue, 2)
     assert order.stop_price == D(220)
@@ -130,7 +130,7 @@ def test_an_execution_is_busted_once() -> None:
     venue.submit(placed())
     venue.staff.bust("X1", venue.now)
     for execution_id in ("X1", "X9"):
-        with pytest.raises(Refused):
+        with pytest.raises(VenueRefusal):
             venue.staff.bust(execution_id, venue.now)
 
 
@@ -173,13 +173,13 @@ def test_the_exchange_ends_an_order_unasked(cause: str, state: OrderState) -> No
     venue.staff.close("V1", cause, "margin call", venue.now)
     assert (order.state, order.reason) == (state, "margin call")
     assert told(venue, "cause", "reason")[-1] == ("closed", cause, "margin call")
-    with pytest.raises(Refused):
+    with pytest.raises(VenueRefusal):
         venue.staff.close("V1", cause, "", venue.now)
 
 
 def test_there_is_nothing_to_do_to_an_order_that_is_not_there() -> None:
     venue = venue_of()
-    with pytest.raises(Refused) as refused:
+    with pytest.raises(VenueRefusal) as refused:
         venue.staff.fill("V9", D(1), D(1), venue.now)
     assert refused.value.code is RefusalCode.UNKNOWN_ORDER
 
@@ -187,7 +187,7 @@ def test_there_is_nothing_to_do_to_an_order_that_is_not_there() -> None:
 def test_the_exchange_restates_an_order() -> None:
     venue = venue_of()
     order = venue.submit(placed(**RESTING))
-    venue.staff.restate("V1", NewTerms(quantity=D(8)), "lot change", venue.now)
+    venue.staff.restate("V1", ReplacedTerms(quantity=D(8)), "lot change", venue.now)
     assert order.quantity == D(8)
     assert told(venue, "quantity", "limit_price", "reason")[-1] == ("restated", "8", None, "lot change")
 

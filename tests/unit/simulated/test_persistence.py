@@ -15,7 +15,7 @@ from liveorder.domain.execution_report import Accepted, BrokerStatus, OrderSnaps
 from liveorder.infrastructure.brokers.simulated.broker import SimulatedBroker
 from liveorder.infrastructure.brokers.simulated.control import VenueControl
 from liveorder.infrastructure.brokers.simulated.tcp import Tcp
-from liveorder.infrastructure.brokers.simulated.venue.orders import NewTerms
+from liveorder.infrastructure.brokers.simulated.venue.orders import ReplacedTerms
 from liveorder.infrastructure.brokers.simulated.venue.server import serve
 from liveorder.infrastructure.brokers.simulated.venue.settings import Fills, PriceSource, VenueSettings
 from tests.unit.simulated.stage import AAPL, START, STILL, VirtualClock, later, limit_order, market_order, placed, told, venue_of
@@ -29,7 +29,7 @@ def test_orders_and_trades_are_the_same_after_a_restart(tmp_path: Path) -> None:
     venue = venue_of(data=tmp_path / "venue.db")
     venue.submit(placed())
     venue.submit(placed("K2", **RESTING))
-    venue.replace("SIM", "K2", None, NewTerms(replace_id="R1", quantity=D(20)))
+    venue.replace("SIM", "K2", None, ReplacedTerms(replace_id="R1", quantity=D(20)))
     venue.staff.correct("X1", D(10), D(199), venue.now)
     venue.take_reports()
     before = venue.questions.orders(venue.now), venue.questions.executions_since("SIM", START)

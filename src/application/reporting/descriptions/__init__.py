@@ -1,6 +1,6 @@
 """One plain English sentence for each kind of fact: for histories, log lines and notifications.
 
-A sentence is made from the fact alone. Text from outside that it quotes is not made harmless here: whoever prints it escapes it.
+A sentence is made from the event alone. It quotes text from outside as it came: the caller escapes it before printing.
 """
 
 from liveorder.application.reporting.descriptions import of_orders, of_trading
@@ -15,4 +15,4 @@ SENTENCES = of_orders.SENTENCES | of_trading.SENTENCES
 def sentence(fact: Fact) -> str:
     """What happened. A kind of fact that has no sentence of its own yet is told by its name."""
     tell = SENTENCES.get(type(fact))
-    return tell(fact) if tell is not None else f"{type(fact).__name__} recorded"
+    return tell(fact) if tell is not None else f"{fact.shown_name} recorded"

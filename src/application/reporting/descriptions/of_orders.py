@@ -54,7 +54,7 @@ def _submission_failed(fact: f.SubmissionFailed) -> str:
     return f"Submission {fact.request_id} surely did not arrive: {fact.error}: {fact.message}{evidence}"
 
 
-def _outcome_unknown(fact: f.OutcomeUnknown) -> str:
+def _outcome_unknown(fact: f.OutcomeDoubted) -> str:
     return f"Outcome of {fact.kind.lower()} {fact.request_id} unknown, asking the broker: {fact.message}"
 
 
@@ -162,7 +162,7 @@ SENTENCES: dict[type[Fact], Callable[[Any], str]] = {
     f.Approved: _approved,
     f.SubmissionStarted: _submission_started,
     f.SubmissionFailed: _submission_failed,
-    f.OutcomeUnknown: _outcome_unknown,
+    f.OutcomeDoubted: _outcome_unknown,
     f.CancelRequested: _cancel_requested,
     f.ReplaceRequested: _replace_requested,
     f.Acknowledged: _acknowledged,

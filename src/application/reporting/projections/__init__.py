@@ -8,7 +8,7 @@ from liveorder.application.reporting.projections import (
     positions,
     signals,
 )
-from liveorder.application.reporting.projections.draft import Draft
+from liveorder.application.reporting.projections.draft import RowChanges
 from liveorder.application.reporting.projections.read_model import Batch
 
 __all__ = ["READ_MODELS", "SHAPES", "Batch", "project"]
@@ -26,7 +26,7 @@ READ_MODELS = (
 SHAPES = tuple(shape for model in READ_MODELS for shape in model.shapes)
 
 
-def project(batch: Batch, draft: Draft) -> None:
+def project(batch: Batch, draft: RowChanges) -> None:
     """What the batch does to the rows of every read model."""
     for model in READ_MODELS:
         model.project(batch, draft)

@@ -5,10 +5,10 @@ from __future__ import annotations
 from datetime import UTC
 from typing import NamedTuple
 
-from liveorder.application.reporting.projections.draft import Draft
+from liveorder.application.reporting.projections.draft import RowChanges
 from liveorder.application.reporting.projections.known_orders import OrderChange
 from liveorder.application.reporting.projections.read_model import Batch, ReadModel
-from liveorder.application.reporting.projections.shapes import Shape
+from liveorder.application.reporting.projections.shapes import TableSpec
 from liveorder.application.reporting.views import is_confirmable
 from liveorder.application.reporting.views.confirmations import outcome
 
@@ -21,10 +21,10 @@ class ConfirmationRow(NamedTuple):
     notes: str
 
 
-EXECUTION_CONFIRMATIONS = Shape("execution_confirmations", ConfirmationRow, ("began",))
+EXECUTION_CONFIRMATIONS = TableSpec("execution_confirmations", ConfirmationRow, ("began",))
 
 
-def _project(batch: Batch, draft: Draft) -> None:
+def _project(batch: Batch, draft: RowChanges) -> None:
     for change in batch.orders:
         if is_confirmable(change.after):
             draft.put(EXECUTION_CONFIRMATIONS, _row(change))

@@ -13,11 +13,11 @@ from decimal import Context, Decimal, Inexact
 from fractions import Fraction
 from typing import NamedTuple, TypeAlias
 
-from liveorder.application.reporting.projections.draft import Draft
+from liveorder.application.reporting.projections.draft import RowChanges
 from liveorder.application.reporting.projections.fills import FILLS, FillRow, counted_on
 from liveorder.application.reporting.projections.known_orders import OrderChange
 from liveorder.application.reporting.projections.read_model import Batch, ReadModel
-from liveorder.application.reporting.projections.shapes import Shape
+from liveorder.application.reporting.projections.shapes import TableSpec
 from liveorder.application.reporting.views import DailySummaryView
 from liveorder.application.reporting.views.fields import plain, rounded_fraction
 from liveorder.domain.lifecycle import OrderStatus
@@ -56,7 +56,7 @@ class SummaryRow(NamedTuple):
         )
 
 
-DAILY_SUMMARY = Shape("daily_summary", SummaryRow, ("session_date", "account_id", "strategy_name", "currency"), is_kept=True)
+DAILY_SUMMARY = TableSpec("daily_summary", SummaryRow, ("session_date", "account_id", "strategy_name", "currency"), is_kept=True)
 
 
 @dataclass(slots=True)
@@ -108,7 +108,7 @@ class Tally:
         return cls(Counter(statuses), fills, Decimal(quantity), Decimal(value), Decimal(commission), Fraction(realized))
 
 
-def _project(batch: Batch, draft: Draft) -> None:
+def _project(batch: Batch, draft: RowChanges) -> None:
     tallies: defaultdict[SummaryKey, Tally] = defaultdict(Tally)
     for order, by in _orders(batch.orders):
         tallies[_key_of(order)].count_order(order.status, by)
@@ -127,7 +127,7 @@ def _orders(changes: Iterable[OrderChange]) -> Iterator[tuple[LiveOrder, int]]:
         yield change.after, +1
 
 
-def _fills(draft: Draft) -> Iterator[tuple[FillRow, int]]:
+def _fills(draft: RowChanges) -> Iterator[tuple[FillRow, int]]:
     for old, new in draft.replaced(FILLS):
         if old is not None:
             yield old, -1
@@ -140,7 +140,7 @@ def _key_of(order: LiveOrder) -> SummaryKey:
     return counted_on(order), intent.account_id, intent.strategy_name, intent.instrument.currency
 
 
-def _add(key: SummaryKey, tally: Tally, draft: Draft) -> None:
+def _add(key: SummaryKey, tally: Tally, draft: RowChanges) -> None:
     row = draft.find(DAILY_SUMMARY, key)
     total = Tally() if row is None else Tally.from_json(row.state)
     total.merge(tally)

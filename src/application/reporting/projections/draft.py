@@ -5,45 +5,45 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any, Protocol, TypeAlias
 
-from liveorder.application.reporting.projections.shapes import Key, Row, Shape
+from liveorder.application.reporting.projections.shapes import Key, Row, TableSpec
 
-Changes: TypeAlias = Iterable[tuple[Shape[Any], Sequence[Any], Sequence[Key]]]
+Changes: TypeAlias = Iterable[tuple[TableSpec[Any], Sequence[Any], Sequence[Key]]]
 """Each shape with the rows to write and the keys of the rows to remove."""
 
 KeptRows: TypeAlias = dict[tuple[str, Key], Any]
 """Rows of kept shapes as they stand, by shape name and key; None where there is none."""
 
 
-class Prior(Protocol):
+class RowReader(Protocol):
     """The rows as they were before the batch, read within its transaction."""
 
-    def row(self, shape: Shape[Row], key: Key) -> Row | None: ...
+    def row(self, shape: TableSpec[Row], key: Key) -> Row | None: ...
 
-    def rows_from(self, shape: Shape[Row], group: tuple[str, str], order: tuple[str, int]) -> list[Row]:
+    def rows_from(self, shape: TableSpec[Row], group: tuple[str, str], order: tuple[str, int]) -> list[Row]:
         """Rows whose column `group[0]` equals `group[1]` and whose column `order[0]` is at least `order[1]`, by that column."""
         ...
 
 
-class Draft:
+class RowChanges:
     """Changes by shape and key. A later change of the same row replaces the earlier one."""
 
-    def __init__(self, prior: Prior, kept: KeptRows) -> None:
+    def __init__(self, prior: RowReader, kept: KeptRows) -> None:
         self.prior = prior
         self._kept = kept
-        self._changes: dict[Shape[Any], dict[Key, Any]] = {}
-        self._replaced: dict[Shape[Any], list[tuple[Any, Any]]] = {}
+        self._changes: dict[TableSpec[Any], dict[Key, Any]] = {}
+        self._replaced: dict[TableSpec[Any], list[tuple[Any, Any]]] = {}
 
-    def put(self, shape: Shape[Row], row: Row) -> None:
+    def put(self, shape: TableSpec[Row], row: Row) -> None:
         self._changes.setdefault(shape, {})[shape.key_of(row)] = row
 
-    def put_all(self, shape: Shape[Row], rows: Iterable[Row]) -> None:
+    def put_all(self, shape: TableSpec[Row], rows: Iterable[Row]) -> None:
         key_of = shape.key_of
         self._changes.setdefault(shape, {}).update((key_of(row), row) for row in rows)
 
-    def remove(self, shape: Shape[Row], key: Key) -> None:
+    def remove(self, shape: TableSpec[Row], key: Key) -> None:
         self._changes.setdefault(shape, {})[key] = None
 
-    def replace(self, shape: Shape[Row], old: Row | None, new: Row | None) -> None:
+    def replace(self, shape: TableSpec[Row], old: Row | None, new: Row | None) -> None:
         """Put `new` where `old` was, None where there is none, and remember both for the models that count them."""
         if new is not None:
             self.put(shape, new)
@@ -51,10 +51,10 @@ class Draft:
             self.remove(shape, shape.key_of(old))
         self._replaced.setdefault(shape, []).append((old, new))
 
-    def replaced(self, shape: Shape[Row]) -> Sequence[tuple[Row | None, Row | None]]:
+    def replaced(self, shape: TableSpec[Row]) -> Sequence[tuple[Row | None, Row | None]]:
         return self._replaced.get(shape, ())
 
-    def find(self, shape: Shape[Row], key: Key) -> Row | None:
+    def find(self, shape: TableSpec[Row], key: Key) -> Row | None:
         """The row as this batch leaves it so far."""
         changes: dict[Key, Row | None] = self._changes.get(shape, {})
         if key in changes:

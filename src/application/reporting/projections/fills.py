@@ -9,7 +9,7 @@ from fractions import Fraction
 from typing import NamedTuple, cast
 
 from liveorder.application.reporting.projections.known_orders import OrderChange
-from liveorder.application.reporting.projections.shapes import Shape
+from liveorder.application.reporting.projections.shapes import TableSpec
 from liveorder.application.reporting.views import BookedFillView
 from liveorder.application.reporting.views.fields import rounded, rounded_fraction
 from liveorder.domain.facts import RecordedFact
@@ -122,7 +122,7 @@ def adjustment(item: RecordedFact, adjusted: PositionAdjusted) -> FillChange:
     return FillChange(row.holding, row.booked, None, row)
 
 
-FILLS = Shape("fills", FillRow, ("booked",), (("holding", "booked"), ("session_date",)))
+FILLS = TableSpec("fills", FillRow, ("booked",), (("holding", "booked"), ("session_date",)))
 
 
 class FillChange(NamedTuple):

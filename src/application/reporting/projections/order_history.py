@@ -8,9 +8,9 @@ from uuid import UUID
 from pydantic import BaseModel
 
 from liveorder.application.reporting.descriptions import SENTENCES
-from liveorder.application.reporting.projections.draft import Draft
+from liveorder.application.reporting.projections.draft import RowChanges
 from liveorder.application.reporting.projections.read_model import Batch, ReadModel
-from liveorder.application.reporting.projections.shapes import Shape
+from liveorder.application.reporting.projections.shapes import TableSpec
 from liveorder.domain.facts import Envelope, RecordedFact
 
 
@@ -23,11 +23,11 @@ class HistoryRow(NamedTuple):
     fact: str
 
 
-ORDER_HISTORY = Shape("order_history", HistoryRow, ("position",), (("order_id",),))
+ORDER_HISTORY = TableSpec("order_history", HistoryRow, ("position",), (("order_id",),))
 _FACTS = {fact.topic: fact for fact in SENTENCES}
 
 
-def _project(batch: Batch, draft: Draft) -> None:
+def _project(batch: Batch, draft: RowChanges) -> None:
     draft.put_all(ORDER_HISTORY, [_row(change.order_id, item) for change in batch.orders for item in change.facts])
 
 

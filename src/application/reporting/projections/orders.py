@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from liveorder.application.reporting.projections.draft import Draft
+from liveorder.application.reporting.projections.draft import RowChanges
 from liveorder.application.reporting.projections.known_orders import OrderChange
 from liveorder.application.reporting.projections.read_model import Batch, ReadModel
-from liveorder.application.reporting.projections.shapes import Shape
+from liveorder.application.reporting.projections.shapes import TableSpec
 from liveorder.application.reporting.views import order_view, session_date
 
 
@@ -28,7 +28,7 @@ class OrderRow(NamedTuple):
     body: str
 
 
-ORDERS = Shape(
+ORDERS = TableSpec(
     "orders",
     OrderRow,
     ("began",),
@@ -36,7 +36,7 @@ ORDERS = Shape(
 )
 
 
-def _project(batch: Batch, draft: Draft) -> None:
+def _project(batch: Batch, draft: RowChanges) -> None:
     for change in batch.orders:
         draft.put(ORDERS, _row(change))
 

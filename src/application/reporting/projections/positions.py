@@ -6,10 +6,10 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import NamedTuple
 from uuid import UUID
 
-from liveorder.application.reporting.projections.draft import Draft
+from liveorder.application.reporting.projections.draft import RowChanges
 from liveorder.application.reporting.projections.fills import FILLS, FillChange, FillRow, adjustment, fill_changes
 from liveorder.application.reporting.projections.read_model import Batch, ReadModel
-from liveorder.application.reporting.projections.shapes import Key, Shape
+from liveorder.application.reporting.projections.shapes import Key, TableSpec
 from liveorder.application.reporting.views import PositionView, position_view
 from liveorder.domain.position_adjustment import PositionAdjusted
 from liveorder.domain.position_booking import Holding, Owner, nothing
@@ -42,10 +42,10 @@ class PositionRow(NamedTuple):
         )
 
 
-POSITIONS = Shape("positions", PositionRow, ("holding",), (("status",),), is_kept=True)
+POSITIONS = TableSpec("positions", PositionRow, ("holding",), (("status",),), is_kept=True)
 
 
-def _project(batch: Batch, draft: Draft) -> None:
+def _project(batch: Batch, draft: RowChanges) -> None:
     owners: dict[str, Owner] = {}
     changed: dict[str, list[FillChange]] = {}
     for owner, change in _changes(batch):
@@ -64,7 +64,7 @@ def _changes(batch: Batch) -> Iterator[tuple[Owner, FillChange]]:
             yield item.fact, adjustment(item, item.fact)
 
 
-def _rebook(key: str, owner: Owner, changes: Sequence[FillChange], draft: Draft) -> None:
+def _rebook(key: str, owner: Owner, changes: Sequence[FillChange], draft: RowChanges) -> None:
     """Book what changed, and anew all that comes after the first of it."""
     start = min(change.booked for change in changes)
     holding, stored = _stood_at(start, key, owner, draft)
@@ -80,7 +80,7 @@ def _rebook(key: str, owner: Owner, changes: Sequence[FillChange], draft: Draft)
         draft.remove(POSITIONS, (key,))
 
 
-def _stood_at(start: int, key: str, owner: Owner, draft: Draft) -> tuple[Holding, list[FillRow]]:
+def _stood_at(start: int, key: str, owner: Owner, draft: RowChanges) -> tuple[Holding, list[FillRow]]:
     """The holding before place `start` of the log, and the stored fills from there on."""
     row = draft.find(POSITIONS, (key,))
     if row is None:

@@ -6,9 +6,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from liveorder.application.reporting.projections.draft import Draft
+from liveorder.application.reporting.projections.draft import RowChanges
 from liveorder.application.reporting.projections.known_orders import OrderChange
-from liveorder.application.reporting.projections.shapes import Shape
+from liveorder.application.reporting.projections.shapes import TableSpec
 from liveorder.domain.facts import RecordedFact
 
 
@@ -24,5 +24,5 @@ class Batch:
 class ReadModel:
     """`project` is a function of the log: the same rows come of the same facts, however they were split into batches."""
 
-    shapes: tuple[Shape[Any], ...]
-    project: Callable[[Batch, Draft], None]
+    shapes: tuple[TableSpec[Any], ...]
+    project: Callable[[Batch, RowChanges], None]

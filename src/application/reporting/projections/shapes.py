@@ -13,7 +13,7 @@ Row = TypeVar("Row", bound=tuple[Any, ...])
 
 
 @dataclass(frozen=True)
-class Shape(Generic[Row]):
+class TableSpec(Generic[Row]):
     """One table. `row` is a NamedTuple of `str`, `int` and their options with None; `key` names the columns that are unique."""
 
     name: str

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from liveorder.application.reporting.projections.draft import Draft
+from liveorder.application.reporting.projections.draft import RowChanges
 from liveorder.application.reporting.projections.read_model import Batch, ReadModel
-from liveorder.application.reporting.projections.shapes import Shape
+from liveorder.application.reporting.projections.shapes import TableSpec
 from liveorder.application.reporting.views import SignalView, dead_letter_view, signal_view
 from liveorder.domain.dead_letter import SignalDeadLettered, SignalRetried
 
@@ -25,10 +25,10 @@ class SignalRow(NamedTuple):
     body: str
 
 
-SIGNALS = Shape("signals", SignalRow, ("began",), (("execution_status",),))
+SIGNALS = TableSpec("signals", SignalRow, ("began",), (("execution_status",),))
 
 
-def _project(batch: Batch, draft: Draft) -> None:
+def _project(batch: Batch, draft: RowChanges) -> None:
     for change in batch.orders:
         draft.put(SIGNALS, _row(change.began, change.order_id, signal_view(change.after)))
     for item in batch.facts:

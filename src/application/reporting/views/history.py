@@ -34,7 +34,7 @@ def history_view(item: RecordedFact) -> HistoryView:
         stream_id=item.stream_id,
         version=item.version,
         position=item.position,
-        fact=type(item.fact).__name__,
+        fact=item.fact.shown_name,
         sentence=sentence(item.fact),
         recorded_at=envelope.recorded_at,
         occurred_at=envelope.occurred_at,

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from uuid import UUID
 
 from liveorder.application.risk.book.funds import Funds
-from liveorder.application.risk.book.holding import Holding
+from liveorder.application.risk.book.holding import InstrumentFigures
 from liveorder.application.risk.book.rows import SessionDay
 from liveorder.domain.fees_in_kind import FeesDue
 from liveorder.domain.order import LiveOrder
@@ -52,7 +52,7 @@ class AccountBook:
         self._prices = prices
         self._tracked: dict[UUID, _Weighed] = {}
         self._reserved: dict[UUID, _Weighed] = {}
-        self._holdings: dict[str, Holding] = {}
+        self._holdings: dict[str, InstrumentFigures] = {}
         self._touched: set[str] = set()
         self._sums: dict[str, Sums] = {}
         self._atomic_replace = False
@@ -115,7 +115,7 @@ class AccountBook:
         else:
             self.unattempted.discard(order_id)
 
-    def _exchange(self, holding: Holding, counted: OpenExposure | None, worst: OpenExposure | None) -> None:
+    def _exchange(self, holding: InstrumentFigures, counted: OpenExposure | None, worst: OpenExposure | None) -> None:
         if counted is not None:
             del self.open[counted.order_id]
             holding.close(counted)
@@ -136,9 +136,9 @@ class AccountBook:
         if key in self._holdings:
             self._touched.add(key)
 
-    def holding(self, key: str, currency: str) -> Holding:
+    def holding(self, key: str, currency: str) -> InstrumentFigures:
         if (known := self._holdings.get(key)) is None:
-            known = self._holdings[key] = Holding(key, currency)
+            known = self._holdings[key] = InstrumentFigures(key, currency)
         return known
 
     def quantity(self, key: str) -> Decimal:
@@ -163,13 +163,13 @@ class AccountBook:
             self._count(self._holdings[key])
         self._touched.clear()
 
-    def _count(self, holding: Holding) -> None:
+    def _count(self, holding: InstrumentFigures) -> None:
         self._sums[holding.currency] = self.others(holding, holding.currency)
         holding.measure(self._prices.get(holding.key))
         self._sums[holding.currency] = self._sums.get(holding.currency, _NOTHING).plus(holding.exposure)
         holding.counted = holding.exposure
 
-    def others(self, holding: Holding, currency: str) -> Sums:
+    def others(self, holding: InstrumentFigures, currency: str) -> Sums:
         """The sums of a currency without one instrument, as of the last `refresh`."""
         sums = self._sums.get(currency, _NOTHING)
         if holding.counted is None or holding.currency != currency:

@@ -11,7 +11,7 @@ from uuid import UUID
 from liveorder.application.ports.order_store import LedgerRow
 from liveorder.application.risk.book.account import AccountBook
 from liveorder.application.risk.book.funds import Funds
-from liveorder.application.risk.book.holding import Holding
+from liveorder.application.risk.book.holding import InstrumentFigures
 from liveorder.application.risk.book.kept_fills import is_late
 from liveorder.application.risk.book.rows import DAY, FEES_DUE, POSITION, SessionDay, holding_of
 from liveorder.domain.fees_in_kind import FeesDue
@@ -201,7 +201,7 @@ class RiskBook:
         return known
 
 
-def _exposure(holding: Holding, without: OpenExposure | None) -> Exposure:
+def _exposure(holding: InstrumentFigures, without: OpenExposure | None) -> Exposure:
     if without is None or without.instrument_key != holding.key:
         return holding.exposure
     return holding.exposure.minus(without.side, without.quantity, without.value)

@@ -29,7 +29,7 @@ NO_COVER = Cover()
 
 
 @dataclass(slots=True)
-class Holding:
+class InstrumentFigures:
     """Orders come and go through `open` and `close`; `measure` values the position anew."""
 
     key: str

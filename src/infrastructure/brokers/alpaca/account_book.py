@@ -52,7 +52,7 @@ FIGURES: Mapping[str, tuple[FigureKind, str]] = {
 """By Alpaca's name: what it is, and of which part of the account. Coins and options are not bought on margin."""
 
 
-class AccountBook:
+class AlpacaQuestions:
     """Questions. Each raises `BrokerError`, or one of `UNREADABLE`."""
 
     def __init__(self, access: AccountAccess, rest: Rest, instruments: AlpacaInstruments) -> None:

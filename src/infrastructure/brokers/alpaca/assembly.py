@@ -21,7 +21,7 @@ from liveorder.domain.broker_capabilities import BrokerCapabilities, KeySupport
 from liveorder.domain.errors import SettingsError
 from liveorder.domain.values import AssetClass, OrderType, TimeInForce, TradingHours, TradingMode
 from liveorder.infrastructure.blocking_calls import BlockingCalls
-from liveorder.infrastructure.brokers.alpaca.account_book import AccountBook
+from liveorder.infrastructure.brokers.alpaca.account_book import AlpacaQuestions
 from liveorder.infrastructure.brokers.alpaca.broker import AlpacaBroker
 from liveorder.infrastructure.brokers.alpaca.instruments import AlpacaInstruments
 from liveorder.infrastructure.brokers.alpaca.market_data import AlpacaMarketData, DataClients
@@ -79,7 +79,7 @@ def brokerage(access: AccountAccess, section: Alpaca) -> Brokerage:
     broker = AlpacaBroker(
         access,
         rest,
-        AccountBook(access, rest, instruments),
+        AlpacaQuestions(access, rest, instruments),
         partial(TradeUpdateStream, *keys, section.stream_url or stream_address(address), timeout),
         capabilities,
         partial(_close_all, [asking, sending, *sessions]),

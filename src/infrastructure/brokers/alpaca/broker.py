@@ -27,7 +27,7 @@ from liveorder.domain.execution_report import (
     ReplaceRejected,
 )
 from liveorder.infrastructure.brokers.alpaca import payloads, translation
-from liveorder.infrastructure.brokers.alpaca.account_book import AccountBook
+from liveorder.infrastructure.brokers.alpaca.account_book import AlpacaQuestions
 from liveorder.infrastructure.brokers.alpaca.chains import Chains
 from liveorder.infrastructure.brokers.alpaca.failures import NotFound
 from liveorder.infrastructure.brokers.alpaca.rest import Rest
@@ -52,7 +52,7 @@ class AlpacaBroker:
         self,
         access: AccountAccess,
         rest: Rest,
-        book: AccountBook,
+        book: AlpacaQuestions,
         new_stream: Callable[[], TradeUpdateStream],
         capabilities: BrokerCapabilities,
         on_close: Callable[[], None],

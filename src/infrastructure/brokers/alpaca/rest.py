@@ -20,7 +20,7 @@ from liveorder.infrastructure.http_session import error_of, one_try_session
 def once_only(client: RESTClient, timeout_seconds: float) -> Session:
     """Rids the client of what it does by itself: it would send a POST again on 429 and 504, and wait for ever for an answer.
 
-    Its new session, for whoever closes it.
+    Its new session; the caller closes it.
     """
     client._retry = 0  # its setting `retry_attempts=0` is ignored
     client._session = one_try_session(timeout_seconds)

@@ -16,7 +16,7 @@ from liveorder.domain.execution_report import (
 )
 from liveorder.infrastructure.brokers.ibkr import failures, translation
 from liveorder.infrastructure.brokers.ibkr.orders import PreparedOrder
-from liveorder.infrastructure.brokers.ibkr.rows import OrderRow, number
+from liveorder.infrastructure.brokers.ibkr.rows import TwsOrder, number
 from liveorder.infrastructure.brokers.ibkr.waiting import Awaited, Told
 
 _CHANGEABLE = ("totalQuantity", "lmtPrice", "auxPrice")
@@ -43,11 +43,11 @@ def to_cancel(key: str, broker_order_id: str | None) -> Awaited:
     return Awaited(translation.cancelled, by_error, _future())
 
 
-def to_replace(wanted: PreparedOrder, before: OrderRow) -> Awaited:
+def to_replace(wanted: PreparedOrder, before: TwsOrder) -> Awaited:
     """An order that is told with the terms that were asked for was changed; one that was refused stands."""
     named = translation.address(before)
 
-    def by_row(row: OrderRow) -> Sequence[ExecutionReport] | None:
+    def by_row(row: TwsOrder) -> Sequence[ExecutionReport] | None:
         is_done = all(number(row.order.get(name)) == number(wanted.order.get(name)) for name in _CHANGEABLE)
         return [translation.replaced(row)] if is_done and not translation.has_ended(row) else None
 

@@ -28,14 +28,14 @@ from liveorder.infrastructure.brokers.ibkr import orders, translation
 from liveorder.infrastructure.brokers.ibkr.account_figures import figures_in, own_currency
 from liveorder.infrastructure.brokers.ibkr.answers import to_cancel, to_replace, to_submission
 from liveorder.infrastructure.brokers.ibkr.capabilities import CAPABILITIES, USUALLY_OUTSIDE_HOURS
-from liveorder.infrastructure.brokers.ibkr.connection import Connection, explained
+from liveorder.infrastructure.brokers.ibkr.connection import TwsConnection, explained
 from liveorder.infrastructure.brokers.ibkr.contracts import Contracts
 from liveorder.infrastructure.brokers.ibkr.failures import PerhapsRefused
 from liveorder.infrastructure.brokers.ibkr.instruments import IbkrInstruments
 from liveorder.infrastructure.brokers.ibkr.orders import PreparedOrder, Reference
 from liveorder.infrastructure.brokers.ibkr.rows import Fields
 from liveorder.infrastructure.brokers.ibkr.search import Search, complete
-from liveorder.infrastructure.brokers.ibkr.session import Session
+from liveorder.infrastructure.brokers.ibkr.session import TwsSession
 
 
 class IbkrBroker:
@@ -44,7 +44,7 @@ class IbkrBroker:
     def __init__(
         self,
         access: AccountAccess,
-        connection: Connection,
+        connection: TwsConnection,
         contracts: Contracts,
         instruments: IbkrInstruments,
         *,
@@ -137,7 +137,7 @@ class IbkrBroker:
                 raise BrokerRefusal(str(error)) from error
             raise
 
-    async def _is_absent(self, session: Session, order: PreparedOrder, reference: Mapping[str, str]) -> bool:
+    async def _is_absent(self, session: TwsSession, order: PreparedOrder, reference: Mapping[str, str]) -> bool:
         """Whether TWS has it nowhere, and never spoke of it as an order."""
         try:
             found = await Search(order.key, None, Reference.read(reference)).made_in(session, self._today)
@@ -158,7 +158,7 @@ class IbkrBroker:
             raise OrderValidationError(f"order: it is {state}; it was not changed")
         return await session.place(order, to_replace(order, known))
 
-    def _session(self) -> Session:
+    def _session(self) -> TwsSession:
         """Raises `BrokerConnectionError`: then nothing was sent."""
         return self._connection.session
 
@@ -209,7 +209,7 @@ class IbkrBroker:
     async def account(self) -> BrokerAccount:
         return await self._account(self._session())
 
-    async def _account(self, session: Session) -> BrokerAccount:
+    async def _account(self, session: TwsSession) -> BrokerAccount:
         asked_at = self._access.clock.now()
         values = await session.questions.account_values(self._connection.account)
         currency = own_currency(values, self._access.currency)

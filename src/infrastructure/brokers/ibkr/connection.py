@@ -5,38 +5,38 @@ from __future__ import annotations
 import asyncio
 
 from liveorder.domain.errors import BrokerAuthenticationError, BrokerConnectionError, BrokerError
-from liveorder.infrastructure.brokers.ibkr.known_orders import KnownOrders, OrderIds
-from liveorder.infrastructure.brokers.ibkr.session import Address, Session
+from liveorder.infrastructure.brokers.ibkr.known_orders import OrderIds, TwsOrders
+from liveorder.infrastructure.brokers.ibkr.session import TwsAddress, TwsSession
 from liveorder.infrastructure.brokers.ibkr.times import Times
-from liveorder.infrastructure.brokers.ibkr.waiting import Feed
+from liveorder.infrastructure.brokers.ibkr.waiting import TwsFeed
 
 
-class Connection:
+class TwsConnection:
     """Shared by the adapters of one account. `account` is IB's number of it; None: the only one of the login."""
 
     def __init__(
-        self, address: Address, account: str | None, times: Times, timeout_seconds: float, market_data_kind: int = 1
+        self, address: TwsAddress, account: str | None, times: Times, timeout_seconds: float, market_data_kind: int = 1
     ) -> None:
         self.address, self.timeout_seconds = address, timeout_seconds
         self.ids = OrderIds()
-        self.feed: Feed | None = None
+        self.feed: TwsFeed | None = None
         """What is pushed since the last connect that worked; None once it ended."""
         self._account, self._times, self._market_data_kind = account, times, market_data_kind
-        self._session: Session | None = None
+        self._session: TwsSession | None = None
         self._stands = asyncio.Event()
         self._making = asyncio.Lock()
 
     @property
-    def session(self) -> Session:
+    def session(self) -> TwsSession:
         """Raises `BrokerConnectionError` while there is none."""
         if self._session is None or not self._session.is_open:
             raise BrokerConnectionError("not connected to TWS")
         return self._session
 
     @property
-    def orders(self) -> KnownOrders:
+    def orders(self) -> TwsOrders:
         """What this connection was told of them; nothing while there is none."""
-        return self._session.hearing.orders if self._session is not None else KnownOrders()
+        return self._session.hearing.orders if self._session is not None else TwsOrders()
 
     @property
     def account(self) -> str:
@@ -51,7 +51,7 @@ class Connection:
         is_open = self._session is not None and self._session.is_open
         return self._session.take_order_id() if self._session is not None and is_open else self.ids.take()
 
-    async def make(self) -> Session:
+    async def make(self) -> TwsSession:
         """A connection that answers. Raises `BrokerConnectionError` or `BrokerAuthenticationError`."""
         async with self._making:
             session = await self._opened()
@@ -66,17 +66,17 @@ class Connection:
             self._stands.set()
             return session
 
-    async def _opened(self) -> Session:
+    async def _opened(self) -> TwsSession:
         """One that still stands is kept, unless TWS called itself read-only on it: that may be over."""
         before = self._session
         if before is not None and before.is_open and not before.hearing.is_read_only:
             return before
         self.close()
-        self._session = await Session.opened(self.address, self.ids, self._times, self.timeout_seconds)
+        self._session = await TwsSession.opened(self.address, self.ids, self._times, self.timeout_seconds)
         self._session.welcome(self._market_data_kind)
         return self._session
 
-    async def _prove(self, session: Session) -> None:
+    async def _prove(self, session: TwsSession) -> None:
         """TWS answers, has its own connection, lets us trade, and has the account. What lives is known from here on."""
         self._account = _one_of(session.accounts, self._account)
         session.hearing.account = self._account
@@ -85,7 +85,7 @@ class Connection:
         if session.hearing.is_read_only:
             raise BrokerAuthenticationError("read-only")
 
-    async def awaited(self) -> Session:
+    async def awaited(self) -> TwsSession:
         """The session, once it is there. For ever, while it is not: the caller sets the time."""
         while self._session is None or not self._session.is_open:
             self._stands.clear()
@@ -98,7 +98,7 @@ class Connection:
         self._session = None
 
 
-def explained(session: Session, error: BrokerError) -> BrokerError:
+def explained(session: TwsSession, error: BrokerError) -> BrokerError:
     """Why no connection came about."""
     if session.hearing.is_read_only:
         return BrokerAuthenticationError("TWS is in read-only mode; untick Read-Only API in its settings")

@@ -13,12 +13,12 @@ from typing import Any
 
 from liveorder.domain.execution_report import Commission, Execution, ExecutionCorrected
 from liveorder.domain.values import total
-from liveorder.infrastructure.brokers.ibkr.rows import CommissionRow, ExecutionRow, OrderRow
+from liveorder.infrastructure.brokers.ibkr.rows import CommissionRow, ExecutionRow, TwsOrder
 
 _REVISION = re.compile(r"\d\d", re.ASCII)
 
 
-class Executions:
+class TwsExecutions:
     """What this connection was told, by execution id: one id for each fill, whichever way it came."""
 
     def __init__(self) -> None:
@@ -44,18 +44,18 @@ class Executions:
     def __iter__(self) -> Iterator[ExecutionRow]:
         return iter(self._rows.values())
 
-    def effective_of(self, order: OrderRow) -> tuple[Execution | ExecutionCorrected, ...]:
+    def effective_of(self, order: TwsOrder) -> tuple[Execution | ExecutionCorrected, ...]:
         """The fills of an order that count."""
         return self.effective(row for row in self._rows.values() if _is_of(row, order))
 
-    def is_behind(self, order: OrderRow) -> bool:
+    def is_behind(self, order: TwsOrder) -> bool:
         """Whether they do not make up what TWS calls filled, and asking for them may help: those of the day before are gone."""
         filled = order.filled or Decimal(0)
         if total(each.quantity for each in self.effective_of(order)) == filled:
             return False
         return self._asked_about.get(order.identity) != filled
 
-    def asked_about(self, order: OrderRow) -> None:
+    def asked_about(self, order: TwsOrder) -> None:
         """They were asked for since its status was told."""
         self._asked_about[order.identity] = order.filled or Decimal(0)
 
@@ -91,7 +91,7 @@ class Executions:
         return {"commission": told.amount, "commission_currency": currency}
 
 
-def _is_of(row: ExecutionRow, order: OrderRow) -> bool:
+def _is_of(row: ExecutionRow, order: TwsOrder) -> bool:
     return row.perm_id == order.perm_id if order.perm_id else order.key is not None and row.key == order.key
 
 

@@ -11,11 +11,11 @@ from typing import Any
 from liveorder.domain.errors import BrokerConnectionError, OutcomeUnknown
 from liveorder.domain.execution_report import CancelRejected, ExecutionReport
 from liveorder.infrastructure.brokers.ibkr import failures, readings, translation
-from liveorder.infrastructure.brokers.ibkr.executions import Executions
-from liveorder.infrastructure.brokers.ibkr.known_orders import KnownOrders, OrderIds
+from liveorder.infrastructure.brokers.ibkr.executions import TwsExecutions
+from liveorder.infrastructure.brokers.ibkr.known_orders import OrderIds, TwsOrders
 from liveorder.infrastructure.brokers.ibkr.prices import Prices
-from liveorder.infrastructure.brokers.ibkr.rows import OrderRow
-from liveorder.infrastructure.brokers.ibkr.waiting import Awaited, Feed
+from liveorder.infrastructure.brokers.ibkr.rows import TwsOrder
+from liveorder.infrastructure.brokers.ibkr.waiting import Awaited, TwsFeed
 
 
 class Hearing:
@@ -23,9 +23,9 @@ class Hearing:
 
     def __init__(self, client_id: int, ids: OrderIds) -> None:
         self._client_id, self._ids = client_id, ids
-        self.orders, self.executions = KnownOrders(), Executions()
-        self.completed: list[OrderRow] = []
-        self.feed = Feed()
+        self.orders, self.executions = TwsOrders(), TwsExecutions()
+        self.completed: list[TwsOrder] = []
+        self.feed = TwsFeed()
         self.is_link_lost = False
         """TWS is there, and has lost its own connection to IB."""
         self.is_read_only = False
@@ -39,7 +39,7 @@ class Hearing:
         """The library's steps by price, by the number of the rule."""
         self.spoken_against: dict[int, str] = {}
         """What TWS said against an order of ours, by order id, as long as it has not called it live since."""
-        self._sent: dict[int, OrderRow] = {}
+        self._sent: dict[int, TwsOrder] = {}
         self._changed: set[int] = set()
         """Orders that were given new terms: a refusal may be of those, and the order stands."""
         self._awaited: defaultdict[int, list[Awaited]] = defaultdict(list)
@@ -62,7 +62,7 @@ class Hearing:
         finally:
             self._listed = None
 
-    def sends(self, row: OrderRow) -> None:
+    def sends(self, row: TwsOrder) -> None:
         """Under its id comes what is told of this order, even where nothing but its status is."""
         if self.orders.get(row.identity) is not None:
             self._changed.add(row.order_id)
@@ -80,9 +80,9 @@ class Hearing:
                 del self._awaited[order_id]
 
     def turn_over(self) -> None:
-        """The reports end here, so that whoever reads them connects and asks again; what comes then is in a new feed."""
+        """The reports end here, so that their reader connects and asks again; what comes then is in a new feed."""
         self.feed.end()
-        self.feed = Feed()
+        self.feed = TwsFeed()
 
     def hang_up(self) -> None:
         """The connection is gone, and the answers with it."""
@@ -118,7 +118,7 @@ class Hearing:
         if before is not None and row is not None:
             self._tell(row, is_news=before.status != row.status)
 
-    def _tell(self, row: OrderRow, *, is_news: bool) -> None:
+    def _tell(self, row: TwsOrder, *, is_news: bool) -> None:
         waiting = self._awaited.get(row.order_id, []) if row.client_id == self._client_id else []
         if translation.is_live(row) and row.client_id == self._client_id:
             self.spoken_against.pop(row.order_id, None)
@@ -202,7 +202,7 @@ class Hearing:
         if report is not None:
             self.feed.put(report)
 
-    def _said_of(self, row: OrderRow | None, order_id: int, code: int, text: str) -> ExecutionReport | None:
+    def _said_of(self, row: TwsOrder | None, order_id: int, code: int, text: str) -> ExecutionReport | None:
         """A word that no request waits for. Nothing of what is not one of our orders; of a cancellation its status tells."""
         order, words = row or self._sent.get(order_id), f"TWS {code}: {text}"
         if order is None or code == failures.ORDER_CANCELLED:

@@ -11,7 +11,7 @@ from liveorder.application.ports.clock import Clock
 from liveorder.domain.errors import BrokerRateLimitError, BrokerTimeoutError
 from liveorder.domain.instrument import Instrument
 from liveorder.domain.quotes import Quote
-from liveorder.infrastructure.brokers.ibkr.connection import Connection
+from liveorder.infrastructure.brokers.ibkr.connection import TwsConnection
 from liveorder.infrastructure.brokers.ibkr.contracts import Contracts
 from liveorder.infrastructure.brokers.ibkr.prices import Prices
 
@@ -25,7 +25,7 @@ MOST_LINES = 80
 
 
 @dataclass(slots=True)
-class _Line:
+class _Subscription:
     prices: Prices
     since: datetime
     end: Callable[[], None]
@@ -35,10 +35,10 @@ class _Line:
 class IbkrMarketData:
     """A `MarketData`."""
 
-    def __init__(self, connection: Connection, contracts: Contracts, clock: Clock) -> None:
+    def __init__(self, connection: TwsConnection, contracts: Contracts, clock: Clock) -> None:
         self._connection, self._contracts, self._clock = connection, contracts, clock
         self._patience_seconds = min(PATIENCE_SECONDS, connection.timeout_seconds / 2)
-        self._lines: dict[str, _Line] = {}
+        self._lines: dict[str, _Subscription] = {}
         """By instrument: the one that was asked about longest ago comes first."""
 
     async def latest(self, instrument: Instrument) -> Quote | None:
@@ -55,7 +55,7 @@ class IbkrMarketData:
             )
         return quote
 
-    def _asked_about(self, instrument: Instrument) -> _Line:
+    def _asked_about(self, instrument: Instrument) -> _Subscription:
         """The subscription that there is. One that fell silent is made again: TWS tells at once how things stand."""
         session, key = self._connection.session, instrument.key
         session.demand_link()
@@ -75,16 +75,16 @@ class IbkrMarketData:
         self._lines[key] = line
         return line
 
-    def _is_silent(self, line: _Line) -> bool:
+    def _is_silent(self, line: _Subscription) -> bool:
         if line.prices.failure is not None:
             return True
         is_new = self._clock.now() - line.since < timedelta(seconds=self._patience_seconds)
         return not is_new and not line.prices.are_fresh
 
-    def _made(self, instrument: Instrument, before: Quote | None) -> _Line:
+    def _made(self, instrument: Instrument, before: Quote | None) -> _Subscription:
         prices = Prices(self._clock, before)
         end = self._connection.session.subscribe(self._contracts.of(instrument), prices)
-        return _Line(prices, self._clock.now(), end, self._timer_of(instrument.key))
+        return _Subscription(prices, self._clock.now(), end, self._timer_of(instrument.key))
 
     def _timer_of(self, key: str) -> asyncio.TimerHandle:
         return asyncio.get_running_loop().call_later(IDLE_SECONDS, self._end, key)

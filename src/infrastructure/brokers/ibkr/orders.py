@@ -17,7 +17,7 @@ from liveorder.domain.broker_capabilities import BrokerCapabilities
 from liveorder.domain.errors import OrderValidationError
 from liveorder.domain.values import AssetClass, OrderType, Side, TimeInForce, TradingHours
 from liveorder.infrastructure.brokers.ibkr.contracts import plain
-from liveorder.infrastructure.brokers.ibkr.rows import Fields, OrderRow
+from liveorder.infrastructure.brokers.ibkr.rows import Fields, TwsOrder
 
 ORDER_TYPES = {
     OrderType.MARKET: "MKT",
@@ -178,7 +178,7 @@ def submission(client_id: int, order_id: int, day: date, order: Fields, contract
     return Prepared(reference.plain(), _text(client_id=client_id, order_id=order_id, order=order, contract=contract))
 
 
-def change(row: OrderRow, request: ReplaceRequest, reference: Mapping[str, str]) -> Prepared:
+def change(row: TwsOrder, request: ReplaceRequest, reference: Mapping[str, str]) -> Prepared:
     """The whole order again, under its own id, with the terms that change. A limit that trails is told by its offset alone."""
     kind = OUR_TYPES.get(row.order.get("orderType", ""))
     if request.limit_price is not None and not (kind and kind.traits.needs_limit_price):

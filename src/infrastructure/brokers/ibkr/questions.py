@@ -2,7 +2,7 @@
 
 Three of them (open orders, completed orders, positions) bear no number, so their answers cannot be told from late answers to
 the same question asked before. Where one was not answered in time, this connection's questions are worth nothing any more: it is
-given up as soon as no request is under way on it, and whoever reads its reports connects again.
+given up as soon as no request is under way on it, and the reader of its reports connects again.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Any
 from liveorder.domain.errors import BrokerConnectionError, BrokerError, BrokerTimeoutError, OutcomeUnknown
 from liveorder.infrastructure.brokers.ibkr import account_figures, failures, sdk
 from liveorder.infrastructure.brokers.ibkr.hearing import Hearing
-from liveorder.infrastructure.brokers.ibkr.rows import Fields, OrderRow
+from liveorder.infrastructure.brokers.ibkr.rows import Fields, TwsOrder
 
 PATIENCE_SECONDS = 1.0
 """How long a market rule is waited for: an order waits with it."""
@@ -23,7 +23,7 @@ PAUSE_SECONDS = 60.0
 """One that was not told is not asked for again before that."""
 
 
-class Questions:
+class TwsQuestions:
     """`ib` is the library's. `demand_link` raises where nothing can be asked."""
 
     def __init__(
@@ -42,17 +42,17 @@ class Questions:
         self.is_spoiled = False
         """An answer may come that is an earlier question's."""
 
-    async def open_orders(self) -> list[OrderRow]:
+    async def open_orders(self) -> list[TwsOrder]:
         """Every live order of the login, by whichever program or hand it was placed."""
         async with self._turn:
             with self._hearing.listing() as listed:
                 await self._unnumbered(self._ib.reqAllOpenOrdersAsync)
         return [row for row in map(self._hearing.orders.get, listed) if row is not None]
 
-    async def completed_orders(self) -> list[OrderRow]:
+    async def completed_orders(self) -> list[TwsOrder]:
         """Those that ended on IB's present day."""
         async with self._turn:
-            told: list[OrderRow] = []
+            told: list[TwsOrder] = []
             self._hearing.completed = told
             await self._unnumbered(lambda: self._ib.reqCompletedOrdersAsync(False))
             return told

@@ -12,8 +12,8 @@ from liveorder.infrastructure.brokers.ibkr.rows import (
     UNSET_INTEGER,
     CommissionRow,
     ExecutionRow,
-    OrderRow,
     StatusRow,
+    TwsOrder,
     number,
 )
 
@@ -49,8 +49,8 @@ def _terms_of(order: Any, contract: Any) -> dict[str, str]:
     return dict.fromkeys(zeros, "0") | fields_of(order, ORDER_FIELDS)
 
 
-def open_order(contract: Any, order: Any, state: Any) -> OrderRow:
-    return OrderRow(
+def open_order(contract: Any, order: Any, state: Any) -> TwsOrder:
+    return TwsOrder(
         client_id=order.clientId,
         order_id=order.orderId,
         perm_id=order.permId,
@@ -62,9 +62,9 @@ def open_order(contract: Any, order: Any, state: Any) -> OrderRow:
     )
 
 
-def completed_order(contract: Any, order: Any, state: Any) -> OrderRow:
+def completed_order(contract: Any, order: Any, state: Any) -> TwsOrder:
     """Has no client id and no order id, and often no quantity; tells what was filled, and not at what price."""
-    return OrderRow(
+    return TwsOrder(
         perm_id=order.permId,
         key=order.orderRef or None,
         order=_terms_of(order, contract),

@@ -68,7 +68,7 @@ def above_zero(value: Any) -> Decimal | None:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class OrderRow:
+class TwsOrder:
     """One order, from openOrder, orderStatus or completedOrder. Ids are 0 where they were not told."""
 
     client_id: int = 0
@@ -109,7 +109,7 @@ class StatusRow:
     def identity(self) -> tuple[int, int]:
         return (self.client_id, self.order_id) if self.order_id > 0 else (-1, self.perm_id)
 
-    def on(self, row: OrderRow) -> OrderRow:
+    def on(self, row: TwsOrder) -> TwsOrder:
         return replace(
             row,
             perm_id=self.perm_id or row.perm_id,

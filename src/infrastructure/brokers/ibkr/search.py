@@ -12,10 +12,10 @@ from liveorder.domain.execution_report import BrokerStatus, OrderSnapshot
 from liveorder.domain.values import total
 from liveorder.infrastructure.brokers.ibkr import translation
 from liveorder.infrastructure.brokers.ibkr.contracts import symbol_of
-from liveorder.infrastructure.brokers.ibkr.executions import Executions
+from liveorder.infrastructure.brokers.ibkr.executions import TwsExecutions
 from liveorder.infrastructure.brokers.ibkr.orders import Reference
-from liveorder.infrastructure.brokers.ibkr.rows import ExecutionRow, OrderRow
-from liveorder.infrastructure.brokers.ibkr.session import Session
+from liveorder.infrastructure.brokers.ibkr.rows import ExecutionRow, TwsOrder
+from liveorder.infrastructure.brokers.ibkr.session import TwsSession
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +26,7 @@ class Search:
     broker_order_id: str | None
     reference: Reference | None
 
-    async def made_in(self, session: Session, today: Callable[[], date]) -> OrderSnapshot | Absence:
+    async def made_in(self, session: TwsSession, today: Callable[[], date]) -> OrderSnapshot | Absence:
         """Open orders first: one that ends meanwhile is among the completed by the time that those are asked for."""
         session.demand_link()
         undecoded, feed, began, executions = session.undecoded.count, session.hearing.feed, today(), session.hearing.executions
@@ -48,7 +48,7 @@ class Search:
             return Absence.INCONCLUSIVE
         return self._thrown_out(session) or Absence.ABSENT
 
-    def _thrown_out(self, session: Session) -> OrderSnapshot | None:
+    def _thrown_out(self, session: TwsSession) -> OrderSnapshot | None:
         """An order that TWS took, spoke against, called inactive, and has nowhere any more."""
         assert self.reference is not None
         row = session.hearing.orders.get((self.reference.client_id, self.reference.order_id))
@@ -56,29 +56,29 @@ class Search:
         is_it = row is not None and row.key == self.key and row.status == "Inactive"
         return translation.thrown_out(row, words) if row is not None and is_it and words is not None else None
 
-    def _among(self, rows: Iterable[OrderRow]) -> OrderRow | None:
+    def _among(self, rows: Iterable[TwsOrder]) -> TwsOrder | None:
         """Of several with our key, which only a hand in TWS can make, the one with our ids."""
         fitting = [row for row in rows if self._is_it(row)]
         return next(iter(sorted(fitting, key=self._rank)), None)
 
-    def _is_it(self, row: OrderRow | ExecutionRow) -> bool:
+    def _is_it(self, row: TwsOrder | ExecutionRow) -> bool:
         """By another's key only where a person adopted another's order: that one was not prepared here."""
         if row.key is not None and self.reference is not None:
             return row.key == self.key
         return row.key == self.key or self._has_its_id(row) or self._has_its_reference(row)
 
-    def _has_its_id(self, row: OrderRow | ExecutionRow) -> bool:
+    def _has_its_id(self, row: TwsOrder | ExecutionRow) -> bool:
         return self.broker_order_id is not None and str(row.perm_id) == self.broker_order_id
 
-    def _has_its_reference(self, row: OrderRow | ExecutionRow) -> bool:
+    def _has_its_reference(self, row: TwsOrder | ExecutionRow) -> bool:
         ours = self.reference
         return ours is not None and ours.order_id > 0 and (row.client_id, row.order_id) == (ours.client_id, ours.order_id)
 
-    def _rank(self, row: OrderRow) -> tuple[bool, bool]:
+    def _rank(self, row: TwsOrder) -> tuple[bool, bool]:
         return not self._has_its_reference(row), not self._has_its_id(row)
 
 
-async def complete(rows: Iterable[OrderRow], session: Session) -> None:
+async def complete(rows: Iterable[TwsOrder], session: TwsSession) -> None:
     """Have the executions that make up what TWS calls filled, as far as it tells them."""
     executions = session.hearing.executions
     behind = [row for row in rows if executions.is_behind(row)]
@@ -88,8 +88,8 @@ async def complete(rows: Iterable[OrderRow], session: Session) -> None:
         executions.asked_about(row)
 
 
-def _known_by_its_fills(fills: list[ExecutionRow], executions: Executions) -> OrderSnapshot:
-    """In no list of orders, so that its state is not known; that it traded is."""
+def _known_by_its_fills(fills: list[ExecutionRow], executions: TwsExecutions) -> OrderSnapshot:
+    """Not in any order list: status unknown, but executions prove that it traded."""
     first, effective = fills[0], executions.effective(fills)
     return OrderSnapshot(
         client_order_id=first.key,

@@ -21,14 +21,14 @@ from liveorder.infrastructure.brokers.ibkr.known_orders import OrderIds
 from liveorder.infrastructure.brokers.ibkr.orders import PreparedOrder
 from liveorder.infrastructure.brokers.ibkr.overhearing import UndecodedRows, overhear, read_times
 from liveorder.infrastructure.brokers.ibkr.prices import Prices
-from liveorder.infrastructure.brokers.ibkr.questions import Questions
-from liveorder.infrastructure.brokers.ibkr.rows import Fields, OrderRow
+from liveorder.infrastructure.brokers.ibkr.questions import TwsQuestions
+from liveorder.infrastructure.brokers.ibkr.rows import Fields, TwsOrder
 from liveorder.infrastructure.brokers.ibkr.times import Times
 from liveorder.infrastructure.brokers.ibkr.waiting import Awaited
 
 
 @dataclass(frozen=True, slots=True)
-class Address:
+class TwsAddress:
     host: str
     port: int
     client_id: int
@@ -36,21 +36,21 @@ class Address:
     """In which TWS tells times that name none."""
 
 
-class Session:
+class TwsSession:
     """`opened` makes one; its life ends for good with its socket."""
 
-    def __init__(self, address: Address, ids: OrderIds, times: Times, timeout_seconds: float) -> None:
+    def __init__(self, address: TwsAddress, ids: OrderIds, times: Times, timeout_seconds: float) -> None:
         self._address, self._ids, self._timeout = address, ids, timeout_seconds
         self.hearing = Hearing(address.client_id, ids)
         self._ib = sdk.LIBRARY.IB()
         self.undecoded = UndecodedRows(self._ib.client.decoder)
         read_times(self._ib.client.decoder, times.read)
-        self.questions = Questions(self._ib, self.hearing, timeout_seconds, self.demand_link, self._give_up_if_spoiled)
+        self.questions = TwsQuestions(self._ib, self.hearing, timeout_seconds, self.demand_link, self._give_up_if_spoiled)
         self._is_throttled = False
         self._listen()
 
     @classmethod
-    async def opened(cls, address: Address, ids: OrderIds, times: Times, timeout_seconds: float) -> Session:
+    async def opened(cls, address: TwsAddress, ids: OrderIds, times: Times, timeout_seconds: float) -> TwsSession:
         """Raises `BrokerConnectionError`, which says so where the client id is another program's."""
         session = cls(address, ids, times, timeout_seconds)
         try:
@@ -228,8 +228,8 @@ async def _ended(*tasks: asyncio.Future[Any]) -> None:
     await asyncio.gather(*tasks, return_exceptions=True)
 
 
-def _row_of(prepared: PreparedOrder) -> OrderRow:
-    return OrderRow(
+def _row_of(prepared: PreparedOrder) -> TwsOrder:
+    return TwsOrder(
         client_id=prepared.client_id,
         order_id=prepared.order_id,
         key=prepared.key,

@@ -7,7 +7,7 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
-from liveorder.application.ports.event_log import EventLog
+from liveorder.application.ports.activity_log import EventLog
 
 _FORM = re.compile(r"(\d{4})-?(\d\d)-?(\d\d)([- ]) *(\d\d:\d\d:\d\d)(?:\.\d+)?(?: +(.+))?", re.ASCII)
 _BY_OTHER_NAMES = {

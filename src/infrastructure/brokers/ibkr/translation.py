@@ -23,7 +23,7 @@ from liveorder.domain.execution_report import (
 from liveorder.domain.values import Side, TradingHours, total
 from liveorder.infrastructure.brokers.ibkr.contracts import symbol_of
 from liveorder.infrastructure.brokers.ibkr.orders import OUR_TYPES
-from liveorder.infrastructure.brokers.ibkr.rows import OrderRow, number
+from liveorder.infrastructure.brokers.ibkr.rows import TwsOrder, number
 
 _STATUS = {
     "ApiPending": BrokerStatus.PENDING,
@@ -43,19 +43,19 @@ def status_of(native: str) -> BrokerStatus:
     return _STATUS.get(native, BrokerStatus.UNKNOWN)
 
 
-def has_ended(row: OrderRow) -> bool:
+def has_ended(row: TwsOrder) -> bool:
     return status_of(row.status) in (BrokerStatus.FILLED, BrokerStatus.CANCELLED)
 
 
-def is_live(row: OrderRow) -> bool:
+def is_live(row: TwsOrder) -> bool:
     return status_of(row.status) in (BrokerStatus.PENDING, BrokerStatus.WORKING)
 
 
-def address(row: OrderRow) -> dict[str, Any]:
+def address(row: TwsOrder) -> dict[str, Any]:
     return {"client_order_id": row.key, "broker_order_id": str(row.perm_id) if row.perm_id else None}
 
 
-def pushed(row: OrderRow) -> ExecutionReport:
+def pushed(row: TwsOrder) -> ExecutionReport:
     """A change of an order's state. Fills are told by executions, so that none is booked twice."""
     match status_of(row.status):
         case BrokerStatus.CANCELLED:
@@ -68,35 +68,35 @@ def pushed(row: OrderRow) -> ExecutionReport:
             return Accepted(**address(row))
 
 
-def submitted(row: OrderRow) -> Sequence[ExecutionReport] | None:
+def submitted(row: TwsOrder) -> Sequence[ExecutionReport] | None:
     """What the first word of an order says of its submission. Inactive says nothing: an error will, if it was thrown out."""
     return None if row.status in ("", "Inactive") else [pushed(row)]
 
 
-def cancelled(row: OrderRow) -> Sequence[ExecutionReport] | None:
+def cancelled(row: TwsOrder) -> Sequence[ExecutionReport] | None:
     if row.status == "Filled":
         return [CancelRejected(**address(row), reason="too late: filled")]
     return [pushed(row)] if row.status in ("PendingCancel", "Cancelled", "ApiCancelled") else None
 
 
-def replaced(row: OrderRow) -> OrderReplaced:
+def replaced(row: TwsOrder) -> OrderReplaced:
     return OrderReplaced(**address(row), **_terms(row))
 
 
-def refused(row: OrderRow, reason: str) -> OrderRejected:
+def refused(row: TwsOrder, reason: str) -> OrderRejected:
     return OrderRejected(**address(row), reason=reason)
 
 
-def doubtful(row: OrderRow, words: str) -> OrderSnapshot:
+def doubtful(row: TwsOrder, words: str) -> OrderSnapshot:
     """Something was said of it that nobody knows the meaning of."""
     return OrderSnapshot(**address(row), **_kind(row), status=BrokerStatus.UNKNOWN, native_status=words)
 
 
-def thrown_out(row: OrderRow, words: str) -> OrderSnapshot:
+def thrown_out(row: TwsOrder, words: str) -> OrderSnapshot:
     return OrderSnapshot(**address(row), **_kind(row), status=BrokerStatus.REJECTED, native_status=_native(row), reason=words)
 
 
-def snapshot(row: OrderRow, executions: tuple[Execution | ExecutionCorrected, ...]) -> OrderSnapshot:
+def snapshot(row: TwsOrder, executions: tuple[Execution | ExecutionCorrected, ...]) -> OrderSnapshot:
     """`filled` is the broker's total or that of the executions, whichever is more: either may lag behind the other."""
     known = total(each.quantity for each in executions)
     filled = row.filled or Decimal(0)
@@ -119,7 +119,7 @@ def _average_of(executions: Sequence[Execution | ExecutionCorrected]) -> Decimal
     return total(each.quantity * each.price for each in executions) / quantity if quantity else None
 
 
-def _kind(row: OrderRow) -> dict[str, Any]:
+def _kind(row: TwsOrder) -> dict[str, Any]:
     hours = TradingHours.EXTENDED if row.order.get("outsideRth") == "1" else TradingHours.REGULAR
     return {
         "symbol": symbol_of(row.contract),
@@ -130,7 +130,7 @@ def _kind(row: OrderRow) -> dict[str, Any]:
     }
 
 
-def _terms(row: OrderRow) -> dict[str, Any]:
+def _terms(row: TwsOrder) -> dict[str, Any]:
     """A trailing stop's auxPrice is how far it trails. What is to meet the market has a limit of 0 until it rests."""
     kind = OUR_TYPES.get(row.order.get("orderType", ""))
     limit_price = number(row.order.get("lmtPrice")) if kind is None or not kind.traits.trails else None
@@ -141,5 +141,5 @@ def _terms(row: OrderRow) -> dict[str, Any]:
     }
 
 
-def _native(row: OrderRow) -> str:
+def _native(row: TwsOrder) -> str:
     return f"{row.status} ({row.why_held})" if row.why_held else row.status

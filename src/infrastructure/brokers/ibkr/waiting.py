@@ -8,13 +8,13 @@ from dataclasses import dataclass
 
 from liveorder.domain.errors import BrokerError
 from liveorder.domain.execution_report import ExecutionReport
-from liveorder.infrastructure.brokers.ibkr.rows import OrderRow
+from liveorder.infrastructure.brokers.ibkr.rows import TwsOrder
 
 Told = Sequence[ExecutionReport] | BrokerError
 """What became of a request."""
 
 
-class Feed:
+class TwsFeed:
     """Reports from a connect to the next, buffered without bound until they are read."""
 
     def __init__(self) -> None:
@@ -35,7 +35,7 @@ class Feed:
 class Awaited:
     """A request about an order that is under way. Both readings give None for what is no answer to it."""
 
-    answered_by: Callable[[OrderRow], Sequence[ExecutionReport] | None]
+    answered_by: Callable[[TwsOrder], Sequence[ExecutionReport] | None]
     answered_by_error: Callable[[int, str], Told | None]
     outcome: asyncio.Future[Sequence[ExecutionReport]]
 

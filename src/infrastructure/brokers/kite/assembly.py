@@ -9,7 +9,7 @@ from liveorder.domain.values import TradingMode
 from liveorder.infrastructure.brokers.kite.broker import CAPABILITIES, KiteBroker
 from liveorder.infrastructure.brokers.kite.instruments import KiteInstruments
 from liveorder.infrastructure.brokers.kite.market_data import KiteMarketData
-from liveorder.infrastructure.brokers.kite.questions import Questions
+from liveorder.infrastructure.brokers.kite.questions import KiteQuestions
 from liveorder.infrastructure.brokers.kite.session import KiteSession
 from liveorder.infrastructure.settings.sections import Kite
 
@@ -30,7 +30,7 @@ def brokerage(access: AccountAccess, section: Kite) -> Brokerage:
     capabilities = _checked(access.account_id, access.adjusted(CAPABILITIES))
     session = KiteSession(section, access, capabilities.requests_per_second)
     instruments = KiteInstruments(session, access.clock, access.log)
-    questions = Questions(session, instruments, access.clock, access.log)
+    questions = KiteQuestions(session, instruments, access.clock, access.log)
     broker = KiteBroker(access, session, questions, capabilities)
     return Brokerage(broker, KiteMarketData(session, access.clock), instruments)
 

@@ -31,7 +31,7 @@ from liveorder.domain.execution_report import (
 )
 from liveorder.domain.values import TradingMode
 from liveorder.infrastructure.brokers.kite import orders, postback
-from liveorder.infrastructure.brokers.kite.questions import Questions
+from liveorder.infrastructure.brokers.kite.questions import KiteQuestions
 from liveorder.infrastructure.brokers.kite.session import KiteSession
 from liveorder.infrastructure.brokers.kite.stream import WakeUps
 from liveorder.infrastructure.brokers.kite.translation import ORDER_TYPES
@@ -67,7 +67,9 @@ class KiteBroker:
 
     name = "kite"
 
-    def __init__(self, access: AccountAccess, session: KiteSession, questions: Questions, capabilities: BrokerCapabilities) -> None:
+    def __init__(
+        self, access: AccountAccess, session: KiteSession, questions: KiteQuestions, capabilities: BrokerCapabilities
+    ) -> None:
         self._access, self._session, self._questions, self._capabilities = access, session, questions, capabilities
         self._section, self._clock, self._log = session.section, access.clock, access.log
         self._wake_ups: WakeUps | None = None

@@ -35,7 +35,7 @@ _RIGHTS = {"CE": OptionRight.CALL, "PE": OptionRight.PUT}
 _NOT_TRADED = "INDICES"
 
 
-class Listing(NamedTuple):
+class DumpListing(NamedTuple):
     """One row, as text."""
 
     exchange: str
@@ -57,17 +57,17 @@ def edition(now: datetime) -> date:
     return (now.astimezone(IST) - MADE_AFTER).date()
 
 
-def listings(text: str) -> Iterator[Listing]:
+def listings(text: str) -> Iterator[DumpListing]:
     """What can be traded. Raises `KeyError` where a column is missing: that is no list at all.
 
     A hundred thousand rows share most of their words, which are kept once.
     """
     for row in csv.DictReader(StringIO(text)):
         if row["segment"] != _NOT_TRADED and row["instrument_type"] in _ASSET_CLASSES:
-            yield Listing(*(intern(row[name] or "") for name in Listing._fields))
+            yield DumpListing(*(intern(row[name] or "") for name in DumpListing._fields))
 
 
-def fits(query: InstrumentQuery, listing: Listing) -> bool:
+def fits(query: InstrumentQuery, listing: DumpListing) -> bool:
     """By the trading symbol, or of a derivative by what it is of (`NIFTY`) with its expiry; and by all else that is said."""
     by_name = listing.is_derivative and query.expiry is not None and query.symbol == listing.name
     if query.symbol != listing.tradingsymbol and not by_name:
@@ -80,7 +80,7 @@ def fits(query: InstrumentQuery, listing: Listing) -> bool:
     return query.strike is None or (kind in _RIGHTS and query.strike == Decimal(listing.strike))
 
 
-def instrument_of(listing: Listing, multiplier: Decimal) -> Instrument | None:
+def instrument_of(listing: DumpListing, multiplier: Decimal) -> Instrument | None:
     """None for a row that makes no sense."""
     try:
         return Instrument(

@@ -82,7 +82,7 @@ def tags(row: Row) -> list[str]:
 
 
 def key_of(row: Row) -> str | None:
-    """The client order id among the tags; None where there is none, or more than one that could be it."""
+    """The client order id among the tags; None where there is none, or where several are possible."""
     possible = [tag for tag in tags(row) if _KEY.fullmatch(tag)]
     return possible[0] if len(possible) == 1 else None
 

@@ -9,13 +9,13 @@ from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 
+from liveorder.application.ports.activity_log import EventLog
 from liveorder.application.ports.clock import Clock
-from liveorder.application.ports.event_log import EventLog
 from liveorder.application.ports.instruments import InstrumentQuery
 from liveorder.domain.errors import BrokerError
 from liveorder.domain.instrument import Instrument
 from liveorder.infrastructure.ambiguity import ambiguous
-from liveorder.infrastructure.brokers.kite.dump import COUNTED_IN_LOTS, Listing, edition, fits, instrument_of, listings
+from liveorder.infrastructure.brokers.kite.dump import COUNTED_IN_LOTS, DumpListing, edition, fits, instrument_of, listings
 from liveorder.infrastructure.brokers.kite.orders import EXCHANGES
 from liveorder.infrastructure.brokers.kite.session import KiteSession, understood
 
@@ -23,11 +23,11 @@ ALSO_CALLED = {"XNSE": "NSE", "XBOM": "BSE"}
 
 
 @dataclass(frozen=True)
-class Catalogue:
+class KiteCatalogue:
     """One exchange's list, by trading symbol, and derivatives also by what they are of."""
 
     edition: date
-    by_name: Mapping[str, list[Listing]]
+    by_name: Mapping[str, list[DumpListing]]
 
 
 class KiteInstruments:
@@ -37,7 +37,7 @@ class KiteInstruments:
 
     def __init__(self, session: KiteSession, clock: Clock, log: EventLog) -> None:
         self._session, self._clock, self._log = session, clock, log
-        self._catalogues: dict[str, Catalogue] = {}
+        self._catalogues: dict[str, KiteCatalogue] = {}
         self._fetching: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
         self._sizes: dict[tuple[str, str], Decimal] = {}
         """Of contracts, as positions tell them."""
@@ -65,7 +65,7 @@ class KiteInstruments:
         """Of contracts that were held today, by exchange and symbol."""
         self._sizes |= sizes
 
-    def _instrument(self, listing: Listing) -> Instrument | None:
+    def _instrument(self, listing: DumpListing) -> Instrument | None:
         """None also for a contract whose size nobody has told."""
         if listing.exchange not in COUNTED_IN_LOTS:
             return instrument_of(listing, Decimal(1))
@@ -78,7 +78,7 @@ class KiteInstruments:
             self._warn(f"{name} counts as {settled:f} units a lot, and Kite's position says {told:f}; mend {remedy}")
         return instrument_of(listing, size)
 
-    def _told_size(self, listing: Listing) -> Decimal | None:
+    def _told_size(self, listing: DumpListing) -> Decimal | None:
         """The contract's own, else the one that all of the same name have."""
         own = self._sizes.get((listing.exchange, listing.tradingsymbol))
         listed = self._catalogues[listing.exchange].by_name.get(listing.name, ())
@@ -90,7 +90,7 @@ class KiteInstruments:
             self._told.add(sentence)
             self._log.write("WARNING", sentence)
 
-    async def _catalogue(self, exchange: str) -> Catalogue:
+    async def _catalogue(self, exchange: str) -> KiteCatalogue:
         async with self._fetching[exchange]:
             wanted, known = edition(self._clock.now()), self._catalogues.get(exchange)
             if known is not None and known.edition == wanted:
@@ -104,16 +104,16 @@ class KiteInstruments:
                 return known
             return self._catalogues[exchange]
 
-    async def _fetch(self, exchange: str, wanted: date) -> Catalogue:
+    async def _fetch(self, exchange: str, wanted: date) -> KiteCatalogue:
         text = await self._session.ask(str, "instruments", exchange)
         return await self._session.questions.run(understood, _read, text, wanted)
 
 
-def _read(text: str, wanted: date) -> Catalogue:
+def _read(text: str, wanted: date) -> KiteCatalogue:
     """Some tens of thousands of rows: not on the loop."""
-    by_name: defaultdict[str, list[Listing]] = defaultdict(list)
+    by_name: defaultdict[str, list[DumpListing]] = defaultdict(list)
     for listing in listings(text):
         by_name[listing.tradingsymbol].append(listing)
         if listing.is_derivative:
             by_name[listing.name].append(listing)
-    return Catalogue(wanted, dict(by_name))
+    return KiteCatalogue(wanted, dict(by_name))

@@ -8,9 +8,9 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
+from liveorder.application.ports.activity_log import EventLog
 from liveorder.application.ports.broker import Absence, BrokerPosition
 from liveorder.application.ports.clock import Clock
-from liveorder.application.ports.event_log import EventLog
 from liveorder.domain.broker_account import Figure, figures
 from liveorder.domain.errors import BrokerError
 from liveorder.domain.execution_report import Execution, ExecutionReport, OrderSnapshot
@@ -26,7 +26,7 @@ COMMODITIES = "MCX"
 """The exchange whose money Kite keeps apart."""
 
 
-class Questions:
+class KiteQuestions:
     """All but `find` and `news` raise `BrokerError`."""
 
     def __init__(self, session: KiteSession, instruments: KiteInstruments, clock: Clock, log: EventLog) -> None:

@@ -83,7 +83,7 @@ class WakeUps:
         return not self.has_ended
 
     def wake(self, order_id: str) -> None:
-        """Something happened to this order, whoever tells."""
+        """Note that something happened to this order."""
         self._orders[order_id] = None
         self._stirred.set()
 
@@ -96,7 +96,7 @@ class WakeUps:
             await self._wait()
 
     async def _wait(self) -> None:
-        """Until something is told, be it a heartbeat, or nothing was for too long."""
+        """Until a message or a heartbeat comes, or the connection has been silent for too long."""
         self._stirred.clear()
         if self.has_ended or self._orders:
             return

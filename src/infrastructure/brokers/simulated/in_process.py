@@ -5,9 +5,9 @@ from __future__ import annotations
 from liveorder.application.ports.clock import Clock
 from liveorder.domain.errors import BrokerConnectionError, OutcomeUnknown
 from liveorder.infrastructure.brokers.simulated.transport import within
-from liveorder.infrastructure.brokers.simulated.venue.floor import Feed, Floor
+from liveorder.infrastructure.brokers.simulated.venue.floor import Floor, VenueFeed
 from liveorder.infrastructure.brokers.simulated.venue.messages import Message
-from liveorder.infrastructure.brokers.simulated.venue.refusal import Refused
+from liveorder.infrastructure.brokers.simulated.venue.refusal import VenueRefusal
 
 
 class InProcess:
@@ -22,10 +22,10 @@ class InProcess:
             raise OutcomeUnknown("the connection to the venue broke before it answered")
         return reply
 
-    async def subscribe(self, account_id: str) -> Feed:
+    async def subscribe(self, account_id: str) -> VenueFeed:
         try:
             return self._floor.subscribe(account_id)
-        except Refused as refused:
+        except VenueRefusal as refused:
             raise BrokerConnectionError(refused.message) from refused
 
     async def close(self) -> None:

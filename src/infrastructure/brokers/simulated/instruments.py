@@ -5,14 +5,14 @@ from __future__ import annotations
 from liveorder.application.ports.instruments import InstrumentQuery
 from liveorder.domain.instrument import Instrument
 from liveorder.infrastructure.ambiguity import ambiguous
-from liveorder.infrastructure.brokers.simulated.venue.catalogue import BUILT_IN, Catalogue, Listing
+from liveorder.infrastructure.brokers.simulated.venue.catalogue import BUILT_IN, VenueCatalogue, VenueListing
 
 
 class SimulatedInstruments:
     """An `Instruments` over listings. US stocks are found under the name or MIC of any US exchange, and under SMART."""
 
-    def __init__(self, catalogue: Catalogue = BUILT_IN) -> None:
-        self._by_symbol: dict[str, list[Listing]] = {}
+    def __init__(self, catalogue: VenueCatalogue = BUILT_IN) -> None:
+        self._by_symbol: dict[str, list[VenueListing]] = {}
         for listing in catalogue:
             self._by_symbol.setdefault(listing.instrument.symbol, []).append(listing)
 
@@ -24,7 +24,7 @@ class SimulatedInstruments:
         return fitting[0] if fitting else None
 
 
-def _fits(query: InstrumentQuery, listing: Listing) -> bool:
+def _fits(query: InstrumentQuery, listing: VenueListing) -> bool:
     instrument = listing.instrument
     if query.exchange not in (None, instrument.exchange) and query.exchange not in listing.also_on:
         return False

@@ -8,11 +8,11 @@ from typing import Any, Literal, TypeAlias, TypeVar
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from liveorder.infrastructure.brokers.simulated.venue.faults import Fault
-from liveorder.infrastructure.brokers.simulated.venue.gateway import Gateway
+from liveorder.infrastructure.brokers.simulated.venue.gateway import VenueGateway
 from liveorder.infrastructure.brokers.simulated.venue.messages import Message
 from liveorder.infrastructure.brokers.simulated.venue.numbers import Price, Quantity, Seconds
-from liveorder.infrastructure.brokers.simulated.venue.orders import NewOrder, NewTerms
-from liveorder.infrastructure.brokers.simulated.venue.refusal import RefusalCode, Refused
+from liveorder.infrastructure.brokers.simulated.venue.orders import NewOrder, ReplacedTerms
+from liveorder.infrastructure.brokers.simulated.venue.refusal import RefusalCode, VenueRefusal
 from liveorder.infrastructure.brokers.simulated.venue.verbs import answered, faults_in, submit
 
 PREFIX = "admin."
@@ -62,7 +62,7 @@ class _Close(_Request):
 
 class _Restate(_Request):
     broker_order_id: str
-    terms: NewTerms
+    terms: ReplacedTerms
     reason: str = ""
 
 
@@ -79,7 +79,7 @@ class _OfAccount(_Request):
     account: str | None = None
 
 
-def administer(gateway: Gateway, verb: str, request: Message) -> Message:
+def administer(gateway: VenueGateway, verb: str, request: Message) -> Message:
     """Performs one request whose verb starts with ``admin.``; its answer, or ``{"error": ..., "message": ...}``."""
     found = _ACTS.get(verb.removeprefix(PREFIX))
     if found is None:
@@ -94,81 +94,81 @@ def _read(kind: type[_R], fields: Message) -> _R:
     try:
         return kind.model_validate(fields)
     except ValidationError as error:
-        raise Refused(RefusalCode.MALFORMED, faults_in(error)) from error
+        raise VenueRefusal(RefusalCode.MALFORMED, faults_in(error)) from error
 
 
-def _lay(gateway: Gateway, request: _LayFault) -> Message:
+def _lay(gateway: VenueGateway, request: _LayFault) -> Message:
     gateway.faults.lay(request.fault)
     return {}
 
 
-def _clear_faults(gateway: Gateway, _: _Request) -> Message:
+def _clear_faults(gateway: VenueGateway, _: _Request) -> Message:
     gateway.faults.clear()
     return {}
 
 
-def _release(gateway: Gateway, _: _Request) -> Message:
+def _release(gateway: VenueGateway, _: _Request) -> Message:
     return {"released": gateway.release()}
 
 
-def _drop_streams(gateway: Gateway, request: _DropStreams) -> Message:
+def _drop_streams(gateway: VenueGateway, request: _DropStreams) -> Message:
     gateway.reports.drop(request.account, request.seconds)
     return {}
 
 
-def _price(gateway: Gateway, request: _PostPrice) -> Message:
+def _price(gateway: VenueGateway, request: _PostPrice) -> Message:
     gateway.venue.post_price(request.instrument, request.price)
     return {}
 
 
-def _submit(gateway: Gateway, request: NewOrder) -> Message:
+def _submit(gateway: VenueGateway, request: NewOrder) -> Message:
     """An order placed by other means, without a client key."""
     return submit(gateway.venue, request)
 
 
-def _fill(gateway: Gateway, request: _Fill) -> Message:
+def _fill(gateway: VenueGateway, request: _Fill) -> Message:
     order_id, now = request.broker_order_id, gateway.venue.now
     return {"execution_id": gateway.venue.staff.fill(order_id, request.quantity, request.price, now)}
 
 
-def _bust(gateway: Gateway, request: _Bust) -> Message:
+def _bust(gateway: VenueGateway, request: _Bust) -> Message:
     gateway.venue.staff.bust(request.execution_id, gateway.venue.now)
     return {}
 
 
-def _correct(gateway: Gateway, request: _Correct) -> Message:
+def _correct(gateway: VenueGateway, request: _Correct) -> Message:
     execution_id, now = request.execution_id, gateway.venue.now
     return {"execution_id": gateway.venue.staff.correct(execution_id, request.quantity, request.price, now)}
 
 
-def _close(gateway: Gateway, request: _Close) -> Message:
+def _close(gateway: VenueGateway, request: _Close) -> Message:
     gateway.venue.staff.close(request.broker_order_id, request.cause, request.reason, gateway.venue.now)
     return {}
 
 
-def _restate(gateway: Gateway, request: _Restate) -> Message:
+def _restate(gateway: VenueGateway, request: _Restate) -> Message:
     gateway.venue.staff.restate(request.broker_order_id, request.terms, request.reason, gateway.venue.now)
     return {}
 
 
-def _split(gateway: Gateway, request: _Split) -> Message:
+def _split(gateway: VenueGateway, request: _Split) -> Message:
     gateway.venue.staff.split(request.broker_order_id, request.ratio, gateway.venue.now)
     return {}
 
 
-def _orders_by_key(gateway: Gateway, request: _ByKey) -> Message:
+def _orders_by_key(gateway: VenueGateway, request: _ByKey) -> Message:
     return {"orders": gateway.venue.questions.orders_by_key(request.client_order_id, gateway.venue.now)}
 
 
-def _orders(gateway: Gateway, request: _OfAccount) -> Message:
+def _orders(gateway: VenueGateway, request: _OfAccount) -> Message:
     return {"orders": gateway.venue.questions.orders(gateway.venue.now, request.account)}
 
 
-def _time(gateway: Gateway, _: _Request) -> Message:
+def _time(gateway: VenueGateway, _: _Request) -> Message:
     return {"now": gateway.venue.now.isoformat()}
 
 
-_Act: TypeAlias = tuple[type[BaseModel], Callable[[Gateway, Any], Message]]
+_Act: TypeAlias = tuple[type[BaseModel], Callable[[VenueGateway, Any], Message]]
 
 _ACTS: Mapping[str, _Act] = {
     "fault": (_LayFault, _lay),

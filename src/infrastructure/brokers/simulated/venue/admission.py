@@ -7,20 +7,20 @@ from decimal import Decimal
 
 from liveorder.domain.values import ZERO, Side, TimeInForce, total
 from liveorder.infrastructure.brokers.simulated.venue.book import Book
-from liveorder.infrastructure.brokers.simulated.venue.catalogue import Catalogue, Listing
+from liveorder.infrastructure.brokers.simulated.venue.catalogue import VenueCatalogue, VenueListing
 from liveorder.infrastructure.brokers.simulated.venue.free_cash import FreeCash
-from liveorder.infrastructure.brokers.simulated.venue.ledger import Account, Ledger
+from liveorder.infrastructure.brokers.simulated.venue.ledger import LedgerAccount, VenueLedger
 from liveorder.infrastructure.brokers.simulated.venue.matching import in_lots
-from liveorder.infrastructure.brokers.simulated.venue.orders import NewOrder, NewTerms, VenueOrder
+from liveorder.infrastructure.brokers.simulated.venue.orders import NewOrder, ReplacedTerms, VenueOrder
 from liveorder.infrastructure.brokers.simulated.venue.quotes import Quotes
-from liveorder.infrastructure.brokers.simulated.venue.refusal import RefusalCode, Refused
+from liveorder.infrastructure.brokers.simulated.venue.refusal import RefusalCode, VenueRefusal
 from liveorder.infrastructure.brokers.simulated.venue.settings import VenueSettings
 
 
 class Admission:
-    """Every method returns quietly or raises `Refused`."""
+    """Every method returns quietly or raises `VenueRefusal`."""
 
-    def __init__(self, book: Book, ledger: Ledger, catalogue: Catalogue, quotes: Quotes, settings: VenueSettings) -> None:
+    def __init__(self, book: Book, ledger: VenueLedger, catalogue: VenueCatalogue, quotes: Quotes, settings: VenueSettings) -> None:
         self._book, self._ledger, self._catalogue, self._quotes, self._settings = book, ledger, catalogue, quotes, settings
         self.free_cash = FreeCash(book, catalogue, quotes)
 
@@ -38,7 +38,7 @@ class Admission:
             self._check_held(account, placed, quantity)
         return quantity
 
-    def admit_change(self, order: VenueOrder, terms: NewTerms) -> None:
+    def admit_change(self, order: VenueOrder, terms: ReplacedTerms) -> None:
         listing = self._catalogue.listed(order.placed.instrument)
         _check_grid(listing, terms.quantity, terms.limit_price, terms.stop_price)
         if terms.limit_price is not None and not order.placed.order_type.traits.needs_limit_price:
@@ -46,7 +46,7 @@ class Admission:
         if terms.stop_price is not None and not order.placed.order_type.traits.needs_stop_price:
             _refuse(f"a {order.placed.order_type} order has no stop_price to change; leave it out")
 
-    def _price(self, placed: NewOrder, listing: Listing, now: datetime) -> Decimal | None:
+    def _price(self, placed: NewOrder, listing: VenueListing, now: datetime) -> Decimal | None:
         """The limit, the stop or the last price, whichever the order has first."""
         for price in (placed.limit_price, placed.stop_price):
             if price is not None:
@@ -54,7 +54,7 @@ class Admission:
         quote = self._quotes.at(listing, now)
         return quote.amount if quote else None
 
-    def _check_cash(self, account: Account, listing: Listing, quantity: Decimal, price: Decimal, now: datetime) -> None:
+    def _check_cash(self, account: LedgerAccount, listing: VenueListing, quantity: Decimal, price: Decimal, now: datetime) -> None:
         """What the buy adds to the position, against the cash that open buys have not reserved already."""
         adds = self.free_cash.adds(account, listing.instrument.key, quantity)
         if not adds or listing.instrument.currency != account.terms.currency:
@@ -64,9 +64,9 @@ class Admission:
             cost += charged.of(listing.instrument, adds, price, is_first=True)
         free = self.free_cash.of(account, now)
         if cost > free:
-            raise Refused(RefusalCode.INSUFFICIENT_BALANCE, f"costs {cost} {account.terms.currency}, {free} is free")
+            raise VenueRefusal(RefusalCode.INSUFFICIENT_BALANCE, f"costs {cost} {account.terms.currency}, {free} is free")
 
-    def _check_held(self, account: Account, placed: NewOrder, quantity: Decimal) -> None:
+    def _check_held(self, account: LedgerAccount, placed: NewOrder, quantity: Decimal) -> None:
         selling = total(
             order.remaining
             for order in self._book.live_of(placed.account)
@@ -75,11 +75,11 @@ class Admission:
         held = account.held(placed.instrument)
         if quantity > held - selling:
             message = f"sells {quantity} of {held} held, {selling} being sold already"
-            raise Refused(RefusalCode.INSUFFICIENT_BALANCE, message)
+            raise VenueRefusal(RefusalCode.INSUFFICIENT_BALANCE, message)
 
 
 def _refuse(message: str) -> None:
-    raise Refused(RefusalCode.INVALID_ORDER, message)
+    raise VenueRefusal(RefusalCode.INVALID_ORDER, message)
 
 
 def _check_terms(placed: NewOrder, now: datetime) -> None:
@@ -105,7 +105,7 @@ def _check_terms(placed: NewOrder, now: datetime) -> None:
         _refuse(f"expires_at: {placed.expires_at.isoformat()} has passed")
 
 
-def _check_grid(listing: Listing, quantity: Decimal | None, *prices: Decimal | None) -> None:
+def _check_grid(listing: VenueListing, quantity: Decimal | None, *prices: Decimal | None) -> None:
     instrument = listing.instrument
     if quantity is not None and quantity % instrument.lot_size:
         _refuse(f"quantity: {quantity} is not in lots of {instrument.lot_size}")
@@ -114,9 +114,9 @@ def _check_grid(listing: Listing, quantity: Decimal | None, *prices: Decimal | N
             _refuse(f"price: {price} is not in ticks of {instrument.tick_at(price)}")
 
 
-def _bought(placed: NewOrder, listing: Listing, price: Decimal | None) -> Decimal:
+def _bought(placed: NewOrder, listing: VenueListing, price: Decimal | None) -> Decimal:
     if price is None or price <= 0:
-        raise Refused(RefusalCode.INVALID_ORDER, "notional: there is no price to turn it into a quantity; give a quantity")
+        raise VenueRefusal(RefusalCode.INVALID_ORDER, "notional: there is no price to turn it into a quantity; give a quantity")
     quantity = in_lots((placed.notional or ZERO) / (price * listing.instrument.multiplier), listing.instrument.lot_size)
     if quantity == 0:
         _refuse(f"notional: {placed.notional} buys less than one lot of {listing.instrument.lot_size} at {price}")

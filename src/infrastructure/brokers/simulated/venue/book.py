@@ -10,7 +10,7 @@ from datetime import datetime
 from liveorder.infrastructure.brokers.simulated.venue.journal import Journal
 from liveorder.infrastructure.brokers.simulated.venue.messages import Message
 from liveorder.infrastructure.brokers.simulated.venue.orders import Trade, VenueOrder
-from liveorder.infrastructure.brokers.simulated.venue.refusal import RefusalCode, Refused
+from liveorder.infrastructure.brokers.simulated.venue.refusal import RefusalCode, VenueRefusal
 
 
 class Book:
@@ -95,11 +95,11 @@ class Book:
         return next(ours, None)
 
     def traded(self, execution_id: str) -> tuple[VenueOrder, Trade]:
-        """An execution that is effective now. Raises `Refused`: what is busted or corrected away cannot be again."""
+        """An execution that is effective now. Raises `VenueRefusal`: what is busted or corrected away cannot be again."""
         order = self._by_execution.get(execution_id)
         trades = {trade.execution_id: trade for trade in order.effective_trades()} if order else {}
         if order is None or execution_id not in trades:
-            raise Refused(RefusalCode.UNKNOWN_ORDER, f"no effective execution {execution_id}")
+            raise VenueRefusal(RefusalCode.UNKNOWN_ORDER, f"no effective execution {execution_id}")
         return order, trades[execution_id]
 
     def live(self, instrument_key: str) -> list[VenueOrder]:

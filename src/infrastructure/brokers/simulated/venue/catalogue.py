@@ -16,13 +16,13 @@ from pydantic import ValidationError
 from liveorder.domain.errors import SettingsError
 from liveorder.domain.instrument import Instrument, TickRule
 from liveorder.domain.values import AssetClass
-from liveorder.infrastructure.brokers.simulated.venue.refusal import RefusalCode, Refused
+from liveorder.infrastructure.brokers.simulated.venue.refusal import RefusalCode, VenueRefusal
 
 US_STOCK_VENUES = frozenset({"NYSE", "NASDAQ", "ARCA", "SMART", "XNYS", "XNAS", "ARCX"})
 
 
 @dataclass(frozen=True)
-class Listing:
+class VenueListing:
     """An instrument, and other exchange names under which it may be asked for."""
 
     instrument: Instrument
@@ -33,28 +33,28 @@ class Listing:
         return self.instrument.key
 
 
-class Catalogue:
+class VenueCatalogue:
     """Listings by instrument key."""
 
-    def __init__(self, listings: Iterable[Listing]) -> None:
+    def __init__(self, listings: Iterable[VenueListing]) -> None:
         self._by_key = {listing.key: listing for listing in listings}
 
-    def __iter__(self) -> Iterator[Listing]:
+    def __iter__(self) -> Iterator[VenueListing]:
         return iter(self._by_key.values())
 
-    def listed(self, key: str) -> Listing:
-        """Raises `Refused` for what is not listed here."""
+    def listed(self, key: str) -> VenueListing:
+        """Raises `VenueRefusal` for what is not listed here."""
         listing = self._by_key.get(key)
         if listing is None:
-            raise Refused(RefusalCode.UNKNOWN_SYMBOL, f"{key} is not listed here; add it to the catalogue file")
+            raise VenueRefusal(RefusalCode.UNKNOWN_SYMBOL, f"{key} is not listed here; add it to the catalogue file")
         return listing
 
-    def with_file(self, path: Path) -> Catalogue:
+    def with_file(self, path: Path) -> VenueCatalogue:
         """Adds the listings of a JSON or TOML file; one with the key of a built-in takes its place."""
-        return Catalogue([*self._by_key.values(), *_listings_in(path)])
+        return VenueCatalogue([*self._by_key.values(), *_listings_in(path)])
 
 
-def _listings_in(path: Path) -> list[Listing]:
+def _listings_in(path: Path) -> list[VenueListing]:
     """JSON: a list of tables. TOML: an array of tables called `instrument`. Raises `SettingsError`."""
     try:
         if path.suffix == ".toml":
@@ -66,10 +66,10 @@ def _listings_in(path: Path) -> list[Listing]:
         raise SettingsError(f"catalogue file {path}: {_said(error)}; see the fields of Instrument, and also_on") from error
 
 
-def _listing(row: dict[str, Any]) -> Listing:
+def _listing(row: dict[str, Any]) -> VenueListing:
     row = dict(row)
     also_on = frozenset(row.pop("also_on", ()))
-    return Listing(Instrument.model_validate(row), also_on)
+    return VenueListing(Instrument.model_validate(row), also_on)
 
 
 def _said(error: Exception) -> str:
@@ -78,20 +78,20 @@ def _said(error: Exception) -> str:
     return f"no {error}" if isinstance(error, KeyError) else str(error)
 
 
-def _us_stock(symbol: str, exchange: str) -> Listing:
+def _us_stock(symbol: str, exchange: str) -> VenueListing:
     from_a_dollar = TickRule(from_price=Decimal(1), tick_size=Decimal("0.01"))
     instrument = Instrument(
         symbol=symbol, exchange=exchange, tick_size=Decimal("0.0001"), tick_rules=(from_a_dollar,), calendar="XNYS"
     )
-    return Listing(instrument, US_STOCK_VENUES)
+    return VenueListing(instrument, US_STOCK_VENUES)
 
 
-def _nse_stock(symbol: str) -> Listing:
+def _nse_stock(symbol: str) -> VenueListing:
     instrument = Instrument(symbol=symbol, exchange="NSE", currency="INR", tick_size=Decimal("0.05"), calendar="XBOM")
-    return Listing(instrument, frozenset({"XNSE"}))
+    return VenueListing(instrument, frozenset({"XNSE"}))
 
 
-def _coin(symbol: str, tick_size: str) -> Listing:
+def _coin(symbol: str, tick_size: str) -> VenueListing:
     instrument = Instrument(
         symbol=symbol,
         exchange="CRYPTO",
@@ -99,10 +99,10 @@ def _coin(symbol: str, tick_size: str) -> Listing:
         tick_size=Decimal(tick_size),
         lot_size=Decimal("0.0001"),
     )
-    return Listing(instrument)
+    return VenueListing(instrument)
 
 
-BUILT_IN = Catalogue(
+BUILT_IN = VenueCatalogue(
     [
         _us_stock("SPY", "ARCA"),
         _us_stock("AAPL", "NASDAQ"),

@@ -10,14 +10,14 @@ from datetime import datetime
 from liveorder.application.ports.clock import Clock
 from liveorder.infrastructure.brokers.simulated.venue.administration import PREFIX, administer
 from liveorder.infrastructure.brokers.simulated.venue.faults import Point
-from liveorder.infrastructure.brokers.simulated.venue.gateway import Answer, Gateway
+from liveorder.infrastructure.brokers.simulated.venue.gateway import Answer, VenueGateway
 from liveorder.infrastructure.brokers.simulated.venue.messages import Message
 from liveorder.infrastructure.brokers.simulated.venue.refusal import RefusalCode
 from liveorder.infrastructure.brokers.simulated.venue.settings import VenueSettings
 from liveorder.infrastructure.brokers.simulated.venue.venue import Venue
 
 
-class Feed:
+class VenueFeed:
     """The reports of one account, buffered without bound until they are read; ends when the stream does or by `close`."""
 
     def __init__(self) -> None:
@@ -43,7 +43,7 @@ class Floor:
     """Drives a gateway. To be used inside one event loop at a time; `close` when done."""
 
     def __init__(self, venue: Venue, settings: VenueSettings, clock: Clock) -> None:
-        self.gateway = Gateway(venue, settings)
+        self.gateway = VenueGateway(venue, settings)
         self._clock = clock
         self._alarm: asyncio.Task[None] | None = None
         self._alarm_at: datetime | None = None
@@ -69,10 +69,10 @@ class Floor:
         else:
             self.gateway.receive(point, request, answer)
 
-    def subscribe(self, account: str) -> Feed:
+    def subscribe(self, account: str) -> VenueFeed:
         """Raises `Refused` while streams are down."""
         self._advance()
-        feed = Feed()
+        feed = VenueFeed()
         feed.unsubscribe = self.gateway.reports.subscribe(account, feed.put)
         return feed
 

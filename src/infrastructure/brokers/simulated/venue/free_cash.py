@@ -11,8 +11,8 @@ from decimal import Decimal
 from liveorder.domain.instrument import Instrument
 from liveorder.domain.values import ZERO, Side, total
 from liveorder.infrastructure.brokers.simulated.venue.book import Book
-from liveorder.infrastructure.brokers.simulated.venue.catalogue import Catalogue
-from liveorder.infrastructure.brokers.simulated.venue.ledger import Account
+from liveorder.infrastructure.brokers.simulated.venue.catalogue import VenueCatalogue
+from liveorder.infrastructure.brokers.simulated.venue.ledger import LedgerAccount
 from liveorder.infrastructure.brokers.simulated.venue.orders import VenueOrder
 from liveorder.infrastructure.brokers.simulated.venue.quotes import Quotes
 
@@ -20,10 +20,10 @@ from liveorder.infrastructure.brokers.simulated.venue.quotes import Quotes
 class FreeCash:
     """Money is in the account's currency; what is held in another takes none of it."""
 
-    def __init__(self, book: Book, catalogue: Catalogue, quotes: Quotes) -> None:
+    def __init__(self, book: Book, catalogue: VenueCatalogue, quotes: Quotes) -> None:
         self._book, self._catalogue, self._quotes = book, catalogue, quotes
 
-    def of(self, account: Account, now: datetime) -> Decimal:
+    def of(self, account: LedgerAccount, now: datetime) -> Decimal:
         """Negative where more is reserved than there is."""
         instruments = {order.placed.instrument for order in self._buys(account)} | account.holdings.keys()
         taken = (
@@ -33,19 +33,19 @@ class FreeCash:
         )
         return account.cash[account.terms.currency] - total(taken)
 
-    def adds(self, account: Account, instrument_key: str, quantity: Decimal) -> Decimal:
+    def adds(self, account: LedgerAccount, instrument_key: str, quantity: Decimal) -> Decimal:
         """Units of a new buy that go beyond what is short and no open buy is for."""
         open_buys = total(order.remaining for order in self._buys(account) if order.placed.instrument == instrument_key)
         return max(quantity - max(_short(account, instrument_key) - open_buys, ZERO), ZERO)
 
-    def _kept_for_short(self, account: Account, key: str) -> Decimal:
+    def _kept_for_short(self, account: LedgerAccount, key: str) -> Decimal:
         return (
             self._instrument(key).value_of(_short(account, key), account.holdings[key].average_price)
             if key in account.holdings
             else ZERO
         )
 
-    def _reserved(self, account: Account, key: str, now: datetime) -> Decimal:
+    def _reserved(self, account: LedgerAccount, key: str, now: datetime) -> Decimal:
         """Value of the open buys, as far as they go beyond what is short, at the worst: the cheapest buy that back."""
         short, reserved = _short(account, key), ZERO
         buys = [(self._price(order, now), order.remaining) for order in self._buys(account) if order.placed.instrument == key]
@@ -59,12 +59,12 @@ class FreeCash:
         quote = self._quotes.at(self._catalogue.listed(order.placed.instrument), now)
         return order.limit_price or order.placed.stop_price or (quote.amount if quote else ZERO)
 
-    def _buys(self, account: Account) -> list[VenueOrder]:
+    def _buys(self, account: LedgerAccount) -> list[VenueOrder]:
         return [order for order in self._book.live_of(account.terms.account_id) if order.placed.side is Side.BUY]
 
     def _instrument(self, key: str) -> Instrument:
         return self._catalogue.listed(key).instrument
 
 
-def _short(account: Account, instrument_key: str) -> Decimal:
+def _short(account: LedgerAccount, instrument_key: str) -> Decimal:
     return max(-account.held(instrument_key), ZERO)

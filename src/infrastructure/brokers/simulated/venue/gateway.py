@@ -29,7 +29,7 @@ class Trouble(StrEnum):
     SERVER_ERROR = "server_error"
 
 
-class Gateway:
+class VenueGateway:
     """Synchronous, like the venue: what is under way waits on an agenda until `advance` reaches its moment."""
 
     def __init__(self, venue: Venue, settings: VenueSettings) -> None:

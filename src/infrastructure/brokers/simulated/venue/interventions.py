@@ -7,14 +7,14 @@ from datetime import datetime
 from decimal import Decimal
 
 from liveorder.infrastructure.brokers.simulated.venue.book import Book
-from liveorder.infrastructure.brokers.simulated.venue.ledger import Ledger
+from liveorder.infrastructure.brokers.simulated.venue.ledger import VenueLedger
 from liveorder.infrastructure.brokers.simulated.venue.lifecycle import Lifecycle
-from liveorder.infrastructure.brokers.simulated.venue.orders import NewTerms, OrderState, TradeKind, VenueOrder
-from liveorder.infrastructure.brokers.simulated.venue.refusal import RefusalCode, Refused
+from liveorder.infrastructure.brokers.simulated.venue.orders import OrderState, ReplacedTerms, TradeKind, VenueOrder
+from liveorder.infrastructure.brokers.simulated.venue.refusal import RefusalCode, VenueRefusal
 
 
 class Interventions:
-    def __init__(self, book: Book, ledger: Ledger, lifecycle: Lifecycle) -> None:
+    def __init__(self, book: Book, ledger: VenueLedger, lifecycle: Lifecycle) -> None:
         self._book, self._ledger, self._lifecycle = book, ledger, lifecycle
 
     def fill(self, order_id: str, quantity: Decimal, price: Decimal, now: datetime) -> str:
@@ -40,7 +40,7 @@ class Interventions:
         state = OrderState.EXPIRED if cause == "EXPIRED" else OrderState.CANCELLED
         self._lifecycle.close(self._live_order(order_id), state, cause, now, reason)
 
-    def restate(self, order_id: str, terms: NewTerms, reason: str, now: datetime) -> None:
+    def restate(self, order_id: str, terms: ReplacedTerms, reason: str, now: datetime) -> None:
         self._lifecycle.change(self._live_order(order_id), terms, "restated", now, reason=reason)
 
     def split(self, order_id: str, ratio: Decimal, now: datetime) -> None:
@@ -50,17 +50,17 @@ class Interventions:
         order.filled_quantity *= ratio
         self._ledger.rebuild(self._book.orders.values())
         limit, stop = (None if price is None else price / ratio for price in (order.limit_price, order.stop_price))
-        terms = NewTerms(quantity=order.quantity * ratio, limit_price=limit, stop_price=stop)
+        terms = ReplacedTerms(quantity=order.quantity * ratio, limit_price=limit, stop_price=stop)
         self._lifecycle.change(order, terms, "restated", now, split_ratio=ratio, reason="split")
 
     def _order(self, order_id: str) -> VenueOrder:
         order = self._book.orders.get(order_id)
         if order is None:
-            raise Refused(RefusalCode.UNKNOWN_ORDER, f"no order {order_id}")
+            raise VenueRefusal(RefusalCode.UNKNOWN_ORDER, f"no order {order_id}")
         return order
 
     def _live_order(self, order_id: str) -> VenueOrder:
         order = self._order(order_id)
         if not order.state.is_live:
-            raise Refused(RefusalCode.TOO_LATE, f"order {order_id} is {order.state}")
+            raise VenueRefusal(RefusalCode.TOO_LATE, f"order {order_id} is {order.state}")
         return order

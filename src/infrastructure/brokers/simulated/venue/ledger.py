@@ -8,14 +8,14 @@ from decimal import Decimal
 
 from liveorder.domain.instrument import Instrument
 from liveorder.domain.values import ZERO, Side
-from liveorder.infrastructure.brokers.simulated.venue.catalogue import Catalogue
+from liveorder.infrastructure.brokers.simulated.venue.catalogue import VenueCatalogue
 from liveorder.infrastructure.brokers.simulated.venue.orders import Trade, VenueOrder
-from liveorder.infrastructure.brokers.simulated.venue.refusal import RefusalCode, Refused
-from liveorder.infrastructure.brokers.simulated.venue.settings import AccountTerms
+from liveorder.infrastructure.brokers.simulated.venue.refusal import RefusalCode, VenueRefusal
+from liveorder.infrastructure.brokers.simulated.venue.settings import VenueAccount
 
 
 @dataclass(slots=True)
-class Holding:
+class VenueHolding:
     """`quantity` is signed; `average_price` is moved by opening trades only."""
 
     quantity: Decimal = ZERO
@@ -31,17 +31,17 @@ class Holding:
 
 
 @dataclass(slots=True)
-class Account:
-    terms: AccountTerms
+class LedgerAccount:
+    terms: VenueAccount
     cash: dict[str, Decimal] = field(default_factory=dict)
     """By currency."""
-    holdings: dict[str, Holding] = field(default_factory=dict)
+    holdings: dict[str, VenueHolding] = field(default_factory=dict)
     """By instrument key; flat ones stay listed with quantity zero."""
 
     @classmethod
-    def opened(cls, terms: AccountTerms) -> Account:
+    def opened(cls, terms: VenueAccount) -> LedgerAccount:
         """As it is before the first trade."""
-        holdings = {key: Holding(position.quantity, position.price) for key, position in terms.positions.items()}
+        holdings = {key: VenueHolding(position.quantity, position.price) for key, position in terms.positions.items()}
         return cls(terms, {terms.currency: terms.cash}, holdings)
 
     def book(self, instrument: Instrument, side: Side, trade: Trade) -> None:
@@ -52,7 +52,7 @@ class Account:
             coins += trade.commission
         else:
             self._pay(currency, trade.commission)
-        holding = self.holdings.setdefault(instrument.key, Holding())
+        holding = self.holdings.setdefault(instrument.key, VenueHolding())
         holding.book(quantity, trade.price)
         if coins:
             holding.book(-coins, trade.price)
@@ -65,19 +65,21 @@ class Account:
         return holding.quantity if holding else ZERO
 
 
-class Ledger:
+class VenueLedger:
     """The accounts of a venue."""
 
-    def __init__(self, terms: Iterable[AccountTerms], catalogue: Catalogue) -> None:
+    def __init__(self, terms: Iterable[VenueAccount], catalogue: VenueCatalogue) -> None:
         self._terms, self._catalogue = tuple(terms), catalogue
-        self._accounts: dict[str, Account] = {}
+        self._accounts: dict[str, LedgerAccount] = {}
         self.rebuild([])
 
-    def account(self, account_id: str) -> Account:
-        """Raises `Refused` for one that was never opened here."""
+    def account(self, account_id: str) -> LedgerAccount:
+        """Raises `VenueRefusal` for one that was never opened here."""
         account = self._accounts.get(account_id)
         if account is None:
-            raise Refused(RefusalCode.UNKNOWN_ACCOUNT, f"no account {account_id!r} here; the venue's settings list its accounts")
+            raise VenueRefusal(
+                RefusalCode.UNKNOWN_ACCOUNT, f"no account {account_id!r} here; the venue's settings list its accounts"
+            )
         return account
 
     def book(self, order: VenueOrder, trade: Trade) -> None:
@@ -86,7 +88,7 @@ class Ledger:
 
     def rebuild(self, orders: Iterable[VenueOrder]) -> None:
         """From the trades that are effective now; how corrections and busts reach positions and cash."""
-        self._accounts = {terms.account_id: Account.opened(terms) for terms in self._terms}
+        self._accounts = {terms.account_id: LedgerAccount.opened(terms) for terms in self._terms}
         lines = [(trade.number, order, trade) for order in orders for trade in order.effective_trades()]
         for _, order, trade in sorted(lines, key=lambda line: line[0]):
             self.book(order, trade)

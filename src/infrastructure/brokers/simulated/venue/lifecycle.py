@@ -11,24 +11,24 @@ from liveorder.domain.values import TimeInForce
 from liveorder.infrastructure.brokers.simulated.venue import matching
 from liveorder.infrastructure.brokers.simulated.venue.agenda import Agenda
 from liveorder.infrastructure.brokers.simulated.venue.book import Book
-from liveorder.infrastructure.brokers.simulated.venue.catalogue import Catalogue
-from liveorder.infrastructure.brokers.simulated.venue.ledger import Ledger
+from liveorder.infrastructure.brokers.simulated.venue.catalogue import VenueCatalogue
+from liveorder.infrastructure.brokers.simulated.venue.ledger import VenueLedger
 from liveorder.infrastructure.brokers.simulated.venue.messages import report
-from liveorder.infrastructure.brokers.simulated.venue.orders import Due, NewTerms, OrderState, Trade, VenueOrder
+from liveorder.infrastructure.brokers.simulated.venue.orders import Due, OrderState, ReplacedTerms, Trade, VenueOrder
 from liveorder.infrastructure.brokers.simulated.venue.plans import Plans
 from liveorder.infrastructure.brokers.simulated.venue.quotes import Quotes
 from liveorder.infrastructure.brokers.simulated.venue.settings import VenueSettings
-from liveorder.infrastructure.brokers.simulated.venue.trading import Trading
+from liveorder.infrastructure.brokers.simulated.venue.trading import VenueTrading
 
 
 class Lifecycle:
     """Nothing here happens by itself: what is to happen is put on the agenda, and the venue works through that."""
 
     def __init__(
-        self, book: Book, ledger: Ledger, catalogue: Catalogue, quotes: Quotes, settings: VenueSettings, agenda: Agenda
+        self, book: Book, ledger: VenueLedger, catalogue: VenueCatalogue, quotes: Quotes, settings: VenueSettings, agenda: Agenda
     ) -> None:
         self._book, self._catalogue, self._quotes, self._settings = book, catalogue, quotes, settings
-        self._trading = Trading(book, ledger, catalogue, settings)
+        self._trading = VenueTrading(book, ledger, catalogue, settings)
         self._agenda, self._plans = agenda, Plans(agenda, self._attend)
         self._watched: set[str] = set()
         self._acts = {
@@ -171,11 +171,11 @@ class Lifecycle:
             self.tell("replace_rejected", order, now, reason="too late: filled")
 
     def _replace(self, order: VenueOrder, now: datetime) -> None:
-        wanted, order.wanted = order.wanted or NewTerms(), None
+        wanted, order.wanted = order.wanted or ReplacedTerms(), None
         order.replaced_after[len(order.replace_ids)] = len(order.trades)
         self.change(order, wanted, "replaced", now)
 
-    def change(self, order: VenueOrder, terms: NewTerms, told_as: str, now: datetime, **more: Any) -> None:
+    def change(self, order: VenueOrder, terms: ReplacedTerms, told_as: str, now: datetime, **more: Any) -> None:
         """New terms hold from now on. A quantity below what is filled becomes what is filled, and the order is done."""
         if terms.quantity is not None:
             order.quantity = max(terms.quantity, order.filled_quantity)

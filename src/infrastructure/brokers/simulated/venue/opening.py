@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from pathlib import Path
 
-from liveorder.infrastructure.brokers.simulated.venue.catalogue import BUILT_IN, Catalogue
+from liveorder.infrastructure.brokers.simulated.venue.catalogue import BUILT_IN, VenueCatalogue
 from liveorder.infrastructure.brokers.simulated.venue.chance import Chance
 from liveorder.infrastructure.brokers.simulated.venue.journal import Journal, NoJournal, SqliteJournal
 from liveorder.infrastructure.brokers.simulated.venue.quotes import QuoteFile, Quotes, RandomWalk
@@ -27,7 +27,7 @@ def open_venue(settings: VenueSettings, now: datetime, data: Path | None = None)
         raise
 
 
-def catalogue_of(settings: VenueSettings) -> Catalogue:
+def catalogue_of(settings: VenueSettings) -> VenueCatalogue:
     return BUILT_IN if settings.catalogue_file is None else BUILT_IN.with_file(settings.catalogue_file)
 
 

@@ -41,7 +41,7 @@ class NewOrder(BaseModel):
         return self.time_in_force in (TimeInForce.IOC, TimeInForce.FOK)
 
 
-class NewTerms(BaseModel):
+class ReplacedTerms(BaseModel):
     """A replace: None leaves a term as it is. `replace_id` makes a resend of the same replace harmless."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -123,7 +123,7 @@ class VenueOrder:
     filled_quantity: Decimal = ZERO
     trades: list[Trade] = field(default_factory=list)
     due: dict[Due, datetime] = field(default_factory=dict)
-    wanted: NewTerms | None = None
+    wanted: ReplacedTerms | None = None
     replace_ids: list[str] = field(default_factory=list)
     replaced_after: dict[int, int] = field(default_factory=dict)
     """By the number of a replace: how many trades there were when it took effect."""

@@ -12,7 +12,7 @@ from typing import TypeAlias
 from liveorder.infrastructure.brokers.simulated.venue.agenda import Act
 from liveorder.infrastructure.brokers.simulated.venue.faults import Fault, FaultKind, FaultScript, Point
 from liveorder.infrastructure.brokers.simulated.venue.messages import Message
-from liveorder.infrastructure.brokers.simulated.venue.refusal import RefusalCode, Refused
+from liveorder.infrastructure.brokers.simulated.venue.refusal import RefusalCode, VenueRefusal
 from liveorder.infrastructure.brokers.simulated.venue.venue import Venue
 
 Stream: TypeAlias = Callable[[Message | None], None]
@@ -29,9 +29,9 @@ class Pushing:
         self._overtaken: defaultdict[str, list[Message]] = defaultdict(list)
 
     def subscribe(self, account: str, stream: Stream) -> Callable[[], None]:
-        """Pushes the account's reports from now on; returns what ends it. Raises `Refused` while streams are down."""
+        """Pushes the account's reports from now on; returns what ends it. Raises `VenueRefusal` while streams are down."""
         if self._venue.now < self._open_from:
-            raise Refused(RefusalCode.STREAMS_DOWN, "report streams are down; try again later")
+            raise VenueRefusal(RefusalCode.STREAMS_DOWN, "report streams are down; try again later")
         entry = account, stream
         self._streams.append(entry)
         return lambda: self._streams.remove(entry) if entry in self._streams else None
@@ -61,7 +61,7 @@ class Pushing:
         """Nothing, when someone has undone the fill by now."""
         quantity = fault.quantity or Decimal(report["quantity"])
         price = Decimal(report["price"]) if fault.price is None else fault.price
-        with suppress(Refused):
+        with suppress(VenueRefusal):
             if fault.kind is FaultKind.BUST:
                 self._venue.staff.bust(report["execution_id"], now)
             else:

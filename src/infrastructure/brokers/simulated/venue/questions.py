@@ -9,16 +9,18 @@ from liveorder.domain.broker_capabilities import KeySupport
 from liveorder.domain.values import ZERO, TradingMode, total
 from liveorder.infrastructure.brokers.simulated.venue.admission import Admission
 from liveorder.infrastructure.brokers.simulated.venue.book import Book
-from liveorder.infrastructure.brokers.simulated.venue.catalogue import Catalogue
-from liveorder.infrastructure.brokers.simulated.venue.ledger import Account, Ledger
+from liveorder.infrastructure.brokers.simulated.venue.catalogue import VenueCatalogue
+from liveorder.infrastructure.brokers.simulated.venue.ledger import LedgerAccount, VenueLedger
 from liveorder.infrastructure.brokers.simulated.venue.messages import Message, plain, snapshot, trade_report
 from liveorder.infrastructure.brokers.simulated.venue.orders import VenueOrder
 from liveorder.infrastructure.brokers.simulated.venue.quotes import Quotes
 from liveorder.infrastructure.brokers.simulated.venue.settings import Keys
 
 
-class Questions:
-    def __init__(self, book: Book, ledger: Ledger, catalogue: Catalogue, quotes: Quotes, keys: Keys, admission: Admission) -> None:
+class VenueQuestions:
+    def __init__(
+        self, book: Book, ledger: VenueLedger, catalogue: VenueCatalogue, quotes: Quotes, keys: Keys, admission: Admission
+    ) -> None:
         self._book, self._ledger, self._catalogue, self._quotes, self._keys = book, ledger, catalogue, quotes, keys
         self._admission = admission
 
@@ -75,7 +77,7 @@ class Questions:
         free = self._admission.free_cash.of(held, now) if held.terms.is_limited else None
         return plain(**told, cash=cash, equity=worth, buying_power=free, other_cash=_others(held))
 
-    def _holdings_worth(self, account: Account, now: datetime) -> Decimal:
+    def _holdings_worth(self, account: LedgerAccount, now: datetime) -> Decimal:
         worths = []
         for key, holding in account.holdings.items():
             listing = self._catalogue.listed(key)
@@ -100,6 +102,6 @@ class Questions:
         return snapshot(order, self._catalogue.listed(order.placed.instrument).instrument, now)
 
 
-def _others(account: Account) -> dict[str, str]:
+def _others(account: LedgerAccount) -> dict[str, str]:
     """Cash in currencies that are not the account's own."""
     return {currency: f"{cash:f}" for currency, cash in account.cash.items() if currency != account.terms.currency}

@@ -12,18 +12,18 @@ from typing import Protocol
 
 from liveorder.domain.errors import SettingsError
 from liveorder.domain.quotes import Price
-from liveorder.infrastructure.brokers.simulated.venue.catalogue import Listing
+from liveorder.infrastructure.brokers.simulated.venue.catalogue import VenueListing
 from liveorder.infrastructure.brokers.simulated.venue.chance import Chance
 
 
 class Quotes(Protocol):
     """Last prices as a function of time; asking changes nothing."""
 
-    def at(self, listing: Listing, moment: datetime) -> Price | None:
+    def at(self, listing: VenueListing, moment: datetime) -> Price | None:
         """The price that holds at `moment`; None before the first and for what has none."""
         ...
 
-    def next_change(self, listing: Listing, after: datetime) -> datetime | None:
+    def next_change(self, listing: VenueListing, after: datetime) -> datetime | None:
         """When the price may change next, later than `after`; None if never."""
         ...
 
@@ -38,10 +38,10 @@ class PostedPrices:
     def post(self, instrument_key: str, quote: Price) -> None:
         self._posted[instrument_key] = quote
 
-    def at(self, listing: Listing, moment: datetime) -> Price | None:
+    def at(self, listing: VenueListing, moment: datetime) -> Price | None:
         return self._posted.get(listing.key) or self._source.at(listing, moment)
 
-    def next_change(self, listing: Listing, after: datetime) -> datetime | None:
+    def next_change(self, listing: VenueListing, after: datetime) -> datetime | None:
         return None if listing.key in self._posted else self._source.next_change(listing, after)
 
 
@@ -70,17 +70,17 @@ class QuoteFile:
         for quotes in self._quotes.values():
             quotes.sort(key=_moment)
 
-    def at(self, listing: Listing, moment: datetime) -> Price | None:
+    def at(self, listing: VenueListing, moment: datetime) -> Price | None:
         quotes = self._of(listing)
         place = bisect_right(quotes, moment, key=_moment)
         return quotes[place - 1] if place else None
 
-    def next_change(self, listing: Listing, after: datetime) -> datetime | None:
+    def next_change(self, listing: VenueListing, after: datetime) -> datetime | None:
         quotes = self._of(listing)
         place = bisect_right(quotes, after, key=_moment)
         return quotes[place].at if place < len(quotes) else None
 
-    def _of(self, listing: Listing) -> list[Price]:
+    def _of(self, listing: VenueListing) -> list[Price]:
         return self._quotes.get(listing.key) or self._quotes.get(listing.instrument.symbol) or []
 
 
@@ -101,19 +101,19 @@ class RandomWalk:
         self._step, self._origin = timedelta(seconds=step_seconds), origin
         self._reached: dict[str, tuple[int, Decimal]] = {}
 
-    def at(self, listing: Listing, moment: datetime) -> Price | None:
+    def at(self, listing: VenueListing, moment: datetime) -> Price | None:
         start = self._starts.get(listing.key, self._starts.get(listing.instrument.symbol))
         if start is None:
             return None
         step = max((moment - self._origin) // self._step, 0)
         return Price(self._price(listing, start, step), self._origin + step * self._step)
 
-    def next_change(self, listing: Listing, after: datetime) -> datetime | None:
+    def next_change(self, listing: VenueListing, after: datetime) -> datetime | None:
         if self._volatility == 0 or (listing.key not in self._starts and listing.instrument.symbol not in self._starts):
             return None
         return self._origin + (max((after - self._origin) // self._step, -1) + 1) * self._step
 
-    def _price(self, listing: Listing, start: Decimal, step: int) -> Decimal:
+    def _price(self, listing: VenueListing, start: Decimal, step: int) -> Decimal:
         if self._volatility == 0:
             return start
         reached, price = self._reached.get(listing.key, (0, start))
@@ -124,7 +124,7 @@ class RandomWalk:
         self._reached[listing.key] = step, price
         return price
 
-    def _moved(self, listing: Listing, price: Decimal, step: int) -> Decimal:
+    def _moved(self, listing: VenueListing, price: Decimal, step: int) -> Decimal:
         tick_size = listing.instrument.tick_at(price)
         even = (2 * self._chance.fraction("walk", listing.key, step) - 1) * 3**0.5
         ticks = round(even * self._volatility * float(price / tick_size))

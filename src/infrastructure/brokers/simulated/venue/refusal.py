@@ -1,4 +1,4 @@
-"""What the venue says when it will not do what it was asked."""
+"""The venue's refusals."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class RefusalCode(StrEnum):
     """The order is closed already."""
 
 
-class Refused(LiveOrderError):
+class VenueRefusal(LiveOrderError):
     """The venue read the request and nothing came of it."""
 
     def __init__(self, code: RefusalCode, message: str) -> None:

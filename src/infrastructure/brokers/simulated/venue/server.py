@@ -13,7 +13,7 @@ from liveorder.application.ports.clock import Clock
 from liveorder.infrastructure.brokers.simulated.venue.floor import Floor
 from liveorder.infrastructure.brokers.simulated.venue.messages import Message
 from liveorder.infrastructure.brokers.simulated.venue.opening import open_venue
-from liveorder.infrastructure.brokers.simulated.venue.refusal import Refused
+from liveorder.infrastructure.brokers.simulated.venue.refusal import VenueRefusal
 from liveorder.infrastructure.brokers.simulated.venue.settings import VenueSettings
 from liveorder.infrastructure.private_files import open_private
 
@@ -119,7 +119,7 @@ class _Reception:
     async def _push(self, account: str, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
             feed = self._floor.subscribe(account)
-        except Refused as refused:
+        except VenueRefusal as refused:
             await _write(writer, {"error": refused.code.value, "message": refused.message})
             return
         gone = asyncio.ensure_future(reader.read())

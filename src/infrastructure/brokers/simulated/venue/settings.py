@@ -37,7 +37,7 @@ class _Settings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
-class Commission(_Settings):
+class VenueCommission(_Settings):
     """Charged once an order, for each unit, and as a fraction of the value; exact, not rounded."""
 
     per_order: Charge = ZERO
@@ -68,7 +68,7 @@ class OpeningPosition(_Settings):
     price: Price
 
 
-class AccountTerms(_Settings):
+class VenueAccount(_Settings):
     account_id: str = "SIM"
     currency: str = "USD"
     cash: Amount = Decimal(1_000_000)
@@ -119,11 +119,11 @@ class PriceSource(_Settings):
 
 class VenueSettings(_Settings):
     seed: int = 0
-    accounts: tuple[AccountTerms, ...] = (AccountTerms(),)
+    accounts: tuple[VenueAccount, ...] = (VenueAccount(),)
     prices: PriceSource = PriceSource()
     fills: Fills = Fills()
     keys: Keys = Keys()
-    commission: Commission = Commission()
+    commission: VenueCommission = VenueCommission()
     reports_commission_apart: bool = False
     """True: fills come without commission and a commission report follows each."""
     rejection_probability: Probability = 0.0

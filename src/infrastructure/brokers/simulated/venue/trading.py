@@ -7,15 +7,15 @@ from decimal import Decimal
 
 from liveorder.domain.values import ZERO, AssetClass, Side
 from liveorder.infrastructure.brokers.simulated.venue.book import Book
-from liveorder.infrastructure.brokers.simulated.venue.catalogue import Catalogue
-from liveorder.infrastructure.brokers.simulated.venue.ledger import Ledger
+from liveorder.infrastructure.brokers.simulated.venue.catalogue import VenueCatalogue
+from liveorder.infrastructure.brokers.simulated.venue.ledger import VenueLedger
 from liveorder.infrastructure.brokers.simulated.venue.messages import charge_of, report, trade_report
 from liveorder.infrastructure.brokers.simulated.venue.orders import Trade, TradeKind, VenueOrder
 from liveorder.infrastructure.brokers.simulated.venue.settings import VenueSettings
 
 
-class Trading:
-    def __init__(self, book: Book, ledger: Ledger, catalogue: Catalogue, settings: VenueSettings) -> None:
+class VenueTrading:
+    def __init__(self, book: Book, ledger: VenueLedger, catalogue: VenueCatalogue, settings: VenueSettings) -> None:
         self._book, self._ledger, self._catalogue, self._settings = book, ledger, catalogue, settings
 
     def fill(self, order: VenueOrder, quantity: Decimal, price: Decimal, now: datetime) -> Trade:

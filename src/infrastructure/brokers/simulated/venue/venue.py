@@ -11,38 +11,38 @@ from liveorder.domain.values import TimeInForce
 from liveorder.infrastructure.brokers.simulated.venue.admission import Admission
 from liveorder.infrastructure.brokers.simulated.venue.agenda import Agenda
 from liveorder.infrastructure.brokers.simulated.venue.book import Book
-from liveorder.infrastructure.brokers.simulated.venue.catalogue import Catalogue
+from liveorder.infrastructure.brokers.simulated.venue.catalogue import VenueCatalogue
 from liveorder.infrastructure.brokers.simulated.venue.chance import Chance
 from liveorder.infrastructure.brokers.simulated.venue.hours import DayEnds
 from liveorder.infrastructure.brokers.simulated.venue.interventions import Interventions
 from liveorder.infrastructure.brokers.simulated.venue.journal import Journal
-from liveorder.infrastructure.brokers.simulated.venue.ledger import Ledger
+from liveorder.infrastructure.brokers.simulated.venue.ledger import VenueLedger
 from liveorder.infrastructure.brokers.simulated.venue.lifecycle import Lifecycle
 from liveorder.infrastructure.brokers.simulated.venue.messages import Message
-from liveorder.infrastructure.brokers.simulated.venue.orders import Due, NewOrder, NewTerms, VenueOrder
-from liveorder.infrastructure.brokers.simulated.venue.questions import Questions
+from liveorder.infrastructure.brokers.simulated.venue.orders import Due, NewOrder, ReplacedTerms, VenueOrder
+from liveorder.infrastructure.brokers.simulated.venue.questions import VenueQuestions
 from liveorder.infrastructure.brokers.simulated.venue.quotes import PostedPrices, Quotes
-from liveorder.infrastructure.brokers.simulated.venue.refusal import RefusalCode, Refused
+from liveorder.infrastructure.brokers.simulated.venue.refusal import RefusalCode, VenueRefusal
 from liveorder.infrastructure.brokers.simulated.venue.settings import VenueSettings
 
 
 class Venue:
-    """Synchronous, without threads. Requests raise `Refused`; what they changed is in the journal when they return.
+    """Synchronous, without threads. Requests raise `VenueRefusal`; what they changed is in the journal when they return.
 
     The same settings, requests and moments give the same orders, ids, trades and reports.
     """
 
-    def __init__(self, settings: VenueSettings, catalogue: Catalogue, quotes: Quotes, journal: Journal, now: datetime) -> None:
+    def __init__(self, settings: VenueSettings, catalogue: VenueCatalogue, quotes: Quotes, journal: Journal, now: datetime) -> None:
         self._settings, self._catalogue, self._journal = settings, catalogue, journal
         self._chance, self._agenda, self._day_ends = Chance(settings.seed), Agenda(), DayEnds()
         self._quotes = PostedPrices(quotes)
         self._book = Book(journal)
         self._now = self._book.latest_moment(now)
-        self._ledger = Ledger(settings.accounts, catalogue)
+        self._ledger = VenueLedger(settings.accounts, catalogue)
         self._lifecycle = Lifecycle(self._book, self._ledger, catalogue, self._quotes, settings, self._agenda)
         self._admission = Admission(self._book, self._ledger, catalogue, self._quotes, settings)
         self.staff = Interventions(self._book, self._ledger, self._lifecycle)
-        self.questions = Questions(self._book, self._ledger, catalogue, self._quotes, settings.keys, self._admission)
+        self.questions = VenueQuestions(self._book, self._ledger, catalogue, self._quotes, settings.keys, self._admission)
         self._resume()
 
     def _resume(self) -> None:
@@ -113,7 +113,7 @@ class Venue:
         forgotten = self._now - timedelta(seconds=keys.memory_seconds)
         for order in self._book.by_key(placed.client_order_id):
             if order.placed.account == placed.account and order.accepted_at > forgotten:
-                raise Refused(RefusalCode.DUPLICATE, f"client_order_id {placed.client_order_id} is taken by {order.order_id}")
+                raise VenueRefusal(RefusalCode.DUPLICATE, f"client_order_id {placed.client_order_id} is taken by {order.order_id}")
 
     def _end_of(self, placed: NewOrder) -> datetime | None:
         if placed.time_in_force is TimeInForce.DAY:
@@ -131,20 +131,20 @@ class Venue:
         self.advance(self._now)
         return order
 
-    def replace(self, account: str, client_order_id: str | None, broker_order_id: str | None, terms: NewTerms) -> VenueOrder:
+    def replace(self, account: str, client_order_id: str | None, broker_order_id: str | None, terms: ReplacedTerms) -> VenueOrder:
         """A replace whose `replace_id` was seen before changes nothing. While one is pending another is refused."""
         order = self._named(account, client_order_id, broker_order_id)
         if terms.replace_id is not None and terms.replace_id in order.replace_ids:
             return order
         self._live_order(account, client_order_id, broker_order_id)
         if Due.REPLACE in order.due:
-            raise Refused(RefusalCode.INVALID_ORDER, "another replace is pending; wait for it")
+            raise VenueRefusal(RefusalCode.INVALID_ORDER, "another replace is pending; wait for it")
         self._admission.admit_change(order, terms)
         self._begin_replace(order, terms)
         self.advance(self._now)
         return order
 
-    def _begin_replace(self, order: VenueOrder, terms: NewTerms) -> None:
+    def _begin_replace(self, order: VenueOrder, terms: ReplacedTerms) -> None:
         order.wanted = terms
         if terms.replace_id is not None:
             order.replace_ids.append(terms.replace_id)
@@ -156,11 +156,11 @@ class Venue:
         self._ledger.account(account)
         order = self._book.named(account, client_order_id, broker_order_id)
         if order is None:
-            raise Refused(RefusalCode.UNKNOWN_ORDER, f"no order {broker_order_id or client_order_id} of account {account}")
+            raise VenueRefusal(RefusalCode.UNKNOWN_ORDER, f"no order {broker_order_id or client_order_id} of account {account}")
         return order
 
     def _live_order(self, account: str, client_order_id: str | None, broker_order_id: str | None) -> VenueOrder:
         order = self._named(account, client_order_id, broker_order_id)
         if not order.state.is_live:
-            raise Refused(RefusalCode.TOO_LATE, f"order {order.order_id} is {order.state}")
+            raise VenueRefusal(RefusalCode.TOO_LATE, f"order {order.order_id} is {order.state}")
         return order

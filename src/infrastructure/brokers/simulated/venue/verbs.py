@@ -10,8 +10,8 @@ from pydantic import ValidationError
 
 from liveorder.infrastructure.brokers.simulated.venue.faults import Point
 from liveorder.infrastructure.brokers.simulated.venue.messages import Message
-from liveorder.infrastructure.brokers.simulated.venue.orders import NewOrder, NewTerms
-from liveorder.infrastructure.brokers.simulated.venue.refusal import RefusalCode, Refused
+from liveorder.infrastructure.brokers.simulated.venue.orders import NewOrder, ReplacedTerms
+from liveorder.infrastructure.brokers.simulated.venue.refusal import RefusalCode, VenueRefusal
 from liveorder.infrastructure.brokers.simulated.venue.venue import Venue
 
 Verb: TypeAlias = Callable[[Venue, Message], Message]
@@ -25,7 +25,7 @@ def answered(verb: Verb, venue: Venue, request: Message) -> Message:
     """The verb's answer, or ``{"error": code, "message": ...}``."""
     try:
         return verb(venue, request)
-    except Refused as refused:
+    except VenueRefusal as refused:
         return {"error": refused.code.value, "message": refused.message}
     except ValidationError as error:
         return {"error": RefusalCode.INVALID_ORDER.value, "message": faults_in(error)}
@@ -50,7 +50,7 @@ def _cancel(venue: Venue, request: Message) -> Message:
 
 def _replace(venue: Venue, request: Message) -> Message:
     account, key, broker_order_id = request["account"], request.get("client_order_id"), request.get("broker_order_id")
-    terms = NewTerms.model_validate(request["terms"])
+    terms = ReplacedTerms.model_validate(request["terms"])
     order = venue.replace(account, key, broker_order_id, terms)
     return {"order": venue.questions.shown(order, venue.now)}
 

@@ -7,7 +7,7 @@ import pytest
 
 from liveorder.domain import execution_report as r
 from liveorder.domain.order import facts as f
-from liveorder.domain.order.addressee import addressee, came_before, may_concern
+from liveorder.domain.order.matching import came_before, matching, may_concern
 from liveorder.domain.values import Side
 from tests.builders import ACKNOWLEDGED, KEY, SENT, fill, intent, order_of, seconds
 
@@ -53,7 +53,7 @@ def snapshot(**fields: object) -> r.OrderSnapshot:
 def test_a_report_goes_to_the_order_that_it_shows_to_know_else_to_the_newest_that_was_sent_by_then(
     report: r.ExecutionReport, found: object
 ) -> None:
-    assert addressee(NAMED, report) is found
+    assert matching(NAMED, report) is found
 
 
 @pytest.mark.parametrize(
@@ -66,7 +66,7 @@ def test_a_report_goes_to_the_order_that_it_shows_to_know_else_to_the_newest_tha
     ],
 )
 def test_a_report_of_another_key_side_or_symbol_is_of_none_of_them(report: r.ExecutionReport) -> None:
-    assert addressee(NAMED, report) is None
+    assert matching(NAMED, report) is None
 
 
 def test_where_our_key_is_told_what_else_is_told_does_not_matter() -> None:

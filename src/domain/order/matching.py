@@ -39,7 +39,7 @@ def executions_named(report: ExecutionReport) -> set[str]:
     return {name for name in names if name is not None}
 
 
-def addressee(named: Sequence[LiveOrder], report: ExecutionReport) -> LiveOrder | None:
+def matching(named: Sequence[LiveOrder], report: ExecutionReport) -> LiveOrder | None:
     """Of the orders that ever had the broker's id in the report, the newest first: the one that it speaks of, if any."""
     possible = [order for order in named if may_concern(order, report)]
     knowing = [order for order in possible if knows(order, report)]
