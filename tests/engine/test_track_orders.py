@@ -20,13 +20,13 @@ from liveorder.domain.execution_report import (
     Accepted,
     BrokerStatus,
     CloseCause,
+    Commission,
     Execution,
     ExecutionBusted,
     OrderClosed,
     OrderReplaced,
     OrderSnapshot,
     OrderTriggered,
-    Commission,
 )
 from liveorder.domain.lifecycle import OrderStatus
 from liveorder.domain.order import LiveOrder
