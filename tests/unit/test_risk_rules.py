@@ -667,7 +667,7 @@ def test_a_replacement_is_judged_by_its_amounts_and_by_the_switches() -> None:
     halted = assess(proposal(), view(halt="*"), NO_LIMITS, REPLACEMENT_RULES).refusal
     assert large is not None
     assert halted is not None
-    assert (large.code, halted.code) == ("order_value", "halts")
+    assert (large.code, halted.code) == ("order_value", "kill_switch")
 
 
 def test_the_switches_are_asked_first() -> None:

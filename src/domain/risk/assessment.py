@@ -27,10 +27,10 @@ from liveorder.domain.risk.permissions import (
 )
 from liveorder.domain.risk.prices import no_fresh_price, price_collar
 from liveorder.domain.risk.proposal import Proposal, RiskCase, RiskRefusal, RiskView, Rule
-from liveorder.domain.risk.switches import auto_trading, halts, stale_signal
+from liveorder.domain.risk.switches import auto_trading, kill_switch, stale_signal
 from liveorder.domain.risk_limits import RiskLimits
 
-SWITCHES: tuple[Rule, ...] = (halts, auto_trading, stale_signal)
+SWITCHES: tuple[Rule, ...] = (kill_switch, auto_trading, stale_signal)
 """All that an order which can only reduce a position has to pass."""
 
 RULES: tuple[Rule, ...] = (

@@ -14,7 +14,7 @@ LATEST_EXIT = timedelta(days=1)
 _PROTECTIVE = (OrderRole.STOP_LOSS, OrderRole.TAKE_PROFIT)
 
 
-def halts(case: RiskCase, limits: RiskLimits) -> RiskRefusal | None:
+def kill_switch(case: RiskCase, limits: RiskLimits) -> RiskRefusal | None:
     """A halt stops everything but what a person does to reduce a position."""
     halt = case.view.halt
     if halt is None or (case.proposal.is_operators and case.is_reducing):
