@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
-from typing import Any
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any, NamedTuple
 
-from liveorder.application.outbox.notifier import Notice, Notifier
+from liveorder.application.outbox.notifier import Manner, Notice, NoticeEvent, Notifier
 from liveorder.application.outbox.publisher import Confirmation, Publisher
 from liveorder.application.reporting.descriptions import sentence
 from liveorder.application.reporting.projections.known_orders import ORDER_FACTS, OrderChange
@@ -48,11 +49,13 @@ class Confirmations:
 
 
 class Notices:
-    """A notice for each fact that people want to hear of at once; of these `categories` alone, where they are given."""
+    """A notice for each fact that people want to hear of at once; of the events that `wanted` names, where it is given."""
 
-    def __init__(self, notifier: Notifier, categories: Collection[str] | None = None) -> None:
+    def __init__(self, notifier: Notifier, wanted: Mapping[NoticeEvent, Manner] | None = None) -> None:
         self._notifier = notifier
-        self._kinds = {kind: name for kind, name in NOTEWORTHY.items() if categories is None or name in categories}
+        self._manners = {event: Manner.ON if wanted is None else wanted.get(event, Manner.OFF) for event in NoticeEvent}
+        heard = {event for event, manner in self._manners.items() if manner is not Manner.OFF}
+        self._kinds = {kind for kind, (_, event) in NOTEWORTHY.items() if heard & _MAY_BE.get(event, {event})}
         self._taken: list[Notice] = []
 
     @property
@@ -63,8 +66,10 @@ class Notices:
         return type(fact) in self._kinds
 
     def consider(self, item: RecordedFact, change: OrderChange | None) -> None:
-        category = self._kinds[type(item.fact)]
-        self._taken.append(_notice(item, category, None if change is None else change.after))
+        order = None if change is None else change.after
+        event = _event(item.fact, order)
+        if self._manners[event] is not Manner.OFF:
+            self._taken.append(_notice(item, event, order, is_silent=self._manners[event] is Manner.SILENT))
 
     async def deliver(self) -> bool:
         if not self._taken:
@@ -77,28 +82,38 @@ class Notices:
         self._taken = []
 
 
-ALERTS = ("WARNING",)
-"""Categories of what should not happen, or stops trading."""
+class Noteworthy(NamedTuple):
+    """`category`: as in the log. `WARNING` is of what should not happen, or stops trading."""
 
-NOTEWORTHY: dict[type[Fact], str] = {
-    f.Refused: "RISK",
-    f.OutcomeDoubted: "WARNING",
-    f.Rejected: "EXECUTION",
-    f.Filled: "EXECUTION",
-    f.FillInferred: "EXECUTION",
-    f.FillCorrected: "WARNING",
-    f.FillBusted: "WARNING",
-    f.Cancelled: "EXECUTION",
-    f.Restated: "WARNING",
-    f.AnomalyNoted: "WARNING",
-    f.ReviewRequested: "WARNING",
-    TradingHalted: "WARNING",
-    TradingResumed: "WARNING",
-    AutoTradingSwitched: "WARNING",
-    SignalDeadLettered: "WARNING",
-    UnmatchedReportNoted: "WARNING",
+    category: str
+    event: NoticeEvent
+
+
+NOTEWORTHY: dict[type[Fact], Noteworthy] = {
+    f.Refused: Noteworthy("RISK", NoticeEvent.REFUSED),
+    f.OutcomeDoubted: Noteworthy("WARNING", NoticeEvent.DOUBT),
+    f.Rejected: Noteworthy("EXECUTION", NoticeEvent.REJECTED),
+    f.Filled: Noteworthy("EXECUTION", NoticeEvent.FILL),
+    f.FillInferred: Noteworthy("EXECUTION", NoticeEvent.FILL),
+    f.FillCorrected: Noteworthy("WARNING", NoticeEvent.CORRECTED),
+    f.FillBusted: Noteworthy("WARNING", NoticeEvent.CORRECTED),
+    f.Cancelled: Noteworthy("EXECUTION", NoticeEvent.CANCELLED),
+    f.Restated: Noteworthy("WARNING", NoticeEvent.CORRECTED),
+    f.AnomalyNoted: Noteworthy("WARNING", NoticeEvent.DOUBT),
+    f.ReviewRequested: Noteworthy("WARNING", NoticeEvent.DOUBT),
+    TradingHalted: Noteworthy("WARNING", NoticeEvent.HALT),
+    TradingResumed: Noteworthy("WARNING", NoticeEvent.HALT),
+    AutoTradingSwitched: Noteworthy("WARNING", NoticeEvent.HALT),
+    SignalDeadLettered: Noteworthy("WARNING", NoticeEvent.DEAD_LETTER),
+    UnmatchedReportNoted: Noteworthy("WARNING", NoticeEvent.UNMATCHED),
 }
-"""Kinds of fact that make a notice, with its category."""
+"""Kinds of fact that make a notice."""
+
+_MAY_BE = {NoticeEvent.FILL: {NoticeEvent.FILL, NoticeEvent.PARTIAL}}
+"""Which of them depends on the order."""
+
+ALERTS = {kind.event: Manner.ON for kind in NOTEWORTHY.values() if kind.category == "WARNING"}
+"""What people hear of unless they say otherwise."""
 
 
 def _changes_outcome(change: OrderChange) -> bool:
@@ -111,12 +126,34 @@ def _outcome(order: LiveOrder) -> tuple[Any, ...]:
     return order.status, order.executions.totals
 
 
-def _notice(item: RecordedFact, category: str, order: LiveOrder | None) -> Notice:
-    told = _message_id(item), category, sentence(item.fact), item.envelope.recorded_at
+def _event(fact: Fact, order: LiveOrder | None) -> NoticeEvent:
+    event = NOTEWORTHY[type(fact)].event
+    is_part = event is NoticeEvent.FILL and order is not None and not order.status.is_closed
+    return NoticeEvent.PARTIAL if is_part else event
+
+
+def _notice(item: RecordedFact, event: NoticeEvent, order: LiveOrder | None, *, is_silent: bool) -> Notice:
+    fact = item.fact
+    told = Notice(
+        _message_id(item),
+        NOTEWORTHY[type(fact)].category,
+        sentence(fact),
+        item.envelope.recorded_at,
+        signal_id=fact.signal_id if isinstance(fact, SignalDeadLettered) else None,
+        event=event,
+        is_silent=is_silent,
+    )
     if order is None:
-        return Notice(*told, signal_id=item.fact.signal_id if isinstance(item.fact, SignalDeadLettered) else None)
+        return told
     intent = order.intent
-    return Notice(*told, str(intent.order_id), intent.signal_id, intent.account_id, intent.strategy_name, intent.instrument.symbol)
+    return replace(
+        told,
+        order_id=str(intent.order_id),
+        signal_id=intent.signal_id,
+        account_id=intent.account_id,
+        strategy_name=intent.strategy_name,
+        symbol=intent.instrument.symbol,
+    )
 
 
 def _message_id(item: RecordedFact) -> str:

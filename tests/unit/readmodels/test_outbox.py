@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from liveorder.application.outbox.messages import ALERTS, NOTEWORTHY, Confirmations, Notices
-from liveorder.application.outbox.notifier import Notice
+from liveorder.application.outbox.notifier import Manner, Notice, NoticeEvent
 from liveorder.application.outbox.outbox import MOST_UNSAVED, Outbox
 from liveorder.application.outbox.publisher import Confirmation
 from liveorder.domain.dead_letter import SignalDeadLettered
@@ -178,8 +178,16 @@ async def test_a_notice_says_what_happened_and_to_which_order(log: MemoryLog, wa
             "U1",
             "trend",
             "SPY",
+            NoticeEvent.PARTIAL,
         )
     ]
+
+
+async def test_each_event_is_told_as_it_is_wanted(log: MemoryLog, wall: Wall) -> None:
+    outbox = await opened(log, Notices(wall, {NoticeEvent.PARTIAL: Manner.SILENT, NoticeEvent.CORRECTED: Manner.ON}))
+    log.add(1, requested(1), SENT, ACKNOWLEDGED, fill("e1", 40), fill("e2", 60), bust("e2"))
+    await outbox.flush()
+    assert [(each.event, each.is_silent) for each in wall.told] == [(NoticeEvent.PARTIAL, True), (NoticeEvent.CORRECTED, False)]
 
 
 async def test_an_outlet_of_alerts_reads_orders_for_alerts_alone(log: MemoryLog, wall: Wall) -> None:
