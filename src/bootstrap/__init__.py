@@ -3,13 +3,14 @@
 from liveorder.application.ports.brokerage import Brokerage
 from liveorder.bootstrap.brokerages import open_brokerage
 from liveorder.bootstrap.commands import ask_for_accounts, send_command, standing_doubts
+from liveorder.bootstrap.doors import check_doors, file_source, source_by_url
 from liveorder.bootstrap.emergency import EmergencyReport, emergency_kill
 from liveorder.bootstrap.event_recorder import open_recorder, recorder_of
 from liveorder.bootstrap.files import FileCheck, check_files
 from liveorder.bootstrap.kite import Charges, KiteLogin, kite_charges, kite_login, kite_login_address
 from liveorder.bootstrap.parts import load_settings, without_secrets, write_settings_template
 from liveorder.bootstrap.reader import StoreReader, open_reader, rebuild_views, verify_views
-from liveorder.bootstrap.service import file_source, open_service, stdin_source
+from liveorder.bootstrap.service import open_service
 from liveorder.bootstrap.upkeep import (
     BrokerCheck,
     CalendarCheck,
@@ -42,6 +43,7 @@ __all__ = [
     "change_default_account",
     "check_brokers",
     "check_calendars",
+    "check_doors",
     "check_files",
     "emergency_kill",
     "file_source",
@@ -59,8 +61,8 @@ __all__ = [
     "recorder_of",
     "send_command",
     "serve_venue",
+    "source_by_url",
     "standing_doubts",
-    "stdin_source",
     "verify_views",
     "without_secrets",
     "write_settings_template",

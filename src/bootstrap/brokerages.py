@@ -6,7 +6,9 @@ from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, closing, contextmanager
 from importlib import import_module
 from types import MappingProxyType, ModuleType
-from typing import Any
+from typing import Any, TypeAlias
+
+from pydantic import BaseModel, SecretStr, ValidationError
 
 from liveorder.application.engine.engine import AccountConnection
 from liveorder.application.gateway.gateway import AccountConfig
@@ -14,15 +16,20 @@ from liveorder.application.gateway.retry_policy import RetryPolicy
 from liveorder.application.ports.activity_log import EventLog
 from liveorder.application.ports.brokerage import AccountAccess, Brokerage
 from liveorder.application.ports.clock import Clock
+from liveorder.application.ports.plugin import BrokerPlugin
 from liveorder.application.reporting.views import AccountView, account_view
 from liveorder.application.risk.account_figures import with_equity
 from liveorder.application.runtime.concurrently import concurrently
 from liveorder.application.runtime.sparing_log import SparingLog
 from liveorder.bootstrap.parts import clock_of, log_of
+from liveorder.bootstrap.registry import Plugin, Registry
 from liveorder.bootstrap.simulation import OpenedVenue, open_simulation, simulated_brokerage
 from liveorder.domain.errors import LiveOrderError, SettingsError
 from liveorder.domain.values import TradingMode
+from liveorder.infrastructure.secrecy import Censor
 from liveorder.infrastructure.settings import AccountSettings, Settings
+
+OpenBrokerage: TypeAlias = Callable[[Settings, AccountSettings, Clock, EventLog], Brokerage]
 
 ADAPTERS = {"alpaca": "alpaca", "kite": "kite", "ibkr": "ibkr] or liveorder[ib-async"}
 """By a broker's name, which is its package's: the extra that brings its client library."""
@@ -65,6 +72,7 @@ def check_supplied(settings: Settings, supplied: Mapping[str, Brokerage]) -> Non
     if not supplied:
         raise SettingsError("brokers: an empty mapping; name an account, or leave it out to trade where the settings say")
     accounts = [account.id for account in settings.trading_accounts]
+    unread = [each.id for each in settings.accounts if each.id in supplied and each.options and each.broker not in ADAPTERS]
     for name, given in supplied.items():
         if name not in accounts:
             remedy = f"use {' or '.join(accounts)}, or add it: accounts=[{{'id': {name!r}}}]"
@@ -74,12 +82,49 @@ def check_supplied(settings: Settings, supplied: Mapping[str, Brokerage]) -> Non
                 f"brokers: {name!r} is given a {type(given).__name__} and no Brokerage; "
                 "give Brokerage(broker, market_data, instruments)"
             )
+    if unread:
+        raise SettingsError(f"account {unread[0]!r}: nothing reads its options, since its Brokerage is given; leave them out")
 
 
 def brokerage_of(settings: Settings, account: AccountSettings, clock: Clock, log: EventLog) -> Brokerage:
-    """A real broker's adapters for one account. Raises `SettingsError` when its client library is not installed."""
+    """A real broker's adapters for one account. Raises `SettingsError`, also where its client library is not installed."""
+    return BROKERS.named(account.broker, f"account {account.id!r}: broker")(settings, account, clock, log)
+
+
+def _built_in(settings: Settings, account: AccountSettings, clock: Clock, log: EventLog) -> Brokerage:
     adapter: Callable[[AccountAccess, Any], Brokerage] = adapter_module(account, "assembly").brokerage
     return adapter(access_of(settings, account, clock, log), settings.broker_section(account))
+
+
+def _plugin(plugin: Plugin) -> OpenBrokerage:
+    loaded = plugin.load()
+    if not isinstance(loaded, BrokerPlugin):
+        raise plugin.failure("cannot be used", f"it is a {type(loaded).__name__} and no BrokerPlugin(settings, open)")
+
+    def brokerage(settings: Settings, account: AccountSettings, clock: Clock, log: EventLog) -> Brokerage:
+        options = settings.plugin_options(account)
+        hidden = [SecretStr(str(options[name])) for name in _secret_fields(loaded.settings) if name in options]
+        censor = Censor((*settings.secrets, *hidden))
+        with plugin.blamed(censor):
+            try:
+                section = loaded.settings.model_validate(options)
+            except ValidationError as error:
+                raise SettingsError(_first_of(error, account, loaded.settings)) from None
+            made = loaded.open(access_of(settings, account, clock, log), section)
+        return plugin.demanded(made, "Brokerage", ("broker", "market_data", "instruments"))
+
+    return brokerage
+
+
+def _secret_fields(model: type[BaseModel]) -> list[str]:
+    return [name for name, info in model.model_fields.items() if "Secret" in str(info.annotation)]
+
+
+def _first_of(error: ValidationError, account: AccountSettings, model: type[BaseModel]) -> str:
+    first = error.errors(include_url=False, include_input=False)[0]
+    option = ".".join(str(part) for part in first["loc"])
+    known = ", ".join(model.model_fields) or "none"
+    return f"{option} in [brokers.{account.broker}] or the options of {account.id!r}: {first['msg']}; its settings are {known}"
 
 
 def access_of(settings: Settings, account: AccountSettings, clock: Clock, log: EventLog) -> AccountAccess:
@@ -140,20 +185,20 @@ def _brokerage(settings: Settings, account: AccountSettings, clock: Clock, log: 
 
 def adapter_module(account: AccountSettings, name: str) -> ModuleType:
     """One module of the package for the account's broker. Raises `SettingsError` when its client library is not installed."""
-    extra = ADAPTERS.get(account.broker)
-    if extra is None:
-        raise SettingsError(
-            f"account {account.id!r}: there is no adapter for broker {account.broker!r}; use one of {', '.join(ADAPTERS)}, "
-            "or give Runner your own"
-        )
     try:
         return import_module(f"liveorder.infrastructure.brokers.{account.broker}.{name}")
     except ModuleNotFoundError as error:
         if error.name is not None and error.name.startswith("liveorder"):
             raise
         raise SettingsError(
-            f"account {account.id!r}: {account.broker} needs {error.name}, which is not installed; pip install 'liveorder[{extra}]'"
+            f"account {account.id!r}: {account.broker} needs {error.name}, which is not installed; "
+            f"pip install 'liveorder[{ADAPTERS[account.broker]}]'"
         ) from error
+
+
+BROKERS: Registry[OpenBrokerage] = Registry(
+    "broker", "liveorder.brokers", dict.fromkeys(ADAPTERS, _built_in), _plugin, or_else=", or give Runner your own"
+)
 
 
 def _connection(settings: Settings, account: AccountSettings, parts: Brokerage) -> AccountConnection:

@@ -17,6 +17,7 @@ from liveorder.application.ports.order_store import StoredCommand
 from liveorder.application.reporting.read_models import ViewsUnavailable
 from liveorder.application.reporting.views import DoubtView, doubt_view
 from liveorder.bootstrap.brokerages import accounts_at_brokers
+from liveorder.bootstrap.doors import doors_of_a_command
 from liveorder.bootstrap.service import open_service
 from liveorder.domain.doubt import doubts_of
 from liveorder.domain.errors import LeaseLost, StoreRefused, StoreUnavailable
@@ -88,7 +89,7 @@ async def send_command(
 
 
 async def _own_for_a_moment(settings: Settings, kind: CommandKind, arguments: dict[str, Any], actor: str) -> dict[str, Any]:
-    async with open_service(settings) as service:
+    async with open_service(settings, find_doors=doors_of_a_command) as service:
         answer = await carry_out(service.engine, kind, arguments, actor)
         await _come_to_rest(service.engine)
         with suppress(ViewsUnavailable):  # what was done stands; the next reader brings them level

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import stat
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from liveorder.bootstrap.parts import journal_path
+from liveorder.domain.errors import SettingsError
 from liveorder.infrastructure.database_url import SqliteUrl, database_url
 from liveorder.infrastructure.settings import Settings
+from liveorder.infrastructure.settings.doors import publishers
 
 _SQLITE_ENDINGS = ("", "-wal", "-shm")
 _OTHERS = stat.S_IRWXG | stat.S_IRWXO
@@ -26,7 +29,7 @@ class FileCheck:
 
 def check_files(settings: Settings, config: Path | None) -> FileCheck:
     """Of whatever there is; nothing is changed."""
-    written = {*_logs(settings), *_of(settings.confirmations), journal_path(settings)}
+    written = {*_logs(settings), *_of(settings.confirmations), *_published(settings), journal_path(settings)}
     databases = {Path(f"{path}{ending}") for path in _databases(settings) for ending in _SQLITE_ENDINGS}
     links = {path for path in written if path.is_symlink()}
     files = (written | databases | {*settings.files(config)}) - links
@@ -51,6 +54,14 @@ def _logs(settings: Settings) -> Iterable[Path]:
 
 def _of(path: Path | None) -> Iterable[Path]:
     return () if path is None else (path,)
+
+
+def _published(settings: Settings) -> Iterable[Path]:
+    """Of the publishers that are files; one that is none is no matter of files."""
+    for door in publishers(settings):
+        with suppress(SettingsError):
+            if door.scheme == "file":
+                yield door.file()[0]
 
 
 def _mode(path: Path) -> int:

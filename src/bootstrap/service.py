@@ -6,25 +6,20 @@ import random
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, closing
 from datetime import datetime
-from functools import partial
-from pathlib import Path
 from uuid import uuid4
 
 from liveorder.application.engine.engine import AccountConnection, Engine
 from liveorder.application.engine.ownership import stand_by, until_free
 from liveorder.application.engine.rooms import EngineTerms
 from liveorder.application.engine.service import Service
-from liveorder.application.outbox.messages import ALERTS, Confirmations, Notices
-from liveorder.application.outbox.notifier import Notifier
-from liveorder.application.outbox.outbox import Outbox, Outlet
 from liveorder.application.ports.activity_log import EventLog
 from liveorder.application.ports.brokerage import Brokerage
 from liveorder.application.ports.clock import Clock
-from liveorder.application.ports.signal_source import SignalSource
 from liveorder.application.reporting.projector import Projector
 from liveorder.application.runtime.sparing_log import SparingLog
 from liveorder.application.trading.execute_order import ExecutionConfig
 from liveorder.bootstrap.brokerages import check_supplied, connections_of
+from liveorder.bootstrap.doors import Doors, Source, open_doors
 from liveorder.bootstrap.parts import (
     calendars_of,
     clock_of,
@@ -42,26 +37,21 @@ from liveorder.infrastructure.eventstore.migrations import migrate
 from liveorder.infrastructure.eventstore.order_store import PAGE, DatabaseOrderStore
 from liveorder.infrastructure.eventstore.schema import SCHEMA_VERSION
 from liveorder.infrastructure.eventstore.store_by_url import database_at, store_at
-from liveorder.infrastructure.notifiers.log import LogNotifier
-from liveorder.infrastructure.publishers.jsonl import JsonLinesPublisher
 from liveorder.infrastructure.readmodels import views_at
 from liveorder.infrastructure.settings import Settings
-from liveorder.infrastructure.signals.followed_file import FollowedFile
-from liveorder.infrastructure.signals.growing_file import BEGINNING, end_of
-from liveorder.infrastructure.signals.jsonl_file import JsonlFile
-from liveorder.infrastructure.signals.stdin import StandardInput
 
 
 @asynccontextmanager
 async def open_service(
     settings: Settings,
     *,
-    sources: Sequence[Callable[[DatabaseOrderStore, Clock, EventLog], SignalSource]] = (),
+    sources: Sequence[Source] = (),
     supplied: Mapping[str, Brokerage] | None = None,
     is_shadow: bool = False,
     wait_for_lease: bool = False,
     on_error: Callable[[LiveOrder, LiveOrderError], None] = lambda order, error: None,
     log: EventLog | None = None,
+    find_doors: Callable[[Settings], Doors] = open_doors,
 ) -> AsyncIterator[Service]:
     """A service that has recovered and runs until the block ends.
 
@@ -72,6 +62,7 @@ async def open_service(
     settings.check()
     if supplied is not None:
         check_supplied(settings, supplied)
+    doors = find_doors(settings)
     store = await open_store(settings)
     clock = clock_of(settings, not_before=await _await_turn(settings, log, wait=wait_for_lease))
     own_log = log_of(settings, clock)
@@ -84,8 +75,9 @@ async def open_service(
         try:
             engine = _engine(settings, store, connections, clock, told, is_shadow, on_error)
             projector = Projector(store, views, clock, lambda error: sparing_log.write("ERROR", f"Read models: {error}"))
-            feeding = [source(store, clock, told) for source in sources]
-            service = Service(engine, store.commands, views, projector, feeding, _outboxes(settings, store, clock, told))
+            feeding = [source(store, clock, told) for source in (*sources, *doors.sources)]
+            outboxes = doors.outboxes(store, clock, told)
+            service = Service(engine, store.commands, views, projector, feeding, outboxes)
             await _start(service, wait_for_lease)
             try:
                 yield service
@@ -152,25 +144,6 @@ async def _start(service: Service, wait_for_lease: bool) -> None:
         raise
 
 
-def _outboxes(settings: Settings, store: DatabaseOrderStore, clock: Clock, log: EventLog) -> list[Outbox]:
-    """Alerts for every channel that there is, and confirmations where they are wanted."""
-    outlets: list[Outlet] = [Notices(notifier, ALERTS) for notifier in _notifiers(clock, log)]
-    if settings.confirmations is not None:
-        outlets.append(Confirmations(JsonLinesPublisher(settings.confirmations)))
-
-    sparing_log = SparingLog(log, clock)
-
-    def told(outlet: Outlet) -> Callable[[Exception], None]:
-        return lambda error: sparing_log.write("ERROR", f"{type(outlet).__name__} for {outlet.name}: {error}")
-
-    return [Outbox(store, outlet, clock, told(outlet)) for outlet in outlets]
-
-
-def _notifiers(clock: Clock, log: EventLog) -> list[Notifier]:
-    """Where people are told: the log, which is always there."""
-    return [LogNotifier(log, since=clock.now())]
-
-
 def _engine(
     settings: Settings,
     store: DatabaseOrderStore,
@@ -193,22 +166,3 @@ def _engine(
     )
     journal, calendars = journal_of(settings), calendars_of(settings)
     return Engine(terms, store, store.lease, connections, calendars, journal, clock, random.SystemRandom(), log, on_error)
-
-
-def file_source(
-    settings: Settings, path: Path, *, follow: bool, from_beginning: bool = False
-) -> Callable[[DatabaseOrderStore, Clock, EventLog], SignalSource]:
-    """JSON Lines from a file: once, or as it grows from where it ends now, unless it was followed before.
-
-    Raises `InvalidInput` for one to be read once that is not there, or is no JSON Lines.
-    """
-    if follow:
-        first = BEGINNING if from_beginning else end_of(path)
-        poll_seconds = settings.engine.source_poll_seconds
-        return lambda store, clock, log: FollowedFile(path, store, clock, first, poll_seconds, partial(log.write, "WARNING"))
-    source = JsonlFile(path)
-    return lambda store, clock, log: source
-
-
-def stdin_source() -> Callable[[DatabaseOrderStore, Clock, EventLog], SignalSource]:
-    return lambda store, clock, log: StandardInput()

@@ -124,9 +124,9 @@ class Runner:
         """Recover what the last run left, then be ready.
 
         `settings` are those of the file (`store="sqlite:///orders.db"`, `risk={"max_daily_trades": 50}`) and win over it; `brokers`
-        are your own, by account of the settings; `sources` are read in the background. A store whose owner may be dead is waited
-        for until its lease has run out. Raises `SettingsError`, `StoreRefused`, `LeaseLost` when another process owns the store and
-        lives, and `BrokerError` when a broker cannot be reached.
+        are your own, by account of the settings; `sources` are read in the background, as are those that the file names. A store
+        whose owner may be dead is waited for until its lease has run out. Raises `SettingsError`, `StoreRefused`, `LeaseLost` when
+        another process owns the store and lives, and `BrokerError` when a broker cannot be reached.
         """
         callbacks = Callbacks(on_fill, on_status, on_error)
         async with open_service(
@@ -140,7 +140,7 @@ class Runner:
             callbacks.log = service.engine.log
             service.engine.orders.listen(callbacks.order_changed)
             runner = cls(service)
-            reading = asyncio.create_task(service.run()) if sources else None
+            reading = asyncio.create_task(service.run()) if service.sources else None
             try:
                 yield runner
             finally:

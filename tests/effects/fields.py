@@ -20,11 +20,14 @@ from liveorder.domain.signal import Signal
 from liveorder.infrastructure.brokers.simulated.venue.faults import Fault
 from liveorder.infrastructure.brokers.simulated.venue.settings import OpeningPosition, VenueAccount, VenueSettings
 from liveorder.infrastructure.settings.fields import SettingsFields
-from liveorder.infrastructure.settings.sections import AccountSettings, SpecialSession
+from liveorder.infrastructure.settings.sections import AccountSettings, NotifierUrl, PublisherUrl, SourceUrl, SpecialSession
 
 LISTED: dict[str, type[BaseModel]] = {
     "accounts": AccountSettings,
     "special_sessions": SpecialSession,
+    "sources": SourceUrl,
+    "publishers": PublisherUrl,
+    "notifiers": NotifierUrl,
     "venue.accounts": VenueAccount,
     "venue.accounts.positions": OpeningPosition,
     "venue.faults.faults": Fault,
@@ -35,6 +38,9 @@ OF_NOTHING: dict[tuple[type[BaseModel], str], Any] = {
     (AccountSettings, "id"): "another",
     (SpecialSession, "calendar"): "XBOM",
     (SpecialSession, "day"): date(2025, 3, 11),
+    (SourceUrl, "url"): "stdin:",
+    (PublisherUrl, "url"): "file:other.jsonl",
+    (NotifierUrl, "url"): "other:",
     (Signal, "symbol"): "AAPL",
     (Signal, "side"): "BUY",
     (OpeningPosition, "quantity"): 1,

@@ -10,8 +10,11 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from liveorder import Runner
 from liveorder.bootstrap import file_source
+from liveorder.bootstrap.doors import open_doors
 from liveorder.bootstrap.parts import clock_of, log_of
+from liveorder.domain.errors import SettingsError
 from liveorder.domain.identifiers import SignalKey
 from liveorder.domain.order import LiveOrder
 from liveorder.infrastructure.eventstore.order_store import DatabaseOrderStore
@@ -33,6 +36,7 @@ from tests.effects.observing import (
     virtually,
 )
 from tests.effects.stage import Stage, Tables, settings_in, stage
+from tests.worlds import RememberedLog
 
 TURNED_AWAY = {"faults": {"faults": [{"kind": "unavailable"}]}}
 SILENT = {"faults": {"faults": [{"kind": "request_lost", "silent": True}]}}
@@ -130,6 +134,31 @@ async def _seen_in_a_followed_file(folder: Path) -> int:
         return round(played.clock.monotonic() - began)
 
 
+async def _named_sources(folder: Path) -> list[str]:
+    settings = settings_in(folder, {}, {"sources": [{"url": "file:signals.jsonl"}]})
+    (folder / "signals.jsonl").write_text("")
+    store: Any = None  # a file that is read once needs none
+    return [source(store, clock_of(settings), RememberedLog()).name.partition(":")[0] for source in open_doors(settings).sources]
+
+
+def _options_of_a_plugin(folder: Path) -> Any:
+    settings = settings_in(folder, {}, {"accounts": [{"id": "A", "broker": "mine"}], "brokers": {"mine": {"host": "here"}}})
+    return settings.plugin_options(settings.accounts[0])
+
+
+async def _times_that_a_fill_is_said(folder: Path) -> int | str:
+    """As it happens; and once more where the log is named to hear of it."""
+    log = RememberedLog()
+    told = [{"url": "log:", "events": {"fill": "on"}}]
+    try:
+        async with Runner.open(simulation={"venue_data": folder / "venue.db"}, notifiers=told, log=log) as runner:
+            order = await runner.buy("ETH/USD", "0.1", signal_id="one")
+            await runner.wait_closed(order.order_id, 10)
+    except SettingsError as error:
+        return str(error)
+    return len([sentence for sentence in log.of("EXECUTION") if "filled" in sentence])
+
+
 HOLIDAY = {"calendar": "XNYS", "day": date(2025, 3, 10)}
 SATURDAY: Tables = {
     "simulation": {"starts_at": "2025-03-08T16:00:00Z"},
@@ -146,6 +175,14 @@ ROWS = {
     "store": Effect(True, leaves("mine.db", store="sqlite:///mine.db")),
     "read_model": Effect(True, leaves("lists.db", store="sqlite:///mine.db", read_model="sqlite:///lists.db")),
     "confirmations": Effect(True, leaves("filled.jsonl", store="sqlite:///mine.db", confirmations=Path("filled.jsonl"))),
+    "brokers": Effect({"host": "here"}, _options_of_a_plugin),
+    "sources": Effect(["file"], in_real_time(_named_sources)),
+    "sources.url": Effect(["file"], in_real_time(_named_sources)),
+    "publishers": Effect(True, leaves("filled.jsonl", publishers=[{"url": "file:filled.jsonl"}])),
+    "publishers.url": Effect(True, leaves("filled.jsonl", publishers=[{"url": "file:filled.jsonl"}])),
+    "notifiers": Effect(2, in_real_time(_times_that_a_fill_is_said)),
+    "notifiers.url": Effect(2, in_real_time(_times_that_a_fill_is_said)),
+    "notifiers.events": Effect(2, in_real_time(_times_that_a_fill_is_said)),
     "namespace": Effect(SignalKey("desk", "SIM", "sig-1").client_order_id, sends("client_order_id", namespace="desk")),
     "default_account": Effect("B", sends("account", default_account="B", accounts=[{"id": "A"}, {"id": "B"}])),
     "default_exchange": Effect("NSE:DUAL", found(default_exchange="NSE")),

@@ -110,7 +110,7 @@ async def test_a_missing_client_library_is_named_with_what_installs_it(
 @pytest.mark.parametrize(
     ("account", "told"),
     [
-        ({"id": "a", "broker": "alpacca"}, "there is no adapter for broker 'alpacca'; use one of alpaca, kite, ibkr"),
+        ({"id": "a", "broker": "alpacca"}, "there is no broker 'alpacca'; use one of alpaca, kite, ibkr"),
         ({"id": "a", "broker": "alpaca", "options": {"api_kee": "k"}}, "options.api_kee"),
     ],
 )

@@ -116,7 +116,7 @@ def test_a_halt_refuses_orders_until_it_is_lifted(cli: CommandLine) -> None:
 def test_a_kill_halts_though_another_process_is_faster_to_own_the_store(cli: CommandLine, monkeypatch: pytest.MonkeyPatch) -> None:
     submit(cli, coin("a"))
 
-    def taken(*_: object) -> None:
+    def taken(*_: object, **__: object) -> None:
         raise LeaseLost("owned by a standby")
 
     monkeypatch.setattr("liveorder.bootstrap.commands.open_service", taken)

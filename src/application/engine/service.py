@@ -16,6 +16,7 @@ from liveorder.application.recovery.recover import RecoveryReport
 from liveorder.application.reporting.order_log import OrderLog
 from liveorder.application.reporting.projector import Projector
 from liveorder.application.reporting.read_models import Views
+from liveorder.domain.errors import InvalidInput
 from liveorder.domain.facts import RecordedFact
 from liveorder.domain.order import LiveOrder
 
@@ -49,7 +50,7 @@ class Service:
         outboxes: Sequence[Outbox] = (),
     ) -> None:
         self.engine, self.views, self._projector = engine, views, projector
-        self._commands, self._sources, self._outboxes = commands, sources, outboxes
+        self._commands, self.sources, self._outboxes = commands, sources, outboxes
         self.recovery: RecoveryReport | None = None
         self._placed = 0
         self._beginnings: Sequence[str] = ()
@@ -74,7 +75,7 @@ class Service:
     async def _settle(self) -> None:
         """From where the sources are read, first; then what follows the log, which knows whether it has lost its end."""
         assert self.engine.identity is not None
-        self._beginnings = [await _beginning_of(source) for source in self._sources]
+        self._beginnings = [await _beginning_of(source) for source in self.sources]
         self._projector.follow(self.engine.identity.store_id)
         await self._projector.look_before_trading()
         for outbox in self._outboxes:
@@ -103,9 +104,13 @@ class Service:
     ) -> RunSummary:
         """Feed the sources to the engine until `stop` is set, the store is lost, or, `until_idle`, everything has come to rest.
 
-        A source that fails is logged and ends alone; `until_idle` its error is raised, since its end was not reached.
+        A source that fails is logged and ends alone; `until_idle` its error is raised, since its end was not reached, and
+        `InvalidInput` where a source never ends.
         """
-        reading = [asyncio.create_task(self._read(source)) for source in self._sources]
+        endless = [source.name for source in self.sources if not source.finite]
+        if until_idle and endless:
+            raise InvalidInput("until-idle", f"{', '.join(endless)} never ends", "leave it out, or the source")
+        reading = [asyncio.create_task(self._read(source)) for source in self.sources]
         stopping = asyncio.create_task((stop or asyncio.Event()).wait())
         losing = asyncio.create_task(self.engine.ownership.lost.wait())
         resting = asyncio.create_task(self._until_at_rest(reading, on_progress) if until_idle else asyncio.Event().wait())

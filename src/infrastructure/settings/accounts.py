@@ -14,6 +14,7 @@ from liveorder.infrastructure.settings.fields import SettingsFields
 from liveorder.infrastructure.settings.names import environment_name
 from liveorder.infrastructure.settings.sections import AccountSettings, Section
 from liveorder.infrastructure.settings.unread import check_unread, check_unread_options
+from liveorder.infrastructure.settings.variables import filled_in
 
 SIMULATED = "simulated"
 SIMULATED_ACCOUNT = "SIM"
@@ -71,6 +72,17 @@ def broker_section(settings: SettingsFields, account: AccountSettings) -> Sectio
         raise SettingsError(f"account {account.id!r}: options.{option}: {first['msg']}; {known}") from None
 
 
+def is_plugin(broker: str) -> bool:
+    """Whether an installed package, or the embedding program, has to bring it."""
+    return broker != SIMULATED and broker not in REQUIRED_OPTIONS
+
+
+def plugin_options(settings: SettingsFields, account: AccountSettings) -> dict[str, Any]:
+    general = filled_in(settings.brokers.get(account.broker, {}), f"brokers.{account.broker}")
+    options: dict[str, Any] = general | filled_in(account.options, f"account {account.id!r}: options")
+    return options
+
+
 def check(settings: SettingsFields) -> None:
     if settings.broker not in (None, SIMULATED) and mode(settings) is TradingMode.SIMULATION:
         raise SettingsError(
@@ -89,10 +101,24 @@ def check(settings: SettingsFields) -> None:
     _check_default(settings, accounts)
     check_unread(settings)
     for account in settings.accounts:
-        broker_section(settings, account)
+        if not is_plugin(account.broker):
+            broker_section(settings, account)
+    _check_plugin_tables(settings)
     if mode(settings) is not TradingMode.SIMULATION:
         for account in accounts:
             _check_real(settings, account)
+
+
+def _check_plugin_tables(settings: SettingsFields) -> None:
+    used = {account.broker for account in settings.accounts}
+    for name in settings.brokers:
+        if not is_plugin(name):
+            remedy = "it has none" if name == SIMULATED else f"its settings stand in [{name}]"
+            raise SettingsError(f"brokers.{name}: {name} is built in; {remedy}")
+        if name not in used:
+            raise SettingsError(
+                f"brokers.{name}: no account is at this broker; add broker = {name!r} to one, or leave the table out"
+            )
 
 
 def _check_default(settings: SettingsFields, accounts: Sequence[AccountSettings]) -> None:

@@ -21,8 +21,12 @@ from liveorder.infrastructure.settings.sections import (
     Kite,
     Logs,
     Mode,
+    NotifierUrl,
+    Options,
+    PublisherUrl,
     Retry,
     Simulation,
+    SourceUrl,
     SpecialSession,
     Telegram,
     Timeouts,
@@ -81,6 +85,14 @@ class SettingsFields(BaseSettings):
     telegram: Telegram = Telegram()
     accounts: tuple[AccountSettings, ...] = ()
     """One table for each account; none: one for each broker whose credentials are given."""
+    brokers: dict[Text, Options] = Field({}, repr=False)
+    """One table for each broker that an installed package brings; which settings it has says the package."""
+    sources: tuple[SourceUrl, ...] = Field((), repr=False)
+    """One table for each place that signals come from, beside `--signals`."""
+    publishers: tuple[PublisherUrl, ...] = Field((), repr=False)
+    """One table for each place that executions are confirmed to, beside `confirmations`."""
+    notifiers: tuple[NotifierUrl, ...] = Field((), repr=False)
+    """One table for each place where people are told; alerts are in the log without any."""
     special_sessions: tuple[SpecialSession, ...] = ()
     """One table for each day on which an exchange keeps other hours than its calendar says."""
 

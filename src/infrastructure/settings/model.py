@@ -18,6 +18,7 @@ from liveorder.domain.visible_text import visible
 from liveorder.infrastructure.database_url import PostgresUrl, database_url
 from liveorder.infrastructure.secrecy import MASK, Censor, is_secret_name, no_path
 from liveorder.infrastructure.settings import accounts as the_accounts
+from liveorder.infrastructure.settings.doors import doors
 from liveorder.infrastructure.settings.fields import SettingsFields
 from liveorder.infrastructure.settings.names import environment_name, nearest_setting, setting_paths
 from liveorder.infrastructure.settings.sections import AccountSettings, Section, TokenFile
@@ -31,6 +32,7 @@ from liveorder.infrastructure.settings.sources import (
     from_variables,
 )
 from liveorder.infrastructure.settings.unread import unread_of, why_unread
+from liveorder.infrastructure.settings.variables import variables_in
 
 _TOKEN_FILE: TypeAdapter[Path | None] = TypeAdapter(TokenFile | None)
 _ADDRESSED = re.compile(r"(?!.*://).+@", re.DOTALL)
@@ -115,6 +117,10 @@ class Settings(SettingsFields):
         """The table of the account's broker, with what differs for the account. Raises `SettingsError` for an unknown option."""
         return the_accounts.broker_section(self, account)
 
+    def plugin_options(self, account: AccountSettings) -> dict[str, Any]:
+        """`[brokers.NAME]` of the account's broker with what differs for the account, secrets plain. Raises `SettingsError`."""
+        return the_accounts.plugin_options(self, account)
+
     def check(self) -> None:
         """Raises `SettingsError` that names what is missing or contradictory before anything may be traded."""
         the_accounts.check(self)
@@ -134,7 +140,9 @@ class Settings(SettingsFields):
         """All that must never be shown."""
         databases = (database_url(self.store), database_url(self.read_model_url))
         passwords = (secret for url in databases if isinstance(url, PostgresUrl) for secret in url.secrets)
-        return (*_secrets_in(dict(self)), *passwords)
+        of_doors = (secret for door in doors(self) for secret in door.secrets)
+        of_plugins = variables_in([self.brokers, *(account.options for account in self.accounts)])
+        return (*_secrets_in(dict(self)), *passwords, *of_doors, *of_plugins)
 
     def masked(self) -> dict[str, Any]:
         """For showing: nested tables of JSON values, secrets and passwords masked, with the read models that are in force."""

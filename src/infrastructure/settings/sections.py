@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, TypeAdapter
 
+from liveorder.application.outbox.notifier import Manner, NoticeEvent
 from liveorder.domain.broker_capabilities import BrokerCapabilities
 from liveorder.domain.risk_limits import RiskLimits
 from liveorder.domain.signal_fields import CurrencyCode, Moment, Text
@@ -267,7 +268,44 @@ def _check_capabilities(some: dict[str, Any]) -> dict[str, Any]:
     return {name: getattr(checked, name) for name in some}
 
 
+Options = Annotated[dict[str, Any], AfterValidator(_hide_secrets)]
 SomeLimits = Annotated[dict[str, Any], AfterValidator(_check_limits)]
+
+
+STANDARD_INPUT = "-"
+DOOR_URL = re.compile(r"-|[A-Za-z][A-Za-z0-9+.-]*:[^\s]+|stdin:|log:")
+
+
+def _check_door(text: str) -> str:
+    if DOOR_URL.fullmatch(text) is None and not text.startswith("${"):
+        raise ValueError("this is no URL, and is not shown here; write SCHEME:… or SCHEME://…, with ${NAME} for a secret")
+    return text
+
+
+DoorUrl = Annotated[str, AfterValidator(_check_door), Field(repr=False)]
+
+
+class SourceUrl(Section):
+    """Where signals come from."""
+
+    url: DoorUrl
+    """file:PATH, file:PATH?follow=true, - for standard input, or the scheme of an installed package."""
+
+
+class PublisherUrl(Section):
+    """Where executions are confirmed to."""
+
+    url: DoorUrl
+    """file:PATH for JSON Lines, or the scheme of an installed package."""
+
+
+class NotifierUrl(Section):
+    """Where people are told."""
+
+    url: DoorUrl
+    """log: for the log, which is always there, or the scheme of an installed package."""
+    events: dict[NoticeEvent, Manner] = {}
+    """on, silent or off by event; of those that are not named, alerts are on and the rest is off."""
 
 
 class AccountSettings(Section):
@@ -276,7 +314,7 @@ class AccountSettings(Section):
     id: Text
     """As signals name it."""
     broker: Text = "simulated"
-    """simulated, alpaca, kite, ibkr, or the name of a broker of your own."""
+    """simulated, alpaca, kite, ibkr, or a broker of an installed package or of your own."""
     mode: Mode | None = None
     """PAPER or LIVE, to be sure: it must agree with trading_mode, unless that is SIMULATION."""
     closed: bool = False
@@ -293,7 +331,7 @@ class AccountSettings(Section):
     """Limits that differ from [risk]."""
     risk_by_currency: dict[CurrencyCode, SomeLimits] = {}
     """Limits that differ again for orders in one currency."""
-    options: Annotated[dict[str, Any], AfterValidator(_hide_secrets)] = Field({}, repr=False)
+    options: Options = Field({}, repr=False)
     """Settings of the broker's table that differ for this account."""
     capabilities: Annotated[dict[str, Any], AfterValidator(_check_capabilities)] = {}
     """What this broker can do, where you know better: any field of BrokerCapabilities, listed in docs/brokers/README.md."""

@@ -17,12 +17,20 @@ _HEAD = """\
 # "none" means: not set, or no limit. Keep secrets in .env or the environment rather than here.
 """
 
+_BROKERS = """
+# One table for each broker that an installed package brings; which settings it has says the package.
+# ${NAME} stands for a variable of the environment or of .env, and its value is shown nowhere.
+#
+# [brokers.mine]
+# api_key = "${MINE_API_KEY}"
+"""
+
 _ACCOUNTS = """
 # One table for each account. Without any there is one for each broker whose credentials are given.
 #
 # [[accounts]]
 # id = "acc_abc123"             # as signals name it
-# broker = "alpaca"             # simulated, alpaca, kite, ibkr, or a broker of your own
+# broker = "alpaca"             # simulated, alpaca, kite, ibkr, or one of an installed package
 # mode = "PAPER"                # to be sure: must agree with trading_mode, unless that is SIMULATION
 # closed = false                # true: traded no more; its orders and positions stay known
 # currency = "USD"              # of its limits and of position_size; else default_currency
@@ -39,6 +47,26 @@ _ACCOUNTS = """
 # usual_times_in_force = { CRYPTO = { MARKET = "IOC" } }
 """
 
+_DOORS = """
+# One table for each place that signals come from, beside --signals.
+#
+# [[sources]]
+# url = "file:signals.jsonl?follow=true"   # file:PATH, - for standard input, or the scheme of an installed package
+
+# One table for each place that executions are confirmed to, beside confirmations.
+#
+# [[publishers]]
+# url = "file:filled.jsonl"     # JSON Lines, or the scheme of an installed package
+
+# One table for each place where people are told. The log is told alerts without any.
+#
+# [[notifiers]]
+# url = "log:"                  # or the scheme of an installed package
+# [notifiers.events]            # on, silent or off; of those that are not here alerts are on, the rest is off
+# fill = "on"                   # and partial, rejected, refused, cancelled
+# doubt = "on"                  # an alert, as are corrected, halt, dead_letter, unmatched
+"""
+
 _SPECIAL_SESSIONS = """
 # One table for each day on which an exchange keeps other hours than its calendar says.
 #
@@ -48,15 +76,17 @@ _SPECIAL_SESSIONS = """
 # hours = ["18:00-19:00"]       # in the exchange's own time; []: closed
 """
 
+_WITH_TABLES_OF_THEIR_OWN = frozenset({"accounts", "brokers", "sources", "publishers", "notifiers", "special_sessions"})
+
 
 def commented_toml() -> str:
     """Valid TOML that sets nothing. Uncommented line by line it sets every default."""
-    return "".join([_HEAD, *_table(Settings(), ()), _ACCOUNTS, _SPECIAL_SESSIONS])
+    return "".join([_HEAD, *_table(Settings(), ()), _BROKERS, _ACCOUNTS, _DOORS, _SPECIAL_SESSIONS])
 
 
 def _table(model: BaseModel, within: SettingPath) -> Iterator[str]:
     """Plain settings first: in TOML they cannot come after a table."""
-    values = {name: value for name, value in model if name not in ("accounts", "special_sessions")}
+    values = {name: value for name, value in model if name not in _WITH_TABLES_OF_THEIR_OWN}
     if within:
         yield f"\n# {(type(model).__doc__ or '').strip().splitlines()[0]}\n[{'.'.join(within)}]\n"
     for name, value in values.items():

@@ -12,7 +12,16 @@ from rich.text import Text
 
 from liveorder.application.ports.order_store import LeaseState
 from liveorder.application.reporting.views import View
-from liveorder.bootstrap import CalendarCheck, FileCheck, Settings, check_brokers, check_calendars, check_files, open_reader
+from liveorder.bootstrap import (
+    CalendarCheck,
+    FileCheck,
+    Settings,
+    check_brokers,
+    check_calendars,
+    check_doors,
+    check_files,
+    open_reader,
+)
 from liveorder.domain.claim import IdempotencyClaim
 from liveorder.domain.errors import LiveOrderError
 from liveorder.domain.values import TradingMode
@@ -64,6 +73,7 @@ async def diagnose(settings: Settings, config: Path | None) -> Diagnosis:
         *_second_orders(found.second_orders),
         *_calendars(settings, found.calendars),
         *_files(check_files(settings, config)),
+        *_doors(settings),
         *await _brokers(settings, found.lease),
     ]
     return Diagnosis(settings=settings.masked(), checks=tuple(checks))
@@ -123,6 +133,13 @@ def _calendar(found: CalendarCheck) -> Check:
     detail = f"{'ended with' if has_ended else 'knows sessions until'} {found.last_session}"
     remedy = "; upgrade exchange_calendars and restart the service" if is_pressing else ""
     return Check(name=f"calendar {found.name}", is_healthy=not has_ended, detail=detail + remedy, is_pressing=is_pressing)
+
+
+def _doors(settings: Settings) -> list[Check]:
+    """Of the sources, publishers and notifiers that the settings name. Nothing is opened."""
+    return [
+        Check(name=each.field, is_healthy=each.problem is None, detail=each.problem or each.shown) for each in check_doors(settings)
+    ]
 
 
 def _files(found: FileCheck) -> Iterator[Check]:

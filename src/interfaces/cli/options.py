@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import getpass
+import re
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -11,9 +12,11 @@ from uuid import UUID
 
 import typer
 
-from liveorder.bootstrap import Settings, load_settings, no_path
+from liveorder.bootstrap import Settings, load_settings, no_path, without_secrets
 from liveorder.domain.errors import InvalidInput
 from liveorder.domain.strict_json import exact_number
+
+_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://|file:|stdin:|\$\{")
 
 
 def a_path(text: str | Path) -> Path:
@@ -21,6 +24,19 @@ def a_path(text: str | Path) -> Path:
     if (problem := no_path(str(text))) is not None:
         raise typer.BadParameter(problem)
     return Path(text)
+
+
+def a_place_of_signals(text: str) -> str:
+    """A path, - or a URL. Raises `typer.BadParameter` without the text where a password may be in it."""
+    if _URL.match(text) is None:
+        return str(a_path(text))
+    if without_secrets(text) != text:
+        raise typer.BadParameter("there may be a password in this URL, which is not shown; write ${NAME} in place of it, in quotes")
+    return text
+
+
+def is_url(place: str) -> bool:
+    return _URL.match(place) is not None
 
 
 Config: TypeAlias = Annotated[

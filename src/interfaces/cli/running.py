@@ -11,18 +11,18 @@ import typer
 
 from liveorder.application.ports.signal_source import SignalSource
 from liveorder.application.reporting.descriptions import sentence
-from liveorder.bootstrap import Settings, file_source, open_service, stdin_source
+from liveorder.bootstrap import Settings, file_source, open_service, source_by_url
 from liveorder.domain.errors import InvalidInput, LeaseLost
 from liveorder.domain.trading_halt import HaltReason, TradingHalted
 from liveorder.interfaces.cli.exit_codes import ExitCode
 from liveorder.interfaces.cli.failures import Failed
 from liveorder.interfaces.cli.interruption import Interruption
-from liveorder.interfaces.cli.options import AsJson, Config, Store, a_path, settings_for
+from liveorder.interfaces.cli.options import AsJson, Config, Store, a_path, a_place_of_signals, is_url, settings_for
 from liveorder.interfaces.cli.run_page import RunOutcome, outcome_of, print_outcome
 from liveorder.interfaces.cli.screen import print_json, screen, shown
 from liveorder.interfaces.tuning import tune_process
 
-STANDARD_INPUT = Path("-")
+STANDARD_INPUT = "-"
 
 Source: TypeAlias = Callable[..., SignalSource]
 """Makes a source when there is a store to keep its place in."""
@@ -30,7 +30,13 @@ Source: TypeAlias = Callable[..., SignalSource]
 
 def run(
     signals: Annotated[
-        Path | None, typer.Option("--signals", parser=a_path, metavar="PATH|-", help="JSON Lines file, or - for standard input.")
+        str | None,
+        typer.Option(
+            "--signals",
+            parser=a_place_of_signals,
+            metavar="PATH|-|URL",
+            help="JSON Lines file, - for standard input, or the URL of a source as in [[sources]].",
+        ),
     ] = None,
     follow: Annotated[
         bool,
@@ -75,9 +81,9 @@ def run(
     raise typer.Exit(_code(outcome))
 
 
-def sources_for(settings: Settings, signals: Path | None, *, follow: bool, from_beginning: bool, until_idle: bool) -> list[Source]:
+def sources_for(settings: Settings, signals: str | None, *, follow: bool, from_beginning: bool, until_idle: bool) -> list[Source]:
     """Raises `InvalidInput` for what does not go together."""
-    if follow and signals in (None, STANDARD_INPUT):
+    if follow and (signals in (None, STANDARD_INPUT) or is_url(signals or "")):
         raise InvalidInput("follow", "only a file can be followed", "give --signals PATH")
     if follow and until_idle:
         raise InvalidInput("until-idle", "a followed file never ends", "leave out --follow or --until-idle")
@@ -85,9 +91,9 @@ def sources_for(settings: Settings, signals: Path | None, *, follow: bool, from_
         raise InvalidInput("from-beginning", "only a followed file begins elsewhere", "add --follow, or leave it out")
     if signals is None:
         return []
-    if signals == STANDARD_INPUT:
-        return [stdin_source()]
-    return [file_source(settings, signals, follow=follow, from_beginning=from_beginning)]
+    if signals == STANDARD_INPUT or is_url(signals):
+        return [source_by_url(settings, signals, "--signals")]
+    return [file_source(settings, Path(signals), follow=follow, from_beginning=from_beginning)]
 
 
 def trade(settings: Settings, sources: Sequence[Source], *, until_idle: bool, **opening: Any) -> RunOutcome:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from datetime import UTC, date, datetime
 from decimal import Decimal
-from pathlib import Path
 
 import pytest
 
@@ -67,7 +66,9 @@ def test_a_signal_is_given_in_json_or_in_options_but_not_in_both() -> None:
         a_signal("{", {})
 
 
-@pytest.mark.parametrize(("signals", "until_idle"), [(None, False), (Path("-"), False), (Path("signals.jsonl"), True)])
-def test_only_a_file_can_be_followed_and_never_to_its_end(signals: Path | None, until_idle: bool) -> None:
+@pytest.mark.parametrize(
+    ("signals", "until_idle"), [(None, False), ("-", False), ("file:signals.jsonl", False), ("signals.jsonl", True)]
+)
+def test_only_a_file_can_be_followed_and_never_to_its_end(signals: str | None, until_idle: bool) -> None:
     with pytest.raises(InvalidInput):
         sources_for(load_settings(), signals, follow=True, from_beginning=False, until_idle=until_idle)
