@@ -10,7 +10,8 @@ from typing import Any
 
 from liveorder import Brokerage, EventMapper, Runner, Signal, ThreadedRunner, open_recorder, project_order
 from liveorder.application.emergency.kill import StopReport
-from liveorder.application.ports import broker, brokerage, instruments, market_data, signal_source
+from liveorder.application.outbox import notifier, publisher
+from liveorder.application.ports import broker, brokerage, instruments, market_data, plugin, signal_source
 from liveorder.application.recovery.recover import RecoveryReport
 from liveorder.application.reporting import views
 from liveorder.application.reporting.read_models import Query
@@ -43,6 +44,7 @@ SHOWN: dict[str, list[Documented]] = {
         *(*classes_of(broker), *classes_of(broker_capabilities), *classes_of(broker_account), *classes_of(execution_report)),
         *(*classes_of(market_data), *classes_of(quotes, quotes.Priced)),
         *(*classes_of(instruments), *classes_of(signal_source)),
+        *(*classes_of(publisher), *classes_of(notifier), *classes_of(plugin)),
     ],
     "docs/reference/errors": [*classes_of(errors), UnusableSignal],
     "docs/reference/testing": [BrokerContract, Stage, Certification],

@@ -22,6 +22,9 @@ ELSEWHERE = {
     "docs/operating.md-1": "a line of the log; tests/interfaces/test_followed_files.py demands it word for word",
     "docs/writing-a-broker.md-1": "an outline; tests/contract/brokers/test_the_page_of_the_example.py looks up its names",
     "docs/writing-a-broker.md-2": "what pytest prints; tests/contract/brokers/test_the_page_of_the_example.py counts",
+    "docs/writing-a-plugin.md-1": "the entry points of the example; tests/interfaces/test_plugins.py compares them",
+    "docs/writing-a-plugin.md-4": "an error; tests/unit/test_plugins.py demands such ones",
+    "docs/writing-a-plugin.md-3": "the end of a file of the example; tests/interfaces/test_plugins.py compares it",
     "docs/writing-a-broker.md-3": "needs a broker; tests/contract/brokers/test_the_page_of_the_example.py runs it at the example's",
 }
 """Snippets that are not run here, each with the reason."""
@@ -38,6 +41,12 @@ EXAMPLES = {
     "quotes.csv": "tests/interfaces/test_examples.py",
     "signals.jsonl": "tests/interfaces/test_examples.py",
     "venue.toml": "tests/interfaces/test_examples.py",
+    "plugin/desk/broker.py": "tests/interfaces/test_plugins.py",
+    "plugin/desk/notifier.py": "tests/interfaces/test_plugins.py",
+    "plugin/desk/publisher.py": "tests/interfaces/test_plugins.py",
+    "plugin/desk/source.py": "tests/interfaces/test_plugins.py",
+    "plugin/liveorder.toml": "tests/interfaces/test_plugins.py",
+    "plugin/pyproject.toml": "tests/interfaces/test_plugins.py",
     "writing_a_broker/corner.py": "tests/contract/brokers/test_the_example.py",
     "writing_a_broker/twin.py": "tests/contract/brokers/test_the_example.py",
 }
