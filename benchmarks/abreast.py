@@ -38,12 +38,12 @@ async def _child(place: Place, seconds: float) -> asyncio.subprocess.Process:
 async def _trade(name: str, seconds: float) -> None:
     async with places() as found:
         place = next(place for place in found if place.name == name)
-        async with trading(place) as desk:
-            await run(desk, AIM_AT, seconds / 4)
+        async with trading(place) as dispatcher:
+            await run(dispatcher, AIM_AT, seconds / 4)
             sys.stdout.write(_READY.decode())
             sys.stdout.flush()
             sys.stdin.readline()
-            filled, elapsed, _ = await run(desk, AIM_AT, seconds)
+            filled, elapsed, _ = await run(dispatcher, AIM_AT, seconds)
     sys.stdout.write(f"{filled / elapsed}\n")
 
 

@@ -20,10 +20,10 @@ _TIMES = 300
 
 async def measure(place: Place) -> None:
     floor = await floor_at(place)
-    async with trading(place, InstantBroker(ACCOUNT)) as desk:
-        signal_id, line = desk.next_line()
-        await desk.trade(signal_id, line)
-        rows = desk.database.first_commit
+    async with trading(place, InstantBroker(ACCOUNT)) as dispatcher:
+        signal_id, line = dispatcher.next_line()
+        await dispatcher.trade(signal_id, line)
+        rows = dispatcher.database.first_commit
         assert rows is not None
         hot = [_read(line) for _ in range(_TIMES)]
         cold = []

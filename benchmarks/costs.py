@@ -20,12 +20,12 @@ _AT_ONCE = 256
 
 
 async def measure(place: Place, orders: int) -> None:
-    async with trading(place) as desk:
+    async with trading(place) as dispatcher:
         left = iter(range(orders))
 
         async def keep_trading() -> None:
             for _ in left:
-                await desk.trade(*desk.next_line())
+                await dispatcher.trade(*dispatcher.next_line())
 
         profile = cProfile.Profile()
         profile.enable()

@@ -31,13 +31,13 @@ async def _samples(place: Place, samples: int) -> tuple[list[float], list[float]
     broker.on_call = lambda: called.__setitem__(0, time.perf_counter())
     floors, ours = [], []
     floor = await floor_at(place)
-    async with trading(place, broker) as desk:
+    async with trading(place, broker) as dispatcher:
         for _ in range(WARM_UP + samples):
-            signal_id, line = desk.next_line()
+            signal_id, line = dispatcher.next_line()
             began = time.perf_counter()
-            await desk.trade(signal_id, line)
+            await dispatcher.trade(signal_id, line)
             ours.append(called[0] - began)
-            rows = desk.database.first_commit
+            rows = dispatcher.database.first_commit
             assert rows is not None
             began = time.perf_counter()
             floor.commit_order(rows)

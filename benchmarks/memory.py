@@ -24,22 +24,22 @@ async def run_apart(orders: int) -> None:
 
 async def _measure(orders: int) -> None:
     with tempfile.TemporaryDirectory() as folder:
-        async with trading(Place("SQLite", Path(folder))) as desk:
-            await _trade(desk, _WARM_UP)
+        async with trading(Place("SQLite", Path(folder))) as dispatcher:
+            await _trade(dispatcher, _WARM_UP)
             before = _resident_bytes()
-            await _trade(desk, orders)
+            await _trade(dispatcher, orders)
             after = _resident_bytes()
     grown = (after - before) / orders
     told = f"{before / 1e6:.0f} MB at work, {after / 1e6:.0f} MB after {orders:,} more orders: {grown:.0f} bytes an order"
     showing.line(f"SQLite, inline: {told}")
 
 
-async def _trade(desk: Trading, orders: int) -> None:
+async def _trade(dispatcher: Trading, orders: int) -> None:
     left = iter(range(orders))
 
     async def keep_trading() -> None:
         for _ in left:
-            await desk.trade(*desk.next_line())
+            await dispatcher.trade(*dispatcher.next_line())
 
     await asyncio.gather(*(keep_trading() for _ in range(_AT_ONCE)))
 

@@ -35,10 +35,10 @@ async def measure(place: Place, orders: int) -> None:
 
 async def _leave_unfinished(place: Place, url: str) -> None:
     """Acknowledged by a broker that does not fill them."""
-    async with trading(place, InstantBroker(ACCOUNT, is_resting=True), url) as desk:
+    async with trading(place, InstantBroker(ACCOUNT, is_resting=True), url) as dispatcher:
         for _ in range(UNFINISHED):
-            _, line = desk.next_line()
-            await desk.engine.execute.execute(Signal.parse(line))
+            _, line = dispatcher.next_line()
+            await dispatcher.engine.execute.execute(Signal.parse(line))
 
 
 async def _start(place: Place, url: str, *, cold: bool = False) -> float:

@@ -32,12 +32,12 @@ async def measure(place: Place, seconds: float) -> None:
 
 
 async def _measure(place: Place, broker: Broker, at_once: int, seconds: float) -> None:
-    async with trading(place, broker) as desk:
-        await run(desk, at_once, seconds / 4)
-        desk.database.sizes.clear()
-        orders, elapsed, busy = await run(desk, at_once, seconds)
-        size, rows = mean(desk.database.sizes), desk.database.first_commit
-        facts = sum(desk.database.sizes)
+    async with trading(place, broker) as dispatcher:
+        await run(dispatcher, at_once, seconds / 4)
+        dispatcher.database.sizes.clear()
+        orders, elapsed, busy = await run(dispatcher, at_once, seconds)
+        size, rows = mean(dispatcher.database.sizes), dispatcher.database.first_commit
+        facts = sum(dispatcher.database.sizes)
     assert rows is not None
     raw = await _raw(place, rows, max(round(size), 1), seconds / 4)
     aim = f" (aim {AIM:,})" if at_once == AIM_AT else ""
@@ -46,14 +46,14 @@ async def _measure(place: Place, broker: Broker, at_once: int, seconds: float) -
     showing.line(f"  {at_once:5} at once: {orders / elapsed:6,.0f} orders/s{aim}; {stored}; {cost}")
 
 
-async def run(desk: Trading, at_once: int, seconds: float) -> tuple[int, float, float]:
+async def run(dispatcher: Trading, at_once: int, seconds: float) -> tuple[int, float, float]:
     """Orders that were filled, in how long, and the CPU time of the event loop's thread."""
     filled, began, busy = 0, time.perf_counter(), time.thread_time()
 
     async def keep_trading() -> None:
         nonlocal filled
         while time.perf_counter() - began < seconds:
-            await desk.trade(*desk.next_line())
+            await dispatcher.trade(*dispatcher.next_line())
             filled += 1
 
     await asyncio.gather(*(keep_trading() for _ in range(at_once)))

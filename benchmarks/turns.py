@@ -63,9 +63,9 @@ async def _measure() -> Figures:
     async with places() as found:
         for place in (place for place in found if not place.is_in_thread):
             for at_once in AT_ONCE:
-                async with trading(place) as desk:
-                    await run(desk, at_once, SLICE_SECONDS)
-                    slices = [await run(desk, at_once, SLICE_SECONDS) for _ in range(SLICES)]
+                async with trading(place) as dispatcher:
+                    await run(dispatcher, at_once, SLICE_SECONDS)
+                    slices = [await run(dispatcher, at_once, SLICE_SECONDS) for _ in range(SLICES)]
                 costs = [(busy / orders * 1e6, orders / elapsed) for orders, elapsed, busy in slices]
                 figures[f"{place.name}, {at_once:3} at once"] = costs
     return figures

@@ -70,7 +70,7 @@ def mortal_broker(broker: Broker, mortality: Mortality) -> Any:
 
 def every_task(engine: Engine) -> list[asyncio.Task[None]]:
     """What runs in the background now, the desk's work included."""
-    return [*engine.tasks.running, *engine.desk.running]
+    return [*engine.tasks.running, *engine.dispatcher.running]
 
 
 async def bury(engine: Engine) -> None:

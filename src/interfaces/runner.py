@@ -168,7 +168,7 @@ class Runner:
         Raises `UnusableSignal` for one that cannot become an order, `StoreUnavailable` when nothing could be stored and so nothing
         was sent. An order that is refused or rejected is returned, not raised: look at `status` and `reason`.
         """
-        return order_view(await self._engine.desk.done(self._engine.execute.execute(signal)))
+        return order_view(await self._engine.dispatcher.done(self._engine.execute.execute(signal)))
 
     async def buy(self, symbol: str, quantity: Number, **fields: Any) -> OrderView:
         """A signal made here. Give a `signal_id` of your own to make calling twice harmless; else each call is a new one."""
@@ -184,7 +184,7 @@ class Runner:
 
     async def cancel(self, order_id: UUID) -> OrderView:
         """Ask the broker to cancel. It may be filled all the same: what counts is the status that follows."""
-        return order_view(await self._engine.desk.done(self._engine.cancel.cancel(order_id, CancelReason.REQUESTED)))
+        return order_view(await self._engine.dispatcher.done(self._engine.cancel.cancel(order_id, CancelReason.REQUESTED)))
 
     async def replace(
         self,
@@ -198,11 +198,11 @@ class Runner:
         replacing = self._engine.replace.replace(
             order_id, quantity=_exact(quantity), limit_price=_exact(limit_price), stop_price=_exact(stop_price)
         )
-        return order_view(await self._engine.desk.done(replacing))
+        return order_view(await self._engine.dispatcher.done(replacing))
 
     async def validate(self, signal: Signal) -> Sequence[Refused]:
         """Everything that stands in the way of this signal now; empty when nothing does. Nothing is stored or sent."""
-        return (await self._engine.desk.done(self._engine.execute.validate(signal)))[1]
+        return (await self._engine.dispatcher.done(self._engine.execute.validate(signal)))[1]
 
     async def wait_closed(self, order_id: UUID, timeout_seconds: float | None = None) -> OrderView:
         """The order once it is FILLED, CANCELLED or REJECTED. Raises `TimeoutError`, and `OrderNotFound`."""
@@ -254,7 +254,7 @@ class Runner:
         """Its money as its broker reports it, each figure with its time; asked for where what is known is older, as often as the
         broker likes. Of signals that name no account, unless one is named. Raises `InvalidInput` for one that is not traded.
         """
-        return await self._engine.desk.done(
+        return await self._engine.dispatcher.done(
             self._engine.figures.shown(account_id or self._engine.orders.default_account, max_age_seconds)
         )
 
@@ -266,29 +266,29 @@ class Runner:
 
     async def reconcile(self) -> Sequence[ReconciliationReport]:
         """Ask every broker for everything and compare."""
-        return await self._engine.desk.done(self._engine.reconcile.reconcile_all())
+        return await self._engine.dispatcher.done(self._engine.reconcile.reconcile_all())
 
     async def adopt(self, account_id: str, broker_order_id: str, *, evidence: str, actor: str) -> OrderView:
         """Make an order that was placed elsewhere one of ours."""
         adopting = self._engine.adopt.adopt_order(account_id, broker_order_id, evidence, f"person:{actor}")
-        return order_view(await self._engine.desk.done(adopting))
+        return order_view(await self._engine.dispatcher.done(adopting))
 
     async def settle(self, order_id: UUID, *, found: str | None = None, evidence: str, actor: str) -> OrderView:
         """End a doubt as a person: the broker has it under the id `found`, or, without one, never received it."""
         doubts, person = self._engine.doubts, f"person:{actor}"
         if found is not None:
-            return order_view(await self._engine.desk.done(doubts.settle_found(order_id, found, evidence, person)))
-        return order_view(await self._engine.desk.done(doubts.settle_absent(order_id, evidence, person)))
+            return order_view(await self._engine.dispatcher.done(doubts.settle_found(order_id, found, evidence, person)))
+        return order_view(await self._engine.dispatcher.done(doubts.settle_absent(order_id, evidence, person)))
 
     async def kill(self, detail: str = "", *, cancel_all: bool = False, flatten: bool = False) -> StopReport:
         """Stop sending at once, cancel entries, close positions if asked, and say what the brokers still hold."""
-        return await self._engine.desk.done(
+        return await self._engine.dispatcher.done(
             self._engine.kill_all.kill(detail, "person:runner", cancel_all=cancel_all, flatten=flatten)
         )
 
     async def resume(self, scope: str = "*", detail: str = "") -> bool:
         """Lift the halt of exactly this scope (`*`, `account:ID`). False when none stands."""
-        return await self._engine.desk.done(self._engine.halts.resume(scope, detail, "person:runner"))
+        return await self._engine.dispatcher.done(self._engine.halts.resume(scope, detail, "person:runner"))
 
 
 def _given(source: SignalSource, *_: object) -> SignalSource:

@@ -198,7 +198,7 @@ class _Served:
         known = self._memory.orders | {order.order_id: order for order in self.engine.orders.unfinished()}
         return {
             "is_quiet": self.engine.is_quiet,
-            "is_idle": self.engine.desk.is_idle and self._source.is_durable,
+            "is_idle": self.engine.dispatcher.is_idle and self._source.is_durable,
             "orders": {order.client_order_id: _shown(order) for order in known.values()},
             "doubts": [doubt.order.client_order_id for doubt in self.engine.doubts.standing()],
         }

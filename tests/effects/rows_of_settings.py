@@ -76,7 +76,7 @@ async def _is_halted_after_two_failures(played: Stage) -> bool:
 
 async def _stopped_with_a_call_out(folder: Path) -> int:
     async with stage(folder, SILENT, {"timeouts": {"drain_seconds": 2}}) as played:
-        await played.engine.desk.post_signal(played.order)
+        await played.engine.dispatcher.post_signal(played.order)
         await asyncio.sleep(1)
         began = played.clock.monotonic()
     return round(played.clock.monotonic() - began)
@@ -110,7 +110,7 @@ async def _at_once(played: Stage) -> int:
 
     async def post() -> None:
         for number in range(5):
-            await played.engine.desk.post_signal(partial(work, f"sig-{number}"))
+            await played.engine.dispatcher.post_signal(partial(work, f"sig-{number}"))
 
     posting = asyncio.create_task(post())
     await asyncio.sleep(1)

@@ -269,7 +269,9 @@ class Scene:
         await engine.start(wait_for_lease=True)
         store = engine.store
         assert isinstance(store, DatabaseOrderStore)
-        engine.begin("commands", OperatorCommands(engine, store.commands, engine.desk, engine.clock, engine.log).serve_for_ever)
+        engine.begin(
+            "commands", OperatorCommands(engine, store.commands, engine.dispatcher, engine.clock, engine.log).serve_for_ever
+        )
         try:
             yield engine
         finally:

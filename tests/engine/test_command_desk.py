@@ -136,7 +136,7 @@ async def test_a_command_that_cannot_be_carried_out_is_answered_with_its_error(
         answer = await asked(scene, kind, arguments)
         assert (answer["ok"], answer["error"]) == (False, error)
         assert answer["message"]
-        assert engine.desk.is_idle
+        assert engine.dispatcher.is_idle
 
 
 async def test_an_adapters_surprise_is_an_answer_too(tmp_path: Path) -> None:
@@ -164,7 +164,7 @@ async def test_a_command_is_carried_out_once_however_long_its_answer_takes_to_be
             await answer(command_id, text)
 
         commands.answer = reluctantly
-        engine.begin("commands", OperatorCommands(engine, commands, engine.desk, engine.clock, engine.log).serve_for_ever)
+        engine.begin("commands", OperatorCommands(engine, commands, engine.dispatcher, engine.clock, engine.log).serve_for_ever)
         adoption = {"account_id": ACCOUNT, "symbol": "SPY", "quantity": "7", "price": "450", "evidence": "statement"}
         assert (await asked(scene, "adopt_position", adoption, seconds=30.0))["ok"]
         await asyncio.sleep(5)

@@ -367,7 +367,7 @@ async def test_a_failure_of_the_store_while_a_doubt_is_settled_leaves_it_in_doub
         scene.unlock_store()
         scene.witness.will_raise("submit", BrokerConnectionError("down"))
         await until(lambda: not engine.doubts.standing())
-        await until(lambda: engine.desk.is_idle)
+        await until(lambda: engine.dispatcher.is_idle)
         assert (await engine.orders.get(order.order_id)).status is OrderStatus.SUBMITTED
         assert len(scene.venue_orders(order)) == 1
 

@@ -168,7 +168,7 @@ async def dead(scene: Scene, content: bytes) -> UUID:
     """The message, refused; the id of its dead letter."""
     async with scene.living() as engine:
         await engine.intake.read(Told(content))
-        await until(lambda: engine.desk.is_idle)
+        await until(lambda: engine.dispatcher.is_idle)
     return dead_letter_id("told", "0", content)
 
 
@@ -287,7 +287,7 @@ async def test_a_signal_that_only_a_halt_keeps_from_a_restored_store_begins_in_d
             await until(lambda: not engine.doubts.standing())
             assert (await engine.orders.get(order.order_id)).broker_order_id == sent.broker_order_id
             new = await engine.execute.execute(a_limit("new"))
-            await until(lambda: not engine.doubts.standing() and engine.desk.is_idle)
+            await until(lambda: not engine.doubts.standing() and engine.dispatcher.is_idle)
             assert (await engine.orders.get(new.order_id)).reason == "HALTED"
         assert [len(scene.venue_orders(each)) for each in (sent, new)] == [1, 0]
 

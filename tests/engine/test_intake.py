@@ -165,7 +165,7 @@ async def test_intake_that_stopped_takes_nothing_more(tmp_path: Path) -> None:
         source = Told(*(a_limit(f"s{n}") for n in range(10)), pause_seconds=1.0)
         reading = asyncio.create_task(engine.intake.read(source))
         await asyncio.sleep(2.5)
-        engine.desk.is_taking_signals = False
+        engine.dispatcher.is_taking_signals = False
         await reading
         assert await scene.count("Requested") == 3
 
@@ -354,7 +354,7 @@ async def test_what_a_stop_itself_stores_is_told_before_it_ends(tmp_path: Path) 
         service = a_service(scene, told=told, drain_seconds=3.0)
         await service.start()
         scene.witness.answers["submit"] = lambda prepared: asyncio.sleep(1e6)
-        service.engine.desk.post(Lane.OPERATOR, lambda: service.engine.execute.execute(a_limit()))
+        service.engine.dispatcher.post(Lane.OPERATOR, lambda: service.engine.execute.execute(a_limit()))
         await asyncio.sleep(1)
         await service.stop()
         (notice,) = told
@@ -403,7 +403,7 @@ async def test_a_source_that_fails_is_told_and_is_no_quiet_end(tmp_path: Path) -
 
 
 async def test_an_operator_goes_before_reports_and_reports_before_signals() -> None:
-    desk, begun = Dispatcher(RememberedLog()), list[str]()
+    dispatcher, begun = Dispatcher(RememberedLog()), list[str]()
 
     def work(name: str) -> Any:
         async def done() -> None:
@@ -412,17 +412,17 @@ async def test_an_operator_goes_before_reports_and_reports_before_signals() -> N
         return done
 
     for lane in (Lane.SIGNALS, Lane.REPORTS, Lane.OPERATOR) * 2:
-        desk.post(lane, work(lane.name))
-    dispatching = asyncio.create_task(desk.dispatch_for_ever())
+        dispatcher.post(lane, work(lane.name))
+    dispatching = asyncio.create_task(dispatcher.dispatch_for_ever())
     await asyncio.sleep(1)
     assert begun == [lane.name for lane in Lane for _ in range(2)]
-    assert desk.is_idle
+    assert dispatcher.is_idle
     dispatching.cancel()
 
 
 async def test_work_that_fails_is_logged_and_the_rest_goes_on() -> None:
     log = RememberedLog()
-    desk = Dispatcher(log)
+    dispatcher = Dispatcher(log)
 
     async def refused() -> None:
         raise LiveOrderError("not now")
@@ -431,8 +431,8 @@ async def test_work_that_fails_is_logged_and_the_rest_goes_on() -> None:
         raise ZeroDivisionError("oops")
 
     for work in [refused, broken] * 50:
-        desk.post(Lane.REPORTS, work)
-    dispatching = asyncio.create_task(desk.dispatch_for_ever())
+        dispatcher.post(Lane.REPORTS, work)
+    dispatching = asyncio.create_task(dispatcher.dispatch_for_ever())
     await asyncio.sleep(1)
     assert set(log.of("ERROR")) == {"not now", "Unexpected ZeroDivisionError: oops"}
     assert len(log.of("ERROR")) == 100
@@ -440,7 +440,7 @@ async def test_work_that_fails_is_logged_and_the_rest_goes_on() -> None:
 
 
 async def test_signals_that_wait_when_the_desk_stops_taking_them_are_not_begun() -> None:
-    desk, begun = Dispatcher(RememberedLog()), list[str]()
+    dispatcher, begun = Dispatcher(RememberedLog()), list[str]()
 
     async def signal() -> None:
         begun.append("signal")
@@ -448,22 +448,22 @@ async def test_signals_that_wait_when_the_desk_stops_taking_them_are_not_begun()
     async def operator() -> None:
         begun.append("operator")
 
-    desk.is_taking_signals = False
-    desk.post(Lane.SIGNALS, signal)
-    desk.post(Lane.OPERATOR, operator)
-    dispatching = asyncio.create_task(desk.dispatch_for_ever())
+    dispatcher.is_taking_signals = False
+    dispatcher.post(Lane.SIGNALS, signal)
+    dispatcher.post(Lane.OPERATOR, operator)
+    dispatching = asyncio.create_task(dispatcher.dispatch_for_ever())
     await asyncio.sleep(1)
     assert begun == ["operator"]
     dispatching.cancel()
 
 
 async def test_draining_waits_for_what_was_begun_and_tells_what_was_not_done() -> None:
-    desk = Dispatcher(RememberedLog())
-    desk.post(Lane.OPERATOR, lambda: asyncio.sleep(3))
-    desk.post(Lane.OPERATOR, lambda: asyncio.sleep(30))
-    dispatching = asyncio.create_task(desk.dispatch_for_ever())
+    dispatcher = Dispatcher(RememberedLog())
+    dispatcher.post(Lane.OPERATOR, lambda: asyncio.sleep(3))
+    dispatcher.post(Lane.OPERATOR, lambda: asyncio.sleep(30))
+    dispatching = asyncio.create_task(dispatcher.dispatch_for_ever())
     await asyncio.sleep(0.1)
-    assert await desk.drain(10) == 1
-    assert await desk.drain(60) == 0
-    assert await desk.drain(60) == 0
+    assert await dispatcher.drain(10) == 1
+    assert await dispatcher.drain(60) == 0
+    assert await dispatcher.drain(60) == 0
     dispatching.cancel()

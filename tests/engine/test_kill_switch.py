@@ -174,7 +174,7 @@ async def test_a_store_restored_from_a_backup_starts_halted_and_says_why(tmp_pat
             assert (halt.scope, halt.reason) == (EVERYTHING, HaltReason.RESTORED_STORE)
             assert "restored from a backup" in halt.detail
             assert (await engine.execute.execute(a_signal("sig-2"))).is_in_doubt
-            await until(lambda: not engine.doubts.standing() and engine.desk.is_idle)
+            await until(lambda: not engine.doubts.standing() and engine.dispatcher.is_idle)
             assert await engine.halts.resume(EVERYTHING, "reconciled", "person:ann")
             assert (await engine.execute.execute(a_signal("sig-3"))).is_sent
 

@@ -47,7 +47,7 @@ async def test_an_owner_that_lost_the_store_neither_stores_nor_sends_anything_mo
                 await doing
         assert [call.verb for call in scene.witness.calls] == ["submit"]
         await asyncio.wait_for(engine.ownership.lost.wait(), 5)
-        assert not engine.desk.is_taking_signals
+        assert not engine.dispatcher.is_taking_signals
         facts = await scene.fact_names(order)
         await engine.stop()
         assert await scene.fact_names(order) == facts
@@ -244,11 +244,11 @@ async def test_stopping_lets_calls_in_flight_end_and_begins_none(tmp_path: Path)
         engine = scene.engine()
         await engine.start()
         for n in range(3):
-            await engine.desk.post_signal(lambda n=n: engine.execute.execute(a_limit(f"s{n}", time_in_force="GTC")))  # type: ignore[misc]  # bound early
+            await engine.dispatcher.post_signal(lambda n=n: engine.execute.execute(a_limit(f"s{n}", time_in_force="GTC")))  # type: ignore[misc]  # bound early
         await asyncio.sleep(2.5)
         stopping = asyncio.create_task(engine.stop())
         await asyncio.sleep(0)
-        await engine.desk.post_signal(lambda: engine.execute.execute(a_limit("late")))
+        await engine.dispatcher.post_signal(lambda: engine.execute.execute(a_limit("late")))
         assert await stopping == 0
         assert len(scene.witness.of("submit")) == 3
         async with scene.living() as again:
@@ -261,7 +261,7 @@ async def test_what_has_not_ended_in_time_is_in_doubt_and_the_store_is_let_go(tm
         await engine.start()
         await scene.lay(FaultKind.ACKNOWLEDGEMENT_LOST, silent=True)
         scene.witness.answers["reports"] = _silence
-        await engine.desk.post_signal(lambda: engine.execute.execute(a_limit(time_in_force="GTC")))
+        await engine.dispatcher.post_signal(lambda: engine.execute.execute(a_limit(time_in_force="GTC")))
         await asyncio.sleep(2)
         began = scene.clock.monotonic()
         await engine.stop()

@@ -85,7 +85,7 @@ async def test_an_order_that_surely_never_left_is_taken_up_again_within_its_atte
         await scene.dies(engine)
         scene.account_terms = {"retry": RetryPolicy(2)}
         async with scene.living() as again:
-            await until(lambda: again.desk.is_idle)
+            await until(lambda: again.dispatcher.is_idle)
             order = await again.orders.get(order.order_id)
             expected = (OrderStatus.REJECTED, "RETRIES_EXHAUSTED") if failures == 2 else (OrderStatus.SUBMITTED, None)
             assert (order.status, order.reason) == expected
@@ -115,7 +115,7 @@ async def test_an_attempt_that_failed_before_a_restart_is_asked_about_before_it_
 
         scene.witness.answers["find"] = find
         async with scene.living() as again:
-            await until(lambda: again.desk.is_idle)
+            await until(lambda: again.dispatcher.is_idle)
             assert (await again.orders.get(order.order_id)).is_at_broker
             assert (asked, len(scene.witness.of("submit"))) == ([1], 2)
 

@@ -100,7 +100,7 @@ async def test_a_store_that_came_back_wrong_is_halted_and_finds_by_key_what_it_h
                 await engine.halts.resume(halt.scope, "looked at", "person:ann")
             for signal in (a_signal("filled"), a_limit("resting", time_in_force="GTC"), a_limit("known", time_in_force="GTC")):
                 await engine.execute.execute(signal)
-            await until(lambda: not engine.doubts.standing() and engine.desk.is_idle)
+            await until(lambda: not engine.doubts.standing() and engine.dispatcher.is_idle)
             for signal, status in (
                 (a_signal("filled"), OrderStatus.FILLED),
                 (a_limit("resting", time_in_force="GTC"), OrderStatus.SUBMITTED),
@@ -131,7 +131,7 @@ async def test_a_store_that_was_killed_before_it_came_back_wrong_still_asks_befo
             for halt in engine.halts.standing():
                 await engine.halts.resume(halt.scope, "looked at", "person:ann")
             again = await engine.execute.execute(a_limit("resting", time_in_force="GTC"))
-            await until(lambda: not engine.doubts.standing() and engine.desk.is_idle)
+            await until(lambda: not engine.doubts.standing() and engine.dispatcher.is_idle)
             again = await engine.orders.get(again.order_id)
             assert again.broker_order_id == sent.broker_order_id
             assert len(scene.venue_orders(sent)) == len(scene.witness.of("submit")) == 1
@@ -174,11 +174,11 @@ async def test_a_signal_from_after_the_resume_is_sent_at_once_and_one_from_befor
             assert new.is_acknowledged
             old = await engine.execute.execute(a_limit("old", price=401, timestamp=resumed_at - timedelta(seconds=1)))
             assert (old.is_in_doubt, scene.venue_orders(old)) == (True, [])
-            await until(lambda: not engine.doubts.standing() and engine.desk.is_idle)
+            await until(lambda: not engine.doubts.standing() and engine.dispatcher.is_idle)
             assert len(scene.venue_orders(old)) == 1
         async with scene.living() as engine:
             assert (await engine.execute.execute(a_limit("undated"))).is_in_doubt, "also in the next life"
-            await until(lambda: not engine.doubts.standing() and engine.desk.is_idle)
+            await until(lambda: not engine.doubts.standing() and engine.dispatcher.is_idle)
             monkeypatch.setattr(trading_halts, "SUSPICION", timedelta(seconds=1))
             assert (await engine.execute.execute(a_limit("undated, later"))).is_acknowledged
 

@@ -307,7 +307,7 @@ async def test_an_order_whose_first_commit_lost_its_reply_is_found_again_by_its_
         order = await engine.execute.execute(a_limit())
         assert order.submission_is_open
         await until(lambda: len(scene.witness.of("submit")) == 1)
-        await until(lambda: not engine.doubts.standing() and engine.desk.is_idle)
+        await until(lambda: not engine.doubts.standing() and engine.dispatcher.is_idle)
         order = await engine.orders.get(order.order_id)
         assert (order.status, order.is_acknowledged) == (OrderStatus.SUBMITTED, True)
         assert len(scene.venue_orders(order)) == 1

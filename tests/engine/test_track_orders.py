@@ -178,7 +178,7 @@ async def test_a_busted_fill_of_a_filled_order_is_taken_back(tmp_path: Path, is_
         await scene.control.bust(execution_id)
         await asyncio.sleep(70)
         await scene.control.clear_faults()
-        await until(lambda: engine.desk.is_idle)
+        await until(lambda: engine.dispatcher.is_idle)
         order = await engine.orders.get(order.order_id)
         assert "FillBusted" in await scene.fact_names(order)
         assert await reconciled(engine)
@@ -381,7 +381,7 @@ async def test_reports_that_name_only_the_brokers_id_wait_for_the_acknowledgemen
 
         scene.witness.at_call = tells_first
         order = await engine.execute.execute(a_limit())
-        await until(lambda: engine.desk.is_idle)
+        await until(lambda: engine.dispatcher.is_idle)
         order = await engine.orders.get(order.order_id)
         assert order.broker_order_id == "V1"
         assert (order.filled_quantity, order.commission, order.is_triggered) == (Decimal(4), Decimal(1), True)

@@ -32,12 +32,14 @@ PRINTED = {
     "README.md-3": (r"FILLED 10 \d+(\.\d+)?\n", "REJECTED 0 None\n"),
     "docs/embedding.md-1": ("", ""),
     "docs/embedding.md-2": ("FILLED\n", "REJECTED\n"),
+    "docs/embedding.md-3": ("1 bought SPY\n", "1 bought SPY\n"),
 }
 """Programs, and all that they print: while the exchange is open, and while it is closed."""
 A_MONDAY, A_SATURDAY = "2025-03-10T15:00:00Z", "2025-03-08T15:00:00Z"
 EXAMPLES = {
     "embedded_runner.py": "tests/interfaces/test_examples.py",
     "liveorder.toml": "tests/interfaces/test_examples.py",
+    "own_events.py": "tests/interfaces/test_examples.py",
     "quotes.csv": "tests/interfaces/test_examples.py",
     "signals.jsonl": "tests/interfaces/test_examples.py",
     "venue.toml": "tests/interfaces/test_examples.py",

@@ -191,7 +191,7 @@ async def _what_is_left(world: World, may_doubt: bool) -> str:
         return f"of {len(world.wire.delivered)} messages not all are acknowledged"
     if (await world.person.fetch("SELECT count(*) FROM commands WHERE answer IS NULL"))[0][0]:
         return "a command is not answered"
-    if not service.engine.desk.is_idle:
+    if not service.engine.dispatcher.is_idle:
         return "the desk is busy"
     if _is_more_to_come(world):
         return "something at the venue, or on the way there or back, is postponed"

@@ -21,7 +21,7 @@ from liveorder.domain.order import LiveOrder
 def assemble(
     terms: EngineTerms,
     on: Foundation,
-    desk: Dispatcher,
+    dispatcher: Dispatcher,
     then: Reactions,
     is_over: Callable[[], bool],
     on_error: Callable[[LiveOrder, LiveOrderError], None],
@@ -34,12 +34,12 @@ def assemble(
         on,
         risk,
         orders,
-        desk,
+        dispatcher,
         then.order_surely_never_left,
         then.broker_fails,
         is_over,
         first_wait_seconds=terms.reconnect_seconds,
     )
     emergency = assemble_emergency(on, risk, orders, trading, recovery)
-    then.rooms = Rooms(terms, desk, on, risk, orders, trading, recovery, emergency, assemble_intake(on, desk, trading))
+    then.rooms = Rooms(terms, dispatcher, on, risk, orders, trading, recovery, emergency, assemble_intake(on, dispatcher, trading))
     return then.rooms

@@ -1,6 +1,6 @@
 """Where everything begins in a running engine. Nothing runs that is not listed here.
 
-What comes in is work of the `Desk`, begun in the order of its lanes and run side by side:
+What comes in is work of the `Dispatcher`, begun in the order of its lanes and run side by side:
 
 - OPERATOR: commands of other processes (`operator_commands`), and what `Reactions` posts for a stop;
 - REPORTS: what a broker's stream reports (`recovery.reconnect` posts it, `orders.apply_reports` books it);
@@ -28,7 +28,7 @@ UPKEEP_SECONDS = 1.0
 
 
 def background(rooms: Rooms) -> Iterator[tuple[str, Callable[[], Awaitable[None]]]]:
-    """Name and work of each task that begins once recovery has ended; those that keep the lease and serve the desk run already."""
+    """Name and work of each task that begins once recovery has ended; the others run already."""
     terms, track, recovery = rooms.terms, rooms.orders.track, rooms.recovery
     for account_id, gateway in rooms.on.gateways.items():
         yield f"stream {account_id}", recovery.connected[account_id].follow_for_ever
@@ -60,7 +60,7 @@ class Reactions:
 
     def store_is_lost(self) -> None:
         """`Ownership` lost the lease: no more signals are taken, and the service ends."""
-        self.rooms.desk.is_taking_signals = False
+        self.rooms.dispatcher.is_taking_signals = False
 
     def broker_fails(self, account_id: str, failures: int, error: BrokerError) -> None:
         """`Gateway` counted too many failures in a row, or the broker refused our credentials: the account is halted."""
@@ -68,7 +68,7 @@ class Reactions:
         reason = HaltReason.BROKER_AUTH if is_about_us else HaltReason.CIRCUIT_BREAKER
         detail = f"credentials refused: {error}" if is_about_us else f"{failures} broker failures in a row, the last: {error}"
         self.rooms.risk.halts.halt_now(account_scope(account_id), reason, detail)
-        self.rooms.desk.post(Lane.OPERATOR, self.rooms.risk.halts.retry_durable)
+        self.rooms.dispatcher.post(Lane.OPERATOR, self.rooms.risk.halts.retry_durable)
 
     async def order_is_unknown_here(self, account_id: str, report: ExecutionReport) -> None:
         """`UnmatchedReports` met a key of ours that no order has: the store is restored, or emptied, or copied and the copy is in
@@ -81,14 +81,14 @@ class Reactions:
         await self.rooms.risk.halts.halt(account_scope(account_id), HaltReason.RESTORED_STORE, detail, ENGINE)
 
     def closed_order_is_live(self, order: LiveOrder) -> None:
-        """`TrackOrders` met one at the broker: it is cancelled, unless the settings leave it to a person."""
+        """`ApplyReports` met one at the broker: it is cancelled, unless the settings leave it to a person."""
         terms = self.rooms.terms
         self.rooms.on.log.write("ANOMALY", "An order that is closed here is live at the broker", order_id=str(order.order_id))
         if terms.cancels_strays and not terms.execution.is_shadow:
             cancel = self.rooms.trading.cancel
-            self.rooms.desk.post(Lane.OPERATOR, lambda: cancel.cancel(order.order_id, CancelReason.STALE))
+            self.rooms.dispatcher.post(Lane.OPERATOR, lambda: cancel.cancel(order.order_id, CancelReason.STALE))
 
     def order_surely_never_left(self, order: LiveOrder) -> None:
-        """`Recover` and `Doubts` found so: it is sent. In a shadow run it stays as it is, for the next real one."""
+        """`Recover` and `ResolveUnknownOutcomes` found so: it is sent. In a shadow run it stays as it is, for the next real one."""
         if not self.rooms.terms.execution.is_shadow:
-            self.rooms.desk.post(Lane.SIGNALS, lambda: self.rooms.trading.submit.resume(order))
+            self.rooms.dispatcher.post(Lane.SIGNALS, lambda: self.rooms.trading.submit.resume(order))

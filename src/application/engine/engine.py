@@ -64,10 +64,10 @@ class Engine:
         then, sparing_log, sessions = Reactions(), SparingLog(log, clock), Sessions(calendar)
         self.ownership = Ownership(lease, terms.owner, terms.lease_seconds, clock, log, then.store_is_lost)
         self.tasks = BackgroundTasks(clock, sparing_log, self.ownership.lose)
-        self.desk = Dispatcher(log, signals_at_once=terms.signals_at_once)
+        self.dispatcher = Dispatcher(log, signals_at_once=terms.signals_at_once)
         gateways = {account_id: _gateway(terms, each, clock, then) for account_id, each in connections.items()}
         on = Foundation(store, Recorder(store, clock, randomness), gateways, sessions, journal, clock, log, sparing_log)
-        self._rooms = assemble(terms, on, self.desk, then, self.ownership.lost.is_set, on_error)
+        self._rooms = assemble(terms, on, self.dispatcher, then, self.ownership.lost.is_set, on_error)
         self._furnish(self._rooms)
 
     def _furnish(self, rooms: Rooms) -> None:
@@ -107,7 +107,7 @@ class Engine:
         await self.recover.mark_second_orders(await self.store.superseded())
         await self.halts.load()
         await self.replay_journal.book()
-        self.begin("desk", self.desk.dispatch_for_ever)
+        self.begin("dispatcher", self.dispatcher.dispatch_for_ever)
         for gateway in self.gateways.values():
             await self._connect(gateway, patiently=wait_for_lease)
         report = await self.recover.recover()
@@ -138,9 +138,9 @@ class Engine:
         `before_closing` is done once the last fact is stored, while the store is still ours; not where it was lost. What follows
         the log, and what keeps the lease, ends after it. Returns how many calls had no outcome.
         """
-        self.desk.is_taking_signals = False
-        unfinished = await self.desk.drain(self.terms.drain_seconds)
-        await self.tasks.end(lambda: [*self.desk.running])
+        self.dispatcher.is_taking_signals = False
+        unfinished = await self.dispatcher.drain(self.terms.drain_seconds)
+        await self.tasks.end(lambda: [*self.dispatcher.running])
         if self.ownership.is_ours:
             await self._at_the_end(self.orders.look_again())
             await self._doubt_what_is_left()
@@ -189,7 +189,7 @@ class Engine:
     @property
     def is_quiet(self) -> bool:
         """Nothing runs, nothing waits, no order is unfinished."""
-        return self.desk.is_idle and not self.orders.unfinished()
+        return self.dispatcher.is_idle and not self.orders.unfinished()
 
 
 def _gateway(terms: EngineTerms, connection: AccountConnection, clock: Clock, then: Reactions) -> Gateway:

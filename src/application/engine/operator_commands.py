@@ -199,9 +199,9 @@ class OperatorCommands:
     """Looks for commands at an interval and carries each out once."""
 
     def __init__(
-        self, engine: Engine, commands: Commands, desk: Dispatcher, clock: Clock, log: EventLog, *, poll_seconds: float = 0.25
+        self, engine: Engine, commands: Commands, dispatcher: Dispatcher, clock: Clock, log: EventLog, *, poll_seconds: float = 0.25
     ) -> None:
-        self._engine, self._commands, self._desk = engine, commands, desk
+        self._engine, self._commands, self._dispatcher = engine, commands, dispatcher
         self._clock, self._log, self._poll_seconds = clock, log, poll_seconds
         self._begun: set[UUID] = set()
         """For good: a list of pending commands can be older than the answer to one of them."""
@@ -213,7 +213,7 @@ class OperatorCommands:
             for command in await self._commands.pending():
                 if command.command_id not in self._begun:
                     self._begun.add(command.command_id)
-                    self._desk.post(Lane.OPERATOR, partial(self._serve, command))
+                    self._dispatcher.post(Lane.OPERATOR, partial(self._serve, command))
             await self._engine.halts.take_in_rows()
             await self._clock.sleep(self._poll_seconds)
 

@@ -35,7 +35,7 @@ class EngineTerms:
 @dataclass(frozen=True, slots=True)
 class Rooms:
     terms: EngineTerms
-    desk: Dispatcher
+    dispatcher: Dispatcher
     on: Foundation
     risk: Risk
     orders: OrdersRoom

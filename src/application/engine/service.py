@@ -61,8 +61,8 @@ class Service:
         engine.orders.listen(OrderLog(engine.log))
         engine.orders.listen(self._count)
         self.recovery = await engine.start(wait_for_lease=wait_for_lease, before_trading=self._settle)
-        desk = OperatorCommands(engine, self._commands, engine.desk, engine.clock, engine.log)
-        engine.begin("commands", desk.serve_for_ever)
+        dispatcher = OperatorCommands(engine, self._commands, engine.dispatcher, engine.clock, engine.log)
+        engine.begin("commands", dispatcher.serve_for_ever)
         engine.begin("projector", self._projector.run, lasting=True)
         for outbox in self._outboxes:
             engine.begin("outbox", outbox.run, lasting=True)
@@ -143,10 +143,10 @@ class Service:
     async def _until_orders_rest(self, on_progress: Callable[[int], None] | None) -> None:
         clock, seen = self.engine.clock, self._versions()
         since = clock.monotonic()
-        while self._versions() or not self.engine.desk.is_idle:
+        while self._versions() or not self.engine.dispatcher.is_idle:
             await clock.sleep(0.1)
             now = self._versions()
-            if now != seen or not self.engine.desk.is_idle:
+            if now != seen or not self.engine.dispatcher.is_idle:
                 seen, since = now, clock.monotonic()
             if on_progress is not None:
                 on_progress(len(now))

@@ -17,6 +17,6 @@ class IntakeRoom:
     dead_letters: DeadLetters
 
 
-def assemble(on: Foundation, desk: Dispatcher, trading: Trading) -> IntakeRoom:
+def assemble(on: Foundation, dispatcher: Dispatcher, trading: Trading) -> IntakeRoom:
     dead_letters = DeadLetters(on.store, on.recorder, trading.execute, on.log)
-    return IntakeRoom(Intake(desk, trading.execute, dead_letters, on.clock, on.sparing_log), dead_letters)
+    return IntakeRoom(Intake(dispatcher, trading.execute, dead_letters, on.clock, on.sparing_log), dead_letters)

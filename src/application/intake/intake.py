@@ -28,14 +28,16 @@ class _Taken:
 
 
 class Intake:
-    """Reads sources and hands their messages to the desk.
+    """Reads sources and hands their messages to the dispatcher.
 
     A message is acknowledged when it and all before it are durable, as orders or dead letters. One whose dead letter stands stays
     refused. While the store cannot be written a message waits; it is not dropped, and nothing of it is sent.
     """
 
-    def __init__(self, desk: Dispatcher, execute: ExecuteOrder, dead_letters: DeadLetters, clock: Clock, log: EventLog) -> None:
-        self._desk, self._execute, self._dead_letters = desk, execute, dead_letters
+    def __init__(
+        self, dispatcher: Dispatcher, execute: ExecuteOrder, dead_letters: DeadLetters, clock: Clock, log: EventLog
+    ) -> None:
+        self._dispatcher, self._execute, self._dead_letters = dispatcher, execute, dead_letters
         self._clock, self._log = clock, log
 
     async def read(self, source: SignalSource) -> None:
@@ -47,11 +49,11 @@ class Intake:
         acknowledging = asyncio.create_task(self._acknowledge_in_order(source, done))
         try:
             async for message in source.messages():
-                if not self._desk.is_taking_signals:
+                if not self._dispatcher.is_taking_signals:
                     break
                 taken = _Taken(message, asyncio.get_running_loop().create_future())
                 done.put_nowait(taken)
-                await self._desk.post_signal(partial(self._take, taken))
+                await self._dispatcher.post_signal(partial(self._take, taken))
             await done.join()
         finally:
             acknowledging.cancel()

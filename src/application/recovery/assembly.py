@@ -32,7 +32,7 @@ def assemble(
     on: Foundation,
     risk: Risk,
     orders: OrdersRoom,
-    desk: Dispatcher,
+    dispatcher: Dispatcher,
     resubmit: Callable[[LiveOrder], None],
     on_refused: Callable[[str, int, BrokerError], None],
     is_over: Callable[[], bool],
@@ -47,7 +47,7 @@ def assemble(
     def connected(account_id: str) -> Reconnect:
         return Reconnect(
             gateways[account_id],
-            desk,
+            dispatcher,
             track,
             doubts,
             reconcile,

@@ -34,7 +34,7 @@ class Reconnect:
     def __init__(
         self,
         gateway: Gateway,
-        desk: Dispatcher,
+        dispatcher: Dispatcher,
         track: ApplyReports,
         doubts: ResolveUnknownOutcomes,
         reconcile: Reconcile,
@@ -48,7 +48,7 @@ class Reconnect:
         first_wait_seconds: float,
     ) -> None:
         """`on_refused(account, failures, error)` hears of credentials that the broker refuses; `is_over`: the store was lost."""
-        self._gateway, self._desk, self._track = gateway, desk, track
+        self._gateway, self._dispatcher, self._track = gateway, dispatcher, track
         self._doubts, self._reconcile, self._figures, self._halts = doubts, reconcile, figures, halts
         self._clock, self._log, self._on_refused, self._is_over = clock, log, on_refused, is_over
         self._waits = RetryPolicy(ATTEMPTS, first_wait_seconds)
@@ -71,7 +71,7 @@ class Reconnect:
         self._gateway.is_followed = True
         try:
             async for report in self._gateway.broker.reports():
-                self._desk.post(Lane.REPORTS, partial(self._track.book, self._gateway.account_id, report))
+                self._dispatcher.post(Lane.REPORTS, partial(self._track.book, self._gateway.account_id, report))
         finally:
             self._gateway.is_followed = False
 

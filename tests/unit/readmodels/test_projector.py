@@ -53,30 +53,30 @@ async def test_a_log_longer_than_a_batch_is_taken_in_several(views: MemoryViews,
 
 async def test_a_failed_batch_is_told_and_tried_again_after_growing_waits(log: MemoryLog, views: MemoryViews) -> None:
     views.faults = ["before", "before", "after"]
-    desk = Desk(log, views)
-    run = asyncio.create_task(desk.projector.run())
+    dispatcher = Desk(log, views)
+    run = asyncio.create_task(dispatcher.projector.run())
     await log.is_read.wait()
     run.cancel()
-    assert [str(error) for error in desk.errors] == ["disk full", "disk full", "no answer"]
-    assert desk.clock.slept == [1.0, 2.0, 4.0]
+    assert [str(error) for error in dispatcher.errors] == ["disk full", "disk full", "no answer"]
+    assert dispatcher.clock.slept == [1.0, 2.0, 4.0]
     assert len(views.dump()["orders"]) == 3
 
 
 async def test_a_store_that_cannot_be_read_stops_nothing(log: MemoryLog, views: MemoryViews) -> None:
     log.broken = RuntimeError("no connection")
-    desk = Desk(log, views, patience=6)
+    dispatcher = Desk(log, views, patience=6)
     with pytest.raises(asyncio.CancelledError):
-        await desk.projector.run()
-    assert desk.clock.slept == [1.0, 2.0, 4.0, 8.0, 16.0, 30.0]
+        await dispatcher.projector.run()
+    assert dispatcher.clock.slept == [1.0, 2.0, 4.0, 8.0, 16.0, 30.0]
 
 
 async def test_new_facts_are_projected_as_they_come(log: MemoryLog, views: MemoryViews) -> None:
-    desk = Desk(log, views)
-    run = asyncio.create_task(desk.projector.run())
+    dispatcher = Desk(log, views)
+    run = asyncio.create_task(dispatcher.projector.run())
     await log.is_read.wait()
     log.add(0, fill("late", 60))
     run.cancel()
-    assert await desk.projector.catch_up() == 13
+    assert await dispatcher.projector.catch_up() == 13
     assert views.dump()["orders"][0].status == "FILLED"
 
 
@@ -94,30 +94,30 @@ async def test_read_models_ahead_of_the_log_show_that_it_lost_its_end_so_trading
     log: MemoryLog, views: MemoryViews
 ) -> None:
     views.at = 99
-    desk = Desk(log, views)
-    assert await desk.projector.catch_up() == 12
+    dispatcher = Desk(log, views)
+    assert await dispatcher.projector.catch_up() == 12
     assert (views.opened_for, len(views.dump()["orders"])) == (STORE, 3)
     assert [(halt.scope, halt.stands) for halt in log.halts] == [("*", True)]
     assert "have seen 99 facts and the log holds 12" in log.halts[0].reason
 
 
 async def test_a_rebuild_begins_with_nothing(log: MemoryLog, views: MemoryViews) -> None:
-    desk = Desk(log, views)
-    await desk.projector.catch_up()
+    dispatcher = Desk(log, views)
+    await dispatcher.projector.catch_up()
     before = views.dump()
     views.tables["orders"][99,] = views.tables["orders"][1,]
-    assert await desk.projector.rebuild() == 12
+    assert await dispatcher.projector.rebuild() == 12
     assert views.dump() == before
 
 
 async def test_verifying_tells_each_row_that_is_not_as_it_would_be_rebuilt(log: MemoryLog, views: MemoryViews) -> None:
-    desk = Desk(log, views)
-    await desk.projector.catch_up()
+    dispatcher = Desk(log, views)
+    await dispatcher.projector.catch_up()
     orders = views.tables["orders"]
     whole, lost = orders[1,], orders.pop((5,))
     orders[1,] = whole._replace(status="FILLED")
     orders[99,] = whole._replace(began=99)
-    found = await desk.projector.verify()
+    found = await dispatcher.projector.verify()
     assert [(each.table, each.key, each.live, each.rebuilt) for each in found.differences] == [
         ("orders", (1,), orders[1,], whole),
         ("orders", (5,), None, lost),
@@ -128,8 +128,8 @@ async def test_verifying_tells_each_row_that_is_not_as_it_would_be_rebuilt(log: 
 
 
 async def test_verifying_starts_over_when_the_read_models_move_on_meanwhile(log: MemoryLog, views: MemoryViews) -> None:
-    desk, other = Desk(log, views), Desk(log, views)
-    await desk.projector.catch_up()
+    dispatcher, other = Desk(log, views), Desk(log, views)
+    await dispatcher.projector.catch_up()
     moved = False
 
     async def rows_and_move_on(*asked: object) -> object:
@@ -141,7 +141,7 @@ async def test_verifying_starts_over_when_the_read_models_move_on_meanwhile(log:
         return await MemoryViews.rows(views, *asked)  # type: ignore[arg-type]  # handed on as they came
 
     views.rows = rows_and_move_on  # type: ignore[method-assign,assignment]  # another process at the worst moment
-    found = await desk.projector.verify()
+    found = await dispatcher.projector.verify()
     assert (found.position, found.is_equal) == (13, True)
 
 
@@ -149,31 +149,31 @@ async def test_a_table_of_many_differences_is_told_in_part() -> None:
     log, views = MemoryLog(), MemoryViews()
     for number in range(150):
         log.add(number, requested(number))
-    desk = Desk(log, views)
-    await desk.projector.catch_up()
+    dispatcher = Desk(log, views)
+    await dispatcher.projector.catch_up()
     views.tables[ORDERS.name].clear()
-    assert len((await desk.projector.verify()).differences) == 100
+    assert len((await dispatcher.projector.verify()).differences) == 100
 
 
 async def test_a_cancelled_batch_is_projected_again_from_what_was_written(log: MemoryLog, views: MemoryViews) -> None:
-    desk = Desk(log, views)
-    await desk.projector.catch_up()
+    dispatcher = Desk(log, views)
+    await dispatcher.projector.catch_up()
     log.add(0, fill("e9", 10))
     views.faults = ["after"]
     with pytest.raises(ViewsUnavailable):
-        await desk.projector.catch_up()
+        await dispatcher.projector.catch_up()
     log.add(0, fill("e10", 10))
-    await desk.projector.catch_up()
-    assert (await desk.projector.verify()).is_equal
+    await dispatcher.projector.catch_up()
+    assert (await dispatcher.projector.verify()).is_equal
 
 
 async def test_a_fill_that_moves_to_the_place_of_what_it_turns_out_to_correct_is_booked_there_alone(views: MemoryViews) -> None:
     """`c2` corrects `c1`, which was not told yet; once it is, `c2` stands where `e1` stood."""
     log, chain = MemoryLog(), (fill("e1", 40), correction("c2", "c1", 30), correction("c1", "e1", 20))
-    desk = Desk(log, views)
+    dispatcher = Desk(log, views)
     log.add(1, requested(1), SENT, ACKNOWLEDGED)
     for fact in chain:
         log.add(1, fact)
-        await desk.projector.catch_up()
+        await dispatcher.projector.catch_up()
     assert [(row.execution_id, row.quantity, row.booked) for row in views.dump()["fills"]] == [("c2", "30", 4)]
-    assert (await desk.projector.verify()).is_equal
+    assert (await dispatcher.projector.verify()).is_equal
