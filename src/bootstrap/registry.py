@@ -44,7 +44,7 @@ class Plugin:
         """Whatever its code raises becomes a `SettingsError` that names it. `censor` knows the secrets that it was given."""
         try:
             yield
-        except Exception as error:  # noqa: BLE001 - it is not our code, and may raise anything
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - it is not our code, and may raise anything
             raise self.failure("cannot be opened", censor(_described(error))) from None
 
     def demanded(self, made: Made, port: str, members: tuple[str, ...]) -> Made:

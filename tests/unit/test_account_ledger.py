@@ -9,7 +9,9 @@ from typing import Any
 import pytest
 
 from liveorder.application.ports.order_store import LedgerEntry, LedgerRow
+from liveorder.application.recovery.rebook_positions import rebooked_as
 from liveorder.application.risk.book import AccountLedger, RiskBook, SessionDay, day_key, entries_between, entries_of, position_key
+from liveorder.application.risk.book.entries import FILL
 from liveorder.application.risk.book.rows import fees_key, page_key
 from liveorder.domain.facts import Fact
 from liveorder.domain.fees_in_kind import Bought, FeesDue
@@ -406,3 +408,30 @@ def test_loading_forgets_what_was_there() -> None:
     stored(ledger, BOUGHT)
     ledger.load([])
     assert ledger.rows() == ()
+
+
+def a_fill(strategy: str, quantity: str, price: str, name: str, place: int) -> LedgerEntry:
+    values = {"currency": "USD", "multiplier": "1", "order_id": name, "name": name, "quantity": quantity, "price": price}
+    times = {"session": SESSION.isoformat(), "told_at": seconds(1).isoformat()}
+    return LedgerEntry("acc-1", FILL, position_key(strategy, "NYSE:X"), values | times, place)
+
+
+def test_what_was_booked_from_the_log_is_netted_between_strategies_as_after_a_restart() -> None:
+    """A has bought 10 at 100 and B sold 10 at 110; B buys back at 120: a loss of 100 for B, 100 more than the two had netted."""
+    read = AccountLedger()
+    read.keep(read.stage([a_fill("A", "10", "100", "1", 1), a_fill("B", "-10", "110", "2", 2)]))
+    migrated = AccountLedger()
+    migrated.load([])
+    for strategy in "AB":
+        key = position_key(strategy, "NYSE:X")
+        held = read.held("acc-1", key)
+        assert held is not None
+        migrated.keep(migrated.stage([rebooked_as("acc-1", key, held, 2)]))
+    restarted = AccountLedger()
+    restarted.load(migrated.rows())
+    days = []
+    for ledger in (migrated, restarted):
+        rows = ledger.stage([a_fill("B", "10", "120", "3", 3)])
+        days.append([row.state for row in rows if row.key == day_key(SESSION)])
+    assert days[0] == days[1]
+    assert SessionDay.from_json(days[0][0]).realized_net == {"USD": Decimal(-200)}

@@ -8,7 +8,7 @@ The code that books them is the ledger's own. What is found takes the place of a
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import date
 from decimal import Decimal
@@ -18,7 +18,7 @@ from liveorder.application.ports.activity_log import EventLog
 from liveorder.application.ports.clock import Clock
 from liveorder.application.ports.order_store import LedgerEntry, OrderStore
 from liveorder.application.ports.sessions import Sessions
-from liveorder.application.reporting.projections.known_orders import KnownOrders, streams_of
+from liveorder.application.reporting.projections.known_orders import KnownOrders, OrderChange, streams_of
 from liveorder.application.risk.book import AccountLedger, RiskBook, entries_between, entries_of, holding_of
 from liveorder.application.risk.book.entries import REBOOK, REBOOKED
 from liveorder.application.risk.book.kept_fills import A_WEEK, EVERYTHING, Keeping, KeptHolding
@@ -46,7 +46,7 @@ class RebookPositions:
         await reading.advance()
         self._log.write("STORE", f"The positions were booked anew from {reading.position:,} events of the log")
         for (account_id, key), held in reading.found():
-            await self._store.restate([_entry(account_id, key, held, reading.position)])
+            await self._store.restate([rebooked_as(account_id, key, held, reading.position)])
         await self._store.restate([LedgerEntry("", REBOOKED, "", {})])
 
     async def rebook_for_ever(self) -> None:
@@ -63,7 +63,7 @@ class RebookPositions:
         reading = _Reading(self._store, EVERYTHING, holding_of(account_id, key))
         while (account_id, key) in self._risk.late:
             await reading.advance()
-            entry = _entry(account_id, key, reading.held(account_id, key), reading.position)
+            entry = rebooked_as(account_id, key, reading.held(account_id, key), reading.position)
             if reading.instrument is not None:
                 session = self._sessions.session_of(reading.instrument, self._clock.now())
                 entry = replace(entry, values={**entry.values, "session": session.isoformat()})
@@ -103,7 +103,7 @@ class _Reading:
             self._known.learn([item for item in stream if item.version < version])
         entries: list[LedgerEntry] = []
         for change in self._known.advance(streams):
-            entries += entries_between(change.before, change.after, _NO_DAY, places=change.booked)
+            entries += entries_between(change.before, change.after, _NO_DAY, places=_newly_booked(change))
         for item in facts:
             if isinstance(item.fact, PositionAdjusted) and self._only in (None, holding_key(item.fact)):
                 entries += entries_of(item.fact, _NO_DAY, item.envelope.recorded_at, item.position)
@@ -122,7 +122,13 @@ class _Reading:
         return KeptHolding(Holding(Position.flat(contract.currency, Decimal(contract.contract_multiplier))), {})
 
 
-def _entry(account_id: str, key: str, held: KeptHolding, read_to: int) -> LedgerEntry:
+def _newly_booked(change: OrderChange) -> Mapping[str, int]:
+    """Places of the executions that were not known before, as a commit has them."""
+    known = change.before.executions.names if change.before is not None else frozenset()
+    return {name: place for name, place in change.booked.items() if name not in known}
+
+
+def rebooked_as(account_id: str, key: str, held: KeptHolding, read_to: int) -> LedgerEntry:
     newest = replace(held, as_of=read_to).newest(A_WEEK.most_pages)
     pages = json.dumps([page.to_json() for page in newest.pages.values()])
     return LedgerEntry(account_id, REBOOK, key, {"state": newest.to_json(), "pages": pages, "read_to": str(read_to)})

@@ -141,8 +141,10 @@ class GroupCommit:
                 async with self._lock:
                     await self._store(batch)
         except (StoreUnavailable, LeaseLost) as error:
+            self._must_reload = True
             self._fail_all(batch, error)
         except asyncio.CancelledError:
+            self._must_reload = True
             self._fail_all(batch, StoreUnavailable("the writer was stopped, perhaps before its last transaction was stored"))
             raise
         finally:

@@ -193,6 +193,7 @@ class AccountLedger:
 
     def _rebook(self, draft: dict[_Place, _Figure], entry: LedgerEntry) -> None:
         place, values = (entry.account_id, entry.key), entry.values
+        self._places.setdefault(_instrument(entry), {})[place] = None
         known = self._figure(draft, place)
         if isinstance(known, KeptHolding) and known.as_of > int(values["read_to"]):
             return
