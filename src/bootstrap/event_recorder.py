@@ -95,7 +95,17 @@ def _event_loop() -> Iterator[asyncio.AbstractEventLoop]:
     finally:
         loop.call_soon_threadsafe(loop.stop)
         thread.join()
+        loop.run_until_complete(_end_what_is_left())
         loop.close()
+
+
+async def _end_what_is_left() -> None:
+    """A call that came while the loop was being stopped is cancelled; its thread would wait for ever."""
+    await asyncio.sleep(0)
+    left = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in left:
+        task.cancel()
+    await asyncio.gather(*left, return_exceptions=True)
 
 
 def _done(work: Coroutine[Any, Any, _T], loop: asyncio.AbstractEventLoop) -> _T:
