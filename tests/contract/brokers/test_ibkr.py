@@ -37,13 +37,14 @@ def without_auctions(declared: BrokerCapabilities) -> BrokerCapabilities:
 
 
 @asynccontextmanager
-async def ibkr_stage(instrument: Instrument, price: str, cash: int = 100_000) -> AsyncIterator[Stage]:
+async def ibkr_stage(instrument: Instrument, price: str, cash: int = 100_000, call_seconds: float = 0.5) -> AsyncIterator[Stage]:
+    """`call_seconds`: how long a call may take; long where none of them is to run out of time."""
     account = VenueAccount(account_id=ACCOUNT, cash=Decimal(cash), is_limited=True)
     async with open_exchange(stage_settings(account, catalogue_file=CATALOGUE)) as exchange, tws_twin(exchange) as twin:
         await exchange.control.post_price(instrument.key, Decimal(price))
 
         async def reopened() -> Brokerage:
-            access = AccountAccess("ibkr", TradingMode.PAPER, "USD", 0.5, without_auctions, SystemClock(), QuietLog())
+            access = AccountAccess("ibkr", TradingMode.PAPER, "USD", call_seconds, without_auctions, SystemClock(), QuietLog())
             return brokerage(access, Ibkr(host="127.0.0.1", port=twin.port))
 
         stage = Stage(
@@ -102,7 +103,7 @@ class TestIbkrInCents(BrokerContract):
     ],
 )
 async def test_it_is_certified(key: str, price: str, query: InstrumentQuery) -> None:
-    async with ibkr_stage(BUILT_IN.with_file(CATALOGUE).listed(key).instrument, price) as stage:
+    async with ibkr_stage(BUILT_IN.with_file(CATALOGUE).listed(key).instrument, price, call_seconds=20) as stage:
         stage.broker._connection.session._ib.client.MaxRequests = 0  # type: ignore[attr-defined]  # out of time there is no pace
         findings = await certified(stage, TinyOrder(Decimal(30_000)), query, TradingMode.PAPER)
     assert differing(findings) == []
