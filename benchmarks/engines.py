@@ -19,7 +19,7 @@ from benchmarks.counting import CountingDatabase
 from benchmarks.instant_broker import InstantBroker, StillMarket
 from benchmarks.places import Place
 from liveorder.application.engine.engine import AccountConnection, Engine
-from liveorder.application.engine.rooms import EngineTerms
+from liveorder.application.engine.rooms import EngineConfig
 from liveorder.application.gateway.gateway import AccountConfig
 from liveorder.application.ports.broker import Broker
 from liveorder.application.trading.execute_order import ExecutionConfig
@@ -102,7 +102,7 @@ def engine_at(place: Place, url: str, broker: Broker) -> tuple[Engine, CountingD
     store = DatabaseOrderStore(cast(Database, database), MAPPER, CLOCK)
     market = StillMarket()
     connection = AccountConnection(AccountConfig(ACCOUNT, limits=LIMITS), broker, market, market)
-    settled = EngineTerms(ExecutionConfig("session"), owner="bench", auto_trading_default=True)
+    settled = EngineConfig(ExecutionConfig("session"), owner="bench", auto_trading_default=True)
     journal = FileEmergencyJournal(place.folder / "emergency.jsonl")
     calendar, chance = ExchangeCalendars(), random.Random()  # noqa: S311 -- ids of orders that nobody places
     return Engine(settled, store, store.lease, {ACCOUNT: connection}, calendar, journal, CLOCK, chance, SilentLog()), database

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from liveorder.application.engine.engine import AccountConnection, Engine
-from liveorder.application.engine.rooms import EngineTerms
+from liveorder.application.engine.rooms import EngineConfig
 from liveorder.application.gateway.gateway import AccountConfig
 from liveorder.application.ports.broker import Broker
 from liveorder.application.trading.execute_order import ExecutionConfig
@@ -66,7 +66,7 @@ class StandingClock:
 
 
 class RememberedLog:
-    """An `EventLog` that a test can read."""
+    """An `ActivityLog` that a test can read."""
 
     def __init__(self) -> None:
         self.lines: list[tuple[str, str]] = []
@@ -117,7 +117,7 @@ class World:
             SimulatedInstruments(),
         )
         execution = ExecutionConfig(f"session-{self.lives}")
-        settled = EngineTerms(
+        settled = EngineConfig(
             execution, owner=f"life-{self.lives}", auto_trading_default=True, reconcile_seconds=60.0, lease_seconds=3.0
         )
         return Engine(

@@ -13,7 +13,7 @@ from pydantic import BaseModel, SecretStr, ValidationError
 from liveorder.application.engine.engine import AccountConnection
 from liveorder.application.gateway.gateway import AccountConfig
 from liveorder.application.gateway.retry_policy import RetryPolicy
-from liveorder.application.ports.activity_log import EventLog
+from liveorder.application.ports.activity_log import ActivityLog
 from liveorder.application.ports.brokerage import AccountAccess, Brokerage
 from liveorder.application.ports.clock import Clock
 from liveorder.application.ports.plugin import BrokerPlugin
@@ -29,7 +29,7 @@ from liveorder.domain.values import TradingMode
 from liveorder.infrastructure.secrecy import Censor
 from liveorder.infrastructure.settings import AccountSettings, Settings
 
-OpenBrokerage: TypeAlias = Callable[[Settings, AccountSettings, Clock, EventLog], Brokerage]
+OpenBrokerage: TypeAlias = Callable[[Settings, AccountSettings, Clock, ActivityLog], Brokerage]
 
 ADAPTERS = {"alpaca": "alpaca", "kite": "kite", "ibkr": "ibkr] or liveorder[ib-async"}
 """By a broker's name, which is its package's: the extra that brings its client library."""
@@ -39,7 +39,7 @@ ADAPTERS = {"alpaca": "alpaca", "kite": "kite", "ibkr": "ibkr] or liveorder[ib-a
 def connections_of(
     settings: Settings,
     clock: Clock,
-    log: EventLog,
+    log: ActivityLog,
     supplied: Mapping[str, Brokerage] = MappingProxyType({}),
     on_error: Callable[[AccountSettings, Exception], None] | None = None,
 ) -> Iterator[dict[str, AccountConnection]]:
@@ -86,12 +86,12 @@ def check_supplied(settings: Settings, supplied: Mapping[str, Brokerage]) -> Non
         raise SettingsError(f"account {unread[0]!r}: nothing reads its options, since its Brokerage is given; leave them out")
 
 
-def brokerage_of(settings: Settings, account: AccountSettings, clock: Clock, log: EventLog) -> Brokerage:
+def brokerage_of(settings: Settings, account: AccountSettings, clock: Clock, log: ActivityLog) -> Brokerage:
     """A real broker's adapters for one account. Raises `SettingsError`, also where its client library is not installed."""
     return BROKERS.named(account.broker, f"account {account.id!r}: broker")(settings, account, clock, log)
 
 
-def _built_in(settings: Settings, account: AccountSettings, clock: Clock, log: EventLog) -> Brokerage:
+def _built_in(settings: Settings, account: AccountSettings, clock: Clock, log: ActivityLog) -> Brokerage:
     adapter: Callable[[AccountAccess, Any], Brokerage] = adapter_module(account, "assembly").brokerage
     return adapter(access_of(settings, account, clock, log), settings.broker_section(account))
 
@@ -101,7 +101,7 @@ def _plugin(plugin: Plugin) -> OpenBrokerage:
     if not isinstance(loaded, BrokerPlugin):
         raise plugin.failure("cannot be used", f"it is a {type(loaded).__name__} and no BrokerPlugin(settings, open)")
 
-    def brokerage(settings: Settings, account: AccountSettings, clock: Clock, log: EventLog) -> Brokerage:
+    def brokerage(settings: Settings, account: AccountSettings, clock: Clock, log: ActivityLog) -> Brokerage:
         options = settings.plugin_options(account)
         hidden = [SecretStr(str(options[name])) for name in _secret_fields(loaded.settings) if name in options]
         censor = Censor((*settings.secrets, *hidden))
@@ -127,7 +127,7 @@ def _first_of(error: ValidationError, account: AccountSettings, model: type[Base
     return f"{option} in [brokers.{account.broker}] or the options of {account.id!r}: {first['msg']}; its settings are {known}"
 
 
-def access_of(settings: Settings, account: AccountSettings, clock: Clock, log: EventLog) -> AccountAccess:
+def access_of(settings: Settings, account: AccountSettings, clock: Clock, log: ActivityLog) -> AccountAccess:
     return AccountAccess(
         account.id,
         settings.mode,
@@ -179,7 +179,9 @@ async def _asked(connection: AccountConnection, clock: Clock) -> AccountView:
         await broker.close()
 
 
-def _brokerage(settings: Settings, account: AccountSettings, clock: Clock, log: EventLog, venue: OpenedVenue | None) -> Brokerage:
+def _brokerage(
+    settings: Settings, account: AccountSettings, clock: Clock, log: ActivityLog, venue: OpenedVenue | None
+) -> Brokerage:
     return simulated_brokerage(account, venue) if venue is not None else brokerage_of(settings, account, clock, log)
 
 

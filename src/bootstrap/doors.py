@@ -13,7 +13,7 @@ from liveorder.application.outbox.messages import ALERTS, Confirmations, Notices
 from liveorder.application.outbox.notifier import Notifier
 from liveorder.application.outbox.outbox import Outbox, Outlet
 from liveorder.application.outbox.publisher import Publisher
-from liveorder.application.ports.activity_log import EventLog
+from liveorder.application.ports.activity_log import ActivityLog
 from liveorder.application.ports.clock import Clock
 from liveorder.application.ports.plugin import DoorAccess
 from liveorder.application.ports.signal_source import SignalSource
@@ -32,7 +32,7 @@ from liveorder.infrastructure.signals.jsonl_file import JsonlFile
 from liveorder.infrastructure.signals.stdin import StandardInput
 
 T = TypeVar("T")
-Opener: TypeAlias = Callable[[DatabaseOrderStore, Clock, EventLog], T]
+Opener: TypeAlias = Callable[[DatabaseOrderStore, Clock, ActivityLog], T]
 """Makes it once there is a store, which keeps how far it got."""
 ByUrl: TypeAlias = Callable[[Settings, Door], Opener[T]]
 Source: TypeAlias = Opener[SignalSource]
@@ -48,7 +48,7 @@ class Doors:
     outlets: Sequence[tuple[str, Opener[Outlet]]]
     """Each with the setting that it comes from."""
 
-    def outboxes(self, store: DatabaseOrderStore, clock: Clock, log: EventLog) -> list[Outbox]:
+    def outboxes(self, store: DatabaseOrderStore, clock: Clock, log: ActivityLog) -> list[Outbox]:
         """Raises `SettingsError` for a plugin that fails, and where two would keep how far they got under one name."""
         made = [(field, outlet(store, clock, log)) for field, outlet in self.outlets]
         _refuse_same_names([(field, outlet.name) for field, outlet in made])
@@ -179,7 +179,7 @@ def _plugin(port: str, members: tuple[str, ...], plugin: Plugin) -> ByUrl[Any]:
     def by_url(settings: Settings, door: Door) -> Opener[Any]:
         url, shown, censor = door.url, door.shown, Censor(settings.secrets)
 
-        def opened(store: DatabaseOrderStore, clock: Clock, log: EventLog) -> Any:
+        def opened(store: DatabaseOrderStore, clock: Clock, log: ActivityLog) -> Any:
             with plugin.blamed(censor):
                 made = factory(DoorAccess(url, shown, clock, log, store, settings.engine.source_poll_seconds))
             return plugin.demanded(made, port, members)

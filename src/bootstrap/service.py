@@ -10,9 +10,9 @@ from uuid import uuid4
 
 from liveorder.application.engine.engine import AccountConnection, Engine
 from liveorder.application.engine.ownership import stand_by, until_free
-from liveorder.application.engine.rooms import EngineTerms
+from liveorder.application.engine.rooms import EngineConfig
 from liveorder.application.engine.service import Service
-from liveorder.application.ports.activity_log import EventLog
+from liveorder.application.ports.activity_log import ActivityLog
 from liveorder.application.ports.brokerage import Brokerage
 from liveorder.application.ports.clock import Clock
 from liveorder.application.reporting.projector import Projector
@@ -50,7 +50,7 @@ async def open_service(
     is_shadow: bool = False,
     wait_for_lease: bool = False,
     on_error: Callable[[LiveOrder, LiveOrderError], None] = lambda order, error: None,
-    log: EventLog | None = None,
+    log: ActivityLog | None = None,
     find_doors: Callable[[Settings], Doors] = open_doors,
 ) -> AsyncIterator[Service]:
     """A service that has recovered and runs until the block ends.
@@ -66,7 +66,7 @@ async def open_service(
     store = await open_store(settings)
     clock = clock_of(settings, not_before=await _await_turn(settings, log, wait=wait_for_lease))
     own_log = log_of(settings, clock)
-    told: EventLog = log or own_log
+    told: ActivityLog = log or own_log
     await _migrate(settings, told, wait=wait_for_lease)
     _say_what_is_unread(settings, told)
     sparing_log = SparingLog(told, clock)
@@ -87,12 +87,12 @@ async def open_service(
             await views.close()
 
 
-def _say_what_is_unread(settings: Settings, log: EventLog) -> None:
+def _say_what_is_unread(settings: Settings, log: ActivityLog) -> None:
     if settings.unread:
         log.write("WARNING", f"Not read here: {', '.join(settings.unread)}; {settings.why_unread}")
 
 
-async def _await_turn(settings: Settings, log: EventLog | None, *, wait: bool) -> datetime | None:
+async def _await_turn(settings: Settings, log: ActivityLog | None, *, wait: bool) -> datetime | None:
     """Return once nobody owns the store, before anything is opened that only its owner may have, such as the venue's file.
 
     Returns when its newest fact was recorded; None while there is none.
@@ -108,7 +108,7 @@ async def _await_turn(settings: Settings, log: EventLog | None, *, wait: bool) -
         await store.close()
 
 
-async def _migrate(settings: Settings, log: EventLog, *, wait: bool) -> None:
+async def _migrate(settings: Settings, log: ActivityLog, *, wait: bool) -> None:
     """Once nobody owns the store, and before anything is opened that needs its present schema."""
     while True:
         try:
@@ -149,12 +149,12 @@ def _engine(
     store: DatabaseOrderStore,
     connections: Mapping[str, AccountConnection],
     clock: Clock,
-    log: EventLog,
+    log: ActivityLog,
     is_shadow: bool,
     on_error: Callable[[LiveOrder, LiveOrderError], None],
 ) -> Engine:
     execution = ExecutionConfig(f"session-{uuid4().hex[:12]}", is_shadow)
-    terms = EngineTerms(
+    terms = EngineConfig(
         execution=execution,
         owner=owner_name(),
         auto_trading_default=settings.auto_trading,

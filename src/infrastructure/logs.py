@@ -29,7 +29,7 @@ _Record = MutableMapping[str, Any]
 
 
 class StructuredLog:
-    """The `EventLog` of a running service, on structlog.
+    """The `ActivityLog` of a running service, on structlog.
 
     Console: ``2024-11-24 10:30:12 | [EXECUTION] | Order filled: 100 @ 235.15 | signal_id=sig_1 order_id=0193…``, times in UTC.
     File: JSON objects with `timestamp`, `level`, `category`, `event_type`, `message` and every field, in

@@ -22,7 +22,7 @@ from uuid import UUID
 
 from liveorder.application.emergency.kill import StopReport
 from liveorder.application.engine.service import Service
-from liveorder.application.ports.activity_log import EventLog
+from liveorder.application.ports.activity_log import ActivityLog
 from liveorder.application.ports.signal_source import SignalSource
 from liveorder.application.recovery.recover import RecoveryReport
 from liveorder.application.reporting.read_models import Query
@@ -63,7 +63,7 @@ class Callbacks:
     def __init__(self, on_fill: OnFill | None, on_status: OnStatus | None, on_error: OnError | None) -> None:
         self._on_fill, self._on_status, self._on_error = on_fill, on_status, on_error
         self._running: set[asyncio.Task[None]] = set()
-        self.log: EventLog | None = None
+        self.log: ActivityLog | None = None
 
     def order_changed(self, before: LiveOrder | None, after: LiveOrder, recorded: Sequence[RecordedFact]) -> None:
         """An `OrderListener`: new executions and changes of status, told after they are durable."""
@@ -117,7 +117,7 @@ class Runner:
         on_fill: OnFill | None = None,
         on_status: OnStatus | None = None,
         on_error: OnError | None = None,
-        log: EventLog | None = None,
+        log: ActivityLog | None = None,
         wait_for_lease: bool = False,
         **settings: Any,
     ) -> AsyncIterator[Self]:

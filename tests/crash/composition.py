@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import Any
 
 from liveorder.application.engine.engine import AccountConnection, Engine
-from liveorder.application.engine.rooms import EngineTerms
+from liveorder.application.engine.rooms import EngineConfig
 from liveorder.application.gateway.gateway import AccountConfig
 from liveorder.application.gateway.retry_policy import RetryPolicy
 from liveorder.application.outbox.messages import Notices
 from liveorder.application.outbox.notifier import Notice
 from liveorder.application.outbox.outbox import Outbox
-from liveorder.application.ports.activity_log import EventLog
+from liveorder.application.ports.activity_log import ActivityLog
 from liveorder.application.ports.brokerage import Brokerage
 from liveorder.application.ports.clock import Clock
 from liveorder.application.ports.order_store import Lease
@@ -52,7 +52,7 @@ LISTED = BUILT_IN.with_file(COINS_FILE)
 
 
 class _ToldLog:
-    """An `EventLog` that the test hears."""
+    """An `ActivityLog` that the test hears."""
 
     def __init__(self, tell: Tell) -> None:
         self._tell = tell
@@ -147,7 +147,7 @@ def _store(plan: ServicePlan, clock: Clock) -> DatabaseOrderStore:
     return DatabaseOrderStore(slow, MAPPER, clock)
 
 
-def _projector(plan: ServicePlan, store: DatabaseOrderStore, clock: Clock, log: EventLog) -> Projector:
+def _projector(plan: ServicePlan, store: DatabaseOrderStore, clock: Clock, log: ActivityLog) -> Projector:
     beside = f"{plan.store}.views" if plan.store.startswith("sqlite") else plan.store
     views = views_at(beside, clock=clock)
     return Projector(store, views, clock, lambda error: log.write("ERROR", f"Read models: {type(error).__name__}: {error}"))
@@ -179,8 +179,8 @@ def _simulated(plan: ServicePlan, fate: Fate, defect: Defect, clock: Clock) -> B
     return Brokerage(broker, SimulatedMarketData(transport), SimulatedInstruments(LISTED))
 
 
-def _terms(plan: ServicePlan) -> EngineTerms:
-    return EngineTerms(
+def _terms(plan: ServicePlan) -> EngineConfig:
+    return EngineConfig(
         ExecutionConfig(plan.owner),
         owner=plan.owner,
         auto_trading_default=True,

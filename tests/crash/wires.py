@@ -14,7 +14,7 @@ from pathlib import Path
 
 from pydantic import SecretStr
 
-from liveorder.application.ports.activity_log import EventLog
+from liveorder.application.ports.activity_log import ActivityLog
 from liveorder.application.ports.brokerage import AccountAccess, Brokerage
 from liveorder.application.ports.clock import Clock
 from liveorder.domain.broker_capabilities import BrokerCapabilities, KeySupport
@@ -71,7 +71,7 @@ class Wire:
             ),
         )
 
-    def brokerage(self, plan: ServicePlan, clock: Clock, log: EventLog) -> Brokerage:
+    def brokerage(self, plan: ServicePlan, clock: Clock, log: ActivityLog) -> Brokerage:
         """The adapter as bootstrap would make it, in haste."""
         adapter = import_module(f"liveorder.infrastructure.brokers.{self.name}.assembly").brokerage
 

@@ -15,7 +15,7 @@ from uuid import UUID
 
 from liveorder.application.engine.engine import AccountConnection, Engine
 from liveorder.application.engine.operator_commands import OperatorCommands
-from liveorder.application.engine.rooms import EngineTerms
+from liveorder.application.engine.rooms import EngineConfig
 from liveorder.application.gateway.gateway import AccountConfig
 from liveorder.application.ports.broker import Broker, Prepared
 from liveorder.application.ports.calendar import TradingCalendar
@@ -231,7 +231,7 @@ class Scene:
         """The next life, not started yet."""
         self.lives += 1
         store = self.store()
-        settled = EngineTerms(
+        settled = EngineConfig(
             ExecutionConfig(f"session-{self.lives}", self.is_shadow),
             owner=f"life-{self.lives}",
             auto_trading_default=True,

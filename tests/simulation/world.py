@@ -13,7 +13,7 @@ from itertools import count
 from pathlib import Path
 
 from liveorder.application.engine.engine import AccountConnection, Engine
-from liveorder.application.engine.rooms import EngineTerms
+from liveorder.application.engine.rooms import EngineConfig
 from liveorder.application.engine.service import Service
 from liveorder.application.gateway.gateway import AccountConfig
 from liveorder.application.outbox.messages import Confirmations
@@ -77,7 +77,7 @@ class Violation:
 
 
 class Log:
-    """An `EventLog` into the trace; what nobody foresaw is a violation."""
+    """An `ActivityLog` into the trace; what nobody foresaw is a violation."""
 
     def __init__(self, trace: Trace, violations: list[Violation]) -> None:
         self._trace, self._violations = trace, violations
@@ -228,7 +228,7 @@ class World:
         self._databases.append(database)
         store = DatabaseOrderStore(database, MAPPER, self.clock, poll_seconds=10.0)
         engine = Engine(
-            EngineTerms(
+            EngineConfig(
                 ExecutionConfig(f"session-{number}"),
                 owner=f"life-{number}",
                 auto_trading_default=True,

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import SecretStr
 
-from liveorder.application.ports.activity_log import REPEATED, EventLog
+from liveorder.application.ports.activity_log import REPEATED, ActivityLog
 from liveorder.infrastructure.daily_file import DailyFile
 from liveorder.infrastructure.logs import StructuredLog
 from liveorder.infrastructure.secrecy import MASK, Censor
@@ -223,7 +223,7 @@ def test_a_closed_console_and_a_value_that_cannot_be_shown_stop_nothing(book: Bo
 
     book.log.write("A", "one", value=Unshowable())
     book.console.close()
-    log: EventLog = book.log
+    log: ActivityLog = book.log
     log.write("A", "two")
     assert [record["message"] for record in book.records()] == ["two"]
     assert "log lines are being lost (no)" in capsys.readouterr().err

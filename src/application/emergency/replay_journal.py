@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from liveorder.application.ports.activity_log import EventLog
+from liveorder.application.ports.activity_log import ActivityLog
 from liveorder.application.ports.emergency_journal import (
     EmergencyJournal,
     JournalEntry,
@@ -20,7 +20,7 @@ from liveorder.domain.trading_halt import EVERYTHING, HaltReason
 class ReplayEmergencyJournal:
     """Works through the emergency journal, and empties it."""
 
-    def __init__(self, journal: EmergencyJournal, halts: TradingHalts, cancel: CancelOrder, log: EventLog) -> None:
+    def __init__(self, journal: EmergencyJournal, halts: TradingHalts, cancel: CancelOrder, log: ActivityLog) -> None:
         self._journal, self._halts, self._cancel, self._log = journal, halts, cancel, log
 
     async def book(self) -> str | None:

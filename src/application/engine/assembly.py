@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from liveorder.application.emergency.assembly import assemble as assemble_emergency
 from liveorder.application.engine.control_flow import Reactions
-from liveorder.application.engine.rooms import EngineTerms, Rooms
+from liveorder.application.engine.rooms import EngineConfig, Rooms
 from liveorder.application.intake.assembly import assemble as assemble_intake
 from liveorder.application.orders.assembly import assemble as assemble_orders
 from liveorder.application.recovery.assembly import assemble as assemble_recovery
@@ -19,7 +19,7 @@ from liveorder.domain.order import LiveOrder
 
 
 def assemble(
-    terms: EngineTerms,
+    terms: EngineConfig,
     on: Foundation,
     dispatcher: Dispatcher,
     then: Reactions,

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from liveorder.application.engine.assembly import assemble
 from liveorder.application.engine.control_flow import Reactions, background
 from liveorder.application.engine.ownership import Ownership
-from liveorder.application.engine.rooms import EngineTerms, Rooms
+from liveorder.application.engine.rooms import EngineConfig, Rooms
 from liveorder.application.gateway.gateway import AccountConfig, Gateway
-from liveorder.application.ports.activity_log import EventLog
+from liveorder.application.ports.activity_log import ActivityLog
 from liveorder.application.ports.broker import Broker
 from liveorder.application.ports.calendar import TradingCalendar
 from liveorder.application.ports.clock import Clock, Randomness
@@ -48,7 +48,7 @@ class Engine:
 
     def __init__(
         self,
-        terms: EngineTerms,
+        terms: EngineConfig,
         store: OrderStore,
         lease: Lease,
         connections: Mapping[str, AccountConnection],
@@ -56,7 +56,7 @@ class Engine:
         journal: EmergencyJournal,
         clock: Clock,
         randomness: Randomness,
-        log: EventLog,
+        log: ActivityLog,
         on_error: Callable[[LiveOrder, LiveOrderError], None] = lambda order, error: None,
     ) -> None:
         self.terms, self.store, self.clock, self.log = terms, store, clock, log
@@ -192,7 +192,7 @@ class Engine:
         return self.dispatcher.is_idle and not self.orders.unfinished()
 
 
-def _gateway(terms: EngineTerms, connection: AccountConnection, clock: Clock, then: Reactions) -> Gateway:
+def _gateway(terms: EngineConfig, connection: AccountConnection, clock: Clock, then: Reactions) -> Gateway:
     return Gateway(
         connection.terms,
         connection.broker,

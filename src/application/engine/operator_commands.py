@@ -16,7 +16,7 @@ from typing import Any
 from uuid import UUID
 
 from liveorder.application.engine.engine import Engine
-from liveorder.application.ports.activity_log import EventLog
+from liveorder.application.ports.activity_log import ActivityLog
 from liveorder.application.ports.clock import Clock
 from liveorder.application.ports.order_store import Commands, StoredCommand
 from liveorder.application.reporting.views import doubt_view, order_view, verdict_view
@@ -199,7 +199,14 @@ class OperatorCommands:
     """Looks for commands at an interval and carries each out once."""
 
     def __init__(
-        self, engine: Engine, commands: Commands, dispatcher: Dispatcher, clock: Clock, log: EventLog, *, poll_seconds: float = 0.25
+        self,
+        engine: Engine,
+        commands: Commands,
+        dispatcher: Dispatcher,
+        clock: Clock,
+        log: ActivityLog,
+        *,
+        poll_seconds: float = 0.25,
     ) -> None:
         self._engine, self._commands, self._dispatcher = engine, commands, dispatcher
         self._clock, self._log, self._poll_seconds = clock, log, poll_seconds

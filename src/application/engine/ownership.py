@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
-from liveorder.application.ports.activity_log import EventLog
+from liveorder.application.ports.activity_log import ActivityLog
 from liveorder.application.ports.clock import Clock
 from liveorder.application.ports.order_store import Lease, LeaseState
 from liveorder.domain.errors import LeaseLost, StoreUnavailable
@@ -14,7 +14,7 @@ LOOK_SECONDS = 0.25
 """Between two looks at a lease that may be a dead process's."""
 
 
-async def until_free(lease: Lease, clock: Clock, log: EventLog) -> None:
+async def until_free(lease: Lease, clock: Clock, log: ActivityLog) -> None:
     """Return once nobody owns the store: at once, or when the lease of an owner that may be dead has run out, never before.
 
     Raises `LeaseLost` as soon as that owner renews its lease, or another takes the store: somebody lives there.
@@ -30,7 +30,7 @@ async def until_free(lease: Lease, clock: Clock, log: EventLog) -> None:
         await clock.sleep(min(max((held.expires_at - held.now).total_seconds(), 0.05), LOOK_SECONDS))
 
 
-async def stand_by(lease: Lease, clock: Clock, log: EventLog) -> None:
+async def stand_by(lease: Lease, clock: Clock, log: ActivityLog) -> None:
     """Return once nobody owns the store, however long that takes."""
     told = None
     while (held := await lease.state()) is not None and held.is_held:
@@ -48,7 +48,7 @@ class Ownership:
     """Of one store by this process. Times in seconds."""
 
     def __init__(
-        self, lease: Lease, owner: str, lease_seconds: float, clock: Clock, log: EventLog, on_lost: Callable[[], None]
+        self, lease: Lease, owner: str, lease_seconds: float, clock: Clock, log: ActivityLog, on_lost: Callable[[], None]
     ) -> None:
         self.lease, self._owner, self._lease_seconds = lease, owner, lease_seconds
         self._clock, self._log, self._on_lost = clock, log, on_lost

@@ -16,7 +16,7 @@ from liveorder.application.trading.execute_order import ExecutionConfig
 
 
 @dataclass(frozen=True, slots=True)
-class EngineTerms:
+class EngineConfig:
     """Settled for a run. Times in seconds."""
 
     execution: ExecutionConfig
@@ -34,7 +34,7 @@ class EngineTerms:
 
 @dataclass(frozen=True, slots=True)
 class Rooms:
-    terms: EngineTerms
+    terms: EngineConfig
     dispatcher: Dispatcher
     on: Foundation
     risk: Risk

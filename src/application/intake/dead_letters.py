@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from liveorder.application.ports.activity_log import EventLog
+from liveorder.application.ports.activity_log import ActivityLog
 from liveorder.application.ports.order_store import OrderStore
 from liveorder.application.ports.signal_source import SourceMessage
 from liveorder.application.recording import Cause, Recorder
@@ -19,7 +19,7 @@ from liveorder.domain.signal import Signal, UnusableSignal
 class DeadLetters:
     """Writes them to the log; the same message read again adds nothing."""
 
-    def __init__(self, store: OrderStore, recorder: Recorder, execute: ExecuteOrder, log: EventLog) -> None:
+    def __init__(self, store: OrderStore, recorder: Recorder, execute: ExecuteOrder, log: ActivityLog) -> None:
         self._store, self._recorder, self._execute, self._log = store, recorder, execute, log
 
     async def keep(self, message: SourceMessage, error: UnusableSignal, fingerprint: str | None = None) -> bool:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from liveorder.application.intake.dead_letters import DeadLetters
-from liveorder.application.ports.activity_log import EventLog
+from liveorder.application.ports.activity_log import ActivityLog
 from liveorder.application.ports.clock import Clock
 from liveorder.application.ports.signal_source import SignalSource, SourceMessage
 from liveorder.application.runtime.dispatcher import Dispatcher
@@ -35,7 +35,7 @@ class Intake:
     """
 
     def __init__(
-        self, dispatcher: Dispatcher, execute: ExecuteOrder, dead_letters: DeadLetters, clock: Clock, log: EventLog
+        self, dispatcher: Dispatcher, execute: ExecuteOrder, dead_letters: DeadLetters, clock: Clock, log: ActivityLog
     ) -> None:
         self._dispatcher, self._execute, self._dead_letters = dispatcher, execute, dead_letters
         self._clock, self._log = clock, log

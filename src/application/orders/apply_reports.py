@@ -19,7 +19,7 @@ from uuid import UUID
 from liveorder.application.gateway.gateway import Answered, Gateway, NotBegun, NotReceived, Outcome, RefusedByBroker
 from liveorder.application.orders.order_register import OrderRegister
 from liveorder.application.orders.unmatched_reports import UnmatchedReports
-from liveorder.application.ports.activity_log import EventLog
+from liveorder.application.ports.activity_log import ActivityLog
 from liveorder.application.ports.broker import Absence
 from liveorder.application.ports.clock import Clock
 from liveorder.application.recording import Cause
@@ -58,7 +58,7 @@ class ApplyReports:
         gateways: Mapping[str, Gateway],
         unmatched: UnmatchedReports,
         clock: Clock,
-        log: EventLog,
+        log: ActivityLog,
         on_orphan: Callable[[LiveOrder], None],
         *,
         poll_seconds: float = 0.5,

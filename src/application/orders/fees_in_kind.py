@@ -20,7 +20,7 @@ from uuid import UUID
 from liveorder.application.gateway.gateway import Gateway
 from liveorder.application.orders.apply_reports import ApplyReports
 from liveorder.application.orders.order_register import OrderRegister
-from liveorder.application.ports.activity_log import EventLog
+from liveorder.application.ports.activity_log import ActivityLog
 from liveorder.application.ports.broker import BrokerPosition
 from liveorder.application.ports.clock import Clock
 from liveorder.application.ports.order_store import Commit, OrderStore
@@ -65,7 +65,7 @@ class FeesInKind:
         risk: RiskBook,
         sessions: Sessions,
         clock: Clock,
-        log: EventLog,
+        log: ActivityLog,
     ) -> None:
         self._store, self._orders, self._track = store, orders, track
         self._risk, self._sessions, self._clock, self._log = risk, sessions, clock, log

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
 from uuid import UUID
 
 from liveorder.application.orders.order_register import OrderRegister
-from liveorder.application.ports.activity_log import EventLog
+from liveorder.application.ports.activity_log import ActivityLog
 from liveorder.application.ports.order_store import OrderStore
 from liveorder.application.recording import Cause
 from liveorder.domain.execution_report import ExecutionReport, OrderSnapshot
@@ -22,7 +22,7 @@ class UnmatchedReports:
         self,
         store: OrderStore,
         orders: OrderRegister,
-        log: EventLog,
+        log: ActivityLog,
         on_forgotten: Callable[[str, ExecutionReport], Awaitable[None]],
     ) -> None:
         """`on_forgotten` hears, before it is noted, of an order with a key of ours: a store has sent it, and not this one."""

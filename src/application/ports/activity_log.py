@@ -8,7 +8,7 @@ REPEATED = "notice"
 """As `event_type`: a line told the same when it happened. For those who collect lines; a console need not show it again."""
 
 
-class EventLog(Protocol):
+class ActivityLog(Protocol):
     """Lines for people and machines. Writing never fails, never blocks for long, and never changes what trading does."""
 
     def write(self, category: str, sentence: str, **fields: object) -> None:

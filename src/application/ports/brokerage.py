@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from liveorder.application.ports.activity_log import EventLog
+from liveorder.application.ports.activity_log import ActivityLog
 from liveorder.application.ports.broker import Broker
 from liveorder.application.ports.clock import Clock
 from liveorder.application.ports.instruments import Instruments
@@ -36,5 +36,5 @@ class AccountAccess:
     adjusted: Callable[[BrokerCapabilities], BrokerCapabilities]
     """What the adapter declares, with what the operator knows better."""
     clock: Clock
-    log: EventLog
+    log: ActivityLog
     """For what is worth a line and no error. Never a secret."""

@@ -16,7 +16,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from liveorder.application.ports.activity_log import EventLog
+from liveorder.application.ports.activity_log import ActivityLog
 from liveorder.application.ports.brokerage import AccountAccess, Brokerage
 from liveorder.application.ports.clock import Clock
 from liveorder.application.ports.signal_source import Bookmarks
@@ -41,7 +41,7 @@ class DoorAccess:
     shown: str
     """The same for people and logs, secrets masked."""
     clock: Clock
-    log: EventLog
+    log: ActivityLog
     """For what is worth a line and no error. Never a secret."""
     bookmarks: Bookmarks
     """Where a source keeps how far it has read. How far a publisher or a notifier got is kept for it."""

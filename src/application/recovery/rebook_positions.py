@@ -14,7 +14,7 @@ from datetime import date
 from decimal import Decimal
 from uuid import UUID
 
-from liveorder.application.ports.activity_log import EventLog
+from liveorder.application.ports.activity_log import ActivityLog
 from liveorder.application.ports.clock import Clock
 from liveorder.application.ports.order_store import LedgerEntry, OrderStore
 from liveorder.application.ports.sessions import Sessions
@@ -35,7 +35,7 @@ _NO_DAY = date.min
 
 
 class RebookPositions:
-    def __init__(self, store: OrderStore, risk: RiskBook, sessions: Sessions, clock: Clock, log: EventLog) -> None:
+    def __init__(self, store: OrderStore, risk: RiskBook, sessions: Sessions, clock: Clock, log: ActivityLog) -> None:
         self._store, self._risk, self._sessions, self._clock, self._log = store, risk, sessions, clock, log
 
     async def after_a_migration(self, ledger: AccountLedger) -> None:

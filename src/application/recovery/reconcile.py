@@ -16,7 +16,7 @@ from liveorder.application.orders.apply_reports import ApplyReports
 from liveorder.application.orders.fees_in_kind import FeesInKind, held
 from liveorder.application.orders.order_register import OrderRegister
 from liveorder.application.orders.unmatched_reports import UnmatchedReports
-from liveorder.application.ports.activity_log import EventLog
+from liveorder.application.ports.activity_log import ActivityLog
 from liveorder.application.ports.clock import Clock
 from liveorder.application.reporting.views.fields import plain
 from liveorder.application.risk.account_figures import AccountFigures
@@ -44,7 +44,7 @@ class Reconcile:
         risk: RiskBook,
         figures: AccountFigures,
         clock: Clock,
-        log: EventLog,
+        log: ActivityLog,
     ) -> None:
         self._orders, self._gateways, self._track, self._unmatched = orders, gateways, track, unmatched
         self._fees, self._risk, self._figures, self._clock, self._log = fees, risk, figures, clock, log

@@ -8,7 +8,7 @@ from functools import partial
 from liveorder.application.gateway.gateway import Gateway
 from liveorder.application.gateway.retry_policy import RetryPolicy
 from liveorder.application.orders.apply_reports import ApplyReports
-from liveorder.application.ports.activity_log import EventLog
+from liveorder.application.ports.activity_log import ActivityLog
 from liveorder.application.ports.clock import Clock
 from liveorder.application.recording import ENGINE
 from liveorder.application.recovery.reconcile import Reconcile
@@ -41,7 +41,7 @@ class Reconnect:
         figures: AccountFigures,
         halts: TradingHalts,
         clock: Clock,
-        log: EventLog,
+        log: ActivityLog,
         on_refused: Callable[[str, int, BrokerError], None],
         is_over: Callable[[], bool],
         *,

@@ -15,7 +15,7 @@ from liveorder.application.gateway.gateway import Gateway
 from liveorder.application.orders.apply_reports import ApplyReports
 from liveorder.application.orders.order_register import OrderRegister
 from liveorder.application.orders.unmatched_reports import UnmatchedReports
-from liveorder.application.ports.activity_log import EventLog
+from liveorder.application.ports.activity_log import ActivityLog
 from liveorder.application.recording import Cause
 from liveorder.application.recovery.resolve_unknown_outcomes import ResolveUnknownOutcomes
 from liveorder.application.runtime.concurrently import QUESTIONS_AT_ONCE, concurrently
@@ -48,7 +48,7 @@ class Recover:
         track: ApplyReports,
         unmatched: UnmatchedReports,
         doubts: ResolveUnknownOutcomes,
-        log: EventLog,
+        log: ActivityLog,
         resubmit: Callable[[LiveOrder], None],
     ) -> None:
         self._orders, self._gateways, self._track, self._doubts = orders, gateways, track, doubts

@@ -15,7 +15,7 @@ from uuid import UUID
 from liveorder.application.gateway.gateway import Gateway
 from liveorder.application.orders.apply_reports import ApplyReports
 from liveorder.application.orders.order_register import OrderRegister
-from liveorder.application.ports.activity_log import EventLog
+from liveorder.application.ports.activity_log import ActivityLog
 from liveorder.application.ports.broker import Absence
 from liveorder.application.ports.clock import Clock
 from liveorder.application.recording import ENGINE, Cause
@@ -79,7 +79,7 @@ class ResolveUnknownOutcomes:
         gateways: Mapping[str, Gateway],
         track: ApplyReports,
         clock: Clock,
-        log: EventLog,
+        log: ActivityLog,
         resubmit: Callable[[LiveOrder], None],
     ) -> None:
         self._orders, self._gateways, self._track = orders, gateways, track

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from liveorder.application.ports.activity_log import EventLog
+from liveorder.application.ports.activity_log import ActivityLog
 from liveorder.application.reporting.descriptions import sentence
 from liveorder.domain.facts import Fact, RecordedFact
 from liveorder.domain.order import LiveOrder
@@ -40,7 +40,7 @@ def _category(fact: Fact) -> str:
 class OrderLog:
     """An `OrderListener` that writes what happened; `signal_id` makes one signal's journey followable."""
 
-    def __init__(self, log: EventLog) -> None:
+    def __init__(self, log: ActivityLog) -> None:
         self._log = log
 
     def __call__(self, before: LiveOrder | None, after: LiveOrder, recorded: Sequence[RecordedFact]) -> None:

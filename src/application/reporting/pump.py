@@ -9,7 +9,7 @@ from typing import TypeAlias
 
 from liveorder.application.ports.order_store import OrderStore
 from liveorder.application.reporting.projections import Batch, project
-from liveorder.application.reporting.projections.draft import Changes, KeptRows, RowChanges, RowReader
+from liveorder.application.reporting.projections.draft import Changes, RowCache, RowChanges, RowReader
 from liveorder.application.reporting.projections.known_orders import KnownOrders, streams_of
 from liveorder.application.reporting.read_ahead import gathered, read_ahead
 from liveorder.application.reporting.read_models import Superseded, ViewsWriter
@@ -45,7 +45,7 @@ class Pump:
     def __init__(self, store: OrderStore, views: ViewsWriter) -> None:
         self._store, self._views = store, views
         self._known = KnownOrders()
-        self._kept: KeptRows = {}
+        self._kept: RowCache = {}
         self._position = 0
         """Where `_known` and `_kept` stand."""
 

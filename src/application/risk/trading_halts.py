@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import TypeGuard
 
-from liveorder.application.ports.activity_log import EventLog
+from liveorder.application.ports.activity_log import ActivityLog
 from liveorder.application.ports.clock import Clock
 from liveorder.application.ports.order_store import Commit, HaltRow, OrderStore
 from liveorder.application.recording import ENGINE, Cause, Recorder
@@ -33,7 +33,9 @@ SUSPICION = timedelta(hours=24)
 class TradingHalts:
     """The store's `TradingHalt`, and what stands in memory while the store cannot be written."""
 
-    def __init__(self, store: OrderStore, recorder: Recorder, clock: Clock, log: EventLog, *, auto_trading_default: bool) -> None:
+    def __init__(
+        self, store: OrderStore, recorder: Recorder, clock: Clock, log: ActivityLog, *, auto_trading_default: bool
+    ) -> None:
         self._store, self._recorder, self._clock, self._log = store, recorder, clock, log
         self._sparing_log = SparingLog(log, clock)
         self._auto_trading_default = auto_trading_default

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
-from liveorder.application.ports.activity_log import EventLog
+from liveorder.application.ports.activity_log import ActivityLog
 from liveorder.application.ports.clock import Clock
 from liveorder.domain.errors import LeaseLost
 
@@ -21,7 +21,7 @@ Work = Callable[[], Awaitable[None]]
 class BackgroundTasks:
     """One that fails is logged and begun again. `on_lease_lost` hears of a store that is no longer ours."""
 
-    def __init__(self, clock: Clock, log: EventLog, on_lease_lost: Callable[[str], None]) -> None:
+    def __init__(self, clock: Clock, log: ActivityLog, on_lease_lost: Callable[[str], None]) -> None:
         self._clock, self._log, self._on_lease_lost = clock, log, on_lease_lost
         self._tasks: set[asyncio.Task[None]] = set()
         self._lasting: set[asyncio.Task[None]] = set()

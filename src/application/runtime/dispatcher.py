@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable, Coroutine
 from enum import IntEnum
 from typing import Any, TypeVar
 
-from liveorder.application.ports.activity_log import EventLog
+from liveorder.application.ports.activity_log import ActivityLog
 from liveorder.domain.errors import LiveOrderError, StoppedBefore
 
 T = TypeVar("T")
@@ -32,7 +32,7 @@ class Lane(IntEnum):
 class Dispatcher:
     """Begins work in lane order; work that was begun runs side by side."""
 
-    def __init__(self, log: EventLog, *, signals_at_once: int = 256) -> None:
+    def __init__(self, log: ActivityLog, *, signals_at_once: int = 256) -> None:
         self._log = log
         self._lanes: tuple[deque[Work], ...] = tuple(deque() for _ in Lane)
         self._work_came = asyncio.Event()

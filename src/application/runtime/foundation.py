@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from liveorder.application.gateway.gateway import Gateway
-from liveorder.application.ports.activity_log import EventLog
+from liveorder.application.ports.activity_log import ActivityLog
 from liveorder.application.ports.clock import Clock
 from liveorder.application.ports.emergency_journal import EmergencyJournal
 from liveorder.application.ports.order_store import OrderStore
@@ -26,6 +26,6 @@ class Foundation:
     sessions: Sessions
     journal: EmergencyJournal
     clock: Clock
-    log: EventLog
+    log: ActivityLog
     sparing_log: SparingLog
     """Of what lasts: a line when it begins, and now and then while it goes on."""

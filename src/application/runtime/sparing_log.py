@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from threading import Lock
 
-from liveorder.application.ports.activity_log import EventLog
+from liveorder.application.ports.activity_log import ActivityLog
 from liveorder.application.ports.clock import Clock
 
 FIRST_INTERVAL_SECONDS = 60.0
@@ -25,12 +25,12 @@ class _Line:
 
 
 class SparingLog:
-    """An `EventLog` for what lasts: a broker that does not answer, a store that is away. Not for what happens once.
+    """An `ActivityLog` for what lasts: a broker that does not answer, a store that is away. Not for what happens once.
 
     Lines are the same when category, sentence and fields are.
     """
 
-    def __init__(self, log: EventLog, clock: Clock) -> None:
+    def __init__(self, log: ActivityLog, clock: Clock) -> None:
         self._log, self._clock = log, clock
         self._lines: dict[tuple[str, ...], _Line] = {}
         self._looking = Lock()

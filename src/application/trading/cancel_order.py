@@ -13,7 +13,7 @@ from uuid import UUID
 from liveorder.application.gateway.gateway import Answered, Gateway, NotBegun, NotReceived, Outcome, RefusedByBroker
 from liveorder.application.orders.apply_reports import ApplyReports
 from liveorder.application.orders.order_register import OrderRegister
-from liveorder.application.ports.activity_log import EventLog
+from liveorder.application.ports.activity_log import ActivityLog
 from liveorder.application.ports.broker import CancelRequest, Prepared
 from liveorder.application.ports.clock import Clock
 from liveorder.application.ports.emergency_journal import EmergencyJournal, JournalledCancel
@@ -36,7 +36,7 @@ class CancelOrder:
         track: ApplyReports,
         journal: EmergencyJournal,
         clock: Clock,
-        log: EventLog,
+        log: ActivityLog,
     ) -> None:
         self._orders, self._gateways, self._track = orders, gateways, track
         self._journal, self._clock, self._log = journal, clock, log

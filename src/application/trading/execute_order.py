@@ -14,7 +14,7 @@ from uuid import UUID
 from liveorder.application.gateway.gateway import Gateway
 from liveorder.application.orders.fees_in_kind import FeesInKind
 from liveorder.application.orders.order_register import OrderRegister, claim_on
-from liveorder.application.ports.activity_log import EventLog
+from liveorder.application.ports.activity_log import ActivityLog
 from liveorder.application.ports.clock import Clock
 from liveorder.application.ports.instruments import InstrumentQuery
 from liveorder.application.ports.order_store import Claiming
@@ -110,7 +110,7 @@ class ExecuteOrder:
         halts: TradingHalts,
         submit: SubmitOrder,
         clock: Clock,
-        log: EventLog,
+        log: ActivityLog,
     ) -> None:
         self._terms, self._orders, self._gateways, self._risk, self._fees = terms, orders, gateways, risk, fees
         self._gate, self._halts, self._submit = gate, halts, submit

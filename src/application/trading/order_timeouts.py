@@ -13,7 +13,7 @@ from uuid import UUID
 from liveorder.application.gateway.gateway import Gateway
 from liveorder.application.orders.apply_reports import ApplyReports
 from liveorder.application.orders.order_register import OrderRegister
-from liveorder.application.ports.activity_log import EventLog
+from liveorder.application.ports.activity_log import ActivityLog
 from liveorder.application.ports.clock import Clock
 from liveorder.application.ports.sessions import Sessions
 from liveorder.application.runtime.concurrently import QUESTIONS_AT_ONCE, concurrently
@@ -35,7 +35,7 @@ class OrderTimeouts:
         track: ApplyReports,
         cancel: CancelOrder,
         clock: Clock,
-        log: EventLog,
+        log: ActivityLog,
         *,
         check_seconds: float = 1.0,
     ) -> None:

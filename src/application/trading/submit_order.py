@@ -1,6 +1,6 @@
 """An intent that is stored, to its broker: attempts, each durable before the call, until it is known what became of one.
 
-A failure that is surely one is tried again with the same key and bytes; an outcome that is not known is asked about, by `Doubts`.
+A failure that is surely one is tried again with the same key and bytes; an unknown outcome is left to `ResolveUnknownOutcomes`.
 What was not begun for a reason of ours is no attempt: it is started again for as long as the signal may still be sent.
 """
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from liveorder.application.outbox.notifier import Notice
-from liveorder.application.ports.activity_log import REPEATED, EventLog
+from liveorder.application.ports.activity_log import REPEATED, ActivityLog
 
 BELATED = "belated_notice"
 
@@ -17,7 +17,7 @@ class LogNotifier:
     What was recorded before `since`, the beginning of this run, comes from an earlier one that ended too soon to tell it.
     """
 
-    def __init__(self, log: EventLog, since: datetime) -> None:
+    def __init__(self, log: ActivityLog, since: datetime) -> None:
         self._log, self._since = log, since
 
     @property

@@ -18,7 +18,7 @@ ACCOUNT = "SIM"
 
 @dataclass
 class Lines:
-    """An `EventLog` that remembers."""
+    """An `ActivityLog` that remembers."""
 
     written: list[str] = field(default_factory=list)
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from pydantic import SecretStr
 
-from liveorder.application.ports.activity_log import EventLog
+from liveorder.application.ports.activity_log import ActivityLog
 from liveorder.application.ports.brokerage import AccountAccess
 from liveorder.application.ports.clock import Clock
 from liveorder.domain.broker_capabilities import BrokerCapabilities
@@ -25,7 +25,7 @@ def section_of(twin: KiteTwin, **changes: Any) -> Kite:
     return Kite(**{**credentials, "root": twin.address, **changes})
 
 
-def access_to(log: EventLog, clock: Clock | None = None, **capabilities: Any) -> AccountAccess:
+def access_to(log: ActivityLog, clock: Clock | None = None, **capabilities: Any) -> AccountAccess:
     """In haste: the pace that Kite wants of its callers is left out, but for what `capabilities` say."""
 
     def adjusted(declared: BrokerCapabilities) -> BrokerCapabilities:

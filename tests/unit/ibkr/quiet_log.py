@@ -1,4 +1,4 @@
-"""An `EventLog` that keeps its lines."""
+"""An `ActivityLog` that keeps its lines."""
 
 from __future__ import annotations
 

@@ -10,7 +10,7 @@ from liveorder.application.reporting.projections.shapes import Key, Row, TableSp
 Changes: TypeAlias = Iterable[tuple[TableSpec[Any], Sequence[Any], Sequence[Key]]]
 """Each shape with the rows to write and the keys of the rows to remove."""
 
-KeptRows: TypeAlias = dict[tuple[str, Key], Any]
+RowCache: TypeAlias = dict[tuple[str, Key], Any]
 """Rows of kept shapes as they stand, by shape name and key; None where there is none."""
 
 
@@ -27,7 +27,7 @@ class RowReader(Protocol):
 class RowChanges:
     """Changes by shape and key. A later change of the same row replaces the earlier one."""
 
-    def __init__(self, prior: RowReader, kept: KeptRows) -> None:
+    def __init__(self, prior: RowReader, kept: RowCache) -> None:
         self.prior = prior
         self._kept = kept
         self._changes: dict[TableSpec[Any], dict[Key, Any]] = {}

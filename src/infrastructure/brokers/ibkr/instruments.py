@@ -7,7 +7,7 @@ from datetime import date
 from decimal import Context, Decimal, Inexact
 from typing import Any
 
-from liveorder.application.ports.activity_log import EventLog
+from liveorder.application.ports.activity_log import ActivityLog
 from liveorder.application.ports.broker import BrokerPosition
 from liveorder.application.ports.calendar import ALWAYS_OPEN
 from liveorder.application.ports.instruments import InstrumentQuery
@@ -42,7 +42,7 @@ _EXACT = Context(prec=28, traps=[Inexact])
 class IbkrInstruments:
     """An `Instruments`. Asks TWS once for each query; what it found whole is kept as long as it runs."""
 
-    def __init__(self, connection: TwsConnection, contracts: Contracts, currency: str, log: EventLog) -> None:
+    def __init__(self, connection: TwsConnection, contracts: Contracts, currency: str, log: ActivityLog) -> None:
         """`currency` is tried first where a query names none: a symbol is listed in several."""
         self._connection, self._contracts, self._currency, self._log = connection, contracts, currency, log
         self._found: dict[InstrumentQuery, Instrument] = {}

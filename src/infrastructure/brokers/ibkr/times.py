@@ -7,7 +7,7 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
-from liveorder.application.ports.activity_log import EventLog
+from liveorder.application.ports.activity_log import ActivityLog
 
 _FORM = re.compile(r"(\d{4})-?(\d\d)-?(\d\d)([- ]) *(\d\d:\d\d:\d\d)(?:\.\d+)?(?: +(.+))?", re.ASCII)
 _BY_OTHER_NAMES = {
@@ -27,7 +27,7 @@ _BY_OTHER_NAMES = {
 class Times:
     """`time_zone` is that of times which name none, unless they have a dash between date and time: those are UTC."""
 
-    def __init__(self, time_zone: str, log: EventLog) -> None:
+    def __init__(self, time_zone: str, log: ActivityLog) -> None:
         self._zone, self._log = ZoneInfo(time_zone), log
         self._unread: set[str | None] = set()
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 
-from liveorder.application.ports.activity_log import EventLog
+from liveorder.application.ports.activity_log import ActivityLog
 from liveorder.application.ports.clock import Clock
 from liveorder.application.ports.instruments import InstrumentQuery
 from liveorder.domain.errors import BrokerError
@@ -35,7 +35,7 @@ class KiteInstruments:
     `BrokerError`, so that a signal waits instead of being taken for nonsense.
     """
 
-    def __init__(self, session: KiteSession, clock: Clock, log: EventLog) -> None:
+    def __init__(self, session: KiteSession, clock: Clock, log: ActivityLog) -> None:
         self._session, self._clock, self._log = session, clock, log
         self._catalogues: dict[str, KiteCatalogue] = {}
         self._fetching: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)

@@ -8,7 +8,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from liveorder.application.ports.activity_log import EventLog
+from liveorder.application.ports.activity_log import ActivityLog
 from liveorder.application.ports.broker import Absence, BrokerPosition
 from liveorder.application.ports.clock import Clock
 from liveorder.domain.broker_account import Figure, figures
@@ -29,7 +29,7 @@ COMMODITIES = "MCX"
 class KiteQuestions:
     """All but `find` and `news` raise `BrokerError`."""
 
-    def __init__(self, session: KiteSession, instruments: KiteInstruments, clock: Clock, log: EventLog) -> None:
+    def __init__(self, session: KiteSession, instruments: KiteInstruments, clock: Clock, log: ActivityLog) -> None:
         self._session, self._instruments, self._clock, self._log = session, instruments, clock, log
         self._books: SharedQuestion[list[Row]] = SharedQuestion(self._ask_for_orders, _after_those_beside)
         self._told: set[str] = set()
