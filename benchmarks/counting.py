@@ -14,7 +14,7 @@ class CountingDatabase:
     def __init__(self, database: Database) -> None:
         self._database = database
         self.sizes: list[int] = []
-        """Facts of each transaction."""
+        """Events of each transaction."""
         self.first_commit: Transaction | None = None
         """The newest one that began an order."""
 

@@ -23,7 +23,7 @@ from liveorder.application.engine.rooms import EngineConfig
 from liveorder.application.gateway.gateway import AccountConfig
 from liveorder.application.ports.broker import Broker
 from liveorder.application.trading.execute_order import ExecutionConfig
-from liveorder.domain.facts import RecordedFact
+from liveorder.domain.events import RecordedEvent
 from liveorder.domain.order import LiveOrder
 from liveorder.domain.risk_limits import RiskLimits
 from liveorder.domain.signal import Signal
@@ -31,13 +31,13 @@ from liveorder.infrastructure.calendars import ExchangeCalendars
 from liveorder.infrastructure.clock import SystemClock
 from liveorder.infrastructure.emergency_journal import FileEmergencyJournal
 from liveorder.infrastructure.eventstore.database import Database
-from liveorder.infrastructure.eventstore.mapper import FactMapper, domain_facts
+from liveorder.infrastructure.eventstore.mapper import DomainEventMapper, domain_events
 from liveorder.infrastructure.eventstore.order_store import DatabaseOrderStore
 from liveorder.infrastructure.eventstore.store_by_url import create_store, database_at
 
 ACCOUNT = "SIM"
 CLOCK = SystemClock()
-MAPPER = FactMapper(domain_facts())
+MAPPER = DomainEventMapper(domain_events())
 LIMITS = RiskLimits(
     max_position_size=Decimal(10**12),
     max_portfolio_exposure=Decimal(10**12),
@@ -85,7 +85,7 @@ class Trading:
         await self.engine.execute.execute(Signal.parse(line))
         await closed
 
-    def hear(self, before: LiveOrder | None, after: LiveOrder, recorded: Sequence[RecordedFact]) -> None:
+    def hear(self, before: LiveOrder | None, after: LiveOrder, recorded: Sequence[RecordedEvent]) -> None:
         if after.is_finished and (closed := self._closing.pop(after.intent.signal_id, None)) is not None:
             closed.set_result(None)
 

@@ -1,6 +1,6 @@
 """The floor: one durable commit of the same rows into the same tables, by one connection, with nothing in between.
 
-The rows are those of the engine's own first commit of an order (three facts, the claim of its signal, its place among the open
+The rows are those of the engine's own first commit of an order (three events, the claim of its signal, its place among the open
 orders, the account's figures), taken from a transaction that was really stored; only their ids are new each time.
 """
 
@@ -47,7 +47,7 @@ class Floor(Protocol):
         ...
 
     def commit_events(self, rows: Transaction, events: int) -> None:
-        """So many facts like its own, durably, and nothing else."""
+        """So many events like its own, durably, and nothing else."""
         ...
 
     def close(self) -> None: ...
@@ -60,7 +60,7 @@ async def floor_at(place: Place) -> Floor:
 
 
 class _Numbering:
-    """Ids as new orders have them, and the places of their facts in the log."""
+    """Ids as new orders have them, and the places of their events in the log."""
 
     def __init__(self) -> None:
         self.head = 0
@@ -68,7 +68,7 @@ class _Numbering:
     def new_stream(self) -> UUID:
         return uuid7(CLOCK.now(), uuid4().int & ((1 << 74) - 1))
 
-    def facts(self, rows: Transaction, count: int) -> Iterator[tuple[int, int, str, bytes]]:
+    def events(self, rows: Transaction, count: int) -> Iterator[tuple[int, int, str, bytes]]:
         """Position, version, topic and state."""
         known = [(event.topic, event.state) for event in rows.events()]
         for version in range(1, count + 1):
@@ -85,7 +85,7 @@ class SqliteFloor:
 
     def commit_order(self, rows: Transaction) -> None:
         stream, run = self._ids.new_stream().hex, self._connection.execute
-        events = [(position, stream, *fact) for position, *fact in self._ids.facts(rows, 3)]
+        events = [(position, stream, *event) for position, *event in self._ids.events(rows, 3)]
         run("BEGIN IMMEDIATE")
         self._connection.executemany(_SQLITE_EVENTS, events)
         run("UPDATE risk_position SET position=?", (self._ids.head,))
@@ -97,7 +97,7 @@ class SqliteFloor:
 
     def commit_events(self, rows: Transaction, events: int) -> None:
         stream = self._ids.new_stream().hex
-        facts = [(position, stream, *fact) for position, *fact in self._ids.facts(rows, events)]
+        facts = [(position, stream, *event) for position, *event in self._ids.events(rows, events)]
         self._connection.execute("BEGIN IMMEDIATE")
         self._connection.executemany(_SQLITE_EVENTS, facts)
         self._connection.execute("COMMIT")
@@ -127,7 +127,7 @@ class PostgresFloor:
         self._connection.execute(_POSTGRES_EVENTS, self._columns(self._ids.new_stream(), rows, events))
 
     def _columns(self, stream: UUID, rows: Transaction, events: int) -> Sequence[Any]:
-        positions, versions, topics, states = zip(*self._ids.facts(rows, events), strict=True)
+        positions, versions, topics, states = zip(*self._ids.events(rows, events), strict=True)
         return [*map(Int8, positions)], [stream] * events, [*map(Int8, versions)], list(topics), list(states)
 
     def close(self) -> None:

@@ -21,15 +21,15 @@ _COLUMNS = "originator_id, originator_version, topic, state"
 
 
 def add_closed_orders(place: Place, url: str, orders: int) -> None:
-    """To a store without facts. Read models are not made of them."""
+    """To a store without events. Read models are not made of them."""
     with closing(_PostgresTables(url) if place.is_postgres else _SqliteTables(url)) as tables:
-        positions, facts = count(1), _facts(orders)
-        while rows := [(next(positions), *fact) for fact in islice(facts, _AT_A_TIME)]:
+        positions, events = count(1), _events(orders)
+        while rows := [(next(positions), *event) for event in islice(events, _AT_A_TIME)]:
             tables.add(rows)
         tables.finish(orders * 5)
 
 
-def _facts(orders: int) -> Iterator[tuple[UUID, int, str, bytes]]:
+def _events(orders: int) -> Iterator[tuple[UUID, int, str, bytes]]:
     for life in lives(orders):
         for stored in map(MAPPER.to_stored_event, life):
             yield UUID(str(stored.originator_id)), stored.originator_version, stored.topic, stored.state

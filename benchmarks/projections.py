@@ -2,7 +2,7 @@
 
     python benchmarks/projections.py [orders]
 
-An order is five facts. PostgreSQL is measured where `LIVEORDER_TEST_POSTGRES` (or a server on this machine) answers; SQLite where
+An order is five events. PostgreSQL is measured where `LIVEORDER_TEST_POSTGRES` (or a server on this machine) answers; SQLite where
 `TMPDIR` says: it must be a real disk.
 """
 
@@ -29,10 +29,10 @@ from psycopg.sql import SQL, Identifier
 from liveorder.application.ports.order_store import Commit
 from liveorder.application.reporting.projector import Projector
 from liveorder.application.reporting.pump import rare_collections
-from liveorder.domain.facts import Envelope, Fact, RecordedFact
+from liveorder.domain.events import Envelope, Event, RecordedEvent
 from liveorder.domain.identifiers import uuid7
 from liveorder.domain.instrument import Instrument
-from liveorder.domain.order.facts import Acknowledged, Approved, Filled, Requested, SubmissionStarted
+from liveorder.domain.order.events import Acknowledged, Approved, Filled, Requested, SubmissionStarted
 from liveorder.domain.values import OrderType, Side
 from liveorder.infrastructure.clock import SystemClock
 from liveorder.infrastructure.eventstore.order_store import DatabaseOrderStore
@@ -42,20 +42,20 @@ from liveorder.infrastructure.settings import Settings
 
 POSTGRES = os.environ.get("LIVEORDER_TEST_POSTGRES", "postgresql://postgres@127.0.0.1:5432/postgres")
 AIMS = {"sqlite": 25_000, "postgresql": 10_000}
-"""Facts a second."""
+"""Events a second."""
 SYMBOLS = ("AAPL", "MSFT", "NVDA", "SPY", "QQQ")
 START = datetime(2026, 3, 2, 14, 30, tzinfo=UTC)
 
 
-def lives(orders: int) -> Iterator[list[RecordedFact]]:
+def lives(orders: int) -> Iterator[list[RecordedEvent]]:
     """Market orders of two strategies in five instruments, each filled at once."""
     chance = random.Random(1)  # noqa: S311 -- the same orders every time
     for number in range(orders):
         at = START + timedelta(seconds=number)
         order_id = uuid7(at, chance.getrandbits(74))
         yield [
-            RecordedFact(order_id, version, _envelope(at, number, chance), fact)
-            for version, fact in enumerate(_life(order_id, number, at, chance), 1)
+            RecordedEvent(order_id, version, _envelope(at, number, chance), event)
+            for version, event in enumerate(_life(order_id, number, at, chance), 1)
         ]
 
 
@@ -65,7 +65,7 @@ def _envelope(at: datetime, number: int, chance: random.Random) -> Envelope:
     )
 
 
-def _life(order_id: UUID, number: int, at: datetime, chance: random.Random) -> list[Fact]:
+def _life(order_id: UUID, number: int, at: datetime, chance: random.Random) -> list[Event]:
     key, quantity, price = f"K{number:019d}", Decimal(chance.randrange(1, 100)), Decimal(chance.randrange(10_000, 30_000)) / 100
     requested = Requested(
         order_id=order_id,
@@ -108,16 +108,16 @@ async def store_of(url: str, orders: int) -> AsyncIterator[DatabaseOrderStore]:
 
 async def measure(url: str, orders: int) -> None:
     async with store_of(url, orders) as store:
-        facts = await store.head()
+        events = await store.head()
         views = views_at(Settings(store=url).read_model_url, clock=SystemClock())
         projector = Projector(store, views, SystemClock(), lambda error: None)
         projector.follow(UUID(int=0))
         await projector.catch_up()
-        reading = await _rate(facts, lambda: _read(store))
-        rebuilding = await _rate(facts, projector.rebuild)
+        reading = await _rate(events, lambda: _read(store))
+        rebuilding = await _rate(events, projector.rebuild)
         engine = urlsplit(url).scheme
         rates = f"rebuilt {rebuilding:,.0f}/s, aim {AIMS[engine]:,}; read and decoded {reading:,.0f}/s"
-        _say(f"{engine:11} {facts:,} facts: {rates}")
+        _say(f"{engine:11} {events:,} events: {rates}")
         verification = await projector.verify()
         _say(f"{engine:11} {sum(verification.rows.values()):,} rows equal after another rebuild: {verification.is_equal}")
         await views.close()
@@ -129,14 +129,14 @@ async def _read(store: DatabaseOrderStore) -> None:
             pass
 
 
-async def _rate(facts: int, work: Callable[[], Awaitable[Any]]) -> float:
-    """Facts a second, the better of two runs."""
+async def _rate(events: int, work: Callable[[], Awaitable[Any]]) -> float:
+    """Events a second, the better of two runs."""
     best = float("inf")
     for _ in range(2):
         began = time.perf_counter()
         await work()
         best = min(best, time.perf_counter() - began)
-    return facts / best
+    return events / best
 
 
 async def main(orders: int) -> None:

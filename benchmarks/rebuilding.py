@@ -8,7 +8,7 @@ from uuid import UUID
 from benchmarks import projections, showing
 from benchmarks.places import Place
 from liveorder.application.reporting.pump import rare_collections
-from liveorder.domain.facts import RecordedFact
+from liveorder.domain.events import RecordedEvent
 from liveorder.domain.order import LiveOrder
 from liveorder.infrastructure.eventstore.order_store import DatabaseOrderStore
 
@@ -19,12 +19,12 @@ async def measure(place: Place, orders: int) -> None:
         replayed = await _replay(store)
         rate = orders * 5 / (time.perf_counter() - began)
         assert replayed == orders
-    showing.line(f"{place.name:26} {orders:,} orders read, decoded and folded: {rate:,.0f} facts/s")
+    showing.line(f"{place.name:26} {orders:,} orders read, decoded and folded: {rate:,.0f} events/s")
     await projections.measure(place.new_url(), orders)
 
 
 async def _replay(store: DatabaseOrderStore) -> int:
-    streams: dict[UUID, list[RecordedFact]] = {}
+    streams: dict[UUID, list[RecordedEvent]] = {}
     with rare_collections():
         async for page in store.log():
             for item in page:

@@ -31,12 +31,12 @@ from psycopg.sql import SQL, Identifier
 from psycopg.types.numeric import Int8
 
 from liveorder.application.ports.order_store import Commit
-from liveorder.domain.facts import Envelope, Fact, RecordedFact
+from liveorder.domain.events import Envelope, Event, RecordedEvent
 from liveorder.domain.identifiers import uuid7
 from liveorder.domain.instrument import Instrument
-from liveorder.domain.order.facts import Acknowledged, Filled, Requested, SubmissionStarted
+from liveorder.domain.order.events import Acknowledged, Filled, Requested, SubmissionStarted
 from liveorder.domain.values import OrderType, Side
-from liveorder.infrastructure.eventstore.mapper import FactMapper, domain_facts
+from liveorder.infrastructure.eventstore.mapper import DomainEventMapper, domain_events
 from liveorder.infrastructure.eventstore.order_store import DatabaseOrderStore
 from liveorder.infrastructure.eventstore.sqlite import Placement
 from liveorder.infrastructure.eventstore.store_by_url import create_store, store_at
@@ -44,7 +44,7 @@ from liveorder.infrastructure.eventstore.store_by_url import create_store, store
 POSTGRES = os.environ.get("LIVEORDER_TEST_POSTGRES", "postgresql://postgres@127.0.0.1:5432/postgres")
 SIZES = (1, 10, 100, 1000)
 APPENDERS = (1, 16, 256, 1000)
-MAPPER = FactMapper(domain_facts())
+MAPPER = DomainEventMapper(domain_events())
 NOW = datetime(2026, 3, 2, 9, 30, tzinfo=UTC)
 
 
@@ -59,7 +59,7 @@ class WallClock:
         await asyncio.sleep(seconds)
 
 
-LIFE: tuple[Fact, ...] = (
+LIFE: tuple[Event, ...] = (
     Requested(
         order_id=UUID(int=1),
         client_order_id="A" * 20,
@@ -95,10 +95,10 @@ def new_stream() -> UUID:
 
 
 def commit_of(stream_id: UUID, first_version: int, size: int) -> Commit:
-    """The facts of a life, over and over."""
+    """The events of a life, over and over."""
     envelope = Envelope(event_id=uuid4(), actor="engine", epoch=0, correlation_id="signal-1", recorded_at=NOW)
     versions = range(first_version, first_version + size)
-    return Commit(tuple(RecordedFact(stream_id, version, envelope, LIFE[version % len(LIFE)]) for version in versions))
+    return Commit(tuple(RecordedEvent(stream_id, version, envelope, LIFE[version % len(LIFE)]) for version in versions))
 
 
 Work = Callable[[int], Awaitable[None]]
@@ -169,7 +169,7 @@ class RawPostgres:
 
 @cache
 def encoded(size: int) -> list[StoredEvent]:
-    return [MAPPER.to_stored_event(each) for each in commit_of(UUID(int=0), 1, size).facts]
+    return [MAPPER.to_stored_event(each) for each in commit_of(UUID(int=0), 1, size).events]
 
 
 # --- ours ----------------------------------------------------------------------------------------------------------------------
@@ -194,10 +194,10 @@ async def events_per_second(store: DatabaseOrderStore, appenders: int, seconds: 
 
 async def read_per_second(store: DatabaseOrderStore) -> float:
     start = time.perf_counter()
-    facts = 0
+    events = 0
     async for page in store.log(limit=50_000):
-        facts += len(page)
-    return facts / (time.perf_counter() - start)
+        events += len(page)
+    return events / (time.perf_counter() - start)
 
 
 @asynccontextmanager
@@ -230,7 +230,7 @@ async def measure(name: str, url: str, placement: Placement, raw: RawSqlite | Ra
 
 
 def measure_mapper() -> None:
-    facts = commit_of(UUID(int=1), 1, len(LIFE)).facts
+    facts = commit_of(UUID(int=1), 1, len(LIFE)).events
     events = [MAPPER.to_stored_event(each) for each in facts]
     works: dict[str, Callable[[], object]] = {
         "encode": lambda: [*map(MAPPER.to_stored_event, facts)],

@@ -1,6 +1,6 @@
 """Durable orders a second, from a signal's text to filled, with so many of them under way at all times.
 
-Beside them, the facts a second that a raw connection stores in transactions of the same size as ours had, and nothing else.
+Beside them, the events a second that a raw connection stores in transactions of the same size as ours had, and nothing else.
 """
 
 from __future__ import annotations
@@ -37,11 +37,11 @@ async def _measure(place: Place, broker: Broker, at_once: int, seconds: float) -
         dispatcher.database.sizes.clear()
         orders, elapsed, busy = await run(dispatcher, at_once, seconds)
         size, rows = mean(dispatcher.database.sizes), dispatcher.database.first_commit
-        facts = sum(dispatcher.database.sizes)
+        events = sum(dispatcher.database.sizes)
     assert rows is not None
     raw = await _raw(place, rows, max(round(size), 1), seconds / 4)
     aim = f" (aim {AIM:,})" if at_once == AIM_AT else ""
-    stored = f"{facts / elapsed:7,.0f} facts/s in transactions of {size:5.1f} (raw {raw:8,.0f}, {raw * elapsed / facts:4.1f} ×)"
+    stored = f"{events / elapsed:7,.0f} events/s in transactions of {size:5.1f} (raw {raw:8,.0f}, {raw * elapsed / events:4.1f} ×)"
     cost = f"{busy / orders * 1e6:4.0f} µs CPU of the loop's thread an order"
     showing.line(f"  {at_once:5} at once: {orders / elapsed:6,.0f} orders/s{aim}; {stored}; {cost}")
 

@@ -16,7 +16,7 @@ from liveorder.application.recovery.recover import RecoveryReport
 from liveorder.application.reporting import views
 from liveorder.application.reporting.read_models import Query
 from liveorder.domain import broker_account, broker_capabilities, errors, execution_report, quotes
-from liveorder.domain.order.facts import Refused
+from liveorder.domain.order.events import Refused
 from liveorder.domain.reconciliation import ReconciliationReport
 from liveorder.domain.signal import UnusableSignal
 from liveorder.testing.broker_contract import BrokerContract

@@ -42,7 +42,7 @@ class Journal:
         found, place = [], self._recorder.max_tracking_id("journal") or 0
         for notification in self._recorder.select_notifications(place + 1, limit=500, topics=["liveorder.Filled@1"]):
             filled = self._mapper.to_domain_event(notification)
-            entry = Entry(filled.originator_id, filled.fact.quantity, filled.fact.price)
+            entry = Entry(filled.originator_id, filled.event.quantity, filled.event.price)
             self._events.put(entry.collect_events(), tracking=Tracking("journal", notification.id))
             found.append(entry.id)
         return found

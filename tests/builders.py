@@ -1,4 +1,4 @@
-"""Orders and facts to start a test from: one BUY 100 SPY, and a clock that ticks a second for each fact."""
+"""Orders and events to start a test from: one BUY 100 SPY, and a clock that ticks a second for each event."""
 
 from collections.abc import Iterable
 from datetime import UTC, date, datetime, timedelta
@@ -6,10 +6,10 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from liveorder.domain.facts import Envelope, Fact, RecordedFact
+from liveorder.domain.events import Envelope, Event, RecordedEvent
 from liveorder.domain.instrument import Instrument
 from liveorder.domain.order import LiveOrder
-from liveorder.domain.order import facts as f
+from liveorder.domain.order import events as ev
 from liveorder.domain.values import OrderType, Side
 
 START = datetime(2026, 11, 20, 14, 30, tzinfo=UTC)
@@ -24,7 +24,7 @@ def seconds(count: float) -> datetime:
     return START + timedelta(seconds=count)
 
 
-def intent(**changes: Any) -> f.Requested:
+def intent(**changes: Any) -> ev.Requested:
     """Of a MARKET order for 100, unless told otherwise."""
     fields: dict[str, Any] = {
         "order_id": ORDER_ID,
@@ -41,7 +41,7 @@ def intent(**changes: Any) -> f.Requested:
         "order_type": OrderType.MARKET,
         "quantity": None if "notional" in changes else Decimal(100),
     }
-    return f.Requested.model_validate(fields | changes)
+    return ev.Requested.model_validate(fields | changes)
 
 
 def figures(*values: object) -> tuple[object, ...]:
@@ -49,9 +49,9 @@ def figures(*values: object) -> tuple[object, ...]:
     return values
 
 
-def recorded(facts: Iterable[Fact], after: int = 0) -> list[RecordedFact]:
-    """The facts in their places behind `after` earlier ones, each recorded a second later than the one before."""
-    return [RecordedFact(ORDER_ID, version, envelope(version), fact) for version, fact in enumerate(facts, after + 1)]
+def recorded(events: Iterable[Event], after: int = 0) -> list[RecordedEvent]:
+    """The events in their places behind `after` earlier ones, each recorded a second later than the one before."""
+    return [RecordedEvent(ORDER_ID, version, envelope(version), event) for version, event in enumerate(events, after + 1)]
 
 
 def envelope(version: int) -> Envelope:
@@ -60,39 +60,39 @@ def envelope(version: int) -> Envelope:
     )
 
 
-def order_of(*facts: Fact) -> LiveOrder:
-    """The order that these facts make; the usual intent comes first where they begin with none."""
-    begun = facts if facts and isinstance(facts[0], f.Requested) else (intent(), *facts)
+def order_of(*events: Event) -> LiveOrder:
+    """The order that these events make; the usual intent comes first where they begin with none."""
+    begun = events if events and isinstance(events[0], ev.Requested) else (intent(), *events)
     return LiveOrder.replay(recorded(begun))
 
 
-def then(order: LiveOrder, *facts: Fact) -> LiveOrder:
-    return order.apply(recorded(facts, after=order.version))
+def then(order: LiveOrder, *events: Event) -> LiveOrder:
+    return order.apply(recorded(events, after=order.version))
 
 
-# --- facts ---------------------------------------------------------------------------------------------------------------------
+# --- events ---------------------------------------------------------------------------------------------------------------------
 
 
-def submission(attempt: int = 1) -> f.SubmissionStarted:
-    return f.SubmissionStarted(
+def submission(attempt: int = 1) -> ev.SubmissionStarted:
+    return ev.SubmissionStarted(
         request_id=f"{KEY}-s{attempt}", attempt=attempt, payload="{}", deadline=DEADLINE, session_date=SESSION
     )
 
 
-def unknown(request_id: str, kind: f.RequestKind = f.RequestKind.SUBMIT) -> f.OutcomeDoubted:
-    return f.OutcomeDoubted(request_id=request_id, kind=kind, error="BrokerTimeoutError", message="no answer")
+def unknown(request_id: str, kind: ev.RequestKind = ev.RequestKind.SUBMIT) -> ev.OutcomeDoubted:
+    return ev.OutcomeDoubted(request_id=request_id, kind=kind, error="BrokerTimeoutError", message="no answer")
 
 
-def acknowledged(quantity: str | None = None) -> f.Acknowledged:
-    return f.Acknowledged(broker_order_id="B-1", effective_quantity=None if quantity is None else Decimal(quantity))
+def acknowledged(quantity: str | None = None) -> ev.Acknowledged:
+    return ev.Acknowledged(broker_order_id="B-1", effective_quantity=None if quantity is None else Decimal(quantity))
 
 
 def fill(
     execution_id: str, quantity: str | int, price: str | int = 10, fee: str | None = None, at: float | None = None
-) -> f.Filled:
+) -> ev.Filled:
     """`fee` in the instrument's currency, or in one that it names: "1.25 EUR"."""
     amount, _, currency = str(fee).partition(" ")
-    return f.Filled(
+    return ev.Filled(
         execution_id=execution_id,
         quantity=Decimal(quantity),
         price=Decimal(price),
@@ -104,24 +104,24 @@ def fill(
 
 def correction(
     execution_id: str, corrects: str, quantity: str | int, price: str | int = 10, fee: str | None = None, at: float | None = None
-) -> f.FillCorrected:
-    return f.FillCorrected(corrects=corrects, **dict(fill(execution_id, 1, price, fee, at)) | {"quantity": Decimal(quantity)})
+) -> ev.FillCorrected:
+    return ev.FillCorrected(corrects=corrects, **dict(fill(execution_id, 1, price, fee, at)) | {"quantity": Decimal(quantity)})
 
 
-def bust(execution_id: str) -> f.FillBusted:
-    return f.FillBusted(execution_id=execution_id)
+def bust(execution_id: str) -> ev.FillBusted:
+    return ev.FillBusted(execution_id=execution_id)
 
 
-def cancelled(reason: f.CancelReason = f.CancelReason.BY_BROKER, message: str = "") -> f.Cancelled:
-    return f.Cancelled(reason=reason, message=message)
+def cancelled(reason: ev.CancelReason = ev.CancelReason.BY_BROKER, message: str = "") -> ev.Cancelled:
+    return ev.Cancelled(reason=reason, message=message)
 
 
-def cancel_request(number: int = 1, reason: f.CancelReason = f.CancelReason.REQUESTED) -> f.CancelRequested:
-    return f.CancelRequested(request_id=f"{KEY}-c{number}", reason=reason, payload="{}", deadline=DEADLINE)
+def cancel_request(number: int = 1, reason: ev.CancelReason = ev.CancelReason.REQUESTED) -> ev.CancelRequested:
+    return ev.CancelRequested(request_id=f"{KEY}-c{number}", reason=reason, payload="{}", deadline=DEADLINE)
 
 
-def replace_request(number: int = 1, quantity: str | None = None, limit: str | None = None) -> f.ReplaceRequested:
-    return f.ReplaceRequested(
+def replace_request(number: int = 1, quantity: str | None = None, limit: str | None = None) -> ev.ReplaceRequested:
+    return ev.ReplaceRequested(
         request_id=f"{KEY}-r{number}",
         number=number,
         quantity=None if quantity is None else Decimal(quantity),
@@ -133,6 +133,6 @@ def replace_request(number: int = 1, quantity: str | None = None, limit: str | N
 
 SENT = submission()
 ACKNOWLEDGED = acknowledged()
-REJECTED = f.Rejected(message="no margin")
-REFUSED = f.Refused(reason=f.RejectReason.RISK, code="daily_trade_count", message="10 of 10 used")
-FAILED = f.SubmissionFailed(request_id=f"{KEY}-s1", error="BrokerConnectionError", message="connection refused")
+REJECTED = ev.Rejected(message="no margin")
+REFUSED = ev.Refused(reason=ev.RejectReason.RISK, code="daily_trade_count", message="10 of 10 used")
+FAILED = ev.SubmissionFailed(request_id=f"{KEY}-s1", error="BrokerConnectionError", message="connection refused")

@@ -10,7 +10,7 @@ from uuid import UUID
 from liveorder.application.ports.clock import Clock, Randomness
 from liveorder.application.ports.order_store import Commit, OrderStore
 from liveorder.domain.errors import VersionConflict
-from liveorder.domain.facts import Envelope, Fact, RecordedFact
+from liveorder.domain.events import Envelope, Event, RecordedEvent
 from liveorder.domain.identifiers import uuid7
 
 ENGINE = "engine"
@@ -37,11 +37,11 @@ class Recorder:
         """Time-ordered, so that new streams land together in the log's index."""
         return uuid7(self._clock.now(), self._randomness.getrandbits(74))
 
-    def enveloped(self, stream_id: UUID, version: int, facts: Sequence[Fact], cause: Cause) -> list[RecordedFact]:
+    def enveloped(self, stream_id: UUID, version: int, events: Sequence[Event], cause: Cause) -> list[RecordedEvent]:
         """Events in their envelopes, to follow `version` in the stream."""
         now = self._clock.now()
         return [
-            RecordedFact(
+            RecordedEvent(
                 stream_id,
                 version + step,
                 Envelope(
@@ -53,18 +53,18 @@ class Recorder:
                     occurred_at=cause.occurred_at,
                     recorded_at=now,
                 ),
-                fact,
+                event,
             )
-            for step, fact in enumerate(facts, 1)
+            for step, event in enumerate(events, 1)
         ]
 
-    async def note(self, stream_id: UUID, version: int, fact: Fact, cause: Cause) -> bool:
+    async def note(self, stream_id: UUID, version: int, event: Event, cause: Cause) -> bool:
         """Store an event of no order behind `version` of its stream; False if that was done before, perhaps by an earlier run.
 
         Raises the other errors of `OrderStore.append`.
         """
         try:
-            await self._store.append(Commit(facts=tuple(self.enveloped(stream_id, version, [fact], cause))))
+            await self._store.append(Commit(events=tuple(self.enveloped(stream_id, version, [event], cause))))
         except VersionConflict:
             return False
         return True

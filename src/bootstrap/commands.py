@@ -107,7 +107,7 @@ async def standing_doubts(settings: Settings, *, actor: str, timeout_seconds: fl
             with suppress(StoreUnavailable):
                 answer = await _ask_owner(store, CommandKind.DOUBTS, {}, actor, timeout_seconds, lease.owner)
                 return [DoubtView.model_validate(doubt) for doubt in answer["result"]]
-        orders = [LiveOrder.replay(facts) for facts in (await store.unfinished()).values()]
+        orders = [LiveOrder.replay(events) for events in (await store.unfinished()).values()]
         return [doubt_view(doubt, is_being_asked=False) for order in orders for doubt in doubts_of(order)]
     finally:
         await store.close()

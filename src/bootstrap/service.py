@@ -95,7 +95,7 @@ def _say_what_is_unread(settings: Settings, log: ActivityLog) -> None:
 async def _await_turn(settings: Settings, log: ActivityLog | None, *, wait: bool) -> datetime | None:
     """Return once nobody owns the store, before anything is opened that only its owner may have, such as the venue's file.
 
-    Returns when its newest fact was recorded; None while there is none.
+    Returns when its newest event was recorded; None while there is none.
     """
     clock = SystemClock()
     store = store_at(settings.store, clock=clock, expectation=expectation_of(settings))
@@ -124,12 +124,12 @@ async def _migrate(settings: Settings, log: ActivityLog, *, wait: bool) -> None:
 
 
 async def _newest_moment(store: DatabaseOrderStore) -> datetime | None:
-    """By our own facts: events of other programs say no such thing."""
+    """By our own events: events of other programs say no such thing."""
     end = await store.head()
     while end > 0:
         start = max(0, end - PAGE)
         pages = [page async for page in store.log(after=start, limit=end - start)]
-        moments = [item.envelope.recorded_at for page in pages for item in page if not isinstance(item.fact, ForeignEvent)]
+        moments = [item.envelope.recorded_at for page in pages for item in page if not isinstance(item.event, ForeignEvent)]
         if moments:
             return moments[-1]
         end = start

@@ -9,7 +9,7 @@ import hashlib
 from typing import ClassVar
 from uuid import UUID
 
-from liveorder.domain.facts import Fact
+from liveorder.domain.events import Event
 from liveorder.domain.identifiers import stream_id
 from liveorder.domain.visible_text import visible
 
@@ -17,7 +17,7 @@ MAX_LINE_LENGTH = 4096
 """Characters of the message that are kept."""
 
 
-class SignalDeadLettered(Fact):
+class SignalDeadLettered(Event):
     """Stored as version 1 of `dead_letter_id`: the same message, read again, conflicts there and is not stored again."""
 
     topic: ClassVar[str] = "liveorder.SignalDeadLettered@1"
@@ -35,7 +35,7 @@ class SignalDeadLettered(Fact):
     known_fingerprint: str | None = None
 
 
-class SignalRetried(Fact):
+class SignalRetried(Event):
     """A person had the message sent after all."""
 
     topic: ClassVar[str] = "liveorder.SignalRetried@1"

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import ClassVar
 
-from liveorder.domain.facts import Fact
+from liveorder.domain.events import Event
 from liveorder.domain.identifiers import stream_id
 
 STORE_STREAM = stream_id("store")
 
 
-class DefaultAccountChanged(Fact):
+class DefaultAccountChanged(Event):
     """A person chose another one; `evidence` says why. Signals that were known before stay known on the account they traded on."""
 
     topic: ClassVar[str] = "liveorder.DefaultAccountChanged@1"
@@ -20,7 +20,7 @@ class DefaultAccountChanged(Fact):
     evidence: str
 
 
-def default_account(stream: Iterable[Fact], at_creation: str) -> str:
+def default_account(stream: Iterable[Event], at_creation: str) -> str:
     """The one that holds after these events."""
-    chosen = [fact.account_id for fact in stream if isinstance(fact, DefaultAccountChanged)]
+    chosen = [event.account_id for event in stream if isinstance(event, DefaultAccountChanged)]
     return chosen[-1] if chosen else at_creation

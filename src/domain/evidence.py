@@ -19,7 +19,7 @@ from typing import NamedTuple, TypeAlias
 from liveorder.domain.broker_capabilities import BrokerCapabilities, KeySupport
 from liveorder.domain.execution_report import OrderSnapshot
 from liveorder.domain.order import LiveOrder, OpenRequest
-from liveorder.domain.order.facts import RequestKind
+from liveorder.domain.order.events import RequestKind
 
 ABSENCES_NEEDED = 2
 """Answers in a row that must not find it, each to a question that was asked when that could be true."""

@@ -2,7 +2,7 @@
 
 A report names its order by our key (`client_order_id`) or by the broker's (`broker_order_id`), best by both; where a broker gives
 a replacement a key of its own, the adapter tells the order's. It never changes an order by itself: `reception.receive` decides
-which facts it amounts to.
+which events it amounts to.
 """
 
 from __future__ import annotations

@@ -42,7 +42,7 @@ class Closing(StrEnum):
 
 
 class OrderLifecycle(StateMachine):
-    """One trigger for each condition an order can be in; `a.to(b)` says that a fact can move the order so."""
+    """One trigger for each condition an order can be in; `a.to(b)` says that an event can move the order so."""
 
     pending = State("PENDING", value=OrderStatus.PENDING, initial=True)
     submitted = State("SUBMITTED", value=OrderStatus.SUBMITTED)

@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import ClassVar
 from uuid import UUID
 
-from liveorder.domain.facts import Fact
+from liveorder.domain.events import Event
 from liveorder.domain.identifiers import stream_id
 from liveorder.domain.instrument import Instrument
 from liveorder.domain.values import Amount, Price
@@ -18,7 +18,7 @@ class AdjustmentReason(StrEnum):
     """The broker kept a part of what was bought as its fee."""
 
 
-class PositionAdjusted(Fact):
+class PositionAdjusted(Event):
     """Counts as no trade."""
 
     topic: ClassVar[str] = "liveorder.PositionAdjusted@1"

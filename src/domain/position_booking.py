@@ -14,7 +14,7 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import NamedTuple, TypeAlias
 
-from liveorder.domain.order.facts import Requested
+from liveorder.domain.order.events import Requested
 from liveorder.domain.position import Position
 from liveorder.domain.position_adjustment import PositionAdjusted
 from liveorder.domain.values import EXACT, ZERO, Money, total, with_money

@@ -14,7 +14,7 @@ from uuid import UUID
 from liveorder.domain.broker_capabilities import BrokerCapabilities
 from liveorder.domain.errors import InvalidInput
 from liveorder.domain.instrument import Instrument
-from liveorder.domain.order.facts import Requested
+from liveorder.domain.order.events import Requested
 from liveorder.domain.quotes import Price, Priced
 from liveorder.domain.risk_limits import RiskLimits
 from liveorder.domain.signal import Signal, UnusableSignal

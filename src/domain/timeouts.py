@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from typing import TypeAlias
 
 from liveorder.domain.order import LiveOrder
-from liveorder.domain.order.facts import CancelReason, Requested
+from liveorder.domain.order.events import CancelReason, Requested
 from liveorder.domain.values import OrderRole, TimeInForce
 
 ASK_AGAIN_SECONDS = 30.0

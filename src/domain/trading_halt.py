@@ -12,7 +12,7 @@ from enum import StrEnum
 from functools import reduce
 from typing import ClassVar
 
-from liveorder.domain.facts import Fact
+from liveorder.domain.events import Event
 
 EVERYTHING = "*"
 """The scope of a halt that stands for every account."""
@@ -66,10 +66,10 @@ def told_by(text: str) -> tuple[HaltReason, str]:
     return HaltReason.RESTORED_STORE, text
 
 
-# --- facts -------------------------------------------------------------------------------------------------------------------
+# --- events -------------------------------------------------------------------------------------------------------------------
 
 
-class TradingHalted(Fact):
+class TradingHalted(Event):
     """No new order of the scope may be sent. `detail` is for people."""
 
     topic: ClassVar[str] = "liveorder.TradingHalted@1"
@@ -79,7 +79,7 @@ class TradingHalted(Fact):
     detail: str = ""
 
 
-class TradingResumed(Fact):
+class TradingResumed(Event):
     """The halt of exactly this scope is lifted."""
 
     topic: ClassVar[str] = "liveorder.TradingResumed@1"
@@ -88,7 +88,7 @@ class TradingResumed(Fact):
     detail: str = ""
 
 
-class AutoTradingSwitched(Fact):
+class AutoTradingSwitched(Event):
     """From here on this holds in place of the setting."""
 
     topic: ClassVar[str] = "liveorder.AutoTradingSwitched@1"
@@ -102,7 +102,7 @@ class AutoTradingSwitched(Fact):
 
 @dataclass(frozen=True, slots=True)
 class TradingHalt:
-    """Immutable; a decision returns the new facts, and `evolve` returns the state after them."""
+    """Immutable; a decision returns the new events, and `evolve` returns the state after them."""
 
     standing: Mapping[str, TradingHalted] = field(default_factory=dict)
     """The halts that stand, by scope, each with the reason that came first, or a graver one that came later."""
@@ -117,30 +117,30 @@ class TradingHalt:
         before = f"{detail}; halted before: {known.reason} {known.detail}".rstrip()
         return [TradingHalted(scope=scope, reason=reason, detail=before)] if _outweighs(reason, known.reason) else []
 
-    def resume(self, scope: str, detail: str) -> list[Fact]:
+    def resume(self, scope: str, detail: str) -> list[Event]:
         """Nothing new when no halt has exactly this scope."""
         return [TradingResumed(scope=scope, detail=detail)] if scope in self.standing else []
 
-    def switch_auto_trading(self, enabled: bool, detail: str) -> list[Fact]:
+    def switch_auto_trading(self, enabled: bool, detail: str) -> list[Event]:
         return [] if enabled is self.auto_trading else [AutoTradingSwitched(enabled=enabled, detail=detail)]
 
     def stands_for(self, account_id: str) -> TradingHalted | None:
         """The halt that stops this account, the widest first; None when it may trade."""
         return next((self.standing[scope] for scope in halting_scopes(account_id) if scope in self.standing), None)
 
-    def evolve(self, facts: Iterable[Fact]) -> TradingHalt:
-        return reduce(TradingHalt._after, facts, self)
+    def evolve(self, events: Iterable[Event]) -> TradingHalt:
+        return reduce(TradingHalt._after, events, self)
 
-    def _after(self, fact: Fact) -> TradingHalt:
-        match fact:
+    def _after(self, event: Event) -> TradingHalt:
+        match event:
             case TradingHalted():
-                known = self.standing.get(fact.scope)
-                is_news = known is None or _outweighs(fact.reason, known.reason)
-                return replace(self, standing={**self.standing, fact.scope: fact}) if is_news else self
+                known = self.standing.get(event.scope)
+                is_news = known is None or _outweighs(event.reason, known.reason)
+                return replace(self, standing={**self.standing, event.scope: event}) if is_news else self
             case TradingResumed():
-                return replace(self, standing={scope: halt for scope, halt in self.standing.items() if scope != fact.scope})
+                return replace(self, standing={scope: halt for scope, halt in self.standing.items() if scope != event.scope})
             case AutoTradingSwitched():
-                return replace(self, auto_trading=fact.enabled)
+                return replace(self, auto_trading=event.enabled)
             case _:
                 return self
 

@@ -6,12 +6,12 @@ from collections.abc import Iterable
 from typing import ClassVar
 from uuid import UUID
 
+from liveorder.domain.events import Event
 from liveorder.domain.execution_report import Execution, ExecutionBusted, ExecutionCorrected, ExecutionReport, described
-from liveorder.domain.facts import Fact
 from liveorder.domain.identifiers import stream_id
 
 
-class UnmatchedReportNoted(Fact):
+class UnmatchedReportNoted(Event):
     """The report as it was told; `fields` are texts."""
 
     topic: ClassVar[str] = "liveorder.UnmatchedReportNoted@1"
@@ -22,7 +22,7 @@ class UnmatchedReportNoted(Fact):
     fields: dict[str, object]
 
 
-class UnmatchedReportResolved(Fact):
+class UnmatchedReportResolved(Event):
     """It belongs to `order_id` after all, or a person explained it."""
 
     topic: ClassVar[str] = "liveorder.UnmatchedReportResolved@1"

@@ -41,10 +41,10 @@ from liveorder.application.reporting.views import (
 from liveorder.application.risk.account_figures import LOOK_SECONDS
 from liveorder.bootstrap import Brokerage, EventRecorder, load_settings, open_service, recorder_of
 from liveorder.domain.errors import LiveOrderError
-from liveorder.domain.facts import RecordedFact
+from liveorder.domain.events import RecordedEvent
 from liveorder.domain.lifecycle import OrderStatus
 from liveorder.domain.order import LiveOrder
-from liveorder.domain.order.facts import CancelReason, Refused
+from liveorder.domain.order.events import CancelReason, Refused
 from liveorder.domain.reconciliation import ReconciliationReport
 from liveorder.domain.signal import Signal
 from liveorder.domain.values import Side
@@ -65,7 +65,7 @@ class Callbacks:
         self._running: set[asyncio.Task[None]] = set()
         self.log: ActivityLog | None = None
 
-    def order_changed(self, before: LiveOrder | None, after: LiveOrder, recorded: Sequence[RecordedFact]) -> None:
+    def order_changed(self, before: LiveOrder | None, after: LiveOrder, recorded: Sequence[RecordedEvent]) -> None:
         """An `OrderListener`: new executions and changes of status, told after they are durable."""
         if self._on_fill is not None and (before is None or after.executions is not before.executions):
             known = set(before.executions.told) if before is not None else set()
@@ -222,7 +222,7 @@ class Runner:
     # --- looking ---------------------------------------------------------------------------------------------------------------
 
     async def order(self, order_id: UUID) -> OrderView:
-        """As its newest durable fact leaves it. Raises `OrderNotFound`."""
+        """As its newest durable event leaves it. Raises `OrderNotFound`."""
         return order_view(await self._engine.orders.get(order_id))
 
     async def active_orders(self) -> Sequence[OrderView]:
@@ -235,7 +235,7 @@ class Runner:
         return await self._service.views.orders(Query(**wanted))
 
     async def history(self, order_id: UUID) -> Sequence[HistoryView]:
-        """Every fact of an order, in order."""
+        """Every event of an order, in order."""
         return [history_view(item) for item in await self._engine.store.stream(order_id)]
 
     async def positions(self, **wanted: Any) -> Sequence[PositionView]:

@@ -14,7 +14,7 @@ from liveorder.application.emergency.kill import StopReport
 from liveorder.application.reporting.views import AccountView, DailySummaryView, DoubtView, HistoryView, OrderView, PositionView
 from liveorder.application.risk.account_figures import LOOK_SECONDS
 from liveorder.bootstrap import EventRecorder
-from liveorder.domain.order.facts import Refused
+from liveorder.domain.order.events import Refused
 from liveorder.domain.reconciliation import ReconciliationReport
 from liveorder.domain.signal import Signal
 from liveorder.interfaces.runner import Number, Runner

@@ -1,5 +1,5 @@
 """Runs order scenarios of the FIX form through the real `LiveOrder`: what the buy side does by our decisions, what the sell side
-tells by reports. Every figure of `expect` is derived from facts; only a restatement takes its new terms from the report itself.
+tells by reports. Every figure of `expect` is derived from events; only a restatement takes its new terms from the report itself.
 """
 
 import json
@@ -13,10 +13,10 @@ from pydantic import BaseModel, ConfigDict
 
 from liveorder.domain import execution_report as r
 from liveorder.domain.errors import DecisionRefused
-from liveorder.domain.facts import Fact, RecordedFact
+from liveorder.domain.events import Event, RecordedEvent
 from liveorder.domain.lifecycle import Closing, OrderStatus
 from liveorder.domain.order import LiveOrder, requests
-from liveorder.domain.order.facts import CancelReason
+from liveorder.domain.order.events import CancelReason
 from liveorder.domain.order.reception import apply_report
 from liveorder.domain.values import OrderType, TimeInForce
 from tests.builders import DEADLINE, SESSION, intent, recorded, seconds
@@ -167,16 +167,16 @@ def cases_in(path: Path) -> Iterator[Case]:
 class TrackedOrder:
     """One order of a scenario with its whole history: what it became step by step must equal its replay."""
 
-    def __init__(self, request: Fact) -> None:
-        self.history: list[RecordedFact] = recorded([request])
+    def __init__(self, request: Event) -> None:
+        self.history: list[RecordedEvent] = recorded([request])
         self.order = LiveOrder.replay(self.history)
 
-    def add(self, facts: list[Fact]) -> list[Fact]:
-        new = recorded(facts, after=self.order.version)
+    def add(self, events: list[Event]) -> list[Event]:
+        new = recorded(events, after=self.order.version)
         self.history += new
         self.order = self.order.apply(new)
         assert LiveOrder.replay(self.history) == self.order
-        return facts
+        return events
 
 
 class Run:
@@ -223,18 +223,18 @@ class Run:
         if (tracked := self.orders.get(step.orig_clordid)) is None:
             self.unmatched.append(step.n)
             return
-        facts = tracked.add(self.cancel(tracked.order) if step.msg is Message.CANCEL else self.replace(tracked.order, step))
-        self.asked[step.clordid] = (step.msg, getattr(facts[0], "request_id", None) if facts else None)
+        events = tracked.add(self.cancel(tracked.order) if step.msg is Message.CANCEL else self.replace(tracked.order, step))
+        self.asked[step.clordid] = (step.msg, getattr(events[0], "request_id", None) if events else None)
         self.orders[step.clordid] = tracked
 
-    def cancel(self, order: LiveOrder) -> list[Fact]:
+    def cancel(self, order: LiveOrder) -> list[Event]:
         try:
             return requests.request_cancel(order, CancelReason.REQUESTED, payload="{}", deadline=DEADLINE)
         except DecisionRefused:
             assert order.status.is_closed, "only of a closed order is a cancel not asked"
             return []
 
-    def replace(self, order: LiveOrder, step: Step) -> list[Fact]:
+    def replace(self, order: LiveOrder, step: Step) -> list[Event]:
         """The buy side may ask here what ours would not, to reopen a filled order for one; the answer is taken all the same."""
         is_asked_by_ours = not order.status.is_closed and not order.submission_is_open
         if is_asked_by_ours and (step.order_qty is None or step.order_qty > order.filled_quantity):

@@ -20,10 +20,10 @@ import pytest
 
 from liveorder.application.ports.order_store import Claiming, Commit, LedgerEntry, LedgerRow
 from liveorder.domain.claim import IdempotencyClaim, Recognition
-from liveorder.domain.facts import Envelope, Fact, RecordedFact
-from liveorder.domain.order.facts import Filled
+from liveorder.domain.events import Envelope, Event, RecordedEvent
+from liveorder.domain.order.events import Filled
 from liveorder.infrastructure.eventstore.identity import Expectation
-from liveorder.infrastructure.eventstore.mapper import FactMapper, domain_facts
+from liveorder.infrastructure.eventstore.mapper import DomainEventMapper, domain_events
 from liveorder.infrastructure.eventstore.order_store import DatabaseOrderStore
 from liveorder.infrastructure.eventstore.postgres import PostgresDatabase
 from liveorder.infrastructure.eventstore.postgres_connection import address_of
@@ -32,7 +32,7 @@ from liveorder.infrastructure.eventstore.sqlite_recorder import uri_of
 from liveorder.infrastructure.eventstore.store_by_url import create_store, sqlite_path, store_at
 from tests.postgres_databases import POSTGRES, lend_database, take_back_database
 
-MAPPER = FactMapper(domain_facts())
+MAPPER = DomainEventMapper(domain_events())
 EXPECTED = Expectation("SIMULATION", ("main",), "tests", "main")
 
 
@@ -67,12 +67,12 @@ class CountingLedger:
         self.counts |= {(row.account_id, row.key): int(row.state) for row in rows}
 
 
-def recorded(stream_id: UUID, version: int, fact: Fact | None = None) -> RecordedFact:
+def recorded(stream_id: UUID, version: int, event: Event | None = None) -> RecordedEvent:
     envelope = Envelope(
         event_id=uuid4(), actor="engine", epoch=0, correlation_id="signal", recorded_at=datetime(2026, 3, 2, 9, 30, tzinfo=UTC)
     )
     fill = Filled(execution_id=f"{stream_id}-{version}", quantity=Decimal("1.50"), price=Decimal("100.05"))
-    return RecordedFact(stream_id, version, envelope, fact or fill)
+    return RecordedEvent(stream_id, version, envelope, event or fill)
 
 
 def commit(stream_id: UUID, *versions: int, **terms: Any) -> Commit:

@@ -31,8 +31,8 @@ from liveorder.domain.errors import (
     TradingIsHalted,
     VersionConflict,
 )
-from liveorder.domain.facts import RecordedFact
-from liveorder.domain.order.facts import Filled
+from liveorder.domain.events import RecordedEvent
+from liveorder.domain.order.events import Filled
 from liveorder.infrastructure.eventstore.database import Row, Values
 from liveorder.infrastructure.eventstore.file_identity import identity_of
 from liveorder.infrastructure.eventstore.identity import Expectation, remember
@@ -106,14 +106,14 @@ async def versions(store: DatabaseOrderStore, stream_id: UUID) -> list[int]:
 # --- appending and reading ----------------------------------------------------------------------------------------------------
 
 
-async def test_facts_come_back_as_they_were_stored(site: Site) -> None:
+async def test_events_come_back_as_they_were_stored(site: Site) -> None:
     order_id = uuid4()
-    facts = (recorded(order_id, 1, intent()), recorded(order_id, 2, submission()))
+    events = (recorded(order_id, 1, intent()), recorded(order_id, 2, submission()))
     async with opened(site.store()) as store:
-        committed = await store.append(Commit(facts))
+        committed = await store.append(Commit(events))
         stored = await store.stream(order_id)
     assert committed.positions == (1, 2)
-    assert stored == [replace(each, position=each.version) for each in facts]
+    assert stored == [replace(each, position=each.version) for each in events]
 
 
 async def test_what_was_appended_is_there_after_reopening(site: Site) -> None:
@@ -142,7 +142,7 @@ async def test_commits_of_one_stream_are_stored_in_the_order_in_which_they_were_
     assert [each.position for each in log] == list(range(1, 101))
     assert all([each.version for each in log if each.stream_id == stream] == [1, 2, 3, 4, 5] for stream in streams)
     assert report.problems == ()
-    assert (report.facts, report.streams) == (100, 20)
+    assert (report.events, report.streams) == (100, 20)
 
 
 async def test_the_log_comes_in_pages_from_any_position(site: Site) -> None:
@@ -233,7 +233,7 @@ async def test_a_gap_is_refused(site: Site) -> None:
         assert await versions(store, order_id) == [1]
 
 
-async def test_facts_of_a_commit_must_follow_each_other_in_one_stream(site: Site) -> None:
+async def test_events_of_a_commit_must_follow_each_other_in_one_stream(site: Site) -> None:
     order_id = uuid4()
     async with opened(site.store()) as store:
         with pytest.raises(VersionConflict):
@@ -483,7 +483,7 @@ async def test_a_commit_whose_reply_was_lost_is_found_by_reading_back(site: Site
         await store.append(commit(other, 1, entries=(entry("orders"),)))
         assert ledger.counts == {("main", "orders"): 3}
         report = await store.check()
-    assert (report.facts, report.problems) == (3, ())
+    assert (report.events, report.problems) == (3, ())
 
 
 async def test_a_commit_that_never_arrived_is_stored_once_or_reported(site: Site) -> None:
@@ -561,14 +561,14 @@ async def test_without_a_ledger_entries_are_refused(site: Site) -> None:
 # --- the index of unfinished orders -------------------------------------------------------------------------------------------
 
 
-async def test_unfinished_orders_are_found_with_all_their_facts(site: Site) -> None:
+async def test_unfinished_orders_are_found_with_all_their_events(site: Site) -> None:
     first, second, third = (uuid4() for _ in range(3))
     async with opened(site.store()) as store:
         await outcomes(store, *(commit(each, 1, is_open=True) for each in (first, second, third)))
         await store.append(commit(second, 2, is_open=False))
         await store.append(commit(third, 2))
         unfinished = await store.unfinished()
-        assert {stream: [each.version for each in facts] for stream, facts in unfinished.items()} == {first: [1], third: [1, 2]}
+        assert {stream: [each.version for each in events] for stream, events in unfinished.items()} == {first: [1], third: [1, 2]}
         await store.append(commit(second, 3, is_open=True))
         assert set(await store.unfinished()) == {first, second, third}
 
@@ -658,7 +658,7 @@ async def test_an_owner_of_before_does_not_forget_the_accounts_that_its_successo
         await paused.lease.acquire("paused", -1)
         read = paused.stream
 
-        async def succeeded_meanwhile(stream_id: UUID) -> Sequence[RecordedFact]:
+        async def succeeded_meanwhile(stream_id: UUID) -> Sequence[RecordedEvent]:
             await successor.lease.acquire("successor", 3600)
             await successor.identify()
             return await read(stream_id)
@@ -708,10 +708,10 @@ async def test_an_answer_of_a_process_that_lost_the_store_counts_for_nothing(sit
         assert await successor.commands.pending() == []
 
 
-# --- the risk table without a fact ---------------------------------------------------------------------------------------------
+# --- the risk table without an event ---------------------------------------------------------------------------------------------
 
 
-async def test_the_risk_table_is_changed_without_a_fact_by_its_owner_alone(site: Site) -> None:
+async def test_the_risk_table_is_changed_without_an_event_by_its_owner_alone(site: Site) -> None:
     ledger = CountingLedger()
     async with opened(site.store(), ledger) as store, opened(site.store()) as successor:
         await store.append(commit(uuid4(), 1, entries=(entry("orders"),)))
@@ -845,7 +845,7 @@ async def test_a_newer_schema_is_refused(site: Site) -> None:
         await site.store().open()
 
 
-async def test_a_fact_of_an_unknown_topic_is_refused_by_name(site: Site) -> None:
+async def test_a_event_of_an_unknown_topic_is_refused_by_name(site: Site) -> None:
     async with opened(site.store()) as store:
         await store.append(commit(uuid4(), 1))
     site.tamper("UPDATE stored_events SET topic = 'liveorder.Invented@7'")
@@ -858,7 +858,7 @@ async def test_a_log_that_lost_its_end_is_refused(site: Site) -> None:
     async with opened(site.store()) as store:
         await store.append(commit(order_id, 1, 2, 3))
     site.tamper("DELETE FROM stored_events WHERE originator_version = 3")
-    with pytest.raises(StoreRefused, match="facts are missing"):
+    with pytest.raises(StoreRefused, match="events are missing"):
         await site.store().open()
 
 
@@ -918,7 +918,7 @@ async def test_a_move_is_found_again_by_who_owns_the_store_after_one_that_died_b
 
 
 async def shortened(site: Site, store: DatabaseOrderStore) -> None:
-    """As by a replica that lagged: whole, and without its newest facts."""
+    """As by a replica that lagged: whole, and without its newest events."""
     await store.append(commit(uuid4(), 1, 2, entries=(entry("a"),)))
     await store.append(commit(uuid4(), 1, entries=(entry("a"),)))
     newest = "rowid" if isinstance(site, SQLiteSite) else "notification_id"
@@ -981,22 +981,22 @@ async def test_who_takes_over_a_log_that_got_shorter_goes_on_from_its_end(site: 
         ("UPDATE stored_events SET originator_version = 9 WHERE originator_version = 2", "has version 9 where 2 should be"),
         ("DELETE FROM open_orders", "is not listed as open"),
         ("UPDATE risk_position SET position = 1", "the risk table stands at position 1"),
-        ("UPDATE signal_claims SET order_id = '00000000-0000-0000-0000-000000000000'", "there are no facts"),
+        ("UPDATE signal_claims SET order_id = '00000000-0000-0000-0000-000000000000'", "there are no events"),
         ("UPDATE signal_claims SET order_id = 'no id'", "which is no order's id"),
         ("DELETE FROM signal_claims", "has no claim on its signal SIGNAL1"),
         ("DELETE FROM broker_names", "is B-1 at its broker, and is not listed under that name"),
         ("UPDATE broker_names SET broker_order_id = 'B2'", "B2 on account U1 is listed as order"),
         ("UPDATE broker_names SET account_id = 'U2'", "B-1 on account U2 is listed as order"),
-        ("UPDATE broker_names SET order_id = 'no id'", "is listed as order no id, whose facts do not say so"),
+        ("UPDATE broker_names SET order_id = 'no id'", "is listed as order no id, whose events do not say so"),
     ],
 )
 async def test_the_check_finds_damage(site: Site, damage: str, problem: str) -> None:
     order_id = uuid4()
     told = (intent(client_order_id="SIGNAL1"), acknowledged(), submission())
-    facts = tuple(recorded(order_id, version, fact) for version, fact in enumerate(told, 1))
+    events = tuple(recorded(order_id, version, event) for version, event in enumerate(told, 1))
     async with opened(site.store()) as store:
         names = (BrokerName("U1", "B-1", order_id),)
-        await store.append(Commit(facts, claim=claim(order_id), is_open=True, names=names))
+        await store.append(Commit(events, claim=claim(order_id), is_open=True, names=names))
         assert (await store.check()).problems == ()
         flipped = "set_byte(state, 60, 33)" if isinstance(site, PostgresSite) else _FLIPPED
         site.tamper(damage.format(flipped=flipped))
@@ -1006,8 +1006,8 @@ async def test_the_check_finds_damage(site: Site, damage: str, problem: str) -> 
 async def test_a_check_while_in_use_finds_nothing_wrong(site: Site) -> None:
     async def live(store: DatabaseOrderStore) -> None:
         order_id = uuid4()
-        facts = (recorded(order_id, 1, intent(client_order_id=str(order_id))), recorded(order_id, 2, submission()))
-        await store.append(Commit(facts, claim=claim(order_id, str(order_id)), is_open=True))
+        events = (recorded(order_id, 1, intent(client_order_id=str(order_id))), recorded(order_id, 2, submission()))
+        await store.append(Commit(events, claim=claim(order_id, str(order_id)), is_open=True))
         await store.append(commit(order_id, 3, is_open=False))
 
     async with opened(site.store()) as store, opened(site.store()) as inspector:
@@ -1016,7 +1016,7 @@ async def test_a_check_while_in_use_finds_nothing_wrong(site: Site) -> None:
         await asyncio.gather(*living)
         reports.append(await inspector.check())
     assert [problem for report in reports for problem in report.problems] == []
-    assert reports[-1].facts == 600
+    assert reports[-1].events == 600
 
 
 async def test_a_store_can_be_opened_while_its_owner_appends(site: Site) -> None:

@@ -36,7 +36,7 @@ async def append_orders(store: DatabaseOrderStore) -> None:
 
 async def acknowledged(store: DatabaseOrderStore, commit: Commit) -> None:
     await store.append(commit)
-    last = commit.facts[-1]
+    last = commit.events[-1]
     os.write(1, f"{last.stream_id} {last.version}\n".encode())
 
 

@@ -32,7 +32,7 @@ from liveorder.infrastructure.brokers.simulated.venue.catalogue import BUILT_IN
 from liveorder.infrastructure.calendars import ExchangeCalendars
 from liveorder.infrastructure.clock import SystemClock
 from liveorder.infrastructure.emergency_journal import FileEmergencyJournal
-from liveorder.infrastructure.eventstore.mapper import FactMapper, domain_facts
+from liveorder.infrastructure.eventstore.mapper import DomainEventMapper, domain_events
 from liveorder.infrastructure.eventstore.order_store import DatabaseOrderStore
 from liveorder.infrastructure.eventstore.store_by_url import database_at, store_at
 from liveorder.infrastructure.readmodels import views_at
@@ -46,7 +46,7 @@ from tests.crash.witness import Witness
 from tests.mortality import Mortal
 from tests.worlds import LAX
 
-MAPPER = FactMapper(domain_facts())
+MAPPER = DomainEventMapper(domain_events())
 """Made once, before any process is forked: it takes as long as the rest of a short life."""
 LISTED = BUILT_IN.with_file(COINS_FILE)
 

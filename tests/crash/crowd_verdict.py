@@ -55,7 +55,7 @@ def violations(
         yield from (f"{member.signal_id}: {each}" for each in found)
         yield from (each for order in intents for each in unresolved(stored, order))
     if not findings.replays:
-        yield "replaying their facts makes other orders"
+        yield "replaying their events makes other orders"
     if not findings.is_in_doubt and not findings.reconciliation["is_clean"]:
         yield f"not reconciled: {findings.reconciliation['differences']}"
 
@@ -102,7 +102,7 @@ def _of_one(
 def _compared(order: LiveOrder, ours: Mapping[str, Any], theirs: Sequence[OrderSnapshot]) -> Iterator[str]:
     """What is shown, what is stored and what is at the venue."""
     if (order.status.value, f"{order.filled_quantity:f}") != (ours["status"], ours["filled"]):
-        yield f"its facts make it {order.status} with {order.filled_quantity:f}, and {ours['status']} {ours['filled']} is shown"
+        yield f"its events make it {order.status} with {order.filled_quantity:f}, and {ours['status']} {ours['filled']} is shown"
     if Decimal(ours["filled"]) > filled_of(theirs) or (not ours["is_in_doubt"] and Decimal(ours["filled"]) != filled_of(theirs)):
         yield f"{ours['filled']} filled here, {filled_of(theirs)} at the venue"
 

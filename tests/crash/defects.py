@@ -17,7 +17,7 @@ from liveorder.application.ports.broker import Absence, Prepared
 from liveorder.application.ports.order_store import Commit, Committed
 from liveorder.domain.broker_capabilities import BrokerCapabilities, KeySupport
 from liveorder.domain.execution_report import Execution, ExecutionReport, OrderSnapshot
-from liveorder.domain.order.facts import SubmissionStarted
+from liveorder.domain.order.events import SubmissionStarted
 from liveorder.infrastructure.eventstore.lease_row import LeaseRow
 from tests.engine_defects import prepares_each_attempt, sends_after_the_deadline
 
@@ -67,9 +67,9 @@ class _StoredLate(_Around):
         self._late: list[Commit] = []
 
     async def append(self, commit: Commit) -> Committed:
-        if any(isinstance(recorded.fact, SubmissionStarted) for recorded in commit.facts):
+        if any(isinstance(recorded.event, SubmissionStarted) for recorded in commit.events):
             self._late.append(commit)
-            return Committed(tuple(0 for _ in commit.facts))
+            return Committed(tuple(0 for _ in commit.events))
         while self._late:
             await self._port.append(self._late.pop(0))
         stored: Committed = await self._port.append(commit)
@@ -133,8 +133,8 @@ class _Retries(_Around):
         self._retried = retried
 
     async def append(self, commit: Commit) -> Committed:
-        started = [recorded.fact for recorded in commit.facts if isinstance(recorded.fact, SubmissionStarted)]
-        self._retried.update(fact.payload for fact in started if fact.attempt > 1)
+        started = [recorded.event for recorded in commit.events if isinstance(recorded.event, SubmissionStarted)]
+        self._retried.update(event.payload for event in started if event.attempt > 1)
         stored: Committed = await self._port.append(commit)
         return stored
 

@@ -83,12 +83,12 @@ def kind_of(label: str) -> str:
 
 
 def places_of(label: str) -> list[tuple[str, str]]:
-    """Before or after, and the call; of an append, one for each kind of fact in it."""
-    when, call, *facts = kind_of(label).split()
-    return [(when, f"{call} {fact}") for fact in facts[0].split("+")] if facts else [(when, call)]
+    """Before or after, and the call; of an append, one for each kind of event in it."""
+    when, call, *events = kind_of(label).split()
+    return [(when, f"{call} {event}") for event in events[0].split("+")] if events else [(when, call)]
 
 
 def _contents(args: tuple[Any, ...]) -> list[str]:
     if args and isinstance(args[0], Commit):
-        return ["+".join(recorded.fact.shown_name for recorded in args[0].facts)]
+        return ["+".join(recorded.event.shown_name for recorded in args[0].events)]
     return []

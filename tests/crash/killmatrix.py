@@ -41,7 +41,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     counted_with = COUNTED_WITH if given.broker is None else key_classes
     matrix = Matrix(engines, key_classes, counted_with, counted_for)
     campaign = Campaign(given.kills, given.seed, matrix, given.at_once, results)
-    results.begin_run(_facts(engines) | {"at_once": given.at_once})
+    results.begin_run(_events(engines) | {"at_once": given.at_once})
     progress = Progress(campaign)
     campaign.told = progress.tell
     began = time.monotonic()
@@ -134,7 +134,7 @@ def _postgres_version() -> str:
     return f"{version // 10000}.{version % 10000}"
 
 
-def _facts(engines: Sequence[str]) -> dict[str, Any]:
+def _events(engines: Sequence[str]) -> dict[str, Any]:
     return machine() | {"postgres": _postgres_version() if "postgres" in engines else "none"}
 
 

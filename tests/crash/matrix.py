@@ -23,7 +23,7 @@ COUNTED_WITH = ("none", "searchable")
 REPETITIONS = 1
 """What a service does over and over (it asks, it renews its lease) is struck the first so many times."""
 _ARRIVALS = {"Acknowledged", "SubmissionFailed", "Cancelled", "CancelRefused", "Replaced", "ReplaceRefused"}
-"""Facts that say that a request is not under way any more."""
+"""Events that say that a request is not under way any more."""
 _REPETITIVE = (*QUESTIONS, "renew", "acquire", "notify", "save_checkpoint")
 
 
@@ -126,12 +126,12 @@ def _of(cell: Case, passed: Sequence[str]) -> Sequence[str]:
     operation = OPERATIONS[cell.operation]
     if cell.delivery == HELD and (operation.struck_from == STRUCK_FROM or cell.point is not Point.SUBMIT):
         amid = _from(f"before {cell.point} #1", passed)
-        end = next((place for place, each in enumerate(amid) if not _ARRIVALS.isdisjoint(_facts(each))), len(amid))
+        end = next((place for place, each in enumerate(amid) if not _ARRIVALS.isdisjoint(_events(each))), len(amid))
         return amid[:end]
     return _from(operation.struck_from, passed)
 
 
-def _facts(label: str) -> list[str]:
+def _events(label: str) -> list[str]:
     return [call.removeprefix("append ") for _, call in places_of(label)]
 
 

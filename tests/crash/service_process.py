@@ -21,7 +21,7 @@ from uuid import UUID
 
 from liveorder.application.ports.signal_source import SignalSource, SourceMessage
 from liveorder.domain.errors import LiveOrderError
-from liveorder.domain.facts import RecordedFact
+from liveorder.domain.events import RecordedEvent
 from liveorder.domain.order import LiveOrder
 from liveorder.domain.signal import Signal
 from liveorder.infrastructure.signals.followed_file import FollowedFile
@@ -81,7 +81,7 @@ class _Memory:
     def __init__(self) -> None:
         self.orders: dict[UUID, LiveOrder] = {}
 
-    def __call__(self, before: LiveOrder | None, after: LiveOrder, recorded: Sequence[RecordedFact]) -> None:
+    def __call__(self, before: LiveOrder | None, after: LiveOrder, recorded: Sequence[RecordedEvent]) -> None:
         self.orders[after.order_id] = after
 
 
@@ -212,10 +212,10 @@ class _Served:
             await self.engine.halts.resume(halt.scope, "looked at", "person:test")
 
     async def _replays(self) -> bool:
-        """Whether the stored facts of each order, read anew, make the same order."""
+        """Whether the stored events of each order, read anew, make the same order."""
         for order in self._memory.orders.values():
-            facts = await self.engine.store.stream(order.order_id)
-            if LiveOrder.replay(facts[: order.version]) != order:
+            events = await self.engine.store.stream(order.order_id)
+            if LiveOrder.replay(events[: order.version]) != order:
                 return False
         return True
 

@@ -1,4 +1,4 @@
-"""A database whose commits take their time, as on a disk that others use: those of facts, and those of the lease as well."""
+"""A database whose commits take their time, as on a disk that others use: those of events, and those of the lease as well."""
 
 from __future__ import annotations
 

@@ -12,9 +12,9 @@ from typing import Any
 from uuid import UUID
 
 from liveorder.application.reporting.descriptions import sentence
-from liveorder.domain.facts import RecordedFact
+from liveorder.domain.events import RecordedEvent
 from liveorder.domain.order import LiveOrder
-from liveorder.domain.order.facts import (
+from liveorder.domain.order.events import (
     AnomalyNoted,
     CancelRequested,
     OutcomeDoubted,
@@ -35,28 +35,28 @@ _REQUESTS = (SubmissionStarted, CancelRequested, ReplaceRequested)
 
 @dataclass(frozen=True)
 class Stored:
-    log: Sequence[RecordedFact]
+    log: Sequence[RecordedEvent]
     problems: Sequence[str]
 
     @cached_property
     def orders(self) -> Mapping[str, list[LiveOrder]]:
         """By key: more than one is a broken promise."""
-        streams: dict[UUID, list[RecordedFact]] = defaultdict(list)
+        streams: dict[UUID, list[RecordedEvent]] = defaultdict(list)
         for recorded in self.log:
             streams[recorded.stream_id].append(recorded)
         orders: dict[str, list[LiveOrder]] = defaultdict(list)
-        for facts in streams.values():
-            if isinstance(facts[0].fact, Requested):
-                orders[facts[0].fact.client_order_id].append(LiveOrder.replay(facts))
+        for events in streams.values():
+            if isinstance(events[0].event, Requested):
+                orders[events[0].event.client_order_id].append(LiveOrder.replay(events))
         return orders
 
     @property
     def had_doubt(self) -> bool:
-        return any(isinstance(each.fact, OutcomeDoubted) for each in self.log)
+        return any(isinstance(each.event, OutcomeDoubted) for each in self.log)
 
     @property
     def anomalies(self) -> list[str]:
-        return [each.fact.code for each in self.log if isinstance(each.fact, AnomalyNoted)]
+        return [each.event.code for each in self.log if isinstance(each.event, AnomalyNoted)]
 
 
 async def stored_at(url: str) -> Stored:
@@ -91,8 +91,8 @@ def _of_the_bytes(stored: Stored) -> Iterator[str]:
     """Another attempt is the same request: the broker must be able to know it again."""
     payloads: dict[UUID, set[str]] = defaultdict(set)
     for each in stored.log:
-        if isinstance(each.fact, SubmissionStarted):
-            payloads[each.stream_id].add(each.fact.payload)
+        if isinstance(each.event, SubmissionStarted):
+            payloads[each.stream_id].add(each.event.payload)
     for stream_id, different in payloads.items():
         if len(different) > 1:
             yield f"the attempts of order {stream_id} had {len(different)} payloads"
@@ -102,8 +102,8 @@ def _of_the_requests(stored: Stored, lives: Sequence[Process]) -> Iterator[str]:
     """What left was stored just so, and left before its deadline: proof that it never arrived rests on that."""
     deadlines: dict[str, list[datetime]] = defaultdict(list)
     for each in stored.log:
-        if isinstance(each.fact, _REQUESTS) and each.fact.deadline is not None:
-            deadlines[digest_of(each.fact.payload)].append(each.fact.deadline)
+        if isinstance(each.event, _REQUESTS) and each.event.deadline is not None:
+            deadlines[digest_of(each.event.payload)].append(each.event.deadline)
     for life in lives:
         for event in told([life], "sent"):
             if (known := deadlines.get(event["payload"])) is None:
@@ -124,14 +124,14 @@ def _untold(stored: Stored, lives: Sequence[Process]) -> Iterator[str]:
     """Doubts, anomalies and strangers' orders of which no alert went out, by the end of all lives."""
     noticed = {event["notice_id"] for event in told(lives, "notice")}
     for each in stored.log:
-        if isinstance(each.fact, _ALARMING) and f"{each.stream_id}:{each.version}" not in noticed:
-            yield f"no alert of it: {sentence(each.fact)}"
+        if isinstance(each.event, _ALARMING) and f"{each.stream_id}:{each.version}" not in noticed:
+            yield f"no alert of it: {sentence(each.event)}"
 
 
 def unresolved(stored: Stored, order: LiveOrder) -> Iterator[str]:
     """What was told before its order was known belongs to it from then on, whoever dies between the two."""
-    resolved = {each.stream_id for each in stored.log if isinstance(each.fact, UnmatchedReportResolved)}
-    left = (each.fact for each in stored.log if isinstance(each.fact, UnmatchedReportNoted) and each.stream_id not in resolved)
+    resolved = {each.stream_id for each in stored.log if isinstance(each.event, UnmatchedReportResolved)}
+    left = (each.event for each in stored.log if isinstance(each.event, UnmatchedReportNoted) and each.stream_id not in resolved)
     if any(noted.broker_order_id == order.broker_order_id for noted in left):
         yield f"a report about {order.broker_order_id} is still said to match no order"
 

@@ -17,7 +17,7 @@ import pytest
 from liveorder.application.engine.engine import Engine
 from liveorder.domain.errors import DecisionRefused, LiveOrderError
 from liveorder.domain.order import LiveOrder
-from liveorder.domain.order.facts import Requested
+from liveorder.domain.order.events import Requested
 from liveorder.domain.position_adjustment import PositionAdjusted
 from liveorder.domain.signal import Signal
 from liveorder.domain.unmatched_report import UnmatchedReportNoted, UnmatchedReportResolved
@@ -166,9 +166,9 @@ async def dies_with_fees_open(folder: Path, fatal: int | None) -> list[str]:
             assert position is not None
             assert position.quantity == Decimal("3.99")
             assert position.commission == 90, "0.02 and 0.01 coins at 3000"
-            facts = [item.fact async for page in engine.store.log() for item in page]
-            assert sum(fact.quantity for fact in facts if isinstance(fact, PositionAdjusted)) == Decimal("-0.03")
-            assert sum(isinstance(fact, Requested) for fact in facts) == 3
+            events = [item.event async for page in engine.store.log() for item in page]
+            assert sum(event.quantity for event in events if isinstance(event, PositionAdjusted)) == Decimal("-0.03")
+            assert sum(isinstance(event, Requested) for event in events) == 3
         return mortality.names
 
 
@@ -201,9 +201,9 @@ async def dies_adopting(folder: Path, fatal: int | None) -> int:
         async with world.living() as engine:
             with suppress(DecisionRefused):
                 await adopts(engine)
-            facts = [item.fact async for page in engine.store.log() for item in page]
+            events = [item.event async for page in engine.store.log() for item in page]
         noted, resolved = (
-            sum(isinstance(fact, kind) for fact in facts) for kind in (UnmatchedReportNoted, UnmatchedReportResolved)
+            sum(isinstance(event, kind) for event in events) for kind in (UnmatchedReportNoted, UnmatchedReportResolved)
         )
         assert noted == resolved > 0, f"death at {fatal}: {noted} noted, {resolved} resolved"
         return mortality.passed
@@ -237,10 +237,10 @@ async def dies_adopting_and_recovering(folder: Path, first: int, second: int | N
         async with world.living() as engine:
             with suppress(DecisionRefused):
                 await adopts(engine)
-            facts = [item.fact async for page in engine.store.log() for item in page]
-        if any(isinstance(fact, Requested) for fact in facts):
+            events = [item.event async for page in engine.store.log() for item in page]
+        if any(isinstance(event, Requested) for event in events):
             noted, resolved = (
-                sum(isinstance(fact, kind) for fact in facts) for kind in (UnmatchedReportNoted, UnmatchedReportResolved)
+                sum(isinstance(event, kind) for event in events) for kind in (UnmatchedReportNoted, UnmatchedReportResolved)
             )
             assert noted == resolved > 0, f"deaths at {first} and {second}: {noted} noted, {resolved} resolved"
         return recovering.passed

@@ -13,7 +13,7 @@ from uuid import UUID
 
 import pytest
 
-from liveorder.domain.facts import RecordedFact
+from liveorder.domain.events import RecordedEvent
 from liveorder.infrastructure.eventstore.order_store import DatabaseOrderStore
 from liveorder.infrastructure.eventstore.sqlite import Placement
 from tests.contract.event_stores import CountingLedger, PostgresSite, Site, SQLiteSite, create, require_postgres
@@ -79,5 +79,5 @@ async def assert_whole(site: Site, acknowledged: dict[UUID, int]) -> None:
 
 
 async def last_versions(store: DatabaseOrderStore) -> dict[UUID, int]:
-    facts: list[RecordedFact] = [each async for page in store.log() for each in page]
-    return {each.stream_id: each.version for each in facts}
+    events: list[RecordedEvent] = [each async for page in store.log() for each in page]
+    return {each.stream_id: each.version for each in events}

@@ -67,7 +67,7 @@ class Evidence:
     doubts: Sequence[str]
     reconciliation: dict[str, Any]
     replays: bool
-    """Whether stored facts, read anew, make the orders that the service has."""
+    """Whether stored events, read anew, make the orders that the service has."""
     settling_seconds: float
     born: float
     certain_at: float | None
@@ -175,12 +175,12 @@ def _in_the_log(stored: Stored, evidence: Evidence) -> Iterator[str]:
         yield f"one signal, and {len(intents)} intents in the log, or another than was shown"
     yield from unresolved(stored, order)
     if not evidence.replays:
-        yield "replaying its facts makes another order"
+        yield "replaying its events makes another order"
     if order.version < evidence.order["version"]:
-        yield "facts are missing from the log"
+        yield "events are missing from the log"
     shown = (order.status.value, f"{order.filled_quantity:f}")
     if not evidence.is_in_doubt and shown != (evidence.order["status"], evidence.order["filled"]):
-        yield f"its facts make it {shown}"
+        yield f"its events make it {shown}"
 
 
 def _outlived_recovery(case: Case, lives: Sequence[Process]) -> bool | None:

@@ -135,7 +135,7 @@ async def _told_of_commission(played: Stage) -> bool:
     order = await played.order()
     await asyncio.sleep(5)
     stream = await played.engine.store.stream(order.order_id)
-    return any(item.fact.shown_name == "CommissionReported" for item in stream)
+    return any(item.event.shown_name == "CommissionReported" for item in stream)
 
 
 async def _working(played: Stage) -> Any:

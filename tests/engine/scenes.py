@@ -24,7 +24,7 @@ from liveorder.application.ports.market_data import MarketData
 from liveorder.application.trading.execute_order import ExecutionConfig
 from liveorder.domain.broker_capabilities import BrokerCapabilities
 from liveorder.domain.errors import LiveOrderError
-from liveorder.domain.facts import Fact
+from liveorder.domain.events import Event
 from liveorder.domain.order import LiveOrder
 from liveorder.domain.risk_limits import RiskLimits
 from liveorder.domain.signal import Signal
@@ -41,7 +41,7 @@ from liveorder.infrastructure.calendars import ExchangeCalendars
 from liveorder.infrastructure.clock import LoopClock
 from liveorder.infrastructure.emergency_journal import FileEmergencyJournal
 from liveorder.infrastructure.eventstore import sqlite_writer
-from liveorder.infrastructure.eventstore.mapper import FactMapper, domain_facts
+from liveorder.infrastructure.eventstore.mapper import DomainEventMapper, domain_events
 from liveorder.infrastructure.eventstore.order_store import DatabaseOrderStore
 from liveorder.infrastructure.eventstore.sqlite import Placement, SQLiteDatabase
 from liveorder.infrastructure.eventstore.sqlite_recorder import uri_of
@@ -67,7 +67,7 @@ __all__ = [
 
 T = TypeVar("T")
 SPY = "ARCA:SPY"
-MAPPER = FactMapper(domain_facts())
+MAPPER = DomainEventMapper(domain_events())
 CALENDAR = ExchangeCalendars()
 
 
@@ -139,7 +139,7 @@ class Scene:
     """Of the engine."""
     account_terms: dict[str, Any] = field(default_factory=dict)
     is_shadow: bool = False
-    mapper: FactMapper = MAPPER
+    mapper: DomainEventMapper = MAPPER
     """Another one makes it another version of the package."""
     log: RememberedLog = field(default_factory=RememberedLog)
     witnesses: dict[str, Witness] = field(default_factory=dict)
@@ -191,19 +191,19 @@ class Scene:
         self._lock.close()
         self._lock = None
 
-    async def facts(self, order: LiveOrder | UUID) -> list[Fact]:
+    async def events(self, order: LiveOrder | UUID) -> list[Event]:
         """As another process reads them."""
         order_id = order if isinstance(order, UUID) else order.order_id
-        return [item.fact for item in await self.reading(lambda store: store.stream(order_id))]
+        return [item.event for item in await self.reading(lambda store: store.stream(order_id))]
 
-    async def fact_names(self, order: LiveOrder | UUID) -> list[str]:
-        return [fact.shown_name for fact in await self.facts(order)]
+    async def event_names(self, order: LiveOrder | UUID) -> list[str]:
+        return [event.shown_name for event in await self.events(order)]
 
     async def count(self, *names: str) -> int:
-        """Facts of these kinds in the whole log."""
+        """Events of these kinds in the whole log."""
 
         async def counted(store: DatabaseOrderStore) -> int:
-            return sum([sum(item.fact.shown_name in names for item in page) async for page in store.log()])
+            return sum([sum(item.event.shown_name in names for item in page) async for page in store.log()])
 
         return await self.reading(counted)
 

@@ -19,7 +19,7 @@ from liveorder.domain.errors import (
     OutcomeUnknown,
 )
 from liveorder.domain.lifecycle import OrderStatus
-from liveorder.domain.order.facts import CancelReason, CancelRefused, CancelRequested
+from liveorder.domain.order.events import CancelReason, CancelRefused, CancelRequested
 from liveorder.infrastructure.brokers.simulated.venue.faults import FaultKind, Point
 from liveorder.infrastructure.brokers.simulated.venue.settings import Fills
 from tests.engine.scenes import ACCOUNT, STILL, a_limit, a_scene, a_signal, until
@@ -83,7 +83,7 @@ async def test_a_lost_cancel_that_shows_no_effect_past_every_bound_is_asked_agai
         await asyncio.sleep(30)
         order = await engine.orders.get(order.order_id)
         assert (order.status, order.cancel_reason, order.cancels) == (OrderStatus.CANCELLED, CancelReason.REQUESTED, 2)
-        refused = next(fact for fact in await scene.facts(order) if isinstance(fact, CancelRefused))
+        refused = next(event for event in await scene.events(order) if isinstance(event, CancelRefused))
         assert "never received" in refused.message
 
 
@@ -112,7 +112,7 @@ async def test_a_cancel_that_the_broker_is_working_on_is_not_settled_as_lost(tmp
         assert (order.status, order.cancel_pending, order.is_in_doubt) == (OrderStatus.SUBMITTED, True, True)
         await asyncio.sleep(30)
         assert (await engine.orders.get(order.order_id)).status is OrderStatus.CANCELLED
-        assert "CancelRefused" not in await scene.fact_names(order)
+        assert "CancelRefused" not in await scene.event_names(order)
 
 
 @pytest.mark.parametrize("is_told", [True, False], ids=["told", "reports lost"])
@@ -171,7 +171,7 @@ async def test_cancelling_twice_at_once_does_no_harm(tmp_path: Path) -> None:
         await until(lambda: engine.is_quiet)
         order = await engine.orders.get(order.order_id)
         assert (order.status, order.anomalies) == (OrderStatus.CANCELLED, frozenset())
-        asked = [fact.request_id for fact in await scene.facts(order) if isinstance(fact, CancelRequested)]
+        asked = [event.request_id for event in await scene.events(order) if isinstance(event, CancelRequested)]
         assert len(asked) == len(set(asked)) == len(scene.witness.of("cancel"))
 
 

@@ -93,7 +93,7 @@ async def test_a_restart_reads_the_closed_orders_of_a_day_many_at_once(tmp_path:
             before = Counter(reads)
             assert (await again.reconcile.reconcile(ACCOUNT)).is_clean
             assert reads == before
-            assert [await scene.fact_names(order) for order in orders] == [await scene.fact_names(orders[0])] * count
+            assert [await scene.event_names(order) for order in orders] == [await scene.event_names(orders[0])] * count
             await again.stop()
     assert reads_by_orders[40] == reads_by_orders[2]
 
@@ -162,8 +162,8 @@ async def test_more_closed_orders_than_stay_in_memory_are_read_and_nothing_is_bo
     monkeypatch.setattr(finished_orders, "MOST", 3)
     async with a_scene(tmp_path, IN_PARTS) as scene, scene.living() as engine:
         orders = await closed_orders(engine, 10)
-        facts = [await scene.fact_names(order) for order in orders]
+        events = [await scene.event_names(order) for order in orders]
         for _ in range(2):
             await engine.reconcile.reconcile(ACCOUNT)
-        assert [await scene.fact_names(order) for order in orders] == facts
+        assert [await scene.event_names(order) for order in orders] == events
         assert {(await engine.orders.get(order.order_id)).status for order in orders} == {OrderStatus.FILLED}

@@ -23,7 +23,7 @@ from liveorder.domain.errors import BrokerConnectionError
 from liveorder.domain.evidence import earliest_proof_of_absence
 from liveorder.domain.lifecycle import OrderStatus
 from liveorder.domain.order import LiveOrder
-from liveorder.domain.order.facts import (
+from liveorder.domain.order.events import (
     CancelRefused,
     CancelRequested,
     ReplaceRefused,
@@ -53,7 +53,7 @@ def after_each_start(engine: Any, *delays: Delay, last: Delay | None = None) -> 
 
     async def delayed(commit: Commit) -> Committed:
         committed: Committed = await append(commit)
-        if any(isinstance(item.fact, STARTS) for item in commit.facts):
+        if any(isinstance(item.event, STARTS) for item in commit.events):
             waiting = next(left, last or (lambda: None))()
             if waiting is not None:
                 await waiting
@@ -103,8 +103,8 @@ async def standing(engine: Any, verb: str) -> LiveOrder | None:
 
 async def assert_calls_began_in_time(scene: Scene, order: LiveOrder) -> None:
     """Each by the deadline that was stored for it last, less the whole time that a call may take."""
-    facts = [fact for fact in await scene.facts(order) if isinstance(fact, STARTS)]
-    latest = {fact.payload: fact.deadline for fact in facts if fact.deadline is not None}
+    events = [event for event in await scene.events(order) if isinstance(event, STARTS)]
+    latest = {event.payload: event.deadline for event in events if event.deadline is not None}
     begun = {call.payload: NOON + timedelta(seconds=call.at) for call in scene.witness.calls if call.payload in latest}
     assert begun
     assert all(at + timedelta(seconds=CALL_SECONDS) <= latest[payload] for payload, at in begun.items())
@@ -123,7 +123,7 @@ async def test_a_store_that_is_always_slow_trades_all_the_same_and_each_call_has
             orders = [await engine.execute.execute(a_limit(f"s{n}", time_in_force="GTC")) for n in range(3)]
         for order in orders:
             assert (order.status, order.is_acknowledged, order.failures) == (OrderStatus.SUBMITTED, True, 0)
-            assert "OutcomeUnknown" not in await scene.fact_names(order)
+            assert "OutcomeUnknown" not in await scene.event_names(order)
             assert len(scene.venue_orders(order)) == 1
             await assert_calls_began_in_time(scene, order)
         assert len(scene.witness.of("submit")) == 3
@@ -229,8 +229,8 @@ async def test_a_request_that_comes_late_is_not_made_but_made_anew(tmp_path: Pat
 
 async def _not_begun(scene: Scene, order: LiveOrder) -> list[bool]:
     """For each request that was not begun: whether it says that the delay was ours."""
-    facts = [each for each in await scene.facts(order) if isinstance(each, SubmissionFailed | CancelRefused | ReplaceRefused)]
-    return ["our own side" in fact.message for fact in facts]
+    events = [each for each in await scene.events(order) if isinstance(each, SubmissionFailed | CancelRefused | ReplaceRefused)]
+    return ["our own side" in event.message for event in events]
 
 
 @pytest.mark.parametrize("verb", VERBS)
@@ -283,7 +283,7 @@ async def test_a_cancel_whose_process_dies_after_its_delay_is_asked_for_by_the_n
 
         async def _hangs_after(real: Any, commit: Commit) -> Any:
             committed = await real(commit)
-            if any(isinstance(item.fact, CancelRefused) for item in commit.facts):
+            if any(isinstance(item.event, CancelRefused) for item in commit.events):
                 hangs.append(scene.clock.monotonic())
                 await asyncio.sleep(1e6)
             return committed
@@ -323,8 +323,8 @@ async def test_a_halt_between_the_commit_and_the_call_is_no_failure_of_the_broke
             order = await asked(engine, verb, order)
         assert scene.witness.calls == []
         assert [halt.reason for halt in engine.halts.standing()] == [HaltReason.KILL_SWITCH]
-        facts = [each for each in await scene.facts(order) if isinstance(each, SubmissionFailed | ReplaceRefused)]
-        assert ["trading was halted" in fact.message for fact in facts] == [True]
+        events = [each for each in await scene.events(order) if isinstance(each, SubmissionFailed | ReplaceRefused)]
+        assert ["trading was halted" in event.message for event in events] == [True]
         assert (order.failures, order.reason) == (0, "HALTED" if verb == "submit" else None)
 
 
@@ -373,8 +373,8 @@ async def test_a_signal_that_fails_at_the_broker_after_a_delay_of_ours_names_eac
         engine.orders.listen(OrderLog(scene.log))
         with after_each_start(engine, taking(12.0)):
             order = await engine.execute.execute(a_signal())
-        failed = [fact for fact in await scene.facts(order) if isinstance(fact, SubmissionFailed)]
-        assert [fact.error for fact in failed] == ["NotBegun", "BrokerConnectionError"]
+        failed = [event for event in await scene.events(order) if isinstance(event, SubmissionFailed)]
+        assert [event.error for event in failed] == ["NotBegun", "BrokerConnectionError"]
         (ours,), (theirs,) = scene.log.of("WARNING"), scene.log.of("BROKER")
         assert "our own side" in ours
         assert "connection refused" in theirs

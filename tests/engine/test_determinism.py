@@ -1,4 +1,4 @@
-"""The same world, lived twice, gives the same facts to the last digit."""
+"""The same world, lived twice, gives the same events to the last digit."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ ROUGH = VenueSettings(
 
 
 async def lived(folder: Path) -> list[str]:
-    """An afternoon of twelve signals, a death in the middle of it included; every fact with its envelope."""
+    """An afternoon of twelve signals, a death in the middle of it included; every event with its envelope."""
     roomy = LAX.model_copy(update={"allow_short_selling": True})
     async with a_scene(folder, ROUGH, limits=roomy) as scene:
         engine = scene.engine()
@@ -55,12 +55,12 @@ async def lived(folder: Path) -> list[str]:
 
         async def told(store: DatabaseOrderStore) -> list[str]:
             pages = [page async for page in store.log()]
-            return [f"{item.stream_id} {item.version} {item.envelope!r} {item.fact!r}" for page in pages for item in page]
+            return [f"{item.stream_id} {item.version} {item.envelope!r} {item.event!r}" for page in pages for item in page]
 
-        facts = await scene.reading(told)
+        events = await scene.reading(told)
         keys = [each.get("client_order_id") for each in scene.floors["SIM"].gateway.venue.questions.orders(scene.clock.now())]
         assert len(keys) == len(set(keys)), "two orders with one key"
-        return facts
+        return events
 
 
 async def test_the_same_afternoon_lived_twice_leaves_the_same_log(tmp_path_factory: pytest.TempPathFactory) -> None:

@@ -17,7 +17,7 @@ from liveorder.domain.errors import BrokerConnectionError, DecisionRefused
 from liveorder.domain.evidence import earliest_proof_of_absence
 from liveorder.domain.execution_report import Execution, OrderSnapshot
 from liveorder.domain.lifecycle import OrderStatus
-from liveorder.domain.order.facts import CancelReason, RequestKind, SubmissionFailed
+from liveorder.domain.order.events import CancelReason, RequestKind, SubmissionFailed
 from liveorder.infrastructure.brokers.simulated.broker import capabilities_of
 from liveorder.infrastructure.brokers.simulated.venue.faults import FaultKind, Point
 from liveorder.infrastructure.brokers.simulated.venue.settings import Keys, VenueSettings
@@ -82,7 +82,7 @@ async def test_absence_is_believed_only_past_every_bound_and_the_second_time_and
         assert scene.clock.now() > bound
         first, second = scene.witness.of("submit")
         assert first.payload == second.payload
-        failed = next(fact for fact in await scene.facts(order) if isinstance(fact, SubmissionFailed))
+        failed = next(event for event in await scene.events(order) if isinstance(event, SubmissionFailed))
         assert "not found twice" in (failed.evidence or "")
         await until(lambda: engine.is_quiet)
         assert (await engine.orders.get(order.order_id)).status is OrderStatus.FILLED
@@ -471,7 +471,7 @@ async def test_what_was_noted_of_an_order_is_resolved_before_the_order_learns_it
             assert (await engine.orders.get(order.order_id)).filled_quantity == 3
 
         async def kinds(store: DatabaseOrderStore) -> list[str]:
-            return [item.fact.shown_name for page in [page async for page in store.log()] for item in page]
+            return [item.event.shown_name for page in [page async for page in store.log()] for item in page]
 
         stored = await scene.reading(kinds)
         assert stored.count("UnmatchedReportNoted") == stored.count("UnmatchedReportResolved") > 0

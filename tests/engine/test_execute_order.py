@@ -19,7 +19,7 @@ from liveorder.domain.errors import (
     OrderRetryExhaustedError,
 )
 from liveorder.domain.lifecycle import OrderStatus
-from liveorder.domain.order.facts import Refused, RejectReason, SubmissionStarted
+from liveorder.domain.order.events import Refused, RejectReason, SubmissionStarted
 from liveorder.domain.trading_halt import HaltReason, account_scope
 from liveorder.infrastructure.brokers.simulated.venue.faults import FaultKind
 from liveorder.infrastructure.brokers.simulated.venue.settings import VenueAccount
@@ -34,7 +34,7 @@ REFUSED = BrokerConnectionError("connection refused")
 async def test_the_intent_its_approval_and_its_submission_are_one_commit_before_the_broker_is_called(tmp_path: Path) -> None:
     async with a_scene(tmp_path) as scene, scene.living() as engine:
         commits = []
-        engine.orders.listen(lambda before, after, recorded: commits.append([item.fact.shown_name for item in recorded]))
+        engine.orders.listen(lambda before, after, recorded: commits.append([item.event.shown_name for item in recorded]))
         order = await engine.execute.execute(a_signal())
         (call,) = scene.witness.of("submit")
         assert call.stored == ("Requested", "Approved", "SubmissionStarted")
@@ -43,12 +43,12 @@ async def test_the_intent_its_approval_and_its_submission_are_one_commit_before_
         assert (await engine.orders.get(order.order_id)).status is OrderStatus.FILLED
 
 
-async def test_a_refusal_is_a_fact_with_its_rule_and_both_figures_and_nothing_is_sent(tmp_path: Path) -> None:
+async def test_a_refusal_is_an_event_with_its_rule_and_both_figures_and_nothing_is_sent(tmp_path: Path) -> None:
     limits = LAX.model_copy(update={"max_order_quantity": Decimal(5)})
     async with a_scene(tmp_path, limits=limits) as scene, scene.living() as engine:
         order = await engine.execute.execute(a_signal())
         assert (order.status, order.reason) == (OrderStatus.REJECTED, "RISK")
-        refused = (await scene.facts(order))[1]
+        refused = (await scene.events(order))[1]
         assert isinstance(refused, Refused)
         assert (refused.code, refused.measured, refused.limit) == ("order_quantity", "10", "5")
         assert scene.witness.calls == []
@@ -126,9 +126,9 @@ async def test_a_definite_failure_is_retried_after_one_and_two_seconds_with_the_
         assert calls[1].stored[-2:] == ("SubmissionFailed", "SubmissionStarted")
         await until(lambda: engine.is_quiet)
         assert (await engine.orders.get(order.order_id)).status is OrderStatus.FILLED
-        started = [fact for fact in await scene.facts(order) if isinstance(fact, SubmissionStarted)]
-        assert [fact.attempt for fact in started] == [1, 2, 3]
-        assert len({fact.request_id for fact in started}) == 3
+        started = [event for event in await scene.events(order) if isinstance(event, SubmissionStarted)]
+        assert [event.attempt for event in started] == [1, 2, 3]
+        assert len({event.request_id for event in started}) == 3
 
 
 async def test_more_attempts_double_the_wait_to_at_most_thirty_seconds(tmp_path: Path) -> None:
@@ -178,7 +178,7 @@ async def test_an_order_that_the_broker_throws_out_is_rejected_once(tmp_path: Pa
         order = await engine.execute.execute(a_signal())
         await until(lambda: engine.is_quiet)
         assert (order.status, order.reason) == (OrderStatus.REJECTED, "BROKER")
-        assert (await scene.fact_names(order)).count("Rejected") == 1
+        assert (await scene.event_names(order)).count("Rejected") == 1
 
 
 @pytest.mark.parametrize(
@@ -188,7 +188,7 @@ async def test_an_outcome_that_is_not_known_is_asked_about_and_never_sent_again(
     async with a_scene(tmp_path) as scene, scene.living() as engine:
         await scene.lay(kind)
         order = await engine.execute.execute(a_limit())
-        assert "OutcomeUnknown" in await scene.fact_names(order) or order.is_acknowledged
+        assert "OutcomeUnknown" in await scene.event_names(order) or order.is_acknowledged
         await until(lambda: not engine.doubts.standing())
         order = await engine.orders.get(order.order_id)
         assert (order.status, order.is_acknowledged) == (OrderStatus.SUBMITTED, True)

@@ -21,7 +21,7 @@ from liveorder.application.risk.book import SessionDay
 from liveorder.domain.errors import BrokerConnectionError, BrokerTimeoutError
 from liveorder.domain.lifecycle import OrderStatus
 from liveorder.domain.order import LiveOrder
-from liveorder.domain.order.facts import Approved
+from liveorder.domain.order.events import Approved
 from liveorder.domain.position_adjustment import AdjustmentReason, PositionAdjusted
 from liveorder.domain.reconciliation import DifferenceKind, ReconciliationReport
 from liveorder.domain.values import ZERO, AssetClass, Side
@@ -82,8 +82,8 @@ async def settled(scene: Scene, engine: Engine) -> None:
 
 
 async def adjustments(engine: Engine) -> list[PositionAdjusted]:
-    facts = [item.fact async for page in engine.store.log() for item in page]
-    return [fact for fact in facts if isinstance(fact, PositionAdjusted)]
+    events = [item.event async for page in engine.store.log() for item in page]
+    return [event for event in events if isinstance(event, PositionAdjusted)]
 
 
 @asynccontextmanager
@@ -139,16 +139,16 @@ async def test_the_fee_is_settled_soon_by_an_event_with_its_evidence(tmp_path: P
     async with a_scene(tmp_path, TAKES, terms={"reconcile_seconds": 3600.0}) as scene, scene.living() as engine:
         await traded(engine, "BUY", 4)
         await until(lambda: held_here(engine) == D("3.99"), seconds=3)
-        (fact,) = await adjustments(engine)
-        assert (fact.reason, fact.quantity, fact.price, fact.strategy_name) == (
+        (event,) = await adjustments(engine)
+        assert (event.reason, event.quantity, event.price, event.strategy_name) == (
             AdjustmentReason.FEE_IN_KIND,
             D("-0.01"),
             D(3000),
             "default",
         )
-        assert fact.evidence == "simulated holds 3.99 of 4, and may keep up to 0.01 as its fee"
-        assert timedelta(0) <= scene.clock.now() - fact.effective_at < timedelta(seconds=1)
-        (item,) = [item async for page in engine.store.log() for item in page if item.fact == fact]
+        assert event.evidence == "simulated holds 3.99 of 4, and may keep up to 0.01 as its fee"
+        assert timedelta(0) <= scene.clock.now() - event.effective_at < timedelta(seconds=1)
+        (item,) = [item async for page in engine.store.log() for item in page if item.event == event]
         assert item.envelope.actor == "engine"
         assert any("fee in kind" in line for line in scene.log.of("RECONCILE"))
         await agree(scene, engine)
@@ -174,7 +174,7 @@ async def test_a_fee_is_a_cost_and_no_trade(tmp_path: Path) -> None:
         assert (position.commission, position.average_price) == (D(30), D(3000))
         assert position.realized_gross == 0
         next_one = await trade(engine, "BUY", 1, order_type="LIMIT", limit_price=D(2000), time_in_force="GTC")
-        (approved,) = [fact for fact in await scene.facts(next_one) if isinstance(fact, Approved)]
+        (approved,) = [event for event in await scene.events(next_one) if isinstance(event, Approved)]
         assert (D(approved.figures["realized_net_today"]), approved.figures["trades_today"]) == (D(-30), "2")
         async with reports(scene, engine) as views:
             (row,), (day,), fills = await views.positions(), await views.daily_summary(), await views.fills()
@@ -321,7 +321,7 @@ async def test_a_fee_that_is_taken_at_the_end_of_the_day_is_settled_then(tmp_pat
         assert held_here(engine) == 4
         await scene.control.place(ACCOUNT, ETH, Side.SELL, D("0.01"))
         await settled(scene, engine)
-        assert [fact.quantity for fact in await adjustments(engine)] == [D("-0.01")]
+        assert [event.quantity for event in await adjustments(engine)] == [D("-0.01")]
         assert (await traded(engine, "SELL", 4)).filled_quantity == D("3.99")
         await traded(engine, "BUY", 4)
 
@@ -341,7 +341,7 @@ async def test_a_lower_fee_than_may_be_taken_is_settled_as_it_is(tmp_path: Path)
         await traded(engine, "BUY", 8)
         assert (await traded(engine, "SELL", 8)).filled_quantity == D("7.99")
         await settled(scene, engine)
-        assert [fact.quantity for fact in await adjustments(engine)] == [D("-0.01")]
+        assert [event.quantity for event in await adjustments(engine)] == [D("-0.01")]
         await agree(scene, engine)
 
 
@@ -553,7 +553,7 @@ async def test_a_commit_whose_answer_was_lost_is_found_stored_and_not_repeated(t
 
         async def stored_and_lost(commit: Any) -> Any:
             await append(commit)
-            if isinstance(commit.facts[0].fact, PositionAdjusted):
+            if isinstance(commit.events[0].event, PositionAdjusted):
                 engine.store.append = append  # type: ignore[method-assign]  # once
                 raise asyncio.CancelledError
 

@@ -19,7 +19,7 @@ from liveorder.application.ports.sessions import Sessions
 from liveorder.domain.errors import BrokerConnectionError, InvalidInput, OrderValidationError
 from liveorder.domain.instrument import Instrument
 from liveorder.domain.lifecycle import OrderStatus
-from liveorder.domain.order.facts import CancelReason, RejectReason
+from liveorder.domain.order.events import CancelReason, RejectReason
 from liveorder.domain.signal import UnusableSignal
 from liveorder.domain.trading_halt import EVERYTHING, HaltReason
 from liveorder.domain.values import AssetClass, OrderType, Side, TimeInForce, TradingHours
@@ -46,7 +46,7 @@ async def test_a_halt_between_the_commit_and_the_call_keeps_the_order_from_being
         stop_listening()
         assert scene.witness.calls == []
         assert (order.status, order.reason) == (OrderStatus.CANCELLED, "HALTED")
-        assert await scene.fact_names(order) == ["Requested", "Approved", "SubmissionStarted", "SubmissionFailed", "Cancelled"]
+        assert await scene.event_names(order) == ["Requested", "Approved", "SubmissionStarted", "SubmissionFailed", "Cancelled"]
 
 
 async def test_a_halt_that_another_process_put_in_place_refuses_the_very_commit(tmp_path: Path) -> None:
@@ -188,7 +188,7 @@ async def test_a_shadow_run_approves_and_sends_nothing(tmp_path: Path) -> None:
     async with a_scene(tmp_path, is_shadow=True) as scene, scene.living() as engine:
         order = await engine.execute.execute(a_signal())
         assert (order.status, order.intent.is_shadow) == (OrderStatus.CANCELLED, True)
-        assert await scene.fact_names(order) == ["Requested", "Approved", "Cancelled"]
+        assert await scene.event_names(order) == ["Requested", "Approved", "Cancelled"]
         assert scene.witness.calls == []
 
 
@@ -297,7 +297,7 @@ async def test_an_order_that_its_broker_cannot_do_any_more_after_a_restart_ends_
         waiting = asyncio.create_task(engine.execute.execute(a_signal()))
         await asyncio.sleep(1)
         (order,) = engine.orders.unfinished()
-        assert await scene.fact_names(order) == ["Requested", "Approved"]
+        assert await scene.event_names(order) == ["Requested", "Approved"]
         await scene.dies(engine)
         waiting.cancel()
         again = scene.engine()

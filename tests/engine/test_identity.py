@@ -190,8 +190,8 @@ async def test_a_message_that_was_refused_stays_refused_when_it_would_be_taken(t
             assert (order.intent.account_id, order.is_persons) == (OTHER, True)
             assert (await engine.dead_letters.retry(letter, "person:ann")).order_id == order.order_id
             await engine.intake.read(Told(ELSEWHERE))
-        facts = await scene.facts(letter)
-        assert [type(fact) for fact in facts] == [SignalDeadLettered, SignalRetried]
+        events = await scene.events(letter)
+        assert [type(event) for event in events] == [SignalDeadLettered, SignalRetried]
         assert await scene.count("Requested") == 1
 
 

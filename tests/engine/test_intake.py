@@ -59,7 +59,7 @@ class Told:
 async def dead_letters(scene: Scene) -> list[SignalDeadLettered]:
     async def read(store: DatabaseOrderStore) -> list[SignalDeadLettered]:
         pages = [page async for page in store.log()]
-        return [item.fact for page in pages for item in page if isinstance(item.fact, SignalDeadLettered)]
+        return [item.event for page in pages for item in page if isinstance(item.event, SignalDeadLettered)]
 
     return await scene.reading(read)
 

@@ -26,7 +26,7 @@ from liveorder.domain.errors import (
     StoreUnavailable,
 )
 from liveorder.domain.lifecycle import OrderStatus
-from liveorder.domain.order.facts import CancelReason
+from liveorder.domain.order.events import CancelReason
 from liveorder.domain.trading_halt import EVERYTHING, HaltReason, account_scope
 from liveorder.domain.values import OrderRole, Product, Side
 from liveorder.infrastructure.brokers.simulated.venue.faults import FaultKind, Point
@@ -65,7 +65,7 @@ async def test_a_halt_stops_signals_survives_a_restart_and_is_lifted_by_its_own_
             assert engine.halts.standing() == []
 
 
-async def test_a_halt_that_another_process_put_in_place_gets_its_fact_and_stands(tmp_path: Path) -> None:
+async def test_a_halt_that_another_process_put_in_place_gets_its_event_and_stands(tmp_path: Path) -> None:
     async with a_scene(tmp_path) as scene:
         async with scene.living() as engine:
             store = await from_outside(scene)
@@ -79,7 +79,7 @@ async def test_a_halt_that_another_process_put_in_place_gets_its_fact_and_stands
             assert len(engine.halts.standing()) == 1
 
 
-async def test_a_halt_from_outside_that_is_taken_in_while_it_is_stored_has_one_fact(tmp_path: Path) -> None:
+async def test_a_halt_from_outside_that_is_taken_in_while_it_is_stored_has_one_event(tmp_path: Path) -> None:
     """As a kill puts it in its place and then has the owner carry it out."""
     async with a_scene(tmp_path) as scene:
         engine = scene.engine()

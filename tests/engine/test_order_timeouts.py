@@ -16,7 +16,7 @@ from liveorder.application.ports.sessions import Sessions
 from liveorder.domain.errors import BrokerConnectionError
 from liveorder.domain.execution_report import CancelRejected
 from liveorder.domain.lifecycle import OrderStatus
-from liveorder.domain.order.facts import CancelReason
+from liveorder.domain.order.events import CancelReason
 from liveorder.domain.timeouts import ASK_AGAIN_SECONDS, LONGEST_WAIT_SECONDS, is_late, time_allowed
 from liveorder.infrastructure.brokers.simulated.venue.faults import FaultKind, Point
 from liveorder.infrastructure.brokers.simulated.venue.settings import Fills

@@ -48,9 +48,9 @@ async def test_an_owner_that_lost_the_store_neither_stores_nor_sends_anything_mo
         assert [call.verb for call in scene.witness.calls] == ["submit"]
         await asyncio.wait_for(engine.ownership.lost.wait(), 5)
         assert not engine.dispatcher.is_taking_signals
-        facts = await scene.fact_names(order)
+        events = await scene.event_names(order)
         await engine.stop()
-        assert await scene.fact_names(order) == facts
+        assert await scene.event_names(order) == events
         assert any("Lost the store" in line for line in scene.log.of("LEASE"))
 
 
@@ -273,7 +273,7 @@ async def test_what_has_not_ended_in_time_is_in_doubt_and_the_store_is_let_go(tm
         assert not state.is_held
         ((order_id, _),) = (await store.unfinished()).items()
         await store.close()
-        assert (await scene.fact_names(order_id))[-1] in ("OutcomeUnknown", "Acknowledged")
+        assert (await scene.event_names(order_id))[-1] in ("OutcomeUnknown", "Acknowledged")
         async with scene.living() as again:
             assert (await again.orders.get(order_id)).is_acknowledged
             assert len(scene.witness.of("submit")) == 1

@@ -206,7 +206,7 @@ async def test_recovering_on_demand_leaves_the_calls_in_flight_alone(tmp_path: P
         await engine.recover.recover()
         order = await executing
         assert order.is_acknowledged
-        assert "OutcomeUnknown" not in await scene.fact_names(order)
+        assert "OutcomeUnknown" not in await scene.event_names(order)
 
 
 async def test_an_account_that_left_the_settings_with_orders_open_is_named(tmp_path: Path) -> None:

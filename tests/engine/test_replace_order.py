@@ -177,8 +177,8 @@ async def test_a_replace_whose_answer_and_reports_are_lost_is_found_by_its_terms
         await asyncio.sleep(3)
         order = await engine.orders.get(order.order_id)
         assert (order.quantity, order.limit_price, order.is_in_doubt) == (Decimal(20), Decimal(410), False)
-        assert "Replaced" in await scene.fact_names(order)
-        assert "Restated" not in await scene.fact_names(order)
+        assert "Replaced" in await scene.event_names(order)
+        assert "Restated" not in await scene.event_names(order)
 
 
 async def test_a_replace_that_was_surely_not_received_is_refused_and_not_repeated(tmp_path: Path) -> None:
@@ -210,7 +210,7 @@ async def test_what_the_broker_cannot_replace_is_refused_before_it_is_asked(tmp_
         scene.witness.answers["prepare"] = unable
         with pytest.raises(DecisionRefused, match="replaces nothing"):
             await engine.replace.replace(order.order_id, quantity=Decimal(20))
-        assert "ReplaceRequested" not in await scene.fact_names(order)
+        assert "ReplaceRequested" not in await scene.event_names(order)
 
 
 async def test_a_fill_during_a_replace_under_way_is_booked(tmp_path: Path) -> None:

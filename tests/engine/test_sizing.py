@@ -18,7 +18,7 @@ from liveorder.domain.broker_capabilities import BrokerCapabilities
 from liveorder.domain.errors import BrokerAuthenticationError, BrokerConnectionError, BrokerRateLimitError, DecisionRefused
 from liveorder.domain.instrument import Instrument
 from liveorder.domain.lifecycle import OrderStatus
-from liveorder.domain.order.facts import Refused, RejectReason
+from liveorder.domain.order.events import Refused, RejectReason
 from liveorder.domain.quotes import Price, Quote
 from liveorder.domain.signal import UnusableSignal
 from liveorder.domain.values import AssetClass, OptionRight, OrderType, TimeInForce
@@ -284,7 +284,7 @@ async def test_a_price_that_cannot_be_asked_for_refuses_the_order_in_the_brokers
     prices = NoAnswer(*[AWAY] * 3)
     async with a_scene(tmp_path, market_data=prices) as scene, scene.living() as engine:
         order = await engine.execute.execute(a_signal())
-        (refused,) = [fact for fact in await scene.facts(order) if isinstance(fact, Refused)]
+        (refused,) = [event for event in await scene.events(order) if isinstance(event, Refused)]
         assert (refused.code, prices.asked) == ("no_fresh_price", 3)
         assert "could not be asked for: no route to host" in refused.message
 

@@ -15,11 +15,11 @@ import pytest
 from liveorder.application.ports.emergency_journal import JournalledCancel, JournalledHalt
 from liveorder.application.ports.order_store import Commit, Committed
 from liveorder.domain.errors import BrokerRateLimitError, LiveOrderError, OrderValidationError, StoreUnavailable
+from liveorder.domain.events import RecordedEvent
 from liveorder.domain.evidence import earliest_proof_of_absence
-from liveorder.domain.facts import RecordedFact
 from liveorder.domain.lifecycle import OrderStatus
 from liveorder.domain.order import LiveOrder
-from liveorder.domain.order.facts import Cancelled, CancelRequested, Filled, SubmissionStarted
+from liveorder.domain.order.events import Cancelled, CancelRequested, Filled, SubmissionStarted
 from liveorder.domain.trading_halt import EVERYTHING, HaltReason
 from liveorder.infrastructure.brokers.simulated.broker import capabilities_of
 from liveorder.infrastructure.brokers.simulated.venue.faults import FaultKind, Point
@@ -88,7 +88,7 @@ async def test_a_cancel_goes_out_without_the_store_and_is_booked_when_it_is_back
         assert len(scene.witness.of("cancel")) == 1
 
 
-async def test_a_journalled_cancel_of_an_order_that_still_works_gets_its_fact_once(tmp_path: Path) -> None:
+async def test_a_journalled_cancel_of_an_order_that_still_works_gets_its_event_once(tmp_path: Path) -> None:
     slow = UNFILLED.model_copy(update={"cancel_delay_seconds": 300.0})
     async with a_scene(tmp_path, slow) as scene, scene.living() as engine:
         order = await engine.execute.execute(a_limit(time_in_force="GTC"))
@@ -96,8 +96,8 @@ async def test_a_journalled_cancel_of_an_order_that_still_works_gets_its_fact_on
         await engine.cancel.cancel(order.order_id)
         scene.unlock_store()
         await asyncio.sleep(5)
-        asked = [fact for fact in await scene.facts(order) if isinstance(fact, CancelRequested)]
-        assert [fact.request_id for fact in asked] == [f"{order.client_order_id}-c1"]
+        asked = [event for event in await scene.events(order) if isinstance(event, CancelRequested)]
+        assert [event.request_id for event in asked] == [f"{order.client_order_id}-c1"]
         await asyncio.sleep(300)
         assert (await engine.orders.get(order.order_id)).status is OrderStatus.CANCELLED
 
@@ -113,7 +113,7 @@ async def test_a_journalled_cancel_of_an_order_that_never_arrived_is_its_end(tmp
         FileEmergencyJournal(tmp_path / "emergency.jsonl").write(sent)
         ended = await executing
         assert (ended.status, ended.requests) == (OrderStatus.CANCELLED, {})
-        assert [type(fact) for fact in await scene.facts(order)][-2:] == [CancelRequested, Cancelled]
+        assert [type(event) for event in await scene.events(order)][-2:] == [CancelRequested, Cancelled]
         assert engine.is_quiet
         assert scene.venue_orders(order) == []
 
@@ -161,7 +161,7 @@ async def test_an_emergency_journal_that_cannot_be_read_halts_until_it_is_moved_
         assert str(path) in halt.detail
         assert await scene.count("TradingHalted") == len(scene.log.of("HALT")) == 1
         assert len([line for line in scene.log.of("ERROR") if str(path) in line]) == 1
-        assert CancelRequested in [type(fact) for fact in await scene.facts(order)]
+        assert CancelRequested in [type(event) for event in await scene.events(order)]
         await engine.halts.resume(EVERYTHING, "too soon", "person:ann")
         await asyncio.sleep(2)
         assert engine.halts.standing()
@@ -294,7 +294,7 @@ def losing_replies(engine: Any, is_lost: Callable[[Commit], bool]) -> None:
 
 
 def holds(commit: Commit, kind: type) -> bool:
-    return any(isinstance(item.fact, kind) for item in commit.facts)
+    return any(isinstance(item.event, kind) for item in commit.events)
 
 
 async def test_an_order_whose_first_commit_lost_its_reply_is_found_again_by_its_signal_and_sent_once(tmp_path: Path) -> None:
@@ -367,7 +367,7 @@ async def test_an_order_whose_later_commit_lost_its_reply_goes_on(tmp_path: Path
         assert scene.venue_orders(order)[0]["state"] == "CANCELLED"
         await until(lambda: engine.is_quiet)
         assert (await engine.orders.get(order.order_id)).status is OrderStatus.CANCELLED
-        assert (await scene.fact_names(order)).count("CancelRequested") == 1
+        assert (await scene.event_names(order)).count("CancelRequested") == 1
 
 
 async def test_a_fill_whose_commit_lost_its_reply_is_in_the_position_too(tmp_path: Path) -> None:
@@ -442,7 +442,7 @@ async def test_an_order_that_ends_while_it_is_read_again_stays_ended(tmp_path: P
         losing_replies(engine, lambda commit: holds(commit, CancelRequested) and next(lost, False))
         stream, slow = engine.store.stream, iter([True])
 
-        async def first_slowly(stream_id: UUID) -> Sequence[RecordedFact]:
+        async def first_slowly(stream_id: UUID) -> Sequence[RecordedEvent]:
             found = await stream(stream_id)
             await asyncio.sleep(1.5 if next(slow, False) else 0.0)
             return found

@@ -180,7 +180,7 @@ async def test_a_busted_fill_of_a_filled_order_is_taken_back(tmp_path: Path, is_
         await scene.control.clear_faults()
         await until(lambda: engine.dispatcher.is_idle)
         order = await engine.orders.get(order.order_id)
-        assert "FillBusted" in await scene.fact_names(order)
+        assert "FillBusted" in await scene.event_names(order)
         assert await reconciled(engine)
 
 
@@ -433,7 +433,7 @@ async def test_a_rejected_cancel_of_an_order_that_the_broker_does_not_know_leave
         order = await engine.execute.execute(a_limit())
         order = await engine.cancel.cancel(order.order_id)
         assert (order.status, order.submission_is_open, order.is_in_doubt) == (OrderStatus.SUBMITTED, True, True)
-        assert (await scene.fact_names(order))[-2:] == ["CancelRequested", "CancelRefused"]
+        assert (await scene.event_names(order))[-2:] == ["CancelRequested", "CancelRefused"]
         await until(lambda: bool(scene.venue_orders(order)))
         await until(lambda: not engine.doubts.standing())
         assert (await engine.orders.get(order.order_id)).is_acknowledged

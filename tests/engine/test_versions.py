@@ -13,10 +13,10 @@ import pytest
 from liveorder.domain.broker_capabilities import KeySupport
 from liveorder.domain.errors import StoreRefused
 from liveorder.domain.lifecycle import OrderStatus
-from liveorder.domain.order.facts import Requested
+from liveorder.domain.order.events import Requested
 from liveorder.domain.trading_halt import account_scope
 from liveorder.infrastructure.brokers.simulated.venue.settings import Keys
-from liveorder.infrastructure.eventstore.mapper import FactMapper, domain_facts
+from liveorder.infrastructure.eventstore.mapper import DomainEventMapper, domain_events
 from liveorder.infrastructure.eventstore.migrations import migrate
 from liveorder.infrastructure.eventstore.schema import SCHEMA_VERSION
 from liveorder.infrastructure.eventstore.sqlite import Placement, SQLiteDatabase
@@ -30,11 +30,13 @@ SILENT = STILL.model_copy(update={"keys": Keys(support=KeySupport.NONE)})
 
 @contextmanager
 def later_version(scene: Scene) -> Iterator[None]:
-    """In which the fact that begins every order has a newer topic, and each that it takes over is marked."""
+    """In which the event that begins every order has a newer topic, and each that it takes over is marked."""
     old, mapper = Requested.topic, scene.mapper
     Requested.topic = "liveorder.Requested@2"
     try:
-        scene.mapper = FactMapper(domain_facts(), upcasts={old: (Requested.topic, lambda fact: fact | {"tags": ["upcast"]})})
+        scene.mapper = DomainEventMapper(
+            domain_events(), upcasts={old: (Requested.topic, lambda event: event | {"tags": ["upcast"]})}
+        )
         yield
     finally:
         Requested.topic, scene.mapper = old, mapper

@@ -1,4 +1,4 @@
-"""What a case is judged by: the venue's own books and the stored facts, never our memory alone."""
+"""What a case is judged by: the venue's own books and the stored events, never our memory alone."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ R = TypeVar("R", bound=ExecutionReport)
 
 
 async def stored(scene: Scene, order: LiveOrder) -> LiveOrder:
-    """The order that its facts make, as another process reads them."""
+    """The order that its events make, as another process reads them."""
     return LiveOrder.replay(await scene.reading(lambda store: store.stream(order.order_id)))
 
 

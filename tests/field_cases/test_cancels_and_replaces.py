@@ -58,7 +58,7 @@ async def test_a_cancel_that_is_refused_because_the_order_filled_books_the_fill_
         await asyncio.sleep(120)
         assert (await engine.execute.execute(a_limit(time_in_force="GTC"))).order_id == order.order_id
         assert (len(sent_keys(scene)), len(all_at_venue(scene))) == (1, 1)
-        names = await scene.fact_names(order)
+        names = await scene.event_names(order)
         assert names[3:] == ["Acknowledged", "CancelRequested", "CancelRefused", "Filled"]
 
 

@@ -15,7 +15,7 @@ from liveorder.application.ports.broker import Absence
 from liveorder.application.reporting.order_log import OrderLog
 from liveorder.domain.execution_report import OrderSnapshot
 from liveorder.domain.lifecycle import OrderStatus
-from liveorder.domain.order.facts import Filled, FillInferred
+from liveorder.domain.order.events import Filled, FillInferred
 from liveorder.domain.reconciliation import DifferenceKind
 from liveorder.infrastructure.brokers.simulated.venue.faults import FaultKind, Point
 from liveorder.infrastructure.brokers.simulated.venue.settings import Fills
@@ -121,9 +121,9 @@ async def test_executions_are_asked_for_when_the_connection_is_back_and_none_is_
         await asyncio.sleep(15)
         assert asked
         assert asked[0] <= went
-        facts = await scene.facts(order)
-        assert [fact.execution_id for fact in facts if isinstance(fact, Filled)] == executed
-        assert not [fact for fact in facts if isinstance(fact, FillInferred)]
+        events = await scene.events(order)
+        assert [event.execution_id for event in events if isinstance(event, Filled)] == executed
+        assert not [event for event in events if isinstance(event, FillInferred)]
         assert (await stored(scene, order)).status is OrderStatus.FILLED
         assert engine.risk.positions(ACCOUNT)[SPY].quantity == held_at_venue(scene) == Decimal(10)
 

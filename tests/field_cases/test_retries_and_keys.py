@@ -50,7 +50,7 @@ async def test_an_order_that_was_acknowledged_on_any_path_is_not_sent_again(tmp_
         await asyncio.sleep(120)
         assert at_venue(scene, order) == WORKING
         assert len(sent_keys(scene)) == 1
-        assert await scene.fact_names(order) == ["Requested", "Approved", "SubmissionStarted", "Acknowledged"]
+        assert await scene.event_names(order) == ["Requested", "Approved", "SubmissionStarted", "Acknowledged"]
 
 
 async def test_a_time_out_is_asked_about_and_the_order_that_arrives_late_is_the_only_one(tmp_path: Path) -> None:
@@ -64,7 +64,7 @@ async def test_a_time_out_is_asked_about_and_the_order_that_arrives_late_is_the_
         await until(lambda: engine.is_quiet)
         assert at_venue(scene, order) == FILLED
         assert len(sent_keys(scene)) == 1
-        names = await scene.fact_names(order)
+        names = await scene.event_names(order)
         assert names.index("OutcomeUnknown") < names.index("Filled")
         assert "SubmissionFailed" not in names
 

@@ -9,7 +9,7 @@ import pytest
 
 from liveorder import Signal
 from liveorder.bootstrap import load_settings, open_service
-from liveorder.domain.order.facts import OutcomeDoubted
+from liveorder.domain.order.events import OutcomeDoubted
 from liveorder.domain.trading_halt import AutoTradingSwitched, HaltReason, TradingHalted
 from tests.interfaces.command_line import CommandLine, coin, leaves_in_doubt
 
@@ -20,13 +20,13 @@ def alerts(cli: CommandLine) -> list[dict[str, Any]]:
     return [record for record in map(json.loads, lines) if "notice_id" in record]
 
 
-async def test_a_doubt_and_a_halt_are_alerts_with_the_ids_of_their_facts(cli: CommandLine) -> None:
+async def test_a_doubt_and_a_halt_are_alerts_with_the_ids_of_their_events(cli: CommandLine) -> None:
     leaves_in_doubt(cli)
     async with open_service(load_settings()) as service:
         await service.engine.execute.execute(Signal.parse(json.dumps(coin("a"))))
         await service.engine.halts.halt("*", HaltReason.KILL_SWITCH, "enough", "person:test")
         stored = [item async for page in service.engine.store.log() for item in page]
-    expected = [f"{each.stream_id}:{each.version}" for each in stored if isinstance(each.fact, OutcomeDoubted | TradingHalted)]
+    expected = [f"{each.stream_id}:{each.version}" for each in stored if isinstance(each.event, OutcomeDoubted | TradingHalted)]
     assert [record["notice_id"] for record in alerts(cli)] == expected
     assert [(record.get("signal_id"), record["level"]) for record in alerts(cli)] == [("a", "warning"), (None, "warning")]
 
@@ -55,7 +55,7 @@ async def test_an_alert_that_a_run_could_not_tell_is_told_once_by_the_next(
     async with open_service(settings, log=Deaf()) as service:
         await service.engine.halts.switch_auto_trading(False, "lunch", "person:test")
         (switched,) = [item async for page in service.engine.store.log() for item in page]
-    assert isinstance(switched.fact, AutoTradingSwitched)
+    assert isinstance(switched.event, AutoTradingSwitched)
     for _ in range(2):
         async with open_service(settings):
             pass

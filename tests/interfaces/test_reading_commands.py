@@ -58,8 +58,8 @@ def test_an_order_is_found_by_any_of_its_ids(traded: CommandLine) -> None:
 
 
 def test_an_order_tells_its_whole_history(traded: CommandLine) -> None:
-    facts = [item["fact"] for item in traded.json("order", "a")["history"]]
-    assert facts == ["Requested", "Approved", "SubmissionStarted", "Acknowledged", "Filled"]
+    events = [item["fact"] for item in traded.json("order", "a")["history"]]
+    assert events == ["Requested", "Approved", "SubmissionStarted", "Acknowledged", "Filled"]
     page = traded.run("order", "a").stdout
     assert "Order filled: 0.1 @ 3000" in page
     assert "Order submitted, attempt 1" in page

@@ -122,7 +122,7 @@ class BrokersBook:
 
 
 class Ours:
-    """The order, the ledger and the read models, all fed by the same facts."""
+    """The order, the ledger and the read models, all fed by the same events."""
 
     def __init__(self) -> None:
         self.log, self.views, self.ledger = MemoryLog(), MemoryViews(), AccountLedger()
@@ -131,8 +131,8 @@ class Ours:
         self.order = LiveOrder.replay(self.log.add(1, begun, SENT, ACKNOWLEDGED))
 
     async def hear(self, report: r.ExecutionReport) -> None:
-        if facts := apply_report(self.order, report):
-            after = self.order.apply(self.log.add(1, *facts))
+        if events := apply_report(self.order, report):
+            after = self.order.apply(self.log.add(1, *events))
             self.ledger.keep(self.ledger.stage(entries_between(self.order, after, SESSION)))
             self.order = after
         await self.pump.advance()

@@ -23,10 +23,10 @@ from liveorder.application.recovery.rebook_positions import RebookPositions
 from liveorder.application.reporting.pump import Pump
 from liveorder.application.risk.book import AccountLedger, Keeping, RiskBook, SessionDay, entries_between, entries_of, holding_of
 from liveorder.application.risk.book.rows import POSITION, day_key
-from liveorder.domain.facts import Fact, RecordedFact
+from liveorder.domain.events import Event, RecordedEvent
 from liveorder.domain.instrument import Instrument
 from liveorder.domain.order import LiveOrder
-from liveorder.domain.order import facts as f
+from liveorder.domain.order import events as ev
 from liveorder.domain.position import Position
 from liveorder.domain.position_adjustment import AdjustmentReason, PositionAdjusted, position_stream
 from liveorder.domain.position_booking import Holding
@@ -58,9 +58,9 @@ class Store(MemoryLog):
         self.keeping, self.kept = keeping, AccountLedger(keeping)
         self.table: dict[tuple[str, str], LedgerRow] = {}
 
-    async def log(self, after: int = 0, limit: int | None = None) -> AsyncIterator[Sequence[RecordedFact]]:
+    async def log(self, after: int = 0, limit: int | None = None) -> AsyncIterator[Sequence[RecordedEvent]]:
         """In pages so short that a fill and its change are seldom on one."""
-        rest = self.facts[after:]
+        rest = self.events[after:]
         for start in range(0, len(rest), 3):
             yield rest[start : start + 3]
 
@@ -105,13 +105,13 @@ class Account:
             self.orders[number] = LiveOrder.replay(self.store.add(number, begun, SENT, ACKNOWLEDGED))
         return self.orders[number]
 
-    async def tell(self, number: int, *facts: Fact) -> None:
+    async def tell(self, number: int, *events: Event) -> None:
         before = self._order(number)
-        recorded = self.store.add(number, *facts)
+        recorded = self.store.add(number, *events)
         after = self.orders[number] = before.apply(recorded)
-        await self._commit(entries_between(before, after, SESSION, places=_places(before, facts)), recorded)
+        await self._commit(entries_between(before, after, SESSION, places=_places(before, events)), recorded)
 
-    async def _commit(self, entries: Sequence[LedgerEntry], recorded: Sequence[RecordedFact]) -> None:
+    async def _commit(self, entries: Sequence[LedgerEntry], recorded: Sequence[RecordedEvent]) -> None:
         first = recorded[0].position
         rows = await self.store.restate([replace(entry, place=first + entry.place) for entry in entries])
         self.risk.absorb(rows)
@@ -125,7 +125,7 @@ class Account:
         deal = Deal(Fraction(units) * order.intent.side.sign, Fraction(price), _of(fee))
         self.books[order.intent.strategy_name].deals.append(deal)
         self.told.append(Told(number, deal, [name]))
-        await self.tell(number, f.Filled(**_words(name, units, price, fee)))
+        await self.tell(number, ev.Filled(**_words(name, units, price, fee)))
 
     async def correct(self, which: int, units: int, price: int, fee: tuple[int, str] | None) -> None:
         told = self.told[which % len(self.told)]
@@ -134,12 +134,12 @@ class Account:
         name, before = f"{told.words[0]}.{len(told.words)}", told.words[-1]
         told.words.append(name)
         told.deal.correct(Fraction(units) * self.orders[told.order].intent.side.sign, Fraction(price), _of(fee))
-        await self.tell(told.order, f.FillCorrected(corrects=before, **_words(name, units, price, fee)))
+        await self.tell(told.order, ev.FillCorrected(corrects=before, **_words(name, units, price, fee)))
 
     async def bust(self, which: int) -> None:
         told = self.told[which % len(self.told)]
         told.deal.is_busted = True
-        await self.tell(told.order, f.FillBusted(execution_id=told.words[-1]))
+        await self.tell(told.order, ev.FillBusted(execution_id=told.words[-1]))
 
     async def charge(self, which: int, fee: tuple[int, str]) -> None:
         told = self.told[which % len(self.told)]
@@ -147,7 +147,7 @@ class Account:
             return
         amount, currency = fee
         told.deal.charge((Fraction(amount), MONEYS[currency]))
-        charged = f.CommissionReported(execution_id=told.words[-1], commission=Decimal(amount), commission_currency=currency)
+        charged = ev.CommissionReported(execution_id=told.words[-1], commission=Decimal(amount), commission_currency=currency)
         await self.tell(told.order, charged)
 
     async def split(self, which: int) -> None:
@@ -155,7 +155,7 @@ class Account:
         for told in self.told:
             if told.order == number:
                 told.deal.split(2)
-        await self.tell(number, f.Restated(split_ratio=Decimal(2)))
+        await self.tell(number, ev.Restated(split_ratio=Decimal(2)))
 
     async def keep(self, strategy: int, units: int, price: int) -> None:
         """The broker keeps so many units, which are worth so much, as its fee."""
@@ -247,8 +247,8 @@ def _words(name: str, units: int, price: int, fee: tuple[int, str] | None) -> di
     return {"execution_id": name, "quantity": Decimal(units), "price": Decimal(price)} | told
 
 
-def _places(before: LiveOrder, facts: Sequence[Fact]) -> dict[str, int]:
-    names = [getattr(fact, "execution_id", "") if isinstance(fact, (f.Filled, f.FillCorrected)) else "" for fact in facts]
+def _places(before: LiveOrder, events: Sequence[Event]) -> dict[str, int]:
+    names = [getattr(event, "execution_id", "") if isinstance(event, (ev.Filled, ev.FillCorrected)) else "" for event in events]
     return {name: index for index, name in enumerate(names) if name and name not in before.executions.names}
 
 

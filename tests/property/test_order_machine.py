@@ -10,9 +10,9 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from liveorder.domain import execution_report as r
 from liveorder.domain.errors import DecisionRefused
-from liveorder.domain.facts import Fact, RecordedFact
+from liveorder.domain.events import Event, RecordedEvent
 from liveorder.domain.order import LiveOrder, requests
-from liveorder.domain.order import facts as f
+from liveorder.domain.order import events as ev
 from liveorder.domain.order.reception import apply_report
 from tests.builders import DEADLINE, SESSION, intent, recorded
 
@@ -109,15 +109,17 @@ class OrderMachine(RuleBasedStateMachine):
 
     @initialize(quantity=st.integers(1, 100).map(Decimal))
     def begin(self, quantity: Decimal) -> None:
-        self.history: list[RecordedFact] = recorded([intent(quantity=quantity)])
+        self.history: list[RecordedEvent] = recorded([intent(quantity=quantity)])
         self.order = LiveOrder.replay(self.history)
         self.naive = NaiveOrder(quantity)
         self.told: list[r.ExecutionReport] = []
         self.count = 0
 
-    def add(self, facts: list[Fact], caused_by: str | None = None) -> None:
+    def add(self, events: list[Event], caused_by: str | None = None) -> None:
         cause = {"causation_id": caused_by}
-        new = [replace(item, envelope=item.envelope.model_copy(update=cause)) for item in recorded(facts, after=self.order.version)]
+        new = [
+            replace(item, envelope=item.envelope.model_copy(update=cause)) for item in recorded(events, after=self.order.version)
+        ]
         self.history += new
         self.order = self.order.apply(new)
 
@@ -134,17 +136,17 @@ class OrderMachine(RuleBasedStateMachine):
     @rule()
     def submit(self) -> None:
         may = not self.naive.is_closed() and not self.naive.of_kind("submit") and not self.naive.has_reached
-        facts = self.asked(may, requests.start_submission, {}, "{}", DEADLINE, SESSION)
+        events = self.asked(may, requests.start_submission, {}, "{}", DEADLINE, SESSION)
         if may:
             self.naive.was_sent = True
-            self.naive.open[request_id(facts)] = "submit"
+            self.naive.open[request_id(events)] = "submit"
 
     @rule()
     def cancel(self) -> None:
         may = not self.naive.is_closed() or self.naive.turned_up
-        facts = self.asked(may, requests.request_cancel, f.CancelReason.REQUESTED, {}, "{}", DEADLINE)
+        events = self.asked(may, requests.request_cancel, ev.CancelReason.REQUESTED, {}, "{}", DEADLINE)
         if may and (self.naive.has_reached or self.naive.of_kind("submit")):
-            self.naive.open[request_id(facts)] = "cancel"
+            self.naive.open[request_id(events)] = "cancel"
         elif may:
             self.naive.end("CANCELLED")
 
@@ -159,20 +161,20 @@ class OrderMachine(RuleBasedStateMachine):
             assert not may
             return
         assert may
-        facts = requests.request_replace(self.order, quantity, None, None, {}, "{}", DEADLINE)
-        self.add(facts)
-        naive.open[request_id(facts)] = "replace"
-        naive.replaces.append(request_id(facts))
+        events = requests.request_replace(self.order, quantity, None, None, {}, "{}", DEADLINE)
+        self.add(events)
+        naive.open[request_id(events)] = "replace"
+        naive.replaces.append(request_id(events))
 
-    def asked(self, may: bool, decision: Any, *args: Any) -> list[Fact]:
+    def asked(self, may: bool, decision: Any, *args: Any) -> list[Event]:
         try:
-            facts: list[Fact] = decision(self.order, *args)
+            events: list[Event] = decision(self.order, *args)
         except DecisionRefused:
             assert not may
             return []
         assert may
-        self.add(facts)
-        return facts
+        self.add(events)
+        return events
 
     @precondition(lambda self: self.naive.open)
     @rule(luck=pick)
@@ -338,10 +340,10 @@ class OrderMachine(RuleBasedStateMachine):
         assert LiveOrder.replay(self.history) == self.order
 
 
-def request_id(facts: list[Fact]) -> str:
-    (fact,) = facts
-    assert isinstance(fact, f.SubmissionStarted | f.CancelRequested | f.ReplaceRequested)
-    return fact.request_id
+def request_id(events: list[Event]) -> str:
+    (event,) = events
+    assert isinstance(event, ev.SubmissionStarted | ev.CancelRequested | ev.ReplaceRequested)
+    return event.request_id
 
 
 TestOrderMachine = OrderMachine.TestCase

@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 from liveorder.application.reporting.projections.fills import FillRow
 from liveorder.application.reporting.pump import Pump
 from liveorder.application.reporting.read_models import ViewsUnavailable
-from liveorder.domain.facts import Fact
+from liveorder.domain.events import Event
 from liveorder.domain.instrument import Instrument
-from liveorder.domain.order import facts as f
+from liveorder.domain.order import events as ev
 from liveorder.domain.position import Position
 from liveorder.domain.position_adjustment import AdjustmentReason, PositionAdjusted, position_stream
 from liveorder.domain.position_booking import Holding
@@ -47,14 +47,14 @@ hours = st.none() | st.integers(0, 72).map(lambda count: count * 3600.0)
 fills = st.builds(fill, names, quantities, prices, fees, hours)
 corrections = st.builds(correction, names, names, st.just(Decimal(0)) | quantities, prices, fees, hours)
 inferred = st.builds(
-    f.FillInferred,
+    ev.FillInferred,
     execution_id=st.sampled_from(["inferred-1", "inferred-2"]),
     quantity=quantities,
     price=prices,
     evidence=st.just(""),
 )
-charges = st.builds(f.CommissionReported, execution_id=names, commission=st.decimals("0", "9", places=2))
-others = st.sampled_from([ACKNOWLEDGED, acknowledged("70"), REJECTED, REFUSED, cancelled(), f.Restated(split_ratio=Decimal(3))])
+charges = st.builds(ev.CommissionReported, execution_id=names, commission=st.decimals("0", "9", places=2))
+others = st.sampled_from([ACKNOWLEDGED, acknowledged("70"), REJECTED, REFUSED, cancelled(), ev.Restated(split_ratio=Decimal(3))])
 lives = st.lists(st.one_of(fills, fills, corrections, st.builds(bust, names), inferred, charges, others), max_size=8)
 intents = st.fixed_dictionaries(
     {
@@ -79,9 +79,9 @@ adjustments = st.builds(
 
 @st.composite
 def logs(draw: st.DrawFn) -> MemoryLog:
-    """A few orders, most of one holding, their facts shuffled into each other, with fees in kind in between."""
+    """A few orders, most of one holding, their events shuffled into each other, with fees in kind in between."""
     log = MemoryLog()
-    waiting: dict[int, list[Fact]] = {}
+    waiting: dict[int, list[Event]] = {}
     for number in range(draw(st.integers(1, 4))):
         sent = [submission()] if draw(st.booleans()) else []
         waiting[number] = [requested(number, **draw(intents)), *sent, *draw(lives)]
@@ -104,8 +104,8 @@ async def dump_of(log: MemoryLog, data: st.DataObject) -> Mapping[str, list[Any]
     """By two projectors that stop, forget, fail before their commit, lose its reply and overtake each other."""
     views = MemoryViews()
     pumps = [Pump(log, views) for _ in range(2)]  # type: ignore[arg-type]  # the part of a store that a projector uses
-    while views.at < len(log.facts):
-        upto = data.draw(st.integers(views.at + 1, len(log.facts)))
+    while views.at < len(log.events):
+        upto = data.draw(st.integers(views.at + 1, len(log.events)))
         views.faults = data.draw(st.sampled_from([[], [], ["before"], ["after"]]))
         if data.draw(st.booleans()):
             pumps = [Pump(log, views), *pumps[:1]]  # type: ignore[arg-type]  # as above

@@ -11,10 +11,10 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from liveorder.application.ports.order_store import LedgerEntry, LedgerRow
 from liveorder.application.risk.book import AccountLedger, RiskBook, SessionDay, day_key, entries_between, position_key
-from liveorder.domain.facts import Fact
+from liveorder.domain.events import Event
 from liveorder.domain.instrument import Instrument
 from liveorder.domain.order import LiveOrder
-from liveorder.domain.order import facts as f
+from liveorder.domain.order import events as ev
 from liveorder.domain.position import Position
 from liveorder.domain.quotes import Price
 from liveorder.domain.risk import RiskView
@@ -125,18 +125,18 @@ TestRunningSums.settings = settings(max_examples=50, stateful_step_count=25)
 
 # --- the ledger ------------------------------------------------------------------------------------------------------------------
 
-facts = st.one_of(
+events = st.one_of(
     st.builds(fill, st.sampled_from("abcdef"), units.map(str), prices.map(str), fees),
     st.builds(bust, st.sampled_from("abcdefuvw")),
     st.builds(correction, st.sampled_from("uvw"), st.sampled_from("abcuv"), units.map(str), prices.map(str), fees),
-    st.builds(f.CommissionReported, execution_id=st.sampled_from("abcu"), commission=st.decimals("0", "2", places=2)),
-    st.builds(f.FillInferred, execution_id=st.sampled_from(["i", "j"]), quantity=units, price=prices, evidence=st.just("a total")),
+    st.builds(ev.CommissionReported, execution_id=st.sampled_from("abcu"), commission=st.decimals("0", "2", places=2)),
+    st.builds(ev.FillInferred, execution_id=st.sampled_from(["i", "j"]), quantity=units, price=prices, evidence=st.just("a total")),
 )
-commits = st.lists(st.lists(facts, min_size=1, max_size=4), max_size=8)
+commits = st.lists(st.lists(events, min_size=1, max_size=4), max_size=8)
 
 
 def entries_of(
-    side: Side, instrument: Instrument, life: Sequence[Sequence[Fact]]
+    side: Side, instrument: Instrument, life: Sequence[Sequence[Event]]
 ) -> tuple[LiveOrder, list[tuple[LedgerEntry, ...]]]:
     """The order in the end, and the entries of each of its commits."""
     order = order_of(intent(order_id=uuid4(), side=side, instrument=instrument, quantity=Decimal(100)), SENT)
@@ -155,7 +155,7 @@ def position_in(ledger: AccountLedger, instrument: Instrument) -> Position:
 
 
 GIVEN_AWAY = [
-    [f.FillInferred(execution_id="i", quantity=Decimal("0.002"), price=Decimal(0), evidence="a total")],
+    [ev.FillInferred(execution_id="i", quantity=Decimal("0.002"), price=Decimal(0), evidence="a total")],
     [fill("a", "0.001", "0", None)],
 ]
 """Worth nothing, so that its value does not tell how much of the inferred fill is left."""
@@ -164,7 +164,7 @@ GIVEN_AWAY = [
 @example([(Side.BUY, GIVEN_AWAY)], INSTRUMENTS[0])
 @given(st.lists(st.tuples(st.sampled_from(Side), commits), max_size=4), st.sampled_from(INSTRUMENTS))
 def test_whatever_was_told_a_position_is_the_sum_of_its_orders(
-    lives: list[tuple[Side, list[list[Fact]]]], instrument: Instrument
+    lives: list[tuple[Side, list[list[Event]]]], instrument: Instrument
 ) -> None:
     ledger, orders = AccountLedger(), []
     for side, life in lives:
@@ -213,7 +213,7 @@ def test_the_days_result_is_what_its_positions_realised(
 
 
 @given(st.lists(st.tuples(st.sampled_from(Side), commits, st.booleans()), max_size=5))
-def test_what_was_staged_and_not_kept_leaves_no_trace(lives: list[tuple[Side, list[list[Fact]], bool]]) -> None:
+def test_what_was_staged_and_not_kept_leaves_no_trace(lives: list[tuple[Side, list[list[Event]], bool]]) -> None:
     one, other = AccountLedger(), AccountLedger()
     for side, life, is_durable in lives:
         for commit in entries_of(side, INSTRUMENTS[0], life)[1]:

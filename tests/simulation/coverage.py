@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 
 from liveorder.domain.lifecycle import OrderStatus
 from liveorder.domain.order import LiveOrder
-from liveorder.domain.order.facts import RequestKind
+from liveorder.domain.order.events import RequestKind
 from liveorder.infrastructure.brokers.simulated.venue.faults import FaultKind
 from tests.simulation.scenario import StoreTrouble
 

@@ -18,10 +18,10 @@ from liveorder.application.outbox.publisher import Confirmation
 from liveorder.application.reporting.projections.known_orders import KnownOrders, streams_of
 from liveorder.domain.dead_letter import dead_letter_id
 from liveorder.domain.errors import InvalidInput
-from liveorder.domain.facts import RecordedFact
+from liveorder.domain.events import RecordedEvent
 from liveorder.domain.identifiers import SignalKey
 from liveorder.domain.order import LiveOrder
-from liveorder.domain.order.facts import RejectReason
+from liveorder.domain.order.events import RejectReason
 from liveorder.domain.reconciliation import DifferenceKind
 from liveorder.domain.signal import Signal, UnusableSignal
 from liveorder.domain.trading_halt import HaltReason, TradingHalted, account_scope
@@ -139,27 +139,27 @@ async def _in_memory(world: World, service: Service) -> AsyncIterator[str]:
 async def check_log(world: World) -> None:
     world.witness.look()
     store = DatabaseOrderStore(world.person, MAPPER, world.clock)
-    facts = [item async for page in store.log() for item in page]
+    events = [item async for page in store.log() for item in page]
     world.violations += [
         Violation("store damaged", problem) for problem in (await inspect(world.person, EventReader(MAPPER))).problems
     ]
-    world.violations += [*_replayed(world, facts), *_nothing_lost(world, facts)]
-    world.violations += [*_given_up(world), *_halted(world, facts)]
-    world.violations += [problem async for problem in _told(world, facts)]
+    world.violations += [*_replayed(world, events), *_nothing_lost(world, events)]
+    world.violations += [*_given_up(world), *_halted(world, events)]
+    world.violations += [problem async for problem in _told(world, events)]
 
 
-def _replayed(world: World, facts: list[RecordedFact]) -> Iterator[Violation]:
-    streams: dict[UUID, list[RecordedFact]] = defaultdict(list)
-    for item in facts:
+def _replayed(world: World, events: list[RecordedEvent]) -> Iterator[Violation]:
+    streams: dict[UUID, list[RecordedEvent]] = defaultdict(list)
+    for item in events:
         streams[item.stream_id].append(item)
     for order_id, order in world.witness.orders.items():
         if LiveOrder.replay(streams[order_id]) != order:
             yield Violation("replay differs", order.intent.signal_id)
 
 
-def _nothing_lost(world: World, facts: list[RecordedFact]) -> Iterator[Violation]:
+def _nothing_lost(world: World, events: list[RecordedEvent]) -> Iterator[Violation]:
     """Each message that the source may forget is an order, or a dead letter."""
-    streams = {item.stream_id for item in facts}
+    streams = {item.stream_id for item in events}
     for message in world.wire.delivered[: world.wire.acknowledged]:
         if any(dead_letter_id(message.source, message.offset, message.raw, is_passing=kind) in streams for kind in (False, True)):
             continue
@@ -182,20 +182,20 @@ def _given_up(world: World) -> Iterator[Violation]:
             yield Violation("slow was taken for broken", f"{order.intent.signal_id} was given up after {calls} calls")
 
 
-def _halted(world: World, facts: list[RecordedFact]) -> Iterator[Violation]:
+def _halted(world: World, events: list[RecordedEvent]) -> Iterator[Violation]:
     """For failures in a row, only where the broker failed so often in a row."""
-    for item in facts:
-        if isinstance(item.fact, TradingHalted) and item.fact.reason is HaltReason.CIRCUIT_BREAKER:
-            failures = world.failures.most[item.fact.scope.removeprefix(account_scope(""))]
+    for item in events:
+        if isinstance(item.event, TradingHalted) and item.event.reason is HaltReason.CIRCUIT_BREAKER:
+            failures = world.failures.most[item.event.scope.removeprefix(account_scope(""))]
             if failures < world.scenario.breaker_failures:
                 yield Violation(
-                    "slow was taken for broken", f"{item.fact.scope} was halted after {failures} failures of the broker"
+                    "slow was taken for broken", f"{item.event.scope} was halted after {failures} failures of the broker"
                 )
 
 
-async def _told(world: World, facts: list[RecordedFact]) -> AsyncIterator[Violation]:
+async def _told(world: World, events: list[RecordedEvent]) -> AsyncIterator[Violation]:
     """Every confirmation that the log makes was received, the same whenever it was told, those of an order in order."""
-    wanted = await _confirmations(facts)
+    wanted = await _confirmations(events)
     received: dict[str, set[str]] = defaultdict(set)
     newest: dict[str, int] = defaultdict(int)
     for each in world.receiver.received:
@@ -211,10 +211,10 @@ async def _told(world: World, facts: list[RecordedFact]) -> AsyncIterator[Violat
         yield Violation("told what is not so", message_id)
 
 
-async def _confirmations(facts: list[RecordedFact]) -> dict[str, str]:
+async def _confirmations(events: list[RecordedEvent]) -> dict[str, str]:
     known, receiver = KnownOrders(), Receiver(Trace(lambda: 0.0))
     outlet = Confirmations(receiver)
-    for item in facts:
+    for item in events:
         changes = known.advance(streams_of([item]))
         outlet.consider(item, changes[0] if changes else None)
     await outlet.deliver()

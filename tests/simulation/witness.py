@@ -14,17 +14,17 @@ from eventsourcing.persistence import Notification
 
 from liveorder.application.reporting.descriptions import sentence
 from liveorder.application.risk.trading_halts import HALT_STREAM
-from liveorder.domain.facts import Fact, RecordedFact
+from liveorder.domain.events import Event, RecordedEvent
 from liveorder.domain.order import LiveOrder
-from liveorder.domain.order import facts as f
+from liveorder.domain.order import events as ev
 from liveorder.domain.trading_halt import TradingHalted, TradingResumed, halting_scopes
-from liveorder.infrastructure.eventstore.mapper import FactMapper, domain_facts
+from liveorder.infrastructure.eventstore.mapper import DomainEventMapper, domain_events
 from liveorder.infrastructure.eventstore.sqlite_recorder import uri_of
 from tests.simulation.trace import Trace
 
-MAPPER = FactMapper(domain_facts())
+MAPPER = DomainEventMapper(domain_events())
 _NEW = """SELECT rowid, originator_id, originator_version, topic, state FROM stored_events WHERE rowid > ? ORDER BY rowid"""
-_REQUESTS = (f.SubmissionStarted, f.CancelRequested, f.ReplaceRequested)
+_REQUESTS = (ev.SubmissionStarted, ev.CancelRequested, ev.ReplaceRequested)
 
 
 @dataclass(frozen=True)
@@ -60,29 +60,29 @@ class Witness:
             self.position = position
             self._take_in(MAPPER.to_domain_event(Notification(UUID(stream_id), version, topic, state, id=position)), state)
 
-    def _take_in(self, item: RecordedFact, state: bytes) -> None:
-        if isinstance(item.fact, f.Requested):
+    def _take_in(self, item: RecordedEvent, state: bytes) -> None:
+        if isinstance(item.event, ev.Requested):
             self.orders[item.stream_id] = LiveOrder.replay([item])
-            self.by_key[item.fact.client_order_id] = item.stream_id
+            self.by_key[item.event.client_order_id] = item.stream_id
         elif item.stream_id in self.orders:
             self.orders[item.stream_id] = self.orders[item.stream_id].apply([item])
-        self._trace.note("store", f"{self._name(item)} {sentence(item.fact)}", state)
-        if isinstance(item.fact, _REQUESTS):
-            self._requested[item.fact.request_id] = _Request(item.fact.payload, self._trace.moment, item.fact.deadline)
-        if isinstance(item.fact, f.SubmissionStarted):
-            self._first_bytes.setdefault(item.stream_id, item.fact.payload)
-        self._follow_halts(item.fact)
+        self._trace.note("store", f"{self._name(item)} {sentence(item.event)}", state)
+        if isinstance(item.event, _REQUESTS):
+            self._requested[item.event.request_id] = _Request(item.event.payload, self._trace.moment, item.event.deadline)
+        if isinstance(item.event, ev.SubmissionStarted):
+            self._first_bytes.setdefault(item.stream_id, item.event.payload)
+        self._follow_halts(item.event)
 
-    def _name(self, item: RecordedFact) -> str:
+    def _name(self, item: RecordedEvent) -> str:
         order = self.orders.get(item.stream_id)
         name = order.intent.signal_id if order is not None else "halt" if item.stream_id == HALT_STREAM else "other"
-        return f"#{item.position} {name} {item.fact.shown_name}:"
+        return f"#{item.position} {name} {item.event.shown_name}:"
 
-    def _follow_halts(self, fact: Fact) -> None:
-        if isinstance(fact, TradingHalted):
-            self.halted_since.setdefault(fact.scope, self._trace.moment)
-        elif isinstance(fact, TradingResumed):
-            self.halted_since.pop(fact.scope, None)
+    def _follow_halts(self, event: Event) -> None:
+        if isinstance(event, TradingHalted):
+            self.halted_since.setdefault(event.scope, self._trace.moment)
+        elif isinstance(event, TradingResumed):
+            self.halted_since.pop(event.scope, None)
 
     def order_of(self, client_order_id: str | None) -> LiveOrder | None:
         order_id = self.by_key.get(client_order_id or "")

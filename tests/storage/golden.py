@@ -50,15 +50,15 @@ async def make(folder: Path) -> None:
 
 
 def as_text(path: Path) -> Iterator[str]:
-    """SQL, one statement a line, with the facts as they are to be read, and nothing of the machine that made it."""
+    """SQL, one statement a line, with the events as they are to be read, and nothing of the machine that made it."""
     with closing(sqlite3.connect(path)) as connection:
         connection.execute("DELETE FROM checkpoints WHERE name='place'")
         connection.execute("UPDATE lease SET details='{}'")
         yield f"PRAGMA application_id={APPLICATION_ID};"
         for statement in connection.iterdump():
-            head, is_fact, hexadecimal = " ".join(statement.split("\n")).partition(",X'")
-            state = bytes.fromhex(hexadecimal.rstrip("');") if is_fact else "").decode().replace("'", "''")
-            yield f"{head},CAST('{state}' AS BLOB));" if is_fact else head
+            head, is_event, hexadecimal = " ".join(statement.split("\n")).partition(",X'")
+            state = bytes.fromhex(hexadecimal.rstrip("');") if is_event else "").decode().replace("'", "''")
+            yield f"{head},CAST('{state}' AS BLOB));" if is_event else head
 
 
 def put(version: int, path: Path) -> None:

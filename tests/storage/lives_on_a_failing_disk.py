@@ -23,7 +23,7 @@ from liveorder.application.ports.order_store import Commit, Committed
 from liveorder.domain.errors import DecisionRefused, StoreError
 from liveorder.domain.lifecycle import OrderStatus
 from liveorder.domain.order import LiveOrder
-from liveorder.domain.order.facts import SubmissionStarted
+from liveorder.domain.order.events import SubmissionStarted
 from liveorder.domain.signal import Signal
 from liveorder.infrastructure.eventstore.order_store import DatabaseOrderStore
 from liveorder.infrastructure.eventstore.sqlite import Placement
@@ -50,7 +50,7 @@ class Testimony:
     def miss(self, found: dict[UUID, int]) -> None:
         for stream_id, version in self.acknowledged.items():
             if found.get(stream_id, 0) < version:
-                self.wrong.append(f"acknowledged and missing: {found.get(stream_id, 0)} of {version} facts of {stream_id}")
+                self.wrong.append(f"acknowledged and missing: {found.get(stream_id, 0)} of {version} events of {stream_id}")
 
     async def witness(self, append: Callable[[Commit], Awaitable[Committed]], commit: Commit) -> Committed:
         try:
@@ -58,7 +58,7 @@ class Testimony:
         except StoreError:
             self.failures += 1
             raise
-        last = commit.facts[-1]
+        last = commit.events[-1]
         self.acknowledged[last.stream_id] = max(last.version, self.acknowledged.get(last.stream_id, 0))
         return committed
 
@@ -148,7 +148,7 @@ def _observe(engine: Engine, testimony: Testimony) -> None:
 
     async def observed(commit: Commit) -> Committed:
         committed = await testimony.witness(append, commit)
-        confirmed.update(each.fact.payload for each in commit.facts if isinstance(each.fact, SubmissionStarted))
+        confirmed.update(each.event.payload for each in commit.events if isinstance(each.event, SubmissionStarted))
         return committed
 
     engine.store.append = observed  # type: ignore[method-assign]  # a witness of our own making

@@ -43,7 +43,7 @@ async def append_orders(store: DatabaseOrderStore, turns: Iterator[None]) -> Non
         later = [Commit((recorded(order_id, n),), is_open=n < 4, entries=(entry("fills"),)) for n in (3, 4)]
         for commit in (begun, *later):
             await insist(store, commit)
-            last = commit.facts[-1]
+            last = commit.events[-1]
             os.write(1, f"{last.stream_id} {last.version}\n".encode())
 
 

@@ -22,7 +22,7 @@ SWEEP = os.environ.get("LIVEORDER_TEST_SWEEP") == "1"
 SAMPLE = 100 if SWEEP else 24
 ORDERS = 60
 CHECKPOINT_AT = 160
-"""So many facts are in the file; the others in the log beside it."""
+"""So many events are in the file; the others in the log beside it."""
 PAGE = 4096
 REFUSALS = ("damaged", "missing", "does not know", "not a liveorder store")
 WAL_HEADER, FRAME = 32, 24 + PAGE
@@ -35,7 +35,7 @@ class Original:
 
     database: bytes
     log: bytes
-    facts: list[tuple[UUID, int]] = field(default_factory=list)
+    events: list[tuple[UUID, int]] = field(default_factory=list)
     ends: set[int] = field(default_factory=set)
 
 
@@ -49,15 +49,15 @@ async def made(folder: Path) -> Original:
     await create(site)
     store = await site.fragile_store()
     await store.open(CountingLedger())
-    facts: list[tuple[UUID, int]] = []
+    events: list[tuple[UUID, int]] = []
     ends = {0}
     for commit in commits():
         await store.append(commit)
-        facts += [(each.stream_id, each.version) for each in commit.facts]
-        ends.add(len(facts))
-        if len(facts) == CHECKPOINT_AT:
+        events += [(each.stream_id, each.version) for each in commit.events]
+        ends.add(len(events))
+        if len(events) == CHECKPOINT_AT:
             site.tamper("PRAGMA wal_checkpoint(TRUNCATE)")
-    found = Original(site.path.read_bytes(), site.path.with_name("orders.sqlite-wal").read_bytes(), facts, ends)
+    found = Original(site.path.read_bytes(), site.path.with_name("orders.sqlite-wal").read_bytes(), events, ends)
     await store.close()
     return found
 
@@ -79,7 +79,7 @@ def commits() -> Iterator[Commit]:
 
 
 async def outcome(folder: Path, original: Original, database: bytes, log: bytes | None) -> str | int:
-    """Why it was refused, or `found by the check`, or how many facts there are: the first ones, with all that belongs to them."""
+    """Why it was refused, or `found by the check`, or how many events there are: the first ones, with all that belongs to them."""
     store, ledger = placed(folder, database, log).store(), CountingLedger()
     try:
         await store.open(ledger)
@@ -88,14 +88,14 @@ async def outcome(folder: Path, original: Original, database: bytes, log: bytes 
     try:
         if (await store.check()).problems:
             return "found by the check"
-        facts = [(each.stream_id, each.version) async for page in store.log() for each in page]
-        assert facts == original.facts[: len(facts)], "the middle is missing"
-        assert len(facts) in original.ends, "half a commit"
-        last = dict(facts)
+        events = [(each.stream_id, each.version) async for page in store.log() for each in page]
+        assert events == original.events[: len(events)], "the middle is missing"
+        assert len(events) in original.ends, "half a commit"
+        last = dict(events)
         assert ledger.counts.get(("main", "orders"), 0) == len(last)
         assert ledger.counts.get(("main", "fills"), 0) == sum(version - 2 for version in last.values())
         assert set(await store.unfinished()) == {stream for stream, version in last.items() if version < 4}
-        return len(facts)
+        return len(events)
     finally:
         await store.close()
 
@@ -122,7 +122,7 @@ async def test_a_log_cut_anywhere_loses_its_end_and_nothing_before_it(original: 
         assert found >= kept[-1]
         kept.append(found)
     assert len(set(kept)) > 5
-    assert await outcome(tmp_path / "whole", original, original.database, original.log) == len(original.facts)
+    assert await outcome(tmp_path / "whole", original, original.database, original.log) == len(original.events)
 
 
 async def test_a_frame_that_was_overwritten_ends_the_log_there(original: Original, tmp_path: Path) -> None:
@@ -141,7 +141,7 @@ async def test_a_file_cut_at_any_page_is_refused_or_found_out(original: Original
     for log in (None, original.log):
         for size in spread(len(original.database), PAGE):
             found = await outcome(tmp_path / f"{size} {log is None}", original, original.database[:size], log)
-            assert isinstance(found, str) or found == len(original.facts), f"cut at {size}"
+            assert isinstance(found, str) or found == len(original.events), f"cut at {size}"
 
 
 DAMAGES: dict[str, Callable[[bytes, int, random.Random], bytes]] = {
@@ -153,7 +153,7 @@ DAMAGES: dict[str, Callable[[bytes, int, random.Random], bytes]] = {
 
 
 @pytest.mark.parametrize("damage", DAMAGES)
-async def test_no_page_can_be_damaged_without_the_facts_being_whole_or_the_damage_found(
+async def test_no_page_can_be_damaged_without_the_events_being_whole_or_the_damage_found(
     original: Original, tmp_path: Path, damage: str
 ) -> None:
     chance = random.Random(2)

@@ -81,7 +81,7 @@ class Load:
             except StoreUnavailable:
                 self.refusals += 1
                 continue
-            self.acknowledged[commit.facts[-1].stream_id] = commit.facts[-1].version
+            self.acknowledged[commit.events[-1].stream_id] = commit.events[-1].version
             return
 
     async def grows(self, by: int) -> None:

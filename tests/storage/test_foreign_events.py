@@ -30,7 +30,7 @@ from liveorder.application.risk.trading_halts import HALT_STREAM
 from liveorder.bootstrap.service import _newest_moment
 from liveorder.domain.default_account import STORE_STREAM
 from liveorder.domain.errors import StoreRefused
-from liveorder.domain.facts import Fact, RecordedFact
+from liveorder.domain.events import Event, RecordedEvent
 from liveorder.domain.trading_halt import HaltReason, TradingHalted
 from liveorder.infrastructure.eventstore.event_recorder import EventRecorder
 from liveorder.infrastructure.eventstore.order_store import DatabaseOrderStore
@@ -278,7 +278,7 @@ async def test_a_store_that_ends_with_such_events_opens_and_is_whole_and_so_is_i
         await put(store.recorder(), *(event(stream, version) for stream in [uuid4()] for version in range(1, 121)))
     async with opened(site.store()) as store:
         report = await store.check()
-        assert (report.problems, report.facts, report.streams) == ((), 122, 2)
+        assert (report.problems, report.events, report.streams) == ((), 122, 2)
         await store.backup(site.backup_target())
 
 
@@ -303,10 +303,10 @@ async def test_an_outbox_passes_over_them_and_keeps_its_place(site: Site) -> Non
     class Everything:
         name = "everything"
 
-        def concerns(self, fact: Fact) -> bool:
+        def concerns(self, fact: Event) -> bool:
             return bool(fact.topic)
 
-        def consider(self, item: RecordedFact, change: OrderChange | None) -> None:
+        def consider(self, item: RecordedEvent, change: OrderChange | None) -> None:
             seen.append(item.position)
 
         async def deliver(self) -> bool:
@@ -334,7 +334,7 @@ async def test_the_newest_moment_is_that_of_the_newest_event_of_ours(site: Site)
         await store.append(ours)
         for _ in range(2):
             await put(store.recorder(), *(event(stream, version) for stream in [uuid4()] for version in range(1, 400)))
-        assert await _newest_moment(store) == ours.facts[0].envelope.recorded_at
+        assert await _newest_moment(store) == ours.events[0].envelope.recorded_at
 
 
 # --- what is damage all the same -----------------------------------------------------------------------------------------------

@@ -99,8 +99,8 @@ def sent(path: Path) -> dict[tuple[str, str], set[str]]:
             kind = re.sub(r"^\w+\.|@\d+$", "", topic)
             kinds.setdefault(stream, set()).add(kind)
             if kind == "Requested":
-                fact = json.loads(state)["fact"]
-                orders[stream] = fact["signal_id"], fact["client_order_id"]
+                event = json.loads(state)["fact"]
+                orders[stream] = event["signal_id"], event["client_order_id"]
     return {order: kinds[stream] for stream, order in orders.items()}
 
 

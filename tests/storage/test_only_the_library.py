@@ -124,7 +124,7 @@ def test_what_follows_the_log_does_each_thing_once(place: Place) -> None:
         start = (recorder.max_tracking_id("notes") or 0) + 1
         for fill in recorder.select_notifications(start, 100, topics=["liveorder.Filled@1"]):
             filled = mapper.to_domain_event(fill)
-            note = Note(filled.originator_id, filled.fact.price)
+            note = Note(filled.originator_id, filled.event.price)
             events.put(note.collect_events(), tracking=Tracking("notes", fill.id))
             done += 1
         return done

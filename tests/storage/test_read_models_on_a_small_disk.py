@@ -71,7 +71,7 @@ async def test_the_log_stays_short_while_read_models_are_made_and_made_anew_and_
         for _ in range(2):
             await projector.rebuild(disk.look)
         await views.clear()
-        for upto in range(20, len(log.facts), 20):
+        for upto in range(20, len(log.events), 20):
             await pump.Pump(log, views).advance(upto, disk.look)  # type: ignore[arg-type]  # the part of a store that it uses
     assert disk.views.stat().st_size > 4 * engines.CHECKPOINT_BYTES
     assert disk.longest <= engines.CHECKPOINT_BYTES + ONE_TRANSACTION
@@ -94,7 +94,7 @@ async def test_a_reader_who_reads_on_stops_the_read_models_before_the_disk_is_fu
                 await projector.catch_up()
         assert engines.CHECKPOINT_BYTES < disk.longest <= engines.MOST_LOG_BYTES + ONE_TRANSACTION
         disk.longest = 0
-        assert await projector.catch_up() == len(log.facts)
+        assert await projector.catch_up() == len(log.events)
         disk.look()
         assert disk.longest <= engines.CHECKPOINT_BYTES + ONE_TRANSACTION
         assert (await projector.verify()).is_equal

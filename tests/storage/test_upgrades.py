@@ -27,7 +27,7 @@ from liveorder.domain.identifiers import KeyRing, SignalKey, uuid7
 from liveorder.domain.trading_halt import EVERYTHING
 from liveorder.infrastructure.clock import SystemClock
 from liveorder.infrastructure.eventstore.database import Values
-from liveorder.infrastructure.eventstore.mapper import FactMapper, domain_facts
+from liveorder.infrastructure.eventstore.mapper import DomainEventMapper, domain_events
 from liveorder.infrastructure.eventstore.migrations import migrate
 from liveorder.infrastructure.eventstore.postgres_connection import address_of
 from liveorder.infrastructure.eventstore.schema import SCHEMA_VERSION
@@ -124,9 +124,9 @@ async def assert_second_orders_are_ours(settings: Path, tmp_path: Path) -> None:
         second = await runner._engine.store.superseded()
         for claim in second:
             order = await runner._engine.orders.get(claim.order_id)
-            facts = [item.fact for item in await runner._engine.store.stream(claim.order_id)]
+            events = [item.event for item in await runner._engine.store.stream(claim.order_id)]
             assert "needs_review" in order.flags
-            assert [getattr(fact, "code", "") for fact in facts].count(SECOND_ORDER) == 2  # one anomaly, one review, ever
+            assert [getattr(event, "code", "") for event in events].count(SECOND_ORDER) == 2  # one anomaly, one review, ever
             found = await runner._engine.store.claim_of(claim.client_order_id)
             assert found is not None
             assert found.order_id == claim.order_id
@@ -256,7 +256,7 @@ def functions_of(connection: psycopg.Connection[Any], schema: str) -> list[Any]:
 def test_events_of_an_earlier_version_are_written_again_as_they_were(name: str, tmp_path: Path) -> None:
     """But for fields that it did not have, which come with their defaults."""
     put(name, tmp_path)
-    mapper = FactMapper(domain_facts())
+    mapper = DomainEventMapper(domain_events())
     with closing(sqlite3.connect(tmp_path / "orders.db")) as connection:
         rows = connection.execute("SELECT originator_id, originator_version, topic, state FROM stored_events").fetchall()
     for stream, version, topic, state in rows:
@@ -348,7 +348,7 @@ def test_every_fixture_has_its_keys_told() -> None:
 def test_a_store_of_a_newer_version_is_called_that_by_every_command(tmp_path: Path) -> None:
     settings = put("0288cbd", tmp_path)
     asyncio.run(migrate(database_at(f"sqlite:///{tmp_path / 'orders.db'}", SystemClock()), "upgrade"))
-    filled = FactMapper(domain_facts()).shapes["liveorder.Filled@1"]
+    filled = DomainEventMapper(domain_events()).shapes["liveorder.Filled@1"]
     with closing(sqlite3.connect(tmp_path / "orders.db")) as connection, connection:
         connection.execute("INSERT INTO event_shapes VALUES (?)", (sealed(f"{filled.rpartition(' ')[0]} venue"),))
     for command in ("run", "status", "orders", "doctor", "kill", "replay", "reconcile", "doubts", "signals"):

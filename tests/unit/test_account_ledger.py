@@ -13,11 +13,11 @@ from liveorder.application.recovery.rebook_positions import rebooked_as
 from liveorder.application.risk.book import AccountLedger, RiskBook, SessionDay, day_key, entries_between, entries_of, position_key
 from liveorder.application.risk.book.entries import FILL
 from liveorder.application.risk.book.rows import fees_key, page_key
-from liveorder.domain.facts import Fact
+from liveorder.domain.events import Event
 from liveorder.domain.fees_in_kind import Bought, FeesDue
 from liveorder.domain.instrument import Instrument
 from liveorder.domain.order import LiveOrder
-from liveorder.domain.order import facts as f
+from liveorder.domain.order import events as ev
 from liveorder.domain.position import Position
 from liveorder.domain.position_adjustment import AdjustmentReason, PositionAdjusted
 from liveorder.domain.values import AssetClass, Side
@@ -37,8 +37,8 @@ def figures(*values: object) -> tuple[object, ...]:
     return values
 
 
-def step(order: LiveOrder, *facts: Fact) -> tuple[LedgerEntry, ...]:
-    return entries_between(order, then(order, *facts), TODAY)
+def step(order: LiveOrder, *events: Event) -> tuple[LedgerEntry, ...]:
+    return entries_between(order, then(order, *events), TODAY)
 
 
 def traded(entry: LedgerEntry) -> tuple[str | None, ...]:
@@ -53,17 +53,17 @@ def stored(ledger: AccountLedger, entries: Sequence[LedgerEntry]) -> dict[str, L
     return {row.key: row for row in rows}
 
 
-def life_of(ledger: AccountLedger, *facts: Fact, begin: f.Requested | None = None) -> tuple[Position, SessionDay]:
-    """Position and day after an order's facts, each committed by itself."""
+def life_of(ledger: AccountLedger, *events: Event, begin: ev.Requested | None = None) -> tuple[Position, SessionDay]:
+    """Position and day after an order's events, each committed by itself."""
     order, rows = order_of(begin or intent(), SENT, ACKNOWLEDGED), {row.key: row for row in ledger.rows()}
-    for fact in facts:
-        rows |= stored(ledger, step(order, fact))
-        order = then(order, fact)
+    for event in events:
+        rows |= stored(ledger, step(order, event))
+        order = then(order, event)
     return Position.from_json(rows[SPY].state), SessionDay.from_json(rows[day_key(TODAY)].state)
 
 
-def inferred(quantity: int, price: int, number: int = 1) -> f.FillInferred:
-    return f.FillInferred(execution_id=f"inferred-{number}", quantity=Decimal(quantity), price=Decimal(price), evidence="")
+def inferred(quantity: int, price: int, number: int = 1) -> ev.FillInferred:
+    return ev.FillInferred(execution_id=f"inferred-{number}", quantity=Decimal(quantity), price=Decimal(price), evidence="")
 
 
 SOLD = intent(side=Side.SELL)
@@ -72,13 +72,13 @@ CORN = Instrument(symbol="ZC", exchange="CBOT", multiplier=Decimal(50), price_ma
 # --- entries ---------------------------------------------------------------------------------------------------------------------
 
 
-def test_the_first_attempt_counts_to_the_session_that_its_fact_names() -> None:
+def test_the_first_attempt_counts_to_the_session_that_its_event_names() -> None:
     entries = entries_between(None, order_of(SENT), TODAY)
     assert entries == (LedgerEntry("U1", "trade", SESSION.isoformat(), {}),)
 
 
 def test_a_second_attempt_is_no_second_trade() -> None:
-    failed = f.SubmissionFailed(request_id="LIVEORDERKEYOFATESTX-s1", error="BrokerConnectionError", message="refused")
+    failed = ev.SubmissionFailed(request_id="LIVEORDERKEYOFATESTX-s1", error="BrokerConnectionError", message="refused")
     assert step(order_of(SENT, failed), submission(2)) == ()
 
 
@@ -157,7 +157,7 @@ def test_a_correction_takes_the_old_fill_back_and_books_the_new_one() -> None:
 
 
 def test_a_commission_that_comes_late_books_its_fill_anew() -> None:
-    late = f.CommissionReported(execution_id="x1", commission=Decimal("1.50"))
+    late = ev.CommissionReported(execution_id="x1", commission=Decimal("1.50"))
     entries = step(order_of(SENT, fill("x1", 100, 10, fee="1"), fill("x2", 50, 11)), late)
     assert [(entry.kind, *traded(entry)) for entry in entries] == [
         ("take_back", "100", "10", "1"),
@@ -166,7 +166,7 @@ def test_a_commission_that_comes_late_books_its_fill_anew() -> None:
 
 
 def test_an_inferred_fill_gives_way_to_the_executions() -> None:
-    inferred = f.FillInferred(execution_id="inferred-30", quantity=Decimal(30), price=Decimal(10), evidence="total of 30")
+    inferred = ev.FillInferred(execution_id="inferred-30", quantity=Decimal(30), price=Decimal(10), evidence="total of 30")
     order = order_of(SENT)
     assert [traded(entry) for entry in step(order, inferred)] == [("30", "10", None)]
     told = step(then(order, inferred), fill("x1", 20, 11))
@@ -178,7 +178,7 @@ def test_an_inferred_fill_gives_way_to_the_executions() -> None:
 
 
 def test_an_order_restated_for_a_split_is_held_in_new_units_and_earned_nothing() -> None:
-    position, day = life_of(AccountLedger(), fill("x1", 30, 10, fee="1"), f.Restated(split_ratio=Decimal(2)))
+    position, day = life_of(AccountLedger(), fill("x1", 30, 10, fee="1"), ev.Restated(split_ratio=Decimal(2)))
     assert figures(position.quantity, position.cost, position.commission, day.realized_net["USD"]) == (60, 300, 1, -1)
 
 
@@ -186,9 +186,9 @@ def test_an_order_restated_for_a_split_is_held_in_new_units_and_earned_nothing()
 def test_other_units_of_the_same_value_are_no_split(polled: tuple[tuple[int, int], ...]) -> None:
     """What is inferred without a price is worth nothing, and fewer units can be worth as much as more were."""
     for reported in ([], [fill("x1", 10, 5)], [fill("x1", 10, 5), fill("x2", 10, 4)]):
-        facts = [*(inferred(*each, number=number) for number, each in enumerate(polled, 1)), *reported]
-        position, _ = life_of(AccountLedger(), *facts)
-        totals = order_of(SENT, *facts).executions.totals
+        events = [*(inferred(*each, number=number) for number, each in enumerate(polled, 1)), *reported]
+        position, _ = life_of(AccountLedger(), *events)
+        totals = order_of(SENT, *events).executions.totals
         assert figures(position.quantity, -position.cash_flow) == figures(totals.quantity, totals.value)
 
 
@@ -246,7 +246,7 @@ def test_a_position_that_another_strategy_closes_is_a_result_of_the_account() ->
 
 
 def test_a_late_commission_lowers_the_result_and_leaves_the_cost_alone() -> None:
-    late = f.CommissionReported(execution_id="x1", commission=Decimal(2))
+    late = ev.CommissionReported(execution_id="x1", commission=Decimal(2))
     position, day = life_of(AccountLedger(), fill("x1", 50, 10), fill("x2", 50, 20), late)
     assert figures(position.cost, position.commission, day.realized_net) == (1500, 2, {"USD": -2})
 
@@ -258,7 +258,7 @@ def test_a_commission_in_another_currency_is_no_part_of_the_result_and_counts_to
 
 
 def test_a_commission_that_turns_out_to_be_in_another_currency_leaves_the_first() -> None:
-    late = f.CommissionReported(execution_id="x1", commission=Decimal(2), commission_currency="EUR")
+    late = ev.CommissionReported(execution_id="x1", commission=Decimal(2), commission_currency="EUR")
     position, day = life_of(AccountLedger(), fill("x1", 50, 10, fee="2"), late)
     assert figures(position.commission, position.other_commissions) == (0, {"EUR": 2})
     assert day.realized_net == {"USD": Decimal(0), "EUR": Decimal(-2)}
@@ -282,15 +282,15 @@ def test_a_commission_in_the_coin_that_was_bought_is_held_no_more_and_costs_what
 FEE = Decimal("0.0025")
 
 
-def coins(*facts: Fact, **changes: Any) -> LiveOrder:
-    return order_of(intent(instrument=COIN, **changes), *facts)
+def coins(*events: Event, **changes: Any) -> LiveOrder:
+    return order_of(intent(instrument=COIN, **changes), *events)
 
 
-def due_after(*steps: tuple[LiveOrder, Fact]) -> FeesDue:
+def due_after(*steps: tuple[LiveOrder, Event]) -> FeesDue:
     """What may be kept after orders of a broker that keeps 0.25 % have taken these steps."""
     ledger = AccountLedger()
-    for order, fact in steps:
-        stored(ledger, entries_between(order, then(order, fact), TODAY, FEE))
+    for order, event in steps:
+        stored(ledger, entries_between(order, then(order, event), TODAY, FEE))
     rows = {row.key: row.state for row in ledger.rows()}
     return FeesDue.from_json(rows[fees_key(COIN.key)])
 

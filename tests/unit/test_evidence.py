@@ -27,7 +27,7 @@ from liveorder.domain.evidence import (
 )
 from liveorder.domain.execution_report import BrokerStatus, OrderSnapshot
 from liveorder.domain.order import LiveOrder, OpenRequest
-from liveorder.domain.order.facts import RequestKind
+from liveorder.domain.order.events import RequestKind
 from tests.builders import DEADLINE, START, intent
 
 CAN = BrokerCapabilities(

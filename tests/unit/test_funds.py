@@ -14,10 +14,10 @@ from liveorder.application.risk.book import RiskBook
 from liveorder.application.risk.book.funds import Question
 from liveorder.application.risk.book.rows import position_key
 from liveorder.domain.broker_account import BrokerAccount, Figure, FigureKind, figures
-from liveorder.domain.facts import Fact
+from liveorder.domain.events import Event
 from liveorder.domain.instrument import Instrument
 from liveorder.domain.order import LiveOrder
-from liveorder.domain.order import facts as f
+from liveorder.domain.order import events as ev
 from liveorder.domain.position import Position
 from liveorder.domain.risk import BuyingPower
 from liveorder.domain.values import AssetClass, OrderType, Product, Side, TradingMode
@@ -72,10 +72,10 @@ class Money:
         self.book.reserve(order)
         return order
 
-    def track(self, order: LiveOrder, *facts: Fact, holds: int | None = None) -> LiveOrder:
-        """The order after these facts, durable, as it comes about: reserved until it is, and its position's row before it."""
+    def track(self, order: LiveOrder, *events: Event, holds: int | None = None) -> LiveOrder:
+        """The order after these events, durable, as it comes about: reserved until it is, and its position's row before it."""
         self.book.reserve(order)
-        after = then(order, *facts) if facts else order
+        after = then(order, *events) if events else order
         if holds is not None:
             held(self, holds)
         self.book.track(after)
@@ -129,8 +129,8 @@ def test_what_was_not_bought_is_given_back() -> None:
     assert money.left() == 9600
 
 
-@pytest.mark.parametrize("end", [(SENT, REJECTED), (f.Refused(reason=f.RejectReason.RISK, code="x", message="x"),)])
-def test_an_order_that_is_not_taken_takes_nothing(end: tuple[Fact, ...]) -> None:
+@pytest.mark.parametrize("end", [(SENT, REJECTED), (ev.Refused(reason=ev.RejectReason.RISK, code="x", message="x"),)])
+def test_an_order_that_is_not_taken_takes_nothing(end: tuple[Event, ...]) -> None:
     money = Money()
     money.track(a_buy(), *end)
     assert money.left() == 10_000
@@ -186,8 +186,8 @@ def test_a_cover_takes_nothing_as_long_as_it_rests_and_as_it_fills() -> None:
     money = Money()
     held(money, -100)
     cover = a_cover()
-    for facts in ((), (SENT,), (ACKNOWLEDGED,)):
-        cover = money.track(cover, *facts)
+    for events in ((), (SENT,), (ACKNOWLEDGED,)):
+        cover = money.track(cover, *events)
         assert money.left() == 10_000
     cover = money.track(cover, fill("e1", 40, 12), holds=-60)
     assert money.left() == 10_000
@@ -288,7 +288,7 @@ def test_what_an_order_grows_by_while_the_broker_is_asked_counts_beside_the_answ
     money = Money()
     order = money.track(a_buy(), SENT, ACKNOWLEDGED)
     question = money.asked(60)
-    money.track(order, replace_request(quantity="130"), f.Replaced(request_id=f"{KEY}-r1", quantity=D(130)))
+    money.track(order, replace_request(quantity="130"), ev.Replaced(request_id=f"{KEY}-r1", quantity=D(130)))
     money.report(question, "9000")
     assert money.left() == 8700
 
@@ -354,7 +354,7 @@ def test_a_replace_that_adds_takes_what_it_adds() -> None:
 # --- what frees money ------------------------------------------------------------------------------------------------------------
 
 
-def sold(at: float) -> Fact:
+def sold(at: float) -> Event:
     return fill("s1", 100, 10, at=at)
 
 
@@ -372,7 +372,7 @@ def test_a_figure_is_settled_until_an_order_of_ours_frees_money() -> None:
 
 
 @pytest.mark.parametrize("end", [(cancelled(),), (fill("e1", 40, 10), cancelled()), (REJECTED,)])
-def test_an_order_that_ends_with_a_part_unfilled_frees_money(end: tuple[Fact, ...]) -> None:
+def test_an_order_that_ends_with_a_part_unfilled_frees_money(end: tuple[Event, ...]) -> None:
     money = Money()
     order = money.track(a_buy(), SENT, acknowledged())
     money.told_again(2, "9000")
@@ -381,7 +381,7 @@ def test_an_order_that_ends_with_a_part_unfilled_frees_money(end: tuple[Fact, ..
 
 
 @pytest.mark.parametrize("before", [(SENT,), (SENT, ACKNOWLEDGED)])
-def test_a_rejection_of_what_the_figure_does_not_contain_frees_nothing(before: tuple[Fact, ...]) -> None:
+def test_a_rejection_of_what_the_figure_does_not_contain_frees_nothing(before: tuple[Event, ...]) -> None:
     """Else each order that the broker rejects for want of money would let the next one through to it."""
     money = Money()
     money.track(money.track(a_buy(), *before), REJECTED)
@@ -390,7 +390,7 @@ def test_a_rejection_of_what_the_figure_does_not_contain_frees_nothing(before: t
 
 def test_an_order_that_never_reached_the_broker_frees_nothing() -> None:
     money = Money()
-    money.track(money.track(a_buy(), SENT), FAILED, cancelled(f.CancelReason.REQUESTED))
+    money.track(money.track(a_buy(), SENT), FAILED, cancelled(ev.CancelReason.REQUESTED))
     assert money.is_settled()
 
 

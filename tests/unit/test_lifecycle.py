@@ -8,10 +8,10 @@ from statemachine.exceptions import TransitionNotAllowed
 from statemachine.graph import iterate_states_and_transitions
 from statemachine.transition import Transition
 
-from liveorder.domain.facts import Fact
+from liveorder.domain.events import Event
 from liveorder.domain.lifecycle import TRANSITIONS, Closing, OrderLifecycle, OrderStatus, condition, diagram, next_status
 from liveorder.domain.order import LiveOrder
-from liveorder.domain.order import facts as f
+from liveorder.domain.order import events as ev
 from tests.builders import (
     ACKNOWLEDGED,
     REFUSED,
@@ -84,7 +84,7 @@ def test_the_diagram_shows_every_status() -> None:
     assert [status for status in OrderStatus if status not in diagram()] == []
 
 
-ANYTHING: list[Fact] = [
+ANYTHING: list[Event] = [
     SENT,
     ACKNOWLEDGED,
     acknowledged("2"),
@@ -97,22 +97,22 @@ ANYTHING: list[Fact] = [
     correction("d", "b", 1),
     bust("a"),
     bust("b"),
-    f.FillInferred(execution_id="i", quantity=Decimal(1), price=Decimal(1), evidence=""),
-    f.Replaced(request_id=None, quantity=Decimal(1)),
-    f.Replaced(request_id=None, quantity=Decimal(3)),
-    f.Restated(quantity=Decimal(3)),
+    ev.FillInferred(execution_id="i", quantity=Decimal(1), price=Decimal(1), evidence=""),
+    ev.Replaced(request_id=None, quantity=Decimal(1)),
+    ev.Replaced(request_id=None, quantity=Decimal(3)),
+    ev.Restated(quantity=Decimal(3)),
 ]
 
 
 def ways_by_trying() -> set[tuple[OrderStatus, str]]:
-    """Apply anything to anything, a few facts deep, and note which trigger fires in which status."""
+    """Apply anything to anything, a few events deep, and note which trigger fires in which status."""
     ways: set[tuple[OrderStatus, str]] = set()
     newest = [order_of(intent(quantity=Decimal(2))), order_of(intent(notional=Decimal(20)))]
     seen = {essence(order) for order in newest}
     while newest:
         found = []
-        for order, fact in product(newest, ANYTHING):
-            after = then(order, fact)
+        for order, event in product(newest, ANYTHING):
+            after = then(order, event)
             ways.add((order.status, condition(after.closing, after.filled_quantity, after.quantity, after.is_sent)))
             if essence(after) not in seen and (after.quantity or 0) <= 3:
                 seen.add(essence(after))

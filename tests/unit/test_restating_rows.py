@@ -1,4 +1,4 @@
-"""Rows that are changed without a fact, after a commit of which nobody knows whether it was stored."""
+"""Rows that are changed without an event, after a commit of which nobody knows whether it was stored."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from liveorder.application.risk.book import AccountLedger, SessionDay, day_key, 
 from liveorder.application.risk.book.entries import FILL
 from liveorder.domain.errors import StoreUnavailable
 from liveorder.infrastructure.eventstore.group_commit import GroupCommit
-from liveorder.infrastructure.eventstore.mapper import FactMapper, domain_facts
+from liveorder.infrastructure.eventstore.mapper import DomainEventMapper, domain_events
 from liveorder.infrastructure.eventstore.transaction import NotStored, Stored, Transaction, draft
 from tests.builders import SENT, SESSION, intent, recorded, seconds
 
 ACCOUNT = "acc-1"
-MAPPER = FactMapper(domain_facts())
+MAPPER = DomainEventMapper(domain_events())
 DEALS = (("1", "10", "9"), ("-1", "9", "8"))
 """Quantity, price and name: bought at 10, sold at 9."""
 

@@ -7,10 +7,10 @@ from uuid import UUID
 import pytest
 
 from liveorder.application.risk.book import AccountLedger, RiskBook, entries_between
-from liveorder.domain.facts import Fact
+from liveorder.domain.events import Event
 from liveorder.domain.instrument import Instrument
 from liveorder.domain.order import LiveOrder
-from liveorder.domain.order.facts import RequestKind
+from liveorder.domain.order.events import RequestKind
 from liveorder.domain.quotes import Price
 from liveorder.domain.risk import Exposure, OpenSide, Proposal, RiskView, assess
 from liveorder.domain.risk_limits import RiskLimits
@@ -453,7 +453,7 @@ SELL_TEN = Proposal("U1", "trend", SPY, Side.SELL, OrderType.MARKET, quantity=De
     ],
     ids=["reserved", "in doubt", "working"],
 )
-def test_a_second_exit_of_the_same_position_is_a_short_sale(pending: Callable[[Fact], LiveOrder]) -> None:
+def test_a_second_exit_of_the_same_position_is_a_short_sale(pending: Callable[[Event], LiveOrder]) -> None:
     book = holding_ten()
     assert assess(SELL_TEN, look(book), RiskLimits()).is_reducing
     book.reserve(pending(intent(side=Side.SELL, quantity=Decimal(1))))

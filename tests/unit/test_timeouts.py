@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from liveorder.domain.order import LiveOrder, OpenRequest
-from liveorder.domain.order.facts import CancelReason, RequestKind
+from liveorder.domain.order.events import CancelReason, RequestKind
 from liveorder.domain.timeouts import LONGEST_WAIT_SECONDS, LateCancel, TimeAllowed, is_late, time_allowed, why_to_cancel
 from liveorder.domain.values import OrderRole, OrderType, TimeInForce
 from tests.builders import ACKNOWLEDGED, SENT, START, intent, order_of, seconds, unknown

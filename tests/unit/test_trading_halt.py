@@ -1,7 +1,7 @@
 import pytest
 from pydantic import ValidationError
 
-from liveorder.domain.facts import Fact
+from liveorder.domain.events import Event
 from liveorder.domain.trading_halt import (
     EVERYTHING,
     AutoTradingSwitched,
@@ -17,12 +17,12 @@ RESTORED = TradingHalted(scope=EVERYTHING, reason=HaltReason.RESTORED_STORE, det
 TRIPPED = TradingHalted(scope="account:U1", reason=HaltReason.CIRCUIT_BREAKER, detail="5 failures")
 
 
-class SomethingElse(Fact):
+class SomethingElse(Event):
     pass
 
 
-def after(*facts: Fact) -> TradingHalt:
-    return TradingHalt().evolve(facts)
+def after(*events: Event) -> TradingHalt:
+    return TradingHalt().evolve(events)
 
 
 def test_a_new_store_is_not_halted_and_follows_the_setting() -> None:
@@ -30,7 +30,7 @@ def test_a_new_store_is_not_halted_and_follows_the_setting() -> None:
     assert after().auto_trading is None
 
 
-def test_a_halt_is_a_fact() -> None:
+def test_a_halt_is_an_event() -> None:
     assert after().halt(EVERYTHING, HaltReason.KILL_SWITCH, "by asha") == [KILLED]
 
 
@@ -74,7 +74,7 @@ def test_resuming_lifts_the_halt_of_exactly_that_scope() -> None:
     assert resumed.stands_for("U1") == TRIPPED
 
 
-def test_resuming_what_is_not_halted_is_no_fact() -> None:
+def test_resuming_what_is_not_halted_is_no_event() -> None:
     assert after(TRIPPED).resume(EVERYTHING, "by asha") == []
     assert after(TRIPPED).resume("account:U1", "by asha") == [TradingResumed(scope="account:U1", detail="by asha")]
 
@@ -94,7 +94,7 @@ def test_a_switch_overrides_the_setting_and_survives_halts() -> None:
     assert after(switched, KILLED, TradingResumed(scope=EVERYTHING)).auto_trading is False
 
 
-def test_switching_to_what_is_switched_already_is_no_fact() -> None:
+def test_switching_to_what_is_switched_already_is_no_event() -> None:
     assert after(AutoTradingSwitched(enabled=True)).switch_auto_trading(True, "by asha") == []
 
 
@@ -104,18 +104,18 @@ def test_evolving_leaves_the_state_before_as_it_was() -> None:
     assert before == after(TRIPPED)
 
 
-def test_a_fact_of_another_kind_changes_nothing() -> None:
+def test_a_event_of_another_kind_changes_nothing() -> None:
     assert after(KILLED, SomethingElse()) == after(KILLED)
 
 
 def test_topics_are_versioned_and_distinct() -> None:
-    topics = [fact.topic for fact in (TradingHalted, TradingResumed, AutoTradingSwitched)]
+    topics = [event.topic for event in (TradingHalted, TradingResumed, AutoTradingSwitched)]
     assert topics == ["liveorder.TradingHalted@1", "liveorder.TradingResumed@1", "liveorder.AutoTradingSwitched@1"]
 
 
-@pytest.mark.parametrize("fact", [KILLED, TradingResumed(scope="*"), AutoTradingSwitched(enabled=True, detail="by asha")])
-def test_facts_survive_json(fact: Fact) -> None:
-    assert type(fact).model_validate_json(fact.model_dump_json()) == fact
+@pytest.mark.parametrize("event", [KILLED, TradingResumed(scope="*"), AutoTradingSwitched(enabled=True, detail="by asha")])
+def test_events_survive_json(event: Event) -> None:
+    assert type(event).model_validate_json(event.model_dump_json()) == event
 
 
 def test_a_reason_outside_the_list_is_refused() -> None:

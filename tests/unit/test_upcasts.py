@@ -15,8 +15,8 @@ import pytest
 from eventsourcing.persistence import StoredEvent
 
 from liveorder.domain.errors import StoreRefused
-from liveorder.domain.facts import Fact
-from liveorder.infrastructure.eventstore.mapper import FactMapper
+from liveorder.domain.events import Event
+from liveorder.infrastructure.eventstore.mapper import DomainEventMapper
 from liveorder.infrastructure.eventstore.upcasts import UPCASTS, Upcast, upcast
 
 LOT = Decimal(100)
@@ -24,7 +24,7 @@ REGISTRY: dict[str, Upcast] = {}
 """Of the example; the product's is `UPCASTS`."""
 
 
-class Filled(Fact):
+class Filled(Event):
     """As the newest version has it. What it was before is in the registry alone."""
 
     topic: ClassVar[str] = "example.Filled@3"
@@ -35,17 +35,17 @@ class Filled(Fact):
 
 
 @upcast("example.Filled@1", to="example.Filled@2", registry=REGISTRY)
-def _with_a_venue(fact: dict[str, Any]) -> dict[str, Any]:
-    return fact | {"venue": "unknown"}
+def _with_a_venue(event: dict[str, Any]) -> dict[str, Any]:
+    return event | {"venue": "unknown"}
 
 
 @upcast("example.Filled@2", to="example.Filled@3", registry=REGISTRY)
-def _in_lots(fact: dict[str, Any]) -> dict[str, Any]:
-    quantity = Decimal(fact["quantity"])
-    return {name: value for name, value in fact.items() if name != "quantity"} | {"lots": str(quantity / LOT)}
+def _in_lots(event: dict[str, Any]) -> dict[str, Any]:
+    quantity = Decimal(event["quantity"])
+    return {name: value for name, value in event.items() if name != "quantity"} | {"lots": str(quantity / LOT)}
 
 
-MAPPER = FactMapper([Filled], REGISTRY)
+MAPPER = DomainEventMapper([Filled], REGISTRY)
 META = {
     "event_id": str(UUID(int=1)),
     "actor": "engine",
@@ -57,9 +57,9 @@ META = {
 }
 
 
-def stored(topic: str, **fact: str) -> StoredEvent:
+def stored(topic: str, **event: str) -> StoredEvent:
     """As that version wrote it."""
-    plain = json.dumps({"meta": META, "fact": fact}, separators=(",", ":")).encode()[:-1]
+    plain = json.dumps({"meta": META, "fact": event}, separators=(",", ":")).encode()[:-1]
     return StoredEvent(UUID(int=2), 1, topic, plain + b',"crc":"%08x"}' % crc32(plain))
 
 
@@ -72,7 +72,7 @@ def stored(topic: str, **fact: str) -> StoredEvent:
     ],
 )
 def test_an_event_of_any_version_is_read_as_the_newest(event: StoredEvent, venue: str) -> None:
-    fact = MAPPER.to_domain_event(event).fact
+    fact = MAPPER.to_domain_event(event).event
     assert fact == Filled(lots=Decimal("2.5"), price=Decimal("9.50"), venue=venue)
 
 
@@ -87,5 +87,5 @@ def test_one_step_leads_away_from_a_topic() -> None:
 
 
 def test_the_products_own_steps_lead_to_events_that_it_has() -> None:
-    topics = FactMapper([Filled]).topics
+    topics = DomainEventMapper([Filled]).topics
     assert all(to in topics or to in UPCASTS for to, _ in UPCASTS.values())

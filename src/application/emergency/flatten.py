@@ -16,7 +16,7 @@ from liveorder.application.risk.book import RiskBook
 from liveorder.application.runtime.concurrently import concurrently
 from liveorder.application.trading.execute_order import ExecuteOrder
 from liveorder.domain.errors import BrokerError, LiveOrderError
-from liveorder.domain.facts import PERSON
+from liveorder.domain.events import PERSON
 from liveorder.domain.lifecycle import OrderStatus
 from liveorder.domain.order import LiveOrder
 from liveorder.domain.signal import Signal

@@ -21,7 +21,7 @@ from liveorder.application.runtime.patience import within_store_timeout
 from liveorder.application.trading.cancel_order import CancelOrder
 from liveorder.domain.errors import BrokerError, LiveOrderError, StoreError
 from liveorder.domain.order import LiveOrder
-from liveorder.domain.order.facts import CancelReason
+from liveorder.domain.order.events import CancelReason
 from liveorder.domain.trading_halt import EVERYTHING, HaltReason
 from liveorder.domain.values import OrderRole
 

@@ -13,4 +13,4 @@ async def choose_default_account(store: OrderStore, recorder: Recorder, account_
     version = stream[-1].version if stream else 0
     changed = DefaultAccountChanged(account_id=account_id, evidence=evidence)
     cause = Cause(actor, correlation_id=str(STORE_STREAM))
-    await store.append(Commit(facts=tuple(recorder.enveloped(STORE_STREAM, version, [changed], cause))))
+    await store.append(Commit(events=tuple(recorder.enveloped(STORE_STREAM, version, [changed], cause))))

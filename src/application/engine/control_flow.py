@@ -21,7 +21,7 @@ from liveorder.application.runtime.dispatcher import Lane
 from liveorder.domain.errors import BrokerAuthenticationError, BrokerError
 from liveorder.domain.execution_report import ExecutionReport
 from liveorder.domain.order import LiveOrder
-from liveorder.domain.order.facts import CancelReason
+from liveorder.domain.order.events import CancelReason
 from liveorder.domain.trading_halt import HaltReason, account_scope
 
 UPKEEP_SECONDS = 1.0

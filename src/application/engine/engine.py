@@ -28,7 +28,7 @@ from liveorder.application.runtime.foundation import Foundation
 from liveorder.application.runtime.sparing_log import SparingLog
 from liveorder.domain.errors import LiveOrderError, SettingsError
 from liveorder.domain.order import LiveOrder
-from liveorder.domain.order.facts import STOPPED
+from liveorder.domain.order.events import STOPPED
 from liveorder.domain.reconciliation import DifferenceKind, ReconciliationReport
 from liveorder.domain.trading_halt import HaltReason, account_scope
 
@@ -135,7 +135,7 @@ class Engine:
     async def stop(self, *, before_closing: Callable[[], Awaitable[object]] | None = None) -> int:
         """Take no more signals, let the calls in flight end within `drain_seconds` (what is left is in doubt), flush, release.
 
-        `before_closing` is done once the last fact is stored, while the store is still ours; not where it was lost. What follows
+        `before_closing` is done once the last event is stored, while the store is still ours; not where it was lost. What follows
         the log, and what keeps the lease, ends after it. Returns how many calls had no outcome.
         """
         self.dispatcher.is_taking_signals = False
@@ -168,7 +168,7 @@ class Engine:
             self.log.write("ERROR", f"While stopping: {type(error).__name__}: {error}")
 
     def begin(self, name: str, work: Callable[[], Awaitable[None]], *, lasting: bool = False) -> None:
-        """Run a background task until the engine stops; a `lasting` one until the last fact is stored and told as well."""
+        """Run a background task until the engine stops; a `lasting` one until the last event is stored and told as well."""
         self.tasks.begin(name, work, lasting=lasting)
 
     async def _connect(self, gateway: Gateway, *, patiently: bool) -> None:

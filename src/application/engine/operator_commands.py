@@ -23,9 +23,9 @@ from liveorder.application.reporting.views import doubt_view, order_view, verdic
 from liveorder.application.runtime.concurrently import concurrently
 from liveorder.application.runtime.dispatcher import Dispatcher, Lane
 from liveorder.domain.errors import DecisionRefused, LeaseLost, LiveOrderError
-from liveorder.domain.facts import PERSON
+from liveorder.domain.events import PERSON
 from liveorder.domain.order import LiveOrder
-from liveorder.domain.order.facts import CancelReason
+from liveorder.domain.order.events import CancelReason
 from liveorder.domain.signal import Signal
 from liveorder.domain.trading_halt import covered_by
 

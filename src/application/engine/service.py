@@ -17,7 +17,7 @@ from liveorder.application.reporting.order_log import OrderLog
 from liveorder.application.reporting.projector import Projector
 from liveorder.application.reporting.read_models import Views
 from liveorder.domain.errors import InvalidInput
-from liveorder.domain.facts import RecordedFact
+from liveorder.domain.events import RecordedEvent
 from liveorder.domain.order import LiveOrder
 
 UNCHANGED_SECONDS = 5.0
@@ -69,7 +69,7 @@ class Service:
         for beginning in self._beginnings:
             engine.log.write("SOURCE", beginning)
 
-    def _count(self, before: LiveOrder | None, after: LiveOrder, recorded: Sequence[RecordedFact]) -> None:
+    def _count(self, before: LiveOrder | None, after: LiveOrder, recorded: Sequence[RecordedEvent]) -> None:
         self._placed += before is None
 
     async def _settle(self) -> None:
@@ -82,7 +82,7 @@ class Service:
             await outbox.open()
 
     async def stop(self) -> None:
-        """Finish what was begun, send what is due outside, the last facts too, and let go of the store."""
+        """Finish what was begun, send what is due outside, the last events too, and let go of the store."""
         await self.engine.stop(before_closing=self._flush_outboxes if self.recovery is not None else None)
 
     async def _flush_outboxes(self) -> None:

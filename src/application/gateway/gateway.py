@@ -28,7 +28,7 @@ from liveorder.domain.errors import (
 from liveorder.domain.execution_report import ExecutionReport, OrderSnapshot
 from liveorder.domain.instrument import Instrument
 from liveorder.domain.order import LiveOrder
-from liveorder.domain.order.facts import RequestKind
+from liveorder.domain.order.events import RequestKind
 from liveorder.domain.order.matching import may_concern
 from liveorder.domain.quotes import Priced
 from liveorder.domain.risk_limits import RiskLimits

@@ -11,7 +11,7 @@ from liveorder.application.recording import Cause, Recorder
 from liveorder.application.trading.execute_order import ExecuteOrder, SignalContentDiffers
 from liveorder.domain.dead_letter import SignalDeadLettered, SignalRetried, dead_letter_id, shown_line
 from liveorder.domain.errors import InvalidInput
-from liveorder.domain.facts import PERSON
+from liveorder.domain.events import PERSON
 from liveorder.domain.order import LiveOrder
 from liveorder.domain.signal import Signal, UnusableSignal
 
@@ -25,7 +25,7 @@ class DeadLetters:
     async def keep(self, message: SourceMessage, error: UnusableSignal, fingerprint: str | None = None) -> bool:
         """True when it is new. Raises the errors of `OrderStore.append`."""
         known = error if isinstance(error, SignalContentDiffers) else None
-        fact = SignalDeadLettered(
+        event = SignalDeadLettered(
             source=message.source,
             offset=message.offset,
             line=shown_line(message.raw),
@@ -36,7 +36,7 @@ class DeadLetters:
             known_fingerprint=known.known_fingerprint if known is not None else None,
         )
         stream = dead_letter_id(message.source, message.offset, message.raw, is_passing=error.is_passing)
-        if not await self._recorder.note(stream, 0, fact, Cause(correlation_id=error.signal_id or str(stream))):
+        if not await self._recorder.note(stream, 0, event, Cause(correlation_id=error.signal_id or str(stream))):
             return False
         self._log.write("DEAD LETTER", f"{message.source} at {message.offset}: {error.reason}", signal_id=error.signal_id)
         return True
@@ -44,9 +44,9 @@ class DeadLetters:
     async def retry(self, dead_letter: UUID, actor: str) -> LiveOrder:
         """Send the message after all, as a person's: the order that it is. Raises `InvalidInput` and `UnusableSignal`."""
         recorded = await self._store.stream(dead_letter)
-        if not recorded or not isinstance(recorded[0].fact, SignalDeadLettered):
+        if not recorded or not isinstance(recorded[0].event, SignalDeadLettered):
             raise InvalidInput("ID", f"{dead_letter} is no dead letter", "see `liveorder signals --status dead-letter`")
-        order = await self._execute.execute(_whole(recorded[0].fact), operator=actor.removeprefix(PERSON))
+        order = await self._execute.execute(_whole(recorded[0].event), operator=actor.removeprefix(PERSON))
         retried = SignalRetried(order_id=order.order_id, dead_letter_position=recorded[0].position)
         cause = Cause(actor, correlation_id=order.intent.signal_id)
         await self._recorder.note(dead_letter, 1, retried, cause)

@@ -25,6 +25,7 @@ from liveorder.application.ports.clock import Clock
 from liveorder.application.recording import Cause
 from liveorder.application.runtime.concurrently import QUESTIONS_AT_ONCE, concurrently
 from liveorder.domain.errors import BrokerError, LiveOrderError
+from liveorder.domain.events import Event
 from liveorder.domain.evidence import may_be_from_before_a_bust
 from liveorder.domain.execution_report import (
     CancelIsPending,
@@ -35,9 +36,8 @@ from liveorder.domain.execution_report import (
     ReplaceIsPending,
     ReplaceRejected,
 )
-from liveorder.domain.facts import Fact
 from liveorder.domain.order import LiveOrder, requests
-from liveorder.domain.order.facts import Acknowledged, Filled
+from liveorder.domain.order.events import Acknowledged, Filled
 from liveorder.domain.order.matching import came_before, may_concern
 from liveorder.domain.order.reception import apply_report
 
@@ -97,9 +97,9 @@ class ApplyReports:
         async with self._orders.hold(order_id) as order:
             is_old = asked_at not in (None, order.version) or self._is_from_before_a_bust(order, report)
             report = _named(report, request_id)
-            facts = [] if is_old else apply_report(order, report)
-            await self.resolve_what_waits(order, facts)
-            after = await self._orders.record(order, facts, self._cause(order, report, request_id)) if facts else order
+            events = [] if is_old else apply_report(order, report)
+            await self.resolve_what_waits(order, events)
+            after = await self._orders.record(order, events, self._cause(order, report, request_id)) if events else order
         return order, after
 
     def _is_from_before_a_bust(self, order: LiveOrder, report: ExecutionReport) -> bool:
@@ -109,15 +109,17 @@ class ApplyReports:
         longest, can = gateway.terms.call_timeout_seconds, gateway.broker.capabilities
         return may_be_from_before_a_bust(order, report, self._clock.now(), longest, can)
 
-    async def resolve_what_waits(self, order: LiveOrder, facts: Sequence[Fact]) -> None:
-        """Of an order that learns its id at the broker, or fills, by these facts, which are not stored yet. Its holder calls it."""
-        learned = next((fact.broker_order_id for fact in facts if isinstance(fact, Acknowledged) and fact.broker_order_id), None)
-        name, filled = learned or order.broker_order_id, [fact.execution_id for fact in facts if isinstance(fact, Filled)]
+    async def resolve_what_waits(self, order: LiveOrder, events: Sequence[Event]) -> None:
+        """Of an order that learns its broker's id, or fills, by these events, which are not stored yet. Its holder calls it."""
+        learned = next(
+            (event.broker_order_id for event in events if isinstance(event, Acknowledged) and event.broker_order_id), None
+        )
+        name, filled = learned or order.broker_order_id, [event.execution_id for event in events if isinstance(event, Filled)]
         if name is not None and (filled or name != order.broker_order_id):
             await self._unmatched.resolve_left(order, name, [*order.executions.told, *filled])
 
     async def _followed_up(self, order: LiveOrder, after: LiveOrder) -> LiveOrder:
-        """What a report means beyond its facts."""
+        """What a report means beyond its events."""
         if after.broker_order_id is not None and after.broker_order_id != order.broker_order_id:
             after = await self.attach_waiting_reports(after)
         if after.is_stray and not order.is_stray:
@@ -173,10 +175,10 @@ class ApplyReports:
             return await self.book_on(order.order_id, refused, request_id)
         async with self._orders.hold(order.order_id) as held:
             if isinstance(outcome, NotBegun):
-                facts = requests.not_begun(held, request_id, outcome.reason)
+                events = requests.not_begun(held, request_id, outcome.reason)
             else:
-                facts = requests.doubt(held, request_id, type(outcome.error).__name__, str(outcome.error))
-            return await self._orders.record(held, facts, Cause(correlation_id=held.intent.signal_id))
+                events = requests.doubt(held, request_id, type(outcome.error).__name__, str(outcome.error))
+            return await self._orders.record(held, events, Cause(correlation_id=held.intent.signal_id))
 
     # --- poll ------------------------------------------------------------------------------------------------------------------
 

@@ -30,11 +30,11 @@ from liveorder.application.reporting.descriptions import sentence
 from liveorder.application.reporting.views.fields import plain
 from liveorder.application.risk.book import RiskBook, entries_of
 from liveorder.domain.errors import BrokerError, LeaseLost, StoreError
-from liveorder.domain.facts import RecordedFact
+from liveorder.domain.events import RecordedEvent
 from liveorder.domain.fees_in_kind import FeesDue, Stock
 from liveorder.domain.order import LiveOrder
+from liveorder.domain.order.events import Requested
 from liveorder.domain.order.executions import Executions
-from liveorder.domain.order.facts import Requested
 from liveorder.domain.position_adjustment import AdjustmentReason, PositionAdjusted, position_stream
 from liveorder.domain.values import EXACT, ZERO, Side
 
@@ -81,7 +81,7 @@ class FeesInKind:
         """Whether a commit failed without saying whether it was stored."""
         orders.listen(self._note)
 
-    def _note(self, before: LiveOrder | None, after: LiveOrder, recorded: Sequence[RecordedFact]) -> None:
+    def _note(self, before: LiveOrder | None, after: LiveOrder, recorded: Sequence[RecordedEvent]) -> None:
         known = before.executions if before is not None else Executions.none()
         if after.executions is not known:
             account_id, key = after.intent.account_id, after.intent.instrument.key
@@ -178,7 +178,7 @@ class FeesInKind:
         missing, session = self._missing(account_id, key, theirs), self._session(due)
         ours, most = plain(self._quantity(account_id, key)), plain(due.left(session))
         evidence = f"{gateway.broker.name} holds {plain(theirs):f} of {ours:f}, and may keep up to {most:f} as its fee"
-        facts = [
+        events = [
             PositionAdjusted(
                 account_id=account_id,
                 strategy_name=share.strategy_name,
@@ -193,17 +193,17 @@ class FeesInKind:
         ]
         stream = position_stream(account_id, key)
         version = self._versions.get(stream) or len(await self._store.stream(stream))
-        recorded = self._orders.recorder.enveloped(stream, version, facts, Cause(correlation_id=str(stream)))
-        entries = tuple(entry for index, fact in enumerate(facts) for entry in entries_of(fact, session, now, index))
+        recorded = self._orders.recorder.enveloped(stream, version, events, Cause(correlation_id=str(stream)))
+        entries = tuple(entry for index, event in enumerate(events) for entry in entries_of(event, session, now, index))
         try:
             committed = await self._store.append(Commit(tuple(recorded), entries=entries))
         except BaseException:
             self._is_unsure = True
             raise
-        self._versions[stream] = version + len(facts)
+        self._versions[stream] = version + len(events)
         self._risk.absorb(committed.rows)
-        for fact in facts:
-            self._log.write("RECONCILE", sentence(fact), account_id=account_id, event=fact.topic)
+        for event in events:
+            self._log.write("RECONCILE", sentence(event), account_id=account_id, fact=event.topic)
 
     # --- what is sold meanwhile ------------------------------------------------------------------------------------------------
 

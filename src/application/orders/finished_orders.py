@@ -1,6 +1,6 @@
 """Orders that are finished, so many of the newest, in memory: what a broker tells of them again adds nothing, and is told all day.
 
-What is here is what the store has: facts of an order are appended by this process alone, and each passes through `OrderRegister`.
+What is here is what the store has: events of an order are appended by this process alone, and each passes through `OrderRegister`.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """The orders in memory and their one door to the log: decide, record durably, and only then change.
 
-Nothing else in the application appends facts of an order. `hold` makes the steps of one order follow one another; it is held while
+Nothing else in the application appends events of an order. `hold` makes the steps of one order follow one another; it is held while
 deciding and recording, never while a broker is called.
 """
 
@@ -31,11 +31,11 @@ from liveorder.application.recording import Cause, Recorder
 from liveorder.application.risk.book import RiskBook, entries_between
 from liveorder.domain.claim import IdempotencyClaim, Recognition
 from liveorder.domain.errors import OrderNotFound, StoreError, StoreUnavailable, VersionConflict
+from liveorder.domain.events import Event, RecordedEvent
 from liveorder.domain.execution_report import ExecutionReport
-from liveorder.domain.facts import Fact, RecordedFact
 from liveorder.domain.identifiers import KeyRing
 from liveorder.domain.order import LiveOrder
-from liveorder.domain.order.facts import FillCorrected, Filled, FillInferred, Requested
+from liveorder.domain.order.events import FillCorrected, Filled, FillInferred, Requested
 from liveorder.domain.order.matching import executions_named, knows, matching, may_concern
 from liveorder.domain.values import ZERO, AssetClass
 
@@ -43,7 +43,7 @@ from liveorder.domain.values import ZERO, AssetClass
 class OrderListener(Protocol):
     """Told of each durable step of an order. Must not raise and must not block."""
 
-    def __call__(self, before: LiveOrder | None, after: LiveOrder, recorded: Sequence[RecordedFact], /) -> None: ...
+    def __call__(self, before: LiveOrder | None, after: LiveOrder, recorded: Sequence[RecordedEvent], /) -> None: ...
 
 
 class OrderRegister:
@@ -118,7 +118,7 @@ class OrderRegister:
         return self._unfinished.get(order_id)
 
     async def get(self, order_id: UUID) -> LiveOrder:
-        """The order as its durable facts make it. Not for a caller that holds it. Raises `OrderNotFound`."""
+        """The order as its durable events make it. Not for a caller that holds it. Raises `OrderNotFound`."""
         known = self._in_memory(order_id)
         if known is not None and order_id not in self._suspect:
             return known
@@ -247,30 +247,30 @@ class OrderRegister:
     async def record(
         self,
         order: LiveOrder | None,
-        facts: Sequence[Fact],
+        events: Sequence[Event],
         cause: Cause,
         *,
         order_id: UUID | None = None,
         claim: Claiming | None = None,
         unless_halted: tuple[str, ...] = (),
     ) -> LiveOrder:
-        """Make the facts durable, then change the order. `order` is None for the facts that begin one, of id `order_id`.
+        """Make the events durable, then change the order. `order` is None for the events that begin one, of id `order_id`.
 
         Raises what `OrderStore.append` raises; the order is then as it was.
         """
         stream_id = order.order_id if order is not None else order_id
         assert stream_id is not None
-        if not facts and order is not None:
+        if not events and order is not None:
             return order
-        recorded = self.recorder.enveloped(stream_id, order.version if order is not None else 0, facts, cause)
+        recorded = self.recorder.enveloped(stream_id, order.version if order is not None else 0, events, cause)
         after = self._with_its_keys(order.apply(recorded) if order is not None else LiveOrder.replay(recorded))
         committed = await self._append(
             stream_id,
             Commit(
-                facts=tuple(recorded),
+                events=tuple(recorded),
                 claim=claim,
                 is_open=_change_of_index(order, after),
-                entries=self._entries(order, after, facts),
+                entries=self._entries(order, after, events),
                 unless_halted=unless_halted,
                 names=_new_name(order, after),
             ),
@@ -296,14 +296,14 @@ class OrderRegister:
             order.other_ids = tuple(each for each in ids if each != order.client_order_id)
         return order
 
-    def _entries(self, before: LiveOrder | None, after: LiveOrder, facts: Sequence[Fact]) -> tuple[LedgerEntry, ...]:
+    def _entries(self, before: LiveOrder | None, after: LiveOrder, events: Sequence[Event]) -> tuple[LedgerEntry, ...]:
         """None of most steps: only what was traded and what was submitted changes an account's figures."""
         if before is not None and before.executions is after.executions and before.submission is after.submission:
             return ()
         instrument = after.intent.instrument
         fee_in_kind = self._fees_in_kind.get(after.intent.account_id, {}).get(instrument.asset_class, ZERO)
         session = self._sessions.session_of(instrument, self._clock.now())
-        return entries_between(before, after, session, fee_in_kind, _told_anew(before, facts))
+        return entries_between(before, after, session, fee_in_kind, _told_anew(before, events))
 
     def _remember(self, order: LiveOrder) -> None:
         before = self._unfinished.pop(order.order_id, None)
@@ -348,12 +348,12 @@ class _Hold(AbstractAsyncContextManager[LiveOrder]):
         self._lock.release()
 
 
-def _told_anew(before: LiveOrder | None, facts: Sequence[Fact]) -> dict[str, int]:
-    """Ids of the executions that these facts are the first to tell, each with the index of the fact."""
+def _told_anew(before: LiveOrder | None, events: Sequence[Event]) -> dict[str, int]:
+    """Ids of the executions that these events are the first to tell, each with the index of the event."""
     told: dict[str, int] = {}
-    for index, fact in enumerate(facts):
-        if isinstance(fact, (Filled, FillCorrected, FillInferred)):
-            told.setdefault(fact.execution_id, index)
+    for index, event in enumerate(events):
+        if isinstance(event, (Filled, FillCorrected, FillInferred)):
+            told.setdefault(event.execution_id, index)
     known = () if before is None else before.executions.names
     return {name: index for name, index in told.items() if name not in known}
 

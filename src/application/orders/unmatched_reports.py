@@ -9,8 +9,8 @@ from liveorder.application.orders.order_register import OrderRegister
 from liveorder.application.ports.activity_log import ActivityLog
 from liveorder.application.ports.order_store import OrderStore
 from liveorder.application.recording import Cause
+from liveorder.domain.events import Event, RecordedEvent
 from liveorder.domain.execution_report import ExecutionReport, OrderSnapshot
-from liveorder.domain.facts import Fact, RecordedFact
 from liveorder.domain.order import LiveOrder
 from liveorder.domain.unmatched_report import UnmatchedReportNoted, UnmatchedReportResolved, note, streams_about, unmatched_stream
 
@@ -48,9 +48,9 @@ class UnmatchedReports:
         name = report.broker_order_id or report.client_order_id
         self._log.write("UNMATCHED", f"The broker tells of an order that is not ours: {name}", account_id=account_id)
 
-    async def _is_new(self, stream: UUID, version: int, fact: Fact, cause: Cause) -> bool:
+    async def _is_new(self, stream: UUID, version: int, event: Event, cause: Cause) -> bool:
         """As `OrderRegister.note`, and known from here on without asking the store."""
-        is_new = await self._orders.recorder.note(stream, version, fact, cause)
+        is_new = await self._orders.recorder.note(stream, version, event, cause)
         self._noted.add(stream)
         return is_new
 
@@ -84,8 +84,8 @@ class UnmatchedReports:
                 await self._resolve(stream, order.order_id)
 
     async def _resolve(self, stream: UUID, order_id: UUID) -> None:
-        fact = UnmatchedReportResolved(order_id=order_id, evidence="its order is known under this id")
-        await self._is_new(stream, 1, fact, Cause(correlation_id=str(order_id)))
+        event = UnmatchedReportResolved(order_id=order_id, evidence="its order is known under this id")
+        await self._is_new(stream, 1, event, Cause(correlation_id=str(order_id)))
 
     def still_listed(self, account_id: str, broker_order_ids: Collection[str | None]) -> None:
         """These orders are live at the broker; of others that were, what it listed is over."""
@@ -100,9 +100,9 @@ class UnmatchedReports:
         return [snapshot for snapshot in found if isinstance(snapshot, OrderSnapshot)]
 
 
-def _is_of(order: LiveOrder, noted: RecordedFact) -> bool:
+def _is_of(order: LiveOrder, noted: RecordedEvent) -> bool:
     """Brokers' ids come again: an order that we sent was not spoken of before that, nor under another key."""
-    if order.submitted_at is None or not isinstance(noted.fact, UnmatchedReportNoted):
+    if order.submitted_at is None or not isinstance(noted.event, UnmatchedReportNoted):
         return True
-    key = noted.fact.fields.get("client_order_id")
+    key = noted.event.fields.get("client_order_id")
     return noted.envelope.recorded_at >= order.submitted_at and key in (None, order.client_order_id)

@@ -9,18 +9,18 @@ from typing import Any, NamedTuple
 from liveorder.application.outbox.notifier import Manner, Notice, NoticeEvent, Notifier
 from liveorder.application.outbox.publisher import Confirmation, Publisher
 from liveorder.application.reporting.descriptions import sentence
-from liveorder.application.reporting.projections.known_orders import ORDER_FACTS, OrderChange
+from liveorder.application.reporting.projections.known_orders import ORDER_EVENTS, OrderChange
 from liveorder.application.reporting.views import confirmation_view, is_confirmable
 from liveorder.domain.dead_letter import SignalDeadLettered
-from liveorder.domain.facts import Fact, RecordedFact
+from liveorder.domain.events import Event, RecordedEvent
 from liveorder.domain.order import LiveOrder
-from liveorder.domain.order import facts as f
+from liveorder.domain.order import events as ev
 from liveorder.domain.trading_halt import AutoTradingSwitched, TradingHalted, TradingResumed
 from liveorder.domain.unmatched_report import UnmatchedReportNoted
 
 
 class Confirmations:
-    """A confirmation for each fact that changes the outcome of an order: a fill, its correction or commission, the end."""
+    """A confirmation for each event that changes the outcome of an order: a fill, its correction or commission, the end."""
 
     def __init__(self, publisher: Publisher) -> None:
         self._publisher = publisher
@@ -30,10 +30,10 @@ class Confirmations:
     def name(self) -> str:
         return self._publisher.name
 
-    def concerns(self, fact: Fact) -> bool:
-        return type(fact) in ORDER_FACTS
+    def concerns(self, event: Event) -> bool:
+        return type(event) in ORDER_EVENTS
 
-    def consider(self, item: RecordedFact, change: OrderChange | None) -> None:
+    def consider(self, item: RecordedEvent, change: OrderChange | None) -> None:
         if change is not None and _changes_outcome(change):
             self._taken.append(Confirmation(_message_id(item), confirmation_view(change.after)))
 
@@ -49,7 +49,7 @@ class Confirmations:
 
 
 class Notices:
-    """A notice for each fact that people want to hear of at once; of the events that `wanted` names, where it is given."""
+    """A notice for each event that people want to hear of at once; of the events that `wanted` names, where it is given."""
 
     def __init__(self, notifier: Notifier, wanted: Mapping[NoticeEvent, Manner] | None = None) -> None:
         self._notifier = notifier
@@ -62,12 +62,12 @@ class Notices:
     def name(self) -> str:
         return self._notifier.name
 
-    def concerns(self, fact: Fact) -> bool:
-        return type(fact) in self._kinds
+    def concerns(self, event: Event) -> bool:
+        return type(event) in self._kinds
 
-    def consider(self, item: RecordedFact, change: OrderChange | None) -> None:
+    def consider(self, item: RecordedEvent, change: OrderChange | None) -> None:
         order = None if change is None else change.after
-        event = _event(item.fact, order)
+        event = _event(item.event, order)
         if self._manners[event] is not Manner.OFF:
             self._taken.append(_notice(item, event, order, is_silent=self._manners[event] is Manner.SILENT))
 
@@ -89,25 +89,25 @@ class Noteworthy(NamedTuple):
     event: NoticeEvent
 
 
-NOTEWORTHY: dict[type[Fact], Noteworthy] = {
-    f.Refused: Noteworthy("RISK", NoticeEvent.REFUSED),
-    f.OutcomeDoubted: Noteworthy("WARNING", NoticeEvent.DOUBT),
-    f.Rejected: Noteworthy("EXECUTION", NoticeEvent.REJECTED),
-    f.Filled: Noteworthy("EXECUTION", NoticeEvent.FILL),
-    f.FillInferred: Noteworthy("EXECUTION", NoticeEvent.FILL),
-    f.FillCorrected: Noteworthy("WARNING", NoticeEvent.CORRECTED),
-    f.FillBusted: Noteworthy("WARNING", NoticeEvent.CORRECTED),
-    f.Cancelled: Noteworthy("EXECUTION", NoticeEvent.CANCELLED),
-    f.Restated: Noteworthy("WARNING", NoticeEvent.CORRECTED),
-    f.AnomalyNoted: Noteworthy("WARNING", NoticeEvent.DOUBT),
-    f.ReviewRequested: Noteworthy("WARNING", NoticeEvent.DOUBT),
+NOTEWORTHY: dict[type[Event], Noteworthy] = {
+    ev.Refused: Noteworthy("RISK", NoticeEvent.REFUSED),
+    ev.OutcomeDoubted: Noteworthy("WARNING", NoticeEvent.DOUBT),
+    ev.Rejected: Noteworthy("EXECUTION", NoticeEvent.REJECTED),
+    ev.Filled: Noteworthy("EXECUTION", NoticeEvent.FILL),
+    ev.FillInferred: Noteworthy("EXECUTION", NoticeEvent.FILL),
+    ev.FillCorrected: Noteworthy("WARNING", NoticeEvent.CORRECTED),
+    ev.FillBusted: Noteworthy("WARNING", NoticeEvent.CORRECTED),
+    ev.Cancelled: Noteworthy("EXECUTION", NoticeEvent.CANCELLED),
+    ev.Restated: Noteworthy("WARNING", NoticeEvent.CORRECTED),
+    ev.AnomalyNoted: Noteworthy("WARNING", NoticeEvent.DOUBT),
+    ev.ReviewRequested: Noteworthy("WARNING", NoticeEvent.DOUBT),
     TradingHalted: Noteworthy("WARNING", NoticeEvent.HALT),
     TradingResumed: Noteworthy("WARNING", NoticeEvent.HALT),
     AutoTradingSwitched: Noteworthy("WARNING", NoticeEvent.HALT),
     SignalDeadLettered: Noteworthy("WARNING", NoticeEvent.DEAD_LETTER),
     UnmatchedReportNoted: Noteworthy("WARNING", NoticeEvent.UNMATCHED),
 }
-"""Kinds of fact that make a notice."""
+"""Kinds of event that make a notice."""
 
 _MAY_BE = {NoticeEvent.FILL: {NoticeEvent.FILL, NoticeEvent.PARTIAL}}
 """Which of them depends on the order."""
@@ -126,14 +126,14 @@ def _outcome(order: LiveOrder) -> tuple[Any, ...]:
     return order.status, order.executions.totals
 
 
-def _event(fact: Fact, order: LiveOrder | None) -> NoticeEvent:
+def _event(fact: Event, order: LiveOrder | None) -> NoticeEvent:
     event = NOTEWORTHY[type(fact)].event
     is_part = event is NoticeEvent.FILL and order is not None and not order.status.is_closed
     return NoticeEvent.PARTIAL if is_part else event
 
 
-def _notice(item: RecordedFact, event: NoticeEvent, order: LiveOrder | None, *, is_silent: bool) -> Notice:
-    fact = item.fact
+def _notice(item: RecordedEvent, event: NoticeEvent, order: LiveOrder | None, *, is_silent: bool) -> Notice:
+    fact = item.event
     told = Notice(
         _message_id(item),
         NOTEWORTHY[type(fact)].category,
@@ -156,5 +156,5 @@ def _notice(item: RecordedFact, event: NoticeEvent, order: LiveOrder | None, *, 
     )
 
 
-def _message_id(item: RecordedFact) -> str:
+def _message_id(item: RecordedEvent) -> str:
     return f"{item.stream_id}:{item.version}"

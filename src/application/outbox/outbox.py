@@ -14,10 +14,10 @@ from liveorder.application.gateway.retry_policy import Backoff
 from liveorder.application.ports.clock import Clock
 from liveorder.application.ports.order_store import OrderStore
 from liveorder.application.reporting.projections.known_orders import KnownOrders, OrderChange, Streams, streams_of
-from liveorder.domain.facts import Fact, RecordedFact
+from liveorder.domain.events import Event, RecordedEvent
 
 MOST_UNSAVED = 500
-"""So many facts that made no message may be looked at again after a restart: every bookmark costs a disk sync."""
+"""So many events that made no message may be looked at again after a restart: every bookmark costs a disk sync."""
 
 
 class Outlet(Protocol):
@@ -26,12 +26,12 @@ class Outlet(Protocol):
     @property
     def name(self) -> str: ...
 
-    def concerns(self, fact: Fact) -> bool:
-        """Whether a fact of this kind can make a message. Others are passed over, and cost no reading of their orders."""
+    def concerns(self, event: Event) -> bool:
+        """Whether an event of this kind can make a message. Others are passed over, and cost no reading of their orders."""
         ...
 
-    def consider(self, item: RecordedFact, change: OrderChange | None) -> None:
-        """Take a message from this fact, if it makes one. `change` is its order before and after, None where it is of no order."""
+    def consider(self, item: RecordedEvent, change: OrderChange | None) -> None:
+        """Take a message from this event, if it makes one. `change` is its order before and after, None where it is of no order."""
         ...
 
     async def deliver(self) -> bool:
@@ -39,7 +39,7 @@ class Outlet(Protocol):
         ...
 
     def drop(self) -> None:
-        """Forget the messages taken: the same facts will be considered again."""
+        """Forget the messages taken: the same events will be considered again."""
         ...
 
 
@@ -104,10 +104,10 @@ class Outbox:
         self._known.forget()
         self._position = self._saved
 
-    async def _consider(self, facts: Sequence[RecordedFact]) -> None:
-        """Fact by fact: a message says how things stood then, whatever came after."""
-        for item in facts:
-            if self._outlet.concerns(item.fact):
+    async def _consider(self, events: Sequence[RecordedEvent]) -> None:
+        """Event by event: a message says how things stood then, whatever came after."""
+        for item in events:
+            if self._outlet.concerns(item.event):
                 streams = streams_of([item])
                 await self._learn_what_precedes(streams)
                 changes = self._known.advance(streams)

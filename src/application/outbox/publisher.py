@@ -11,7 +11,7 @@ from liveorder.application.reporting.views import ConfirmationView
 
 @dataclass(frozen=True, slots=True)
 class Confirmation:
-    """An order as one of its facts left it. `message_id` is `ORDER_ID:VERSION`, the same whenever it is told again."""
+    """An order as one of its events left it. `message_id` is `ORDER_ID:VERSION`, the same whenever it is told again."""
 
     message_id: str
     view: ConfirmationView

@@ -11,7 +11,7 @@ from uuid import UUID
 
 @dataclass(frozen=True, slots=True)
 class JournalledCancel:
-    """A cancel that was sent without its fact."""
+    """A cancel that was sent without its event."""
 
     order_id: UUID
     request_id: str

@@ -1,4 +1,4 @@
-"""The event store: where a fact is before anything is done because of it."""
+"""The event store: where an event is before anything is done because of it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Protocol
 from uuid import UUID
 
 from liveorder.domain.claim import IdempotencyClaim, Recognition
-from liveorder.domain.facts import RecordedFact
+from liveorder.domain.events import RecordedEvent
 from liveorder.domain.identifiers import KeyRing
 
 
@@ -40,7 +40,7 @@ class LedgerEntry:
     key: str
     values: Mapping[str, str]
     place: int = 0
-    """In the log, of the fact that caused it; the store adds the place of the commit's first fact to what the commit says."""
+    """In the log, of the event that caused it; the store adds the place of the commit's first event to what the commit says."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,14 +68,14 @@ class Ledger(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Commit:
-    """Facts of one stream that become durable together, or not at all.
+    """Events of one stream that become durable together, or not at all.
 
-    `facts` are contiguous versions; the first is one above what the writer last saw. `is_open` keeps the index of unfinished
+    `events` are contiguous versions; the first is one above what the writer last saw. `is_open` keeps the index of unfinished
     orders: True puts the stream in, False takes it out, None leaves it. `unless_halted`: the scopes of which no halt may stand.
     `names` are kept for good, so that a report of an order that ended long ago finds it.
     """
 
-    facts: tuple[RecordedFact, ...]
+    events: tuple[RecordedEvent, ...]
     claim: Claiming | None = None
     is_open: bool | None = None
     entries: tuple[LedgerEntry, ...] = ()
@@ -96,7 +96,7 @@ class HaltRow:
 
 @dataclass(frozen=True, slots=True)
 class Committed:
-    """Durable. `positions` are the places in the log, one a fact; `rows` the ledger rows as they stand after this commit."""
+    """Durable. `positions` are the places in the log, one an event; `rows` the ledger rows as they stand after this commit."""
 
     positions: tuple[int, ...]
     rows: tuple[LedgerRow, ...] = ()
@@ -122,7 +122,7 @@ class StoreIdentity:
 class IntegrityReport:
     """What a check found. `problems` is empty when the store is whole."""
 
-    facts: int
+    events: int
     streams: int
     problems: tuple[str, ...] = ()
     calendars: frozenset[str] = frozenset()
@@ -159,7 +159,7 @@ class LeaseState:
 class OrderStore(Protocol):
     """One writer, durable appends, cheap questions.
 
-    `append` returns only when the facts are durable, and raises
+    `append` returns only when the events are durable, and raises
 
     - `SignalAlreadyKnown`, `DeadLetterStands`, `VersionConflict`, `TradingIsHalted`: this commit alone was not stored (nor later
       ones of its stream that were queued behind it);
@@ -187,15 +187,15 @@ class OrderStore(Protocol):
 
     async def append(self, commit: Commit) -> Committed: ...
 
-    async def stream(self, stream_id: UUID) -> Sequence[RecordedFact]:
-        """All facts of one stream, in order; empty when there is none."""
+    async def stream(self, stream_id: UUID) -> Sequence[RecordedEvent]:
+        """All events of one stream, in order; empty when there is none."""
         ...
 
-    async def unfinished(self) -> Mapping[UUID, Sequence[RecordedFact]]:
+    async def unfinished(self) -> Mapping[UUID, Sequence[RecordedEvent]]:
         """The streams of all unfinished orders, found by an index and not by history."""
         ...
 
-    def log(self, after: int = 0, limit: int | None = None) -> AsyncIterator[Sequence[RecordedFact]]:
+    def log(self, after: int = 0, limit: int | None = None) -> AsyncIterator[Sequence[RecordedEvent]]:
         """The whole log behind position `after`, in pages."""
         ...
 
@@ -204,14 +204,14 @@ class OrderStore(Protocol):
         ...
 
     async def restate(self, entries: Sequence[LedgerEntry]) -> Sequence[LedgerRow]:
-        """Change the risk table without a fact, as its owner: entries that say anew what the log says. Returns the changed rows.
+        """Change the risk table without an event, as its owner: entries that say anew what the log says. Returns the changed rows.
 
         Raises `LeaseLost` and `StoreUnavailable`; after the latter the table is read again before anything is stored on it.
         """
         ...
 
     async def head(self) -> int:
-        """Position of the newest fact; 0 when empty."""
+        """Position of the newest event; 0 when empty."""
         ...
 
     async def claim_of(self, client_order_id: str) -> IdempotencyClaim | None:
@@ -232,8 +232,8 @@ class OrderStore(Protocol):
 
     async def streams_named(
         self, account_id: str, broker_order_ids: Collection[str]
-    ) -> Mapping[str, Sequence[Sequence[RecordedFact]]]:
-        """As `named`, with all facts of each, of many ids in few questions. An id that no order had is left out."""
+    ) -> Mapping[str, Sequence[Sequence[RecordedEvent]]]:
+        """As `named`, with all events of each, of many ids in few questions. An id that no order had is left out."""
         ...
 
     async def halts(self) -> Sequence[HaltRow]:
@@ -260,7 +260,7 @@ class OrderStore(Protocol):
         ...
 
     async def check(self) -> IntegrityReport:
-        """Read everything: the file itself, gaps in streams, facts that do not decode, indexes that disagree."""
+        """Read everything: the file itself, gaps in streams, events that do not decode, indexes that disagree."""
         ...
 
     async def backup(self, target: str) -> None:

@@ -23,9 +23,9 @@ from liveorder.application.risk.book import AccountLedger, RiskBook, entries_bet
 from liveorder.application.risk.book.entries import REBOOK, REBOOKED
 from liveorder.application.risk.book.kept_fills import A_WEEK, EVERYTHING, Keeping, KeptHolding
 from liveorder.application.risk.book.rows import POSITION
-from liveorder.domain.facts import RecordedFact
+from liveorder.domain.events import RecordedEvent
 from liveorder.domain.instrument import Instrument
-from liveorder.domain.order.facts import Requested
+from liveorder.domain.order.events import Requested
 from liveorder.domain.position import Position
 from liveorder.domain.position_adjustment import PositionAdjusted
 from liveorder.domain.position_booking import Holding, HoldingKey, holding_key
@@ -88,25 +88,25 @@ class _Reading:
             await self._book([item for item in page if self._concerns(item)])
             self.position = page[-1].position
 
-    def _concerns(self, item: RecordedFact) -> bool:
+    def _concerns(self, item: RecordedEvent) -> bool:
         if self._only is None:
             return True
-        if isinstance(item.fact, (Requested, PositionAdjusted)) and holding_key(item.fact) == self._only:
-            self.instrument = item.fact.instrument
+        if isinstance(item.event, (Requested, PositionAdjusted)) and holding_key(item.event) == self._only:
+            self.instrument = item.event.instrument
             self._wanted.add(item.stream_id)
         return item.stream_id in self._wanted
 
-    async def _book(self, facts: Sequence[RecordedFact]) -> None:
-        streams = streams_of(facts)
+    async def _book(self, events: Sequence[RecordedEvent]) -> None:
+        streams = streams_of(events)
         for stream_id, version in self._known.unknown(streams).items():
             stream = await self._store.stream(stream_id)
             self._known.learn([item for item in stream if item.version < version])
         entries: list[LedgerEntry] = []
         for change in self._known.advance(streams):
             entries += entries_between(change.before, change.after, _NO_DAY, places=_newly_booked(change))
-        for item in facts:
-            if isinstance(item.fact, PositionAdjusted) and self._only in (None, holding_key(item.fact)):
-                entries += entries_of(item.fact, _NO_DAY, item.envelope.recorded_at, item.position)
+        for item in events:
+            if isinstance(item.event, PositionAdjusted) and self._only in (None, holding_key(item.event)):
+                entries += entries_of(item.event, _NO_DAY, item.envelope.recorded_at, item.position)
         self._ledger.keep(self._ledger.stage(sorted(entries, key=lambda entry: entry.place)))
 
     def found(self) -> Iterator[tuple[tuple[str, str], KeptHolding]]:

@@ -21,7 +21,7 @@ from liveorder.application.recovery.resolve_unknown_outcomes import ResolveUnkno
 from liveorder.application.runtime.concurrently import QUESTIONS_AT_ONCE, concurrently
 from liveorder.domain.claim import IdempotencyClaim
 from liveorder.domain.order import LiveOrder, requests
-from liveorder.domain.order.facts import RESTARTED, AnomalyNoted
+from liveorder.domain.order.events import RESTARTED, AnomalyNoted
 
 SECOND_ORDER = "second_order_of_its_signal"
 """Anomaly and review of an order whose claim is superseded."""
@@ -79,11 +79,11 @@ class Recover:
             async with self._orders.hold(claim.order_id) as order:
                 if SECOND_ORDER not in order.anomalies:
                     message = f"signal {claim.signal_id} became an order on {claim.account_id} before this one"
-                    facts = [
+                    events = [
                         AnomalyNoted(code=SECOND_ORDER, message=message),
                         *requests.request_review(order, SECOND_ORDER, message),
                     ]
-                    await self._orders.record(order, facts, Cause(correlation_id=claim.signal_id))
+                    await self._orders.record(order, events, Cause(correlation_id=claim.signal_id))
 
     async def _doubt_what_was_under_way(self, order: LiveOrder) -> None:
         for request in self._doubts.unattended(order):

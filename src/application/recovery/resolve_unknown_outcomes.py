@@ -35,7 +35,7 @@ from liveorder.domain.evidence import (
 )
 from liveorder.domain.execution_report import Accepted, OrderSnapshot
 from liveorder.domain.order import LiveOrder, OpenRequest, requests
-from liveorder.domain.order.facts import UNANSWERED, RequestKind
+from liveorder.domain.order.events import UNANSWERED, RequestKind
 from liveorder.domain.order.reception import apply_report
 
 FIRST_WAIT_SECONDS = 0.5
@@ -159,8 +159,8 @@ class ResolveUnknownOutcomes:
     async def doubt(self, order: LiveOrder, request_id: str, error: str, message: str) -> LiveOrder:
         """Record that the outcome of this request is unknown."""
         async with self._orders.hold(order.order_id) as held:
-            facts = requests.doubt(held, request_id, error, message)
-            return await self._orders.record(held, facts, _cause(held, request_id))
+            events = requests.doubt(held, request_id, error, message)
+            return await self._orders.record(held, events, _cause(held, request_id))
 
     async def _ask_safely(self, order: LiveOrder, inquiry: Inquiry) -> None:
         try:
@@ -217,8 +217,8 @@ class ResolveUnknownOutcomes:
 
     async def _settle_absent(self, order: LiveOrder, request_id: str, evidence: str, actor: str = ENGINE) -> LiveOrder:
         async with self._orders.hold(order.order_id) as held:
-            facts = requests.settle_absent(held, request_id, evidence)
-            return await self._orders.record(held, facts, _cause(held, request_id, actor))
+            events = requests.settle_absent(held, request_id, evidence)
+            return await self._orders.record(held, events, _cause(held, request_id, actor))
 
     # --- a person --------------------------------------------------------------------------------------------------------------
 
@@ -230,9 +230,9 @@ class ResolveUnknownOutcomes:
             other = self._orders.unfinished_named(held.intent.account_id, broker_order_id)
             if other is not None and other.order_id != order_id:
                 raise DecisionRefused(f"{broker_order_id} is another order of ours: `liveorder order {broker_order_id}` shows it")
-            facts = [*apply_report(held, Accepted(broker_order_id=broker_order_id)), *requests.resolve_review(held, evidence)]
-            await self._track.resolve_what_waits(held, facts)
-            order = await self._orders.record(held, facts, Cause(actor, held.intent.signal_id, evidence))
+            events = [*apply_report(held, Accepted(broker_order_id=broker_order_id)), *requests.resolve_review(held, evidence)]
+            await self._track.resolve_what_waits(held, events)
+            order = await self._orders.record(held, events, Cause(actor, held.intent.signal_id, evidence))
         if order.broker_order_id is not None:
             await self._track.attach_waiting_reports(order)
         await self._track.ask(self._gateways[order.intent.account_id], order)
@@ -254,12 +254,12 @@ class ResolveUnknownOutcomes:
         """
         await self._refuse_what_the_broker_tells_of(await self._orders.get(order_id))
         async with self._orders.hold(order_id) as held:
-            facts = (
+            events = (
                 requests.settle_all_absent(held, f"{actor}: {evidence}")
                 if held.is_in_doubt
                 else requests.end_forgotten(held, evidence)
             )
-            return await self._orders.record(held, facts, Cause(actor, held.intent.signal_id, evidence))
+            return await self._orders.record(held, events, Cause(actor, held.intent.signal_id, evidence))
 
 
 def _cause(order: LiveOrder, request_id: str, actor: str = ENGINE) -> Cause:

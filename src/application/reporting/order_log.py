@@ -6,35 +6,35 @@ from collections.abc import Sequence
 
 from liveorder.application.ports.activity_log import ActivityLog
 from liveorder.application.reporting.descriptions import sentence
-from liveorder.domain.facts import Fact, RecordedFact
+from liveorder.domain.events import Event, RecordedEvent
 from liveorder.domain.order import LiveOrder
-from liveorder.domain.order import facts as f
+from liveorder.domain.order import events as ev
 
-_CATEGORY: dict[type[Fact], str] = {
-    f.Requested: "SIGNAL",
-    f.Refused: "RISK",
-    f.Approved: "RISK",
-    f.SubmissionFailed: "BROKER",
-    f.OutcomeDoubted: "DOUBT",
-    f.Rejected: "REJECTED",
-    f.CancelRequested: "CANCEL",
-    f.CancelPending: "CANCEL",
-    f.CancelRefused: "CANCEL",
-    f.Cancelled: "CANCEL",
-    f.ReplaceRequested: "REPLACE",
-    f.ReplacePending: "REPLACE",
-    f.Replaced: "REPLACE",
-    f.ReplaceRefused: "REPLACE",
-    f.AnomalyNoted: "ANOMALY",
-    f.ReviewRequested: "REVIEW",
-    f.ReviewResolved: "REVIEW",
+_CATEGORY: dict[type[Event], str] = {
+    ev.Requested: "SIGNAL",
+    ev.Refused: "RISK",
+    ev.Approved: "RISK",
+    ev.SubmissionFailed: "BROKER",
+    ev.OutcomeDoubted: "DOUBT",
+    ev.Rejected: "REJECTED",
+    ev.CancelRequested: "CANCEL",
+    ev.CancelPending: "CANCEL",
+    ev.CancelRefused: "CANCEL",
+    ev.Cancelled: "CANCEL",
+    ev.ReplaceRequested: "REPLACE",
+    ev.ReplacePending: "REPLACE",
+    ev.Replaced: "REPLACE",
+    ev.ReplaceRefused: "REPLACE",
+    ev.AnomalyNoted: "ANOMALY",
+    ev.ReviewRequested: "REVIEW",
+    ev.ReviewResolved: "REVIEW",
 }
 
 
-def _category(fact: Fact) -> str:
-    if isinstance(fact, f.SubmissionFailed) and fact.error == f.NOT_BEGUN:
+def _category(event: Event) -> str:
+    if isinstance(event, ev.SubmissionFailed) and event.error == ev.NOT_BEGUN:
         return "WARNING"
-    return _CATEGORY.get(type(fact), "EXECUTION")
+    return _CATEGORY.get(type(event), "EXECUTION")
 
 
 class OrderLog:
@@ -43,12 +43,12 @@ class OrderLog:
     def __init__(self, log: ActivityLog) -> None:
         self._log = log
 
-    def __call__(self, before: LiveOrder | None, after: LiveOrder, recorded: Sequence[RecordedFact]) -> None:
+    def __call__(self, before: LiveOrder | None, after: LiveOrder, recorded: Sequence[RecordedEvent]) -> None:
         for item in recorded:
             self._log.write(
-                _category(item.fact),
-                sentence(item.fact),
-                event=item.fact.topic,
+                _category(item.event),
+                sentence(item.event),
+                event=item.event.topic,
                 symbol=after.intent.instrument.symbol,
                 account_id=after.intent.account_id,
                 status=after.status.value,

@@ -81,7 +81,7 @@ class Projector:
         await self._views.open(self._store_id)
         position, head = await self._views.position(), await self._store.head()
         if position > head:
-            reason = f"the read models have seen {position} facts and the log holds {head}: reconcile with the broker, then resume"
+            reason = f"the read models have seen {position} events and the log holds {head}: reconcile with the broker, then resume"
             await self._store.insert_halt(EVERYTHING, reason, self._clock.now())
             await self._views.clear()
         self._is_open = True

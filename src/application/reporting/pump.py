@@ -1,4 +1,4 @@
-"""Facts from the log into one set of read models, batch by batch."""
+"""Events from the log into one set of read models, batch by batch."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from liveorder.application.reporting.projections.draft import Changes, RowCache,
 from liveorder.application.reporting.projections.known_orders import KnownOrders, streams_of
 from liveorder.application.reporting.read_ahead import gathered, read_ahead
 from liveorder.application.reporting.read_models import Superseded, ViewsWriter
-from liveorder.domain.facts import RecordedFact
+from liveorder.domain.events import RecordedEvent
 
 BATCH = 2_000
-"""Facts in one transaction at most."""
+"""Events in one transaction at most."""
 
 _LONG_RUN_OBJECTS = 50_000
 
@@ -26,7 +26,7 @@ Progress: TypeAlias = Callable[[int, int], None]
 
 @contextmanager
 def rare_collections() -> Iterator[None]:
-    """For a long run over the log: facts and rows hold no cycles, and looking for some in them takes a third of the time."""
+    """For a long run over the log: events and rows hold no cycles, and looking for some in them takes a third of the time."""
     young, *older = gc.get_threshold()
     gc.set_threshold(max(young, _LONG_RUN_OBJECTS), *older)
     try:
@@ -74,8 +74,8 @@ class Pump:
                     progress(position, goal)
         return position
 
-    async def _apply(self, after: int, facts: Sequence[RecordedFact]) -> None:
-        streams = streams_of(facts)
+    async def _apply(self, after: int, events: Sequence[RecordedEvent]) -> None:
+        streams = streams_of(events)
         for stream_id, version in self._known.unknown(streams).items():
             stream = await self._store.stream(stream_id)
             self._known.learn([item for item in stream if item.version < version])
@@ -83,16 +83,16 @@ class Pump:
 
         def draft(prior: RowReader) -> Changes:
             drafts.append(RowChanges(prior, self._kept))
-            project(Batch(facts, self._known.advance(streams)), drafts[0])
+            project(Batch(events, self._known.advance(streams)), drafts[0])
             return drafts[0].changes()
 
         try:
-            await self._views.apply(after, facts[-1].position, draft)
+            await self._views.apply(after, events[-1].position, draft)
         except BaseException:
             self._forget(after)
             raise
         drafts[0].keep()
-        self._position = facts[-1].position
+        self._position = events[-1].position
 
     def _forget(self, after: int) -> None:
         """Start anew from position `after`: what is in memory is not what is written."""

@@ -17,7 +17,7 @@ from liveorder.application.risk.trading_halts import TradingHalts
 from liveorder.domain.errors import InvalidInput
 from liveorder.domain.instrument import Instrument
 from liveorder.domain.order import LiveOrder
-from liveorder.domain.order.facts import Requested
+from liveorder.domain.order.events import Requested
 from liveorder.domain.quotes import Priced
 from liveorder.domain.risk import (
     GATES,

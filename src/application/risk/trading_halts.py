@@ -14,7 +14,7 @@ from liveorder.application.recording import ENGINE, Cause, Recorder
 from liveorder.application.runtime.patience import within_store_timeout
 from liveorder.application.runtime.sparing_log import SparingLog
 from liveorder.domain.errors import StoreError, StoreUnavailable, VersionConflict
-from liveorder.domain.facts import Fact, RecordedFact
+from liveorder.domain.events import Event, RecordedEvent
 from liveorder.domain.identifiers import stream_id
 from liveorder.domain.trading_halt import (
     HaltReason,
@@ -54,11 +54,11 @@ class TradingHalts:
         self._state, self._version = TradingHalt(), 0
         self._take_in(await self._store.stream(HALT_STREAM))
 
-    def _take_in(self, recorded: Sequence[RecordedFact]) -> None:
+    def _take_in(self, recorded: Sequence[RecordedEvent]) -> None:
         for item in recorded:
-            if isinstance(item.fact, TradingResumed) and _is_of_restored(self._state.standing.get(item.fact.scope)):
-                self._trusted_since[item.fact.scope] = item.envelope.recorded_at
-            self._state, self._version = self._state.evolve([item.fact]), item.version
+            if isinstance(item.event, TradingResumed) and _is_of_restored(self._state.standing.get(item.event.scope)):
+                self._trusted_since[item.event.scope] = item.envelope.recorded_at
+            self._state, self._version = self._state.evolve([item.event]), item.version
 
     @property
     def auto_trading(self) -> bool:
@@ -142,36 +142,36 @@ class TradingHalts:
         async with self._recording:
             if _is_of_restored(halted := self._undurable.get(scope)):
                 await self._store_halt(scope, halted, actor)
-            facts = self._state.resume(scope, detail)
-            if not facts and scope not in self._undurable:
+            events = self._state.resume(scope, detail)
+            if not events and scope not in self._undurable:
                 return False
-            if facts:
-                await self._record(facts, actor, HaltRow(scope, False, detail, self._clock.now()))
+            if events:
+                await self._record(events, actor, HaltRow(scope, False, detail, self._clock.now()))
             self._undurable.pop(scope, None)
         self._log.write("HALT", f"Trading resumed ({scope}): {detail}", scope=scope)
         return True
 
     async def switch_auto_trading(self, enabled: bool, detail: str, actor: str) -> None:
         async with self._recording:
-            facts = self._state.switch_auto_trading(enabled, detail)
-            if facts:
-                await self._record(facts, actor, None)
+            events = self._state.switch_auto_trading(enabled, detail)
+            if events:
+                await self._record(events, actor, None)
 
     async def take_in_rows(self) -> None:
-        """A halt that another process inserted stands already; give it its fact.
+        """A halt that another process inserted stands already; give it its event.
 
         Read while nobody can lift one: an old answer would revive it.
         """
         async with self._recording:
             for row in await self._store.halts():
-                facts = self._state.halt(row.scope, *told_by(row.reason))
-                if facts:
-                    await self._record(facts, "person:command", row)
+                events = self._state.halt(row.scope, *told_by(row.reason))
+                if events:
+                    await self._record(events, "person:command", row)
 
-    async def _record(self, facts: Sequence[Fact], actor: str, row: HaltRow | None) -> None:
-        recorded = self._recorder.enveloped(HALT_STREAM, self._version, facts, Cause(actor, correlation_id="halt"))
+    async def _record(self, events: Sequence[Event], actor: str, row: HaltRow | None) -> None:
+        recorded = self._recorder.enveloped(HALT_STREAM, self._version, events, Cause(actor, correlation_id="halt"))
         try:
-            await self._store.append(Commit(facts=tuple(recorded), halt=row))
+            await self._store.append(Commit(events=tuple(recorded), halt=row))
         except VersionConflict:
             await self._fold()
             raise

@@ -1,6 +1,6 @@
 """Taking in what did not come from a signal: an order placed elsewhere, a position that was there before; a person says so.
 
-Each becomes an order with the ordinary facts, so that positions still come from fills alone and every report knows it.
+Each becomes an order with the ordinary events, so that positions still come from fills alone and every report knows it.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ from liveorder.application.recording import Cause
 from liveorder.application.trading.execute_order import ExecutionConfig
 from liveorder.domain.claim import Recognition
 from liveorder.domain.errors import DecisionRefused, InvalidInput, SignalAlreadyKnown
+from liveorder.domain.events import Event
 from liveorder.domain.execution_report import OrderSnapshot
-from liveorder.domain.facts import Fact
 from liveorder.domain.identifiers import fingerprint
 from liveorder.domain.instrument import Instrument
 from liveorder.domain.order import LiveOrder
-from liveorder.domain.order.facts import Acknowledged, Filled, Requested, ReviewResolved
+from liveorder.domain.order.events import Acknowledged, Filled, Requested, ReviewResolved
 from liveorder.domain.order.reception import apply_report
 from liveorder.domain.values import OrderType, Side
 
@@ -67,8 +67,8 @@ class Adopt:
         )
         if snapshot.client_order_id is not None and self._orders.keys.is_ours(snapshot.client_order_id, account_id):
             intent = intent.model_copy(update={"client_order_id": snapshot.client_order_id})
-        facts = self._as_it_stands(intent, snapshot)
-        order = await self._record(intent, [*facts, ReviewResolved(evidence=evidence)], evidence, actor)
+        events = self._as_it_stands(intent, snapshot)
+        order = await self._record(intent, [*events, ReviewResolved(evidence=evidence)], evidence, actor)
         return await self._track.attach_waiting_reports(order)
 
     async def adopt_position(
@@ -94,10 +94,10 @@ class Adopt:
         name = f"{ADOPTED}-position-{name or self._orders.recorder.new_id()}"
         intent = self._intent(gateway, name, instrument, side, order_type=OrderType.MARKET, quantity=abs(quantity))
         filled = Filled(execution_id=name, quantity=abs(quantity), price=price)
-        facts: list[Fact] = [intent, Acknowledged(broker_order_id=None), filled, ReviewResolved(evidence=evidence)]
-        return await self._record(intent, facts, evidence, actor)
+        events: list[Event] = [intent, Acknowledged(broker_order_id=None), filled, ReviewResolved(evidence=evidence)]
+        return await self._record(intent, events, evidence, actor)
 
-    def _as_it_stands(self, intent: Requested, snapshot: OrderSnapshot) -> list[Fact]:
+    def _as_it_stands(self, intent: Requested, snapshot: OrderSnapshot) -> list[Event]:
         draft = LiveOrder(intent, quantity=intent.quantity, limit_price=intent.limit_price, stop_price=intent.stop_price)
         return [intent, *apply_report(draft, snapshot)]
 
@@ -131,11 +131,11 @@ class Adopt:
             **terms,
         )
 
-    async def _record(self, intent: Requested, facts: list[Fact], evidence: str, actor: str) -> LiveOrder:
+    async def _record(self, intent: Requested, events: list[Event], evidence: str, actor: str) -> LiveOrder:
         known_by = Recognition(intent.signal_id, intent.account_id, (intent.client_order_id,))
         claim = Claiming(claim_on(intent, self._orders.keys), known_by)
         cause = Cause(actor, correlation_id=intent.signal_id, causation_id=evidence)
         try:
-            return await self._orders.record(None, facts, cause, order_id=intent.order_id, claim=claim)
+            return await self._orders.record(None, events, cause, order_id=intent.order_id, claim=claim)
         except SignalAlreadyKnown as known:
             return await self._orders.get(known.claims[0].order_id)

@@ -20,10 +20,10 @@ from liveorder.application.ports.emergency_journal import EmergencyJournal, Jour
 from liveorder.application.recording import ENGINE, Cause
 from liveorder.application.runtime.patience import STORE_PATIENCE_SECONDS, within_store_timeout
 from liveorder.domain.errors import DecisionRefused, OrderValidationError, StoreUnavailable
+from liveorder.domain.events import Event
 from liveorder.domain.execution_report import CancelRejected
-from liveorder.domain.facts import Fact
 from liveorder.domain.order import LiveOrder, requests
-from liveorder.domain.order.facts import CancelReason, CancelRequested
+from liveorder.domain.order.events import CancelReason, CancelRequested
 
 
 class CancelOrder:
@@ -72,9 +72,9 @@ class CancelOrder:
         await gateway.limit.take(is_urgent=True)
         try:
             async with asyncio.timeout(STORE_PATIENCE_SECONDS), self._orders.hold(order_id) as held:
-                facts = self._decide(gateway, held, reason)
-                order = await self._orders.record(held, facts, Cause(actor, correlation_id=held.intent.signal_id))
-                request = facts[0]
+                events = self._decide(gateway, held, reason)
+                order = await self._orders.record(held, events, Cause(actor, correlation_id=held.intent.signal_id))
+                request = events[0]
         except (StoreUnavailable, TimeoutError) as error:
             order, request = self._journal_instead(gateway, self._orders.unfinished_with(order_id) or known, reason, actor, error)
         if not isinstance(request, CancelRequested):
@@ -83,7 +83,7 @@ class CancelOrder:
         outcome = await gateway.cancel(request.request_id, Prepared(request.reference, request.payload), request.deadline)
         return await self._book(order, request, outcome), outcome
 
-    def _decide(self, gateway: Gateway, order: LiveOrder, reason: CancelReason) -> list[Fact]:
+    def _decide(self, gateway: Gateway, order: LiveOrder, reason: CancelReason) -> list[Event]:
         reference = order.submission.reference if order.submission is not None else {}
         asked = CancelRequest(order.client_order_id, order.broker_order_id, order.intent.account_id, reference)
         try:
@@ -114,10 +114,10 @@ class CancelOrder:
             return order
 
     async def book_journalled(self, entry: JournalledCancel) -> None:
-        """Give a cancel that was sent without the store its fact, once. Raises `OrderNotFound` for an order of another store."""
+        """Give a cancel that was sent without the store its event, once. Raises `OrderNotFound` for an order of another store."""
         async with self._orders.hold(entry.order_id) as order:
-            facts = requests.book_sent_cancel(order, entry.request_id, CancelReason(entry.reason))
-            await self._orders.record(order, facts, Cause(entry.actor, causation_id="emergency journal"))
+            events = requests.book_sent_cancel(order, entry.request_id, CancelReason(entry.reason))
+            await self._orders.record(order, events, Cause(entry.actor, causation_id="emergency journal"))
 
 
 def _was_refused(outcome: Outcome | None) -> bool:

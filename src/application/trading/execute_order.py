@@ -28,11 +28,11 @@ from liveorder.application.trading.submit_order import SubmitOrder, stopped_by
 from liveorder.domain.broker_capabilities import KeySupport
 from liveorder.domain.claim import IdempotencyClaim, Recognition, claims_meant, recognition
 from liveorder.domain.errors import BrokerError, InvalidSymbolError, SignalAlreadyKnown, TradingIsHalted
+from liveorder.domain.events import PERSON, Event
 from liveorder.domain.execution_report import OrderSnapshot
-from liveorder.domain.facts import PERSON, Fact
 from liveorder.domain.instrument import Instrument
 from liveorder.domain.order import LiveOrder, requests
-from liveorder.domain.order.facts import (
+from liveorder.domain.order.events import (
     STORE_RESTORED,
     Approved,
     CancelReason,
@@ -291,9 +291,9 @@ class ExecuteOrder:
         """
         intent, is_operators = sized.intent, cause.actor != ENGINE
         if is_suspect and (found := await self._found_at_broker(gateway, intent)) is not None:
-            facts = self._first_facts(gateway, _draft_of(found), Approved(), is_in_doubt=True)
+            events = self._first_events(gateway, _draft_of(found), Approved(), is_in_doubt=True)
             claim = replace(claim, claim=claim_on(found, self._orders.keys))
-            return await self._orders.record(None, facts, cause, order_id=found.order_id, claim=claim)
+            return await self._orders.record(None, events, cause, order_id=found.order_id, claim=claim)
         await self._gate.look_at_money(gateway, intent, sized.priced)
         verdict, reduces_only = self._judged(gateway, sized, is_operators=is_operators)
         if isinstance(verdict, Refused) and is_suspect:
@@ -305,17 +305,17 @@ class ExecuteOrder:
         draft = _draft_of(intent.model_copy(update={name: True for name, is_so in marks.items() if is_so}))
         self._risk.reserve(draft)
         try:
-            facts = self._first_facts(gateway, draft, verdict, is_in_doubt=is_suspect and not intent.is_shadow)
-            is_sent_now = isinstance(facts[-1], SubmissionStarted)
+            events = self._first_events(gateway, draft, verdict, is_in_doubt=is_suspect and not intent.is_shadow)
+            is_sent_now = isinstance(events[-1], SubmissionStarted)
             scopes = stopped_by(draft.intent) if is_sent_now else ()
-            return await self._orders.record(None, facts, cause, order_id=intent.order_id, claim=claim, unless_halted=scopes)
+            return await self._orders.record(None, events, cause, order_id=intent.order_id, claim=claim, unless_halted=scopes)
         except TradingIsHalted as error:
-            facts = [draft.intent, *requests.refuse(RejectReason.RISK, HALTED, str(error))]
-            return await self._orders.record(None, facts, cause, order_id=intent.order_id, claim=claim)
+            events = [draft.intent, *requests.refuse(RejectReason.RISK, HALTED, str(error))]
+            return await self._orders.record(None, events, cause, order_id=intent.order_id, claim=claim)
         finally:
             self._risk.release(intent.order_id)
 
-    def _first_facts(self, gateway: Gateway, draft: LiveOrder, approved: Approved, *, is_in_doubt: bool) -> list[Fact]:
+    def _first_events(self, gateway: Gateway, draft: LiveOrder, approved: Approved, *, is_in_doubt: bool) -> list[Event]:
         """What is stored of an approved order first; the start of its submission with it, where it can be sent now.
 
         `is_in_doubt`: as if it had been sent and the outcome not been heard.

@@ -20,7 +20,7 @@ from liveorder.application.runtime.concurrently import QUESTIONS_AT_ONCE, concur
 from liveorder.application.trading.cancel_order import CancelOrder
 from liveorder.domain.errors import LiveOrderError
 from liveorder.domain.order import LiveOrder
-from liveorder.domain.order.facts import CancelReason, Requested
+from liveorder.domain.order.events import CancelReason, Requested
 from liveorder.domain.timeouts import LateCancel, time_allowed, why_to_cancel
 
 

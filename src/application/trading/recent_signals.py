@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from uuid import UUID
 
-from liveorder.domain.order.facts import Requested
+from liveorder.domain.order.events import Requested
 
 REMEMBERED = 4096
 """Signals."""

@@ -15,10 +15,10 @@ from liveorder.application.risk.book import RiskBook
 from liveorder.application.risk.risk_gate import Amendment, RiskGate
 from liveorder.application.risk.trading_halts import TradingHalts
 from liveorder.domain.errors import DecisionRefused, OrderValidationError
+from liveorder.domain.events import Event
 from liveorder.domain.execution_report import ReplaceRejected
-from liveorder.domain.facts import Fact
 from liveorder.domain.order import LiveOrder, requests
-from liveorder.domain.order.facts import ReplaceRequested
+from liveorder.domain.order.events import ReplaceRequested
 from liveorder.domain.quotes import Priced
 from liveorder.domain.trading_halt import halting_scopes
 
@@ -118,12 +118,12 @@ class ReplaceOrder:
 
     async def _record(self, order: LiveOrder, request: ReplaceRequested, actor: str) -> LiveOrder:
         """Durable, with its worst case reserved from before it is: two replaces cannot pass one limit together."""
-        facts: list[Fact] = [request]
+        events: list[Event] = [request]
         cause = Cause(actor, correlation_id=order.intent.signal_id)
-        self._risk.reserve(order.apply(self._orders.recorder.enveloped(order.order_id, order.version, facts, cause)))
+        self._risk.reserve(order.apply(self._orders.recorder.enveloped(order.order_id, order.version, events, cause)))
         try:
             scopes = halting_scopes(order.intent.account_id)
-            return await self._orders.record(order, facts, cause, unless_halted=scopes)
+            return await self._orders.record(order, events, cause, unless_halted=scopes)
         finally:
             self._risk.release(order.order_id)
 

@@ -29,10 +29,10 @@ from liveorder.domain.errors import (
     OrderValidationError,
     TradingIsHalted,
 )
+from liveorder.domain.events import Event
 from liveorder.domain.execution_report import OrderRejected
-from liveorder.domain.facts import Fact
 from liveorder.domain.order import LiveOrder, requests
-from liveorder.domain.order.facts import CancelReason, Refused, RejectReason, Requested
+from liveorder.domain.order.events import CancelReason, Refused, RejectReason, Requested
 from liveorder.domain.trading_halt import TradingHalted, halting_scopes
 
 T = TypeVar("T")
@@ -80,7 +80,7 @@ class SubmitOrder:
         except BrokerRefusal as error:
             return Refused(reason=RejectReason.INVALID, code=type(error).__name__, message=str(error))
 
-    def start(self, gateway: Gateway, order: LiveOrder, prepared: Prepared) -> list[Fact]:
+    def start(self, gateway: Gateway, order: LiveOrder, prepared: Prepared) -> list[Event]:
         """What has to be durable before the call."""
         session = self._sessions.session_of(order.intent.instrument, self._clock.now())
         deadline = gateway.new_deadline(requests.next_submission_id(order))
@@ -141,7 +141,7 @@ class SubmitOrder:
         async with self._orders.hold(order.order_id) as held:
             return await self._orders.record(held, self._failure(held, request_id, outcome), _cause(held, request_id))
 
-    def _failure(self, order: LiveOrder, request_id: str, outcome: Outcome) -> list[Fact]:
+    def _failure(self, order: LiveOrder, request_id: str, outcome: Outcome) -> list[Event]:
         if request_id not in order.requests:
             return []
         if isinstance(outcome, NotBegun):
@@ -202,7 +202,7 @@ class SubmitOrder:
             return Prepared(order.submission.reference, order.submission.payload)
         return self.prepare(gateway, order.intent)
 
-    def _no_longer_wanted(self, gateway: Gateway, order: LiveOrder) -> list[Fact]:
+    def _no_longer_wanted(self, gateway: Gateway, order: LiveOrder) -> list[Event]:
         """Its cancel was asked for, or it is halted, stale or out of session since it was approved."""
         if order.cancels:
             return requests.cancel_unsent(order, CancelReason.REQUESTED, "its cancel was asked for; it never reached the broker")
@@ -220,8 +220,8 @@ class SubmitOrder:
         async with self._orders.hold(order.order_id) as held:
             if held.status.is_closed or held.submission_is_open or held.is_at_broker:
                 return held
-            facts = requests.refuse(RejectReason.RETRIES_EXHAUSTED, "retries_exhausted", str(error))
-            after = await self._orders.record(held, facts, _cause(held))
+            events = requests.refuse(RejectReason.RETRIES_EXHAUSTED, "retries_exhausted", str(error))
+            after = await self._orders.record(held, events, _cause(held))
         self._on_error(after, error)
         return after
 

@@ -1,4 +1,4 @@
-"""The LiveOrder aggregate: its facts, its state, what we may ask of it and what a report amounts to."""
+"""The LiveOrder aggregate: its events, its state, what we may ask of it and what a report amounts to."""
 
 from liveorder.domain.order.state import LiveOrder, OpenRequest
 

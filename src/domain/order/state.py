@@ -1,7 +1,7 @@
-"""A live order: what its facts amount to. `LiveOrder.replay` folds a stream; `apply` returns the order after more facts.
+"""A live order: what its events amount to. `LiveOrder.replay` folds a stream; `apply` returns the order after more events.
 
 Applying never refuses and reads no clock. Deciding is elsewhere: `requests` for what we may ask, `reception` for what a broker's
-report amounts to. Both only return facts; the order changes when those are durable.
+report amounts to. Both only return events; the order changes when those are durable.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ from typing import Any, Self, overload
 from uuid import UUID
 
 from liveorder.domain.errors import DuplicateClientOrderId
-from liveorder.domain.facts import PERSON, Fact, RecordedFact
+from liveorder.domain.events import PERSON, Event, RecordedEvent
 from liveorder.domain.lifecycle import Closing, OrderStatus, condition, next_status
-from liveorder.domain.order import facts as f
+from liveorder.domain.order import events as ev
 from liveorder.domain.order.executions import BookedExecution, Executions, split_quantity, value_of
 from liveorder.domain.values import ZERO, Money, total
 
@@ -27,11 +27,11 @@ class OpenRequest:
     """A request of ours that has no outcome yet. `unknown_since` is set once it may or may not have arrived."""
 
     request_id: str
-    kind: f.RequestKind
+    kind: ev.RequestKind
     started_at: datetime
     deadline: datetime | None
-    terms: f.ReplaceRequested | None = None
-    cancel_reason: f.CancelReason | None = None
+    terms: ev.ReplaceRequested | None = None
+    cancel_reason: ev.CancelReason | None = None
     unknown_since: datetime | None = None
     unknown_why: str = ""
     is_of_brokers: bool = False
@@ -54,7 +54,7 @@ STRAY = frozenset({"acknowledged_after_close", "live_after_close"})
 class LiveOrder:
     """State only. Treat as immutable: `apply` works on a copy of its own."""
 
-    intent: f.Requested
+    intent: ev.Requested
     version: int = 0
     status: OrderStatus = OrderStatus.PENDING
     closing: Closing = Closing.NONE
@@ -80,7 +80,7 @@ class LiveOrder:
     terms_from: Mapping[str, int] = field(default_factory=dict)
     """By term: the number of the newest replace that was done and named it. Word of an earlier one may only be late."""
     cancels: int = 0
-    submission: f.SubmissionStarted | None = None
+    submission: ev.SubmissionStarted | None = None
     """The newest; its reference names the order at the broker."""
     requests: dict[str, OpenRequest] = field(default_factory=dict)
     is_suspect: bool = False
@@ -94,16 +94,16 @@ class LiveOrder:
     is_at_broker: bool = False
     """Something that the broker told proves that it has the order, or had it: an acknowledgement, a fill, even a busted one."""
     is_triggered: bool = False
-    pending_elsewhere: frozenset[f.RequestKind] = frozenset()
+    pending_elsewhere: frozenset[ev.RequestKind] = frozenset()
     """Kinds that the broker reported as pending when no request of ours was open that it could mean."""
-    cancel_wish: f.CancelReason | None = None
+    cancel_wish: ev.CancelReason | None = None
     """Of a cancel that never arrived, or was refused while the broker did not have the order: to be asked again."""
     reviews: tuple[str, ...] = ()
     anomalies: frozenset[str] = frozenset()
-    reject_reason: f.RejectReason | None = None
-    cancel_reason: f.CancelReason | None = None
+    reject_reason: ev.RejectReason | None = None
+    cancel_reason: ev.CancelReason | None = None
     error_message: str | None = None
-    last_failure: f.SubmissionFailed | None = None
+    last_failure: ev.SubmissionFailed | None = None
     requested_at: datetime | None = None
     is_persons: bool = False
     """Asked for by a person, not by a signal that trades by itself."""
@@ -175,7 +175,7 @@ class LiveOrder:
     @property
     def was_not_begun(self) -> bool:
         """The last submission that failed did so for a reason of ours."""
-        return self.last_failure is not None and self.last_failure.error == f.NOT_BEGUN
+        return self.last_failure is not None and self.last_failure.error == ev.NOT_BEGUN
 
     @property
     def is_in_doubt(self) -> bool:
@@ -197,29 +197,29 @@ class LiveOrder:
 
     @property
     def cancel_requested(self) -> bool:
-        return any(request.kind is f.RequestKind.CANCEL for request in self.requests.values())
+        return any(request.kind is ev.RequestKind.CANCEL for request in self.requests.values())
 
     @property
     def replace_requested(self) -> bool:
-        return any(request.kind is f.RequestKind.REPLACE for request in self.requests.values())
+        return any(request.kind is ev.RequestKind.REPLACE for request in self.requests.values())
 
     @property
     def cancel_pending(self) -> bool:
         """The broker reported that a cancel is under way; that we asked for one is `cancel_requested`."""
-        return self.is_pending(f.RequestKind.CANCEL)
+        return self.is_pending(ev.RequestKind.CANCEL)
 
     @property
     def replace_pending(self) -> bool:
         """The broker reported that a replace is under way. One of several that is answered leaves the others pending."""
-        return self.is_pending(f.RequestKind.REPLACE)
+        return self.is_pending(ev.RequestKind.REPLACE)
 
-    def is_pending(self, kind: f.RequestKind) -> bool:
+    def is_pending(self, kind: ev.RequestKind) -> bool:
         return kind in self.pending_elsewhere or any(each.kind is kind and each.is_pending for each in self.requests.values())
 
     @property
     def submission_is_open(self) -> bool:
         """A submission has neither been acknowledged nor failed."""
-        return any(request.kind is f.RequestKind.SUBMIT for request in self.requests.values())
+        return any(request.kind is ev.RequestKind.SUBMIT for request in self.requests.values())
 
     @property
     def reason(self) -> str | None:
@@ -273,27 +273,27 @@ class LiveOrder:
     # --- folding ---------------------------------------------------------------------------------------------------------------
 
     @classmethod
-    def replay(cls, stream: Sequence[RecordedFact]) -> Self:
-        """The order that these facts make. The first must be `Requested`."""
-        first = stream[0].fact
-        if not isinstance(first, f.Requested):
+    def replay(cls, stream: Sequence[RecordedEvent]) -> Self:
+        """The order that these events make. The first must be `Requested`."""
+        first = stream[0].event
+        if not isinstance(first, ev.Requested):
             raise TypeError(f"an order begins with Requested, not {type(first).__name__}")
         return cls(intent=first)._fold(stream)
 
-    def apply(self, recorded: Iterable[RecordedFact]) -> Self:
-        """The order after these facts; this one stays as it is."""
+    def apply(self, recorded: Iterable[RecordedEvent]) -> Self:
+        """The order after these events; this one stays as it is."""
         after = type(self)(*_STATE(self))
         after.requests = dict(self.requests)
         return after._fold(recorded)
 
-    def _fold(self, recorded: Iterable[RecordedFact]) -> Self:
+    def _fold(self, recorded: Iterable[RecordedEvent]) -> Self:
         for item in recorded:
-            _APPLY[type(item.fact)](self, item.fact, item)
+            _APPLY[type(item.event)](self, item.event, item)
             self.version = item.version
             self._settle_status(item)
         return self
 
-    def _settle_status(self, item: RecordedFact) -> None:
+    def _settle_status(self, item: RecordedEvent) -> None:
         trigger = condition(self.closing, self.filled_quantity, self.quantity, self.is_sent)
         self.status = next_status(self.status, trigger)
         self.last_update_at = item.envelope.recorded_at
@@ -306,7 +306,7 @@ class LiveOrder:
         """Whatever a broker tells of the order settles the doubt whether the submission arrived."""
         self.is_at_broker = True
         if self.submission_is_open:
-            self.requests = {key: open_ for key, open_ in self.requests.items() if open_.kind is not f.RequestKind.SUBMIT}
+            self.requests = {key: open_ for key, open_ in self.requests.items() if open_.kind is not ev.RequestKind.SUBMIT}
 
     def _close_as(self, closing: Closing) -> None:
         """The first cause stands; but a rejection that has fills is overruled by a cancel."""
@@ -328,164 +328,166 @@ _TERMS = ("broker_order_id", "quantity", "limit_price", "stop_price")
 _STATE = attrgetter(*(each.name for each in fields(LiveOrder)))
 
 
-def _requested(order: LiveOrder, fact: f.Requested, item: RecordedFact) -> None:
-    order.quantity = fact.quantity
-    order.limit_price, order.stop_price = fact.limit_price, fact.stop_price
+def _requested(order: LiveOrder, event: ev.Requested, item: RecordedEvent) -> None:
+    order.quantity = event.quantity
+    order.limit_price, order.stop_price = event.limit_price, event.stop_price
     order.requested_at = item.envelope.recorded_at
     order.is_persons = item.envelope.actor.startswith(PERSON)
 
 
-def _refused(order: LiveOrder, fact: f.Refused, item: RecordedFact) -> None:
-    order.reject_reason, order.error_message = fact.reason, fact.message
+def _refused(order: LiveOrder, event: ev.Refused, item: RecordedEvent) -> None:
+    order.reject_reason, order.error_message = event.reason, event.message
     order._close_as(Closing.REJECTED)
 
 
-def _approved(order: LiveOrder, fact: f.Approved, item: RecordedFact) -> None:
+def _approved(order: LiveOrder, event: ev.Approved, item: RecordedEvent) -> None:
     order.is_approved = True
 
 
-def _submission_started(order: LiveOrder, fact: f.SubmissionStarted, item: RecordedFact) -> None:
-    order.starts, order.submission = fact.attempt, fact
+def _submission_started(order: LiveOrder, event: ev.SubmissionStarted, item: RecordedEvent) -> None:
+    order.starts, order.submission = event.attempt, event
     order.submitted_at = order.submitted_at or item.envelope.recorded_at
-    order.requests[fact.request_id] = OpenRequest(fact.request_id, f.RequestKind.SUBMIT, item.envelope.recorded_at, fact.deadline)
+    order.requests[event.request_id] = OpenRequest(
+        event.request_id, ev.RequestKind.SUBMIT, item.envelope.recorded_at, event.deadline
+    )
 
 
-def _submission_failed(order: LiveOrder, fact: f.SubmissionFailed, item: RecordedFact) -> None:
-    request = order.requests.pop(fact.request_id, None)
-    order.last_failure, order.error_message = fact, fact.message
+def _submission_failed(order: LiveOrder, event: ev.SubmissionFailed, item: RecordedEvent) -> None:
+    request = order.requests.pop(event.request_id, None)
+    order.last_failure, order.error_message = event, event.message
     order.not_begun += order.was_not_begun
-    has_left = fact.evidence is None or (request is not None and request.is_of_brokers)
+    has_left = event.evidence is None or (request is not None and request.is_of_brokers)
     order.failures += has_left and not order.was_not_begun
     if not order.attempts:  # It stands nowhere yet, so that no time of its own runs.
         order.submitted_at = None
 
 
-def _outcome_unknown(order: LiveOrder, fact: f.OutcomeDoubted, item: RecordedFact) -> None:
-    order.error_message = fact.message
-    order.is_suspect |= fact.error == f.STORE_RESTORED
-    if (known := order.requests.get(fact.request_id)) is not None:
-        order.requests[fact.request_id] = replace(
+def _outcome_unknown(order: LiveOrder, event: ev.OutcomeDoubted, item: RecordedEvent) -> None:
+    order.error_message = event.message
+    order.is_suspect |= event.error == ev.STORE_RESTORED
+    if (known := order.requests.get(event.request_id)) is not None:
+        order.requests[event.request_id] = replace(
             known,
             unknown_since=known.unknown_since or item.envelope.recorded_at,
-            unknown_why=fact.message,
-            is_of_brokers=known.is_of_brokers or fact.error not in f.DOUBTS_OF_OURS,
-            is_duplicate=known.is_duplicate or fact.error == DuplicateClientOrderId.__name__,
+            unknown_why=event.message,
+            is_of_brokers=known.is_of_brokers or event.error not in ev.DOUBTS_OF_OURS,
+            is_duplicate=known.is_duplicate or event.error == DuplicateClientOrderId.__name__,
         )
 
 
-def _cancel_requested(order: LiveOrder, fact: f.CancelRequested, item: RecordedFact) -> None:
+def _cancel_requested(order: LiveOrder, event: ev.CancelRequested, item: RecordedEvent) -> None:
     order.cancels += 1
     order.cancel_wish = None
-    order.requests[fact.request_id] = OpenRequest(
-        fact.request_id, f.RequestKind.CANCEL, item.envelope.recorded_at, fact.deadline, cancel_reason=fact.reason
+    order.requests[event.request_id] = OpenRequest(
+        event.request_id, ev.RequestKind.CANCEL, item.envelope.recorded_at, event.deadline, cancel_reason=event.reason
     )
 
 
-def _replace_requested(order: LiveOrder, fact: f.ReplaceRequested, item: RecordedFact) -> None:
-    order.replaces = fact.number
-    order.replace_numbers = {**order.replace_numbers, fact.request_id: fact.number}
-    order.requests[fact.request_id] = OpenRequest(
-        fact.request_id, f.RequestKind.REPLACE, item.envelope.recorded_at, fact.deadline, terms=fact
+def _replace_requested(order: LiveOrder, event: ev.ReplaceRequested, item: RecordedEvent) -> None:
+    order.replaces = event.number
+    order.replace_numbers = {**order.replace_numbers, event.request_id: event.number}
+    order.requests[event.request_id] = OpenRequest(
+        event.request_id, ev.RequestKind.REPLACE, item.envelope.recorded_at, event.deadline, terms=event
     )
 
 
-def _acknowledged(order: LiveOrder, fact: f.Acknowledged, item: RecordedFact) -> None:
+def _acknowledged(order: LiveOrder, event: ev.Acknowledged, item: RecordedEvent) -> None:
     order.is_acknowledged = True
-    order.broker_order_id = fact.broker_order_id or order.broker_order_id
+    order.broker_order_id = event.broker_order_id or order.broker_order_id
     order._reach_broker()
     _nothing_pending(order)
-    if fact.effective_quantity is not None:
-        order.quantity = fact.effective_quantity
+    if event.effective_quantity is not None:
+        order.quantity = event.effective_quantity
 
 
-def _found_under_key(order: LiveOrder, fact: f.FoundUnderKey, item: RecordedFact) -> None:
-    order.found_key = fact.client_order_id
+def _found_under_key(order: LiveOrder, event: ev.FoundUnderKey, item: RecordedEvent) -> None:
+    order.found_key = event.client_order_id
     order._reach_broker()
 
 
-def _rejected(order: LiveOrder, fact: f.Rejected, item: RecordedFact) -> None:
+def _rejected(order: LiveOrder, event: ev.Rejected, item: RecordedEvent) -> None:
     order._reach_broker()
-    order.reject_reason, order.error_message = f.RejectReason.BROKER, fact.message
+    order.reject_reason, order.error_message = ev.RejectReason.BROKER, event.message
     order._close_as(Closing.REJECTED)
 
 
-def _filled(order: LiveOrder, fact: f.Filled | f.FillCorrected, item: RecordedFact) -> None:
+def _filled(order: LiveOrder, event: ev.Filled | ev.FillCorrected, item: RecordedEvent) -> None:
     execution = BookedExecution(
-        fact.execution_id,
-        fact.quantity,
-        fact.price,
-        value_of(fact.quantity, fact.price),
-        order.money(fact.commission, fact.commission_currency),
-        fact.filled_at or item.envelope.recorded_at,
-        corrects=fact.corrects if isinstance(fact, f.FillCorrected) else None,
-        supersedes=fact.supersedes if isinstance(fact, f.FillCorrected) else (),
+        event.execution_id,
+        event.quantity,
+        event.price,
+        value_of(event.quantity, event.price),
+        order.money(event.commission, event.commission_currency),
+        event.filled_at or item.envelope.recorded_at,
+        corrects=event.corrects if isinstance(event, ev.FillCorrected) else None,
+        supersedes=event.supersedes if isinstance(event, ev.FillCorrected) else (),
     )
     _count(order, order.executions.filled(execution), item)
     order._reach_broker()
 
 
-def _count(order: LiveOrder, executions: Executions, item: RecordedFact) -> None:
+def _count(order: LiveOrder, executions: Executions, item: RecordedEvent) -> None:
     if executions.totals.quantity < order.filled_quantity:
         order.taken_back_at = item.envelope.recorded_at
     order.executions = executions
 
 
-def _fill_inferred(order: LiveOrder, fact: f.FillInferred, item: RecordedFact) -> None:
+def _fill_inferred(order: LiveOrder, event: ev.FillInferred, item: RecordedEvent) -> None:
     order.executions = order.executions.infer(
         BookedExecution(
-            fact.execution_id,
-            fact.quantity,
-            fact.price,
-            value_of(fact.quantity, fact.price),
-            at=fact.filled_at or item.envelope.recorded_at,
+            event.execution_id,
+            event.quantity,
+            event.price,
+            value_of(event.quantity, event.price),
+            at=event.filled_at or item.envelope.recorded_at,
             is_inferred=True,
         )
     )
     order._reach_broker()
 
 
-def _commission_reported(order: LiveOrder, fact: f.CommissionReported, item: RecordedFact) -> None:
-    order.executions = order.executions.charge(fact.execution_id, order.money(fact.commission, fact.commission_currency))
+def _commission_reported(order: LiveOrder, event: ev.CommissionReported, item: RecordedEvent) -> None:
+    order.executions = order.executions.charge(event.execution_id, order.money(event.commission, event.commission_currency))
     order._reach_broker()
 
 
-def _fill_busted(order: LiveOrder, fact: f.FillBusted, item: RecordedFact) -> None:
-    _count(order, order.executions.bust(fact.execution_id), item)
+def _fill_busted(order: LiveOrder, event: ev.FillBusted, item: RecordedEvent) -> None:
+    _count(order, order.executions.bust(event.execution_id), item)
     order._reach_broker()
 
 
-def _cancel_pending(order: LiveOrder, fact: f.CancelPending, item: RecordedFact) -> None:
-    _mark_pending(order, f.RequestKind.CANCEL, item)
+def _cancel_pending(order: LiveOrder, event: ev.CancelPending, item: RecordedEvent) -> None:
+    _mark_pending(order, ev.RequestKind.CANCEL, item)
     order._reach_broker()
 
 
-def _cancel_refused(order: LiveOrder, fact: f.CancelRefused, item: RecordedFact) -> None:
-    order.error_message = fact.message
-    request = _answer(order, f.RequestKind.CANCEL, fact.request_id)
-    if request is not None and (order.submission_is_open or fact.is_still_wanted):
+def _cancel_refused(order: LiveOrder, event: ev.CancelRefused, item: RecordedEvent) -> None:
+    order.error_message = event.message
+    request = _answer(order, ev.RequestKind.CANCEL, event.request_id)
+    if request is not None and (order.submission_is_open or event.is_still_wanted):
         order.cancel_wish = request.cancel_reason
 
 
-def _cancelled(order: LiveOrder, fact: f.Cancelled, item: RecordedFact) -> None:
+def _cancelled(order: LiveOrder, event: ev.Cancelled, item: RecordedEvent) -> None:
     if order.submission_is_open:  # We cancel by ourselves only what surely never left: so the broker told this.
         order._reach_broker()
-    order.cancel_reason = fact.reason
-    order.error_message = fact.message or order.error_message
+    order.cancel_reason = event.reason
+    order.error_message = event.message or order.error_message
     order._close_as(Closing.CANCELLED)
 
 
-def _replace_pending(order: LiveOrder, fact: f.ReplacePending, item: RecordedFact) -> None:
-    _mark_pending(order, f.RequestKind.REPLACE, item)
+def _replace_pending(order: LiveOrder, event: ev.ReplacePending, item: RecordedEvent) -> None:
+    _mark_pending(order, ev.RequestKind.REPLACE, item)
     order._reach_broker()
 
 
-def _replaced(order: LiveOrder, fact: f.Replaced, item: RecordedFact) -> None:
+def _replaced(order: LiveOrder, event: ev.Replaced, item: RecordedEvent) -> None:
     order._reach_broker()
-    _answer(order, f.RequestKind.REPLACE, fact.request_id)
-    if fact.request_id is not None:
-        order.replaced = order.replaced | {fact.request_id}
-    number = order.replace_numbers.get(fact.request_id or "")
-    told = {name: value for name in _TERMS if (value := getattr(fact, name)) is not None}
+    _answer(order, ev.RequestKind.REPLACE, event.request_id)
+    if event.request_id is not None:
+        order.replaced = order.replaced | {event.request_id}
+    number = order.replace_numbers.get(event.request_id or "")
+    told = {name: value for name in _TERMS if (value := getattr(event, name)) is not None}
     new = {name: value for name, value in told.items() if number is None or number >= order.terms_from.get(name, 0)}
     if number is not None:
         order.terms_from = {**order.terms_from, **dict.fromkeys(new, number)}
@@ -496,38 +498,38 @@ def _replaced(order: LiveOrder, fact: f.Replaced, item: RecordedFact) -> None:
     order._restate(new.get("quantity"), new.get("limit_price"), new.get("stop_price"))
 
 
-def _replace_refused(order: LiveOrder, fact: f.ReplaceRefused, item: RecordedFact) -> None:
-    order.error_message = fact.message
-    _answer(order, f.RequestKind.REPLACE, fact.request_id)
+def _replace_refused(order: LiveOrder, event: ev.ReplaceRefused, item: RecordedEvent) -> None:
+    order.error_message = event.message
+    _answer(order, ev.RequestKind.REPLACE, event.request_id)
 
 
-def _restated(order: LiveOrder, fact: f.Restated, item: RecordedFact) -> None:
+def _restated(order: LiveOrder, event: ev.Restated, item: RecordedEvent) -> None:
     order._reach_broker()
-    if fact.split_ratio is not None:
-        order.executions = order.executions.restated(fact.split_ratio)
+    if event.split_ratio is not None:
+        order.executions = order.executions.restated(event.split_ratio)
         if order.quantity is not None:
-            order.quantity = split_quantity(order.quantity, fact.split_ratio)
-    order._restate(fact.quantity, fact.limit_price, fact.stop_price)
+            order.quantity = split_quantity(order.quantity, event.split_ratio)
+    order._restate(event.quantity, event.limit_price, event.stop_price)
 
 
-def _triggered(order: LiveOrder, fact: f.Triggered, item: RecordedFact) -> None:
+def _triggered(order: LiveOrder, event: ev.Triggered, item: RecordedEvent) -> None:
     order.is_triggered = True
     order._reach_broker()
 
 
-def _anomaly_noted(order: LiveOrder, fact: f.AnomalyNoted, item: RecordedFact) -> None:
-    order.anomalies = order.anomalies | {fact.code}
+def _anomaly_noted(order: LiveOrder, event: ev.AnomalyNoted, item: RecordedEvent) -> None:
+    order.anomalies = order.anomalies | {event.code}
 
 
-def _review_requested(order: LiveOrder, fact: f.ReviewRequested, item: RecordedFact) -> None:
-    order.reviews = (*order.reviews, fact.code)
+def _review_requested(order: LiveOrder, event: ev.ReviewRequested, item: RecordedEvent) -> None:
+    order.reviews = (*order.reviews, event.code)
 
 
-def _review_resolved(order: LiveOrder, fact: f.ReviewResolved, item: RecordedFact) -> None:
+def _review_resolved(order: LiveOrder, event: ev.ReviewResolved, item: RecordedEvent) -> None:
     order.reviews = ()
 
 
-def _answer(order: LiveOrder, kind: f.RequestKind, request_id: str | None) -> OpenRequest | None:
+def _answer(order: LiveOrder, kind: ev.RequestKind, request_id: str | None) -> OpenRequest | None:
     """An answer settles the request that it names, or the oldest of its kind when it names none; that request, if any.
 
     One that settles none of ours was given to others, and what they asked for is pending no more.
@@ -540,8 +542,8 @@ def _answer(order: LiveOrder, kind: f.RequestKind, request_id: str | None) -> Op
     return request
 
 
-def _mark_pending(order: LiveOrder, kind: f.RequestKind, item: RecordedFact) -> None:
-    """Of several requests, the one that caused the fact; where the broker named none, the oldest that is not pending yet."""
+def _mark_pending(order: LiveOrder, kind: ev.RequestKind, item: RecordedEvent) -> None:
+    """Of several requests, the one that caused the event; where the broker named none, the oldest that is not pending yet."""
     waiting = {key: each for key, each in order.requests.items() if each.kind is kind and not each.is_pending}
     request = waiting.get(item.envelope.causation_id or "", next(iter(waiting.values()), None))
     if request is None:
@@ -557,32 +559,32 @@ def _nothing_pending(order: LiveOrder) -> None:
             order.requests[key] = replace(request, is_pending=False)
 
 
-_APPLY: dict[type[Fact], Callable[[LiveOrder, Any, RecordedFact], None]] = {
-    f.Requested: _requested,
-    f.Refused: _refused,
-    f.Approved: _approved,
-    f.SubmissionStarted: _submission_started,
-    f.SubmissionFailed: _submission_failed,
-    f.OutcomeDoubted: _outcome_unknown,
-    f.CancelRequested: _cancel_requested,
-    f.ReplaceRequested: _replace_requested,
-    f.Acknowledged: _acknowledged,
-    f.FoundUnderKey: _found_under_key,
-    f.Rejected: _rejected,
-    f.Filled: _filled,
-    f.FillInferred: _fill_inferred,
-    f.CommissionReported: _commission_reported,
-    f.FillCorrected: _filled,
-    f.FillBusted: _fill_busted,
-    f.CancelPending: _cancel_pending,
-    f.CancelRefused: _cancel_refused,
-    f.Cancelled: _cancelled,
-    f.ReplacePending: _replace_pending,
-    f.Replaced: _replaced,
-    f.ReplaceRefused: _replace_refused,
-    f.Restated: _restated,
-    f.Triggered: _triggered,
-    f.AnomalyNoted: _anomaly_noted,
-    f.ReviewRequested: _review_requested,
-    f.ReviewResolved: _review_resolved,
+_APPLY: dict[type[Event], Callable[[LiveOrder, Any, RecordedEvent], None]] = {
+    ev.Requested: _requested,
+    ev.Refused: _refused,
+    ev.Approved: _approved,
+    ev.SubmissionStarted: _submission_started,
+    ev.SubmissionFailed: _submission_failed,
+    ev.OutcomeDoubted: _outcome_unknown,
+    ev.CancelRequested: _cancel_requested,
+    ev.ReplaceRequested: _replace_requested,
+    ev.Acknowledged: _acknowledged,
+    ev.FoundUnderKey: _found_under_key,
+    ev.Rejected: _rejected,
+    ev.Filled: _filled,
+    ev.FillInferred: _fill_inferred,
+    ev.CommissionReported: _commission_reported,
+    ev.FillCorrected: _filled,
+    ev.FillBusted: _fill_busted,
+    ev.CancelPending: _cancel_pending,
+    ev.CancelRefused: _cancel_refused,
+    ev.Cancelled: _cancelled,
+    ev.ReplacePending: _replace_pending,
+    ev.Replaced: _replaced,
+    ev.ReplaceRefused: _replace_refused,
+    ev.Restated: _restated,
+    ev.Triggered: _triggered,
+    ev.AnomalyNoted: _anomaly_noted,
+    ev.ReviewRequested: _review_requested,
+    ev.ReviewResolved: _review_resolved,
 }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from liveorder.domain.order.facts import decimal_text
+from liveorder.domain.order.events import decimal_text
 from liveorder.domain.risk.proposal import RiskCase, RiskRefusal
 from liveorder.domain.risk_limits import RiskLimits
 

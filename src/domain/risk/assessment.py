@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
-from liveorder.domain.order.facts import decimal_text
+from liveorder.domain.order.events import decimal_text
 from liveorder.domain.risk.amounts import (
     daily_loss,
     daily_trade_count,

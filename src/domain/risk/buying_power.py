@@ -5,7 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 
 from liveorder.domain.instrument import Instrument
-from liveorder.domain.order.facts import decimal_text
+from liveorder.domain.order.events import decimal_text
 from liveorder.domain.risk.exposure import share_of
 from liveorder.domain.risk.proposal import BuyingPower, Proposal, RiskCase, RiskRefusal, RiskView
 from liveorder.domain.risk_limits import RiskLimits

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from liveorder.domain.order.facts import decimal_text
+from liveorder.domain.order.events import decimal_text
 from liveorder.domain.risk.proposal import RiskCase, RiskRefusal
 from liveorder.domain.risk_limits import RiskLimits
 from liveorder.domain.values import ZERO, Side

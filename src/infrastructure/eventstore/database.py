@@ -81,7 +81,7 @@ class Database(Protocol):
         ...
 
     async def transact(self, transaction: Transaction) -> Stored | NotStored:
-        """The only way in for facts. Raises `LeaseLost` where `transaction.epoch` is not the store's."""
+        """The only way in for events. Raises `LeaseLost` where `transaction.epoch` is not the store's."""
         ...
 
     async def migrate(self, change: Callable[[DatabaseSession], Coroutine[Any, Any, T]]) -> T:

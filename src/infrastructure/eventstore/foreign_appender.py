@@ -11,7 +11,7 @@ from liveorder.infrastructure.eventstore.database import Database, Values
 from liveorder.infrastructure.eventstore.foreign_events import foreign_draft, refuse_streams_of_ours
 from liveorder.infrastructure.eventstore.group_commit import GroupCommit
 from liveorder.infrastructure.eventstore.log_reader import LogReader
-from liveorder.infrastructure.eventstore.mapper import FactMapper
+from liveorder.infrastructure.eventstore.mapper import DomainEventMapper
 from liveorder.infrastructure.eventstore.schema import ADVANCE_OWN_CHECKPOINT, CHECKPOINT, bookmark_of
 from liveorder.infrastructure.eventstore.transaction import tracked_already
 
@@ -22,7 +22,7 @@ class ForeignAppender:
     def __init__(
         self,
         database: Database,
-        mapper: FactMapper,
+        mapper: DomainEventMapper,
         reader: LogReader,
         writing: Callable[[], GroupCommit],
         wait_beyond: Callable[[int, float], Awaitable[int]],

@@ -16,9 +16,9 @@ from eventsourcing.persistence import Notification, StoredEvent, Tracking
 
 from liveorder.application.ports.order_store import Commit
 from liveorder.domain.errors import InvalidInput, StoreRefused
-from liveorder.domain.facts import Envelope, Fact, RecordedFact
+from liveorder.domain.events import Envelope, Event, RecordedEvent
 from liveorder.domain.identifiers import stream_id as named_stream
-from liveorder.infrastructure.eventstore.mapper import FactMapper
+from liveorder.infrastructure.eventstore.mapper import DomainEventMapper
 from liveorder.infrastructure.eventstore.shapes import FOREIGN_SHAPE
 from liveorder.infrastructure.eventstore.transaction import MAX_EVENTS, EncodedCommit, version_conflict
 
@@ -26,13 +26,13 @@ OUR_TOPICS = "liveorder."
 MAX_BYTES = 1 << 20
 """Of states in one insert: orders wait for the transaction that it is in."""
 
-_NO_FACTS = Commit(facts=())
+_NO_EVENTS = Commit(events=())
 _RESERVED = frozenset({named_stream("trading_halt"), named_stream("store")})
 """Streams of ours that need not be there yet. Ids of the others are drawn, or hashes of what they are about."""
 _YOUR_OWN_STREAM = "append to a stream of your own, whose id you drew: uuid4()"
 
 
-class ForeignEvent(Fact):
+class ForeignEvent(Event):
     """What an event of another program is to ours: nothing, but for its place in the log."""
 
     topic: ClassVar[str] = ""
@@ -43,17 +43,17 @@ _ENVELOPE = Envelope(event_id=UUID(int=0), actor="", epoch=0, correlation_id="",
 
 
 class EventReader:
-    """A `Read`: facts as they are, and foreign events as `ForeignEvent`s, once `knows_foreign` is set."""
+    """A `Read`: events as they are, and foreign events as `ForeignEvent`s, once `knows_foreign` is set."""
 
-    def __init__(self, mapper: FactMapper) -> None:
+    def __init__(self, mapper: DomainEventMapper) -> None:
         self._mapper = mapper
         self.knows_foreign = False
 
-    def __call__(self, event: Notification) -> RecordedFact:
+    def __call__(self, event: Notification) -> RecordedEvent:
         """Raises `StoreRefused` as the mapper does."""
         if self.knows_foreign and not is_ours(event.topic) and not self._mapper.has_our_checksum(event.state):
             stream_id = event.originator_id if isinstance(event.originator_id, UUID) else UUID(event.originator_id)
-            return RecordedFact(stream_id, event.originator_version, _ENVELOPE, _EVENT, event.id)
+            return RecordedEvent(stream_id, event.originator_version, _ENVELOPE, _EVENT, event.id)
         return self._mapper.to_domain_event(event)
 
 
@@ -62,9 +62,9 @@ def is_ours(topic: object) -> bool:
     return not isinstance(topic, str) or topic.startswith(OUR_TOPICS)
 
 
-def of_ours(stream: Sequence[RecordedFact]) -> Sequence[RecordedFact]:
+def of_ours(stream: Sequence[RecordedEvent]) -> Sequence[RecordedEvent]:
     """A stream as our own code reads it: empty where it is another program's. Raises `StoreRefused` where it is both."""
-    foreign = [item for item in stream if isinstance(item.fact, ForeignEvent)]
+    foreign = [item for item in stream if isinstance(item.event, ForeignEvent)]
     if not foreign:
         return stream
     if len(foreign) < len(stream):
@@ -77,13 +77,13 @@ def mixed(stream_id: UUID) -> str:
 
 
 def foreign_draft(
-    events: Sequence[StoredEvent], tracking: Tracking | None, mapper: FactMapper, stamped: Collection[str]
+    events: Sequence[StoredEvent], tracking: Tracking | None, mapper: DomainEventMapper, stamped: Collection[str]
 ) -> EncodedCommit:
     """At least one event. Raises `InvalidInput` for what this store never takes, `VersionConflict` for versions out of order."""
     _refuse_too_much(events)
     drafted = tuple(_checked(event, mapper) for event in events)
     shapes = () if FOREIGN_SHAPE in stamped else (FOREIGN_SHAPE,)
-    return EncodedCommit(_NO_FACTS, drafted, _first_versions(drafted), shapes, tracking)
+    return EncodedCommit(_NO_EVENTS, drafted, _first_versions(drafted), shapes, tracking)
 
 
 def refuse_streams_of_ours(first_versions: Iterable[tuple[UUID, int]], first_topics: dict[UUID, str]) -> None:
@@ -105,7 +105,7 @@ def _refuse_too_much(events: Sequence[StoredEvent]) -> None:
         raise InvalidInput("stored_events", f"more than {MAX_BYTES} bytes at once, and orders wait for them", "insert fewer")
 
 
-def _checked(event: StoredEvent, mapper: FactMapper) -> StoredEvent:
+def _checked(event: StoredEvent, mapper: DomainEventMapper) -> StoredEvent:
     """With a UUID for its stream. Raises `InvalidInput`."""
     stream_id, topic = stream_of(event.originator_id), event.topic
     if not topic or is_ours(topic):

@@ -106,7 +106,7 @@ class GroupCommit:
         return rows
 
     async def restate(self, entries: Sequence[LedgerEntry], put: PutRows) -> Sequence[LedgerRow]:
-        """Change rows without a fact, in a transaction of their own."""
+        """Change rows without an event, in a transaction of their own."""
         async with self._lock:
             await self._ready()
             rows = self._ledger.stage(entries)

@@ -10,8 +10,8 @@ from eventsourcing.persistence import Notification
 
 from liveorder.application.ports.order_store import IntegrityReport
 from liveorder.domain.errors import StoreRefused
-from liveorder.domain.facts import Fact, RecordedFact
-from liveorder.domain.order.facts import Acknowledged, Refused, Replaced, Requested, SubmissionStarted
+from liveorder.domain.events import Event, RecordedEvent
+from liveorder.domain.order.events import Acknowledged, Refused, Replaced, Requested, SubmissionStarted
 from liveorder.infrastructure.eventstore.database import Database, Read
 from liveorder.infrastructure.eventstore.foreign_events import ForeignEvent, mixed
 from liveorder.infrastructure.eventstore.identity import schema_version_of
@@ -26,19 +26,19 @@ _NAMES = """SELECT account_id, broker_order_id, order_id FROM broker_names
     ORDER BY account_id, broker_order_id, order_id LIMIT 1000"""
 
 
-async def refuse_damaged_tail(database: Database, read: Read[RecordedFact]) -> None:
-    """Raises `StoreRefused` where the newest facts do not decode or follow each other, or the risk table is of another log."""
+async def refuse_damaged_tail(database: Database, read: Read[RecordedEvent]) -> None:
+    """Raises `StoreRefused` where the newest events do not decode or follow each other, or the risk table is of another log."""
     position, head = await database.ends()
     start = max(0, head - _TAIL)
     tail = await database.page(start, head - start, read)
     if position != head or [recorded.position for recorded in tail] != list(range(start + 1, head + 1)):
         raise StoreRefused(
             f"the risk table stands at position {position} and the log ends at {head} or has gaps before it; "
-            "facts are missing: run `liveorder doctor`, and restore a backup"
+            "events are missing: run `liveorder doctor`, and restore a backup"
         )
 
 
-async def inspect(database: Database, read: Read[RecordedFact]) -> IntegrityReport:
+async def inspect(database: Database, read: Read[RecordedEvent]) -> IntegrityReport:
     """Reads everything up to where the log ends now, also while in use; at most 100 problems are listed."""
     audit = _Audit(read)
     try:
@@ -55,7 +55,7 @@ async def inspect(database: Database, read: Read[RecordedFact]) -> IntegrityRepo
     except StoreRefused as error:
         audit.problems.append(str(error))
     problems = tuple(audit.problems[:_MOST_PROBLEMS])
-    return IntegrityReport(audit.facts, len(audit.versions), problems, frozenset(audit.calendars))
+    return IntegrityReport(audit.events, len(audit.versions), problems, frozenset(audit.calendars))
 
 
 async def _inspect_log(database: Database, audit: _Audit, end: int) -> None:
@@ -69,9 +69,9 @@ async def _inspect_log(database: Database, audit: _Audit, end: int) -> None:
 class _Audit:
     """Reads the log in order and remembers what it needs to judge the rest."""
 
-    def __init__(self, read: Read[RecordedFact]) -> None:
+    def __init__(self, read: Read[RecordedEvent]) -> None:
         self.problems: list[str] = []
-        self.facts = 0
+        self.events = 0
         self.position = 0
         self.versions: dict[UUID, int] = {}
         self.newest_topics: dict[UUID, str] = {}
@@ -89,7 +89,7 @@ class _Audit:
         if event.originator_version != expected:
             self.problems.append(f"stream {stream_id} has version {event.originator_version} where {expected} should be")
         self._decode(event, begins=expected == 1)
-        self.facts += 1
+        self.events += 1
         self.position = event.id
         self.versions[stream_id] = event.originator_version
         self.newest_topics[stream_id] = event.topic
@@ -101,17 +101,17 @@ class _Audit:
         except StoreRefused as error:
             self.problems.append(str(error))
             return
-        is_foreign = isinstance(recorded.fact, ForeignEvent)
+        is_foreign = isinstance(recorded.event, ForeignEvent)
         if begins and is_foreign:
             self._foreign.add(recorded.stream_id)
         if is_foreign != (recorded.stream_id in self._foreign):
             self.problems.append(mixed(recorded.stream_id))
-        if isinstance(recorded.fact, Requested):
-            self.requested[recorded.fact.client_order_id] = recorded.stream_id
-            self.names[recorded.stream_id] = _Names(recorded.fact.account_id)
-            self.calendars.add(recorded.fact.instrument.calendar)
+        if isinstance(recorded.event, Requested):
+            self.requested[recorded.event.client_order_id] = recorded.stream_id
+            self.names[recorded.stream_id] = _Names(recorded.event.account_id)
+            self.calendars.add(recorded.event.instrument.calendar)
         elif recorded.stream_id in self.names:
-            self.names[recorded.stream_id].take(recorded.fact)
+            self.names[recorded.stream_id].take(recorded.event)
 
 
 @dataclass(slots=True)
@@ -121,9 +121,9 @@ class _Names:
     account_id: str
     told: tuple[str, ...] = ()
 
-    def take(self, fact: Fact) -> None:
-        if isinstance(fact, Acknowledged | Replaced) and fact.broker_order_id:
-            self.told = (*self.told, fact.broker_order_id)
+    def take(self, event: Event) -> None:
+        if isinstance(event, Acknowledged | Replaced) and event.broker_order_id:
+            self.told = (*self.told, event.broker_order_id)
 
 
 async def _inspect_ends(database: Database, audit: _Audit) -> None:
@@ -133,8 +133,8 @@ async def _inspect_ends(database: Database, audit: _Audit) -> None:
 
 
 def _inspect_open_orders(indexed: set[UUID], audit: _Audit) -> None:
-    """Where the newest fact alone decides: a submission begun is unfinished, a refused order is not."""
-    audit.problems += [f"order {each} is listed as open, and has no facts" for each in indexed if each not in audit.versions]
+    """Where the newest event alone decides: a submission begun is unfinished, a refused order is not."""
+    audit.problems += [f"order {each} is listed as open, and has no events" for each in indexed if each not in audit.versions]
     for stream_id, topic in audit.newest_topics.items():
         if topic == SubmissionStarted.topic and stream_id not in indexed:
             audit.problems.append(f"order {stream_id} began its submission, and is not listed as open")
@@ -165,10 +165,10 @@ async def _inspect_claim(database: Database, audit: _Audit, client_order_id: str
         audit.problems.append(f"signal {client_order_id} is claimed for {order_id}, which is no order's id")
         return
     if stream_id not in audit.versions and not await database.stream(stream_id, lambda event: event.id):
-        audit.problems.append(f"signal {client_order_id} is claimed for order {order_id}, of which there are no facts")
+        audit.problems.append(f"signal {client_order_id} is claimed for order {order_id}, of which there are no events")
 
 
-async def _inspect_names(database: Database, read: Read[RecordedFact], audit: _Audit) -> None:
+async def _inspect_names(database: Database, read: Read[RecordedEvent], audit: _Audit) -> None:
     """Both ways: without its name a report that tells no key of ours finds no order, or with a wrong one another's."""
     after, named = {"account": "", "name": "", "order": ""}, set[tuple[str, str, str]]()
     while rows := await database.fetch(_NAMES, after):
@@ -179,11 +179,11 @@ async def _inspect_names(database: Database, read: Read[RecordedFact], audit: _A
             audit.problems.append(f"order {stream_id} is {names.told[-1]} at its broker, and is not listed under that name")
     for account_id, name, order_id in sorted(named):
         if not await _is_told(database, read, audit, account_id, name, order_id):
-            audit.problems.append(f"{name} on account {account_id} is listed as order {order_id}, whose facts do not say so")
+            audit.problems.append(f"{name} on account {account_id} is listed as order {order_id}, whose events do not say so")
 
 
-async def _is_told(database: Database, read: Read[RecordedFact], audit: _Audit, account_id: str, name: str, order_id: str) -> bool:
-    """Where what was read does not say it, newer facts may."""
+async def _is_told(database: Database, read: Read[RecordedEvent], audit: _Audit, account_id: str, name: str, order_id: str) -> bool:
+    """Where what was read does not say it, newer events may."""
     try:
         stream_id = UUID(order_id)
     except ValueError:
@@ -191,7 +191,7 @@ async def _is_told(database: Database, read: Read[RecordedFact], audit: _Audit, 
     names = audit.names.get(stream_id)
     if names is None or name not in names.told:
         stream = await database.stream(stream_id, read)
-        names = _Names(stream[0].fact.account_id) if stream and isinstance(stream[0].fact, Requested) else _Names("")
+        names = _Names(stream[0].event.account_id) if stream and isinstance(stream[0].event, Requested) else _Names("")
         for recorded in stream:
-            names.take(recorded.fact)
+            names.take(recorded.event)
     return names.account_id == account_id and name in names.told

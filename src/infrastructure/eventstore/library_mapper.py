@@ -22,15 +22,15 @@ from eventsourcing.persistence import (
 )
 
 from liveorder.domain.errors import StoreRefused
-from liveorder.domain.facts import RecordedFact
+from liveorder.domain.events import RecordedEvent
 from liveorder.domain.order import LiveOrder
 from liveorder.infrastructure.eventstore.foreign_events import is_ours
-from liveorder.infrastructure.eventstore.mapper import FactMapper, domain_facts
+from liveorder.infrastructure.eventstore.mapper import DomainEventMapper, domain_events
 
 
 @dataclass(frozen=True, slots=True)
-class OrderEvent(RecordedFact):
-    """An event of liveorder's: `fact` says what happened; `envelope` who recorded it, when, and because of what."""
+class OrderEvent(RecordedEvent):
+    """An event of liveorder's: `event` says what happened; `envelope` who recorded it, when, and because of what."""
 
     @property
     def originator_id(self) -> UUID:
@@ -42,7 +42,7 @@ class OrderEvent(RecordedFact):
 
     @property
     def topic(self) -> str:
-        return self.fact.topic
+        return self.event.topic
 
 
 class EventMapper(Mapper[UUID]):
@@ -53,17 +53,17 @@ class EventMapper(Mapper[UUID]):
     ) -> None:
         """Without a `transcoder` JSON, with UUIDs, decimals and moments, as the library's `Application` has it."""
         super().__init__(transcoder or _json(), compressor, cipher)
-        self._facts = FactMapper(domain_facts())
+        self._events = DomainEventMapper(domain_events())
 
     def to_domain_event(self, stored_event: StoredEvent) -> Any:
         """An event of yours, or an `OrderEvent`. Raises `MapperDeserialisationError`."""
         if not is_ours(stored_event.topic):
             return super().to_domain_event(stored_event)
         try:
-            recorded = self._facts.to_domain_event(stored_event)
+            recorded = self._events.to_domain_event(stored_event)
         except StoreRefused as error:
             raise MapperDeserialisationError(str(error)) from error
-        return OrderEvent(recorded.stream_id, recorded.version, recorded.envelope, recorded.fact, recorded.position)
+        return OrderEvent(recorded.stream_id, recorded.version, recorded.envelope, recorded.event, recorded.position)
 
 
 def project_order(order: Any, events: Iterable[Any]) -> Any:

@@ -1,4 +1,4 @@
-"""What a store holds, read as facts: with the stamps that say which kinds of event it has, foreign ones among them."""
+"""What a store holds, read as events: with the stamps that say which kinds of event it has, foreign ones among them."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from uuid import UUID
 
 from liveorder.application.ports.order_store import IntegrityReport
 from liveorder.domain.errors import StoreRefused
-from liveorder.domain.facts import RecordedFact
+from liveorder.domain.events import RecordedEvent
 from liveorder.infrastructure.eventstore.database import Database, Read
 from liveorder.infrastructure.eventstore.foreign_events import EventReader
 from liveorder.infrastructure.eventstore.integrity import inspect, refuse_damaged_tail
-from liveorder.infrastructure.eventstore.mapper import FactMapper
+from liveorder.infrastructure.eventstore.mapper import DomainEventMapper
 from liveorder.infrastructure.eventstore.shapes import FOREIGN_SHAPE
 
 _STAMPS = "SELECT shape FROM event_shapes"
@@ -21,7 +21,7 @@ _STAMPS = "SELECT shape FROM event_shapes"
 class LogReader:
     """Another process may store the first foreign event at any time. So what cannot be made out is read again with new stamps."""
 
-    def __init__(self, database: Database, mapper: FactMapper) -> None:
+    def __init__(self, database: Database, mapper: DomainEventMapper) -> None:
         self._database, self._mapper = database, mapper
         self._read = EventReader(mapper)
         self._has_stamps = False
@@ -38,10 +38,10 @@ class LogReader:
         """From here on an event may be one: this process is about to store it."""
         self._read.knows_foreign = True
 
-    async def stream(self, stream_id: UUID) -> list[RecordedFact]:
-        return await self.facts(partial(self._database.stream, stream_id))
+    async def stream(self, stream_id: UUID) -> list[RecordedEvent]:
+        return await self.events(partial(self._database.stream, stream_id))
 
-    async def facts(self, ask: Callable[[Read[RecordedFact]], Awaitable[list[RecordedFact]]]) -> list[RecordedFact]:
+    async def events(self, ask: Callable[[Read[RecordedEvent]], Awaitable[list[RecordedEvent]]]) -> list[RecordedEvent]:
         """What a question to the database finds; foreign events as such."""
         try:
             return await ask(self._read)

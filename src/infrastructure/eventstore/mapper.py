@@ -1,7 +1,7 @@
-"""Facts to stored bytes and back, straight through pydantic-core.
+"""Events to stored bytes and back, straight through pydantic-core.
 
-A state is JSON, `{"meta": envelope, "fact": fact, "crc": "…"}`: decimals are strings, and the CRC-32 covers everything before it,
-so that a flipped bit is noticed whenever the fact is read. What has the right CRC and does not decode was written by a newer
+A state is JSON, `{"meta": envelope, "fact": event, "crc": "…"}`: decimals are strings, and the CRC-32 covers everything before it,
+so that a flipped bit is noticed whenever the event is read. What has the right CRC and does not decode was written by a newer
 version: it is not damaged. Compressor and cipher wrap that text as the library means them to.
 """
 
@@ -22,26 +22,26 @@ from typing_extensions import TypedDict
 
 import liveorder.domain
 from liveorder.domain.errors import StoreRefused
-from liveorder.domain.facts import Envelope, Fact, RecordedFact
+from liveorder.domain.events import Envelope, Event, RecordedEvent
 from liveorder.infrastructure.eventstore.shapes import FOREIGN_SHAPE, is_damaged, newer_version, shape_of, topic_of, unknown_parts
 from liveorder.infrastructure.eventstore.upcasts import UPCASTS, Upcast
 
 _CRC_OPENS = b',"crc":"'
 _CRC_LENGTH = len(_CRC_OPENS) + 8 + len(b'"}')
-_FactT = TypeVar("_FactT")
+_EventT = TypeVar("_EventT")
 
 
-class _State(TypedDict, Generic[_FactT]):
+class _State(TypedDict, Generic[_EventT]):
     meta: Envelope
-    fact: _FactT
+    fact: _EventT
 
 
-class FactMapper(Mapper[UUID]):
+class DomainEventMapper(Mapper[UUID]):
     """Knows every topic by name. A current topic decodes in one pass; an older one climbs through its upcasts first."""
 
     def __init__(
         self,
-        facts: Iterable[type[Fact]],
+        events: Iterable[type[Event]],
         upcasts: Mapping[str, Upcast] = UPCASTS,
         compressor: Compressor | None = None,
         cipher: Cipher | None = None,
@@ -51,14 +51,14 @@ class FactMapper(Mapper[UUID]):
         self._decoders: dict[str, TypeAdapter[Any]] = {}
         self.shapes: dict[str, str] = {}
         """Of the events that this version writes, by topic."""
-        for fact in facts:
-            self._register(fact)
+        for event in events:
+            self._register(event)
 
-    def _register(self, fact: type[Fact]) -> None:
-        if fact.topic in self._decoders:
-            raise ValueError(f"two facts have the topic {fact.topic}")
-        self._decoders[fact.topic] = TypeAdapter(_State[fact])  # type: ignore[valid-type]  # the class is known at run time only
-        self.shapes[fact.topic] = shape_of(fact)
+    def _register(self, event: type[Event]) -> None:
+        if event.topic in self._decoders:
+            raise ValueError(f"two events have the topic {event.topic}")
+        self._decoders[event.topic] = TypeAdapter(_State[event])  # type: ignore[valid-type]  # the class is known at run time only
+        self.shapes[event.topic] = shape_of(event)
 
     @property
     def topics(self) -> frozenset[str]:
@@ -78,18 +78,18 @@ class FactMapper(Mapper[UUID]):
             if topic in self.shapes and (unknown := unknown_parts(shape, self.shapes[topic])):
                 raise newer_version(f"its {topic} events have {', '.join(unknown)}")
 
-    def to_stored_event(self, recorded: RecordedFact) -> StoredEvent:  # type: ignore[override]  # pydantic facts in envelopes
+    def to_stored_event(self, recorded: RecordedEvent) -> StoredEvent:  # type: ignore[override]  # pydantic events in envelopes
         meta = Envelope.__pydantic_serializer__.to_json(recorded.envelope)
-        fact = type(recorded.fact).__pydantic_serializer__.to_json(recorded.fact)
-        state = b'{"meta":' + meta + b',"fact":' + fact
+        event = type(recorded.event).__pydantic_serializer__.to_json(recorded.event)
+        state = b'{"meta":' + meta + b',"fact":' + event
         state += b'%b%08x"}' % (_CRC_OPENS, crc32(state))
         if self.compressor:
             state = self.compressor.compress(state)
         if self.cipher:
             state = self.cipher.encrypt(state)
-        return StoredEvent(recorded.stream_id, recorded.version, recorded.fact.topic, state)
+        return StoredEvent(recorded.stream_id, recorded.version, recorded.event.topic, state)
 
-    def to_domain_event(self, stored_event: StoredEvent) -> RecordedFact:  # type: ignore[override]  # pydantic facts in envelopes
+    def to_domain_event(self, stored_event: StoredEvent) -> RecordedEvent:  # type: ignore[override]  # pydantic events in envelopes
         """Raises `StoreRefused` for an event of a newer version, and for bytes that are not what was written."""
         try:
             plain = self._plain(stored_event.state)
@@ -101,7 +101,7 @@ class FactMapper(Mapper[UUID]):
             raise newer_version(f"{_place(stored_event)}: {_reason(error)}") from error
         position = stored_event.id if isinstance(stored_event, Notification) else 0
         stream_id = stored_event.originator_id
-        return RecordedFact(
+        return RecordedEvent(
             stream_id if isinstance(stream_id, UUID) else UUID(stream_id),
             stored_event.originator_version,
             state["meta"],
@@ -133,24 +133,24 @@ class FactMapper(Mapper[UUID]):
 
     def _upcast(self, topic: str, state: bytes) -> _State[Any]:
         stored = json.loads(state, parse_float=Decimal)
-        fact = stored["fact"]
+        event = stored["fact"]
         while topic not in self._decoders:
             if topic not in self._upcasts:
                 raise newer_version(f"it holds {topic} events")
             topic, climb = self._upcasts[topic]
-            fact = climb(fact)
-        decoded: _State[Any] = self._decoders[topic].validate_json(json.dumps({"meta": stored["meta"], "fact": fact}, default=str))
+            event = climb(event)
+        decoded: _State[Any] = self._decoders[topic].validate_json(json.dumps({"meta": stored["meta"], "fact": event}, default=str))
         return decoded
 
 
-def domain_facts() -> Iterator[type[Fact]]:
-    """Every fact with a topic that the domain declares, so that no process depends on what it happened to import."""
+def domain_events() -> Iterator[type[Event]]:
+    """Every event with a topic that the domain declares, so that no process depends on what it happened to import."""
     for module in pkgutil.walk_packages(liveorder.domain.__path__, f"{liveorder.domain.__name__}."):
         importlib.import_module(module.name)
-    yield from (fact for fact in _descendants(Fact) if fact.topic and fact.__module__.startswith(liveorder.domain.__name__))
+    yield from (event for event in _descendants(Event) if event.topic and event.__module__.startswith(liveorder.domain.__name__))
 
 
-def _descendants(parent: type[Fact]) -> Iterator[type[Fact]]:
+def _descendants(parent: type[Event]) -> Iterator[type[Event]]:
     for child in parent.__subclasses__():
         yield child
         yield from _descendants(child)

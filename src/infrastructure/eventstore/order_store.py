@@ -26,7 +26,7 @@ from liveorder.application.ports.order_store import (
 from liveorder.domain.claim import IdempotencyClaim, Recognition
 from liveorder.domain.default_account import STORE_STREAM, default_account
 from liveorder.domain.errors import StoreError, StoreRefused, StoreUnavailable
-from liveorder.domain.facts import RecordedFact
+from liveorder.domain.events import RecordedEvent
 from liveorder.domain.trading_halt import HaltReason, told_by
 from liveorder.infrastructure.eventstore.claim_rows import claim_of
 from liveorder.infrastructure.eventstore.command_table import CommandTable
@@ -38,7 +38,7 @@ from liveorder.infrastructure.eventstore.group_commit import GroupCommit
 from liveorder.infrastructure.eventstore.identity import Expectation, meet, read_identity, refuse_another
 from liveorder.infrastructure.eventstore.lease_row import LeaseRow
 from liveorder.infrastructure.eventstore.log_reader import LogReader
-from liveorder.infrastructure.eventstore.mapper import FactMapper
+from liveorder.infrastructure.eventstore.mapper import DomainEventMapper
 from liveorder.infrastructure.eventstore.moments import moment_of, text_of
 from liveorder.infrastructure.eventstore.schema import ADD_HALT, CHECKPOINT, PLACE, PUT_HALT, PUT_OWN_CHECKPOINT, SCHEMA_VERSION
 from liveorder.infrastructure.eventstore.transaction import draft
@@ -46,7 +46,7 @@ from liveorder.infrastructure.eventstore.transaction import draft
 _T = TypeVar("_T")
 
 PAGE = 500
-"""Facts at a time."""
+"""Events at a time."""
 AT_ONCE = 500
 """Names or streams in one question."""
 
@@ -83,7 +83,7 @@ class DatabaseOrderStore:
     def __init__(
         self,
         database: Database,
-        mapper: FactMapper,
+        mapper: DomainEventMapper,
         clock: Clock,
         expectation: Expectation | None = None,
         poll_seconds: float = 1.0,
@@ -102,7 +102,7 @@ class DatabaseOrderStore:
         self.commands = CommandTable(database, lambda: self._writing().epoch)
 
     async def open(self, ledger: Ledger | None = None) -> StoreIdentity:
-        """Without a ledger it is open for questions, commands and halts, of an older schema too, and for facts without entries."""
+        """Without a ledger it is open for questions, commands and halts, of an older schema too, and for events without entries."""
         try:
             await self._database.open()
             identity = await self._identified(is_writer=ledger is not None)
@@ -123,7 +123,7 @@ class DatabaseOrderStore:
         if is_writer and identity.schema_version < SCHEMA_VERSION:
             raise StoreRefused("this store was written by an earlier version of liveorder; `liveorder run` migrates it")
         chosen = await self.stream(STORE_STREAM)
-        return replace(identity, default_account=default_account([item.fact for item in chosen], identity.default_account))
+        return replace(identity, default_account=default_account([item.event for item in chosen], identity.default_account))
 
     async def identify(self) -> StoreIdentity:
         identity = await self._identified(is_writer=True)
@@ -155,16 +155,16 @@ class DatabaseOrderStore:
             self._recorder = EventRecorder(appender, reader, loop, is_read_only=is_read_only)
         return self._recorder
 
-    async def stream(self, stream_id: UUID) -> Sequence[RecordedFact]:
+    async def stream(self, stream_id: UUID) -> Sequence[RecordedEvent]:
         return of_ours(await self._reader.stream(stream_id))
 
-    async def unfinished(self) -> Mapping[UUID, Sequence[RecordedFact]]:
-        return _by_stream(await self._reader.facts(self._database.unfinished))
+    async def unfinished(self) -> Mapping[UUID, Sequence[RecordedEvent]]:
+        return _by_stream(await self._reader.events(self._database.unfinished))
 
-    async def log(self, after: int = 0, limit: int | None = None) -> AsyncIterator[Sequence[RecordedFact]]:
+    async def log(self, after: int = 0, limit: int | None = None) -> AsyncIterator[Sequence[RecordedEvent]]:
         left = limit
         while left is None or left > 0:
-            page = await self._reader.facts(partial(self._database.page, after, PAGE if left is None else min(PAGE, left)))
+            page = await self._reader.events(partial(self._database.page, after, PAGE if left is None else min(PAGE, left)))
             if not page:
                 return
             if page[-1].position <= after:
@@ -210,7 +210,7 @@ class DatabaseOrderStore:
 
     async def streams_named(
         self, account_id: str, broker_order_ids: Collection[str]
-    ) -> Mapping[str, Sequence[Sequence[RecordedFact]]]:
+    ) -> Mapping[str, Sequence[Sequence[RecordedEvent]]]:
         ids_by_name: defaultdict[str, list[UUID]] = defaultdict(list)
         for some in _in_parts(sorted(broker_order_ids)):
             asked = {f"name{number}": name for number, name in enumerate(some)}
@@ -220,10 +220,10 @@ class DatabaseOrderStore:
         streams = await self._streams(sorted({order_id for ids in ids_by_name.values() for order_id in ids}))
         return {name: [streams[order_id] for order_id in ids if order_id in streams] for name, ids in ids_by_name.items()}
 
-    async def _streams(self, stream_ids: Sequence[UUID]) -> Mapping[UUID, Sequence[RecordedFact]]:
-        found: dict[UUID, Sequence[RecordedFact]] = {}
+    async def _streams(self, stream_ids: Sequence[UUID]) -> Mapping[UUID, Sequence[RecordedEvent]]:
+        found: dict[UUID, Sequence[RecordedEvent]] = {}
         for some in _in_parts(stream_ids):
-            found |= _by_stream(await self._reader.facts(partial(self._database.streams, some)))
+            found |= _by_stream(await self._reader.events(partial(self._database.streams, some)))
         return found
 
     async def halts(self) -> Sequence[HaltRow]:
@@ -296,9 +296,9 @@ class DatabaseOrderStore:
             await asyncio.gather(*tasks, return_exceptions=True)
 
 
-def _by_stream(facts: Sequence[RecordedFact]) -> dict[UUID, Sequence[RecordedFact]]:
+def _by_stream(events: Sequence[RecordedEvent]) -> dict[UUID, Sequence[RecordedEvent]]:
     """Without streams of other programs."""
-    streams = ((stream_id, of_ours(list(of_one))) for stream_id, of_one in groupby(facts, key=lambda item: item.stream_id))
+    streams = ((stream_id, of_ours(list(of_one))) for stream_id, of_one in groupby(events, key=lambda item: item.stream_id))
     return {stream_id: stream for stream_id, stream in streams if stream}
 
 

@@ -31,7 +31,7 @@ from liveorder.infrastructure.eventstore.postgres_connection import (
 )
 from liveorder.infrastructure.eventstore.postgres_schema import (
     TABLE_WORDS,
-    PostgresFactRecorder,
+    PostgresEventRecorder,
     append_function,
     create_statements,
     library_reader,
@@ -114,7 +114,7 @@ class PostgresDatabase:
     async def first_topics(self, stream_ids: Sequence[UUID]) -> dict[UUID, str]:
         return dict(await self._fetch(_FIRST_TOPICS, {"ids": [*stream_ids]}))
 
-    def library_reader(self) -> PostgresFactRecorder:
+    def library_reader(self) -> PostgresEventRecorder:
         return library_reader(self._address)
 
     async def unfinished(self, read: Read[T]) -> list[T]:

@@ -1,4 +1,4 @@
-"""The tables in PostgreSQL: the library's, ours beside them, and the one function through which facts come in.
+"""The tables in PostgreSQL: the library's, ours beside them, and the one function through which events come in.
 
 A function and not one statement, because a statement looks at the store as it was before it waited for the writer's lock; inside
 a function each statement looks anew. It still costs one round trip, and commits with it.
@@ -44,7 +44,7 @@ class _Datastore(PostgresDatastore):
         """The library's composite type serves only its own way of writing."""
 
 
-class PostgresFactRecorder(PostgresApplicationRecorder):
+class PostgresEventRecorder(PostgresApplicationRecorder):
     """The library's table and index, without its second way in (a composite type and a function that writes)."""
 
     def __init__(self, datastore: PostgresDatastore) -> None:
@@ -53,9 +53,9 @@ class PostgresFactRecorder(PostgresApplicationRecorder):
         self.sql_create_statements = [each for each in self.sql_create_statements if each.as_string().startswith(wanted)]
 
 
-def library_reader(address: StoreAddress) -> PostgresFactRecorder:
+def library_reader(address: StoreAddress) -> PostgresEventRecorder:
     """Its connections block their caller, and cannot write."""
-    return PostgresFactRecorder(_Datastore(address.schema_name, address))
+    return PostgresEventRecorder(_Datastore(address.schema_name, address))
 
 
 def lock_key(schema_name: str) -> int:
@@ -65,7 +65,7 @@ def lock_key(schema_name: str) -> int:
 
 def create_statements(schema_name: str) -> list[SQL | Composed]:
     own = [SQL(statement) for statement in schema.create_statements(*TABLE_WORDS)]
-    return [*PostgresFactRecorder(_Datastore(schema_name)).sql_create_statements, *own, append_function(schema_name)]
+    return [*PostgresEventRecorder(_Datastore(schema_name)).sql_create_statements, *own, append_function(schema_name)]
 
 
 def append_function(schema_name: str) -> Composed:

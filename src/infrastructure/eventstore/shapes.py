@@ -17,12 +17,12 @@ from zlib import crc32
 from pydantic import BaseModel
 
 from liveorder.domain.errors import StoreRefused
-from liveorder.domain.facts import Envelope, Fact
+from liveorder.domain.events import Envelope, Event
 
 
-def shape_of(fact: type[Fact]) -> str:
+def shape_of(event: type[Event]) -> str:
     """The same in every process of a version."""
-    text = " ".join([fact.topic, *sorted([*_parts(Envelope, "meta."), *_parts(fact, "")])])
+    text = " ".join([event.topic, *sorted([*_parts(Envelope, "meta."), *_parts(event, "")])])
     return sealed(text)
 
 

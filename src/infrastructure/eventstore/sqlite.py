@@ -23,7 +23,7 @@ from liveorder.infrastructure.eventstore import schema, sqlite_writer
 from liveorder.infrastructure.eventstore.database import DatabaseSession, Read, Row, Stamp, T, Values
 from liveorder.infrastructure.eventstore.file_identity import identity_of
 from liveorder.infrastructure.eventstore.network_file_systems import refuse_network_file_system
-from liveorder.infrastructure.eventstore.sqlite_recorder import TABLE_WORDS, SQLiteFactRecorder, create_tables
+from liveorder.infrastructure.eventstore.sqlite_recorder import TABLE_WORDS, SQLiteEventRecorder, create_tables
 from liveorder.infrastructure.eventstore.sqlite_writer import Connect, SQLiteWriter
 from liveorder.infrastructure.eventstore.transaction import NotStored, Stored, Transaction
 from liveorder.infrastructure.eventstore.writer_thread import WriterThread
@@ -84,7 +84,7 @@ class SQLiteDatabase:
     ) -> None:
         self._path = path
         self._clock = clock
-        self._recorder = SQLiteFactRecorder(path, _READERS, busy_timeout_seconds)
+        self._recorder = SQLiteEventRecorder(path, _READERS, busy_timeout_seconds)
         self._writer = SQLiteWriter(path, busy_timeout_seconds, connect)
         self._placement, self._busy_timeout_seconds = placement, busy_timeout_seconds
         inline = placement is Placement.INLINE
@@ -131,8 +131,8 @@ class SQLiteDatabase:
         rows = await self.fetch(_FIRST_TOPICS, {"ids": json.dumps([stream_id.hex for stream_id in stream_ids])})
         return {UUID(stream_id): topic for stream_id, topic in rows}
 
-    def library_reader(self) -> SQLiteFactRecorder:
-        return SQLiteFactRecorder(self._path, _READERS, self._busy_timeout_seconds)
+    def library_reader(self) -> SQLiteEventRecorder:
+        return SQLiteEventRecorder(self._path, _READERS, self._busy_timeout_seconds)
 
     async def unfinished(self, read: Read[T]) -> list[T]:
         return await self._read(lambda: [read(event) for event in self._recorder.select_unfinished()])
@@ -216,7 +216,7 @@ def create_file(path: Path, identity_statement: str, values: Values) -> None:
     """A whole store or none. Raises `StoreRefused` where something is already."""
     refuse_network_file_system(path)
     with _appearing(path) as draft:
-        recorder = SQLiteFactRecorder(draft, 1, 5)
+        recorder = SQLiteEventRecorder(draft, 1, 5)
         with closing(sqlite_writer.connect(draft, 5)) as connection:
             connection.execute("PRAGMA journal_mode=WAL")
             connection.execute("BEGIN IMMEDIATE")

@@ -48,7 +48,7 @@ class _ReadOnlyDatastore(SQLiteDatastore):
         self.pool = _ReadOnlyPool(db_name=uri_of(path), lock_timeout=busy_timeout_seconds, pool_size=pool_size)
 
 
-class SQLiteFactRecorder(SQLiteApplicationRecorder):
+class SQLiteEventRecorder(SQLiteApplicationRecorder):
     """`rowid` is the position in the log: explicit when written, and rows are never deleted."""
 
     def __init__(self, path: Path, pool_size: int, busy_timeout_seconds: int) -> None:
@@ -80,7 +80,7 @@ class SQLiteFactRecorder(SQLiteApplicationRecorder):
         ]
 
 
-def create_tables(connection: sqlite3.Connection, recorder: SQLiteFactRecorder) -> None:
+def create_tables(connection: sqlite3.Connection, recorder: SQLiteEventRecorder) -> None:
     """On a connection of the caller's, in its transaction: so a store is there wholly or not at all."""
     for statement in recorder.create_table_statements:
         connection.execute(statement)

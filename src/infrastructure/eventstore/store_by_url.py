@@ -14,7 +14,7 @@ from liveorder.infrastructure.database_url import HOW_TO_WRITE, PostgresUrl, dat
 from liveorder.infrastructure.eventstore import identity
 from liveorder.infrastructure.eventstore.database import Database
 from liveorder.infrastructure.eventstore.identity import Expectation
-from liveorder.infrastructure.eventstore.mapper import FactMapper, domain_facts
+from liveorder.infrastructure.eventstore.mapper import DomainEventMapper, domain_events
 from liveorder.infrastructure.eventstore.order_store import DatabaseOrderStore
 from liveorder.infrastructure.eventstore.postgres import PostgresDatabase, create_schema, schema_is_taken
 from liveorder.infrastructure.eventstore.postgres_connection import address_of
@@ -49,10 +49,10 @@ def store_at(
     clock: Clock,
     expectation: Expectation | None = None,
     placement: Placement = Placement.THREAD,
-    mapper: FactMapper | None = None,
+    mapper: DomainEventMapper | None = None,
 ) -> DatabaseOrderStore:
     """Not yet opened. `placement` is for SQLite; without an `expectation` any mode and accounts will do, as for a reader."""
-    return DatabaseOrderStore(database_at(url, clock, placement), mapper or FactMapper(domain_facts()), clock, expectation)
+    return DatabaseOrderStore(database_at(url, clock, placement), mapper or DomainEventMapper(domain_events()), clock, expectation)
 
 
 async def identity_at(url: str, clock: Clock) -> StoreIdentity:

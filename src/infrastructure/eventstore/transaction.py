@@ -17,7 +17,7 @@ from eventsourcing.persistence import StoredEvent, Tracking
 from liveorder.application.ports.order_store import BrokerName, Claiming, Commit, HaltRow, LedgerRow
 from liveorder.domain.claim import IdempotencyClaim
 from liveorder.domain.errors import DeadLetterStands, SignalAlreadyKnown, StoreError, TradingIsHalted, VersionConflict
-from liveorder.infrastructure.eventstore.mapper import FactMapper
+from liveorder.infrastructure.eventstore.mapper import DomainEventMapper
 
 MAX_EVENTS = 512
 """No transaction holds more, so that none keeps its neighbours waiting long."""
@@ -25,7 +25,7 @@ MAX_EVENTS = 512
 
 @dataclass(frozen=True, slots=True)
 class EncodedCommit:
-    """A commit whose facts are encoded; so bytes that cannot be encoded fail before they meet other commits."""
+    """A commit whose events are encoded; so bytes that cannot be encoded fail before they meet other commits."""
 
     commit: Commit
     events: tuple[StoredEvent, ...]
@@ -39,22 +39,22 @@ class EncodedCommit:
     @property
     def is_foreign(self) -> bool:
         """Whether its events are of another program. They bear no id that tells our own row from another's."""
-        return not self.commit.facts
+        return not self.commit.events
 
 
-def draft(commit: Commit, mapper: FactMapper, stamped: Collection[str]) -> EncodedCommit:
+def draft(commit: Commit, mapper: DomainEventMapper, stamped: Collection[str]) -> EncodedCommit:
     """`stamped`: shapes that the store bears already.
 
     Raises `VersionConflict` where the versions are not contiguous or not of one stream.
     """
-    if not commit.facts:
-        raise ValueError("a commit holds at least one fact")
-    first = commit.facts[0]
-    for offset, recorded in enumerate(commit.facts):
+    if not commit.events:
+        raise ValueError("a commit holds at least one event")
+    first = commit.events[0]
+    for offset, recorded in enumerate(commit.events):
         if recorded.stream_id != first.stream_id or recorded.version != first.version + offset:
-            raise VersionConflict(f"the facts of one commit must follow each other in one stream ({first.stream_id})")
-    shapes = {mapper.shapes[recorded.fact.topic]: None for recorded in commit.facts}
-    events = tuple(mapper.to_stored_event(recorded) for recorded in commit.facts)
+            raise VersionConflict(f"the events of one commit must follow each other in one stream ({first.stream_id})")
+    shapes = {mapper.shapes[recorded.event.topic]: None for recorded in commit.events}
+    events = tuple(mapper.to_stored_event(recorded) for recorded in commit.events)
     return EncodedCommit(commit, events, {first.stream_id: first.version}, tuple(shape for shape in shapes if shape not in stamped))
 
 

@@ -4,8 +4,8 @@ Most changes need no entry: a new field with a default is read as that default. 
 new topic (`liveorder.Filled@2`), and an entry here that turns the old JSON into the new. Entries stay for ever, one step each:
 
     @upcast("liveorder.Filled@1", to="liveorder.Filled@2")
-    def _with_venue(fact: dict[str, Any]) -> dict[str, Any]:
-        return fact | {"venue": "unknown"}
+    def _with_venue(event: dict[str, Any]) -> dict[str, Any]:
+        return event | {"venue": "unknown"}
 """
 
 from __future__ import annotations

@@ -12,7 +12,7 @@ from sqlalchemy import Connection, Select, Table, func, or_, select
 from liveorder.application.reporting.projections.confirmations import EXECUTION_CONFIRMATIONS
 from liveorder.application.reporting.projections.daily_summary import DAILY_SUMMARY, SummaryRow
 from liveorder.application.reporting.projections.fills import FILLS, FillRow
-from liveorder.application.reporting.projections.order_history import ORDER_HISTORY, HistoryRow, recorded_fact
+from liveorder.application.reporting.projections.order_history import ORDER_HISTORY, HistoryRow, recorded_event
 from liveorder.application.reporting.projections.orders import ORDERS
 from liveorder.application.reporting.projections.positions import POSITIONS, PositionRow
 from liveorder.application.reporting.projections.shapes import TableSpec
@@ -54,7 +54,7 @@ class RowQueries:
     def history(self, connection: Connection, order_id: UUID) -> list[HistoryView]:
         table = self._tables.of(ORDER_HISTORY)
         found = select(table).where(table.c.order_id == str(order_id)).order_by(table.c.version)
-        return [history_view(recorded_fact(HistoryRow(*row))) for row in connection.execute(found)]
+        return [history_view(recorded_event(HistoryRow(*row))) for row in connection.execute(found)]
 
     def fills(self, connection: Connection, wanted: Query) -> list[BookedFillView]:
         table = self._tables.of(FILLS)

@@ -38,9 +38,9 @@ class Tables:
 
 
 def fingerprint() -> str:
-    """Of the shapes, the kinds of fact and `CONTENT_VERSION`: what another fingerprint wrote is rebuilt."""
+    """Of the shapes, the kinds of event and `CONTENT_VERSION`: what another fingerprint wrote is rebuilt."""
     shapes = [(shape.name, shape.key, tuple(shape.indexes), _columns(shape)) for shape in SHAPES]
-    topics = sorted(fact.topic for fact in SENTENCES)
+    topics = sorted(event.topic for event in SENTENCES)
     return hashlib.sha256(repr((CONTENT_VERSION, shapes, topics)).encode()).hexdigest()
 
 

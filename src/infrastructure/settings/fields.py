@@ -58,7 +58,7 @@ class SettingsFields(BaseSettings):
     broker: Text | None = None
     """Only the accounts at this broker; none: all."""
     store: DatabaseAddress = Field("sqlite:///var/liveorder.db", repr=False)
-    """Where every fact is kept: sqlite:///FILE or postgresql://USER:PASSWORD@HOST/DATABASE, in a part %2F for / and %40 for @."""
+    """Where every event is kept: sqlite:///FILE or postgresql://USER:PASSWORD@HOST/DATABASE, in a part %2F for / and %40 for @."""
     read_model: DatabaseAddress | None = Field(None, repr=False)
     """Where lists and reports are kept; none: beside the store, NAME-views.db or the same database."""
     confirmations: FilePath | None = None

@@ -104,7 +104,7 @@ async def _store(settings: Settings, found: _Found) -> str:
         owner = found.lease.owner if found.lease is not None and found.lease.is_held else None
         held = f"owned by {owner}" if owner else "no service runs"
         age = "" if reader.is_migrated else "; written by an earlier version, the next `liveorder run` migrates it"
-        return f"whole: {plural(report.facts, 'fact')} in {plural(report.streams, 'stream')}; {held}{age}"
+        return f"whole: {plural(report.events, 'event')} in {plural(report.streams, 'stream')}; {held}{age}"
 
 
 def _second_orders(claims: Sequence[IdempotencyClaim]) -> list[Check]:

@@ -114,12 +114,12 @@ async def _kept_in_kind(reader: StoreReader, order: OrderView, at: datetime | No
         return []
     until = None if order.closed_at is None else order.closed_at + SETTLED_WITHIN
     return [
-        fact
+        event
         for item in await reader.store.stream(position_stream(order.account_id, order.instrument))
-        if isinstance(fact := item.fact, PositionAdjusted)
-        and fact.strategy_name == order.strategy_name
-        and order.submitted_at <= fact.effective_at
-        and (until is None or fact.effective_at <= until)
+        if isinstance(event := item.event, PositionAdjusted)
+        and event.strategy_name == order.strategy_name
+        and order.submitted_at <= event.effective_at
+        and (until is None or event.effective_at <= until)
         and (at is None or item.envelope.recorded_at <= at)
     ]
 

@@ -62,7 +62,7 @@ async def status_of(reader: StoreReader, settings: Settings) -> StatusView:
 
 async def _halts(reader: StoreReader) -> tuple[str, ...]:
     """Each with what is said of it in the log; one that its owner has not seen yet says it itself."""
-    told = TradingHalt().evolve(item.fact for item in await reader.store.stream(HALT_STREAM)).standing
+    told = TradingHalt().evolve(item.event for item in await reader.store.stream(HALT_STREAM)).standing
     return tuple(_halt(row, told[row.scope].detail if row.scope in told else "") for row in await reader.store.halts())
 
 
@@ -91,7 +91,7 @@ def print_status(status: StatusView) -> None:
         "orders": shown(", ".join(f"{count:,} {name}" for name, count in status.orders.items() if count) or "none"),
         "open": shown(f"{plural(status.open_orders, 'order')}, {plural(status.open_positions, 'position')}"),
         "to look at": shown(_to_look_at(status)),
-        "log": shown(plural(status.facts, "fact")),
+        "log": shown(plural(status.facts, "event")),
     }
     for name, value in rows.items():
         grid.add_row(shown(name, "dim"), value)

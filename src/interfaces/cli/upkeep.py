@@ -73,7 +73,7 @@ def replay(
     if as_json:
         print_json({"position": position})
     else:
-        say(f"read models made anew from {plural(position, 'fact')}")
+        say(f"read models made anew from {plural(position, 'event')}")
 
 
 def _tell_comparison(found: Verification, *, as_json: bool) -> None:
@@ -83,7 +83,7 @@ def _tell_comparison(found: Verification, *, as_json: bool) -> None:
         return
     rows = plural(sum(found.rows.values()), "row")
     if found.is_equal:
-        say(f"{rows} of {len(found.rows)} read models are what {plural(found.position, 'fact')} make of them", "green")
+        say(f"{rows} of {len(found.rows)} read models are what {plural(found.position, 'event')} make of them", "green")
         return
     say(f"{plural(len(found.differences), 'difference')} in {rows}; `liveorder replay` makes them anew", "bold red")
     for item in found.differences:

@@ -17,7 +17,7 @@ from liveorder.application.reporting.read_models import Query, Superseded, Views
 from liveorder.application.reporting.views import confirmation_view, history_view, order_view
 from liveorder.domain.errors import InvalidInput, SettingsError
 from liveorder.domain.order import LiveOrder
-from liveorder.domain.order import facts as f
+from liveorder.domain.order import events as ev
 from liveorder.domain.values import Side
 from liveorder.infrastructure.database_url import database_url
 from liveorder.infrastructure.readmodels import views_at
@@ -47,20 +47,22 @@ def log() -> MemoryLog:
     log.add(2, requested(2, side=Side.SELL), SENT, fill("e2", 30, 11))
     log.add(1, correction("c1", "e1", 60, "10.00"), fill("e3", 40, 10))
     log.add(3, requested(3, strategy_name="mean", account_id="U2"), REFUSED)
-    log.add(2, fill("e4", 10, 12), bust("e2"), f.CommissionReported(execution_id="e4", commission=Decimal("0.2")))
+    log.add(2, fill("e4", 10, 12), bust("e2"), ev.CommissionReported(execution_id="e4", commission=Decimal("0.2")))
     log.add(4, requested(4, instrument=requested(4).instrument.model_copy(update={"symbol": "QQQ"})), SENT)
     return log
 
 
 def live(log: MemoryLog, number: int) -> LiveOrder:
-    return LiveOrder.replay([item for item in log.facts if item.stream_id == order_id(number)])
+    return LiveOrder.replay([item for item in log.events if item.stream_id == order_id(number)])
 
 
 async def test_an_order_read_from_the_tables_is_the_order_of_its_stream(ground: Ground, log: MemoryLog) -> None:
     async with ground.opened() as views:
         await projector_of(log, views).catch_up()
         assert list(await views.orders()) == [order_view(live(log, number)) for number in (1, 2, 3, 4)]
-        assert list(await views.history(order_id(2))) == [history_view(item) for item in log.facts if item.stream_id == order_id(2)]
+        assert list(await views.history(order_id(2))) == [
+            history_view(item) for item in log.events if item.stream_id == order_id(2)
+        ]
         assert list(await views.confirmations()) == [confirmation_view(live(log, number)) for number in (1, 2, 3)]
 
 
@@ -120,13 +122,13 @@ async def test_fills_signals_and_days_are_listed(ground: Ground, log: MemoryLog)
 
 async def test_rows_written_in_batches_are_those_of_a_rebuild_and_of_memory(ground: Ground, log: MemoryLog) -> None:
     async with ground.opened() as views:
-        for upto in range(1, len(log.facts) + 1):
+        for upto in range(1, len(log.events) + 1):
             await Pump(log, views).advance(upto)  # type: ignore[arg-type]  # the part of a store that it uses
         written = await dump(views)
         memory = MemoryViews()
         await Pump(log, memory).advance()  # type: ignore[arg-type]  # as above
         assert written == memory.dump()
-        assert await projector_of(log, views).rebuild() == len(log.facts)
+        assert await projector_of(log, views).rebuild() == len(log.events)
         assert await dump(views) == written
 
 
@@ -169,7 +171,7 @@ async def test_of_two_projectors_one_writes_a_batch_and_the_other_is_told(ground
 async def test_two_projectors_in_turn_write_what_one_would(ground: Ground, log: MemoryLog) -> None:
     async with ground.opened() as ours, ground.opened() as theirs:
         pumps = [Pump(log, ours), Pump(log, theirs)]  # type: ignore[arg-type]  # the part of a store that they use
-        for upto in range(1, len(log.facts) + 1):
+        for upto in range(1, len(log.events) + 1):
             await pumps[upto // 2 % 2].advance(upto)
         assert (await projector_of(log, ours).verify()).is_equal
 
@@ -179,7 +181,7 @@ async def test_what_was_written_is_there_after_opening_again(ground: Ground, log
         await projector_of(log, views).catch_up()
         written = await dump(views)
     async with ground.opened() as again:
-        assert await again.position() == len(log.facts)
+        assert await again.position() == len(log.events)
         assert await dump(again) == written
 
 

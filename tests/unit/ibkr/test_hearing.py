@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from liveorder.domain.events import Event
 from liveorder.domain.execution_report import (
     Accepted,
     BrokerStatus,
@@ -24,7 +25,6 @@ from liveorder.domain.execution_report import (
     OrderRejected,
     OrderSnapshot,
 )
-from liveorder.domain.facts import Fact
 from liveorder.domain.order.reception import apply_report
 from liveorder.infrastructure.brokers.ibkr import translation
 from liveorder.infrastructure.brokers.ibkr.executions import corrected_by
@@ -286,10 +286,10 @@ def test_a_fill_counts_once_whichever_of_its_revisions_come_in_whichever_order(
 ) -> None:
     """`before` came in an earlier run, of which only events are left. TWS tells the rest, and tells it again."""
     for told in permutations(set(REVISIONS) - {*missed}):
-        facts: list[Fact] = [SENT, ACKNOWLEDGED]
+        events: list[Event] = [SENT, ACKNOWLEDGED]
         for report in (*revisions(before), *revisions((*told, *told))):
-            facts += apply_report(order_of(*facts), report)
-        executions = order_of(*facts).executions
+            events += apply_report(order_of(*events), report)
+        executions = order_of(*events).executions
         assert [each.quantity for each in executions.effective()] == [Decimal(5)]
         assert executions.totals.quantity == Decimal(5)
 
@@ -299,11 +299,11 @@ def test_a_fill_that_was_taken_back_and_then_given_again_counts(missed: tuple[st
     name = "0000e0d5.6c1f2a3b.01"
     shares = {"01": "4", "02": "0", "03": "3", "04": "0"}
     for last, expected in (("03", 3), ("04", 0)):
-        facts: list[Fact] = [SENT, ACKNOWLEDGED]
+        events: list[Event] = [SENT, ACKNOWLEDGED]
         for revision in (each for each in shares if each <= last and each not in missed):
             (report,) = Ear().hears(fill(execId=f"{name}.{revision}", shares=shares[revision]))
-            facts += apply_report(order_of(*facts), report)
-        assert order_of(*facts).filled_quantity == expected
+            events += apply_report(order_of(*events), report)
+        assert order_of(*events).filled_quantity == expected
 
 
 def test_a_commission_is_told_when_it_comes_and_once(ear: Ear) -> None:

@@ -6,12 +6,12 @@ from decimal import Decimal
 import pytest
 
 from liveorder.domain import execution_report as r
-from liveorder.domain.order import facts as f
+from liveorder.domain.order import events as ev
 from liveorder.domain.order.matching import came_before, matching, may_concern
 from liveorder.domain.values import Side
 from tests.builders import ACKNOWLEDGED, KEY, SENT, fill, intent, order_of, seconds
 
-APPROVED = f.Approved(figures={})
+APPROVED = ev.Approved(figures={})
 OLDER = order_of(intent(client_order_id="OLDER"), SENT, ACKNOWLEDGED, fill("a", 100))
 NEWER = order_of(intent(client_order_id="NEWER"), APPROVED, APPROVED, APPROVED, SENT, ACKNOWLEDGED)
 """Sent three seconds later."""

@@ -1,4 +1,4 @@
-"""What one report of a broker amounts to. Given facts, when a report, then exactly these new facts."""
+"""What one report of a broker amounts to. Given events, when a report, then exactly these new events."""
 
 from dataclasses import replace
 from decimal import Decimal, localcontext
@@ -8,10 +8,10 @@ import pytest
 
 from liveorder.application.risk.book.entries import entries_between
 from liveorder.domain import execution_report as r
+from liveorder.domain.events import Event
 from liveorder.domain.execution_report import CloseCause
-from liveorder.domain.facts import Fact
-from liveorder.domain.order import facts as f
-from liveorder.domain.order.facts import CancelReason
+from liveorder.domain.order import events as ev
+from liveorder.domain.order.events import CancelReason
 from liveorder.domain.order.reception import apply_report
 from liveorder.domain.values import TimeInForce
 from tests.builders import (
@@ -65,15 +65,15 @@ def closed(cause: CloseCause, reason: str = "") -> r.OrderClosed:
     return r.OrderClosed(cause=cause, reason=reason)
 
 
-def anomaly(code: str, message: str) -> f.AnomalyNoted:
-    return f.AnomalyNoted(code=code, message=message)
+def anomaly(code: str, message: str) -> ev.AnomalyNoted:
+    return ev.AnomalyNoted(code=code, message=message)
 
 
-def review(code: str, message: str) -> f.ReviewRequested:
-    return f.ReviewRequested(code=code, message=message)
+def review(code: str, message: str) -> ev.ReviewRequested:
+    return ev.ReviewRequested(code=code, message=message)
 
 
-def check(given: tuple[Fact, ...], report: r.ExecutionReport, expected: list[Fact]) -> None:
+def check(given: tuple[Event, ...], report: r.ExecutionReport, expected: list[Event]) -> None:
     assert apply_report(order_of(*given), report) == expected
 
 
@@ -95,7 +95,7 @@ def test_an_acknowledgement_that_comes_again_is_old_news() -> None:
 
 
 def test_an_acknowledgement_may_bring_the_id_later() -> None:
-    check((SENT, f.Acknowledged(broker_order_id=None)), ACCEPTED, [ACKNOWLEDGED])
+    check((SENT, ev.Acknowledged(broker_order_id=None)), ACCEPTED, [ACKNOWLEDGED])
 
 
 def test_a_cash_order_learns_its_quantity_from_the_acknowledgement() -> None:
@@ -131,7 +131,7 @@ def test_an_acknowledgement_after_the_broker_closed_the_order_resurrects_nothing
     [((SENT, FAILED, REFUSED), "REJECTED"), ((SENT, FAILED, cancelled(CancelReason.STALE)), "CANCELLED")],
     ids=["given up", "stale"],
 )
-def test_an_acknowledgement_of_an_order_that_we_closed_as_never_sent_needs_a_person(given: tuple[Fact, ...], status: str) -> None:
+def test_an_acknowledgement_of_an_order_that_we_closed_as_never_sent_needs_a_person(given: tuple[Event, ...], status: str) -> None:
     message = f"acknowledged while {status}"
     both = [anomaly("acknowledged_after_close", message), review("acknowledged_after_close", message)]
     check(given, ACCEPTED, [ACKNOWLEDGED, *both])
@@ -151,22 +151,22 @@ def test_a_rejection_closes_the_order() -> None:
 
 
 @pytest.mark.parametrize("given", [(SENT, REJECTED), (REFUSED,)], ids=["by the broker", "by us"])
-def test_a_rejection_of_a_rejected_order_is_old_news(given: tuple[Fact, ...]) -> None:
+def test_a_rejection_of_a_rejected_order_is_old_news(given: tuple[Event, ...]) -> None:
     check(given, r.OrderRejected(reason="no margin"), [])
 
 
 def test_a_rejection_of_an_order_with_fills_cancels_the_rest() -> None:
     order = order_of(*WORKING, fill("a", 40))
-    facts = apply_report(order, r.OrderRejected(reason="no margin"))
-    assert facts == [
+    events = apply_report(order, r.OrderRejected(reason="no margin"))
+    assert events == [
         cancelled(CancelReason.BY_BROKER, "no margin"),
         anomaly("rejected_after_fill", "rejected with 40 filled: no margin"),
     ]
-    assert apply_report(then(order, *facts), r.OrderRejected(reason="no margin")) == []
+    assert apply_report(then(order, *events), r.OrderRejected(reason="no margin")) == []
 
 
 @pytest.mark.parametrize(("given", "status"), [(FILLED, "FILLED"), (CANCELLED, "CANCELLED")])
-def test_a_rejection_of_a_closed_order_is_only_an_anomaly(given: tuple[Fact, ...], status: str) -> None:
+def test_a_rejection_of_a_closed_order_is_only_an_anomaly(given: tuple[Event, ...], status: str) -> None:
     late = anomaly("rejected_after_close", f"rejected while {status}: no margin")
     check(given, r.OrderRejected(reason="no margin"), [late])
     check((*given, late), r.OrderRejected(reason="no margin"), [])
@@ -192,19 +192,19 @@ def test_a_fill_before_the_acknowledgement_tells_the_brokers_id_too() -> None:
 
 def test_a_change_by_the_broker_before_the_acknowledgement_tells_its_id_too() -> None:
     told = r.OrderRestated(broker_order_id="B-1", quantity=Decimal(50))
-    check((SENT,), told, [acknowledged(), f.Restated(quantity=Decimal(50))])
-    check(WORKING, told, [f.Restated(quantity=Decimal(50))])
+    check((SENT,), told, [acknowledged(), ev.Restated(quantity=Decimal(50))])
+    check(WORKING, told, [ev.Restated(quantity=Decimal(50))])
 
 
 def test_a_fill_told_again_with_its_commission_tells_the_commission() -> None:
-    told = f.CommissionReported(execution_id="a", commission=Decimal("0.35"))
+    told = ev.CommissionReported(execution_id="a", commission=Decimal("0.35"))
     check((*WORKING, fill("a", 40)), execution("a", 40, 10, "0.35"), [told])
     check((*WORKING, fill("a", 40), told), execution("a", 40, 10, "0.35"), [])
     check((*WORKING, fill("a", 40, 10, "0.35")), execution("a", 40, 10, "0.35"), [])
 
 
 def test_a_commission_told_apart_is_not_undone_by_the_fill_told_again() -> None:
-    told = f.CommissionReported(execution_id="a", commission=Decimal("0.50"))
+    told = ev.CommissionReported(execution_id="a", commission=Decimal("0.50"))
     check((*WORKING, fill("a", 40, 10, "0.35"), told), execution("a", 40, 10, "0.35"), [])
 
 
@@ -251,7 +251,7 @@ def test_an_overfill_is_noted_however_few_digits_the_embedding_program_reckons_w
 
 
 def test_a_fill_in_place_of_an_inferred_one_is_nothing_strange() -> None:
-    inferred = f.FillInferred(execution_id="inferred-1", quantity=Decimal(60), price=Decimal(10), evidence="")
+    inferred = ev.FillInferred(execution_id="inferred-1", quantity=Decimal(60), price=Decimal(10), evidence="")
     check((*CANCELLED, inferred), execution("a", 60), [fill("a", 60)])
 
 
@@ -272,10 +272,10 @@ def test_a_correction_may_come_before_its_fill() -> None:
 
 def test_a_correction_whose_forerunner_was_missed_joins_the_fill_that_it_names() -> None:
     report = replace(corrected("e", "c", 50), supersedes=("a",))
-    (fact,) = apply_report(order_of(*WORKING, fill("a", 40)), report)
-    assert fact == correction("e", "c", 50).model_copy(update={"supersedes": ("a",)})
-    assert order_of(*WORKING, fill("a", 40), fact).filled_quantity == 50
-    assert order_of(*WORKING, fill("a", 40), fact, correction("c", "a", 45)).filled_quantity == 50
+    (event,) = apply_report(order_of(*WORKING, fill("a", 40)), report)
+    assert event == correction("e", "c", 50).model_copy(update={"supersedes": ("a",)})
+    assert order_of(*WORKING, fill("a", 40), event).filled_quantity == 50
+    assert order_of(*WORKING, fill("a", 40), event, correction("c", "a", 45)).filled_quantity == 50
 
 
 def test_a_correction_also_mends_what_was_counted_twice_before() -> None:
@@ -323,7 +323,7 @@ def test_a_bust_is_booked_once_and_may_come_before_its_fill() -> None:
 
 
 def test_a_commission_is_booked_when_it_is_news() -> None:
-    told = f.CommissionReported(execution_id="a", commission=Decimal("0.35"))
+    told = ev.CommissionReported(execution_id="a", commission=Decimal("0.35"))
     report = r.Commission(execution_id="a", commission=Decimal("0.35"))
     check((*WORKING, fill("a", 40)), report, [told])
     check((*WORKING, fill("a", 40), told), report, [])
@@ -334,23 +334,23 @@ def test_a_commission_is_booked_when_it_is_news() -> None:
 
 
 def test_a_pending_cancel_is_told_once() -> None:
-    check((*WORKING, cancel_request()), r.CancelIsPending(), [f.CancelPending()])
-    check((*WORKING, cancel_request(), f.CancelPending()), r.CancelIsPending(), [])
+    check((*WORKING, cancel_request()), r.CancelIsPending(), [ev.CancelPending()])
+    check((*WORKING, cancel_request(), ev.CancelPending()), r.CancelIsPending(), [])
     check(CANCELLED, r.CancelIsPending(), [])
 
 
 @pytest.mark.parametrize("named", [f"{KEY}-c1", None])
 def test_a_refused_cancel_leaves_the_order_as_it_was(named: str | None) -> None:
-    order = order_of(*WORKING, cancel_request(), f.CancelPending())
-    facts = apply_report(order, r.CancelRejected(reason="too late", request_id=named))
-    assert facts == [f.CancelRefused(request_id=named, message="too late")]
-    after = then(order, *facts)
+    order = order_of(*WORKING, cancel_request(), ev.CancelPending())
+    events = apply_report(order, r.CancelRejected(reason="too late", request_id=named))
+    assert events == [ev.CancelRefused(request_id=named, message="too late")]
+    after = then(order, *events)
     assert (after.status, after.cancel_requested, after.cancel_pending) == (order.status, False, False)
     assert apply_report(after, r.CancelRejected(reason="too late", request_id=named)) == []
 
 
 def test_a_refusal_told_twice_does_not_settle_the_next_cancel() -> None:
-    answered = (*WORKING, cancel_request(1), f.CancelRefused(request_id=f"{KEY}-c1", message="too late"), cancel_request(2))
+    answered = (*WORKING, cancel_request(1), ev.CancelRefused(request_id=f"{KEY}-c1", message="too late"), cancel_request(2))
     check(answered, r.CancelRejected(reason="too late", request_id=f"{KEY}-c1"), [])
 
 
@@ -359,7 +359,7 @@ def test_a_refused_cancel_of_which_we_know_nothing_is_nothing() -> None:
 
 
 def test_a_pending_cancel_that_we_did_not_ask_for_can_be_refused() -> None:
-    check((*WORKING, f.CancelPending()), r.CancelRejected(reason="no"), [f.CancelRefused(request_id=None, message="no")])
+    check((*WORKING, ev.CancelPending()), r.CancelRejected(reason="no"), [ev.CancelRefused(request_id=None, message="no")])
 
 
 # --- the end ----------------------------------------------------------------------------------------------------------------
@@ -391,7 +391,7 @@ def test_an_end_that_we_asked_for_has_our_own_reason(cause: CloseCause, reason: 
 
 
 @pytest.mark.parametrize("given", [CANCELLED, (SENT, REJECTED)], ids=["cancelled", "rejected"])
-def test_the_end_of_what_ended_is_old_news(given: tuple[Fact, ...]) -> None:
+def test_the_end_of_what_ended_is_old_news(given: tuple[Event, ...]) -> None:
     check(given, closed(CloseCause.REQUESTED), [])
 
 
@@ -399,12 +399,12 @@ def test_the_end_of_what_ended_is_old_news(given: tuple[Fact, ...]) -> None:
     ("report", "expected"),
     [
         (closed(CloseCause.REQUESTED), [cancelled(CancelReason.TIMED_OUT)]),
-        (r.OrderRejected(reason="no"), [f.CancelRefused(request_id=f"{KEY}-c1", message="the order was rejected")]),
+        (r.OrderRejected(reason="no"), [ev.CancelRefused(request_id=f"{KEY}-c1", message="the order was rejected")]),
     ],
     ids=["cancelled", "rejected"],
 )
-def test_the_end_of_an_order_that_turned_up_again_answers_its_cancel(report: r.ExecutionReport, expected: list[Fact]) -> None:
-    turned_up = (f.AnomalyNoted(code="rejected_after_close", message=""), f.ReviewRequested(code="live_after_close", message=""))
+def test_the_end_of_an_order_that_turned_up_again_answers_its_cancel(report: r.ExecutionReport, expected: list[Event]) -> None:
+    turned_up = (ev.AnomalyNoted(code="rejected_after_close", message=""), ev.ReviewRequested(code="live_after_close", message=""))
     order = order_of(*CANCELLED, *turned_up, cancel_request(reason=CancelReason.TIMED_OUT))
     assert apply_report(order, report) == expected
     assert then(order, *expected).is_finished
@@ -426,18 +426,18 @@ def test_done_for_the_day_is_not_the_end_of_an_order_that_lasts(lasting: TimeInF
 
 def test_done_for_the_day_proves_that_the_broker_has_an_order_in_doubt() -> None:
     order = order_of(intent(time_in_force=TimeInForce.GTC), SENT, unknown(f"{KEY}-s1"))
-    facts = apply_report(order, r.OrderClosed(cause=CloseCause.DONE_FOR_DAY, broker_order_id="B-1"))
-    assert facts == [ACKNOWLEDGED]
-    assert not then(order, *facts).is_in_doubt
+    events = apply_report(order, r.OrderClosed(cause=CloseCause.DONE_FOR_DAY, broker_order_id="B-1"))
+    assert events == [ACKNOWLEDGED]
+    assert not then(order, *events).is_in_doubt
 
 
 def test_a_commission_in_another_currency_is_kept_apart_from_one_in_the_instruments() -> None:
     euros = replace(execution("a", 40, 10, "2"), commission_currency="EUR")
     dollars = replace(execution("b", 60, 10, "1"), commission_currency="USD")
     order = order_of(*WORKING)
-    facts = [*apply_report(order, euros), *apply_report(order, dollars)]
-    assert facts == [fill("a", 40, 10, "2 EUR"), fill("b", 60, 10, "1")]
-    order = then(order, *facts)
+    events = [*apply_report(order, euros), *apply_report(order, dollars)]
+    assert events == [fill("a", 40, 10, "2 EUR"), fill("b", 60, 10, "1")]
+    order = then(order, *events)
     assert figures(order.commission, order.other_commissions) == (1, {"EUR": 2})
 
 
@@ -445,7 +445,7 @@ def test_the_currency_of_a_commission_is_news_and_the_same_told_again_is_not() -
     order = order_of(*WORKING, fill("a", 40, 10, "2"))
     euros = r.Commission(execution_id="a", commission=Decimal(2), commission_currency="EUR")
     told = apply_report(order, euros)
-    assert told == [f.CommissionReported(execution_id="a", commission=Decimal(2), commission_currency="EUR")]
+    assert told == [ev.CommissionReported(execution_id="a", commission=Decimal(2), commission_currency="EUR")]
     charged = then(order, *told)
     assert figures(charged.commission, charged.other_commissions, apply_report(charged, euros)) == (0, {"EUR": 2}, [])
     again = replace(execution("a", 40, 10, "2"), commission_currency="EUR")
@@ -463,7 +463,7 @@ def test_a_correction_brings_its_own_currency_and_a_bust_takes_every_currency_ba
 
 def test_a_currency_is_stored_only_where_it_is_not_the_instruments() -> None:
     assert "commission_currency" not in fill("a", 40, 10, "2").model_dump_json()
-    assert "commission_currency" not in f.CommissionReported(execution_id="a", commission=Decimal(2)).model_dump_json()
+    assert "commission_currency" not in ev.CommissionReported(execution_id="a", commission=Decimal(2)).model_dump_json()
     assert '"commission_currency":"EUR"' in fill("a", 40, 10, "2 EUR").model_dump_json()
 
 
@@ -471,12 +471,12 @@ def test_a_currency_is_stored_only_where_it_is_not_the_instruments() -> None:
 
 
 def test_a_correction_told_again_with_its_commission_tells_the_commission() -> None:
-    given = (*WORKING, fill("a", 40, fee="1"), f.FillCorrected(**dict(fill("c", 40)), corrects="a"))
+    given = (*WORKING, fill("a", 40, fee="1"), ev.FillCorrected(**dict(fill("c", 40)), corrects="a"))
     again = replace(corrected("c", "a", 40), commission=Decimal(0))
     order = order_of(*given)
-    facts = apply_report(order, again)
-    assert facts == [f.CommissionReported(execution_id="c", commission=Decimal(0))]
-    assert figures(order.commission, then(order, *facts).commission, apply_report(then(order, *facts), again)) == (1, 0, [])
+    events = apply_report(order, again)
+    assert events == [ev.CommissionReported(execution_id="c", commission=Decimal(0))]
+    assert figures(order.commission, then(order, *events).commission, apply_report(then(order, *events), again)) == (1, 0, [])
 
 
 @pytest.mark.parametrize("reports", [*permutations(range(3))])
@@ -496,9 +496,9 @@ def test_the_commission_of_a_chain_without_times_is_that_of_its_newest_link_that
 
 
 def test_a_pending_replace_is_told_once() -> None:
-    check((*WORKING, replace_request(1, "80")), r.ReplaceIsPending(), [f.ReplacePending()])
-    check((*WORKING, replace_request(1, "80"), f.ReplacePending()), r.ReplaceIsPending(), [])
-    check((*FILLED, replace_request(1, "120")), r.ReplaceIsPending(), [f.ReplacePending()])
+    check((*WORKING, replace_request(1, "80")), r.ReplaceIsPending(), [ev.ReplacePending()])
+    check((*WORKING, replace_request(1, "80"), ev.ReplacePending()), r.ReplaceIsPending(), [])
+    check((*FILLED, replace_request(1, "120")), r.ReplaceIsPending(), [ev.ReplacePending()])
     check(CANCELLED, r.ReplaceIsPending(), [])
 
 
@@ -507,25 +507,25 @@ TWO_REPLACES = (*WORKING, replace_request(1, "80"), replace_request(2, "70"))
 
 def test_each_of_two_replaces_is_pending_by_its_name_and_only_once() -> None:
     second = r.ReplaceIsPending(request_id=f"{KEY}-r2")
-    check((*TWO_REPLACES, f.ReplacePending()), second, [f.ReplacePending()])
-    check((*TWO_REPLACES, f.ReplacePending()), r.ReplaceIsPending(request_id=f"{KEY}-r1"), [])
-    check((*TWO_REPLACES, f.ReplacePending(), f.ReplacePending()), second, [])
-    check((*TWO_REPLACES, f.ReplaceRefused(request_id=f"{KEY}-r2", message="no")), second, [])
+    check((*TWO_REPLACES, ev.ReplacePending()), second, [ev.ReplacePending()])
+    check((*TWO_REPLACES, ev.ReplacePending()), r.ReplaceIsPending(request_id=f"{KEY}-r1"), [])
+    check((*TWO_REPLACES, ev.ReplacePending(), ev.ReplacePending()), second, [])
+    check((*TWO_REPLACES, ev.ReplaceRefused(request_id=f"{KEY}-r2", message="no")), second, [])
 
 
 @pytest.mark.parametrize("named", [1, 2])
 def test_a_replace_that_is_pending_because_of_a_request_ends_with_that_request(named: int) -> None:
     """Whichever of the two it was: the other one is not pending by it."""
-    (pending,) = recorded([f.ReplacePending()], after=len(TWO_REPLACES) + 1)
+    (pending,) = recorded([ev.ReplacePending()], after=len(TWO_REPLACES) + 1)
     cause = pending.envelope.model_copy(update={"causation_id": f"{KEY}-r{named}"})
     order = order_of(*TWO_REPLACES).apply([replace(pending, envelope=cause)])
-    answers = {number: then(order, f.ReplaceRefused(request_id=f"{KEY}-r{number}", message="no")) for number in (1, 2)}
+    answers = {number: then(order, ev.ReplaceRefused(request_id=f"{KEY}-r{number}", message="no")) for number in (1, 2)}
     assert [number for number in (1, 2) if answers[number].replace_pending] == [3 - named]
 
 
 def test_an_answered_replace_leaves_what_is_in_doubt_or_pending_beside_it() -> None:
-    doubted = unknown(f"{KEY}-r1", f.RequestKind.REPLACE)
-    given = (*TWO_REPLACES, cancel_request(), f.CancelPending(), f.ReplacePending(), doubted)
+    doubted = unknown(f"{KEY}-r1", ev.RequestKind.REPLACE)
+    given = (*TWO_REPLACES, cancel_request(), ev.CancelPending(), ev.ReplacePending(), doubted)
     order = order_of(*given)
     after = then(order, *apply_report(order, r.OrderReplaced(request_id=f"{KEY}-r2")))
     assert figures(after.replace_pending, after.cancel_pending, after.is_in_doubt, [*after.requests]) == (
@@ -538,24 +538,24 @@ def test_an_answered_replace_leaves_what_is_in_doubt_or_pending_beside_it() -> N
 
 def test_a_replace_that_names_no_request_is_the_one_whose_terms_it_tells() -> None:
     second = r.OrderReplaced(quantity=Decimal(70))
-    check(TWO_REPLACES, second, [f.Replaced(request_id=f"{KEY}-r2", quantity=Decimal(70))])
+    check(TWO_REPLACES, second, [ev.Replaced(request_id=f"{KEY}-r2", quantity=Decimal(70))])
 
 
 def test_a_replace_that_names_no_request_and_is_told_twice_does_not_settle_the_next_one() -> None:
-    done = f.Replaced(request_id=f"{KEY}-r1", quantity=Decimal(80))
-    check((*TWO_REPLACES, f.ReplacePending(), f.ReplacePending(), done), r.OrderReplaced(quantity=Decimal(80)), [])
+    done = ev.Replaced(request_id=f"{KEY}-r1", quantity=Decimal(80))
+    check((*TWO_REPLACES, ev.ReplacePending(), ev.ReplacePending(), done), r.OrderReplaced(quantity=Decimal(80)), [])
 
 
 @pytest.mark.parametrize("named", [f"{KEY}-r1", None])
 def test_a_replace_that_is_done_stands_on_the_terms_that_we_asked_for(named: str | None) -> None:
-    done = f.Replaced(request_id=f"{KEY}-r1", broker_order_id="B-2", quantity=Decimal(80), limit_price=Decimal("9.5"))
+    done = ev.Replaced(request_id=f"{KEY}-r1", broker_order_id="B-2", quantity=Decimal(80), limit_price=Decimal("9.5"))
     given = (*WORKING, replace_request(1, "80", "9.5"))
     check(given, r.OrderReplaced(request_id=named, broker_order_id="B-2"), [done])
 
 
 def test_a_replace_that_is_done_stands_on_the_terms_that_the_broker_tells() -> None:
     told = r.OrderReplaced(request_id=f"{KEY}-r1", quantity=Decimal(85), limit_price=Decimal(9), stop_price=Decimal(8))
-    stands = f.Replaced(
+    stands = ev.Replaced(
         request_id=f"{KEY}-r1", quantity=Decimal(85), limit_price=Decimal(9), stop_price=Decimal(8), broker_order_id=None
     )
     check((*WORKING, replace_request(1, "80", "9.5")), told, [stands])
@@ -566,35 +566,35 @@ def test_a_replace_told_twice_does_not_undo_the_next_one() -> None:
         *WORKING,
         replace_request(1, "80"),
         replace_request(2, "70"),
-        f.Replaced(request_id=f"{KEY}-r1", quantity=Decimal(80)),
-        f.Replaced(request_id=f"{KEY}-r2", quantity=Decimal(70)),
+        ev.Replaced(request_id=f"{KEY}-r1", quantity=Decimal(80)),
+        ev.Replaced(request_id=f"{KEY}-r2", quantity=Decimal(70)),
     )
     assert apply_report(order, r.OrderReplaced(request_id=f"{KEY}-r1", quantity=Decimal(80))) == []
 
 
 def test_a_replace_that_was_settled_as_absent_and_was_done_after_all_is_booked() -> None:
-    given = (*WORKING, replace_request(1, "80"), f.ReplaceRefused(request_id=f"{KEY}-r1", message="absent"))
-    done = f.Replaced(request_id=f"{KEY}-r1", quantity=Decimal(80))
+    given = (*WORKING, replace_request(1, "80"), ev.ReplaceRefused(request_id=f"{KEY}-r1", message="absent"))
+    done = ev.Replaced(request_id=f"{KEY}-r1", quantity=Decimal(80))
     check(given, r.OrderReplaced(request_id=f"{KEY}-r1", quantity=Decimal(80)), [done])
 
 
 def test_a_replace_of_somebody_else_is_booked_when_it_changes_something() -> None:
-    check(WORKING, r.OrderReplaced(quantity=Decimal(80)), [f.Replaced(request_id=None, quantity=Decimal(80))])
+    check(WORKING, r.OrderReplaced(quantity=Decimal(80)), [ev.Replaced(request_id=None, quantity=Decimal(80))])
     check(WORKING, r.OrderReplaced(quantity=Decimal(100)), [])
-    check((*WORKING, f.ReplacePending()), r.OrderReplaced(), [f.Replaced(request_id=None)])
+    check((*WORKING, ev.ReplacePending()), r.OrderReplaced(), [ev.Replaced(request_id=None)])
 
 
 def test_a_replace_done_after_the_end_is_noted() -> None:
     noted = anomaly("replaced_after_close", "replaced while CANCELLED")
-    check(CANCELLED, r.OrderReplaced(quantity=Decimal(80)), [f.Replaced(request_id=None, quantity=Decimal(80)), noted])
+    check(CANCELLED, r.OrderReplaced(quantity=Decimal(80)), [ev.Replaced(request_id=None, quantity=Decimal(80)), noted])
 
 
 @pytest.mark.parametrize("named", [f"{KEY}-r1", None])
 def test_a_refused_replace_leaves_the_order_as_it_was(named: str | None) -> None:
-    order = order_of(*WORKING, replace_request(1, "80"), f.ReplacePending())
-    facts = apply_report(order, r.ReplaceRejected(reason="too late", request_id=named))
-    assert facts == [f.ReplaceRefused(request_id=named, message="too late")]
-    after = then(order, *facts)
+    order = order_of(*WORKING, replace_request(1, "80"), ev.ReplacePending())
+    events = apply_report(order, r.ReplaceRejected(reason="too late", request_id=named))
+    assert events == [ev.ReplaceRefused(request_id=named, message="too late")]
+    after = then(order, *events)
     assert figures(after.quantity, after.replace_requested, after.replace_pending) == (100, False, False)
     assert apply_report(after, r.ReplaceRejected(reason="too late", request_id=named)) == []
 
@@ -602,14 +602,14 @@ def test_a_refused_replace_leaves_the_order_as_it_was(named: str | None) -> None
 @pytest.mark.parametrize(
     ("pending", "asked", "answer"),
     [
-        (f.ReplacePending(), replace_request(1, "80"), r.ReplaceRejected(reason="no", request_id=f"{KEY}-r1")),
-        (f.ReplacePending(), replace_request(1, "80"), r.OrderReplaced(request_id=f"{KEY}-r1")),
-        (f.CancelPending(), cancel_request(), r.CancelRejected(reason="no", request_id=f"{KEY}-c1")),
+        (ev.ReplacePending(), replace_request(1, "80"), r.ReplaceRejected(reason="no", request_id=f"{KEY}-r1")),
+        (ev.ReplacePending(), replace_request(1, "80"), r.OrderReplaced(request_id=f"{KEY}-r1")),
+        (ev.CancelPending(), cancel_request(), r.CancelRejected(reason="no", request_id=f"{KEY}-c1")),
     ],
     ids=["replace refused", "replace done", "cancel refused"],
 )
 def test_the_answer_to_our_request_leaves_pending_what_others_asked_for(
-    pending: Fact, asked: Fact, answer: r.ExecutionReport
+    pending: Event, asked: Event, answer: r.ExecutionReport
 ) -> None:
     order = order_of(*WORKING, pending, asked)
     after = then(order, *apply_report(order, answer))
@@ -626,7 +626,7 @@ def test_a_refused_replace_of_which_we_know_nothing_is_nothing() -> None:
 
 
 def test_a_restatement_is_always_news() -> None:
-    restated = f.Restated(quantity=Decimal(110), limit_price=Decimal(9), stop_price=Decimal(8), message="by phone")
+    restated = ev.Restated(quantity=Decimal(110), limit_price=Decimal(9), stop_price=Decimal(8), message="by phone")
     told = r.OrderRestated(quantity=Decimal(110), limit_price=Decimal(9), stop_price=Decimal(8), reason="by phone")
     check(WORKING, told, [restated])
     check((*WORKING, restated), told, [restated])
@@ -641,8 +641,8 @@ def test_a_restatement_to_nothing_is_an_anomaly(quantity: str | None, ratio: str
 
 
 def test_a_stop_triggers_once() -> None:
-    check(WORKING, r.OrderTriggered(), [f.Triggered()])
-    check((*WORKING, f.Triggered()), r.OrderTriggered(), [])
+    check(WORKING, r.OrderTriggered(), [ev.Triggered()])
+    check((*WORKING, ev.Triggered()), r.OrderTriggered(), [])
 
 
 def test_a_second_attempt_in_doubt_is_settled_by_any_word_of_the_order() -> None:
@@ -688,8 +688,8 @@ def test_late_word_of_an_earlier_replace_changes_no_terms(late: r.OrderReplaced,
 @pytest.mark.parametrize("is_absent", [True, False])
 def test_of_two_quantities_the_larger_stands_until_the_broker_is_asked(is_absent: bool) -> None:
     """Word of the first replace may be late, or its request was: then the broker did it last, and less does not fill the order."""
-    first = [f.ReplaceRefused(request_id=f"{KEY}-r1", message="absent")] if is_absent else []
-    second = f.Replaced(request_id=f"{KEY}-r2", quantity=Decimal(70))
+    first = [ev.ReplaceRefused(request_id=f"{KEY}-r1", message="absent")] if is_absent else []
+    second = ev.Replaced(request_id=f"{KEY}-r2", quantity=Decimal(70))
     order = order_of(*WORKING, replace_request(1, "80"), *first, replace_request(2, "70"), second, fill("a", 70))
     assert order.status == "FILLED"
     order = then(order, *apply_report(order, r.OrderReplaced(request_id=f"{KEY}-r1", quantity=Decimal(80))))
@@ -703,7 +703,7 @@ def test_of_two_quantities_the_larger_stands_until_the_broker_is_asked(is_absent
 def test_an_answer_tells_the_terms_that_stand_whichever_replace_asked_for_them(quantity: int) -> None:
     """The broker did the first one last."""
     asked = replace_request(1, str(quantity)), replace_request(2, "70")
-    order = order_of(*WORKING, *asked, f.Replaced(request_id=f"{KEY}-r2", quantity=Decimal(70)), fill("a", 60))
+    order = order_of(*WORKING, *asked, ev.Replaced(request_id=f"{KEY}-r2", quantity=Decimal(70)), fill("a", 60))
     told = r.OrderSnapshot(
         status=r.BrokerStatus.WORKING,
         filled_quantity=Decimal(62),
@@ -733,13 +733,13 @@ def test_two_ways_of_telling_a_commission_that_disagree_come_to_an_end() -> None
     reports = [r.Commission(execution_id="a", commission=Decimal(1)), execution("a", 40, 10, "1.01")] * 5
     told = 0
     for report in reports:
-        facts = apply_report(order, report)
-        told, order = told + len(facts), then(order, *facts)
+        events = apply_report(order, report)
+        told, order = told + len(events), then(order, *events)
     assert told == 3
 
 
 def test_a_later_replace_that_was_refused_leaves_the_earlier_one_its_say() -> None:
-    order = order_of(*TWO_REPLACES, f.ReplaceRefused(request_id=f"{KEY}-r2", message="no"))
+    order = order_of(*TWO_REPLACES, ev.ReplaceRefused(request_id=f"{KEY}-r2", message="no"))
     after = then(order, *apply_report(order, r.OrderReplaced(request_id=f"{KEY}-r1")))
     assert after.quantity == 80
 
@@ -747,12 +747,12 @@ def test_a_later_replace_that_was_refused_leaves_the_earlier_one_its_say() -> No
 @pytest.mark.parametrize(
     "new_terms",
     [
-        (replace_request(1, "120"), f.Replaced(request_id=f"{KEY}-r1", quantity=Decimal(120))),
-        (f.Restated(quantity=Decimal(120)),),
+        (replace_request(1, "120"), ev.Replaced(request_id=f"{KEY}-r1", quantity=Decimal(120))),
+        (ev.Restated(quantity=Decimal(120)),),
     ],
     ids=["replaced", "restated"],
 )
-def test_a_late_acknowledgement_does_not_undo_new_terms(new_terms: tuple[Fact, ...]) -> None:
+def test_a_late_acknowledgement_does_not_undo_new_terms(new_terms: tuple[Event, ...]) -> None:
     order = order_of(SENT, fill("a", 10), *new_terms)
     after = then(order, *apply_report(order, r.Accepted(broker_order_id="B-1", effective_quantity=Decimal(100))))
     assert figures(after.quantity, after.broker_order_id) == (120, "B-1")

@@ -1,4 +1,4 @@
-"""What we may ask of an order, and when we must not. Given facts, when one decision, then exactly these new facts."""
+"""What we may ask of an order, and when we must not. Given events, when one decision, then exactly these new events."""
 
 from collections.abc import Callable
 from decimal import Decimal
@@ -6,10 +6,10 @@ from decimal import Decimal
 import pytest
 
 from liveorder.domain.errors import DecisionRefused
-from liveorder.domain.facts import Fact
+from liveorder.domain.events import Event
 from liveorder.domain.order import LiveOrder, requests
-from liveorder.domain.order import facts as f
-from liveorder.domain.order.facts import CancelReason, RejectReason, RequestKind
+from liveorder.domain.order import events as ev
+from liveorder.domain.order.events import CancelReason, RejectReason, RequestKind
 from tests.builders import (
     ACKNOWLEDGED,
     DEADLINE,
@@ -40,19 +40,19 @@ CLOSED = [
 ]
 
 
-def submit(order: LiveOrder) -> list[Fact]:
+def submit(order: LiveOrder) -> list[Event]:
     return requests.start_submission(order, {}, "{}", DEADLINE, SESSION)
 
 
-def cancel(order: LiveOrder) -> list[Fact]:
+def cancel(order: LiveOrder) -> list[Event]:
     return requests.request_cancel(order, CancelReason.REQUESTED, {}, "{}", DEADLINE)
 
 
-def drop(order: LiveOrder) -> list[Fact]:
+def drop(order: LiveOrder) -> list[Event]:
     return requests.cancel_unsent(order, CancelReason.STALE, "61 s old")
 
 
-def replace(order: LiveOrder, quantity: str | None = "120", limit: str | None = None) -> list[Fact]:
+def replace(order: LiveOrder, quantity: str | None = "120", limit: str | None = None) -> list[Event]:
     wanted = None if quantity is None else Decimal(quantity)
     requests.check_replace(order, wanted)
     return requests.request_replace(order, wanted, None if limit is None else Decimal(limit), None, {}, "{}", DEADLINE)
@@ -74,16 +74,16 @@ def test_deciding_the_same_step_twice_gives_the_same_request() -> None:
     assert cancel(order_of(*WORKING)) == cancel(order_of(*WORKING))
 
 
-@pytest.mark.parametrize("facts", CLOSED)
-def test_a_closed_order_is_not_sent(facts: tuple[Fact, ...]) -> None:
+@pytest.mark.parametrize("events", CLOSED)
+def test_a_closed_order_is_not_sent(events: tuple[Event, ...]) -> None:
     with pytest.raises(DecisionRefused, match="cannot be sent"):
-        submit(order_of(*facts))
+        submit(order_of(*events))
 
 
-@pytest.mark.parametrize("facts", [(SENT,), (SENT, unknown(f"{KEY}-s1"))], ids=["on its way", "in doubt"])
-def test_nothing_is_sent_while_an_attempt_has_no_outcome(facts: tuple[Fact, ...]) -> None:
+@pytest.mark.parametrize("events", [(SENT,), (SENT, unknown(f"{KEY}-s1"))], ids=["on its way", "in doubt"])
+def test_nothing_is_sent_while_an_attempt_has_no_outcome(events: tuple[Event, ...]) -> None:
     with pytest.raises(DecisionRefused, match="ask, do not send again"):
-        submit(order_of(*facts))
+        submit(order_of(*events))
 
 
 @pytest.mark.parametrize(
@@ -93,15 +93,15 @@ def test_nothing_is_sent_while_an_attempt_has_no_outcome(facts: tuple[Fact, ...]
         (fill("a", 40),),
         (fill("a", 40), bust("a")),
         (bust("a"),),
-        (f.CancelPending(),),
-        (f.ReplacePending(),),
-        (f.Triggered(),),
-        (f.Restated(quantity=Decimal(90)),),
-        (f.CommissionReported(execution_id="a", commission=Decimal(1)),),
+        (ev.CancelPending(),),
+        (ev.ReplacePending(),),
+        (ev.Triggered(),),
+        (ev.Restated(quantity=Decimal(90)),),
+        (ev.CommissionReported(execution_id="a", commission=Decimal(1)),),
     ],
-    ids=lambda facts: " ".join(type(fact).__name__ for fact in facts),
+    ids=lambda events: " ".join(type(event).__name__ for event in events),
 )
-def test_whatever_a_broker_told_of_an_order_means_that_it_must_not_be_sent_again(told: tuple[Fact, ...]) -> None:
+def test_whatever_a_broker_told_of_an_order_means_that_it_must_not_be_sent_again(told: tuple[Event, ...]) -> None:
     order = order_of(SENT, FAILED, submission(2), unknown(f"{KEY}-s2"), *told)
     assert (order.is_at_broker, order.is_in_doubt, order.submission_is_open) == (True, False, False)
     with pytest.raises(DecisionRefused, match="at the broker already"):
@@ -109,7 +109,7 @@ def test_whatever_a_broker_told_of_an_order_means_that_it_must_not_be_sent_again
     assert cancel(order) == [cancel_request()], "it is at the broker, so the broker must be asked to cancel it"
 
 
-def fail(order: LiveOrder) -> list[Fact]:
+def fail(order: LiveOrder) -> list[Event]:
     return requests.fail_submission(order, f"{KEY}-s1", "BrokerConnectionError", "connection refused")
 
 
@@ -135,22 +135,22 @@ def test_a_refusal_of_ours_says_which_rule_and_what_it_measured() -> None:
 
 
 @pytest.mark.parametrize(
-    ("facts", "request_id", "kind"),
+    ("events", "request_id", "kind"),
     [
         ((SENT,), f"{KEY}-s1", RequestKind.SUBMIT),
         ((*WORKING, cancel_request()), f"{KEY}-c1", RequestKind.CANCEL),
         ((*WORKING, replace_request(quantity="120")), f"{KEY}-r1", RequestKind.REPLACE),
     ],
 )
-def test_a_request_without_an_outcome_can_be_doubted_once(facts: tuple[Fact, ...], request_id: str, kind: RequestKind) -> None:
-    order = order_of(*facts)
+def test_a_request_without_an_outcome_can_be_doubted_once(events: tuple[Event, ...], request_id: str, kind: RequestKind) -> None:
+    order = order_of(*events)
     doubted = requests.doubt(order, request_id, "BrokerTimeoutError", "no answer")
     assert doubted == [unknown(request_id, kind)]
     assert requests.doubt(then(order, *doubted), request_id, "BrokerTimeoutError", "no answer") == []
 
 
 def test_a_request_in_doubt_that_is_refused_as_a_duplicate_is_doubted_once_more_for_that() -> None:
-    def doubted(order: LiveOrder) -> list[Fact]:
+    def doubted(order: LiveOrder) -> list[Event]:
         return requests.doubt(order, f"{KEY}-s1", "DuplicateClientOrderId", "held already")
 
     order = order_of(SENT, unknown(f"{KEY}-s1"))
@@ -168,7 +168,7 @@ def test_a_submission_that_never_arrived_failed() -> None:
     order = order_of(SENT, unknown(f"{KEY}-s1"))
     settled = requests.settle_absent(order, f"{KEY}-s1", "not found at 14:31")
     message = "the broker never received it (no answer)"
-    assert settled == [f.SubmissionFailed(request_id=f"{KEY}-s1", error="Absent", message=message, evidence="not found at 14:31")]
+    assert settled == [ev.SubmissionFailed(request_id=f"{KEY}-s1", error="Absent", message=message, evidence="not found at 14:31")]
     assert submit(then(order, *settled)) == [submission(2)]
 
 
@@ -192,10 +192,10 @@ def test_an_attempt_that_never_arrived_is_counted_if_it_surely_left_us(doubts: t
 
 
 @pytest.mark.parametrize(
-    ("asked", "refused"), [(cancel_request(), f.CancelRefused), (replace_request(quantity="120"), f.ReplaceRefused)]
+    ("asked", "refused"), [(cancel_request(), ev.CancelRefused), (replace_request(quantity="120"), ev.ReplaceRefused)]
 )
 def test_a_change_that_never_arrived_was_refused(
-    asked: f.CancelRequested | f.ReplaceRequested, refused: Callable[..., Fact]
+    asked: ev.CancelRequested | ev.ReplaceRequested, refused: Callable[..., Event]
 ) -> None:
     order = order_of(*WORKING, asked, unknown(asked.request_id))
     settled = requests.settle_absent(order, asked.request_id, "by phone", by_person=True)
@@ -216,11 +216,13 @@ def test_what_was_not_begun_failed_for_a_reason_of_ours_and_a_cancel_is_wanted_a
         order_of(*WORKING, cancel_request()),
         order_of(*WORKING, replace_request(quantity="120")),
     )
-    assert requests.not_begun(sent, f"{KEY}-s1", why) == [f.SubmissionFailed(request_id=f"{KEY}-s1", error="NotBegun", message=why)]
+    assert requests.not_begun(sent, f"{KEY}-s1", why) == [
+        ev.SubmissionFailed(request_id=f"{KEY}-s1", error="NotBegun", message=why)
+    ]
     refused = requests.not_begun(asked, f"{KEY}-c1", why)
-    assert refused == [f.CancelRefused(request_id=f"{KEY}-c1", message=why, is_still_wanted=True)]
+    assert refused == [ev.CancelRefused(request_id=f"{KEY}-c1", message=why, is_still_wanted=True)]
     assert then(asked, *refused).cancel_wish is CancelReason.REQUESTED
-    assert requests.not_begun(replacing, f"{KEY}-r1", why) == [f.ReplaceRefused(request_id=f"{KEY}-r1", message=why)]
+    assert requests.not_begun(replacing, f"{KEY}-r1", why) == [ev.ReplaceRefused(request_id=f"{KEY}-r1", message=why)]
     assert requests.not_begun(order_of(*WORKING), f"{KEY}-s1", why) == []
 
 
@@ -235,13 +237,13 @@ def test_what_is_settled_is_not_settled_again() -> None:
 
 
 @pytest.mark.parametrize(
-    ("facts", "is_its_end"),
+    ("events", "is_its_end"),
     [((SENT, FAILED), True), ((SENT,), False), ((SENT, unknown(f"{KEY}-s1")), False), (WORKING, False), ((fill("a", 40),), False)],
     ids=["surely not received", "on its way", "in doubt", "working", "filled though never sent"],
 )
-def test_a_cancel_that_was_sent_before_it_was_stored_ends_what_never_arrived(facts: tuple[Fact, ...], is_its_end: bool) -> None:
-    order = order_of(*facts)
-    asked = f.CancelRequested(request_id=f"{KEY}-c1", reason=CancelReason.REQUESTED)
+def test_a_cancel_that_was_sent_before_it_was_stored_ends_what_never_arrived(events: tuple[Event, ...], is_its_end: bool) -> None:
+    order = order_of(*events)
+    asked = ev.CancelRequested(request_id=f"{KEY}-c1", reason=CancelReason.REQUESTED)
     ended = cancelled(CancelReason.REQUESTED, "it never reached the broker, and its cancel was asked for")
     booked = requests.book_sent_cancel(order, f"{KEY}-c1", CancelReason.REQUESTED)
     assert booked == ([asked, ended] if is_its_end else [asked])
@@ -249,27 +251,27 @@ def test_a_cancel_that_was_sent_before_it_was_stored_ends_what_never_arrived(fac
 
 
 def test_a_cancel_that_was_sent_before_the_order_was_found_under_another_key_is_booked_once() -> None:
-    order = order_of(SENT, f.FoundUnderKey(client_order_id="ANOTHER-KEY"))
+    order = order_of(SENT, ev.FoundUnderKey(client_order_id="ANOTHER-KEY"))
     booked = requests.book_sent_cancel(order, f"{KEY}-c1", CancelReason.REQUESTED)
-    assert booked == [f.CancelRequested(request_id=f"{KEY}-c1", reason=CancelReason.REQUESTED)]
+    assert booked == [ev.CancelRequested(request_id=f"{KEY}-c1", reason=CancelReason.REQUESTED)]
     assert requests.book_sent_cancel(then(order, *booked), f"{KEY}-c1", CancelReason.REQUESTED) == []
 
 
 # --- cancels -----------------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("facts", [(), (SENT, FAILED)], ids=["never sent", "surely not received"])
-def test_an_order_that_is_not_at_the_broker_is_cancelled_at_once(facts: tuple[Fact, ...]) -> None:
-    assert cancel(order_of(*facts)) == [cancelled(CancelReason.REQUESTED, "cancelled before it was sent")]
+@pytest.mark.parametrize("events", [(), (SENT, FAILED)], ids=["never sent", "surely not received"])
+def test_an_order_that_is_not_at_the_broker_is_cancelled_at_once(events: tuple[Event, ...]) -> None:
+    assert cancel(order_of(*events)) == [cancelled(CancelReason.REQUESTED, "cancelled before it was sent")]
 
 
 @pytest.mark.parametrize(
-    "facts",
+    "events",
     [(SENT,), (SENT, unknown(f"{KEY}-s1")), WORKING, (*WORKING, fill("a", 40)), (fill("a", 40),)],
     ids=["on its way", "in doubt", "working", "part filled", "filled though never sent"],
 )
-def test_an_order_that_may_be_at_the_broker_is_cancelled_there(facts: tuple[Fact, ...]) -> None:
-    assert cancel(order_of(*facts)) == [cancel_request()]
+def test_an_order_that_may_be_at_the_broker_is_cancelled_there(events: tuple[Event, ...]) -> None:
+    assert cancel(order_of(*events)) == [cancel_request()]
 
 
 def test_a_cancel_may_be_asked_again_while_one_is_unanswered() -> None:
@@ -283,29 +285,29 @@ def test_an_order_that_was_rejected_and_filled_in_part_can_be_cancelled() -> Non
 
 @pytest.mark.parametrize("code", ["acknowledged_after_close", "live_after_close"])
 def test_an_order_that_turned_up_after_it_was_closed_can_be_cancelled_until_a_person_looked(code: str) -> None:
-    stray = order_of(SENT, FAILED, cancelled(), ACKNOWLEDGED, f.ReviewRequested(code=code, message=""))
+    stray = order_of(SENT, FAILED, cancelled(), ACKNOWLEDGED, ev.ReviewRequested(code=code, message=""))
     assert stray.is_stray
     assert cancel(stray) == [cancel_request()]
     with pytest.raises(DecisionRefused, match="nothing to cancel"):
-        cancel(then(stray, f.ReviewResolved(evidence="cancelled by phone")))
+        cancel(then(stray, ev.ReviewResolved(evidence="cancelled by phone")))
 
 
-@pytest.mark.parametrize("facts", CLOSED)
+@pytest.mark.parametrize("events", CLOSED)
 @pytest.mark.parametrize("decide", [cancel, drop])
-def test_a_closed_order_is_not_cancelled(decide: Callable[[LiveOrder], list[Fact]], facts: tuple[Fact, ...]) -> None:
+def test_a_closed_order_is_not_cancelled(decide: Callable[[LiveOrder], list[Event]], events: tuple[Event, ...]) -> None:
     with pytest.raises(DecisionRefused, match="nothing to cancel"):
-        decide(order_of(*facts))
+        decide(order_of(*events))
 
 
-@pytest.mark.parametrize("facts", [(), (SENT, FAILED)], ids=["never sent", "surely not received"])
-def test_an_intent_that_never_left_can_be_dropped(facts: tuple[Fact, ...]) -> None:
-    assert drop(order_of(*facts)) == [cancelled(CancelReason.STALE, "61 s old")]
+@pytest.mark.parametrize("events", [(), (SENT, FAILED)], ids=["never sent", "surely not received"])
+def test_an_intent_that_never_left_can_be_dropped(events: tuple[Event, ...]) -> None:
+    assert drop(order_of(*events)) == [cancelled(CancelReason.STALE, "61 s old")]
 
 
-@pytest.mark.parametrize("facts", [(SENT,), WORKING, (SENT, fill("a", 40), bust("a"))], ids=["on its way", "working", "busted"])
-def test_an_order_that_may_be_at_the_broker_is_not_dropped(facts: tuple[Fact, ...]) -> None:
+@pytest.mark.parametrize("events", [(SENT,), WORKING, (SENT, fill("a", 40), bust("a"))], ids=["on its way", "working", "busted"])
+def test_an_order_that_may_be_at_the_broker_is_not_dropped(events: tuple[Event, ...]) -> None:
     with pytest.raises(DecisionRefused, match="may be at the broker"):
-        drop(order_of(*facts))
+        drop(order_of(*events))
 
 
 # --- replaces ----------------------------------------------------------------------------------------------------------------
@@ -324,7 +326,7 @@ def test_a_replace_of_the_price_alone_needs_no_quantity() -> None:
 
 
 @pytest.mark.parametrize(
-    ("facts", "why"),
+    ("events", "why"),
     [
         ((), "not at the broker"),
         ((SENT, FAILED), "not at the broker"),
@@ -335,9 +337,9 @@ def test_a_replace_of_the_price_alone_needs_no_quantity() -> None:
     ],
     ids=["never sent", "surely not received", "on its way", "a replace in doubt", "filled", "cancelled"],
 )
-def test_a_replace_that_cannot_be_meant_is_refused(facts: tuple[Fact, ...], why: str) -> None:
+def test_a_replace_that_cannot_be_meant_is_refused(events: tuple[Event, ...], why: str) -> None:
     with pytest.raises(DecisionRefused, match=why):
-        replace(order_of(*facts))
+        replace(order_of(*events))
 
 
 @pytest.mark.parametrize("quantity", ["40", "39", "0", "-1"])
@@ -351,11 +353,11 @@ def test_a_replace_to_no_more_than_is_filled_is_refused(quantity: str) -> None:
 
 def test_a_review_is_asked_for_once_and_resolved_once() -> None:
     asked = requests.request_review(order_of(), "odd", "look at this")
-    assert asked == [f.ReviewRequested(code="odd", message="look at this")]
+    assert asked == [ev.ReviewRequested(code="odd", message="look at this")]
     order = order_of(*asked)
     assert requests.request_review(order, "odd", "look again") == []
     resolved = requests.resolve_review(order, "seen by asha")
-    assert resolved == [f.ReviewResolved(evidence="seen by asha")]
+    assert resolved == [ev.ReviewResolved(evidence="seen by asha")]
     assert requests.resolve_review(then(order, *resolved), "seen again") == []
 
 

@@ -1,4 +1,4 @@
-"""What an answer to a question amounts to: the same facts as the reports that would have told it."""
+"""What an answer to a question amounts to: the same events as the reports that would have told it."""
 
 from decimal import Decimal
 from typing import Any
@@ -6,11 +6,11 @@ from typing import Any
 import pytest
 
 from liveorder.domain import execution_report as r
+from liveorder.domain.events import Event
 from liveorder.domain.execution_report import BrokerStatus
-from liveorder.domain.facts import Fact
 from liveorder.domain.order import LiveOrder
-from liveorder.domain.order import facts as f
-from liveorder.domain.order.facts import CancelReason, RequestKind
+from liveorder.domain.order import events as ev
+from liveorder.domain.order.events import CancelReason, RequestKind
 from liveorder.domain.order.reception import apply_report
 from liveorder.domain.values import OrderType
 from tests.builders import (
@@ -54,22 +54,22 @@ def execution(execution_id: str, quantity: int, price: int = 10) -> r.Execution:
     return r.Execution(execution_id=execution_id, quantity=Decimal(quantity), price=Decimal(price))
 
 
-def inferred(quantity: str | int, price: str | int, evidence: str, number: int = 1) -> f.FillInferred:
-    return f.FillInferred(
+def inferred(quantity: str | int, price: str | int, evidence: str, number: int = 1) -> ev.FillInferred:
+    return ev.FillInferred(
         execution_id=f"inferred-{number}", quantity=Decimal(quantity), price=Decimal(price), evidence=f"the broker tells {evidence}"
     )
 
 
-def anomaly(code: str, message: str) -> f.AnomalyNoted:
-    return f.AnomalyNoted(code=code, message=message)
+def anomaly(code: str, message: str) -> ev.AnomalyNoted:
+    return ev.AnomalyNoted(code=code, message=message)
 
 
-def check(given: tuple[Fact, ...], snapshot: r.OrderSnapshot, expected: list[Fact]) -> LiveOrder:
-    """Then exactly these facts; and the same answer once more tells nothing."""
+def check(given: tuple[Event, ...], snapshot: r.OrderSnapshot, expected: list[Event]) -> LiveOrder:
+    """Then exactly these events; and the same answer once more tells nothing."""
     order = order_of(*given)
-    facts = apply_report(order, snapshot)
-    assert facts == expected
-    after = then(order, *facts)
+    events = apply_report(order, snapshot)
+    assert events == expected
+    after = then(order, *events)
     assert apply_report(after, snapshot) == []
     return after
 
@@ -84,7 +84,7 @@ def test_an_order_that_the_broker_has_is_acknowledged_and_not_in_doubt(status: B
 
 def test_an_answer_by_our_key_settles_doubt_even_without_the_brokers_id() -> None:
     after = check(
-        (SENT, unknown(f"{KEY}-s1")), told(BrokerStatus.WORKING, broker_order_id=None), [f.Acknowledged(broker_order_id=None)]
+        (SENT, unknown(f"{KEY}-s1")), told(BrokerStatus.WORKING, broker_order_id=None), [ev.Acknowledged(broker_order_id=None)]
     )
     assert not after.is_in_doubt
     assert apply_report(after, told(BrokerStatus.WORKING)) == [ACKNOWLEDGED]
@@ -118,14 +118,14 @@ def test_what_no_listed_fill_tells_of_is_inferred_at_the_price_that_makes_the_av
 
 
 def test_a_fill_is_inferred_at_the_time_of_the_answer() -> None:
-    facts = apply_report(order_of(*WORKING), told(BrokerStatus.WORKING, 40, 10, occurred_at=seconds(60)))
-    assert facts == [inferred(40, 10, "40 filled at 10").model_copy(update={"filled_at": seconds(60)})]
+    events = apply_report(order_of(*WORKING), told(BrokerStatus.WORKING, 40, 10, occurred_at=seconds(60)))
+    assert events == [inferred(40, 10, "40 filled at 10").model_copy(update={"filled_at": seconds(60)})]
 
 
 @pytest.mark.parametrize(
     ("first", "price"), [(LIMITED, 10), (intent(decision_price=Decimal(9)), 9), (intent(), 0)], ids=["limit", "decision", "none"]
 )
-def test_without_an_average_a_fill_is_inferred_at_the_best_price_that_we_know(first: f.Requested, price: int) -> None:
+def test_without_an_average_a_fill_is_inferred_at_the_best_price_that_we_know(first: ev.Requested, price: int) -> None:
     check((first, *WORKING), told(BrokerStatus.WORKING, 40), [inferred(40, price, "40 filled at no price")])
 
 
@@ -203,7 +203,7 @@ def test_units_that_a_late_link_of_a_chain_takes_from_what_is_known_count_at_the
 
 def test_a_total_below_ours_takes_back_what_was_inferred_of_a_fill_that_was_busted_before_it_was_told() -> None:
     given = (*WORKING, fill("a", 40), inferred(60, 10, "100 filled at 10"), bust("b"))
-    none_left: list[Fact] = [f.FillBusted(execution_id="inferred-1")]
+    none_left: list[Event] = [ev.FillBusted(execution_id="inferred-1")]
     assert check(given, told(BrokerStatus.WORKING, 40, 10), none_left).filled_quantity == 40
     check(given, told(BrokerStatus.UNKNOWN, 40, 10), [])
     some_left = [*none_left, inferred(15, 10, "55 filled at 10", number=2)]
@@ -228,7 +228,7 @@ def test_an_empty_fill_in_a_list_hides_nothing() -> None:
 
 def test_terms_that_differ_are_a_change_by_the_broker() -> None:
     snapshot = told(BrokerStatus.WORKING, quantity=90, limit_price=9)
-    restated = f.Restated(quantity=Decimal(90), limit_price=Decimal(9), message="found so by asking")
+    restated = ev.Restated(quantity=Decimal(90), limit_price=Decimal(9), message="found so by asking")
     check((LIMITED, *WORKING), snapshot, [restated])
 
 
@@ -237,7 +237,7 @@ def test_an_order_without_a_limit_that_rests_with_one_says_so_once(kind: str, be
     stop: dict[str, Any] = {"stop_price": Decimal(10)} if kind == "STOP" else {}
     given = (intent(order_type=kind, **stop), *WORKING)
     snapshot = told(BrokerStatus.WORKING, quantity=100, limit_price="10.3", order_type=becomes, **stop)
-    restated = f.Restated(
+    restated = ev.Restated(
         quantity=Decimal(100), limit_price=Decimal("10.3"), message=f"it rests there as a {becomes} order", **stop
     )
     after = check(given, snapshot, [restated])
@@ -247,19 +247,19 @@ def test_an_order_without_a_limit_that_rests_with_one_says_so_once(kind: str, be
 @pytest.mark.parametrize("status", [BrokerStatus.PENDING, BrokerStatus.FILLED, BrokerStatus.CANCELLED])
 def test_a_limit_is_no_news_of_a_market_order_that_does_not_rest(status: BrokerStatus) -> None:
     snapshot = told(status, quantity=100, limit_price="10.3", order_type=OrderType.LIMIT)
-    facts = apply_report(order_of(intent(order_type="MARKET"), *WORKING), snapshot)
-    assert not any(isinstance(fact, f.Restated) for fact in facts)
+    events = apply_report(order_of(intent(order_type="MARKET"), *WORKING), snapshot)
+    assert not any(isinstance(event, ev.Restated) for event in events)
 
 
 def test_terms_that_we_asked_for_settle_the_replace_that_asked_for_them() -> None:
     asked = (replace_request(1, "80"), replace_request(2, "70"), unknown(f"{KEY}-r2", RequestKind.REPLACE))
-    done = f.Replaced(request_id=f"{KEY}-r2", broker_order_id="B-1", quantity=Decimal(70))
+    done = ev.Replaced(request_id=f"{KEY}-r2", broker_order_id="B-1", quantity=Decimal(70))
     after = check((*WORKING, *asked), told(BrokerStatus.WORKING, quantity=70), [done])
     assert list(after.requests) == [f"{KEY}-r1"]
 
 
 def test_terms_that_are_not_quite_what_we_asked_for_settle_no_replace() -> None:
-    restated = f.Restated(quantity=Decimal(80), limit_price=Decimal("9.4"), message="found so by asking")
+    restated = ev.Restated(quantity=Decimal(80), limit_price=Decimal("9.4"), message="found so by asking")
     given = (LIMITED, *WORKING, replace_request(1, "80", "9.5"))
     after = check(given, told(BrokerStatus.WORKING, quantity=80, limit_price="9.4"), [restated])
     assert after.replace_requested
@@ -267,7 +267,7 @@ def test_terms_that_are_not_quite_what_we_asked_for_settle_no_replace() -> None:
 
 def test_a_replace_that_fills_overtook_is_settled_by_what_is_filled() -> None:
     given = (*WORKING, fill("a", 40), replace_request(1, "50"), fill("b", 30))
-    done = f.Replaced(request_id=f"{KEY}-r1", broker_order_id="B-1", quantity=Decimal(70))
+    done = ev.Replaced(request_id=f"{KEY}-r1", broker_order_id="B-1", quantity=Decimal(70))
     assert check(given, told(BrokerStatus.FILLED, 70, 10, quantity=70), [done]).status.value == "FILLED"
 
 
@@ -292,22 +292,22 @@ OVERFILL = anomaly("overfill", "50 filled of 44 ordered")
 OVERFILLED = (intent(quantity=Decimal(44)), *WORKING, fill("a", 44), fill("b", 6), OVERFILL)
 SIX_TOO_MANY = {
     "as sent": OVERFILLED,
-    "restated": (*WORKING, f.Restated(quantity=Decimal(44)), fill("a", 44), fill("b", 6), OVERFILL),
+    "restated": (*WORKING, ev.Restated(quantity=Decimal(44)), fill("a", 44), fill("b", 6), OVERFILL),
     "replaced": (
         *WORKING,
         replace_request(1, "44"),
-        f.Replaced(request_id=f"{KEY}-r1", quantity=Decimal(44)),
+        ev.Replaced(request_id=f"{KEY}-r1", quantity=Decimal(44)),
         fill("a", 44),
         fill("b", 6),
         OVERFILL,
     ),
-    "restated after it": (*OVERFILLED, f.Restated(quantity=Decimal(44))),
+    "restated after it": (*OVERFILLED, ev.Restated(quantity=Decimal(44))),
     "in units after a split": (
         intent(quantity=Decimal(22)),
         *WORKING,
         fill("a", 22, 20),
         fill("b", 3, 20),
-        f.Restated(quantity=Decimal(44), split_ratio=Decimal(2)),
+        ev.Restated(quantity=Decimal(44), split_ratio=Decimal(2)),
         OVERFILL,
     ),
 }
@@ -317,7 +317,7 @@ SIX_TOO_MANY = {
 @pytest.mark.parametrize("quantity", [None, 44, 50])
 @pytest.mark.parametrize("given", SIX_TOO_MANY.values(), ids=SIX_TOO_MANY)
 def test_an_overfilled_order_keeps_its_ordered_quantity_however_it_is_polled(
-    given: tuple[Fact, ...], quantity: int | None, status: BrokerStatus
+    given: tuple[Event, ...], quantity: int | None, status: BrokerStatus
 ) -> None:
     order = order_of(*given)
     snapshot = told(status, 50, 10, **({} if quantity is None else {"quantity": quantity}))
@@ -347,16 +347,16 @@ def test_an_overfill_that_an_old_answer_tells_as_the_quantity_is_not_ordered(sta
 
 
 def test_a_replace_to_just_what_is_filled_is_found_by_asking() -> None:
-    done = f.Replaced(request_id=f"{KEY}-r1", broker_order_id="B-1", quantity=Decimal(50))
+    done = ev.Replaced(request_id=f"{KEY}-r1", broker_order_id="B-1", quantity=Decimal(50))
     given = (intent(quantity=Decimal(44)), *WORKING, replace_request(1, "50"), fill("a", 44), fill("b", 6), OVERFILL)
     after = check(given, told(BrokerStatus.WORKING, 50, 10, quantity=50), [done])
     assert figures(after.quantity, after.replace_requested) == (50, False)
 
 
 def test_what_was_filled_beyond_the_order_is_not_ordered_by_new_terms_either() -> None:
-    assert order_of(*OVERFILLED, f.Restated(quantity=Decimal(48))).quantity == 48
-    assert order_of(*OVERFILLED, f.Restated(quantity=Decimal(40))).quantity == 44
-    assert order_of(*OVERFILLED, f.Replaced(request_id=None, quantity=Decimal(60))).quantity == 60
+    assert order_of(*OVERFILLED, ev.Restated(quantity=Decimal(48))).quantity == 48
+    assert order_of(*OVERFILLED, ev.Restated(quantity=Decimal(40))).quantity == 44
+    assert order_of(*OVERFILLED, ev.Replaced(request_id=None, quantity=Decimal(60))).quantity == 60
 
 
 def test_a_bust_of_the_excess_leaves_an_order_that_was_polled_filled_and_of_the_rest_open() -> None:
@@ -371,26 +371,26 @@ def test_a_bust_of_the_excess_leaves_an_order_that_was_polled_filled_and_of_the_
 
 def test_what_is_pending_at_the_broker_is_pending_here() -> None:
     given = (*WORKING, cancel_request(), replace_request(1, "80"))
-    check(given, told(BrokerStatus.WORKING, cancel_pending=True, replace_pending=True), [f.CancelPending(), f.ReplacePending()])
+    check(given, told(BrokerStatus.WORKING, cancel_pending=True, replace_pending=True), [ev.CancelPending(), ev.ReplacePending()])
 
 
 REPLACE_PENDING = told(BrokerStatus.WORKING, quantity=100, replace_pending=True)
 NOTHING_PENDING = told(BrokerStatus.WORKING, quantity=100)
-AS_IT_STANDS = f.Acknowledged(broker_order_id=None)
+AS_IT_STANDS = ev.Acknowledged(broker_order_id=None)
 
 
 @pytest.mark.parametrize(
     "given",
     [
-        (*WORKING, f.CancelPending()),
-        (*WORKING, f.ReplacePending()),
-        (*WORKING, cancel_request(), f.CancelPending()),
-        (*WORKING, replace_request(1, "80"), f.ReplacePending()),
-        (*WORKING, replace_request(1, "80"), f.ReplacePending(), cancel_request(), f.CancelPending()),
+        (*WORKING, ev.CancelPending()),
+        (*WORKING, ev.ReplacePending()),
+        (*WORKING, cancel_request(), ev.CancelPending()),
+        (*WORKING, replace_request(1, "80"), ev.ReplacePending()),
+        (*WORKING, replace_request(1, "80"), ev.ReplacePending(), cancel_request(), ev.CancelPending()),
     ],
     ids=["a cancel of others", "a replace of others", "our cancel", "our replace", "both"],
 )
-def test_an_answer_ends_what_is_pending_no_more_and_answers_no_request(given: tuple[Fact, ...]) -> None:
+def test_an_answer_ends_what_is_pending_no_more_and_answers_no_request(given: tuple[Event, ...]) -> None:
     after = check(given, NOTHING_PENDING, [AS_IT_STANDS])
     assert figures(after.cancel_pending, after.replace_pending) == (False, False)
     assert after.requests.keys() == order_of(*given).requests.keys()
@@ -398,8 +398,8 @@ def test_an_answer_ends_what_is_pending_no_more_and_answers_no_request(given: tu
 
 
 def test_an_answer_ends_only_the_kind_that_is_pending_no_more() -> None:
-    given = (*WORKING, replace_request(1, "80"), f.ReplacePending(), cancel_request(), f.CancelPending())
-    after = check(given, REPLACE_PENDING, [AS_IT_STANDS, f.ReplacePending()])
+    given = (*WORKING, replace_request(1, "80"), ev.ReplacePending(), cancel_request(), ev.CancelPending())
+    after = check(given, REPLACE_PENDING, [AS_IT_STANDS, ev.ReplacePending()])
     assert figures(after.cancel_pending, after.replace_pending) == (False, True)
 
 
@@ -414,7 +414,7 @@ def test_a_replace_that_seemed_pending_beside_the_one_that_was_is_pending_no_mor
 def test_a_replace_that_is_pending_is_not_done_though_the_answer_shows_its_terms() -> None:
     given = (*WORKING, replace_request(1, "150"))
     shown = told(BrokerStatus.WORKING, quantity=150, replace_pending=True)
-    order = check(given, shown, [f.ReplacePending()])
+    order = check(given, shown, [ev.ReplacePending()])
     assert figures(order.quantity, order.worst_case_quantity(atomic_replace=True)) == (100, 150)
     done = then(order, *apply_report(order, r.OrderReplaced(request_id=f"{KEY}-r1")))
     assert figures(done.quantity, done.replace_pending, done.requests) == (150, False, {})
@@ -426,16 +426,16 @@ def test_a_replace_that_is_pending_is_not_done_though_the_answer_shows_its_terms
 
 def test_of_two_replaces_the_one_whose_terms_an_answer_shows_is_done_and_the_other_is_pending() -> None:
     given = (*WORKING, replace_request(1, "80"), replace_request(2, "70"))
-    done = f.Replaced(request_id=f"{KEY}-r1", broker_order_id="B-1", quantity=Decimal(80))
-    after = check(given, told(BrokerStatus.WORKING, quantity=80, replace_pending=True), [done, f.ReplacePending()])
+    done = ev.Replaced(request_id=f"{KEY}-r1", broker_order_id="B-1", quantity=Decimal(80))
+    after = check(given, told(BrokerStatus.WORKING, quantity=80, replace_pending=True), [done, ev.ReplacePending()])
     assert figures([*after.requests], after.replace_pending) == ([f"{KEY}-r2"], True)
 
 
 FILLED_AND_REPLACING = told(BrokerStatus.FILLED, 100, 10, quantity=100, replace_pending=True)
 
 
-@pytest.mark.parametrize("marked", [(), (f.ReplacePending(),)], ids=["asked for", "pending"])
-def test_a_filled_order_whose_replace_is_pending_may_trade_more(marked: tuple[Fact, ...]) -> None:
+@pytest.mark.parametrize("marked", [(), (ev.ReplacePending(),)], ids=["asked for", "pending"])
+def test_a_filled_order_whose_replace_is_pending_may_trade_more(marked: tuple[Event, ...]) -> None:
     """FIX D.2.b, found by asking."""
     order = order_of(*WORKING, replace_request(1, "150"), *marked, cancel_request())
     order = then(order, *apply_report(order, FILLED_AND_REPLACING))
@@ -481,7 +481,7 @@ def test_an_order_that_ended_as_we_asked_has_our_reason_and_no_open_requests() -
 
 
 def test_an_order_that_ended_after_our_cancel_was_answered_was_requested() -> None:
-    given = (*WORKING, cancel_request(), f.CancelRefused(request_id=f"{KEY}-c1", message="not yet"))
+    given = (*WORKING, cancel_request(), ev.CancelRefused(request_id=f"{KEY}-c1", message="not yet"))
     check(given, told(BrokerStatus.CANCELLED), [cancelled(CancelReason.REQUESTED)])
 
 
@@ -491,28 +491,28 @@ def test_an_order_that_was_cancelled_unacknowledged_is_no_news_when_asked_about(
 
 def test_a_filled_order_answers_every_request_that_came_too_late() -> None:
     late = "the order was filled first"
-    asked = (cancel_request(1), cancel_request(2), replace_request(1, "120"), f.CancelPending(), f.ReplacePending())
+    asked = (cancel_request(1), cancel_request(2), replace_request(1, "120"), ev.CancelPending(), ev.ReplacePending())
     after = check(
         (*WORKING, *asked),
         told(BrokerStatus.FILLED, 100, 10),
         [
             inferred(100, 10, "100 filled at 10"),
-            f.CancelRefused(request_id=f"{KEY}-c1", message=late),
-            f.CancelRefused(request_id=f"{KEY}-c2", message=late),
-            f.ReplaceRefused(request_id=f"{KEY}-r1", message=late),
+            ev.CancelRefused(request_id=f"{KEY}-c1", message=late),
+            ev.CancelRefused(request_id=f"{KEY}-c2", message=late),
+            ev.ReplaceRefused(request_id=f"{KEY}-r1", message=late),
         ],
     )
     assert (after.is_finished, after.cancel_pending, after.replace_pending) == (True, False, False)
 
 
 def test_a_filled_order_is_the_whole_of_it_even_if_less_than_was_ordered() -> None:
-    whole = f.Restated(quantity=Decimal(60), message="filled, and this is the whole of it")
+    whole = ev.Restated(quantity=Decimal(60), message="filled, and this is the whole of it")
     after = check((*WORKING, fill("a", 60)), told(BrokerStatus.FILLED, 60, 10), [whole])
     assert after.status.value == "FILLED"
 
 
 def test_a_filled_cash_order_has_learned_its_quantity() -> None:
-    whole = f.Restated(quantity=Decimal(20), message="filled, and this is the whole of it")
+    whole = ev.Restated(quantity=Decimal(20), message="filled, and this is the whole of it")
     after = check((intent(notional=Decimal(1000)), *WORKING, fill("a", 20)), told(BrokerStatus.FILLED, 20, 50), [whole])
     assert figures(after.status.value, after.quantity) == ("FILLED", 20)
 
@@ -536,16 +536,16 @@ def test_a_cancelled_order_does_not_become_filled_by_being_called_so() -> None:
     ("given", "here"), [((*WORKING, cancelled()), "CANCELLED"), ((*WORKING, REJECTED), "REJECTED")], ids=["cancelled", "rejected"]
 )
 def test_an_order_that_is_live_there_and_closed_here_needs_a_person(
-    given: tuple[Fact, ...], here: str, status: BrokerStatus
+    given: tuple[Event, ...], here: str, status: BrokerStatus
 ) -> None:
     message = f"the broker has it open while it is {here} here"
-    both = [anomaly("live_after_close", message), f.ReviewRequested(code="live_after_close", message=message)]
+    both = [anomaly("live_after_close", message), ev.ReviewRequested(code="live_after_close", message=message)]
     check(given, told(status, native_status="open"), both)
 
 
 def test_a_live_order_that_was_given_up_is_acknowledged_and_needs_a_person() -> None:
     given = (SENT, FAILED, cancelled(CancelReason.STALE))
-    codes = [getattr(fact, "code", fact.shown_name) for fact in apply_report(order_of(*given), told(BrokerStatus.WORKING))]
+    codes = [getattr(event, "code", event.shown_name) for event in apply_report(order_of(*given), told(BrokerStatus.WORKING))]
     late, live = "acknowledged_after_close", "live_after_close"
     assert codes == ["Acknowledged", late, late, live, live]
 

@@ -5,11 +5,11 @@ from decimal import Decimal
 
 import pytest
 
-from liveorder.domain.facts import Fact
+from liveorder.domain.events import Event
 from liveorder.domain.lifecycle import OrderStatus
 from liveorder.domain.order import LiveOrder
-from liveorder.domain.order import facts as f
-from liveorder.domain.order.facts import CancelReason, RejectReason, RequestKind
+from liveorder.domain.order import events as ev
+from liveorder.domain.order.events import CancelReason, RejectReason, RequestKind
 from tests.builders import (
     ACKNOWLEDGED,
     FAILED,
@@ -62,14 +62,14 @@ def test_applying_leaves_the_order_as_it_was() -> None:
 
 
 def test_approval_is_remembered() -> None:
-    assert order_of(f.Approved(figures={"trades": "3"})).is_approved
+    assert order_of(ev.Approved(figures={"trades": "3"})).is_approved
 
 
 # --- flags ------------------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
-    ("facts", "flags"),
+    ("events", "flags"),
     [
         ((SENT,), ()),
         (WORKING, ("acknowledged",)),
@@ -77,17 +77,17 @@ def test_approval_is_remembered() -> None:
         ((SENT, DOUBTED, ACKNOWLEDGED), ("acknowledged",)),
         ((SENT, DOUBTED, fill("a", 1)), ()),
         ((SENT, cancel_request()), ("cancel_requested",)),
-        ((*WORKING, cancel_request(), f.CancelPending()), ("acknowledged", "cancel_requested", "cancel_pending")),
-        ((*WORKING, cancel_request(), f.CancelPending(), f.CancelRefused(request_id=None, message="")), ("acknowledged",)),
-        ((*WORKING, replace_request(), f.ReplacePending()), ("acknowledged", "replace_requested", "replace_pending")),
-        ((*WORKING, replace_request(), f.ReplacePending(), f.Replaced(request_id=f"{KEY}-r1")), ("acknowledged",)),
-        ((*WORKING, cancel_request(), replace_request(), f.CancelPending(), f.ReplacePending(), cancelled()), ("acknowledged",)),
-        ((f.ReviewRequested(code="odd", message=""),), ("needs_review",)),
-        ((f.ReviewRequested(code="odd", message=""), f.ReviewResolved(evidence="seen")), ()),
+        ((*WORKING, cancel_request(), ev.CancelPending()), ("acknowledged", "cancel_requested", "cancel_pending")),
+        ((*WORKING, cancel_request(), ev.CancelPending(), ev.CancelRefused(request_id=None, message="")), ("acknowledged",)),
+        ((*WORKING, replace_request(), ev.ReplacePending()), ("acknowledged", "replace_requested", "replace_pending")),
+        ((*WORKING, replace_request(), ev.ReplacePending(), ev.Replaced(request_id=f"{KEY}-r1")), ("acknowledged",)),
+        ((*WORKING, cancel_request(), replace_request(), ev.CancelPending(), ev.ReplacePending(), cancelled()), ("acknowledged",)),
+        ((ev.ReviewRequested(code="odd", message=""),), ("needs_review",)),
+        ((ev.ReviewRequested(code="odd", message=""), ev.ReviewResolved(evidence="seen")), ()),
     ],
 )
-def test_flags_are_what_is_so_now(facts: tuple[Fact, ...], flags: tuple[str, ...]) -> None:
-    assert order_of(*facts).flags == flags
+def test_flags_are_what_is_so_now(events: tuple[Event, ...], flags: tuple[str, ...]) -> None:
+    assert order_of(*events).flags == flags
 
 
 def test_an_order_is_finished_when_it_is_closed_and_nothing_is_unanswered() -> None:
@@ -98,20 +98,20 @@ def test_an_order_is_finished_when_it_is_closed_and_nothing_is_unanswered() -> N
 
 
 def test_a_trigger_is_remembered() -> None:
-    assert order_of(SENT, f.Triggered()).is_triggered
+    assert order_of(SENT, ev.Triggered()).is_triggered
 
 
 def test_the_outcome_of_another_request_settles_nothing() -> None:
     asked = (*WORKING, cancel_request(1), cancel_request(2), replace_request(1, "80"), replace_request(2, "70"))
     order = order_of(
-        *asked, f.CancelRefused(request_id=f"{KEY}-c9", message=""), f.ReplaceRefused(request_id=f"{KEY}-r9", message="")
+        *asked, ev.CancelRefused(request_id=f"{KEY}-c9", message=""), ev.ReplaceRefused(request_id=f"{KEY}-r9", message="")
     )
     assert list(order.requests) == [f"{KEY}-c1", f"{KEY}-c2", f"{KEY}-r1", f"{KEY}-r2"]
 
 
 def test_an_answer_that_names_no_request_settles_the_oldest_of_its_kind() -> None:
     order = order_of(
-        *WORKING, cancel_request(1), replace_request(1, "80"), cancel_request(2), f.CancelRefused(request_id=None, message="")
+        *WORKING, cancel_request(1), replace_request(1, "80"), cancel_request(2), ev.CancelRefused(request_id=None, message="")
     )
     assert list(order.requests) == [f"{KEY}-r1", f"{KEY}-c2"]
 
@@ -173,18 +173,18 @@ def test_an_order_keeps_when_it_was_asked_for_first_sent_last_changed_and_closed
     assert (order.attempts, order.version, order.last_failure) == (2, 7, FAILED)
 
 
-def failed(attempt: int, error: str = "BrokerConnectionError") -> f.SubmissionFailed:
+def failed(attempt: int, error: str = "BrokerConnectionError") -> ev.SubmissionFailed:
     return FAILED.model_copy(update={"request_id": f"{KEY}-s{attempt}", "error": error})
 
 
 def test_a_start_that_was_not_begun_is_no_attempt_and_no_failure_and_no_time_runs_from_it() -> None:
-    waiting = order_of(SENT, failed(1, f.NOT_BEGUN))
+    waiting = order_of(SENT, failed(1, ev.NOT_BEGUN))
     assert (waiting.starts, waiting.attempts, waiting.failures, waiting.was_not_begun) == (1, 0, 0, True)
     assert (waiting.submitted_at, waiting.is_sent, waiting.status) == (None, True, OrderStatus.SUBMITTED)
     sent = then(waiting, submission(2), failed(2))
     assert (sent.starts, sent.attempts, sent.failures, sent.was_not_begun) == (2, 1, 1, False)
     assert sent.submitted_at == seconds(3)
-    late = then(sent, submission(3), failed(3, f.NOT_BEGUN))
+    late = then(sent, submission(3), failed(3, ev.NOT_BEGUN))
     assert (late.starts, late.attempts, late.failures, late.submitted_at) == (3, 1, 1, seconds(3))
 
 
@@ -203,7 +203,7 @@ def test_from_filled_to_cancelled_it_was_closed_all_along() -> None:
 
 
 @pytest.mark.parametrize(
-    ("facts", "atomic", "sum_of_two"),
+    ("events", "atomic", "sum_of_two"),
     [
         ((), 100, 100),
         ((*WORKING, fill("a", 40)), 60, 60),
@@ -218,8 +218,8 @@ def test_from_filled_to_cancelled_it_was_closed_all_along() -> None:
         ((intent(notional=Decimal(1000)), SENT), 0, 0),
     ],
 )
-def test_the_worst_case_counts_what_is_in_flight(facts: tuple[Fact, ...], atomic: int, sum_of_two: int) -> None:
-    order = order_of(*facts)
+def test_the_worst_case_counts_what_is_in_flight(events: tuple[Event, ...], atomic: int, sum_of_two: int) -> None:
+    order = order_of(*events)
     worst = figures(order.worst_case_quantity(atomic_replace=True), order.worst_case_quantity(atomic_replace=False))
     assert worst == (atomic, sum_of_two)
 
@@ -232,13 +232,13 @@ def test_a_cash_order_has_nothing_left_to_fill_until_it_learns_its_quantity() ->
 
 
 def test_a_replace_below_what_is_filled_means_no_more_than_that() -> None:
-    order = order_of(*WORKING, fill("a", 60), f.Replaced(request_id=None, quantity=Decimal(50)))
+    order = order_of(*WORKING, fill("a", 60), ev.Replaced(request_id=None, quantity=Decimal(50)))
     assert figures(order.status, order.quantity) == (OrderStatus.FILLED, 60)
 
 
 def test_terms_that_a_replace_leaves_out_stay() -> None:
     limit = intent(order_type="STOP_LIMIT", limit_price=Decimal(10), stop_price=Decimal(9))
-    order = order_of(limit, *WORKING, f.Replaced(request_id=None, limit_price=Decimal(11), broker_order_id="B-2"))
+    order = order_of(limit, *WORKING, ev.Replaced(request_id=None, limit_price=Decimal(11), broker_order_id="B-2"))
     assert figures(order.quantity, order.limit_price, order.stop_price, order.broker_order_id) == (100, 11, 9, "B-2")
 
 
@@ -248,26 +248,26 @@ def test_terms_that_a_replace_leaves_out_stay() -> None:
 )
 def test_a_split_restates_what_was_ordered_and_filled_but_no_money(ratio: str, quantity: int, filled: int, price: str) -> None:
     fills = [fill(name, 100, 10, "0.1") for name in "abc"]
-    order = order_of(intent(quantity=Decimal(300)), *WORKING, *fills, f.Restated(split_ratio=Decimal(ratio)))
+    order = order_of(intent(quantity=Decimal(300)), *WORKING, *fills, ev.Restated(split_ratio=Decimal(ratio)))
     assert figures(order.status, order.quantity, order.filled_quantity) == (OrderStatus.FILLED, quantity, filled)
     assert figures(order.executions.totals.value, order.commission) == (3000, Decimal("0.3"))
     assert order.average_price == +Decimal(price)
 
 
 def test_a_restatement_may_tell_the_quantity_after_the_split() -> None:
-    order = order_of(*WORKING, fill("a", 40), f.Restated(split_ratio=Decimal(2), quantity=Decimal(210)))
+    order = order_of(*WORKING, fill("a", 40), ev.Restated(split_ratio=Decimal(2), quantity=Decimal(210)))
     assert figures(order.quantity, order.filled_quantity, order.remaining_quantity) == (210, 80, 130)
 
 
 def test_sums_are_exact_however_many_digits_there_are() -> None:
     tiny = Decimal("0.000000000000000001")
-    facts = [fill("a", str(tiny), "12345678.12345678", "0.000000000000000003"), fill("b", "99999999999", "99999999.99999999")]
-    one, other = (order_of(*WORKING, *each).executions.totals for each in (facts, reversed(facts)))
+    events = [fill("a", str(tiny), "12345678.12345678", "0.000000000000000003"), fill("b", "99999999999", "99999999.99999999")]
+    one, other = (order_of(*WORKING, *each).executions.totals for each in (events, reversed(events)))
     assert one == other
     assert one.quantity == Decimal("99999999999.000000000000000001")
 
 
-@pytest.mark.parametrize("change", [lambda facts: facts, lambda facts: [*facts, *facts]], ids=["once", "twice"])
-def test_a_fill_reported_twice_counts_once(change: Callable[[list[Fact]], list[Fact]]) -> None:
+@pytest.mark.parametrize("change", [lambda events: events, lambda events: [*events, *events]], ids=["once", "twice"])
+def test_a_fill_reported_twice_counts_once(change: Callable[[list[Event]], list[Event]]) -> None:
     order = order_of(*WORKING, *change([fill("a", 40, 10, "1"), fill("b", 20, 13, "2")]))
     assert figures(order.filled_quantity, order.average_price, order.commission) == (60, 11, 3)

@@ -1,4 +1,4 @@
-"""Any report on any order: never an error, only facts that apply, and nothing new when it is told again."""
+"""Any report on any order: never an error, only events that apply, and nothing new when it is told again."""
 
 from decimal import Decimal
 from itertools import product
@@ -6,10 +6,10 @@ from itertools import product
 import pytest
 
 from liveorder.domain import execution_report as r
-from liveorder.domain.facts import Fact
+from liveorder.domain.events import Event
 from liveorder.domain.order import LiveOrder
-from liveorder.domain.order import facts as f
-from liveorder.domain.order.facts import RequestKind
+from liveorder.domain.order import events as ev
+from liveorder.domain.order.events import RequestKind
 from liveorder.domain.order.reception import apply_report
 from liveorder.domain.values import TimeInForce
 from tests.builders import (
@@ -41,33 +41,33 @@ INTENTS = {
 WORKING = (SENT, ACKNOWLEDGED)
 CANCELLING = (*WORKING, cancel_request())
 REPLACING = (*WORKING, replace_request(1, "80"))
-STRAY = (SENT, FAILED, cancelled(), ACKNOWLEDGED, f.ReviewRequested(code="acknowledged_after_close", message=""))
-STAGES: dict[str, tuple[Fact, ...]] = {
+STRAY = (SENT, FAILED, cancelled(), ACKNOWLEDGED, ev.ReviewRequested(code="acknowledged_after_close", message=""))
+STAGES: dict[str, tuple[Event, ...]] = {
     "pending": (),
     "submitted": (SENT,),
     "failed": (SENT, FAILED),
     "doubted": (SENT, unknown(f"{KEY}-s1")),
     "doubted again": (SENT, FAILED, submission(2), unknown(f"{KEY}-s2")),
     "working": WORKING,
-    "working without an id": (SENT, f.Acknowledged(broker_order_id=None)),
+    "working without an id": (SENT, ev.Acknowledged(broker_order_id=None)),
     "learned": (SENT, acknowledged("100")),
     "cancel open": CANCELLING,
-    "cancel pending": (*CANCELLING, f.CancelPending()),
+    "cancel pending": (*CANCELLING, ev.CancelPending()),
     "cancel doubted": (*CANCELLING, unknown(f"{KEY}-c1", RequestKind.CANCEL)),
     "cancel before the acknowledgement": (SENT, cancel_request()),
     "replace open": REPLACING,
-    "replace pending": (*REPLACING, f.ReplacePending()),
+    "replace pending": (*REPLACING, ev.ReplacePending()),
     "replace doubted": (*REPLACING, unknown(f"{KEY}-r1", RequestKind.REPLACE)),
-    "replaced": (*REPLACING, f.Replaced(request_id=f"{KEY}-r1", quantity=Decimal(80))),
+    "replaced": (*REPLACING, ev.Replaced(request_id=f"{KEY}-r1", quantity=Decimal(80))),
     "both open": (*REPLACING, cancel_request()),
     "stray": STRAY,
     "stray being cancelled": (*STRAY, cancel_request()),
-    "split": (*WORKING, fill("s", 10), f.Restated(split_ratio=Decimal("0.3333333333"))),
+    "split": (*WORKING, fill("s", 10), ev.Restated(split_ratio=Decimal("0.3333333333"))),
 }
-FILLS: dict[str, tuple[Fact, ...]] = {
+FILLS: dict[str, tuple[Event, ...]] = {
     "no fills": (),
     "part": (fill("a", 40),),
-    "inferred": (f.FillInferred(execution_id="inferred-1", quantity=Decimal(40), price=Decimal(10), evidence=""),),
+    "inferred": (ev.FillInferred(execution_id="inferred-1", quantity=Decimal(40), price=Decimal(10), evidence=""),),
     "complete": (fill("a", 40), fill("b", 60)),
     "over": (fill("a", 40), fill("b", 90)),
     "busted": (fill("a", 100), bust("a")),
@@ -75,7 +75,7 @@ FILLS: dict[str, tuple[Fact, ...]] = {
     "corrected first": (correction("c", "a", 50),),
 }
 COMMON_FILLS = [FILLS["no fills"], FILLS["part"], FILLS["complete"]]
-ENDS: dict[str, tuple[Fact, ...]] = {
+ENDS: dict[str, tuple[Event, ...]] = {
     "open": (),
     "refused": (REFUSED,),
     "rejected": (REJECTED,),
@@ -145,7 +145,7 @@ def test_every_kind_of_report_is_tried() -> None:
 
 
 @pytest.mark.parametrize(("first", "stage"), list(product(INTENTS, STAGES)))
-def test_any_report_on_any_order_gives_facts_that_apply_and_are_no_news_the_second_time(first: str, stage: str) -> None:
+def test_any_report_on_any_order_gives_events_that_apply_and_are_no_news_the_second_time(first: str, stage: str) -> None:
     for fills, end in product(FILLS.values() if first == "market" else COMMON_FILLS, ENDS.values()):
         order = order_of(INTENTS[first], *STAGES[stage], *fills, *end)
         for report in REPORTS:
@@ -153,9 +153,9 @@ def test_any_report_on_any_order_gives_facts_that_apply_and_are_no_news_the_seco
 
 
 def take(order: LiveOrder, report: r.ExecutionReport) -> None:
-    facts = apply_report(order, report)
-    after = then(order, *facts)
+    events = apply_report(order, report)
+    after = then(order, *events)
     assert after.filled_quantity >= 0
     assert len(set(after.reviews)) == len(after.reviews)
     if not isinstance(report, ALWAYS_NEWS):
-        assert apply_report(after, report) == [], (report, facts)
+        assert apply_report(after, report) == [], (report, events)

@@ -14,9 +14,9 @@ from liveorder.application.reporting.projections import SHAPES
 from liveorder.application.reporting.projections.draft import Changes, RowReader
 from liveorder.application.reporting.projections.shapes import Key, TableSpec
 from liveorder.application.reporting.read_models import Superseded, ViewsUnavailable
-from liveorder.domain.facts import Envelope, Fact, RecordedFact
+from liveorder.domain.events import Envelope, Event, RecordedEvent
 from liveorder.domain.instrument import Instrument
-from liveorder.domain.order import facts as f
+from liveorder.domain.order import events as ev
 from tests.builders import START, intent, seconds
 
 SPY = Instrument(symbol="SPY", exchange="ARCA")
@@ -26,37 +26,37 @@ def order_id(number: int) -> UUID:
     return UUID(int=0x01991F00_0000_7000_8000_000000000000 + number)
 
 
-def requested(number: int, **changes: Any) -> f.Requested:
+def requested(number: int, **changes: Any) -> ev.Requested:
     """Order `number`: one signal, one client order id each."""
     ids = {"order_id": order_id(number), "client_order_id": f"KEY{number:017d}", "signal_id": f"signal-{number}"}
     return intent(**ids | changes)
 
 
 class MemoryLog:
-    """Facts in order. Part of an `OrderStore`: what a reader of the log asks, and the bookmarks."""
+    """Events in order. Part of an `OrderStore`: what a reader of the log asks, and the bookmarks."""
 
     def __init__(self) -> None:
-        self.facts: list[RecordedFact] = []
+        self.events: list[RecordedEvent] = []
         self.bookmarks: dict[str, str] = {}
         self.halts: list[HaltRow] = []
         self.is_read = asyncio.Event()
         self.broken: Exception | None = None
 
-    def add(self, number: int, *facts: Fact) -> list[RecordedFact]:
+    def add(self, number: int, *events: Event) -> list[RecordedEvent]:
         """To the stream of order `number`, each recorded a second after the one before it in the log."""
-        return self.add_to(order_id(number), *facts)
+        return self.add_to(order_id(number), *events)
 
-    def add_to(self, stream_id: UUID, *facts: Fact) -> list[RecordedFact]:
-        versions = count(1 + sum(item.stream_id == stream_id for item in self.facts))
-        added = [self._placed(stream_id, next(versions), fact, place) for place, fact in enumerate(facts, len(self.facts) + 1)]
-        self.facts += added
+    def add_to(self, stream_id: UUID, *events: Event) -> list[RecordedEvent]:
+        versions = count(1 + sum(item.stream_id == stream_id for item in self.events))
+        added = [self._placed(stream_id, next(versions), event, place) for place, event in enumerate(events, len(self.events) + 1)]
+        self.events += added
         return added
 
-    def _placed(self, stream_id: UUID, version: int, fact: Fact, position: int) -> RecordedFact:
+    def _placed(self, stream_id: UUID, version: int, event: Event, position: int) -> RecordedEvent:
         envelope = Envelope(
             event_id=UUID(int=position), actor="engine", epoch=1, correlation_id="signal", recorded_at=seconds(position)
         )
-        return RecordedFact(stream_id, version, envelope, fact, position)
+        return RecordedEvent(stream_id, version, envelope, event, position)
 
     async def insert_halt(self, scope: str, reason: str, at: datetime) -> None:
         self.halts.append(HaltRow(scope, True, reason, at))
@@ -64,17 +64,17 @@ class MemoryLog:
     async def head(self) -> int:
         if self.broken is not None:
             raise self.broken
-        return self.facts[-1].position if self.facts else 0
+        return self.events[-1].position if self.events else 0
 
-    async def log(self, after: int = 0, limit: int | None = None) -> AsyncIterator[Sequence[RecordedFact]]:
+    async def log(self, after: int = 0, limit: int | None = None) -> AsyncIterator[Sequence[RecordedEvent]]:
         if self.broken is not None:
             raise self.broken
-        rest = self.facts[after:]
+        rest = self.events[after:]
         for start in range(0, len(rest), 700):
             yield rest[start : start + 700]
 
-    async def stream(self, stream_id: UUID) -> Sequence[RecordedFact]:
-        return [item for item in self.facts if item.stream_id == stream_id]
+    async def stream(self, stream_id: UUID) -> Sequence[RecordedEvent]:
+        return [item for item in self.events if item.stream_id == stream_id]
 
     async def checkpoint(self, name: str) -> str | None:
         return self.bookmarks.get(name)

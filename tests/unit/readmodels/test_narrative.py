@@ -5,14 +5,14 @@ import pytest
 from liveorder.application.reporting.descriptions import SENTENCES, sentence
 from liveorder.domain.dead_letter import SignalDeadLettered, SignalRetried
 from liveorder.domain.default_account import DefaultAccountChanged
-from liveorder.domain.facts import Fact
+from liveorder.domain.events import Event
 from liveorder.domain.instrument import Instrument
-from liveorder.domain.order import facts as f
+from liveorder.domain.order import events as ev
 from liveorder.domain.position_adjustment import AdjustmentReason, PositionAdjusted
 from liveorder.domain.trading_halt import AutoTradingSwitched, HaltReason, TradingHalted, TradingResumed
 from liveorder.domain.unmatched_report import UnmatchedReportNoted, UnmatchedReportResolved
 from liveorder.domain.values import AssetClass
-from liveorder.infrastructure.eventstore.mapper import domain_facts
+from liveorder.infrastructure.eventstore.mapper import domain_events
 from tests.builders import (
     ACKNOWLEDGED,
     FAILED,
@@ -33,19 +33,19 @@ from tests.builders import (
 )
 
 
-def test_every_kind_of_fact_has_a_sentence_of_its_own() -> None:
-    assert set(domain_facts()) == set(SENTENCES)
+def test_every_kind_of_event_has_a_sentence_of_its_own() -> None:
+    assert set(domain_events()) == set(SENTENCES)
 
 
-def test_a_fact_that_nobody_wrote_a_sentence_for_is_told_by_its_name() -> None:
-    class MoonRisen(Fact):
+def test_a_event_that_nobody_wrote_a_sentence_for_is_told_by_its_name() -> None:
+    class MoonRisen(Event):
         pass
 
     assert sentence(MoonRisen()) == "MoonRisen recorded"
 
 
 @pytest.mark.parametrize(
-    ("fact", "told"),
+    ("event", "told"),
     [
         (intent(), "Order requested by trend: BUY 100 ARCA:SPY at market, DAY"),
         (
@@ -59,8 +59,8 @@ def test_a_fact_that_nobody_wrote_a_sentence_for_is_told_by_its_name() -> None:
             REFUSED.model_copy(update={"measured": "10", "limit": "10"}),
             "Order refused by daily_trade_count: 10 of 10 used (measured 10, limit 10)",
         ),
-        (f.Approved(figures={"open_orders": "3"}), "Risk rules passed, open_orders 3"),
-        (f.Approved(), "Risk rules passed"),
+        (ev.Approved(figures={"open_orders": "3"}), "Risk rules passed, open_orders 3"),
+        (ev.Approved(), "Risk rules passed"),
         (SENT, "Order submitted, attempt 1, for the session of 2026-11-20"),
         (FAILED, "Submission LIVEORDERKEYOFATESTX-s1 surely did not arrive: BrokerConnectionError: connection refused"),
         (
@@ -76,36 +76,36 @@ def test_a_fact_that_nobody_wrote_a_sentence_for_is_told_by_its_name() -> None:
         (replace_request(2, "50", "9.9"), "Replace 2 requested, quantity 50, limit 9.9"),
         (ACKNOWLEDGED, "Order acknowledged by the broker as B-1"),
         (acknowledged("12"), "Order acknowledged by the broker as B-1, quantity 12"),
-        (f.Acknowledged(broker_order_id=None), "Order acknowledged by the broker"),
+        (ev.Acknowledged(broker_order_id=None), "Order acknowledged by the broker"),
         (REJECTED, "Order rejected by the broker: no margin"),
-        (f.Rejected(message=""), "Order rejected by the broker: no reason given"),
+        (ev.Rejected(message=""), "Order rejected by the broker: no reason given"),
         (fill("e1", 100, "235.15"), "Order filled: 100 @ 235.15"),
         (fill("e1", 100, "235.15", "0.35"), "Order filled: 100 @ 235.15, commission 0.35"),
         (fill("e1", 100, "235.15", "0.35 EUR"), "Order filled: 100 @ 235.15, commission 0.35 EUR"),
         (
-            f.FillInferred(execution_id="i", quantity=Decimal(5), price=Decimal(2), evidence="the broker tells 5"),
+            ev.FillInferred(execution_id="i", quantity=Decimal(5), price=Decimal(2), evidence="the broker tells 5"),
             "Fill inferred: 5 @ 2, because the broker tells 5",
         ),
-        (f.CommissionReported(execution_id="e1", commission=Decimal("1.0")), "Commission of execution e1: 1.0"),
+        (ev.CommissionReported(execution_id="e1", commission=Decimal("1.0")), "Commission of execution e1: 1.0"),
         (correction("c1", "e1", 90, "235.10"), "Execution e1 corrected by c1: 90 @ 235.10"),
         (bust("e1"), "Execution e1 busted: it did not happen"),
-        (f.CancelPending(), "Cancel taken by the broker, not done yet"),
-        (f.CancelRefused(request_id=None, message=""), "Cancel refused, the order stands: no reason given"),
-        (cancelled(f.CancelReason.DONE_FOR_DAY), "Order cancelled: done for day"),
+        (ev.CancelPending(), "Cancel taken by the broker, not done yet"),
+        (ev.CancelRefused(request_id=None, message=""), "Cancel refused, the order stands: no reason given"),
+        (cancelled(ev.CancelReason.DONE_FOR_DAY), "Order cancelled: done for day"),
         (cancelled(message="by hand"), "Order cancelled: by broker (by hand)"),
-        (f.ReplacePending(), "Replace taken by the broker, not done yet"),
-        (f.Replaced(request_id=None, stop_price=Decimal(8)), "Order replaced, stop 8"),
-        (f.ReplaceRefused(request_id=None, message="too late"), "Replace refused, the order stands as it was: too late"),
-        (f.Restated(split_ratio=Decimal(2), message="2:1"), "Order changed by the broker, unasked, split 2 (2:1)"),
-        (f.Restated(quantity=Decimal(2)), "Order changed by the broker, unasked, quantity 2"),
-        (f.Triggered(), "Stop triggered: the order works in the market"),
+        (ev.ReplacePending(), "Replace taken by the broker, not done yet"),
+        (ev.Replaced(request_id=None, stop_price=Decimal(8)), "Order replaced, stop 8"),
+        (ev.ReplaceRefused(request_id=None, message="too late"), "Replace refused, the order stands as it was: too late"),
+        (ev.Restated(split_ratio=Decimal(2), message="2:1"), "Order changed by the broker, unasked, split 2 (2:1)"),
+        (ev.Restated(quantity=Decimal(2)), "Order changed by the broker, unasked, quantity 2"),
+        (ev.Triggered(), "Stop triggered: the order works in the market"),
         (
-            f.FoundUnderKey(client_order_id="AN7EARLIERKEY2345672"),
+            ev.FoundUnderKey(client_order_id="AN7EARLIERKEY2345672"),
             "Found at the broker under AN7EARLIERKEY2345672, which an earlier release gave it",
         ),
-        (f.AnomalyNoted(code="fill_after_close", message="late"), "Anomaly noted, fill after close: late"),
-        (f.ReviewRequested(code="overfill", message="look"), "A person must look, overfill: look"),
-        (f.ReviewResolved(evidence="called them"), "Review resolved: called them"),
+        (ev.AnomalyNoted(code="fill_after_close", message="late"), "Anomaly noted, fill after close: late"),
+        (ev.ReviewRequested(code="overfill", message="look"), "A person must look, overfill: look"),
+        (ev.ReviewResolved(evidence="called them"), "Review resolved: called them"),
         (TradingHalted(scope="*", reason=HaltReason.KILL_SWITCH), "Trading halted for every account: kill switch"),
         (
             TradingHalted(scope="account:U1", reason=HaltReason.CIRCUIT_BREAKER, detail="5 failures"),
@@ -157,5 +157,5 @@ def test_a_fact_that_nobody_wrote_a_sentence_for_is_told_by_its_name() -> None:
         ),
     ],
 )
-def test_a_fact_is_told_in_one_plain_sentence(fact: Fact, told: str) -> None:
-    assert sentence(fact) == told
+def test_a_event_is_told_in_one_plain_sentence(event: Event, told: str) -> None:
+    assert sentence(event) == told

@@ -12,9 +12,9 @@ from liveorder.application.outbox.outbox import MOST_UNSAVED, Outbox
 from liveorder.application.outbox.publisher import Confirmation
 from liveorder.domain.dead_letter import SignalDeadLettered
 from liveorder.domain.identifiers import stream_id
-from liveorder.domain.order import facts as f
+from liveorder.domain.order import events as ev
 from liveorder.domain.trading_halt import HaltReason, TradingHalted
-from liveorder.infrastructure.eventstore.mapper import domain_facts
+from liveorder.infrastructure.eventstore.mapper import domain_events
 from tests.builders import ACKNOWLEDGED, REFUSED, SENT, bust, cancelled, fill, seconds, submission
 from tests.unit.readmodels.logs import MemoryLog, StillClock, order_id, requested
 
@@ -137,7 +137,7 @@ async def test_a_death_between_telling_and_noting_it_tells_again_with_the_same_i
     assert wall.told[0] == wall.told[1]
 
 
-async def test_facts_that_make_no_message_cost_no_disk_sync_each(log: MemoryLog, wall: Wall) -> None:
+async def test_events_that_make_no_message_cost_no_disk_sync_each(log: MemoryLog, wall: Wall) -> None:
     outbox = await opened(log, Confirmations(wall))
     log.add(1, requested(1), SENT)
     await outbox.flush()
@@ -213,6 +213,6 @@ async def test_what_is_of_no_order_makes_notices_too(log: MemoryLog, wall: Wall)
 
 
 def test_a_step_that_goes_as_it_should_makes_no_notice() -> None:
-    quiet = {f.Requested, f.Approved, f.SubmissionStarted, f.Acknowledged, f.CancelRequested, f.ReplaceRequested}
+    quiet = {ev.Requested, ev.Approved, ev.SubmissionStarted, ev.Acknowledged, ev.CancelRequested, ev.ReplaceRequested}
     assert not quiet & set(NOTEWORTHY)
-    assert set(NOTEWORTHY) <= set(domain_facts())
+    assert set(NOTEWORTHY) <= set(domain_events())

@@ -11,7 +11,7 @@ from liveorder.application.reporting.views import DailySummaryView, OrderView, P
 from liveorder.domain.dead_letter import SignalDeadLettered
 from liveorder.domain.identifiers import stream_id
 from liveorder.domain.instrument import Instrument
-from liveorder.domain.order import facts as f
+from liveorder.domain.order import events as ev
 from liveorder.domain.position_adjustment import AdjustmentReason, PositionAdjusted, position_stream
 from liveorder.domain.trading_halt import HaltReason, TradingHalted
 from liveorder.domain.values import AssetClass, Side, TimeInForce
@@ -84,7 +84,7 @@ def test_a_correction_that_comes_first_keeps_its_place() -> None:
 
 def test_fills_come_in_the_place_of_an_inferred_one() -> None:
     log = MemoryLog()
-    guess = f.FillInferred(execution_id="inferred-100", quantity=Decimal(100), price=Decimal(10), evidence="a total")
+    guess = ev.FillInferred(execution_id="inferred-100", quantity=Decimal(100), price=Decimal(10), evidence="a total")
     log.add(1, requested(1), SENT, guess, fill("e1", 60, 10))
     fills = [row.view() for row in rows_of(log)["fills"]]
     assert [(each.execution_id, each.quantity, each.is_inferred) for each in fills] == [
@@ -235,11 +235,11 @@ def test_an_order_forgotten_for_want_of_room_is_learned_again_before_it_is_neede
     log, known = MemoryLog(), KnownOrders(capacity=1)
     for number in (1, 2, 3):
         log.add(number, requested(number), SENT)
-    known.unknown(streams_of(log.facts))
-    known.advance(streams_of(log.facts))
+    known.unknown(streams_of(log.events))
+    known.advance(streams_of(log.events))
     later = [*log.add(1, ACKNOWLEDGED), *log.add(3, ACKNOWLEDGED), *log.add(4, requested(4)), *log.add(3, fill("e3", 1))]
     assert known.unknown(streams_of(later)) == {order_id(1): 3}
-    known.learn([item for item in log.facts if item.stream_id == order_id(1)][:2])
+    known.learn([item for item in log.events if item.stream_id == order_id(1)][:2])
     changed = [change for item in later for change in known.advance(streams_of([item]))]
     assert [(change.order_id, change.after.version) for change in changed] == [
         (str(order_id(1)), 3),

@@ -70,7 +70,7 @@ async def test_a_store_that_cannot_be_read_stops_nothing(log: MemoryLog, views: 
     assert dispatcher.clock.slept == [1.0, 2.0, 4.0, 8.0, 16.0, 30.0]
 
 
-async def test_new_facts_are_projected_as_they_come(log: MemoryLog, views: MemoryViews) -> None:
+async def test_new_events_are_projected_as_they_come(log: MemoryLog, views: MemoryViews) -> None:
     dispatcher = Desk(log, views)
     run = asyncio.create_task(dispatcher.projector.run())
     await log.is_read.wait()
@@ -98,7 +98,7 @@ async def test_read_models_ahead_of_the_log_show_that_it_lost_its_end_so_trading
     assert await dispatcher.projector.catch_up() == 12
     assert (views.opened_for, len(views.dump()["orders"])) == (STORE, 3)
     assert [(halt.scope, halt.stands) for halt in log.halts] == [("*", True)]
-    assert "have seen 99 facts and the log holds 12" in log.halts[0].reason
+    assert "have seen 99 events and the log holds 12" in log.halts[0].reason
 
 
 async def test_a_rebuild_begins_with_nothing(log: MemoryLog, views: MemoryViews) -> None:
@@ -172,8 +172,8 @@ async def test_a_fill_that_moves_to_the_place_of_what_it_turns_out_to_correct_is
     log, chain = MemoryLog(), (fill("e1", 40), correction("c2", "c1", 30), correction("c1", "e1", 20))
     dispatcher = Desk(log, views)
     log.add(1, requested(1), SENT, ACKNOWLEDGED)
-    for fact in chain:
-        log.add(1, fact)
+    for event in chain:
+        log.add(1, event)
         await dispatcher.projector.catch_up()
     assert [(row.execution_id, row.quantity, row.booked) for row in views.dump()["fills"]] == [("c2", "30", 4)]
     assert (await dispatcher.projector.verify()).is_equal

@@ -5,7 +5,7 @@ from contextlib import aclosing
 import pytest
 
 from liveorder.application.reporting.read_ahead import read_ahead
-from liveorder.domain.facts import RecordedFact
+from liveorder.domain.events import RecordedEvent
 from tests.builders import SENT, recorded
 
 PAGES = [recorded([SENT], after) for after in range(3)]
@@ -19,7 +19,7 @@ class Source:
         self.is_closed = False
         self._broken_at = broken_at
 
-    async def pages(self) -> AsyncIterator[Sequence[RecordedFact]]:
+    async def pages(self) -> AsyncIterator[Sequence[RecordedEvent]]:
         try:
             for number, page in enumerate(PAGES):
                 self.asked += 1

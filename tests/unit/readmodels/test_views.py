@@ -15,8 +15,8 @@ from liveorder.application.reporting.views import (
     order_view,
     signal_view,
 )
-from liveorder.domain.facts import RecordedFact
-from liveorder.domain.order import facts as f
+from liveorder.domain.events import RecordedEvent
+from liveorder.domain.order import events as ev
 from tests.builders import (
     ACKNOWLEDGED,
     KEY,
@@ -75,7 +75,7 @@ def test_an_average_is_rounded_for_showing_only() -> None:
 
 
 def test_a_time_with_another_offset_is_shown_in_utc() -> None:
-    told = f.Filled(
+    told = ev.Filled(
         execution_id="e1", quantity=Decimal(1), price=Decimal(1), filled_at=seconds(5).astimezone(timezone(timedelta(hours=5.5)))
     )
     assert order_view(order_of(SENT, told)).to_dict()["fills"][0]["filled_at"] == "2026-11-20T14:30:05Z"
@@ -96,7 +96,7 @@ def test_an_order_as_of_a_time_knows_nothing_of_what_was_recorded_later() -> Non
 
 def test_an_order_as_of_a_time_is_a_beginning_of_its_stream_though_the_clock_was_set_back() -> None:
     first, second, third = recorded([intent(), SENT, ACKNOWLEDGED])
-    late = RecordedFact(second.stream_id, 2, second.envelope.model_copy(update={"recorded_at": seconds(9)}), second.fact)
+    late = RecordedEvent(second.stream_id, 2, second.envelope.model_copy(update={"recorded_at": seconds(9)}), second.event)
     found = as_of([first, late, third], seconds(5))
     assert found is not None
     assert found.version == 1
@@ -117,20 +117,20 @@ def test_the_value_of_a_contract_counts_its_multiplier() -> None:
 
 
 @pytest.mark.parametrize(
-    ("facts", "note"),
+    ("events", "note"),
     [
         ((intent(is_shadow=True), SENT, fill("e1", 100)), "shadow: decided and never sent"),
         ((SENT, fill("e1", 10), bust("e1")), "taken back by the broker: e1"),
-        ((SENT, f.AnomalyNoted(code="overfill", message="")), "overfill"),
+        ((SENT, ev.AnomalyNoted(code="overfill", message="")), "overfill"),
         (
-            (SENT, f.FillInferred(execution_id="i", quantity=Decimal(5), price=Decimal(2), evidence="a total")),
+            (SENT, ev.FillInferred(execution_id="i", quantity=Decimal(5), price=Decimal(2), evidence="a total")),
             "inferred from the broker's total; the fills are still to come",
         ),
         ((SENT, fill("e1", 100)), ""),
     ],
 )
-def test_notes_say_what_is_out_of_the_ordinary(facts: tuple[f.OrderFact, ...], note: str) -> None:
-    assert confirmation_view(order_of(*facts)).notes == note
+def test_notes_say_what_is_out_of_the_ordinary(events: tuple[ev.OrderEvents, ...], note: str) -> None:
+    assert confirmation_view(order_of(*events)).notes == note
 
 
 def test_there_is_nothing_to_confirm_before_a_fill_or_the_end() -> None:
@@ -150,7 +150,7 @@ def test_a_signal_shows_the_status_of_its_order() -> None:
     assert (view.signal_id, view.execution_status, view.reason, view.order_id) == ("signal-1", "REJECTED", "RISK", ORDER_ID)
 
 
-def test_a_fact_in_a_history_keeps_its_envelope_and_tells_itself() -> None:
+def test_an_event_in_a_history_keeps_its_envelope_and_tells_itself() -> None:
     view = history_view(recorded([fill("e1", 100, "235.15")])[0])
     assert (view.fact, view.sentence, view.event_id) == ("Filled", "Order filled: 100 @ 235.15", UUID(int=1))
     assert view.data["price"] == "235.15"

@@ -1,4 +1,4 @@
-"""Sentences for the facts of an order's life."""
+"""Sentences for the events of an order's life."""
 
 from __future__ import annotations
 
@@ -6,182 +6,182 @@ from collections.abc import Callable
 from typing import Any
 
 from liveorder.application.reporting.descriptions.words import listed, plain, words
-from liveorder.domain.facts import Fact
-from liveorder.domain.order import facts as f
+from liveorder.domain.events import Event
+from liveorder.domain.order import events as ev
 from liveorder.domain.values import TradingHours
 
 
-def _requested(fact: f.Requested) -> str:
-    size = plain(fact.quantity) if fact.quantity is not None else f"{plain(fact.notional)} {fact.instrument.currency} of"
-    kind = fact.order_type.replace("_", " ").lower()
+def _requested(event: ev.Requested) -> str:
+    size = plain(event.quantity) if event.quantity is not None else f"{plain(event.notional)} {event.instrument.currency} of"
+    kind = event.order_type.replace("_", " ").lower()
     prices = {
-        "limit": fact.limit_price,
-        "stop": fact.stop_price,
-        "trail": fact.trail_amount,
-        "trail %": fact.trail_percent,
-        "limit offset": fact.limit_offset,
+        "limit": event.limit_price,
+        "stop": event.stop_price,
+        "trail": event.trail_amount,
+        "trail %": event.trail_percent,
+        "limit offset": event.limit_offset,
     }
-    hours = ", extended hours" if fact.hours is TradingHours.EXTENDED else ""
-    shadow = " (shadow: not to be sent)" if fact.is_shadow else ""
+    hours = ", extended hours" if event.hours is TradingHours.EXTENDED else ""
+    shadow = " (shadow: not to be sent)" if event.is_shadow else ""
     return (
-        f"Order requested by {fact.strategy_name}: {fact.side} {size} {fact.instrument.key} at {kind}"
-        f"{listed(prices)}, {fact.time_in_force}{hours}{shadow}{f'; {said_of_unattended(fact)}' if fact.unattended else ''}"
+        f"Order requested by {event.strategy_name}: {event.side} {size} {event.instrument.key} at {kind}"
+        f"{listed(prices)}, {event.time_in_force}{hours}{shadow}{f'; {said_of_unattended(event)}' if event.unattended else ''}"
     )
 
 
-def said_of_unattended(fact: f.Requested) -> str:
+def said_of_unattended(event: ev.Requested) -> str:
     """Of exits and links that nothing acts on, where the intent has any."""
-    return f"nothing places {' and '.join(fact.unattended)} yet"
+    return f"nothing places {' and '.join(event.unattended)} yet"
 
 
-def _refused(fact: f.Refused) -> str:
-    measured = f" (measured {fact.measured}, limit {fact.limit})" if fact.measured is not None else ""
-    return f"Order refused by {fact.code}: {fact.message}{measured}"
+def _refused(event: ev.Refused) -> str:
+    measured = f" (measured {event.measured}, limit {event.limit})" if event.measured is not None else ""
+    return f"Order refused by {event.code}: {event.message}{measured}"
 
 
-def _approved(fact: f.Approved) -> str:
-    return f"Risk rules passed{listed(fact.figures)}"
+def _approved(event: ev.Approved) -> str:
+    return f"Risk rules passed{listed(event.figures)}"
 
 
-def _submission_started(fact: f.SubmissionStarted) -> str:
-    return f"Order submitted, attempt {fact.attempt}, for the session of {fact.session_date.isoformat()}"
+def _submission_started(event: ev.SubmissionStarted) -> str:
+    return f"Order submitted, attempt {event.attempt}, for the session of {event.session_date.isoformat()}"
 
 
-def _submission_failed(fact: f.SubmissionFailed) -> str:
-    if fact.error == f.NOT_BEGUN:
-        return f"Submission {fact.request_id} {fact.message}"
-    evidence = f" ({fact.evidence})" if fact.evidence else ""
-    return f"Submission {fact.request_id} surely did not arrive: {fact.error}: {fact.message}{evidence}"
+def _submission_failed(event: ev.SubmissionFailed) -> str:
+    if event.error == ev.NOT_BEGUN:
+        return f"Submission {event.request_id} {event.message}"
+    evidence = f" ({event.evidence})" if event.evidence else ""
+    return f"Submission {event.request_id} surely did not arrive: {event.error}: {event.message}{evidence}"
 
 
-def _outcome_unknown(fact: f.OutcomeDoubted) -> str:
-    return f"Outcome of {fact.kind.lower()} {fact.request_id} unknown, asking the broker: {fact.message}"
+def _outcome_unknown(event: ev.OutcomeDoubted) -> str:
+    return f"Outcome of {event.kind.lower()} {event.request_id} unknown, asking the broker: {event.message}"
 
 
-def _cancel_requested(fact: f.CancelRequested) -> str:
-    return f"Cancel requested: {words(fact.reason)}"
+def _cancel_requested(event: ev.CancelRequested) -> str:
+    return f"Cancel requested: {words(event.reason)}"
 
 
-def _replace_requested(fact: f.ReplaceRequested) -> str:
-    return f"Replace {fact.number} requested{_terms(fact)}"
+def _replace_requested(event: ev.ReplaceRequested) -> str:
+    return f"Replace {event.number} requested{_terms(event)}"
 
 
-def _acknowledged(fact: f.Acknowledged) -> str:
-    as_id = f" as {fact.broker_order_id}" if fact.broker_order_id else ""
-    return f"Order acknowledged by the broker{as_id}{listed({'quantity': fact.effective_quantity})}"
+def _acknowledged(event: ev.Acknowledged) -> str:
+    as_id = f" as {event.broker_order_id}" if event.broker_order_id else ""
+    return f"Order acknowledged by the broker{as_id}{listed({'quantity': event.effective_quantity})}"
 
 
-def _rejected(fact: f.Rejected) -> str:
-    return f"Order rejected by the broker: {fact.message or fact.error or 'no reason given'}"
+def _rejected(event: ev.Rejected) -> str:
+    return f"Order rejected by the broker: {event.message or event.error or 'no reason given'}"
 
 
-def _filled(fact: f.Filled) -> str:
-    return f"Order filled: {plain(fact.quantity)} @ {plain(fact.price)}{listed({'commission': _commission(fact)})}"
+def _filled(event: ev.Filled) -> str:
+    return f"Order filled: {plain(event.quantity)} @ {plain(event.price)}{listed({'commission': _commission(event)})}"
 
 
-def _commission(fact: f.Filled | f.CommissionReported) -> str | None:
-    if fact.commission is None or fact.commission_currency is None:
-        return None if fact.commission is None else plain(fact.commission)
-    return f"{plain(fact.commission)} {fact.commission_currency}"
+def _commission(event: ev.Filled | ev.CommissionReported) -> str | None:
+    if event.commission is None or event.commission_currency is None:
+        return None if event.commission is None else plain(event.commission)
+    return f"{plain(event.commission)} {event.commission_currency}"
 
 
-def _fill_inferred(fact: f.FillInferred) -> str:
-    return f"Fill inferred: {plain(fact.quantity)} @ {plain(fact.price)}, because {fact.evidence}"
+def _fill_inferred(event: ev.FillInferred) -> str:
+    return f"Fill inferred: {plain(event.quantity)} @ {plain(event.price)}, because {event.evidence}"
 
 
-def _commission_reported(fact: f.CommissionReported) -> str:
-    return f"Commission of execution {fact.execution_id}: {_commission(fact)}"
+def _commission_reported(event: ev.CommissionReported) -> str:
+    return f"Commission of execution {event.execution_id}: {_commission(event)}"
 
 
-def _fill_corrected(fact: f.FillCorrected) -> str:
-    return f"Execution {fact.corrects} corrected by {fact.execution_id}: {plain(fact.quantity)} @ {plain(fact.price)}"
+def _fill_corrected(event: ev.FillCorrected) -> str:
+    return f"Execution {event.corrects} corrected by {event.execution_id}: {plain(event.quantity)} @ {plain(event.price)}"
 
 
-def _fill_busted(fact: f.FillBusted) -> str:
-    return f"Execution {fact.execution_id} busted: it did not happen"
+def _fill_busted(event: ev.FillBusted) -> str:
+    return f"Execution {event.execution_id} busted: it did not happen"
 
 
-def _cancel_pending(fact: f.CancelPending) -> str:
+def _cancel_pending(event: ev.CancelPending) -> str:
     return "Cancel taken by the broker, not done yet"
 
 
-def _cancel_refused(fact: f.CancelRefused) -> str:
-    return f"Cancel refused, the order stands: {fact.message or 'no reason given'}"
+def _cancel_refused(event: ev.CancelRefused) -> str:
+    return f"Cancel refused, the order stands: {event.message or 'no reason given'}"
 
 
-def _cancelled(fact: f.Cancelled) -> str:
-    message = f" ({fact.message})" if fact.message else ""
-    return f"Order cancelled: {words(fact.reason)}{message}"
+def _cancelled(event: ev.Cancelled) -> str:
+    message = f" ({event.message})" if event.message else ""
+    return f"Order cancelled: {words(event.reason)}{message}"
 
 
-def _found_under_key(fact: f.FoundUnderKey) -> str:
-    return f"Found at the broker under {fact.client_order_id}, which an earlier release gave it"
+def _found_under_key(event: ev.FoundUnderKey) -> str:
+    return f"Found at the broker under {event.client_order_id}, which an earlier release gave it"
 
 
-def _replace_pending(fact: f.ReplacePending) -> str:
+def _replace_pending(event: ev.ReplacePending) -> str:
     return "Replace taken by the broker, not done yet"
 
 
-def _replaced(fact: f.Replaced) -> str:
-    return f"Order replaced{_terms(fact)}"
+def _replaced(event: ev.Replaced) -> str:
+    return f"Order replaced{_terms(event)}"
 
 
-def _replace_refused(fact: f.ReplaceRefused) -> str:
-    return f"Replace refused, the order stands as it was: {fact.message or 'no reason given'}"
+def _replace_refused(event: ev.ReplaceRefused) -> str:
+    return f"Replace refused, the order stands as it was: {event.message or 'no reason given'}"
 
 
-def _restated(fact: f.Restated) -> str:
-    message = f" ({fact.message})" if fact.message else ""
-    split = listed({"split": fact.split_ratio}) if fact.split_ratio is not None else ""
-    return f"Order changed by the broker, unasked{_terms(fact)}{split}{message}"
+def _restated(event: ev.Restated) -> str:
+    message = f" ({event.message})" if event.message else ""
+    split = listed({"split": event.split_ratio}) if event.split_ratio is not None else ""
+    return f"Order changed by the broker, unasked{_terms(event)}{split}{message}"
 
 
-def _triggered(fact: f.Triggered) -> str:
+def _triggered(event: ev.Triggered) -> str:
     return "Stop triggered: the order works in the market"
 
 
-def _anomaly_noted(fact: f.AnomalyNoted) -> str:
-    return f"Anomaly noted, {words(fact.code)}: {fact.message}"
+def _anomaly_noted(event: ev.AnomalyNoted) -> str:
+    return f"Anomaly noted, {words(event.code)}: {event.message}"
 
 
-def _review_requested(fact: f.ReviewRequested) -> str:
-    return f"A person must look, {words(fact.code)}: {fact.message}"
+def _review_requested(event: ev.ReviewRequested) -> str:
+    return f"A person must look, {words(event.code)}: {event.message}"
 
 
-def _review_resolved(fact: f.ReviewResolved) -> str:
-    return f"Review resolved: {fact.evidence}"
+def _review_resolved(event: ev.ReviewResolved) -> str:
+    return f"Review resolved: {event.evidence}"
 
 
-def _terms(fact: f.ReplaceRequested | f.Replaced | f.Restated) -> str:
-    return listed({"quantity": fact.quantity, "limit": fact.limit_price, "stop": fact.stop_price})
+def _terms(event: ev.ReplaceRequested | ev.Replaced | ev.Restated) -> str:
+    return listed({"quantity": event.quantity, "limit": event.limit_price, "stop": event.stop_price})
 
 
-SENTENCES: dict[type[Fact], Callable[[Any], str]] = {
-    f.Requested: _requested,
-    f.Refused: _refused,
-    f.Approved: _approved,
-    f.SubmissionStarted: _submission_started,
-    f.SubmissionFailed: _submission_failed,
-    f.OutcomeDoubted: _outcome_unknown,
-    f.CancelRequested: _cancel_requested,
-    f.ReplaceRequested: _replace_requested,
-    f.Acknowledged: _acknowledged,
-    f.Rejected: _rejected,
-    f.Filled: _filled,
-    f.FillInferred: _fill_inferred,
-    f.CommissionReported: _commission_reported,
-    f.FillCorrected: _fill_corrected,
-    f.FillBusted: _fill_busted,
-    f.CancelPending: _cancel_pending,
-    f.CancelRefused: _cancel_refused,
-    f.Cancelled: _cancelled,
-    f.ReplacePending: _replace_pending,
-    f.Replaced: _replaced,
-    f.ReplaceRefused: _replace_refused,
-    f.Restated: _restated,
-    f.FoundUnderKey: _found_under_key,
-    f.Triggered: _triggered,
-    f.AnomalyNoted: _anomaly_noted,
-    f.ReviewRequested: _review_requested,
-    f.ReviewResolved: _review_resolved,
+SENTENCES: dict[type[Event], Callable[[Any], str]] = {
+    ev.Requested: _requested,
+    ev.Refused: _refused,
+    ev.Approved: _approved,
+    ev.SubmissionStarted: _submission_started,
+    ev.SubmissionFailed: _submission_failed,
+    ev.OutcomeDoubted: _outcome_unknown,
+    ev.CancelRequested: _cancel_requested,
+    ev.ReplaceRequested: _replace_requested,
+    ev.Acknowledged: _acknowledged,
+    ev.Rejected: _rejected,
+    ev.Filled: _filled,
+    ev.FillInferred: _fill_inferred,
+    ev.CommissionReported: _commission_reported,
+    ev.FillCorrected: _fill_corrected,
+    ev.FillBusted: _fill_busted,
+    ev.CancelPending: _cancel_pending,
+    ev.CancelRefused: _cancel_refused,
+    ev.Cancelled: _cancelled,
+    ev.ReplacePending: _replace_pending,
+    ev.Replaced: _replaced,
+    ev.ReplaceRefused: _replace_refused,
+    ev.Restated: _restated,
+    ev.FoundUnderKey: _found_under_key,
+    ev.Triggered: _triggered,
+    ev.AnomalyNoted: _anomaly_noted,
+    ev.ReviewRequested: _review_requested,
+    ev.ReviewResolved: _review_resolved,
 }

@@ -1,4 +1,4 @@
-"""What one batch of facts does to the rows: written here first, and by the store of rows in one transaction."""
+"""What one batch of events does to the rows: written here first, and by the store of rows in one transaction."""
 
 from __future__ import annotations
 

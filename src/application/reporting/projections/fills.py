@@ -12,7 +12,7 @@ from liveorder.application.reporting.projections.known_orders import OrderChange
 from liveorder.application.reporting.projections.shapes import TableSpec
 from liveorder.application.reporting.views import BookedFillView
 from liveorder.application.reporting.views.fields import rounded, rounded_fraction
-from liveorder.domain.facts import RecordedFact
+from liveorder.domain.events import RecordedEvent
 from liveorder.domain.order import LiveOrder
 from liveorder.domain.order.executions import BookedExecution
 from liveorder.domain.position_adjustment import AdjustmentReason, PositionAdjusted
@@ -95,7 +95,7 @@ class FillRow(NamedTuple):
         )
 
 
-def adjustment(item: RecordedFact, adjusted: PositionAdjusted) -> FillChange:
+def adjustment(item: RecordedEvent, adjusted: PositionAdjusted) -> FillChange:
     """A fee in kind, as a fill of no units that cost some."""
     assert adjusted.reason is AdjustmentReason.FEE_IN_KIND  # another reason is booked in another way
     instrument = adjusted.instrument
@@ -188,7 +188,7 @@ def counted_on(order: LiveOrder) -> str:
     """Date that the order counts to: of its newest submission's session, or of its request, UTC, while it has none."""
     if order.submission is not None:
         return order.submission.session_date.isoformat()
-    requested_at = cast(datetime, order.requested_at)  # the first fact of an order sets it
+    requested_at = cast(datetime, order.requested_at)  # the first event of an order sets it
     return requested_at.astimezone(UTC).date().isoformat()
 
 

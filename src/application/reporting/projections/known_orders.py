@@ -1,4 +1,4 @@
-"""The orders that a run of facts changes, before and after, from memory or from their streams."""
+"""The orders that a run of events changes, before and after, from memory or from their streams."""
 
 from __future__ import annotations
 
@@ -9,38 +9,38 @@ from functools import cached_property
 from typing import TypeAlias, cast, get_args
 from uuid import UUID
 
-from liveorder.domain.facts import Fact, RecordedFact
+from liveorder.domain.events import Event, RecordedEvent
 from liveorder.domain.order import LiveOrder
+from liveorder.domain.order.events import FillCorrected, Filled, FillInferred, OrderEvents
 from liveorder.domain.order.executions import BookedExecution
-from liveorder.domain.order.facts import FillCorrected, Filled, FillInferred, OrderFact
 
-ORDER_FACTS: frozenset[type[Fact]] = frozenset(get_args(OrderFact))
+ORDER_EVENTS: frozenset[type[Event]] = frozenset(get_args(OrderEvents))
 _FILLS = frozenset({Filled, FillCorrected, FillInferred})
 
-Streams: TypeAlias = dict[int, list[RecordedFact]]
-"""Facts by the number that their stream id is, in the order in which the streams come up."""
+Streams: TypeAlias = dict[int, list[RecordedEvent]]
+"""Events by the number that their stream id is, in the order in which the streams come up."""
 
 
-def streams_of(facts: Sequence[RecordedFact]) -> Streams:
-    """The facts of orders; those of anything else are left out."""
+def streams_of(events: Sequence[RecordedEvent]) -> Streams:
+    """The events of orders; those of anything else are left out."""
     streams: Streams = {}
-    for item in facts:
-        if type(item.fact) in ORDER_FACTS:
+    for item in events:
+        if type(item.event) in ORDER_EVENTS:
             streams.setdefault(item.stream_id.int, []).append(item)
     return streams
 
 
 @dataclass
 class OrderChange:
-    """One order before and after a batch. `before` is None when the batch has its first fact."""
+    """One order before and after a batch. `before` is None when the batch has its first event."""
 
     order_id: str
-    facts: Sequence[RecordedFact]
+    events: Sequence[RecordedEvent]
     """Those of the batch."""
     before: LiveOrder | None
     after: LiveOrder
     began: int
-    """Place of its first fact in the log."""
+    """Place of its first event in the log."""
     booked: Mapping[str, int]
     """Place in the log where each execution id was first told."""
 
@@ -56,10 +56,10 @@ class _Tracked:
     began: int
     booked: dict[str, int] = field(default_factory=dict)
 
-    def note(self, facts: Sequence[RecordedFact]) -> None:
-        for item in facts:
-            if type(item.fact) in _FILLS:
-                self.booked.setdefault(cast(Filled, item.fact).execution_id, item.position)
+    def note(self, events: Sequence[RecordedEvent]) -> None:
+        for item in events:
+            if type(item.event) in _FILLS:
+                self.booked.setdefault(cast(Filled, item.event).execution_id, item.position)
 
 
 class KnownOrders:
@@ -76,33 +76,33 @@ class KnownOrders:
         """
         while len(self._orders) > self._capacity:
             self._orders.popitem(last=False)
-        firsts = [(key, facts[0]) for key, facts in streams.items()]
+        firsts = [(key, events[0]) for key, events in streams.items()]
         return {first.stream_id: first.version for key, first in firsts if not self._stands_before(key, first.version)}
 
     def _stands_before(self, key: int, version: int) -> bool:
         known = self._orders.get(key)
         return version == 1 if known is None else known.order.version == version - 1
 
-    def learn(self, stream: Sequence[RecordedFact]) -> _Tracked:
-        """Take in an order from the first facts of its stream."""
+    def learn(self, stream: Sequence[RecordedEvent]) -> _Tracked:
+        """Take in an order from the first events of its stream."""
         tracked = _Tracked(LiveOrder.replay(stream), stream[0].position)
         tracked.note(stream)
         self._orders[stream[0].stream_id.int] = tracked
         return tracked
 
     def advance(self, streams: Streams) -> list[OrderChange]:
-        """The orders that these facts change."""
-        return [self._change(key, facts) for key, facts in streams.items()]
+        """The orders that these events change."""
+        return [self._change(key, events) for key, events in streams.items()]
 
-    def _change(self, key: int, facts: Sequence[RecordedFact]) -> OrderChange:
+    def _change(self, key: int, events: Sequence[RecordedEvent]) -> OrderChange:
         known = self._orders.get(key)
         if known is None:
-            known = self.learn(facts)
-            return OrderChange(str(known.order.order_id), facts, None, known.order, known.began, known.booked)
-        before, known.order = known.order, known.order.apply(facts)
-        known.note(facts)
+            known = self.learn(events)
+            return OrderChange(str(known.order.order_id), events, None, known.order, known.began, known.booked)
+        before, known.order = known.order, known.order.apply(events)
+        known.note(events)
         self._orders.move_to_end(key)
-        return OrderChange(str(known.order.order_id), facts, before, known.order, known.began, known.booked)
+        return OrderChange(str(known.order.order_id), events, before, known.order, known.began, known.booked)
 
     def forget(self) -> None:
         """Start anew: what was folded in here was not written."""

@@ -1,4 +1,4 @@
-"""Every fact of every order, as stored."""
+"""Every event of every order, as stored."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from liveorder.application.reporting.descriptions import SENTENCES
 from liveorder.application.reporting.projections.draft import RowChanges
 from liveorder.application.reporting.projections.read_model import Batch, ReadModel
 from liveorder.application.reporting.projections.shapes import TableSpec
-from liveorder.domain.facts import Envelope, RecordedFact
+from liveorder.domain.events import Envelope, RecordedEvent
 
 
 class HistoryRow(NamedTuple):
@@ -24,34 +24,34 @@ class HistoryRow(NamedTuple):
 
 
 ORDER_HISTORY = TableSpec("order_history", HistoryRow, ("position",), (("order_id",),))
-_FACTS = {fact.topic: fact for fact in SENTENCES}
+_EVENTS = {fact.topic: fact for fact in SENTENCES}
 
 
 def _project(batch: Batch, draft: RowChanges) -> None:
-    draft.put_all(ORDER_HISTORY, [_row(change.order_id, item) for change in batch.orders for item in change.facts])
+    draft.put_all(ORDER_HISTORY, [_row(change.order_id, item) for change in batch.orders for item in change.events])
 
 
-def _row(order_id: str, item: RecordedFact) -> HistoryRow:
+def _row(order_id: str, item: RecordedEvent) -> HistoryRow:
     return HistoryRow(
         item.position,
         order_id,
         item.version,
-        item.fact.topic,
+        item.event.topic,
         _json(item.envelope),
-        _json(item.fact),
+        _json(item.event),
     )
 
 
 def _json(model: BaseModel) -> str:
-    """Without what is as by default, for there is one of these for every fact."""
+    """Without what is as by default, for there is one of these for every event."""
     return model.__pydantic_serializer__.to_json(model, exclude_defaults=True).decode()
 
 
-def recorded_fact(row: HistoryRow) -> RecordedFact:
-    """The fact that the row was made from."""
+def recorded_event(row: HistoryRow) -> RecordedEvent:
+    """The event that the row was made from."""
     envelope = Envelope.model_validate_json(row.envelope)
-    fact = _FACTS[row.topic].model_validate_json(row.fact)
-    return RecordedFact(UUID(row.order_id), row.version, envelope, fact, row.position)
+    fact = _EVENTS[row.topic].model_validate_json(row.fact)
+    return RecordedEvent(UUID(row.order_id), row.version, envelope, fact, row.position)
 
 
 MODEL = ReadModel((ORDER_HISTORY,), _project)

@@ -59,9 +59,9 @@ def _changes(batch: Batch) -> Iterator[tuple[Owner, FillChange]]:
     for order in batch.orders:
         for change in fill_changes(order):
             yield order.after.intent, change
-    for item in batch.facts:
-        if isinstance(item.fact, PositionAdjusted):
-            yield item.fact, adjustment(item, item.fact)
+    for item in batch.events:
+        if isinstance(item.event, PositionAdjusted):
+            yield item.event, adjustment(item, item.event)
 
 
 def _rebook(key: str, owner: Owner, changes: Sequence[FillChange], draft: RowChanges) -> None:

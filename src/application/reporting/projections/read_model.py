@@ -1,4 +1,4 @@
-"""What a read model is: the tables that it owns, and what a batch of facts does to them."""
+"""What a read model is: the tables that it owns, and what a batch of events does to them."""
 
 from __future__ import annotations
 
@@ -9,20 +9,20 @@ from typing import Any
 from liveorder.application.reporting.projections.draft import RowChanges
 from liveorder.application.reporting.projections.known_orders import OrderChange
 from liveorder.application.reporting.projections.shapes import TableSpec
-from liveorder.domain.facts import RecordedFact
+from liveorder.domain.events import RecordedEvent
 
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Facts in the order of the log, and the orders that they change."""
+    """Events in the order of the log, and the orders that they change."""
 
-    facts: Sequence[RecordedFact]
+    events: Sequence[RecordedEvent]
     orders: Sequence[OrderChange]
 
 
 @dataclass(frozen=True, slots=True)
 class ReadModel:
-    """`project` is a function of the log: the same rows come of the same facts, however they were split into batches."""
+    """`project` is a function of the log: the same rows come of the same events, however they were split into batches."""
 
     shapes: tuple[TableSpec[Any], ...]
     project: Callable[[Batch, RowChanges], None]

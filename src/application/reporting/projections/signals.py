@@ -13,7 +13,7 @@ from liveorder.domain.dead_letter import SignalDeadLettered, SignalRetried
 
 class SignalRow(NamedTuple):
     began: int
-    """Place in the log of the first fact about it."""
+    """Place in the log of the first event about it."""
     stream_id: str
     """Of its order, or of the dead letter."""
     signal_id: str | None
@@ -31,11 +31,11 @@ SIGNALS = TableSpec("signals", SignalRow, ("began",), (("execution_status",),))
 def _project(batch: Batch, draft: RowChanges) -> None:
     for change in batch.orders:
         draft.put(SIGNALS, _row(change.began, change.order_id, signal_view(change.after)))
-    for item in batch.facts:
-        if isinstance(item.fact, SignalDeadLettered):
-            draft.put(SIGNALS, _row(item.position, str(item.stream_id), dead_letter_view(item.fact, item)))
-        elif isinstance(item.fact, SignalRetried) and (row := draft.find(SIGNALS, (item.fact.dead_letter_position,))) is not None:
-            view = SignalView.model_validate_json(row.body).retried(item.fact.order_id)
+    for item in batch.events:
+        if isinstance(item.event, SignalDeadLettered):
+            draft.put(SIGNALS, _row(item.position, str(item.stream_id), dead_letter_view(item.event, item)))
+        elif isinstance(item.event, SignalRetried) and (row := draft.find(SIGNALS, (item.event.dead_letter_position,))) is not None:
+            view = SignalView.model_validate_json(row.body).retried(item.event.order_id)
             draft.put(SIGNALS, _row(row.began, row.stream_id, view))
 
 

@@ -1,4 +1,4 @@
-"""One fact of a stream with all that was recorded about it."""
+"""One event of a stream with all that was recorded about it."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from uuid import UUID
 
 from liveorder.application.reporting.descriptions import sentence
 from liveorder.application.reporting.views.fields import Moment, View
-from liveorder.domain.facts import RecordedFact
+from liveorder.domain.events import RecordedEvent
 
 
 class HistoryView(View):
-    """`fact` is the name of what happened and `sentence` the same in plain English; `data` is the fact as stored."""
+    """`event` is the name of what happened and `sentence` the same in plain English; `data` is the event as stored."""
 
     stream_id: UUID
     version: int
@@ -28,14 +28,14 @@ class HistoryView(View):
     data: dict[str, Any]
 
 
-def history_view(item: RecordedFact) -> HistoryView:
+def history_view(item: RecordedEvent) -> HistoryView:
     envelope = item.envelope
     return HistoryView(
         stream_id=item.stream_id,
         version=item.version,
         position=item.position,
-        fact=item.fact.shown_name,
-        sentence=sentence(item.fact),
+        fact=item.event.shown_name,
+        sentence=sentence(item.event),
         recorded_at=envelope.recorded_at,
         occurred_at=envelope.occurred_at,
         actor=envelope.actor,
@@ -43,5 +43,5 @@ def history_view(item: RecordedFact) -> HistoryView:
         event_id=envelope.event_id,
         correlation_id=envelope.correlation_id,
         causation_id=envelope.causation_id,
-        data=item.fact.model_dump(mode="json"),
+        data=item.event.model_dump(mode="json"),
     )

@@ -12,20 +12,20 @@ from pydantic import Field
 
 from liveorder.application.reporting.views.fields import Moment, Number, Numbers, View, plain, rounded
 from liveorder.application.reporting.views.fills import FillView, fill_view
-from liveorder.domain.facts import RecordedFact
+from liveorder.domain.events import RecordedEvent
 from liveorder.domain.lifecycle import OrderStatus
 from liveorder.domain.order import LiveOrder
+from liveorder.domain.order.events import Requested
 from liveorder.domain.order.executions import BookedExecution
-from liveorder.domain.order.facts import Requested
 from liveorder.domain.values import AssetClass, OrderRole, OrderType, Product, Side, TimeInForce, TradingHours
 
 
 class OrderView(View):
-    """An order as its facts make it. Quantities in units, filled part included; prices in `currency`."""
+    """An order as its events make it. Quantities in units, filled part included; prices in `currency`."""
 
     order_id: UUID
     version: int
-    """Number of facts that this is made from."""
+    """Number of events that this is made from."""
     client_order_id: str
     broker_order_id: str | None
     signal_id: str
@@ -146,7 +146,7 @@ _AS_IT_STANDS = (
 _AS_REQUESTED = tuple(name for name in OrderView.model_fields if name in Requested.model_fields and name not in _AS_IT_STANDS)
 
 
-def as_of(stream: Sequence[RecordedFact], at: datetime) -> LiveOrder | None:
+def as_of(stream: Sequence[RecordedEvent], at: datetime) -> LiveOrder | None:
     """The order as we knew it at that time; None when it was not there yet. Our own record counts, not the broker's times."""
     known = list(takewhile(lambda item: item.envelope.recorded_at <= at, stream))
     return LiveOrder.replay(known) if known else None

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from liveorder.application.reporting.views.fields import Moment, Number, View
 from liveorder.domain.dead_letter import SignalDeadLettered
-from liveorder.domain.facts import RecordedFact
+from liveorder.domain.events import RecordedEvent
 from liveorder.domain.order import LiveOrder
 from liveorder.domain.values import Side
 
@@ -73,12 +73,12 @@ def signal_view(order: LiveOrder) -> SignalView:
     )
 
 
-def dead_letter_view(fact: SignalDeadLettered, item: RecordedFact) -> SignalView:
+def dead_letter_view(event: SignalDeadLettered, item: RecordedEvent) -> SignalView:
     return SignalView(
-        signal_id=fact.signal_id,
+        signal_id=event.signal_id,
         execution_status=DEAD_LETTER,
-        reason=fact.reason,
-        order_id=None if fact.known_order_id is None else UUID(fact.known_order_id),
+        reason=event.reason,
+        order_id=None if event.known_order_id is None else UUID(event.known_order_id),
         client_order_id=None,
         account_id=None,
         strategy_name=None,
@@ -89,10 +89,10 @@ def dead_letter_view(fact: SignalDeadLettered, item: RecordedFact) -> SignalView
         filled_quantity=Decimal(0),
         signal_at=None,
         received_at=item.envelope.recorded_at,
-        fingerprint=fact.fingerprint,
-        known_fingerprint=fact.known_fingerprint,
-        source=fact.source,
-        offset=fact.offset,
-        line=fact.line,
+        fingerprint=event.fingerprint,
+        known_fingerprint=event.known_fingerprint,
+        source=event.source,
+        offset=event.offset,
+        line=event.line,
         dead_letter_id=item.stream_id,
     )

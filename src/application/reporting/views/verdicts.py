@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from liveorder.application.reporting.descriptions import said_of_unattended
 from liveorder.application.reporting.views.fields import Number, View
-from liveorder.domain.order.facts import Refused, Requested
+from liveorder.domain.order.events import Refused, Requested
 from liveorder.domain.values import Side
 
 

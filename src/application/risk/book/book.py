@@ -67,7 +67,7 @@ class RiskBook:
             self.late.pop((row.account_id, row.key), None)
 
     def track(self, order: LiveOrder) -> None:
-        """Count an order as its durable facts make it; one that is finished counts no more."""
+        """Count an order as its durable events make it; one that is finished counts no more."""
         self._account(order.intent.account_id).track(order)
 
     def reserve(self, order: LiveOrder) -> None:

@@ -13,8 +13,8 @@ from liveorder.application.ports.order_store import LedgerEntry
 from liveorder.application.risk.book.rows import position_key
 from liveorder.domain.fees_in_kind import largest_fee
 from liveorder.domain.order import LiveOrder
+from liveorder.domain.order.events import decimal_text
 from liveorder.domain.order.executions import BookedExecution, Executions
-from liveorder.domain.order.facts import decimal_text
 from liveorder.domain.position_adjustment import AdjustmentReason, PositionAdjusted
 from liveorder.domain.position_booking import Owner, holding_key
 from liveorder.domain.values import ZERO, Side, total
@@ -47,7 +47,7 @@ def entries_between(
     """What changed from `before` to `after`: an entry for each execution that came, went or was corrected, one for a first attempt.
 
     A correction takes the old execution back and books the new one. `session_date` is the one that money earned now counts to; an
-    attempt counts to the session that its fact names. `fee_in_kind` is the part that the broker may keep of what is bought.
+    attempt counts to the session that its event names. `fee_in_kind` is the part that the broker may keep of what is bought.
     `places`: of the execution ids, where they were told: see `LedgerEntry.place`.
     """
     known = before.executions if before is not None else Executions.none()

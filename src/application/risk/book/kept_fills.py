@@ -112,7 +112,7 @@ class KeptHolding:
     pages: dict[int, Page]
     """By slot, in the order of their numbers: the row that a page is stored in is used again once it was given up."""
     as_of: int = 0
-    """Place in the log of the last fact that changed it."""
+    """Place in the log of the last event that changed it."""
     is_late: bool = False
     """A fill that is not kept any more was changed: what is held is right once it was read from the log."""
     stale_from: int | None = None

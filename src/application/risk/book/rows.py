@@ -11,7 +11,7 @@ from datetime import date
 from decimal import Decimal
 from functools import lru_cache
 
-from liveorder.domain.order.facts import decimal_text
+from liveorder.domain.order.events import decimal_text
 from liveorder.domain.position_booking import HoldingKey
 from liveorder.domain.values import ZERO
 

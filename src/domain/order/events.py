@@ -1,4 +1,4 @@
-"""The facts of an order's life, in the order in which a quiet life has them. Topics are for ever."""
+"""The events of an order's life, in the order in which a quiet life has them. Topics are for ever."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from uuid import UUID
 
 from pydantic import Field
 
-from liveorder.domain.facts import Fact
+from liveorder.domain.events import Event
 from liveorder.domain.instrument import Instrument
 from liveorder.domain.values import (
     Amount,
@@ -77,7 +77,7 @@ def _is_regular(value: object) -> bool:
 _EXITS_AND_LINKS = ("stop_loss", "take_profit", "oco_group", "parent_order_id")
 
 
-class Requested(Fact):
+class Requested(Event):
     """The whole intent. Exactly one of `quantity` and `notional` is set."""
 
     topic: ClassVar[str] = "liveorder.Requested@1"
@@ -136,7 +136,7 @@ class Requested(Fact):
         return () if self.protection is not None else tuple(name for name in _EXITS_AND_LINKS if getattr(self, name) is not None)
 
 
-class Refused(Fact):
+class Refused(Event):
     """We will not send it: a rule, an invalid order, or no attempts left."""
 
     topic: ClassVar[str] = "liveorder.Refused@1"
@@ -149,7 +149,7 @@ class Refused(Fact):
     limit: str | None = None
 
 
-class Approved(Fact):
+class Approved(Event):
     """Every rule passed, on these figures."""
 
     topic: ClassVar[str] = "liveorder.Approved@1"
@@ -160,7 +160,7 @@ class Approved(Fact):
 # --- our requests and what became of them --------------------------------------------------------------------------------------
 
 
-class SubmissionStarted(Fact):
+class SubmissionStarted(Event):
     """Stored before the broker is called; a resend sends `payload` as it stands here."""
 
     topic: ClassVar[str] = "liveorder.SubmissionStarted@1"
@@ -179,7 +179,7 @@ NOT_BEGUN = "NotBegun"
 """As `SubmissionFailed.error`: nothing left, for a reason of ours. No attempt, and no failure of the broker."""
 
 
-class SubmissionFailed(Fact):
+class SubmissionFailed(Event):
     """Surely not received, and never will be."""
 
     topic: ClassVar[str] = "liveorder.SubmissionFailed@1"
@@ -191,7 +191,7 @@ class SubmissionFailed(Fact):
     """What proves the absence, where it was found by asking."""
 
 
-class OutcomeDoubted(Fact):
+class OutcomeDoubted(Event):
     """The request may have arrived. It stays in doubt until a report, an answer or a person settles it."""
 
     topic: ClassVar[str] = "liveorder.OutcomeUnknown@1"
@@ -202,7 +202,7 @@ class OutcomeDoubted(Fact):
     message: str
 
 
-class CancelRequested(Fact):
+class CancelRequested(Event):
     """Stored before the broker is asked to cancel."""
 
     topic: ClassVar[str] = "liveorder.CancelRequested@1"
@@ -215,7 +215,7 @@ class CancelRequested(Fact):
     deadline: datetime | None = None
 
 
-class ReplaceRequested(Fact):
+class ReplaceRequested(Event):
     """Stored before the broker is asked to replace. None leaves a term as it is; `quantity` is of the whole order."""
 
     topic: ClassVar[str] = "liveorder.ReplaceRequested@1"
@@ -238,7 +238,7 @@ is not written: it is in the instrument's.
 """
 
 
-class Acknowledged(Fact):
+class Acknowledged(Event):
     """The broker has the order as it stands; what was pending of it is so no more. Once more when an answer shows just that."""
 
     topic: ClassVar[str] = "liveorder.Acknowledged@1"
@@ -248,7 +248,7 @@ class Acknowledged(Fact):
     """The broker's quantity where it fixes it: a cash order learns its own here."""
 
 
-class FoundUnderKey(Fact):
+class FoundUnderKey(Event):
     """The broker has it under another client order id: a release that derives keys otherwise sent it, and the store forgot that."""
 
     topic: ClassVar[str] = "liveorder.FoundUnderKey@1"
@@ -256,7 +256,7 @@ class FoundUnderKey(Fact):
     client_order_id: str
 
 
-class Rejected(Fact):
+class Rejected(Event):
     """Theirs, of the order. A refused request is not a rejected order."""
 
     topic: ClassVar[str] = "liveorder.Rejected@1"
@@ -265,7 +265,7 @@ class Rejected(Fact):
     error: str = ""
 
 
-class Filled(Fact):
+class Filled(Event):
     topic: ClassVar[str] = "liveorder.Filled@1"
 
     execution_id: str
@@ -278,7 +278,7 @@ class Filled(Fact):
     """UTC, by the broker's clock."""
 
 
-class FillInferred(Fact):
+class FillInferred(Event):
     """The broker told a total that its executions do not reach: `quantity` more at `price`, until the executions come."""
 
     topic: ClassVar[str] = "liveorder.FillInferred@1"
@@ -290,7 +290,7 @@ class FillInferred(Fact):
     filled_at: datetime | None = None
 
 
-class CommissionReported(Fact):
+class CommissionReported(Event):
     """Replaces what was known of the commission of `execution_id`; 0 is known to be nothing."""
 
     topic: ClassVar[str] = "liveorder.CommissionReported@1"
@@ -300,7 +300,7 @@ class CommissionReported(Fact):
     commission_currency: ForeignCurrency = None
 
 
-class FillCorrected(Fact):
+class FillCorrected(Event):
     """`execution_id` stands for `corrects` from here on, and for `supersedes`. May come before the fill that it corrects."""
 
     topic: ClassVar[str] = "liveorder.FillCorrected@1"
@@ -317,7 +317,7 @@ class FillCorrected(Fact):
     filled_at: datetime | None = None
 
 
-class FillBusted(Fact):
+class FillBusted(Event):
     """`execution_id` did not happen, and its commission is taken back. May come before the fill that it takes back."""
 
     topic: ClassVar[str] = "liveorder.FillBusted@1"
@@ -325,11 +325,11 @@ class FillBusted(Fact):
     execution_id: str
 
 
-class CancelPending(Fact):
+class CancelPending(Event):
     topic: ClassVar[str] = "liveorder.CancelPending@1"
 
 
-class CancelRefused(Fact):
+class CancelRefused(Event):
     """The cancel came to nothing and the order stands. `request_id` None: the answer named none."""
 
     topic: ClassVar[str] = "liveorder.CancelRefused@1"
@@ -340,18 +340,18 @@ class CancelRefused(Fact):
     """It never arrived, so that nobody has decided against it."""
 
 
-class Cancelled(Fact):
+class Cancelled(Event):
     topic: ClassVar[str] = "liveorder.Cancelled@1"
 
     reason: CancelReason
     message: str = ""
 
 
-class ReplacePending(Fact):
+class ReplacePending(Event):
     topic: ClassVar[str] = "liveorder.ReplacePending@1"
 
 
-class Replaced(Fact):
+class Replaced(Event):
     """The order stands on these terms now. A quantity below what is filled of it means: that, and no more."""
 
     topic: ClassVar[str] = "liveorder.Replaced@1"
@@ -363,14 +363,14 @@ class Replaced(Fact):
     stop_price: Price | None = None
 
 
-class ReplaceRefused(Fact):
+class ReplaceRefused(Event):
     topic: ClassVar[str] = "liveorder.ReplaceRefused@1"
 
     request_id: str | None
     message: str
 
 
-class Restated(Fact):
+class Restated(Event):
     """The broker changed the order unasked. `split_ratio` restates past fills too: new units for each old one."""
 
     topic: ClassVar[str] = "liveorder.Restated@1"
@@ -382,15 +382,15 @@ class Restated(Fact):
     message: str = ""
 
 
-class Triggered(Fact):
+class Triggered(Event):
     topic: ClassVar[str] = "liveorder.Triggered@1"
 
 
 # --- what needs a person -------------------------------------------------------------------------------------------------------
 
 
-class AnomalyNoted(Fact):
-    """Something that should not happen did; the facts are booked as told."""
+class AnomalyNoted(Event):
+    """Something that should not happen did; the events are booked as told."""
 
     topic: ClassVar[str] = "liveorder.AnomalyNoted@1"
 
@@ -398,14 +398,14 @@ class AnomalyNoted(Fact):
     message: str
 
 
-class ReviewRequested(Fact):
+class ReviewRequested(Event):
     topic: ClassVar[str] = "liveorder.ReviewRequested@1"
 
     code: str
     message: str
 
 
-class ReviewResolved(Fact):
+class ReviewResolved(Event):
     """A person looked and settled it; `evidence` in their words."""
 
     topic: ClassVar[str] = "liveorder.ReviewResolved@1"
@@ -413,7 +413,7 @@ class ReviewResolved(Fact):
     evidence: str
 
 
-OrderFact = (
+OrderEvents = (
     Requested
     | Refused
     | Approved

@@ -1,4 +1,4 @@
-"""Every fact survives being stored, to the last digit; nothing else is taken for one."""
+"""Every event survives being stored, to the last digit; nothing else is taken for one."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ from hypothesis import strategies as st
 from pydantic import BaseModel
 
 from liveorder.domain.errors import StoreRefused
-from liveorder.domain.facts import Envelope, Fact, RecordedFact
-from liveorder.domain.order.facts import Filled
-from liveorder.infrastructure.eventstore.mapper import FactMapper, domain_facts
+from liveorder.domain.events import Envelope, Event, RecordedEvent
+from liveorder.domain.order.events import Filled
+from liveorder.infrastructure.eventstore.mapper import DomainEventMapper, domain_events
 
-FACTS = sorted(domain_facts(), key=lambda fact: fact.topic)
-MAPPER = FactMapper(FACTS)
+EVENTS = sorted(domain_events(), key=lambda event: event.topic)
+MAPPER = DomainEventMapper(EVENTS)
 POSITIVE = st.decimals("1e-12", "1e12", allow_nan=False, allow_infinity=False)
 SIMPLE: dict[Any, st.SearchStrategy[Any]] = {
     str: st.text(),
@@ -71,8 +71,8 @@ def models(model: type[BaseModel]) -> st.SearchStrategy[BaseModel]:
     return st.fixed_dictionaries(fields).map(model.model_validate)
 
 
-def recorded(fact: Fact) -> RecordedFact:
-    return RecordedFact(UUID(int=7), 3, envelope(), fact)
+def recorded(event: Event) -> RecordedEvent:
+    return RecordedEvent(UUID(int=7), 3, envelope(), event)
 
 
 def envelope() -> Envelope:
@@ -83,17 +83,17 @@ def envelope() -> Envelope:
 FILLED = Filled(execution_id="e1", quantity=Decimal("1.50"), price=Decimal("-37.63"))
 
 
-@pytest.mark.parametrize("fact_type", FACTS, ids=lambda fact: fact.topic)
+@pytest.mark.parametrize("event_type", EVENTS, ids=lambda event: event.topic)
 @settings(max_examples=25, suppress_health_check=[HealthCheck.too_slow])
 @given(data=st.data())
-def test_every_fact_survives_being_stored(fact_type: type[Fact], data: st.DataObject) -> None:
-    fact = data.draw(models(fact_type))
-    assert isinstance(fact, Fact)
+def test_every_event_survives_being_stored(event_type: type[Event], data: st.DataObject) -> None:
+    event = data.draw(models(event_type))
+    assert isinstance(event, Event)
     meta = data.draw(models(Envelope))
     assert isinstance(meta, Envelope)
-    original = RecordedFact(UUID(int=1), 2, meta, fact)
+    original = RecordedEvent(UUID(int=1), 2, meta, event)
     stored = MAPPER.to_stored_event(original)
-    assert stored.topic == fact_type.topic
+    assert stored.topic == event_type.topic
     read = MAPPER.to_domain_event(stored)
     assert read == original
     assert MAPPER.to_stored_event(read) == stored
@@ -102,9 +102,9 @@ def test_every_fact_survives_being_stored(fact_type: type[Fact], data: st.DataOb
 def test_decimals_are_strings_and_keep_their_digits() -> None:
     stored = MAPPER.to_stored_event(recorded(FILLED))
     assert b'"quantity":"1.50","price":"-37.63"' in stored.state
-    fact = MAPPER.to_domain_event(stored).fact
-    assert isinstance(fact, Filled)
-    assert str(fact.quantity) == "1.50"
+    event = MAPPER.to_domain_event(stored).event
+    assert isinstance(event, Filled)
+    assert str(event.quantity) == "1.50"
 
 
 def test_a_notification_brings_its_position() -> None:
@@ -114,7 +114,7 @@ def test_a_notification_brings_its_position() -> None:
 
 
 @given(place=st.integers(0, 10_000), bit=st.integers(0, 7))
-def test_no_flipped_bit_passes_for_a_fact(place: int, bit: int) -> None:
+def test_no_flipped_bit_passes_for_an_event(place: int, bit: int) -> None:
     stored = MAPPER.to_stored_event(recorded(FILLED))
     state = bytearray(stored.state)
     state[place % len(state)] ^= 1 << bit
@@ -128,7 +128,7 @@ def test_an_unknown_topic_names_the_remedy() -> None:
         MAPPER.to_domain_event(stored)
 
 
-class Moved(Fact):
+class Moved(Event):
     topic: ClassVar[str] = "tests.Moved@3"
 
     place: str
@@ -136,7 +136,7 @@ class Moved(Fact):
     unit: str
 
 
-class MovedOnce(Fact):
+class MovedOnce(Event):
     """As it was stored at first."""
 
     topic: ClassVar[str] = "tests.Moved@1"
@@ -145,20 +145,20 @@ class MovedOnce(Fact):
     distance: Decimal
 
 
-def test_an_old_fact_climbs_through_every_upcast() -> None:
-    old = FactMapper([MovedOnce]).to_stored_event(recorded(MovedOnce(where="there", distance=Decimal("0.10"))))
+def test_an_old_event_climbs_through_every_upcast() -> None:
+    old = DomainEventMapper([MovedOnce]).to_stored_event(recorded(MovedOnce(where="there", distance=Decimal("0.10"))))
     upcasts = {
-        "tests.Moved@1": ("tests.Moved@2", lambda fact: {"place": fact["where"], "distance": fact["distance"]}),
-        "tests.Moved@2": ("tests.Moved@3", lambda fact: fact | {"unit": "m"}),
+        "tests.Moved@1": ("tests.Moved@2", lambda event: {"place": event["where"], "distance": event["distance"]}),
+        "tests.Moved@2": ("tests.Moved@3", lambda event: event | {"unit": "m"}),
     }
-    read = FactMapper([Moved], upcasts).to_domain_event(old)
-    assert read.fact == Moved(place="there", distance=Decimal("0.10"), unit="m")
+    read = DomainEventMapper([Moved], upcasts).to_domain_event(old)
+    assert read.event == Moved(place="there", distance=Decimal("0.10"), unit="m")
     assert read.envelope.actor == "engine"
 
 
-def test_two_facts_may_not_share_a_topic() -> None:
-    with pytest.raises(ValueError, match=r"two facts have the topic tests\.Moved@3"):
-        FactMapper([Moved, Moved])
+def test_two_events_may_not_share_a_topic() -> None:
+    with pytest.raises(ValueError, match=r"two events have the topic tests\.Moved@3"):
+        DomainEventMapper([Moved, Moved])
 
 
 class Reversing(Cipher):
@@ -175,14 +175,14 @@ class Reversing(Cipher):
 
 
 def test_states_are_compressed_and_then_encrypted() -> None:
-    mapper = FactMapper(FACTS, compressor=ZlibCompressor(), cipher=Reversing(Environment()))
+    mapper = DomainEventMapper(EVENTS, compressor=ZlibCompressor(), cipher=Reversing(Environment()))
     stored = mapper.to_stored_event(recorded(FILLED))
     assert zlib.decompress(stored.state[::-1]).startswith(b'{"meta":')
-    assert mapper.to_domain_event(stored).fact == FILLED
+    assert mapper.to_domain_event(stored).event == FILLED
     with pytest.raises(StoreRefused, match="damaged"):
         MAPPER.to_domain_event(stored)
 
 
-def test_every_fact_of_the_domain_has_its_own_versioned_topic() -> None:
-    assert all(fact.topic.startswith("liveorder.") and "@" in fact.topic for fact in FACTS)
-    assert {fact.topic for fact in FACTS} == MAPPER.topics
+def test_every_event_of_the_domain_has_its_own_versioned_topic() -> None:
+    assert all(event.topic.startswith("liveorder.") and "@" in event.topic for event in EVENTS)
+    assert {event.topic for event in EVENTS} == MAPPER.topics

@@ -1,7 +1,7 @@
-"""What a stored fact is: a past-tense statement, wrapped in an envelope that says who recorded it, when, and because of what.
+"""What a stored event is: a past-tense statement, wrapped in an envelope that says who recorded it, when, and because of what.
 
-A fact's `topic` is short, explicit and versioned (`liveorder.Filled@1`) and never changes: a new field gets a default or an
-upcaster, a new meaning gets a new fact. Applying a fact reads no clock and never refuses.
+A event's `topic` is short, explicit and versioned (`liveorder.Filled@1`) and never changes: a new field gets a default or an
+upcaster, a new meaning gets a new event. Applying an event reads no clock and never refuses.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ PERSON = "person:"
 """What an actor who is one begins with."""
 
 
-class Fact(BaseModel):
-    """Base of every stored fact."""
+class Event(BaseModel):
+    """Base of every stored event."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
@@ -31,7 +31,7 @@ class Fact(BaseModel):
 
 
 class Envelope(BaseModel):
-    """Everything about a fact but the fact."""
+    """Everything about an event but the event."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -52,11 +52,11 @@ class Envelope(BaseModel):
 
 
 @dataclass(frozen=True, slots=True)
-class RecordedFact:
-    """A fact in its place: `version` counts from 1 within its stream; `position` is its place in the whole log, 0 until stored."""
+class RecordedEvent:
+    """An event in its place: `version` counts from 1 in its stream; `position` is its place in the whole log, 0 until stored."""
 
     stream_id: UUID
     version: int
     envelope: Envelope
-    fact: Fact
+    event: Event
     position: int = 0
