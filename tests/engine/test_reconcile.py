@@ -75,6 +75,34 @@ async def test_a_position_that_cannot_be_adopted_says_why(
         assert await scene.count("Requested") == 0
 
 
+@pytest.mark.parametrize("lost", [False, True], ids=["its report comes", "its report is lost"])
+async def test_a_fill_between_the_questions_is_no_difference(tmp_path: Path, *, lost: bool) -> None:
+    """The broker is asked for executions first and for positions then; what fills in between is in the second answer alone."""
+    async with a_scene(tmp_path) as scene, scene.living() as engine:
+        order = await engine.execute.execute(a_limit())
+        if lost:
+            await scene.lay(FaultKind.REPORT_LOST, Point.REPORT, None)
+        positions = scene.witness.positions
+
+        async def filled_first() -> object:
+            await scene.control.fill(order.broker_order_id or "", Decimal(10), Decimal(450))
+            del scene.witness.answers["positions"]
+            return await positions()
+
+        scene.witness.answers["positions"] = filled_first
+        assert await differences(engine) == ()
+        assert engine.risk.unreconciled(ACCOUNT) == frozenset()
+        assert (await engine.execute.execute(a_signal("next"))).is_sent
+        assert not scene.log.of("RECONCILE")
+
+
+async def test_a_difference_that_is_known_is_not_looked_at_twice(tmp_path: Path) -> None:
+    async with a_scene(tmp_path, HOLDING, limits=SHORT) as scene, scene.living() as engine:
+        before = scene.clock.monotonic()
+        assert len(await differences(engine)) == 1
+        assert scene.clock.monotonic() == before
+
+
 async def test_questions_that_failed_are_named_and_nothing_is_concluded_from_them(tmp_path: Path) -> None:
     async with a_scene(tmp_path) as scene, scene.living() as engine:
         await engine.execute.execute(a_signal())

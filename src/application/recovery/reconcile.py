@@ -7,7 +7,7 @@ answer: an account whose positions could not be asked for is not flat, and nothi
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from decimal import Decimal
 
@@ -29,6 +29,24 @@ from liveorder.domain.values import ZERO
 
 LOOK_BACK = timedelta(hours=24)
 """Executions are asked for so far back; booking one twice adds nothing."""
+SECOND_LOOK_SECONDS = 1.0
+"""Between two looks at positions that differ. A fill is in the broker's executions well within it."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Answers:
+    """What the broker said when everything was asked of it once. `positions` None: it did not say."""
+
+    positions: Mapping[str, Decimal] | None
+    asked_at: float
+    """By the monotonic clock, just before the question for positions."""
+    missing: tuple[str, ...]
+    """Questions without an answer."""
+
+    @property
+    def are_level(self) -> bool:
+        """Whether our own books held everything that fills before `asked_at`."""
+        return not {"executions", "open orders"}.intersection(self.missing)
 
 
 class Reconcile:
@@ -72,29 +90,35 @@ class Reconcile:
         return await concurrently(self.reconcile, self._gateways)
 
     async def reconcile(self, account_id: str) -> ReconciliationReport:
-        """Book what the broker tells, then compare. A position that differs only while fills are on their way shows as such once
-        and is gone the next time; until then the symbol is not traded. The account's money is asked for too; there is nothing to
-        compare it with.
+        """Book what the broker reports, then compare. The account's money is asked for too; nothing is compared with it.
+
+        A position that newly differs is asked for twice, `SECOND_LOOK_SECONDS` apart: what fills between the question for
+        executions and the one for positions is no difference. One that still differs stops new risk in its symbol until a
+        comparison finds none.
         """
         gateway = self._gateways[account_id]
-        questions = {
-            "executions": await self._track.catch_up(gateway, self._clock.now() - LOOK_BACK),
-            "open orders": await self._track.poll(gateway),
-        }
-        asked_at, theirs = self._clock.monotonic(), await self._positions(gateway)
-        is_level = all(questions.values())
-        questions["positions"] = theirs is not None
+        answers = await self._ask(gateway)
+        if self._newly_different(account_id, answers.positions):
+            await self._clock.sleep(SECOND_LOOK_SECONDS)
+            again = await self._ask(gateway)
+            answers = again if again.positions is not None else replace(again, positions=answers.positions)
         differences = [*self._order_differences(account_id)]
-        if theirs is not None:
-            differences += self._compare_positions(account_id, theirs)
-            if is_level:
-                await self._settle_fees(gateway, theirs, asked_at)
-        unanswered = tuple(name for name, answered in questions.items() if not answered)
-        report = ReconciliationReport(account_id, self._clock.now(), tuple(differences), unanswered)
+        if answers.positions is not None:
+            differences += self._compare_positions(account_id, answers.positions)
+            if answers.are_level:
+                await self._settle_fees(gateway, answers.positions, answers.asked_at)
+        report = ReconciliationReport(account_id, self._clock.now(), tuple(differences), answers.missing)
         self._tell(report)
         self.latest[account_id] = report
         await self._figures.at_most(account_id, 0.0)
         return report
+
+    async def _ask(self, gateway: Gateway) -> _Answers:
+        executions = await self._track.catch_up(gateway, self._clock.now() - LOOK_BACK)
+        open_orders = await self._track.poll(gateway)
+        asked_at, positions = self._clock.monotonic(), await self._positions(gateway)
+        answered = {"executions": executions, "open orders": open_orders, "positions": positions is not None}
+        return _Answers(positions, asked_at, tuple(name for name, is_answered in answered.items() if not is_answered))
 
     async def _positions(self, gateway: Gateway) -> dict[str, Decimal] | None:
         try:
@@ -104,11 +128,18 @@ class Reconcile:
             return None
         return held(positions)
 
-    def _compare_positions(self, account_id: str, theirs: Mapping[str, Decimal]) -> list[Difference]:
-        """The differences; each one's symbol is not traded until it is gone. What can be a fee in kind is none."""
+    def _newly_different(self, account_id: str, theirs: Mapping[str, Decimal] | None) -> bool:
+        known = self._risk.unreconciled(account_id)
+        return theirs is not None and any(each.key not in known for each in self._position_differences(account_id, theirs))
+
+    def _position_differences(self, account_id: str, theirs: Mapping[str, Decimal]) -> list[Difference]:
+        """What can be a fee in kind is none."""
         ours = {key: position.quantity for key, position in self._risk.positions(account_id).items()}
-        differences = [*position_differences(ours, theirs)]
-        found = [self._noted(account_id, each) for each in differences if not self._is_fee(account_id, each.key, theirs)]
+        return [each for each in position_differences(ours, theirs) if not self._is_fee(account_id, each.key, theirs)]
+
+    def _compare_positions(self, account_id: str, theirs: Mapping[str, Decimal]) -> list[Difference]:
+        """The differences; each one's symbol takes no new risk until it is gone."""
+        found = [self._noted(account_id, each) for each in self._position_differences(account_id, theirs)]
         for key in self._risk.unreconciled(account_id) - {difference.key for difference in found}:
             self._risk.clear_unreconciled(account_id, key)
         for difference in found:
