@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack, suppress
 from datetime import datetime, timedelta
 from signal import SIGCONT, SIGKILL
@@ -142,10 +142,10 @@ class _Trial:
         await self._wake_the_paused(service)
         await service.heard("started")
         await self._feed(service)
-        await self._until_at_rest(service, born)
+        await self._until_at_rest(service)
         if await self._until_nothing_is_under_way():
             await service.ask("reconcile")
-            await self._until_at_rest(service, time.monotonic())
+            await self._until_at_rest(service)
         settled_at = time.monotonic()
         await self._note_lost()
         orders = await self._given_again(service)
@@ -180,22 +180,24 @@ class _Trial:
         with self._followed.open("a") as file:
             file.writelines(f"{self._signal(each)}\n" for each in written)
 
-    async def _until_at_rest(self, service: Process, born: float) -> None:
+    async def _until_at_rest(self, service: Process) -> None:
         """Every source read, and every order closed, or left to a person."""
+        in_doubt_since: dict[str, float] = {}
         async with asyncio.timeout(PATIENCE_SECONDS):
             while True:
                 state = await service.ask("state")
-                lived = time.monotonic() - born
                 open_orders = [each for each in state["orders"].values() if each["is_open"]]
-                is_at_rest = state["is_idle"] and self._are_at_rest(open_orders, lived)
+                now = time.monotonic()
+                in_doubt_since = {each["key"]: in_doubt_since.get(each["key"], now) for each in open_orders if each["is_in_doubt"]}
+                is_at_rest = state["is_idle"] and self._are_at_rest(open_orders, in_doubt_since, now)
                 if is_at_rest and await self._is_read(service):
                     return
                 await asyncio.gather(*(self._ask_for_the_rest(service, each) for each in open_orders))
                 await asyncio.sleep(POLL_SECONDS)
 
-    def _are_at_rest(self, orders: Sequence[dict[str, Any]], lived: float) -> bool:
+    def _are_at_rest(self, orders: Sequence[dict[str, Any]], in_doubt_since: Mapping[str, float], now: float) -> bool:
         """Left to a person, or standing for as long as another one is."""
-        left = [order for order in orders if is_left_to_a_person(self._case, order, lived)]
+        left = [each for each in orders if is_left_to_a_person(self._case, each, now - in_doubt_since.get(each["key"], now))]
         return all(order in left or (left and order["key"] in self._resting) for order in orders)
 
     async def _is_read(self, service: Process) -> bool:

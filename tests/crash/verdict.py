@@ -89,13 +89,13 @@ class Evidence:
         return 0.0 if self.certain_at is None else self.certain_at - max([self.born, *sent])
 
 
-def is_left_to_a_person(case: Case, order: Mapping[str, Any], lived: float) -> bool:
-    """Where keys cannot be asked for, or absence is not believed, a doubt may stand for ever."""
+def is_left_to_a_person(case: Case, order: Mapping[str, Any], seconds: float) -> bool:
+    """Where keys cannot be asked for, or absence is not believed, a doubt may stand for ever. `seconds`: of this one."""
     if not trusts_absence(case.key_class) and not order["is_at_broker"]:
         longest = case.bound_seconds + (FOUND_SECONDS if finds_by_key(case.key_class) else PARKED_SECONDS)
     else:
         longest = longest_doubt_seconds(case.key_class)
-    return bool(order["is_in_doubt"]) and lived > longest
+    return bool(order["is_in_doubt"]) and seconds > longest
 
 
 async def judged(
