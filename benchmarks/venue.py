@@ -12,10 +12,10 @@ from liveorder.application.ports.broker import SubmitRequest
 from liveorder.domain.instrument import Instrument
 from liveorder.domain.values import OrderType, Side, TimeInForce
 from liveorder.infrastructure.brokers.simulated.broker import SimulatedBroker
-from liveorder.infrastructure.brokers.simulated.in_process import InProcess
-from liveorder.infrastructure.brokers.simulated.venue.floor import Floor
-from liveorder.infrastructure.brokers.simulated.venue.opening import open_venue
-from liveorder.infrastructure.brokers.simulated.venue.settings import PriceSource, VenueSettings
+from liveorder.testing.venue.floor import Floor
+from liveorder.testing.venue.in_process import InProcess
+from liveorder.testing.venue.opening import open_venue
+from liveorder.testing.venue.settings import PriceSource, VenueSettings
 
 SETTINGS = VenueSettings(prices=PriceSource(volatility=0.0))
 ALONE = 1_000

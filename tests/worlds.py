@@ -22,17 +22,17 @@ from liveorder.domain.order import LiveOrder
 from liveorder.domain.risk_limits import RiskLimits
 from liveorder.domain.signal import Signal
 from liveorder.infrastructure.brokers.simulated.broker import SIMULATED_CAPABILITIES, SimulatedBroker
-from liveorder.infrastructure.brokers.simulated.in_process import InProcess
 from liveorder.infrastructure.brokers.simulated.instruments import SimulatedInstruments
 from liveorder.infrastructure.brokers.simulated.market_data import SimulatedMarketData
-from liveorder.infrastructure.brokers.simulated.venue.floor import Floor
-from liveorder.infrastructure.brokers.simulated.venue.opening import open_venue
-from liveorder.infrastructure.brokers.simulated.venue.settings import PriceSource, VenueSettings
 from liveorder.infrastructure.calendars import ExchangeCalendars
 from liveorder.infrastructure.clock import LoopClock
 from liveorder.infrastructure.emergency_journal import FileEmergencyJournal
 from liveorder.infrastructure.eventstore.sqlite import Placement
 from liveorder.infrastructure.eventstore.store_by_url import create_store, store_at
+from liveorder.testing.venue.floor import Floor
+from liveorder.testing.venue.in_process import InProcess
+from liveorder.testing.venue.opening import open_venue
+from liveorder.testing.venue.settings import PriceSource, VenueSettings
 from tests.mortality import Mortality, mortal_broker, mortal_store
 
 ACCOUNT = "SIM"

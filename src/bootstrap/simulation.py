@@ -8,17 +8,18 @@ from typing import Any
 
 from liveorder.application.ports.brokerage import Brokerage
 from liveorder.application.ports.clock import Clock
-from liveorder.infrastructure.brokers.simulated.broker import SimulatedBroker, capabilities_of
-from liveorder.infrastructure.brokers.simulated.in_process import InProcess
+from liveorder.infrastructure.brokers.simulated.broker import SimulatedBroker
 from liveorder.infrastructure.brokers.simulated.instruments import SimulatedInstruments
 from liveorder.infrastructure.brokers.simulated.market_data import SimulatedMarketData
 from liveorder.infrastructure.brokers.simulated.tcp import Tcp
 from liveorder.infrastructure.brokers.simulated.transport import Transport
-from liveorder.infrastructure.brokers.simulated.venue.floor import Floor
-from liveorder.infrastructure.brokers.simulated.venue.opening import catalogue_of, open_venue
-from liveorder.infrastructure.brokers.simulated.venue.settings import PriceSource, VenueAccount, VenueSettings, read_settings
 from liveorder.infrastructure.private_files import make_folder
 from liveorder.infrastructure.settings import AccountSettings, Settings
+from liveorder.testing.venue.capabilities import capabilities_of
+from liveorder.testing.venue.floor import Floor
+from liveorder.testing.venue.in_process import InProcess
+from liveorder.testing.venue.opening import catalogue_of, open_venue
+from liveorder.testing.venue.settings import PriceSource, VenueAccount, VenueSettings, read_settings
 
 
 def venue_settings(settings: Settings) -> VenueSettings:

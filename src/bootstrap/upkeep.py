@@ -17,13 +17,13 @@ from liveorder.bootstrap.brokerages import connections_of
 from liveorder.bootstrap.parts import calendars_of, clock_of, expectation_of, log_of, owner_name, without_secrets
 from liveorder.bootstrap.simulation import venue_settings
 from liveorder.domain.errors import InvalidInput, LeaseLost, LiveOrderError, SettingsError
-from liveorder.infrastructure.brokers.simulated.venue.server import serve
 from liveorder.infrastructure.calendars import calendar_of_exchange
 from liveorder.infrastructure.clock import SystemClock
 from liveorder.infrastructure.database_url import HOW_TO_WRITE, NOT_SHOWN, DatabaseUrl, PostgresUrl, SqliteUrl, database_url
 from liveorder.infrastructure.eventstore.migrations import migrate
 from liveorder.infrastructure.eventstore.store_by_url import database_at, identity_at, store_at
 from liveorder.infrastructure.settings import Settings
+from liveorder.testing.venue.server import serve
 
 MOMENT_SECONDS = 15.0
 """A store is owned at most for so long by a command that changes it."""

@@ -12,15 +12,15 @@ from pathlib import Path
 from typing import Any
 
 from liveorder.application.ports.clock import Clock
-from liveorder.infrastructure.brokers.simulated.control import VenueControl
-from liveorder.infrastructure.brokers.simulated.in_process import InProcess
-from liveorder.infrastructure.brokers.simulated.venue.floor import Floor, VenueFeed
-from liveorder.infrastructure.brokers.simulated.venue.messages import Message, plain
-from liveorder.infrastructure.brokers.simulated.venue.opening import open_venue
-from liveorder.infrastructure.brokers.simulated.venue.orders import VenueOrder
-from liveorder.infrastructure.brokers.simulated.venue.server import listening
-from liveorder.infrastructure.brokers.simulated.venue.settings import VenueSettings
+from liveorder.infrastructure.brokers.simulated.wire import Message, plain
 from liveorder.infrastructure.clock import SystemClock
+from liveorder.testing.venue.control import VenueControl
+from liveorder.testing.venue.floor import Floor, VenueFeed
+from liveorder.testing.venue.in_process import InProcess
+from liveorder.testing.venue.opening import open_venue
+from liveorder.testing.venue.orders import VenueOrder
+from liveorder.testing.venue.server import listening
+from liveorder.testing.venue.settings import VenueSettings
 
 
 class HungUp(Exception):

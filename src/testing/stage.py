@@ -18,9 +18,9 @@ from liveorder.domain.errors import BrokerError
 from liveorder.domain.execution_report import Accepted, Execution, ExecutionReport, OrderSnapshot
 from liveorder.domain.instrument import Instrument
 from liveorder.domain.values import OrderType, Side, TimeInForce
-from liveorder.infrastructure.brokers.simulated.control import VenueControl
-from liveorder.infrastructure.brokers.simulated.venue.faults import Fault, FaultKind, Point
-from liveorder.infrastructure.brokers.simulated.venue.settings import Fills, Keys, PriceSource, VenueAccount, VenueSettings
+from liveorder.testing.venue.control import VenueControl
+from liveorder.testing.venue.faults import Fault, FaultKind, Point
+from liveorder.testing.venue.settings import Fills, Keys, PriceSource, VenueAccount, VenueSettings
 
 T = TypeVar("T")
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from liveorder.domain.identifiers import SignalKey
-from liveorder.infrastructure.brokers.simulated.venue.faults import Fault, FaultKind, Point
+from liveorder.testing.venue.faults import Fault, FaultKind, Point
 from tests.crash.key_classes import DELIVERY_BOUND_SECONDS, HOLD_SECONDS
 from tests.crash.wires import WIRES
 

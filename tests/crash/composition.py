@@ -24,11 +24,10 @@ from liveorder.application.reporting.projector import Projector
 from liveorder.application.trading.execute_order import ExecutionConfig
 from liveorder.domain.values import TradingMode
 from liveorder.infrastructure.brokers.simulated.broker import SimulatedBroker
-from liveorder.infrastructure.brokers.simulated.control import VenueControl
+from liveorder.infrastructure.brokers.simulated.catalogue import BUILT_IN
 from liveorder.infrastructure.brokers.simulated.instruments import SimulatedInstruments
 from liveorder.infrastructure.brokers.simulated.market_data import SimulatedMarketData
 from liveorder.infrastructure.brokers.simulated.tcp import Tcp
-from liveorder.infrastructure.brokers.simulated.venue.catalogue import BUILT_IN
 from liveorder.infrastructure.calendars import ExchangeCalendars
 from liveorder.infrastructure.clock import SystemClock
 from liveorder.infrastructure.emergency_journal import FileEmergencyJournal
@@ -36,6 +35,7 @@ from liveorder.infrastructure.eventstore.mapper import DomainEventMapper, domain
 from liveorder.infrastructure.eventstore.order_store import DatabaseOrderStore
 from liveorder.infrastructure.eventstore.store_by_url import database_at, store_at
 from liveorder.infrastructure.readmodels import views_at
+from liveorder.testing.venue.control import VenueControl
 from tests.crash.defects import Defect, defect_named
 from tests.crash.fate import LEASE, NOTIFIER, QUESTIONS, REQUESTS, STORE, Fate, Tell
 from tests.crash.key_classes import COINS_FILE, capabilities

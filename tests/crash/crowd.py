@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from liveorder.infrastructure.brokers.simulated.venue.faults import Fault, FaultKind, Point
+from liveorder.testing.venue.faults import Fault, FaultKind, Point
 from tests.crash.cases import ABOVE_THE_MARKET, ALWAYS_TRADED, BELOW_THE_MARKET, DELIVERIES, Case, a_signal, key_of
 from tests.crash.key_classes import COINS, DELIVERY_BOUND_SECONDS
 from tests.crash.wires import WIRES

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import product
 
-from liveorder.infrastructure.brokers.simulated.venue.faults import Point
+from liveorder.testing.venue.faults import Point
 from tests.crash.cases import HELD, Case
 
 REPETITIONS = 3

@@ -9,8 +9,8 @@ from decimal import Decimal
 from pathlib import Path
 
 from liveorder.domain.broker_capabilities import BrokerCapabilities, KeySupport
-from liveorder.infrastructure.brokers.simulated.broker import capabilities_of
-from liveorder.infrastructure.brokers.simulated.venue.settings import (
+from liveorder.testing.venue.capabilities import capabilities_of
+from liveorder.testing.venue.settings import (
     START_PRICES,
     Fills,
     Keys,

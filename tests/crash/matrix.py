@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import count, product
 
-from liveorder.infrastructure.brokers.simulated.venue.faults import Point
+from liveorder.testing.venue.faults import Point
 from tests.crash.cases import DELIVERIES, ENGINES, HELD, OPERATIONS, STRUCK_FROM, Case
 from tests.crash.crowd import CROWDS
 from tests.crash.fate import QUESTIONS, kind_of, places_of

@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from liveorder.infrastructure.brokers.simulated.venue.faults import Point
+from liveorder.testing.venue.faults import Point
 from tests.crash.cases import Case
 from tests.crash.fate import places_of
 from tests.crash.verdict import Verdict

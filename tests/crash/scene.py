@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from liveorder.infrastructure.brokers.simulated.control import VenueControl
 from liveorder.infrastructure.brokers.simulated.tcp import Tcp
 from liveorder.infrastructure.clock import SystemClock
+from liveorder.testing.venue.control import VenueControl
 from tests.crash.nursery import Nursery, nursery
 from tests.crash.places import Place, place
 from tests.crash.plans import ServicePlan, VenuePlan

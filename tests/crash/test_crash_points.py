@@ -22,11 +22,11 @@ from liveorder.domain.position_adjustment import PositionAdjusted
 from liveorder.domain.signal import Signal
 from liveorder.domain.unmatched_report import UnmatchedReportNoted, UnmatchedReportResolved
 from liveorder.domain.values import Side
-from liveorder.infrastructure.brokers.simulated.broker import capabilities_of
-from liveorder.infrastructure.brokers.simulated.control import VenueControl
-from liveorder.infrastructure.brokers.simulated.in_process import InProcess
-from liveorder.infrastructure.brokers.simulated.venue.faults import Fault, FaultKind, FaultPlan, Point
-from liveorder.infrastructure.brokers.simulated.venue.settings import Fills, VenueAccount, VenueCommission
+from liveorder.testing.venue.capabilities import capabilities_of
+from liveorder.testing.venue.control import VenueControl
+from liveorder.testing.venue.faults import Fault, FaultKind, FaultPlan, Point
+from liveorder.testing.venue.in_process import InProcess
+from liveorder.testing.venue.settings import Fills, VenueAccount, VenueCommission
 from tests.memory import folder_in_memory
 from tests.mortality import Died, Mortality, bury
 from tests.virtual_time import run_virtually

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from liveorder.infrastructure.brokers.simulated.venue.faults import Point
+from liveorder.testing.venue.faults import Point
 from tests.contract.event_stores import require_postgres
 from tests.crash.campaign import Campaign
 from tests.crash.cases import ENGINES, HELD, Case

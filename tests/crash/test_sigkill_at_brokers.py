@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from liveorder.infrastructure.brokers.simulated.venue.faults import Point
+from liveorder.testing.venue.faults import Point
 from tests.crash.cases import HELD, Case
 from tests.crash.scene import staged
 from tests.crash.trial import tried

@@ -13,7 +13,7 @@ from typing import Any
 
 from liveorder.application.trading.adopt import adopted_signal_id
 from liveorder.domain.values import Side
-from liveorder.infrastructure.brokers.simulated.control import VenueControl
+from liveorder.testing.venue.control import VenueControl
 from tests.crash.cases import ABOVE_THE_MARKET, BELOW_THE_MARKET, HELD, OPERATIONS, Case, instrument_of, key_of, told_id
 from tests.crash.crowd_trial import tried_with_many
 from tests.crash.processes import PATIENCE_SECONDS, POLL_SECONDS, Died, Process, Refused, eventually

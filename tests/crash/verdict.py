@@ -9,7 +9,7 @@ from typing import Any
 from uuid import UUID
 
 from liveorder.domain.execution_report import BrokerStatus, OrderSnapshot
-from liveorder.infrastructure.brokers.simulated.control import VenueControl
+from liveorder.testing.venue.control import VenueControl
 from tests.crash.cases import HELD, OPERATIONS, Case
 from tests.crash.key_classes import finds_by_key, longest_doubt_seconds, trusts_absence
 from tests.crash.processes import Process

@@ -19,9 +19,9 @@ from liveorder.application.ports.brokerage import AccountAccess, Brokerage
 from liveorder.application.ports.clock import Clock
 from liveorder.domain.broker_capabilities import BrokerCapabilities, KeySupport
 from liveorder.domain.values import TradingMode
-from liveorder.infrastructure.brokers.simulated.venue.settings import Fills, Keys, PriceSource, VenueAccount, VenueSettings
 from liveorder.infrastructure.settings.sections import Alpaca, Ibkr, Kite
 from liveorder.testing.exchange import Exchange
+from liveorder.testing.venue.settings import Fills, Keys, PriceSource, VenueAccount, VenueSettings
 from tests.crash.plans import ServicePlan
 
 HOST = "127.0.0.1"

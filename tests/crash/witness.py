@@ -12,7 +12,7 @@ from uuid import uuid4
 
 from liveorder.application.ports.broker import Broker, BrokerRequest, Prepared
 from liveorder.domain.execution_report import ExecutionReport
-from liveorder.infrastructure.brokers.simulated.control import VenueControl
+from liveorder.testing.venue.control import VenueControl
 from tests.crash.fate import Tell
 from tests.marked_payloads import marked, unmarked
 

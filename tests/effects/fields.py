@@ -17,10 +17,10 @@ from pydantic_core import PydanticUndefined
 
 from liveorder.domain.broker_capabilities import BrokerCapabilities
 from liveorder.domain.signal import Signal
-from liveorder.infrastructure.brokers.simulated.venue.faults import Fault
-from liveorder.infrastructure.brokers.simulated.venue.settings import OpeningPosition, VenueAccount, VenueSettings
 from liveorder.infrastructure.settings.fields import SettingsFields
 from liveorder.infrastructure.settings.sections import AccountSettings, NotifierUrl, PublisherUrl, SourceUrl, SpecialSession
+from liveorder.testing.venue.faults import Fault
+from liveorder.testing.venue.settings import OpeningPosition, VenueAccount, VenueSettings
 
 LISTED: dict[str, type[BaseModel]] = {
     "accounts": AccountSettings,

@@ -28,15 +28,9 @@ from liveorder.domain.events import Event
 from liveorder.domain.order import LiveOrder
 from liveorder.domain.risk_limits import RiskLimits
 from liveorder.domain.signal import Signal
-from liveorder.infrastructure.brokers.simulated.broker import SimulatedBroker, capabilities_of
-from liveorder.infrastructure.brokers.simulated.control import VenueControl
-from liveorder.infrastructure.brokers.simulated.in_process import InProcess
+from liveorder.infrastructure.brokers.simulated.broker import SimulatedBroker
 from liveorder.infrastructure.brokers.simulated.instruments import SimulatedInstruments
 from liveorder.infrastructure.brokers.simulated.market_data import SimulatedMarketData
-from liveorder.infrastructure.brokers.simulated.venue.faults import Fault, FaultKind, Point
-from liveorder.infrastructure.brokers.simulated.venue.floor import Floor
-from liveorder.infrastructure.brokers.simulated.venue.opening import open_venue
-from liveorder.infrastructure.brokers.simulated.venue.settings import VenueSettings
 from liveorder.infrastructure.calendars import ExchangeCalendars
 from liveorder.infrastructure.clock import LoopClock
 from liveorder.infrastructure.emergency_journal import FileEmergencyJournal
@@ -46,6 +40,13 @@ from liveorder.infrastructure.eventstore.order_store import DatabaseOrderStore
 from liveorder.infrastructure.eventstore.sqlite import Placement, SQLiteDatabase
 from liveorder.infrastructure.eventstore.sqlite_recorder import uri_of
 from liveorder.infrastructure.eventstore.store_by_url import create_store
+from liveorder.testing.venue.capabilities import capabilities_of
+from liveorder.testing.venue.control import VenueControl
+from liveorder.testing.venue.faults import Fault, FaultKind, Point
+from liveorder.testing.venue.floor import Floor
+from liveorder.testing.venue.in_process import InProcess
+from liveorder.testing.venue.opening import open_venue
+from liveorder.testing.venue.settings import VenueSettings
 from tests.mortality import bury
 from tests.worlds import ACCOUNT, LAX, NOON, STILL, RememberedLog, a_signal, until
 

@@ -20,7 +20,7 @@ from liveorder.domain.lifecycle import OrderStatus
 from liveorder.domain.order import LiveOrder
 from liveorder.domain.values import Side
 from liveorder.infrastructure.brokers.simulated.broker import SIMULATED_CAPABILITIES
-from liveorder.infrastructure.brokers.simulated.venue.settings import Fills, OpeningPosition, VenueAccount, VenueSettings
+from liveorder.testing.venue.settings import Fills, OpeningPosition, VenueAccount, VenueSettings
 from tests.engine.scenes import ACCOUNT, LAX, STILL, Scene, a_limit, a_scene, a_signal, until
 
 D = Decimal

@@ -18,9 +18,9 @@ from liveorder.domain.execution_report import Commission, ExecutionReport
 from liveorder.domain.lifecycle import OrderStatus
 from liveorder.domain.order import LiveOrder
 from liveorder.domain.values import Side
-from liveorder.infrastructure.brokers.simulated.venue.faults import FaultKind, Point
-from liveorder.infrastructure.brokers.simulated.venue.settings import Fills
 from liveorder.infrastructure.eventstore.order_store import DatabaseOrderStore
+from liveorder.testing.venue.faults import FaultKind, Point
+from liveorder.testing.venue.settings import Fills
 from tests.engine.scenes import ACCOUNT, SPY, STILL, Scene, a_scene, a_signal, until
 
 IN_PARTS = STILL.model_copy(update={"fills": Fills(max_quantity=Decimal(4))})

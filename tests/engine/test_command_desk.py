@@ -16,8 +16,8 @@ from liveorder.application.ports.order_store import StoredCommand
 from liveorder.domain.errors import StoreUnavailable
 from liveorder.domain.lifecycle import OrderStatus
 from liveorder.domain.values import Side
-from liveorder.infrastructure.brokers.simulated.venue.faults import FaultKind
-from liveorder.infrastructure.brokers.simulated.venue.settings import OpeningPosition, VenueAccount
+from liveorder.testing.venue.faults import FaultKind
+from liveorder.testing.venue.settings import OpeningPosition, VenueAccount
 from tests.engine.scenes import ACCOUNT, SPY, STILL, Scene, a_limit, a_scene, a_signal, until
 from tests.engine.test_ownership import taken_over
 

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from liveorder.infrastructure.brokers.simulated.venue.faults import Fault, FaultKind, FaultPlan, Point
-from liveorder.infrastructure.brokers.simulated.venue.settings import Fills, PriceSource, VenueCommission, VenueSettings
 from liveorder.infrastructure.eventstore.order_store import DatabaseOrderStore
+from liveorder.testing.venue.faults import Fault, FaultKind, FaultPlan, Point
+from liveorder.testing.venue.settings import Fills, PriceSource, VenueCommission, VenueSettings
 from tests.engine.scenes import LAX, a_limit, a_scene, a_signal, until
 
 ROUGH = VenueSettings(

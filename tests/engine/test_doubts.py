@@ -18,10 +18,10 @@ from liveorder.domain.evidence import earliest_proof_of_absence
 from liveorder.domain.execution_report import Execution, OrderSnapshot
 from liveorder.domain.lifecycle import OrderStatus
 from liveorder.domain.order.events import CancelReason, RequestKind, SubmissionFailed
-from liveorder.infrastructure.brokers.simulated.broker import capabilities_of
-from liveorder.infrastructure.brokers.simulated.venue.faults import FaultKind, Point
-from liveorder.infrastructure.brokers.simulated.venue.settings import Keys, VenueSettings
 from liveorder.infrastructure.eventstore.order_store import DatabaseOrderStore
+from liveorder.testing.venue.capabilities import capabilities_of
+from liveorder.testing.venue.faults import FaultKind, Point
+from liveorder.testing.venue.settings import Keys, VenueSettings
 from tests.engine.scenes import ACCOUNT, NOON, STILL, a_limit, a_scene, a_signal, until
 from tests.simulation.clocks import JumpingClock
 

@@ -21,8 +21,8 @@ from liveorder.domain.errors import (
 from liveorder.domain.lifecycle import OrderStatus
 from liveorder.domain.order.events import Refused, RejectReason, SubmissionStarted
 from liveorder.domain.trading_halt import HaltReason, account_scope
-from liveorder.infrastructure.brokers.simulated.venue.faults import FaultKind
-from liveorder.infrastructure.brokers.simulated.venue.settings import VenueAccount
+from liveorder.testing.venue.faults import FaultKind
+from liveorder.testing.venue.settings import VenueAccount
 from tests.engine.scenes import LAX, STILL, a_limit, a_scene, a_signal, until
 
 REFUSED = BrokerConnectionError("connection refused")

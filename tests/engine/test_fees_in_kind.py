@@ -25,11 +25,11 @@ from liveorder.domain.order.events import Approved
 from liveorder.domain.position_adjustment import AdjustmentReason, PositionAdjusted
 from liveorder.domain.reconciliation import DifferenceKind, ReconciliationReport
 from liveorder.domain.values import ZERO, AssetClass, Side
-from liveorder.infrastructure.brokers.simulated.broker import capabilities_of
 from liveorder.infrastructure.brokers.simulated.instruments import SimulatedInstruments
-from liveorder.infrastructure.brokers.simulated.venue.opening import catalogue_of
-from liveorder.infrastructure.brokers.simulated.venue.settings import Fills, VenueAccount, VenueCommission
 from liveorder.infrastructure.readmodels import views_at
+from liveorder.testing.venue.capabilities import capabilities_of
+from liveorder.testing.venue.opening import catalogue_of
+from liveorder.testing.venue.settings import Fills, VenueAccount, VenueCommission
 from tests.engine.scenes import ACCOUNT, LAX, STILL, Scene, a_scene, a_signal, until
 from tests.twins.alpaca.server import COINS
 

@@ -21,7 +21,7 @@ from liveorder.domain.errors import BrokerConnectionError, InvalidInput
 from liveorder.domain.identifiers import KeyRing, SignalKey
 from liveorder.domain.order import LiveOrder
 from liveorder.domain.signal import Signal, UnusableSignal
-from liveorder.infrastructure.brokers.simulated.venue.faults import FaultKind, Point
+from liveorder.testing.venue.faults import FaultKind, Point
 from tests.builders import intent as an_intent
 from tests.engine.scenes import ACCOUNT, Scene, a_limit, a_scene, a_signal, until
 from tests.engine.test_intake import Told

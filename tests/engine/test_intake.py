@@ -23,12 +23,12 @@ from liveorder.domain.errors import BrokerConnectionError, LiveOrderError
 from liveorder.domain.signal import Signal
 from liveorder.domain.trading_halt import HaltReason
 from liveorder.domain.values import AssetClass
-from liveorder.infrastructure.brokers.simulated.broker import capabilities_of
-from liveorder.infrastructure.brokers.simulated.venue.faults import FaultKind
-from liveorder.infrastructure.brokers.simulated.venue.settings import VenueCommission
 from liveorder.infrastructure.eventstore.order_store import DatabaseOrderStore
 from liveorder.infrastructure.readmodels import views_at
 from liveorder.infrastructure.signals.jsonl_file import JsonlFile
+from liveorder.testing.venue.capabilities import capabilities_of
+from liveorder.testing.venue.faults import FaultKind
+from liveorder.testing.venue.settings import VenueCommission
 from tests.engine.scenes import ACCOUNT, STILL, RememberedLog, Scene, a_limit, a_scene, a_signal, until
 
 

@@ -29,10 +29,10 @@ from liveorder.domain.lifecycle import OrderStatus
 from liveorder.domain.order.events import CancelReason
 from liveorder.domain.trading_halt import EVERYTHING, HaltReason, account_scope
 from liveorder.domain.values import OrderRole, Product, Side
-from liveorder.infrastructure.brokers.simulated.venue.faults import FaultKind, Point
-from liveorder.infrastructure.brokers.simulated.venue.settings import Fills
 from liveorder.infrastructure.emergency_journal import FileEmergencyJournal
 from liveorder.infrastructure.eventstore.order_store import DatabaseOrderStore
+from liveorder.testing.venue.faults import FaultKind, Point
+from liveorder.testing.venue.settings import Fills
 from tests.engine.scenes import ACCOUNT, LAX, SPY, STILL, Scene, a_limit, a_scene, a_signal, until
 
 REFUSED = BrokerConnectionError("connection refused")

@@ -18,9 +18,9 @@ from liveorder.domain.execution_report import CancelRejected
 from liveorder.domain.lifecycle import OrderStatus
 from liveorder.domain.order.events import CancelReason
 from liveorder.domain.timeouts import ASK_AGAIN_SECONDS, LONGEST_WAIT_SECONDS, is_late, time_allowed
-from liveorder.infrastructure.brokers.simulated.venue.faults import FaultKind, Point
-from liveorder.infrastructure.brokers.simulated.venue.settings import Fills
 from liveorder.infrastructure.calendars import ExchangeCalendars
+from liveorder.testing.venue.faults import FaultKind, Point
+from liveorder.testing.venue.settings import Fills
 from tests.engine.scenes import LAX, STILL, a_limit, a_scene, a_signal, until
 
 UNFILLED = STILL.model_copy(update={"fills": Fills(automatic=False)})

@@ -13,8 +13,8 @@ import pytest
 from liveorder.application.engine.ownership import LOOK_SECONDS, stand_by, until_free
 from liveorder.domain.errors import BrokerConnectionError, LeaseLost, StoreUnavailable
 from liveorder.domain.lifecycle import OrderStatus
-from liveorder.infrastructure.brokers.simulated.venue.faults import FaultKind
 from liveorder.infrastructure.eventstore.order_store import DatabaseOrderStore
+from liveorder.testing.venue.faults import FaultKind
 from tests.engine.scenes import NOON, STILL, Scene, a_limit, a_scene, a_signal, until
 from tests.mortality import every_task
 

@@ -12,9 +12,9 @@ from pathlib import Path
 from liveorder.application.engine.engine import Engine
 from liveorder.domain.errors import BrokerConnectionError
 from liveorder.domain.execution_report import OrderSnapshot
-from liveorder.infrastructure.brokers.simulated.broker import capabilities_of
-from liveorder.infrastructure.brokers.simulated.venue.faults import Fault, FaultKind, Point
-from liveorder.infrastructure.brokers.simulated.venue.settings import Fills
+from liveorder.testing.venue.capabilities import capabilities_of
+from liveorder.testing.venue.faults import Fault, FaultKind, Point
+from liveorder.testing.venue.settings import Fills
 from tests.engine.scenes import ACCOUNT, STILL, Scene, a_limit, a_scene, until
 
 BY_HAND = STILL.model_copy(update={"fills": Fills(automatic=False)})

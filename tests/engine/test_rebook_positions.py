@@ -13,7 +13,7 @@ from liveorder.application.risk.book import AccountLedger, Keeping
 from liveorder.application.risk.book.rows import TO_REBOOK
 from liveorder.domain.errors import StoreUnavailable
 from liveorder.domain.position import Position
-from liveorder.infrastructure.brokers.simulated.venue.settings import Fills
+from liveorder.testing.venue.settings import Fills
 from tests.engine.scenes import ACCOUNT, SPY, STILL, Scene, a_limit, a_scene, until
 from tests.virtual_time import run_virtually
 

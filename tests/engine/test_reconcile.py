@@ -14,8 +14,8 @@ from liveorder.domain.execution_report import BrokerStatus, OrderSnapshot
 from liveorder.domain.lifecycle import OrderStatus
 from liveorder.domain.reconciliation import Difference, DifferenceKind
 from liveorder.domain.values import Side
-from liveorder.infrastructure.brokers.simulated.venue.faults import FaultKind, Point
-from liveorder.infrastructure.brokers.simulated.venue.settings import Fills, OpeningPosition, VenueAccount
+from liveorder.testing.venue.faults import FaultKind, Point
+from liveorder.testing.venue.settings import Fills, OpeningPosition, VenueAccount
 from tests.engine.scenes import ACCOUNT, LAX, SPY, STILL, a_limit, a_scene, a_signal, until
 
 HOLDING = STILL.model_copy(

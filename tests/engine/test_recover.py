@@ -15,8 +15,8 @@ from liveorder.application.recovery.recover import RecoveryReport
 from liveorder.domain.errors import BrokerConnectionError, LeaseLost, SettingsError
 from liveorder.domain.lifecycle import OrderStatus
 from liveorder.domain.values import TradingMode
-from liveorder.infrastructure.brokers.simulated.venue.faults import FaultKind, Point
-from liveorder.infrastructure.brokers.simulated.venue.settings import Fills
+from liveorder.testing.venue.faults import FaultKind, Point
+from liveorder.testing.venue.settings import Fills
 from tests.engine.scenes import ACCOUNT, STILL, a_limit, a_scene, a_signal, until
 
 REFUSED = BrokerConnectionError("connection refused")

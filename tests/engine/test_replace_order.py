@@ -17,8 +17,8 @@ from liveorder.domain.execution_report import CancelIsPending, ExecutionReport, 
 from liveorder.domain.lifecycle import OrderStatus
 from liveorder.domain.trading_halt import EVERYTHING, HaltReason
 from liveorder.infrastructure.brokers.simulated.broker import SIMULATED_CAPABILITIES
-from liveorder.infrastructure.brokers.simulated.venue.faults import FaultKind, Point
-from liveorder.infrastructure.brokers.simulated.venue.settings import Fills
+from liveorder.testing.venue.faults import FaultKind, Point
+from liveorder.testing.venue.settings import Fills
 from tests.engine.scenes import ACCOUNT, LAX, STILL, a_limit, a_scene, a_signal, until
 
 BY_HAND = STILL.model_copy(update={"fills": Fills(automatic=False)})

@@ -18,9 +18,9 @@ from liveorder.domain.broker_capabilities import KeySupport
 from liveorder.domain.lifecycle import OrderStatus
 from liveorder.domain.order import LiveOrder
 from liveorder.domain.trading_halt import EVERYTHING, HaltReason, TradingHalted, account_scope
-from liveorder.infrastructure.brokers.simulated.venue.settings import Keys
 from liveorder.infrastructure.eventstore.store_by_url import create_store
 from liveorder.infrastructure.readmodels import views_at
+from liveorder.testing.venue.settings import Keys
 from tests.engine.scenes import ACCOUNT, STILL, Scene, a_limit, a_scene, a_signal, until
 
 UUID_OF_COMMAND = UUID(int=1)

@@ -11,8 +11,8 @@ import pytest
 from liveorder.application.engine.engine import Engine
 from liveorder.application.runtime.concurrently import concurrently
 from liveorder.domain.lifecycle import OrderStatus
-from liveorder.infrastructure.brokers.simulated.venue.faults import Fault, FaultKind, Point
-from liveorder.infrastructure.brokers.simulated.venue.settings import Fills
+from liveorder.testing.venue.faults import Fault, FaultKind, Point
+from liveorder.testing.venue.settings import Fills
 from tests.engine.scenes import ACCOUNT, STILL, Scene, a_limit, a_scene, a_signal, until
 
 SILENT, ACCOUNTS = "B", ("B", ACCOUNT)

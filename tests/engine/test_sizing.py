@@ -23,7 +23,7 @@ from liveorder.domain.quotes import Price, Quote
 from liveorder.domain.signal import UnusableSignal
 from liveorder.domain.values import AssetClass, OptionRight, OrderType, TimeInForce
 from liveorder.infrastructure.brokers.simulated.broker import SIMULATED_CAPABILITIES
-from liveorder.infrastructure.brokers.simulated.venue.faults import FaultKind, Point
+from liveorder.testing.venue.faults import FaultKind, Point
 from tests.engine.scenes import ACCOUNT, LAX, NOON, a_limit, a_scene, a_signal, until
 
 BY_QUANTITY = replace(SIMULATED_CAPABILITIES, notional=False)

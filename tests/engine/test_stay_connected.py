@@ -12,7 +12,7 @@ from liveorder.domain.errors import BrokerAuthenticationError, BrokerConnectionE
 from liveorder.domain.lifecycle import OrderStatus
 from liveorder.domain.order import LiveOrder
 from liveorder.domain.trading_halt import EVERYTHING, HaltReason, account_scope, connection_scope
-from liveorder.infrastructure.brokers.simulated.venue.faults import Fault, FaultKind, Point
+from liveorder.testing.venue.faults import Fault, FaultKind, Point
 from tests.engine.scenes import ACCOUNT, LAX, Scene, a_limit, a_scene, a_signal, until
 
 AWAY = BrokerConnectionError("nobody listens")

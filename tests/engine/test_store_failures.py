@@ -21,13 +21,13 @@ from liveorder.domain.lifecycle import OrderStatus
 from liveorder.domain.order import LiveOrder
 from liveorder.domain.order.events import Cancelled, CancelRequested, Filled, SubmissionStarted
 from liveorder.domain.trading_halt import EVERYTHING, HaltReason
-from liveorder.infrastructure.brokers.simulated.broker import capabilities_of
-from liveorder.infrastructure.brokers.simulated.venue.faults import FaultKind, Point
-from liveorder.infrastructure.brokers.simulated.venue.settings import Fills
 from liveorder.infrastructure.emergency_journal import FileEmergencyJournal
 from liveorder.infrastructure.eventstore.order_store import DatabaseOrderStore
 from liveorder.infrastructure.eventstore.sqlite import Placement, SQLiteDatabase
 from liveorder.infrastructure.eventstore.transaction import NotStored, Stored, Transaction
+from liveorder.testing.venue.capabilities import capabilities_of
+from liveorder.testing.venue.faults import FaultKind, Point
+from liveorder.testing.venue.settings import Fills
 from tests.engine.scenes import ACCOUNT, NOON, SPY, STILL, Scene, a_limit, a_scene, a_signal, until
 from tests.simulation.clocks import JumpingClock
 

@@ -32,10 +32,10 @@ from liveorder.domain.lifecycle import OrderStatus
 from liveorder.domain.order import LiveOrder
 from liveorder.domain.order.reception import apply_report
 from liveorder.domain.values import Side
-from liveorder.infrastructure.brokers.simulated.broker import capabilities_of
-from liveorder.infrastructure.brokers.simulated.venue.faults import Fault, FaultKind, FaultPlan, Point
-from liveorder.infrastructure.brokers.simulated.venue.settings import Fills, Keys
-from liveorder.infrastructure.brokers.simulated.venue.settings import VenueCommission as Charges
+from liveorder.testing.venue.capabilities import capabilities_of
+from liveorder.testing.venue.faults import Fault, FaultKind, FaultPlan, Point
+from liveorder.testing.venue.settings import Fills, Keys
+from liveorder.testing.venue.settings import VenueCommission as Charges
 from tests.engine.scenes import ACCOUNT, STILL, Scene, a_limit, a_scene, a_signal, until
 
 PARTS = STILL.model_copy(

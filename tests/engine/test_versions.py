@@ -15,11 +15,11 @@ from liveorder.domain.errors import StoreRefused
 from liveorder.domain.lifecycle import OrderStatus
 from liveorder.domain.order.events import Requested
 from liveorder.domain.trading_halt import account_scope
-from liveorder.infrastructure.brokers.simulated.venue.settings import Keys
 from liveorder.infrastructure.eventstore.mapper import DomainEventMapper, domain_events
 from liveorder.infrastructure.eventstore.migrations import migrate
 from liveorder.infrastructure.eventstore.schema import SCHEMA_VERSION
 from liveorder.infrastructure.eventstore.sqlite import Placement, SQLiteDatabase
+from liveorder.testing.venue.settings import Keys
 from tests.engine.scenes import STILL, Scene, a_limit, a_scene, a_signal
 from tests.storage.golden import FIXTURES, LEFT_OPEN, put
 

@@ -12,8 +12,8 @@ import pytest
 from liveorder.domain.errors import DecisionRefused
 from liveorder.domain.lifecycle import OrderStatus
 from liveorder.infrastructure.brokers.simulated.broker import SIMULATED_CAPABILITIES
-from liveorder.infrastructure.brokers.simulated.venue.faults import FaultKind, Point
-from liveorder.infrastructure.brokers.simulated.venue.settings import Fills, VenueCommission
+from liveorder.testing.venue.faults import FaultKind, Point
+from liveorder.testing.venue.settings import Fills, VenueCommission
 from tests.engine.scenes import ACCOUNT, STILL, a_limit, a_scene, until
 from tests.field_cases.evidence import all_at_venue, at_venue, held_at_venue, sent_keys, stored
 

@@ -14,7 +14,7 @@ import pytest
 from liveorder.domain.errors import InvalidSymbolError
 from liveorder.domain.instrument import Instrument
 from liveorder.domain.values import AssetClass, OptionRight, Side
-from liveorder.infrastructure.brokers.simulated.broker import capabilities_of
+from liveorder.testing.venue.capabilities import capabilities_of
 from tests.engine.scenes import ACCOUNT, STILL, Scene, a_scene
 from tests.field_cases.cases import not_yet
 from tests.field_cases.evidence import held_at_venue

@@ -12,7 +12,7 @@ import pytest
 
 from liveorder import Signal
 from liveorder.domain.values import Side
-from liveorder.infrastructure.brokers.simulated.venue.faults import FaultKind, Point
+from liveorder.testing.venue.faults import FaultKind, Point
 from tests.engine.scenes import ACCOUNT, LAX, a_scene
 from tests.field_cases.cases import not_yet
 from tests.field_cases.evidence import held_at_venue, sent_keys

@@ -17,8 +17,8 @@ from liveorder.domain.execution_report import OrderSnapshot
 from liveorder.domain.lifecycle import OrderStatus
 from liveorder.domain.order.events import Filled, FillInferred
 from liveorder.domain.reconciliation import DifferenceKind
-from liveorder.infrastructure.brokers.simulated.venue.faults import FaultKind, Point
-from liveorder.infrastructure.brokers.simulated.venue.settings import Fills
+from liveorder.testing.venue.faults import FaultKind, Point
+from liveorder.testing.venue.settings import Fills
 from tests.engine.scenes import ACCOUNT, SPY, STILL, a_limit, a_scene, a_signal, until
 from tests.field_cases.evidence import all_at_venue, at_venue, held_at_venue, retell, sent_keys, stored, without_key
 

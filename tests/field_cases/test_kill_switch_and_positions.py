@@ -14,7 +14,7 @@ from liveorder.domain.reconciliation import Difference, DifferenceKind
 from liveorder.domain.trading_halt import EVERYTHING, HaltReason
 from liveorder.domain.values import Side
 from liveorder.infrastructure.brokers.simulated.broker import SIMULATED_CAPABILITIES
-from liveorder.infrastructure.brokers.simulated.venue.faults import FaultKind, Point
+from liveorder.testing.venue.faults import FaultKind, Point
 from tests.engine.scenes import ACCOUNT, SPY, a_limit, a_scene, a_signal, until
 from tests.field_cases.evidence import Repeated, all_at_venue, held_at_venue, sent_keys, stored
 

@@ -12,8 +12,8 @@ from typing import Any, TypeVar
 
 from liveorder.domain.execution_report import ExecutionReport
 from liveorder.domain.lifecycle import OrderStatus
-from liveorder.infrastructure.brokers.simulated.venue.faults import FaultKind, Point
-from liveorder.infrastructure.brokers.simulated.venue.settings import Fills
+from liveorder.testing.venue.faults import FaultKind, Point
+from liveorder.testing.venue.settings import Fills
 from tests.engine.scenes import ACCOUNT, SPY, STILL, Scene, a_limit, a_scene, a_signal, until
 from tests.field_cases.evidence import Repeated, all_at_venue, at_venue, held_at_venue, retell, sent_keys, stored, without_key
 

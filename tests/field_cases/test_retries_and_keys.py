@@ -18,8 +18,8 @@ from liveorder.domain.errors import BrokerConnectionError
 from liveorder.domain.identifiers import SignalKey
 from liveorder.domain.lifecycle import OrderStatus
 from liveorder.domain.values import OrderRole, Side
-from liveorder.infrastructure.brokers.simulated.venue.faults import FaultKind, Point
-from liveorder.infrastructure.brokers.simulated.venue.settings import Fills, Keys
+from liveorder.testing.venue.faults import FaultKind, Point
+from liveorder.testing.venue.settings import Fills, Keys
 from tests.engine.scenes import ACCOUNT, SPY, STILL, Scene, a_limit, a_scene, a_signal, until
 from tests.field_cases.evidence import all_at_venue, at_venue, held_at_venue, sent_keys, stored
 

@@ -14,7 +14,7 @@ import pytest
 from liveorder.domain.errors import StoreRefused, StoreUnavailable
 from liveorder.domain.lifecycle import OrderStatus
 from liveorder.domain.trading_halt import EVERYTHING
-from liveorder.infrastructure.brokers.simulated.venue.settings import Fills
+from liveorder.testing.venue.settings import Fills
 from tests.engine.scenes import STILL, Scene, a_limit, a_scene, a_signal, until
 from tests.field_cases.evidence import Repeated, all_at_venue, at_venue, sent_keys, stored
 

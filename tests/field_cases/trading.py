@@ -23,10 +23,10 @@ from liveorder.domain.position import PositionSide, shown
 from liveorder.domain.signal import Signal
 from liveorder.domain.values import ZERO
 from liveorder.infrastructure.brokers.simulated.instruments import SimulatedInstruments
-from liveorder.infrastructure.brokers.simulated.venue.opening import catalogue_of
-from liveorder.infrastructure.brokers.simulated.venue.settings import PriceSource, VenueSettings
 from liveorder.infrastructure.eventstore.order_store import DatabaseOrderStore
 from liveorder.infrastructure.readmodels import views_at
+from liveorder.testing.venue.opening import catalogue_of
+from liveorder.testing.venue.settings import PriceSource, VenueSettings
 from tests.engine.scenes import ACCOUNT, Scene
 from tests.field_cases.evidence import held_at_venue
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from liveorder.domain.lifecycle import OrderStatus
 from liveorder.infrastructure.brokers.simulated.broker import SIMULATED_CAPABILITIES
-from liveorder.infrastructure.brokers.simulated.venue.faults import Fault, FaultKind, FaultPlan, Point
+from liveorder.testing.venue.faults import Fault, FaultKind, FaultPlan, Point
 from tests.virtual_time import run_virtually
 from tests.worlds import STILL, a_signal, a_world, until
 

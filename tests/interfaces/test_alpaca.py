@@ -15,9 +15,9 @@ from liveorder import Runner, Signal
 from liveorder.application.reporting.views import FillView, OrderView, PositionView
 from liveorder.domain.errors import BrokerAuthenticationError, BrokerError, SettingsError
 from liveorder.domain.values import Side
-from liveorder.infrastructure.brokers.simulated.venue.faults import Fault, FaultKind, Point
-from liveorder.infrastructure.brokers.simulated.venue.settings import Fills, PriceSource, VenueAccount, VenueSettings
 from liveorder.testing.exchange import Exchange, open_exchange
+from liveorder.testing.venue.faults import Fault, FaultKind, Point
+from liveorder.testing.venue.settings import Fills, PriceSource, VenueAccount, VenueSettings
 from tests.twins.alpaca.server import COIN_FEES, COINS, KEY, LIVE_NUMBER, PAPER_NUMBER, SECRET, AlpacaTwin, alpaca_twin
 
 D = Decimal

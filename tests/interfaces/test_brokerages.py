@@ -15,8 +15,8 @@ from liveorder import Runner, Signal
 from liveorder.bootstrap import load_settings, open_brokerage, open_service
 from liveorder.domain.errors import SettingsError
 from liveorder.domain.lifecycle import OrderStatus
-from liveorder.infrastructure.brokers.simulated.venue.settings import PriceSource, VenueAccount, VenueSettings
 from liveorder.testing.exchange import open_exchange
+from liveorder.testing.venue.settings import PriceSource, VenueAccount, VenueSettings
 from tests.interfaces.test_runner import LAX
 from tests.twins.alpaca.server import KEY, SECRET, alpaca_twin
 from tests.twins.ibkr import ACCOUNT, CATALOGUE, tws_twin

@@ -15,10 +15,10 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from liveorder.infrastructure.brokers.kite import tokens
-from liveorder.infrastructure.brokers.simulated.venue.settings import VenueAccount
 from liveorder.interfaces.cli.exit_codes import ExitCode
 from liveorder.interfaces.cli.main import app
 from liveorder.testing.exchange import open_exchange
+from liveorder.testing.venue.settings import VenueAccount
 from tests.interfaces.command_line import CommandLine
 from tests.twins.kite import API_KEY, API_SECRET, REQUEST_TOKEN, USER_ID, KiteTwin, kite_twin, venue_settings
 from tests.twins.kite.server import FIRST_TOKEN

@@ -28,14 +28,14 @@ from liveorder.domain.errors import (
 )
 from liveorder.domain.lifecycle import OrderStatus
 from liveorder.infrastructure.brokers.simulated.broker import SimulatedBroker
-from liveorder.infrastructure.brokers.simulated.in_process import InProcess
 from liveorder.infrastructure.brokers.simulated.instruments import SimulatedInstruments
 from liveorder.infrastructure.brokers.simulated.market_data import SimulatedMarketData
-from liveorder.infrastructure.brokers.simulated.venue.floor import Floor
-from liveorder.infrastructure.brokers.simulated.venue.opening import open_venue
-from liveorder.infrastructure.brokers.simulated.venue.settings import VenueAccount, VenueSettings
 from liveorder.infrastructure.clock import SystemClock
 from liveorder.interfaces.threaded_runner import ThreadedRunner
+from liveorder.testing.venue.floor import Floor
+from liveorder.testing.venue.in_process import InProcess
+from liveorder.testing.venue.opening import open_venue
+from liveorder.testing.venue.settings import VenueAccount, VenueSettings
 
 LAX: dict[str, Any] = {
     "max_daily_trades": None,

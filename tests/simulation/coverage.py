@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from liveorder.domain.lifecycle import OrderStatus
 from liveorder.domain.order import LiveOrder
 from liveorder.domain.order.events import RequestKind
-from liveorder.infrastructure.brokers.simulated.venue.faults import FaultKind
+from liveorder.testing.venue.faults import FaultKind
 from tests.simulation.scenario import StoreTrouble
 
 Cell = tuple[str, str]

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from decimal import Decimal
 
-from liveorder.infrastructure.brokers.simulated.venue.faults import Fault, FaultKind, Point
+from liveorder.testing.venue.faults import Fault, FaultKind, Point
 from tests.simulation import scenario as s
 
 _BOUGHT_BELOW = {"symbol": "SPY", "side": "BUY", "order_type": "LIMIT", "limit_price": "450", "time_in_force": "GTC"}

@@ -11,9 +11,9 @@ from typing import Any
 
 from liveorder.domain.broker_capabilities import KeySupport
 from liveorder.domain.values import OrderType
-from liveorder.infrastructure.brokers.simulated.broker import capabilities_of
-from liveorder.infrastructure.brokers.simulated.venue.faults import Fault, FaultKind, Point
-from liveorder.infrastructure.brokers.simulated.venue.settings import (
+from liveorder.testing.venue.capabilities import capabilities_of
+from liveorder.testing.venue.faults import Fault, FaultKind, Point
+from liveorder.testing.venue.settings import (
     Fills,
     Keys,
     PriceSource,

@@ -16,7 +16,7 @@ from liveorder.application.ports.emergency_journal import JournalEntry
 from liveorder.application.ports.signal_source import SourceMessage
 from liveorder.domain.errors import BrokerRefusal, StoreUnavailable
 from liveorder.domain.execution_report import ExecutionReport
-from liveorder.infrastructure.brokers.simulated.venue.floor import Floor, VenueFeed
+from liveorder.testing.venue.floor import Floor, VenueFeed
 from tests.marked_payloads import marked, unmarked
 from tests.simulation.questions import Questions
 from tests.simulation.trace import Trace

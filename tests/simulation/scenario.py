@@ -8,8 +8,8 @@ from enum import StrEnum
 from typing import Any, TypeAlias
 
 from liveorder.domain.broker_capabilities import BrokerCapabilities
-from liveorder.infrastructure.brokers.simulated.venue.faults import Fault
-from liveorder.infrastructure.brokers.simulated.venue.settings import VenueSettings
+from liveorder.testing.venue.faults import Fault
+from liveorder.testing.venue.settings import VenueSettings
 
 
 class StoreTrouble(StrEnum):

@@ -13,7 +13,7 @@ from liveorder.application.ports.broker import Absence, Broker, Prepared
 from liveorder.domain.broker_capabilities import BrokerCapabilities
 from liveorder.domain.errors import BrokerConnectionError, OutcomeUnknown
 from liveorder.domain.execution_report import Execution, ExecutionReport, OrderSnapshot
-from liveorder.infrastructure.brokers.simulated.venue.faults import FaultKind, Point
+from liveorder.testing.venue.faults import FaultKind, Point
 from tests.engine_defects import (
     asks_for_one_of_the_missing,
     books_what_sales_bring_as_paid,

@@ -25,17 +25,17 @@ from liveorder.domain.errors import LiveOrderError, StoreRefused
 from liveorder.domain.identifiers import SignalKey
 from liveorder.domain.order import LiveOrder
 from liveorder.infrastructure.brokers.simulated.broker import SimulatedBroker
-from liveorder.infrastructure.brokers.simulated.control import VenueControl
-from liveorder.infrastructure.brokers.simulated.in_process import InProcess
 from liveorder.infrastructure.brokers.simulated.instruments import SimulatedInstruments
 from liveorder.infrastructure.brokers.simulated.market_data import SimulatedMarketData
-from liveorder.infrastructure.brokers.simulated.venue.faults import Fault, Point
-from liveorder.infrastructure.brokers.simulated.venue.floor import Floor
-from liveorder.infrastructure.brokers.simulated.venue.opening import open_venue
 from liveorder.infrastructure.calendars import ExchangeCalendars
 from liveorder.infrastructure.clock import LoopClock
 from liveorder.infrastructure.eventstore.order_store import DatabaseOrderStore
 from liveorder.infrastructure.eventstore.sqlite import Placement, SQLiteDatabase
+from liveorder.testing.venue.control import VenueControl
+from liveorder.testing.venue.faults import Fault, Point
+from liveorder.testing.venue.floor import Floor
+from liveorder.testing.venue.in_process import InProcess
+from liveorder.testing.venue.opening import open_venue
 from tests.simulation import coverage as c
 from tests.simulation.clocks import JumpingClock
 from tests.simulation.coverage import Coverage

@@ -15,8 +15,8 @@ from pathlib import Path
 
 from liveorder.domain.errors import BrokerTimeoutError
 from liveorder.domain.trading_halt import HaltReason, account_scope
-from liveorder.infrastructure.brokers.simulated.venue.settings import Fills
 from liveorder.infrastructure.eventstore.sqlite import APPLICATION_ID
+from liveorder.testing.venue.settings import Fills
 from tests.engine.scenes import STILL, a_limit, a_scene, a_signal
 from tests.virtual_time import run_virtually
 

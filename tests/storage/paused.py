@@ -16,13 +16,13 @@ from typing import Any, LiteralString
 import psycopg
 
 from liveorder.domain.errors import LeaseLost, StoreUnavailable
-from liveorder.infrastructure.brokers.simulated.control import VenueControl
 from liveorder.infrastructure.brokers.simulated.tcp import Tcp
 from liveorder.infrastructure.clock import SystemClock
 from liveorder.infrastructure.eventstore.migrations import migrate
 from liveorder.infrastructure.eventstore.postgres_connection import address_of
 from liveorder.infrastructure.eventstore.store_by_url import database_at
 from liveorder.interfaces.cli.exit_codes import ExitCode
+from liveorder.testing.venue.control import VenueControl
 from tests.interfaces.command_line import COMMAND
 from tests.storage.old_versions import old_version
 

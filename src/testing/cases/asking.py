@@ -12,9 +12,9 @@ from liveorder.domain.broker_capabilities import KeySupport
 from liveorder.domain.errors import BrokerError
 from liveorder.domain.execution_report import BrokerStatus, OrderSnapshot
 from liveorder.domain.values import Side
-from liveorder.infrastructure.brokers.simulated.venue.faults import Fault, FaultKind, Point
 from liveorder.testing.case import case, require
 from liveorder.testing.stage import Stage
+from liveorder.testing.venue.faults import Fault, FaultKind, Point
 
 QUESTIONS = (Point.FIND, Point.OPEN_ORDERS, Point.EXECUTIONS, Point.POSITIONS, Point.ACCOUNT)
 

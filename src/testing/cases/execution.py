@@ -7,9 +7,9 @@ from decimal import Decimal
 
 from liveorder.domain.execution_report import BrokerStatus, Execution, ExecutionBusted, ExecutionCorrected, OrderSnapshot
 from liveorder.domain.values import total
-from liveorder.infrastructure.brokers.simulated.venue.faults import Fault, FaultKind, Point
 from liveorder.testing.case import case, require
 from liveorder.testing.stage import Placed, Stage
+from liveorder.testing.venue.faults import Fault, FaultKind, Point
 
 A_WHILE = timedelta(hours=1)
 

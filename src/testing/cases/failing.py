@@ -11,9 +11,9 @@ from liveorder.domain.errors import (
     OutcomeUnknown,
 )
 from liveorder.domain.execution_report import BrokerStatus
-from liveorder.infrastructure.brokers.simulated.venue.faults import Fault, FaultKind, Point
 from liveorder.testing.case import case, require
 from liveorder.testing.stage import Placed, Stage
+from liveorder.testing.venue.faults import Fault, FaultKind, Point
 
 
 @case

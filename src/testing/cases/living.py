@@ -6,9 +6,9 @@ from datetime import UTC, datetime, timedelta
 
 from liveorder.domain.errors import BrokerAuthenticationError
 from liveorder.domain.execution_report import BrokerStatus
-from liveorder.infrastructure.brokers.simulated.venue.faults import Fault, FaultKind, Point
 from liveorder.testing.case import case, require
 from liveorder.testing.stage import Stage
+from liveorder.testing.venue.faults import Fault, FaultKind, Point
 
 
 @case

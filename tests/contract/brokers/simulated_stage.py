@@ -8,15 +8,16 @@ from decimal import Decimal
 
 from liveorder.application.ports.brokerage import Brokerage
 from liveorder.domain.broker_capabilities import KeySupport
-from liveorder.infrastructure.brokers.simulated.broker import SimulatedBroker, capabilities_of
+from liveorder.infrastructure.brokers.simulated.broker import SimulatedBroker
+from liveorder.infrastructure.brokers.simulated.catalogue import BUILT_IN
 from liveorder.infrastructure.brokers.simulated.instruments import SimulatedInstruments
 from liveorder.infrastructure.brokers.simulated.market_data import SimulatedMarketData
 from liveorder.infrastructure.brokers.simulated.tcp import Tcp
-from liveorder.infrastructure.brokers.simulated.venue.catalogue import BUILT_IN
-from liveorder.infrastructure.brokers.simulated.venue.settings import Keys, VenueAccount
 from liveorder.infrastructure.clock import SystemClock
 from liveorder.testing.exchange import open_exchange
 from liveorder.testing.stage import Stage, on_stage, stage_settings
+from liveorder.testing.venue.capabilities import capabilities_of
+from liveorder.testing.venue.settings import Keys, VenueAccount
 
 ACCOUNT = "SIM"
 

@@ -16,13 +16,13 @@ from liveorder.domain.errors import BrokerRefusal, InvalidInput
 from liveorder.domain.execution_report import OrderSnapshot
 from liveorder.domain.values import OrderType, Side, TradingMode
 from liveorder.infrastructure.brokers.alpaca.assembly import CANNOT, brokerage
-from liveorder.infrastructure.brokers.simulated.venue.catalogue import BUILT_IN
-from liveorder.infrastructure.brokers.simulated.venue.settings import VenueAccount
+from liveorder.infrastructure.brokers.simulated.catalogue import BUILT_IN
 from liveorder.testing.broker_contract import BrokerContract
 from liveorder.testing.certification import Certification
 from liveorder.testing.exchange import open_exchange
 from liveorder.testing.stage import Stage, on_stage, stage_settings
 from liveorder.testing.trials import TinyOrder
+from liveorder.testing.venue.settings import VenueAccount
 from tests.contract.brokers.test_certification import QuickClock, certified, differing
 from tests.twins.alpaca.customer import ACCOUNT, access, section
 from tests.twins.alpaca.server import KEY, SECRET, alpaca_twin

@@ -22,12 +22,12 @@ from liveorder.domain.instrument import Instrument, TickRule
 from liveorder.domain.quotes import Price, Quote
 from liveorder.domain.values import AssetClass, OrderType, Side, TradingHours, TradingMode
 from liveorder.infrastructure.brokers.simulated.broker import SimulatedBroker
-from liveorder.infrastructure.brokers.simulated.venue.faults import Fault, FaultKind, Point
 from liveorder.infrastructure.clock import SystemClock
 from liveorder.testing.certification import Certification
 from liveorder.testing.finding import Finding
 from liveorder.testing.stage import Stage
 from liveorder.testing.trials import TinyOrder
+from liveorder.testing.venue.faults import Fault, FaultKind, Point
 from tests.contract.brokers.simulated_stage import simulated_stage
 
 AAPL = InstrumentQuery(symbol="AAPL", exchange="NASDAQ")

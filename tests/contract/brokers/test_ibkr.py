@@ -18,14 +18,14 @@ from liveorder.domain.instrument import Instrument
 from liveorder.domain.values import OrderType, TimeInForce, TradingMode
 from liveorder.infrastructure.brokers.ibkr.assembly import brokerage
 from liveorder.infrastructure.brokers.ibkr.capabilities import CANNOT
-from liveorder.infrastructure.brokers.simulated.venue.catalogue import BUILT_IN
-from liveorder.infrastructure.brokers.simulated.venue.settings import VenueAccount
+from liveorder.infrastructure.brokers.simulated.catalogue import BUILT_IN
 from liveorder.infrastructure.clock import SystemClock
 from liveorder.infrastructure.settings.sections import Ibkr
 from liveorder.testing.broker_contract import BrokerContract
 from liveorder.testing.exchange import open_exchange
 from liveorder.testing.stage import Stage, on_stage, stage_settings
 from liveorder.testing.trials import TinyOrder
+from liveorder.testing.venue.settings import VenueAccount
 from tests.contract.brokers.test_certification import certified, differing
 from tests.twins.ibkr import ACCOUNT, CATALOGUE, TwsTwin, tws_twin
 from tests.unit.ibkr.quiet_log import QuietLog

@@ -15,12 +15,12 @@ from liveorder.application.ports.instruments import InstrumentQuery
 from liveorder.domain.values import Product, TradingMode
 from liveorder.infrastructure.brokers.kite.assembly import brokerage as kite_brokerage
 from liveorder.infrastructure.brokers.kite.broker import CANNOT
-from liveorder.infrastructure.brokers.simulated.venue.catalogue import BUILT_IN
-from liveorder.infrastructure.brokers.simulated.venue.settings import Fills, VenueAccount
+from liveorder.infrastructure.brokers.simulated.catalogue import BUILT_IN
 from liveorder.testing.broker_contract import BrokerContract
 from liveorder.testing.exchange import open_exchange
 from liveorder.testing.stage import Stage, on_stage
 from liveorder.testing.trials import TinyOrder
+from liveorder.testing.venue.settings import Fills, VenueAccount
 from tests.contract.brokers.test_certification import certified, differing
 from tests.twins.kite import API_KEY, API_SECRET, USER_ID, kite_twin, venue_settings
 from tests.twins.kite.client import ACCOUNT, access_to, section_of

@@ -15,12 +15,12 @@ from liveorder.application.ports.brokerage import Brokerage
 from liveorder.domain.instrument import Instrument
 from liveorder.domain.quotes import Price, Quote
 from liveorder.domain.values import TradingMode
+from liveorder.infrastructure.brokers.simulated.catalogue import BUILT_IN
 from liveorder.infrastructure.brokers.simulated.instruments import SimulatedInstruments
-from liveorder.infrastructure.brokers.simulated.venue.catalogue import BUILT_IN
-from liveorder.infrastructure.brokers.simulated.venue.settings import VenueAccount
 from liveorder.testing.broker_contract import BrokerContract
 from liveorder.testing.exchange import open_exchange
 from liveorder.testing.stage import Stage, on_stage, stage_settings
+from liveorder.testing.venue.settings import VenueAccount
 from tests.contract.brokers.test_certification import certified, differing
 
 TOKEN = "a-token-of-corner"  # noqa: S105 - of a made-up exchange

@@ -15,12 +15,12 @@ import pytest
 from liveorder.application.ports.brokerage import Brokerage
 from liveorder.application.ports.instruments import InstrumentQuery
 from liveorder.domain.values import TradingMode
-from liveorder.infrastructure.brokers.simulated.venue.settings import VenueAccount
 from liveorder.testing.broker_contract import BrokerContract
 from liveorder.testing.certification import Certification
 from liveorder.testing.exchange import open_exchange
 from liveorder.testing.stage import Stage, on_stage, stage_settings
 from liveorder.testing.trials import TinyOrder
+from liveorder.testing.venue.settings import VenueAccount
 from tests.contract.brokers import test_the_example as example
 from tests.contract.brokers.test_certification import QuickClock
 from tests.documentation import SNIPPETS

@@ -6,8 +6,8 @@ import argparse
 import asyncio
 from pathlib import Path
 
-from liveorder.infrastructure.brokers.simulated.venue.settings import VenueSettings, read_settings
 from liveorder.testing.exchange import open_exchange
+from liveorder.testing.venue.settings import VenueSettings, read_settings
 from tests.twins.alpaca.server import COIN_FEES, COINS, KEY, SECRET, alpaca_twin
 
 SETTINGS = """\

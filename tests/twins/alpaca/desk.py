@@ -10,9 +10,9 @@ from uuid import uuid4
 
 from liveorder.domain.instrument import Instrument
 from liveorder.domain.values import ZERO, total
-from liveorder.infrastructure.brokers.simulated.venue.catalogue import BUILT_IN, VenueCatalogue
-from liveorder.infrastructure.brokers.simulated.venue.orders import VenueOrder
+from liveorder.infrastructure.brokers.simulated.catalogue import BUILT_IN, VenueCatalogue
 from liveorder.testing.exchange import Exchange
+from liveorder.testing.venue.orders import VenueOrder
 from tests.twins.alpaca import words
 from tests.twins.alpaca.links import Links, is_pending, live_link
 from tests.twins.alpaca.refusals import Refused, unless_refused

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from liveorder.domain.values import ZERO, total
-from liveorder.infrastructure.brokers.simulated.venue.orders import Due, Trade, TradeKind, VenueOrder
+from liveorder.testing.venue.orders import Due, Trade, TradeKind, VenueOrder
 
 
 @dataclass(frozen=True)

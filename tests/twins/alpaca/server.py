@@ -13,9 +13,9 @@ from typing import Any
 
 from aiohttp import web
 
-from liveorder.infrastructure.brokers.simulated.venue.catalogue import BUILT_IN, VenueCatalogue
-from liveorder.infrastructure.brokers.simulated.venue.settings import VenueCommission
+from liveorder.infrastructure.brokers.simulated.catalogue import BUILT_IN, VenueCatalogue
 from liveorder.testing.exchange import Exchange, HungUp
+from liveorder.testing.venue.settings import VenueCommission
 from tests.twins.alpaca import words
 from tests.twins.alpaca.desk import OrderDesk
 from tests.twins.alpaca.links import Links

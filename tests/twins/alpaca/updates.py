@@ -12,9 +12,9 @@ from typing import Any
 
 from aiohttp import WSMsgType, web
 
-from liveorder.infrastructure.brokers.simulated.venue.floor import VenueFeed
-from liveorder.infrastructure.brokers.simulated.venue.orders import VenueOrder
-from liveorder.infrastructure.brokers.simulated.venue.refusal import VenueRefusal as VenueRefused
+from liveorder.infrastructure.brokers.simulated.refusal import VenueRefusal as VenueRefused
+from liveorder.testing.venue.floor import VenueFeed
+from liveorder.testing.venue.orders import VenueOrder
 from tests.twins.alpaca.desk import OrderDesk
 from tests.twins.alpaca.links import live_link
 from tests.twins.alpaca.words import Json, execution_uuid, stamp, text

@@ -9,7 +9,7 @@ from uuid import NAMESPACE_URL, uuid5
 
 from liveorder.domain.instrument import Instrument
 from liveorder.domain.values import AssetClass, TimeInForce, TradingHours, total
-from liveorder.infrastructure.brokers.simulated.venue.orders import Due, OrderState, VenueOrder
+from liveorder.testing.venue.orders import Due, OrderState, VenueOrder
 from tests.twins.alpaca.links import Fill, Links, is_pending, live_link
 
 Json = dict[str, Any]

@@ -14,8 +14,8 @@ from contextlib import suppress
 from decimal import Decimal
 from pathlib import Path
 
-from liveorder.infrastructure.brokers.simulated.venue.settings import START_PRICES, PriceSource, VenueAccount, VenueSettings
 from liveorder.testing.exchange import open_exchange
+from liveorder.testing.venue.settings import START_PRICES, PriceSource, VenueAccount, VenueSettings
 from tests.twins.ibkr.server import ACCOUNT, CATALOGUE, tws_twin
 
 PRICES = START_PRICES | {"EUR/USD": Decimal("1.1"), "ES": Decimal(6000)}

@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from liveorder.infrastructure.brokers.simulated.venue.catalogue import VenueCatalogue
-from liveorder.infrastructure.brokers.simulated.venue.orders import VenueOrder
+from liveorder.infrastructure.brokers.simulated.catalogue import VenueCatalogue
 from liveorder.testing.exchange import Exchange
+from liveorder.testing.venue.orders import VenueOrder
 from tests.twins.ibkr.listings import Listings
 from tests.twins.ibkr.orders import OrderIds, Speech
 

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from liveorder.domain.instrument import Instrument
 from liveorder.domain.values import ZERO, AssetClass
-from liveorder.infrastructure.brokers.simulated.venue.catalogue import VenueCatalogue
+from liveorder.infrastructure.brokers.simulated.catalogue import VenueCatalogue
 from tests.twins.ibkr.wire import Fields
 
 _KINDS = {

@@ -12,7 +12,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from liveorder.domain.values import ZERO, TradingHours
-from liveorder.infrastructure.brokers.simulated.venue.orders import Due, OrderState, Trade, TradeKind, VenueOrder
+from liveorder.testing.venue.orders import Due, OrderState, Trade, TradeKind, VenueOrder
 from tests.twins.ibkr import wire
 from tests.twins.ibkr.listings import Listings
 from tests.twins.ibkr.wire import Fields

@@ -9,10 +9,10 @@ from datetime import UTC
 from pathlib import Path
 from typing import Any
 
-from liveorder.infrastructure.brokers.simulated.venue.catalogue import BUILT_IN, VenueCatalogue
-from liveorder.infrastructure.brokers.simulated.venue.floor import VenueFeed
-from liveorder.infrastructure.brokers.simulated.venue.refusal import VenueRefusal
+from liveorder.infrastructure.brokers.simulated.catalogue import BUILT_IN, VenueCatalogue
+from liveorder.infrastructure.brokers.simulated.refusal import VenueRefusal
 from liveorder.testing.exchange import Exchange, HungUp
+from liveorder.testing.venue.floor import VenueFeed
 from tests.twins.ibkr import wire
 from tests.twins.ibkr.client import Client, Switches
 from tests.twins.ibkr.desk import READ_ONLY, Desk

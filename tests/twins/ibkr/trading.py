@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from liveorder.infrastructure.brokers.simulated.venue.orders import OrderState, VenueOrder
+from liveorder.testing.venue.orders import OrderState, VenueOrder
 from tests.twins.ibkr import wire
 from tests.twins.ibkr.client import Client, Switches
 from tests.twins.ibkr.desk import READ_ONLY, UNKNOWN, Desk

@@ -9,8 +9,8 @@ from contextlib import suppress
 from decimal import Decimal
 from pathlib import Path
 
-from liveorder.infrastructure.brokers.simulated.venue.settings import VenueAccount
 from liveorder.testing.exchange import open_exchange
+from liveorder.testing.venue.settings import VenueAccount
 from tests.twins.kite import API_KEY, API_SECRET, REQUEST_TOKEN, USER_ID, kite_twin, venue_settings
 
 SETTINGS = """\

@@ -16,10 +16,10 @@ from typing import Any
 from aiohttp import WSMsgType, web
 
 from liveorder.domain.values import ZERO, Side, TimeInForce
-from liveorder.infrastructure.brokers.simulated.venue.messages import Message, plain
-from liveorder.infrastructure.brokers.simulated.venue.orders import VenueOrder
-from liveorder.infrastructure.brokers.simulated.venue.refusal import VenueRefusal
+from liveorder.infrastructure.brokers.simulated.refusal import VenueRefusal
+from liveorder.infrastructure.brokers.simulated.wire import Message, plain
 from liveorder.testing.exchange import Exchange
+from liveorder.testing.venue.orders import VenueOrder
 from tests.twins.kite.venue import EXCHANGES, Books, kite_id, venue_id
 from tests.twins.kite.wire import (
     ORDER_TYPES,

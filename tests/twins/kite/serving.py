@@ -8,8 +8,8 @@ from typing import Any
 
 from aiohttp import web
 
-from liveorder.infrastructure.brokers.simulated.venue.settings import VenueSettings
 from liveorder.testing.exchange import Exchange, HungUp
+from liveorder.testing.venue.settings import VenueSettings
 from tests.twins.kite.server import API_KEY, KiteTwin
 from tests.twins.kite.venue import Books
 from tests.twins.kite.wire import KiteError

@@ -10,10 +10,10 @@ from typing import Any
 
 from liveorder.domain.broker_capabilities import KeySupport
 from liveorder.domain.instrument import Instrument
-from liveorder.infrastructure.brokers.simulated.venue.opening import catalogue_of
-from liveorder.infrastructure.brokers.simulated.venue.orders import Trade, VenueOrder
-from liveorder.infrastructure.brokers.simulated.venue.settings import Keys, PriceSource, VenueAccount, VenueSettings
 from liveorder.testing.exchange import Exchange
+from liveorder.testing.venue.opening import catalogue_of
+from liveorder.testing.venue.orders import Trade, VenueOrder
+from liveorder.testing.venue.settings import Keys, PriceSource, VenueAccount, VenueSettings
 
 CATALOGUE = Path(__file__).with_name("catalogue.toml")
 EXCHANGES = ("NSE", "BSE", "NFO", "BFO", "CDS", "MCX")

@@ -13,10 +13,10 @@ from typing import Any, TypeAlias
 
 from liveorder.domain.instrument import Instrument
 from liveorder.domain.values import ZERO, AssetClass, OptionRight, OrderType, Side, TimeInForce, total
-from liveorder.infrastructure.brokers.simulated.venue.matching import waits_for_stop
-from liveorder.infrastructure.brokers.simulated.venue.messages import Message
-from liveorder.infrastructure.brokers.simulated.venue.orders import Due, OrderState, Trade, VenueOrder
-from liveorder.infrastructure.brokers.simulated.venue.settings import OpeningPosition
+from liveorder.infrastructure.brokers.simulated.wire import Message
+from liveorder.testing.venue.matching import waits_for_stop
+from liveorder.testing.venue.orders import Due, OrderState, Trade, VenueOrder
+from liveorder.testing.venue.settings import OpeningPosition
 from tests.twins.kite.venue import Books, kite_id, trade_id
 
 Row: TypeAlias = dict[str, Any]

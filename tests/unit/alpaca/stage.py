@@ -15,11 +15,11 @@ from liveorder.domain.execution_report import ExecutionReport, OrderSnapshot
 from liveorder.domain.values import OrderType, Side, TimeInForce
 from liveorder.infrastructure.brokers.alpaca.assembly import brokerage
 from liveorder.infrastructure.brokers.alpaca.broker import AlpacaBroker
-from liveorder.infrastructure.brokers.simulated.control import VenueControl
-from liveorder.infrastructure.brokers.simulated.venue.catalogue import BUILT_IN
-from liveorder.infrastructure.brokers.simulated.venue.settings import VenueAccount
+from liveorder.infrastructure.brokers.simulated.catalogue import BUILT_IN
 from liveorder.testing.exchange import Exchange, open_exchange
 from liveorder.testing.stage import stage_settings
+from liveorder.testing.venue.control import VenueControl
+from liveorder.testing.venue.settings import VenueAccount
 from tests.twins.alpaca.customer import ACCOUNT, Lines, access, section
 from tests.twins.alpaca.server import COIN_FEES, COINS, AlpacaTwin, alpaca_twin
 

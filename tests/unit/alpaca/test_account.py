@@ -25,7 +25,7 @@ from liveorder.domain.quotes import Price, Quote
 from liveorder.domain.values import AssetClass, OptionRight, OrderType, Side, TimeInForce, TradingMode
 from liveorder.infrastructure.brokers.alpaca.assembly import brokerage, stream_address
 from liveorder.infrastructure.brokers.alpaca.instruments import option_of
-from liveorder.infrastructure.brokers.simulated.venue.catalogue import BUILT_IN
+from liveorder.infrastructure.brokers.simulated.catalogue import BUILT_IN
 from tests.twins.alpaca.customer import ACCOUNT, access, section
 from tests.twins.alpaca.words import position_json
 from tests.unit.alpaca.stage import AAPL, BTC, ETH, Live, live, order_json, order_of

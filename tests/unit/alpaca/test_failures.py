@@ -24,7 +24,7 @@ from liveorder.domain.errors import (
 )
 from liveorder.domain.execution_report import CancelIsPending, CancelRejected, ReplaceRejected
 from liveorder.infrastructure.brokers.alpaca.assembly import brokerage
-from liveorder.infrastructure.brokers.simulated.venue.faults import Fault, FaultKind, Point
+from liveorder.testing.venue.faults import Fault, FaultKind, Point
 from tests.twins.alpaca.customer import access, section
 from tests.twins.alpaca.server import KEY as API_KEY
 from tests.twins.alpaca.server import SECRET

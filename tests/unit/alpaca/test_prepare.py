@@ -16,7 +16,7 @@ from liveorder.domain.instrument import Instrument
 from liveorder.domain.values import AssetClass, OptionRight, OrderType, Product, Side, TimeInForce, TradingHours
 from liveorder.infrastructure.brokers.alpaca.assembly import ALPACA_CAPABILITIES
 from liveorder.infrastructure.brokers.alpaca.payloads import prepared
-from liveorder.infrastructure.brokers.simulated.venue.catalogue import BUILT_IN
+from liveorder.infrastructure.brokers.simulated.catalogue import BUILT_IN
 from tests.twins.alpaca.customer import ACCOUNT
 from tests.unit.alpaca.stage import AAPL, BTC, KEY, order_of
 

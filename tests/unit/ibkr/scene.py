@@ -17,11 +17,11 @@ from liveorder.domain.execution_report import ExecutionReport, OrderSnapshot
 from liveorder.domain.instrument import Instrument
 from liveorder.domain.values import OrderType, Side, TimeInForce, TradingMode
 from liveorder.infrastructure.brokers.ibkr.assembly import brokerage
-from liveorder.infrastructure.brokers.simulated.venue.settings import VenueAccount
 from liveorder.infrastructure.clock import SystemClock
 from liveorder.infrastructure.settings.sections import Ibkr
 from liveorder.testing.exchange import Exchange, open_exchange
 from liveorder.testing.stage import stage_settings
+from liveorder.testing.venue.settings import VenueAccount
 from tests.twins.ibkr import ACCOUNT, CATALOGUE, TwsTwin, tws_twin
 from tests.unit.ibkr.quiet_log import QuietLog
 

@@ -23,8 +23,8 @@ from liveorder.domain.instrument import Instrument
 from liveorder.domain.values import AssetClass, OrderType
 from liveorder.infrastructure.brokers.ibkr.contracts import described
 from liveorder.infrastructure.brokers.ibkr.instruments import instrument_of
-from liveorder.infrastructure.brokers.simulated.venue.settings import PriceSource, VenueAccount, VenueSettings
 from liveorder.testing.exchange import Exchange, open_exchange
+from liveorder.testing.venue.settings import PriceSource, VenueAccount, VenueSettings
 from tests.twins.ibkr import ACCOUNT, CATALOGUE, TwsTwin, tws_twin
 from tests.unit.ibkr.scene import Scene, scene
 from tests.unit.ibkr.test_whole_path import LAX, settings

@@ -16,10 +16,10 @@ from liveorder.domain.instrument import Instrument, TickRule
 from liveorder.domain.values import OptionRight
 from liveorder.infrastructure.brokers.ibkr import questions
 from liveorder.infrastructure.brokers.ibkr.ticks import Ticks, rule_at, ticks_of
-from liveorder.infrastructure.brokers.simulated.venue.catalogue import BUILT_IN
-from liveorder.infrastructure.brokers.simulated.venue.settings import VenueAccount
+from liveorder.infrastructure.brokers.simulated.catalogue import BUILT_IN
 from liveorder.testing.exchange import open_exchange
 from liveorder.testing.stage import stage_settings
+from liveorder.testing.venue.settings import VenueAccount
 from tests.twins.ibkr import ACCOUNT, CATALOGUE, tws_twin, wire
 from tests.unit.ibkr.scene import Scene, scene
 from tests.unit.ibkr.test_instruments import ENDS

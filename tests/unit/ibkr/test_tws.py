@@ -35,7 +35,7 @@ from liveorder.domain.execution_report import (
 from liveorder.domain.values import OrderType, TradingMode
 from liveorder.infrastructure.brokers.ibkr import sdk
 from liveorder.infrastructure.brokers.ibkr.answers import to_cancel, to_submission
-from liveorder.infrastructure.brokers.simulated.venue.faults import Fault, FaultKind, Point
+from liveorder.testing.venue.faults import Fault, FaultKind, Point
 from tests.twins.ibkr import wire
 from tests.twins.ibkr.client import Client
 from tests.twins.ibkr.trading import Trading

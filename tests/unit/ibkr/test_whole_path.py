@@ -15,10 +15,10 @@ from liveorder.application.ports.broker import Prepared
 from liveorder.domain.errors import BrokerConnectionError
 from liveorder.domain.signal import UnusableSignal
 from liveorder.infrastructure.brokers.ibkr.broker import IbkrBroker
-from liveorder.infrastructure.brokers.simulated.venue.faults import Fault, FaultKind
-from liveorder.infrastructure.brokers.simulated.venue.settings import VenueAccount, VenueCommission, VenueSettings
 from liveorder.testing.exchange import open_exchange
 from liveorder.testing.stage import stage_settings
+from liveorder.testing.venue.faults import Fault, FaultKind
+from liveorder.testing.venue.settings import VenueAccount, VenueCommission, VenueSettings
 from tests.twins.ibkr import ACCOUNT, CATALOGUE, TwsTwin, tws_twin
 
 LAX = {"max_position_size": None, "allow_closed_market": True, "max_price_age_seconds": 1e9}

@@ -14,8 +14,8 @@ from liveorder.domain.instrument import Instrument
 from liveorder.domain.values import OrderType, Product, Side, TimeInForce
 from liveorder.infrastructure.brokers.kite.assembly import brokerage
 from liveorder.infrastructure.brokers.kite.broker import KiteBroker
-from liveorder.infrastructure.brokers.simulated.venue.settings import Fills, VenueAccount
 from liveorder.testing.exchange import open_exchange
+from liveorder.testing.venue.settings import Fills, VenueAccount
 from tests.twins.kite import USER_ID, KiteTwin, kite_twin, venue_settings
 from tests.twins.kite.client import ACCOUNT, access_to, section_of
 from tests.worlds import RememberedLog

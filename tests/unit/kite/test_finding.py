@@ -13,7 +13,7 @@ import pytest
 from liveorder.application.ports.broker import Absence
 from liveorder.domain.broker_capabilities import KeySupport
 from liveorder.domain.execution_report import BrokerStatus, OrderSnapshot
-from liveorder.infrastructure.brokers.simulated.venue.faults import Fault, FaultKind
+from liveorder.testing.venue.faults import Fault, FaultKind
 from tests.unit.kite.canned import MORNING, Answer, Canned, broker_on, error, success
 from tests.unit.kite.stage import KEY, order, order_row, scene
 

@@ -10,7 +10,7 @@ import pytest
 from liveorder.application.ports.broker import BrokerPosition
 from liveorder.domain.values import Product, Side
 from liveorder.infrastructure.brokers.kite.portfolio import Held, held, parts_of
-from liveorder.infrastructure.brokers.simulated.venue.settings import OpeningPosition
+from liveorder.testing.venue.settings import OpeningPosition
 from tests.twins.kite.venue import venue_id
 from tests.unit.kite.stage import Scene, scene
 

@@ -17,8 +17,8 @@ from liveorder.domain.execution_report import Accepted, Execution, ExecutionRepo
 from liveorder.infrastructure.brokers.kite import stream
 from liveorder.infrastructure.brokers.kite.broker import ticker_root
 from liveorder.infrastructure.brokers.kite.stream import reactor
-from liveorder.infrastructure.brokers.simulated.venue.faults import Fault, FaultKind, Point
 from liveorder.infrastructure.settings.sections import Kite
+from liveorder.testing.venue.faults import Fault, FaultKind, Point
 from tests.twins.kite import API_KEY, API_SECRET
 from tests.twins.kite.server import FIRST_TOKEN
 from tests.twins.kite.venue import venue_id

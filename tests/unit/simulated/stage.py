@@ -18,17 +18,17 @@ from liveorder.domain.execution_report import ExecutionReport
 from liveorder.domain.instrument import Instrument
 from liveorder.domain.values import OrderType, Side, TimeInForce
 from liveorder.infrastructure.brokers.simulated.broker import SIMULATED_CAPABILITIES, SimulatedBroker
-from liveorder.infrastructure.brokers.simulated.control import VenueControl
-from liveorder.infrastructure.brokers.simulated.in_process import InProcess
+from liveorder.infrastructure.brokers.simulated.catalogue import BUILT_IN
 from liveorder.infrastructure.brokers.simulated.tcp import Tcp
 from liveorder.infrastructure.brokers.simulated.transport import Transport
-from liveorder.infrastructure.brokers.simulated.venue.catalogue import BUILT_IN
-from liveorder.infrastructure.brokers.simulated.venue.floor import Floor
-from liveorder.infrastructure.brokers.simulated.venue.opening import open_venue
-from liveorder.infrastructure.brokers.simulated.venue.orders import NewOrder
-from liveorder.infrastructure.brokers.simulated.venue.server import serve
-from liveorder.infrastructure.brokers.simulated.venue.settings import Fills, PriceSource, VenueSettings
-from liveorder.infrastructure.brokers.simulated.venue.venue import Venue
+from liveorder.testing.venue.control import VenueControl
+from liveorder.testing.venue.floor import Floor
+from liveorder.testing.venue.in_process import InProcess
+from liveorder.testing.venue.opening import open_venue
+from liveorder.testing.venue.orders import NewOrder
+from liveorder.testing.venue.server import serve
+from liveorder.testing.venue.settings import Fills, PriceSource, VenueSettings
+from liveorder.testing.venue.venue import Venue
 
 START = datetime(2026, 3, 2, 15, 0, tzinfo=UTC)
 """A Monday, ten in the morning in New York."""

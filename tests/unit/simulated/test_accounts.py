@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from liveorder.infrastructure.brokers.simulated.venue.ledger import VenueHolding
-from liveorder.infrastructure.brokers.simulated.venue.orders import OrderState
-from liveorder.infrastructure.brokers.simulated.venue.settings import OpeningPosition, VenueAccount, VenueCommission
-from liveorder.infrastructure.brokers.simulated.venue.venue import Venue
+from liveorder.testing.venue.ledger import VenueHolding
+from liveorder.testing.venue.orders import OrderState
+from liveorder.testing.venue.settings import OpeningPosition, VenueAccount, VenueCommission
+from liveorder.testing.venue.venue import Venue
 from tests.unit.simulated.stage import AAPL, placed, venue_of
 
 D = Decimal

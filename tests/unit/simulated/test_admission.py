@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from liveorder.domain.broker_capabilities import KeySupport
-from liveorder.infrastructure.brokers.simulated.venue.orders import OrderState, ReplacedTerms
-from liveorder.infrastructure.brokers.simulated.venue.refusal import RefusalCode, VenueRefusal
-from liveorder.infrastructure.brokers.simulated.venue.settings import Keys, PriceSource, VenueAccount, VenueCommission
-from liveorder.infrastructure.brokers.simulated.venue.venue import Venue
+from liveorder.infrastructure.brokers.simulated.refusal import RefusalCode, VenueRefusal
+from liveorder.testing.venue.orders import OrderState, ReplacedTerms
+from liveorder.testing.venue.settings import Keys, PriceSource, VenueAccount, VenueCommission
+from liveorder.testing.venue.venue import Venue
 from tests.unit.simulated.stage import later, placed, told, venue_of
 
 D = Decimal

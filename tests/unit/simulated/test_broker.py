@@ -44,10 +44,11 @@ from liveorder.domain.execution_report import (
 from liveorder.domain.instrument import Instrument
 from liveorder.domain.quotes import Price, Quote
 from liveorder.domain.values import OrderType, Side, TimeInForce, TradingHours, TradingMode
-from liveorder.infrastructure.brokers.simulated.broker import SIMULATED_CAPABILITIES, SimulatedBroker, capabilities_of
+from liveorder.infrastructure.brokers.simulated.broker import SIMULATED_CAPABILITIES, SimulatedBroker
 from liveorder.infrastructure.brokers.simulated.market_data import SimulatedMarketData
 from liveorder.infrastructure.brokers.simulated.tcp import Tcp
-from liveorder.infrastructure.brokers.simulated.venue.settings import Fills, Keys, VenueAccount, VenueSettings
+from liveorder.testing.venue.capabilities import capabilities_of
+from liveorder.testing.venue.settings import Fills, Keys, VenueAccount, VenueSettings
 from tests.unit.simulated.stage import AAPL, BY_HAND, START, STILL, VirtualClock, limit_order, market_order, stage
 
 D = Decimal

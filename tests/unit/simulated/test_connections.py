@@ -11,11 +11,11 @@ from typing import Any, TypeVar
 
 import pytest
 
-from liveorder.infrastructure.brokers.simulated.venue.faults import Fault, FaultKind, FaultPlan, Point
-from liveorder.infrastructure.brokers.simulated.venue.floor import Floor
-from liveorder.infrastructure.brokers.simulated.venue.opening import open_venue
-from liveorder.infrastructure.brokers.simulated.venue.server import listening
-from liveorder.infrastructure.brokers.simulated.venue.settings import VenueSettings
+from liveorder.testing.venue.faults import Fault, FaultKind, FaultPlan, Point
+from liveorder.testing.venue.floor import Floor
+from liveorder.testing.venue.opening import open_venue
+from liveorder.testing.venue.server import listening
+from liveorder.testing.venue.settings import VenueSettings
 from tests.unit.simulated.stage import PATIENCE_SECONDS, STILL, VirtualClock
 
 T = TypeVar("T")

@@ -11,12 +11,12 @@ from hypothesis import strategies as st
 
 from liveorder.domain.execution_report import ExecutionReport
 from liveorder.domain.values import ZERO, Side
-from liveorder.infrastructure.brokers.simulated.venue.faults import Fault, FaultKind, FaultPlan, Point
-from liveorder.infrastructure.brokers.simulated.venue.messages import Message
-from liveorder.infrastructure.brokers.simulated.venue.orders import ReplacedTerms
-from liveorder.infrastructure.brokers.simulated.venue.refusal import VenueRefusal
-from liveorder.infrastructure.brokers.simulated.venue.settings import Fills, PriceSource, VenueSettings
-from liveorder.infrastructure.brokers.simulated.venue.venue import Venue
+from liveorder.infrastructure.brokers.simulated.refusal import VenueRefusal
+from liveorder.infrastructure.brokers.simulated.wire import Message
+from liveorder.testing.venue.faults import Fault, FaultKind, FaultPlan, Point
+from liveorder.testing.venue.orders import ReplacedTerms
+from liveorder.testing.venue.settings import Fills, PriceSource, VenueSettings
+from liveorder.testing.venue.venue import Venue
 from tests.unit.simulated.stage import later, limit_order, market_order, placed, stage, venue_of
 
 D = Decimal

@@ -22,8 +22,8 @@ from liveorder.domain.execution_report import (
     OrderClosed,
     OrderSnapshot,
 )
-from liveorder.infrastructure.brokers.simulated.venue.faults import Fault, FaultKind, FaultPlan, Point
-from liveorder.infrastructure.brokers.simulated.venue.settings import Fills, VenueSettings
+from liveorder.testing.venue.faults import Fault, FaultKind, FaultPlan, Point
+from liveorder.testing.venue.settings import Fills, VenueSettings
 from tests.unit.simulated.stage import PATIENCE_SECONDS, START, STILL, Stage, limit_order, market_order, stage
 
 D = Decimal

@@ -7,8 +7,8 @@ from decimal import Decimal
 
 import pytest
 
-from liveorder.infrastructure.brokers.simulated.venue.orders import OrderState
-from liveorder.infrastructure.brokers.simulated.venue.settings import Fills, PriceSource
+from liveorder.testing.venue.orders import OrderState
+from liveorder.testing.venue.settings import Fills, PriceSource
 from tests.unit.simulated.stage import AAPL, START, later, placed, told, venue_of
 
 D = Decimal

@@ -6,9 +6,9 @@ from decimal import Decimal
 
 import pytest
 
-from liveorder.infrastructure.brokers.simulated.venue.orders import OrderState, ReplacedTerms
-from liveorder.infrastructure.brokers.simulated.venue.refusal import RefusalCode, VenueRefusal
-from liveorder.infrastructure.brokers.simulated.venue.settings import Fills
+from liveorder.infrastructure.brokers.simulated.refusal import RefusalCode, VenueRefusal
+from liveorder.testing.venue.orders import OrderState, ReplacedTerms
+from liveorder.testing.venue.settings import Fills
 from tests.unit.simulated.stage import AAPL, BY_HAND, later, placed, told, venue_of
 
 D = Decimal

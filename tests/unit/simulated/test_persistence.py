@@ -13,11 +13,11 @@ import pytest
 from liveorder.domain.errors import BrokerConnectionError, BrokerError, DuplicateClientOrderId, OutcomeUnknown, StoreRefused
 from liveorder.domain.execution_report import Accepted, BrokerStatus, OrderSnapshot
 from liveorder.infrastructure.brokers.simulated.broker import SimulatedBroker
-from liveorder.infrastructure.brokers.simulated.control import VenueControl
 from liveorder.infrastructure.brokers.simulated.tcp import Tcp
-from liveorder.infrastructure.brokers.simulated.venue.orders import ReplacedTerms
-from liveorder.infrastructure.brokers.simulated.venue.server import serve
-from liveorder.infrastructure.brokers.simulated.venue.settings import Fills, PriceSource, VenueSettings
+from liveorder.testing.venue.control import VenueControl
+from liveorder.testing.venue.orders import ReplacedTerms
+from liveorder.testing.venue.server import serve
+from liveorder.testing.venue.settings import Fills, PriceSource, VenueSettings
 from tests.unit.simulated.stage import AAPL, START, STILL, VirtualClock, later, limit_order, market_order, placed, told, venue_of
 from tests.unit.simulated.venue_process import PATIENCE_SECONDS, WallClock, running_venue
 

@@ -14,13 +14,13 @@ from pydantic import ValidationError
 from liveorder.application.ports.instruments import InstrumentQuery
 from liveorder.domain.errors import SettingsError
 from liveorder.domain.values import AssetClass
+from liveorder.infrastructure.brokers.simulated.catalogue import BUILT_IN
 from liveorder.infrastructure.brokers.simulated.instruments import SimulatedInstruments
-from liveorder.infrastructure.brokers.simulated.venue.catalogue import BUILT_IN
-from liveorder.infrastructure.brokers.simulated.venue.chance import Chance
-from liveorder.infrastructure.brokers.simulated.venue.faults import Fault, FaultKind, Point
-from liveorder.infrastructure.brokers.simulated.venue.opening import catalogue_of, open_venue
-from liveorder.infrastructure.brokers.simulated.venue.quotes import QuoteFile, Quotes, RandomWalk
-from liveorder.infrastructure.brokers.simulated.venue.settings import PriceSource, VenueSettings, read_settings
+from liveorder.testing.venue.chance import Chance
+from liveorder.testing.venue.faults import Fault, FaultKind, Point
+from liveorder.testing.venue.opening import catalogue_of, open_venue
+from liveorder.testing.venue.quotes import QuoteFile, Quotes, RandomWalk
+from liveorder.testing.venue.settings import PriceSource, VenueSettings, read_settings
 from tests.unit.simulated.stage import AAPL, START, later, placed, venue_of
 
 D = Decimal

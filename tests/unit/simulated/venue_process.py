@@ -11,8 +11,8 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 
-from liveorder.infrastructure.brokers.simulated.venue.server import serve
-from liveorder.infrastructure.brokers.simulated.venue.settings import Fills, PriceSource, VenueSettings
+from liveorder.testing.venue.server import serve
+from liveorder.testing.venue.settings import Fills, PriceSource, VenueSettings
 
 PATIENCE_SECONDS = 20
 

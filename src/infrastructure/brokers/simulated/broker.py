@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from dataclasses import replace
 from datetime import datetime
 from typing import Any, TypeVar
 
@@ -21,11 +20,10 @@ from liveorder.domain.broker_account import BrokerAccount
 from liveorder.domain.broker_capabilities import BrokerCapabilities, KeySupport
 from liveorder.domain.errors import BrokerConnectionError, BrokerError, OrderValidationError
 from liveorder.domain.execution_report import CancelRejected, ExecutionReport, OrderSnapshot, ReplaceRejected
-from liveorder.domain.values import AssetClass, OrderType, TimeInForce, TradingHours
+from liveorder.domain.values import OrderType, TimeInForce, TradingHours
 from liveorder.infrastructure.brokers.simulated import translation
 from liveorder.infrastructure.brokers.simulated.transport import ReportFeed, Transport
-from liveorder.infrastructure.brokers.simulated.venue.messages import Message, plain
-from liveorder.infrastructure.brokers.simulated.venue.settings import VenueSettings
+from liveorder.infrastructure.brokers.simulated.wire import Message, plain
 
 T = TypeVar("T")
 
@@ -45,23 +43,10 @@ SIMULATED_CAPABILITIES = BrokerCapabilities(
     requests_per_second=1e6,
     requests_per_minute=6e7,
 )
-"""Of a venue with default settings. A venue that is told to be worse needs a broker that says so: see `capabilities_of`."""
+"""Of a venue with default settings. For others see `liveorder.testing.venue.capabilities`."""
 
 _TOO_LATE = frozenset({"too_late", "unknown_order", "invalid_order"})
 """Codes by which the venue refuses a cancel or a replace and leaves the order as it is."""
-
-
-def capabilities_of(settings: VenueSettings) -> BrokerCapabilities:
-    """What may be believed of a venue with these settings. Absence is trusted where keys can be asked for."""
-    keys = settings.keys
-    return replace(
-        SIMULATED_CAPABILITIES,
-        key_support=keys.support,
-        key_memory_seconds=keys.memory_seconds if keys.support is KeySupport.UNIQUE else 0.0,
-        lookup_lag_seconds=keys.lookup_lag_seconds,
-        trusts_absence=keys.support is not KeySupport.NONE,
-        fees_in_kind={AssetClass.CRYPTO: settings.commission.in_kind} if settings.commission.in_kind else {},
-    )
 
 
 class SimulatedBroker:

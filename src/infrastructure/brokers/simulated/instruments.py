@@ -5,7 +5,7 @@ from __future__ import annotations
 from liveorder.application.ports.instruments import InstrumentQuery
 from liveorder.domain.instrument import Instrument
 from liveorder.infrastructure.ambiguity import ambiguous
-from liveorder.infrastructure.brokers.simulated.venue.catalogue import BUILT_IN, VenueCatalogue, VenueListing
+from liveorder.infrastructure.brokers.simulated.catalogue import BUILT_IN, VenueCatalogue, VenueListing
 
 
 class SimulatedInstruments:

@@ -10,7 +10,7 @@ from liveorder.domain.instrument import Instrument
 from liveorder.domain.quotes import Price, Quote
 from liveorder.infrastructure.brokers.simulated import translation
 from liveorder.infrastructure.brokers.simulated.transport import Transport
-from liveorder.infrastructure.brokers.simulated.venue.messages import Message
+from liveorder.infrastructure.brokers.simulated.wire import Message
 
 
 class SimulatedMarketData:

@@ -11,7 +11,7 @@ from typing import TypeAlias
 from liveorder.application.ports.clock import Clock
 from liveorder.domain.errors import BrokerConnectionError, OutcomeUnknown
 from liveorder.infrastructure.brokers.simulated.transport import within
-from liveorder.infrastructure.brokers.simulated.venue.messages import Message
+from liveorder.infrastructure.brokers.simulated.wire import Message
 
 LINE_LIMIT = 1 << 26
 """Bytes in the longest answer."""

@@ -43,7 +43,7 @@ from liveorder.domain.execution_report import (
 )
 from liveorder.domain.instrument import Instrument
 from liveorder.domain.values import OrderType, Side, TradingHours, TradingMode
-from liveorder.infrastructure.brokers.simulated.venue.messages import Message
+from liveorder.infrastructure.brokers.simulated.wire import Message
 
 T = TypeVar("T")
 

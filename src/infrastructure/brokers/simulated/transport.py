@@ -8,7 +8,7 @@ from typing import Protocol, TypeVar
 
 from liveorder.application.ports.clock import Clock
 from liveorder.domain.errors import BrokerTimeoutError
-from liveorder.infrastructure.brokers.simulated.venue.messages import Message
+from liveorder.infrastructure.brokers.simulated.wire import Message
 
 T = TypeVar("T")
 

@@ -8,11 +8,11 @@ from typing import TypeAlias
 
 from pydantic import ValidationError
 
-from liveorder.infrastructure.brokers.simulated.venue.faults import Point
-from liveorder.infrastructure.brokers.simulated.venue.messages import Message
-from liveorder.infrastructure.brokers.simulated.venue.orders import NewOrder, ReplacedTerms
-from liveorder.infrastructure.brokers.simulated.venue.refusal import RefusalCode, VenueRefusal
-from liveorder.infrastructure.brokers.simulated.venue.venue import Venue
+from liveorder.infrastructure.brokers.simulated.refusal import RefusalCode, VenueRefusal
+from liveorder.infrastructure.brokers.simulated.wire import Message
+from liveorder.testing.venue.faults import Point
+from liveorder.testing.venue.orders import NewOrder, ReplacedTerms
+from liveorder.testing.venue.venue import Venue
 
 Verb: TypeAlias = Callable[[Venue, Message], Message]
 

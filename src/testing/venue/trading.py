@@ -6,12 +6,12 @@ from datetime import datetime
 from decimal import Decimal
 
 from liveorder.domain.values import ZERO, AssetClass, Side
-from liveorder.infrastructure.brokers.simulated.venue.book import Book
-from liveorder.infrastructure.brokers.simulated.venue.catalogue import VenueCatalogue
-from liveorder.infrastructure.brokers.simulated.venue.ledger import VenueLedger
-from liveorder.infrastructure.brokers.simulated.venue.messages import charge_of, report, trade_report
-from liveorder.infrastructure.brokers.simulated.venue.orders import Trade, TradeKind, VenueOrder
-from liveorder.infrastructure.brokers.simulated.venue.settings import VenueSettings
+from liveorder.infrastructure.brokers.simulated.catalogue import VenueCatalogue
+from liveorder.testing.venue.book import Book
+from liveorder.testing.venue.ledger import VenueLedger
+from liveorder.testing.venue.messages import charge_of, report, trade_report
+from liveorder.testing.venue.orders import Trade, TradeKind, VenueOrder
+from liveorder.testing.venue.settings import VenueSettings
 
 
 class VenueTrading:

@@ -1,4 +1,4 @@
-"""The venue's refusals."""
+"""The venue's refusals, by their codes on the wire."""
 
 from __future__ import annotations
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from datetime import datetime
 from pathlib import Path
 
-from liveorder.infrastructure.brokers.simulated.venue.catalogue import BUILT_IN, VenueCatalogue
-from liveorder.infrastructure.brokers.simulated.venue.chance import Chance
-from liveorder.infrastructure.brokers.simulated.venue.journal import Journal, NoJournal, SqliteJournal
-from liveorder.infrastructure.brokers.simulated.venue.quotes import QuoteFile, Quotes, RandomWalk
-from liveorder.infrastructure.brokers.simulated.venue.settings import PriceSource, VenueSettings
-from liveorder.infrastructure.brokers.simulated.venue.venue import Venue
+from liveorder.infrastructure.brokers.simulated.catalogue import BUILT_IN, VenueCatalogue
+from liveorder.testing.venue.chance import Chance
+from liveorder.testing.venue.journal import Journal, NoJournal, SqliteJournal
+from liveorder.testing.venue.quotes import QuoteFile, Quotes, RandomWalk
+from liveorder.testing.venue.settings import PriceSource, VenueSettings
+from liveorder.testing.venue.venue import Venue
 
 
 def open_venue(settings: VenueSettings, now: datetime, data: Path | None = None) -> Venue:

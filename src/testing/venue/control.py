@@ -12,8 +12,8 @@ from liveorder.domain.execution_report import OrderSnapshot
 from liveorder.domain.values import OrderType, Side, TimeInForce
 from liveorder.infrastructure.brokers.simulated.translation import error_of, snapshot_of
 from liveorder.infrastructure.brokers.simulated.transport import Transport
-from liveorder.infrastructure.brokers.simulated.venue.faults import Fault
-from liveorder.infrastructure.brokers.simulated.venue.messages import Message, plain
+from liveorder.infrastructure.brokers.simulated.wire import Message, plain
+from liveorder.testing.venue.faults import Fault
 
 
 class VenueControl:

@@ -7,14 +7,14 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import TypeAlias
 
-from liveorder.infrastructure.brokers.simulated.venue.agenda import Act, Agenda
-from liveorder.infrastructure.brokers.simulated.venue.chance import Chance
-from liveorder.infrastructure.brokers.simulated.venue.faults import Fault, FaultKind, FaultScript, Point
-from liveorder.infrastructure.brokers.simulated.venue.messages import Message
-from liveorder.infrastructure.brokers.simulated.venue.pushing import Pushing
-from liveorder.infrastructure.brokers.simulated.venue.settings import VenueSettings
-from liveorder.infrastructure.brokers.simulated.venue.venue import Venue
-from liveorder.infrastructure.brokers.simulated.venue.verbs import perform
+from liveorder.infrastructure.brokers.simulated.wire import Message
+from liveorder.testing.venue.agenda import Act, Agenda
+from liveorder.testing.venue.chance import Chance
+from liveorder.testing.venue.faults import Fault, FaultKind, FaultScript, Point
+from liveorder.testing.venue.pushing import Pushing
+from liveorder.testing.venue.settings import VenueSettings
+from liveorder.testing.venue.venue import Venue
+from liveorder.testing.venue.verbs import perform
 
 Answer: TypeAlias = Callable[[Message | None], None]
 """Takes the answer; None: the connection broke. Never called for a caller that is left waiting."""

@@ -8,10 +8,10 @@ from decimal import Decimal
 
 from liveorder.domain.instrument import Instrument
 from liveorder.domain.values import ZERO, Side
-from liveorder.infrastructure.brokers.simulated.venue.catalogue import VenueCatalogue
-from liveorder.infrastructure.brokers.simulated.venue.orders import Trade, VenueOrder
-from liveorder.infrastructure.brokers.simulated.venue.refusal import RefusalCode, VenueRefusal
-from liveorder.infrastructure.brokers.simulated.venue.settings import VenueAccount
+from liveorder.infrastructure.brokers.simulated.catalogue import VenueCatalogue
+from liveorder.infrastructure.brokers.simulated.refusal import RefusalCode, VenueRefusal
+from liveorder.testing.venue.orders import Trade, VenueOrder
+from liveorder.testing.venue.settings import VenueAccount
 
 
 @dataclass(slots=True)

@@ -7,14 +7,15 @@ from decimal import Decimal
 
 from liveorder.domain.broker_capabilities import KeySupport
 from liveorder.domain.values import ZERO, TradingMode, total
-from liveorder.infrastructure.brokers.simulated.venue.admission import Admission
-from liveorder.infrastructure.brokers.simulated.venue.book import Book
-from liveorder.infrastructure.brokers.simulated.venue.catalogue import VenueCatalogue
-from liveorder.infrastructure.brokers.simulated.venue.ledger import LedgerAccount, VenueLedger
-from liveorder.infrastructure.brokers.simulated.venue.messages import Message, plain, snapshot, trade_report
-from liveorder.infrastructure.brokers.simulated.venue.orders import VenueOrder
-from liveorder.infrastructure.brokers.simulated.venue.quotes import Quotes
-from liveorder.infrastructure.brokers.simulated.venue.settings import Keys
+from liveorder.infrastructure.brokers.simulated.catalogue import VenueCatalogue
+from liveorder.infrastructure.brokers.simulated.wire import Message, plain
+from liveorder.testing.venue.admission import Admission
+from liveorder.testing.venue.book import Book
+from liveorder.testing.venue.ledger import LedgerAccount, VenueLedger
+from liveorder.testing.venue.messages import snapshot, trade_report
+from liveorder.testing.venue.orders import VenueOrder
+from liveorder.testing.venue.quotes import Quotes
+from liveorder.testing.venue.settings import Keys
 
 
 class VenueQuestions:

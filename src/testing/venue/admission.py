@@ -6,15 +6,15 @@ from datetime import datetime
 from decimal import Decimal
 
 from liveorder.domain.values import ZERO, Side, TimeInForce, total
-from liveorder.infrastructure.brokers.simulated.venue.book import Book
-from liveorder.infrastructure.brokers.simulated.venue.catalogue import VenueCatalogue, VenueListing
-from liveorder.infrastructure.brokers.simulated.venue.free_cash import FreeCash
-from liveorder.infrastructure.brokers.simulated.venue.ledger import LedgerAccount, VenueLedger
-from liveorder.infrastructure.brokers.simulated.venue.matching import in_lots
-from liveorder.infrastructure.brokers.simulated.venue.orders import NewOrder, ReplacedTerms, VenueOrder
-from liveorder.infrastructure.brokers.simulated.venue.quotes import Quotes
-from liveorder.infrastructure.brokers.simulated.venue.refusal import RefusalCode, VenueRefusal
-from liveorder.infrastructure.brokers.simulated.venue.settings import VenueSettings
+from liveorder.infrastructure.brokers.simulated.catalogue import VenueCatalogue, VenueListing
+from liveorder.infrastructure.brokers.simulated.refusal import RefusalCode, VenueRefusal
+from liveorder.testing.venue.book import Book
+from liveorder.testing.venue.free_cash import FreeCash
+from liveorder.testing.venue.ledger import LedgerAccount, VenueLedger
+from liveorder.testing.venue.matching import in_lots
+from liveorder.testing.venue.orders import NewOrder, ReplacedTerms, VenueOrder
+from liveorder.testing.venue.quotes import Quotes
+from liveorder.testing.venue.settings import VenueSettings
 
 
 class Admission:

@@ -10,11 +10,11 @@ from decimal import Decimal
 
 from liveorder.domain.instrument import Instrument
 from liveorder.domain.values import ZERO, Side, total
-from liveorder.infrastructure.brokers.simulated.venue.book import Book
-from liveorder.infrastructure.brokers.simulated.venue.catalogue import VenueCatalogue
-from liveorder.infrastructure.brokers.simulated.venue.ledger import LedgerAccount
-from liveorder.infrastructure.brokers.simulated.venue.orders import VenueOrder
-from liveorder.infrastructure.brokers.simulated.venue.quotes import Quotes
+from liveorder.infrastructure.brokers.simulated.catalogue import VenueCatalogue
+from liveorder.testing.venue.book import Book
+from liveorder.testing.venue.ledger import LedgerAccount
+from liveorder.testing.venue.orders import VenueOrder
+from liveorder.testing.venue.quotes import Quotes
 
 
 class FreeCash:

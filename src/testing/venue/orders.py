@@ -10,7 +10,7 @@ from enum import StrEnum
 from pydantic import AwareDatetime, BaseModel, ConfigDict, TypeAdapter
 
 from liveorder.domain.values import ZERO, OrderType, Product, Side, TimeInForce, TradingHours, total
-from liveorder.infrastructure.brokers.simulated.venue.numbers import Price, Quantity
+from liveorder.testing.venue.numbers import Price, Quantity
 
 
 class NewOrder(BaseModel):

@@ -14,8 +14,8 @@ from liveorder.domain.broker_capabilities import KeySupport
 from liveorder.domain.errors import SettingsError
 from liveorder.domain.instrument import Instrument
 from liveorder.domain.values import ZERO, Amount, Price, Quantity
-from liveorder.infrastructure.brokers.simulated.venue.faults import FaultPlan
-from liveorder.infrastructure.brokers.simulated.venue.numbers import Probability, Seconds
+from liveorder.testing.venue.faults import FaultPlan
+from liveorder.testing.venue.numbers import Probability, Seconds
 
 Charge = Annotated[Decimal, Field(ge=0, allow_inf_nan=False)]
 Part = Annotated[Decimal, Field(ge=0, lt=1)]

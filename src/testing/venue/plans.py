@@ -7,8 +7,8 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from functools import partial
 
-from liveorder.infrastructure.brokers.simulated.venue.agenda import Agenda, Appointment
-from liveorder.infrastructure.brokers.simulated.venue.orders import Due, VenueOrder
+from liveorder.testing.venue.agenda import Agenda, Appointment
+from liveorder.testing.venue.orders import Due, VenueOrder
 
 
 class Plans:

@@ -9,11 +9,11 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import TypeAlias
 
-from liveorder.infrastructure.brokers.simulated.venue.agenda import Act
-from liveorder.infrastructure.brokers.simulated.venue.faults import Fault, FaultKind, FaultScript, Point
-from liveorder.infrastructure.brokers.simulated.venue.messages import Message
-from liveorder.infrastructure.brokers.simulated.venue.refusal import RefusalCode, VenueRefusal
-from liveorder.infrastructure.brokers.simulated.venue.venue import Venue
+from liveorder.infrastructure.brokers.simulated.refusal import RefusalCode, VenueRefusal
+from liveorder.infrastructure.brokers.simulated.wire import Message
+from liveorder.testing.venue.agenda import Act
+from liveorder.testing.venue.faults import Fault, FaultKind, FaultScript, Point
+from liveorder.testing.venue.venue import Venue
 
 Stream: TypeAlias = Callable[[Message | None], None]
 """Takes each report; None: the stream ended."""

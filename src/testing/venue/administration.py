@@ -7,13 +7,13 @@ from typing import Any, Literal, TypeAlias, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from liveorder.infrastructure.brokers.simulated.venue.faults import Fault
-from liveorder.infrastructure.brokers.simulated.venue.gateway import VenueGateway
-from liveorder.infrastructure.brokers.simulated.venue.messages import Message
-from liveorder.infrastructure.brokers.simulated.venue.numbers import Price, Quantity, Seconds
-from liveorder.infrastructure.brokers.simulated.venue.orders import NewOrder, ReplacedTerms
-from liveorder.infrastructure.brokers.simulated.venue.refusal import RefusalCode, VenueRefusal
-from liveorder.infrastructure.brokers.simulated.venue.verbs import answered, faults_in, submit
+from liveorder.infrastructure.brokers.simulated.refusal import RefusalCode, VenueRefusal
+from liveorder.infrastructure.brokers.simulated.wire import Message
+from liveorder.testing.venue.faults import Fault
+from liveorder.testing.venue.gateway import VenueGateway
+from liveorder.testing.venue.numbers import Price, Quantity, Seconds
+from liveorder.testing.venue.orders import NewOrder, ReplacedTerms
+from liveorder.testing.venue.verbs import answered, faults_in, submit
 
 PREFIX = "admin."
 

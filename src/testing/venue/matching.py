@@ -10,8 +10,8 @@ from decimal import ROUND_DOWN, Decimal
 
 from liveorder.domain.errors import InvalidInput
 from liveorder.domain.instrument import Instrument
-from liveorder.infrastructure.brokers.simulated.venue.orders import VenueOrder
-from liveorder.infrastructure.brokers.simulated.venue.settings import Fills
+from liveorder.testing.venue.orders import VenueOrder
+from liveorder.testing.venue.settings import Fills
 
 
 def waits_for_stop(order: VenueOrder) -> bool:

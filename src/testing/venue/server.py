@@ -10,12 +10,12 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from liveorder.application.ports.clock import Clock
-from liveorder.infrastructure.brokers.simulated.venue.floor import Floor
-from liveorder.infrastructure.brokers.simulated.venue.messages import Message
-from liveorder.infrastructure.brokers.simulated.venue.opening import open_venue
-from liveorder.infrastructure.brokers.simulated.venue.refusal import VenueRefusal
-from liveorder.infrastructure.brokers.simulated.venue.settings import VenueSettings
+from liveorder.infrastructure.brokers.simulated.refusal import VenueRefusal
+from liveorder.infrastructure.brokers.simulated.wire import Message
 from liveorder.infrastructure.private_files import open_private
+from liveorder.testing.venue.floor import Floor
+from liveorder.testing.venue.opening import open_venue
+from liveorder.testing.venue.settings import VenueSettings
 
 LINE_LIMIT = 1 << 20
 """Bytes in the longest request."""

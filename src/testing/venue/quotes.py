@@ -12,8 +12,8 @@ from typing import Protocol
 
 from liveorder.domain.errors import SettingsError
 from liveorder.domain.quotes import Price
-from liveorder.infrastructure.brokers.simulated.venue.catalogue import VenueListing
-from liveorder.infrastructure.brokers.simulated.venue.chance import Chance
+from liveorder.infrastructure.brokers.simulated.catalogue import VenueListing
+from liveorder.testing.venue.chance import Chance
 
 
 class Quotes(Protocol):

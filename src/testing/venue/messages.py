@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from datetime import datetime
-from decimal import Decimal
-from typing import Any, TypeAlias
+from typing import Any
 
 from liveorder.domain.instrument import Instrument
-from liveorder.infrastructure.brokers.simulated.venue.orders import Due, Trade, VenueOrder
-
-Message: TypeAlias = dict[str, Any]
+from liveorder.infrastructure.brokers.simulated.wire import Message, plain
+from liveorder.testing.venue.orders import Due, Trade, VenueOrder
 
 
 def report(kind: str, order: VenueOrder, at: datetime, **fields: Any) -> Message:
@@ -58,19 +56,6 @@ def trade_report(order: VenueOrder, trade: Trade, with_commission: bool = True) 
 def charge_of(trade: Trade) -> dict[str, Any]:
     """What it cost. Of a fee in kind nothing is said: the position shows it."""
     return {} if trade.in_kind else {"commission": trade.commission, "commission_currency": trade.commission_currency}
-
-
-def plain(**fields: Any) -> Message:
-    """The fields that are known, in JSON's own types (a `StrEnum` is one)."""
-    message: Message = {}
-    for name, value in fields.items():
-        if value.__class__ is Decimal:
-            message[name] = str(value)
-        elif value.__class__ is datetime:
-            message[name] = value.isoformat()
-        elif value is not None:
-            message[name] = value
-    return message
 
 
 def _address(order: VenueOrder) -> Message:

@@ -7,10 +7,10 @@ from collections import defaultdict
 from collections.abc import Iterable
 from datetime import datetime
 
-from liveorder.infrastructure.brokers.simulated.venue.journal import Journal
-from liveorder.infrastructure.brokers.simulated.venue.messages import Message
-from liveorder.infrastructure.brokers.simulated.venue.orders import Trade, VenueOrder
-from liveorder.infrastructure.brokers.simulated.venue.refusal import RefusalCode, VenueRefusal
+from liveorder.infrastructure.brokers.simulated.refusal import RefusalCode, VenueRefusal
+from liveorder.infrastructure.brokers.simulated.wire import Message
+from liveorder.testing.venue.journal import Journal
+from liveorder.testing.venue.orders import Trade, VenueOrder
 
 
 class Book:

@@ -7,8 +7,8 @@ from enum import StrEnum
 
 from pydantic import BaseModel, ConfigDict, PositiveInt, model_validator
 
-from liveorder.infrastructure.brokers.simulated.venue.chance import Chance
-from liveorder.infrastructure.brokers.simulated.venue.numbers import Price, Probability, Quantity, Seconds
+from liveorder.testing.venue.chance import Chance
+from liveorder.testing.venue.numbers import Price, Probability, Quantity, Seconds
 
 
 class Point(StrEnum):

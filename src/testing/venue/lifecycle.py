@@ -8,17 +8,17 @@ from functools import partial
 from typing import Any
 
 from liveorder.domain.values import TimeInForce
-from liveorder.infrastructure.brokers.simulated.venue import matching
-from liveorder.infrastructure.brokers.simulated.venue.agenda import Agenda
-from liveorder.infrastructure.brokers.simulated.venue.book import Book
-from liveorder.infrastructure.brokers.simulated.venue.catalogue import VenueCatalogue
-from liveorder.infrastructure.brokers.simulated.venue.ledger import VenueLedger
-from liveorder.infrastructure.brokers.simulated.venue.messages import report
-from liveorder.infrastructure.brokers.simulated.venue.orders import Due, OrderState, ReplacedTerms, Trade, VenueOrder
-from liveorder.infrastructure.brokers.simulated.venue.plans import Plans
-from liveorder.infrastructure.brokers.simulated.venue.quotes import Quotes
-from liveorder.infrastructure.brokers.simulated.venue.settings import VenueSettings
-from liveorder.infrastructure.brokers.simulated.venue.trading import VenueTrading
+from liveorder.infrastructure.brokers.simulated.catalogue import VenueCatalogue
+from liveorder.testing.venue import matching
+from liveorder.testing.venue.agenda import Agenda
+from liveorder.testing.venue.book import Book
+from liveorder.testing.venue.ledger import VenueLedger
+from liveorder.testing.venue.messages import report
+from liveorder.testing.venue.orders import Due, OrderState, ReplacedTerms, Trade, VenueOrder
+from liveorder.testing.venue.plans import Plans
+from liveorder.testing.venue.quotes import Quotes
+from liveorder.testing.venue.settings import VenueSettings
+from liveorder.testing.venue.trading import VenueTrading
 
 
 class Lifecycle:

@@ -8,13 +8,13 @@ from collections.abc import AsyncIterator, Callable
 from datetime import datetime
 
 from liveorder.application.ports.clock import Clock
-from liveorder.infrastructure.brokers.simulated.venue.administration import PREFIX, administer
-from liveorder.infrastructure.brokers.simulated.venue.faults import Point
-from liveorder.infrastructure.brokers.simulated.venue.gateway import Answer, VenueGateway
-from liveorder.infrastructure.brokers.simulated.venue.messages import Message
-from liveorder.infrastructure.brokers.simulated.venue.refusal import RefusalCode
-from liveorder.infrastructure.brokers.simulated.venue.settings import VenueSettings
-from liveorder.infrastructure.brokers.simulated.venue.venue import Venue
+from liveorder.infrastructure.brokers.simulated.refusal import RefusalCode
+from liveorder.infrastructure.brokers.simulated.wire import Message
+from liveorder.testing.venue.administration import PREFIX, administer
+from liveorder.testing.venue.faults import Point
+from liveorder.testing.venue.gateway import Answer, VenueGateway
+from liveorder.testing.venue.settings import VenueSettings
+from liveorder.testing.venue.venue import Venue
 
 
 class VenueFeed:

@@ -6,11 +6,11 @@ from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
 
-from liveorder.infrastructure.brokers.simulated.venue.book import Book
-from liveorder.infrastructure.brokers.simulated.venue.ledger import VenueLedger
-from liveorder.infrastructure.brokers.simulated.venue.lifecycle import Lifecycle
-from liveorder.infrastructure.brokers.simulated.venue.orders import OrderState, ReplacedTerms, TradeKind, VenueOrder
-from liveorder.infrastructure.brokers.simulated.venue.refusal import RefusalCode, VenueRefusal
+from liveorder.infrastructure.brokers.simulated.refusal import RefusalCode, VenueRefusal
+from liveorder.testing.venue.book import Book
+from liveorder.testing.venue.ledger import VenueLedger
+from liveorder.testing.venue.lifecycle import Lifecycle
+from liveorder.testing.venue.orders import OrderState, ReplacedTerms, TradeKind, VenueOrder
 
 
 class Interventions:

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Protocol
 
 from liveorder.domain.errors import StoreRefused
-from liveorder.infrastructure.brokers.simulated.venue.orders import STORED_ORDER, VenueOrder
 from liveorder.infrastructure.private_files import make_empty_file
+from liveorder.testing.venue.orders import STORED_ORDER, VenueOrder
 
 
 class Journal(Protocol):

@@ -16,7 +16,7 @@ from pydantic import ValidationError
 from liveorder.domain.errors import SettingsError
 from liveorder.domain.instrument import Instrument, TickRule
 from liveorder.domain.values import AssetClass
-from liveorder.infrastructure.brokers.simulated.venue.refusal import RefusalCode, VenueRefusal
+from liveorder.infrastructure.brokers.simulated.refusal import RefusalCode, VenueRefusal
 
 US_STOCK_VENUES = frozenset({"NYSE", "NASDAQ", "ARCA", "SMART", "XNYS", "XNAS", "ARCX"})
 

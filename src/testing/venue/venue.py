@@ -8,22 +8,22 @@ from decimal import Decimal
 from liveorder.domain.broker_capabilities import KeySupport
 from liveorder.domain.quotes import Price
 from liveorder.domain.values import TimeInForce
-from liveorder.infrastructure.brokers.simulated.venue.admission import Admission
-from liveorder.infrastructure.brokers.simulated.venue.agenda import Agenda
-from liveorder.infrastructure.brokers.simulated.venue.book import Book
-from liveorder.infrastructure.brokers.simulated.venue.catalogue import VenueCatalogue
-from liveorder.infrastructure.brokers.simulated.venue.chance import Chance
-from liveorder.infrastructure.brokers.simulated.venue.hours import DayEnds
-from liveorder.infrastructure.brokers.simulated.venue.interventions import Interventions
-from liveorder.infrastructure.brokers.simulated.venue.journal import Journal
-from liveorder.infrastructure.brokers.simulated.venue.ledger import VenueLedger
-from liveorder.infrastructure.brokers.simulated.venue.lifecycle import Lifecycle
-from liveorder.infrastructure.brokers.simulated.venue.messages import Message
-from liveorder.infrastructure.brokers.simulated.venue.orders import Due, NewOrder, ReplacedTerms, VenueOrder
-from liveorder.infrastructure.brokers.simulated.venue.questions import VenueQuestions
-from liveorder.infrastructure.brokers.simulated.venue.quotes import PostedPrices, Quotes
-from liveorder.infrastructure.brokers.simulated.venue.refusal import RefusalCode, VenueRefusal
-from liveorder.infrastructure.brokers.simulated.venue.settings import VenueSettings
+from liveorder.infrastructure.brokers.simulated.catalogue import VenueCatalogue
+from liveorder.infrastructure.brokers.simulated.refusal import RefusalCode, VenueRefusal
+from liveorder.infrastructure.brokers.simulated.wire import Message
+from liveorder.testing.venue.admission import Admission
+from liveorder.testing.venue.agenda import Agenda
+from liveorder.testing.venue.book import Book
+from liveorder.testing.venue.chance import Chance
+from liveorder.testing.venue.hours import DayEnds
+from liveorder.testing.venue.interventions import Interventions
+from liveorder.testing.venue.journal import Journal
+from liveorder.testing.venue.ledger import VenueLedger
+from liveorder.testing.venue.lifecycle import Lifecycle
+from liveorder.testing.venue.orders import Due, NewOrder, ReplacedTerms, VenueOrder
+from liveorder.testing.venue.questions import VenueQuestions
+from liveorder.testing.venue.quotes import PostedPrices, Quotes
+from liveorder.testing.venue.settings import VenueSettings
 
 
 class Venue:

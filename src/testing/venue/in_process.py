@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from liveorder.application.ports.clock import Clock
 from liveorder.domain.errors import BrokerConnectionError, OutcomeUnknown
+from liveorder.infrastructure.brokers.simulated.refusal import VenueRefusal
 from liveorder.infrastructure.brokers.simulated.transport import within
-from liveorder.infrastructure.brokers.simulated.venue.floor import Floor, VenueFeed
-from liveorder.infrastructure.brokers.simulated.venue.messages import Message
-from liveorder.infrastructure.brokers.simulated.venue.refusal import VenueRefusal
+from liveorder.infrastructure.brokers.simulated.wire import Message
+from liveorder.testing.venue.floor import Floor, VenueFeed
 
 
 class InProcess:

@@ -1,0 +1,23 @@
+"""What a broker of ours may declare of a venue."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from liveorder.domain.broker_capabilities import BrokerCapabilities, KeySupport
+from liveorder.domain.values import AssetClass
+from liveorder.infrastructure.brokers.simulated.broker import SIMULATED_CAPABILITIES
+from liveorder.testing.venue.settings import VenueSettings
+
+
+def capabilities_of(settings: VenueSettings) -> BrokerCapabilities:
+    """What may be believed of a venue with these settings. Absence is trusted where keys can be asked for."""
+    keys = settings.keys
+    return replace(
+        SIMULATED_CAPABILITIES,
+        key_support=keys.support,
+        key_memory_seconds=keys.memory_seconds if keys.support is KeySupport.UNIQUE else 0.0,
+        lookup_lag_seconds=keys.lookup_lag_seconds,
+        trusts_absence=keys.support is not KeySupport.NONE,
+        fees_in_kind={AssetClass.CRYPTO: settings.commission.in_kind} if settings.commission.in_kind else {},
+    )
