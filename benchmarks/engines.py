@@ -22,6 +22,7 @@ from liveorder.application.engine.engine import AccountConnection, Engine
 from liveorder.application.engine.rooms import EngineConfig
 from liveorder.application.gateway.gateway import AccountConfig
 from liveorder.application.ports.broker import Broker
+from liveorder.application.recording import domain_events
 from liveorder.application.trading.execute_order import ExecutionConfig
 from liveorder.domain.events import RecordedEvent
 from liveorder.domain.order import LiveOrder
@@ -31,7 +32,7 @@ from liveorder.infrastructure.calendars import ExchangeCalendars
 from liveorder.infrastructure.clock import SystemClock
 from liveorder.infrastructure.emergency_journal import FileEmergencyJournal
 from liveorder.infrastructure.eventstore.database import Database
-from liveorder.infrastructure.eventstore.mapper import DomainEventMapper, domain_events
+from liveorder.infrastructure.eventstore.mapper import DomainEventMapper
 from liveorder.infrastructure.eventstore.order_store import DatabaseOrderStore
 from liveorder.infrastructure.eventstore.store_by_url import create_store, database_at
 

@@ -31,12 +31,13 @@ from psycopg.sql import SQL, Identifier
 from psycopg.types.numeric import Int8
 
 from liveorder.application.ports.order_store import Commit
+from liveorder.application.recording import domain_events
 from liveorder.domain.events import Envelope, Event, RecordedEvent
 from liveorder.domain.identifiers import uuid7
 from liveorder.domain.instrument import Instrument
 from liveorder.domain.order.events import Acknowledged, Filled, Requested, SubmissionStarted
 from liveorder.domain.values import OrderType, Side
-from liveorder.infrastructure.eventstore.mapper import DomainEventMapper, domain_events
+from liveorder.infrastructure.eventstore.mapper import DomainEventMapper
 from liveorder.infrastructure.eventstore.order_store import DatabaseOrderStore
 from liveorder.infrastructure.eventstore.sqlite import Placement
 from liveorder.infrastructure.eventstore.store_by_url import create_store, store_at

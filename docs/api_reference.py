@@ -15,7 +15,7 @@ from liveorder.application.ports import broker, brokerage, instruments, market_d
 from liveorder.application.recovery.recover import RecoveryReport
 from liveorder.application.reporting import views
 from liveorder.application.reporting.read_models import Query
-from liveorder.domain import broker_account, broker_capabilities, errors, execution_report, quotes
+from liveorder.domain import broker_account, broker_capabilities, errors, execution_report, notice_event, quotes
 from liveorder.domain.order.events import Refused
 from liveorder.domain.reconciliation import ReconciliationReport
 from liveorder.domain.signal import UnusableSignal
@@ -44,7 +44,7 @@ SHOWN: dict[str, list[Documented]] = {
         *(*classes_of(broker), *classes_of(broker_capabilities), *classes_of(broker_account), *classes_of(execution_report)),
         *(*classes_of(market_data), *classes_of(quotes, quotes.Priced)),
         *(*classes_of(instruments), *classes_of(signal_source)),
-        *(*classes_of(publisher), *classes_of(notifier), *classes_of(plugin)),
+        *(*classes_of(publisher), *classes_of(notice_event), *classes_of(notifier), *classes_of(plugin)),
     ],
     "docs/reference/errors": [*classes_of(errors), UnusableSignal],
     "docs/reference/testing": [BrokerContract, Stage, Certification],

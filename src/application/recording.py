@@ -1,12 +1,15 @@
-"""How anything becomes an event of the log: who acts and why, its envelope, and streams that are no order's."""
+"""How anything becomes an event of the log: which kinds there are, who acts and why, envelopes, and streams that are no order's."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import importlib
+import pkgutil
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
+import liveorder.domain
 from liveorder.application.ports.clock import Clock, Randomness
 from liveorder.application.ports.order_store import Commit, OrderStore
 from liveorder.domain.errors import VersionConflict
@@ -68,3 +71,16 @@ class Recorder:
         except VersionConflict:
             return False
         return True
+
+
+def domain_events() -> Iterator[type[Event]]:
+    """Every event with a topic that the domain declares, so that no process depends on what it happened to import."""
+    for module in pkgutil.walk_packages(liveorder.domain.__path__, f"{liveorder.domain.__name__}."):
+        importlib.import_module(module.name)
+    yield from (event for event in _descendants(Event) if event.topic and event.__module__.startswith(liveorder.domain.__name__))
+
+
+def _descendants(parent: type[Event]) -> Iterator[type[Event]]:
+    for child in parent.__subclasses__():
+        yield child
+        yield from _descendants(child)

@@ -6,11 +6,11 @@ It stays dead: a later release that would take the message does not trade it yea
 from __future__ import annotations
 
 import hashlib
-from typing import ClassVar
 from uuid import UUID
 
 from liveorder.domain.events import Event
 from liveorder.domain.identifiers import stream_id
+from liveorder.domain.notice_event import NoticeEvent
 from liveorder.domain.visible_text import visible
 
 MAX_LINE_LENGTH = 4096
@@ -20,7 +20,9 @@ MAX_LINE_LENGTH = 4096
 class SignalDeadLettered(Event):
     """Stored as version 1 of `dead_letter_id`: the same message, read again, conflicts there and is not stored again."""
 
-    topic: ClassVar[str] = "liveorder.SignalDeadLettered@1"
+    topic = "liveorder.SignalDeadLettered@1"
+    category = "SIGNAL"
+    notice = NoticeEvent.DEAD_LETTER
 
     source: str
     offset: str
@@ -34,15 +36,22 @@ class SignalDeadLettered(Event):
     """The order that the same signal id became, with different content."""
     known_fingerprint: str | None = None
 
+    def sentence(self) -> str:
+        return f"Signal {self.signal_id or 'without an id'} from {self.source} at {self.offset} is unusable: {self.reason}"
+
 
 class SignalRetried(Event):
     """A person had the message sent after all."""
 
-    topic: ClassVar[str] = "liveorder.SignalRetried@1"
+    topic = "liveorder.SignalRetried@1"
+    category = "SIGNAL"
 
     order_id: UUID
     dead_letter_position: int
     """Of the dead letter in the log."""
+
+    def sentence(self) -> str:
+        return f"A person had it sent after all: it became order {self.order_id}"
 
 
 def dead_letter_id(source: str, offset: str, raw: bytes, *, is_passing: bool = False) -> UUID:

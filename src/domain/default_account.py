@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import ClassVar
 
 from liveorder.domain.events import Event
 from liveorder.domain.identifiers import stream_id
@@ -14,10 +13,14 @@ STORE_STREAM = stream_id("store")
 class DefaultAccountChanged(Event):
     """A person chose another one; `evidence` says why. Signals that were known before stay known on the account they traded on."""
 
-    topic: ClassVar[str] = "liveorder.DefaultAccountChanged@1"
+    topic = "liveorder.DefaultAccountChanged@1"
+    category = "STORE"
 
     account_id: str
     evidence: str
+
+    def sentence(self) -> str:
+        return f"Signals that name no account go to {self.account_id} from here on: {self.evidence}"
 
 
 def default_account(stream: Iterable[Event], at_creation: str) -> str:

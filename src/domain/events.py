@@ -1,7 +1,10 @@
 """What a stored event is: a past-tense statement, wrapped in an envelope that says who recorded it, when, and because of what.
 
-A event's `topic` is short, explicit and versioned (`liveorder.Filled@1`) and never changes: a new field gets a default or an
-upcaster, a new meaning gets a new event. Applying an event reads no clock and never refuses.
+The class of an event is all that there is to say about it: its topic, where the log puts it, whether people hear of it, its
+sentence in plain English, and, of an order's, what it does to the order (`order.events.OrderEvent`).
+
+A `topic` is short, explicit and versioned (`liveorder.Filled@1`) and never changes: a new field gets a default or an upcaster, a
+new meaning gets a new event. Applying an event reads no clock and never refuses.
 """
 
 from __future__ import annotations
@@ -13,6 +16,8 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict
 
+from liveorder.domain.notice_event import NoticeEvent
+
 PERSON = "person:"
 """What an actor who is one begins with."""
 
@@ -23,6 +28,19 @@ class Event(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     topic: ClassVar[str] = ""
+    category: ClassVar[str] = ""
+    """Of its line in the log."""
+    notice: ClassVar[NoticeEvent | None] = None
+    """What people hear it as; None: it makes no notice."""
+
+    def sentence(self) -> str:
+        """What happened, in plain English. It quotes text from outside as it came: the caller escapes it before printing."""
+        return f"{self.shown_name} recorded"
+
+    @property
+    def log_category(self) -> str:
+        """Where the event alone decides: most are as all of their kind."""
+        return self.category
 
     @property
     def shown_name(self) -> str:

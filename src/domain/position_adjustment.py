@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from datetime import datetime
 from enum import StrEnum
-from typing import ClassVar
 from uuid import UUID
 
 from liveorder.domain.events import Event
 from liveorder.domain.identifiers import stream_id
 from liveorder.domain.instrument import Instrument
 from liveorder.domain.values import Amount, Price
+from liveorder.domain.wording import plain, words
 
 
 class AdjustmentReason(StrEnum):
@@ -21,7 +21,8 @@ class AdjustmentReason(StrEnum):
 class PositionAdjusted(Event):
     """Counts as no trade."""
 
-    topic: ClassVar[str] = "liveorder.PositionAdjusted@1"
+    topic = "liveorder.PositionAdjusted@1"
+    category = "RECONCILE"
 
     account_id: str
     strategy_name: str
@@ -34,6 +35,10 @@ class PositionAdjusted(Event):
     effective_at: datetime
     """UTC; when the broker's position was first seen to be so, where nobody tells since when it was."""
     evidence: str
+
+    def sentence(self) -> str:
+        changed = f"{self.quantity:+f} {self.instrument.symbol} of {self.strategy_name} on account {self.account_id}"
+        return f"Position adjusted for a {words(self.reason)}: {changed}, {plain(self.price)} each: {self.evidence}"
 
 
 def position_stream(account_id: str, instrument_key: str) -> UUID:

@@ -10,9 +10,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from functools import reduce
-from typing import ClassVar
 
 from liveorder.domain.events import Event
+from liveorder.domain.notice_event import NoticeEvent
+from liveorder.domain.wording import in_brackets, words
 
 EVERYTHING = "*"
 """The scope of a halt that stands for every account."""
@@ -72,29 +73,44 @@ def told_by(text: str) -> tuple[HaltReason, str]:
 class TradingHalted(Event):
     """No new order of the scope may be sent. `detail` is for people."""
 
-    topic: ClassVar[str] = "liveorder.TradingHalted@1"
+    topic = "liveorder.TradingHalted@1"
+    category = "HALT"
+    notice = NoticeEvent.HALT
 
     scope: str
     reason: HaltReason
     detail: str = ""
 
+    def sentence(self) -> str:
+        return f"Trading halted for {covered_by(self.scope)}: {words(self.reason)}{in_brackets(self.detail)}"
+
 
 class TradingResumed(Event):
     """The halt of exactly this scope is lifted."""
 
-    topic: ClassVar[str] = "liveorder.TradingResumed@1"
+    topic = "liveorder.TradingResumed@1"
+    category = "HALT"
+    notice = NoticeEvent.HALT
 
     scope: str
     detail: str = ""
+
+    def sentence(self) -> str:
+        return f"Trading resumed for {covered_by(self.scope)}{in_brackets(self.detail)}"
 
 
 class AutoTradingSwitched(Event):
     """From here on this holds in place of the setting."""
 
-    topic: ClassVar[str] = "liveorder.AutoTradingSwitched@1"
+    topic = "liveorder.AutoTradingSwitched@1"
+    category = "HALT"
+    notice = NoticeEvent.HALT
 
     enabled: bool
     detail: str = ""
+
+    def sentence(self) -> str:
+        return f"Auto-trading switched {'on' if self.enabled else 'off'}{in_brackets(self.detail)}"
 
 
 # --- decisions and state -----------------------------------------------------------------------------------------------------

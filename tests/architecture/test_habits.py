@@ -78,7 +78,7 @@ def test_the_hooks_are_understood() -> None:
 def test_the_mirror_is_a_tree_in_which_the_package_has_its_name(tmp_path: Path) -> None:
     mirror = tmp_path / "mirror"
     subprocess.run(["make", "--silent", "mirror", f"MIRROR={mirror}"], cwd=ROOT, check=True)
-    (found,) = mirror.glob("*/domain/order/events.py")
+    (found,) = mirror.glob("*/domain/order/state.py")
     assert found.relative_to(mirror).parts[0] == "liveorder"
     assert not (mirror / "src").exists()
     assert [path for path in mirror.rglob("*") if path.is_symlink()] == []

@@ -19,11 +19,12 @@ import psycopg
 import pytest
 
 from liveorder.application.ports.order_store import Claiming, Commit, LedgerEntry, LedgerRow
+from liveorder.application.recording import domain_events
 from liveorder.domain.claim import IdempotencyClaim, Recognition
 from liveorder.domain.events import Envelope, Event, RecordedEvent
 from liveorder.domain.order.events import Filled
 from liveorder.infrastructure.eventstore.identity import Expectation
-from liveorder.infrastructure.eventstore.mapper import DomainEventMapper, domain_events
+from liveorder.infrastructure.eventstore.mapper import DomainEventMapper
 from liveorder.infrastructure.eventstore.order_store import DatabaseOrderStore
 from liveorder.infrastructure.eventstore.postgres import PostgresDatabase
 from liveorder.infrastructure.eventstore.postgres_connection import address_of

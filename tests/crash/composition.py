@@ -20,6 +20,7 @@ from liveorder.application.ports.activity_log import ActivityLog
 from liveorder.application.ports.brokerage import Brokerage
 from liveorder.application.ports.clock import Clock
 from liveorder.application.ports.order_store import Lease
+from liveorder.application.recording import domain_events
 from liveorder.application.reporting.projector import Projector
 from liveorder.application.trading.execute_order import ExecutionConfig
 from liveorder.domain.values import TradingMode
@@ -31,7 +32,7 @@ from liveorder.infrastructure.brokers.simulated.tcp import Tcp
 from liveorder.infrastructure.calendars import ExchangeCalendars
 from liveorder.infrastructure.clock import SystemClock
 from liveorder.infrastructure.emergency_journal import FileEmergencyJournal
-from liveorder.infrastructure.eventstore.mapper import DomainEventMapper, domain_events
+from liveorder.infrastructure.eventstore.mapper import DomainEventMapper
 from liveorder.infrastructure.eventstore.order_store import DatabaseOrderStore
 from liveorder.infrastructure.eventstore.store_by_url import database_at, store_at
 from liveorder.infrastructure.readmodels import views_at

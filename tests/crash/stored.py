@@ -11,7 +11,6 @@ from itertools import pairwise
 from typing import Any
 from uuid import UUID
 
-from liveorder.application.reporting.descriptions import sentence
 from liveorder.domain.events import RecordedEvent
 from liveorder.domain.order import LiveOrder
 from liveorder.domain.order.events import (
@@ -125,7 +124,7 @@ def _untold(stored: Stored, lives: Sequence[Process]) -> Iterator[str]:
     noticed = {event["notice_id"] for event in told(lives, "notice")}
     for each in stored.log:
         if isinstance(each.event, _ALARMING) and f"{each.stream_id}:{each.version}" not in noticed:
-            yield f"no alert of it: {sentence(each.event)}"
+            yield f"no alert of it: {each.event.sentence()}"
 
 
 def unresolved(stored: Stored, order: LiveOrder) -> Iterator[str]:

@@ -6,7 +6,6 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from liveorder.application.reporting.descriptions import sentence
 from liveorder.application.reporting.views import order_view
 from liveorder.domain.order import LiveOrder
 from tests.effects.catalogue import found
@@ -33,7 +32,7 @@ def _view(name: str) -> Any:
 
 def _last_word(order: LiveOrder) -> str:
     """On what was asked for."""
-    return sentence(order.intent).split("; ")[-1]
+    return order.intent.sentence().split("; ")[-1]
 
 
 def _outcome(order: LiveOrder) -> tuple[str, str | None]:
@@ -87,7 +86,7 @@ ROWS = {
     "signal.currency": Effect("NSE:DUAL", found({"currency": "INR"})),
     "signal.tags": Effect(("swing", "europe"), becomes(_view("tags"), {"tags": ("swing", "europe")})),
     "signal.stop_loss": Effect(
-        True, becomes(lambda order: "nothing places stop_loss" in sentence(order.intent), {"stop_loss": 450})
+        True, becomes(lambda order: "nothing places stop_loss" in order.intent.sentence(), {"stop_loss": 450})
     ),
     "signal.take_profit": Effect("nothing places take_profit yet", becomes(_last_word, {"take_profit": 550})),
     "signal.protection": Effect(

@@ -21,6 +21,7 @@ from liveorder.application.ports.broker import Broker, Prepared
 from liveorder.application.ports.calendar import TradingCalendar
 from liveorder.application.ports.instruments import Instruments
 from liveorder.application.ports.market_data import MarketData
+from liveorder.application.recording import domain_events
 from liveorder.application.trading.execute_order import ExecutionConfig
 from liveorder.domain.broker_capabilities import BrokerCapabilities
 from liveorder.domain.errors import LiveOrderError
@@ -35,7 +36,7 @@ from liveorder.infrastructure.calendars import ExchangeCalendars
 from liveorder.infrastructure.clock import LoopClock
 from liveorder.infrastructure.emergency_journal import FileEmergencyJournal
 from liveorder.infrastructure.eventstore import sqlite_writer
-from liveorder.infrastructure.eventstore.mapper import DomainEventMapper, domain_events
+from liveorder.infrastructure.eventstore.mapper import DomainEventMapper
 from liveorder.infrastructure.eventstore.order_store import DatabaseOrderStore
 from liveorder.infrastructure.eventstore.sqlite import Placement, SQLiteDatabase
 from liveorder.infrastructure.eventstore.sqlite_recorder import uri_of

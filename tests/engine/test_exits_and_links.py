@@ -13,7 +13,6 @@ from uuid import UUID
 import pytest
 
 from liveorder.application.engine.engine import Engine
-from liveorder.application.reporting.descriptions import sentence
 from liveorder.application.reporting.views import verdict_view
 from liveorder.application.trading.execute_order import ExecuteOrder
 from liveorder.domain.lifecycle import OrderStatus
@@ -65,7 +64,7 @@ async def test_a_simulation_takes_protective_prices_and_says_that_nothing_places
         assert (refused, verdict_view(intent, refused).notes) == ([], (f"nothing places {name} yet",))
         order = await engine.execute.execute(signal)
         assert order.is_sent
-        assert sentence(order.intent).endswith(f"; nothing places {name} yet")
+        assert order.intent.sentence().endswith(f"; nothing places {name} yet")
         assert f"nothing places {name} yet" in scene.log.of("WARNING")
 
 
@@ -73,7 +72,7 @@ async def test_a_signal_without_them_is_told_nothing_of_them(tmp_path: Path) -> 
     async with a_scene(tmp_path) as scene, scene.living() as engine:
         intent, refused = await engine.execute.validate(a_signal())
         assert verdict_view(intent, refused).notes == ()
-        assert "nothing places" not in sentence(intent)
+        assert "nothing places" not in intent.sentence()
         assert scene.log.of("WARNING") == []
 
 

@@ -10,12 +10,13 @@ from pathlib import Path
 
 import pytest
 
+from liveorder.application.recording import domain_events
 from liveorder.domain.broker_capabilities import KeySupport
 from liveorder.domain.errors import StoreRefused
 from liveorder.domain.lifecycle import OrderStatus
 from liveorder.domain.order.events import Requested
 from liveorder.domain.trading_halt import account_scope
-from liveorder.infrastructure.eventstore.mapper import DomainEventMapper, domain_events
+from liveorder.infrastructure.eventstore.mapper import DomainEventMapper
 from liveorder.infrastructure.eventstore.migrations import migrate
 from liveorder.infrastructure.eventstore.schema import SCHEMA_VERSION
 from liveorder.infrastructure.eventstore.sqlite import Placement, SQLiteDatabase

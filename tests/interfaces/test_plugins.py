@@ -20,7 +20,7 @@ import pytest
 
 from liveorder import Runner
 from liveorder.application.outbox.messages import ALERTS
-from liveorder.application.outbox.notifier import NoticeEvent
+from liveorder.domain.notice_event import NoticeEvent
 from liveorder.interfaces.cli.exit_codes import ExitCode
 from liveorder.interfaces.cli.simulation import EXAMPLES
 from tests.documentation import ROOT, SNIPPETS

@@ -20,10 +20,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pydantic import BaseModel
 
+from liveorder.application.recording import domain_events
 from liveorder.domain.errors import StoreRefused
 from liveorder.domain.events import Envelope, Event, RecordedEvent
 from liveorder.domain.order.events import Filled
-from liveorder.infrastructure.eventstore.mapper import DomainEventMapper, domain_events
+from liveorder.infrastructure.eventstore.mapper import DomainEventMapper
 
 EVENTS = sorted(domain_events(), key=lambda event: event.topic)
 MAPPER = DomainEventMapper(EVENTS)

@@ -12,13 +12,13 @@ from uuid import UUID
 
 from eventsourcing.persistence import Notification
 
-from liveorder.application.reporting.descriptions import sentence
+from liveorder.application.recording import domain_events
 from liveorder.application.risk.trading_halts import HALT_STREAM
 from liveorder.domain.events import Event, RecordedEvent
 from liveorder.domain.order import LiveOrder
 from liveorder.domain.order import events as ev
 from liveorder.domain.trading_halt import TradingHalted, TradingResumed, halting_scopes
-from liveorder.infrastructure.eventstore.mapper import DomainEventMapper, domain_events
+from liveorder.infrastructure.eventstore.mapper import DomainEventMapper
 from liveorder.infrastructure.eventstore.sqlite_recorder import uri_of
 from tests.simulation.trace import Trace
 
@@ -66,7 +66,7 @@ class Witness:
             self.by_key[item.event.client_order_id] = item.stream_id
         elif item.stream_id in self.orders:
             self.orders[item.stream_id] = self.orders[item.stream_id].apply([item])
-        self._trace.note("store", f"{self._name(item)} {sentence(item.event)}", state)
+        self._trace.note("store", f"{self._name(item)} {item.event.sentence()}", state)
         if isinstance(item.event, _REQUESTS):
             self._requested[item.event.request_id] = _Request(item.event.payload, self._trace.moment, item.event.deadline)
         if isinstance(item.event, ev.SubmissionStarted):

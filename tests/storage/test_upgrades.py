@@ -19,6 +19,7 @@ import pytest
 from eventsourcing.persistence import StoredEvent
 
 from liveorder import Runner
+from liveorder.application.recording import domain_events
 from liveorder.application.recovery.recover import SECOND_ORDER
 from liveorder.application.risk.book.rows import TO_REBOOK
 from liveorder.domain.claim import Recognition
@@ -27,7 +28,7 @@ from liveorder.domain.identifiers import KeyRing, SignalKey, uuid7
 from liveorder.domain.trading_halt import EVERYTHING
 from liveorder.infrastructure.clock import SystemClock
 from liveorder.infrastructure.eventstore.database import Values
-from liveorder.infrastructure.eventstore.mapper import DomainEventMapper, domain_events
+from liveorder.infrastructure.eventstore.mapper import DomainEventMapper
 from liveorder.infrastructure.eventstore.migrations import migrate
 from liveorder.infrastructure.eventstore.postgres_connection import address_of
 from liveorder.infrastructure.eventstore.schema import SCHEMA_VERSION

@@ -8,12 +8,13 @@ from dataclasses import replace
 import pytest
 
 from liveorder.application.ports.order_store import Commit, LedgerEntry, LedgerRow
+from liveorder.application.recording import domain_events
 from liveorder.application.recovery.rebook_positions import rebooked_as
 from liveorder.application.risk.book import AccountLedger, SessionDay, day_key, position_key
 from liveorder.application.risk.book.entries import FILL
 from liveorder.domain.errors import StoreUnavailable
 from liveorder.infrastructure.eventstore.group_commit import GroupCommit
-from liveorder.infrastructure.eventstore.mapper import DomainEventMapper, domain_events
+from liveorder.infrastructure.eventstore.mapper import DomainEventMapper
 from liveorder.infrastructure.eventstore.transaction import NotStored, Stored, Transaction, draft
 from tests.builders import SENT, SESSION, intent, recorded, seconds
 

@@ -26,7 +26,6 @@ from liveorder.application.ports.clock import Clock
 from liveorder.application.ports.order_store import Commit, OrderStore
 from liveorder.application.ports.sessions import Sessions
 from liveorder.application.recording import Cause
-from liveorder.application.reporting.descriptions import sentence
 from liveorder.application.reporting.views.fields import plain
 from liveorder.application.risk.book import RiskBook, entries_of
 from liveorder.domain.errors import BrokerError, LeaseLost, StoreError
@@ -203,7 +202,7 @@ class FeesInKind:
         self._versions[stream] = version + len(events)
         self._risk.absorb(committed.rows)
         for event in events:
-            self._log.write("RECONCILE", sentence(event), account_id=account_id, fact=event.topic)
+            self._log.write(event.category, event.sentence(), account_id=account_id, fact=event.topic)
 
     # --- what is sold meanwhile ------------------------------------------------------------------------------------------------
 

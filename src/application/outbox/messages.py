@@ -4,19 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any, NamedTuple
+from typing import Any
 
-from liveorder.application.outbox.notifier import Manner, Notice, NoticeEvent, Notifier
+from liveorder.application.outbox.notifier import Manner, Notice, Notifier
 from liveorder.application.outbox.publisher import Confirmation, Publisher
-from liveorder.application.reporting.descriptions import sentence
-from liveorder.application.reporting.projections.known_orders import ORDER_EVENTS, OrderChange
+from liveorder.application.reporting.projections.known_orders import OrderChange
 from liveorder.application.reporting.views import confirmation_view, is_confirmable
 from liveorder.domain.dead_letter import SignalDeadLettered
 from liveorder.domain.events import Event, RecordedEvent
+from liveorder.domain.notice_event import NoticeEvent
 from liveorder.domain.order import LiveOrder
-from liveorder.domain.order import events as ev
-from liveorder.domain.trading_halt import AutoTradingSwitched, TradingHalted, TradingResumed
-from liveorder.domain.unmatched_report import UnmatchedReportNoted
+from liveorder.domain.order.events import OrderEvent
 
 
 class Confirmations:
@@ -31,7 +29,7 @@ class Confirmations:
         return self._publisher.name
 
     def concerns(self, event: Event) -> bool:
-        return type(event) in ORDER_EVENTS
+        return isinstance(event, OrderEvent)
 
     def consider(self, item: RecordedEvent, change: OrderChange | None) -> None:
         if change is not None and _changes_outcome(change):
@@ -55,7 +53,7 @@ class Notices:
         self._notifier = notifier
         self._manners = {event: Manner.ON if wanted is None else wanted.get(event, Manner.OFF) for event in NoticeEvent}
         heard = {event for event, manner in self._manners.items() if manner is not Manner.OFF}
-        self._kinds = {kind for kind, (_, event) in NOTEWORTHY.items() if heard & _MAY_BE.get(event, {event})}
+        self._wanted = {event for event in NoticeEvent if heard & _MAY_BE.get(event, {event})}
         self._taken: list[Notice] = []
 
     @property
@@ -63,12 +61,12 @@ class Notices:
         return self._notifier.name
 
     def concerns(self, event: Event) -> bool:
-        return type(event) in self._kinds
+        return event.notice in self._wanted
 
     def consider(self, item: RecordedEvent, change: OrderChange | None) -> None:
         order = None if change is None else change.after
         event = _event(item.event, order)
-        if self._manners[event] is not Manner.OFF:
+        if event is not None and self._manners[event] is not Manner.OFF:
             self._taken.append(_notice(item, event, order, is_silent=self._manners[event] is Manner.SILENT))
 
     async def deliver(self) -> bool:
@@ -82,37 +80,10 @@ class Notices:
         self._taken = []
 
 
-class Noteworthy(NamedTuple):
-    """`category`: as in the log. `WARNING` is of what should not happen, or stops trading."""
-
-    category: str
-    event: NoticeEvent
-
-
-NOTEWORTHY: dict[type[Event], Noteworthy] = {
-    ev.Refused: Noteworthy("RISK", NoticeEvent.REFUSED),
-    ev.OutcomeDoubted: Noteworthy("WARNING", NoticeEvent.DOUBT),
-    ev.Rejected: Noteworthy("EXECUTION", NoticeEvent.REJECTED),
-    ev.Filled: Noteworthy("EXECUTION", NoticeEvent.FILL),
-    ev.FillInferred: Noteworthy("EXECUTION", NoticeEvent.FILL),
-    ev.FillCorrected: Noteworthy("WARNING", NoticeEvent.CORRECTED),
-    ev.FillBusted: Noteworthy("WARNING", NoticeEvent.CORRECTED),
-    ev.Cancelled: Noteworthy("EXECUTION", NoticeEvent.CANCELLED),
-    ev.Restated: Noteworthy("WARNING", NoticeEvent.CORRECTED),
-    ev.AnomalyNoted: Noteworthy("WARNING", NoticeEvent.DOUBT),
-    ev.ReviewRequested: Noteworthy("WARNING", NoticeEvent.DOUBT),
-    TradingHalted: Noteworthy("WARNING", NoticeEvent.HALT),
-    TradingResumed: Noteworthy("WARNING", NoticeEvent.HALT),
-    AutoTradingSwitched: Noteworthy("WARNING", NoticeEvent.HALT),
-    SignalDeadLettered: Noteworthy("WARNING", NoticeEvent.DEAD_LETTER),
-    UnmatchedReportNoted: Noteworthy("WARNING", NoticeEvent.UNMATCHED),
-}
-"""Kinds of event that make a notice."""
-
 _MAY_BE = {NoticeEvent.FILL: {NoticeEvent.FILL, NoticeEvent.PARTIAL}}
 """Which of them depends on the order."""
 
-ALERTS = {kind.event: Manner.ON for kind in NOTEWORTHY.values() if kind.category == "WARNING"}
+ALERTS = {event: Manner.ON for event in NoticeEvent if event.is_alert}
 """What people hear of unless they say otherwise."""
 
 
@@ -126,18 +97,17 @@ def _outcome(order: LiveOrder) -> tuple[Any, ...]:
     return order.status, order.executions.totals
 
 
-def _event(fact: Event, order: LiveOrder | None) -> NoticeEvent:
-    event = NOTEWORTHY[type(fact)].event
-    is_part = event is NoticeEvent.FILL and order is not None and not order.status.is_closed
-    return NoticeEvent.PARTIAL if is_part else event
+def _event(fact: Event, order: LiveOrder | None) -> NoticeEvent | None:
+    is_part = fact.notice is NoticeEvent.FILL and order is not None and not order.status.is_closed
+    return NoticeEvent.PARTIAL if is_part else fact.notice
 
 
 def _notice(item: RecordedEvent, event: NoticeEvent, order: LiveOrder | None, *, is_silent: bool) -> Notice:
     fact = item.event
     told = Notice(
         _message_id(item),
-        NOTEWORTHY[type(fact)].category,
-        sentence(fact),
+        event.category,
+        fact.sentence(),
         item.envelope.recorded_at,
         signal_id=fact.signal_id if isinstance(fact, SignalDeadLettered) else None,
         event=event,

@@ -8,29 +8,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Protocol
 
-
-class NoticeEvent(StrEnum):
-    """What people may want to hear of, or not."""
-
-    FILL = "fill"
-    """An order is filled whole, or a part of it when nothing is open any more."""
-    PARTIAL = "partial"
-    """A part of an order is filled, and the rest is open."""
-    REJECTED = "rejected"
-    """By the broker."""
-    REFUSED = "refused"
-    """By a limit of ours."""
-    CANCELLED = "cancelled"
-    DOUBT = "doubt"
-    """Nobody knows what became of a request, or a person has to look at an order."""
-    CORRECTED = "corrected"
-    """A fill or an order is otherwise than it was reported."""
-    HALT = "halt"
-    """Trading is halted or resumed, or auto-trading is switched."""
-    DEAD_LETTER = "dead_letter"
-    """A signal cannot be used."""
-    UNMATCHED = "unmatched"
-    """The broker reports what is of no order known here."""
+from liveorder.domain.notice_event import NoticeEvent
 
 
 class Manner(StrEnum):

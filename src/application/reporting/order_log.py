@@ -5,36 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from liveorder.application.ports.activity_log import ActivityLog
-from liveorder.application.reporting.descriptions import sentence
-from liveorder.domain.events import Event, RecordedEvent
+from liveorder.domain.events import RecordedEvent
 from liveorder.domain.order import LiveOrder
-from liveorder.domain.order import events as ev
-
-_CATEGORY: dict[type[Event], str] = {
-    ev.Requested: "SIGNAL",
-    ev.Refused: "RISK",
-    ev.Approved: "RISK",
-    ev.SubmissionFailed: "BROKER",
-    ev.OutcomeDoubted: "DOUBT",
-    ev.Rejected: "REJECTED",
-    ev.CancelRequested: "CANCEL",
-    ev.CancelPending: "CANCEL",
-    ev.CancelRefused: "CANCEL",
-    ev.Cancelled: "CANCEL",
-    ev.ReplaceRequested: "REPLACE",
-    ev.ReplacePending: "REPLACE",
-    ev.Replaced: "REPLACE",
-    ev.ReplaceRefused: "REPLACE",
-    ev.AnomalyNoted: "ANOMALY",
-    ev.ReviewRequested: "REVIEW",
-    ev.ReviewResolved: "REVIEW",
-}
-
-
-def _category(event: Event) -> str:
-    if isinstance(event, ev.SubmissionFailed) and event.error == ev.NOT_BEGUN:
-        return "WARNING"
-    return _CATEGORY.get(type(event), "EXECUTION")
 
 
 class OrderLog:
@@ -46,8 +18,8 @@ class OrderLog:
     def __call__(self, before: LiveOrder | None, after: LiveOrder, recorded: Sequence[RecordedEvent]) -> None:
         for item in recorded:
             self._log.write(
-                _category(item.event),
-                sentence(item.event),
+                item.event.log_category,
+                item.event.sentence(),
                 event=item.event.topic,
                 symbol=after.intent.instrument.symbol,
                 account_id=after.intent.account_id,

@@ -19,7 +19,6 @@ from liveorder.application.ports.clock import Clock
 from liveorder.application.ports.instruments import InstrumentQuery
 from liveorder.application.ports.order_store import Claiming
 from liveorder.application.recording import ENGINE, Cause
-from liveorder.application.reporting.descriptions import said_of_unattended
 from liveorder.application.risk.book import RiskBook
 from liveorder.application.risk.risk_gate import RiskGate
 from liveorder.application.risk.trading_halts import TradingHalts
@@ -358,10 +357,10 @@ class ExecuteOrder:
         if not intent.unattended:
             return None
         if gateway.terms.mode is TradingMode.SIMULATION and not _LINKS.intersection(intent.unattended):
-            self._log.write("WARNING", said_of_unattended(intent), signal_id=intent.signal_id)
+            self._log.write("WARNING", intent.unattended_note, signal_id=intent.signal_id)
             return None
         remedy = 'leave it out, or say "protection": "external" if something else takes care of it'
-        return _refused(RejectReason.INVALID, "unprotected", f"{said_of_unattended(intent)}; {remedy}")
+        return _refused(RejectReason.INVALID, "unprotected", f"{intent.unattended_note}; {remedy}")
 
     def _refusal_of_suspect(
         self, gateway: Gateway, sized: SizedIntent, refusal: Refused, *, is_operators: bool

@@ -1,50 +1,26 @@
 """A live order: what its events amount to. `LiveOrder.replay` folds a stream; `apply` returns the order after more events.
 
-Applying never refuses and reads no clock. Deciding is elsewhere: `requests` for what we may ask, `reception` for what a broker's
-report amounts to. Both only return events; the order changes when those are durable.
+What an event does to an order, its class says (`events`). Applying never refuses and reads no clock. Deciding is elsewhere:
+`requests` for what we may ask, `reception` for what a broker's report amounts to. Both only return events; the order changes when
+those are durable.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, fields, replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, fields
 from datetime import datetime
 from decimal import Decimal
 from operator import attrgetter
-from typing import Any, Self, overload
+from typing import Self, overload
 from uuid import UUID
 
-from liveorder.domain.errors import DuplicateClientOrderId
-from liveorder.domain.events import PERSON, Event, RecordedEvent
+from liveorder.domain.events import RecordedEvent
 from liveorder.domain.lifecycle import Closing, OrderStatus, condition, next_status
 from liveorder.domain.order import events as ev
-from liveorder.domain.order.executions import BookedExecution, Executions, split_quantity, value_of
+from liveorder.domain.order.executions import Executions
+from liveorder.domain.order.open_request import OpenRequest
 from liveorder.domain.values import ZERO, Money, total
-
-
-@dataclass(frozen=True, slots=True)
-class OpenRequest:
-    """A request of ours that has no outcome yet. `unknown_since` is set once it may or may not have arrived."""
-
-    request_id: str
-    kind: ev.RequestKind
-    started_at: datetime
-    deadline: datetime | None
-    terms: ev.ReplaceRequested | None = None
-    cancel_reason: ev.CancelReason | None = None
-    unknown_since: datetime | None = None
-    unknown_why: str = ""
-    is_of_brokers: bool = False
-    """It left us, and the broker's side did not say what became of it."""
-    is_duplicate: bool = False
-    """The broker refused it because it holds an order with our key: it has one, whatever a search finds."""
-    is_pending: bool = False
-    """The broker reported that it has the request and has not done it yet."""
-
-    @property
-    def is_in_doubt(self) -> bool:
-        return self.unknown_since is not None
-
 
 STRAY = frozenset({"acknowledged_after_close", "live_after_close"})
 """Reviews that ask whether an order trades although it is closed here."""
@@ -288,7 +264,9 @@ class LiveOrder:
 
     def _fold(self, recorded: Iterable[RecordedEvent]) -> Self:
         for item in recorded:
-            _APPLY[type(item.event)](self, item.event, item)
+            event = item.event
+            assert isinstance(event, ev.OrderEvent)
+            event.apply(self, item)
             self.version = item.version
             self._settle_status(item)
         return self
@@ -302,289 +280,5 @@ class LiveOrder:
         elif self.closed_at is None:
             self.closed_at = item.envelope.recorded_at
 
-    def _reach_broker(self) -> None:
-        """Whatever a broker tells of the order settles the doubt whether the submission arrived."""
-        self.is_at_broker = True
-        if self.submission_is_open:
-            self.requests = {key: open_ for key, open_ in self.requests.items() if open_.kind is not ev.RequestKind.SUBMIT}
 
-    def _close_as(self, closing: Closing) -> None:
-        """The first cause stands; but a rejection that has fills is overruled by a cancel."""
-        if self.closing is Closing.NONE or (closing is Closing.CANCELLED and self.filled_quantity > 0):
-            self.closing = closing
-        self.pending_elsewhere = frozenset()
-        self.cancel_wish = None
-        self.requests = {}
-
-    def _restate(self, quantity: Decimal | None, limit_price: Decimal | None, stop_price: Decimal | None) -> None:
-        if quantity is not None:
-            self.quantity = self.quantity_restated(quantity)
-        self.limit_price = self.limit_price if limit_price is None else limit_price
-        self.stop_price = self.stop_price if stop_price is None else stop_price
-
-
-_TERMS = ("broker_order_id", "quantity", "limit_price", "stop_price")
-"""What a replace may change."""
 _STATE = attrgetter(*(each.name for each in fields(LiveOrder)))
-
-
-def _requested(order: LiveOrder, event: ev.Requested, item: RecordedEvent) -> None:
-    order.quantity = event.quantity
-    order.limit_price, order.stop_price = event.limit_price, event.stop_price
-    order.requested_at = item.envelope.recorded_at
-    order.is_persons = item.envelope.actor.startswith(PERSON)
-
-
-def _refused(order: LiveOrder, event: ev.Refused, item: RecordedEvent) -> None:
-    order.reject_reason, order.error_message = event.reason, event.message
-    order._close_as(Closing.REJECTED)
-
-
-def _approved(order: LiveOrder, event: ev.Approved, item: RecordedEvent) -> None:
-    order.is_approved = True
-
-
-def _submission_started(order: LiveOrder, event: ev.SubmissionStarted, item: RecordedEvent) -> None:
-    order.starts, order.submission = event.attempt, event
-    order.submitted_at = order.submitted_at or item.envelope.recorded_at
-    order.requests[event.request_id] = OpenRequest(
-        event.request_id, ev.RequestKind.SUBMIT, item.envelope.recorded_at, event.deadline
-    )
-
-
-def _submission_failed(order: LiveOrder, event: ev.SubmissionFailed, item: RecordedEvent) -> None:
-    request = order.requests.pop(event.request_id, None)
-    order.last_failure, order.error_message = event, event.message
-    order.not_begun += order.was_not_begun
-    has_left = event.evidence is None or (request is not None and request.is_of_brokers)
-    order.failures += has_left and not order.was_not_begun
-    if not order.attempts:  # It stands nowhere yet, so that no time of its own runs.
-        order.submitted_at = None
-
-
-def _outcome_unknown(order: LiveOrder, event: ev.OutcomeDoubted, item: RecordedEvent) -> None:
-    order.error_message = event.message
-    order.is_suspect |= event.error == ev.STORE_RESTORED
-    if (known := order.requests.get(event.request_id)) is not None:
-        order.requests[event.request_id] = replace(
-            known,
-            unknown_since=known.unknown_since or item.envelope.recorded_at,
-            unknown_why=event.message,
-            is_of_brokers=known.is_of_brokers or event.error not in ev.DOUBTS_OF_OURS,
-            is_duplicate=known.is_duplicate or event.error == DuplicateClientOrderId.__name__,
-        )
-
-
-def _cancel_requested(order: LiveOrder, event: ev.CancelRequested, item: RecordedEvent) -> None:
-    order.cancels += 1
-    order.cancel_wish = None
-    order.requests[event.request_id] = OpenRequest(
-        event.request_id, ev.RequestKind.CANCEL, item.envelope.recorded_at, event.deadline, cancel_reason=event.reason
-    )
-
-
-def _replace_requested(order: LiveOrder, event: ev.ReplaceRequested, item: RecordedEvent) -> None:
-    order.replaces = event.number
-    order.replace_numbers = {**order.replace_numbers, event.request_id: event.number}
-    order.requests[event.request_id] = OpenRequest(
-        event.request_id, ev.RequestKind.REPLACE, item.envelope.recorded_at, event.deadline, terms=event
-    )
-
-
-def _acknowledged(order: LiveOrder, event: ev.Acknowledged, item: RecordedEvent) -> None:
-    order.is_acknowledged = True
-    order.broker_order_id = event.broker_order_id or order.broker_order_id
-    order._reach_broker()
-    _nothing_pending(order)
-    if event.effective_quantity is not None:
-        order.quantity = event.effective_quantity
-
-
-def _found_under_key(order: LiveOrder, event: ev.FoundUnderKey, item: RecordedEvent) -> None:
-    order.found_key = event.client_order_id
-    order._reach_broker()
-
-
-def _rejected(order: LiveOrder, event: ev.Rejected, item: RecordedEvent) -> None:
-    order._reach_broker()
-    order.reject_reason, order.error_message = ev.RejectReason.BROKER, event.message
-    order._close_as(Closing.REJECTED)
-
-
-def _filled(order: LiveOrder, event: ev.Filled | ev.FillCorrected, item: RecordedEvent) -> None:
-    execution = BookedExecution(
-        event.execution_id,
-        event.quantity,
-        event.price,
-        value_of(event.quantity, event.price),
-        order.money(event.commission, event.commission_currency),
-        event.filled_at or item.envelope.recorded_at,
-        corrects=event.corrects if isinstance(event, ev.FillCorrected) else None,
-        supersedes=event.supersedes if isinstance(event, ev.FillCorrected) else (),
-    )
-    _count(order, order.executions.filled(execution), item)
-    order._reach_broker()
-
-
-def _count(order: LiveOrder, executions: Executions, item: RecordedEvent) -> None:
-    if executions.totals.quantity < order.filled_quantity:
-        order.taken_back_at = item.envelope.recorded_at
-    order.executions = executions
-
-
-def _fill_inferred(order: LiveOrder, event: ev.FillInferred, item: RecordedEvent) -> None:
-    order.executions = order.executions.infer(
-        BookedExecution(
-            event.execution_id,
-            event.quantity,
-            event.price,
-            value_of(event.quantity, event.price),
-            at=event.filled_at or item.envelope.recorded_at,
-            is_inferred=True,
-        )
-    )
-    order._reach_broker()
-
-
-def _commission_reported(order: LiveOrder, event: ev.CommissionReported, item: RecordedEvent) -> None:
-    order.executions = order.executions.charge(event.execution_id, order.money(event.commission, event.commission_currency))
-    order._reach_broker()
-
-
-def _fill_busted(order: LiveOrder, event: ev.FillBusted, item: RecordedEvent) -> None:
-    _count(order, order.executions.bust(event.execution_id), item)
-    order._reach_broker()
-
-
-def _cancel_pending(order: LiveOrder, event: ev.CancelPending, item: RecordedEvent) -> None:
-    _mark_pending(order, ev.RequestKind.CANCEL, item)
-    order._reach_broker()
-
-
-def _cancel_refused(order: LiveOrder, event: ev.CancelRefused, item: RecordedEvent) -> None:
-    order.error_message = event.message
-    request = _answer(order, ev.RequestKind.CANCEL, event.request_id)
-    if request is not None and (order.submission_is_open or event.is_still_wanted):
-        order.cancel_wish = request.cancel_reason
-
-
-def _cancelled(order: LiveOrder, event: ev.Cancelled, item: RecordedEvent) -> None:
-    if order.submission_is_open:  # We cancel by ourselves only what surely never left: so the broker told this.
-        order._reach_broker()
-    order.cancel_reason = event.reason
-    order.error_message = event.message or order.error_message
-    order._close_as(Closing.CANCELLED)
-
-
-def _replace_pending(order: LiveOrder, event: ev.ReplacePending, item: RecordedEvent) -> None:
-    _mark_pending(order, ev.RequestKind.REPLACE, item)
-    order._reach_broker()
-
-
-def _replaced(order: LiveOrder, event: ev.Replaced, item: RecordedEvent) -> None:
-    order._reach_broker()
-    _answer(order, ev.RequestKind.REPLACE, event.request_id)
-    if event.request_id is not None:
-        order.replaced = order.replaced | {event.request_id}
-    number = order.replace_numbers.get(event.request_id or "")
-    told = {name: value for name in _TERMS if (value := getattr(event, name)) is not None}
-    new = {name: value for name, value in told.items() if number is None or number >= order.terms_from.get(name, 0)}
-    if number is not None:
-        order.terms_from = {**order.terms_from, **dict.fromkeys(new, number)}
-    if "quantity" in told and "quantity" not in new and order.quantity is not None:
-        # Its word may be late, or the broker may have done it last: the larger stands until the broker is asked.
-        new["quantity"] = max(told["quantity"], order.quantity)
-    order.broker_order_id = new.get("broker_order_id", order.broker_order_id)
-    order._restate(new.get("quantity"), new.get("limit_price"), new.get("stop_price"))
-
-
-def _replace_refused(order: LiveOrder, event: ev.ReplaceRefused, item: RecordedEvent) -> None:
-    order.error_message = event.message
-    _answer(order, ev.RequestKind.REPLACE, event.request_id)
-
-
-def _restated(order: LiveOrder, event: ev.Restated, item: RecordedEvent) -> None:
-    order._reach_broker()
-    if event.split_ratio is not None:
-        order.executions = order.executions.restated(event.split_ratio)
-        if order.quantity is not None:
-            order.quantity = split_quantity(order.quantity, event.split_ratio)
-    order._restate(event.quantity, event.limit_price, event.stop_price)
-
-
-def _triggered(order: LiveOrder, event: ev.Triggered, item: RecordedEvent) -> None:
-    order.is_triggered = True
-    order._reach_broker()
-
-
-def _anomaly_noted(order: LiveOrder, event: ev.AnomalyNoted, item: RecordedEvent) -> None:
-    order.anomalies = order.anomalies | {event.code}
-
-
-def _review_requested(order: LiveOrder, event: ev.ReviewRequested, item: RecordedEvent) -> None:
-    order.reviews = (*order.reviews, event.code)
-
-
-def _review_resolved(order: LiveOrder, event: ev.ReviewResolved, item: RecordedEvent) -> None:
-    order.reviews = ()
-
-
-def _answer(order: LiveOrder, kind: ev.RequestKind, request_id: str | None) -> OpenRequest | None:
-    """An answer settles the request that it names, or the oldest of its kind when it names none; that request, if any.
-
-    One that settles none of ours was given to others, and what they asked for is pending no more.
-    """
-    if request_id is None:
-        request_id = next((key for key, request in order.requests.items() if request.kind is kind), None)
-    request = order.requests.pop(request_id, None) if request_id is not None else None
-    if request is None:
-        order.pending_elsewhere -= {kind}
-    return request
-
-
-def _mark_pending(order: LiveOrder, kind: ev.RequestKind, item: RecordedEvent) -> None:
-    """Of several requests, the one that caused the event; where the broker named none, the oldest that is not pending yet."""
-    waiting = {key: each for key, each in order.requests.items() if each.kind is kind and not each.is_pending}
-    request = waiting.get(item.envelope.causation_id or "", next(iter(waiting.values()), None))
-    if request is None:
-        order.pending_elsewhere |= {kind}
-    else:
-        order.requests[request.request_id] = replace(request, is_pending=True)
-
-
-def _nothing_pending(order: LiveOrder) -> None:
-    order.pending_elsewhere = frozenset()
-    for key, request in order.requests.items():
-        if request.is_pending:
-            order.requests[key] = replace(request, is_pending=False)
-
-
-_APPLY: dict[type[Event], Callable[[LiveOrder, Any, RecordedEvent], None]] = {
-    ev.Requested: _requested,
-    ev.Refused: _refused,
-    ev.Approved: _approved,
-    ev.SubmissionStarted: _submission_started,
-    ev.SubmissionFailed: _submission_failed,
-    ev.OutcomeDoubted: _outcome_unknown,
-    ev.CancelRequested: _cancel_requested,
-    ev.ReplaceRequested: _replace_requested,
-    ev.Acknowledged: _acknowledged,
-    ev.FoundUnderKey: _found_under_key,
-    ev.Rejected: _rejected,
-    ev.Filled: _filled,
-    ev.FillInferred: _fill_inferred,
-    ev.CommissionReported: _commission_reported,
-    ev.FillCorrected: _filled,
-    ev.FillBusted: _fill_busted,
-    ev.CancelPending: _cancel_pending,
-    ev.CancelRefused: _cancel_refused,
-    ev.Cancelled: _cancelled,
-    ev.ReplacePending: _replace_pending,
-    ev.Replaced: _replaced,
-    ev.ReplaceRefused: _replace_refused,
-    ev.Restated: _restated,
-    ev.Triggered: _triggered,
-    ev.AnomalyNoted: _anomaly_noted,
-    ev.ReviewRequested: _review_requested,
-    ev.ReviewResolved: _review_resolved,
-}

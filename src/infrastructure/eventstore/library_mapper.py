@@ -21,15 +21,16 @@ from eventsourcing.persistence import (
     UUIDAsHex,
 )
 
+from liveorder.application.recording import domain_events
 from liveorder.domain.errors import StoreRefused
 from liveorder.domain.events import RecordedEvent
 from liveorder.domain.order import LiveOrder
 from liveorder.infrastructure.eventstore.foreign_events import is_ours
-from liveorder.infrastructure.eventstore.mapper import DomainEventMapper, domain_events
+from liveorder.infrastructure.eventstore.mapper import DomainEventMapper
 
 
 @dataclass(frozen=True, slots=True)
-class OrderEvent(RecordedEvent):
+class LibraryEvent(RecordedEvent):
     """An event of liveorder's: `event` says what happened; `envelope` who recorded it, when, and because of what."""
 
     @property
@@ -56,14 +57,14 @@ class EventMapper(Mapper[UUID]):
         self._events = DomainEventMapper(domain_events())
 
     def to_domain_event(self, stored_event: StoredEvent) -> Any:
-        """An event of yours, or an `OrderEvent`. Raises `MapperDeserialisationError`."""
+        """An event of yours, or a `LibraryEvent`. Raises `MapperDeserialisationError`."""
         if not is_ours(stored_event.topic):
             return super().to_domain_event(stored_event)
         try:
             recorded = self._events.to_domain_event(stored_event)
         except StoreRefused as error:
             raise MapperDeserialisationError(str(error)) from error
-        return OrderEvent(recorded.stream_id, recorded.version, recorded.envelope, recorded.event, recorded.position)
+        return LibraryEvent(recorded.stream_id, recorded.version, recorded.envelope, recorded.event, recorded.position)
 
 
 def project_order(order: Any, events: Iterable[Any]) -> Any:

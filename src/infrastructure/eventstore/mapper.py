@@ -7,10 +7,8 @@ version: it is not damaged. Compressor and cipher wrap that text as the library 
 
 from __future__ import annotations
 
-import importlib
 import json
-import pkgutil
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from typing import Any, Generic, TypeVar
 from uuid import UUID
@@ -20,7 +18,6 @@ from eventsourcing.persistence import Cipher, Compressor, JSONTranscoder, Mapper
 from pydantic import TypeAdapter, ValidationError
 from typing_extensions import TypedDict
 
-import liveorder.domain
 from liveorder.domain.errors import StoreRefused
 from liveorder.domain.events import Envelope, Event, RecordedEvent
 from liveorder.infrastructure.eventstore.shapes import FOREIGN_SHAPE, is_damaged, newer_version, shape_of, topic_of, unknown_parts
@@ -141,19 +138,6 @@ class DomainEventMapper(Mapper[UUID]):
             event = climb(event)
         decoded: _State[Any] = self._decoders[topic].validate_json(json.dumps({"meta": stored["meta"], "fact": event}, default=str))
         return decoded
-
-
-def domain_events() -> Iterator[type[Event]]:
-    """Every event with a topic that the domain declares, so that no process depends on what it happened to import."""
-    for module in pkgutil.walk_packages(liveorder.domain.__path__, f"{liveorder.domain.__name__}."):
-        importlib.import_module(module.name)
-    yield from (event for event in _descendants(Event) if event.topic and event.__module__.startswith(liveorder.domain.__name__))
-
-
-def _descendants(parent: type[Event]) -> Iterator[type[Event]]:
-    for child in parent.__subclasses__():
-        yield child
-        yield from _descendants(child)
 
 
 def _place(stored_event: StoredEvent) -> str:

@@ -8,13 +8,14 @@ from uuid import UUID, uuid4
 
 from liveorder.application.ports.clock import Clock
 from liveorder.application.ports.order_store import StoreIdentity
+from liveorder.application.recording import domain_events
 from liveorder.domain.errors import SettingsError
 from liveorder.domain.identifiers import KeyRing
 from liveorder.infrastructure.database_url import HOW_TO_WRITE, PostgresUrl, database_url
 from liveorder.infrastructure.eventstore import identity
 from liveorder.infrastructure.eventstore.database import Database
 from liveorder.infrastructure.eventstore.identity import Expectation
-from liveorder.infrastructure.eventstore.mapper import DomainEventMapper, domain_events
+from liveorder.infrastructure.eventstore.mapper import DomainEventMapper
 from liveorder.infrastructure.eventstore.order_store import DatabaseOrderStore
 from liveorder.infrastructure.eventstore.postgres import PostgresDatabase, create_schema, schema_is_taken
 from liveorder.infrastructure.eventstore.postgres_connection import address_of

@@ -7,7 +7,7 @@ from typing import Any, get_args, get_type_hints
 
 from sqlalchemy import BigInteger, Column, Index, MetaData, Table, Text
 
-from liveorder.application.reporting.descriptions import SENTENCES
+from liveorder.application.recording import domain_events
 from liveorder.application.reporting.projections import SHAPES
 from liveorder.application.reporting.projections.shapes import TableSpec
 
@@ -40,7 +40,7 @@ class Tables:
 def fingerprint() -> str:
     """Of the shapes, the kinds of event and `CONTENT_VERSION`: what another fingerprint wrote is rebuilt."""
     shapes = [(shape.name, shape.key, tuple(shape.indexes), _columns(shape)) for shape in SHAPES]
-    topics = sorted(event.topic for event in SENTENCES)
+    topics = sorted(event.topic for event in domain_events())
     return hashlib.sha256(repr((CONTENT_VERSION, shapes, topics)).encode()).hexdigest()
 
 

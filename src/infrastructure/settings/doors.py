@@ -11,8 +11,9 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 
 from pydantic import SecretStr
 
-from liveorder.application.outbox.notifier import Manner, NoticeEvent
+from liveorder.application.outbox.notifier import Manner
 from liveorder.domain.errors import SettingsError
+from liveorder.domain.notice_event import NoticeEvent
 from liveorder.infrastructure.secrecy import MASK, Censor, is_secret_name
 from liveorder.infrastructure.settings.fields import SettingsFields
 from liveorder.infrastructure.settings.sections import DOOR_URL, STANDARD_INPUT

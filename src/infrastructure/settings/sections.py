@@ -12,8 +12,9 @@ from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, TypeAdapter
 
-from liveorder.application.outbox.notifier import Manner, NoticeEvent
+from liveorder.application.outbox.notifier import Manner
 from liveorder.domain.broker_capabilities import BrokerCapabilities
+from liveorder.domain.notice_event import NoticeEvent
 from liveorder.domain.risk_limits import RiskLimits
 from liveorder.domain.signal_fields import CurrencyCode, Moment, Text
 from liveorder.domain.values import Product, Quantity, TradingMode

@@ -10,7 +10,6 @@ from typing import Annotated, Any, TypeAlias
 import typer
 
 from liveorder.application.ports.signal_source import SignalSource
-from liveorder.application.reporting.descriptions import sentence
 from liveorder.bootstrap import Settings, file_source, open_service, source_by_url
 from liveorder.domain.errors import InvalidInput, LeaseLost
 from liveorder.domain.trading_halt import HaltReason, TradingHalted
@@ -132,7 +131,7 @@ def _warn_of_halts(halts: Sequence[TradingHalted]) -> None:
     """A service that is halted takes signals and refuses them: the person who starts it must know."""
     for halt in halts:
         remedy = "" if halt.reason is HaltReason.CONNECTION_LOST else "; `liveorder resume` lifts it"
-        screen(errors=True).print(shown(f"{sentence(halt)}{remedy}", "bold red"), soft_wrap=True)
+        screen(errors=True).print(shown(f"{halt.sentence()}{remedy}", "bold red"), soft_wrap=True)
 
 
 def _code(outcome: RunOutcome) -> ExitCode:

@@ -539,7 +539,7 @@ def test_an_order_that_is_live_there_and_closed_here_needs_a_person(
     given: tuple[Event, ...], here: str, status: BrokerStatus
 ) -> None:
     message = f"the broker has it open while it is {here} here"
-    both = [anomaly("live_after_close", message), ev.ReviewRequested(code="live_after_close", message=message)]
+    both: list[Event] = [anomaly("live_after_close", message), ev.ReviewRequested(code="live_after_close", message=message)]
     check(given, told(status, native_status="open"), both)
 
 

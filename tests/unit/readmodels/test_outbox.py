@@ -6,15 +6,16 @@ from typing import Any
 
 import pytest
 
-from liveorder.application.outbox.messages import ALERTS, NOTEWORTHY, Confirmations, Notices
-from liveorder.application.outbox.notifier import Manner, Notice, NoticeEvent
+from liveorder.application.outbox.messages import ALERTS, Confirmations, Notices
+from liveorder.application.outbox.notifier import Manner, Notice
 from liveorder.application.outbox.outbox import MOST_UNSAVED, Outbox
 from liveorder.application.outbox.publisher import Confirmation
+from liveorder.application.recording import domain_events
 from liveorder.domain.dead_letter import SignalDeadLettered
 from liveorder.domain.identifiers import stream_id
+from liveorder.domain.notice_event import NoticeEvent
 from liveorder.domain.order import events as ev
 from liveorder.domain.trading_halt import HaltReason, TradingHalted
-from liveorder.infrastructure.eventstore.mapper import domain_events
 from tests.builders import ACKNOWLEDGED, REFUSED, SENT, bust, cancelled, fill, seconds, submission
 from tests.unit.readmodels.logs import MemoryLog, StillClock, order_id, requested
 
@@ -213,6 +214,10 @@ async def test_what_is_of_no_order_makes_notices_too(log: MemoryLog, wall: Wall)
 
 
 def test_a_step_that_goes_as_it_should_makes_no_notice() -> None:
-    quiet = {ev.Requested, ev.Approved, ev.SubmissionStarted, ev.Acknowledged, ev.CancelRequested, ev.ReplaceRequested}
-    assert not quiet & set(NOTEWORTHY)
-    assert set(NOTEWORTHY) <= set(domain_events())
+    quiet = (ev.Requested, ev.Approved, ev.SubmissionStarted, ev.Acknowledged, ev.CancelRequested, ev.ReplaceRequested)
+    assert not [kind for kind in quiet if kind.notice is not None]
+
+
+def test_every_notice_that_people_may_want_is_that_of_an_event() -> None:
+    """A part of a fill is told from a whole one by its order."""
+    assert {kind.notice for kind in domain_events()} == {*NoticeEvent, None} - {NoticeEvent.PARTIAL}

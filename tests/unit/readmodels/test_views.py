@@ -129,7 +129,7 @@ def test_the_value_of_a_contract_counts_its_multiplier() -> None:
         ((SENT, fill("e1", 100)), ""),
     ],
 )
-def test_notes_say_what_is_out_of_the_ordinary(events: tuple[ev.OrderEvents, ...], note: str) -> None:
+def test_notes_say_what_is_out_of_the_ordinary(events: tuple[ev.OrderEvent, ...], note: str) -> None:
     assert confirmation_view(order_of(*events)).notes == note
 
 

@@ -6,16 +6,13 @@ from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TypeAlias, cast, get_args
+from typing import TypeAlias
 from uuid import UUID
 
-from liveorder.domain.events import Event, RecordedEvent
+from liveorder.domain.events import RecordedEvent
 from liveorder.domain.order import LiveOrder
-from liveorder.domain.order.events import FillCorrected, Filled, FillInferred, OrderEvents
+from liveorder.domain.order.events import FillCorrected, Filled, FillInferred, OrderEvent
 from liveorder.domain.order.executions import BookedExecution
-
-ORDER_EVENTS: frozenset[type[Event]] = frozenset(get_args(OrderEvents))
-_FILLS = frozenset({Filled, FillCorrected, FillInferred})
 
 Streams: TypeAlias = dict[int, list[RecordedEvent]]
 """Events by the number that their stream id is, in the order in which the streams come up."""
@@ -25,7 +22,7 @@ def streams_of(events: Sequence[RecordedEvent]) -> Streams:
     """The events of orders; those of anything else are left out."""
     streams: Streams = {}
     for item in events:
-        if type(item.event) in ORDER_EVENTS:
+        if isinstance(item.event, OrderEvent):
             streams.setdefault(item.stream_id.int, []).append(item)
     return streams
 
@@ -58,8 +55,8 @@ class _Tracked:
 
     def note(self, events: Sequence[RecordedEvent]) -> None:
         for item in events:
-            if type(item.event) in _FILLS:
-                self.booked.setdefault(cast(Filled, item.event).execution_id, item.position)
+            if isinstance(item.event, Filled | FillCorrected | FillInferred):
+                self.booked.setdefault(item.event.execution_id, item.position)
 
 
 class KnownOrders:

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from pydantic import BaseModel
 
-from liveorder.application.reporting.descriptions import SENTENCES
+from liveorder.application.recording import domain_events
 from liveorder.application.reporting.projections.draft import RowChanges
 from liveorder.application.reporting.projections.read_model import Batch, ReadModel
 from liveorder.application.reporting.projections.shapes import TableSpec
@@ -24,7 +24,7 @@ class HistoryRow(NamedTuple):
 
 
 ORDER_HISTORY = TableSpec("order_history", HistoryRow, ("position",), (("order_id",),))
-_EVENTS = {fact.topic: fact for fact in SENTENCES}
+_EVENTS = {fact.topic: fact for fact in domain_events()}
 
 
 def _project(batch: Batch, draft: RowChanges) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 from uuid import UUID
 
-from liveorder.application.reporting.descriptions import sentence
 from liveorder.application.reporting.views.fields import Moment, View
 from liveorder.domain.events import RecordedEvent
 
@@ -35,7 +34,7 @@ def history_view(item: RecordedEvent) -> HistoryView:
         version=item.version,
         position=item.position,
         fact=item.event.shown_name,
-        sentence=sentence(item.event),
+        sentence=item.event.sentence(),
         recorded_at=envelope.recorded_at,
         occurred_at=envelope.occurred_at,
         actor=envelope.actor,

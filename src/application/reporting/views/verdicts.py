@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from liveorder.application.reporting.descriptions import said_of_unattended
 from liveorder.application.reporting.views.fields import Number, View
 from liveorder.domain.order.events import Refused, Requested
 from liveorder.domain.values import Side
@@ -43,7 +42,7 @@ def verdict_view(intent: Requested, refusals: Sequence[Refused]) -> VerdictView:
         notional=intent.notional,
         is_approved=not refusals,
         refusals=tuple(_refusal(refusal) for refusal in refusals),
-        notes=(said_of_unattended(intent),) if intent.unattended else (),
+        notes=(intent.unattended_note,) if intent.unattended else (),
     )
 
 

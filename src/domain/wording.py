@@ -1,4 +1,4 @@
-"""Figures, times and codes as words."""
+"""Figures, times and codes as words, for the sentences of events."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from typing import Any
 
 def listed(named: Mapping[str, Any]) -> str:
     """`, name value` for each that has a value."""
-    told = [f"{name} {plain(value)}" for name, value in named.items() if value is not None]
-    return f", {', '.join(told)}" if told else ""
+    known = [f"{name} {plain(value)}" for name, value in named.items() if value is not None]
+    return f", {', '.join(known)}" if known else ""
 
 
 def plain(value: Any) -> str:
@@ -22,3 +22,8 @@ def plain(value: Any) -> str:
 
 def words(code: str) -> str:
     return code.replace("_", " ").lower()
+
+
+def in_brackets(text: str) -> str:
+    """` (text)`; nothing of no text."""
+    return f" ({text})" if text else ""

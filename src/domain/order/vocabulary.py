@@ -1,0 +1,47 @@
+"""The words of an order's events: reasons, kinds of request, and errors that are ours."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from enum import StrEnum
+
+
+class RejectReason(StrEnum):
+    """Why an order is REJECTED."""
+
+    RISK = "RISK"
+    INVALID = "INVALID"
+    BROKER = "BROKER"
+    RETRIES_EXHAUSTED = "RETRIES_EXHAUSTED"
+
+
+class CancelReason(StrEnum):
+    """Why an order is CANCELLED."""
+
+    REQUESTED = "REQUESTED"
+    TIMED_OUT = "TIMED_OUT"
+    EXPIRED = "EXPIRED"
+    DONE_FOR_DAY = "DONE_FOR_DAY"
+    BY_BROKER = "BY_BROKER"
+    STALE = "STALE"
+    HALTED = "HALTED"
+
+
+class RequestKind(StrEnum):
+    SUBMIT = "SUBMIT"
+    CANCEL = "CANCEL"
+    REPLACE = "REPLACE"
+
+
+STORE_RESTORED = "StoreRestored"
+"""`OutcomeDoubted.error` of an order that was not sent, since the store may have forgotten that it was."""
+RESTARTED, STOPPED, UNANSWERED = "Restarted", "Stopped", "Unanswered"
+"""`OutcomeDoubted.error` of a request of which we do not know whether it left us at all."""
+DOUBTS_OF_OURS = frozenset({STORE_RESTORED, RESTARTED, STOPPED, UNANSWERED})
+NOT_BEGUN = "NotBegun"
+"""As `SubmissionFailed.error`: nothing left, for a reason of ours. No attempt, and no failure of the broker."""
+
+
+def decimal_text(value: Decimal) -> str:
+    """A figure as it is stored among `Approved.figures` and shown: plain digits, no exponent."""
+    return f"{value:f}"
