@@ -5,10 +5,14 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from typing import Any
 
 from liveorder.application.ports.order_store import LeaseState, StoreIdentity
+from liveorder.application.reporting.projections import named
 from liveorder.application.reporting.projector import Progress, Projector
+from liveorder.application.reporting.read_models import Query
 from liveorder.application.reporting.verification import Verification
+from liveorder.application.reporting.views import View
 from liveorder.bootstrap.parts import expectation_of
 from liveorder.domain.claim import IdempotencyClaim
 from liveorder.infrastructure.clock import SystemClock
@@ -29,6 +33,10 @@ class StoreReader:
     views: SqlViews
     projector: Projector
     identity: StoreIdentity
+
+    async def report(self, name: str, **wanted: Any) -> Sequence[View]:
+        """Any list by the name of its read model, by its filters and `newest`. Raises `InvalidInput` for what there is none of."""
+        return await self.views.listed(named(name), Query.of(**wanted))
 
     def compare(self, settings: Settings) -> None:
         """Raises `StoreRefused` where a service with these settings would be refused."""

@@ -25,6 +25,7 @@ from liveorder.application.engine.service import Service
 from liveorder.application.ports.activity_log import ActivityLog
 from liveorder.application.ports.signal_source import SignalSource
 from liveorder.application.recovery.recover import RecoveryReport
+from liveorder.application.reporting.projections import named
 from liveorder.application.reporting.read_models import Query
 from liveorder.application.reporting.views import (
     AccountView,
@@ -34,6 +35,7 @@ from liveorder.application.reporting.views import (
     HistoryView,
     OrderView,
     PositionView,
+    View,
     doubt_view,
     history_view,
     order_view,
@@ -228,6 +230,14 @@ class Runner:
     async def active_orders(self) -> Sequence[OrderView]:
         """Orders that are not closed."""
         return [order_view(order) for order in self._engine.orders.unfinished() if not order.status.is_closed]
+
+    async def report(self, name: str, **wanted: Any) -> Sequence[View]:
+        """Any list by the name of its read model (`fills`, `daily_summary`), level with what was durable when you called.
+
+        `wanted` are its filters and `newest`. Raises `InvalidInput` for a list or a filter that there is none of.
+        """
+        await self._service.settle_views()
+        return await self._service.views.listed(named(name), Query.of(**wanted))
 
     async def orders(self, **wanted: Any) -> Sequence[OrderView]:
         """From the read models, level with what was durable when you called; filters as `Query` names them."""

@@ -11,7 +11,15 @@ from typing import Any, Self, TypeVar
 from uuid import UUID
 
 from liveorder.application.emergency.kill import StopReport
-from liveorder.application.reporting.views import AccountView, DailySummaryView, DoubtView, HistoryView, OrderView, PositionView
+from liveorder.application.reporting.views import (
+    AccountView,
+    DailySummaryView,
+    DoubtView,
+    HistoryView,
+    OrderView,
+    PositionView,
+    View,
+)
 from liveorder.application.risk.account_figures import LOOK_SECONDS
 from liveorder.bootstrap import EventRecorder
 from liveorder.domain.order.events import Refused
@@ -114,6 +122,9 @@ class ThreadedRunner:
 
     def active_orders(self) -> Sequence[OrderView]:
         return self._wait_for(self._open_runner.active_orders())
+
+    def report(self, name: str, **wanted: Any) -> Sequence[View]:
+        return self._wait_for(self._open_runner.report(name, **wanted))
 
     def orders(self, **wanted: Any) -> Sequence[OrderView]:
         return self._wait_for(self._open_runner.orders(**wanted))

@@ -8,9 +8,10 @@ from contextlib import aclosing, contextmanager
 from typing import TypeAlias
 
 from liveorder.application.ports.order_store import OrderStore
-from liveorder.application.reporting.projections import Batch, project
+from liveorder.application.reporting import projections
 from liveorder.application.reporting.projections.draft import Changes, RowCache, RowChanges, RowReader
 from liveorder.application.reporting.projections.known_orders import KnownOrders, streams_of
+from liveorder.application.reporting.projections.read_model import Batch
 from liveorder.application.reporting.read_ahead import gathered, read_ahead
 from liveorder.application.reporting.read_models import Superseded, ViewsWriter
 from liveorder.domain.events import RecordedEvent
@@ -83,7 +84,9 @@ class Pump:
 
         def draft(prior: RowReader) -> Changes:
             drafts.append(RowChanges(prior, self._kept))
-            project(Batch(events, self._known.advance(streams)), drafts[0])
+            batch = Batch(events, self._known.advance(streams))
+            for model in projections.READ_MODELS:
+                model.project(batch, drafts[0])
             return drafts[0].changes()
 
         try:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, fields
 from datetime import date
-from typing import Any, Protocol
+from typing import Any, Protocol, Self
 from uuid import UUID
 
 from liveorder.application.reporting.projections.draft import Changes, RowReader
+from liveorder.application.reporting.projections.read_model import ReadModel, V
 from liveorder.application.reporting.projections.shapes import Key, TableSpec
 from liveorder.application.reporting.views import (
     BookedFillView,
@@ -46,6 +47,21 @@ class Query:
     is_open: bool | None = None
     """Orders only: True for those not closed, or with a request unanswered."""
     newest: int | None = None
+    others: Mapping[str, object] = field(default_factory=dict)
+    """Filters that only some report has, by name."""
+
+    @classmethod
+    def of(cls, **wanted: Any) -> Self:
+        """Of filters by name; what is no field here is one of `others`."""
+        own = {each.name for each in fields(cls)}
+        others = {name: wanted.pop(name) for name in wanted.keys() - own}
+        return cls(others=others, **wanted)
+
+    @property
+    def filters(self) -> dict[str, object]:
+        """All that narrow the list, by name."""
+        own = {each.name: getattr(self, each.name) for each in fields(self) if each.name not in ("newest", "others")}
+        return {name: value for name, value in (own | {**self.others}).items() if value is not None}
 
 
 EVERYTHING = Query()
@@ -54,8 +70,12 @@ EVERYTHING = Query()
 class Views(Protocol):
     """Lists, by the read models. They trail the log: `wait_for` a position to read what was written there.
 
-    Raises `ViewsUnavailable`.
+    Raises `ViewsUnavailable`, and `InvalidInput` for a filter that a list does not have.
     """
+
+    async def listed(self, model: ReadModel[Any, V], wanted: Query = EVERYTHING) -> Sequence[V]:
+        """Any of the read models; those below are some by name."""
+        ...
 
     async def orders(self, wanted: Query = EVERYTHING) -> Sequence[OrderView]: ...
 

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Any
 
-from liveorder.application.reporting.projections import SHAPES
+from liveorder.application.reporting.projections import READ_MODELS
 from liveorder.application.reporting.projections.shapes import Key, TableSpec
 from liveorder.application.reporting.read_models import ViewsWriter
 
@@ -41,7 +41,7 @@ class Verification:
 async def compare(live: ViewsWriter, rebuilt: ViewsWriter, position: int) -> Verification:
     rows: dict[str, int] = {}
     differences: list[RowDifference] = []
-    for shape in SHAPES:
+    for shape in READ_MODELS:
         rows[shape.name], found = await _compare_table(shape, live, rebuilt)
         differences += found
     return Verification(position, rows, tuple(differences))

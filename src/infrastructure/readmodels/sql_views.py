@@ -10,8 +10,18 @@ from uuid import UUID
 from sqlalchemy import Connection, select, tuple_, update
 
 from liveorder.application.ports.clock import Clock
+from liveorder.application.reporting.projections import (
+    DAILY_SUMMARY,
+    EXECUTION_CONFIRMATIONS,
+    FILLS,
+    ORDER_HISTORY,
+    ORDERS,
+    POSITIONS,
+    SIGNALS,
+)
 from liveorder.application.reporting.projections.draft import Changes, RowReader
-from liveorder.application.reporting.projections.shapes import Key, TableSpec
+from liveorder.application.reporting.projections.read_model import ReadModel, V
+from liveorder.application.reporting.projections.shapes import Key, TableSpec, as_stored
 from liveorder.application.reporting.read_models import EVERYTHING, Query, Superseded
 from liveorder.application.reporting.views import (
     BookedFillView,
@@ -47,29 +57,32 @@ class SqlViews:
 
     # --- reading ---------------------------------------------------------------------------------------------------------------
 
+    async def listed(self, model: ReadModel[Any, V], wanted: Query = EVERYTHING) -> Sequence[V]:
+        return await self._place.read(partial(self._reader.listed, model=model, wanted=wanted))
+
     async def orders(self, wanted: Query = EVERYTHING) -> Sequence[OrderView]:
-        return await self._place.read(partial(self._reader.orders, wanted=wanted))
+        return await self.listed(ORDERS, wanted)
 
     async def find_orders(self, any_id: str) -> Sequence[OrderView]:
         return await self._place.read(partial(self._reader.find_orders, any_id=any_id))
 
     async def history(self, order_id: UUID) -> Sequence[HistoryView]:
-        return await self._place.read(partial(self._reader.history, order_id=order_id))
+        return await self.listed(ORDER_HISTORY, Query.of(order_id=order_id))
 
     async def fills(self, wanted: Query = EVERYTHING) -> Sequence[BookedFillView]:
-        return await self._place.read(partial(self._reader.fills, wanted=wanted))
+        return await self.listed(FILLS, wanted)
 
     async def positions(self, wanted: Query = EVERYTHING) -> Sequence[PositionView]:
-        return await self._place.read(partial(self._reader.positions, wanted=wanted))
+        return await self.listed(POSITIONS, wanted)
 
     async def signals(self, wanted: Query = EVERYTHING) -> Sequence[SignalView]:
-        return await self._place.read(partial(self._reader.signals, wanted=wanted))
+        return await self.listed(SIGNALS, wanted)
 
     async def confirmations(self, wanted: Query = EVERYTHING) -> Sequence[ConfirmationView]:
-        return await self._place.read(partial(self._reader.confirmations, wanted=wanted))
+        return await self.listed(EXECUTION_CONFIRMATIONS, wanted)
 
     async def daily_summary(self, wanted: Query = EVERYTHING) -> Sequence[DailySummaryView]:
-        return await self._place.read(partial(self._reader.daily_summary, wanted=wanted))
+        return await self.listed(DAILY_SUMMARY, wanted)
 
     async def position(self) -> int:
         return await self._place.read(lambda connection: connection.scalars(select(self._checkpoint.c.position)).one())
@@ -125,8 +138,8 @@ class SqlViews:
         key = [table.c[name] for name in shape.key]
         wanted = select(table).order_by(*key).limit(limit)
         if beyond is not None:
-            wanted = wanted.where(tuple_(*key) > tuple_(*beyond))
-        return [shape.row(*row) for row in connection.execute(wanted)]
+            wanted = wanted.where(tuple_(*key) > tuple_(*map(as_stored, beyond)))
+        return [shape.loaded(row) for row in connection.execute(wanted)]
 
 
 class SqlViewsTwin(SqlViews):

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-from typing import Any, get_args, get_type_hints
+from typing import Any
 
 from sqlalchemy import BigInteger, Column, Index, MetaData, Table, Text
 
 from liveorder.application.recording import domain_events
-from liveorder.application.reporting.projections import SHAPES
+from liveorder.application.reporting.projections import READ_MODELS
 from liveorder.application.reporting.projections.shapes import TableSpec
 
 CONTENT_VERSION = 3
@@ -31,7 +31,7 @@ class Tables:
             Column("shapes", _TEXT, nullable=False),
             Column("position", BigInteger, nullable=False),
         )
-        self._tables = {shape.name: _table(shape, self.metadata) for shape in SHAPES}
+        self._tables = {shape.name: _table(shape, self.metadata) for shape in READ_MODELS}
 
     def of(self, shape: TableSpec[Any]) -> Table:
         return self._tables[shape.name]
@@ -39,8 +39,8 @@ class Tables:
 
 def fingerprint() -> str:
     """Of the shapes, the kinds of event and `CONTENT_VERSION`: what another fingerprint wrote is rebuilt."""
-    shapes = [(shape.name, shape.key, tuple(shape.indexes), _columns(shape)) for shape in SHAPES]
     topics = sorted(event.topic for event in domain_events())
+    shapes = [(shape.name, shape.key, tuple(shape.indexes), _columns(shape)) for shape in READ_MODELS]
     return hashlib.sha256(repr((CONTENT_VERSION, shapes, topics)).encode()).hexdigest()
 
 
@@ -61,6 +61,4 @@ def _table(shape: TableSpec[Any], metadata: MetaData) -> Table:
 
 def _columns(shape: TableSpec[Any]) -> list[tuple[str, type, bool]]:
     """Name, `str` or `int`, and whether it may be None."""
-    hints = get_type_hints(shape.row)
-    kinds = [(name, get_args(hints[name]) or (hints[name],)) for name in shape.columns]
-    return [(name, kind[0], type(None) in kind) for name, kind in kinds]
+    return [(column.name, column.stored_as, column.is_optional) for column in shape.types]

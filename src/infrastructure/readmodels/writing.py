@@ -11,7 +11,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.dialects.postgresql import ARRAY
 
 from liveorder.application.reporting.projections.draft import Changes
-from liveorder.application.reporting.projections.shapes import Key, Row, TableSpec
+from liveorder.application.reporting.projections.shapes import Key, Row, Stored, TableSpec, as_stored
 from liveorder.infrastructure.readmodels.tables import Tables
 
 _STATEMENTS = 64
@@ -23,7 +23,7 @@ def write(connection: Connection, tables: Tables, changes: Changes) -> None:
         if keys:
             connection.execute(_delete(tables.of(shape)), [_key_values(shape, key) for key in keys])
         if rows:
-            _WRITERS[connection.dialect.name](connection, tables.of(shape), rows)
+            _WRITERS[connection.dialect.name](connection, tables.of(shape), shape.stored(rows))
 
 
 class SqlPrior:
@@ -34,14 +34,15 @@ class SqlPrior:
 
     def row(self, shape: TableSpec[Row], key: Key) -> Row | None:
         table = self._tables.of(shape)
-        found = self._connection.execute(select(table).where(tuple_(*table.primary_key) == tuple_(*key))).one_or_none()
-        return None if found is None else shape.row(*found)
+        columns = tuple_(*(table.c[name] for name in shape.key))
+        found = self._connection.execute(select(table).where(columns == tuple_(*map(as_stored, key)))).one_or_none()
+        return None if found is None else shape.loaded(found)
 
     def rows_from(self, shape: TableSpec[Row], group: tuple[str, str], order: tuple[str, int]) -> list[Row]:
         table = self._tables.of(shape)
         (group_name, member), (order_name, least) = group, order
         wanted = select(table).where(table.c[group_name] == member, table.c[order_name] >= least)
-        return [shape.row(*found) for found in self._connection.execute(wanted.order_by(table.c[order_name]))]
+        return [shape.loaded(found) for found in self._connection.execute(wanted.order_by(table.c[order_name]))]
 
 
 @lru_cache(_STATEMENTS)
@@ -49,8 +50,8 @@ def _delete(table: Table) -> Any:
     return delete(table).where(*(column == bindparam(f"key_{column.name}") for column in table.primary_key))
 
 
-def _key_values(shape: TableSpec[Any], key: Key) -> dict[str, str | int]:
-    return {f"key_{name}": value for name, value in zip(shape.key, key, strict=True)}
+def _key_values(shape: TableSpec[Any], key: Key) -> dict[str, Stored]:
+    return {f"key_{name}": as_stored(value) for name, value in zip(shape.key, key, strict=True)}
 
 
 def _write_sqlite(connection: Connection, table: Table, rows: Sequence[tuple[Any, ...]]) -> None:

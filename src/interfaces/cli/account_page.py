@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
+from liveorder.application.reporting.columns import Column
+from liveorder.application.reporting.figures import age, moment, money
 from liveorder.application.reporting.views import AccountView, FigureView
-from liveorder.interfaces.cli.figures import age, moment, money
 from liveorder.interfaces.cli.screen import say
-from liveorder.interfaces.cli.tables import Column, print_table
+from liveorder.interfaces.cli.tables import print_table
 
 
 class FigureLine(NamedTuple):

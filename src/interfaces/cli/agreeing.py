@@ -8,11 +8,12 @@ from typing import Annotated, Any
 import typer
 
 from liveorder.application.engine.operator_commands import CommandKind
+from liveorder.application.reporting.columns import Column
 from liveorder.interfaces.cli.asking import PATIENCE_SECONDS, ask, show_order
 from liveorder.interfaces.cli.exit_codes import ExitCode
 from liveorder.interfaces.cli.options import AccountName, AsJson, Config, Evidence, Patience, Store, a_number, quiet_settings_for
 from liveorder.interfaces.cli.screen import print_json, say
-from liveorder.interfaces.cli.tables import Column, print_table
+from liveorder.interfaces.cli.tables import print_table
 
 adopt = typer.Typer(no_args_is_help=True, help="Take over an order or a position that is at the broker and not ours.")
 

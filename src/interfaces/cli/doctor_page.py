@@ -11,6 +11,7 @@ from typing import Any
 from rich.text import Text
 
 from liveorder.application.ports.order_store import LeaseState
+from liveorder.application.reporting.figures import plural
 from liveorder.application.reporting.views import View
 from liveorder.bootstrap import (
     CalendarCheck,
@@ -25,7 +26,6 @@ from liveorder.bootstrap import (
 from liveorder.domain.claim import IdempotencyClaim
 from liveorder.domain.errors import LiveOrderError
 from liveorder.domain.values import TradingMode
-from liveorder.interfaces.cli.figures import plural
 from liveorder.interfaces.cli.screen import screen, shown
 
 PRESSING_DAYS = 60

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from liveorder.application.reporting.columns import Column
+from liveorder.application.reporting.figures import moment, money, number, plural
 from liveorder.application.reporting.views import DoubtView
-from liveorder.interfaces.cli.figures import moment, money, number, plural
 from liveorder.interfaces.cli.screen import say, suggest
-from liveorder.interfaces.cli.tables import Column, print_pairs, print_table
+from liveorder.interfaces.cli.tables import print_pairs, print_table
 
 
 def _exposure(doubt: DoubtView) -> str:

@@ -8,12 +8,13 @@ from typing import Annotated
 
 import typer
 
+from liveorder.application.reporting.columns import Column
 from liveorder.bootstrap import Charges, KiteLogin, kite_charges, kite_login, kite_login_address
 from liveorder.domain.values import ZERO
 from liveorder.interfaces.cli.options import AccountName, AsJson, Config, a_path, quiet_settings_for
 from liveorder.interfaces.cli.progress import spinner
 from liveorder.interfaces.cli.screen import print_json, say, suggest
-from liveorder.interfaces.cli.tables import Column, print_table
+from liveorder.interfaces.cli.tables import print_table
 
 kite = typer.Typer(no_args_is_help=True, help="Zerodha Kite: the daily login, and what today's trades cost by its calculator.")
 

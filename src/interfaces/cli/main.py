@@ -49,11 +49,9 @@ _GROUPS: dict[str, dict[str, Callable[..., Any]]] = {
     },
     "Look": {
         "status": reading.status,
-        "orders": reading.orders,
         "order": reading.order,
-        "positions": reading.positions,
+        **reading.LISTS,
         "account": reading.account,
-        "signals": reading.signals,
         "doubts": reading.doubts,
     },
     "Agree with the broker": {

@@ -54,8 +54,7 @@ Store: TypeAlias = Annotated[
     str | None, typer.Option("--store", metavar="URL", help="Where the orders are; default: from settings.")
 ]
 AsJson: TypeAlias = Annotated[bool, typer.Option("--json", help="JSON: decimals as strings, times ISO-8601 UTC.")]
-Symbol: TypeAlias = Annotated[str | None, typer.Option("--symbol", help="Only this symbol.")]
-Strategy: TypeAlias = Annotated[str | None, typer.Option("--strategy", help="Only this strategy.")]
+AsCsv: TypeAlias = Annotated[bool, typer.Option("--csv", help="CSV: a line of names, then a line for each row.")]
 AccountName: TypeAlias = Annotated[str | None, typer.Option("--account", help="Only this account.")]
 Newest: TypeAlias = Annotated[int | None, typer.Option("--newest", min=1, help="Only so many, the newest.")]
 AnyId: TypeAlias = Annotated[str, typer.Argument(metavar="ID", help="Order, client, broker or signal id.")]
@@ -81,12 +80,12 @@ def person() -> str:
     return f"person:{getpass.getuser()}"
 
 
-def a_day(text: str | None) -> date | None:
+def a_day(text: str | None, option: str = "--day") -> date | None:
     """Raises `InvalidInput`."""
     try:
         return None if text is None else date.fromisoformat(text)
     except ValueError:
-        raise InvalidInput("--day", f"{text!r} is no date", "write it like 2025-03-10") from None
+        raise InvalidInput(option, f"{text!r} is no date", "write it like 2025-03-10") from None
 
 
 def a_moment(text: str | None) -> datetime | None:

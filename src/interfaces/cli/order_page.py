@@ -9,14 +9,15 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from liveorder.application.reporting.figures import NOTHING, moment, money, number, part, price, status
+from liveorder.application.reporting.projections.orders import notable_flags, order_type, why
 from liveorder.application.reporting.views import HistoryView, OrderView
 from liveorder.domain.instrument import coin_of
 from liveorder.domain.position_adjustment import PositionAdjusted
 from liveorder.domain.values import TradingHours
-from liveorder.interfaces.cli.figures import NOTHING, moment, money, number, part, price
-from liveorder.interfaces.cli.listings import fill_columns, notable_flags, order_type, status, why
+from liveorder.interfaces.cli.listings import fill_columns
 from liveorder.interfaces.cli.screen import screen, shown
-from liveorder.interfaces.cli.tables import table
+from liveorder.interfaces.cli.tables import styled, table
 
 WIDE_ENOUGH_FOR_TWO = 120
 """Columns of the screen from which the particulars stand in two."""
@@ -43,7 +44,7 @@ def print_order(order: OrderView, history: Sequence[HistoryView] = (), kept: Seq
 def _headline(order: OrderView) -> Text:
     wanted = number(order.quantity) if order.quantity is not None else f"{number(order.notional)} {order.currency} of"
     line = shown(f"{order.side.value} {wanted} {order.symbol} {order_type(order)}  ", "bold")
-    return line.append_text(status(order.status.value)).append_text(
+    return line.append_text(styled(status(order.status.value))).append_text(
         shown("".join(f"  [{flag}]" for flag in notable_flags(order)), "yellow")
     )
 

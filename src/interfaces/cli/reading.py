@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+import inspect
+from collections.abc import Sequence
 from datetime import datetime
-from typing import Annotated, TypeVar
+from typing import Annotated, Any
 
 import typer
 
 from liveorder.application.engine.operator_commands import CommandKind
-from liveorder.application.reporting.read_models import Query
-from liveorder.application.reporting.views import AccountView, HistoryView, OrderView, View, as_of, history_view, order_view
-from liveorder.bootstrap import Settings, StoreReader, ask_for_accounts, open_reader, standing_doubts
+from liveorder.application.reporting.projections import READ_MODELS, SIGNALS
+from liveorder.application.reporting.views import AccountView, HistoryView, OrderView, as_of, history_view, order_view
+from liveorder.bootstrap import StoreReader, ask_for_accounts, standing_doubts
 from liveorder.domain.errors import InvalidInput, OrderNotFound
 from liveorder.domain.fees_in_kind import SETTLED_WITHIN
-from liveorder.domain.lifecycle import OrderStatus
-from liveorder.domain.position import PositionStatus
 from liveorder.domain.position_adjustment import PositionAdjusted, position_stream
 from liveorder.domain.values import Side
 from liveorder.interfaces.cli import listings
@@ -24,18 +23,14 @@ from liveorder.interfaces.cli.account_page import print_accounts
 from liveorder.interfaces.cli.asking import PATIENCE_SECONDS, ask, code_for, result_of, show_order
 from liveorder.interfaces.cli.doubts_page import print_doubts
 from liveorder.interfaces.cli.exit_codes import ExitCode
+from liveorder.interfaces.cli.lists import Command, described_by, list_command, read
 from liveorder.interfaces.cli.lookups import the_order
 from liveorder.interfaces.cli.options import (
-    AccountName,
     AnyId,
     AsJson,
     Config,
-    Newest,
     Patience,
     Store,
-    Strategy,
-    Symbol,
-    a_day,
     a_moment,
     an_id,
     person,
@@ -45,37 +40,6 @@ from liveorder.interfaces.cli.options import (
 from liveorder.interfaces.cli.order_page import print_order
 from liveorder.interfaces.cli.screen import print_json
 from liveorder.interfaces.cli.status_page import print_status, status_of
-
-T = TypeVar("T")
-V = TypeVar("V", bound=View)
-
-Day = Annotated[str | None, typer.Option("--day", metavar="YYYY-MM-DD", help="Only this exchange session.")]
-
-
-def orders(
-    config: Config = None,
-    store: Store = None,
-    as_json: AsJson = False,
-    status: Annotated[OrderStatus | None, typer.Option(case_sensitive=False, help="Only with this status.")] = None,
-    symbol: Symbol = None,
-    strategy: Strategy = None,
-    account: AccountName = None,
-    day: Day = None,
-    is_open: Annotated[bool, typer.Option("--open", help="Only orders of which something is still expected.")] = False,
-    newest: Newest = None,
-) -> None:
-    """List orders, old to new."""
-    wanted = Query(
-        account_id=account,
-        strategy_name=strategy,
-        symbol=symbol,
-        status=status.value if status else None,
-        session_date=a_day(day),
-        is_open=True if is_open else None,
-        newest=newest,
-    )
-    found = _read(settings_for(config, store), lambda reader: reader.views.orders(wanted))
-    _show(found, as_json, listings.print_orders)
 
 
 def order(
@@ -87,7 +51,7 @@ def order(
 ) -> None:
     """Show one order with its whole history."""
     moment = a_moment(at)
-    page = _read(settings_for(config, store), lambda reader: _page(reader, any_id, moment))
+    page = read(settings_for(config, store), lambda reader: _page(reader, any_id, moment))
     if as_json:
         print_json(page[0].to_dict() | {"history": [item.to_dict() for item in page[1]]})
     else:
@@ -124,41 +88,24 @@ async def _kept_in_kind(reader: StoreReader, order: OrderView, at: datetime | No
     ]
 
 
-def positions(
-    config: Config = None,
-    store: Store = None,
-    as_json: AsJson = False,
-    symbol: Symbol = None,
-    strategy: Strategy = None,
-    account: AccountName = None,
-    is_open: Annotated[bool, typer.Option("--open", help="Only what is held now.")] = False,
-) -> None:
-    """List positions and what they earned."""
-    status = PositionStatus.OPEN.value if is_open else None
-    wanted = Query(account_id=account, strategy_name=strategy, symbol=symbol, status=status)
-    found = _read(settings_for(config, store), lambda reader: reader.views.positions(wanted))
-    _show(found, as_json, listings.print_positions)
+def with_retry(listing: Command) -> Command:
+    """`signals`: the list, or a dead letter that a person sends after all."""
 
-
-def signals(
-    config: Config = None,
-    store: Store = None,
-    as_json: AsJson = False,
-    status: Annotated[str | None, typer.Option(help="Of its order, or DEAD_LETTER.")] = None,
-    symbol: Symbol = None,
-    strategy: Strategy = None,
-    account: AccountName = None,
-    newest: Newest = None,
-    retry: Annotated[str | None, typer.Option("--retry", metavar="ID", help="Send this dead letter after all.")] = None,
-) -> None:
-    """List signals with what became of them, dead letters included."""
-    if retry is not None:
+    def signals(retry: str | None, config: Config, store: Store, as_json: bool, **options: Any) -> None:
+        if retry is None:
+            listing(config=config, store=store, as_json=as_json, **options)
+            return
         result = ask(quiet_settings_for(config, store), CommandKind.RETRY, {"dead_letter": str(an_id("retry", retry))})
         raise typer.Exit(code_for(show_order(result, as_json=as_json)))
-    name = status.upper().replace("-", "_") if status else None
-    wanted = Query(account_id=account, strategy_name=strategy, symbol=symbol, status=name, newest=newest)
-    found = _read(settings_for(config, store), lambda reader: reader.views.signals(wanted))
-    _show(found, as_json, listings.print_signals)
+
+    own = Annotated[str | None, typer.Option("--retry", metavar="ID", help="Send this dead letter after all.")]
+    listed = {each.name: (each.annotation, each.default) for each in inspect.signature(listing).parameters.values()}
+    return described_by(signals, listed | {"retry": (own, None)}, listing.__doc__ or "")
+
+
+LISTS: dict[str, Command] = {model.command: list_command(model) for model in READ_MODELS}
+"""By the name of the command."""
+LISTS[SIGNALS.command] = with_retry(list_command(SIGNALS, listings.print_signals))
 
 
 def account(
@@ -175,7 +122,10 @@ def account(
         raise InvalidInput("ID", f"{account_id} is not traded by these settings", f"name one of {', '.join(known)}")
     answer = asyncio.run(ask_for_accounts(settings, account_id, actor=person(), timeout_seconds=timeout))
     found = [AccountView.model_validate(each) for each in result_of(answer)]
-    _show(found, as_json, print_accounts)
+    if as_json:
+        print_json([each.to_dict() for each in found])
+    else:
+        print_accounts(found)
     raise typer.Exit(ExitCode.BROKER if any(each.problem is not None for each in found) else ExitCode.OK)
 
 
@@ -191,23 +141,8 @@ def doubts(config: Config = None, store: Store = None, as_json: AsJson = False) 
 def status(config: Config = None, store: Store = None, as_json: AsJson = False) -> None:
     """Show whether a service runs, whether trading is halted, and how many orders there are."""
     settings = settings_for(config, store)
-    found = _read(settings, lambda reader: status_of(reader, settings))
+    found = read(settings, lambda reader: status_of(reader, settings))
     if as_json:
         print_json(found.to_dict())
     else:
         print_status(found)
-
-
-def _read(settings: Settings, question: Callable[[StoreReader], Awaitable[T]]) -> T:
-    async def ask() -> T:
-        async with open_reader(settings) as reader:
-            return await question(reader)
-
-    return asyncio.run(ask())
-
-
-def _show(rows: Sequence[V], as_json: bool, as_table: Callable[[Sequence[V]], None]) -> None:
-    if as_json:
-        print_json([row.to_dict() for row in rows])
-    else:
-        as_table(rows)

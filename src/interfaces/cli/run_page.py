@@ -6,20 +6,18 @@ from collections.abc import Sequence
 from uuid import UUID
 
 from liveorder.application.engine.service import RunSummary
+from liveorder.application.reporting.figures import part, plural, short
+from liveorder.application.reporting.projections.orders import order_type, why
 from liveorder.application.reporting.read_models import Query, Views
 from liveorder.application.reporting.views import OrderView, PositionView, SignalView, View
 from liveorder.application.reporting.views.signals import DEAD_LETTER
 from liveorder.bootstrap import Settings
 from liveorder.domain.lifecycle import OrderStatus
-from liveorder.interfaces.cli.figures import part, plural
 from liveorder.interfaces.cli.listings import (
-    order_type,
     print_dead_letters,
     print_orders,
     print_positions,
     print_results,
-    short,
-    why,
 )
 from liveorder.interfaces.cli.results import results_of
 from liveorder.interfaces.cli.screen import say, screen, shown

@@ -5,8 +5,10 @@ Nothing that a signal, a broker or a settings file says is ever read as markup, 
 
 from __future__ import annotations
 
+import csv
 import json
 import sys
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rich.console import Console
@@ -39,3 +41,17 @@ def print_json(value: Any) -> None:
     """For machines: plain ASCII, so that no terminal obeys anything in it. `value` is JSON-ready."""
     sys.stdout.write(json.dumps(value, indent=2) + "\n")
     sys.stdout.flush()
+
+
+def print_csv(names: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> None:
+    """For spreadsheets: `rows` are JSON-ready; what is no text stands as JSON, and text without control characters."""
+    writer = csv.writer(sys.stdout, lineterminator="\n")
+    writer.writerow(names)
+    writer.writerows([_in_csv(row[name]) for name in names] for row in rows)
+    sys.stdout.flush()
+
+
+def _in_csv(value: Any) -> str:
+    if value is None:
+        return ""
+    return visible(value) if isinstance(value, str) else json.dumps(value)

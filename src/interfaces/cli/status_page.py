@@ -7,6 +7,7 @@ from collections import Counter
 from rich.table import Table
 
 from liveorder.application.ports.order_store import HaltRow
+from liveorder.application.reporting.figures import moment, plural
 from liveorder.application.reporting.read_models import Query
 from liveorder.application.reporting.views import View
 from liveorder.application.reporting.views.signals import DEAD_LETTER
@@ -15,7 +16,6 @@ from liveorder.bootstrap import Settings, StoreReader
 from liveorder.domain.lifecycle import OrderStatus
 from liveorder.domain.position import PositionStatus
 from liveorder.domain.trading_halt import TradingHalt, covered_by
-from liveorder.interfaces.cli.figures import moment, plural
 from liveorder.interfaces.cli.screen import screen, shown
 
 

@@ -10,11 +10,11 @@ from typing import Annotated, Any
 import typer
 
 from liveorder.application.engine.operator_commands import CommandKind
+from liveorder.application.reporting.figures import plural
 from liveorder.bootstrap import Settings, emergency_kill
 from liveorder.domain.trading_halt import EVERYTHING, account_scope
 from liveorder.interfaces.cli.asking import PATIENCE_SECONDS, ask
 from liveorder.interfaces.cli.exit_codes import ExitCode
-from liveorder.interfaces.cli.figures import plural
 from liveorder.interfaces.cli.options import AccountName, AsJson, Config, Detail, Patience, Store, person, quiet_settings_for
 from liveorder.interfaces.cli.screen import print_json, say
 

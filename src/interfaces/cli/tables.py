@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Generic, TypeVar
+from collections.abc import Sequence
+from typing import TypeVar
 
 from rich import box
 from rich.cells import cell_len
-from rich.console import JustifyMethod
 from rich.table import Table
 from rich.text import Text
 
+from liveorder.application.reporting.columns import Column
+from liveorder.application.reporting.figures import Styled
 from liveorder.interfaces.cli.screen import screen, shown
 
 R = TypeVar("R")
@@ -21,19 +21,9 @@ _DIVIDER = 1
 """Of them, the one that belongs to the box."""
 
 
-@dataclass(frozen=True, slots=True)
-class Column(Generic[R]):
-    """`cell` gives the text for a row; what is no `Text` is made harmless. Columns of rank 0 always stay, higher ones go first."""
-
-    title: str
-    cell: Callable[[R], object]
-    rank: int = 0
-    justify: JustifyMethod = "left"
-
-
 def table(title: str, columns: Sequence[Column[R]], rows: Sequence[R], width: int) -> Table:
     """The rows under those columns that fit into `width`; a cell that is too long even then ends in an ellipsis."""
-    cells = [[_text(column.cell(row)) for column in columns] for row in rows]
+    cells = [[styled(column.of(row)) for column in columns] for row in rows]
     kept = fitting(columns, cells, width)
     made = Table(
         title=shown(title, "bold"),
@@ -89,5 +79,5 @@ def print_pairs(title: str, pairs: Sequence[tuple[str, str]]) -> None:
     console.print()
 
 
-def _text(cell: object) -> Text:
-    return cell if isinstance(cell, Text) else shown(cell)
+def styled(text: Styled) -> Text:
+    return shown(text.plain, text.style)

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from liveorder.application.reporting.figures import plural
 from liveorder.application.reporting.verification import Verification
 from liveorder.bootstrap import backup as back_up
 from liveorder.bootstrap import rebuild_views, verify_views, write_settings_template
@@ -15,7 +16,6 @@ from liveorder.domain.errors import InvalidInput
 from liveorder.domain.signal_schema import signal_json_schema
 from liveorder.interfaces.cli.doctor_page import diagnose, print_diagnosis
 from liveorder.interfaces.cli.exit_codes import ExitCode
-from liveorder.interfaces.cli.figures import plural
 from liveorder.interfaces.cli.options import AsJson, Config, Store, a_path, settings_for
 from liveorder.interfaces.cli.progress import bar, spinner
 from liveorder.interfaces.cli.screen import print_json, say

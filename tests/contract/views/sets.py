@@ -10,7 +10,7 @@ from typing import Any
 from urllib.parse import urlsplit
 from uuid import UUID
 
-from liveorder.application.reporting.projections import SHAPES
+from liveorder.application.reporting.projections import READ_MODELS
 from liveorder.application.reporting.projector import Projector
 from liveorder.infrastructure.readmodels import views_at
 from liveorder.infrastructure.readmodels.sql_views import SqlViews
@@ -65,5 +65,5 @@ def _raise(error: Exception) -> None:
 
 async def dump(views: SqlViews) -> dict[str, list[Any]]:
     """Every row of every table, by key."""
-    tables = await asyncio.gather(*[views.rows(shape, None, 10**6) for shape in SHAPES])
-    return {shape.name: list(rows) for shape, rows in zip(SHAPES, tables, strict=True)}
+    tables = await asyncio.gather(*[views.rows(shape, None, 10**6) for shape in READ_MODELS])
+    return {shape.name: list(rows) for shape, rows in zip(READ_MODELS, tables, strict=True)}

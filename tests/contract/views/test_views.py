@@ -11,7 +11,7 @@ import psycopg
 import pytest
 from sqlalchemy import NullPool, create_engine
 
-from liveorder.application.reporting.projections import SHAPES
+from liveorder.application.reporting.projections import READ_MODELS
 from liveorder.application.reporting.pump import Pump
 from liveorder.application.reporting.read_models import Query, Superseded, ViewsUnavailable
 from liveorder.application.reporting.views import confirmation_view, history_view, order_view
@@ -139,7 +139,7 @@ async def test_verifying_compares_with_a_second_set_and_leaves_nothing_behind(gr
         before = await dump(views)
         verification = await projector.verify()
         assert verification.is_equal
-        assert verification.rows == {shape.name: len(before[shape.name]) for shape in SHAPES}
+        assert verification.rows == {shape.name: len(before[shape.name]) for shape in READ_MODELS}
         assert await dump(views) == before
     assert not [path for path in sqlite_files(ground) if "twin" in path]
 

@@ -7,7 +7,7 @@ from decimal import Decimal
 
 import pytest
 
-from liveorder.interfaces.cli.figures import moment, money, number, part, plural, price, result
+from liveorder.application.reporting.figures import moment, money, number, part, plural, price, result
 
 
 @pytest.mark.parametrize(

@@ -8,12 +8,14 @@ from typing import Any
 
 import pytest
 
+from liveorder.application.reporting.figures import short
+from liveorder.application.reporting.projections.orders import order_type, why
 from liveorder.application.reporting.views import FillView
 from liveorder.domain.instrument import Instrument
 from liveorder.domain.lifecycle import OrderStatus
 from liveorder.domain.position_adjustment import AdjustmentReason, PositionAdjusted
 from liveorder.domain.values import AssetClass, OrderType
-from liveorder.interfaces.cli.listings import order_type, print_orders, print_positions, print_results, print_signals, short, why
+from liveorder.interfaces.cli.listings import print_orders, print_positions, print_results, print_signals
 from liveorder.interfaces.cli.order_page import print_order
 from liveorder.interfaces.cli.results import results_of
 from tests.unit.cli.pages import HARMLESS, HOSTILE, a_position, an_order, seen

@@ -10,7 +10,7 @@ from typing import Any
 from uuid import UUID
 
 from liveorder.application.ports.order_store import HaltRow
-from liveorder.application.reporting.projections import SHAPES
+from liveorder.application.reporting.projections import READ_MODELS
 from liveorder.application.reporting.projections.draft import Changes, RowReader
 from liveorder.application.reporting.projections.shapes import Key, TableSpec
 from liveorder.application.reporting.read_models import Superseded, ViewsUnavailable
@@ -94,7 +94,7 @@ class MemoryViews:
 
     def __init__(self) -> None:
         self.at = 0
-        self.tables: dict[str, dict[Key, Any]] = {shape.name: {} for shape in SHAPES}
+        self.tables: dict[str, dict[Key, Any]] = {shape.name: {} for shape in READ_MODELS}
         self.faults: list[str] = []
         self.opened_for: UUID | None = None
         self.twins: list[MemoryViews] = []
@@ -137,7 +137,7 @@ class MemoryViews:
         return sorted(rows, key=lambda row: getattr(row, column))
 
     async def clear(self) -> None:
-        self.at, self.tables = 0, {shape.name: {} for shape in SHAPES}
+        self.at, self.tables = 0, {shape.name: {} for shape in READ_MODELS}
 
     async def twin(self) -> MemoryViews:
         self.twins.append(MemoryViews())

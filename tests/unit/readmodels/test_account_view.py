@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
+from liveorder.application.reporting.figures import age
 from liveorder.application.reporting.views import AccountView, account_view
 from liveorder.application.risk.account_figures import with_equity
 from liveorder.domain.broker_account import BrokerAccount, figures
 from liveorder.domain.values import TradingMode
 from liveorder.interfaces.cli.account_page import print_accounts
-from liveorder.interfaces.cli.figures import age
 from tests.unit.cli.pages import HARMLESS, HOSTILE, seen
 
 D = Decimal

@@ -1,32 +1,44 @@
-"""Reports as functions of the log. A new report is one file with a `MODEL`, and its name in `READ_MODELS`."""
+"""Reports as functions of the log. A new one is a file with a `ReadModel`, and its name in `READ_MODELS`."""
 
-from liveorder.application.reporting.projections import (
-    confirmations,
-    daily_summary,
-    order_history,
-    orders,
-    positions,
-    signals,
-)
-from liveorder.application.reporting.projections.draft import RowChanges
-from liveorder.application.reporting.projections.read_model import Batch
+from typing import Any
 
-__all__ = ["READ_MODELS", "SHAPES", "Batch", "project"]
+from liveorder.application.reporting.projections.confirmations import EXECUTION_CONFIRMATIONS
+from liveorder.application.reporting.projections.daily_summary import DAILY_SUMMARY
+from liveorder.application.reporting.projections.fills import FILLS
+from liveorder.application.reporting.projections.order_history import ORDER_HISTORY
+from liveorder.application.reporting.projections.orders import ORDERS
+from liveorder.application.reporting.projections.positions import POSITIONS
+from liveorder.application.reporting.projections.read_model import ReadModel
+from liveorder.application.reporting.projections.signals import SIGNALS
+from liveorder.domain.errors import InvalidInput
 
-READ_MODELS = (
-    orders.MODEL,
-    order_history.MODEL,
-    positions.MODEL,
-    signals.MODEL,
-    confirmations.MODEL,
-    daily_summary.MODEL,
+__all__ = [
+    "DAILY_SUMMARY",
+    "EXECUTION_CONFIRMATIONS",
+    "FILLS",
+    "ORDERS",
+    "ORDER_HISTORY",
+    "POSITIONS",
+    "READ_MODELS",
+    "SIGNALS",
+    "named",
+]
+
+READ_MODELS: tuple[ReadModel[Any, Any], ...] = (
+    ORDERS,
+    ORDER_HISTORY,
+    FILLS,
+    POSITIONS,
+    SIGNALS,
+    EXECUTION_CONFIRMATIONS,
+    DAILY_SUMMARY,
 )
 """In the order in which they are projected: the summary counts the fills that the positions booked."""
 
-SHAPES = tuple(shape for model in READ_MODELS for shape in model.shapes)
 
-
-def project(batch: Batch, draft: RowChanges) -> None:
-    """What the batch does to the rows of every read model."""
-    for model in READ_MODELS:
-        model.project(batch, draft)
+def named(name: str) -> ReadModel[Any, Any]:
+    """Raises `InvalidInput` where there is none of that name."""
+    by_name = {model.name: model for model in READ_MODELS}
+    if name not in by_name:
+        raise InvalidInput("report", f"there is no {name}", f"choose among {', '.join(by_name)}")
+    return by_name[name]

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC
 from typing import NamedTuple
 
+from liveorder.application.reporting.columns import Column
+from liveorder.application.reporting.figures import moment, number, part, price, status
 from liveorder.application.reporting.projections.draft import RowChanges
 from liveorder.application.reporting.projections.known_orders import OrderChange
+from liveorder.application.reporting.projections.orders import ORDERS, OrderRow
 from liveorder.application.reporting.projections.read_model import Batch, ReadModel
-from liveorder.application.reporting.projections.shapes import TableSpec
-from liveorder.application.reporting.views import is_confirmable
+from liveorder.application.reporting.views import ConfirmationView, is_confirmable
 from liveorder.application.reporting.views.confirmations import outcome
 
 
@@ -19,9 +22,6 @@ class ConfirmationRow(NamedTuple):
     total_value: str
     filled_at: str | None
     notes: str
-
-
-EXECUTION_CONFIRMATIONS = TableSpec("execution_confirmations", ConfirmationRow, ("began",))
 
 
 def _project(batch: Batch, draft: RowChanges) -> None:
@@ -36,4 +36,31 @@ def _row(change: OrderChange) -> ConfirmationRow:
     return ConfirmationRow(change.began, f"{total_value:f}", at, notes)
 
 
-MODEL = ReadModel((EXECUTION_CONFIRMATIONS,), _project)
+def _view(row: ConfirmationRow, order: OrderRow) -> ConfirmationView:
+    added = {"total_value": row.total_value, "filled_at": row.filled_at, "notes": row.notes}
+    return ConfirmationView.model_validate(json.loads(order.body) | added)
+
+
+EXECUTION_CONFIRMATIONS = ReadModel(
+    "execution_confirmations",
+    ConfirmationRow,
+    ("began",),
+    about="List what strategies are told of orders that traded or ended.",
+    project=_project,
+    view=ConfirmationView,
+    shown=_view,
+    beside=ORDERS,
+    filters=ORDERS.filters,
+    columns=(
+        Column("Order", "client_order_id"),
+        Column("Symbol", "symbol"),
+        Column("Side", "side"),
+        Column("Filled", lambda order: part(order.filled_quantity, order.quantity), justify="right"),
+        Column("Average", lambda order: price(order.average_price), rank=1, justify="right"),
+        Column("Value", lambda order: number(order.total_value), rank=2, justify="right"),
+        Column("Status", lambda order: status(order.status.value)),
+        Column("Filled at (UTC)", lambda order: moment(order.filled_at), rank=3),
+        Column("Signal", "signal_id", rank=4),
+        Column("Notes", "notes", rank=5),
+    ),
+)

@@ -13,11 +13,12 @@ from decimal import Context, Decimal, Inexact
 from fractions import Fraction
 from typing import NamedTuple, TypeAlias
 
+from liveorder.application.reporting.columns import Column
+from liveorder.application.reporting.figures import money, result
 from liveorder.application.reporting.projections.draft import RowChanges
 from liveorder.application.reporting.projections.fills import FILLS, FillRow, counted_on
 from liveorder.application.reporting.projections.known_orders import OrderChange
-from liveorder.application.reporting.projections.read_model import Batch, ReadModel
-from liveorder.application.reporting.projections.shapes import TableSpec
+from liveorder.application.reporting.projections.read_model import ACCOUNT, SESSION, STRATEGY, Batch, ReadModel
 from liveorder.application.reporting.views import DailySummaryView
 from liveorder.application.reporting.views.fields import plain, rounded_fraction
 from liveorder.domain.lifecycle import OrderStatus
@@ -54,9 +55,6 @@ class SummaryRow(NamedTuple):
             realized_pnl=rounded_fraction(tally.realized),
             realized_pnl_net=rounded_fraction(tally.realized - Fraction(tally.commission)),
         )
-
-
-DAILY_SUMMARY = TableSpec("daily_summary", SummaryRow, ("session_date", "account_id", "strategy_name", "currency"), is_kept=True)
 
 
 @dataclass(slots=True)
@@ -150,4 +148,26 @@ def _add(key: SummaryKey, tally: Tally, draft: RowChanges) -> None:
         draft.remove(DAILY_SUMMARY, key)
 
 
-MODEL = ReadModel((DAILY_SUMMARY,), _project)
+DAILY_SUMMARY = ReadModel(
+    "daily_summary",
+    SummaryRow,
+    ("session_date", "account_id", "strategy_name", "currency"),
+    is_kept=True,
+    about="List sessions, each strategy in each account summed up.",
+    project=_project,
+    view=DailySummaryView,
+    shown=SummaryRow.view,
+    filters=(SESSION, STRATEGY, ACCOUNT),
+    columns=(
+        Column("Session", "session_date"),
+        Column("Account", "account_id"),
+        Column("Strategy", "strategy_name"),
+        Column("Orders", "orders", justify="right"),
+        Column("Fills", "fills", rank=1, justify="right"),
+        Column("Value", lambda day: money(day.filled_value), rank=2, justify="right"),
+        Column("Realized", lambda day: result(day.realized_pnl), justify="right"),
+        Column("Fees", lambda day: money(day.commission), rank=3, justify="right"),
+        Column("Net", lambda day: result(day.realized_pnl_net), justify="right"),
+        Column("", "currency"),
+    ),
+)

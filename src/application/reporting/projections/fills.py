@@ -8,8 +8,17 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import NamedTuple, cast
 
+from liveorder.application.reporting.columns import Column
+from liveorder.application.reporting.figures import number, price, result
 from liveorder.application.reporting.projections.known_orders import OrderChange
-from liveorder.application.reporting.projections.shapes import TableSpec
+from liveorder.application.reporting.projections.read_model import (
+    ACCOUNT,
+    SESSION,
+    STRATEGY,
+    SYMBOL,
+    ReadModel,
+    written_with_another,
+)
 from liveorder.application.reporting.views import BookedFillView
 from liveorder.application.reporting.views.fields import rounded, rounded_fraction
 from liveorder.domain.events import RecordedEvent
@@ -122,7 +131,32 @@ def adjustment(item: RecordedEvent, adjusted: PositionAdjusted) -> FillChange:
     return FillChange(row.holding, row.booked, None, row)
 
 
-FILLS = TableSpec("fills", FillRow, ("booked",), (("holding", "booked"), ("session_date",)))
+FILLS = ReadModel(
+    "fills",
+    FillRow,
+    ("booked",),
+    (("holding", "booked"), ("session_date",)),
+    about="List executions that count, with what each earned.",
+    project=written_with_another,
+    view=BookedFillView,
+    shown=FillRow.view,
+    only={"adjusted_for": ""},
+    filters=(SYMBOL, STRATEGY, ACCOUNT, SESSION),
+    columns=(
+        Column("Execution", "execution_id"),
+        Column("Time (UTC)", "filled_at"),
+        Column("Symbol", "symbol"),
+        Column("Side", "side"),
+        Column("Quantity", lambda fill: number(fill.quantity), justify="right"),
+        Column("Price", lambda fill: price(fill.price), justify="right"),
+        Column("Realized", lambda fill: result(fill.realized_pnl), justify="right"),
+        Column("", "currency"),
+        Column("Session", "session_date", rank=1),
+        Column("Strategy", "strategy_name", rank=2),
+        Column("Account", "account_id", rank=3),
+    ),
+)
+"""Written with the positions, whose holdings they grow."""
 
 
 class FillChange(NamedTuple):

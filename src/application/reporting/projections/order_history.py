@@ -8,9 +8,10 @@ from uuid import UUID
 from pydantic import BaseModel
 
 from liveorder.application.recording import domain_events
+from liveorder.application.reporting.columns import Column
 from liveorder.application.reporting.projections.draft import RowChanges
-from liveorder.application.reporting.projections.read_model import Batch, ReadModel
-from liveorder.application.reporting.projections.shapes import TableSpec
+from liveorder.application.reporting.projections.read_model import Batch, Filter, ReadModel
+from liveorder.application.reporting.views import HistoryView, history_view
 from liveorder.domain.events import Envelope, RecordedEvent
 
 
@@ -23,7 +24,6 @@ class HistoryRow(NamedTuple):
     fact: str
 
 
-ORDER_HISTORY = TableSpec("order_history", HistoryRow, ("position",), (("order_id",),))
 _EVENTS = {fact.topic: fact for fact in domain_events()}
 
 
@@ -54,4 +54,21 @@ def recorded_event(row: HistoryRow) -> RecordedEvent:
     return RecordedEvent(UUID(row.order_id), row.version, envelope, fact, row.position)
 
 
-MODEL = ReadModel((ORDER_HISTORY,), _project)
+ORDER_HISTORY = ReadModel(
+    "order_history",
+    HistoryRow,
+    ("position",),
+    (("order_id",),),
+    about="List every event of every order.",
+    project=_project,
+    view=HistoryView,
+    shown=lambda row: history_view(recorded_event(row)),
+    filters=(Filter("order_id", "--order", "Only of the order with this order id."),),
+    columns=(
+        Column("Recorded (UTC)", "recorded_at"),
+        Column("Order", "stream_id", rank=2),
+        Column("Event", "fact"),
+        Column("", "sentence"),
+        Column("By", "actor", rank=1),
+    ),
+)

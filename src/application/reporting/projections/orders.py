@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from liveorder.application.reporting.columns import Column
+from liveorder.application.reporting.figures import NOTHING, fees, number, part, price, short, status, without_year
 from liveorder.application.reporting.projections.draft import RowChanges
 from liveorder.application.reporting.projections.known_orders import OrderChange
-from liveorder.application.reporting.projections.read_model import Batch, ReadModel
-from liveorder.application.reporting.projections.shapes import TableSpec
-from liveorder.application.reporting.views import order_view, session_date
+from liveorder.application.reporting.projections.read_model import ACCOUNT, SESSION, STRATEGY, SYMBOL, Batch, Filter, ReadModel
+from liveorder.application.reporting.views import OrderView, order_view, session_date
+from liveorder.domain.lifecycle import OrderStatus
 
 
 class OrderRow(NamedTuple):
@@ -26,14 +28,6 @@ class OrderRow(NamedTuple):
     """1 until it is closed and nothing is unanswered."""
     session_date: str | None
     body: str
-
-
-ORDERS = TableSpec(
-    "orders",
-    OrderRow,
-    ("began",),
-    (("order_id",), ("client_order_id",), ("broker_order_id",), ("signal_id",), ("is_open",), ("session_date",)),
-)
 
 
 def _project(batch: Batch, draft: RowChanges) -> None:
@@ -59,4 +53,62 @@ def _row(change: OrderChange) -> OrderRow:
     )
 
 
-MODEL = ReadModel((ORDERS,), _project)
+def order_type(order: OrderView) -> str:
+    """With its prices: ``LIMIT 228.50``."""
+    given = (order.stop_price, order.limit_price, order.trail_amount)
+    parts = [price(value).replace(",", "") for value in given if value is not None]
+    if order.trail_percent is not None:
+        parts.append(f"{number(order.trail_percent)}%")
+    if order.limit_offset is not None:
+        parts.append(f"limit {price(order.limit_offset)} off")
+    return " ".join([order.order_type.value.replace("TRAILING_STOP", "TRAILING"), *parts])
+
+
+def why(order: OrderView) -> str:
+    """Reason and message, for an order that did not go as it was asked."""
+    return "; ".join(text for text in (order.reason, order.error_message) if text)
+
+
+def notable_flags(order: OrderView) -> list[str]:
+    """All but the one that every live order has."""
+    return [flag for flag in order.flags if flag != "acknowledged"]
+
+
+def _fees_of_order(order: OrderView) -> str:
+    return fees(order.commission, order.other_commissions) if order.commission or order.other_commissions else NOTHING
+
+
+ORDERS = ReadModel(
+    "orders",
+    OrderRow,
+    ("began",),
+    (("order_id",), ("client_order_id",), ("broker_order_id",), ("signal_id",), ("is_open",), ("session_date",)),
+    about="List orders, old to new.",
+    project=_project,
+    view=OrderView,
+    shown=lambda row: OrderView.model_validate_json(row.body),
+    filters=(
+        Filter("status", "--status", "Only with this status.", OrderStatus),
+        SYMBOL,
+        STRATEGY,
+        ACCOUNT,
+        SESSION,
+        Filter("is_open", "--open", "Only orders of which something is still expected.", bool),
+    ),
+    columns=(
+        Column("Order", lambda order: order.client_order_id),
+        Column("Requested", lambda order: without_year(order.requested_at), rank=3),
+        Column("Symbol", lambda order: order.symbol),
+        Column("Side", lambda order: order.side.value),
+        Column("Type", order_type, rank=2),
+        Column("Filled", lambda order: part(order.filled_quantity, order.quantity), justify="right"),
+        Column("Average", lambda order: price(order.average_price), rank=1, justify="right"),
+        Column("Fees", _fees_of_order, rank=6, justify="right"),
+        Column("Status", lambda order: status(order.status.value)),
+        Column("Signal", lambda order: short(order.signal_id), rank=4),
+        Column("Strategy", lambda order: order.strategy_name, rank=5),
+        Column("Account", lambda order: order.account_id, rank=4),
+        Column("Broker id", lambda order: order.broker_order_id or NOTHING, rank=7),
+        Column("Flags", lambda order: ", ".join(notable_flags(order)), rank=8),
+    ),
+)

@@ -6,11 +6,14 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import NamedTuple
 from uuid import UUID
 
+from liveorder.application.reporting.columns import Column
+from liveorder.application.reporting.figures import fees, moment, number, price, result
 from liveorder.application.reporting.projections.draft import RowChanges
 from liveorder.application.reporting.projections.fills import FILLS, FillChange, FillRow, adjustment, fill_changes
-from liveorder.application.reporting.projections.read_model import Batch, ReadModel
-from liveorder.application.reporting.projections.shapes import Key, TableSpec
+from liveorder.application.reporting.projections.read_model import ACCOUNT, STRATEGY, SYMBOL, Batch, Filter, ReadModel
+from liveorder.application.reporting.projections.shapes import Key
 from liveorder.application.reporting.views import PositionView, position_view
+from liveorder.domain.position import PositionStatus
 from liveorder.domain.position_adjustment import PositionAdjusted
 from liveorder.domain.position_booking import Holding, Owner, nothing
 
@@ -40,9 +43,6 @@ class PositionRow(NamedTuple):
             instrument=self.instrument,
             order_ids=order_ids,
         )
-
-
-POSITIONS = TableSpec("positions", PositionRow, ("holding",), (("status",),), is_kept=True)
 
 
 def _project(batch: Batch, draft: RowChanges) -> None:
@@ -114,4 +114,35 @@ def _row(key: str, owner: Owner, holding: Holding) -> PositionRow:
     )
 
 
-MODEL = ReadModel((FILLS, POSITIONS), _project)
+POSITIONS = ReadModel(
+    "positions",
+    PositionRow,
+    ("holding",),
+    (("status",),),
+    is_kept=True,
+    about="List positions and what they earned.",
+    project=_project,
+    view=PositionView,
+    shown=PositionRow.view,
+    order=("last_booked",),
+    filters=(
+        SYMBOL,
+        STRATEGY,
+        ACCOUNT,
+        Filter("status", "--status", "Only with this status.", PositionStatus),
+        Filter("is_open", "--open", "Only what is held now.", bool, "status", {True: "OPEN", False: "CLOSED"}),
+    ),
+    columns=(
+        Column("Symbol", lambda held: held.symbol),
+        Column("Side", lambda held: held.side.value),
+        Column("Quantity", lambda held: number(held.quantity), justify="right"),
+        Column("Average", lambda held: price(held.average_price), justify="right"),
+        Column("Realized", lambda held: result(held.realized_pnl), justify="right"),
+        Column("Fees", lambda held: fees(held.commission, held.other_commissions), rank=2, justify="right"),
+        Column("Net", lambda held: result(held.realized_pnl_net), rank=1, justify="right"),
+        Column("", lambda held: held.currency),
+        Column("Account", lambda held: held.account_id, rank=3),
+        Column("Strategy", lambda held: held.strategy_name, rank=4),
+        Column("Since (UTC)", lambda held: moment(held.opened_at), rank=5),
+    ),
+)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from liveorder.application.reporting.columns import Column
+from liveorder.application.reporting.figures import NOTHING, number, part, short, status, without_year
 from liveorder.application.reporting.projections.draft import RowChanges
-from liveorder.application.reporting.projections.read_model import Batch, ReadModel
-from liveorder.application.reporting.projections.shapes import TableSpec
+from liveorder.application.reporting.projections.read_model import ACCOUNT, STRATEGY, SYMBOL, Batch, Filter, ReadModel
 from liveorder.application.reporting.views import SignalView, dead_letter_view, signal_view
 from liveorder.domain.dead_letter import SignalDeadLettered, SignalRetried
 
@@ -23,9 +24,6 @@ class SignalRow(NamedTuple):
     execution_status: str
     order_id: str | None
     body: str
-
-
-SIGNALS = TableSpec("signals", SignalRow, ("began",), (("execution_status",),))
 
 
 def _project(batch: Batch, draft: RowChanges) -> None:
@@ -53,4 +51,39 @@ def _row(began: int, stream_id: str, view: SignalView) -> SignalRow:
     )
 
 
-MODEL = ReadModel((SIGNALS,), _project)
+def _status_of(text: str) -> str:
+    """`dead-letter` is DEAD_LETTER."""
+    return text.upper().replace("-", "_")
+
+
+def _signal_part(signal: SignalView) -> str:
+    return NOTHING if signal.quantity is None else part(signal.filled_quantity, signal.quantity)
+
+
+SIGNALS = ReadModel(
+    "signals",
+    SignalRow,
+    ("began",),
+    (("execution_status",),),
+    about="List signals with what became of them, dead letters included.",
+    project=_project,
+    view=SignalView,
+    shown=lambda row: SignalView.model_validate_json(row.body),
+    filters=(
+        Filter("status", "--status", "Of its order, or DEAD_LETTER.", _status_of, "execution_status"),
+        SYMBOL,
+        STRATEGY,
+        ACCOUNT,
+    ),
+    columns=(
+        Column("Signal", lambda signal: short(signal.signal_id)),
+        Column("Received", lambda signal: without_year(signal.received_at), rank=2),
+        Column("Symbol", lambda signal: signal.symbol or NOTHING),
+        Column("Side", lambda signal: signal.side.value if signal.side else NOTHING),
+        Column("Score", lambda signal: number(signal.score), rank=3, justify="right"),
+        Column("Filled", _signal_part, rank=1, justify="right"),
+        Column("Execution", lambda signal: status(signal.execution_status)),
+        Column("Order", lambda signal: signal.client_order_id or str(signal.order_id or NOTHING), rank=4),
+        Column("Reason", lambda signal: signal.reason or "", rank=5),
+    ),
+)

@@ -1,18 +1,38 @@
-"""Numbers and times for people: thousands apart, times in UTC to the second, a dash for what is not known."""
+"""Numbers, times and names for people: thousands apart, times in UTC to the second, a dash for what is not known."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from decimal import ROUND_HALF_EVEN, Decimal
+from typing import NamedTuple
 
-from rich.text import Text
-
+from liveorder.application.reporting.views.signals import DEAD_LETTER
+from liveorder.domain.lifecycle import OrderStatus
 from liveorder.domain.values import ZERO
 
 NOTHING = "–"
+SHORT = 16
+"""Characters of a derived id that are enough to tell it."""
+
+STATUS_STYLES: Mapping[str, str] = {
+    OrderStatus.PENDING: "yellow",
+    OrderStatus.SUBMITTED: "cyan",
+    OrderStatus.PARTIAL: "blue",
+    OrderStatus.FILLED: "green",
+    OrderStatus.REJECTED: "red",
+    OrderStatus.CANCELLED: "magenta",
+    DEAD_LETTER: "red",
+}
 _CENT = Decimal("0.01")
 _FINEST = Decimal("0.000001")
+
+
+class Styled(NamedTuple):
+    """Text and how it looks on a screen: `green`, `bold red`."""
+
+    plain: str
+    style: str = ""
 
 
 def number(value: Decimal | None) -> str:
@@ -43,14 +63,18 @@ def fees(amount: Decimal, others: Mapping[str, Decimal]) -> str:
     )
 
 
-def result(value: Decimal) -> Text:
+def result(value: Decimal) -> Styled:
     """A profit in green with its sign, a loss in red."""
     sign = "+" if value > 0 else ""
-    return Text(f"{sign}{money(value)}", "green" if value > 0 else "red" if value < 0 else "")
+    return Styled(f"{sign}{money(value)}", "green" if value > 0 else "red" if value < 0 else "")
 
 
 def moment(at: datetime | None) -> str:
     return NOTHING if at is None else at.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S")
+
+
+def without_year(at: datetime | None) -> str:
+    return moment(at)[5:] or NOTHING
 
 
 def age(seconds: float) -> str:
@@ -67,6 +91,15 @@ def part(done: Decimal, whole: Decimal | None) -> str:
     if whole is not None and done == whole > ZERO:
         return number(whole)
     return f"{number(done)}/{number(whole)}"
+
+
+def status(name: str) -> Styled:
+    return Styled(name, STATUS_STYLES.get(name, ""))
+
+
+def short(identity: str | None) -> str:
+    """A long id shortened in a way that shows that it was."""
+    return NOTHING if identity is None else identity if len(identity) <= 20 else f"{identity[:SHORT]}…"
 
 
 def plural(count: int, noun: str, several: str = "") -> str:
