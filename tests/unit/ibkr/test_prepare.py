@@ -254,5 +254,5 @@ def test_a_time_zone_that_is_none_is_refused_by_the_settings() -> None:
 
 def test_a_replace_needs_to_know_how_the_order_stands() -> None:
     reference = {"client_id": "7", "order_id": "5", "day": "2026-03-02"}
-    with pytest.raises(OrderValidationError, match="not told"):
+    with pytest.raises(OrderValidationError, match="not reported"):
         broker().prepare(ReplaceRequest("KEY1", "99", "ibkr", 1, Decimal(5), reference=reference))

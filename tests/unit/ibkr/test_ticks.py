@@ -59,7 +59,7 @@ def grid(instrument: Instrument) -> tuple[Decimal, tuple[TickRule, ...]]:
 
 def told(tws: Scene) -> list[str]:
     log: Any = tws.brokerage.instruments
-    return [line for line in log._log.lines if "steps of price" in line]
+    return [line for line in log._log.lines if "price increments" in line]
 
 
 @pytest.mark.parametrize("are_quoted", [False, True])

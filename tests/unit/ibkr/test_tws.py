@@ -68,7 +68,7 @@ async def test_other_accounts_are_live() -> None:
 async def test_of_several_accounts_one_must_be_meant() -> None:
     async with scene() as tws:
         tws.twin.managed_accounts = "DU1234567,DU2222222"
-        with pytest.raises(BrokerAuthenticationError, match="set the one that is meant"):
+        with pytest.raises(BrokerAuthenticationError, match="set the one to trade"):
             await tws.broker.connect()
         meant = await tws.another(account="DU1234567", client_id=2)
         assert (await meant.broker.connect()).mode is TradingMode.PAPER

@@ -1,4 +1,4 @@
-"""An account's money, out of the rows of TWS's account summary."""
+"""An account's money, read from TWS's account summary rows."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from liveorder.domain.broker_account import Figure, FigureKind
 from liveorder.infrastructure.brokers.ibkr.rows import number
 
 Values = Mapping[tuple[str, str], str]
-"""By tag and currency."""
+"""Keyed by (tag, currency)."""
 
 TAGS: Mapping[str, FigureKind] = {
     "NetLiquidation": FigureKind.EQUITY,
@@ -19,16 +19,16 @@ TAGS: Mapping[str, FigureKind] = {
     "AvailableFunds": FigureKind.AVAILABLE_FUNDS,
     "BuyingPower": FigureKind.BUYING_POWER,
 }
-"""Of the whole account, in its own currency."""
+"""Tags that report the whole account, in its base currency."""
 _LEDGER_CASH = "TotalCashBalance"
-"""Of each currency that is held."""
+"""The ledger tag of the cash in one held currency."""
 _BASE = "BASE"
-"""What TWS puts for the account's own currency, which has a name too."""
+"""TWS's placeholder for the account's base currency. TWS also reports the same rows under the currency's own name."""
 
 
 def own_currency(values: Values, usual: str) -> str:
-    """The settings' one where TWS reports the account's worth in it, or in no other; else the one that it does, or that all others
-    are exchanged into at 1.
+    """The account's base currency. `usual`, from the settings, is kept if TWS reports NetLiquidation in it or in no currency at
+    all. Otherwise it is the currency that TWS reports NetLiquidation in, or else the one with exchange rate 1.
     """
     rates = ((currency, number(rate)) for (tag, currency), rate in values.items() if tag == "ExchangeRate" and currency != _BASE)
     named = _worth_in(values) or [currency for currency, rate in rates if rate == 1]
@@ -40,7 +40,9 @@ def _worth_in(values: Values) -> list[str]:
 
 
 def figures_in(values: Values, currency: str, at: datetime) -> Iterator[Figure]:
-    """What cannot be read is left out, and so is a sum in BASE where the account's worth is told in another currency too."""
+    """Skips values that cannot be read. Uses a BASE sum only if the account's worth is reported in no other currency than
+    `currency`.
+    """
     is_own = {*_worth_in(values)} <= {currency}
     for tag, kind in TAGS.items():
         whole = number(values.get((tag, currency)))

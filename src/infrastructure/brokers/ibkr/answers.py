@@ -1,4 +1,4 @@
-"""What counts as TWS's answer to a request about an order: of all that is told of the order, and of all errors that name it."""
+"""Which messages of TWS answer a request about an order: rows about the order, and errors that name it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from liveorder.domain.execution_report import (
 from liveorder.infrastructure.brokers.ibkr import failures, translation
 from liveorder.infrastructure.brokers.ibkr.orders import PreparedOrder
 from liveorder.infrastructure.brokers.ibkr.rows import TwsOrder, number
-from liveorder.infrastructure.brokers.ibkr.waiting import Awaited, Told
+from liveorder.infrastructure.brokers.ibkr.waiting import Answer, Awaited
 
 _CHANGEABLE = ("totalQuantity", "lmtPrice", "auxPrice")
 
@@ -27,31 +27,33 @@ def to_submission() -> Awaited:
 
 
 def to_cancel(key: str, broker_order_id: str | None) -> Awaited:
-    """Refused, where TWS does not find it or has it in a state that cannot be cancelled: nothing more is concluded from that."""
+    """A cancel is refused if TWS does not find the order, or has it in a state that cannot be cancelled. Nothing else follows from
+    that refusal.
+    """
     named: dict[str, Any] = {"client_order_id": key, "broker_order_id": broker_order_id}
 
-    def by_error(code: int, text: str) -> Told | None:
-        words = f"TWS {code}: {text}"
+    def by_error(code: int, text: str) -> Answer | None:
+        message = f"TWS {code}: {text}"
         if code == failures.ORDER_CANCELLED:
             return [OrderClosed(**named, cause=CloseCause.REQUESTED, reason=text)]
         if code == failures.CANNOT_CANCEL_STATE and "PendingCancel" in text:
             return [CancelIsPending(**named)]
         if code in (failures.CANNOT_CANCEL_NOT_FOUND, failures.CANNOT_CANCEL_STATE):
-            return [CancelRejected(**named, reason=words)]
+            return [CancelRejected(**named, reason=message)]
         return failures.refusal_of(code, text)
 
     return Awaited(translation.cancelled, by_error, _future())
 
 
 def to_replace(wanted: PreparedOrder, before: TwsOrder) -> Awaited:
-    """An order that is told with the terms that were asked for was changed; one that was refused stands."""
+    """The order was changed once TWS reports it with the requested terms. If TWS refuses the change, the order stands as before."""
     named = translation.address(before)
 
     def by_row(row: TwsOrder) -> Sequence[ExecutionReport] | None:
         is_done = all(number(row.order.get(name)) == number(wanted.order.get(name)) for name in _CHANGEABLE)
         return [translation.replaced(row)] if is_done and not translation.has_ended(row) else None
 
-    def by_error(code: int, text: str) -> Told | None:
+    def by_error(code: int, text: str) -> Answer | None:
         is_refused = failures.refuses(code) or code in failures.OF_CHANGES
         if is_refused and not failures.says_read_only(code, text):
             return [ReplaceRejected(**named, reason=f"TWS {code}: {text}")]

@@ -39,7 +39,7 @@ from liveorder.infrastructure.brokers.ibkr.session import TwsSession
 
 
 class IbkrBroker:
-    """A `Broker`. One client id of TWS is its own; orders are placed, changed and cancelled under it."""
+    """A `Broker`. Owns one TWS client id, under which it places, changes and cancels orders."""
 
     def __init__(
         self,
@@ -72,7 +72,7 @@ class IbkrBroker:
 
     async def close(self) -> None:
         self._connection.close()
-        await asyncio.sleep(0)  # the socket's end is told in the next turn of the loop
+        await asyncio.sleep(0)  # the event loop reports the closed socket in its next iteration
 
     # --- requests -----------------------------------------------------------------------------------------------------------
 
@@ -89,7 +89,7 @@ class IbkrBroker:
             case ReplaceRequest():
                 row = self._connection.orders.get(self._named(request))
                 if row is None:
-                    raise OrderValidationError("order: TWS has not told its present terms; try again once it has been found")
+                    raise OrderValidationError("order: TWS has not reported its present terms; try again once it has been found")
                 return orders.change(row, request, {"replace": str(request.number), **request.reference})
 
     def _prepare_submission(self, request: SubmitRequest) -> Prepared:
@@ -98,12 +98,12 @@ class IbkrBroker:
         return orders.submission(client_id, order_id, self._today(), fields, contract)
 
     def _content(self, request: SubmitRequest) -> tuple[Fields, Fields]:
-        """Order and contract. Raises `OrderValidationError`."""
+        """The order and the contract to send. Raises `OrderValidationError`."""
         orders.check(request, self._access.account_id, self._capabilities)
         return orders.order_fields(request, self._connection.account), self._contracts.of(request.instrument)
 
     def _named(self, request: CancelRequest | ReplaceRequest) -> tuple[int, int]:
-        """Client id and order id of an order of ours, or of one that TWS told of. Raises `OrderValidationError`."""
+        """(client id, order id) of an order of ours, or of one that TWS reported. Raises `OrderValidationError`."""
         reference, client_id = Reference.read(request.reference), self._connection.address.client_id
         if reference is not None:
             identity = reference.client_id, reference.order_id
@@ -118,7 +118,7 @@ class IbkrBroker:
         return identity
 
     async def submit(self, prepared: Prepared) -> Sequence[ExecutionReport]:
-        """What TWS has under the order id already is told and not sent again, for sending would change it."""
+        """If TWS already has this order id, returns its state and sends nothing: sending would change the order."""
         order = orders.read(prepared.payload)
         self._connection.ids.saw(order.order_id)
         session = self._session()
@@ -138,7 +138,7 @@ class IbkrBroker:
             raise
 
     async def _is_absent(self, session: TwsSession, order: PreparedOrder, reference: Mapping[str, str]) -> bool:
-        """Whether TWS has it nowhere, and never spoke of it as an order."""
+        """Whether TWS lists the order nowhere, and never reported it as an order."""
         try:
             found = await Search(order.key, None, Reference.read(reference)).made_in(session, self._today)
         except BrokerError:
@@ -167,7 +167,7 @@ class IbkrBroker:
     async def find(
         self, client_order_id: str, broker_order_id: str | None, reference: Mapping[str, str]
     ) -> OrderSnapshot | Absence:
-        """Waits for a connection that is being made again, within a call's time."""
+        """While the connection is being re-established, waits for it, for at most one call's time-out."""
         ours = Reference.read(reference)
         self._connection.ids.saw(ours.order_id if ours is not None else 0)
         wanted = Search(client_order_id, broker_order_id, ours)
@@ -175,7 +175,7 @@ class IbkrBroker:
             async with asyncio.timeout(self._access.call_timeout_seconds):
                 session = await self._connection.awaited()
                 return await wanted.made_in(session, self._today)
-        except Exception:  # noqa: BLE001 - whatever went wrong, nothing is known: that is the answer
+        except Exception:  # noqa: BLE001 - after any failure the answer is that nothing is known
             return Absence.INCONCLUSIVE
 
     async def open_orders(self) -> Sequence[OrderSnapshot]:
@@ -188,7 +188,7 @@ class IbkrBroker:
         return [translation.snapshot(row, executions.effective_of(row)) for row in ours]
 
     async def executions_since(self, since: datetime) -> Sequence[ExecutionReport]:
-        """No further back than IB's midnight; to the second, as TWS tells it."""
+        """Reaches back to IB's midnight at most. Times are whole seconds, as TWS reports them."""
         session = self._session()
         with session.whole("executions"):
             await session.questions.fetch_executions()
@@ -202,8 +202,8 @@ class IbkrBroker:
     async def positions(self) -> Sequence[BrokerPosition]:
         session = self._session()
         with session.whole("positions"):
-            told = await session.questions.positions()
-        ours = [each for each in told if each.account == self._connection.account and each.position]
+            positions = await session.questions.positions()
+        ours = [each for each in positions if each.account == self._connection.account and each.position]
         return [await self._instruments.position(each) for each in ours]
 
     async def account(self) -> BrokerAccount:
@@ -217,7 +217,9 @@ class IbkrBroker:
         return BrokerAccount(self._access.account_id, mode, currency, tuple(figures_in(values, currency, asked_at)))
 
     async def reports(self) -> AsyncIterator[ExecutionReport]:
-        """Since the last `connect`; ends when the connection breaks, and when TWS was without IB for a time."""
+        """Reports since the last `connect`. Ends when the connection breaks, and when TWS has lost its connection to IB for a
+        time.
+        """
         feed = self._connection.feed
         if feed is None:
             return
@@ -230,5 +232,5 @@ class IbkrBroker:
         return account in ("", self._connection.account)
 
     def _today(self) -> date:
-        """IB's day: what ended before its midnight is told no more."""
+        """IB's day. TWS no longer reports orders that ended before its midnight."""
         return self._access.clock.now().astimezone(self._zone).date()

@@ -1,4 +1,4 @@
-"""What may be believed of IB, and how fast it may be asked."""
+"""What IB's answers prove, and how fast IB may be asked."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ CAPABILITIES = BrokerCapabilities(
     requests_per_minute=2400.0,
     open_orders_are_complete=True,
 )
-"""An absence is told only where open orders, completed orders and executions came whole on the IB day on which the order was made
-ready: then it is in none of the places where TWS keeps one. A replace is a change of the one order, never a second. Of the 45
-messages a second that the client libraries let through, some are left for questions.
+"""An absence is reported only if open orders, completed orders and executions were all read completely, on the IB day on which the
+order was prepared. TWS keeps an order nowhere else. A replace changes the existing order and never makes a second one. The client
+libraries let 45 messages a second through; the limit here leaves some of them for questions.
 """
 USUALLY_OUTSIDE_HOURS: Mapping[OrderType, TradingHours] = {
     kind: TradingHours.EXTENDED for kind in orders.ORDER_TYPES if not kind.traits.meets_the_market
 }
-"""Where the settings say so. TWS keeps an order that is to meet the market for the regular hours of a stock."""
+"""Applies if the settings allow trading outside hours. TWS holds an order that meets the market until the stock's regular hours."""
 CANNOT: Mapping[str, str] = {
     "a_second_order_with_the_same_key_is_refused": "orderRef is a label: any number of orders may carry one",
 }

@@ -1,4 +1,4 @@
-"""The connection to TWS that stands now: made, made again after it broke, and waited for by those who ask meanwhile."""
+"""The current connection to TWS. It is re-established after a break, and callers can wait for it meanwhile."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from liveorder.infrastructure.brokers.ibkr.waiting import TwsFeed
 
 
 class TwsConnection:
-    """Shared by the adapters of one account. `account` is IB's number of it; None: the only one of the login."""
+    """Shared by the adapters of one account. `account` is IB's account number. None: the login's only account."""
 
     def __init__(
         self, address: TwsAddress, account: str | None, times: Times, timeout_seconds: float, market_data_kind: int = 1
@@ -20,7 +20,7 @@ class TwsConnection:
         self.address, self.timeout_seconds = address, timeout_seconds
         self.ids = OrderIds()
         self.feed: TwsFeed | None = None
-        """What is pushed since the last connect that worked; None once it ended."""
+        """The reports since the last successful connect. None once they have ended."""
         self._account, self._times, self._market_data_kind = account, times, market_data_kind
         self._session: TwsSession | None = None
         self._stands = asyncio.Event()
@@ -35,12 +35,12 @@ class TwsConnection:
 
     @property
     def orders(self) -> TwsOrders:
-        """What this connection was told of them; nothing while there is none."""
+        """The orders that this connection reported. Empty while there is no connection."""
         return self._session.hearing.orders if self._session is not None else TwsOrders()
 
     @property
     def account(self) -> str:
-        """IB's number of the account; as the settings name it, before the first connection."""
+        """IB's account number. Before the first connection: as the settings name it."""
         return self._account or ""
 
     @property
@@ -52,7 +52,7 @@ class TwsConnection:
         return self._session.take_order_id() if self._session is not None and is_open else self.ids.take()
 
     async def make(self) -> TwsSession:
-        """A connection that answers. Raises `BrokerConnectionError` or `BrokerAuthenticationError`."""
+        """Return a session that has answered. Raises `BrokerConnectionError` or `BrokerAuthenticationError`."""
         async with self._making:
             session = await self._opened()
             try:
@@ -60,14 +60,14 @@ class TwsConnection:
             except BrokerError as error:
                 why = explained(session, error)
                 if isinstance(why, BrokerAuthenticationError):
-                    self.close()  # nothing may be sent to an account that is not the one that is meant
+                    self.close()  # nothing may be sent to the wrong account
                 raise why from error
             self.feed = session.hearing.feed
             self._stands.set()
             return session
 
     async def _opened(self) -> TwsSession:
-        """One that still stands is kept, unless TWS called itself read-only on it: that may be over."""
+        """Keeps an open session, unless TWS reported read-only mode on it: that mode may have been switched off since."""
         before = self._session
         if before is not None and before.is_open and not before.hearing.is_read_only:
             return before
@@ -77,7 +77,7 @@ class TwsConnection:
         return self._session
 
     async def _prove(self, session: TwsSession) -> None:
-        """TWS answers, has its own connection, lets us trade, and has the account. What lives is known from here on."""
+        """Check that TWS answers, is connected to IB, lets us trade and has the account. This also reads all live orders."""
         self._account = _one_of(session.accounts, self._account)
         session.hearing.account = self._account
         session.demand_link()
@@ -86,7 +86,7 @@ class TwsConnection:
             raise BrokerAuthenticationError("read-only")
 
     async def awaited(self) -> TwsSession:
-        """The session, once it is there. For ever, while it is not: the caller sets the time."""
+        """Wait for the session without limit. The caller sets the time-out."""
         while self._session is None or not self._session.is_open:
             self._stands.clear()
             await self._stands.wait()
@@ -99,7 +99,7 @@ class TwsConnection:
 
 
 def explained(session: TwsSession, error: BrokerError) -> BrokerError:
-    """Why no connection came about."""
+    """The error that says why connecting failed."""
     if session.hearing.is_read_only:
         return BrokerAuthenticationError("TWS is in read-only mode; untick Read-Only API in its settings")
     return error if isinstance(error, BrokerAuthenticationError) else BrokerConnectionError(str(error))
@@ -109,5 +109,5 @@ def _one_of(accounts: list[str], wanted: str | None) -> str:
     if wanted is not None and wanted not in accounts:
         raise BrokerAuthenticationError(f"account: this login has {', '.join(accounts)}, not {wanted}; set one of these")
     if wanted is None and len(accounts) != 1:
-        raise BrokerAuthenticationError(f"account: this login has {', '.join(accounts)}; set the one that is meant")
+        raise BrokerAuthenticationError(f"account: this login has {', '.join(accounts)}; set the one to trade")
     return wanted or accounts[0]

@@ -1,4 +1,4 @@
-"""Our instruments as TWS's contracts, and the names of exchanges and their calendars."""
+"""Our instruments as TWS contracts, and the names of exchanges and their calendars."""
 
 from __future__ import annotations
 
@@ -76,29 +76,29 @@ def calendar_of(exchange: str) -> str | None:
 
 
 def exchange_named(name: str) -> str:
-    """As TWS calls it, for names by which others do."""
+    """TWS's name of the exchange, for a name that others use."""
     return _BY_OTHER_NAMES.get(name, name)
 
 
 class Contracts:
-    """The contract of each instrument: as TWS told it where it was asked, else as the instrument describes it."""
+    """The contract of each instrument: as TWS reported it if TWS was asked, otherwise derived from the instrument."""
 
     def __init__(self) -> None:
-        self._told: dict[str, Fields] = {}
+        self._reported: dict[str, Fields] = {}
 
     def remember(self, instrument: Instrument, contract: Fields) -> None:
-        """Raises `InvalidSymbolError` where another contract has this name already: books and orders would take both for one."""
-        known = self._told.get(instrument.key)
+        """Raises `InvalidSymbolError` if another contract already has this name. Positions and orders would mix the two."""
+        known = self._reported.get(instrument.key)
         if known is not None and known.get("conId") != contract.get("conId"):
             pair = [f"conId {each.get('conId')} in {each.get('currency')}" for each in (known, contract)]
             raise InvalidSymbolError(
                 f"symbol: {instrument.key} names two contracts, {pair[0]} and {pair[1]}; trade only the first on this account"
             )
-        self._told[instrument.key] = contract
+        self._reported[instrument.key] = contract
 
     def of(self, instrument: Instrument) -> dict[str, str]:
-        told = self._told.get(instrument.key)
-        return dict(described(instrument) if told is None else told)
+        reported = self._reported.get(instrument.key)
+        return dict(described(instrument) if reported is None else reported)
 
 
 def described(instrument: Instrument) -> Fields:
@@ -120,8 +120,9 @@ def described(instrument: Instrument) -> Fields:
 
 
 def symbol_of(contract: Fields) -> str:
-    """Pairs are named with both of their sides (EUR/USD, BTC/USD), options and futures with their trading class where it has
-    another name (SPX/SPXW). A combo, and what is none of our kinds, has its kind before the exchange's own symbol.
+    """Our symbol of a TWS contract. A pair carries both sides (EUR/USD, BTC/USD). An option or future carries its trading class
+    where that differs from the symbol (SPX/SPXW). A combo, and a contract of a kind that we do not know, is prefixed with TWS's
+    kind.
     """
     kind, symbol = contract.get("secType", ""), contract.get("symbol", "")
     asset_class = ASSET_CLASSES.get(kind)
@@ -134,13 +135,13 @@ def symbol_of(contract: Fields) -> str:
 
 
 def underlying(symbol: str) -> Fields:
-    """Of an option or a future: what it is on, and its trading class where that is named."""
+    """Of an option or a future: the underlying, and the trading class if the symbol names one."""
     base, found, trading_class = symbol.partition("/")
     return {"symbol": base} | ({"tradingClass": trading_class} if found else {})
 
 
 def _derivative(instrument: Instrument) -> Fields:
-    """A class that is not named is the symbol's own: without it the description would fit the others too."""
+    """Without a named trading class, the symbol's own class is set. Otherwise the description would match the other classes too."""
     named = underlying(instrument.symbol)
     fields = {"tradingClass": named["symbol"], **named}
     multiplier = instrument.contract_multiplier
@@ -155,7 +156,7 @@ def _derivative(instrument: Instrument) -> Fields:
 
 
 def pair(symbol: str, currency: str) -> tuple[str, str]:
-    """Both sides of EUR/USD, EUR.USD or EURUSD; of a plain EUR, the currency is the other."""
+    """Both sides of EUR/USD, EUR.USD or EURUSD. For a plain EUR, `currency` is the other side."""
     for mark in "/.":
         base, found, quoted = symbol.partition(mark)
         if found:
@@ -168,6 +169,6 @@ def plain(value: Decimal) -> str:
 
 
 def only(candidates: Iterable[Instrument]) -> Instrument | None:
-    """The one that there is; None where there are several, or none."""
+    """The only candidate. None if there is none, or more than one."""
     by_key = {instrument.key: instrument for instrument in candidates}
     return next(iter(by_key.values())) if len(by_key) == 1 else None

@@ -1,7 +1,6 @@
-"""Fills and their corrections. A correction has the execution id of what it corrects, but for the two digits after the last dot.
-
-Each stands for all that have lower digits, told or not: TWS tells revisions of the time that we were away once, or not at all. One
-to no shares takes the fill back. It is a correction like the others, for another may follow.
+"""Fills and their corrections. A correction has the execution id of what it corrects, except for the two digits after the last dot.
+It supersedes all revisions with lower digits, reported or not: TWS reports revisions made while we were disconnected once, or
+never. A correction to zero shares takes the fill back. It is a correction like any other, because another may follow.
 """
 
 from __future__ import annotations
@@ -19,7 +18,7 @@ _REVISION = re.compile(r"\d\d", re.ASCII)
 
 
 class TwsExecutions:
-    """What this connection was told, by execution id: one id for each fill, whichever way it came."""
+    """The executions that this connection reported, by execution id. A fill has one id, whichever message reported it."""
 
     def __init__(self) -> None:
         self._rows: dict[str, ExecutionRow] = {}
@@ -27,13 +26,13 @@ class TwsExecutions:
         self._asked_about: dict[tuple[int, int], Decimal] = {}
 
     def note(self, row: ExecutionRow) -> bool:
-        """Whether it is news."""
+        """Whether this execution is new."""
         is_news = row.execution_id not in self._rows
         self._rows.setdefault(row.execution_id, row)
         return is_news
 
     def note_commission(self, row: CommissionRow) -> Commission | None:
-        """The report of it; None where it is no news, and where its fill is not known yet, which will report it."""
+        """The report of a commission. None if it is not new, or if its fill is not known yet: the fill's report will carry it."""
         is_news = self._commissions.get(row.execution_id) != row
         self._commissions[row.execution_id] = row
         fill = self._rows.get(row.execution_id)
@@ -45,18 +44,20 @@ class TwsExecutions:
         return iter(self._rows.values())
 
     def effective_of(self, order: TwsOrder) -> tuple[Execution | ExecutionCorrected, ...]:
-        """The fills of an order that count."""
+        """The effective fills of an order."""
         return self.effective(row for row in self._rows.values() if _is_of(row, order))
 
     def is_behind(self, order: TwsOrder) -> bool:
-        """Whether they do not make up what TWS calls filled, and asking for them may help: those of the day before are gone."""
+        """Whether the executions fall short of the quantity that TWS reports as filled, and asking again may help. Executions of
+        earlier days are no longer available.
+        """
         filled = order.filled or Decimal(0)
         if total(each.quantity for each in self.effective_of(order)) == filled:
             return False
         return self._asked_about.get(order.identity) != filled
 
     def asked_about(self, order: TwsOrder) -> None:
-        """They were asked for since its status was told."""
+        """Record that the executions were requested after the order's latest status."""
         self._asked_about[order.identity] = order.filled or Decimal(0)
 
     def account_of(self, execution_id: str) -> str:
@@ -69,7 +70,7 @@ class TwsExecutions:
         return ExecutionCorrected(**self._trade(row), corrects=earlier[0], supersedes=earlier[1:])
 
     def effective(self, rows: Iterable[ExecutionRow]) -> tuple[Execution | ExecutionCorrected, ...]:
-        """The latest of each fill; of no shares, where it was taken back."""
+        """The latest revision of each fill. A fill that was taken back has zero shares."""
         latest: dict[str, ExecutionRow] = {}
         for row in rows:
             fill, revision = _split(row.execution_id)
@@ -83,12 +84,12 @@ class TwsExecutions:
         return _address(row) | {"execution_id": row.execution_id} | numbers | self._commission(row.execution_id)
 
     def _commission(self, execution_id: str) -> dict[str, Any]:
-        """Where it is in another currency than the contract's, with that."""
-        told, fill = self._commissions.get(execution_id), self._rows.get(execution_id)
-        if told is None or fill is None:
+        """The amount, and the currency if it differs from the contract's."""
+        commission, fill = self._commissions.get(execution_id), self._rows.get(execution_id)
+        if commission is None or fill is None:
             return {}
-        currency = told.currency if told.currency not in ("", fill.currency) else None
-        return {"commission": told.amount, "commission_currency": currency}
+        currency = commission.currency if commission.currency not in ("", fill.currency) else None
+        return {"commission": commission.amount, "commission_currency": currency}
 
 
 def _is_of(row: ExecutionRow, order: TwsOrder) -> bool:
@@ -96,7 +97,7 @@ def _is_of(row: ExecutionRow, order: TwsOrder) -> bool:
 
 
 def corrected_by(execution_id: str) -> tuple[str, ...]:
-    """The executions that this one corrects, the latest first: those with lower digits. None for a first telling."""
+    """The executions that this one corrects, latest first: those with lower digits. Empty for an original execution."""
     fill, revision = _split(execution_id)
     return tuple(f"{fill}.{earlier:02d}" for earlier in range(revision - 1, 0, -1))
 

@@ -1,5 +1,5 @@
-"""TWS's message codes, sorted by what the caller may do. A code that is not here ends nothing by itself: the order is asked
-about.
+"""TWS's message codes, sorted by what the caller may do. A code that is not listed here ends no order: the engine asks TWS about
+the order.
 """
 
 from __future__ import annotations
@@ -25,18 +25,18 @@ CLIENT_ID_IN_USE = 326
 CANNOT_CANCEL_NOT_FOUND = 10147
 CANNOT_CANCEL_STATE = 10148
 LINK_LOST = frozenset({1100, 2110})
-"""TWS is without IB: so it says to everybody, and so of its own link to IB's server."""
+"""TWS has no connection to IB. 1100 reports this to every client; 2110 reports the lost link to IB's server."""
 LINK_BACK_DATA_LOST = 1101
 LINK_BACK = 1102
 
 OF_CHANGES = frozenset({DUPLICATE_ORDER_ID, 104, 105, 329, 2102})
-"""Said of a change that came to nothing: the id is of an order that ended, it is filled, the change does not fit it, or TWS is not
-done with it yet.
+"""Codes for a change that had no effect: the order id belongs to an order that ended, the order is filled, the change does not fit
+it, or TWS has not finished processing it.
 """
 _OF_CANCELS = frozenset({ORDER_CANCELLED, CANNOT_CANCEL_NOT_FOUND, CANNOT_CANCEL_STATE})
 
 _INFORMATION = frozenset({399, 404, 10167, 10349})
-"""Said beside an order that stands: held for a short sale, a warning, delayed data, a time in force that was set for it."""
+"""Codes reported for an order that stands: held for a short sale, a warning, delayed data, a time in force that TWS set."""
 _REFUSALS: dict[int, type[BrokerRefusal]] = {
     110: OrderValidationError,
     UNKNOWN_CONTRACT: InvalidSymbolError,
@@ -56,14 +56,15 @@ def is_information(code: int) -> bool:
 
 
 def says_read_only(code: int, text: str) -> bool:
-    """The API is set to read-only: nothing can be sent, and what is asked may be answered in part."""
+    """The API is in read-only mode: nothing can be sent, and answers may be incomplete."""
     return code == INVALID_REQUEST and "read-only" in text.lower()
 
 
 def refusal_of(code: int, text: str) -> BrokerError:
-    """What an error about a request that was just sent means for it.
+    """What an error about a request that was just sent means for the request.
 
-    103 (duplicate order id) is no refusal of the order: an earlier attempt may have brought it, or the id was used by another.
+    103 (duplicate order id) does not refuse the order: an earlier attempt may have placed it, or another order may have used the
+    id.
     """
     message = f"TWS {code}: {text}"
     if says_read_only(code, text):
@@ -76,11 +77,13 @@ def refusal_of(code: int, text: str) -> BrokerError:
 
 
 class PerhapsRefused(OutcomeUnknown):
-    """TWS spoke against an order that was just sent, under a code that is not in the table: it is refused if TWS has it nowhere."""
+    """TWS reported an error about an order that was just sent, under a code that is not in the table. The order was refused if TWS
+    has it nowhere.
+    """
 
 
 def of_submission(code: int, text: str) -> BrokerError | None:
-    """None for what is said of a cancel of the order, or will be said again by its status."""
+    """None for errors about a cancel of the order, or those that its status will repeat."""
     if code in _OF_CANCELS:
         return None
     error = refusal_of(code, text)
@@ -89,7 +92,7 @@ def of_submission(code: int, text: str) -> BrokerError | None:
 
 
 def of_prices(code: int, text: str) -> BrokerError:
-    """What an error about a subscription to prices means for it."""
+    """What an error about a price subscription means for it."""
     message = f"TWS {code}: {text}"
     if code in _NOT_SUBSCRIBED:
         return BrokerRefusal(f'{message}; subscribe to it at IB, or set market_data = "delayed" in [ibkr]')
@@ -99,5 +102,5 @@ def of_prices(code: int, text: str) -> BrokerError:
 
 
 def refuses(code: int) -> bool:
-    """Whether it refuses for good what it is about."""
+    """Whether the code is a final refusal."""
     return code in _REFUSALS

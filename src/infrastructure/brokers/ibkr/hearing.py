@@ -1,4 +1,4 @@
-"""What comes in on a connection: kept, handed to the request that waits for it, or told as a report."""
+"""Incoming messages of a connection. Each is stored, and then answers the request that waits for it or becomes a report."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from liveorder.infrastructure.brokers.ibkr.waiting import Awaited, TwsFeed
 
 
 class Hearing:
-    """Listens on behalf of one client id."""
+    """Receives the messages of one client id."""
 
     def __init__(self, client_id: int, ids: OrderIds) -> None:
         self._client_id, self._ids = client_id, ids
@@ -27,34 +27,34 @@ class Hearing:
         self.completed: list[TwsOrder] = []
         self.feed = TwsFeed()
         self.is_link_lost = False
-        """TWS is there, and has lost its own connection to IB."""
+        """TWS is connected to us, but not to IB."""
         self.is_read_only = False
         self.turned_away = asyncio.Event()
-        """Our client id is another program's."""
+        """Set when another program already uses our client id."""
         self.account: str | None = None
-        """IB's number of the one that reports are of; None: of all."""
+        """IB's number of the account whose reports are wanted. None: of every account."""
         self.prices: dict[int, Prices] = {}
-        """By the number of their subscription."""
+        """Keyed by the subscription's request number."""
         self.market_rules: dict[int, list[Any]] = {}
-        """The library's steps by price, by the number of the rule."""
+        """The library's price increments, keyed by the number of the market rule."""
         self.spoken_against: dict[int, str] = {}
-        """What TWS said against an order of ours, by order id, as long as it has not called it live since."""
+        """TWS's latest error about an order of ours, by order id. Removed once TWS reports the order as live again."""
         self._sent: dict[int, TwsOrder] = {}
         self._changed: set[int] = set()
-        """Orders that were given new terms: a refusal may be of those, and the order stands."""
+        """Orders that were amended. A refusal may refer to the amendment, so the order itself stands."""
         self._awaited: defaultdict[int, list[Awaited]] = defaultdict(list)
         self._listed: dict[tuple[int, int], None] | None = None
 
-    # --- for those who ask -------------------------------------------------------------------------------------------------
+    # --- state and requests ------------------------------------------------------------------------------------------------
 
     @property
     def is_idle(self) -> bool:
-        """No request about an order is under way."""
+        """True if no request about an order is in flight."""
         return not self._awaited
 
     @contextmanager
     def listing(self) -> Iterator[dict[tuple[int, int], None]]:
-        """The orders that are told of meanwhile, by identity."""
+        """Collects the orders that are reported inside the block, by identity."""
         listed: dict[tuple[int, int], None] = {}
         self._listed = listed
         try:
@@ -63,7 +63,7 @@ class Hearing:
             self._listed = None
 
     def sends(self, row: TwsOrder) -> None:
-        """Under its id comes what is told of this order, even where nothing but its status is."""
+        """Remember an order before it is sent, so that its messages are recognised even if only a status arrives."""
         if self.orders.get(row.identity) is not None:
             self._changed.add(row.order_id)
         self._sent[row.order_id] = row
@@ -80,63 +80,65 @@ class Hearing:
                 del self._awaited[order_id]
 
     def turn_over(self) -> None:
-        """The reports end here, so that their reader connects and asks again; what comes then is in a new feed."""
+        """End the current reports, so that their reader reconnects and asks for everything again. Later reports go to a new
+        feed.
+        """
         self.feed.end()
         self.feed = TwsFeed()
 
     def hang_up(self) -> None:
-        """The connection is gone, and the answers with it."""
+        """The connection broke. The requests in flight will not be answered."""
         for each in [each for waiting in self._awaited.values() for each in waiting]:
             each.takes(OutcomeUnknown("the connection to TWS broke before the answer"))
         self._lose_prices("the connection to TWS broke")
         self.turn_over()
 
     def _lose_prices(self, why: str) -> None:
-        """Their subscriptions have to be made again."""
+        """End all price subscriptions. They have to be made again."""
         for prices in self.prices.values():
             prices.end(BrokerConnectionError(why))
 
-    # --- what is told ------------------------------------------------------------------------------------------------------
+    # --- messages ----------------------------------------------------------------------------------------------------------
 
     def open_order(self, _: int, contract: Any, order: Any, state: Any) -> None:
         if order.whatIf:
             return
-        told = readings.open_order(contract, order, state)
-        before = self.orders.get(told.identity)
-        row = self.orders.note(told)
+        reported = readings.open_order(contract, order, state)
+        before = self.orders.get(reported.identity)
+        row = self.orders.note(reported)
         self._saw(row.client_id, row.order_id)
         if self._listed is not None:
             self._listed[row.identity] = None
-        self._tell(row, is_news=self._listed is None if before is None else before.status != row.status)
+        self._deliver(row, is_new=self._listed is None if before is None else before.status != row.status)
 
-    def order_status(self, *told: Any) -> None:
-        status = readings.order_status(told)
+    def order_status(self, *message: Any) -> None:
+        status = readings.order_status(message)
         before = self.orders.get(status.identity)
         if before is None and status.client_id == self._client_id and status.order_id in self._sent:
             before = self.orders.note(self._sent[status.order_id])
         row = self.orders.note_status(status)
         if before is not None and row is not None:
-            self._tell(row, is_news=before.status != row.status)
+            self._deliver(row, is_new=before.status != row.status)
 
-    def _tell(self, row: TwsOrder, *, is_news: bool) -> None:
+    def _deliver(self, row: TwsOrder, *, is_new: bool) -> None:
         waiting = self._awaited.get(row.order_id, []) if row.client_id == self._client_id else []
         if translation.is_live(row) and row.client_id == self._client_id:
             self.spoken_against.pop(row.order_id, None)
         takers = [each for each in waiting if each.takes(each.answered_by(row))]
-        if is_news and not takers and self._is_ours(row.order.get("account", "")):
+        if is_new and not takers and self._is_ours(row.order.get("account", "")):
             self.feed.put(translation.pushed(row))
 
     def completed_order(self, contract: Any, order: Any, state: Any) -> None:
         self.completed.append(readings.completed_order(contract, order, state))
 
-    def execution(self, _: int, contract: Any, told: Any) -> None:
-        row = readings.execution(contract, told)
+    def execution(self, _: int, contract: Any, execution: Any) -> None:
+        row = readings.execution(contract, execution)
         self._saw(row.client_id, row.order_id)
         if self.executions.note(row) and self._is_ours(row.account):
             self.feed.put(self.executions.report_of(row))
 
-    def commission(self, told: Any) -> None:
-        row = readings.commission(told)
+    def commission(self, commission: Any) -> None:
+        row = readings.commission(commission)
         report = self.executions.note_commission(row) if row is not None else None
         if report is not None and self._is_ours(self.executions.account_of(report.execution_id)):
             self.feed.put(report)
@@ -198,20 +200,22 @@ class Hearing:
         if any(each.takes(each.answered_by_error(code, text)) for each in waiting):
             return
         row = self.orders.note_reason(self._client_id, order_id, text)
-        report = self._said_of(row, order_id, code, text)
+        report = self._unrequested(row, order_id, code, text)
         if report is not None:
             self.feed.put(report)
 
-    def _said_of(self, row: TwsOrder | None, order_id: int, code: int, text: str) -> ExecutionReport | None:
-        """A word that no request waits for. Nothing of what is not one of our orders; of a cancellation its status tells."""
-        order, words = row or self._sent.get(order_id), f"TWS {code}: {text}"
+    def _unrequested(self, row: TwsOrder | None, order_id: int, code: int, text: str) -> ExecutionReport | None:
+        """The report of an error that answers no request. None if the order is not ours, and for a cancellation: its status reports
+        that.
+        """
+        order, message = row or self._sent.get(order_id), f"TWS {code}: {text}"
         if order is None or code == failures.ORDER_CANCELLED:
             return None
         if code in (failures.CANNOT_CANCEL_NOT_FOUND, failures.CANNOT_CANCEL_STATE):
-            return CancelRejected(**translation.address(order), reason=words)
+            return CancelRejected(**translation.address(order), reason=message)
         is_refused = code == failures.ORDER_REJECTED or (row is None and failures.refuses(code))
         if is_refused and order_id not in self._changed:
-            return translation.refused(order, words)
+            return translation.refused(order, message)
         if code not in failures.OF_CHANGES:
-            self.spoken_against[order_id] = words
-        return translation.doubtful(order, words)
+            self.spoken_against[order_id] = message
+        return translation.doubtful(order, message)

@@ -1,4 +1,4 @@
-"""TWS's contracts as our instruments: what can be traded, in which steps, and when."""
+"""TWS's contracts as our instruments: what can be traded, at which price increments, and when."""
 
 from __future__ import annotations
 
@@ -40,10 +40,10 @@ _EXACT = Context(prec=28, traps=[Inexact])
 
 
 class IbkrInstruments:
-    """An `Instruments`. Asks TWS once for each query; what it found whole is kept as long as it runs."""
+    """An `Instruments`. Asks TWS once for each query, and caches complete answers."""
 
     def __init__(self, connection: TwsConnection, contracts: Contracts, currency: str, log: ActivityLog) -> None:
-        """`currency` is tried first where a query names none: a symbol is listed in several."""
+        """`currency` is tried first if a query names none, since a symbol can be listed in several."""
         self._connection, self._contracts, self._currency, self._log = connection, contracts, currency, log
         self._found: dict[InstrumentQuery, Instrument] = {}
         self._by_contract_id: dict[int, Instrument] = {}
@@ -68,7 +68,7 @@ class IbkrInstruments:
         return instrument
 
     async def _fitting(self, query: InstrumentQuery, currency: str) -> list[Any]:
-        """Of an answer that is whole: a row that could not be read may be of another contract that fits."""
+        """The contracts that fit. Requires a complete answer: an unreadable row could be another contract that fits."""
         session = self._connection.session
         with session.whole("contract details"):
             details = await session.questions.contract_details(_asked(query, currency))
@@ -77,15 +77,17 @@ class IbkrInstruments:
             _check_symbol(query, contracts)
         return [each for each, contract in zip(details, contracts, strict=True) if _fits(query, contract, each.validExchanges)]
 
-    async def position(self, told: Any) -> BrokerPosition:
-        """TWS tells what one unit cost, in the currency and with the multiplier."""
-        instrument = await self._of_contract(fields_of(told.contract, CONTRACT_FIELDS))
-        cost = number(told.avgCost)
+    async def position(self, position: Any) -> BrokerPosition:
+        """TWS reports the cost of one unit in the currency, including the multiplier."""
+        instrument = await self._of_contract(fields_of(position.contract, CONTRACT_FIELDS))
+        cost = number(position.avgCost)
         average = None if cost is None else cost / instrument.multiplier
-        return BrokerPosition(instrument, number(told.position) or Decimal(0), average)
+        return BrokerPosition(instrument, number(position.position) or Decimal(0), average)
 
     async def _of_contract(self, contract: Fields) -> Instrument:
-        """By its id alone: a position does not tell the listing. What TWS does not describe is shown as it was told."""
+        """Looked up by its contract id alone, since a position does not name the listing. If TWS cannot describe the contract, the
+        instrument is built from the position's own fields.
+        """
         contract_id = int(contract.get("conId", 0))
         if contract_id not in self._by_contract_id:
             details = await self._connection.session.questions.contract_details({"conId": str(contract_id)})
@@ -98,7 +100,7 @@ class IbkrInstruments:
         return self._by_contract_id[contract_id]
 
     async def _kept(self, details: Any) -> tuple[Instrument, bool]:
-        """And whether all of it is known."""
+        """The instrument, now remembered, and whether its price increments are fully known."""
         contract = _named(details)
         ordered = {**contract, **({"exchange": SMART} if contract.get("secType") == "STK" else {})}
         rule = rule_at(ordered.get("exchange", ""), details)
@@ -111,20 +113,22 @@ class IbkrInstruments:
             self._warn(f"The hours of {instrument.exchange} are not known: {instrument.key} counts as always open")
         if not ticks.is_whole:
             self._warn(
-                f"TWS did not tell the steps of price of {instrument.key}: {ticks.tick_size:f} counts at any price, and IB refuses "
-                "prices between wider ones"
+                f"TWS did not report the price increments of {instrument.key}: {ticks.tick_size:f} counts at any price, and IB "
+                "refuses prices between wider ones"
             )
         return instrument, ticks.is_whole
 
     def _warn(self, sentence: str) -> None:
-        """Once."""
+        """Each sentence is logged once."""
         if sentence not in self._said:
             self._said.add(sentence)
             self._log.write("WARNING", sentence)
 
 
 def instrument_of(contract: Fields, details: Any = None, ticks: Ticks | None = None) -> Instrument:
-    """Lot and the unit of prices from the details, where there are any. Raises `OutcomeUnknown` for an odd unit."""
+    """Build the instrument. Lot and price unit come from `details`, if given. Raises `OutcomeUnknown` for a magnifier that leaves
+    no exact multiplier.
+    """
     kind = ASSET_CLASSES.get(contract.get("secType", ""), AssetClass.EQUITY)
     listed = contract.get("primaryExchange") if kind is AssetClass.EQUITY else None
     exchange = exchange_named(listed or contract.get("exchange") or SMART)
@@ -147,31 +151,31 @@ def instrument_of(contract: Fields, details: Any = None, ticks: Ticks | None = N
 
 
 def _calendar_of(kind: AssetClass, exchange: str, currency: str) -> str | None:
-    """A CFD names no exchange; only those in dollars are surely on American shares."""
+    """A CFD names no exchange. Only CFDs in dollars are certainly on American shares."""
     return None if kind is AssetClass.CFD and currency != "USD" else calendar_of(exchange)
 
 
 def _multiplier(contract: Fields, magnifier: Decimal) -> Decimal:
-    """For prices as they are quoted: TWS tells that of prices in the currency."""
+    """The multiplier for prices as they are quoted. TWS reports the multiplier for prices in the currency."""
     try:
         return _EXACT.divide(above_zero(contract.get("multiplier")) or Decimal(1), magnifier)
     except Inexact:
-        problem = f"TWS tells a price magnifier of {magnifier} for {symbol_of(contract)}, which leaves no exact multiplier"
+        problem = f"TWS reports a price magnifier of {magnifier} for {symbol_of(contract)}, which leaves no exact multiplier"
         raise OutcomeUnknown(f"{problem}; trade it elsewhere") from None
 
 
 def _lot_of(kind: AssetClass, details: Any) -> Decimal:
-    """Stocks and contracts trade in whole ones at least, though TWS tells finer steps for some."""
+    """Stocks and derivatives trade in whole units at least, although TWS reports finer increments for some."""
     step = above_zero(getattr(details, "sizeIncrement", None))
     in_parts = kind in (AssetClass.CRYPTO, AssetClass.FOREX)
     return step or Decimal(1) if in_parts else max(step or Decimal(1), Decimal(1))
 
 
 def _expiry(contract: Fields) -> date | None:
-    """None for a contract month without a day."""
-    told = contract.get("lastTradeDateOrContractMonth", "")[:8]
+    """None if the contract has a month but no day."""
+    text = contract.get("lastTradeDateOrContractMonth", "")[:8]
     try:
-        return date.fromisoformat(told) if len(told) == len("YYYYMMDD") else None
+        return date.fromisoformat(text) if len(text) == len("YYYYMMDD") else None
     except ValueError:
         return None
 
@@ -202,7 +206,7 @@ def _asked(query: InstrumentQuery, currency: str) -> Fields:
 
 
 def _kind_of(query: InstrumentQuery) -> AssetClass:
-    """Of a signal that does not say."""
+    """The asset class of a signal that names none."""
     if query.right is not None or query.strike is not None:
         is_on_future = query.exchange is not None and calendar_of(exchange_named(query.exchange)) == "CMES"
         return AssetClass.FUTURE_OPTION if is_on_future else AssetClass.OPTION
@@ -213,15 +217,15 @@ def _kind_of(query: InstrumentQuery) -> AssetClass:
 
 
 def _identity(details: Any) -> tuple[int, str]:
-    """One description may be of several contracts, and one contract may trade at several exchanges."""
+    """Several contracts can share one description, and one contract can trade at several exchanges."""
     return details.contract.conId, instrument_of(_named(details)).key
 
 
 def _ambiguity(query: InstrumentQuery, fitting: Sequence[Any]) -> InvalidSymbolError:
     named = {(*reversed(_identity(each)), each.contract.multiplier or "1") for each in fitting}
-    told = (f"{key} (multiplier {multiplier}, conId {contract_id})" for key, contract_id, multiplier in named)
+    candidates = (f"{key} (multiplier {multiplier}, conId {contract_id})" for key, contract_id, multiplier in named)
     remedy = "give exchange, expiry, strike and right, and name its trading class as in SPX/SPXW, or its con_id"
-    return ambiguous(query.symbol, told, remedy)
+    return ambiguous(query.symbol, candidates, remedy)
 
 
 def _check_class(query: InstrumentQuery) -> None:
@@ -232,7 +236,7 @@ def _check_class(query: InstrumentQuery) -> None:
 
 
 def _check_symbol(query: InstrumentQuery, contracts: Sequence[Fields]) -> None:
-    """A number says nothing to people: the symbol beside it is what they meant."""
+    """Check `con_id` against the symbol beside it. A person may mistype a number; the symbol says what was meant."""
     for contract in contracts:
         known = {contract.get("symbol"), contract.get("localSymbol"), symbol_of(contract)}
         if query.symbol not in known:
@@ -242,17 +246,19 @@ def _check_symbol(query: InstrumentQuery, contracts: Sequence[Fields]) -> None:
 
 
 def _named(details: Any) -> Fields:
-    """An option that SMART routes is named so, whichever exchange was asked: it is one contract, and a position names none."""
+    """A SMART-routed option gets the exchange SMART, whichever exchange was asked: it is one contract, and a position names no
+    exchange.
+    """
     contract = fields_of(details.contract, CONTRACT_FIELDS)
     is_routed = contract.get("secType") == "OPT" and SMART in details.validExchanges.split(",")
     return {**contract, "exchange": SMART} if is_routed else contract
 
 
 def _fits(query: InstrumentQuery, contract: Fields, exchanges: str) -> bool:
-    """TWS may answer a question for one listing with others."""
+    """Whether the contract fits the query. TWS may answer a question for one listing with other listings."""
     found, wanted = instrument_of(contract), query.exchange and exchange_named(query.exchange)
     is_there = wanted in (None, SMART, found.exchange) or (found.exchange == SMART and wanted in exchanges.split(","))
     multiplier = above_zero(contract.get("multiplier")) or Decimal(1)
-    said = (query.currency, query.expiry, query.strike, query.right, query.asset_class, query.trading_class, query.multiplier)
+    asked = (query.currency, query.expiry, query.strike, query.right, query.asset_class, query.trading_class, query.multiplier)
     has = (found.currency, found.expiry, found.strike, found.right, found.asset_class, contract.get("tradingClass"), multiplier)
-    return is_there and all(each in (None, its) for each, its in zip(said, has, strict=True))
+    return is_there and all(each in (None, its) for each, its in zip(asked, has, strict=True))

@@ -1,4 +1,4 @@
-"""What this connection was told of orders, ours and others', and which order ids are taken."""
+"""The orders that this connection reported, ours and others', and the order ids that are taken."""
 
 from __future__ import annotations
 
@@ -8,26 +8,27 @@ from liveorder.infrastructure.brokers.ibkr.rows import StatusRow, TwsOrder
 
 
 class TwsOrders:
-    """The latest word of each order; nothing of a connection before this one."""
+    """The latest report of each order on this connection. Nothing of an earlier connection."""
 
     def __init__(self) -> None:
         self._rows: dict[tuple[int, int], TwsOrder] = {}
 
-    def note(self, told: TwsOrder) -> TwsOrder:
-        """What was filled is told by statuses, not by the order itself."""
-        before = self._rows.get(told.identity)
+    def note(self, reported: TwsOrder) -> TwsOrder:
+        """Keeps the known fills: statuses report them, order messages do not."""
+        before = self._rows.get(reported.identity)
         if before is not None:
-            told = replace(told, filled=before.filled, average=before.average, reason=told.reason or before.reason)
-        self._rows[told.identity] = told
-        return told
+            reason = reported.reason or before.reason
+            reported = replace(reported, filled=before.filled, average=before.average, reason=reason)
+        self._rows[reported.identity] = reported
+        return reported
 
-    def note_status(self, told: StatusRow) -> TwsOrder | None:
-        """The order as it stands now; None for one that nothing else was told of."""
-        before = self._rows.get(told.identity)
+    def note_status(self, status: StatusRow) -> TwsOrder | None:
+        """The order in its new state. None if TWS reported nothing else about it."""
+        before = self._rows.get(status.identity)
         if before is None:
             return None
-        self._rows[told.identity] = told.on(before)
-        return self._rows[told.identity]
+        self._rows[status.identity] = status.on(before)
+        return self._rows[status.identity]
 
     def note_reason(self, client_id: int, order_id: int, reason: str) -> TwsOrder | None:
         before = self._rows.get((client_id, order_id))
@@ -43,7 +44,9 @@ class TwsOrders:
 
 
 class OrderIds:
-    """Order ids of one client id: each is given once, above all that TWS told of and all that earlier runs were seen to use."""
+    """Allots the order ids of one client id. Each is used once, and is above every id that TWS reported or that earlier runs
+    used.
+    """
 
     def __init__(self) -> None:
         self._highest = 0

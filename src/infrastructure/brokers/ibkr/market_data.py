@@ -1,4 +1,4 @@
-"""Prices from TWS: a subscription for each instrument that is asked about, kept for the next question."""
+"""Prices from TWS. Each instrument that is asked about gets a subscription, which is kept for the next question."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from liveorder.infrastructure.brokers.ibkr.prices import Prices
 
 KINDS = {"live": 1, "frozen": 2, "delayed": 3, "delayed-frozen": 4}
 PATIENCE_SECONDS = 2.0
-"""How long the first ticks are waited for; less where a call has little more time than that."""
+"""Maximum wait for the first ticks. Shorter if the call's time-out is below twice this."""
 IDLE_SECONDS = 300.0
-"""A subscription that nobody asked about for so long is ended."""
+"""A subscription that is not used for this long is cancelled."""
 MOST_LINES = 80
-"""Subscriptions at once. A login has about 100 market data lines, shared with the windows of TWS."""
+"""Maximum number of simultaneous subscriptions. A login has about 100 market data lines, shared with the windows of TWS."""
 
 
 @dataclass(slots=True)
@@ -39,7 +39,7 @@ class IbkrMarketData:
         self._connection, self._contracts, self._clock = connection, contracts, clock
         self._patience_seconds = min(PATIENCE_SECONDS, connection.timeout_seconds / 2)
         self._lines: dict[str, _Subscription] = {}
-        """By instrument: the one that was asked about longest ago comes first."""
+        """By instrument, the least recently used first."""
 
     async def latest(self, instrument: Instrument) -> Quote | None:
         prices = self._asked_about(instrument).prices
@@ -50,13 +50,15 @@ class IbkrMarketData:
             raise
         if quote is None:
             raise BrokerTimeoutError(
-                f"TWS told no price of {instrument.key} within {self._patience_seconds:g} s; look in TWS whether it is quoted now, "
-                "and whether the login has its market data ([ibkr] market_data)"
+                f"TWS reported no price of {instrument.key} within {self._patience_seconds:g} s; look in TWS whether it is quoted "
+                "now, and whether the login has its market data ([ibkr] market_data)"
             )
         return quote
 
     def _asked_about(self, instrument: Instrument) -> _Subscription:
-        """The subscription that there is. One that fell silent is made again: TWS tells at once how things stand."""
+        """The instrument's subscription. A silent one is made again, because TWS sends the current prices at once to a new
+        subscription.
+        """
         session, key = self._connection.session, instrument.key
         session.demand_link()
         line, before = self._lines.get(key), None

@@ -1,6 +1,6 @@
-"""Requests made ready: an order is named by client id and order id before it is sent, and its content is text that stays.
+"""Prepared requests. An order's client id and order id are fixed before it is sent, and its content is fixed text.
 
-TWS takes an order id that it has as a change of that order. So an id is given once, and what is sent again is the same.
+TWS treats an order with a known order id as a change of that order. So an id is allotted once, and a retry sends the same bytes.
 """
 
 from __future__ import annotations
@@ -31,17 +31,17 @@ ORDER_TYPES = {
     OrderType.MARKET_TO_LIMIT: "MTL",
 }
 _AT_THE_CLOSE = {OrderType.MARKET: "MOC", OrderType.LIMIT: "LOC"}
-"""An order for the closing auction has a type of its own at IB, and no time in force."""
+"""At IB, an order for the closing auction has an order type of its own and no time in force."""
 OUR_TYPES = {native: kind for kinds in (ORDER_TYPES, _AT_THE_CLOSE) for kind, native in kinds.items()}
 _OF_A_MOMENT = (TimeInForce.IOC, TimeInForce.FOK, TimeInForce.OPG, TimeInForce.CLS)
 _PLAIN_TYPES = (OrderType.MARKET, OrderType.LIMIT)
 _IN_PARTS = (AssetClass.CRYPTO, AssetClass.FOREX)
-"""Traded in fractions of a unit, in lots that TWS tells."""
+"""Traded in fractions of a unit, in lots that TWS reports."""
 
 
 @dataclass(frozen=True, slots=True)
 class PreparedOrder:
-    """A submission or a change, out of its payload."""
+    """A submission or an amendment, read from its payload."""
 
     client_id: int
     order_id: int
@@ -55,7 +55,9 @@ class PreparedOrder:
 
 @dataclass(frozen=True, slots=True)
 class Reference:
-    """How TWS knows the order. `day` is IB's when it was prepared: what ended on another is not told any more."""
+    """TWS's identification of an order. `day` is IB's day on which it was prepared: TWS no longer reports orders that ended on
+    another.
+    """
 
     client_id: int
     order_id: int
@@ -63,7 +65,7 @@ class Reference:
 
     @classmethod
     def read(cls, reference: Mapping[str, str]) -> Reference | None:
-        """None for an order that was not prepared here: one that a person adopted."""
+        """None for an order that was not prepared here, such as one that a person adopted."""
         try:
             return cls(int(reference["client_id"]), int(reference["order_id"]), reference["day"])
         except (KeyError, ValueError):
@@ -74,7 +76,7 @@ class Reference:
 
 
 def check(request: SubmitRequest, account_id: str, can: BrokerCapabilities) -> None:
-    """Raises `OrderValidationError` for what cannot be ordered here."""
+    """Raises `OrderValidationError` for an order that IB does not take."""
     kind, in_force = request.order_type, request.time_in_force
     if request.account_id != account_id:
         _refuse("account_id", f"this connection is to {account_id}, not {request.account_id}", "use its own account")
@@ -99,7 +101,7 @@ def check(request: SubmitRequest, account_id: str, can: BrokerCapabilities) -> N
 
 
 def _check_extended(request: SubmitRequest) -> None:
-    """TWS would keep it for the regular hours, with a warning (2109) that nobody reads."""
+    """TWS would hold the order for the regular hours, with a warning (2109) that nobody reads."""
     if request.order_type.traits.meets_the_market and request.instrument.asset_class in (AssetClass.EQUITY, AssetClass.OPTION):
         _refuse("hours", f"a {request.order_type} order trades in regular hours only", "use LIMIT, or leave it out")
     if request.time_in_force.is_for_an_auction:
@@ -153,7 +155,7 @@ def _refuse(field: str, problem: str, remedy: str) -> None:
 
 
 def order_fields(request: SubmitRequest, account: str) -> Fields:
-    """By the names of the client libraries; numbers as exact text."""
+    """The order's fields under the client libraries' names, numbers as exact text."""
     is_at_the_close = request.time_in_force is TimeInForce.CLS
     fields: dict[str, Any] = {
         "action": request.side.value,
@@ -179,7 +181,7 @@ def submission(client_id: int, order_id: int, day: date, order: Fields, contract
 
 
 def change(row: TwsOrder, request: ReplaceRequest, reference: Mapping[str, str]) -> Prepared:
-    """The whole order again, under its own id, with the terms that change. A limit that trails is told by its offset alone."""
+    """The complete order under its own id, with the amended terms. The limit of a trailing order is sent as its offset only."""
     kind = OUR_TYPES.get(row.order.get("orderType", ""))
     if request.limit_price is not None and not (kind and kind.traits.needs_limit_price):
         _refuse("limit_price", f"a {row.order.get('orderType')} order has none to change", "leave it out")

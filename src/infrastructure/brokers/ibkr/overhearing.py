@@ -1,4 +1,4 @@
-"""Listening to the client library from the inside: to its messages, and to those that it could not read."""
+"""Hooks into the client library: for its messages, and for messages that it could not decode."""
 
 from __future__ import annotations
 
@@ -7,11 +7,13 @@ from datetime import datetime
 from typing import Any
 
 _EXECUTION, _TIME = 11, 15
-"""The number of the message, and the place of the time in it."""
+"""The message's number, and the index of the time in it."""
 
 
 class UndecodedRows:
-    """In place of the decoder's logger: counts the messages that the library could not read, which it logs and drops."""
+    """Replaces the decoder's logger, and counts the messages that the library could not decode. The library only logs and drops
+    them.
+    """
 
     def __init__(self, decoder: Any) -> None:
         self.count = 0
@@ -24,8 +26,8 @@ class UndecodedRows:
 
 
 def read_times(decoder: Any, moment_of: Callable[[str], datetime | None]) -> None:
-    """Executions come with their time as `moment_of` reads it, in seconds since 1970: the library drops a row whose time it
-    cannot read. 0 where it was not told.
+    """Replace the time of each execution by what `moment_of` reads, in seconds since 1970, or 0 if it cannot be read. Otherwise the
+    library drops rows whose time it cannot read.
     """
     decode = decoder.handlers[_EXECUTION]
 
@@ -39,11 +41,11 @@ def read_times(decoder: Any, moment_of: Callable[[str], datetime | None]) -> Non
 
 
 def overhear(wrapper: Any, name: str, hear: Callable[..., None]) -> None:
-    """`hear` is told every message of this name first, the library's wrapper after it."""
-    tell = getattr(wrapper, name)
+    """Call `hear` with every message of this name before the library's wrapper receives it."""
+    original = getattr(wrapper, name)
 
-    def told(*message: Any) -> None:
+    def both(*message: Any) -> None:
         hear(*message)
-        tell(*message)
+        original(*message)
 
-    setattr(wrapper, name, told)
+    setattr(wrapper, name, both)

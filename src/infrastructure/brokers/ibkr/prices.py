@@ -1,4 +1,4 @@
-"""What the ticks of one subscription tell. Each price is as old as the tick that told it, and a trade as old as it is."""
+"""Prices from the ticks of one subscription. A bid or ask is as old as its tick; a trade is as old as its trade time."""
 
 from __future__ import annotations
 
@@ -18,34 +18,34 @@ _PRICES = {1: "bid", 66: "bid", 2: "ask", 67: "ask", 4: "last", 68: "last"}
 _SIZES = {0: "bid", 69: "bid", 3: "ask", 70: "ask"}
 _LAST_TRADED = (45, 88)
 _DELAYED = (66, 67, 68)
-"""Kinds of ticks."""
+"""Tick types of delayed data."""
 _FROZEN = (2, 4)
-"""Kinds of market data: bid and ask are those of the close, whose time is not told."""
+"""Market data types whose bid and ask are those of the close. TWS does not report that time."""
 _NO_PRICE = (-1, 0)
 DELAY = timedelta(minutes=15)
-"""How old delayed data is at least; some exchanges' is older."""
+"""Minimum age of delayed data. Some exchanges delay longer."""
 FRESH = timedelta(seconds=5)
 
 
 class Prices:
-    """`before` is what was known when the subscription was made."""
+    """The prices of one subscription. `before` is the quote that was known when the subscription was made."""
 
     def __init__(self, clock: Clock, before: Quote | None = None) -> None:
         self._clock, self._before = clock, before
         self._quote = Quote()
         self.failure: BrokerError | None = None
-        """Why nothing is told any more."""
+        """Why the prices ended."""
         self._reservation: BrokerError | None = None
         self._traded_at: datetime | None = None
         self._untimed: Decimal | None = None
-        """The first trade that was told, as long as its time was not: it may be days old. What trades later is of now."""
+        """The first reported trade, until its time is known: it may be days old. Later trades are current."""
         self._delay, self._is_frozen = timedelta(), False
-        self._told = asyncio.Event()
+        self._changed = asyncio.Event()
 
-    # --- what is told ------------------------------------------------------------------------------------------------------
+    # --- messages ----------------------------------------------------------------------------------------------------------
 
     def tick(self, kind: int, price: float, size: float) -> None:
-        """TWS sends -1, or a size of 0, where nobody bids or offers."""
+        """TWS sends -1, or a size of 0, when nobody bids or offers."""
         name = _PRICES.get(kind)
         if name is None:
             return
@@ -74,7 +74,7 @@ class Prices:
         self._is_frozen = market_data_kind in _FROZEN
 
     def said(self, code: int, text: str) -> None:
-        """An error that names the subscription. Where only a part is not subscribed to, the rest may still come."""
+        """An error about the subscription. If only a part is not subscribed to, the rest may still arrive."""
         error = failures.of_prices(code, text)
         if code in failures.PARTLY_SUBSCRIBED:
             self._reservation = error
@@ -83,22 +83,22 @@ class Prices:
 
     def end(self, why: BrokerError) -> None:
         self.failure = self.failure or why
-        self._told.set()
+        self._changed.set()
 
     def _note(self, name: str, price: Price | None) -> None:
         self._quote = replace(self._quote, **{name: price})
-        self._told.set()
+        self._changed.set()
 
-    # --- for those who ask -------------------------------------------------------------------------------------------------
+    # --- queries -----------------------------------------------------------------------------------------------------------
 
     @property
     def known(self) -> Quote | None:
-        """As far as anything was told; before, where nothing was since."""
+        """The latest quote. `before` until anything is reported on this subscription."""
         return self._before if self._quote == Quote() else self._quote
 
     @property
     def are_fresh(self) -> bool:
-        """Whether bid and ask, or the last trade, are of this moment."""
+        """Whether bid and ask, or the last trade, are current."""
         bid, ask, last = (self._is_fresh(price) for price in (self._quote.bid, self._quote.ask, self._quote.last))
         return (bid and ask) or last
 
@@ -106,12 +106,12 @@ class Prices:
         return price is not None and self._clock.now() - price.at <= FRESH + self._delay
 
     async def settled(self, seconds: float) -> Quote | None:
-        """Once they are fresh; after that time what is known. Raises `BrokerError` where TWS refuses them."""
+        """The quote as soon as it is fresh, or what is known after `seconds`. Raises `BrokerError` if TWS refuses prices."""
         with suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 while self.failure is None and not self.are_fresh:
-                    self._told.clear()
-                    await self._told.wait()
+                    self._changed.clear()
+                    await self._changed.wait()
         why = self.failure or (self._reservation if self.known is None else None)
         if why is not None:
             raise why

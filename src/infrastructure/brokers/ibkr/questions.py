@@ -1,8 +1,8 @@
-"""Questions to TWS. Each has an end, its own time-out at the latest, and raises `BrokerError`.
+"""Questions to TWS. Each ends at its own time-out at the latest, and raises `BrokerError`.
 
-Three of them (open orders, completed orders, positions) bear no number, so their answers cannot be told from late answers to
-the same question asked before. Where one was not answered in time, this connection's questions are worth nothing any more: it is
-given up as soon as no request is under way on it, and the reader of its reports connects again.
+Three of them (open orders, completed orders, positions) carry no request number, so a late answer to an earlier question looks
+like the answer to the present one. If such a question is not answered in time, no further answer on this connection can be
+trusted. The connection is closed once no request is in flight on it, and the reader of its reports reconnects.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ from liveorder.infrastructure.brokers.ibkr.hearing import Hearing
 from liveorder.infrastructure.brokers.ibkr.rows import Fields, TwsOrder
 
 PATIENCE_SECONDS = 1.0
-"""How long a market rule is waited for: an order waits with it."""
+"""Maximum wait for a market rule. An order waits with it."""
 PAUSE_SECONDS = 60.0
-"""One that was not told is not asked for again before that."""
+"""After a market rule was not answered, it is not requested again for this long."""
 
 
 class TwsQuestions:
-    """`ib` is the library's. `demand_link` raises where nothing can be asked."""
+    """`ib` is the client library's object. `demand_link` raises if nothing can be asked."""
 
     def __init__(
         self,
@@ -38,44 +38,46 @@ class TwsQuestions:
         self._demand_link, self._on_spoiled = demand_link, on_spoiled
         self._turn, self._rule_turn, self._summary_turn = asyncio.Lock(), asyncio.Lock(), asyncio.Lock()
         self._rule_asked_at: dict[int, float] = {}
-        """By the loop's clock; of each market rule."""
+        """When each market rule was last requested, by the loop's clock."""
         self.is_spoiled = False
-        """An answer may come that is an earlier question's."""
+        """True if a later answer may belong to an earlier question."""
 
     async def open_orders(self) -> list[TwsOrder]:
-        """Every live order of the login, by whichever program or hand it was placed."""
+        """Every live order of the login, whichever program or person placed it."""
         async with self._turn:
             with self._hearing.listing() as listed:
                 await self._unnumbered(self._ib.reqAllOpenOrdersAsync)
         return [row for row in map(self._hearing.orders.get, listed) if row is not None]
 
     async def completed_orders(self) -> list[TwsOrder]:
-        """Those that ended on IB's present day."""
+        """The orders that ended on IB's present day."""
         async with self._turn:
-            told: list[TwsOrder] = []
-            self._hearing.completed = told
+            completed: list[TwsOrder] = []
+            self._hearing.completed = completed
             await self._unnumbered(lambda: self._ib.reqCompletedOrdersAsync(False))
-            return told
+            return completed
 
     async def fetch_executions(self) -> None:
-        """Those since IB's midnight, to where all executions are kept."""
+        """Request the executions since IB's midnight. They arrive where all executions are kept."""
         await self._asked(self._ib.reqExecutionsAsync)
 
     async def positions(self) -> list[Any]:
-        """The library's, of all accounts. Changes come between the rows of the answer: the last word of each counts."""
+        """The library's positions of all accounts. Changes can arrive between the rows of the answer, so the last row of each
+        counts.
+        """
         async with self._turn:
-            told = await self._unnumbered(self._ib.reqPositionsAsync)
-        return list({(each.account, each.contract.conId): each for each in told}.values())
+            rows = await self._unnumbered(self._ib.reqPositionsAsync)
+        return list({(each.account, each.contract.conId): each for each in rows}.values())
 
     async def contract_details(self, contract: Fields) -> list[Any]:
-        """The library's. Empty for what TWS does not know."""
+        """The library's contract details. Empty if TWS knows no such contract."""
         try:
             return list(await self._asked(lambda: self._ib.reqContractDetailsAsync(sdk.LIBRARY.Contract(**contract))))
         except UnknownContract:
             return []
 
     async def market_rule(self, number: int) -> list[Any]:
-        """The library's steps of price, asked for once in a connection. Empty where TWS does not tell them."""
+        """The library's price increments, requested once per connection. Empty if TWS does not report them."""
         rules, now = self._hearing.market_rules, asyncio.get_running_loop().time
         async with self._rule_turn:  # the library keeps one question for each rule
             if number not in rules and now() - self._rule_asked_at.get(number, -PAUSE_SECONDS) >= PAUSE_SECONDS:
@@ -86,7 +88,7 @@ class TwsQuestions:
         return rules.get(number, [])
 
     async def account_values(self, account: str) -> dict[tuple[str, str], str]:
-        """By tag and currency. One question at a time: the library keeps every row that it was ever told in one table."""
+        """Keyed by (tag, currency). One question at a time: the library keeps every row it ever received in one table."""
         client, wrapper = self._ib.client, self._ib.wrapper
         async with self._summary_turn:
             self._demand_link()
@@ -100,9 +102,9 @@ class TwsQuestions:
             return {(each.tag, each.currency): each.value for each in wrapper.acctSummary.values() if each.account == account}
 
     async def _unnumbered(self, ask: Callable[[], Awaitable[Any]]) -> Any:
-        """In its turn, which the caller has taken: rows and ends are those of the one question that is open."""
+        """The caller holds the turn, so that all rows and the end mark belong to the one open question."""
         if self.is_spoiled:
-            raise BrokerConnectionError("the connection to TWS is being given up: a question was not answered to its end")
+            raise BrokerConnectionError("the connection to TWS is being closed: a question was not answered completely")
         self._demand_link()
         is_answered = False
         try:
@@ -120,7 +122,7 @@ class TwsQuestions:
             async with asyncio.timeout(self._timeout):
                 return await ask()
         except TimeoutError:
-            raise BrokerTimeoutError(f"TWS did not answer to the end within {self._timeout:g} s") from None
+            raise BrokerTimeoutError(f"TWS did not answer completely within {self._timeout:g} s") from None
         except ConnectionError as error:
             raise BrokerConnectionError(f"the connection to TWS broke: {error}") from error
         except sdk.RequestError as error:

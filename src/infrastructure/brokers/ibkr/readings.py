@@ -1,4 +1,4 @@
-"""The client library's objects as rows."""
+"""The client library's objects, read into rows."""
 
 from __future__ import annotations
 
@@ -19,27 +19,27 @@ from liveorder.infrastructure.brokers.ibkr.rows import (
 
 
 def text_of(value: Any) -> str:
-    """As it goes over the wire; empty for what is not set."""
+    """The text that goes over the wire. Empty for an unset value."""
     if isinstance(value, bool):
         return "1" if value else ""
     if isinstance(value, int | float):
-        told = number(value)
-        return f"{told.normalize():f}" if told else ""
+        read = number(value)
+        return f"{read.normalize():f}" if read else ""
     return str(value or "")
 
 
 def fields_of(subject: Any, names: tuple[str, ...]) -> dict[str, str]:
-    told = {name: text_of(getattr(subject, name)) for name in names}
-    return {name: text for name, text in told.items() if text not in ("", "?")}
+    texts = {name: text_of(getattr(subject, name)) for name in names}
+    return {name: text for name, text in texts.items() if text not in ("", "?")}
 
 
-def _order_id(told: int) -> int:
-    """0 for an order by hand, of whose executions TWS tells the number that stands for none."""
-    return 0 if told == UNSET_INTEGER else told
+def _order_id(reported: int) -> int:
+    """0 for a manual order. Its executions carry TWS's number for "unset"."""
+    return 0 if reported == UNSET_INTEGER else reported
 
 
 def _terms_of(order: Any, contract: Any) -> dict[str, str]:
-    """Zero is no price, but for a future's where the order needs one."""
+    """Zero means no price, except for a future whose order type needs one."""
     kind = OUR_TYPES.get(order.orderType)
     needed = {
         "lmtPrice": kind is not None and kind.traits.needs_limit_price,
@@ -63,7 +63,7 @@ def open_order(contract: Any, order: Any, state: Any) -> TwsOrder:
 
 
 def completed_order(contract: Any, order: Any, state: Any) -> TwsOrder:
-    """Has no client id and no order id, and often no quantity; tells what was filled, and not at what price."""
+    """A completed order has no client id or order id, and often no quantity. It reports what was filled, but not at what price."""
     return TwsOrder(
         perm_id=order.permId,
         key=order.orderRef or None,
@@ -75,9 +75,9 @@ def completed_order(contract: Any, order: Any, state: Any) -> TwsOrder:
     )
 
 
-def order_status(told: tuple[Any, ...]) -> StatusRow:
-    """An average of zero is one that is not told."""
-    order_id, status, filled, _, average, perm_id, _, _, client_id, why_held, *_ = told
+def order_status(message: tuple[Any, ...]) -> StatusRow:
+    """An average of zero means that none was reported."""
+    order_id, status, filled, _, average, perm_id, _, _, client_id, why_held, *_ = message
     return StatusRow(
         client_id=client_id,
         order_id=_order_id(order_id),
@@ -89,24 +89,24 @@ def order_status(told: tuple[Any, ...]) -> StatusRow:
     )
 
 
-def execution(contract: Any, told: Any) -> ExecutionRow:
+def execution(contract: Any, reported: Any) -> ExecutionRow:
     return ExecutionRow(
-        execution_id=told.execId,
-        client_id=told.clientId,
-        order_id=_order_id(told.orderId),
-        perm_id=told.permId,
-        key=told.orderRef or None,
-        account=told.acctNumber,
-        quantity=number(told.shares) or Decimal(0),
-        price=number(told.price) or Decimal(0),
-        at=told.time if told.time.timestamp() else None,
+        execution_id=reported.execId,
+        client_id=reported.clientId,
+        order_id=_order_id(reported.orderId),
+        perm_id=reported.permId,
+        key=reported.orderRef or None,
+        account=reported.acctNumber,
+        quantity=number(reported.shares) or Decimal(0),
+        price=number(reported.price) or Decimal(0),
+        at=reported.time if reported.time.timestamp() else None,
         currency=contract.currency,
         contract=fields_of(contract, CONTRACT_FIELDS),
-        side=told.side,
+        side=reported.side,
     )
 
 
-def commission(told: Any) -> CommissionRow | None:
-    """None where the amount was not told."""
-    amount = number(told.commission)
-    return None if amount is None else CommissionRow(told.execId, amount, told.currency)
+def commission(reported: Any) -> CommissionRow | None:
+    """None if the amount was not reported."""
+    amount = number(reported.commission)
+    return None if amount is None else CommissionRow(reported.execId, amount, reported.currency)

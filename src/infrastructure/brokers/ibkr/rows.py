@@ -1,4 +1,4 @@
-"""What TWS tells in its messages, out of the client library's objects: exact numbers, and nothing that was not told."""
+"""TWS's messages as rows, read from the client library's objects: exact numbers, and None for what was not reported."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 
 UNSET_INTEGER = 2**31 - 1
 _LARGEST = Decimal("1e300")
-"""TWS sends the largest double for a number that it does not tell."""
+"""TWS sends the largest double for an unset number."""
 
 ORDER_FIELDS = (
     "action",
@@ -28,7 +28,7 @@ ORDER_FIELDS = (
     "account",
     "orderRef",
 )
-"""What an order of ours is made of, by the names of the client libraries, and what a change of it has to repeat."""
+"""The fields of our orders, under the client libraries' names. A change has to repeat them."""
 CONTRACT_FIELDS = (
     "conId",
     "symbol",
@@ -45,37 +45,39 @@ CONTRACT_FIELDS = (
 )
 
 Fields = Mapping[str, str]
-"""Of an order or a contract: what is set, as the text that goes over the wire."""
+"""The set fields of an order or a contract, as the text that goes over the wire."""
 
 
 def number(value: Any) -> Decimal | None:
-    """None for what was not told. The library reads numbers into doubles, whose shortest text is what was sent."""
+    """The exact number. None if it was not reported. The library parses numbers into doubles, and a double's shortest text is what
+    TWS sent.
+    """
     if value is None or value == "" or value == UNSET_INTEGER:
         return None
     try:
-        told = Decimal(repr(value) if isinstance(value, float) else str(value))
+        exact = Decimal(repr(value) if isinstance(value, float) else str(value))
     except InvalidOperation:
         return None
-    if not told.is_finite() or abs(told) > _LARGEST:
+    if not exact.is_finite() or abs(exact) > _LARGEST:
         return None
-    return Decimal(int(told)) if told == told.to_integral_value() else told
+    return Decimal(int(exact)) if exact == exact.to_integral_value() else exact
 
 
 def above_zero(value: Any) -> Decimal | None:
-    """None for what was not told, and for what stands for that where only more than zero makes sense."""
-    told = number(value)
-    return told if told is not None and told > 0 else None
+    """None if the number was not reported or is not above zero. For fields in which zero or less means "unset"."""
+    exact = number(value)
+    return exact if exact is not None and exact > 0 else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TwsOrder:
-    """One order, from openOrder, orderStatus or completedOrder. Ids are 0 where they were not told."""
+    """One order, from openOrder, orderStatus or completedOrder. An id that was not reported is 0."""
 
     client_id: int = 0
     order_id: int = 0
     perm_id: int = 0
     key: str | None = None
-    """orderRef: ours, somebody else's, or none."""
+    """orderRef: our key, another program's, or none."""
     order: Fields
     contract: Fields
     status: str = ""
@@ -86,12 +88,12 @@ class TwsOrder:
 
     @property
     def identity(self) -> tuple[int, int]:
-        """Orders by hand have no order id, or one that is shared."""
+        """A manual order has no order id, or one that is shared."""
         return (self.client_id, self.order_id) if self.order_id > 0 else (-1, self.perm_id)
 
     @property
     def quantity(self) -> Decimal | None:
-        """None for a cash order, and where it was not told."""
+        """None for a cash order, or if it was not reported."""
         return number(self.order.get("totalQuantity"))
 
 
@@ -133,7 +135,7 @@ class ExecutionRow:
     quantity: Decimal
     price: Decimal
     at: datetime | None
-    """None where its time could not be read."""
+    """None if its time could not be read."""
     currency: str
     contract: Fields
     side: str

@@ -1,6 +1,6 @@
-"""The client library: ib_async, or ib_insync, of which it is the maintained fork. An environment has one of the two.
+"""The client library: ib_async, or ib_insync, whose maintained fork it is. An environment has one of the two.
 
-Whichever it is, only what both have is used, and their `Trade` objects are not: they hold states that no message told.
+Only what both have is used. Their `Trade` objects are not used: they hold states that no message reported.
 """
 
 from __future__ import annotations
@@ -23,6 +23,6 @@ def _installed() -> Any:
 
 LIBRARY: Any = _installed()
 NAME: str = LIBRARY.__name__
-logging.getLogger(NAME).addHandler(logging.NullHandler())  # where nobody set up logging, every code of TWS would go to stderr
+logging.getLogger(NAME).addHandler(logging.NullHandler())  # without configured logging, every TWS code would go to stderr
 RequestError: type[Exception] = LIBRARY.RequestError
-"""A numbered request that TWS answered with an error: its `code` and `message`."""
+"""A numbered request that TWS answered with an error. It has a `code` and a `message`."""

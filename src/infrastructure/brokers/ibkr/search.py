@@ -1,4 +1,4 @@
-"""One order, looked for everywhere that TWS keeps orders."""
+"""Searching for one order everywhere that TWS keeps orders."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ from liveorder.infrastructure.brokers.ibkr.session import TwsSession
 
 @dataclass(frozen=True, slots=True)
 class Search:
-    """By our key first, then by TWS's permanent id, then by client id and order id."""
+    """Searches by our key first, then by TWS's permanent id, then by client id and order id."""
 
     key: str
     broker_order_id: str | None
     reference: Reference | None
 
     async def made_in(self, session: TwsSession, today: Callable[[], date]) -> OrderSnapshot | Absence:
-        """Open orders first: one that ends meanwhile is among the completed by the time that those are asked for."""
+        """Open orders come first: an order that ends meanwhile is among the completed orders by the time those are requested."""
         session.demand_link()
         undecoded, feed, began, executions = session.undecoded.count, session.hearing.feed, today(), session.hearing.executions
         row = self._among(await session.questions.open_orders())
@@ -49,20 +49,20 @@ class Search:
         return self._thrown_out(session) or Absence.ABSENT
 
     def _thrown_out(self, session: TwsSession) -> OrderSnapshot | None:
-        """An order that TWS took, spoke against, called inactive, and has nowhere any more."""
+        """An order that TWS accepted, reported an error about, reported as inactive, and no longer has anywhere."""
         assert self.reference is not None
         row = session.hearing.orders.get((self.reference.client_id, self.reference.order_id))
-        words = session.hearing.spoken_against.get(self.reference.order_id)
+        error = session.hearing.spoken_against.get(self.reference.order_id)
         is_it = row is not None and row.key == self.key and row.status == "Inactive"
-        return translation.thrown_out(row, words) if row is not None and is_it and words is not None else None
+        return translation.thrown_out(row, error) if row is not None and is_it and error is not None else None
 
     def _among(self, rows: Iterable[TwsOrder]) -> TwsOrder | None:
-        """Of several with our key, which only a hand in TWS can make, the one with our ids."""
+        """The order found. Several orders carry our key only if a person made them in TWS; then the one with our ids is chosen."""
         fitting = [row for row in rows if self._is_it(row)]
         return next(iter(sorted(fitting, key=self._rank)), None)
 
     def _is_it(self, row: TwsOrder | ExecutionRow) -> bool:
-        """By another's key only where a person adopted another's order: that one was not prepared here."""
+        """Matches an order with a foreign key only if a person adopted it: such an order was not prepared here."""
         if row.key is not None and self.reference is not None:
             return row.key == self.key
         return row.key == self.key or self._has_its_id(row) or self._has_its_reference(row)
@@ -79,7 +79,7 @@ class Search:
 
 
 async def complete(rows: Iterable[TwsOrder], session: TwsSession) -> None:
-    """Have the executions that make up what TWS calls filled, as far as it tells them."""
+    """Fetch the executions that are missing from what TWS reports as filled, as far as TWS has them."""
     executions = session.hearing.executions
     behind = [row for row in rows if executions.is_behind(row)]
     if behind:

@@ -1,8 +1,8 @@
-"""One connection to TWS or the gateway, from its opening to its end.
+"""One connection to TWS or IB Gateway, from opening to closing.
 
-It listens to the messages themselves: the library's `Trade` objects call an order cancelled when an error spoke of it, keep a
-state that nobody told, and forget what a list of open orders says of one. What is listened to is handed on, so that the library's
-own requests work as ever.
+It reads the messages themselves. The library's `Trade` objects mark an order cancelled when any error names it, hold states that no
+message reported, and ignore what a list of open orders says about an order. Each message is passed on to the library, whose own
+requests keep working.
 """
 
 from __future__ import annotations
@@ -33,11 +33,11 @@ class TwsAddress:
     port: int
     client_id: int
     time_zone: str
-    """In which TWS tells times that name none."""
+    """The zone of TWS's times that name none."""
 
 
 class TwsSession:
-    """`opened` makes one; its life ends for good with its socket."""
+    """One session with TWS, made by `opened`. It ends for good when its socket closes."""
 
     def __init__(self, address: TwsAddress, ids: OrderIds, times: Times, timeout_seconds: float) -> None:
         self._address, self._ids, self._timeout = address, ids, timeout_seconds
@@ -51,7 +51,7 @@ class TwsSession:
 
     @classmethod
     async def opened(cls, address: TwsAddress, ids: OrderIds, times: Times, timeout_seconds: float) -> TwsSession:
-        """Raises `BrokerConnectionError`, which says so where the client id is another program's."""
+        """Raises `BrokerConnectionError`. Its message says so if another program uses the client id."""
         session = cls(address, ids, times, timeout_seconds)
         try:
             await session._shake_hands()
@@ -112,7 +112,7 @@ class TwsSession:
         self._ib.client.updateReqId(self._ids.next)
 
     def welcome(self, market_data_kind: int) -> None:
-        """What is settled once for the connection. Client id 0 is told of what is done by hand, and may change that."""
+        """Settings of the connection, sent once. Client id 0 also receives manual orders, and may change them."""
         self._ib.client.reqMarketDataType(market_data_kind)
         if self._address.client_id == 0:
             self._ib.client.reqAutoOpenOrders(True)
@@ -129,11 +129,11 @@ class TwsSession:
 
     @property
     def accounts(self) -> list[str]:
-        """The broker's numbers of the accounts that this login may trade."""
+        """IB's numbers of the accounts that this login may trade."""
         return list(self._ib.wrapper.accounts)
 
     def demand_link(self) -> None:
-        """Raises `BrokerConnectionError` where nothing could go out, or could be believed if it came back."""
+        """Raises `BrokerConnectionError` if nothing can be sent, or if an answer could not be trusted."""
         transport = self._ib.client.conn.transport
         if not self._ib.client.isReady() or transport is None or transport.is_closing():
             raise BrokerConnectionError("not connected to TWS")
@@ -141,7 +141,7 @@ class TwsSession:
             raise BrokerConnectionError("TWS has lost its connection to IB (1100 or 2110)")
 
     def take_order_id(self) -> int:
-        """Above every request's number too: errors name both alike."""
+        """The id is also above every request number, because errors name order ids and request numbers alike."""
         client = self._ib.client
         if client.isReady():
             self._ids.saw(client.getReqId() - 1)
@@ -150,13 +150,13 @@ class TwsSession:
         return taken
 
     def _give_up_if_spoiled(self) -> None:
-        """When a question or a request about an order has ended."""
+        """Called when a question or a request about an order has ended."""
         if self.questions.is_spoiled and self.hearing.is_idle:
             self.close()
 
     @contextmanager
     def whole(self, what: str) -> Iterator[None]:
-        """Raises `OutcomeUnknown` where a row was told meanwhile that the client library could not read."""
+        """Raises `OutcomeUnknown` if, inside the block, a row arrived that the client library could not read."""
         undecoded = self.undecoded.count
         yield
         if self.undecoded.count != undecoded:
@@ -165,7 +165,7 @@ class TwsSession:
     # --- prices ------------------------------------------------------------------------------------------------------------
 
     def subscribe(self, contract: Fields, prices: Prices) -> Callable[[], None]:
-        """What is told of the contract's prices goes to `prices`, until what this gives is called."""
+        """Deliver the contract's ticks to `prices` until the returned function is called."""
         self.demand_link()
         number = self._ib.client.getReqId()
         self._ib.client.reqMktData(number, sdk.LIBRARY.Contract(**contract), "", False, False, [])
@@ -181,7 +181,7 @@ class TwsSession:
     # --- requests about orders ---------------------------------------------------------------------------------------------
 
     async def place(self, prepared: PreparedOrder, awaited: Awaited) -> Sequence[ExecutionReport]:
-        """A new order, or new terms for one that TWS has under this id."""
+        """Place a new order, or amend the one that TWS has under this id."""
         contract = sdk.LIBRARY.Contract(**prepared.contract)
         order = sdk.LIBRARY.Order(orderId=prepared.order_id, clientId=prepared.client_id, **prepared.order)
         self.hearing.sends(_row_of(prepared))
@@ -199,12 +199,12 @@ class TwsSession:
                 async with asyncio.timeout(self._timeout):
                     return await awaited.outcome
         except TimeoutError:
-            raise BrokerTimeoutError(f"no word from TWS of order id {order_id} within {self._timeout:g} s") from None
+            raise BrokerTimeoutError(f"no message from TWS about order id {order_id} within {self._timeout:g} s") from None
         finally:
             self._give_up_if_spoiled()
 
     def _send(self, send: Callable[[], None]) -> None:
-        """Raises `BrokerUnavailable` where nothing left: the library drops what it is given when the connection is gone."""
+        """Raises `BrokerUnavailable` if nothing was sent. The library drops messages when the connection is gone."""
         self.demand_link()
         if self._is_throttled:
             raise BrokerRateLimitError("too many messages to TWS: the library is holding them back", 1.0)
@@ -219,7 +219,7 @@ class TwsSession:
 
 
 def _unheard(*_: Any) -> None:
-    """The library complains of each message that belongs to no ticker of its own."""
+    """Ignores a message for which the library has no ticker; the library would log an error."""
 
 
 async def _ended(*tasks: asyncio.Future[Any]) -> None:

@@ -1,6 +1,7 @@
-"""The steps of price of a contract, which widen with its price: from its details and the market rule of its exchange.
+"""A contract's price increments, which widen with its price. They come from its details and its exchange's market rule.
 
-`details` and `rule` are the library's; a rule has from each edge on a step. Details may be None, and a rule empty: not known.
+`details` and `rule` are the library's objects; a rule gives the increment from each lower edge on. Without knowledge, details are
+None and a rule is empty.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from liveorder.infrastructure.brokers.ibkr.rows import above_zero, number
 
 @dataclass(frozen=True, slots=True)
 class Ticks:
-    """As an `Instrument` has them, in the unit of its prices. `is_whole`: by a market rule, and not by the smallest step alone."""
+    """Increments in the instrument's price unit. `is_whole`: from a market rule, not from the smallest increment alone."""
 
     tick_size: Decimal
     tick_rules: tuple[TickRule, ...] = ()
@@ -27,26 +28,27 @@ class Ticks:
 
 
 def magnifier_of(details: Any) -> Decimal:
-    """How many of the unit that prices are quoted in make one of the currency."""
+    """How many units of the quoted price make one unit of the currency."""
     return above_zero(getattr(details, "priceMagnifier", None)) or Decimal(1)
 
 
 def rule_at(exchange: str, details: Any) -> int | None:
-    """The number of its market rule: rules are told in the order of the exchanges. None where it has none."""
+    """The number of the market rule at an exchange. TWS lists the rules in the order of the exchanges. None if there is none."""
     exchanges, rules = details.validExchanges.split(","), details.marketRuleIds.split(",")
-    told = dict(zip(exchanges, rules, strict=True)).get(exchange, "") if len(exchanges) == len(rules) else ""
-    return int(told) if told.isdecimal() else None
+    rule = dict(zip(exchanges, rules, strict=True)).get(exchange, "") if len(exchanges) == len(rules) else ""
+    return int(rule) if rule.isdecimal() else None
 
 
 def ticks_of(details: Any, rule: Sequence[Any] = ()) -> Ticks:
-    """minTick is in the currency, and no step at any price is smaller. So a rule with a step below minTick as prices are quoted is
-    in the currency too; any other is in the unit of prices, else its smallest step would be 100 times what the contract allows.
+    """minTick is in the currency, and no increment at any price is smaller. So a rule with an increment below minTick, converted to
+    quoted prices, is in the currency too. Any other rule is in the price unit; otherwise its smallest increment would be 100 times
+    what the contract allows.
     """
     magnifier = magnifier_of(details)
     smallest = _times(above_zero(getattr(details, "minTick", None)) or Decimal("0.01"), magnifier)
-    told = [(number(each.lowEdge), above_zero(each.increment)) for each in rule]
-    steps = sorted((edge, step) for edge, step in told if edge is not None and step is not None)
-    if not steps or len(steps) < len(told):
+    read = [(number(each.lowEdge), above_zero(each.increment)) for each in rule]
+    steps = sorted((edge, step) for edge, step in read if edge is not None and step is not None)
+    if not steps or len(steps) < len(read):
         return Ticks(smallest, is_whole=False)
     unit = Decimal(1) if min(step for _, step in steps) >= smallest else magnifier
     base = next((step for edge, step in reversed(steps) if edge <= 0), steps[0][1])
@@ -56,5 +58,5 @@ def ticks_of(details: Any, rule: Sequence[Any] = ()) -> Ticks:
 
 
 def _times(price: Decimal, unit: Decimal) -> Decimal:
-    """Without zeros at its end."""
+    """The product without trailing zeros."""
     return Decimal(plain(price * unit))

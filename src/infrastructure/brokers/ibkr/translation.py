@@ -1,4 +1,4 @@
-"""From TWS's rows to our reports. Nothing here raises over a word that is not known: such an order is told as UNKNOWN."""
+"""From TWS's rows to our reports. Nothing here raises for an unknown status: such an order is reported as UNKNOWN."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ _STATUS = {
     "Cancelled": BrokerStatus.CANCELLED,
     "ApiCancelled": BrokerStatus.CANCELLED,
 }
-"""Inactive is none of these: it is said of orders that were thrown out and of orders that wait."""
+"""Inactive is left out: TWS reports it for refused orders and for waiting ones."""
 _SIDE = {"BUY": Side.BUY, "SELL": Side.SELL, "SSHORT": Side.SELL}
 
 
@@ -56,7 +56,7 @@ def address(row: TwsOrder) -> dict[str, Any]:
 
 
 def pushed(row: TwsOrder) -> ExecutionReport:
-    """A change of an order's state. Fills are told by executions, so that none is booked twice."""
+    """The report of a changed order state. Fills are left to executions, so that none is booked twice."""
     match status_of(row.status):
         case BrokerStatus.CANCELLED:
             return OrderClosed(**address(row), cause=CloseCause.BY_BROKER, reason=row.reason)
@@ -69,7 +69,9 @@ def pushed(row: TwsOrder) -> ExecutionReport:
 
 
 def submitted(row: TwsOrder) -> Sequence[ExecutionReport] | None:
-    """What the first word of an order says of its submission. Inactive says nothing: an error will, if it was thrown out."""
+    """What the first status of an order means for its submission. Inactive means nothing: if the order was refused, an error
+    follows.
+    """
     return None if row.status in ("", "Inactive") else [pushed(row)]
 
 
@@ -87,17 +89,17 @@ def refused(row: TwsOrder, reason: str) -> OrderRejected:
     return OrderRejected(**address(row), reason=reason)
 
 
-def doubtful(row: TwsOrder, words: str) -> OrderSnapshot:
-    """Something was said of it that nobody knows the meaning of."""
-    return OrderSnapshot(**address(row), **_kind(row), status=BrokerStatus.UNKNOWN, native_status=words)
+def doubtful(row: TwsOrder, message: str) -> OrderSnapshot:
+    """TWS reported something about the order whose meaning is not known."""
+    return OrderSnapshot(**address(row), **_kind(row), status=BrokerStatus.UNKNOWN, native_status=message)
 
 
-def thrown_out(row: TwsOrder, words: str) -> OrderSnapshot:
-    return OrderSnapshot(**address(row), **_kind(row), status=BrokerStatus.REJECTED, native_status=_native(row), reason=words)
+def thrown_out(row: TwsOrder, error: str) -> OrderSnapshot:
+    return OrderSnapshot(**address(row), **_kind(row), status=BrokerStatus.REJECTED, native_status=_native(row), reason=error)
 
 
 def snapshot(row: TwsOrder, executions: tuple[Execution | ExecutionCorrected, ...]) -> OrderSnapshot:
-    """`filled` is the broker's total or that of the executions, whichever is more: either may lag behind the other."""
+    """The filled quantity is the larger of the broker's total and the sum of the executions, since either can lag behind."""
     known = total(each.quantity for each in executions)
     filled = row.filled or Decimal(0)
     return OrderSnapshot(
@@ -131,7 +133,7 @@ def _kind(row: TwsOrder) -> dict[str, Any]:
 
 
 def _terms(row: TwsOrder) -> dict[str, Any]:
-    """A trailing stop's auxPrice is how far it trails. What is to meet the market has a limit of 0 until it rests."""
+    """A trailing stop's auxPrice is its trailing distance. An order that meets the market has a limit of 0 until it rests."""
     kind = OUR_TYPES.get(row.order.get("orderType", ""))
     limit_price = number(row.order.get("lmtPrice")) if kind is None or not kind.traits.trails else None
     return {

@@ -1,4 +1,4 @@
-"""Those who wait for what TWS tells: readers of reports, and requests for their answer."""
+"""Queues for TWS's messages: the feed of reports, and requests that wait for their answer."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from liveorder.domain.errors import BrokerError
 from liveorder.domain.execution_report import ExecutionReport
 from liveorder.infrastructure.brokers.ibkr.rows import TwsOrder
 
-Told = Sequence[ExecutionReport] | BrokerError
-"""What became of a request."""
+Answer = Sequence[ExecutionReport] | BrokerError
+"""The outcome of a request."""
 
 
 class TwsFeed:
-    """Reports from a connect to the next, buffered without bound until they are read."""
+    """The reports between one connect and the next, buffered without bound until they are read."""
 
     def __init__(self) -> None:
         self._reports: asyncio.Queue[ExecutionReport | None] = asyncio.Queue()
@@ -33,17 +33,17 @@ class TwsFeed:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Awaited:
-    """A request about an order that is under way. Both readings give None for what is no answer to it."""
+    """A request about an order that is in flight. Both readers return None for a message that does not answer it."""
 
     answered_by: Callable[[TwsOrder], Sequence[ExecutionReport] | None]
-    answered_by_error: Callable[[int, str], Told | None]
+    answered_by_error: Callable[[int, str], Answer | None]
     outcome: asyncio.Future[Sequence[ExecutionReport]]
 
-    def takes(self, told: Told | None) -> bool:
-        if told is None or self.outcome.done():
+    def takes(self, answer: Answer | None) -> bool:
+        if answer is None or self.outcome.done():
             return False
-        if isinstance(told, BrokerError):
-            self.outcome.set_exception(told)
+        if isinstance(answer, BrokerError):
+            self.outcome.set_exception(answer)
         else:
-            self.outcome.set_result(told)
+            self.outcome.set_result(answer)
         return True
