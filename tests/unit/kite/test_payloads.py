@@ -191,7 +191,7 @@ async def test_a_setting_that_contradicts_kites_position_is_told_once(settled: s
         assert lead.instrument.multiplier == D(settled)
     told = [line for line in canned.log.of("WARNING") if "LEADMINI" in line]
     assert len(told) == warnings
-    assert all("counts as 10 units a lot, and Kite's position says 1000" in line for line in told)
+    assert all("counts as 10 units a lot, but Kite reports 1000" in line for line in told)
 
 
 def segment(cash: str, live: str, *, enabled: bool = True) -> str:

@@ -104,7 +104,7 @@ async def test_without_a_ticker_it_is_connected_all_the_same() -> None:
             await live.broker.connect()
             assert [report async for report in live.broker.reports()] == []
         assert await live.submit()
-        assert live.log.of("BROKER") == ["Kite pushes nothing for now: fills are found by asking"]
+        assert live.log.of("BROKER") == ["Kite pushes nothing for now: fills are found by polling"]
 
 
 async def test_a_connection_without_heartbeats_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,1 +1,1 @@
-"""Alpaca, through alpaca-py. The SDK's types stay in this package, and its models are not used: they turn numbers into floats."""
+"""Alpaca, through alpaca-py. The SDK's types stay inside this package. Its models are not used: they turn numbers into floats."""

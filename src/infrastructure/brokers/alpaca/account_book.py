@@ -1,4 +1,4 @@
-"""What Alpaca has of the account: its orders, fills, positions and money."""
+"""Questions about the account at Alpaca: orders, fills, positions and money."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ MOST_PAGES = 1000
 _FILL = "FILL"
 _BLOCKS = ("trading_blocked", "account_blocked", "trade_suspended_by_user")
 _PAPER_ACCOUNT = "PA"
-"""How the numbers of paper accounts begin."""
+"""Prefix of the numbers of paper accounts."""
 
 
 FIGURES: Mapping[str, tuple[FigureKind, str]] = {
@@ -49,29 +49,29 @@ FIGURES: Mapping[str, tuple[FigureKind, str]] = {
     "regt_buying_power": (FigureKind.BUYING_POWER, "OVERNIGHT"),
     "daytrading_buying_power": (FigureKind.BUYING_POWER, "DAY_TRADING"),
 }
-"""By Alpaca's name: what it is, and of which part of the account. Coins and options are not bought on margin."""
+"""By Alpaca's field name: the kind of figure, and the part of the account it is for. Coins and options are not bought on margin."""
 
 
 class AlpacaQuestions:
-    """Questions. Each raises `BrokerError`, or one of `UNREADABLE`."""
+    """Asks Alpaca. Each method raises `BrokerError`, or one of `UNREADABLE`."""
 
     def __init__(self, access: AccountAccess, rest: Rest, instruments: AlpacaInstruments) -> None:
         self._access, self._rest, self._instruments = access, rest, instruments
 
     async def account(self) -> BrokerAccount:
         asked_at = self._access.clock.now()
-        told = row_of(await self._rest.get("/account"))
-        if blocks := [flag for flag in _BLOCKS if told.get(flag)]:
+        row = row_of(await self._rest.get("/account"))
+        if blocks := [flag for flag in _BLOCKS if row.get(flag)]:
             sentence = f"Alpaca takes no orders of this account: {', '.join(blocks)}"
             self._access.log.write("WARNING", sentence, account_id=self._access.account_id)
-        currency = told.get("currency") or self._access.currency
-        return BrokerAccount(self._access.account_id, _mode_of(told), currency, tuple(self._figures(told, currency, asked_at)))
+        currency = row.get("currency") or self._access.currency
+        return BrokerAccount(self._access.account_id, _mode_of(row), currency, tuple(self._figures(row, currency, asked_at)))
 
-    def _figures(self, told: Message, currency: str, at: datetime) -> Iterator[Figure]:
+    def _figures(self, row: Message, currency: str, at: datetime) -> Iterator[Figure]:
         for field, (kind, part) in FIGURES.items():
             try:
-                if told.get(field) not in (None, ""):
-                    yield Figure(kind, number(told[field]), currency, at, part)
+                if row.get(field) not in (None, ""):
+                    yield Figure(kind, number(row[field]), currency, at, part)
             except UNREADABLE:
                 sentence = f"Alpaca's {field} could not be read; the account goes without it"
                 self._access.log.write("WARNING", sentence, account_id=self._access.account_id)
@@ -83,7 +83,7 @@ class AlpacaQuestions:
     # --- orders ----------------------------------------------------------------------------------------------------------------
 
     async def open_orders(self) -> Sequence[Message]:
-        """Every live order of Alpaca's, replacements that are not accepted yet among them."""
+        """Every live order at Alpaca, including replacements that are not accepted yet."""
         orders: dict[str, Message] = {}
         after: dict[str, Any] = {}
         for _ in range(MOST_PAGES):
@@ -98,7 +98,7 @@ class AlpacaQuestions:
         return rows_of(await self._rest.get("/orders", status="open", limit=ORDERS_A_PAGE, direction="asc", **after))
 
     async def snapshot(self, chain: Sequence[Message]) -> OrderSnapshot:
-        """Of an order that was replaced after it had traded, with every fill of the whole chain."""
+        """The snapshot of a chain. If an earlier order of the chain traded, it includes every fill of the chain."""
         if not any(filled(each) for each in chain[:-1]):
             return snapshot_of(chain)
         ids = {each["id"] for each in chain}
@@ -112,7 +112,9 @@ class AlpacaQuestions:
         return [fill async for fill in self._fills_since(since)]
 
     async def _fills_since(self, since: datetime) -> AsyncIterator[Execution]:
-        """Oldest first, page by page. From a second earlier: Alpaca takes whole seconds and tells what came after."""
+        """Fills, oldest first, page by page. Asks from one second earlier: Alpaca takes whole seconds and returns what came
+        after.
+        """
         after = (since.astimezone(UTC) - timedelta(seconds=1)).strftime("%Y-%m-%dT%H:%M:%SZ")
         query: dict[str, Any] = {"after": after, "direction": "asc", "page_size": FILLS_A_PAGE}
         for _ in range(MOST_PAGES):
@@ -127,20 +129,20 @@ class AlpacaQuestions:
 
 
 def _position(row: Message, instrument: Instrument) -> BrokerPosition:
-    """Some answers tell a short position's quantity with its sign and some by its side."""
+    """Some answers mark a short position by the quantity's sign, others by its side."""
     quantity = abs(number(row["qty"])) * (-1 if row["side"] == "short" else 1)
     average = number(row["avg_entry_price"]) if row.get("avg_entry_price") is not None else None
     return BrokerPosition(instrument, quantity, average)
 
 
-def _mode_of(told: Message) -> TradingMode:
-    """By the account's number: a proxy can have any address."""
-    is_paper = str(told["account_number"]).startswith(_PAPER_ACCOUNT)
+def _mode_of(row: Message) -> TradingMode:
+    """The mode by the account's number. The address proves nothing, because a proxy can have any address."""
+    is_paper = str(row["account_number"]).startswith(_PAPER_ACCOUNT)
     return TradingMode.PAPER if is_paper else TradingMode.LIVE
 
 
 def _further(query: dict[str, Any], following: dict[str, Any]) -> dict[str, Any]:
-    """The query of the next page. Raises `OutcomeUnknown` where it is the same page again."""
+    """The query of the next page. Raises `OutcomeUnknown` if it is the same as this one."""
     if following == query:
-        raise OutcomeUnknown("alpaca: a list goes round in a circle")
+        raise OutcomeUnknown("alpaca: the pages of a list repeat")
     return following

@@ -1,4 +1,4 @@
-"""How an account at Alpaca is put together from its settings."""
+"""Assembling the brokerage of an account at Alpaca from its settings."""
 
 from __future__ import annotations
 
@@ -50,22 +50,24 @@ ALPACA_CAPABILITIES = BrokerCapabilities(
     requests_per_second=10.0,
     requests_per_minute=200.0,
 )
-"""How long a key is remembered is not documented: a day is sure, since an order for the day can be asked for as long. That an order
-is missing from a search at first was reported and is bounded here by guess. A replacement and what it replaces can both trade.
-Of coins there are no short positions, so nothing marks what reduces them.
-Of coins 0.25 % is the largest fee (https://docs.alpaca.markets/docs/crypto-fees); who trades much, or waits in the book, pays less.
+"""How long Alpaca remembers a key is not documented. One day is certain, since a day order can be looked up that long. It was
+reported that a new order is missing from a search at first; the bound of that lag is a guess. A replacement and the order it
+replaces can both trade.
+
+Alpaca has no short positions in coins, so no field marks an order that reduces one. The largest fee for coins is 0.25 %
+(https://docs.alpaca.markets/docs/crypto-fees); high volume and maker orders pay less.
 """
 
 CANNOT: Mapping[str, str] = {
     "a_replace_changes_the_terms_under_the_same_key": (
-        "a part-filled order is not replaced: the replacement may trade the whole again (Alpaca-API issue 165)"
+        "a part-filled order is not replaced: the replacement may trade the whole quantity again (Alpaca-API issue 165)"
     ),
 }
-"""Cases of the port's contract that are not fulfilled, unless the operator says that replacements count what was filled before."""
+"""Cases of the port's contract that are not fulfilled unless the operator declares that replacements count earlier fills."""
 
 
 def brokerage(access: AccountAccess, section: Alpaca) -> Brokerage:
-    """Connects nothing yet. Raises `SettingsError` without credentials."""
+    """Does not connect yet. Raises `SettingsError` without credentials."""
     if section.api_key is None or section.secret_key is None:
         raise SettingsError(f"account {access.account_id!r} needs alpaca.api_key and alpaca.secret_key")
     keys = section.api_key.get_secret_value(), section.secret_key.get_secret_value()
@@ -89,7 +91,7 @@ def brokerage(access: AccountAccess, section: Alpaca) -> Brokerage:
 
 
 def pace_of_questions(clock: Clock, capabilities: BrokerCapabilities) -> RateLimit:
-    """A part of what the account is allowed: rather shall a question wait for its turn than an order for a question."""
+    """The rate limit of questions: a share of the account's limit, so that questions wait rather than orders."""
     a_minute = capabilities.requests_per_minute * QUESTIONS_SHARE
     return RateLimit(clock, capabilities.requests_per_second, a_minute, reserved_share=0.0)
 

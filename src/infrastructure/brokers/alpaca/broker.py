@@ -42,10 +42,10 @@ _WOULD_TRADE_AGAIN = (
 
 
 class AlpacaBroker:
-    """One account. A replacement is another order to Alpaca; here both are the one order, under its own key.
+    """One account. A replacement is a separate order at Alpaca; here both are one order, under its own key.
 
-    `counts_fills`: whether the quantity of a replacement is known to count what was filled before it. Where it is not, an order
-    that is part-filled is not replaced: the replacement might trade the whole quantity once more.
+    `counts_fills`: whether the operator knows that a replacement's quantity includes earlier fills. If not, a part-filled order is
+    not replaced, since the replacement might trade the whole quantity again.
     """
 
     def __init__(
@@ -73,7 +73,7 @@ class AlpacaBroker:
         return self._capabilities
 
     async def connect(self) -> BrokerAccount:
-        """The stream is heard when this returns: what is asked for after it and what is pushed leave no gap."""
+        """When this returns, the stream is open: pushes and the questions asked afterwards leave no gap."""
         account = await self.account()
         if self._stream is None or not self._stream.is_open:
             await self._open_stream()
@@ -92,7 +92,7 @@ class AlpacaBroker:
         self._on_close()
 
     async def reports(self) -> AsyncIterator[ExecutionReport]:
-        """Ends when the connection is lost, and at once while there is none: `connect` makes the next. One reader at a time."""
+        """Ends when the connection is lost, or at once if there is none; `connect` opens the next one. One reader at a time."""
         if self._stream is None:
             return
         async for event in self._stream.events():
@@ -103,8 +103,8 @@ class AlpacaBroker:
         try:
             return self._updates.reports_of(event)
         except translation.UNREADABLE as error:
-            told = f"An event of Alpaca's stream could not be read ({type(error).__name__}); the next poll tells what it was"
-            self._access.log.write("WARNING", told, account_id=self._access.account_id, event=str(event.get("event"))[:50])
+            sentence = f"An event of Alpaca's stream could not be read ({type(error).__name__}); the next poll reports the order"
+            self._access.log.write("WARNING", sentence, account_id=self._access.account_id, event=str(event.get("event"))[:50])
             return ()
 
     # --- requests --------------------------------------------------------------------------------------------------------------
@@ -122,7 +122,7 @@ class AlpacaBroker:
         return translation.submitted(translation.row_of(await self._rest.post("/orders", order)))
 
     async def cancel(self, prepared: Prepared) -> Sequence[ExecutionReport]:
-        """By Alpaca's id; where that is not known, or is not the live one any more, by the id that the order has by now."""
+        """Cancel by Alpaca's id. If that is unknown or no longer live, cancel the order that replaced it."""
         asked = json.loads(prepared.payload)
         key, order_id = asked["client_order_id"], asked["order_id"]
         answer = await self._cancelled(key, order_id) if order_id is not None else _no_such_order(key)
@@ -133,7 +133,7 @@ class AlpacaBroker:
         return [await self._cancelled(key, chain[-1]["id"]) if chain is not None and is_other else answer]
 
     async def _cancelled(self, key: str, order_id: str) -> CancelIsPending | CancelRejected:
-        """Alpaca takes a cancel, and tells later whether it came in time."""
+        """Alpaca accepts a cancel and reports later whether it was in time."""
         named: dict[str, Any] = {"client_order_id": key, "broker_order_id": order_id}
         try:
             await self._rest.delete(f"/orders/{order_id}")
@@ -144,7 +144,7 @@ class AlpacaBroker:
         return CancelIsPending(**named)
 
     async def replace(self, prepared: Prepared) -> Sequence[ExecutionReport]:
-        """Alpaca answers before the replacement is accepted, so its answer tells nothing; the stream does, or asking."""
+        """Alpaca answers before it accepts the replacement, so its answer proves nothing. The stream or a later question does."""
         asked = json.loads(prepared.payload)
         named: dict[str, Any] = {"client_order_id": asked["client_order_id"], "broker_order_id": asked["order_id"]}
         if not self._counts_fills and await self._is_part_filled(asked["order_id"]):
@@ -160,14 +160,14 @@ class AlpacaBroker:
         return []
 
     async def _replaced(self, order_id: str, terms: Message) -> str:
-        """Alpaca's id of the replacement, which shows that it answered with one."""
+        """Alpaca's id of the replacement. Reading it proves that the answer contains one."""
         return str(translation.row_of(await self._rest.patch(f"/orders/{order_id}", terms))["id"])
 
     async def _is_part_filled(self, order_id: str) -> bool:
         return any(translation.filled(each) for each in await self._looked_at(self._chains.by_id(order_id)) or ())
 
     async def _looked_at(self, question: Awaitable[list[Message] | None]) -> list[Message] | None:
-        """A question that fails keeps what it was asked for from being sent, for certain."""
+        """Ask before sending. If the question fails, nothing is sent, so the failure is definite."""
         try:
             return await translation.readable(question)
         except OutcomeUnknown as error:
@@ -178,7 +178,9 @@ class AlpacaBroker:
     async def find(
         self, client_order_id: str, broker_order_id: str | None, reference: Mapping[str, str]
     ) -> OrderSnapshot | Absence:
-        """By our key, which the order keeps through every replacement; one that others placed by Alpaca's id."""
+        """Look up by our key, which the order keeps through every replacement. An order placed elsewhere is found by Alpaca's
+        id.
+        """
         try:
             chain = await self._chains.by_key(client_order_id)
             if chain is None and broker_order_id is not None:
@@ -191,7 +193,7 @@ class AlpacaBroker:
         return await translation.readable(self._open_orders())
 
     async def _open_orders(self) -> Sequence[OrderSnapshot]:
-        """A replacement that is not accepted yet is none of them: what it is to replace stands."""
+        """Leaves out replacements that are not accepted yet: until then the order they replace stands."""
         chains = [[*await self._chains.before(order), order] for order in await self._book.open_orders()]
         return [await self._book.snapshot(chain) for chain in chains if all(map(translation.is_replaced, chain[:-1]))]
 

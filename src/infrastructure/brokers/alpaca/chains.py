@@ -1,4 +1,4 @@
-"""An order and the orders that replaced it: one of ours, several of Alpaca's."""
+"""Chains: one order of ours, which is several orders at Alpaca if it was replaced."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ LONGEST_CHAIN = 200
 
 
 class Chains:
-    """Follows `replaces` back and `replaced_by` on. Remembers orders that were replaced: their part is over."""
+    """Follows `replaces` backwards and `replaced_by` forwards. Caches orders that were replaced, since they no longer change."""
 
     def __init__(self, rest: Rest) -> None:
         self._rest = rest
         self._over: dict[str, Message] = {}
 
     async def by_key(self, client_order_id: str) -> list[Message] | None:
-        """The chain that begins with the order sent under this key; None when there is none. Raises `BrokerError`."""
+        """The chain that begins with the order sent under this key. None if there is none. Raises `BrokerError`."""
         try:
             first = await self._rest.get("/orders:by_client_order_id", client_order_id=client_order_id)
         except NotFound:
@@ -26,7 +26,7 @@ class Chains:
         return await self.whole(row_of(first))
 
     async def by_id(self, order_id: str) -> list[Message] | None:
-        """The chain that this order is a link of."""
+        """The chain that contains this order."""
         try:
             found = await self._order(order_id)
         except NotFound:
@@ -34,14 +34,14 @@ class Chains:
         return await self.whole(found)
 
     async def whole(self, order: Message) -> list[Message]:
-        """From the first to the live one. Raises `BrokerError` when a link could not be had."""
+        """The chain from the first order to the live one. Raises `BrokerError` if a link could not be fetched."""
         chain = [*await self.before(order), order]
         while is_replaced(chain[-1]):
             chain.append(await self._linked(chain[-1]["replaced_by"], len(chain)))
         return chain
 
     async def before(self, order: Message) -> list[Message]:
-        """The orders that it took the place of, oldest first."""
+        """The orders that this one replaced, oldest first."""
         chain: list[Message] = []
         while replaces := (chain or [order])[0].get("replaces"):
             chain.insert(0, await self._linked(replaces, len(chain)))

@@ -1,6 +1,6 @@
-"""What Alpaca answers instead of what was asked for, as our errors: only what it surely read and refused is a refusal.
+"""Maps Alpaca's error answers to our errors. Only a request that Alpaca certainly read and refused counts as refused.
 
-Nothing of the SDK's exceptions is kept: they hold the request, and that holds the keys.
+The SDK's exceptions are not kept: they hold the request, and the request holds the keys.
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ _NOT_AUTHORIZED, _NOT_ENOUGH, _INVALID = 40110000, 40310000, 40010001
 
 
 class NotFound(OutcomeUnknown):
-    """404, as Alpaca says it of an order or an asset that is not there: with a JSON body, or with an empty one.
+    """404 for an order or asset that does not exist: with a JSON body, or with an empty one.
 
-    An answer to a question; of a request that was to change something it is no better than any other surprise.
+    It answers a question. For a request that was to change something, it proves nothing.
     """
 
 
@@ -47,28 +47,28 @@ def error_of(failure: APIError) -> BrokerError:
 
 
 def _refusal(status: int, body: dict[str, Any]) -> BrokerError:
-    """A 4xx with a body of Alpaca's own: it read the request. Market data answers without a code."""
+    """The error for a 4xx with Alpaca's own JSON body: Alpaca read the request. Market data sends no code."""
     code, message = body.get("code"), _message(body)
-    told, words = f"alpaca: {message} ({status if code is None else f'{status}/{code}'})", message.lower()
+    text, words = f"alpaca: {message} ({status if code is None else f'{status}/{code}'})", message.lower()
     if code == _NOT_AUTHORIZED or (status == 403 and words.strip(" .") == "forbidden"):
-        return BrokerAuthenticationError(told)
+        return BrokerAuthenticationError(text)
     if status == 422 and code == _INVALID and "client_order_id" in words and "unique" in words:
-        return DuplicateClientOrderId(told)
+        return DuplicateClientOrderId(text)
     if code == _NOT_ENOUGH and "insufficient" in words:
-        return InsufficientBalanceError(told)
+        return InsufficientBalanceError(text)
     if _is_about_the_symbol(words):
-        return InvalidSymbolError(told)
-    return OrderValidationError(told)
+        return InvalidSymbolError(text)
+    return OrderValidationError(text)
 
 
 def _is_about_the_symbol(words: str) -> bool:
     if "asset" not in words and "symbol" not in words:
         return False
-    return any(said in words for said in ("not found", "could not find", "not active", "not tradable", "invalid symbol"))
+    return any(phrase in words for phrase in ("not found", "could not find", "not active", "not tradable", "invalid symbol"))
 
 
 def _body(text: str) -> dict[str, Any] | None:
-    """None for what is not a JSON object: a page of a proxy's."""
+    """The JSON object. None for anything else, such as a proxy's error page."""
     try:
         body = json.loads(text)
     except ValueError:
@@ -81,6 +81,6 @@ def _message(body: dict[str, Any]) -> str:
 
 
 def _retry_after(failure: APIError) -> float | None:
-    """`Retry-After`, where it is a number of seconds."""
-    told = failure.response.headers.get("Retry-After", "") if failure.response is not None else ""
-    return float(told) if told.isdigit() else None
+    """`Retry-After`, if it is a number of seconds."""
+    header = failure.response.headers.get("Retry-After", "") if failure.response is not None else ""
+    return float(header) if header.isdigit() else None

@@ -1,4 +1,4 @@
-"""Alpaca's assets as our catalogue."""
+"""Alpaca's assets as our instruments."""
 
 from __future__ import annotations
 
@@ -21,22 +21,22 @@ SMALLEST_PART = Decimal("0.000000001")
 _US_VENUES = frozenset({"NYSE", "NASDAQ", "ARCA", "NYSEARCA", "AMEX", "BATS", "OTC", "SMART", "XNYS", "XNAS", "ARCX", "XASE", "US"})
 _COINS = "CRYPTO"
 _ASSET_CLASSES = ("us_equity", "crypto")
-"""That are listed; options are known by their symbols."""
+"""The asset classes of Alpaca's list. Options are found by their symbols."""
 _OPTIONS = "OPRA"
 USUAL_MULTIPLIER = Decimal(100)
 
 
 class AlpacaInstruments:
-    """An `Instruments`. What was looked up once is remembered while the process lives. Raises `BrokerError` when it cannot ask.
+    """An `Instruments`. Caches what it looked up for the life of the process. Raises `BrokerError` if it cannot ask.
 
-    Stocks are found under the name or MIC of any US exchange and under SMART: where an order trades is Alpaca's choice.
+    A stock is found under the name or MIC of any US exchange and under SMART, because Alpaca chooses where an order trades.
     """
 
     def __init__(self, rest: Rest) -> None:
         self._rest = rest
         self._known: dict[str, Message] = {}
         self._held: dict[str, Instrument] = {}
-        """By asset id."""
+        """Keyed by asset id."""
 
     async def resolve(self, query: InstrumentQuery) -> Instrument | None:
         if query.asset_class is AssetClass.OPTION or (query.expiry, query.strike, query.right) != (None, None, None):
@@ -50,7 +50,7 @@ class AlpacaInstruments:
         return found if _fits(query, found) else None
 
     async def _option(self, query: InstrumentQuery) -> Instrument | None:
-        """Only by all its terms: what names a contract never trades what the contract is of."""
+        """An option needs all its terms. A query that names a contract never resolves to the underlying."""
         if query.asset_class not in (None, AssetClass.OPTION) or query.currency not in (None, "USD"):
             return None
         if query.expiry is None or query.strike is None or query.right is None:
@@ -64,9 +64,10 @@ class AlpacaInstruments:
         return option_of(symbol, _multiplier_of(contract))
 
     async def held(self, positions: Sequence[Message]) -> list[Instrument]:
-        """Of positions, whatever their symbols are written like: as `resolve` would give them, also those that trade no more.
+        """The instruments of positions, however their symbols are written: the same as `resolve` returns, plus those that no longer
+        trade.
 
-        What is held for the first time is asked for in one question for each class, a single one by itself.
+        New ones are asked for in one question per asset class, or individually if there is only one of the class.
         """
         new = {_name(each): each for each in positions if _name(each) not in self._held}
         listed: dict[str, Message] = {}
@@ -85,7 +86,7 @@ class AlpacaInstruments:
         return instrument_of(asset or {"symbol": symbol, "exchange": position.get("exchange"), "class": asset_class})
 
     async def _option_held(self, symbol: str) -> Instrument:
-        """An adjusted contract is asked for; what nobody understands is shown under the symbol that it has."""
+        """An adjusted contract is looked up. A contract that cannot be parsed keeps its symbol."""
         named = option_named(symbol)
         if named is None:
             return Instrument(symbol=symbol, exchange=_OPTIONS, asset_class=AssetClass.OPTION, multiplier=USUAL_MULTIPLIER)
@@ -110,7 +111,9 @@ class AlpacaInstruments:
 
 
 def instrument_of(asset: Message) -> Instrument:
-    """Coins tell their grid. Stocks have cents from one dollar on, and four decimals below it."""
+    """The instrument of an asset. Alpaca reports a coin's increments. Stocks have ticks of a cent from one dollar on, and of 0.0001
+    below.
+    """
     if asset["class"] == "crypto":
         return Instrument(
             symbol=asset["symbol"],
@@ -132,10 +135,10 @@ def instrument_of(asset: Message) -> Instrument:
 
 
 def option_of(symbol: str, multiplier: Decimal) -> Instrument:
-    """Raises ValueError for what is no option's symbol."""
+    """The instrument of an option. Raises ValueError for a symbol that is not an option's."""
     parts = option_named(symbol)
     if parts is None:
-        raise ValueError(f"no option's symbol: {symbol}")
+        raise ValueError(f"not an option's symbol: {symbol}")
     root, expiry, strike, right = parts
     return Instrument(
         symbol=root,
@@ -151,7 +154,7 @@ def option_of(symbol: str, multiplier: Decimal) -> Instrument:
 
 
 def _multiplier_of(contract: Message) -> Decimal:
-    """Not its `size`: that is what is delivered, of an adjusted contract other than what its price counts for."""
+    """Uses `multiplier`, not `size`: `size` is what is delivered, which differs from the multiplier for an adjusted contract."""
     return number(contract.get("multiplier") or USUAL_MULTIPLIER)
 
 

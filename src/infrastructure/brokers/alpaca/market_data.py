@@ -22,7 +22,7 @@ from liveorder.infrastructure.brokers.alpaca.translation import Message, moment,
 
 @dataclass(frozen=True)
 class DataClients:
-    """Each with raw answers: the SDK's models hold prices as floats."""
+    """The SDK's data clients, with raw answers: the SDK's models hold prices as floats."""
 
     stocks: StockHistoricalDataClient
     coins: CryptoHistoricalDataClient
@@ -30,7 +30,7 @@ class DataClients:
 
 
 class AlpacaMarketData:
-    """A `MarketData`. One question tells trade and quote: with the free feed the latest trade alone can be hours old."""
+    """A `MarketData`. One question returns trade and quote. With the free feed, the latest trade alone can be hours old."""
 
     def __init__(self, clients: DataClients, calls: BlockingCalls) -> None:
         self._calls = calls
@@ -47,8 +47,8 @@ class AlpacaMarketData:
         return snapshot if snapshot != Quote() else None
 
     async def _snapshot(self, symbol: str, call: Callable[..., Any], wanted: type[Any]) -> Quote:
-        told = row_of(await sorted_call(self._calls, call, wanted(symbol_or_symbols=symbol)))
-        return _quote_of(row_of(told.get(symbol) or {}))
+        rows = row_of(await sorted_call(self._calls, call, wanted(symbol_or_symbols=symbol)))
+        return _quote_of(row_of(rows.get(symbol) or {}))
 
 
 def _quote_of(snapshot: Message) -> Quote:
@@ -56,7 +56,7 @@ def _quote_of(snapshot: Message) -> Quote:
     return Quote(bid=_price(offers, "bp"), ask=_price(offers, "ap"), last=_price(trade, "p"))
 
 
-def _price(told: Message, name: str) -> Price | None:
-    """None for a zero, which is how a side without an offer is told, and for a price without a time."""
-    amount, at = number(told.get(name) or "0"), moment(told.get("t"))
+def _price(row: Message, name: str) -> Price | None:
+    """None for a zero, which Alpaca reports for an empty side, and for a price without a time."""
+    amount, at = number(row.get(name) or "0"), moment(row.get("t"))
     return Price(amount, at) if amount > 0 and at is not None else None

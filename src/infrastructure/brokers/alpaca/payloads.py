@@ -1,4 +1,4 @@
-"""Our requests as Alpaca's JSON: decimals as text, exactly as they are. What Alpaca cannot do is refused here."""
+"""Our requests as Alpaca's JSON, with exact decimals as text. Orders that Alpaca cannot take are refused here."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from liveorder.infrastructure.brokers.alpaca.symbols import symbol_of
 
 MOST_DECIMALS = 9
 LONGEST_KEY = 48
-"""Characters; newer accounts take 128."""
+"""In characters. Newer accounts take 128."""
 _PLAIN = (OrderType.MARKET, OrderType.LIMIT)
 _OF_COINS = ((*_PLAIN, OrderType.STOP_LIMIT), (TimeInForce.GTC, TimeInForce.IOC))
 _OF_OPTIONS = ((*_PLAIN, OrderType.STOP, OrderType.STOP_LIMIT), (TimeInForce.DAY, TimeInForce.GTC))
@@ -22,7 +22,7 @@ _OF_A_MOMENT = (TimeInForce.IOC, TimeInForce.FOK, TimeInForce.OPG, TimeInForce.C
 
 
 def prepared(request: BrokerRequest, account_id: str, capabilities: BrokerCapabilities) -> Prepared:
-    """Raises `OrderValidationError` for what Alpaca documents that it refuses."""
+    """The prepared request. Raises `OrderValidationError` for what Alpaca documents that it refuses."""
     if request.account_id != account_id:
         raise _impossible("account_id", f"this connection is to {account_id}, not {request.account_id}", "use the other account")
     match request:
@@ -38,7 +38,7 @@ def prepared(request: BrokerRequest, account_id: str, capabilities: BrokerCapabi
 
 
 def replacement_key(client_order_id: str, number: int) -> str:
-    """A replacement is another order to Alpaca and wants a key of its own; `own_key` finds the way back."""
+    """The key of a replacement, which is a separate order at Alpaca. `own_key` maps it back to the order's key."""
     return f"{client_order_id}-r{number}"
 
 
@@ -61,7 +61,7 @@ def _order(request: SubmitRequest, can: BrokerCapabilities) -> dict[str, Any]:
 
 
 def _position_intent(request: SubmitRequest, can: BrokerCapabilities) -> str | None:
-    """Alpaca refuses what is to close and would open."""
+    """The intent to close, if the order reduces a position. Alpaca refuses such an order if it would open one."""
     can_be_said = request.instrument.asset_class in can.reduce_only_for
     return f"{request.side.value.lower()}_to_close" if request.reduces_only and can_be_said else None
 
@@ -75,9 +75,9 @@ def _terms(request: ReplaceRequest, key: str) -> dict[str, Any]:
 
 
 def _text(**fields: Decimal | str | bool | None) -> dict[str, Any]:
-    """Without what is not said; decimals in plain digits."""
-    said = {name: value for name, value in fields.items() if value is not None}
-    return {name: f"{value:f}" if isinstance(value, Decimal) else value for name, value in said.items()}
+    """The set fields, with decimals as plain digits."""
+    given = {name: value for name, value in fields.items() if value is not None}
+    return {name: f"{value:f}" if isinstance(value, Decimal) else value for name, value in given.items()}
 
 
 # --- what it cannot do ---------------------------------------------------------------------------------------------------------
@@ -88,7 +88,7 @@ def _impossible(field: str, problem: str, remedy: str) -> OrderValidationError:
 
 
 def _check(request: SubmitRequest, can: BrokerCapabilities) -> None:
-    """What no order may be, and then what an order of its kind may not."""
+    """Check what applies to every order, then what applies to its kind."""
     kind, tif = request.order_type, request.time_in_force
     if kind not in can.order_types:
         raise _impossible("order_type", f"{kind} is not taken here", f"use one of {', '.join(sorted(can.order_types))}")
@@ -111,11 +111,11 @@ def _check_size(request: SubmitRequest, can: BrokerCapabilities) -> None:
     if request.notional is not None and not can.notional:
         raise _impossible("notional", "not taken here", "give a quantity")
     if request.quantity is not None and request.quantity % 1 and not can.fractional:
-        raise _impossible("quantity", f"{request.quantity} is no whole number", "round it")
+        raise _impossible("quantity", f"{request.quantity} is not a whole number", "round it")
 
 
 def _check_kind(request: SubmitRequest) -> None:
-    """By what is traded. Equities: https://docs.alpaca.markets/docs/orders-at-alpaca, the tables of times in force."""
+    """Check by asset class. Equities: https://docs.alpaca.markets/docs/orders-at-alpaca, the tables of times in force."""
     traded = request.instrument.asset_class
     if traded is AssetClass.CRYPTO:
         _check_among(request, "coins", *_OF_COINS)

@@ -1,4 +1,4 @@
-"""Calls of the SDK's REST clients off the loop, each tried once, with numbers kept exact and failures sorted."""
+"""Calls of the SDK's REST clients, in threads and each tried once, with exact numbers and sorted failures."""
 
 from __future__ import annotations
 
@@ -18,9 +18,10 @@ from liveorder.infrastructure.http_session import error_of, one_try_session
 
 
 def once_only(client: RESTClient, timeout_seconds: float) -> Session:
-    """Rids the client of what it does by itself: it would send a POST again on 429 and 504, and wait for ever for an answer.
+    """Switch off the client's own retries and endless waiting: it would repeat a POST on 429 and 504, and wait for an answer
+    without limit.
 
-    Its new session; the caller closes it.
+    Returns its new session, which the caller closes.
     """
     client._retry = 0  # its setting `retry_attempts=0` is ignored
     client._session = one_try_session(timeout_seconds)
@@ -28,7 +29,7 @@ def once_only(client: RESTClient, timeout_seconds: float) -> Session:
 
 
 async def sorted_call(calls: BlockingCalls, call: Callable[..., Any], *arguments: Any) -> Any:
-    """The call's answer. Raises the `BrokerError` that fits, without a trace of the request."""
+    """The call's answer. Raises the matching `BrokerError`, which holds no reference to the request."""
     try:
         return await calls.run(call, *arguments)
     except APIError as failure:
@@ -39,9 +40,9 @@ async def sorted_call(calls: BlockingCalls, call: Callable[..., Any], *arguments
 
 
 class Rest:
-    """The trading client. Orders and cancels have threads of their own: they never wait behind questions that hang.
+    """The trading client. Orders and cancels have threads of their own, so that they never wait behind hanging questions.
 
-    Questions keep to a `pace` of theirs, so that they do not use up what Alpaca allows. That of requests is kept by the engine.
+    Questions keep to their own `pace`, so that they do not use up Alpaca's limit. The engine limits the rate of requests.
     """
 
     def __init__(self, client: RESTClient, asking: BlockingCalls, sending: BlockingCalls, pace: RateLimit) -> None:

@@ -1,7 +1,7 @@
 """The trade-updates stream, one connection at a time.
 
-The SDK's own `run()` connects again by itself for ever and tells nobody, so that what happened in between is never asked for. Here
-its parts run on our loop: the first failure ends the connection, and what was missed is asked for before the next one is followed.
+The SDK's `run()` reconnects forever on its own without reporting it, so nobody would ask for what was missed. Here its parts run on
+our loop. The first failure ends the connection, and missed events are asked for before the next connection is read.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from liveorder.domain.errors import BrokerAuthenticationError, BrokerConnectionE
 from liveorder.infrastructure.brokers.alpaca.translation import Message
 
 PING_SECONDS = 10
-"""A connection that does not answer a ping for so long is lost; the SDK would wait for three minutes."""
+"""A connection that leaves a ping unanswered for this long counts as lost. The SDK would wait for three minutes."""
 
 _QUIET = logging.getLogger(__name__)
 _QUIET.setLevel(logging.WARNING)  # at DEBUG the library logs every frame, and the first holds the keys
@@ -31,7 +31,7 @@ _LOST = (WebSocketException, OSError, EOFError)
 
 
 class TradeUpdateStream(TradingStream):
-    """Open it once, read it until it ends, make another."""
+    """One connection: opened once and read until it ends. A new connection needs a new object."""
 
     _ws: Any
 
@@ -54,14 +54,14 @@ class TradeUpdateStream(TradingStream):
         return self._ws is not None and bool(self._ws.open)
 
     async def open(self) -> None:
-        """Connected, let in and heard: what happens from now on is told. Raises the `BrokerError` that fits."""
-        failure: BrokerError | None = BrokerConnectionError("alpaca: given up before the stream was open")
+        """Connect, authenticate and subscribe. From then on, events arrive. Raises the matching `BrokerError`."""
+        failure: BrokerError | None = BrokerConnectionError("alpaca: cancelled before the stream was open")
         try:
             async with asyncio.timeout(self._timeout_seconds):
                 await self._start_ws()  # type: ignore[no-untyped-call]  # the SDK types it in part
                 await self._until_heard()
             failure = None
-        except Exception as error:  # noqa: BLE001 - whatever the libraries raise, there is no stream
+        except Exception as error:  # noqa: BLE001 - after any exception of the libraries there is no stream
             failure = _failure(error)
         finally:
             if failure is not None:
@@ -70,7 +70,7 @@ class TradeUpdateStream(TradingStream):
             raise failure
 
     async def _until_heard(self) -> None:
-        """The SDK asks to listen and does not wait for the answer."""
+        """Wait for the confirmation of the subscription; the SDK does not."""
         while True:
             message = await self._next()
             data = message.get("data")
@@ -83,7 +83,7 @@ class TradeUpdateStream(TradingStream):
             await self._dispatch(message)
 
     async def events(self) -> AsyncIterator[Message]:
-        """Until the connection is lost or closed."""
+        """Yield events until the connection is lost or closed."""
         with suppress(*_LOST):
             while self._ws is not None:
                 while self._events:
@@ -91,7 +91,7 @@ class TradeUpdateStream(TradingStream):
                 await self._dispatch(await self._next())
 
     async def _next(self) -> Message:
-        """Numbers kept exact. What is no JSON object says nothing."""
+        """The next message, with exact numbers. Empty if it is not a JSON object."""
         try:
             message: Any = json.loads(await self._ws.recv(), parse_float=Decimal)
         except ValueError:
@@ -108,7 +108,7 @@ class TradeUpdateStream(TradingStream):
 
 
 def _failure(error: Exception) -> BrokerError:
-    """The SDK raises a bare `ValueError` where it is not let in."""
+    """The SDK raises a bare `ValueError` if authentication fails."""
     if type(error) is ValueError:
         return BrokerAuthenticationError("alpaca: the stream refused the credentials")
     return BrokerConnectionError(f"alpaca: no stream ({type(error).__name__})")

@@ -1,4 +1,4 @@
-"""Symbols: Alpaca's, and what they are here."""
+"""Alpaca's symbols and ours."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from liveorder.domain.instrument import Instrument
 from liveorder.domain.values import AssetClass, OptionRight
 
 _OPTION = re.compile(r"(?P<root>[A-Z][A-Z0-9.]{0,5})(?P<expiry>\d{6})(?P<right>[CP])(?P<strike>\d{8})")
-"""The OCC's form, unpadded: root, YYMMDD, C or P, thousandths of the strike. The root of an adjusted contract ends in a digit."""
+"""The OCC format, unpadded: root, YYMMDD, C or P, strike in thousandths. The root of an adjusted contract ends in a digit."""
 _THOUSANDTHS = 1000
 
 
 def symbol_of(instrument: Instrument) -> str:
-    """As Alpaca names it. Raises `OrderValidationError` for an option that lacks something of its name."""
+    """Alpaca's symbol of the instrument. Raises `OrderValidationError` for an option without expiry, strike or right."""
     if instrument.asset_class is not AssetClass.OPTION:
         return instrument.symbol
     if instrument.expiry is None or instrument.strike is None or instrument.right is None:
@@ -33,7 +33,7 @@ def option_symbol(root: str, expiry: date, strike: Decimal, right: OptionRight) 
 
 
 def option_named(symbol: str) -> tuple[str, date, Decimal, OptionRight] | None:
-    """Root, expiry, strike and right; None when it is not an option's symbol."""
+    """Root, expiry, strike and right. None if it is not an option's symbol."""
     parts = _OPTION.fullmatch(symbol)
     if parts is None:
         return None
@@ -43,7 +43,7 @@ def option_named(symbol: str) -> tuple[str, date, Decimal, OptionRight] | None:
 
 
 def our_symbol(symbol: str | None, asset_class: str | None) -> str | None:
-    """The symbol of our instrument; None where Alpaca's does not tell it (older answers name coins without their slash)."""
+    """Our instrument's symbol. None if Alpaca's symbol does not determine it (older answers write coins without the slash)."""
     if not symbol or (asset_class == "crypto" and "/" not in symbol):
         return None
     option = option_named(symbol) if asset_class == "us_option" else None

@@ -1,8 +1,9 @@
-"""From Alpaca's JSON to our words. Pure. Raises one of `UNREADABLE` for an answer of another shape, never for an unknown value.
+"""From Alpaca's JSON to our reports. Pure. Raises one of `UNREADABLE` for an answer of an unexpected shape, never for an unknown
+value.
 
-**Execution ids.** A fill is named ``ORDER:CUMULATIVE``, by the id of Alpaca's order and its filled quantity after the fill: the
-stream tells both (`order.id`, `order.filled_qty`) and so does an activity (`order_id`, `cum_qty`). The stream's own `execution_id`
-is in no activity. Order snapshots tell totals only.
+**Execution ids.** A fill is named ``ORDER:CUMULATIVE``, by the id of Alpaca's order and its filled quantity after the fill. The
+stream reports both (`order.id`, `order.filled_qty`), and so does an activity (`order_id`, `cum_qty`). The stream's own
+`execution_id` is in no activity. Order snapshots report totals only.
 """
 
 from __future__ import annotations
@@ -49,7 +50,9 @@ NO_REASON = "rejected by Alpaca, which does not say why"
 
 
 def own_key(order: Message) -> str | None:
-    """The order's own key; of a replacement that of the order which it stands for, None when it was not made here."""
+    """The order's own key. For a replacement, the key of the order that it replaces, or None if the replacement was not made
+    here.
+    """
     key: str | None = order.get("client_order_id")
     if not order.get("replaces"):
         return key
@@ -58,22 +61,24 @@ def own_key(order: Message) -> str | None:
 
 
 def is_replaced(order: Message) -> bool:
-    """It lives on as the order that `replaced_by` names. One that only waits to be replaced still stands for itself."""
+    """True if another order, named by `replaced_by`, took its place. An order whose replacement is pending still stands for
+    itself.
+    """
     return bool(order["status"] == "replaced" and order.get("replaced_by"))
 
 
 def submitted(order: Message) -> ExecutionReport:
-    """The answer to a new order. Fills come by themselves."""
+    """The report of the answer to a new order. Its fills are reported separately."""
     if order["status"] == "rejected":
         return OrderRejected(**addressed(order), reason=NO_REASON)
     return Accepted(**addressed(order), effective_quantity=_quantity(order, ZERO))
 
 
 def snapshot_of(chain: Sequence[Message], fills: Sequence[Execution] = ()) -> OrderSnapshot:
-    """The order that `chain` is: itself, or what was sent first and each replacement, the live one last.
+    """The snapshot of a chain: the order sent first and each replacement, the live one last.
 
-    Whether the totals of a replacement count what its predecessors filled, Alpaca does not document. So where they filled something
-    `fills` must be all of the chain's, and each counts once: what they sum up to beyond the last order's own count came before it.
+    Alpaca does not document whether a replacement's totals include its predecessors' fills. So if predecessors traded, `fills` must
+    hold all fills of the chain, each counted once. The sum beyond the last order's own count was filled by its predecessors.
     """
     first, last = chain[0], chain[-1]
     summed = total(fill.quantity for fill in fills)
@@ -102,7 +107,9 @@ def snapshot_of(chain: Sequence[Message], fills: Sequence[Execution] = ()) -> Or
 
 
 def totals_of(order: Message, native: str) -> OrderSnapshot:
-    """Only who it is and what is filled of it, under a status that nobody knows: it is kept as it was, shown and asked about."""
+    """Only the order's ids and filled quantity, with an UNKNOWN status: the order keeps its state here, is shown, and is asked
+    about.
+    """
     return OrderSnapshot(
         **addressed(order),
         status=BrokerStatus.UNKNOWN,
@@ -113,7 +120,7 @@ def totals_of(order: Message, native: str) -> OrderSnapshot:
 
 
 def status_of(order: Message) -> BrokerStatus:
-    """An order for one moment that nobody asked to cancel is `canceled` by its time in force: it expired."""
+    """An IOC, FOK, OPG or CLS order that is `canceled` without a cancel request ended by its time in force: it expired."""
     word = str(order["status"])
     if word == "done_for_day":
         return BrokerStatus.WORKING if order.get("time_in_force") == "gtc" else BrokerStatus.EXPIRED
@@ -123,14 +130,14 @@ def status_of(order: Message) -> BrokerStatus:
 
 
 def cause_of(order: Message) -> CloseCause:
-    """Why a canceled order is. Where nobody asked, its time in force or somebody at Alpaca did it."""
+    """Why an order was cancelled. Without a cancel request, either its time in force or Alpaca ended it."""
     if order.get("cancel_requested_at"):
         return CloseCause.REQUESTED
     return CloseCause.EXPIRED if order.get("time_in_force") in _FOR_A_MOMENT else CloseCause.BY_BROKER
 
 
 def execution_of(activity: Message) -> Execution:
-    """A row of the activities of type FILL. It tells no key."""
+    """An execution from an activity of type FILL, which does not report our key."""
     order_id = activity["order_id"]
     return Execution(
         broker_order_id=order_id,
@@ -154,26 +161,28 @@ def addressed(order: Message) -> dict[str, Any]:
 
 
 def number(value: object) -> Decimal:
-    """Text, int or `Decimal`; a float has lost its digits and is not taken."""
+    """The exact number, from text, int or `Decimal`. A float is refused, since it may have lost digits."""
     if isinstance(value, bool | float) or value is None:
         raise ValueError(f"not a number: {value!r}")
-    told = Decimal(str(value))
-    if not told.is_finite():
+    exact = Decimal(str(value))
+    if not exact.is_finite():
         raise ValueError(f"not a number: {value!r}")
-    return told
+    return exact
 
 
 def moment(text: object) -> datetime | None:
-    """UTC, to the microsecond. None for what cannot be read: a time is never worth losing a fill for."""
+    """The time in UTC, to the microsecond. None if it cannot be read: an unreadable time must not lose a fill."""
     try:
-        told = datetime.fromisoformat(str(text))
-        return told.astimezone(UTC) if told.tzinfo is not None else None
+        at = datetime.fromisoformat(str(text))
+        return at.astimezone(UTC) if at.tzinfo is not None else None
     except (ValueError, OverflowError):
         return None
 
 
 def row_of(answer: object) -> Message:
-    """The answer, if it is one order or account: Alpaca answers 207 with a list of others' fates."""
+    """The answer as one order or account. Raises `TypeError` otherwise: Alpaca answers 207 with a list of results for several
+    orders.
+    """
     if not isinstance(answer, dict):
         raise TypeError(f"a {type(answer).__name__} where an object was due")
     return answer
@@ -198,14 +207,14 @@ def filled(order: Message) -> Decimal:
 
 
 def _quantity(order: Message, before: Decimal) -> Decimal | None:
-    """Of the whole order. One for an amount has none until it is done, and then what is filled is all of it."""
+    """The whole order's quantity. An order for an amount has none until it is filled; then it is the filled quantity."""
     if order.get("qty") not in (None, ""):
         return number(order["qty"]) + before
     return (filled(order) or None) if order["status"] == "filled" else None
 
 
 def _price(order: Message, name: str) -> Decimal | None:
-    """None for a zero too, which is how a price is told that is not known yet."""
+    """The price. Also None for a zero, which Alpaca reports for a price that is not known yet."""
     return number(order[name]) or None if order.get(name) not in (None, "") else None
 
 

@@ -1,1 +1,1 @@
-"""Zerodha Kite, through `kiteconnect`. Nothing of that library leaves this package."""
+"""Zerodha Kite, through `kiteconnect`. That library's types stay inside this package."""

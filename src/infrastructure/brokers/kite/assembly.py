@@ -15,8 +15,8 @@ from liveorder.infrastructure.settings.sections import Kite
 
 
 def brokerage(access: AccountAccess, section: Kite) -> Brokerage:
-    """Raises `SettingsError` for PAPER at Kite's own address: Kite has no sandbox, and every order there is a real one. For another
-    currency too: what is traded here is in rupees, and so must the limits be.
+    """Raises `SettingsError` for PAPER at Kite's own address: Kite has no sandbox, so every order there is real. Also for a
+    currency other than INR: Kite trades in rupees, so the limits must be in rupees.
     """
     if access.mode is TradingMode.PAPER and section.root is None:
         raise SettingsError(
@@ -36,7 +36,7 @@ def brokerage(access: AccountAccess, section: Kite) -> Brokerage:
 
 
 def _checked(account_id: str, can: BrokerCapabilities) -> BrokerCapabilities:
-    """Raises `SettingsError` for what an operator says that Kite can, and that its requests have no words for."""
+    """Raises `SettingsError` if the settings declare a capability that Kite's requests cannot express."""
     more = [
         *(can.order_types - CAPABILITIES.order_types),
         *(can.times_in_force - CAPABILITIES.times_in_force),
@@ -44,7 +44,5 @@ def _checked(account_id: str, can: BrokerCapabilities) -> BrokerCapabilities:
     ]
     impossible = [*(name for name in ("notional", "fractional") if getattr(can, name)), *sorted(more)]
     if impossible:
-        raise SettingsError(
-            f"account {account_id!r}: capabilities: Kite never takes {', '.join(impossible)}; leave out what says that it does"
-        )
+        raise SettingsError(f"account {account_id!r}: capabilities: Kite never takes {', '.join(impossible)}; remove them")
     return can

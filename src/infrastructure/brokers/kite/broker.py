@@ -1,4 +1,6 @@
-"""A broker at Kite: requests as they were prepared, the day's lists as the truth, pushes as wake-ups."""
+"""Kite as a `Broker`: sends requests as they were prepared, takes the day's lists as the truth, and uses pushes as wake-ups
+only.
+"""
 
 from __future__ import annotations
 
@@ -51,11 +53,13 @@ CAPABILITIES = BrokerCapabilities(
     requests_per_minute=200.0,
     quiet_poll_seconds=15.0,
 )
-"""A tag is a label: Kite takes a second order with it. How long an order can be on its way into the list is not documented."""
+"""A tag is a label: Kite accepts a second order with the same tag. Kite does not document how long a new order may be missing from
+its list.
+"""
 CANNOT: Mapping[str, str] = {
-    "a_second_order_with_the_same_key_is_refused": "Kite's tag is a label: a second order with it is taken",
-    "a_bust_takes_the_fill_back": "Kite tells no busts: the trade is gone from its list, which proves nothing",
-    "a_correction_stands_in_place_of_the_fill": "Kite tells no corrections: another trade is in its list instead",
+    "a_second_order_with_the_same_key_is_refused": "Kite's tag is a label: a second order with it is accepted",
+    "a_bust_takes_the_fill_back": "Kite reports no busts: the trade disappears from its list, which proves nothing",
+    "a_correction_stands_in_place_of_the_fill": "Kite reports no corrections: its list has another trade instead",
 }
 """Cases of the port's contract that Kite cannot fulfil."""
 _PATIENCE_SECONDS = 5.0
@@ -63,7 +67,7 @@ _GOODBYE_SECONDS = 1.0
 
 
 class KiteBroker:
-    """A `Broker`. What `find` can say is of today, by India's calendar: Kite forgets orders and trades overnight."""
+    """A `Broker`. `find` covers today only, by India's calendar: Kite drops orders and trades overnight."""
 
     name = "kite"
 
@@ -82,8 +86,8 @@ class KiteBroker:
     # --- connection ------------------------------------------------------------------------------------------------------------
 
     async def connect(self) -> BrokerAccount:
-        """Reads the access token anew, so that a login since then counts. Without the ticker it is connected all the same: orders
-        go out, and what becomes of them is polled.
+        """Reads the access token again, so that a new login takes effect. A failing ticker does not fail the connect: orders can be
+        sent, and their state is polled.
         """
         token = self._session.take_token()
         await self._session.ask(_user, "profile")
@@ -99,12 +103,12 @@ class KiteBroker:
         wake_ups.listen()
         await self._session.questions.run(wake_ups.start)
         if not await wake_ups.opened(_PATIENCE_SECONDS):
-            self._log.write("BROKER", "Kite pushes nothing for now: fills are found by asking", account_id=self._access.account_id)
+            self._log.write("BROKER", "Kite pushes nothing for now: fills are found by polling", account_id=self._access.account_id)
         return wake_ups
 
     def _hang_up(self) -> None:
-        """A token that has ended is noticed by a question first. The stream's end has the engine connect again, which either takes
-        up a new one or halts the account.
+        """A question notices an expired token first. Ending the stream makes the engine reconnect, which either picks up a new
+        token or halts the account.
         """
         if self._wake_ups is not None and not self._wake_ups.has_ended:
             self._wake_ups.close()
@@ -116,7 +120,7 @@ class KiteBroker:
         self._session.close()
 
     async def account(self) -> BrokerAccount:
-        """Raises `BrokerAuthenticationError` when the token is not good for today."""
+        """Raises `BrokerAuthenticationError` if the token is not valid today."""
         mode = TradingMode.LIVE if self._section.root is None else self._access.mode
         return BrokerAccount(self._access.account_id, mode, "INR", await self._questions.figures())
 
@@ -138,7 +142,9 @@ class KiteBroker:
                 return orders.prepared_replace(request, self._section)
 
     async def submit(self, prepared: Prepared) -> Sequence[ExecutionReport]:
-        """Accepted means that Kite has it. What the exchange says of it, a rejection too, comes later in the day's list."""
+        """Accepted means that Kite has the order. What the exchange does with it, including a rejection, appears later in the day's
+        list.
+        """
         fields = json.loads(prepared.payload)
         order_id = await self._session.order("place_order", **fields)
         if not isinstance(order_id, str):
@@ -160,7 +166,7 @@ class KiteBroker:
         return [ReplaceIsPending(broker_order_id=order_id)]
 
     async def _change(self, method: str, prepared: Prepared) -> tuple[str, BrokerRefusal | None]:
-        """The order that was to be changed, and why it was not."""
+        """The id of the order, and the refusal if Kite refused the request."""
         fields = json.loads(prepared.payload)
         try:
             await self._session.order(method, **fields)
@@ -189,7 +195,7 @@ class KiteBroker:
     # --- pushes ----------------------------------------------------------------------------------------------------------------
 
     async def reports(self) -> AsyncIterator[ExecutionReport]:
-        """What asking about each woken order brings. A question that fails is left to the poll."""
+        """For each order woken by a push, asks Kite and yields the reports. Questions that fail are left to the poll."""
         if self._wake_ups is None:
             return
         async for order_id in self._wake_ups:
@@ -197,7 +203,7 @@ class KiteBroker:
                 yield report
 
     def take_postback(self, body: bytes) -> bool:
-        """For a server of the user's own that Kite posts to: whether it was genuine, and so woke the order that it is about."""
+        """Accept a postback, received by the user's own server. Returns whether it was genuine; if so, its order was woken."""
         secret = self._section.api_secret
         order_id = postback.order_woken(body, secret) if secret is not None else None
         if order_id is None:
@@ -208,7 +214,9 @@ class KiteBroker:
 
 
 def ticker_root(section: Kite) -> str | None:
-    """Where the ticker is: beside the API where that has another address, so that a test never reaches the real one."""
+    """The ticker's address. If the API has another address, the ticker is expected beside it, so that a test never reaches the real
+    one.
+    """
     if section.ticker_root is not None or section.root is None:
         return section.ticker_root
     return section.root.replace("http", "ws", 1)

@@ -1,6 +1,7 @@
-"""What today's trades cost, by Kite's calculator: an estimate. The contract note of the evening is what is charged.
+"""What today's trades cost, by Kite's calculator. This is an estimate; the evening's contract note states what is charged.
 
-Kite tells no commission with a trade, and an execution has no place for a guess: so none is booked, and estimates are only shown.
+Kite reports no commission with a trade, and an execution has no place for an estimate. So no commission is booked, and estimates
+are only shown.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ _ASKED = ("order_id", "exchange", "tradingsymbol", "transaction_type", "variety"
 
 @dataclass(frozen=True, slots=True)
 class EstimatedCharges:
-    """Of one order, in rupees. `by_kind` is what the total is made of."""
+    """The estimated charges of one order, in rupees. `by_kind` splits up the total."""
 
     broker_order_id: str
     exchange: str
@@ -29,13 +30,13 @@ class EstimatedCharges:
 
 
 async def estimated_charges(session: KiteSession) -> list[EstimatedCharges]:
-    """Of every order that traded today. Raises `BrokerError`."""
+    """Estimates for every order that traded today. Raises `BrokerError`."""
     traded = [row for row in await session.ask(rows_of, "orders") if has_traded(row)]
     return await session.ask(_read, "get_virtual_contract_note", [_question(row) for row in traded]) if traded else []
 
 
 def _question(row: Row) -> dict[str, Any]:
-    """A float here is what the calculator takes, and no more than its question: no such number comes back in."""
+    """The calculator takes a float. It goes into the question only; no float is read back."""
     asked = {name: text(row, name) for name in _ASKED}
     return asked | {"quantity": int(row["filled_quantity"]), "average_price": float(row["average_price"])}
 
@@ -54,7 +55,7 @@ def _estimate(row: Row) -> EstimatedCharges:
 
 
 def _figure(charges: Row, name: str) -> Decimal | None:
-    """A table, as of the GST, tells its own total. None for what is no figure."""
+    """A figure, or the total of a table such as GST. None for anything else."""
     value = charges[name]
     if isinstance(value, dict):
         return number(value, "total")

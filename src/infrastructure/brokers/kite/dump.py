@@ -1,4 +1,4 @@
-"""Kite's list of an exchange's instruments, which it makes anew every morning, read from its text so that ticks stay exact."""
+"""Kite's list of an exchange's instruments, which Kite regenerates every morning. It is read as text, so that ticks stay exact."""
 
 from __future__ import annotations
 
@@ -18,13 +18,14 @@ from liveorder.domain.values import AssetClass, OptionRight
 from liveorder.infrastructure.brokers.kite.fields import IST
 
 MADE_AFTER = timedelta(hours=8, minutes=30)
-"""After midnight in India. A list from before it is yesterday's."""
+"""Time of day in India at which the new list is ready. A list fetched earlier is yesterday's."""
 
 CALENDARS: Mapping[str, str] = {"NSE": "XBOM", "BSE": "XBOM", "NFO": "XBOM", "BFO": "XBOM", "CDS": "24/7", "MCX": "24/7"}
-"""XBOM has the cash hours of both exchanges and of their derivatives. There is no calendar with the hours of CDS and MCX, whose
-evenings XBOM would refuse: there the broker says when they are closed."""
+"""XBOM has the cash hours of both exchanges and of their derivatives. No calendar has the hours of CDS and MCX, and XBOM would
+refuse their evening sessions, so there the broker reports when they are closed.
+"""
 COUNTED_IN_LOTS = frozenset({"CDS", "MCX"})
-"""A quantity of one is one contract there, whose size the list does not tell."""
+"""Exchanges where a quantity of one means one contract. Kite's list does not state the contract's size."""
 _ASSET_CLASSES = {
     "EQ": AssetClass.EQUITY,
     "FUT": AssetClass.FUTURE,
@@ -36,7 +37,7 @@ _NOT_TRADED = "INDICES"
 
 
 class DumpListing(NamedTuple):
-    """One row, as text."""
+    """One row of the list, as text."""
 
     exchange: str
     tradingsymbol: str
@@ -53,14 +54,14 @@ class DumpListing(NamedTuple):
 
 
 def edition(now: datetime) -> date:
-    """Of which day the newest list is."""
+    """The day of the newest list."""
     return (now.astimezone(IST) - MADE_AFTER).date()
 
 
 def listings(text: str) -> Iterator[DumpListing]:
-    """What can be traded. Raises `KeyError` where a column is missing: that is no list at all.
+    """The tradable rows. Raises `KeyError` if a column is missing: then the text is no instrument list.
 
-    A hundred thousand rows share most of their words, which are kept once.
+    A hundred thousand rows share most of their words, so each word is stored once.
     """
     for row in csv.DictReader(StringIO(text)):
         if row["segment"] != _NOT_TRADED and row["instrument_type"] in _ASSET_CLASSES:
@@ -68,20 +69,22 @@ def listings(text: str) -> Iterator[DumpListing]:
 
 
 def fits(query: InstrumentQuery, listing: DumpListing) -> bool:
-    """By the trading symbol, or of a derivative by what it is of (`NIFTY`) with its expiry; and by all else that is said."""
+    """Whether the listing matches: by trading symbol, or for a derivative by its underlying (`NIFTY`) and expiry. Every other field
+    that the query names must match too.
+    """
     by_name = listing.is_derivative and query.expiry is not None and query.symbol == listing.name
     if query.symbol != listing.tradingsymbol and not by_name:
         return False
-    said = (query.asset_class, query.currency, query.right, query.expiry and query.expiry.isoformat())
+    asked = (query.asset_class, query.currency, query.right, query.expiry and query.expiry.isoformat())
     kind = listing.instrument_type
     has = (_ASSET_CLASSES[kind], "INR", _RIGHTS.get(kind), listing.expiry)
-    if any(wanted not in (None, value) for wanted, value in zip(said, has, strict=True)):
+    if any(wanted not in (None, value) for wanted, value in zip(asked, has, strict=True)):
         return False
     return query.strike is None or (kind in _RIGHTS and query.strike == Decimal(listing.strike))
 
 
 def instrument_of(listing: DumpListing, multiplier: Decimal) -> Instrument | None:
-    """None for a row that makes no sense."""
+    """None if the row is invalid."""
     try:
         return Instrument(
             symbol=listing.tradingsymbol,

@@ -1,4 +1,4 @@
-"""From what a call of Kite's client raises to our errors: surely not received, refused for good, or not known."""
+"""Maps exceptions of Kite's client to our errors: surely not received, refused for good, or outcome unknown."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ LOGIN_REMEDY = "make a new access token with `liveorder kite login`, then `liveo
 IP_REMEDY = "enter this machine's address under IP Whitelist at developers.kite.trade, then `liveorder resume`"
 
 _MISSING = ("MarginException", "HoldingException", "UserException")
-"""Names that Kite sends and its client does not know: it would tell them as GeneralException."""
+"""Exception names that Kite sends but its client does not know. The client would raise GeneralException for them."""
 _TOO_FAST = 429
 _FIRST_OF_THE_SERVERS = 500
-"""From this HTTP status on it is the server that failed, perhaps after it had taken the order."""
+"""From this HTTP status on, the server failed, perhaps after it had accepted the order."""
 
 _ABOUT_THE_ADDRESS = re.compile(r"\bIPs?\b.*(allow|whitelist|regist|configur|permit|static)|\b[iI][pP] address")
 _ABOUT_THE_INSTRUMENT = re.compile(r"instrument|trading ?symbol|scrip", re.IGNORECASE)
@@ -36,27 +36,29 @@ _ABOUT_THE_INSTRUMENT = re.compile(r"instrument|trading ?symbol|scrip", re.IGNOR
 
 @cache
 def complete_exceptions() -> None:
-    """Adds the missing classes to the client's module, as kinds of what they came as before: nobody else sees a difference."""
+    """Add the missing classes to the client's module, as subclasses of GeneralException. No other user of the client sees a
+    difference.
+    """
     for name in _MISSING:
         if not hasattr(exceptions, name):
             setattr(exceptions, name, type(name, (exceptions.GeneralException,), {}))
 
 
 def error_of(failure: Exception, censored: Callable[[str], str] = str) -> BrokerError:
-    """Whatever is not surely one of the two certain kinds is not known, our own mistakes among it.
+    """The error of ours. Everything that is not certainly "not received" or "refused" is unknown, including our own mistakes.
 
-    Messages of Kite's are kept, `censored`; bodies that could not be read are not, since a token may stand in them.
+    Kite's messages are kept, `censored`. Unreadable bodies are not kept, because they may contain a token.
     """
     if isinstance(failure, BrokerError):
         return failure
     if isinstance(failure, RequestException):
         return http_error_of(failure, "kite")
     if isinstance(failure, exceptions.KiteException):
-        return _told(failure, censored(str(failure)))
+        return _kite_error(failure, censored(str(failure)))
     return OutcomeUnknown(f"kite: no readable answer ({type(failure).__name__})")
 
 
-def _told(failure: exceptions.KiteException, message: str) -> BrokerError:
+def _kite_error(failure: exceptions.KiteException, message: str) -> BrokerError:
     kind, code = type(failure).__name__, failure.code
     if code == _TOO_FAST:
         return BrokerRateLimitError(f"kite: too many requests ({message})")
@@ -68,21 +70,23 @@ def _told(failure: exceptions.KiteException, message: str) -> BrokerError:
 
 
 def _refusal(kind: str, message: str) -> BrokerRefusal:
-    """Read and refused."""
-    told = f"kite: {message} ({kind})"
+    """The error for a request that Kite read and refused."""
+    text = f"kite: {message} ({kind})"
     if kind in ("PermissionException", "InputException", "GeneralException") and is_about_the_address(message):
-        return BrokerAuthenticationError(f"{told}; {IP_REMEDY}")
+        return BrokerAuthenticationError(f"{text}; {IP_REMEDY}")
     if kind == "TokenException":
-        return BrokerAuthenticationError(f"{told}; {LOGIN_REMEDY}")
+        return BrokerAuthenticationError(f"{text}; {LOGIN_REMEDY}")
     if kind == "UserException":
-        return BrokerAuthenticationError(f"{told}; look at the account in Kite, then `liveorder resume`")
+        return BrokerAuthenticationError(f"{text}; look at the account in Kite, then `liveorder resume`")
     if kind in ("MarginException", "HoldingException"):
-        return InsufficientBalanceError(told)
+        return InsufficientBalanceError(text)
     if kind == "InputException" and _ABOUT_THE_INSTRUMENT.search(message):
-        return InvalidSymbolError(told)
-    return OrderValidationError(told)
+        return InvalidSymbolError(text)
+    return OrderValidationError(text)
 
 
 def is_about_the_address(message: str) -> bool:
-    """Whether requests for orders are refused for where they come from. The wording is not documented: any mention will do."""
+    """Whether Kite refuses order requests because of the sender's IP address. The wording is not documented, so any mention
+    counts.
+    """
     return _ABOUT_THE_ADDRESS.search(message) is not None

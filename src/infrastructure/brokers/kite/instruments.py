@@ -1,4 +1,4 @@
-"""Kite's catalogue: one list an exchange, fetched when it is first needed and once after every morning."""
+"""Kite's instruments: one list per exchange, fetched when first needed and again after each morning."""
 
 from __future__ import annotations
 
@@ -24,15 +24,15 @@ ALSO_CALLED = {"XNSE": "NSE", "XBOM": "BSE"}
 
 @dataclass(frozen=True)
 class KiteCatalogue:
-    """One exchange's list, by trading symbol, and derivatives also by what they are of."""
+    """One exchange's list, by trading symbol. Derivatives are also listed under their underlying."""
 
     edition: date
     by_name: Mapping[str, list[DumpListing]]
 
 
 class KiteInstruments:
-    """An `Instruments`. A list that cannot be had today leaves yesterday's in use; where there is none, `resolve` raises
-    `BrokerError`, so that a signal waits instead of being taken for nonsense.
+    """An `Instruments`. If today's list cannot be fetched, yesterday's stays in use. Without any list, `resolve` raises
+    `BrokerError`, so that a signal waits instead of being rejected as invalid.
     """
 
     def __init__(self, session: KiteSession, clock: Clock, log: ActivityLog) -> None:
@@ -40,8 +40,8 @@ class KiteInstruments:
         self._catalogues: dict[str, KiteCatalogue] = {}
         self._fetching: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
         self._sizes: dict[tuple[str, str], Decimal] = {}
-        """Of contracts, as positions tell them."""
-        self._told: set[str] = set()
+        """Sizes of contracts, as positions report them."""
+        self._warned: set[str] = set()
 
     async def resolve(self, query: InstrumentQuery) -> Instrument | None:
         exchange = ALSO_CALLED.get(query.exchange or "", query.exchange)
@@ -56,38 +56,40 @@ class KiteInstruments:
         return self._instrument(fitting[0]) if fitting else None
 
     async def listed(self, exchange: str, tradingsymbol: str) -> Instrument:
-        """Of a position. A bare one where the list does not have it: delisted, or expired since, and held all the same."""
+        """The instrument of a position. A minimal one if the list does not have it: delisted or expired instruments can still be
+        held.
+        """
         known = await self.resolve(InstrumentQuery(symbol=tradingsymbol, exchange=exchange))
         size = self._sizes.get((exchange, tradingsymbol), Decimal(1))
         return known or Instrument(symbol=tradingsymbol, exchange=exchange, currency="INR", multiplier=size)
 
     def learn_sizes(self, sizes: Mapping[tuple[str, str], Decimal]) -> None:
-        """Of contracts that were held today, by exchange and symbol."""
+        """Record the sizes of contracts that were held today, by exchange and symbol."""
         self._sizes |= sizes
 
     def _instrument(self, listing: DumpListing) -> Instrument | None:
-        """None also for a contract whose size nobody has told."""
+        """Also None for a contract whose size nobody reported or configured."""
         if listing.exchange not in COUNTED_IN_LOTS:
             return instrument_of(listing, Decimal(1))
-        told, settled = self._told_size(listing), self._session.section.multipliers.get(listing.name)
+        reported, configured = self._reported_size(listing), self._session.section.multipliers.get(listing.name)
         name, remedy = f"{listing.exchange}:{listing.name}", f"kite.multipliers, as {{{listing.name} = 100}} for 100 units a lot"
-        if (size := settled or told) is None:
+        if (size := configured or reported) is None:
             self._warn(f"{name} is not traded: its contract's size is in no list of Kite's; set it in {remedy}")
             return None
-        if settled is not None and told not in (None, settled):
-            self._warn(f"{name} counts as {settled:f} units a lot, and Kite's position says {told:f}; mend {remedy}")
+        if configured is not None and reported not in (None, configured):
+            self._warn(f"{name} counts as {configured:f} units a lot, but Kite reports {reported:f}; correct {remedy}")
         return instrument_of(listing, size)
 
-    def _told_size(self, listing: DumpListing) -> Decimal | None:
-        """The contract's own, else the one that all of the same name have."""
+    def _reported_size(self, listing: DumpListing) -> Decimal | None:
+        """The contract's own reported size, or else the one that all contracts of the same name share."""
         own = self._sizes.get((listing.exchange, listing.tradingsymbol))
         listed = self._catalogues[listing.exchange].by_name.get(listing.name, ())
         same = {self._sizes.get((each.exchange, each.tradingsymbol)) for each in listed} - {None}
         return own or (same.pop() if len(same) == 1 else None)
 
     def _warn(self, sentence: str) -> None:
-        if sentence not in self._told:
-            self._told.add(sentence)
+        if sentence not in self._warned:
+            self._warned.add(sentence)
             self._log.write("WARNING", sentence)
 
     async def _catalogue(self, exchange: str) -> KiteCatalogue:
@@ -100,7 +102,9 @@ class KiteInstruments:
             except BrokerError as error:
                 if known is None:
                     raise
-                self._log.write("WARNING", f"The list of {exchange} is of {known.edition}, no newer one is to be had: {error}")
+                self._log.write(
+                    "WARNING", f"The list of {exchange} is of {known.edition}, and no newer one could be fetched: {error}"
+                )
                 return known
             return self._catalogues[exchange]
 
@@ -110,7 +114,7 @@ class KiteInstruments:
 
 
 def _read(text: str, wanted: date) -> KiteCatalogue:
-    """Some tens of thousands of rows: not on the loop."""
+    """Tens of thousands of rows, so this runs in a thread, not on the event loop."""
     by_name: defaultdict[str, list[DumpListing]] = defaultdict(list)
     for listing in listings(text):
         by_name[listing.tradingsymbol].append(listing)

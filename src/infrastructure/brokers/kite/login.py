@@ -1,4 +1,6 @@
-"""The daily login: a person logs in at Kite in a browser, and what comes back is exchanged for the day's access token."""
+"""The daily login. A person logs in at Kite in a browser, and the resulting request token is exchanged for the day's access
+token.
+"""
 
 from __future__ import annotations
 
@@ -19,21 +21,21 @@ from liveorder.infrastructure.settings.sections import Kite
 
 @dataclass(frozen=True, slots=True)
 class Login:
-    """Whose token it is."""
+    """An access token and the user it belongs to."""
 
     user_id: str
     token: AccessToken
 
 
 def login_address(section: Kite) -> str:
-    """Where a person logs in; it leads back to the address that the Kite Connect app was registered with."""
+    """The address at which a person logs in. It redirects to the address that the Kite Connect app was registered with."""
     if section.api_key is None:
         raise SettingsError("kite.api_key is not set; set KITE_API_KEY to the key of your Kite Connect app")
     return str(client_of(section, LONGEST_CALL_SECONDS).login_url())
 
 
 def request_token_in(answer: str) -> str:
-    """From the token itself, or the whole address that the login led to. Raises `InvalidInput`."""
+    """The request token, from the token itself or from the complete redirect address. Raises `InvalidInput`."""
     given = answer.strip()
     query = parse_qs(urlsplit(given).query)
     token = query.get("request_token", [""])[0] if "?" in given or "/" in given else given
@@ -43,17 +45,17 @@ def request_token_in(answer: str) -> str:
 
 
 def exchanged(section: Kite, request_token: str, now: datetime) -> Login:
-    """A request token is good for a few minutes, and once. Raises `SettingsError` and `BrokerError`; blocks."""
+    """Exchange the request token, which is valid once and for a few minutes. Raises `SettingsError` and `BrokerError`. Blocks."""
     if section.api_secret is None:
         raise SettingsError("kite.api_secret is not set; set KITE_API_SECRET to the secret of your Kite Connect app")
     censored = Censor([section.api_secret, SecretStr(request_token)])
     error: BrokerError
     try:
-        told = client_of(section, LONGEST_CALL_SECONDS).generate_session(request_token, section.api_secret.get_secret_value())
-        made_at = moment({"login_time": str(told.get("login_time") or "")}, "login_time") or now
-        return Login(str(told["user_id"]), AccessToken(SecretStr(told["access_token"]), made_at))
+        answer = client_of(section, LONGEST_CALL_SECONDS).generate_session(request_token, section.api_secret.get_secret_value())
+        made_at = moment({"login_time": str(answer.get("login_time") or "")}, "login_time") or now
+        return Login(str(answer["user_id"]), AccessToken(SecretStr(answer["access_token"]), made_at))
     except UNREADABLE as failure:
         error = OutcomeUnknown(f"kite: the answer to the login could not be read ({type(failure).__name__}); log in again")
-    except Exception as failure:  # noqa: BLE001 - sorted like every other failure of the client
+    except Exception as failure:  # noqa: BLE001 - sorted like any other failure of the client
         error = error_of(failure, censored)
     raise error

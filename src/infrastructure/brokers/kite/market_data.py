@@ -1,4 +1,4 @@
-"""Prices, each with its own time. Kite allows one such question a second, for hundreds of instruments."""
+"""Prices, each with its own time. Kite allows one such question a second, for up to hundreds of instruments."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ MOST_AT_ONCE = 500
 
 
 class KiteMarketData:
-    """A `MarketData`. None where Kite has neither an offer nor a trade of today; a plan without prices is a `BrokerRefusal`.
+    """A `MarketData`. None if Kite has neither an offer nor a trade of today. A plan without prices leads to `BrokerRefusal`.
 
-    Kite's `ltp` is not used: it tells no time, and a price without one cannot be called fresh.
+    Kite's `ltp` is not used: it reports no time, so its price cannot be known to be fresh.
     """
 
     def __init__(self, session: KiteSession, clock: Clock) -> None:
@@ -46,7 +46,7 @@ def _quotes(answer: Any) -> dict[str, Quote | BrokerError | None]:
 
 
 def _readable(row: Any) -> Quote | BrokerError | None:
-    """The error in its place: nobody else's price is lost for one row that cannot be read."""
+    """An unreadable row becomes an error in its own place, so that the other prices of the answer are kept."""
     try:
         return None if row is None else understood(_quote, row)
     except BrokerError as error:
@@ -54,7 +54,7 @@ def _readable(row: Any) -> Quote | BrokerError | None:
 
 
 def _quote(row: Row) -> Quote | None:
-    """The best offers of the depth, which Kite tells as 0 where there is none, have the time of the whole quote."""
+    """The best bid and ask come from the depth and carry the time of the whole quote. Kite reports 0 for an empty side."""
     depth, at = row.get("depth") or {}, moment(row, "timestamp")
     quote = Quote(
         bid=_best(depth.get("buy"), at),

@@ -1,4 +1,4 @@
-"""What is sent to Kite: the fields of its requests, as text, made from ours. Pure."""
+"""The fields of Kite's requests, as text, made from our requests. Pure."""
 
 from __future__ import annotations
 
@@ -21,14 +21,13 @@ OF_SHARES = frozenset({"NSE", "BSE"})
 VALIDITIES: Mapping[TimeInForce, str] = {TimeInForce.DAY: "DAY", TimeInForce.IOC: "IOC", TimeInForce.GTD: "TTL"}
 _DELIVERED = frozenset({Product.CNC, Product.MTF})
 _LIMITED: Mapping[str, str] = {"MARKET": "LIMIT", "SL-M": "SL"}
-"""Kite rejects the former without `market_protection`, since April 2026, and makes the latter of them."""
+"""Since April 2026 Kite rejects the types on the left without `market_protection`, and turns them into those on the right."""
 _LONGEST_TAG = 20
 
 
 def prepared(request: SubmitRequest, section: Kite, now: datetime, can: BrokerCapabilities) -> Prepared:
-    """The reference tells Kite's day, after which nothing can be said of the order, and what a cancel or change has to repeat.
-
-    Raises `OrderValidationError`.
+    """The prepared submission. Its reference holds Kite's day, after which Kite knows nothing of the order, and what a cancel or
+    change has to repeat. Raises `OrderValidationError`.
     """
     _check(request, can)
     _check_freeze(request, section.freeze_quantities)
@@ -51,14 +50,14 @@ def prepared(request: SubmitRequest, section: Kite, now: datetime, can: BrokerCa
 
 
 def prepared_cancel(request: CancelRequest, section: Kite) -> Prepared:
-    """Raises `OrderValidationError` for an order whose id is not known yet: Kite cancels by nothing else."""
+    """Raises `OrderValidationError` if Kite's order id is not known yet: Kite cancels by that id only."""
     return _prepared(request.reference, _named(request, section))
 
 
 def prepared_replace(request: ReplaceRequest, section: Kite) -> Prepared:
-    """The id stays. Quantity is of the whole order, which is how Kite counts it too. Raises `OrderValidationError`.
+    """The order keeps its id. The quantity is the whole order's, as Kite counts it too. Raises `OrderValidationError`.
 
-    An order without a limit rests at Kite as one with: a new limit is one of that.
+    A market order rests at Kite as its limited type, so a new limit price is sent with that type.
     """
     _check_whole(request.quantity)
     order_type = request.reference.get("order_type", "")
@@ -122,7 +121,9 @@ def _check(request: SubmitRequest, can: BrokerCapabilities) -> None:
 
 
 def _check_freeze(request: SubmitRequest, most: Mapping[str, Decimal]) -> None:
-    """Of an entry: what closes a position is left to the exchange, which may allow more by now than the settings say."""
+    """Check an entry against the freeze quantity. Orders that close a position are left to the exchange, whose limit may be higher
+    by now than the settings say.
+    """
     symbol, quantity = request.instrument.symbol, request.quantity
     limiting = max((name for name in most if _is_of(request.instrument, name)), key=len, default=None)
     if limiting is None or quantity is None or quantity <= most[limiting]:
@@ -131,13 +132,15 @@ def _check_freeze(request: SubmitRequest, most: Mapping[str, Decimal]) -> None:
         return
     allowed = _plain(most[limiting])
     raise OrderValidationError(
-        f"quantity: the exchange takes {allowed} of {symbol} in one order, not {_plain(quantity)}; send several, or raise "
-        f"kite.freeze_quantities if it takes more by now"
+        f"quantity: the exchange takes {allowed} of {symbol} in one order, not {_plain(quantity)}; send several orders, or raise "
+        f"kite.freeze_quantities if the exchange takes more by now"
     )
 
 
 def _is_of(instrument: Instrument, name: str) -> bool:
-    """By its symbol, or as a derivative of that name: `NIFTY26DEC24000CE` is of NIFTY, `NIFTYNXT5026DECFUT` is not."""
+    """Whether the instrument has this symbol, or is a derivative of it: `NIFTY26DEC24000CE` is of NIFTY, `NIFTYNXT5026DECFUT` is
+    not.
+    """
     rest = instrument.symbol.removeprefix(name)
     return not rest or (instrument.expiry is not None and rest != instrument.symbol and rest[0].isdigit())
 
@@ -158,7 +161,7 @@ def _check_whole(quantity: Decimal | None) -> None:
 
 
 def _plain(value: Decimal | None) -> str | None:
-    """Without an exponent; a whole number without a point."""
+    """Plain digits without an exponent. A whole number has no decimal point."""
     if value is None:
         return None
     return f"{value:f}" if value % 1 else f"{value.to_integral_value():f}"

@@ -1,9 +1,9 @@
-"""What is held, from the two lists that Kite keeps: today's positions, and the holdings that were there before. Pure.
+"""What is held, from Kite's two lists: today's positions, and the holdings from earlier days. Pure.
 
-Delivered shares (CNC, MTF) that are bought today stand among the positions, and from the next day on among the holdings; sold
-today, they stand among the positions with a minus while the holdings still show how many there were in the morning. So these are
-counted as: what was carried overnight, by the holdings, and what today's trades changed, by the positions. The rest (MIS, NRML) is
-in the positions alone, overnight part included.
+Delivered shares (CNC, MTF) bought today are in the positions, and from the next day on in the holdings. Sold today, they are in the
+positions with a negative quantity, while the holdings still show the morning's quantity. So the overnight quantity is taken from
+the holdings, and the change by today's trades from the positions. Other products (MIS, NRML) are in the positions only, including
+their overnight part.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _DELIVERED = (Product.CNC, Product.MTF)
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """`quantity` is signed. `product` is None of one that this package does not know."""
+    """One holding. `quantity` is signed. `product` is None for a product that this package does not know."""
 
     exchange: str
     tradingsymbol: str
@@ -33,20 +33,22 @@ class Held:
 
 
 def parts_of(positions: Any, holdings: Any) -> list[Held]:
-    """By product and list, nothing twice, nothing of zero. Raises one of `UNREADABLE`."""
+    """The non-zero parts by product and list, none counted twice. Raises one of `UNREADABLE`."""
     parts = [*_from_positions(rows_of(positions["net"])), *_from_holdings(rows_of(holdings))]
     return [part for part in parts if part.quantity]
 
 
 def sizes_in(positions: Any) -> dict[tuple[str, str], Decimal]:
-    """Units in one lot of each contract that was held today, by exchange and symbol. Kite tells them nowhere else."""
+    """Units per lot of each contract that was held today, by exchange and symbol. Kite reports them nowhere else."""
     rows = [row for row in rows_of(positions["net"]) if text(row, "exchange") in COUNTED_IN_LOTS]
     sizes = {_listed(row): quantity(row, "multiplier") for row in rows}
     return {listed: size for listed, size in sizes.items() if size > 0}
 
 
 def held(parts: Iterable[Held]) -> list[Held]:
-    """Of each instrument and product, its parts together; no price where they are on both sides: an average would mean nothing."""
+    """The parts summed by instrument and product. The price is None if parts are both long and short, where an average has no
+    meaning.
+    """
     by_product: dict[tuple[str, str, Product | None], list[Held]] = {}
     for part in parts:
         by_product.setdefault((part.exchange, part.tradingsymbol, part.product), []).append(part)
@@ -74,7 +76,9 @@ def _product(name: str) -> Product | None:
 
 
 def _carried(row: Row) -> Decimal:
-    """As of this morning, what is on its way from yesterday (T1) included. Without that figure: what is left, and what was sold."""
+    """This morning's quantity, including shares still in delivery from yesterday (T1). Without that figure: what is left plus what
+    was sold.
+    """
     opening = number(row, "opening_quantity")
     if opening is not None:
         return opening
@@ -82,12 +86,12 @@ def _carried(row: Row) -> Decimal:
 
 
 def _carried_on_margin(row: Row) -> Decimal:
-    """Taken for what is left, as the holdings' own `quantity` is."""
+    """`quantity` is taken as what is left, as in the holdings."""
     return quantity(row, "quantity") + quantity(row, "used_quantity")
 
 
 def _average(parts: list[Held]) -> Decimal | None:
-    """Of the one part, or weighted over several on the same side."""
+    """The price of the only part, or the weighted average of several parts on the same side."""
     known = [(part.quantity, part.average_price) for part in parts if part.average_price is not None]
     if len({part.quantity > 0 for part in parts}) > 1 or len(known) < len(parts):
         return None

@@ -1,4 +1,4 @@
-"""Kite's postbacks: what it sends to an address of ours when something happens to an order. Verified, they are wake-ups too."""
+"""Kite's postbacks: its HTTP notifications of order changes. Once verified, they serve as wake-ups."""
 
 from __future__ import annotations
 
@@ -12,13 +12,14 @@ from liveorder.infrastructure.brokers.kite.fields import UNREADABLE
 
 
 def order_woken(body: bytes, api_secret: SecretStr) -> str | None:
-    """The order that the postback is about; None where its checksum is wrong, and it could be anybody's.
+    """The id of the order in the postback. None if the checksum is wrong, so that anybody may have sent it.
 
-    The checksum is the SHA-256 of order id, order timestamp and API secret. It does not cover the rest, which is not read.
+    The checksum is the SHA-256 of order id, order timestamp and API secret. It does not cover the other fields, so they are
+    ignored.
     """
     try:
-        told = json.loads(body)
-        order_id, moment, checksum = (told[name] for name in ("order_id", "order_timestamp", "checksum"))
+        fields = json.loads(body)
+        order_id, moment, checksum = (fields[name] for name in ("order_id", "order_timestamp", "checksum"))
         expected = hashlib.sha256(f"{order_id}{moment}{api_secret.get_secret_value()}".encode()).hexdigest()
         is_genuine = hmac.compare_digest(expected.encode(), checksum.encode())
     except UNREADABLE:

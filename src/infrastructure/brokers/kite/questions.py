@@ -1,4 +1,4 @@
-"""What Kite is asked, and what may be made of the answers. Its lists are of today; what they do not say is not known."""
+"""Questions to Kite, and what their answers prove. Kite's lists cover today only; nothing follows from what they omit."""
 
 from __future__ import annotations
 
@@ -23,20 +23,20 @@ from liveorder.infrastructure.brokers.kite.translation import execution_of, has_
 
 _ALL = "orders"
 COMMODITIES = "MCX"
-"""The exchange whose money Kite keeps apart."""
+"""The exchange whose money Kite keeps in a separate segment."""
 
 
 class KiteQuestions:
-    """All but `find` and `news` raise `BrokerError`."""
+    """Asks Kite. All methods except `find` and `news` raise `BrokerError`."""
 
     def __init__(self, session: KiteSession, instruments: KiteInstruments, clock: Clock, log: ActivityLog) -> None:
         self._session, self._instruments, self._clock, self._log = session, instruments, clock, log
         self._books: SharedQuestion[list[Row]] = SharedQuestion(self._ask_for_orders, _after_those_beside)
-        self._told: set[str] = set()
+        self._logged: set[str] = set()
 
     async def figures(self) -> tuple[Figure, ...]:
-        """Money for shares and their derivatives, and apart from it that for commodities, which is the account's where it has no
-        other. Kite adds up no equity: holdings are in none of its figures.
+        """The account's figures: money for shares and their derivatives, and separately for commodities. If only the commodity
+        segment is enabled, its money is the account's. Kite reports no equity: its figures do not include holdings.
         """
         asked_at = self._clock.now()
         segments = await self._session.ask(_segments, "margins")
@@ -50,7 +50,7 @@ class KiteQuestions:
         return figures(at, "INR", part, cash=cash, initial_margin=taken, available_funds=net, buying_power=net)
 
     def _amount(self, row: Row, name: str) -> Decimal | None:
-        """None, and a line in the log, for what cannot be read."""
+        """The amount. If it cannot be read: None, and a line in the log."""
         try:
             return number(row, name)
         except UNREADABLE:
@@ -60,8 +60,9 @@ class KiteQuestions:
     async def find(
         self, client_order_id: str, broker_order_id: str | None, reference: Mapping[str, str]
     ) -> OrderSnapshot | Absence:
-        """In the day's list, by Kite's id where it is known, else by the tag. Several orders with the tag are inconclusive, unless
-        one alone is live or was filled. So is not finding one that was sent, or may have been, on an earlier day.
+        """Look the order up in the day's list: by Kite's id if known, otherwise by tag. Several orders with the tag are
+        inconclusive, unless exactly one is live or traded. An order that was, or may have been, sent on an earlier day is
+        inconclusive if it is not found.
         """
         try:
             rows = await self._orders()
@@ -74,7 +75,9 @@ class KiteQuestions:
         return Absence.INCONCLUSIVE if is_there or self._may_be_older(reference) else Absence.ABSENT
 
     def _may_be_older(self, reference: Mapping[str, str]) -> bool:
-        """Than the list, which was had before this is asked. What tells no day may be of any."""
+        """Whether the order may be older than the list, which was fetched before this call. Without a day in the reference, it may
+        be.
+        """
         return reference.get("day") != indian_day(self._clock.now()).isoformat()
 
     def _named(self, rows: Sequence[Row], client_order_id: str, broker_order_id: str | None) -> Row | None:
@@ -86,12 +89,12 @@ class KiteQuestions:
         mattering = [row for row in tagged if is_open(row) or has_traded(row)]
         if len(mattering) == 1:
             return mattering[0]
-        self._tell(f"Kite has {len(tagged)} orders tagged {client_order_id}: look at them there, then `liveorder settle`")
+        self._log_once(f"Kite has {len(tagged)} orders tagged {client_order_id}: look at them there, then `liveorder settle`")
         return None
 
-    def _tell(self, sentence: str) -> None:
-        if sentence not in self._told:
-            self._told.add(sentence)
+    def _log_once(self, sentence: str) -> None:
+        if sentence not in self._logged:
+            self._logged.add(sentence)
             self._log.write("ANOMALY", sentence)
 
     async def _snapshot(self, row: Row) -> OrderSnapshot:
@@ -104,14 +107,14 @@ class KiteQuestions:
         return [understood(snapshot_of, row, trades) for row in live]
 
     async def executions_since(self, since: datetime) -> Sequence[ExecutionReport]:
-        """Of today at most. Kite's times are in whole seconds; a trade without one is told all the same."""
+        """Executions of today at most. Kite's times are whole seconds. A trade without a time is always included."""
         keys = {row["order_id"]: key_of(row) for row in await self._orders()}
         executions = await self._session.ask(lambda answer: _executions(answer, keys), "trades")
         first = since.replace(microsecond=0)
         return [each for each in executions if each.occurred_at is None or each.occurred_at >= first]
 
     async def positions(self) -> Sequence[BrokerPosition]:
-        """One of each instrument and product."""
+        """One position per instrument and product."""
         positions = await self._session.ask(_as_it_is, "positions")
         holdings = await self._session.ask(_as_it_is, "holdings")
         amounts = understood(lambda: held(parts_of(positions, holdings)))
@@ -123,7 +126,7 @@ class KiteQuestions:
         return BrokerPosition(instrument, amount.quantity, amount.average_price, amount.product)
 
     async def news(self, order_id: str) -> Sequence[ExecutionReport]:
-        """What became of one order by now. Nothing when the question fails: the poll finds it."""
+        """Reports on the current state of one order. Empty if the question fails: the poll finds the state later."""
         try:
             row = await self._session.ask(_newest, "order_history", order_id)
             trades = await self._session.ask(rows_of, "order_trades", order_id) if has_traded(row) else []
@@ -132,7 +135,7 @@ class KiteQuestions:
             return []
 
     async def _orders(self) -> list[Row]:
-        """The whole day's, as of no earlier than now: one list for all who ask together."""
+        """The whole day's orders, fetched after this call. Concurrent callers share one list."""
         return await self._books.ask(_ALL)
 
     async def _ask_for_orders(self, names: Sequence[str]) -> Mapping[str, list[Row]]:
@@ -140,12 +143,12 @@ class KiteQuestions:
 
 
 async def _after_those_beside() -> None:
-    """Who asks in the same moment is answered by the same list."""
+    """Let other callers of the same loop iteration join, so that one list answers them all."""
     await asyncio.sleep(0)
 
 
 def _orders(answer: Any) -> list[Row]:
-    """Every row named, and its fill readable. An order that cannot be told from others makes the whole list doubtful."""
+    """Every row must have an id and a readable filled quantity. One unidentifiable order makes the whole list doubtful."""
     return [_checked(row) for row in rows_of(answer)]
 
 
@@ -158,7 +161,7 @@ def _checked(row: Row) -> Row:
 
 
 def _newest(answer: Any) -> Row:
-    """An order's history ends with how it is now."""
+    """The last row of an order's history, which is its present state."""
     return _checked(rows_of(answer)[-1])
 
 
@@ -167,7 +170,7 @@ def _executions(answer: Any, keys: Mapping[str, str | None]) -> list[Execution]:
 
 
 def _segments(answer: Any) -> dict[str, Row]:
-    """Those that are enabled, by the part of the account that they are."""
+    """The enabled segments, by the part of the account they stand for."""
     enabled = [name for name in ("equity", "commodity") if answer.get(name) and answer[name].get("enabled", True)]
     return {"" if name == enabled[0] else COMMODITIES: answer[name] for name in enabled}
 

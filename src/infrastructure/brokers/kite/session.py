@@ -1,4 +1,6 @@
-"""One account's way to Kite: the vendor's client with what it must not do taken away, asked from threads, its failures sorted."""
+"""One account's connection to Kite: the vendor's client without its unsafe features, called in threads, with its failures
+sorted.
+"""
 
 from __future__ import annotations
 
@@ -21,13 +23,15 @@ from liveorder.infrastructure.settings.sections import Kite
 T = TypeVar("T")
 
 LONGEST_CALL_SECONDS = 7.0
-"""The client's own time-out; a shorter one of the account's holds instead."""
+"""The client's own time-out. The account's call time-out applies if it is shorter."""
 _ORDERS_AT_ONCE, _QUESTIONS_AT_ONCE = 6, 4
-"""Together the connections that the client keeps. Apart, so that a long list never keeps an order waiting."""
+"""Together, the number of connections that the client keeps. They are separate, so that a long list never delays an order."""
 
 
 class Client(KiteConnect):  # type: ignore[misc]  # the library has no types
-    """Answers as they were sent: exact numbers, and times as text, since one that does not parse would lose the whole list."""
+    """Returns answers as Kite sent them: exact numbers, and times as text. One unparsable time would otherwise lose the whole
+    list.
+    """
 
     def _format_response(self, data: Any) -> Any:
         return data
@@ -37,7 +41,7 @@ class Client(KiteConnect):  # type: ignore[misc]  # the library has no types
 
 
 def client_of(section: Kite, timeout_seconds: float) -> Client:
-    """Never with `pool`, which retries, nor `debug`, which logs the token, nor without certificates."""
+    """Make the client. Never with `pool` (retries), `debug` (logs the token), or disabled certificate checks."""
     complete_exceptions()
     key = section.api_key.get_secret_value() if section.api_key is not None else ""
     client = Client(key, root=section.root, timeout=timeout_seconds)
@@ -46,7 +50,9 @@ def client_of(section: Kite, timeout_seconds: float) -> Client:
 
 
 def understood(read: Callable[..., T], *answers: Any) -> T:
-    """What `read` makes of them. `OutcomeUnknown` for what cannot be read: a half-understood list must not pass for a whole one."""
+    """Apply `read`. Raises `OutcomeUnknown` if the answers cannot be read: a partly understood list must not pass for a complete
+    one.
+    """
     try:
         return read(*answers)
     except UNREADABLE as error:
@@ -54,7 +60,7 @@ def understood(read: Callable[..., T], *answers: Any) -> T:
 
 
 class KiteSession:
-    """Calls by the name of the client's method. All raise `BrokerError`, and none of their errors leads to a request."""
+    """Calls the client's methods by name. All raise `BrokerError`, and none of these errors references the HTTP request."""
 
     def __init__(self, section: Kite, access: AccountAccess, requests_per_second: float) -> None:
         self.section = section
@@ -66,10 +72,10 @@ class KiteSession:
         self._censor = Censor()
         self._alerted: set[str] = set()
         self.on_refused: Callable[[], None] = lambda: None
-        """Called when a question is refused for its token."""
+        """Called when Kite refuses a question because of the token."""
 
     def take_token(self) -> str:
-        """The token that is current now, used from here on. Raises `BrokerAuthenticationError`."""
+        """Use the current access token from here on, and return it. Raises `BrokerAuthenticationError`."""
         token = tokens.current(self.section)
         if token.has_surely_ended(self._clock.now()):
             self._alert("the access token is of an earlier day and has ended: make a new one with `liveorder kite login`")
@@ -79,11 +85,11 @@ class KiteSession:
         return token.value.get_secret_value()
 
     async def order(self, method: str, **fields: str) -> Any:
-        """A request that changes something. Its rate is the engine's concern."""
+        """Send a request that changes something. The engine limits its rate."""
         return await self._run(self._orders, method, **fields)
 
     async def ask(self, read: Callable[[Any], T], method: str, *arguments: Any) -> T:
-        """What `read` makes of the answer, at the pace that Kite allows."""
+        """Ask, at the rate that Kite allows, and return the answer as `read` understands it."""
         await self._pace.take()
         try:
             answer = await self._run(self.questions, method, *arguments)
@@ -93,7 +99,7 @@ class KiteSession:
         return understood(read, answer)
 
     def close(self) -> None:
-        """Calls under way end by themselves."""
+        """Calls in flight finish on their own."""
         self._orders.close()
         self.questions.close()
         self._client.reqsession.close()
@@ -107,15 +113,17 @@ class KiteSession:
             raise
 
     def _call(self, method: str, *arguments: Any, **fields: Any) -> Any:
-        """In a thread. The error is raised outside of the handler: it must not carry the client's, which leads to the token."""
+        """Runs in a thread. The error is raised outside the handler, so that it does not carry the client's exception, which leads
+        to the token.
+        """
         try:
             return getattr(self._client, method)(*arguments, **fields)
-        except Exception as failure:  # noqa: BLE001 - whatever happens in the client, the request may have left
+        except Exception as failure:  # noqa: BLE001 - after any exception of the client, the request may have been sent
             error = error_of(failure, self._censor)
         raise error
 
     def _look_for_a_new_token(self) -> None:
-        """A login since then is taken up by the next call, without a restart."""
+        """Pick up a token from a new login, without a restart. The next call uses it."""
         if self.section.access_token_file is not None:
             try:
                 self.take_token()
@@ -123,11 +131,11 @@ class KiteSession:
                 self._alert(str(error))
 
     def connected(self) -> None:
-        """What was alerted is over: it is told again if it comes again."""
+        """Connected again: alerts may be logged again if they recur."""
         self._alerted.clear()
 
     def _alert(self, sentence: str) -> None:
-        """Once, however often it is met: a poll meets it twice a second."""
+        """Log a sentence once; a poll would repeat it twice a second."""
         if sentence not in self._alerted:
             self._alerted.add(sentence)
             self._log.write("ERROR", sentence, account_id=self._account_id)

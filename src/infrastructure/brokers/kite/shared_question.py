@@ -1,4 +1,4 @@
-"""Questions that come together, put as one. An answer is never older than the question that it answers."""
+"""Merges concurrent questions into one. An answer is never older than the question it answers."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ T = TypeVar("T")
 
 
 class SharedQuestion(Generic[T]):
-    """Everybody who asks while a question is under way or due is answered by the next one, or told its error.
+    """Callers that ask while a question is pending share the next answer, or its error.
 
-    `put(names)` answers up to `most` names, each with what it is or with the error to raise. `due()` waits until the next may be
-    put, so that those who come meanwhile are among it.
+    `put(names)` answers up to `most` names, each with its value or with the error to raise. `due()` waits until the next question
+    may be put; callers that ask meanwhile are included.
     """
 
     def __init__(
@@ -39,24 +39,24 @@ class SharedQuestion(Generic[T]):
                         await self._ask_next()
         finally:
             answer.cancel()
-        told = answer.result()
-        if isinstance(told, BrokerError):
-            raise told
-        return told
+        result = answer.result()
+        if isinstance(result, BrokerError):
+            raise result
+        return result
 
     def _wait_for(self, name: str, *answers: asyncio.Future[T | BrokerError]) -> None:
-        """Those of whom nobody waits any more are left out."""
+        """Register answers to wait for. Cancelled ones are left out."""
         if waiting := [answer for answer in answers if not answer.done()]:
             self._waiting.setdefault(name, []).extend(waiting)
 
     async def _ask_next(self) -> None:
         await self._due()
         asked = {name: self._waiting.pop(name) for name in [*self._waiting][: self._most]}
-        told: Mapping[str, T | BrokerError] = {}
+        results: Mapping[str, T | BrokerError] = {}
         try:
-            told = await self._put([*asked])
+            results = await self._put([*asked])
         except BrokerError as error:
-            told = dict.fromkeys(asked, error)
+            results = dict.fromkeys(asked, error)
         except BaseException:
             for name, answers in asked.items():
                 self._wait_for(name, *answers)
@@ -64,4 +64,4 @@ class SharedQuestion(Generic[T]):
         for name, answers in asked.items():
             for answer in answers:
                 if not answer.done():
-                    answer.set_result(told[name])
+                    answer.set_result(results[name])

@@ -1,8 +1,8 @@
-"""Kite's order updates, as wake-ups: they come late, out of order and without a trade's id, so nothing of them is believed.
+"""Kite's order updates, used as wake-ups only: they arrive late, out of order and without trade ids, so their content is ignored.
 
-The vendor's ticker runs on Twisted, whose one reactor of a process cannot be started twice: the first ticker starts it in a thread
-that lasts as long as the process, and every further ticker, of whatever account, joins it there. The ticker's own reconnecting is
-off; its address holds the access token and is never shown.
+The vendor's ticker runs on Twisted, whose single reactor per process cannot be started twice. The first ticker starts it in a
+thread that lives as long as the process, and every further ticker of any account uses it there. The ticker's own reconnecting is
+off. Its address contains the access token and is never shown.
 """
 
 from __future__ import annotations
@@ -19,20 +19,22 @@ from kiteconnect import KiteTicker
 from liveorder.infrastructure.blocking_calls import handed_over
 
 SILENCE_SECONDS = 30.0
-"""Kite sends a heartbeat every second or so. A connection without any for this long is dead, though nobody has said so."""
+"""Kite sends a heartbeat about every second. A connection without one for this long is dead, even if it was not reported as
+closed.
+"""
 _START_SECONDS = 5.0
 
 _starting = threading.Lock()
-logging.getLogger("kiteconnect").addHandler(logging.NullHandler())  # it calls every end of a connection an error, on stderr
+logging.getLogger("kiteconnect").addHandler(logging.NullHandler())  # it logs every closed connection as an error, to stderr
 
 
 def reactor() -> Any:
-    """The process's; importing it installs it, which is put off until somebody needs it."""
+    """The process's reactor. Importing it installs it, so the import is delayed until it is needed."""
     return import_module("twisted.internet.reactor")
 
 
 def start(ticker: KiteTicker) -> None:
-    """Connect on the reactor, from any other thread. Raises what Twisted raises where it was stopped before."""
+    """Connect on the reactor, from any other thread. Raises Twisted's error if the reactor was stopped before."""
     with _starting:
         if reactor().running:
             reactor().callFromThread(ticker.connect, threaded=True)
@@ -44,9 +46,9 @@ def start(ticker: KiteTicker) -> None:
 
 
 class WakeUps:
-    """Ids of orders that something happened to, from `open` on; each once, however often it is told before it is read.
+    """Ids of orders that changed, from `open` on. An id that is reported several times before it is read is yielded once.
 
-    The iteration ends when the connection does. To be used on one loop.
+    The iteration ends with the connection. Use it on one event loop only.
     """
 
     def __init__(self, api_key: str, access_token: str, root: str | None, timeout_seconds: float) -> None:
@@ -60,7 +62,7 @@ class WakeUps:
         self.has_ended = False
 
     def listen(self) -> None:
-        """Before `start`: from then on the ticker's thread tells this loop."""
+        """Call before `start`. Passes the ticker thread's messages to this loop."""
         loop = asyncio.get_running_loop()
         heard, opened, ended, wake = (handed_over(loop, take) for take in (self._hear, self._open, self._lose, self._take))
         self._ticker.on_message = lambda ws, payload, is_binary: heard(None)
@@ -70,11 +72,11 @@ class WakeUps:
         self._ticker.on_order_update = lambda ws, order: wake(order)
 
     def start(self) -> None:
-        """Blocks for as long as the reactor takes to start."""
+        """Blocks until the reactor runs."""
         start(self._ticker)
 
     async def opened(self, timeout_seconds: float) -> bool:
-        """Whether it is connected by then."""
+        """Whether it connected within the time-out."""
         try:
             async with asyncio.timeout(timeout_seconds):
                 await self._opened.wait()
@@ -83,7 +85,7 @@ class WakeUps:
         return not self.has_ended
 
     def wake(self, order_id: str) -> None:
-        """Note that something happened to this order."""
+        """Record that this order changed."""
         self._orders[order_id] = None
         self._stirred.set()
 
@@ -96,7 +98,7 @@ class WakeUps:
             await self._wait()
 
     async def _wait(self) -> None:
-        """Until a message or a heartbeat comes, or the connection has been silent for too long."""
+        """Wait for a message or heartbeat. Closes the connection if it was silent for too long."""
         self._stirred.clear()
         if self.has_ended or self._orders:
             return
@@ -107,12 +109,12 @@ class WakeUps:
             self.close()
 
     def close(self) -> None:
-        """Nothing more is read; the connection ends on its own thread."""
+        """Stop reading. The connection closes on its own thread."""
         self._end()
         reactor().callFromThread(self._hang_up)
 
     async def closed(self, timeout_seconds: float) -> None:
-        """Until the other side has hung up too, or long enough."""
+        """Wait until the other side has closed too, or the time-out has passed."""
         try:
             async with asyncio.timeout(timeout_seconds):
                 await self._hung_up.wait()
@@ -120,7 +122,7 @@ class WakeUps:
             return
 
     def _hang_up(self) -> None:
-        """On the reactor. A connection that is still being made is dropped when it stands."""
+        """Runs on the reactor. A connection that is still being opened is closed once it is open."""
         self._ticker.on_open = lambda ws: self._ticker.close()
         if self._ticker.is_connected():
             self._ticker.close()

@@ -1,4 +1,4 @@
-"""The access token of the day: where it is kept, and when its day is over."""
+"""The day's access token: where it is stored, and when it expires."""
 
 from __future__ import annotations
 
@@ -16,12 +16,14 @@ from liveorder.infrastructure.private_files import make_folder, open_private
 from liveorder.infrastructure.settings.sections import Kite
 
 ENDS_AT = time(6, 0, tzinfo=IST)
-"""Tokens end at about this time of the next morning. Kite does not promise it: it is good for a warning, and decides nothing."""
+"""Tokens expire at about this time of the next morning. Kite does not promise it, so it only leads to a warning and decides
+nothing.
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class AccessToken:
-    """`made_at` where it is known: a token that was typed into the settings does not say."""
+    """An access token. `made_at` is None for a token from the settings, whose age is not known."""
 
     value: SecretStr
     made_at: datetime | None = None
@@ -31,14 +33,14 @@ class AccessToken:
 
 
 def _end_of(made_at: datetime) -> datetime:
-    """The first six in the morning, in India, after it was made."""
+    """The first 06:00 in India after it was made."""
     local = made_at.astimezone(IST)
     end = datetime.combine(local.date(), ENDS_AT)
     return end if local < end else end + timedelta(days=1)
 
 
 def current(section: Kite) -> AccessToken:
-    """From the token file where one is named, which is read anew each time. Raises `BrokerAuthenticationError`."""
+    """The current token. A configured token file is read again each time. Raises `BrokerAuthenticationError`."""
     if section.access_token_file is not None:
         return read(section.access_token_file)
     if section.access_token is None:
@@ -47,7 +49,7 @@ def current(section: Kite) -> AccessToken:
 
 
 def read(path: Path) -> AccessToken:
-    """As `write` leaves it, or a file with nothing but the token in it."""
+    """Read a file made by `write`, or one that contains only the token."""
     try:
         content = path.read_text().strip()
     except (OSError, ValueError):
@@ -55,14 +57,14 @@ def read(path: Path) -> AccessToken:
     if not content.startswith("{"):
         return AccessToken(SecretStr(content))
     try:
-        told = json.loads(content)
-        return AccessToken(SecretStr(told["access_token"]), datetime.fromisoformat(told["made_at"]))
+        fields = json.loads(content)
+        return AccessToken(SecretStr(fields["access_token"]), datetime.fromisoformat(fields["made_at"]))
     except (ValueError, KeyError, TypeError):
         raise BrokerAuthenticationError(f"kite: {path} is no token file; {LOGIN_REMEDY}") from None
 
 
 def write(path: Path, token: str, made_at: datetime) -> None:
-    """For its owner's eyes only, and whole or not at all: a service may be reading it."""
+    """Write the token file, readable by its owner only. The write is atomic, because a service may be reading the file."""
     make_folder(path.parent)
     half_written = path.with_name(path.name + ".new")
     half_written.unlink(missing_ok=True)

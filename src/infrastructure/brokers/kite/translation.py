@@ -1,4 +1,4 @@
-"""From Kite's rows to our reports. Pure; raises one of `UNREADABLE` for rows of another shape, and for nothing else."""
+"""From Kite's rows to our reports. Pure. Raises one of `UNREADABLE` for rows of an unexpected shape, and nothing else."""
 
 from __future__ import annotations
 
@@ -49,19 +49,19 @@ _ENDED = frozenset({BrokerStatus.FILLED, BrokerStatus.REJECTED, BrokerStatus.CAN
 
 
 def rows_of(answer: Any) -> list[Row]:
-    """An answer that is to be a list of rows. Raises `TypeError`: one row that is none makes the whole list doubtful."""
+    """The answer as a list of rows. Raises `TypeError`: one entry that is no row makes the whole list doubtful."""
     if not isinstance(answer, list) or not all(isinstance(row, dict) for row in answer):
         raise TypeError("a list of rows was expected")
     return answer
 
 
 def status_of(row: Row) -> BrokerStatus:
-    """UNKNOWN for a word that is not in the list: the order keeps its state here and is asked about again."""
+    """UNKNOWN for a status that is not in the table: our order keeps its state and is asked about again."""
     return _STATUSES.get(text(row, "status").upper(), BrokerStatus.UNKNOWN)
 
 
 def is_open(row: Row) -> bool:
-    """What has not surely ended counts as open."""
+    """Every order that has not certainly ended counts as open."""
     return status_of(row) not in _ENDED
 
 
@@ -70,11 +70,11 @@ def has_traded(row: Row) -> bool:
 
 
 def snapshot_of(row: Row, trades: Iterable[Row] = ()) -> OrderSnapshot:
-    """An order as its row tells it, with those of `trades` that are its own.
+    """The order's snapshot, with those of `trades` that belong to it.
 
-    Of a cancelled order `pending_quantity` can be anything; what is filled is told by `filled_quantity` alone.
+    A cancelled order's `pending_quantity` can have any value, so the filled quantity comes from `filled_quantity` only.
     """
-    word = text(row, "status").upper()
+    native = text(row, "status").upper()
     return OrderSnapshot(
         **_address(row),
         occurred_at=moment(row, "exchange_update_timestamp", "order_timestamp", "exchange_timestamp"),
@@ -89,21 +89,23 @@ def snapshot_of(row: Row, trades: Iterable[Row] = ()) -> OrderSnapshot:
         side=_side_of(row),
         order_type=_OUR_ORDER_TYPES.get(text(row, "order_type")),
         executions=tuple(executions_of(trades, row)),
-        cancel_pending=word == _CANCELLING,
-        replace_pending=word in _REPLACING,
+        cancel_pending=native == _CANCELLING,
+        replace_pending=native in _REPLACING,
         reason=text(row, "status_message"),
         native_status=text(row, "status"),
     )
 
 
 def executions_of(trades: Iterable[Row], order: Row) -> list[Execution]:
-    """The trades that are this order's, named by its key too: a trade's row knows the order's id only."""
+    """This order's trades, with its key added: a trade's row has only the order's id."""
     order_id = identifier(order, "order_id")
     return [execution_of(trade, key_of(order)) for trade in trades if identifier(trade, "order_id") == order_id]
 
 
 def execution_of(trade: Row, client_order_id: str | None = None) -> Execution:
-    """One trade. Its id is unique for an exchange and a day only with the order's: the three make ours."""
+    """One trade. Kite's trade id is unique per exchange and day only together with the order id. Our id joins exchange, trade id
+    and order id.
+    """
     filled, at = number(trade, "quantity"), number(trade, "average_price")
     if filled is None or at is None:
         raise ValueError("a trade without quantity or price")
@@ -119,26 +121,26 @@ def execution_of(trade: Row, client_order_id: str | None = None) -> Execution:
 
 
 def news_of(row: Row, trades: Sequence[Row]) -> list[ExecutionReport]:
-    """What a wake-up found, as reports that may come late or twice without harm.
+    """What a wake-up found, as reports that may arrive late or twice without harm.
 
-    Not as a snapshot: its terms could be older than a replace that was booked while it was asked for. Those are told by the poll.
-    A word that is not known is told as it is, in a snapshot that says so.
+    Not a snapshot: its terms could be older than a replace booked while the question was in flight. The poll reports terms. An
+    unknown status is reported as it is, in a snapshot.
     """
-    told: list[ExecutionReport] = [*executions_of(trades, row)]
+    reports: list[ExecutionReport] = [*executions_of(trades, row)]
     address, at, reason = _address(row), moment(row, "exchange_update_timestamp", "order_timestamp"), text(row, "status_message")
-    status, word = status_of(row), text(row, "status").upper()
+    status, native = status_of(row), text(row, "status").upper()
     if status is BrokerStatus.REJECTED:
-        return [*told, OrderRejected(**address, occurred_at=at, reason=reason)]
+        return [*reports, OrderRejected(**address, occurred_at=at, reason=reason)]
     if status is BrokerStatus.CANCELLED:
-        return [*told, OrderClosed(**address, occurred_at=at, cause=CloseCause.BY_BROKER, reason=reason)]
+        return [*reports, OrderClosed(**address, occurred_at=at, cause=CloseCause.BY_BROKER, reason=reason)]
     if status is BrokerStatus.UNKNOWN:
-        return [*told, snapshot_of(row, trades)]
-    told.insert(0, Accepted(**address, occurred_at=at))
-    if word == _CANCELLING:
-        told.append(CancelIsPending(**address, occurred_at=at))
-    if word in _REPLACING:
-        told.append(ReplaceIsPending(**address, occurred_at=at))
-    return told
+        return [*reports, snapshot_of(row, trades)]
+    reports.insert(0, Accepted(**address, occurred_at=at))
+    if native == _CANCELLING:
+        reports.append(CancelIsPending(**address, occurred_at=at))
+    if native in _REPLACING:
+        reports.append(ReplaceIsPending(**address, occurred_at=at))
+    return reports
 
 
 def _address(row: Row) -> dict[str, Any]:
