@@ -1,5 +1,5 @@
-"""What a broker's adapter must do, as cases that anybody can run against their own.
+"""What a broker's adapter must do, as cases to run against any adapter.
 
-`BrokerContract` runs them under pytest; `liveorder certify` runs those that are safe against a real account. See
+`BrokerContract` runs them under pytest. `liveorder certify` runs those that are safe against a real account. See
 docs/writing-a-broker.md.
 """

@@ -1,4 +1,4 @@
-"""The contract of the `Broker` port under pytest: subclass, give a `stage`, and every case is a test."""
+"""The contract of the `Broker` port under pytest. Subclass it and provide a `stage`; every case becomes a test."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from liveorder.testing.stage import Stage
 
 
 class BrokerContract:
-    """A subclass has a fixture `stage`, function-scoped, that yields a `Stage` from `on_stage`. Needs pytest-asyncio.
+    """A subclass has a function-scoped fixture `stage` that yields a `Stage` from `on_stage`. Needs pytest-asyncio.
 
-    A case that the stage's `cannot` names is played and must fail; pytest shows it as an expected failure, with the reason.
+    A case in the stage's `cannot` is run and must fail; pytest shows it as an expected failure with its reason.
     """
 
     @pytest.mark.parametrize("case", CASES, ids=str)

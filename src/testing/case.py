@@ -1,4 +1,4 @@
-"""One promise of the `Broker` port, and what is said when it is broken."""
+"""One promise of the `Broker` port, and the error if it is broken."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class ContractBroken(AssertionError):
 
 @dataclass(frozen=True, slots=True)
 class ContractCase:
-    """`promise` is a sentence; `play` raises `ContractBroken` where it does not hold."""
+    """`promise` is a sentence. `play` raises `ContractBroken` if it does not hold."""
 
     name: str
     promise: str
@@ -27,7 +27,7 @@ class ContractCase:
 
 
 def case(play: Play) -> ContractCase:
-    """A function's name is the case's, its docstring the promise."""
+    """Make a case. The function's name is the case's name, its docstring the promise."""
     return ContractCase(getattr(play, "__name__", ""), (play.__doc__ or "").strip(), play)
 
 

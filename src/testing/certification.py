@@ -1,6 +1,7 @@
-"""What a real broker does, held against what its adapter declares: by asking, and by tiny orders far from the market.
+"""Compare what a real broker does with what its adapter declares, by questions and by tiny orders far from the market.
 
-The safe part of the contract. Nothing it sends is meant to trade, and whatever it sent is cancelled at the end, also when it fails.
+This is the safe part of the contract. Nothing it sends is meant to trade, and every order is cancelled at the end, also after a
+failure.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from liveorder.domain.instrument import Instrument
 from liveorder.domain.quotes import Price, Quote
 from liveorder.domain.values import AssetClass, OrderType, Side, TradingMode
 from liveorder.infrastructure.calendars import ExchangeCalendars
-from liveorder.testing.account_money import figures_told
+from liveorder.testing.account_money import figures_reported
 from liveorder.testing.finding import Finding, answered
 from liveorder.testing.resting import resting_buy
 from liveorder.testing.trial_orders import TrialOrders
@@ -33,25 +34,27 @@ _WITH_HOURS = (AssetClass.EQUITY, AssetClass.OPTION)
 
 
 class Certification:
-    """Of one account's broker; `mode` is what its settings say of its money. `findings` come as they are made."""
+    """Certifies one account's broker. `mode` is what the settings say about its money. `findings` yields results as they are
+    made.
+    """
 
     def __init__(self, brokerage: Brokerage, account_id: str, mode: TradingMode, clock: Clock) -> None:
         self._brokerage, self._broker = brokerage, brokerage.broker
         self._account_id, self._mode, self._clock = account_id, mode, clock
         self._calendars: TradingCalendar = ExchangeCalendars()
         self._quote = Quote()
-        """What can be believed of the last."""
+        """The valid prices of the last quote."""
 
     async def findings(self, query: InstrumentQuery, order: TinyOrder | None) -> AsyncGenerator[Finding, None]:
-        """Of an instrument and the account. Without an order nothing is sent.
+        """Findings about an instrument and the account. Without an order, nothing is sent.
 
-        Raises `BrokerError` when it cannot connect, `InvalidInput` for an instrument or an order that cannot be, before anything is
+        Raises `BrokerError` if it cannot connect. Raises `InvalidInput` for an invalid instrument or order, before anything is
         sent.
         """
         account = await self._broker.connect()
         yield Finding("account", self._account_id, f"{account.account_id}, {account.currency}")
         yield Finding("paper or live", self._mode.value, account.mode.value, account.mode is self._mode)
-        for finding in await figures_told(self._broker, self._clock):
+        for finding in await figures_reported(self._broker, self._clock):
             yield finding
         yield await answered("open orders", self._open_orders())
         yield await answered("executions of a day", self._executions())
@@ -87,16 +90,16 @@ class Certification:
         return Finding("open orders", complete, f"{len(orders)} listed")
 
     async def _executions(self) -> Finding:
-        """Each with a time, of the day that was asked for."""
+        """Each execution needs a time within the day that was asked for."""
         since = self._clock.now() - timedelta(days=1)
         reports = await self._broker.executions_since(since)
-        told = [each for each in reports if isinstance(each, Execution | ExecutionCorrected)]
-        without = [each for each in told if not self._has_been(each.occurred_at, since)]
-        measured = f"{len(told)} told" + (f", {len(without)} without a time of that day" if without else "")
-        return Finding("executions of a day", "each with its time", measured, not without if told else None)
+        fills = [each for each in reports if isinstance(each, Execution | ExecutionCorrected)]
+        without = [each for each in fills if not self._has_been(each.occurred_at, since)]
+        measured = f"{len(fills)} reported" + (f", {len(without)} without a time of that day" if without else "")
+        return Finding("executions of a day", "each with its time", measured, not without if fills else None)
 
     async def _positions(self) -> Finding:
-        return Finding("positions", "", f"{len(await self._broker.positions())} told")
+        return Finding("positions", "", f"{len(await self._broker.positions())} reported")
 
     # --- the instrument --------------------------------------------------------------------------------------------------------
 
@@ -107,30 +110,30 @@ class Certification:
         return instrument
 
     async def _prices(self, instrument: Instrument) -> Finding:
-        """Each that is known has a time that has been; nobody bids more than is asked."""
+        """Each known price has a time in the past, and the bid is not above the ask."""
         quote = await self._brokerage.market_data.latest(instrument)
         bid, ask, last = (quote.bid, quote.ask, quote.last) if quote is not None else (None, None, None)
         self._quote = Quote(*(each if each is not None and self._has_been(each.at) else None for each in (bid, ask, last)))
         named = {"bid": bid, "ask": ask, "last": last}
         wrong = [f"the {name}'s time is {each.at}" for name, each in named.items() if each and not self._has_been(each.at)]
         if bid is not None and ask is not None and bid.amount > ask.amount:
-            wrong.append("more is bid than asked")
-        measured = ", ".join(f"no {name}" if each is None else f"{name} {self._told(each)}" for name, each in named.items())
+            wrong.append("the bid is above the ask")
+        measured = ", ".join(f"no {name}" if each is None else f"{name} {self._with_age(each)}" for name, each in named.items())
         return Finding("prices", "each with its time", "; ".join([measured, *wrong]), not wrong if quote is not None else None)
 
-    def _told(self, price: Price) -> str:
+    def _with_age(self, price: Price) -> str:
         age = f" of {price.age_seconds(self._clock.now()):.0f} s ago" if self._has_been(price.at) else ""
         return f"{price.amount:f}{age}"
 
     def _has_been(self, at: datetime | None, since: datetime | None = None) -> bool:
-        """Whether this is a moment, and one between `since` and now, as far as the clocks agree."""
+        """Whether this is a time between `since` and now, within the clocks' tolerance."""
         if at is None or at.tzinfo is None:
             return False
         skew = timedelta(seconds=self._declared.clock_skew_seconds)
         return (since is None or at >= since - skew) and at <= self._clock.now() + skew
 
     async def _grid(self, instrument: Instrument) -> Finding:
-        """Steps of prices and quantities, multiplier and hours, and what cannot be so."""
+        """The instrument's increments, multiplier and hours, and anything wrong with them."""
         ticks = [
             f"tick {instrument.tick_size:f}",
             *(f"{rule.tick_size:f} from {rule.from_price:f}" for rule in instrument.tick_rules),
@@ -139,11 +142,11 @@ class Certification:
         wrong = [*_oddities(instrument), *self._off_the_grid(instrument), *self._unknown_hours(instrument)]
         again = await self._brokerage.instruments.resolve(_named(instrument))
         if again != instrument:
-            wrong.append("asked for by its own name it is " + ("unknown" if again is None else f"another: {again}"))
+            wrong.append("resolved by its own name it is " + ("unknown" if again is None else f"another: {again}"))
         return Finding("instrument", "one grid, known hours", "; ".join([measured, *wrong]), not wrong)
 
     def _off_the_grid(self, instrument: Instrument) -> list[str]:
-        """Trades may be between two steps, offers may not."""
+        """Only offers have to be on the grid; trades may be between two ticks."""
         offers = {"bid": self._quote.bid, "ask": self._quote.ask}
         return [
             f"the {name} is between two ticks"
@@ -159,7 +162,7 @@ class Certification:
         return []
 
     def _market(self, instrument: Instrument) -> Decimal:
-        """What a buy would meet."""
+        """The price that a buy would meet."""
         price = self._quote.met_by(Side.BUY, self._clock.now(), math.inf)
         if price is None:
             raise InvalidInput("symbol", f"there is no price of {instrument.key}", "name another, or try in market hours")
@@ -187,11 +190,11 @@ class Certification:
 
 
 def _oddities(instrument: Instrument) -> list[str]:
-    """Of what the instrument says by itself."""
+    """Contradictions in the instrument's own fields."""
     odd, tick, begins = [], instrument.tick_size, Decimal(0)
     for rule in instrument.tick_rules:
         if rule.from_price <= begins or rule.from_price % tick:
-            odd.append(f"steps of {rule.tick_size:f} do not begin at {rule.from_price:f}")
+            odd.append(f"ticks of {rule.tick_size:f} do not begin at {rule.from_price:f}")
         tick, begins = rule.tick_size, rule.from_price
     if instrument.asset_class in _OF_ONE_UNIT and instrument.contract_multiplier != 1:
         odd.append(f"one unit of {instrument.asset_class} counts as {instrument.contract_multiplier:f}")
@@ -213,6 +216,6 @@ def _named(instrument: Instrument) -> InstrumentQuery:
 
 
 def _least(instrument: Instrument, limit: Decimal, max_value: Decimal) -> Decimal:
-    """One unit where that is allowed, else one lot: brokers that trade parts of a unit refuse orders worth next to nothing."""
+    """One unit if `max_value` allows it, else one lot. Brokers that trade fractions refuse orders of negligible value."""
     unit = max(Decimal(1), instrument.lot_size)
     return unit if instrument.value_of(unit, limit) <= max_value else instrument.lot_size

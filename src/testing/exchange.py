@@ -1,6 +1,7 @@
-"""The exchange behind a twin: the simulated venue, with its faults, asked by a server that speaks a broker's own wire protocol.
+"""The exchange behind a twin: the simulated venue with its faults, used by a server that speaks a broker's own wire protocol.
 
-A twin translates; it decides nothing. What it is asked for it asks here, and what happens here it tells in its broker's words.
+A twin translates and decides nothing. It forwards requests to the exchange, and reports what happens there in its broker's
+protocol.
 """
 
 from __future__ import annotations
@@ -24,20 +25,20 @@ from liveorder.testing.venue.settings import VenueSettings
 
 
 class HungUp(Exception):
-    """The fault of this request breaks the connection: the twin closes it and answers nothing."""
+    """A fault breaks the connection: the twin closes it without an answer."""
 
 
 class Exchange:
-    """One venue. `control` is its people: faults, prices, fills by hand, what is true."""
+    """One venue. `control` administers it: faults, prices, manual fills, and its true state."""
 
     def __init__(self, floor: Floor, clock: Clock) -> None:
         self._floor, self.clock = floor, clock
         self.control = VenueControl(InProcess(floor, clock))
 
     async def ask(self, verb: str, **fields: Any) -> Message:
-        """The venue's answer, or ``{"error": code, "message": ...}`` for what it refuses and for faults that answer.
+        """The venue's answer, or ``{"error": code, "message": ...}`` for a refusal or for a fault that answers.
 
-        Raises `HungUp`. Never returns where a fault leaves the caller waiting for its own time-out.
+        Raises `HungUp`. Never returns if a fault leaves the caller waiting for its own time-out.
         """
         answer = await self._floor.send(json.dumps({"verb": verb} | plain(**fields)))
         if answer is None:
@@ -45,11 +46,11 @@ class Exchange:
         return answer
 
     def order(self, order_id: str) -> VenueOrder | None:
-        """As the venue keeps it; its `placed` is what was asked for."""
+        """The order as the venue keeps it. Its `placed` holds the terms that were requested."""
         return self._floor.gateway.venue.questions.order(order_id)
 
     def quote(self, instrument_key: str) -> Message:
-        """As it stands now, whatever faults are laid; empty where there is none."""
+        """The present quote, regardless of faults. Empty if there is none."""
         return self._floor.gateway.venue.questions.quote(instrument_key, self.clock.now())
 
     def subscribe(self, account: str) -> VenueFeed:
@@ -58,14 +59,14 @@ class Exchange:
 
     @asynccontextmanager
     async def administered(self, port: int = 0) -> AsyncIterator[int]:
-        """Lets other processes reach `control` over TCP (`VenueControl(Tcp(...))`) while the block lasts; gives the port."""
+        """Serve `control` to other processes over TCP (`VenueControl(Tcp(...))`) inside the block. Yields the port."""
         async with listening(self._floor, port=port) as taken:
             yield taken
 
 
 @asynccontextmanager
 async def open_exchange(settings: VenueSettings, data: Path | None = None) -> AsyncIterator[Exchange]:
-    """With `data` it remembers everything there, its own death notwithstanding."""
+    """Open an exchange. With `data`, its state is stored there and survives a crash."""
     clock = SystemClock()
     floor = Floor(open_venue(settings, clock.now(), data), settings, clock)
     try:

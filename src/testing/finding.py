@@ -1,4 +1,4 @@
-"""One answer of certification: what is declared, and what was seen."""
+"""One result of certification: what is declared, and what was measured."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from liveorder.domain.errors import BrokerError
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """`agrees` is None where nothing is declared about it, or it could not be tried."""
+    """`agrees` is None if nothing is declared about the question, or if it could not be tried."""
 
     question: str
     declared: str
@@ -19,7 +19,7 @@ class Finding:
 
 
 async def answered(question: str, answer: Awaitable[Finding]) -> Finding:
-    """What fails is a finding too."""
+    """Await the finding. A failure becomes a finding too."""
     try:
         return await answer
     except BrokerError as error:

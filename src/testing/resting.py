@@ -9,7 +9,9 @@ from liveorder.domain.values import OrderType, Side
 
 
 def resting_buy(kind: OrderType, instrument: Instrument, market: Decimal, away: Decimal) -> dict[str, Decimal | None]:
-    """Fields of a `SubmitRequest`: limits and what is to be touched lie below the market by the fraction `away`, stops above it."""
+    """Price fields of a `SubmitRequest`. Limits and touch prices are below the market by the fraction `away`, stops are above
+    it.
+    """
     below = instrument.round_price(market * (1 - away), Side.BUY)
     above = instrument.round_price(market * (1 + away), Side.SELL)
     tick = instrument.tick_at(above if kind.traits.is_stop else below)

@@ -1,4 +1,4 @@
-"""An adapter with the other side in hand: what every case is played on."""
+"""The stage of a case: an adapter, and control over the broker's side."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ LOOK_AGAIN_SECONDS = 0.02
 
 
 def stage_settings(*accounts: VenueAccount, keys: Keys = Keys(), **changes: Any) -> VenueSettings:  # noqa: B008 - frozen
-    """A venue for a stage: prices stand still, fills are made by hand."""
+    """Settings of a venue for a stage: prices do not move, and fills are made by hand."""
     return VenueSettings(prices=PriceSource(volatility=0), fills=Fills(automatic=False), accounts=accounts, keys=keys, **changes)
 
 
 @dataclass(frozen=True, slots=True)
 class Placed:
-    """An order of ours, ready to be sent or sent."""
+    """An order of ours, prepared or sent."""
 
     request: SubmitRequest
     prepared: Prepared
@@ -47,7 +47,7 @@ class Placed:
 
 @asynccontextmanager
 async def turned_away(stage: Stage) -> AsyncIterator[None]:
-    """The venue says that it is not to be reached."""
+    """Inside the block, the venue reports that it is unavailable."""
     await stage.venue.lay(*(Fault(kind=FaultKind.UNAVAILABLE, on=point) for point in Point if point.is_request))
     yield
     await stage.venue.clear_faults()
@@ -55,10 +55,10 @@ async def turned_away(stage: Stage) -> AsyncIterator[None]:
 
 @dataclass
 class Stage:
-    """A connected adapter (`brokerage`) on `account_id`, and the venue at the other end of its wire.
+    """A connected adapter (`brokerage`) on `account_id`, and the venue at the other end of its connection.
 
-    Fills happen when the venue is told to, unless an order crosses `price`. `reopened` makes the adapter anew, as after a restart
-    of ours. `cannot` names cases that the broker cannot fulfil, with the reason: they are played too, and must fail.
+    The venue fills an order only on command, or if it crosses `price`. `reopened` makes a new adapter, as after our restart.
+    `cannot` names cases that the broker cannot fulfil, with the reason; they are run too, and must fail.
     """
 
     brokerage: Brokerage
@@ -66,19 +66,19 @@ class Stage:
     venue: VenueControl
     instrument: Instrument
     price: Decimal
-    """At which the instrument trades, to the venue's knowledge; it stands still."""
+    """The instrument's price at the venue. It does not move."""
     reopened: Callable[[], Awaitable[Brokerage]]
     cannot: Mapping[str, str] = field(default_factory=dict)
     secrets: tuple[str, ...] = ()
-    """Nothing of these may be in a payload or an error."""
+    """Secrets that may appear in no payload or error."""
     venue_account: str = ""
-    """The account as the venue knows it; the same as `account_id` when empty."""
+    """The venue's name of the account. If empty, the same as `account_id`."""
     unreachable: Callable[[Stage], AbstractAsyncContextManager[None]] = turned_away
-    """While the block lasts nothing can be sent to the broker."""
+    """Inside the block, nothing can be sent to the broker."""
     patience_seconds: float = 5.0
-    """What is to happen must happen within this."""
+    """Maximum wait for anything that a case expects."""
     pushed: list[ExecutionReport] = field(default_factory=list)
-    """What `reports()` gave so far."""
+    """The reports that `reports()` has yielded so far."""
     _numbers: count[int] = field(default_factory=count)
     _following: asyncio.Task[None] | None = None
 
@@ -97,7 +97,7 @@ class Stage:
     # --- our side --------------------------------------------------------------------------------------------------------------
 
     def request(self, **changes: Any) -> SubmitRequest:
-        """A resting buy of ten, for the day, with a key of its own; `changes` are fields of `SubmitRequest`."""
+        """A resting day order that buys ten, with a new key. `changes` are fields of `SubmitRequest`."""
         key = f"CONTRACT{next(self._numbers):012d}"
         resting = SubmitRequest(
             client_order_id=key,
@@ -112,31 +112,31 @@ class Stage:
         return replace(resting, **changes)
 
     def below(self, share: str = "0.9") -> Decimal:
-        """A price of the instrument's grid below the market: a buy there rests."""
+        """A price on the grid below the market, where a buy rests."""
         return self.instrument.round_price(self.price * Decimal(share), Side.BUY)
 
     def above(self, share: str = "1.1") -> Decimal:
         return self.instrument.round_price(self.price * Decimal(share), Side.SELL)
 
     def ready(self, request: SubmitRequest | None = None) -> Placed:
-        """Prepared, not sent."""
+        """Prepare an order without sending it."""
         wanted = request or self.request()
         self.broker.check(wanted)
         return Placed(wanted, self.broker.prepare(wanted))
 
     async def send(self, placed: Placed) -> list[ExecutionReport]:
-        """The same bytes at every call. Raises what the adapter raises."""
+        """Send the order. Every call sends the same bytes. Raises what the adapter raises."""
         return list(await self.broker.submit(placed.prepared))
 
     async def submit(self, request: SubmitRequest | None = None) -> Placed:
-        """Prepared and sent."""
+        """Prepare and send an order."""
         placed = self.ready(request)
         reports = await self.send(placed)
         ids = [each.broker_order_id for each in reports if isinstance(each, Accepted)]
         return replace(placed, broker_order_id=next(iter(ids), None))
 
     async def rest(self, **changes: Any) -> Placed:
-        """An order that works in the market, as the adapter finds it there."""
+        """Send an order and wait until the adapter finds it working."""
         placed = await self.submit(self.request(**changes))
         found = await self.found(placed, lambda order: order.broker_order_id is not None)
         return replace(placed, broker_order_id=found.broker_order_id)
@@ -154,7 +154,7 @@ class Stage:
         return await self.broker.find(placed.key, placed.broker_order_id, placed.prepared.reference)
 
     async def certain(self, placed: Placed) -> OrderSnapshot | Absence:
-        """The first answer that says something. Raises `TimeoutError` when none does."""
+        """The first conclusive answer. Raises `TimeoutError` if there is none in time."""
 
         async def look() -> OrderSnapshot | Absence | None:
             answer = await self.find(placed)
@@ -165,7 +165,7 @@ class Stage:
     async def found(
         self, placed: Placed, when: Callable[[OrderSnapshot], bool] = lambda order: True, what: str = "as expected"
     ) -> OrderSnapshot:
-        """The order once it is there and `when` holds of it. Raises `TimeoutError` that tells what was found instead."""
+        """The order once it is found and `when` holds for it. Raises `TimeoutError`, which names the last answer."""
 
         async def look() -> OrderSnapshot | None:
             answer = await self.find(placed)
@@ -176,12 +176,12 @@ class Stage:
         try:
             return await self.within(look)
         except TimeoutError:
-            raise TimeoutError(f"the order was not found {what}; at last find() said {last[0]}") from None
+            raise TimeoutError(f"the order was not found {what}; the last answer of find() was {last[0]}") from None
 
     async def executions(self, placed: Placed, since: datetime) -> list[Execution]:
-        """Of the order, as a backfill tells them. By the broker's id where the broker tells no key with a fill."""
-        told = await self.broker.executions_since(since)
-        return [each for each in told if isinstance(each, Execution) and self.concerns(placed, each)]
+        """The order's executions by backfill. Matched by the broker's id if the broker reports no key with a fill."""
+        reports = await self.broker.executions_since(since)
+        return [each for each in reports if isinstance(each, Execution) and self.concerns(placed, each)]
 
     def concerns(self, placed: Placed, report: ExecutionReport) -> bool:
         if report.client_order_id is not None:
@@ -192,7 +192,7 @@ class Stage:
         return [each for each in self.pushed if isinstance(each, kind) and self.concerns(placed, each)]
 
     async def within(self, look: Callable[[], Awaitable[T | None]]) -> T:
-        """The first thing that `look` sees. Raises `TimeoutError` when it sees nothing within the patience."""
+        """The first result of `look` that is not None. Raises `TimeoutError` if there is none within the patience."""
         async with asyncio.timeout(self.patience_seconds):
             while (seen := await look()) is None:  # noqa: ASYNC110 - between two sides there is no event to share
                 await asyncio.sleep(LOOK_AGAIN_SECONDS)
@@ -201,7 +201,7 @@ class Stage:
     # --- the other side --------------------------------------------------------------------------------------------------------
 
     async def taken(self, placed: Placed | str) -> list[OrderSnapshot]:
-        """Every order that the venue ever took with the key: more than one is a broken promise."""
+        """Every order that the venue ever accepted with the key. More than one breaks the promise."""
         return await self.venue.orders_by_key(placed if isinstance(placed, str) else placed.key)
 
     async def venue_id(self, placed: Placed) -> str:
@@ -209,11 +209,11 @@ class Stage:
         return str(order.broker_order_id)
 
     async def fill(self, placed: Placed, quantity: int, price: Decimal | None = None) -> str:
-        """By hand at the venue; the venue's own execution id."""
+        """Fill the order by hand at the venue. Returns the venue's execution id."""
         return await self.venue.fill(await self.venue_id(placed), Decimal(quantity), price or self.below())
 
     async def connected(self) -> None:
-        """Connected again, as the engine would: tried until it works."""
+        """Reconnect, as the engine would: try until it works."""
 
         async def tried() -> bool | None:
             try:
@@ -227,7 +227,7 @@ class Stage:
     # --- life ------------------------------------------------------------------------------------------------------------------
 
     async def reopen(self) -> None:
-        """Another life of the adapter, connected; the one before is closed."""
+        """Replace the adapter by a new, connected one. The old one is closed."""
         await self._stop()
         self.brokerage = await self.reopened()
         await self.broker.connect()
@@ -237,7 +237,7 @@ class Stage:
         self._following = asyncio.create_task(self._take_in())
 
     async def _take_in(self) -> None:
-        """As the engine does: when the stream ends, connect again and follow the next."""
+        """Follow the reports as the engine does: when the stream ends, reconnect and follow the next one."""
         while True:
             async for report in self.broker.reports():
                 self.pushed.append(report)
@@ -255,7 +255,7 @@ class Stage:
 
 @asynccontextmanager
 async def on_stage(stage: Stage) -> AsyncIterator[Stage]:
-    """Connected and followed while the block lasts; closed after it."""
+    """Inside the block, the stage is connected and its reports are followed."""
     await stage.broker.connect()
     stage._follow()
     try:

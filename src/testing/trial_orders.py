@@ -1,4 +1,4 @@
-"""Orders that certification sends: at the declared pace, found again, and cancelled at the end, whatever happens."""
+"""The orders of certification: sent at the declared rate, found again, and in any case cancelled at the end."""
 
 from __future__ import annotations
 
@@ -33,23 +33,23 @@ T = TypeVar("T")
 
 LOOK_AGAIN_SECONDS = 0.25
 PATIENCE_SECONDS = 30.0
-"""What has not come about by then is reported as such."""
+"""Maximum wait. Anything that has not happened by then is reported as missing."""
 LIVE = frozenset({BrokerStatus.PENDING, BrokerStatus.WORKING})
 ENDED = frozenset({BrokerStatus.FILLED, BrokerStatus.CANCELLED, BrokerStatus.EXPIRED, BrokerStatus.REJECTED})
-"""A status that is not known is neither."""
+"""Ended statuses. An unknown status is neither live nor ended."""
 
 
 @dataclass(eq=False)
 class TrialOrder:
-    """An order that is ready to be sent, or was sent."""
+    """An order that is prepared or sent."""
 
     request: SubmitRequest
     prepared: Prepared
     broker_order_id: str | None = None
     is_refused: bool = False
-    """So the adapter says: nothing is to be found of it."""
+    """The adapter reported it as refused, so the broker should not have it."""
     end: OrderSnapshot | None = None
-    """As it was seen to have ended."""
+    """Its last snapshot, once it has ended."""
 
     @property
     def key(self) -> str:
@@ -57,29 +57,29 @@ class TrialOrder:
 
 
 class TrialOrders:
-    """Of one account. An order is remembered before it is sent."""
+    """The trial orders of one account. An order is recorded before it is sent."""
 
     def __init__(self, broker: Broker, account_id: str, clock: Clock) -> None:
         self._broker, self._account_id, self._clock = broker, account_id, clock
         self._pace = RateLimit(clock, broker.capabilities.requests_per_second, broker.capabilities.requests_per_minute)
         self._sent: list[TrialOrder] = []
         self._is_in_doubt = False
-        """Whether a request had no clear answer."""
+        """True if the outcome of a request is unknown."""
         self._numbers = iter(range(1, 1000))
 
     def new_key(self) -> str:
-        """Of a signal that this run makes up."""
+        """The key of a made-up signal."""
         made_up = f"{self._clock.now().isoformat()} {next(self._numbers)}"
         return SignalKey("certify", self._account_id, made_up).client_order_id
 
     # --- requests --------------------------------------------------------------------------------------------------------------
 
     def ready(self, request: SubmitRequest) -> TrialOrder:
-        """Prepared, not sent. Raises `OrderValidationError` for what the adapter refuses by itself."""
+        """Prepare an order without sending it. Raises `OrderValidationError` if the adapter refuses it."""
         return TrialOrder(request, self._broker.prepare(request))
 
     async def send(self, order: TrialOrder) -> None:
-        """Raises what the adapter raises, and `BrokerRefusal` also for an order that is rejected in the answer."""
+        """Send the order. Raises what the adapter raises, and `BrokerRefusal` also if the answer is a rejection."""
         self._sent.append(order)
         try:
             reports = await self._submitted(order)
@@ -93,12 +93,12 @@ class TrialOrders:
         order.broker_order_id = _id_in(reports)
 
     async def send_again(self, order: TrialOrder) -> bool:
-        """The same bytes. Whether they were taken as another order. Raises what the adapter raises."""
+        """Send the same bytes again. Returns whether they became another order. Raises what the adapter raises."""
         broker_order_id = _id_in(await self._submitted(order))
         return broker_order_id is not None and self._is_another(order, broker_order_id)
 
     def _is_another(self, order: TrialOrder, broker_order_id: str) -> bool:
-        """Whether this is not the order itself: it has its key, and is cancelled with the rest."""
+        """Whether the id belongs to another order with the same key. If so, it is cancelled with the rest."""
         order.broker_order_id = order.broker_order_id or broker_order_id
         is_another = broker_order_id not in {each.broker_order_id for each in self._sent}
         if is_another:
@@ -123,20 +123,20 @@ class TrialOrders:
         return await self._broker.replace(prepared)
 
     async def cancel(self, order: TrialOrder) -> OrderSnapshot | None:
-        """As it has ended; None where it has not in time."""
+        """Cancel the order. Returns its final snapshot, or None if it has not ended in time."""
         await self._ask_to_cancel(order)
         order.end = await self.found(order, lambda found: found.status in ENDED)
         return order.end
 
     async def _ask_to_cancel(self, order: TrialOrder) -> bool:
-        """Whether the broker took it."""
+        """Request a cancel. Returns whether the broker accepted it."""
         request = CancelRequest(order.key, order.broker_order_id, self._account_id, order.prepared.reference)
         prepared = self._broker.prepare(request)
         await self._pace.take(is_urgent=True)
         return not any(isinstance(each, CancelRejected) for each in await self._broker.cancel(prepared))
 
     async def pause(self) -> None:
-        """Leaves room for questions, of which one may be several to the broker."""
+        """Leave room for questions; one question may be several requests to the broker."""
         await self._clock.sleep(LOOK_AGAIN_SECONDS)
 
     # --- questions -------------------------------------------------------------------------------------------------------------
@@ -149,7 +149,7 @@ class TrialOrders:
     async def found(
         self, order: TrialOrder, when: Callable[[OrderSnapshot], bool], *, by_key_alone: bool = False
     ) -> OrderSnapshot | None:
-        """The order once `when` holds of it; None where it does not come to that in time."""
+        """The order once `when` holds for it. None if that does not happen in time."""
 
         async def look() -> OrderSnapshot | None:
             answer = await self.find(order, by_key_alone=by_key_alone)
@@ -166,7 +166,7 @@ class TrialOrders:
     # --- the end ---------------------------------------------------------------------------------------------------------------
 
     async def cancel_all(self) -> list[str]:
-        """What is left of all that was sent: orders that are or may be live, and what was traded."""
+        """Cancel everything that was sent. Returns what is left: orders that are or may be live, and fills."""
         open_ones = [order for order in self._sent if order.end is None]
         asked = {order: not order.is_refused and await self._try_to_cancel(order) for order in open_ones}
         asked |= {order: await self._try_to_cancel(order) for order in await self._found_by_their_keys()}
@@ -178,7 +178,7 @@ class TrialOrders:
         return [_name(each) for each in self._sent if each.end is None and not each.is_refused] + traded
 
     async def _found_by_their_keys(self) -> list[TrialOrder]:
-        """What came of requests without an answer, beside the orders that are known."""
+        """Orders that came from requests with an unknown outcome, in addition to the known ones."""
         by_key = {order.key: order for order in self._sent}
         before = len(self._sent)
         with suppress(Exception):
@@ -190,7 +190,7 @@ class TrialOrders:
         return self._sent[before:]
 
     async def _ended(self, order: TrialOrder, *, is_asked: bool) -> OrderSnapshot | None:
-        """None where that was not seen. What was refused, and is there all the same, is cancelled too."""
+        """The final snapshot, or None if none was seen. An order that was reported as refused, but exists, is cancelled too."""
 
         async def look() -> OrderSnapshot | Absence | None:
             nonlocal is_asked
@@ -207,7 +207,7 @@ class TrialOrders:
         return end if isinstance(end, OrderSnapshot) else None
 
     async def _try_to_cancel(self, order: TrialOrder) -> bool:
-        """Whatever the adapter raises: how the order stands is asked next, and the others are to be cancelled too."""
+        """Ignores what the adapter raises: the order's state is asked next, and the other orders have to be cancelled too."""
         with suppress(Exception):
             return await self._ask_to_cancel(order)
         return False

@@ -1,4 +1,4 @@
-"""What certification learns by tiny orders far from the market, each cancelled as soon as it was seen."""
+"""Certification by tiny orders far from the market, each cancelled as soon as it was seen."""
 
 from __future__ import annotations
 
@@ -29,26 +29,29 @@ from liveorder.testing.trial_orders import LIVE, LOOK_AGAIN_SECONDS, PATIENCE_SE
 ABSENCE, NEW_ORDER, WHILE_OPEN = "a key that never was", "a new order's key", "the key again, open"
 REPLACE, CANCEL, AFTER_CANCEL = "a replace", "a cancel", "the key again, cancelled"
 EXTENDED, OFF_THE_GRID, REDUCES = "an order for extended hours", "a price off the grid", "an order that only reduces"
-TAKEN, REFUSED = "taken", "refused, in words"
+TAKEN, REFUSED = "taken", "refused, with a reason"
 IN_VAIN = f"in {PATIENCE_SECONDS:g} s"
 REAL_MONEY = "not tried: it is real money"
 
 
 @dataclass(frozen=True, slots=True)
 class TinyOrder:
-    """A buy of one unit or one lot for the day, `away` (a fraction) from the market, worth at most `max_value` in its currency."""
+    """A day order that buys one unit or one lot, `away` (a fraction) below the market, worth at most `max_value` in its
+    currency.
+    """
 
     max_value: Decimal
     away: Decimal = Decimal("0.1")
     product: Product | None = None
     may_be_live: bool = False
-    """Whether somebody confirmed that it may cost real money."""
+    """True if a person confirmed that it may cost real money."""
 
 
 class Trials:
-    """Of orders like `first`, a limit buy that rests by the terms of `order` below `market`.
+    """Trials with orders like `first`, a limit buy that rests by the terms of `order` below `market`.
 
-    With real money only orders are tried that the broker is to take: what becomes of one that it fails to refuse nobody knows.
+    With real money, only orders that the broker should accept are tried. If it failed to refuse an order, nobody would know what
+    becomes of it.
     """
 
     def __init__(
@@ -66,7 +69,7 @@ class Trials:
         self._order, self._first, self._market, self._is_live = order, first, market, is_live
 
     async def findings(self) -> AsyncIterator[Finding]:
-        """As they are made. A first order that is not found ends them."""
+        """Yields findings as they are made. Ends if the first order is not found."""
         yield await answered(ABSENCE, self._absence())
         try:
             first = self._orders.ready(self._first)
@@ -123,7 +126,7 @@ class Trials:
     # --- the first order -------------------------------------------------------------------------------------------------------
 
     async def _absence(self) -> Finding:
-        """Of an order that is made ready and not sent."""
+        """Look for an order that is prepared and not sent."""
         answer = await self._orders.find(self._orders.ready(self._like(OrderType.LIMIT)))
         can_tell = self._declared.key_support is not KeySupport.NONE
         declared = "absent" if can_tell else "inconclusive"
@@ -147,7 +150,7 @@ class Trials:
         return Finding(NEW_ORDER, declared, f"after {lag:.2f} s, {_word(found)}", within)
 
     async def _again(self, question: str, order: TrialOrder) -> Finding:
-        """The same bytes once more. What that makes is cancelled with the rest."""
+        """Send the same bytes again. If that makes another order, it is cancelled with the rest."""
         unique = self._declared.key_support is KeySupport.UNIQUE
         declared = "refused" if unique else "not refused"
         if self._is_live and not unique:
@@ -159,7 +162,7 @@ class Trials:
         return Finding(question, declared, f"taken, {'as another order' if is_another else 'as the same order'}", not unique)
 
     async def _change(self, order: TrialOrder) -> Finding:
-        """To the next price of the grid."""
+        """Replace the order at the next price of the grid."""
         if not self._declared.replaces:
             return Finding(REPLACE, "not possible", "not tried")
         wanted = self._limit - self._instrument.tick_at(self._limit)
@@ -213,7 +216,7 @@ class Trials:
         return Finding(question, TAKEN, f"taken as {other}" if other else f"taken: {_word(seen)}", not other)
 
     def _worth(self, request: SubmitRequest) -> Decimal:
-        """At its own price, or as dear as it may become."""
+        """The order's value at its own price, or at the highest price it may reach."""
         price = request.limit_price or request.stop_price or self._market * (1 + self._order.away)
         return self._instrument.value_of(request.quantity or Decimal(0), price)
 
@@ -241,9 +244,9 @@ class Trials:
         return _in_words(question, f"rejected after {self._clock.monotonic() - asked:.2f} s", end.reason)
 
     async def _reduces(self) -> Finding:
-        """A sale, marked as one that only reduces, where nothing is held."""
+        """A sell order marked as reduce-only, where no position is held."""
         if self._instrument.asset_class not in self._declared.reduce_only_for:
-            return Finding(REDUCES, "", "the broker is not told")
+            return Finding(REDUCES, "", "not sent to the broker")
         held = [each for each in await self._broker.positions() if each.instrument.key == self._instrument.key and each.quantity]
         if held:
             return Finding(REDUCES, REFUSED, f"not tried: {held[0]} is held")
@@ -252,7 +255,7 @@ class Trials:
 
 
 def _other_band(instrument: Instrument, price: Decimal) -> tuple[Decimal, Decimal] | None:
-    """The dearest price below `price` that is of another tick, and that tick."""
+    """The highest price below `price` that has a different tick, and that tick."""
     bounds = [rule.from_price for rule in instrument.tick_rules if rule.from_price <= price]
     if not bounds:
         return None
@@ -262,18 +265,18 @@ def _other_band(instrument: Instrument, price: Decimal) -> tuple[Decimal, Decima
 
 
 def _differences(seen: OrderSnapshot, request: SubmitRequest) -> str:
-    """What is told otherwise than it was sent, as far as it is told."""
+    """The reported terms that differ from those sent."""
     pairs = [
         ("", seen.order_type, request.order_type),
         ("limit ", seen.limit_price, request.limit_price),
         ("stop ", seen.stop_price, request.stop_price),
         ("hours ", seen.hours, request.hours),
     ]
-    return ", ".join(f"{name}{told}" for name, told, sent in pairs if told is not None and sent is not None and told != sent)
+    return ", ".join(f"{name}{seen}" for name, seen, sent in pairs if seen is not None and sent is not None and seen != sent)
 
 
 def _in_words(question: str, refused: str, words: str) -> Finding:
-    return Finding(question, REFUSED, f"{refused}: {words}" if words else f"{refused}, without a word", bool(words))
+    return Finding(question, REFUSED, f"{refused}: {words}" if words else f"{refused}, without a reason", bool(words))
 
 
 def _word(order: OrderSnapshot) -> str:

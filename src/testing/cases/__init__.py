@@ -1,4 +1,4 @@
-"""Every promise of the `Broker` port, by what it is about."""
+"""Every promise of the `Broker` port, by subject."""
 
 from collections.abc import Iterator
 from types import ModuleType

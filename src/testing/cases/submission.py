@@ -1,4 +1,4 @@
-"""New orders, and what prepare makes of them."""
+"""New orders: what `prepare` accepts, and how they arrive."""
 
 from __future__ import annotations
 
@@ -19,27 +19,27 @@ OPEN = (BrokerStatus.PENDING, BrokerStatus.WORKING)
 
 @case
 async def a_new_order_is_taken_and_found_as_it_was_sent(stage: Stage) -> None:
-    """A resting limit order is taken once, and `find` tells it with our key, its terms and nothing filled."""
+    """A resting limit order arrives once. `find` reports it with our key, its terms and no fills."""
     request = stage.request()
     placed = await stage.submit(request)
     found = await stage.found(placed, lambda order: order.status in OPEN, "open")
-    told = (found.client_order_id, found.quantity, found.limit_price, found.side, found.order_type, found.filled_quantity)
+    reported = (found.client_order_id, found.quantity, found.limit_price, found.side, found.order_type, found.filled_quantity)
     sent = (placed.key, request.quantity, request.limit_price, request.side, request.order_type, Decimal(0))
-    require(told == sent, f"find() tells {told} of an order that was sent as {sent}")
-    require(found.symbol == request.instrument.symbol, f"find() tells symbol {found.symbol!r}")
-    require(found.broker_order_id is not None, "find() tells no order id of the broker's")
-    require(len(await stage.taken(placed)) == 1, "the venue did not take exactly one order")
+    require(reported == sent, f"find() reports {reported} for an order that was sent as {sent}")
+    require(found.symbol == request.instrument.symbol, f"find() reports the symbol {found.symbol!r}")
+    require(found.broker_order_id is not None, "find() reports no broker order id")
+    require(len(await stage.taken(placed)) == 1, "the venue did not accept exactly one order")
 
 
 @case
 async def every_declared_order_type_is_taken(stage: Stage) -> None:
-    """Each order type that the capabilities declare is sent and found as that type; prepare refuses the others."""
+    """`find` returns each declared order type as it was sent. `prepare` refuses the others."""
     for kind in OrderType:
         request = stage.request(order_type=kind, **_prices_of(stage, kind))
         if kind in stage.capabilities.order_types:
             placed = await stage.submit(request)
             found = await stage.found(placed)
-            require(found.order_type in (kind, None), f"a {kind} order is told as {found.order_type}")
+            require(found.order_type in (kind, None), f"a {kind} order is reported as {found.order_type}")
             (taken,) = await stage.taken(placed)
             require(taken.order_type is kind, f"a {kind} order arrived as {taken.order_type}")
         else:
@@ -52,7 +52,7 @@ def _prices_of(stage: Stage, kind: OrderType) -> dict[str, Decimal | None]:
 
 @case
 async def every_declared_time_in_force_is_taken(stage: Stage) -> None:
-    """Each time in force that the capabilities declare is sent; prepare refuses the others."""
+    """Each declared time in force is sent. `prepare` refuses the others."""
     for time_in_force in TimeInForce:
         ends = datetime.now(UTC) + timedelta(minutes=30) if time_in_force is TimeInForce.GTD else None
         if time_in_force in stage.capabilities.times_in_force:
@@ -64,18 +64,18 @@ async def every_declared_time_in_force_is_taken(stage: Stage) -> None:
 
 @case
 async def declared_extended_hours_are_taken(stage: Stage) -> None:
-    """A limit order for the day arrives for the hours that it names, each that the capabilities declare; nobody asks for others."""
+    """A limit day order for each of the declared trading hours arrives with those hours."""
     for hours in sorted(stage.capabilities.hours):
         placed = await stage.submit(stage.request(hours=hours))
         (taken,) = await stage.taken(placed)
         require(taken.hours is hours, f"an order for {hours} hours arrived for {taken.hours} ones")
         found = await stage.found(placed)
-        require(found.hours in (hours, None), f"an order for {hours} hours is told as for {found.hours} ones")
+        require(found.hours in (hours, None), f"an order for {hours} hours is reported for {found.hours} ones")
 
 
 @case
 async def an_immediate_order_that_finds_no_match_is_closed(stage: Stage) -> None:
-    """An IOC order away from the market ends without a fill, and is told so."""
+    """An IOC order away from the market ends without a fill, and is reported so."""
     require(TimeInForce.IOC in stage.capabilities.times_in_force, "IOC is not declared")
     placed = await stage.submit(stage.request(time_in_force=TimeInForce.IOC))
     closed = (BrokerStatus.CANCELLED, BrokerStatus.EXPIRED)
@@ -84,17 +84,17 @@ async def an_immediate_order_that_finds_no_match_is_closed(stage: Stage) -> None
 
 @case
 async def a_market_order_is_taken(stage: Stage) -> None:
-    """It is filled where the venue fills it, and the fill is told with its price."""
+    """The venue fills it, and the fill is reported with its price."""
     require(OrderType.MARKET in stage.capabilities.order_types, "market orders are not declared")
     placed = await stage.submit(stage.request(order_type=OrderType.MARKET, limit_price=None))
     await stage.fill(placed, 10, stage.price)
     found = await stage.found(placed, lambda order: order.status is BrokerStatus.FILLED, "filled")
-    require(found.average_price == stage.price, f"its average price is told as {found.average_price}")
+    require(found.average_price == stage.price, f"its average price is reported as {found.average_price}")
 
 
 @case
 async def an_order_for_an_amount_is_taken_or_refused_by_prepare(stage: Stage) -> None:
-    """`notional` where it is declared; else prepare refuses it, naming the field."""
+    """Sends `notional` if it is declared. Otherwise `prepare` refuses it and names the field."""
     changes: dict[str, Any] = {"quantity": None, "notional": Decimal(1000), "order_type": OrderType.MARKET, "limit_price": None}
     if stage.capabilities.takes_notional_of(stage.instrument.asset_class):
         placed = await stage.submit(stage.request(**changes))
@@ -105,7 +105,7 @@ async def an_order_for_an_amount_is_taken_or_refused_by_prepare(stage: Stage) ->
 
 @case
 async def a_part_of_a_unit_is_refused_by_prepare_unless_declared(stage: Stage) -> None:
-    """Fractional quantities where they are declared are sent exactly; else prepare refuses them."""
+    """Fractional quantities, if declared, are sent exactly. Otherwise `prepare` refuses them."""
     if not stage.capabilities.fractional:
         _is_refused_by_prepare(stage, "parts of units", quantity=Decimal("10.5"))
         return
@@ -115,12 +115,12 @@ async def a_part_of_a_unit_is_refused_by_prepare_unless_declared(stage: Stage) -
 
 @case
 async def an_order_beyond_the_accounts_means_is_refused(stage: Stage) -> None:
-    """Read and refused: a `BrokerRefusal`, or an order that is told as rejected with a reason."""
+    """The broker refuses it: a `BrokerRefusal`, or an order reported as rejected with a reason."""
     placed = stage.ready(stage.request(quantity=Decimal(1_000_000)))
     try:
         reports = await stage.send(placed)
     except BrokerRefusal as refusal:
-        require(bool(str(refusal)), "the refusal says nothing")
+        require(bool(str(refusal)), "the refusal gives no reason")
         return
     if not any(isinstance(each, OrderRejected) for each in reports):
         await stage.found(placed, lambda order: order.status is BrokerStatus.REJECTED and bool(order.reason), "rejected")
@@ -128,7 +128,7 @@ async def an_order_beyond_the_accounts_means_is_refused(stage: Stage) -> None:
 
 @case
 async def a_second_order_with_the_same_key_is_refused(stage: Stage) -> None:
-    """A unique key: the same bytes again meet `DuplicateClientOrderId`, also after a cancel, and there is one order."""
+    """A unique key: sending the same bytes again raises `DuplicateClientOrderId`, also after a cancel, and there is one order."""
     require(stage.capabilities.key_support is KeySupport.UNIQUE, "the key is not declared unique")
     placed = await stage.rest()
     await _is_taken_for_a_duplicate(stage, placed)
@@ -143,12 +143,12 @@ async def _is_taken_for_a_duplicate(stage: Stage, placed: Placed) -> None:
     except DuplicateClientOrderId:
         require(len(await stage.taken(placed)) == 1, "the venue has more than one order with the key")
         return
-    require(False, "the same bytes were taken again")
+    require(False, "the same bytes were accepted again")
 
 
 @case
 async def what_is_prepared_stays_the_same_and_holds_no_secret(stage: Stage) -> None:
-    """The payload carries our key and none of the account's secrets; preparing does not send."""
+    """The payload contains our key and none of the account's secrets. Preparing sends nothing."""
     placed = stage.ready()
     require(placed.key in placed.prepared.payload, "the payload does not hold our key")
     text = placed.prepared.payload + repr(dict(placed.prepared.reference))
@@ -164,4 +164,4 @@ def _is_refused_by_prepare(stage: Stage, what: str, **changes: Any) -> None:
         except OrderValidationError as refusal:
             require(":" in str(refusal), f"the refusal of {what} does not name the field: {refusal}")
         else:
-            require(False, f"{what} are not declared, and {name} takes them")
+            require(False, f"{what} are not declared, but {name} accepts them")

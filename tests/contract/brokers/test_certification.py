@@ -134,7 +134,7 @@ async def test_each_figure_of_the_account_is_told_and_so_is_what_an_open_order_t
     assert [(findings[name].measured, findings[name].agrees) for name in ("equity", "buying power", "initial margin")] == [
         ("100000 USD", True),
         ("100000 USD", True),
-        ("not told", None),
+        ("not reported", None),
     ]
     assert findings["buying power beside it"].measured == "fell by 180.0 for an order worth 180.0"
 
@@ -217,7 +217,7 @@ class Quoting:
     [
         (quote("199", "201", NOW.replace(tzinfo=None)), "the bid's time is"),
         (quote("199", "201", NOW + timedelta(hours=1)), "the ask's time is"),
-        (quote("201", "199"), "more is bid than asked"),
+        (quote("201", "199"), "the bid is above the ask"),
     ],
 )
 async def test_prices_that_cannot_be_are_found_out(stage: Stage, told: Quote, words: str) -> None:
@@ -317,8 +317,8 @@ class OfYesterday(Untimed):
 @pytest.mark.parametrize(
     ("kind", "measured", "agrees"),
     [
-        (SimulatedBroker, "1 told", True),
-        *((kind, "1 told, 1 without a time of that day", False) for kind in (Untimed, OfTomorrow, OfYesterday)),
+        (SimulatedBroker, "1 reported", True),
+        *((kind, "1 reported, 1 without a time of that day", False) for kind in (Untimed, OfTomorrow, OfYesterday)),
     ],
 )
 async def test_executions_have_the_time_at_which_they_were_made(kind: type[SimulatedBroker], measured: str, agrees: bool) -> None:
@@ -440,7 +440,7 @@ A_STOP, A_REDUCING, OFF = "a STOP order", "an order that only reduces", "a price
         (SendsForRegularHours, "an order for extended hours", "taken as hours regular"),
         (RoundsByItself, OFF, "taken: WORKING"),
         (TakesRefusalsForAcceptance, OFF, "not refused in 30 s"),
-        (RefusesWithoutAWord, OFF, "refused at once, without a word"),
+        (RefusesWithoutAWord, OFF, "refused at once, without a reason"),
         (MarksWhatReduces, A_REDUCING, "taken: WORKING"),
         (ForgetsWhatEnded, A_STOP, "taken, not cancelled in 30 s"),
     ],
