@@ -20,10 +20,10 @@ from benchmarks.instant_broker import InstantBroker, StillMarket
 from benchmarks.places import Place
 from liveorder.application.engine.engine import AccountConnection, Engine
 from liveorder.application.engine.rooms import EngineConfig
-from liveorder.application.gateway.gateway import AccountConfig
 from liveorder.application.ports.broker import Broker
 from liveorder.application.recording import domain_events
 from liveorder.application.trading.execute_order import ExecutionConfig
+from liveorder.domain.account_config import AccountConfig
 from liveorder.domain.events import RecordedEvent
 from liveorder.domain.order import LiveOrder
 from liveorder.domain.risk_limits import RiskLimits

@@ -53,10 +53,10 @@ def figures() -> Iterator[Figure]:
     yield Figure("levels of application/", _levels(rooms), 8)
     yield Figure("imports between its rooms", sum(map(len, rooms.values())), 60)
     entered = asyncio.run(_walk())
-    yield Figure("files of application/ that one execute enters", len(entered), 9, ", ".join(sorted(entered)), 15)
+    yield Figure("files of application/ that one execute enters", len(entered), 9, ", ".join(sorted(entered)))
     returned = {name: times - 1 for name, times in entered.items() if times > 1}
     details = ", ".join(f"{name} {times}" for name, times in sorted(returned.items(), key=lambda item: -item[1]))
-    yield Figure("and how often it comes back to one", sum(returned.values()), 15, details, 49)
+    yield Figure("and how often it comes back to one", sum(returned.values()), 15, details)
     doubled = _doubled_class_names()
     yield Figure("class names with two meanings", len(doubled), 0, "; ".join(f"{k}: {', '.join(v)}" for k, v in doubled.items()))
     yield Figure("words of the glossary", _glossary_words(), 45)

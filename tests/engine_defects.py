@@ -6,7 +6,11 @@ from dataclasses import replace
 from typing import Any
 
 from liveorder.application.engine.engine import Engine
+from liveorder.application.gateway.gateway import Gateway
+from liveorder.application.ports.broker import Prepared
 from liveorder.application.ports.order_store import LedgerEntry
+from liveorder.domain.order import LiveOrder
+from liveorder.domain.order.events import Refused
 
 
 def asks_for_one_of_the_missing(engine: Engine) -> None:
@@ -18,13 +22,17 @@ def asks_for_one_of_the_missing(engine: Engine) -> None:
 def sends_after_the_deadline(engine: Engine) -> None:
     """A call leaves whenever its commit has returned, however late that is."""
     for gateway in engine.gateways.values():
-        gateway._deadlines.why_not_to_begin = lambda *_: None  # type: ignore[method-assign]  # the defect
+        gateway.deadlines.why_not_to_begin = lambda *_: None  # type: ignore[method-assign]  # the defect
 
 
 def prepares_each_attempt(engine: Engine) -> None:
     """The bytes of each attempt are made anew, though those of the first are stored."""
     submit = engine.submit
-    submit._prepared = lambda gateway, order: submit.prepare(gateway, order.intent)  # type: ignore[method-assign]  # the defect
+
+    def anew(gateway: Gateway, order: LiveOrder) -> Prepared | Refused:
+        return submit._unless_refused(gateway, order.intent, gateway.broker.prepare)
+
+    submit.prepare = anew  # type: ignore[method-assign]  # the defect
 
 
 def books_what_sales_bring_as_paid(engine: Engine) -> None:
@@ -32,12 +40,12 @@ def books_what_sales_bring_as_paid(engine: Engine) -> None:
     orders: Any = engine.orders
     entries = orders._entries
 
-    def wrong(*told: Any) -> tuple[LedgerEntry, ...]:
+    def wrong(*told: Any, **reserving: Any) -> tuple[LedgerEntry, ...]:
         return tuple(
             replace(each, values={**each.values, "price": f"-{each.values['price']}"})
             if each.values.get("quantity", "").startswith("-")
             else each
-            for each in entries(*told)
+            for each in entries(*told, **reserving)
         )
 
     orders._entries = wrong

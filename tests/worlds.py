@@ -14,9 +14,9 @@ from typing import Any
 
 from liveorder.application.engine.engine import AccountConnection, Engine
 from liveorder.application.engine.rooms import EngineConfig
-from liveorder.application.gateway.gateway import AccountConfig
 from liveorder.application.ports.broker import Broker
 from liveorder.application.trading.execute_order import ExecutionConfig
+from liveorder.domain.account_config import AccountConfig
 from liveorder.domain.broker_capabilities import BrokerCapabilities
 from liveorder.domain.order import LiveOrder
 from liveorder.domain.risk_limits import RiskLimits

@@ -11,8 +11,6 @@ from typing import Any, TypeAlias
 from pydantic import BaseModel, SecretStr, ValidationError
 
 from liveorder.application.engine.engine import AccountConnection
-from liveorder.application.gateway.gateway import AccountConfig
-from liveorder.application.gateway.retry_policy import RetryPolicy
 from liveorder.application.ports.activity_log import ActivityLog
 from liveorder.application.ports.brokerage import AccountAccess, Brokerage
 from liveorder.application.ports.clock import Clock
@@ -24,6 +22,7 @@ from liveorder.application.runtime.sparing_log import SparingLog
 from liveorder.bootstrap.parts import clock_of, log_of
 from liveorder.bootstrap.registry import Plugin, Registry
 from liveorder.bootstrap.simulation import OpenedVenue, open_simulation, simulated_brokerage
+from liveorder.domain.account_config import AccountConfig, RetryPolicy
 from liveorder.domain.errors import LiveOrderError, SettingsError
 from liveorder.domain.values import TradingMode
 from liveorder.infrastructure.secrecy import Censor

@@ -12,6 +12,9 @@ from pydantic import Field
 
 from liveorder.domain.values import AssetClass, OrderType, TimeInForce, TradingHours
 
+POLLS_SHARE = 0.25
+"""Of what a broker allows in a minute, polls use no more."""
+
 Part = Annotated[Decimal, Field(ge=0, lt=1)]
 
 
@@ -75,6 +78,10 @@ class BrokerCapabilities:
     def money_lag_seconds(self) -> float:
         """The longer of both lags: a figure of money contains what happened so long before it was asked for."""
         return max(self.lookup_lag_seconds, self.account_lag_seconds)
+
+    def poll_seconds(self, wanted_seconds: float) -> float:
+        """Between two polls at least: as wanted, unless that would use too much of what the broker allows in a minute."""
+        return max(wanted_seconds, 60 / (self.requests_per_minute * POLLS_SHARE))
 
     def takes_notional_of(self, asset_class: AssetClass) -> bool:
         return self.notional and asset_class in self.notional_for

@@ -17,7 +17,7 @@ from itertools import takewhile
 from typing import NamedTuple, TypeAlias
 
 from liveorder.domain.broker_capabilities import BrokerCapabilities, KeySupport
-from liveorder.domain.execution_report import OrderSnapshot
+from liveorder.domain.execution_report import ExecutionReport, OrderSnapshot
 from liveorder.domain.order import LiveOrder, OpenRequest
 from liveorder.domain.order.events import RequestKind
 
@@ -25,6 +25,8 @@ ABSENCES_NEEDED = 2
 """Answers in a row that must not find it, each to a question that was asked when that could be true."""
 SECOND_LOOK_SECONDS = 0.5
 """Between the first of them and the question after it."""
+JUST_PAST_SECONDS = 0.01
+"""A question that is put at the very moment of a bound could be a little early by the broker's clock."""
 
 
 class Moment(NamedTuple):
@@ -102,6 +104,27 @@ def proved_by_not_finding(
     return Absent()
 
 
+def next_question_at(
+    order: LiveOrder,
+    noticed: Mapping[str, float],
+    verdict: Verdict | None,
+    wait_seconds: float,
+    now: Moment,
+    can: BrokerCapabilities,
+) -> float:
+    """When to ask about an order in doubt again, by our own counter: after `wait_seconds`, or as soon as more can be proved.
+
+    `noticed` by request id. `verdict`: what the last answer proved of the submission; None where it found the order, or nothing.
+    """
+    proofs = list[float]()
+    if verdict is None:
+        doubtful = [(request, noticed[name]) for name, request in order.requests.items() if name in noticed]
+        proofs = [now.counted + seconds_to_proof(request, since, now, can) for request, since in doubtful]
+    elif isinstance(verdict, WaitUntil):
+        proofs = [verdict.moment]
+    return min([now.counted + wait_seconds, *(moment + JUST_PAST_SECONDS for moment in proofs if moment >= now.counted)])
+
+
 def _may_be_forgotten(submission: OpenRequest, now: datetime, can: BrokerCapabilities) -> bool:
     """Beyond its memory a broker with unique keys may hold an order and not know its key, and would take another with it."""
     remembered = timedelta(seconds=can.key_memory_seconds)
@@ -134,6 +157,32 @@ def is_past_answering(request: OpenRequest, unattended_since: float, now: Moment
     """
     is_past_its_deadline = request.deadline is None or now.at > request.deadline
     return is_past_its_deadline or now.counted > unattended_since + call_seconds
+
+
+def is_overtaken(order: LiveOrder | None, asked_at: int | None) -> bool:
+    """Whether something was booked on the order while a question was under way: the answer may be older than that.
+
+    An old answer would infer fills that were busted since, or revive what has ended. `asked_at`: the version that the order had
+    when the question was put. None stands for an order that is not, or was not, unfinished.
+    """
+    return asked_at != (order.version if order is not None else None)
+
+
+def may_be_old(
+    order: LiveOrder, report: ExecutionReport, asked_at: int | None, now: datetime, call_seconds: float, can: BrokerCapabilities
+) -> bool:
+    """Whether what the broker says may be from before what is booked already. Then it changes nothing, and is asked for again.
+
+    `asked_at`: of an answer, the version that the order had when the question was put; None: nobody asked.
+    """
+    if asked_at is not None and is_overtaken(order, asked_at):
+        return True
+    return isinstance(report, OrderSnapshot) and may_be_from_before_a_bust(order, report, now, call_seconds, can)
+
+
+def shows_the_last_fill(asked_at: float, filled_at: float, can: BrokerCapabilities) -> bool:
+    """Whether the broker's answer to a question of `asked_at` contains what was filled at `filled_at`, both by our own counter."""
+    return asked_at > filled_at + can.lookup_lag_seconds
 
 
 def may_be_from_before_a_bust(

@@ -7,7 +7,7 @@ which events it amounts to.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
@@ -200,6 +200,16 @@ class OrderSnapshot(ExecutionReport):
     reason: str = ""
     native_status: str = ""
     """The broker's own word, for people."""
+
+
+_OUTCOMES = (CancelIsPending, CancelRejected, ReplaceIsPending, OrderReplaced, ReplaceRejected)
+
+
+def answering(report: ExecutionReport, request_id: str | None) -> ExecutionReport:
+    """A report that a call returned: it speaks of that call's request, and not of another one that is open beside it."""
+    if isinstance(report, _OUTCOMES) and report.request_id is None:
+        return replace(report, request_id=request_id)
+    return report
 
 
 def described(report: ExecutionReport) -> dict[str, Any]:

@@ -94,6 +94,10 @@ class FeesDue:
         """Units that may still be taken."""
         return total(each.left for each in self._within(session))
 
+    def explains(self, missing: Decimal, session: date) -> bool:
+        """Whether so many units that the broker lacks can be its fee: any more than that are a difference."""
+        return ZERO < missing <= self.left(session)
+
     def shares(self, units: Decimal, session: date) -> list[Share]:
         """`units`, no more than are left, among the strategies by what each may still lose; to the last digit."""
         whose: defaultdict[str, list[Bought]] = defaultdict(list)

@@ -18,7 +18,7 @@ from liveorder.domain.order.events import Requested
 from liveorder.domain.quotes import Price, Priced
 from liveorder.domain.risk_limits import RiskLimits
 from liveorder.domain.signal import Signal, UnusableSignal
-from liveorder.domain.values import OrderRole, Product, Side, TimeInForce, TradingHours
+from liveorder.domain.values import OrderRole, Product, Side, TimeInForce, TradingHours, TradingMode
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +81,18 @@ def check_multiplier(signal: Signal, instrument: Instrument, can: BrokerCapabili
             "name the contract that you mean, or leave it out",
             signal.signal_id,
         )
+
+
+_TIES = frozenset({"oco_group", "parent_order_id"})
+
+
+def is_unprotected(intent: Requested, mode: TradingMode) -> bool:
+    """Whether it is refused for what nobody here carries out.
+
+    A simulation loses nothing by a stop-loss that nobody places. A tie to another order that is kept in vain is one that its sender
+    relies on, there too.
+    """
+    return bool(intent.unattended) and (mode is not TradingMode.SIMULATION or not _TIES.isdisjoint(intent.unattended))
 
 
 def size(

@@ -8,15 +8,20 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
 from enum import StrEnum
 from functools import reduce
+from typing import TypeGuard
 
 from liveorder.domain.events import Event
 from liveorder.domain.notice_event import NoticeEvent
+from liveorder.domain.order.events import Requested
 from liveorder.domain.wording import in_brackets, words
 
 EVERYTHING = "*"
 """The scope of a halt that stands for every account."""
+SUSPICION = timedelta(hours=24)
+"""For so long after a restored store was trusted again, a signal that does not say its time may be an old one: a trading day."""
 
 
 def account_scope(account_id: str) -> str:
@@ -30,6 +35,11 @@ def connection_scope(account_id: str) -> str:
 def halting_scopes(account_id: str) -> tuple[str, ...]:
     """The scopes of which no halt may stand for this account's submissions, the widest first."""
     return (EVERYTHING, account_scope(account_id), connection_scope(account_id))
+
+
+def stopped_by(intent: Requested) -> tuple[str, ...]:
+    """The halts for which the store must refuse to let a submission of this intent begin."""
+    return () if intent.passes_halt else halting_scopes(intent.account_id)
 
 
 def covered_by(scope: str) -> str:
@@ -164,3 +174,45 @@ class TradingHalt:
 def _outweighs(reason: HaltReason, known: HaltReason) -> bool:
     """That a store may have forgotten what it sent: lifting any other halt must not make that forgotten too."""
     return reason is HaltReason.RESTORED_STORE and known is not HaltReason.RESTORED_STORE
+
+
+def is_of_a_restored_store(halted: TradingHalted | None) -> TypeGuard[TradingHalted]:
+    return halted is not None and halted.reason is HaltReason.RESTORED_STORE
+
+
+@dataclass(frozen=True, slots=True)
+class StandingHalts:
+    """What may not go out now, by halts that are stored and by those that could not be stored yet."""
+
+    halts: TradingHalt
+    auto_trading: bool
+    """Whether signals trade by themselves: what a person switched, else the setting."""
+    trusted_since: Mapping[str, datetime] = field(default_factory=dict)
+    """By scope: when the halt of a restored store was lifted last."""
+
+    def stands_for(self, account_id: str) -> TradingHalted | None:
+        """The halt that stops this account, the widest first; None when it may trade."""
+        return self.halts.stands_for(account_id)
+
+    def is_waiting_for_broker(self, account_id: str) -> bool:
+        """Whether all that stops this account is a halt that ends by itself."""
+        halted = self.stands_for(account_id)
+        return halted is not None and halted.reason.ends_by_itself
+
+    def stops(self, intent: Requested) -> bool:
+        """Whether the order must not go out now. One that a person sent while a halt stood passes it."""
+        return not intent.passes_halt and self.stands_for(intent.account_id) is not None
+
+    def delays(self, intent: Requested) -> bool:
+        """Whether it is stopped only until its broker is connected again, and waits for that."""
+        return not intent.passes_halt and self.is_waiting_for_broker(intent.account_id)
+
+    def may_have_forgotten(self, account_id: str, decided_at: datetime | None, now: datetime) -> bool:
+        """Whether the store may have sent a signal of this time (None: not told) in a life that it has lost."""
+        scopes, standing = halting_scopes(account_id), self.halts.standing
+        if any(is_of_a_restored_store(standing.get(scope)) for scope in scopes):
+            return True
+        since = max((self.trusted_since[scope] for scope in scopes if scope in self.trusted_since), default=None)
+        if since is None:
+            return False
+        return now < since + SUSPICION if decided_at is None else decided_at <= since

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from uuid import UUID
 
-from liveorder.domain.events import Event
+from liveorder.domain.events import Event, RecordedEvent
 from liveorder.domain.execution_report import Execution, ExecutionBusted, ExecutionCorrected, ExecutionReport, described
 from liveorder.domain.identifiers import stream_id
 from liveorder.domain.notice_event import NoticeEvent
+from liveorder.domain.order import LiveOrder
 
 
 class UnmatchedReportNoted(Event):
@@ -50,6 +51,17 @@ def note(account_id: str, broker: str, report: ExecutionReport) -> UnmatchedRepo
 
 _ORDER = "order"
 """Everything that is told of an order itself is one thing; each execution is one."""
+
+
+def is_about(order: LiveOrder, noted: RecordedEvent) -> bool:
+    """Whether what was noted under an order's id at its broker is about that order.
+
+    Brokers' ids come again: an order that we sent was not spoken of before that, nor under another key.
+    """
+    if order.submitted_at is None or not isinstance(noted.event, UnmatchedReportNoted):
+        return True
+    key = noted.event.fields.get("client_order_id")
+    return noted.envelope.recorded_at >= order.submitted_at and key in (None, order.client_order_id)
 
 
 def unmatched_stream(account_id: str, report: ExecutionReport) -> UUID:

@@ -17,7 +17,7 @@ from itertools import accumulate
 from pathlib import Path
 from typing import Any, Protocol, TypeAlias
 
-from liveorder.application.ports.calendar import ALWAYS_OPEN
+from liveorder.application.ports.calendar import ALWAYS_OPEN, TradingCalendar
 from liveorder.domain.errors import InvalidInput
 from liveorder.domain.values import TradingHours
 
@@ -45,8 +45,8 @@ class _Timetable(Protocol):
     def open_seconds_until(self, at: float) -> float: ...
 
 
-class ExchangeCalendars:
-    """A `TradingCalendar`. The first question about a calendar builds it, which takes about 0.1 s; the very first about 1 s."""
+class ExchangeCalendars(TradingCalendar):
+    """The first question about a calendar builds it, which takes about 0.1 s; the very first about 1 s."""
 
     def __init__(self, overrides: Overrides | None = None) -> None:
         self._overrides = overrides or {}

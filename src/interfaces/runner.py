@@ -265,7 +265,7 @@ class Runner:
         broker likes. Of signals that name no account, unless one is named. Raises `InvalidInput` for one that is not traded.
         """
         return await self._engine.dispatcher.done(
-            self._engine.figures.shown(account_id or self._engine.orders.default_account, max_age_seconds)
+            self._engine.figures.shown(account_id or self._engine.orders.identity.default_account, max_age_seconds)
         )
 
     async def doubts(self) -> Sequence[DoubtView]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import TypeVar
 
-from liveorder.application.gateway.rate_limit import RateLimit
+from liveorder.application.gateway.admission import RateLimit
 from liveorder.application.ports.broker import (
     Absence,
     Broker,

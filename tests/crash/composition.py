@@ -11,8 +11,6 @@ from typing import Any
 
 from liveorder.application.engine.engine import AccountConnection, Engine
 from liveorder.application.engine.rooms import EngineConfig
-from liveorder.application.gateway.gateway import AccountConfig
-from liveorder.application.gateway.retry_policy import RetryPolicy
 from liveorder.application.outbox.messages import Notices
 from liveorder.application.outbox.notifier import Notice
 from liveorder.application.outbox.outbox import Outbox
@@ -23,6 +21,7 @@ from liveorder.application.ports.order_store import Lease
 from liveorder.application.recording import domain_events
 from liveorder.application.reporting.projector import Projector
 from liveorder.application.trading.execute_order import ExecutionConfig
+from liveorder.domain.account_config import AccountConfig, RetryPolicy
 from liveorder.domain.values import TradingMode
 from liveorder.infrastructure.brokers.simulated.broker import SimulatedBroker
 from liveorder.infrastructure.brokers.simulated.catalogue import BUILT_IN

@@ -16,13 +16,13 @@ from uuid import UUID
 from liveorder.application.engine.engine import AccountConnection, Engine
 from liveorder.application.engine.operator_commands import OperatorCommands
 from liveorder.application.engine.rooms import EngineConfig
-from liveorder.application.gateway.gateway import AccountConfig
 from liveorder.application.ports.broker import Broker, Prepared
 from liveorder.application.ports.calendar import TradingCalendar
 from liveorder.application.ports.instruments import Instruments
 from liveorder.application.ports.market_data import MarketData
 from liveorder.application.recording import domain_events
 from liveorder.application.trading.execute_order import ExecutionConfig
+from liveorder.domain.account_config import AccountConfig
 from liveorder.domain.broker_capabilities import BrokerCapabilities
 from liveorder.domain.errors import LiveOrderError
 from liveorder.domain.events import Event

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from liveorder.application.engine.engine import Engine
-from liveorder.application.orders import finished_orders
+from liveorder.application.orders import order_register
 from liveorder.domain.execution_report import Commission, ExecutionReport
 from liveorder.domain.lifecycle import OrderStatus
 from liveorder.domain.order import LiveOrder
@@ -159,7 +159,7 @@ def tells_too(scene: Scene, told: Sequence[ExecutionReport]) -> None:
 async def test_more_closed_orders_than_stay_in_memory_are_read_and_nothing_is_booked_twice(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(finished_orders, "MOST", 3)
+    monkeypatch.setattr(order_register, "FINISHED_IN_MEMORY", 3)
     async with a_scene(tmp_path, IN_PARTS) as scene, scene.living() as engine:
         orders = await closed_orders(engine, 10)
         events = [await scene.event_names(order) for order in orders]

@@ -72,7 +72,7 @@ async def test_killing_and_resuming(tmp_path: Path) -> None:
             "still_halted": [],
         }
         assert (await asked(scene, "auto_trading", {"enabled": False}))["result"] == {"auto_trading": False}
-        assert not engine.halts.auto_trading
+        assert not engine.halts.now.auto_trading
 
 
 async def test_settling_doubts(tmp_path: Path) -> None:

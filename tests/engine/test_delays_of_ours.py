@@ -15,10 +15,10 @@ from typing import Any
 
 import pytest
 
-from liveorder.application.gateway.retry_policy import RetryPolicy
 from liveorder.application.ports.broker import Prepared
 from liveorder.application.ports.order_store import Commit, Committed
 from liveorder.application.reporting.order_log import OrderLog
+from liveorder.domain.account_config import RetryPolicy
 from liveorder.domain.errors import BrokerConnectionError
 from liveorder.domain.evidence import earliest_proof_of_absence
 from liveorder.domain.lifecycle import OrderStatus
@@ -238,7 +238,7 @@ async def test_a_request_whose_call_could_outlast_its_deadline_is_not_made(tmp_p
     async with a_scene(tmp_path) as scene, scene.living() as engine:
         gateway = engine.gateways["SIM"]
         for seconds in (0.0, 5.0, CALL_SECONDS - 0.001):
-            gateway.new_deadline("late")
+            gateway.deadlines.new("late")
             outcome = await getattr(gateway, verb)("late", Prepared({}, "{}"), scene.clock.now() + timedelta(seconds=seconds))
             assert "own side" in outcome.reason
         assert scene.witness.calls == []

@@ -9,9 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from liveorder.application.gateway.retry_policy import RetryPolicy
 from liveorder.application.ports.broker import Absence, Prepared
-from liveorder.application.trading.execute_order import SignalContentDiffers
+from liveorder.domain.account_config import RetryPolicy
 from liveorder.domain.errors import (
     BrokerConnectionError,
     BrokerRateLimitError,
@@ -20,6 +19,7 @@ from liveorder.domain.errors import (
 )
 from liveorder.domain.lifecycle import OrderStatus
 from liveorder.domain.order.events import Refused, RejectReason, SubmissionStarted
+from liveorder.domain.resent_signal import SignalContentDiffers
 from liveorder.domain.trading_halt import HaltReason, account_scope
 from liveorder.testing.venue.faults import FaultKind
 from liveorder.testing.venue.settings import VenueAccount
@@ -233,7 +233,7 @@ async def test_a_key_that_the_broker_holds_already_is_our_order_and_is_fetched(t
         assert order.submission is not None
         resent = Prepared(order.submission.reference, order.submission.payload)
         gateway = engine.gateways["SIM"]
-        again = await gateway.submit("again", resent, gateway.new_deadline("again"))
+        again = await gateway.submit("again", resent, gateway.deadlines.new("again"))
         del scene.witness.answers["find"]
         await engine.submit.book_outcome(order, order.submission.request_id, again)
         await until(lambda: not engine.doubts.standing())

@@ -13,9 +13,8 @@ from typing import Any
 
 import pytest
 
-from liveorder.application.gateway.retry_policy import RetryPolicy
 from liveorder.application.ports.broker import Prepared, SubmitRequest
-from liveorder.application.ports.sessions import Sessions
+from liveorder.domain.account_config import RetryPolicy
 from liveorder.domain.errors import BrokerConnectionError, InvalidInput, OrderValidationError
 from liveorder.domain.instrument import Instrument
 from liveorder.domain.lifecycle import OrderStatus
@@ -158,7 +157,7 @@ async def test_with_auto_trading_off_signals_are_refused_and_a_persons_order_pas
         await engine.halts.switch_auto_trading(True, "market is calm", "person:ann")
         assert (await engine.execute.execute(a_signal("sig-2"))).is_sent
     async with scene.living() as engine:
-        assert engine.halts.auto_trading
+        assert engine.halts.now.auto_trading
 
 
 @pytest.mark.parametrize("asked_by", [None, "ann"])
@@ -441,5 +440,5 @@ async def test_an_exit_that_had_to_wait_is_not_sent_when_nothing_is_left_to_clos
 def test_only_shares_have_extended_hours() -> None:
     share = Instrument(symbol="AAPL", exchange="NASDAQ", calendar="XNYS")
     option = share.model_copy(update={"asset_class": AssetClass.OPTION})
-    sessions, early = Sessions(CALENDAR), datetime(2025, 3, 10, 9, 0, tzinfo=UTC)
-    assert [sessions.is_open(each, early, TradingHours.EXTENDED) for each in (share, option)] == [True, False]
+    early = datetime(2025, 3, 10, 9, 0, tzinfo=UTC)
+    assert [CALENDAR.is_open_for(each, early, TradingHours.EXTENDED) for each in (share, option)] == [True, False]

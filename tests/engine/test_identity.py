@@ -14,12 +14,12 @@ import pytest
 from liveorder.application.engine.choose_default_account import choose_default_account
 from liveorder.application.ports.broker import Absence
 from liveorder.application.ports.signal_source import SourceMessage
-from liveorder.application.trading.execute_order import SignalContentDiffers, SignalKnownOnSeveralAccounts
-from liveorder.application.trading.recent_signals import REMEMBERED, RecentSignals
+from liveorder.application.trading.execute_order import REMEMBERED, RecentSignals
 from liveorder.domain.dead_letter import SignalDeadLettered, SignalRetried, dead_letter_id
 from liveorder.domain.errors import BrokerConnectionError, InvalidInput
 from liveorder.domain.identifiers import KeyRing, SignalKey
 from liveorder.domain.order import LiveOrder
+from liveorder.domain.resent_signal import SignalContentDiffers, SignalKnownOnSeveralAccounts
 from liveorder.domain.signal import Signal, UnusableSignal
 from liveorder.testing.venue.faults import FaultKind, Point
 from tests.builders import intent as an_intent
@@ -237,16 +237,16 @@ async def test_what_a_release_sent_under_another_key_is_found_and_not_sent_again
     """By a store that was restored from before, whether the first question finds it or a later one; halted or not."""
     async with a_scene(tmp_path, KEYS["UNIQUE"]) as scene:
         async with scene.living() as engine:
-            engine.orders.belong_to(that_wrote(engine, key.namespace, 0))
+            engine.orders.identity = that_wrote(engine, key.namespace, 0)
             await engine.execute.execute(a_limit("known", time_in_force="GTC"))
         await backed_up(scene)
         async with scene.living() as engine:
-            engine.orders.belong_to(that_wrote(engine, key.namespace, 0))
+            engine.orders.identity = that_wrote(engine, key.namespace, 0)
             sent = await engine.execute.execute(a_limit("forgotten", time_in_force="GTC"))
             assert sent.client_order_id == key.derived(0)
         await restore(scene)
         async with scene.living() as engine:
-            engine.orders.belong_to(that_wrote(engine, "test", 1, "before"))
+            engine.orders.identity = that_wrote(engine, "test", 1, "before")
             if is_slow:
                 for nth in range(1, 9):
                     await scene.lay(FaultKind.QUERY_FAILED, Point.FIND, nth=nth)

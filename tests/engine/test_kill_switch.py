@@ -13,11 +13,11 @@ import pytest
 from liveorder.application.emergency.flatten import PART_SECONDS
 from liveorder.application.engine.engine import Engine
 from liveorder.application.engine.operator_commands import carry_out
-from liveorder.application.gateway.retry_policy import RetryPolicy
 from liveorder.application.ports.broker import Absence, BrokerPosition
 from liveorder.application.ports.emergency_journal import JournalledHalt
 from liveorder.application.ports.order_store import Commit, Committed
 from liveorder.application.recording import ENGINE
+from liveorder.domain.account_config import RetryPolicy
 from liveorder.domain.errors import (
     BrokerAuthenticationError,
     BrokerConnectionError,
@@ -183,7 +183,7 @@ async def test_a_halt_that_cannot_be_stored_stands_in_memory_and_is_stored_when_
     async with a_scene(tmp_path) as scene, scene.living() as engine:
         scene.lock_store()
         assert not await engine.halts.halt(EVERYTHING, HaltReason.KILL_SWITCH, "enough", "person:ann")
-        assert engine.halts.stands_for(ACCOUNT) is not None
+        assert engine.halts.now.stands_for(ACCOUNT) is not None
         assert len(engine.halts.standing()) == 1
         await asyncio.sleep(5)
         scene.unlock_store()
@@ -209,13 +209,13 @@ async def test_the_halt_of_a_store_that_may_have_forgotten_something_is_stored_b
             engine.halts.halt_now(EVERYTHING, HaltReason.RESTORED_STORE, "shorter than it was")
             with pytest.raises(StoreUnavailable):
                 await engine.halts.resume(EVERYTHING, "no", "person:ann")
-            assert engine.halts.stands_for(ACCOUNT) is not None
+            assert engine.halts.now.stands_for(ACCOUNT) is not None
             scene.unlock_store()
             engine.halts.halt_now(EVERYTHING, HaltReason.RESTORED_STORE, "shorter than it was")
             assert await engine.halts.resume(EVERYTHING, "looked at", "person:ann")
             assert engine.halts.standing() == []
         async with scene.living() as engine:
-            assert engine.halts.may_have_forgotten(ACCOUNT, None)
+            assert engine.halts.now.may_have_forgotten(ACCOUNT, None, engine.clock.now())
 
 
 async def test_a_halt_whose_commit_conflicts_is_stored_after_the_stream_was_read_again(tmp_path: Path) -> None:
@@ -509,9 +509,9 @@ async def test_that_the_store_may_have_forgotten_something_is_not_lost_behind_an
                 await engine.halts.halt(EVERYTHING, HaltReason.KILL_SWITCH, "enough", "person:ann")
             else:
                 engine.halts.halt_now(EVERYTHING, HaltReason.KILL_SWITCH, "enough")
-            assert not engine.halts.may_have_forgotten(ACCOUNT, None)
+            assert not engine.halts.now.may_have_forgotten(ACCOUNT, None, engine.clock.now())
             await engine.halts.halt(EVERYTHING, HaltReason.RESTORED_STORE, "shorter than it was", ENGINE)
-            assert engine.halts.may_have_forgotten(ACCOUNT, None)
+            assert engine.halts.now.may_have_forgotten(ACCOUNT, None, engine.clock.now())
         async with scene.living() as engine:
             (halt,) = engine.halts.standing()
             assert (halt.reason, halt.detail) == (
@@ -520,7 +520,7 @@ async def test_that_the_store_may_have_forgotten_something_is_not_lost_behind_an
             )
             await engine.halts.resume(EVERYTHING, "looked at", "person:ann")
             assert engine.halts.standing() == []
-            assert engine.halts.may_have_forgotten(ACCOUNT, None)
+            assert engine.halts.now.may_have_forgotten(ACCOUNT, None, engine.clock.now())
 
 
 @pytest.mark.parametrize("reason", [HaltReason.RECONCILIATION, HaltReason.CIRCUIT_BREAKER, HaltReason.RESTORED_STORE])

@@ -12,7 +12,6 @@ from typing import Any
 import pytest
 
 from liveorder.application.ports.broker import Absence, Prepared
-from liveorder.application.ports.sessions import Sessions
 from liveorder.domain.errors import BrokerConnectionError
 from liveorder.domain.execution_report import CancelRejected
 from liveorder.domain.lifecycle import OrderStatus
@@ -79,11 +78,11 @@ async def test_a_day_limits_time_is_session_time_and_does_not_run_while_the_mark
     ):
         order = (await engine.execute.execute(a_limit())).apply([])
         almost = datetime(2025, 3, 11, 13, 32, 59, tzinfo=UTC)
-        sessions, intent = Sessions(ExchangeCalendars()), order.intent
+        calendar, intent = ExchangeCalendars(), order.intent
         allowed = time_allowed(intent, market_seconds=60.0, day_limit_seconds=300.0)
 
         def open_seconds(since: datetime, until: datetime) -> float:
-            return sessions.open_seconds_between(intent.instrument, since, until, intent.hours)
+            return calendar.open_seconds_for(intent.instrument, since, until, intent.hours)
 
         assert not is_late(order, allowed, almost, open_seconds)
         assert is_late(order, allowed, almost + timedelta(seconds=1), open_seconds)

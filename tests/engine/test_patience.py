@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from liveorder.application.runtime.patience import STORE_PATIENCE_SECONDS, within_store_timeout
+from liveorder.application.runtime.concurrently import STORE_TIMEOUT_SECONDS, within_store_timeout
 from liveorder.domain.errors import StoreUnavailable
 from tests.virtual_time import run_virtually
 
@@ -22,8 +22,8 @@ async def booked_after(seconds: float, booked: list[str], error: Exception | Non
 def test_a_booking_in_time_gives_its_result_or_its_own_error() -> None:
     async def story() -> str:
         with pytest.raises(StoreUnavailable, match="disk full"):
-            await within_store_timeout(booked_after(STORE_PATIENCE_SECONDS / 2, [], StoreUnavailable("disk full")))
-        return await within_store_timeout(booked_after(STORE_PATIENCE_SECONDS / 2, []))
+            await within_store_timeout(booked_after(STORE_TIMEOUT_SECONDS / 2, [], StoreUnavailable("disk full")))
+        return await within_store_timeout(booked_after(STORE_TIMEOUT_SECONDS / 2, []))
 
     assert run_virtually(story()) == "booked"
 
@@ -33,7 +33,7 @@ def test_a_late_booking_is_given_up_and_goes_on_by_itself(error: Exception | Non
     async def story() -> list[str]:
         booked: list[str] = []
         with pytest.raises(StoreUnavailable, match="has not answered for 2 s"):
-            await within_store_timeout(booked_after(STORE_PATIENCE_SECONDS + 1, booked, error))
+            await within_store_timeout(booked_after(STORE_TIMEOUT_SECONDS + 1, booked, error))
         assert booked == []
         await asyncio.sleep(2)
         return booked

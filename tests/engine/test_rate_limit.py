@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from liveorder.application.gateway.rate_limit import FINEST_SECONDS, RateLimit, RequestWindow
-from liveorder.application.gateway.retry_policy import RetryPolicy
+from liveorder.application.gateway.admission import FINEST_SECONDS, RateLimit, RequestWindow
+from liveorder.domain.account_config import RetryPolicy
 from liveorder.domain.errors import BrokerConnectionError, BrokerRateLimitError
 from liveorder.infrastructure.clock import LoopClock
 from tests.engine.scenes import NOON

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from liveorder.application.gateway.retry_policy import RetryPolicy
 from liveorder.application.ports.broker import Absence
 from liveorder.application.recovery.recover import RecoveryReport
+from liveorder.domain.account_config import RetryPolicy
 from liveorder.domain.errors import BrokerConnectionError, LeaseLost, SettingsError
 from liveorder.domain.lifecycle import OrderStatus
 from liveorder.domain.values import TradingMode

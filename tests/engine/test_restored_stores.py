@@ -13,7 +13,7 @@ import pytest
 
 from liveorder.application.ports.order_store import StoredCommand
 from liveorder.application.reporting.projector import Projector
-from liveorder.application.risk import trading_halts
+from liveorder.domain import trading_halt
 from liveorder.domain.broker_capabilities import KeySupport
 from liveorder.domain.lifecycle import OrderStatus
 from liveorder.domain.order import LiveOrder
@@ -179,7 +179,7 @@ async def test_a_signal_from_after_the_resume_is_sent_at_once_and_one_from_befor
         async with scene.living() as engine:
             assert (await engine.execute.execute(a_limit("undated"))).is_in_doubt, "also in the next life"
             await until(lambda: not engine.doubts.standing() and engine.dispatcher.is_idle)
-            monkeypatch.setattr(trading_halts, "SUSPICION", timedelta(seconds=1))
+            monkeypatch.setattr(trading_halt, "SUSPICION", timedelta(seconds=1))
             assert (await engine.execute.execute(a_limit("undated, later"))).is_acknowledged
 
 

@@ -115,7 +115,7 @@ async def test_results_are_in_order_and_an_error_is_raised_once_everything_has_e
         ended.append(seconds)
         return seconds
 
-    assert await concurrently(lasting, (3, 1, 2), at_once=2) == [3, 1, 2]
+    assert await concurrently(lasting, (3, 1, 2), limit=2) == [3, 1, 2]
     assert ended == [1, 3, 2]
     ended.clear()
     with pytest.raises(ValueError, match="negative"):

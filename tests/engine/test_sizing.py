@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from liveorder.application.gateway.gateway import LONGEST_ASKING_SECONDS
-from liveorder.application.gateway.retry_policy import RetryPolicy
 from liveorder.application.ports.instruments import InstrumentQuery
+from liveorder.domain.account_config import RetryPolicy
 from liveorder.domain.broker_capabilities import BrokerCapabilities
 from liveorder.domain.errors import BrokerAuthenticationError, BrokerConnectionError, BrokerRateLimitError, DecisionRefused
 from liveorder.domain.instrument import Instrument

@@ -7,7 +7,7 @@ from decimal import Decimal
 from pathlib import Path
 
 from liveorder.application.engine.engine import Engine
-from liveorder.application.gateway.retry_policy import RetryPolicy
+from liveorder.domain.account_config import RetryPolicy
 from liveorder.domain.errors import BrokerAuthenticationError, BrokerConnectionError
 from liveorder.domain.lifecycle import OrderStatus
 from liveorder.domain.order import LiveOrder

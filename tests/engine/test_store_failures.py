@@ -253,7 +253,7 @@ async def test_a_store_that_hangs_keeps_neither_a_cancel_nor_a_halt_waiting(tmp_
         await engine.cancel.cancel(order.order_id)
         assert scene.clock.monotonic() - began < 10
         assert scene.venue_orders(order)[0]["state"] == "CANCELLED"
-        assert engine.halts.stands_for(ACCOUNT) is not None
+        assert engine.halts.now.stands_for(ACCOUNT) is not None
         works.set()
         await until(lambda: engine.is_quiet)
         order = await engine.orders.get(order.order_id)

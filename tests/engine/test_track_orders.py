@@ -409,7 +409,7 @@ async def test_a_refused_duplicate_of_a_request_leaves_the_first_order_as_it_is(
         before = await engine.orders.get(order.order_id)
         gateway = engine.gateways[ACCOUNT]
         assert before.submission is not None
-        second = await gateway.submit("second", Prepared({}, before.submission.payload), gateway.new_deadline("second"))
+        second = await gateway.submit("second", Prepared({}, before.submission.payload), gateway.deadlines.new("second"))
         after = await engine.submit.book_outcome(before, "second", second)
         assert (after.status, after.filled_quantity, after.version) == (OrderStatus.PARTIAL, Decimal(1000), before.version)
 

@@ -228,7 +228,7 @@ class Account:
 
 
 class Days:
-    def session_of(self, *_: object) -> date:
+    def session_for(self, *_: object) -> date:
         return SESSION
 
 

@@ -12,10 +12,10 @@ from typing import Any
 from uuid import UUID
 
 from liveorder.application.engine.service import Service
-from liveorder.application.gateway.retry_policy import RetryPolicy
 from liveorder.application.outbox.messages import Confirmations
 from liveorder.application.outbox.publisher import Confirmation
 from liveorder.application.reporting.projections.known_orders import KnownOrders, streams_of
+from liveorder.domain.account_config import RetryPolicy
 from liveorder.domain.dead_letter import dead_letter_id
 from liveorder.domain.errors import InvalidInput
 from liveorder.domain.events import RecordedEvent

@@ -15,12 +15,12 @@ from pathlib import Path
 from liveorder.application.engine.engine import AccountConnection, Engine
 from liveorder.application.engine.rooms import EngineConfig
 from liveorder.application.engine.service import Service
-from liveorder.application.gateway.gateway import AccountConfig
 from liveorder.application.outbox.messages import Confirmations
 from liveorder.application.outbox.outbox import Outbox
 from liveorder.application.ports.broker import Broker
 from liveorder.application.reporting.projector import Projector
 from liveorder.application.trading.execute_order import ExecutionConfig
+from liveorder.domain.account_config import AccountConfig
 from liveorder.domain.errors import LiveOrderError, StoreRefused
 from liveorder.domain.identifiers import SignalKey
 from liveorder.domain.order import LiveOrder
@@ -305,7 +305,7 @@ class World:
             self._violated("sent what must not be sent", objection)
         if verb == "cancel" or order is None or order.intent.passes_halt or living.service is None:
             return
-        if (halt := living.service.engine.halts.stands_for(account_id)) is not None:
+        if (halt := living.service.engine.halts.now.stands_for(account_id)) is not None:
             self._violated("sent while halted", f"{verb} of {order.intent.signal_id}: {halt}")
 
     def _violated(self, code: str, text: str) -> None:

@@ -131,7 +131,7 @@ async def assert_second_orders_are_ours(settings: Path, tmp_path: Path) -> None:
             found = await runner._engine.store.claim_of(claim.client_order_id)
             assert found is not None
             assert found.order_id == claim.order_id
-            assert runner._engine.orders.keys.is_ours(claim.client_order_id, claim.account_id)
+            assert runner._engine.orders.identity.keys.is_ours(claim.client_order_id, claim.account_id)
 
 
 @pytest.mark.parametrize("name", [*names(), *names(postgres=True)])

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from uuid import UUID
 
 import pytest
 
 from liveorder.domain.claim import IdempotencyClaim, claims_meant, recognition
 from liveorder.domain.identifiers import KEY_VERSIONS, KeyRing, SignalKey
+from liveorder.domain.resent_signal import SignalContentDiffers, SignalKnownOnSeveralAccounts, claim_meant, claim_of, same_order
+from liveorder.domain.signal import Signal
+from tests.builders import intent, order_of
 
 KEYS = KeyRing("here", 1, ("before",), (0, 1))
 
@@ -87,3 +91,37 @@ def test_what_a_store_takes_for_its_own(keys: KeyRing, is_ours: dict[str, bool])
     }
     assert {name: keys.is_ours(each, "A") for name, each in ids.items()} == is_ours
     assert not any(keys.is_ours(each, "A") for each in (None, "", "manual", "lowercase2345672345", ids["here 1"] + "A"))
+
+
+# --- a signal that comes again -------------------------------------------------------------------------------------------------
+
+SIGNAL = Signal(signal_id="signal-1", symbol="SPY", side="BUY", quantity=Decimal(100))
+
+
+def test_the_same_content_is_the_same_order_and_other_content_is_for_a_person() -> None:
+    known = order_of(intent(signal_fingerprint=SIGNAL.fingerprint))
+    assert same_order(known, SIGNAL) is known
+    with pytest.raises(SignalContentDiffers) as differs:
+        same_order(known, SIGNAL.model_copy(update={"quantity": Decimal(99)}))
+    assert (differs.value.known_order_id, differs.value.known_fingerprint) == (known.order_id, SIGNAL.fingerprint)
+
+
+def test_of_an_adopted_order_nobody_knows_what_its_signal_said() -> None:
+    adopted = order_of(intent(signal_id="adopted-order-7"))
+    assert same_order(adopted, SIGNAL) is adopted
+
+
+def test_a_signal_that_is_known_on_several_accounts_and_names_none_is_for_a_person() -> None:
+    assert claim_meant([], KEYS, SIGNAL, "A") is None
+    assert claim_meant([B, HERE], KEYS, SIGNAL, "A") == HERE
+    with pytest.raises(SignalKnownOnSeveralAccounts, match=r"B \(order .*C \(order"):
+        claim_meant([B, C], KEYS, SIGNAL, "A")
+    assert claim_meant([B, C], KEYS, SIGNAL.model_copy(update={"account_id": "B"}), "A") == B
+
+
+def test_the_claim_of_an_intent_names_the_version_of_its_key() -> None:
+    key = SignalKey("here", "A", "sig")
+    for version in KEY_VERSIONS:
+        wanted = intent(client_order_id=key.derived(version), namespace="here", account_id="A", signal_id="sig")
+        claimed = claim_of(wanted, KEYS)
+        assert (claimed.key_version, claimed.client_order_id, claimed.order_id) == (version, key.derived(version), wanted.order_id)

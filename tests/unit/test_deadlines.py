@@ -6,7 +6,8 @@ from datetime import timedelta
 
 import pytest
 
-from liveorder.application.gateway.deadlines import LONGEST_OWN_DELAY_SECONDS, OWN_DELAY_SECONDS, Deadlines
+from liveorder.application.gateway.admission import LONGEST_OWN_DELAY_SECONDS, Deadlines
+from liveorder.domain.account_config import OWN_DELAY_SECONDS
 from tests.worlds import NOON, StandingClock
 
 CALL_SECONDS = 10.0

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
+from decimal import Decimal
 from itertools import product
 from typing import TypeAlias
 
@@ -20,15 +21,19 @@ from liveorder.domain.evidence import (
     WaitUntil,
     came_to_nothing,
     earliest_proof_of_absence,
+    is_overtaken,
     is_past_answering,
     may_be_from_before_a_bust,
+    may_be_old,
+    next_question_at,
     proved_by_not_finding,
     seconds_to_proof,
+    shows_the_last_fill,
 )
-from liveorder.domain.execution_report import BrokerStatus, OrderSnapshot
+from liveorder.domain.execution_report import Accepted, BrokerStatus, OrderSnapshot
 from liveorder.domain.order import LiveOrder, OpenRequest
 from liveorder.domain.order.events import RequestKind
-from tests.builders import DEADLINE, START, intent
+from tests.builders import ACKNOWLEDGED, DEADLINE, SENT, START, bust, fill, intent, order_of, unknown
 
 CAN = BrokerCapabilities(
     key_support=KeySupport.SEARCHABLE,
@@ -337,3 +342,73 @@ def test_more_filled_than_counts_may_be_from_before_a_bust(
     order = LiveOrder(intent(), taken_back_at=None if taken_back is None else now - timedelta(seconds=taken_back))
     answer = replace(WORKING, filled_quantity=order.filled_quantity + filled)
     assert may_be_from_before_a_bust(order, answer, now, 10.0, replace(CAN, lookup_lag_seconds=lag)) is expected
+
+
+# --- what an old answer may not change -----------------------------------------------------------------------------------------
+
+STANDING = order_of(SENT, ACKNOWLEDGED)
+WORKING = OrderSnapshot(status=BrokerStatus.WORKING)
+
+
+@pytest.mark.parametrize(
+    ("order", "asked_at", "expected"),
+    [
+        (STANDING, STANDING.version, False),
+        (STANDING, STANDING.version - 1, True),
+        (STANDING, None, True),
+        (None, STANDING.version, True),
+        (None, None, False),
+    ],
+    ids=["as it was", "changed since", "began since", "ended since", "never unfinished"],
+)
+def test_an_answer_is_overtaken_by_what_was_booked_since_it_was_asked_for(
+    order: LiveOrder | None, asked_at: int | None, expected: bool
+) -> None:
+    assert is_overtaken(order, asked_at) is expected
+
+
+def test_what_nobody_asked_for_is_not_overtaken() -> None:
+    asked_at = STANDING.version - 1
+    assert not may_be_old(STANDING, WORKING, None, START, 10.0, CAN)
+    assert not may_be_old(STANDING, WORKING, STANDING.version, START, 10.0, CAN)
+    assert may_be_old(STANDING, WORKING, asked_at, START, 10.0, CAN)
+    assert may_be_old(STANDING, Accepted(), asked_at, START, 10.0, CAN)
+
+
+def test_a_snapshot_that_nobody_asked_for_may_still_be_from_before_a_bust() -> None:
+    busted = order_of(SENT, ACKNOWLEDGED, fill("a", 40), bust("a"))
+    assert busted.taken_back_at is not None
+    told, soon = replace(WORKING, filled_quantity=Decimal(40)), busted.taken_back_at + timedelta(seconds=12.9)
+    assert may_be_old(busted, told, None, soon, 10.0, CAN)
+    assert not may_be_old(busted, told, None, soon + timedelta(seconds=0.2), 10.0, CAN)
+    assert not may_be_old(busted, Accepted(), None, soon, 10.0, CAN)
+
+
+@pytest.mark.parametrize(("asked_at", "expected"), [(102.9, False), (103.0, False), (103.1, True)])
+def test_an_answer_shows_a_fill_once_the_brokers_lag_is_over(asked_at: float, expected: bool) -> None:
+    assert shows_the_last_fill(asked_at, 100.0, CAN) is expected
+
+
+# --- when to ask again ---------------------------------------------------------------------------------------------------------
+
+DOUBTED = order_of(SENT, unknown(SENT.request_id))
+"""Proved absent, at the earliest, 35 s after the start."""
+
+
+@pytest.mark.parametrize(
+    ("verdict", "wait", "now", "expected"),
+    [
+        (None, 30.0, 10.0, 35.01),
+        (None, 5.0, 10.0, 15.0),
+        (None, 30.0, 36.0, 66.0),
+        (WaitUntil(20.0, "not yet"), 30.0, 10.0, 20.01),
+        (WaitUntil(20.0, "not yet"), 30.0, 21.0, 51.0),
+        (AskAPerson("nothing is proved here"), 30.0, 10.0, 40.0),
+    ],
+    ids=["as soon as it can be proved", "after a short wait", "past the bound", "as judged", "later than judged", "by nothing"],
+)
+def test_a_question_is_put_again_after_its_wait_or_as_soon_as_more_can_be_proved(
+    verdict: Verdict | None, wait: float, now: float, expected: float
+) -> None:
+    noticed = {SENT.request_id: 0.0}
+    assert next_question_at(DOUBTED, noticed, verdict, wait, after(now), CAN) == pytest.approx(expected)

@@ -152,3 +152,14 @@ def test_what_is_less_than_a_lot_after_the_fee_is_left_as_it_is() -> None:
 def test_what_is_covered_whatever_was_kept_needs_no_question() -> None:
     assert STOCK.covers(D("0.997"))
     assert not STOCK.covers(D("0.9971"))
+
+
+@pytest.mark.parametrize(
+    ("missing", "expected"), [("0", False), ("-0.00025", False), ("1E-9", True), ("0.00025", True), ("0.000250001", False)]
+)
+def test_only_what_may_be_due_explains_what_the_broker_lacks(missing: str, expected: bool) -> None:
+    assert due(bought("0.1")).explains(D(missing), MONDAY) is expected
+
+
+def test_a_fee_of_what_was_bought_long_ago_explains_nothing() -> None:
+    assert not due(bought("0.1")).explains(D("0.00025"), MONDAY + SETTLED_WITHIN + timedelta(days=1))

@@ -14,6 +14,7 @@ from liveorder.application.risk.book import RiskBook
 from liveorder.application.risk.book.funds import Question
 from liveorder.application.risk.book.rows import position_key
 from liveorder.domain.broker_account import BrokerAccount, Figure, FigureKind, figures
+from liveorder.domain.broker_capabilities import BrokerCapabilities
 from liveorder.domain.events import Event
 from liveorder.domain.instrument import Instrument
 from liveorder.domain.order import LiveOrder
@@ -472,3 +473,39 @@ def test_the_age_counts_from_the_figures_own_time() -> None:
     told = money.power(now=seconds(12.5))
     assert told is not None
     assert told.age_seconds == 12.5
+
+
+ASKING = BrokerCapabilities(lookup_lag_seconds=3.0, quiet_poll_seconds=5.0)
+
+
+@pytest.mark.parametrize(
+    ("now", "since_asked", "oldest", "expected"),
+    [
+        (10, 10.0, 9.0, True),
+        (10, 10.0, 10.0, False),
+        (10, 4.9, 0.0, False),
+        (10, 5.0, 0.0, True),
+    ],
+    ids=["too old", "young enough", "just asked", "asked a while ago"],
+)
+def test_the_broker_is_asked_again_for_what_is_too_old_and_not_too_often(
+    now: float, since_asked: float, oldest: float, expected: bool
+) -> None:
+    assert Money().book.funds("U1").is_to_be_asked(seconds(now), since_asked, oldest, ASKING) is expected
+
+
+def test_what_was_never_told_is_asked_for_at_once() -> None:
+    assert RiskBook().funds("U1").is_to_be_asked(seconds(0), float("inf"), 1e9, ASKING)
+
+
+@pytest.mark.parametrize(
+    ("now", "since_asked", "expected"), [(9.9, 4.0, False), (10, 4.0, True), (10, 0.9, False), (10, 1.0, True)]
+)
+def test_what_our_orders_freed_is_asked_for_as_soon_as_the_answer_can_contain_it(
+    now: float, since_asked: float, expected: bool
+) -> None:
+    """Freed seven seconds after the start: of an answer that lags three, at ten."""
+    money = Money()
+    funds = money.book.funds("U1")
+    funds.freed_at = seconds(7)
+    assert funds.is_to_be_asked(seconds(now), since_asked, 1e9, ASKING) is expected

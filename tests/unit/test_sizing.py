@@ -24,9 +24,10 @@ from liveorder.domain.sizing import (
     check_contract_ids,
     check_multiplier,
     contract_named_by,
+    is_unprotected,
     size,
 )
-from liveorder.domain.values import AssetClass, OrderRole, OrderType, Product, TimeInForce, TradingHours
+from liveorder.domain.values import AssetClass, OrderRole, OrderType, Product, TimeInForce, TradingHours, TradingMode
 from tests.builders import START, seconds
 
 D = Decimal
@@ -214,3 +215,20 @@ def test_never_for_more_than_the_amount_and_less_than_a_lot_from_it(
     quantity = found.intent.quantity or D(0)
     assert instrument.value_of(quantity, price) <= notional < instrument.value_of(quantity + D(lot), price)
     assert (found.problem is None) is (quantity > 0)
+
+
+@pytest.mark.parametrize(
+    ("fields", "mode", "expected"),
+    [
+        ({}, TradingMode.LIVE, False),
+        ({"stop_loss": D(290)}, TradingMode.LIVE, True),
+        ({"stop_loss": D(290)}, TradingMode.SIMULATION, False),
+        ({"stop_loss": D(290), "protection": "external"}, TradingMode.LIVE, False),
+        ({"oco_group": "pair"}, TradingMode.SIMULATION, True),
+        ({"oco_group": "pair"}, TradingMode.PAPER, True),
+    ],
+)
+def test_what_nobody_carries_out_is_refused_in_a_simulation_only_where_it_ties_orders(
+    fields: dict[str, Any], mode: TradingMode, expected: bool
+) -> None:
+    assert is_unprotected(sized({"quantity": D(1)} | fields).intent, mode) is expected

@@ -1,16 +1,24 @@
+from datetime import UTC, datetime, timedelta
+
 import pytest
 from pydantic import ValidationError
 
 from liveorder.domain.events import Event
 from liveorder.domain.trading_halt import (
     EVERYTHING,
+    SUSPICION,
     AutoTradingSwitched,
     HaltReason,
+    StandingHalts,
     TradingHalt,
     TradingHalted,
     TradingResumed,
     account_scope,
+    connection_scope,
+    halting_scopes,
+    stopped_by,
 )
+from tests.builders import intent
 
 KILLED = TradingHalted(scope=EVERYTHING, reason=HaltReason.KILL_SWITCH, detail="by asha")
 RESTORED = TradingHalted(scope=EVERYTHING, reason=HaltReason.RESTORED_STORE, detail="from a backup")
@@ -121,3 +129,57 @@ def test_events_survive_json(event: Event) -> None:
 def test_a_reason_outside_the_list_is_refused() -> None:
     with pytest.raises(ValidationError):
         TradingHalted.model_validate({"scope": "*", "reason": "MOOD"})
+
+
+# --- what stands now -----------------------------------------------------------------------------------------------------------
+
+NOON = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
+LOST = TradingHalted(scope=connection_scope("U1"), reason=HaltReason.CONNECTION_LOST, detail="3 attempts")
+
+
+def now(*events: Event, trusted_since: dict[str, datetime] | None = None) -> StandingHalts:
+    return StandingHalts(after(*events), auto_trading=True, trusted_since=trusted_since or {})
+
+
+@pytest.mark.parametrize(
+    ("halts", "stops", "delays"),
+    [
+        (now(), False, False),
+        (now(KILLED), True, False),
+        (now(LOST), True, True),
+        (now(LOST, KILLED), True, False),
+        (now(LOST, TRIPPED), True, False),
+        (now(TradingHalted(scope=connection_scope("U2"), reason=HaltReason.CONNECTION_LOST)), False, False),
+    ],
+    ids=["nothing", "a person", "the connection", "both", "the connection and the breaker", "another account"],
+)
+def test_an_order_waits_only_for_a_halt_that_ends_by_itself(halts: StandingHalts, stops: bool, delays: bool) -> None:
+    order = intent()
+    assert (halts.stops(order), halts.delays(order), halts.is_waiting_for_broker("U1")) == (stops, delays, delays)
+    passing = intent(passes_halt=True)
+    assert (halts.stops(passing), halts.delays(passing)) == (False, False)
+
+
+def test_the_store_looks_at_every_halt_that_could_stop_a_submission_and_at_none_for_one_that_passes() -> None:
+    assert stopped_by(intent()) == halting_scopes("U1") == ("*", "account:U1", "connection:U1")
+    assert stopped_by(intent(passes_halt=True)) == ()
+
+
+@pytest.mark.parametrize(
+    ("halts", "decided_at", "expected"),
+    [
+        (now(), None, False),
+        (now(KILLED), None, False),
+        (now(RESTORED), NOON, True),
+        (now(trusted_since={EVERYTHING: NOON}), NOON, True),
+        (now(trusted_since={EVERYTHING: NOON}), NOON + timedelta(seconds=1), False),
+        (now(trusted_since={EVERYTHING: NOON}), None, True),
+        (now(trusted_since={EVERYTHING: NOON - SUSPICION}), None, False),
+        (now(trusted_since={"account:U2": NOON}), NOON, False),
+        (now(trusted_since={EVERYTHING: NOON - SUSPICION, "account:U1": NOON}), None, True),
+    ],
+)
+def test_a_signal_may_be_forgotten_if_it_is_not_surely_newer_than_the_trust_in_a_restored_store(
+    halts: StandingHalts, decided_at: datetime | None, expected: bool
+) -> None:
+    assert halts.may_have_forgotten("U1", decided_at, NOON + timedelta(hours=1)) is expected

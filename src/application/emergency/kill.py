@@ -16,8 +16,7 @@ from liveorder.application.ports.clock import Clock
 from liveorder.application.ports.emergency_journal import EmergencyJournal, JournalledHalt
 from liveorder.application.recovery.reconcile import Reconcile
 from liveorder.application.risk.trading_halts import TradingHalts
-from liveorder.application.runtime.concurrently import concurrently
-from liveorder.application.runtime.patience import within_store_timeout
+from liveorder.application.runtime.concurrently import concurrently, within_store_timeout
 from liveorder.application.trading.cancel_order import CancelOrder
 from liveorder.domain.errors import BrokerError, LiveOrderError, StoreError
 from liveorder.domain.order import LiveOrder

@@ -12,16 +12,18 @@ Beside it run the tasks of `background`, for ever. What happens in one room and 
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from functools import partial
 
 from liveorder.application.engine.rooms import Rooms
 from liveorder.application.recording import ENGINE
 from liveorder.application.runtime.dispatcher import Lane
 from liveorder.domain.errors import BrokerAuthenticationError, BrokerError
+from liveorder.domain.events import RecordedEvent
 from liveorder.domain.execution_report import ExecutionReport
 from liveorder.domain.order import LiveOrder
 from liveorder.domain.order.events import CancelReason
+from liveorder.domain.order.executions import Executions
 from liveorder.domain.trading_halt import HaltReason, account_scope
 
 UPKEEP_SECONDS = 1.0
@@ -79,6 +81,11 @@ class Reactions:
             "know: see that no copy of the store is used, adopt or cancel what is live, then resume"
         )
         await self.rooms.risk.halts.halt(account_scope(account_id), HaltReason.RESTORED_STORE, detail, ENGINE)
+
+    def order_changed(self, before: LiveOrder | None, after: LiveOrder, recorded: Sequence[RecordedEvent]) -> None:
+        """`OrderRegister` stored a step of an order: of a fill, the broker may keep a fee."""
+        if after.executions is not (before.executions if before is not None else Executions.none()):
+            self.rooms.orders.fees.note_fill(after)
 
     def closed_order_is_live(self, order: LiveOrder) -> None:
         """`ApplyReports` met one at the broker: it is cancelled, unless the settings leave it to a person."""

@@ -9,7 +9,7 @@ from liveorder.application.engine.assembly import assemble
 from liveorder.application.engine.control_flow import Reactions, background
 from liveorder.application.engine.ownership import Ownership
 from liveorder.application.engine.rooms import EngineConfig, Rooms
-from liveorder.application.gateway.gateway import AccountConfig, Gateway
+from liveorder.application.gateway.gateway import Gateway
 from liveorder.application.ports.activity_log import ActivityLog
 from liveorder.application.ports.broker import Broker
 from liveorder.application.ports.calendar import TradingCalendar
@@ -18,7 +18,6 @@ from liveorder.application.ports.emergency_journal import EmergencyJournal
 from liveorder.application.ports.instruments import Instruments
 from liveorder.application.ports.market_data import MarketData
 from liveorder.application.ports.order_store import Lease, OrderStore, StoreIdentity
-from liveorder.application.ports.sessions import Sessions
 from liveorder.application.recording import ENGINE, Recorder
 from liveorder.application.recovery.recover import RecoveryReport
 from liveorder.application.risk.book import AccountLedger
@@ -26,6 +25,7 @@ from liveorder.application.runtime.background import BackgroundTasks
 from liveorder.application.runtime.dispatcher import Dispatcher
 from liveorder.application.runtime.foundation import Foundation
 from liveorder.application.runtime.sparing_log import SparingLog
+from liveorder.domain.account_config import AccountConfig
 from liveorder.domain.errors import LiveOrderError, SettingsError
 from liveorder.domain.order import LiveOrder
 from liveorder.domain.order.events import STOPPED
@@ -61,12 +61,12 @@ class Engine:
     ) -> None:
         self.terms, self.store, self.clock, self.log = terms, store, clock, log
         self.identity: StoreIdentity | None = None
-        then, sparing_log, sessions = Reactions(), SparingLog(log, clock), Sessions(calendar)
+        then, sparing_log = Reactions(), SparingLog(log, clock)
         self.ownership = Ownership(lease, terms.owner, terms.lease_seconds, clock, log, then.store_is_lost)
         self.tasks = BackgroundTasks(clock, sparing_log, self.ownership.lose)
         self.dispatcher = Dispatcher(log, signals_at_once=terms.signals_at_once)
         gateways = {account_id: _gateway(terms, each, clock, then) for account_id, each in connections.items()}
-        on = Foundation(store, Recorder(store, clock, randomness), gateways, sessions, journal, clock, log, sparing_log)
+        on = Foundation(store, Recorder(store, clock, randomness), gateways, calendar, journal, clock, log, sparing_log)
         self._rooms = assemble(terms, on, self.dispatcher, then, self.ownership.lost.is_set, on_error)
         self._furnish(self._rooms)
 
@@ -91,11 +91,11 @@ class Engine:
         """
         ledger = AccountLedger()
         self.identity = await self.store.open(ledger)
-        self.orders.belong_to(self.identity)
+        self.orders.identity = self.identity
         self.recorder.epoch = await self.ownership.acquire(wait=wait_for_lease)
         self.begin("lease", self.ownership.keep, lasting=True)
         self.identity = await self.store.identify()
-        self.orders.belong_to(self.identity)
+        self.orders.identity = self.identity
         await self._rooms.recovery.rebook.after_a_migration(ledger)
         self.risk.absorb(ledger.rows())
         for order in await self.orders.load():

@@ -168,7 +168,7 @@ async def _account(engine: Engine, arguments: Arguments, actor: str) -> Any:
 
 async def _auto_trading(engine: Engine, arguments: Arguments, actor: str) -> Any:
     await engine.halts.switch_auto_trading(bool(arguments["enabled"]), arguments.get("detail", ""), actor)
-    return {"auto_trading": engine.halts.auto_trading}
+    return {"auto_trading": engine.halts.now.auto_trading}
 
 
 async def _retry(engine: Engine, arguments: Arguments, actor: str) -> Any:

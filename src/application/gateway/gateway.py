@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
-from decimal import Decimal
 from typing import TypeVar
 
-from liveorder.application.gateway.deadlines import OWN_DELAY_SECONDS, Deadlines
-from liveorder.application.gateway.rate_limit import RateLimit
-from liveorder.application.gateway.retry_policy import RetryPolicy
+from liveorder.application.gateway.admission import Deadlines, RateLimit
 from liveorder.application.ports.broker import Absence, Broker, Prepared
 from liveorder.application.ports.clock import Clock
 from liveorder.application.ports.instruments import InstrumentQuery, Instruments
 from liveorder.application.ports.market_data import MarketData
+from liveorder.domain.account_config import AccountConfig
 from liveorder.domain.errors import (
     BrokerAuthenticationError,
     BrokerConnectionError,
@@ -30,84 +28,13 @@ from liveorder.domain.instrument import Instrument
 from liveorder.domain.order import LiveOrder
 from liveorder.domain.order.events import RequestKind
 from liveorder.domain.order.matching import may_concern
+from liveorder.domain.order.outcomes import Answered, NotBegun, NotReceived, Outcome, RefusedByBroker, Unknown
 from liveorder.domain.quotes import Priced
-from liveorder.domain.risk_limits import RiskLimits
-from liveorder.domain.values import Product, Side, TradingMode
+from liveorder.domain.values import Side
 
 T = TypeVar("T")
 LONGEST_ASKING_SECONDS = 30.0
 """A question that a signal waits for is not begun again later than this after it was put first."""
-
-
-@dataclass(frozen=True, slots=True)
-class AccountConfig:
-    """What the operator settled for an account. Times in seconds."""
-
-    account_id: str
-    currency: str = "USD"
-    mode: TradingMode = TradingMode.SIMULATION
-    limits: RiskLimits = field(default_factory=RiskLimits)
-    """Of orders in `currency`."""
-    limits_by_currency: Mapping[str, RiskLimits] = field(default_factory=dict)
-    """Of orders in other currencies; one that is not here is not traded in."""
-    default_exchange: str | None = None
-    default_product: Product | None = None
-    retry: RetryPolicy = field(default_factory=RetryPolicy)
-    call_timeout_seconds: float = 10.0
-    """Each call that begins has all of it."""
-    own_delay_seconds: float = OWN_DELAY_SECONDS
-    """What our own side may take at least between a decision and its call."""
-    market_timeout_seconds: float = 60.0
-    day_limit_timeout_seconds: float = 300.0
-    """Of session time."""
-    equity: Decimal | None = None
-    """In place of what the broker reports, or of nothing where it reports none."""
-    breaker_failures: int = 5
-    """Broker failures in a row that halt the account."""
-    reserved_share_for_cancels: float = 0.2
-
-    def limits_in(self, currency: str) -> tuple[str, RiskLimits]:
-        """The currency that an order in `currency` is reckoned in, and its limits: the account's own where it has none."""
-        own = self.limits_by_currency.get(currency)
-        return (self.currency, self.limits) if own is None else (currency, own)
-
-
-@dataclass(frozen=True, slots=True)
-class Answered:
-    """The broker answered; what it said still has to be booked."""
-
-    reports: Sequence[ExecutionReport]
-
-
-@dataclass(frozen=True, slots=True)
-class NotReceived:
-    """Surely not received; may be sent again."""
-
-    error: BrokerUnavailable
-
-
-@dataclass(frozen=True, slots=True)
-class NotBegun:
-    """Nothing left, for a reason of ours: no attempt, and no failure of the broker."""
-
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class RefusedByBroker:
-    """Received, and refused for good."""
-
-    error: BrokerRefusal
-
-
-@dataclass(frozen=True, slots=True)
-class Unknown:
-    """It may have arrived."""
-
-    error: OutcomeUnknown
-
-
-Outcome = Answered | NotBegun | NotReceived | RefusedByBroker | Unknown
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,23 +65,17 @@ class Gateway:
         is_shadow: bool = False,
     ) -> None:
         """`is_shadow`: requests are turned away here, and only questions reach the broker."""
+        self.account_id = terms.account_id
         self.terms, self.broker, self.market_data, self.instruments = terms, broker, market_data, instruments
         self._clock, self._on_failures, self._is_shadow = clock, on_failures, is_shadow
         limits = broker.capabilities
         self.limit = RateLimit(clock, limits.requests_per_second, limits.requests_per_minute, terms.reserved_share_for_cancels)
-        self._deadlines = Deadlines(clock, terms.call_timeout_seconds, terms.own_delay_seconds)
+        self.deadlines = Deadlines(clock, terms.call_timeout_seconds, terms.own_delay_seconds)
+        """A request gets its deadline when it is decided; `submit`, `cancel` or `replace` it under the same id."""
         self.in_flight: dict[str, CallInFlight] = {}
         self.is_followed = False
         """Whether the broker's stream lives."""
         self._failures = 0
-
-    @property
-    def account_id(self) -> str:
-        return self.terms.account_id
-
-    def new_deadline(self, request_id: str) -> datetime:
-        """To be stored with a request that is decided now; `submit`, `cancel` or `replace` it under the same id."""
-        return self._deadlines.new(request_id)
 
     async def submit(self, request_id: str, prepared: Prepared, deadline: datetime) -> Outcome:
         return await self._call(CallInFlight(request_id, RequestKind.SUBMIT, deadline), self.broker.submit, prepared)
@@ -170,7 +91,7 @@ class Gateway:
     ) -> Outcome:
         if self._is_shadow:
             return NotReceived(BrokerConnectionError("a shadow run sends nothing"))
-        if (reason := self._deadlines.why_not_to_begin(call.request_id, call.deadline)) is not None:
+        if (reason := self.deadlines.why_not_to_begin(call.request_id, call.deadline)) is not None:
             return NotBegun(f"not sent: {reason}")
         self.in_flight[call.request_id] = call
         try:

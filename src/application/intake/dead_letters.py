@@ -8,11 +8,12 @@ from liveorder.application.ports.activity_log import ActivityLog
 from liveorder.application.ports.order_store import OrderStore
 from liveorder.application.ports.signal_source import SourceMessage
 from liveorder.application.recording import Cause, Recorder
-from liveorder.application.trading.execute_order import ExecuteOrder, SignalContentDiffers
+from liveorder.application.trading.execute_order import ExecuteOrder
 from liveorder.domain.dead_letter import SignalDeadLettered, SignalRetried, dead_letter_id, shown_line
 from liveorder.domain.errors import InvalidInput
 from liveorder.domain.events import PERSON
 from liveorder.domain.order import LiveOrder
+from liveorder.domain.resent_signal import SignalContentDiffers
 from liveorder.domain.signal import Signal, UnusableSignal
 
 

@@ -1,4 +1,4 @@
-"""What brokers tell, booked: pushed as it happens, and asked for at an interval because a push can be lost.
+"""What brokers report, booked on the orders that it speaks of, or kept until one turns up.
 
 Every report takes the same way, wherever it comes from: the return of a call, the stream, a poll, recovery, reconciliation.
 """
@@ -6,9 +6,7 @@ Every report takes the same way, wherever it comes from: the return of a call, t
 from __future__ import annotations
 
 import math
-from collections import defaultdict
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import partial
 from itertools import compress
@@ -16,35 +14,27 @@ from types import MappingProxyType
 from typing import TypeVar
 from uuid import UUID
 
-from liveorder.application.gateway.gateway import Answered, Gateway, NotBegun, NotReceived, Outcome, RefusedByBroker
+from liveorder.application.gateway.gateway import Gateway
 from liveorder.application.orders.order_register import OrderRegister
-from liveorder.application.orders.unmatched_reports import UnmatchedReports
 from liveorder.application.ports.activity_log import ActivityLog
 from liveorder.application.ports.broker import Absence
 from liveorder.application.ports.clock import Clock
+from liveorder.application.ports.order_store import OrderStore
 from liveorder.application.recording import Cause
 from liveorder.application.runtime.concurrently import QUESTIONS_AT_ONCE, concurrently
 from liveorder.domain.errors import BrokerError, LiveOrderError
 from liveorder.domain.events import Event
-from liveorder.domain.evidence import may_be_from_before_a_bust
-from liveorder.domain.execution_report import (
-    CancelIsPending,
-    CancelRejected,
-    ExecutionReport,
-    OrderReplaced,
-    OrderSnapshot,
-    ReplaceIsPending,
-    ReplaceRejected,
-)
-from liveorder.domain.order import LiveOrder, requests
-from liveorder.domain.order.events import Acknowledged, Filled
-from liveorder.domain.order.matching import came_before, may_concern
+from liveorder.domain.evidence import is_overtaken, may_be_old
+from liveorder.domain.execution_report import ExecutionReport, OrderSnapshot, answering
+from liveorder.domain.order import LiveOrder
+from liveorder.domain.order.events import Acknowledged, Filled, RequestKind
+from liveorder.domain.order.matching import unlisted, was_waiting_for
+from liveorder.domain.order.outcomes import Outcome, left_open_by, reports_of
 from liveorder.domain.order.reception import apply_report
+from liveorder.domain.unmatched_report import UnmatchedReportResolved, is_about, note, streams_about, unmatched_stream
 
 _T = TypeVar("_T")
 
-POLLS_SHARE = 0.25
-"""Of what a broker allows in a minute, polls use no more."""
 RECALLED_AT_ONCE = 500
 """Reports of executions whose orders are read together."""
 
@@ -89,25 +79,16 @@ class ApplyReports:
     async def _received(
         self, order_id: UUID, report: ExecutionReport, request_id: str | None = None, asked_at: int | None = None
     ) -> tuple[LiveOrder, LiveOrder]:
-        """The order before and after. An answer to a question leaves an order as it is that changed since it was asked about.
-
-        So does one that may be from before a bust or a correction. Looked at while the order is held: what is being stored at this
-        moment counts.
-        """
+        """The order before and after. Whether a report is old is decided while the order is held: what is being stored counts."""
         async with self._orders.hold(order_id) as order:
-            is_old = asked_at not in (None, order.version) or self._is_from_before_a_bust(order, report)
-            report = _named(report, request_id)
+            gateway = self._gateways[order.intent.account_id]
+            longest, can = gateway.terms.call_timeout_seconds, gateway.broker.capabilities
+            is_old = may_be_old(order, report, asked_at, self._clock.now(), longest, can)
+            report = answering(report, request_id)
             events = [] if is_old else apply_report(order, report)
             await self.resolve_what_waits(order, events)
             after = await self._orders.record(order, events, self._cause(order, report, request_id)) if events else order
         return order, after
-
-    def _is_from_before_a_bust(self, order: LiveOrder, report: ExecutionReport) -> bool:
-        if not isinstance(report, OrderSnapshot):
-            return False
-        gateway = self._gateways[order.intent.account_id]
-        longest, can = gateway.terms.call_timeout_seconds, gateway.broker.capabilities
-        return may_be_from_before_a_bust(order, report, self._clock.now(), longest, can)
 
     async def resolve_what_waits(self, order: LiveOrder, events: Sequence[Event]) -> None:
         """Of an order that learns its broker's id, or fills, by these events, which are not stored yet. Its holder calls it."""
@@ -134,18 +115,13 @@ class ApplyReports:
         assert order.broker_order_id is not None
         account_id, broker_order_id = order.intent.account_id, order.broker_order_id
         waiting = self._unmatched.waiting_for(account_id, broker_order_id)
-        if its_own := [report for report in waiting if self._was_waiting_for(order, report)]:
+        skew = timedelta(seconds=self._gateways[account_id].broker.capabilities.clock_skew_seconds)
+        if its_own := [report for report in waiting if was_waiting_for(order, report, skew)]:
             for report in its_own:
                 if not isinstance(report, OrderSnapshot):
                     order = await self.book_on(order.order_id, report)
             await self._unmatched.resolve(account_id, broker_order_id, its_own, order.order_id)
         return order
-
-    def _was_waiting_for(self, order: LiveOrder, report: ExecutionReport) -> bool:
-        """Not for one that had the broker's id in an earlier session. What is listed under it now is no old news."""
-        skew = timedelta(seconds=self._gateways[order.intent.account_id].broker.capabilities.clock_skew_seconds)
-        is_old = not isinstance(report, OrderSnapshot) and came_before(order, report, skew)
-        return may_concern(order, report) and not is_old
 
     def _cause(self, order: LiveOrder, report: ExecutionReport, request_id: str | None) -> Cause:
         return Cause(
@@ -162,39 +138,29 @@ class ApplyReports:
             self._log.write("ERROR", f"Report not booked, the poll will find it: {error}", account_id=account_id)
             return None
 
-    async def book_outcome(
-        self, order: LiveOrder, request_id: str, outcome: Outcome, refusal: type[CancelRejected | ReplaceRejected]
-    ) -> LiveOrder:
-        """Book what became of a cancel or a replace. `refusal` is the report that says it came to nothing."""
-        if isinstance(outcome, Answered):
-            for report in outcome.reports:
-                order = await self.book_on(order.order_id, report, request_id)
+    async def book_outcome(self, order: LiveOrder, kind: RequestKind, request_id: str, outcome: Outcome) -> LiveOrder:
+        """Book what became of a request: what the broker reports of it, then what that leaves open."""
+        for report in reports_of(outcome, kind, request_id):
+            order = await self.book_on(order.order_id, report, request_id)
+        if request_id not in order.requests:
             return order
-        if isinstance(outcome, NotReceived | RefusedByBroker):
-            refused = refusal(reason=f"{type(outcome.error).__name__}: {outcome.error}", request_id=request_id)
-            return await self.book_on(order.order_id, refused, request_id)
         async with self._orders.hold(order.order_id) as held:
-            if isinstance(outcome, NotBegun):
-                events = requests.not_begun(held, request_id, outcome.reason)
-            else:
-                events = requests.doubt(held, request_id, type(outcome.error).__name__, str(outcome.error))
-            return await self._orders.record(held, events, Cause(correlation_id=held.intent.signal_id))
+            events = left_open_by(held, request_id, outcome)
+            cause = Cause(correlation_id=held.intent.signal_id, causation_id=request_id if kind is RequestKind.SUBMIT else None)
+            return await self._orders.record(held, events, cause)
 
     # --- poll ------------------------------------------------------------------------------------------------------------------
 
     async def poll_for_ever(self, gateway: Gateway) -> None:
-        can = gateway.broker.capabilities
-        seconds, polled_at = max(self._poll_seconds, 60 / (can.requests_per_minute * POLLS_SHARE)), -math.inf
+        can, polled_at = gateway.broker.capabilities, -math.inf
+        seconds = can.poll_seconds(self._poll_seconds)
         while True:
             await self._clock.sleep(seconds)
-            wanted_at = polled_at + can.quiet_poll_seconds if self._is_quiet(gateway) else polled_at
+            is_quiet = gateway.is_followed and not gateway.in_flight  # the stream reports what happens
+            wanted_at = polled_at + can.quiet_poll_seconds if is_quiet else polled_at
             if self._orders.unfinished(gateway.account_id) and self._clock.monotonic() >= wanted_at:
                 polled_at = self._clock.monotonic()
                 await self.poll(gateway)
-
-    def _is_quiet(self, gateway: Gateway) -> bool:
-        """Whether the stream tells what happens. What is in doubt is asked about by itself, order by order."""
-        return gateway.is_followed and not gateway.in_flight
 
     async def poll(self, gateway: Gateway) -> bool:
         """Ask for all open orders, then singly for those of ours that are not among them. False when the broker did not answer."""
@@ -207,14 +173,16 @@ class ApplyReports:
             self._log.write("BROKER", f"Open orders could not be asked for: {error}", account_id=gateway.account_id)
             return False
         for snapshot in snapshots:
-            if self._is_overtaken(snapshot, keys):
-                continue
+            key = snapshot.client_order_id
+            if key is not None and is_overtaken(self._orders.known_by_key(key), keys.get(key)):
+                continue  # it is asked for again at the next poll
             booked = await self._safely(gateway.account_id, self.book(gateway.account_id, snapshot, asked))
-            if booked is not None and snapshot.filled_quantity < booked.filled_quantity:
-                await self._catch_up_on(gateway, booked)
+            since = booked.submitted_at if booked is not None and snapshot.filled_quantity < booked.filled_quantity else None
+            if since is not None:
+                await self.catch_up(gateway, since)  # a bust or a correction was missed, or the answer was old
         self._unmatched.still_listed(gateway.account_id, {snapshot.broker_order_id for snapshot in snapshots})
         missing = self._missing(gateway.account_id, snapshots)
-        answers = await concurrently(partial(self.ask, gateway), missing, QUESTIONS_AT_ONCE)
+        answers = await concurrently(partial(self.ask, gateway), missing, limit=QUESTIONS_AT_ONCE)
         is_absent = [answer is Absence.ABSENT for answer in answers]
         self._absent[gateway.account_id] = [*compress(missing, is_absent)]
         return True
@@ -223,25 +191,8 @@ class ApplyReports:
         """Orders that the broker had, and did not know any more when it was polled last. Nothing is concluded from it."""
         return self._absent.get(account_id, ())
 
-    def _is_overtaken(self, snapshot: OrderSnapshot, asked: Mapping[str, int]) -> bool:
-        """Whether something was booked on the order while the question was under way: the answer may be older than that.
-
-        It is asked again at the next poll; an old answer would infer fills that were busted since, or revive what has ended.
-        """
-        if snapshot.client_order_id is None:
-            return False
-        known = self._orders.known_by_key(snapshot.client_order_id)
-        return asked.get(snapshot.client_order_id) != (known.version if known is not None else None)
-
     def _missing(self, account_id: str, listed: Sequence[OrderSnapshot]) -> Sequence[LiveOrder]:
-        """Orders that the broker has or had and does not list among the open ones: they ended, or its list lags."""
-        keys = {snapshot.client_order_id for snapshot in listed}
-        named: defaultdict[str | None, list[OrderSnapshot]] = defaultdict(list)
-        for snapshot in listed:
-            named[snapshot.broker_order_id].append(snapshot)
-        at_broker = [order for order in self._orders.unfinished(account_id) if order.is_at_broker]
-        unlisted = [order for order in at_broker if order.client_order_id not in keys]
-        return [order for order in unlisted if not any(may_concern(order, each) for each in named.get(order.broker_order_id, ()))]
+        return unlisted(self._orders.unfinished(account_id), listed)
 
     async def ask(self, gateway: Gateway, order: LiveOrder) -> OrderSnapshot | Absence:
         """Ask for one order by our key; the answer, booked. INCONCLUSIVE when it was overtaken by something booked meanwhile."""
@@ -252,11 +203,6 @@ class ApplyReports:
         before, after = await self._received(order.order_id, found, asked_at=order.version)
         await self._followed_up(before, after)
         return found if before.version == order.version else Absence.INCONCLUSIVE
-
-    async def _catch_up_on(self, gateway: Gateway, order: LiveOrder) -> None:
-        """The broker tells less than we have: a bust or a correction was missed, or the answer was old."""
-        if order.submitted_at is not None:
-            await self.catch_up(gateway, order.submitted_at)
 
     async def catch_up(self, gateway: Gateway, since: datetime) -> bool:
         """Book what was executed since then, as after a reconnect. False when the broker did not answer."""
@@ -280,11 +226,86 @@ class ApplyReports:
                 await self._safely(account_id, self.book(account_id, report))
 
 
-_OUTCOMES = (CancelIsPending, CancelRejected, ReplaceIsPending, OrderReplaced, ReplaceRejected)
+class UnmatchedReports:
+    """Reports that speak of no order of ours: kept in the log once each, and handed over when their order turns up."""
 
+    def __init__(
+        self,
+        store: OrderStore,
+        orders: OrderRegister,
+        log: ActivityLog,
+        on_forgotten: Callable[[str, ExecutionReport], Awaitable[None]],
+    ) -> None:
+        """`on_forgotten` hears, before it is noted, of an order with a key of ours: a store has sent it, and not this one."""
+        self._store, self._orders = store, orders
+        self._log, self._on_forgotten = log, on_forgotten
+        self._waiting: dict[tuple[str, str], dict[tuple[str, str], ExecutionReport]] = {}
+        self._noted: set[UUID] = set()
+        self._from_before: set[UUID] = set()
+        """Orders that an earlier run left unfinished."""
 
-def _named(report: ExecutionReport, request_id: str | None) -> ExecutionReport:
-    """What a broker returns from a call speaks of that request, and not of another one that is open beside it."""
-    if isinstance(report, _OUTCOMES) and report.request_id is None:
-        return replace(report, request_id=request_id)
-    return report
+    async def keep(self, account_id: str, broker: str, report: ExecutionReport) -> None:
+        """Note it, once for each thing told; in memory it waits for its order."""
+        if report.broker_order_id is not None:
+            waiting = self._waiting.setdefault((account_id, report.broker_order_id), {})
+            waiting[type(report).__name__, getattr(report, "execution_id", "")] = report
+        stream = unmatched_stream(account_id, report)
+        if stream in self._noted:
+            return
+        if self._orders.identity.keys.is_ours(report.client_order_id, account_id) and not await self._store.stream(stream):
+            await self._on_forgotten(account_id, report)
+        if not await self._is_new(stream, 0, note(account_id, broker, report), Cause(f"broker:{broker}", str(stream))):
+            return
+        name = report.broker_order_id or report.client_order_id
+        self._log.write("UNMATCHED", f"The broker tells of an order that is not ours: {name}", account_id=account_id)
+
+    async def _is_new(self, stream: UUID, version: int, event: Event, cause: Cause) -> bool:
+        """As `OrderRegister.note`, and known from here on without asking the store."""
+        is_new = await self._orders.recorder.note(stream, version, event, cause)
+        self._noted.add(stream)
+        return is_new
+
+    def waiting_for(self, account_id: str, broker_order_id: str) -> Sequence[ExecutionReport]:
+        """What was told under this id, the newest of each kind and of each execution."""
+        return [*self._waiting.get((account_id, broker_order_id), {}).values()]
+
+    async def resolve(self, account_id: str, broker_order_id: str, reports: Sequence[ExecutionReport], order_id: UUID) -> None:
+        """They were booked on this order; they wait no longer."""
+        waiting = self._waiting.pop((account_id, broker_order_id), {})
+        if left := {key: report for key, report in waiting.items() if report not in reports}:
+            self._waiting[account_id, broker_order_id] = left
+        for stream in {unmatched_stream(account_id, report): None for report in reports}:
+            await self._resolve(stream, order_id)
+
+    def left_by_an_earlier_run(self, orders: Sequence[LiveOrder]) -> None:
+        """What that run noted of them is not in memory."""
+        self._from_before.update(order.order_id for order in orders)
+
+    async def resolve_left(self, order: LiveOrder, broker_order_id: str, execution_ids: Iterable[str]) -> None:
+        """What was noted under the id that the order is about to be known by, in this run or an earlier one.
+
+        Before that is stored: an order that ends with it would not be come to again. Asks the store only where there can be any.
+        """
+        account_id = order.intent.account_id
+        if order.order_id not in self._from_before and (account_id, broker_order_id) not in self._waiting:
+            return
+        for stream in streams_about(account_id, broker_order_id, execution_ids):
+            noted = await self._store.stream(stream)
+            if len(noted) == 1 and is_about(order, noted[0]):
+                await self._resolve(stream, order.order_id)
+
+    async def _resolve(self, stream: UUID, order_id: UUID) -> None:
+        event = UnmatchedReportResolved(order_id=order_id, evidence="its order is known under this id")
+        await self._is_new(stream, 1, event, Cause(correlation_id=str(order_id)))
+
+    def still_listed(self, account_id: str, broker_order_ids: Collection[str | None]) -> None:
+        """These orders are live at the broker; of others that were, what it listed is over."""
+        for (account, name), waiting in self._waiting.items():
+            if account == account_id and name not in broker_order_ids:
+                waiting.pop((OrderSnapshot.__name__, ""), None)
+
+    def live(self, account_id: str) -> Sequence[OrderSnapshot]:
+        """The broker's live orders that are not ours, as it listed them last."""
+        listed = (OrderSnapshot.__name__, "")
+        found = [waiting.get(listed) for (account, _), waiting in self._waiting.items() if account == account_id]
+        return [snapshot for snapshot in found if isinstance(snapshot, OrderSnapshot)]

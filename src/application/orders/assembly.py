@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
-from liveorder.application.orders.apply_reports import ApplyReports
+from liveorder.application.orders.apply_reports import ApplyReports, UnmatchedReports
 from liveorder.application.orders.fees_in_kind import FeesInKind
 from liveorder.application.orders.order_register import OrderRegister
-from liveorder.application.orders.unmatched_reports import UnmatchedReports
 from liveorder.application.risk.book import RiskBook
 from liveorder.application.runtime.foundation import Foundation
 from liveorder.domain.execution_report import ExecutionReport
@@ -33,8 +32,8 @@ def assemble(
 ) -> OrdersRoom:
     """`on_forgotten` and `on_orphan` as `UnmatchedReports` and `ApplyReports` say."""
     fees_in_kind = {account_id: gateway.broker.capabilities.fees_in_kind for account_id, gateway in on.gateways.items()}
-    register = OrderRegister(on.store, on.recorder, on.clock, book, on.sessions, fees_in_kind)
+    register = OrderRegister(on.store, on.recorder, on.clock, book, on.calendar, fees_in_kind)
     unmatched = UnmatchedReports(on.store, register, on.log, on_forgotten)
     track = ApplyReports(register, on.gateways, unmatched, on.clock, on.sparing_log, on_orphan, poll_seconds=poll_seconds)
-    fees = FeesInKind(on.store, register, track, book, on.sessions, on.clock, on.log)
+    fees = FeesInKind(on.store, register, track, book, on.calendar, on.clock, on.log)
     return OrdersRoom(register, track, unmatched, fees)

@@ -22,18 +22,17 @@ from liveorder.application.orders.apply_reports import ApplyReports
 from liveorder.application.orders.order_register import OrderRegister
 from liveorder.application.ports.activity_log import ActivityLog
 from liveorder.application.ports.broker import BrokerPosition
+from liveorder.application.ports.calendar import TradingCalendar
 from liveorder.application.ports.clock import Clock
 from liveorder.application.ports.order_store import Commit, OrderStore
-from liveorder.application.ports.sessions import Sessions
 from liveorder.application.recording import Cause
 from liveorder.application.reporting.views.fields import plain
 from liveorder.application.risk.book import RiskBook, entries_of
 from liveorder.domain.errors import BrokerError, LeaseLost, StoreError
-from liveorder.domain.events import RecordedEvent
+from liveorder.domain.evidence import shows_the_last_fill
 from liveorder.domain.fees_in_kind import FeesDue, Stock
 from liveorder.domain.order import LiveOrder
 from liveorder.domain.order.events import Requested
-from liveorder.domain.order.executions import Executions
 from liveorder.domain.position_adjustment import AdjustmentReason, PositionAdjusted, position_stream
 from liveorder.domain.values import EXACT, ZERO, Side
 
@@ -62,12 +61,12 @@ class FeesInKind:
         orders: OrderRegister,
         track: ApplyReports,
         risk: RiskBook,
-        sessions: Sessions,
+        calendar: TradingCalendar,
         clock: Clock,
         log: ActivityLog,
     ) -> None:
         self._store, self._orders, self._track = store, orders, track
-        self._risk, self._sessions, self._clock, self._log = risk, sessions, clock, log
+        self._risk, self._calendar, self._clock, self._log = risk, calendar, clock, log
         self._wakes: defaultdict[str, asyncio.Event] = defaultdict(asyncio.Event)
         self._looking: set[str] = set()
         """Accounts whose broker is about to be asked, or is being asked, what it holds after a fill."""
@@ -78,15 +77,13 @@ class FeesInKind:
         self._versions: dict[UUID, int] = {}
         self._is_unsure = False
         """Whether a commit failed without saying whether it was stored."""
-        orders.listen(self._note)
 
-    def _note(self, before: LiveOrder | None, after: LiveOrder, recorded: Sequence[RecordedEvent]) -> None:
-        known = before.executions if before is not None else Executions.none()
-        if after.executions is not known:
-            account_id, key = after.intent.account_id, after.intent.instrument.key
-            self._moved_at[account_id, key] = self._clock.monotonic()
-            if self._due(account_id, key) is not None:
-                self._wakes[account_id].set()
+    def note_fill(self, order: LiveOrder) -> None:
+        """What was filled of the order changed, durably."""
+        account_id, key = order.intent.account_id, order.intent.instrument.key
+        self._moved_at[account_id, key] = self._clock.monotonic()
+        if self._due(account_id, key) is not None:
+            self._wakes[account_id].set()
 
     async def wait_for_fills(self, gateway: Gateway) -> None:
         """Until something was bought or sold of which a fee may be due, and the broker's answers show it."""
@@ -109,7 +106,8 @@ class FeesInKind:
 
     def explain(self, account_id: str, key: str, theirs: Decimal) -> bool:
         """Whether what the broker lacks is no more than the fee that may be due."""
-        return ZERO < self._missing(account_id, key, theirs) <= self.largest(account_id, key)
+        due = self._due(account_id, key)
+        return due is not None and due.explains(self._missing(account_id, key, theirs), self._session(due))
 
     def largest(self, account_id: str, key: str) -> Decimal:
         """Units that the broker may still keep."""
@@ -120,7 +118,7 @@ class FeesInKind:
         return self._risk.fees_due(account_id, key)
 
     def _session(self, due: FeesDue) -> date:
-        return self._sessions.session_of(due.instrument, self._clock.now())
+        return self._calendar.session_for(due.instrument, self._clock.now())
 
     def _missing(self, account_id: str, key: str, theirs: Decimal) -> Decimal:
         return EXACT.subtract(self._quantity(account_id, key), theirs)
@@ -153,17 +151,14 @@ class FeesInKind:
         open_orders = [order for order in self._orders.unfinished(gateway.account_id) if order.intent.instrument.key == key]
         if any(order.is_in_doubt for order in open_orders):
             return False
-        is_after = self._is_after_the_last_fill(gateway, key, asked_at)
-        if is_after and open_orders:
-            is_after = await self._track.catch_up(gateway, self._clock.now() - LOOK_BACK)
-            is_after = is_after and self._is_after_the_last_fill(gateway, key, asked_at)
-        if not is_after:
+        can, place = gateway.broker.capabilities, (gateway.account_id, key)
+        is_whole = shows_the_last_fill(asked_at, self._moved_at.get(place, self._began_at), can)
+        if is_whole and open_orders:
+            is_whole = await self._track.catch_up(gateway, self._clock.now() - LOOK_BACK)
+            is_whole = is_whole and shows_the_last_fill(asked_at, self._moved_at.get(place, self._began_at), can)
+        if not is_whole:
             self._wakes[gateway.account_id].set()
-        return is_after
-
-    def _is_after_the_last_fill(self, gateway: Gateway, key: str, asked_at: float) -> bool:
-        last = self._moved_at.get((gateway.account_id, key), self._began_at)
-        return asked_at > last + gateway.broker.capabilities.lookup_lag_seconds
+        return is_whole
 
     async def _know_what_is_stored(self) -> None:
         if self._is_unsure:

@@ -7,7 +7,7 @@ deciding and recording, never while a broker is called.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from decimal import Decimal
 from types import MappingProxyType
@@ -15,29 +15,28 @@ from typing import Protocol
 from uuid import UUID
 from weakref import WeakValueDictionary
 
-from liveorder.application.orders.finished_orders import FinishedOrders
+from liveorder.application.ports.calendar import TradingCalendar
 from liveorder.application.ports.clock import Clock
 from liveorder.application.ports.order_store import (
     BrokerName,
     Claiming,
     Commit,
-    Committed,
     LedgerEntry,
     OrderStore,
     StoreIdentity,
 )
-from liveorder.application.ports.sessions import Sessions
 from liveorder.application.recording import Cause, Recorder
-from liveorder.application.risk.book import RiskBook, entries_between
+from liveorder.application.risk.book import RiskBook
 from liveorder.domain.claim import IdempotencyClaim, Recognition
 from liveorder.domain.errors import OrderNotFound, StoreError, StoreUnavailable, VersionConflict
 from liveorder.domain.events import Event, RecordedEvent
 from liveorder.domain.execution_report import ExecutionReport
-from liveorder.domain.identifiers import KeyRing
 from liveorder.domain.order import LiveOrder
-from liveorder.domain.order.events import FillCorrected, Filled, FillInferred, Requested
-from liveorder.domain.order.matching import executions_named, knows, matching, may_concern
+from liveorder.domain.order.matching import matching, surely_matching
 from liveorder.domain.values import ZERO, AssetClass
+
+FINISHED_IN_MEMORY = 5_000
+"""About 9 KB each. Beyond it the one that has been here longest goes; it is read again when it is spoken of."""
 
 
 class OrderListener(Protocol):
@@ -49,19 +48,22 @@ class OrderListener(Protocol):
 class OrderRegister:
     """Every unfinished order in memory, with the finished ones that were met last; whichever other is asked for is read."""
 
+    identity: StoreIdentity
+    """Of the store that they belong to: set before the first is loaded or made."""
+
     def __init__(
         self,
         store: OrderStore,
         recorder: Recorder,
         clock: Clock,
         risk: RiskBook,
-        sessions: Sessions,
+        calendar: TradingCalendar,
         fees_in_kind: Mapping[str, Mapping[AssetClass, Decimal]] = MappingProxyType({}),
     ) -> None:
         """`fees_in_kind`: by account, as its broker's capabilities say."""
         self._fees_in_kind = fees_in_kind
         self._store, self.recorder, self._clock = store, recorder, clock
-        self._risk, self._sessions = risk, sessions
+        self._risk, self._calendar = risk, calendar
         self._unfinished: dict[UUID, LiveOrder] = {}
         self._finished = FinishedOrders()
         self._by_client_id: dict[str, UUID] = {}
@@ -70,31 +72,6 @@ class OrderRegister:
         self._listeners: list[OrderListener] = []
         self._suspect: set[UUID] = set()
         """Orders whose last commit failed without saying whether it was stored: read again before they are used."""
-        self._identity: StoreIdentity | None = None
-
-    def belong_to(self, identity: StoreIdentity) -> None:
-        """To which store, before the first is loaded or made."""
-        self._identity = identity
-
-    @property
-    def keys(self) -> KeyRing:
-        """How the store names its orders to brokers."""
-        return self._owned.keys
-
-    @property
-    def default_account(self) -> str:
-        """Of signals that name none."""
-        return self._owned.default_account
-
-    @property
-    def account_ids(self) -> tuple[str, ...]:
-        """Every account that the store knows."""
-        return self._owned.account_ids
-
-    @property
-    def _owned(self) -> StoreIdentity:
-        assert self._identity is not None
-        return self._identity
 
     def listen(self, listener: OrderListener) -> Callable[[], None]:
         """Tell `listener` of every step from now on; the returned call ends that."""
@@ -205,12 +182,9 @@ class OrderRegister:
         return self._by_client_id.get(client_order_id) or self._finished.with_key(client_order_id)
 
     def _named_at_hand(self, account_id: str, broker_order_id: str, report: ExecutionReport) -> UUID | None:
-        """Where an order in memory leaves no doubt: it knows the execution, or is open and the report names none."""
-        live = self.unfinished_named(account_id, broker_order_id)
-        if live is not None and may_concern(live, report) and (knows(live, report) or not executions_named(report)):
-            return live.order_id
-        finished = [order for order in self._finished.named(account_id, broker_order_id) if may_concern(order, report)]
-        return max((order.order_id for order in finished if knows(order, report)), default=None)
+        live, finished = self.unfinished_named(account_id, broker_order_id), self._finished.named(account_id, broker_order_id)
+        found = surely_matching(live, finished, report)
+        return found.order_id if found is not None else None
 
     async def _by_name(self, account_id: str, report: ExecutionReport) -> UUID | None:
         assert report.broker_order_id is not None
@@ -253,10 +227,13 @@ class OrderRegister:
         order_id: UUID | None = None,
         claim: Claiming | None = None,
         unless_halted: tuple[str, ...] = (),
+        adds_risk: bool = False,
     ) -> LiveOrder:
         """Make the events durable, then change the order. `order` is None for the events that begin one, of id `order_id`.
 
-        Raises what `OrderStore.append` raises; the order is then as it was.
+        `adds_risk`: the account's figures count the order as it will be from this call on, before anything is awaited, so that two
+        orders that are decided at once cannot pass a limit together. Raises what `OrderStore.append` raises: the order is as it was
+        then, and suspect if the failure leaves open what was stored.
         """
         stream_id = order.order_id if order is not None else order_id
         assert stream_id is not None
@@ -264,46 +241,47 @@ class OrderRegister:
             return order
         recorded = self.recorder.enveloped(stream_id, order.version if order is not None else 0, events, cause)
         after = self._with_its_keys(order.apply(recorded) if order is not None else LiveOrder.replay(recorded))
-        committed = await self._append(
-            stream_id,
-            Commit(
-                events=tuple(recorded),
-                claim=claim,
-                is_open=_change_of_index(order, after),
-                entries=self._entries(order, after, events),
-                unless_halted=unless_halted,
-                names=_new_name(order, after),
-            ),
+        was_open, name = order is not None and not order.is_finished, after.broker_order_id
+        is_renamed = name is not None and (order is None or name != order.broker_order_id)
+        commit = Commit(
+            events=tuple(recorded),
+            claim=claim,
+            is_open=None if was_open is not after.is_finished else not after.is_finished,
+            entries=self._entries(order, after, events, reserve=adds_risk),
+            unless_halted=unless_halted,
+            names=(BrokerName(after.intent.account_id, name, stream_id),) if name is not None and is_renamed else (),
         )
+        try:
+            committed = await self._store.append(commit)
+        except BaseException as error:
+            if isinstance(error, (StoreUnavailable, VersionConflict, asyncio.CancelledError)):
+                self._suspect.add(stream_id)
+            if adds_risk:
+                self._risk.release(stream_id)
+            raise
         self._remember(after)
-        self._risk.absorb(committed.rows)
-        self._risk.track(after)
+        self._risk.follow(committed.rows, after)
         for listener in tuple(self._listeners):
             listener(order, after, recorded)
         return after
 
-    async def _append(self, stream_id: UUID, commit: Commit) -> Committed:
-        """As the store does; a failure that leaves open what was stored makes the order suspect."""
-        try:
-            return await self._store.append(commit)
-        except (StoreUnavailable, VersionConflict, asyncio.CancelledError):
-            self._suspect.add(stream_id)
-            raise
-
     def _with_its_keys(self, order: LiveOrder) -> LiveOrder:
         if order.is_suspect and not order.other_ids:
-            ids = self.keys.possible_ids(order.intent.account_id, order.intent.signal_id)
+            ids = self.identity.keys.possible_ids(order.intent.account_id, order.intent.signal_id)
             order.other_ids = tuple(each for each in ids if each != order.client_order_id)
         return order
 
-    def _entries(self, before: LiveOrder | None, after: LiveOrder, events: Sequence[Event]) -> tuple[LedgerEntry, ...]:
+    def _entries(
+        self, before: LiveOrder | None, after: LiveOrder, events: Sequence[Event], *, reserve: bool
+    ) -> tuple[LedgerEntry, ...]:
         """None of most steps: only what was traded and what was submitted changes an account's figures."""
-        if before is not None and before.executions is after.executions and before.submission is after.submission:
+        is_same = before is not None and before.executions is after.executions and before.submission is after.submission
+        if is_same and not reserve:
             return ()
         instrument = after.intent.instrument
         fee_in_kind = self._fees_in_kind.get(after.intent.account_id, {}).get(instrument.asset_class, ZERO)
-        session = self._sessions.session_of(instrument, self._clock.now())
-        return entries_between(before, after, session, fee_in_kind, _told_anew(before, events))
+        session = self._calendar.session_for(instrument, self._clock.now())
+        return self._risk.stage(before, after, events, session, fee_in_kind, reserve=reserve)
 
     def _remember(self, order: LiveOrder) -> None:
         before = self._unfinished.pop(order.order_id, None)
@@ -348,40 +326,48 @@ class _Hold(AbstractAsyncContextManager[LiveOrder]):
         self._lock.release()
 
 
-def _told_anew(before: LiveOrder | None, events: Sequence[Event]) -> dict[str, int]:
-    """Ids of the executions that these events are the first to tell, each with the index of the event."""
-    told: dict[str, int] = {}
-    for index, event in enumerate(events):
-        if isinstance(event, (Filled, FillCorrected, FillInferred)):
-            told.setdefault(event.execution_id, index)
-    known = () if before is None else before.executions.names
-    return {name: index for name, index in told.items() if name not in known}
+class FinishedOrders:
+    """So many of the newest: what a broker tells of them again adds nothing, and is told all day.
 
+    By id, by our key, and by each of the broker's names under which they were met. What is here is what the store has: events of an
+    order are appended by this process alone, and each passes through `OrderRegister`.
+    """
 
-def _change_of_index(before: LiveOrder | None, after: LiveOrder) -> bool | None:
-    """Whether the index of unfinished orders changes: True in, False out, None as it is."""
-    was_in = before is not None and not before.is_finished
-    is_in = not after.is_finished
-    return None if was_in == is_in else is_in
+    def __init__(self) -> None:
+        self._orders: dict[UUID, LiveOrder] = {}
+        self._by_key: dict[str, UUID] = {}
+        self._by_name: dict[tuple[str, str], set[UUID]] = {}
+        self._names: dict[UUID, set[str]] = {}
 
+    def get(self, order_id: UUID) -> LiveOrder | None:
+        return self._orders.get(order_id)
 
-def _new_name(before: LiveOrder | None, after: LiveOrder) -> tuple[BrokerName, ...]:
-    """What the broker calls the order from here on, where that is new."""
-    name = after.broker_order_id
-    if name is None or (before is not None and name == before.broker_order_id):
-        return ()
-    return (BrokerName(after.intent.account_id, name, after.order_id),)
+    def with_key(self, client_order_id: str) -> UUID | None:
+        return self._by_key.get(client_order_id)
 
+    def named(self, account_id: str, broker_order_id: str) -> Iterator[LiveOrder]:
+        for order_id in self._by_name.get((account_id, broker_order_id), ()):
+            yield self._orders[order_id]
 
-def claim_on(intent: Requested, keys: KeyRing) -> IdempotencyClaim:
-    """The claim of the order that this intent becomes."""
-    version = keys.version_of(intent.client_order_id, intent.account_id, intent.signal_id)
-    return IdempotencyClaim(
-        intent.namespace,
-        intent.account_id,
-        intent.signal_id,
-        version,
-        intent.client_order_id,
-        intent.order_id,
-        intent.signal_fingerprint,
-    )
+    def keep(self, order: LiveOrder, name: str | None) -> None:
+        """Under one of the broker's names, beside those that it is here by already."""
+        self._orders[order.order_id] = order
+        self._by_key[order.client_order_id] = order.order_id
+        names = self._names.setdefault(order.order_id, set())
+        if name is not None:
+            names.add(name)
+            self._by_name.setdefault((order.intent.account_id, name), set()).add(order.order_id)
+        if len(self._orders) > FINISHED_IN_MEMORY:
+            self.drop(next(iter(self._orders)))
+
+    def drop(self, order_id: UUID) -> None:
+        """Nothing happens where it is not here."""
+        order = self._orders.pop(order_id, None)
+        if order is None:
+            return
+        self._by_key.pop(order.client_order_id, None)
+        for name in self._names.pop(order_id):
+            key = order.intent.account_id, name
+            self._by_name[key].discard(order_id)
+            if not self._by_name[key]:
+                del self._by_name[key]

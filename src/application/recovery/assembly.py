@@ -61,5 +61,5 @@ def assemble(
         )
 
     recover = Recover(register, gateways, track, unmatched, doubts, on.log, resubmit)
-    rebook = RebookPositions(on.store, risk.book, on.sessions, on.clock, on.log)
+    rebook = RebookPositions(on.store, risk.book, on.calendar, on.clock, on.log)
     return Recovery(recover, doubts, reconcile, rebook, {account_id: connected(account_id) for account_id in gateways})

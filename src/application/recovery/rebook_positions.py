@@ -15,9 +15,9 @@ from decimal import Decimal
 from uuid import UUID
 
 from liveorder.application.ports.activity_log import ActivityLog
+from liveorder.application.ports.calendar import TradingCalendar
 from liveorder.application.ports.clock import Clock
 from liveorder.application.ports.order_store import LedgerEntry, OrderStore
-from liveorder.application.ports.sessions import Sessions
 from liveorder.application.reporting.projections.known_orders import KnownOrders, OrderChange, streams_of
 from liveorder.application.risk.book import AccountLedger, RiskBook, entries_between, entries_of, holding_of
 from liveorder.application.risk.book.entries import REBOOK, REBOOKED
@@ -35,8 +35,8 @@ _NO_DAY = date.min
 
 
 class RebookPositions:
-    def __init__(self, store: OrderStore, risk: RiskBook, sessions: Sessions, clock: Clock, log: ActivityLog) -> None:
-        self._store, self._risk, self._sessions, self._clock, self._log = store, risk, sessions, clock, log
+    def __init__(self, store: OrderStore, risk: RiskBook, calendar: TradingCalendar, clock: Clock, log: ActivityLog) -> None:
+        self._store, self._risk, self._calendar, self._clock, self._log = store, risk, calendar, clock, log
 
     async def after_a_migration(self, ledger: AccountLedger) -> None:
         """All of them, if that is still to be done; before anything is decided by them. What the days earned stays as it is."""
@@ -65,7 +65,7 @@ class RebookPositions:
             await reading.advance()
             entry = rebooked_as(account_id, key, reading.held(account_id, key), reading.position)
             if reading.instrument is not None:
-                session = self._sessions.session_of(reading.instrument, self._clock.now())
+                session = self._calendar.session_for(reading.instrument, self._clock.now())
                 entry = replace(entry, values={**entry.values, "session": session.isoformat()})
             await self._store.restate([entry])
             self._risk.absorb(await self._store.ledger())

@@ -12,10 +12,9 @@ from datetime import timedelta
 from decimal import Decimal
 
 from liveorder.application.gateway.gateway import Gateway
-from liveorder.application.orders.apply_reports import ApplyReports
+from liveorder.application.orders.apply_reports import ApplyReports, UnmatchedReports
 from liveorder.application.orders.fees_in_kind import FeesInKind, held
 from liveorder.application.orders.order_register import OrderRegister
-from liveorder.application.orders.unmatched_reports import UnmatchedReports
 from liveorder.application.ports.activity_log import ActivityLog
 from liveorder.application.ports.clock import Clock
 from liveorder.application.reporting.views.fields import plain

@@ -6,7 +6,6 @@ from collections.abc import Callable
 from functools import partial
 
 from liveorder.application.gateway.gateway import Gateway
-from liveorder.application.gateway.retry_policy import RetryPolicy
 from liveorder.application.orders.apply_reports import ApplyReports
 from liveorder.application.ports.activity_log import ActivityLog
 from liveorder.application.ports.clock import Clock
@@ -16,6 +15,7 @@ from liveorder.application.recovery.resolve_unknown_outcomes import ResolveUnkno
 from liveorder.application.risk.account_figures import AccountFigures
 from liveorder.application.risk.trading_halts import TradingHalts
 from liveorder.application.runtime.dispatcher import Dispatcher, Lane
+from liveorder.domain.account_config import RetryPolicy
 from liveorder.domain.broker_account import BrokerAccount
 from liveorder.domain.errors import BrokerAuthenticationError, BrokerError, LeaseLost, StoreError
 from liveorder.domain.trading_halt import HaltReason, connection_scope

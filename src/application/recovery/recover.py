@@ -12,9 +12,8 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from liveorder.application.gateway.gateway import Gateway
-from liveorder.application.orders.apply_reports import ApplyReports
+from liveorder.application.orders.apply_reports import ApplyReports, UnmatchedReports
 from liveorder.application.orders.order_register import OrderRegister
-from liveorder.application.orders.unmatched_reports import UnmatchedReports
 from liveorder.application.ports.activity_log import ActivityLog
 from liveorder.application.recording import Cause
 from liveorder.application.recovery.resolve_unknown_outcomes import ResolveUnknownOutcomes
@@ -66,7 +65,7 @@ class Recover:
         answered = await concurrently(self._track.poll, gateways)
         unreachable = [gateway.account_id for gateway, was in zip(gateways, answered, strict=True) if not was]
         await self._doubts.ask_all_due()
-        await concurrently(self._ask_before_sending_again, self._orders.unfinished(), QUESTIONS_AT_ONCE)
+        await concurrently(self._ask_before_sending_again, self._orders.unfinished(), limit=QUESTIONS_AT_ONCE)
         taken_up = self.resubmit_unsent()
         report = RecoveryReport(len(left), len(self._doubts.standing()), taken_up, tuple(unreachable))
         if left:
@@ -90,7 +89,7 @@ class Recover:
             await self._doubts.doubt(order, request.request_id, RESTARTED, "the last run ended before its outcome")
 
     async def _ask_before_sending_again(self, order: LiveOrder) -> None:
-        if order.is_sent and _is_surely_unsent(order):
+        if order.is_sent and requests.is_surely_unsent(order):
             await self._track.ask(self._gateways[order.intent.account_id], order)
 
     def resubmit_unsent(self, submitting: Collection[UUID] = ()) -> int:
@@ -98,24 +97,15 @@ class Recover:
 
         Also while running: a store that was away when the next attempt was due has ended the one that was to make it.
         """
-        unsent = [order for order in self._orders.unfinished() if _is_surely_unsent(order) and order.order_id not in submitting]
+        unsent = [
+            order for order in self._orders.unfinished() if requests.is_surely_unsent(order) and order.order_id not in submitting
+        ]
         for order in unsent:
             self._resubmit(order)
         return len(unsent)
 
     def _accounts(self, orders: Sequence[LiveOrder]) -> Sequence[str]:
         return sorted({order.intent.account_id for order in orders})
-
-
-def _is_surely_unsent(order: LiveOrder) -> bool:
-    """Approved, and every submission that there was has failed definitely."""
-    return (
-        order.is_approved
-        and not order.status.is_closed
-        and not order.requests
-        and not order.is_at_broker
-        and not order.filled_quantity
-    )
 
 
 def _told(report: RecoveryReport) -> str:

@@ -30,8 +30,8 @@ from liveorder.domain.evidence import (
     WaitUntil,
     came_to_nothing,
     is_past_answering,
+    next_question_at,
     proved_by_not_finding,
-    seconds_to_proof,
 )
 from liveorder.domain.execution_report import Accepted, OrderSnapshot
 from liveorder.domain.order import LiveOrder, OpenRequest, requests
@@ -40,7 +40,6 @@ from liveorder.domain.order.reception import apply_report
 
 FIRST_WAIT_SECONDS = 0.5
 LONGEST_WAIT_SECONDS = 30.0
-JUST_PAST_SECONDS = 0.01
 
 
 @dataclass(slots=True)
@@ -127,7 +126,7 @@ class ResolveUnknownOutcomes:
         asking.inquiries = {order.order_id: self._inquiry_about(order, asking) for order in doubtful}
         now = self._clock.monotonic()
         due = [order for order in doubtful if asking.inquiries[order.order_id].next_at <= now]
-        await concurrently(lambda order: self._ask_safely(order, asking.inquiries[order.order_id]), due, QUESTIONS_AT_ONCE)
+        await concurrently(lambda order: self._ask_safely(order, asking.inquiries[order.order_id]), due, limit=QUESTIONS_AT_ONCE)
 
     def _inquiry_about(self, order: LiveOrder, asking: _Asking) -> Inquiry:
         """The one that goes on; anew where something else is unknown by now: neither answers nor waits of before concern that."""
@@ -172,19 +171,9 @@ class ResolveUnknownOutcomes:
         now = self._now()
         inquiry.asked += 1
         inquiry.last_asked_at = now.at
-        inquiry.next_at = self._next_question_at(order, inquiry, now)
+        can = self._gateways[order.intent.account_id].broker.capabilities
+        inquiry.next_at = next_question_at(order, inquiry.noticed, inquiry.verdict, inquiry.wait_seconds, now, can)
         inquiry.wait_seconds = min(inquiry.wait_seconds * 2, LONGEST_WAIT_SECONDS)
-
-    def _next_question_at(self, order: LiveOrder, inquiry: Inquiry, now: Moment) -> float:
-        """After the backoff, but no later than when more can be proved."""
-        can, proofs = self._gateways[order.intent.account_id].broker.capabilities, list[float]()
-        if inquiry.verdict is None:
-            doubtful = [(request, inquiry.noticed[name]) for name, request in order.requests.items() if name in inquiry.noticed]
-            proofs = [now.counted + seconds_to_proof(request, noticed, now, can) for request, noticed in doubtful]
-        elif isinstance(inquiry.verdict, WaitUntil):
-            proofs = [inquiry.verdict.moment]
-        ahead = [moment + JUST_PAST_SECONDS for moment in proofs if moment >= now.counted]
-        return min([now.counted + inquiry.wait_seconds, *ahead])
 
     async def _ask(self, order: LiveOrder, inquiry: Inquiry) -> str:
         """Ask once, judge the answer, and do what follows from it. What is said of the answer, for people."""

@@ -10,7 +10,7 @@ import asyncio
 from collections.abc import Callable
 from uuid import UUID
 
-from liveorder.application.gateway.retry_policy import Backoff
+from liveorder.application.gateway.backoff import Backoff
 from liveorder.application.ports.clock import Clock
 from liveorder.application.ports.order_store import OrderStore
 from liveorder.application.reporting.pump import Progress, Pump, rare_collections, unheard

@@ -21,8 +21,6 @@ from liveorder.application.runtime.sparing_log import SparingLog
 from liveorder.domain.broker_account import BrokerAccount, FigureKind, figures
 from liveorder.domain.errors import BrokerError, InvalidInput
 
-PACE_SECONDS = 1.0
-"""At least between two questions about one account, for all callers together; longer where the broker takes many amiss."""
 PATIENCE_SECONDS = 2.0
 """So long an order waits for a figure before it is refused for want of money, or sent for the broker to judge."""
 
@@ -96,11 +94,7 @@ class AccountFigures:
             self._log.write("BROKER", f"The account's money could not be asked for: {error}", account_id=account_id)
 
     def _is_due(self, account_id: str, seconds: float) -> bool:
-        """Sooner where our own orders freed money since: the broker's figure is too low then, once it counts them."""
-        funds, can = self._risk.funds(account_id), self._gateways[account_id].broker.capabilities
-        now, asked = self._clock.now(), self._asked.get(account_id)
+        asked = self._asked.get(account_id)
         since = float("inf") if asked is None else self._clock.monotonic() - asked
-        if not funds.is_settled(can.money_lag_seconds):
-            return since >= PACE_SECONDS and funds.would_settle(now, can.money_lag_seconds)
-        is_old = funds.asked_at is None or (now - funds.asked_at).total_seconds() > seconds
-        return is_old and since >= max(PACE_SECONDS, can.quiet_poll_seconds)
+        can = self._gateways[account_id].broker.capabilities
+        return self._risk.funds(account_id).is_to_be_asked(self._clock.now(), since, seconds, can)

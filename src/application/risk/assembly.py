@@ -23,4 +23,4 @@ def assemble(on: Foundation, *, auto_trading_default: bool) -> Risk:
     book = RiskBook()
     halts = TradingHalts(on.store, on.recorder, on.clock, on.log, auto_trading_default=auto_trading_default)
     figures = AccountFigures(on.gateways, book, on.clock, on.sparing_log)
-    return Risk(book, figures, halts, RiskGate(book, figures, halts, on.sessions, on.clock))
+    return Risk(book, figures, halts, RiskGate(book, figures, halts, on.calendar, on.clock))

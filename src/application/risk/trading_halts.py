@@ -4,34 +4,32 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from datetime import datetime, timedelta
-from typing import TypeGuard
+from datetime import datetime
 
 from liveorder.application.ports.activity_log import ActivityLog
 from liveorder.application.ports.clock import Clock
 from liveorder.application.ports.order_store import Commit, HaltRow, OrderStore
 from liveorder.application.recording import ENGINE, Cause, Recorder
-from liveorder.application.runtime.patience import within_store_timeout
+from liveorder.application.runtime.concurrently import within_store_timeout
 from liveorder.application.runtime.sparing_log import SparingLog
 from liveorder.domain.errors import StoreError, StoreUnavailable, VersionConflict
 from liveorder.domain.events import Event, RecordedEvent
 from liveorder.domain.identifiers import stream_id
 from liveorder.domain.trading_halt import (
     HaltReason,
+    StandingHalts,
     TradingHalt,
     TradingHalted,
     TradingResumed,
-    halting_scopes,
+    is_of_a_restored_store,
     told_by,
 )
 
 HALT_STREAM = stream_id("trading_halt")
-SUSPICION = timedelta(hours=24)
-"""For so long after a restored store was trusted again, a signal that does not say its time may be an old one: a trading day."""
 
 
 class TradingHalts:
-    """The store's `TradingHalt`, and what stands in memory while the store cannot be written."""
+    """The store's `TradingHalt`, and what stands in memory while the store cannot be written. `now` is both, for who decides."""
 
     def __init__(
         self, store: OrderStore, recorder: Recorder, clock: Clock, log: ActivityLog, *, auto_trading_default: bool
@@ -42,8 +40,14 @@ class TradingHalts:
         self._state, self._version = TradingHalt(), 0
         self._undurable: dict[str, TradingHalted] = {}
         self._trusted_since: dict[str, datetime] = {}
-        """By scope: when the halt of a restored store was lifted last."""
         self._recording = asyncio.Lock()
+        self._look()
+
+    def _look(self) -> None:
+        """After each change of what stands."""
+        switched = self._state.auto_trading
+        auto_trading = self._auto_trading_default if switched is None else switched
+        self.now = StandingHalts(self._state.evolve(self._undurable.values()), auto_trading, {**self._trusted_since})
 
     async def load(self) -> None:
         """Fold the halt's stream, and take in halts that other processes put in their place."""
@@ -51,55 +55,28 @@ class TradingHalts:
         await self.take_in_rows()
 
     async def _fold(self) -> None:
+        recorded = await self._store.stream(HALT_STREAM)  # what stands does so until it is known what does
         self._state, self._version = TradingHalt(), 0
-        self._take_in(await self._store.stream(HALT_STREAM))
+        self._take_in(recorded)
 
     def _take_in(self, recorded: Sequence[RecordedEvent]) -> None:
         for item in recorded:
-            if isinstance(item.event, TradingResumed) and _is_of_restored(self._state.standing.get(item.event.scope)):
+            if isinstance(item.event, TradingResumed) and is_of_a_restored_store(self._state.standing.get(item.event.scope)):
                 self._trusted_since[item.event.scope] = item.envelope.recorded_at
             self._state, self._version = self._state.evolve([item.event]), item.version
-
-    @property
-    def auto_trading(self) -> bool:
-        """Whether signals trade by themselves: what a person switched, else the setting."""
-        switched = self._state.auto_trading
-        return self._auto_trading_default if switched is None else switched
-
-    def stands_for(self, account_id: str) -> TradingHalted | None:
-        """The halt that stops this account now, durable or not."""
-        waiting = [self._undurable[scope] for scope in halting_scopes(account_id) if scope in self._undurable]
-        return waiting[0] if waiting else self._state.stands_for(account_id)
-
-    def is_waiting_for_broker(self, account_id: str) -> bool:
-        """Whether all that stops this account is a halt that ends by itself."""
-        halted = self.stands_for(account_id)
-        return halted is not None and halted.reason.ends_by_itself
-
-    def may_have_forgotten(self, account_id: str, decided_at: datetime | None) -> bool:
-        """Whether the store may have sent a signal of this time (None: not told) in a life that it has lost."""
-        scopes, standing = halting_scopes(account_id), self._now().standing
-        if any(_is_of_restored(standing.get(scope)) for scope in scopes):
-            return True
-        since = max((self._trusted_since[scope] for scope in scopes if scope in self._trusted_since), default=None)
-        if since is None:
-            return False
-        return self._clock.now() < since + SUSPICION if decided_at is None else decided_at <= since
+        self._look()
 
     def standing(self) -> Sequence[TradingHalted]:
         """Every halt that stands."""
-        return [*self._now().standing.values()]
-
-    def _now(self) -> TradingHalt:
-        """With what stands in memory only."""
-        return self._state.evolve(self._undurable.values())
+        return [*self.now.halts.standing.values()]
 
     def halt_now(self, scope: str, reason: HaltReason, detail: str) -> bool:
         """Stop `scope` in memory, before anything else happens. False when it was stopped already. `retry_durable` stores it."""
-        halted = self._now().halt(scope, reason, detail)
+        halted = self.now.halts.halt(scope, reason, detail)
         if not halted:
             return False
         self._undurable[scope] = halted[0]
+        self._look()
         self._log.write("HALT", f"Trading halted ({scope}): {detail}", scope=scope, reason=reason.value)
         return True
 
@@ -133,6 +110,7 @@ class TradingHalts:
         if self._state.evolve([halted]) is not self._state:
             await self._record([halted], actor, HaltRow(scope, True, halted.reason.value, self._clock.now()))
         self._undurable.pop(scope, None)
+        self._look()
 
     async def resume(self, scope: str, detail: str, actor: str) -> bool:
         """Lift the halt of exactly this scope. False when none stands.
@@ -140,7 +118,7 @@ class TradingHalts:
         That the store may have forgotten what was sent is to outlast its halt, so it has to be stored first.
         """
         async with self._recording:
-            if _is_of_restored(halted := self._undurable.get(scope)):
+            if is_of_a_restored_store(halted := self._undurable.get(scope)):
                 await self._store_halt(scope, halted, actor)
             events = self._state.resume(scope, detail)
             if not events and scope not in self._undurable:
@@ -148,6 +126,7 @@ class TradingHalts:
             if events:
                 await self._record(events, actor, HaltRow(scope, False, detail, self._clock.now()))
             self._undurable.pop(scope, None)
+            self._look()
         self._log.write("HALT", f"Trading resumed ({scope}): {detail}", scope=scope)
         return True
 
@@ -176,7 +155,3 @@ class TradingHalts:
             await self._fold()
             raise
         self._take_in(recorded)
-
-
-def _is_of_restored(halted: TradingHalted | None) -> TypeGuard[TradingHalted]:
-    return halted is not None and halted.reason is HaltReason.RESTORED_STORE

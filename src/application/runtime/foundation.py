@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 from liveorder.application.gateway.gateway import Gateway
 from liveorder.application.ports.activity_log import ActivityLog
+from liveorder.application.ports.calendar import TradingCalendar
 from liveorder.application.ports.clock import Clock
 from liveorder.application.ports.emergency_journal import EmergencyJournal
 from liveorder.application.ports.order_store import OrderStore
-from liveorder.application.ports.sessions import Sessions
 from liveorder.application.recording import Recorder
 from liveorder.application.runtime.sparing_log import SparingLog
 
@@ -23,7 +23,7 @@ class Foundation:
     recorder: Recorder
     gateways: Mapping[str, Gateway]
     """By account."""
-    sessions: Sessions
+    calendar: TradingCalendar
     journal: EmergencyJournal
     clock: Clock
     log: ActivityLog

@@ -11,7 +11,7 @@ from typing import Any
 
 from liveorder.application.gateway.gateway import Gateway
 from liveorder.application.orders.apply_reports import ApplyReports
-from liveorder.application.orders.order_register import OrderRegister, claim_on
+from liveorder.application.orders.order_register import OrderRegister
 from liveorder.application.ports.instruments import InstrumentQuery
 from liveorder.application.ports.order_store import Claiming
 from liveorder.application.recording import Cause
@@ -22,9 +22,10 @@ from liveorder.domain.events import Event
 from liveorder.domain.execution_report import OrderSnapshot
 from liveorder.domain.identifiers import fingerprint
 from liveorder.domain.instrument import Instrument
-from liveorder.domain.order import LiveOrder
+from liveorder.domain.order import LiveOrder, requests
 from liveorder.domain.order.events import Acknowledged, Filled, Requested, ReviewResolved
 from liveorder.domain.order.reception import apply_report
+from liveorder.domain.resent_signal import claim_of
 from liveorder.domain.values import OrderType, Side
 
 ADOPTED = "adopted"
@@ -65,7 +66,7 @@ class Adopt:
             limit_price=snapshot.limit_price,
             stop_price=snapshot.stop_price,
         )
-        if snapshot.client_order_id is not None and self._orders.keys.is_ours(snapshot.client_order_id, account_id):
+        if snapshot.client_order_id is not None and self._orders.identity.keys.is_ours(snapshot.client_order_id, account_id):
             intent = intent.model_copy(update={"client_order_id": snapshot.client_order_id})
         events = self._as_it_stands(intent, snapshot)
         order = await self._record(intent, [*events, ReviewResolved(evidence=evidence)], evidence, actor)
@@ -98,8 +99,7 @@ class Adopt:
         return await self._record(intent, events, evidence, actor)
 
     def _as_it_stands(self, intent: Requested, snapshot: OrderSnapshot) -> list[Event]:
-        draft = LiveOrder(intent, quantity=intent.quantity, limit_price=intent.limit_price, stop_price=intent.stop_price)
-        return [intent, *apply_report(draft, snapshot)]
+        return [intent, *apply_report(requests.draft_of(intent), snapshot)]
 
     def _gateway(self, account_id: str) -> Gateway:
         gateway = self._gateways.get(account_id)
@@ -114,7 +114,7 @@ class Adopt:
         return instrument
 
     def _intent(self, gateway: Gateway, signal_id: str, instrument: Instrument, side: Side, **terms: Any) -> Requested:
-        keys = self._orders.keys
+        keys = self._orders.identity.keys
         return Requested(
             order_id=self._orders.recorder.new_id(),
             client_order_id=keys.client_order_id(gateway.account_id, signal_id),
@@ -133,7 +133,7 @@ class Adopt:
 
     async def _record(self, intent: Requested, events: list[Event], evidence: str, actor: str) -> LiveOrder:
         known_by = Recognition(intent.signal_id, intent.account_id, (intent.client_order_id,))
-        claim = Claiming(claim_on(intent, self._orders.keys), known_by)
+        claim = Claiming(claim_of(intent, self._orders.identity.keys), known_by)
         cause = Cause(actor, correlation_id=intent.signal_id, causation_id=evidence)
         try:
             return await self._orders.record(None, events, cause, order_id=intent.order_id, claim=claim)

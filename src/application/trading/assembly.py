@@ -33,13 +33,13 @@ def assemble(
 ) -> Trading:
     """`on_error` as `SubmitOrder` says."""
     register, gateways, track, halts = orders.register, on.gateways, orders.track, risk.halts
-    submit = SubmitOrder(register, gateways, risk.gate, halts, on.sessions, track, on.clock, on_error)
+    submit = SubmitOrder(register, gateways, risk.gate, halts, on.calendar, track, on.clock, on_error)
     cancel = CancelOrder(register, gateways, track, on.journal, on.clock, on.sparing_log)
     return Trading(
         ExecuteOrder(terms, register, gateways, risk.book, orders.fees, risk.gate, halts, submit, on.clock, on.log),
         submit,
         cancel,
-        ReplaceOrder(register, gateways, risk.book, risk.gate, halts, track),
-        OrderTimeouts(register, gateways, on.sessions, track, cancel, on.clock, on.sparing_log),
+        ReplaceOrder(register, gateways, risk.gate, halts, track),
+        OrderTimeouts(register, gateways, on.calendar, track, cancel, on.clock, on.sparing_log),
         Adopt(terms, register, gateways, track),
     )

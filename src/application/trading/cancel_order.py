@@ -10,7 +10,7 @@ import asyncio
 from collections.abc import Mapping
 from uuid import UUID
 
-from liveorder.application.gateway.gateway import Answered, Gateway, NotBegun, NotReceived, Outcome, RefusedByBroker
+from liveorder.application.gateway.gateway import Gateway
 from liveorder.application.orders.apply_reports import ApplyReports
 from liveorder.application.orders.order_register import OrderRegister
 from liveorder.application.ports.activity_log import ActivityLog
@@ -18,12 +18,12 @@ from liveorder.application.ports.broker import CancelRequest, Prepared
 from liveorder.application.ports.clock import Clock
 from liveorder.application.ports.emergency_journal import EmergencyJournal, JournalledCancel
 from liveorder.application.recording import ENGINE, Cause
-from liveorder.application.runtime.patience import STORE_PATIENCE_SECONDS, within_store_timeout
+from liveorder.application.runtime.concurrently import STORE_TIMEOUT_SECONDS, within_store_timeout
 from liveorder.domain.errors import DecisionRefused, OrderValidationError, StoreUnavailable
 from liveorder.domain.events import Event
-from liveorder.domain.execution_report import CancelRejected
 from liveorder.domain.order import LiveOrder, requests
-from liveorder.domain.order.events import CancelReason, CancelRequested
+from liveorder.domain.order.events import CancelReason, CancelRequested, RequestKind
+from liveorder.domain.order.outcomes import NotBegun, NotReceived, Outcome, was_refused
 
 
 class CancelOrder:
@@ -54,7 +54,7 @@ class CancelOrder:
             attempts += 1
             retry = self._gateways[order.intent.account_id].terms.retry
             if not isinstance(outcome, NotReceived) or not retry.allows_after(attempts) or order.status.is_closed:
-                return await self._ask_why(order) if _was_refused(outcome) else order
+                return await self._ask_why(order) if was_refused(outcome) else order
             await self._clock.sleep(retry.wait_after(attempts, outcome.error))
 
     async def _ask_why(self, order: LiveOrder) -> LiveOrder:
@@ -71,7 +71,7 @@ class CancelOrder:
         gateway = self._gateways[known.intent.account_id]
         await gateway.limit.take(is_urgent=True)
         try:
-            async with asyncio.timeout(STORE_PATIENCE_SECONDS), self._orders.hold(order_id) as held:
+            async with asyncio.timeout(STORE_TIMEOUT_SECONDS), self._orders.hold(order_id) as held:
                 events = self._decide(gateway, held, reason)
                 order = await self._orders.record(held, events, Cause(actor, correlation_id=held.intent.signal_id))
                 request = events[0]
@@ -90,7 +90,7 @@ class CancelOrder:
             prepared = gateway.broker.prepare(asked)
         except OrderValidationError as error:
             raise DecisionRefused(f"order {order.order_id} cannot be named to the broker yet: {error}") from error
-        deadline = gateway.new_deadline(requests.next_cancel_id(order))
+        deadline = gateway.deadlines.new(requests.next_cancel_id(order))
         return requests.request_cancel(order, reason, prepared.reference, prepared.payload, deadline)
 
     def _journal_instead(
@@ -98,7 +98,7 @@ class CancelOrder:
     ) -> tuple[LiveOrder, CancelRequested]:
         """Raises `StoreUnavailable` for an order that never left: there is nobody to ask, and nothing but the store to tell it."""
         request = self._decide(gateway, order, reason)[0]
-        why = str(error) or f"it has not answered for {STORE_PATIENCE_SECONDS:g} s"
+        why = str(error) or f"it has not answered for {STORE_TIMEOUT_SECONDS:g} s"
         if not isinstance(request, CancelRequested):
             raise StoreUnavailable(f"the order was not cancelled: {why}") from error
         self._journal.write(JournalledCancel(order.order_id, request.request_id, request.reason.value, actor, self._clock.now()))
@@ -108,7 +108,7 @@ class CancelOrder:
     async def _book(self, order: LiveOrder, request: CancelRequested, outcome: Outcome) -> LiveOrder:
         """Record what became of the request; while the store is away, its answer is found again by the poll."""
         try:
-            return await within_store_timeout(self._track.book_outcome(order, request.request_id, outcome, CancelRejected))
+            return await within_store_timeout(self._track.book_outcome(order, RequestKind.CANCEL, request.request_id, outcome))
         except StoreUnavailable as error:
             self._log.write("ERROR", f"Answer to a cancel not booked yet: {error}", order_id=str(order.order_id))
             return order
@@ -118,8 +118,3 @@ class CancelOrder:
         async with self._orders.hold(entry.order_id) as order:
             events = requests.book_sent_cancel(order, entry.request_id, CancelReason(entry.reason))
             await self._orders.record(order, events, Cause(entry.actor, causation_id="emergency journal"))
-
-
-def _was_refused(outcome: Outcome | None) -> bool:
-    reports = outcome.reports if isinstance(outcome, Answered) else ()
-    return isinstance(outcome, RefusedByBroker) or any(isinstance(report, CancelRejected) for report in reports)

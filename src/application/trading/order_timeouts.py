@@ -14,8 +14,8 @@ from liveorder.application.gateway.gateway import Gateway
 from liveorder.application.orders.apply_reports import ApplyReports
 from liveorder.application.orders.order_register import OrderRegister
 from liveorder.application.ports.activity_log import ActivityLog
+from liveorder.application.ports.calendar import TradingCalendar
 from liveorder.application.ports.clock import Clock
-from liveorder.application.ports.sessions import Sessions
 from liveorder.application.runtime.concurrently import QUESTIONS_AT_ONCE, concurrently
 from liveorder.application.trading.cancel_order import CancelOrder
 from liveorder.domain.errors import LiveOrderError
@@ -31,7 +31,7 @@ class OrderTimeouts:
         self,
         orders: OrderRegister,
         gateways: Mapping[str, Gateway],
-        sessions: Sessions,
+        calendar: TradingCalendar,
         track: ApplyReports,
         cancel: CancelOrder,
         clock: Clock,
@@ -39,7 +39,7 @@ class OrderTimeouts:
         *,
         check_seconds: float = 1.0,
     ) -> None:
-        self._orders, self._gateways, self._sessions = orders, gateways, sessions
+        self._orders, self._gateways, self._calendar = orders, gateways, calendar
         self._track, self._cancel = track, cancel
         self._clock, self._log, self._check_seconds = clock, log, check_seconds
         self._tried: dict[UUID, LateCancel] = {}
@@ -65,10 +65,10 @@ class OrderTimeouts:
                     continue
                 self._tried[order.order_id] = due
             unwanted.append((order, reason))
-        await concurrently(lambda each: self._end(*each), unwanted, QUESTIONS_AT_ONCE)
+        await concurrently(lambda each: self._end(*each), unwanted, limit=QUESTIONS_AT_ONCE)
 
     def _open_seconds(self, intent: Requested, since: datetime, until: datetime) -> float:
-        return self._sessions.open_seconds_between(intent.instrument, since, until, intent.hours)
+        return self._calendar.open_seconds_for(intent.instrument, since, until, intent.hours)
 
     async def _end(self, order: LiveOrder, reason: CancelReason) -> None:
         try:

@@ -6,19 +6,18 @@ from collections.abc import Mapping
 from decimal import Decimal
 from uuid import UUID
 
-from liveorder.application.gateway.gateway import Gateway, NotBegun, Outcome
+from liveorder.application.gateway.gateway import Gateway
 from liveorder.application.orders.apply_reports import ApplyReports
 from liveorder.application.orders.order_register import OrderRegister
 from liveorder.application.ports.broker import Prepared, ReplaceRequest
 from liveorder.application.recording import ENGINE, Cause
-from liveorder.application.risk.book import RiskBook
-from liveorder.application.risk.risk_gate import Amendment, RiskGate
+from liveorder.application.risk.risk_gate import RiskGate
 from liveorder.application.risk.trading_halts import TradingHalts
 from liveorder.domain.errors import DecisionRefused, OrderValidationError
-from liveorder.domain.events import Event
-from liveorder.domain.execution_report import ReplaceRejected
 from liveorder.domain.order import LiveOrder, requests
-from liveorder.domain.order.events import ReplaceRequested
+from liveorder.domain.order.amendment import Amendment
+from liveorder.domain.order.events import ReplaceRequested, RequestKind
+from liveorder.domain.order.outcomes import NotBegun, Outcome
 from liveorder.domain.quotes import Priced
 from liveorder.domain.trading_halt import halting_scopes
 
@@ -30,12 +29,11 @@ class ReplaceOrder:
         self,
         orders: OrderRegister,
         gateways: Mapping[str, Gateway],
-        risk: RiskBook,
         gate: RiskGate,
         halts: TradingHalts,
         track: ApplyReports,
     ) -> None:
-        self._orders, self._gateways, self._risk, self._gate = orders, gateways, risk, gate
+        self._orders, self._gateways, self._gate = orders, gateways, gate
         self._halts, self._track = halts, track
 
     async def replace(
@@ -69,17 +67,18 @@ class ReplaceOrder:
         await gateway.limit.take()
         order = await self._orders.get(order_id)
         priced = await gateway.price(order.intent.instrument, order.intent.side)
-        await self._gate.look_at_money_to_replace(gateway, order, priced, terms)
+        await self._gate.look(gateway, terms.rest_of(order), priced, order.order_id)
         async with self._orders.hold(order_id) as held:
             request = self._decide(gateway, held, priced, terms, actor)
-            order = await self._record(held, request, actor)
+            cause, scopes = Cause(actor, correlation_id=held.intent.signal_id), halting_scopes(gateway.account_id)
+            order = await self._orders.record(held, [request], cause, unless_halted=scopes, adds_risk=True)
         outcome: Outcome
         if self._is_halted(gateway):
             outcome = NotBegun("not sent: trading was halted between the commit and the call")
         else:
             prepared = Prepared(request.reference, request.payload)
             outcome = await gateway.replace(request.request_id, prepared, request.deadline)
-        return await self._track.book_outcome(order, request.request_id, outcome, ReplaceRejected), outcome
+        return await self._track.book_outcome(order, RequestKind.REPLACE, request.request_id, outcome), outcome
 
     def _decide(self, gateway: Gateway, order: LiveOrder, priced: Priced, terms: Amendment, actor: str) -> ReplaceRequested:
         if terms == Amendment():
@@ -111,21 +110,10 @@ class ReplaceOrder:
             terms.stop_price,
             prepared.reference,
             prepared.payload,
-            gateway.new_deadline(requests.next_replace_id(order)),
+            gateway.deadlines.new(requests.next_replace_id(order)),
         )
         assert isinstance(request, ReplaceRequested)
         return request
 
-    async def _record(self, order: LiveOrder, request: ReplaceRequested, actor: str) -> LiveOrder:
-        """Durable, with its worst case reserved from before it is: two replaces cannot pass one limit together."""
-        events: list[Event] = [request]
-        cause = Cause(actor, correlation_id=order.intent.signal_id)
-        self._risk.reserve(order.apply(self._orders.recorder.enveloped(order.order_id, order.version, events, cause)))
-        try:
-            scopes = halting_scopes(order.intent.account_id)
-            return await self._orders.record(order, events, cause, unless_halted=scopes)
-        finally:
-            self._risk.release(order.order_id)
-
     def _is_halted(self, gateway: Gateway) -> bool:
-        return self._halts.stands_for(gateway.account_id) is not None
+        return self._halts.now.stands_for(gateway.account_id) is not None

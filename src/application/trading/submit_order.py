@@ -10,12 +10,12 @@ from collections.abc import Callable, Mapping
 from typing import TypeVar
 from uuid import UUID
 
-from liveorder.application.gateway.gateway import Answered, Gateway, NotBegun, NotReceived, Outcome, RefusedByBroker, Unknown
+from liveorder.application.gateway.gateway import Gateway
 from liveorder.application.orders.apply_reports import ApplyReports
 from liveorder.application.orders.order_register import OrderRegister
 from liveorder.application.ports.broker import Prepared, SubmitRequest
+from liveorder.application.ports.calendar import TradingCalendar
 from liveorder.application.ports.clock import Clock
-from liveorder.application.ports.sessions import Sessions
 from liveorder.application.recording import Cause
 from liveorder.application.risk.risk_gate import RiskGate
 from liveorder.application.risk.trading_halts import TradingHalts
@@ -23,24 +23,28 @@ from liveorder.domain.errors import (
     BrokerConnectionError,
     BrokerError,
     BrokerRefusal,
-    DuplicateClientOrderId,
     LiveOrderError,
     OrderRetryExhaustedError,
     OrderValidationError,
     TradingIsHalted,
 )
 from liveorder.domain.events import Event
-from liveorder.domain.execution_report import OrderRejected
 from liveorder.domain.order import LiveOrder, requests
-from liveorder.domain.order.events import CancelReason, Refused, RejectReason, Requested
-from liveorder.domain.trading_halt import TradingHalted, halting_scopes
+from liveorder.domain.order.events import (
+    STORE_RESTORED,
+    Approved,
+    CancelReason,
+    OutcomeDoubted,
+    Refused,
+    RejectReason,
+    Requested,
+    RequestKind,
+)
+from liveorder.domain.order.outcomes import NotBegun, NotReceived, Outcome
+from liveorder.domain.risk import end_unwanted
+from liveorder.domain.trading_halt import stopped_by
 
 T = TypeVar("T")
-
-
-def stopped_by(intent: Requested) -> tuple[str, ...]:
-    """The halts that the store must refuse a submission of this intent for."""
-    return () if intent.passes_halt else halting_scopes(intent.account_id)
 
 
 class SubmitOrder:
@@ -52,25 +56,55 @@ class SubmitOrder:
         gateways: Mapping[str, Gateway],
         gate: RiskGate,
         halts: TradingHalts,
-        sessions: Sessions,
+        calendar: TradingCalendar,
         track: ApplyReports,
         clock: Clock,
         on_error: Callable[[LiveOrder, LiveOrderError], None] = lambda order, error: None,
     ) -> None:
         self._orders, self._gateways, self._gate = orders, gateways, gate
-        self._halts, self._sessions, self._track = halts, sessions, track
+        self._halts, self._calendar, self._track = halts, calendar, track
         self._clock, self._on_error = clock, on_error
         self._failures: dict[UUID, BrokerError] = {}
         self.submitting: set[UUID] = set()
         """Orders that somebody takes to the broker now, or is about to send again."""
 
-    def prepare(self, gateway: Gateway, intent: Requested) -> Prepared | Refused:
-        """The bytes of its first attempt, or why the broker cannot take it. Can use up a number of the broker's."""
-        return self._unless_refused(gateway, intent, gateway.broker.prepare)
+    # --- what is stored before the call ----------------------------------------------------------------------------------------
+
+    def begin(self, gateway: Gateway, draft: LiveOrder, approved: Approved, *, may_be_sent_already: bool) -> list[Event]:
+        """What is stored of an approved order first: the start of its submission with it, where it can be sent now.
+
+        `may_be_sent_already`: the store may have forgotten it. It begins as if its outcome had not been heard, and is asked about.
+        """
+        intent = draft.intent
+        if intent.is_shadow and not may_be_sent_already:
+            unsent = requests.cancel_unsent(draft, CancelReason.REQUESTED, "shadow run: approved, and not sent")
+            return [intent, approved, *unsent]
+        if not may_be_sent_already and not gateway.limit.try_take():
+            return [intent, self.refusal(gateway, intent) or approved]
+        prepared = self.prepare(gateway, draft)
+        if isinstance(prepared, Refused):
+            if not may_be_sent_already:
+                gateway.limit.give_back()
+            return [intent, prepared]
+        if not may_be_sent_already:
+            return [intent, approved, *self._start(gateway, draft, prepared)]
+        unknown = OutcomeDoubted(
+            request_id=requests.next_submission_id(draft),
+            kind=RequestKind.SUBMIT,
+            error=STORE_RESTORED,
+            message="this store may have sent it before it was restored: asked about, not sent",
+        )
+        return [intent, approved, *self._start(gateway, draft, prepared), unknown]
 
     def refusal(self, gateway: Gateway, intent: Requested) -> Refused | None:
         """Why the broker cannot take it; None where it can. Uses nothing up."""
         return self._unless_refused(gateway, intent, gateway.broker.check)
+
+    def prepare(self, gateway: Gateway, order: LiveOrder) -> Prepared | Refused:
+        """The same bytes on every attempt, or why the broker cannot take it. The first can use up a number of the broker's."""
+        if order.submission is not None:
+            return Prepared(order.submission.reference, order.submission.payload)
+        return self._unless_refused(gateway, order.intent, gateway.broker.prepare)
 
     def _unless_refused(self, gateway: Gateway, intent: Requested, look: Callable[[SubmitRequest], T]) -> T | Refused:
         try:
@@ -80,11 +114,12 @@ class SubmitOrder:
         except BrokerRefusal as error:
             return Refused(reason=RejectReason.INVALID, code=type(error).__name__, message=str(error))
 
-    def start(self, gateway: Gateway, order: LiveOrder, prepared: Prepared) -> list[Event]:
-        """What has to be durable before the call."""
-        session = self._sessions.session_of(order.intent.instrument, self._clock.now())
-        deadline = gateway.new_deadline(requests.next_submission_id(order))
+    def _start(self, gateway: Gateway, order: LiveOrder, prepared: Prepared) -> list[Event]:
+        session = self._calendar.session_for(order.intent.instrument, self._clock.now())
+        deadline = gateway.deadlines.new(requests.next_submission_id(order))
         return requests.start_submission(order, prepared.reference, prepared.payload, deadline, session)
+
+    # --- attempts --------------------------------------------------------------------------------------------------------------
 
     async def resume(self, order: LiveOrder) -> LiveOrder:
         """Take up an order that surely is not at the broker: never sent, or every attempt failed definitely."""
@@ -110,17 +145,17 @@ class SubmitOrder:
                 if not is_started:
                     return order
                 order, is_started = await self._send(gateway, order), False
-                if order.status.is_closed or order.submission_is_open or order.is_at_broker:
+                if not requests.may_be_sent(order):
                     return order
-                await self._clock.sleep(self._wait_before_retry(gateway, order))
+                await self._clock.sleep(gateway.terms.retry.wait_for(order, self._failures.get(order.order_id)))
         finally:
             self.submitting.discard(order.order_id)
 
     async def _send(self, gateway: Gateway, order: LiveOrder) -> LiveOrder:
-        submission = order.submission
+        submission, intent = order.submission, order.intent
         assert submission is not None
         outcome: Outcome
-        if self._halted(order.intent) is not None:
+        if self._halts.now.stops(intent):
             outcome = NotBegun("not sent: trading was halted between the commit and the call")
         else:
             prepared = Prepared(submission.reference, submission.payload)
@@ -129,35 +164,11 @@ class SubmitOrder:
 
     async def book_outcome(self, order: LiveOrder, request_id: str, outcome: Outcome) -> LiveOrder:
         """Record what became of a submission."""
-        if not isinstance(outcome, NotReceived):
-            self._failures.pop(order.order_id, None)
-        if isinstance(outcome, Answered):
-            for report in outcome.reports:
-                order = await self._track.book_on(order.order_id, report, request_id)
-            if request_id not in order.requests:
-                return order
-        elif isinstance(outcome, RefusedByBroker) and not isinstance(outcome.error, DuplicateClientOrderId):
-            return await self._track.book_on(order.order_id, OrderRejected(reason=_worded(outcome.error)), request_id)
-        async with self._orders.hold(order.order_id) as held:
-            return await self._orders.record(held, self._failure(held, request_id, outcome), _cause(held, request_id))
-
-    def _failure(self, order: LiveOrder, request_id: str, outcome: Outcome) -> list[Event]:
-        if request_id not in order.requests:
-            return []
-        if isinstance(outcome, NotBegun):
-            return requests.not_begun(order, request_id, outcome.reason)
         if isinstance(outcome, NotReceived):
             self._failures[order.order_id] = outcome.error
-            return requests.fail_submission(order, request_id, type(outcome.error).__name__, str(outcome.error))
-        if isinstance(outcome, Unknown | RefusedByBroker):
-            return requests.doubt(order, request_id, type(outcome.error).__name__, str(outcome.error))
-        return requests.doubt(order, request_id, "NoAnswer", "the broker answered without saying what became of it")
-
-    def _wait_before_retry(self, gateway: Gateway, order: LiveOrder) -> float:
-        retry = gateway.terms.retry
-        if order.was_not_begun:
-            return retry.wait_after(order.not_begun)
-        return retry.wait_after(order.failures, self._failures.get(order.order_id)) if retry.allows_after(order.failures) else 0.0
+        else:
+            self._failures.pop(order.order_id, None)
+        return await self._track.book_outcome(order, RequestKind.SUBMIT, request_id, outcome)
 
     async def _start_again(self, gateway: Gateway, order: LiveOrder) -> tuple[LiveOrder, bool]:
         """The next attempt of an order that surely is not at the broker, or its end if it may not go out any more.
@@ -166,59 +177,35 @@ class SubmitOrder:
         """
         if order.is_sent and not gateway.terms.retry.allows_after(order.failures):
             return await self._give_up(order), False
-        if self._waits_for_broker(order.intent) and not self._no_longer_wanted(gateway, order):
+        if self._halts.now.delays(order.intent) and not end_unwanted(order, self._gate.judge_again(gateway, order)):
             return order, False
         await gateway.limit.take()
         async with self._orders.hold(order.order_id) as held:
-            if held.status.is_closed or held.submission_is_open or held.is_at_broker or held.cancel_requested:
+            if not requests.may_be_sent(held) or held.cancel_requested:
                 return held, False
-            if ended := self._no_longer_wanted(gateway, held):
+            if ended := end_unwanted(held, self._gate.judge_again(gateway, held)):
                 self._failures.pop(held.order_id, None)
                 return await self._orders.record(held, ended, _cause(held)), False
-            if self._waits_for_broker(held.intent):
+            if self._halts.now.delays(held.intent):
                 return held, False
-            prepared = self._prepared(gateway, held)
+            prepared = self.prepare(gateway, held)
             if isinstance(prepared, Refused):
                 return await self._orders.record(held, [prepared], _cause(held)), False
             try:
-                started = self.start(gateway, held, prepared)
-                scopes = stopped_by(held.intent)
+                started, scopes = self._start(gateway, held, prepared), stopped_by(held.intent)
                 return await self._orders.record(held, started, _cause(held), unless_halted=scopes), True
             except TradingIsHalted as error:
-                if self._waits_for_broker(held.intent):
+                if self._halts.now.delays(held.intent):
                     return held, False
                 ended = requests.cancel_unsent(held, CancelReason.HALTED, str(error))
                 return await self._orders.record(held, ended, _cause(held)), False
-
-    def _waits_for_broker(self, intent: Requested) -> bool:
-        return not intent.passes_halt and self._halts.is_waiting_for_broker(intent.account_id)
-
-    def _halted(self, intent: Requested) -> TradingHalted | None:
-        return None if intent.passes_halt else self._halts.stands_for(intent.account_id)
-
-    def _prepared(self, gateway: Gateway, order: LiveOrder) -> Prepared | Refused:
-        """The same bytes on every attempt."""
-        if order.submission is not None:
-            return Prepared(order.submission.reference, order.submission.payload)
-        return self.prepare(gateway, order.intent)
-
-    def _no_longer_wanted(self, gateway: Gateway, order: LiveOrder) -> list[Event]:
-        """Its cancel was asked for, or it is halted, stale or out of session since it was approved."""
-        if order.cancels:
-            return requests.cancel_unsent(order, CancelReason.REQUESTED, "its cancel was asked for; it never reached the broker")
-        refusal = self._gate.judge_again(gateway, order)
-        if refusal is None:
-            return []
-        reason = CancelReason.HALTED if refusal.code in ("kill_switch", "auto_trading") else CancelReason.STALE
-        before = f"; until then: {order.last_failure.message}" if order.last_failure is not None else ""
-        return requests.cancel_unsent(order, reason, f"before it was sent: {refusal.message}{before}")
 
     async def _give_up(self, order: LiveOrder) -> LiveOrder:
         said = order.last_failure.message if order.last_failure is not None else ""
         original = self._failures.pop(order.order_id, None) or BrokerConnectionError(said)
         error = OrderRetryExhaustedError(order.attempts, original)
         async with self._orders.hold(order.order_id) as held:
-            if held.status.is_closed or held.submission_is_open or held.is_at_broker:
+            if not requests.may_be_sent(held):
                 return held
             events = requests.refuse(RejectReason.RETRIES_EXHAUSTED, "retries_exhausted", str(error))
             after = await self._orders.record(held, events, _cause(held))
@@ -226,12 +213,8 @@ class SubmitOrder:
         return after
 
 
-def _worded(error: BrokerRefusal) -> str:
-    return f"{type(error).__name__}: {error}"
-
-
-def _cause(order: LiveOrder, request_id: str | None = None) -> Cause:
-    return Cause(correlation_id=order.intent.signal_id, causation_id=request_id)
+def _cause(order: LiveOrder) -> Cause:
+    return Cause(correlation_id=order.intent.signal_id)
 
 
 def _submit_request(intent: Requested) -> SubmitRequest:

@@ -15,9 +15,24 @@ from liveorder.domain.order import events as ev
 from liveorder.domain.order.state import LiveOrder
 
 
+def draft_of(intent: ev.Requested) -> LiveOrder:
+    """The order that the intent would be; nothing of it is stored yet."""
+    return LiveOrder(intent, quantity=intent.quantity, limit_price=intent.limit_price, stop_price=intent.stop_price)
+
+
 def refuse(reason: ev.RejectReason, code: str, message: str, measured: str | None = None, limit: str | None = None) -> list[Event]:
     """We will not send it, or not again."""
     return [ev.Refused(reason=reason, code=code, message=message, measured=measured, limit=limit)]
+
+
+def may_be_sent(order: LiveOrder) -> bool:
+    """No attempt is under way, in doubt or known to have arrived: another one makes no second order."""
+    return not (order.status.is_closed or order.submission_is_open or order.is_at_broker)
+
+
+def is_surely_unsent(order: LiveOrder) -> bool:
+    """Approved, and every submission that there was has failed definitely."""
+    return order.is_approved and may_be_sent(order) and not order.requests and not order.filled_quantity
 
 
 def next_submission_id(order: LiveOrder) -> str:

@@ -2,12 +2,16 @@
 
 from liveorder.domain.risk.assessment import GATES, REPLACEMENT_RULES, RULES, SWITCHES, Assessment, assess, assess_all
 from liveorder.domain.risk.buying_power import is_paid_in_full, is_short
+from liveorder.domain.risk.consequences import end_unwanted, is_refused_though_it_may_be_sent, refused_by
 from liveorder.domain.risk.exposure import Exposure, OpenSide, share_of
 from liveorder.domain.risk.open_order import OpenExposure, open_exposure
 from liveorder.domain.risk.proposal import BuyingPower, Proposal, RiskCase, RiskRefusal, RiskView, Rule, is_reducing
+from liveorder.domain.risk.switches import AUTO_TRADING, KILL_SWITCH
 
 __all__ = [
+    "AUTO_TRADING",
     "GATES",
+    "KILL_SWITCH",
     "REPLACEMENT_RULES",
     "RULES",
     "SWITCHES",
@@ -23,9 +27,12 @@ __all__ = [
     "Rule",
     "assess",
     "assess_all",
+    "end_unwanted",
     "is_paid_in_full",
     "is_reducing",
+    "is_refused_though_it_may_be_sent",
     "is_short",
     "open_exposure",
+    "refused_by",
     "share_of",
 ]

@@ -43,9 +43,11 @@ def buying_power(case: RiskCase, limits: RiskLimits) -> RiskRefusal | None:
 
 def is_short(proposal: Proposal, view: RiskView, limits: RiskLimits) -> bool:
     """Whether the rule would refuse the order by the figure that is known, were it told just now."""
-    case, told = RiskCase.of(proposal, view), view.buying_power
+    if (told := view.buying_power) is None:
+        return False
+    case = RiskCase.of(proposal, view)
     needed = None if case.is_reducing else _needed(case)
-    return told is not None and needed is not None and _does_not_cover(told, needed, limits)
+    return needed is not None and _does_not_cover(told, needed, limits)
 
 
 def _does_not_cover(told: BuyingPower, needed: Decimal, limits: RiskLimits) -> bool:

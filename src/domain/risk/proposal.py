@@ -10,6 +10,7 @@ from typing import NamedTuple, TypeAlias
 from uuid import UUID
 
 from liveorder.domain.instrument import Instrument
+from liveorder.domain.order.events import Requested
 from liveorder.domain.risk.exposure import Exposure, with_trail, worst_price
 from liveorder.domain.risk_limits import RiskLimits
 from liveorder.domain.values import ZERO, OrderRole, OrderType, Product, Side
@@ -35,13 +36,38 @@ class Proposal(NamedTuple):
     signal_at: datetime | None = None
     """When the signal was made, or failing that published: its age counts from here."""
     valid_until: datetime | None = None
-    """What the sender said: not after this."""
+    """Not after this, nor after the order's own end."""
     role: OrderRole = OrderRole.ENTRY
     is_operators: bool = False
     """A person's own order, not a signal's."""
     product: Product | None = None
     price: Decimal | None = None
     """What one unit was reckoned to cost when the order was sized: its own price, else the last one."""
+
+    @classmethod
+    def of(cls, intent: Requested, *, is_operators: bool) -> Proposal:
+        ends = [each for each in (intent.valid_until, intent.expires_at) if each is not None]
+        return cls(
+            account_id=intent.account_id,
+            strategy_name=intent.strategy_name,
+            instrument=intent.instrument,
+            side=intent.side,
+            order_type=intent.order_type,
+            quantity=intent.quantity,
+            notional=intent.notional,
+            limit_price=intent.limit_price,
+            stop_price=intent.stop_price,
+            trail_amount=intent.trail_amount,
+            trail_percent=intent.trail_percent,
+            limit_offset=intent.limit_offset,
+            score=intent.score,
+            signal_at=intent.signal_at,
+            valid_until=min(ends, default=None),
+            role=intent.role,
+            is_operators=is_operators,
+            product=intent.product,
+            price=intent.decision_price,
+        )
 
     @property
     def units(self) -> Decimal | None:

@@ -8,6 +8,8 @@ from liveorder.domain.risk.proposal import RiskCase, RiskRefusal
 from liveorder.domain.risk_limits import RiskLimits
 from liveorder.domain.values import OrderRole
 
+KILL_SWITCH, AUTO_TRADING = "kill_switch", "auto_trading"
+"""The codes of the two."""
 LATEST_EXIT = timedelta(days=1)
 """How old a signal may be and still take a position off."""
 
@@ -19,7 +21,7 @@ def kill_switch(case: RiskCase, limits: RiskLimits) -> RiskRefusal | None:
     halt = case.view.halt
     if halt is None or (case.proposal.is_operators and case.is_reducing):
         return None
-    return RiskRefusal("kill_switch", f"trading is halted ({halt}); see `liveorder status`", halt, "no halt")
+    return RiskRefusal(KILL_SWITCH, f"trading is halted ({halt}); see `liveorder status`", halt, "no halt")
 
 
 def auto_trading(case: RiskCase, limits: RiskLimits) -> RiskRefusal | None:
@@ -32,7 +34,7 @@ def auto_trading(case: RiskCase, limits: RiskLimits) -> RiskRefusal | None:
         return None
     if case.proposal.role in _PROTECTIVE and case.is_reducing:
         return None
-    return RiskRefusal("auto_trading", "auto-trading is off; set ENABLE_AUTO_TRADING to let signals trade", "off", "on")
+    return RiskRefusal(AUTO_TRADING, "auto-trading is off; set ENABLE_AUTO_TRADING to let signals trade", "off", "on")
 
 
 def stale_signal(case: RiskCase, limits: RiskLimits) -> RiskRefusal | None:

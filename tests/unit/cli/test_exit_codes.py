@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from liveorder.application.trading.execute_order import SignalContentDiffers
 from liveorder.domain import errors
+from liveorder.domain.resent_signal import SignalContentDiffers
 from liveorder.interfaces.cli.exit_codes import ExitCode, as_text, code_named, code_of
 
 

@@ -6,8 +6,9 @@ from decimal import Decimal
 import pytest
 
 from liveorder.domain import execution_report as r
+from liveorder.domain.order import LiveOrder
 from liveorder.domain.order import events as ev
-from liveorder.domain.order.matching import came_before, matching, may_concern
+from liveorder.domain.order.matching import came_before, matching, may_concern, surely_matching, unlisted, was_waiting_for
 from liveorder.domain.values import Side
 from tests.builders import ACKNOWLEDGED, KEY, SENT, fill, intent, order_of, seconds
 
@@ -84,3 +85,72 @@ def test_what_happened_before_an_order_was_sent_came_before_it_by_more_than_the_
     assert not came_before(NEWER, report, timedelta(seconds=2))
     assert not came_before(NEWER, execution("new"))
     assert not came_before(ADOPTED, execution("new", at=0))
+
+
+SKEW = timedelta(seconds=2)
+
+
+@pytest.mark.parametrize(
+    ("report", "expected"),
+    [
+        (execution("new", at=10), True),
+        (execution("new"), True),
+        (execution("new", at=2), True),
+        (execution("new", at=1), False),
+        (snapshot(occurred_at=seconds(1)), True),
+        (execution("new", at=10, client_order_id="OLDER"), False),
+        (snapshot(side=Side.SELL), False),
+    ],
+    ids=["since", "at no time", "within the skew", "before it was sent", "listed now", "of another key", "of the other side"],
+)
+def test_what_waited_under_a_brokers_id_is_of_the_order_that_has_it_now_unless_it_is_older(
+    report: r.ExecutionReport, expected: bool
+) -> None:
+    assert was_waiting_for(NEWER, report, SKEW) is expected
+
+
+@pytest.mark.parametrize(
+    ("listed", "expected"),
+    [
+        ([], True),
+        ([snapshot(client_order_id="NEWER")], False),
+        ([snapshot(broker_order_id="B-1")], False),
+        ([snapshot(broker_order_id="B-1", symbol="AAPL")], True),
+        ([snapshot(broker_order_id="B-1", client_order_id="OLDER")], True),
+        ([snapshot(broker_order_id="B-2")], True),
+    ],
+    ids=["nothing", "by our key", "by its id", "its id on another symbol", "its id under another key", "another order"],
+)
+def test_an_order_is_unlisted_where_neither_its_key_nor_its_id_is_listed(listed: list[r.OrderSnapshot], expected: bool) -> None:
+    assert unlisted([NEWER], listed) == [NEWER] * expected
+
+
+def test_an_order_that_the_broker_never_had_is_not_missing_from_its_list() -> None:
+    assert unlisted([order_of(SENT)], []) == []
+
+
+@pytest.mark.parametrize(
+    ("live", "finished", "report", "expected"),
+    [
+        (NEWER, [OLDER], execution("a"), OLDER),
+        (NEWER, [OLDER], execution("new"), None),
+        (NEWER, [OLDER], snapshot(), NEWER),
+        (OLDER, [NEWER], execution("a"), OLDER),
+        (None, [OLDER, NEWER], snapshot(), None),
+        (NEWER, [OLDER], snapshot(client_order_id="OLDER"), None),
+        (NEWER, [OLDER], execution("a", client_order_id="NEWER"), None),
+    ],
+    ids=[
+        "it knows it",
+        "nobody knows it",
+        "none is named",
+        "the open one knows it",
+        "none is open",
+        "another key",
+        "none of its key",
+    ],
+)
+def test_without_the_store_only_an_order_that_leaves_no_doubt_is_meant(
+    live: LiveOrder | None, finished: list[LiveOrder], report: r.ExecutionReport, expected: LiveOrder | None
+) -> None:
+    assert surely_matching(live, finished, report) is expected

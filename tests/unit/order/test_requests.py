@@ -10,6 +10,7 @@ from liveorder.domain.events import Event
 from liveorder.domain.order import LiveOrder, requests
 from liveorder.domain.order import events as ev
 from liveorder.domain.order.events import CancelReason, RejectReason, RequestKind
+from liveorder.domain.values import OrderType
 from tests.builders import (
     ACKNOWLEDGED,
     DEADLINE,
@@ -32,6 +33,7 @@ from tests.builders import (
 )
 
 WORKING = (SENT, ACKNOWLEDGED)
+APPROVED = ev.Approved(figures={})
 CLOSED = [
     pytest.param((*WORKING, fill("a", 100)), id="filled"),
     pytest.param((*WORKING, cancelled()), id="cancelled"),
@@ -363,3 +365,42 @@ def test_a_review_is_asked_for_once_and_resolved_once() -> None:
 
 def test_a_cash_order_is_sent_like_any_other() -> None:
     assert submit(order_of(intent(notional=Decimal(1000)))) == [submission(1)]
+
+
+@pytest.mark.parametrize(
+    ("events", "may_be_sent", "is_surely_unsent"),
+    [
+        ((), True, False),
+        ((APPROVED,), True, True),
+        ((APPROVED, SENT), False, False),
+        ((APPROVED, SENT, unknown(SENT.request_id)), False, False),
+        ((APPROVED, SENT, FAILED), True, True),
+        ((APPROVED, *WORKING), False, False),
+        ((APPROVED, REFUSED), False, False),
+        ((APPROVED, SENT, FAILED, fill("a", 1)), False, False),
+        ((APPROVED, SENT, cancel_request(), FAILED), True, False),
+    ],
+    ids=[
+        "asked for",
+        "approved",
+        "under way",
+        "in doubt",
+        "failed",
+        "at the broker",
+        "refused",
+        "filled all the same",
+        "cancelled too",
+    ],
+)
+def test_an_order_is_sent_again_only_where_no_attempt_can_have_arrived(
+    events: tuple[Event, ...], may_be_sent: bool, is_surely_unsent: bool
+) -> None:
+    order = order_of(*events)
+    assert (requests.may_be_sent(order), requests.is_surely_unsent(order)) == (may_be_sent, is_surely_unsent)
+
+
+def test_a_draft_has_the_terms_of_its_intent_and_no_history() -> None:
+    wanted = intent(order_type=OrderType.STOP_LIMIT, limit_price=Decimal(9), stop_price=Decimal(10))
+    draft = requests.draft_of(wanted)
+    assert (draft.intent, draft.version) == (wanted, 0)
+    assert (draft.quantity, draft.limit_price, draft.stop_price) == (Decimal(100), Decimal(9), Decimal(10))

@@ -75,6 +75,11 @@ class AccountBook:
             self._tracked[order.order_id] = self._weighed(order)
         self._recount(order)
 
+    def follow(self, order: LiveOrder) -> None:
+        """What was reserved for the order is durable."""
+        self._reserved.pop(order.order_id, None)
+        self.track(order)
+
     def reserve(self, order: LiveOrder) -> None:
         self._reserved[order.order_id] = self._weighed(order)
         self._recount(order)

@@ -8,15 +8,18 @@ from datetime import date, datetime
 from decimal import Decimal
 from uuid import UUID
 
-from liveorder.application.ports.order_store import LedgerRow
+from liveorder.application.ports.order_store import LedgerEntry, LedgerRow
 from liveorder.application.risk.book.account import AccountBook
+from liveorder.application.risk.book.entries import entries_between
 from liveorder.application.risk.book.funds import Funds
 from liveorder.application.risk.book.holding import InstrumentFigures
 from liveorder.application.risk.book.kept_fills import is_late
 from liveorder.application.risk.book.rows import DAY, FEES_DUE, POSITION, SessionDay, holding_of
+from liveorder.domain.events import Event
 from liveorder.domain.fees_in_kind import FeesDue
 from liveorder.domain.instrument import Instrument
 from liveorder.domain.order import LiveOrder
+from liveorder.domain.order.events import FillCorrected, Filled, FillInferred
 from liveorder.domain.position import Position
 from liveorder.domain.quotes import Price
 from liveorder.domain.risk import Exposure, OpenExposure, RiskView
@@ -26,8 +29,8 @@ from liveorder.domain.values import ZERO, Side
 class RiskBook:
     """Lives on the event loop, follows the log commit by commit, and answers without waiting.
 
-    After each commit: `absorb` its rows, then `track` its order. Before a commit that adds risk: `reserve`, and `release` when it
-    is through or has failed, so that two orders decided at once cannot both pass a limit.
+    Around each commit of an order: `stage` it, then `follow` what came of it, or `release` what failed. In between, the order
+    counts where the step adds risk, so that two orders decided at once cannot both pass a limit.
     """
 
     def __init__(self) -> None:
@@ -69,6 +72,29 @@ class RiskBook:
     def track(self, order: LiveOrder) -> None:
         """Count an order as its durable events make it; one that is finished counts no more."""
         self._account(order.intent.account_id).track(order)
+
+    def stage(
+        self,
+        before: LiveOrder | None,
+        after: LiveOrder,
+        events: Sequence[Event],
+        session_date: date,
+        fee_in_kind: Decimal,
+        *,
+        reserve: bool,
+    ) -> tuple[LedgerEntry, ...]:
+        """What a step that is about to be stored does to the account's figures: the entries to store with it.
+
+        `reserve`: it adds risk, so the order counts as it will be from now on, until `follow` or `release`.
+        """
+        if reserve:
+            self.reserve(after)
+        return entries_between(before, after, session_date, fee_in_kind, _told_anew(before, events))
+
+    def follow(self, rows: Sequence[LedgerRow], order: LiveOrder) -> None:
+        """The step is durable: these are the account's figures after it, and this is the order, in place of what was reserved."""
+        self.absorb(rows)
+        self._account(order.intent.account_id).follow(order)
 
     def reserve(self, order: LiveOrder) -> None:
         """Count an order as it will be when it is durable, until `release`."""
@@ -124,20 +150,23 @@ class RiskBook:
         currency: str,
         atomic_replace: bool,
         without: UUID | None = None,
+        price: Price | None = None,
         price_problem: str = "",
         answer_lag_seconds: float = 0.0,
     ) -> RiskView:
         """The account now, for an order in `instrument`. `without` is the order that is being judged again: it does not count.
 
-        `answer_lag_seconds`: the broker's figures of money can be so old.
+        `price`: the newest one of a unit, marked first. `answer_lag_seconds`: the broker's figures of money can be so old.
         """
+        if price is not None:
+            self.mark(instrument.key, price)
         account = self._account(account_id)
         account.set_atomic_replace(atomic_replace)
         holding = account.holding(instrument.key, instrument.currency)
         account.refresh()
         judged = account.open.get(without) if without is not None else None
         others, day = account.others(holding, currency), account.days.get(session_date, SessionDay())
-        price = self._prices.get(holding.key)
+        last = self._prices.get(holding.key)
         return RiskView(
             account_id=account_id,
             currency=currency,
@@ -155,7 +184,7 @@ class RiskBook:
             other_position_value=others.position_value,
             other_exposure=others.gross,
             realized_net_today=day.realized_net.get(currency, ZERO),
-            last_price=None if price is None else price.amount,
+            last_price=None if last is None else last.amount,
             price_age_seconds=price_age_seconds,
             price_problem=price_problem,
             buying_power=account.funds.buying_power(instrument, now, answer_lag_seconds, without),
@@ -199,6 +228,16 @@ class RiskBook:
         if (known := self._accounts.get(account_id)) is None:
             known = self._accounts[account_id] = AccountBook(self._prices)
         return known
+
+
+def _told_anew(before: LiveOrder | None, events: Sequence[Event]) -> dict[str, int]:
+    """Ids of the executions that these events are the first to tell, each with the index of the event."""
+    told: dict[str, int] = {}
+    for index, event in enumerate(events):
+        if isinstance(event, (Filled, FillCorrected, FillInferred)):
+            told.setdefault(event.execution_id, index)
+    known = () if before is None else before.executions.names
+    return {name: index for name, index in told.items() if name not in known}
 
 
 def _exposure(holding: InstrumentFigures, without: OpenExposure | None) -> Exposure:

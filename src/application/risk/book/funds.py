@@ -15,12 +15,16 @@ from uuid import UUID
 
 from liveorder.application.risk.book.holding import NO_COVER, Cover
 from liveorder.domain.broker_account import BrokerAccount, Figure
+from liveorder.domain.broker_capabilities import BrokerCapabilities
 from liveorder.domain.instrument import Instrument
 from liveorder.domain.lifecycle import OrderStatus
 from liveorder.domain.order import LiveOrder
 from liveorder.domain.order.executions import Executions
 from liveorder.domain.risk import BuyingPower, OpenExposure, is_paid_in_full, share_of
 from liveorder.domain.values import EXACT, ZERO, AssetClass, total
+
+PACE_SECONDS = 1.0
+"""At least between two questions about one account, for all callers together; longer where the broker takes many amiss."""
 
 _Key: TypeAlias = tuple[str, str, str]
 """Exchange, asset class, currency."""
@@ -207,6 +211,17 @@ class Funds:
     def would_settle(self, asked_at: datetime, lag_seconds: float) -> bool:
         """Whether a question at that time would be answered with all of it."""
         return self.freed_at is None or self.freed_at + timedelta(seconds=lag_seconds) <= asked_at
+
+    def is_to_be_asked(self, now: datetime, since_asked: float, oldest_seconds: float, can: BrokerCapabilities) -> bool:
+        """Whether the broker is asked for its figures anew, where none is wanted that is older than `oldest_seconds`.
+
+        Sooner where our own orders freed money since: the figure is too low then, once the broker counts them. Never so soon after
+        the last question (`since_asked`, in seconds) that the broker takes it amiss.
+        """
+        if not self.is_settled(can.money_lag_seconds):
+            return since_asked >= PACE_SECONDS and self.would_settle(now, can.money_lag_seconds)
+        is_old = self.asked_at is None or (now - self.asked_at).total_seconds() > oldest_seconds
+        return is_old and since_asked >= max(PACE_SECONDS, can.quiet_poll_seconds)
 
     def buying_power(self, instrument: Instrument, now: datetime, lag_seconds: float, without: UUID | None) -> BuyingPower | None:
         """What an order in `instrument` may cost; the part of `without`, which is judged again, is given back."""

@@ -14,7 +14,7 @@ from alpaca.data.historical.stock import StockHistoricalDataClient
 from alpaca.trading.client import TradingClient
 from requests import Session
 
-from liveorder.application.gateway.rate_limit import RateLimit
+from liveorder.application.gateway.admission import RateLimit
 from liveorder.application.ports.brokerage import AccountAccess, Brokerage
 from liveorder.application.ports.clock import Clock
 from liveorder.domain.broker_capabilities import BrokerCapabilities, KeySupport

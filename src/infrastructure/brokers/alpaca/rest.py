@@ -10,7 +10,7 @@ from alpaca.common.rest import RESTClient
 from requests import Session
 from requests.exceptions import RequestException
 
-from liveorder.application.gateway.rate_limit import RateLimit
+from liveorder.application.gateway.admission import RateLimit
 from liveorder.domain.errors import BrokerError
 from liveorder.infrastructure.blocking_calls import BlockingCalls
 from liveorder.infrastructure.brokers.alpaca import failures

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 from kiteconnect import KiteConnect
 
-from liveorder.application.gateway.rate_limit import RateLimit
+from liveorder.application.gateway.admission import RateLimit
 from liveorder.application.ports.brokerage import AccountAccess
 from liveorder.domain.errors import BrokerAuthenticationError, OutcomeUnknown
 from liveorder.infrastructure.blocking_calls import BlockingCalls

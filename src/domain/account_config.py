@@ -1,0 +1,75 @@
+"""What the operator settled for an account: the rules are asked of it, as they are of what its broker declares."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+
+from liveorder.domain.errors import BrokerError
+from liveorder.domain.order import LiveOrder
+from liveorder.domain.risk_limits import RiskLimits
+from liveorder.domain.values import Product, TradingMode
+
+OWN_DELAY_SECONDS = 2.0
+"""Allowed at least for our own side, between a decision and its call."""
+
+
+@dataclass(frozen=True, slots=True)
+class RetryPolicy:
+    """Attempts in all, and the wait before each but the first: `first_wait_seconds`, doubled, at most `longest_wait_seconds`.
+
+    >>> [RetryPolicy(attempts=7).wait_after(n) for n in range(1, 7)]
+    [1.0, 2.0, 4.0, 8.0, 16.0, 30.0]
+    """
+
+    attempts: int = 3
+    first_wait_seconds: float = 1.0
+    longest_wait_seconds: float = 30.0
+
+    def allows_after(self, attempts_made: int) -> bool:
+        return attempts_made < self.attempts
+
+    def wait_after(self, attempts_made: int, error: BrokerError | None = None) -> float:
+        """Seconds to wait after that many failed attempts; longer where the broker said how long."""
+        own = min(self.first_wait_seconds * 2.0 ** min(attempts_made - 1, 30), self.longest_wait_seconds)
+        return max(own, getattr(error, "retry_after_seconds", None) or 0.0)
+
+    def wait_for(self, order: LiveOrder, error: BrokerError | None = None) -> float:
+        """Seconds before the next submission of an order; none before it is given up. What was not begun is no attempt."""
+        if order.was_not_begun:
+            return self.wait_after(order.not_begun)
+        return self.wait_after(order.failures, error) if self.allows_after(order.failures) else 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class AccountConfig:
+    """Of one account. Times in seconds."""
+
+    account_id: str
+    currency: str = "USD"
+    mode: TradingMode = TradingMode.SIMULATION
+    limits: RiskLimits = field(default_factory=RiskLimits)
+    """Of orders in `currency`."""
+    limits_by_currency: Mapping[str, RiskLimits] = field(default_factory=dict)
+    """Of orders in other currencies; one that is not here is not traded in."""
+    default_exchange: str | None = None
+    default_product: Product | None = None
+    retry: RetryPolicy = field(default_factory=RetryPolicy)
+    call_timeout_seconds: float = 10.0
+    """Each call that begins has all of it."""
+    own_delay_seconds: float = OWN_DELAY_SECONDS
+    """What our own side may take at least between a decision and its call."""
+    market_timeout_seconds: float = 60.0
+    day_limit_timeout_seconds: float = 300.0
+    """Of session time."""
+    equity: Decimal | None = None
+    """In place of what the broker reports, or of nothing where it reports none."""
+    breaker_failures: int = 5
+    """Broker failures in a row that halt the account."""
+    reserved_share_for_cancels: float = 0.2
+
+    def limits_in(self, currency: str) -> tuple[str, RiskLimits]:
+        """The currency that an order in `currency` is reckoned in, and its limits: the account's own where it has none."""
+        own = self.limits_by_currency.get(currency)
+        return (self.currency, self.limits) if own is None else (currency, own)

@@ -1,0 +1,40 @@
+"""New terms of a working order, and what is left to fill under them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import Decimal
+
+from liveorder.domain.instrument import Instrument
+from liveorder.domain.order.events import Requested
+from liveorder.domain.order.state import LiveOrder
+from liveorder.domain.values import OrderType, Side
+
+
+@dataclass(frozen=True, slots=True)
+class Amendment:
+    """What a replace asks for; None leaves a term as it is. `quantity` is of the whole order, filled part included."""
+
+    quantity: Decimal | None = None
+    limit_price: Decimal | None = None
+    stop_price: Decimal | None = None
+
+    def on_grid(self, instrument: Instrument, side: Side, kind: OrderType) -> Amendment:
+        """The quantity toward zero to the lot, prices to the tick, as of a new order. `InvalidInput` where nothing is left."""
+        quantity, limit_price, stop_price = self.quantity, self.limit_price, self.stop_price
+        return Amendment(
+            None if quantity is None else instrument.round_quantity(quantity),
+            None if limit_price is None else instrument.round_price(limit_price, side),
+            None if stop_price is None else instrument.round_stop(stop_price, side, kind),
+        )
+
+    def rest_of(self, order: LiveOrder) -> Requested:
+        """What is left to fill under the new terms, as if it were ordered now."""
+        wanted = self.quantity or order.quantity
+        changes = {
+            "quantity": None if wanted is None else wanted - order.filled_quantity,
+            "limit_price": self.limit_price if self.limit_price is not None else order.limit_price,
+            "stop_price": self.stop_price if self.stop_price is not None else order.stop_price,
+            "decision_price": self.limit_price or self.stop_price or order.intent.decision_price,
+        }
+        return order.intent.model_copy(update=changes)
