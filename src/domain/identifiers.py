@@ -18,7 +18,7 @@ from decimal import Context, Decimal
 from functools import lru_cache
 from json.encoder import encode_basestring as _quoted
 from typing import Any, NewType
-from uuid import UUID, uuid5
+from uuid import UUID, SafeUUID, uuid5
 
 OrderId = NewType("OrderId", UUID)
 ClientOrderId = NewType("ClientOrderId", str)
@@ -28,11 +28,14 @@ KEY_VERSIONS = (0, 1)
 """Every derivation of a client order id that ever wrote a store: 0 until commit 472a3ea, 1 from 0288cbd on."""
 NEWEST_KEY_VERSION = KEY_VERSIONS[-1]
 CLIENT_ORDER_ID_LENGTH = 20
+_HASHED_BYTES = 15
+"""Of a hash, as many as 24 characters of base32 need: whole groups, so that they are the same as of all of it."""
 _MARK_LENGTH = 4
 _FORM = re.compile(rf"[A-Z2-7]{{{CLIENT_ORDER_ID_LENGTH}}}")
 _EXACT = Context(prec=28)
 """Of its own: an embedding program's decimal context must not change ids. No signal has a longer number."""
 _CANONICAL_JSON = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+_new, _set = object.__new__, object.__setattr__
 _STREAMS = UUID("5b0c6f0e-6a52-5c58-9c1c-5f2b0e4d7a11")
 
 
@@ -64,7 +67,13 @@ class SignalKey:
 def _derived(key: SignalKey, key_version: int) -> ClientOrderId:
     """Asked for several times while a signal becomes an order."""
     mark = mark_of(key.namespace, key.account_id) if key_version else ""
-    return ClientOrderId(mark + _base32(key.text)[: CLIENT_ORDER_ID_LENGTH - len(mark)])
+    return ClientOrderId(mark + _digits(key)[: CLIENT_ORDER_ID_LENGTH - len(mark)])
+
+
+@lru_cache(maxsize=4096)
+def _digits(key: SignalKey) -> str:
+    """The part of it that is of the signal, in every version."""
+    return _base32(key.text)
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +125,8 @@ def mark_of(namespace: str, account_id: str) -> str:
 
 
 def _base32(text: str) -> str:
-    return base64.b32encode(hashlib.sha256(text.encode()).digest()).decode()
+    """Of its hash, as many characters as an id has at most."""
+    return base64.b32encode(hashlib.sha256(text.encode()).digest()[:_HASHED_BYTES]).decode()
 
 
 def fingerprint(fields: dict[str, Any]) -> str:
@@ -151,4 +161,7 @@ def uuid7(at: datetime, random_bits: int) -> UUID:
     """RFC 9562 version 7: milliseconds since 1970, then 74 random bits. Time order keeps the log's index warm."""
     milliseconds = int(at.timestamp() * 1000) & ((1 << 48) - 1)
     value = milliseconds << 80 | 0x7 << 76 | (random_bits >> 62 & 0xFFF) << 64 | 0b10 << 62 | random_bits & ((1 << 62) - 1)
-    return UUID(int=value)
+    made = _new(UUID)  # its constructor looks at six ways to give a value, which takes as long as the rest
+    _set(made, "int", value)
+    _set(made, "is_safe", SafeUUID.unknown)
+    return made

@@ -24,13 +24,11 @@ class OrderStatus(StrEnum):
     REJECTED = "REJECTED"
     CANCELLED = "CANCELLED"
 
-    @property
-    def is_closed(self) -> bool:
-        """Nothing more is expected. Not immutable: a fill, bust or correction that comes later is booked all the same."""
-        return self in _CLOSED
+    is_closed: bool
+    """Nothing more is expected. Not immutable: a fill, bust or correction that comes later is booked all the same."""
 
-
-_CLOSED = (OrderStatus.FILLED, OrderStatus.REJECTED, OrderStatus.CANCELLED)
+    def __init__(self, name: str) -> None:
+        self.is_closed = name in ("FILLED", "REJECTED", "CANCELLED")
 
 
 class Closing(StrEnum):

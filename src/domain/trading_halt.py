@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
-from functools import reduce
+from functools import cache, reduce
 from typing import TypeGuard
 
 from liveorder.domain.events import Event
@@ -32,6 +32,7 @@ def connection_scope(account_id: str) -> str:
     return f"connection:{account_id}"
 
 
+@cache
 def halting_scopes(account_id: str) -> tuple[str, ...]:
     """The scopes of which no halt may stand for this account's submissions, the widest first."""
     return (EVERYTHING, account_scope(account_id), connection_scope(account_id))

@@ -7,13 +7,13 @@ deciding and recording, never while a broker is called.
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from decimal import Decimal
 from types import MappingProxyType
 from typing import Protocol
 from uuid import UUID
-from weakref import WeakValueDictionary
 
 from liveorder.application.ports.calendar import TradingCalendar
 from liveorder.application.ports.clock import Clock
@@ -68,7 +68,8 @@ class OrderRegister:
         self._finished = FinishedOrders()
         self._by_client_id: dict[str, UUID] = {}
         self._by_broker_id: dict[tuple[str, str], UUID] = {}
-        self._locks: WeakValueDictionary[UUID, asyncio.Lock] = WeakValueDictionary()
+        self._held: dict[UUID, deque[asyncio.Future[None]]] = {}
+        """Orders that somebody holds, and who waits for each, in turn."""
         self._listeners: list[OrderListener] = []
         self._suspect: set[UUID] = set()
         """Orders whose last commit failed without saying whether it was stored: read again before they are used."""
@@ -96,28 +97,31 @@ class OrderRegister:
 
     async def get(self, order_id: UUID) -> LiveOrder:
         """The order as its durable events make it. Not for a caller that holds it. Raises `OrderNotFound`."""
-        known = self._in_memory(order_id)
-        if known is not None and order_id not in self._suspect:
+        known = self._known(order_id)
+        if known is not None:
             return known
         async with self.hold(order_id) as order:  # what is read must not be put in the place of what is recorded meanwhile
             return order
 
     async def read(self, order_id: UUID) -> LiveOrder:
-        """As `get`, for a caller that holds it."""
-        known = self._in_memory(order_id)
-        if known is not None and order_id not in self._suspect:
+        """As `get`, for a caller that holds it. A suspect one is used as it was last known while the store is away."""
+        if (known := self._known(order_id)) is not None:
             return known
         try:
             if order_id in self._suspect:
                 await self._look_at_the_figures()
             stream = await self._store.stream(order_id)
         except StoreUnavailable:
-            if known is None:
+            if (known := self._in_memory(order_id)) is None:
                 raise
             return known
         if not stream:
             raise OrderNotFound(order_id)
         return self._found(self._with_its_keys(LiveOrder.replay(stream)))
+
+    def _known(self, order_id: UUID) -> LiveOrder | None:
+        """In memory, and as the store has it."""
+        return None if order_id in self._suspect else self._unfinished.get(order_id) or self._finished.get(order_id)
 
     def _in_memory(self, order_id: UUID) -> LiveOrder | None:
         return self._unfinished.get(order_id) or self._finished.get(order_id)
@@ -213,10 +217,28 @@ class OrderRegister:
 
     def hold(self, order_id: UUID) -> AbstractAsyncContextManager[LiveOrder]:
         """The order, with nobody else deciding about it until the block ends."""
-        lock = self._locks.get(order_id)
-        if lock is None:
-            lock = self._locks[order_id] = asyncio.Lock()
-        return _Hold(lock, self, order_id)
+        return _Hold(self, order_id)
+
+    async def _wait_for(self, order_id: UUID) -> None:
+        """Until whoever holds the order passes it on to this caller."""
+        turn = asyncio.get_running_loop().create_future()
+        self._held[order_id].append(turn)
+        try:
+            await turn
+        except asyncio.CancelledError:
+            if not turn.cancelled():  # it was this caller's turn
+                self._pass_on(order_id)
+            raise
+
+    def _pass_on(self, order_id: UUID) -> None:
+        """To the first who still waits; nobody who comes meanwhile gets between."""
+        waiting = self._held[order_id]
+        while waiting and waiting[0].done():  # cancelled
+            waiting.popleft()
+        if waiting:
+            waiting.popleft().set_result(None)
+        else:
+            del self._held[order_id]
 
     async def record(
         self,
@@ -307,23 +329,27 @@ class OrderRegister:
 
 
 class _Hold(AbstractAsyncContextManager[LiveOrder]):
-    """A third of what a generator would cost, and each order is held twice or more."""
+    """Each order is held twice or more: an order that is in memory and that nobody else holds costs no further coroutine."""
 
-    __slots__ = ("_lock", "_order_id", "_orders")
+    __slots__ = ("_order_id", "_orders")
 
-    def __init__(self, lock: asyncio.Lock, orders: OrderRegister, order_id: UUID) -> None:
-        self._lock, self._orders, self._order_id = lock, orders, order_id
+    def __init__(self, orders: OrderRegister, order_id: UUID) -> None:
+        self._orders, self._order_id = orders, order_id
 
     async def __aenter__(self) -> LiveOrder:
-        await self._lock.acquire()
+        orders, order_id = self._orders, self._order_id
+        if order_id in orders._held:
+            await orders._wait_for(order_id)
+        else:
+            orders._held[order_id] = deque()
         try:
-            return await self._orders.read(self._order_id)
+            return orders._known(order_id) or await orders.read(order_id)
         except BaseException:
-            self._lock.release()
+            orders._pass_on(order_id)
             raise
 
     async def __aexit__(self, *raised: object) -> None:
-        self._lock.release()
+        self._orders._pass_on(self._order_id)
 
 
 class FinishedOrders:

@@ -53,12 +53,18 @@ class Exposure(NamedTuple):
     @property
     def position_value(self) -> Decimal:
         """The most that the position could be worth: buys and sells are alternatives, and an order that reduces adds nothing."""
-        return max(self._grown, self._turned)
+        return self.sums[0]
 
     @property
     def gross(self) -> Decimal:
         """Position and open orders side by side: a resting buy and a resting short sale both count."""
-        return _WIDE.add(self._grown, self._turned)
+        return self.sums[1]
+
+    @property
+    def sums(self) -> tuple[Decimal, Decimal]:
+        """`position_value` and `gross`, reckoned together."""
+        grown, turned = self._grown, self._turned
+        return max(grown, turned), _WIDE.add(grown, turned)
 
     @property
     def _grown(self) -> Decimal:

@@ -176,7 +176,8 @@ class RiskCase(NamedTuple):
     def of(cls, proposal: Proposal, view: RiskView) -> RiskCase:
         value = proposal.value(view.last_price)
         after = view.exposure.plus(proposal.side, proposal.units or ZERO, value or ZERO)
-        position_value, exposure = view.other_position_value + after.position_value, view.other_exposure + after.gross
+        own_value, own_gross = after.sums
+        position_value, exposure = view.other_position_value + own_value, view.other_exposure + own_gross
         return cls(proposal, view, is_reducing(proposal, view), value, position_value, exposure)
 
 

@@ -29,10 +29,12 @@ class Sums(NamedTuple):
     gross: Decimal = ZERO
 
     def plus(self, exposure: Exposure) -> Sums:
-        return Sums(EXACT.add(self.position_value, exposure.position_value), EXACT.add(self.gross, exposure.gross))
+        position_value, gross = exposure.sums
+        return Sums(EXACT.add(self.position_value, position_value), EXACT.add(self.gross, gross))
 
     def minus(self, exposure: Exposure) -> Sums:
-        return Sums(EXACT.subtract(self.position_value, exposure.position_value), EXACT.subtract(self.gross, exposure.gross))
+        position_value, gross = exposure.sums
+        return Sums(EXACT.subtract(self.position_value, position_value), EXACT.subtract(self.gross, gross))
 
 
 _NOTHING = Sums()
