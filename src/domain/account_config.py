@@ -8,6 +8,7 @@ from decimal import Decimal
 
 from liveorder.domain.errors import BrokerError
 from liveorder.domain.order import LiveOrder
+from liveorder.domain.order.outcomes import NotBegun, NotReceived, Outcome
 from liveorder.domain.risk_limits import RiskLimits
 from liveorder.domain.values import Product, TradingMode
 
@@ -40,6 +41,27 @@ class RetryPolicy:
         if order.was_not_begun:
             return self.wait_after(order.not_begun)
         return self.wait_after(order.failures, error) if self.allows_after(order.failures) else 0.0
+
+    def is_used_up_by(self, order: LiveOrder) -> bool:
+        """Whether the order was sent as often as it may be."""
+        return order.is_sent and not self.allows_after(order.failures)
+
+    def wait_to_cancel_again(self, order: LiveOrder, outcome: Outcome | None, attempts: int) -> float | None:
+        """Seconds before a cancel that came to nothing is asked for again, after so many attempts; None: it is not.
+
+        At once, as often as it takes, where it was not begun for a reason of ours.
+        """
+        if order.status.is_closed:
+            return None
+        if isinstance(outcome, NotBegun):
+            return 0.0
+        if isinstance(outcome, NotReceived) and self.allows_after(attempts):
+            return self.wait_after(attempts, outcome.error)
+        return None
+
+    def replaces_again(self, outcome: Outcome, starts: int) -> bool:
+        """Whether a replace is decided and asked for anew: it was not begun for a reason of ours, and not too often."""
+        return isinstance(outcome, NotBegun) and self.allows_after(starts)
 
 
 @dataclass(frozen=True, slots=True)

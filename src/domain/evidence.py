@@ -104,6 +104,11 @@ def proved_by_not_finding(
     return Absent()
 
 
+def is_another_doubt(order: LiveOrder, noticed: Mapping[str, float]) -> bool:
+    """Whether a request of the order is in doubt that was not `noticed` yet: no answer of before says anything of it."""
+    return any(request.is_in_doubt and request_id not in noticed for request_id, request in order.requests.items())
+
+
 def next_question_at(
     order: LiveOrder,
     noticed: Mapping[str, float],

@@ -21,6 +21,7 @@ from liveorder.domain.evidence import (
     WaitUntil,
     came_to_nothing,
     earliest_proof_of_absence,
+    is_another_doubt,
     is_overtaken,
     is_past_answering,
     may_be_from_before_a_bust,
@@ -387,6 +388,13 @@ def test_a_snapshot_that_nobody_asked_for_may_still_be_from_before_a_bust() -> N
 @pytest.mark.parametrize(("asked_at", "expected"), [(102.9, False), (103.0, False), (103.1, True)])
 def test_an_answer_shows_a_fill_once_the_brokers_lag_is_over(asked_at: float, expected: bool) -> None:
     assert shows_the_last_fill(asked_at, 100.0, CAN) is expected
+
+
+def test_what_is_in_doubt_anew_is_asked_about_from_the_beginning() -> None:
+    doubted = order_of(SENT, unknown(SENT.request_id))
+    assert not is_another_doubt(doubted, {SENT.request_id: 0.0})
+    assert is_another_doubt(doubted, {"KEY-c1": 0.0})
+    assert not is_another_doubt(order_of(SENT), {})
 
 
 # --- when to ask again ---------------------------------------------------------------------------------------------------------

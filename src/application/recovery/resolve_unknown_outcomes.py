@@ -29,6 +29,7 @@ from liveorder.domain.evidence import (
     Verdict,
     WaitUntil,
     came_to_nothing,
+    is_another_doubt,
     is_past_answering,
     next_question_at,
     proved_by_not_finding,
@@ -132,9 +133,9 @@ class ResolveUnknownOutcomes:
         """The one that goes on; anew where something else is unknown by now: neither answers nor waits of before concern that."""
         known, now = asking.inquiries.get(order.order_id), self._clock.monotonic()
         noticed = known.noticed if known is not None else {}
-        doubtful = [request.request_id for request in order.requests.values() if request.is_in_doubt]
-        if known is not None and all(request_id in noticed for request_id in doubtful):
+        if known is not None and not is_another_doubt(order, noticed):
             return known
+        doubtful = [request_id for request_id, request in order.requests.items() if request.is_in_doubt]
         return Inquiry(now, {request_id: noticed.get(request_id, now) for request_id in doubtful})
 
     async def _notice_overdue(self, account_id: str, asking: _Asking) -> None:

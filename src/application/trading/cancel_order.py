@@ -23,7 +23,7 @@ from liveorder.domain.errors import DecisionRefused, OrderValidationError, Store
 from liveorder.domain.events import Event
 from liveorder.domain.order import LiveOrder, requests
 from liveorder.domain.order.events import CancelReason, CancelRequested, RequestKind
-from liveorder.domain.order.outcomes import NotBegun, NotReceived, Outcome, was_refused
+from liveorder.domain.order.outcomes import NotBegun, Outcome, was_refused
 
 
 class CancelOrder:
@@ -49,13 +49,12 @@ class CancelOrder:
         attempts = 0
         while True:
             order, outcome = await self._ask_once(order_id, reason, actor)
-            if isinstance(outcome, NotBegun) and not order.status.is_closed:
-                continue
-            attempts += 1
-            retry = self._gateways[order.intent.account_id].terms.retry
-            if not isinstance(outcome, NotReceived) or not retry.allows_after(attempts) or order.status.is_closed:
+            attempts += not isinstance(outcome, NotBegun)
+            seconds = self._gateways[order.intent.account_id].terms.retry.wait_to_cancel_again(order, outcome, attempts)
+            if seconds is None:
                 return await self._ask_why(order) if was_refused(outcome) else order
-            await self._clock.sleep(retry.wait_after(attempts, outcome.error))
+            if seconds:
+                await self._clock.sleep(seconds)
 
     async def _ask_why(self, order: LiveOrder) -> LiveOrder:
         """Mostly because it was filled, which the caller must know before it decides anything else."""

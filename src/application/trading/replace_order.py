@@ -60,7 +60,7 @@ class ReplaceOrder:
         while True:
             order, outcome = await self._ask_once(gateway, order_id, terms, actor)
             starts += 1
-            if not isinstance(outcome, NotBegun) or self._is_halted(gateway) or not gateway.terms.retry.allows_after(starts):
+            if self._is_halted(gateway) or not gateway.terms.retry.replaces_again(outcome, starts):
                 return order
 
     async def _ask_once(self, gateway: Gateway, order_id: UUID, terms: Amendment, actor: str) -> tuple[LiveOrder, Outcome]:

@@ -175,7 +175,7 @@ class SubmitOrder:
 
         Neither while its broker is away: upkeep has it taken up again.
         """
-        if order.is_sent and not gateway.terms.retry.allows_after(order.failures):
+        if gateway.terms.retry.is_used_up_by(order):
             return await self._give_up(order), False
         if self._halts.now.delays(order.intent) and not end_unwanted(order, self._gate.judge_again(gateway, order)):
             return order, False
