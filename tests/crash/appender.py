@@ -1,4 +1,4 @@
-"""Run as a process of its own and killed: appends without end, and says which commits it was told are durable.
+"""Run as a process of its own and killed: appends without end, and says which commits were reported as durable.
 
 Arguments: the store's URL, the placement, how many appenders. A line is `<stream> <last version>`.
 """

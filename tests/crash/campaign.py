@@ -1,6 +1,6 @@
 """Kills by the thousand, one promise after another: see `docs/reliability.md`.
 
-Which boundaries there are is found by lives that nobody ends; each trial then dies at one of them. One seed draws the same trials.
+Lives that nobody ends find the boundaries; each trial then crashes at one of them. One seed draws the same trials.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from tests.crash.cases import Case
 from tests.crash.defect_cases import cases_of_defects
 from tests.crash.matrix import Boundaries, Matrix, aimed, drawn
 from tests.crash.processes import Refused
-from tests.crash.results import BEYOND, COUNTING, DEFECTS, MATRIX, Results
+from tests.crash.results import BEYOND, COUNTING, DEFECTS, MATRIX, TrialResults
 from tests.crash.scene import Scene, staged
 from tests.crash.trial import tried
 from tests.crash.verdict import Verdict
@@ -34,8 +34,6 @@ BEYOND_SHARE = 50
 AIMED_ATTEMPTS, AIMED_AT_ONCE, AIMED_FROM = 4, 6, 1_000_000
 """Rounds, trials at a boundary in each, and the number that the first trial of a round has."""
 
-Told = Callable[[], None]
-
 
 @dataclass
 class Campaign:
@@ -45,8 +43,8 @@ class Campaign:
     seed: int
     matrix: Matrix = field(default_factory=Matrix)
     at_once: int = AT_ONCE
-    results: Results = field(default_factory=Results)
-    told: Told = lambda: None
+    results: TrialResults = field(default_factory=TrialResults)
+    on_result: Callable[[], None] = lambda: None
 
     async def run(self, folder: Path) -> list[Verdict]:
         """The trials of the matrix, those of earlier runs included."""
@@ -88,7 +86,7 @@ class Campaign:
     async def _try_all(
         self, section: str, cases: Iterable[tuple[int, Case]], folder: Path, until: Callable[[], bool] = lambda: False
     ) -> None:
-        """Side by side, each on accounts of its own, named as paper accounts are where names tell."""
+        """Side by side, each on accounts of its own, named as paper accounts are where names matter."""
         missing = [(number, case) for number, case in cases if not self.results.has(section, number, case)]
         if not missing:
             return
@@ -103,13 +101,13 @@ class Campaign:
                 async with places:
                     if not until():
                         self.results.add(section, number, await _tried_safely(scene, case, accounts[number]))
-                        self.told()
+                        self.on_result()
 
             await asyncio.gather(*(in_turn(number, case) for number, case in missing))
 
 
 async def _tried_safely(scene: Scene, case: Case, accounts: tuple[str, str]) -> Verdict:
-    """A trial that cannot be carried out is a violation too. What may be the machine's fault is tried once more, and told."""
+    """A trial that cannot be carried out is a violation too. What the machine may have caused is tried once more."""
     first, second = accounts
     try:
         try:
@@ -117,12 +115,12 @@ async def _tried_safely(scene: Scene, case: Case, accounts: tuple[str, str]) -> 
         except (TimeoutError, StoreUnavailable, Refused) as error:
             if isinstance(error, Refused) and error.name != StoreUnavailable.__name__:
                 raise
-            return replace(await tried(scene, case, second), repeated_for=_told(error))
-    except Exception as error:  # noqa: BLE001 - whatever it is, the campaign goes on and tells of it
-        return Verdict(case, [f"the trial failed: {_told(error)}"])
+            return replace(await tried(scene, case, second), repeated_for=_described(error))
+    except Exception as error:  # noqa: BLE001 - whatever it is, the campaign goes on and reports it
+        return Verdict(case, [f"the trial failed: {_described(error)}"])
 
 
-def _told(error: Exception) -> str:
+def _described(error: Exception) -> str:
     """With the functions of the harness that it came through."""
     way = [frame.name for frame in traceback.extract_tb(error.__traceback__) if "tests" in frame.filename]
     return f"{type(error).__name__}: {error} in {' > '.join(way[-4:])}"

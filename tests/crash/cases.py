@@ -104,7 +104,7 @@ OPERATIONS = {
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """`boundary` and `second`: where the first and the second life end, as `Fate` names it; None: by themselves."""
+    """`boundary` and `second`: where the first and the second life end, as `ProcessCrashPoint` names it; None: by themselves."""
 
     operation: str
     engine: str
@@ -157,7 +157,7 @@ def instrument_of(key_class: str) -> str:
     return WIRES[key_class].instrument if key_class in WIRES else "CRYPTO:BTC/USD"
 
 
-def told_id(key_class: str, venue_id: str) -> str:
+def broker_id_of(key_class: str, venue_id: str) -> str:
     """What the broker calls one of the venue's orders."""
     return WIRES[key_class].broker_order_id(venue_id) if key_class in WIRES else venue_id
 

@@ -1,4 +1,4 @@
-"""The real engine, store, outbox and broker, put together so that they can be struck, watched, and made defective."""
+"""The real engine, store, outbox and broker, put together so that they can be killed, watched, and made defective."""
 
 from __future__ import annotations
 
@@ -36,63 +36,64 @@ from liveorder.infrastructure.eventstore.order_store import DatabaseOrderStore
 from liveorder.infrastructure.eventstore.store_by_url import database_at, store_at
 from liveorder.infrastructure.readmodels import views_at
 from liveorder.testing.venue.control import VenueControl
-from tests.crash.defects import Defect, defect_named
-from tests.crash.fate import LEASE, NOTIFIER, QUESTIONS, REQUESTS, STORE, Fate, Tell
+from tests.crash.defects import defect_named
 from tests.crash.key_classes import COINS_FILE, capabilities
 from tests.crash.plans import ServicePlan
+from tests.crash.process_crash_point import LEASE, NOTIFIER, QUESTIONS, REQUESTS, STORE, Emit, ProcessCrashPoint
+from tests.crash.sent_requests import SentRequests
 from tests.crash.slow_store import SlowDatabase
 from tests.crash.wires import HOST, WIRES
-from tests.crash.witness import Witness
-from tests.mortality import Mortal
-from tests.worlds import LAX
+from tests.harness.crash_points import CrashingPort
+from tests.harness.defects import Defect
+from tests.harness.worlds import LAX
 
 MAPPER = DomainEventMapper(domain_events())
 """Made once, before any process is forked: it takes as long as the rest of a short life."""
 LISTED = BUILT_IN.with_file(COINS_FILE)
 
 
-class _ToldLog:
+class _EmittingLog:
     """An `ActivityLog` that the test hears."""
 
-    def __init__(self, tell: Tell) -> None:
-        self._tell = tell
+    def __init__(self, emit: Emit) -> None:
+        self._emit = emit
 
     def write(self, category: str, sentence: str, **fields: object) -> None:
-        self._tell(event="log", category=category, sentence=sentence)
+        self._emit(event="log", category=category, sentence=sentence)
 
 
-class _ToldNotifier:
-    """A `Notifier` that the test hears: what people would be told."""
+class _EmittingNotifier:
+    """A `Notifier` that the test hears."""
 
     name = "test"
 
-    def __init__(self, tell: Tell) -> None:
-        self._tell = tell
+    def __init__(self, emit: Emit) -> None:
+        self._emit = emit
 
     async def notify(self, notices: Sequence[Notice]) -> None:
         for notice in notices:
-            self._tell(event="notice", notice_id=notice.notice_id, category=notice.category, order_id=notice.order_id)
+            self._emit(event="notice", notice_id=notice.notice_id, category=notice.category, order_id=notice.order_id)
 
 
 class _InterruptibleTcp(Tcp):
     """Can be struck with a submission in hand and a connection to the venue open: nothing of ours stands between them any more."""
 
-    def __init__(self, port: int, clock: Clock, fate: Fate) -> None:
+    def __init__(self, port: int, clock: Clock, crash_point: ProcessCrashPoint) -> None:
         super().__init__(HOST, port, clock)
-        self._fate = fate
+        self._crash_point = crash_point
 
     async def _exchange(self, line: str) -> bytes:
         if json.loads(line)["verb"] == "submit":
             self._idle.append(await self._connection())
-            await self._fate.inside("submit")
+            await self._crash_point.inside("submit")
         return await super()._exchange(line)
 
 
-class _ToldLease:
+class _EmittingLease:
     """A `Lease` that the test hears: each try to take it, and what it was by the store's own clock."""
 
-    def __init__(self, lease: Lease, tell: Tell) -> None:
-        self._lease, self._tell = lease, tell
+    def __init__(self, lease: Lease, emit: Emit) -> None:
+        self._lease, self._emit = lease, emit
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._lease, name)
@@ -101,7 +102,7 @@ class _ToldLease:
         epoch = await self._lease.acquire(owner, duration_seconds)
         state = await self._lease.state()
         assert state is not None
-        self._tell(event="acquire", epoch=epoch, holder=state.owner, is_held=state.is_held, expires_at=state.expires_at.isoformat())
+        self._emit(event="acquire", epoch=epoch, holder=state.owner, is_held=state.is_held, expires_at=state.expires_at.isoformat())
         return epoch
 
 
@@ -113,21 +114,21 @@ class Composed:
     """Where the plan wants read models."""
 
 
-def composed(plan: ServicePlan, fate: Fate, tell: Tell) -> Composed:
-    """Everything that stores or sends is a boundary of `fate`. Between it and the engine stands the defect, if there is one."""
+def composed(plan: ServicePlan, crash_point: ProcessCrashPoint, emit: Emit) -> Composed:
+    """Whatever stores or sends can be the `crash_point`. Between it and the engine stands the defect, if there is one."""
     clock, defect = SystemClock(), defect_named(plan.defect)
     whole = _store(plan, clock)
     row: Any = defect.lease(whole.lease)
-    told: Any = _ToldLease(row, tell)
-    lease: Any = Mortal(told, fate, LEASE)
-    row.renew = fate.undisturbed(row.renew)
-    store = defect.store(Mortal(whole, fate, STORE))
-    log = _ToldLog(tell)
+    emitting: Any = _EmittingLease(row, emit)
+    lease: Any = CrashingPort(emitting, crash_point, LEASE)
+    row.renew = crash_point.undisturbed(row.renew)
+    store = defect.store(CrashingPort(whole, crash_point, STORE))
+    log = _EmittingLog(emit)
     engine = Engine(
         _terms(plan),
         store,
         lease,
-        {plan.account: _connection(plan, fate, tell, defect, clock)},
+        {plan.account: _connection(plan, crash_point, emit, defect, clock)},
         ExchangeCalendars(),
         FileEmergencyJournal(Path(plan.journal)),
         clock,
@@ -135,7 +136,7 @@ def composed(plan: ServicePlan, fate: Fate, tell: Tell) -> Composed:
         log,
     )
     defect.engine(engine)
-    notifier: Any = Mortal(_ToldNotifier(tell), fate, NOTIFIER)
+    notifier: Any = CrashingPort(_EmittingNotifier(emit), crash_point, NOTIFIER)
     outbox = Outbox(store, Notices(notifier), clock, lambda error: log.write("ERROR", f"Notices: {type(error).__name__}"))
     return Composed(engine, outbox, _projector(plan, whole, clock, log) if plan.has_views else None)
 
@@ -153,12 +154,12 @@ def _projector(plan: ServicePlan, store: DatabaseOrderStore, clock: Clock, log: 
     return Projector(store, views, clock, lambda error: log.write("ERROR", f"Read models: {type(error).__name__}: {error}"))
 
 
-def _connection(plan: ServicePlan, fate: Fate, tell: Tell, defect: Defect, clock: Clock) -> AccountConnection:
+def _connection(plan: ServicePlan, crash_point: ProcessCrashPoint, emit: Emit, defect: Defect, clock: Clock) -> AccountConnection:
     wire = WIRES.get(plan.key_class)
-    parts = wire.brokerage(plan, clock, _ToldLog(tell)) if wire else _simulated(plan, fate, defect, clock)
+    parts = wire.brokerage(plan, clock, _EmittingLog(emit)) if wire else _simulated(plan, crash_point, defect, clock)
     control = VenueControl(Tcp(HOST, plan.venue_port, clock))
-    witness: Any = Witness(parts.broker, control, tell, wire.key_field if wire else None)
-    mortal = defect.broker(Mortal(witness, fate, (*REQUESTS, *QUESTIONS)))
+    recorded: Any = SentRequests(parts.broker, control, emit, wire.key_field if wire else None)
+    broker = defect.broker(CrashingPort(recorded, crash_point, (*REQUESTS, *QUESTIONS)))
     account = AccountConfig(
         account_id=plan.account,
         currency=wire.currency if wire else "USD",
@@ -169,11 +170,11 @@ def _connection(plan: ServicePlan, fate: Fate, tell: Tell, defect: Defect, clock
         own_delay_seconds=plan.call_timeout_seconds,
         breaker_failures=1000,
     )
-    return AccountConnection(account, mortal, parts.market_data, parts.instruments)
+    return AccountConnection(account, broker, parts.market_data, parts.instruments)
 
 
-def _simulated(plan: ServicePlan, fate: Fate, defect: Defect, clock: Clock) -> Brokerage:
-    transport = _InterruptibleTcp(plan.venue_port, clock, fate)
+def _simulated(plan: ServicePlan, crash_point: ProcessCrashPoint, defect: Defect, clock: Clock) -> Brokerage:
+    transport = _InterruptibleTcp(plan.venue_port, clock, crash_point)
     declared = defect.capabilities(capabilities(plan.key_class, plan.delivery_bound_seconds))
     broker = SimulatedBroker(transport, account_id=plan.account, capabilities=declared)
     return Brokerage(broker, SimulatedMarketData(transport), SimulatedInstruments(LISTED))

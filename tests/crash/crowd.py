@@ -26,7 +26,7 @@ SHARE_IN_TROUBLE = 4
 
 
 @dataclass(frozen=True, slots=True)
-class Crowding:
+class CrowdKind:
     """What befalls the services, beside SIGKILL."""
 
     name: str
@@ -43,12 +43,12 @@ CALL_SECONDS = 1.0
 """A call may take so long: one process sends many at once."""
 _SLOW_SECONDS = (0.1, 0.4, 1.6)
 """The longest is longer than a call may take."""
-CROWDS: Mapping[str, Crowding] = {
+CROWDS: Mapping[str, CrowdKind] = {
     each.name: each
     for each in (
-        Crowding("many orders"),
-        Crowding("many orders, paused past the lease", is_paused=True, bound_seconds=7.0),
-        Crowding("many orders, slow store", commit_seconds=_SLOW_SECONDS, lease_seconds=3.0),
+        CrowdKind("many orders"),
+        CrowdKind("many orders, paused past the lease", is_paused=True, bound_seconds=7.0),
+        CrowdKind("many orders, slow store", commit_seconds=_SLOW_SECONDS, lease_seconds=3.0),
     )
 }
 
@@ -82,10 +82,10 @@ class Member:
 
 @dataclass(frozen=True, slots=True)
 class Crowd:
-    """`blows`: where lives end, one after the other."""
+    """`crash_points`: where lives end, one after the other."""
 
     members: Sequence[Member]
-    blows: Sequence[str]
+    crash_points: Sequence[str]
     commit_seconds: float
     in_trouble: Sequence[Member]
 
@@ -111,9 +111,9 @@ def crowd_of(case: Case) -> Crowd:
     size = chance.choice(SIZES)
     members = [_drawn(chance, number) for number in range(size)]
     first, later = chance.randint(1, size * FIRST_BOUNDARIES), chance.choice((1, 2, 3))
-    blows = [f"#{first}", *(f"#{chance.randint(1, size * LATER_BOUNDARIES)}" for _ in range(later))]
+    crash_points = [f"#{first}", *(f"#{chance.randint(1, size * LATER_BOUNDARIES)}" for _ in range(later))]
     in_trouble = chance.sample(members, size // SHARE_IN_TROUBLE)
-    return Crowd(members, [case.boundary] if case.boundary else blows, chance.choice(kind.commit_seconds), in_trouble)
+    return Crowd(members, [case.boundary] if case.boundary else crash_points, chance.choice(kind.commit_seconds), in_trouble)
 
 
 def _drawn(chance: random.Random, number: int) -> Member:

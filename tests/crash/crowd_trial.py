@@ -13,9 +13,10 @@ from typing import Any
 from tests.crash.cases import ABOVE_THE_MARKET, HELD, Case
 from tests.crash.crowd import CALL_SECONDS, CROWDS, FED, FILE, FOLLOWED, Member, crowd_of
 from tests.crash.crowd_verdict import Findings, violations
-from tests.crash.processes import PATIENCE_SECONDS, Died, Process, Refused, eventually
+from tests.crash.lives import Lives, first_settled, is_without_store
+from tests.crash.processes import PATIENCE_SECONDS, Process, ProcessEnded, Refused, eventually
 from tests.crash.scene import Scene
-from tests.crash.stored import stored_at, told
+from tests.crash.stored import stored_at
 from tests.crash.verdict import Verdict, is_left_to_a_person
 
 POLL_SECONDS = 0.1
@@ -28,23 +29,23 @@ LIVES_TO_SETTLE_IN = 3
 
 async def tried_with_many(scene: Scene, case: Case, account: str) -> Verdict:
     """The case, on a store, an account and sources of its own."""
-    place = scene.places[case.engine]
-    url = await place.new_store(account)
-    trial = _Trial(scene, case, account, url)
+    stores = scene.stores[case.engine]
+    url = await stores.new_store(account)
+    trial = _CrowdTrial(scene, case, account, url)
     await scene.venues[case.key_class].control.lay(*trial.faults)
     verdict = await trial.run()
     if not verdict.violations:
-        place.drop(url)
+        stores.drop(url)
     return verdict
 
 
-class _Trial:
+class _CrowdTrial:
     def __init__(self, scene: Scene, case: Case, account: str, url: str) -> None:
         self._scene, self._case, self._account, self._url = scene, case, account, url
         self._control, self._kind, self._crowd = scene.venues[case.key_class].control, CROWDS[case.operation], crowd_of(case)
         self._members = self._crowd.keys(account)
         self.faults = self._crowd.faults(case, account)
-        self._lives, self._problems = list[Process](), list[str]()
+        self._lives = Lives()
         self._paused: Process | None = None
         self._resting = set[str]()
         """Orders whose replace is refused for as long as another in their symbol is in doubt."""
@@ -57,31 +58,33 @@ class _Trial:
 
     async def run(self) -> Verdict:
         verdict = Verdict(self._case, ["no life settled it"])
-        blows = [*self._crowd.blows, *[None] * LIVES_TO_SETTLE_IN]
+        crash_points = [*self._crowd.crash_points, *[None] * LIVES_TO_SETTLE_IN]
         async with AsyncExitStack() as outer:
-            for number, blow in enumerate(blows):
+            for number, crash_at in enumerate(crash_points):
                 async with AsyncExitStack() as inner:
                     is_first = number == 0
                     stack = outer if is_first and self._kind.is_paused else inner
-                    services = [await self._life(stack, blow, is_first) for _ in range(1 if is_first else self._case.recoverers)]
-                    findings = await self._settled_by(services)
+                    services = [
+                        await self._life(stack, crash_at, is_first) for _ in range(1 if is_first else self._case.recoverers)
+                    ]
+                    findings = await first_settled(services, self._settled)
                     if findings is not None:
                         verdict = await self._judged(inner, services, findings)
                         break
-        struck = told(self._lives, "struck")
-        verdict.violations += self._problems
-        verdict.struck = [event["boundary"] for event in struck if event["blow"] == "SIGKILL"]
+        struck = self._lives.emitted("struck")
+        verdict.violations += self._lives.problems
+        verdict.struck = [event["boundary"] for event in struck if event["signal"] == "SIGKILL"]
         verdict.pauses, verdict.orders = len(struck) - verdict.deaths, len(self._members)
         return verdict
 
-    async def _life(self, stack: AsyncExitStack, blow: str | None, is_first: bool = False) -> Process:
+    async def _life(self, stack: AsyncExitStack, crash_at: str | None, is_first: bool = False) -> Process:
         service = self._scene.service(
             self._url,
             self._account,
             self._case.key_class,
-            f"life {len(self._lives) + 1}",
-            fatal=blow,
-            blow="SIGSTOP" if is_first and self._kind.is_paused else "SIGKILL",
+            self._lives.next_name,
+            crash_at=crash_at,
+            crash_signal="SIGSTOP" if is_first and self._kind.is_paused else "SIGKILL",
             lease_seconds=self._kind.lease_seconds,
             delivery_bound_seconds=self._case.bound_seconds,
             commit_seconds=self._crowd.commit_seconds,
@@ -91,39 +94,25 @@ class _Trial:
             followed=str(self._followed),
             has_views=True,
         )
-        born: Process = await stack.enter_async_context(service)
-        self._lives.append(born)
-        return born
+        return await self._lives.begin(stack, service)
 
     # --- lives -----------------------------------------------------------------------------------------------------------------
-
-    async def _settled_by(self, services: Sequence[Process]) -> Findings | None:
-        """What the one found that got the store and lived; None when all were struck."""
-        waiting = {asyncio.create_task(self._settled(each)) for each in services}
-        findings = None
-        while waiting and findings is None:
-            done, waiting = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
-            findings = next((found for task in done if (found := task.result()) is not None), None)
-        for task in waiting:
-            task.cancel()
-        await asyncio.gather(*waiting, return_exceptions=True)
-        return findings
 
     async def _settled(self, service: Process) -> Findings | None:
         """None where it was struck, or lost its store."""
         settling = asyncio.create_task(self._settle(service))
-        striking = asyncio.create_task(service.heard("struck", blow="SIGSTOP"))
+        striking = asyncio.create_task(service.wait_for("struck", signal="SIGSTOP"))
         try:
             await asyncio.wait({settling, striking}, return_when=asyncio.FIRST_COMPLETED)
-            if not settling.done() and service.told("struck", blow="SIGSTOP"):
+            if not settling.done() and service.emitted("struck", signal="SIGSTOP"):
                 self._paused = service
                 return None
             return await settling
-        except Died:
-            self._note_end_of(service)
+        except ProcessEnded:
+            self._lives.note_end_of(service)
             return None
         except Refused as refused:
-            if refused.name != "LeaseLost" and service.told("log", category="LEASE", sentence="Lost the store") is None:
+            if not is_without_store(service, refused):
                 raise
             return None
         finally:
@@ -131,16 +120,10 @@ class _Trial:
             striking.cancel()
             await asyncio.gather(settling, striking, return_exceptions=True)
 
-    def _note_end_of(self, service: Process) -> None:
-        """A life ends by the blow, or as a service that lost its store. Anything else is its own fault."""
-        lost = service.told("lost the store") or service.told("failed", error="LeaseLost")
-        if service.told("struck") is None and lost is None:
-            self._problems.append(f"a service ended by itself: {service.events[-1:]}")
-
     async def _settle(self, service: Process) -> Findings:
-        born = time.monotonic()
+        spawned_at = time.monotonic()
         await self._wake_the_paused(service)
-        await service.heard("started")
+        await service.wait_for("started")
         await self._feed(service)
         await self._until_at_rest(service)
         if await self._until_nothing_is_under_way():
@@ -152,7 +135,7 @@ class _Trial:
         state = await service.ask("state")
         report, replays = await service.ask("reconcile"), await service.ask("replays")
         await self._note_views(service)
-        return Findings(service, orders, state["doubts"], self._resting, report, replays, settled_at - born)
+        return Findings(service, orders, state["doubts"], self._resting, report, replays, settled_at - spawned_at)
 
     async def _wake_the_paused(self, service: Process) -> None:
         """Once the next one owns the store, or waits for a lock that the paused one took into its sleep."""
@@ -160,8 +143,8 @@ class _Trial:
             return
         with suppress(TimeoutError):
             async with asyncio.timeout(LONGEST_PAUSE_SECONDS):
-                await service.heard("started")
-        struck = self._paused.told("struck")
+                await service.wait_for("started")
+        struck = self._paused.emitted("struck")
         assert struck is not None
         await asyncio.sleep(max(struck["monotonic"] + SHORTEST_PAUSE_SECONDS - time.monotonic(), 0))
         self._paused.strike(SIGCONT)
@@ -175,7 +158,7 @@ class _Trial:
         """What another source delivers, again in each life; and what is written to the followed file, once."""
         again = (service.ask("feed", raw=self._signal(each)) for each in self._crowd.members if FED in each.sources)
         await asyncio.gather(*again)
-        await service.heard("listening")
+        await service.wait_for("listening")
         written, self._to_write = self._to_write, []
         with self._followed.open("a") as file:
             file.writelines(f"{self._signal(each)}\n" for each in written)
@@ -202,7 +185,7 @@ class _Trial:
 
     async def _is_read(self, service: Process) -> bool:
         written = self._followed.stat().st_size
-        return service.told("read", source="file:") is not None and await service.ask("bookmark") == written
+        return service.emitted("read", source="file:") is not None and await service.ask("bookmark") == written
 
     async def _ask_for_the_rest(self, service: Process, order: dict[str, Any]) -> None:
         member = self._members[order["key"]]
@@ -222,7 +205,7 @@ class _Trial:
         """What was held has arrived, and who was paused has ended. False where there was neither."""
         if self._paused is not None:
             await self._paused.ended()
-        if self._case.delivery == HELD and (sent := [event["at"] for event in told(self._lives, "sent")]):
+        if self._case.delivery == HELD and (sent := [event["at"] for event in self._lives.emitted("sent")]):
             arrived = datetime.fromisoformat(max(sent)) + timedelta(seconds=self._case.hold_seconds + 0.2)
             await eventually(lambda: self._has_passed(arrived), "the held requests' arrival")
             return True
@@ -238,7 +221,7 @@ class _Trial:
         stored = await stored_at(self._url)
         lost = [member.signal_id for key, member in self._members.items() if key not in stored.orders]
         if lost:
-            self._problems.append(f"lost: its source delivered it, and the store knows nothing of it: {lost}")
+            self._lives.problems.append(f"lost: its source delivered it, and the store knows nothing of it: {lost}")
 
     async def _given_again(self, service: Process) -> dict[str, dict[str, Any]]:
         """Every order, as the service answers when its signal comes once more: nothing is sent for that."""
@@ -246,31 +229,31 @@ class _Trial:
         asked = (service.ask("execute", raw=self._signal(member)) for member in self._members.values())
         orders = dict(zip(self._members, await asyncio.gather(*asked), strict=True))
         if self._submissions() > before:
-            self._problems.append("a signal that was known already was sent again")
+            self._lives.problems.append("a signal that was known already was sent again")
         return orders
 
     def _submissions(self) -> int:
-        return sum(event["kind"] == "submit" for event in told(self._lives, "sent"))
+        return sum(event["kind"] == "submit" for event in self._lives.emitted("sent"))
 
     async def _note_views(self, service: Process) -> None:
         if differences := await service.ask("verify"):
-            self._problems.append(f"read models are not what the log makes: {differences[:3]}")
+            self._lives.problems.append(f"read models are not what the log makes: {differences[:3]}")
 
     async def _judged(self, stack: AsyncExitStack, services: Sequence[Process], findings: Findings) -> Verdict:
         """The owner ends in good order; whoever stood by, or comes then, recovers what is settled already, and ends too."""
-        sent = len(told(self._lives, "sent"))
+        sent = len(self._lives.emitted("sent"))
         await findings.owner.stop()
         for standby in [each for each in services if each is not findings.owner] or [await self._life(stack, None)]:
-            with suppress(Died):
-                await standby.heard("started")
+            with suppress(ProcessEnded):
+                await standby.wait_for("started")
                 await self._note_views(standby)
             await standby.stop()
-        if len(told(self._lives, "sent")) > sent:
-            self._problems.append("a service that took over a settled store sent something")
+        if len(self._lives.emitted("sent")) > sent:
+            self._lives.problems.append("a service that took over a settled store sent something")
         theirs, stored = await self._control.orders(self._account), await stored_at(self._url)
         return Verdict(
             self._case,
-            [*violations(self._case, self._members, theirs, stored, findings, self._lives)],
+            [*violations(self._case, self._members, theirs, stored, findings, self._lives.processes)],
             is_in_doubt=findings.is_in_doubt,
             settling_seconds=findings.settling_seconds,
             venue_orders=len(theirs),

@@ -14,7 +14,7 @@ from tests.crash.cases import Case
 from tests.crash.crowd import Member
 from tests.crash.key_classes import finds_by_key, trusts_absence
 from tests.crash.processes import Process
-from tests.crash.stored import Stored, of_any, told, unresolved
+from tests.crash.stored import Stored, emitted, of_any, unresolved
 from tests.crash.verdict import LIVE, filled_of
 
 
@@ -68,7 +68,7 @@ def _strangers(
             yield f"order {found[0].broker_order_id} at the venue belongs to no intent"
     if others := stored.orders.keys() - members.keys():
         yield f"intents that no signal asked for: {sorted(others)}"
-    again = Counter(event["key"] for event in told(lives, "sent") if event["kind"] == "submit" and event["had"])
+    again = Counter(event["key"] for event in emitted(lives, "sent") if event["kind"] == "submit" and event["had"])
     for key, times in again.items():
         yield f"order {key} was sent {times} times when the venue had it already"
 

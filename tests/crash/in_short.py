@@ -10,15 +10,15 @@ from tests.crash.defects import DEFECTS
 from tests.crash.key_classes import KEY_CLASSES
 from tests.crash.published import shortcomings
 from tests.crash.results import DEFECTS as DEFECT_TRIALS
-from tests.crash.results import MATRIX, Results
-from tests.figures import machine
+from tests.crash.results import MATRIX, TrialResults
+from tests.harness.figures import machine
 
 
-def in_short(results: Results, seed: int, command: str) -> str:
+def in_short(results: TrialResults, seed: int, command: str) -> str:
     return "\n".join(f"- {line}" for line in _lines(results, seed, command))
 
 
-def _lines(results: Results, seed: int, command: str) -> Iterator[str]:
+def _lines(results: TrialResults, seed: int, command: str) -> Iterator[str]:
     trials, broken = results.of(MATRIX), sum(1 for _ in results.broken())
     pauses, orders = sum(each.pauses for each in trials), sum(each.orders for each in trials)
     fates = f"{len(OPERATIONS) + len(CROWDS)} operations × {len(KEY_CLASSES)} kinds of key × {len(DELIVERIES)} fates of a request"

@@ -10,6 +10,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,36 +22,32 @@ from tests.crash.in_short import in_short
 from tests.crash.key_classes import KEY_CLASSES
 from tests.crash.matrix import COUNTED_WITH, Matrix
 from tests.crash.published import figures, shortcomings
-from tests.crash.results import MATRIX, Results
-from tests.crash.table import table
+from tests.crash.results import MATRIX, TrialResults
+from tests.crash.summary import summary
 from tests.crash.wires import WIRES
-from tests.figures import machine, publish
+from tests.harness.campaign import Progress, interrupted
+from tests.harness.figures import machine, publish
 from tests.postgres_databases import POSTGRES
-
-PROGRESS_SECONDS = 10.0
-INTERRUPTED = 130
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """1 when a promise was broken, a boundary was never struck or a defect not reported; more when it was interrupted."""
     given = _parser().parse_args(arguments)
     engines, is_whole = tuple(given.engine or _engines_here()), given.page is not None
-    results = Results(given.results)
+    results = TrialResults(given.results)
     counted_for = tuple(DELIVERIES) if is_whole else ("prompt", "lost")
     key_classes = tuple(KEY_CLASSES) if given.broker is None else (given.broker,)
     counted_with = COUNTED_WITH if given.broker is None else key_classes
     matrix = Matrix(engines, key_classes, counted_with, counted_for)
     campaign = Campaign(given.kills, given.seed, matrix, given.at_once, results)
     results.begin_run(_events(engines) | {"at_once": given.at_once})
-    progress = Progress(campaign)
-    campaign.told = progress.tell
+    campaign.on_result = Progress(partial(_progress, campaign, results.kills(MATRIX))).show
     began = time.monotonic()
     try:
         asyncio.run(_run(campaign, is_whole=is_whole, of_broker=given.broker is not None))
     except asyncio.CancelledError:
-        sys.stderr.write("interrupted\n")
-        return INTERRUPTED
-    sys.stdout.write(f"\n{table(results.of(MATRIX))}\nseed {given.seed}, {time.monotonic() - began:.0f} s\n")
+        return interrupted()
+    sys.stdout.write(f"\n{summary(results.of(MATRIX))}\nseed {given.seed}, {time.monotonic() - began:.0f} s\n")
     if is_whole:
         command = f"make killmatrix BROKER={given.broker}" if given.broker else "make killmatrix"
         whole = f"{command} KILLS={given.kills} SEED={given.seed}"
@@ -87,33 +84,16 @@ async def _run(campaign: Campaign, *, is_whole: bool, of_broker: bool) -> None:
             await campaign.run_defects(Path(folder))
 
 
-class Progress:
-    """A line now and then: how many, how fast, how long still."""
-
-    def __init__(self, campaign: Campaign) -> None:
-        self._campaign, self._before = campaign, campaign.results.kills(MATRIX)
-        self._began = self._told_at = time.monotonic()
-
-    @property
-    def kills(self) -> int:
-        """Of this run."""
-        return self._campaign.results.kills(MATRIX) - self._before
-
-    def tell(self) -> None:
-        now = time.monotonic()
-        if now - self._told_at < PROGRESS_SECONDS:
-            return
-        self._told_at = now
-        rate = self.kills / (now - self._began)
-        left = self._campaign.kills - self._before - self.kills
-        wait = f"{left / rate / 60:.0f} min left" if rate and left > 0 else "the rest is of other sections"
-        broken = sum(1 for _ in self._campaign.results.broken())
-        trials = len(self._campaign.results.verdicts)
-        sys.stderr.write(
-            f"{self._before + self.kills} of {self._campaign.kills} kills, {trials} trials, "
-            f"{rate:.1f} kills/s, {wait}, {broken} broken, load {os.getloadavg()[0]:.1f}\n"
-        )
-        sys.stderr.flush()
+def _progress(campaign: Campaign, kills_before: int, seconds: float) -> str:
+    """How many, how fast, how long still."""
+    kills, results = campaign.results.kills(MATRIX), campaign.results
+    rate, left = (kills - kills_before) / seconds, campaign.kills - kills
+    wait = f"{left / rate / 60:.0f} min left" if rate and left > 0 else "the rest is of other sections"
+    broken = sum(1 for _ in results.broken())
+    return (
+        f"{kills} of {campaign.kills} kills, {len(results.verdicts)} trials, "
+        f"{rate:.1f} kills/s, {wait}, {broken} broken, load {os.getloadavg()[0]:.1f}"
+    )
 
 
 def _engines_here() -> Sequence[str]:

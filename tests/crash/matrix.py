@@ -11,8 +11,8 @@ from itertools import count, product
 from liveorder.testing.venue.faults import Point
 from tests.crash.cases import DELIVERIES, ENGINES, HELD, OPERATIONS, STRUCK_FROM, Case
 from tests.crash.crowd import CROWDS
-from tests.crash.fate import QUESTIONS, kind_of, places_of
 from tests.crash.key_classes import BEYOND_SECONDS, KEY_CLASSES
+from tests.crash.process_crash_point import QUESTIONS, kind_of, places_of
 from tests.crash.wires import WIRES
 
 SECOND_DEATHS = 4

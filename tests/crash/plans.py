@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class ServicePlan:
-    """A service on one store and one account. `fatal` and `blow`: see `Fate`. Times in seconds."""
+    """A service on one store and one account. `crash_at`: see `ProcessCrashPoint`; there `crash_signal` comes. Times in seconds."""
 
     store: str
     venue_port: int
@@ -16,8 +16,8 @@ class ServicePlan:
     """One of `KEY_CLASSES` or of `WIRES`."""
     owner: str
     journal: str
-    fatal: str | None = None
-    blow: str = "SIGKILL"
+    crash_at: str | None = None
+    crash_signal: str = "SIGKILL"
     lease_seconds: float = 0.6
     call_timeout_seconds: float = 0.4
     wait_for_lease: bool = True

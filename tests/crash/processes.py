@@ -13,7 +13,7 @@ from contextlib import asynccontextmanager, suppress
 from itertools import count
 from typing import Any, TypeVar
 
-from tests.crash.nursery import Nursery
+from tests.crash.fork_server import ForkServer
 from tests.crash.plans import ServicePlan, VenuePlan
 
 T = TypeVar("T")
@@ -24,8 +24,8 @@ POLL_SECONDS = 0.05
 CHUNK = 1 << 16
 
 
-class Died(Exception):
-    """The process is gone. Says what it told last."""
+class ProcessEnded(Exception):
+    """The process is gone. Shows what it emitted last."""
 
 
 class Refused(Exception):
@@ -37,7 +37,7 @@ class Refused(Exception):
 
 
 class Process:
-    """What it tells, and ways to ask it, kill it and pause it."""
+    """What it emits, and ways to ask it, kill it and pause it."""
 
     def __init__(self, line: socket.socket) -> None:
         self.events: list[dict[str, Any]] = []
@@ -61,7 +61,7 @@ class Process:
         self.has_ended = True
         for answer in self._answers.values():
             if not answer.done():
-                answer.set_exception(Died())
+                answer.set_exception(ProcessEnded())
         async with self._changed:
             self._changed.notify_all()
 
@@ -83,18 +83,18 @@ class Process:
             self.events.append(message)
             self._changed.notify_all()
 
-    # --- hearing ---------------------------------------------------------------------------------------------------------------
+    # --- waiting ---------------------------------------------------------------------------------------------------------------
 
-    async def heard(self, event: str, **fields: str) -> dict[str, Any]:
-        """The first such event, waited for. A `sentence` need only be contained. Raises `Died`."""
+    async def wait_for(self, event: str, **fields: str) -> dict[str, Any]:
+        """The first such event, waited for. A `sentence` need only be contained. Raises `ProcessEnded`."""
         async with asyncio.timeout(PATIENCE_SECONDS), self._changed:
-            while (found := self.told(event, **fields)) is None:
+            while (found := self.emitted(event, **fields)) is None:
                 if self.has_ended:
-                    raise Died(self.events[-1:])
+                    raise ProcessEnded(self.events[-1:])
                 await self._changed.wait()
             return found
 
-    def told(self, event: str, **fields: str) -> dict[str, Any] | None:
+    def emitted(self, event: str, **fields: str) -> dict[str, Any] | None:
         return next((each for each in self.events if each["event"] == event and _fits(each, fields)), None)
 
     async def ended(self) -> None:
@@ -104,9 +104,9 @@ class Process:
     # --- asking ----------------------------------------------------------------------------------------------------------------
 
     def begin(self, act: str, **fields: Any) -> asyncio.Future[Any]:
-        """What `ask` waits for. Raises `Died`."""
+        """What `ask` waits for. Raises `ProcessEnded`."""
         if self.has_ended:
-            raise Died
+            raise ProcessEnded
         number = next(self._numbers)
         answer = self._answers[number] = asyncio.get_running_loop().create_future()
         with suppress(OSError):
@@ -114,23 +114,23 @@ class Process:
         return answer
 
     async def ask(self, act: str, **fields: Any) -> Any:
-        """Raises `Died` and `Refused`."""
+        """Raises `ProcessEnded` and `Refused`."""
         answer = self.begin(act, **fields)
         async with asyncio.timeout(PATIENCE_SECONDS):
             return await answer
 
     async def stop(self) -> None:
-        """In good order."""
-        with suppress(Died):
+        """Asks it to shut down."""
+        with suppress(ProcessEnded):
             await self.ask("stop")
         await self.ended()
 
     # --- striking --------------------------------------------------------------------------------------------------------------
 
-    def strike(self, blow: signal.Signals) -> None:
+    def strike(self, sent: signal.Signals) -> None:
         if self._handle is not None:
             with suppress(ProcessLookupError):
-                signal.pidfd_send_signal(self._handle, blow)
+                signal.pidfd_send_signal(self._handle, sent)
 
     async def kill(self) -> None:
         """Nothing of it is left afterwards."""
@@ -149,13 +149,13 @@ def _fits(event: dict[str, Any], fields: dict[str, str]) -> bool:
 
 
 @asynccontextmanager
-async def process(nursery: Nursery, plan: ServicePlan | VenuePlan) -> AsyncIterator[Process]:
-    """Just born; killed at the end, whatever it then does."""
-    born = Process(nursery.bear(plan))
+async def process(fork_server: ForkServer, plan: ServicePlan | VenuePlan) -> AsyncIterator[Process]:
+    """Just spawned; killed at the end, whatever it then does."""
+    spawned = Process(fork_server.spawn(plan))
     try:
-        yield born
+        yield spawned
     finally:
-        await born.kill()
+        await spawned.kill()
 
 
 async def eventually(condition: Callable[[], Awaitable[T]], what: str) -> T:

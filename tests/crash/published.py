@@ -10,20 +10,20 @@ from typing import Any
 from tests.crash.cases import DELIVERIES, ENGINES, OPERATIONS
 from tests.crash.crowd import CROWDS
 from tests.crash.defects import DEFECTS
-from tests.crash.fate import places_of
 from tests.crash.key_classes import BEYOND_SECONDS, DELIVERY_BOUND_SECONDS, KEY_CLASSES, finds_by_key, longest_doubt_seconds
-from tests.crash.results import BEYOND, MATRIX, Results
+from tests.crash.process_crash_point import places_of
+from tests.crash.results import BEYOND, MATRIX, TrialResults
 from tests.crash.results import DEFECTS as DEFECT_TRIALS
 from tests.crash.verdict import Verdict
 from tests.crash.wires import WIRES
-from tests.figures import table, told
+from tests.harness.figures import described, table
 
 _CLASSES, _OPERATIONS = (*KEY_CLASSES, *WIRES), (*OPERATIONS, *CROWDS)
 
 Name = Callable[[Verdict], str]
 
 
-def figures(results: Results, seed: int, command: str, broker: str | None = None) -> str:
+def figures(results: TrialResults, seed: int, command: str, broker: str | None = None) -> str:
     """Of the matrix on a broker's wire, without what lies beyond the bounds and the defects: they are the engine's matter."""
     trials = results.of(MATRIX)
     blocks = [
@@ -46,7 +46,7 @@ def figures(results: Results, seed: int, command: str, broker: str | None = None
     return "\n\n".join(blocks)
 
 
-def _of_the_engine(results: Results) -> Iterator[str]:
+def _of_the_engine(results: TrialResults) -> Iterator[str]:
     yield "### Beyond the declared bound: a violated assumption"
     yield _beyond(results.of(BEYOND))
     yield "### Can it fail? Defects put in"
@@ -56,13 +56,13 @@ def _of_the_engine(results: Results) -> Iterator[str]:
 # --- in all ---
 
 
-def _summary(results: Results, trials: Sequence[Verdict], seed: int, command: str, broker: str | None) -> Iterator[str]:
+def _summary(results: TrialResults, trials: Sequence[Verdict], seed: int, command: str, broker: str | None) -> Iterator[str]:
     broken, short = sum(1 for _ in results.broken()), shortcomings(results, broker)
     yield f"**{results.kills(MATRIX)} kills in {len(trials)} trials; promises broken in {broken}.**"
     yield f"`{command}`, seed {seed}. {'; '.join(_run(run) for run in results.runs)}."
     repeated = Counter(_plain(verdict.repeated_for) for verdict in trials if verdict.repeated_for)
-    told = ": " + "; ".join(f"{why} ({times})" for why, times in repeated.most_common()) if repeated else ""
-    yield f"{sum(repeated.values())} trials could not be carried out the first time, and were the second{told}."
+    reasons = ": " + "; ".join(f"{why} ({times})" for why, times in repeated.most_common()) if repeated else ""
+    yield f"{sum(repeated.values())} trials could not be carried out the first time, and were the second{reasons}."
     held = [verdict.outlived_recovery for verdict in trials if verdict.outlived_recovery is not None]
     yield f"Of {len(held)} held requests whose sender died meanwhile, {sum(held)} arrived after the next service had recovered."
     defects = ", and every defect reported" if broker is None else ""
@@ -71,7 +71,7 @@ def _summary(results: Results, trials: Sequence[Verdict], seed: int, command: st
 
 def _run(run: Mapping[str, Any]) -> str:
     rate = f"{run['kills']} kills in {run['seconds']} s, {run['at_once']} trials side by side, load up to {run['load']}"
-    return f"{told(run)}, PostgreSQL {run['postgres']}: {rate}"
+    return f"{described(run)}, PostgreSQL {run['postgres']}: {rate}"
 
 
 def _outcomes(title: str, verdicts: Sequence[Verdict], name_of: Name, names: Iterable[str]) -> str:
@@ -129,7 +129,7 @@ def _doubt(name: str, verdicts: Sequence[Verdict]) -> tuple[str, ...]:
 # --- boundaries ---
 
 
-def _struck(results: Results) -> str:
+def _struck(results: TrialResults) -> str:
     kills = Counter(place for verdict in results.of(MATRIX) for label in verdict.struck for place in places_of(label))
     calls = sorted({call for _, call in (*results.passed(), *kills)})
     return table(("boundary", "killed before", "killed after"), [_times_struck(call, kills) for call in calls])
@@ -139,7 +139,7 @@ def _times_struck(call: str, kills: Mapping[tuple[str, str], int]) -> tuple[str,
     return f"`{call}`", str(kills.get(("before", call), 0)), str(kills.get(("after", call), 0))
 
 
-def shortcomings(results: Results, broker: str | None = None) -> list[str]:
+def shortcomings(results: TrialResults, broker: str | None = None) -> list[str]:
     """Of the campaign itself: what it did not strike, and defects that it did not see."""
     unstruck = [f"NEVER STRUCK: {' '.join(place)}" for place in results.unstruck()]
     if broker is not None:
@@ -166,8 +166,8 @@ def _beyond(verdicts: Sequence[Verdict]) -> str:
         "what broke, most often",
     )
     rows = [_what_happened(name, groups[name]) for name in sorted(groups)]
-    told = f"The venue takes the request {BEYOND_SECONDS:g} s after it was sent; the broker declares {DELIVERY_BOUND_SECONDS:g} s."
-    return f"{told}\n\n{table(head, rows)}"
+    bound = f"The venue takes the request {BEYOND_SECONDS:g} s after it was sent; the broker declares {DELIVERY_BOUND_SECONDS:g} s."
+    return f"{bound}\n\n{table(head, rows)}"
 
 
 def _what_happened(name: str, verdicts: Sequence[Verdict]) -> tuple[str, ...]:
@@ -201,7 +201,7 @@ def _most_telling(reported: Sequence[Verdict]) -> str:
     return _plain(found[0]) if found else "NOT REPORTED"
 
 
-def _in_full(results: Results) -> Iterator[str]:
+def _in_full(results: TrialResults) -> Iterator[str]:
     broken = [f"- {verdict.case}: {_plain('; '.join(verdict.violations))}" for verdict in results.broken()]
     if broken:
         yield "### Broken, in full"

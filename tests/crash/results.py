@@ -11,16 +11,16 @@ from typing import Any
 
 from liveorder.testing.venue.faults import Point
 from tests.crash.cases import Case
-from tests.crash.fate import places_of
+from tests.crash.process_crash_point import places_of
 from tests.crash.verdict import Verdict
-from tests.kept_lines import keep, kept_in
+from tests.harness.results_file import ResultsFile
 
 COUNTING, MATRIX, BEYOND, DEFECTS = "counting", "matrix", "beyond the declared bound", "defects"
 
 
 @dataclass
-class Results:
-    """Verdicts by section and number. With a file, what it holds already is taken in, but for a line that was cut off."""
+class TrialResults:
+    """Verdicts by section and number, those that the file holds already included."""
 
     file: Path | None = None
     verdicts: dict[tuple[str, int], Verdict] = field(default_factory=dict)
@@ -29,9 +29,8 @@ class Results:
     _began: float = field(default_factory=time.monotonic)
 
     def __post_init__(self) -> None:
-        if self.file is not None:
-            for line in kept_in(self.file):
-                self._take(line)
+        for line in ResultsFile(self.file).lines():
+            self._take(line)
 
     def _take(self, line: dict[str, Any]) -> None:
         if "run" in line:
@@ -47,7 +46,7 @@ class Results:
             verdict = replace(verdict, boundaries=[], later_boundaries=[])
         at = {"seconds": round(time.monotonic() - self._began), "load": round(os.getloadavg()[0], 1)}
         self._keep(section, number, verdict, at)
-        self._write({"section": section, "number": number, "at": at, "verdict": asdict(verdict)})
+        ResultsFile(self.file).add({"section": section, "number": number, "at": at, "verdict": asdict(verdict)})
 
     def _keep(self, section: str, number: int, verdict: Verdict, at: dict[str, Any]) -> None:
         self.verdicts[section, number] = verdict
@@ -60,11 +59,7 @@ class Results:
         """What is added from now on is of this run."""
         self._began = time.monotonic()
         self._take({"run": run})
-        self._write({"run": run})
-
-    def _write(self, line: dict[str, Any]) -> None:
-        if self.file is not None:
-            keep(self.file, line)
+        ResultsFile(self.file).add({"run": run})
 
     def has(self, section: str, number: int, case: Case) -> bool:
         """Not where a file has another case under this number: it is of a matrix that was drawn otherwise."""

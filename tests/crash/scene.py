@@ -1,4 +1,4 @@
-"""Where services live and die: a nursery, places for their stores, and a venue for each key class, in a process of its own."""
+"""What a campaign's services need: a fork server, stores, and a venue for each key class, in a process of its own."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from typing import Any
 from liveorder.infrastructure.brokers.simulated.tcp import Tcp
 from liveorder.infrastructure.clock import SystemClock
 from liveorder.testing.venue.control import VenueControl
-from tests.crash.nursery import Nursery, nursery
-from tests.crash.places import Place, place
+from tests.crash.fork_server import ForkServer, fork_server
 from tests.crash.plans import ServicePlan, VenuePlan
 from tests.crash.processes import PATIENCE_SECONDS, Process, process
+from tests.crash.store_factories import StoreFactory, store_factory
 from tests.crash.wires import HOST
 
 ON_A_WIRE_SECONDS = 1.0
@@ -33,21 +33,21 @@ class VenueAt:
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    nursery: Nursery
-    places: Mapping[str, Place]
+    fork_server: ForkServer
+    stores: Mapping[str, StoreFactory]
     """By database engine."""
     venues: Mapping[str, VenueAt]
     """By key class."""
     folder: Path
 
     def service(self, store: str, account: str, key_class: str, owner: str, **terms: Any) -> AbstractAsyncContextManager[Process]:
-        """Just born: it takes the store, or stands by until it can."""
+        """Just spawned: it takes the store, or stands by until it can."""
         journal = str(self.journal(account))
         venue = self.venues[key_class]
         if venue.addresses:
             terms = {"address": venue.addresses[account], "call_timeout_seconds": ON_A_WIRE_SECONDS} | terms
         plan = ServicePlan(store, venue.port, account, key_class, owner, journal, **terms)
-        return process(self.nursery, plan)
+        return process(self.fork_server, plan)
 
     def journal(self, account: str) -> Path:
         return self.folder / f"{account}.db-emergency.jsonl"
@@ -60,18 +60,18 @@ async def staged(
     """Every account is known at every venue."""
     folder.mkdir(exist_ok=True)  # noqa: ASYNC240 - one folder
     async with AsyncExitStack() as stack:
-        home = await stack.enter_async_context(nursery())
-        places = {name: await stack.enter_async_context(place(name, folder)) for name in sorted(set(engines))}
+        home = await stack.enter_async_context(fork_server())
+        stores = {name: await stack.enter_async_context(store_factory(name, folder)) for name in sorted(set(engines))}
         venues = {}
         for name in sorted(set(key_classes)):
-            born = await stack.enter_async_context(process(home, VenuePlan(name, accounts, str(folder / f"venue {name}.db"))))
-            venues[name] = await stack.enter_async_context(_reached(born))
-        yield Scene(home, places, venues, folder)
+            venue = await stack.enter_async_context(process(home, VenuePlan(name, accounts, str(folder / f"venue {name}.db"))))
+            venues[name] = await stack.enter_async_context(_reached(venue))
+        yield Scene(home, stores, venues, folder)
 
 
 @asynccontextmanager
 async def _reached(venue: Process) -> AsyncIterator[VenueAt]:
-    started = await venue.heard("started")
+    started = await venue.wait_for("started")
     port = started["port"]
     transport = Tcp(HOST, port, SystemClock())
     try:

@@ -1,7 +1,7 @@
-"""A service as a process of the nursery's: the real engine, store and broker, in a composition in which it can be struck.
+"""A service in a process of the fork server's: the real engine, store and broker, in a composition in which it can be killed.
 
-It speaks lines of JSON: each request has a number and is answered by it; what happens meanwhile is told as events. It ends when its
-line does, in good order when asked to `stop`, and like a service that lost its store when it has.
+It speaks lines of JSON: each request has a number and is answered by it; what happens meanwhile is emitted as events. It ends when
+its line does, by a shutdown when asked to `stop`, and like a service that lost its store when it has.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ from liveorder.infrastructure.signals.followed_file import FollowedFile
 from liveorder.infrastructure.signals.growing_file import end_of
 from liveorder.infrastructure.signals.jsonl_file import JsonlFile
 from tests.crash.composition import composed
-from tests.crash.fate import Fate, Tell
 from tests.crash.plans import ServicePlan
+from tests.crash.process_crash_point import Emit, ProcessCrashPoint
 
 PATIENT_QUESTIONS = 5
 
@@ -41,10 +41,10 @@ def main(fields: dict[str, Any], line: socket.socket) -> None:
 async def _main(plan: ServicePlan, line: socket.socket) -> None:
     reader, writer = await asyncio.open_connection(sock=line)
 
-    def tell(**message: Any) -> None:
+    def emit(**message: Any) -> None:
         writer.write(json.dumps(message).encode() + b"\n")
 
-    await _Served(plan, tell).live(reader)
+    await _Served(plan, emit).live(reader)
     await writer.drain()
 
 
@@ -86,11 +86,11 @@ class _Memory:
 
 
 class _Served:
-    def __init__(self, plan: ServicePlan, tell: Tell) -> None:
-        self._tell, self._wait, self._account = tell, plan.wait_for_lease, plan.account
-        self._fate = Fate(tell, plan.fatal, signal.Signals[plan.blow])
+    def __init__(self, plan: ServicePlan, emit: Emit) -> None:
+        self._emit, self._wait, self._account = emit, plan.wait_for_lease, plan.account
+        self._crash_point = ProcessCrashPoint(emit, plan.crash_at, signal.Signals[plan.crash_signal])
         self._memory, self._source = _Memory(), _Fed()
-        parts = composed(plan, self._fate, tell)
+        parts = composed(plan, self._crash_point, emit)
         self.engine, self._outbox, self._projector = parts.engine, parts.outbox, parts.projector
         self.engine.orders.listen(self._memory)
         self._file = JsonlFile(Path(plan.file)) if plan.file else None
@@ -112,23 +112,23 @@ class _Served:
             "reconcile": self._reconcile,
             "bookmark": self._bookmark,
             "verify": self._verify,
-            "pause": self._fate.strike,
+            "pause": self._crash_point.strike,
             "stop": self._stop,
         }
 
     async def live(self, requests: asyncio.StreamReader) -> None:
-        self._tell(event="born", pid=os.getpid())
+        self._emit(event="spawned", pid=os.getpid())
         listening = asyncio.create_task(self._listen(requests))
         try:
             report = await self.engine.start(wait_for_lease=self._wait, before_trading=self._outbox.open)
         except Exception as error:  # noqa: BLE001 - whatever keeps a service from starting, the test must hear of it
-            self._tell(event="failed", error=type(error).__name__, message=str(error))
+            self._emit(event="failed", error=type(error).__name__, message=str(error))
             return
         self.engine.begin("outbox", self._outbox.run, lasting=True)
         if self._projector is not None and self.engine.identity is not None:
             self._projector.follow(self.engine.identity.store_id)
             self.engine.begin("projector", self._projector.run, lasting=True)
-        self._tell(event="started", recovery=asdict(report), epoch=self.engine.orders.recorder.epoch, monotonic=time.monotonic())
+        self._emit(event="started", recovery=asdict(report), epoch=self.engine.orders.recorder.epoch, monotonic=time.monotonic())
         sources = (source for source in (self._source, self._file, self._followed) if source is not None)
         reading = [asyncio.create_task(self._read(source)) for source in sources]
         losing = asyncio.create_task(self.engine.ownership.lost.wait())
@@ -138,7 +138,7 @@ class _Served:
             task.cancel()
         await self.engine.stop(before_closing=self._outbox.flush)
         listening.cancel()
-        self._tell(event="lost the store" if losing.done() else "stopped", boundaries=self._fate.names)
+        self._emit(event="lost the store" if losing.done() else "stopped", boundaries=self._crash_point.names)
 
     async def _read(self, source: SignalSource) -> None:
         """A file that is followed is written by the test once it is known where it is read from."""
@@ -147,8 +147,8 @@ class _Served:
             if source is self._followed:
                 while await self._bookmark() is None:
                     await self.engine.clock.sleep(0.02)
-                self._tell(event="listening")
-        self._tell(event="read", source=source.name)
+                self._emit(event="listening")
+        self._emit(event="read", source=source.name)
 
     async def _listen(self, requests: asyncio.StreamReader) -> None:
         while line := await requests.readline():
@@ -160,9 +160,9 @@ class _Served:
 
     async def _answer(self, number: int, act: str, fields: dict[str, Any]) -> None:
         try:
-            self._tell(number=number, answer=await self._acts[act](**fields))
+            self._emit(number=number, answer=await self._acts[act](**fields))
         except LiveOrderError as error:
-            self._tell(number=number, error=type(error).__name__, message=str(error))
+            self._emit(number=number, error=type(error).__name__, message=str(error))
 
     # --- acts ------------------------------------------------------------------------------------------------------------------
 
@@ -225,8 +225,8 @@ class _Served:
         for _ in range(PATIENT_QUESTIONS):
             if report.unanswered:
                 (report,) = await self.engine.reconcile.reconcile_all()
-        told = [*map(str, report.differences), *(f"{question} not answered" for question in report.unanswered)]
-        return {"is_clean": report.is_clean, "differences": told}
+        differences = [*map(str, report.differences), *(f"{question} not answered" for question in report.unanswered)]
+        return {"is_clean": report.is_clean, "differences": differences}
 
     async def _bookmark(self) -> int | None:
         """How far the followed file was read."""

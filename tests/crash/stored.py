@@ -26,7 +26,7 @@ from liveorder.infrastructure.clock import SystemClock
 from liveorder.infrastructure.eventstore.store_by_url import store_at
 from tests.crash.composition import MAPPER
 from tests.crash.processes import Process
-from tests.crash.witness import digest_of
+from tests.crash.sent_requests import digest_of
 
 _ALARMING = (OutcomeDoubted, AnomalyNoted, UnmatchedReportNoted)
 _REQUESTS = (SubmissionStarted, CancelRequested, ReplaceRequested)
@@ -78,7 +78,7 @@ def of_any(stored: Stored, lives: Sequence[Process]) -> Iterator[str]:
 
 def _of_the_owners(stored: Stored, lives: Sequence[Process]) -> Iterator[str]:
     """One writer at a time, and none twice."""
-    epochs = Counter(event["epoch"] for event in told(lives, "started"))
+    epochs = Counter(event["epoch"] for event in emitted(lives, "started"))
     for epoch, owners in epochs.items():
         if owners > 1:
             yield f"{owners} services owned the store as epoch {epoch}"
@@ -104,7 +104,7 @@ def _of_the_requests(stored: Stored, lives: Sequence[Process]) -> Iterator[str]:
         if isinstance(each.event, _REQUESTS) and each.event.deadline is not None:
             deadlines[digest_of(each.event.payload)].append(each.event.deadline)
     for life in lives:
-        for event in told([life], "sent"):
+        for event in emitted([life], "sent"):
             if (known := deadlines.get(event["payload"])) is None:
                 if event["kind"] != "cancel":
                     yield f"a {event['kind']} left that is not stored"
@@ -114,26 +114,26 @@ def _of_the_requests(stored: Stored, lives: Sequence[Process]) -> Iterator[str]:
 
 def _is_excused(life: Process, kind: str) -> bool:
     """It was stopped within such a call, once the deadline had been looked at; or its cancels went out without a stored one."""
-    slept = life.told("struck", blow="SIGSTOP", boundary=f"before {kind} #")
-    went_without = life.told("log", sentence="Cancel sent without the store") if kind == "cancel" else None
+    slept = life.emitted("struck", signal="SIGSTOP", boundary=f"before {kind} #")
+    went_without = life.emitted("log", sentence="Cancel sent without the store") if kind == "cancel" else None
     return slept is not None or went_without is not None
 
 
 def _untold(stored: Stored, lives: Sequence[Process]) -> Iterator[str]:
     """Doubts, anomalies and strangers' orders of which no alert went out, by the end of all lives."""
-    noticed = {event["notice_id"] for event in told(lives, "notice")}
+    noticed = {event["notice_id"] for event in emitted(lives, "notice")}
     for each in stored.log:
         if isinstance(each.event, _ALARMING) and f"{each.stream_id}:{each.version}" not in noticed:
             yield f"no alert of it: {each.event.sentence()}"
 
 
 def unresolved(stored: Stored, order: LiveOrder) -> Iterator[str]:
-    """What was told before its order was known belongs to it from then on, whoever dies between the two."""
+    """What was reported before its order was known belongs to it from then on, whoever dies between the two."""
     resolved = {each.stream_id for each in stored.log if isinstance(each.event, UnmatchedReportResolved)}
     left = (each.event for each in stored.log if isinstance(each.event, UnmatchedReportNoted) and each.stream_id not in resolved)
     if any(noted.broker_order_id == order.broker_order_id for noted in left):
         yield f"a report about {order.broker_order_id} is still said to match no order"
 
 
-def told(lives: Sequence[Process], event: str) -> list[dict[str, Any]]:
+def emitted(lives: Sequence[Process], event: str) -> list[dict[str, Any]]:
     return [each for life in lives for each in life.events if each["event"] == event]

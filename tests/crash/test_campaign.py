@@ -1,4 +1,4 @@
-"""How a campaign draws its trials, keeps what became of them, and tells it."""
+"""How a campaign draws its trials, keeps what became of them, and publishes it."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from tests.crash.defects import DEFECTS
 from tests.crash.in_short import in_short
 from tests.crash.matrix import Boundaries, Matrix, drawn
 from tests.crash.published import figures, shortcomings
-from tests.crash.results import COUNTING, MATRIX, Results
+from tests.crash.results import COUNTING, MATRIX, TrialResults
 from tests.crash.verdict import Verdict
-from tests.figures import END, begin, publish
+from tests.harness.figures import END, begin, publish
 
 CELLS = Matrix().cells()
 FOUND = {cell: Boundaries(("before submit #1", "after submit #1", "before append Filled #1"), ("after find #1",)) for cell in CELLS}
@@ -37,21 +37,21 @@ def a_verdict(number: int) -> Verdict:
 
 def test_an_interrupted_campaign_finds_its_results_again_but_for_a_line_that_was_cut_off(tmp_path: Path) -> None:
     file = tmp_path / "results" / "seed-1.jsonl"
-    results = Results(file)
+    results = TrialResults(file)
     results.begin_run({"date": "today"})
     for number in range(3):
         results.add(MATRIX, number, a_verdict(number))
     file.write_text(file.read_text()[:-10])
-    found = Results(file)
+    found = TrialResults(file)
     assert [found.has(MATRIX, number, CELLS[number]) for number in range(3)] == [True, True, False]
     assert not found.has(MATRIX, 0, CELLS[1])
     assert (found.kills(MATRIX), found.runs[0]["kills"]) == (2, 2)
     found.add(MATRIX, 2, a_verdict(2))
-    assert Results(file).of(MATRIX) == results.of(MATRIX)
+    assert TrialResults(file).of(MATRIX) == results.of(MATRIX)
 
 
 def test_a_boundary_that_was_passed_and_never_struck_is_a_shortcoming() -> None:
-    results = Results()
+    results = TrialResults()
     results.add(COUNTING, 0, a_verdict(0))
     results.add(MATRIX, 0, a_verdict(0))
     assert "NEVER STRUCK: after submit" in shortcomings(results)
@@ -59,7 +59,7 @@ def test_a_boundary_that_was_passed_and_never_struck_is_a_shortcoming() -> None:
 
 
 def test_figures_are_written_between_their_marks_and_nothing_else_is_touched(tmp_path: Path) -> None:
-    page, results = tmp_path / "page.md", Results()
+    page, results = tmp_path / "page.md", TrialResults()
     page.write_text(f"before\n{begin('make killmatrix')}\nold\n{END}\nafter\n")
     results.add(MATRIX, 0, a_verdict(0))
     for _ in range(2):
@@ -70,7 +70,7 @@ def test_figures_are_written_between_their_marks_and_nothing_else_is_touched(tmp
 
 
 def test_a_campaign_is_told_in_five_lines_by_its_own_figures() -> None:
-    results = Results()
+    results = TrialResults()
     results.begin_run({"date": "today"})
     results.add(MATRIX, 0, replace(a_verdict(0), orders=12, pauses=1))
     lines = in_short(results, 7, "make killmatrix KILLS=1 SEED=7").splitlines()

@@ -27,10 +27,10 @@ from liveorder.testing.venue.control import VenueControl
 from liveorder.testing.venue.faults import Fault, FaultKind, FaultPlan, Point
 from liveorder.testing.venue.in_process import InProcess
 from liveorder.testing.venue.settings import Fills, VenueAccount, VenueCommission
+from tests.harness.crash_points import Crashed, CrashPoint, abandon
+from tests.harness.virtual_time import run_virtually
+from tests.harness.worlds import ACCOUNT, STILL, World, a_signal, a_world, until
 from tests.memory import folder_in_memory
-from tests.mortality import Died, Mortality, bury
-from tests.virtual_time import run_virtually
-from tests.worlds import ACCOUNT, STILL, World, a_signal, a_world, until
 
 Life: TypeAlias = Callable[[Engine], Awaitable[None]]
 
@@ -68,34 +68,34 @@ WAYS = {
 }
 
 
-async def lived(world: World, life: Life, mortality: Mortality) -> bool:
+async def lived(world: World, life: Life, crash_point: CrashPoint) -> bool:
     """Whether it lived to its end."""
-    engine = world.engine(mortality)
+    engine = world.engine(crash_point)
     try:
         await engine.start(wait_for_lease=True)
         async with asyncio.timeout(120):
             await life(engine)
-    except (Died, TimeoutError):
-        await bury(engine)
+    except (Crashed, TimeoutError):
+        await abandon(engine)
         return False
     await engine.stop()
     return True
 
 
 async def boundaries(folder: Path, life: Life) -> list[str]:
-    mortality = Mortality()
+    crash_point = CrashPoint()
     async with a_world(folder, SLOW_PARTS) as world:
-        assert await lived(world, life, mortality)
-    return mortality.names
+        assert await lived(world, life, crash_point)
+    return crash_point.names
 
 
-async def after_death_at(folder: Path, life: Life, fatal: int, way: FaultKind | None) -> None:
+async def after_death_at(folder: Path, life: Life, crash_at: int, way: FaultKind | None) -> None:
     venue = SLOW_PARTS
     if way is not None:
         held = 4.0 if way is FaultKind.REQUEST_HELD else None
         venue = venue.model_copy(update={"faults": FaultPlan(faults=(Fault(kind=way, on=Point.SUBMIT, nth=1, seconds=held),))})
     async with a_world(folder, venue) as world:
-        await lived(world, life, Mortality(fatal))
+        await lived(world, life, CrashPoint(crash_at))
         async with world.living() as engine:
             order = await engine.execute.execute(a_signal_of(life))
             with suppress(TimeoutError):
@@ -128,13 +128,13 @@ def _survives_every_death(tmp_path: Path, life: Life, way: FaultKind | None) -> 
     (tmp_path / "count").mkdir()
     names = run_virtually(boundaries(tmp_path / "count", life))
     assert len(names) > 8
-    for fatal, boundary in enumerate(names):
-        folder = tmp_path / str(fatal)
+    for crash_at, boundary in enumerate(names):
+        folder = tmp_path / str(crash_at)
         folder.mkdir()
         try:
-            run_virtually(after_death_at(folder, life, fatal, way))
+            run_virtually(after_death_at(folder, life, crash_at, way))
         except (AssertionError, LiveOrderError) as failure:
-            raise AssertionError(f"death at {fatal} ({boundary}): {failure}") from failure
+            raise AssertionError(f"death at {crash_at} ({boundary}): {failure}") from failure
 
 
 # --- fees in kind ----------------------------------------------------------------------------------------------------------------
@@ -153,11 +153,11 @@ async def buys_and_sells_coins(engine: Engine) -> None:
     await asyncio.sleep(10)
 
 
-async def dies_with_fees_open(folder: Path, fatal: int | None) -> list[str]:
+async def dies_with_fees_open(folder: Path, crash_at: int | None) -> list[str]:
     """The boundaries that were passed. Whatever the instant: each order once, and the position the venue's, without a person."""
     async with a_world(folder, KEEPS, capabilities=capabilities_of(KEEPS)) as world:
-        mortality = Mortality(fatal)
-        await lived(world, buys_and_sells_coins, mortality)
+        crash_point = CrashPoint(crash_at)
+        await lived(world, buys_and_sells_coins, crash_point)
         async with world.living() as engine:
             await buys_and_sells_coins(engine)
             report = await engine.reconcile.reconcile(ACCOUNT)
@@ -169,35 +169,35 @@ async def dies_with_fees_open(folder: Path, fatal: int | None) -> list[str]:
             events = [item.event async for page in engine.store.log() for item in page]
             assert sum(event.quantity for event in events if isinstance(event, PositionAdjusted)) == Decimal("-0.03")
             assert sum(isinstance(event, Requested) for event in events) == 3
-        return mortality.names
+        return crash_point.names
 
 
 def test_fees_in_kind_are_settled_once_whatever_the_instant_of_a_death() -> None:
     with folder_in_memory() as folder:
         (folder / "count").mkdir()
         names = run_virtually(dies_with_fees_open(folder / "count", None))
-        for fatal, boundary in enumerate(names):
-            (folder / str(fatal)).mkdir()
+        for crash_at, boundary in enumerate(names):
+            (folder / str(crash_at)).mkdir()
             try:
-                run_virtually(dies_with_fees_open(folder / str(fatal), fatal))
+                run_virtually(dies_with_fees_open(folder / str(crash_at), crash_at))
             except AssertionError as failure:
-                raise AssertionError(f"death at {fatal} ({boundary}): {failure}") from failure
+                raise AssertionError(f"death at {crash_at} ({boundary}): {failure}") from failure
 
 
 # --- adoption -------------------------------------------------------------------------------------------------------------------
 
 
-async def dies_adopting(folder: Path, fatal: int | None) -> int:
+async def dies_adopting(folder: Path, crash_at: int | None) -> int:
     """How many boundaries were passed. What was told of the order before it was adopted belongs to it, whoever died in between."""
     async with a_world(folder, SLOW_PARTS) as world:
-        control, mortality = VenueControl(InProcess(world.floor, world.clock)), Mortality(fatal)
+        control, crash_point = VenueControl(InProcess(world.floor, world.clock)), CrashPoint(crash_at)
         outside = await control.place(ACCOUNT, "ARCA:SPY", Side.BUY, Decimal(10), Decimal(400))
         await control.fill(outside, Decimal(3), Decimal(400))
 
         async def adopts(engine: Engine) -> None:
             await engine.adopt.adopt_order(ACCOUNT, outside, "by phone", "person:tester")
 
-        await lived(world, adopts, mortality)
+        await lived(world, adopts, crash_point)
         async with world.living() as engine:
             with suppress(DecisionRefused):
                 await adopts(engine)
@@ -205,15 +205,15 @@ async def dies_adopting(folder: Path, fatal: int | None) -> int:
         noted, resolved = (
             sum(isinstance(event, kind) for event in events) for kind in (UnmatchedReportNoted, UnmatchedReportResolved)
         )
-        assert noted == resolved > 0, f"death at {fatal}: {noted} noted, {resolved} resolved"
-        return mortality.passed
+        assert noted == resolved > 0, f"death at {crash_at}: {noted} noted, {resolved} resolved"
+        return crash_point.passed
 
 
 def test_what_was_told_of_an_adopted_order_is_resolved_by_whatever_run_comes_after_a_death() -> None:
     with folder_in_memory() as folder:
-        for fatal in range(_lived_through(folder / "count")):
-            (folder / str(fatal)).mkdir()
-            run_virtually(dies_adopting(folder / str(fatal), fatal))
+        for crash_at in range(_lived_through(folder / "count")):
+            (folder / str(crash_at)).mkdir()
+            run_virtually(dies_adopting(folder / str(crash_at), crash_at))
 
 
 def _lived_through(folder: Path) -> int:
@@ -224,14 +224,14 @@ def _lived_through(folder: Path) -> int:
 async def dies_adopting_and_recovering(folder: Path, first: int, second: int | None) -> int:
     """The adopted order fills while nobody lives, and the life that finds that out dies too; boundaries that one passed."""
     async with a_world(folder, SLOW_PARTS) as world:
-        control, recovering = VenueControl(InProcess(world.floor, world.clock)), Mortality(second)
+        control, recovering = VenueControl(InProcess(world.floor, world.clock)), CrashPoint(second)
         outside = await control.place(ACCOUNT, "ARCA:SPY", Side.BUY, Decimal(10), Decimal(400))
         await control.fill(outside, Decimal(3), Decimal(400))
 
         async def adopts(engine: Engine) -> None:
             await engine.adopt.adopt_order(ACCOUNT, outside, "by phone", "person:tester")
 
-        await lived(world, adopts, Mortality(first))
+        await lived(world, adopts, CrashPoint(first))
         await control.fill(outside, Decimal(7), Decimal(400))
         await lived(world, _rests, recovering)
         async with world.living() as engine:

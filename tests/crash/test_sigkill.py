@@ -16,7 +16,7 @@ from tests.crash.cases import ENGINES, HELD, Case
 from tests.crash.defect_cases import EXPOSING
 from tests.crash.matrix import Matrix
 from tests.crash.scene import Scene, staged
-from tests.crash.table import table
+from tests.crash.summary import summary
 from tests.crash.trial import tried
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "pidfd_open"), reason="needs Linux: pidfd and PR_SET_PDEATHSIG")
@@ -32,8 +32,8 @@ async def test_a_service_killed_at_any_boundary_leaves_one_order_a_signal_and_lo
         require_postgres()
     campaign = Campaign(KILLS, SEED, Matrix((engine,), counted_with=("searchable",), counted_for=("prompt",)))
     verdicts = await campaign.run(tmp_path)
-    assert not any(campaign.results.broken()), table(verdicts)
-    assert sum(verdict.deaths for verdict in verdicts) >= KILLS, table(verdicts)
+    assert not any(campaign.results.broken()), summary(verdicts)
+    assert sum(verdict.deaths for verdict in verdicts) >= KILLS, summary(verdicts)
 
 
 ATTEMPTS = 3

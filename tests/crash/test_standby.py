@@ -19,7 +19,7 @@ from liveorder.infrastructure.eventstore.store_by_url import sqlite_path
 from tests.contract.event_stores import require_postgres
 from tests.crash.cases import BELOW_THE_MARKET, ENGINES, a_signal, key_of
 from tests.crash.key_classes import KEY_CLASSES
-from tests.crash.processes import Died, Process, Refused, eventually
+from tests.crash.processes import Process, ProcessEnded, Refused, eventually
 from tests.crash.scene import Scene, staged
 
 pytestmark = [
@@ -30,7 +30,7 @@ pytestmark = [
 ACCOUNTS = tuple(f"A{number}" for number in range(100))
 _ACCOUNTS = iter(ACCOUNTS)
 BEGUN = "append Requested+Approved+SubmissionStarted #1"
-SHUT_OUT = (Refused, Died)
+SHUT_OUT = (Refused, ProcessEnded)
 """Told that the store is lost, or ended for that reason before it could answer."""
 RESTING = a_signal("resting", limit_price=BELOW_THE_MARKET)
 SHORT = {"delivery_bound_seconds": 0.3}
@@ -83,14 +83,14 @@ class Pair:
 
     async def owner(self, key_class: str = "unique", **terms: Any) -> Process:
         service = await self.service("first", key_class, **terms)
-        await service.heard("started")
+        await service.wait_for("started")
         return service
 
     async def standby(self, key_class: str = "unique", **terms: Any) -> Process:
         """It says that it stands by, and for whom."""
         service = await self.service("second", key_class, **terms)
-        await service.heard("log", category="LEASE", sentence="Standing by: this store is owned by first")
-        assert service.told("started") is None
+        await service.wait_for("log", category="LEASE", sentence="Standing by: this store is owned by first")
+        assert service.emitted("started") is None
         return service
 
     async def at_the_venue(self, signal_id: str, key_class: str = "unique") -> list[OrderSnapshot]:
@@ -109,9 +109,9 @@ async def scene(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPat
 @pytest_asyncio.fixture(loop_scope="module")
 async def pair(scene: Scene) -> AsyncIterator[Pair]:
     account = next(_ACCOUNTS)
-    (place,) = scene.places.values()
+    (stores,) = scene.stores.values()
     async with AsyncExitStack() as lives:
-        yield Pair(scene, await place.new_store(account), account, lives)
+        yield Pair(scene, await stores.new_store(account), account, lives)
 
 
 def sent(service: Process) -> list[str]:
@@ -147,7 +147,7 @@ async def test_a_standby_takes_over_from_a_killed_service_and_recovers(pair: Pai
     placed = await first.ask("execute", raw=RESTING)
     first.strike(signal.SIGKILL)
     await first.ended()
-    assert (await second.heard("started"))["recovery"]["unfinished"] == 1
+    assert (await second.wait_for("started"))["recovery"]["unfinished"] == 1
     assert_taken_as_soon_as_it_had_run_out(second)
     assert (await second.ask("execute", raw=RESTING))["order_id"] == placed["order_id"]
     await second.ask("cancel", order_id=placed["order_id"])
@@ -157,18 +157,18 @@ async def test_a_standby_takes_over_from_a_killed_service_and_recovers(pair: Pai
 
 
 async def test_a_standby_takes_over_from_a_paused_service_which_then_can_neither_append_nor_send(pair: Pair) -> None:
-    first = await pair.owner(blow="SIGSTOP")
+    first = await pair.owner(crash_signal="SIGSTOP")
     second = await pair.standby()
     placed = await first.ask("execute", raw=RESTING)
     paused = first.begin("pause")
-    await second.heard("started")
+    await second.wait_for("started")
     assert_taken_as_soon_as_it_had_run_out(second)
     too_late = first.begin("execute", raw=a_signal("late"))
     first.strike(signal.SIGCONT)
     await paused
     with pytest.raises(SHUT_OUT):
         await too_late
-    await first.heard("lost the store")
+    await first.wait_for("lost the store")
     await first.ended()
     assert await pair.at_the_venue("late") == []
     assert sent(first) == [pair.key("resting")]
@@ -181,10 +181,10 @@ async def test_a_standby_takes_over_from_a_paused_service_which_then_can_neither
 @key_classes("unique", "searchable", "searchable with lag")
 async def test_a_service_paused_between_its_commit_and_the_call_sends_nothing_when_it_wakes(pair: Pair, key_class: str) -> None:
     """The attempt's deadline has passed by then: it looks once more before it calls."""
-    first = await pair.owner(key_class, fatal=f"after {BEGUN}", blow="SIGSTOP", **SHORT)
+    first = await pair.owner(key_class, crash_at=f"after {BEGUN}", crash_signal="SIGSTOP", **SHORT)
     second = await pair.standby(key_class, **SHORT)
     sleeping = first.begin("execute", raw=a_signal("bought"))
-    await second.heard("started")
+    await second.wait_for("started")
     await until(second, pair.key("bought"), "FILLED")
     first.strike(signal.SIGCONT)
     with pytest.raises(SHUT_OUT):
@@ -196,10 +196,10 @@ async def test_a_service_paused_between_its_commit_and_the_call_sends_nothing_wh
 
 
 async def test_an_order_of_a_paused_service_stays_in_doubt_where_keys_cannot_be_asked_for(pair: Pair) -> None:
-    first = await pair.owner("none", fatal=f"after {BEGUN}", blow="SIGSTOP")
+    first = await pair.owner("none", crash_at=f"after {BEGUN}", crash_signal="SIGSTOP")
     second = await pair.standby("none")
     sleeping = first.begin("execute", raw=a_signal("bought"))
-    await second.heard("started")
+    await second.wait_for("started")
     first.strike(signal.SIGCONT)
     with pytest.raises(SHUT_OUT):
         await sleeping
@@ -212,7 +212,7 @@ async def test_an_order_of_a_paused_service_stays_in_doubt_where_keys_cannot_be_
 
 # --- inside the call -----------------------------------------------------------------------------------------------------------
 
-INSIDE: dict[str, Any] = {"fatal": "inside submit", "blow": "SIGSTOP"}
+INSIDE: dict[str, Any] = {"crash_at": "inside submit", "crash_signal": "SIGSTOP"}
 
 
 @key_classes(*KEY_CLASSES)
@@ -222,7 +222,7 @@ async def test_a_call_that_arrives_within_the_delivery_bound_is_the_only_one(pai
     first = await pair.owner(key_class, **INSIDE, **bound)
     second = await pair.standby(key_class, **bound)
     sleeping = first.begin("execute", raw=a_signal("bought"))
-    await second.heard("started")
+    await second.wait_for("started")
     first.strike(signal.SIGCONT)
     with pytest.raises(SHUT_OUT):
         await sleeping
@@ -240,7 +240,7 @@ async def test_a_call_that_slept_beyond_the_delivery_bound_meets_the_unique_key_
     first = await pair.owner(key_class, **INSIDE, **SHORT)
     second = await pair.standby(key_class, **SHORT)
     sleeping = first.begin("execute", raw=a_signal("bought"))
-    await second.heard("started")
+    await second.wait_for("started")
     await until(second, pair.key("bought"), "FILLED")
     first.strike(signal.SIGCONT)
     with pytest.raises(SHUT_OUT):
@@ -273,6 +273,8 @@ async def test_a_standby_outlasts_a_store_that_is_locked(pair: Pair) -> None:
     with closing(sqlite3.connect(sqlite_path(pair.store), isolation_level=None)) as other:
         other.execute("BEGIN EXCLUSIVE")
         first.strike(signal.SIGKILL)
-        await second.heard("log", category="LEASE", sentence="Standing by: the order store cannot be written (database is locked)")
+        await second.wait_for(
+            "log", category="LEASE", sentence="Standing by: the order store cannot be written (database is locked)"
+        )
         other.execute("COMMIT")
-    await second.heard("started")
+    await second.wait_for("started")

@@ -13,11 +13,11 @@ import pytest
 
 from liveorder.bootstrap import Settings, emergency_kill
 from liveorder.domain.execution_report import BrokerStatus
-from tests.crash.ailments import AILMENTS, Ailing, BrokenConnection, remount, small_disk
 from tests.crash.cases import ABOVE_THE_MARKET, BELOW_THE_MARKET, a_signal, key_of
-from tests.crash.places import create
 from tests.crash.processes import Process, Refused, eventually
 from tests.crash.scene import Scene, staged
+from tests.crash.store_factories import create
+from tests.crash.store_faults import STORE_FAULTS, BrokenConnection, StoreFault, remount, small_disk
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "pidfd_open"), reason="needs Linux: pidfd and PR_SET_PDEATHSIG")
 
@@ -26,10 +26,10 @@ ACCOUNT = "A0"
 
 @dataclass
 class Stage:
-    """A service whose store can be struck; it has two orders resting at the venue."""
+    """A service whose store can be made to fail; it has two orders resting at the venue."""
 
     scene: Scene
-    store: Ailing
+    fault: StoreFault
     service: Process
     to_cancel: dict[str, Any]
     to_keep: dict[str, Any]
@@ -60,34 +60,34 @@ class Stage:
         await eventually(is_gone, "the emergency journal is booked")
 
 
-@pytest.fixture(params=AILMENTS)
+@pytest.fixture(params=STORE_FAULTS)
 async def stage(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Stage]:
     async with AsyncExitStack() as stack:
-        ailing = await stack.enter_async_context(AILMENTS[request.param](tmp_path, ACCOUNT))
+        fault = await stack.enter_async_context(STORE_FAULTS[request.param](tmp_path, ACCOUNT))
         scene = await stack.enter_async_context(staged(tmp_path / "scene", (), ["unique"], (ACCOUNT,)))
-        service = await stack.enter_async_context(scene.service(ailing.url, ACCOUNT, "unique", "service", lease_seconds=15.0))
-        await service.heard("started")
+        service = await stack.enter_async_context(scene.service(fault.url, ACCOUNT, "unique", "service", lease_seconds=15.0))
+        await service.wait_for("started")
         orders = [
             await service.ask("execute", raw=a_signal(name, limit_price=BELOW_THE_MARKET)) for name in ("to cancel", "to keep")
         ]
-        yield Stage(scene, ailing, service, *orders)
+        yield Stage(scene, fault, service, *orders)
 
 
 async def test_nothing_new_is_sent_while_the_store_cannot_be_written_and_each_waiting_signal_once_when_it_can(stage: Stage) -> None:
     service = stage.service
-    await stage.store.strike(service)
+    await stage.fault.inject(service)
     asked = service.begin("execute", raw=a_signal("asked"))
     replaced = service.begin("replace", order_id=stage.to_keep["order_id"], limit_price=ABOVE_THE_MARKET)
     for name in ("first", "second", "third"):
         await service.ask("feed", raw=a_signal(name))
-    with pytest.raises(Refused, match=rf"StoreUnavailable: .*{stage.store.says}.*"):
+    with pytest.raises(Refused, match=rf"StoreUnavailable: .*{stage.fault.says}.*"):
         await asked
     with pytest.raises(Refused, match="StoreUnavailable"):
         await replaced
-    await service.heard("log", category="ERROR", sentence="A signal waits for the store")
+    await service.wait_for("log", category="ERROR", sentence="A signal waits for the store")
     assert [await stage.at_the_venue(name) for name in ("asked", "first", "second", "third")] == [[], [], [], []]
     assert await stage.at_the_venue("to keep") == [(BrokerStatus.WORKING, BELOW_THE_MARKET)]
-    await stage.store.mend(service)
+    await stage.fault.clear(service)
     for name in ("first", "second", "third"):
         await stage.becomes(name, BrokerStatus.FILLED)
         await stage.is_booked(name, "FILLED")
@@ -100,12 +100,12 @@ async def test_nothing_new_is_sent_while_the_store_cannot_be_written_and_each_wa
 
 
 async def test_a_cancel_goes_out_without_the_store_and_is_booked_when_it_is_back(stage: Stage) -> None:
-    await stage.store.strike(stage.service)
+    await stage.fault.inject(stage.service)
     cancelling = stage.service.begin("cancel", order_id=stage.to_cancel["order_id"])
     await stage.becomes("to cancel", BrokerStatus.CANCELLED)
     assert stage.to_cancel["order_id"] in stage.scene.journal(ACCOUNT).read_text()
     await cancelling
-    await stage.store.mend(stage.service)
+    await stage.fault.clear(stage.service)
     await stage.is_booked("to cancel", "CANCELLED")
     await stage.journal_is_booked()
     assert await stage.at_the_venue("to keep") == [(BrokerStatus.WORKING, BELOW_THE_MARKET)]
@@ -113,13 +113,13 @@ async def test_a_cancel_goes_out_without_the_store_and_is_booked_when_it_is_back
 
 
 async def test_a_kill_without_the_store_cancels_at_once_and_still_stands_when_the_store_is_back(stage: Stage) -> None:
-    await stage.store.strike(stage.service)
+    await stage.fault.inject(stage.service)
     killing = stage.service.begin("kill")
     for name in ("to cancel", "to keep"):
         await stage.becomes(name, BrokerStatus.CANCELLED)
     assert (await killing)["is_durable"], "beside the store, that is"
     await stage.service.ask("feed", raw=a_signal("too late"))
-    await stage.store.mend(stage.service)
+    await stage.fault.clear(stage.service)
     await stage.is_booked("too late", "REJECTED")
     assert await stage.at_the_venue("too late") == []
     for name in ("to cancel", "to keep"):
@@ -127,7 +127,7 @@ async def test_a_kill_without_the_store_cancels_at_once_and_still_stands_when_th
 
 
 async def test_an_emergency_stop_from_another_process_needs_no_store(stage: Stage) -> None:
-    await stage.store.strike(stage.service)
+    await stage.fault.inject(stage.service)
     settings = Settings.model_validate(
         {
             "store": f"sqlite:///{str(stage.scene.journal(ACCOUNT)).removesuffix('-emergency.jsonl')}",
@@ -139,9 +139,9 @@ async def test_an_emergency_stop_from_another_process_needs_no_store(stage: Stag
     assert (report.is_durable, len(report.cancelled), report.not_cancelled) == (True, 2, ())
     for name in ("to cancel", "to keep"):
         await stage.becomes(name, BrokerStatus.CANCELLED)
-    await stage.service.heard("log", category="HALT", sentence="Trading halted (*)")
+    await stage.service.wait_for("log", category="HALT", sentence="Trading halted (*)")
     await stage.service.ask("feed", raw=a_signal("too late"))
-    await stage.store.mend(stage.service)
+    await stage.fault.clear(stage.service)
     await stage.is_booked("too late", "REJECTED")
     assert await stage.at_the_venue("too late") == []
     for name in ("to cancel", "to keep"):
@@ -151,14 +151,14 @@ async def test_an_emergency_stop_from_another_process_needs_no_store(stage: Stag
 
 async def test_an_order_whose_commit_broke_on_the_way_back_is_found_stored_and_sent_once(tmp_path: Path) -> None:
     async with AsyncExitStack() as stack:
-        ailing = await stack.enter_async_context(AILMENTS["postgres: connection broken"](tmp_path, ACCOUNT))
-        assert isinstance(ailing, BrokenConnection)
+        fault = await stack.enter_async_context(STORE_FAULTS["postgres: connection broken"](tmp_path, ACCOUNT))
+        assert isinstance(fault, BrokenConnection)
         scene = await stack.enter_async_context(staged(tmp_path / "scene", (), ["unique"], (ACCOUNT,)))
-        service = await stack.enter_async_context(scene.service(ailing.url, ACCOUNT, "unique", "service", lease_seconds=15.0))
-        await service.heard("started")
-        ailing.lose_next_reply()
+        service = await stack.enter_async_context(scene.service(fault.url, ACCOUNT, "unique", "service", lease_seconds=15.0))
+        await service.wait_for("started")
+        fault.lose_next_reply()
         order = await service.ask("execute", raw=a_signal("bought", limit_price=BELOW_THE_MARKET))
-        assert (order["status"], ailing.has_lost_it) == ("SUBMITTED", True)
+        assert (order["status"], fault.has_lost_it) == ("SUBMITTED", True)
         assert len(await scene.venues["unique"].control.orders_by_key(key_of(ACCOUNT, "bought"))) == 1
 
 
@@ -170,11 +170,11 @@ async def test_a_service_on_a_read_only_disk_says_so_and_one_on_a_writable_disk_
             control = scene.venues["unique"].control
             remount(disk, "ro")
             async with scene.service(url, ACCOUNT, "unique", "service", wait_for_lease=False) as service:
-                failed = await service.heard("failed")
+                failed = await service.wait_for("failed")
                 assert (failed["error"], await control.orders()) == ("StoreUnavailable", [])
                 assert "orders.db" in failed["message"] or "cannot be written" in failed["message"]
             remount(disk, "rw")
             async with scene.service(url, ACCOUNT, "unique", "service") as service:
-                await service.heard("started")
+                await service.wait_for("started")
                 await service.ask("execute", raw=a_signal("bought"))
                 assert len(await control.orders_by_key(key_of(ACCOUNT, "bought"))) == 1

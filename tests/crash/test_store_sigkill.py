@@ -1,4 +1,4 @@
-"""A process that appends under load is killed at any moment. Whatever it was told is durable must be there, whole."""
+"""A process that appends under load is killed at any moment. Whatever was reported as durable must be there, whole."""
 
 from __future__ import annotations
 

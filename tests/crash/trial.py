@@ -14,11 +14,11 @@ from typing import Any
 from liveorder.application.trading.adopt import adopted_signal_id
 from liveorder.domain.values import Side
 from liveorder.testing.venue.control import VenueControl
-from tests.crash.cases import ABOVE_THE_MARKET, BELOW_THE_MARKET, HELD, OPERATIONS, Case, instrument_of, key_of, told_id
+from tests.crash.cases import ABOVE_THE_MARKET, BELOW_THE_MARKET, HELD, OPERATIONS, Case, broker_id_of, instrument_of, key_of
 from tests.crash.crowd_trial import tried_with_many
-from tests.crash.processes import PATIENCE_SECONDS, POLL_SECONDS, Died, Process, Refused, eventually
+from tests.crash.lives import Lives, first_settled, is_without_store
+from tests.crash.processes import PATIENCE_SECONDS, POLL_SECONDS, Process, ProcessEnded, Refused, eventually
 from tests.crash.scene import Scene
-from tests.crash.stored import told
 from tests.crash.verdict import Evidence, Verdict, is_left_to_a_person, judged
 
 LIVES_TO_SETTLE_IN = 3
@@ -28,17 +28,17 @@ async def tried(scene: Scene, case: Case, account: str) -> Verdict:
     """The case, on a store and an account of its own."""
     if case.crowd is not None:
         return await tried_with_many(scene, case, account)
-    place = scene.places[case.engine]
-    url = await place.new_store(account)
+    stores = scene.stores[case.engine]
+    url = await stores.new_store(account)
     control = scene.venues[case.key_class].control
     by_hand = await _placed_by_hand(control, case, account)
-    key = key_of(account) if by_hand is None else key_of(account, adopted_signal_id(told_id(case.key_class, by_hand)))
+    key = key_of(account) if by_hand is None else key_of(account, adopted_signal_id(broker_id_of(case.key_class, by_hand)))
     fault = case.fault(key)
     if fault is not None:
         await control.lay(fault)
     verdict = await _Trial(scene, case, account, url, key, by_hand).run()
     if not verdict.violations:
-        place.drop(url)
+        stores.drop(url)
     return verdict
 
 
@@ -68,16 +68,16 @@ class _Trial:
         self._scene, self._case, self._account, self._url = scene, case, account, url
         self._control = scene.venues[case.key_class].control
         self._operation, self._key, self._by_hand = OPERATIONS[case.operation], key, by_hand
-        self._lives, self._problems = list[Process](), list[str]()
+        self._lives = Lives()
         self._boundaries, self._later_boundaries = list[str](), list[str]()
 
     async def run(self) -> Verdict:
         await self._first_life()
         verdict = await self._settled_in_some_life() or Verdict(self._case, ["no life settled it"])
-        struck = [event["boundary"] for event in told(self._lives, "struck")]
+        struck = [event["boundary"] for event in self._lives.emitted("struck")]
         return replace(
             verdict,
-            violations=verdict.violations + self._problems,
+            violations=verdict.violations + self._lives.problems,
             struck=struck,
             boundaries=self._boundaries,
             later_boundaries=self._later_boundaries,
@@ -87,18 +87,18 @@ class _Trial:
         async with AsyncExitStack() as stack:
             service = await self._life(stack, self._case.boundary)
             try:
-                await service.heard("started")
+                await service.wait_for("started")
                 await self._settle(service, time.monotonic())
                 await service.stop()
-                self._boundaries = (await service.heard("stopped"))["boundaries"]
-            except Died:
-                self._note_end_of(service)
+                self._boundaries = (await service.wait_for("stopped"))["boundaries"]
+            except ProcessEnded:
+                self._lives.note_end_of(service)
 
     async def _settled_in_some_life(self) -> Verdict | None:
-        for fatal in (self._case.second, *[None] * (LIVES_TO_SETTLE_IN - 1)):
+        for crash_at in (self._case.second, *[None] * (LIVES_TO_SETTLE_IN - 1)):
             async with AsyncExitStack() as stack:
-                recovering = [await self._life(stack, fatal) for _ in range(self._case.recoverers)]
-                evidence = await self._settled_by(recovering)
+                recovering = [await self._life(stack, crash_at) for _ in range(self._case.recoverers)]
+                evidence = await first_settled(recovering, self._settled)
                 if evidence is not None:
                     return await self._judged(stack, recovering, evidence)
         return None
@@ -106,7 +106,7 @@ class _Trial:
     async def _judged(self, stack: AsyncExitStack, recovering: list[Process], evidence: Evidence) -> Verdict:
         sent = len(self._sent())
         await self._take_over(stack, recovering, evidence.owner)
-        verdict = await judged(self._control, self._case, self._account, self._url, evidence, self._lives)
+        verdict = await judged(self._control, self._case, self._account, self._url, evidence, self._lives.processes)
         if len(self._sent()) > sent:
             verdict.violations.append("a service that took over a settled store sent something")
         return verdict
@@ -114,56 +114,38 @@ class _Trial:
     async def _take_over(self, stack: AsyncExitStack, recovering: list[Process], owner: Process) -> None:
         """The owner ends in good order; whoever stood by, or comes then, recovers what is settled already, and ends too."""
         await owner.stop()
-        self._later_boundaries = (owner.told("stopped") or {}).get("boundaries", [])
+        self._later_boundaries = (owner.emitted("stopped") or {}).get("boundaries", [])
         standbys = [each for each in recovering if each is not owner] or [await self._life(stack, None)]
         for standby in standbys:
-            with suppress(Died):
-                await standby.heard("started")
+            with suppress(ProcessEnded):
+                await standby.wait_for("started")
             await standby.stop()
 
-    async def _life(self, stack: AsyncExitStack, fatal: str | None) -> Process:
-        case, owner = self._case, f"life {len(self._lives) + 1}"
-        terms = {"fatal": fatal, "delivery_bound_seconds": case.bound_seconds, "defect": case.defect}
+    async def _life(self, stack: AsyncExitStack, crash_at: str | None) -> Process:
+        case, owner = self._case, self._lives.next_name
+        terms = {"crash_at": crash_at, "delivery_bound_seconds": case.bound_seconds, "defect": case.defect}
         service = self._scene.service(self._url, self._account, case.key_class, owner, **terms)
-        born: Process = await stack.enter_async_context(service)
-        self._lives.append(born)
-        return born
-
-    def _note_end_of(self, service: Process) -> None:
-        """A life ends by the blow, or as a service that lost its store. Anything else is its own fault."""
-        lost = service.told("lost the store") or service.told("failed", error="LeaseLost")
-        if service.told("struck") is None and lost is None:
-            self._problems.append(f"a service ended by itself: {service.events[-1:]}")
-
-    async def _settled_by(self, recovering: list[Process]) -> Evidence | None:
-        """What the one found that got the store and lived; None when all died."""
-        waiting = {asyncio.create_task(self._settled(each)) for each in recovering}
-        evidence = None
-        while waiting and evidence is None:
-            done, waiting = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
-            evidence = next((found for task in done if (found := task.result()) is not None), None)
-        for task in waiting:
-            task.cancel()
-        await asyncio.gather(*waiting, return_exceptions=True)
-        return evidence
+        return await self._lives.begin(stack, service)
 
     async def _settled(self, service: Process) -> Evidence | None:
-        born = time.monotonic()
+        spawned_at = time.monotonic()
         try:
-            await service.heard("started")
-            last = settled = await self._settle(service, born)
+            await service.wait_for("started")
+            last = settled = await self._settle(service, spawned_at)
             if await self._until_nothing_is_under_way():
                 await service.ask("reconcile")
                 last = await self._settle(service, time.monotonic())
             report, replays = await service.ask("reconcile"), await service.ask("replays")
-        except Died:
-            self._note_end_of(service)
+        except ProcessEnded:
+            self._lives.note_end_of(service)
             return None
         except Refused as refused:
-            if refused.name != "LeaseLost" and service.told("log", category="LEASE", sentence="Lost the store") is None:
+            if not is_without_store(service, refused):
                 raise
             return None
-        return Evidence(service, self._key, last.order, last.doubts, report, replays, settled.at - born, born, settled.certain_at)
+        return Evidence(
+            service, self._key, last.order, last.doubts, report, replays, settled.at - spawned_at, spawned_at, settled.certain_at
+        )
 
     async def _until_nothing_is_under_way(self) -> bool:
         """What was held has arrived, so that the venue's books are the last word. False where nothing was held."""
@@ -175,11 +157,11 @@ class _Trial:
         return True
 
     def _sent(self) -> list[dict[str, Any]]:
-        return told(self._lives, "sent")
+        return self._lives.emitted("sent")
 
     # --- one life --------------------------------------------------------------------------------------------------------------
 
-    async def _settle(self, service: Process, born: float) -> _Settled:
+    async def _settle(self, service: Process, spawned_at: float) -> _Settled:
         """The signal, and what was wanted of its order, as often as it takes; until nothing is open, or only a doubt."""
         order = await self._begin(service)
         certain_at: float | None = None
@@ -190,7 +172,7 @@ class _Trial:
                 now = time.monotonic()
                 certain_at = None if order["is_in_doubt"] else certain_at or now
                 is_at_rest = state["is_quiet"] and not await self._trades_by_hand(order)
-                if is_at_rest or is_left_to_a_person(self._case, order, now - born):
+                if is_at_rest or is_left_to_a_person(self._case, order, now - spawned_at):
                     return _Settled(order, state["doubts"], now, certain_at)
                 if not order["requests"]:
                     await self._ask_for_the_rest(service, order)
@@ -205,7 +187,7 @@ class _Trial:
     async def _adopted(self, service: Process) -> dict[str, Any]:
         try:
             return dict(
-                await service.ask("adopt", broker_order_id=told_id(self._case.key_class, self._by_hand or ""), key=self._key)
+                await service.ask("adopt", broker_order_id=broker_id_of(self._case.key_class, self._by_hand or ""), key=self._key)
             )
         except Refused as refused:
             if refused.name != "DecisionRefused":

@@ -1,4 +1,4 @@
-"""A venue as a process of the nursery's, with a twin of a broker for each account where it is reached on a broker's wire."""
+"""A venue in a process of the fork server's, with a twin of a broker for each account where it is reached on a broker's wire."""
 
 from __future__ import annotations
 

@@ -13,7 +13,7 @@ from liveorder.testing.venue.control import VenueControl
 from tests.crash.cases import HELD, OPERATIONS, Case
 from tests.crash.key_classes import finds_by_key, longest_doubt_seconds, trusts_absence
 from tests.crash.processes import Process
-from tests.crash.stored import Stored, of_any, stored_at, told, unresolved
+from tests.crash.stored import Stored, emitted, of_any, stored_at, unresolved
 
 LIVE = (BrokerStatus.PENDING, BrokerStatus.WORKING)
 PARKED_SECONDS = 1.0
@@ -33,9 +33,9 @@ class Verdict:
     is_in_doubt: bool = False
     """Still, at the end."""
     settling_seconds: float = 0.0
-    """From the last birth until nothing was open, or the doubt was left to a person."""
+    """From the last start until nothing was open, or the doubt was left to a person."""
     doubt_seconds: float | None = None
-    """From the last birth until the doubt was over; None where there was none, or it was left to a person."""
+    """From the last start until the doubt was over; None where there was none, or it was left to a person."""
     outlived_recovery: bool | None = None
     """Whether the request that was held arrived after the next service had recovered; None where its sender lived to see it."""
     venue_orders: int = 0
@@ -69,7 +69,7 @@ class Evidence:
     replays: bool
     """Whether stored events, read anew, make the orders that the service has."""
     settling_seconds: float
-    born: float
+    spawned_at: float
     certain_at: float | None
     """Since when its order is not in doubt any more, by the machine's monotonic clock."""
 
@@ -79,14 +79,14 @@ class Evidence:
 
     @property
     def doubt_seconds(self) -> float | None:
-        """From its birth until it was certain."""
-        return None if self.certain_at is None else self.certain_at - self.born
+        """From its start until it was certain."""
+        return None if self.certain_at is None else self.certain_at - self.spawned_at
 
     @property
     def seconds_known_to_venue(self) -> float:
         """The same, from when it sent the order itself, if it did."""
-        sent = [event["monotonic"] for event in told([self.owner], "sent") if event["kind"] == "submit"]
-        return 0.0 if self.certain_at is None else self.certain_at - max([self.born, *sent])
+        sent = [event["monotonic"] for event in emitted([self.owner], "sent") if event["kind"] == "submit"]
+        return 0.0 if self.certain_at is None else self.certain_at - max([self.spawned_at, *sent])
 
 
 def is_left_to_a_person(case: Case, order: Mapping[str, Any], seconds: float) -> bool:
@@ -132,7 +132,7 @@ def _at_the_venue(theirs: Sequence[OrderSnapshot], key: str | None, lives: Seque
     for each in theirs:
         if each.client_order_id != key:
             yield f"order {each.broker_order_id} at the venue belongs to no intent"
-    for event in told(lives, "sent"):
+    for event in emitted(lives, "sent"):
         if event["kind"] == "submit" and event["had"]:
             yield "an order was sent that the venue had already"
 
@@ -184,10 +184,10 @@ def _in_the_log(stored: Stored, evidence: Evidence) -> Iterator[str]:
 
 
 def _outlived_recovery(case: Case, lives: Sequence[Process]) -> bool | None:
-    sent = [event["monotonic"] for event in told(lives, "sent") if event["kind"] == case.point]
+    sent = [event["monotonic"] for event in emitted(lives, "sent") if event["kind"] == case.point]
     if case.delivery != HELD or not sent:
         return None
     arrival = sent[0] + case.hold_seconds
-    died = any(sent[0] <= event["monotonic"] < arrival for event in told(lives, "struck"))
-    recovered = [event["monotonic"] for event in told(lives, "started") if event["monotonic"] > sent[0]]
+    died = any(sent[0] <= event["monotonic"] < arrival for event in emitted(lives, "struck"))
+    recovered = [event["monotonic"] for event in emitted(lives, "started") if event["monotonic"] > sent[0]]
     return bool(recovered[0] < arrival) if died and recovered else None

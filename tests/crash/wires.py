@@ -28,7 +28,7 @@ HOST = "127.0.0.1"
 PRICE = Decimal(60000)
 """Of whatever is traded."""
 LAG_SECONDS = 0.2
-"""As the services are told that it is: the twins have none."""
+"""As the services take it to be: the twins have none."""
 
 Section = Alpaca | Ibkr | Kite
 

@@ -16,8 +16,8 @@ from liveorder.domain.errors import SettingsError
 from liveorder.domain.order import LiveOrder
 from liveorder.domain.signal import UnusableSignal
 from tests.effects.stage import Stage, Tables, a_signal, settings_in, stage
-from tests.virtual_time import run_virtually
-from tests.worlds import RememberedLog
+from tests.harness.virtual_time import run_virtually
+from tests.harness.worlds import RememberedLog
 
 LIMIT: dict[str, Any] = {"order_type": "LIMIT", "limit_price": 400}
 KEYS = {"api_key": "key", "secret_key": "secret"}

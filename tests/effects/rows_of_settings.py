@@ -36,7 +36,7 @@ from tests.effects.observing import (
     virtually,
 )
 from tests.effects.stage import Stage, Tables, settings_in, stage
-from tests.worlds import RememberedLog
+from tests.harness.worlds import RememberedLog
 
 TURNED_AWAY = {"faults": {"faults": [{"kind": "unavailable"}]}}
 SILENT = {"faults": {"faults": [{"kind": "request_lost", "silent": True}]}}

@@ -18,7 +18,7 @@ from liveorder.domain.identifiers import SignalKey
 from liveorder.domain.order import LiveOrder
 from tests.effects.observing import BY_HAND, LIMIT, Effect, Observe, becomes, staged, takes, with_quotes
 from tests.effects.stage import Stage, Tables, a_signal, settings_in
-from tests.worlds import RememberedLog
+from tests.harness.worlds import RememberedLog
 
 ACCOUNT = {"account_id": "SIM", "currency": "USD", "cash": "1000000"}
 BY_BROKER, GIVEN_UP = ("REJECTED", "BROKER"), ("REJECTED", "RETRIES_EXHAUSTED")

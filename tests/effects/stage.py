@@ -20,7 +20,7 @@ from liveorder.infrastructure.eventstore.order_store import DatabaseOrderStore
 from liveorder.infrastructure.eventstore.sqlite import Placement
 from liveorder.infrastructure.eventstore.store_by_url import create_store, store_at
 from liveorder.infrastructure.settings import Settings
-from tests.worlds import RememberedLog
+from tests.harness.worlds import RememberedLog
 
 NOON = "2025-03-10T16:00:00Z"
 """A Monday in New York, market open; SPY stands at 500."""

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.harness.virtual_time import VirtualLoop
 from tests.memory import folder_in_memory
-from tests.virtual_time import VirtualLoop
 
 
 def pytest_asyncio_loop_factories() -> Mapping[str, Callable[[], VirtualLoop]]:

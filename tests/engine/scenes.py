@@ -48,8 +48,8 @@ from liveorder.testing.venue.floor import Floor
 from liveorder.testing.venue.in_process import InProcess
 from liveorder.testing.venue.opening import open_venue
 from liveorder.testing.venue.settings import VenueSettings
-from tests.mortality import bury
-from tests.worlds import ACCOUNT, LAX, NOON, STILL, RememberedLog, a_signal, until
+from tests.harness.crash_points import abandon
+from tests.harness.worlds import ACCOUNT, LAX, NOON, STILL, RememberedLog, a_signal, until
 
 __all__ = [
     "ACCOUNT",
@@ -281,7 +281,7 @@ class Scene:
 
     async def dies(self, engine: Engine) -> None:
         """As by SIGKILL: nothing of it acts any more, and its lease runs out by itself."""
-        await bury(engine)
+        await abandon(engine)
 
     def venue_orders(self, order: LiveOrder | str, account_id: str = ACCOUNT) -> list[Any]:
         """What the venue has under this order's key: more than one is a broken promise."""

@@ -33,8 +33,8 @@ from liveorder.domain.order.events import (
 )
 from liveorder.domain.trading_halt import EVERYTHING, HaltReason
 from tests.engine.scenes import LAX, NOON, Scene, a_limit, a_scene, a_signal, until
+from tests.harness.virtual_time import VirtualLoop
 from tests.simulation.clocks import JumpingClock
-from tests.virtual_time import VirtualLoop
 
 CALL_SECONDS = 10.0
 STARTS = (SubmissionStarted, CancelRequested, ReplaceRequested)

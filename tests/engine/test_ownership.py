@@ -16,7 +16,7 @@ from liveorder.domain.lifecycle import OrderStatus
 from liveorder.infrastructure.eventstore.order_store import DatabaseOrderStore
 from liveorder.testing.venue.faults import FaultKind
 from tests.engine.scenes import NOON, STILL, Scene, a_limit, a_scene, a_signal, until
-from tests.mortality import every_task
+from tests.harness.crash_points import background_tasks
 
 
 async def taken_over(scene: Scene) -> None:
@@ -88,7 +88,7 @@ async def test_a_stop_ends_work_that_lost_its_first_cancellation(tmp_path: Path)
         engine.begin("loses one", loses_one)
         await asyncio.sleep(0)
         await asyncio.wait_for(engine.stop(), 30)
-        assert (cancellations, every_task(engine)) == (2, [])
+        assert (cancellations, background_tasks(engine)) == (2, [])
 
 
 async def test_an_owner_that_lost_the_store_between_two_attempts_does_not_make_the_second(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from liveorder.application.runtime.concurrently import STORE_TIMEOUT_SECONDS, within_store_timeout
 from liveorder.domain.errors import StoreUnavailable
-from tests.virtual_time import run_virtually
+from tests.harness.virtual_time import run_virtually
 
 
 async def booked_after(seconds: float, booked: list[str], error: Exception | None = None) -> str:

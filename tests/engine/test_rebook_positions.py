@@ -15,7 +15,7 @@ from liveorder.domain.errors import StoreUnavailable
 from liveorder.domain.position import Position
 from liveorder.testing.venue.settings import Fills
 from tests.engine.scenes import ACCOUNT, SPY, STILL, Scene, a_limit, a_scene, until
-from tests.virtual_time import run_virtually
+from tests.harness.virtual_time import run_virtually
 
 UNFILLED = STILL.model_copy(update={"fills": Fills(automatic=False)})
 BAD_PRINT = [("BUY", 10, 500), ("BUY", 10, 5000), ("SELL", 9, 500)]

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.harness.virtual_time import VirtualLoop
 from tests.memory import folder_in_memory
-from tests.virtual_time import VirtualLoop
 
 
 def pytest_asyncio_loop_factories(item: pytest.Item) -> Mapping[str, Callable[[], asyncio.AbstractEventLoop]]:

@@ -23,7 +23,7 @@ from tests.engine.scenes import LAX, a_scene
 from tests.field_cases.cases import not_yet
 from tests.field_cases.evidence import all_at_venue, held_at_venue
 from tests.field_cases.trading import AAPL, Trader, listing, trading
-from tests.virtual_time import VirtualLoop
+from tests.harness.virtual_time import VirtualLoop
 
 FUTURE = Instrument(
     symbol="ES", exchange="CME", asset_class=AssetClass.FUTURE, multiplier=Decimal(50), calendar="CMES", expiry=date(2026, 12, 18)

@@ -37,14 +37,14 @@ async def at_venue(scene: Scene, name: str) -> list[BrokerStatus]:
 async def test_fourteen_orders_of_a_killed_process_are_all_tracked_and_none_is_sent_again(tmp_path: Path) -> None:
     """Case 15 (nautilus#5000): SIGKILL with fourteen orders working; reconciliation dropped them, and they filled unseen."""
     async with staged(tmp_path, ["sqlite"], ["unique"], (ACCOUNT,)) as scene:
-        store = await scene.places["sqlite"].new_store(ACCOUNT)
+        store = await scene.stores["sqlite"].new_store(ACCOUNT)
         async with scene.service(store, ACCOUNT, "unique", "first") as first:
-            await first.heard("started")
+            await first.wait_for("started")
             await asyncio.gather(*(first.ask("execute", raw=resting(name)) for name in FOURTEEN))
             first.strike(signal.SIGKILL)
             await first.ended()
         async with scene.service(store, ACCOUNT, "unique", "second") as second:
-            assert (await second.heard("started"))["recovery"]["unfinished"] == 14
+            assert (await second.wait_for("started"))["recovery"]["unfinished"] == 14
             orders: dict[str, Any] = (await second.ask("state"))["orders"]
             assert orders.keys() == {key_of(ACCOUNT, name) for name in FOURTEEN}
             assert {order["status"] for order in orders.values()} == {"SUBMITTED"}
@@ -63,7 +63,7 @@ async def test_fourteen_orders_of_a_killed_process_are_all_tracked_and_none_is_s
 async def test_a_second_instance_on_the_same_store_cannot_send_the_same_order(tmp_path: Path) -> None:
     """Case 28 (openalgo#932): two engines ran on one set of orders, and each executed all of them."""
     async with staged(tmp_path, ["sqlite"], ["unique"], (ACCOUNT,)) as scene:
-        store = await scene.places["sqlite"].new_store(ACCOUNT)
+        store = await scene.stores["sqlite"].new_store(ACCOUNT)
         async with (
             scene.service(store, ACCOUNT, "unique", "first", lease_seconds=30.0) as first,
             scene.service(store, ACCOUNT, "unique", "second", lease_seconds=30.0) as second,
@@ -83,9 +83,9 @@ async def decided(first: Process, second: Process) -> tuple[Process, Process]:
     """Who trades, and who stands by."""
 
     async def is_decided() -> bool:
-        return any(each.told("started") for each in (first, second)) and any(
-            each.told("log", sentence="Standing by") for each in (first, second)
+        return any(each.emitted("started") for each in (first, second)) and any(
+            each.emitted("log", sentence="Standing by") for each in (first, second)
         )
 
     await eventually(is_decided, "one trades and one stands by")
-    return (first, second) if first.told("started") else (second, first)
+    return (first, second) if first.emitted("started") else (second, first)

@@ -9,8 +9,8 @@ from pathlib import Path
 from liveorder.domain.lifecycle import OrderStatus
 from liveorder.infrastructure.brokers.simulated.broker import SIMULATED_CAPABILITIES
 from liveorder.testing.venue.faults import Fault, FaultKind, FaultPlan, Point
-from tests.virtual_time import run_virtually
-from tests.worlds import STILL, a_signal, a_world, until
+from tests.harness.virtual_time import run_virtually
+from tests.harness.worlds import STILL, a_signal, a_world, until
 
 HELD_TOO_LONG = Fault(kind=FaultKind.REQUEST_HELD, on=Point.SUBMIT, nth=1, seconds=120.0)
 

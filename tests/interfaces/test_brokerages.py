@@ -17,12 +17,12 @@ from liveorder.domain.errors import SettingsError
 from liveorder.domain.lifecycle import OrderStatus
 from liveorder.testing.exchange import open_exchange
 from liveorder.testing.venue.settings import PriceSource, VenueAccount, VenueSettings
+from tests.harness.worlds import RememberedLog
 from tests.interfaces.test_runner import LAX
 from tests.twins.alpaca.server import KEY, SECRET, alpaca_twin
 from tests.twins.ibkr import ACCOUNT, CATALOGUE, tws_twin
 from tests.twins.kite import API_KEY, USER_ID, kite_twin, venue_settings
 from tests.twins.kite.server import FIRST_TOKEN
-from tests.worlds import RememberedLog
 
 PATIENCE_SECONDS = 20
 STILL = PriceSource(volatility=0)

@@ -16,8 +16,8 @@ from liveorder.application.reporting.read_models import Query
 from liveorder.bootstrap import Settings, file_source, load_settings, open_service
 from liveorder.domain.errors import InvalidInput
 from liveorder.interfaces.cli.exit_codes import ExitCode
+from tests.harness.worlds import RememberedLog
 from tests.interfaces.command_line import ENOUGH_SECONDS, SETTINGS, CommandLine, coin, eventually
-from tests.worlds import RememberedLog
 
 
 @pytest.fixture

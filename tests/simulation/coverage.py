@@ -9,7 +9,7 @@ from liveorder.domain.lifecycle import OrderStatus
 from liveorder.domain.order import LiveOrder
 from liveorder.domain.order.events import RequestKind
 from liveorder.testing.venue.faults import FaultKind
-from tests.simulation.scenario import StoreTrouble
+from tests.simulation.scenario import CommitFault
 
 Cell = tuple[str, str]
 
@@ -27,12 +27,12 @@ STATES = (
     "in doubt: cancel",
     "in doubt: replace",
 )
-DIED, PAUSED, STOPPED, CLOCK_FORWARD, CLOCK_BACK = "died at a step", "paused", "stopped", "clock forward", "clock back"
+KILLED, PAUSED, STOPPED, CLOCK_FORWARD, CLOCK_BACK = "died at a step", "paused", "stopped", "clock forward", "clock back"
 STORE_AWAY, STORE_BLIND, STORE_SLOW = "store away", "store away and blind", "store slow"
 HALTED, STREAMS_DROPPED, RECEIVER, BOOKMARK = "halt put", "streams dropped", "receiver fails", "bookmark fails"
 
 OF_THE_WORLD = (
-    DIED,
+    KILLED,
     PAUSED,
     STOPPED,
     CLOCK_FORWARD,
@@ -46,7 +46,7 @@ OF_THE_WORLD = (
     BOOKMARK,
 )
 """They meet every order that is not over for long."""
-KINDS = (*(kind.value for kind in FaultKind), *(trouble.value for trouble in StoreTrouble), *OF_THE_WORLD)
+KINDS = (*(kind.value for kind in FaultKind), *(fault.value for fault in CommitFault), *OF_THE_WORLD)
 
 
 _OF_REQUESTS = (

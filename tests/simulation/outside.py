@@ -10,34 +10,34 @@ from contextvars import Context
 from typing import Any
 
 from liveorder.application.outbox.publisher import Confirmation
-from liveorder.application.ports.broker import Broker, BrokerRequest, Prepared
+from liveorder.application.ports.broker import Broker, Prepared
 from liveorder.application.ports.clock import Clock
 from liveorder.application.ports.emergency_journal import JournalEntry
 from liveorder.application.ports.signal_source import SourceMessage
 from liveorder.domain.errors import BrokerRefusal, StoreUnavailable
 from liveorder.domain.execution_report import ExecutionReport
 from liveorder.testing.venue.floor import Floor, VenueFeed
-from tests.marked_payloads import marked, unmarked
+from tests.harness.recording_broker import RecordingBroker
 from tests.simulation.questions import Questions
 from tests.simulation.trace import Trace
 
 
-class VenueHouse:
-    """The venue's floor, whose doings belong to no life."""
+class DetachedFloor:
+    """The venue's floor, outside every simulated process."""
 
-    def __init__(self, floor: Floor, nobody: Context) -> None:
-        self._floor, self._nobody = floor, nobody
+    def __init__(self, floor: Floor, outside: Context) -> None:
+        self._floor, self._outside = floor, outside
 
     def send(self, line: str) -> asyncio.Future[Any]:
-        return self._nobody.run(self._floor.send, line)
+        return self._outside.run(self._floor.send, line)
 
     def subscribe(self, account: str) -> VenueFeed:
-        return self._nobody.run(self._floor.subscribe, account)
+        return self._outside.run(self._floor.subscribe, account)
 
 
 AS_BEFORE = "as before"
 Sending = Callable[[str, str | None, str], None]
-"""Told of a request as it leaves: verb, key, payload."""
+"""Hears of a request as it leaves: verb, key, payload."""
 
 
 class Failures:
@@ -52,8 +52,8 @@ class Failures:
         return seconds >= self._call_timeout_seconds - 1e-6
 
 
-class WatchedBroker:
-    """A `Broker` whose every call is in the trace, and which makes other bytes whenever it prepares a request: as some do."""
+class TracedBroker(RecordingBroker):
+    """A `Broker` whose every call is in the trace."""
 
     def __init__(
         self,
@@ -65,32 +65,19 @@ class WatchedBroker:
         failures: Failures,
         numbers: Iterator[int],
     ) -> None:
-        self._broker, self._trace, self._on_sending = broker, trace, on_sending
-        self._who, self._questions, self._failures, self._numbers = account_id, questions, failures, numbers
+        super().__init__(broker, map(str, numbers))
+        self._trace, self._on_sending = trace, on_sending
+        self._who, self._questions, self._failures = account_id, questions, failures
         self._failed = 0
         """In a row."""
         self._answers: dict[str, str] = {}
 
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._broker, name)
-
-    def prepare(self, request: BrokerRequest) -> Prepared:
-        return marked(self._broker.prepare(request), str(next(self._numbers)))
-
-    async def submit(self, prepared: Prepared) -> Sequence[ExecutionReport]:
-        return await self._sent("submit", prepared)
-
-    async def cancel(self, prepared: Prepared) -> Sequence[ExecutionReport]:
-        return await self._sent("cancel", prepared)
-
-    async def replace(self, prepared: Prepared) -> Sequence[ExecutionReport]:
-        return await self._sent("replace", prepared)
-
-    async def _sent(self, verb: str, prepared: Prepared) -> Sequence[ExecutionReport]:
-        fields = json.loads(prepared.payload)
+    async def before_sending(self, verb: str, prepared: Prepared) -> None:
         self._trace.note(self._who, f"{verb} {prepared.payload}")
-        self._on_sending(verb, fields.get("client_order_id"), prepared.payload)
-        return await self._counted(self._answered(verb, getattr(self._broker, verb)(unmarked(prepared))))
+        self._on_sending(verb, json.loads(prepared.payload).get("client_order_id"), prepared.payload)
+
+    async def send(self, verb: str, prepared: Prepared) -> Sequence[ExecutionReport]:
+        return await self._counted(self._answered(verb, super().send(verb, prepared)))
 
     async def _counted(self, call: Awaitable[Sequence[ExecutionReport]]) -> Sequence[ExecutionReport]:
         loop = asyncio.get_running_loop()
@@ -138,25 +125,25 @@ class WatchedBroker:
         except Exception as error:
             self._trace.note(self._who, f"{what} -> {type(error).__name__}: {error}")
             raise
-        text, before = told(answer), self._answers.get(what)
+        text, before = shown(answer), self._answers.get(what)
         self._answers[what] = text
         self._trace.note(self._who, f"{what} -> {AS_BEFORE if text == before else text}")
         return answer
 
     async def reports(self) -> AsyncIterator[ExecutionReport]:
         async for report in self._broker.reports():
-            self._trace.note(self._who, f"told {told(report)}")
+            self._trace.note(self._who, f"told {shown(report)}")
             yield report
         self._trace.note(self._who, "the stream ended")
 
 
-def told(answer: Any) -> str:
+def shown(answer: Any) -> str:
     """What was said, without what was left out."""
     if isinstance(answer, list | tuple):
-        return "[" + ", ".join(told(item) for item in answer) + "]"
+        return "[" + ", ".join(shown(item) for item in answer) + "]"
     if isinstance(answer, ExecutionReport):
         fields = ((name, getattr(answer, name)) for name in answer.__dataclass_fields__)
-        said = [f"{name}={told(value)}" for name, value in fields if value not in (None, "", (), False) and name not in _DULL]
+        said = [f"{name}={shown(value)}" for name, value in fields if value not in (None, "", (), False) and name not in _DULL]
         return f"{type(answer).__name__}({', '.join(said)})"
     return str(answer)
 
@@ -164,10 +151,10 @@ def told(answer: Any) -> str:
 _DULL = ("client_order_id", "occurred_at", "symbol", "exchange", "side", "order_type", "native_status")
 
 
-class Wire:
+class SignalFeed:
     """A `SignalSource` that outlives services: from the first message that was not acknowledged, again and again."""
 
-    name = "wire"
+    name = "feed"
     finite = False
 
     def __init__(self, clock: Clock, trace: Trace) -> None:
@@ -209,7 +196,7 @@ class Wire:
 
 
 class Receiver:
-    """A `Publisher`'s other end: keeps everything that it was told, how often soever."""
+    """A `Publisher`'s other end: keeps everything that arrived, as often as it did."""
 
     name = "receiver"
 
@@ -228,7 +215,7 @@ class Receiver:
             raise ConnectionError("the receiver hung up")
 
 
-class PaperJournal:
+class TracedJournal:
     """An `EmergencyJournal` that outlives services."""
 
     def __init__(self, trace: Trace) -> None:

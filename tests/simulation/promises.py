@@ -28,59 +28,59 @@ from liveorder.domain.trading_halt import HaltReason, TradingHalted, account_sco
 from liveorder.infrastructure.eventstore.foreign_events import EventReader
 from liveorder.infrastructure.eventstore.integrity import inspect
 from liveorder.infrastructure.eventstore.order_store import DatabaseOrderStore
+from tests.simulation.auditor import MAPPER
+from tests.simulation.environment import ACCOUNT, NAMESPACE, Environment, Violation
 from tests.simulation.outside import Receiver
 from tests.simulation.trace import Trace
-from tests.simulation.witness import MAPPER
-from tests.simulation.world import ACCOUNT, NAMESPACE, Violation, World
 from tests.two_books import two_books
 
 LIVE = ("PENDING", "WORKING")
 A_COMMIT_SECONDS = 1.0
-"""Longer than any takes once troubles have ceased, its reply included."""
+"""Longer than any takes once faults have ceased, its reply included."""
 
 
-async def check_at_rest(world: World, service: Service, *, may_doubt: bool) -> None:
+async def check_at_rest(environment: Environment, service: Service, *, may_doubt: bool) -> None:
     """While the last life still lives, just reconciled."""
-    world.violations += [*_at_the_venue(world, may_doubt), *_positions(world, service, may_doubt)]
+    environment.violations += [*_at_the_venue(environment, may_doubt), *_positions(environment, service, may_doubt)]
     for report in service.engine.reconcile.latest.values():
         for difference in report.differences:
-            is_outside = difference.kind is DifferenceKind.UNKNOWN_ORDER and difference.key in world.outsiders
+            is_outside = difference.kind is DifferenceKind.UNKNOWN_ORDER and difference.key in environment.outsiders
             is_doubt = may_doubt and difference.theirs in ("in doubt", "not found")
             is_doubtful = may_doubt and difference.kind is not DifferenceKind.MISSING_ORDER
             if not (is_outside or is_doubt or is_doubtful):
-                world.violations.append(Violation("not reconciled", f"{report.account_id}: {difference}"))
+                environment.violations.append(Violation("not reconciled", f"{report.account_id}: {difference}"))
         if report.unanswered:
-            world.violations.append(Violation("not reconciled", f"{report.account_id}: no answer to {report.unanswered}"))
-    if problems := {problem async for problem in _in_memory(world, service)}:
+            environment.violations.append(Violation("not reconciled", f"{report.account_id}: no answer to {report.unanswered}"))
+    if problems := {problem async for problem in _in_memory(environment, service)}:
         await asyncio.sleep(A_COMMIT_SECONDS)
-        lasting = [problem async for problem in _in_memory(world, service) if problem in problems]
-        world.violations += [Violation("memory is not the log", problem) for problem in lasting]
+        lasting = [problem async for problem in _in_memory(environment, service) if problem in problems]
+        environment.violations += [Violation("memory is not the log", problem) for problem in lasting]
     if await two_books(service):
         await asyncio.sleep(A_COMMIT_SECONDS)
-        world.violations += [Violation("two books", problem) for problem in await two_books(service)]
+        environment.violations += [Violation("two books", problem) for problem in await two_books(service)]
     verification = await service._projector.verify()
     for wrong in verification.differences:
-        world.violations.append(
+        environment.violations.append(
             Violation("read models differ", f"{wrong.table} {wrong.key}: {wrong.live} live, {wrong.rebuilt} rebuilt")
         )
 
 
-def _at_the_venue(world: World, may_doubt: bool) -> Iterator[Violation]:
+def _at_the_venue(environment: Environment, may_doubt: bool) -> Iterator[Violation]:
     """One intent, at most one order; and each side knows the other's."""
-    gateway = world.floor.gateway
+    gateway = environment.floor.gateway
     by_key: dict[str, list[dict[str, Any]]] = defaultdict(list)
     for theirs in gateway.venue.questions.orders(gateway.venue.now):
         key = theirs.get("client_order_id")
         if key is not None:
             by_key[key].append(theirs)
-        elif theirs["broker_order_id"] not in world.outsiders:
+        elif theirs["broker_order_id"] not in environment.outsiders:
             yield Violation("a stranger's order", f"{theirs['broker_order_id']} has no key and nobody placed it")
     for key, found in by_key.items():
-        if key not in world.witness.by_key:
+        if key not in environment.auditor.by_key:
             yield Violation("an order without intent", f"the venue has {key}, the store has not")
         if len(found) > 1:
             yield Violation("sent twice", f"{len(found)} orders for {key}: {[each['broker_order_id'] for each in found]}")
-    for order in world.witness.orders.values():
+    for order in environment.auditor.orders.values():
         yield from _compared(order, by_key.get(order.client_order_id, []), may_doubt)
 
 
@@ -104,12 +104,12 @@ def _compared(order: LiveOrder, theirs: list[dict[str, Any]], may_doubt: bool) -
         yield Violation("terms differ", f"{name}: {order.quantity} here, {theirs[0]['quantity']} at the venue")
 
 
-def _positions(world: World, service: Service, may_doubt: bool) -> Iterator[Violation]:
+def _positions(environment: Environment, service: Service, may_doubt: bool) -> Iterator[Violation]:
     if may_doubt:
         return
-    for account in world.scenario.venue.accounts:
-        told = world.floor.gateway.venue.questions.positions(account.account_id)["positions"]
-        theirs = {_key(each["instrument"]): Decimal(each["quantity"]) for each in told}
+    for account in environment.scenario.venue.accounts:
+        listed = environment.floor.gateway.venue.questions.positions(account.account_id)["positions"]
+        theirs = {_key(each["instrument"]): Decimal(each["quantity"]) for each in listed}
         held = service.engine.risk.positions(account.account_id)
         ours = {key: position.quantity for key, position in held.items() if position.quantity}
         if ours != theirs:
@@ -120,7 +120,7 @@ def _key(instrument: dict[str, Any]) -> str:
     return f"{instrument['exchange']}:{instrument['symbol']}"
 
 
-async def _in_memory(world: World, service: Service) -> AsyncIterator[str]:
+async def _in_memory(environment: Environment, service: Service) -> AsyncIterator[str]:
     """What differs now. Between a commit and its reply, and while a stream is read, something may: but not for long."""
     for order_id in [order.order_id for order in service.engine.orders.unfinished()]:
         stored = LiveOrder.replay(await service.engine.store.stream(order_id))
@@ -128,7 +128,7 @@ async def _in_memory(world: World, service: Service) -> AsyncIterator[str]:
         if kept is not None and kept != stored:
             yield f"{stored.intent.signal_id} is another one in memory (version {kept.version}) than in the log ({stored.version})"
     unfinished = {order.order_id for order in service.engine.orders.unfinished()}
-    stored_ones = {order_id for order_id, order in world.witness.orders.items() if not order.is_finished}
+    stored_ones = {order_id for order_id, order in environment.auditor.orders.items() if not order.is_finished}
     for order_id in sorted(unfinished ^ stored_ones):
         yield f"{order_id} is unfinished in {'memory' if order_id in unfinished else 'the store'} alone"
 
@@ -136,69 +136,69 @@ async def _in_memory(world: World, service: Service) -> AsyncIterator[str]:
 # --- the log, once nobody lives any more ---------------------------------------------------------------------------------------
 
 
-async def check_log(world: World) -> None:
-    world.witness.look()
-    store = DatabaseOrderStore(world.person, MAPPER, world.clock)
+async def check_log(environment: Environment) -> None:
+    environment.auditor.look()
+    store = DatabaseOrderStore(environment.person, MAPPER, environment.clock)
     events = [item async for page in store.log() for item in page]
-    world.violations += [
-        Violation("store damaged", problem) for problem in (await inspect(world.person, EventReader(MAPPER))).problems
+    environment.violations += [
+        Violation("store damaged", problem) for problem in (await inspect(environment.person, EventReader(MAPPER))).problems
     ]
-    world.violations += [*_replayed(world, events), *_nothing_lost(world, events)]
-    world.violations += [*_given_up(world), *_halted(world, events)]
-    world.violations += [problem async for problem in _told(world, events)]
+    environment.violations += [*_replayed(environment, events), *_nothing_lost(environment, events)]
+    environment.violations += [*_given_up(environment), *_halted(environment, events)]
+    environment.violations += [problem async for problem in _told(environment, events)]
 
 
-def _replayed(world: World, events: list[RecordedEvent]) -> Iterator[Violation]:
+def _replayed(environment: Environment, events: list[RecordedEvent]) -> Iterator[Violation]:
     streams: dict[UUID, list[RecordedEvent]] = defaultdict(list)
     for item in events:
         streams[item.stream_id].append(item)
-    for order_id, order in world.witness.orders.items():
+    for order_id, order in environment.auditor.orders.items():
         if LiveOrder.replay(streams[order_id]) != order:
             yield Violation("replay differs", order.intent.signal_id)
 
 
-def _nothing_lost(world: World, events: list[RecordedEvent]) -> Iterator[Violation]:
+def _nothing_lost(environment: Environment, events: list[RecordedEvent]) -> Iterator[Violation]:
     """Each message that the source may forget is an order, or a dead letter."""
     streams = {item.stream_id for item in events}
-    for message in world.wire.delivered[: world.wire.acknowledged]:
+    for message in environment.feed.delivered[: environment.feed.acknowledged]:
         if any(dead_letter_id(message.source, message.offset, message.raw, is_passing=kind) in streams for kind in (False, True)):
             continue
         order = None
         with suppress(UnusableSignal, InvalidInput):
             signal = Signal.parse(message.raw)
             key = SignalKey(NAMESPACE, signal.account_id or ACCOUNT, signal.signal_id)
-            order = world.witness.order_of(key.client_order_id)
+            order = environment.auditor.order_of(key.client_order_id)
         if order is None:
             yield Violation("a signal was lost", f"message {message.offset}: {message.raw.decode()}")
         elif order.status.value == "REJECTED" and not order.error_message:
             yield Violation("refused without a reason", order.intent.signal_id)
 
 
-def _given_up(world: World) -> Iterator[Violation]:
+def _given_up(environment: Environment) -> Iterator[Violation]:
     """For want of attempts, only after so many that left."""
-    for order in world.witness.orders.values():
-        calls = world.witness.calls_of(order)
+    for order in environment.auditor.orders.values():
+        calls = environment.auditor.calls_of(order)
         if order.reject_reason is RejectReason.RETRIES_EXHAUSTED and calls < RetryPolicy().attempts:
             yield Violation("slow was taken for broken", f"{order.intent.signal_id} was given up after {calls} calls")
 
 
-def _halted(world: World, events: list[RecordedEvent]) -> Iterator[Violation]:
+def _halted(environment: Environment, events: list[RecordedEvent]) -> Iterator[Violation]:
     """For failures in a row, only where the broker failed so often in a row."""
     for item in events:
         if isinstance(item.event, TradingHalted) and item.event.reason is HaltReason.CIRCUIT_BREAKER:
-            failures = world.failures.most[item.event.scope.removeprefix(account_scope(""))]
-            if failures < world.scenario.breaker_failures:
+            failures = environment.failures.most[item.event.scope.removeprefix(account_scope(""))]
+            if failures < environment.scenario.breaker_failures:
                 yield Violation(
                     "slow was taken for broken", f"{item.event.scope} was halted after {failures} failures of the broker"
                 )
 
 
-async def _told(world: World, events: list[RecordedEvent]) -> AsyncIterator[Violation]:
+async def _told(environment: Environment, events: list[RecordedEvent]) -> AsyncIterator[Violation]:
     """Every confirmation that the log makes was received, the same whenever it was told, those of an order in order."""
     wanted = await _confirmations(events)
     received: dict[str, set[str]] = defaultdict(set)
     newest: dict[str, int] = defaultdict(int)
-    for each in world.receiver.received:
+    for each in environment.receiver.received:
         order_id, version = each.message_id.split(":")
         if each.message_id not in received and int(version) < newest[order_id]:
             yield Violation("told out of order", each.message_id)

@@ -5,51 +5,51 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 
-from tests.figures import machine, table, told
+from tests.harness.figures import described, machine, table
 from tests.simulation import coverage
 from tests.simulation.coverage import KINDS, STATES, Cell
-from tests.simulation.results import Lived, code
+from tests.simulation.results import RangeResult, code
 
 
-def summary(seeds: range, lived: Lived) -> list[str]:
-    outcome = lived.outcome
-    what = ", ".join(f"{number:,} {name}" for name, number in sorted(outcome.figures.items()))
-    unmet = ", ".join(" × ".join(cell) for cell in coverage.missing(outcome.cells))
+def summary(seeds: range, result: RangeResult) -> list[str]:
+    tally = result.tally
+    what = ", ".join(f"{number:,} {name}" for name, number in sorted(tally.figures.items()))
+    unmet = ", ".join(" × ".join(cell) for cell in coverage.missing(tally.cells))
     return [
-        f"{outcome.seeds:,} histories of seeds {seeds.start} to {seeds.stop - 1}; promises broken in {len(outcome.failures)}.",
-        f"{what}; {outcome.seeds / lived.seconds:.1f} histories a second, {lived.seconds:.0f} s.",
+        f"{tally.seeds:,} histories of seeds {seeds.start} to {seeds.stop - 1}; promises broken in {len(tally.failures)}.",
+        f"{what}; {tally.seeds / result.seconds:.1f} histories a second, {result.seconds:.0f} s.",
         f"Pairs of a fault and a state that can meet and never did: {unmet or 'none'}.",
-        f"All traces together: {outcome.traces:016x}, by code {code()}.",
+        f"All traces together: {tally.traces:016x}, by code {code()}.",
     ]
 
 
-def figures(seeds: range, lived: Lived) -> str:
-    found, *more = summary(seeds, lived)
-    broken = "\n".join(f"- seed {seed}: {kind}" for seed, kind in sorted(lived.outcome.failures.items()))
-    where = f"`make simulate SEEDS={len(seeds)}`: {told(machine())}."
-    return "\n\n".join(filter(None, (f"**{found}**", broken, " ".join((where, *more)), _met(lived.outcome.cells))))
+def figures(seeds: range, result: RangeResult) -> str:
+    found, *more = summary(seeds, result)
+    broken = "\n".join(f"- seed {seed}: {kind}" for seed, kind in sorted(result.tally.failures.items()))
+    where = f"`make simulate SEEDS={len(seeds)}`: {described(machine())}."
+    return "\n\n".join(filter(None, (f"**{found}**", broken, " ".join((where, *more)), _met(result.tally.cells))))
 
 
-def in_short(seeds: range, lived: Lived) -> str:
+def in_short(seeds: range, result: RangeResult) -> str:
     """Five lines, for a reader who takes nothing else away."""
-    return "\n".join(f"- {line}" for line in _lines(seeds, lived))
+    return "\n".join(f"- {line}" for line in _lines(seeds, result))
 
 
-def _lines(seeds: range, lived: Lived) -> Iterator[str]:
-    outcome, broken = lived.outcome, len(lived.outcome.failures)
-    figures, seconds = outcome.figures, f"{lived.seconds:,.0f} s on {machine()['cores']} cores"
+def _lines(seeds: range, result: RangeResult) -> Iterator[str]:
+    tally, broken = result.tally, len(result.tally.failures)
+    figures, seconds = tally.figures, f"{result.seconds:,.0f} s on {machine()['cores']} cores"
     reachable = sum(coverage.unreachable((kind, state)) is None for kind in KINDS for state in STATES)
     yield (
         "**Simulated.** The whole service lived in virtual time on a real store, while the exchange, the store, the clock, the "
         "process and people did what they should not, several things at a time."
     )
     yield (
-        f"**How often.** {outcome.seeds:,} histories, seeds {seeds.start} to {seeds.stop - 1}: {figures['orders']:,} orders, "
+        f"**How often.** {tally.seeds:,} histories, seeds {seeds.start} to {seeds.stop - 1}: {figures['orders']:,} orders, "
         f"{figures['lives']:,} lives of the service, {seconds}."
     )
     yield (
         f"**Faults × states.** {len(KINDS)} faults × {len(STATES)} states of an order: {reachable} pairs can meet, "
-        f"{len(coverage.missing(outcome.cells))} of them never did."
+        f"{len(coverage.missing(tally.cells))} of them never did."
     )
     yield f"**Result.** Promises broken in {broken} histories{'; they stand below' if broken else ''}."
     yield (

@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 
 from liveorder.domain.execution_report import OrderSnapshot
-from tests.simulation.witness import Witness
+from tests.simulation.auditor import Auditor
 
 MOST_LISTS = 4
 """So many lists may leave an order out before it is asked for: a poll asks after each, but two polls can overlap."""
@@ -23,9 +23,9 @@ class Questions:
     """
 
     def __init__(
-        self, witness: Witness, account_id: str, knows_its_store: Callable[[], bool], on_left_out: Callable[[str], None]
+        self, auditor: Auditor, account_id: str, knows_its_store: Callable[[], bool], on_left_out: Callable[[str], None]
     ) -> None:
-        self._witness, self._account_id = witness, account_id
+        self._witness, self._account_id = auditor, account_id
         self._knows_its_store, self._on_left_out = knows_its_store, on_left_out
         self._lists: Counter[str] = Counter()
         self._counted_at = -math.inf

@@ -9,15 +9,16 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from tests.kept_lines import keep, kept_in
+from tests.harness.results_file import ResultsFile
 from tests.simulation.coverage import Cell
 
 CHUNK = 25
 ROOT = Path(__file__).parents[2]
+_CODE = ("src", "tests/harness", "tests/simulation")
 
 
 @dataclass
-class Outcome:
+class Tally:
     """Of a run of seeds."""
 
     seeds: int = 0
@@ -29,7 +30,7 @@ class Outcome:
     traces: int = 0
     """Of all histories: the sum of their digests, so that their order does not matter."""
 
-    def add(self, other: Outcome) -> None:
+    def add(self, other: Tally) -> None:
         self.seeds += other.seeds
         self.cells.update(other.cells)
         self.figures.update(other.figures)
@@ -42,56 +43,55 @@ class Outcome:
         return self.__dict__ | {"cells": cells}
 
     @classmethod
-    def from_json(cls, line: dict[str, Any]) -> Outcome:
+    def from_json(cls, line: dict[str, Any]) -> Tally:
         cells = Counter({(kind, state): number for kind, state, number in line["cells"]})
         failures = {int(seed): code for seed, code in line["failures"].items()}
         return cls(**line | {"cells": cells, "figures": Counter(line["figures"]), "failures": failures})
 
 
 @dataclass(frozen=True)
-class Lived:
-    outcome: Outcome
+class RangeResult:
+    tally: Tally
     seconds: float
     """Since the one before it, of all processes."""
 
 
 @dataclass
-class Results:
-    """What was lived of each range of seeds, on this code. Lines of other code, or that were cut off, count for nothing."""
+class HistoryResults:
+    """By range of seeds, of this code. Lines of other code, or that were cut off, count for nothing."""
 
     file: Path | None = None
-    lived: dict[range, Lived] = field(default_factory=dict)
+    ranges: dict[range, RangeResult] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        for line in kept_in(self.file) if self.file is not None else ():
+        for line in ResultsFile(self.file).lines():
             if line["code"] == code():
-                self.lived[range(*line["seeds"])] = Lived(Outcome.from_json(line["outcome"]), line["seconds"])
+                self.ranges[range(*line["seeds"])] = RangeResult(Tally.from_json(line["outcome"]), line["seconds"])
 
-    def add(self, seeds: range, lived: Lived) -> None:
-        self.lived[seeds] = lived
-        if self.file is not None:
-            line = {"code": code(), "seeds": [seeds.start, seeds.stop], "seconds": lived.seconds}
-            keep(self.file, line | {"outcome": lived.outcome.to_json()})
+    def add(self, seeds: range, result: RangeResult) -> None:
+        self.ranges[seeds] = result
+        line = {"code": code(), "seeds": [seeds.start, seeds.stop], "seconds": result.seconds}
+        ResultsFile(self.file).add(line | {"outcome": result.tally.to_json()})
 
-    def total(self, seeds: range) -> Lived:
-        """Of these seeds, whichever run lived them."""
-        total, seconds = Outcome(), 0.0
+    def total(self, seeds: range) -> RangeResult:
+        """Of these seeds, whichever run simulated them."""
+        total, seconds = Tally(), 0.0
         for part in chunks(seeds):
-            if part in self.lived:
-                total.add(self.lived[part].outcome)
-                seconds += self.lived[part].seconds
-        return Lived(total, seconds)
+            if part in self.ranges:
+                total.add(self.ranges[part].tally)
+                seconds += self.ranges[part].seconds
+        return RangeResult(total, seconds)
 
 
 def chunks(seeds: range) -> list[range]:
-    """As they are lived and kept."""
+    """As they are simulated and kept."""
     return [seeds[start : start + CHUNK] for start in range(0, len(seeds), CHUNK)]
 
 
 @cache
 def code() -> str:
-    """Which code lives the histories: a digest of the product's and the simulation's files."""
+    """Which code simulates the histories: a digest of the product's files, the simulation's and the harness's."""
     digest = hashlib.sha256()
-    for file in sorted([*(ROOT / "src").rglob("*.py"), *(ROOT / "tests" / "simulation").rglob("*.py")]):
+    for file in sorted(file for part in _CODE for file in (ROOT / part).rglob("*.py")):
         digest.update(f"{file.relative_to(ROOT)}\n".encode() + file.read_bytes())
     return digest.hexdigest()[:16]

@@ -1,4 +1,4 @@
-"""What one seed draws: a broker of some kind, and a list of things that happen at their times. The list can be thinned out."""
+"""What one seed draws: a broker of some kind, and a list of steps at their times. The list can be thinned out."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from liveorder.testing.venue.faults import Fault
 from liveorder.testing.venue.settings import VenueSettings
 
 
-class StoreTrouble(StrEnum):
-    """What befalls the next commit. Where it says so, the process dies within it, or the store is away after it."""
+class CommitFault(StrEnum):
+    """What the next commit suffers. Where it says so, the process dies within it, or the store is away after it."""
 
     NOT_STORED = "commit failed, not stored"
     STORED = "commit failed, stored"
@@ -58,27 +58,27 @@ class HaltPut:
 
 @dataclass(frozen=True)
 class Laid:
-    """From now on this fault lies in wait on the way to the venue or back."""
+    """From now on the venue has this fault."""
 
     at: float
     fault: Fault
 
 
 @dataclass(frozen=True)
-class Died:
-    """SIGKILL so many steps of the loop after this moment; the next life begins after `rest` seconds."""
+class Killed:
+    """SIGKILL so many callbacks of the loop after this moment; the next life begins after `rest` seconds."""
 
     at: float
-    steps: int
+    callbacks: int
     rest: float
 
 
 @dataclass(frozen=True)
 class Paused:
-    """SIGSTOP, so many steps after this moment; another life begins beside it; SIGCONT after `seconds`."""
+    """SIGSTOP, so many callbacks after this moment; another life begins beside it; SIGCONT after `seconds`."""
 
     at: float
-    steps: int
+    callbacks: int
     seconds: float
 
 
@@ -97,11 +97,11 @@ class ClockJumped:
 
 
 @dataclass(frozen=True)
-class CommitHurt:
-    """The next commit but `after` is hurt so; `seconds` is how long the store is away, where it is."""
+class CommitFails:
+    """The next commit but `after` fails so; `seconds` is how long the store is away, where it is."""
 
     at: float
-    trouble: StoreTrouble
+    fault: CommitFault
     after: int
     seconds: float
 
@@ -156,17 +156,17 @@ class VenueActed:
     number: Decimal | None = None
 
 
-Happening: TypeAlias = (
+Step: TypeAlias = (
     Delivered
     | DeliveredTogether
     | Commanded
     | HaltPut
     | Laid
-    | Died
+    | Killed
     | Paused
     | Stopped
     | ClockJumped
-    | CommitHurt
+    | CommitFails
     | StoreAway
     | StoreSlow
     | ReceiverFails
@@ -178,7 +178,7 @@ Happening: TypeAlias = (
 
 @dataclass(frozen=True)
 class Scenario:
-    """`happenings` in order of time, each with its number in what the seed drew."""
+    """`steps` in order of time, each with its number in what the seed drew."""
 
     seed: int
     key_class: str
@@ -189,9 +189,9 @@ class Scenario:
     call_timeout_seconds: float
     breaker_failures: int
     max_signal_age_seconds: float | None
-    happenings: tuple[tuple[int, Happening], ...]
+    steps: tuple[tuple[int, Step], ...]
 
     def only(self, numbers: frozenset[int]) -> Scenario:
-        """The same with nothing but these happenings."""
-        kept = tuple(item for item in self.happenings if item[0] in numbers)
-        return Scenario(**{**vars(self), "happenings": kept})
+        """The same with nothing but these steps."""
+        kept = tuple(item for item in self.steps if item[0] in numbers)
+        return Scenario(**{**vars(self), "steps": kept})

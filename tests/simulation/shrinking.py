@@ -4,20 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from tests.simulation.history import History, live
+from tests.harness.defects import SOUND, Defect
+from tests.simulation.history import History, simulate
 from tests.simulation.outside import AS_BEFORE
-from tests.simulation.world import SOUND, Defect
 
 
 def shrunk(history: History, defect: Defect = SOUND, most_lives: int = 400) -> History:
     """Delta debugging: chunks are left out, halved in size whenever none of a size can be."""
     best, left = history, most_lives
-    size = max(len(best.scenario.happenings) // 2, 1)
+    size = max(len(best.scenario.steps) // 2, 1)
     while left > 0:
-        for chunk in _chunks([number for number, _ in best.scenario.happenings], size):
+        for chunk in _chunks([number for number, _ in best.scenario.steps], size):
             left -= 1
-            kept = frozenset(number for number, _ in best.scenario.happenings) - frozenset(chunk)
-            thinner = live(best.scenario.only(kept), defect)
+            kept = frozenset(number for number, _ in best.scenario.steps) - frozenset(chunk)
+            thinner = simulate(best.scenario.only(kept), defect)
             if thinner.code == history.code:
                 best = thinner
                 break
@@ -35,10 +35,10 @@ def _chunks(numbers: Sequence[int], size: int) -> list[Sequence[int]]:
 
 def report(history: History) -> str:
     """For people: what happened, what was seen of it, what was broken, and how to see it again."""
-    numbers = ",".join(str(number) for number, _ in history.scenario.happenings)
-    happened = [f"  {number:>3}  {happening}" for number, happening in history.scenario.happenings]
+    numbers = ",".join(str(number) for number, _ in history.scenario.steps)
+    happened = [f"  {number:>3}  {step}" for number, step in history.scenario.steps]
     seen = [line for line in history.trace if not line.endswith(f"-> {AS_BEFORE}")]
     broken = [f"  {violation.code}: {violation.text}" for violation in history.violations]
     again = f"python -m tests.simulation --seed {history.scenario.seed} --only {numbers or 'none'}"
     heads = f"seed {history.scenario.seed}, key class {history.scenario.key_class}"
-    return "\n".join([heads, "happenings:", *happened, "trace:", *seen, "violated:", *broken, f"repeat: {again}"])
+    return "\n".join([heads, "steps:", *happened, "trace:", *seen, "violated:", *broken, f"repeat: {again}"])

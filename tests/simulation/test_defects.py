@@ -1,4 +1,4 @@
-"""A simulation that finds nothing proves nothing: defects at the broker and in the engine are found, and told briefly."""
+"""A simulation that finds nothing proves nothing: it finds defects at the broker and in the engine, and shrinks their histories."""
 
 from __future__ import annotations
 
@@ -9,23 +9,24 @@ from typing import Any
 
 import pytest
 
-from liveorder.application.ports.broker import Absence, Broker, Prepared
+from liveorder.application.ports.broker import Absence, Prepared
 from liveorder.domain.broker_capabilities import BrokerCapabilities
 from liveorder.domain.errors import BrokerConnectionError, OutcomeUnknown
 from liveorder.domain.execution_report import Execution, ExecutionReport, OrderSnapshot
 from liveorder.testing.venue.faults import FaultKind, Point
-from tests.engine_defects import (
+from tests.harness.defects import (
+    Altered,
+    Defect,
     asks_for_one_of_the_missing,
     books_what_sales_bring_as_paid,
     prepares_each_attempt,
     sends_after_the_deadline,
 )
-from tests.simulation.drawing import draw
-from tests.simulation.history import History, live
+from tests.simulation.generator import generate
+from tests.simulation.history import History, simulate
 from tests.simulation.scenario import DeliveredTogether, Laid, Scenario, StoreSlow
 from tests.simulation.shrinking import report, shrunk
-from tests.simulation.siege import BESIEGED
-from tests.simulation.world import Defect
+from tests.simulation.targeted_faults import TARGET
 
 MOST_SEEDS = 60
 
@@ -33,22 +34,12 @@ MOST_SEEDS = 60
 # --- between the service and its broker ---
 
 
-class Altered:
-    """A broker of which something is not as it should be."""
-
-    def __init__(self, broker: Broker) -> None:
-        self._broker: Any = broker
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._broker, name)
-
-
 class CountsFillsTwice(Altered):
     """Each fill that is pushed bears an id of its own, another than the one by which it is asked for."""
 
     async def reports(self) -> AsyncIterator[ExecutionReport]:
-        async for told in self._broker.reports():
-            yield replace(told, execution_id=f"pushed-{told.execution_id}") if isinstance(told, Execution) else told
+        async for each in self._port.reports():
+            yield replace(each, execution_id=f"pushed-{each.execution_id}") if isinstance(each, Execution) else each
 
 
 class TakesSilenceForFailure(Altered):
@@ -56,7 +47,7 @@ class TakesSilenceForFailure(Altered):
 
     async def submit(self, prepared: Prepared) -> Sequence[ExecutionReport]:
         try:
-            answer: Sequence[ExecutionReport] = await self._broker.submit(prepared)
+            answer: Sequence[ExecutionReport] = await self._port.submit(prepared)
         except OutcomeUnknown as error:
             raise BrokerConnectionError(str(error)) from error
         return answer
@@ -67,7 +58,7 @@ class BelievesTheFirstAbsence(Altered):
 
     @property
     def capabilities(self) -> BrokerCapabilities:
-        declared: BrokerCapabilities = self._broker.capabilities
+        declared: BrokerCapabilities = self._port.capabilities
         return replace(declared, delivery_bound_seconds=0.0, lookup_lag_seconds=0.0, clock_skew_seconds=-3.0, trusts_absence=True)
 
 
@@ -75,15 +66,15 @@ class ForgetsHowMuchIsFilled(Altered):
     """Lists orders without their fills, and pushes none."""
 
     async def reports(self) -> AsyncIterator[ExecutionReport]:
-        async for told in self._broker.reports():
-            if not isinstance(told, Execution):
-                yield told
+        async for each in self._port.reports():
+            if not isinstance(each, Execution):
+                yield each
 
     async def open_orders(self) -> Sequence[OrderSnapshot]:
-        return [_emptied(snapshot) for snapshot in await self._broker.open_orders()]
+        return [_emptied(snapshot) for snapshot in await self._port.open_orders()]
 
     async def find(self, *asked: Any) -> OrderSnapshot | Absence:
-        found: OrderSnapshot | Absence = await self._broker.find(*asked)
+        found: OrderSnapshot | Absence = await self._port.find(*asked)
         return _emptied(found) if isinstance(found, OrderSnapshot) else found
 
     async def executions_since(self, since: object) -> Sequence[ExecutionReport]:
@@ -99,7 +90,7 @@ def _emptied(snapshot: OrderSnapshot) -> OrderSnapshot:
 
 @dataclass(frozen=True)
 class Exposed:
-    """By which of its codes a history shows the defect, and in which histories it can: the others need not be lived."""
+    """By which of its codes a history shows the defect, and in which histories it can: the others need not be simulated."""
 
     defect: Defect
     codes: set[str]
@@ -107,16 +98,16 @@ class Exposed:
 
 
 def _is_crowded(scenario: Scenario) -> bool:
-    return any(isinstance(happening, DeliveredTogether) for _, happening in scenario.happenings)
+    return any(isinstance(step, DeliveredTogether) for _, step in scenario.steps)
 
 
 def _has_a_slow_store_and_short_calls(scenario: Scenario) -> bool:
-    slow = (happening for _, happening in scenario.happenings if isinstance(happening, StoreSlow))
-    return any(each.seconds > scenario.call_timeout_seconds for each in slow) and BESIEGED in repr(scenario.happenings)
+    slow = (step for _, step in scenario.steps if isinstance(step, StoreSlow))
+    return any(each.seconds > scenario.call_timeout_seconds for each in slow) and TARGET in repr(scenario.steps)
 
 
 def _holds_a_submission(scenario: Scenario) -> bool:
-    laid = (happening.fault for _, happening in scenario.happenings if isinstance(happening, Laid))
+    laid = (step.fault for _, step in scenario.steps if isinstance(step, Laid))
     is_held = any((fault.kind, fault.on) == (FaultKind.REQUEST_HELD, Point.SUBMIT) for fault in laid)
     return is_held and scenario.key_class.startswith("searchable")
 
@@ -144,14 +135,14 @@ def test_a_defect_is_found_and_told_in_a_short_history(name: str) -> None:
     exposed = DEFECTS[name]
     history = _first_failure(exposed)
     short = shrunk(history, exposed.defect)
-    assert len(short.scenario.happenings) <= 4, report(short)
+    assert len(short.scenario.steps) <= 4, report(short)
     assert f"--seed {history.scenario.seed} --only " in report(short)
     assert short.code == history.code
 
 
 def _first_failure(exposed: Exposed) -> History:
-    for scenario in islice(filter(exposed.is_suspect, map(draw, count())), MOST_SEEDS):
-        history = live(scenario, exposed.defect)
+    for scenario in islice(filter(exposed.is_suspect, map(generate, count())), MOST_SEEDS):
+        history = simulate(scenario, exposed.defect)
         if history.code in exposed.codes:
             return history
     raise AssertionError(f"none of {MOST_SEEDS} histories shows {exposed.codes}")

@@ -1,4 +1,4 @@
-"""What a run of many seeds keeps, adds up and tells."""
+"""What a run of many seeds keeps, adds up and shows."""
 
 from __future__ import annotations
 
@@ -12,39 +12,39 @@ from pathlib import Path
 
 import pytest
 
-from tests.figures import END, begin, publish
+from tests.harness.figures import END, begin, publish
 from tests.simulation import results
 from tests.simulation.campaign import run
-from tests.simulation.coverage import DIED
+from tests.simulation.coverage import KILLED
 from tests.simulation.published import figures, in_short
-from tests.simulation.results import CHUNK, ROOT, Lived, Outcome, Results, chunks
+from tests.simulation.results import CHUNK, ROOT, HistoryResults, RangeResult, Tally, chunks
 
 SEEDS = range(3 * CHUNK + 1)
 
 
-def lived(seeds: range) -> Lived:
-    cells = Counter({(DIED, "PARTIAL"): len(seeds)})
-    return Lived(Outcome(len(seeds), cells, Counter(lives=2 * len(seeds)), {seeds.start: "twice"}, ["how"], traces=2**63), 0.5)
+def a_result(seeds: range) -> RangeResult:
+    cells = Counter({(KILLED, "PARTIAL"): len(seeds)})
+    return RangeResult(Tally(len(seeds), cells, Counter(lives=2 * len(seeds)), {seeds.start: "twice"}, ["how"], traces=2**63), 0.5)
 
 
 def test_an_interrupted_run_finds_its_results_again_but_for_a_line_that_was_cut_off(tmp_path: Path) -> None:
-    kept = Results(tmp_path / "results" / "lived.jsonl")
+    kept = HistoryResults(tmp_path / "results" / "ranges.jsonl")
     for part in chunks(SEEDS):
-        kept.add(part, lived(part))
+        kept.add(part, a_result(part))
     assert kept.file is not None
-    assert Results(kept.file).total(SEEDS) == kept.total(SEEDS)
+    assert HistoryResults(kept.file).total(SEEDS) == kept.total(SEEDS)
     kept.file.write_text(kept.file.read_text()[:-10])
-    found = Results(kept.file)
-    assert list(found.lived) == chunks(SEEDS)[:-1]
-    found.add(chunks(SEEDS)[-1], lived(chunks(SEEDS)[-1]))
-    assert Results(kept.file).total(SEEDS) == kept.total(SEEDS)
+    found = HistoryResults(kept.file)
+    assert list(found.ranges) == chunks(SEEDS)[:-1]
+    found.add(chunks(SEEDS)[-1], a_result(chunks(SEEDS)[-1]))
+    assert HistoryResults(kept.file).total(SEEDS) == kept.total(SEEDS)
 
 
-def test_what_other_code_lived_counts_for_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    kept = Results(tmp_path / "lived.jsonl")
-    kept.add(chunks(SEEDS)[0], lived(chunks(SEEDS)[0]))
+def test_results_of_other_code_count_for_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    kept = HistoryResults(tmp_path / "ranges.jsonl")
+    kept.add(chunks(SEEDS)[0], a_result(chunks(SEEDS)[0]))
     monkeypatch.setattr(results, "code", lambda: "other")
-    assert not Results(kept.file).lived
+    assert not HistoryResults(kept.file).ranges
 
 
 def test_all_traces_together_do_not_depend_on_which_history_was_first() -> None:
@@ -53,9 +53,9 @@ def test_all_traces_together_do_not_depend_on_which_history_was_first() -> None:
 
 
 def test_a_total_has_the_seeds_asked_for_and_is_told_between_the_marks_of_its_page(tmp_path: Path) -> None:
-    kept, page = Results(), tmp_path / "page.md"
+    kept, page = HistoryResults(), tmp_path / "page.md"
     for part in [*chunks(SEEDS), range(1000, 1000 + CHUNK)]:
-        kept.add(part, lived(part))
+        kept.add(part, a_result(part))
     short = "make simulate, in short"
     page.write_text(f"before\n{begin(short)}\nold\n{END}\n{begin('make simulate')}\nold\n{END}\nafter\n")
     publish(page, "make simulate", figures(SEEDS, kept.total(SEEDS)))
@@ -77,15 +77,15 @@ def test_a_page_without_a_place_for_figures_is_left_as_it_is(tmp_path: Path) -> 
     assert page.read_text() == "nothing here"
 
 
-def test_a_run_that_is_told_to_end_leaves_what_was_lived_and_no_process(tmp_path: Path) -> None:
-    kept = tmp_path / "lived.jsonl"
+def test_a_run_that_is_terminated_leaves_its_results_and_no_process(tmp_path: Path) -> None:
+    kept = tmp_path / "ranges.jsonl"
     command = [sys.executable, "-m", "tests.simulation", "--seeds", "100000", "--results", str(kept)]
     with subprocess.Popen(command, cwd=ROOT, start_new_session=True, stderr=subprocess.PIPE, text=True) as running:
         assert eventually(lambda: kept.exists() and "\n" in kept.read_text())
         running.terminate()
         said = running.communicate(timeout=60)[1]
     assert (running.returncode, said.splitlines()[-1]) == (130, "interrupted")
-    assert Results(kept).lived
+    assert HistoryResults(kept).ranges
     assert eventually(lambda: not is_there(running.pid))
 
 

@@ -18,7 +18,7 @@ from liveorder.domain.trading_halt import HaltReason, account_scope
 from liveorder.infrastructure.eventstore.sqlite import APPLICATION_ID
 from liveorder.testing.venue.settings import Fills
 from tests.engine.scenes import STILL, a_limit, a_scene, a_signal
-from tests.virtual_time import run_virtually
+from tests.harness.virtual_time import run_virtually
 
 FIXTURES = Path(__file__).parent / "fixtures"
 UNFILLED = STILL.model_copy(update={"fills": Fills(automatic=False)})

@@ -29,9 +29,9 @@ from liveorder.infrastructure.eventstore.order_store import DatabaseOrderStore
 from liveorder.infrastructure.eventstore.sqlite import Placement
 from liveorder.infrastructure.eventstore.store_by_url import store_at
 from tests.contract.event_stores import MAPPER, CountingLedger, SQLiteSite, WallClock, claim, create, entry, recorded
+from tests.harness.virtual_time import run_virtually
+from tests.harness.worlds import World, a_signal, a_world, until
 from tests.storage.failing_disk import FailingDisk, Fault
-from tests.virtual_time import run_virtually
-from tests.worlds import World, a_signal, a_world, until
 
 ORDERS = 4
 MOST_FAILURES = 200

@@ -17,9 +17,9 @@ from liveorder.domain.execution_report import BrokerStatus
 from liveorder.infrastructure.eventstore.store_by_url import database_at
 from tests.contract.event_stores import WallClock
 from tests.crash.cases import a_signal, key_of
-from tests.crash.places import create
 from tests.crash.processes import Process, eventually
 from tests.crash.scene import Scene, staged
+from tests.crash.store_factories import create
 from tests.storage.own_cluster import Cluster, own_cluster, own_replica
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "pidfd_open"), reason="needs Linux: pidfd and PR_SET_PDEATHSIG")
@@ -94,12 +94,12 @@ async def test_a_service_whose_server_is_replaced_by_a_replica_that_lagged_sends
     with own_replica(primary, is_synchronous=False) as replica:
         async with trading(primary, tmp_path) as scene:
             first = await scene.service("first")
-            await first.heard("started")
+            await first.wait_for("started")
             await feed(first, known)
             await all_are_filled(first, known)
             standby = await scene.service("second") if is_standby else None
             if standby is not None:
-                await standby.heard("log", category="LEASE", sentence="Standing by: this store is owned by first")
+                await standby.wait_for("log", category="LEASE", sentence="Standing by: this store is owned by first")
             await eventually(lambda: asyncio.to_thread(replica.has_all_of, primary), "the replica has replayed it")
             await asyncio.to_thread(replica.stop, "fast")
             await feed(first, lost)
@@ -108,13 +108,13 @@ async def test_a_service_whose_server_is_replaced_by_a_replica_that_lagged_sends
             await feed(first, late)
             await asyncio.to_thread(replica.replace, primary)
             why = "" if is_standby else "it was exchanged for an older one"  # or the standby was there first
-            await first.heard("log", category="LEASE", sentence=why)
-            await first.heard("lost the store")
+            await first.wait_for("log", category="LEASE", sentence=why)
+            await first.wait_for("lost the store")
             await first.ended()
             assert await scene.at_the_venue(late) == [[]] * len(late)
 
             second = standby or await scene.service("second")
-            await second.heard("started")
+            await second.wait_for("started")
             halts = " ".join(await second.ask("halts"))
             assert "failed over" in halts
             assert "timeline 00000001" in halts
@@ -136,7 +136,7 @@ async def test_a_service_whose_server_is_replaced_by_a_replica_that_has_everythi
     with own_replica(primary, is_synchronous=True) as replica:
         async with trading(primary, tmp_path) as scene:
             service = await scene.service("first")
-            await service.heard("started")
+            await service.wait_for("started")
             before = await scene.place()
             await feed(service, names[:12])
             await asyncio.to_thread(replica.replace, primary)
@@ -151,7 +151,7 @@ async def test_a_service_whose_server_is_replaced_by_a_replica_that_has_everythi
             await eventually(is_remembered, "the new place is remembered")
             await service.stop()
             following = await scene.service("second")
-            await following.heard("started")
+            await following.wait_for("started")
             assert await following.ask("halts") == []
 
 

@@ -20,9 +20,9 @@ from liveorder.infrastructure.eventstore.order_store import DatabaseOrderStore
 from liveorder.infrastructure.eventstore.store_by_url import store_at
 from tests.contract.event_stores import EXPECTED, MAPPER, CountingLedger, WallClock, claim, create, entry, recorded
 from tests.crash.cases import a_signal, key_of
-from tests.crash.places import create as create_for
 from tests.crash.processes import eventually
 from tests.crash.scene import staged
+from tests.crash.store_factories import create as create_for
 from tests.crash.test_store_sigkill import assert_whole
 from tests.storage.own_cluster import Cluster, own_cluster
 
@@ -120,7 +120,7 @@ async def test_a_service_whose_server_crashes_sends_each_order_once_and_books_it
     async with AsyncExitStack() as stack:
         scene = await stack.enter_async_context(staged(tmp_path, (), ["none"], (ACCOUNT,)))
         service = await stack.enter_async_context(scene.service(url, ACCOUNT, "none", "service", lease_seconds=15.0))
-        await service.heard("started")
+        await service.wait_for("started")
         for number, name in enumerate(names):
             await service.ask("feed", raw=a_signal(name))
             if number in (6, 16):

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.figures import machine, publish, table, told
+from tests.harness.figures import described, machine, publish, table
 from tests.postgres_databases import lend_database, take_back_database, url_of_database
 from tests.storage.old_versions import COMMITS, NEVER_ARRIVED, load, names, put
 from tests.storage.paused import pause_migrate_go_on
@@ -94,9 +94,10 @@ def figures(upgrades: Sequence[Upgrade], pauses: Sequence[tuple[str, str, int]],
         for each in upgrades
     ]
     held = [(commit, engine, "0", "0", str(placed)) for commit, engine, placed in pauses]
+    in_short = f"**{kills} kills in the migrations of {len(upgrades)} stores; broken: {broken}.**"
     return "\n\n".join(
         (
-            f"**{kills} kills in the migrations of {len(upgrades)} stores; broken: {broken}.** {told(machine())}, {seconds:.0f} s.",
+            f"{in_short} {described(machine())}, {seconds:.0f} s.",
             table(head, rows),
             table(("paused service of", "store", "events stored after", "orders sent after", "placed by this version then"), held),
         )

@@ -8,7 +8,7 @@ import pytest
 
 from liveorder.application.gateway.admission import LONGEST_OWN_DELAY_SECONDS, Deadlines
 from liveorder.domain.account_config import OWN_DELAY_SECONDS
-from tests.worlds import NOON, StandingClock
+from tests.harness.worlds import NOON, StandingClock
 
 CALL_SECONDS = 10.0
 

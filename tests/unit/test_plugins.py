@@ -17,8 +17,8 @@ from liveorder.bootstrap.parts import clock_of, log_of, open_store
 from liveorder.domain.errors import LiveOrderError, SettingsError
 from liveorder.infrastructure.eventstore.order_store import DatabaseOrderStore
 from liveorder.infrastructure.settings import Settings
+from tests.harness.worlds import RememberedLog
 from tests.installing import install_module
-from tests.worlds import RememberedLog
 
 MARK = "hunter2-of-the-desk"
 BROKER = """

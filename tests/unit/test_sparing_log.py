@@ -7,7 +7,7 @@ from itertools import pairwise
 import pytest
 
 from liveorder.application.runtime.sparing_log import LONGEST_INTERVAL_SECONDS, QUIET_SECONDS, SparingLog
-from tests.worlds import RememberedLog, StandingClock
+from tests.harness.worlds import RememberedLog, StandingClock
 
 AWAY, GONE = "the broker did not answer", "connection refused"
 

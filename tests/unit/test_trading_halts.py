@@ -17,7 +17,7 @@ from liveorder.domain.errors import StoreUnavailable, VersionConflict
 from liveorder.domain.events import RecordedEvent
 from liveorder.domain.trading_halt import EVERYTHING, HaltReason, TradingHalted, connection_scope
 from tests.builders import intent, recorded
-from tests.worlds import RememberedLog, StandingClock
+from tests.harness.worlds import RememberedLog, StandingClock
 
 KILLED = TradingHalted(scope=EVERYTHING, reason=HaltReason.KILL_SWITCH, detail="by asha")
 

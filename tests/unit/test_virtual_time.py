@@ -6,8 +6,8 @@ import asyncio
 
 import pytest
 
-from tests import virtual_time
-from tests.virtual_time import run_virtually
+from tests.harness import virtual_time
+from tests.harness.virtual_time import run_virtually
 
 
 def test_a_wait_takes_no_time_and_as_long_as_it_says() -> None:

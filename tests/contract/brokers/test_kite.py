@@ -22,9 +22,9 @@ from liveorder.testing.stage import Stage, on_stage
 from liveorder.testing.trials import TinyOrder
 from liveorder.testing.venue.settings import Fills, VenueAccount
 from tests.contract.brokers.test_certification import certified, differing
+from tests.harness.worlds import RememberedLog
 from tests.twins.kite import API_KEY, API_SECRET, USER_ID, kite_twin, venue_settings
 from tests.twins.kite.client import ACCOUNT, access_to, section_of
-from tests.worlds import RememberedLog
 
 
 class KiteStage(Stage):

@@ -21,8 +21,8 @@ from liveorder.infrastructure.brokers.kite.broker import KiteBroker
 from liveorder.infrastructure.clock import SystemClock
 from liveorder.infrastructure.http_session import OneTry
 from liveorder.infrastructure.settings.sections import Kite
+from tests.harness.worlds import RememberedLog
 from tests.twins.kite.client import access_to
-from tests.worlds import RememberedLog
 
 SECRETS = ("cannedapikey", "cannedapisecret", "cannedaccesstoken")
 _PATIENCE_SECONDS = 10

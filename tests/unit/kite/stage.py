@@ -16,9 +16,9 @@ from liveorder.infrastructure.brokers.kite.assembly import brokerage
 from liveorder.infrastructure.brokers.kite.broker import KiteBroker
 from liveorder.testing.exchange import open_exchange
 from liveorder.testing.venue.settings import Fills, VenueAccount
+from tests.harness.worlds import RememberedLog
 from tests.twins.kite import USER_ID, KiteTwin, kite_twin, venue_settings
 from tests.twins.kite.client import ACCOUNT, access_to, section_of
-from tests.worlds import RememberedLog
 
 KEY = "LIVEORDERKEYOFATESTX"
 RELIANCE = Instrument(symbol="RELIANCE", exchange="NSE", currency="INR", tick_size=Decimal("0.05"), calendar="XBOM")

@@ -16,10 +16,10 @@ from liveorder.domain.instrument import Instrument
 from liveorder.domain.values import OrderRole, OrderType, Product, Side, TimeInForce, TradingHours
 from liveorder.infrastructure.brokers.kite.assembly import brokerage
 from liveorder.infrastructure.settings.sections import Kite
+from tests.harness.worlds import RememberedLog
 from tests.twins.kite.client import ACCOUNT, access_to
 from tests.unit.kite.canned import MORNING, broker_on
 from tests.unit.kite.stage import KEY, RELIANCE, order
-from tests.worlds import RememberedLog
 
 D = Decimal
 ORDER_ID = "1912345678901234567"

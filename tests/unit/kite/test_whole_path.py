@@ -15,10 +15,10 @@ from liveorder.infrastructure.brokers.kite import tokens
 from liveorder.testing.exchange import open_exchange
 from liveorder.testing.venue.faults import Fault, FaultKind, Point
 from liveorder.testing.venue.settings import VenueAccount
+from tests.harness.worlds import RememberedLog
 from tests.interfaces.test_runner import LAX
 from tests.twins.kite import API_KEY, API_SECRET, USER_ID, KiteTwin, kite_twin, venue_settings
 from tests.twins.kite.server import FIRST_TOKEN, NEXT_TOKEN
-from tests.worlds import RememberedLog
 
 PATIENCE_SECONDS = 20
 

@@ -14,9 +14,9 @@ from liveorder.domain.order import LiveOrder
 from liveorder.domain.order.events import OrderEvent
 from liveorder.infrastructure.eventstore.mapper import DomainEventMapper
 from tests.builders import SENT
+from tests.harness.worlds import RememberedLog
 from tests.unit.readmodels.logs import MemoryLog, StillClock, requested
 from tests.unit.readmodels.test_outbox import Wall
-from tests.worlds import RememberedLog
 
 
 class VenueChanged(OrderEvent):

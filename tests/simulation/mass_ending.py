@@ -17,7 +17,7 @@ _REPORTS_LOST = (Point.REPORT, Point.FILL_REPORT)
 
 
 @dataclass(frozen=True)
-class Crowd:
+class MassEnding:
     """`orders` come at once and end at `ends_at`."""
 
     orders: int
@@ -26,9 +26,9 @@ class Crowd:
 
     @property
     def signal_ids(self) -> tuple[str, ...]:
-        return tuple(f"crowd-{number}" for number in range(self.orders))
+        return tuple(f"many-{number}" for number in range(self.orders))
 
-    def happenings(self) -> Iterator[s.Happening]:
+    def steps(self) -> Iterator[s.Step]:
         texts = (json.dumps({"signal_id": signal_id, "quantity": 2, **_BOUGHT_BELOW}) for signal_id in self.signal_ids)
         yield s.DeliveredTogether(self.begins_at, tuple(texts))
         for on in _REPORTS_LOST:
@@ -36,6 +36,6 @@ class Crowd:
         yield s.PriceMoved(self.ends_at, "ARCA:SPY", _PRICE_THAT_FILLS_ALL)
 
 
-def drawn(chance: random.Random) -> Crowd:
+def a_mass_ending(chance: random.Random) -> MassEnding:
     begins_at = chance.uniform(0.0, 1.0)
-    return Crowd(chance.choice((8, 10, 12, 16)), begins_at, begins_at + chance.uniform(2.5, 3.5))
+    return MassEnding(chance.choice((8, 10, 12, 16)), begins_at, begins_at + chance.uniform(2.5, 3.5))

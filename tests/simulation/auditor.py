@@ -1,4 +1,4 @@
-"""Who reads the store itself after each transaction: what is durable, whatever the service was told; and judges what is sent."""
+"""Reads the stored log after each transaction, beside the service, and judges by it each request that is sent."""
 
 from __future__ import annotations
 
@@ -37,7 +37,9 @@ class _Request:
     deadline: datetime | None
 
 
-class Witness:
+class Auditor:
+    """Knows what is durable, whatever answer the service got."""
+
     def __init__(self, path: Path, trace: Trace, call_timeout: timedelta) -> None:
         self._call_timeout = call_timeout
         self._connection = sqlite3.connect(uri_of(path), uri=True, isolation_level=None)

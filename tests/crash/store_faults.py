@@ -19,27 +19,27 @@ import pytest
 from liveorder.infrastructure.eventstore.postgres_schema import lock_key
 from liveorder.infrastructure.eventstore.store_by_url import sqlite_path
 from tests.contract.event_stores import PostgresSite, Proxy, require_postgres
-from tests.crash.places import create
 from tests.crash.processes import Process
+from tests.crash.store_factories import create
 
 SMALLEST_FILE_BYTES = 2048
 """Room for a line or two of the emergency journal, and for no page of SQLite's."""
 
 
-class Ailing(Protocol):
-    """A store and what can be done to it. `says` is in the service's error while it lasts."""
+class StoreFault(Protocol):
+    """A store and one way in which it fails. `says` is in the service's error while it does."""
 
     url: str
     says: str
 
     @abstractmethod
-    async def strike(self, service: Process) -> None: ...
+    async def inject(self, service: Process) -> None: ...
 
     @abstractmethod
-    async def mend(self, service: Process) -> None: ...
+    async def clear(self, service: Process) -> None: ...
 
 
-class NoRoom(Ailing):
+class NoRoom(StoreFault):
     """The kernel refuses every write that would make a file larger; as with a quota."""
 
     says = "cannot be written"
@@ -47,17 +47,17 @@ class NoRoom(Ailing):
     def __init__(self, url: str) -> None:
         self.url = url
 
-    async def strike(self, service: Process) -> None:
+    async def inject(self, service: Process) -> None:
         self._limit(service, SMALLEST_FILE_BYTES)
 
-    async def mend(self, service: Process) -> None:
+    async def clear(self, service: Process) -> None:
         self._limit(service, resource.RLIM_INFINITY)
 
     def _limit(self, service: Process, size: int) -> None:
         resource.prlimit(service.pid, resource.RLIMIT_FSIZE, (size, resource.RLIM_INFINITY))
 
 
-class FullDisk(Ailing):
+class FullDisk(StoreFault):
     """A file system of its own, and a file that takes what is left of it."""
 
     says = "database or disk is full"
@@ -66,7 +66,7 @@ class FullDisk(Ailing):
         self.url = url
         self._filler = sqlite_path(url).with_name("filler")
 
-    async def strike(self, service: Process) -> None:
+    async def inject(self, service: Process) -> None:
         descriptor = os.open(self._filler, os.O_CREAT | os.O_WRONLY)
         try:
             while os.write(descriptor, b"x" * 4096):
@@ -74,11 +74,11 @@ class FullDisk(Ailing):
         except OSError:
             os.close(descriptor)
 
-    async def mend(self, service: Process) -> None:
+    async def clear(self, service: Process) -> None:
         self._filler.unlink()
 
 
-class Locked(Ailing):
+class Locked(StoreFault):
     """Another process has the file for itself."""
 
     says = "database is locked"
@@ -87,15 +87,15 @@ class Locked(Ailing):
         self.url = url
         self._other = sqlite3.connect(sqlite_path(url), isolation_level=None, timeout=30)
 
-    async def strike(self, service: Process) -> None:
+    async def inject(self, service: Process) -> None:
         self._other.execute("BEGIN EXCLUSIVE")
 
-    async def mend(self, service: Process) -> None:
+    async def clear(self, service: Process) -> None:
         self._other.execute("COMMIT")
         self._other.close()
 
 
-class BrokenConnection(Ailing):
+class BrokenConnection(StoreFault):
     """Cut while a commit is on its way, and every new one as well."""
 
     says = "cannot be"
@@ -110,15 +110,15 @@ class BrokenConnection(Ailing):
     def has_lost_it(self) -> bool:
         return not self._proxy.fault
 
-    async def strike(self, service: Process) -> None:
+    async def inject(self, service: Process) -> None:
         self._proxy.fault = "broken"
         await self._proxy.cut_all()
 
-    async def mend(self, service: Process) -> None:
+    async def clear(self, service: Process) -> None:
         self._proxy.fault = ""
 
 
-class LockedByAnother(Ailing):
+class LockedByAnother(StoreFault):
     """Another session holds what makes transactions take turns."""
 
     says = "lock timeout"
@@ -127,10 +127,10 @@ class LockedByAnother(Ailing):
         self.url = url
         self._other = psycopg.connect(url, autocommit=True)
 
-    async def strike(self, service: Process) -> None:
+    async def inject(self, service: Process) -> None:
         self._other.execute("SELECT pg_advisory_lock(%s)", (lock_key("liveorder"),))
 
-    async def mend(self, service: Process) -> None:
+    async def clear(self, service: Process) -> None:
         self._other.close()
 
 
@@ -138,17 +138,17 @@ class LockedByAnother(Ailing):
 
 
 @asynccontextmanager
-async def _on_file(folder: Path, account: str, make: Callable[[str], Ailing]) -> AsyncIterator[Ailing]:
+async def _on_file(folder: Path, account: str, make: Callable[[str], StoreFault]) -> AsyncIterator[StoreFault]:
     url = f"sqlite:///{folder / 'orders.db'}"
     await create(url, account)
     yield make(url)
 
 
 @asynccontextmanager
-async def _on_small_disk(folder: Path, account: str) -> AsyncIterator[Ailing]:
+async def _on_small_disk(folder: Path, account: str) -> AsyncIterator[StoreFault]:
     with small_disk(folder) as disk:
-        async with _on_file(disk, account, FullDisk) as ailing:
-            yield ailing
+        async with _on_file(disk, account, FullDisk) as fault:
+            yield fault
 
 
 @contextmanager
@@ -172,7 +172,7 @@ def remount(disk: Path, how: str) -> None:
 
 
 @asynccontextmanager
-async def _on_server(account: str, *, through_proxy: bool) -> AsyncIterator[Ailing]:
+async def _on_server(account: str, *, through_proxy: bool) -> AsyncIterator[StoreFault]:
     require_postgres()
     site = PostgresSite()
     server = urlsplit(site.url)
@@ -189,7 +189,7 @@ async def _on_server(account: str, *, through_proxy: bool) -> AsyncIterator[Aili
         await site.remove()
 
 
-AILMENTS: dict[str, Callable[[Path, str], AbstractAsyncContextManager[Ailing]]] = {
+STORE_FAULTS: dict[str, Callable[[Path, str], AbstractAsyncContextManager[StoreFault]]] = {
     "sqlite: no file may grow": lambda folder, account: _on_file(folder, account, NoRoom),
     "sqlite: disk full": _on_small_disk,
     "sqlite: locked": lambda folder, account: _on_file(folder, account, Locked),

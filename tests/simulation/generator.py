@@ -1,4 +1,4 @@
-"""From a seed to a scenario. A few signals and many troubles: a short history is searched fast and read fast."""
+"""From a seed to a scenario. A few signals and many faults: a short history is searched fast and read fast."""
 
 from __future__ import annotations
 
@@ -21,10 +21,9 @@ from liveorder.testing.venue.settings import (
     VenueCommission,
     VenueSettings,
 )
-from tests.simulation import crowd as crowds
+from tests.simulation import mass_ending, targeted_faults
 from tests.simulation import scenario as s
-from tests.simulation import siege as sieges
-from tests.simulation.siege import SLOW_SECONDS
+from tests.simulation.targeted_faults import SLOW_SECONDS
 
 CHAOS_SECONDS = 12.0
 """Within this everything happens; then faults cease."""
@@ -33,9 +32,9 @@ DELIVERY_BOUND_SECONDS = 4.0
 LAG_SECONDS = 1.5
 HASTE_SECONDS = 0.5
 """A call may take so long where the store is slow all along: three of them are over before faults cease."""
-SIEGES, CROWDS, SLOW = 0.25, 0.05, 0.05
+TARGETED, MASS_ENDINGS, SLOW = 0.25, 0.05, 0.05
 """So many histories are of one order in a state that is rarely met otherwise, of many orders that end at once, and of a store that
-is slow all along; the others are drawn at random.
+is slow all along; the others are random.
 """
 
 KEY_CLASSES = {
@@ -84,16 +83,16 @@ _REQUESTS = (Point.SUBMIT, Point.SUBMIT, Point.SUBMIT, Point.CANCEL, Point.REPLA
 _QUERIES = (Point.FIND, Point.FIND, Point.OPEN_ORDERS, Point.EXECUTIONS, Point.POSITIONS, Point.QUOTE)
 
 
-class Chance(random.Random):
-    """With the moments at which signals come: troubles come with them."""
+class ScenarioRandom(random.Random):
+    """With the moments at which signals come: faults come with them."""
 
     def __init__(self, seed: int) -> None:
         super().__init__(seed)
         self.busy: list[float] = []
 
 
-def draw(seed: int) -> s.Scenario:
-    chance = Chance(seed)
+def generate(seed: int) -> s.Scenario:
+    chance = ScenarioRandom(seed)
     key_class = chance.choice(sorted(KEY_CLASSES))
     accounts = ("SIM", "OTHER") if chance.random() < 0.2 else ("SIM",)
     venue = _venue(chance, seed, key_class, accounts)
@@ -105,16 +104,16 @@ def draw(seed: int) -> s.Scenario:
         atomic_replace=True,
     )
     kind, call_timeout_seconds = chance.random(), chance.choice((3.0, 1.0))
-    siege = sieges.drawn(chance) if kind < SIEGES else None
-    if siege is not None:
-        venue = venue.model_copy(update=siege.venue)
-        happenings = _besieged(chance, siege)
-    elif kind < SIEGES + CROWDS:
-        happenings = _crowded(chance)
-    elif kind < SIEGES + CROWDS + SLOW:
-        happenings, call_timeout_seconds = _slow_all_along(chance, accounts), HASTE_SECONDS
+    target = targeted_faults.a_target(chance) if kind < TARGETED else None
+    if target is not None:
+        venue = venue.model_copy(update=target.venue)
+        steps = _targeted(chance, target)
+    elif kind < TARGETED + MASS_ENDINGS:
+        steps = _mass_ending(chance)
+    elif kind < TARGETED + MASS_ENDINGS + SLOW:
+        steps, call_timeout_seconds = _slow_all_along(chance, accounts), HASTE_SECONDS
     else:
-        happenings = _at_random(chance, accounts)
+        steps = _at_random(chance, accounts)
     return s.Scenario(
         seed,
         key_class,
@@ -124,30 +123,30 @@ def draw(seed: int) -> s.Scenario:
         call_timeout_seconds=call_timeout_seconds,
         breaker_failures=chance.choice((3, 20, 20, 20)),
         max_signal_age_seconds=chance.choice((None, None, 20.0)),
-        happenings=tuple(enumerate(sorted(happenings, key=lambda each: each.at))),
+        steps=tuple(enumerate(sorted(steps, key=lambda each: each.at))),
     )
 
 
-def _at_random(chance: Chance, accounts: Sequence[str]) -> Iterator[s.Happening]:
+def _at_random(chance: ScenarioRandom, accounts: Sequence[str]) -> Iterator[s.Step]:
     signals = list(_signals(chance, accounts))
     yield from _deliveries(chance, signals)
-    yield from _troubles(chance, [signal["signal_id"] for signal in signals])
+    yield from _faults(chance, [signal["signal_id"] for signal in signals])
 
 
-def _besieged(chance: Chance, siege: sieges.Siege) -> Iterator[s.Happening]:
-    drawn = sieges.happenings(chance, siege, lambda: chance.choice(_COMPANIONS)(chance, [sieges.BESIEGED]))
-    return (replace(each, at=_within(each.at)) for each in drawn)
+def _targeted(chance: ScenarioRandom, target: targeted_faults.Target) -> Iterator[s.Step]:
+    steps = targeted_faults.steps(chance, target, lambda: chance.choice(_COMPANIONS)(chance, [targeted_faults.TARGET]))
+    return (replace(each, at=_within(each.at)) for each in steps)
 
 
-def _crowded(chance: Chance) -> Iterator[s.Happening]:
-    crowd = crowds.drawn(chance)
-    yield from crowd.happenings()
+def _mass_ending(chance: ScenarioRandom) -> Iterator[s.Step]:
+    ending = mass_ending.a_mass_ending(chance)
+    yield from ending.steps()
     for _ in range(chance.choice((0, 0, 1, 2))):
-        companion = chance.choice(_COMPANIONS)(chance, crowd.signal_ids)
-        yield replace(companion, at=_within(crowd.ends_at + chance.uniform(-1.0, 2.0)))
+        companion = chance.choice(_COMPANIONS)(chance, ending.signal_ids)
+        yield replace(companion, at=_within(ending.ends_at + chance.uniform(-1.0, 2.0)))
 
 
-def _slow_all_along(chance: Chance, accounts: Sequence[str]) -> Iterator[s.Happening]:
+def _slow_all_along(chance: ScenarioRandom, accounts: Sequence[str]) -> Iterator[s.Step]:
     """From when it has started, and long enough for every attempt of an order to be too late."""
     signals = list(_signals(chance, accounts))
     yield s.StoreSlow(1.0, HASTE_SECONDS * chance.choice((0.6, 0.9, 1.2, 1.8)), CHAOS_SECONDS)
@@ -156,7 +155,7 @@ def _slow_all_along(chance: Chance, accounts: Sequence[str]) -> Iterator[s.Happe
         yield chance.choice(_COMPANIONS)(chance, [signal["signal_id"] for signal in signals])
 
 
-def _venue(chance: Chance, seed: int, key_class: str, accounts: Sequence[str]) -> VenueSettings:
+def _venue(chance: ScenarioRandom, seed: int, key_class: str, accounts: Sequence[str]) -> VenueSettings:
     parts = Decimal(chance.choice((2, 4))) if chance.random() < 0.7 else None
     return VenueSettings(
         seed=seed,
@@ -177,7 +176,7 @@ def _venue(chance: Chance, seed: int, key_class: str, accounts: Sequence[str]) -
 # --- signals -------------------------------------------------------------------------------------------------------------------
 
 
-def _signals(chance: Chance, accounts: Sequence[str]) -> Iterator[dict[str, Any]]:
+def _signals(chance: ScenarioRandom, accounts: Sequence[str]) -> Iterator[dict[str, Any]]:
     for number in range(chance.choice((1, 1, 2, 2, 3, 4))):
         symbol = chance.choice(sorted(PRICES)[: chance.choice((1, 3))])
         yield {
@@ -190,7 +189,7 @@ def _signals(chance: Chance, accounts: Sequence[str]) -> Iterator[dict[str, Any]
         } | _whims(chance)
 
 
-def _terms(chance: Chance, price: Decimal) -> dict[str, Any]:
+def _terms(chance: ScenarioRandom, price: Decimal) -> dict[str, Any]:
     kind = OrderType(chance.choice((*["MARKET", "LIMIT"] * 3, *OrderType)))
     near = str(price * Decimal(chance.choice(("0.9", "1", "1.1"))))
     terms: dict[str, Any] = {"order_type": kind.value}
@@ -205,7 +204,7 @@ def _terms(chance: Chance, price: Decimal) -> dict[str, Any]:
     return terms
 
 
-def _whims(chance: Chance) -> dict[str, Any]:
+def _whims(chance: ScenarioRandom) -> dict[str, Any]:
     whims: dict[str, Any] = {}
     if chance.random() < 0.15:
         whims["time_in_force"] = chance.choice(("IOC", "GTC"))
@@ -218,7 +217,7 @@ def _whims(chance: Chance) -> dict[str, Any]:
     return whims
 
 
-def _deliveries(chance: Chance, signals: Sequence[dict[str, Any]]) -> Iterator[s.Happening]:
+def _deliveries(chance: ScenarioRandom, signals: Sequence[dict[str, Any]]) -> Iterator[s.Step]:
     for signal in signals:
         at = _moment(chance, 0.7)
         chance.busy.append(at)
@@ -234,10 +233,10 @@ def _deliveries(chance: Chance, signals: Sequence[dict[str, Any]]) -> Iterator[s
         yield s.Delivered(_moment(chance), json.dumps(signals[0] | {"quantity": 2, "notional": None}))
 
 
-# --- troubles ------------------------------------------------------------------------------------------------------------------
+# --- faults -----------------------------------------------------------------------------------------------------------------
 
 
-def _moment(chance: Chance, part: float = 1.0) -> float:
+def _moment(chance: ScenarioRandom, part: float = 1.0) -> float:
     if chance.busy and chance.random() < 0.75:
         moment = chance.choice(chance.busy) + chance.choice((0.0, 0.05, 0.5, 3.0)) * chance.random()
     else:
@@ -245,27 +244,27 @@ def _moment(chance: Chance, part: float = 1.0) -> float:
     return _within(moment)
 
 
-def _shortly_before(chance: Chance) -> float:
-    """What lies in wait must lie there first."""
+def _shortly_before(chance: ScenarioRandom) -> float:
+    """A fault must be laid before what it strikes."""
     return _within(_moment(chance) - chance.choice((0.1, 0.5, 2.0)))
 
 
-def _few(chance: Chance, mean: float) -> range:
+def _few(chance: ScenarioRandom, mean: float) -> range:
     """Often none, sometimes many."""
     return range(min(round(chance.expovariate(1 / mean)), 8))
 
 
-def _troubles(chance: Chance, signal_ids: Sequence[str]) -> Iterator[s.Happening]:
+def _faults(chance: ScenarioRandom, signal_ids: Sequence[str]) -> Iterator[s.Step]:
     for _ in range(chance.choice((0, 1, 2, 3))):
-        yield from _ambush(chance, signal_ids)
+        yield from _two_at_once(chance, signal_ids)
     intensity = chance.choice((0.3, 0.7, 1.4, 2.5))
     for mean, make in _KINDS:
         for _ in _few(chance, mean * intensity):
             yield make(chance, signal_ids)
 
 
-def _ambush(chance: Chance, signal_ids: Sequence[str]) -> Iterator[s.Happening]:
-    """A request in trouble, and while nobody knows what became of it, something else."""
+def _two_at_once(chance: ScenarioRandom, signal_ids: Sequence[str]) -> Iterator[s.Step]:
+    """A fault of a request, and while its outcome is unknown, something else."""
     moment, point = chance.choice(chance.busy), chance.choice((Point.SUBMIT, Point.SUBMIT, Point.CANCEL, Point.REPLACE))
     if point is not Point.SUBMIT:
         moment += chance.uniform(0.3, 3.0)
@@ -279,29 +278,29 @@ def _within(moment: float) -> float:
     return round(min(max(moment, 0.0), CHAOS_SECONDS), 3)
 
 
-def _request_fault(chance: Chance, _: Sequence[str]) -> s.Happening:
+def _request_fault(chance: ScenarioRandom, _: Sequence[str]) -> s.Step:
     return s.Laid(_shortly_before(chance), _fault_of_request(chance, chance.choice(_REQUESTS)))
 
 
-def _fault_of_request(chance: Chance, on: Point) -> Fault:
+def _fault_of_request(chance: ScenarioRandom, on: Point) -> Fault:
     seconds = round(chance.choice((0.3, 3.5, 3.5)) * chance.uniform(0.9, 1.0), 2)
     return Fault(kind=chance.choice(_REQUEST_KINDS), on=on, nth=1, seconds=seconds, silent=chance.random() < 0.3)
 
 
-def _query_fault(chance: Chance, _: Sequence[str]) -> s.Happening:
+def _query_fault(chance: ScenarioRandom, _: Sequence[str]) -> s.Step:
     nth = chance.choice((1, 1, 2, None))
     seconds = round(chance.uniform(0.1, 3.0), 2)
     fault = Fault(kind=chance.choice(_QUERY_KINDS), on=chance.choice(_QUERIES), nth=nth, seconds=seconds)
     return s.Laid(_moment(chance), fault)
 
 
-def _report_fault(chance: Chance, _: Sequence[str]) -> s.Happening:
+def _report_fault(chance: ScenarioRandom, _: Sequence[str]) -> s.Step:
     on = chance.choice((Point.REPORT, Point.FILL_REPORT))
     nth = chance.choice((1, 1, 2, None))
     return s.Laid(_moment(chance), Fault(kind=chance.choice(_REPORT_KINDS), on=on, nth=nth, seconds=chance.choice((0.3, 2.0, 6.0))))
 
 
-def _fill_fault(chance: Chance, _: Sequence[str]) -> s.Happening:
+def _fill_fault(chance: ScenarioRandom, _: Sequence[str]) -> s.Step:
     seconds = chance.choice((0.0, 0.5, 3.0, 9.0))
     if chance.random() < 0.6:
         return s.Laid(_moment(chance), Fault(kind=FaultKind.BUST, on=Point.FILL, nth=chance.choice((1, 2)), seconds=seconds))
@@ -310,53 +309,53 @@ def _fill_fault(chance: Chance, _: Sequence[str]) -> s.Happening:
     return s.Laid(_moment(chance), fault)
 
 
-def _death(chance: Chance, _: Sequence[str]) -> s.Happening:
+def _death(chance: ScenarioRandom, _: Sequence[str]) -> s.Step:
     steps = int(2 ** chance.uniform(0, 9))
-    return s.Died(_moment(chance), steps, chance.choice((0.0, 0.5, 3.5, 8.0)))
+    return s.Killed(_moment(chance), steps, chance.choice((0.0, 0.5, 3.5, 8.0)))
 
 
-def _pause(chance: Chance, _: Sequence[str]) -> s.Happening:
+def _pause(chance: ScenarioRandom, _: Sequence[str]) -> s.Step:
     return s.Paused(_moment(chance), int(2 ** chance.uniform(0, 8)), chance.choice((1.0, 4.0, 9.0)))
 
 
-def _stop(chance: Chance, _: Sequence[str]) -> s.Happening:
+def _stop(chance: ScenarioRandom, _: Sequence[str]) -> s.Step:
     return s.Stopped(_moment(chance), chance.choice((0.0, 2.0)))
 
 
-def _jump(chance: Chance, _: Sequence[str]) -> s.Happening:
+def _jump(chance: ScenarioRandom, _: Sequence[str]) -> s.Step:
     return s.ClockJumped(_moment(chance), chance.choice((1, 1, -1)) * chance.choice((0.5, 20.0, 300.0)))
 
 
-def _commit(chance: Chance, _: Sequence[str]) -> s.Happening:
-    return s.CommitHurt(
-        _moment(chance), chance.choice(list(s.StoreTrouble)), chance.choice((0, 0, 1, 3)), chance.choice((0.5, 3.0))
+def _commit(chance: ScenarioRandom, _: Sequence[str]) -> s.Step:
+    return s.CommitFails(
+        _moment(chance), chance.choice(list(s.CommitFault)), chance.choice((0, 0, 1, 3)), chance.choice((0.5, 3.0))
     )
 
 
-def _away(chance: Chance, _: Sequence[str]) -> s.Happening:
+def _away(chance: ScenarioRandom, _: Sequence[str]) -> s.Step:
     return s.StoreAway(_moment(chance), chance.choice((0.3, 2.0, 6.0)), chance.random() < 0.4)
 
 
-def _slow(chance: Chance, _: Sequence[str]) -> s.Happening:
+def _slow(chance: ScenarioRandom, _: Sequence[str]) -> s.Step:
     return s.StoreSlow(_shortly_before(chance), chance.choice(SLOW_SECONDS), chance.choice((2.0, 6.0)))
 
 
-def _receiver(chance: Chance, _: Sequence[str]) -> s.Happening:
+def _receiver(chance: ScenarioRandom, _: Sequence[str]) -> s.Step:
     return s.ReceiverFails(_moment(chance), chance.random() < 0.5)
 
 
-def _bookmark(chance: Chance, _: Sequence[str]) -> s.Happening:
+def _bookmark(chance: ScenarioRandom, _: Sequence[str]) -> s.Step:
     return s.AcknowledgementFails(_moment(chance))
 
 
-def _price(chance: Chance, _: Sequence[str]) -> s.Happening:
+def _price(chance: ScenarioRandom, _: Sequence[str]) -> s.Step:
     symbol = chance.choice(sorted(PRICES))
     return s.PriceMoved(
         _moment(chance), INSTRUMENTS[symbol], PRICES[symbol] * Decimal(chance.choice(("0.85", "0.94", "1", "1.06")))
     )
 
 
-def _command(chance: Chance, signal_ids: Sequence[str]) -> s.Happening:
+def _command(chance: ScenarioRandom, signal_ids: Sequence[str]) -> s.Step:
     at = _moment(chance)
     kind = chance.choice(
         ("cancel",) * 6 + ("replace",) * 6 + ("kill", "resume", "resume", "submit", "switch", "recover", "reconcile")
@@ -375,18 +374,18 @@ def _command(chance: Chance, signal_ids: Sequence[str]) -> s.Happening:
             return s.Commanded(at, kind)
 
 
-def _request(chance: Chance, kind: str, at: float, signal_id: str) -> s.Happening:
+def _request(chance: ScenarioRandom, kind: str, at: float, signal_id: str) -> s.Step:
     if kind == "cancel":
         return s.Commanded(at, kind, signal_id)
     name, value = chance.choice((("quantity", (2, 4, 12)), ("limit_price", (190, 380, 520))))
     return s.Commanded(at, kind, signal_id, ((name, str(chance.choice(value))),))
 
 
-def _halt_row(chance: Chance, _: Sequence[str]) -> s.Happening:
+def _halt_row(chance: ScenarioRandom, _: Sequence[str]) -> s.Step:
     return s.HaltPut(_moment(chance))
 
 
-def _staff(chance: Chance, signal_ids: Sequence[str]) -> s.Happening:
+def _staff(chance: ScenarioRandom, signal_ids: Sequence[str]) -> s.Step:
     act = chance.choice(("close", "restate", "bust", "fill", "place", "drop", "drop"))
     return s.VenueActed(_moment(chance), act, chance.choice(signal_ids), Decimal(chance.choice((2, 5, 11))))
 
@@ -395,9 +394,9 @@ _COMPANIONS = (
     *(_jump, _jump, _death, _death, _death, _pause, _stop),
     *(_commit, _away, _slow, _command, _command, _halt_row, _staff, _price),
 )
-"""Of a request in trouble."""
+"""What comes while a request is struck by a fault."""
 
-_KINDS: Sequence[tuple[float, Callable[[Chance, Sequence[str]], s.Happening]]] = (
+_KINDS: Sequence[tuple[float, Callable[[ScenarioRandom, Sequence[str]], s.Step]]] = (
     (2.0, _request_fault),
     (0.7, _query_fault),
     (0.9, _report_fault),
@@ -416,4 +415,4 @@ _KINDS: Sequence[tuple[float, Callable[[Chance, Sequence[str]], s.Happening]]] =
     (0.1, _halt_row),
     (0.4, _staff),
 )
-"""How many of each come in a history of middling trouble."""
+"""How many of each come in a history of middling intensity."""

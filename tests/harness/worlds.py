@@ -33,7 +33,7 @@ from liveorder.testing.venue.floor import Floor
 from liveorder.testing.venue.in_process import InProcess
 from liveorder.testing.venue.opening import open_venue
 from liveorder.testing.venue.settings import PriceSource, VenueSettings
-from tests.mortality import Mortality, mortal_broker, mortal_store
+from tests.harness.crash_points import CrashPoint, crashing_broker, crashing_store
 
 ACCOUNT = "SIM"
 NOON = datetime(2025, 3, 10, 16, 0, tzinfo=UTC)
@@ -104,15 +104,15 @@ class World:
         key = order if isinstance(order, str) else order.client_order_id
         return list(self.floor.gateway.venue.questions.orders_by_key(key, self.clock.now()))
 
-    def engine(self, mortality: Mortality | None = None, **terms: Any) -> Engine:
-        """The next life of the service, not yet started. With a `mortality` it can die."""
+    def engine(self, crash_point: CrashPoint | None = None, **terms: Any) -> Engine:
+        """The next life of the service, not yet started. With a `crash_point` it can die."""
         self.lives += 1
-        mortality = mortality or Mortality()
-        store = mortal_store(store_at(self.url, clock=self.clock, placement=Placement.INLINE), mortality)
+        crash_point = crash_point or CrashPoint()
+        store = crashing_store(store_at(self.url, clock=self.clock, placement=Placement.INLINE), crash_point)
         transport = InProcess(self.floor, self.clock)
         connection = AccountConnection(
             AccountConfig(account_id=ACCOUNT, limits=self.limits, **self.account_terms),
-            mortal_broker(self.broker(), mortality),
+            crashing_broker(self.broker(), crash_point),
             SimulatedMarketData(transport),
             SimulatedInstruments(),
         )

@@ -1,7 +1,4 @@
-"""The boundary at which a process is struck: just before or just after a commit, a call to the broker, or a hold on the lease.
-
-Found from the wiring: the test's own composition wraps the ports, and the product knows nothing of it.
-"""
+"""A crash point of a real process: just before or just after a commit, a call to the broker, or a hold on the lease."""
 
 from __future__ import annotations
 
@@ -14,9 +11,9 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from liveorder.application.ports.order_store import Commit
-from tests.mortality import Mortality
+from tests.harness.crash_points import CrashPoint
 
-Tell = Callable[..., None]
+Emit = Callable[..., None]
 
 STORE = ("append", "save_checkpoint", "insert_halt")
 LEASE = ("acquire", "renew", "release")
@@ -25,49 +22,49 @@ QUESTIONS = ("connect", "find", "open_orders", "executions_since", "positions")
 NOTIFIER = ("notify",)
 
 
-class Fate(Mortality):
+class ProcessCrashPoint(CrashPoint):
     """Names each boundary by what is stored or sent and how often that came before: `after append Acknowledged #1`.
 
-    `fatal` is such a name, or `#n` for whichever boundary is the n-th; None for a life that only counts. The blow is told of
-    just before it falls.
+    `crash_at` is such a name, or `#n` for whichever boundary is the n-th; None for a life that only counts. That it is
+    struck is emitted just before.
     """
 
-    def __init__(self, tell: Tell, fatal: str | None = None, blow: signal.Signals = signal.SIGKILL) -> None:
+    def __init__(self, emit: Emit, crash_at: str | None = None, crash_signal: signal.Signals = signal.SIGKILL) -> None:
         super().__init__()
-        self._tell, self._struck_at, self._blow = tell, fatal, blow
+        self._emit, self._struck_at, self._signal = emit, crash_at, crash_signal
         self.renewing = asyncio.Lock()
         self._counts: Counter[str] = Counter()
 
     def around(self, name: str, call: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
-        async def mortal(*args: Any, **kwargs: Any) -> Any:
+        async def bounded(*args: Any, **kwargs: Any) -> Any:
             what = " ".join([name, *_contents(args)])
             await self._pass(f"before {what}")
             result = await call(*args, **kwargs)
             await self._pass(f"after {what}")
             return result
 
-        return mortal
+        return bounded
 
     async def _pass(self, name: str) -> None:
         self._counts[name] += 1
         label = f"{name} #{self._counts[name]}"
         self.names.append(label)
         if self._struck_at in (label, f"#{len(self.names)}"):
-            self._tell(event="struck", boundary=label, blow=self._blow.name, monotonic=time.monotonic())
+            self._emit(event="struck", boundary=label, signal=self._signal.name, monotonic=time.monotonic())
             await self.strike()
 
     async def inside(self, name: str) -> None:
         """Not a boundary, since no commit and no call lies behind it: a point within a call, passed only to be struck at."""
         if self._struck_at == f"inside {name}":
-            self._tell(event="struck", boundary=self._struck_at)
+            self._emit(event="struck", boundary=self._struck_at)
             await self.strike()
 
     async def strike(self) -> None:
-        """Death comes at once. A pause waits for a renewal of the lease: who is stopped inside one keeps SQLite locked."""
-        if self._blow == signal.SIGKILL:
+        """SIGKILL at once. A pause waits for a renewal of the lease: who is stopped inside one keeps SQLite locked."""
+        if self._signal == signal.SIGKILL:
             os.kill(os.getpid(), signal.SIGKILL)
         async with self.renewing:
-            os.kill(os.getpid(), self._blow)
+            os.kill(os.getpid(), self._signal)
 
     def undisturbed(self, renew: Callable[[float], Awaitable[bool]]) -> Callable[[float], Awaitable[bool]]:
         async def renewed(seconds: float) -> bool:

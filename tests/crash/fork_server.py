@@ -1,7 +1,7 @@
 """Where the processes of the crash tests come from: one process that has imported everything, and forks.
 
 Each child is a process of its own, to be killed or paused like any other, and costs milliseconds instead of a second. Children end
-with the nursery, and the nursery ends with whoever opened it: by `PR_SET_PDEATHSIG`, and by the end of their sockets.
+with this one, and this one ends with its test: by `PR_SET_PDEATHSIG`, and by the end of their sockets.
 """
 
 from __future__ import annotations
@@ -26,32 +26,32 @@ ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
 _PR_SET_PDEATHSIG = 1
 
 
-class Nursery:
-    """Bears services and venues."""
+class ForkServer:
+    """Spawns services and venues."""
 
-    def __init__(self, orders: socket.socket) -> None:
-        self._orders = orders
+    def __init__(self, requests: socket.socket) -> None:
+        self._requests = requests
 
-    def bear(self, plan: ServicePlan | VenuePlan) -> socket.socket:
+    def spawn(self, plan: ServicePlan | VenuePlan) -> socket.socket:
         """A new process; what is returned is its only line to anybody."""
         ours, theirs = socket.socketpair()
         with theirs:
             request = json.dumps([type(plan).__name__, asdict(plan)]).encode()
-            socket.send_fds(self._orders, [request], [theirs.fileno()])
+            socket.send_fds(self._requests, [request], [theirs.fileno()])
         ours.setblocking(False)
         return ours
 
 
 @asynccontextmanager
-async def nursery() -> AsyncIterator[Nursery]:
+async def fork_server() -> AsyncIterator[ForkServer]:
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     ours.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1 << 20)
     with ours:
-        command = [sys.executable, "-m", "tests.crash.nursery", str(theirs.fileno())]
+        command = [sys.executable, "-m", "tests.crash.fork_server", str(theirs.fileno())]
         process = await asyncio.create_subprocess_exec(*command, cwd=ROOT, pass_fds=[theirs.fileno()], env=os.environ | ONE_THREAD)
         theirs.close()
         try:
-            yield Nursery(ours)
+            yield ForkServer(ours)
         finally:
             process.kill()
             await process.wait()
@@ -60,7 +60,7 @@ async def nursery() -> AsyncIterator[Nursery]:
 # --- the other side ------------------------------------------------------------------------------------------------------------
 
 
-def bear_on_request(orders: socket.socket) -> None:
+def spawn_on_request(requests: socket.socket) -> None:
     """Until nobody can ask any more."""
     from tests.crash import service_process, venue_process
     from tests.crash.wires import load_client
@@ -69,14 +69,14 @@ def bear_on_request(orders: socket.socket) -> None:
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     gc.freeze()
     while True:
-        request, lines, _, _ = socket.recv_fds(orders, 1 << 20, 1)
+        request, lines, _, _ = socket.recv_fds(requests, 1 << 20, 1)
         if not request:
             return
         parent = os.getpid()
         kind, plan = json.loads(request)
         load_client(plan["key_class"])
         if os.fork() == 0:
-            orders.close()
+            requests.close()
             die_with_parent(parent)
             mains[kind](plan, socket.socket(fileno=lines[0]))
             os._exit(0)
@@ -92,4 +92,4 @@ def die_with_parent(parent: int) -> None:
 
 
 if __name__ == "__main__":
-    bear_on_request(socket.socket(fileno=int(sys.argv[1])))
+    spawn_on_request(socket.socket(fileno=int(sys.argv[1])))

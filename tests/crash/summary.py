@@ -1,4 +1,4 @@
-"""What became of many trials, as a table."""
+"""What became of many trials, in short, for the console."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _LINE = "{:<34}{:>7}{:>7}{:>11}{:>10}{:>10}{:>10}"
 _HEAD = _LINE.format("", "trials", "kills", "violations", "in doubt", "p50 s", "max s")
 
 
-def table(verdicts: Sequence[Verdict]) -> str:
+def summary(verdicts: Sequence[Verdict]) -> str:
     """By key class and delivery, by operation and engine, and in all; then each violation in full."""
     groups: list[Callable[[Verdict], str]] = [
         lambda verdict: f"{verdict.case.key_class} / {verdict.case.delivery}",

@@ -43,5 +43,5 @@ def machine() -> dict[str, Any]:
     }
 
 
-def told(where: Mapping[str, Any]) -> str:
+def described(where: Mapping[str, Any]) -> str:
     return f"{where['date']}, {where['cores']} cores, {where['system']}, Python {where['python']}, SQLite {where['sqlite']}"

@@ -1,7 +1,7 @@
-"""A virtual loop on which lives can end between any two steps, as by SIGKILL: nothing of a dead life ever runs again.
+"""Processes on one virtual loop, each of which can be killed between any two callbacks: nothing of it ever runs again.
 
-A life is a context: whatever is begun within it belongs to it. Its end cancels nothing and closes nothing; what the venue was
-told goes on without it.
+A process is a context: whatever is begun within it belongs to it. Its end cancels nothing and closes nothing; what the venue
+has received goes on without it.
 """
 
 from __future__ import annotations
@@ -12,30 +12,26 @@ from contextlib import suppress
 from contextvars import Context, ContextVar, copy_context
 from typing import Any
 
-from tests.virtual_time import VirtualLoop
+from tests.harness.virtual_time import VirtualLoop
 
-_LIFE: ContextVar[Life | None] = ContextVar("life", default=None)
-
-
-class Died(BaseException):
-    """Ends the step in which a life dies, where it dies within one. Not an `Exception`: nothing that handles failures may."""
+_PROCESS: ContextVar[SimulatedProcess | None] = ContextVar("process", default=None)
 
 
-class Life:
-    """Counts its steps; `fatal` is the number of the one that is not taken any more, or not now."""
+class SimulatedProcess:
+    """Counts its callbacks; number `interrupt_at` is not run any more, or not now."""
 
-    def __init__(self, name: str, loop: MortalLoop) -> None:
+    def __init__(self, name: str, loop: ProcessLoop) -> None:
         self.name, self._loop = name, loop
-        self.steps = 0
-        self.fatal: int | None = None
-        self.fate: Callable[[], None] = self.die
-        """What happens instead of the fatal step."""
-        self.is_dead = self.is_paused = False
+        self.callbacks = 0
+        self.interrupt_at: int | None = None
+        self.interrupt: Callable[[], None] = self.kill
+        """Called instead: kills, or pauses."""
+        self.is_killed = self.is_paused = False
         self._missed: list[tuple[Callable[..., object], tuple[Any, ...]]] = []
         self.ended: asyncio.Future[None] = loop.create_future()
-        self.on_death: Callable[[], None] = lambda: None
+        self.on_kill: Callable[[], None] = lambda: None
         self._context = copy_context()
-        self._context.run(_LIFE.set, self)
+        self._context.run(_PROCESS.set, self)
 
     def begin(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         task = self._loop.create_task(work, name=self.name, context=self._context)
@@ -43,17 +39,17 @@ class Life:
         return task
 
     def take(self, callback: Callable[..., object], args: tuple[Any, ...]) -> None:
-        if self.is_dead:
+        if self.is_killed:
             return
         if self.is_paused:
             self._missed.append((callback, args))
             return
-        self.steps += 1
-        if self.steps != self.fatal:
+        self.callbacks += 1
+        if self.callbacks != self.interrupt_at:
             callback(*args)
             return
-        self.fate()
-        if not self.is_dead:
+        self.interrupt()
+        if not self.is_killed:
             self.take(callback, args)
 
     def pause(self, seconds: float) -> None:
@@ -67,10 +63,10 @@ class Life:
         for callback, args in missed:
             self._loop.call_soon(callback, *args, context=self._context)
 
-    def die(self) -> None:
-        if not self.is_dead:
-            self.is_dead = True
-            self.on_death()
+    def kill(self) -> None:
+        if not self.is_killed:
+            self.is_killed = True
+            self.on_kill()
             self._end()
 
     def _end(self) -> None:
@@ -78,21 +74,21 @@ class Life:
             self.ended.set_result(None)
 
 
-def current_life() -> Life | None:
-    """Whose step is taken now."""
-    return _LIFE.get()
+def current_process() -> SimulatedProcess | None:
+    """Whose callback runs now."""
+    return _PROCESS.get()
 
 
-class MortalLoop(VirtualLoop):
-    """Its `nobody` is the context outside every life: venue and scenario go on in it."""
+class ProcessLoop(VirtualLoop):
+    """`outside` is the context of no process: venue and scenario go on in it."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.nobody = copy_context()
+        self.outside = copy_context()
         self._tasks: list[asyncio.Task[Any]] = []
         self._is_over = False
         self.complaints: list[str] = []
-        """What asyncio would have told the log: exceptions that nobody retrieved."""
+        """What asyncio would have logged: exceptions that nobody retrieved."""
         self.set_exception_handler(
             lambda _, context: self.complaints.append(f"{context.get('message')}: {context.get('exception')!r}")
         )
@@ -106,13 +102,13 @@ class MortalLoop(VirtualLoop):
     def call_soon(  # type: ignore[override]  # what the callback takes is nothing to the loop
         self, callback: Any, *args: Any, context: Context | None = None
     ) -> asyncio.Handle:
-        life = _LIFE.get() if context is None else context.get(_LIFE)
-        if life is None:
+        process = _PROCESS.get() if context is None else context.get(_PROCESS)
+        if process is None:
             return super().call_soon(callback, *args, context=context)
-        return super().call_soon(life.take, callback, args, context=context)
+        return super().call_soon(process.take, callback, args, context=context)
 
-    def bury(self) -> None:
-        """Let go of what the dead left hanging, once their history is over: what they then still say is of no consequence."""
+    def abandon(self) -> None:
+        """Let go of what killed processes left pending, once the history is over."""
         self._is_over = True
         for task in self._tasks:
             if not task.done():

@@ -17,7 +17,7 @@ from liveorder.infrastructure.eventstore.store_by_url import create_store
 from tests.contract.event_stores import PostgresSite
 
 
-class Place(Protocol):
+class StoreFactory(Protocol):
     async def new_store(self, account: str) -> str:
         """Its URL."""
         ...
@@ -31,7 +31,7 @@ async def create(url: str, account: str) -> None:
     )
 
 
-class Files:
+class SqliteStores:
     def __init__(self, folder: Path) -> None:
         self._folder, self._numbers = folder, count()
 
@@ -46,7 +46,7 @@ class Files:
         shutil.rmtree(Path(url.removeprefix("sqlite:///")).parent)
 
 
-class Schemas:
+class PostgresStores:
     def __init__(self, url: str) -> None:
         self._url, self._numbers = url, count()
 
@@ -64,13 +64,13 @@ class Schemas:
 
 
 @asynccontextmanager
-async def place(engine: str, folder: Path) -> AsyncIterator[Place]:
+async def store_factory(engine: str, folder: Path) -> AsyncIterator[StoreFactory]:
     """`sqlite` or `postgres`."""
     if engine == "sqlite":
-        yield Files(folder)
+        yield SqliteStores(folder)
         return
     site = PostgresSite()
     try:
-        yield Schemas(site.url)
+        yield PostgresStores(site.url)
     finally:
         await site.remove()

@@ -1,4 +1,4 @@
-"""One history: a venue, a store and everybody outside, which outlive the services that live, die and live again among them."""
+"""What outlives the service in one history: venue, store and everybody outside; and the lives of the service among them."""
 
 from __future__ import annotations
 
@@ -36,36 +36,24 @@ from liveorder.testing.venue.faults import Fault, Point
 from liveorder.testing.venue.floor import Floor
 from liveorder.testing.venue.in_process import InProcess
 from liveorder.testing.venue.opening import open_venue
+from tests.harness.defects import SOUND, Defect
+from tests.harness.worlds import LAX, NOON
 from tests.simulation import coverage as c
+from tests.simulation.auditor import MAPPER, Auditor
 from tests.simulation.clocks import JumpingClock
 from tests.simulation.coverage import Coverage
-from tests.simulation.hurt_store import LivedDatabase, Troubles
-from tests.simulation.mortal_loop import Life, MortalLoop, current_life
-from tests.simulation.outside import Failures, PaperJournal, Receiver, VenueHouse, WatchedBroker, Wire
+from tests.simulation.faulty_store import FaultyDatabase, StoreFaults
+from tests.simulation.outside import DetachedFloor, Failures, Receiver, SignalFeed, TracedBroker, TracedJournal
 from tests.simulation.questions import Questions
 from tests.simulation.scenario import Scenario
+from tests.simulation.simulated_processes import ProcessLoop, SimulatedProcess, current_process
 from tests.simulation.trace import Trace
-from tests.simulation.witness import MAPPER, Witness
 from tests.unit.readmodels.logs import MemoryViews
-from tests.worlds import LAX, NOON
 
 NAMESPACE = "simulation"
 ACCOUNT = "SIM"
 CALENDAR = ExchangeCalendars()
 RETRY_START_SECONDS = 1.0
-
-
-@dataclass(frozen=True)
-class Defect:
-    """Put into every life, to show that it is found."""
-
-    broker: Callable[[Broker], Broker] = lambda broker: broker
-    """Between the service and its broker."""
-    engine: Callable[[Engine], None] = lambda engine: None
-    """Into the engine itself."""
-
-
-SOUND = Defect()
 
 
 @dataclass(frozen=True)
@@ -76,7 +64,7 @@ class Violation:
     text: str
 
 
-class Log:
+class TracedLog:
     """An `ActivityLog` into the trace; what nobody foresaw is a violation."""
 
     def __init__(self, trace: Trace, violations: list[Violation]) -> None:
@@ -104,127 +92,129 @@ _UNFORESEEN = (
 )
 
 
-class Living:
-    """A life with its service, once that has started, and the way to have it stop in good order."""
+class ServiceLife:
+    """One life of the service: its process, the service once that has started, and a way to shut it down."""
 
-    def __init__(self, life: Life) -> None:
-        self.life, self.stopping = life, asyncio.Event()
+    def __init__(self, process: SimulatedProcess) -> None:
+        self.process, self.stopping = process, asyncio.Event()
         self.service: Service | None = None
 
     @property
     def owner(self) -> Service | None:
         """Its service, while it owns the store as far as it knows."""
-        if self.service is None or self.life.ended.done() or self.life.is_paused:
+        if self.service is None or self.process.ended.done() or self.process.is_paused:
             return None
         return None if self.service.engine.ownership.lost.is_set() else self.service
 
-    def arm(self, steps: int, fate: Callable[[], None]) -> None:
-        self.life.fatal, self.life.fate = self.life.steps + steps, fate
+    def arm(self, callbacks: int, interrupt: Callable[[], None]) -> None:
+        self.process.interrupt_at, self.process.interrupt = self.process.callbacks + callbacks, interrupt
 
 
-class World:
-    def __init__(self, scenario: Scenario, path: Path, loop: MortalLoop, defect: Defect = SOUND) -> None:
+class Environment:
+    def __init__(self, scenario: Scenario, path: Path, loop: ProcessLoop, defect: Defect = SOUND) -> None:
         self.scenario, self.path, self.loop, self._defect = scenario, path, loop, defect
         self.clock, self.steady = JumpingClock(NOON), LoopClock(NOON)
         self.trace, self.coverage = Trace(self.steady.monotonic), Coverage()
         self.violations: list[Violation] = []
-        self.witness = Witness(path, self.trace, timedelta(seconds=scenario.call_timeout_seconds))
+        self.auditor = Auditor(path, self.trace, timedelta(seconds=scenario.call_timeout_seconds))
         self.failures, self._payloads = Failures(scenario.call_timeout_seconds), count()
         self.floor = Floor(open_venue(scenario.venue, self.steady.now()), scenario.venue, self.steady)
-        self.house = VenueHouse(self.floor, loop.nobody)
-        self.control = VenueControl(InProcess(self.house, self.steady))  # type: ignore[arg-type]  # a floor's two doors are all it uses
-        self.troubles = Troubles(self.steady.monotonic)
-        self.wire, self.receiver = Wire(self.clock, self.trace), Receiver(self.trace)
-        self.journal, self.views = PaperJournal(self.trace), MemoryViews()
-        self.log = Log(self.trace, self.violations)
+        self.detached_floor = DetachedFloor(self.floor, loop.outside)
+        self.control = VenueControl(InProcess(self.detached_floor, self.steady))
+        self.store_faults = StoreFaults(self.steady.monotonic)
+        self.feed, self.receiver = SignalFeed(self.clock, self.trace), Receiver(self.trace)
+        self.journal, self.views = TracedJournal(self.trace), MemoryViews()
+        self.log = TracedLog(self.trace, self.violations)
         self.outsiders: set[str] = set()
-        self.lives: list[Living] = []
+        self.lives: list[ServiceLife] = []
         self.rest_seconds = 0.0
         self._another = asyncio.Event()
         self._is_over = False
         self._databases: list[SQLiteDatabase] = []
         self.person = self._database_of_a_person()
         self.floor.gateway.faults.on_strike = self._on_fault
-        self.troubles.on_strike = self._on_trouble
-        self.troubles.die = self._die_within
+        self.store_faults.on_strike = self._on_store_fault
+        self.store_faults.kill = self._kill_current
 
     # --- lives -----------------------------------------------------------------------------------------------------------------
 
     @property
-    def newest(self) -> Living:
+    def newest(self) -> ServiceLife:
         return self.lives[-1]
 
     @property
     def service(self) -> Service | None:
         """Of the life that owns the store now."""
-        return next((owner for owner in (living.owner for living in reversed(self.lives)) if owner is not None), None)
+        return next((owner for owner in (life.owner for life in reversed(self.lives)) if owner is not None), None)
 
     async def keep_alive(self) -> None:
         """One life after another, and another beside one that is paused, until it is over and all have ended."""
         while not self._is_over:
             self._another.clear()
-            living = self._begin_life()
-            living.life.ended.add_done_callback(lambda _: self._another.set())
+            life = self._begin_life()
+            life.process.ended.add_done_callback(lambda _: self._another.set())
             await self._another.wait()
             await asyncio.sleep(self.rest_seconds or RETRY_START_SECONDS)
             self.rest_seconds = 0.0
-        for living in self.lives:
-            await living.life.ended
+        for life in self.lives:
+            await life.process.ended
 
-    def _begin_life(self) -> Living:
-        life = Life(f"life {len(self.lives) + 1}", self.loop)
-        living = Living(life)
-        self.lives.append(living)
-        life.on_death = partial(self._on_death, life)
-        self.trace.note("life", f"{life.name} begins")
-        life.begin(self._live(living))
-        return living
+    def _begin_life(self) -> ServiceLife:
+        process = SimulatedProcess(f"life {len(self.lives) + 1}", self.loop)
+        life = ServiceLife(process)
+        self.lives.append(life)
+        process.on_kill = partial(self._on_kill, process)
+        self.trace.note("life", f"{process.name} begins")
+        process.begin(self._live(life))
+        return life
 
-    async def _live(self, living: Living) -> None:
-        service = self._compose(living)
+    async def _live(self, life: ServiceLife) -> None:
+        service = self._compose(life)
         try:
             await service.start(wait_for_lease=True)
-            living.service = service
-            await service.run(stop=living.stopping)
+            life.service = service
+            await service.run(stop=life.stopping)
         except StoreRefused as error:
             self.violations.append(Violation("store refused", str(error)))
         except LiveOrderError as error:
-            self.trace.note("life", f"{living.life.name} did not start: {type(error).__name__}: {error}")
+            self.trace.note("life", f"{life.process.name} did not start: {type(error).__name__}: {error}")
         except Exception as error:  # noqa: BLE001 - what nobody foresaw is what is looked for
             self.violations.append(Violation("unforeseen", f"{type(error).__name__}: {error}"))
         with suppress(LiveOrderError):
             await service.stop()
-        self.trace.note("life", f"{living.life.name} ended in good order")
+        self.trace.note("life", f"{life.process.name} shut down")
 
     def pause(self, seconds: float) -> None:
         """The newest life; another one begins beside it."""
-        self.trace.note("life", f"{self.newest.life.name} is paused at its step {self.newest.life.steps} for {seconds:g} s")
-        self.coverage.met(c.PAUSED, self.witness.orders.values())
-        self.newest.life.pause(seconds)
+        self.trace.note(
+            "life", f"{self.newest.process.name} is paused at its callback {self.newest.process.callbacks} for {seconds:g} s"
+        )
+        self.coverage.met(c.PAUSED, self.auditor.orders.values())
+        self.newest.process.pause(seconds)
         self._another.set()
 
     def end(self) -> None:
-        """Have every life that is left end in good order."""
+        """Shut down every life that is left."""
         self._is_over = True
-        for living in self.lives:
-            living.stopping.set()
+        for life in self.lives:
+            life.stopping.set()
 
-    def _on_death(self, life: Life) -> None:
-        self.coverage.met(c.DIED, self.witness.orders.values())
-        self.trace.note("life", f"{life.name} dies at its step {life.steps}")
+    def _on_kill(self, process: SimulatedProcess) -> None:
+        self.coverage.met(c.KILLED, self.auditor.orders.values())
+        self.trace.note("life", f"{process.name} is killed at its callback {process.callbacks}")
 
-    def _die_within(self) -> None:
+    def _kill_current(self) -> None:
         """Whoever takes the step that is now."""
-        life = current_life()
-        if life is not None:
-            life.die()
+        process = current_process()
+        if process is not None:
+            process.kill()
 
     # --- composition -----------------------------------------------------------------------------------------------------------
 
-    def _compose(self, living: Living) -> Service:
+    def _compose(self, life: ServiceLife) -> Service:
         number = len(self.lives)
         chance = random.Random(f"{self.scenario.seed}/{number}")
-        database = LivedDatabase(self.path, self.clock, self.troubles, self.witness.look, chance, self.scenario.commit_seconds)
+        database = FaultyDatabase(self.path, self.clock, self.store_faults, self.auditor.look, chance, self.scenario.commit_seconds)
         self._databases.append(database)
         store = DatabaseOrderStore(database, MAPPER, self.clock, poll_seconds=10.0)
         engine = Engine(
@@ -239,7 +229,7 @@ class World:
             ),
             store,
             store.lease,
-            {each.account_id: self._connection(each.account_id, living) for each in self.scenario.venue.accounts},
+            {each.account_id: self._connection(each.account_id, life) for each in self.scenario.venue.accounts},
             CALENDAR,
             self.journal,
             self.clock,
@@ -249,18 +239,18 @@ class World:
         self._defect.engine(engine)
         projector = Projector(store, self.views, self.clock, partial(self._on_error, "Read models"))
         outbox = Outbox(store, Confirmations(self.receiver), self.clock, partial(self._on_error, "Confirmations"))
-        return Service(engine, store.commands, self.views, projector, [self.wire], [outbox])  # type: ignore[arg-type]  # nobody reads lists here
+        return Service(engine, store.commands, self.views, projector, [self.feed], [outbox])  # type: ignore[arg-type]  # nobody reads lists here
 
-    def _connection(self, account_id: str, living: Living) -> AccountConnection:
-        transport = InProcess(self.house, self.clock)  # type: ignore[arg-type]  # a floor's two doors are all it uses
+    def _connection(self, account_id: str, life: ServiceLife) -> AccountConnection:
+        transport = InProcess(self.detached_floor, self.clock)
         broker: Broker = SimulatedBroker(
             transport, account_id=account_id, capabilities=self.scenario.capabilities, request_timeout_seconds=2.0
         )
         questions = Questions(
-            self.witness, account_id, lambda: not self.troubles.untold, partial(self._violated, "an order was not asked for")
+            self.auditor, account_id, lambda: not self.store_faults.untold, partial(self._violated, "an order was not asked for")
         )
-        on_sending = partial(self._on_sending, living, account_id)
-        watched: Broker = WatchedBroker(broker, account_id, self.trace, on_sending, questions, self.failures, self._payloads)
+        on_sending = partial(self._on_sending, life, account_id)
+        watched: Broker = TracedBroker(broker, account_id, self.trace, on_sending, questions, self.failures, self._payloads)
         limits = LAX.model_copy(
             update={"allow_short_selling": True, "max_signal_age_seconds": self.scenario.max_signal_age_seconds}
         )
@@ -280,7 +270,7 @@ class World:
     async def close(self) -> None:
         for database in self._databases:
             await database.close()
-        self.witness.close()
+        self.auditor.close()
         self.floor.close()
 
     # --- watching --------------------------------------------------------------------------------------------------------------
@@ -289,23 +279,23 @@ class World:
         self.log.write("ERROR", f"{what}: {type(error).__name__}: {error}")
 
     def _on_fault(self, fault: Fault, on: Point, client_order_id: str | None) -> None:
-        order = self.witness.order_of(client_order_id)
+        order = self.auditor.order_of(client_order_id)
         self.trace.note("fault", f"{fault.kind} at {on}" + (f" of {order.intent.signal_id}" if order is not None else ""))
-        self.coverage.met(fault.kind, [order] if order is not None else self.witness.orders.values())
+        self.coverage.met(fault.kind, [order] if order is not None else self.auditor.orders.values())
 
-    def _on_trouble(self, kind: str) -> None:
+    def _on_store_fault(self, kind: str) -> None:
         self.trace.note("fault", kind)
-        self.coverage.met(kind, self.witness.orders.values())
+        self.coverage.met(kind, self.auditor.orders.values())
 
-    def _on_sending(self, living: Living, account_id: str, verb: str, client_order_id: str | None, payload: str) -> None:
-        order = self.witness.order_of(client_order_id)
+    def _on_sending(self, life: ServiceLife, account_id: str, verb: str, client_order_id: str | None, payload: str) -> None:
+        order = self.auditor.order_of(client_order_id)
         journalled = order is not None and any(getattr(entry, "order_id", None) == order.order_id for entry in self.journal.ever)
         is_journalled = verb == "cancel" and journalled
-        for objection in self.witness.objections(verb, client_order_id, payload, self.clock.now(), is_journalled=is_journalled):
+        for objection in self.auditor.objections(verb, client_order_id, payload, self.clock.now(), is_journalled=is_journalled):
             self._violated("sent what must not be sent", objection)
-        if verb == "cancel" or order is None or order.intent.passes_halt or living.service is None:
+        if verb == "cancel" or order is None or order.intent.passes_halt or life.service is None:
             return
-        if (halt := living.service.engine.halts.now.stands_for(account_id)) is not None:
+        if (halt := life.service.engine.halts.now.stands_for(account_id)) is not None:
             self._violated("sent while halted", f"{verb} of {order.intent.signal_id}: {halt}")
 
     def _violated(self, code: str, text: str) -> None:
@@ -316,4 +306,4 @@ class World:
         if signal_id is None:
             return None
         keys = (SignalKey(NAMESPACE, each.account_id, signal_id).client_order_id for each in self.scenario.venue.accounts)
-        return next((order for order in map(self.witness.order_of, keys) if order is not None), None)
+        return next((order for order in map(self.auditor.order_of, keys) if order is not None), None)

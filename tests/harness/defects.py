@@ -1,16 +1,54 @@
-"""Defects that the engine itself could have, put into one that is sound: each campaign must report those that it can meet."""
+"""Defects that a service like this one could have, put into one that is sound: a campaign must report each that it can meet.
+
+Some stand between the engine and a port, in the test's own composition; those of the engine itself are functions here.
+"""
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from typing import Any
 
 from liveorder.application.engine.engine import Engine
 from liveorder.application.gateway.gateway import Gateway
 from liveorder.application.ports.broker import Prepared
 from liveorder.application.ports.order_store import LedgerEntry
+from liveorder.domain.broker_capabilities import BrokerCapabilities
 from liveorder.domain.order import LiveOrder
 from liveorder.domain.order.events import Refused
+from liveorder.infrastructure.eventstore.lease_row import LeaseRow
+
+
+def _as_it_is(port: Any) -> Any:
+    return port
+
+
+@dataclass(frozen=True)
+class Defect:
+    """What the engine gets in the place of what is sound, by default the same; and what is done to the engine itself."""
+
+    broker: Callable[[Any], Any] = _as_it_is
+    engine: Callable[[Engine], None] = lambda engine: None
+    store: Callable[[Any], Any] = _as_it_is
+    lease: Callable[[LeaseRow], LeaseRow] = _as_it_is
+    capabilities: Callable[[BrokerCapabilities], BrokerCapabilities] = _as_it_is
+    """As the broker declares them."""
+
+
+SOUND = Defect()
+
+
+class Altered:
+    """A port that works as the one within, but for what a subclass overrides."""
+
+    def __init__(self, port: Any) -> None:
+        self._port = port
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._port, name)
+
+
+# --- in the engine ---------------------------------------------------------------------------------------------------------------
 
 
 def asks_for_one_of_the_missing(engine: Engine) -> None:
