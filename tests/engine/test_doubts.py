@@ -420,7 +420,7 @@ async def test_an_absence_is_not_believed_once_the_broker_may_have_forgotten_the
 async def test_an_open_order_that_the_broker_forgot_overnight_is_ended_by_a_person(tmp_path: Path) -> None:
     async with a_scene(tmp_path) as scene, scene.living() as engine:
         order = await engine.execute.execute(a_limit())
-        with pytest.raises(DecisionRefused, match="the broker says that it is WORKING"):
+        with pytest.raises(DecisionRefused, match="the broker reports it as WORKING"):
             await engine.doubts.settle_absent(order.order_id, "I do not see it", "person:ann")
         scene.witness.answers |= {"find": _nothing_to_say, "open_orders": _none}
         settled = await engine.doubts.settle_absent(order.order_id, "it lapsed at the close", "person:ann")

@@ -351,7 +351,7 @@ async def test_more_is_missing_than_a_fee_can_be_so_it_is_a_difference_in_words_
         await scene.control.place(ACCOUNT, ETH, Side.SELL, D("0.0101"))
         (found,) = (await reconciled(engine)).differences
         assert (found.kind, found.key, found.ours, found.theirs) == (DifferenceKind.POSITION, ETH, "4", "3.9899")
-        assert found.note == "no fee explains it: that would be at most 0.01 less at the broker"
+        assert found.note == "no fee explains it: a fee would be at most 0.01 less at the broker"
         assert any(found.note in line for line in scene.log.of("RECONCILE"))
         assert await adjustments(engine) == []
         assert "is not the broker's" in ((await trade(engine, "BUY", 1)).error_message or "")

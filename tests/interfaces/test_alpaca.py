@@ -229,7 +229,7 @@ async def test_an_account_of_the_other_money_is_not_traded_whatever_its_address(
     async with market() as (_, twin):
         twin.number = number
         given = settings(tmp_path, twin, base_url=f"{twin.data_address}{path}") | {"trading_mode": mode}
-        told = f"TRADING_MODE: main is set to {mode}, and alpaca says it is {it_is}; use the credentials or the mode that you mean"
+        told = f"TRADING_MODE: main is set to {mode}, but alpaca reports {it_is}; correct the credentials or the mode"
         with pytest.raises(SettingsError, match=f"^{told}$"):
             async with Runner.open(**given):
                 pass
@@ -308,5 +308,5 @@ async def test_more_missing_coins_than_a_fee_are_a_difference_and_block(tmp_path
         await exchange.control.place("SIM", "CRYPTO:BTC/USD", Side.SELL, D("0.001"))
         (report,) = await runner.reconcile()
         (found,) = report.differences
-        assert found.note == "no fee explains it: that would be at most 0.00025 less at the broker"
+        assert found.note == "no fee explains it: a fee would be at most 0.00025 less at the broker"
         assert "not the broker's" in ((await coins(runner, "more", "BUY", "0.1")).error_message or "")

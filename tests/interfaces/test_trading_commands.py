@@ -211,7 +211,7 @@ def test_a_difference_that_is_larger_than_a_fee_can_be_says_so(cli: CommandLine)
     cli.run("submit", "--symbol", "ETH/USD", "--side", "buy", "--quantity", "1")
     differs = cli.run("reconcile")
     assert differs.exit_code == ExitCode.DIFFERS
-    assert "no fee explains it: that would be at most 0.009 less at the broker" in differs.stdout
+    assert "no fee explains it: a fee would be at most 0.009 less at the broker" in differs.stdout
 
 
 def test_what_a_broker_keeps_of_a_coin_is_on_the_page_of_the_order(cli: CommandLine) -> None:

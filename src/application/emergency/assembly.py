@@ -1,4 +1,4 @@
-"""Puts the room of emergencies together."""
+"""Puts the emergency room together."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Close what the brokers hold for us, by orders that can only reduce it."""
+"""Closing the positions at the brokers, by orders that can only reduce them."""
 
 from __future__ import annotations
 
@@ -23,19 +23,19 @@ from liveorder.domain.signal import Signal
 from liveorder.domain.values import OrderRole, OrderType, Product, Side, total
 
 PART_SECONDS = 5.0
-"""For so long the order that closes one part of a position is waited for before the next part's is sent."""
+"""Maximum wait for the order that closes one part of a position, before the order of the next part is sent."""
 
 
 @dataclass(slots=True)
 class Flattened:
-    """The orders that close positions, and for people what could not be closed and why."""
+    """The closing orders, and for people the positions that could not be closed, with the reason."""
 
     orders: list[LiveOrder] = field(default_factory=list)
     failures: list[str] = field(default_factory=list)
 
 
 class Flatten:
-    """Works from the brokers' own positions; a person's orders, so that a halt lets them pass."""
+    """Closes what the brokers report as positions. Its orders count as a person's, so a halt lets them pass."""
 
     def __init__(
         self, orders: OrderRegister, gateways: Mapping[str, Gateway], execute: ExecuteOrder, risk: RiskBook, clock: Clock
@@ -44,7 +44,7 @@ class Flatten:
         self._risk, self._clock = risk, clock
 
     async def close_all(self, actor: str) -> Flattened:
-        """A market order for each position; one that cannot be closed does not keep the others open."""
+        """Send a market order for each position. A position that cannot be closed does not prevent the others."""
         closing = Flattened()
         await concurrently(lambda gateway: self._close_account(gateway, actor, closing), self._gateways.values())
         return closing
@@ -64,7 +64,7 @@ class Flatten:
                 before = await self._close(gateway, part, closable, actor, closing)
 
     async def _until_closed(self, order: LiveOrder) -> None:
-        """What one part's order takes off must not seem to be still there, or taken off twice, when the next one is judged."""
+        """Wait for the previous part's order. While it is open, its quantity could be counted twice, or not at all."""
         deadline = self._clock.monotonic() + PART_SECONDS
         while self._clock.monotonic() < deadline:
             known = self._orders.unfinished_with(order.order_id)
@@ -73,9 +73,10 @@ class Flatten:
             await self._clock.sleep(0.05)
 
     def _closable(self, gateway: Gateway, parts: Sequence[BrokerPosition]) -> list[tuple[BrokerPosition, Decimal]]:
-        """Of what is held of an instrument on one side under several products: how much of each part surely only reduces.
+        """For one instrument on one side, held under several products: how much of each part an order can close without opening a
+        position.
 
-        Before the first of them is closed. What open and in-doubt orders could still take may be of any part.
+        Computed before the first part is closed. Open and in-doubt orders may reduce any of the parts.
         """
         account_id, instrument = gateway.account_id, parts[0].instrument
         left = self._risk.closable(account_id, instrument, total(part.quantity for part in parts))
@@ -89,11 +90,11 @@ class Flatten:
     async def _close(
         self, gateway: Gateway, held: BrokerPosition, closable: Decimal, actor: str, closing: Flattened
     ) -> LiveOrder | None:
-        """The order that closes it. What is kept is told."""
+        """Send the closing order. A quantity that stays open is reported as a failure."""
         name = f"{gateway.account_id}: position {held.name}"
         if closable < abs(held.quantity):
             kept = abs(held.quantity) - closable
-            closing.failures.append(f"{name}: {kept:f} kept; open or in-doubt orders could take it, or it is not in our book")
+            closing.failures.append(f"{name}: {kept:f} kept; open or in-doubt orders could close it, or it is not in our book")
         if not closable:
             return None
         try:
@@ -136,5 +137,7 @@ def _side(held: BrokerPosition) -> tuple[str, bool]:
 
 
 def _turn(ours: Product | None, held: BrokerPosition) -> tuple[bool, bool]:
-    """What we hold of an instrument is not known by product: what we usually trade under comes first, a person's shares last."""
+    """The order in which parts are closed. Our positions are not known by product, so our usual product comes first and a person's
+    delivered shares last.
+    """
     return held.product is not ours, held.product in (Product.CNC, Product.MTF)

@@ -1,4 +1,4 @@
-"""What a person means by *stop*: nothing more is sent, entries are cancelled, positions closed; then the brokers are asked."""
+"""The kill switch: halt, cancel entries, close positions, then ask the brokers what is left."""
 
 from __future__ import annotations
 
@@ -30,10 +30,10 @@ PROTECTIVE = (OrderRole.STOP_LOSS, OrderRole.TAKE_PROFIT)
 
 @dataclass(frozen=True, slots=True)
 class StopReport:
-    """What a stop came to.
+    """The result of a stop.
 
-    `is_durable`: stored, or written down beside the store, so that it stands after a crash. `is_flat` only when no call is out any
-    more and every broker was asked, answered, and holds neither order nor position.
+    `is_durable`: stored, or written to the emergency journal, so that the halt survives a crash. `is_flat` is True only if no call
+    is in flight, and every broker was asked, answered, and holds neither order nor position.
     """
 
     is_durable: bool
@@ -41,9 +41,9 @@ class StopReport:
     cancelled: tuple[UUID, ...]
     not_cancelled: tuple[str, ...]
     not_closed: tuple[str, ...]
-    """Positions, or what is kept of them, and why."""
+    """Positions, or the parts of them, that were not closed, and why."""
     remaining: tuple[str, ...]
-    """What the brokers still hold, or why they could not be asked."""
+    """Orders and positions that the brokers still have, or why they could not be asked."""
 
     @property
     def is_flat(self) -> bool:
@@ -51,7 +51,7 @@ class StopReport:
 
 
 class Kill:
-    """The kill switch with what follows from it."""
+    """The kill switch, with its cancels and closing orders."""
 
     def __init__(
         self,
@@ -71,10 +71,11 @@ class Kill:
     async def kill(
         self, detail: str, actor: str, *, cancel_all: bool = False, flatten: bool = False, wait_seconds: float = 15.0
     ) -> StopReport:
-        """Halt everything first, durable or not; then cancel entries, close positions with `flatten`, and ask the brokers.
+        """Halt everything first, durable or not. Then cancel entries, close positions with `flatten`, and ask the brokers.
 
-        Orders that protect a position are kept; not with `cancel_all`, nor with `flatten`, after which they would open a new one.
-        Calls that had begun, cancels and closing orders are waited for up to `wait_seconds` each; what has not ended is listed.
+        Orders that protect a position are kept, except with `cancel_all`, and with `flatten`, after which they would open a new
+        position. Calls in flight, cancels and closing orders are each awaited for up to `wait_seconds`; what has not ended is
+        listed.
         """
         is_durable = await self._halts.halt(EVERYTHING, HaltReason.KILL_SWITCH, detail, actor)
         if not is_durable:
@@ -82,7 +83,7 @@ class Kill:
         in_flight = await self._calls_still_out(wait_seconds)
         asked, not_cancelled = await self._cancel_open(actor, keep_protective=not (cancel_all or flatten))
         listed = await self._until_gone(asked, wait_seconds)
-        not_cancelled += [f"order {order.order_id}: asked for, and the broker has it still" for order in listed]
+        not_cancelled += [f"order {order.order_id}: cancel requested, but the broker still has the order" for order in listed]
         cancelled = [order.order_id for order in asked if order not in listed]
         closing = await self._flatten.close_all(actor) if flatten else Flattened()
         await self._until_gone(closing.orders, wait_seconds)
@@ -105,14 +106,16 @@ class Kill:
         return [each for each in outcomes if isinstance(each, LiveOrder)], [each for each in outcomes if isinstance(each, str)]
 
     async def _cancel_one(self, order: LiveOrder, actor: str) -> LiveOrder | str:
-        """The order when its cancel was taken; else why it was not."""
+        """The order if its cancel was accepted, otherwise the reason."""
         try:
             return await self._cancel.cancel(order.order_id, CancelReason.HALTED, actor)
         except LiveOrderError as error:
             return f"order {order.order_id}: {error}"
 
     async def _until_gone(self, orders: Sequence[LiveOrder], seconds: float) -> Sequence[LiveOrder]:
-        """Ask the brokers themselves, so that no store is needed; what they list after so long, or could not be asked about."""
+        """Wait until the brokers no longer list the orders. Asks the brokers directly, so no store is needed. Returns the orders
+        that are still listed, or that could not be asked about.
+        """
         deadline = self._clock.monotonic() + seconds
         while (listed := await self._listed(orders)) and self._clock.monotonic() < deadline:
             await self._clock.sleep(ASK_AGAIN_SECONDS)
@@ -136,7 +139,7 @@ class Kill:
         return [*chain.from_iterable(await concurrently(self._held, self._gateways.values()))]
 
     async def _held(self, gateway: Gateway) -> list[str]:
-        """The broker itself is asked, so a store that is away costs only the bookkeeping."""
+        """What the broker still has. The broker is asked directly, so a missing store only delays the bookkeeping."""
         with suppress(StoreError):
             await within_store_timeout(self._reconcile.reconcile(gateway.account_id))
         try:

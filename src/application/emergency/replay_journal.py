@@ -1,4 +1,4 @@
-"""What was written down beside a store that could not be written, booked in it as soon as it can be."""
+"""Recording the entries of the emergency journal in the store, as soon as the store can be written."""
 
 from __future__ import annotations
 
@@ -18,15 +18,16 @@ from liveorder.domain.trading_halt import EVERYTHING, HaltReason
 
 
 class ReplayEmergencyJournal:
-    """Works through the emergency journal, and empties it."""
+    """Replays the emergency journal and clears it."""
 
     def __init__(self, journal: EmergencyJournal, halts: TradingHalts, cancel: CancelOrder, log: ActivityLog) -> None:
         self._journal, self._halts, self._cancel, self._log = journal, halts, cancel, log
 
     async def book(self) -> str | None:
-        """A halt stands from here on, whether or not the store takes it now. What cannot be read may be one.
+        """Record all entries. A journalled halt takes effect at once, whether or not the store is available.
 
-        That is returned, and everything stays halted until a person moves it away.
+        An unreadable part of the journal may be a halt. Its description is returned, and everything stays halted until a person
+        moves the file away.
         """
         trouble, entries = self._journal.trouble(), self._journal.read()
         if trouble is not None:
@@ -47,7 +48,7 @@ class ReplayEmergencyJournal:
         try:
             self._journal.clear(booked)
         except OSError as error:
-            self._log.write("ERROR", f"The emergency journal is booked and cannot be removed, do it by hand: {error}")
+            self._log.write("ERROR", f"The emergency journal is recorded but cannot be removed; remove it by hand: {error}")
 
     async def _book_cancel(self, entry: JournalledCancel) -> None:
         try:

@@ -1,4 +1,6 @@
-"""Which account signals go to that name none: part of their identity, so only a person changes it, with a reason, as an event."""
+"""Choosing the default account, for signals that name none. It is part of their identity, so only a person changes it, with a
+reason, as an event.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +10,7 @@ from liveorder.domain.default_account import STORE_STREAM, DefaultAccountChanged
 
 
 async def choose_default_account(store: OrderStore, recorder: Recorder, account_id: str, evidence: str, actor: str) -> None:
-    """For the owner of the store. Raises the errors of `OrderStore.append`."""
+    """Call as the owner of the store. Raises the errors of `OrderStore.append`."""
     stream = await store.stream(STORE_STREAM)
     version = stream[-1].version if stream else 0
     changed = DefaultAccountChanged(account_id=account_id, evidence=evidence)

@@ -1,13 +1,13 @@
-"""Where everything begins in a running engine. Nothing runs that is not listed here.
+"""Everything that starts in a running engine is listed here.
 
-What comes in is work of the `Dispatcher`, begun in the order of its lanes and run side by side:
-
-- OPERATOR: commands of other processes (`operator_commands`), and what `Reactions` posts for a stop;
-- REPORTS: what a broker's stream reports (`recovery.reconnect` posts it, `orders.apply_reports` books it);
+Incoming events become work of the `Dispatcher`, which starts it in the order of its lanes and runs it concurrently:
+- OPERATOR: commands of other processes (`operator_commands`), and what `Reactions` posts to stop something;
+- REPORTS: reports of a broker's stream (`recovery.reconnect` posts them, `orders.apply_reports` books them);
 - SIGNALS: messages of the sources (`intake.intake` posts them, `trading.execute_order` makes orders of them), and orders that are
-  sent again; a caller of `Runner` runs as work of its own.
+  sent again. A call through `Runner` is work of its own.
 
-Beside it run the tasks of `background`, for ever. What happens in one room and concerns another goes through `Reactions`.
+The tasks of `background` run beside it until the engine stops. If an event of one room concerns another, it goes through
+`Reactions`.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ UPKEEP_SECONDS = 1.0
 
 
 def background(rooms: Rooms) -> Iterator[tuple[str, Callable[[], Awaitable[None]]]]:
-    """Name and work of each task that begins once recovery has ended; the others run already."""
+    """Name and function of each task that begins once recovery has ended. The other tasks run already."""
     terms, track, recovery = rooms.terms, rooms.orders.track, rooms.recovery
     for account_id, gateway in rooms.on.gateways.items():
         yield f"stream {account_id}", recovery.connected[account_id].follow_for_ever
@@ -46,7 +46,7 @@ def background(rooms: Rooms) -> Iterator[tuple[str, Callable[[], Awaitable[None]
 
 
 async def _upkeep(rooms: Rooms) -> None:
-    """What had to wait for the store: halts in memory only, journalled cancels, commits left open, attempts not made."""
+    """Catch up on what had to wait for the store: halts in memory only, journalled cancels, open commits, attempts not made."""
     while True:
         await rooms.on.clock.sleep(UPKEEP_SECONDS)
         await rooms.risk.halts.retry_durable()
@@ -56,16 +56,16 @@ async def _upkeep(rooms: Rooms) -> None:
 
 
 class Reactions:
-    """What one room's event starts in another. `rooms` is set once they are assembled, before anything happens in one."""
+    """Reactions of one room to an event of another. `rooms` is set after assembly, before any event occurs."""
 
     rooms: Rooms
 
     def store_is_lost(self) -> None:
-        """`Ownership` lost the lease: no more signals are taken, and the service ends."""
+        """`Ownership` lost the lease: stop taking signals. The service ends."""
         self.rooms.dispatcher.is_taking_signals = False
 
     def broker_fails(self, account_id: str, failures: int, error: BrokerError) -> None:
-        """`Gateway` counted too many failures in a row, or the broker refused our credentials: the account is halted."""
+        """`Gateway` counted too many failures in a row, or the broker refused our credentials: halt the account."""
         is_about_us = isinstance(error, BrokerAuthenticationError)
         reason = HaltReason.BROKER_AUTH if is_about_us else HaltReason.CIRCUIT_BREAKER
         detail = f"credentials refused: {error}" if is_about_us else f"{failures} broker failures in a row, the last: {error}"
@@ -73,12 +73,12 @@ class Reactions:
         self.rooms.dispatcher.post(Lane.OPERATOR, self.rooms.risk.halts.retry_durable)
 
     async def order_is_unknown_here(self, account_id: str, report: ExecutionReport) -> None:
-        """`UnmatchedReports` met a key of ours that no order has: the store is restored, or emptied, or copied and the copy is in
-        use. What it sends next may have been sent: the account is halted.
+        """`UnmatchedReports` met a key of ours that no order has: the store was restored or emptied, or a copy of it is in use.
+        Orders could be sent twice, so halt the account.
         """
         detail = (
             f"the broker has order {report.broker_order_id} with a key of ours ({report.client_order_id}) that this store does not "
-            "know: see that no copy of the store is used, adopt or cancel what is live, then resume"
+            "know: make sure that no copy of the store is used, adopt or cancel live orders, then resume"
         )
         await self.rooms.risk.halts.halt(account_scope(account_id), HaltReason.RESTORED_STORE, detail, ENGINE)
 
@@ -88,7 +88,7 @@ class Reactions:
             self.rooms.orders.fees.note_fill(after)
 
     def closed_order_is_live(self, order: LiveOrder) -> None:
-        """`ApplyReports` met one at the broker: it is cancelled, unless the settings leave it to a person."""
+        """`ApplyReports` found a closed order live at the broker: cancel it, unless the settings leave it to a person."""
         terms = self.rooms.terms
         self.rooms.on.log.write("ANOMALY", "An order that is closed here is live at the broker", order_id=str(order.order_id))
         if terms.cancels_strays and not terms.execution.is_shadow:
@@ -96,6 +96,8 @@ class Reactions:
             self.rooms.dispatcher.post(Lane.OPERATOR, lambda: cancel.cancel(order.order_id, CancelReason.STALE))
 
     def order_surely_never_left(self, order: LiveOrder) -> None:
-        """`Recover` and `ResolveUnknownOutcomes` found so: it is sent. In a shadow run it stays as it is, for the next real one."""
+        """`Recover` or `ResolveUnknownOutcomes` established that an order never left: send it. A shadow run leaves it for the next
+        real run.
+        """
         if not self.rooms.terms.execution.is_shadow:
             self.rooms.dispatcher.post(Lane.SIGNALS, lambda: self.rooms.trading.submit.resume(order))

@@ -1,4 +1,4 @@
-"""The use cases of one store, put together, and their life: take the lease, recover, trade, shut down cleanly."""
+"""The use cases of one store, and their life cycle: acquire the lease, recover, trade, shut down cleanly."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ from liveorder.domain.trading_halt import HaltReason, account_scope
 
 @dataclass(frozen=True, slots=True)
 class AccountConnection:
-    """One account's adapters and terms."""
+    """One account's adapters and configuration."""
 
     terms: AccountConfig
     broker: Broker
@@ -71,7 +71,7 @@ class Engine:
         self._furnish(self._rooms)
 
     def _furnish(self, rooms: Rooms) -> None:
-        """The use cases, by the names under which commands and the runner call them."""
+        """Expose the use cases under the names by which commands and the runner call them."""
         self.gateways, self.recorder = rooms.on.gateways, rooms.on.recorder
         self.risk, self.figures, self.halts = rooms.risk.book, rooms.risk.figures, rooms.risk.halts
         self.orders, self.track, self.unmatched = rooms.orders.register, rooms.orders.track, rooms.orders.unmatched
@@ -84,10 +84,10 @@ class Engine:
     async def start(
         self, *, wait_for_lease: bool = False, before_trading: Callable[[], Awaitable[None]] | None = None
     ) -> RecoveryReport:
-        """Own the store, do what must be done `before_trading`, connect, recover. Only then may a signal be taken.
+        """Acquire the store, run `before_trading`, connect, recover. Only then may a signal be taken.
 
-        Raises `LeaseLost` when another process owns the store (with `wait_for_lease` it stands by instead), `StoreRefused` and
-        `SettingsError` for what must not be traded on.
+        Raises `LeaseLost` if another process owns the store (with `wait_for_lease`, stands by instead). Raises `StoreRefused` and
+        `SettingsError` if the store or the settings must not be traded with.
         """
         ledger = AccountLedger()
         self.identity = await self.store.open(ledger)
@@ -121,7 +121,9 @@ class Engine:
         return report
 
     async def _distrust(self, reports: Sequence[ReconciliationReport]) -> None:
-        """An empty store on an account that has live orders may be a lost one: what it sent before it could send again."""
+        """Halt accounts with live orders if the store is empty. The store may have been lost, and its orders could be sent
+        twice.
+        """
         for report in reports:
             if any(difference.kind is DifferenceKind.UNKNOWN_ORDER for difference in report.differences):
                 detail = "the store is empty and the broker has live orders: adopt or cancel them, then resume"
@@ -133,10 +135,10 @@ class Engine:
             raise SettingsError(f"account {account_id} has unfinished orders in this store; it cannot be closed until they end")
 
     async def stop(self, *, before_closing: Callable[[], Awaitable[object]] | None = None) -> int:
-        """Take no more signals, let the calls in flight end within `drain_seconds` (what is left is in doubt), flush, release.
+        """Stop taking signals, wait up to `drain_seconds` for calls in flight (the rest is in doubt), flush, release the store.
 
-        `before_closing` is done once the last event is stored, while the store is still ours; not where it was lost. What follows
-        the log, and what keeps the lease, ends after it. Returns how many calls had no outcome.
+        `before_closing` runs after the last event is stored, while the store is still ours; it is skipped if the store was lost.
+        Lasting tasks, such as the projector and the lease, end after it. Returns how many calls had no outcome.
         """
         self.dispatcher.is_taking_signals = False
         unfinished = await self.dispatcher.drain(self.terms.drain_seconds)
@@ -161,20 +163,20 @@ class Engine:
                     await self._at_the_end(self.doubts.doubt(order, request.request_id, STOPPED, "stopped before its outcome"))
 
     async def _at_the_end(self, step: Awaitable[object]) -> None:
-        """What fails now is found again at the next start, and must not keep the rest from being done."""
+        """Run a shutdown step. A failure is found again at the next start, and must not prevent the other steps."""
         try:
             await step
         except Exception as error:  # noqa: BLE001 - a broker's adapter may raise anything
             self.log.write("ERROR", f"While stopping: {type(error).__name__}: {error}")
 
     def begin(self, name: str, work: Callable[[], Awaitable[None]], *, lasting: bool = False) -> None:
-        """Run a background task until the engine stops; a `lasting` one until the last event is stored and told as well."""
+        """Run a background task until the engine stops. A `lasting` one goes on until the last event is stored and delivered."""
         self.tasks.begin(name, work, lasting=lasting)
 
     async def _connect(self, gateway: Gateway, *, patiently: bool) -> None:
-        """The first connection must work and must be the account, and the kind of money, that the settings name.
+        """Connect for the first time. The broker must report the account and trading mode that the settings name.
 
-        `patiently`: a standby waits for it. Who owned the store before may still be connected: paused, or dying.
+        `patiently`: a standby waits for the connection, since the previous owner may still be connected: paused, or dying.
         """
         if patiently:
             account = await self._rooms.recovery.connected[gateway.account_id].connect()
@@ -182,13 +184,13 @@ class Engine:
             account = await self.figures.hear(gateway.account_id, gateway.broker.connect())
         if account.mode is not gateway.terms.mode:
             raise SettingsError(
-                f"TRADING_MODE: {gateway.account_id} is set to {gateway.terms.mode}, and {gateway.broker.name} says it is "
-                f"{account.mode}; use the credentials or the mode that you mean"
+                f"TRADING_MODE: {gateway.account_id} is set to {gateway.terms.mode}, but {gateway.broker.name} reports "
+                f"{account.mode}; correct the credentials or the mode"
             )
 
     @property
     def is_quiet(self) -> bool:
-        """Nothing runs, nothing waits, no order is unfinished."""
+        """True if no work runs or waits and no order is unfinished."""
         return self.dispatcher.is_idle and not self.orders.unfinished()
 
 

@@ -1,6 +1,6 @@
-"""Requests from other processes, carried out by the one that owns the store, and answered in its `commands` table.
+"""Requests of other processes, carried out by the owner of the store and answered in its `commands` table.
 
-One small function a command; what it returns is the answer, as JSON-ready data.
+Each command has one small function. Its result, as JSON-ready data, is the answer.
 """
 
 from __future__ import annotations
@@ -50,19 +50,19 @@ class CommandKind(StrEnum):
 
 
 OLDEST_SECONDS = 60.0
-"""What was asked longer ago is not done any more: nobody waits for it, and in a copy of a store it may have been done long ago."""
+"""Maximum age of a command. Nobody waits for an older one, and in a copy of a store it may have been carried out long ago."""
 
 COMMAND_ID = "command_id"
-"""Added to the arguments of a stored command: what is carried out again after a crash can tell that it is the same."""
+"""Added to a stored command's arguments, so that a command repeated after a crash is recognised as the same."""
 
 Arguments = Mapping[str, Any]
 Handler = Callable[[Engine, Arguments, str], Awaitable[Any]]
 
 
 async def carry_out(engine: Engine, kind: str, arguments: Arguments, actor: str) -> dict[str, Any]:
-    """`{"ok": true, "result": …}` or `{"ok": false, "error": …, "message": …}`; the caller gets an answer in every case.
+    """Carry out a command. Returns `{"ok": true, "result": …}` or `{"ok": false, "error": …, "message": …}`, in every case.
 
-    Raises `LeaseLost` and nothing else: then the answer is for the new owner to give.
+    Raises only `LeaseLost`: then the new owner has to answer.
     """
     try:
         result = await _HANDLERS[CommandKind(kind)](engine, arguments, actor)
@@ -72,14 +72,14 @@ async def carry_out(engine: Engine, kind: str, arguments: Arguments, actor: str)
         return {"ok": False, "error": type(error).__name__, "message": str(error)}
     except (KeyError, ValueError, TypeError, ArithmeticError) as error:
         return {"ok": False, "error": "InvalidInput", "message": f"command {kind}: {type(error).__name__}: {error}"}
-    except Exception as error:  # noqa: BLE001 - an adapter may raise anything, and a person waits for the answer
+    except Exception as error:  # noqa: BLE001 - an adapter may raise anything, and a person is waiting for the answer
         engine.log.write("ERROR", f"Command {kind} failed: {type(error).__name__}: {error}")
         return {"ok": False, "error": type(error).__name__, "message": str(error)}
     return answered(result)
 
 
 def answered(result: Any) -> dict[str, Any]:
-    """Of what was done."""
+    """The answer for a command that succeeded."""
     return {"ok": True, "result": _jsonable(result)}
 
 
@@ -112,7 +112,7 @@ async def _kill(engine: Engine, arguments: Arguments, actor: str) -> Any:
 
 async def _resume(engine: Engine, arguments: Arguments, actor: str) -> Any:
     scope = arguments.get("scope", "*")
-    await engine.halts.take_in_rows()  # what was to halt before now is lifted too, and does not halt again
+    await engine.halts.take_in_rows()  # a halt requested before now is lifted too, and does not take effect later
     if (trouble := await engine.replay_journal.book()) is not None:
         raise DecisionRefused(trouble)
     lifted = await engine.halts.resume(scope, arguments.get("detail", ""), actor)
@@ -160,7 +160,7 @@ async def _doubts(engine: Engine, arguments: Arguments, actor: str) -> Any:
 
 
 async def _account(engine: Engine, arguments: Arguments, actor: str) -> Any:
-    """For a person who looks: as new as the broker's manners allow."""
+    """For a person who looks: figures as recent as the broker's rate limit allows."""
     account_id = arguments.get("account_id")
     wanted = engine.gateways if account_id is None else [account_id]
     return [shown.to_dict() for shown in await concurrently(partial(engine.figures.shown, seconds=0.0), wanted)]
@@ -196,7 +196,7 @@ _HANDLERS: dict[CommandKind, Handler] = {
 
 
 class OperatorCommands:
-    """Looks for commands at an interval and carries each out once."""
+    """Polls for commands and carries out each one once."""
 
     def __init__(
         self,
@@ -211,7 +211,7 @@ class OperatorCommands:
         self._engine, self._commands, self._dispatcher = engine, commands, dispatcher
         self._clock, self._log, self._poll_seconds = clock, log, poll_seconds
         self._begun: set[UUID] = set()
-        """For good: a list of pending commands can be older than the answer to one of them."""
+        """Kept for the life of the process: a list of pending commands can be older than the answer to one of them."""
         self._answers: dict[UUID, str] = {}
 
     async def serve_for_ever(self) -> None:
@@ -236,7 +236,7 @@ class OperatorCommands:
         await self._give_answers()
 
     async def _too_old(self, command: StoredCommand) -> dict[str, Any] | None:
-        """By the clock of the lease, which is not the engine's where a simulation lives at another date."""
+        """Judged by the lease's clock. In a simulation the engine's clock may show another date."""
         lease = await self._engine.ownership.lease.state()
         if lease is None or (lease.now - command.created_at).total_seconds() <= OLDEST_SECONDS:
             return None
@@ -244,7 +244,7 @@ class OperatorCommands:
         return {"ok": False, "error": "DecisionRefused", "message": message}
 
     async def _give_answers(self) -> None:
-        """What could not be written is tried again; meanwhile the command is not carried out again."""
+        """Write the answers. A failed write is repeated; the command is not carried out again."""
         for command_id, answer in list(self._answers.items()):
             await self._commands.answer(command_id, answer)
             self._answers.pop(command_id, None)

@@ -1,4 +1,6 @@
-"""Only who owns the store may store, and so send: taking its lease, keeping it, and knowing when it is another's (ADR 10)."""
+"""Ownership of the store: acquiring its lease, renewing it, and noticing when it is lost. Only the owner appends and sends (ADR
+10).
+"""
 
 from __future__ import annotations
 
@@ -11,13 +13,13 @@ from liveorder.application.ports.order_store import Lease, LeaseState
 from liveorder.domain.errors import LeaseLost, StoreUnavailable
 
 LOOK_SECONDS = 0.25
-"""Between two looks at a lease that may be a dead process's."""
+"""Interval of checking a lease whose owner may be dead."""
 
 
 async def until_free(lease: Lease, clock: Clock, log: ActivityLog) -> None:
-    """Return once nobody owns the store: at once, or when the lease of an owner that may be dead has run out, never before.
+    """Return once nobody owns the store: at once, or when the lease of a possibly dead owner has expired, and never before.
 
-    Raises `LeaseLost` as soon as that owner renews its lease, or another takes the store: somebody lives there.
+    Raises `LeaseLost` as soon as that owner renews its lease, or another process takes the store: then the owner is alive.
     """
     first: LeaseState | None = None
     while (held := await lease.state()) is not None and held.is_held:
@@ -31,12 +33,12 @@ async def until_free(lease: Lease, clock: Clock, log: ActivityLog) -> None:
 
 
 async def stand_by(lease: Lease, clock: Clock, log: ActivityLog) -> None:
-    """Return once nobody owns the store, however long that takes."""
-    told = None
+    """Wait without limit until nobody owns the store."""
+    logged_owner = None
     while (held := await lease.state()) is not None and held.is_held:
-        if told != held.owner:
+        if logged_owner != held.owner:
             log.write("LEASE", f"Standing by: this store is owned by {held.owner}")
-            told = held.owner
+            logged_owner = held.owner
         await clock.sleep(max((held.expires_at - held.now).total_seconds(), 0.05))
 
 
@@ -45,7 +47,7 @@ def owned_by(owner: str) -> LeaseLost:
 
 
 class Ownership:
-    """Of one store by this process. Times in seconds."""
+    """This process's ownership of one store. Times in seconds."""
 
     def __init__(
         self, lease: Lease, owner: str, lease_seconds: float, clock: Clock, log: ActivityLog, on_lost: Callable[[], None]
@@ -60,19 +62,22 @@ class Ownership:
         return self._epoch > 0 and not self.lost.is_set()
 
     async def acquire(self, *, wait: bool) -> int:
-        """The epoch from which on it is ours. Raises `LeaseLost` where another process has it; to `wait` is to stand by."""
-        told = ""
+        """Acquire the store and return its fencing token. If another process owns it, raises `LeaseLost`, or stands by with
+        `wait`.
+        """
+        logged = ""
         while (why := await self._what_keeps_us_out(wait)) is not None:
-            if told != why:
+            if logged != why:
                 self._log.write("LEASE", f"Standing by: {why}")
-                told = why
+                logged = why
             await self._clock.sleep(self._lease_seconds / 5)
         return self._epoch
 
     async def _what_keeps_us_out(self, wait: bool) -> str | None:
-        """None: the store is ours.
+        """Try once to acquire the store. Returns why that failed, or None if the store is ours.
 
-        One that cannot be written now (a stopped process has it locked, say), or that another was faster to take, ends no standby.
+        A standby goes on waiting if the store cannot be written (a stopped process may have locked it), or if another process was
+        faster.
         """
         try:
             epoch = await self.lease.acquire(self._owner, self._lease_seconds)
@@ -90,7 +95,7 @@ class Ownership:
         return f"this store is owned by {holder}"
 
     async def keep(self) -> None:
-        """Renew it until it is lost."""
+        """Renew the lease until it is lost."""
         while True:
             await self._clock.sleep(self._lease_seconds / 3)
             if not await self.lease.renew(self._lease_seconds):
@@ -103,6 +108,6 @@ class Ownership:
         self._on_lost()
 
     async def release(self) -> None:
-        """From here on the next one may have it."""
+        """Release the lease, so that the next process may take it."""
         self._epoch = 0
         await self.lease.release()

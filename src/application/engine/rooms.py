@@ -1,4 +1,4 @@
-"""The rooms of one engine, and what is settled for its run."""
+"""The rooms of one engine, and the configuration of its run."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from liveorder.application.trading.execute_order import ExecutionConfig
 
 @dataclass(frozen=True, slots=True)
 class EngineConfig:
-    """Settled for a run. Times in seconds."""
+    """The engine's configuration for a run. Times in seconds."""
 
     execution: ExecutionConfig
     owner: str
@@ -29,7 +29,7 @@ class EngineConfig:
     reconnect_seconds: float = 1.0
     signals_at_once: int = 256
     cancels_strays: bool = True
-    """Whether an order that turns up live after it was closed here is cancelled, or left for a person."""
+    """Whether to cancel an order that is closed here but live at its broker. Otherwise it is left to a person."""
 
 
 @dataclass(frozen=True, slots=True)

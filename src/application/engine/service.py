@@ -1,4 +1,4 @@
-"""A running service: the engine, what follows its log, and the sources that feed it; from start to an orderly end."""
+"""A running service: the engine, the projector, the outboxes and the signal sources, from start to clean shutdown."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ from liveorder.domain.events import RecordedEvent
 from liveorder.domain.order import LiveOrder
 
 UNCHANGED_SECONDS = 5.0
-"""An order that is open or in doubt and has not changed for so long counts as resting."""
+"""An order that is open or in doubt counts as resting once it has not changed for this long."""
 SETTLING_SECONDS = 30.0
-"""So long at most a run waits for the fees of what it bought, after its orders came to rest: the next start takes them up."""
+"""Maximum wait of a run for the fees of what it bought, after its orders came to rest. The next start settles the others."""
 
 
 @dataclass(frozen=True, slots=True)
 class RunSummary:
-    """How a run ended: what it did and left open, and whether it lost its store to another process."""
+    """How a run ended: what it placed, what it left open, and whether another process took its store."""
 
     placed: int = 0
-    """Orders made, refused ones too."""
+    """Orders made, including refused ones."""
     resting: tuple[UUID, ...] = ()
     in_doubt: tuple[UUID, ...] = ()
     lost_lease: bool = False
@@ -56,7 +56,7 @@ class Service:
         self._beginnings: Sequence[str] = ()
 
     async def start(self, *, wait_for_lease: bool = False) -> None:
-        """Recover first; only then may a signal be taken. Raises as `Engine.start` does."""
+        """Recover before any signal is taken. Raises as `Engine.start` does."""
         engine = self.engine
         engine.orders.listen(OrderLog(engine.log))
         engine.orders.listen(self._count)
@@ -73,7 +73,7 @@ class Service:
         self._placed += before is None
 
     async def _settle(self) -> None:
-        """From where the sources are read, first; then what follows the log, which knows whether it has lost its end."""
+        """Settle where the sources are read from. Then open projector and outboxes, which detect a truncated log."""
         assert self.engine.identity is not None
         self._beginnings = [await _beginning_of(source) for source in self.sources]
         self._projector.follow(self.engine.identity.store_id)
@@ -82,7 +82,7 @@ class Service:
             await outbox.open()
 
     async def stop(self) -> None:
-        """Finish what was begun, send what is due outside, the last events too, and let go of the store."""
+        """Finish running work, deliver all outbox messages including those of the last events, and release the store."""
         await self.engine.stop(before_closing=self._flush_outboxes if self.recovery is not None else None)
 
     async def _flush_outboxes(self) -> None:
@@ -92,20 +92,21 @@ class Service:
         try:
             async with asyncio.timeout(self.engine.terms.drain_seconds):
                 await outbox.flush()
-        except Exception as error:  # noqa: BLE001 - a destination that is away gets it after the next start
+        except Exception as error:  # noqa: BLE001 - an unreachable destination gets it after the next start
             self.engine.log.write("WARNING", f"Not sent yet: {type(error).__name__}: {error}")
 
     async def settle_views(self) -> int:
-        """Read models level with the log; the position. Raises `ViewsUnavailable`."""
+        """Bring the read models level with the log. Returns the position. Raises `ViewsUnavailable`."""
         return await self._projector.catch_up()
 
     async def run(
         self, *, until_idle: bool = False, stop: asyncio.Event | None = None, on_progress: Callable[[int], None] | None = None
     ) -> RunSummary:
-        """Feed the sources to the engine until `stop` is set, the store is lost, or, `until_idle`, everything has come to rest.
+        """Feed the sources to the engine until `stop` is set, the store is lost, or, with `until_idle`, everything has come to
+        rest.
 
-        A source that fails is logged and ends alone; `until_idle` its error is raised, since its end was not reached, and
-        `InvalidInput` where a source never ends.
+        A failing source is logged, and the others go on. With `until_idle` its error is raised, because its end was not reached;
+        and `InvalidInput` is raised if a source never ends.
         """
         endless = [source.name for source in self.sources if not source.finite]
         if until_idle and endless:
@@ -132,7 +133,7 @@ class Service:
             raise
 
     async def _until_at_rest(self, reading: Sequence[asyncio.Task[None]], on_progress: Callable[[int], None] | None) -> None:
-        """Every source has ended, every order is closed, or open and unchanged for a while, and what a broker keeps is settled."""
+        """Returns once every source has ended, every order is closed or has rested for a while, and fees in kind are settled."""
         await asyncio.gather(*reading)
         await self._until_orders_rest(on_progress)
         clock = self.engine.clock

@@ -1,4 +1,4 @@
-"""Puts the room of intake together."""
+"""Puts the intake room together."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Messages that became no order, kept once each with their reason."""
+"""Dead letters: messages that became no order, each kept once with its reason."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from liveorder.domain.signal import Signal, UnusableSignal
 
 
 class DeadLetters:
-    """Writes them to the log; the same message read again adds nothing."""
+    """Stores dead letters. The same message read again adds nothing."""
 
     def __init__(self, store: OrderStore, recorder: Recorder, execute: ExecuteOrder, log: ActivityLog) -> None:
         self._store, self._recorder, self._execute, self._log = store, recorder, execute, log
 
     async def keep(self, message: SourceMessage, error: UnusableSignal, fingerprint: str | None = None) -> bool:
-        """True when it is new. Raises the errors of `OrderStore.append`."""
+        """Store the dead letter. Returns whether it is new. Raises the errors of `OrderStore.append`."""
         known = error if isinstance(error, SignalContentDiffers) else None
         event = SignalDeadLettered(
             source=message.source,
@@ -43,10 +43,10 @@ class DeadLetters:
         return True
 
     async def retry(self, dead_letter: UUID, actor: str) -> LiveOrder:
-        """Send the message after all, as a person's: the order that it is. Raises `InvalidInput` and `UnusableSignal`."""
+        """Execute the message after all, on a person's behalf, and return its order. Raises `InvalidInput` and `UnusableSignal`."""
         recorded = await self._store.stream(dead_letter)
         if not recorded or not isinstance(recorded[0].event, SignalDeadLettered):
-            raise InvalidInput("ID", f"{dead_letter} is no dead letter", "see `liveorder signals --status dead-letter`")
+            raise InvalidInput("ID", f"{dead_letter} is not a dead letter", "see `liveorder signals --status dead-letter`")
         order = await self._execute.execute(_whole(recorded[0].event), operator=actor.removeprefix(PERSON))
         retried = SignalRetried(order_id=order.order_id, dead_letter_position=recorded[0].position)
         cause = Cause(actor, correlation_id=order.intent.signal_id)
@@ -55,12 +55,12 @@ class DeadLetters:
 
 
 def _whole(dead: SignalDeadLettered) -> Signal:
-    """The signal as it came. Raises `UnusableSignal` where it was kept only to be shown: cut, or with escapes."""
+    """The original signal. Raises `UnusableSignal` if only a display copy was kept: shortened, or with escapes."""
     try:
         signal = Signal.parse(dead.line)
     except UnusableSignal as error:
-        kept = f"it was kept for showing only ({error.reason}): put it right and send it as a new message"
+        kept = f"only a display copy was kept ({error.reason}): correct it and send it as a new message"
         raise UnusableSignal(kept, dead.signal_id) from None
     if dead.fingerprint not in (None, signal.fingerprint):
-        raise UnusableSignal("what was kept of it is not what it was: send it as a new message", dead.signal_id)
+        raise UnusableSignal("the kept copy differs from the original: send it as a new message", dead.signal_id)
     return signal

@@ -1,4 +1,4 @@
-"""Signals in: each message becomes an order, or a dead letter with its reason; then its source may forget it."""
+"""Intake of signals: each message becomes an order, or a dead letter with its reason, and is then acknowledged to its source."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ STORE_RETRY_SECONDS = 1.0
 
 @dataclass(frozen=True, slots=True)
 class _Taken:
-    """A message on its way, and whether it got into the store."""
+    """A message in progress, and whether it was stored."""
 
     message: SourceMessage
     is_durable: asyncio.Future[bool]
 
 
 class Intake:
-    """Reads sources and hands their messages to the dispatcher.
+    """Reads sources and passes their messages to the dispatcher.
 
-    A message is acknowledged when it and all before it are durable, as orders or dead letters. One whose dead letter stands stays
-    refused. While the store cannot be written a message waits; it is not dropped, and nothing of it is sent.
+    A message is acknowledged when it and all before it are stored, as orders or dead letters. A message with a standing dead letter
+    stays refused. While the store is unavailable, a message waits: it is not dropped, and nothing is sent for it.
     """
 
     def __init__(
@@ -41,9 +41,9 @@ class Intake:
         self._clock, self._log = clock, log
 
     async def read(self, source: SignalSource) -> None:
-        """Take messages until the source ends or intake stops; returns when all that were taken are durable.
+        """Take messages until the source ends or intake stops. Returns when all messages taken are stored.
 
-        Cancelled, it returns at once: what was taken goes on undisturbed, and what was not acknowledged comes again.
+        If cancelled, returns at once. Messages already taken are processed further; unacknowledged ones are delivered again.
         """
         done: asyncio.Queue[_Taken] = asyncio.Queue()
         acknowledging = asyncio.create_task(self._acknowledge_in_order(source, done))
@@ -66,13 +66,13 @@ class Intake:
             try:
                 if all_so_far:
                     await source.acknowledge(taken.message)
-            except Exception as error:  # noqa: BLE001 - the source may be the user's; what is not acknowledged comes again
+            except Exception as error:  # noqa: BLE001 - the source may be the user's; unacknowledged messages come again
                 self._log.write("WARNING", f"Progress of {source.name} not saved: {type(error).__name__}: {error}")
             finally:
                 done.task_done()
 
     async def _take(self, taken: _Taken) -> None:
-        """Until it is durable, and then until its first attempts are over."""
+        """Process a message until it is stored, and then until its order's first attempts are over."""
         try:
             await self._until_stored(taken.message)
             taken.is_durable.set_result(True)

@@ -220,7 +220,7 @@ class OrderRegister:
         return _Hold(self, order_id)
 
     async def _wait_for(self, order_id: UUID) -> None:
-        """Until whoever holds the order passes it on to this caller."""
+        """Until the holder of the order passes it on to this caller."""
         turn = asyncio.get_running_loop().create_future()
         self._held[order_id].append(turn)
         try:

@@ -1,6 +1,6 @@
 """Effects outside the store: confirmations and alerts.
 
-1. They leave at least once, in the order of the log, with ids that never change.
-2. A destination that fails waits alone, and goes on where it was.
+1. Each is delivered at least once, in the order of the log, with an id that never changes.
+2. A failing destination delays no other, and continues where it stopped.
 3. A replay sends nothing.
 """

@@ -1,4 +1,4 @@
-"""The two kinds of message that leave: confirmations for strategies, notices for people."""
+"""The two kinds of outgoing messages: confirmations for strategies, notices for people."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from liveorder.domain.order.events import OrderEvent
 
 
 class Confirmations:
-    """A confirmation for each event that changes the outcome of an order: a fill, its correction or commission, the end."""
+    """Makes a confirmation of each event that changes an order's outcome: a fill, its correction or commission, the end."""
 
     def __init__(self, publisher: Publisher) -> None:
         self._publisher = publisher
@@ -47,7 +47,7 @@ class Confirmations:
 
 
 class Notices:
-    """A notice for each event that people want to hear of at once; of the events that `wanted` names, where it is given."""
+    """Makes a notice of each noteworthy event; if `wanted` is given, only of the events that it names."""
 
     def __init__(self, notifier: Notifier, wanted: Mapping[NoticeEvent, Manner] | None = None) -> None:
         self._notifier = notifier
@@ -81,10 +81,10 @@ class Notices:
 
 
 _MAY_BE = {NoticeEvent.FILL: {NoticeEvent.FILL, NoticeEvent.PARTIAL}}
-"""Which of them depends on the order."""
+"""The notice events that only the order's state can distinguish."""
 
 ALERTS = {event: Manner.ON for event in NoticeEvent if event.is_alert}
-"""What people hear of unless they say otherwise."""
+"""What people are notified of by default."""
 
 
 def _changes_outcome(change: OrderChange) -> bool:
@@ -104,7 +104,7 @@ def _event(fact: Event, order: LiveOrder | None) -> NoticeEvent | None:
 
 def _notice(item: RecordedEvent, event: NoticeEvent, order: LiveOrder | None, *, is_silent: bool) -> Notice:
     fact = item.event
-    told = Notice(
+    notice = Notice(
         _message_id(item),
         event.category,
         fact.sentence(),
@@ -114,10 +114,10 @@ def _notice(item: RecordedEvent, event: NoticeEvent, order: LiveOrder | None, *,
         is_silent=is_silent,
     )
     if order is None:
-        return told
+        return notice
     intent = order.intent
     return replace(
-        told,
+        notice,
         order_id=str(intent.order_id),
         signal_id=intent.signal_id,
         account_id=intent.account_id,

@@ -1,4 +1,4 @@
-"""Where people are told what happened."""
+"""The port for notices to people."""
 
 from __future__ import annotations
 
@@ -12,23 +12,23 @@ from liveorder.domain.notice_event import NoticeEvent
 
 
 class Manner(StrEnum):
-    """How people are told of an event."""
+    """How people are notified of an event."""
 
     ON = "on"
     SILENT = "silent"
-    """Without a sound, where the channel has one."""
+    """Without a sound, if the channel has one."""
     OFF = "off"
 
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """One thing that happened. `notice_id` is `STREAM_ID:VERSION`, the same whenever it is told again."""
+    """One event for people. `notice_id` is `STREAM_ID:VERSION`, the same for every delivery."""
 
     notice_id: str
     category: str
     """`EXECUTION`, `RISK` or `WARNING`, as in the log."""
     sentence: str
-    """May quote text from outside: the destination escapes it."""
+    """May quote external text, so the destination must escape it."""
     recorded_at: datetime
     order_id: str | None = None
     signal_id: str | None = None
@@ -37,17 +37,17 @@ class Notice:
     symbol: str | None = None
     event: NoticeEvent | None = None
     is_silent: bool = False
-    """To be delivered without a sound."""
+    """True to deliver it without a sound."""
 
 
 class Notifier(Protocol):
-    """One channel. Every notice gets there at least once, in the order of the log."""
+    """One channel. Every notice is delivered at least once, in the order of the log."""
 
     @property
     def name(self) -> str:
-        """Short and stable: how far it was told is kept under it, so another name starts from now."""
+        """Short and stable: the bookmark is stored under this name, so a new name starts at the present head of the log."""
         ...
 
     async def notify(self, notices: Sequence[Notice]) -> None:
-        """Return when all are delivered. Raise anything to be called again with the same ones later."""
+        """Return when all are delivered. Raise anything to be called again later with the same notices."""
         ...

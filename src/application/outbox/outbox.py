@@ -1,7 +1,7 @@
-"""What leaves the house: messages made from the log, at least once each, by a bookmark of their own for each destination.
+"""Delivery of messages that are made from the log: at least once each, with one bookmark per destination.
 
-Only the outbox has outward effects. Rebuilding read models, replaying an order or starting again sends nothing: what a destination
-was told is known by its bookmark, which is kept in the order store, and a new destination begins at the log's head.
+Only the outbox has outward effects. Rebuilding read models, replaying an order or restarting sends nothing. A destination's
+bookmark is kept in the order store and says what it has received. A new destination begins at the log's head.
 """
 
 from __future__ import annotations
@@ -17,7 +17,9 @@ from liveorder.application.reporting.projections.known_orders import KnownOrders
 from liveorder.domain.events import Event, RecordedEvent
 
 MOST_UNSAVED = 500
-"""So many events that made no message may be looked at again after a restart: every bookmark costs a disk sync."""
+"""Maximum number of events without a message that are read again after a restart. Saving every bookmark would cost a disk sync
+each.
+"""
 
 
 class Outlet(Protocol):
@@ -27,19 +29,21 @@ class Outlet(Protocol):
     def name(self) -> str: ...
 
     def concerns(self, event: Event) -> bool:
-        """Whether an event of this kind can make a message. Others are passed over, and cost no reading of their orders."""
+        """Whether an event of this kind can make a message. Other events are skipped without reading their orders."""
         ...
 
     def consider(self, item: RecordedEvent, change: OrderChange | None) -> None:
-        """Take a message from this event, if it makes one. `change` is its order before and after, None where it is of no order."""
+        """Make and queue a message if the event calls for one. `change` is its order before and after, or None if it concerns no
+        order.
+        """
         ...
 
     async def deliver(self) -> bool:
-        """Send the messages taken since the last delivery; whether there were any. Raises with all of them still taken."""
+        """Send the queued messages. Returns whether there were any. If it raises, all of them stay queued."""
         ...
 
     def drop(self) -> None:
-        """Forget the messages taken: the same events will be considered again."""
+        """Discard the queued messages: the same events will be considered again."""
         ...
 
 
@@ -62,26 +66,28 @@ class Outbox:
         self._flushing = asyncio.Lock()
 
     async def open(self) -> None:
-        """Find the bookmark, or set it at the head. To be done before trading begins, so that nothing slips by in between."""
+        """Find the bookmark, or set it at the head. Call before trading begins, so that no event is missed in between."""
         found = await self._store.checkpoint(self._bookmark)
         self._saved = self._position = int(found) if found is not None else await self._store.head()
         if found is None:
             await self._store.save_checkpoint(self._bookmark, str(self._saved))
 
     async def run(self) -> None:
-        """Follow the log until cancelled. What goes wrong is told to `on_error` and tried again after a growing wait."""
+        """Follow the log until cancelled. Errors go to `on_error`, and delivery is tried again after a growing wait."""
         backoff = Backoff(self._clock)
         while True:
             try:
                 position = await self.flush()
                 backoff.reset()
                 await self._store.wait_beyond(position, self._poll_seconds)
-            except Exception as error:  # noqa: BLE001 -- whatever a destination does, trading goes on
+            except Exception as error:  # noqa: BLE001 -- a failing destination must not stop trading
                 self._on_error(error)
                 await backoff.wait()
 
     async def flush(self) -> int:
-        """Send everything up to the log's head; returns the position. One at a time: a stop flushes while `run` still does."""
+        """Send everything up to the log's head and return the position. One call at a time: a shutdown flushes while `run` may do
+        so too.
+        """
         async with self._flushing:
             try:
                 await self._follow()
@@ -99,13 +105,13 @@ class Outbox:
                 self._saved = self._position
 
     def _start_over(self) -> None:
-        """From the bookmark: what was taken and not delivered is made again."""
+        """Go back to the bookmark. Messages that were queued but not delivered are made again."""
         self._outlet.drop()
         self._known.forget()
         self._position = self._saved
 
     async def _consider(self, events: Sequence[RecordedEvent]) -> None:
-        """Event by event: a message says how things stood then, whatever came after."""
+        """Consider events one by one: a message shows the state right after its event."""
         for item in events:
             if self._outlet.concerns(item.event):
                 streams = streams_of([item])

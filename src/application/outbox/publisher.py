@@ -1,4 +1,4 @@
-"""Where strategies are told what became of their signals."""
+"""The port for confirmations to strategies."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ from liveorder.application.reporting.views import ConfirmationView
 
 @dataclass(frozen=True, slots=True)
 class Confirmation:
-    """An order as one of its events left it. `message_id` is `ORDER_ID:VERSION`, the same whenever it is told again."""
+    """An order's state after one of its events. `message_id` is `ORDER_ID:VERSION`, the same for every delivery."""
 
     message_id: str
     view: ConfirmationView
 
 
 class Publisher(Protocol):
-    """One destination. Every confirmation gets there at least once, those of an order in order; receivers drop known ids."""
+    """One destination. Every confirmation is delivered at least once, those of one order in order. Receivers drop known ids."""
 
     @property
     def name(self) -> str:
-        """Short and stable: how far it was told is kept under it, so another name starts from now."""
+        """Short and stable: the bookmark is stored under this name, so a new name starts at the present head of the log."""
         ...
 
     async def publish(self, confirmations: Sequence[Confirmation]) -> None:
-        """Return when all are safely there. Raise anything to be called again with the same ones later."""
+        """Return when all are stored at the destination. Raise anything to be called again later with the same confirmations."""
         ...

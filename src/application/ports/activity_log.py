@@ -1,20 +1,20 @@
-"""What the service tells people as it goes. Not the record: that is the store."""
+"""The activity log for people. It is not the record of events: that is the store."""
 
 from __future__ import annotations
 
 from typing import Protocol
 
 REPEATED = "notice"
-"""As `event_type`: a line told the same when it happened. For those who collect lines; a console need not show it again."""
+"""An `event_type` for a line that repeats an earlier one. It is for log collectors; a console need not show it again."""
 
 
 class ActivityLog(Protocol):
-    """Lines for people and machines. Writing never fails, never blocks for long, and never changes what trading does."""
+    """Log lines for people and machines. Writing never fails, never blocks for long, and never affects trading."""
 
     def write(self, category: str, sentence: str, **fields: object) -> None:
-        """One line. `category` is a short word in capitals (`EXECUTION`, `RISK`, `WARNING`, `ERROR`).
+        """Write one line. `category` is a short word in capitals (`EXECUTION`, `RISK`, `WARNING`, `ERROR`).
 
-        `fields` are ids and figures; `signal_id` and `order_id` make one journey followable, None is left out. Text from
-        outside may stand in all of them: it is made harmless here, and what is named like a secret is not shown.
+        `fields` are ids and figures. `signal_id` and `order_id` connect the lines of one order. None is left out. Any of them may
+        contain external text: the log escapes it, and hides fields whose names look like secrets.
         """
         ...

@@ -1,4 +1,4 @@
-"""The broker: who trades for us, and what may be believed of it."""
+"""The broker port: what adapters do, and what their answers prove."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from liveorder.domain.values import OrderRole, OrderType, Product, Side, TimeInF
 
 @dataclass(frozen=True, slots=True)
 class SubmitRequest:
-    """All that a broker needs to know of a new order. Exactly one of `quantity` and `notional` is set."""
+    """A new order for a broker. Exactly one of `quantity` and `notional` is set."""
 
     client_order_id: str
     account_id: str
@@ -38,7 +38,7 @@ class SubmitRequest:
     expires_at: datetime | None = None
     role: OrderRole = OrderRole.ENTRY
     reduces_only: bool = False
-    """It can only reduce the position; a broker that can be told so refuses it where it would not."""
+    """The order must only reduce the position. A broker that supports this refuses the order if it would not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,18 +47,18 @@ class CancelRequest:
     broker_order_id: str | None
     account_id: str
     reference: Mapping[str, str] = field(default_factory=dict)
-    """What `prepare` gave for the order's submission."""
+    """The reference that `prepare` returned for the order's submission."""
 
 
 @dataclass(frozen=True, slots=True)
 class ReplaceRequest:
-    """New terms for a working order; None leaves a term as it is. `quantity` is of the whole order, filled part included."""
+    """New terms for a working order. None leaves a term unchanged. `quantity` is the whole order's, including the filled part."""
 
     client_order_id: str
     broker_order_id: str | None
     account_id: str
     number: int
-    """1 for the order's first replace; makes the replacement's own key, where a broker wants one."""
+    """1 for the order's first replace. Part of the replacement's own key, if the broker needs one."""
     quantity: Decimal | None = None
     limit_price: Decimal | None = None
     stop_price: Decimal | None = None
@@ -70,36 +70,36 @@ BrokerRequest: TypeAlias = SubmitRequest | CancelRequest | ReplaceRequest
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """A request made ready: stored as it is before it is sent, and sent as it is stored, on every attempt."""
+    """A prepared request. It is stored before it is sent, and every attempt sends it exactly as stored."""
 
     reference: Mapping[str, str]
-    """How the broker will name the request where it lets us choose (IB: client id and order id). May be empty."""
+    """The broker's future name of the request, if the broker lets us choose it (IB: client id and order id). May be empty."""
     payload: str
-    """The exact content, as JSON text. Holds no secret."""
+    """The exact content, as JSON text. Contains no secret."""
 
 
 class Absence(StrEnum):
-    """The two ways of not finding an order."""
+    """The two answers without an order."""
 
     ABSENT = "ABSENT"
-    """Every query came back whole and the order was in none. Whether that is to be believed is for the caller to say."""
+    """Every query was answered completely and the order was in none. The caller decides whether that proves anything."""
     INCONCLUSIVE = "INCONCLUSIVE"
-    """A query failed, timed out or came back doubtful. Means nothing."""
+    """A query failed, timed out or gave a doubtful answer. Proves nothing."""
 
 
 @dataclass(frozen=True, slots=True)
 class BrokerPosition:
-    """`quantity` is signed: negative is short. `average_price` as the broker counts it, if it tells."""
+    """A position. `quantity` is signed: negative is short. `average_price` is the broker's, if it reports one."""
 
     instrument: Instrument
     quantity: Decimal
     average_price: Decimal | None = None
     product: Product | None = None
-    """Where the broker keeps what is held under each apart: only an order under the same takes it off."""
+    """Set if the broker keeps positions separately by product. Then only an order with the same product reduces it."""
 
     @property
     def name(self) -> str:
-        """For people."""
+        """The position's name for people."""
         return self.instrument.key + (f" {self.product}" if self.product is not None else "")
 
     def __str__(self) -> str:
@@ -109,15 +109,15 @@ class BrokerPosition:
 class Broker(Protocol):
     """One connection to one account at one broker.
 
-    `submit`, `cancel` and `replace` send a prepared request and return what the broker answered at once (an `Accepted` with its
-    order id, an `OrderRejected`, nothing). Fills come through `reports()` and the queries, never as the return value. They raise
+    `submit`, `cancel` and `replace` send a prepared request and return the broker's immediate answer (an `Accepted` with its order
+    id, an `OrderRejected`, or nothing). Fills come through `reports()` and the queries, never as the return value. These methods
+    raise
+    - `BrokerUnavailable` (or its kinds) if the request was certainly not received: it may be sent again;
+    - `BrokerRefusal` (or its kinds) if the broker read and refused it: the order is closed as rejected; `DuplicateClientOrderId` if
+      the broker already has an order with this key: that order is ours;
+    - `OutcomeUnknown` for everything else, including an unreadable answer.
 
-    - `BrokerUnavailable` (or its kinds) when the request surely was not received: it may be sent again;
-    - `BrokerRefusal` (or its kinds) when the broker read it and will not take it: the order is closed as rejected;
-      `DuplicateClientOrderId` when it holds an order with this key already: that order is ours;
-    - `OutcomeUnknown` for anything else, also an answer that could not be read.
-
-    An adapter never retries by itself, never blocks the event loop, and puts no secret into an error, a report or a payload.
+    An adapter never retries on its own, never blocks the event loop, and puts no secret into an error, a report or a payload.
     """
 
     @property
@@ -129,17 +129,19 @@ class Broker(Protocol):
     def capabilities(self) -> BrokerCapabilities: ...
 
     async def connect(self) -> BrokerAccount:
-        """Authenticate and tell which account this is. Raises `BrokerUnavailable` or `BrokerAuthenticationError`."""
+        """Authenticate and return the account. Raises `BrokerUnavailable` or `BrokerAuthenticationError`."""
         ...
 
     async def close(self) -> None: ...
 
     def check(self, request: SubmitRequest) -> None:
-        """Raises what `prepare` would raise. For orders that are only looked at: nothing is used up, no number of the broker's."""
+        """Raises what `prepare` would raise. For orders that are only validated: it uses up nothing, such as an order id of the
+        broker.
+        """
         ...
 
     def prepare(self, request: BrokerRequest) -> Prepared:
-        """Settle reference and exact content. No I/O. Raises `OrderValidationError` for what this broker cannot do."""
+        """Fix the reference and the exact content. No I/O. Raises `OrderValidationError` if this broker cannot take the request."""
         ...
 
     async def submit(self, prepared: Prepared) -> Sequence[ExecutionReport]: ...
@@ -155,21 +157,25 @@ class Broker(Protocol):
         ...
 
     async def open_orders(self) -> Sequence[OrderSnapshot]:
-        """Every live order of the account, ours or not. Raises `BrokerError` when the list could not be had whole."""
+        """Every live order of the account, ours or not. Raises `BrokerError` if the complete list could not be fetched."""
         ...
 
     async def executions_since(self, since: datetime) -> Sequence[ExecutionReport]:
-        """Fills, corrections and busts since `since` (UTC), as far back as the broker remembers. Raises `BrokerError`."""
+        """Fills, corrections and busts since `since` (UTC), as far back as the broker has them. Raises `BrokerError`."""
         ...
 
     async def positions(self) -> Sequence[BrokerPosition]:
-        """All positions of the account, one of each instrument and product. Raises `BrokerError`: a failed query is not *flat*."""
+        """All positions of the account, one per instrument and product. Raises `BrokerError`: a failed query does not mean
+        *flat*.
+        """
         ...
 
     async def account(self) -> BrokerAccount:
-        """Which account this is and its money, asked for now. An amount that cannot be read is left out. Raises `BrokerError`."""
+        """The account and its money, asked for now. Unreadable amounts are left out. Raises `BrokerError`."""
         ...
 
     def reports(self) -> AsyncIterator[ExecutionReport]:
-        """What the broker pushes, until closed. A hint: it may lose, repeat and reorder. May end when disconnected."""
+        """The broker's pushed reports, until closed. They are hints: reports may be lost, repeated or reordered. May end when
+        disconnected.
+        """
         ...

@@ -1,4 +1,4 @@
-"""All that an account needs of its broker, and all that an adapter needs to know of the account."""
+"""What an account needs of its broker, and what an adapter needs to know of the account."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from liveorder.domain.values import TradingMode
 
 @dataclass(frozen=True, slots=True)
 class Brokerage:
-    """The broker, with where its prices and instruments come from."""
+    """A broker with its market data and instruments."""
 
     broker: Broker
     market_data: MarketData
@@ -25,16 +25,16 @@ class Brokerage:
 
 @dataclass(frozen=True, slots=True)
 class AccountAccess:
-    """What an adapter is told of its account, beside the settings of its own."""
+    """What an adapter receives about its account, in addition to its own settings."""
 
     account_id: str
-    """As signals and orders name it; the broker's own number may be another."""
+    """The account's name in signals and orders. The broker's own number may differ."""
     mode: TradingMode
     currency: str
     call_timeout_seconds: float
-    """The engine gives a call up after this; the adapter's own time-outs are to be no longer."""
+    """The engine stops waiting for a call after this. The adapter's own time-outs must not be longer."""
     adjusted: Callable[[BrokerCapabilities], BrokerCapabilities]
-    """What the adapter declares, with what the operator knows better."""
+    """Applies the operator's corrections to the capabilities that the adapter declares."""
     clock: Clock
     log: ActivityLog
-    """For what is worth a line and no error. Never a secret."""
+    """For messages that are not errors. Never write a secret."""

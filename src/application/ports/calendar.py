@@ -1,4 +1,4 @@
-"""When markets trade, and which session day a moment counts to."""
+"""When markets trade, and to which session day a time belongs."""
 
 from __future__ import annotations
 
@@ -16,27 +16,27 @@ ALWAYS_OPEN = "24/7"
 class TradingCalendar(Protocol):
     """Sessions of exchanges, by calendar name (`XNYS`, `XBOM`, `CMES`, `24/7`), and by instrument.
 
-    Moments are timezone-aware. A session includes its open and not its close; a lunch break is not open. What asks by name raises
-    `InvalidInput` for a calendar that is unknown, and for a moment outside the years that it covers: a market is never taken
-    for closed because its calendar ran out. An adapter inherits the methods by instrument.
+    Times are timezone-aware. A session includes its open and excludes its close; a lunch break is not open. A method that takes a
+    calendar's name raises `InvalidInput` for an unknown calendar and for a time outside the years it covers: a market never counts
+    as closed because its calendar ran out. An adapter inherits the methods that take an instrument.
     """
 
     def session_of(self, calendar_name: str, at: datetime) -> date:
-        """The session day that `at` counts to.
+        """The session day to which `at` belongs.
 
-        A day begins at its session's open, or at the exchange's midnight before it: the hour before the open counts to the
-        session that is about to open, hours after the close and days without a session to the one that just ended.
+        A day begins at its session's open, or at the exchange's midnight before it. So the hour before the open belongs to the
+        session about to open; hours after the close and days without a session belong to the one that just ended.
         """
         ...
 
     def is_open(self, calendar_name: str, at: datetime, hours: TradingHours = TradingHours.REGULAR) -> bool:
-        """Extended hours are the regular ones where no others are known."""
+        """Whether the market is open. If no extended hours are known, they are the regular ones."""
         ...
 
     def open_seconds_between(
         self, calendar_name: str, start: datetime, end: datetime, hours: TradingHours = TradingHours.REGULAR
     ) -> float:
-        """Seconds of session time from `start` to `end`; 0 when `end` is not after `start`."""
+        """Seconds of session time from `start` to `end`. 0 if `end` is not after `start`."""
         ...
 
     def session_for(self, instrument: Instrument, at: datetime) -> date:

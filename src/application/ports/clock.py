@@ -1,4 +1,4 @@
-"""Time and chance, injected, so that a test can live days in milliseconds and replay them exactly."""
+"""Time and randomness, injected, so that a test can simulate days in milliseconds and repeat them exactly."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ class Clock(Protocol):
         ...
 
     def monotonic(self) -> float:
-        """Seconds since some fixed point; never goes back."""
+        """Seconds since some fixed point. Never goes back."""
         ...
 
     async def sleep(self, seconds: float) -> None: ...

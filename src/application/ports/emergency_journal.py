@@ -1,4 +1,4 @@
-"""Where a halt or a cancel is written down while the store cannot be: beside it, on the same or another disk."""
+"""The journal of halts and cancels that could not be stored. It is a file outside the store, on the same or another disk."""
 
 from __future__ import annotations
 
@@ -33,20 +33,20 @@ JournalEntry: TypeAlias = JournalledCancel | JournalledHalt
 
 
 class EmergencyJournal(Protocol):
-    """Append, read, clear; by several processes at a time. Writing must not raise: a full disk too must not stop a cancel."""
+    """Append, read and clear, by several processes at once. Writing must not raise: not even a full disk may stop a cancel."""
 
     def write(self, entry: JournalEntry) -> bool:
-        """Whether it is durable."""
+        """Append the entry. Returns whether it is durable."""
         ...
 
     def read(self) -> Sequence[JournalEntry]:
-        """What can be read."""
+        """The readable entries."""
         ...
 
     def trouble(self) -> str | None:
-        """Why that may not be all, and what to do; None where it is all."""
+        """Why the readable entries may not be all, and what to do. None if they are all."""
         ...
 
     def clear(self, booked: Sequence[JournalEntry]) -> None:
-        """Where there is nothing else in it, and no trouble. Raises `OSError`."""
+        """Clear the journal if it holds nothing but `booked` and is readable. Raises `OSError`."""
         ...

@@ -1,4 +1,4 @@
-"""The catalogue of what can be traded."""
+"""The port of tradable instruments."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from liveorder.domain.values import AssetClass, OptionRight
 
 @dataclass(frozen=True, slots=True)
 class InstrumentQuery:
-    """What a signal says about what it wants. None means: not said."""
+    """What a signal says about its instrument. None means unspecified."""
 
     symbol: str
     exchange: str | None = None
@@ -31,8 +31,8 @@ class Instruments(Protocol):
     """Instruments with their ticks, lots, multipliers and calendars."""
 
     async def resolve(self, query: InstrumentQuery) -> Instrument | None:
-        """The one instrument meant; None when it is unknown.
+        """The matching instrument. None if it is unknown.
 
-        Raises `InvalidSymbolError` with their names where several fit, and `BrokerError` where nobody can be asked.
+        Raises `InvalidSymbolError` with their names if several match, and `BrokerError` if the source cannot be asked.
         """
         ...

@@ -1,4 +1,4 @@
-"""Where prices come from."""
+"""The port of market data."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from liveorder.domain.quotes import Quote
 
 
 class MarketData(Protocol):
-    """Where a fresh price comes from when a signal has none."""
+    """Gives current prices for signals without one."""
 
     async def latest(self, instrument: Instrument) -> Quote | None:
-        """The newest prices, however old; None when there are none. The caller judges their age.
+        """The newest prices, however old. None if there are none. The caller judges their age.
 
-        Raises `BrokerError` where the source cannot be asked: its words come to stand on the order.
+        Raises `BrokerError` if the source cannot be asked. The order shows its message.
         """
         ...

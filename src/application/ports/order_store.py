@@ -1,4 +1,4 @@
-"""The event store: where an event is before anything is done because of it."""
+"""The port of the event store. An event is stored before anything is done because of it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from liveorder.domain.identifiers import KeyRing
 
 @dataclass(frozen=True, slots=True)
 class Claiming:
-    """A claim to be made, and what in the store forbids it: a claim that `known_by` fits, or the dead letter of its message."""
+    """A claim to make, and what prevents it: a stored claim that matches `known_by`, or a dead letter of the same message."""
 
     claim: IdempotencyClaim
     known_by: Recognition
@@ -24,7 +24,7 @@ class Claiming:
 
 @dataclass(frozen=True, slots=True)
 class BrokerName:
-    """What a broker calls an order. Not unique: brokers' own ids come again, in another session or after a restart of theirs."""
+    """A broker's id of an order. Not unique: brokers reuse their ids in another session or after a restart."""
 
     account_id: str
     broker_order_id: str
@@ -33,19 +33,19 @@ class BrokerName:
 
 @dataclass(frozen=True, slots=True)
 class LedgerEntry:
-    """What a commit does to an account's figures, for the risk table. Amounts are texts that only `Ledger` reads."""
+    """A commit's change to an account's figures, for the risk table. Amounts are texts that only `Ledger` reads."""
 
     account_id: str
     kind: str
     key: str
     values: Mapping[str, str]
     place: int = 0
-    """In the log, of the event that caused it; the store adds the place of the commit's first event to what the commit says."""
+    """The place in the log of the event that caused it, relative to the commit's first event; the store adds that event's place."""
 
 
 @dataclass(frozen=True, slots=True)
 class LedgerRow:
-    """One stored row of the risk table: the newest figures under `(account_id, key)`, as JSON text."""
+    """One stored row of the risk table: the latest figures of `(account_id, key)`, as JSON text."""
 
     account_id: str
     key: str
@@ -55,8 +55,8 @@ class LedgerRow:
 class Ledger(Protocol):
     """Folds entries into rows, inside the commit that causes them and in the order of the log.
 
-    The store calls `stage` in its writer, inside the transaction, and `keep` once the transaction is durable; a staging that is
-    not kept leaves no trace, and the next `stage` starts from what was last kept.
+    The store calls `stage` in its writer, inside the transaction, and `keep` once the transaction is durable. If `keep` is not
+    called, the staged rows leave no trace, and the next `stage` starts from the rows last kept.
     """
 
     def load(self, rows: Sequence[LedgerRow]) -> None: ...
@@ -70,9 +70,9 @@ class Ledger(Protocol):
 class Commit:
     """Events of one stream that become durable together, or not at all.
 
-    `events` are contiguous versions; the first is one above what the writer last saw. `is_open` keeps the index of unfinished
-    orders: True puts the stream in, False takes it out, None leaves it. `unless_halted`: the scopes of which no halt may stand.
-    `names` are kept for good, so that a report of an order that ended long ago finds it.
+    `events` have contiguous versions, starting one above the last version the writer saw. `is_open` updates the index of unfinished
+    orders: True adds the stream, False removes it, None leaves it. `unless_halted`: scopes in which no halt may stand. `names` are
+    kept for good, so that a report about an order that ended long ago finds it.
     """
 
     events: tuple[RecordedEvent, ...]
@@ -86,7 +86,7 @@ class Commit:
 
 @dataclass(frozen=True, slots=True)
 class HaltRow:
-    """The row that stops submissions: present while `stands`."""
+    """A row that stops submissions while `stands` is true."""
 
     scope: str
     stands: bool
@@ -96,7 +96,7 @@ class HaltRow:
 
 @dataclass(frozen=True, slots=True)
 class Committed:
-    """Durable. `positions` are the places in the log, one an event; `rows` the ledger rows as they stand after this commit."""
+    """A durable commit. `positions` are its events' places in the log, `rows` the ledger rows after it."""
 
     positions: tuple[int, ...]
     rows: tuple[LedgerRow, ...] = ()
@@ -104,10 +104,10 @@ class Committed:
 
 @dataclass(frozen=True, slots=True)
 class StoreIdentity:
-    """What a store is stamped with when it is created.
+    """The identity that a store receives when it is created.
 
-    `account_ids` may grow, and a person can choose another `default_account`. A migration raises `schema_version` and may add to
-    `keys` what earlier releases wrote with; the rest never changes.
+    `account_ids` may grow, and a person can choose another `default_account`. A migration raises `schema_version` and may add keys
+    of earlier releases to `keys`. The rest never changes.
     """
 
     store_id: UUID
@@ -120,18 +120,18 @@ class StoreIdentity:
 
 @dataclass(frozen=True, slots=True)
 class IntegrityReport:
-    """What a check found. `problems` is empty when the store is whole."""
+    """The result of a check. `problems` is empty if the store is intact."""
 
     events: int
     streams: int
     problems: tuple[str, ...] = ()
     calendars: frozenset[str] = frozenset()
-    """Of the instruments that were ever ordered."""
+    """The calendars of all instruments ever ordered."""
 
 
 @dataclass(frozen=True, slots=True)
 class StoredCommand:
-    """A request from another process. `answer` is None until the owner answered; JSON text."""
+    """A request of another process. `answer` is JSON text, or None until the owner has answered."""
 
     command_id: UUID
     kind: str
@@ -143,7 +143,7 @@ class StoredCommand:
 
 @dataclass(frozen=True, slots=True)
 class LeaseState:
-    """Who owns the store: `expires_at` by the store's own clock, `now` the same clock at the time of reading."""
+    """The owner of the store. `expires_at` and `now`, the time of reading, are by the store's own clock."""
 
     owner: str
     epoch: int
@@ -157,83 +157,82 @@ class LeaseState:
 
 
 class OrderStore(Protocol):
-    """One writer, durable appends, cheap questions.
+    """One writer, durable appends, fast queries.
 
     `append` returns only when the events are durable, and raises
-
-    - `SignalAlreadyKnown`, `DeadLetterStands`, `VersionConflict`, `TradingIsHalted`: this commit alone was not stored (nor later
+    - `SignalAlreadyKnown`, `DeadLetterStands`, `VersionConflict`, `TradingIsHalted`: only this commit was not stored (nor later
       ones of its stream that were queued behind it);
-    - `LeaseLost`: another process owns the store, or it was exchanged for another; nothing more can be stored by this one;
-    - `StoreUnavailable`: not stored, and nothing can be now. Whether a commit whose reply was lost is there is settled by reading
-      back before this returns or raises.
+    - `LeaseLost`: another process owns the store, or the store was replaced by another; this process can store nothing more;
+    - `StoreUnavailable`: not stored, and nothing can be stored now. If a commit's reply was lost, the store reads back whether the
+      commit is there before this returns or raises.
 
-    Concurrent appends share a transaction (group commit). Appends of one stream are stored in the order in which they were called.
+    Concurrent appends share a transaction (group commit). Appends to one stream are stored in the order of their calls.
     """
 
     async def open(self, ledger: Ledger) -> StoreIdentity:
-        """Check header, schema and tail; load the ledger. Raises `StoreRefused` for a store that must not be used."""
+        """Check header, schema and tail, and load the ledger. Raises `StoreRefused` if the store must not be used."""
         ...
 
     async def identify(self) -> StoreIdentity:
-        """For its owner: the identity as nobody else can change it now, with the accounts that are new in the settings.
+        """For the owner: the identity, which nobody else can change now, with accounts that are new in the settings added.
 
-        Raises `StoreRefused` where it is not the store that is meant.
+        Raises `StoreRefused` if it is not the intended store.
         """
         ...
 
     async def close(self) -> None:
-        """Flush what is queued, then let go. Does not release the lease."""
+        """Flush the queue and close. Does not release the lease."""
         ...
 
     async def append(self, commit: Commit) -> Committed: ...
 
     async def stream(self, stream_id: UUID) -> Sequence[RecordedEvent]:
-        """All events of one stream, in order; empty when there is none."""
+        """All events of one stream, in order. Empty if there is no such stream."""
         ...
 
     async def unfinished(self) -> Mapping[UUID, Sequence[RecordedEvent]]:
-        """The streams of all unfinished orders, found by an index and not by history."""
+        """The streams of all unfinished orders, found by an index, without reading history."""
         ...
 
     def log(self, after: int = 0, limit: int | None = None) -> AsyncIterator[Sequence[RecordedEvent]]:
-        """The whole log behind position `after`, in pages."""
+        """The log after position `after`, in pages."""
         ...
 
     async def ledger(self) -> Sequence[LedgerRow]:
-        """The risk table as it stands, with no append between reading it and returning. Waits for the one that is being written."""
+        """The present risk table. No append comes between reading and returning. Waits for an append in progress."""
         ...
 
     async def restate(self, entries: Sequence[LedgerEntry]) -> Sequence[LedgerRow]:
-        """Change the risk table without an event, as its owner: entries that say anew what the log says. Returns the changed rows.
+        """Change the risk table without an event, as its owner. The entries restate what the log says. Returns the changed rows.
 
-        Raises `LeaseLost` and `StoreUnavailable`; after the latter the table is read again before anything is stored on it.
+        Raises `LeaseLost` and `StoreUnavailable`. After the latter, the table is read again before the next commit.
         """
         ...
 
     async def head(self) -> int:
-        """Position of the newest event; 0 when empty."""
+        """Position of the newest event. 0 if the log is empty."""
         ...
 
     async def claim_of(self, client_order_id: str) -> IdempotencyClaim | None:
-        """The claim of an order of ours; a superseded one too."""
+        """The claim of an order of ours, including a superseded one."""
         ...
 
     async def claims(self, known_by: Recognition) -> Sequence[IdempotencyClaim]:
-        """Those that fit a signal."""
+        """The claims that match a signal."""
         ...
 
     async def superseded(self) -> Sequence[IdempotencyClaim]:
-        """Claims of orders that an earlier release made of a signal that had one already."""
+        """Claims of orders that an earlier release made from a signal that already had an order."""
         ...
 
     async def named(self, account_id: str, broker_order_id: str) -> Sequence[UUID]:
-        """Every order of the account that ever had this broker's id, the newest first."""
+        """Every order of the account that ever had this broker order id, newest first."""
         ...
 
     async def streams_named(
         self, account_id: str, broker_order_ids: Collection[str]
     ) -> Mapping[str, Sequence[Sequence[RecordedEvent]]]:
-        """As `named`, with all events of each, of many ids in few questions. An id that no order had is left out."""
+        """As `named`, for many ids in few queries, with all events of each order. Ids without an order are left out."""
         ...
 
     async def halts(self) -> Sequence[HaltRow]:
@@ -241,45 +240,47 @@ class OrderStore(Protocol):
         ...
 
     async def insert_halt(self, scope: str, reason: str, at: datetime) -> None:
-        """Put a halt in its place at once, from any process, without the lease.
+        """Insert a halt at once, from any process, without the lease.
 
-        `reason` as `told_by` reads it. It takes the place of one of the same scope only where it says that the store was restored.
+        `reason` is in the form that `told_by` reads. A halt replaces one of the same scope only if it says that the store was
+        restored.
         """
         ...
 
     async def checkpoint(self, name: str) -> str | None:
-        """A named bookmark: how far a source was read, how far the outbox got."""
+        """A named bookmark: how far a source was read, or what the outbox has delivered."""
         ...
 
     async def save_checkpoint(self, name: str, value: str) -> None:
-        """Raises `LeaseLost` for an owner of before: a process that was paused would move back what its successor has kept."""
+        """Raises `LeaseLost` for a former owner: a process that was paused would move its successor's bookmark back."""
         ...
 
     async def wait_beyond(self, position: int, timeout_seconds: float) -> int:
-        """Return the head as soon as it is beyond `position`, or after the time-out as it is then."""
+        """Return the head as soon as it is beyond `position`, or after the time-out."""
         ...
 
     async def check(self) -> IntegrityReport:
-        """Read everything: the file itself, gaps in streams, events that do not decode, indexes that disagree."""
+        """Check everything: the file itself, gaps in streams, events that do not decode, contradicting indexes."""
         ...
 
     async def backup(self, target: str) -> None:
-        """A consistent copy while in use. `target` is a path (SQLite) or a database URL (PostgreSQL)."""
+        """Make a consistent copy while the store is in use. `target` is a path (SQLite) or a database URL (PostgreSQL)."""
         ...
 
 
 class Lease(Protocol):
-    """Ownership of a store by one process, as a row with an epoch. Every append checks it in its own transaction."""
+    """Ownership of a store by one process: a row with a fencing token (`epoch`). Every append checks it in its own transaction."""
 
     async def acquire(self, owner: str, duration_seconds: float) -> int | None:
-        """Take it if nobody holds it, and return the new epoch; None while somebody does.
+        """Acquire the lease and return the new fencing token. None if another process holds it.
 
-        A store that is not where it was owned last is halted before this returns: it may lack what was sent.
+        If the store is not where it was last owned, it is halted before this returns: events of requests that were sent may be
+        missing.
         """
         ...
 
     async def renew(self, duration_seconds: float) -> bool:
-        """Hold it longer; False when it was lost. Raises `LeaseLost` where the store is no longer the one that was acquired."""
+        """Extend the lease. False if it was lost. Raises `LeaseLost` if the store is no longer the one that was acquired."""
         ...
 
     async def release(self) -> None: ...
@@ -288,14 +289,14 @@ class Lease(Protocol):
 
 
 class Commands(Protocol):
-    """Requests from other processes, kept in the store, outside the lease. Inserting one twice is inserting it once."""
+    """Requests of other processes, stored outside the lease. Inserting the same command again has no effect."""
 
     async def insert(self, command: StoredCommand) -> None: ...
 
     async def pending(self) -> Sequence[StoredCommand]: ...
 
     async def answer(self, command_id: UUID, answer: str) -> None:
-        """The first answer of an owner stands; one of a process that lost the store counts for nothing."""
+        """Store the answer. The owner's first answer stands; an answer of a process that lost the store is ignored."""
         ...
 
     async def find(self, command_id: UUID) -> StoredCommand | None: ...

@@ -1,11 +1,11 @@
-"""What an installed package brings by an entry point, and what it is handed.
+"""The entry points by which an installed package extends liveorder, and what they receive.
 
 | group | the entry point is |
 |---|---|
 | `liveorder.brokers` | a `BrokerPlugin`; its name is the broker's |
 | `liveorder.sources` | a function of a `DoorAccess` that returns a `SignalSource`; its name is the scheme of its URLs |
-| `liveorder.publishers` | the same, of a `Publisher` |
-| `liveorder.notifiers` | the same, of a `Notifier` |
+| `liveorder.publishers` | the same, returning a `Publisher` |
+| `liveorder.notifiers` | the same, returning a `Notifier` |
 """
 
 from __future__ import annotations
@@ -24,26 +24,26 @@ from liveorder.application.ports.signal_source import Bookmarks
 
 @dataclass(frozen=True, slots=True)
 class BrokerPlugin:
-    """A broker, by its name in `[[accounts]]`."""
+    """A broker that a package adds, chosen by its name in `[[accounts]]`."""
 
     settings: type[BaseModel]
-    """Checks `[brokers.NAME]`, with the `options` of the account. Forbid extra fields; a `SecretStr` is shown nowhere."""
+    """Validates `[brokers.NAME]` together with the account's `options`. Forbid extra fields. A `SecretStr` is never shown."""
     open: Callable[[AccountAccess, Any], Brokerage]
-    """Takes an instance of `settings`. Connects nothing yet: that is `Broker.connect`."""
+    """Opens the broker, given an instance of `settings`. Does not connect yet: that is `Broker.connect`."""
 
 
 @dataclass(frozen=True, slots=True)
 class DoorAccess:
-    """What a source, a publisher or a notifier is handed."""
+    """What a source, a publisher or a notifier receives."""
 
     url: str = field(repr=False)
-    """As the settings have it, each `${NAME}` filled in: it may hold secrets."""
+    """The URL from the settings with each `${NAME}` filled in. It may contain secrets."""
     shown: str
-    """The same for people and logs, secrets masked."""
+    """The same URL for people and logs, with secrets masked."""
     clock: Clock
     log: ActivityLog
-    """For what is worth a line and no error. Never a secret."""
+    """For messages that are not errors. Never write a secret."""
     bookmarks: Bookmarks
-    """Where a source keeps how far it has read. How far a publisher or a notifier got is kept for it."""
+    """Where a source stores how far it has read. Publishers and notifiers need none: the outbox keeps theirs."""
     poll_seconds: float
-    """`engine.source_poll_seconds`: between two looks at what wakes nobody."""
+    """`engine.source_poll_seconds`: the interval for polling what sends no notification."""

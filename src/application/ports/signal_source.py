@@ -1,4 +1,4 @@
-"""Where signals come from."""
+"""The port of signal sources."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from liveorder.domain.signal import Signal
 
 @dataclass(frozen=True, slots=True)
 class SourceMessage:
-    """One message as it came. Whether it is a signal is for the reader to find out: `Signal.parse` or a dead letter."""
+    """One message as received. The reader decides whether it is a signal: `Signal.parse` or a dead letter."""
 
     source: str
     """The source's name."""
     offset: str
-    """Its place in the source, the same when it is read again: a byte offset, a stream id, a message id."""
+    """Its place in the source, the same on every reading: a byte offset, a stream id, a message id."""
     content: bytes | Signal
-    """The message's bytes, at most one more than `MAX_SIGNAL_BYTES`; or a signal, from a source that makes them itself."""
+    """The message's bytes, at most one more than `MAX_SIGNAL_BYTES`. Or a signal, from a source that makes them itself."""
     published_at: datetime | None = None
-    """UTC, when the source took it from the strategy, where it can tell: the age of a signal that has no timestamp."""
+    """When the source received it from the strategy, in UTC, if known. Gives the age of a signal without a timestamp."""
     receipt: object = None
-    """What the source needs to acknowledge it. Opaque to everybody else."""
+    """What the source needs to acknowledge it. Nobody else reads it."""
 
     @property
     def raw(self) -> bytes:
@@ -31,52 +31,53 @@ class SourceMessage:
 
 
 class SignalSource(Protocol):
-    """Messages in order, at least once. A message that comes twice does no harm, one that is lost does.
+    """Messages in order, at least once. A repeated message does no harm; a lost one does.
 
-    The smallest source of one's own is a name, `finite`, an async generator, and an `acknowledge` that does nothing.
+    A minimal source of your own has a name, `finite`, an async generator, and an `acknowledge` that does nothing.
     """
 
     @property
     def name(self) -> str:
-        """Short and stable: part of a dead letter's id and of the bookmark's name."""
+        """Short and stable. Part of dead letter ids and of the bookmark's name."""
         ...
 
     @property
     def finite(self) -> bool:
-        """Whether `messages` ends by itself. `run --until-idle` waits for that end."""
+        """Whether `messages` ends on its own. `run --until-idle` waits for that end."""
         ...
 
     def messages(self) -> AsyncIterator[SourceMessage]:
-        """From where reading last ended, or where the source begins. Called once; may be cancelled at any `await`.
+        """Yield messages from where reading last ended, or from the source's beginning. Called once; may be cancelled at any
+        `await`.
 
-        A message that cannot be read is delivered all the same. An I/O error that may pass is waited out, not raised.
+        An unreadable message is yielded too. A temporary I/O error is waited out, not raised.
         """
         ...
 
     async def acknowledge(self, message: SourceMessage) -> None:
-        """`message` and all before it are in the store, as orders or dead letters. Called in the order of delivery.
+        """Called in the order of delivery, once `message` and all before it are stored as orders or dead letters.
 
-        Not every message needs to be acknowledged, the latest counts. May raise `StoreError`; losing an acknowledgement
-        means that messages come again.
+        Not every message is acknowledged; the latest one counts. May raise `StoreError`. If an acknowledgement is lost, messages
+        are delivered again.
         """
         ...
 
 
 @runtime_checkable
 class Settling(Protocol):
-    """A source that knows from where it is read. One of somebody's own need not be one."""
+    """A source that knows where it starts reading. Sources of your own need not implement it."""
 
     async def settle(self) -> str:
-        """Make durable from where it is read, and return that in words for people.
+        """Store where reading starts, and return that as text for people.
 
-        Done by the owner of the store, before the source is announced and before `messages`. Raises `InvalidInput` for
-        what must not be read.
+        The owner of the store calls this before it announces the source, and before `messages`. Raises `InvalidInput` if the source
+        must not be read.
         """
         ...
 
 
 class Bookmarks(Protocol):
-    """Where a source got to, kept by name. `OrderStore` is one."""
+    """Stores how far a source was read, by name. `OrderStore` is one."""
 
     async def checkpoint(self, name: str) -> str | None: ...
 

@@ -1,4 +1,4 @@
-"""Puts the room of recovery together."""
+"""Puts the recovery room together."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Recovery:
     reconcile: Reconcile
     rebook: RebookPositions
     connected: Mapping[str, Reconnect]
-    """By account."""
+    """Keyed by account."""
 
 
 def assemble(
@@ -39,7 +39,7 @@ def assemble(
     *,
     first_wait_seconds: float,
 ) -> Recovery:
-    """`resubmit` sends an order again that surely never left; the rest as `Reconnect` says."""
+    """`resubmit` sends an order that certainly never left. The other parameters are as for `Reconnect`."""
     register, gateways, track, unmatched = orders.register, on.gateways, orders.track, orders.unmatched
     doubts = ResolveUnknownOutcomes(register, gateways, track, on.clock, on.log, resubmit)
     reconcile = Reconcile(register, gateways, track, unmatched, orders.fees, risk.book, risk.figures, on.clock, on.log)

@@ -1,8 +1,7 @@
-"""Positions of the risk table that are read from the log.
+"""Positions of the risk table that have to be computed again from the log.
 
-One, where a fill was changed that is no longer kept with it; all of them, once, after a migration that changed what is kept.
-
-The code that books them is the ledger's own. What is found takes the place of a row only where no commit changed that meanwhile.
+Single ones, if a fill was changed that is no longer kept with its position. All of them, once, after a migration that changed what
+is kept. The ledger's own code books them. A result replaces a row only if no commit changed that row meanwhile.
 """
 
 from __future__ import annotations
@@ -31,7 +30,7 @@ from liveorder.domain.position_adjustment import PositionAdjusted
 from liveorder.domain.position_booking import Holding, HoldingKey, holding_key
 
 _NO_DAY = date.min
-"""Of entries whose day is not looked at."""
+"""Stands for the day of entries whose day does not matter."""
 
 
 class RebookPositions:
@@ -39,7 +38,7 @@ class RebookPositions:
         self._store, self._risk, self._calendar, self._clock, self._log = store, risk, calendar, clock, log
 
     async def after_a_migration(self, ledger: AccountLedger) -> None:
-        """All of them, if that is still to be done; before anything is decided by them. What the days earned stays as it is."""
+        """Rebook all positions if that is still to be done, before any decision uses them. Daily results stay unchanged."""
         if not ledger.is_to_rebook:
             return
         reading = _Reading(self._store, A_WEEK)
@@ -50,7 +49,7 @@ class RebookPositions:
         await self._store.restate([LedgerEntry("", REBOOKED, "", {})])
 
     async def rebook_for_ever(self) -> None:
-        """Each one soon after it was found that the log must be read for it."""
+        """Rebook each position soon after it was found to need the log."""
         while True:
             if not self._risk.late:
                 self._risk.some_is_late.clear()
@@ -59,7 +58,7 @@ class RebookPositions:
                 await self._rebook(account_id, key)
 
     async def _rebook(self, account_id: str, key: str) -> None:
-        """Read on for as long as commits change it: what comes to be stored is what the log says."""
+        """Read on while commits change the position, so that the stored result is what the log says."""
         reading = _Reading(self._store, EVERYTHING, holding_of(account_id, key))
         while (account_id, key) in self._risk.late:
             await reading.advance()
@@ -73,7 +72,7 @@ class RebookPositions:
 
 
 class _Reading:
-    """The log as far as it was read, booked: all of it, or what makes one position."""
+    """The log, booked as far as it was read: all of it, or only what makes one position."""
 
     def __init__(self, store: OrderStore, keeping: Keeping, only: HoldingKey | None = None) -> None:
         self.position = 0
@@ -83,7 +82,7 @@ class _Reading:
         self._wanted: set[UUID] = set()
 
     async def advance(self) -> None:
-        """To the head of the log."""
+        """Read to the head of the log."""
         async for page in self._store.log(after=self.position):
             await self._book([item for item in page if self._concerns(item)])
             self.position = page[-1].position
@@ -123,7 +122,7 @@ class _Reading:
 
 
 def _newly_booked(change: OrderChange) -> Mapping[str, int]:
-    """Places of the executions that were not known before, as a commit has them."""
+    """The places of executions that were not known before, as a commit records them."""
     known = change.before.executions.names if change.before is not None else frozenset()
     return {name: place for name, place in change.booked.items() if name not in known}
 

@@ -1,7 +1,8 @@
-"""Asking the broker for everything and holding it against ours: at start, on every reconnect, at an interval, and on demand.
+"""Reconciliation: asking the broker for everything and comparing it with ours. Runs at start, on every reconnect, at an interval,
+and on demand.
 
-What the broker tells is booked through the ordinary door first; what differs after that is reported. A question that failed is no
-answer: an account whose positions could not be asked for is not flat, and nothing is concluded from it.
+The broker's reports are booked the ordinary way first; remaining differences are reported. A failed question is no answer: an
+account whose positions could not be fetched is not flat, and nothing is concluded from it.
 """
 
 from __future__ import annotations
@@ -27,29 +28,29 @@ from liveorder.domain.reconciliation import Difference, DifferenceKind, Reconcil
 from liveorder.domain.values import ZERO
 
 LOOK_BACK = timedelta(hours=24)
-"""Executions are asked for so far back; booking one twice adds nothing."""
+"""How far back executions are asked for. Booking one twice adds nothing."""
 SECOND_LOOK_SECONDS = 1.0
-"""Between two looks at positions that differ. A fill is in the broker's executions well within it."""
+"""Wait between two questions for positions that differ. The broker's executions include a fill well within it."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Answers:
-    """What the broker said when everything was asked of it once. `positions` None: it did not say."""
+    """The broker's answers to one round of questions. `positions` is None if that question failed."""
 
     positions: Mapping[str, Decimal] | None
     asked_at: float
-    """By the monotonic clock, just before the question for positions."""
+    """By the monotonic clock, just before positions were asked for."""
     missing: tuple[str, ...]
-    """Questions without an answer."""
+    """The questions that failed."""
 
     @property
     def are_level(self) -> bool:
-        """Whether our own books held everything that fills before `asked_at`."""
+        """Whether our books contained every fill before `asked_at`."""
         return not {"executions", "open orders"}.intersection(self.missing)
 
 
 class Reconcile:
-    """Reconciles accounts; remembers each one's latest report."""
+    """Reconciles accounts, and keeps the latest report of each."""
 
     def __init__(
         self,
@@ -74,7 +75,7 @@ class Reconcile:
             await self.reconcile(account_id)
 
     async def reconcile_after_fills_for_ever(self, account_id: str) -> None:
-        """Where the broker keeps a fee of what is bought: soon after each fill."""
+        """For a broker that keeps a fee of bought coins: reconcile soon after each fill."""
         while True:
             await self._fees.wait_for_fills(self._gateways[account_id])
             await self.reconcile(account_id)
@@ -82,18 +83,18 @@ class Reconcile:
 
     @property
     def is_settling(self) -> bool:
-        """Whether a fee of what was bought may be about to be settled."""
+        """Whether a fee in kind may still have to be settled."""
         return self._fees.is_settling
 
     async def reconcile_all(self) -> list[ReconciliationReport]:
         return await concurrently(self.reconcile, self._gateways)
 
     async def reconcile(self, account_id: str) -> ReconciliationReport:
-        """Book what the broker reports, then compare. The account's money is asked for too; nothing is compared with it.
+        """Book the broker's reports, then compare. The account's money is fetched too, but not compared.
 
-        A position that newly differs is asked for twice, `SECOND_LOOK_SECONDS` apart: what fills between the question for
-        executions and the one for positions is no difference. One that still differs stops new risk in its symbol until a
-        comparison finds none.
+        If a position newly differs, positions are asked for again after `SECOND_LOOK_SECONDS`: a fill between the questions for
+        executions and positions is no difference. A position that still differs stops new risk in its symbol until a comparison
+        finds no difference.
         """
         gateway = self._gateways[account_id]
         answers = await self._ask(gateway)
@@ -107,7 +108,7 @@ class Reconcile:
             if answers.are_level:
                 await self._settle_fees(gateway, answers.positions, answers.asked_at)
         report = ReconciliationReport(account_id, self._clock.now(), tuple(differences), answers.missing)
-        self._tell(report)
+        self._log_changes(report)
         self.latest[account_id] = report
         await self._figures.at_most(account_id, 0.0)
         return report
@@ -132,12 +133,12 @@ class Reconcile:
         return theirs is not None and any(each.key not in known for each in self._position_differences(account_id, theirs))
 
     def _position_differences(self, account_id: str, theirs: Mapping[str, Decimal]) -> list[Difference]:
-        """What can be a fee in kind is none."""
+        """The differences in positions, without those that a fee in kind can explain."""
         ours = {key: position.quantity for key, position in self._risk.positions(account_id).items()}
         return [each for each in position_differences(ours, theirs) if not self._is_fee(account_id, each.key, theirs)]
 
     def _compare_positions(self, account_id: str, theirs: Mapping[str, Decimal]) -> list[Difference]:
-        """The differences; each one's symbol takes no new risk until it is gone."""
+        """The differences. Each one's symbol takes no new risk until it is gone."""
         found = [self._noted(account_id, each) for each in self._position_differences(account_id, theirs)]
         for key in self._risk.unreconciled(account_id) - {difference.key for difference in found}:
             self._risk.clear_unreconciled(account_id, key)
@@ -151,7 +152,7 @@ class Reconcile:
     def _noted(self, account_id: str, difference: Difference) -> Difference:
         if not (largest := self._fees.largest(account_id, difference.key)):
             return difference
-        return replace(difference, note=f"no fee explains it: that would be at most {plain(largest):f} less at the broker")
+        return replace(difference, note=f"no fee explains it: a fee would be at most {plain(largest):f} less at the broker")
 
     async def _settle_fees(self, gateway: Gateway, theirs: Mapping[str, Decimal], asked_at: float) -> None:
         for key in self._risk.positions(gateway.account_id):
@@ -175,7 +176,7 @@ class Reconcile:
         ]
         return unknown + doubtful + absent
 
-    def _tell(self, report: ReconciliationReport) -> None:
+    def _log_changes(self, report: ReconciliationReport) -> None:
         before = self.latest.get(report.account_id)
         same = before is not None and (before.differences, before.unanswered) == (report.differences, report.unanswered)
         if same or (before is None and report.is_clean):

@@ -1,4 +1,4 @@
-"""Following what a broker pushes, and connecting again when it ends."""
+"""Following a broker's stream, and reconnecting when it ends."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ from liveorder.domain.errors import BrokerAuthenticationError, BrokerError, Leas
 from liveorder.domain.trading_halt import HaltReason, connection_scope
 
 ATTEMPTS = 3
-"""Failed attempts to connect again, in a row, that halt the account until one succeeds."""
+"""After this many failed attempts in a row to reconnect, the account is halted until one succeeds."""
 STEADY_SECONDS = 60.0
-"""A stream that lasted so long was no trouble: after its end the first wait is short again."""
+"""A stream that lasted this long resets the backoff: the first wait after its end is short again."""
 
 
 class Reconnect:
-    """One account's connection. Attempts go on for ever, at growing intervals; what is halted for it resumes by itself, since what
-    halted it can be seen to be over.
+    """One account's connection. Attempts go on forever, at growing intervals. A halt for a lost connection is lifted automatically,
+    since its end can be observed.
     """
 
     def __init__(
@@ -47,7 +47,9 @@ class Reconnect:
         *,
         first_wait_seconds: float,
     ) -> None:
-        """`on_refused(account, failures, error)` hears of credentials that the broker refuses; `is_over`: the store was lost."""
+        """`on_refused(account, failures, error)` is called if the broker refuses our credentials. `is_over`: whether the store was
+        lost.
+        """
         self._gateway, self._dispatcher, self._track = gateway, dispatcher, track
         self._doubts, self._reconcile, self._figures, self._halts = doubts, reconcile, figures, halts
         self._clock, self._log, self._on_refused, self._is_over = clock, log, on_refused, is_over
@@ -55,7 +57,7 @@ class Reconnect:
         self._scope = connection_scope(gateway.account_id)
 
     async def follow_for_ever(self) -> None:
-        """Take in what is pushed; when that ends, connect and ask about everything before following again."""
+        """Follow the stream. When it ends, reconnect and ask about everything before following again."""
         lost = 0
         while True:
             began = self._clock.monotonic()
@@ -76,15 +78,17 @@ class Reconnect:
             self._gateway.is_followed = False
 
     async def lift(self) -> None:
-        """It is connected: what stopped it for not being so ends. Nothing happens where nothing stands."""
+        """Connected: lift the halt for the lost connection, if there is one."""
         try:
             await self._halts.resume(self._scope, "connected again", ENGINE)
         except StoreError as error:
-            self._log.write("HALT", f"The halt stands until it can be stored that it ended: {error}", scope=self._scope)
+            self._log.write("HALT", f"The halt stands until its end can be stored: {error}", scope=self._scope)
             raise
 
     async def connect(self) -> BrokerAccount:
-        """As often as it takes. Raises `LeaseLost` once the store is another process's: its broker is that one's too."""
+        """Try to connect until it succeeds. Raises `LeaseLost` once another process owns the store, and so the broker
+        connection.
+        """
         failed = 0
         while not self._is_over():
             try:

@@ -1,8 +1,8 @@
-"""What a start does with what the last run left: list the unfinished, ask, and feed the answers through the ordinary door.
+"""Recovery at start: list unfinished orders, ask the broker, and book its answers the ordinary way.
 
-Recovery sends nothing that could be at the broker already. A request without an outcome is in doubt from here on; an intent that
-surely never left is sent if it is still wanted. One that an attempt was made for is asked about before: its adapter then knows the
-stored reference, and gives it to no other order.
+Recovery sends nothing that could already be at the broker. A request without an outcome is in doubt from here on. An order that
+certainly never left is sent if it is still wanted. If it had an attempt, the broker is asked first, so that its adapter learns the
+stored reference and uses it for no other order.
 """
 
 from __future__ import annotations
@@ -23,22 +23,22 @@ from liveorder.domain.order import LiveOrder, requests
 from liveorder.domain.order.events import RESTARTED, AnomalyNoted
 
 SECOND_ORDER = "second_order_of_its_signal"
-"""Anomaly and review of an order whose claim is superseded."""
+"""Code of the anomaly and the review of an order whose claim is superseded."""
 
 
 @dataclass(frozen=True, slots=True)
 class RecoveryReport:
-    """What was found at start: orders by what was done about them."""
+    """What recovery found, and what it did."""
 
     unfinished: int
     in_doubt: int
     taken_up: int
     unreachable: tuple[str, ...]
-    """Accounts whose broker did not answer: their orders are asked about as soon as it does."""
+    """Accounts whose broker did not answer. Their orders are asked about as soon as it does."""
 
 
 class Recover:
-    """Runs once, before any signal is taken; `resubmit_unsent` also later."""
+    """Runs once, before any signal is taken. `resubmit_unsent` also runs later."""
 
     def __init__(
         self,
@@ -69,11 +69,11 @@ class Recover:
         taken_up = self.resubmit_unsent()
         report = RecoveryReport(len(left), len(self._doubts.standing()), taken_up, tuple(unreachable))
         if left:
-            self._log.write("RECOVERY", _told(report))
+            self._log.write("RECOVERY", _summary(report))
         return report
 
     async def mark_second_orders(self, superseded: Sequence[IdempotencyClaim]) -> None:
-        """Orders that an earlier release made of signals which had one already: a person must look at each, once."""
+        """Flag orders that an earlier release made from signals that already had one. A person must look at each, once."""
         for claim in superseded:
             async with self._orders.hold(claim.order_id) as order:
                 if SECOND_ORDER not in order.anomalies:
@@ -93,9 +93,9 @@ class Recover:
             await self._track.ask(self._gateways[order.intent.account_id], order)
 
     def resubmit_unsent(self, submitting: Collection[UUID] = ()) -> int:
-        """Have every order sent that surely never left and that nobody drives; how many there were.
+        """Send every order that certainly never left and that nobody is submitting. Returns how many there were.
 
-        Also while running: a store that was away when the next attempt was due has ended the one that was to make it.
+        Also runs later: if the store was unavailable when an attempt was due, the task that was to make it has ended.
         """
         unsent = [
             order for order in self._orders.unfinished() if requests.is_surely_unsent(order) and order.order_id not in submitting
@@ -108,6 +108,6 @@ class Recover:
         return sorted({order.intent.account_id for order in orders})
 
 
-def _told(report: RecoveryReport) -> str:
+def _summary(report: RecoveryReport) -> str:
     text = f"Recovered {report.unfinished} unfinished orders: {report.in_doubt} in doubt, {report.taken_up} taken up again"
     return text + (f"; no answer from {', '.join(report.unreachable)}" if report.unreachable else "")

@@ -1,6 +1,7 @@
-"""What is not known is asked about, with backoff, until an answer, a report or a person settles it. No timer ever does.
+"""Resolving unknown outcomes: the broker is asked, with backoff, until an answer, a report or a person settles it. Time alone never
+does.
 
-What an answer proves, and when *not found* may be believed, is decided in `domain.evidence`.
+`domain.evidence` decides what an answer proves, and when *not found* may be believed.
 """
 
 from __future__ import annotations
@@ -45,33 +46,33 @@ LONGEST_WAIT_SECONDS = 30.0
 
 @dataclass(slots=True)
 class Inquiry:
-    """How asking about one order goes. Its moments are of the monotonic clock, which nobody sets."""
+    """The state of the inquiry about one order. Its times are by the monotonic clock, which nobody sets."""
 
     next_at: float
     noticed: Mapping[str, float] = field(default_factory=dict)
-    """When this process first saw each request in doubt: it had left by then."""
+    """When this process first saw each request in doubt. The request had left by then."""
     wait_seconds: float = FIRST_WAIT_SECONDS
     asked: int = 0
     not_found: Sequence[Moment] = ()
-    """When the questions were asked whose answers in a row did not find it; of the latest, as many as a proof needs."""
+    """When the latest consecutive questions were asked that did not find the order; as many as a proof needs."""
     verdict: Verdict | None = None
-    """What the last answer proves of its submission, if it did not find the order."""
+    """What the last answer proves about the submission, if it did not find the order."""
     last_asked_at: datetime | None = None
     last_answer: str = ""
 
 
 @dataclass(slots=True)
 class _Asking:
-    """What one broker is asked about."""
+    """The inquiries at one broker."""
 
     inquiries: dict[UUID, Inquiry] = field(default_factory=dict)
     unattended_since: Mapping[str, float] = field(default_factory=dict)
-    """Since when, by our own counter, each request without an outcome has been seen without a call out for it."""
+    """Since when, by the monotonic clock, each request without an outcome has had no call in flight."""
     woken: asyncio.Event = field(default_factory=asyncio.Event)
 
 
 class ResolveUnknownOutcomes:
-    """Keeps asking; `settle_found` and `settle_absent` are a person's way to end it."""
+    """Asks until an outcome is known. With `settle_found` and `settle_absent` a person ends it."""
 
     def __init__(
         self,
@@ -87,7 +88,7 @@ class ResolveUnknownOutcomes:
         self._asking = {account_id: _Asking() for account_id in gateways}
 
     def standing(self) -> Sequence[Doubt]:
-        """Every request whose outcome is not known."""
+        """Every request with an unknown outcome."""
         return [self._with_inquiry(doubt) for order in self._orders.unfinished() for doubt in doubts_of(order)]
 
     def _with_inquiry(self, doubt: Doubt) -> Doubt:
@@ -97,7 +98,7 @@ class ResolveUnknownOutcomes:
         return replace(doubt, asked=inquiry.asked, last_asked_at=inquiry.last_asked_at, last_answer=inquiry.last_answer)
 
     def wake(self, account_id: str) -> None:
-        """Ask about everything now: the account's broker came back."""
+        """Ask about everything now, because the account's broker is reachable again."""
         asking = self._asking[account_id]
         for inquiry in asking.inquiries.values():
             inquiry.next_at, inquiry.wait_seconds = self._clock.monotonic(), FIRST_WAIT_SECONDS
@@ -120,7 +121,7 @@ class ResolveUnknownOutcomes:
         await concurrently(self.ask_due, self._asking)
 
     async def ask_due(self, account_id: str) -> None:
-        """Ask the account's broker about every order whose turn it is."""
+        """Ask the account's broker about every order that is due."""
         asking = self._asking[account_id]
         await self._notice_overdue(account_id, asking)
         doubtful = [order for order in self._orders.unfinished(account_id) if order.is_in_doubt]
@@ -130,7 +131,9 @@ class ResolveUnknownOutcomes:
         await concurrently(lambda order: self._ask_safely(order, asking.inquiries[order.order_id]), due, limit=QUESTIONS_AT_ONCE)
 
     def _inquiry_about(self, order: LiveOrder, asking: _Asking) -> Inquiry:
-        """The one that goes on; anew where something else is unknown by now: neither answers nor waits of before concern that."""
+        """The order's current inquiry, or a new one if another request is in doubt by now: earlier answers and waits do not concern
+        it.
+        """
         known, now = asking.inquiries.get(order.order_id), self._clock.monotonic()
         noticed = known.noticed if known is not None else {}
         if known is not None and not is_another_doubt(order, noticed):
@@ -139,7 +142,7 @@ class ResolveUnknownOutcomes:
         return Inquiry(now, {request_id: noticed.get(request_id, now) for request_id in doubtful})
 
     async def _notice_overdue(self, account_id: str, asking: _Asking) -> None:
-        """A request past its deadline that nobody waits for any more has an unknown outcome, although nobody recorded it."""
+        """Record an unknown outcome for each request past its deadline that no call waits for."""
         now, longest = self._now(), self._gateways[account_id].terms.call_timeout_seconds
         unattended = [(order, request) for order in self._orders.unfinished(account_id) for request in self.unattended(order)]
         since = {request.request_id: asking.unattended_since.get(request.request_id, now.counted) for _, request in unattended}
@@ -152,7 +155,7 @@ class ResolveUnknownOutcomes:
         return Moment(self._clock.now(), self._clock.monotonic())
 
     def unattended(self, order: LiveOrder) -> Sequence[OpenRequest]:
-        """Requests that no call of this process is out for: whether they left, and what became of them, nobody will say."""
+        """Requests without a call in flight in this process. Nothing will report whether they left, or their outcome."""
         in_flight = self._gateways[order.intent.account_id].in_flight
         return [each for each in order.requests.values() if not each.is_in_doubt and each.request_id not in in_flight]
 
@@ -167,7 +170,7 @@ class ResolveUnknownOutcomes:
             inquiry.last_answer = await self._ask(order, inquiry)
         except LiveOrderError as error:
             inquiry.last_answer = f"could not ask: {error}"
-        except Exception as error:  # noqa: BLE001 - an adapter's surprise must not end the asking
+        except Exception as error:  # noqa: BLE001 - an unexpected error of an adapter must not end the inquiry
             inquiry.last_answer = f"could not ask: {type(error).__name__}"
         now = self._now()
         inquiry.asked += 1
@@ -177,7 +180,7 @@ class ResolveUnknownOutcomes:
         inquiry.wait_seconds = min(inquiry.wait_seconds * 2, LONGEST_WAIT_SECONDS)
 
     async def _ask(self, order: LiveOrder, inquiry: Inquiry) -> str:
-        """Ask once, judge the answer, and do what follows from it. What is said of the answer, for people."""
+        """Ask once, judge the answer, and act on it. Returns a description of the answer, for people."""
         gateway = self._gateways[order.intent.account_id]
         can, asked = gateway.broker.capabilities, self._now()
         answer = await self._track.ask(gateway, order)
@@ -213,7 +216,7 @@ class ResolveUnknownOutcomes:
     # --- a person --------------------------------------------------------------------------------------------------------------
 
     async def settle_found(self, order_id: UUID, broker_order_id: str, evidence: str, actor: str) -> LiveOrder:
-        """A person says: it is at the broker under this id. The broker is then asked for the rest."""
+        """A person states that the order is at the broker under this id. The broker is then asked for the rest."""
         async with self._orders.hold(order_id) as held:
             if not held.is_in_doubt:
                 raise DecisionRefused(f"order {order_id} is not in doubt")
@@ -228,21 +231,22 @@ class ResolveUnknownOutcomes:
         await self._track.ask(self._gateways[order.intent.account_id], order)
         return await self._orders.get(order_id)
 
-    async def _refuse_what_the_broker_tells_of(self, order: LiveOrder) -> None:
+    async def _refuse_if_the_broker_has_it(self, order: LiveOrder) -> None:
         if order.is_in_doubt or not order.is_at_broker or order.status.is_closed:
             return
-        told = await self._track.ask(self._gateways[order.intent.account_id], order)
-        if not isinstance(told, Absence):
-            state = told.native_status or told.status
-            raise DecisionRefused(f"order {order.order_id} is not in doubt: the broker says that it is {state}")
+        answer = await self._track.ask(self._gateways[order.intent.account_id], order)
+        if not isinstance(answer, Absence):
+            state = answer.native_status or answer.status
+            raise DecisionRefused(f"order {order.order_id} is not in doubt: the broker reports it as {state}")
 
     async def settle_absent(self, order_id: UUID, evidence: str, actor: str) -> LiveOrder:
-        """A person says: the broker never received it, or has it no more. Nothing is sent again; the order ends as cancelled.
+        """A person states that the broker never received the order, or no longer has it. Nothing is sent again; the order ends as
+        cancelled.
 
-        An open order that is not in doubt is ended so only if the broker does not tell of it now: some forget over night what
-        they had. What was filled of it is what is booked.
+        An open order that is not in doubt is ended this way only if the broker does not report it now: some brokers drop orders
+        overnight. Its booked fills are final.
         """
-        await self._refuse_what_the_broker_tells_of(await self._orders.get(order_id))
+        await self._refuse_if_the_broker_has_it(await self._orders.get(order_id))
         async with self._orders.hold(order_id) as held:
             events = (
                 requests.settle_all_absent(held, f"{actor}: {evidence}")

@@ -268,8 +268,8 @@ def rules(*pairs: tuple[str, str]) -> tuple[TickRule, ...]:
         ({"multiplier": D(100)}, "one unit of EQUITY counts as 100"),
         ({"calendar": "24/7"}, "it is never closed"),
         ({"calendar": "NOWHERE"}, "calendar: NOWHERE is unknown"),
-        ({"tick_rules": rules(("1.00005", "0.01"))}, "steps of 0.01 do not begin at 1.00005"),
-        ({"tick_rules": rules(("10", "0.01"), ("1", "0.01"))}, "steps of 0.01 do not begin at 1"),
+        ({"tick_rules": rules(("1.00005", "0.01"))}, "ticks of 0.01 do not begin at 1.00005"),
+        ({"tick_rules": rules(("10", "0.01"), ("1", "0.01"))}, "ticks of 0.01 do not begin at 1"),
         ({"tick_rules": rules(("1", "0.05"))}, "the bid is between two ticks"),
     ],
 )
