@@ -1,4 +1,4 @@
-"""What people may want to hear of at once, or not. Each kind of event says which of these it is, if any."""
+"""The kinds of notices to people. Each kind of event names its notice, if it makes one."""
 
 from __future__ import annotations
 
@@ -6,36 +6,36 @@ from enum import StrEnum
 
 
 class NoticeEvent(StrEnum):
-    """What people may want to hear of, or not."""
+    """Kinds of notices that people can switch on or off."""
 
     FILL = "fill"
-    """An order is filled whole, or a part of it when nothing is open any more."""
+    """An order is completely filled, or it ended with a partial fill."""
     PARTIAL = "partial"
-    """A part of an order is filled, and the rest is open."""
+    """An order is partially filled, and the rest is open."""
     REJECTED = "rejected"
-    """By the broker."""
+    """The broker rejected an order."""
     REFUSED = "refused"
-    """By a limit of ours."""
+    """One of our limits refused an order."""
     CANCELLED = "cancelled"
     DOUBT = "doubt"
-    """Nobody knows what became of a request, or a person has to look at an order."""
+    """The outcome of a request is unknown, or a person has to look at an order."""
     CORRECTED = "corrected"
-    """A fill or an order is otherwise than it was reported."""
+    """A fill or an order differs from what was reported earlier."""
     HALT = "halt"
     """Trading is halted or resumed, or auto-trading is switched."""
     DEAD_LETTER = "dead_letter"
     """A signal cannot be used."""
     UNMATCHED = "unmatched"
-    """The broker reports what is of no order known here."""
+    """The broker reports something about an order that is not known here."""
 
     @property
     def category(self) -> str:
-        """`EXECUTION`, `RISK` or `WARNING`, as in the log. `WARNING` is of what should not happen, or stops trading."""
+        """`EXECUTION`, `RISK` or `WARNING`, as in the log. `WARNING` is for what should not happen, or stops trading."""
         return _CATEGORY.get(self, "WARNING")
 
     @property
     def is_alert(self) -> bool:
-        """Whether people hear of it unless they say otherwise."""
+        """Whether people are notified of it by default."""
         return self.category == "WARNING"
 
 

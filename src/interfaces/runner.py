@@ -1,10 +1,10 @@
-"""Embedding: a live-trading runner opens a `Runner`, executes signals, and is told what becomes of them.
+"""Embedding: a program opens a `Runner`, executes signals, and is called back about their orders.
 
     async with Runner.open(store="sqlite:///orders.db") as runner:
         order = await runner.execute(Signal(signal_id="s-1", symbol="SPY", side="BUY", quantity=10))
         order = await runner.wait_closed(order.order_id)
 
-A call that is cancelled or timed out by its caller does not cancel what it began: the order goes on, and is found under its signal.
+If a caller cancels a call or lets it time out, the work goes on: the order continues, and is found under its signal.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ OnError = Callable[[OrderView | None, LiveOrderError], Awaitable[None] | None]
 
 
 class Callbacks:
-    """The user's functions, plain or async. What they raise is logged and never touches trading."""
+    """The user's callbacks, plain or async. Their exceptions are logged and never affect trading."""
 
     def __init__(self, on_fill: OnFill | None, on_status: OnStatus | None, on_error: OnError | None) -> None:
         self._on_fill, self._on_status, self._on_error = on_fill, on_status, on_error
@@ -68,22 +68,22 @@ class Callbacks:
         self.log: ActivityLog | None = None
 
     def order_changed(self, before: LiveOrder | None, after: LiveOrder, recorded: Sequence[RecordedEvent]) -> None:
-        """An `OrderListener`: new executions and changes of status, told after they are durable."""
+        """An `OrderListener`: calls back about new executions and status changes, after they are durable."""
         if self._on_fill is not None and (before is None or after.executions is not before.executions):
             known = set(before.executions.told) if before is not None else set()
             view = order_view(after)
             for fill in view.fills:
                 if fill.execution_id not in known:
-                    self._tell(self._on_fill, view, fill)
+                    self._schedule(self._on_fill, view, fill)
         was = before.status if before is not None else None
         if self._on_status is not None and after.status is not was:
-            self._tell(self._on_status, order_view(after), was)
+            self._schedule(self._on_status, order_view(after), was)
 
     def failed(self, order: LiveOrder | None, error: LiveOrderError) -> None:
         if self._on_error is not None:
-            self._tell(self._on_error, order_view(order) if order is not None else None, error)
+            self._schedule(self._on_error, order_view(order) if order is not None else None, error)
 
-    def _tell(self, function: Callable[..., Awaitable[None] | None], *details: Any) -> None:
+    def _schedule(self, function: Callable[..., Awaitable[None] | None], *details: Any) -> None:
         asyncio.get_running_loop().call_soon(self._begin, function, details)
 
     def _begin(self, function: Callable[..., Awaitable[None] | None], details: tuple[Any, ...]) -> None:
@@ -96,14 +96,14 @@ class Callbacks:
             answer = function(*details)
             if inspect.isawaitable(answer):
                 await answer
-        except Exception as error:  # noqa: BLE001 - a user's mistake must not touch trading; it is logged by name
+        except Exception as error:  # noqa: BLE001 - a user's mistake must not affect trading; it is logged by name
             name = getattr(function, "__name__", "callback")
             if self.log is not None:
                 self.log.write("ERROR", f"{name} raised {type(error).__name__}: {error}")
 
 
 class Runner:
-    """A service of one's own process. Open it with `Runner.open`; its methods may be called from any task of that loop."""
+    """A service inside your own process. Open it with `Runner.open`. Its methods may be called from any task of that event loop."""
 
     def __init__(self, service: Service) -> None:
         self._service, self._engine = service, service.engine
@@ -125,10 +125,12 @@ class Runner:
     ) -> AsyncIterator[Self]:
         """Recover what the last run left, then be ready.
 
-        `settings` are those of the file (`store="sqlite:///orders.db"`, `risk={"max_daily_trades": 50}`) and win over it; `brokers`
-        are your own, by account of the settings; `sources` are read in the background, as are those that the file names. A store
-        whose owner may be dead is waited for until its lease has run out. Raises `SettingsError`, `StoreRefused`, `LeaseLost` when
-        another process owns the store and lives, and `BrokerError` when a broker cannot be reached.
+        `settings` are those of the file (`store="sqlite:///orders.db"`, `risk={"max_daily_trades": 50}`) and override it. `brokers`
+        are your own, by account name from the settings. `sources` are read in the background, in addition to those that the file
+        names.
+
+        If the store's owner may be dead, this waits until its lease has expired. Raises `SettingsError`, `StoreRefused`,
+        `LeaseLost` if another live process owns the store, and `BrokerError` if a broker cannot be reached.
         """
         callbacks = Callbacks(on_fill, on_status, on_error)
         async with open_service(
@@ -151,33 +153,35 @@ class Runner:
 
     @property
     def recovery(self) -> RecoveryReport | None:
-        """What was found at start."""
+        """What recovery found at start."""
         return self._service.recovery
 
     @property
     def recorder(self) -> EventRecorder:
-        """The store as the `eventsourcing` library knows one, for reading all of it and for events of your own.
+        """The store as a recorder of the `eventsourcing` library, for reading all of it and for events of your own.
 
-        It blocks: on this event loop, call it by `asyncio.to_thread`.
+        Its methods block. On this event loop, call them with `asyncio.to_thread`.
         """
         return recorder_of(self._service)
 
     # --- trading ---------------------------------------------------------------------------------------------------------------
 
     async def execute(self, signal: Signal) -> OrderView:
-        """The order that this signal is, after its first attempts. The same signal again gives the same order.
+        """Execute a signal and return its order after its first attempts. The same signal again returns the same order.
 
-        Raises `UnusableSignal` for one that cannot become an order, `StoreUnavailable` when nothing could be stored and so nothing
-        was sent. An order that is refused or rejected is returned, not raised: look at `status` and `reason`.
+        Raises `UnusableSignal` if it cannot become an order, and `StoreUnavailable` if nothing could be stored, and so nothing was
+        sent. A refused or rejected order is returned, not raised: look at `status` and `reason`.
         """
         return order_view(await self._engine.dispatcher.done(self._engine.execute.execute(signal)))
 
     async def buy(self, symbol: str, quantity: Number, **fields: Any) -> OrderView:
-        """A signal made here. Give a `signal_id` of your own to make calling twice harmless; else each call is a new one."""
+        """Buy by a signal that is made here. Give your own `signal_id` to make repeated calls harmless; otherwise each call is a
+        new signal.
+        """
         return await self._signal(Side.BUY, symbol, quantity, fields)
 
     async def sell(self, symbol: str, quantity: Number, **fields: Any) -> OrderView:
-        """As `buy`."""
+        """Sell. As `buy`."""
         return await self._signal(Side.SELL, symbol, quantity, fields)
 
     async def _signal(self, side: Side, symbol: str, quantity: Number, fields: dict[str, Any]) -> OrderView:
@@ -185,7 +189,7 @@ class Runner:
         return await self.execute(Signal(symbol=symbol, side=side, quantity=quantity, **fields))
 
     async def cancel(self, order_id: UUID) -> OrderView:
-        """Ask the broker to cancel. It may be filled all the same: what counts is the status that follows."""
+        """Ask the broker to cancel. The order may still be filled: the status that follows counts."""
         return order_view(await self._engine.dispatcher.done(self._engine.cancel.cancel(order_id, CancelReason.REQUESTED)))
 
     async def replace(
@@ -196,18 +200,18 @@ class Runner:
         limit_price: Number | None = None,
         stop_price: Number | None = None,
     ) -> OrderView:
-        """New terms for a working order; `quantity` is of the whole order, filled part included."""
+        """Amend a working order. `quantity` is the whole order's, including the filled part."""
         replacing = self._engine.replace.replace(
             order_id, quantity=_exact(quantity), limit_price=_exact(limit_price), stop_price=_exact(stop_price)
         )
         return order_view(await self._engine.dispatcher.done(replacing))
 
     async def validate(self, signal: Signal) -> Sequence[Refused]:
-        """Everything that stands in the way of this signal now; empty when nothing does. Nothing is stored or sent."""
+        """All reasons to refuse this signal now. Empty if there is none. Nothing is stored or sent."""
         return (await self._engine.dispatcher.done(self._engine.execute.validate(signal)))[1]
 
     async def wait_closed(self, order_id: UUID, timeout_seconds: float | None = None) -> OrderView:
-        """The order once it is FILLED, CANCELLED or REJECTED. Raises `TimeoutError`, and `OrderNotFound`."""
+        """Wait until the order is FILLED, CANCELLED or REJECTED, and return it. Raises `TimeoutError` and `OrderNotFound`."""
         closed = asyncio.Event()
         stop_listening = self._engine.orders.listen(
             lambda before, after, recorded: closed.set() if after.order_id == order_id else None
@@ -221,10 +225,10 @@ class Runner:
         finally:
             stop_listening()
 
-    # --- looking ---------------------------------------------------------------------------------------------------------------
+    # --- queries ---------------------------------------------------------------------------------------------------------------
 
     async def order(self, order_id: UUID) -> OrderView:
-        """As its newest durable event leaves it. Raises `OrderNotFound`."""
+        """The order after its latest durable event. Raises `OrderNotFound`."""
         return order_view(await self._engine.orders.get(order_id))
 
     async def active_orders(self) -> Sequence[OrderView]:
@@ -240,7 +244,7 @@ class Runner:
         return await self._service.views.listed(named(name), Query.of(**wanted))
 
     async def orders(self, **wanted: Any) -> Sequence[OrderView]:
-        """From the read models, level with what was durable when you called; filters as `Query` names them."""
+        """Orders from the read models, which include everything that was durable at the call. Filters as in `Query`."""
         await self._service.settle_views()
         return await self._service.views.orders(Query(**wanted))
 
@@ -249,55 +253,57 @@ class Runner:
         return [history_view(item) for item in await self._engine.store.stream(order_id)]
 
     async def positions(self, **wanted: Any) -> Sequence[PositionView]:
-        """By account, strategy and instrument."""
+        """Positions by account, strategy and instrument."""
         await self._service.settle_views()
         return await self._service.views.positions(Query(**wanted))
 
     async def todays_summary(self) -> Sequence[DailySummaryView]:
-        """By account and strategy, of the newest session that has orders."""
+        """Summaries by account and strategy, of the latest session that has orders."""
         await self._service.settle_views()
         rows = await self._service.views.daily_summary(Query())
         newest: date | None = max((row.session_date for row in rows), default=None)
         return [row for row in rows if row.session_date == newest]
 
     async def account(self, account_id: str | None = None, *, max_age_seconds: float = LOOK_SECONDS) -> AccountView:
-        """Its money as its broker reports it, each figure with its time; asked for where what is known is older, as often as the
-        broker likes. Of signals that name no account, unless one is named. Raises `InvalidInput` for one that is not traded.
+        """The account's money as its broker reports it, each figure with its time. Figures older than `max_age_seconds` are asked
+        for again, as often as the broker allows.
+
+        Without `account_id`, the default account. Raises `InvalidInput` for an account that is not traded.
         """
         return await self._engine.dispatcher.done(
             self._engine.figures.shown(account_id or self._engine.orders.identity.default_account, max_age_seconds)
         )
 
     async def doubts(self) -> Sequence[DoubtView]:
-        """Requests whose outcome is not known, and how asking about them goes."""
+        """Requests with an unknown outcome, and how the inquiry about each goes."""
         return [doubt_view(doubt, is_being_asked=True) for doubt in self._engine.doubts.standing()]
 
-    # --- an operator's -----------------------------------------------------------------------------------------------------------
+    # --- for operators ---------------------------------------------------------------------------------------------------------
 
     async def reconcile(self) -> Sequence[ReconciliationReport]:
         """Ask every broker for everything and compare."""
         return await self._engine.dispatcher.done(self._engine.reconcile.reconcile_all())
 
     async def adopt(self, account_id: str, broker_order_id: str, *, evidence: str, actor: str) -> OrderView:
-        """Make an order that was placed elsewhere one of ours."""
+        """Adopt an order that was placed elsewhere."""
         adopting = self._engine.adopt.adopt_order(account_id, broker_order_id, evidence, f"person:{actor}")
         return order_view(await self._engine.dispatcher.done(adopting))
 
     async def settle(self, order_id: UUID, *, found: str | None = None, evidence: str, actor: str) -> OrderView:
-        """End a doubt as a person: the broker has it under the id `found`, or, without one, never received it."""
+        """End a doubt on a person's evidence: the broker has the order under the id `found`, or, without one, never received it."""
         doubts, person = self._engine.doubts, f"person:{actor}"
         if found is not None:
             return order_view(await self._engine.dispatcher.done(doubts.settle_found(order_id, found, evidence, person)))
         return order_view(await self._engine.dispatcher.done(doubts.settle_absent(order_id, evidence, person)))
 
     async def kill(self, detail: str = "", *, cancel_all: bool = False, flatten: bool = False) -> StopReport:
-        """Stop sending at once, cancel entries, close positions if asked, and say what the brokers still hold."""
+        """Stop sending at once, cancel entries, close positions with `flatten`, and report what the brokers still hold."""
         return await self._engine.dispatcher.done(
             self._engine.kill_all.kill(detail, "person:runner", cancel_all=cancel_all, flatten=flatten)
         )
 
     async def resume(self, scope: str = "*", detail: str = "") -> bool:
-        """Lift the halt of exactly this scope (`*`, `account:ID`). False when none stands."""
+        """Lift the halt of exactly this scope (`*`, `account:ID`). False if there is none."""
         return await self._engine.dispatcher.done(self._engine.halts.resume(scope, detail, "person:runner"))
 
 

@@ -1,4 +1,4 @@
-"""The runner for programs without an event loop: its own loop in its own thread, and every method safe from any thread."""
+"""The runner for programs without an event loop. It has its own loop in its own thread, and every method is thread-safe."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ class ThreadedRunner:
 
     @property
     def recorder(self) -> EventRecorder:
-        """As `Runner.recorder`; safe from any thread but the runner's own."""
+        """As `Runner.recorder`. Safe from any thread except the runner's own."""
         return self._wait_for(self._recorder())
 
     async def _recorder(self) -> EventRecorder:

@@ -1,4 +1,4 @@
-"""What a process that does nothing but trade sets for itself. A library must not: an embedding program has reasons of its own."""
+"""Interpreter settings for a process that only trades. A library must not change them: the embedding program may have its own."""
 
 from __future__ import annotations
 
@@ -6,13 +6,15 @@ import gc
 import sys
 
 SWITCH_SECONDS = 1e-4
-"""How long a thread that wants the interpreter waits for it: at the usual 5 ms a busy event loop starves the store's thread."""
+"""How long a thread waits for the interpreter. At the usual 5 ms, a busy event loop starves the store's thread."""
 YOUNG_OBJECTS = 20_000
-"""Allocations between two looks for cycles. Orders make next to none, and at the usual 700 looking takes a quarter of the time."""
+"""Allocations between two collections of cycles. Orders make hardly any, and at the usual 700 collecting takes a quarter of the
+time.
+"""
 
 
 def tune_process() -> None:
-    """Call it once, when everything is imported."""
+    """Call once, after all imports."""
     sys.setswitchinterval(SWITCH_SECONDS)
     gc.collect()
     gc.freeze()

@@ -59,7 +59,7 @@ def test_a_broker_that_does_not_answer_is_said(cli: CommandLine) -> None:
     cli.write("venue.toml", AWAY)
     told = cli.run("account")
     assert told.exit_code == ExitCode.BROKER
-    assert "nothing is known of its money" in told.stdout
+    assert "no figures are known" in told.stdout
     assert "The broker did not answer: venue: fault injected: unavailable" in told.stdout
     (account,) = cli.json("account")
     assert (account["cash"], account["problem"]) == (None, "venue: fault injected: unavailable")

@@ -223,7 +223,7 @@ def test_reading_from_the_beginning_is_for_a_followed_file(cli: CommandLine) -> 
     cli.signals(coin("a"))
     result = cli.run("run", "--signals", "signals.jsonl", "--from-beginning", "--until-idle")
     assert result.exit_code == ExitCode.INVALID_INPUT
-    assert "from-beginning: only a followed file begins elsewhere" in result.stderr
+    assert "from-beginning: it applies to a followed file only" in result.stderr
 
 
 def test_a_file_and_standard_input_are_said_to_be_read(cli: CommandLine) -> None:

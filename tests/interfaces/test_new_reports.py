@@ -135,7 +135,7 @@ def test_a_new_report_is_shown_to_people_spreadsheets_and_programs_and_verified(
     assert python(traded.folder, EMBEDDED) == "['ETH/USD']\n"
     assert (json.loads(verified)["is_equal"], json.loads(verified)["rows"]["order_turnover"]) == (True, 3)
     assert "--order: 'x' cannot be read" in problems[0]
-    assert "--day: 'x' is no date" in problems[1]
+    assert "--day: 'x' is not a date" in problems[1]
 
 
 def test_every_report_is_a_table_json_and_csv(traded: CommandLine) -> None:

@@ -40,7 +40,7 @@ def test_commands_pass_over_them(cli: CommandLine) -> None:
     verified = cli.run("replay", "--verify")
     assert verified.exit_code == 0, verified.stdout
     before = cli.json("positions")
-    assert cli.run("replay").stdout == "read models made anew from 22 events\n"
+    assert cli.run("replay").stdout == "read models rebuilt from 22 events\n"
     assert cli.json("positions") == before
     assert cli.run("replay", "--verify").exit_code == 0
     assert cli.run("backup", "copy.db").exit_code == 0

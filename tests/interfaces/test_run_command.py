@@ -87,7 +87,7 @@ def test_quotes_that_nothing_would_read_are_refused(cli: CommandLine, settings: 
     cli.write("liveorder.toml", settings)
     result = cli.run("run", "--quotes", "quotes.csv")
     assert result.exit_code == ExitCode.INVALID_INPUT
-    assert f"quotes: not read here: {reason}; leave it out" in result.stderr
+    assert f"quotes: ignored here: {reason}; leave it out" in result.stderr
 
 
 ONE_DOCUMENT = f"[\n{json.dumps(coin('a'))},\n{json.dumps(coin('b'))}\n]\n"

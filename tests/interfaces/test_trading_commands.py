@@ -81,7 +81,7 @@ def test_kill_says_what_remains_and_flatten_leaves_nothing(cli: CommandLine) -> 
     assert killed.exit_code == ExitCode.NOT_FLAT
     assert killed.stdout.splitlines()[:4] == [
         "NOT FLAT",
-        "the halt is durable: nothing is sent after a restart either",
+        "the halt is durable: nothing is sent, also after a restart",
         "1 order cancelled",
         "remaining: SIM: position CRYPTO:ETH/USD 0.1",
     ]

@@ -93,7 +93,7 @@ def test_replay_repairs_what_verify_finds(traded: CommandLine) -> None:
     assert differs.exit_code == ExitCode.DIFFERS
     assert "1 difference" in differs.stdout
     assert traded.json("replay", "--verify")["is_equal"] is False
-    assert traded.run("replay").stdout == "read models made anew from 5 events\n"
+    assert traded.run("replay").stdout == "read models rebuilt from 5 events\n"
     assert traded.run("replay", "--verify").exit_code == 0
 
 

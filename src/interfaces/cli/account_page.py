@@ -37,7 +37,7 @@ def print_accounts(accounts: Sequence[AccountView]) -> None:
     for account in accounts:
         mode = f", {account.mode}" if account.mode is not None else ""
         title = f"{account.account_id} at {account.broker}{mode}"
-        print_table(title, LINES, list(_lines(account)), f"{title}: nothing is known of its money.")
+        print_table(title, LINES, list(_lines(account)), f"{title}: no figures are known.")
         for note in account.notes:
             say(note, "yellow")
         if account.problem is not None:

@@ -1,4 +1,4 @@
-"""Commands that hold our picture against the broker's, and take over what is only there."""
+"""Commands that compare our state with the broker's, and adopt what is only at the broker."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from liveorder.interfaces.cli.options import AccountName, AsJson, Config, Eviden
 from liveorder.interfaces.cli.screen import print_json, say
 from liveorder.interfaces.cli.tables import print_table
 
-adopt = typer.Typer(no_args_is_help=True, help="Take over an order or a position that is at the broker and not ours.")
+adopt = typer.Typer(no_args_is_help=True, help="Adopt an order or a position that is at the broker and not ours.")
 
 Account = Annotated[str, typer.Option("--account", help="Of which account.")]
 
@@ -41,7 +41,7 @@ def reconcile(
     if as_json:
         print_json(reports)
     else:
-        _tell(reports)
+        _print_reports(reports)
     raise typer.Exit(_code(reports))
 
 
@@ -51,17 +51,17 @@ def _code(reports: Sequence[Mapping[str, Any]]) -> ExitCode:
     return ExitCode.OK if all(report["is_clean"] for report in reports) else ExitCode.DIFFERS
 
 
-def _tell(reports: Sequence[Mapping[str, Any]]) -> None:
+def _print_reports(reports: Sequence[Mapping[str, Any]]) -> None:
     rows = [{"account_id": report["account_id"], **found} for report in reports for found in report["differences"]]
     if rows:
         print_table("Differences", DIFFERENCES, rows, "")
         for row in rows:
             if row["note"]:
                 say(f"{row['key']}: {row['note']}")
-        say("`liveorder adopt` takes over what is right at the broker", "dim")
+        say("`liveorder adopt` makes an order or position at the broker ours", "dim")
     for report in reports:
         if report["unanswered"]:
-            say(f"{report['account_id']}: no answer about {', '.join(report['unanswered'])}; nothing is known of them", "yellow")
+            say(f"{report['account_id']}: no answer about {', '.join(report['unanswered'])}; nothing is known about them", "yellow")
         elif report["is_clean"]:
             say(f"{report['account_id']} agrees with the broker", "green")
 
@@ -74,12 +74,12 @@ def recover(config: Config = None, store: Store = None, as_json: AsJson = False,
         return
     say(f"{report['unfinished']} unfinished, {report['in_doubt']} in doubt, {report['taken_up']} taken up again")
     for account in report["unreachable"]:
-        say(f"{account}: no answer from its broker; its orders are asked about as soon as it is back", "yellow")
+        say(f"{account}: no answer from its broker; its orders are asked about as soon as it answers", "yellow")
 
 
 @adopt.command("order")
 def adopt_order(
-    broker_order_id: Annotated[str, typer.Argument(help="As the broker has it.")],
+    broker_order_id: Annotated[str, typer.Argument(help="The broker's order id.")],
     account: Account,
     evidence: Evidence,
     config: Config = None,
@@ -105,7 +105,7 @@ def adopt_position(
     as_json: AsJson = False,
     timeout: Patience = PATIENCE_SECONDS,
 ) -> None:
-    """Book what is held at the broker and not here."""
+    """Book a position that is held at the broker and not here."""
     arguments = {
         "account_id": account,
         "symbol": symbol,

@@ -1,4 +1,4 @@
-"""Having something done: by the service that owns the store, or by owning it for a moment. And what the answer says."""
+"""Sending commands to the service that owns the store, or owning the store briefly to carry them out; and reading the answers."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ PATIENCE_SECONDS = 30.0
 
 
 def ask(settings: Settings, kind: CommandKind, arguments: Mapping[str, Any], seconds: float = PATIENCE_SECONDS) -> Any:
-    """The result. Raises `Failed` for an answer that is an error."""
+    """Send a command and return its result. Raises `Failed` for an error."""
     return asyncio.run(_ask(settings, kind, dict(arguments), seconds))
 
 
 def ask_about(settings: Settings, kind: CommandKind, any_id: str, seconds: float, **arguments: Any) -> Any:
-    """The same for a command about one order, whatever id it is named by."""
+    """As `ask`, for a command about one order, named by any of its ids."""
 
     async def look_up_and_ask() -> Any:
         order_id = await order_id_of(settings, any_id)
@@ -40,14 +40,14 @@ async def _ask(settings: Settings, kind: CommandKind, arguments: dict[str, Any],
 
 
 def result_of(answer: Mapping[str, Any]) -> Any:
-    """What was done. Raises `Failed` where it was not."""
+    """The result. Raises `Failed` for an error."""
     if answer["ok"]:
         return answer["result"]
     raise Failed(code_named(answer["error"]), answer["message"])
 
 
 def show_order(result: Mapping[str, Any], *, as_json: bool) -> OrderView:
-    """The order as the answer gives it."""
+    """Print the order in the answer."""
     order = OrderView.model_validate(result)
     if as_json:
         print_json(result)
@@ -57,7 +57,7 @@ def show_order(result: Mapping[str, Any], *, as_json: bool) -> OrderView:
 
 
 def code_for(order: OrderView) -> ExitCode:
-    """Of a command that was to make this order."""
+    """The exit code of a command that places this order."""
     if "in_doubt" in order.flags:
         return ExitCode.OUTCOME_UNKNOWN
     return ExitCode.REFUSED if order.status is OrderStatus.REJECTED else ExitCode.OK

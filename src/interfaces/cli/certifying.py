@@ -1,4 +1,4 @@
-"""The command that holds a broker against what its adapter declares."""
+"""The command that compares a broker with what its adapter declares."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ from liveorder.testing.finding import Finding
 from liveorder.testing.trials import TinyOrder
 
 CHEAP = {"alpaca": ("F", None), "ibkr": ("F", None), "kite": ("IDEA", "NSE")}
-"""By broker, something to try with of which a lot costs little: symbol and exchange."""
+"""By broker, symbol and exchange of an instrument of which one lot costs little."""
 WITHOUT_PAPER = frozenset({"kite"})
-"""Brokers that have no paper accounts: what can be asked without an order is asked all the same."""
+"""Brokers without paper accounts. Certification still asks them everything that needs no order."""
 SMALL = Decimal(250)
 
 
@@ -32,16 +32,12 @@ def certify(
     broker: Annotated[str, typer.Option("--broker", help="alpaca, ibkr, kite or simulated.")],
     config: Config = None,
     as_json: AsJson = False,
-    account: Annotated[str | None, typer.Option("--account", help="Which, where there are several at the broker.")] = None,
-    symbol: Annotated[str | None, typer.Option("--symbol", help="What to try with; default: something cheap.")] = None,
+    account: Annotated[str | None, typer.Option("--account", help="Which account, if the broker has several.")] = None,
+    symbol: Annotated[str | None, typer.Option("--symbol", help="What to trade; default: something cheap.")] = None,
     exchange: Annotated[str | None, typer.Option("--exchange")] = None,
     away: Annotated[str, typer.Option("--away", metavar="PERCENT", help="How far from the market.")] = "10",
-    max_value: Annotated[
-        str | None, typer.Option("--max-value", metavar="AMOUNT", help="Most that one order may be worth.")
-    ] = None,
-    live: Annotated[
-        str | None, typer.Option("--live", metavar="ACCOUNT", help="Really try with real money, on this account.")
-    ] = None,
+    max_value: Annotated[str | None, typer.Option("--max-value", metavar="AMOUNT", help="Maximum value of one order.")] = None,
+    live: Annotated[str | None, typer.Option("--live", metavar="ACCOUNT", help="Use real money, on this account.")] = None,
 ) -> None:
     """Ask a broker, and try tiny orders far from the market, cancelled at once: does it do what its adapter declares?"""
     settings = load_settings(config, broker=broker, logs={"console": False})
@@ -63,7 +59,7 @@ def certify(
 async def _find(
     settings: Settings, account: AccountSettings, instrument: InstrumentQuery, order: TinyOrder | None, findings: list[Finding]
 ) -> None:
-    """Adds them as they are made: what was found before an error is shown too."""
+    """Appends findings as they are made, so that those before an error are shown too."""
     async with open_brokerage(settings, account.id) as (brokerage, clock):
         certification = Certification(brokerage, account.id, settings.mode, clock)
         async for finding in certification.findings(instrument, order):
@@ -78,7 +74,7 @@ def _account(settings: Settings, wanted: str | None) -> AccountSettings:
         raise InvalidInput("--account", "there are several at this broker", f"name one of {', '.join(accounts)}")
     chosen = next(iter(accounts.values())) if wanted is None else accounts.get(wanted)
     if chosen is None:
-        raise InvalidInput("--account", f"{wanted} is none at this broker", f"name one of {', '.join(accounts)}")
+        raise InvalidInput("--account", f"{wanted} is not an account at this broker", f"name one of {', '.join(accounts)}")
     return chosen
 
 
@@ -94,12 +90,15 @@ def _order(
     max_value: Decimal | None,
     live: str | None,
 ) -> TinyOrder | None:
-    """None: nothing may be sent. Raises `InvalidInput` for real money that nobody confirmed."""
+    """None if nothing may be sent. Raises `InvalidInput` for real money without confirmation."""
     if away is None or not 0 < away < 100:
         raise InvalidInput("--away", "is not between 0 and 100", "give a percentage such as 10")
     is_live = settings.mode is TradingMode.LIVE
     if is_live and not _is_confirmed(account, max_value, live):
-        say(f"{account.id} is real money: it is only asked; --live {account.id} --max-value AMOUNT sends tiny orders", "yellow")
+        say(
+            f"{account.id} is real money: only questions are asked; --live {account.id} --max-value AMOUNT sends tiny orders",
+            "yellow",
+        )
         return None
     return TinyOrder(max_value or SMALL, away / 100, account.product, may_be_live=is_live)
 
@@ -112,7 +111,7 @@ def _is_confirmed(account: AccountSettings, max_value: Decimal | None, live: str
     if live != account.id:
         raise InvalidInput("--live", f"{live} is not the account that would be used, {account.id}", "name the one that you mean")
     if max_value is None:
-        raise InvalidInput("--max-value", "real money needs a bound", "say what one order may be worth at most")
+        raise InvalidInput("--max-value", "real money needs a bound", "give the maximum value of one order")
     typed = typer.prompt(
         f"This sends real orders for up to {max_value:f} on {account.id}. Type the account's name to go on", err=True
     )
@@ -122,16 +121,16 @@ def _is_confirmed(account: AccountSettings, max_value: Decimal | None, live: str
 
 
 def _show(title: str, findings: list[Finding], *, as_json: bool) -> None:
-    """What differs is told once more, below the others."""
+    """Print the findings. Those that differ are repeated at the end."""
     if as_json:
         print_json([asdict(finding) for finding in findings])
         return
-    print_pairs(title, [(finding.question, _told(finding)) for finding in findings])
+    print_pairs(title, [(finding.question, _text(finding)) for finding in findings])
     for finding in findings:
         if finding.agrees is False:
-            screen().print(shown(f"{finding.question}: {_told(finding)}", "bold red"), soft_wrap=True)
+            screen().print(shown(f"{finding.question}: {_text(finding)}", "bold red"), soft_wrap=True)
 
 
-def _told(finding: Finding) -> str:
+def _text(finding: Finding) -> str:
     mark = {True: "ok: ", False: "DIFFERS: ", None: ""}[finding.agrees]
     return f"{mark}{finding.measured}" + (f" (declared: {finding.declared})" if finding.declared else "")

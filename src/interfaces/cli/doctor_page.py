@@ -1,4 +1,4 @@
-"""Whether this installation can trade: one check after the other, each with what is wrong if anything is."""
+"""Whether this installation can trade: a list of checks, each with its problem if there is one."""
 
 from __future__ import annotations
 
@@ -29,11 +29,11 @@ from liveorder.domain.values import TradingMode
 from liveorder.interfaces.cli.screen import screen, shown
 
 PRESSING_DAYS = 60
-"""Before a calendar's end: time to see to it, whatever else is going on."""
+"""Days before a calendar's end from which it is urgent to upgrade."""
 
 
 class Check(View):
-    """`detail` is what was found, or the problem. What `is_pressing` is healthy still, and will not be for long."""
+    """One check. `detail` is the finding or the problem. A check with `is_pressing` is still healthy, but not for long."""
 
     name: str
     is_healthy: bool
@@ -42,7 +42,7 @@ class Check(View):
 
 
 class Diagnosis(View):
-    """`settings` are those in force, secrets masked."""
+    """All checks, and the settings in force with secrets masked."""
 
     settings: dict[str, Any]
     checks: tuple[Check, ...]
@@ -54,7 +54,7 @@ class Diagnosis(View):
 
 @dataclass
 class _Found:
-    """What a look at the store tells the checks that follow it."""
+    """What the check of the store found, for the checks that follow it."""
 
     lease: LeaseState | None = None
     calendars: frozenset[str] = frozenset()
@@ -62,9 +62,9 @@ class _Found:
 
 
 async def diagnose(settings: Settings, config: Path | None) -> Diagnosis:
-    """`config`: the file that the settings are from, if one was named.
+    """Run all checks. `config`: the settings file, if one was named.
 
-    Never raises a `LiveOrderError`: what fails is what it was asked for.
+    Never raises a `LiveOrderError`: an error is the result of its check.
     """
     found = _Found()
     checks = [
@@ -108,7 +108,7 @@ async def _store(settings: Settings, found: _Found) -> str:
 
 
 def _second_orders(claims: Sequence[IdempotencyClaim]) -> list[Check]:
-    """Signals that became two orders under an earlier version: a person must look at each pair."""
+    """Signals that became two orders under an earlier version. A person must look at each pair."""
     return [
         Check(
             name=f"signal {claim.signal_id} on {claim.account_id}",
@@ -121,7 +121,7 @@ def _second_orders(claims: Sequence[IdempotencyClaim]) -> list[Check]:
 
 
 def _calendars(settings: Settings, ordered: Collection[str]) -> list[Check]:
-    """Of exchanges whose sessions are listed; where trading never closes there is nothing to run out."""
+    """Checks of the calendars of exchanges with listed sessions. A market that never closes needs none."""
     try:
         return [_calendar(found) for found in check_calendars(settings, ordered)]
     except LiveOrderError as error:
@@ -136,30 +136,30 @@ def _calendar(found: CalendarCheck) -> Check:
 
 
 def _doors(settings: Settings) -> list[Check]:
-    """Of the sources, publishers and notifiers that the settings name. Nothing is opened."""
+    """Checks of the sources, publishers and notifiers in the settings. Nothing is opened."""
     return [
         Check(name=each.field, is_healthy=each.problem is None, detail=each.problem or each.shown) for each in check_doors(settings)
     ]
 
 
 def _files(found: FileCheck) -> Iterator[Check]:
-    """Others may have to read them; a link is no choice of the owner's that we can know of."""
+    """Checks of file modes and links. Open modes may be intended, so they are only a warning; a link is an error."""
     yield _of_modes("files", found.open_files)
     yield _of_modes("folders", found.open_folders)
     for link in found.links:
-        detail = f"{link} is a symbolic link, and nothing is written through one; name the real place in the settings"
+        detail = f"{link} is a symbolic link, and nothing is written through one; name the real path in the settings"
         yield Check(name="links", is_healthy=False, detail=detail)
 
 
 def _of_modes(name: str, paths: Sequence[Path]) -> Check:
     if not paths:
-        return Check(name=name, is_healthy=True, detail="their owner's alone")
+        return Check(name=name, is_healthy=True, detail="accessible by their owner only")
     command = f"chmod go-rwx {shlex.join(map(str, paths))}"
-    return Check(name=name, is_healthy=True, detail=f"others may use some of them; `{command}` ends that", is_pressing=True)
+    return Check(name=name, is_healthy=True, detail=f"others can access some of them; `{command}` ends that", is_pressing=True)
 
 
 async def _brokers(settings: Settings, lease: LeaseState | None) -> list[Check]:
-    """A venue that lives in a running service cannot be opened beside it; the service itself is connected to it."""
+    """Checks of the brokers. A venue inside a running service cannot be opened a second time."""
     is_busy = lease is not None and lease.is_held and settings.simulation.venue is None
     if is_busy and settings.mode is TradingMode.SIMULATION:
         return [Check(name="broker", is_healthy=True, detail="the simulated venue lives in the running service")]
@@ -194,7 +194,7 @@ def _mark(check: Check) -> Text:
 
 
 def _leaves(tables: dict[str, Any], within: str = "") -> Iterator[tuple[str, Any]]:
-    """What is set to anything, by its dotted name."""
+    """All set values, by their dotted names."""
     for name, value in tables.items():
         if isinstance(value, dict):
             yield from _leaves(value, f"{within}{name}.")

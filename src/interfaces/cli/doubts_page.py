@@ -1,4 +1,4 @@
-"""Requests without a known outcome, and how a person ends one."""
+"""Requests with an unknown outcome, and how a person ends one."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ DOUBTS: tuple[Column[DoubtView], ...] = (
 
 def _asked(doubt: DoubtView) -> str:
     if not doubt.is_being_asked:
-        return f"{doubt.why}. Nobody asks: no service runs, or it did not answer"
+        return f"{doubt.why}. Not being resolved: no service runs, or it did not answer"
     if not doubt.asked:
         return f"{doubt.why}. Not asked yet"
     return f"{doubt.why}. Asked {plural(doubt.asked, 'time')}, last {moment(doubt.last_asked_at)}: {doubt.last_answer}"

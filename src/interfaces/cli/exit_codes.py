@@ -1,4 +1,4 @@
-"""What a command's exit code says. Scripts may rely on them: a code never changes its meaning."""
+"""The exit codes of commands. Scripts may rely on them: a code never changes its meaning."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ _CODES: tuple[tuple[type[LiveOrderError], ExitCode], ...] = (
     (OutcomeUnknown, ExitCode.OUTCOME_UNKNOWN),
     (BrokerError, ExitCode.BROKER),
 )
-"""The first that fits."""
+"""The first match counts."""
 
 
 def code_of(error: type[LiveOrderError]) -> ExitCode:
@@ -87,7 +87,7 @@ def code_of(error: type[LiveOrderError]) -> ExitCode:
 
 
 def code_named(name: str) -> ExitCode:
-    """As `code_of`, for the name that an answer from another process carries."""
+    """As `code_of`, by the error's name in an answer of another process."""
     return next((code_of(kind) for kind in _kinds(LiveOrderError) if kind.__name__ == name), ExitCode.REFUSED)
 
 
@@ -98,5 +98,5 @@ def _kinds(root: type[LiveOrderError]) -> Iterator[type[LiveOrderError]]:
 
 
 def as_text() -> str:
-    """All codes with their meanings, one a line, for the help and the documentation."""
+    """All codes with their meanings, one per line, for help and documentation."""
     return "\n".join(f"{code.value:>3}  {code.meaning}" for code in ExitCode)

@@ -1,4 +1,4 @@
-"""Errors as one clear line and an exit code, in one place for all commands."""
+"""Errors as one line and an exit code, in one place for all commands."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ TRACEBACK_VARIABLE = "LIVEORDER_TRACEBACK"
 
 
 class Failed(Exception):
-    """The command is over with this exit code; the message, if any, is for people."""
+    """Ends the command with this exit code. The message, if any, is for people."""
 
     def __init__(self, code: ExitCode, message: str = "") -> None:
         super().__init__(message)
@@ -29,34 +29,34 @@ class Failed(Exception):
 
 
 class CommandGroup(TyperGroup):
-    """Runs the command and tells its failure. Only a defect may show a traceback, and only when the environment asks for it."""
+    """Runs the command and reports its failure. A traceback is shown only for a defect, and only if the environment asks for it."""
 
     def invoke(self, ctx: Any) -> Any:
         try:
             return super().invoke(ctx)
         except Failed as failure:
-            raise told(failure.message, failure.code) from None
+            raise exit_with(failure.message, failure.code) from None
         except LiveOrderError as error:
-            raise told(str(error), code_of(type(error))) from None
+            raise exit_with(str(error), code_of(type(error))) from None
         except ValidationError as error:
-            raise told(_first_of(error), ExitCode.INVALID_INPUT) from None
+            raise exit_with(_first_of(error), ExitCode.INVALID_INPUT) from None
         except OSError as error:
             if error.errno == errno.EPIPE:
                 raise
-            raise told(without_secrets(_of_system(error)), ExitCode.UNEXPECTED) from None
+            raise exit_with(without_secrets(_of_system(error)), ExitCode.UNEXPECTED) from None
         except (typer.Exit, typer.Abort, EOFError):
             raise
         except typer.TyperException as error:
-            raise told(_of_usage(error), ExitCode.USAGE) from None
-        except Exception as error:  # noqa: BLE001 - the last place that any error reaches
+            raise exit_with(_of_usage(error), ExitCode.USAGE) from None
+        except Exception as error:  # noqa: BLE001 - the outermost handler
             if os.environ.get(TRACEBACK_VARIABLE):
                 sys.stderr.writelines(map(without_secrets, traceback.format_exc().splitlines(keepends=True)))
                 raise typer.Exit(ExitCode.UNEXPECTED) from None
-            raise told(without_secrets(_of_defect(error)), ExitCode.UNEXPECTED) from None
+            raise exit_with(without_secrets(_of_defect(error)), ExitCode.UNEXPECTED) from None
 
 
-def told(message: str, code: ExitCode) -> typer.Exit:
-    """Say it on standard error; what is returned ends the program."""
+def exit_with(message: str, code: ExitCode) -> typer.Exit:
+    """Print the message on standard error, and return the exception that ends the program."""
     if message:
         line = shown("error: ", "bold red").append_text(shown(message))
         screen(errors=True).print(line, soft_wrap=True)
@@ -74,12 +74,12 @@ def _of_system(error: OSError) -> str:
 
 
 def _of_usage(error: typer.TyperException) -> str:
-    """On one line, with the command whose help says more. Nothing where Typer has shown that help already."""
+    """The message on one line, with the command whose help says more. Empty if Typer has already shown that help."""
     message = " ".join(error.format_message().replace("Value error, ", "").split()).rstrip(".")
     context = getattr(error, "ctx", None)
     command = context.command_path if context is not None else "liveorder"
     if without_secrets(message) != message or "@" in message:
-        message = "the command line is wrong, and not repeated here, as there may be a password in it"
+        message = "the command line is wrong; it is not repeated here, because it may contain a password"
     return f"{message}; see `{command} --help`" if message else ""
 
 

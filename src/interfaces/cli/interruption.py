@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM: the first asks for an orderly stop, another one does not wait for it."""
+"""Ctrl-C and SIGTERM: the first asks for a clean shutdown, the second does not wait for it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from types import TracebackType
 
 
 class Interruption:
-    """Both signals set `stop` once `is_orderly` is set; before that, and the second time, they cancel the task."""
+    """Once `is_orderly` is set, both signals set `stop`. Before that, and the second time, they cancel the task."""
 
     def __init__(self) -> None:
         self.stop = asyncio.Event()

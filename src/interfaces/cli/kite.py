@@ -1,4 +1,4 @@
-"""Commands for Zerodha Kite alone: its access tokens end every morning, and its trades tell no charges."""
+"""Commands for Zerodha Kite only: its access tokens expire every morning, and its trades report no charges."""
 
 from __future__ import annotations
 
@@ -30,7 +30,9 @@ CHARGES: tuple[Column[Charges], ...] = (
 def login(
     answer: Annotated[
         str | None,
-        typer.Argument(metavar="REQUEST_TOKEN", help="Or the whole address that the login led to; without it you are asked."),
+        typer.Argument(
+            metavar="REQUEST_TOKEN", help="Or the whole address that the login led to. If omitted, you are asked for it."
+        ),
     ] = None,
     config: Config = None,
     account: AccountName = None,
@@ -46,21 +48,21 @@ def login(
         answer = typer.prompt("Paste the address that it led to (it is not shown)", hide_input=True)
     with spinner("Asking Kite for the token"):
         done = kite_login(settings, answer, account, file)
-    _tell(done)
+    _print_login(done)
 
 
-def _tell(done: KiteLogin) -> None:
-    say(f"the access token of {done.user_id} is in {done.path}, for your eyes only; it ends early tomorrow morning", "green")
+def _print_login(done: KiteLogin) -> None:
+    say(f"the access token of {done.user_id} is in {done.path}, readable by you only; it expires early tomorrow morning", "green")
     if done.is_read:
-        say("a running service takes it up by itself; `liveorder resume` if it was halted")
+        say("a running service uses it automatically; `liveorder resume` if it was halted")
         return
-    say("have it read from there: in the settings file, under [kite],")
+    say("to use it, add to the settings file, under [kite]:")
     suggest(f'access_token_file = "{done.path}"')
 
 
 @kite.command("charges")
 def charges(config: Config = None, account: AccountName = None, as_json: AsJson = False) -> None:
-    """What today's trades cost, by Kite's calculator. Estimated: nothing of it is booked."""
+    """What today's trades cost, by Kite's calculator. These are estimates: none of them is booked."""
     with spinner("Asking Kite"):
         found = asyncio.run(kite_charges(quiet_settings_for(config, None), account))
     if as_json:

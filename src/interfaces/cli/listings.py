@@ -1,4 +1,4 @@
-"""Tables of what the read models list, and what is said below them."""
+"""Tables of the read models, and the texts below them."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def print_list(model: ReadModel[Any, V], rows: Sequence[V], title: str = "") -> 
 
 
 def fill_columns(coin: str | None) -> tuple[Column[FillView], ...]:
-    """`coin`: what is traded, where a fee may be taken out of it."""
+    """The columns of fills. `coin`: the traded coin, if a fee may be taken out of it."""
     return (
         Column("Execution", lambda fill: fill.execution_id),
         Column("Time (UTC)", lambda fill: moment(fill.filled_at)),
@@ -58,7 +58,7 @@ def print_positions(positions: Sequence[PositionView]) -> None:
 
 
 def print_signals(signals: Sequence[SignalView]) -> None:
-    """Of dead letters also why they are."""
+    """Print signals. Dead letters are also listed with their reasons."""
     print_list(SIGNALS, signals)
     print_dead_letters([signal for signal in signals if signal.execution_status == DEAD_LETTER])
 
@@ -70,9 +70,9 @@ def print_dead_letters(signals: Sequence[SignalView]) -> None:
 
 def _why_dead(signal: SignalView) -> str:
     reason = signal.reason or ""
-    if signal.fingerprint is None:  # it was no signal at all
+    if signal.fingerprint is None:  # it was not a signal at all
         return reason
-    return f"{reason} (`liveorder signals --retry {signal.dead_letter_id}` sends it once that is put right)"
+    return f"{reason} (`liveorder signals --retry {signal.dead_letter_id}` sends it once that is corrected)"
 
 
 def print_results(results: Sequence[Result]) -> None:

@@ -1,4 +1,4 @@
-"""The command of each read model: its list, by its filters, as a table, as JSON or as CSV."""
+"""The command of each read model: lists its rows, with its filters, as a table, JSON or CSV."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ Command = Callable[..., None]
 
 
 def list_command(model: ReadModel[Any, V], show: Callable[[Sequence[V]], None] | None = None) -> Command:
-    """`show`: what people see of the rows, where that is more than their table."""
+    """Make the command. `show` prints the rows if people see more than their table."""
 
     def command(config: Config, store: Store, as_json: bool, as_csv: bool, newest: int | None, **options: Any) -> None:
         if as_json and as_csv:
-            raise InvalidInput("csv", "is another form than json", "leave one of them out")
+            raise InvalidInput("csv", "cannot be combined with json", "leave one of them out")
         given = [(each, options[each.name]) for each in model.filters]
         chosen = {each.name: _value(each, value) for each, value in given if value is not None and value is not False}
         wanted = Query.of(newest=newest, **chosen)
@@ -48,17 +48,17 @@ def list_command(model: ReadModel[Any, V], show: Callable[[Sequence[V]], None] |
 
 
 def described_by(command: Command, parameters: dict[str, tuple[Any, Any]], about: str) -> Command:
-    """The same function, as Typer is to read it: each parameter with its type and its default."""
+    """The same function with a signature for Typer: each parameter with its type and default."""
     command.__doc__ = about
     command.__annotations__ = {name: kind for name, (kind, _) in parameters.items()}
     keyword = inspect.Parameter.KEYWORD_ONLY
     signature = [inspect.Parameter(name, keyword, default=default, annotation=kind) for name, (kind, default) in parameters.items()]
-    command.__signature__ = inspect.Signature(signature)  # type: ignore[attr-defined]  # which `inspect` reads, and no type knows
+    command.__signature__ = inspect.Signature(signature)  # type: ignore[attr-defined]  # read by `inspect`, unknown to the types
     return command
 
 
 def read(settings: Settings, question: Callable[[StoreReader], Awaitable[T]]) -> T:
-    """Ask the store, its read models level with the log."""
+    """Ask the store, after bringing its read models level with the log."""
 
     async def ask() -> T:
         async with open_reader(settings) as reader:
@@ -68,7 +68,7 @@ def read(settings: Settings, question: Callable[[StoreReader], Awaitable[T]]) ->
 
 
 def _option(asked: Filter) -> tuple[Any, Any]:
-    """Its type for Typer, and its default."""
+    """The option's type for Typer, and its default."""
     if asked.takes is bool:
         return Annotated[bool, typer.Option(asked.option, help=asked.help)], False
     if isinstance(asked.takes, type) and issubclass(asked.takes, StrEnum):
@@ -79,7 +79,7 @@ def _option(asked: Filter) -> tuple[Any, Any]:
 
 
 def _value(asked: Filter, given: Any) -> object:
-    """Raises `InvalidInput`."""
+    """The option's value. Raises `InvalidInput`."""
     if not isinstance(given, str) or isinstance(given, StrEnum):
         return given
     if asked.takes is date:

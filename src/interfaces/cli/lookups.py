@@ -1,4 +1,4 @@
-"""From whatever id a person has at hand to the one order that it means."""
+"""From any id of an order to the order."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from liveorder.domain.errors import InvalidInput, OrderNotFound
 
 
 async def the_order(views: Views, any_id: str) -> OrderView:
-    """Raises `OrderNotFound`, and `InvalidInput` where accounts or brokers share the id."""
+    """Find the order by any id. Raises `OrderNotFound`, and `InvalidInput` if several orders share the id."""
     return _only(any_id, await views.find_orders(any_id))
 
 
 async def order_id_of(settings: Settings, any_id: str) -> str:
-    """The id under which the order is commanded. Raises as `the_order`."""
+    """The order id for commands. Raises as `the_order`."""
     async with open_reader(settings) as reader:
         return str((await the_order(reader.views, any_id)).order_id)
 

@@ -1,4 +1,4 @@
-"""Options that many commands share, and the settings that they lead to."""
+"""Options that many commands share, and the settings made of them."""
 
 from __future__ import annotations
 
@@ -20,18 +20,22 @@ _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://|file:|stdin:|\$\{")
 
 
 def a_path(text: str | Path) -> Path:
-    """Of an option or an argument. Raises `typer.BadParameter` without the text where a password may be in it."""
+    """Parse the path of an option or argument. Raises `typer.BadParameter`, without quoting the text if it may contain a
+    password.
+    """
     if (problem := no_path(str(text))) is not None:
         raise typer.BadParameter(problem)
     return Path(text)
 
 
 def a_place_of_signals(text: str) -> str:
-    """A path, - or a URL. Raises `typer.BadParameter` without the text where a password may be in it."""
+    """Parse a path, - or a URL. Raises `typer.BadParameter`, without quoting the text if it may contain a password."""
     if _URL.match(text) is None:
         return str(a_path(text))
     if without_secrets(text) != text:
-        raise typer.BadParameter("there may be a password in this URL, which is not shown; write ${NAME} in place of it, in quotes")
+        raise typer.BadParameter(
+            "this URL may contain a password and is not shown; write ${NAME} in its place, in quotes"
+        )
     return text
 
 
@@ -71,12 +75,14 @@ def settings_for(config: Path | None, store: str | None, **more: Any) -> Setting
 
 
 def quiet_settings_for(config: Path | None, store: str | None) -> Settings:
-    """For a command that may own the store for a moment: its own answer is what a person wants to read, not the log."""
+    """Settings without console logs, for a command that may own the store briefly: a person wants to read its answer, not the
+    log.
+    """
     return settings_for(config, store, logs={"console": False})
 
 
 def person() -> str:
-    """Who asks, as it is recorded."""
+    """The actor name under which a person's command is recorded."""
     return f"person:{getpass.getuser()}"
 
 
@@ -85,15 +91,15 @@ def a_day(text: str | None, option: str = "--day") -> date | None:
     try:
         return None if text is None else date.fromisoformat(text)
     except ValueError:
-        raise InvalidInput(option, f"{text!r} is no date", "write it like 2025-03-10") from None
+        raise InvalidInput(option, f"{text!r} is not a date", "write it like 2025-03-10") from None
 
 
 def a_moment(text: str | None) -> datetime | None:
-    """UTC where no zone is named. Raises `InvalidInput`."""
+    """Parse a time, in UTC if it names no zone. Raises `InvalidInput`."""
     try:
         at = None if text is None else datetime.fromisoformat(text)
     except ValueError:
-        raise InvalidInput("--at", f"{text!r} is no time", "write it like 2025-03-10T09:20:00Z") from None
+        raise InvalidInput("--at", f"{text!r} is not a time", "write it like 2025-03-10T09:20:00Z") from None
     return at.replace(tzinfo=UTC) if at is not None and at.tzinfo is None else at
 
 
@@ -102,11 +108,11 @@ def an_id(option: str, text: str) -> UUID:
     try:
         return UUID(text)
     except ValueError:
-        raise InvalidInput(option, f"{text!r} is no such id", "copy it from `liveorder signals --status dead-letter`") from None
+        raise InvalidInput(option, f"{text!r} is not an id", "copy it from `liveorder signals --status dead-letter`") from None
 
 
 def a_number(option: str, text: str | None) -> Decimal | None:
-    """Exact. Raises `InvalidInput`."""
+    """Parse an exact number. Raises `InvalidInput`."""
     try:
         return None if text is None else exact_number(text)
     except InvalidInput as error:

@@ -1,4 +1,4 @@
-"""Everything about one order on one page: what was asked, what became of it, its fills, and its whole history."""
+"""Everything about one order on one page: its terms, its state, its fills, and its whole history."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ from liveorder.interfaces.cli.screen import screen, shown
 from liveorder.interfaces.cli.tables import styled, table
 
 WIDE_ENOUGH_FOR_TWO = 120
-"""Columns of the screen from which the particulars stand in two."""
+"""Screen width from which the particulars are printed in two columns."""
 
 
 def print_order(order: OrderView, history: Sequence[HistoryView] = (), kept: Sequence[PositionAdjusted] = ()) -> None:
-    """The page; the history is left out where there is none to show. `kept`: fees in kind that no fill tells."""
+    """Print the page, without the history if none is given. `kept`: fees in kind that no fill reports."""
     console = screen()
     console.print(_headline(order))
     if reason := why(order):
@@ -106,7 +106,7 @@ def _times(order: OrderView) -> Iterator[tuple[str, str]]:
 
 
 def _print_kept(console: Console, order: OrderView, kept: Sequence[PositionAdjusted]) -> None:
-    """Nobody says of which buy it is."""
+    """Fees in kind. The broker does not report which buy each belongs to."""
     title = f"Kept by the broker as its fee, of this and other buys of {order.strategy_name}"
     console.print(shown(title, "bold"))
     for fee in kept:

@@ -1,4 +1,4 @@
-"""How far long work is, on a terminal; nothing where the output is read by a program."""
+"""Progress of long work, on a terminal. Prints nothing if the output goes to a program."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from liveorder.interfaces.cli.screen import screen
 
 @contextmanager
 def bar(title: str) -> Iterator[Callable[[int, int], None]]:
-    """Gives what is to be told the position reached and the one to reach."""
+    """Yields a function that takes the position reached and the final position."""
     console = screen(errors=True)
     columns = (TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
@@ -22,7 +22,7 @@ def bar(title: str) -> Iterator[Callable[[int, int], None]]:
 
 @contextmanager
 def spinner(title: str) -> Iterator[None]:
-    """For work that cannot tell how far it is."""
+    """For work whose progress is not known."""
     console = screen(errors=True)
     columns = (SpinnerColumn(), TextColumn("{task.description}", markup=False))
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:

@@ -1,4 +1,4 @@
-"""What was earned, summed by account, strategy and currency."""
+"""Profit and loss, summed by account, strategy and currency."""
 
 from __future__ import annotations
 
@@ -14,7 +14,9 @@ from liveorder.domain.values import ZERO, total
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """Realized money in `currency`; fees are those of opening fills too. Of a currency that fees alone are paid in: just these."""
+    """Realized profit and loss in `currency`. Fees include those of opening fills. For a currency in which only fees are paid: just
+    the fees.
+    """
 
     account_id: str
     strategy_name: str
@@ -25,7 +27,7 @@ class Result:
 
 
 def results_of(positions: Sequence[PositionView]) -> list[Result]:
-    """One for each account, strategy and currency, in that order."""
+    """One result per account, strategy and currency, in that order."""
     groups: defaultdict[tuple[str, str, str], list[_Share]] = defaultdict(list)
     for held in positions:
         whose = (held.account_id, held.strategy_name)
@@ -36,7 +38,7 @@ def results_of(positions: Sequence[PositionView]) -> list[Result]:
 
 
 class _Share(NamedTuple):
-    """Of one position."""
+    """One position's part of a result."""
 
     realized_pnl: Decimal
     commission: Decimal

@@ -1,4 +1,4 @@
-"""What a run came to: orders, positions, profit and loss, what stands in the way of what, and where it is all kept."""
+"""The result of a run: orders, positions, profit and loss, refusals, and where everything is stored."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ from liveorder.interfaces.cli.screen import say, screen, shown
 from liveorder.interfaces.cli.tables import print_pairs
 
 NEWEST = 100
-"""Orders and dead letters that a run shows at its end."""
+"""Maximum number of orders and dead letters that a run shows at its end."""
 
 
 class RunOutcome(View):
-    """`placed` counts the orders that this run made; the lists hold the newest ones of the store, of every run."""
+    """A run's result. `placed` counts the orders of this run. The lists hold the store's latest ones, of all runs."""
 
     mode: str
     placed: int
@@ -57,7 +57,7 @@ async def outcome_of(views: Views, summary: RunSummary, settings: Settings) -> R
 
 
 def places(settings: Settings) -> dict[str, str]:
-    """Where everything is kept, passwords masked."""
+    """Where everything is stored, with passwords masked."""
     masked = settings.masked()
     kept = {
         "orders": masked["store"],
@@ -70,7 +70,7 @@ def places(settings: Settings) -> dict[str, str]:
 
 
 def print_outcome(outcome: RunOutcome, *, in_full: bool) -> None:
-    """In full with tables; else only what is left open."""
+    """Print the result: with `in_full` all tables, otherwise only what is left open."""
     if in_full:
         print_orders(outcome.orders, f"Orders ({outcome.mode})")
         print_positions(outcome.positions)
@@ -96,7 +96,7 @@ def _print_left_open(title: str, order_ids: Sequence[UUID], orders: Sequence[Ord
 
 
 def _left_open(order_id: UUID, order: OrderView | None) -> tuple[str, str]:
-    """An order that is not among the newest is named by its id alone."""
+    """The line of an open order. One that is not among the latest is named by its id only."""
     if order is None:
         return str(order_id), ""
     filled = part(order.filled_quantity, order.quantity)

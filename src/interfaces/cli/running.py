@@ -1,4 +1,4 @@
-"""`run`: signals in, orders out, until it is told to stop or everything is at rest."""
+"""`run`: trade signals until a signal ends the process or everything is at rest."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from liveorder.interfaces.tuning import tune_process
 STANDARD_INPUT = "-"
 
 Source: TypeAlias = Callable[..., SignalSource]
-"""Makes a source when there is a store to keep its place in."""
+"""Makes a source once there is a store that keeps its bookmark."""
 
 
 def run(
@@ -39,24 +39,24 @@ def run(
     ] = None,
     follow: Annotated[
         bool,
-        typer.Option("--follow", help="Go on reading as the file grows; the first time from its end."),
+        typer.Option("--follow", help="Keep reading as the file grows; the first run starts at its end."),
     ] = False,
     from_beginning: Annotated[
-        bool, typer.Option("--from-beginning", help="With --follow: the first time from the file's beginning.")
+        bool, typer.Option("--from-beginning", help="With --follow: the first run starts at the file's beginning.")
     ] = False,
     until_idle: Annotated[
-        bool, typer.Option("--until-idle", help="End when the signals ended and every order is closed or at rest.")
+        bool, typer.Option("--until-idle", help="End once the signals have ended and every order is closed or at rest.")
     ] = False,
     shadow: Annotated[
         bool,
         typer.Option(
             "--shadow",
-            help="Decide everything on live data, send nothing. Needs a --store of its own: what it decided stays decided.",
+            help="Decide everything on live data, send nothing. Needs its own --store: its decisions are final.",
         ),
     ] = False,
     broker: Annotated[str | None, typer.Option("--broker", help="Only the accounts at this broker.")] = None,
     mock: Annotated[
-        bool, typer.Option("--use-mock-broker", help="Trade at the simulated venue whatever the settings say.")
+        bool, typer.Option("--use-mock-broker", help="Trade at the simulated venue, regardless of the settings.")
     ] = False,
     quotes: Annotated[
         Path | None, typer.Option("--quotes", parser=a_path, metavar="PATH", help="CSV of prices for the simulated venue.")
@@ -66,11 +66,11 @@ def run(
     store: Store = None,
     as_json: AsJson = False,
 ) -> None:
-    """Trade: recover what was left, then turn signals into orders."""
+    """Trade: recover unfinished orders, then turn signals into orders."""
     simulation = {"quotes": quotes} if quotes is not None else None
     settings = settings_for(config, store, broker=broker, use_mock_broker=mock or None, simulation=simulation)
     if quotes is not None and "simulation.quotes" in settings.unread:
-        raise InvalidInput("quotes", f"not read here: {settings.why_unread}", "leave it out")
+        raise InvalidInput("quotes", f"ignored here: {settings.why_unread}", "leave it out")
     sources = sources_for(settings, signals, follow=follow, from_beginning=from_beginning, until_idle=until_idle)
     outcome = trade(settings, sources, until_idle=until_idle, is_shadow=shadow, wait_for_lease=standby)
     if as_json:
@@ -81,13 +81,13 @@ def run(
 
 
 def sources_for(settings: Settings, signals: str | None, *, follow: bool, from_beginning: bool, until_idle: bool) -> list[Source]:
-    """Raises `InvalidInput` for what does not go together."""
+    """The sources. Raises `InvalidInput` for contradicting options."""
     if follow and (signals in (None, STANDARD_INPUT) or is_url(signals or "")):
         raise InvalidInput("follow", "only a file can be followed", "give --signals PATH")
     if follow and until_idle:
         raise InvalidInput("until-idle", "a followed file never ends", "leave out --follow or --until-idle")
     if from_beginning and not follow:
-        raise InvalidInput("from-beginning", "only a followed file begins elsewhere", "add --follow, or leave it out")
+        raise InvalidInput("from-beginning", "it applies to a followed file only", "add --follow, or leave it out")
     if signals is None:
         return []
     if signals == STANDARD_INPUT or is_url(signals):
@@ -96,15 +96,15 @@ def sources_for(settings: Settings, signals: str | None, *, follow: bool, from_b
 
 
 def trade(settings: Settings, sources: Sequence[Source], *, until_idle: bool, **opening: Any) -> RunOutcome:
-    """Run a service to its end. Raises `LeaseLost` when the store was lost, `Failed` when it was broken off."""
+    """Run a service to its end. Raises `LeaseLost` if the store was lost, `Failed` if the run was interrupted."""
     tune_process()
     try:
         outcome = asyncio.run(_trade(settings, sources, until_idle, opening))
     except asyncio.CancelledError:
-        raise Failed(ExitCode.INTERRUPTED, "interrupted; what was begun is taken up by the next start") from None
+        raise Failed(ExitCode.INTERRUPTED, "interrupted; the next start continues what was begun") from None
     if outcome.lost_lease:
         raise LeaseLost(
-            "another process owns the store now, or it was exchanged for another (the log says); nothing more was sent by this one"
+            "another process owns the store now, or it was replaced by another (see the log); this process sent nothing more"
         )
     return outcome
 
@@ -128,7 +128,7 @@ def _announce(settings: Settings) -> None:
 
 
 def _warn_of_halts(halts: Sequence[TradingHalted]) -> None:
-    """A service that is halted takes signals and refuses them: the person who starts it must know."""
+    """A halted service accepts signals and refuses them, so the person who starts it must know."""
     for halt in halts:
         remedy = "" if halt.reason is HaltReason.CONNECTION_LOST else "; `liveorder resume` lifts it"
         screen(errors=True).print(shown(f"{halt.sentence()}{remedy}", "bold red"), soft_wrap=True)

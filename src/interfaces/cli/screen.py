@@ -1,6 +1,6 @@
-"""Where output goes, and text from data made harmless before it gets there.
+"""Terminal output. External text is escaped before it is printed.
 
-Nothing that a signal, a broker or a settings file says is ever read as markup, and no control character of it is printed.
+Text from a signal, a broker or a settings file is never interpreted as markup, and none of its control characters is printed.
 """
 
 from __future__ import annotations
@@ -18,27 +18,27 @@ from liveorder.domain.visible_text import visible
 
 
 def screen(*, errors: bool = False) -> Console:
-    """Standard output, or standard error. 80 columns wide where it is no terminal and COLUMNS does not say otherwise."""
+    """The console for standard output or standard error. 80 columns wide if it is no terminal and COLUMNS is not set."""
     return Console(stderr=errors, markup=False, highlight=False, emoji=False)
 
 
 def shown(value: object, style: str = "") -> Text:
-    """Text as it is: brackets stay brackets, and what does not print becomes its escape."""
+    """Literal text: brackets stay brackets, and unprintable characters are escaped."""
     return Text(visible(str(value)), style)
 
 
 def say(sentence: str, style: str = "") -> None:
-    """One line for people, wrapped between words where it must be."""
+    """Print one line for people, wrapped between words."""
     screen().print(shown(sentence, style))
 
 
 def suggest(command: str) -> None:
-    """A command on a line of its own, never broken, so that it can be copied."""
+    """Print a command on its own line, unwrapped, so that it can be copied."""
     screen().print(shown(f"  {command}", "cyan"), soft_wrap=True)
 
 
 def print_json(value: Any) -> None:
-    """For machines: plain ASCII, so that no terminal obeys anything in it. `value` is JSON-ready."""
+    """Print JSON for machines, as plain ASCII, so that no terminal interprets any of it. `value` is JSON-ready."""
     sys.stdout.write(json.dumps(value, indent=2) + "\n")
     sys.stdout.flush()
 

@@ -18,14 +18,15 @@ from liveorder.interfaces.cli.running import trade
 from liveorder.interfaces.cli.screen import print_json, say
 
 EXAMPLES = Path(liveorder.__file__).resolve().parent.parent / "examples"
-"""Where they are in a checkout."""
+"""The examples' folder in a checkout."""
 
 
 def venue(
     host: Annotated[str, typer.Option(help="Where to listen.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes a free one.")] = 0,
     data: Annotated[
-        Path | None, typer.Option(parser=a_path, metavar="PATH", help="File that it remembers in; without it the venue forgets.")
+        Path | None,
+        typer.Option(parser=a_path, metavar="PATH", help="File that keeps its state; without it the state is lost at the end."),
     ] = None,
     ready_file: Annotated[
         Path | None, typer.Option("--ready-file", parser=a_path, metavar="PATH", help="HOST:PORT is written here once it listens.")
@@ -51,7 +52,7 @@ def demo(
     ] = Path("var/demo"),
     as_json: AsJson = False,
 ) -> None:
-    """Run the shipped example; a second time it finds every signal known."""
+    """Run the shipped example. A second run finds every signal known and places nothing."""
     if not (EXAMPLES / "signals.jsonl").is_file():
         raise SettingsError(f"no example at {EXAMPLES}; it comes with the source: clone the repository and run it there")
     settings = settings_for(

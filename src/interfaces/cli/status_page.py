@@ -1,4 +1,4 @@
-"""How the store and its service are, at a glance."""
+"""The state of the store and its service, at a glance."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from liveorder.interfaces.cli.screen import screen, shown
 
 
 class StatusView(View):
-    """`owner` is None when no service runs; `halts` are sentences, none when trading is not halted."""
+    """The state. `owner` is None if no service runs. `halts` are sentences; empty if trading is not halted."""
 
     store: str
     store_id: str
@@ -61,14 +61,14 @@ async def status_of(reader: StoreReader, settings: Settings) -> StatusView:
 
 
 async def _halts(reader: StoreReader) -> tuple[str, ...]:
-    """Each with what is said of it in the log; one that its owner has not seen yet says it itself."""
-    told = TradingHalt().evolve(item.event for item in await reader.store.stream(HALT_STREAM)).standing
-    return tuple(_halt(row, told[row.scope].detail if row.scope in told else "") for row in await reader.store.halts())
+    """The standing halts, each with its detail from the log. A halt that the owner has not processed yet carries its own text."""
+    logged = TradingHalt().evolve(item.event for item in await reader.store.stream(HALT_STREAM)).standing
+    return tuple(_halt(row, logged[row.scope].detail if row.scope in logged else "") for row in await reader.store.halts())
 
 
 def _halt(row: HaltRow, detail: str) -> str:
-    said = f" ({detail})" if detail and detail not in row.reason else ""
-    return f"{covered_by(row.scope)}: {row.reason} since {moment(row.at)} UTC{said}"
+    note = f" ({detail})" if detail and detail not in row.reason else ""
+    return f"{covered_by(row.scope)}: {row.reason} since {moment(row.at)} UTC{note}"
 
 
 async def _counts(reader: StoreReader) -> dict[str, int]:

@@ -1,4 +1,4 @@
-"""Commands that stop trading and let it go on."""
+"""Commands that stop and resume trading."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ def kill(
     detail: Detail = "killed from the command line",
     cancel_all: Annotated[bool, typer.Option("--cancel-all", help="Cancel protective orders too.")] = False,
     flatten: Annotated[bool, typer.Option("--flatten", help="Cancel every order and close every position at the market.")] = False,
-    emergency: Annotated[bool, typer.Option("--emergency", help="Straight to the brokers, store or no store.")] = False,
+    emergency: Annotated[bool, typer.Option("--emergency", help="Straight to the brokers, without the store.")] = False,
     timeout: Patience = 60.0,
 ) -> None:
-    """Halt all trading, cancel entries, and say whether anything is left."""
+    """Halt all trading, cancel entries, and report whether anything is left."""
     settings = quiet_settings_for(config, store)
     if emergency:
         report = _by_emergency(settings, detail, cancel_all)
@@ -39,7 +39,7 @@ def kill(
     if as_json:
         print_json(report)
     else:
-        _tell(report)
+        _print_report(report)
     raise typer.Exit(ExitCode.OK if report["is_flat"] else ExitCode.NOT_FLAT)
 
 
@@ -49,12 +49,12 @@ def _by_emergency(settings: Settings, detail: str, cancel_all: bool) -> dict[str
     return report | {"calls_in_flight": [], "not_closed": [], "is_flat": is_flat}
 
 
-def _tell(report: Mapping[str, Any]) -> None:
+def _print_report(report: Mapping[str, Any]) -> None:
     say("FLAT" if report["is_flat"] else "NOT FLAT", "bold green" if report["is_flat"] else "bold red")
     if report["is_durable"] and (journal := report.get("journal")):
-        say(f"the halt is durable in {journal}: a service that reads it there sends nothing after a restart either")
+        say(f"the halt is durable in {journal}: a service that reads it sends nothing, also after a restart")
     elif report["is_durable"]:
-        say("the halt is durable: nothing is sent after a restart either")
+        say("the halt is durable: nothing is sent, also after a restart")
     else:
         say("the halt is not durable yet: keep the service running, or kill again once the store can be written", "bold red")
     if report["cancelled"]:
@@ -85,9 +85,9 @@ def resume(
     elif result["lifted"]:
         say(f"the halt of {'every account' if account is None else account} is lifted", "green")
     else:
-        say("there was no such halt; `liveorder status` lists those that stand", "yellow")
+        say("there is no such halt; `liveorder status` lists the halts that stand", "yellow")
     if not as_json and result["still_halted"]:
-        say(f"still halted: {', '.join(result['still_halted'])}; each is lifted by its own name", "yellow")
+        say(f"still halted: {', '.join(result['still_halted'])}; each has to be lifted separately", "yellow")
 
 
 def auto_trading(
@@ -98,7 +98,7 @@ def auto_trading(
     detail: Detail = "switched from the command line",
     timeout: Patience = PATIENCE_SECONDS,
 ) -> None:
-    """Switch whether signals trade by themselves; holds until it is switched again, over the setting."""
+    """Switch whether signals trade automatically. Overrides the setting until it is switched again."""
     if switch not in ("on", "off"):
         raise typer.BadParameter("say on or off")
     arguments = {"enabled": switch == "on", "detail": detail}

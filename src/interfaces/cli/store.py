@@ -1,4 +1,4 @@
-"""Commands that change what a store is stamped with."""
+"""Commands that change a store's identity."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from liveorder.bootstrap import change_default_account
 from liveorder.interfaces.cli.options import Config, Evidence, Store, person, settings_for
 from liveorder.interfaces.cli.screen import say
 
-store = typer.Typer(no_args_is_help=True, help="Change what the store remembers of its settings, while no service runs.")
+store = typer.Typer(no_args_is_help=True, help="Change settings that are kept in the store, while no service runs.")
 
 
 @store.command("default-account")
 def default_account(
-    account_id: Annotated[str, typer.Argument(metavar="ID", help="As the settings name it.")],
+    account_id: Annotated[str, typer.Argument(metavar="ID", help="The account's name in the settings.")],
     evidence: Evidence,
     config: Config = None,
     url: Store = None,
 ) -> None:
-    """Choose the account of signals that name none. What they became before stays known."""
+    """Choose the account for signals that name none. Earlier signals keep their orders."""
     asyncio.run(change_default_account(settings_for(config, url), account_id, evidence, person()))
     say(f'signals that name no account go to {account_id}; set default_account = "{account_id}" in the settings too')

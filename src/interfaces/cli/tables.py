@@ -1,4 +1,4 @@
-"""Tables that fit: where the screen is too narrow for all columns, the least important ones stay out, and no cell is torn apart."""
+"""Tables that fit the screen: if it is too narrow, the least important columns are left out, and no cell is wrapped."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from liveorder.interfaces.cli.screen import screen, shown
 
 R = TypeVar("R")
 _GAP = 2
-"""Characters between two columns."""
+"""Characters between two columns, including the divider."""
 _DIVIDER = 1
-"""Of them, the one that belongs to the box."""
+"""Characters of the divider."""
 
 
 def table(title: str, columns: Sequence[Column[R]], rows: Sequence[R], width: int) -> Table:
-    """The rows under those columns that fit into `width`; a cell that is too long even then ends in an ellipsis."""
+    """The table with the columns that fit into `width`. A cell that is still too long ends in an ellipsis."""
     cells = [[styled(column.of(row)) for column in columns] for row in rows]
     kept = fitting(columns, cells, width)
     made = Table(
@@ -42,7 +42,7 @@ def table(title: str, columns: Sequence[Column[R]], rows: Sequence[R], width: in
 
 
 def fitting(columns: Sequence[Column[R]], cells: Sequence[Sequence[Text]], width: int) -> list[int]:
-    """Places of the columns that stay, in order."""
+    """Indexes of the columns that stay, in order."""
     needs = [
         max(cell_len(column.title), *(cell_len(row[place].plain) for row in cells), 0) + _GAP
         for place, column in enumerate(columns)
@@ -56,7 +56,7 @@ def fitting(columns: Sequence[Column[R]], cells: Sequence[Sequence[Text]], width
 
 
 def print_table(title: str, columns: Sequence[Column[R]], rows: Sequence[R], if_empty: str) -> None:
-    """The table, or one line where there is nothing to show."""
+    """Print the table, or one line if there are no rows."""
     console = screen()
     if rows:
         console.print(table(title, columns, rows, console.width))
@@ -66,7 +66,7 @@ def print_table(title: str, columns: Sequence[Column[R]], rows: Sequence[R], if_
 
 
 def print_pairs(title: str, pairs: Sequence[tuple[str, str]]) -> None:
-    """Names and what is said of each, wrapped beside its name. Nothing where there are none."""
+    """Print names and texts side by side, with the texts wrapped. Prints nothing without pairs."""
     if not pairs:
         return
     grid = Table.grid(padding=(0, _GAP, 0, 0))

@@ -24,11 +24,11 @@ Limit = Annotated[str | None, typer.Option("--limit-price", metavar="NUMBER")]
 Stop = Annotated[str | None, typer.Option("--stop-price", metavar="NUMBER")]
 
 Act = Callable[[Settings, Signal, bool, float], None]
-"""What to do with the signal: settings, signal, as JSON, patience in seconds."""
+"""An action on a signal, called with settings, signal, as JSON, time-out in seconds."""
 
 
 def with_a_signal(act: Act) -> Callable[..., None]:
-    """A command that takes a signal, as JSON or as options that are named as its fields are."""
+    """Make a command that takes a signal, as JSON or as options named like its fields."""
 
     def command(
         context: typer.Context,
@@ -58,7 +58,7 @@ def with_a_signal(act: Act) -> Callable[..., None]:
 
 
 def submit(settings: Settings, signal: Signal, as_json: bool, timeout: float) -> None:
-    """Place one order. A signal that is known already gives the order that it became."""
+    """Place one order. A known signal returns its existing order."""
     result = ask(settings, CommandKind.SUBMIT, {"signal": signal.to_json()}, timeout)
     raise typer.Exit(code_for(show_order(result, as_json=as_json)))
 
@@ -77,7 +77,7 @@ def cancel(
     as_json: AsJson = False,
     timeout: Patience = PATIENCE_SECONDS,
 ) -> None:
-    """Ask the broker to cancel an order. Fills that come first are booked all the same."""
+    """Ask the broker to cancel an order. Fills that arrive first are still booked."""
     result = ask_about(quiet_settings_for(config, store), CommandKind.CANCEL, any_id, timeout)
     show_order(result, as_json=as_json)
 
@@ -92,7 +92,7 @@ def replace(
     as_json: AsJson = False,
     timeout: Patience = PATIENCE_SECONDS,
 ) -> None:
-    """Change quantity or prices of an order that stands."""
+    """Change quantity or prices of a working order."""
     given = {"quantity": quantity, "limit_price": limit_price, "stop_price": stop_price}
     terms = {name: str(a_number(name, text)) for name, text in given.items() if text is not None}
     if not terms:
@@ -108,16 +108,16 @@ def settle(
         str | None, typer.Option("--found", metavar="BROKER_ORDER_ID", help="It is at the broker under this id.")
     ] = None,
     absent: Annotated[
-        bool, typer.Option("--absent", help="The broker never got it, or has it no more; it is not sent again.")
+        bool, typer.Option("--absent", help="The broker never received it, or no longer has it; it is not sent again.")
     ] = False,
     config: Config = None,
     store: Store = None,
     as_json: AsJson = False,
     timeout: Patience = PATIENCE_SECONDS,
 ) -> None:
-    """End a doubt, or an order that the broker has forgotten, with what you have seen there."""
+    """End a doubt, or an order that the broker no longer has, with evidence from the broker."""
     if absent is (found is not None):
-        raise InvalidInput("found", "it is either there or not", "give one of --found BROKER_ORDER_ID and --absent")
+        raise InvalidInput("found", "an order is either found or absent", "give one of --found BROKER_ORDER_ID and --absent")
     kind = CommandKind.SETTLE_ABSENT if absent else CommandKind.SETTLE_FOUND
     seen = {} if found is None else {"broker_order_id": found}
     result = ask_about(quiet_settings_for(config, store), kind, any_id, timeout, evidence=evidence, **seen)
@@ -125,7 +125,7 @@ def settle(
 
 
 def a_signal(text: str | None, options: Mapping[str, object]) -> Signal:
-    """From JSON, or from options under an id of its own. Raises `InvalidInput` and `UnusableSignal`."""
+    """A signal from JSON, or from options with a new id. Raises `InvalidInput` and `UnusableSignal`."""
     if text is None:
         return Signal(**{"signal_id": f"manual-{uuid4()}", "order_type": _type_by_prices(options), **options})
     if options:

@@ -24,11 +24,11 @@ from liveorder.interfaces.cli.screen import print_json, say
 def init(
     path: Annotated[Path, typer.Argument(parser=a_path, metavar="PATH", help="Where to write it.")] = Path("liveorder.toml"),
 ) -> None:
-    """Write a settings file with everything that can be set, its default and what it means."""
+    """Write a settings file with every setting, its default and its meaning."""
     try:
         write_settings_template(path)
     except FileExistsError:
-        raise InvalidInput("path", f"{path} is there already", "move it away or name another file") from None
+        raise InvalidInput("path", f"{path} already exists", "move it away or name another file") from None
     say(f"wrote {path}; everything in it is commented out and shows the default")
 
 
@@ -52,40 +52,41 @@ def backup(
     """Copy the store while it is in use."""
     with spinner("Copying the store"):
         copy = asyncio.run(back_up(settings_for(config, store), target))
-    say(f"the store is copied to {copy}; started from, a copy stands halted until it is reconciled")
+    say(f"the store is copied to {copy}; a service that starts from a copy is halted until it is reconciled")
 
 
 def replay(
     config: Config = None,
     store: Store = None,
     as_json: AsJson = False,
-    verify: Annotated[bool, typer.Option("--verify", help="Change nothing, compare with what is there.")] = False,
+    verify: Annotated[bool, typer.Option("--verify", help="Change nothing; compare with the present tables.")] = False,
 ) -> None:
-    """Make all lists and reports anew from the log."""
+    """Rebuild all lists and reports from the log."""
     settings = settings_for(config, store)
     if verify:
         with bar("Comparing") as progress:
             found = asyncio.run(verify_views(settings, progress))
-        _tell_comparison(found, as_json=as_json)
+        _print_comparison(found, as_json=as_json)
         raise typer.Exit(ExitCode.OK if found.is_equal else ExitCode.DIFFERS)
     with bar("Replaying") as progress:
         position = asyncio.run(rebuild_views(settings, progress))
     if as_json:
         print_json({"position": position})
     else:
-        say(f"read models made anew from {plural(position, 'event')}")
+        say(f"read models rebuilt from {plural(position, 'event')}")
 
 
-def _tell_comparison(found: Verification, *, as_json: bool) -> None:
+def _print_comparison(found: Verification, *, as_json: bool) -> None:
     if as_json:
         differences = [{"table": item.table, "key": list(map(str, item.key))} for item in found.differences]
         print_json({"position": found.position, "rows": found.rows, "is_equal": found.is_equal, "differences": differences})
         return
     rows = plural(sum(found.rows.values()), "row")
     if found.is_equal:
-        say(f"{rows} of {len(found.rows)} read models are what {plural(found.position, 'event')} make of them", "green")
+        tables = plural(len(found.rows), "table")
+        say(f"read models match the log ({tables}, {rows}, {plural(found.position, 'event')})", "green")
         return
-    say(f"{plural(len(found.differences), 'difference')} in {rows}; `liveorder replay` makes them anew", "bold red")
+    say(f"{plural(len(found.differences), 'difference')} in {rows}; `liveorder replay` rebuilds them", "bold red")
     for item in found.differences:
         say(f"  {item.table} {' '.join(map(str, item.key))}")
 

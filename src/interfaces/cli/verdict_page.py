@@ -1,4 +1,4 @@
-"""What all the rules say of a signal, for a terminal."""
+"""The verdict of all rules on a signal, for a terminal."""
 
 from __future__ import annotations
 
