@@ -33,9 +33,7 @@ def a_place_of_signals(text: str) -> str:
     if _URL.match(text) is None:
         return str(a_path(text))
     if without_secrets(text) != text:
-        raise typer.BadParameter(
-            "this URL may contain a password and is not shown; write ${NAME} in its place, in quotes"
-        )
+        raise typer.BadParameter("this URL may contain a password and is not shown; write ${NAME} in its place, in quotes")
     return text
 
 
