@@ -265,15 +265,15 @@ class OrderRegister:
         after = self._with_its_keys(order.apply(recorded) if order is not None else LiveOrder.replay(recorded))
         was_open, name = order is not None and not order.is_finished, after.broker_order_id
         is_renamed = name is not None and (order is None or name != order.broker_order_id)
-        commit = Commit(
-            events=tuple(recorded),
-            claim=claim,
-            is_open=None if was_open is not after.is_finished else not after.is_finished,
-            entries=self._entries(order, after, events, reserve=adds_risk),
-            unless_halted=unless_halted,
-            names=(BrokerName(after.intent.account_id, name, stream_id),) if name is not None and is_renamed else (),
-        )
         try:
+            commit = Commit(
+                events=tuple(recorded),
+                claim=claim,
+                is_open=None if was_open is not after.is_finished else not after.is_finished,
+                entries=self._entries(order, after, events, reserve=adds_risk),
+                unless_halted=unless_halted,
+                names=(BrokerName(after.intent.account_id, name, stream_id),) if name is not None and is_renamed else (),
+            )
             committed = await self._store.append(commit)
         except BaseException as error:
             if isinstance(error, (StoreUnavailable, VersionConflict, asyncio.CancelledError)):
