@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 
-from liveorder.domain.errors import BrokerError
+from liveorder.domain.errors import BrokerError, BrokerRefusal
 from liveorder.domain.order import LiveOrder
 from liveorder.domain.order.outcomes import NotBegun, NotReceived, Outcome
 from liveorder.domain.risk_limits import RiskLimits
@@ -41,6 +41,15 @@ class RetryPolicy:
         if order.was_not_begun:
             return self.wait_after(order.not_begun)
         return self.wait_after(order.failures, error) if self.allows_after(order.failures) else 0.0
+
+    def wait_to_ask_again(self, attempts_made: int, error: BrokerError, seconds_left: float) -> float | None:
+        """Seconds before a question that failed is put again; None: it is not.
+
+        Not where the broker refused it, nor more often than a request is sent, nor when the wait would take more than is left.
+        """
+        seconds = self.wait_after(attempts_made, error)
+        is_refused = isinstance(error, BrokerRefusal)
+        return None if is_refused or not self.allows_after(attempts_made) or seconds > seconds_left else seconds
 
     def is_used_up_by(self, order: LiveOrder) -> bool:
         """Whether the order was sent as often as it may be."""

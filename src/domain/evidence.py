@@ -185,6 +185,14 @@ def may_be_old(
     return isinstance(report, OrderSnapshot) and may_be_from_before_a_bust(order, report, now, call_seconds, can)
 
 
+def something_was_missed_since(order: LiveOrder, answer: OrderSnapshot) -> datetime | None:
+    """From when on to ask for executions: the broker shows less filled than is booked. None: there is nothing to ask for.
+
+    A bust or a correction was missed, or the answer was old.
+    """
+    return order.submitted_at if answer.filled_quantity < order.filled_quantity else None
+
+
 def shows_the_last_fill(asked_at: float, filled_at: float, can: BrokerCapabilities) -> bool:
     """Whether the broker's answer to a question of `asked_at` contains what was filled at `filled_at`, both by our own counter."""
     return asked_at > filled_at + can.lookup_lag_seconds

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from uuid import UUID
 
 from liveorder.domain.events import Event, RecordedEvent
@@ -10,6 +10,7 @@ from liveorder.domain.execution_report import Execution, ExecutionBusted, Execut
 from liveorder.domain.identifiers import stream_id
 from liveorder.domain.notice_event import NoticeEvent
 from liveorder.domain.order import LiveOrder
+from liveorder.domain.order.events import Acknowledged, Filled
 
 
 class UnmatchedReportNoted(Event):
@@ -62,6 +63,18 @@ def is_about(order: LiveOrder, noted: RecordedEvent) -> bool:
         return True
     key = noted.event.fields.get("client_order_id")
     return noted.envelope.recorded_at >= order.submitted_at and key in (None, order.client_order_id)
+
+
+def may_be_noted(order: LiveOrder, events: Sequence[Event]) -> tuple[str, list[str]] | None:
+    """Under which id of the order's broker, and of which executions, something may have been noted before it was known by that.
+
+    None where these events, which are about to be stored, make it known by nothing new: it learns no id, and nothing is filled.
+    """
+    learned = next((event.broker_order_id for event in events if isinstance(event, Acknowledged) and event.broker_order_id), None)
+    name, filled = learned or order.broker_order_id, [event.execution_id for event in events if isinstance(event, Filled)]
+    if name is None or (not filled and name == order.broker_order_id):
+        return None
+    return name, [*order.executions.told, *filled]
 
 
 def unmatched_stream(account_id: str, report: ExecutionReport) -> UUID:

@@ -6,10 +6,9 @@ import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -23,6 +22,7 @@ from liveorder.domain.signal import UnusableSignal
 from liveorder.domain.trading_halt import EVERYTHING, HaltReason
 from liveorder.domain.values import AssetClass, OrderType, Side, TimeInForce, TradingHours
 from liveorder.infrastructure.brokers.simulated.broker import SIMULATED_CAPABILITIES
+from liveorder.infrastructure.calendars import ExchangeCalendars
 from tests.engine.scenes import ACCOUNT, CALENDAR, LAX, NOON, SPY, STILL, Scene, a_limit, a_scene, a_signal, until
 
 REFUSED = BrokerConnectionError("connection refused")
@@ -382,16 +382,25 @@ async def test_hours_are_those_that_are_usual_unless_the_signal_names_some(tmp_p
 BEFORE_THE_OPEN = datetime(2025, 3, 10, 13, 0, tzinfo=UTC)
 
 
-class Ending:
-    """A calendar that ends a minute after noon; open until then."""
+class Ending(ExchangeCalendars):
+    """Ends a minute after noon; open until then."""
 
-    def __getattr__(self, name: str) -> Any:
-        def answer(calendar_name: str, *moments: Any) -> Any:
-            if max(each for each in moments if isinstance(each, datetime)) > NOON + timedelta(minutes=1):
-                raise InvalidInput("calendar", "XNYS knows no session any more", "upgrade exchange_calendars and restart")
-            return getattr(CALENDAR, name)(calendar_name, *moments)
+    def session_of(self, calendar_name: str, at: datetime) -> date:
+        return super().session_of(calendar_name, _known(at))
 
-        return answer
+    def is_open(self, calendar_name: str, at: datetime, hours: TradingHours = TradingHours.REGULAR) -> bool:
+        return super().is_open(calendar_name, _known(at), hours)
+
+    def open_seconds_between(
+        self, calendar_name: str, start: datetime, end: datetime, hours: TradingHours = TradingHours.REGULAR
+    ) -> float:
+        return super().open_seconds_between(calendar_name, start, _known(end), hours)
+
+
+def _known(at: datetime) -> datetime:
+    if at > NOON + timedelta(minutes=1):
+        raise InvalidInput("calendar", "XNYS knows no session any more", "upgrade exchange_calendars and restart")
+    return at
 
 
 async def test_an_order_for_the_opening_auction_goes_out_before_it(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from liveorder.domain.account_config import AccountConfig, RetryPolicy
-from liveorder.domain.errors import BrokerConnectionError, BrokerRateLimitError, BrokerTimeoutError
+from liveorder.domain.errors import BrokerConnectionError, BrokerError, BrokerRateLimitError, BrokerTimeoutError, InvalidSymbolError
 from liveorder.domain.order import LiveOrder, requests
 from liveorder.domain.order.outcomes import Answered, NotBegun, NotReceived, Outcome, Unknown
 from liveorder.domain.risk_limits import RiskLimits
@@ -65,6 +65,24 @@ def test_a_replace_is_decided_anew_only_where_nothing_left() -> None:
     again = [RetryPolicy(attempts=2).replaces_again(outcome, 1) for outcome in (DELAYED, AWAY, LOST, Answered(()))]
     assert again == [True, False, False, False]
     assert not RetryPolicy(attempts=2).replaces_again(DELAYED, 2)
+
+
+@pytest.mark.parametrize(
+    ("error", "attempts", "left", "seconds"),
+    [
+        (BrokerConnectionError("refused"), 1, 30.0, 1.0),
+        (BrokerConnectionError("refused"), 2, 30.0, 2.0),
+        (BrokerConnectionError("refused"), 3, 30.0, None),
+        (BrokerConnectionError("refused"), 2, 2.0, 2.0),
+        (BrokerConnectionError("refused"), 2, 1.9, None),
+        (BrokerRateLimitError("slow", 31.0), 1, 30.0, None),
+        (InvalidSymbolError("no such symbol"), 1, 30.0, None),
+    ],
+)
+def test_a_question_is_put_again_while_it_makes_sense(
+    error: BrokerError, attempts: int, left: float, seconds: float | None
+) -> None:
+    assert RetryPolicy(attempts=3).wait_to_ask_again(attempts, error, left) == seconds
 
 
 def test_attempts_are_used_up_by_failures_and_not_by_delays_of_ours() -> None:

@@ -30,6 +30,7 @@ from liveorder.domain.evidence import (
     proved_by_not_finding,
     seconds_to_proof,
     shows_the_last_fill,
+    something_was_missed_since,
 )
 from liveorder.domain.execution_report import Accepted, BrokerStatus, OrderSnapshot
 from liveorder.domain.order import LiveOrder, OpenRequest
@@ -383,6 +384,12 @@ def test_a_snapshot_that_nobody_asked_for_may_still_be_from_before_a_bust() -> N
     assert may_be_old(busted, told, None, soon, 10.0, CAN)
     assert not may_be_old(busted, told, None, soon + timedelta(seconds=0.2), 10.0, CAN)
     assert not may_be_old(busted, Accepted(), None, soon, 10.0, CAN)
+
+
+def test_a_broker_that_shows_less_than_is_booked_is_asked_for_what_was_missed() -> None:
+    filled = order_of(SENT, ACKNOWLEDGED, fill("a", 40))
+    for quantity, since in ((39, filled.submitted_at), (40, None), (41, None)):
+        assert something_was_missed_since(filled, replace(WORKING, filled_quantity=Decimal(quantity))) == since
 
 
 @pytest.mark.parametrize(("asked_at", "expected"), [(102.9, False), (103.0, False), (103.1, True)])

@@ -6,11 +6,11 @@ from dataclasses import replace
 
 import pytest
 
-from liveorder.domain.events import RecordedEvent
+from liveorder.domain.events import Event, RecordedEvent
 from liveorder.domain.execution_report import Accepted
 from liveorder.domain.order import LiveOrder
-from liveorder.domain.unmatched_report import is_about, note
-from tests.builders import ACKNOWLEDGED, KEY, SENT, order_of, recorded
+from liveorder.domain.unmatched_report import is_about, may_be_noted, note
+from tests.builders import ACKNOWLEDGED, KEY, SENT, fill, order_of, recorded, then
 
 STANDING, ADOPTED = order_of(SENT, ACKNOWLEDGED), order_of(ACKNOWLEDGED)
 """Sent a second after the start."""
@@ -37,3 +37,23 @@ def noted(version: int, client_order_id: str | None) -> RecordedEvent:
 )
 def test_brokers_ids_come_again(order: LiveOrder, item: RecordedEvent, expected: bool) -> None:
     assert is_about(order, item) is expected
+
+
+@pytest.mark.parametrize(
+    ("order", "events", "expected"),
+    [
+        (order_of(SENT), [ACKNOWLEDGED], ("B-1", [])),
+        (order_of(SENT), [ACKNOWLEDGED, fill("a", 1)], ("B-1", ["a"])),
+        (order_of(SENT), [fill("a", 1)], None),
+        (order_of(SENT), [ACKNOWLEDGED.model_copy(update={"broker_order_id": None})], None),
+        (STANDING, [], None),
+        (STANDING, [ACKNOWLEDGED], None),
+        (STANDING, [ACKNOWLEDGED.model_copy(update={"broker_order_id": "B-2"})], ("B-2", [])),
+        (then(STANDING, fill("a", 1)), [fill("b", 1)], ("B-1", ["a", "b"])),
+    ],
+    ids=["learns its id", "and fills", "fills without an id", "learns none", "nothing", "its own id", "another id", "fills on"],
+)
+def test_what_makes_an_order_known_by_something_new_may_have_been_noted(
+    order: LiveOrder, events: list[Event], expected: tuple[str, list[str]] | None
+) -> None:
+    assert may_be_noted(order, events) == expected

@@ -176,12 +176,10 @@ class Gateway:
         while True:
             try:
                 return await self.ask(question())
-            except BrokerRefusal:
-                raise
             except BrokerError as error:
                 attempts += 1
-                seconds = self.terms.retry.wait_after(attempts, error)
-                if not self.terms.retry.allows_after(attempts) or self._clock.monotonic() + seconds > last_at:
+                seconds = self.terms.retry.wait_to_ask_again(attempts, error, last_at - self._clock.monotonic())
+                if seconds is None:
                     raise
                 await self._clock.sleep(seconds)
 

@@ -24,14 +24,14 @@ from liveorder.application.recording import Cause
 from liveorder.application.runtime.concurrently import QUESTIONS_AT_ONCE, concurrently
 from liveorder.domain.errors import BrokerError, LiveOrderError
 from liveorder.domain.events import Event
-from liveorder.domain.evidence import is_overtaken, may_be_old
+from liveorder.domain.evidence import is_overtaken, may_be_old, something_was_missed_since
 from liveorder.domain.execution_report import ExecutionReport, OrderSnapshot, answering
 from liveorder.domain.order import LiveOrder
-from liveorder.domain.order.events import Acknowledged, Filled, RequestKind
+from liveorder.domain.order.events import RequestKind
 from liveorder.domain.order.matching import unlisted, was_waiting_for
 from liveorder.domain.order.outcomes import Outcome, left_open_by, reports_of
 from liveorder.domain.order.reception import apply_report
-from liveorder.domain.unmatched_report import UnmatchedReportResolved, is_about, note, streams_about, unmatched_stream
+from liveorder.domain.unmatched_report import UnmatchedReportResolved, is_about, may_be_noted, note, streams_about, unmatched_stream
 
 _T = TypeVar("_T")
 
@@ -92,12 +92,8 @@ class ApplyReports:
 
     async def resolve_what_waits(self, order: LiveOrder, events: Sequence[Event]) -> None:
         """Of an order that learns its broker's id, or fills, by these events, which are not stored yet. Its holder calls it."""
-        learned = next(
-            (event.broker_order_id for event in events if isinstance(event, Acknowledged) and event.broker_order_id), None
-        )
-        name, filled = learned or order.broker_order_id, [event.execution_id for event in events if isinstance(event, Filled)]
-        if name is not None and (filled or name != order.broker_order_id):
-            await self._unmatched.resolve_left(order, name, [*order.executions.told, *filled])
+        if (noted := may_be_noted(order, events)) is not None:
+            await self._unmatched.resolve_left(order, *noted)
 
     async def _followed_up(self, order: LiveOrder, after: LiveOrder) -> LiveOrder:
         """What a report means beyond its events."""
@@ -177,9 +173,8 @@ class ApplyReports:
             if key is not None and is_overtaken(self._orders.known_by_key(key), keys.get(key)):
                 continue  # it is asked for again at the next poll
             booked = await self._safely(gateway.account_id, self.book(gateway.account_id, snapshot, asked))
-            since = booked.submitted_at if booked is not None and snapshot.filled_quantity < booked.filled_quantity else None
-            if since is not None:
-                await self.catch_up(gateway, since)  # a bust or a correction was missed, or the answer was old
+            if booked is not None and (since := something_was_missed_since(booked, snapshot)) is not None:
+                await self.catch_up(gateway, since)
         self._unmatched.still_listed(gateway.account_id, {snapshot.broker_order_id for snapshot in snapshots})
         missing = self._missing(gateway.account_id, snapshots)
         answers = await concurrently(partial(self.ask, gateway), missing, limit=QUESTIONS_AT_ONCE)
