@@ -32,7 +32,8 @@ from liveorder.application.reporting.pump import rare_collections
 from liveorder.domain.events import Envelope, Event, RecordedEvent
 from liveorder.domain.identifiers import uuid7
 from liveorder.domain.instrument import Instrument
-from liveorder.domain.order.events import Acknowledged, Approved, Filled, Requested, SubmissionStarted
+from liveorder.domain.order.events import Acknowledged, Approved, Filled, OrderRequested, SubmissionStarted
+from liveorder.domain.order.terms import OrderTerms
 from liveorder.domain.values import OrderType, Side
 from liveorder.infrastructure.clock import SystemClock
 from liveorder.infrastructure.eventstore.order_store import DatabaseOrderStore
@@ -67,7 +68,7 @@ def _envelope(at: datetime, number: int, chance: random.Random) -> Envelope:
 
 def _life(order_id: UUID, number: int, at: datetime, chance: random.Random) -> list[Event]:
     key, quantity, price = f"K{number:019d}", Decimal(chance.randrange(1, 100)), Decimal(chance.randrange(10_000, 30_000)) / 100
-    requested = Requested(
+    requested = OrderRequested(
         order_id=order_id,
         client_order_id=key,
         signal_id=f"signal-{number}",
@@ -78,9 +79,7 @@ def _life(order_id: UUID, number: int, at: datetime, chance: random.Random) -> l
         strategy_name=chance.choice(("trend", "mean")),
         broker="simulated",
         instrument=Instrument(symbol=chance.choice(SYMBOLS), exchange="NASDAQ"),
-        side=chance.choice((Side.BUY, Side.SELL)),
-        order_type=OrderType.MARKET,
-        quantity=quantity,
+        terms=OrderTerms(side=chance.choice((Side.BUY, Side.SELL)), order_type=OrderType.MARKET, quantity=quantity),
     )
     return [
         requested,

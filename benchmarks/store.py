@@ -35,7 +35,8 @@ from liveorder.application.recording import domain_events
 from liveorder.domain.events import Envelope, Event, RecordedEvent
 from liveorder.domain.identifiers import uuid7
 from liveorder.domain.instrument import Instrument
-from liveorder.domain.order.events import Acknowledged, Filled, Requested, SubmissionStarted
+from liveorder.domain.order.events import Acknowledged, Filled, OrderRequested, SubmissionStarted
+from liveorder.domain.order.terms import OrderTerms
 from liveorder.domain.values import OrderType, Side
 from liveorder.infrastructure.eventstore.mapper import DomainEventMapper
 from liveorder.infrastructure.eventstore.order_store import DatabaseOrderStore
@@ -61,7 +62,7 @@ class WallClock:
 
 
 LIFE: tuple[Event, ...] = (
-    Requested(
+    OrderRequested(
         order_id=UUID(int=1),
         client_order_id="A" * 20,
         signal_id="signal-1",
@@ -72,10 +73,7 @@ LIFE: tuple[Event, ...] = (
         strategy_name="trend",
         broker="ibkr",
         instrument=Instrument(symbol="SPY", exchange="ARCA"),
-        side=Side.BUY,
-        order_type=OrderType.LIMIT,
-        quantity=Decimal(100),
-        limit_price=Decimal("512.25"),
+        terms=OrderTerms(side=Side.BUY, order_type=OrderType.LIMIT, quantity=Decimal(100), limit_price=Decimal("512.25")),
     ),
     SubmissionStarted(
         request_id="r-1",

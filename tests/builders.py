@@ -10,6 +10,7 @@ from liveorder.domain.events import Envelope, Event, RecordedEvent
 from liveorder.domain.instrument import Instrument
 from liveorder.domain.order import LiveOrder
 from liveorder.domain.order import events as ev
+from liveorder.domain.order.terms import OrderTerms
 from liveorder.domain.values import OrderType, Side
 
 START = datetime(2026, 11, 20, 14, 30, tzinfo=UTC)
@@ -24,7 +25,7 @@ def seconds(count: float) -> datetime:
     return START + timedelta(seconds=count)
 
 
-def intent(**changes: Any) -> ev.Requested:
+def intent(**changes: Any) -> ev.OrderRequested:
     """Of a MARKET order for 100, unless told otherwise."""
     fields: dict[str, Any] = {
         "order_id": ORDER_ID,
@@ -41,7 +42,9 @@ def intent(**changes: Any) -> ev.Requested:
         "order_type": OrderType.MARKET,
         "quantity": None if "notional" in changes else Decimal(100),
     }
-    return ev.Requested.model_validate(fields | changes)
+    fields |= changes
+    terms = {name: fields.pop(name) for name in OrderTerms.model_fields if name in fields}
+    return ev.OrderRequested(terms=OrderTerms(**terms), **fields)
 
 
 def figures(*values: object) -> tuple[object, ...]:
@@ -62,7 +65,7 @@ def envelope(version: int) -> Envelope:
 
 def order_of(*events: Event) -> LiveOrder:
     """The order that these events make; the usual intent comes first where they begin with none."""
-    begun = events if events and isinstance(events[0], ev.Requested) else (intent(), *events)
+    begun = events if events and isinstance(events[0], ev.OrderRequested) else (intent(), *events)
     return LiveOrder.replay(recorded(begun))
 
 

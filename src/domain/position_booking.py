@@ -14,7 +14,7 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import NamedTuple, TypeAlias
 
-from liveorder.domain.order.events import Requested
+from liveorder.domain.order.events import OrderRequested
 from liveorder.domain.position import Position
 from liveorder.domain.position_adjustment import PositionAdjusted
 from liveorder.domain.values import EXACT, ZERO, Money, total, with_money
@@ -116,7 +116,7 @@ class Holding:
         return cls(Position.from_json(state), int(opened), int(last))
 
 
-Owner: TypeAlias = Requested | PositionAdjusted
+Owner: TypeAlias = OrderRequested | PositionAdjusted
 """Says whose a position is, and of what."""
 
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from liveorder.domain.claim import IdempotencyClaim, claims_meant
 from liveorder.domain.identifiers import KeyRing
 from liveorder.domain.order import LiveOrder
-from liveorder.domain.order.events import Requested
+from liveorder.domain.order.events import OrderRequested
 from liveorder.domain.signal import Signal, UnusableSignal
 
 
@@ -35,7 +35,7 @@ class SignalKnownOnSeveralAccounts(UnusableSignal):
         )
 
 
-def claim_of(intent: Requested, keys: KeyRing) -> IdempotencyClaim:
+def claim_of(intent: OrderRequested, keys: KeyRing) -> IdempotencyClaim:
     """That of the order which this intent becomes."""
     return IdempotencyClaim(
         intent.namespace,

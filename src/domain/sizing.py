@@ -14,7 +14,8 @@ from uuid import UUID
 from liveorder.domain.broker_capabilities import BrokerCapabilities
 from liveorder.domain.errors import InvalidInput
 from liveorder.domain.instrument import Instrument
-from liveorder.domain.order.events import Requested
+from liveorder.domain.order.events import OrderRequested
+from liveorder.domain.order.terms import OrderTerms
 from liveorder.domain.quotes import Price, Priced
 from liveorder.domain.risk_limits import RiskLimits
 from liveorder.domain.signal import Signal, UnusableSignal
@@ -51,7 +52,7 @@ class SizingTerms:
 class SizedIntent:
     """The intent, the price that it was sized by, and why it cannot be sent if sizing found a reason."""
 
-    intent: Requested
+    intent: OrderRequested
     priced: Priced
     problem: InvalidInput | None = None
 
@@ -86,13 +87,13 @@ def check_multiplier(signal: Signal, instrument: Instrument, can: BrokerCapabili
 _TIES = frozenset({"oco_group", "parent_order_id"})
 
 
-def is_unprotected(intent: Requested, mode: TradingMode) -> bool:
+def is_unprotected(intent: OrderRequested, mode: TradingMode) -> bool:
     """Whether it is refused for what nobody here carries out.
 
     A simulation loses nothing by a stop-loss that nobody places. A tie to another order that is kept in vain is one that its sender
     relies on, there too.
     """
-    return bool(intent.unattended) and (mode is not TradingMode.SIMULATION or not _TIES.isdisjoint(intent.unattended))
+    return bool(intent.terms.unattended) and (mode is not TradingMode.SIMULATION or not _TIES.isdisjoint(intent.terms.unattended))
 
 
 def size(
@@ -118,7 +119,20 @@ def size(
     quantity, notional, too_little = _how_much(signal, instrument, price, terms)
     limit_price, stop_price, too_low = _to_tick(signal, instrument)
     time_in_force, timeout_seconds = _how_long(signal, instrument, terms)
-    intent = Requested(
+    asked = terms_of(signal).but(
+        quantity=quantity,
+        notional=notional,
+        limit_price=limit_price,
+        stop_price=stop_price,
+        time_in_force=time_in_force,
+        hours=_which_hours(signal, time_in_force, terms.can),
+        product=signal.product or terms.product,
+        decision_price=price,
+        signal_at=signal_at,
+        timeout_seconds=timeout_seconds,
+        is_shadow=origin.is_shadow,
+    )
+    intent = OrderRequested(
         order_id=origin.order_id,
         client_order_id=origin.client_order_id,
         signal_id=signal.signal_id,
@@ -129,36 +143,19 @@ def size(
         strategy_name=signal.strategy_name,
         broker=origin.broker,
         instrument=instrument,
-        side=signal.side,
-        order_type=signal.order_type,
-        quantity=quantity,
-        notional=notional,
-        limit_price=limit_price,
-        stop_price=stop_price,
-        trail_amount=signal.trail_amount,
-        trail_percent=signal.trail_percent,
-        limit_offset=signal.limit_offset,
-        time_in_force=time_in_force,
-        hours=_which_hours(signal, time_in_force, terms.can),
-        expires_at=signal.expires_at,
-        product=signal.product or terms.product,
-        role=signal.role,
-        parent_order_id=signal.parent_order_id,
-        oco_group=signal.oco_group,
-        stop_loss=signal.stop_loss,
-        take_profit=signal.take_profit,
-        protection=signal.protection,
-        tags=signal.tags,
-        decision_price=price,
-        score=signal.score,
-        signal_at=signal_at,
-        valid_until=signal.valid_until,
-        timeout_seconds=timeout_seconds,
-        is_shadow=origin.is_shadow,
+        terms=asked,
     )
     sized = SizedIntent(intent, priced, too_little or too_low)
     is_limited = signal.side is Side.SELL and signal.notional is not None and not terms.limits.allow_short_selling
     return _of_what_is_held(sized, held) if is_limited and held is not None else sized
+
+
+_SAID = tuple(name for name in OrderTerms.model_fields if name in Signal.model_fields)
+
+
+def terms_of(signal: Signal) -> OrderTerms:
+    """What the signal says of the order, by the same names; what it leaves open is as by default."""
+    return OrderTerms(**{name: value for name in _SAID if (value := getattr(signal, name)) is not None})
 
 
 def _fresh(price: Price | None, now: datetime, limits: RiskLimits) -> Price | None:
@@ -226,14 +223,14 @@ def _of_what_is_held(sized: SizedIntent, held: Decimal) -> SizedIntent:
 
     As it is where that is not known, and where less than a lot is held: the risk rules speak of that.
     """
-    intent, price = sized.intent, sized.intent.decision_price
-    quantity = intent.quantity
-    if quantity is None and intent.notional is not None and price is not None and price > 0:
-        quantity = intent.notional / (price * intent.instrument.multiplier)
+    intent, price = sized.intent, sized.intent.terms.decision_price
+    quantity = intent.terms.quantity
+    if quantity is None and intent.terms.notional is not None and price is not None and price > 0:
+        quantity = intent.terms.notional / (price * intent.instrument.multiplier)
     if quantity is None or sized.problem is not None:
         return sized
     try:
         quantity = intent.instrument.round_quantity(min(quantity, held))
     except InvalidInput:
         return sized
-    return replace(sized, intent=intent.model_copy(update={"quantity": quantity, "notional": None}))
+    return replace(sized, intent=intent.with_terms(quantity=quantity, notional=None))

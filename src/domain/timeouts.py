@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from typing import TypeAlias
 
 from liveorder.domain.order import LiveOrder
-from liveorder.domain.order.events import CancelReason, Requested
+from liveorder.domain.order.events import CancelReason, OrderRequested
 from liveorder.domain.values import OrderRole, TimeInForce
 
 ASK_AGAIN_SECONDS = 30.0
@@ -31,15 +31,15 @@ class TimeAllowed:
     """Whether only the time counts in which its exchange trades in the order's hours; else all time does."""
 
 
-def time_allowed(intent: Requested, market_seconds: float, day_limit_seconds: float) -> TimeAllowed | None:
+def time_allowed(intent: OrderRequested, market_seconds: float, day_limit_seconds: float) -> TimeAllowed | None:
     """What the signal names, else what is usual for orders that meet the market, or rest for the day; None for no limit."""
-    if intent.timeout_seconds is not None:
-        return TimeAllowed(intent.timeout_seconds, in_session=False)
-    traits, is_protective = intent.order_type.traits, intent.role not in (OrderRole.ENTRY, OrderRole.EXIT)
-    if is_protective or intent.time_in_force.is_for_an_auction:
+    if intent.terms.timeout_seconds is not None:
+        return TimeAllowed(intent.terms.timeout_seconds, in_session=False)
+    traits, is_protective = intent.terms.order_type.traits, intent.terms.role not in (OrderRole.ENTRY, OrderRole.EXIT)
+    if is_protective or intent.terms.time_in_force.is_for_an_auction:
         return None
     if traits.rests_at_its_limit:
-        return TimeAllowed(day_limit_seconds, in_session=True) if intent.time_in_force is TimeInForce.DAY else None
+        return TimeAllowed(day_limit_seconds, in_session=True) if intent.terms.time_in_force is TimeInForce.DAY else None
     return TimeAllowed(market_seconds, in_session=True) if traits.meets_the_market else None
 
 

@@ -15,7 +15,7 @@ from typing import TypeGuard
 
 from liveorder.domain.events import Event
 from liveorder.domain.notice_event import NoticeEvent
-from liveorder.domain.order.events import Requested
+from liveorder.domain.order.events import OrderRequested
 from liveorder.domain.wording import in_brackets, words
 
 EVERYTHING = "*"
@@ -38,9 +38,9 @@ def halting_scopes(account_id: str) -> tuple[str, ...]:
     return (EVERYTHING, account_scope(account_id), connection_scope(account_id))
 
 
-def stopped_by(intent: Requested) -> tuple[str, ...]:
+def stopped_by(intent: OrderRequested) -> tuple[str, ...]:
     """The halts for which the store must refuse to let a submission of this intent begin."""
-    return () if intent.passes_halt else halting_scopes(intent.account_id)
+    return () if intent.terms.passes_halt else halting_scopes(intent.account_id)
 
 
 def covered_by(scope: str) -> str:
@@ -200,13 +200,13 @@ class StandingHalts:
         halted = self.stands_for(account_id)
         return halted is not None and halted.reason.ends_by_itself
 
-    def stops(self, intent: Requested) -> bool:
+    def stops(self, intent: OrderRequested) -> bool:
         """Whether the order must not go out now. One that a person sent while a halt stood passes it."""
-        return not intent.passes_halt and self.stands_for(intent.account_id) is not None
+        return not intent.terms.passes_halt and self.stands_for(intent.account_id) is not None
 
-    def delays(self, intent: Requested) -> bool:
+    def delays(self, intent: OrderRequested) -> bool:
         """Whether it is stopped only until its broker is connected again, and waits for that."""
-        return not intent.passes_halt and self.is_waiting_for_broker(intent.account_id)
+        return not intent.terms.passes_halt and self.is_waiting_for_broker(intent.account_id)
 
     def may_have_forgotten(self, account_id: str, decided_at: datetime | None, now: datetime) -> bool:
         """Whether the store may have sent a signal of this time (None: not told) in a life that it has lost."""

@@ -109,7 +109,7 @@ class Stage:
             quantity=Decimal(10),
             limit_price=self.below(),
         )
-        return replace(resting, **changes)
+        return resting.but(**changes)
 
     def below(self, share: str = "0.9") -> Decimal:
         """A price on the grid below the market, where a buy rests."""

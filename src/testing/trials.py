@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
@@ -121,7 +121,7 @@ class Trials:
         prices: dict[str, Any] = {**resting_buy(kind, self._instrument, self._market, self._order.away)}
         in_force = self._declared.usual_time_in_force(self._instrument.asset_class, kind)
         key = self._orders.new_key()
-        return replace(self._first, client_order_id=key, order_type=kind, time_in_force=in_force, **prices | changes)
+        return self._first.but(client_order_id=key, order_type=kind, time_in_force=in_force, **prices | changes)
 
     # --- the first order -------------------------------------------------------------------------------------------------------
 

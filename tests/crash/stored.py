@@ -16,9 +16,9 @@ from liveorder.domain.order import LiveOrder
 from liveorder.domain.order.events import (
     AnomalyNoted,
     CancelRequested,
+    OrderRequested,
     OutcomeDoubted,
     ReplaceRequested,
-    Requested,
     SubmissionStarted,
 )
 from liveorder.domain.unmatched_report import UnmatchedReportNoted, UnmatchedReportResolved
@@ -45,7 +45,7 @@ class Stored:
             streams[recorded.stream_id].append(recorded)
         orders: dict[str, list[LiveOrder]] = defaultdict(list)
         for events in streams.values():
-            if isinstance(events[0].event, Requested):
+            if isinstance(events[0].event, OrderRequested):
                 orders[events[0].event.client_order_id].append(LiveOrder.replay(events))
         return orders
 

@@ -17,7 +17,7 @@ import pytest
 from liveorder.application.engine.engine import Engine
 from liveorder.domain.errors import DecisionRefused, LiveOrderError
 from liveorder.domain.order import LiveOrder
-from liveorder.domain.order.events import Requested
+from liveorder.domain.order.events import OrderRequested
 from liveorder.domain.position_adjustment import PositionAdjusted
 from liveorder.domain.signal import Signal
 from liveorder.domain.unmatched_report import UnmatchedReportNoted, UnmatchedReportResolved
@@ -168,7 +168,7 @@ async def dies_with_fees_open(folder: Path, crash_at: int | None) -> list[str]:
             assert position.commission == 90, "0.02 and 0.01 coins at 3000"
             events = [item.event async for page in engine.store.log() for item in page]
             assert sum(event.quantity for event in events if isinstance(event, PositionAdjusted)) == Decimal("-0.03")
-            assert sum(isinstance(event, Requested) for event in events) == 3
+            assert sum(isinstance(event, OrderRequested) for event in events) == 3
         return crash_point.names
 
 
@@ -238,7 +238,7 @@ async def dies_adopting_and_recovering(folder: Path, first: int, second: int | N
             with suppress(DecisionRefused):
                 await adopts(engine)
             events = [item.event async for page in engine.store.log() for item in page]
-        if any(isinstance(event, Requested) for event in events):
+        if any(isinstance(event, OrderRequested) for event in events):
             noted, resolved = (
                 sum(isinstance(event, kind) for event in events) for kind in (UnmatchedReportNoted, UnmatchedReportResolved)
             )

@@ -69,7 +69,7 @@ async def _price(played: Stage) -> Decimal:
     await asyncio.sleep(60)
     gateway = next(iter(played.engine.gateways.values()))
     intent, _ = await played.engine.execute.validate(a_signal())
-    priced = await gateway.price(intent.instrument, intent.side)
+    priced = await gateway.price(intent.instrument, intent.terms.side)
     assert priced.price is not None
     return priced.price.amount
 

@@ -440,7 +440,7 @@ async def test_what_is_left_is_never_more_than_the_exchange_has_and_just_that_on
             assert left() <= free(), number
             if chance.random() < 0.2:
                 await asyncio.sleep(1.5)
-                selling = any(each.intent.side is Side.SELL for each in engine.orders.unfinished())
+                selling = any(each.intent.terms.side is Side.SELL for each in engine.orders.unfinished())
                 await engine.figures.at_most(ACCOUNT, 0.0)
                 assert left() == free() or (selling and left() < free()), number
 

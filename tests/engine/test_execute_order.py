@@ -273,4 +273,4 @@ async def test_an_order_that_can_only_reduce_says_so_and_no_other(tmp_path: Path
         await until(lambda: engine.is_quiet)
         part = await engine.execute.execute(a_limit("part", 600, side="SELL", quantity=6))
         rest = await engine.execute.execute(a_limit("rest", 600, side="SELL", quantity=6))
-        assert [order.intent.reduces_only for order in (bought, part, rest)] == [False, True, False]
+        assert [order.terms.reduces_only for order in (bought, part, rest)] == [False, True, False]

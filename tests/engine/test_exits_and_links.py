@@ -52,7 +52,7 @@ async def test_somebody_else_may_guard_and_link(tmp_path: Path, mode: TradingMod
     async with a_scene(tmp_path) as scene, living(scene, mode) as engine:
         order = await engine.execute.execute(a_signal(**FIELDS, protection="external"))
         assert order.is_sent
-        assert {name: getattr(order.intent, name) for name in FIELDS} == FIELDS
+        assert {name: getattr(order.terms, name) for name in FIELDS} == FIELDS
         assert scene.log.of("WARNING") == []
 
 

@@ -186,7 +186,7 @@ async def test_a_persons_order_that_failed_is_tried_again_while_auto_trading_is_
 async def test_a_shadow_run_approves_and_sends_nothing(tmp_path: Path) -> None:
     async with a_scene(tmp_path, is_shadow=True) as scene, scene.living() as engine:
         order = await engine.execute.execute(a_signal())
-        assert (order.status, order.intent.is_shadow) == (OrderStatus.CANCELLED, True)
+        assert (order.status, order.terms.is_shadow) == (OrderStatus.CANCELLED, True)
         assert await scene.event_names(order) == ["Requested", "Approved", "Cancelled"]
         assert scene.witness.calls == []
 
@@ -355,7 +355,7 @@ async def test_an_order_for_extended_hours_goes_out_in_them_and_no_other(tmp_pat
     async with a_scene(tmp_path, start=AFTER_HOURS) as scene, scene.living() as engine:
         assert "is closed" in ((await engine.execute.execute(a_limit())).error_message or "")
         order = await engine.execute.execute(a_limit("late", hours="extended"))
-        assert (order.is_sent, order.intent.hours) == (True, TradingHours.EXTENDED)
+        assert (order.is_sent, order.terms.hours) == (True, TradingHours.EXTENDED)
     (tmp_path / "b").mkdir()
     async with a_scene(tmp_path / "b", start=AT_NIGHT) as scene, scene.living() as engine:
         assert "is closed" in ((await engine.execute.execute(a_limit(hours="extended"))).error_message or "")
@@ -375,7 +375,7 @@ async def test_hours_are_those_that_are_usual_unless_the_signal_names_some(tmp_p
         usual = await engine.execute.execute(a_limit())
         named = await engine.execute.execute(a_limit("named", hours="regular"))
         auction = await engine.execute.execute(a_limit("auction", time_in_force="CLS"))
-        found = (usual.intent.hours, named.intent.hours, auction.intent.hours)
+        found = (usual.intent.terms.hours, named.intent.terms.hours, auction.intent.terms.hours)
         assert found == (TradingHours.EXTENDED, TradingHours.REGULAR, TradingHours.REGULAR)
 
 

@@ -82,7 +82,7 @@ async def test_a_day_limits_time_is_session_time_and_does_not_run_while_the_mark
         allowed = time_allowed(intent, market_seconds=60.0, day_limit_seconds=300.0)
 
         def open_seconds(since: datetime, until: datetime) -> float:
-            return calendar.open_seconds_for(intent.instrument, since, until, intent.hours)
+            return calendar.open_seconds_for(intent.instrument, since, until, intent.terms.hours)
 
         assert not is_late(order, allowed, almost, open_seconds)
         assert is_late(order, allowed, almost + timedelta(seconds=1), open_seconds)

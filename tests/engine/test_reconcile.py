@@ -41,7 +41,7 @@ async def test_a_position_that_a_person_adopts_agrees_and_is_traded_again(tmp_pa
     async with a_scene(tmp_path, HOLDING, limits=SHORT) as scene:
         async with scene.living() as engine:
             order = await engine.adopt.adopt_position(ACCOUNT, "SPY", None, Decimal(-65), Decimal(450), "statement", "person:ann")
-            assert (order.status, order.intent.side, order.filled_quantity) == (OrderStatus.FILLED, Side.SELL, Decimal(65))
+            assert (order.status, order.terms.side, order.filled_quantity) == (OrderStatus.FILLED, Side.SELL, Decimal(65))
             assert await differences(engine) == ()
             assert engine.risk.unreconciled(ACCOUNT) == frozenset()
             assert (await engine.execute.execute(a_signal())).is_sent
@@ -173,7 +173,7 @@ async def test_an_adopted_order_is_ours_with_its_fills_and_can_be_cancelled(tmp_
         await scene.control.fill(outside, Decimal(2), Decimal(400))
         await asyncio.sleep(1)
         order = await engine.adopt.adopt_order(ACCOUNT, outside, "placed by phone", "person:ann")
-        assert (order.status, order.intent.side, order.quantity) == (OrderStatus.PARTIAL, Side.BUY, Decimal(5))
+        assert (order.status, order.terms.side, order.quantity) == (OrderStatus.PARTIAL, Side.BUY, Decimal(5))
         assert order.filled_quantity == Decimal(2)
         assert (order.broker_order_id, order.limit_price, order.needs_review) == (outside, Decimal(400), False)
         assert await differences(engine) == ()

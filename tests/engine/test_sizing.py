@@ -44,13 +44,13 @@ async def test_quantities_round_toward_zero_to_the_lot(tmp_path: Path, fields: d
     async with a_scene(tmp_path, capabilities=BY_QUANTITY) as scene, scene.living() as engine:
         intent, refused = await engine.execute.validate(a_signal(**fields))
         assert refused == []
-        assert (intent.quantity, intent.notional) == (Decimal(quantity), None)
+        assert (intent.terms.quantity, intent.terms.notional) == (Decimal(quantity), None)
 
 
 async def test_a_broker_that_takes_cash_orders_is_given_the_amount(tmp_path: Path) -> None:
     async with a_scene(tmp_path) as scene, scene.living() as engine:
         order = await engine.execute.execute(a_signal(quantity=None, notional=Decimal(1700)))
-        assert (order.intent.quantity, order.intent.notional) == (None, Decimal(1700))
+        assert (order.terms.quantity, order.terms.notional) == (None, Decimal(1700))
         await until(lambda: engine.is_quiet)
         order = await engine.orders.get(order.order_id)
         assert (order.status, order.quantity) == (OrderStatus.FILLED, Decimal(3))
@@ -79,7 +79,7 @@ async def test_a_signal_that_names_no_time_in_force_gets_the_usual_one_and_ends_
 ) -> None:
     async with a_scene(tmp_path, capabilities=NO_DAYS) as scene, scene.living() as engine:
         intent, _ = await engine.execute.validate(a_signal(**fields))
-        assert (intent.time_in_force, intent.timeout_seconds) == expected
+        assert (intent.terms.time_in_force, intent.terms.timeout_seconds) == expected
 
 
 async def test_an_amount_is_left_to_the_broker_only_where_it_takes_amounts_of_that(tmp_path: Path) -> None:
@@ -87,8 +87,8 @@ async def test_an_amount_is_left_to_the_broker_only_where_it_takes_amounts_of_th
     async with a_scene(tmp_path, capabilities=for_crypto) as scene, scene.living() as engine:
         stock, _ = await engine.execute.validate(a_signal(quantity=None, notional=Decimal(1700)))
         coin, _ = await engine.execute.validate(a_signal(quantity=None, notional=Decimal(1700), symbol="BTC/USD"))
-        assert (stock.quantity, stock.notional) == (Decimal(3), None)
-        assert (coin.quantity, coin.notional) == (None, Decimal(1700))
+        assert (stock.terms.quantity, stock.terms.notional) == (Decimal(3), None)
+        assert (coin.terms.quantity, coin.terms.notional) == (None, Decimal(1700))
 
 
 @pytest.mark.parametrize("fields", [{"quantity": Decimal("0.5")}, {"quantity": None, "notional": Decimal(499)}])
@@ -104,7 +104,7 @@ async def test_limit_prices_round_to_the_tick_so_that_nothing_worse_is_paid(tmp_
     async with a_scene(tmp_path, limits=LAX.model_copy(update={"allow_short_selling": True})) as scene, scene.living() as engine:
         bought, _ = await engine.execute.validate(a_limit(limit_price=Decimal("400.019")))
         sold, _ = await engine.execute.validate(a_limit(side="SELL", limit_price=Decimal("600.011")))
-        assert (bought.limit_price, sold.limit_price) == (Decimal("400.01"), Decimal("600.02"))
+        assert (bought.terms.limit_price, sold.terms.limit_price) == (Decimal("400.01"), Decimal("600.02"))
 
 
 @pytest.mark.parametrize(
@@ -166,7 +166,7 @@ async def test_what_was_last_traded_long_ago_is_sized_by_its_quotes(tmp_path: Pa
     ):
         order = await engine.execute.execute(a_signal(side=side, quantity=None, notional=Decimal(10400)))
         assert order.is_sent
-        assert (order.intent.decision_price, order.quantity) == (Decimal(price), Decimal(10400 // price))
+        assert (order.terms.decision_price, order.quantity) == (Decimal(price), Decimal(10400 // price))
 
 
 @pytest.mark.parametrize("prices", [OldPrices(), NoPrices(), BrokenPrices()])
@@ -344,7 +344,7 @@ async def test_where_the_broker_tells_no_price_the_signals_own_counts_as_old_as_
         signal = a_signal(timestamp=NOON - timedelta(seconds=age_seconds), **told)
         intent, refused = await engine.execute.validate(signal)
         assert [each.code for each in refused] == ([] if refusal is None else [refusal])
-        assert intent.decision_price == (Decimal(500) if refusal is None else None)
+        assert intent.terms.decision_price == (Decimal(500) if refusal is None else None)
 
 
 async def test_validate_tells_what_the_broker_would_not_take(tmp_path: Path) -> None:
@@ -380,7 +380,7 @@ async def test_a_sale_for_an_amount_comes_to_no_more_than_is_held(
         await until(lambda: engine.is_quiet)
         order = await engine.execute.execute(a_signal("out", side="SELL", quantity=None, notional=Decimal(notional)))
         assert order.is_sent, order.error_message
-        assert (order.intent.quantity, order.intent.notional) == (Decimal(quantity), None)
+        assert (order.terms.quantity, order.terms.notional) == (Decimal(quantity), None)
 
 
 async def test_a_sale_for_an_amount_leaves_what_another_order_sells(tmp_path: Path) -> None:
@@ -389,7 +389,7 @@ async def test_a_sale_for_an_amount_leaves_what_another_order_sells(tmp_path: Pa
         await until(lambda: engine.is_quiet)
         await engine.execute.execute(a_limit("rests", 600, side="SELL", quantity=Decimal(7)))
         order = await engine.execute.execute(a_signal("out", side="SELL", quantity=None, notional=Decimal(5000)))
-        assert order.intent.quantity == 3
+        assert order.terms.quantity == 3
         await until(lambda: len(engine.orders.unfinished()) == 1)
         none_left = await engine.execute.execute(a_signal("more", side="SELL", quantity=None, notional=Decimal(5000)))
         assert (none_left.status, none_left.reason) == (OrderStatus.REJECTED, "RISK")
@@ -399,4 +399,4 @@ async def test_where_short_selling_is_allowed_a_sale_for_an_amount_is_sent_as_it
     limits = LAX.model_copy(update={"allow_short_selling": True})
     async with a_scene(tmp_path, limits=limits) as scene, scene.living() as engine:
         order = await engine.execute.execute(a_signal(side="SELL", quantity=None, notional=Decimal(5000)))
-        assert (order.intent.quantity, order.intent.notional) == (None, Decimal(5000))
+        assert (order.terms.quantity, order.terms.notional) == (None, Decimal(5000))

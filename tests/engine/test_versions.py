@@ -14,7 +14,7 @@ from liveorder.application.recording import domain_events
 from liveorder.domain.broker_capabilities import KeySupport
 from liveorder.domain.errors import StoreRefused
 from liveorder.domain.lifecycle import OrderStatus
-from liveorder.domain.order.events import Requested
+from liveorder.domain.order.events import OrderRequested
 from liveorder.domain.trading_halt import account_scope
 from liveorder.infrastructure.eventstore.mapper import DomainEventMapper
 from liveorder.infrastructure.eventstore.migrations import migrate
@@ -32,15 +32,15 @@ SILENT = STILL.model_copy(update={"keys": Keys(support=KeySupport.NONE)})
 @contextmanager
 def later_version(scene: Scene) -> Iterator[None]:
     """In which the event that begins every order has a newer topic, and each that it takes over is marked."""
-    old, mapper = Requested.topic, scene.mapper
-    Requested.topic = "liveorder.Requested@2"
+    old, mapper = OrderRequested.topic, scene.mapper
+    OrderRequested.topic = "liveorder.Requested@2"
     try:
         scene.mapper = DomainEventMapper(
-            domain_events(), upcasts={old: (Requested.topic, lambda event: event | {"tags": ["upcast"]})}
+            domain_events(), upcasts={old: (OrderRequested.topic, lambda event: event | {"tags": ["upcast"]})}
         )
         yield
     finally:
-        Requested.topic, scene.mapper = old, mapper
+        OrderRequested.topic, scene.mapper = old, mapper
 
 
 @pytest.fixture(params=VERSIONS)
@@ -80,7 +80,7 @@ async def test_after_a_later_version_the_old_one_refuses_and_nothing_is_sent_or_
     with later_version(scene):
         assert await statuses(scene) == LEFT_OPEN
         async with scene.living() as engine:
-            assert {order.intent.tags for order in engine.orders.unfinished()} == {("upcast",)}
+            assert {order.terms.tags for order in engine.orders.unfinished()} == {("upcast",)}
             assert (await engine.execute.execute(a_signal("new", side="SELL", quantity=Decimal(1000)))).reason == "RISK"
     engine = scene.engine()
     with pytest.raises(StoreRefused, match=r"written by a newer version of liveorder \(it holds liveorder\.Requested@2 events"):

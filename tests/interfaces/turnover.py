@@ -35,7 +35,7 @@ def _project(batch: Batch, draft: RowChanges) -> None:
             session_date=session_date(order),
             account_id=order.intent.account_id,
             symbol=order.intent.instrument.symbol,
-            side=order.intent.side,
+            side=order.terms.side,
             fills=len(change.effective),
             turned_over=sum((each.quantity * each.price for each in change.effective), Decimal(0)),
             average_price=order.average_price,

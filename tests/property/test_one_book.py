@@ -122,7 +122,7 @@ class Account:
 
     async def fill(self, number: int, units: int, price: int, fee: tuple[int, str] | None) -> None:
         order, name = self._order(number), f"e{len(self.told)}"
-        deal = Deal(Fraction(units) * order.intent.side.sign, Fraction(price), _of(fee))
+        deal = Deal(Fraction(units) * order.terms.side.sign, Fraction(price), _of(fee))
         self.books[order.intent.strategy_name].deals.append(deal)
         self.told.append(Told(number, deal, [name]))
         await self.tell(number, ev.Filled(**_words(name, units, price, fee)))
@@ -133,7 +133,7 @@ class Account:
             return
         name, before = f"{told.words[0]}.{len(told.words)}", told.words[-1]
         told.words.append(name)
-        told.deal.correct(Fraction(units) * self.orders[told.order].intent.side.sign, Fraction(price), _of(fee))
+        told.deal.correct(Fraction(units) * self.orders[told.order].intent.terms.side.sign, Fraction(price), _of(fee))
         await self.tell(told.order, ev.FillCorrected(corrects=before, **_words(name, units, price, fee)))
 
     async def bust(self, which: int) -> None:

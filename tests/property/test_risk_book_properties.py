@@ -173,7 +173,7 @@ def test_whatever_was_told_a_position_is_the_sum_of_its_orders(
         for commit in entries:
             ledger.keep(ledger.stage(commit))
     position = position_in(ledger, instrument)
-    totals = [(order.intent.side.sign, order.executions.totals) for order in orders]
+    totals = [(order.terms.side.sign, order.executions.totals) for order in orders]
     assert position.quantity == sum(sign * told.quantity for sign, told in totals)
     money = -sum(sign * told.value for sign, told in totals) * instrument.multiplier
     assert abs(position.cash_flow - money) < Decimal("1e-20")  # the price of what was inferred has 28 digits

@@ -14,6 +14,7 @@ from liveorder.application.ports.order_store import LedgerRow
 from liveorder.application.risk.book import RiskBook, position_key
 from liveorder.domain.instrument import Instrument
 from liveorder.domain.order import LiveOrder
+from liveorder.domain.order.terms import OrderTerms
 from liveorder.domain.position import Position
 from liveorder.domain.risk import SWITCHES, Exposure, OpenSide, Proposal, RiskView, assess
 from liveorder.domain.risk_limits import RiskLimits
@@ -47,8 +48,14 @@ class Ask:
 
     @property
     def proposal(self) -> Proposal:
-        terms = (self.instrument, self.side, OrderType.LIMIT, self.quantity, None, self.price)
-        return Proposal("U1", "trend", *terms, price=self.price)
+        terms = OrderTerms(
+            side=self.side,
+            order_type=OrderType.LIMIT,
+            quantity=self.quantity,
+            limit_price=self.price,
+            decision_price=self.price,
+        )
+        return Proposal("U1", "trend", self.instrument, terms)
 
     @property
     def order(self) -> LiveOrder:
@@ -218,16 +225,19 @@ proposals = st.builds(
     account_id=st.just("U1"),
     strategy_name=st.just("trend"),
     instrument=instruments,
-    side=sides,
-    order_type=st.sampled_from(OrderType),
-    quantity=units,
-    limit_price=st.none() | prices,
-    stop_price=st.none() | prices,
-    score=st.none() | st.integers(-99, 99).map(Decimal),
-    signal_at=st.none() | st.timedeltas(timedelta(days=-2), timedelta(days=2)).map(lambda age: START - age),
-    role=st.sampled_from(OrderRole),
+    terms=st.builds(
+        lambda **asked: OrderTerms(**asked),  # noqa: PLW0108 - likewise
+        side=sides,
+        order_type=st.sampled_from(OrderType),
+        quantity=units,
+        limit_price=st.none() | prices,
+        stop_price=st.none() | prices,
+        score=st.none() | st.integers(-99, 99).map(Decimal),
+        signal_at=st.none() | st.timedeltas(timedelta(days=-2), timedelta(days=2)).map(lambda age: START - age),
+        role=st.sampled_from(OrderRole),
+        decision_price=st.none() | prices,
+    ),
     is_operators=st.booleans(),
-    price=st.none() | prices,
 )
 
 

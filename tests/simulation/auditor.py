@@ -63,7 +63,7 @@ class Auditor:
             self._take_in(MAPPER.to_domain_event(Notification(UUID(stream_id), version, topic, state, id=position)), state)
 
     def _take_in(self, item: RecordedEvent, state: bytes) -> None:
-        if isinstance(item.event, ev.Requested):
+        if isinstance(item.event, ev.OrderRequested):
             self.orders[item.stream_id] = LiveOrder.replay([item])
             self.by_key[item.event.client_order_id] = item.stream_id
         elif item.stream_id in self.orders:
@@ -120,7 +120,7 @@ class Auditor:
         self._sent[payload] += 1
         if verb != "cancel" and self._sent[payload] > len(stored):
             yield f"{name} was sent {self._sent[payload]} times, and begun {len(stored)} times"
-        if verb != "cancel" and stored and not order.intent.passes_halt:
+        if verb != "cancel" and stored and not order.terms.passes_halt:
             yield from self._despite_halt(name, order, stored[-1].moment)
 
     def _late(self, request: _Request, now: datetime) -> str:

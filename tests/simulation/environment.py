@@ -293,7 +293,7 @@ class Environment:
         is_journalled = verb == "cancel" and journalled
         for objection in self.auditor.objections(verb, client_order_id, payload, self.clock.now(), is_journalled=is_journalled):
             self._violated("sent what must not be sent", objection)
-        if verb == "cancel" or order is None or order.intent.passes_halt or life.service is None:
+        if verb == "cancel" or order is None or order.terms.passes_halt or life.service is None:
             return
         if (halt := life.service.engine.halts.now.stands_for(account_id)) is not None:
             self._violated("sent while halted", f"{verb} of {order.intent.signal_id}: {halt}")

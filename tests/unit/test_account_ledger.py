@@ -53,7 +53,7 @@ def stored(ledger: AccountLedger, entries: Sequence[LedgerEntry]) -> dict[str, L
     return {row.key: row for row in rows}
 
 
-def life_of(ledger: AccountLedger, *events: Event, begin: ev.Requested | None = None) -> tuple[Position, SessionDay]:
+def life_of(ledger: AccountLedger, *events: Event, begin: ev.OrderRequested | None = None) -> tuple[Position, SessionDay]:
     """Position and day after an order's events, each committed by itself."""
     order, rows = order_of(begin or intent(), SENT, ACKNOWLEDGED), {row.key: row for row in ledger.rows()}
     for event in events:

@@ -11,6 +11,7 @@ from liveorder.domain.events import Event
 from liveorder.domain.instrument import Instrument
 from liveorder.domain.order import LiveOrder
 from liveorder.domain.order.events import RequestKind
+from liveorder.domain.order.terms import OrderTerms
 from liveorder.domain.quotes import Price
 from liveorder.domain.risk import Exposure, OpenSide, Proposal, RiskView, assess
 from liveorder.domain.risk_limits import RiskLimits
@@ -441,7 +442,12 @@ def test_a_fill_after_the_comparison_moves_both_positions() -> None:
 
 # --- with the rules --------------------------------------------------------------------------------------------------------------
 
-SELL_TEN = Proposal("U1", "trend", SPY, Side.SELL, OrderType.MARKET, quantity=Decimal(10), price=Decimal(10))
+SELL_TEN = Proposal(
+    "U1",
+    "trend",
+    SPY,
+    OrderTerms(side=Side.SELL, order_type=OrderType.MARKET, quantity=Decimal(10), decision_price=Decimal(10)),
+)
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ from uuid import UUID
 import pytest
 
 from liveorder.domain.instrument import Instrument
+from liveorder.domain.order.terms import OrderTerms
 from liveorder.domain.risk import (
     REPLACEMENT_RULES,
     RULES,
@@ -41,14 +42,16 @@ def proposal(**changes: Any) -> Proposal:
         "side": Side.BUY,
         "order_type": OrderType.MARKET,
         "quantity": None if "notional" in changes else Decimal(10),
-        "price": Decimal(50),
+        "decision_price": Decimal(50),
         "signal_at": NOW,
     }
-    return Proposal(**fields | changes)
+    fields |= changes
+    terms = {name: fields.pop(name) for name in OrderTerms.model_fields if name in fields}
+    return Proposal(terms=OrderTerms(**terms), **fields)
 
 
 def limit_order(price: str, **changes: Any) -> Proposal:
-    return proposal(order_type=OrderType.LIMIT, limit_price=Decimal(price), price=Decimal(price), **changes)
+    return proposal(order_type=OrderType.LIMIT, limit_price=Decimal(price), decision_price=Decimal(price), **changes)
 
 
 def view(**changes: Any) -> RiskView:
@@ -112,7 +115,7 @@ def test_an_order_that_no_rule_minds_is_approved_with_the_figures_that_were_meas
 
 
 def test_figures_that_are_not_known_are_left_out() -> None:
-    order = proposal(price=None, signal_at=None)
+    order = proposal(decision_price=None, signal_at=None)
     figures = assess(order, view(last_price=None, price_age_seconds=None), NO_LIMITS).figures
     assert {"order_value", "last_price", "price_age_seconds", "signal_age_seconds"}.isdisjoint(figures)
 
@@ -145,7 +148,7 @@ REFUSED: list[tuple[str, Proposal, RiskView, RiskLimits]] = [
     ("unreconciled_symbol", proposal(), view(is_reconciled=False), NO_LIMITS),
     ("in_doubt_symbol", proposal(), view(doubts=(UUID(int=1),)), NO_LIMITS),
     ("signal_score", proposal(), view(), limits(require_score=True)),
-    ("no_fresh_price", proposal(price=None), view(last_price=None, price_age_seconds=None), NO_LIMITS),
+    ("no_fresh_price", proposal(decision_price=None), view(last_price=None, price_age_seconds=None), NO_LIMITS),
     ("price_collar", limit_order("60"), view(), limits(price_collar_percent=Decimal(10))),
     ("short_selling", proposal(side=Side.SELL), view(), NO_LIMITS),
     ("order_quantity", proposal(), view(), limits(max_order_quantity=Decimal(9))),
@@ -169,7 +172,7 @@ def test_an_order_that_only_reduces_meets_the_switches_alone(
     code: str, order: Proposal, seen: RiskView, allowed: RiskLimits
 ) -> None:
     held = seen._replace(exposure=Exposure(Decimal(-100), Decimal(5000)), agreed_quantity=Decimal(-100))
-    if order.side is Side.SELL:
+    if order.terms.side is Side.SELL:
         held = seen._replace(exposure=Exposure(Decimal(100), Decimal(5000)), agreed_quantity=Decimal(100))
     said = assess(order, held, allowed)
     assert said.is_reducing
@@ -237,7 +240,7 @@ def test_shares_on_margin_are_left_to_the_broker_and_long_options_never_are(
 
 def test_an_option_costs_its_premium_times_what_one_contract_is_of() -> None:
     option = SPY.model_copy(update={"asset_class": AssetClass.OPTION, "multiplier": Decimal(100)})
-    order = proposal(instrument=option, quantity=Decimal(2), price=Decimal("1.5"))
+    order = proposal(instrument=option, quantity=Decimal(2), decision_price=Decimal("1.5"))
     assert refusal(order, with_power("299.99", last_price=Decimal("1.5"))) == ("buying_power", "300.0", "299.99")
 
 
@@ -336,7 +339,7 @@ def sell_for(notional: str, **changes: Any) -> Proposal:
 
 
 def test_a_cash_order_without_a_price_is_not_known_to_reduce() -> None:
-    assert not is_reducing(sell_for("1", price=None), holding(10))
+    assert not is_reducing(sell_for("1", decision_price=None), holding(10))
 
 
 def test_only_what_the_broker_has_too_is_known_to_be_reducible() -> None:
@@ -489,7 +492,7 @@ def test_open_sales_count_as_sold_and_open_purchases_not_as_bought() -> None:
 
 
 def test_a_sale_of_unknown_size_may_be_short() -> None:
-    said = assess_all(sell_for("100", price=None), holding(10), NO_LIMITS)
+    said = assess_all(sell_for("100", decision_price=None), holding(10), NO_LIMITS)
     assert [refused.code for refused in said] == ["no_fresh_price", "short_selling"]
 
 
@@ -507,7 +510,7 @@ def test_an_order_priced_by_the_market_needs_a_fresh_price(order_type: OrderType
 @pytest.mark.parametrize("order_type", OrderType)
 def test_a_limit_order_is_no_remedy_for_one_that_trails_or_waits(order_type: OrderType) -> None:
     """It is another order: it would not guard the position."""
-    order = proposal(order_type=order_type, notional=Decimal(1000), price=None)
+    order = proposal(order_type=order_type, notional=Decimal(1000), decision_price=None)
     said = assess(order, view(price_age_seconds=None), NO_LIMITS).refusal
     assert said is not None
     may_be_one = order_type in (OrderType.MARKET, OrderType.MARKET_TO_LIMIT, OrderType.LIMIT)
@@ -518,7 +521,7 @@ def test_a_limit_order_is_no_remedy_for_one_that_trails_or_waits(order_type: Ord
 
 
 def test_an_order_that_could_not_be_sized_needs_a_fresh_price() -> None:
-    unsized = proposal(notional=Decimal(1000), price=None, order_type=OrderType.STOP, stop_price=Decimal(55))
+    unsized = proposal(notional=Decimal(1000), decision_price=None, order_type=OrderType.STOP, stop_price=Decimal(55))
     assert refusal(unsized, view(price_age_seconds=None)) == ("no_fresh_price", "none", "60")
 
 
@@ -529,7 +532,7 @@ def test_a_limit_price_needs_one_to_be_compared_with() -> None:
 
 
 def test_a_stop_order_needs_none() -> None:
-    order = proposal(order_type=OrderType.STOP, stop_price=Decimal(55), price=Decimal(55))
+    order = proposal(order_type=OrderType.STOP, stop_price=Decimal(55), decision_price=Decimal(55))
     assert refusal(order, view(last_price=None, price_age_seconds=None)) is None
 
 
@@ -648,7 +651,7 @@ def test_what_reduces_a_position_adds_nothing_until_it_goes_through_zero() -> No
 
 
 def test_an_unimaginable_order_is_refused_and_does_not_raise() -> None:
-    huge = proposal(quantity=Decimal("9" * 28), price=Decimal("8" * 28), side=Side.SELL)
+    huge = proposal(quantity=Decimal("9" * 28), decision_price=Decimal("8" * 28), side=Side.SELL)
     assert refusal(huge, holding(3), limits(max_order_value=Decimal(1), allow_short_selling=True)) is not None
     assert refusal(huge, holding(3), limits(max_portfolio_exposure=Decimal(1), allow_short_selling=True)) is not None
 

@@ -56,7 +56,7 @@ def sized(
 
 
 def amounts(of: SizedIntent) -> tuple[Decimal | None, Decimal | None]:
-    return of.intent.quantity, of.intent.notional
+    return of.intent.terms.quantity, of.intent.terms.notional
 
 
 IN_CASH = replace(TERMS, can=BrokerCapabilities(notional=True, notional_for=frozenset({AssetClass.CRYPTO})))
@@ -99,13 +99,13 @@ def test_what_is_less_than_a_lot_or_a_tick_is_kept_as_it_was_asked_with_the_reas
     found = sized(fields)
     assert found.problem is not None
     assert found.problem.field == problem
-    assert found.intent.quantity == quantity
-    assert found.intent.limit_price == fields.get("limit_price")
+    assert found.intent.terms.quantity == quantity
+    assert found.intent.terms.limit_price == fields.get("limit_price")
 
 
 @pytest.mark.parametrize(("side", "limit"), [("BUY", "250.01"), ("SELL", "250.02")])
 def test_prices_round_passively_to_the_tick(side: str, limit: str) -> None:
-    assert sized({"side": side, "quantity": D(1)} | LIMIT).intent.limit_price == D(limit)
+    assert sized({"side": side, "quantity": D(1)} | LIMIT).intent.terms.limit_price == D(limit)
 
 
 @pytest.mark.parametrize(
@@ -116,17 +116,19 @@ def test_the_signals_own_price_stands_in_where_the_markets_is_not_fresh(
 ) -> None:
     at = None if own_age is None else seconds(-own_age)
     found = sized({"price": D(200), "timestamp": at}, price=None if age is None else "300", age=age or 0)
-    assert found.intent.decision_price == (None if expected is None else D(expected))
+    assert found.intent.terms.decision_price == (None if expected is None else D(expected))
     published = replace(ORIGIN, published_at=at)
-    assert sized({"price": D(200)}, price=None, origin=published).intent.decision_price == (
+    assert sized({"price": D(200)}, price=None, origin=published).intent.terms.decision_price == (
         D(200) if at and own_age != 61 else None
     )
 
 
 def test_a_signal_without_a_time_is_as_old_as_its_publication() -> None:
     published = sized({"price": D(200)}, price=None, origin=replace(ORIGIN, published_at=seconds(-60)))
-    assert (published.intent.decision_price, published.intent.signal_at) == (D(200), seconds(-60))
-    assert sized({"price": D(200)}, price=None, origin=replace(ORIGIN, published_at=seconds(-61))).intent.decision_price is None
+    assert (published.intent.terms.decision_price, published.intent.terms.signal_at) == (D(200), seconds(-60))
+    assert (
+        sized({"price": D(200)}, price=None, origin=replace(ORIGIN, published_at=seconds(-61))).intent.terms.decision_price is None
+    )
 
 
 @pytest.mark.parametrize(
@@ -145,7 +147,7 @@ def test_what_outlasts_the_day_only_for_want_of_orders_for_the_day_keeps_the_day
     fields: dict[str, Any], asset: Instrument, expected: tuple[TimeInForce, float | None]
 ) -> None:
     intent = sized(fields, instrument=asset, terms=replace(TERMS, can=BrokerCapabilities(usual_times_in_force=GTC_OF_COINS))).intent
-    assert (intent.time_in_force, intent.timeout_seconds) == expected
+    assert (intent.terms.time_in_force, intent.terms.timeout_seconds) == expected
 
 
 @pytest.mark.parametrize(
@@ -154,7 +156,7 @@ def test_what_outlasts_the_day_only_for_want_of_orders_for_the_day_keeps_the_day
 )
 def test_hours_are_as_named_or_as_is_usual_and_regular_for_an_auction(fields: dict[str, Any], expected: str) -> None:
     can = BrokerCapabilities(usual_hours={OrderType.MARKET: TradingHours.EXTENDED})
-    assert sized(fields, terms=replace(TERMS, can=can)).intent.hours is TradingHours[expected]
+    assert sized(fields, terms=replace(TERMS, can=can)).intent.terms.hours is TradingHours[expected]
 
 
 SHORTS = replace(TERMS, limits=LIMITS.model_copy(update={"allow_short_selling": True}))
@@ -182,8 +184,13 @@ def test_a_sale_for_an_amount_sells_no_more_than_is_held(
 
 def test_what_the_signal_leaves_open_comes_from_the_account_and_the_origin() -> None:
     intent = sized({}).intent
-    assert (intent.product, intent.account_id, intent.broker, intent.client_order_id) == (Product.CNC, "U1", "simulated", "KEY")
-    assert sized({"product": "MIS"}).intent.product is Product.MIS
+    assert (intent.terms.product, intent.account_id, intent.broker, intent.client_order_id) == (
+        Product.CNC,
+        "U1",
+        "simulated",
+        "KEY",
+    )
+    assert sized({"product": "MIS"}).intent.terms.product is Product.MIS
 
 
 @pytest.mark.parametrize("field", ["trading_class", "con_id"])
@@ -212,7 +219,7 @@ def test_never_for_more_than_the_amount_and_less_than_a_lot_from_it(
 ) -> None:
     instrument = SPY.model_copy(update={"lot_size": D(lot), "multiplier": D(multiplier)})
     found = sized({"notional": notional}, instrument=instrument, price=str(price))
-    quantity = found.intent.quantity or D(0)
+    quantity = found.intent.terms.quantity or D(0)
     assert instrument.value_of(quantity, price) <= notional < instrument.value_of(quantity + D(lot), price)
     assert (found.problem is None) is (quantity > 0)
 

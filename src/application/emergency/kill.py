@@ -100,7 +100,7 @@ class Kill:
         return tuple(call for gateway in self._gateways.values() for call in gateway.in_flight.values())
 
     async def _cancel_open(self, actor: str, *, keep_protective: bool) -> tuple[list[LiveOrder], list[str]]:
-        wanted = [order for order in self._orders.unfinished() if not (keep_protective and order.intent.role in PROTECTIVE)]
+        wanted = [order for order in self._orders.unfinished() if not (keep_protective and order.terms.role in PROTECTIVE)]
         open_orders = [order for order in wanted if not order.status.is_closed]
         outcomes = await asyncio.gather(*(self._cancel_one(order, actor) for order in open_orders))
         return [each for each in outcomes if isinstance(each, LiveOrder)], [each for each in outcomes if isinstance(each, str)]

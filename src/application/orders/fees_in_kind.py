@@ -32,7 +32,7 @@ from liveorder.domain.errors import BrokerError, LeaseLost, StoreError
 from liveorder.domain.evidence import shows_the_last_fill
 from liveorder.domain.fees_in_kind import FeesDue, Stock
 from liveorder.domain.order import LiveOrder
-from liveorder.domain.order.events import Requested
+from liveorder.domain.order.events import OrderRequested
 from liveorder.domain.position_adjustment import AdjustmentReason, PositionAdjusted, position_stream
 from liveorder.domain.values import EXACT, ZERO, Side
 
@@ -201,10 +201,10 @@ class FeesInKind:
 
     # --- what is sold meanwhile ------------------------------------------------------------------------------------------------
 
-    async def sellable(self, gateway: Gateway, intent: Requested) -> Requested:
+    async def sellable(self, gateway: Gateway, intent: OrderRequested) -> OrderRequested:
         """The order, or one for what the broker has where that is less by its fees alone: what was bought can be sold, whole."""
-        account_id, key, wanted = gateway.account_id, intent.instrument.key, intent.quantity
-        if intent.side is Side.BUY or wanted is None or self._due(account_id, key) is None:
+        account_id, key, wanted = gateway.account_id, intent.instrument.key, intent.terms.quantity
+        if intent.terms.side is Side.BUY or wanted is None or self._due(account_id, key) is None:
             return intent
         stock = self._stock(account_id, key)
         if stock.covers(wanted):
@@ -215,7 +215,7 @@ class FeesInKind:
             return intent
         text = f"SELL {wanted:f} {intent.instrument.symbol} becomes {quantity:f}: the rest was kept as the fee"
         self._log.write("RISK", text, account_id=account_id, signal_id=intent.signal_id)
-        return intent.model_copy(update={"quantity": quantity})
+        return intent.with_terms(quantity=quantity)
 
     def _stock(self, account_id: str, key: str) -> Stock:
         position = self._risk.position(account_id, key)

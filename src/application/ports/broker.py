@@ -7,38 +7,26 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
-from typing import Protocol, TypeAlias
+from typing import Protocol, Self, TypeAlias
 
 from liveorder.domain.broker_account import BrokerAccount
 from liveorder.domain.broker_capabilities import BrokerCapabilities
 from liveorder.domain.execution_report import ExecutionReport, OrderSnapshot
 from liveorder.domain.instrument import Instrument
-from liveorder.domain.values import OrderRole, OrderType, Product, Side, TimeInForce, TradingHours
+from liveorder.domain.order.terms import OrderTerms
+from liveorder.domain.values import Product
 
 
-@dataclass(frozen=True, slots=True)
-class SubmitRequest:
-    """A new order for a broker. Exactly one of `quantity` and `notional` is set."""
+class SubmitRequest(OrderTerms):
+    """A new order for a broker: its terms, and of what. Exactly one of `quantity` and `notional` is set."""
 
     client_order_id: str
     account_id: str
     instrument: Instrument
-    side: Side
-    order_type: OrderType
-    time_in_force: TimeInForce
-    quantity: Decimal | None = None
-    notional: Decimal | None = None
-    limit_price: Decimal | None = None
-    stop_price: Decimal | None = None
-    trail_amount: Decimal | None = None
-    trail_percent: Decimal | None = None
-    limit_offset: Decimal | None = None
-    product: Product | None = None
-    hours: TradingHours = TradingHours.REGULAR
-    expires_at: datetime | None = None
-    role: OrderRole = OrderRole.ENTRY
-    reduces_only: bool = False
-    """The order must only reduce the position. A broker that supports this refuses the order if it would not."""
+
+    @classmethod
+    def of(cls, terms: OrderTerms, client_order_id: str, account_id: str, instrument: Instrument) -> Self:
+        return cls(client_order_id=client_order_id, account_id=account_id, instrument=instrument, **dict(terms))
 
 
 @dataclass(frozen=True, slots=True)

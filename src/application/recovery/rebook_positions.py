@@ -24,7 +24,7 @@ from liveorder.application.risk.book.kept_fills import A_WEEK, EVERYTHING, Keepi
 from liveorder.application.risk.book.rows import POSITION
 from liveorder.domain.events import RecordedEvent
 from liveorder.domain.instrument import Instrument
-from liveorder.domain.order.events import Requested
+from liveorder.domain.order.events import OrderRequested
 from liveorder.domain.position import Position
 from liveorder.domain.position_adjustment import PositionAdjusted
 from liveorder.domain.position_booking import Holding, HoldingKey, holding_key
@@ -90,7 +90,7 @@ class _Reading:
     def _concerns(self, item: RecordedEvent) -> bool:
         if self._only is None:
             return True
-        if isinstance(item.event, (Requested, PositionAdjusted)) and holding_key(item.event) == self._only:
+        if isinstance(item.event, (OrderRequested, PositionAdjusted)) and holding_key(item.event) == self._only:
             self.instrument = item.event.instrument
             self._wanted.add(item.stream_id)
         return item.stream_id in self._wanted

@@ -15,7 +15,7 @@ from liveorder.application.risk.trading_halts import TradingHalts
 from liveorder.domain.errors import InvalidInput
 from liveorder.domain.order import LiveOrder
 from liveorder.domain.order.amendment import Amendment
-from liveorder.domain.order.events import Requested
+from liveorder.domain.order.events import OrderRequested
 from liveorder.domain.quotes import Priced
 from liveorder.domain.risk import (
     GATES,
@@ -40,18 +40,20 @@ class RiskGate:
     ) -> None:
         self._risk, self._figures, self._halts, self._calendar, self._clock = risk, figures, halts, calendar, clock
 
-    async def judge(self, gateway: Gateway, intent: Requested, priced: Priced, *, is_operators: bool) -> Assessment:
+    async def judge(self, gateway: Gateway, intent: OrderRequested, priced: Priced, *, is_operators: bool) -> Assessment:
         """The first refusal, if any, and the figures that were measured; nothing is awaited after they were."""
         view, limits = await self.look(gateway, intent, priced)
         return assess(Proposal.of(intent, is_operators=is_operators), view, limits)
 
-    async def refusals(self, gateway: Gateway, intent: Requested, priced: Priced, *, is_operators: bool) -> Sequence[RiskRefusal]:
+    async def refusals(
+        self, gateway: Gateway, intent: OrderRequested, priced: Priced, *, is_operators: bool
+    ) -> Sequence[RiskRefusal]:
         """Everything that stands in the way."""
         view, limits = await self.look(gateway, intent, priced)
         return assess_all(Proposal.of(intent, is_operators=is_operators), view, limits)
 
     async def look(
-        self, gateway: Gateway, intent: Requested, priced: Priced, without: UUID | None = None
+        self, gateway: Gateway, intent: OrderRequested, priced: Priced, without: UUID | None = None
     ) -> tuple[RiskView, RiskLimits]:
         """The account as it is now. Where its money as reported last does not cover the order, the broker is asked for it again.
 
@@ -68,7 +70,7 @@ class RiskGate:
 
         A halt that ends by itself is no reason: the order waits for that.
         """
-        intent = order.intent.model_copy(update={"signal_at": order.intent.signal_at or order.requested_at})
+        intent = order.intent.with_terms(signal_at=order.terms.signal_at or order.requested_at)
         view, limits = self._view(gateway, intent, Priced(), order.order_id)
         if self._halts.now.is_waiting_for_broker(gateway.account_id):
             view = view._replace(halt=None)
@@ -83,7 +85,7 @@ class RiskGate:
         return assess(Proposal.of(intent, is_operators=is_operators), view, limits, REPLACEMENT_RULES)
 
     def _view(
-        self, gateway: Gateway, intent: Requested, priced: Priced, without: UUID | None = None
+        self, gateway: Gateway, intent: OrderRequested, priced: Priced, without: UUID | None = None
     ) -> tuple[RiskView, RiskLimits]:
         now, instrument, can, price = self._clock.now(), intent.instrument, gateway.broker.capabilities, priced.price
         currency, limits = gateway.terms.limits_in(instrument.currency)
@@ -106,13 +108,13 @@ class RiskGate:
         )
         return view, limits
 
-    def _closed_because(self, intent: Requested, now: datetime) -> str | None:
+    def _closed_because(self, intent: OrderRequested, now: datetime) -> str | None:
         """Never of an order for the opening auction, which is sent before that."""
-        if intent.time_in_force is TimeInForce.OPG:
+        if intent.terms.time_in_force is TimeInForce.OPG:
             return None
         try:
-            is_open = self._calendar.is_open_for(intent.instrument, now, intent.hours)
+            is_open = self._calendar.is_open_for(intent.instrument, now, intent.terms.hours)
         except InvalidInput as ended:
             return str(ended)
-        hours = "its extended hours" if intent.hours is TradingHours.EXTENDED else "its session"
+        hours = "its extended hours" if intent.terms.hours is TradingHours.EXTENDED else "its session"
         return None if is_open else f"{intent.instrument.exchange} is closed; wait for {hours}"

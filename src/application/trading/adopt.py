@@ -23,8 +23,9 @@ from liveorder.domain.execution_report import OrderSnapshot
 from liveorder.domain.identifiers import fingerprint
 from liveorder.domain.instrument import Instrument
 from liveorder.domain.order import LiveOrder, requests
-from liveorder.domain.order.events import Acknowledged, Filled, Requested, ReviewResolved
+from liveorder.domain.order.events import Acknowledged, Filled, OrderRequested, ReviewResolved
 from liveorder.domain.order.reception import apply_report
+from liveorder.domain.order.terms import OrderTerms
 from liveorder.domain.resent_signal import claim_of
 from liveorder.domain.values import OrderType, Side
 
@@ -98,7 +99,7 @@ class Adopt:
         events: list[Event] = [intent, Acknowledged(broker_order_id=None), filled, ReviewResolved(evidence=evidence)]
         return await self._record(intent, events, evidence, actor)
 
-    def _as_it_stands(self, intent: Requested, snapshot: OrderSnapshot) -> list[Event]:
+    def _as_it_stands(self, intent: OrderRequested, snapshot: OrderSnapshot) -> list[Event]:
         return [intent, *apply_report(requests.draft_of(intent), snapshot)]
 
     def _gateway(self, account_id: str) -> Gateway:
@@ -113,9 +114,9 @@ class Adopt:
             raise InvalidInput("symbol", f"{symbol} is unknown to {gateway.broker.name}", "name its exchange")
         return instrument
 
-    def _intent(self, gateway: Gateway, signal_id: str, instrument: Instrument, side: Side, **terms: Any) -> Requested:
+    def _intent(self, gateway: Gateway, signal_id: str, instrument: Instrument, side: Side, **terms: Any) -> OrderRequested:
         keys = self._orders.identity.keys
-        return Requested(
+        return OrderRequested(
             order_id=self._orders.recorder.new_id(),
             client_order_id=keys.client_order_id(gateway.account_id, signal_id),
             signal_id=signal_id,
@@ -126,12 +127,10 @@ class Adopt:
             strategy_name=ADOPTED,
             broker=gateway.broker.name,
             instrument=instrument,
-            side=side,
-            tags=(ADOPTED,),
-            **terms,
+            terms=OrderTerms(side=side, tags=(ADOPTED,), **terms),
         )
 
-    async def _record(self, intent: Requested, events: list[Event], evidence: str, actor: str) -> LiveOrder:
+    async def _record(self, intent: OrderRequested, events: list[Event], evidence: str, actor: str) -> LiveOrder:
         known_by = Recognition(intent.signal_id, intent.account_id, (intent.client_order_id,))
         claim = Claiming(claim_of(intent, self._orders.identity.keys), known_by)
         cause = Cause(actor, correlation_id=intent.signal_id, causation_id=evidence)

@@ -31,7 +31,7 @@ from liveorder.domain.events import PERSON
 from liveorder.domain.execution_report import OrderSnapshot
 from liveorder.domain.instrument import Instrument
 from liveorder.domain.order import LiveOrder, requests
-from liveorder.domain.order.events import Approved, Refused, RejectReason, Requested, SubmissionStarted
+from liveorder.domain.order.events import Approved, OrderRequested, Refused, RejectReason, SubmissionStarted
 from liveorder.domain.resent_signal import claim_meant, claim_of, same_order
 from liveorder.domain.risk import KILL_SWITCH, is_refused_though_it_may_be_sent, refused_by
 from liveorder.domain.signal import Signal, UnusableSignal
@@ -111,7 +111,7 @@ class ExecuteOrder:
             return order
         return await self._submit.drive(order, is_started=order.submission_is_open)
 
-    async def validate(self, signal: Signal, *, operator: str | None = None) -> tuple[Requested, Sequence[Refused]]:
+    async def validate(self, signal: Signal, *, operator: str | None = None) -> tuple[OrderRequested, Sequence[Refused]]:
         """The intent that this signal would become now, and everything that stands in its way; nothing is stored or sent.
 
         That it became an order before is one such thing. Raises `UnusableSignal` for one that cannot become an order.
@@ -266,9 +266,8 @@ class ExecuteOrder:
         if isinstance(verdict, Refused):
             return await self._orders.record(None, [intent, verdict], cause, order_id=intent.order_id, claim=claim)
         passes_halt = is_operators and self._halts.now.stands_for(gateway.account_id) is not None
-        marks = {"passes_halt": passes_halt, "reduces_only": reduces_only}
-        draft = requests.draft_of(intent.model_copy(update={name: True for name, is_so in marks.items() if is_so}))
-        may_be_sent_already = is_suspect and not intent.is_shadow
+        draft = requests.draft_of(intent.with_terms(passes_halt=passes_halt, reduces_only=reduces_only))
+        may_be_sent_already = is_suspect and not intent.terms.is_shadow
         events = self._submit.begin(gateway, draft, verdict, may_be_sent_already=may_be_sent_already)
         scopes = stopped_by(draft.intent) if isinstance(events[-1], SubmissionStarted) else ()
         try:
@@ -305,15 +304,15 @@ class ExecuteOrder:
         intent = sized.intent
         if sized.problem is not None:
             return _invalid(f"invalid_{sized.problem.field}", str(sized.problem))
-        if not intent.unattended:
+        if not intent.terms.unattended:
             return None
         if not is_unprotected(intent, gateway.terms.mode):
-            self._log.write("WARNING", intent.unattended_note, signal_id=intent.signal_id)
+            self._log.write("WARNING", intent.terms.unattended_note, signal_id=intent.signal_id)
             return None
         remedy = 'leave it out, or say "protection": "external" if something else takes care of it'
-        return _invalid("unprotected", f"{intent.unattended_note}; {remedy}")
+        return _invalid("unprotected", f"{intent.terms.unattended_note}; {remedy}")
 
-    async def _found_at_broker(self, gateway: Gateway, intent: Requested) -> Requested | None:
+    async def _found_at_broker(self, gateway: Gateway, intent: OrderRequested) -> OrderRequested | None:
         """The intent under the key that the broker has it by: the order may have been sent by a release that derives another."""
         for client_order_id in self._orders.identity.keys.possible_ids(intent.account_id, intent.signal_id):
             under_key = intent.model_copy(update={"client_order_id": client_order_id})
@@ -330,7 +329,7 @@ class RecentSignals:
     """By signal id: the order that is being made of it, or was made last. What is not here may still be known to the store."""
 
     def __init__(self) -> None:
-        self._orders: dict[str, asyncio.Future[Requested]] = {}
+        self._orders: dict[str, asyncio.Future[OrderRequested]] = {}
 
     async def order_of(self, signal_id: str, account_id: str) -> UUID | None:
         """Waits while another message of this id is being claimed. None: the caller claims it, with no wait in between."""
@@ -342,7 +341,7 @@ class RecentSignals:
         return None
 
     @contextmanager
-    def being_claimed(self, signal_id: str) -> Iterator[asyncio.Future[Requested]]:
+    def being_claimed(self, signal_id: str) -> Iterator[asyncio.Future[OrderRequested]]:
         """Others of this id wait until the order's intent is put into the future, once it is durable, or the block ends without."""
         order = self._orders[signal_id] = asyncio.get_running_loop().create_future()
         try:

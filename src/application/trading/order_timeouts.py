@@ -20,7 +20,7 @@ from liveorder.application.runtime.concurrently import QUESTIONS_AT_ONCE, concur
 from liveorder.application.trading.cancel_order import CancelOrder
 from liveorder.domain.errors import LiveOrderError
 from liveorder.domain.order import LiveOrder
-from liveorder.domain.order.events import CancelReason, Requested
+from liveorder.domain.order.events import CancelReason, OrderRequested
 from liveorder.domain.timeouts import LateCancel, time_allowed, why_to_cancel
 
 
@@ -67,8 +67,8 @@ class OrderTimeouts:
             unwanted.append((order, reason))
         await concurrently(lambda each: self._end(*each), unwanted, limit=QUESTIONS_AT_ONCE)
 
-    def _open_seconds(self, intent: Requested, since: datetime, until: datetime) -> float:
-        return self._calendar.open_seconds_for(intent.instrument, since, until, intent.hours)
+    def _open_seconds(self, intent: OrderRequested, since: datetime, until: datetime) -> float:
+        return self._calendar.open_seconds_for(intent.instrument, since, until, intent.terms.hours)
 
     async def _end(self, order: LiveOrder, reason: CancelReason) -> None:
         try:

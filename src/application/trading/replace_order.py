@@ -55,7 +55,7 @@ class ReplaceOrder:
         """
         known = (await self._orders.get(order_id)).intent
         gateway = self._gateways[known.account_id]
-        terms = Amendment(quantity, limit_price, stop_price).on_grid(known.instrument, known.side, known.order_type)
+        terms = Amendment(quantity, limit_price, stop_price).on_grid(known.instrument, known.terms.side, known.terms.order_type)
         starts = 0
         while True:
             order, outcome = await self._ask_once(gateway, order_id, terms, actor)
@@ -66,7 +66,7 @@ class ReplaceOrder:
     async def _ask_once(self, gateway: Gateway, order_id: UUID, terms: Amendment, actor: str) -> tuple[LiveOrder, Outcome]:
         await gateway.limit.take()
         order = await self._orders.get(order_id)
-        priced = await gateway.price(order.intent.instrument, order.intent.side)
+        priced = await gateway.price(order.intent.instrument, order.terms.side)
         await self._gate.look(gateway, terms.rest_of(order), priced, order.order_id)
         async with self._orders.hold(order_id) as held:
             request = self._decide(gateway, held, priced, terms, actor)

@@ -34,10 +34,10 @@ from liveorder.domain.order.events import (
     STORE_RESTORED,
     Approved,
     CancelReason,
+    OrderRequested,
     OutcomeDoubted,
     Refused,
     RejectReason,
-    Requested,
     RequestKind,
 )
 from liveorder.domain.order.outcomes import NotBegun, NotReceived, Outcome
@@ -76,7 +76,7 @@ class SubmitOrder:
         `may_be_sent_already`: the store may have forgotten it. It begins as if its outcome had not been heard, and is asked about.
         """
         intent = draft.intent
-        if intent.is_shadow and not may_be_sent_already:
+        if intent.terms.is_shadow and not may_be_sent_already:
             unsent = requests.cancel_unsent(draft, CancelReason.REQUESTED, "shadow run: approved, and not sent")
             return [intent, approved, *unsent]
         if not may_be_sent_already and not gateway.limit.try_take():
@@ -96,7 +96,7 @@ class SubmitOrder:
         )
         return [intent, approved, *self._start(gateway, draft, prepared), unknown]
 
-    def refusal(self, gateway: Gateway, intent: Requested) -> Refused | None:
+    def refusal(self, gateway: Gateway, intent: OrderRequested) -> Refused | None:
         """Why the broker cannot take it; None where it can. Uses nothing up."""
         return self._unless_refused(gateway, intent, gateway.broker.check)
 
@@ -106,10 +106,10 @@ class SubmitOrder:
             return Prepared(order.submission.reference, order.submission.payload)
         return self._unless_refused(gateway, order.intent, gateway.broker.prepare)
 
-    def _unless_refused(self, gateway: Gateway, intent: Requested, look: Callable[[SubmitRequest], T]) -> T | Refused:
+    def _unless_refused(self, gateway: Gateway, intent: OrderRequested, look: Callable[[SubmitRequest], T]) -> T | Refused:
         try:
-            if intent.hours not in gateway.broker.capabilities.hours:
-                raise OrderValidationError(f"hours: {gateway.broker.name} has no {intent.hours} hours; leave it out")
+            if intent.terms.hours not in gateway.broker.capabilities.hours:
+                raise OrderValidationError(f"hours: {gateway.broker.name} has no {intent.terms.hours} hours; leave it out")
             return look(_submit_request(intent))
         except BrokerRefusal as error:
             return Refused(reason=RejectReason.INVALID, code=type(error).__name__, message=str(error))
@@ -217,24 +217,5 @@ def _cause(order: LiveOrder) -> Cause:
     return Cause(correlation_id=order.intent.signal_id)
 
 
-def _submit_request(intent: Requested) -> SubmitRequest:
-    return SubmitRequest(
-        client_order_id=intent.client_order_id,
-        account_id=intent.account_id,
-        instrument=intent.instrument,
-        side=intent.side,
-        order_type=intent.order_type,
-        time_in_force=intent.time_in_force,
-        quantity=intent.quantity,
-        notional=intent.notional,
-        limit_price=intent.limit_price,
-        stop_price=intent.stop_price,
-        trail_amount=intent.trail_amount,
-        trail_percent=intent.trail_percent,
-        limit_offset=intent.limit_offset,
-        product=intent.product,
-        hours=intent.hours,
-        expires_at=intent.expires_at,
-        role=intent.role,
-        reduces_only=intent.reduces_only,
-    )
+def _submit_request(intent: OrderRequested) -> SubmitRequest:
+    return SubmitRequest.of(intent.terms, intent.client_order_id, intent.account_id, intent.instrument)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from liveorder.domain.instrument import Instrument
-from liveorder.domain.order.events import Requested
+from liveorder.domain.order.events import OrderRequested
 from liveorder.domain.order.state import LiveOrder
 from liveorder.domain.values import OrderType, Side
 
@@ -28,13 +28,12 @@ class Amendment:
             None if stop_price is None else instrument.round_stop(stop_price, side, kind),
         )
 
-    def rest_of(self, order: LiveOrder) -> Requested:
+    def rest_of(self, order: LiveOrder) -> OrderRequested:
         """What is left to fill under the new terms, as if it were ordered now."""
         wanted = self.quantity or order.quantity
-        changes = {
-            "quantity": None if wanted is None else wanted - order.filled_quantity,
-            "limit_price": self.limit_price if self.limit_price is not None else order.limit_price,
-            "stop_price": self.stop_price if self.stop_price is not None else order.stop_price,
-            "decision_price": self.limit_price or self.stop_price or order.intent.decision_price,
-        }
-        return order.intent.model_copy(update=changes)
+        return order.intent.with_terms(
+            quantity=None if wanted is None else wanted - order.filled_quantity,
+            limit_price=self.limit_price if self.limit_price is not None else order.limit_price,
+            stop_price=self.stop_price if self.stop_price is not None else order.stop_price,
+            decision_price=self.limit_price or self.stop_price or order.terms.decision_price,
+        )

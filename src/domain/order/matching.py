@@ -19,7 +19,7 @@ def may_concern(order: LiveOrder, report: ExecutionReport) -> bool:
 
 
 def _is_of_its_kind(order: LiveOrder, told: OrderSnapshot) -> bool:
-    return told.side in (None, order.intent.side) and told.symbol in (None, order.intent.instrument.symbol)
+    return told.side in (None, order.terms.side) and told.symbol in (None, order.intent.instrument.symbol)
 
 
 def came_before(order: LiveOrder, report: ExecutionReport, tolerance: timedelta = timedelta()) -> bool:

@@ -15,9 +15,10 @@ from liveorder.domain.order import events as ev
 from liveorder.domain.order.state import LiveOrder
 
 
-def draft_of(intent: ev.Requested) -> LiveOrder:
+def draft_of(intent: ev.OrderRequested) -> LiveOrder:
     """The order that the intent would be; nothing of it is stored yet."""
-    return LiveOrder(intent, quantity=intent.quantity, limit_price=intent.limit_price, stop_price=intent.stop_price)
+    terms = intent.terms
+    return LiveOrder(intent, quantity=terms.quantity, limit_price=terms.limit_price, stop_price=terms.stop_price)
 
 
 def refuse(reason: ev.RejectReason, code: str, message: str, measured: str | None = None, limit: str | None = None) -> list[Event]:

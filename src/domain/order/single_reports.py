@@ -43,7 +43,7 @@ def _named_by(order: LiveOrder, report: r.ExecutionReport) -> list[Event]:
 
 
 def accepted(order: LiveOrder, report: r.Accepted) -> list[Event]:
-    has_new_terms = order.quantity not in (None, order.intent.quantity)
+    has_new_terms = order.quantity not in (None, order.terms.quantity)
     quantity = None if has_new_terms else positive(report.effective_quantity)
     is_other = order.broker_order_id is not None and report.broker_order_id not in (None, order.broker_order_id)
     if order.is_acknowledged and is_other:
@@ -217,7 +217,7 @@ def _is_answer(order: LiveOrder, kind: ev.RequestKind, request_id: str | None, i
 
 
 def closed(order: LiveOrder, report: r.OrderClosed) -> list[Event]:
-    if report.cause is r.CloseCause.DONE_FOR_DAY and order.intent.time_in_force in _LASTS_DAYS:
+    if report.cause is r.CloseCause.DONE_FOR_DAY and order.terms.time_in_force in _LASTS_DAYS:
         return [] if order.is_at_broker else accepted(order, r.Accepted(broker_order_id=report.broker_order_id))
     is_closed = order.closing is Closing.CANCELLED or (order.closing is Closing.REJECTED and not order.filled_quantity)
     if is_closed and not order.cancel_requested:

@@ -74,7 +74,7 @@ def _rest(order: LiveOrder, snapshot: r.OrderSnapshot) -> ev.FillInferred:
     if average is not None:
         price = order.executions.price_of_missing(total, average)
     else:
-        price = order.limit_price or order.intent.decision_price or ZERO
+        price = order.limit_price or order.terms.decision_price or ZERO
     return ev.FillInferred(
         execution_id=f"inferred-{len(order.executions.inferred) + 1}",
         quantity=order.executions.missing_of(total),

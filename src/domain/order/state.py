@@ -20,6 +20,7 @@ from liveorder.domain.lifecycle import Closing, OrderStatus, condition, next_sta
 from liveorder.domain.order import events as ev
 from liveorder.domain.order.executions import Executions
 from liveorder.domain.order.open_request import OpenRequest
+from liveorder.domain.order.terms import OrderTerms
 from liveorder.domain.values import ZERO, Money, total
 
 STRAY = frozenset({"acknowledged_after_close", "live_after_close"})
@@ -30,7 +31,7 @@ STRAY = frozenset({"acknowledged_after_close", "live_after_close"})
 class LiveOrder:
     """State only. Treat as immutable: `apply` works on a copy of its own."""
 
-    intent: ev.Requested
+    intent: ev.OrderRequested
     version: int = 0
     status: OrderStatus = OrderStatus.PENDING
     closing: Closing = Closing.NONE
@@ -92,6 +93,11 @@ class LiveOrder:
     @property
     def order_id(self) -> UUID:
         return self.intent.order_id
+
+    @property
+    def terms(self) -> OrderTerms:
+        """As they were requested. What stands now of quantity and prices is beside them."""
+        return self.intent.terms
 
     @property
     def client_order_id(self) -> str:
@@ -250,9 +256,9 @@ class LiveOrder:
 
     @classmethod
     def replay(cls, stream: Sequence[RecordedEvent]) -> Self:
-        """The order that these events make. The first must be `Requested`."""
+        """The order that these events make. The first must be `OrderRequested`."""
         first = stream[0].event
-        if not isinstance(first, ev.Requested):
+        if not isinstance(first, ev.OrderRequested):
             raise TypeError(f"an order begins with Requested, not {type(first).__name__}")
         return cls(intent=first)._fold(stream)
 

@@ -110,6 +110,6 @@ def _figures(case: RiskCase) -> dict[str, str]:
         figures["buying_power"] = decimal_text(view.buying_power.amount)
     if view.price_age_seconds is not None:
         figures["price_age_seconds"] = f"{view.price_age_seconds:.3f}"
-    if proposal.signal_at is not None:
-        figures["signal_age_seconds"] = f"{(view.now - proposal.signal_at).total_seconds():.3f}"
+    if proposal.terms.signal_at is not None:
+        figures["signal_age_seconds"] = f"{(view.now - proposal.terms.signal_at).total_seconds():.3f}"
     return figures

@@ -57,7 +57,7 @@ def _does_not_cover(told: BuyingPower, needed: Decimal, limits: RiskLimits) -> b
 def _needed(case: RiskCase) -> Decimal | None:
     """The value of the part that adds to the position; None where value is not what is needed, or not known."""
     proposal, view = case.proposal, case.view
-    if case.value is None or not is_paid_in_full(proposal.instrument, proposal.side, proposal.product):
+    if case.value is None or not is_paid_in_full(proposal.instrument, proposal.terms.side, proposal.terms.product):
         return None
-    takes_off, units = view.exposure.reducible_by(proposal.side, view.agreed_quantity), proposal.units
+    takes_off, units = view.exposure.reducible_by(proposal.terms.side, view.agreed_quantity), proposal.units
     return case.value if not takes_off or units is None else share_of(case.value, units - takes_off, units)

@@ -35,17 +35,19 @@ def open_exposure(order: LiveOrder, last_price: Decimal | None, *, atomic_replac
         units = order.worst_case_quantity(atomic_replace=atomic_replace)
         value = abs(order.intent.instrument.value_of(units, price))
     else:
-        value = max((order.intent.notional or ZERO) - _spent(order), ZERO)
+        value = max((order.terms.notional or ZERO) - _spent(order), ZERO)
         units = abs(value / (price * order.intent.instrument.multiplier)) if price else ZERO
     intent = order.intent
-    return OpenExposure(intent.order_id, intent.instrument.key, intent.side, units, value, order.is_in_doubt, intent.strategy_name)
+    return OpenExposure(
+        intent.order_id, intent.instrument.key, intent.terms.side, units, value, order.is_in_doubt, intent.strategy_name
+    )
 
 
 def _worst_price_of(order: LiveOrder, last_price: Decimal | None) -> Decimal | None:
     """Over the terms that stand and those of each replace that has no outcome."""
-    intent, side, kind = order.intent, order.intent.side, order.intent.order_type
-    market = dearest(intent.decision_price, last_price)
-    market = with_trail(side, market, intent.trail_amount, intent.trail_percent, intent.limit_offset)
+    intent, side, kind = order.intent, order.terms.side, order.terms.order_type
+    market = dearest(intent.terms.decision_price, last_price)
+    market = with_trail(side, market, intent.terms.trail_amount, intent.terms.trail_percent, intent.terms.limit_offset)
     worst = worst_price(side, kind, order.limit_price, order.stop_price, market)
     for request in order.requests.values():
         if (terms := request.terms) is not None:

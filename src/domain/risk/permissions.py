@@ -36,7 +36,7 @@ def market_closed(case: RiskCase, limits: RiskLimits) -> RiskRefusal | None:
 
 def signal_score(case: RiskCase, limits: RiskLimits) -> RiskRefusal | None:
     """A BUY above its bound, a SELL below its own; at the bound is not beyond it. Without a score only where none is required."""
-    score, is_buy = case.proposal.score, case.proposal.side is Side.BUY
+    score, is_buy = case.proposal.terms.score, case.proposal.terms.side is Side.BUY
     if score is None:
         if not limits.require_score or case.proposal.is_operators:
             return None
@@ -44,7 +44,7 @@ def signal_score(case: RiskCase, limits: RiskLimits) -> RiskRefusal | None:
     bound = limits.min_buy_score if is_buy else limits.max_sell_score
     if bound is None or (score > bound if is_buy else score < bound):
         return None
-    side, way = case.proposal.side.value, "above" if is_buy else "below"
+    side, way = case.proposal.terms.side.value, "above" if is_buy else "below"
     measured, limit = decimal_text(score), decimal_text(bound)
     return RiskRefusal("signal_score", f"the score of a {side} must be {way} {limit}, it is {measured}", measured, limit)
 
@@ -69,7 +69,7 @@ def unreconciled_symbol(case: RiskCase, limits: RiskLimits) -> RiskRefusal | Non
 
 def short_selling(case: RiskCase, limits: RiskLimits) -> RiskRefusal | None:
     """Unless it is allowed, a SELL may not take the position below zero, should every open SELL fill and no open BUY."""
-    if limits.allow_short_selling or case.proposal.side is Side.BUY:
+    if limits.allow_short_selling or case.proposal.terms.side is Side.BUY:
         return None
     held = case.view.exposure.quantity - case.view.exposure.sells.quantity
     left = held - (case.proposal.units or ZERO)

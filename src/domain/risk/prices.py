@@ -25,27 +25,27 @@ def no_fresh_price(case: RiskCase, limits: RiskLimits) -> RiskRefusal | None:
     if case.view.price_problem:
         message = f"the price of {symbol} could not be asked for: {case.view.price_problem}"
     message += "; check market data, give `price` and `timestamp` in the signal"
-    waits = case.proposal.order_type.traits.is_stop or case.proposal.order_type.traits.is_touched
+    waits = case.proposal.terms.order_type.traits.is_stop or case.proposal.terms.order_type.traits.is_touched
     message += "" if waits else ", or send a limit order without a price_collar_percent"
     return RiskRefusal("no_fresh_price", message, measured, f"{allowed_seconds:g}")
 
 
 def _needs_price(proposal: Proposal, limits: RiskLimits) -> bool:
-    if proposal.order_type.traits.meets_the_market or proposal.order_type.traits.trails or proposal.units is None:
+    if proposal.terms.order_type.traits.meets_the_market or proposal.terms.order_type.traits.trails or proposal.units is None:
         return True
-    return proposal.limit_price is not None and limits.price_collar_percent is not None
+    return proposal.terms.limit_price is not None and limits.price_collar_percent is not None
 
 
 def price_collar(case: RiskCase, limits: RiskLimits) -> RiskRefusal | None:
     """A limit price may be worse than the last price by so many percent; how much better is the sender's own affair."""
-    limit_price, last_price, percent = case.proposal.limit_price, case.view.last_price, limits.price_collar_percent
+    limit_price, last_price, percent = case.proposal.terms.limit_price, case.view.last_price, limits.price_collar_percent
     if limit_price is None or last_price is None or percent is None:
         return None
-    worse_by = (limit_price - last_price) * case.proposal.side.sign
+    worse_by = (limit_price - last_price) * case.proposal.terms.side.sign
     if worse_by * 100 <= percent * abs(last_price):
         return None
     price, last = decimal_text(limit_price), decimal_text(last_price)
-    message = f"{case.proposal.side} at {price} is {_percent(worse_by, last_price)} % worse than the last price, {last}"
+    message = f"{case.proposal.terms.side} at {price} is {_percent(worse_by, last_price)} % worse than the last price, {last}"
     return RiskRefusal("price_collar", message, _percent(worse_by, last_price), decimal_text(percent))
 
 

@@ -10,10 +10,11 @@ from typing import NamedTuple, TypeAlias
 from uuid import UUID
 
 from liveorder.domain.instrument import Instrument
-from liveorder.domain.order.events import Requested
+from liveorder.domain.order.events import OrderRequested
+from liveorder.domain.order.terms import OrderTerms
 from liveorder.domain.risk.exposure import Exposure, with_trail, worst_price
 from liveorder.domain.risk_limits import RiskLimits
-from liveorder.domain.values import ZERO, OrderRole, OrderType, Product, Side
+from liveorder.domain.values import ZERO
 
 
 class Proposal(NamedTuple):
@@ -22,69 +23,32 @@ class Proposal(NamedTuple):
     account_id: str
     strategy_name: str
     instrument: Instrument
-    side: Side
-    order_type: OrderType
-    quantity: Decimal | None = None
-    notional: Decimal | None = None
-    """Money to spend or to raise, where no quantity is told."""
-    limit_price: Decimal | None = None
-    stop_price: Decimal | None = None
-    trail_amount: Decimal | None = None
-    trail_percent: Decimal | None = None
-    limit_offset: Decimal | None = None
-    score: Decimal | None = None
-    signal_at: datetime | None = None
-    """When the signal was made, or failing that published: its age counts from here."""
-    valid_until: datetime | None = None
-    """Not after this, nor after the order's own end."""
-    role: OrderRole = OrderRole.ENTRY
+    terms: OrderTerms
     is_operators: bool = False
     """A person's own order, not a signal's."""
-    product: Product | None = None
-    price: Decimal | None = None
-    """What one unit was reckoned to cost when the order was sized: its own price, else the last one."""
 
     @classmethod
-    def of(cls, intent: Requested, *, is_operators: bool) -> Proposal:
-        ends = [each for each in (intent.valid_until, intent.expires_at) if each is not None]
-        return cls(
-            account_id=intent.account_id,
-            strategy_name=intent.strategy_name,
-            instrument=intent.instrument,
-            side=intent.side,
-            order_type=intent.order_type,
-            quantity=intent.quantity,
-            notional=intent.notional,
-            limit_price=intent.limit_price,
-            stop_price=intent.stop_price,
-            trail_amount=intent.trail_amount,
-            trail_percent=intent.trail_percent,
-            limit_offset=intent.limit_offset,
-            score=intent.score,
-            signal_at=intent.signal_at,
-            valid_until=min(ends, default=None),
-            role=intent.role,
-            is_operators=is_operators,
-            product=intent.product,
-            price=intent.decision_price,
-        )
+    def of(cls, intent: OrderRequested, *, is_operators: bool) -> Proposal:
+        return cls(intent.account_id, intent.strategy_name, intent.instrument, intent.terms, is_operators)
 
     @property
     def units(self) -> Decimal | None:
-        """The quantity, or what `notional` comes to at `price`; None while neither is known."""
-        if self.quantity is not None:
-            return self.quantity
-        if self.notional is None or not self.price:
+        """The quantity, or what `notional` comes to at the price that it was sized by; None while neither is known."""
+        terms = self.terms
+        if terms.quantity is not None:
+            return terms.quantity
+        if terms.notional is None or not terms.decision_price:
             return None
-        return abs(self.notional / (self.price * self.instrument.multiplier))
+        return abs(terms.notional / (terms.decision_price * self.instrument.multiplier))
 
     def value(self, last_price: Decimal | None) -> Decimal | None:
         """Money: the notional, or the quantity at the worst price that the order allows; None while no price is known."""
-        if self.quantity is None:
-            return self.notional
-        price = worst_price(self.side, self.order_type, self.limit_price, self.stop_price, self.price, last_price)
-        price = with_trail(self.side, price, self.trail_amount, self.trail_percent, self.limit_offset)
-        return None if price is None else abs(self.instrument.value_of(self.quantity, price))
+        terms = self.terms
+        if terms.quantity is None:
+            return terms.notional
+        price = worst_price(terms.side, terms.order_type, terms.limit_price, terms.stop_price, terms.decision_price, last_price)
+        price = with_trail(terms.side, price, terms.trail_amount, terms.trail_percent, terms.limit_offset)
+        return None if price is None else abs(self.instrument.value_of(terms.quantity, price))
 
 
 class BuyingPower(NamedTuple):
@@ -156,7 +120,7 @@ def is_reducing(proposal: Proposal, view: RiskView) -> bool:
     broker's, less all that open and in-doubt orders of the same side could still take. An unknown size proves nothing.
     """
     units = proposal.units
-    return units is not None and ZERO < units <= view.exposure.reducible_by(proposal.side, view.agreed_quantity)
+    return units is not None and ZERO < units <= view.exposure.reducible_by(proposal.terms.side, view.agreed_quantity)
 
 
 class RiskCase(NamedTuple):
@@ -175,7 +139,7 @@ class RiskCase(NamedTuple):
     @classmethod
     def of(cls, proposal: Proposal, view: RiskView) -> RiskCase:
         value = proposal.value(view.last_price)
-        after = view.exposure.plus(proposal.side, proposal.units or ZERO, value or ZERO)
+        after = view.exposure.plus(proposal.terms.side, proposal.units or ZERO, value or ZERO)
         own_value, own_gross = after.sums
         position_value, exposure = view.other_position_value + own_value, view.other_exposure + own_gross
         return cls(proposal, view, is_reducing(proposal, view), value, position_value, exposure)

@@ -32,7 +32,7 @@ def auto_trading(case: RiskCase, limits: RiskLimits) -> RiskRefusal | None:
     """
     if case.view.auto_trading or case.proposal.is_operators:
         return None
-    if case.proposal.role in _PROTECTIVE and case.is_reducing:
+    if case.proposal.terms.role in _PROTECTIVE and case.is_reducing:
         return None
     return RiskRefusal(AUTO_TRADING, "auto-trading is off; set ENABLE_AUTO_TRADING to let signals trade", "off", "on")
 
@@ -43,7 +43,7 @@ def stale_signal(case: RiskCase, limits: RiskLimits) -> RiskRefusal | None:
     A late exit is better than none, so one that can only reduce may be a day old. Not older: yesterday's file, read again by
     mistake, must not sell today's positions.
     """
-    now, signal_at, valid_until = case.view.now, case.proposal.signal_at, case.proposal.valid_until
+    now, signal_at, valid_until = case.view.now, case.proposal.terms.signal_at, case.proposal.terms.stale_after
     if valid_until is not None and now > valid_until:
         ended = valid_until.isoformat()
         return RiskRefusal("stale_signal", f"the signal was valid until {ended}; send a new one", now.isoformat(), ended)

@@ -11,7 +11,7 @@ from eventsourcing.persistence import Notification
 from liveorder.application.ports.order_store import IntegrityReport
 from liveorder.domain.errors import StoreRefused
 from liveorder.domain.events import Event, RecordedEvent
-from liveorder.domain.order.events import Acknowledged, Refused, Replaced, Requested, SubmissionStarted
+from liveorder.domain.order.events import Acknowledged, OrderRequested, Refused, Replaced, SubmissionStarted
 from liveorder.infrastructure.eventstore.database import Database, Read
 from liveorder.infrastructure.eventstore.foreign_events import ForeignEvent, mixed
 from liveorder.infrastructure.eventstore.identity import schema_version_of
@@ -106,7 +106,7 @@ class _Audit:
             self._foreign.add(recorded.stream_id)
         if is_foreign != (recorded.stream_id in self._foreign):
             self.problems.append(mixed(recorded.stream_id))
-        if isinstance(recorded.event, Requested):
+        if isinstance(recorded.event, OrderRequested):
             self.requested[recorded.event.client_order_id] = recorded.stream_id
             self.names[recorded.stream_id] = _Names(recorded.event.account_id)
             self.calendars.add(recorded.event.instrument.calendar)
@@ -191,7 +191,7 @@ async def _is_told(database: Database, read: Read[RecordedEvent], audit: _Audit,
     names = audit.names.get(stream_id)
     if names is None or name not in names.told:
         stream = await database.stream(stream_id, read)
-        names = _Names(stream[0].event.account_id) if stream and isinstance(stream[0].event, Requested) else _Names("")
+        names = _Names(stream[0].event.account_id) if stream and isinstance(stream[0].event, OrderRequested) else _Names("")
         for recorded in stream:
             names.take(recorded.event)
     return names.account_id == account_id and name in names.told

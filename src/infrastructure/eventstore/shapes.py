@@ -18,6 +18,7 @@ from pydantic import BaseModel
 
 from liveorder.domain.errors import StoreRefused
 from liveorder.domain.events import Envelope, Event
+from liveorder.domain.order.terms import OrderTerms
 
 
 def shape_of(event: type[Event]) -> str:
@@ -58,6 +59,9 @@ def newer_version(found: str) -> StoreRefused:
 
 def _parts(model: type[BaseModel], path: str) -> Iterator[str]:
     for name, field in model.model_fields.items():
+        if field.annotation is OrderTerms:
+            yield from _parts(OrderTerms, path)
+            continue
         yield path + name
         for kind in _kinds_in(field.annotation):
             if issubclass(kind, BaseModel):

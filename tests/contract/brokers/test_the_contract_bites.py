@@ -163,12 +163,12 @@ class ChecksTooMuch(SimulatedBroker):
 
 class ForgetsTheHours(SimulatedBroker):
     def prepare(self, request: BrokerRequest) -> Prepared:
-        return super().prepare(replace(request, hours=TradingHours.REGULAR) if isinstance(request, SubmitRequest) else request)
+        return super().prepare(request.but(hours=TradingHours.REGULAR) if isinstance(request, SubmitRequest) else request)
 
 
 class TradesAtAllHours(SimulatedBroker):
     def prepare(self, request: BrokerRequest) -> Prepared:
-        return super().prepare(replace(request, hours=TradingHours.EXTENDED) if isinstance(request, SubmitRequest) else request)
+        return super().prepare(request.but(hours=TradingHours.EXTENDED) if isinstance(request, SubmitRequest) else request)
 
 
 class TellsOtherHours(SimulatedBroker):

@@ -26,7 +26,7 @@ HARMLESS = "[red]SPY[/red]\\x1b[31m\\nforged\\u202e"
 
 def an_order(symbol: str = "SPY", **changes: Any) -> OrderView:
     asked = intent(instrument=Instrument(symbol=symbol, exchange="ARCA"))
-    view = order_view(LiveOrder(asked, quantity=asked.quantity))
+    view = order_view(LiveOrder(asked, quantity=asked.terms.quantity))
     return view.model_copy(update={"requested_at": datetime(2025, 3, 10, 3, 50, tzinfo=UTC), **changes})
 
 

@@ -37,4 +37,4 @@ def test_quantities_go_down_to_the_lot_and_prices_passively_to_the_tick() -> Non
 )
 def test_what_is_filled_is_not_ordered_once_more(asked: Amendment, left: tuple[Decimal, Decimal, Decimal]) -> None:
     rest = asked.rest_of(HALF_FILLED)
-    assert (rest.quantity, rest.limit_price, rest.decision_price) == left
+    assert (rest.terms.quantity, rest.terms.limit_price, rest.terms.decision_price) == left

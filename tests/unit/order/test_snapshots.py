@@ -125,7 +125,7 @@ def test_a_fill_is_inferred_at_the_time_of_the_answer() -> None:
 @pytest.mark.parametrize(
     ("first", "price"), [(LIMITED, 10), (intent(decision_price=Decimal(9)), 9), (intent(), 0)], ids=["limit", "decision", "none"]
 )
-def test_without_an_average_a_fill_is_inferred_at_the_best_price_that_we_know(first: ev.Requested, price: int) -> None:
+def test_without_an_average_a_fill_is_inferred_at_the_best_price_that_we_know(first: ev.OrderRequested, price: int) -> None:
     check((first, *WORKING), told(BrokerStatus.WORKING, 40), [inferred(40, price, "40 filled at no price")])
 
 

@@ -26,7 +26,7 @@ def order_id(number: int) -> UUID:
     return UUID(int=0x01991F00_0000_7000_8000_000000000000 + number)
 
 
-def requested(number: int, **changes: Any) -> ev.Requested:
+def requested(number: int, **changes: Any) -> ev.OrderRequested:
     """Order `number`: one signal, one client order id each."""
     ids = {"order_id": order_id(number), "client_order_id": f"KEY{number:017d}", "signal_id": f"signal-{number}"}
     return intent(**ids | changes)

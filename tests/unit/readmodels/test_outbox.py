@@ -214,7 +214,7 @@ async def test_what_is_of_no_order_makes_notices_too(log: MemoryLog, wall: Wall)
 
 
 def test_a_step_that_goes_as_it_should_makes_no_notice() -> None:
-    quiet = (ev.Requested, ev.Approved, ev.SubmissionStarted, ev.Acknowledged, ev.CancelRequested, ev.ReplaceRequested)
+    quiet = (ev.OrderRequested, ev.Approved, ev.SubmissionStarted, ev.Acknowledged, ev.CancelRequested, ev.ReplaceRequested)
     assert not [kind for kind in quiet if kind.notice is not None]
 
 

@@ -16,7 +16,8 @@ from typing import Any
 from liveorder.application.ports.broker import CancelRequest, ReplaceRequest, SubmitRequest
 from liveorder.domain.execution_report import ExecutionReport
 from liveorder.domain.instrument import Instrument
-from liveorder.domain.values import OrderType, Side, TimeInForce
+from liveorder.domain.order.terms import OrderTerms
+from liveorder.domain.values import OrderType, Side
 from liveorder.infrastructure.brokers.simulated.broker import SIMULATED_CAPABILITIES, SimulatedBroker
 from liveorder.infrastructure.brokers.simulated.catalogue import BUILT_IN
 from liveorder.infrastructure.brokers.simulated.tcp import Tcp
@@ -94,14 +95,14 @@ async def _let_others_run() -> None:
 
 
 def market_order(key: str = "K1", quantity: str = "10", instrument: Instrument = AAPL, **fields: Any) -> SubmitRequest:
-    return SubmitRequest(key, "SIM", instrument, Side.BUY, OrderType.MARKET, TimeInForce.DAY, quantity=Decimal(quantity), **fields)
+    terms = OrderTerms(side=Side.BUY, order_type=OrderType.MARKET, quantity=Decimal(quantity), **fields)
+    return SubmitRequest.of(terms, key, "SIM", instrument)
 
 
 def limit_order(key: str = "K1", quantity: str = "10", limit_price: str = "150") -> SubmitRequest:
     """Rests, unless the price says otherwise."""
-    return SubmitRequest(
-        key, "SIM", AAPL, Side.BUY, OrderType.LIMIT, TimeInForce.DAY, quantity=Decimal(quantity), limit_price=Decimal(limit_price)
-    )
+    terms = OrderTerms(side=Side.BUY, order_type=OrderType.LIMIT, quantity=Decimal(quantity), limit_price=Decimal(limit_price))
+    return SubmitRequest.of(terms, key, "SIM", AAPL)
 
 
 @dataclass

@@ -110,7 +110,7 @@ async def test_what_is_prepared_is_the_same_each_time_and_sent_as_it_is(reach: s
 async def test_what_the_broker_cannot_do_is_refused_before_it_is_sent(capabilities: dict[str, Any], fields: Any) -> None:
     async with stage("in_process", capabilities=replace(SIMULATED_CAPABILITIES, **capabilities)) as live:
         with pytest.raises(OrderValidationError):
-            live.broker.prepare(replace(market_order(), **fields))
+            live.broker.prepare(market_order().but(**fields))
 
 
 @pytest.mark.parametrize("support", KeySupport)

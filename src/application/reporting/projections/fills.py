@@ -201,7 +201,7 @@ def _row(order: LiveOrder, execution: BookedExecution, key: str, booked: Mapping
         intent.instrument.currency,
         f"{intent.instrument.multiplier:f}",
         _session(order, execution),
-        f"{intent.side.signed(execution.quantity):f}",
+        f"{intent.terms.side.signed(execution.quantity):f}",
         f"{execution.price:f}",
         None if commission is None else f"{commission.amount:f}",
         currency,
@@ -229,6 +229,6 @@ def counted_on(order: LiveOrder) -> str:
 def _session(order: LiveOrder, execution: BookedExecution) -> str:
     """The order's own date; but what an order that lasts days filled on a later UTC date counts to that."""
     own = counted_on(order)
-    if execution.at is None or order.intent.time_in_force not in _LASTS_DAYS:
+    if execution.at is None or order.terms.time_in_force not in _LASTS_DAYS:
         return own
     return max(own, execution.at.astimezone(UTC).date().isoformat())

@@ -28,10 +28,10 @@ _EVENTS = {fact.topic: fact for fact in domain_events()}
 
 
 def _project(batch: Batch, draft: RowChanges) -> None:
-    draft.put_all(ORDER_HISTORY, [_row(change.order_id, item) for change in batch.orders for item in change.events])
+    draft.put_all(ORDER_HISTORY, [row_of(change.order_id, item) for change in batch.orders for item in change.events])
 
 
-def _row(order_id: str, item: RecordedEvent) -> HistoryRow:
+def row_of(order_id: str, item: RecordedEvent) -> HistoryRow:
     return HistoryRow(
         item.position,
         order_id,

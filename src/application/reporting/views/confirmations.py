@@ -42,7 +42,7 @@ def outcome(order: LiveOrder, effective: Sequence[BookedExecution]) -> tuple[Dec
 
 
 def _notes(order: LiveOrder, effective: Sequence[BookedExecution]) -> Iterator[str]:
-    if order.intent.is_shadow:
+    if order.terms.is_shadow:
         yield "shadow: decided and never sent"
     if order.status.is_closed and order.quantity is not None and 0 < order.filled_quantity < order.quantity:
         yield f"filled in part: {order.filled_quantity:f} of {order.quantity:f}"

@@ -48,7 +48,7 @@ def doubt_view(doubt: Doubt, *, is_being_asked: bool) -> DoubtView:
         account_id=intent.account_id,
         broker=intent.broker,
         symbol=intent.instrument.symbol,
-        side=intent.side,
+        side=intent.terms.side,
         currency=intent.instrument.currency,
         request_id=request.request_id,
         kind=request.kind.value,

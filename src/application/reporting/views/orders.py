@@ -4,25 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import date, datetime
+from decimal import Decimal
+from functools import reduce
 from itertools import takewhile
-from typing import Any
+from operator import or_
+from types import UnionType
+from typing import TYPE_CHECKING, Any, Union, get_args, get_origin, get_type_hints
 from uuid import UUID
 
-from pydantic import Field
+from pydantic import Field, create_model
 
 from liveorder.application.reporting.views.fields import Moment, Number, Numbers, View, plain, rounded
 from liveorder.application.reporting.views.fills import FillView, fill_view
 from liveorder.domain.events import RecordedEvent
 from liveorder.domain.lifecycle import OrderStatus
 from liveorder.domain.order import LiveOrder
-from liveorder.domain.order.events import Requested
+from liveorder.domain.order.events import OrderRequested
 from liveorder.domain.order.executions import BookedExecution
-from liveorder.domain.values import AssetClass, OrderRole, OrderType, Product, Side, TimeInForce, TradingHours
+from liveorder.domain.order.terms import OrderTerms
+from liveorder.domain.values import AssetClass
 
 
-class OrderView(View):
-    """An order as its events make it. Quantities in units, filled part included; prices in `currency`."""
-
+class _Identified(View):
     order_id: UUID
     version: int
     """Number of events that this is made from."""
@@ -40,25 +43,39 @@ class OrderView(View):
     """Key of the contract: exchange, symbol, expiry, strike, right."""
     currency: str
     multiplier: Number
-    side: Side
-    order_type: OrderType
-    limit_price: Number | None
-    stop_price: Number | None
-    trail_amount: Number | None
-    trail_percent: Number | None
-    limit_offset: Number | None
-    time_in_force: TimeInForce
-    hours: TradingHours
-    expires_at: Moment | None
-    product: Product | None
-    role: OrderRole
-    parent_order_id: UUID | None
-    oco_group: str | None
-    stop_loss: Number | None
-    take_profit: Number | None
-    protection: str | None
-    tags: tuple[str, ...]
-    decision_price: Number | None
+
+
+_PLACED_ELSEWHERE = ("quantity", "notional", "is_shadow")
+_NOT_SHOWN = ("score", "signal_at", "valid_until", "timeout_seconds", "reduces_only", "passes_halt")
+_KINDS: dict[Any, Any] = {Decimal: Number, datetime: Moment}
+
+
+def _shown_terms() -> dict[str, Any]:
+    """Each of the terms as a field of a view. One that came later is as by default in rows that were written before it."""
+    kinds = get_type_hints(OrderTerms)
+    shown = {name: kind for name, kind in kinds.items() if name not in (*_PLACED_ELSEWHERE, *_NOT_SHOWN)}
+    defaults = {name: field.get_default() for name, field in OrderTerms.model_fields.items() if not field.is_required()}
+    return {name: (_shown(kind), defaults.get(name, ...)) for name, kind in shown.items()}
+
+
+def _shown(kind: Any) -> Any:
+    if get_origin(kind) in (Union, UnionType):
+        return reduce(or_, map(_shown, get_args(kind)))
+    return _KINDS.get(kind, kind)
+
+
+if TYPE_CHECKING:
+
+    class _Asked(_Identified, OrderTerms):
+        pass
+
+else:
+    _Asked = create_model("_Asked", __base__=_Identified, **_shown_terms())
+
+
+class OrderView(_Asked):
+    """An order as its events make it. Quantities in units, filled part included; prices in `currency`."""
+
     quantity: Number | None
     """None until a cash order learns it."""
     notional: Number | None
@@ -98,10 +115,11 @@ def order_fields(order: LiveOrder, effective: Iterable[BookedExecution]) -> dict
     return _wanted(order.intent) | _done(order, effective)
 
 
-def _wanted(intent: Requested) -> dict[str, Any]:
+def _wanted(intent: OrderRequested) -> dict[str, Any]:
     """What never changes."""
-    instrument = intent.instrument
-    return {name: getattr(intent, name) for name in _AS_REQUESTED} | {
+    instrument, terms = intent.instrument, intent.terms
+    named = {name: getattr(intent, name) for name in _OF_REQUEST} | {name: getattr(terms, name) for name in _OF_TERMS}
+    return named | {
         "symbol": instrument.symbol,
         "exchange": instrument.exchange,
         "asset_class": instrument.asset_class,
@@ -143,7 +161,9 @@ _AS_IT_STANDS = (
 )
 
 
-_AS_REQUESTED = tuple(name for name in OrderView.model_fields if name in Requested.model_fields and name not in _AS_IT_STANDS)
+_ASKED = tuple(name for name in OrderView.model_fields if name not in _AS_IT_STANDS)
+_OF_REQUEST = tuple(name for name in _ASKED if name in OrderRequested.model_fields and name != "instrument")
+_OF_TERMS = tuple(name for name in _ASKED if name in OrderTerms.model_fields)
 
 
 def as_of(stream: Sequence[RecordedEvent], at: datetime) -> LiveOrder | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from liveorder.application.reporting.views.fields import Number, View
-from liveorder.domain.order.events import Refused, Requested
+from liveorder.domain.order.events import OrderRequested, Refused
 from liveorder.domain.values import Side
 
 
@@ -32,17 +32,17 @@ class VerdictView(View):
     notes: tuple[str, ...]
 
 
-def verdict_view(intent: Requested, refusals: Sequence[Refused]) -> VerdictView:
+def verdict_view(intent: OrderRequested, refusals: Sequence[Refused]) -> VerdictView:
     return VerdictView(
         signal_id=intent.signal_id,
         account_id=intent.account_id,
         instrument=intent.instrument.key,
-        side=intent.side,
-        quantity=intent.quantity,
-        notional=intent.notional,
+        side=intent.terms.side,
+        quantity=intent.terms.quantity,
+        notional=intent.terms.notional,
         is_approved=not refusals,
         refusals=tuple(_refusal(refusal) for refusal in refusals),
-        notes=(intent.unattended_note,) if intent.unattended else (),
+        notes=(intent.terms.unattended_note,) if intent.terms.unattended else (),
     )
 
 

@@ -52,7 +52,7 @@ def entries_between(
     """
     known = before.executions if before is not None else Executions.none()
     entries = [*_booked(known, after, session_date, places)]
-    if fee_in_kind and after.intent.side is Side.BUY and _is_of_the_broker(after):
+    if fee_in_kind and after.terms.side is Side.BUY and _is_of_the_broker(after):
         bought = [each for each in _traded(known, after.executions) if not _pays_in_kind(after, each[1])]
         entries += [_due(after, kind, execution, session_date, fee_in_kind) for kind, execution in bought]
     if after.submission is not None and (before is None or before.submission is None):
@@ -93,7 +93,7 @@ def _entry(
     values = _terms(intent) | {
         "order_id": str(order.order_id),
         "name": execution.execution_id,
-        "quantity": decimal_text(intent.side.signed(execution.quantity)),
+        "quantity": decimal_text(intent.terms.side.signed(execution.quantity)),
         "price": decimal_text(execution.price),
         "session": session.isoformat(),
         "told_at": told_at.isoformat() if told_at is not None else "",

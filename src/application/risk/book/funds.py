@@ -242,7 +242,7 @@ class Funds:
 
 
 def _is_purchase(order: LiveOrder) -> bool:
-    return is_paid_in_full(order.intent.instrument, order.intent.side, order.intent.product)
+    return is_paid_in_full(order.intent.instrument, order.terms.side, order.terms.product)
 
 
 def _frees(order: LiveOrder, known: _Purchase | None) -> bool:

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
-from operator import not_
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Self
 from uuid import UUID
 
-from pydantic import Field
+from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, model_validator
 
 from liveorder.domain.events import PERSON, RecordedEvent
 from liveorder.domain.instrument import Instrument
@@ -16,28 +14,16 @@ from liveorder.domain.lifecycle import Closing
 from liveorder.domain.notice_event import NoticeEvent
 from liveorder.domain.order.changes import close_as
 from liveorder.domain.order.events.base import OrderEvent
+from liveorder.domain.order.terms import OrderTerms
 from liveorder.domain.order.vocabulary import RejectReason
-from liveorder.domain.values import Amount, OrderRole, OrderType, Price, Product, Quantity, Side, TimeInForce, TradingHours
-from liveorder.domain.wording import in_brackets, listed, plain
+from liveorder.domain.wording import in_brackets, listed
 
 if TYPE_CHECKING:
     from liveorder.domain.order.state import LiveOrder
 
 
-def _is_none(value: object) -> bool:
-    """Of fields that came later: not written where there is nothing, so that what earlier versions stored stays as it is."""
-    return value is None
-
-
-def _is_regular(value: object) -> bool:
-    return value is TradingHours.REGULAR
-
-
-_EXITS_AND_LINKS = ("stop_loss", "take_profit", "oco_group", "parent_order_id")
-
-
-class Requested(OrderEvent):
-    """The whole intent. Exactly one of `quantity` and `notional` is set."""
+class OrderRequested(OrderEvent):
+    """The whole intent. Its terms are stored flat, among its own fields."""
 
     topic = "liveorder.Requested@1"
     category = "SIGNAL"
@@ -53,76 +39,34 @@ class Requested(OrderEvent):
     strategy_name: str
     broker: str
     instrument: Instrument
-    side: Side
-    order_type: OrderType
-    quantity: Quantity | None = None
-    notional: Amount | None = None
-    limit_price: Price | None = None
-    stop_price: Price | None = None
-    trail_amount: Price | None = None
-    trail_percent: Price | None = None
-    limit_offset: Price | None = Field(default=None, exclude_if=_is_none)
-    time_in_force: TimeInForce = TimeInForce.DAY
-    hours: TradingHours = Field(default=TradingHours.REGULAR, exclude_if=_is_regular)
-    expires_at: datetime | None = None
-    product: Product | None = None
-    role: OrderRole = OrderRole.ENTRY
-    parent_order_id: UUID | None = None
-    oco_group: str | None = None
-    stop_loss: Price | None = None
-    take_profit: Price | None = None
-    protection: str | None = None
-    """`external` when somebody else guards the position."""
-    tags: tuple[str, ...] = ()
-    decision_price: Price | None = None
-    """The price that sizing and risk reckoned with."""
-    score: Amount | None = None
-    signal_at: datetime | None = None
-    """When the signal was made, or failing that published: its age counts from here."""
-    valid_until: datetime | None = None
-    """After this it is stale, however young."""
-    timeout_seconds: float | None = None
-    """Set on the order itself; None leaves it to the rule for its type."""
-    is_shadow: bool = False
-    """Decided on live data, never sent."""
-    reduces_only: bool = Field(default=False, exclude_if=not_)
-    """Judged so that it can only reduce the position, whatever else happens."""
-    passes_halt: bool = False
-    """An operator's order that only reduces a position, approved although a halt stood."""
+    terms: OrderTerms
 
-    @property
-    def unattended(self) -> tuple[str, ...]:
-        """The exits and links that are asked for and that nothing acts on: this package does not yet, and nobody else is named."""
-        return () if self.protection is not None else tuple(name for name in _EXITS_AND_LINKS if getattr(self, name) is not None)
-
-    @property
-    def unattended_note(self) -> str:
-        """Of these, for people; empty without any."""
-        return f"nothing places {' and '.join(self.unattended)} yet" if self.unattended else ""
+    def with_terms(self, **changes: Any) -> Self:
+        """The same with other terms."""
+        return self.model_copy(update={"terms": self.terms.but(**changes)})
 
     def sentence(self) -> str:
-        size = plain(self.quantity) if self.quantity is not None else f"{plain(self.notional)} {self.instrument.currency} of"
-        kind = self.order_type.replace("_", " ").lower()
-        prices = {
-            "limit": self.limit_price,
-            "stop": self.stop_price,
-            "trail": self.trail_amount,
-            "trail %": self.trail_percent,
-            "limit offset": self.limit_offset,
-        }
-        hours = ", extended hours" if self.hours is TradingHours.EXTENDED else ""
-        shadow = " (shadow: not to be sent)" if self.is_shadow else ""
-        note = f"; {self.unattended_note}" if self.unattended else ""
-        return (
-            f"Order requested by {self.strategy_name}: {self.side} {size} {self.instrument.key} at {kind}"
-            f"{listed(prices)}, {self.time_in_force}{hours}{shadow}{note}"
-        )
+        return f"Order requested by {self.strategy_name}: {self.terms.in_words(self.instrument.key, self.instrument.currency)}"
 
     def apply(self, order: LiveOrder, item: RecordedEvent) -> None:
-        order.quantity = self.quantity
-        order.limit_price, order.stop_price = self.limit_price, self.stop_price
+        terms = self.terms
+        order.quantity, order.limit_price, order.stop_price = terms.quantity, terms.limit_price, terms.stop_price
         order.requested_at = item.envelope.recorded_at
         order.is_persons = item.envelope.actor.startswith(PERSON)
+
+    @model_serializer(mode="wrap")
+    def _flat(self, plain: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        fields: dict[str, Any] = plain(self)
+        terms: dict[str, Any] = fields.pop("terms")
+        return fields | terms
+
+    @model_validator(mode="before")
+    @classmethod
+    def _nested(cls, fields: dict[str, Any]) -> dict[str, Any]:
+        if "terms" in fields:
+            return fields
+        own = {name: value for name, value in fields.items() if name not in OrderTerms.model_fields}
+        return own | {"terms": {name: value for name, value in fields.items() if name not in own}}
 
 
 class Refused(OrderEvent):

@@ -1,0 +1,107 @@
+"""What is ordered of an instrument: the one description of it, from the signal to what is shown."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from operator import not_
+from typing import Any, Self
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from liveorder.domain.values import Amount, OrderRole, OrderType, Price, Product, Quantity, Side, TimeInForce, TradingHours
+from liveorder.domain.wording import listed, plain
+
+
+def _is_none(value: object) -> bool:
+    """Of fields that came later: not written where there is nothing, so that what earlier versions stored stays as it is."""
+    return value is None
+
+
+def _is_regular(value: object) -> bool:
+    return value is TradingHours.REGULAR
+
+
+_EXITS_AND_LINKS = ("stop_loss", "take_profit", "oco_group", "parent_order_id")
+
+
+class OrderTerms(BaseModel):
+    """Exactly one of `quantity` and `notional` is set. Stored and shown flat, among the fields of what has them.
+
+    A field that a `Signal` has by the same name is taken from there. One that is added here is stored, judged, sent and shown; it
+    has a default, and is not written where it is that.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    side: Side
+    order_type: OrderType
+    quantity: Quantity | None = None
+    notional: Amount | None = None
+    limit_price: Price | None = None
+    stop_price: Price | None = None
+    trail_amount: Price | None = None
+    trail_percent: Price | None = None
+    limit_offset: Price | None = Field(default=None, exclude_if=_is_none)
+    time_in_force: TimeInForce = TimeInForce.DAY
+    hours: TradingHours = Field(default=TradingHours.REGULAR, exclude_if=_is_regular)
+    expires_at: datetime | None = None
+    product: Product | None = None
+    role: OrderRole = OrderRole.ENTRY
+    parent_order_id: UUID | None = None
+    oco_group: str | None = None
+    stop_loss: Price | None = None
+    take_profit: Price | None = None
+    protection: str | None = None
+    """`external` when somebody else guards the position."""
+    tags: tuple[str, ...] = ()
+    decision_price: Price | None = None
+    """The price that sizing and risk reckoned with."""
+    score: Amount | None = None
+    signal_at: datetime | None = None
+    """When the signal was made, or failing that published: its age counts from here."""
+    valid_until: datetime | None = None
+    """After this it is stale, however young."""
+    timeout_seconds: float | None = None
+    """Set on the order itself; None leaves it to the rule for its type."""
+    is_shadow: bool = False
+    """Decided on live data, never sent."""
+    reduces_only: bool = Field(default=False, exclude_if=not_)
+    """Judged so that it can only reduce the position, whatever else happens."""
+    passes_halt: bool = False
+    """An operator's order that only reduces a position, approved although a halt stood."""
+
+    @property
+    def stale_after(self) -> datetime | None:
+        """After this nothing is sent: not after the order's own end either."""
+        return min((each for each in (self.valid_until, self.expires_at) if each is not None), default=None)
+
+    def but(self, **changes: Any) -> Self:
+        """The same with other values."""
+        return self.model_copy(update=changes)
+
+    @property
+    def unattended(self) -> tuple[str, ...]:
+        """The exits and links that are asked for and that nothing acts on: this package does not yet, and nobody else is named."""
+        return () if self.protection is not None else tuple(name for name in _EXITS_AND_LINKS if getattr(self, name) is not None)
+
+    @property
+    def unattended_note(self) -> str:
+        """Of these, for people; empty without any."""
+        return f"nothing places {' and '.join(self.unattended)} yet" if self.unattended else ""
+
+    def in_words(self, key: str, currency: str) -> str:
+        """`BUY 100 ARCA:SPY at limit, limit 9.5, DAY`."""
+        size = plain(self.quantity) if self.quantity is not None else f"{plain(self.notional)} {currency} of"
+        kind = self.order_type.replace("_", " ").lower()
+        prices = {
+            "limit": self.limit_price,
+            "stop": self.stop_price,
+            "trail": self.trail_amount,
+            "trail %": self.trail_percent,
+            "limit offset": self.limit_offset,
+        }
+        hours = ", extended hours" if self.hours is TradingHours.EXTENDED else ""
+        shadow = " (shadow: not to be sent)" if self.is_shadow else ""
+        note = f"; {self.unattended_note}" if self.unattended else ""
+        return f"{self.side} {size} {key} at {kind}{listed(prices)}, {self.time_in_force}{hours}{shadow}{note}"
