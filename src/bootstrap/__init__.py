@@ -9,6 +9,7 @@ from liveorder.bootstrap.event_recorder import open_recorder, recorder_of
 from liveorder.bootstrap.files import FileCheck, check_files
 from liveorder.bootstrap.kite import Charges, KiteLogin, kite_charges, kite_login, kite_login_address
 from liveorder.bootstrap.parts import load_settings, without_secrets, write_settings_template
+from liveorder.bootstrap.projections import installed as installed_read_model
 from liveorder.bootstrap.reader import StoreReader, open_reader, rebuild_views, verify_views
 from liveorder.bootstrap.service import open_service
 from liveorder.bootstrap.upkeep import (
@@ -47,6 +48,7 @@ __all__ = [
     "check_files",
     "emergency_kill",
     "file_source",
+    "installed_read_model",
     "kite_charges",
     "kite_login",
     "kite_login_address",

@@ -17,7 +17,9 @@ from liveorder.application.ports.activity_log import ActivityLog
 from liveorder.application.ports.clock import Clock
 from liveorder.application.ports.plugin import DoorAccess
 from liveorder.application.ports.signal_source import SignalSource
+from liveorder.application.reporting.projections.read_model import ReadModel
 from liveorder.application.runtime.sparing_log import SparingLog
+from liveorder.bootstrap.projections import packaged, projection_fields, projections
 from liveorder.bootstrap.registry import Plugin, Registry
 from liveorder.domain.errors import SettingsError
 from liveorder.infrastructure.eventstore.order_store import DatabaseOrderStore
@@ -47,6 +49,7 @@ class Doors:
     sources: Sequence[Source]
     outlets: Sequence[tuple[str, Opener[Outlet]]]
     """Each with the setting that it comes from."""
+    projections: Sequence[ReadModel[Any, Any]] = ()
 
     def outboxes(self, store: DatabaseOrderStore, clock: Clock, log: ActivityLog) -> list[Outbox]:
         """Raises `SettingsError` for a plugin that fails, and where two would keep how far they got under one name."""
@@ -70,6 +73,7 @@ def open_doors(settings: Settings) -> Doors:
             *_confirmations_file(settings),
             *((door.field, _published(settings, door)) for door in publishers(settings)),
         ],
+        projections(settings),
     )
 
 
@@ -117,7 +121,7 @@ def _refuse_same_names(named: Sequence[tuple[str, str]]) -> None:
 
 @dataclass(frozen=True)
 class DoorCheck:
-    """Whether something serves a URL of the settings. `shown`: the URL, secrets masked."""
+    """Whether something serves a URL or a name of the settings. `shown`: the same, secrets masked."""
 
     field: str
     shown: str
@@ -130,15 +134,20 @@ def check_doors(settings: Settings) -> list[DoorCheck]:
         *(_checked(door, SOURCES) for door in sources(settings)),
         *(_checked(door, PUBLISHERS) for door in publishers(settings)),
         *(_checked(door, NOTIFIERS) for door in notifiers(settings)),
+        *(_problem(field, name, partial(packaged, settings, name)) for field, name in projection_fields(settings)),
     ]
 
 
 def _checked(door: Door, registry: Registry[Any]) -> DoorCheck:
+    return _problem(door.field, door.shown, lambda: registry.named(door.scheme, door.field))
+
+
+def _problem(field: str, shown: str, find: Callable[[], object]) -> DoorCheck:
     try:
-        registry.named(door.scheme, door.field)
+        find()
     except SettingsError as error:
-        return DoorCheck(door.field, door.shown, str(error))
-    return DoorCheck(door.field, door.shown, None)
+        return DoorCheck(field, shown, str(error))
+    return DoorCheck(field, shown, None)
 
 
 def file_source(settings: Settings, path: Path, *, follow: bool, from_beginning: bool = False) -> Source:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from liveorder.bootstrap.parts import journal_path
+from liveorder.bootstrap.projections import files_of_projections
 from liveorder.domain.errors import SettingsError
 from liveorder.infrastructure.database_url import SqliteUrl, database_url
 from liveorder.infrastructure.settings import Settings
@@ -45,6 +46,7 @@ def _databases(settings: Settings) -> Iterator[Path]:
     for url in (database_url(settings.store), database_url(settings.read_model_url)):
         if isinstance(url, SqliteUrl):
             yield url.path
+    yield from files_of_projections(settings)
     yield settings.simulation.venue_data
 
 

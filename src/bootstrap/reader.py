@@ -7,14 +7,18 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
+from liveorder.application.ports.clock import Clock
 from liveorder.application.ports.order_store import LeaseState, StoreIdentity
-from liveorder.application.reporting.projections import named
+from liveorder.application.reporting.packaged import PackagedProjector
+from liveorder.application.reporting.projections import READ_MODELS, named
+from liveorder.application.reporting.projections.read_model import ReadModel
 from liveorder.application.reporting.projector import Progress, Projector
-from liveorder.application.reporting.read_models import Query
+from liveorder.application.reporting.read_models import ProjectionFailed, Query, ViewsUnavailable
 from liveorder.application.reporting.verification import Verification
-from liveorder.application.reporting.views import View
 from liveorder.bootstrap.parts import expectation_of
+from liveorder.bootstrap.projections import packaged, projections, projector_of
 from liveorder.domain.claim import IdempotencyClaim
+from liveorder.domain.errors import StoreError
 from liveorder.infrastructure.clock import SystemClock
 from liveorder.infrastructure.eventstore.identity import refuse_another
 from liveorder.infrastructure.eventstore.order_store import DatabaseOrderStore
@@ -33,10 +37,29 @@ class StoreReader:
     views: SqlViews
     projector: Projector
     identity: StoreIdentity
+    settings: Settings
+    clock: Clock
 
-    async def report(self, name: str, **wanted: Any) -> Sequence[View]:
+    async def report(self, name: str, **wanted: Any) -> Sequence[Any]:
         """Any list by the name of its read model, by its filters and `newest`. Raises `InvalidInput` for what there is none of."""
-        return await self.views.listed(named(name), Query.of(**wanted))
+        model = packaged(self.settings, name) if name in self.settings.projections else named(name)
+        return await self.listed(model, Query.of(**wanted))
+
+    async def listed(self, model: ReadModel[Any, Any], wanted: Query) -> Sequence[Any]:
+        """Of a package's, which is opened for this call alone, too. Raises `SettingsError` where the settings do not name that."""
+        if model in READ_MODELS:
+            return await self.views.listed(model, wanted)
+        async with self.packaged(packaged(self.settings, model.name)) as projector:
+            return await projector.listed(wanted)
+
+    @asynccontextmanager
+    async def packaged(self, model: ReadModel[Any, Any]) -> AsyncIterator[PackagedProjector]:
+        projector = projector_of(self.settings, model, self.store, self.clock)
+        projector.follow(self.identity.store_id)
+        try:
+            yield projector
+        finally:
+            await projector.close()
 
     def compare(self, settings: Settings) -> None:
         """Raises `StoreRefused` where a service with these settings would be refused."""
@@ -66,19 +89,36 @@ async def open_reader(settings: Settings) -> AsyncIterator[StoreReader]:
         projector = Projector(store, views, clock, lambda error: None)
         projector.follow(identity.store_id)
         await projector.catch_up()
-        yield StoreReader(store, views, projector, identity)
+        yield StoreReader(store, views, projector, identity, settings, clock)
     finally:
         await views.close()
         await store.close()
 
 
 async def rebuild_views(settings: Settings, on_progress: Progress) -> int:
-    """Make all read models anew from the log; the position reached. Nothing is sent and nobody is told."""
+    """Make all read models anew from the log; the position reached. Nothing is sent and nobody is told.
+
+    Raises `ProjectionFailed` and `ViewsUnavailable` for one of a package that fails, once all others are made.
+    """
     async with open_reader(settings) as reader:
-        return await reader.projector.rebuild(on_progress)
+        position = await reader.projector.rebuild(on_progress)
+        failures: list[StoreError] = []
+        for model in projections(settings):
+            try:
+                async with reader.packaged(model) as projector:
+                    await projector.rebuild(on_progress)
+            except (ProjectionFailed, ViewsUnavailable) as error:
+                failures.append(error)
+        if failures:
+            raise failures[0]
+        return position
 
 
 async def verify_views(settings: Settings, on_progress: Progress) -> Verification:
     """Compare the read models with what the log makes of them."""
     async with open_reader(settings) as reader:
-        return await reader.projector.verify(on_progress)
+        found = await reader.projector.verify(on_progress)
+        for model in projections(settings):
+            async with reader.packaged(model) as projector:
+                found = found.with_those_of(await projector.verify(on_progress))
+        return found

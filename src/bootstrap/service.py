@@ -29,6 +29,7 @@ from liveorder.bootstrap.parts import (
     open_store,
     owner_name,
 )
+from liveorder.bootstrap.projections import projector_of
 from liveorder.domain.errors import LeaseLost, LiveOrderError
 from liveorder.domain.order import LiveOrder
 from liveorder.infrastructure.clock import SystemClock
@@ -77,7 +78,11 @@ async def open_service(
             projector = Projector(store, views, clock, lambda error: sparing_log.write("ERROR", f"Read models: {error}"))
             feeding = [source(store, clock, told) for source in (*sources, *doors.sources)]
             outboxes = doors.outboxes(store, clock, told)
-            service = Service(engine, store.commands, views, projector, feeding, outboxes)
+            packaged = [
+                projector_of(settings, model, store, clock, lambda error: sparing_log.write("ERROR", f"Projection: {error}"))
+                for model in doors.projections
+            ]
+            service = Service(engine, store.commands, views, projector, feeding, outboxes, packaged)
             await _start(service, wait_for_lease)
             try:
                 yield service

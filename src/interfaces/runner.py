@@ -25,7 +25,6 @@ from liveorder.application.engine.service import Service
 from liveorder.application.ports.activity_log import ActivityLog
 from liveorder.application.ports.signal_source import SignalSource
 from liveorder.application.recovery.recover import RecoveryReport
-from liveorder.application.reporting.projections import named
 from liveorder.application.reporting.read_models import Query
 from liveorder.application.reporting.views import (
     AccountView,
@@ -35,7 +34,6 @@ from liveorder.application.reporting.views import (
     HistoryView,
     OrderView,
     PositionView,
-    View,
     doubt_view,
     history_view,
     order_view,
@@ -235,13 +233,12 @@ class Runner:
         """Orders that are not closed."""
         return [order_view(order) for order in self._engine.orders.unfinished() if not order.status.is_closed]
 
-    async def report(self, name: str, **wanted: Any) -> Sequence[View]:
-        """Any list by the name of its read model (`fills`, `daily_summary`), level with what was durable when you called.
+    async def report(self, name: str, **wanted: Any) -> Sequence[Any]:
+        """Any list by the name of its read model (`fills`, or one of a package), level with what was durable when you called.
 
         `wanted` are its filters and `newest`. Raises `InvalidInput` for a list or a filter that there is none of.
         """
-        await self._service.settle_views()
-        return await self._service.views.listed(named(name), Query.of(**wanted))
+        return await self._service.listed(name, Query.of(**wanted))
 
     async def orders(self, **wanted: Any) -> Sequence[OrderView]:
         """Orders from the read models, which include everything that was durable at the call. Filters as in `Query`."""

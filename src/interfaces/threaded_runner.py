@@ -18,7 +18,6 @@ from liveorder.application.reporting.views import (
     HistoryView,
     OrderView,
     PositionView,
-    View,
 )
 from liveorder.application.risk.account_figures import LOOK_SECONDS
 from liveorder.bootstrap import EventRecorder
@@ -123,7 +122,7 @@ class ThreadedRunner:
     def active_orders(self) -> Sequence[OrderView]:
         return self._wait_for(self._open_runner.active_orders())
 
-    def report(self, name: str, **wanted: Any) -> Sequence[View]:
+    def report(self, name: str, **wanted: Any) -> Sequence[Any]:
         return self._wait_for(self._open_runner.report(name, **wanted))
 
     def orders(self, **wanted: Any) -> Sequence[OrderView]:

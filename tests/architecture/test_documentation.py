@@ -13,6 +13,7 @@ from typer.main import get_command
 
 from liveorder.bootstrap.brokerages import BROKERS
 from liveorder.bootstrap.doors import NOTIFIERS, PUBLISHERS, SOURCES
+from liveorder.bootstrap.projections import PROJECTIONS
 from liveorder.interfaces.cli.main import app
 from tests.documentation import PAGES, ROOT, name_of, prose_of
 
@@ -20,7 +21,7 @@ RECORDS = [page for page in PAGES if page.parent.name == "adr" or page.name == "
 """Pages that say what was: names in them may be of then."""
 TODAY = [page for page in PAGES if page not in RECORDS]
 COMMANDS = get_command(app)
-ENTRY_POINTS = {registry.group for registry in (BROKERS, SOURCES, PUBLISHERS, NOTIFIERS)}
+ENTRY_POINTS = {registry.group for registry in (BROKERS, SOURCES, PUBLISHERS, NOTIFIERS, PROJECTIONS)}
 """Groups, which are named as modules are."""
 _LINK = re.compile(r"(?<!!)\[[^]]*\]\(([^)\s]+)\)")
 _CODE = re.compile(r"`([^`\n]+)`")

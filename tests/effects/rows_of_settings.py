@@ -146,6 +146,14 @@ def _options_of_a_plugin(folder: Path) -> Any:
     return settings.plugin_options(settings.accounts[0])
 
 
+def _named_projections(folder: Path) -> str:
+    try:
+        open_doors(settings_in(folder, {}, {"projections": ["mine"]}))
+    except SettingsError as error:
+        return str(error).split(";")[0]
+    return ""
+
+
 async def _times_that_a_fill_is_said(folder: Path) -> int | str:
     """As it happens; and once more where the log is named to hear of it."""
     log = RememberedLog()
@@ -178,6 +186,7 @@ ROWS = {
     "brokers": Effect({"host": "here"}, _options_of_a_plugin),
     "sources": Effect(["file"], in_real_time(_named_sources)),
     "sources.url": Effect(["file"], in_real_time(_named_sources)),
+    "projections": Effect("projections.0: there is no projection 'mine'", _named_projections),
     "publishers": Effect(True, leaves("filled.jsonl", publishers=[{"url": "file:filled.jsonl"}])),
     "publishers.url": Effect(True, leaves("filled.jsonl", publishers=[{"url": "file:filled.jsonl"}])),
     "notifiers": Effect(2, in_real_time(_times_that_a_fill_is_said)),

@@ -106,6 +106,11 @@ def test_the_example_is_used_from_the_settings_file_alone(tmp_path: Path, beside
     with (desk / "filled.csv").open(newline="") as file:
         assert [(row["signal_id"], row["status"]) for row in csv.DictReader(file)] == [("s-1", "FILLED")]
     assert [line for line in syslog.close() if "Order filled: 3 @ 500.25" in line]
+    listed = liveorder(desk, beside, "symbol-turnover", "--symbol", "SPY", "--json", SYSLOG=syslog.address)
+    (row,) = json.loads(listed.stdout)
+    assert (row["account_id"], row["bought"], row["sold"], row["currency"]) == ("acc_desk", "1500.75", "0", "USD")
+    verified = liveorder(desk, beside, "replay", "--verify", "--json", SYSLOG=syslog.address)
+    assert (json.loads(verified.stdout)["is_equal"], json.loads(verified.stdout)["rows"]["symbol_turnover"]) == (True, 1)
 
 
 def test_a_second_run_finds_the_signal_known_and_tells_nobody_again(tmp_path: Path, beside: Path, syslog: SyslogServer) -> None:
@@ -137,9 +142,10 @@ def test_the_page_shows_the_entry_points_of_the_example() -> None:
     assert shown == tomllib.loads((EXAMPLES / "plugin" / "pyproject.toml").read_text())["project"]["entry-points"]
 
 
-def test_the_page_shows_how_the_example_is_made_a_plugin() -> None:
-    source = (EXAMPLES / "plugin" / "desk" / "broker.py").read_text()
-    shown = SNIPPETS["docs/writing-a-plugin.md-3"].text
+@pytest.mark.parametrize(("module", "number"), [("broker", 3), ("turnover", 4)])
+def test_the_page_shows_what_makes_the_example_a_plugin(module: str, number: int) -> None:
+    source = (EXAMPLES / "plugin" / "desk" / f"{module}.py").read_text()
+    shown = SNIPPETS[f"docs/writing-a-plugin.md-{number}"].text
     assert [line for line in shown.splitlines() if line not in source.splitlines()] == []
 
 

@@ -23,7 +23,8 @@ ELSEWHERE = {
     "docs/writing-a-broker.md-1": "an outline; tests/contract/brokers/test_the_page_of_the_example.py looks up its names",
     "docs/writing-a-broker.md-2": "what pytest prints; tests/contract/brokers/test_the_page_of_the_example.py counts",
     "docs/writing-a-plugin.md-1": "the entry points of the example; tests/interfaces/test_plugins.py compares them",
-    "docs/writing-a-plugin.md-4": "an error; tests/unit/test_plugins.py demands such ones",
+    "docs/writing-a-plugin.md-4": "the end of a file of the example; tests/interfaces/test_plugins.py compares it",
+    "docs/writing-a-plugin.md-5": "an error; tests/unit/test_plugins.py demands such ones",
     "docs/writing-a-plugin.md-3": "the end of a file of the example; tests/interfaces/test_plugins.py compares it",
     "docs/writing-a-broker.md-3": "needs a broker; tests/contract/brokers/test_the_page_of_the_example.py runs it at the example's",
 }
@@ -47,6 +48,7 @@ EXAMPLES = {
     "plugin/desk/notifier.py": "tests/interfaces/test_plugins.py",
     "plugin/desk/publisher.py": "tests/interfaces/test_plugins.py",
     "plugin/desk/source.py": "tests/interfaces/test_plugins.py",
+    "plugin/desk/turnover.py": "tests/interfaces/test_plugins.py",
     "plugin/liveorder.toml": "tests/interfaces/test_plugins.py",
     "plugin/pyproject.toml": "tests/interfaces/test_plugins.py",
     "writing_a_broker/corner.py": "tests/contract/brokers/test_the_example.py",

@@ -42,6 +42,14 @@ def brokerage(access, options):
     return Brokerage(access.account_id, options, None)
 PLUGIN = BrokerPlugin(Options, brokerage)
 """
+READ_MODEL = """
+from typing import NamedTuple
+from liveorder.application.reporting.projections import ORDERS
+from liveorder.application.reporting.projections.read_model import ReadModel, view_of
+class Row(NamedTuple):
+    began: int
+MODEL = ReadModel("NAME", row=Row, key=("began",), about="", project=print, view=view_of(Row))
+"""
 
 Install = Callable[..., None]
 
@@ -175,6 +183,29 @@ async def test_two_destinations_of_one_name_are_refused(install: Install) -> Non
     urls = [{"url": "file:here/filled.jsonl"}, {"url": "file:there/filled.jsonl"}]
     with pytest.raises(SettingsError, match=r"publishers.0.url and publishers.1.url: both are named 'jsonl:filled.jsonl'"):
         await outboxes_of(Settings.model_validate({"publishers": urls}))
+
+
+@pytest.mark.parametrize(
+    ("source", "reason"),
+    [
+        ("MODEL = 7", "cannot be used: it is a int and no ReadModel"),
+        (READ_MODEL.replace("NAME", "other"), "cannot be used: its read model is named 'other'"),
+        (READ_MODEL.replace("NAME", "mine").replace("row=Row", "row=Row, beside=ORDERS"), "stands beside no other table"),
+        (READ_MODEL.replace("NAME", "Mine"), "cannot be imported: TypeError: 'Mine' is no name of a read model"),
+    ],
+)
+def test_what_is_no_projection_is_named(source: str, reason: str, install: Install) -> None:
+    install("tally", source, projections={"mine": "tally:MODEL"})
+    said = refused(Settings.model_validate({"projections": ["mine"]}))
+    assert said.startswith("projections.0: the projection 'mine' of the package tally 1.0 ")
+    assert reason in said
+
+
+def test_a_projection_is_none_that_is_always_there(install: Install) -> None:
+    settings = Settings.model_validate({"projections": ["orders"]})
+    assert "projections.0: orders is part of liveorder and always there" in refused(settings)
+    install("tally", "", projections={"orders": "tally:MODEL"})
+    assert "the projection 'orders' is claimed by liveorder itself and by tally 1.0" in refused(settings)
 
 
 # --- brokers ---

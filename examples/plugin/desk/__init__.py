@@ -1,1 +1,1 @@
-"""A broker, a source, a publisher and a notifier for liveorder, each a file of its own."""
+"""A broker, a source, a publisher, a notifier and a projection for liveorder, each a file of its own."""

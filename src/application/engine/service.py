@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 from uuid import UUID
 
 from liveorder.application.engine.engine import Engine
@@ -14,8 +15,10 @@ from liveorder.application.ports.order_store import Commands
 from liveorder.application.ports.signal_source import Settling, SignalSource
 from liveorder.application.recovery.recover import RecoveryReport
 from liveorder.application.reporting.order_log import OrderLog
+from liveorder.application.reporting.packaged import PackagedProjector
+from liveorder.application.reporting.projections import named
 from liveorder.application.reporting.projector import Projector
-from liveorder.application.reporting.read_models import Views
+from liveorder.application.reporting.read_models import Query, Views
 from liveorder.domain.errors import InvalidInput
 from liveorder.domain.events import RecordedEvent
 from liveorder.domain.order import LiveOrder
@@ -48,9 +51,10 @@ class Service:
         projector: Projector,
         sources: Sequence[SignalSource],
         outboxes: Sequence[Outbox] = (),
+        packaged: Sequence[PackagedProjector] = (),
     ) -> None:
         self.engine, self.views, self._projector = engine, views, projector
-        self._commands, self.sources, self._outboxes = commands, sources, outboxes
+        self._commands, self.sources, self._outboxes, self._packaged = commands, sources, outboxes, packaged
         self.recovery: RecoveryReport | None = None
         self._placed = 0
         self._beginnings: Sequence[str] = ()
@@ -64,6 +68,8 @@ class Service:
         dispatcher = OperatorCommands(engine, self._commands, engine.dispatcher, engine.clock, engine.log)
         engine.begin("commands", dispatcher.serve_for_ever)
         engine.begin("projector", self._projector.run, lasting=True)
+        for each in self._packaged:
+            engine.begin(f"projector {each.model.name}", each.run, lasting=True)
         for outbox in self._outboxes:
             engine.begin("outbox", outbox.run, lasting=True)
         for beginning in self._beginnings:
@@ -78,12 +84,15 @@ class Service:
         self._beginnings = [await _beginning_of(source) for source in self.sources]
         self._projector.follow(self.engine.identity.store_id)
         await self._projector.look_before_trading()
+        for each in self._packaged:
+            each.follow(self.engine.identity.store_id)
         for outbox in self._outboxes:
             await outbox.open()
 
     async def stop(self) -> None:
         """Finish running work, deliver all outbox messages including those of the last events, and release the store."""
         await self.engine.stop(before_closing=self._flush_outboxes if self.recovery is not None else None)
+        await asyncio.gather(*(each.close() for each in self._packaged))
 
     async def _flush_outboxes(self) -> None:
         await asyncio.gather(*(self._flush(outbox) for outbox in self._outboxes))
@@ -98,6 +107,15 @@ class Service:
     async def settle_views(self) -> int:
         """Bring the read models level with the log. Returns the position. Raises `ViewsUnavailable`."""
         return await self._projector.catch_up()
+
+    async def listed(self, name: str, wanted: Query) -> Sequence[Any]:
+        """A list by the name of its read model, level with the log. Raises `ViewsUnavailable` and `InvalidInput`."""
+        for each in self._packaged:
+            if each.model.name == name:
+                return await each.listed(wanted)
+        model = named(name)
+        await self.settle_views()
+        return await self.views.listed(model, wanted)
 
     async def run(
         self, *, until_idle: bool = False, stop: asyncio.Event | None = None, on_progress: Callable[[int], None] | None = None

@@ -7,14 +7,17 @@ wrong is reported and tried again.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import Any
 from uuid import UUID
 
 from liveorder.application.gateway.backoff import Backoff
 from liveorder.application.ports.clock import Clock
 from liveorder.application.ports.order_store import OrderStore
+from liveorder.application.reporting.projections import READ_MODELS
+from liveorder.application.reporting.projections.read_model import ReadModel
 from liveorder.application.reporting.pump import Progress, Pump, rare_collections, unheard
-from liveorder.application.reporting.read_models import ViewsUnavailable, ViewsWriter
+from liveorder.application.reporting.read_models import SetAside, ViewsUnavailable, ViewsWriter
 from liveorder.application.reporting.verification import Verification, compare
 from liveorder.domain.trading_halt import EVERYTHING
 
@@ -31,11 +34,12 @@ class Projector:
         clock: Clock,
         on_error: Callable[[Exception], None],
         poll_seconds: float = 5.0,
+        models: Sequence[ReadModel[Any, Any]] = READ_MODELS,
     ) -> None:
         """`poll_seconds`: how long to sleep at most where the store wakes nobody."""
-        self._store, self._views, self._clock = store, views, clock
+        self._store, self._views, self._clock, self._models = store, views, clock, models
         self._on_error, self._poll_seconds = on_error, poll_seconds
-        self._pump = Pump(store, views)
+        self._pump = Pump(store, views, models)
         self._busy = asyncio.Lock()
         self._store_id: UUID | None = None
         self._is_open = False
@@ -53,7 +57,7 @@ class Projector:
             self._on_error(error)
 
     async def run(self) -> None:
-        """Follow the log until cancelled. What goes wrong is told to `on_error` and tried again after a growing wait."""
+        """Follow the log until cancelled or set aside. What else goes wrong is reported and tried again after a growing wait."""
         backoff = Backoff(self._clock)
         while True:
             try:
@@ -62,29 +66,35 @@ class Projector:
                 await self._store.wait_beyond(position, self._poll_seconds)
             except Exception as error:  # noqa: BLE001 -- whatever it is, trading goes on and reports come later
                 self._on_error(error)
+                if isinstance(error, SetAside):
+                    return
                 await backoff.wait()
 
     async def catch_up(self) -> int:
         """Level with the log as it is now; returns the position. Raises `ViewsUnavailable`."""
         async with self._busy:
             await self._take_over()
-            return await self._pump.advance()
+            return await self._advance()
+
+    async def _advance(self) -> int:
+        return await self._pump.advance()
 
     async def _take_over(self) -> None:
-        """Empty where they are of another store, another version, or ahead of the log.
-
-        Ahead of it, the log has lost its end: then the store is halted before the evidence is gone.
-        """
+        """Empty where they are of another store, another version, or ahead of the log."""
         assert self._store_id is not None
         if self._is_open:
             return
         await self._views.open(self._store_id)
         position, head = await self._views.position(), await self._store.head()
         if position > head:
-            reason = f"the read models have seen {position} events and the log holds {head}: reconcile with the broker, then resume"
-            await self._store.insert_halt(EVERYTHING, reason, self._clock.now())
+            await self._note_lost_end(position, head)
             await self._views.clear()
         self._is_open = True
+
+    async def _note_lost_end(self, position: int, head: int) -> None:
+        """Halt the store before the evidence is gone."""
+        reason = f"the read models have seen {position} events and the log holds {head}: reconcile with the broker, then resume"
+        await self._store.insert_halt(EVERYTHING, reason, self._clock.now())
 
     async def rebuild(self, progress: Progress = unheard) -> int:
         """Empty the read models and make them anew from the whole log. Who reads them meanwhile sees them grow."""
@@ -101,7 +111,7 @@ class Projector:
             twin = await self._views.twin()
             try:
                 with rare_collections():
-                    return await self._compare_with(twin, Pump(self._store, twin), progress)
+                    return await self._compare_with(twin, Pump(self._store, twin, self._models), progress)
             finally:
                 await twin.close()
 
@@ -110,6 +120,6 @@ class Projector:
         while True:
             position = await self._views.position()
             await pump.advance(position, progress)
-            found = await compare(self._views, twin, position)
+            found = await compare(self._models, self._views, twin, position)
             if await self._views.position() == position:
                 return found

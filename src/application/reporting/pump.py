@@ -5,13 +5,13 @@ from __future__ import annotations
 import gc
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import aclosing, contextmanager
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from liveorder.application.ports.order_store import OrderStore
-from liveorder.application.reporting import projections
+from liveorder.application.reporting.projections import READ_MODELS
 from liveorder.application.reporting.projections.draft import Changes, RowCache, RowChanges, RowReader
 from liveorder.application.reporting.projections.known_orders import KnownOrders, streams_of
-from liveorder.application.reporting.projections.read_model import Batch
+from liveorder.application.reporting.projections.read_model import Batch, ReadModel
 from liveorder.application.reporting.read_ahead import gathered, read_ahead
 from liveorder.application.reporting.read_models import Superseded, ViewsWriter
 from liveorder.domain.events import RecordedEvent
@@ -43,8 +43,8 @@ def unheard(position: int, goal: int) -> None:
 class Pump:
     """From the log into one set of rows."""
 
-    def __init__(self, store: OrderStore, views: ViewsWriter) -> None:
-        self._store, self._views = store, views
+    def __init__(self, store: OrderStore, views: ViewsWriter, models: Sequence[ReadModel[Any, Any]] = READ_MODELS) -> None:
+        self._store, self._views, self._models = store, views, models
         self._known = KnownOrders()
         self._kept: RowCache = {}
         self._position = 0
@@ -85,7 +85,7 @@ class Pump:
         def draft(prior: RowReader) -> Changes:
             drafts.append(RowChanges(prior, self._kept))
             batch = Batch(events, self._known.advance(streams))
-            for model in projections.READ_MODELS:
+            for model in self._models:
                 model.project(batch, drafts[0])
             return drafts[0].changes()
 

@@ -27,6 +27,18 @@ class ViewsUnavailable(StoreError):
     """The read models cannot be reached or written now. Trading does not depend on them."""
 
 
+class ViewsBlocked(ViewsUnavailable):
+    """What was begun there took too long. It may still run, and is left to itself."""
+
+
+class ProjectionFailed(StoreError):
+    """The code of a package's projection raised, or made what is no row of its own."""
+
+
+class SetAside(ViewsUnavailable):
+    """A projection of a package that this process feeds no more. Nothing else is touched."""
+
+
 class Superseded(StoreError):
     """Another projector moved the read models on; nothing of this batch was written."""
 

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
-from liveorder.application.reporting.projections import READ_MODELS
 from liveorder.application.reporting.projections.shapes import Key, TableSpec
 from liveorder.application.reporting.read_models import ViewsWriter
 
@@ -33,15 +32,18 @@ class Verification:
     rows: dict[str, int]
     differences: tuple[RowDifference, ...]
 
+    def with_those_of(self, other: Verification) -> Verification:
+        return replace(self, rows=self.rows | other.rows, differences=self.differences + other.differences)
+
     @property
     def is_equal(self) -> bool:
         return not self.differences
 
 
-async def compare(live: ViewsWriter, rebuilt: ViewsWriter, position: int) -> Verification:
+async def compare(tables: Sequence[TableSpec[Any]], live: ViewsWriter, rebuilt: ViewsWriter, position: int) -> Verification:
     rows: dict[str, int] = {}
     differences: list[RowDifference] = []
-    for shape in READ_MODELS:
+    for shape in tables:
         rows[shape.name], found = await _compare_table(shape, live, rebuilt)
         differences += found
     return Verification(position, rows, tuple(differences))

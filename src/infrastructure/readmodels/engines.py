@@ -37,9 +37,12 @@ _PRAGMAS = (
 _PRIVATE_PRAGMAS = ("locking_mode=EXCLUSIVE", "journal_mode=MEMORY", "synchronous=OFF", "cache_size=-65536", "temp_store=MEMORY")
 
 
-def engine_for(url: DatabaseUrl, *, is_private: bool = False) -> Engine:
-    """`is_private`: a SQLite file loses its name as soon as it is open, and goes with its connection, however that ends."""
-    return _postgres(url) if isinstance(url, PostgresUrl) else _sqlite(url.path, is_private)
+def engine_for(url: DatabaseUrl, *, is_private: bool = False, limit_seconds: float | None = None) -> Engine:
+    """`is_private`: a SQLite file loses its name as soon as it is open, and goes with its connection, however that ends.
+
+    `limit_seconds`: a server ends a transaction in which nothing is asked for so long: it keeps the store's tables from vacuum.
+    """
+    return _postgres(url, limit_seconds) if isinstance(url, PostgresUrl) else _sqlite(url.path, is_private)
 
 
 def _sqlite(path: Path, is_private: bool) -> Engine:
@@ -78,8 +81,9 @@ def _shorten(log: Path, connection: Connection) -> None:
         raise ViewsUnavailable(f"{log} has {length} bytes and is kept so by another program's open transaction: end that one")
 
 
-def _postgres(url: PostgresUrl) -> Engine:
+def _postgres(url: PostgresUrl, limit_seconds: float | None) -> Engine:
     """Where it is goes to the driver alone: SQLAlchemy reads addresses in another way than libpq, which the store asks."""
     where: dict[str, Any] = conninfo_to_dict(url.conninfo("liveorder views"))
-    connect_args = where | {"options": f"{where.get('options', '')} -c synchronous_commit=off"}
+    limit = "" if limit_seconds is None else f" -c idle_in_transaction_session_timeout={round(limit_seconds * 1000)}"
+    connect_args = where | {"options": f"{where.get('options', '')} -c synchronous_commit=off{limit}"}
     return create_engine("postgresql+psycopg://", pool_size=1, max_overflow=0, pool_pre_ping=True, connect_args=connect_args)

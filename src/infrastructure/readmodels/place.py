@@ -4,23 +4,27 @@ from __future__ import annotations
 
 import asyncio
 import glob
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Sequence
+from concurrent.futures import Executor, ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 from uuid import UUID, uuid4
 
 from sqlalchemy import Connection, MetaData, func, insert, select
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.schema import CreateSchema, DropSchema
 
-from liveorder.application.reporting.read_models import ViewsUnavailable
+from liveorder.application.reporting.projections.read_model import ReadModel
+from liveorder.application.reporting.read_models import ViewsBlocked, ViewsUnavailable
 from liveorder.infrastructure.database_url import DatabaseUrl, SqliteUrl
 from liveorder.infrastructure.private_files import make_folder
+from liveorder.infrastructure.readmodels.daemon_thread import DaemonThread
 from liveorder.infrastructure.readmodels.engines import engine_for
 from liveorder.infrastructure.readmodels.tables import Tables, fingerprint
 
 _T = TypeVar("_T")
+_CLOSING_SECONDS = 1.0
 _CREATION_LOCK = 0x4C4F5631
 """Two processes that make the same PostgreSQL tables at once would fail each other."""
 
@@ -29,16 +33,27 @@ class ViewsPlace:
     """`?schema=name` in the URL of a PostgreSQL store makes the schema `name_views`; a SQLite file is a place by itself.
 
     `is_inline`: block the event loop instead of using a thread, for loops whose time is virtual. `is_private`: for this object
-    alone, so that a SQLite file needs no name, and whatever ends the process leaves none.
+    alone, so that a SQLite file needs no name, and whatever ends the process leaves none. `limit_seconds`: after which nobody waits
+    for what runs here, not even the end of the process; without it everything is waited for.
     """
 
-    def __init__(self, url: DatabaseUrl, is_inline: bool = False, suffix: str = "_views", *, is_private: bool = False) -> None:
-        self._url, self._is_inline, self._suffix = url, is_inline, suffix
-        self._engine = engine_for(url, is_private=is_private)
+    def __init__(
+        self,
+        url: DatabaseUrl,
+        models: Sequence[ReadModel[Any, Any]],
+        is_inline: bool = False,
+        suffix: str = "_views",
+        *,
+        is_private: bool = False,
+        limit_seconds: float | None = None,
+    ) -> None:
+        self._url, self._models, self._is_inline, self._suffix = url, models, is_inline, suffix
+        self._engine = engine_for(url, is_private=is_private, limit_seconds=limit_seconds)
         self._file = url.path if isinstance(url, SqliteUrl) else None
         self._schema = None if isinstance(url, SqliteUrl) else f"{url.schema_name}{suffix}"
-        self.tables = Tables(self._schema)
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="read-models")
+        self.tables = Tables(models, self._schema)
+        self._limit_seconds, self._is_blocked = limit_seconds, False
+        self._thread: Executor = ThreadPoolExecutor(1, "read-models") if limit_seconds is None else DaemonThread("projection")
 
     def twin(self) -> ViewsPlace:
         """A second place in the same database, or on the same disk as the file: of no name, once it is open.
@@ -46,10 +61,13 @@ class ViewsPlace:
         What has one was left by a process that was killed before that, or by an earlier version.
         """
         if self._file is None:
-            return ViewsPlace(self._url, self._is_inline, f"{self._suffix}_twin", is_private=True)
+            return self._twin_at(self._url, f"{self._suffix}_twin")
         for left in self._file.parent.glob(f"{glob.escape(self._file.name)}.twin*"):
             left.unlink(missing_ok=True)
-        return ViewsPlace(SqliteUrl(Path(f"{self._file}.twin-{uuid4().hex}")), self._is_inline, is_private=True)
+        return self._twin_at(SqliteUrl(Path(f"{self._file}.twin-{uuid4().hex}")), self._suffix)
+
+    def _twin_at(self, url: DatabaseUrl, suffix: str) -> ViewsPlace:
+        return ViewsPlace(url, self._models, self._is_inline, suffix, is_private=True, limit_seconds=self._limit_seconds)
 
     async def write(self, work: Callable[[Connection], _T]) -> _T:
         """Run `work` in a transaction, all or nothing. Raises `ViewsUnavailable`."""
@@ -73,16 +91,31 @@ class ViewsPlace:
             await self.close()
 
     async def close(self) -> None:
-        await self._run(self._engine.dispose)
-        self._thread.shutdown()
+        with suppress(ViewsBlocked):
+            await self._run(self._engine.dispose, self._limit_seconds and min(self._limit_seconds, _CLOSING_SECONDS))
+        self._thread.shutdown(wait=self._limit_seconds is None)
 
-    async def _run(self, work: Callable[[], _T]) -> _T:
+    async def _run(self, work: Callable[[], _T], limit_seconds: float | None = None) -> _T:
+        if self._is_blocked:
+            raise ViewsBlocked(f"the read models at {self._url} are still busy with what took too long")
         try:
             if self._is_inline:
                 return work()
-            return await asyncio.get_running_loop().run_in_executor(self._thread, work)
+            return await self._within(limit_seconds or self._limit_seconds, work)
         except (SQLAlchemyError, OSError) as error:
             raise ViewsUnavailable(f"the read models at {self._url} failed: {error}") from error
+
+    async def _within(self, limit_seconds: float | None, work: Callable[[], _T]) -> _T:
+        """Raises `ViewsBlocked`. What runs on the thread cannot be ended, only left."""
+        limit = asyncio.timeout(limit_seconds)
+        try:
+            async with limit:
+                return await asyncio.get_running_loop().run_in_executor(self._thread, work)
+        except TimeoutError:
+            if not limit.expired():
+                raise
+            self._is_blocked = True
+            raise ViewsBlocked(f"the read models at {self._url} took longer than {limit_seconds:g} s") from None
 
     def _write(self, work: Callable[[Connection], _T]) -> _T:
         with self._engine.begin() as connection:
@@ -96,7 +129,7 @@ class ViewsPlace:
         if self._schema is not None:
             connection.execute(select(func.pg_advisory_xact_lock(_CREATION_LOCK)))
             connection.execute(CreateSchema(self._schema, if_not_exists=True))
-        if self._stamp(connection) != (str(store_id), fingerprint()):
+        if self._stamp(connection) != (str(store_id), fingerprint(self._models)):
             self.empty(connection, store_id)
 
     def _stamp(self, connection: Connection) -> tuple[str, str] | None:
@@ -112,7 +145,7 @@ class ViewsPlace:
         if self._schema is not None:
             connection.execute(CreateSchema(self._schema))
         self.tables.metadata.create_all(connection)
-        stamp = {"name": "views", "store_id": str(store_id), "shapes": fingerprint(), "position": 0}
+        stamp = {"name": "views", "store_id": str(store_id), "shapes": fingerprint(self._models), "position": 0}
         connection.execute(insert(self.tables.checkpoint).values(stamp))
 
     def _drop(self, connection: Connection) -> None:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import BigInteger, Column, Index, MetaData, Table, Text
 
 from liveorder.application.recording import domain_events
-from liveorder.application.reporting.projections import READ_MODELS
+from liveorder.application.reporting.projections.read_model import ReadModel
 from liveorder.application.reporting.projections.shapes import TableSpec
 
 CONTENT_VERSION = 3
@@ -21,7 +22,8 @@ _TEXT = Text().with_variant(Text(collation="C"), "postgresql")
 class Tables:
     """One set of tables: in `schema` on PostgreSQL, in a file of their own (`schema` None) on SQLite."""
 
-    def __init__(self, schema: str | None) -> None:
+    def __init__(self, models: Sequence[ReadModel[Any, Any]], schema: str | None) -> None:
+        self.models = models
         self.metadata = MetaData(schema=schema)
         self.checkpoint = Table(
             "checkpoint",
@@ -31,17 +33,18 @@ class Tables:
             Column("shapes", _TEXT, nullable=False),
             Column("position", BigInteger, nullable=False),
         )
-        self._tables = {shape.name: _table(shape, self.metadata) for shape in READ_MODELS}
+        self._tables = {shape.name: _table(shape, self.metadata) for shape in models}
 
     def of(self, shape: TableSpec[Any]) -> Table:
         return self._tables[shape.name]
 
 
-def fingerprint() -> str:
-    """Of the shapes, the kinds of event and `CONTENT_VERSION`: what another fingerprint wrote is rebuilt."""
+def fingerprint(models: Sequence[ReadModel[Any, Any]]) -> str:
+    """Of the shapes, the kinds of event and the versions: what another fingerprint wrote is rebuilt."""
+    shapes = [(shape.name, shape.key, tuple(shape.indexes), _columns(shape)) for shape in models]
+    versions = [model.version for model in models if model.version > 1]
     topics = sorted(event.topic for event in domain_events())
-    shapes = [(shape.name, shape.key, tuple(shape.indexes), _columns(shape)) for shape in READ_MODELS]
-    return hashlib.sha256(repr((CONTENT_VERSION, shapes, topics)).encode()).hexdigest()
+    return hashlib.sha256(repr((CONTENT_VERSION, shapes, topics, *versions)).encode()).hexdigest()
 
 
 def _table(shape: TableSpec[Any], metadata: MetaData) -> Table:

@@ -6,12 +6,14 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import Connection, Dialect, Table, bindparam, delete, func, select, tuple_
+from sqlalchemy import Connection, Dialect, Select, Table, bindparam, delete, func, select, tuple_
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.exc import SQLAlchemyError
 
 from liveorder.application.reporting.projections.draft import Changes
 from liveorder.application.reporting.projections.shapes import Key, Row, Stored, TableSpec, as_stored
+from liveorder.application.reporting.read_models import ViewsUnavailable
 from liveorder.infrastructure.readmodels.tables import Tables
 
 _STATEMENTS = 64
@@ -27,7 +29,7 @@ def write(connection: Connection, tables: Tables, changes: Changes) -> None:
 
 
 class SqlPrior:
-    """A `Prior` that reads within the transaction of `connection`."""
+    """A `RowReader` within the transaction of `connection`. Raises `ViewsUnavailable`, which is no failure of who asks."""
 
     def __init__(self, connection: Connection, tables: Tables) -> None:
         self._connection, self._tables = connection, tables
@@ -35,14 +37,20 @@ class SqlPrior:
     def row(self, shape: TableSpec[Row], key: Key) -> Row | None:
         table = self._tables.of(shape)
         columns = tuple_(*(table.c[name] for name in shape.key))
-        found = self._connection.execute(select(table).where(columns == tuple_(*map(as_stored, key)))).one_or_none()
-        return None if found is None else shape.loaded(found)
+        found = self._found(select(table).where(columns == tuple_(*map(as_stored, key))))
+        return shape.loaded(found[0]) if found else None
 
     def rows_from(self, shape: TableSpec[Row], group: tuple[str, str], order: tuple[str, int]) -> list[Row]:
         table = self._tables.of(shape)
         (group_name, member), (order_name, least) = group, order
         wanted = select(table).where(table.c[group_name] == member, table.c[order_name] >= least)
-        return [shape.loaded(found) for found in self._connection.execute(wanted.order_by(table.c[order_name]))]
+        return [shape.loaded(found) for found in self._found(wanted.order_by(table.c[order_name]))]
+
+    def _found(self, wanted: Select[Any]) -> Sequence[Any]:
+        try:
+            return self._connection.execute(wanted).all()
+        except SQLAlchemyError as error:
+            raise ViewsUnavailable(f"the read models cannot be read: {error}") from error
 
 
 @lru_cache(_STATEMENTS)

@@ -63,6 +63,8 @@ class SettingsFields(BaseSettings):
     """Where lists and reports are kept; none: beside the store, NAME-views.db or the same database."""
     confirmations: FilePath | None = None
     """JSON Lines file that every execution is confirmed in, for strategies to follow; none: no such file."""
+    projections: tuple[Text, ...] = ()
+    """Reports that installed packages bring, by name; each is kept beside the read models that are always there."""
     namespace: Text = "default"
     """Part of every signal's identity. Fixed when the store is created."""
     default_account: Text | None = None

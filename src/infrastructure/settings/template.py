@@ -110,6 +110,8 @@ def _toml(value: Any) -> str:
             return str(value).lower()
         case int() | float() | Decimal():
             return str(value)
+        case tuple():
+            return "[" + ", ".join(map(_toml, value)) + "]"
         case dict():
             return "{" + ", ".join(f"{name} = {_toml(item)}" for name, item in value.items()) + "}"
     return f'"{value}"'

@@ -15,6 +15,7 @@ from typer.core import TyperGroup
 from liveorder.bootstrap import without_secrets
 from liveorder.domain.errors import LiveOrderError
 from liveorder.interfaces.cli.exit_codes import ExitCode, code_of
+from liveorder.interfaces.cli.lists import command_of_package
 from liveorder.interfaces.cli.screen import screen, shown
 
 TRACEBACK_VARIABLE = "LIVEORDER_TRACEBACK"
@@ -30,6 +31,10 @@ class Failed(Exception):
 
 class CommandGroup(TyperGroup):
     """Runs the command and reports its failure. A traceback is shown only for a defect, and only if the environment asks for it."""
+
+    def get_command(self, ctx: Any, name: str) -> Any:
+        """One of ours, or the list of a read model of an installed package."""
+        return super().get_command(ctx, name) or command_of_package(name.replace("-", "_"))
 
     def invoke(self, ctx: Any) -> Any:
         try:

@@ -13,7 +13,7 @@ import typer
 
 from liveorder.application.reporting.projections.read_model import Filter, ReadModel, V
 from liveorder.application.reporting.read_models import Query
-from liveorder.bootstrap import Settings, StoreReader, open_reader
+from liveorder.bootstrap import Settings, StoreReader, installed_read_model, open_reader
 from liveorder.domain.errors import InvalidInput
 from liveorder.interfaces.cli.listings import print_list
 from liveorder.interfaces.cli.options import AsCsv, AsJson, Config, Newest, Store, a_day, settings_for
@@ -32,7 +32,7 @@ def list_command(model: ReadModel[Any, V], show: Callable[[Sequence[V]], None] |
         given = [(each, options[each.name]) for each in model.filters]
         chosen = {each.name: _value(each, value) for each, value in given if value is not None and value is not False}
         wanted = Query.of(newest=newest, **chosen)
-        rows = read(settings_for(config, store), lambda reader: reader.views.listed(model, wanted))
+        rows = read(settings_for(config, store), lambda reader: reader.listed(model, wanted))
         if as_json:
             print_json([row.to_dict() for row in rows])
         elif as_csv:
@@ -45,6 +45,16 @@ def list_command(model: ReadModel[Any, V], show: Callable[[Sequence[V]], None] |
     described = {"config": (Config, None), "store": (Store, None), "as_json": (AsJson, False), "as_csv": (AsCsv, False)}
     described |= {each.name: _option(each) for each in model.filters} | {"newest": (Newest, None)}
     return described_by(command, described, model.about)
+
+
+def command_of_package(name: str) -> Any:
+    """The list of a read model that an installed package brings; None where none does. The package is imported."""
+    model = installed_read_model(name)
+    if model is None:
+        return None
+    app = typer.Typer(add_completion=False)
+    app.command(model.command)(list_command(model))
+    return typer.main.get_command(app)
 
 
 def described_by(command: Command, parameters: dict[str, tuple[Any, Any]], about: str) -> Command:

@@ -196,7 +196,7 @@ async def test_the_read_models_of_another_store_are_emptied(ground: Ground, log:
 async def test_read_models_of_other_shapes_are_emptied(ground: Ground, log: MemoryLog, monkeypatch: pytest.MonkeyPatch) -> None:
     async with ground.opened() as views:
         await projector_of(log, views).catch_up()
-    monkeypatch.setattr("liveorder.infrastructure.readmodels.place.fingerprint", lambda: "of another version")
+    monkeypatch.setattr("liveorder.infrastructure.readmodels.place.fingerprint", lambda models: "of another version")
     async with ground.opened() as views:
         assert await views.position() == 0
 

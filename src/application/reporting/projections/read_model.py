@@ -79,6 +79,8 @@ class ReadModel(TableSpec[Row], Generic[Row, V]):
     filters: tuple[Filter, ...] = ()
     columns: tuple[Column[V], ...] = ()
     """Of the table for people; each field of the view where none are named."""
+    version: int = 1
+    """Raised when the same columns are to hold something else: then the rows are made anew from the log."""
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -53,6 +53,11 @@ class ColumnType(NamedTuple):
         """Stored as it is."""
         return self.kind in (str, int)
 
+    def fits(self, value: Any) -> bool:
+        if value is None:
+            return self.is_optional
+        return isinstance(value, self.kind) and not (self.kind is date and isinstance(value, datetime))
+
     def loaded(self, value: Stored) -> Any:
         return value if value is None or self.is_plain else _FROM_STORED.get(self.kind, self.kind)(value)
 
@@ -112,6 +117,14 @@ class TableSpec(Generic[Row]):
     @cached_property
     def _is_plain(self) -> bool:
         return all(column.is_plain for column in self.types)
+
+    def check(self, row: Any) -> None:
+        """Raises `TypeError` for what is no row of this table."""
+        if type(row) is not self.row:
+            raise TypeError(f"{self.name}: {type(row).__name__} is not {self.row.__name__}")
+        for column, value in zip(self.types, row, strict=True):
+            if not column.fits(value):
+                raise TypeError(f"{self.name}.{column.name}: {value!r} is no {column.kind.__name__}")
 
     def stored(self, rows: Sequence[Row]) -> Sequence[tuple[Stored, ...]]:
         return rows if self._is_plain else [tuple(map(as_stored, row)) for row in rows]
