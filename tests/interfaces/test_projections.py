@@ -16,9 +16,9 @@ from liveorder import Runner
 from liveorder.application.reporting.read_models import SetAside
 from liveorder.domain.errors import InvalidInput
 from liveorder.interfaces.cli.exit_codes import ExitCode
+from tests.harness.worlds import RememberedLog
 from tests.installing import install_module
 from tests.interfaces.command_line import COMMAND, ENOUGH_SECONDS, SETTINGS, CommandLine, coin
-from tests.worlds import RememberedLog
 
 PACKAGE = """
 from threading import Event

@@ -153,7 +153,7 @@ def writes_a_time_without_a_zone(batch: Batch, rows: RowChanges) -> None:
 
 
 def a_row() -> TurnoverRow:
-    return TurnoverRow(order_id(1), date(2025, 3, 10), "U1", "SPY", requested(1).side, 0, Decimal(0), None, None, False)
+    return TurnoverRow(order_id(1), date(2025, 3, 10), "U1", "SPY", requested(1).terms.side, 0, Decimal(0), None, None, False)
 
 
 @pytest.mark.parametrize(
