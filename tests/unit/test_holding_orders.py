@@ -114,6 +114,20 @@ async def test_one_who_goes_away_while_waiting_is_left_out() -> None:
     await asyncio.wait(tasks)
 
 
+async def test_one_whose_coroutine_is_closed_while_it_waits_is_left_out() -> None:
+    register = a_register(ORDER)
+    holders = Holders(register)
+    first = holders.begin("first")
+    await asyncio.sleep(0)
+    closed = register.hold(ORDER.order_id).__aenter__()
+    closed.send(None)
+    closed.close()
+    holders.may_end["first"].set()
+    await first
+    async with asyncio.timeout(1), register.hold(ORDER.order_id):
+        pass
+
+
 async def test_one_who_goes_away_at_the_moment_of_getting_it_passes_it_on() -> None:
     register = a_register(ORDER)
     holders = Holders(register)

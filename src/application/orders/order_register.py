@@ -225,8 +225,8 @@ class OrderRegister:
         self._held[order_id].append(turn)
         try:
             await turn
-        except asyncio.CancelledError:
-            if not turn.cancelled():  # it was this caller's turn
+        except BaseException:
+            if not turn.cancel() and not turn.cancelled():  # it was this caller's turn
                 self._pass_on(order_id)
             raise
 
