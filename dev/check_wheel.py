@@ -19,6 +19,7 @@ EXTRAS = {
     "liveorder.infrastructure.brokers.ibkr": "ibkr",
     "liveorder.infrastructure.brokers.kite": "kite",
     "liveorder.infrastructure.http_session": "alpaca",
+    "liveorder.plugins.http": "alpaca",
     "liveorder.testing.broker_contract": "testing",
 }
 """By module or package: the extra that it belongs to."""

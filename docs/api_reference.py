@@ -3,6 +3,7 @@
 They are imported, so that moving one changes this file with all others, and losing one fails a test.
 """
 
+from collections.abc import Sequence
 from importlib import import_module
 from itertools import accumulate
 from types import ModuleType
@@ -70,7 +71,11 @@ def directives(page: str) -> str:
 
 
 def public_name(documented: Documented) -> str:
-    """The shortest name by which a program imports it: of the outermost package that exports it, else of its own module."""
+    """The name by which a program imports it: of `liveorder`, `liveorder.plugins` or the outermost package that exports it."""
     packages = accumulate(documented.__module__.split("."), "{}.{}".format)
-    named = (name for name in packages if documented.__name__ in getattr(import_module(name), "__all__", ()))
+    named = (name for name in ("liveorder", "liveorder.plugins", *packages) if documented.__name__ in exported_by(name))
     return f"{next(named, documented.__module__)}.{documented.__qualname__}"
+
+
+def exported_by(module: str) -> Sequence[str]:
+    return getattr(import_module(module), "__all__", ())

@@ -11,35 +11,42 @@ from typing import Any, TypeVar
 
 from requests import RequestException, Session
 
-from liveorder.application.ports.broker import Absence, BrokerPosition, BrokerRequest, CancelRequest, Prepared, SubmitRequest
-from liveorder.domain.broker_account import BrokerAccount, figures
-from liveorder.domain.broker_capabilities import BrokerCapabilities, KeySupport
-from liveorder.domain.errors import (
+from liveorder.plugins import (
+    Absence,
+    Accepted,
+    BlockingCalls,
+    BrokerAccount,
     BrokerAuthenticationError,
+    BrokerCapabilities,
     BrokerConnectionError,
     BrokerError,
+    BrokerPosition,
     BrokerRateLimitError,
     BrokerRefusal,
-    DuplicateClientOrderId,
-    InsufficientBalanceError,
-    InvalidSymbolError,
-    OrderValidationError,
-    OutcomeUnknown,
-)
-from liveorder.domain.execution_report import (
-    Accepted,
+    BrokerRequest,
     BrokerStatus,
     CancelRejected,
+    CancelRequest,
     CloseCause,
+    DuplicateClientOrderId,
     Execution,
     ExecutionReport,
+    Instrument,
+    InsufficientBalanceError,
+    InvalidSymbolError,
+    KeySupport,
     OrderClosed,
     OrderSnapshot,
+    OrderType,
+    OrderValidationError,
+    OutcomeUnknown,
+    Prepared,
+    Side,
+    SubmitRequest,
+    TradingMode,
+    figures,
 )
-from liveorder.domain.instrument import Instrument
-from liveorder.domain.values import OrderType, Side, TradingMode
-from liveorder.infrastructure.blocking_calls import BlockingCalls
-from liveorder.infrastructure.http_session import error_of, one_try_session
+from liveorder.plugins.http import error_of, one_try_session
 
 T = TypeVar("T")
 

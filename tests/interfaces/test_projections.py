@@ -23,7 +23,8 @@ from tests.interfaces.command_line import COMMAND, ENOUGH_SECONDS, SETTINGS, Com
 PACKAGE = """
 from threading import Event
 from typing import NamedTuple
-from liveorder.application.reporting.projections.read_model import ReadModel, SYMBOL, view_of
+from liveorder.application.reporting.projections.read_model import ReadModel, BY_SYMBOL, view_of
+from liveorder.application.reporting.views import order_view
 
 class Row(NamedTuple):
     symbol: str
@@ -32,7 +33,7 @@ class Row(NamedTuple):
 def count(batch, rows):
     for change in batch.orders:
         if change.before is None:
-            symbol = change.after.intent.instrument.symbol
+            symbol = order_view(change.after).symbol
             row = rows.find(GOOD, (symbol,)) or Row(symbol, 0)
             rows.put(GOOD, row._replace(orders=row.orders + 1))
 
@@ -43,7 +44,7 @@ def block(batch, rows):
     Event().wait()
 
 def model(name, project):
-    return ReadModel(name, Row, ("symbol",), about=name, project=project, view=view_of(Row), filters=(SYMBOL,))
+    return ReadModel(name, Row, ("symbol",), about=name, project=project, view=view_of(Row), filters=(BY_SYMBOL,))
 
 GOOD, FAILING, BLOCKING = model("counted", count), model("failing", fail), model("blocking", block)
 """

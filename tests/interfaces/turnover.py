@@ -9,7 +9,15 @@ from uuid import UUID
 
 from liveorder.application.reporting.columns import Column
 from liveorder.application.reporting.projections.draft import RowChanges
-from liveorder.application.reporting.projections.read_model import ACCOUNT, SESSION, SYMBOL, Batch, Filter, ReadModel, view_of
+from liveorder.application.reporting.projections.read_model import (
+    BY_ACCOUNT,
+    BY_SESSION,
+    BY_SYMBOL,
+    Batch,
+    Filter,
+    ReadModel,
+    view_of,
+)
 from liveorder.application.reporting.views import session_date
 from liveorder.domain.values import Side
 
@@ -53,9 +61,9 @@ ORDER_TURNOVER = ReadModel(
     project=_project,
     view=view_of(TurnoverRow),
     filters=(
-        SESSION,
-        ACCOUNT,
-        SYMBOL,
+        BY_SESSION,
+        BY_ACCOUNT,
+        BY_SYMBOL,
         Filter("side", "--side", "Only bought, or sold.", Side),
         Filter("fills", "--fills", "Only of so many fills.", int),
         Filter("is_closed", "--closed", "Only what is over.", bool),

@@ -13,23 +13,33 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
-from liveorder.application.ports.broker import (
+from liveorder.plugins import (
     Absence,
+    Accepted,
+    AccountAccess,
+    BrokerAccount,
+    Brokerage,
+    BrokerCapabilities,
+    BrokerPlugin,
     BrokerPosition,
+    BrokerRefusal,
     BrokerRequest,
+    BrokerStatus,
+    DuplicateClientOrderId,
+    Execution,
+    ExecutionReport,
+    Instrument,
+    InstrumentQuery,
+    KeySupport,
+    OrderSnapshot,
+    OrderType,
+    OrderValidationError,
     Prepared,
+    Price,
+    Quote,
+    Side,
     SubmitRequest,
 )
-from liveorder.application.ports.brokerage import AccountAccess, Brokerage
-from liveorder.application.ports.instruments import InstrumentQuery
-from liveorder.application.ports.plugin import BrokerPlugin
-from liveorder.domain.broker_account import BrokerAccount
-from liveorder.domain.broker_capabilities import BrokerCapabilities, KeySupport
-from liveorder.domain.errors import BrokerRefusal, DuplicateClientOrderId, OrderValidationError
-from liveorder.domain.execution_report import Accepted, BrokerStatus, Execution, ExecutionReport, OrderSnapshot
-from liveorder.domain.instrument import Instrument
-from liveorder.domain.quotes import Price, Quote
-from liveorder.domain.values import OrderType, Side
 
 
 class Settings(BaseModel):

@@ -6,8 +6,7 @@ import asyncio
 from collections.abc import Sequence
 from urllib.parse import urlsplit
 
-from liveorder.application.outbox.notifier import Notice
-from liveorder.application.ports.plugin import DoorAccess
+from liveorder.plugins import DoorAccess, Notice
 
 SECONDS = 5.0
 USER = 8

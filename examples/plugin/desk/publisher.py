@@ -9,8 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-from liveorder.application.outbox.publisher import Confirmation
-from liveorder.application.ports.plugin import DoorAccess
+from liveorder.plugins import Confirmation, DoorAccess
 
 COLUMNS = ("message_id", "signal_id", "status", "filled_quantity", "average_price")
 

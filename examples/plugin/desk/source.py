@@ -9,9 +9,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from urllib.parse import parse_qs, unquote, urlsplit
 
-from liveorder.application.ports.plugin import DoorAccess
-from liveorder.application.ports.signal_source import SourceMessage
-from liveorder.domain.signal import MAX_SIGNAL_BYTES
+from liveorder.plugins import MAX_SIGNAL_BYTES, DoorAccess, SourceMessage
 
 
 class Folder:

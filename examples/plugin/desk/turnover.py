@@ -6,11 +6,19 @@ from datetime import date
 from decimal import Decimal
 from typing import NamedTuple
 
-from liveorder.application.reporting.columns import Column
-from liveorder.application.reporting.projections.draft import RowChanges
-from liveorder.application.reporting.projections.read_model import ACCOUNT, SESSION, SYMBOL, Batch, ReadModel, view_of
-from liveorder.application.reporting.views import OrderView, order_view
-from liveorder.domain.values import Side
+from liveorder.plugins import (
+    BY_ACCOUNT,
+    BY_SESSION,
+    BY_SYMBOL,
+    Batch,
+    Column,
+    OrderView,
+    ReadModel,
+    RowChanges,
+    Side,
+    order_view,
+    view_of,
+)
 
 
 class TurnoverRow(NamedTuple):
@@ -50,7 +58,7 @@ SYMBOL_TURNOVER = ReadModel(
     about="List what each account bought and sold of each symbol.",
     project=project,
     view=view_of(TurnoverRow),
-    filters=(SESSION, ACCOUNT, SYMBOL),
+    filters=(BY_SESSION, BY_ACCOUNT, BY_SYMBOL),
     columns=(
         Column("Session", "session_date"),
         Column("Symbol", "symbol"),

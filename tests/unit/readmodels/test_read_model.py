@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from liveorder.application.reporting.projections.read_model import ACCOUNT, SYMBOL, ReadModel, view_of, written_with_another
+from liveorder.application.reporting.projections.read_model import BY_ACCOUNT, BY_SYMBOL, ReadModel, view_of, written_with_another
 from liveorder.application.reporting.read_models import Query
 from liveorder.domain.errors import InvalidInput
 
@@ -38,7 +38,7 @@ def model(**changes: Any) -> ReadModel[Row, Any]:
         ({"indexes": (("x", "symbol"),)}, "no column x"),
         ({"order": ("x",)}, "no column x"),
         ({"only": {"x": 1}}, "no column x"),
-        ({"filters": (SYMBOL, ACCOUNT)}, "no column account_id"),
+        ({"filters": (BY_SYMBOL, BY_ACCOUNT)}, "no column account_id"),
     ],
 )
 def test_what_does_not_fit_together_is_refused_where_it_is_declared(changes: dict[str, Any], says: str) -> None:
@@ -74,4 +74,4 @@ def test_filters_of_a_report_stand_beside_those_that_many_have() -> None:
     wanted = Query.of(symbol="SPY", newest=3, session_date=date(2025, 3, 10), side="BUY")
     assert (wanted.newest, wanted.filters) == (3, {"symbol": "SPY", "session_date": date(2025, 3, 10), "side": "BUY"})
     with pytest.raises(InvalidInput, match="rows cannot be searched by it; choose among symbol"):
-        list(model(filters=(SYMBOL,)).conditions(wanted.filters))
+        list(model(filters=(BY_SYMBOL,)).conditions(wanted.filters))

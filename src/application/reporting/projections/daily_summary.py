@@ -18,7 +18,7 @@ from liveorder.application.reporting.figures import money, result
 from liveorder.application.reporting.projections.draft import RowChanges
 from liveorder.application.reporting.projections.fills import FILLS, FillRow, counted_on
 from liveorder.application.reporting.projections.known_orders import OrderChange
-from liveorder.application.reporting.projections.read_model import ACCOUNT, SESSION, STRATEGY, Batch, ReadModel
+from liveorder.application.reporting.projections.read_model import BY_ACCOUNT, BY_SESSION, BY_STRATEGY, Batch, ReadModel
 from liveorder.application.reporting.views import DailySummaryView
 from liveorder.application.reporting.views.fields import plain, rounded_fraction
 from liveorder.domain.lifecycle import OrderStatus
@@ -157,7 +157,7 @@ DAILY_SUMMARY = ReadModel(
     project=_project,
     view=DailySummaryView,
     shown=SummaryRow.view,
-    filters=(SESSION, STRATEGY, ACCOUNT),
+    filters=(BY_SESSION, BY_STRATEGY, BY_ACCOUNT),
     columns=(
         Column("Session", "session_date"),
         Column("Account", "account_id"),

@@ -12,10 +12,10 @@ from liveorder.application.reporting.columns import Column
 from liveorder.application.reporting.figures import number, price, result
 from liveorder.application.reporting.projections.known_orders import OrderChange
 from liveorder.application.reporting.projections.read_model import (
-    ACCOUNT,
-    SESSION,
-    STRATEGY,
-    SYMBOL,
+    BY_ACCOUNT,
+    BY_SESSION,
+    BY_STRATEGY,
+    BY_SYMBOL,
     ReadModel,
     written_with_another,
 )
@@ -141,7 +141,7 @@ FILLS = ReadModel(
     view=BookedFillView,
     shown=FillRow.view,
     only={"adjusted_for": ""},
-    filters=(SYMBOL, STRATEGY, ACCOUNT, SESSION),
+    filters=(BY_SYMBOL, BY_STRATEGY, BY_ACCOUNT, BY_SESSION),
     columns=(
         Column("Execution", "execution_id"),
         Column("Time (UTC)", "filled_at"),

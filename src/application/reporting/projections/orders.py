@@ -8,7 +8,15 @@ from liveorder.application.reporting.columns import Column
 from liveorder.application.reporting.figures import NOTHING, fees, number, part, price, short, status, without_year
 from liveorder.application.reporting.projections.draft import RowChanges
 from liveorder.application.reporting.projections.known_orders import OrderChange
-from liveorder.application.reporting.projections.read_model import ACCOUNT, SESSION, STRATEGY, SYMBOL, Batch, Filter, ReadModel
+from liveorder.application.reporting.projections.read_model import (
+    BY_ACCOUNT,
+    BY_SESSION,
+    BY_STRATEGY,
+    BY_SYMBOL,
+    Batch,
+    Filter,
+    ReadModel,
+)
 from liveorder.application.reporting.views import OrderView, order_view, session_date
 from liveorder.domain.lifecycle import OrderStatus
 
@@ -89,10 +97,10 @@ ORDERS = ReadModel(
     shown=lambda row: OrderView.model_validate_json(row.body),
     filters=(
         Filter("status", "--status", "Only with this status.", OrderStatus),
-        SYMBOL,
-        STRATEGY,
-        ACCOUNT,
-        SESSION,
+        BY_SYMBOL,
+        BY_STRATEGY,
+        BY_ACCOUNT,
+        BY_SESSION,
         Filter("is_open", "--open", "Only orders of which something is still expected.", bool),
     ),
     columns=(

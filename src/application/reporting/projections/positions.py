@@ -10,7 +10,7 @@ from liveorder.application.reporting.columns import Column
 from liveorder.application.reporting.figures import fees, moment, number, price, result
 from liveorder.application.reporting.projections.draft import RowChanges
 from liveorder.application.reporting.projections.fills import FILLS, FillChange, FillRow, adjustment, fill_changes
-from liveorder.application.reporting.projections.read_model import ACCOUNT, STRATEGY, SYMBOL, Batch, Filter, ReadModel
+from liveorder.application.reporting.projections.read_model import BY_ACCOUNT, BY_STRATEGY, BY_SYMBOL, Batch, Filter, ReadModel
 from liveorder.application.reporting.projections.shapes import Key
 from liveorder.application.reporting.views import PositionView, position_view
 from liveorder.domain.position import PositionStatus
@@ -126,9 +126,9 @@ POSITIONS = ReadModel(
     shown=PositionRow.view,
     order=("last_booked",),
     filters=(
-        SYMBOL,
-        STRATEGY,
-        ACCOUNT,
+        BY_SYMBOL,
+        BY_STRATEGY,
+        BY_ACCOUNT,
         Filter("status", "--status", "Only with this status.", PositionStatus),
         Filter("is_open", "--open", "Only what is held now.", bool, "status", {True: "OPEN", False: "CLOSED"}),
     ),

@@ -48,10 +48,10 @@ class Filter:
     """What a value is in the column, where it is something else there."""
 
 
-ACCOUNT = Filter("account_id", "--account", "Only this account.")
-STRATEGY = Filter("strategy_name", "--strategy", "Only this strategy.")
-SYMBOL = Filter("symbol", "--symbol", "Only this symbol.")
-SESSION = Filter("session_date", "--day", "Only this exchange session.", date)
+BY_ACCOUNT = Filter("account_id", "--account", "Only this account.")
+BY_STRATEGY = Filter("strategy_name", "--strategy", "Only this strategy.")
+BY_SYMBOL = Filter("symbol", "--symbol", "Only this symbol.")
+BY_SESSION = Filter("session_date", "--day", "Only this exchange session.", date)
 
 
 def written_with_another(batch: Batch, draft: RowChanges) -> None:

@@ -7,7 +7,7 @@ from typing import NamedTuple
 from liveorder.application.reporting.columns import Column
 from liveorder.application.reporting.figures import NOTHING, number, part, short, status, without_year
 from liveorder.application.reporting.projections.draft import RowChanges
-from liveorder.application.reporting.projections.read_model import ACCOUNT, STRATEGY, SYMBOL, Batch, Filter, ReadModel
+from liveorder.application.reporting.projections.read_model import BY_ACCOUNT, BY_STRATEGY, BY_SYMBOL, Batch, Filter, ReadModel
 from liveorder.application.reporting.views import SignalView, dead_letter_view, signal_view
 from liveorder.domain.dead_letter import SignalDeadLettered, SignalRetried
 
@@ -71,9 +71,9 @@ SIGNALS = ReadModel(
     shown=lambda row: SignalView.model_validate_json(row.body),
     filters=(
         Filter("status", "--status", "Of its order, or DEAD_LETTER.", _status_of, "execution_status"),
-        SYMBOL,
-        STRATEGY,
-        ACCOUNT,
+        BY_SYMBOL,
+        BY_STRATEGY,
+        BY_ACCOUNT,
     ),
     columns=(
         Column("Signal", lambda signal: short(signal.signal_id)),
