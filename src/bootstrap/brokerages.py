@@ -1,4 +1,4 @@
-"""Each account's broker, by the name that its settings give. The one place that a new adapter is entered."""
+"""Each account's broker, by its name in the settings. A new adapter is registered here and nowhere else."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from liveorder.infrastructure.settings import AccountSettings, Settings
 OpenBrokerage: TypeAlias = Callable[[Settings, AccountSettings, Clock, ActivityLog], Brokerage]
 
 ADAPTERS = {"alpaca": "alpaca", "kite": "kite", "ibkr": "ibkr] or liveorder[ib-async"}
-"""By a broker's name, which is its package's: the extra that brings its client library."""
+"""By broker name, which is also the adapter package's name: the extra that installs its client library."""
 
 
 @contextmanager
@@ -42,9 +42,9 @@ def connections_of(
     supplied: Mapping[str, Brokerage] = MappingProxyType({}),
     on_error: Callable[[AccountSettings, Exception], None] | None = None,
 ) -> Iterator[dict[str, AccountConnection]]:
-    """One for each account of the settings.
+    """A connection for each account of the settings.
 
-    Raises `SettingsError` for a broker that is not there; with `on_error` that is told, and the others are connected.
+    Raises `SettingsError` for a missing broker. With `on_error`, calls that instead, and connects the others.
     """
     needs_venue = any(account.id not in supplied for account in settings.trading_accounts)
     venue = open_simulation(settings, clock) if settings.mode is TradingMode.SIMULATION and needs_venue else None
@@ -65,28 +65,27 @@ def connections_of(
 
 
 def check_supplied(settings: Settings, supplied: Mapping[str, Brokerage]) -> None:
-    """Raises `SettingsError` where an embedding program's own brokers are none, or none of an account that is traded."""
+    """Raises `SettingsError` if an embedding program's own brokers are invalid, or belong to an account that is not traded."""
     if not isinstance(supplied, Mapping):
-        raise SettingsError(f"brokers: a {type(supplied).__name__} and no mapping; give {{account id: Brokerage}}")
+        raise SettingsError(f"brokers: a {type(supplied).__name__} is not a mapping; give {{account id: Brokerage}}")
     if not supplied:
-        raise SettingsError("brokers: an empty mapping; name an account, or leave it out to trade where the settings say")
+        raise SettingsError("brokers: an empty mapping; name an account, or leave it out to use the brokers in the settings")
     accounts = [account.id for account in settings.trading_accounts]
     unread = [each.id for each in settings.accounts if each.id in supplied and each.options and each.broker not in ADAPTERS]
     for name, given in supplied.items():
         if name not in accounts:
             remedy = f"use {' or '.join(accounts)}, or add it: accounts=[{{'id': {name!r}}}]"
-            raise SettingsError(f"brokers: {name!r} is no account that the settings trade; {remedy}")
+            raise SettingsError(f"brokers: {name!r} is not an account that the settings trade; {remedy}")
         if not isinstance(given, Brokerage):
             raise SettingsError(
-                f"brokers: {name!r} is given a {type(given).__name__} and no Brokerage; "
-                "give Brokerage(broker, market_data, instruments)"
+                f"brokers: {name!r} has a {type(given).__name__}, not a Brokerage; give Brokerage(broker, market_data, instruments)"
             )
     if unread:
         raise SettingsError(f"account {unread[0]!r}: nothing reads its options, since its Brokerage is given; leave them out")
 
 
 def brokerage_of(settings: Settings, account: AccountSettings, clock: Clock, log: ActivityLog) -> Brokerage:
-    """A real broker's adapters for one account. Raises `SettingsError`, also where its client library is not installed."""
+    """A real broker's adapters for one account. Raises `SettingsError`, also if its client library is not installed."""
     return BROKERS.named(account.broker, f"account {account.id!r}: broker")(settings, account, clock, log)
 
 
@@ -98,7 +97,7 @@ def _built_in(settings: Settings, account: AccountSettings, clock: Clock, log: A
 def _plugin(plugin: Plugin) -> OpenBrokerage:
     loaded = plugin.load()
     if not isinstance(loaded, BrokerPlugin):
-        raise plugin.failure("cannot be used", f"it is a {type(loaded).__name__} and no BrokerPlugin(settings, open)")
+        raise plugin.failure("cannot be used", f"it is a {type(loaded).__name__}, not a BrokerPlugin(settings, open)")
 
     def brokerage(settings: Settings, account: AccountSettings, clock: Clock, log: ActivityLog) -> Brokerage:
         options = settings.plugin_options(account)
@@ -140,7 +139,7 @@ def access_of(settings: Settings, account: AccountSettings, clock: Clock, log: A
 
 @asynccontextmanager
 async def open_brokerage(settings: Settings, account_id: str) -> AsyncIterator[tuple[Brokerage, Clock]]:
-    """One account's broker without a store, to be asked; not connected yet, closed at the end."""
+    """One account's broker for questions, without a store. Not connected yet; closed at the end."""
     clock = clock_of(settings)
     with closing(log_of(settings, clock)) as log, connections_of(settings, clock, log) as connections:
         found = connections[account_id]
@@ -151,7 +150,7 @@ async def open_brokerage(settings: Settings, account_id: str) -> AsyncIterator[t
 
 
 async def accounts_at_brokers(settings: Settings, account_id: str | None = None) -> Sequence[AccountView]:
-    """The money of one account, or of all, asked of the brokers; one that cannot be asked says why."""
+    """The figures of one account, or of all, from the brokers. An account that cannot be asked carries the problem."""
     clock, problems = clock_of(settings), dict[str, str]()
     wanted = [account for account in settings.trading_accounts if account_id in (None, account.id)]
     with (
@@ -185,7 +184,7 @@ def _brokerage(
 
 
 def adapter_module(account: AccountSettings, name: str) -> ModuleType:
-    """One module of the package for the account's broker. Raises `SettingsError` when its client library is not installed."""
+    """A module of the adapter of the account's broker. Raises `SettingsError` if its client library is not installed."""
     try:
         return import_module(f"liveorder.infrastructure.brokers.{account.broker}.{name}")
     except ModuleNotFoundError as error:

@@ -1,4 +1,4 @@
-"""Having something done by the process that owns the store, or by owning it for a moment."""
+"""Sending commands to the process that owns the store, or owning the store briefly to carry them out."""
 
 from __future__ import annotations
 
@@ -31,11 +31,11 @@ from liveorder.infrastructure.eventstore.store_by_url import store_at, store_exi
 from liveorder.infrastructure.settings import Settings
 
 MOMENT_SECONDS = 2.0
-"""How long a command that owns the store for a moment waits at most for the orders to close."""
+"""Maximum wait for orders to close, for a command that owns the store briefly."""
 
 
 _OLD_STORE = (
-    "orders and positions as they were: this store was written by an earlier version, and a kill does not migrate it; "
+    "orders and positions are unchanged: this store was written by an earlier version, and a kill does not migrate it; "
     "`liveorder kill --emergency` cancels at the brokers"
 )
 _HALTED_ONLY = StopReport(
@@ -51,11 +51,11 @@ async def send_command(
     actor: str,
     timeout_seconds: float = 30.0,
 ) -> dict[str, Any]:
-    """Have the store's owner carry it out; where nobody owns the store, own it for a moment and carry it out here.
+    """Have the store's owner carry out the command. If nobody owns the store, own it briefly and carry it out here.
 
-    Raises `StoreUnavailable` when an owner does not answer in time: the command stands in its table and may still be carried out.
-    A kill halts before it asks anybody: stopping depends neither on an owner that is well, nor on a broker that can be reached,
-    nor on a store of the present schema.
+    Raises `StoreUnavailable` if the owner does not answer in time: the command stays in its table and may still be carried out. A
+    kill halts before it asks anyone. So stopping depends neither on a healthy owner, nor on a reachable broker, nor on the present
+    schema.
     """
     store = store_at(settings.store, clock=SystemClock()) if await store_exists(settings.store) else None
     if store is not None:
@@ -78,11 +78,11 @@ async def send_command(
         return await _own_for_a_moment(settings, kind, arguments, actor)
     except LeaseLost:
         if kind is not CommandKind.KILL or store is None:
-            raise  # of another command a part may be done
+            raise  # another kind of command may be partly done
     store = store_at(settings.store, clock=SystemClock())
     await store.open()
     try:
-        lease = await store.lease.state()  # of the faster process
+        lease = await store.lease.state()  # held by the faster process
         return await _ask_owner(store, kind, arguments, actor, timeout_seconds, lease.owner if lease is not None else "nobody")
     finally:
         await store.close()
@@ -92,13 +92,13 @@ async def _own_for_a_moment(settings: Settings, kind: CommandKind, arguments: di
     async with open_service(settings, find_doors=doors_of_a_command) as service:
         answer = await carry_out(service.engine, kind, arguments, actor)
         await _come_to_rest(service.engine)
-        with suppress(ViewsUnavailable):  # what was done stands; the next reader brings them level
+        with suppress(ViewsUnavailable):  # the command is done; the next reader updates the views
             await service.settle_views()
         return answer
 
 
 async def standing_doubts(settings: Settings, *, actor: str, timeout_seconds: float = 5.0) -> Sequence[DoubtView]:
-    """As the service that runs knows them, asked and answered; from the log alone where none runs or answers in time."""
+    """The doubts as a running service knows them. From the log alone if none runs or answers in time."""
     store = store_at(settings.store, clock=SystemClock())
     await store.open()
     try:
@@ -116,8 +116,9 @@ async def standing_doubts(settings: Settings, *, actor: str, timeout_seconds: fl
 async def ask_for_accounts(
     settings: Settings, account_id: str | None, *, actor: str, timeout_seconds: float = 30.0
 ) -> dict[str, Any]:
-    """The money of one account, or of all, as the service that runs has it and asks for it; where none runs, the brokers are asked
-    from here. Nothing is owned, recovered or sent for it. Raises `StoreUnavailable` where the service does not answer in time.
+    """The figures of one account, or of all, from the running service, which asks the brokers if needed. Without a service, the
+    brokers are asked from here. Nothing is owned, recovered or sent. Raises `StoreUnavailable` if the service does not answer in
+    time.
     """
     arguments = {} if account_id is None else {"account_id": account_id}
     if await store_exists(settings.store):
@@ -133,14 +134,14 @@ async def ask_for_accounts(
 
 
 async def _come_to_rest(engine: Engine) -> None:
-    """Nobody follows the orders when we are gone: give what was just sent a moment to be filled."""
+    """Give orders just sent a moment to fill, since nobody follows them after this process ends."""
     give_up_at = engine.clock.monotonic() + MOMENT_SECONDS
     while not engine.is_quiet and engine.clock.monotonic() < give_up_at:
         await engine.clock.sleep(0.05)
 
 
 def _reason(arguments: dict[str, Any], *, is_plain: bool) -> str:
-    """`is_plain`: for an owner that may be of an earlier version, which knows the bare word only."""
+    """The halt's reason. `is_plain`: without detail, for an owner of an earlier version that knows only the bare word."""
     detail = "" if is_plain else arguments.get("detail", "")
     return f"{HaltReason.KILL_SWITCH}: {detail}" if detail else HaltReason.KILL_SWITCH
 
@@ -163,5 +164,5 @@ async def _ask_owner(
         so_far = "trading is halted; " if kind is CommandKind.KILL else ""
         raise StoreUnavailable(
             f"{so_far}{owner} owns the store and did not answer {kind} within {seconds:g} s; "
-            "it may still do it: see `liveorder status`"
+            "it may still carry it out: see `liveorder status`"
         ) from None

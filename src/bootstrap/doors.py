@@ -1,4 +1,4 @@
-"""Where signals come in and messages go out: by `--signals`, `confirmations` and the URLs of the settings."""
+"""Doors: where signals come in and messages go out, by `--signals`, `confirmations` and the URLs in the settings."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ from liveorder.infrastructure.signals.stdin import StandardInput
 
 T = TypeVar("T")
 Opener: TypeAlias = Callable[[DatabaseOrderStore, Clock, ActivityLog], T]
-"""Makes it once there is a store, which keeps how far it got."""
+"""Opens a door once there is a store, which keeps its bookmark."""
 ByUrl: TypeAlias = Callable[[Settings, Door], Opener[T]]
 Source: TypeAlias = Opener[SignalSource]
 
@@ -44,15 +44,15 @@ LOG = "log"
 
 @dataclass(frozen=True)
 class Doors:
-    """All that the settings name, found and imported, to be opened with the store."""
+    """All doors of the settings, imported and ready to be opened with the store."""
 
     sources: Sequence[Source]
     outlets: Sequence[tuple[str, Opener[Outlet]]]
-    """Each with the setting that it comes from."""
+    """Each outlet with the setting that names it."""
     projections: Sequence[ReadModel[Any, Any]] = ()
 
     def outboxes(self, store: DatabaseOrderStore, clock: Clock, log: ActivityLog) -> list[Outbox]:
-        """Raises `SettingsError` for a plugin that fails, and where two would keep how far they got under one name."""
+        """Make the outboxes. Raises `SettingsError` if a plugin fails, or if two outlets share one bookmark name."""
         made = [(field, outlet(store, clock, log)) for field, outlet in self.outlets]
         _refuse_same_names([(field, outlet.name) for field, outlet in made])
         sparing_log = SparingLog(log, clock)
@@ -64,7 +64,9 @@ class Doors:
 
 
 def open_doors(settings: Settings) -> Doors:
-    """Before the store is waited for: a followed file begins where it ends now. Raises `SettingsError` and `InvalidInput`."""
+    """Find all doors. Call before waiting for the store, since a followed file starts at its present end. Raises `SettingsError`
+    and `InvalidInput`.
+    """
     to_people = _notifiers(settings)
     return Doors(
         [SOURCES.named(door.scheme, door.field)(settings, door) for door in sources(settings)],
@@ -78,16 +80,18 @@ def open_doors(settings: Settings) -> Doors:
 
 
 def doors_of_a_command(settings: Settings) -> Doors:
-    """The log and `confirmations` alone: what is wrong with another must not stand in the way of a cancel or a kill.
+    """Only the log and `confirmations`: an error in another door must not prevent a cancel or a kill.
 
-    How far the others got is kept, and the next service goes on there.
+    The other doors keep their bookmarks, and the next service continues there.
     """
     (log,) = [door for door in _notifiers(settings) if door.is_log]
     return Doors([], [(log.field, _notices(log, NOTIFIERS.built_in[LOG](settings, log))), *_confirmations_file(settings)])
 
 
 def _notifiers(settings: Settings) -> list[Door]:
-    """With the log, which is always there, and may be named to hear of more. Raises `SettingsError` where that is done twice."""
+    """All notifiers including the log, which always exists and may be named to get more notices. Raises `SettingsError` if it is
+    named twice.
+    """
     named = notifiers(settings)
     logs = [door for door in named if door.is_log]
     if len(logs) > 1:
@@ -116,7 +120,7 @@ def _refuse_same_names(named: Sequence[tuple[str, str]]) -> None:
     for name, count in Counter(name for _, name in named).items():
         if count > 1:
             same = " and ".join(field for field, each in named if each == name)
-            raise SettingsError(f"{same}: both are named {name!r}, under which it is kept how far each got; leave one out")
+            raise SettingsError(f"{same}: both are named {name!r} and would share one bookmark; leave one out")
 
 
 @dataclass(frozen=True)
@@ -129,7 +133,7 @@ class DoorCheck:
 
 
 def check_doors(settings: Settings) -> list[DoorCheck]:
-    """Plugins are imported, nothing is opened."""
+    """Check all doors. Imports plugins, but opens nothing."""
     return [
         *(_checked(door, SOURCES) for door in sources(settings)),
         *(_checked(door, PUBLISHERS) for door in publishers(settings)),
@@ -151,9 +155,10 @@ def _problem(field: str, shown: str, find: Callable[[], object]) -> DoorCheck:
 
 
 def file_source(settings: Settings, path: Path, *, follow: bool, from_beginning: bool = False) -> Source:
-    """JSON Lines from a file: once, or as it grows from where it ends now, unless it was followed before.
+    """A source of JSON Lines from a file: read once, or followed from its present end, or from its bookmark if it was followed
+    before.
 
-    Raises `InvalidInput` for one to be read once that is not there, or is no JSON Lines.
+    Raises `InvalidInput` if a file to be read once is missing, or is not JSON Lines.
     """
     if follow:
         first = BEGINNING if from_beginning else end_of(path)
@@ -164,7 +169,7 @@ def file_source(settings: Settings, path: Path, *, follow: bool, from_beginning:
 
 
 def source_by_url(settings: Settings, url: str, field: str) -> Source:
-    """Of the command line, as of the settings. Raises `SettingsError` and `InvalidInput`."""
+    """A source of the command line, opened as one of the settings. Raises `SettingsError` and `InvalidInput`."""
     door = Door(field, url)
     return SOURCES.named(door.scheme, field)(settings, door)
 
@@ -173,7 +178,7 @@ def _file_by_url(settings: Settings, door: Door) -> Source:
     path, switches = door.file("follow", "from_beginning")
     follow, from_beginning = switches.get("follow", False), switches.get("from_beginning", False)
     if from_beginning and not follow:
-        raise SettingsError(f"{door.field}: only a followed file begins elsewhere; add follow=true, or leave from_beginning out")
+        raise SettingsError(f"{door.field}: from_beginning: it applies to a followed file only; add follow=true, or leave it out")
     return file_source(settings, path, follow=follow, from_beginning=from_beginning)
 
 
@@ -182,7 +187,7 @@ def _lines_in(path: Path) -> Opener[Publisher]:
 
 
 def _plugin(port: str, members: tuple[str, ...], plugin: Plugin) -> ByUrl[Any]:
-    """`members`: what an object must have to be one of `port`."""
+    """A factory from a plugin. `members`: what its object must have to implement `port`."""
     factory = plugin.load()
 
     def by_url(settings: Settings, door: Door) -> Opener[Any]:

@@ -1,4 +1,4 @@
-"""Stopping without the store: the brokers are spoken to directly."""
+"""Stopping without the store, by talking to the brokers directly."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class EmergencyReport:
-    """What an emergency stop did without the store.
+    """The result of an emergency stop.
 
-    `is_durable`: written to `journal`, so that no service of the store that looks there sends when it is back.
+    `is_durable`: the halt is written to `journal`, so that a service of this store that reads it there sends nothing.
     """
 
     is_durable: bool
@@ -36,10 +36,10 @@ class EmergencyReport:
 
 
 async def emergency_kill(settings: Settings, detail: str, actor: str, *, cancel_all: bool = False) -> EmergencyReport:
-    """Halt and cancel without the store: the halt is journalled beside it, the brokers are spoken to directly, side by side.
+    """Halt and cancel without the store. The halt is written to the emergency journal, and all brokers are asked concurrently.
 
-    Orders whose role nobody can look up are taken for entries, unless the broker says that they are stops; `cancel_all` cancels
-    those too.
+    An order's role cannot be looked up here. Orders count as entries unless the broker reports them as stops; `cancel_all` cancels
+    stops too.
     """
     clock = clock_of(settings)
     journal = journal_of(settings)
@@ -67,7 +67,7 @@ async def emergency_kill(settings: Settings, detail: str, actor: str, *, cancel_
 
 @dataclass
 class _Stop:
-    """At one account. Whatever its broker raises is that account's failure, and no call takes longer than a call may."""
+    """The stop at one account. Any exception of its broker is that account's failure, and each call has the call time-out."""
 
     connection: AccountConnection
     cancel_all: bool
@@ -112,7 +112,7 @@ class _Stop:
 
 
 def _said_by(error: Exception) -> str:
-    """Not what another library says: there may be a secret in it."""
+    """The error's text. Messages of other libraries are left out, since they may contain a secret."""
     if isinstance(error, TimeoutError):
         return "no answer in time"
     return str(error) if isinstance(error, LiveOrderError) else f"{type(error).__name__} in the adapter"

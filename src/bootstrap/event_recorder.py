@@ -1,4 +1,4 @@
-"""A store for programs that use the `eventsourcing` library: beside a service, in its process, or alone."""
+"""A store as a recorder for programs that use the `eventsourcing` library: in a service's process, or alone."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ _LEASE_SECONDS = 15.0
 
 @contextmanager
 def open_recorder(store: str, *, read_only: bool = False) -> Iterator[EventRecorder]:
-    """The store at this URL as a recorder of the library's, in a program without a service.
+    """The store at this URL as a recorder of the library, in a program without a service.
 
-    It owns the store until the block ends: a store has one writer. With `read_only` it does not, and works beside its owner.
-    Raises `StoreRefused` where there is no store, or one of an earlier version is to be written; `LeaseLost` where another process
-    owns it; `StoreUnavailable`; `SettingsError` for what is no address of a store.
+    It owns the store until the block ends, since a store has one writer. With `read_only` it owns nothing, and works beside the
+    owner. Raises `StoreRefused` if there is no store, or if it would write to one of an earlier version; `LeaseLost` if another
+    process owns it; `StoreUnavailable`; `SettingsError` for an invalid URL.
     """
     with _event_loop() as loop:
         opened = _opened(store, read_only=read_only)
@@ -38,7 +38,7 @@ def open_recorder(store: str, *, read_only: bool = False) -> Iterator[EventRecor
 
 
 def recorder_of(service: Service) -> EventRecorder:
-    """Appends through the service's writer, while it runs. To be asked for on its event loop."""
+    """A recorder that appends through the running service's writer. Call on the service's event loop."""
     store = service.engine.store
     assert isinstance(store, DatabaseOrderStore)
     return store.recorder()
@@ -71,12 +71,12 @@ async def _owned(store: DatabaseOrderStore) -> AsyncIterator[None]:
     finally:
         keeping.cancel()
         await asyncio.gather(keeping, return_exceptions=True)
-        with suppress(StoreUnavailable):  # then the lease runs out by itself
+        with suppress(StoreUnavailable):  # then the lease expires
             await store.lease.release()
 
 
 async def _keep(store: DatabaseOrderStore) -> None:
-    """Until it is lost; from then on every append says so."""
+    """Renew the lease until it is lost. From then on every append is refused."""
     is_ours = True
     while is_ours:
         await asyncio.sleep(_LEASE_SECONDS / 3)
@@ -86,7 +86,7 @@ async def _keep(store: DatabaseOrderStore) -> None:
 
 @contextmanager
 def _event_loop() -> Iterator[asyncio.AbstractEventLoop]:
-    """In a thread of its own."""
+    """An event loop in its own thread."""
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever, name="liveorder recorder", daemon=True)
     thread.start()
@@ -100,7 +100,7 @@ def _event_loop() -> Iterator[asyncio.AbstractEventLoop]:
 
 
 async def _end_what_is_left() -> None:
-    """A call that came while the loop was being stopped is cancelled; its thread would wait for ever."""
+    """Cancel calls that arrived while the loop was stopping; their threads would wait forever."""
     await asyncio.sleep(0)
     left = asyncio.all_tasks() - {asyncio.current_task()}
     for task in left:

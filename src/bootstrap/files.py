@@ -1,4 +1,4 @@
-"""Who else may touch what a service reads and writes: looked at by name alone, since SQLite's files must not be opened."""
+"""Who else can access the files of a service. Only names and modes are looked at, since SQLite's files must not be opened."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _OTHERS = stat.S_IRWXG | stat.S_IRWXO
 
 @dataclass(frozen=True)
 class FileCheck:
-    """What others than the owner may read, write or list, and the links that nothing is written through."""
+    """Files and folders that others can read, write or list, and symbolic links, through which nothing is written."""
 
     open_files: tuple[Path, ...]
     open_folders: tuple[Path, ...]
@@ -29,7 +29,7 @@ class FileCheck:
 
 
 def check_files(settings: Settings, config: Path | None) -> FileCheck:
-    """Of whatever there is; nothing is changed."""
+    """Check the existing files. Changes nothing."""
     written = {*_logs(settings), *_of(settings.confirmations), *_published(settings), journal_path(settings)}
     databases = {Path(f"{path}{ending}") for path in _databases(settings) for ending in _SQLITE_ENDINGS}
     links = {path for path in written if path.is_symlink()}
@@ -59,7 +59,7 @@ def _of(path: Path | None) -> Iterable[Path]:
 
 
 def _published(settings: Settings) -> Iterable[Path]:
-    """Of the publishers that are files; one that is none is no matter of files."""
+    """The files of file publishers."""
     for door in publishers(settings):
         with suppress(SettingsError):
             if door.scheme == "file":
@@ -67,7 +67,7 @@ def _published(settings: Settings) -> Iterable[Path]:
 
 
 def _mode(path: Path) -> int:
-    """Of nothing, nothing."""
+    """The mode, or 0 if there is no such file."""
     try:
         return path.stat().st_mode
     except OSError:
@@ -75,6 +75,6 @@ def _mode(path: Path) -> int:
 
 
 def _is_own(folder: Path) -> bool:
-    """Not the place that it all happens in, nor one that everybody shares, such as /tmp."""
+    """False for the working folder and its parents, and for shared folders such as /tmp."""
     here = Path.cwd()
     return folder.absolute() not in (here, *here.parents) and not _mode(folder) & stat.S_ISVTX

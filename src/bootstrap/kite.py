@@ -1,4 +1,4 @@
-"""What only Kite needs: a login every morning, and charges that are estimated because no trade tells them."""
+"""Kite only: the daily login, and estimated charges, since its trades report none."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from liveorder.infrastructure.settings import AccountSettings, Settings
 
 QUESTIONS_PER_SECOND = 10.0
 TOKEN_FILE = Path("var/kite-access-token.json")
-"""Where the token goes when neither the settings nor the command say where."""
+"""The default token file, if neither the settings nor the command name one."""
 
 
 @dataclass(frozen=True)
 class KiteLogin:
-    """`is_read`: whether the settings have the token read from there."""
+    """A finished login. `is_read`: whether the settings read the token from `path`."""
 
     user_id: str
     path: Path
@@ -30,7 +30,7 @@ class KiteLogin:
 
 
 class Charges(Protocol):
-    """Estimated, of one order of today."""
+    """The estimated charges of one of today's orders."""
 
     @property
     def broker_order_id(self) -> str: ...
@@ -45,13 +45,13 @@ class Charges(Protocol):
 
 
 def kite_login_address(settings: Settings, account_id: str | None = None) -> str:
-    """Raises `SettingsError`."""
+    """The address at which a person logs in. Raises `SettingsError`."""
     account = _account(settings, account_id)
     return str(adapter_module(account, "login").login_address(settings.broker_section(account)))
 
 
 def kite_login(settings: Settings, answer: str, account_id: str | None = None, path: Path | None = None) -> KiteLogin:
-    """Exchange what the login led to for an access token, and keep that in a file that only its owner can read."""
+    """Exchange the login's request token for an access token, and store that in a file readable by its owner only."""
     account = _account(settings, account_id)
     section: Any = settings.broker_section(account)
     login, tokens = adapter_module(account, "login"), adapter_module(account, "tokens")
@@ -62,7 +62,7 @@ def kite_login(settings: Settings, answer: str, account_id: str | None = None, p
 
 
 async def kite_charges(settings: Settings, account_id: str | None = None) -> Sequence[Charges]:
-    """Of today's orders, as Kite's calculator reckons them. Raises `BrokerError`."""
+    """The charges of today's orders, as Kite's calculator estimates them. Raises `BrokerError`."""
     account, clock = _account(settings, account_id), clock_of(settings)
     section: Any = settings.broker_section(account)
     with closing(log_of(settings, clock)) as log:
@@ -75,7 +75,7 @@ async def kite_charges(settings: Settings, account_id: str | None = None) -> Seq
 
 
 def _account(settings: Settings, account_id: str | None) -> AccountSettings:
-    """The one that is named, else the only one at Kite, else what the [kite] table alone describes."""
+    """The named account, or else the only one at Kite, or else one described by the [kite] table alone."""
     at_kite = [account for account in settings.accounts if account.broker == "kite"]
     named = [account for account in at_kite if account_id in (None, account.id)]
     if len(named) == 1:

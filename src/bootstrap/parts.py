@@ -1,4 +1,4 @@
-"""Settings turned into parts: clock, log, store."""
+"""Parts made from settings: clock, log, store, calendars, emergency journal."""
 
 from __future__ import annotations
 
@@ -28,23 +28,25 @@ from liveorder.infrastructure.settings import Settings, commented_toml
 
 
 def load_settings(config: Path | None = None, **overrides: Any) -> Settings:
-    """From file, `.env`, environment and overrides. Raises `SettingsError`."""
+    """Load settings from file, `.env`, environment and overrides. Raises `SettingsError`."""
     return Settings.load(config, **overrides)
 
 
 def write_settings_template(path: Path) -> None:
-    """A settings file with everything that can be set, its default and its unit. Raises `FileExistsError`."""
+    """Write a settings file with every setting, its default and its unit. Raises `FileExistsError`."""
     with open_private(path, "x") as file:
         file.write(commented_toml())
 
 
 def without_secrets(text: str) -> str:
-    """Fit to be shown, whatever address of a database or a server is in it."""
+    """The text with secrets masked, including those in addresses of databases and servers."""
     return Censor()(text)
 
 
 def clock_of(settings: Settings, not_before: datetime | None = None) -> Clock:
-    """The machine's; in a simulation one that begins where it is said, or where its last run ended: history does not go back."""
+    """The machine's clock. In a simulation, a clock that begins at `starts_at`, or where the last run ended: history does not go
+    back.
+    """
     starts_at = settings.simulation.starts_at
     if starts_at is None or settings.mode is not TradingMode.SIMULATION:
         return SystemClock()
@@ -57,10 +59,10 @@ def log_of(settings: Settings, clock: Clock, console: TextIO | None = None) -> S
 
 
 async def open_store(settings: Settings) -> DatabaseOrderStore:
-    """The store of these settings, made if there is none; not opened yet.
+    """The store of these settings, created if missing; not opened yet.
 
-    Its own clock, by which the lease runs, is the machine's even where a simulation lives at another date: other processes look at
-    the same lease.
+    The store's own clock, by which the lease runs, is the machine's clock, even if a simulation has another date: other processes
+    read the same lease.
     """
     accounts = settings.account_ids
     if not await store_exists(settings.store):
@@ -78,17 +80,17 @@ async def open_store(settings: Settings) -> DatabaseOrderStore:
 
 
 def expectation_of(settings: Settings) -> Expectation:
-    """What the settings say that the store is."""
+    """What the settings expect of the store."""
     return Expectation(settings.mode.value, settings.account_ids, settings.namespace, settings.signals_account)
 
 
 def owner_name() -> str:
-    """Who owns a store, for people: host and process."""
+    """The owner's name of a store, for people: host and process."""
     return f"{socket.gethostname()}:{os.getpid()}"
 
 
 def calendars_of(settings: Settings) -> ExchangeCalendars:
-    """Raises `SettingsError` for a special session of a calendar that is unknown, or of one day twice."""
+    """The trading calendars. Raises `SettingsError` for a special session of an unknown calendar, or for two of the same day."""
     special: defaultdict[str, dict[date, tuple[tuple[time, time], ...]]] = defaultdict(dict)
     for each in settings.special_sessions:
         if each.day in special[each.calendar]:
@@ -105,7 +107,9 @@ def journal_of(settings: Settings) -> FileEmergencyJournal:
 
 
 def journal_path(settings: Settings) -> Path:
-    """Beside the store; beside the read models' default where the store is a server's. No two stores have the same."""
+    """The journal's path: beside the store, or beside the read models' default if the store is on a server. It is unique for each
+    store.
+    """
     url = database_url(settings.store)
     if isinstance(url, SqliteUrl):
         path = url.path.resolve()
@@ -114,6 +118,8 @@ def journal_path(settings: Settings) -> Path:
 
 
 def _former_journal_path(settings: Settings) -> Path:
-    """Before 0.2.0: one for all stores of a server, and for all files of a folder that differ by their suffixes only."""
+    """The path before 0.2.0, which was shared by all stores of a server, and by all files of a folder that differ only in their
+    suffix.
+    """
     url = database_url(settings.store)
     return url.path.with_suffix(".emergency.jsonl") if isinstance(url, SqliteUrl) else Path("var/liveorder.emergency.jsonl")

@@ -1,4 +1,4 @@
-"""A store opened for questions, beside a running service and without one."""
+"""Opening a store for queries, with or without a running service."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from liveorder.infrastructure.settings import Settings
 
 @dataclass(frozen=True)
 class StoreReader:
-    """A store opened for questions, with its read models level with the log."""
+    """A store opened for queries, with its read models level with the log."""
 
     store: DatabaseOrderStore
     views: SqlViews
@@ -41,7 +41,7 @@ class StoreReader:
     clock: Clock
 
     async def report(self, name: str, **wanted: Any) -> Sequence[Any]:
-        """Any list by the name of its read model, by its filters and `newest`. Raises `InvalidInput` for what there is none of."""
+        """The rows of a read model, by its name, filters and `newest`. Raises `InvalidInput` for an unknown one."""
         model = packaged(self.settings, name) if name in self.settings.projections else named(name)
         return await self.listed(model, Query.of(**wanted))
 
@@ -62,7 +62,7 @@ class StoreReader:
             await projector.close()
 
     def compare(self, settings: Settings) -> None:
-        """Raises `StoreRefused` where a service with these settings would be refused."""
+        """Raises `StoreRefused` if a service with these settings would be refused."""
         refuse_another(expectation_of(settings), self.identity)
 
     @property
@@ -71,7 +71,7 @@ class StoreReader:
         return self.identity.schema_version == SCHEMA_VERSION
 
     async def superseded(self) -> Sequence[IdempotencyClaim]:
-        """Of orders that an earlier version made of a signal which had one; known once the store is migrated."""
+        """Claims of orders that an earlier version made from a signal that already had one. Known once the store is migrated."""
         return await self.store.superseded() if self.is_migrated else ()
 
     async def lease_state(self) -> LeaseState | None:
@@ -80,7 +80,7 @@ class StoreReader:
 
 @asynccontextmanager
 async def open_reader(settings: Settings) -> AsyncIterator[StoreReader]:
-    """Works beside a running service and without one. Raises `StoreRefused` where there is no store."""
+    """Open a store for queries, with or without a running service. Raises `StoreRefused` if there is no store."""
     clock = SystemClock()
     store = store_at(settings.store, clock=clock)
     views = views_at(settings.read_model_url, clock=clock)
@@ -96,10 +96,7 @@ async def open_reader(settings: Settings) -> AsyncIterator[StoreReader]:
 
 
 async def rebuild_views(settings: Settings, on_progress: Progress) -> int:
-    """Make all read models anew from the log; the position reached. Nothing is sent and nobody is told.
-
-    Raises `ProjectionFailed` and `ViewsUnavailable` for one of a package that fails, once all others are made.
-    """
+    """Rebuild all read models from the log. Returns the position reached. Sends nothing."""
     async with open_reader(settings) as reader:
         position = await reader.projector.rebuild(on_progress)
         failures: list[StoreError] = []
@@ -115,7 +112,7 @@ async def rebuild_views(settings: Settings, on_progress: Progress) -> int:
 
 
 async def verify_views(settings: Settings, on_progress: Progress) -> Verification:
-    """Compare the read models with what the log makes of them."""
+    """Compare the read models with the log."""
     async with open_reader(settings) as reader:
         found = await reader.projector.verify(on_progress)
         for model in projections(settings):

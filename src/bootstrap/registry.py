@@ -1,7 +1,8 @@
-"""What serves a name or the scheme of a URL in the settings: a part of liveorder, or an entry point of an installed package.
+"""Registries: what implements a name or URL scheme in the settings. Either a part of liveorder, or an entry point of an installed
+package.
 
-A package is imported only once the settings name what it brings. What a name leads to is never a matter of the order in which
-packages were installed: two that claim one name are refused.
+A package is imported only if the settings name one of its entry points. The order in which packages were installed never matters:
+if two claim one name, both are refused.
 """
 
 from __future__ import annotations
@@ -29,11 +30,11 @@ class Plugin:
 
     @property
     def package(self) -> str:
-        """Its name and version."""
+        """The package's name and version."""
         return "an unnamed package" if self.entry.dist is None else f"{self.entry.dist.name} {self.entry.dist.version}"
 
     def load(self) -> Any:
-        """Import it. Raises `SettingsError`."""
+        """Import the entry point. Raises `SettingsError`."""
         try:
             return self.entry.load()
         except (Exception, SystemExit) as error:
@@ -41,17 +42,17 @@ class Plugin:
 
     @contextmanager
     def blamed(self, censor: Censor) -> Iterator[None]:
-        """Whatever its code raises becomes a `SettingsError` that names it. `censor` knows the secrets that it was given."""
+        """Turn any exception of the plugin into a `SettingsError` that names it. `censor` masks the secrets that it was given."""
         try:
             yield
-        except (Exception, SystemExit) as error:  # noqa: BLE001 - it is not our code, and may raise anything
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - foreign code may raise anything
             raise self.failure("cannot be opened", censor(_described(error))) from None
 
     def demanded(self, made: Made, port: str, members: tuple[str, ...]) -> Made:
-        """What it made. Raises `SettingsError` where that is something else."""
+        """Check the object that the plugin made. Raises `SettingsError` if it lacks members of the port."""
         missing = [name for name in members if not hasattr(made, name)]
         if missing:
-            raise self.failure("cannot be used", f"it made a {type(made).__name__} and no {port}: that has {', '.join(missing)}")
+            raise self.failure("cannot be used", f"it made a {type(made).__name__}, not a {port}: it lacks {', '.join(missing)}")
         return made
 
     def failure(self, what: str, reason: str) -> SettingsError:
@@ -60,20 +61,20 @@ class Plugin:
 
 @dataclass(frozen=True)
 class Registry(Generic[Part]):
-    """All of one kind. `adapted` makes of a plugin what the built-in ones are."""
+    """The parts of one kind. `adapted` turns a plugin into the form of the built-in ones."""
 
     kind: str
     group: str
-    """Of the entry points."""
+    """The group of the entry points."""
     built_in: Mapping[str, Part]
     adapted: Callable[[Plugin], Part]
     or_else: str = ""
-    """What else helps where there is none of a name."""
+    """Another remedy for an unknown name."""
 
     def named(self, name: str, field: str) -> Part:
-        """What serves `name`; a plugin is imported. `field`: the setting that has the name.
+        """The part called `name`; a plugin is imported. `field`: the setting that has the name.
 
-        Raises `SettingsError` where nothing does, where several packages claim it, and where the one that does cannot be imported.
+        Raises `SettingsError` if there is none, if several packages claim the name, or if the plugin cannot be imported.
         """
         plugins = [Plugin(self.kind, entry, field) for entry in entry_points(group=self.group, name=name)]
         claims = [*(["liveorder itself"] if name in self.built_in else []), *(plugin.package for plugin in plugins)]
@@ -89,7 +90,7 @@ class Registry(Generic[Part]):
         return self.built_in[name]
 
     def names(self) -> list[str]:
-        """Of what there is: the built-in ones, then those of packages."""
+        """All names: the built-in ones, then those of packages."""
         installed = {entry.name for entry in entry_points(group=self.group)}
         return [*self.built_in, *sorted(installed - set(self.built_in))]
 

@@ -1,4 +1,4 @@
-"""A service on its store: from waiting for its turn to an orderly end."""
+"""Opening a service on its store: waiting for ownership, migrating, starting, and shutting down cleanly."""
 
 from __future__ import annotations
 
@@ -54,11 +54,11 @@ async def open_service(
     log: ActivityLog | None = None,
     find_doors: Callable[[Settings], Doors] = open_doors,
 ) -> AsyncIterator[Service]:
-    """A service that has recovered and runs until the block ends.
+    """A service that has recovered, and runs until the block ends.
 
-    A store whose owner may be dead is waited for until its lease has run out. Raises `SettingsError`, `StoreRefused`, `LeaseLost`
-    (another process owns the store, and lives), `InvalidInput` (a source that must not be read) and `BrokerError` (no first
-    connection).
+    If the store's owner may be dead, this waits until its lease has expired. Raises `SettingsError`, `StoreRefused`, `LeaseLost`
+    (another live process owns the store), `InvalidInput` (a source that must not be read) and `BrokerError` (the first connection
+    failed).
     """
     settings.check()
     if supplied is not None:
@@ -67,17 +67,17 @@ async def open_service(
     store = await open_store(settings)
     clock = clock_of(settings, not_before=await _await_turn(settings, log, wait=wait_for_lease))
     own_log = log_of(settings, clock)
-    told: ActivityLog = log or own_log
-    await _migrate(settings, told, wait=wait_for_lease)
-    _say_what_is_unread(settings, told)
-    sparing_log = SparingLog(told, clock)
+    used_log: ActivityLog = log or own_log
+    await _migrate(settings, used_log, wait=wait_for_lease)
+    _warn_of_ignored_settings(settings, used_log)
+    sparing_log = SparingLog(used_log, clock)
     views = views_at(settings.read_model_url, clock=clock)
-    with closing(own_log), connections_of(settings, clock, told, supplied or {}) as connections:
+    with closing(own_log), connections_of(settings, clock, used_log, supplied or {}) as connections:
         try:
-            engine = _engine(settings, store, connections, clock, told, is_shadow, on_error)
+            engine = _engine(settings, store, connections, clock, used_log, is_shadow, on_error)
             projector = Projector(store, views, clock, lambda error: sparing_log.write("ERROR", f"Read models: {error}"))
-            feeding = [source(store, clock, told) for source in (*sources, *doors.sources)]
-            outboxes = doors.outboxes(store, clock, told)
+            feeding = [source(store, clock, used_log) for source in (*sources, *doors.sources)]
+            outboxes = doors.outboxes(store, clock, used_log)
             packaged = [
                 projector_of(settings, model, store, clock, lambda error: sparing_log.write("ERROR", f"Projection: {error}"))
                 for model in doors.projections
@@ -92,15 +92,15 @@ async def open_service(
             await views.close()
 
 
-def _say_what_is_unread(settings: Settings, log: ActivityLog) -> None:
+def _warn_of_ignored_settings(settings: Settings, log: ActivityLog) -> None:
     if settings.unread:
-        log.write("WARNING", f"Not read here: {', '.join(settings.unread)}; {settings.why_unread}")
+        log.write("WARNING", f"Ignored here: {', '.join(settings.unread)}; {settings.why_unread}")
 
 
 async def _await_turn(settings: Settings, log: ActivityLog | None, *, wait: bool) -> datetime | None:
-    """Return once nobody owns the store, before anything is opened that only its owner may have, such as the venue's file.
+    """Wait until nobody owns the store, before opening anything that only its owner may have, such as the venue's file.
 
-    Returns when its newest event was recorded; None while there is none.
+    Returns when its latest event was recorded. None if there is none.
     """
     clock = SystemClock()
     store = store_at(settings.store, clock=clock, expectation=expectation_of(settings))
@@ -114,14 +114,14 @@ async def _await_turn(settings: Settings, log: ActivityLog | None, *, wait: bool
 
 
 async def _migrate(settings: Settings, log: ActivityLog, *, wait: bool) -> None:
-    """Once nobody owns the store, and before anything is opened that needs its present schema."""
+    """Migrate the store, once nobody owns it and before anything is opened that needs the present schema."""
     while True:
         try:
             version = await migrate(database_at(settings.store, SystemClock()), owner_name(), expectation_of(settings))
         except LeaseLost:
             if not wait:
                 raise
-            await _await_turn(settings, log, wait=True)  # somebody else took it meanwhile
+            await _await_turn(settings, log, wait=True)  # another process took it meanwhile
             continue
         if version is not None:
             log.write("STORE", f"The store was migrated from schema {version} to {SCHEMA_VERSION}")
@@ -129,7 +129,7 @@ async def _migrate(settings: Settings, log: ActivityLog, *, wait: bool) -> None:
 
 
 async def _newest_moment(store: DatabaseOrderStore) -> datetime | None:
-    """By our own events: events of other programs say no such thing."""
+    """When the latest of our own events was recorded. Events of other programs do not count."""
     end = await store.head()
     while end > 0:
         start = max(0, end - PAGE)

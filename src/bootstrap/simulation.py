@@ -1,4 +1,4 @@
-"""The simulated exchange that settings describe, and the way to it."""
+"""The simulated venue that the settings describe, and the connection to it."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from liveorder.testing.venue.settings import PriceSource, VenueAccount, VenueSet
 
 
 def venue_settings(settings: Settings) -> VenueSettings:
-    """The venue's own file, with the quotes and the seed that the simulation sets, and its accounts."""
+    """The venue's settings: its own file, with the simulation's quotes, seed and accounts."""
     simulation = settings.simulation
     venue = VenueSettings() if simulation.venue_settings is None else read_settings(simulation.venue_settings)
     known = {account.account_id for account in venue.accounts}
@@ -39,7 +39,7 @@ def venue_settings(settings: Settings) -> VenueSettings:
 
 @dataclass
 class OpenedVenue:
-    """The way to the simulated venue, and the venue itself where it lives in this process."""
+    """The connection to the simulated venue, and the venue itself if it runs in this process."""
 
     transport: Callable[[], Transport]
     settings: VenueSettings

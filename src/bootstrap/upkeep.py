@@ -1,4 +1,4 @@
-"""What is not trading: a backup, the simulated exchange as a process of its own, a look at the brokers."""
+"""Tasks beside trading: backups, the simulated venue as its own process, checks of brokers and calendars."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ from liveorder.infrastructure.settings import Settings
 from liveorder.testing.venue.server import serve
 
 MOMENT_SECONDS = 15.0
-"""A store is owned at most for so long by a command that changes it."""
+"""Maximum time for which a command that changes a store owns it."""
 
 
 async def backup(settings: Settings, target: str) -> str:
-    """A consistent copy of the store, verified, while it is in use; where it is, to be shown.
+    """Make a verified, consistent copy of the store while it is in use. Returns where it is, in a form to show.
 
-    `target`: a file, or the address of a database as the store's is one. Raises `InvalidInput` for anything else.
+    `target`: a file, or a database URL of the same kind as the store's. Raises `InvalidInput` otherwise.
     """
     copy = _place_of_copy(settings, target)
     store = store_at(settings.store, clock=SystemClock())
@@ -53,17 +53,19 @@ def _place_of_copy(settings: Settings, target: str) -> DatabaseUrl:
         raise InvalidInput("target", NOT_SHOWN, HOW_TO_WRITE)
     if type(copy) is not type(database_url(settings.store)):
         there, here = ("a file", "PostgreSQL") if isinstance(copy, SqliteUrl) else ("PostgreSQL", "a file")
-        raise InvalidInput("target", f"this is {there}, and the store is in {here}", "name a place of the store's own kind")
+        raise InvalidInput("target", f"this is {there}, and the store is in {here}", "name a target of the same kind")
     return copy
 
 
 async def change_default_account(settings: Settings, account_id: str, evidence: str, actor: str) -> None:
-    """Offline, as the store's owner. Raises `LeaseLost` while a service runs, `InvalidInput` for an account that is not traded."""
+    """Runs offline, as the store's owner. Raises `LeaseLost` while a service runs, `InvalidInput` for an account that is not
+    traded.
+    """
     traded = [account.id for account in settings.trading_accounts]
     if account_id not in traded:
         raise InvalidInput("ID", f"{account_id} is not traded by these settings", f"name one of {', '.join(traded)}")
     if not evidence.strip():
-        raise InvalidInput("evidence", "is empty", "say why signals that name no account shall go there")
+        raise InvalidInput("evidence", "is empty", "say why signals that name no account go there")
     clock = SystemClock()
     known = await identity_at(settings.store, clock)
     expectation = replace(expectation_of(settings), default_account=known.default_account)
@@ -84,7 +86,7 @@ async def change_default_account(settings: Settings, account_id: str, evidence: 
 
 
 async def serve_venue(settings: Settings, *, host: str, port: int, data: Path | None, ready_file: Path | None) -> None:
-    """The simulated venue as a process of its own, until cancelled."""
+    """Run the simulated venue as its own process, until cancelled."""
     await serve(venue_settings(settings), clock_of(settings), host=host, port=port, data=data, ready_file=ready_file)
 
 
@@ -98,7 +100,7 @@ class BrokerCheck:
 
 
 async def check_brokers(settings: Settings) -> list[BrokerCheck]:
-    """Connect to every account's broker and ask which account it is; nothing is ordered."""
+    """Connect to every account's broker and ask for its account. Sends no order."""
     clock = clock_of(settings)
     with closing(log_of(settings, clock)) as log, connections_of(settings, clock, log) as connections:
         return [await _checked(connection) for connection in connections.values()]
@@ -109,7 +111,7 @@ async def _checked(connection: AccountConnection) -> BrokerCheck:
     try:
         account = await connection.broker.connect()
         if account.mode is not connection.terms.mode:
-            problem = f"it is {account.mode} and the settings say {connection.terms.mode}"
+            problem = f"it is {account.mode}, but the settings say {connection.terms.mode}"
     except LiveOrderError as error:
         problem = str(error)
     finally:
@@ -119,16 +121,18 @@ async def _checked(connection: AccountConnection) -> BrokerCheck:
 
 @dataclass(frozen=True)
 class CalendarCheck:
-    """How far an exchange calendar goes. Beyond its last session nothing that trades by it can be ordered."""
+    """How far an exchange calendar reaches. After its last session, nothing that trades by it can be ordered."""
 
     name: str
     last_session: date
     days_left: int
-    """From today to the last session; negative when that is over."""
+    """Days from today to the last session. Negative if it has passed."""
 
 
 def check_calendars(settings: Settings, ordered: Collection[str]) -> list[CalendarCheck]:
-    """Those of the accounts' default exchanges, and those `ordered` by so far. Raises `InvalidInput` for an unknown one."""
+    """Check the calendars of the accounts' default exchanges and those `ordered` so far. Raises `InvalidInput` for an unknown
+    one.
+    """
     exchanges = {account.exchange for account in settings.trading_accounts if account.exchange is not None}
     names = {calendar_of_exchange(exchange) for exchange in exchanges} | set(ordered)
     calendars, today = calendars_of(settings), clock_of(settings).now().date()

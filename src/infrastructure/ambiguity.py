@@ -1,4 +1,4 @@
-"""What is said of a signal that several contracts fit: which one was meant is not guessed."""
+"""The error for a signal that several contracts match: none of them is guessed."""
 
 from __future__ import annotations
 

@@ -14,10 +14,10 @@ T = TypeVar("T")
 
 
 class BlockingCalls:
-    """Runs calls in threads of their own, up to `at_once` side by side; the rest wait in the order in which they came.
+    """Runs calls in its own threads, up to `at_once` concurrently. The others wait in the order of their arrival.
 
-    A caller that stops waiting does not stop the call: it ends by its own time-out, and its result is dropped. A request that
-    still waited for a thread is not made any more.
+    If a caller stops waiting, the call goes on until its own time-out, and its result is dropped. A call that still waits for a
+    thread is not made.
     """
 
     def __init__(self, name: str, at_once: int = 8) -> None:
@@ -32,17 +32,19 @@ class BlockingCalls:
 
         try:
             result = loop.run_in_executor(self._threads, made)
-        except RuntimeError:  # of the pool, which takes nothing any more
+        except RuntimeError:  # raised by the pool after its shutdown
             raise BrokerConnectionError(f"{self._name}: this connection was closed; nothing was sent") from None
         return await result
 
     def close(self) -> None:
-        """Calls under way end by themselves; those that wait are not made."""
+        """Calls in flight finish on their own. Waiting ones are not made."""
         self._threads.shutdown(wait=False, cancel_futures=True)
 
 
 def handed_over(loop: asyncio.AbstractEventLoop, take: Callable[[Any], object]) -> Callable[[Any], None]:
-    """`take` for callers in other threads: it runs on the loop, in the order of the calls; nowhere once the loop is closed."""
+    """`take` for callers in other threads. It runs on the loop in the order of the calls, and not at all once the loop is
+    closed.
+    """
 
     def hand_over(item: Any) -> None:
         if not loop.is_closed():

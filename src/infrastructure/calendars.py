@@ -1,7 +1,7 @@
-"""Trading sessions from `exchange_calendars`, with what it does not know: a dated list of ours, and the settings.
+"""Trading sessions from `exchange_calendars`, with corrections from our own dated list and from the settings.
 
-The library brings pandas, which takes most of a second to import, so it is imported for the first calendar that needs it, and
-each calendar is kept as sorted lists of epoch seconds. It has no calendar of the NSE; XBOM has the same cash hours.
+The library imports pandas, which takes most of a second, so it is imported for the first calendar that needs it. Each calendar is kept
+as sorted lists of epoch seconds. The library has no calendar of the NSE; XBOM has the same cash hours.
 """
 
 from __future__ import annotations
@@ -23,20 +23,20 @@ from liveorder.domain.values import TradingHours
 
 Hours: TypeAlias = Sequence[tuple[time, time]]
 Overrides: TypeAlias = Mapping[str, Mapping[date, Hours]]
-"""By calendar and session day: the spans (open, close; in the exchange's own time) that hold instead; none: closed."""
+"""By calendar and session day: the open spans that apply instead, in the exchange's own time. No span means closed."""
 
 _SHIPPED = Path(__file__).with_name("special_sessions.toml")
 _DAILY_BREAKS: Mapping[str, tuple[time, time]] = {"CMES": (time(16), time(17)), "us_futures": (time(17), time(18))}
-"""When nothing trades on any day, in the exchange's own time: Globex is down for maintenance, and the library calls it open."""
+"""Daily breaks, in the exchange's own time: Globex is down for maintenance, but the library treats it as open."""
 _EXTENDED: Mapping[str, tuple[timedelta, timedelta]] = {"XNYS": (timedelta(hours=5, minutes=30), timedelta(hours=4))}
-"""How long before its open and after its close a market is traded too: 04:00 to 20:00 in New York, to 17:00 on short days."""
+"""Extended trading before the open and after the close: 04:00 to 20:00 in New York, to 17:00 on short days."""
 
 _INDIAN = {"NSE": "XBOM", "NFO": "XBOM", "BFO": "XBOM"}
-"""Names that the library does not know; cash and derivatives of both exchanges have the same days."""
+"""Names that the library does not know. Cash and derivatives of both exchanges have the same days."""
 
 
 class _Timetable(Protocol):
-    """One calendar; moments in epoch seconds."""
+    """One calendar. Times in epoch seconds."""
 
     def session_of(self, at: float) -> date: ...
 
@@ -67,7 +67,7 @@ class ExchangeCalendars(TradingCalendar):
         return max(0.0, timetable.open_seconds_until(_seconds(end)) - timetable.open_seconds_until(_seconds(start)))
 
     def last_session(self, calendar_name: str) -> date | None:
-        """The last day of which anything is known; None for a market that never closes."""
+        """The last known day. None for a market that never closes."""
         timetable = self._timetable(calendar_name)
         return timetable.days[-1] if isinstance(timetable, _Sessions) else None
 
@@ -83,7 +83,7 @@ class ExchangeCalendars(TradingCalendar):
 
 
 def calendar_of_exchange(exchange: str) -> str | None:
-    """Where the exchange's name tells it; None where it is only a way to several markets, or unknown."""
+    """The calendar of an exchange. None for an unknown name, or one that stands for several markets."""
     import exchange_calendars
 
     name = _INDIAN.get(exchange, exchange)
@@ -105,7 +105,7 @@ class _AlwaysOpen:
 
 @dataclass(frozen=True, slots=True)
 class _Sessions:
-    """Sorted lists: the session days with their starts, and the spans between breaks in which the market is open."""
+    """Sorted lists: the session days with their starts, and the spans in which the market is open."""
 
     name: str
     days: list[date]
@@ -115,7 +115,7 @@ class _Sessions:
     seconds_before: list[float]
     """Open seconds before each span."""
     ends: float
-    """Nothing is known from here on."""
+    """From here on, nothing is known."""
 
     def session_of(self, at: float) -> date:
         self._last_opened(at)
@@ -145,12 +145,12 @@ _NOT_AROUND = (timedelta(), timedelta())
 
 @cache
 def _load(name: str, special: tuple[tuple[date, Hours], ...], around: tuple[timedelta, timedelta]) -> _Sessions:
-    """Once in a process: it takes a tenth of a second and never changes."""
+    """Cached for the process: loading takes a tenth of a second, and the result never changes."""
     calendar = _calendar(name)
     spans = {day.date(): _spans(*nanos) for day, *nanos in _rows(calendar)}
     if (pause := _DAILY_BREAKS.get(name)) is not None:
         spans = {day: _without(_at(day, pause, calendar.tz), of_day) for day, of_day in spans.items()}
-    first, last = min(spans), max(spans)  # of the days beyond, nothing else is known
+    first, last = min(spans), max(spans)  # nothing else is known of days beyond these
     spans |= {day: [_at(day, span, calendar.tz) for span in hours] for day, hours in special if first <= day <= last}
     before, after = (each.total_seconds() for each in around)
     days = [(day, _widened(of_day, before, after)) for day, of_day in sorted(spans.items()) if of_day]
@@ -159,7 +159,7 @@ def _load(name: str, special: tuple[tuple[date, Hours], ...], around: tuple[time
 
 @cache
 def _shipped() -> Overrides:
-    """What is known beyond the library."""
+    """Our own list of special sessions."""
     tables = tomllib.loads(_SHIPPED.read_text(encoding="utf-8"))
     return {
         name: {date.fromisoformat(day): tuple(span_of(span) for span in spans) for day, spans in days.items()}
@@ -185,7 +185,7 @@ def _calendar(name: str) -> Any:
     import exchange_calendars
 
     with warnings.catch_warnings():
-        # What the library uses of pandas is for the two of them to settle.
+        # The library's use of deprecated pandas functions is not our concern.
         warnings.simplefilter("ignore", DeprecationWarning)
         try:
             return exchange_calendars.get_calendar(name)
@@ -200,7 +200,7 @@ def _rows(calendar: Any) -> Iterator[tuple[Any, ...]]:
 
 
 def _spans(opens: int, break_starts: int, break_ends: int, closes: int) -> list[_Span]:
-    """In seconds, from nanoseconds; a day without a break has negative ones there."""
+    """Spans in seconds, from nanoseconds. For a day without a break, the library has negative break times."""
     bounds = [opens, break_starts, break_ends, closes] if break_starts > 0 else [opens, closes]
     seconds = [nanos / 1e9 for nanos in bounds]
     return list(zip(seconds[::2], seconds[1::2], strict=True))
@@ -212,14 +212,14 @@ def _at(day: date, span: tuple[time, time], zone: tzinfo) -> _Span:
 
 
 def _without(pause: _Span, spans: list[_Span]) -> list[_Span]:
-    """What is left of the spans before and after it."""
+    """The spans without the pause."""
     begins, ends = pause
     parts = [part for opens, closes in spans for part in ((opens, min(closes, begins)), (max(opens, ends), closes))]
     return [(opens, closes) for opens, closes in parts if opens < closes]
 
 
 def _widened(spans: list[_Span], before: float, after: float) -> list[_Span]:
-    """Opens earlier and closes later; what lies between is open as ever."""
+    """The spans with an earlier first open and a later last close. Breaks between them stay."""
     first, last = spans[0], spans[-1]
     if len(spans) == 1:
         return [(first[0] - before, last[1] + after)]

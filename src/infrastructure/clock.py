@@ -1,4 +1,4 @@
-"""Real time, and the time of an event loop: the same in a service, and at will in a test whose loop has a time of its own."""
+"""Clocks: real time, and an event loop's time, which a test can control with a loop of its own."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ class SystemClock:
 
 
 class LoopClock:
-    """Begins at `start` when it is made and goes on with the running loop's time.
+    """Starts at `start` when it is made, and continues with the running loop's time.
 
-    A simulation of past signals lives at their dates; on a loop with virtual time it lives days in milliseconds.
+    A simulation of past signals runs at their dates. On a loop with virtual time, it simulates days in milliseconds.
     """
 
     def __init__(self, start: datetime) -> None:

@@ -1,4 +1,4 @@
-"""A file of lines that begins anew every day."""
+"""A file of lines with a new file every day."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from liveorder.infrastructure.private_files import make_folder, open_private
 
 
 class DailyFile:
-    """Appends to `PREFIX_YYYYMMDD.SUFFIX`. Unbuffered: what was appended survives the process, perhaps not the machine.
+    """Appends to `PREFIX_YYYYMMDD.SUFFIX`. Unbuffered: an appended line survives the process, but perhaps not the machine.
 
-    Several processes may append to one file: a line is one write.
+    Several processes may append to one file, since a line is one write.
     """
 
     def __init__(self, directory: Path, prefix: str, suffix: str) -> None:
@@ -22,7 +22,7 @@ class DailyFile:
         self._is_torn = False
 
     def append(self, day: date, line: bytes) -> None:
-        """Raises `OSError`; the next call tries afresh. A line that only half fitted is ended before the next."""
+        """Raises `OSError`; the next call tries again. A line that was written in part is ended before the next one."""
         file = self._of(day)
         whole = b"\n" * self._is_torn + line
         self._is_torn = file.write(whole) < len(whole)

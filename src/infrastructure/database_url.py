@@ -1,7 +1,7 @@
-"""The address of a database: how it is written, what it says, and how it is shown.
+"""Database URLs: their grammar, their parts, and how they are shown.
 
-Nothing else takes such an address apart. One that does not follow the grammar is refused and never shown: nobody can say
-where its password ends.
+Nothing else parses such a URL. One that does not follow the grammar is refused and never shown, because nobody can say where its
+password ends.
 """
 
 from __future__ import annotations
@@ -33,19 +33,19 @@ _POSTGRES = re.compile(
     rf"(?:\?(?P<query>{_PAIR}(?:&{_PAIR})*))?"
 )
 _SQLITE = re.compile(r"sqlite:///(?!(?s:.*:.*@))(?P<path>[^?#\0]+)")
-"""Not with a colon before an @: that is a password behind a slash too many."""
+"""Refuses a colon before an @: that is a password after one slash too many."""
 _BAD_PERCENT = re.compile(r"%(?![0-9A-Fa-f]{2})|%00")
 _SHOWN = frozenset({"application_name", "connect_timeout", "host", "hostaddr", "port", "schema", "sslmode", "target_session_attrs"})
-"""Parameters without a secret in them. All others are masked."""
+"""Parameters that hold no secret. All others are masked."""
 _DEFAULTS = {
     "connect_timeout": "10",
     "keepalives_idle": "30",
     "tcp_user_timeout": "30000",
     "target_session_attrs": "primary",
 }
-NOT_SHOWN = "this is no address of a database, and is not shown here, as there may be a password in it"
+NOT_SHOWN = "this is not a database URL, and is not shown here, because it may contain a password"
 HOW_TO_WRITE = (
-    "write sqlite:///FILE, sqlite:////ABSOLUTE/FILE or postgresql://USER:PASSWORD@HOST:PORT/DATABASE?schema=NAME, and in a part "
+    "write sqlite:///FILE, sqlite:////ABSOLUTE/FILE or postgresql://USER:PASSWORD@HOST:PORT/DATABASE?schema=NAME, and in its parts "
     "%2F for /, %40 for @, %3F for ?, %23 for #, %26 for &, %3D for =, %25 for % and %20 for a space"
 )
 
@@ -62,7 +62,7 @@ class SqliteUrl:
 
 @dataclass(frozen=True, slots=True)
 class PostgresUrl:
-    """One database, perhaps at several hosts, and a schema in it. As text it has no secret in it."""
+    """One database, possibly at several hosts, and a schema in it. Its text contains no secret."""
 
     schema_name: str
     secrets: tuple[SecretStr, ...]
@@ -73,16 +73,18 @@ class PostgresUrl:
         return self._shown
 
     def conninfo(self, application_name: str) -> str:
-        """For libpq, with everything secret in it. What the address leaves open is as a store needs it."""
+        """The connection string for libpq, including secrets. Options that the URL leaves open get the defaults that a store
+        needs.
+        """
         given = conninfo_to_dict(self._conninfo)
         defaults = {"application_name": application_name} | _DEFAULTS
         return make_conninfo(self._conninfo, **{name: value for name, value in defaults.items() if name not in given})
 
     @property
     def place(self) -> str:
-        """Which servers, database and schema, without a secret: the same for every spelling, as far as one can tell from here.
+        """Servers, database and schema, without secrets. The same for every spelling, as far as that is visible here.
 
-        What the address leaves open is as libpq takes it, from the environment too.
+        Options that the URL leaves open are libpq's defaults, including those from the environment.
         """
         given = _libpq_defaults() | conninfo_to_dict(self._conninfo)
         hosts = str(given.get("hostaddr") or given.get("host") or "").lower().split(",")
@@ -100,7 +102,7 @@ DatabaseUrl: TypeAlias = SqliteUrl | PostgresUrl
 
 
 def database_url(text: str) -> DatabaseUrl:
-    """Raises `SettingsError`, which says how to write one and not what was written."""
+    """Parse a URL. Raises `SettingsError`, whose message gives the grammar and does not quote the text."""
     found = _sqlite(text) or _postgres(text)
     if found is None:
         raise SettingsError(f"{NOT_SHOWN}; {HOW_TO_WRITE}")
@@ -131,7 +133,7 @@ def _postgres(text: str) -> PostgresUrl | None:
 
 
 def _understood_by_libpq(parts: re.Match[str], pairs: list[tuple[str, str]]) -> str | None:
-    """None where it is not; what libpq says of it may quote a password."""
+    """The connection string, or None if libpq refuses it. Libpq's message may quote a password, so it is dropped."""
     try:
         return make_conninfo(_joined(parts, pairs, parts["password"]))
     except psycopg.ProgrammingError:

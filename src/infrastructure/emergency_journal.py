@@ -1,4 +1,4 @@
-"""Halts and cancels written down beside a store that cannot be written: JSON Lines, synced line by line."""
+"""The emergency journal as a file of JSON Lines, each synced."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from liveorder.application.ports.emergency_journal import JournalEntry
 from liveorder.infrastructure.private_files import make_folder, open_private, sync
 
 _ENTRY: TypeAdapter[JournalEntry] = TypeAdapter(JournalEntry)
-_REMEDY = "read it, see what is open at the brokers, move it away, then resume"
+_REMEDY = "read it, check what is open at the brokers, move it away, then resume"
 
 
 class FileEmergencyJournal:
-    """One file. Where even that cannot be written, the line goes to standard error: what it speaks of is done all the same.
+    """One file. If it cannot be written either, the line goes to standard error; the halt or cancel is carried out in any case.
 
-    So a line that was cut may speak of something that was done, and is trouble. `former`: where an earlier version wrote, for
-    several stores perhaps; what stands there is trouble too.
+    So an incomplete line may describe something that was done, and counts as trouble. `former`: the file of an earlier version,
+    which several stores may have shared; its content counts as trouble too.
     """
 
     def __init__(self, path: Path, former: Path | None = None) -> None:
@@ -35,12 +35,12 @@ class FileEmergencyJournal:
             self._append(line)
         except OSError as error:
             with suppress(OSError, ValueError):  # standard error may be a file on the same full disk, or closed
-                print(f"emergency journal not writable ({error}): {line.decode()}", file=sys.stderr)  # noqa: T201 - the last place
+                print(f"emergency journal not writable ({error}): {line.decode()}", file=sys.stderr)  # noqa: T201 - the last resort
             return False
         return True
 
     def _append(self, line: bytes) -> None:
-        """It begins on a line of its own, as the one before may be cut. Written again where the file was set aside meanwhile."""
+        """Starts on a new line, since the previous one may be incomplete. Writes again if the file was set aside meanwhile."""
         make_folder(self.path.parent)
         is_set_aside = True
         while is_set_aside:
@@ -53,7 +53,7 @@ class FileEmergencyJournal:
         sync(self.path.parent)
 
     def _make(self) -> None:
-        """Belongs to the owner of the folder, also when root makes it: the service is to read it."""
+        """Make the file. It belongs to the folder's owner, also if root makes it, so that the service can read it."""
         with suppress(OSError), open_private(self.path, "xb") as file:
             if os.geteuid() == 0:
                 folder = self.path.parent.stat()
@@ -67,14 +67,14 @@ class FileEmergencyJournal:
             if (why := _parsed(path)[1]) is not None:
                 return f"the emergency journal {path} cannot be read ({why}): {_REMEDY}"
         if self._former is not None and os.path.lexists(self._former):
-            return f"the emergency journal {self._former} is of an earlier version, and perhaps of another store: {_REMEDY}"
+            return f"the emergency journal {self._former} belongs to an earlier version, and perhaps to another store: {_REMEDY}"
         return None
 
     def clear(self, booked: Sequence[JournalEntry]) -> None:
-        """The file is set aside before it is looked at for the last time: who still writes to it sees that, and writes again."""
+        """Set the file aside before reading it a last time. A process that still writes to it notices, and writes again."""
         if self.trouble() is not None:
             return
-        for _ in (self._aside, self.path):  # what a service that died left aside, and then the file
+        for _ in (self._aside, self.path):  # first what a crashed service left aside, then the file
             if not self._aside.exists():
                 with suppress(FileNotFoundError):
                     self.path.rename(self._aside)
@@ -92,7 +92,7 @@ def _is_at(path: Path, file: IO[Any]) -> bool:
 
 
 def _parsed(path: Path) -> tuple[list[JournalEntry], str | None]:
-    """What can be read of it, and why that is not all."""
+    """The readable entries, and why they are not all."""
     entries: list[JournalEntry] = []
     why = None
     try:
@@ -105,5 +105,5 @@ def _parsed(path: Path) -> tuple[list[JournalEntry], str | None]:
         try:
             entries += [_ENTRY.validate_json(line)] if line else []
         except ValidationError:
-            why = f"line {number} is cut, or of another version"
+            why = f"line {number} is incomplete, or of another version"
     return entries, why

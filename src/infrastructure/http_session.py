@@ -1,4 +1,4 @@
-"""HTTP for brokers' blocking SDKs: a time-out on every call, nothing sent twice, nothing followed, numbers kept exact."""
+"""HTTP sessions for brokers' blocking SDKs: a time-out on every call, no retries, no redirects, exact numbers."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ _NOTHING_LEFT_US = (NewConnectionError, ConnectTimeoutError, NameResolutionError
 
 
 class ExactResponse(Response):
-    """Reads JSON numbers as `Decimal`, from their text."""
+    """Parses JSON numbers as `Decimal`, from their text."""
 
     def json(self, **keywords: Any) -> Any:
         return super().json(parse_float=Decimal, **keywords)
 
 
 class OneTry(HTTPAdapter):
-    """Sends each request once and waits for `timeout_seconds` at most: to connect, and again between two bytes of the answer."""
+    """Sends each request once. Waits at most `timeout_seconds` for the connection, and again between two bytes of the answer."""
 
     def __init__(self, timeout_seconds: float) -> None:
         super().__init__(max_retries=0)
@@ -49,7 +49,7 @@ class OneTry(HTTPAdapter):
 
 
 def one_try_session(timeout_seconds: float) -> Session:
-    """A session that neither retries nor follows redirects: an address that redirects a POST is a wrong address."""
+    """A session that neither retries nor follows redirects: a redirected POST means a wrong address."""
     session = Session()
     session.max_redirects = 0
     for scheme in ("http://", "https://"):
@@ -58,7 +58,9 @@ def one_try_session(timeout_seconds: float) -> Session:
 
 
 def error_of(failure: RequestException, broker: str) -> BrokerError:
-    """Definite only where no connection was made. Names neither request nor address: they can hold keys."""
+    """The error of ours. It is a definite failure only if no connection was made. It names neither request nor address, which can
+    hold keys.
+    """
     kind = type(failure).__name__
     if isinstance(failure, ConnectTimeout) or _reason_of(failure) is not None:
         return BrokerConnectionError(f"{broker}: no connection ({kind})")
@@ -70,7 +72,7 @@ def error_of(failure: RequestException, broker: str) -> BrokerError:
 
 
 def _reason_of(failure: RequestException) -> Exception | None:
-    """Why no connection was made; None when one was."""
+    """Why no connection was made. None if one was made."""
     cause = failure.args[0] if failure.args else None
     reason = cause.reason if isinstance(cause, MaxRetryError) else cause
     return reason if isinstance(reason, _NOTHING_LEFT_US) else None

@@ -1,4 +1,4 @@
-"""Log lines: one for people on the console, one for machines in a daily file. Neither can be forged, neither tells a secret."""
+"""Log lines: for people on the console, for machines in a daily file. External text can forge no line, and no secret is shown."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from liveorder.infrastructure.daily_file import DailyFile
 from liveorder.infrastructure.secrecy import MASK, Censor, is_secret_name
 
 MAX_TEXT_LENGTH = 8192
-"""Characters of one text in a line; the rest is cut."""
+"""Maximum number of characters of one text in a line; the rest is cut."""
 
 _Record = MutableMapping[str, Any]
 
@@ -32,15 +32,16 @@ class StructuredLog:
     """The `ActivityLog` of a running service, on structlog.
 
     Console: ``2024-11-24 10:30:12 | [EXECUTION] | Order filled: 100 @ 235.15 | signal_id=sig_1 order_id=0193…``, times in UTC.
-    File: JSON objects with `timestamp`, `level`, `category`, `event_type`, `message` and every field, in
-    `orders_YYYYMMDD.log`. What only repeats a line is left to the file. A file that cannot be written is told once on stderr, and
+
+    File: JSON objects with `timestamp`, `level`, `category`, `event_type`, `message` and every field, in `orders_YYYYMMDD.log`.
+    Lines that repeat an earlier one go to the file only. If the file cannot be written, that is reported once on stderr, and
     trading goes on.
     """
 
     def __init__(
         self, clock: Clock, console: TextIO | None = None, directory: Path | None = None, secrets: Collection[SecretStr] = ()
     ) -> None:
-        """`console` and `directory`: None writes no such lines. `secrets` are blotted out wherever they turn up."""
+        """`console` and `directory`: None writes no such lines. `secrets` are masked wherever they appear."""
         self._clock, self._console, self._has_complained = clock, console, False
         self._file = None if directory is None else DailyFile(directory, "orders", ".log")
         self._logger = structlog.wrap_logger(
@@ -52,11 +53,11 @@ class StructuredLog:
     def write(self, category: str, sentence: str, **fields: object) -> None:
         try:
             self._logger.info(sentence, category=category, fields=fields)
-        except Exception as error:  # noqa: BLE001 - whatever a value does when it is shown, trading goes on
+        except Exception as error:  # noqa: BLE001 - a value's own code may raise anything, and trading goes on
             self._complain(error)
 
     def about(self, **ids: object) -> AbstractContextManager[None]:
-        """Lines written inside, also by tasks that are started inside, carry these ids."""
+        """Lines written inside the block, also by tasks started there, carry these ids."""
         return bound_contextvars(**ids)
 
     def close(self) -> None:
@@ -64,7 +65,7 @@ class StructuredLog:
             self._file.close()
 
     def info(self, record: _Record) -> None:
-        """Where structlog hands over the finished record."""
+        """Called by structlog with the finished record."""
         if self._console is not None and record["event_type"] != REPEATED:
             _print(self._console, _console_line(record))
         if self._file is not None:
@@ -72,7 +73,7 @@ class StructuredLog:
 
     def _stamp(self, logger: object, method: str, record: _Record) -> _Record:
         stamp = {"timestamp": self._clock.now().isoformat(timespec="milliseconds")}
-        return {**stamp, **record, **stamp}  # first in the line, and last to be written
+        return {**stamp, **record, **stamp}  # first in the line, and not to be overwritten
 
     def _complain(self, error: Exception) -> None:
         if not self._has_complained:
@@ -81,7 +82,7 @@ class StructuredLog:
 
 
 def _gather_fields(logger: object, method: str, record: _Record) -> _Record:
-    """One flat record. What a line says of itself comes first and cannot be overwritten by a field of the same name."""
+    """One flat record. The line's own fields come first, and a field of the same name cannot overwrite them."""
     sentence, category, fields = record.pop("event"), record.pop("category"), record.pop("fields")
     given = {name: value for name, value in {**record, **fields}.items() if value is not None}
     own = {
@@ -94,7 +95,7 @@ def _gather_fields(logger: object, method: str, record: _Record) -> _Record:
 
 
 class _Harmless:
-    """Secrets hidden, everything else JSON values and visible text."""
+    """Masks secrets, and turns everything else into JSON values and visible text."""
 
     def __init__(self, censor: Callable[[str], str]) -> None:
         self._censor = censor
@@ -141,7 +142,7 @@ def _console_line(record: Mapping[str, Any]) -> str:
 
 
 def _print(stream: TextIO, line: str) -> None:
-    """A closed pipe or a terminal of another encoding is no reason to stop."""
+    """Print a line. A closed pipe or a terminal with another encoding must not stop anything."""
     encoding = getattr(stream, "encoding", None) or "utf-8"
     with suppress(OSError, ValueError):
         stream.write(line.encode(encoding, "backslashreplace").decode(encoding) + "\n")

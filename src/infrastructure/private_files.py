@@ -1,6 +1,6 @@
-"""Files and folders that are their owner's alone, from their first moment on and whatever the umask.
+"""Files and folders accessible by their owner only, from creation on and regardless of the umask.
 
-What is there already keeps its mode: `liveorder doctor` says what others may do with it.
+Existing ones keep their mode; `liveorder doctor` reports what others can access.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ FOLDER_MODE = 0o700
 
 
 def open_private(path: Path, mode: str, *, buffering: int = -1) -> IO[Any]:
-    """As `open`, text in UTF-8. Raises `OSError`, also for a symbolic link: its author would choose what is written to."""
+    """As `open`, with text in UTF-8. Raises `OSError`, also for a symbolic link, whose author would choose what is written to."""
     encoding = None if "b" in mode else "utf-8"
     try:
         return open(path, mode, buffering, encoding, opener=_opened)
     except OSError as error:
         if error.errno != errno.ELOOP:
             raise
-    raise OSError(errno.ELOOP, "is a symbolic link, and nothing is written through one; name the real place instead", str(path))
+    raise OSError(errno.ELOOP, "is a symbolic link, and nothing is written through one; name the real path instead", str(path))
 
 
 def _opened(path: str, flags: int) -> int:
@@ -32,14 +32,14 @@ def _opened(path: str, flags: int) -> int:
 
 
 def make_folder(path: Path) -> None:
-    """With the folders above it that are missing. Raises `OSError`."""
+    """Make the folder and its missing parents. Raises `OSError`."""
     for folder in reversed((path, *path.parents)):
         if not folder.is_dir():
             folder.mkdir(FOLDER_MODE, exist_ok=True)
 
 
 def sync(place: Path) -> None:
-    """Make durable what a file holds, or which names a folder has. Raises `OSError`."""
+    """Sync a file's content or a folder's entries to disk. Raises `OSError`."""
     descriptor = os.open(place, os.O_RDONLY)
     try:
         os.fsync(descriptor)
@@ -48,9 +48,9 @@ def sync(place: Path) -> None:
 
 
 def make_empty_file(path: Path) -> None:
-    """For SQLite, which gives its log and its index the mode of the file; nothing where something is already. Raises `OSError`.
+    """Make an empty file for SQLite, which copies its mode to its log and index. Does nothing if a file exists. Raises `OSError`.
 
-    It is closed before it gets its name: `file_identity` says why nothing else may close a file that SQLite has open.
+    The file is closed before it gets its name: `file_identity` says why nothing else may close a file that SQLite has open.
     """
     if path.exists():
         return
@@ -64,5 +64,5 @@ def make_empty_file(path: Path) -> None:
 
 
 def draft_of(path: Path) -> Path:
-    """A name beside `path` that nobody else has."""
+    """A unique name beside `path`."""
     return path.with_name(f".{path.name}.{uuid4().hex}")

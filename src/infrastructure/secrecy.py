@@ -1,4 +1,4 @@
-"""What must not be shown: values of secret names, known secrets inside other text, passwords inside URLs."""
+"""Masking secrets: values of secret names, known secrets inside other text, passwords inside URLs."""
 
 from __future__ import annotations
 
@@ -12,25 +12,25 @@ MASK = "**********"
 
 _SECRET_NAME = re.compile(r"token|secret|key|passw|passphrase|passfile|credential|authorization|cookie", re.IGNORECASE)
 _SCHEME_END = re.compile(r"://+|:/(?=.*:.*@)", re.DOTALL)
-"""One slash is left where an address went through a path; `file:/home/bob@desk` is none."""
+"""A URL that went through a path keeps one slash. `file:/home/bob@desk` is not such a URL."""
 _ADDRESS = re.compile(r"://|:.*@", re.DOTALL)
 _CREDENTIALS = re.compile(r"(?P<user>[^\s:/?#@]*)(?P<password>:[^\s/?@]*)?")
 _PARAMETER = re.compile(r"(?<=[?&])([^\s?&=]{1,64})=[^\s&]*")
 _KEYWORD = re.compile(r"(?<![?&\w])(passw\w*|sslpassw\w*|passfile)\s*=.*", re.IGNORECASE | re.DOTALL)
 _SHORTEST_SECRET = 4
-"""Characters. Masking a shorter one inside other text would hide half of the text and tell the secret by its gaps."""
+"""In characters. Masking a shorter secret inside other text would hide half of the text and reveal the secret by its gaps."""
 
 
 @lru_cache(maxsize=1024)
 def is_secret_name(name: str) -> bool:
-    """Whether what goes by this name is not to be shown. Errs on the side of hiding."""
+    """Whether a value of this name must be hidden. Hides too much rather than too little."""
     return _SECRET_NAME.search(name) is not None
 
 
 class Censor:
-    """Blots known secrets out of text, and what stands where addresses have theirs.
+    """Masks known secrets in text, and credentials inside addresses.
 
-    Where an address cannot be taken apart nobody can say where its password ends: the rest of the text is not shown.
+    If an address cannot be parsed, nobody can say where its password ends, so the rest of the text is hidden.
     """
 
     def __init__(self, secrets: Collection[SecretStr] = ()) -> None:
@@ -44,16 +44,14 @@ class Censor:
 
 
 def no_path(text: str) -> str | None:
-    """Why this names no file: it may be an address with a password in it. Such text is not shown. None for a path."""
+    """Why this text is not a path: it may be a URL with a password, which must not be shown. None for a path."""
     if _ADDRESS.search(text) is None and Censor()(text) == text:
         return None
-    return (
-        "this looks like an address and no path, and is not shown here, as there may be a password in it; name a file or a folder"
-    )
+    return "this looks like a URL, not a path, and is not shown here, because it may contain a password; name a file or a folder"
 
 
 def _without_credentials(text: str) -> str:
-    """Of several addresses in a text, those that are not the last are not shown if one has credentials."""
+    """Hides credentials. If one of several addresses in a text has credentials, all but the last are hidden."""
     mark = _SCHEME_END.search(text)
     if mark is None:
         return text

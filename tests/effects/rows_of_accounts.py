@@ -126,7 +126,7 @@ ACCOUNTS = {
         ["B at simulated"], trades_at(accounts=[{"id": "A", "closed": True}, {"id": "B"}], default_account="B")
     ),
     "accounts.mode": Effect(
-        "account 'A' is for LIVE and TRADING_MODE is PAPER",
+        "account 'A' is for LIVE but TRADING_MODE is PAPER",
         refusal(**ALPACA, accounts=[{"id": "A", "broker": "alpaca", "mode": "LIVE"}]),
     ),
     "accounts.currency": Effect([], refused_by(INDIAN, **account(currency="INR"), **ANY_HOUR)),

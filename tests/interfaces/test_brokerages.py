@@ -79,7 +79,7 @@ async def test_what_only_a_simulation_reads_is_said_where_money_is_real(tmp_path
     log = RememberedLog()
     with pytest.raises(SettingsError, match="of nobody"):
         await open_service(settings, log=log).__aenter__()
-    assert log.of("WARNING") == ["Not read here: simulation.quotes, simulation.seed; the mode is PAPER"]
+    assert log.of("WARNING") == ["Ignored here: simulation.quotes, simulation.seed; the mode is PAPER"]
 
 
 @pytest.mark.parametrize(

@@ -134,7 +134,7 @@ async def test_that_it_listens_is_said_once_its_place_is_durable_with_where_and_
     append(path, "c")
     assert await signals_taken(settings, source, 1, log) == {"c"}
     (said,) = log.of("SOURCE")
-    assert said == f"Listens to follow:{path}: from byte {end}, its end when this process first looked; 2 lines passed over"
+    assert said == f"Listens to follow:{path}: from byte {end}, its end when this process first looked; 2 lines skipped"
     assert [(text or "").split()[0] for text in stored] == [str(end)]
     left = (bookmark(path.parent) or "").split()[0]
     assert await signals_taken(settings, file_source(settings, path, follow=True), 1, log) == {"c"}
@@ -153,7 +153,7 @@ async def test_another_days_file_with_lines_of_one_template_is_read_from_its_beg
     append(written, *sorted(tuesday))
     written.replace(path)
     assert await signals_taken(settings, file_source(settings, path, follow=True), 8, log) == monday | tuesday
-    assert "from its beginning: what is before byte" in log.of("SOURCE")[0]
+    assert "from its beginning: the content before byte" in log.of("SOURCE")[0]
 
 
 async def test_a_copy_that_appears_slowly_is_waited_for_and_that_is_said(path: Path) -> None:

@@ -99,7 +99,7 @@ def test_a_file_that_is_one_json_array_is_refused_whole(cli: CommandLine, argume
     result = cli.run("run", "--signals", "signals.jsonl", *arguments)
     assert result.exit_code == ExitCode.INVALID_INPUT
     assert (
-        "signals.jsonl is one JSON document and no JSON Lines; nothing of it was traded; write one object a line" in result.stderr
+        "signals.jsonl is one JSON document, not JSON Lines; nothing of it was traded; write one object per line" in result.stderr
     )
     cli.run("run", "--until-idle")
     assert (cli.json("orders"), cli.json("signals")) == ([], [])

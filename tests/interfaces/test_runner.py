@@ -235,16 +235,16 @@ def a_brokerage(name: str = "mine") -> Iterator[Brokerage]:
 @pytest.mark.parametrize(
     ("brokers", "says"),
     [
-        (lambda own: {"X": own}, "brokers: 'X' is no account that the settings trade"),
-        (lambda own: {"sim": own}, "brokers: 'sim' is no account that the settings trade; use SIM, or add it"),
-        (lambda own: {"SIM ": own}, "brokers: 'SIM ' is no account that the settings trade"),
-        (lambda own: {"SIM": own, "other": own}, "brokers: 'other' is no account that the settings trade"),
-        (lambda own: {1: own}, "brokers: 1 is no account that the settings trade"),
-        (lambda own: {"shut": own}, "brokers: 'shut' is no account that the settings trade"),
+        (lambda own: {"X": own}, "brokers: 'X' is not an account that the settings trade"),
+        (lambda own: {"sim": own}, "brokers: 'sim' is not an account that the settings trade; use SIM, or add it"),
+        (lambda own: {"SIM ": own}, "brokers: 'SIM ' is not an account that the settings trade"),
+        (lambda own: {"SIM": own, "other": own}, "brokers: 'other' is not an account that the settings trade"),
+        (lambda own: {1: own}, "brokers: 1 is not an account that the settings trade"),
+        (lambda own: {"shut": own}, "brokers: 'shut' is not an account that the settings trade"),
         (lambda own: {}, "brokers: an empty mapping; name an account"),
-        (lambda own: {"SIM": own.broker}, "brokers: 'SIM' is given a SimulatedBroker and no Brokerage"),
-        (lambda own: {"SIM": None}, "brokers: 'SIM' is given a NoneType and no Brokerage"),
-        (lambda own: [own], "brokers: a list and no mapping"),
+        (lambda own: {"SIM": own.broker}, "brokers: 'SIM' has a SimulatedBroker, not a Brokerage"),
+        (lambda own: {"SIM": None}, "brokers: 'SIM' has a NoneType, not a Brokerage"),
+        (lambda own: [own], "brokers: a list is not a mapping"),
     ],
 )
 async def test_a_broker_of_ones_own_for_an_account_that_nobody_trades_is_refused(

@@ -113,7 +113,7 @@ def test_a_venue_of_its_own_serves_a_trader_and_ends_when_told(cli: CommandLine,
     trader = cli.start("submit", json.dumps(coin("a")), "--json")
     assert json.loads(trader.communicate(timeout=ENOUGH_SECONDS)[0])["broker_order_id"] == "V1"
     (log,) = (cli.folder / "logs").iterdir()
-    assert f"Not read here: simulation.venue_data; the venue at {ready.read_text()} has its own" in log.read_text()
+    assert f"Ignored here: simulation.venue_data; the venue at {ready.read_text()} has its own" in log.read_text()
     venue.send_signal(signal.SIGTERM)
     out, _ = venue.communicate(timeout=ENOUGH_SECONDS)
     assert (venue.returncode, out.splitlines()[-1]) == (0, "venue closed")

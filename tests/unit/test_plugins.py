@@ -175,7 +175,7 @@ async def test_a_plugin_that_fails_on_its_url_is_named_and_shows_no_secret(
 
 async def test_a_plugin_that_makes_something_else_is_named(install: Install) -> None:
     install("carrier", "def source(access): return 7", sources={"pigeon": "carrier:source"})
-    with pytest.raises(SettingsError, match="cannot be used: it made a int and no SignalSource: that has name, finite, messages"):
+    with pytest.raises(SettingsError, match="cannot be used: it made a int, not a SignalSource: it lacks name, finite, messages"):
         await sources_of(with_source("pigeon://loft"))
 
 
@@ -240,7 +240,7 @@ def test_the_environment_sets_a_plugins_settings(tmp_path: Path, monkeypatch: py
         ({"pin": MARK, "port": "x"}, "port in [brokers.mine]"),
         ({"pin": "too-short"}, "is too short: **********"),
         ({"pin": MARK, "port": 2}, "RuntimeError: cannot use **********"),
-        ({"pin": MARK, "port": 3}, "it made a str and no Brokerage"),
+        ({"pin": MARK, "port": 3}, "it made a str, not a Brokerage"),
         ({"pin": "${NOT_SET}"}, "brokers.mine.pin: ${NOT_SET} is not set; set NOT_SET in the environment or in .env"),
     ],
 )
@@ -257,14 +257,14 @@ def test_what_is_wrong_with_a_plugins_settings_is_said_without_a_secret(
 
 def test_what_is_no_plugin_of_a_broker_is_named(install: Install) -> None:
     install("desk", "PLUGIN = 1", brokers={"mine": "desk:PLUGIN"})
-    with pytest.raises(SettingsError, match=r"desk 1.0 cannot be used: it is a int and no BrokerPlugin\(settings, open\)"):
+    with pytest.raises(SettingsError, match=r"desk 1.0 cannot be used: it is a int, not a BrokerPlugin\(settings, open\)"):
         opened(broker_settings())
 
 
 @pytest.mark.parametrize(
     ("name", "reason"),
     [
-        ("kite", "brokers.kite: kite is built in; its settings stand in [kite]"),
+        ("kite", "brokers.kite: kite is built in; its settings are in [kite]"),
         ("simulated", "brokers.simulated: simulated is built in"),
         ("other", "brokers.other: no account is at this broker"),
     ],
@@ -323,7 +323,7 @@ def test_what_is_no_url_is_refused_and_not_shown(url: str, tmp_path: Path, monke
     (tmp_path / "liveorder.toml").write_text(f'[[sources]]\nurl = "{url}"\n')
     with pytest.raises(SettingsError) as raised:
         Settings.load()
-    assert str(raised.value).startswith("sources.0.url: this is no URL")
+    assert str(raised.value).startswith("sources.0.url: this is not a URL")
     assert MARK not in str(raised.value)
 
 
@@ -333,10 +333,10 @@ def test_what_is_no_url_is_refused_and_not_shown(url: str, tmp_path: Path, monke
 @pytest.mark.parametrize(
     ("url", "reason"),
     [
-        ("file://host/signals.jsonl", "sources.0.url: this names no file; write file:PATH or file:///PATH"),
-        ("file:signals.jsonl?folow=true", "sources.0.url: ?folow=… is nothing that such a file has; use follow=true"),
+        ("file://host/signals.jsonl", "sources.0.url: this does not name a file; write file:PATH or file:///PATH"),
+        ("file:signals.jsonl?folow=true", "sources.0.url: ?folow=… is not an option of such a file; use follow=true"),
         ("file:signals.jsonl?follow=1", "sources.0.url: ?follow=…"),
-        ("file:signals.jsonl?from_beginning=true", "only a followed file begins elsewhere"),
+        ("file:signals.jsonl?from_beginning=true", "it applies to a followed file only"),
         ("file:absent.jsonl", "no file at absent.jsonl"),
     ],
 )

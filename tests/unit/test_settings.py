@@ -196,7 +196,7 @@ def test_what_does_not_fit_is_refused_by_name_with_a_remedy(toml: str, message: 
 def test_an_unknown_variable_of_ours_is_an_error_and_others_are_not(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LIVEORDER_REQUIRE_SERVICES", "1")
     assert load(dotenv="POSITION_SIZES=5\nLIVE=1\nLIVEORDER_TEST_POSTGRES=x\nLIVEORDER_TRACEBACK=1") == Settings()
-    assert refusal(dotenv='LIVEORDER_ACCOUNTS="[oops"').startswith(".env: LIVEORDER_ACCOUNTS: begins like JSON and is not")
+    assert refusal(dotenv='LIVEORDER_ACCOUNTS="[oops"').startswith(".env: LIVEORDER_ACCOUNTS: begins like JSON but is not")
     assert refusal(dotenv="LIVEORDER_STOER=x") == "stoer: no such setting; did you mean store?"
 
 
@@ -237,17 +237,17 @@ def test_credentials_make_an_account_each() -> None:
 @pytest.mark.parametrize(
     ("dotenv", "toml", "message"),
     [
-        (ALPACA, "", "TRADING_MODE is not set, but alpaca is set up; set TRADING_MODE to PAPER or LIVE"),
-        ("", "[[accounts]]\nid = 'a'\nbroker = 'kite'", "TRADING_MODE is not set, but kite is set up"),
+        (ALPACA, "", "TRADING_MODE is not set, but alpaca is configured; set TRADING_MODE to PAPER or LIVE"),
+        ("", "[[accounts]]\nid = 'a'\nbroker = 'kite'", "TRADING_MODE is not set, but kite is configured"),
         (
             "TRADING_MODE=LIVE",
             "",
-            "TRADING_MODE is LIVE and there is no account to trade; set ALPACA_API_KEY and ALPACA_SECRET_KEY, or KITE_API_KEY and",
+            "TRADING_MODE is LIVE and no account is configured; set ALPACA_API_KEY and ALPACA_SECRET_KEY, or KITE_API_KEY and",
         ),
         (
             "TRADING_MODE=LIVE",
             "broker = 'kite'",
-            "TRADING_MODE is LIVE and there is no account at kite to trade; set KITE_API_KEY and",
+            "TRADING_MODE is LIVE and no account at kite is configured; set KITE_API_KEY and",
         ),
         ("TRADING_MODE=LIVE\nKITE_API_KEY=k", "", "account 'kite' needs credentials for LIVE; set KITE_ACCESS_TOKEN"),
         (
@@ -255,14 +255,14 @@ def test_credentials_make_an_account_each() -> None:
             "[[accounts]]\nid = 'a'\nbroker = 'alpaca'",
             "account 'a' needs credentials for PAPER; set ALPACA_API_KEY and ALPACA_SECRET_KEY",
         ),
-        ("TRADING_MODE=PAPER\nUSE_MOCK_BROKER=true", "", "TRADING_MODE is PAPER and the simulated broker is asked for; unset one"),
-        ("TRADING_MODE=PAPER", "[[accounts]]\nid = 'a'", "account 'a' is simulated and TRADING_MODE is PAPER; name its broker"),
+        ("TRADING_MODE=PAPER\nUSE_MOCK_BROKER=true", "", "TRADING_MODE is PAPER, but the simulated broker is requested; unset one"),
+        ("TRADING_MODE=PAPER", "[[accounts]]\nid = 'a'", "account 'a' is simulated, but TRADING_MODE is PAPER; name its broker"),
         (
             ALPACA + "TRADING_MODE=PAPER",
             "[[accounts]]\nid = 'a'\nbroker = 'alpaca'\nmode = 'live'",
-            "account 'a' is for LIVE and TRADING_MODE is PAPER; make them agree",
+            "account 'a' is for LIVE but TRADING_MODE is PAPER; make them agree",
         ),
-        ("", "[[accounts]]\nid = 'a'\n[[accounts]]\nid = 'a'", "[[accounts]]: 'a' is there twice; give each its id"),
+        ("", "[[accounts]]\nid = 'a'\n[[accounts]]\nid = 'a'", "[[accounts]]: 'a' is used twice; give each account its own id"),
         (
             "",
             "default_account = 'acc_2'\n[[accounts]]\nid = 'acc_1'",
@@ -274,9 +274,9 @@ def test_settings_that_contradict_each_other_are_refused_at_the_start(dotenv: st
     assert refusal(toml, dotenv).startswith(message)
 
 
-TELEGRAM = "telegram.enabled is true, and nothing sends to Telegram yet: alerts are in the log; set TELEGRAM_ENABLED to false"
+TELEGRAM = "telegram.enabled is true, but nothing sends to Telegram yet: alerts are in the log; set TELEGRAM_ENABLED to false"
 KITE = "TRADING_MODE=LIVE\nKITE_API_KEY=k\n"
-TWO_TOKENS = "account 'kite': kite.access_token is not read while kite.access_token_file is set; unset one"
+TWO_TOKENS = "account 'kite': kite.access_token is ignored while kite.access_token_file is set; unset one"
 
 
 @pytest.mark.parametrize(

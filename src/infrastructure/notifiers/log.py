@@ -1,4 +1,6 @@
-"""Notices as lines of the log: what was told as it happened is told again under its id, and what a death kept back is told now."""
+"""Notices as log lines. A notice repeats, under its id, the line logged when its event happened; after a crash it may be the first
+line.
+"""
 
 from __future__ import annotations
 
@@ -12,9 +14,9 @@ BELATED = "belated_notice"
 
 
 class LogNotifier:
-    """Tells the log, which keeps and escapes what it is told.
+    """Writes notices to the log, which stores and escapes them.
 
-    What was recorded before `since`, the beginning of this run, comes from an earlier one that ended too soon to tell it.
+    A notice recorded before `since`, the beginning of this run, comes from an earlier run that ended before logging it.
     """
 
     def __init__(self, log: ActivityLog, since: datetime) -> None:

@@ -1,4 +1,4 @@
-"""Confirmations as lines of a file, each on the disk before it counts as published."""
+"""Confirmations as lines of a file, each synced to disk before it counts as published."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from liveorder.application.outbox.publisher import Confirmation
 from liveorder.infrastructure.private_files import make_folder, open_private, sync
 
 _TAIL = 1 << 20
-"""Bytes; no line is longer."""
+"""In bytes. No line is longer."""
 
 
 class JsonLinesPublisher:
-    """Appends `{"message_id": …, order and outcome}` lines. What a crash left unfinished is cut off and written again."""
+    """Appends `{"message_id": …, order and outcome}` lines. A line left unfinished by a crash is cut off and written again."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -34,7 +34,7 @@ class JsonLinesPublisher:
         if not self._is_whole:
             make_folder(self._path.parent)
             _cut_unfinished_line(self._path)
-        self._is_whole = False  # until these are whole on the disk
+        self._is_whole = False  # until these lines are complete on the disk
         with open_private(self._path, "ab") as file:
             file.write(lines)
             file.flush()
@@ -47,7 +47,7 @@ def _line(confirmation: Confirmation) -> str:
 
 
 def _cut_unfinished_line(path: Path) -> None:
-    """The last line without its end; and the file's own entry in its folder, made durable."""
+    """Cut off the last line if it has no newline, and make the file's entry in its folder durable."""
     with open_private(path, "a+b") as file:
         end = file.seek(0, os.SEEK_END)
         start = file.seek(max(end - _TAIL, 0))

@@ -1,4 +1,4 @@
-"""Settings: a TOML file, a `.env` file and the environment, checked once at the start."""
+"""Settings: a TOML file, a `.env` file and the environment, checked once at start."""
 
 from liveorder.infrastructure.settings.model import Settings
 from liveorder.infrastructure.settings.sections import AccountSettings

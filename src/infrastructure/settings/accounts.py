@@ -1,4 +1,4 @@
-"""What the settings mean for trading: which mode, which accounts, and whether they have what they need."""
+"""What the settings mean for trading: the mode, the accounts, and whether they are complete."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ from liveorder.infrastructure.settings.variables import filled_in
 SIMULATED = "simulated"
 SIMULATED_ACCOUNT = "SIM"
 REQUIRED_OPTIONS = {"alpaca": ("api_key", "secret_key"), "kite": ("api_key", "access_token"), "ibkr": ("host",)}
-"""By broker. Any of them given means that its user wants to trade there."""
+"""Required options by broker. If any of them is set, the user wants to trade there."""
 _IN_PLACE_OF = {"access_token": "access_token_file"}
-"""Options that are as good."""
+"""Options that can replace a required one."""
 
 
 def mode(settings: SettingsFields) -> TradingMode:
@@ -35,7 +35,7 @@ def mode(settings: SettingsFields) -> TradingMode:
     ]
     if real:
         raise SettingsError(
-            f"TRADING_MODE is not set, but {real[0]} is set up; "
+            f"TRADING_MODE is not set, but {real[0]} is configured; "
             "set TRADING_MODE to PAPER or LIVE, or to SIMULATION to trade at the simulated venue"
         )
     return TradingMode.SIMULATION
@@ -73,7 +73,7 @@ def broker_section(settings: SettingsFields, account: AccountSettings) -> Sectio
 
 
 def is_plugin(broker: str) -> bool:
-    """Whether an installed package, or the embedding program, has to bring it."""
+    """Whether the broker comes from an installed package or from the embedding program."""
     return broker != SIMULATED and broker not in REQUIRED_OPTIONS
 
 
@@ -86,18 +86,20 @@ def plugin_options(settings: SettingsFields, account: AccountSettings) -> dict[s
 def check(settings: SettingsFields) -> None:
     if settings.broker not in (None, SIMULATED) and mode(settings) is TradingMode.SIMULATION:
         raise SettingsError(
-            f"broker is {settings.broker} and the mode is SIMULATION; set TRADING_MODE to PAPER or LIVE with its credentials, "
+            f"broker is {settings.broker}, but the mode is SIMULATION; set TRADING_MODE to PAPER or LIVE with its credentials, "
             "or leave broker unset"
         )
     if settings.trading_mode not in (None, TradingMode.SIMULATION) and _asks_for_mock(settings):
         raise SettingsError(
-            f"TRADING_MODE is {settings.trading_mode} and the simulated broker is asked for; "
+            f"TRADING_MODE is {settings.trading_mode}, but the simulated broker is requested; "
             "unset one of TRADING_MODE and USE_MOCK_BROKER"
         )
     accounts = trading_accounts(settings)
     ids = [account.id for account in (*accounts, *(each for each in settings.accounts if each.closed))]
     if len(set(ids)) < len(ids):
-        raise SettingsError(f"[[accounts]]: {next(name for name in ids if ids.count(name) > 1)!r} is there twice; give each its id")
+        raise SettingsError(
+            f"[[accounts]]: {next(name for name in ids if ids.count(name) > 1)!r} is used twice; give each account its own id"
+        )
     _check_default(settings, accounts)
     check_unread(settings)
     for account in settings.accounts:
@@ -113,7 +115,7 @@ def _check_plugin_tables(settings: SettingsFields) -> None:
     used = {account.broker for account in settings.accounts}
     for name in settings.brokers:
         if not is_plugin(name):
-            remedy = "it has none" if name == SIMULATED else f"its settings stand in [{name}]"
+            remedy = "it has no settings" if name == SIMULATED else f"its settings are in [{name}]"
             raise SettingsError(f"brokers.{name}: {name} is built in; {remedy}")
         if name not in used:
             raise SettingsError(
@@ -130,9 +132,9 @@ def _check_default(settings: SettingsFields, accounts: Sequence[AccountSettings]
 def _check_real(settings: SettingsFields, account: AccountSettings) -> None:
     trading_mode, options = mode(settings), broker_options(settings, account)
     if account.broker == SIMULATED:
-        raise SettingsError(f"account {account.id!r} is simulated and TRADING_MODE is {trading_mode}; name its broker")
+        raise SettingsError(f"account {account.id!r} is simulated, but TRADING_MODE is {trading_mode}; name its broker")
     if account.mode not in (None, trading_mode):
-        raise SettingsError(f"account {account.id!r} is for {account.mode} and TRADING_MODE is {trading_mode}; make them agree")
+        raise SettingsError(f"account {account.id!r} is for {account.mode} but TRADING_MODE is {trading_mode}; make them agree")
     required = REQUIRED_OPTIONS.get(account.broker, ())
     missing = [name for name in required if not options.get(name) and not options.get(_IN_PLACE_OF.get(name, name))]
     if missing:
@@ -158,7 +160,7 @@ def _traded(settings: SettingsFields) -> tuple[AccountSettings, ...]:
 
 
 def _declared(settings: SettingsFields) -> Iterable[AccountSettings]:
-    """As written, or one for each broker that is set up; in a simulation all of them simulated."""
+    """The accounts as written, or one for each configured broker. In a simulation, all are simulated."""
     if mode(settings) is TradingMode.SIMULATION:
         accounts = _traded(settings) or (AccountSettings(id=SIMULATED_ACCOUNT),)
         return [account.model_copy(update={"broker": SIMULATED, "mode": TradingMode.SIMULATION}) for account in accounts]
@@ -183,4 +185,4 @@ def _nothing_to_trade_at(settings: SettingsFields) -> str:
     brokers = REQUIRED_OPTIONS if settings.broker not in REQUIRED_OPTIONS else (settings.broker,)
     choices = (" and ".join(environment_name((broker, name)) for name in REQUIRED_OPTIONS[broker]) for broker in brokers)
     at = f" at {settings.broker}" if settings.broker else ""
-    return f"TRADING_MODE is {mode(settings)} and there is no account{at} to trade; set {', or '.join(choices)}"
+    return f"TRADING_MODE is {mode(settings)} and no account{at} is configured; set {', or '.join(choices)}"

@@ -1,4 +1,4 @@
-"""Sources, publishers and notifiers as the settings name them: by a URL, in which each `${NAME}` is a secret."""
+"""Sources, publishers and notifiers in the settings: URLs, in which each `${NAME}` is a secret."""
 
 from __future__ import annotations
 
@@ -28,31 +28,31 @@ class Door:
 
     field: str
     text: str = dataclasses.field(repr=False)
-    """As it is written."""
+    """The URL as written in the settings."""
     events: Mapping[NoticeEvent, Manner] = dataclasses.field(default_factory=dict)
-    """Of a notifier."""
+    """The events of a notifier."""
 
     @property
     def url(self) -> str:
-        """With its secrets. Raises `SettingsError`."""
+        """The URL with its secrets filled in. Raises `SettingsError`."""
         filled = filled_in(self.text, self.field)
         if DOOR_URL.fullmatch(filled) is None:
-            raise SettingsError(f"{self.field}: this is no URL, and is not shown here; write SCHEME:… or SCHEME://…")
+            raise SettingsError(f"{self.field}: this is not a URL, and is not shown here; write SCHEME:… or SCHEME://…")
         return "stdin:" if filled == STANDARD_INPUT else str(filled)
 
     @property
     def scheme(self) -> str:
-        """In small letters. Raises `SettingsError`."""
+        """The scheme in lower case. Raises `SettingsError`."""
         return self.url.partition(":")[0].lower()
 
     @property
     def is_log(self) -> bool:
-        """Whatever variables there are."""
+        """Whether it is the log. Does not depend on variables."""
         return self.text.lower().startswith("log:")
 
     @property
     def shown(self) -> str:
-        """Variables by their names, passwords masked."""
+        """The URL to show: variables by their names, passwords masked."""
         scheme, _, rest = self.text.partition(":")
         if "@" in rest and not rest.startswith("//"):
             return f"{scheme}:{MASK}"
@@ -60,22 +60,22 @@ class Door:
 
     @property
     def secrets(self) -> Iterator[SecretStr]:
-        """Variables, and what stands where a URL has its password."""
+        """The values of its variables, and the passwords in the URL."""
         yield from variables_in(self.text)
         with suppress(SettingsError, ValueError):
             yield from map(SecretStr, _passwords_in(self.url))
 
     def file(self, *switches: str) -> tuple[Path, dict[str, bool]]:
-        """Of a URL of a file, with those of its `switches` (`?follow=true`) that it sets. Raises `SettingsError`."""
+        """The path of a file URL, and those of its `switches` (`?follow=true`) that it sets. Raises `SettingsError`."""
         parts = urlsplit(self.url)
         path = unquote(parts.path)
         if parts.netloc or not path or parts.fragment:
-            raise SettingsError(f"{self.field}: this names no file; write file:PATH or file:///PATH")
+            raise SettingsError(f"{self.field}: this does not name a file; write file:PATH or file:///PATH")
         given = dict(parse_qsl(parts.query, keep_blank_values=True))
         for name, value in given.items():
             if name not in switches or value not in _SWITCHES:
                 known = f"use {' or '.join(f'{each}=true' for each in switches)}" if switches else "leave it out"
-                raise SettingsError(f"{self.field}: ?{name}=… is nothing that such a file has; {known}")
+                raise SettingsError(f"{self.field}: ?{name}=… is not an option of such a file; {known}")
         return Path(path), {name: _SWITCHES[value] for name, value in given.items()}
 
 
@@ -96,7 +96,7 @@ def doors(settings: SettingsFields) -> list[Door]:
 
 
 def _passwords_in(url: str) -> Iterable[str]:
-    """As they are written, and what they stand for."""
+    """Passwords as written and as decoded."""
     parts = urlsplit(url)
     opaque = parts.path.rpartition("@")[0].partition(":")[2]
     written = [parts.password, opaque, *(value for name, value in parse_qsl(parts.query) if is_secret_name(name))]

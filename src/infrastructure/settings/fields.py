@@ -1,4 +1,4 @@
-"""Everything that can be set, with its default. Docstrings are what `liveorder init` writes beside each setting."""
+"""All settings with their defaults. `liveorder init` writes each docstring beside its setting."""
 
 from __future__ import annotations
 
@@ -45,36 +45,38 @@ DatabaseAddress = Annotated[str, AfterValidator(_check_database)]
 
 
 class SettingsFields(BaseSettings):
-    """The fields alone; `Settings` reads them and says what follows from them."""
+    """The fields only. `Settings` reads them and derives values from them."""
 
     model_config = SettingsConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True, hide_input_in_errors=True)
 
     trading_mode: Mode | None = None
     """SIMULATION, PAPER or LIVE; none: simulation, as long as there are no credentials."""
     enable_auto_trading: bool | None = None
-    """Whether signals are traded without asking; none: true in a simulation, false otherwise."""
+    """Whether signals trade automatically; none: true in a simulation, false otherwise."""
     use_mock_broker: bool = False
-    """Trade at the simulated venue whatever accounts and credentials there are."""
+    """Trade at the simulated venue, regardless of accounts and credentials."""
     broker: Text | None = None
-    """Only the accounts at this broker; none: all."""
+    """Use only the accounts at this broker; none: all."""
     store: DatabaseAddress = Field("sqlite:///var/liveorder.db", repr=False)
-    """Where every event is kept: sqlite:///FILE or postgresql://USER:PASSWORD@HOST/DATABASE, in a part %2F for / and %40 for @."""
+    """Where all events are stored: sqlite:///FILE or postgresql://USER:PASSWORD@HOST/DATABASE, with %2F for / and %40 for @ in its
+    parts.
+    """
     read_model: DatabaseAddress | None = Field(None, repr=False)
-    """Where lists and reports are kept; none: beside the store, NAME-views.db or the same database."""
+    """Where lists and reports are stored; none: beside the store, as NAME-views.db or in the same database."""
     confirmations: FilePath | None = None
-    """JSON Lines file that every execution is confirmed in, for strategies to follow; none: no such file."""
+    """JSON Lines file in which every execution is confirmed, for strategies to follow; none: no such file."""
     projections: tuple[Text, ...] = ()
     """Reports that installed packages bring, by name; each is kept beside the read models that are always there."""
     namespace: Text = "default"
     """Part of every signal's identity. Fixed when the store is created."""
     default_account: Text | None = None
-    """Of signals that name none; none: the first account. Another than the store's: `liveorder store default-account`."""
+    """Account for signals that name none; none: the first account. To change the store's: `liveorder store default-account`."""
     default_exchange: Text | None = None
-    """Of signals that name none; none: the one exchange that has the symbol."""
+    """Exchange for signals that name none; none: the only exchange that has the symbol."""
     default_product: Product | None = None
-    """MIS, NRML, CNC or MTF, of signals that name none."""
+    """MIS, NRML, CNC or MTF, for signals that name none."""
     default_currency: CurrencyCode = "USD"
-    """Of accounts that name none."""
+    """Currency of accounts that name none."""
     risk: RiskLimits = RiskLimits()
     retry: Retry = Retry()
     timeouts: Timeouts = Timeouts()
@@ -86,19 +88,19 @@ class SettingsFields(BaseSettings):
     alpaca: Alpaca = Alpaca()
     telegram: Telegram = Telegram()
     accounts: tuple[AccountSettings, ...] = ()
-    """One table for each account; none: one for each broker whose credentials are given."""
+    """One table per account; none: one account for each broker whose credentials are given."""
     brokers: dict[Text, Options] = Field({}, repr=False)
-    """One table for each broker that an installed package brings; which settings it has says the package."""
+    """One table per broker of an installed package; the package defines its settings."""
     sources: tuple[SourceUrl, ...] = Field((), repr=False)
-    """One table for each place that signals come from, beside `--signals`."""
+    """One table per source of signals, in addition to `--signals`."""
     publishers: tuple[PublisherUrl, ...] = Field((), repr=False)
-    """One table for each place that executions are confirmed to, beside `confirmations`."""
+    """One table per destination of confirmations, in addition to `confirmations`."""
     notifiers: tuple[NotifierUrl, ...] = Field((), repr=False)
-    """One table for each place where people are told; alerts are in the log without any."""
+    """One table per destination of notices to people; without any, alerts are in the log."""
     special_sessions: tuple[SpecialSession, ...] = ()
-    """One table for each day on which an exchange keeps other hours than its calendar says."""
+    """One table per day on which an exchange has other hours than its calendar says."""
 
     @classmethod
     def settings_customise_sources(cls, *_: Any, **sources: Any) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Nothing is read unasked."""
+        """Only the given values are used; nothing else is read."""
         return (sources["init_settings"],)

@@ -1,4 +1,4 @@
-"""The settings of a process: where they come from, and what follows from them."""
+"""The settings of a process: where they are read, and what is derived from them."""
 
 from __future__ import annotations
 
@@ -36,21 +36,22 @@ from liveorder.infrastructure.settings.variables import variables_in
 
 _TOKEN_FILE: TypeAdapter[Path | None] = TypeAdapter(TokenFile | None)
 _ADDRESSED = re.compile(r"(?!.*://).+@", re.DOTALL)
-"""Somebody at some place, perhaps with a password; a name that begins with @ is none."""
+"""USER@HOST, possibly with a password. A name that begins with @ does not match."""
 
 
 class Settings(SettingsFields):
-    """`Settings(...)` takes only what it is given; `Settings.load()` reads the environment, `.env` and the file.
+    """`Settings(...)` uses only its arguments; `Settings.load()` reads the environment, `.env` and the file.
 
-    A setting that does not fit is told as `SettingsError` by `load`. Whether the settings allow trading is told by `check`, so
-    that reading a store never needs credentials.
+    `load` raises `SettingsError` for an invalid setting. `check` raises it if the settings do not allow trading, so that reading a
+    store never needs credentials.
     """
 
     @classmethod
     def load(cls, config: Path | None = None, **overrides: Any) -> Self:
-        """From `overrides` that are not None, then the environment, then `.env`, then the file; each wins over those after it.
+        """Read settings from `overrides` that are not None, then the environment, then `.env`, then the file; each overrides those
+        after it.
 
-        The file is `config`, else what LIVEORDER_CONFIG names, else ./liveorder.toml if there is one. Raises `SettingsError`.
+        The file is `config`, or the one that LIVEORDER_CONFIG names, or ./liveorder.toml if it exists. Raises `SettingsError`.
         """
         named = _named(config)
         tables = (
@@ -68,34 +69,36 @@ class Settings(SettingsFields):
             raise _explained(error, cls) from None
 
     def files(self, config: Path | None) -> tuple[Path, ...]:
-        """That `load(config)` reads, and those with tokens that they name, whether they are there or not."""
+        """The files that `load(config)` reads, and the token files that they name, whether or not they exist."""
         options = (account.options.get("access_token_file") for account in self.accounts)
         named = (*(_TOKEN_FILE.validate_python(path) for path in options), self.kite.access_token_file)
         return (_named(config) or DEFAULT_CONFIG, DOTENV, *(path for path in named if path is not None))
 
     @property
     def mode(self) -> TradingMode:
-        """Raises `SettingsError` while it is unset and credentials, or accounts at real brokers, are there."""
+        """The trading mode. Raises `SettingsError` if it is unset while credentials or accounts at real brokers are configured."""
         return the_accounts.mode(self)
 
     @property
     def auto_trading(self) -> bool:
-        """What holds until a person switches it."""
+        """Whether signals trade automatically, until a person switches it."""
         return self.mode is TradingMode.SIMULATION if self.enable_auto_trading is None else self.enable_auto_trading
 
     @property
     def trading_accounts(self) -> tuple[AccountSettings, ...]:
-        """With the defaults filled in; all at the simulated broker in a simulation. Raises `SettingsError` when there is none."""
+        """The traded accounts with defaults filled in. In a simulation, all are at the simulated broker. Raises `SettingsError` if
+        there is none.
+        """
         return the_accounts.trading_accounts(self)
 
     @property
     def account_ids(self) -> tuple[str, ...]:
-        """Of every account that the store may know, closed ones too."""
+        """The ids of all accounts that the store may know, including closed ones."""
         return tuple(account.id for account in (*self.trading_accounts, *self.closed_accounts))
 
     @property
     def closed_accounts(self) -> tuple[AccountSettings, ...]:
-        """Those that are traded no more."""
+        """The accounts that are no longer traded."""
         return tuple(account for account in self.accounts if account.closed)
 
     @property
@@ -110,34 +113,38 @@ class Settings(SettingsFields):
         return re.sub(r"(\.\w+)?$", r"-views\1", self.store, count=1) if self.store.startswith("sqlite") else self.store
 
     def limits(self, account_id: str, currency: str = "") -> RiskLimits:
-        """Of an account, for orders in `currency` where that has limits of its own. Raises `SettingsError` for an unknown one."""
+        """The limits of an account, for orders in `currency` if that has its own limits. Raises `SettingsError` for an unknown
+        account.
+        """
         return the_accounts.named(account_id, self.trading_accounts).limits(self.risk, currency)
 
     def broker_section(self, account: AccountSettings) -> Section:
-        """The table of the account's broker, with what differs for the account. Raises `SettingsError` for an unknown option."""
+        """The table of the account's broker, with the account's options applied. Raises `SettingsError` for an unknown option."""
         return the_accounts.broker_section(self, account)
 
     def plugin_options(self, account: AccountSettings) -> dict[str, Any]:
-        """`[brokers.NAME]` of the account's broker with what differs for the account, secrets plain. Raises `SettingsError`."""
+        """`[brokers.NAME]` of the account's broker with the account's options applied and secrets in plain text. Raises
+        `SettingsError`.
+        """
         return the_accounts.plugin_options(self, account)
 
     def check(self) -> None:
-        """Raises `SettingsError` that names what is missing or contradictory before anything may be traded."""
+        """Raises `SettingsError` if anything needed for trading is missing or contradictory."""
         the_accounts.check(self)
 
     @property
     def unread(self) -> tuple[str, ...]:
-        """Settings that are set and that this process does not read, because of others: what a person must hear at the start."""
+        """Settings that are set but ignored by this process because of other settings. A person must see them at start."""
         return unread_of(self.simulation, self.mode)
 
     @property
     def why_unread(self) -> str:
-        """The reason, which is one for all of `unread`."""
+        """The common reason for all of `unread`."""
         return why_unread(self.simulation, self.mode)
 
     @property
     def secrets(self) -> tuple[SecretStr, ...]:
-        """All that must never be shown."""
+        """All values that must never be shown."""
         databases = (database_url(self.store), database_url(self.read_model_url))
         passwords = (secret for url in databases if isinstance(url, PostgresUrl) for secret in url.secrets)
         of_doors = (secret for door in doors(self) for secret in door.secrets)
@@ -145,7 +152,7 @@ class Settings(SettingsFields):
         return (*_secrets_in(dict(self)), *passwords, *of_doors, *of_plugins)
 
     def masked(self) -> dict[str, Any]:
-        """For showing: nested tables of JSON values, secrets and passwords masked, with the read models that are in force."""
+        """The settings to show: nested tables of JSON values, secrets masked, with the effective read model."""
         databases = {"store": str(database_url(self.store)), "read_model": str(database_url(self.read_model_url))}
         tables: dict[str, Any] = _masked(self.model_dump(mode="json"))
         return {name: databases.get(name, value) for name, value in tables.items()}
@@ -172,7 +179,7 @@ def _explained(error: ValidationError, model: type[Settings]) -> SettingsError:
 
 
 def _holds_no_secret(error: ErrorDetails) -> bool:
-    """Neither a table, which may hold anything, nor what stands in its place, nor anything like an address."""
+    """False for a table, which may contain anything, for a value in place of a table, and for anything like an address."""
     value = error["input"]
     is_single = not isinstance(value, dict | list | tuple) and error["type"] not in ("model_type", "dict_type", "tuple_type")
     return is_single and not re.search("[@=]|://", str(value))
@@ -190,7 +197,7 @@ def _secrets_in(value: Any) -> list[SecretStr]:
 
 
 def _masked(value: Any, *, is_secret: bool = False) -> Any:
-    """What stands under the name of a secret is one, of whatever type and however deep."""
+    """Mask secrets. Every value under a secret's name is a secret, of any type and depth."""
     match value:
         case dict():
             return {key: _masked(item, is_secret=is_secret or is_secret_name(key)) for key, item in value.items()}

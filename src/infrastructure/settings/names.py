@@ -1,4 +1,4 @@
-"""What settings may be called: by table and name, and as traders have always called some of them."""
+"""Names of settings: by table and name, and the names that traders are used to."""
 
 from __future__ import annotations
 
@@ -35,17 +35,19 @@ TRADER_NAMES: dict[str, SettingPath] = {
     "order_timeout_seconds": ("timeouts", "market_order_seconds"),
     "max_retry_attempts": ("retry", "max_attempts"),
 }
-"""Valid at the top of the file and, in capitals, in the environment. Letter case never matters."""
+"""Valid at the top of the file and, in capitals, in the environment. Letter case does not matter."""
 
 
 def environment_name(path: SettingPath) -> str:
-    """`MAX_DAILY_TRADES` where traders have a name for it, else `LIVEORDER_RISK__MAX_OPEN_ORDERS`."""
+    """The name of the environment variable: `MAX_DAILY_TRADES` if traders have a name for it, else
+    `LIVEORDER_RISK__MAX_OPEN_ORDERS`.
+    """
     known = next((name for name, target in TRADER_NAMES.items() if target == path), None)
     return (known or ENVIRONMENT_PREFIX + ENVIRONMENT_SEPARATOR.join(path)).upper()
 
 
 def setting_paths(model: type[BaseModel], within: SettingPath = ()) -> Iterator[SettingPath]:
-    """Of every setting that is not itself a table."""
+    """The paths of all settings that are not tables."""
     for name, field in model.model_fields.items():
         if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
             yield from setting_paths(field.annotation, (*within, name))
@@ -54,7 +56,7 @@ def setting_paths(model: type[BaseModel], within: SettingPath = ()) -> Iterator[
 
 
 def nearest_setting(name: str, model: type[BaseModel]) -> str:
-    """The setting that was probably meant, by its path; a remedy for an error message."""
+    """The setting that was probably meant, by its path, as the remedy of an error message."""
     by_name = {path[-1]: ".".join(path) for path in setting_paths(model)}
     by_name |= {trader_name: trader_name for trader_name in TRADER_NAMES}
     by_name |= {path[0]: path[0] for path in setting_paths(model)}
@@ -63,7 +65,7 @@ def nearest_setting(name: str, model: type[BaseModel]) -> str:
 
 
 def put(values: dict[str, Any], path: SettingPath, value: Any) -> None:
-    """Into nested tables. Raises `KeyError` when something else is there already."""
+    """Put a value into nested tables. Raises `KeyError` if another value is already there."""
     *tables, name = path
     for table in tables:
         values = values.setdefault(table, {})

@@ -1,4 +1,4 @@
-"""The tables of the settings file. Docstrings are what `liveorder init` writes beside each setting."""
+"""The tables of the settings file. `liveorder init` writes each docstring beside its setting."""
 
 from __future__ import annotations
 
@@ -44,18 +44,16 @@ def _check_path(path: Path) -> Path:
 
 FilePath = Annotated[Path, AfterValidator(_check_path)]
 TokenFile = Annotated[FilePath, BeforeValidator(lambda value: value.get_secret_value() if isinstance(value, SecretStr) else value)]
-"""Its name sounds like a secret's, and options of an account are hidden by their names; the path is none."""
+"""The option's name looks like a secret's, so it is hidden in an account's options; but a path is no secret."""
 
 
 def _address(schemes: str, path: str = r"(?:/[^\s?#@]*)?") -> Any:
-    """What may be shown and logged: nobody has to look for a password in it."""
+    """A validator of addresses that can be shown and logged, because they contain no password."""
     pattern = re.compile(rf"{schemes}://[^\s/?#@]+{path}")
 
     def check(text: str) -> str:
         if pattern.fullmatch(text) is None:
-            raise ValueError(
-                f"must match {pattern.pattern}, without user, password or query: credentials have settings of their own"
-            )
+            raise ValueError(f"must match {pattern.pattern}, without user, password or query: credentials have their own settings")
         return text
 
     return AfterValidator(check)
@@ -68,7 +66,7 @@ StreamAddress = Annotated[str, _address("wss?")]
 
 def _check_protection(percent: Decimal) -> Decimal:
     if percent != -1 and not 0 < percent <= 100:
-        raise ValueError("is -1, or above 0 and at most 100")
+        raise ValueError("must be -1, or above 0 and at most 100")
     return percent
 
 
@@ -78,58 +76,59 @@ _CAPABILITIES = TypeAdapter(BrokerCapabilities)
 
 
 class Section(BaseModel):
-    """Base of every table."""
+    """The base of every table."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True, hide_input_in_errors=True)
 
 
 class Retry(Section):
-    """A request that surely was not received is sent again."""
+    """Retries of requests that were certainly not received."""
 
     max_attempts: Annotated[int, Field(ge=1)] = 3
-    """Attempts in all."""
+    """Maximum number of attempts."""
     first_wait_seconds: Seconds = 1.0
-    """Before the second attempt; doubled before each further one."""
+    """Wait before the second attempt; doubled before each further one."""
     max_wait_seconds: Seconds = 30.0
-    """The doubling ends here."""
+    """Maximum wait."""
 
 
 class Timeouts(Section):
-    """How long to wait for what."""
+    """Time-outs."""
 
     market_order_seconds: Seconds = 60.0
-    """A market order that is open for longer, in session time, is asked about and cancelled; protective orders and orders for an
-    auction never are."""
+    """A market order that is open for longer, in session time, is looked up and cancelled. Protective orders and auction orders
+    never are.
+    """
     day_limit_order_seconds: Seconds = 300.0
-    """The same for a limit order for the day, and for what may rest as one (MARKET_TO_LIMIT)."""
+    """The same for a limit day order, and for orders that may rest as one (MARKET_TO_LIMIT)."""
     broker_call_seconds: Seconds = 10.0
-    """A call without an answer for so long has an unknown outcome."""
+    """A call without an answer after this time has an unknown outcome."""
     drain_seconds: Seconds = 10.0
-    """At the end, calls in flight have so long to come back."""
+    """At shutdown, calls in flight have this long to return."""
 
 
 class EngineSettings(Section):
-    """The rhythm of the service."""
+    """Intervals and limits of the service."""
 
     poll_seconds: Seconds = 0.5
-    """Between two questions about open orders; longer where the broker allows few, or wants none while its stream lives."""
+    """Interval of questions about open orders; longer if the broker allows few, or wants none while its stream works."""
     source_poll_seconds: Seconds = 0.5
-    """Between two looks at a followed file."""
+    """Interval of polling a followed file."""
     reconcile_seconds: Seconds = 300.0
-    """Between two comparisons with the broker."""
+    """Interval of reconciliation with the broker."""
     lease_seconds: Seconds = 15.0
-    """The store is owned for so long unless renewed; another process can take over after it."""
+    """The store is owned for this long unless renewed; afterwards another process can take over."""
     circuit_breaker_failures: Annotated[int, Field(ge=1)] = 5
-    """Broker failures in a row that halt an account."""
+    """Number of broker failures in a row that halts an account."""
     signals_at_once: Annotated[int, Field(ge=1)] = 256
-    """Signals being worked on side by side; beyond that their source waits."""
+    """Maximum number of signals processed concurrently; beyond that, their source waits."""
 
 
 class Logs(Section):
     """Where log lines go."""
 
     directory: FilePath = Path("logs")
-    """Holds orders_YYYYMMDD.log, one for each UTC day."""
+    """Contains orders_YYYYMMDD.log, one for each UTC day."""
     console: bool = True
     """Whether a running service also writes to the terminal."""
 
@@ -138,43 +137,46 @@ class Simulation(Section):
     """The simulated venue."""
 
     quotes: FilePath | None = None
-    """CSV of prices; none: those of venue_settings, else a seeded random walk."""
+    """CSV file of prices; none: those of venue_settings, else a seeded random walk."""
     seed: int = 0
-    """Of everything that is left to chance; unless it is set here, that of venue_settings holds."""
+    """Seed of all random decisions; if it is not set here, that of venue_settings applies."""
     starts_at: Moment | None = None
-    """Where the clock of a simulation begins, ISO-8601 with time zone; none: it is the real one."""
+    """Start time of the simulation's clock, ISO-8601 with time zone; none: real time."""
     venue: Annotated[str, Field(pattern=r"^[^\s:]+:\d+$")] | None = None
-    """HOST:PORT of a `liveorder venue`, which has quotes, seed and data of its own; none: the venue runs in this process."""
+    """HOST:PORT of a `liveorder venue`, which has its own quotes, seed and data; none: the venue runs in this process."""
     venue_settings: FilePath | None = None
     """TOML or JSON with fills, commissions, delays, faults and keys of the venue."""
     venue_data: FilePath = Path("var/venue.db")
-    """What the venue remembers, ours and its own death notwithstanding."""
+    """The venue's stored state, which survives our crashes and its own."""
 
 
 class Kite(Section):
     """Zerodha Kite."""
 
     api_key: SecretStr | None = None
-    """Of the Kite Connect app."""
+    """API key of the Kite Connect app."""
     api_secret: SecretStr | None = None
-    """Needed only to make an access token."""
+    """API secret; needed only to make an access token."""
     access_token: SecretStr | None = None
-    """Of the day; expires every morning."""
+    """The day's access token; expires every morning."""
     access_token_file: TokenFile | None = None
-    """Where `liveorder kite login` leaves it; read at every connection, so that a login needs no restart."""
+    """Where `liveorder kite login` stores the token; read at every connection, so that a login needs no restart."""
     variety: Literal["regular", "amo"] = "regular"
     """amo: orders placed after hours for the next session; they need allow_closed_market in [risk] too."""
     market_protection: MarketProtection = Decimal(-1)
-    """Percent by which a MARKET or SL-M order may miss the last price; -1: as Kite sees fit. Without any Kite rejects them."""
+    """Maximum percent by which a MARKET or SL-M order may deviate from the last price; -1: Kite decides. Kite rejects orders
+    without it.
+    """
     longest_ttl_minutes: Annotated[int, Field(ge=1)] = 120
-    """The longest validity of a GTD order that Kite takes."""
+    """Maximum validity of a GTD order at Kite."""
     multipliers: dict[str, Quantity] = {}
-    """Units in one lot of each MCX or CDS underlying, as in { CRUDEOIL = 100 }; one that is not here is not traded."""
+    """Units in one lot of each MCX or CDS underlying, as in { CRUDEOIL = 100 }; an underlying without an entry is not traded."""
     freeze_quantities: dict[str, Quantity] = {}
-    """The most that the exchange takes in one order, as in { NIFTY = 1800 }: of a trading symbol, or of all derivatives of an
-    underlying. An entry above it is refused here; where nothing is set, by the exchange."""
+    """Maximum quantity of one order at the exchange, as in { NIFTY = 1800 }: for a trading symbol, or for all derivatives of an
+    underlying. A larger entry is refused here; without a limit here, by the exchange.
+    """
     root: HttpRoot | None = None
-    """Another address of the API, without a path: of a test server or a proxy."""
+    """Another address of the API, without a path, such as a test server or a proxy."""
     ticker_root: StreamAddress | None = None
     """Another address of the ticker, as in wss://HOST; none: that of root, else Kite's own."""
 
@@ -183,44 +185,45 @@ class Ibkr(Section):
     """Interactive Brokers, through TWS or IB Gateway."""
 
     host: str | None = None
-    """Where TWS or the gateway listens, usually 127.0.0.1; set, it makes an account of its own."""
+    """Host of TWS or the gateway, usually 127.0.0.1; if set, it makes an account of its own."""
     port: Port = 7497
     """7497 TWS paper, 7496 TWS live, 4002 gateway paper, 4001 gateway live."""
     client_id: Annotated[int, Field(ge=0)] = 1
-    """Must be no other program's."""
+    """TWS client id; no other program may use it."""
     account: Text | None = None
-    """IB's number of it, such as U1234567; none: the only one of the login."""
+    """IB's account number, such as U1234567; none: the login's only account."""
     outside_hours: bool = False
-    """Whether orders whose signal names no `hours` trade in the extended ones."""
+    """Whether orders whose signal names no `hours` trade in extended hours."""
     market_data: Literal["live", "frozen", "delayed", "delayed-frozen"] = "live"
-    """Which prices to ask for; delayed ones need no subscription and are 15 minutes old or more."""
+    """Which prices to request; delayed ones need no subscription and are at least 15 minutes old."""
     time_zone: ZoneName = "America/New_York"
-    """Of the login to TWS: at its midnight TWS forgets the orders and executions of the day."""
+    """Time zone of the TWS login; at its midnight TWS drops the day's orders and executions."""
 
 
 class Alpaca(Section):
     """Alpaca Markets."""
 
     api_key: SecretStr | None = None
-    """Paper and live accounts have different ones."""
+    """API key; paper and live accounts have different ones."""
     secret_key: SecretStr | None = None
-    """That goes with it."""
+    """The secret that belongs to api_key."""
     base_url: HttpAddress | None = None
-    """None: the paper or live address that fits trading_mode."""
+    """Address of the API; none: the paper or live address that matches trading_mode."""
     stream_url: StreamAddress | None = None
-    """Of the trade updates; none: base_url with ws for http, and /stream."""
+    """Address of the trade updates; none: base_url with ws for http, and /stream."""
     data_url: HttpAddress | None = None
-    """Of prices; none: Alpaca's."""
+    """Address of market data; none: Alpaca's."""
     replacement_counts_fills: bool = False
-    """Whether the quantity of a replacement counts what was filled before it. See docs/brokers/alpaca.md before you say so: while
-    it is false, an order that is part-filled is not replaced."""
+    """Whether a replacement's quantity includes what was filled before. See docs/brokers/alpaca.md before you set it: while it is
+    false, a part-filled order is not replaced.
+    """
 
 
 class Telegram(Section):
-    """Notifications. Nothing sends them yet: alerts are in the log."""
+    """Telegram notifications. Nothing sends them yet: alerts are in the log."""
 
     enabled: bool = False
-    """True is refused, until something sends them."""
+    """True is refused until something sends them."""
     bot_token: SecretStr | None = None
     """From @BotFather."""
     chat_id: str | None = None
@@ -233,18 +236,18 @@ def _check_span(text: str) -> str:
 
 
 class SpecialSession(Section):
-    """A day on which an exchange keeps other hours than its calendar says."""
+    """A day on which an exchange has other hours than its calendar says."""
 
     calendar: Text
-    """As exchange_calendars names it, such as XBOM or XNYS."""
+    """Name in exchange_calendars, such as XBOM or XNYS."""
     day: date
-    """The exchange's own."""
+    """Date at the exchange."""
     hours: tuple[Annotated[str, AfterValidator(_check_span)], ...] = ()
     """HH:MM-HH:MM in the exchange's own time; none: closed."""
 
 
 def _hide_secrets(options: dict[str, Any]) -> dict[str, Any]:
-    """What stands under the name of a secret becomes one, numbers and inner tables too."""
+    """Turn every value under a secret's name into a secret, including numbers and nested tables."""
     return {name: _hidden(value, is_secret=is_secret_name(name)) for name, value in options.items()}
 
 
@@ -279,7 +282,7 @@ DOOR_URL = re.compile(r"-|[A-Za-z][A-Za-z0-9+.-]*:[^\s]+|stdin:|log:")
 
 def _check_door(text: str) -> str:
     if DOOR_URL.fullmatch(text) is None and not text.startswith("${"):
-        raise ValueError("this is no URL, and is not shown here; write SCHEME:… or SCHEME://…, with ${NAME} for a secret")
+        raise ValueError("this is not a URL, and is not shown here; write SCHEME:… or SCHEME://…, with ${NAME} for a secret")
     return text
 
 
@@ -294,53 +297,53 @@ class SourceUrl(Section):
 
 
 class PublisherUrl(Section):
-    """Where executions are confirmed to."""
+    """Where executions are confirmed."""
 
     url: DoorUrl
     """file:PATH for JSON Lines, or the scheme of an installed package."""
 
 
 class NotifierUrl(Section):
-    """Where people are told."""
+    """Where people are notified."""
 
     url: DoorUrl
-    """log: for the log, which is always there, or the scheme of an installed package."""
+    """log: for the log, which is always used, or the scheme of an installed package."""
     events: dict[NoticeEvent, Manner] = {}
-    """on, silent or off by event; of those that are not named, alerts are on and the rest is off."""
+    """on, silent or off by event; for events that are not named, alerts are on and others off."""
 
 
 class AccountSettings(Section):
-    """One account at one broker. An order goes where its signal's account_id says."""
+    """One account at one broker. A signal's account_id selects the account."""
 
     id: Text
-    """As signals name it."""
+    """The account's name in signals."""
     broker: Text = "simulated"
     """simulated, alpaca, kite, ibkr, or a broker of an installed package or of your own."""
     mode: Mode | None = None
-    """PAPER or LIVE, to be sure: it must agree with trading_mode, unless that is SIMULATION."""
+    """PAPER or LIVE, as a safeguard: it must agree with trading_mode, unless that is SIMULATION."""
     closed: bool = False
-    """Traded no more: its orders and positions stay known, and its broker is not asked for."""
+    """No longer traded: its orders and positions stay known, and its broker is not asked."""
     currency: CurrencyCode | None = None
-    """In which its limits and position_size are; none: default_currency."""
+    """Currency of its limits and position_size; none: default_currency."""
     equity: Quantity | None = None
-    """Amount that counts as the account's equity, in place of what its broker reports; Kite reports none."""
+    """Amount used as the account's equity, in place of what its broker reports; Kite reports none."""
     exchange: Text | None = None
-    """Of signals that name none; none: default_exchange."""
+    """Exchange for signals that name none; none: default_exchange."""
     product: Product | None = None
-    """MIS, NRML, CNC or MTF, of signals that name none; none: default_product."""
+    """MIS, NRML, CNC or MTF, for signals that name none; none: default_product."""
     risk: SomeLimits = {}
     """Limits that differ from [risk]."""
     risk_by_currency: dict[CurrencyCode, SomeLimits] = {}
-    """Limits that differ again for orders in one currency."""
+    """Limits that differ for orders in one currency."""
     options: Options = Field({}, repr=False)
     """Settings of the broker's table that differ for this account."""
     capabilities: Annotated[dict[str, Any], AfterValidator(_check_capabilities)] = {}
-    """What this broker can do, where you know better: any field of BrokerCapabilities, listed in docs/brokers/README.md."""
+    """Corrections to what this broker can do: any field of BrokerCapabilities, listed in docs/brokers/README.md."""
 
     def limits(self, general: RiskLimits, currency: str = "") -> RiskLimits:
-        """`general` with what differs for this account, and for orders in `currency`."""
+        """`general` with the limits that differ for this account, and for orders in `currency`."""
         return RiskLimits.model_validate(general.model_dump() | self.risk | self.risk_by_currency.get(currency, {}))
 
     def adjusted(self, declared: BrokerCapabilities) -> BrokerCapabilities:
-        """What the broker declares, with what the operator knows better."""
+        """The declared capabilities with the operator's corrections."""
         return replace(declared, **self.capabilities)

@@ -1,4 +1,4 @@
-"""Where settings are read: the environment, a `.env` file, a TOML file. Each gives nested tables with the settings' own names."""
+"""Reading settings from the environment, a `.env` file and a TOML file. Each yields nested tables with the settings' own names."""
 
 from __future__ import annotations
 
@@ -26,18 +26,20 @@ CONFIG_VARIABLE = "LIVEORDER_CONFIG"
 DEFAULT_CONFIG = Path("liveorder.toml")
 DOTENV = Path(".env")
 NOT_SETTINGS = frozenset({"config", "traceback", "require_services", "fix_matrices", "money_examples"})
-"""After the prefix: variables of ours that are no settings. The last three, and those that begin with `test_`, are for tests."""
+"""Names, after the prefix, of our variables that are not settings. The last three, and those that begin with `test_`, are for
+tests.
+"""
 
 
 class SettingsTables(PydanticBaseSettingsSource):
-    """A source that was read beforehand."""
+    """A pydantic source for tables that were read beforehand."""
 
     def __init__(self, settings_class: type[BaseSettings], tables: dict[str, Any]) -> None:
         super().__init__(settings_class)
         self._tables = tables
 
     def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:
-        """Required by the base class; `__call__` gives all fields at once."""
+        """Required by the base class. `__call__` returns all fields at once."""
         return self._tables.get(field_name), field_name, False
 
     def __call__(self) -> dict[str, Any]:
@@ -45,27 +47,29 @@ class SettingsTables(PydanticBaseSettingsSource):
 
 
 def from_variables(variables: Mapping[str, str | None], origin: str) -> dict[str, Any]:
-    """Of environment variables; what is neither a trader's name nor begins with LIVEORDER_ is somebody else's.
+    """The settings in environment variables. A variable that is neither a trader's name nor begins with LIVEORDER_ is ignored.
 
-    An empty value is no value, `none` is None, and what begins with a bracket is JSON.
+    An empty value counts as unset, `none` as None, and a value that begins with a bracket is JSON.
     """
     settings = ((path, name, value) for name, value in variables.items() if value and (path := _path_of(name.lower())) is not None)
     return _tables(((path, name, _decoded(value, f"{origin}: {name}")) for path, name, value in settings), origin)
 
 
 def from_dotenv(path: Path) -> dict[str, Any]:
-    """Nothing when there is no such file."""
+    """The settings in a `.env` file. Empty if there is none."""
     return from_variables(dotenv_values(path, interpolate=False), str(path)) if path.is_file() else {}
 
 
 def from_toml(path: Path, *, is_required: bool) -> dict[str, Any]:
-    """Numbers exactly as they are written. Raises `SettingsError` for a file that is required and absent, or is no TOML."""
+    """The settings in a TOML file, with exact numbers. Raises `SettingsError` if a required file is missing, or if it is not
+    TOML.
+    """
     if not is_required and not path.exists():
         return {}
     try:
         document = tomllib.loads(path.read_text(encoding="utf-8"), parse_float=Decimal)
     except (OSError, ValueError) as error:
-        raise SettingsError(f"{path}: {error}; `liveorder init` writes a settings file to begin with") from None
+        raise SettingsError(f"{path}: {error}; `liveorder init` writes a new settings file") from None
     lowered = ((name.lower(), _decoded_nones(value)) for name, value in document.items())
     return _tables(((TRADER_NAMES.get(name, (name,)), name, value) for name, value in lowered), str(path))
 
@@ -87,11 +91,11 @@ def _decoded(value: str, label: str) -> Any:
     try:
         return _decoded_nones(json.loads(value, parse_float=Decimal))
     except ValueError as error:
-        raise SettingsError(f"{label}: begins like JSON and is not ({error}); quote it as JSON") from None
+        raise SettingsError(f"{label}: begins like JSON but is not ({error}); quote it as JSON") from None
 
 
 def _decoded_nones(value: Any) -> Any:
-    """`"none"` as None, for which TOML has no word."""
+    """Replace `"none"` by None, which TOML cannot express."""
     match value:
         case dict():
             return {name: _decoded_nones(item) for name, item in value.items()}

@@ -1,4 +1,4 @@
-"""The settings file that `liveorder init` writes: everything that can be set, with its default, and what it means."""
+"""The settings file that `liveorder init` writes: all settings, their defaults, and their meaning."""
 
 from __future__ import annotations
 
@@ -12,66 +12,66 @@ from liveorder.infrastructure.settings.model import Settings
 from liveorder.infrastructure.settings.names import SettingPath, environment_name
 
 _HEAD = """\
-# liveorder settings. What is commented out has the default that stands there; remove the # to change it.
-# A variable of the environment, or of .env in the working directory, wins over this file: its name stands behind each setting.
-# "none" means: not set, or no limit. Keep secrets in .env or the environment rather than here.
+# liveorder settings. A commented line shows the default; remove the # to change it.
+# A variable of the environment, or of .env in the working directory, overrides this file; its name follows each setting.
+# "none" means: not set, or no limit. Keep secrets in .env or the environment, not here.
 """
 
 _BROKERS = """
-# One table for each broker that an installed package brings; which settings it has says the package.
-# ${NAME} stands for a variable of the environment or of .env, and its value is shown nowhere.
+# One table per broker of an installed package; the package defines its settings.
+# ${NAME} is replaced by a variable of the environment or of .env. Its value is shown nowhere.
 #
 # [brokers.mine]
 # api_key = "${MINE_API_KEY}"
 """
 
 _ACCOUNTS = """
-# One table for each account. Without any there is one for each broker whose credentials are given.
+# One table per account. Without any, there is one account for each broker whose credentials are given.
 #
 # [[accounts]]
-# id = "acc_abc123"             # as signals name it
+# id = "acc_abc123"             # the account's name in signals
 # broker = "alpaca"             # simulated, alpaca, kite, ibkr, or one of an installed package
-# mode = "PAPER"                # to be sure: must agree with trading_mode, unless that is SIMULATION
-# closed = false                # true: traded no more; its orders and positions stay known
+# mode = "PAPER"                # a safeguard: must agree with trading_mode, unless that is SIMULATION
+# closed = false                # true: no longer traded; its orders and positions stay known
 # currency = "USD"              # of its limits and of position_size; else default_currency
-# exchange = "NASDAQ"           # of signals that name none; else default_exchange
-# product = "CNC"               # MIS, NRML, CNC or MTF, of signals that name none; else default_product
+# exchange = "NASDAQ"           # for signals that name none; else default_exchange
+# product = "CNC"               # MIS, NRML, CNC or MTF, for signals that name none; else default_product
 # [accounts.risk]               # limits that differ from [risk]
 # max_daily_trades = 20
 # [accounts.risk_by_currency.INR]
 # position_size = 50000
 # [accounts.options]            # settings of the broker's table that differ for this account
 # base_url = "https://paper-api.alpaca.markets"
-# [accounts.capabilities]       # what this broker can do, where you know better than the adapter
+# [accounts.capabilities]       # corrections to what the adapter declares
 # notional = true
 # usual_times_in_force = { CRYPTO = { MARKET = "IOC" } }
 """
 
 _DOORS = """
-# One table for each place that signals come from, beside --signals.
+# One table per source of signals, in addition to --signals.
 #
 # [[sources]]
 # url = "file:signals.jsonl?follow=true"   # file:PATH, - for standard input, or the scheme of an installed package
 
-# One table for each place that executions are confirmed to, beside confirmations.
+# One table per destination of confirmations, in addition to confirmations.
 #
 # [[publishers]]
 # url = "file:filled.jsonl"     # JSON Lines, or the scheme of an installed package
 
-# One table for each place where people are told. The log is told alerts without any.
+# One table per destination of notices to people. Without any, alerts are in the log.
 #
 # [[notifiers]]
 # url = "log:"                  # or the scheme of an installed package
-# [notifiers.events]            # on, silent or off; of those that are not here alerts are on, the rest is off
+# [notifiers.events]            # on, silent or off; events not named here: alerts are on, others off
 # fill = "on"                   # and partial, rejected, refused, cancelled
 # doubt = "on"                  # an alert, as are corrected, halt, dead_letter, unmatched
 """
 
 _SPECIAL_SESSIONS = """
-# One table for each day on which an exchange keeps other hours than its calendar says.
+# One table per day on which an exchange has other hours than its calendar says.
 #
 # [[special_sessions]]
-# calendar = "XBOM"             # as exchange_calendars names it; NSE, BSE and their derivatives are XBOM
+# calendar = "XBOM"             # name in exchange_calendars; NSE, BSE and their derivatives are XBOM
 # day = "2026-11-08"
 # hours = ["18:00-19:00"]       # in the exchange's own time; []: closed
 """
@@ -80,12 +80,12 @@ _WITH_TABLES_OF_THEIR_OWN = frozenset({"accounts", "brokers", "sources", "publis
 
 
 def commented_toml() -> str:
-    """Valid TOML that sets nothing. Uncommented line by line it sets every default."""
+    """Valid TOML that sets nothing. With every line uncommented, it sets every default."""
     return "".join([_HEAD, *_table(Settings(), ()), _BROKERS, _ACCOUNTS, _DOORS, _SPECIAL_SESSIONS])
 
 
 def _table(model: BaseModel, within: SettingPath) -> Iterator[str]:
-    """Plain settings first: in TOML they cannot come after a table."""
+    """The lines of a table. Plain settings come first, since TOML does not allow them after a nested table."""
     values = {name: value for name, value in model if name not in _WITH_TABLES_OF_THEIR_OWN}
     if within:
         yield f"\n# {(type(model).__doc__ or '').strip().splitlines()[0]}\n[{'.'.join(within)}]\n"

@@ -1,4 +1,6 @@
-"""Settings that nothing would read, alone or beside others: refused, or said at the start, so that nobody relies on them."""
+"""Settings that would be ignored, alone or because of others. They are refused or reported at start, so that nobody relies on
+them.
+"""
 
 from __future__ import annotations
 
@@ -14,23 +16,23 @@ _OF_THE_VENUES_PROCESS = ("quotes", "seed", "venue_data")
 
 
 def check_unread(settings: SettingsFields) -> None:
-    """Raises `SettingsError`."""
+    """Raises `SettingsError` for a setting that nothing uses yet."""
     if settings.telegram.enabled:
         raise SettingsError(
-            "telegram.enabled is true, and nothing sends to Telegram yet: alerts are in the log; set TELEGRAM_ENABLED to false"
+            "telegram.enabled is true, but nothing sends to Telegram yet: alerts are in the log; set TELEGRAM_ENABLED to false"
         )
 
 
 def check_unread_options(account: AccountSettings, options: Mapping[str, Any]) -> None:
-    """Of an account at a real broker. Raises `SettingsError`."""
+    """Check the options of an account at a real broker. Raises `SettingsError`."""
     if account.broker == "kite" and options.get("access_token") and options.get("access_token_file"):
         raise SettingsError(
-            f"account {account.id!r}: kite.access_token is not read while kite.access_token_file is set; unset one of them"
+            f"account {account.id!r}: kite.access_token is ignored while kite.access_token_file is set; unset one of them"
         )
 
 
 def unread_of(simulation: Simulation, mode: TradingMode) -> tuple[str, ...]:
-    """What is set of it that a process in this mode does not read; no error, since several may share one file."""
+    """The simulation settings that a process in this mode ignores. No error, since several processes may share one file."""
     if mode is not TradingMode.SIMULATION:
         names: Iterable[str] = Simulation.model_fields
     else:

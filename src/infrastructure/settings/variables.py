@@ -1,4 +1,4 @@
-"""`${NAME}` in a setting that is somebody else's: the value of a variable of the environment, or of `.env`, which is a secret."""
+"""`${NAME}` in settings for packages: a variable of the environment or of `.env`, whose value is a secret."""
 
 from __future__ import annotations
 
@@ -17,7 +17,9 @@ VARIABLE = re.compile(r"\$\{([A-Za-z_]\w*)\}")
 
 
 def filled_in(value: Any, field: str) -> Any:
-    """Plain values, each variable replaced, tables and lists too. Raises `SettingsError` for a variable that is not set."""
+    """The value in plain text with all variables replaced, also in tables and lists. Raises `SettingsError` for an unset
+    variable.
+    """
     match value:
         case SecretStr():
             return filled_in(value.get_secret_value(), field)
@@ -31,7 +33,7 @@ def filled_in(value: Any, field: str) -> Any:
 
 
 def variables_in(value: Any) -> Iterator[SecretStr]:
-    """The values of those that are set."""
+    """The values of the variables that are set."""
     match value:
         case SecretStr():
             yield from variables_in(value.get_secret_value())

@@ -1,4 +1,4 @@
-"""One opened file that others append to, and how to know it again."""
+"""An open file that others append to, and how to recognise it again."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ _OLD_PROOF_BYTES, _OLD_PROOF_DIGITS = 64, 16
 
 @dataclass(frozen=True, slots=True)
 class FilePlace:
-    """How far a file was read, and the SHA-256 of everything before: a file in which any of that differs is another file.
+    """How far a file was read, and the SHA-256 of everything before. If any of that differs, it is another file.
 
-    Nothing else tells files apart. Lines from one template have one length and one end; inode numbers are reused, and a file can be
-    cut and written again in place. A copy with the same lines is the same file: none of them is new.
+    Nothing else identifies a file. Lines from one template have the same length and end, inode numbers are reused, and a file can
+    be truncated and rewritten in place. A copy with the same lines is the same file: none of its lines is new.
     """
 
     offset: int
     digest: str
-    """In hexadecimal. Up to version 0.2.0 the first 16 digits of that of the last 64 bytes."""
+    """In hexadecimal. Up to version 0.2.0, the first 16 digits of the digest of the last 64 bytes."""
 
     @classmethod
     def from_text(cls, text: str) -> FilePlace:
@@ -44,7 +44,7 @@ class FilePlace:
 
 
 class _Prefix:
-    """What was read of a file: its length, the digest of all of it, and its first and last bytes, for a quick look."""
+    """The part of a file that was read: its length, its digest, and its first and last bytes for a quick check."""
 
     def __init__(self) -> None:
         self.length, self.first, self.last = 0, bytearray(), bytearray()
@@ -72,7 +72,7 @@ BEGINNING = _Prefix().place
 
 
 def end_of(path: Path) -> FilePlace | None:
-    """Behind the last complete line; the beginning where no file is, None where something is that cannot be read."""
+    """The place after the last complete line. The beginning if there is no file, None if it cannot be read."""
     try:
         with GrowingFile(path, None) as file:
             return file.place
@@ -83,7 +83,7 @@ def end_of(path: Path) -> FilePlace | None:
 
 
 def lines_before(path: Path, place: FilePlace) -> int:
-    """How many are complete before it; reads all of them. Raises `OSError`."""
+    """The number of complete lines before the place. Reads all of them. Raises `OSError`."""
     with path.open("rb") as file:
         left, lines = place.offset, 0
         while chunk := file.read(min(left, CHUNK_BYTES)):
@@ -92,7 +92,7 @@ def lines_before(path: Path, place: FilePlace) -> int:
 
 
 def begins_document(path: Path) -> bool:
-    """Whether its first line begins a JSON document that goes on in the next. Raises `OSError`."""
+    """Whether its first line begins a JSON document that continues on the next. Raises `OSError`."""
     with GrowingFile(path, BEGINNING) as file:
         return any(goes_on(line.content) for line, _ in islice(file.new_lines(), 1))
 
@@ -102,13 +102,14 @@ def _version(status: os.stat_result) -> tuple[int, ...]:
 
 
 class GrowingFile:
-    """Gives complete lines as they come. An error while reading gives none, and reading goes on where it was."""
+    """Yields complete lines as they arrive. A read error yields none, and reading continues where it was."""
 
     def __init__(self, path: Path, place: FilePlace | None) -> None:
-        """At `place`, or at the beginning if it is not this file's; None: behind the last complete line. Raises `OSError`.
+        """Opens the file at `place`, or at the beginning if `place` belongs to another file. None: after the last complete line.
+        Raises `OSError`.
 
-        Reads all that is before it. A last line without newline belongs to what comes. Closed at the end of a `with` block, and
-        with its last reference: where it could not be read, or nobody came to read it.
+        Reads everything before the place. A last line without newline counts as not yet read. Closed at the end of a `with` block,
+        or with its last reference if it was never read.
         """
         self._path, self._file = path, path.open("rb", buffering=0)
         self._close = weakref.finalize(self, self._file.close)
@@ -126,16 +127,16 @@ class GrowingFile:
         self._close()
 
     def goes_on_with(self, former: GrowingFile) -> bool:
-        """Whether it is opened behind all that was read of `former`, as a copy is; then that one's unfinished line goes on."""
+        """Whether it was opened after everything read of `former`, as a copy is. If so, it takes over the unfinished line."""
         if self.place != former.place:
             return False
         self._lines = former._lines
         return True
 
     def is_start_of(self, former: GrowingFile) -> bool:
-        """Whether all that it held when it was opened is how `former` began, and less than what was read of that.
+        """Whether its content when opened is the beginning of `former`, and shorter than what was read of that.
 
-        What is behind the first 64 KiB is compared where `former` still has it, and was not cut in place.
+        Content after the first 64 KiB is compared if `former` still has it and was not truncated in place.
         """
         found, read = self._found, former._known
         if found.length >= read.length or not read.first.startswith(found.first):
@@ -147,7 +148,7 @@ class GrowingFile:
 
     @property
     def is_as_opened(self) -> bool:
-        """Whether its name leads to it still, and it was not written since."""
+        """Whether its name still leads to it and it was not written since."""
         try:
             return _version(self._path.stat()) == self._as_opened
         except OSError:
@@ -155,24 +156,24 @@ class GrowingFile:
 
     @property
     def size(self) -> int:
-        """How many bytes it held when it was opened, up to the place that was asked for."""
+        """The number of bytes it held when opened, up to the requested place."""
         return self._found.length
 
     def is_inside_document(self, line: SourceLine) -> bool:
-        """Whether it is part of a JSON document that the file's first line began; that line itself, which tells so, is not."""
+        """Whether the line is inside a JSON document that the file's first line began. False for that first line itself."""
         self._first = self._first or line
         return line is not self._first and goes_on(self._first.content)
 
     @property
     def place(self) -> FilePlace:
-        """Behind the last line that was given, or behind all that was read once there are no more."""
+        """The place after the last line yielded, or after everything read once there are no more lines."""
         return self._known.place
 
     @property
     def was_rewritten(self) -> bool:
-        """Whether what was read is no longer there: the file was cut, or cut and written anew.
+        """Whether content that was read is gone: the file was truncated, or truncated and rewritten.
 
-        Its first and last 64 KiB are looked at, the longest line that can be a signal; a restart looks at all of it.
+        Compares its first and last 64 KiB, the longest possible signal. A restart compares everything.
         """
         first, last = self._known.first, self._known.last
         try:
@@ -182,7 +183,7 @@ class GrowingFile:
 
     @property
     def was_replaced(self) -> bool:
-        """Whether another file has its name now, and holds something: until then its writer may not have let go of this one."""
+        """Whether another, non-empty file has its name. Until then, its writer may still write to this one."""
         try:
             named = self._path.stat()
             return named.st_size > 0 and not os.path.samestat(named, os.fstat(self._file.fileno()))
@@ -194,7 +195,7 @@ class GrowingFile:
         return datetime.fromtimestamp(os.fstat(self._file.fileno()).st_mtime, UTC)
 
     def new_lines(self) -> Iterator[tuple[SourceLine, FilePlace]]:
-        """All up to the present end, each with the place behind it."""
+        """All lines up to the present end, each with the place after it."""
         while chunk := self._read():
             start = self._known.length
             for line in self._lines.feed(chunk):
@@ -203,7 +204,7 @@ class GrowingFile:
             self._known.take(chunk[self._known.length - start :])
 
     def unfinished_line(self) -> Iterator[tuple[SourceLine, FilePlace]]:
-        """The last one, when nothing will complete it."""
+        """The last line, if nothing will complete it."""
         for line in self._lines.end():
             yield line, self.place
 
@@ -214,7 +215,7 @@ class GrowingFile:
             return b""
 
     def _read_to(self, offset: int) -> _Prefix:
-        """From the beginning; shorter where the file is."""
+        """Reads from the beginning up to `offset`, or to the file's end."""
         known = _Prefix()
         self._file.seek(0)
         while chunk := self._file.read(min(offset - known.length, CHUNK_BYTES)):

@@ -14,13 +14,13 @@ from liveorder.infrastructure.signals.one_document import opens_document, refusa
 class JsonlFile:
     """Finite. Keeps no bookmark: a second reading finds every signal known.
 
-    Does not say when a line was published: who runs a file now wants its signals now, unless they carry a timestamp.
+    It does not say when a line was published. A person who runs a file now wants its signals now, unless they carry a timestamp.
     """
 
     finite = True
 
     def __init__(self, path: Path) -> None:
-        """Raises `InvalidInput` for a path that is no readable file, and for a file that is no JSON Lines."""
+        """Raises `InvalidInput` if the path is not a readable file, or the file is not JSON Lines."""
         if not path.is_file():
             raise InvalidInput("signals", f"no file at {path}", "give the path of a JSON Lines file, or - for standard input")
         self.name = f"file:{path.resolve()}"
@@ -35,10 +35,10 @@ class JsonlFile:
             yield SourceMessage(self.name, str(line.start), line.content)
 
     async def acknowledge(self, message: SourceMessage) -> None:
-        """Nothing to keep."""
+        """Keeps no bookmark."""
 
     def _lines(self) -> Iterator[SourceLine]:
-        """Looked at when it is opened and when it is read, which can be long after."""
+        """The lines. The first is checked when the file is opened and again when it is read, which can be much later."""
         is_first = True
         for line in self._read():
             if is_first and opens_document(line.content):

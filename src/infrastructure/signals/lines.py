@@ -1,4 +1,4 @@
-"""Bytes into lines, with the place of each, in bounded memory."""
+"""Splitting bytes into lines with their offsets, in bounded memory."""
 
 from __future__ import annotations
 
@@ -8,12 +8,14 @@ from dataclasses import dataclass, field
 from liveorder.domain.signal import MAX_SIGNAL_BYTES
 
 CHUNK_BYTES = 64 * 1024
-"""Read at once: tens of microseconds from the page cache, so a file is read on the loop; a thread's hand-over costs as much."""
+"""Bytes per read. This takes tens of microseconds from the page cache, no more than handing over to a thread, so files are read on
+the loop.
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class SourceLine:
-    """`start` and `end` are byte offsets; `end` is behind the newline. `content` is without it and without CR."""
+    """A line. `start` and `end` are byte offsets; `end` is after the newline. `content` excludes the newline and a CR before it."""
 
     start: int
     end: int
@@ -22,15 +24,17 @@ class SourceLine:
 
 @dataclass(slots=True)
 class LineSplitter:
-    """Gives complete lines and keeps the rest. Of a line that is too long, one byte more than allowed is kept, which tells."""
+    """Yields complete lines and keeps the rest. Of a line that is too long it keeps one byte more than allowed, so that it is
+    recognised.
+    """
 
     start: int = 0
-    """Byte offset at which the line now being read begins."""
+    """Byte offset of the line now being read."""
     _size: int = field(default=0, init=False)
     _kept: bytearray = field(default_factory=bytearray, init=False)
 
     def feed(self, chunk: bytes) -> Iterator[SourceLine]:
-        """The lines that `chunk` completes, blank ones left out."""
+        """The lines that `chunk` completes, without blank ones."""
         *completed, rest = chunk.split(b"\n")
         for part in completed:
             self._extend(part)
@@ -38,7 +42,7 @@ class LineSplitter:
         self._extend(rest)
 
     def end(self) -> Iterator[SourceLine]:
-        """What stands behind the last newline, when there is nothing more to come."""
+        """The unfinished line after the last newline, at the end of the input."""
         yield from self._finish(newline=0)
 
     def _extend(self, part: bytes) -> None:

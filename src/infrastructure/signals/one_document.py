@@ -1,4 +1,4 @@
-"""Files that are one JSON document over many lines. Some of their lines look like signals, and none of it may be traded."""
+"""Detecting files that are one JSON document over many lines. Some of their lines look like signals, but none may be traded."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ _MARK = b"\xef\xbb\xbf"
 
 
 def opens_document(first_line: bytes) -> bool:
-    """Whether a file's first line that is not blank begins an array, or an object around one. A brace alone is a torn line."""
+    """Whether a file's first non-blank line begins an array, or an object around one. A lone brace is an incomplete line."""
     return _OPENING.fullmatch(first_line.removeprefix(_MARK).strip()) is not None
 
 
 def goes_on(first_line: bytes) -> bool:
-    """Whether the document that it begins does not end on it. An array of one line is a line that cannot be used, and no more."""
+    """Whether the line begins a document that continues on the next line. An array on one line is just one unusable line."""
     return opens_document(first_line) and not _is_whole(first_line)
 
 
 def refusal(source: Path | str) -> InvalidInput:
-    """`source`: a file's path, or what else it is."""
+    """The error for such a file. `source`: its path or a description."""
     return InvalidInput(
         "signals",
-        f"{source} is one JSON document and no JSON Lines; nothing of it was traded",
-        "write one object a line, without brackets and commas around them, as `jq -c '.[]' FILE` does of an array",
+        f"{source} is one JSON document, not JSON Lines; nothing of it was traded",
+        "write one object per line, without brackets and commas around them, as `jq -c '.[]' FILE` does of an array",
     )
 
 

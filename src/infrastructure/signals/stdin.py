@@ -1,4 +1,4 @@
-"""Signals piped or typed into standard input."""
+"""Signals from standard input."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ STDIN = 0
 class StandardInput:
     """Finite: ends with the input. Each line is delivered as soon as it is complete.
 
-    Piping the same content again finds every signal known and adds no dead letter, since offsets count from the first byte.
+    Piping the same content again finds every signal known and adds no dead letter, because offsets count from the first byte.
     """
 
     finite = True
@@ -29,7 +29,7 @@ class StandardInput:
         return "as it comes, until it ends"
 
     async def messages(self) -> AsyncIterator[SourceMessage]:
-        """Raises `InvalidInput` for what begins as one JSON document."""
+        """Raises `InvalidInput` if the input is one JSON document."""
         is_first = True
         async for line in self._lines():
             if is_first and opens_document(line.content):
@@ -46,14 +46,16 @@ class StandardInput:
             yield line
 
     async def acknowledge(self, message: SourceMessage) -> None:
-        """Nothing to keep: what was read from a pipe is gone."""
+        """Keeps no bookmark: a pipe cannot be read again."""
 
     async def _chunk(self) -> bytes:
         await self._until_readable()
         return os.read(self._descriptor, CHUNK_BYTES)
 
     async def _until_readable(self) -> None:
-        """No thread: it could not be cancelled while it reads. No non-blocking mode: a terminal shares it with our output."""
+        """Wait for input without a thread, which could not be cancelled while it reads, and without non-blocking mode, which a
+        terminal would share with our output.
+        """
         loop, readable = asyncio.get_running_loop(), asyncio.Event()
         try:
             loop.add_reader(self._descriptor, readable.set)

@@ -22,7 +22,7 @@ from liveorder.infrastructure.signals.jsonl_file import JsonlFile
 from liveorder.infrastructure.signals.lines import LineSplitter
 from liveorder.infrastructure.signals.stdin import StandardInput
 
-PASSED_OVER = "; if another file was there then, what it holds behind that byte is passed over"
+SKIPPED = "; if another file was there then, its lines after that byte are skipped"
 WRITTEN_AT = datetime(2025, 3, 10, 3, 50, tzinfo=UTC)
 
 
@@ -106,10 +106,10 @@ async def delivered(
     shelf: Shelf,
     *steps: Callable[[], object],
     acknowledge: bool = True,
-    tell: Callable[[str], object] = say_nothing,
+    warn: Callable[[str], object] = say_nothing,
 ) -> list[SourceMessage]:
     """What a follower delivers while the steps happen, one at each of its waits."""
-    source, seen = FollowedFile(path, shelf, ScriptedClock(steps), end_of(path), tell=tell), []
+    source, seen = FollowedFile(path, shelf, ScriptedClock(steps), end_of(path), warn=warn), []
     with suppress(EndOfTest):
         async for message in source.messages():
             seen.append(message)
@@ -299,7 +299,7 @@ async def test_a_link_that_moved_while_nobody_read_is_read_from_its_beginning_an
     move()
     append(second, b"one\n")()
     said = await FollowedFile(link, shelf, ScriptedClock([]), end_of(link)).settle()
-    assert said == "from its beginning: what is before byte 4, where it was left, is not what was read" + PASSED_OVER
+    assert said == "from its beginning: the content before byte 4, where it was left, is not what was read" + SKIPPED
     assert await followed(link, shelf) == [("0", b"one")]
 
 
@@ -501,13 +501,13 @@ async def test_a_file_cut_for_good_is_waited_for_with_one_word_of_why_and_loses_
         append(path, new),
         nothing,
     )
-    taken = await followed(path, shelf, *steps, tell=told.append)
+    taken = await followed(path, shelf, *steps, warn=told.append)
     assert names_in(taken) == ["a", "b", "new"], "as it differs now"
     assert path.with_suffix(".told").read_text() == "\n".join(told), "told while it waited"
     (sentence,) = told
     assert sentence == (
-        f"follow:{path} waits: the file there holds only the first {line} of the {len(old)} bytes that were read, as a copy that "
-        "is still being written; it is read on behind them, or from its beginning once it differs, or after a restart"
+        f"follow:{path} waits: the file there holds only the first {line} of the {len(old)} bytes that were read, like a copy that "
+        "is still being written; reading continues after them, or from the beginning once it differs, or after a restart"
     )
 
 
@@ -516,7 +516,7 @@ async def test_an_empty_file_is_waited_for_without_a_word(path: Path, shelf: She
     told: list[str] = []
     write(path, b"old\n")
     steps = (lambda: cut_and_written_anew(path, b""), nothing, append(path, b"new\n"), nothing)
-    assert await followed(path, shelf, *steps, tell=told.append) == [("0", b"new")]
+    assert await followed(path, shelf, *steps, warn=told.append) == [("0", b"new")]
     assert told == []
 
 
@@ -546,8 +546,8 @@ async def test_a_restart_while_a_copy_appears_keeps_the_place_and_reads_what_is_
     write(path, old)
     assert await followed(path, shelf, lambda: replaced(path, old[:150]), nothing) == []
     said = await FollowedFile(path, shelf, ScriptedClock([]), None).settle()
-    where = f"what is before byte {len(old)}, where it was left, is not what was read"
-    assert said == f"from its beginning: {where}{PASSED_OVER}"
+    where = f"the content before byte {len(old)}, where it was left, is not what was read"
+    assert said == f"from its beginning: {where}{SKIPPED}"
     append(path, old[150:] + b"new\n")()
     assert await followed(path, shelf) == [(str(len(old)), b"new")]
 
@@ -564,11 +564,11 @@ async def test_a_start_says_where_it_reads_a_file_that_is_not_the_one_it_left(pa
     assert await FollowedFile(path, shelf, ScriptedClock([]), None).settle() == f"from byte {left}, where it was left"
     replaced(path, from_template(80, "b", "c"))
     said = await FollowedFile(path, shelf, ScriptedClock([]), None).settle()
-    assert said == f"from its beginning: what is before byte {left}, where it was left, is not what was read{PASSED_OVER}"
+    assert said == f"from its beginning: the content before byte {left}, where it was left, is not what was read{SKIPPED}"
     assert await FollowedFile(path, shelf, ScriptedClock([]), None).settle() == said, "as nothing of the other file was taken yet"
     path.unlink()  # noqa: ASYNC240 - a small file of the test's own
     said = await FollowedFile(path, shelf, ScriptedClock([]), None).settle()
-    assert said == f"from byte {left}, where it was left, once it can be read{PASSED_OVER}"
+    assert said == f"from byte {left}, where it was left, once it can be read{SKIPPED}"
 
 
 async def test_a_start_says_that_it_cannot_know_a_file_of_which_nothing_was_read(path: Path, shelf: Shelf) -> None:
@@ -578,7 +578,7 @@ async def test_a_start_says_that_it_cannot_know_a_file_of_which_nothing_was_read
     append(path, b"one\n")()
     replaced(path, b"two\n")
     said = await FollowedFile(path, shelf, ScriptedClock([]), None).settle()
-    assert said == "from byte 0, where it was left" + PASSED_OVER
+    assert said == "from byte 0, where it was left" + SKIPPED
 
 
 async def test_what_takes_the_place_of_a_file_while_a_service_stands_by_is_read_whole_and_said(path: Path, shelf: Shelf) -> None:
@@ -587,7 +587,7 @@ async def test_what_takes_the_place_of_a_file_while_a_service_stands_by_is_read_
     replaced(path, b"one\ntwo\nthree\n")
     said = await source.settle()
     where = "its end when this process first looked"
-    assert said == f"from its beginning: what is before byte 10, {where}, is not what was there{PASSED_OVER}"
+    assert said == f"from its beginning: the content before byte 10, {where}, is not what was there{SKIPPED}"
     assert await rest_of(source) == [b"one", b"two", b"three"]
 
 
@@ -726,14 +726,14 @@ in_every_form = pytest.mark.parametrize("text", DOCUMENTS.values(), ids=DOCUMENT
 
 async def test_a_list_on_one_line_is_refused_whole_too(path: Path) -> None:
     write(path, json.dumps(LIST).encode())
-    with pytest.raises(InvalidInput, match="write one object a line"):
+    with pytest.raises(InvalidInput, match="write one object per line"):
         JsonlFile(path)
 
 
 @in_every_form
 async def test_a_file_that_is_one_document_is_refused_whole(path: Path, text: str) -> None:
     write(path, text.encode())
-    with pytest.raises(InvalidInput, match=r"signals: .*signals\.jsonl is one JSON document .*; write one object a line"):
+    with pytest.raises(InvalidInput, match=r"signals: .*signals\.jsonl is one JSON document, .*; write one object per line"):
         JsonlFile(path)
 
 
@@ -741,7 +741,7 @@ async def test_a_file_that_is_one_document_is_refused_whole(path: Path, text: st
 async def test_one_document_on_standard_input_is_refused_whole(path: Path, text: str) -> None:
     write(path, text.encode())
     descriptor = os.open(path, os.O_RDONLY)
-    with pytest.raises(InvalidInput, match=r"signals: standard input is one JSON document .*; write one object a line"):
+    with pytest.raises(InvalidInput, match=r"signals: standard input is one JSON document, .*; write one object per line"):
         await anext(StandardInput(descriptor).messages())
     os.close(descriptor)
 

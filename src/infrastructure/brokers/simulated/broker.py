@@ -1,4 +1,4 @@
-"""A broker whose exchange is the simulated venue. It is as honest, and as unreliable, as a real one is told to be."""
+"""A broker whose exchange is the simulated venue. It is as reliable or unreliable as its settings say."""
 
 from __future__ import annotations
 
@@ -43,17 +43,17 @@ SIMULATED_CAPABILITIES = BrokerCapabilities(
     requests_per_second=1e6,
     requests_per_minute=6e7,
 )
-"""Of a venue with default settings. For others see `liveorder.testing.venue.capabilities`."""
+"""The capabilities of a venue with default settings. For others, see `liveorder.testing.venue.capabilities`."""
 
 _TOO_LATE = frozenset({"too_late", "unknown_order", "invalid_order"})
-"""Codes by which the venue refuses a cancel or a replace and leaves the order as it is."""
+"""The codes with which the venue refuses a cancel or a replace and leaves the order unchanged."""
 
 
 class SimulatedBroker:
-    """A `Broker`. `request_timeout_seconds` is how long it waits for an answer, by the transport's clock.
+    """A `Broker`. `request_timeout_seconds` is the maximum wait for an answer, by the transport's clock.
 
-    Reports are buffered from `connect` on, so that none is missed between it and `reports()`. Where the venue's key support is
-    NONE, `find` can still ask by the venue's own order id.
+    Reports are buffered from `connect` on, so that none is missed before `reports()` is called. If the venue's key support is NONE,
+    `find` can still ask by the venue's order id.
     """
 
     def __init__(
@@ -118,14 +118,14 @@ class SimulatedBroker:
         return [translation.read(await self._ask(prepared.payload), translation.submitted)]
 
     async def cancel(self, prepared: Prepared) -> Sequence[ExecutionReport]:
-        """A cancel that the venue refuses is a `CancelRejected`, not an error."""
+        """A cancel refused by the venue becomes a `CancelRejected`, not an error."""
         answer = await self._transport.ask(prepared.payload, self._timeout)
         if answer.get("error") in _TOO_LATE:
             return [CancelRejected(**_addressee(prepared), reason=answer["message"])]
         return [translation.read(answer, translation.cancelled)]
 
     async def replace(self, prepared: Prepared) -> Sequence[ExecutionReport]:
-        """A replace that the venue refuses is a `ReplaceRejected`, not an error."""
+        """A replace refused by the venue becomes a `ReplaceRejected`, not an error."""
         answer = await self._transport.ask(prepared.payload, self._timeout)
         if answer.get("error") in _TOO_LATE:
             return [ReplaceRejected(**_addressee(prepared), reason=answer["message"])]
@@ -159,9 +159,9 @@ class SimulatedBroker:
         return await self._ask_about("account", translation.account_of)
 
     async def reports(self) -> AsyncIterator[ExecutionReport]:
-        """Ends when the stream does; asked again it opens another, and ends at once when none can be had.
+        """Ends with the stream. Called again, it opens another stream, and ends at once if that fails.
 
-        One reader at a time. A reader that is cancelled leaves what it has not read to the next.
+        One reader at a time. A cancelled reader leaves its unread reports to the next.
         """
         try:
             feed = await self._open_feed()

@@ -1,4 +1,4 @@
-"""What is listed here: instruments with their grids and calendars."""
+"""The venue's listings: instruments with their grids and calendars."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ US_STOCK_VENUES = frozenset({"NYSE", "NASDAQ", "ARCA", "SMART", "XNYS", "XNAS", 
 
 @dataclass(frozen=True)
 class VenueListing:
-    """An instrument, and other exchange names under which it may be asked for."""
+    """An instrument, and other exchange names under which it can be queried."""
 
     instrument: Instrument
     also_on: frozenset[str] = frozenset()
@@ -43,14 +43,14 @@ class VenueCatalogue:
         return iter(self._by_key.values())
 
     def listed(self, key: str) -> VenueListing:
-        """Raises `VenueRefusal` for what is not listed here."""
+        """The listing. Raises `VenueRefusal` if the instrument is not listed."""
         listing = self._by_key.get(key)
         if listing is None:
             raise VenueRefusal(RefusalCode.UNKNOWN_SYMBOL, f"{key} is not listed here; add it to the catalogue file")
         return listing
 
     def with_file(self, path: Path) -> VenueCatalogue:
-        """Adds the listings of a JSON or TOML file; one with the key of a built-in takes its place."""
+        """Add the listings of a JSON or TOML file. A listing with the key of a built-in one replaces it."""
         return VenueCatalogue([*self._by_key.values(), *_listings_in(path)])
 
 
@@ -63,7 +63,7 @@ def _listings_in(path: Path) -> list[VenueListing]:
             rows = json.loads(path.read_text(), parse_float=Decimal)
         return [_listing(row) for row in rows]
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise SettingsError(f"catalogue file {path}: {_said(error)}; see the fields of Instrument, and also_on") from error
+        raise SettingsError(f"catalogue file {path}: {_text(error)}; see the fields of Instrument, and also_on") from error
 
 
 def _listing(row: dict[str, Any]) -> VenueListing:
@@ -72,7 +72,7 @@ def _listing(row: dict[str, Any]) -> VenueListing:
     return VenueListing(Instrument.model_validate(row), also_on)
 
 
-def _said(error: Exception) -> str:
+def _text(error: Exception) -> str:
     if isinstance(error, ValidationError):
         return "; ".join(f"{'.'.join(map(str, item['loc']))}: {item['msg']}" for item in error.errors())
     return f"no {error}" if isinstance(error, KeyError) else str(error)

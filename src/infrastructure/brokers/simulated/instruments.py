@@ -1,4 +1,4 @@
-"""The simulated venue's catalogue as our catalogue of instruments."""
+"""The simulated venue's catalogue as `Instruments`."""
 
 from __future__ import annotations
 
@@ -28,6 +28,6 @@ def _fits(query: InstrumentQuery, listing: VenueListing) -> bool:
     instrument = listing.instrument
     if query.exchange not in (None, instrument.exchange) and query.exchange not in listing.also_on:
         return False
-    said = (query.asset_class, query.currency, query.expiry, query.strike, query.right)
+    asked = (query.asset_class, query.currency, query.expiry, query.strike, query.right)
     has = (instrument.asset_class, instrument.currency, instrument.expiry, instrument.strike, instrument.right)
-    return all(wanted in (None, value) for wanted, value in zip(said, has, strict=True))
+    return all(wanted in (None, value) for wanted, value in zip(asked, has, strict=True))

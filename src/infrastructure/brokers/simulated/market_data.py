@@ -14,7 +14,7 @@ from liveorder.infrastructure.brokers.simulated.wire import Message
 
 
 class SimulatedMarketData:
-    """A `MarketData`. The venue has one price, without a spread; None where it has none yet."""
+    """A `MarketData`. The venue has one price per instrument, without a spread. None if it has none yet."""
 
     def __init__(self, transport: Transport, *, request_timeout_seconds: float = 5.0) -> None:
         self._transport, self._timeout = transport, request_timeout_seconds

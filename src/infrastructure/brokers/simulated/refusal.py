@@ -20,11 +20,11 @@ class RefusalCode(StrEnum):
     """An order with this client key exists."""
     STREAMS_DOWN = "streams_down"
     TOO_LATE = "too_late"
-    """The order is closed already."""
+    """The order is already closed."""
 
 
 class VenueRefusal(LiveOrderError):
-    """The venue read the request and nothing came of it."""
+    """The venue read the request and refused it."""
 
     def __init__(self, code: RefusalCode, message: str) -> None:
         super().__init__(message)

@@ -1,4 +1,4 @@
-"""The venue in another process, over its socket. Each request in flight has a connection of its own, as with HTTP."""
+"""The venue in another process, over a socket. Each request in flight has its own connection, as with HTTP."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from liveorder.infrastructure.brokers.simulated.transport import within
 from liveorder.infrastructure.brokers.simulated.wire import Message
 
 LINE_LIMIT = 1 << 26
-"""Bytes in the longest answer."""
+"""Maximum length of an answer, in bytes."""
 
 Connection: TypeAlias = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
 
 class Tcp:
-    """A `Transport`. Connections are kept and used again; one that the venue has closed meanwhile is not."""
+    """A `Transport`. Connections are reused, unless the venue has closed them meanwhile."""
 
     def __init__(self, host: str, port: int, clock: Clock) -> None:
         self._host, self._port, self._clock = host, port, clock

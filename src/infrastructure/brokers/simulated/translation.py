@@ -1,4 +1,4 @@
-"""From the venue's JSON to our reports and errors. What cannot be read is an unknown outcome, never a guess."""
+"""From the venue's JSON to our reports and errors. An unreadable message means an unknown outcome, never a guess."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ from liveorder.infrastructure.brokers.simulated.wire import Message
 T = TypeVar("T")
 
 UNREADABLE = (KeyError, ValueError, TypeError, AttributeError, InvalidOperation)
-"""What reading a message of another shape raises."""
+"""What reading a message of an unexpected shape raises."""
 
 _REFUSALS: dict[str, type[BrokerError]] = {
     "duplicate": DuplicateClientOrderId,
@@ -62,7 +62,7 @@ _REFUSALS: dict[str, type[BrokerError]] = {
 
 
 def error_of(answer: Message) -> BrokerError:
-    """Codes that are not known, a server error among them, leave the outcome unknown."""
+    """The error of ours. Unknown codes, including a server error, mean an unknown outcome."""
     message = f"venue: {answer.get('message', answer['error'])}"
     if answer["error"] == "rate_limited":
         return BrokerRateLimitError(message, answer.get("retry_after_seconds"))
@@ -70,7 +70,7 @@ def error_of(answer: Message) -> BrokerError:
 
 
 def read(answer: Message, translate: Callable[[Message], T]) -> T:
-    """Raises the `BrokerError` that the answer tells of, or `OutcomeUnknown` for one that cannot be read."""
+    """Translate an answer. Raises the `BrokerError` in the answer, or `OutcomeUnknown` if it cannot be read."""
     if "error" in answer:
         raise error_of(answer)
     try:
@@ -105,7 +105,7 @@ def snapshot_of(message: Message) -> OrderSnapshot:
 
 
 def submitted(answer: Message) -> ExecutionReport:
-    """The answer to a submit: taken, or rejected at once. Fills come by themselves."""
+    """The report of the answer to a submit: accepted, or rejected at once. Fills are reported separately."""
     order = answer["order"]
     if order["state"] == "REJECTED":
         return OrderRejected(**_address(order), reason=order["reason"])
@@ -113,7 +113,7 @@ def submitted(answer: Message) -> ExecutionReport:
 
 
 def cancelled(answer: Message) -> ExecutionReport:
-    """The answer to a cancel: pending or done."""
+    """The report of the answer to a cancel: pending or done."""
     order = answer["order"]
     if order["cancel_pending"]:
         return CancelIsPending(**_address(order))
@@ -121,7 +121,7 @@ def cancelled(answer: Message) -> ExecutionReport:
 
 
 def replaced(answer: Message) -> ExecutionReport:
-    """The answer to a replace: pending, or the terms that hold now."""
+    """The report of the answer to a replace: pending, or the new terms."""
     order = answer["order"]
     if order["replace_pending"]:
         return ReplaceIsPending(**_address(order))

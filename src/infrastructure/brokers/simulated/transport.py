@@ -1,4 +1,4 @@
-"""How a broker reaches its venue: directly, or over a socket."""
+"""The connection of a broker to its venue: in process, or over a socket."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ T = TypeVar("T")
 
 
 class ReportFeed(Protocol):
-    """Reports of one account, from the moment of subscription."""
+    """The reports of one account since the subscription."""
 
     def __aiter__(self) -> AsyncIterator[Message]: ...
 
@@ -22,10 +22,10 @@ class ReportFeed(Protocol):
 
 
 class Transport(Protocol):
-    """Carries a line of JSON there and its answer back."""
+    """Sends a line of JSON and returns the answer."""
 
     async def ask(self, line: str, timeout_seconds: float) -> Message:
-        """Raises `BrokerConnectionError` when nothing was sent, `BrokerTimeoutError` or `OutcomeUnknown` when no answer came."""
+        """Raises `BrokerConnectionError` if nothing was sent, `BrokerTimeoutError` or `OutcomeUnknown` if no answer came."""
         ...
 
     async def subscribe(self, account_id: str) -> ReportFeed:
@@ -36,7 +36,7 @@ class Transport(Protocol):
 
 
 async def within(timeout_seconds: float, future: asyncio.Future[T], clock: Clock) -> T:
-    """What the future comes to, by the clock's time. Raises `BrokerTimeoutError`, and cancels the future."""
+    """The future's result. Raises `BrokerTimeoutError` after the time-out by this clock, and cancels the future."""
     if future.done():
         return future.result()
     timer = asyncio.ensure_future(clock.sleep(timeout_seconds))

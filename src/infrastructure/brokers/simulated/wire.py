@@ -1,4 +1,4 @@
-"""What the wire to the venue carries: JSON objects with decimals as text and times in ISO-8601; what is not known is left out."""
+"""Messages to and from the venue: JSON objects with decimals as text and times in ISO-8601. Unknown fields are left out."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ Message: TypeAlias = dict[str, Any]
 
 
 def plain(**fields: Any) -> Message:
-    """The fields that are known, in JSON's own types (a `StrEnum` is one)."""
+    """The known fields, in JSON's own types (a `StrEnum` is one)."""
     message: Message = {}
     for name, value in fields.items():
         if value.__class__ is Decimal:
