@@ -1,7 +1,7 @@
 """Trading sessions from `exchange_calendars`, with corrections from our own dated list and from the settings.
 
-The library imports pandas, which takes most of a second, so it is imported for the first calendar that needs it. Each calendar is kept
-as sorted lists of epoch seconds. The library has no calendar of the NSE; XBOM has the same cash hours.
+The library imports pandas, which takes most of a second, so it is imported for the first calendar that needs it. Each calendar is
+kept as sorted lists of epoch seconds. The library has no calendar of the NSE; XBOM has the same cash hours.
 """
 
 from __future__ import annotations

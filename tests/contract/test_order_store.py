@@ -830,7 +830,7 @@ async def test_a_store_is_created_once(site: Site) -> None:
     [
         (replace(EXPECTED, mode="LIVE"), "of mode SIMULATION"),
         (replace(EXPECTED, account_ids=("other",)), "knows the accounts main"),
-        (replace(EXPECTED, namespace="x"), "namespace: this store's is 'tests', and the settings say 'x'"),
+        (replace(EXPECTED, namespace="x"), "namespace: this store's is 'tests', but the settings say 'x'"),
         (replace(EXPECTED, default_account="second", account_ids=("second", "main")), "liveorder store default-account second"),
     ],
 )
@@ -944,10 +944,10 @@ async def test_whoever_finds_that_the_log_got_shorter_has_lost_the_store(
 ) -> None:
     async with opened(site.store()) as store:
         await shortened(site, await owned(store))
-        with pytest.raises(LeaseLost, match="ends at 2, and it had reached 3"):
+        with pytest.raises(LeaseLost, match="ends at 2, but had reached 3"):
             await finds(store)
         for again in (appended, renewed, appended):
-            with pytest.raises(LeaseLost, match="lost what it had acknowledged"):
+            with pytest.raises(LeaseLost, match="lost events that it had acknowledged"):
                 await again(store)
         assert await store.head() == 2
 
@@ -977,14 +977,14 @@ async def test_who_takes_over_a_log_that_got_shorter_goes_on_from_its_end(site: 
     [
         ("UPDATE stored_events SET state = {flipped} WHERE originator_version = 2", "checksum"),
         ("UPDATE stored_events SET topic = 'liveorder.Unheard@1' WHERE originator_version = 2", "written by a newer version"),
-        ("DELETE FROM stored_events WHERE originator_version = 2", "has nothing between position 1 and 3"),
+        ("DELETE FROM stored_events WHERE originator_version = 2", "has a gap between position 1 and 3"),
         ("UPDATE stored_events SET originator_version = 9 WHERE originator_version = 2", "has version 9 where 2 should be"),
         ("DELETE FROM open_orders", "is not listed as open"),
-        ("UPDATE risk_position SET position = 1", "the risk table stands at position 1"),
-        ("UPDATE signal_claims SET order_id = '00000000-0000-0000-0000-000000000000'", "there are no events"),
-        ("UPDATE signal_claims SET order_id = 'no id'", "which is no order's id"),
+        ("UPDATE risk_position SET position = 1", "the risk table is at position 1"),
+        ("UPDATE signal_claims SET order_id = '00000000-0000-0000-0000-000000000000'", "which has no events"),
+        ("UPDATE signal_claims SET order_id = 'no id'", "which is not an order id"),
         ("DELETE FROM signal_claims", "has no claim on its signal SIGNAL1"),
-        ("DELETE FROM broker_names", "is B-1 at its broker, and is not listed under that name"),
+        ("DELETE FROM broker_names", "is B-1 at its broker, but is not listed under that id"),
         ("UPDATE broker_names SET broker_order_id = 'B2'", "B2 on account U1 is listed as order"),
         ("UPDATE broker_names SET account_id = 'U2'", "B-1 on account U2 is listed as order"),
         ("UPDATE broker_names SET order_id = 'no id'", "is listed as order no id, whose events do not say so"),
@@ -1054,7 +1054,7 @@ async def test_a_backup_made_in_use_holds_the_same_and_is_halted(site: Site) -> 
 async def test_a_backup_overwrites_nothing(site: Site) -> None:
     async with opened(site.store()) as store:
         await store.backup(site.backup_target())
-        with pytest.raises(StoreError, match=r"exists already|holds a store already"):
+        with pytest.raises(StoreError, match=r"already exists|already contains a store"):
             await store.backup(site.backup_target())
 
 
@@ -1062,7 +1062,7 @@ async def test_a_backup_of_a_damaged_store_is_refused(site: Site) -> None:
     async with opened(site.store()) as store:
         await store.append(commit(uuid4(), 1, 2, 3))
         site.tamper("DELETE FROM stored_events WHERE originator_version = 2")
-        with pytest.raises(StoreError, match="not whole"):
+        with pytest.raises(StoreError, match="the backup is damaged"):
             await store.backup(site.backup_target())
 
 

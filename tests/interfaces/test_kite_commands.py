@@ -71,7 +71,7 @@ async def test_the_token_goes_where_the_settings_read_it_or_where_the_command_sa
     async with twin(cli, 'access_token_file = "here.json"\n'):
         result = await run("login", REQUEST_TOKEN)
         assert (result.exit_code, is_private(cli.folder / "here.json")) == (0, True)
-        assert "takes it up by itself" in result.output
+        assert "uses it automatically" in result.output
         await run("login", REQUEST_TOKEN, "--file", "there.json")
         assert is_private(cli.folder / "there.json")
 

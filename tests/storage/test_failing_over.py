@@ -107,7 +107,7 @@ async def test_a_service_whose_server_is_replaced_by_a_replica_that_lagged_sends
             await asyncio.to_thread(primary.stop, "immediate")
             await feed(first, late)
             await asyncio.to_thread(replica.replace, primary)
-            why = "" if is_standby else "it was exchanged for an older one"  # or the standby was there first
+            why = "" if is_standby else "it was replaced by an older one"  # or the standby was there first
             await first.wait_for("log", category="LEASE", sentence=why)
             await first.wait_for("lost the store")
             await first.ended()

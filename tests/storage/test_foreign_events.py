@@ -87,9 +87,9 @@ async def positions_of(store: DatabaseOrderStore) -> list[int]:
         ([event(uuid4(), topic="")], "topic: .*has none"),
         ([event(HALT_STREAM)], f"stream {HALT_STREAM} is liveorder's; append to a stream of your own"),
         ([event(STORE_STREAM)], f"stream {STORE_STREAM} is liveorder's"),
-        ([event("customers/7")], "'customers/7' is no UUID"),
+        ([event("customers/7")], "'customers/7' is not a UUID"),
         ([event(uuid4(), 0)], "count from 1"),
-        ([event(uuid4(), state=MAPPER.to_stored_event(recorded(uuid4(), 1)).state)], "your own words"),
+        ([event(uuid4(), state=MAPPER.to_stored_event(recorded(uuid4(), 1)).state)], "your own encoding"),
         ([event(uuid4(), state="{}")], "encode it to bytes"),  # type: ignore[arg-type]  # as a program without types may
         ([event(stream, version) for stream in [uuid4()] for version in range(1, 514)], "insert 512 at most"),
         ([event(uuid4(), state=b"x" * (1 << 20)), event(uuid4())], "bytes at once, and orders wait"),
@@ -238,7 +238,7 @@ async def test_a_tracking_record_is_stored_with_its_events_or_they_are_not(site:
             return_exceptions=True,
         )
         assert sorted(type(each).__name__ for each in found) == ["Committed", "IntegrityError", "list"]
-        with pytest.raises(IntegrityError, match="app has processed position 7"):
+        with pytest.raises(IntegrityError, match="app has already processed position 7"):
             await put(recorder, event(uuid4()), tracking=Tracking("app", 6))
         assert (await store.head(), await tracked(store)) == (2, 7)
 
@@ -396,7 +396,7 @@ async def test_the_library_reads_the_very_rows_that_orders_are(site: Site) -> No
         assert recorder.select_notifications(1, 5, topics=("liveorder.Filled@1",)) == [
             Notification(order_id, 1, only.topic, only.state, id=1)
         ]
-        with pytest.raises(ProgrammingError, match="no UUID"):
+        with pytest.raises(ProgrammingError, match="not a UUID"):
             recorder.select_events("nonsense")
 
 

@@ -164,7 +164,7 @@ def test_a_store_has_one_writer_and_may_be_read_beside_it(place: Place) -> None:
         with open_recorder(place.url, read_only=True) as beside, beside.subscribe(topics=["liveorder.Filled@1"]) as fills:
             order = runner.buy("BTC/USD", "0.01", signal_id="s-1")
             assert next(fills).originator_id == order.order_id
-            with pytest.raises(ProgrammingError, match="opened to read only"):
+            with pytest.raises(ProgrammingError, match="opened read-only"):
                 beside.insert_tracking(Tracking("notes", 1))
         recorder = runner.recorder
     with open_recorder(place.url) as alone:

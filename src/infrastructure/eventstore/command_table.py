@@ -1,4 +1,4 @@
-"""Requests from other processes, as rows. Asking needs no lease: a process that can write the store can ask its owner."""
+"""Requests of other processes as rows. Asking needs no lease: any process that can write the store can ask its owner."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _FIND = "SELECT command_id, kind, arguments, actor, created_at, answer FROM comm
 
 
 class CommandTable:
-    """A `Commands`. `epoch` tells which ownership its answers claim; 0 is that of nobody."""
+    """A `Commands`. `epoch` returns the fencing token of its answers; 0 is no owner's."""
 
     def __init__(self, database: Database, epoch: Callable[[], int] = lambda: 0) -> None:
         self._database, self._epoch = database, epoch
@@ -40,7 +40,7 @@ class CommandTable:
         return [_command(row) for row in await self._database.fetch(_PENDING)]
 
     async def answer(self, command_id: UUID, answer: str) -> None:
-        """The first answer stands. One of a process that lost the store counts for nothing."""
+        """Store the answer. The first answer stands; an answer of a process that lost the store is ignored."""
         await self._database.write(_ANSWER, {"command_id": str(command_id), "answer": answer, "epoch": self._epoch()})
 
     async def find(self, command_id: UUID) -> StoredCommand | None:

@@ -1,4 +1,4 @@
-"""What the order store asks of a database. Two know how: SQLite and PostgreSQL."""
+"""The database port of the order store, with two implementations: SQLite and PostgreSQL."""
 
 from __future__ import annotations
 
@@ -17,120 +17,124 @@ from liveorder.infrastructure.eventstore.transaction import NotStored, Stored, T
 Row: TypeAlias = tuple[Any, ...]
 Values: TypeAlias = Mapping[str, str | int | None]
 Stamp: TypeAlias = tuple[str, Values]
-"""A statement that makes a copy differ from its original."""
+"""A statement that makes a copy different from its original."""
 
 LibraryReader: TypeAlias = SQLiteApplicationRecorder | PostgresApplicationRecorder
-"""The library's own recorder on connections of its own, which cannot write."""
+"""The library's own recorder, on its own connections, which cannot write."""
 
 T = TypeVar("T")
 Read: TypeAlias = Callable[[Notification], T]
-"""Makes something of one stored event."""
+"""Converts one stored event."""
 
 
 class DatabaseSession(Protocol):
-    """The statements of one transaction that changes tables, with what the two databases spell differently."""
+    """The statements of one transaction that changes tables, with the parts whose syntax differs between the databases."""
 
     async def execute(self, statement: str, values: Values | None = None) -> list[Row]:
-        """What it returns; nothing of a statement that returns no rows."""
+        """Execute a statement and return its rows, if any."""
         ...
 
     async def insert_new(self, table: str, rows: Sequence[Values]) -> None:
-        """Many at once, in order, by the names of their columns; what the table has under a key of theirs stays."""
+        """Insert many rows in order, by column names. Existing rows with the same keys stay."""
         ...
 
     def created(self, statement: str) -> str:
-        """A CREATE TABLE of `schema`, in this database's words."""
+        """A CREATE TABLE of `schema` in this database's dialect."""
         ...
 
     async def has_table(self, name: str) -> bool: ...
 
     def field(self, event: str, name: str) -> str:
-        """SQL for a field, as text, of the row of `stored_events` with the alias `event`."""
+        """SQL for an event's field, as text, of the row of `stored_events` with the alias `event`."""
         ...
 
     async def replace_append_function(self) -> None:
-        """PostgreSQL takes events in through a function; SQLite has none."""
+        """Replace PostgreSQL's function that appends events. SQLite has none."""
         ...
 
 
 async def write_as_owner(database: Database, statement: str, values: Values, epoch: int, what: str) -> None:
-    """A statement that writes nothing where the lease is not of `:epoch`, and returns what it wrote. Raises `LeaseLost` there."""
+    """Execute a statement that writes only if the lease has `:epoch`, and returns what it wrote. Raises `LeaseLost` if it wrote
+    nothing.
+    """
     if not await database.write(statement, {**values, "epoch": epoch}):
-        raise LeaseLost(f"another process owns this store by now; {what} stays as that one has it")
+        raise LeaseLost(f"another process owns this store now; {what} stays as that process stored it")
 
 
 class Database(Protocol):
-    """One store's tables. Raises `StoreUnavailable` where it cannot be reached or written, `StoreRefused` where it is damaged."""
+    """One store's tables. Raises `StoreUnavailable` if the store cannot be reached or written, `StoreRefused` if it is damaged."""
 
     async def open(self) -> None:
-        """Connect, having refused a place that is no store of this package's."""
+        """Connect. Refuses a place that is not a store of ours."""
         ...
 
     async def close(self) -> None: ...
 
     async def now(self) -> datetime:
-        """The clock that the lease runs by. UTC."""
+        """The time by the clock of the lease, in UTC."""
         ...
 
     async def fetch(self, statement: str, values: Values | None = None) -> list[Row]:
-        """One statement is one snapshot."""
+        """Query rows. One statement is one snapshot."""
         ...
 
     async def write(self, statement: str, values: Values) -> list[Row]:
-        """One statement under the writer's lock, durable when it returns; what it RETURNING-s."""
+        """Execute one statement durably under the writer's lock. Returns its RETURNING rows."""
         ...
 
     async def transact(self, transaction: Transaction) -> Stored | NotStored:
-        """The only way in for events. Raises `LeaseLost` where `transaction.epoch` is not the store's."""
+        """The only way to append events. Raises `LeaseLost` if the store has another epoch than `transaction.epoch`."""
         ...
 
     async def migrate(self, change: Callable[[DatabaseSession], Coroutine[Any, Any, T]]) -> T:
-        """Carry out `change` under the writer's lock: durable when this returns, and nothing of it where it raises."""
+        """Run `change` under the writer's lock. It is durable when this returns, and undone if it raises."""
         ...
 
     async def stream(self, stream_id: UUID, read: Read[T]) -> list[T]:
-        """In order of version. `read` runs wherever the database reads."""
+        """The events of a stream in order of version. `read` runs where the database reads."""
         ...
 
     async def streams(self, stream_ids: Sequence[UUID], read: Read[T]) -> list[T]:
-        """Several, one behind the other, each in order of version."""
+        """The events of several streams, one stream after the other, each in order of version."""
         ...
 
     async def first_topics(self, stream_ids: Sequence[UUID]) -> dict[UUID, str]:
-        """The topic of version 1 of each stream that is there."""
+        """The topic of version 1 of each stream that exists."""
         ...
 
     def library_reader(self) -> LibraryReader:
-        """Opens its connections when it is first asked. To be closed by its `datastore`."""
+        """The library's recorder. It opens its connections on first use; close it through its `datastore`."""
         ...
 
     async def unfinished(self, read: Read[T]) -> list[T]:
-        """Streams of the index of open orders, one behind the other, each in order."""
+        """The streams in the index of open orders, one after the other, each in order."""
         ...
 
     async def page(self, after: int, limit: int, read: Read[T]) -> list[T]:
-        """Of the log, behind position `after`."""
+        """A page of the log after position `after`."""
         ...
 
     async def damage(self) -> Sequence[str]:
-        """What the database itself finds wrong with its files; reads everything."""
+        """The damage that the database itself finds in its files. Reads everything."""
         ...
 
     async def ends(self) -> tuple[int, int]:
-        """Where the risk table stands, and where the log ends: the same, in a whole store."""
+        """The positions of the risk table and of the log's end. They are equal in an intact store."""
         ...
 
     async def open_streams(self) -> tuple[int, Sequence[UUID]]:
-        """The index of open orders, and where the log ended when it was so."""
+        """The log's end and the index of open orders at that moment."""
         ...
 
     async def place(self) -> str:
-        """What a copy of this store would have otherwise: the file's number, or the server's with its timeline and the schema's.
+        """What distinguishes this store from a copy: the file's identity, or the server's with its timeline and the schema's.
 
-        Of an open store, and of what it writes to. Raises `LeaseLost` where that is no longer what is found under its name.
+        For an open store, and the place it writes to. Raises `LeaseLost` if another store has that name now.
         """
         ...
 
     async def copy(self, target: str, stamp: Sequence[Stamp]) -> Database:
-        """A consistent copy while in use, not yet opened. It is there with its stamp or not at all; nothing may be at `target`."""
+        """Make a consistent copy while the store is in use; the copy is not opened. It appears complete with its stamp, or not at
+        all. `target` must not exist.
+        """
         ...

@@ -1,7 +1,7 @@
-"""A store of ours as the `eventsourcing` library knows one: its `EventStore`, `Repository` and notification log work on this.
+"""Our store as a recorder of the `eventsourcing` library, on which its `EventStore`, `Repository` and notification log work.
 
-It reads with the library's own recorder, on connections that cannot write, in the thread of the caller. It appends through the
-one writer, under the epoch of the store object that it belongs to, in transactions that orders share (ADR 48).
+It reads with the library's own recorder, in the caller's thread, on connections that cannot write. It appends through the store's
+only writer, under that store object's epoch, in transactions that it shares with orders (ADR 48).
 """
 
 from __future__ import annotations
@@ -34,11 +34,11 @@ from liveorder.infrastructure.eventstore.foreign_events import stream_of
 
 _T = TypeVar("_T")
 _LOOK_SECONDS = 5.0
-"""Between two looks for new events where nothing wakes a subscription."""
+"""Interval of polling for new events if nothing wakes a subscription."""
 
 
 class Appender(Protocol):
-    """What a recorder needs of a store; on its event loop. Raises as `ForeignAppender` does."""
+    """What a recorder needs of a store, called on the store's event loop. Raises as `ForeignAppender` does."""
 
     async def append(self, events: Sequence[StoredEvent], tracking: Tracking | None = None) -> Sequence[int]: ...
 
@@ -50,12 +50,12 @@ class Appender(Protocol):
 
 
 class EventRecorder(ProcessRecorder):
-    """Safe for use from any thread but the event loop's own, which an append or a tracking record would wait for: use
-    `asyncio.to_thread` there.
+    """Thread-safe, except on the store's event loop, which an append or a tracking record would wait for: use `asyncio.to_thread`
+    there.
 
-    Raises the library's errors: `IntegrityError` where another was faster, `ProgrammingError` for what this store never takes (the
-    message names it and the remedy), `OperationalError` where nothing can be stored now or another process owns the store.
-    Positions are without gaps, in the order of the commits.
+    Raises the library's errors: `IntegrityError` if another writer was faster, `ProgrammingError` for what this store never accepts
+    (the message gives the remedy), `OperationalError` if nothing can be stored now or another process owns the store. Positions
+    have no gaps and are in commit order.
     """
 
     def __init__(
@@ -69,7 +69,9 @@ class EventRecorder(ProcessRecorder):
         self._is_closed = False
 
     def close(self) -> None:
-        """Its subscriptions end with an `OperationalError`. Waits for reads: SQLite ends a process that closes under one."""
+        """Close the recorder. Its subscriptions end with an `OperationalError`. Waits for reads, because closing SQLite during one
+        crashes the process.
+        """
         for subscription in list(self._subscriptions):
             subscription.fail(OperationalError("the store was closed"))
         with self._changed:
@@ -77,12 +79,12 @@ class EventRecorder(ProcessRecorder):
             self._changed.wait_for(lambda: self._reads == 0)
         self._reader.datastore.close()
 
-    # --- what is written -------------------------------------------------------------------------------------------------------
+    # --- writing ---------------------------------------------------------------------------------------------------------------
 
     def insert_events(self, stored_events: Sequence[StoredEvent], **kwargs: Any) -> list[int]:
-        """Their positions. All of them are durable, with `tracking` where it is given, or none.
+        """Store events and return their positions. All are durable, with `tracking` if it is given, or none.
 
-        Versions count from 1 in each stream, without gaps. At most 512 events and a megabyte: orders wait for them.
+        Versions count from 1 in each stream, without gaps. At most 512 events and a megabyte, because orders wait for them.
         """
         tracking: Tracking | None = kwargs.get("tracking")
         if stored_events:
@@ -94,7 +96,7 @@ class EventRecorder(ProcessRecorder):
     def insert_tracking(self, tracking: Tracking) -> None:
         self._done(self._store.track(tracking), writes=True)
 
-    # --- what is read ----------------------------------------------------------------------------------------------------------
+    # --- reading ---------------------------------------------------------------------------------------------------------------
 
     def select_events(
         self,
@@ -132,14 +134,16 @@ class EventRecorder(ProcessRecorder):
         return self._done(self._store.tracked(application_name))
 
     def subscribe(self, gt: int | None = None, topics: Sequence[str] = ()) -> EventSubscription:
-        """On both databases, events of liveorder's among them. What other processes store is seen within a second."""
+        """Subscribe to the log, on either database, including liveorder's events. Events of other processes are seen within a
+        second.
+        """
         return EventSubscription(self, gt, list(topics), self._begin_watch, self._subscriptions)
 
     def _begin_watch(self, notice: Callable[[], None]) -> Future[None]:
         return asyncio.run_coroutine_threadsafe(self._watch(notice), self._loop)
 
     async def end_watches(self) -> None:
-        """Those of subscriptions that have ended; on the event loop, before it ends."""
+        """End the watches of closed subscriptions. Call on the event loop, before it ends."""
         watches = list(self._watches)
         for watch in watches:
             watch.cancel()
@@ -176,14 +180,14 @@ class EventRecorder(ProcessRecorder):
         except LiveOrderError as error:
             raise _of_the_library(error) from error
         except CancelledError as error:
-            raise OperationalError("liveorder stopped before this was done; what is stored of it is not known") from error
+            raise OperationalError("liveorder stopped before this was done; it is not known whether it was stored") from error
 
     def _begun(self, work: Coroutine[Any, Any, _T], *, writes: bool) -> Future[_T]:
         try:
             if writes and self._is_read_only:
-                raise ProgrammingError("this recorder was opened to read only; open it without read_only, or use a Runner's")
+                raise ProgrammingError("this recorder was opened read-only; open it without read_only, or use a Runner's")
             if _running_loop() is self._loop:
-                raise ProgrammingError("this waits for the event loop that it is called on; use asyncio.to_thread")
+                raise ProgrammingError("this would wait for the event loop that it is called on; use asyncio.to_thread")
             return asyncio.run_coroutine_threadsafe(work, self._loop)
         except BaseException as error:
             work.close()
@@ -193,7 +197,7 @@ class EventRecorder(ProcessRecorder):
 
 
 def _running_loop() -> asyncio.AbstractEventLoop | None:
-    """Of this thread."""
+    """This thread's running event loop, if any."""
     try:
         return asyncio.get_running_loop()
     except RuntimeError:

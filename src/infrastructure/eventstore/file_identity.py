@@ -1,7 +1,8 @@
-"""What tells a file from its copies: its inode and when that was born, since a deleted file's number is given away at once.
+"""The identity of a file: its inode and the inode's birth time, since the number of a deleted file is reused at once.
 
-Asked for by name. A process must never open a SQLite database beside SQLite itself: closing any descriptor of a file takes every
-POSIX lock from it that the process holds, and then another process deletes the write-ahead log that this one still writes.
+It is queried by path. A process must never open a SQLite database other than through SQLite: closing any descriptor of the file
+releases all POSIX locks that the process holds on it, and then another process deletes the write-ahead log that this one still
+writes.
 """
 
 from __future__ import annotations
@@ -16,17 +17,17 @@ _AT_FDCWD = -100
 _BIRTH = 0x800
 """Linux's STATX_BTIME."""
 _STATX = struct.Struct("I 76x q I 164x")
-"""What is known, 76 bytes of other things, seconds and nanoseconds of the birth; 256 bytes in all."""
+"""The mask of known fields, 76 other bytes, seconds and nanoseconds of the birth time; 256 bytes in all."""
 
 
 def identity_of(path: Path) -> str:
-    """The same for as long as the file lives, also under another name. Raises `OSError`."""
+    """The identity, which stays the same while the file exists, also under another name. Raises `OSError`."""
     born = _born(path)
     return f"inode {path.stat().st_ino}" + (f" born {born}" if born is not None else "")
 
 
 def _born(path: Path) -> str | None:
-    """None where the system or the file system does not say."""
+    """The birth time. None if the system or file system does not report it."""
     statx = getattr(ctypes.CDLL(None), "statx", None) if sys.platform == "linux" else None
     if statx is None:
         return None

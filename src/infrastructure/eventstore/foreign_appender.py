@@ -1,4 +1,4 @@
-"""Appends the events of other programs through a store's one writer, and keeps how far those programs have followed a log."""
+"""Appending events of other programs through the store's only writer, and keeping how far those programs have processed a log."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from liveorder.infrastructure.eventstore.transaction import tracked_already
 
 
 class ForeignAppender:
-    """An `Appender`, of an open store. `writing` raises `StoreUnavailable` where it is not open."""
+    """An `Appender` of an open store. `writing` raises `StoreUnavailable` if the store is not open."""
 
     def __init__(
         self,
@@ -31,10 +31,10 @@ class ForeignAppender:
         self._writing, self._wait_beyond = writing, wait_beyond
 
     async def append(self, events: Sequence[StoredEvent], tracking: Tracking | None = None) -> Sequence[int]:
-        """Of one stream or several: all of them, with the tracking record, or none. Their positions.
+        """Append events of one or several streams: all of them with the tracking record, or none. Returns their positions.
 
-        Raises `InvalidInput` for topics and streams of ours, and what `foreign_events` refuses else; `VersionConflict` also where
-        the tracking record is not beyond the one that stands.
+        Raises `InvalidInput` for our topics and streams, and for what `foreign_events` refuses; `VersionConflict` also if the
+        tracking record is not beyond the stored one.
         """
         writing = self._writing()
         drafted = foreign_draft(events, tracking, self._mapper, self._reader.stamped)
@@ -45,21 +45,21 @@ class ForeignAppender:
         return committed.positions
 
     async def track(self, tracking: Tracking) -> None:
-        """Without events. Raises as `append`."""
+        """Store a tracking record without events. Raises as `append`."""
         epoch, name = self._writing().epoch, bookmark_of(tracking.application_name)
         values: Values = {"name": name, "value": str(tracking.notification_id), "epoch": epoch}
         if not await self._database.write(ADVANCE_OWN_CHECKPOINT, values):
             ((owning,),) = await self._database.fetch("SELECT epoch FROM lease")
             if owning != epoch:
-                raise LeaseLost(f"another process owns this store by now; {name} stays as that one has it")
+                raise LeaseLost(f"another process owns this store now; {name} stays as that process stored it")
             raise tracked_already(tracking, await self.tracked(tracking.application_name) or 0)
 
     async def tracked(self, application_name: str) -> int | None:
-        """How far an application has processed a log; None where it has not begun."""
+        """How far an application has processed a log. None if it has not begun."""
         self._writing()
         found = await self._database.fetch(CHECKPOINT, {"name": bookmark_of(application_name)})
         return int(found[0][0]) if found else None
 
     async def wait_beyond(self, position: int, timeout_seconds: float) -> int:
-        """As the store's."""
+        """As `OrderStore.wait_beyond`."""
         return await self._wait_beyond(position, timeout_seconds)

@@ -1,8 +1,8 @@
-"""Events of other programs in a store of ours: which they are, which are taken, and how our own readers pass over them.
+"""Events of other programs in our store: how they are recognised, which are accepted, and how our own readers skip them.
 
-Ours are the topics that begin with `liveorder.`. A stream is ours or another program's as a whole. A store is stamped with
-`FOREIGN_SHAPE` in the transaction of its first foreign event: until then a topic that is not ours is damage, and a release that
-knows no foreign events says that a newer one wrote the store.
+Topics that begin with `liveorder.` are ours. A stream belongs entirely to us or to another program. The transaction of the first
+foreign event stamps the store with `FOREIGN_SHAPE`. Until then a topic that is not ours is damage, and a release that does not know
+foreign events reports that a newer one wrote the store.
 """
 
 from __future__ import annotations
@@ -24,16 +24,16 @@ from liveorder.infrastructure.eventstore.transaction import MAX_EVENTS, EncodedC
 
 OUR_TOPICS = "liveorder."
 MAX_BYTES = 1 << 20
-"""Of states in one insert: orders wait for the transaction that it is in."""
+"""Maximum size of the states in one insert, because orders wait for its transaction."""
 
 _NO_EVENTS = Commit(events=())
 _RESERVED = frozenset({named_stream("trading_halt"), named_stream("store")})
-"""Streams of ours that need not be there yet. Ids of the others are drawn, or hashes of what they are about."""
-_YOUR_OWN_STREAM = "append to a stream of your own, whose id you drew: uuid4()"
+"""Streams of ours that may not exist yet. The ids of all others are random, or hashes of their subject."""
+_YOUR_OWN_STREAM = "append to a stream of your own with a random id: uuid4()"
 
 
 class ForeignEvent(Event):
-    """What an event of another program is to ours: nothing, but for its place in the log."""
+    """An event of another program, as our code sees it: only its place in the log matters."""
 
     topic: ClassVar[str] = ""
 
@@ -43,14 +43,14 @@ _ENVELOPE = Envelope(event_id=UUID(int=0), actor="", epoch=0, correlation_id="",
 
 
 class EventReader:
-    """A `Read`: events as they are, and foreign events as `ForeignEvent`s, once `knows_foreign` is set."""
+    """A `Read`: returns our events, and foreign events as `ForeignEvent`s once `knows_foreign` is set."""
 
     def __init__(self, mapper: DomainEventMapper) -> None:
         self._mapper = mapper
         self.knows_foreign = False
 
     def __call__(self, event: Notification) -> RecordedEvent:
-        """Raises `StoreRefused` as the mapper does."""
+        """Raises `StoreRefused`, as the mapper does."""
         if self.knows_foreign and not is_ours(event.topic) and not self._mapper.has_our_checksum(event.state):
             stream_id = event.originator_id if isinstance(event.originator_id, UUID) else UUID(event.originator_id)
             return RecordedEvent(stream_id, event.originator_version, _ENVELOPE, _EVENT, event.id)
@@ -58,12 +58,12 @@ class EventReader:
 
 
 def is_ours(topic: object) -> bool:
-    """Also of what is no text: then a row of ours is damaged."""
+    """Whether the topic is ours. Also True for a topic that is not text: then a row of ours is damaged."""
     return not isinstance(topic, str) or topic.startswith(OUR_TOPICS)
 
 
 def of_ours(stream: Sequence[RecordedEvent]) -> Sequence[RecordedEvent]:
-    """A stream as our own code reads it: empty where it is another program's. Raises `StoreRefused` where it is both."""
+    """A stream for our own code: empty if it belongs to another program. Raises `StoreRefused` if it contains events of both."""
     foreign = [item for item in stream if isinstance(item.event, ForeignEvent)]
     if not foreign:
         return stream
@@ -79,7 +79,9 @@ def mixed(stream_id: UUID) -> str:
 def foreign_draft(
     events: Sequence[StoredEvent], tracking: Tracking | None, mapper: DomainEventMapper, stamped: Collection[str]
 ) -> EncodedCommit:
-    """At least one event. Raises `InvalidInput` for what this store never takes, `VersionConflict` for versions out of order."""
+    """Encode at least one foreign event. Raises `InvalidInput` for what this store never accepts, `VersionConflict` for versions
+    out of order.
+    """
     _refuse_too_much(events)
     drafted = tuple(_checked(event, mapper) for event in events)
     shapes = () if FOREIGN_SHAPE in stamped else (FOREIGN_SHAPE,)
@@ -87,9 +89,10 @@ def foreign_draft(
 
 
 def refuse_streams_of_ours(first_versions: Iterable[tuple[UUID, int]], first_topics: dict[UUID, str]) -> None:
-    """`first_topics`: of the streams that are there. Raises `InvalidInput`, and `VersionConflict` behind a beginning not there.
+    """Refuse streams of ours. `first_topics`: those of the existing streams. Raises `InvalidInput`, and `VersionConflict` for a
+    stream that does not exist and would not begin at version 1.
 
-    What a stream is never changes. So it is settled by this, before the transaction: one that is not there may only begin.
+    The owner of a stream never changes, so this check can precede the transaction: a stream that does not exist may only begin.
     """
     for stream_id, first in first_versions:
         if stream_id in _RESERVED or is_ours(first_topics.get(stream_id, "")):
@@ -106,32 +109,32 @@ def _refuse_too_much(events: Sequence[StoredEvent]) -> None:
 
 
 def _checked(event: StoredEvent, mapper: DomainEventMapper) -> StoredEvent:
-    """With a UUID for its stream. Raises `InvalidInput`."""
+    """The event with a UUID for its stream. Raises `InvalidInput`."""
     stream_id, topic = stream_of(event.originator_id), event.topic
     if not topic or is_ours(topic):
         problem = f"{topic!r}, of stream {stream_id}, is liveorder's" if topic else f"an event of stream {stream_id} has none"
-        raise InvalidInput("topic", problem, f"give it a topic of your own, that does not begin with {OUR_TOPICS!r}")
+        raise InvalidInput("topic", problem, f"give it a topic of your own that does not begin with {OUR_TOPICS!r}")
     if event.originator_version < 1:
-        problem = f"{event.originator_version}, of stream {stream_id}, is no version here"
+        problem = f"{event.originator_version}, of stream {stream_id}, is not a valid version"
         raise InvalidInput("originator_version", problem, "count from 1 (INITIAL_VERSION = 1)")
     state: object = event.state
     if not isinstance(state, bytes):
         problem = f"that of {topic!r} is a {type(state).__name__}"
         raise InvalidInput("state", problem, "encode it to bytes, as a Mapper does")
     if mapper.has_our_checksum(state):
-        problem = f"the bytes of {topic!r} are those of an event of liveorder's"
-        raise InvalidInput("state", problem, "store what happened in your own words")
+        problem = f"the bytes of {topic!r} are those of a liveorder event"
+        raise InvalidInput("state", problem, "store your own encoding of what happened")
     return event if event.originator_id is stream_id else StoredEvent(stream_id, event.originator_version, topic, event.state)
 
 
 def stream_of(originator_id: UUID | str) -> UUID:
-    """Raises `InvalidInput`."""
+    """The stream's id as a UUID. Raises `InvalidInput`."""
     if isinstance(originator_id, UUID):
         return originator_id
     try:
         return UUID(originator_id)
     except ValueError:
-        raise InvalidInput("originator_id", f"{originator_id!r} is no UUID", "name streams by UUIDs, such as uuid5()") from None
+        raise InvalidInput("originator_id", f"{originator_id!r} is not a UUID", "name streams by UUIDs, such as uuid5()") from None
 
 
 def _first_versions(events: Iterable[StoredEvent]) -> dict[UUID, int]:

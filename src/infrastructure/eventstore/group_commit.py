@@ -1,6 +1,7 @@
-"""Concurrent commits share a transaction: a commit that comes while one is being written goes into the next. Nobody lingers.
+"""Group commit: concurrent commits share a transaction. Commits that arrive while one is being written go into the next, without
+delay.
 
-All bookkeeping is on the event loop, and so is the ledger; only the transaction itself may run elsewhere.
+All bookkeeping, including the ledger, runs on the event loop; only the transaction itself may run elsewhere.
 """
 
 from __future__ import annotations
@@ -23,16 +24,16 @@ from liveorder.infrastructure.eventstore.transaction import (
 )
 
 NO_EPOCH = -1
-"""Of a store object that owns the store no more."""
+"""The epoch of a store object that no longer owns its store."""
 
 Transact = Callable[[Transaction], Awaitable[Stored | NotStored]]
-"""Raises `LeaseLost` or `StoreUnavailable`, having stored nothing as far as can be found out."""
+"""Stores a transaction. Raises `LeaseLost` or `StoreUnavailable` if nothing was stored, as far as can be found out."""
 
 ReadLedger = Callable[[], Awaitable[tuple[int, Sequence[LedgerRow]]]]
-"""The head of the log, and the rows that belong to it."""
+"""Reads the head of the log and the rows that belong to it."""
 
 PutRows = Callable[[Sequence[LedgerRow], int], Awaitable[None]]
-"""Durable when it returns. Raises `LeaseLost` where the store is not of that epoch."""
+"""Stores rows durably. Raises `LeaseLost` if the store has another epoch."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -40,11 +41,13 @@ class _Waiting:
     draft: EncodedCommit
     reply: asyncio.Future[Committed]
     names: frozenset[str]
-    """Of the signal that it claims."""
+    """The names of the signal that it claims."""
 
 
 class GroupCommit:
-    """One writer's queue. `epoch` is the ownership that its transactions claim, `head` the last one that the ledger covers."""
+    """The queue of the only writer. `epoch` is the fencing token of its transactions, `head` the last position that the ledger
+    covers.
+    """
 
     def __init__(self, transact: Transact, ledger: Ledger, read_ledger: ReadLedger, on_stored: Callable[[], None]) -> None:
         self.epoch = 0
@@ -59,10 +62,12 @@ class GroupCommit:
         self._unseen_failures: dict[UUID, asyncio.Future[Committed]] = {}
         self._disowned: str | None = None
         self._must_reload = False
-        """Whether rows were perhaps stored that the ledger does not know of."""
+        """True if rows may have been stored that the ledger does not know."""
 
     async def append(self, draft: EncodedCommit) -> Committed:
-        """Durable when it returns. A caller that is cancelled while it waits learns nothing: it must reload the stream."""
+        """Store a commit durably. A caller that is cancelled while it waits does not learn the outcome, and must reload the
+        stream.
+        """
         for stream_id in draft.streams:
             if stream_id in self._unseen_failures:
                 raise earlier_commit_failed(stream_id)
@@ -78,27 +83,27 @@ class GroupCommit:
                     del self._unseen_failures[stream_id]
 
     async def own(self, epoch: int) -> None:
-        """Claim `epoch` from the next transaction on, with the ledger as the store holds it now."""
+        """Use `epoch` from the next transaction on, with the ledger as it is stored now."""
         async with self._lock:
             self.epoch, self._disowned = epoch, None
             self._reload(*await self._read_ledger())
 
     def disown(self, why: str) -> None:
-        """From here on no transaction is begun, not even for what waits: each commit raises `LeaseLost`."""
+        """Start no further transaction, not even for queued commits: each raises `LeaseLost`."""
         self.epoch, self._disowned = NO_EPOCH, why
 
     def refuse_shorter(self, head: int, known: int) -> None:
-        """Raises `LeaseLost` where the log ends before a position that was known to be stored: then this is another log."""
+        """Raises `LeaseLost` if the log ends before a position that is known to be stored: then it is another log."""
         if head < known:
             why = (
-                f"the store has lost what it had acknowledged (its log ends at {head}, and it had reached {known}): "
-                "it was exchanged for an older one, as by a failover to a replica that lagged"
+                f"the store has lost events that it had acknowledged (its log ends at {head}, but had reached {known}): "
+                "it was replaced by an older one, such as by a failover to a lagging replica"
             )
             self.disown(why)
             raise LeaseLost(why)
 
     async def read_ledger_again(self) -> Sequence[LedgerRow]:
-        """What a commit left that was stored although its caller was told otherwise."""
+        """Read the rows again, since a commit may have been stored although its caller got an error."""
         async with self._lock:
             head, rows = await self._read_ledger()
             self.refuse_shorter(head, self.head)
@@ -106,7 +111,7 @@ class GroupCommit:
         return rows
 
     async def restate(self, entries: Sequence[LedgerEntry], put: PutRows) -> Sequence[LedgerRow]:
-        """Change rows without an event, in a transaction of their own."""
+        """Change rows without an event, in their own transaction."""
         async with self._lock:
             await self._ready()
             rows = self._ledger.stage(entries)
@@ -145,16 +150,16 @@ class GroupCommit:
             self._fail_all(batch, error)
         except asyncio.CancelledError:
             self._must_reload = True
-            self._fail_all(batch, StoreUnavailable("the writer was stopped, perhaps before its last transaction was stored"))
+            self._fail_all(batch, StoreUnavailable("the writer was stopped, possibly before its last transaction was stored"))
             raise
         finally:
             self._writing = None
 
     def _next_batch(self) -> list[_Waiting]:
-        """From the front of the queue, without commits whose caller has gone; at least one commit, however long.
+        """The next commits of the queue, without those whose caller has gone; at least one commit, however large.
 
-        A second claim of one signal, by any of its names, waits for the next batch, and the rest of its stream with it: that a
-        signal is known may only be answered once the first claim is durable. Others go ahead of it.
+        A second claim of the same signal, by any of its names, waits for the next batch with the rest of its stream: only a durable
+        first claim makes the signal known. Other commits go ahead of it.
         """
         batch: list[_Waiting] = []
         later: list[_Waiting] = []
@@ -177,12 +182,14 @@ class GroupCommit:
         return batch
 
     async def _store(self, batch: Sequence[_Waiting]) -> None:
-        """One bad commit, such as a value that the database cannot hold, must not fail its neighbours: then each goes alone."""
+        """Store a batch. A bad commit, such as a value that the database cannot hold, must not fail the others, so each is then
+        stored alone.
+        """
         try:
             await self._store_together(batch)
         except (StoreUnavailable, LeaseLost):
             raise
-        except Exception as error:  # noqa: BLE001 -- it goes to the caller whose commit caused it
+        except Exception as error:  # noqa: BLE001 -- it is passed on to the caller whose commit caused it
             if len(batch) == 1:
                 self._fail(batch[0], error)
                 return
@@ -218,7 +225,7 @@ class GroupCommit:
     def _sort_out(self, batch: Sequence[_Waiting], outcome: NotStored) -> None:
         self.refuse_shorter(outcome.head, self.head)
         if not outcome.refused and not outcome.found and outcome.head == self.head:
-            raise StoreError("the database refused a transaction in which nothing is wrong; run `liveorder doctor`")
+            raise StoreError("the database refused a valid transaction; run `liveorder doctor`")
         if outcome.head != self.head:
             self._reload(outcome.head, outcome.rows)
             self._on_stored()
@@ -228,7 +235,7 @@ class GroupCommit:
             self._fail(batch[index], error)
 
     def _fail(self, waiting: _Waiting, error: Exception) -> None:
-        """With every later commit of its stream that waits already; they were decided on what did not happen."""
+        """Fail the commit and every queued later commit of its stream: they were decided on events that were not stored."""
         if waiting.reply.done():
             return
         waiting.reply.set_exception(error)
@@ -248,7 +255,7 @@ class GroupCommit:
 
 
 def _names(claiming: Claiming | None) -> frozenset[str]:
-    """What another claim of the same signal has in common with it: its id, or one of the client order ids that it may have."""
+    """The names that another claim of the same signal would share: its id, or one of its possible client order ids."""
     if claiming is None:
         return frozenset()
     return frozenset((claiming.claim.signal_id, claiming.claim.client_order_id, *claiming.known_by.client_order_ids))

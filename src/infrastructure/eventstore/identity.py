@@ -1,4 +1,4 @@
-"""What a store is stamped with, and who may open it."""
+"""The identity of a store, and which settings may open it."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _READ_OF_SCHEMA_1 = "SELECT store_id, default_account, mode, account_ids, namesp
 
 @dataclass(frozen=True, slots=True)
 class Expectation:
-    """What the settings say that the store is. `account_ids` may name more than it has: they are added."""
+    """What the settings expect of the store. `account_ids` may name accounts that it does not have yet: they are added."""
 
     mode: str
     account_ids: tuple[str, ...]
@@ -52,15 +52,15 @@ def values_of(identity: StoreIdentity, created_at: datetime) -> Values:
 
 
 async def schema_version_of(database: Database) -> int:
-    """Raises `StoreRefused` where there is no identity, or one that a newer version of this package wrote."""
+    """The schema version. Raises `StoreRefused` if there is no identity, or if a newer version wrote it."""
     (version,) = _only(await database.fetch("SELECT schema_version FROM store"))
     if version > SCHEMA_VERSION:
-        raise newer_version(f"its schema is {version}, and this version knows {SCHEMA_VERSION} at most")
+        raise newer_version(f"its schema is {version}, but this version knows at most {SCHEMA_VERSION}")
     return int(version)
 
 
 async def read_identity(database: Database) -> StoreIdentity:
-    """As it was created; of a store that is not migrated yet too. Raises `StoreRefused` as `schema_version_of` does."""
+    """The stored identity, also before a migration. Raises `StoreRefused` as `schema_version_of` does."""
     version = await schema_version_of(database)
     row = _only(await database.fetch(_READ_OF_SCHEMA_1 if version == 1 else _READ))
     store_id, default_account, mode, account_ids, namespace, *keys = row
@@ -75,9 +75,9 @@ def _only(rows: Sequence[Row]) -> Row:
 
 
 async def meet(expectation: Expectation, identity: StoreIdentity, database: Database, epoch: int) -> StoreIdentity:
-    """The identity, with accounts added. Raises `StoreRefused` where the settings mean another store.
+    """The identity with new accounts added. Raises `StoreRefused` if the settings expect another store.
 
-    Raises `LeaseLost` for an owner of before: it would forget the accounts that its successor added since this one read them.
+    Raises `LeaseLost` for a former owner, which would remove accounts that its successor has added meanwhile.
     """
     refuse_another(expectation, identity)
     account_ids = identity.account_ids + tuple(each for each in expectation.account_ids if each not in identity.account_ids)
@@ -87,34 +87,34 @@ async def meet(expectation: Expectation, identity: StoreIdentity, database: Data
 
 
 def refuse_another(expectation: Expectation, identity: StoreIdentity) -> None:
-    """What a signal's identity depends on may not change by an edit: known signals would trade again. Raises `StoreRefused`."""
+    """Raises `StoreRefused` for settings that would change a signal's identity: known signals would trade again."""
     if identity.mode != expectation.mode:
         raise StoreRefused(
-            f"this store is of mode {identity.mode}, and the settings say {expectation.mode}; give each mode its own"
+            f"this store is of mode {identity.mode}, but the settings say {expectation.mode}; give each mode its own"
         )
     if identity.keys.namespace != expectation.namespace:
         raise StoreRefused(
-            f"namespace: this store's is {identity.keys.namespace!r}, and the settings say {expectation.namespace!r}; under "
+            f"namespace: this store's is {identity.keys.namespace!r}, but the settings say {expectation.namespace!r}; under "
             f"another one its signals would trade again: set namespace = {identity.keys.namespace!r}, or use another store"
         )
     forgotten = sorted(set(identity.account_ids) - set(expectation.account_ids))
     if forgotten:
         raise StoreRefused(
             f"this store knows the accounts {', '.join(forgotten)}, which the settings leave out; "
-            "add them, with closed = true where they are traded no more, or use the store that is meant"
+            "add them, with closed = true if they are no longer traded, or use the right store"
         )
     if identity.default_account != expectation.default_account:
         raise StoreRefused(
-            f"default_account: this store's is {identity.default_account!r}, and the settings make it "
+            f"default_account: this store's is {identity.default_account!r}, but the settings make it "
             f"{expectation.default_account!r}; set default_account = {identity.default_account!r}, or change it deliberately: "
             f"`liveorder store default-account {expectation.default_account} --evidence REASON`"
         )
 
 
 async def halt_if_elsewhere(database: Database, now: datetime, epoch: int) -> str:
-    """What is not at the place where it was last owned may be an old copy, or a replica that lagged, and the other may be in use.
+    """Halt a store that is not where it was last owned. It may be an old copy or a lagging replica, and the original may be in use.
 
-    The halt is there before the new place is remembered, so that no crash between them loses it. Returns the place.
+    The halt is stored before the new place is recorded, so that no crash in between loses it. Returns the place.
     """
     place = await database.place()
     known = await database.fetch("SELECT value FROM checkpoints WHERE name=:name", {"name": PLACE})
@@ -123,7 +123,7 @@ async def halt_if_elsewhere(database: Database, now: datetime, epoch: int) -> st
     if known and known[0][0] != _as_remembered_before(place):
         reason = (
             f"copied, moved, restored or failed over (it was {known[0][0]} and is {place}): "
-            "its last commits may be missing; see that no other copy is used, reconcile, then resume"
+            "its last commits may be missing; make sure that no other copy is used, reconcile, then resume"
         )
         await database.write(PUT_HALT, {"scope": EVERYTHING, "reason": reason, "at": text_of(now)})
     await remember(database, place, epoch)
@@ -131,10 +131,10 @@ async def halt_if_elsewhere(database: Database, now: datetime, epoch: int) -> st
 
 
 def _as_remembered_before(place: str) -> str:
-    """As commits before 8301717 remembered it: of a server without its timeline, of a file without when it was born."""
+    """The place as commits before 8301717 recorded it: a server without its timeline, a file without its birth time."""
     return re.sub(r" (timeline|born) \S+", "", place)
 
 
 async def remember(database: Database, place: str, epoch: int) -> None:
-    """Raises `LeaseLost` for an owner of before."""
+    """Record the place. Raises `LeaseLost` for a former owner."""
     await write_as_owner(database, PUT_OWN_CHECKPOINT, {"name": PLACE, "value": place}, epoch, PLACE)

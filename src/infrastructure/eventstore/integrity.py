@@ -1,4 +1,4 @@
-"""Whether a store is whole: its end at every start, everything when asked."""
+"""Integrity checks of a store: its end at every start, everything on demand."""
 
 from __future__ import annotations
 
@@ -27,19 +27,21 @@ _NAMES = """SELECT account_id, broker_order_id, order_id FROM broker_names
 
 
 async def refuse_damaged_tail(database: Database, read: Read[RecordedEvent]) -> None:
-    """Raises `StoreRefused` where the newest events do not decode or follow each other, or the risk table is of another log."""
+    """Raises `StoreRefused` if the latest events do not decode or are not contiguous, or if the risk table belongs to another
+    log.
+    """
     position, head = await database.ends()
     start = max(0, head - _TAIL)
     tail = await database.page(start, head - start, read)
     if position != head or [recorded.position for recorded in tail] != list(range(start + 1, head + 1)):
         raise StoreRefused(
-            f"the risk table stands at position {position} and the log ends at {head} or has gaps before it; "
+            f"the risk table is at position {position}, but the log ends at {head} or has gaps before it; "
             "events are missing: run `liveorder doctor`, and restore a backup"
         )
 
 
 async def inspect(database: Database, read: Read[RecordedEvent]) -> IntegrityReport:
-    """Reads everything up to where the log ends now, also while in use; at most 100 problems are listed."""
+    """Check everything up to the log's present end, also while in use. At most 100 problems are listed."""
     audit = _Audit(read)
     try:
         audit.problems += await database.damage()
@@ -59,7 +61,7 @@ async def inspect(database: Database, read: Read[RecordedEvent]) -> IntegrityRep
 
 
 async def _inspect_log(database: Database, audit: _Audit, end: int) -> None:
-    """Ends with a page that leads no further, as a damaged index makes it do."""
+    """Check the log page by page. Stops at a page that leads no further, which a damaged index can cause."""
     before = -1
     while before < audit.position < end:
         before = audit.position
@@ -67,7 +69,7 @@ async def _inspect_log(database: Database, audit: _Audit, end: int) -> None:
 
 
 class _Audit:
-    """Reads the log in order and remembers what it needs to judge the rest."""
+    """Reads the log in order and records what is needed to check the rest."""
 
     def __init__(self, read: Read[RecordedEvent]) -> None:
         self.problems: list[str] = []
@@ -84,7 +86,7 @@ class _Audit:
     def read(self, event: Notification) -> int:
         stream_id = event.originator_id if isinstance(event.originator_id, UUID) else UUID(event.originator_id)
         if event.id != self.position + 1:
-            self.problems.append(f"the log has nothing between position {self.position} and {event.id}")
+            self.problems.append(f"the log has a gap between position {self.position} and {event.id}")
         expected = self.versions.get(stream_id, 0) + 1
         if event.originator_version != expected:
             self.problems.append(f"stream {stream_id} has version {event.originator_version} where {expected} should be")
@@ -116,34 +118,38 @@ class _Audit:
 
 @dataclass(slots=True)
 class _Names:
-    """What the broker of this account called an order, the newest last."""
+    """The broker's ids of an order, latest last."""
 
     account_id: str
-    told: tuple[str, ...] = ()
+    reported: tuple[str, ...] = ()
 
     def take(self, event: Event) -> None:
         if isinstance(event, Acknowledged | Replaced) and event.broker_order_id:
-            self.told = (*self.told, event.broker_order_id)
+            self.reported = (*self.reported, event.broker_order_id)
 
 
 async def _inspect_ends(database: Database, audit: _Audit) -> None:
     position, head = await database.ends()
     if position != head:
-        audit.problems.append(f"the risk table stands at position {position}, and the log ends at {head}")
+        audit.problems.append(f"the risk table is at position {position}, but the log ends at {head}")
 
 
 def _inspect_open_orders(indexed: set[UUID], audit: _Audit) -> None:
-    """Where the newest event alone decides: a submission begun is unfinished, a refused order is not."""
-    audit.problems += [f"order {each} is listed as open, and has no events" for each in indexed if each not in audit.versions]
+    """Check the index of open orders where the latest event alone decides: a begun submission is unfinished, a refused order is
+    not.
+    """
+    audit.problems += [f"order {each} is listed as open, but has no events" for each in indexed if each not in audit.versions]
     for stream_id, topic in audit.newest_topics.items():
         if topic == SubmissionStarted.topic and stream_id not in indexed:
-            audit.problems.append(f"order {stream_id} began its submission, and is not listed as open")
+            audit.problems.append(f"order {stream_id} began its submission, but is not listed as open")
         if topic == Refused.topic and stream_id in indexed:
-            audit.problems.append(f"order {stream_id} was refused, and is listed as open")
+            audit.problems.append(f"order {stream_id} was refused, but is listed as open")
 
 
 async def _inspect_claims(database: Database, audit: _Audit, tables: Sequence[str]) -> None:
-    """Both ways: without its claim a signal that comes again would become a second order."""
+    """Check claims against orders and orders against claims. Without its claim, a signal that comes again would become a second
+    order.
+    """
     claimed = dict[str, str]()
     for table in tables:
         after = ""
@@ -158,40 +164,44 @@ async def _inspect_claims(database: Database, audit: _Audit, tables: Sequence[st
 
 
 async def _inspect_claim(database: Database, audit: _Audit, client_order_id: str, order_id: str) -> None:
-    """Looked up where the log did not bring it: it may be newer than that."""
+    """Check one claim. Its order is looked up if the log did not contain it, since it may be newer."""
     try:
         stream_id = UUID(order_id)
     except ValueError:
-        audit.problems.append(f"signal {client_order_id} is claimed for {order_id}, which is no order's id")
+        audit.problems.append(f"signal {client_order_id} is claimed for {order_id}, which is not an order id")
         return
     if stream_id not in audit.versions and not await database.stream(stream_id, lambda event: event.id):
-        audit.problems.append(f"signal {client_order_id} is claimed for order {order_id}, of which there are no events")
+        audit.problems.append(f"signal {client_order_id} is claimed for order {order_id}, which has no events")
 
 
 async def _inspect_names(database: Database, read: Read[RecordedEvent], audit: _Audit) -> None:
-    """Both ways: without its name a report that tells no key of ours finds no order, or with a wrong one another's."""
+    """Check broker order ids against orders and back. Without its entry, a report without our key finds no order; a wrong entry
+    leads to another order.
+    """
     after, named = {"account": "", "name": "", "order": ""}, set[tuple[str, str, str]]()
     while rows := await database.fetch(_NAMES, after):
         named |= {(account, name, order) for account, name, order in rows}
         after = dict(zip(after, rows[-1], strict=True))
     for stream_id, names in audit.names.items():
-        if names.told and (names.account_id, names.told[-1], str(stream_id)) not in named:
-            audit.problems.append(f"order {stream_id} is {names.told[-1]} at its broker, and is not listed under that name")
+        if names.reported and (names.account_id, names.reported[-1], str(stream_id)) not in named:
+            audit.problems.append(f"order {stream_id} is {names.reported[-1]} at its broker, but is not listed under that id")
     for account_id, name, order_id in sorted(named):
-        if not await _is_told(database, read, audit, account_id, name, order_id):
+        if not await _is_reported(database, read, audit, account_id, name, order_id):
             audit.problems.append(f"{name} on account {account_id} is listed as order {order_id}, whose events do not say so")
 
 
-async def _is_told(database: Database, read: Read[RecordedEvent], audit: _Audit, account_id: str, name: str, order_id: str) -> bool:
-    """Where what was read does not say it, newer events may."""
+async def _is_reported(
+    database: Database, read: Read[RecordedEvent], audit: _Audit, account_id: str, name: str, order_id: str
+) -> bool:
+    """Whether the order's events report this id. Newer events are read if the ones already read do not."""
     try:
         stream_id = UUID(order_id)
     except ValueError:
         return False
     names = audit.names.get(stream_id)
-    if names is None or name not in names.told:
+    if names is None or name not in names.reported:
         stream = await database.stream(stream_id, read)
         names = _Names(stream[0].event.account_id) if stream and isinstance(stream[0].event, OrderRequested) else _Names("")
         for recorded in stream:
             names.take(recorded.event)
-    return names.account_id == account_id and name in names.told
+    return names.account_id == account_id and name in names.reported

@@ -1,4 +1,4 @@
-"""Ownership of a store as a row. Taking it raises the epoch, and from then on no transaction of an older epoch is stored."""
+"""Ownership of a store as a row. Acquiring it raises the epoch, and from then on no transaction of an older epoch is stored."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _HOLD = "UPDATE lease SET expires_at=:expires_at WHERE epoch=:epoch RETURNING (S
 
 
 class LeaseRow:
-    """A `Lease`. `writing` gives what appends to the open store: it claims the epoch, until the store is lost."""
+    """A `Lease`. `writing` returns the group commit of the open store, which uses the acquired epoch until the store is lost."""
 
     def __init__(self, database: Database, clock: Clock, writing: Callable[[], GroupCommit]) -> None:
         self._database, self._clock, self._writing = database, clock, writing
@@ -30,7 +30,9 @@ class LeaseRow:
         self._place = ""
 
     async def acquire(self, owner: str, duration_seconds: float) -> int | None:
-        """The place is looked at last: of a store that is exchanged after its ledger was loaded, now or at the next renewal."""
+        """Acquire the lease. The place is checked last, so that a store replaced after its ledger was loaded is noticed here or at
+        the next renewal.
+        """
         now = await self._database.now()
         details = json.dumps({"host": socket.gethostname(), "pid": str(os.getpid())})
         values: Values = {
@@ -48,10 +50,10 @@ class LeaseRow:
         return self._epoch
 
     async def renew(self, duration_seconds: float) -> bool:
-        """Also after it expired, as long as nobody else has taken it.
+        """Renew the lease, also after it expired, as long as no other process has taken it.
 
-        A store that is elsewhere and holds all that was stored is still ours. The place is asked for first: the log is then at
-        least as new as the place that is remembered.
+        A store that has moved and contains everything that was stored is still ours. The place is read first, so that the log is at
+        least as new as the recorded place.
         """
         writing = self._writing()
         known, place = writing.head, await self._place_of(writing)
@@ -73,13 +75,13 @@ class LeaseRow:
             raise
 
     async def release(self) -> None:
-        """From here on this process can store nothing."""
+        """Release the lease. From here on this process can store nothing."""
         epoch, self._epoch = self._epoch, NO_EPOCH
         self._writing().disown("this process has released the store")
         await self._database.write(_HOLD, {"epoch": epoch, "expires_at": 0})
 
     async def state(self) -> LeaseState | None:
-        """None while nobody ever took it."""
+        """None if nobody ever acquired it."""
         now = await self._database.now()
         ((owner, epoch, expires_at, details),) = await self._database.fetch("SELECT owner, epoch, expires_at, details FROM lease")
         if epoch == 0:

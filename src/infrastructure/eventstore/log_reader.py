@@ -1,4 +1,4 @@
-"""What a store holds, read as events: with the stamps that say which kinds of event it has, foreign ones among them."""
+"""Reading a store's events, including foreign ones, with the stamps that say which kinds of events it has."""
 
 from __future__ import annotations
 
@@ -19,30 +19,32 @@ _STAMPS = "SELECT shape FROM event_shapes"
 
 
 class LogReader:
-    """Another process may store the first foreign event at any time. So what cannot be made out is read again with new stamps."""
+    """Reads events. Another process may store the first foreign event at any time, so an unreadable event is read again with fresh
+    stamps.
+    """
 
     def __init__(self, database: Database, mapper: DomainEventMapper) -> None:
         self._database, self._mapper = database, mapper
         self._read = EventReader(mapper)
         self._has_stamps = False
         self.stamped: set[str] = set()
-        """Shapes that the store bears."""
+        """The shapes that the store is stamped with."""
 
     async def open(self, schema_version: int) -> None:
-        """Raises `StoreRefused` where the store holds what only a newer version can read."""
+        """Raises `StoreRefused` if the store contains something that only a newer version can read."""
         self._has_stamps = schema_version > 1
         await self._read_stamps()
         self._mapper.check_shapes(self.stamped)
 
     def expect_foreign(self) -> None:
-        """From here on an event may be one: this process is about to store it."""
+        """From here on an event may be foreign, because this process is about to store one."""
         self._read.knows_foreign = True
 
     async def stream(self, stream_id: UUID) -> list[RecordedEvent]:
         return await self.events(partial(self._database.stream, stream_id))
 
     async def events(self, ask: Callable[[Read[RecordedEvent]], Awaitable[list[RecordedEvent]]]) -> list[RecordedEvent]:
-        """What a question to the database finds; foreign events as such."""
+        """The events that a database query finds, foreign ones as such."""
         try:
             return await ask(self._read)
         except StoreRefused:
@@ -54,7 +56,7 @@ class LogReader:
         await refuse_damaged_tail(self._database, self._read)
 
     async def inspect(self, database: Database) -> IntegrityReport:
-        """This store, or a copy of it."""
+        """Check this store, or a copy of it."""
         knew = self._read.knows_foreign
         report = await inspect(database, self._read)
         if not report.problems or knew or not await self._read_stamps():
@@ -62,7 +64,7 @@ class LogReader:
         return await inspect(database, self._read)
 
     async def _read_stamps(self) -> bool:
-        """Whether foreign events are among what it holds."""
+        """Read the stamps. Returns whether the store may contain foreign events."""
         if self._has_stamps:
             self.stamped = {shape for (shape,) in await self._database.fetch(_STAMPS)}
             self._read.knows_foreign |= FOREIGN_SHAPE in self.stamped

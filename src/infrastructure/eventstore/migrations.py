@@ -1,10 +1,10 @@
-"""From the schema of an earlier version to the present one.
+"""Migrations from earlier schemas to the present one.
 
-Only an owner migrates: the one transaction that holds all steps also takes the lease, which nobody may hold, and raises the epoch.
-A kill at any moment leaves the old store or the new one, and a paused process of an earlier version can store nothing afterwards.
+Only an owner migrates: one transaction with all steps also takes the lease, which nobody may hold, and raises the epoch. A crash
+leaves either the old store or the new one, and a paused process of an earlier version can store nothing afterwards.
 
-A store can be of any earlier version, so a step stays as it is once it was released; stores that each version wrote are fixtures of
-the tests, which hold every step to that.
+A store can be of any earlier version, so a released step never changes. Stores that each version wrote are test fixtures that check
+every step.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ from liveorder.infrastructure.eventstore.schema import SCHEMA_VERSION
 
 
 async def migrate(database: Database, owner: str, expectation: Expectation | None = None) -> int | None:
-    """Bring the store to the present schema; the version that it was of, None where it is present already.
+    """Migrate the store to the present schema. Returns its former version, or None if it was up to date.
 
-    Raises `LeaseLost` while somebody owns it, and `StoreRefused` for a newer one, or one that is not as expected: what cannot be
-    undone is not done to another store than is meant. `database` is not open, before and after.
+    Raises `LeaseLost` while a process owns it, and `StoreRefused` for a newer store, or one that is not as expected: a migration
+    cannot be undone, so it must not change the wrong store. `database` is closed before and after.
     """
     await database.open()
     try:
@@ -43,7 +43,7 @@ async def migrate(database: Database, owner: str, expectation: Expectation | Non
 
 
 async def _migrated(session: DatabaseSession, owner: str, now: int) -> int | None:
-    """The version is read again: another process may have migrated it while this one waited for its turn."""
+    """Run the steps. The version is read again, since another process may have migrated the store meanwhile."""
     ((version,),) = await session.execute("SELECT schema_version FROM store")
     if version == SCHEMA_VERSION:
         return None
@@ -91,7 +91,7 @@ async def _to_2(session: DatabaseSession) -> None:
 
 
 async def _add_broker_names(session: DatabaseSession) -> None:
-    """Commit 472a3ea had none, and called its schema 1 as later ones did."""
+    """Add the table, which commit 472a3ea lacked although it also called its schema 1."""
     await session.execute(session.created(schema.BROKER_NAMES))
     fields = {
         "account": session.field("r", "account_id"),
@@ -102,7 +102,7 @@ async def _add_broker_names(session: DatabaseSession) -> None:
 
 
 async def _old_claims(session: DatabaseSession) -> AsyncIterator[list[dict[str, Any]]]:
-    """In pages, the oldest first: of two claims of one signal, which an upgrade once made, the first stays."""
+    """Old claims in pages, oldest first. Of two claims of one signal, which an upgrade once made, the first stays."""
     after = ""
     while rows := await session.execute(_OLD_CLAIMS, {"after": after}):
         yield [_claim(row) for row in rows]
@@ -127,7 +127,7 @@ def _claim(row: Row) -> dict[str, Any]:
 
 @dataclass
 class _Keys:
-    """What the claims, the oldest first, say of how their store derives keys."""
+    """How the store derived keys, according to its claims, oldest first."""
 
     namespaces: set[str] = field(default_factory=set)
     versions: list[int] = field(default_factory=list)
@@ -163,4 +163,4 @@ async def _to_3(session: DatabaseSession) -> None:
 
 
 _STEPS = {1: _to_2, 2: _to_3}
-"""By the version that each leads away from."""
+"""The steps, by the version from which each migrates."""

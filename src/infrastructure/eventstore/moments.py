@@ -1,4 +1,4 @@
-"""Moments as the tables keep them: texts to be read, and microseconds since 1970 to be reckoned with."""
+"""Times as the tables store them: as text to read, and as microseconds since 1970 for arithmetic."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ _START = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def text_of(moment: datetime) -> str:
-    """Fixed width and UTC, so that text order is time order."""
+    """The time as text of fixed width in UTC, so that text order is time order."""
     return moment.astimezone(UTC).isoformat(timespec="microseconds")
 
 

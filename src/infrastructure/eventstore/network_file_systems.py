@@ -1,4 +1,4 @@
-"""SQLite's locks do not hold across machines: a store on a network file system would have two writers sooner or later."""
+"""SQLite's locks do not work across machines: a store on a network file system would sooner or later have two writers."""
 
 from __future__ import annotations
 
@@ -15,7 +15,9 @@ _NETWORK = re.compile(
 
 
 def refuse_network_file_system(path: Path, mounts: Path = MOUNTS) -> None:
-    """Raises `StoreRefused`. Where the system lists no mounts (not Linux) nothing is known, and nothing refused."""
+    """Raises `StoreRefused` for a network file system. If the system lists no mounts (not Linux), nothing is known and nothing is
+    refused.
+    """
     if not mounts.exists():
         return
     place = path.resolve()
@@ -23,7 +25,7 @@ def refuse_network_file_system(path: Path, mounts: Path = MOUNTS) -> None:
     point, kind = max(inside, key=lambda mount: len(mount[0].parts), default=(Path("/"), ""))
     if _NETWORK.fullmatch(kind):
         raise StoreRefused(
-            f"{path} is on a network file system ({kind} at {point}), where SQLite's locks do not hold; "
+            f"{path} is on a network file system ({kind} at {point}), where SQLite's locks do not work; "
             "use a local disk, or a postgresql:// store"
         )
 

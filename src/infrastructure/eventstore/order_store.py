@@ -46,9 +46,9 @@ from liveorder.infrastructure.eventstore.transaction import draft
 _T = TypeVar("_T")
 
 PAGE = 500
-"""Events at a time."""
+"""Events per page."""
 AT_ONCE = 500
-"""Names or streams in one question."""
+"""Maximum number of names or streams in one query."""
 
 _LEDGER = """SELECT p.position, r.account_id, r.key, r.state
     FROM risk_position p LEFT JOIN risk r ON 1=1 ORDER BY r.account_id, r.key"""
@@ -71,13 +71,13 @@ _STAMP: Sequence[Stamp] = (
     (_ANSWERED, {}),
     ("DELETE FROM checkpoints WHERE name=:name", {"name": PLACE}),
 )
-"""Of a copy: nobody owns it, nobody waits for what it was asked, and it has still to learn where it is."""
+"""The stamp of a copy: nobody owns it, nobody waits for its pending commands, and its place is not recorded yet."""
 
 
 class DatabaseOrderStore:
     """An `OrderStore`, with the `lease` and the `commands` of the same store.
 
-    Without a lease it appends at epoch 0, which holds only until somebody acquires the lease for the first time.
+    Without a lease it appends at epoch 0, which works only until a process acquires the lease for the first time.
     """
 
     def __init__(
@@ -88,7 +88,7 @@ class DatabaseOrderStore:
         expectation: Expectation | None = None,
         poll_seconds: float = 1.0,
     ) -> None:
-        """`poll_seconds`: how often `wait_beyond` looks for what other processes stored."""
+        """`poll_seconds`: how often `wait_beyond` looks for events of other processes."""
         self._database = database
         self._mapper = mapper
         self._reader = LogReader(database, mapper)
@@ -102,7 +102,9 @@ class DatabaseOrderStore:
         self.commands = CommandTable(database, lambda: self._writing().epoch)
 
     async def open(self, ledger: Ledger | None = None) -> StoreIdentity:
-        """Without a ledger it is open for questions, commands and halts, of an older schema too, and for events without entries."""
+        """Open the store. Without a ledger it is open for queries, commands and halts, also with an older schema, and for events
+        without ledger entries.
+        """
         try:
             await self._database.open()
             identity = await self._identified(is_writer=ledger is not None)
@@ -147,7 +149,7 @@ class DatabaseOrderStore:
         return committed
 
     def recorder(self, *, is_read_only: bool = False) -> EventRecorder:
-        """What it is to the library; works through this object while it is open. To be asked for on the event loop."""
+        """The store as a recorder of the library, which works while this object is open. Call on the event loop."""
         self._writing()
         if self._recorder is None:
             appender = ForeignAppender(self._database, self._mapper, self._reader, self._writing, self.wait_beyond)
@@ -168,7 +170,7 @@ class DatabaseOrderStore:
             if not page:
                 return
             if page[-1].position <= after:
-                raise StoreRefused(f"the log leads back from position {after}; it is damaged: run `liveorder doctor`")
+                raise StoreRefused(f"the log goes back from position {after}; it is damaged: run `liveorder doctor`")
             yield page
             after = page[-1].position
             left = None if left is None else left - len(page)
@@ -204,7 +206,7 @@ class DatabaseOrderStore:
         return [claim_of(row) for row in await self._database.fetch("SELECT * FROM superseded_claims ORDER BY order_id")]
 
     async def named(self, account_id: str, broker_order_id: str) -> Sequence[UUID]:
-        """Ids of orders are in order of time, as texts too."""
+        """The orders, newest first: order ids are in order of time, also as text."""
         rows = await self._database.fetch(_NAMED, {"account": account_id, "name": broker_order_id})
         return [UUID(order_id) for (order_id,) in rows]
 
@@ -244,7 +246,7 @@ class DatabaseOrderStore:
         await write_as_owner(self._database, PUT_OWN_CHECKPOINT, values, self._writing().epoch, name)
 
     async def wait_beyond(self, position: int, timeout_seconds: float) -> int:
-        """Woken by this process's own commits; those of others are seen within `poll_seconds`."""
+        """Woken by commits of this process. Those of other processes are seen within `poll_seconds`."""
         deadline = self._clock.monotonic() + timeout_seconds
         while True:
             stored = self._stored
@@ -258,9 +260,10 @@ class DatabaseOrderStore:
         return await self._reader.inspect(self._database)
 
     async def backup(self, target: str) -> None:
-        """The copy is checked, and bears a halt: once it is used, the world has moved on, and only a person can say it is safe.
+        """Make a backup. The copy is checked and halted: when it is used, the broker has moved on, and only a person can say that
+        trading is safe.
 
-        Raises `StoreError` where the copy is not whole or something is at `target` already.
+        Raises `StoreError` if the copy is not intact, or if `target` exists.
         """
         now = text_of(self._clock.now())
         halt = {"scope": "*", "reason": f"restored from a backup of {now}: reconcile with the broker, then resume", "at": now}
@@ -271,7 +274,7 @@ class DatabaseOrderStore:
         finally:
             await copy.close()
         if report.problems:
-            raise StoreError(f"the backup is not whole ({report.problems[0]}); do not use it, run `liveorder doctor`")
+            raise StoreError(f"the backup is damaged ({report.problems[0]}); do not use it, run `liveorder doctor`")
 
     def _writing(self) -> GroupCommit:
         if self._group is None:
@@ -297,7 +300,7 @@ class DatabaseOrderStore:
 
 
 def _by_stream(events: Sequence[RecordedEvent]) -> dict[UUID, Sequence[RecordedEvent]]:
-    """Without streams of other programs."""
+    """Events by stream, without those of other programs."""
     streams = ((stream_id, of_ours(list(of_one))) for stream_id, of_one in groupby(events, key=lambda item: item.stream_id))
     return {stream_id: stream for stream_id, stream in streams if stream}
 
@@ -307,7 +310,7 @@ def _in_parts(items: Sequence[_T]) -> Iterator[Sequence[_T]]:
 
 
 class _NoLedger:
-    """Of a process that decides nothing."""
+    """The ledger of a process that only reads."""
 
     def load(self, rows: Sequence[LedgerRow]) -> None:
         pass

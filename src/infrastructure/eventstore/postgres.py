@@ -52,15 +52,16 @@ _ENDS = "SELECT position, (SELECT coalesce(MAX(notification_id), 0) FROM stored_
 _PLACE = """SELECT 'server ' || system_identifier || ' timeline ' || left(pg_walfile_name(pg_current_wal_lsn()), 8)
         || ' schema ' || (SELECT oid FROM pg_namespace WHERE nspname=:schema)
     FROM pg_control_system()"""
-"""A promotion or a recovery to a point in time begins a timeline, recovery after a crash does not. What the server writes tells it
-at once; its control file only after the next checkpoint."""
+"""A promotion or a point-in-time recovery begins a new timeline, a recovery after a crash does not. The WAL shows it at once, the
+control file only after the next checkpoint.
+"""
 _LOST = "CREATE FUNCTION append_facts({}) RETURNS text LANGUAGE sql AS $$ SELECT 'lease lost' $$"
 _PAGE = """SELECT notification_id, originator_id, originator_version, topic, state FROM stored_events
     WHERE notification_id > :after ORDER BY notification_id LIMIT :limit"""
 
 
 class PostgresDatabase:
-    """A `Database`. The lease runs by the server's clock; `clock` only measures how long a lost reply is asked about."""
+    """A `Database`. The lease runs by the server's clock. `clock` only limits how long a lost reply is asked about."""
 
     def __init__(self, address: StoreAddress, clock: Clock, settle_seconds: float = 10.0) -> None:
         self._address = address
@@ -124,7 +125,7 @@ class PostgresDatabase:
         return await self._events(_PAGE, {"after": after, "limit": limit}, read)
 
     async def damage(self) -> Sequence[str]:
-        """PostgreSQL notices damaged pages only as it reads them, so this has nothing to add to reading everything."""
+        """PostgreSQL detects damaged pages only when it reads them, so reading everything already covers this."""
         return ()
 
     async def ends(self) -> tuple[int, int]:
@@ -165,7 +166,7 @@ class PostgresDatabase:
 
 
 class PostgresSession:
-    """A `DatabaseSession` on a connection whose transaction is open."""
+    """A `DatabaseSession` on a connection with an open transaction."""
 
     def __init__(self, connection: Connection, address: StoreAddress) -> None:
         self._connection, self._address = connection, address
@@ -175,7 +176,7 @@ class PostgresSession:
         return await cursor.fetchall() if cursor.description else []
 
     async def insert_new(self, table: str, rows: Sequence[Values]) -> None:
-        given = f"SELECT * FROM json_populate_recordset(NULL::{table}, CAST(:rows AS json))"  # noqa: S608 - a name of ours
+        given = f"SELECT * FROM json_populate_recordset(NULL::{table}, CAST(:rows AS json))"  # noqa: S608 - the name is ours
         await self.execute(f"INSERT INTO {table} {given} ON CONFLICT DO NOTHING", {"rows": json.dumps(rows)})
 
     def created(self, statement: str) -> str:
@@ -188,7 +189,9 @@ class PostgresSession:
         return f"(convert_from({event}.state, 'UTF8')::json->'fact'->>'{name}')"
 
     async def replace_append_function(self) -> None:
-        """A paused process of the earlier version calls the old one, and is answered that it has lost the store."""
+        """Replace the function. A paused process of the earlier version calls the old one, and gets the answer that it lost the
+        store.
+        """
         arguments = "SELECT pg_get_function_identity_arguments(to_regproc('append_facts'))"
         ((signature,),) = await self.execute(arguments)
         await self._connection.execute("DROP FUNCTION append_facts")
@@ -197,7 +200,7 @@ class PostgresSession:
 
 
 async def create_schema(address: StoreAddress, identity_statement: str, values: Values) -> None:
-    """Schema, tables and identity in one transaction. Raises `StoreRefused` where a store is already."""
+    """Create schema, tables and identity in one transaction. Raises `StoreRefused` if there is already a store."""
     with translated(address):
         async with await connect(address, read_only=False) as connection, connection.transaction():
             await _create_tables(connection, address)
@@ -205,7 +208,7 @@ async def create_schema(address: StoreAddress, identity_statement: str, values: 
 
 
 async def schema_is_taken(address: StoreAddress) -> bool:
-    """By a store. A schema without one is free."""
+    """Whether the schema contains a store. A schema without one is free."""
     with translated(address):
         async with await connect(address, read_only=True) as connection:
             return await _holds_store(connection, address)
@@ -223,14 +226,14 @@ async def _holds_table(connection: Connection, address: StoreAddress, name: str)
 async def _create_tables(connection: Connection, address: StoreAddress) -> None:
     await connection.execute("SELECT pg_advisory_xact_lock(%s)", (lock_key(address.schema_name),))
     if await _holds_store(connection, address):
-        raise StoreRefused(f"{address} holds a store already; a store is created once")
+        raise StoreRefused(f"{address} already contains a store; a store is created once")
     await connection.execute(SQL("CREATE SCHEMA IF NOT EXISTS {}").format(Identifier(address.schema_name)))
     for statement in create_statements(address.schema_name):
         await connection.execute(statement)
 
 
 async def _copy(source: StoreAddress, target: StoreAddress, stamp: Sequence[Stamp]) -> None:
-    """Table by table, from one snapshot, into one transaction."""
+    """Copy table by table, from one snapshot, into one transaction."""
     async with AsyncExitStack() as stack:
         origin = await stack.enter_async_context(await connect(source, read_only=True))
         copy = await stack.enter_async_context(await connect(target, read_only=False))

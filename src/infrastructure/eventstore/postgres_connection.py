@@ -1,4 +1,4 @@
-"""Connections to one store's schema, and what their errors mean."""
+"""Connections to a store's schema, and the translation of their errors."""
 
 from __future__ import annotations
 
@@ -31,35 +31,39 @@ _LOCAL_SETTINGS = """SELECT set_config('search_path', %s, false),
 
 @dataclass(frozen=True, slots=True)
 class StoreAddress:
-    """Where a store is: a database, and a schema in it that the store has for itself."""
+    """The place of a store: a database, and a schema in it that belongs to the store alone."""
 
     conninfo: str = field(repr=False)
     schema_name: str
     secrets: tuple[SecretStr, ...] = field(default=(), repr=False)
 
     def __str__(self) -> str:
-        """Without password."""
+        """The address without password."""
         parts = psycopg.conninfo.conninfo_to_dict(self.conninfo)
         return f"schema {self.schema_name} of database {parts.get('dbname', '')} at {parts.get('host', 'the local socket')}"
 
 
 def address_of(text: str) -> StoreAddress:
-    """Of several hosts the one is taken that is no standby. Raises `SettingsError` where it is none of PostgreSQL."""
+    """Parse the address. With several hosts, the one that is not a standby is used. Raises `SettingsError` if it is not a
+    PostgreSQL URL.
+    """
     url = database_url(text)
     if not isinstance(url, PostgresUrl):
-        raise SettingsError(f"{url} is a file, and no database of PostgreSQL; {HOW_TO_WRITE}")
+        raise SettingsError(f"{url} is a file, not a PostgreSQL database; {HOW_TO_WRITE}")
     return StoreAddress(url.conninfo("liveorder"), url.schema_name, url.secrets)
 
 
 async def configure(connection: Connection, schema_name: str, *, read_only: bool) -> None:
-    """A writer may not choose to scan: a plan made for a small table must not outlive its growth. Nor does it compile plans."""
+    """Configure a connection. A writer must not plan sequential scans: a plan for a small table must not outlive its growth. It
+    compiles no plans.
+    """
     flags = ("on", "on") if read_only else ("off", "off")
     await connection.set_autocommit(True)
     await connection.execute(_LOCAL_SETTINGS, (f'"{schema_name}"', *flags))
 
 
 def configure_reader(connection: psycopg.Connection[Any], schema_name: str) -> None:
-    """Of a connection that blocks its caller."""
+    """Configure a blocking connection."""
     connection.autocommit = True
     connection.execute(_LOCAL_SETTINGS, (f'"{schema_name}"', "on", "on"))
 
@@ -76,7 +80,7 @@ async def connect(address: StoreAddress, *, read_only: bool) -> Connection:
 
 @contextmanager
 def translated(address: StoreAddress) -> Iterator[None]:
-    """From psycopg's errors to ours. What of the address is not shown does not come back in the server's words."""
+    """Translate psycopg's errors to ours. Secrets of the address are masked in the server's messages."""
     try:
         yield
     except psycopg.Error as error:
@@ -84,18 +88,18 @@ def translated(address: StoreAddress) -> Iterator[None]:
 
 
 def _translation(error: psycopg.Error, address: StoreAddress) -> StoreError:
-    said = Censor(address.secrets)(str(error).strip().partition("\n")[0])
+    text = Censor(address.secrets)(str(error).strip().partition("\n")[0])
     match error:
         case errors.InvalidCatalogName() | errors.InvalidSchemaName() | errors.UndefinedTable() | errors.UndefinedColumn():
-            return StoreRefused(f"there is no liveorder store in {address} ({said}); `liveorder run` makes one")
+            return StoreRefused(f"there is no liveorder store in {address} ({text}); `liveorder run` makes one")
         case errors.DataCorrupted() | errors.IndexCorrupted():
-            return StoreRefused(f"the store in {address} is damaged ({said}); restore a backup")
+            return StoreRefused(f"the store in {address} is damaged ({text}); restore a backup")
         case psycopg.IntegrityError() | psycopg.DataError():
-            return StoreError(f"the database refused the commit: {said}")
-    return StoreUnavailable(f"the order store cannot be used ({said}); nothing is sent until it can")
+            return StoreError(f"the database refused the commit: {text}")
+    return StoreUnavailable(f"the order store cannot be used ({text}); nothing is sent until it can")
 
 
 @cache
 def native(statement: str) -> str:
-    """With psycopg's parameters for the `:name` ones."""
+    """The statement with psycopg's parameters in place of `:name` ones."""
     return re.sub(r"(?<!:):(\w+)", r"%(\1)s", statement)

@@ -1,7 +1,7 @@
-"""The tables in PostgreSQL: the library's, ours beside them, and the one function through which events come in.
+"""The tables in PostgreSQL: the library's, ours, and the only function that appends events.
 
-A function and not one statement, because a statement looks at the store as it was before it waited for the writer's lock; inside
-a function each statement looks anew. It still costs one round trip, and commits with it.
+It is a function and not one statement: a statement sees the store as it was before it waited for the writer's lock, while inside a
+function each statement takes a new snapshot. It still costs one round trip, including the commit.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ from liveorder.infrastructure.eventstore import schema
 from liveorder.infrastructure.eventstore.postgres_connection import StoreAddress, configure_reader
 
 TABLE_WORDS = ("uuid", "")
-"""The type of stream ids, and what follows a table that is its own primary key: nothing."""
+"""The type of stream ids, and the suffix of a table that is its own primary key: none."""
 _LIBRARY_READERS = 4
 
 
 class _Datastore(PostgresDatastore):
-    """One schema of a database. Without an address it only says what the tables are called."""
+    """One schema of a database. Without an address it only provides the table names."""
 
     def __init__(self, schema_name: str, address: StoreAddress | None = None) -> None:
         super().__init__(dbname="", host="", port="", user="", password="", schema=schema_name)
@@ -41,11 +41,11 @@ class _Datastore(PostgresDatastore):
             )
 
     def register_type_adapters(self) -> None:
-        """The library's composite type serves only its own way of writing."""
+        """The library's composite type is needed only for its own way of writing."""
 
 
 class PostgresEventRecorder(PostgresApplicationRecorder):
-    """The library's table and index, without its second way in (a composite type and a function that writes)."""
+    """The library's table and index, without its own way to write (a composite type and a function)."""
 
     def __init__(self, datastore: PostgresDatastore) -> None:
         super().__init__(datastore)
@@ -54,12 +54,12 @@ class PostgresEventRecorder(PostgresApplicationRecorder):
 
 
 def library_reader(address: StoreAddress) -> PostgresEventRecorder:
-    """Its connections block their caller, and cannot write."""
+    """The library's recorder on blocking connections that cannot write."""
     return PostgresEventRecorder(_Datastore(address.schema_name, address))
 
 
 def lock_key(schema_name: str) -> int:
-    """Of the advisory lock that makes one store's transactions take turns; advisory locks are per database."""
+    """The key of the advisory lock that serializes a store's transactions. Advisory locks are per database."""
     return int.from_bytes(hashlib.sha256(f"liveorder:{schema_name}".encode()).digest()[:8], signed=True)
 
 

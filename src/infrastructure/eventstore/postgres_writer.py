@@ -1,7 +1,7 @@
-"""The one PostgreSQL connection that writes. A transaction is one call of `append_events`, one round trip.
+"""The only PostgreSQL connection that writes. A transaction is one call of `append_events`, in one round trip.
 
-When the connection breaks on the way, the transaction may be stored or not: that is read back on a new connection under the
-writer's lock, which the old one's server process holds until its transaction has ended one way or the other.
+If the connection breaks during the call, the transaction may or may not be stored. This is read back on a new connection under the
+writer's lock, which the old server process holds until its transaction has ended.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ _EVENTS = """SELECT originator_id, originator_version, notification_id, topic, s
 
 
 class PostgresWriter:
-    """`settle_seconds`: for how long a commit whose reply was lost is asked about before it is given up."""
+    """The writer. `settle_seconds`: how long to keep asking about a commit whose reply was lost."""
 
     def __init__(self, address: StoreAddress, clock: Clock, settle_seconds: float) -> None:
         self._address = address
@@ -71,7 +71,7 @@ class PostgresWriter:
         return await self.change(partial(_written, statement, values))
 
     async def change(self, work: Callable[[Connection], Awaitable[T]]) -> T:
-        """`work` in a transaction of its own, under the writer's lock."""
+        """Run `work` in its own transaction, under the writer's lock."""
         async with self._turn:
             try:
                 with translated(self._address):
@@ -105,7 +105,9 @@ class PostgresWriter:
                 raise
 
     async def _attempt(self, transaction: Transaction) -> Stored | NotStored:
-        """A halt inside the transaction may concern its own later commits, and a tracking record is not the function's to judge."""
+        """Try to store the transaction. Judged first if a halt in it may concern its later commits, or for tracking records, which
+        the database function does not check.
+        """
         is_judged_first = (transaction.halts() and len(transaction.drafts) > 1) or transaction.trackings()
         if is_judged_first and (objections := await self._objections(transaction)):
             return objections
@@ -116,7 +118,7 @@ class PostgresWriter:
         if answer == "stored":
             return Stored(transaction.positions())
         if answer == "lease lost":
-            raise LeaseLost(f"the store belongs to a newer epoch than {transaction.epoch}, which is this process's")
+            raise LeaseLost(f"the store belongs to a newer epoch than this process's, {transaction.epoch}")
         with translated(self._address):
             objections = await self._objections(transaction)
         return objections or NotStored(transaction.head, ())
@@ -133,7 +135,7 @@ class PostgresWriter:
         return answer
 
     async def _settle(self, transaction: Transaction, cause: Exception) -> Stored | NotStored:
-        """What is there, or one more attempt where it is not: a connection that broke while idle stored nothing."""
+        """Read back the transaction, or try once more if it is not there: a connection that broke while idle stored nothing."""
         deadline = self._clock.monotonic() + self._settle_seconds
         while True:
             try:
@@ -212,7 +214,7 @@ async def _tracked(connection: Connection, transaction: Transaction) -> dict[str
 
 
 def _arguments(transaction: Transaction) -> tuple[Any, ...]:
-    """In the order of `append_events`."""
+    """The arguments in the order of `append_events`."""
     events = list(transaction.events())
     rows, claims, halts = transaction.ledger_rows(), transaction.claims(), list(transaction.halts().values())
     names = transaction.names()

@@ -1,12 +1,12 @@
-"""The tables beside the library's `stored_events`. One text for both databases; what differs is filled in.
+"""The tables beside the library's `stored_events`. Both databases share one text; differences are filled in.
 
-Statements that both databases run are written with `:name` parameters, and use only what both understand.
+Statements that run on both databases use `:name` parameters, and only syntax that both understand.
 """
 
 from __future__ import annotations
 
 SCHEMA_VERSION = 3
-"""Rises with every change of what is created here; `migrations` has the way from the version before."""
+"""Raised with every change of the tables here; `migrations` has the step from the previous version."""
 
 STORE = """CREATE TABLE store (
         id integer PRIMARY KEY CHECK (id = 1),
@@ -34,9 +34,9 @@ CLAIMS = (
     "CREATE TABLE signal_claims (" + _CLAIM_COLUMNS + "PRIMARY KEY (signal_id, plan, account_id, namespace)){clustered}",
     "CREATE TABLE superseded_claims (" + _CLAIM_COLUMNS + "PRIMARY KEY (order_id))",
 )
-"""The key begins with the signal's id: one that names no account is looked for on all of them.
+"""The key begins with the signal's id, since a signal without an account is searched on all accounts.
 
-The columns of a key come first: else `PRAGMA integrity_check` of SQLite 3.40 takes a clustered table for damaged.
+A key's columns come first, because otherwise `PRAGMA integrity_check` of SQLite 3.40 reports a clustered table as damaged.
 """
 BROKER_NAMES = """CREATE TABLE broker_names (
         account_id text NOT NULL,
@@ -44,7 +44,7 @@ BROKER_NAMES = """CREATE TABLE broker_names (
         order_id text NOT NULL,
         PRIMARY KEY (account_id, broker_order_id, order_id)){clustered}"""
 EVENT_SHAPES = "CREATE TABLE event_shapes (shape text NOT NULL PRIMARY KEY){clustered}"
-"""Which kinds of event are in the log, with their fields (`shapes.shape_of`): each is stamped with its first event."""
+"""The kinds of events in the log, with their fields (`shapes.shape_of`): each is stamped with its first event."""
 
 _TABLES = (
     STORE,
@@ -103,29 +103,29 @@ CHECKPOINT = "SELECT value FROM checkpoints WHERE name=:name"
 PUT_CHECKPOINT = "INSERT INTO checkpoints VALUES (:name, :value) ON CONFLICT (name) DO UPDATE SET value=excluded.value"
 PUT_OWN_CHECKPOINT = """INSERT INTO checkpoints SELECT :name, :value FROM lease WHERE epoch=:epoch
     ON CONFLICT (name) DO UPDATE SET value=excluded.value RETURNING name"""
-"""Nothing for who is not the owner any more."""
+"""Writes nothing for a former owner."""
 ADVANCE_OWN_CHECKPOINT = """INSERT INTO checkpoints SELECT :name, :value FROM lease WHERE epoch=:epoch
     ON CONFLICT (name) DO UPDATE SET value=excluded.value
     WHERE CAST(checkpoints.value AS bigint) < CAST(excluded.value AS bigint) RETURNING name"""
-"""Of a position; nothing either where it has got as far already."""
+"""Advances a position. Writes nothing if it is not beyond the stored one."""
 PLACE = "place"
-"""The checkpoint under which a store remembers where it is."""
+"""The checkpoint in which a store records its place."""
 
 
 def bookmark_of(application_name: str) -> str:
-    """The checkpoint that is the library's tracking record of an application: how far of a log it has processed."""
+    """The checkpoint that holds the library's tracking record of an application: how far it has processed a log."""
     return f"tracking:{application_name}"
 
 
 SMALL_TABLES = ("store", "lease", "risk_position", "risk", "halts", "open_orders")
-"""Cheap to verify at every start."""
+"""Tables that are cheap to verify at every start."""
 
 
 def create_statements(uuid: str, clustered: str) -> list[str]:
-    """`uuid` is the column type of stream ids, `clustered` what follows a table that is its own primary key."""
+    """The statements. `uuid` is the column type of stream ids, `clustered` the suffix of a table that is its own primary key."""
     return [created(statement, uuid, clustered) for statement in _TABLES]
 
 
 def created(statement: str, uuid: str, clustered: str) -> str:
-    """One of them."""
+    """One statement in a database's dialect."""
     return statement.format(uuid=uuid, clustered=clustered)

@@ -1,8 +1,8 @@
-"""What an event looks like in the store, as text: its topic, then each of its fields, with the words that an enumeration has.
+"""The shape of an event in the store, as text: its topic, then its fields, with the values of enumerations.
 
-A store is stamped with the shape of each kind of event with the first of it that is stored since there are stamps. A version that
-meets a shape with a part that it does not know says that a newer one wrote it, before it reads anything else. The CRC-32 at its
-end tells such a shape from a damaged one.
+A store is stamped with the shape of each kind of event together with its first event. A version that meets a shape with an unknown
+part reports that a newer version wrote the store, before it reads anything else. The CRC-32 at the end distinguishes such a shape
+from a damaged one.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from liveorder.domain.order.terms import OrderTerms
 
 
 def shape_of(event: type[Event]) -> str:
-    """The same in every process of a version."""
+    """The shape, which is the same in every process of a version."""
     text = " ".join([event.topic, *sorted([*_parts(Envelope, "meta."), *_parts(event, "")])])
     return sealed(text)
 
@@ -36,7 +36,7 @@ def topic_of(shape: str) -> str:
 
 
 def unknown_parts(shape: str, known: str) -> list[str]:
-    """Fields and words of `shape` that `known`, of the same topic, lacks."""
+    """Fields and values of `shape` that `known`, of the same topic, lacks."""
     return sorted(set(shape.split(" ")[:-1]) - set(known.split(" ")[:-1]))
 
 
@@ -50,7 +50,7 @@ def _crc(text: str) -> str:
 
 
 FOREIGN_SHAPE = sealed("liveorder.ForeignEvents")
-"""Of a store that also holds events of other programs (`foreign_events`)."""
+"""The shape of a store that also contains events of other programs (`foreign_events`)."""
 
 
 def newer_version(found: str) -> StoreRefused:
@@ -71,7 +71,7 @@ def _parts(model: type[BaseModel], path: str) -> Iterator[str]:
 
 
 def _kinds_in(annotation: Any) -> Iterator[type]:
-    """The classes that an annotation is made of: `Mapping[str, Side | None]` has str, Side and NoneType."""
+    """The classes in an annotation: `Mapping[str, Side | None]` has str, Side and NoneType."""
     if inspect.isclass(annotation) and typing.get_origin(annotation) is None:
         yield annotation
     for argument in typing.get_args(annotation):

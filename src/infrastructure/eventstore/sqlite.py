@@ -1,4 +1,4 @@
-"""A store in one SQLite file: one connection writes, others read, and neither keeps the event loop waiting unless told to."""
+"""A store in one SQLite file. One connection writes and others read; neither blocks the event loop unless placed INLINE."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ _P = ParamSpec("_P")
 
 
 class Placement(StrEnum):
-    """Where commits happen. INLINE blocks the event loop for one disk sync, uses no threads, and is deterministic."""
+    """Where commits run. INLINE blocks the event loop for one disk sync, uses no threads, and is deterministic."""
 
     INLINE = "inline"
     THREAD = "thread"
@@ -72,7 +72,7 @@ class _InThreads:
 
 
 class SQLiteDatabase:
-    """A `Database`. `clock` is what the lease runs by: the machine's own, since the file is on this machine."""
+    """A `Database`. The lease runs by `clock`, the machine's own, since the file is on this machine."""
 
     def __init__(
         self,
@@ -103,7 +103,7 @@ class SQLiteDatabase:
     async def close(self) -> None:
         await self._writing.run(self._writer.close)
         self._writing.close()
-        self._reading.close()  # waits for reads whose callers are gone: a connection closed under one would end the process
+        self._reading.close()  # waits for reads whose callers are gone: closing a connection during a read would crash the process
         self._recorder.datastore.close()
 
     async def now(self) -> datetime:
@@ -153,10 +153,12 @@ class SQLiteDatabase:
         return rows[0][0], [UUID(stream_id) for _, stream_id in rows if stream_id is not None]
 
     async def place(self) -> str:
-        """The same for as long as it is open: connections stay with the file that they opened, whatever takes its name."""
+        """The place, which stays the same while the store is open: connections stay with the file they opened, whatever gets its
+        name.
+        """
         found = await self._read(_found_at, self._path)
         if found is None or found != self._opened:
-            raise LeaseLost(f"{self._path} is no longer the file that was opened: it was removed, or another was put in its place")
+            raise LeaseLost(f"{self._path} is no longer the file that was opened: it was removed, or replaced by another")
         return found
 
     async def copy(self, target: str, stamp: Sequence[Stamp]) -> SQLiteDatabase:
@@ -174,7 +176,7 @@ class SQLiteDatabase:
 
 
 class SQLiteSession:
-    """A `DatabaseSession`; everything happens at once."""
+    """A `DatabaseSession` whose statements run synchronously."""
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
@@ -185,7 +187,7 @@ class SQLiteSession:
     async def insert_new(self, table: str, rows: Sequence[Values]) -> None:
         if rows:
             columns, values = ", ".join(rows[0]), ", ".join(f":{name}" for name in rows[0])
-            statement = f"INSERT INTO {table} ({columns}) VALUES ({values}) ON CONFLICT DO NOTHING"  # noqa: S608 - names of ours
+            statement = f"INSERT INTO {table} ({columns}) VALUES ({values}) ON CONFLICT DO NOTHING"  # noqa: S608 - the names are ours
             self._connection.executemany(statement, rows)
 
     def created(self, statement: str) -> str:
@@ -199,21 +201,21 @@ class SQLiteSession:
         return f"json_extract(CAST({event}.state AS TEXT), '$.fact.{name}')"
 
     async def replace_append_function(self) -> None:
-        """There is none."""
+        """SQLite has no such function."""
 
 
 def _carried_out(change: Coroutine[Any, Any, T]) -> T:
-    """In the thread that writes, which has no event loop: nothing in it waits."""
+    """Run the change in the writer thread, which has no event loop, because it never waits."""
     try:
         change.send(None)
     except StopIteration as done:
         result: T = done.value
         return result
-    raise AssertionError("a change of a SQLite store waits for nothing")
+    raise AssertionError("a change of a SQLite store must not wait")
 
 
 def create_file(path: Path, identity_statement: str, values: Values) -> None:
-    """A whole store or none. Raises `StoreRefused` where something is already."""
+    """Create a complete store, or none. Raises `StoreRefused` if the file exists."""
     refuse_network_file_system(path)
     with _appearing(path) as draft:
         recorder = SQLiteEventRecorder(draft, 1, 5)
@@ -229,7 +231,7 @@ def create_file(path: Path, identity_statement: str, values: Values) -> None:
 
 @contextmanager
 def _appearing(path: Path) -> Iterator[Path]:
-    """A file to fill, which gets its name, if that is still free, once it is on the disk."""
+    """Yields a draft file. It gets its name, if that is still free, once it is synced to disk."""
     draft = draft_of(path)
     try:
         open_private(draft, "xb").close()
@@ -238,7 +240,7 @@ def _appearing(path: Path) -> Iterator[Path]:
         os.link(draft, path)
         sync(path.absolute().parent)
     except FileExistsError as error:
-        raise StoreRefused(f"{path} exists already; a store is created once, and a backup overwrites nothing") from error
+        raise StoreRefused(f"{path} already exists; a store is created once, and a backup overwrites nothing") from error
     except OSError as error:
         raise StoreUnavailable(f"{path} cannot be created ({error})") from error
     finally:
@@ -246,7 +248,7 @@ def _appearing(path: Path) -> Iterator[Path]:
 
 
 def _refuse_foreign_file(path: Path, busy_timeout_seconds: float) -> None:
-    """Asked of SQLite: `file_identity` says why nothing else may open the file."""
+    """Refuse a file that is not our store. SQLite is asked, because nothing else may open the file (see `file_identity`)."""
     if not path.exists():
         raise StoreRefused(f"there is no store at {path}; `liveorder run` makes one")
     if _application_id(path, busy_timeout_seconds) != APPLICATION_ID:
@@ -254,7 +256,7 @@ def _refuse_foreign_file(path: Path, busy_timeout_seconds: float) -> None:
 
 
 def _found_at(path: Path) -> str | None:
-    """None where no file is."""
+    """The file's identity. None if there is no file."""
     try:
         return identity_of(path)
     except FileNotFoundError:
@@ -264,7 +266,7 @@ def _found_at(path: Path) -> str | None:
 
 
 def _application_id(path: Path, busy_timeout_seconds: float) -> int | None:
-    """None of a file that is no database."""
+    """The application id. None if the file is not a database."""
     try:
         with closing(sqlite_writer.connect(path, busy_timeout_seconds)) as connection:
             return int(connection.execute("PRAGMA application_id").fetchone()[0])
@@ -276,12 +278,12 @@ def _application_id(path: Path, busy_timeout_seconds: float) -> int | None:
 
 _UNREADABLE = (OperationalError, InterfaceError, sqlite3.OperationalError)
 _NOT_TEXT = "Could not decode to UTF-8"
-"""An operational error by name, and damage by nature."""
+"""The library calls this an operational error, but it is damage."""
 
 
 @contextmanager
 def _readable(path: Path) -> Iterator[None]:
-    """A row of which a column is no number, text or id where it should be one is damage too."""
+    """Translate read errors. A column that does not hold the expected number, text or id is damage too."""
     try:
         yield
     except (PersistenceError, sqlite3.Error, TypeError, ValueError, AttributeError) as error:
@@ -291,7 +293,7 @@ def _readable(path: Path) -> Iterator[None]:
 
 
 def _copy(source: Path, target: Path, stamp: Sequence[Stamp]) -> None:
-    """In one step, which is one snapshot: it keeps no writer waiting, and no writer makes it start again."""
+    """Copy in one step, which is one snapshot: it blocks no writer, and no writer makes it restart."""
     refuse_network_file_system(target)
     with (
         _appearing(target) as draft,

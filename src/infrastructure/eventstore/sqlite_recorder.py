@@ -1,4 +1,4 @@
-"""The library's SQLite recorder, as reader: its table, its pool, its queries; its connections cannot write."""
+"""The library's SQLite recorder as a reader, with its table, pool and queries, on connections that cannot write."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ _UNFINISHED = """SELECT e.rowid, e.originator_id, e.originator_version, e.topic,
 
 
 TABLE_WORDS = ("text", " WITHOUT ROWID")
-"""The type of stream ids, and what follows a table that is its own primary key."""
+"""The type of stream ids, and the suffix of a table that is its own primary key."""
 
 
 def uri_of(path: Path) -> str:
-    """Opens an existing file and never makes one."""
+    """The URI that opens an existing file and never creates one."""
     return f"file://{quote(str(path.absolute()))}?mode=rw"
 
 
@@ -49,7 +49,7 @@ class _ReadOnlyDatastore(SQLiteDatastore):
 
 
 class SQLiteEventRecorder(SQLiteApplicationRecorder):
-    """`rowid` is the position in the log: explicit when written, and rows are never deleted."""
+    """The recorder. `rowid` is the position in the log: it is written explicitly, and rows are never deleted."""
 
     def __init__(self, path: Path, pool_size: int, busy_timeout_seconds: int) -> None:
         super().__init__(_ReadOnlyDatastore(path, pool_size, busy_timeout_seconds))
@@ -63,14 +63,14 @@ class SQLiteEventRecorder(SQLiteApplicationRecorder):
             return [tuple(row) for row in cursor.fetchall()]
 
     def select_stream(self, stream_id: UUID) -> Sequence[Notification]:
-        """With positions, which the library's `select_events` leaves out."""
+        """The events of a stream with positions, which the library's `select_events` omits."""
         return self._notifications(_STREAM, {"id": stream_id.hex})
 
     def select_streams(self, stream_ids: Sequence[UUID]) -> Sequence[Notification]:
         return self._notifications(_STREAMS, {"ids": json.dumps([stream_id.hex for stream_id in stream_ids])})
 
     def select_unfinished(self) -> Sequence[Notification]:
-        """CROSS JOIN keeps SQLite from walking the log instead of the index."""
+        """CROSS JOIN keeps SQLite from scanning the log instead of using the index."""
         return self._notifications(_UNFINISHED, {})
 
     def _notifications(self, statement: str, values: dict[str, Any]) -> Sequence[Notification]:
@@ -81,6 +81,6 @@ class SQLiteEventRecorder(SQLiteApplicationRecorder):
 
 
 def create_tables(connection: sqlite3.Connection, recorder: SQLiteEventRecorder) -> None:
-    """On a connection of the caller's, in its transaction: so a store is there wholly or not at all."""
+    """Create the tables on the caller's connection, in its transaction, so that a store is created completely or not at all."""
     for statement in recorder.create_table_statements:
         connection.execute(statement)

@@ -1,6 +1,6 @@
-"""The one SQLite connection that writes. Everything here blocks; the caller decides where that may happen.
+"""The only SQLite connection that writes. Everything here blocks; the caller decides where it may run.
 
-After any error the connection is thrown away, so that no half-open transaction lives on, and the next call opens a new one.
+After any error the connection is discarded, so that no half-open transaction remains, and the next call opens a new one.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from liveorder.infrastructure.eventstore.transaction import (
 )
 
 Connect = Callable[[Path, float], sqlite3.Connection]
-"""The path, and for how many seconds to wait for another process's lock."""
+"""Opens a connection, given the path and the maximum wait in seconds for another process's lock."""
 
 _DURABLE = (
     "PRAGMA journal_mode=WAL",
@@ -69,11 +69,11 @@ _INDEX_CHANGES = (
 
 
 class _CommitUnanswered(Exception):
-    """COMMIT raised: the transaction may be stored or not."""
+    """COMMIT raised an error: the transaction may or may not be stored."""
 
 
 class SQLiteWriter:
-    """Not safe for use by two threads at once."""
+    """Not thread-safe."""
 
     def __init__(self, path: Path, busy_timeout_seconds: float, connect: Connect = connect) -> None:
         self._path = path
@@ -82,7 +82,7 @@ class SQLiteWriter:
         self._connection: sqlite3.Connection | None = None
 
     def close(self) -> None:
-        """The last connection to close folds the write-ahead log into the file."""
+        """The last connection to close merges the write-ahead log into the file."""
         connection, self._connection = self._connection, None
         if connection is not None:
             with suppress(sqlite3.Error):
@@ -92,7 +92,7 @@ class SQLiteWriter:
         return self.change(lambda connection: connection.execute(statement, dict(values)).fetchall())
 
     def change(self, work: Callable[[sqlite3.Connection], T]) -> T:
-        """`work` in a transaction of its own."""
+        """Run `work` in its own transaction."""
         try:
             with self._transaction() as connection:
                 return work(connection)
@@ -123,7 +123,9 @@ class SQLiteWriter:
         return Stored(transaction.positions())
 
     def _settle(self, transaction: Transaction, cause: Exception) -> NotStored:
-        """Read back on a new connection, under the writer's lock, so that nothing can be on its way any more."""
+        """Read back whether the transaction was stored, on a new connection and under the writer's lock, so that nothing is still
+        in progress.
+        """
         try:
             with self._transaction() as connection:
                 objections = _objections(connection, transaction)
@@ -167,7 +169,7 @@ def _unavailable(error: Exception) -> StoreUnavailable:
 
 
 def _is_in_order(connection: sqlite3.Connection, transaction: Transaction) -> bool:
-    """Whether nothing stands in the way, by one statement; False where `_objections` must look closer. Raises `LeaseLost`."""
+    """Whether the transaction can be stored, by one statement. If False, `_objections` has to look closer. Raises `LeaseLost`."""
     streams = {stream_id.hex: first - 1 for each in transaction.drafts for stream_id, first in each.streams.items()}
     recognitions = [claiming.known_by for claiming in transaction.claimings]
     signals = [(known.signal_id, known.plan, known.account_id) for known in recognitions]
@@ -176,7 +178,7 @@ def _is_in_order(connection: sqlite3.Connection, transaction: Transaction) -> bo
     row = connection.execute(_STANDING, [*map(json.dumps, (streams, signals, client_ids, dead_letters))]).fetchone()
     epoch, head, *objections = row
     if epoch != transaction.epoch:
-        raise LeaseLost(f"the store belongs to epoch {epoch} now, and this process has epoch {transaction.epoch}")
+        raise LeaseLost(f"the store belongs to epoch {epoch} now, but this process has epoch {transaction.epoch}")
     is_plain = len(streams) == sum(len(each.streams) for each in transaction.drafts)
     is_plain = is_plain and not transaction.halts() and not transaction.trackings()
     return is_plain and head == transaction.head and not any(objections)
@@ -264,7 +266,7 @@ def _insert(connection: sqlite3.Connection, transaction: Transaction) -> None:
 
 
 def _insert_events(connection: sqlite3.Connection, transaction: Transaction) -> int:
-    """Returns the new head. Positions are explicit: the next ones, without gaps."""
+    """Insert the events and return the new head. Positions are explicit: the next ones, without gaps."""
     rows = [
         (position, event.originator_id.hex, event.originator_version, event.topic, event.state)  # type: ignore[union-attr]  # UUIDs
         for position, event in enumerate(transaction.events(), start=transaction.head + 1)

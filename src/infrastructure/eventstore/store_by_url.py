@@ -1,4 +1,4 @@
-"""Making and opening stores by URL: `sqlite:///relative/or//absolute/path` or `postgresql://…/database?schema=name`."""
+"""Creating and opening stores by URL: `sqlite:///relative/or//absolute/path` or `postgresql://…/database?schema=name`."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ async def create_store(
     account_ids: Sequence[str],
     store_id: UUID | None = None,
 ) -> StoreIdentity:
-    """Raises `StoreRefused` where a store is already. `store_id` is drawn unless given."""
+    """Create a store. Raises `StoreRefused` if there is one already. `store_id` is random unless given."""
     keys = KeyRing(namespace)
     stamped = StoreIdentity(store_id or uuid4(), default_account, mode, SCHEMA_VERSION, tuple(account_ids), keys)
     values = identity.values_of(stamped, clock.now())
@@ -52,12 +52,14 @@ def store_at(
     placement: Placement = Placement.THREAD,
     mapper: DomainEventMapper | None = None,
 ) -> DatabaseOrderStore:
-    """Not yet opened. `placement` is for SQLite; without an `expectation` any mode and accounts will do, as for a reader."""
+    """A store, not yet opened. `placement` is for SQLite. Without an `expectation`, any mode and accounts are accepted, as for a
+    reader.
+    """
     return DatabaseOrderStore(database_at(url, clock, placement), mapper or DomainEventMapper(domain_events()), clock, expectation)
 
 
 async def identity_at(url: str, clock: Clock) -> StoreIdentity:
-    """As it stands; of a store that is not migrated yet too."""
+    """The store's present identity, also before its migration."""
     store = store_at(url, clock=clock)
     try:
         return await store.open()
@@ -72,18 +74,18 @@ def database_at(url: str, clock: Clock, placement: Placement = Placement.THREAD)
 
 
 def _is_postgres(url: str) -> bool:
-    """Raises `SettingsError` where it is neither."""
+    """Raises `SettingsError` if it is neither PostgreSQL nor SQLite."""
     return isinstance(database_url(url), PostgresUrl)
 
 
 def sqlite_path(url: str) -> Path:
-    """Raises `SettingsError` where it names no file."""
+    """The file's path. Raises `SettingsError` if the URL names no file."""
     found = database_url(url)
     if isinstance(found, PostgresUrl):
-        raise SettingsError(f"{found} is a database of PostgreSQL, and no file; {HOW_TO_WRITE}")
+        raise SettingsError(f"{found} is a PostgreSQL database, not a file; {HOW_TO_WRITE}")
     return found.path
 
 
 async def store_exists(url: str) -> bool:
-    """Whether `create_store` would find the place taken. Raises `StoreUnavailable` for a server that cannot be asked."""
+    """Whether there is a store already. Raises `StoreUnavailable` if the server cannot be asked."""
     return await schema_is_taken(address_of(url)) if _is_postgres(url) else sqlite_path(url).exists()

@@ -1,7 +1,7 @@
-"""What one durable transaction holds, and which commits the store may not take.
+"""The content of one durable transaction, and which commits the store refuses.
 
-Both databases decide alike: under the writer's lock they read what `Seen` lists, and `judge` says which commits stand. A
-transaction is stored wholly or not at all; the commits that were refused leave it, and it is tried again without them.
+Both databases decide in the same way: under the writer's lock they read what `Seen` lists, and `judge` decides which commits are
+accepted. A transaction is stored completely or not at all. Refused commits are removed from it, and it is tried again without them.
 """
 
 from __future__ import annotations
@@ -20,35 +20,35 @@ from liveorder.domain.errors import DeadLetterStands, SignalAlreadyKnown, StoreE
 from liveorder.infrastructure.eventstore.mapper import DomainEventMapper
 
 MAX_EVENTS = 512
-"""No transaction holds more, so that none keeps its neighbours waiting long."""
+"""Maximum number of events in a transaction, so that none delays the others for long."""
 
 
 @dataclass(frozen=True, slots=True)
 class EncodedCommit:
-    """A commit whose events are encoded; so bytes that cannot be encoded fail before they meet other commits."""
+    """A commit with encoded events. An encoding error therefore occurs before it is combined with other commits."""
 
     commit: Commit
     events: tuple[StoredEvent, ...]
     streams: Mapping[UUID, int]
-    """Its first version in each of its streams: one stream, but for foreign events."""
+    """Its first version in each of its streams. Only foreign events have more than one stream."""
     shapes: tuple[str, ...] = ()
-    """Of its events, those that the store bears no stamp of yet."""
+    """The shapes of its events that the store is not stamped with yet."""
     tracking: Tracking | None = None
-    """What an application that follows a log has processed with these events."""
+    """How far an application that follows a log has processed it with these events."""
 
     @property
     def is_foreign(self) -> bool:
-        """Whether its events are of another program. They bear no id that tells our own row from another's."""
+        """Whether its events belong to another program. They have no id that distinguishes our row from an equal one of others."""
         return not self.commit.events
 
 
 def draft(commit: Commit, mapper: DomainEventMapper, stamped: Collection[str]) -> EncodedCommit:
-    """`stamped`: shapes that the store bears already.
+    """Encode a commit. `stamped`: the shapes that the store is already stamped with.
 
-    Raises `VersionConflict` where the versions are not contiguous or not of one stream.
+    Raises `VersionConflict` if the versions are not contiguous in one stream.
     """
     if not commit.events:
-        raise ValueError("a commit holds at least one event")
+        raise ValueError("a commit has at least one event")
     first = commit.events[0]
     for offset, recorded in enumerate(commit.events):
         if recorded.stream_id != first.stream_id or recorded.version != first.version + offset:
@@ -60,7 +60,9 @@ def draft(commit: Commit, mapper: DomainEventMapper, stamped: Collection[str]) -
 
 @dataclass(frozen=True)
 class Transaction:
-    """`head` is where the ledger that staged `rows` stood: the rows are only right on top of exactly that log."""
+    """A transaction. `head` is the position of the ledger that staged `rows`: the rows are only right on top of exactly that
+    log.
+    """
 
     epoch: int
     head: int
@@ -78,7 +80,7 @@ class Transaction:
         return [claiming.claim for claiming in self.claimings]
 
     def dead_letters(self) -> list[UUID]:
-        """Streams that must not be there."""
+        """Streams of dead letters that must not exist."""
         return [claiming.dead_letter for claiming in self.claimings if claiming.dead_letter is not None]
 
     def shapes(self) -> list[str]:
@@ -91,11 +93,11 @@ class Transaction:
         return {scope for draft in self.drafts for scope in draft.commit.unless_halted}
 
     def halts(self) -> Mapping[str, HaltRow]:
-        """The last word on each scope."""
+        """The latest halt of each scope."""
         return {draft.commit.halt.scope: draft.commit.halt for draft in self.drafts if draft.commit.halt is not None}
 
     def is_open(self) -> Mapping[UUID, bool]:
-        """The last word on each stream."""
+        """The latest state of each stream in the index of open orders."""
         return {
             stream_id: draft.commit.is_open
             for draft in self.drafts
@@ -107,11 +109,11 @@ class Transaction:
         return [draft.tracking for draft in self.drafts if draft.tracking is not None]
 
     def ledger_rows(self) -> list[LedgerRow]:
-        """The last word on each account and key."""
+        """The latest row of each account and key."""
         return list({(row.account_id, row.key): row for row in self.rows}.values())
 
     def positions(self) -> list[tuple[int, ...]]:
-        """Of each draft, once stored: the log has no gaps."""
+        """The positions of each draft's events once stored. The log has no gaps."""
         found, position = [], self.head
         for each in self.drafts:
             found.append(tuple(range(position + 1, position + 1 + len(each.events))))
@@ -121,16 +123,17 @@ class Transaction:
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """Durable, all of it."""
+    """The whole transaction is durable."""
 
     positions: Sequence[tuple[int, ...]]
 
 
 @dataclass(frozen=True, slots=True)
 class NotStored:
-    """Nothing was written. `refused` and `found` tell, by index, which drafts must not be tried again, which are there already.
+    """Nothing was written. `refused` and `found` list, by index, the drafts that must not be tried again and those that are already
+    stored.
 
-    `head` and `rows` are what the store holds now.
+    `head` and `rows` are the store's present ones.
     """
 
     head: int
@@ -141,28 +144,28 @@ class NotStored:
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """What stood in the store when the transaction took the writer's lock."""
+    """The store's content when the transaction got the writer's lock."""
 
     last_versions: Mapping[UUID, int]
-    """Of the drafts' streams, and of the dead letters that some must not find."""
+    """The last versions of the drafts' streams, and of the dead letters that must not exist."""
     claims: Sequence[IdempotencyClaim]
-    """All that fit one of the drafts."""
+    """All claims that match one of the drafts."""
     halted: frozenset[str]
     events: Mapping[tuple[UUID, int], tuple[int, str, bytes]]
-    """Position, topic and state of the versions that are taken already, among those that drafts ask for."""
+    """Position, topic and state of stored events whose versions a draft also uses."""
     tracked: Mapping[str, int] = field(default_factory=dict)
-    """How far the applications of the drafts' trackings have got."""
+    """How far the tracked applications have processed a log."""
 
 
 def overlapping(drafts: Sequence[EncodedCommit], last_versions: Mapping[UUID, int]) -> list[EncodedCommit]:
-    """Drafts of which a version is taken: by another writer, or by themselves when a reply was lost."""
+    """Drafts with a version that is already stored: by another writer, or by the draft itself if a reply was lost."""
     return [
         draft for draft in drafts if any(first <= last_versions.get(stream_id, 0) for stream_id, first in draft.streams.items())
     ]
 
 
 def judge(transaction: Transaction, seen: Seen) -> tuple[dict[int, StoreError], dict[int, tuple[int, ...]]]:
-    """Which drafts are refused and why, and which are stored already, to the byte."""
+    """Which drafts are refused and why, and which are already stored, byte for byte."""
     bench = _Bench(seen)
     refused: dict[int, StoreError] = {}
     found: dict[int, tuple[int, ...]] = {}
@@ -176,7 +179,9 @@ def judge(transaction: Transaction, seen: Seen) -> tuple[dict[int, StoreError], 
 
 
 def _positions_if_stored(each: EncodedCommit, planned: tuple[int, ...], seen: Seen) -> tuple[int, ...] | None:
-    """Foreign events must be exactly where this transaction would have put them: others may be equal to the byte."""
+    """The positions if the draft is already stored. Foreign events must be exactly where this transaction would put them, since
+    others may be equal byte for byte.
+    """
     positions = []
     for event in each.events:
         stored = seen.events.get(place_of(event))
@@ -187,12 +192,12 @@ def _positions_if_stored(each: EncodedCommit, planned: tuple[int, ...], seen: Se
 
 
 def place_of(event: StoredEvent) -> tuple[UUID, int]:
-    """Stream and version. What a draft holds is always in a stream with a UUID."""
+    """Stream and version of an event. A draft's streams always have UUIDs."""
     return cast(UUID, event.originator_id), event.originator_version
 
 
 class _Bench:
-    """Judges drafts in order: each sees the store as those before it would leave it."""
+    """Judges drafts in order: each sees the store as the drafts before it would leave it."""
 
     def __init__(self, seen: Seen) -> None:
         self._versions = dict(seen.last_versions)
@@ -225,7 +230,7 @@ class _Bench:
         return None if standing is None else TradingIsHalted(standing)
 
     def _objection_to(self, claiming: Claiming) -> StoreError | None:
-        """A signal that is known is answered as such, even where its message was refused at another time."""
+        """The objection to a claim. A known signal is reported as such, even if its message was once refused as a dead letter."""
         if known := [claim for claim in self._claims if claiming.known_by.fits(claim)]:
             return SignalAlreadyKnown(known)
         dead_letter = claiming.dead_letter
@@ -256,5 +261,5 @@ def version_conflict(stream_id: UUID, first: int, last: int) -> VersionConflict:
 
 
 def tracked_already(tracking: Tracking, got_to: int) -> VersionConflict:
-    told = f"{tracking.application_name} has processed position {got_to}, so not only now {tracking.notification_id}"
-    return VersionConflict(f"{told}; go on from there")
+    problem = f"{tracking.application_name} has already processed position {got_to}, not just {tracking.notification_id}"
+    return VersionConflict(f"{problem}; continue from there")

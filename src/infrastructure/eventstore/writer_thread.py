@@ -1,4 +1,4 @@
-"""A thread that does one thing after another for an event loop. Its hand-over costs half of `run_in_executor`'s."""
+"""A thread that runs jobs one after another for an event loop. Its hand-over costs half of `run_in_executor`'s."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ _Job: TypeAlias = tuple[Callable[[], Any], "asyncio.Future[Any]"]
 
 
 class WriterThread:
-    """Begins with its first work, so that an unused one costs nothing."""
+    """Starts with its first job, so that an unused one costs nothing."""
 
     def __init__(self) -> None:
         self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
         self._thread: threading.Thread | None = None
 
     async def run(self, work: Callable[_P, _T], *args: _P.args, **kwargs: _P.kwargs) -> _T:
-        """What `work` returns or raises. Cancelling gives up the answer, not the work."""
+        """Run `work` and return its result or raise its error. Cancelling drops the answer, not the work."""
         if self._thread is None:
             self._thread = threading.Thread(target=self._serve, name="liveorder-writer", daemon=True)
             self._thread.start()
@@ -31,7 +31,7 @@ class WriterThread:
         return await reply
 
     def close(self) -> None:
-        """Blocks until what was begun is done."""
+        """Blocks until the running jobs are done."""
         thread, self._thread = self._thread, None
         if thread is not None:
             self._jobs.put(None)
@@ -42,9 +42,9 @@ class WriterThread:
             work, reply = job
             try:
                 result, error = work(), None
-            except BaseException as raised:  # noqa: BLE001 -- it belongs to the caller
+            except BaseException as raised:  # noqa: BLE001 -- it is passed on to the caller
                 result, error = None, raised
-            # The loop may be gone, and then nobody waits.
+            # The loop may be closed; then nobody is waiting.
             with suppress(RuntimeError):
                 reply.get_loop().call_soon_threadsafe(_settle, reply, result, error)
 
