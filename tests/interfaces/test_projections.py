@@ -23,8 +23,7 @@ from tests.interfaces.command_line import COMMAND, ENOUGH_SECONDS, SETTINGS, Com
 PACKAGE = """
 from threading import Event
 from typing import NamedTuple
-from liveorder.application.reporting.projections.read_model import ReadModel, BY_SYMBOL, view_of
-from liveorder.application.reporting.views import order_view
+from liveorder.plugins import BY_SYMBOL, ReadModel, order_view, view_of
 
 class Row(NamedTuple):
     symbol: str
