@@ -27,8 +27,7 @@ import psycopg
 from psycopg.sql import SQL, Identifier
 
 from liveorder.application.ports.order_store import Commit
-from liveorder.application.reporting.projector import Projector
-from liveorder.application.reporting.pump import rare_collections
+from liveorder.application.reporting.projector import Projector, rare_collections
 from liveorder.domain.events import Envelope, Event, RecordedEvent
 from liveorder.domain.identifiers import uuid7
 from liveorder.domain.instrument import Instrument

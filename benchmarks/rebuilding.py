@@ -7,7 +7,7 @@ from uuid import UUID
 
 from benchmarks import projections, showing
 from benchmarks.places import Place
-from liveorder.application.reporting.pump import rare_collections
+from liveorder.application.reporting.projector import rare_collections
 from liveorder.domain.events import RecordedEvent
 from liveorder.domain.order import LiveOrder
 from liveorder.infrastructure.eventstore.order_store import DatabaseOrderStore

@@ -13,7 +13,7 @@ from typing import Any, TypeAlias
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from liveorder.application.reporting.pump import Pump
+from liveorder.application.reporting.projector import BatchProjector
 from liveorder.application.risk.book import AccountLedger, entries_between, position_key
 from liveorder.domain import execution_report as r
 from liveorder.domain.instrument import Instrument
@@ -126,7 +126,7 @@ class Ours:
 
     def __init__(self) -> None:
         self.log, self.views, self.ledger = MemoryLog(), MemoryViews(), AccountLedger()
-        self.pump = Pump(self.log, self.views)  # type: ignore[arg-type]  # the part of a store that a projector uses
+        self.projector = BatchProjector(self.log, self.views)  # type: ignore[arg-type]  # the part of a store that a projector uses
         begun = requested(1, quantity=Decimal(10_000), instrument=COIN)
         self.order = LiveOrder.replay(self.log.add(1, begun, SENT, ACKNOWLEDGED))
 
@@ -135,7 +135,7 @@ class Ours:
             after = self.order.apply(self.log.add(1, *events))
             self.ledger.keep(self.ledger.stage(entries_between(self.order, after, SESSION)))
             self.order = after
-        await self.pump.advance()
+        await self.projector.advance()
         assert len({*self.quantities()}) == 1, "order, ledger and reports hold different quantities"
         told, *others = self.fees()
         assert all(fees == told for fees in others), "order, ledger and reports hold different fees"

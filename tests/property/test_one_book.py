@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from liveorder.application.ports.order_store import LedgerEntry, LedgerRow
 from liveorder.application.recovery import rebook_positions
 from liveorder.application.recovery.rebook_positions import RebookPositions
-from liveorder.application.reporting.pump import Pump
+from liveorder.application.reporting.projector import BatchProjector
 from liveorder.application.risk.book import AccountLedger, Keeping, RiskBook, SessionDay, entries_between, entries_of, holding_of
 from liveorder.application.risk.book.rows import POSITION, day_key
 from liveorder.domain.events import Event, RecordedEvent
@@ -83,7 +83,7 @@ class Account:
 
     def __init__(self, keeping: Keeping = FEW) -> None:
         self.store, self.views, self.risk = Store(keeping), MemoryViews(), RiskBook()
-        self.pump = Pump(self.store, self.views)  # type: ignore[arg-type]  # the part of a store that a projector uses
+        self.projector = BatchProjector(self.store, self.views)  # type: ignore[arg-type]  # the part of a store that a projector uses
         self.rebook = RebookPositions(self.store, self.risk, Days(), StillClock(), Silent())  # type: ignore[arg-type]  # and this
         self.books = {name: Book() for name in STRATEGIES}
         self.orders: dict[int, LiveOrder] = {}
@@ -118,7 +118,7 @@ class Account:
         for account_id, key in [*self.risk.late]:
             self.late += 1
             await self.rebook._rebook(account_id, key)
-        await self.pump.advance()
+        await self.projector.advance()
 
     async def fill(self, number: int, units: int, price: int, fee: tuple[int, str] | None) -> None:
         order, name = self._order(number), f"e{len(self.told)}"

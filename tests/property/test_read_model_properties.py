@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from liveorder.application.reporting.projections.fills import FillRow
-from liveorder.application.reporting.pump import Pump
+from liveorder.application.reporting.projector import BatchProjector
 from liveorder.application.reporting.read_models import ViewsUnavailable
 from liveorder.domain.events import Event
 from liveorder.domain.instrument import Instrument
@@ -103,14 +103,14 @@ def test_any_cut_into_batches_gives_the_rows_of_one_rebuild(log: MemoryLog, data
 async def dump_of(log: MemoryLog, data: st.DataObject) -> Mapping[str, list[Any]]:
     """By two projectors that stop, forget, fail before their commit, lose its reply and overtake each other."""
     views = MemoryViews()
-    pumps = [Pump(log, views) for _ in range(2)]  # type: ignore[arg-type]  # the part of a store that a projector uses
+    projectors = [BatchProjector(log, views) for _ in range(2)]  # type: ignore[arg-type]  # the part of a store that a projector uses
     while views.at < len(log.events):
         upto = data.draw(st.integers(views.at + 1, len(log.events)))
         views.faults = data.draw(st.sampled_from([[], [], ["before"], ["after"]]))
         if data.draw(st.booleans()):
-            pumps = [Pump(log, views), *pumps[:1]]  # type: ignore[arg-type]  # as above
+            projectors = [BatchProjector(log, views), *projectors[:1]]  # type: ignore[arg-type]  # as above
         try:
-            await data.draw(st.sampled_from(pumps)).advance(upto)
+            await data.draw(st.sampled_from(projectors)).advance(upto)
         except ViewsUnavailable:
             continue
     return views.dump()
@@ -118,7 +118,7 @@ async def dump_of(log: MemoryLog, data: st.DataObject) -> Mapping[str, list[Any]
 
 async def rebuilt(log: MemoryLog) -> Mapping[str, list[Any]]:
     views = MemoryViews()
-    await Pump(log, views).advance()  # type: ignore[arg-type]  # as above
+    await BatchProjector(log, views).advance()  # type: ignore[arg-type]  # as above
     return views.dump()
 
 

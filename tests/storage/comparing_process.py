@@ -11,7 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from liveorder.application.reporting import pump
+from liveorder.application.reporting import projector as projecting
 from liveorder.application.reporting.read_models import ViewsUnavailable
 from tests.builders import ACKNOWLEDGED, SENT, fill
 from tests.contract.views.sets import Ground, projector_of
@@ -56,7 +56,7 @@ async def fail(ground: Ground, fault: Fault) -> list[tuple[str, list[str]]]:
 
 
 def main(plan: dict[str, Any]) -> None:
-    pump.BATCH = 40
+    projecting.BATCH = 40
     ground = Ground(plan["url"])
     if plan.get("killed"):
         asyncio.run(kill_in_the_middle(ground))

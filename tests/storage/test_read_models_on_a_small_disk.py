@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from liveorder.application.reporting import pump
+from liveorder.application.reporting.projector import BatchProjector
 from liveorder.application.reporting.read_models import ViewsUnavailable
 from liveorder.infrastructure.readmodels import engines
 from tests.builders import ACKNOWLEDGED, SENT, fill
@@ -37,7 +37,7 @@ def log() -> MemoryLog:
 
 @pytest.fixture(autouse=True)
 def small_batches(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pump, "BATCH", 100)
+    monkeypatch.setattr("liveorder.application.reporting.projector.BATCH", 100)
 
 
 @pytest.fixture
@@ -72,7 +72,7 @@ async def test_the_log_stays_short_while_read_models_are_made_and_made_anew_and_
             await projector.rebuild(disk.look)
         await views.clear()
         for upto in range(20, len(log.events), 20):
-            await pump.Pump(log, views).advance(upto, disk.look)  # type: ignore[arg-type]  # the part of a store that it uses
+            await BatchProjector(log, views).advance(upto, disk.look)  # type: ignore[arg-type]  # the part of a store that it uses
     assert disk.views.stat().st_size > 4 * engines.CHECKPOINT_BYTES
     assert disk.longest <= engines.CHECKPOINT_BYTES + ONE_TRANSACTION
 

@@ -7,21 +7,46 @@ wrong is reported and tried again.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
-from typing import Any
+import gc
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Sequence
+from contextlib import aclosing, contextmanager
+from typing import Any, TypeAlias
 from uuid import UUID
 
 from liveorder.application.gateway.backoff import Backoff
 from liveorder.application.ports.clock import Clock
 from liveorder.application.ports.order_store import OrderStore
 from liveorder.application.reporting.projections import READ_MODELS
-from liveorder.application.reporting.projections.read_model import ReadModel
-from liveorder.application.reporting.pump import Progress, Pump, rare_collections, unheard
-from liveorder.application.reporting.read_models import SetAside, ViewsUnavailable, ViewsWriter
+from liveorder.application.reporting.projections.draft import Changes, RowCache, RowChanges, RowReader
+from liveorder.application.reporting.projections.known_orders import KnownOrders, streams_of
+from liveorder.application.reporting.projections.read_model import Batch, ReadModel
+from liveorder.application.reporting.read_models import SetAside, Superseded, ViewsUnavailable, ViewsWriter
 from liveorder.application.reporting.verification import Verification, compare
+from liveorder.domain.events import RecordedEvent
 from liveorder.domain.trading_halt import EVERYTHING
 
-__all__ = ["Progress", "Projector"]
+BATCH = 2_000
+"""Events in one transaction at most."""
+
+_LONG_RUN_OBJECTS = 50_000
+
+Progress: TypeAlias = Callable[[int, int], None]
+"""Told the position reached and the one to reach, after every batch."""
+
+
+@contextmanager
+def rare_collections() -> Iterator[None]:
+    """For a long run over the log: events and rows hold no cycles, and looking for some in them takes a third of the time."""
+    young, *older = gc.get_threshold()
+    gc.set_threshold(max(young, _LONG_RUN_OBJECTS), *older)
+    try:
+        yield
+    finally:
+        gc.set_threshold(young, *older)
+
+
+def unheard(position: int, goal: int) -> None:
+    """The progress that nobody asked for."""
 
 
 class Projector:
@@ -39,7 +64,7 @@ class Projector:
         """`poll_seconds`: how long to sleep at most where the store wakes nobody."""
         self._store, self._views, self._clock, self._models = store, views, clock, models
         self._on_error, self._poll_seconds = on_error, poll_seconds
-        self._pump = Pump(store, views, models)
+        self._batches = BatchProjector(store, views, models)
         self._busy = asyncio.Lock()
         self._store_id: UUID | None = None
         self._is_open = False
@@ -77,7 +102,7 @@ class Projector:
             return await self._advance()
 
     async def _advance(self) -> int:
-        return await self._pump.advance()
+        return await self._batches.advance()
 
     async def _take_over(self) -> None:
         """Empty where they are of another store, another version, or ahead of the log."""
@@ -102,7 +127,7 @@ class Projector:
             await self._take_over()
             await self._views.clear()
             with rare_collections():
-                return await self._pump.advance(progress=progress)
+                return await self._batches.advance(progress=progress)
 
     async def verify(self, progress: Progress = unheard) -> Verification:
         """Build a second set up to where this one is, and compare the two row by row. The first is not touched."""
@@ -111,15 +136,113 @@ class Projector:
             twin = await self._views.twin()
             try:
                 with rare_collections():
-                    return await self._compare_with(twin, Pump(self._store, twin, self._models), progress)
+                    return await self._compare_with(twin, progress)
             finally:
                 await twin.close()
 
-    async def _compare_with(self, twin: ViewsWriter, pump: Pump, progress: Progress) -> Verification:
+    async def _compare_with(self, twin: ViewsWriter, progress: Progress) -> Verification:
         """Once more from the start for as long as another process's projector moves the first set on."""
+        batches = BatchProjector(self._store, twin, self._models)
         while True:
             position = await self._views.position()
-            await pump.advance(position, progress)
+            await batches.advance(position, progress)
             found = await compare(self._models, self._views, twin, position)
             if await self._views.position() == position:
                 return found
+
+
+class BatchProjector:
+    """Projects the log into one set of rows, batch by batch. It remembers what the next batch needs."""
+
+    def __init__(self, store: OrderStore, views: ViewsWriter, models: Sequence[ReadModel[Any, Any]] = READ_MODELS) -> None:
+        self._store, self._views, self._models = store, views, models
+        self._known = KnownOrders()
+        self._kept: RowCache = {}
+        self._position = 0
+        """Where `_known` and `_kept` stand."""
+
+    async def advance(self, upto: int | None = None, progress: Progress = unheard) -> int:
+        """Up to that position of the log, or to its head."""
+        while True:
+            position = await self._views.position()
+            if position != self._position:
+                self._forget(position)  # another projector moved them, or they were emptied
+            goal = await self._store.head() if upto is None else upto
+            try:
+                return await self._advance(position, goal, progress)
+            except Superseded:
+                continue  # the other projector did this part
+
+    async def _advance(self, position: int, goal: int, progress: Progress) -> int:
+        ahead = read_ahead(self._store.log(after=position))
+        async with aclosing(ahead) as single, aclosing(gathered(single, BATCH)) as pages:
+            async for page in pages:
+                for start in range(0, len(page), BATCH):
+                    batch = [item for item in page[start : start + BATCH] if item.position <= goal]
+                    if not batch:
+                        return position
+                    await self._apply(position, batch)
+                    position = batch[-1].position
+                    progress(position, goal)
+        return position
+
+    async def _apply(self, after: int, events: Sequence[RecordedEvent]) -> None:
+        streams = streams_of(events)
+        for stream_id, version in self._known.unknown(streams).items():
+            stream = await self._store.stream(stream_id)
+            self._known.learn([item for item in stream if item.version < version])
+        drafts: list[RowChanges] = []
+
+        def draft(prior: RowReader) -> Changes:
+            drafts.append(RowChanges(prior, self._kept))
+            batch = Batch(events, self._known.advance(streams))
+            for model in self._models:
+                model.project(batch, drafts[0])
+            return drafts[0].changes()
+
+        try:
+            await self._views.apply(after, events[-1].position, draft)
+        except BaseException:
+            self._forget(after)
+            raise
+        drafts[0].keep()
+        self._position = events[-1].position
+
+    def _forget(self, after: int) -> None:
+        """Start anew from position `after`: what is in memory is not what is written."""
+        self._known, self._kept = KnownOrders(), {}
+        self._position = after
+
+
+async def read_ahead(pages: AsyncIterator[Sequence[RecordedEvent]]) -> AsyncGenerator[Sequence[RecordedEvent], None]:
+    """The same pages, one ahead. To be closed when left early; an error is raised where the page would have been."""
+    coming = asyncio.ensure_future(_next(pages))
+    try:
+        while page := await coming:
+            coming = asyncio.ensure_future(_next(pages))
+            yield page
+    finally:
+        coming.cancel()
+        await asyncio.gather(coming, return_exceptions=True)
+        if isinstance(pages, AsyncGenerator):
+            await pages.aclose()
+
+
+async def gathered(pages: AsyncIterator[Sequence[RecordedEvent]], enough: int) -> AsyncGenerator[Sequence[RecordedEvent], None]:
+    """The same events in fewer pages: of at least `enough`, but for the last."""
+    events: list[RecordedEvent] = []
+    async for page in pages:
+        events += page
+        if len(events) >= enough:
+            yield events
+            events = []
+    if events:
+        yield events
+
+
+async def _next(pages: AsyncIterator[Sequence[RecordedEvent]]) -> Sequence[RecordedEvent]:
+    """The next page; an empty one behind the last. Not by the default of `anext`, which fails in a task on Python 3.11."""
+    try:
+        return await anext(pages)
+    except StopAsyncIteration:
+        return ()

@@ -12,7 +12,7 @@ import pytest
 from sqlalchemy import NullPool, create_engine
 
 from liveorder.application.reporting.projections import READ_MODELS
-from liveorder.application.reporting.pump import Pump
+from liveorder.application.reporting.projector import BatchProjector
 from liveorder.application.reporting.read_models import Query, Superseded, ViewsUnavailable
 from liveorder.application.reporting.views import confirmation_view, history_view, order_view
 from liveorder.domain.errors import InvalidInput, SettingsError
@@ -123,10 +123,10 @@ async def test_fills_signals_and_days_are_listed(ground: Ground, log: MemoryLog)
 async def test_rows_written_in_batches_are_those_of_a_rebuild_and_of_memory(ground: Ground, log: MemoryLog) -> None:
     async with ground.opened() as views:
         for upto in range(1, len(log.events) + 1):
-            await Pump(log, views).advance(upto)  # type: ignore[arg-type]  # the part of a store that it uses
+            await BatchProjector(log, views).advance(upto)  # type: ignore[arg-type]  # the part of a store that it uses
         written = await dump(views)
         memory = MemoryViews()
-        await Pump(log, memory).advance()  # type: ignore[arg-type]  # as above
+        await BatchProjector(log, memory).advance()  # type: ignore[arg-type]  # as above
         assert written == memory.dump()
         assert await projector_of(log, views).rebuild() == len(log.events)
         assert await dump(views) == written
@@ -170,9 +170,9 @@ async def test_of_two_projectors_one_writes_a_batch_and_the_other_is_told(ground
 
 async def test_two_projectors_in_turn_write_what_one_would(ground: Ground, log: MemoryLog) -> None:
     async with ground.opened() as ours, ground.opened() as theirs:
-        pumps = [Pump(log, ours), Pump(log, theirs)]  # type: ignore[arg-type]  # the part of a store that they use
+        projectors = [BatchProjector(log, ours), BatchProjector(log, theirs)]  # type: ignore[arg-type]  # the part of a store that they use
         for upto in range(1, len(log.events) + 1):
-            await pumps[upto // 2 % 2].advance(upto)
+            await projectors[upto // 2 % 2].advance(upto)
         assert (await projector_of(log, ours).verify()).is_equal
 
 

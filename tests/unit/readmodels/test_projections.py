@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Any
 
 from liveorder.application.reporting.projections.known_orders import KnownOrders, streams_of
-from liveorder.application.reporting.pump import Pump
+from liveorder.application.reporting.projector import BatchProjector
 from liveorder.application.reporting.views import DailySummaryView, OrderView, PositionView
 from liveorder.domain.dead_letter import SignalDeadLettered
 from liveorder.domain.identifiers import stream_id
@@ -23,7 +23,7 @@ DAY_SECONDS = 24 * 3600.0
 
 def rows_of(log: MemoryLog) -> dict[str, list[Any]]:
     views = MemoryViews()
-    asyncio.run(Pump(log, views).advance())  # type: ignore[arg-type]  # the part of a store that a projector uses
+    asyncio.run(BatchProjector(log, views).advance())  # type: ignore[arg-type]  # the part of a store that a projector uses
     return dict(views.dump())
 
 

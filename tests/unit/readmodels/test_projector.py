@@ -5,7 +5,6 @@ from uuid import UUID
 
 import pytest
 
-from liveorder.application.reporting import pump
 from liveorder.application.reporting.projections.orders import ORDERS
 from liveorder.application.reporting.projector import Projector
 from liveorder.application.reporting.read_models import ViewsUnavailable
@@ -44,7 +43,7 @@ async def test_catching_up_brings_everything_in_and_says_how_far(log: MemoryLog,
 
 
 async def test_a_log_longer_than_a_batch_is_taken_in_several(views: MemoryViews, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pump, "BATCH", 500)
+    monkeypatch.setattr("liveorder.application.reporting.projector.BATCH", 500)
     log, told = MemoryLog(), list[tuple[int, int]]()
     log.add(1, requested(1), *[submission(attempt) for attempt in range(1, 1300)])
     await Desk(log, views).projector.rebuild(lambda position, goal: told.append((position, goal)))

@@ -4,7 +4,7 @@ from contextlib import aclosing
 
 import pytest
 
-from liveorder.application.reporting.read_ahead import read_ahead
+from liveorder.application.reporting.projector import read_ahead
 from liveorder.domain.events import RecordedEvent
 from tests.builders import SENT, recorded
 
