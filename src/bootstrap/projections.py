@@ -1,4 +1,4 @@
-"""Read models of installed packages, which the settings name."""
+"""Read models of installed packages that the settings name."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ from liveorder.infrastructure.settings import Settings
 def _adapted(plugin: Plugin) -> ReadModel[Any, Any]:
     model = plugin.load()
     if not isinstance(model, ReadModel):
-        raise plugin.failure("cannot be used", f"it is a {type(model).__name__} and no ReadModel")
+        raise plugin.failure("cannot be used", f"it is a {type(model).__name__}, not a ReadModel")
     if model.name != plugin.entry.name:
         raise plugin.failure("cannot be used", f"its read model is named {model.name!r}")
     if model.beside is not None:
-        raise plugin.failure("cannot be used", "a read model of a package stands beside no other table")
+        raise plugin.failure("cannot be used", "a package's read model cannot extend another table")
     return model
 
 
@@ -34,12 +34,12 @@ PROJECTIONS: Registry[ReadModel[Any, Any]] = Registry(
 
 
 def projections(settings: Settings) -> list[ReadModel[Any, Any]]:
-    """Found and imported. Raises `SettingsError`."""
+    """The read models, imported. Raises `SettingsError`."""
     return [_named(name, field) for field, name in projection_fields(settings)]
 
 
 def projection_fields(settings: Settings) -> Iterator[tuple[str, str]]:
-    """Each with the setting that names it."""
+    """The names with the settings that name them."""
     return ((f"projections.{number}", name) for number, name in enumerate(settings.projections))
 
 
@@ -51,7 +51,7 @@ def _named(name: str, field: str) -> ReadModel[Any, Any]:
 
 
 def packaged(settings: Settings, name: str) -> ReadModel[Any, Any]:
-    """Raises `SettingsError` where the settings do not name it, too."""
+    """The read model. Raises `SettingsError`, also if the settings do not name it."""
     fields = {each: field for field, each in projection_fields(settings)}
     if name not in fields:
         raise SettingsError(f"projections: {name} is not among them; add it to have its read model kept")
@@ -59,7 +59,7 @@ def packaged(settings: Settings, name: str) -> ReadModel[Any, Any]:
 
 
 def installed(name: str) -> ReadModel[Any, Any] | None:
-    """What a package brings under that name, whatever the settings say; it is imported. Raises `SettingsError`."""
+    """A package's read model of that name, imported, whether or not the settings name it. Raises `SettingsError`."""
     return PROJECTIONS.named(name, name) if name in PROJECTIONS.names() else None
 
 
@@ -70,13 +70,13 @@ def projector_of(
     clock: Clock,
     on_error: Callable[[Exception], None] = lambda error: None,
 ) -> PackagedProjector:
-    """Not yet following a store."""
+    """A projector that does not follow a store yet."""
     views = views_apart(model, settings.read_model_url, clock=clock, limit_seconds=LIMIT_SECONDS)
     return PackagedProjector(model, store, views, clock, on_error)
 
 
 def files_of_projections(settings: Settings) -> Iterator[Path]:
-    """Their databases, where they are files."""
+    """The databases of projections, if they are files."""
     for name in settings.projections:
         if (path := file_apart(name, settings.read_model_url)) is not None:
             yield path

@@ -46,7 +46,9 @@ class StoreReader:
         return await self.listed(model, Query.of(**wanted))
 
     async def listed(self, model: ReadModel[Any, Any], wanted: Query) -> Sequence[Any]:
-        """Of a package's, which is opened for this call alone, too. Raises `SettingsError` where the settings do not name that."""
+        """The rows of a read model, also of a package's, which is opened for this call only. Raises `SettingsError` if the settings
+        do not name it.
+        """
         if model in READ_MODELS:
             return await self.views.listed(model, wanted)
         async with self.packaged(packaged(self.settings, model.name)) as projector:
@@ -96,7 +98,10 @@ async def open_reader(settings: Settings) -> AsyncIterator[StoreReader]:
 
 
 async def rebuild_views(settings: Settings, on_progress: Progress) -> int:
-    """Rebuild all read models from the log. Returns the position reached. Sends nothing."""
+    """Rebuild all read models from the log. Returns the position reached. Sends nothing.
+
+    Raises `ProjectionFailed` or `ViewsUnavailable` if a package's projection fails, once all others are rebuilt.
+    """
     async with open_reader(settings) as reader:
         position = await reader.projector.rebuild(on_progress)
         failures: list[StoreError] = []

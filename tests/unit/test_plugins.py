@@ -188,9 +188,9 @@ async def test_two_destinations_of_one_name_are_refused(install: Install) -> Non
 @pytest.mark.parametrize(
     ("source", "reason"),
     [
-        ("MODEL = 7", "cannot be used: it is a int and no ReadModel"),
+        ("MODEL = 7", "cannot be used: it is a int, not a ReadModel"),
         (READ_MODEL.replace("NAME", "other"), "cannot be used: its read model is named 'other'"),
-        (READ_MODEL.replace("NAME", "mine").replace("row=Row", "row=Row, beside=ORDERS"), "stands beside no other table"),
+        (READ_MODEL.replace("NAME", "mine").replace("row=Row", "row=Row, beside=ORDERS"), "cannot extend another table"),
         (READ_MODEL.replace("NAME", "Mine"), "cannot be imported: TypeError: 'Mine' is no name of a read model"),
     ],
 )

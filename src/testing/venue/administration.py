@@ -1,4 +1,4 @@
-"""Requests of the test or the operator who runs the venue. They meet no fault and no latency."""
+"""Administrative requests of a test or operator. They meet no fault and no latency."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ class _OfAccount(_Request):
 
 
 def administer(gateway: VenueGateway, verb: str, request: Message) -> Message:
-    """Performs one request whose verb starts with ``admin.``; its answer, or ``{"error": ..., "message": ...}``."""
+    """Perform one request whose verb starts with ``admin.``. Returns its answer, or ``{"error": ..., "message": ...}``."""
     found = _ACTS.get(verb.removeprefix(PREFIX))
     if found is None:
         return {"error": RefusalCode.MALFORMED.value, "message": f"admin verbs are {', '.join(_ACTS)}"}
@@ -122,7 +122,7 @@ def _price(gateway: VenueGateway, request: _PostPrice) -> Message:
 
 
 def _submit(gateway: VenueGateway, request: NewOrder) -> Message:
-    """An order placed by other means, without a client key."""
+    """An order placed elsewhere, without a client key."""
     return submit(gateway.venue, request)
 
 
@@ -187,4 +187,4 @@ _ACTS: Mapping[str, _Act] = {
     "orders": (_OfAccount, _orders),
     "time": (_Request, _time),
 }
-"""Each with what its request must look like."""
+"""Each verb with the model of its request."""

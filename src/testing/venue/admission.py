@@ -1,4 +1,4 @@
-"""What an exchange looks at before it takes an order."""
+"""The venue's checks before it accepts an order."""
 
 from __future__ import annotations
 
@@ -18,14 +18,16 @@ from liveorder.testing.venue.settings import VenueSettings
 
 
 class Admission:
-    """Every method returns quietly or raises `VenueRefusal`."""
+    """Every method returns normally or raises `VenueRefusal`."""
 
     def __init__(self, book: Book, ledger: VenueLedger, catalogue: VenueCatalogue, quotes: Quotes, settings: VenueSettings) -> None:
         self._book, self._ledger, self._catalogue, self._quotes, self._settings = book, ledger, catalogue, quotes, settings
         self.free_cash = FreeCash(book, catalogue, quotes)
 
     def admit(self, placed: NewOrder, now: datetime) -> Decimal:
-        """The quantity that the order is for: of a cash order, what its money buys at the limit or the last price, in lots."""
+        """Check the order and return its quantity. For a cash order: what its money buys at the limit or the last price, in
+        lots.
+        """
         account = self._ledger.account(placed.account)
         listing = self._catalogue.listed(placed.instrument)
         _check_terms(placed, now)
@@ -47,7 +49,7 @@ class Admission:
             _refuse(f"a {order.placed.order_type} order has no stop_price to change; leave it out")
 
     def _price(self, placed: NewOrder, listing: VenueListing, now: datetime) -> Decimal | None:
-        """The limit, the stop or the last price, whichever the order has first."""
+        """The limit, else the stop, else the last price."""
         for price in (placed.limit_price, placed.stop_price):
             if price is not None:
                 return price
@@ -55,7 +57,7 @@ class Admission:
         return quote.amount if quote else None
 
     def _check_cash(self, account: LedgerAccount, listing: VenueListing, quantity: Decimal, price: Decimal, now: datetime) -> None:
-        """What the buy adds to the position, against the cash that open buys have not reserved already."""
+        """Check the cost of what the buy adds to the position against the cash that open buys have not reserved."""
         adds = self.free_cash.adds(account, listing.instrument.key, quantity)
         if not adds or listing.instrument.currency != account.terms.currency:
             return

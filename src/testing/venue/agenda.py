@@ -1,4 +1,4 @@
-"""What will happen when, in order of time and then of being put down."""
+"""The agenda: future acts, in order of time and then of scheduling."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from itertools import count
 from typing import TypeAlias
 
 Act: TypeAlias = Callable[[datetime], None]
-"""Called with the moment that it was put down for."""
+"""Called with the time that it was scheduled for."""
 
 
 @dataclass(slots=True, eq=False)
 class Appointment:
     act: Act
     is_off: bool = False
-    """Set to call it off."""
+    """Set to cancel it."""
 
 
 class Agenda:
@@ -36,6 +36,6 @@ class Agenda:
         return self._appointments[0][0] if self._appointments else None
 
     def run_one(self) -> None:
-        """Does the first act, which `next_at` has shown to be due."""
+        """Run the first act, which `next_at` has shown to be due."""
         at, _, appointment = heapq.heappop(self._appointments)
         appointment.act(at)

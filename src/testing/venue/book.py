@@ -1,4 +1,4 @@
-"""The venue's memory: orders, where to find them, the trade record, and what has changed since the last commit."""
+"""The venue's memory: orders and their indexes, the trade record, and changes since the last commit."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from liveorder.testing.venue.orders import Trade, VenueOrder
 
 
 class Book:
-    """Changes are told to nobody before `commit` has written them."""
+    """No change is reported before `commit` has written it."""
 
     def __init__(self, journal: Journal) -> None:
         self._journal = journal
@@ -24,8 +24,8 @@ class Book:
         self._live: defaultdict[str, dict[str, VenueOrder]] = defaultdict(dict)
         self._tape: list[tuple[VenueOrder, Trade]] = []
         self._changed: dict[str, VenueOrder] = {}
-        self._untold: list[Message] = []
-        self._told: list[Message] = []
+        self._uncommitted: list[Message] = []
+        self._committed: list[Message] = []
         self._load(journal.orders())
 
     def _load(self, orders: Iterable[VenueOrder]) -> None:
@@ -37,7 +37,7 @@ class Book:
         self._changed.clear()
 
     def latest_moment(self, now: datetime) -> datetime:
-        """`now`, or the last trade's time if a clock was set back since: the trade record is in order of time."""
+        """`now`, or the last trade's time if a clock was set back since: the trade record is ordered by time."""
         return max(now, self._tape[-1][1].at) if self._tape else now
 
     def next_order_id(self) -> str:
@@ -59,7 +59,7 @@ class Book:
         self.changed(order)
 
     def changed(self, order: VenueOrder) -> None:
-        """To be called after every change of an order, so that it is written, and listed as live only while it is."""
+        """Call after every change of an order, so that it is written, and listed as live only while it is."""
         self._changed[order.order_id] = order
         live = self._live[order.placed.instrument]
         if order.state.is_live:
@@ -67,27 +67,27 @@ class Book:
         else:
             live.pop(order.order_id, None)
 
-    def tell(self, report: Message) -> None:
-        self._untold.append(report)
+    def queue(self, report: Message) -> None:
+        self._uncommitted.append(report)
 
     def commit(self) -> None:
         if self._changed:
             self._journal.save(self._changed.values())
             self._changed.clear()
-        if self._untold:
-            self._told += self._untold
-            self._untold.clear()
+        if self._uncommitted:
+            self._committed += self._uncommitted
+            self._uncommitted.clear()
 
     def take_reports(self) -> list[Message]:
-        """Those committed since the last call."""
-        taken, self._told = self._told, []
+        """The reports committed since the last call."""
+        taken, self._committed = self._committed, []
         return taken
 
     def by_key(self, client_order_id: str) -> list[VenueOrder]:
         return self._by_key.get(client_order_id, [])
 
     def named(self, account: str, client_order_id: str | None, broker_order_id: str | None) -> VenueOrder | None:
-        """By the venue's own id where it is given, else the first with the client's key."""
+        """The order by the venue's id if given, otherwise the first with the client's key."""
         if broker_order_id is not None:
             order = self.orders.get(broker_order_id)
             return order if order is not None and order.placed.account == account else None
@@ -95,7 +95,7 @@ class Book:
         return next(ours, None)
 
     def traded(self, execution_id: str) -> tuple[VenueOrder, Trade]:
-        """An execution that is effective now. Raises `VenueRefusal`: what is busted or corrected away cannot be again."""
+        """An execution that is effective now. Raises `VenueRefusal` if it was busted or corrected: that cannot be done twice."""
         order = self._by_execution.get(execution_id)
         trades = {trade.execution_id: trade for trade in order.effective_trades()} if order else {}
         if order is None or execution_id not in trades:
@@ -106,7 +106,7 @@ class Book:
         return list(self._live[instrument_key].values())
 
     def live_of(self, account: str) -> list[VenueOrder]:
-        """In the order in which they came."""
+        """Live orders in the order of their arrival."""
         live = [order for orders in self._live.values() for order in orders.values() if order.placed.account == account]
         return sorted(live, key=lambda order: int(order.order_id[1:]))
 

@@ -1,4 +1,4 @@
-"""What a broker of ours may declare of a venue."""
+"""The capabilities that a broker may declare for a venue."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from liveorder.testing.venue.settings import VenueSettings
 
 
 def capabilities_of(settings: VenueSettings) -> BrokerCapabilities:
-    """What may be believed of a venue with these settings. Absence is trusted where keys can be asked for."""
+    """The capabilities of a venue with these settings. Absence is trusted if keys can be searched."""
     keys = settings.keys
     return replace(
         SIMULATED_CAPABILITIES,

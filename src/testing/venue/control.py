@@ -1,4 +1,4 @@
-"""The venue's own people at the other end of a transport: for tests, drills and demonstrations."""
+"""Control of the venue over a transport, for tests, drills and demonstrations."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from liveorder.testing.venue.faults import Fault
 
 
 class VenueControl:
-    """Meets no faults. Every method raises the `BrokerError` that fits what the venue answered."""
+    """Not subject to faults. Every method raises the `BrokerError` that matches the venue's answer."""
 
     def __init__(self, transport: Transport, *, request_timeout_seconds: float = 5.0) -> None:
         self._transport, self._timeout = transport, request_timeout_seconds
@@ -25,7 +25,7 @@ class VenueControl:
     # --- faults -------------------------------------------------------------------------------------------------------------
 
     async def lay(self, *faults: Fault) -> None:
-        """Each counts from now on; see `Fault`."""
+        """Set faults. Each counts from now on; see `Fault`."""
         for fault in faults:
             await self._do("fault", fault=fault.model_dump(mode="json", exclude_defaults=True))
 
@@ -33,11 +33,11 @@ class VenueControl:
         await self._do("clear_faults")
 
     async def release(self) -> int:
-        """Delivers the requests that are held until released; how many there were."""
+        """Deliver the requests that are held until released. Returns how many there were."""
         return int((await self._do("release"))["released"])
 
     async def drop_streams(self, account_id: str | None = None, seconds: float = 0.0) -> None:
-        """Ends the report streams of an account, or all; none can be opened for `seconds`."""
+        """End the report streams of an account, or all. None can be opened for `seconds`."""
         await self._do("drop_streams", account=account_id, seconds=seconds)
 
     # --- market and orders --------------------------------------------------------------------------------------------------
@@ -48,7 +48,7 @@ class VenueControl:
     async def place(
         self, account_id: str, instrument_key: str, side: Side, quantity: Decimal, limit_price: Decimal | None = None
     ) -> str:
-        """An order that is not ours: it has no client key. GTC; the venue's order id."""
+        """Place an order that is not ours: GTC and without a client key. Returns the venue's order id."""
         order_type = OrderType.MARKET if limit_price is None else OrderType.LIMIT
         answer = await self._do(
             "submit",
@@ -63,7 +63,7 @@ class VenueControl:
         return str(answer["order"]["broker_order_id"])
 
     async def fill(self, broker_order_id: str, quantity: Decimal, price: Decimal) -> str:
-        """A fill by hand, also of a closed order and beyond its quantity; the execution id."""
+        """A manual fill, also of a closed order and beyond its quantity. Returns the execution id."""
         answer = await self._do("fill", broker_order_id=broker_order_id, quantity=quantity, price=price)
         return str(answer["execution_id"])
 
@@ -71,11 +71,11 @@ class VenueControl:
         await self._do("bust", execution_id=execution_id)
 
     async def correct(self, execution_id: str, quantity: Decimal, price: Decimal) -> str:
-        """The id of the execution that stands in its place."""
+        """Correct an execution. Returns the id of the one that replaces it."""
         return str((await self._do("correct", execution_id=execution_id, quantity=quantity, price=price))["execution_id"])
 
     async def close_order(self, broker_order_id: str, cause: str = "BY_BROKER", reason: str = "") -> None:
-        """Unasked. `cause` is BY_BROKER, DONE_FOR_DAY or EXPIRED."""
+        """Close an order without a request. `cause` is BY_BROKER, DONE_FOR_DAY or EXPIRED."""
         await self._do("close", broker_order_id=broker_order_id, cause=cause, reason=reason)
 
     async def restate(
@@ -91,18 +91,18 @@ class VenueControl:
         await self._do("restate", broker_order_id=broker_order_id, terms=terms, reason=reason)
 
     async def split(self, broker_order_id: str, ratio: Decimal) -> None:
-        """`ratio` new units for each old one."""
+        """Split: `ratio` new units for each old one."""
         await self._do("split", broker_order_id=broker_order_id, ratio=ratio)
 
-    # --- what is true -------------------------------------------------------------------------------------------------------
+    # --- the true state -----------------------------------------------------------------------------------------------------
 
     async def orders_by_key(self, client_order_id: str) -> list[OrderSnapshot]:
-        """Every order that was ever taken with this key: more than one is a broken promise. No lag, no faults."""
+        """Every order ever accepted with this key: more than one breaks the promise. No lag, no faults."""
         answer = await self._do("orders_by_key", client_order_id=client_order_id)
         return [snapshot_of(order) for order in answer["orders"]]
 
     async def orders(self, account_id: str | None = None) -> list[OrderSnapshot]:
-        """Every order that was ever taken, oldest first; of all accounts, or of this one."""
+        """Every order ever accepted, oldest first; of all accounts, or of this one."""
         return [snapshot_of(order) for order in (await self._do("orders", account=account_id))["orders"]]
 
     async def now(self) -> datetime:

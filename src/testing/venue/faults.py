@@ -1,4 +1,4 @@
-"""What can go wrong between a caller and the venue, on demand: by number, by order or by chance."""
+"""Faults between a caller and the venue, on demand: by count, by order or at random."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from liveorder.testing.venue.numbers import Price, Probability, Quantity, Second
 
 
 class Point(StrEnum):
-    """Where a fault strikes: a kind of request, a report on its way out, or a fill that just happened."""
+    """Where a fault strikes: a kind of request, an outgoing report, or a fill that just happened."""
 
     CONNECT = "connect"
     SUBMIT = "submit"
@@ -37,32 +37,32 @@ class Point(StrEnum):
 
 
 class FaultKind(StrEnum):
-    """The faults of a request come first, then those of reports, then those of fills."""
+    """Kinds of faults: first those of requests, then of reports, then of fills."""
 
     REQUEST_LOST = "request_lost"
-    """Never arrives; the caller gets no answer."""
+    """The request never arrives; the caller gets no answer."""
     REQUEST_HELD = "request_held"
     """The caller gets no answer, and the request arrives after `seconds`, or when it is released if `seconds` is None."""
     ACKNOWLEDGEMENT_LOST = "acknowledgement_lost"
-    """Processed; the caller gets no answer."""
+    """The request is processed; the caller gets no answer."""
     ACKNOWLEDGEMENT_LATE = "acknowledgement_late"
-    """Processed, and answered `seconds` (default 1) later: reports, fills too, come before the answer."""
+    """The request is processed, and answered `seconds` (default 1) later: reports, including fills, come before the answer."""
     ACKNOWLEDGEMENT_GARBLED = "acknowledgement_garbled"
-    """Processed, and answered with something that cannot be read."""
+    """The request is processed, and the answer is unreadable."""
     SERVER_ERROR = "server_error"
-    """Processed, and answered with a server error: the caller cannot know which."""
+    """The request is processed, but the answer is a server error, so the caller cannot know that."""
     QUERY_FAILED = "query_failed"
-    """Not processed, answered with a server error. For queries, where nothing is in doubt after it."""
+    """The request is not processed, and the answer is a server error. For queries, which leave nothing in doubt."""
     UNAVAILABLE = "unavailable"
-    """Turned away before it was read, and said so: surely not received."""
+    """The request is refused before it is read, and the answer says so: certainly not received."""
     RATE_LIMITED = "rate_limited"
-    """Turned away for coming too fast; `seconds` (default 1) is how long to wait."""
+    """The request is refused for its rate; `seconds` (default 1) is how long to wait."""
     UNAUTHORIZED = "unauthorized"
-    """Turned away because the credentials are not, or no longer, good."""
+    """The request is refused because the credentials are invalid or no longer valid."""
     STREAM_DROPPED = "stream_dropped"
     """Every report stream of the account ends; the request itself is processed as usual."""
     RESTART = "restart"
-    """Processed; then the venue goes down and comes back: all streams end and every answer on its way is lost."""
+    """The request is processed; then the venue restarts: all streams end and all pending answers are lost."""
 
     REPORT_LOST = "report_lost"
     REPORT_DUPLICATED = "report_duplicated"
@@ -82,7 +82,7 @@ _OF_FILLS = frozenset({FaultKind.BUST, FaultKind.CORRECTION})
 
 
 class Fault(BaseModel):
-    """One fault and when it strikes. Counting starts when the fault is laid, over the messages that `on` and the order select."""
+    """One fault and when it strikes. Counting starts when the fault is set, over the messages that `on` and the order select."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -93,10 +93,10 @@ class Fault(BaseModel):
     client_order_id: str | None = None
     """Only messages about the order with this key."""
     probability: Probability = 1.0
-    """Of striking each message that is selected; the venue's seed decides."""
+    """The probability of striking each selected message; the venue's seed decides."""
     seconds: Seconds | None = None
     silent: bool = False
-    """Where the caller gets no answer: True leaves it waiting for its own deadline, False breaks the connection at once."""
+    """If the caller gets no answer: True lets it wait for its own time-out, False breaks the connection at once."""
     quantity: Quantity | None = None
     price: Price | None = None
 
@@ -114,7 +114,7 @@ class Fault(BaseModel):
 
 
 class FaultPlan(BaseModel):
-    """Faults laid before the venue opens. Of several that strike one message the first counts."""
+    """Faults set before the venue opens. If several strike one message, the first counts."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -122,7 +122,7 @@ class FaultPlan(BaseModel):
 
 
 class FaultScript:
-    """Counts messages against the faults that are laid. `on_strike` hears of each that strikes, where, and of which order."""
+    """Counts messages for the faults that are set. `on_strike` is called for each strike, with its place and order."""
 
     def __init__(self, faults: Iterable[Fault], chance: Chance) -> None:
         self._chance = chance
@@ -141,7 +141,7 @@ class FaultScript:
         self._counts.clear()
 
     def strike(self, on: Point, client_order_id: str | None) -> Fault | None:
-        """The fault that this message meets, if any. Every fault that selects the message counts it."""
+        """The fault that strikes this message, if any. Every fault that selects the message counts it."""
         struck = [fault for fault, place in self._laid if self._strikes(fault, place, on, client_order_id)]
         if not struck:
             return None
@@ -157,4 +157,4 @@ class FaultScript:
 
 
 def _unheard(fault: Fault, on: Point, client_order_id: str | None) -> None:
-    """Nobody watches."""
+    """The default observer does nothing."""

@@ -1,4 +1,4 @@
-"""The venue in a running program: its time is a clock's, and it wakes by itself when something is due."""
+"""The venue in a running program: its time is a clock's, and it wakes up when something is due."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from liveorder.testing.venue.venue import Venue
 
 
 class VenueFeed:
-    """The reports of one account, buffered without bound until they are read; ends when the stream does or by `close`."""
+    """The reports of one account, buffered without bound until they are read. Ends with the stream or by `close`."""
 
     def __init__(self) -> None:
         self._reports: asyncio.Queue[Message | None] = asyncio.Queue()
@@ -36,11 +36,11 @@ class VenueFeed:
         self.put(None)
 
     def _nothing_to_unsubscribe(self) -> None:
-        """Not subscribed yet."""
+        """There is no subscription yet."""
 
 
 class Floor:
-    """Drives a gateway. To be used inside one event loop at a time; `close` when done."""
+    """Drives a gateway. Use it in one event loop at a time, and `close` it when done."""
 
     def __init__(self, venue: Venue, settings: VenueSettings, clock: Clock) -> None:
         self.gateway = VenueGateway(venue, settings)
@@ -49,7 +49,9 @@ class Floor:
         self._alarm_at: datetime | None = None
 
     def send(self, line: str | bytes) -> asyncio.Future[Message | None]:
-        """One request as a line of JSON. The future is the answer; None: the connection broke; never done: no answer comes."""
+        """Send one request as a line of JSON. The future holds the answer, or None if the connection broke; without an answer it is
+        never done.
+        """
         future: asyncio.Future[Message | None] = asyncio.get_running_loop().create_future()
         self._advance()
         self._receive(line, lambda reply: None if future.done() else future.set_result(reply))

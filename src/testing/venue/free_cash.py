@@ -1,6 +1,6 @@
-"""What a limited account can still buy for: its cash, less what was sold short, less what its open buys would take.
+"""The free cash of a limited account: its cash, less the proceeds of short sales, less the cost of its open buys.
 
-What a short sale brought is kept for buying it back, so that a buy which only does that takes nothing more.
+The proceeds of a short sale are reserved for buying it back, so a buy that only does that takes no further cash.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ from liveorder.testing.venue.quotes import Quotes
 
 
 class FreeCash:
-    """Money is in the account's currency; what is held in another takes none of it."""
+    """Free cash is in the account's currency. Holdings in other currencies take none of it."""
 
     def __init__(self, book: Book, catalogue: VenueCatalogue, quotes: Quotes) -> None:
         self._book, self._catalogue, self._quotes = book, catalogue, quotes
 
     def of(self, account: LedgerAccount, now: datetime) -> Decimal:
-        """Negative where more is reserved than there is."""
+        """The free cash. Negative if more is reserved than available."""
         instruments = {order.placed.instrument for order in self._buys(account)} | account.holdings.keys()
         taken = (
             self._kept_for_short(account, key) + self._reserved(account, key, now)
@@ -34,7 +34,7 @@ class FreeCash:
         return account.cash[account.terms.currency] - total(taken)
 
     def adds(self, account: LedgerAccount, instrument_key: str, quantity: Decimal) -> Decimal:
-        """Units of a new buy that go beyond what is short and no open buy is for."""
+        """The units of a new buy beyond the short position that is not covered by open buys."""
         open_buys = total(order.remaining for order in self._buys(account) if order.placed.instrument == instrument_key)
         return max(quantity - max(_short(account, instrument_key) - open_buys, ZERO), ZERO)
 
@@ -46,7 +46,7 @@ class FreeCash:
         )
 
     def _reserved(self, account: LedgerAccount, key: str, now: datetime) -> Decimal:
-        """Value of the open buys, as far as they go beyond what is short, at the worst: the cheapest buy that back."""
+        """The value of the open buys beyond the short position, in the worst case: the cheapest buys cover the short position."""
         short, reserved = _short(account, key), ZERO
         buys = [(self._price(order, now), order.remaining) for order in self._buys(account) if order.placed.instrument == key]
         for price, quantity in sorted(buys):
@@ -55,7 +55,7 @@ class FreeCash:
         return reserved
 
     def _price(self, order: VenueOrder, now: datetime) -> Decimal:
-        """The limit, the stop or the last price, whichever the order has first."""
+        """The limit, else the stop, else the last price."""
         quote = self._quotes.at(self._catalogue.listed(order.placed.instrument), now)
         return order.limit_price or order.placed.stop_price or (quote.amount if quote else ZERO)
 

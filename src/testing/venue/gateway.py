@@ -1,4 +1,4 @@
-"""The way to the venue and back, with everything that can befall a request or an answer on it."""
+"""The connection to the venue and back, with all faults that can strike a request or an answer."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from liveorder.testing.venue.venue import Venue
 from liveorder.testing.venue.verbs import perform
 
 Answer: TypeAlias = Callable[[Message | None], None]
-"""Takes the answer; None: the connection broke. Never called for a caller that is left waiting."""
+"""Receives the answer; None: the connection broke. Never called for a caller that is left waiting."""
 
 
 class Trouble(StrEnum):
-    """Error codes that are none of the venue's own."""
+    """Error codes that are not the venue's own."""
 
     UNAVAILABLE = "unavailable"
     RATE_LIMITED = "rate_limited"
@@ -30,7 +30,7 @@ class Trouble(StrEnum):
 
 
 class VenueGateway:
-    """Synchronous, like the venue: what is under way waits on an agenda until `advance` reaches its moment."""
+    """Synchronous, like the venue. Messages in transit wait on an agenda until `advance` reaches their time."""
 
     def __init__(self, venue: Venue, settings: VenueSettings) -> None:
         self.venue = venue
@@ -46,7 +46,7 @@ class VenueGateway:
         return min(moments, default=None)
 
     def advance(self, now: datetime) -> None:
-        """Lets everything arrive and happen that is due by `now`, in its order."""
+        """Deliver and run everything that is due by `now`, in order."""
         while (at := self._agenda.next_at()) is not None and at <= now:
             self.venue.advance(at)
             self.reports.push()
@@ -81,7 +81,7 @@ class VenueGateway:
         self._after(self._latency, lambda _: answer(reply if restarts == self._restarts else None))
 
     def _keep_away(self, fault: Fault, point: Point, request: Message, answer: Answer) -> bool:
-        """Whether the fault keeps the request from being processed now; if so it also sees to the answer."""
+        """Whether the fault prevents the request from being processed now. If so, it also handles the answer."""
         match fault.kind:
             case FaultKind.REQUEST_LOST:
                 _leave_unanswered(fault, answer)
@@ -107,14 +107,14 @@ class VenueGateway:
             self._deliver(point, request, _unheard, fault.seconds)
 
     def release(self) -> int:
-        """Delivers the requests that are held, oldest first; returns how many."""
+        """Deliver the held requests, oldest first. Returns how many there were."""
         held, self._held = self._held, []
         for act in held:
             act(self.venue.now)
         return len(held)
 
     def _spoiled(self, fault: Fault, account: str | None, answer: Answer) -> Answer:
-        """The answer as the fault lets it through; called when the request has been processed."""
+        """The answer as changed by the fault; called when the request has been processed."""
         match fault.kind:
             case FaultKind.ACKNOWLEDGEMENT_LOST:
                 return lambda _: _leave_unanswered(fault, answer)
@@ -146,4 +146,4 @@ def _leave_unanswered(fault: Fault, answer: Answer) -> None:
 
 
 def _unheard(_: Message | None) -> None:
-    """The caller has given up."""
+    """The caller no longer waits."""

@@ -10,17 +10,17 @@ from liveorder.domain.values import TradingHours
 
 _CLOSES = {"XNYS": (time(16), ZoneInfo("America/New_York")), "XBOM": (time(15, 30), ZoneInfo("Asia/Kolkata"))}
 _LATE_CLOSES = _CLOSES | {"XNYS": (time(20), ZoneInfo("America/New_York"))}
-"""Of extended hours."""
+"""The closes of extended hours."""
 
 
 class DayEnds:
-    """Weekends are observed, holidays and short days are not; calendars other than XNYS and XBOM end their day at 00:00 UTC."""
+    """Knows weekends, but no holidays and short days. Calendars other than XNYS and XBOM end their day at 00:00 UTC."""
 
     def __init__(self) -> None:
         self._known: dict[tuple[str, TradingHours], tuple[datetime, datetime]] = {}
 
     def after(self, calendar: str, at: datetime, hours: TradingHours) -> datetime:
-        """The first close later than `at`, UTC."""
+        """The first close after `at`, in UTC."""
         asked, end = self._known.get((calendar, hours), (at, at))
         if not asked <= at < end:
             end = _end_after(calendar, at, _LATE_CLOSES if hours is TradingHours.EXTENDED else _CLOSES)

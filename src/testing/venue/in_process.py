@@ -1,4 +1,4 @@
-"""The venue in the same process: no sockets, no sleeping but the clock's."""
+"""The venue in the same process: no sockets, and it sleeps only by the clock."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Entrance(Protocol):
 
 
 class InProcess:
-    """A `Transport` onto a floor, which several may share. Closing the transport leaves the floor open."""
+    """A `Transport` to a floor, which several transports may share. Closing the transport leaves the floor open."""
 
     def __init__(self, floor: Entrance, clock: Clock) -> None:
         self._floor, self._clock = floor, clock
@@ -39,4 +39,4 @@ class InProcess:
             raise BrokerConnectionError(refused.message) from refused
 
     async def close(self) -> None:
-        """Nothing is held."""
+        """There is nothing to close."""

@@ -1,4 +1,4 @@
-"""What the exchange's own people do to orders and trades, asked by nobody."""
+"""Interventions of the exchange's staff in orders and trades, on their own initiative."""
 
 from __future__ import annotations
 
@@ -18,25 +18,27 @@ class Interventions:
         self._book, self._ledger, self._lifecycle = book, ledger, lifecycle
 
     def fill(self, order_id: str, quantity: Decimal, price: Decimal, now: datetime) -> str:
-        """A trade by hand, also on a closed order and beyond its quantity. Returns the execution id."""
+        """A manual trade, also on a closed order and beyond its quantity. Returns the execution id."""
         return self._lifecycle.fill(self._order(order_id), quantity, price, now)
 
     def bust(self, execution_id: str, now: datetime) -> None:
-        """The trade did not happen. A filled order is in the market again."""
+        """Bust a trade. A filled order is in the market again."""
         order, trade = self._book.traded(execution_id)
         number = self._book.next_trade_number()
         self._lifecycle.record(order, replace(trade, number=number, kind=TradeKind.BUST, at=now, corrects=None))
 
     def correct(self, execution_id: str, quantity: Decimal, price: Decimal, now: datetime) -> str:
-        """Returns the id of the execution that stands in place of the corrected one, commission unchanged."""
+        """Correct a trade. Returns the id of the execution that replaces it; the commission is unchanged."""
         order, trade = self._book.traded(execution_id)
         number = self._book.next_trade_number()
-        told = replace(trade, number=number, kind=TradeKind.CORRECTION, execution_id=f"X{number}", corrects=execution_id, at=now)
-        self._lifecycle.record(order, replace(told, quantity=quantity, price=price))
-        return told.execution_id
+        correction = replace(
+            trade, number=number, kind=TradeKind.CORRECTION, execution_id=f"X{number}", corrects=execution_id, at=now
+        )
+        self._lifecycle.record(order, replace(correction, quantity=quantity, price=price))
+        return correction.execution_id
 
     def close(self, order_id: str, cause: str, reason: str, now: datetime) -> None:
-        """Ends a live order unasked; `cause` is BY_BROKER, DONE_FOR_DAY or EXPIRED."""
+        """End a live order without a request. `cause` is BY_BROKER, DONE_FOR_DAY or EXPIRED."""
         state = OrderState.EXPIRED if cause == "EXPIRED" else OrderState.CANCELLED
         self._lifecycle.close(self._live_order(order_id), state, cause, now, reason)
 
@@ -44,7 +46,7 @@ class Interventions:
         self._lifecycle.change(self._live_order(order_id), terms, "restated", now, reason=reason)
 
     def split(self, order_id: str, ratio: Decimal, now: datetime) -> None:
-        """`ratio` new units for each old one. The order's own past trades are told in new units from here on."""
+        """Split: `ratio` new units for each old one. The order's past trades are reported in new units from here on."""
         order = self._live_order(order_id)
         order.trades = [replace(each, quantity=each.quantity * ratio, price=each.price / ratio) for each in order.trades]
         order.filled_quantity *= ratio

@@ -1,4 +1,4 @@
-"""Where the venue writes before it answers."""
+"""The venue's journal, which it writes before it answers."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class Journal(Protocol):
     """The latest state of each order, and a few notes by name."""
 
     def save(self, orders: Iterable[VenueOrder]) -> None:
-        """All or none; kept when this returns."""
+        """Save all orders or none. Stored when this returns."""
         ...
 
     def orders(self) -> list[VenueOrder]: ...
@@ -29,16 +29,16 @@ class Journal(Protocol):
 
 
 class NoJournal:
-    """Keeps nothing: for simulations that live in one process."""
+    """Stores nothing, for simulations in one process."""
 
     def save(self, orders: Iterable[VenueOrder]) -> None:
-        """The orders live as long as the venue does."""
+        """Nothing to save: the orders last as long as the venue."""
 
     def orders(self) -> list[VenueOrder]:
         return []
 
     def write_note(self, name: str, text: str) -> None:
-        """As with orders."""
+        """Nothing to save."""
 
     def notes(self) -> dict[str, str]:
         return {}
@@ -48,7 +48,7 @@ class NoJournal:
 
 
 class SqliteJournal:
-    """One file. A killed process loses nothing that was saved; a power cut may lose the last moments (synchronous=NORMAL).
+    """One SQLite file. A killed process loses nothing saved; a power cut may lose the last moments (synchronous=NORMAL).
 
     The file is locked while open: a second venue on it is refused with `StoreRefused`.
     """
@@ -64,7 +64,7 @@ class SqliteJournal:
             )
         except sqlite3.DatabaseError as error:
             self._database.close()
-            raise StoreRefused(f"venue file {path}: {error}; is another venue using it, or is it something else?") from error
+            raise StoreRefused(f"venue file {path}: {error}; is another venue using it, or is it another kind of file?") from error
 
     def save(self, orders: Iterable[VenueOrder]) -> None:
         rows = [(order.order_id, STORED_ORDER.dump_json(order).decode()) for order in orders]

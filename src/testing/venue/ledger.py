@@ -1,4 +1,4 @@
-"""Positions and cash: a fold over the trades, so that it can be made again from them at any time."""
+"""Positions and cash: a fold over the trades, which can be computed again at any time."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from liveorder.testing.venue.settings import VenueAccount
 
 @dataclass(slots=True)
 class VenueHolding:
-    """`quantity` is signed; `average_price` is moved by opening trades only."""
+    """A holding. `quantity` is signed. `average_price` is changed by opening trades only."""
 
     quantity: Decimal = ZERO
     average_price: Decimal = ZERO
@@ -34,13 +34,13 @@ class VenueHolding:
 class LedgerAccount:
     terms: VenueAccount
     cash: dict[str, Decimal] = field(default_factory=dict)
-    """By currency."""
+    """Keyed by currency."""
     holdings: dict[str, VenueHolding] = field(default_factory=dict)
-    """By instrument key; flat ones stay listed with quantity zero."""
+    """Keyed by instrument key. Flat holdings stay, with quantity zero."""
 
     @classmethod
     def opened(cls, terms: VenueAccount) -> LedgerAccount:
-        """As it is before the first trade."""
+        """The account before its first trade."""
         holdings = {key: VenueHolding(position.quantity, position.price) for key, position in terms.positions.items()}
         return cls(terms, {terms.currency: terms.cash}, holdings)
 
@@ -74,7 +74,7 @@ class VenueLedger:
         self.rebuild([])
 
     def account(self, account_id: str) -> LedgerAccount:
-        """Raises `VenueRefusal` for one that was never opened here."""
+        """The account. Raises `VenueRefusal` if it was never opened here."""
         account = self._accounts.get(account_id)
         if account is None:
             raise VenueRefusal(
@@ -87,7 +87,7 @@ class VenueLedger:
         self.account(order.placed.account).book(instrument, order.placed.side, trade)
 
     def rebuild(self, orders: Iterable[VenueOrder]) -> None:
-        """From the trades that are effective now; how corrections and busts reach positions and cash."""
+        """Compute all accounts from the effective trades. This is how corrections and busts reach positions and cash."""
         self._accounts = {terms.account_id: LedgerAccount.opened(terms) for terms in self._terms}
         lines = [(trade.number, order, trade) for order in orders for trade in order.effective_trades()]
         for _, order, trade in sorted(lines, key=lambda line: line[0]):

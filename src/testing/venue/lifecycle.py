@@ -1,4 +1,4 @@
-"""What happens to an order once it is taken: it works, trades, changes and ends, and each step is told."""
+"""The life of an accepted order: it works, trades, changes and ends, and each step is reported."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from liveorder.testing.venue.trading import VenueTrading
 
 
 class Lifecycle:
-    """Nothing here happens by itself: what is to happen is put on the agenda, and the venue works through that."""
+    """Nothing here happens spontaneously: future acts are on the agenda, which the venue works through."""
 
     def __init__(
         self, book: Book, ledger: VenueLedger, catalogue: VenueCatalogue, quotes: Quotes, settings: VenueSettings, agenda: Agenda
@@ -40,14 +40,14 @@ class Lifecycle:
         }
 
     def start(self, order: VenueOrder, now: datetime) -> None:
-        """The order is taken."""
+        """Accept the order."""
         self._book.add(order)
-        self.tell("accepted", order, now, quantity=order.quantity)
+        self.report("accepted", order, now, quantity=order.quantity)
         self.plan(order, Due.WORK, now, self._settings.accept_delay_seconds)
         self._plan_expiry(order, now)
 
     def resume(self, order: VenueOrder, now: datetime) -> None:
-        """The venue is back after a restart; prices may have moved meanwhile."""
+        """Resume the order after a restart of the venue. Prices may have moved meanwhile."""
         self._plans.resume(order, now)
         self._agenda.put(now, partial(self.consider, order))
         self._watch(order.placed.instrument, now)
@@ -82,7 +82,7 @@ class Lifecycle:
             self._watch(instrument_key, now)
 
     def consider(self, order: VenueOrder, now: datetime) -> None:
-        """Looks whether the order trades at the price of the moment; if so its next fill is on its way."""
+        """Check whether the order trades at the present price. If so, its next fill is scheduled."""
         if order.state is not OrderState.WORKING or Due.FILL in order.due:
             return
         price = self._price(order, now)
@@ -104,7 +104,7 @@ class Lifecycle:
         if matching.is_triggered(order, price):
             order.triggered = True
             self._book.changed(order)
-            self.tell("triggered", order, now)
+            self.report("triggered", order, now)
 
     def _rest(self, order: VenueOrder, now: datetime) -> None:
         if order.placed.is_immediate:
@@ -140,7 +140,7 @@ class Lifecycle:
         self.consider(order, now)
 
     def fill(self, order: VenueOrder, quantity: Decimal, price: Decimal, now: datetime) -> str:
-        """One fill, whatever the order's state: a closed order can be filled late. Returns the execution id."""
+        """Fill the order in any state: a closed order can be filled late. Returns the execution id."""
         trade = self._trading.fill(order, quantity, price, now)
         if order.placed.order_type.traits.takes_limit_from_fill and order.limit_price is None:
             order.limit_price, order.rested = price, True
@@ -148,12 +148,12 @@ class Lifecycle:
         return trade.execution_id
 
     def record(self, order: VenueOrder, trade: Trade) -> None:
-        """Books a trade and moves the order on: to filled, or back into the market."""
+        """Book a trade and update the order: to filled, or back into the market."""
         self._trading.book(order, trade)
         self._complete_or_reopen(order, trade.at)
 
     def _complete_or_reopen(self, order: VenueOrder, now: datetime) -> None:
-        """An order is filled when nothing remains, and works again when something does, from the next change of the price."""
+        """An order is filled when nothing remains. It works again if something remains, from the next price change on."""
         if order.state.is_live and not order.remaining:
             self._refuse_what_was_pending(order, now)
             order.state = OrderState.FILLED
@@ -166,17 +166,17 @@ class Lifecycle:
 
     def _refuse_what_was_pending(self, order: VenueOrder, now: datetime) -> None:
         if Due.CANCEL in order.due:
-            self.tell("cancel_rejected", order, now, reason="too late: filled")
+            self.report("cancel_rejected", order, now, reason="too late: filled")
         if Due.REPLACE in order.due:
-            self.tell("replace_rejected", order, now, reason="too late: filled")
+            self.report("replace_rejected", order, now, reason="too late: filled")
 
     def _replace(self, order: VenueOrder, now: datetime) -> None:
         wanted, order.wanted = order.wanted or ReplacedTerms(), None
         order.replaced_after[len(order.replace_ids)] = len(order.trades)
         self.change(order, wanted, "replaced", now)
 
-    def change(self, order: VenueOrder, terms: ReplacedTerms, told_as: str, now: datetime, **more: Any) -> None:
-        """New terms hold from now on. A quantity below what is filled becomes what is filled, and the order is done."""
+    def change(self, order: VenueOrder, terms: ReplacedTerms, kind: str, now: datetime, **more: Any) -> None:
+        """Apply new terms. A quantity below the filled quantity becomes the filled quantity, and the order is done."""
         if terms.quantity is not None:
             order.quantity = max(terms.quantity, order.filled_quantity)
         order.limit_price = order.limit_price if terms.limit_price is None else terms.limit_price
@@ -184,7 +184,7 @@ class Lifecycle:
         order.rested = False
         quantity = None if terms.quantity is None else order.quantity
         changes = {"quantity": quantity, "limit_price": terms.limit_price, "stop_price": terms.stop_price}
-        self.tell(told_as, order, now, **changes, **more)
+        self.report(kind, order, now, **changes, **more)
         self._complete_or_reopen(order, now)
         self.consider(order, now)
 
@@ -198,13 +198,13 @@ class Lifecycle:
         order.state, order.cause, order.reason = state, cause, reason
         self._plans.call_off(order)
         self._book.changed(order)
-        self.tell("closed", order, now, cause=cause, reason=reason)
+        self.report("closed", order, now, cause=cause, reason=reason)
 
     def reject(self, order: VenueOrder, reason: str, now: datetime) -> None:
-        """Taken and thrown out again: the order is kept, as rejected."""
+        """Accept and reject the order: it is kept as rejected."""
         order.state, order.reason = OrderState.REJECTED, reason
         self._book.add(order)
-        self.tell("rejected", order, now, reason=reason)
+        self.report("rejected", order, now, reason=reason)
 
-    def tell(self, kind: str, order: VenueOrder, now: datetime, **fields: Any) -> None:
-        self._book.tell(report(kind, order, now, **fields))
+    def report(self, kind: str, order: VenueOrder, now: datetime, **fields: Any) -> None:
+        self._book.queue(report(kind, order, now, **fields))

@@ -1,7 +1,7 @@
-"""When an order trades against a last price, at what price and how much. Pure, but for a trailing stop that moves.
+"""When an order trades against a last price, at what price and how much. Pure, except that a trailing stop moves.
 
-There is one price, no spread and no depth. A resting order trades at its own limit, however far the price jumps over it; all else
-trades at the last price, so a stop that the market gaps over gets the worse price, as it would.
+There is one price, no spread and no depth. A resting order trades at its own limit, however far the price jumps past it. Everything
+else trades at the last price, so a stop gets the worse price after a gap.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ def waits_for_stop(order: VenueOrder) -> bool:
 
 
 def follow(order: VenueOrder, price: Decimal, instrument: Instrument) -> bool:
-    """Moves a trailing stop, and its limit, behind the best price seen, never back; tells whether it moved.
+    """Move a trailing stop, and its limit, behind the best price seen, never back. Returns whether it moved.
 
-    `trail_percent` 1.5 is 1.5 %. Both are rounded to the tick, as those of an order are that names them. It waits without a stop
-    while that, or its limit, would be below one tick.
+    `trail_percent` 1.5 is 1.5 %. Stop and limit are rounded to the tick, as for an order that names them. The order has no stop
+    while the stop or its limit would be below one tick.
     """
     placed = order.placed
     if not placed.order_type.traits.trails:
@@ -45,7 +45,9 @@ def follow(order: VenueOrder, price: Decimal, instrument: Instrument) -> bool:
 
 
 def is_triggered(order: VenueOrder, price: Decimal) -> bool:
-    """A buy stop at or above its stop price, a sell stop at or below; of an order that is to be touched the other way round."""
+    """Whether the stop is reached: at or above it for a buy, at or below it for a sell; the other way round for if-touched
+    orders.
+    """
     if order.stop_price is None:
         return False
     beyond = (price - order.stop_price) * order.placed.side.sign
@@ -61,7 +63,7 @@ def trade_price(order: VenueOrder, price: Decimal) -> Decimal:
 
 
 def next_fill(order: VenueOrder, fills: Fills, lot_size: Decimal) -> Decimal:
-    """How much of the remainder trades in one fill."""
+    """The quantity of the next fill."""
     quantity = order.remaining
     if fills.max_quantity is not None:
         quantity = min(quantity, fills.max_quantity)
@@ -71,5 +73,5 @@ def next_fill(order: VenueOrder, fills: Fills, lot_size: Decimal) -> Decimal:
 
 
 def in_lots(quantity: Decimal, lot_size: Decimal) -> Decimal:
-    """Toward zero to the lot; may be zero."""
+    """The quantity rounded toward zero to lots. May be zero."""
     return (quantity / lot_size).to_integral_value(rounding=ROUND_DOWN) * lot_size

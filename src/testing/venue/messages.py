@@ -1,4 +1,4 @@
-"""What the venue says about an order, ready for JSON: decimals as text, times in ISO-8601, what is not known left out."""
+"""The venue's messages about an order, ready for JSON: decimals as text, times in ISO-8601, unknown fields left out."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from liveorder.testing.venue.orders import Due, Trade, VenueOrder
 
 
 def report(kind: str, order: VenueOrder, at: datetime, **fields: Any) -> Message:
-    """Something that happened to an order, as pushed to the streams of its account."""
+    """A report about an order, as pushed to the streams of its account."""
     return plain(report=kind, **_address(order), at=at, **fields)
 
 
 def snapshot(order: VenueOrder, instrument: Instrument, at: datetime) -> Message:
-    """The order as it stands."""
+    """The order's present state."""
     return plain(
         **_address(order),
         at=at,
@@ -54,7 +54,7 @@ def trade_report(order: VenueOrder, trade: Trade, with_commission: bool = True) 
 
 
 def charge_of(trade: Trade) -> dict[str, Any]:
-    """What it cost. Of a fee in kind nothing is said: the position shows it."""
+    """The trade's commission. A fee in kind is not reported: the position shows it."""
     return {} if trade.in_kind else {"commission": trade.commission, "commission_currency": trade.commission_currency}
 
 

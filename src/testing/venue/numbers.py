@@ -1,4 +1,4 @@
-"""Numbers that a venue takes from outside: finite, and of a size that it reckons with exactly."""
+"""Numbers that a venue accepts from outside: finite, and of a size it can compute with exactly."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ Quantity = Annotated[Decimal, Field(gt=0), _EXACT]
 """Units, above zero."""
 
 Price = Annotated[Decimal, _EXACT]
-"""Of one unit, in the instrument's currency; may be zero or negative."""
+"""The price of one unit in the instrument's currency. May be zero or negative."""
 
 Seconds = Annotated[float, Field(ge=0, le=100 * 366 * 86400, allow_inf_nan=False)]
-"""From now on, a century at most."""
+"""A duration of a century at most."""
 
 Probability = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]

@@ -1,4 +1,4 @@
-"""How a venue is put together from its settings."""
+"""Opening a venue from its settings."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from liveorder.testing.venue.venue import Venue
 
 
 def open_venue(settings: VenueSettings, now: datetime, data: Path | None = None) -> Venue:
-    """`data` is the SQLite file that it lives in, made if there is none; without it the venue lives in memory.
+    """Open a venue. `data` is the SQLite file of its state, created if missing; without it the venue is in memory only.
 
-    Raises `SettingsError` for a bad quotes or catalogue file, `StoreRefused` for a data file that is in use or is not one.
+    Raises `SettingsError` for an invalid quotes or catalogue file, `StoreRefused` for a data file that is in use or invalid.
     """
     journal = NoJournal() if data is None else SqliteJournal(data)
     try:
@@ -32,7 +32,7 @@ def catalogue_of(settings: VenueSettings) -> VenueCatalogue:
 
 
 def _first_opened(journal: Journal, now: datetime) -> datetime:
-    """The random walk goes on after a restart where it would be without one."""
+    """When the venue was first opened, so that the random walk continues after a restart as it would have without one."""
     opened = journal.notes().get("opened")
     if opened is not None:
         return datetime.fromisoformat(opened)

@@ -1,4 +1,4 @@
-"""An order as the venue keeps it: what was asked, where it stands, every trade, and what is due to happen to it."""
+"""An order as the venue keeps it: its terms, its state, every trade, and its planned acts."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from liveorder.testing.venue.numbers import Price, Quantity
 
 
 class NewOrder(BaseModel):
-    """An order as it arrives. `instrument` is a key such as ``NASDAQ:AAPL``; no `client_order_id`: placed by other means."""
+    """A new order. `instrument` is a key such as ``NASDAQ:AAPL``. Without `client_order_id` it was placed elsewhere."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -37,12 +37,12 @@ class NewOrder(BaseModel):
 
     @property
     def is_immediate(self) -> bool:
-        """Whether what does not trade at once is closed."""
+        """Whether the part that does not trade at once is cancelled."""
         return self.time_in_force in (TimeInForce.IOC, TimeInForce.FOK)
 
 
 class ReplacedTerms(BaseModel):
-    """A replace: None leaves a term as it is. `replace_id` makes a resend of the same replace harmless."""
+    """A replace. None leaves a term unchanged. `replace_id` makes resending the same replace harmless."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -54,7 +54,7 @@ class ReplacedTerms(BaseModel):
 
 class OrderState(StrEnum):
     PENDING = "PENDING"
-    """Taken, not in the market yet."""
+    """Accepted, not in the market yet."""
     WORKING = "WORKING"
     FILLED = "FILLED"
     CANCELLED = "CANCELLED"
@@ -67,7 +67,7 @@ class OrderState(StrEnum):
 
 
 class Due(StrEnum):
-    """What can be about to happen to an order; of two at the same moment the earlier in this list comes first."""
+    """Planned acts on an order. Of two at the same time, the earlier in this list comes first."""
 
     WORK = "WORK"
     FILL = "FILL"
@@ -87,7 +87,7 @@ class TradeKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Trade:
-    """One line of the venue's trade record. A correction has an id of its own; a bust names the execution that it undoes."""
+    """One line of the venue's trade record. A correction has its own id; a bust names the execution it undoes."""
 
     number: int
     kind: TradeKind
@@ -98,14 +98,14 @@ class Trade:
     at: datetime
     corrects: str | None = None
     commission_currency: str | None = None
-    """None: the instrument's."""
+    """None: the instrument's currency."""
     in_kind: Decimal = ZERO
-    """Units of what was bought that were kept as the fee."""
+    """Bought units that were kept as the fee."""
 
 
 @dataclass(slots=True, eq=False)
 class VenueOrder:
-    """`quantity`, `limit_price` and `stop_price` are what holds now; `placed` is what was asked at first."""
+    """`quantity`, `limit_price` and `stop_price` are the present terms; `placed` has the original ones."""
 
     order_id: str
     placed: NewOrder
@@ -119,7 +119,7 @@ class VenueOrder:
     reason: str = ""
     triggered: bool = False
     rested: bool = False
-    """It has stood in the book, so that it trades at its own limit from here on."""
+    """True once it rested in the book, so that it trades at its own limit from then on."""
     filled_quantity: Decimal = ZERO
     trades: list[Trade] = field(default_factory=list)
     due: dict[Due, datetime] = field(default_factory=dict)
@@ -133,7 +133,7 @@ class VenueOrder:
         return max(self.quantity - self.filled_quantity, ZERO)
 
     def effective_trades(self) -> list[Trade]:
-        """The fills that count after corrections and busts, each under its latest id."""
+        """The effective fills after corrections and busts, each under its latest id."""
         effective: dict[str, Trade] = {}
         for trade in self.trades:
             effective.pop(trade.corrects or trade.execution_id, None)
@@ -142,7 +142,7 @@ class VenueOrder:
         return list(effective.values())
 
     def superseded_by(self, trade: Trade) -> list[str]:
-        """What the execution that it corrects corrected in turn, and so on back to the fill."""
+        """The ids that the corrected execution had corrected in turn, back to the original fill."""
         if trade.corrects is None:
             return []
         corrected = {each.execution_id: each.corrects for each in self.trades if each.corrects is not None}
@@ -160,13 +160,13 @@ class VenueOrder:
             self.filled_quantity = total(each.quantity for each in self.effective_trades())
 
     def average_price(self) -> Decimal | None:
-        """Σqp/Σq over the effective trades; None while nothing is filled."""
+        """Σqp/Σq over the effective trades. None while nothing is filled."""
         trades = self.effective_trades()
         quantity = total(trade.quantity for trade in trades)
         return total(trade.quantity * trade.price for trade in trades) / quantity if quantity else None
 
     def take_due(self, now: datetime) -> Due | None:
-        """The next thing that should have happened by `now`, no longer due after this call."""
+        """The next act that is due by `now`; it is no longer due after this call."""
         ripe = [(at, _TURNS[due], due) for due, at in self.due.items() if at <= now]
         if not ripe:
             return None
@@ -176,4 +176,4 @@ class VenueOrder:
 
 
 STORED_ORDER = TypeAdapter(VenueOrder)
-"""How an order is written to the journal and read back."""
+"""The format of an order in the journal."""

@@ -1,4 +1,4 @@
-"""What is due to happen to orders, in step with the agenda; kept in the order, so that it outlives a restart."""
+"""Planned acts on orders. They are on the agenda, and also in the order, so that they survive a restart."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from liveorder.testing.venue.orders import Due, VenueOrder
 
 
 class Plans:
-    """`attend` is called with an order when something is due to it."""
+    """`attend` is called with an order when an act on it is due."""
 
     def __init__(self, agenda: Agenda, attend: Callable[[VenueOrder, datetime], None]) -> None:
         self._agenda, self._attend = agenda, attend
@@ -26,7 +26,7 @@ class Plans:
         self._meet(order, at)
 
     def resume(self, order: VenueOrder, now: datetime) -> None:
-        """After a restart: what was due meanwhile is due now."""
+        """Schedule the order's acts after a restart. Acts that were due meanwhile are due now."""
         for at in order.due.values():
             self._meet(order, max(at, now))
 

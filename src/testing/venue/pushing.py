@@ -1,4 +1,4 @@
-"""Reports on their way to the streams, with everything that can befall them."""
+"""Pushing reports to the streams, with all faults that can strike them."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from liveorder.testing.venue.faults import Fault, FaultKind, FaultScript, Point
 from liveorder.testing.venue.venue import Venue
 
 Stream: TypeAlias = Callable[[Message | None], None]
-"""Takes each report; None: the stream ended."""
+"""Receives each report; None: the stream ended."""
 After: TypeAlias = Callable[[float, Act], None]
-"""Does something so many seconds later; at once when it is none."""
+"""Runs an act after this many seconds; at once if zero."""
 
 
 class Pushing:
@@ -29,7 +29,9 @@ class Pushing:
         self._overtaken: defaultdict[str, list[Message]] = defaultdict(list)
 
     def subscribe(self, account: str, stream: Stream) -> Callable[[], None]:
-        """Pushes the account's reports from now on; returns what ends it. Raises `VenueRefusal` while streams are down."""
+        """Push the account's reports from now on. Returns the function that ends it. Raises `VenueRefusal` while streams are
+        down.
+        """
         if self._venue.now < self._open_from:
             raise VenueRefusal(RefusalCode.STREAMS_DOWN, "report streams are down; try again later")
         entry = account, stream
@@ -37,7 +39,7 @@ class Pushing:
         return lambda: self._streams.remove(entry) if entry in self._streams else None
 
     def drop(self, account: str | None, seconds: float = 0.0) -> None:
-        """Ends the streams of an account, or all; for `seconds` none can be opened. What is told meanwhile is lost to them."""
+        """End the streams of an account, or all. None can be opened for `seconds`; reports meanwhile are lost to them."""
         self._open_from = self._venue.now + timedelta(seconds=seconds)
         dropped = [entry for entry in self._streams if account in (None, entry[0])]
         for entry in dropped:
@@ -45,7 +47,7 @@ class Pushing:
             entry[1](None)
 
     def push(self) -> None:
-        """Everything that the venue has to tell."""
+        """Push all reports of the venue."""
         while reports := self._venue.take_reports():
             for report in reports:
                 self._start(report)
@@ -58,7 +60,7 @@ class Pushing:
             self._after(fault.seconds_or(0.0), lambda now: self._undo(fault, report, now))
 
     def _undo(self, fault: Fault, report: Message, now: datetime) -> None:
-        """Nothing, when someone has undone the fill by now."""
+        """Bust or correct the fill, unless that was done meanwhile."""
         quantity = fault.quantity or Decimal(report["quantity"])
         price = Decimal(report["price"]) if fault.price is None else fault.price
         with suppress(VenueRefusal):

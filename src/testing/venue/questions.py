@@ -1,4 +1,4 @@
-"""What the venue answers when it is asked; nothing changes by asking."""
+"""The venue's answers to questions. Asking changes nothing."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class VenueQuestions:
         return {"order": self.shown(order, now) if order is not None and seen else None}
 
     def order(self, broker_order_id: str) -> VenueOrder | None:
-        """As the venue keeps it: for those who show it to their callers in words of their own."""
+        """The order as the venue keeps it, for callers that translate it themselves."""
         return self._book.orders.get(broker_order_id)
 
     def open_orders(self, account: str, now: datetime) -> Message:
@@ -50,7 +50,7 @@ class VenueQuestions:
         return order.accepted_at + timedelta(seconds=self._keys.lookup_lag_seconds) <= now
 
     def executions_since(self, account: str, since: datetime) -> Message:
-        """Fills, corrections and busts, oldest first, each as it was told at its time."""
+        """Fills, corrections and busts, oldest first, each as it was reported at its time."""
         self._ledger.account(account)
         return {"executions": [trade_report(order, trade) for order, trade in self._book.trades_since(account, since)]}
 
@@ -66,17 +66,17 @@ class VenueQuestions:
         }
 
     def account(self, account: str, now: datetime) -> Message:
-        """Cash, equity and buying power are of the account's own currency; equity counts holdings in it at their last price.
+        """Cash, equity and buying power are in the account's own currency; equity counts holdings in it at their last price.
 
-        Buying power is what a buy may cost. An account that is not limited has none to tell: no buy is too dear for it.
+        Buying power is the maximum cost of a buy. An account that is not limited reports none.
         """
         held = self._ledger.account(account)
         currency = held.terms.currency
-        told = {"account": account, "mode": TradingMode.SIMULATION.value, "currency": currency, "at": now}
+        common = {"account": account, "mode": TradingMode.SIMULATION.value, "currency": currency, "at": now}
         cash = held.cash[currency]
         worth = cash + self._holdings_worth(held, now)
         free = self._admission.free_cash.of(held, now) if held.terms.is_limited else None
-        return plain(**told, cash=cash, equity=worth, buying_power=free, other_cash=_others(held))
+        return plain(**common, cash=cash, equity=worth, buying_power=free, other_cash=_others(held))
 
     def _holdings_worth(self, account: LedgerAccount, now: datetime) -> Decimal:
         worths = []
@@ -92,11 +92,11 @@ class VenueQuestions:
         return plain(price=quote.amount, at=quote.at) if quote else {}
 
     def orders_by_key(self, client_order_id: str, now: datetime) -> list[Message]:
-        """Every order that was ever taken with this key, on any account, rejected ones included: at most one is right."""
+        """Every order ever accepted with this key, on any account, including rejected ones. More than one is an error."""
         return [self.shown(order, now) for order in self._book.by_key(client_order_id)]
 
     def orders(self, now: datetime, account: str | None = None) -> list[Message]:
-        """Every order that was ever taken, oldest first; of all accounts where none is named."""
+        """Every order ever accepted, oldest first; of all accounts if none is named."""
         return [self.shown(order, now) for order in self._book.orders.values() if account in (None, order.placed.account)]
 
     def shown(self, order: VenueOrder, now: datetime) -> Message:
@@ -104,5 +104,5 @@ class VenueQuestions:
 
 
 def _others(account: LedgerAccount) -> dict[str, str]:
-    """Cash in currencies that are not the account's own."""
+    """Cash in currencies other than the account's own."""
     return {currency: f"{cash:f}" for currency, cash in account.cash.items() if currency != account.terms.currency}

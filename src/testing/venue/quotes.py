@@ -1,4 +1,4 @@
-"""Where prices come from: a file of quotes, or a random walk that the seed fixes; and prices posted by hand over either."""
+"""Price sources: a file of quotes, or a random walk fixed by the seed; prices posted by hand override both."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ class Quotes(Protocol):
     """Last prices as a function of time; asking changes nothing."""
 
     def at(self, listing: VenueListing, moment: datetime) -> Price | None:
-        """The price that holds at `moment`; None before the first and for what has none."""
+        """The price at `moment`. None before the first price, or if the instrument has none."""
         ...
 
     def next_change(self, listing: VenueListing, after: datetime) -> datetime | None:
-        """When the price may change next, later than `after`; None if never."""
+        """When the price may change next after `after`. None if never."""
         ...
 
 
 class PostedPrices:
-    """Prices set by hand. One that is posted holds for its symbol until the next is posted, whatever the source says."""
+    """Prices set by hand. A posted price holds for its symbol until the next is posted, regardless of the source."""
 
     def __init__(self, source: Quotes) -> None:
         self._source = source
@@ -46,7 +46,7 @@ class PostedPrices:
 
 
 class QuoteFile:
-    """A CSV with the columns time (ISO-8601; without an offset it is UTC), symbol, price and, if need be, exchange."""
+    """A CSV file with the columns time (ISO-8601; UTC if it has no offset), symbol, price and optionally exchange."""
 
     def __init__(self, path: Path) -> None:
         self._quotes: dict[str, list[Price]] = {}
@@ -89,9 +89,9 @@ def _moment(quote: Price) -> datetime:
 
 
 class RandomWalk:
-    """Each symbol moves once a step by chance; the seed, the symbol and the number of the step fix by how much.
+    """Each symbol moves randomly once per step. Seed, symbol and step number determine the move.
 
-    `volatility` is the standard deviation of one step as a fraction of the price. `origin` is when step 0 was.
+    `volatility` is the standard deviation of one step as a fraction of the price. `origin` is the time of step 0.
     """
 
     def __init__(

@@ -18,7 +18,7 @@ from liveorder.testing.venue.opening import open_venue
 from liveorder.testing.venue.settings import VenueSettings
 
 LINE_LIMIT = 1 << 20
-"""Bytes in the longest request."""
+"""Maximum length of a request, in bytes."""
 
 
 async def serve(
@@ -31,10 +31,10 @@ async def serve(
     ready_file: Path | None = None,
     announce: Callable[[str], object] = sys.stdout.write,
 ) -> None:
-    """Runs a venue until cancelled. Port 0 takes a free one.
+    """Run a venue until cancelled. Port 0 selects a free one.
 
-    Once it can be reached it writes ``HOST:PORT`` to `ready_file` (whole or not at all) and announces one line,
-    ``venue listening on HOST:PORT``. Raises as `open_venue` does, and `OSError` when the port is taken.
+    Once it can be reached, it writes ``HOST:PORT`` to `ready_file` atomically and announces one line, ``venue listening on
+    HOST:PORT``. Raises as `open_venue` does, and `OSError` if the port is in use.
     """
     floor = Floor(open_venue(settings, clock.now(), data), settings, clock)
     try:
@@ -47,7 +47,7 @@ async def serve(
 
 @asynccontextmanager
 async def listening(floor: Floor, host: str = "127.0.0.1", port: int = 0) -> AsyncIterator[int]:
-    """Callers reach the floor over TCP while the block lasts; gives the port."""
+    """Serve the floor over TCP inside the block. Yields the port."""
     reception = _Reception(floor)
     server = await asyncio.start_server(reception.receive, host, port, limit=LINE_LIMIT)
     try:
@@ -75,7 +75,7 @@ class _Reception:
         self._callers: dict[asyncio.Task[None], asyncio.StreamWriter] = {}
 
     async def close(self) -> None:
-        """Hangs up on every caller, and is done with them when it returns."""
+        """Close every connection, and return when all are done."""
         callers = dict(self._callers)
         for writer in callers.values():
             writer.close()
@@ -104,7 +104,9 @@ class _Reception:
             await asyncio.gather(reading, return_exceptions=True)
 
     async def _answer(self, line: bytes, reading: asyncio.Future[bytes], writer: asyncio.StreamWriter) -> bool:
-        """False when the connection is to be closed instead of answered, or its caller has gone. `reading`: its next line."""
+        """Answer a request. Returns False if the connection should be closed instead, or its caller has gone. `reading`: its next
+        line.
+        """
         answer = self._floor.send(line)
         if not answer.done():
             await asyncio.wait((answer, reading), return_when=asyncio.FIRST_COMPLETED)
@@ -134,7 +136,7 @@ class _Reception:
 
 
 def _subscriber(line: bytes) -> str | None:
-    """The account whose reports a subscription asks for; None for every other request."""
+    """The account of a subscription request. None for any other request."""
     if b'"subscribe"' not in line:
         return None
     try:
@@ -145,7 +147,7 @@ def _subscriber(line: bytes) -> str | None:
 
 
 def _is_a_line(reading: asyncio.Future[bytes]) -> bool:
-    """Whether the caller has sent its next request, and not hung up, as a caller does that has waited long enough."""
+    """Whether the caller has sent its next request, rather than hung up after waiting too long."""
     return reading.exception() is None and reading.result().endswith(b"\n")
 
 

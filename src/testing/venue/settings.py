@@ -1,4 +1,4 @@
-"""Everything about a venue that can be set. Money and quantities are decimals, written as strings; times are seconds."""
+"""All settings of a venue. Money and quantities are decimals, written as strings; times are in seconds."""
 
 from __future__ import annotations
 
@@ -38,31 +38,31 @@ class _Settings(BaseModel):
 
 
 class VenueCommission(_Settings):
-    """Charged once an order, for each unit, and as a fraction of the value; exact, not rounded."""
+    """Commission per order, per unit, and as a fraction of the value; exact, not rounded."""
 
     per_order: Charge = ZERO
     per_unit: Charge = ZERO
     rate: Charge = ZERO
     currency: str | None = None
-    """In which it is charged, whatever the instrument's is; none: the instrument's. Of a coin that is traded, the value is a number
-    of coins, and the charge comes off what is held.
+    """The currency of the charge; none: the instrument's. If it is the traded coin, the value is a number of coins, and the charge
+    is deducted from the holding.
     """
     in_kind: Part = ZERO
-    """Of a buy of coins: this part of them is the fee, in place of money, and no report mentions it."""
+    """The part of bought coins that is the fee, in place of money. No report mentions it."""
 
     def of(self, instrument: Instrument, quantity: Decimal, price: Decimal, is_first: bool) -> Decimal:
-        """Of one fill; the order's first fill bears `per_order`."""
+        """The commission of one fill. The order's first fill bears `per_order`."""
         is_in_coins = self.currency is not None and self.currency == instrument.coin
         value = quantity if is_in_coins else abs(instrument.value_of(quantity, price))
         return (self.per_order if is_first else ZERO) + self.per_unit * quantity + self.rate * value
 
     def coins_of(self, quantity: Decimal) -> Decimal:
-        """What is kept of a buy of so many coins, rounded up as Alpaca does."""
+        """The fee in coins for a buy of this many, rounded up as Alpaca does."""
         return (quantity * self.in_kind).quantize(COIN_STEP, rounding=ROUND_UP)
 
 
 class OpeningPosition(_Settings):
-    """Held before the first order; `quantity` is signed."""
+    """A position before the first order. `quantity` is signed."""
 
     quantity: Amount
     price: Price
@@ -72,30 +72,30 @@ class VenueAccount(_Settings):
     account_id: str = "SIM"
     currency: str = "USD"
     cash: Amount = Decimal(1_000_000)
-    """At the start, in `currency`. Other currencies start at zero."""
+    """Opening cash in `currency`. Other currencies start at zero."""
     is_limited: bool = False
-    """Whether a buy that cash does not cover is refused (in `currency`; what is held in others is not enforced)."""
+    """Whether a buy that exceeds the cash in `currency` is refused. Cash in other currencies is not checked."""
     allows_short: bool = True
     positions: dict[str, OpeningPosition] = {}
-    """By instrument key, such as ``NASDAQ:AAPL``."""
+    """Keyed by instrument key, such as ``NASDAQ:AAPL``."""
 
 
 class Fills(_Settings):
     automatic: bool = True
-    """False: orders trade only when told to by hand."""
+    """False: orders trade only by hand."""
     delay_seconds: Seconds = 0.0
-    """Before each fill, the first and those after it."""
+    """The delay before each fill, including the first."""
     max_quantity: Quantity | None = None
     max_fraction: Annotated[Decimal, Field(gt=0, le=1)] | None = None
-    """Of the order's quantity in one fill, rounded down to the lot, at least one lot."""
+    """Maximum part of the order's quantity in one fill, rounded down to the lot, at least one lot."""
 
 
 class Keys(_Settings):
-    """What the client key is good for."""
+    """How the venue treats client keys."""
 
     support: KeySupport = KeySupport.UNIQUE
     memory_seconds: PositiveFloat = 10 * 365 * 86400.0
-    """UNIQUE: how long after an order was taken its key is refused."""
+    """UNIQUE: how long the key of an accepted order is refused."""
     lookup_lag_seconds: Seconds = 0.0
     """How long a new order is missing from `find` and `open_orders`."""
 
@@ -113,7 +113,9 @@ class PriceSource(_Settings):
     def _has_one_source(self) -> PriceSource:
         walking = self.model_fields_set - {"file"}
         if self.file is not None and walking:
-            raise ValueError(f"{' and '.join(sorted(walking))}: of the random walk, and file takes its place; leave one out")
+            raise ValueError(
+                f"{' and '.join(sorted(walking))}: this belongs to the random walk, which file replaces; leave one out"
+            )
         return self
 
 
@@ -128,11 +130,11 @@ class VenueSettings(_Settings):
     """True: fills come without commission and a commission report follows each."""
     rejection_probability: Probability = 0.0
     latency_seconds: Seconds = 0.0
-    """One way, for requests and for answers."""
+    """One-way latency, for requests and for answers."""
     accept_delay_seconds: Seconds = 0.0
-    """From taken to working in the market."""
+    """Delay between acceptance and working in the market."""
     cancel_delay_seconds: Seconds = 0.0
-    """While it runs the order still trades: the race."""
+    """Delay during which the order can still trade."""
     replace_delay_seconds: Seconds = 0.0
     catalogue_file: Path | None = None
     faults: FaultPlan = FaultPlan()
@@ -146,7 +148,7 @@ class VenueSettings(_Settings):
 
 
 def read_settings(path: Path) -> VenueSettings:
-    """From a JSON or TOML file. Raises `SettingsError` that names each bad field."""
+    """Read settings from a JSON or TOML file. Raises `SettingsError`, which names each invalid field."""
     try:
         text = path.read_text()
         tables = tomllib.loads(text, parse_float=Decimal) if path.suffix == ".toml" else json.loads(text, parse_float=Decimal)

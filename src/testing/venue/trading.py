@@ -1,4 +1,4 @@
-"""Trades: made, booked to the order and the account, and told."""
+"""Trades: making them, booking them to order and account, and reporting them."""
 
 from __future__ import annotations
 
@@ -35,10 +35,10 @@ class VenueTrading:
             self._ledger.book(order, trade)
         else:
             self._ledger.rebuild(self._book.orders.values())
-        self._tell(order, trade)
+        self._report(order, trade)
 
-    def _tell(self, order: VenueOrder, trade: Trade) -> None:
+    def _report(self, order: VenueOrder, trade: Trade) -> None:
         apart = self._settings.reports_commission_apart and trade.kind is not TradeKind.BUST
-        self._book.tell(trade_report(order, trade, with_commission=not apart))
+        self._book.queue(trade_report(order, trade, with_commission=not apart))
         if apart and not trade.in_kind:
-            self._book.tell(report("commission", order, trade.at, execution_id=trade.execution_id, **charge_of(trade)))
+            self._book.queue(report("commission", order, trade.at, execution_id=trade.execution_id, **charge_of(trade)))

@@ -1,4 +1,6 @@
-"""The exchange: takes orders, matches them, keeps accounts; knows nothing of who calls. Time is what it is told."""
+"""The exchange: accepts and matches orders and keeps accounts. It knows nothing about its callers, and its time is set from
+outside.
+"""
 
 from __future__ import annotations
 
@@ -27,9 +29,9 @@ from liveorder.testing.venue.settings import VenueSettings
 
 
 class Venue:
-    """Synchronous, without threads. Requests raise `VenueRefusal`; what they changed is in the journal when they return.
+    """Synchronous, without threads. Requests raise `VenueRefusal`; their changes are in the journal when they return.
 
-    The same settings, requests and moments give the same orders, ids, trades and reports.
+    The same settings, requests and times give the same orders, ids, trades and reports.
     """
 
     def __init__(self, settings: VenueSettings, catalogue: VenueCatalogue, quotes: Quotes, journal: Journal, now: datetime) -> None:
@@ -62,11 +64,11 @@ class Venue:
         return self._now
 
     def next_due(self) -> datetime | None:
-        """When something happens next if nobody asks for anything."""
+        """When the next event is due without further requests."""
         return self._agenda.next_at()
 
     def advance(self, now: datetime) -> None:
-        """Lets everything happen that is due by `now`, in its order. An earlier `now` than the last changes nothing."""
+        """Run everything that is due by `now`, in order. A `now` earlier than the last changes nothing."""
         while (at := self._agenda.next_at()) is not None and at <= now:
             self._now = max(self._now, at)
             self._agenda.run_one()
@@ -74,12 +76,12 @@ class Venue:
         self._book.commit()
 
     def take_reports(self) -> list[Message]:
-        """What happened since the last call, oldest first; all of it is in the journal."""
+        """The reports since the last call, oldest first; all of them are in the journal."""
         self._book.commit()
         return self._book.take_reports()
 
     def post_price(self, instrument_key: str, price: Decimal) -> None:
-        """From now on this is the instrument's price, whatever the price source says, until another is posted."""
+        """Set the instrument's price, regardless of the price source, until another is posted."""
         self._catalogue.listed(instrument_key)
         self._quotes.post(instrument_key, Price(price, self._now))
         self._journal.write_note(f"price:{instrument_key}", f"{price}@{self._now.isoformat()}")
@@ -93,7 +95,7 @@ class Venue:
     # --- requests -----------------------------------------------------------------------------------------------------------
 
     def submit(self, placed: NewOrder) -> VenueOrder:
-        """May be filled, rejected or expired when this returns. Refused orders leave no trace."""
+        """Submit an order, which may be filled, rejected or expired when this returns. A refused order leaves no trace."""
         self._refuse_known_key(placed)
         quantity = self._admission.admit(placed, self._now)
         order = VenueOrder(
@@ -121,18 +123,18 @@ class Venue:
         return placed.expires_at
 
     def cancel(self, account: str, client_order_id: str | None, broker_order_id: str | None) -> VenueOrder:
-        """A second cancel of an order changes nothing. One that comes too late is refused with the order's state."""
+        """Cancel an order. A second cancel changes nothing. A late one is refused with the order's state."""
         order = self._live_order(account, client_order_id, broker_order_id)
         if Due.CANCEL not in order.due:
             delay = self._settings.cancel_delay_seconds
             self._lifecycle.plan(order, Due.CANCEL, self._now, delay)
             if delay:
-                self._lifecycle.tell("cancel_pending", order, self._now)
+                self._lifecycle.report("cancel_pending", order, self._now)
         self.advance(self._now)
         return order
 
     def replace(self, account: str, client_order_id: str | None, broker_order_id: str | None, terms: ReplacedTerms) -> VenueOrder:
-        """A replace whose `replace_id` was seen before changes nothing. While one is pending another is refused."""
+        """Replace an order. A known `replace_id` changes nothing. While one replace is pending, another is refused."""
         order = self._named(account, client_order_id, broker_order_id)
         if terms.replace_id is not None and terms.replace_id in order.replace_ids:
             return order
@@ -150,7 +152,7 @@ class Venue:
             order.replace_ids.append(terms.replace_id)
         self._lifecycle.plan(order, Due.REPLACE, self._now, self._settings.replace_delay_seconds)
         if self._settings.replace_delay_seconds:
-            self._lifecycle.tell("replace_pending", order, self._now)
+            self._lifecycle.report("replace_pending", order, self._now)
 
     def _named(self, account: str, client_order_id: str | None, broker_order_id: str | None) -> VenueOrder:
         self._ledger.account(account)

@@ -1,4 +1,4 @@
-"""The requests that the venue understands, each from its JSON fields to its JSON answer."""
+"""The venue's requests, each from its JSON fields to its JSON answer."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def answered(verb: Verb, venue: Venue, request: Message) -> Message:
 
 
 def faults_in(error: ValidationError) -> str:
-    """Each field that cannot be used, and why."""
+    """Each invalid field, and why."""
     return "; ".join(f"{'.'.join(map(str, item['loc']))}: {item['msg']}" for item in error.errors())
 
 

@@ -32,7 +32,7 @@ def test_the_seed_of_the_venues_file_counts_unless_the_simulation_has_one(
 
 @pytest.mark.parametrize("beside", ["volatility = 0.1", "step_seconds = 5", "start_prices = {SPY = '500'}"])
 def test_a_random_walk_beside_a_quotes_file_is_refused(tmp_path: Path, beside: str) -> None:
-    with pytest.raises(SettingsError, match=r"prices: .*of the random walk, and file takes its place"):
+    with pytest.raises(SettingsError, match=r"prices: .*this belongs to the random walk, which file replaces"):
         venue_settings(settings(tmp_path, f"[prices]\nfile = 'quotes.csv'\n{beside}"))
 
 
