@@ -8,7 +8,8 @@ from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
 
-from liveorder.domain.values import ZERO
+from liveorder.domain.order import LiveOrder
+from liveorder.domain.values import ZERO, Side, total
 
 
 class DifferenceKind(StrEnum):
@@ -53,3 +54,15 @@ def position_differences(ours: Mapping[str, Decimal], theirs: Mapping[str, Decim
         mine, other = ours.get(key, ZERO), theirs.get(key, ZERO)
         if mine != other:
             yield Difference(DifferenceKind.POSITION, key, f"{mine:f}", f"{other:f}")
+
+
+def may_be_fills(change: Decimal, orders: Iterable[LiveOrder]) -> bool:
+    """Whether fills that are not booked yet can explain it: `orders`, of one instrument, could still change a position by this.
+
+    An order counts if the broker has it, or may have it.
+    """
+    side = Side.BUY if change > 0 else Side.SELL
+    live = [order for order in orders if order.terms.side is side and (order.is_at_broker or order.requests)]
+    return any(order.quantity is None for order in live) or abs(change) <= total(
+        order.worst_case_quantity(atomic_replace=False) for order in live
+    )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -96,11 +97,15 @@ async def test_a_fill_between_the_questions_is_no_difference(tmp_path: Path, *, 
         assert not scene.log.of("RECONCILE")
 
 
-async def test_a_difference_that_is_known_is_not_looked_at_twice(tmp_path: Path) -> None:
-    async with a_scene(tmp_path, HOLDING, limits=SHORT) as scene, scene.living() as engine:
+@pytest.mark.parametrize("resting", [{"side": "BUY", "price": 400}, {"side": "SELL", "price": 600, "quantity": 10}])
+async def test_a_difference_that_no_fill_explains_stops_new_risk_at_once(tmp_path: Path, resting: dict[str, Any]) -> None:
+    """Sold elsewhere: neither a buy of ours that rests nor a sale of fewer units can have done it."""
+    async with a_scene(tmp_path, limits=SHORT) as scene, scene.living() as engine:
+        await engine.execute.execute(a_limit("rests", **resting))
+        await scene.control.place(ACCOUNT, SPY, Side.SELL, Decimal(65))
         before = scene.clock.monotonic()
         assert len(await differences(engine)) == 1
-        assert scene.clock.monotonic() == before
+        assert (scene.clock.monotonic(), engine.risk.unreconciled(ACCOUNT)) == (before, frozenset({SPY}))
 
 
 async def test_questions_that_failed_are_named_and_nothing_is_concluded_from_them(tmp_path: Path) -> None:

@@ -24,8 +24,8 @@ from liveorder.application.risk.book import RiskBook
 from liveorder.application.runtime.concurrently import concurrently
 from liveorder.application.runtime.sparing_log import SparingLog
 from liveorder.domain.errors import BrokerError
-from liveorder.domain.reconciliation import Difference, DifferenceKind, ReconciliationReport, position_differences
-from liveorder.domain.values import ZERO
+from liveorder.domain.reconciliation import Difference, DifferenceKind, ReconciliationReport, may_be_fills, position_differences
+from liveorder.domain.values import EXACT, ZERO
 
 LOOK_BACK = timedelta(hours=24)
 """How far back executions are asked for. Booking one twice adds nothing."""
@@ -92,13 +92,13 @@ class Reconcile:
     async def reconcile(self, account_id: str) -> ReconciliationReport:
         """Book the broker's reports, then compare. The account's money is fetched too, but not compared.
 
-        If a position newly differs, positions are asked for again after `SECOND_LOOK_SECONDS`: a fill between the questions for
-        executions and positions is no difference. A position that still differs stops new risk in its symbol until a comparison
-        finds no difference.
+        A position that differs takes no new risk until a comparison finds no difference. If it newly differs, and fills of our
+        orders can explain that, everything is asked again after `SECOND_LOOK_SECONDS` first: a fill between the questions for
+        executions and for positions is no difference.
         """
         gateway = self._gateways[account_id]
         answers = await self._ask(gateway)
-        if self._newly_different(account_id, answers.positions):
+        if answers.positions is not None and self._may_be_fills(account_id, answers.positions):
             await self._clock.sleep(SECOND_LOOK_SECONDS)
             again = await self._ask(gateway)
             answers = again if again.positions is not None else replace(again, positions=answers.positions)
@@ -128,9 +128,18 @@ class Reconcile:
             return None
         return held(positions)
 
-    def _newly_different(self, account_id: str, theirs: Mapping[str, Decimal] | None) -> bool:
-        known = self._risk.unreconciled(account_id)
-        return theirs is not None and any(each.key not in known for each in self._position_differences(account_id, theirs))
+    def _may_be_fills(self, account_id: str, theirs: Mapping[str, Decimal]) -> bool:
+        """Whether fills on their way explain a new difference. One that they do not explain stops new risk at once."""
+        known, is_explained = self._risk.unreconciled(account_id), False
+        for key in {each.key for each in self._position_differences(account_id, theirs)} - known:
+            position, other = self._risk.position(account_id, key), theirs.get(key, ZERO)
+            change = other if position is None else EXACT.subtract(other, position.quantity)
+            orders = (order for order in self._orders.unfinished(account_id) if order.intent.instrument.key == key)
+            if may_be_fills(change, orders):
+                is_explained = True
+            else:
+                self._risk.set_unreconciled(account_id, key, other)
+        return is_explained
 
     def _position_differences(self, account_id: str, theirs: Mapping[str, Decimal]) -> list[Difference]:
         """The differences in positions, without those that a fee in kind can explain."""
