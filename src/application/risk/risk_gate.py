@@ -60,7 +60,7 @@ class RiskGate:
         An order that is covered waits for no question.
         """
         view, limits = self._view(gateway, intent, priced, without)
-        if is_short(Proposal.of(intent, is_operators=False), view, limits):
+        if view.buying_power is not None and is_short(Proposal.of(intent, is_operators=False), view, limits):
             await self._figures.look_again(gateway.account_id)
             view, limits = self._view(gateway, intent, priced, without)
         return view, limits
