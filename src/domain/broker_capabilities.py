@@ -39,7 +39,7 @@ class BrokerCapabilities:
     lookup_lag_seconds: float = 0.0
     """An order that exists can be missing from a search for so long, and an answer can be so old."""
     account_lag_seconds: float = 0.0
-    """What `account` tells of money can be so old, where that is longer."""
+    """The figures of `account` can be this old, if that is longer."""
     delivery_bound_seconds: float = 60.0
     """A request that left us arrives within this time or never."""
     clock_skew_seconds: float = 5.0
@@ -63,9 +63,9 @@ class BrokerCapabilities:
     """Of which an order for an amount of money may be, where `notional` says that there are such orders."""
     fractional: bool = False
     reduce_only_for: frozenset[AssetClass] = frozenset()
-    """Of which the broker can be told that an order may only reduce the position: it refuses one that would open."""
+    """The asset classes whose orders can be marked reduce-only: the broker refuses one that would open a position."""
     fees_in_kind: Mapping[AssetClass, Part] = field(default_factory=dict)
-    """The largest part of a buy that the broker keeps as its fee, out of what was bought, without telling it with the fill."""
+    """The largest part of a buy that the broker keeps as its fee, out of what was bought, without reporting it with the fill."""
     requests_per_second: float = 10.0
     requests_per_minute: float = 200.0
     quiet_poll_seconds: float = 0.0

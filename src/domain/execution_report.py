@@ -1,7 +1,7 @@
-"""What a broker tells about an order, in our words. Adapters translate into these; nothing else of a broker comes further in.
+"""A broker's reports about an order, in our terms. Adapters translate into these; no other type of a broker comes further in.
 
-A report names its order by our key (`client_order_id`) or by the broker's (`broker_order_id`), best by both; where a broker gives
-a replacement a key of its own, the adapter tells the order's. It never changes an order by itself: `reception.receive` decides
+A report names its order by our key (`client_order_id`) or the broker's id (`broker_order_id`), preferably both. If a broker gives a
+replacement its own key, the adapter reports the order's key. A report never changes an order by itself: `reception.receive` decides
 which events it amounts to.
 """
 
@@ -30,7 +30,7 @@ class BrokerStatus(StrEnum):
 
 
 class CloseCause(StrEnum):
-    """Why an order ended without being filled whole, as the broker tells it."""
+    """Why an order ended without being completely filled, as reported by the broker."""
 
     REQUESTED = "REQUESTED"
     EXPIRED = "EXPIRED"
@@ -40,7 +40,7 @@ class CloseCause(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExecutionReport:
-    """Common to all reports. `occurred_at` is the broker's time, UTC, when it was told."""
+    """Common to all reports. `occurred_at` is the broker's time, UTC, if it was reported."""
 
     client_order_id: str | None = None
     broker_order_id: str | None = None
@@ -63,13 +63,13 @@ class OrderRejected(ExecutionReport):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Execution(ExecutionReport):
-    """One fill. `execution_id` is the same on every path that can tell of it; `quantity` is of this fill alone."""
+    """One fill. `execution_id` is the same on every path that can report it. `quantity` is of this fill only."""
 
     execution_id: str
     quantity: Decimal
     price: Decimal
     commission: Decimal | None = None
-    """None when it is not known, so told later or never; 0 when it is known to be nothing."""
+    """None if it is not known, and reported later or never; 0 if it is known to be zero."""
     commission_currency: str | None = None
     """None: the instrument's. Of a coin that is bought it may be the coin (BTC of BTC/USD): so much of it did not arrive."""
 
@@ -99,7 +99,7 @@ class ExecutionBusted(ExecutionReport):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Commission(ExecutionReport):
-    """The commission of one fill, told apart from it. Replaces what was known of it."""
+    """The commission of one fill, reported separately. Replaces the commission known before."""
 
     execution_id: str
     commission: Decimal
@@ -215,8 +215,8 @@ def answering(report: ExecutionReport, request_id: str | None) -> ExecutionRepor
 def described(report: ExecutionReport) -> dict[str, Any]:
     """The report as JSON-ready fields, for the record of what could not be matched. Hours are named where they are extended."""
     fields = {name: getattr(report, name) for name in report.__dataclass_fields__}
-    told = {name: _plain(value) for name, value in fields.items() if value is not None and value is not TradingHours.REGULAR}
-    return {"report": type(report).__name__} | told
+    given = {name: _plain(value) for name, value in fields.items() if value is not None and value is not TradingHours.REGULAR}
+    return {"report": type(report).__name__} | given
 
 
 def _plain(value: Any) -> Any:

@@ -63,7 +63,7 @@ class Position:
     commission: Decimal = ZERO
     """Paid so far; expensed when incurred, also on opening fills."""
     opened_at: datetime | None = None
-    """When the position left zero, or last crossed it; None when flat or not told."""
+    """When the position left zero, or last crossed it. None if it is flat or the time was not reported."""
     other_commissions: Mapping[str, Decimal] = field(default_factory=dict)
     """Paid in other currencies, by currency: in no result, for want of a rate."""
     paid_in_kind: Decimal = ZERO

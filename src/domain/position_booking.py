@@ -1,7 +1,7 @@
 """The one fold of fills into what is held and earned; the risk ledger and the reports both rest on it.
 
-Fills are booked in the order in which they were first told. That order never changes: a fill that is told late does not move what
-was realised before it, a correction stands in the place of what it corrects, and what is busted drops out as if it had never been.
+Fills are booked in the order in which they were first reported. That order never changes: a late fill does not change what was
+realised before it, a correction takes the place of the fill it corrects, and a busted fill drops out as if it had never happened.
 So what is held is a function of the set of effective fills.
 """
 
@@ -26,7 +26,7 @@ class BookedFill(NamedTuple):
     """One effective execution, or a fee that was taken without one."""
 
     place: int
-    """In the log, where it, or the first that it corrects, was told."""
+    """The log position at which it, or the first execution that it corrects, was reported."""
     quantity: Decimal
     """Signed: negative is sold."""
     price: Decimal

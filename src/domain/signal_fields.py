@@ -67,7 +67,7 @@ def _read(kind: type[_T], example: str) -> Callable[[object], _T]:
             if isinstance(value, str):
                 return kind.fromisoformat(value)
         except ValueError:
-            pass  # told below, in the same words as for what is not even text
+            pass  # raised below, with the same message as for a value that is not text
         raise ValueError(f"not an ISO-8601 text; write it like {example}")
 
     return read

@@ -14,7 +14,7 @@ from liveorder.domain.order.events import Acknowledged, Filled
 
 
 class UnmatchedReportNoted(Event):
-    """The report as it was told; `fields` are texts."""
+    """The report as received. `fields` are texts."""
 
     topic = "liveorder.UnmatchedReportNoted@1"
     category = "UNMATCHED"
@@ -51,7 +51,7 @@ def note(account_id: str, broker: str, report: ExecutionReport) -> UnmatchedRepo
 
 
 _ORDER = "order"
-"""Everything that is told of an order itself is one thing; each execution is one."""
+"""All reports about an order itself share one detail; each execution has its own."""
 
 
 def is_about(order: LiveOrder, noted: RecordedEvent) -> bool:
@@ -78,13 +78,13 @@ def may_be_noted(order: LiveOrder, events: Sequence[Event]) -> tuple[str, list[s
 
 
 def unmatched_stream(account_id: str, report: ExecutionReport) -> UUID:
-    """One stream for each thing told: told again, it is the same stream, and adds nothing."""
+    """The stream of a report. The same report again has the same stream, and adds nothing."""
     detail = report.execution_id if isinstance(report, Execution | ExecutionCorrected | ExecutionBusted) else _ORDER
     return _stream(account_id, report.broker_order_id or report.client_order_id or "", detail)
 
 
 def streams_about(account_id: str, broker_order_id: str, execution_ids: Iterable[str]) -> list[UUID]:
-    """Where it would be noted, if any of this had been told of an order that was not known."""
+    """The streams in which reports about this order or these executions would be noted if the order had been unknown."""
     return [_stream(account_id, broker_order_id, detail) for detail in (_ORDER, *execution_ids)]
 
 

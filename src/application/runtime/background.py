@@ -13,7 +13,7 @@ from liveorder.domain.errors import LeaseLost
 RESTART_SECONDS = 1.0
 """A background task that failed is begun again after this."""
 CANCEL_AGAIN_SECONDS = 0.5
-"""A task that has not ended when told to is told again after this."""
+"""A task that has not ended after a cancel is cancelled again after this."""
 
 Work = Callable[[], Awaitable[None]]
 

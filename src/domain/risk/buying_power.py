@@ -27,31 +27,31 @@ def is_paid_in_full(instrument: Instrument, side: Side, product: Product | None)
 
 
 def buying_power(case: RiskCase, limits: RiskLimits) -> RiskRefusal | None:
-    """Only a figure that is young, and that nothing of ours can have raised since, refuses; the broker judges the rest itself."""
-    told, needed = case.view.buying_power, _needed(case)
-    if told is None or needed is None or not _does_not_cover(told, needed, limits):
+    """Refuses only by a recent figure that none of our orders can have raised since. The broker judges everything else itself."""
+    power, needed = case.view.buying_power, _needed(case)
+    if power is None or needed is None or not _does_not_cover(power, needed, limits):
         return None
-    if not told.is_settled or told.age_seconds > limits.max_account_age_seconds:
+    if not power.is_settled or power.age_seconds > limits.max_account_age_seconds:
         return None
-    cost, left = decimal_text(needed), decimal_text(told.amount)
+    cost, left = decimal_text(needed), decimal_text(power.amount)
     message = (
         f"it takes {cost} {case.view.currency} and {left} is left of the buying power that the broker reported "
-        f"{told.age_seconds:.0f} s ago; order less, or set check_buying_power to false to let the broker judge"
+        f"{power.age_seconds:.0f} s ago; order less, or set check_buying_power to false to let the broker judge"
     )
     return RiskRefusal("buying_power", message, cost, left)
 
 
 def is_short(proposal: Proposal, view: RiskView, limits: RiskLimits) -> bool:
-    """Whether the rule would refuse the order by the figure that is known, were it told just now."""
-    if (told := view.buying_power) is None:
+    """Whether the rule would refuse the order by the known figure if it had just been reported."""
+    if (power := view.buying_power) is None:
         return False
     case = RiskCase.of(proposal, view)
     needed = None if case.is_reducing else _needed(case)
-    return needed is not None and _does_not_cover(told, needed, limits)
+    return needed is not None and _does_not_cover(power, needed, limits)
 
 
-def _does_not_cover(told: BuyingPower, needed: Decimal, limits: RiskLimits) -> bool:
-    return limits.check_buying_power and needed > told.amount
+def _does_not_cover(power: BuyingPower, needed: Decimal, limits: RiskLimits) -> bool:
+    return limits.check_buying_power and needed > power.amount
 
 
 def _needed(case: RiskCase) -> Decimal | None:

@@ -100,7 +100,7 @@ class RiskView(NamedTuple):
     price_problem: str = ""
     """Why no price could be asked for, in the source's own words; empty where it answered."""
     buying_power: BuyingPower | None = None
-    """For this instrument; None where the broker tells none in its currency."""
+    """The buying power for this instrument. None if the broker reports none in its currency."""
 
 
 @dataclass(frozen=True, slots=True)
