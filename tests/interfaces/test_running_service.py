@@ -100,6 +100,7 @@ def test_a_standby_takes_over_when_the_owner_is_gone(cli: CommandLine) -> None:
         first.send_signal(signal.SIGTERM)
         first.communicate(timeout=ENOUGH_SECONDS)
         eventually(lambda: owner_of(cli) not in (None, first_owner), standby)
+        assert cli.json("submit", json.dumps(coin("a")))["broker_order_id"]
         standby.send_signal(signal.SIGTERM)
         standby.communicate(timeout=ENOUGH_SECONDS)
     assert standby.returncode == 0
