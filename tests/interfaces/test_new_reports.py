@@ -151,3 +151,14 @@ def test_one_form_is_asked_for_at_a_time(cli: CommandLine) -> None:
     refused = cli.run("orders", "--json", "--csv")
     assert refused.exit_code == ExitCode.INVALID_INPUT
     assert "leave one of them out" in refused.stderr
+
+
+def test_no_text_from_outside_is_a_formula_or_a_command_in_csv(cli: CommandLine) -> None:
+    cli.signals(coin("=HYPERLINK(1)", strategy_name="@x"), coin("-1+1"), coin("\u202e\u001b[31m", side="SELL", quantity="0.05"))
+    assert cli.trade().exit_code == 0
+    printed = cli.run("signals", "--csv").stdout
+    assert not {"\x1b", "\u202e"} & set(printed)
+    sent = [line for line in in_csv(printed) if line["signal_id"]]
+    assert {line["signal_id"] for line in sent} == {"'=HYPERLINK(1)", "'-1+1"}
+    assert "'@x" in {line["strategy_name"] for line in sent}
+    assert {line["quantity"] for line in sent} == {"0.1"}

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, func, or_, select
+from sqlalchemy import Connection, Select, func, or_, select
 
 from liveorder.application.reporting.projections import FILLS, ORDERS, POSITIONS
 from liveorder.application.reporting.projections.positions import PositionRow
@@ -26,11 +25,18 @@ class RowQueries:
 
     def listed(self, connection: Connection, model: ReadModel[Any, V], wanted: Query) -> list[V]:
         """The views wanted, in the model's order; of many, the newest."""
-        rows = self._rows(connection, model, wanted)
-        return [model.make_view(row, *self._besides(connection, model, row, rest)) for row, rest in rows]
+        rows = connection.execute(self._selected(model, wanted)).all()
+        if wanted.newest is not None:
+            rows = rows[::-1]
+        if model is POSITIONS:
+            return [model.make_view(held := PositionRow(*row), self._order_ids(connection, held)) for row in rows]
+        if model.beside is None:
+            return [model.make_view(model.loaded(row)) for row in rows]
+        width = len(model.types)
+        return [model.make_view(model.loaded(row[:width]), model.beside.loaded(row[width:])) for row in rows]
 
-    def _rows(self, connection: Connection, model: ReadModel[Any, V], wanted: Query) -> list[tuple[Any, Sequence[Any]]]:
-        """Each with the columns of the table beside it."""
+    def _selected(self, model: ReadModel[Any, V], wanted: Query) -> Select[Any]:
+        """Rows from old to new, with the columns of the table beside theirs; where some are enough, from new to old."""
         table = searched = self._tables.of(model)
         found = select(table)
         if model.beside is not None:
@@ -39,18 +45,10 @@ class RowQueries:
             found = select(table, searched).where(*(table.c[name] == searched.c[other] for name, other in keys))
         found = found.where(*(table.c[name] == value for name, value in model.only.items()))
         found = found.where(*(searched.c[name] == value for name, value in model.conditions(wanted.filters)))
-        order, width = [table.c[name] for name in model.order or model.key], len(table.c)
+        order = [table.c[name] for name in model.order or model.key]
         if wanted.newest is None:
-            rows = connection.execute(found.order_by(*order)).all()
-        else:
-            rows = connection.execute(found.order_by(*(column.desc() for column in order)).limit(wanted.newest)).all()[::-1]
-        return [(model.loaded(row[:width]), row[width:]) for row in rows]
-
-    def _besides(self, connection: Connection, model: ReadModel[Any, V], row: Any, columns: Sequence[Any]) -> list[Any]:
-        """What a view is made from, besides its row."""
-        if model is POSITIONS:
-            return [self._order_ids(connection, row)]
-        return [] if model.beside is None else [model.beside.loaded(columns)]
+            return found.order_by(*order)
+        return found.order_by(*(column.desc() for column in order)).limit(wanted.newest)
 
     def _order_ids(self, connection: Connection, held: PositionRow) -> tuple[UUID, ...]:
         table = self._tables.of(FILLS)

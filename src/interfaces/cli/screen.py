@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -15,6 +16,9 @@ from rich.console import Console
 from rich.text import Text
 
 from liveorder.domain.visible_text import visible
+
+_BEGINS_A_FORMULA = {"=", "+", "-", "@"}
+_NUMBER = re.compile(r"[+-]?[0-9.]+")
 
 
 def screen(*, errors: bool = False) -> Console:
@@ -52,6 +56,10 @@ def print_csv(names: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> None:
 
 
 def _in_csv(value: Any) -> str:
+    """Text that a spreadsheet would take for a formula gets an apostrophe, which makes it text there; a number is none."""
     if value is None:
         return ""
-    return visible(value) if isinstance(value, str) else json.dumps(value)
+    if not isinstance(value, str):
+        return json.dumps(value)
+    text = visible(value)
+    return f"'{text}" if text[:1] in _BEGINS_A_FORMULA and _NUMBER.fullmatch(text) is None else text

@@ -131,7 +131,7 @@ class TableSpec(Generic[Row]):
 
     def loaded(self, values: Sequence[Any]) -> Row:
         if self._is_plain:
-            return self.row(*values)
+            return self.row._make(values)  # type: ignore[attr-defined,no-any-return]  # a NamedTuple has it
         return self.row(*(column.loaded(value) for column, value in zip(self.types, values, strict=True)))
 
 
