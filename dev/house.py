@@ -25,7 +25,7 @@ ROOT = Path(__file__).resolve().parent.parent
 APPLICATION = "liveorder.application."
 WALK_BEGINS = "ExecuteOrder.execute"
 IDIOMS = {
-    r"\btold\b": (60, 98),
+    r"\btold\b": (60, 64),
     r"\bbe it\b": (0, 0),
     r"\bwhoever\b": (0, 0),
     r"\bwill not do\b": (0, 0),

@@ -209,7 +209,7 @@ class StandingHalts:
         return not intent.terms.passes_halt and self.is_waiting_for_broker(intent.account_id)
 
     def may_have_forgotten(self, account_id: str, decided_at: datetime | None, now: datetime) -> bool:
-        """Whether the store may have sent a signal of this time (None: not told) in a life that it has lost."""
+        """Whether the store may have sent a signal of this time (None: not known) in a life that it has lost."""
         scopes, standing = halting_scopes(account_id), self.halts.standing
         if any(is_of_a_restored_store(standing.get(scope)) for scope in scopes):
             return True

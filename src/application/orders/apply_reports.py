@@ -240,7 +240,7 @@ class UnmatchedReports:
         """Orders that an earlier run left unfinished."""
 
     async def keep(self, account_id: str, broker: str, report: ExecutionReport) -> None:
-        """Note it, once for each thing told; in memory it waits for its order."""
+        """Note it, once for each thing reported; in memory it waits for its order."""
         if report.broker_order_id is not None:
             waiting = self._waiting.setdefault((account_id, report.broker_order_id), {})
             waiting[type(report).__name__, getattr(report, "execution_id", "")] = report
@@ -261,7 +261,7 @@ class UnmatchedReports:
         return is_new
 
     def waiting_for(self, account_id: str, broker_order_id: str) -> Sequence[ExecutionReport]:
-        """What was told under this id, the newest of each kind and of each execution."""
+        """What was reported under this id, the newest of each kind and of each execution."""
         return [*self._waiting.get((account_id, broker_order_id), {}).values()]
 
     async def resolve(self, account_id: str, broker_order_id: str, reports: Sequence[ExecutionReport], order_id: UUID) -> None:

@@ -3,7 +3,7 @@
 1. A difference to the broker's position is such a fee only where it holds less than we do, by no more than may be due on what was
    bought lately (`FeesDue`). Everything else stays a difference, and blocks.
 2. It is booked only by a figure that was asked for when all our fills were in it: later than the last by as long as the broker's
-   answers may lag, with nothing in doubt, and with no fill told since. Until then it is no difference, and is looked at again.
+   answers may lag, with nothing in doubt, and with no fill reported since. Until then it is no difference, and is looked at again.
 3. It is booked once: our position then is the broker's, so that there is nothing more to book at the next look.
 4. Until then an order sells no more than the broker has.
 """

@@ -127,7 +127,7 @@ class OrderRegister:
         return self._unfinished.get(order_id) or self._finished.get(order_id)
 
     async def _look_at_the_figures(self) -> None:
-        """What the commit did to the account's figures was not told either.
+        """What the commit did to the account's figures is not known either.
 
         To be done before its stream is read: it waits for what is being written, which a commit whose caller is gone can be.
         """
@@ -353,7 +353,7 @@ class _Hold(AbstractAsyncContextManager[LiveOrder]):
 
 
 class FinishedOrders:
-    """So many of the newest: what a broker tells of them again adds nothing, and is told all day.
+    """So many of the newest: brokers repeat reports of finished orders all day, and these add nothing.
 
     By id, by our key, and by each of the broker's names under which they were met. What is here is what the store has: events of an
     order are appended by this process alone, and each passes through `OrderRegister`.

@@ -33,8 +33,8 @@ def with_equity(account: BrokerAccount, equity: Decimal | None, now: datetime) -
     """The account with the equity that the settings name in place of the broker's, if they name one."""
     if equity is None:
         return account
-    told = tuple(each for each in account.figures if each.kind is not FigureKind.EQUITY)
-    return replace(account, figures=(*figures(now, account.currency, equity=equity), *told))
+    others = tuple(each for each in account.figures if each.kind is not FigureKind.EQUITY)
+    return replace(account, figures=(*figures(now, account.currency, equity=equity), *others))
 
 
 class AccountFigures:

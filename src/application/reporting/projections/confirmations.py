@@ -45,7 +45,7 @@ EXECUTION_CONFIRMATIONS = ReadModel(
     "execution_confirmations",
     ConfirmationRow,
     ("began",),
-    about="List what strategies are told of orders that traded or ended.",
+    about="List what was sent to strategies about orders that traded or ended.",
     project=_project,
     view=ConfirmationView,
     shown=_view,

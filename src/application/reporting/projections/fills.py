@@ -31,7 +31,7 @@ from liveorder.domain.values import EXACT, Money, Side, TimeInForce
 
 class FillRow(NamedTuple):
     booked: int
-    """Place in the log where it, or the first that it corrects, was told: holdings grow in this order."""
+    """Place in the log where it, or the first execution that it corrects, was reported: holdings grow in this order."""
     order_id: str
     execution_id: str
     holding: str

@@ -39,7 +39,7 @@ class OrderChange:
     began: int
     """Place of its first event in the log."""
     booked: Mapping[str, int]
-    """Place in the log where each execution id was first told."""
+    """Place in the log where each execution id was first reported."""
 
     @cached_property
     def effective(self) -> tuple[BookedExecution, ...]:

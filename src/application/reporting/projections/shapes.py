@@ -1,4 +1,4 @@
-"""How the rows of a read model look, told without SQL: a store of rows makes its tables from this."""
+"""How the rows of a read model look, without SQL: a store of rows makes its tables from this."""
 
 from __future__ import annotations
 

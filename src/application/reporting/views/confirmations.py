@@ -1,4 +1,4 @@
-"""What a strategy is told of an order that traded or ended."""
+"""What is sent to a strategy about an order that traded or ended."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class ConfirmationView(OrderView):
 
 
 def is_confirmable(order: LiveOrder) -> bool:
-    """It ended, or a fill was told of it, though perhaps taken back since. Never turns false again."""
+    """It ended, or a fill of it was reported, even if that was taken back since. Never turns false again."""
     return order.status.is_closed or bool(order.executions.told or order.executions.inferred)
 
 

@@ -32,7 +32,7 @@ class DoubtView(View):
     exposure_value: Number
     """Money that those could come to, at the worst price that the order allows."""
     is_being_asked: bool
-    """Whether a service runs that asks the broker, and told of it."""
+    """Whether a running service asks the broker about it."""
     asked: int
     last_asked_at: Moment | None
     last_answer: str

@@ -29,7 +29,7 @@ def _in_utc(moment: datetime) -> datetime:
 
 
 Number = Annotated[Decimal, PlainSerializer(_digits, when_used="json")]
-"""As it was told: `235.10` stays `235.10`."""
+"""As it was reported: `235.10` stays `235.10`."""
 
 Numbers = Annotated[Mapping[str, Number], AfterValidator(lambda numbers: dict(sorted(numbers.items())))]
 """By name, in the order of the names."""

@@ -11,7 +11,7 @@ from liveorder.domain.values import Side
 
 
 class FillView(View):
-    """One execution that counts. `is_inferred`: the broker told a total and not yet the fills that make it."""
+    """One execution that counts. `is_inferred`: the broker reported a total, and not yet the fills that make it up."""
 
     execution_id: str
     quantity: Number
@@ -40,7 +40,7 @@ class BookedFillView(FillView):
 
 
 def fill_view(execution: BookedExecution, currency: str) -> FillView:
-    """Prices as told; that of an inferred fill is a quotient, so it is rounded. `currency` is the instrument's."""
+    """Prices as reported; that of an inferred fill is a quotient, so it is rounded. `currency` is the instrument's."""
     commission = execution.commission
     return FillView(
         execution_id=execution.execution_id,

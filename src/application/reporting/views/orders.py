@@ -85,9 +85,9 @@ class OrderView(_Asked):
     commission: Number
     """In `currency`."""
     other_commissions: Numbers = Field(default_factory=dict)
-    """What was charged in other currencies, by currency, as it was told with the fills. A fee that was taken out of the coin
+    """What was charged in other currencies, by currency, as reported with the fills. A fee that was taken out of the coin
     that is traded stands here in units of the coin; in the position it is part of `commission`, at what it was worth. A fee that
-    is not told with the fill is in the position alone."""
+    is not reported with the fill is in the position alone."""
     status: OrderStatus
     reason: str | None
     flags: tuple[str, ...]

@@ -32,7 +32,7 @@ class PositionView(View):
     """Less all commission in `currency`, that of opening fills too."""
     commission: Number
     """In `currency`. A fee that was taken out of the coin that is traded counts here, at what it was worth, whether or not it
-    was told with the fill; where it was, the order has it in `other_commissions`, in units of the coin."""
+    was reported with the fill; where it was, the order has it in `other_commissions`, in units of the coin."""
     other_commissions: Numbers = Field(default_factory=dict)
     """What was charged in other currencies, by currency: in no result, for want of a rate. Never the coin that is traded."""
     paid_in_kind: Number = ZERO

@@ -89,7 +89,7 @@ class RiskBook:
         """
         if reserve:
             self.reserve(after)
-        return entries_between(before, after, session_date, fee_in_kind, _told_anew(before, events))
+        return entries_between(before, after, session_date, fee_in_kind, _newly_reported(before, events))
 
     def follow(self, rows: Sequence[LedgerRow], order: LiveOrder) -> None:
         """The step is durable: these are the account's figures after it, and this is the order, in place of what was reserved."""
@@ -230,14 +230,14 @@ class RiskBook:
         return known
 
 
-def _told_anew(before: LiveOrder | None, events: Sequence[Event]) -> dict[str, int]:
+def _newly_reported(before: LiveOrder | None, events: Sequence[Event]) -> dict[str, int]:
     """Ids of the executions that these events are the first to tell, each with the index of the event."""
-    told: dict[str, int] = {}
+    places: dict[str, int] = {}
     for index, event in enumerate(events):
         if isinstance(event, (Filled, FillCorrected, FillInferred)):
-            told.setdefault(event.execution_id, index)
+            places.setdefault(event.execution_id, index)
     known = () if before is None else before.executions.names
-    return {name: index for name, index in told.items() if name not in known}
+    return {name: index for name, index in places.items() if name not in known}
 
 
 def _exposure(holding: InstrumentFigures, without: OpenExposure | None) -> Exposure:

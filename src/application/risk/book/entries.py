@@ -20,8 +20,8 @@ from liveorder.domain.position_booking import Owner, holding_key
 from liveorder.domain.values import ZERO, Side, total
 
 FILL = "fill"
-"""Key: the position's. An execution as it counts now. `is_known` where a part of its chain was told by an earlier commit: it has
-the place of that one.
+"""Key: the position's. An execution as it counts now. `is_known`: an earlier commit reported a part of its chain; it has the place of
+that one.
 """
 TAKE_BACK = "take_back"
 """Key: the position's. A fill as it was booked, which no longer counts, or counts in other words."""
@@ -48,7 +48,7 @@ def entries_between(
 
     A correction takes the old execution back and books the new one. `session_date` is the one that money earned now counts to; an
     attempt counts to the session that its event names. `fee_in_kind` is the part that the broker may keep of what is bought.
-    `places`: of the execution ids, where they were told: see `LedgerEntry.place`.
+    `places`: of the execution ids, where they were reported: see `LedgerEntry.place`.
     """
     known = before.executions if before is not None else Executions.none()
     entries = [*_booked(known, after, session_date, places)]
@@ -190,7 +190,7 @@ def _traded(before: Executions, after: Executions) -> Iterator[tuple[str, Booked
 
 
 def _newly_told(before: Executions, after: Executions) -> list[BookedExecution]:
-    """In the order in which they were told."""
+    """In the order in which they were reported."""
     fresh = islice(reversed(after.told.values()), len(after.told) - len(before.told))
     return [*fresh][::-1]
 

@@ -225,17 +225,17 @@ class Funds:
 
     def buying_power(self, instrument: Instrument, now: datetime, lag_seconds: float, without: UUID | None) -> BuyingPower | None:
         """What an order in `instrument` may cost; the part of `without`, which is judged again, is given back."""
-        told = self.figure_for(instrument)
-        if told is None:
+        figure = self.figure_for(instrument)
+        if figure is None:
             return None
-        left = self._left(told)
+        left = self._left(figure)
         if without is not None and (own := self._purchases.get(without)) is not None:
             left = total([left, own.taken, own.reported, -own.spent])
-        return BuyingPower(left, (now - told.at).total_seconds(), self.is_settled(lag_seconds))
+        return BuyingPower(left, (now - figure.at).total_seconds(), self.is_settled(lag_seconds))
 
-    def _left(self, told: Figure) -> Decimal:
-        taken = (part.taken for part in self._parts.values() if self._figure(part) is told)
-        return EXACT.subtract(told.amount, total((*taken, self._withheld.get(told, ZERO))))
+    def _left(self, figure: Figure) -> Decimal:
+        taken = (part.taken for part in self._parts.values() if self._figure(part) is figure)
+        return EXACT.subtract(figure.amount, total((*taken, self._withheld.get(figure, ZERO))))
 
     def _figure(self, part: _Part) -> Figure | None:
         return None if self.account is None else self.account.buying_power_for(part.exchange, part.asset_class, part.currency)
