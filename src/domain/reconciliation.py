@@ -9,7 +9,7 @@ from decimal import Decimal
 from enum import StrEnum
 
 from liveorder.domain.order import LiveOrder
-from liveorder.domain.values import ZERO, Side, total
+from liveorder.domain.values import EXACT, ZERO, Side, total
 
 
 class DifferenceKind(StrEnum):
@@ -56,13 +56,19 @@ def position_differences(ours: Mapping[str, Decimal], theirs: Mapping[str, Decim
             yield Difference(DifferenceKind.POSITION, key, f"{mine:f}", f"{other:f}")
 
 
-def may_be_fills(change: Decimal, orders: Iterable[LiveOrder]) -> bool:
-    """Whether fills that are not booked yet can explain it: `orders`, of one instrument, could still change a position by this.
+def may_be_fills(theirs: Decimal, ours_before: Decimal, ours: Decimal, orders: Iterable[LiveOrder]) -> bool:
+    """Whether fills on their way explain that the broker's position, `theirs`, is not `ours`.
 
-    An order counts if the broker has it, or may have it.
+    The broker may have answered before fills that were booked since it was asked, when our position was `ours_before`; or after
+    fills of `orders`, of this instrument, that are not booked yet. An order counts if the broker has it, or may have it.
     """
-    side = Side.BUY if change > 0 else Side.SELL
-    live = [order for order in orders if order.terms.side is side and (order.is_at_broker or order.requests)]
-    return any(order.quantity is None for order in live) or abs(change) <= total(
-        order.worst_case_quantity(atomic_replace=False) for order in live
-    )
+    live = [order for order in orders if order.is_at_broker or order.requests]
+    if any(order.quantity is None for order in live):
+        return True
+    could = {side: total(_units(order) for order in live if order.terms.side is side) for side in Side}
+    lowest = EXACT.subtract(min(ours_before, ours), could[Side.SELL])
+    return lowest <= theirs <= EXACT.add(max(ours_before, ours), could[Side.BUY])
+
+
+def _units(order: LiveOrder) -> Decimal:
+    return order.worst_case_quantity(atomic_replace=False)

@@ -97,6 +97,48 @@ async def test_a_fill_between_the_questions_is_no_difference(tmp_path: Path, *, 
         assert not scene.log.of("RECONCILE")
 
 
+async def test_an_answer_from_before_a_fill_that_is_booked_is_no_difference(tmp_path: Path) -> None:
+    """The broker answered, then the order filled and its report came, then the answer came."""
+    async with a_scene(tmp_path) as scene, scene.living() as engine:
+        order = await engine.execute.execute(a_limit())
+        positions = scene.witness.positions
+
+        async def delayed() -> object:
+            answer = await positions()
+            del scene.witness.answers["positions"]
+            await scene.control.fill(order.broker_order_id or "", Decimal(10), Decimal(450))
+            await until(lambda: engine.risk.position(ACCOUNT, SPY) is not None)
+            return answer
+
+        scene.witness.answers["positions"] = delayed
+        assert await differences(engine) == ()
+        assert (await engine.execute.execute(a_signal("next"))).is_sent
+        assert not scene.log.of("RECONCILE")
+
+
+async def test_fills_at_every_look_are_no_difference(tmp_path: Path) -> None:
+    async with a_scene(tmp_path) as scene, scene.living() as engine:
+        order = await engine.execute.execute(a_limit())
+        await scene.lay(FaultKind.REPORT_LOST, Point.REPORT, None)
+        positions, left = scene.witness.positions, [1, 2, 3]
+
+        async def filled_first() -> object:
+            if left:
+                await scene.control.fill(order.broker_order_id or "", Decimal(left.pop()), Decimal(450))
+            return await positions()
+
+        scene.witness.answers["positions"] = filled_first
+        assert await differences(engine) == ()
+
+
+async def test_a_difference_that_stays_the_same_is_one_although_an_order_could_explain_it(tmp_path: Path) -> None:
+    async with a_scene(tmp_path, limits=SHORT) as scene, scene.living() as engine:
+        await engine.execute.execute(a_limit("rests"))
+        await scene.control.place(ACCOUNT, SPY, Side.BUY, Decimal(5))
+        assert await differences(engine) == (Difference(DifferenceKind.POSITION, SPY, "0", "5"),)
+        assert engine.risk.unreconciled(ACCOUNT) == {SPY}
+
+
 @pytest.mark.parametrize("resting", [{"side": "BUY", "price": 400}, {"side": "SELL", "price": 600, "quantity": 10}])
 async def test_a_difference_that_no_fill_explains_stops_new_risk_at_once(tmp_path: Path, resting: dict[str, Any]) -> None:
     """Sold elsewhere: neither a buy of ours that rests nor a sale of fewer units can have done it."""

@@ -29,8 +29,9 @@ from liveorder.domain.values import EXACT, ZERO
 
 LOOK_BACK = timedelta(hours=24)
 """How far back executions are asked for. Booking one twice adds nothing."""
-SECOND_LOOK_SECONDS = 1.0
+LOOK_AGAIN_SECONDS = 1.0
 """Wait between two questions for positions that differ. The broker's executions include a fill well within it."""
+MOST_LOOKS = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +39,8 @@ class _Answers:
     """The broker's answers to one round of questions. `positions` is None if that question failed."""
 
     positions: Mapping[str, Decimal] | None
+    ours_before: Mapping[str, Decimal]
+    """Ours by instrument, just before the question for positions."""
     asked_at: float
     """By the monotonic clock, just before positions were asked for."""
     missing: tuple[str, ...]
@@ -92,16 +95,20 @@ class Reconcile:
     async def reconcile(self, account_id: str) -> ReconciliationReport:
         """Book the broker's reports, then compare. The account's money is fetched too, but not compared.
 
-        A position that differs takes no new risk until a comparison finds no difference. If it newly differs, and fills of our
-        orders can explain that, everything is asked again after `SECOND_LOOK_SECONDS` first: a fill between the questions for
-        executions and for positions is no difference.
+        A position that differs takes no new risk until a comparison finds no difference. While it newly differs, and fills on their
+        way can explain that, everything is asked again every `LOOK_AGAIN_SECONDS`, until the same difference is seen twice or it
+        was looked at `MOST_LOOKS` times.
         """
-        gateway = self._gateways[account_id]
+        gateway, seen = self._gateways[account_id], dict[str, Decimal]()
         answers = await self._ask(gateway)
-        if answers.positions is not None and self._may_be_fills(account_id, answers.positions):
-            await self._clock.sleep(SECOND_LOOK_SECONDS)
+        for _ in range(MOST_LOOKS - 1):
+            differs = self._differs_by_fills(account_id, answers)
+            if differs.items() <= seen.items():
+                break
+            seen = differs
+            await self._clock.sleep(LOOK_AGAIN_SECONDS)
             again = await self._ask(gateway)
-            answers = again if again.positions is not None else replace(again, positions=answers.positions)
+            answers = again if again.positions is not None else replace(answers, missing=again.missing)
         differences = [*self._order_differences(account_id)]
         if answers.positions is not None:
             differences += self._compare_positions(account_id, answers.positions)
@@ -116,9 +123,10 @@ class Reconcile:
     async def _ask(self, gateway: Gateway) -> _Answers:
         executions = await self._track.catch_up(gateway, self._clock.now() - LOOK_BACK)
         open_orders = await self._track.poll(gateway)
-        asked_at, positions = self._clock.monotonic(), await self._positions(gateway)
+        ours, asked_at = self._ours(gateway.account_id), self._clock.monotonic()
+        positions = await self._positions(gateway)
         answered = {"executions": executions, "open orders": open_orders, "positions": positions is not None}
-        return _Answers(positions, asked_at, tuple(name for name, is_answered in answered.items() if not is_answered))
+        return _Answers(positions, ours, asked_at, tuple(name for name, is_answered in answered.items() if not is_answered))
 
     async def _positions(self, gateway: Gateway) -> dict[str, Decimal] | None:
         try:
@@ -128,23 +136,27 @@ class Reconcile:
             return None
         return held(positions)
 
-    def _may_be_fills(self, account_id: str, theirs: Mapping[str, Decimal]) -> bool:
-        """Whether fills on their way explain a new difference. One that they do not explain stops new risk at once."""
-        known, is_explained = self._risk.unreconciled(account_id), False
-        for key in {each.key for each in self._position_differences(account_id, theirs)} - known:
-            position, other = self._risk.position(account_id, key), theirs.get(key, ZERO)
-            change = other if position is None else EXACT.subtract(other, position.quantity)
+    def _differs_by_fills(self, account_id: str, answers: _Answers) -> dict[str, Decimal]:
+        """New differences that fills on their way can explain, by key: theirs less ours. Others stop new risk at once."""
+        if answers.positions is None:
+            return {}
+        explained, now, known = dict[str, Decimal](), self._ours(account_id), self._risk.unreconciled(account_id)
+        for key in {each.key for each in self._position_differences(account_id, answers.positions)} - known:
+            theirs, ours = answers.positions.get(key, ZERO), now.get(key, ZERO)
             orders = (order for order in self._orders.unfinished(account_id) if order.intent.instrument.key == key)
-            if may_be_fills(change, orders):
-                is_explained = True
+            if may_be_fills(theirs, answers.ours_before.get(key, ZERO), ours, orders):
+                explained[key] = EXACT.subtract(theirs, ours)
             else:
-                self._risk.set_unreconciled(account_id, key, other)
-        return is_explained
+                self._risk.set_unreconciled(account_id, key, theirs)
+        return explained
+
+    def _ours(self, account_id: str) -> dict[str, Decimal]:
+        return {key: position.quantity for key, position in self._risk.positions(account_id).items()}
 
     def _position_differences(self, account_id: str, theirs: Mapping[str, Decimal]) -> list[Difference]:
         """The differences in positions, without those that a fee in kind can explain."""
-        ours = {key: position.quantity for key, position in self._risk.positions(account_id).items()}
-        return [each for each in position_differences(ours, theirs) if not self._is_fee(account_id, each.key, theirs)]
+        differences = position_differences(self._ours(account_id), theirs)
+        return [each for each in differences if not self._is_fee(account_id, each.key, theirs)]
 
     def _compare_positions(self, account_id: str, theirs: Mapping[str, Decimal]) -> list[Difference]:
         """The differences. Each one's symbol takes no new risk until it is gone."""

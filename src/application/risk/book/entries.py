@@ -20,8 +20,8 @@ from liveorder.domain.position_booking import Owner, holding_key
 from liveorder.domain.values import ZERO, Side, total
 
 FILL = "fill"
-"""Key: the position's. An execution as it counts now. `is_known`: an earlier commit reported a part of its chain; it has the place of
-that one.
+"""Key: the position's. An execution as it counts now. `is_known`: an earlier commit reported a part of its chain, whose place it
+has.
 """
 TAKE_BACK = "take_back"
 """Key: the position's. A fill as it was booked, which no longer counts, or counts in other words."""
