@@ -6,6 +6,8 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
+from msgspec.structs import asdict
+
 from liveorder.domain.events import Envelope, Event, RecordedEvent
 from liveorder.domain.instrument import Instrument
 from liveorder.domain.order import LiveOrder
@@ -43,7 +45,7 @@ def intent(**changes: Any) -> ev.OrderRequested:
         "quantity": None if "notional" in changes else Decimal(100),
     }
     fields |= changes
-    terms = {name: fields.pop(name) for name in OrderTerms.model_fields if name in fields}
+    terms = {name: fields.pop(name) for name in OrderTerms.__struct_fields__ if name in fields}
     return ev.OrderRequested(terms=OrderTerms(**terms), **fields)
 
 
@@ -108,7 +110,7 @@ def fill(
 def correction(
     execution_id: str, corrects: str, quantity: str | int, price: str | int = 10, fee: str | None = None, at: float | None = None
 ) -> ev.FillCorrected:
-    return ev.FillCorrected(corrects=corrects, **dict(fill(execution_id, 1, price, fee, at)) | {"quantity": Decimal(quantity)})
+    return ev.FillCorrected(corrects=corrects, **asdict(fill(execution_id, 1, price, fee, at)) | {"quantity": Decimal(quantity)})
 
 
 def bust(execution_id: str) -> ev.FillBusted:

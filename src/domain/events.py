@@ -9,23 +9,21 @@ new meaning gets a new event. Applying an event reads no clock and never refuses
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 from typing import ClassVar
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict
+from msgspec import Struct
 
 from liveorder.domain.notice_event import NoticeEvent
+from liveorder.domain.record import Record
 
 PERSON = "person:"
 """What an actor who is one begins with."""
 
 
-class Event(BaseModel):
+class Event(Record):
     """Base of every stored event."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     topic: ClassVar[str] = ""
     category: ClassVar[str] = ""
@@ -48,10 +46,8 @@ class Event(BaseModel):
         return self.topic.removeprefix("liveorder.").partition("@")[0] or type(self).__name__
 
 
-class Envelope(BaseModel):
+class Envelope(Record):
     """Everything about an event but the event."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     event_id: UUID
     """Drawn once, before the first attempt to store: tells our own row, stored under a lost reply, from another writer's."""
@@ -69,8 +65,7 @@ class Envelope(BaseModel):
     """UTC, when we recorded it."""
 
 
-@dataclass(frozen=True, slots=True)
-class RecordedEvent:
+class RecordedEvent(Struct, frozen=True):
     """An event in its place: `version` counts from 1 in its stream; `position` is its place in the whole log, 0 until stored."""
 
     stream_id: UUID

@@ -8,15 +8,14 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import ROUND_DOWN, ROUND_UP, Decimal
 from typing import NamedTuple
 
-from pydantic import TypeAdapter
-
 from liveorder.domain.errors import InvalidInput
 from liveorder.domain.instrument import Instrument
+from liveorder.domain.record import Record
 from liveorder.domain.values import EXACT, ZERO, total
 
 SETTLED_WITHIN = timedelta(days=7)
@@ -64,8 +63,7 @@ class Share(NamedTuple):
     price: Decimal
 
 
-@dataclass(frozen=True, slots=True)
-class FeesDue:
+class FeesDue(Record):
     """Of one instrument in one account. The oldest first."""
 
     instrument: Instrument
@@ -79,7 +77,7 @@ class FeesDue:
             kept[own[-1]] = kept[own[-1]].plus(fill)
         elif fill.most > 0:
             kept.append(fill)
-        return replace(self, bought=tuple(each for each in kept if each.most > 0))
+        return self.but(bought=tuple(each for each in kept if each.most > 0))
 
     def with_fee(self, session: date, strategy_name: str, units: Decimal) -> FeesDue:
         """So much was taken, of what the strategy bought first."""
@@ -88,7 +86,7 @@ class FeesDue:
             part = min(units, each.left) if each.strategy_name == strategy_name else ZERO
             units = EXACT.subtract(units, part)
             kept.append(each._replace(taken=EXACT.add(each.taken, part)))
-        return replace(self, bought=tuple(kept))
+        return self.but(bought=tuple(kept))
 
     def left(self, session: date) -> Decimal:
         """Units that may still be taken."""
@@ -116,17 +114,6 @@ class FeesDue:
 
     def _within(self, session: date) -> Iterator[Bought]:
         return (each for each in self.bought if each.session >= session - SETTLED_WITHIN)
-
-    def to_json(self) -> str:
-        return _JSON.dump_json(self).decode()
-
-    @classmethod
-    def from_json(cls, text: str) -> FeesDue:
-        """What `to_json` wrote."""
-        return _JSON.validate_json(text)
-
-
-_JSON = TypeAdapter(FeesDue)
 
 
 @dataclass(frozen=True, slots=True)

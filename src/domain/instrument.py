@@ -4,27 +4,21 @@ from __future__ import annotations
 
 from datetime import date
 from decimal import ROUND_CEILING, ROUND_DOWN, ROUND_FLOOR, Decimal
-from operator import not_
-
-from pydantic import BaseModel, ConfigDict, Field
 
 from liveorder.domain.errors import InvalidInput
+from liveorder.domain.record import Later, Record
 from liveorder.domain.values import EXACT, AssetClass, OptionRight, OrderType, Price, Quantity, Side
 
 
-class TickRule(BaseModel):
+class TickRule(Record):
     """The step of prices from one price on."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     from_price: Price
     tick_size: Quantity
 
 
-class Instrument(BaseModel):
+class Instrument(Record):
     """One tradable contract. Identity is `key`; tick, lot, multiplier and calendar come from the `instruments` port."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     symbol: str
     exchange: str
@@ -32,7 +26,7 @@ class Instrument(BaseModel):
     currency: str = "USD"
     tick_size: Quantity = Decimal("0.01")
     """Smallest step of a price, as prices are quoted."""
-    tick_rules: tuple[TickRule, ...] = Field(default=(), exclude_if=not_)
+    tick_rules: Later[tuple[TickRule, ...]] = ()
     """Where prices step wider, in rising order; each begins at a price of the grid below it. Elsewhere `tick_size` holds.
 
     Not written where there are none, so that what earlier versions stored stays as it is.
@@ -41,7 +35,7 @@ class Instrument(BaseModel):
     """Smallest step of a quantity, in units."""
     multiplier: Quantity = Decimal(1)
     """Money that one unit earns when the price, as it is quoted, moves by one."""
-    price_magnifier: Quantity = Field(default=Decimal(1), exclude_if=Decimal(1).__eq__)
+    price_magnifier: Later[Quantity] = Decimal(1)
     """How many of the unit that prices are quoted in make one of the currency: 100 for cents and pence (ADR 40).
 
     `multiplier` allows for it. Not written where it is 1, so that what earlier versions stored stays as it is.

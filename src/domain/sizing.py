@@ -150,7 +150,7 @@ def size(
     return _of_what_is_held(sized, held) if is_limited and held is not None else sized
 
 
-_SAID = tuple(name for name in OrderTerms.model_fields if name in Signal.model_fields)
+_SAID = tuple(name for name in OrderTerms.__struct_fields__ if name in Signal.model_fields)
 
 
 def terms_of(signal: Signal) -> OrderTerms:

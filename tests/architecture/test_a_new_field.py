@@ -10,7 +10,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 ADDED = {
     "domain/signal.py": "    display_quantity: Positive | None = None\n",
-    "domain/order/terms.py": "    display_quantity: Quantity | None = Field(default=None, exclude_if=_is_none)\n",
+    "domain/order/terms.py": "    display_quantity: Later[Quantity | None] = None\n",
 }
 """To each file, above the line of `limit_offset`."""
 
@@ -30,7 +30,7 @@ async def main():
         plain.to_dict()["display_quantity"],
         stored[0]["display_quantity"],
         "display_quantity" in stored[1],
-        "display_quantity" in SubmitRequest.model_fields,
+        "display_quantity" in SubmitRequest.__struct_fields__,
     ]))
 
 asyncio.run(main())

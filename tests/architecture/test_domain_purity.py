@@ -33,6 +33,7 @@ PURE = {
     "math",
     "numbers",
     "operator",
+    "msgspec",
     "pydantic",
     "pydantic_core",
     "re",

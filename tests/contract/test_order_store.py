@@ -17,6 +17,7 @@ from uuid import UUID, uuid4
 from zlib import crc32
 
 import pytest
+from msgspec import structs
 
 from liveorder.application.ports.order_store import BrokerName, Commit, HaltRow, StoredCommand
 from liveorder.domain.errors import (
@@ -113,7 +114,7 @@ async def test_events_come_back_as_they_were_stored(site: Site) -> None:
         committed = await store.append(Commit(events))
         stored = await store.stream(order_id)
     assert committed.positions == (1, 2)
-    assert stored == [replace(each, position=each.version) for each in events]
+    assert stored == [structs.replace(each, position=each.version) for each in events]
 
 
 async def test_what_was_appended_is_there_after_reopening(site: Site) -> None:

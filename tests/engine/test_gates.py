@@ -448,6 +448,6 @@ async def test_an_exit_that_had_to_wait_is_not_sent_when_nothing_is_left_to_clos
 
 def test_only_shares_have_extended_hours() -> None:
     share = Instrument(symbol="AAPL", exchange="NASDAQ", calendar="XNYS")
-    option = share.model_copy(update={"asset_class": AssetClass.OPTION})
+    option = share.but(asset_class=AssetClass.OPTION)
     early = datetime(2025, 3, 10, 9, 0, tzinfo=UTC)
     assert [CALENDAR.is_open_for(each, early, TradingHours.EXTENDED) for each in (share, option)] == [True, False]

@@ -36,7 +36,7 @@ def all_at_venue(scene: Scene, account_id: str = ACCOUNT) -> list[dict[str, Any]
 def held_at_venue(scene: Scene, instrument: str = SPY) -> Decimal:
     """What the venue says that the account holds."""
     positions = scene.floors[ACCOUNT].gateway.venue.questions.positions(ACCOUNT)["positions"]
-    held = {Instrument.model_validate(each["instrument"]).key: each["quantity"] for each in positions}
+    held = {Instrument.from_dict(each["instrument"]).key: each["quantity"] for each in positions}
     return Decimal(held.get(instrument, 0))
 
 

@@ -133,7 +133,7 @@ def _raise(error: Exception) -> None:
 def listing(folder: Path, *instruments: Instrument, prices: Mapping[str, str]) -> dict[str, Any]:
     """For `a_scene`: a venue that lists these beside its own, at prices by instrument key that stand still."""
     path = folder / "catalogue.json"
-    path.write_text(json.dumps([each.model_dump(mode="json") for each in instruments]))
+    path.write_text(json.dumps([each.to_dict() for each in instruments]))
     starts = {key: Decimal(price) for key, price in prices.items()}
     venue = VenueSettings(catalogue_file=path, prices=PriceSource(volatility=0.0, start_prices=starts))
     return {"venue": venue, "instruments": SimulatedInstruments(catalogue_of(venue))}

@@ -18,12 +18,13 @@ from eventsourcing.persistence import Cipher, Notification
 from eventsourcing.utils import Environment
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from pydantic import BaseModel
+from msgspec import structs
 
 from liveorder.application.recording import domain_events
 from liveorder.domain.errors import StoreRefused
 from liveorder.domain.events import Envelope, Event, RecordedEvent
 from liveorder.domain.order.events import Filled
+from liveorder.domain.record import Record
 from liveorder.infrastructure.eventstore.mapper import DomainEventMapper
 
 EVENTS = sorted(domain_events(), key=lambda event: event.topic)
@@ -51,7 +52,7 @@ def values(annotation: Any, constraints: str = "") -> st.SearchStrategy[Any]:
         return SIMPLE[annotation]
     if isinstance(annotation, type) and issubclass(annotation, Enum):
         return st.sampled_from(annotation)
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+    if isinstance(annotation, type) and issubclass(annotation, Record):
         return models(annotation)
     return composed(annotation)
 
@@ -67,9 +68,9 @@ def composed(annotation: Any) -> st.SearchStrategy[Any]:
     return values(arguments[0], str(arguments[1:]))
 
 
-def models(model: type[BaseModel]) -> st.SearchStrategy[BaseModel]:
-    fields = {name: values(field.annotation, str(field.metadata)) for name, field in model.model_fields.items()}
-    return st.fixed_dictionaries(fields).map(model.model_validate)
+def models(record: type[Record]) -> st.SearchStrategy[Record]:
+    fields = {each.name: values(each.type) for each in structs.fields(record)}
+    return st.fixed_dictionaries(fields).map(lambda drawn: record(**drawn))
 
 
 def recorded(event: Event) -> RecordedEvent:
@@ -111,7 +112,7 @@ def test_decimals_are_strings_and_keep_their_digits() -> None:
 def test_a_notification_brings_its_position() -> None:
     stored = MAPPER.to_stored_event(recorded(FILLED))
     notification = Notification(stored.originator_id, stored.originator_version, stored.topic, stored.state, id=99)
-    assert MAPPER.to_domain_event(notification) == replace(MAPPER.to_domain_event(stored), position=99)
+    assert MAPPER.to_domain_event(notification) == structs.replace(MAPPER.to_domain_event(stored), position=99)
 
 
 @given(place=st.integers(0, 10_000), bit=st.integers(0, 7))

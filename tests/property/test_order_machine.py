@@ -1,12 +1,12 @@
 """The order beside a naive one: whatever is asked, told and lost, in any order, both say the same."""
 
-from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+from msgspec import structs
 
 from liveorder.domain import execution_report as r
 from liveorder.domain.errors import DecisionRefused
@@ -117,9 +117,7 @@ class OrderMachine(RuleBasedStateMachine):
 
     def add(self, events: list[Event], caused_by: str | None = None) -> None:
         cause = {"causation_id": caused_by}
-        new = [
-            replace(item, envelope=item.envelope.model_copy(update=cause)) for item in recorded(events, after=self.order.version)
-        ]
+        new = [structs.replace(item, envelope=item.envelope.but(**cause)) for item in recorded(events, after=self.order.version)]
         self.history += new
         self.order = self.order.apply(new)
 

@@ -61,7 +61,7 @@ intents = st.fixed_dictionaries(
         "side": st.sampled_from(Side),
         "strategy_name": st.sampled_from(["trend", "trend", "mean"]),
         "time_in_force": st.sampled_from([TimeInForce.DAY, TimeInForce.GTC]),
-        "instrument": st.sampled_from([COIN, COIN, COIN.model_copy(update={"multiplier": Decimal(50)})]),
+        "instrument": st.sampled_from([COIN, COIN, COIN.but(multiplier=Decimal(50))]),
     }
 )
 adjustments = st.builds(

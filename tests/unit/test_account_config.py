@@ -14,7 +14,7 @@ from tests.builders import ACKNOWLEDGED, FAILED, SENT, cancelled, order_of, subm
 DELAYED, AWAY = NotBegun("the store was slow"), NotReceived(BrokerConnectionError("refused"))
 LOST = Unknown(BrokerTimeoutError("no answer"))
 FAILED_ONCE = order_of(SENT, FAILED)
-FAILED_TWICE = then(FAILED_ONCE, submission(2), FAILED.model_copy(update={"request_id": submission(2).request_id}))
+FAILED_TWICE = then(FAILED_ONCE, submission(2), FAILED.but(request_id=submission(2).request_id))
 
 
 def not_begun(order: LiveOrder) -> LiveOrder:

@@ -108,7 +108,7 @@ def test_a_fill_is_an_entry_with_everything_that_booking_it_takes() -> None:
 
 def test_a_position_that_was_booked_as_if_cents_were_dollars_is_closed_for_what_it_is_worth() -> None:
     """By an order of this version, and by one that an earlier version placed, whichever comes first."""
-    unknowing = CORN.model_copy(update={"multiplier": Decimal(5000), "price_magnifier": Decimal(1)})
+    unknowing = CORN.but(multiplier=Decimal(5000), price_magnifier=Decimal(1))
     orders = [
         (intent(instrument=unknowing), fill("x1", 3, 450)),
         (intent(instrument=CORN, side=Side.SELL), fill("x2", 1, 455)),

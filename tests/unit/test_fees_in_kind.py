@@ -27,7 +27,7 @@ def bought(quantity: str, price: str = "60000", strategy: str = "trend", session
 
 
 def due(*fills: Bought) -> FeesDue:
-    known = FeesDue(COIN)
+    known = FeesDue(instrument=COIN)
     for fill in fills:
         known = known.with_fill(fill)
     return known
@@ -98,7 +98,7 @@ lots = st.tuples(st.integers(1, 10**12), st.integers(0, 10**6), st.sampled_from(
 def test_shares_add_up_to_the_last_digit_and_no_strategy_bears_more_than_it_may(
     fills: list[tuple[int, int, str, int]], data: st.DataObject
 ) -> None:
-    today, known = MONDAY + timedelta(days=3), FeesDue(COIN)
+    today, known = MONDAY + timedelta(days=3), FeesDue(instrument=COIN)
     for units, price, strategy, day in sorted(fills, key=lambda fill: fill[3]):
         quantity = units * UNIT_STEP
         session = MONDAY + timedelta(days=day)
@@ -117,7 +117,7 @@ def test_shares_add_up_to_the_last_digit_and_no_strategy_bears_more_than_it_may(
 # --- what is sold meanwhile -----------------------------------------------------------------------------------------------------
 
 STOCK = Stock(held=D("1.1"), selling=D("0.1"), paid_in_kind=D(0), largest_fee=D("0.003"))
-LOTS = COIN.model_copy(update={"lot_size": D("0.0001")})
+LOTS = COIN.but(lot_size=D("0.0001"))
 
 
 @pytest.mark.parametrize(

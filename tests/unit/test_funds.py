@@ -314,12 +314,12 @@ def test_no_figure_no_buying_power() -> None:
     """Neither before the first, nor where the broker tells none, nor in a currency in which it tells none."""
     assert RiskBook().funds("U1").buying_power(SPY, seconds(0), 0.0, None) is None
     assert Money(None).power() is None
-    assert Money().power(SPY.model_copy(update={"currency": "EUR"})) is None
+    assert Money().power(SPY.but(currency="EUR")) is None
 
 
 def test_coins_are_paid_for_out_of_their_own_figure() -> None:
     coin = Instrument(symbol="BTC/USD", exchange="CRYPTO", asset_class=AssetClass.CRYPTO)
-    option = SPY.model_copy(update={"asset_class": AssetClass.OPTION})
+    option = SPY.but(asset_class=AssetClass.OPTION)
     money = Money("10000", CRYPTO="3000")
     money.track(a_buy(1), SENT, ACKNOWLEDGED)
     money.track(a_buy(2, instrument=coin, quantity=D(50)), SENT, ACKNOWLEDGED)

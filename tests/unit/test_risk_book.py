@@ -170,7 +170,7 @@ def test_a_cash_order_that_nobody_can_price_counts_its_money() -> None:
 
 def test_the_contract_multiplier_counts() -> None:
     book = RiskBook()
-    future = SPY.model_copy(update={"multiplier": Decimal(50)})
+    future = SPY.but(multiplier=Decimal(50))
     book.track(limit_order(instrument=future))
     assert look(book, future).exposure.buys.value == 50_000
 

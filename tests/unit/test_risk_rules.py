@@ -46,7 +46,7 @@ def proposal(**changes: Any) -> Proposal:
         "signal_at": NOW,
     }
     fields |= changes
-    terms = {name: fields.pop(name) for name in OrderTerms.model_fields if name in fields}
+    terms = {name: fields.pop(name) for name in OrderTerms.__struct_fields__ if name in fields}
     return Proposal(terms=OrderTerms(**terms), **fields)
 
 
@@ -142,7 +142,7 @@ REFUSED: list[tuple[str, Proposal, RiskView, RiskLimits]] = [
     ("kill_switch", proposal(), view(halt="*"), NO_LIMITS),
     ("auto_trading", proposal(), view(auto_trading=False), NO_LIMITS),
     ("stale_signal", proposal(signal_at=NOW - timedelta(hours=1)), view(), NO_LIMITS),
-    ("currency", proposal(instrument=SPY.model_copy(update={"currency": "EUR"})), view(), NO_LIMITS),
+    ("currency", proposal(instrument=SPY.but(currency="EUR")), view(), NO_LIMITS),
     ("allowed_symbols", proposal(), view(), limits(allowed_symbols=frozenset({"QQQ"}))),
     ("market_closed", proposal(), view(closed_because="NYSE is closed; wait for its session"), NO_LIMITS),
     ("unreconciled_symbol", proposal(), view(is_reconciled=False), NO_LIMITS),
@@ -188,7 +188,7 @@ def with_power(amount: int | str, age_seconds: float = 1.0, **changes: Any) -> R
 
 
 def of_class(asset_class: AssetClass, **changes: Any) -> Proposal:
-    return proposal(instrument=SPY.model_copy(update={"asset_class": asset_class}), **changes)
+    return proposal(instrument=SPY.but(asset_class=asset_class), **changes)
 
 
 def test_a_buy_may_cost_all_that_is_left_and_no_more() -> None:
@@ -239,7 +239,7 @@ def test_shares_on_margin_are_left_to_the_broker_and_long_options_never_are(
 
 
 def test_an_option_costs_its_premium_times_what_one_contract_is_of() -> None:
-    option = SPY.model_copy(update={"asset_class": AssetClass.OPTION, "multiplier": Decimal(100)})
+    option = SPY.but(asset_class=AssetClass.OPTION, multiplier=Decimal(100))
     order = proposal(instrument=option, quantity=Decimal(2), decision_price=Decimal("1.5"))
     assert refusal(order, with_power("299.99", last_price=Decimal("1.5"))) == ("buying_power", "300.0", "299.99")
 
@@ -421,7 +421,7 @@ def test_no_signal_outlives_the_end_that_its_sender_gave_it(order: Callable[...,
 
 
 def test_limits_in_one_currency_refuse_an_order_in_another() -> None:
-    order = proposal(instrument=SPY.model_copy(update={"currency": "EUR"}))
+    order = proposal(instrument=SPY.but(currency="EUR"))
     assert refusal(order, view()) == ("currency", "EUR", "USD")
 
 
@@ -577,7 +577,7 @@ def test_an_orders_quantity_is_limited() -> None:
 
 
 def test_an_orders_value_is_limited_contract_multiplier_included() -> None:
-    future = SPY.model_copy(update={"multiplier": Decimal(50)})
+    future = SPY.but(multiplier=Decimal(50))
     allowed = limits(max_order_value=Decimal(20000))
     assert refusal(proposal(instrument=future), view(), allowed) == ("order_value", "25000", "20000")
 

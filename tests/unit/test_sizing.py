@@ -75,7 +75,7 @@ LIMIT = {"order_type": "LIMIT", "limit_price": D("250.019")}
         ({"notional": D(900)}, {"instrument": COIN, "terms": IN_CASH}, (None, D(900))),
         ({"notional": D(900)}, {"terms": IN_CASH}, (D(3), None)),
         ({}, {"instrument": COIN, "terms": IN_CASH}, (D("3.3333"), None)),
-        ({}, {"instrument": SPY.model_copy(update={"multiplier": D(10)}), "price": "30"}, (D(3), None)),
+        ({}, {"instrument": SPY.but(multiplier=D(10)), "price": "30"}, (D(3), None)),
         ({}, {"price": None}, (None, D(1000))),
         ({}, {"age": 61.0}, (None, D(1000))),
         ({}, {"age": 60.0}, (D(3), None)),
@@ -217,7 +217,7 @@ amount = st.decimals(D("0.01"), D(100_000), places=2)
 def test_never_for_more_than_the_amount_and_less_than_a_lot_from_it(
     notional: Decimal, price: Decimal, lot: str, multiplier: str
 ) -> None:
-    instrument = SPY.model_copy(update={"lot_size": D(lot), "multiplier": D(multiplier)})
+    instrument = SPY.but(lot_size=D(lot), multiplier=D(multiplier))
     found = sized({"notional": notional}, instrument=instrument, price=str(price))
     quantity = found.intent.terms.quantity or D(0)
     assert instrument.value_of(quantity, price) <= notional < instrument.value_of(quantity + D(lot), price)

@@ -9,6 +9,8 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Protocol, Self, TypeAlias
 
+from msgspec.structs import asdict
+
 from liveorder.domain.broker_account import BrokerAccount
 from liveorder.domain.broker_capabilities import BrokerCapabilities
 from liveorder.domain.execution_report import ExecutionReport, OrderSnapshot
@@ -26,7 +28,7 @@ class SubmitRequest(OrderTerms):
 
     @classmethod
     def of(cls, terms: OrderTerms, client_order_id: str, account_id: str, instrument: Instrument) -> Self:
-        return cls(client_order_id=client_order_id, account_id=account_id, instrument=instrument, **dict(terms))
+        return cls(client_order_id=client_order_id, account_id=account_id, instrument=instrument, **asdict(terms))
 
 
 @dataclass(frozen=True, slots=True)

@@ -68,7 +68,7 @@ class Adopt:
             stop_price=snapshot.stop_price,
         )
         if snapshot.client_order_id is not None and self._orders.identity.keys.is_ours(snapshot.client_order_id, account_id):
-            intent = intent.model_copy(update={"client_order_id": snapshot.client_order_id})
+            intent = intent.but(client_order_id=snapshot.client_order_id)
         events = self._as_it_stands(intent, snapshot)
         order = await self._record(intent, [*events, ReviewResolved(evidence=evidence)], evidence, actor)
         return await self._track.attach_waiting_reports(order)

@@ -315,7 +315,7 @@ class ExecuteOrder:
     async def _found_at_broker(self, gateway: Gateway, intent: OrderRequested) -> OrderRequested | None:
         """The intent under the key that the broker has it by: the order may have been sent by a release that derives another."""
         for client_order_id in self._orders.identity.keys.possible_ids(intent.account_id, intent.signal_id):
-            under_key = intent.model_copy(update={"client_order_id": client_order_id})
+            under_key = intent.but(client_order_id=client_order_id)
             if isinstance(await gateway.find(requests.draft_of(under_key)), OrderSnapshot):
                 return under_key
         return None

@@ -3,36 +3,21 @@
 from __future__ import annotations
 
 from datetime import datetime
-from operator import not_
-from typing import Any, Self
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field
-
+from liveorder.domain.record import Later, Record
 from liveorder.domain.values import Amount, OrderRole, OrderType, Price, Product, Quantity, Side, TimeInForce, TradingHours
 from liveorder.domain.wording import listed, plain
-
-
-def _is_none(value: object) -> bool:
-    """Of fields that came later: not written where there is nothing, so that what earlier versions stored stays as it is."""
-    return value is None
-
-
-def _is_regular(value: object) -> bool:
-    return value is TradingHours.REGULAR
-
 
 _EXITS_AND_LINKS = ("stop_loss", "take_profit", "oco_group", "parent_order_id")
 
 
-class OrderTerms(BaseModel):
+class OrderTerms(Record):
     """Exactly one of `quantity` and `notional` is set. Stored and shown flat, among the fields of what has them.
 
     A field that a `Signal` has by the same name is taken from there. One that is added here is stored, judged, sent and shown; it
     has a default, and is not written where it is that.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     side: Side
     order_type: OrderType
@@ -42,9 +27,9 @@ class OrderTerms(BaseModel):
     stop_price: Price | None = None
     trail_amount: Price | None = None
     trail_percent: Price | None = None
-    limit_offset: Price | None = Field(default=None, exclude_if=_is_none)
+    limit_offset: Later[Price | None] = None
     time_in_force: TimeInForce = TimeInForce.DAY
-    hours: TradingHours = Field(default=TradingHours.REGULAR, exclude_if=_is_regular)
+    hours: Later[TradingHours] = TradingHours.REGULAR
     expires_at: datetime | None = None
     product: Product | None = None
     role: OrderRole = OrderRole.ENTRY
@@ -66,7 +51,7 @@ class OrderTerms(BaseModel):
     """Set on the order itself; None leaves it to the rule for its type."""
     is_shadow: bool = False
     """Decided on live data, never sent."""
-    reduces_only: bool = Field(default=False, exclude_if=not_)
+    reduces_only: Later[bool] = False
     """Judged so that it can only reduce the position, whatever else happens."""
     passes_halt: bool = False
     """An operator's order that only reduces a position, approved although a halt stood."""
@@ -75,10 +60,6 @@ class OrderTerms(BaseModel):
     def stale_after(self) -> datetime | None:
         """After this nothing is sent: not after the order's own end either."""
         return min((each for each in (self.valid_until, self.expires_at) if each is not None), default=None)
-
-    def but(self, **changes: Any) -> Self:
-        """The same with other values."""
-        return self.model_copy(update=changes)
 
     @property
     def unattended(self) -> tuple[str, ...]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from itertools import chain
 from typing import Any
 from uuid import UUID
@@ -29,8 +28,7 @@ from liveorder.infrastructure.eventstore.foreign_events import is_ours
 from liveorder.infrastructure.eventstore.mapper import DomainEventMapper
 
 
-@dataclass(frozen=True, slots=True)
-class LibraryEvent(RecordedEvent):
+class LibraryEvent(RecordedEvent, frozen=True):
     """An event of liveorder's: `event` says what happened; `envelope` who recorded it, when, and because of what."""
 
     @property

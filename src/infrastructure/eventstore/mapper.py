@@ -1,4 +1,4 @@
-"""Events to stored bytes and back, straight through pydantic-core.
+"""Events to stored bytes and back, straight through msgspec.
 
 A state is JSON, `{"meta": envelope, "fact": event, "crc": "…"}`: decimals are strings, and the CRC-32 covers everything before it,
 so that a flipped bit is noticed whenever the event is read. What has the right CRC and does not decode was written by a newer
@@ -10,27 +10,22 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping
 from decimal import Decimal
-from typing import Any, Generic, TypeVar
+from typing import Any
 from uuid import UUID
 from zlib import crc32
 
 from eventsourcing.persistence import Cipher, Compressor, JSONTranscoder, Mapper, Notification, StoredEvent
-from pydantic import TypeAdapter, ValidationError
-from typing_extensions import TypedDict
+from msgspec import DecodeError, defstruct
+from msgspec.json import Decoder as JsonDecoder
 
 from liveorder.domain.errors import StoreRefused
 from liveorder.domain.events import Envelope, Event, RecordedEvent
+from liveorder.domain.record import InvalidRecord, encoded, form_of
 from liveorder.infrastructure.eventstore.shapes import FOREIGN_SHAPE, is_damaged, newer_version, shape_of, topic_of, unknown_parts
 from liveorder.infrastructure.eventstore.upcasts import UPCASTS, Upcast
 
 _CRC_OPENS = b',"crc":"'
 _CRC_LENGTH = len(_CRC_OPENS) + 8 + len(b'"}')
-_EventT = TypeVar("_EventT")
-
-
-class _State(TypedDict, Generic[_EventT]):
-    meta: Envelope
-    fact: _EventT
 
 
 class DomainEventMapper(Mapper[UUID]):
@@ -45,7 +40,8 @@ class DomainEventMapper(Mapper[UUID]):
     ) -> None:
         super().__init__(JSONTranscoder(), compressor, cipher)
         self._upcasts = upcasts
-        self._decoders: dict[str, TypeAdapter[Any]] = {}
+        self._decoders: dict[str, JsonDecoder[Any]] = {}
+        self._events: dict[str, type[Event]] = {}
         self.shapes: dict[str, str] = {}
         """Of the events that this version writes, by topic."""
         for event in events:
@@ -54,7 +50,8 @@ class DomainEventMapper(Mapper[UUID]):
     def _register(self, event: type[Event]) -> None:
         if event.topic in self._decoders:
             raise ValueError(f"two events have the topic {event.topic}")
-        self._decoders[event.topic] = TypeAdapter(_State[event])  # type: ignore[valid-type]  # the class is known at run time only
+        self._decoders[event.topic] = JsonDecoder(_state_of(event))
+        self._events[event.topic] = event
         self.shapes[event.topic] = shape_of(event)
 
     @property
@@ -75,10 +72,8 @@ class DomainEventMapper(Mapper[UUID]):
             if topic in self.shapes and (unknown := unknown_parts(shape, self.shapes[topic])):
                 raise newer_version(f"its {topic} events have {', '.join(unknown)}")
 
-    def to_stored_event(self, recorded: RecordedEvent) -> StoredEvent:  # type: ignore[override]  # pydantic events in envelopes
-        meta = Envelope.__pydantic_serializer__.to_json(recorded.envelope)
-        event = type(recorded.event).__pydantic_serializer__.to_json(recorded.event)
-        state = b'{"meta":' + meta + b',"fact":' + event
+    def to_stored_event(self, recorded: RecordedEvent) -> StoredEvent:  # type: ignore[override]  # events in envelopes
+        state = b'{"meta":' + encoded(recorded.envelope) + b',"fact":' + encoded(recorded.event)
         state += b'%b%08x"}' % (_CRC_OPENS, crc32(state))
         if self.compressor:
             state = self.compressor.compress(state)
@@ -86,23 +81,23 @@ class DomainEventMapper(Mapper[UUID]):
             state = self.cipher.encrypt(state)
         return StoredEvent(recorded.stream_id, recorded.version, recorded.event.topic, state)
 
-    def to_domain_event(self, stored_event: StoredEvent) -> RecordedEvent:  # type: ignore[override]  # pydantic events in envelopes
+    def to_domain_event(self, stored_event: StoredEvent) -> RecordedEvent:  # type: ignore[override]  # events in envelopes
         """Raises `StoreRefused` for an event of a newer version, and for bytes that are not what was written."""
         try:
             plain = self._plain(stored_event.state)
         except Exception as error:
             raise StoreRefused(f"{_place(stored_event)} is damaged ({error}); run `liveorder doctor`") from error
         try:
-            state = self._decode(stored_event.topic, plain)
-        except ValidationError as error:
-            raise newer_version(f"{_place(stored_event)}: {_reason(error)}") from error
+            envelope, event = self._decode(stored_event.topic, plain)
+        except (DecodeError, InvalidRecord) as error:
+            raise newer_version(f"{_place(stored_event)}: {error}") from error
         position = stored_event.id if isinstance(stored_event, Notification) else 0
         stream_id = stored_event.originator_id
         return RecordedEvent(
             stream_id if isinstance(stream_id, UUID) else UUID(stream_id),
             stored_event.originator_version,
-            state["meta"],
-            state["fact"],
+            envelope,
+            event,
             position,
         )
 
@@ -123,12 +118,14 @@ class DomainEventMapper(Mapper[UUID]):
             raise ValueError("its checksum is wrong")
         return state
 
-    def _decode(self, topic: str, state: bytes) -> _State[Any]:
+    def _decode(self, topic: str, state: bytes) -> tuple[Envelope, Event]:
         decoder = self._decoders.get(topic)
-        decoded: _State[Any] = decoder.validator.validate_json(state) if decoder is not None else self._upcast(topic, state)
-        return decoded
+        if decoder is None:
+            return self._upcast(topic, state)
+        read = decoder.decode(state)
+        return read.meta, form_of(self._events[topic]).assembled(read.fact)
 
-    def _upcast(self, topic: str, state: bytes) -> _State[Any]:
+    def _upcast(self, topic: str, state: bytes) -> tuple[Envelope, Event]:
         stored = json.loads(state, parse_float=Decimal)
         event = stored["fact"]
         while topic not in self._decoders:
@@ -136,13 +133,13 @@ class DomainEventMapper(Mapper[UUID]):
                 raise newer_version(f"it holds {topic} events")
             topic, climb = self._upcasts[topic]
             event = climb(event)
-        decoded: _State[Any] = self._decoders[topic].validate_json(json.dumps({"meta": stored["meta"], "fact": event}, default=str))
-        return decoded
+        return self._decode(topic, json.dumps({"meta": stored["meta"], "fact": event}, default=str).encode())
+
+
+def _state_of(event: type[Event]) -> type[Any]:
+    """What a state is read as; its checksum has been looked at by then."""
+    return defstruct(f"{event.__name__}State", [("meta", Envelope), ("fact", form_of(event).wire)])
 
 
 def _place(stored_event: StoredEvent) -> str:
     return f"version {stored_event.originator_version} of stream {stored_event.originator_id} ({stored_event.topic})"
-
-
-def _reason(error: ValidationError) -> str:
-    return "; ".join(f"{'.'.join(map(str, detail['loc']))}: {detail['msg']}" for detail in error.errors(include_url=False)[:3])

@@ -14,11 +14,11 @@ from enum import Enum
 from typing import Any
 from zlib import crc32
 
-from pydantic import BaseModel
+from msgspec.structs import fields
 
 from liveorder.domain.errors import StoreRefused
 from liveorder.domain.events import Envelope, Event
-from liveorder.domain.order.terms import OrderTerms
+from liveorder.domain.record import Record, form_of
 
 
 def shape_of(event: type[Event]) -> str:
@@ -57,17 +57,17 @@ def newer_version(found: str) -> StoreRefused:
     return StoreRefused(f"this store was written by a newer version of liveorder ({found}); use that version or a later one")
 
 
-def _parts(model: type[BaseModel], path: str) -> Iterator[str]:
-    for name, field in model.model_fields.items():
-        if field.annotation is OrderTerms:
-            yield from _parts(OrderTerms, path)
-            continue
-        yield path + name
-        for kind in _kinds_in(field.annotation):
-            if issubclass(kind, BaseModel):
-                yield from _parts(kind, f"{path}{name}.")
+def _parts(record: type[Record], path: str) -> Iterator[str]:
+    flat = form_of(record).flat
+    for each in fields(record):
+        inside = path if each.name in flat else f"{path}{each.name}."
+        if each.name not in flat:
+            yield path + each.name
+        for kind in _kinds_in(each.type):
+            if issubclass(kind, Record):
+                yield from _parts(kind, inside)
             elif issubclass(kind, Enum):
-                yield from (f"{path}{name}={member.value}" for member in kind)
+                yield from (f"{path}{each.name}={member.value}" for member in kind)
 
 
 def _kinds_in(annotation: Any) -> Iterator[type]:

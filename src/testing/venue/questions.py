@@ -58,7 +58,7 @@ class VenueQuestions:
         holdings = self._ledger.account(account).holdings.items()
         return {
             "positions": [
-                {"instrument": self._catalogue.listed(key).instrument.model_dump(mode="json")}
+                {"instrument": self._catalogue.listed(key).instrument.to_dict()}
                 | plain(quantity=holding.quantity, average_price=holding.average_price)
                 for key, holding in holdings
                 if holding.quantity

@@ -274,14 +274,14 @@ def rules(*pairs: tuple[str, str]) -> tuple[TickRule, ...]:
     ],
 )
 async def test_an_instrument_that_cannot_be_is_found_out(stage: Stage, changes: dict[str, Any], words: str) -> None:
-    odd = stage.instrument.model_copy(update=changes)
+    odd = stage.instrument.but(**changes)
     findings = await certified(stage, None, market_data=Quoting(quote("199.98", "200")), instruments=Catalogue(odd, odd))
     assert differing(findings) == ["instrument"]
     assert words in findings["instrument"].measured
 
 
 async def test_a_share_in_pence_counts_as_one(stage: Stage) -> None:
-    share = stage.instrument.model_copy(update={"multiplier": D("0.01"), "price_magnifier": D(100), "tick_rules": ()})
+    share = stage.instrument.but(multiplier=D("0.01"), price_magnifier=D(100), tick_rules=())
     assert (await certified(stage, None, instruments=Catalogue(share, share)))["instrument"].agrees
 
 
@@ -289,7 +289,7 @@ async def test_a_share_in_pence_counts_as_one(stage: Stage) -> None:
 async def test_an_instrument_that_is_another_by_its_own_name_is_found_out(
     stage: Stage, again: dict[str, Any] | None, words: str
 ) -> None:
-    other = None if again is None else stage.instrument.model_copy(update=again)
+    other = None if again is None else stage.instrument.but(**again)
     findings = await certified(stage, None, instruments=Catalogue(stage.instrument, other))
     assert words in findings["instrument"].measured
     assert findings["instrument"].agrees is False
@@ -461,7 +461,7 @@ async def test_a_grid_that_is_finer_than_the_brokers_is_found_out(stage: Stage) 
         ({"tick_size": D("0.00001")}, "a price in steps of 0.00001"),
         ({"tick_rules": rules(("1", "0.001"))}, "a replace"),
     ):
-        odd = stage.instrument.model_copy(update=changes)
+        odd = stage.instrument.but(**changes)
         findings = await certified(stage, instruments=Catalogue(odd, odd))
         assert findings[question].agrees is False
         assert "refused: " in findings[question].measured

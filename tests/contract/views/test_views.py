@@ -48,7 +48,7 @@ def log() -> MemoryLog:
     log.add(1, correction("c1", "e1", 60, "10.00"), fill("e3", 40, 10))
     log.add(3, requested(3, strategy_name="mean", account_id="U2"), REFUSED)
     log.add(2, fill("e4", 10, 12), bust("e2"), ev.CommissionReported(execution_id="e4", commission=Decimal("0.2")))
-    log.add(4, requested(4, instrument=requested(4).instrument.model_copy(update={"symbol": "QQQ"})), SENT)
+    log.add(4, requested(4, instrument=requested(4).instrument.but(symbol="QQQ")), SENT)
     return log
 
 

@@ -177,9 +177,7 @@ class OrderDesk:
     async def positions(self) -> list[Json]:
         answer = await self.ask("positions")
         return [
-            words.position_json(
-                Instrument.model_validate(each["instrument"]), Decimal(each["quantity"]), Decimal(each["average_price"])
-            )
+            words.position_json(Instrument.from_dict(each["instrument"]), Decimal(each["quantity"]), Decimal(each["average_price"]))
             for each in answer["positions"]
         ]
 

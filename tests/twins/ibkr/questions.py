@@ -61,7 +61,7 @@ class Questions:
             return
         rows = []
         for each in answer["positions"]:
-            instrument = Instrument.model_validate(each["instrument"])
+            instrument = Instrument.from_dict(each["instrument"])
             cost = Decimal(each["average_price"]) * instrument.multiplier
             rows.append(wire.position(self._desk.account, self._desk.listings.contract(instrument), each["quantity"], f"{cost:f}"))
         client.tell(*rows, *self._end("positions", "62", "1"))

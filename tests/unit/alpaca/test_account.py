@@ -454,8 +454,8 @@ async def test_a_side_without_an_offer_has_no_price(snapshot: Any, expected: Quo
 
 async def test_what_alpaca_has_no_data_of_has_no_price() -> None:
     async with live() as here:
-        assert await here.brokerage.market_data.latest(AAPL.model_copy(update={"symbol": "NOSUCHTHING"})) is None
-        assert await here.brokerage.market_data.latest(AAPL.model_copy(update={"asset_class": AssetClass.FUTURE})) is None
+        assert await here.brokerage.market_data.latest(AAPL.but(symbol="NOSUCHTHING")) is None
+        assert await here.brokerage.market_data.latest(AAPL.but(asset_class=AssetClass.FUTURE)) is None
 
 
 @pytest.mark.parametrize(

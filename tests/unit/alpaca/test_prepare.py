@@ -143,7 +143,7 @@ def test_an_order_is_taken_that_names_no_time_in_force(instrument: Instrument, k
             {"instrument": CALL, "order_type": OrderType.STOP, "quantity": D("0.5"), "limit_price": None, "stop_price": D(2)},
             "quantity",
         ),
-        ({"instrument": CALL.model_copy(update={"strike": None})}, "instrument"),
+        ({"instrument": CALL.but(strike=None)}, "instrument"),
     ],
 )
 def test_what_alpaca_cannot_do_is_refused_with_field_and_remedy(fields: dict[str, Any], named: str) -> None:

@@ -243,7 +243,7 @@ def test_a_second_contract_of_one_name_is_refused_and_never_takes_the_place_of_t
     contracts.remember(fund, {"conId": "1", "currency": "CHF"})
     contracts.remember(fund, {"conId": "1", "currency": "CHF"})
     with pytest.raises(InvalidSymbolError, match="EBS:VUSA names two contracts, conId 1 in CHF and conId 2 in USD"):
-        contracts.remember(fund.model_copy(update={"currency": "USD"}), {"conId": "2", "currency": "USD"})
+        contracts.remember(fund.but(currency="USD"), {"conId": "2", "currency": "USD"})
     assert contracts.of(fund)["conId"] == "1"
 
 

@@ -457,7 +457,7 @@ async def test_information_about_an_order_is_no_answer(tws: Scene, code: int) ->
 
 async def test_an_unknown_contract_is_an_invalid_symbol(tws: Scene) -> None:
     with pytest.raises(InvalidSymbolError):
-        await tws.placed(instrument=submission().instrument.model_copy(update={"symbol": "NOPE"}))
+        await tws.placed(instrument=submission().instrument.but(symbol="NOPE"))
 
 
 async def test_more_messages_than_the_library_lets_through_are_turned_away(tws: Scene) -> None:

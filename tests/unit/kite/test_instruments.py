@@ -43,7 +43,7 @@ MCX = f"""{HEAD}
 """
 LISTS = {"NSE": NSE, "BSE": BSE, "NFO": NFO, "BFO": HEAD, "CDS": HEAD, "MCX": MCX}
 EXPIRY = date(2026, 11, 24)
-INFY = RELIANCE.model_copy(update={"symbol": "INFY"})
+INFY = RELIANCE.but(symbol="INFY")
 
 
 def catalogue(**options: Any) -> Canned:
@@ -58,9 +58,7 @@ async def test_a_share_has_its_exact_tick() -> None:
     found = await resolved(catalogue(), "RELIANCE", "NSE")
     expected = Instrument(symbol="RELIANCE", exchange="NSE", currency="INR", tick_size=D("0.1"), calendar="XBOM")
     assert found == expected
-    assert await resolved(catalogue(), "RELIANCE", "XBOM") == expected.model_copy(
-        update={"exchange": "BSE", "tick_size": D("0.05")}
-    )
+    assert await resolved(catalogue(), "RELIANCE", "XBOM") == expected.but(exchange="BSE", tick_size=D("0.05"))
 
 
 @pytest.mark.parametrize(
@@ -255,7 +253,7 @@ async def test_all_who_wait_are_answered_by_one_question_and_the_next_waits_its_
 
 async def test_hundreds_of_instruments_are_one_question_a_second() -> None:
     canned = broker_on({"/quote": success("{}")})
-    shares = [RELIANCE.model_copy(update={"symbol": f"SHARE{number}"}) for number in range(1100)]
+    shares = [RELIANCE.but(symbol=f"SHARE{number}") for number in range(1100)]
     assert set(await asyncio.gather(*(priced(canned, share) for share in shares))) == {None}
     asked = [url.count("i=NSE") for url in canned.wire.asked]
     assert asked == [1, MOST_AT_ONCE, MOST_AT_ONCE, 99]

@@ -158,7 +158,7 @@ def derivative(symbol: str) -> Instrument:
         (derivative("BANKNIFTY26DECFUT"), 9000, None),
         (derivative("NIFTYIT26DECFUT"), 9000, None),
         (RELIANCE, 5001, "5000"),
-        (RELIANCE.model_copy(update={"symbol": "RELIANCE26"}), 5001, None),
+        (RELIANCE.but(symbol="RELIANCE26"), 5001, None),
     ],
 )
 def test_an_entry_above_the_freeze_quantity_is_refused_with_the_number(

@@ -5,6 +5,7 @@ from decimal import Decimal, localcontext
 from itertools import permutations
 
 import pytest
+from msgspec.structs import asdict
 
 from liveorder.application.risk.book.entries import entries_between
 from liveorder.domain import execution_report as r
@@ -273,7 +274,7 @@ def test_a_correction_may_come_before_its_fill() -> None:
 def test_a_correction_whose_forerunner_was_missed_joins_the_fill_that_it_names() -> None:
     report = replace(corrected("e", "c", 50), supersedes=("a",))
     (event,) = apply_report(order_of(*WORKING, fill("a", 40)), report)
-    assert event == correction("e", "c", 50).model_copy(update={"supersedes": ("a",)})
+    assert event == correction("e", "c", 50).but(supersedes=("a",))
     assert order_of(*WORKING, fill("a", 40), event).filled_quantity == 50
     assert order_of(*WORKING, fill("a", 40), event, correction("c", "a", 45)).filled_quantity == 50
 
@@ -282,12 +283,12 @@ def test_a_correction_also_mends_what_was_counted_twice_before() -> None:
     """An earlier version took the second correction for a fill of its own, since the first had been missed."""
     doubled = (*WORKING, fill("a", 40), correction("e", "c", 50))
     assert order_of(*doubled).filled_quantity == 90
-    third = correction("g", "e", 45).model_copy(update={"supersedes": ("c", "a")})
+    third = correction("g", "e", 45).but(supersedes=("c", "a"))
     assert order_of(*doubled, third).filled_quantity == 45
 
 
 def test_a_correction_that_names_no_more_is_stored_as_it_ever_was() -> None:
-    assert "supersedes" not in correction("c", "a", 45).model_dump_json()
+    assert "supersedes" not in correction("c", "a", 45).to_json()
 
 
 def test_a_correction_told_again_in_other_words_is_an_anomaly() -> None:
@@ -462,16 +463,16 @@ def test_a_correction_brings_its_own_currency_and_a_bust_takes_every_currency_ba
 
 
 def test_a_currency_is_stored_only_where_it_is_not_the_instruments() -> None:
-    assert "commission_currency" not in fill("a", 40, 10, "2").model_dump_json()
-    assert "commission_currency" not in ev.CommissionReported(execution_id="a", commission=Decimal(2)).model_dump_json()
-    assert '"commission_currency":"EUR"' in fill("a", 40, 10, "2 EUR").model_dump_json()
+    assert "commission_currency" not in fill("a", 40, 10, "2").to_json()
+    assert "commission_currency" not in ev.CommissionReported(execution_id="a", commission=Decimal(2)).to_json()
+    assert '"commission_currency":"EUR"' in fill("a", 40, 10, "2 EUR").to_json()
 
 
 # --- commissions of corrections ---------------------------------------------------------------------------------------------
 
 
 def test_a_correction_told_again_with_its_commission_tells_the_commission() -> None:
-    given = (*WORKING, fill("a", 40, fee="1"), ev.FillCorrected(**dict(fill("c", 40)), corrects="a"))
+    given = (*WORKING, fill("a", 40, fee="1"), ev.FillCorrected(**asdict(fill("c", 40)), corrects="a"))
     again = replace(corrected("c", "a", 40), commission=Decimal(0))
     order = order_of(*given)
     events = apply_report(order, again)
@@ -517,7 +518,7 @@ def test_each_of_two_replaces_is_pending_by_its_name_and_only_once() -> None:
 def test_a_replace_that_is_pending_because_of_a_request_ends_with_that_request(named: int) -> None:
     """Whichever of the two it was: the other one is not pending by it."""
     (pending,) = recorded([ev.ReplacePending()], after=len(TWO_REPLACES) + 1)
-    cause = pending.envelope.model_copy(update={"causation_id": f"{KEY}-r{named}"})
+    cause = pending.envelope.but(causation_id=f"{KEY}-r{named}")
     order = order_of(*TWO_REPLACES).apply([replace(pending, envelope=cause)])
     answers = {number: then(order, ev.ReplaceRefused(request_id=f"{KEY}-r{number}", message="no")) for number in (1, 2)}
     assert [number for number in (1, 2) if answers[number].replace_pending] == [3 - named]

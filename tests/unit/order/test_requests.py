@@ -130,7 +130,7 @@ def test_a_submission_that_failed_is_not_the_end_of_an_order_that_reached_the_br
 
 def test_a_refusal_of_ours_says_which_rule_and_what_it_measured() -> None:
     refused = requests.refuse(RejectReason.RISK, "daily_trade_count", "10 of 10 used", "10", "10")
-    assert refused == [REFUSED.model_copy(update={"measured": "10", "limit": "10"})]
+    assert refused == [REFUSED.but(measured="10", limit="10")]
 
 
 # --- doubt -------------------------------------------------------------------------------------------------------------------
@@ -188,7 +188,7 @@ def test_a_submission_that_never_arrived_failed() -> None:
     ],
 )
 def test_an_attempt_that_never_arrived_is_counted_if_it_surely_left_us(doubts: tuple[str, ...], failures: int) -> None:
-    told = [unknown(f"{KEY}-s1").model_copy(update={"error": error}) for error in doubts]
+    told = [unknown(f"{KEY}-s1").but(error=error) for error in doubts]
     order = order_of(SENT, *told)
     assert then(order, *requests.settle_absent(order, f"{KEY}-s1", "not found at 14:31")).failures == failures
 

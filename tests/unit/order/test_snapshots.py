@@ -119,7 +119,7 @@ def test_what_no_listed_fill_tells_of_is_inferred_at_the_price_that_makes_the_av
 
 def test_a_fill_is_inferred_at_the_time_of_the_answer() -> None:
     events = apply_report(order_of(*WORKING), told(BrokerStatus.WORKING, 40, 10, occurred_at=seconds(60)))
-    assert events == [inferred(40, 10, "40 filled at 10").model_copy(update={"filled_at": seconds(60)})]
+    assert events == [inferred(40, 10, "40 filled at 10").but(filled_at=seconds(60))]
 
 
 @pytest.mark.parametrize(
@@ -427,7 +427,7 @@ def test_a_replace_that_is_pending_is_not_done_though_the_answer_shows_its_terms
 def test_of_two_replaces_the_one_whose_terms_an_answer_shows_is_done_and_the_other_is_pending() -> None:
     given = (*WORKING, replace_request(1, "80"), replace_request(2, "70"))
     done = ev.Replaced(request_id=f"{KEY}-r1", broker_order_id="B-1", quantity=Decimal(80))
-    after = check(given, told(BrokerStatus.WORKING, quantity=80, replace_pending=True), [done, ev.ReplacePending()])
+    after = check(given, told(BrokerStatus.WORKING, quantity=Decimal(80), replace_pending=True), [done, ev.ReplacePending()])
     assert figures([*after.requests], after.replace_pending) == ([f"{KEY}-r2"], True)
 
 

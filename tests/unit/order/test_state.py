@@ -139,7 +139,7 @@ def test_a_cancelled_order_says_why(reason: CancelReason) -> None:
 
 @pytest.mark.parametrize("reason", RejectReason)
 def test_an_order_that_we_refused_says_why(reason: RejectReason) -> None:
-    order = order_of(REFUSED.model_copy(update={"reason": reason}))
+    order = order_of(REFUSED.but(reason=reason))
     assert (order.status, order.reason, order.error_message) == (OrderStatus.REJECTED, reason.value, "10 of 10 used")
 
 
@@ -174,7 +174,7 @@ def test_an_order_keeps_when_it_was_asked_for_first_sent_last_changed_and_closed
 
 
 def failed(attempt: int, error: str = "BrokerConnectionError") -> ev.SubmissionFailed:
-    return FAILED.model_copy(update={"request_id": f"{KEY}-s{attempt}", "error": error})
+    return FAILED.but(request_id=f"{KEY}-s{attempt}", error=error)
 
 
 def test_a_start_that_was_not_begun_is_no_attempt_and_no_failure_and_no_time_runs_from_it() -> None:

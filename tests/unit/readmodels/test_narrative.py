@@ -61,7 +61,7 @@ def test_an_event_that_nobody_wrote_a_sentence_for_is_called_by_its_name() -> No
         ),
         (REFUSED, "Order refused by daily_trade_count: 10 of 10 used"),
         (
-            REFUSED.model_copy(update={"measured": "10", "limit": "10"}),
+            REFUSED.but(measured="10", limit="10"),
             "Order refused by daily_trade_count: 10 of 10 used (measured 10, limit 10)",
         ),
         (ev.Approved(figures={"open_orders": "3"}), "Risk rules passed, open_orders 3"),
@@ -69,11 +69,11 @@ def test_an_event_that_nobody_wrote_a_sentence_for_is_called_by_its_name() -> No
         (SENT, "Order submitted, attempt 1, for the session of 2026-11-20"),
         (FAILED, "Submission LIVEORDERKEYOFATESTX-s1 surely did not arrive: BrokerConnectionError: connection refused"),
         (
-            FAILED.model_copy(update={"evidence": "asked twice"}),
+            FAILED.but(evidence="asked twice"),
             "Submission LIVEORDERKEYOFATESTX-s1 surely did not arrive: BrokerConnectionError: connection refused (asked twice)",
         ),
         (
-            FAILED.model_copy(update={"error": "NotBegun", "message": "not sent: our own side took 12.0 s"}),
+            FAILED.but(error="NotBegun", message="not sent: our own side took 12.0 s"),
             "Submission LIVEORDERKEYOFATESTX-s1 not sent: our own side took 12.0 s",
         ),
         (unknown("X-s1"), "Outcome of submit X-s1 unknown, asking the broker: no answer"),

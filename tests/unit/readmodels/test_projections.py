@@ -96,14 +96,14 @@ def test_fills_come_in_the_place_of_an_inferred_one() -> None:
 def test_strategies_and_contracts_are_held_apart() -> None:
     log = bought()
     log.add(2, requested(2, strategy_name="mean"), SENT, fill("e2", 1))
-    log.add(3, requested(3, instrument=SPY.model_copy(update={"multiplier": Decimal(50)})), SENT, fill("e3", 1))
+    log.add(3, requested(3, instrument=SPY.but(multiplier=Decimal(50))), SENT, fill("e3", 1))
     assert len(rows_of(log)["positions"]) == 3
 
 
 def test_a_contract_that_an_earlier_version_took_to_be_quoted_in_dollars_is_the_same_contract() -> None:
     """What is held of it counts in cents from the first fill on that knows of them."""
-    cents = SPY.model_copy(update={"multiplier": Decimal(50), "price_magnifier": Decimal(100)})
-    dollars = SPY.model_copy(update={"multiplier": Decimal(5000)})
+    cents = SPY.but(multiplier=Decimal(50), price_magnifier=Decimal(100))
+    dollars = SPY.but(multiplier=Decimal(5000))
     log = MemoryLog()
     log.add(1, requested(1, instrument=dollars), SENT, fill("e1", 3, 450))
     log.add(2, requested(2, instrument=cents, side=Side.SELL), SENT, fill("e2", 1, 455))
@@ -123,7 +123,7 @@ def test_orders_of_a_day_are_counted_by_status() -> None:
 
 def test_currencies_are_not_added_up() -> None:
     log = bought()
-    log.add(2, requested(2, instrument=SPY.model_copy(update={"currency": "INR"})), SENT, fill("e2", 1))
+    log.add(2, requested(2, instrument=SPY.but(currency="INR")), SENT, fill("e2", 1))
     assert [row.currency for row in rows_of(log)["daily_summary"]] == ["INR", "USD"]
 
 

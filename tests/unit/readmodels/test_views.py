@@ -96,7 +96,7 @@ def test_an_order_as_of_a_time_knows_nothing_of_what_was_recorded_later() -> Non
 
 def test_an_order_as_of_a_time_is_a_beginning_of_its_stream_though_the_clock_was_set_back() -> None:
     first, second, third = recorded([intent(), SENT, ACKNOWLEDGED])
-    late = RecordedEvent(second.stream_id, 2, second.envelope.model_copy(update={"recorded_at": seconds(9)}), second.event)
+    late = RecordedEvent(second.stream_id, 2, second.envelope.but(recorded_at=seconds(9)), second.event)
     found = as_of([first, late, third], seconds(5))
     assert found is not None
     assert found.version == 1
@@ -112,7 +112,7 @@ def test_a_confirmation_is_an_order_with_what_its_execution_came_to() -> None:
 
 
 def test_the_value_of_a_contract_counts_its_multiplier() -> None:
-    option = intent().instrument.model_copy(update={"multiplier": Decimal(100)})
+    option = intent().instrument.but(multiplier=Decimal(100))
     assert confirmation_view(order_of(intent(instrument=option), SENT, fill("e1", 2, "1.25"))).total_value == Decimal(250)
 
 

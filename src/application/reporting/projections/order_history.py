@@ -5,14 +5,13 @@ from __future__ import annotations
 from typing import NamedTuple
 from uuid import UUID
 
-from pydantic import BaseModel
-
 from liveorder.application.recording import domain_events
 from liveorder.application.reporting.columns import Column
 from liveorder.application.reporting.projections.draft import RowChanges
 from liveorder.application.reporting.projections.read_model import Batch, Filter, ReadModel
 from liveorder.application.reporting.views import HistoryView, history_view
 from liveorder.domain.events import Envelope, RecordedEvent
+from liveorder.domain.record import Record
 
 
 class HistoryRow(NamedTuple):
@@ -42,15 +41,15 @@ def row_of(order_id: str, item: RecordedEvent) -> HistoryRow:
     )
 
 
-def _json(model: BaseModel) -> str:
+def _json(record: Record) -> str:
     """Without what is as by default, for there is one of these for every event."""
-    return model.__pydantic_serializer__.to_json(model, exclude_defaults=True).decode()
+    return record.to_short_json()
 
 
 def recorded_event(row: HistoryRow) -> RecordedEvent:
     """The event that the row was made from."""
-    envelope = Envelope.model_validate_json(row.envelope)
-    fact = _EVENTS[row.topic].model_validate_json(row.fact)
+    envelope = Envelope.from_json(row.envelope)
+    fact = _EVENTS[row.topic].from_json(row.fact)
     return RecordedEvent(UUID(row.order_id), row.version, envelope, fact, row.position)
 
 

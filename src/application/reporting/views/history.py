@@ -42,5 +42,5 @@ def history_view(item: RecordedEvent) -> HistoryView:
         event_id=envelope.event_id,
         correlation_id=envelope.correlation_id,
         causation_id=envelope.causation_id,
-        data=item.event.model_dump(mode="json"),
+        data=item.event.to_dict(),
     )

@@ -12,6 +12,7 @@ from types import UnionType
 from typing import TYPE_CHECKING, Any, Union, get_args, get_origin, get_type_hints
 from uuid import UUID
 
+import msgspec
 from pydantic import Field, create_model
 
 from liveorder.application.reporting.views.fields import Moment, Number, Numbers, View, plain, rounded
@@ -54,7 +55,7 @@ def _shown_terms() -> dict[str, Any]:
     """Each of the terms as a field of a view. One that came later is as by default in rows that were written before it."""
     kinds = get_type_hints(OrderTerms)
     shown = {name: kind for name, kind in kinds.items() if name not in (*_PLACED_ELSEWHERE, *_NOT_SHOWN)}
-    defaults = {name: field.get_default() for name, field in OrderTerms.model_fields.items() if not field.is_required()}
+    defaults = {each.name: each.default for each in msgspec.structs.fields(OrderTerms) if not each.required}
     return {name: (_shown(kind), defaults.get(name, ...)) for name, kind in shown.items()}
 
 
@@ -66,7 +67,7 @@ def _shown(kind: Any) -> Any:
 
 if TYPE_CHECKING:
 
-    class _Asked(_Identified, OrderTerms):
+    class _Asked(_Identified, OrderTerms):  # type: ignore[misc, metaclass]  # it lends its names and types
         pass
 
 else:
@@ -162,8 +163,8 @@ _AS_IT_STANDS = (
 
 
 _ASKED = tuple(name for name in OrderView.model_fields if name not in _AS_IT_STANDS)
-_OF_REQUEST = tuple(name for name in _ASKED if name in OrderRequested.model_fields and name != "instrument")
-_OF_TERMS = tuple(name for name in _ASKED if name in OrderTerms.model_fields)
+_OF_REQUEST = tuple(name for name in _ASKED if name in OrderRequested.__struct_fields__ and name != "instrument")
+_OF_TERMS = tuple(name for name in _ASKED if name in OrderTerms.__struct_fields__)
 
 
 def as_of(stream: Sequence[RecordedEvent], at: datetime) -> LiveOrder | None:

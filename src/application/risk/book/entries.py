@@ -162,7 +162,7 @@ def _due(order: LiveOrder, kind: str, execution: BookedExecution, session_date: 
         "quantity": decimal_text(signed(execution.quantity)),
         "value": decimal_text(signed(execution.value)),
         "most": decimal_text(signed(largest_fee(execution.quantity, fee_in_kind))),
-        "instrument": order.intent.instrument.model_dump_json(),
+        "instrument": order.intent.instrument.to_json(),
     }
     return LedgerEntry(order.intent.account_id, FEE_DUE, order.intent.instrument.key, values)
 

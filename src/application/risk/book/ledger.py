@@ -156,7 +156,7 @@ class AccountLedger:
     def _owe(self, draft: dict[_Place, _Figure], entry: LedgerEntry) -> None:
         place, values = (entry.account_id, fees_key(entry.key)), entry.values
         known = self._figure(draft, place)
-        due = known if isinstance(known, FeesDue) else FeesDue(Instrument.model_validate_json(values["instrument"]))
+        due = known if isinstance(known, FeesDue) else FeesDue(instrument=Instrument.from_json(values["instrument"]))
         figures = (Decimal(values[name]) for name in ("quantity", "value", "most"))
         draft[place] = due.with_fill(Bought(date.fromisoformat(values["session"]), values["strategy_name"], *figures))
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from pydantic import Field
+from msgspec import field
 
 from liveorder.domain.events import RecordedEvent
 from liveorder.domain.lifecycle import Closing
@@ -29,7 +29,7 @@ class CancelRequested(OrderEvent):
 
     request_id: str
     reason: CancelReason
-    reference: Mapping[str, str] = Field(default_factory=dict)
+    reference: Mapping[str, str] = field(default_factory=dict)
     payload: str = ""
     """Empty when the order never left: there is nothing to ask of the broker."""
     deadline: datetime | None = None

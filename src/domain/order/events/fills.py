@@ -3,23 +3,21 @@
 from __future__ import annotations
 
 from datetime import datetime
-from operator import not_
-from typing import TYPE_CHECKING, Annotated
-
-from pydantic import Field
+from typing import TYPE_CHECKING
 
 from liveorder.domain.events import RecordedEvent
 from liveorder.domain.notice_event import NoticeEvent
 from liveorder.domain.order.changes import count, reach_broker
 from liveorder.domain.order.events.base import OrderEvent
 from liveorder.domain.order.executions import BookedExecution, value_of
+from liveorder.domain.record import Later
 from liveorder.domain.values import Amount, FilledQuantity, Price, Quantity
 from liveorder.domain.wording import listed, plain
 
 if TYPE_CHECKING:
     from liveorder.domain.order.state import LiveOrder
 
-ForeignCurrency = Annotated[str | None, Field(exclude_if=lambda currency: currency is None)]
+ForeignCurrency = Later[str | None]
 """Of a commission that is not in the instrument's currency; the coin that was bought, where the broker kept some of it. None, which
 is not written: it is in the instrument's.
 """
@@ -100,7 +98,7 @@ class FillCorrected(OrderEvent):
 
     execution_id: str
     corrects: str
-    supersedes: tuple[str, ...] = Field(default=(), exclude_if=not_)
+    supersedes: Later[tuple[str, ...]] = ()
     """What `corrects` corrects, and so on back to the fill. Not written where the broker reports none of it."""
     quantity: FilledQuantity
     price: Price

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Self
 from uuid import UUID
 
-from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, model_validator
+from msgspec import field
 
 from liveorder.domain.events import PERSON, RecordedEvent
 from liveorder.domain.instrument import Instrument
@@ -16,6 +16,7 @@ from liveorder.domain.order.changes import close_as
 from liveorder.domain.order.events.base import OrderEvent
 from liveorder.domain.order.terms import OrderTerms
 from liveorder.domain.order.vocabulary import RejectReason
+from liveorder.domain.record import Flat
 from liveorder.domain.wording import in_brackets, listed
 
 if TYPE_CHECKING:
@@ -39,11 +40,11 @@ class OrderRequested(OrderEvent):
     strategy_name: str
     broker: str
     instrument: Instrument
-    terms: OrderTerms
+    terms: Flat[OrderTerms]
 
     def with_terms(self, **changes: Any) -> Self:
         """The same with other terms."""
-        return self.model_copy(update={"terms": self.terms.but(**changes)})
+        return self.but(terms=self.terms.but(**changes))
 
     def sentence(self) -> str:
         return f"Order requested by {self.strategy_name}: {self.terms.in_words(self.instrument.key, self.instrument.currency)}"
@@ -53,20 +54,6 @@ class OrderRequested(OrderEvent):
         order.quantity, order.limit_price, order.stop_price = terms.quantity, terms.limit_price, terms.stop_price
         order.requested_at = item.envelope.recorded_at
         order.is_persons = item.envelope.actor.startswith(PERSON)
-
-    @model_serializer(mode="wrap")
-    def _flat(self, plain: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        fields: dict[str, Any] = plain(self)
-        terms: dict[str, Any] = fields.pop("terms")
-        return fields | terms
-
-    @model_validator(mode="before")
-    @classmethod
-    def _nested(cls, fields: dict[str, Any]) -> dict[str, Any]:
-        if "terms" in fields:
-            return fields
-        own = {name: value for name, value in fields.items() if name not in OrderTerms.model_fields}
-        return own | {"terms": {name: value for name, value in fields.items() if name not in own}}
 
 
 class Refused(OrderEvent):
@@ -98,7 +85,7 @@ class Approved(OrderEvent):
     topic = "liveorder.Approved@1"
     category = "RISK"
 
-    figures: Mapping[str, str] = Field(default_factory=dict)
+    figures: Mapping[str, str] = field(default_factory=dict)
 
     def sentence(self) -> str:
         return f"Risk rules passed{listed(self.figures)}"

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from pydantic import Field
+from msgspec import field
 
 from liveorder.domain.events import RecordedEvent
 from liveorder.domain.notice_event import NoticeEvent
@@ -33,7 +33,7 @@ class ReplaceRequested(OrderEvent):
     quantity: Quantity | None = None
     limit_price: Price | None = None
     stop_price: Price | None = None
-    reference: Mapping[str, str] = Field(default_factory=dict)
+    reference: Mapping[str, str] = field(default_factory=dict)
     payload: str
     deadline: datetime
 

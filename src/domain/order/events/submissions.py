@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import date, datetime
 from typing import TYPE_CHECKING
 
-from pydantic import Field
+from msgspec import field
 
 from liveorder.domain.errors import DuplicateClientOrderId
 from liveorder.domain.events import RecordedEvent
@@ -31,7 +31,7 @@ class SubmissionStarted(OrderEvent):
 
     request_id: str
     attempt: int
-    reference: Mapping[str, str] = Field(default_factory=dict)
+    reference: Mapping[str, str] = field(default_factory=dict)
     payload: str
     deadline: datetime
     """No later than this is the call waited for; it begins only while all of its time is left before it."""

@@ -95,7 +95,7 @@ class IbkrInstruments:
                 found = only([(await self._kept(each))[0] for each in details])
             except InvalidSymbolError:
                 named = instrument_of(contract, *details[:1])
-                found = named.model_copy(update={"symbol": f"{named.symbol} (conId {contract_id})"})
+                found = named.but(symbol=f"{named.symbol} (conId {contract_id})")
             self._by_contract_id[contract_id] = found or instrument_of(contract)
         return self._by_contract_id[contract_id]
 

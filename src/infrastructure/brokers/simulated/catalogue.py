@@ -69,7 +69,7 @@ def _listings_in(path: Path) -> list[VenueListing]:
 def _listing(row: dict[str, Any]) -> VenueListing:
     row = dict(row)
     also_on = frozenset(row.pop("also_on", ()))
-    return VenueListing(Instrument.model_validate(row), also_on)
+    return VenueListing(Instrument.from_dict(row), also_on)
 
 
 def _text(error: Exception) -> str:

@@ -137,7 +137,7 @@ def account_of(message: Message) -> BrokerAccount:
 
 
 def position_of(message: Message) -> BrokerPosition:
-    instrument = Instrument.model_validate(message["instrument"])
+    instrument = Instrument.from_dict(message["instrument"])
     return BrokerPosition(instrument, Decimal(message["quantity"]), _number(message, "average_price"))
 
 
