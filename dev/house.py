@@ -25,7 +25,7 @@ ROOT = Path(__file__).resolve().parent.parent
 APPLICATION = "liveorder.application."
 WALK_BEGINS = "ExecuteOrder.execute"
 IDIOMS = {
-    r"\btold\b": (60, 64),
+    r"\btold\b": (60, 60),
     r"\bbe it\b": (0, 0),
     r"\bwhoever\b": (0, 0),
     r"\bwill not do\b": (0, 0),
@@ -62,7 +62,12 @@ def figures() -> Iterator[Figure]:
     yield Figure("words of the glossary", _glossary_words(), 45)
     for idiom, (aim, reached) in IDIOMS.items():
         name = idiom.replace("\\b", "")
-        yield Figure(f"lines of src with {name!r}", _lines_with(idiom), aim, reached=reached)
+        lines = _lines_with(idiom)
+        where = (
+            ", ".join(f"{path} {count}" for path, count in lines.most_common(5))
+            + "; say who does what (reported, returned, recorded)"
+        )
+        yield Figure(f"lines of src with {name!r}", lines.total(), aim, where if lines.total() > max(aim, reached) else "", reached)
 
 
 def _imports_between_rooms() -> Mapping[str, set[str]]:
@@ -154,8 +159,12 @@ def _glossary_words() -> int:
     return len(re.findall(r"^\| \*\*", text, re.MULTILINE))
 
 
-def _lines_with(idiom: str) -> int:
-    return sum(bool(re.search(idiom, line)) for path in (ROOT / "src").rglob("*.py") for line in path.read_text().splitlines())
+def _lines_with(idiom: str) -> Counter[str]:
+    """By file."""
+    lines = {path.relative_to(ROOT): path.read_text().splitlines() for path in (ROOT / "src").rglob("*.py")}
+    return Counter(
+        {str(path): found for path, text in lines.items() if (found := sum(bool(re.search(idiom, line)) for line in text))}
+    )
 
 
 def main() -> int:

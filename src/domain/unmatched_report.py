@@ -74,7 +74,7 @@ def may_be_noted(order: LiveOrder, events: Sequence[Event]) -> tuple[str, list[s
     name, filled = learned or order.broker_order_id, [event.execution_id for event in events if isinstance(event, Filled)]
     if name is None or (not filled and name == order.broker_order_id):
         return None
-    return name, [*order.executions.told, *filled]
+    return name, [*order.executions.reported, *filled]
 
 
 def unmatched_stream(account_id: str, report: ExecutionReport) -> UUID:

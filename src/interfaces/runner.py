@@ -68,7 +68,7 @@ class Callbacks:
     def order_changed(self, before: LiveOrder | None, after: LiveOrder, recorded: Sequence[RecordedEvent]) -> None:
         """An `OrderListener`: calls back about new executions and status changes, after they are durable."""
         if self._on_fill is not None and (before is None or after.executions is not before.executions):
-            known = set(before.executions.told) if before is not None else set()
+            known = set(before.executions.reported) if before is not None else set()
             view = order_view(after)
             for fill in view.fills:
                 if fill.execution_id not in known:

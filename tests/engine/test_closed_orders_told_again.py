@@ -124,7 +124,7 @@ async def test_what_is_new_about_a_closed_order_is_booked_all_the_same(tmp_path:
             engine = scene.engine()
         for point in (Point.REPORT, Point.FILL_REPORT):
             await scene.lay(FaultKind.REPORT_LOST, point, None)
-        first, second, third, fourth = (next(iter(order.executions.told)) for order in orders)
+        first, second, third, fourth = (next(iter(order.executions.reported)) for order in orders)
         await scene.control.bust(first)
         await scene.control.correct(second, Decimal(3), Decimal(499))
         await scene.control.fill(orders[2].broker_order_id or "", Decimal(2), Decimal(501))
@@ -137,7 +137,7 @@ async def test_what_is_new_about_a_closed_order_is_booked_all_the_same(tmp_path:
         await engine.reconcile.reconcile(ACCOUNT)
         busted, corrected, filled, charged = [await engine.orders.get(order.order_id) for order in orders]
         assert (busted.filled_quantity, corrected.filled_quantity, filled.filled_quantity) == (Decimal(6), Decimal(9), Decimal(12))
-        assert third in filled.executions.told
+        assert third in filled.executions.reported
         assert charged.commission == Decimal("7.5")
         for commission in (Decimal("2.5"), Decimal("7.5")):
             told[:] = [replace(told[0], commission=commission)]

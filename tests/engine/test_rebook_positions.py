@@ -30,7 +30,7 @@ async def trades(scene: Scene, engine: Engine) -> list[str]:
         order = await engine.execute.execute(a_limit(f"signal-{number}", **terms))
         await scene.control.fill(order.broker_order_id or "", Decimal(quantity), Decimal(price))
         await until(lambda known=order: engine.orders.unfinished_with(known.order_id) is None)
-        ids += (await engine.orders.get(order.order_id)).executions.told
+        ids += (await engine.orders.get(order.order_id)).executions.reported
     return ids
 
 

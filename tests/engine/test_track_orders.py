@@ -174,7 +174,7 @@ async def test_a_busted_fill_of_a_filled_order_is_taken_back(tmp_path: Path, is_
         order = await bought(scene, engine)
         if not is_told:
             await scene.lay(FaultKind.REPORT_LOST, Point.REPORT, None)
-        (execution_id,) = order.executions.told
+        (execution_id,) = order.executions.reported
         await scene.control.bust(execution_id)
         await asyncio.sleep(70)
         await scene.control.clear_faults()
@@ -253,7 +253,7 @@ def _answer_with(scene: Scene, snapshot: OrderSnapshot) -> None:
 async def test_a_correction_stands_in_place_of_what_it_corrects(tmp_path: Path) -> None:
     async with a_scene(tmp_path) as scene, scene.living() as engine:
         order = await bought(scene, engine)
-        (execution_id,) = order.executions.told
+        (execution_id,) = order.executions.reported
         await scene.control.correct(execution_id, Decimal(10), Decimal(499))
         await asyncio.sleep(1)
         order = await engine.orders.get(order.order_id)
@@ -514,7 +514,7 @@ async def test_a_report_that_waits_for_another_order_of_the_same_id_is_not_hande
             )
         order = await engine.execute.execute(a_limit())
         order = await engine.orders.get(order.order_id)
-        assert (order.broker_order_id, set(order.executions.told)) == ("V1", {"E-3"})
+        assert (order.broker_order_id, set(order.executions.reported)) == ("V1", {"E-3"})
         assert len(engine.unmatched.waiting_for(ACCOUNT, "V1")) == 2
         assert await scene.count("UnmatchedReportResolved") == 1
 

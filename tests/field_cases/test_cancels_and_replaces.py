@@ -74,7 +74,7 @@ async def test_a_fill_while_a_replace_is_under_way_is_booked_and_counts_in_the_n
         await asyncio.sleep(1)
         in_flight = await stored(scene, order)
         assert (in_flight.replace_requested, in_flight.filled_quantity) == (True, Decimal(4))
-        assert list(in_flight.executions.told) == [executed]
+        assert list(in_flight.executions.reported) == [executed]
         await replacing
         await asyncio.sleep(10)
         known = await stored(scene, order)

@@ -159,7 +159,7 @@ async def test_one_frame_that_a_healthy_stream_drops_is_found_by_the_next_poll(t
         await asyncio.sleep(0.6)
         known = await stored(scene, order)
         assert (known.status, known.filled_quantity) == (OrderStatus.PARTIAL, Decimal(6))
-        assert sorted(known.executions.told) == sorted(executed)
+        assert sorted(known.executions.reported) == sorted(executed)
         assert at_venue(scene, order) == [("WORKING", Decimal(6))]
 
 
@@ -182,5 +182,5 @@ async def test_what_a_broker_tells_as_a_total_is_never_added_to_what_it_told_bef
         await engine.reconcile.reconcile(ACCOUNT)
         known = await stored(scene, order)
         assert (known.filled_quantity, known.average_price) == (Decimal(9), Decimal(3590) / 9)
-        assert len(known.executions.told) == await scene.count("Filled") == 3
+        assert len(known.executions.reported) == await scene.count("Filled") == 3
         assert len(all_at_venue(scene)) == 1

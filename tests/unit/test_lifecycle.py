@@ -124,5 +124,5 @@ def ways_by_trying() -> set[tuple[OrderStatus, str]]:
 def essence(order: LiveOrder) -> tuple[object, ...]:
     """All that later statuses can depend on."""
     executions = order.executions
-    told = (frozenset(executions.told), executions.busted, len(executions.inferred), executions.inferred_up_to)
+    told = (frozenset(executions.reported), executions.busted, len(executions.inferred), executions.inferred_up_to)
     return order.status, order.closing, order.quantity, order.is_sent, *told

@@ -263,13 +263,13 @@ class OrderRegister:
             return order
         recorded = self.recorder.enveloped(stream_id, order.version if order is not None else 0, events, cause)
         after = self._with_its_keys(order.apply(recorded) if order is not None else LiveOrder.replay(recorded))
-        was_open, name = order is not None and not order.is_finished, after.broker_order_id
+        was_open, is_open, name = order is not None and not order.is_finished, not after.is_finished, after.broker_order_id
         is_renamed = name is not None and (order is None or name != order.broker_order_id)
         try:
             commit = Commit(
                 events=tuple(recorded),
                 claim=claim,
-                is_open=None if was_open is not after.is_finished else not after.is_finished,
+                is_open=is_open if is_open is not was_open else None,
                 entries=self._entries(order, after, events, reserve=adds_risk),
                 unless_halted=unless_halted,
                 names=(BrokerName(after.intent.account_id, name, stream_id),) if name is not None and is_renamed else (),

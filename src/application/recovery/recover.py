@@ -59,7 +59,7 @@ class Recover:
         self._unmatched.left_by_an_earlier_run(left)
         for order in left:
             if order.broker_order_id is not None:
-                await self._unmatched.resolve_left(order, order.broker_order_id, order.executions.told)
+                await self._unmatched.resolve_left(order, order.broker_order_id, order.executions.reported)
         await concurrently(self._doubt_what_was_under_way, left)
         gateways = [self._gateways[account_id] for account_id in self._accounts(left)]
         answered = await concurrently(self._track.poll, gateways)

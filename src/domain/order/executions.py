@@ -2,11 +2,11 @@
 
 An execution counts unless it was busted or corrected. A correction names what it corrects, perhaps another correction, and may name
 what that one corrected in turn, so that a link which is never reported does not break the chain. Each chain counts once, by its
-last link, and a bust of any link voids the chain. Where several corrections name the same execution, the
-latest by the broker's clock is the last link, at one time that with the later id; where the broker told no times, the one that
-came last. Bust and correction may come before the fill that they name. An inferred fill stands in for executions that were not
-told, and gives way to them, up to the total that it was inferred from: to fills, and to the units that a correction adds. What a
-bust or a correction takes away gives nothing back to it.
+last link, and a bust of any link voids the chain. Where several corrections name the same execution, the latest by the broker's
+clock is the last link; at one time, the one with the later id; where the broker reported no times, the one that came last. Bust and
+correction may come before the fill that they name. An inferred fill stands in for executions that were not reported, and gives way
+to them, up to the total that it was inferred from: to fills, and to the units that a correction adds. What a bust or a correction
+takes away gives nothing back to it.
 
 The commission of a chain is the newest that is known, and a correction is newer than what it corrects. None is not known, and
 leaves an earlier one standing; 0 is known to be nothing, and replaces it. A chain that counts for no units costs nothing: a bust
@@ -72,13 +72,13 @@ class Totals(NamedTuple):
 class Executions:
     """Immutable; each method returns the set as it is afterwards."""
 
-    told: dict[str, BookedExecution]
+    reported: dict[str, BookedExecution]
     busted: frozenset[str]
     charged: dict[str, tuple[Money, ...]]
-    """The commissions of each execution that were told apart from it, the newest last."""
+    """The commissions of each execution that were reported apart from it, the newest last."""
     inferred: tuple[BookedExecution, ...]
     inferred_up_to: Decimal
-    """The total, in units ever told, that inferred fills reach up to."""
+    """The total, in units ever reported, that inferred fills reach up to."""
     totals: Totals
     splits: tuple[Decimal, ...] = ()
     """The ratios of the splits that all quantities were restated for, in their order."""
@@ -91,13 +91,13 @@ class Executions:
 
     def filled(self, execution: BookedExecution) -> Executions:
         """Book a fill or a correction. One whose id is known already changes nothing."""
-        if execution.execution_id in self.told:
+        if execution.execution_id in self.reported:
             return self
-        told = self.told | {execution.execution_id: execution}
+        reported = self.reported | {execution.execution_id: execution}
         if not self._stands_alone(execution):
-            return replace(self, told=told)._recounted()
+            return replace(self, reported=reported)._recounted()
         totals = _plus(self.totals, execution.quantity, execution.value, self._fee(execution))
-        return Executions(told, self.busted, self.charged, self.inferred, self.inferred_up_to, totals)
+        return Executions(reported, self.busted, self.charged, self.inferred, self.inferred_up_to, totals)
 
     def bust(self, execution_id: str) -> Executions:
         """It did not happen. The bust of an inferred fill withdraws all that is inferred."""
@@ -113,7 +113,7 @@ class Executions:
         charged = replace(self, charged=self.charged | {execution_id: (*told_before, commission)})
         if not self.is_plain:
             return charged._recounted()
-        if (known := self.told.get(execution_id)) is None:
+        if (known := self.reported.get(execution_id)) is None:
             return charged
         before = self._fee(known)
         without = with_money(self.totals.commissions, None if before is None else -before)
@@ -130,7 +130,7 @@ class Executions:
         """All quantities in the units after a split; `ratio` is new units for each old one."""
         return replace(
             self,
-            told={key: execution.restated(ratio) for key, execution in self.told.items()},
+            reported={key: execution.restated(ratio) for key, execution in self.reported.items()},
             inferred=tuple(execution.restated(ratio) for execution in self.inferred),
             inferred_up_to=split_quantity(self.inferred_up_to, ratio),
             splits=(*self.splits, ratio),
@@ -156,8 +156,8 @@ class Executions:
     @property
     def takes_back_the_untold(self) -> bool:
         """Whether a bust or a correction names an execution that was never reported, so that it may have been inferred."""
-        named = {*self.busted, *(name for execution in self.told.values() for name in execution.stands_for)}
-        return not named <= {*self.told, *(execution.execution_id for execution in self.inferred)}
+        named = {*self.busted, *(name for execution in self.reported.values() for name in execution.stands_for)}
+        return not named <= {*self.reported, *(execution.execution_id for execution in self.inferred)}
 
     @property
     def ever_told(self) -> Decimal:
@@ -181,14 +181,14 @@ class Executions:
 
     @property
     def names(self) -> frozenset[str]:
-        """Ids of all that was told or inferred."""
-        return frozenset((*self.told, *(each.execution_id for each in self.inferred)))
+        """Ids of all that was reported or inferred."""
+        return frozenset((*self.reported, *(each.execution_id for each in self.inferred)))
 
     def chain_of(self, execution: BookedExecution) -> set[str]:
-        """The execution and those that it stands for, as far as they were told; inferred ones stand for nothing."""
+        """The execution and those that it stands for, as far as they were reported; inferred ones stand for nothing."""
         seen, ahead = {execution.execution_id}, [*execution.stands_for]
         while ahead:
-            link = self.told.get(ahead.pop())
+            link = self.reported.get(ahead.pop())
             if link is not None and link.execution_id not in seen:
                 seen.add(link.execution_id)
                 ahead += link.stands_for
@@ -209,7 +209,7 @@ class Executions:
         return _SHOWN.plus(quantity) if self.splits else quantity
 
     def _chains(self) -> Iterable[list[BookedExecution]]:
-        """The executions that one another's names connect, each in the order in which they were told."""
+        """The executions that one another's names connect, each in the order in which they were reported."""
         leads_to: dict[str, str] = {}
 
         def leader(name: str) -> str:
@@ -217,20 +217,20 @@ class Executions:
                 name = leads_to[name]
             return name
 
-        for execution in self.told.values():
+        for execution in self.reported.values():
             for name in execution.stands_for:
                 if (ours := leader(execution.execution_id)) != (theirs := leader(name)):
                     leads_to[ours] = theirs
         chains: dict[str, list[BookedExecution]] = {}
-        for execution in self.told.values():
+        for execution in self.reported.values():
             chains.setdefault(leader(execution.execution_id), []).append(execution)
         return chains.values()
 
     def _depth(self, execution: BookedExecution) -> int:
         """Told corrections from the start of its chain on. A chain that bites its own tail starts where it does."""
         name, depth, seen = execution.execution_id, 0, {execution.execution_id}
-        while (link := self.told.get(name)) is not None and (below := [each for each in link.stands_for if each not in seen]):
-            name, depth = next((each for each in below if each in self.told), below[-1]), depth + 1
+        while (link := self.reported.get(name)) is not None and (below := [each for each in link.stands_for if each not in seen]):
+            name, depth = next((each for each in below if each in self.reported), below[-1]), depth + 1
             seen.add(name)
         return depth
 

@@ -56,7 +56,7 @@ def unlisted(orders: Sequence[LiveOrder], listed: Sequence[OrderSnapshot]) -> li
 
 def knows(order: LiveOrder, report: ExecutionReport) -> bool:
     """It was told before of an execution that the report names."""
-    return not order.executions.told.keys().isdisjoint(executions_named(report))
+    return not order.executions.reported.keys().isdisjoint(executions_named(report))
 
 
 def executions_named(report: ExecutionReport) -> set[str]:

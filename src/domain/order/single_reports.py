@@ -85,7 +85,7 @@ def _oddities_of_rejection(order: LiveOrder, report: r.OrderRejected) -> list[Ev
 
 
 def _execution(order: LiveOrder, report: r.Execution) -> list[Event]:
-    known = order.executions.told.get(report.execution_id)
+    known = order.executions.reported.get(report.execution_id)
     if known is not None:
         if (known.quantity, known.price) != (report.quantity, report.price):
             return _conflict(order, report)
@@ -118,7 +118,7 @@ def _conflict(order: LiveOrder, report: r.Execution | r.ExecutionCorrected) -> l
 
 def _late_commission(order: LiveOrder, report: r.Execution | r.ExecutionCorrected) -> list[Event]:
     """What was told of it before is no news, whatever was told since: of two ways of telling, one may lag."""
-    first = order.executions.told[report.execution_id].commission
+    first = order.executions.reported[report.execution_id].commission
     told = order.money(report.commission, report.commission_currency)
     if told is None or told in (first, *order.executions.charged.get(report.execution_id, ())):
         return []
@@ -147,7 +147,7 @@ def _oddities_of_quantity(before: LiveOrder, after: LiveOrder) -> list[Event]:
 
 
 def _corrected(order: LiveOrder, report: r.ExecutionCorrected) -> list[Event]:
-    if (known := order.executions.told.get(report.execution_id)) is not None:
+    if (known := order.executions.reported.get(report.execution_id)) is not None:
         is_same = (known.quantity, known.price, known.corrects) == (report.quantity, report.price, report.corrects)
         return _late_commission(order, report) if is_same else _conflict(order, report)
     if report.quantity < 0:

@@ -259,7 +259,7 @@ class LiveOrder:
         """The order that these events make. The first must be `OrderRequested`."""
         first = stream[0].event
         if not isinstance(first, ev.OrderRequested):
-            raise TypeError(f"an order begins with Requested, not {type(first).__name__}")
+            raise TypeError(f"an order begins with OrderRequested, not {type(first).__name__}")
         return cls(intent=first)._fold(stream)
 
     def apply(self, recorded: Iterable[RecordedEvent]) -> Self:

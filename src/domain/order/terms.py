@@ -15,8 +15,8 @@ _EXITS_AND_LINKS = ("stop_loss", "take_profit", "oco_group", "parent_order_id")
 class OrderTerms(Record):
     """Exactly one of `quantity` and `notional` is set. Stored and shown flat, among the fields of what has them.
 
-    A field that a `Signal` has by the same name is taken from there. One that is added here is stored, judged, sent and shown; it
-    has a default, and is not written where it is that.
+    A field that a `Signal` has by the same name is taken from there. One that is added here is stored, judged, shown, and in
+    the request that an adapter gets; it has a default, and is not written where it is that.
     """
 
     side: Side

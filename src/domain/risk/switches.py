@@ -17,7 +17,7 @@ _PROTECTIVE = (OrderRole.STOP_LOSS, OrderRole.TAKE_PROFIT)
 
 
 def kill_switch(case: RiskCase, limits: RiskLimits) -> RiskRefusal | None:
-    """A halt stops everything but what a person does to reduce a position."""
+    """A halt stops every new order but one by which a person reduces a position. A replacement is refused by the halt itself."""
     halt = case.view.halt
     if halt is None or (case.proposal.is_operators and case.is_reducing):
         return None

@@ -5,6 +5,7 @@ from decimal import Decimal, localcontext
 from itertools import permutations
 
 import pytest
+from msgspec import structs
 from msgspec.structs import asdict
 
 from liveorder.application.risk.book.entries import entries_between
@@ -519,7 +520,7 @@ def test_a_replace_that_is_pending_because_of_a_request_ends_with_that_request(n
     """Whichever of the two it was: the other one is not pending by it."""
     (pending,) = recorded([ev.ReplacePending()], after=len(TWO_REPLACES) + 1)
     cause = pending.envelope.but(causation_id=f"{KEY}-r{named}")
-    order = order_of(*TWO_REPLACES).apply([replace(pending, envelope=cause)])
+    order = order_of(*TWO_REPLACES).apply([structs.replace(pending, envelope=cause)])
     answers = {number: then(order, ev.ReplaceRefused(request_id=f"{KEY}-r{number}", message="no")) for number in (1, 2)}
     assert [number for number in (1, 2) if answers[number].replace_pending] == [3 - named]
 

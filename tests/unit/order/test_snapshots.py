@@ -134,7 +134,7 @@ def test_real_fills_take_the_place_of_inferred_ones_up_to_their_total() -> None:
     order = then(order, fill("a", 40, 9))
     assert figures(order.filled_quantity, order.executions.totals.value) == (60, 560)
     order = then(order, fill("b", 20, 12))
-    assert figures(order.filled_quantity, order.average_price, list(order.executions.told)) == (60, 10, ["a", "b"])
+    assert figures(order.filled_quantity, order.average_price, list(order.executions.reported)) == (60, 10, ["a", "b"])
     assert then(order, fill("c", 40, 12)).filled_quantity == 100
 
 

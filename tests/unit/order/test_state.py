@@ -39,7 +39,7 @@ DOUBTED = unknown(f"{KEY}-s1")
 
 
 def test_an_order_begins_with_its_intent() -> None:
-    with pytest.raises(TypeError, match="begins with Requested, not Acknowledged"):
+    with pytest.raises(TypeError, match="begins with OrderRequested, not Acknowledged"):
         LiveOrder.replay(recorded([ACKNOWLEDGED]))
 
 

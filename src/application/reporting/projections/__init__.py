@@ -33,7 +33,8 @@ READ_MODELS: tuple[ReadModel[Any, Any], ...] = (
     EXECUTION_CONFIRMATIONS,
     DAILY_SUMMARY,
 )
-"""In the order in which they are projected: the summary counts the fills that the positions booked."""
+"""In the order in which they are projected: the positions book the fills, and the summary counts what they booked. What reads
+`rows.replaced(FILLS)` stands behind POSITIONS. A projection of an installed package runs apart and sees its own rows alone."""
 
 
 def named(name: str) -> ReadModel[Any, Any]:

@@ -25,7 +25,7 @@ class ConfirmationView(OrderView):
 
 def is_confirmable(order: LiveOrder) -> bool:
     """It ended, or a fill of it was reported, even if that was taken back since. Never turns false again."""
-    return order.status.is_closed or bool(order.executions.told or order.executions.inferred)
+    return order.status.is_closed or bool(order.executions.reported or order.executions.inferred)
 
 
 def confirmation_view(order: LiveOrder) -> ConfirmationView:

@@ -10,7 +10,7 @@ from liveorder.domain.events import RecordedEvent
 
 
 class HistoryView(View):
-    """`event` is the name of what happened and `sentence` the same in plain English; `data` is the event as stored."""
+    """`fact` is the name of what happened and `sentence` the same in plain English; `data` is the event as stored."""
 
     stream_id: UUID
     version: int

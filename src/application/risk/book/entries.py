@@ -65,7 +65,7 @@ def _booked(before: Executions, after: LiveOrder, session: date, places: Mapping
     if now is before:
         return
     if _is_simple(before, now):
-        yield from (_entry(after, FILL, each, (each.execution_id,), session, places) for each in _newly_told(before, now))
+        yield from (_entry(after, FILL, each, (each.execution_id,), session, places) for each in _newly_reported(before, now))
         return
     was, counts = _by_id(before), _by_id(now)
     for name, execution in was.items():
@@ -171,14 +171,14 @@ def _is_simple(before: Executions, after: Executions) -> bool:
     """Whether fills came and nothing else, no commission before its fill either."""
     if not (before.is_plain and after.is_plain and after.charged is before.charged):
         return False
-    return not after.charged or after.charged.keys().isdisjoint(each.execution_id for each in _newly_told(before, after))
+    return not after.charged or after.charged.keys().isdisjoint(each.execution_id for each in _newly_reported(before, after))
 
 
 def _traded(before: Executions, after: Executions) -> Iterator[tuple[str, BookedExecution]]:
     """What was bought or sold more, or less. A split trades nothing, nor does a commission."""
     if after is before:
         return
-    came = _newly_told(before, after)
+    came = _newly_reported(before, after)
     if _explains(before, after, came):
         yield from ((FILL, execution) for execution in came)
         return
@@ -189,9 +189,9 @@ def _traded(before: Executions, after: Executions) -> Iterator[tuple[str, Booked
     yield from ((FILL, execution) for key, execution in now.items() if key not in stays)
 
 
-def _newly_told(before: Executions, after: Executions) -> list[BookedExecution]:
+def _newly_reported(before: Executions, after: Executions) -> list[BookedExecution]:
     """In the order in which they were reported."""
-    fresh = islice(reversed(after.told.values()), len(after.told) - len(before.told))
+    fresh = islice(reversed(after.reported.values()), len(after.reported) - len(before.reported))
     return [*fresh][::-1]
 
 
