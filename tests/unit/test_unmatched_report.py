@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
+from msgspec import structs
 
 from liveorder.domain.events import Event, RecordedEvent
 from liveorder.domain.execution_report import Accepted
@@ -31,7 +30,7 @@ def noted(version: int, client_order_id: str | None) -> RecordedEvent:
         (STANDING, noted(3, KEY), True),
         (STANDING, noted(3, "ANOTHERKEY"), False),
         (ADOPTED, noted(1, "ANOTHERKEY"), True),
-        (STANDING, replace(noted(1, None), event=SENT), True),
+        (STANDING, structs.replace(noted(1, None), event=SENT), True),
     ],
     ids=["since", "at once", "before", "our key", "another key", "adopted", "no note"],
 )
