@@ -29,10 +29,11 @@ class Amendment:
         )
 
     def rest_of(self, order: LiveOrder) -> OrderRequested:
-        """What is left to fill under the new terms, as if it were ordered now."""
+        """What is left to fill under the new terms, as if it were ordered now. Without a quantity where nothing is."""
         wanted = self.quantity or order.quantity
+        left = None if wanted is None else wanted - order.filled_quantity
         return order.intent.with_terms(
-            quantity=None if wanted is None else wanted - order.filled_quantity,
+            quantity=left if left is not None and left > 0 else None,
             limit_price=self.limit_price if self.limit_price is not None else order.limit_price,
             stop_price=self.stop_price if self.stop_price is not None else order.stop_price,
             decision_price=self.limit_price or self.stop_price or order.terms.decision_price,

@@ -38,3 +38,9 @@ def test_quantities_go_down_to_the_lot_and_prices_passively_to_the_tick() -> Non
 def test_what_is_filled_is_not_ordered_once_more(asked: Amendment, left: tuple[Decimal, Decimal, Decimal]) -> None:
     rest = asked.rest_of(HALF_FILLED)
     assert (rest.terms.quantity, rest.terms.limit_price, rest.terms.decision_price) == left
+
+
+@pytest.mark.parametrize(("wanted", "left"), [("150", "100"), ("51", "1"), ("50", None), ("30", None)])
+def test_a_quantity_that_is_filled_already_leaves_nothing(wanted: str, left: str | None) -> None:
+    rest = Amendment(quantity=D(wanted)).rest_of(HALF_FILLED)
+    assert rest.terms.quantity == (None if left is None else D(left))
