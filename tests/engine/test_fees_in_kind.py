@@ -30,7 +30,7 @@ from liveorder.infrastructure.readmodels import views_at
 from liveorder.testing.venue.capabilities import capabilities_of
 from liveorder.testing.venue.opening import catalogue_of
 from liveorder.testing.venue.settings import Fills, VenueAccount, VenueCommission
-from tests.engine.scenes import ACCOUNT, LAX, STILL, Scene, a_scene, a_signal, until
+from tests.engine.scenes import ACCOUNT, LAX, STILL, Scene, a_limit, a_scene, a_signal, until
 from tests.twins.alpaca.server import COINS
 
 D = Decimal
@@ -618,3 +618,35 @@ async def test_a_fee_in_the_coin_that_comes_with_the_fill_is_off_both_holdings(t
         await traded(engine, "BUY", 4)
         assert held_here(engine) == held_at_venue(scene) == D("3.99")
         assert (await reconciled(engine)).differences == ()
+
+
+async def test_no_fee_is_settled_by_an_answer_from_before_a_question_that_failed(tmp_path: Path) -> None:
+    """A fill in another symbol has positions asked for again; a small fill comes meanwhile, and the second question fails."""
+    by_hand = TAKES_LATER.model_copy(update={"fills": Fills(automatic=False)})
+    never = {"reconcile_seconds": 1e9}
+    async with (
+        a_scene(tmp_path, by_hand, capabilities=MAY_TAKE, terms=never) as scene,
+        scene.living(poll_seconds=1e6) as engine,
+    ):
+        buying = await trade(engine, "BUY", 400)
+        await scene.control.fill(buying.broker_order_id or "", Decimal(400), Decimal(3000))
+        await until(lambda: engine.is_quiet)
+        await asyncio.sleep(30)
+        rests = await engine.execute.execute(a_limit("spy"))
+        small = await trade(engine, "BUY", "0.5", order_type="LIMIT", limit_price=Decimal(3000))
+        await scene.control.place(ACCOUNT, ETH, Side.SELL, Decimal("0.3"))
+        positions, asked = scene.witness.positions, list[int]()
+
+        async def answered_once() -> object:
+            asked.append(1)
+            if len(asked) > 1:
+                raise BrokerConnectionError("away for a moment")
+            await scene.control.fill(rests.broker_order_id or "", Decimal(10), Decimal(450))
+            answer = await positions()
+            fill = scene.control.fill(small.broker_order_id or "", Decimal("0.5"), Decimal(3000))
+            asyncio.get_running_loop().call_later(0.3, asyncio.ensure_future, fill)
+            return answer
+
+        scene.witness.answers["positions"] = answered_once
+        await reconciled(engine)
+        assert (await adjustments(engine), held_here(engine)) == ([], Decimal("400.5"))

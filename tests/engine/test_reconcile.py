@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from liveorder.application.engine.engine import Engine
+from liveorder.application.recovery.reconcile import LOOK_AGAIN_SECONDS
 from liveorder.domain.errors import DecisionRefused, InvalidInput
 from liveorder.domain.execution_report import BrokerStatus, OrderSnapshot
 from liveorder.domain.lifecycle import OrderStatus
@@ -137,6 +138,30 @@ async def test_a_difference_that_stays_the_same_is_one_although_an_order_could_e
         await scene.control.place(ACCOUNT, SPY, Side.BUY, Decimal(5))
         assert await differences(engine) == (Difference(DifferenceKind.POSITION, SPY, "0", "5"),)
         assert engine.risk.unreconciled(ACCOUNT) == {SPY}
+
+
+async def test_no_new_risk_goes_out_while_the_broker_takes_its_time_over_the_second_question(tmp_path: Path) -> None:
+    """A sale by hand that an exit of ours, which rests, could explain; the second answer never comes."""
+    async with a_scene(tmp_path, limits=SHORT) as scene, scene.living() as engine:
+        await engine.execute.execute(a_signal("own"))
+        await until(lambda: engine.is_quiet)
+        await engine.execute.execute(a_limit("rests", side="SELL", price=600, quantity=10))
+        await scene.control.place(ACCOUNT, SPY, Side.SELL, Decimal(10))
+        positions, asked = scene.witness.positions, list[int]()
+
+        async def first_alone() -> object:
+            asked.append(1)
+            if len(asked) > 1:
+                await asyncio.sleep(1e6)
+            return await positions()
+
+        scene.witness.answers["positions"] = first_alone
+        reconciling = asyncio.create_task(engine.reconcile.reconcile(ACCOUNT))
+        await asyncio.sleep(2 * LOOK_AGAIN_SECONDS + 0.1)
+        assert not reconciling.done()
+        assert "is not the broker's" in ((await engine.execute.execute(a_signal("more", side="SELL"))).error_message or "")
+        report = await reconciling
+        assert (report.unanswered, engine.risk.unreconciled(ACCOUNT)) == (("positions",), frozenset({SPY}))
 
 
 @pytest.mark.parametrize("resting", [{"side": "BUY", "price": 400}, {"side": "SELL", "price": 600, "quantity": 10}])

@@ -7,7 +7,8 @@ account whose positions could not be fetched is not flat, and nothing is conclud
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import asyncio
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from decimal import Decimal
@@ -45,11 +46,6 @@ class _Answers:
     """By the monotonic clock, just before positions were asked for."""
     missing: tuple[str, ...]
     """The questions that failed."""
-
-    @property
-    def are_level(self) -> bool:
-        """Whether our books contained every fill before `asked_at`."""
-        return not {"executions", "open orders"}.intersection(self.missing)
 
 
 class Reconcile:
@@ -107,12 +103,12 @@ class Reconcile:
                 break
             seen = differs
             await self._clock.sleep(LOOK_AGAIN_SECONDS)
-            again = await self._ask(gateway)
+            again = await self._ask_again(gateway, answers.positions or {}, differs)
             answers = again if again.positions is not None else replace(answers, missing=again.missing)
         differences = [*self._order_differences(account_id)]
         if answers.positions is not None:
             differences += self._compare_positions(account_id, answers.positions)
-            if answers.are_level:
+            if not answers.missing:
                 await self._settle_fees(gateway, answers.positions, answers.asked_at)
         report = ReconciliationReport(account_id, self._clock.now(), tuple(differences), answers.missing)
         self._log_changes(report)
@@ -127,6 +123,18 @@ class Reconcile:
         positions = await self._positions(gateway)
         answered = {"executions": executions, "open orders": open_orders, "positions": positions is not None}
         return _Answers(positions, ours, asked_at, tuple(name for name, is_answered in answered.items() if not is_answered))
+
+    async def _ask_again(self, gateway: Gateway, theirs: Mapping[str, Decimal], differs: Collection[str]) -> _Answers:
+        """As `_ask`. If the broker takes its time, what differs takes no new risk meanwhile."""
+        asking = asyncio.ensure_future(self._ask(gateway))
+        try:
+            await asyncio.wait({asking}, timeout=LOOK_AGAIN_SECONDS)
+            if not asking.done():
+                for key in differs:
+                    self._risk.set_unreconciled(gateway.account_id, key, theirs.get(key, ZERO))
+            return await asking
+        finally:
+            asking.cancel()
 
     async def _positions(self, gateway: Gateway) -> dict[str, Decimal] | None:
         try:

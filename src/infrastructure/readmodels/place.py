@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 from uuid import UUID, uuid4
 
-from sqlalchemy import Connection, MetaData, func, insert, select
+from sqlalchemy import Connection, MetaData, func, insert, inspect, select
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.schema import CreateSchema, DropSchema
 
@@ -149,9 +149,24 @@ class ViewsPlace:
         connection.execute(insert(self.tables.checkpoint).values(stamp))
 
     def _drop(self, connection: Connection) -> None:
+        """Raises `ViewsUnavailable` where something else than read models stands, an order store perhaps."""
+        self._refuse_tables_of_others(connection)
         if self._schema is not None:
             connection.execute(DropSchema(self._schema, cascade=True, if_exists=True))
         else:
             present = MetaData()
             present.reflect(connection)
             present.drop_all(connection)
+
+    def _refuse_tables_of_others(self, connection: Connection) -> None:
+        inspector, own = inspect(connection), self.tables.checkpoint
+        names = inspector.get_table_names(schema=self._schema)
+        if own.name in names:
+            columns = {column["name"] for column in inspector.get_columns(own.name, schema=self._schema)}
+            if columns == set(own.columns.keys()):
+                return
+        if names:
+            raise ViewsUnavailable(
+                f"read_model: {self._url}{f' (schema {self._schema})' if self._schema else ''} holds what is no read model "
+                f"({', '.join(sorted(names)[:3])} …); name a place of its own, nothing was changed there"
+            )

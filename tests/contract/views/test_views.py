@@ -271,3 +271,40 @@ async def test_inline_read_models_use_no_thread(tmp_path: Path, log: MemoryLog) 
     await projector_of(log, views).catch_up()
     assert (await projector_of(log, views).verify()).is_equal
     await views.close()
+
+
+@pytest.mark.parametrize("table", ["stored_events", "checkpoint"])
+async def test_what_is_no_read_model_is_never_touched(ground: Ground, table: str) -> None:
+    """An order store, of which somebody named the place by mistake; a table of our checkpoint's name may be somebody's too."""
+    schema = "" if ground.url.startswith("sqlite") else "liveorder_views."
+    if not schema:
+        Path(ground.url.removeprefix("sqlite:///")).parent.mkdir()
+    engine = create_engine(ground.url.replace("postgresql://", "postgresql+psycopg://"), poolclass=NullPool)
+    with engine.begin() as connection:
+        if schema:
+            connection.exec_driver_sql("CREATE SCHEMA liveorder_views")
+        connection.exec_driver_sql(f"CREATE TABLE {schema}{table} (name text)")
+        connection.exec_driver_sql(f"INSERT INTO {schema}{table} VALUES ('an order')")  # noqa: S608 -- no input
+    views = ground.views()
+    with pytest.raises(ViewsUnavailable, match=f"read_model.*{table}|{table}"):
+        await views.open(STORE)
+    await views.close()
+    with engine.connect() as connection:
+        assert connection.exec_driver_sql(f"SELECT name FROM {schema}{table}").scalar_one() == "an order"  # noqa: S608 -- no input
+
+
+async def test_a_twin_never_drops_what_is_no_read_model() -> None:
+    require_postgres()
+    ground = postgres_ground()
+    try:
+        engine = create_engine(ground.url.replace("postgresql://", "postgresql+psycopg://"), poolclass=NullPool)
+        with engine.begin() as connection:
+            connection.exec_driver_sql("CREATE SCHEMA liveorder_views_twin")
+            connection.exec_driver_sql("CREATE TABLE liveorder_views_twin.stored_events (name text)")
+        async with ground.opened() as views:
+            with pytest.raises(ViewsUnavailable):
+                await views.twin()
+        with engine.connect() as connection:
+            assert connection.exec_driver_sql("SELECT count(*) FROM liveorder_views_twin.stored_events").scalar_one() == 0
+    finally:
+        remove(ground)
