@@ -14,9 +14,10 @@ from liveorder.application.emergency.kill import StopReport
 from liveorder.application.outbox import notifier, publisher
 from liveorder.application.ports import broker, brokerage, instruments, market_data, plugin, signal_source
 from liveorder.application.recovery.recover import RecoveryReport
-from liveorder.application.reporting import views
+from liveorder.application.reporting import columns, figures, views
+from liveorder.application.reporting.projections import draft, known_orders, read_model
 from liveorder.application.reporting.read_models import Query
-from liveorder.domain import broker_account, broker_capabilities, errors, execution_report, notice_event, quotes
+from liveorder.domain import broker_account, broker_capabilities, errors, events, execution_report, notice_event, quotes
 from liveorder.domain.order.events import Refused
 from liveorder.domain.reconciliation import ReconciliationReport
 from liveorder.domain.signal import UnusableSignal
@@ -46,6 +47,8 @@ SHOWN: dict[str, list[Documented]] = {
         *(*classes_of(market_data), *classes_of(quotes, quotes.Priced)),
         *(*classes_of(instruments), *classes_of(signal_source)),
         *(*classes_of(publisher), *classes_of(notice_event), *classes_of(notifier), *classes_of(plugin)),
+        *(*classes_of(read_model), read_model.view_of, columns.Column, figures.Styled, draft.RowChanges, known_orders.OrderChange),
+        *(events.RecordedEvent, events.Envelope, views.order_view),
     ],
     "docs/reference/errors": [*classes_of(errors), UnusableSignal],
     "docs/reference/testing": [BrokerContract, Stage, Certification],

@@ -109,8 +109,10 @@ async def rebuild_views(settings: Settings, on_progress: Progress) -> int:
             try:
                 async with reader.packaged(model) as projector:
                     await projector.rebuild(on_progress)
-            except (ProjectionFailed, ViewsUnavailable) as error:
+            except ViewsUnavailable as error:
                 failures.append(error)
+            except ProjectionFailed as error:
+                failures.append(_of_package(model, error))
         if failures:
             raise failures[0]
         return position
@@ -121,6 +123,15 @@ async def verify_views(settings: Settings, on_progress: Progress) -> Verificatio
     async with open_reader(settings) as reader:
         found = await reader.projector.verify(on_progress)
         for model in projections(settings):
-            async with reader.packaged(model) as projector:
-                found = found.with_those_of(await projector.verify(on_progress))
+            try:
+                async with reader.packaged(model) as projector:
+                    found = found.with_those_of(await projector.verify(on_progress))
+            except ProjectionFailed as error:
+                raise _of_package(model, error) from error
         return found
+
+
+def _of_package(model: ReadModel[Any, Any], error: ProjectionFailed) -> ProjectionFailed:
+    return ProjectionFailed(
+        f"the projection {model.name} of an installed package fails: {error}; mend the package or take it out of projections"
+    )

@@ -164,7 +164,7 @@ def test_a_halt_that_an_earlier_version_wrote_beside_the_store_is_not_lost(cli: 
     (cli.folder / "liveorder.emergency.jsonl").write_text('{"detail":"fire","actor":"person:ann","at":"2026-11-29T12:00:00Z"}\n')
     assert submit(cli, coin("a"))[1] == "REJECTED"
     (halt,) = cli.json("status")["halts"]
-    assert "of an earlier version" in str(halt)
+    assert "belongs to an earlier version" in str(halt)
 
 
 def test_auto_trading_is_switched_off_and_on(cli: CommandLine) -> None:

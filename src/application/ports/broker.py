@@ -101,7 +101,8 @@ class Broker(Protocol):
 
     `submit`, `cancel` and `replace` send a prepared request and return the broker's immediate answer (an `Accepted` with its order
     id, an `OrderRejected`, or nothing). Fills come through `reports()` and the queries, never as the return value. These methods
-    raise
+    raise:
+
     - `BrokerUnavailable` (or its kinds) if the request was certainly not received: it may be sent again;
     - `BrokerRefusal` (or its kinds) if the broker read and refused it: the order is closed as rejected; `DuplicateClientOrderId` if
       the broker already has an order with this key: that order is ours;

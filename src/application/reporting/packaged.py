@@ -52,8 +52,8 @@ class PackagedProjector(Projector):
         clock: Clock,
         on_error: Callable[[Exception], None],
     ) -> None:
-        super().__init__(store, views, clock, on_error, models=[_guarded(model)])
-        self.model, self._rows = model, views
+        self.model, self._rows = _guarded(model), views
+        super().__init__(store, views, clock, on_error, models=[self.model])
         self._set_aside: SetAside | None = None
         self._position = self._gap = self._losses = 0
 
@@ -65,10 +65,10 @@ class PackagedProjector(Projector):
         await self.catch_up()
         try:
             return await self._rows.listed(self.model, wanted)
-        except (ViewsUnavailable, InvalidInput):
+        except (ProjectionFailed, ViewsUnavailable, InvalidInput):
             raise
         except Exception as error:
-            raise ProjectionFailed(f"{self.model.name} cannot be listed: {type(error).__name__}: {error}") from error
+            raise ProjectionFailed(f"{self.model.name} cannot be listed: {_described(error)}") from error
 
     async def catch_up(self) -> int:
         if self._set_aside is not None:
@@ -93,7 +93,7 @@ class PackagedProjector(Projector):
 
 
 def _guarded(model: ReadModel[Any, View]) -> ReadModel[Any, View]:
-    """The same, which raises `ProjectionFailed` for whatever its code does wrong."""
+    """The same, which raises `ProjectionFailed` for whatever its code raises: on a thread of its own nobody else interrupts it."""
 
     def project(batch: Batch, draft: RowChanges) -> None:
         try:
@@ -101,11 +101,26 @@ def _guarded(model: ReadModel[Any, View]) -> ReadModel[Any, View]:
             _check(model, draft.changes())
         except ViewsUnavailable:
             raise
-        except (Exception, SystemExit) as error:
+        except BaseException as error:
             first, last = batch.events[0].position, batch.events[-1].position
-            raise ProjectionFailed(f"{type(error).__name__}: {error}, in events {first} to {last}") from error
+            raise ProjectionFailed(f"{_described(error)}, in events {first} to {last}") from error
 
-    return replace(model, project=project)
+    def shown(*row: Any) -> View:
+        assert model.shown is not None
+        try:
+            return model.shown(*row)
+        except BaseException as error:
+            raise ProjectionFailed(f"{model.name} cannot be listed: {_described(error)}") from error
+
+    return replace(model, project=project, shown=None if model.shown is None else shown)
+
+
+def _described(error: BaseException) -> str:
+    """Of what foreign code raised, whose text may raise too."""
+    try:
+        return f"{type(error).__name__}: {error}"
+    except BaseException:  # noqa: BLE001 - foreign code
+        return type(error).__name__
 
 
 def _check(model: ReadModel[Any, View], changes: Changes) -> None:

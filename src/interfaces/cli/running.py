@@ -34,7 +34,7 @@ def run(
             "--signals",
             parser=a_place_of_signals,
             metavar="PATH|-|URL",
-            help="JSON Lines file, - for standard input, or the URL of a source as in [[sources]].",
+            help="JSON Lines file, - for standard input, or the URL of a source.",
         ),
     ] = None,
     follow: Annotated[

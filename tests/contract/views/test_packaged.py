@@ -135,6 +135,23 @@ def exits(batch: Batch, rows: RowChanges) -> None:
     raise SystemExit(3)
 
 
+def interrupts(batch: Batch, rows: RowChanges) -> None:
+    raise KeyboardInterrupt
+
+
+def cancels(batch: Batch, rows: RowChanges) -> None:
+    raise asyncio.CancelledError
+
+
+class Unprintable(Exception):
+    def __str__(self) -> str:
+        raise ValueError
+
+
+def raises_what_cannot_be_printed(batch: Batch, rows: RowChanges) -> None:
+    raise Unprintable
+
+
 def reads_others(batch: Batch, rows: RowChanges) -> None:
     rows.find(ORDERS, (1,))
 
@@ -161,6 +178,9 @@ def a_row() -> TurnoverRow:
     [
         (raises, "KeyError: 'no such thing', in events 1 to 7"),
         (exits, "SystemExit: 3"),
+        (interrupts, "KeyboardInterrupt"),
+        (cancels, "CancelledError"),
+        (raises_what_cannot_be_printed, "Unprintable, in events 1 to 7"),
         (reads_others, "KeyError: 'orders'"),
         (writes_others, "it writes rows of orders"),
         (writes_what_is_no_row, "order_turnover.session_date: datetime.datetime(2025, 3, 10, 0, 0) is no date"),
@@ -180,6 +200,17 @@ async def test_one_whose_code_does_wrong_is_set_aside_with_one_line(
             await projector.listed(Query())
         assert await projector_of(log, views).catch_up() == len(log.events)
         assert len(await views.orders()) == 2
+
+
+@pytest.mark.parametrize("error", [SystemExit(3), KeyboardInterrupt(), asyncio.CancelledError(), KeyError("no such thing")])
+async def test_one_whose_view_does_wrong_ends_its_list_alone(ground: Ground, log: MemoryLog, error: BaseException) -> None:
+    def shown(*_row: Any) -> Any:
+        raise error
+
+    async with kept(ground, log, dataclasses.replace(ORDER_TURNOVER, shown=shown)) as projector:
+        with pytest.raises(ProjectionFailed, match=f"order_turnover cannot be listed: {type(error).__name__}"):
+            await projector.listed(Query())
+        assert await projector.catch_up() == 7
 
 
 async def test_one_that_takes_too_long_is_left_to_itself(ground: Ground, log: MemoryLog) -> None:
