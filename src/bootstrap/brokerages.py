@@ -86,7 +86,7 @@ def check_supplied(settings: Settings, supplied: Mapping[str, Brokerage]) -> Non
 
 def brokerage_of(settings: Settings, account: AccountSettings, clock: Clock, log: ActivityLog) -> Brokerage:
     """A real broker's adapters for one account. Raises `SettingsError`, also if its client library is not installed."""
-    return BROKERS.named(account.broker, f"account {account.id!r}: broker")(settings, account, clock, log)
+    return BROKERS.named(account.broker, f"account {account.id!r}: broker", settings.secrets)(settings, account, clock, log)
 
 
 def _built_in(settings: Settings, account: AccountSettings, clock: Clock, log: ActivityLog) -> Brokerage:

@@ -69,9 +69,12 @@ def open_doors(settings: Settings) -> Doors:
     """
     to_people = _notifiers(settings)
     return Doors(
-        [SOURCES.named(door.scheme, door.field)(settings, door) for door in sources(settings)],
+        [SOURCES.named(door.scheme, door.field, settings.secrets)(settings, door) for door in sources(settings)],
         [
-            *((door.field, _notices(door, NOTIFIERS.named(door.scheme, door.field)(settings, door))) for door in to_people),
+            *(
+                (door.field, _notices(door, NOTIFIERS.named(door.scheme, door.field, settings.secrets)(settings, door)))
+                for door in to_people
+            ),
             *_confirmations_file(settings),
             *((door.field, _published(settings, door)) for door in publishers(settings)),
         ],
@@ -105,7 +108,7 @@ def _confirmations_file(settings: Settings) -> list[tuple[str, Opener[Outlet]]]:
 
 
 def _published(settings: Settings, door: Door) -> Opener[Outlet]:
-    return _confirmations(PUBLISHERS.named(door.scheme, door.field)(settings, door))
+    return _confirmations(PUBLISHERS.named(door.scheme, door.field, settings.secrets)(settings, door))
 
 
 def _notices(door: Door, notifier: Opener[Notifier]) -> Opener[Outlet]:
@@ -135,15 +138,15 @@ class DoorCheck:
 def check_doors(settings: Settings) -> list[DoorCheck]:
     """Check all doors. Imports plugins, but opens nothing."""
     return [
-        *(_checked(door, SOURCES) for door in sources(settings)),
-        *(_checked(door, PUBLISHERS) for door in publishers(settings)),
-        *(_checked(door, NOTIFIERS) for door in notifiers(settings)),
+        *(_checked(settings, door, SOURCES) for door in sources(settings)),
+        *(_checked(settings, door, PUBLISHERS) for door in publishers(settings)),
+        *(_checked(settings, door, NOTIFIERS) for door in notifiers(settings)),
         *(_problem(field, name, partial(packaged, settings, name)) for field, name in projection_fields(settings)),
     ]
 
 
-def _checked(door: Door, registry: Registry[Any]) -> DoorCheck:
-    return _problem(door.field, door.shown, lambda: registry.named(door.scheme, door.field))
+def _checked(settings: Settings, door: Door, registry: Registry[Any]) -> DoorCheck:
+    return _problem(door.field, door.shown, lambda: registry.named(door.scheme, door.field, settings.secrets))
 
 
 def _problem(field: str, shown: str, find: Callable[[], object]) -> DoorCheck:
@@ -171,7 +174,7 @@ def file_source(settings: Settings, path: Path, *, follow: bool, from_beginning:
 def source_by_url(settings: Settings, url: str, field: str) -> Source:
     """A source of the command line, opened as one of the settings. Raises `SettingsError` and `InvalidInput`."""
     door = Door(field, url)
-    return SOURCES.named(door.scheme, field)(settings, door)
+    return SOURCES.named(door.scheme, field, (*settings.secrets, *door.secrets))(settings, door)
 
 
 def _file_by_url(settings: Settings, door: Door) -> Source:

@@ -35,7 +35,7 @@ PROJECTIONS: Registry[ReadModel[Any, Any]] = Registry(
 
 def projections(settings: Settings) -> list[ReadModel[Any, Any]]:
     """The read models, imported. Raises `SettingsError`."""
-    return [_named(name, field) for field, name in projection_fields(settings)]
+    return [_named(settings, name, field) for field, name in projection_fields(settings)]
 
 
 def projection_fields(settings: Settings) -> Iterator[tuple[str, str]]:
@@ -43,8 +43,8 @@ def projection_fields(settings: Settings) -> Iterator[tuple[str, str]]:
     return ((f"projections.{number}", name) for number, name in enumerate(settings.projections))
 
 
-def _named(name: str, field: str) -> ReadModel[Any, Any]:
-    model = PROJECTIONS.named(name, field)
+def _named(settings: Settings, name: str, field: str) -> ReadModel[Any, Any]:
+    model = PROJECTIONS.named(name, field, settings.secrets)
     if model in READ_MODELS:
         raise SettingsError(f"{field}: {name} is part of liveorder and always there; leave it out")
     return model
@@ -55,7 +55,7 @@ def packaged(settings: Settings, name: str) -> ReadModel[Any, Any]:
     fields = {each: field for field, each in projection_fields(settings)}
     if name not in fields:
         raise SettingsError(f"projections: {name} is not among them; add it to have its read model kept")
-    return _named(name, fields[name])
+    return _named(settings, name, fields[name])
 
 
 def installed(name: str) -> ReadModel[Any, Any] | None:

@@ -7,13 +7,16 @@ if two claim one name, both are refused.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from asyncio import CancelledError
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any, Generic, TypeVar
 
-from liveorder.domain.errors import SettingsError
+from pydantic import SecretStr
+
+from liveorder.domain.errors import SettingsError, described
 from liveorder.infrastructure.secrecy import Censor
 
 Part = TypeVar("Part")
@@ -27,6 +30,8 @@ class Plugin:
     kind: str
     entry: EntryPoint
     field: str
+    secrets: Collection[SecretStr] = ()
+    """Masked in what its import says."""
 
     @property
     def package(self) -> str:
@@ -37,16 +42,20 @@ class Plugin:
         """Import the entry point. Raises `SettingsError`."""
         try:
             return self.entry.load()
-        except (Exception, SystemExit) as error:
-            raise self.failure("cannot be imported", Censor()(_described(error))) from error
+        except (KeyboardInterrupt, CancelledError):
+            raise
+        except BaseException as error:  # noqa: BLE001 - foreign code may raise anything
+            raise self.failure("cannot be imported", Censor(self.secrets)(described(error))) from None
 
     @contextmanager
     def blamed(self, censor: Censor) -> Iterator[None]:
         """Turn any exception of the plugin into a `SettingsError` that names it. `censor` masks the secrets that it was given."""
         try:
             yield
-        except (Exception, SystemExit) as error:  # noqa: BLE001 - foreign code may raise anything
-            raise self.failure("cannot be opened", censor(_described(error))) from None
+        except (KeyboardInterrupt, CancelledError):
+            raise
+        except BaseException as error:  # noqa: BLE001 - foreign code may raise anything
+            raise self.failure("cannot be opened", censor(described(error))) from None
 
     def demanded(self, made: Made, port: str, members: tuple[str, ...]) -> Made:
         """Check the object that the plugin made. Raises `SettingsError` if it lacks members of the port."""
@@ -71,12 +80,12 @@ class Registry(Generic[Part]):
     or_else: str = ""
     """Another remedy for an unknown name."""
 
-    def named(self, name: str, field: str) -> Part:
-        """The part called `name`; a plugin is imported. `field`: the setting that has the name.
+    def named(self, name: str, field: str, secrets: Collection[SecretStr] = ()) -> Part:
+        """The part called `name`; a plugin is imported. `field`: the setting that has the name. `secrets`: those of the settings.
 
         Raises `SettingsError` if there is none, if several packages claim the name, or if the plugin cannot be imported.
         """
-        plugins = [Plugin(self.kind, entry, field) for entry in entry_points(group=self.group, name=name)]
+        plugins = [Plugin(self.kind, entry, field, secrets) for entry in entry_points(group=self.group, name=name)]
         claims = [*(["liveorder itself"] if name in self.built_in else []), *(plugin.package for plugin in plugins)]
         if len(claims) > 1:
             raise SettingsError(f"{field}: the {self.kind} {name!r} is claimed by {' and by '.join(claims)}; uninstall all but one")
@@ -93,7 +102,3 @@ class Registry(Generic[Part]):
         """All names: the built-in ones, then those of packages."""
         installed = {entry.name for entry in entry_points(group=self.group)}
         return [*self.built_in, *sorted(installed - set(self.built_in))]
-
-
-def _described(error: BaseException) -> str:
-    return f"{type(error).__name__}: {error}"

@@ -163,3 +163,11 @@ class LeaseLost(StoreError):
 
 class SettingsError(LiveOrderError):
     """A setting is missing, unknown or contradictory; the message names it and the remedy."""
+
+
+def described(error: BaseException) -> str:
+    """Kind and text of what foreign code raised; its text may raise too."""
+    try:
+        return f"{type(error).__name__}: {error}"
+    except BaseException:  # noqa: BLE001 - foreign code
+        return type(error).__name__

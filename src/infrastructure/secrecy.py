@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Collection
 from functools import lru_cache
+from urllib.parse import quote
 
 from pydantic import SecretStr
 
@@ -34,13 +36,24 @@ class Censor:
     """
 
     def __init__(self, secrets: Collection[SecretStr] = ()) -> None:
-        known = {secret.get_secret_value() for secret in secrets}
+        known = {form for secret in secrets for form in _forms(secret.get_secret_value())}
         longest_first = sorted((text for text in known if len(text) >= _SHORTEST_SECRET), key=len, reverse=True)
         self._known = re.compile("|".join(map(re.escape, longest_first))) if longest_first else None
 
     def __call__(self, text: str) -> str:
         known_hidden = text if self._known is None else self._known.sub(MASK, text)
         return _KEYWORD.sub(rf"\1={MASK}", _PARAMETER.sub(_masked_parameter, _without_credentials(known_hidden)))
+
+
+def _forms(secret: str) -> tuple[str, ...]:
+    """As it is, and as `repr`, JSON and URLs write it."""
+    return (
+        secret,
+        repr(secret)[1:-1],
+        json.dumps(secret)[1:-1],
+        json.dumps(secret, ensure_ascii=False)[1:-1],
+        quote(secret, safe=""),
+    )
 
 
 def no_path(text: str) -> str | None:

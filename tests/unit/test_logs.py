@@ -2,11 +2,13 @@ import asyncio
 import io
 import json
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from hypothesis import given
@@ -170,6 +172,14 @@ def test_secret_values_are_hidden_wherever_they_turn_up(book: Book) -> None:
     shown = book.console.getvalue() + json.dumps(book.records())
     assert all(secret not in shown for secret in ("hunter2", "other", "pw@"))
     assert f"GET /?t={MASK} failed" in shown
+
+
+@pytest.mark.parametrize("written", [str, repr, json.dumps, partial(quote, safe=""), lambda secret: repr(KeyError(secret))])
+def test_a_secret_is_masked_however_it_is_written(written: Callable[[str], str]) -> None:
+    hidden = "pa\\ss'wo\"rd é/1"
+    shown = Censor([SecretStr(hidden)])(f"no {written(hidden)} here")
+    assert "wo" not in shown
+    assert MASK in shown
 
 
 def test_a_password_in_a_url_is_hidden_and_the_rest_is_not() -> None:

@@ -173,6 +173,34 @@ async def test_a_plugin_that_fails_on_its_url_is_named_and_shows_no_secret(
     assert raised.value.__cause__ is None
 
 
+SAYS_IT = """
+import os
+class Own(BaseException): pass
+class Silent(Exception):
+    def __str__(self): raise ValueError
+raise {error}
+"""
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        ("KeyError(os.environ['PIGEON'])", "KeyError: '**********'"),
+        ("RuntimeError('no ' + repr(os.environ['PIGEON']))", "RuntimeError: no '**********'"),
+        ("Own(os.environ['PIGEON'])", "Own: **********"),
+        ("Silent()", "Silent"),
+    ],
+)
+def test_a_package_that_fails_at_its_import_shows_no_secret(
+    error: str, said: str, install: Install, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PIGEON", MARK)
+    install("carrier", SAYS_IT.format(error=error), sources={"pigeon": "carrier:source"})
+    shown = refused(with_source("pigeon://me:${PIGEON}@loft"))
+    assert shown.endswith(f"cannot be imported: {said}")
+    assert MARK not in shown
+
+
 async def test_a_plugin_that_makes_something_else_is_named(install: Install) -> None:
     install("carrier", "def source(access): return 7", sources={"pigeon": "carrier:source"})
     with pytest.raises(SettingsError, match="cannot be used: it made a int, not a SignalSource: it lacks name, finite, messages"):

@@ -25,7 +25,7 @@ from liveorder.application.reporting.read_models import (
     ViewsWriter,
 )
 from liveorder.application.reporting.views import View
-from liveorder.domain.errors import InvalidInput
+from liveorder.domain.errors import InvalidInput, described
 
 LIMIT_SECONDS = 60.0
 """For one batch of events: longer than a lock of the database is waited for."""
@@ -68,7 +68,7 @@ class PackagedProjector(Projector):
         except (ProjectionFailed, ViewsUnavailable, InvalidInput):
             raise
         except Exception as error:
-            raise ProjectionFailed(f"{self.model.name} cannot be listed: {_described(error)}") from error
+            raise ProjectionFailed(f"{self.model.name} cannot be listed: {described(error)}") from error
 
     async def catch_up(self) -> int:
         if self._set_aside is not None:
@@ -103,24 +103,16 @@ def _guarded(model: ReadModel[Any, View]) -> ReadModel[Any, View]:
             raise
         except BaseException as error:
             first, last = batch.events[0].position, batch.events[-1].position
-            raise ProjectionFailed(f"{_described(error)}, in events {first} to {last}") from error
+            raise ProjectionFailed(f"{described(error)}, in events {first} to {last}") from error
 
     def shown(*row: Any) -> View:
         assert model.shown is not None
         try:
             return model.shown(*row)
         except BaseException as error:
-            raise ProjectionFailed(f"{model.name} cannot be listed: {_described(error)}") from error
+            raise ProjectionFailed(f"{model.name} cannot be listed: {described(error)}") from error
 
     return replace(model, project=project, shown=None if model.shown is None else shown)
-
-
-def _described(error: BaseException) -> str:
-    """Of what foreign code raised, whose text may raise too."""
-    try:
-        return f"{type(error).__name__}: {error}"
-    except BaseException:  # noqa: BLE001 - foreign code
-        return type(error).__name__
 
 
 def _check(model: ReadModel[Any, View], changes: Changes) -> None:
