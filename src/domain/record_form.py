@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
 from functools import cache, cached_property
 from math import isfinite
 from types import UnionType
 from typing import Annotated, Any, TypeVar, Union, get_args, get_origin
+from uuid import UUID
 
 import msgspec
 from msgspec import NODEFAULT, Struct, defstruct
@@ -107,9 +109,12 @@ class Field:
         raise InvalidRecord(f"{self.name}: {value} is not {'at least' if self.may_be_least else 'above'} {self.least}")
 
     def _plain(self, value: Any) -> Any:
-        """A word of an enumeration as one, a whole number as `Decimal` or `float`, another mapping as a `dict`."""
-        if isinstance(value, str) and str in self.types:
-            return str(value)
+        """A word of an enumeration as one, a whole number as `Decimal` or `float`, another mapping as a `dict`, what is of a kind
+        derived from one of ours (`pandas.Timestamp`) as that.
+        """
+        for kind, plain in _PLAIN.items():
+            if kind in self.types and isinstance(value, kind) and not isinstance(value, bool):
+                return plain(value)
         if isinstance(value, Mapping) and dict in self.types:
             return dict(value)
         for kind in self.types:
@@ -119,6 +124,20 @@ class Field:
                 return kind(value)
         wanted = " or ".join(each.__name__ for each in self.types)
         raise InvalidRecord(f"{self.name}: {value!r} is {type(value).__name__}, not {wanted}")
+
+
+def _datetime(value: datetime) -> datetime:
+    return datetime.combine(value.date(), value.timetz())
+
+
+_PLAIN: Mapping[type, Callable[[Any], Any]] = {
+    str: str,
+    Decimal: Decimal,
+    datetime: _datetime,
+    UUID: lambda value: UUID(int=value.int),
+    float: float,
+}
+"""By kind: a value of a derived kind as one of the kind itself."""
 
 
 @cache

@@ -168,3 +168,31 @@ def test_a_request_is_its_terms() -> None:
 
 def test_a_request_stays_as_it_was_stored() -> None:
     assert SubmissionStarted.from_dict(submission().to_dict()) == submission()
+
+
+class ATime(datetime):
+    """As `pandas.Timestamp` is one."""
+
+
+class ANumber(Decimal):
+    pass
+
+
+class AnId(UUID):
+    pass
+
+
+def test_a_kind_derived_from_ours_is_taken_as_ours() -> None:
+    """What a broker's library gives may be one, and a fill must not bounce for it."""
+    at = ATime(2026, 3, 2, 14, 30, 5, 7, tzinfo=UTC)
+    filled = Filled(execution_id="e", quantity=ANumber("1.50"), price=Decimal(2), filled_at=at)
+    assert filled == Filled(
+        execution_id="e", quantity=Decimal("1.50"), price=Decimal(2), filled_at=datetime(2026, 3, 2, 14, 30, 5, 7, tzinfo=UTC)
+    )
+    assert (type(filled.filled_at), type(filled.quantity)) == (datetime, Decimal)
+    assert type(ENVELOPE.but(event_id=AnId(int=2)).event_id) is UUID
+    assert Filled.from_json(filled.to_json()) == filled
+    with pytest.raises(InvalidRecord, match="quantity"):
+        FILLED.but(quantity=ANumber("NaN"))
+    with pytest.raises(InvalidRecord, match="quantity"):
+        FILLED.but(quantity=ANumber(0))
