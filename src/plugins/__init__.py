@@ -56,7 +56,7 @@ from liveorder.domain.errors import (
     OutcomeUnknown,
     SettingsError,
 )
-from liveorder.domain.events import RecordedEvent
+from liveorder.domain.events import Envelope, RecordedEvent
 from liveorder.domain.execution_report import (
     Accepted,
     BrokerStatus,
@@ -136,6 +136,7 @@ __all__ = [
     "Confirmation",
     "DoorAccess",
     "DuplicateClientOrderId",
+    "Envelope",
     "Execution",
     "ExecutionBusted",
     "ExecutionCorrected",
