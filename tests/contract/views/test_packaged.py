@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import threading
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import date, datetime
 from decimal import Decimal
@@ -25,21 +25,10 @@ from liveorder.domain.errors import InvalidInput
 from liveorder.infrastructure.readmodels import views_apart
 from liveorder.infrastructure.readmodels.sql_views import SqlViews
 from tests.builders import SENT, acknowledged, fill
-from tests.contract.event_stores import WallClock, require_postgres
-from tests.contract.views.sets import STORE, Ground, dump, postgres_ground, projector_of, remove, sqlite_ground
+from tests.contract.event_stores import WallClock
+from tests.contract.views.sets import STORE, Ground, dump, projector_of, sqlite_ground
 from tests.interfaces.turnover import ORDER_TURNOVER, TurnoverRow
 from tests.unit.readmodels.logs import MemoryLog, order_id, requested
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-def ground(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Ground]:
-    if request.param == "sqlite":
-        yield sqlite_ground(tmp_path)
-        return
-    require_postgres()
-    ground = postgres_ground()
-    yield ground
-    remove(ground)
 
 
 @pytest.fixture

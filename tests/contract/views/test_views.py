@@ -1,6 +1,5 @@
 """The contract of `Views` and `ViewsWriter`, on SQLite and PostgreSQL."""
 
-from collections.abc import Iterator
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
@@ -24,19 +23,8 @@ from liveorder.infrastructure.readmodels import views_at
 from liveorder.infrastructure.readmodels.engines import engine_for
 from tests.builders import REFUSED, SENT, SESSION, acknowledged, bust, cancelled, correction, fill
 from tests.contract.event_stores import WallClock, require_postgres
-from tests.contract.views.sets import STORE, Ground, dump, postgres_ground, projector_of, remove, sqlite_ground
+from tests.contract.views.sets import STORE, Ground, dump, postgres_ground, projector_of, remove
 from tests.unit.readmodels.logs import MemoryLog, MemoryViews, order_id, requested
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-def ground(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Ground]:
-    if request.param == "sqlite":
-        yield sqlite_ground(tmp_path)
-        return
-    require_postgres()
-    ground = postgres_ground()
-    yield ground
-    remove(ground)
 
 
 @pytest.fixture
