@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 from dataclasses import replace
+from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 from liveorder.domain.broker_capabilities import BrokerCapabilities, KeySupport
 from liveorder.testing.venue.capabilities import capabilities_of
@@ -73,3 +75,11 @@ def finds_by_key(key_class: str) -> bool:
 def trusts_absence(key_class: str) -> bool:
     """Whether one that is not found is believed not to be there. Else a doubt about it is left to a person."""
     return WIRES[key_class].trusts_absence if key_class in WIRES else key_class != "none"
+
+
+def is_of_another_day(key_class: str, sent_at: datetime) -> bool:
+    """Whether the broker's lists do not reach back to a request any more: then it is never believed not to be there."""
+    zone = WIRES[key_class].forgets_at_midnight_in if key_class in WIRES else None
+    if zone is None:
+        return False
+    return sent_at.astimezone(ZoneInfo(zone)).date() != datetime.now(ZoneInfo(zone)).date()

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from itertools import islice
 from pathlib import Path
+
+import pytest
 
 from tests.crash.crowd import SIZES, crowd_of
 from tests.crash.defects import DEFECTS
 from tests.crash.in_short import in_short
+from tests.crash.key_classes import is_of_another_day
 from tests.crash.matrix import Boundaries, Matrix, drawn
 from tests.crash.published import figures, shortcomings
 from tests.crash.results import COUNTING, MATRIX, TrialResults
@@ -97,3 +101,12 @@ def test_a_crowd_is_the_same_for_the_same_case_and_each_of_its_signals_has_a_sou
     assert {len(crowd.members) for crowd in crowds} <= {*SIZES}
     assert all(member.sources for crowd in crowds for member in crowd.members)
     assert any(len(member.sources) > 1 for member in crowds[0].members)
+
+
+@pytest.mark.parametrize(("key_class", "forgets"), [("ibkr", True), ("alpaca", False), ("unique", False)])
+def test_what_is_not_found_of_the_day_before_is_left_to_a_person_where_the_broker_forgets_at_midnight(
+    key_class: str, forgets: bool
+) -> None:
+    now = datetime.now(UTC)
+    assert is_of_another_day(key_class, now - timedelta(days=1)) is forgets
+    assert not is_of_another_day(key_class, now)

@@ -9,9 +9,10 @@ from typing import Any
 from uuid import UUID
 
 from liveorder.domain.execution_report import BrokerStatus, OrderSnapshot
+from liveorder.domain.order.events import SubmissionStarted
 from liveorder.testing.venue.control import VenueControl
 from tests.crash.cases import HELD, OPERATIONS, Case
-from tests.crash.key_classes import finds_by_key, longest_doubt_seconds, trusts_absence
+from tests.crash.key_classes import finds_by_key, is_of_another_day, longest_doubt_seconds, trusts_absence
 from tests.crash.processes import Process
 from tests.crash.stored import Stored, emitted, of_any, stored_at, unresolved
 
@@ -109,7 +110,7 @@ async def judged(
         *of_any(stored, lives),
     ]
     if evidence.order is not None:
-        found += _doubt(case, theirs, evidence.order, evidence) if evidence.is_in_doubt else _end(case, theirs, evidence)
+        found += _doubt(case, theirs, stored, evidence.order, evidence) if evidence.is_in_doubt else _end(case, theirs, evidence)
     doubt_seconds = evidence.doubt_seconds if stored.had_doubt else None
     if theirs and finds_by_key(case.key_class) and evidence.seconds_known_to_venue > longest_doubt_seconds(case.key_class):
         found.append(f"in doubt for {evidence.seconds_known_to_venue:.1f} s although the venue had it")
@@ -137,11 +138,13 @@ def _at_the_venue(theirs: Sequence[OrderSnapshot], key: str | None, lives: Seque
             yield "an order was sent that the venue had already"
 
 
-def _doubt(case: Case, theirs: Sequence[OrderSnapshot], ours: dict[str, Any], evidence: Evidence) -> Iterator[str]:
+def _doubt(case: Case, theirs: Sequence[OrderSnapshot], stored: Stored, ours: dict[str, Any], evidence: Evidence) -> Iterator[str]:
     if ours["key"] not in evidence.doubts:
         yield "a doubt that nobody is shown"
     is_findable = theirs and finds_by_key(case.key_class)
-    if is_findable or trusts_absence(case.key_class) or ours["is_at_broker"]:
+    sent_at = [each.envelope.recorded_at for each in stored.log if isinstance(each.event, SubmissionStarted)]
+    is_provable = trusts_absence(case.key_class) and not any(is_of_another_day(case.key_class, at) for at in sent_at)
+    if is_findable or is_provable or ours["is_at_broker"]:
         yield f"still in doubt although it can be asked for: {ours['requests']}, {len(theirs)} at the venue"
     if filled_of(theirs) < Decimal(ours["filled"]):
         yield f"{ours['filled']} filled here, {filled_of(theirs)} at the venue"

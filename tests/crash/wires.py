@@ -52,6 +52,8 @@ class Wire:
     """The settings that lead there."""
     broker_order_id: Callable[[str], str]
     """The broker's id of one of the venue's orders."""
+    forgets_at_midnight_in: str | None = None
+    """A time zone: its lists reach back to midnight there, and what is not found of the day before is left to a person."""
     cannot: Mapping[str, str] = field(default_factory=dict)
     """Operations that the broker does not have, with the reason."""
     catalogue: Path | None = None
@@ -190,6 +192,7 @@ WIRES = {
             "NASDAQ:AAPL",
             KeySupport.SEARCHABLE,
             trusts_absence=True,
+            forgets_at_midnight_in="America/New_York",
             key_field="orderRef",
             serving=_ibkr,
             section=_ibkr_section,
