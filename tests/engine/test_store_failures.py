@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine, Sequence
+from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -21,12 +22,12 @@ from liveorder.domain.lifecycle import OrderStatus
 from liveorder.domain.order import LiveOrder
 from liveorder.domain.order.events import Cancelled, CancelRequested, Filled, SubmissionStarted
 from liveorder.domain.trading_halt import EVERYTHING, HaltReason
+from liveorder.domain.values import ZERO
 from liveorder.infrastructure.emergency_journal import FileEmergencyJournal
 from liveorder.infrastructure.eventstore.order_store import DatabaseOrderStore
 from liveorder.infrastructure.eventstore.sqlite import Placement, SQLiteDatabase
 from liveorder.infrastructure.eventstore.transaction import NotStored, Stored, Transaction
 from liveorder.testing.venue.capabilities import capabilities_of
-from liveorder.testing.venue.faults import FaultKind, Point
 from liveorder.testing.venue.settings import Fills
 from tests.engine.scenes import ACCOUNT, NOON, SPY, STILL, Scene, a_limit, a_scene, a_signal, until
 from tests.simulation.clocks import JumpingClock
@@ -488,15 +489,41 @@ async def test_stopping_while_the_store_is_away_lets_go_of_everything(tmp_path: 
             assert NOON + timedelta(seconds=1) <= scene.clock.now()
 
 
-async def test_a_report_while_the_store_is_away_is_found_by_the_next_poll(tmp_path: Path) -> None:
-    async with a_scene(tmp_path, UNFILLED) as scene, scene.living() as engine:
-        order = await engine.execute.execute(a_limit())
+async def _fills_in_part(scene: Scene, order: LiveOrder) -> None:
+    await scene.control.fill(order.broker_order_id or "", Decimal(3), Decimal(400))
+
+
+async def _fills_wholly(scene: Scene, order: LiveOrder) -> None:
+    await scene.control.fill(order.broker_order_id or "", order.terms.quantity or ZERO, Decimal(400))
+
+
+async def _is_busted(scene: Scene, order: LiveOrder) -> None:
+    await scene.control.bust(next(iter(order.executions.reported)))
+
+
+async def _is_ended(scene: Scene, order: LiveOrder) -> None:
+    await scene.control.close_order(order.broker_order_id or "")
+
+
+@pytest.mark.parametrize("what_happens", [_fills_in_part, _fills_wholly, _is_busted, _is_ended])
+async def test_what_a_stream_reports_while_the_store_is_away_is_booked_as_soon_as_it_is_back(
+    tmp_path: Path, what_happens: Callable[[Scene, LiveOrder], Coroutine[Any, Any, None]]
+) -> None:
+    """Also where the open orders of a quiet account are asked for seldom, and a closed one never."""
+    seldom = replace(capabilities_of(UNFILLED), quiet_poll_seconds=900.0)
+    async with (
+        a_scene(tmp_path, UNFILLED, capabilities=seldom, terms={"reconcile_seconds": 1e6}) as scene,
+        scene.living() as engine,
+    ):
+        order = await engine.execute.execute(a_limit(quantity=5))
+        if what_happens is _is_busted:
+            await _fills_wholly(scene, order)
+            await until(lambda: engine.orders.unfinished() == [])
+        await asyncio.sleep(60)
+        before = await engine.orders.get(order.order_id)
         scene.lock_store()
-        await scene.control.fill(order.broker_order_id or "", Decimal(3), Decimal(400))
-        await asyncio.sleep(0.3)
+        await what_happens(scene, before)
+        await until(lambda: scene.log.of("ERROR") != [])
         scene.unlock_store()
-        await asyncio.sleep(0.5)
-        assert (await engine.orders.get(order.order_id)).filled_quantity == Decimal(3)
-        await scene.lay(FaultKind.REPORT_LOST, Point.REPORT, None)
-        assert any("locked" in line for line in scene.log.of("ERROR"))
-        assert engine.gateways[ACCOUNT].in_flight == {}
+        await asyncio.sleep(2)
+        assert (await engine.orders.get(order.order_id)).version > before.version

@@ -59,7 +59,7 @@ async def _reports_for_ever(engine: Any, order: Any) -> None:
     """As a poll that has news of an order tells them, again and again."""
     while True:
         news = Accepted(broker_order_id="V2", client_order_id=order.client_order_id)
-        await engine.track._safely("SIM", engine.track.book("SIM", news))
+        await engine.track.book_streamed("SIM", news)
         await asyncio.sleep(1.0)
 
 

@@ -22,6 +22,7 @@ from liveorder.application.ports.clock import Clock
 from liveorder.application.ports.order_store import OrderStore
 from liveorder.application.recording import Cause
 from liveorder.application.runtime.concurrently import QUESTIONS_AT_ONCE, concurrently
+from liveorder.domain.account_config import RetryPolicy
 from liveorder.domain.errors import BrokerError, LiveOrderError
 from liveorder.domain.events import Event
 from liveorder.domain.evidence import is_overtaken, may_be_old, something_was_missed_since
@@ -37,6 +38,10 @@ _T = TypeVar("_T")
 
 RECALLED_AT_ONCE = 500
 """Reports of executions whose orders are read together."""
+LOOK_BACK = timedelta(hours=24)
+"""How far back executions are asked for, when it is not known what was missed. Booking one twice adds nothing."""
+MISSED_WAITS = RetryPolicy()
+"""Between questions for reports that could not be booked."""
 
 
 class ApplyReports:
@@ -57,6 +62,12 @@ class ApplyReports:
         self._clock, self._log, self._poll_seconds = clock, log, poll_seconds
         self._on_orphan = on_orphan
         self._absent: dict[str, Sequence[LiveOrder]] = {}
+        self._missed: dict[str, int] = {}
+        """Accounts with reports that could not be booked, and how many polls since then ended like that."""
+
+    async def book_streamed(self, account_id: str, report: ExecutionReport) -> None:
+        """Book a report of the broker's stream. If that fails, the next poll, which is soon then, asks for it."""
+        await self._safely(account_id, report, self.book(account_id, report))
 
     async def book(
         self, account_id: str, report: ExecutionReport, asked: Mapping[UUID, int] = MappingProxyType({})
@@ -127,11 +138,13 @@ class ApplyReports:
             occurred_at=report.occurred_at,
         )
 
-    async def _safely(self, account_id: str, booking: Awaitable[_T]) -> _T | None:
+    async def _safely(self, account_id: str, report: ExecutionReport, booking: Awaitable[_T]) -> _T | None:
         try:
             return await booking
         except LiveOrderError as error:
-            self._log.write("ERROR", f"Report not booked, the poll will find it: {error}", account_id=account_id)
+            self._missed.setdefault(account_id, 0)
+            text = f"Report not booked, the next poll asks for it: {error}"
+            self._log.write("ERROR", text, account_id=account_id, broker_order_id=report.broker_order_id)
             return None
 
     async def book_outcome(self, order: LiveOrder, kind: RequestKind, request_id: str, outcome: Outcome) -> LiveOrder:
@@ -148,15 +161,31 @@ class ApplyReports:
     # --- poll ------------------------------------------------------------------------------------------------------------------
 
     async def poll_for_ever(self, gateway: Gateway) -> None:
-        can, polled_at = gateway.broker.capabilities, -math.inf
-        seconds = can.poll_seconds(self._poll_seconds)
+        seconds, polled_at = gateway.broker.capabilities.poll_seconds(self._poll_seconds), -math.inf
         while True:
             await self._clock.sleep(seconds)
-            is_quiet = gateway.is_followed and not gateway.in_flight  # the stream reports what happens
-            wanted_at = polled_at + can.quiet_poll_seconds if is_quiet else polled_at
-            if self._orders.unfinished(gateway.account_id) and self._clock.monotonic() >= wanted_at:
+            if self._clock.monotonic() < polled_at + self._poll_wait(gateway):
+                continue
+            has_missed = gateway.account_id in self._missed
+            if has_missed or self._orders.unfinished(gateway.account_id):
                 polled_at = self._clock.monotonic()
+                if has_missed:
+                    await self._catch_up_missed(gateway)
                 await self.poll(gateway)
+
+    def _poll_wait(self, gateway: Gateway) -> float:
+        """Seconds from one poll to the next, if longer than usual."""
+        if failed := self._missed.get(gateway.account_id):
+            return MISSED_WAITS.wait_after(failed)
+        is_quiet = gateway.is_followed and not gateway.in_flight and failed is None  # the stream reports what happens
+        return gateway.broker.capabilities.quiet_poll_seconds if is_quiet else 0.0
+
+    async def _catch_up_missed(self, gateway: Gateway) -> None:
+        """Of an account with reports that could not be booked: book what the broker reports of the last day."""
+        failed = self._missed.pop(gateway.account_id)
+        is_answered = await self.catch_up(gateway, self._clock.now() - LOOK_BACK)
+        if not is_answered or gateway.account_id in self._missed:
+            self._missed[gateway.account_id] = failed + 1
 
     async def poll(self, gateway: Gateway) -> bool:
         """Ask for all open orders, then singly for those of ours that are not among them. False when the broker did not answer."""
@@ -172,7 +201,7 @@ class ApplyReports:
             key = snapshot.client_order_id
             if key is not None and is_overtaken(self._orders.known_by_key(key), keys.get(key)):
                 continue  # it is asked for again at the next poll
-            booked = await self._safely(gateway.account_id, self.book(gateway.account_id, snapshot, asked))
+            booked = await self._safely(gateway.account_id, snapshot, self.book(gateway.account_id, snapshot, asked))
             if booked is not None and (since := something_was_missed_since(booked, snapshot)) is not None:
                 await self.catch_up(gateway, since)
         self._unmatched.still_listed(gateway.account_id, {snapshot.broker_order_id for snapshot in snapshots})
@@ -213,12 +242,12 @@ class ApplyReports:
     async def _book_recalled(self, gateway: Gateway, reports: Sequence[ExecutionReport]) -> None:
         """Of closed orders most, which tell nothing new: these are read all at once and not one by one."""
         account_id = gateway.account_id
-        strange = await self._safely(account_id, self._orders.recall(account_id, reports)) or ()
+        strange = await self._safely(account_id, reports[0], self._orders.recall(account_id, reports)) or ()
         for report in reports:
             if report.client_order_id is None and report.broker_order_id in strange:
-                await self._safely(account_id, self._unmatched.keep(account_id, gateway.broker.name, report))
+                await self._safely(account_id, report, self._unmatched.keep(account_id, gateway.broker.name, report))
             else:
-                await self._safely(account_id, self.book(account_id, report))
+                await self._safely(account_id, report, self.book(account_id, report))
 
 
 class UnmatchedReports:

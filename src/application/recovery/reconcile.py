@@ -10,11 +10,10 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
-from datetime import timedelta
 from decimal import Decimal
 
 from liveorder.application.gateway.gateway import Gateway
-from liveorder.application.orders.apply_reports import ApplyReports, UnmatchedReports
+from liveorder.application.orders.apply_reports import LOOK_BACK, ApplyReports, UnmatchedReports
 from liveorder.application.orders.fees_in_kind import FeesInKind, held
 from liveorder.application.orders.order_register import OrderRegister
 from liveorder.application.ports.activity_log import ActivityLog
@@ -28,8 +27,6 @@ from liveorder.domain.errors import BrokerError
 from liveorder.domain.reconciliation import Difference, DifferenceKind, ReconciliationReport, may_be_fills, position_differences
 from liveorder.domain.values import EXACT, ZERO
 
-LOOK_BACK = timedelta(hours=24)
-"""How far back executions are asked for. Booking one twice adds nothing."""
 LOOK_AGAIN_SECONDS = 1.0
 """Wait between two questions for positions that differ. The broker's executions include a fill well within it."""
 MOST_LOOKS = 5

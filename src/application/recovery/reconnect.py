@@ -73,7 +73,7 @@ class Reconnect:
         self._gateway.is_followed = True
         try:
             async for report in self._gateway.broker.reports():
-                self._dispatcher.post(Lane.REPORTS, partial(self._track.book, self._gateway.account_id, report))
+                self._dispatcher.post(Lane.REPORTS, partial(self._track.book_streamed, self._gateway.account_id, report))
         finally:
             self._gateway.is_followed = False
 
