@@ -196,6 +196,18 @@ def test_a_cover_takes_nothing_as_long_as_it_rests_and_as_it_fills() -> None:
     assert money.left() == 10_000
 
 
+def test_a_resting_cover_takes_its_value_once_the_position_is_read_anew_as_flat() -> None:
+    """The log had more to say of it than was kept: no step of the order tells that."""
+    money = Money()
+    held(money, -100)
+    cover = a_cover()
+    for events in ((SENT,), (ACKNOWLEDGED,)):
+        cover = money.track(cover, *events)
+    held(money, 0)
+    look(money.book)
+    assert money.left() < 10_000
+
+
 def test_a_buy_that_turns_a_short_position_takes_what_it_adds() -> None:
     money = Money()
     held(money, -100)

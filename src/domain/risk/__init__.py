@@ -3,6 +3,7 @@
 from liveorder.domain.risk.assessment import GATES, REPLACEMENT_RULES, RULES, SWITCHES, Assessment, assess, assess_all
 from liveorder.domain.risk.buying_power import is_paid_in_full, is_short
 from liveorder.domain.risk.consequences import end_unwanted, is_refused_though_it_may_be_sent, refused_by
+from liveorder.domain.risk.covers import NO_COVER, Cover, Covers
 from liveorder.domain.risk.exposure import Exposure, OpenSide, share_of
 from liveorder.domain.risk.open_order import OpenExposure, open_exposure
 from liveorder.domain.risk.proposal import BuyingPower, Proposal, RiskCase, RiskRefusal, RiskView, Rule, is_reducing
@@ -12,11 +13,14 @@ __all__ = [
     "AUTO_TRADING",
     "GATES",
     "KILL_SWITCH",
+    "NO_COVER",
     "REPLACEMENT_RULES",
     "RULES",
     "SWITCHES",
     "Assessment",
     "BuyingPower",
+    "Cover",
+    "Covers",
     "Exposure",
     "OpenExposure",
     "OpenSide",

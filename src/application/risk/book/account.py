@@ -115,12 +115,16 @@ class AccountBook:
         if worst != counted:
             self._exchange(holding, counted, worst)
         self.funds.count(order if durable is None else durable.order, worst)
-        for each, cover in holding.share_out().items():
-            self.funds.cover(each, cover)
+        self._cover(holding)
         if worst is not None and (durable is None or not durable.order.is_sent):
             self.unattempted.add(order_id)
         else:
             self.unattempted.discard(order_id)
+
+    def _cover(self, holding: InstrumentFigures) -> None:
+        """What is bought back costs no buying power."""
+        for order_id, cover in holding.share_out().items():
+            self.funds.cover(order_id, cover)
 
     def _exchange(self, holding: InstrumentFigures, counted: OpenExposure | None, worst: OpenExposure | None) -> None:
         if counted is not None:
@@ -167,6 +171,7 @@ class AccountBook:
 
     def refresh(self) -> None:
         for key in self._touched:
+            self._cover(self._holdings[key])
             self._count(self._holdings[key])
         self._touched.clear()
 

@@ -13,14 +13,13 @@ from decimal import Decimal
 from typing import NamedTuple, TypeAlias
 from uuid import UUID
 
-from liveorder.application.risk.book.holding import NO_COVER, Cover
 from liveorder.domain.broker_account import BrokerAccount, Figure
 from liveorder.domain.broker_capabilities import BrokerCapabilities
 from liveorder.domain.instrument import Instrument
 from liveorder.domain.lifecycle import OrderStatus
 from liveorder.domain.order import LiveOrder
 from liveorder.domain.order.executions import Executions
-from liveorder.domain.risk import BuyingPower, OpenExposure, is_paid_in_full, share_of
+from liveorder.domain.risk import NO_COVER, BuyingPower, Cover, OpenExposure, is_paid_in_full, share_of
 from liveorder.domain.values import EXACT, ZERO, AssetClass, total
 
 PACE_SECONDS = 1.0

@@ -5,27 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import NamedTuple
 from uuid import UUID
 
 from liveorder.domain.position import Position, shown
 from liveorder.domain.position_booking import summed
 from liveorder.domain.quotes import Price
-from liveorder.domain.risk import Exposure, OpenExposure
+from liveorder.domain.risk import Cover, Covers, Exposure, OpenExposure
 from liveorder.domain.values import EXACT, ZERO, Side
 
 _COST_DECIMALS = 8
-
-
-class Cover(NamedTuple):
-    """Units of an open buy that only take off what is short."""
-
-    units: Decimal = ZERO
-    most: Decimal = ZERO
-    """Once all open sales are filled, which the broker may know already."""
-
-
-NO_COVER = Cover()
 
 
 @dataclass(slots=True)
@@ -39,10 +27,8 @@ class InstrumentFigures:
     exposure: Exposure = field(default_factory=Exposure)
     doubts: dict[UUID, None] = field(default_factory=dict)
     """Orders in doubt, the oldest first."""
-    buys: dict[UUID, OpenExposure] = field(default_factory=dict)
-    """Those that are open."""
-    covers: Mapping[UUID, Cover] = field(default_factory=dict)
-    """By open buy, where it takes off what is short, or could."""
+    covers: Covers = field(default_factory=Covers)
+    """Which open buys take off what is short, or could."""
     counted: Exposure | None = None
     """What the account's sums contain of it."""
 
@@ -71,39 +57,21 @@ class InstrumentFigures:
     def open(self, order: OpenExposure) -> None:
         self.exposure = self.exposure.plus(order.side, order.quantity, order.value)
         if order.side is Side.BUY:
-            self.buys[order.order_id] = order
+            self.covers.open(order.order_id, order.quantity, order.value)
         if order.is_in_doubt:
             self.doubts[order.order_id] = None
 
     def close(self, order: OpenExposure) -> None:
         self.exposure = self.exposure.minus(order.side, order.quantity, order.value)
-        self.buys.pop(order.order_id, None)
+        self.covers.close(order.order_id)
         self.doubts.pop(order.order_id, None)
 
     def share_out(self) -> Mapping[UUID, Cover]:
-        """Divide what is short among the open buys, no unit twice and at the worst: the cheapest come first, the dear ones add.
-
-        Returns those that changed.
-        """
-        if not self.buys and not self.covers:
+        """What of the open buys only takes off what is short, where that changed."""
+        if self.covers.is_idle:
             return {}
-        before, held = self.covers, ZERO if self.position is None else self.position.quantity
-        now, most = self._shares(-held), self._shares(EXACT.subtract(self.exposure.sells.quantity, held))
-        self.covers = {order_id: Cover(now.get(order_id, ZERO), units) for order_id, units in most.items()}
-        changed = {order_id: cover for order_id, cover in self.covers.items() if cover != before.get(order_id)}
-        return changed | dict.fromkeys(before.keys() - self.covers.keys(), NO_COVER)
-
-    def _shares(self, short: Decimal) -> Mapping[UUID, Decimal]:
-        """By open buy, in units."""
-        shares: dict[UUID, Decimal] = {}
-        if short <= 0:
-            return shares
-        for order in sorted((each for each in self.buys.values() if each.quantity), key=_unit_value):
-            if (units := min(order.quantity, short)) <= 0:
-                break
-            shares[order.order_id] = units
-            short = EXACT.subtract(short, units)
-        return shares
+        held = ZERO if self.position is None else self.position.quantity
+        return self.covers.divide(EXACT.minus(held), self.exposure.sells.quantity)
 
     def measure(self, price: Price | None) -> None:
         """Value the position at `price`, or at cost where there is none."""
@@ -120,7 +88,3 @@ def _value(position: Position, price: Price | None) -> Decimal:
     if price is None:
         return shown(abs(position.cost), _COST_DECIMALS)
     return abs(position.quantity * price.amount * position.multiplier)
-
-
-def _unit_value(order: OpenExposure) -> Decimal:
-    return order.value / order.quantity
