@@ -34,6 +34,7 @@ _LONGEST_DENOMINATOR = 10**COST_DECIMALS
 _ALWAYS_WRITTEN = ("currency", "multiplier", "quantity", "cost", "cash_flow", "commission")
 # The ambient context would round silently past 28 digits: coins have 18 decimals, and there are trillions of some.
 _EXACT = Context(prec=1000, traps=[Inexact, InvalidOperation])
+_28_DIGITS = Context(prec=28)
 
 
 class PositionSide(StrEnum):
@@ -158,6 +159,14 @@ class Position:
         if not self.quantity:
             return None
         return shown(self.cost / (_fraction(self.quantity) * _fraction(self.multiplier)), AVERAGE_PRICE_DECIMALS)
+
+    @property
+    def cost_of_one(self) -> Decimal:
+        """What units go at that leave the position and earn nothing: the average cost to 28 digits, half to even; 0 when flat."""
+        if not self.quantity:
+            return ZERO
+        cost = self.cost / (_fraction(self.quantity) * _fraction(self.multiplier))
+        return _28_DIGITS.divide(Decimal(cost.numerator), Decimal(cost.denominator))
 
     @property
     def realized_gross(self) -> Fraction:

@@ -12,11 +12,10 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 from fractions import Fraction
-from typing import NamedTuple, TypeAlias
+from typing import NamedTuple, Protocol
 
-from liveorder.domain.order.events import OrderRequested
+from liveorder.domain.instrument import Instrument
 from liveorder.domain.position import Position
-from liveorder.domain.position_adjustment import PositionAdjusted
 from liveorder.domain.values import EXACT, ZERO, Money, total, with_money
 
 NOTHING = Fraction(0)
@@ -116,8 +115,17 @@ class Holding:
         return cls(Position.from_json(state), int(opened), int(last))
 
 
-Owner: TypeAlias = OrderRequested | PositionAdjusted
-"""Says whose a position is, and of what."""
+class Owner(Protocol):
+    """Says whose a position is, and of what: the intent of an order, or what a position event changes."""
+
+    @property
+    def account_id(self) -> str: ...
+
+    @property
+    def strategy_name(self) -> str: ...
+
+    @property
+    def instrument(self) -> Instrument: ...
 
 
 class HoldingKey(NamedTuple):

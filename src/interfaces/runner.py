@@ -45,6 +45,7 @@ from liveorder.domain.events import RecordedEvent
 from liveorder.domain.lifecycle import OrderStatus
 from liveorder.domain.order import LiveOrder
 from liveorder.domain.order.events import CancelReason, Refused
+from liveorder.domain.position_adjustment import PositionTransferred
 from liveorder.domain.reconciliation import ReconciliationReport
 from liveorder.domain.signal import Signal
 from liveorder.domain.values import Side
@@ -285,6 +286,36 @@ class Runner:
         """Adopt an order that was placed elsewhere."""
         adopting = self._engine.adopt.adopt_order(account_id, broker_order_id, evidence, f"person:{actor}")
         return order_view(await self._engine.dispatcher.done(adopting))
+
+    async def transfer(
+        self,
+        instrument: str,
+        *,
+        from_strategy: str,
+        to_strategy: str,
+        quantity: Number,
+        price: Number | None = None,
+        account_id: str | None = None,
+        evidence: str,
+        actor: str,
+    ) -> PositionTransferred:
+        """Move `quantity` (signed, units) of what `from_strategy` holds of the instrument, named by its key, to `to_strategy`.
+
+        At `price`, else at average cost, so that nothing is earned. Without `account_id`, on the default account. Raises
+        `InvalidInput` for what is not held, and `DecisionRefused` while open orders could still take it.
+        """
+        engine = self._engine
+        transferring = engine.transfer.transfer(
+            account_id or engine.orders.identity.default_account,
+            instrument,
+            from_strategy,
+            to_strategy,
+            Decimal(quantity),
+            evidence,
+            f"person:{actor}",
+            _exact(price),
+        )
+        return await engine.dispatcher.done(transferring)
 
     async def settle(self, order_id: UUID, *, found: str | None = None, evidence: str, actor: str) -> OrderView:
         """End a doubt on a person's evidence: the broker has the order under the id `found`, or, without one, never received it."""

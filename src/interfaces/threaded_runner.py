@@ -22,6 +22,7 @@ from liveorder.application.reporting.views import (
 from liveorder.application.risk.account_figures import LOOK_SECONDS
 from liveorder.bootstrap import EventRecorder
 from liveorder.domain.order.events import Refused
+from liveorder.domain.position_adjustment import PositionTransferred
 from liveorder.domain.reconciliation import ReconciliationReport
 from liveorder.domain.signal import Signal
 from liveorder.interfaces.runner import Number, Runner
@@ -148,6 +149,9 @@ class ThreadedRunner:
 
     def adopt(self, account_id: str, broker_order_id: str, *, evidence: str, actor: str) -> OrderView:
         return self._wait_for(self._open_runner.adopt(account_id, broker_order_id, evidence=evidence, actor=actor))
+
+    def transfer(self, instrument: str, **fields: Any) -> PositionTransferred:
+        return self._wait_for(self._open_runner.transfer(instrument, **fields))
 
     def settle(self, order_id: UUID, *, found: str | None = None, evidence: str, actor: str) -> OrderView:
         return self._wait_for(self._open_runner.settle(order_id, found=found, evidence=evidence, actor=actor))

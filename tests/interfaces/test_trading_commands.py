@@ -233,3 +233,27 @@ def test_an_order_that_the_broker_does_not_list_cannot_be_adopted(cli: CommandLi
 def test_recover_says_what_it_found(cli: CommandLine) -> None:
     submit(cli, resting("r"))
     assert cli.run("recover").stdout == "1 unfinished, 0 in doubt, 0 taken up again\n"
+
+
+def test_units_are_transferred_to_another_strategy_by_the_instruments_key(cli: CommandLine) -> None:
+    submit(cli, coin("a"))
+    move = ["transfer", "CRYPTO:ETH/USD", "--from", "default", "--to", "carry"]
+    moved = cli.run(*move, "--quantity", "0.04", "--evidence", "carry bought it")
+    assert (moved.exit_code, moved.stdout.strip()) == (
+        0,
+        "0.04 ETH/USD on account SIM went from default to carry, 3000 each: carry bought it",
+    )
+    assert {row["strategy_name"]: row["quantity"] for row in cli.json("positions")} == {"default": "0.06", "carry": "0.04"}
+    at_a_price = cli.json(*move, "--quantity", "0.06", "--price", "3100", "--evidence", "and the rest", "--account", "SIM")
+    assert (at_a_price["price"], at_a_price["to_strategy"]) == ("3100", "carry")
+    (giver,) = cli.json("positions", "--strategy", "default")
+    assert (giver["status"], giver["realized_pnl"]) == ("CLOSED", "6")
+    assert len(cli.json("orders")) == 1
+    assert cli.run("replay", "--verify").exit_code == 0
+
+
+def test_what_nobody_holds_is_not_transferred(cli: CommandLine) -> None:
+    submit(cli, coin("a"))
+    refused = cli.run("transfer", "ETH/USD", "--from", "default", "--to", "b", "--quantity", "1", "--evidence", "-")
+    assert refused.exit_code == ExitCode.INVALID_INPUT
+    assert "error: instrument: SIM has no position in ETH/USD; use CRYPTO:ETH/USD" in " ".join(refused.stderr.split())

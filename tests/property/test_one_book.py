@@ -28,7 +28,7 @@ from liveorder.domain.instrument import Instrument
 from liveorder.domain.order import LiveOrder
 from liveorder.domain.order import events as ev
 from liveorder.domain.position import Position
-from liveorder.domain.position_adjustment import AdjustmentReason, PositionAdjusted, position_stream
+from liveorder.domain.position_adjustment import AdjustmentReason, PositionAdjusted, PositionTransferred, position_stream
 from liveorder.domain.position_booking import Holding
 from liveorder.domain.values import AssetClass, Side
 from tests.books import KIND, OWN, Book, Deal, Standing
@@ -174,12 +174,31 @@ class Account:
         recorded = self.store.add_to(position_stream("U1", COIN.key), kept)
         await self._commit(entries_of(kept, SESSION, seconds(5)), recorded)
 
+    async def transfer(self, strategy: int, units: int, price: int) -> None:
+        """So many go to the other strategy; what a person may not transfer is still booked exactly."""
+        giver, taker = STRATEGIES[strategy % 2], STRATEGIES[1 - strategy % 2]
+        gone = PositionTransferred(
+            account_id="U1",
+            from_strategy=giver,
+            to_strategy=taker,
+            instrument=COIN,
+            quantity=Decimal(units),
+            price=Decimal(price),
+            effective_at=seconds(5),
+            evidence="the wrong one bought",
+            transfer_id=f"t{len(self.store.events)}",
+        )
+        self.books[giver].deals.append(Deal(Fraction(-units), Fraction(price)))
+        self.books[taker].deals.append(Deal(Fraction(units), Fraction(price)))
+        recorded = self.store.add_to(position_stream("U1", COIN.key), gone)
+        await self._commit(entries_of(gone, SESSION, seconds(5)), recorded)
+
     async def restart(self) -> None:
         self.store.restart()
 
     async def lives(self, steps: Sequence[tuple[Any, ...]]) -> None:
         for kind, *details in steps:
-            if self.told or kind in ("fill", "keep", "restart"):
+            if self.told or kind in ("fill", "keep", "transfer", "restart"):
                 await getattr(self, kind)(*details)
             self.agrees()
 
@@ -262,6 +281,7 @@ steps = st.one_of(
     st.tuples(st.just("charge"), which, fees),
     st.tuples(st.just("split"), which),
     st.tuples(st.just("keep"), which, st.integers(1, 3), prices),
+    st.tuples(st.just("transfer"), which, units | units.map(lambda count: -count), prices),
     st.tuples(st.just("restart")),
 )
 
@@ -284,6 +304,7 @@ CHAIN = [*FILLS[:3], ("correct", 0, 3, 9, (1, "BTC")), ("correct", 0, 5, 1, None
 @example(BAD_PRINT)
 @example(OLD)
 @example(CHAIN)
+@example([*FILLS, ("transfer", 0, 5, 7), ("bust", 0), ("transfer", 1, -3, 2), ("restart",), *FILLS, ("correct", 0, 9, 9, None)])
 @example([*FILLS, ("split", 0), ("bust", 4), ("keep", 0, 2, 3), ("bust", 0)])
 def test_the_risk_ledger_is_the_reports_and_both_are_the_oracle(life: list[tuple[Any, ...]]) -> None:
     asyncio.run(Account().lives(life))

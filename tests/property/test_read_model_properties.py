@@ -17,7 +17,7 @@ from liveorder.domain.events import Event
 from liveorder.domain.instrument import Instrument
 from liveorder.domain.order import events as ev
 from liveorder.domain.position import Position
-from liveorder.domain.position_adjustment import AdjustmentReason, PositionAdjusted, position_stream
+from liveorder.domain.position_adjustment import AdjustmentReason, PositionAdjusted, PositionTransferred, position_stream
 from liveorder.domain.position_booking import Holding
 from liveorder.domain.values import AssetClass, Money, Side, TimeInForce
 from tests.builders import (
@@ -64,7 +64,19 @@ intents = st.fixed_dictionaries(
         "instrument": st.sampled_from([COIN, COIN, COIN.but(multiplier=Decimal(50))]),
     }
 )
-adjustments = st.builds(
+transfers = st.builds(
+    PositionTransferred,
+    account_id=st.just(intent().account_id),
+    from_strategy=st.just("trend"),
+    to_strategy=st.just("mean"),
+    instrument=st.just(COIN),
+    quantity=st.decimals("-60", "60", places=1).filter(bool),
+    price=prices,
+    effective_at=st.integers(0, 72).map(lambda count: seconds(count * 3600.0)),
+    evidence=st.just(""),
+    transfer_id=st.just("t1"),
+)
+adjustments = transfers | st.builds(
     PositionAdjusted,
     account_id=st.just(intent().account_id),
     strategy_name=st.sampled_from(["trend", "mean"]),
@@ -149,7 +161,8 @@ def folded(fill_rows: list[FillRow]) -> dict[str, Position]:
 
 
 def value_of(row: FillRow) -> Fraction:
-    return abs(Fraction(row.quantity)) * Fraction(row.price) * Fraction(row.multiplier)
+    """What changed a position without an execution is no volume."""
+    return Fraction(0) if row.adjusted_for else abs(Fraction(row.quantity)) * Fraction(row.price) * Fraction(row.multiplier)
 
 
 @given(logs())

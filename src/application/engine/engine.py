@@ -75,7 +75,8 @@ class Engine:
         self.gateways, self.recorder = rooms.on.gateways, rooms.on.recorder
         self.risk, self.figures, self.halts = rooms.risk.book, rooms.risk.figures, rooms.risk.halts
         self.orders, self.track, self.unmatched = rooms.orders.register, rooms.orders.track, rooms.orders.unmatched
-        self.execute, self.submit, self.adopt = rooms.trading.execute, rooms.trading.submit, rooms.trading.adopt
+        self.execute, self.submit = rooms.trading.execute, rooms.trading.submit
+        self.adopt, self.transfer = rooms.trading.adopt, rooms.trading.transfer
         self.cancel, self.replace, self.timeouts = rooms.trading.cancel, rooms.trading.replace, rooms.trading.timeouts
         self.recover, self.doubts, self.reconcile = rooms.recovery.recover, rooms.recovery.doubts, rooms.recovery.reconcile
         self.kill_all, self.replay_journal = rooms.emergency.kill_all, rooms.emergency.replay_journal

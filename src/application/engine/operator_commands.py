@@ -41,6 +41,7 @@ class CommandKind(StrEnum):
     SETTLE_ABSENT = "settle_absent"
     ADOPT_ORDER = "adopt_order"
     ADOPT_POSITION = "adopt_position"
+    TRANSFER = "transfer"
     RECONCILE = "reconcile"
     RECOVER = "recover"
     DOUBTS = "doubts"
@@ -146,6 +147,21 @@ async def _adopt_position(engine: Engine, arguments: Arguments, actor: str) -> A
     )
 
 
+async def _transfer(engine: Engine, arguments: Arguments, actor: str) -> Any:
+    transferred = await engine.transfer.transfer(
+        arguments.get("account_id") or engine.orders.identity.default_account,
+        arguments["instrument"],
+        arguments["from"],
+        arguments["to"],
+        Decimal(arguments["quantity"]),
+        arguments["evidence"],
+        actor,
+        _decimal(arguments.get("price")),
+        arguments.get(COMMAND_ID),
+    )
+    return transferred.to_dict()
+
+
 async def _reconcile(engine: Engine, arguments: Arguments, actor: str) -> Any:
     account_id = arguments.get("account_id")
     return await engine.reconcile.reconcile_all() if account_id is None else await engine.reconcile.reconcile(account_id)
@@ -186,6 +202,7 @@ _HANDLERS: dict[CommandKind, Handler] = {
     CommandKind.SETTLE_ABSENT: _settle_absent,
     CommandKind.ADOPT_ORDER: _adopt_order,
     CommandKind.ADOPT_POSITION: _adopt_position,
+    CommandKind.TRANSFER: _transfer,
     CommandKind.RECONCILE: _reconcile,
     CommandKind.RECOVER: _recover,
     CommandKind.DOUBTS: _doubts,

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from liveorder.application.orders.apply_reports import ApplyReports, UnmatchedReports
 from liveorder.application.orders.fees_in_kind import FeesInKind
 from liveorder.application.orders.order_register import OrderRegister
+from liveorder.application.orders.position_register import PositionRegister
 from liveorder.application.risk.book import RiskBook
 from liveorder.application.runtime.foundation import Foundation
 from liveorder.domain.execution_report import ExecutionReport
@@ -19,6 +20,7 @@ class OrdersRoom:
     register: OrderRegister
     track: ApplyReports
     unmatched: UnmatchedReports
+    positions: PositionRegister
     fees: FeesInKind
 
 
@@ -35,5 +37,6 @@ def assemble(
     register = OrderRegister(on.store, on.recorder, on.clock, book, on.calendar, fees_in_kind)
     unmatched = UnmatchedReports(on.store, register, on.log, on_forgotten)
     track = ApplyReports(register, on.gateways, unmatched, on.clock, on.sparing_log, on_orphan, poll_seconds=poll_seconds)
-    fees = FeesInKind(on.store, register, track, book, on.calendar, on.clock, on.log)
-    return OrdersRoom(register, track, unmatched, fees)
+    positions = PositionRegister(on.store, register, book, on.calendar, on.clock, on.log)
+    fees = FeesInKind(positions, register, track, book, on.calendar, on.clock, on.log)
+    return OrdersRoom(register, track, unmatched, positions, fees)

@@ -15,25 +15,24 @@ from collections import defaultdict
 from collections.abc import Sequence
 from datetime import date, timedelta
 from decimal import Decimal
-from uuid import UUID
 
 from liveorder.application.gateway.gateway import Gateway
 from liveorder.application.orders.apply_reports import ApplyReports
 from liveorder.application.orders.order_register import OrderRegister
+from liveorder.application.orders.position_register import PositionRegister
 from liveorder.application.ports.activity_log import ActivityLog
 from liveorder.application.ports.broker import BrokerPosition
 from liveorder.application.ports.calendar import TradingCalendar
 from liveorder.application.ports.clock import Clock
-from liveorder.application.ports.order_store import Commit, OrderStore
 from liveorder.application.recording import Cause
 from liveorder.application.reporting.views.fields import plain
-from liveorder.application.risk.book import RiskBook, entries_of
+from liveorder.application.risk.book import RiskBook
 from liveorder.domain.errors import BrokerError, LeaseLost, StoreError
 from liveorder.domain.evidence import shows_the_last_fill
 from liveorder.domain.fees_in_kind import FeesDue, Stock
 from liveorder.domain.order import LiveOrder
 from liveorder.domain.order.events import OrderRequested
-from liveorder.domain.position_adjustment import AdjustmentReason, PositionAdjusted, position_stream
+from liveorder.domain.position_adjustment import AdjustmentReason, PositionAdjusted, PositionEvent, position_stream
 from liveorder.domain.values import EXACT, ZERO, Side
 
 EXIT_QUESTION_SECONDS = 2.0
@@ -57,7 +56,7 @@ class FeesInKind:
 
     def __init__(
         self,
-        store: OrderStore,
+        positions: PositionRegister,
         orders: OrderRegister,
         track: ApplyReports,
         risk: RiskBook,
@@ -65,7 +64,7 @@ class FeesInKind:
         clock: Clock,
         log: ActivityLog,
     ) -> None:
-        self._store, self._orders, self._track = store, orders, track
+        self._positions, self._orders, self._track = positions, orders, track
         self._risk, self._calendar, self._clock, self._log = risk, calendar, clock, log
         self._wakes: defaultdict[str, asyncio.Event] = defaultdict(asyncio.Event)
         self._looking: set[str] = set()
@@ -73,10 +72,6 @@ class FeesInKind:
         self._moved_at: dict[tuple[str, str], float] = {}
         """By account and instrument: when something was filled."""
         self._began_at = clock.monotonic()
-        self._booking = asyncio.Lock()
-        self._versions: dict[UUID, int] = {}
-        self._is_unsure = False
-        """Whether a commit failed without saying whether it was stored."""
 
     def note_fill(self, order: LiveOrder) -> None:
         """What was filled of the order changed, durably."""
@@ -135,10 +130,8 @@ class FeesInKind:
         if due is None or not await self._shows_every_fill(gateway, key, asked_at):
             return
         try:
-            async with self._booking:
-                await self._know_what_is_stored()
-                if self.explain(gateway.account_id, key, theirs):
-                    await self._book(gateway, due, theirs)
+            cause = Cause(correlation_id=str(position_stream(gateway.account_id, key)))
+            await self._positions.record(gateway.account_id, key, lambda: self._taken(gateway, due, theirs), cause)
         except LeaseLost:
             raise
         except StoreError as error:
@@ -160,19 +153,15 @@ class FeesInKind:
             self._wakes[gateway.account_id].set()
         return is_whole
 
-    async def _know_what_is_stored(self) -> None:
-        if self._is_unsure:
-            self._risk.absorb(await self._store.ledger())
-            self._versions.clear()
-            self._is_unsure = False
-
-    async def _book(self, gateway: Gateway, due: FeesDue, theirs: Decimal) -> None:
-        """One event for each strategy's part, in one commit."""
+    def _taken(self, gateway: Gateway, due: FeesDue, theirs: Decimal) -> Sequence[PositionEvent]:
+        """An event for each strategy's part; none where the difference is no fee any more."""
         account_id, key, now = gateway.account_id, due.instrument.key, self._clock.now()
+        if not self.explain(account_id, key, theirs):
+            return ()
         missing, session = self._missing(account_id, key, theirs), self._session(due)
         ours, most = plain(self._quantity(account_id, key)), plain(due.left(session))
         evidence = f"{gateway.broker.name} holds {plain(theirs):f} of {ours:f}, and may keep up to {most:f} as its fee"
-        events = [
+        return [
             PositionAdjusted(
                 account_id=account_id,
                 strategy_name=share.strategy_name,
@@ -185,19 +174,6 @@ class FeesInKind:
             )
             for share in due.shares(missing, session)
         ]
-        stream = position_stream(account_id, key)
-        version = self._versions.get(stream) or len(await self._store.stream(stream))
-        recorded = self._orders.recorder.enveloped(stream, version, events, Cause(correlation_id=str(stream)))
-        entries = tuple(entry for index, event in enumerate(events) for entry in entries_of(event, session, now, index))
-        try:
-            committed = await self._store.append(Commit(tuple(recorded), entries=entries))
-        except BaseException:
-            self._is_unsure = True
-            raise
-        self._versions[stream] = version + len(events)
-        self._risk.absorb(committed.rows)
-        for event in events:
-            self._log.write(event.category, event.sentence(), account_id=account_id, fact=event.topic)
 
     # --- what is sold meanwhile ------------------------------------------------------------------------------------------------
 

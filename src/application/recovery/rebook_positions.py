@@ -22,12 +22,12 @@ from liveorder.application.risk.book import AccountLedger, RiskBook, entries_bet
 from liveorder.application.risk.book.entries import REBOOK, REBOOKED
 from liveorder.application.risk.book.kept_fills import A_WEEK, EVERYTHING, Keeping, KeptHolding
 from liveorder.application.risk.book.rows import POSITION
-from liveorder.domain.events import RecordedEvent
+from liveorder.domain.events import Event, RecordedEvent
 from liveorder.domain.instrument import Instrument
 from liveorder.domain.order.events import OrderRequested
 from liveorder.domain.position import Position
-from liveorder.domain.position_adjustment import PositionAdjusted
-from liveorder.domain.position_booking import Holding, HoldingKey, holding_key
+from liveorder.domain.position_adjustment import PositionEvent
+from liveorder.domain.position_booking import Holding, HoldingKey, Owner, holding_key
 
 _NO_DAY = date.min
 """Stands for the day of entries whose day does not matter."""
@@ -90,8 +90,8 @@ class _Reading:
     def _concerns(self, item: RecordedEvent) -> bool:
         if self._only is None:
             return True
-        if isinstance(item.event, (OrderRequested, PositionAdjusted)) and holding_key(item.event) == self._only:
-            self.instrument = item.event.instrument
+        if any(holding_key(owner) == self._only for owner in _owners(item.event)):
+            self.instrument = _owners(item.event)[0].instrument
             self._wanted.add(item.stream_id)
         return item.stream_id in self._wanted
 
@@ -104,7 +104,7 @@ class _Reading:
         for change in self._known.advance(streams):
             entries += entries_between(change.before, change.after, _NO_DAY, places=_newly_booked(change))
         for item in events:
-            if isinstance(item.event, PositionAdjusted) and self._only in (None, holding_key(item.event)):
+            if isinstance(item.event, PositionEvent):
                 entries += entries_of(item.event, _NO_DAY, item.envelope.recorded_at, item.position)
         self._ledger.keep(self._ledger.stage(sorted(entries, key=lambda entry: entry.place)))
 
@@ -119,6 +119,13 @@ class _Reading:
             return held if self._only is None else replace(held, is_late=False)
         contract = holding_of(account_id, key)
         return KeptHolding(Holding(Position.flat(contract.currency, Decimal(contract.contract_multiplier))), {})
+
+
+def _owners(event: Event) -> Sequence[Owner]:
+    """Whose positions it can change."""
+    if isinstance(event, OrderRequested):
+        return (event,)
+    return event.changes() if isinstance(event, PositionEvent) else ()
 
 
 def _newly_booked(change: OrderChange) -> Mapping[str, int]:

@@ -14,6 +14,7 @@ from liveorder.application.trading.execute_order import ExecuteOrder, ExecutionC
 from liveorder.application.trading.order_timeouts import OrderTimeouts
 from liveorder.application.trading.replace_order import ReplaceOrder
 from liveorder.application.trading.submit_order import SubmitOrder
+from liveorder.application.trading.transfer import Transfer
 from liveorder.domain.errors import LiveOrderError
 from liveorder.domain.order import LiveOrder
 
@@ -26,6 +27,7 @@ class Trading:
     replace: ReplaceOrder
     timeouts: OrderTimeouts
     adopt: Adopt
+    transfer: Transfer
 
 
 def assemble(
@@ -42,4 +44,5 @@ def assemble(
         ReplaceOrder(register, gateways, risk.gate, halts, track),
         OrderTimeouts(register, gateways, on.calendar, track, cancel, on.clock, on.sparing_log),
         Adopt(terms, register, gateways, track),
+        Transfer(orders.positions, register, gateways, risk.book, on.clock),
     )

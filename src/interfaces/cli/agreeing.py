@@ -9,6 +9,7 @@ import typer
 
 from liveorder.application.engine.operator_commands import CommandKind
 from liveorder.application.reporting.columns import Column
+from liveorder.domain.position_adjustment import PositionTransferred
 from liveorder.interfaces.cli.asking import PATIENCE_SECONDS, ask, show_order
 from liveorder.interfaces.cli.exit_codes import ExitCode
 from liveorder.interfaces.cli.options import AccountName, AsJson, Config, Evidence, Patience, Store, a_number, quiet_settings_for
@@ -75,6 +76,36 @@ def recover(config: Config = None, store: Store = None, as_json: AsJson = False,
     say(f"{report['unfinished']} unfinished, {report['in_doubt']} in doubt, {report['taken_up']} taken up again")
     for account in report["unreachable"]:
         say(f"{account}: no answer from its broker; its orders are asked about as soon as it answers", "yellow")
+
+
+def transfer(
+    instrument: Annotated[str, typer.Argument(metavar="KEY", help="The instrument, as `reconcile` and `positions` print it.")],
+    giver: Annotated[str, typer.Option("--from", metavar="STRATEGY", help="Whose position it is.")],
+    taker: Annotated[str, typer.Option("--to", metavar="STRATEGY", help="Whose it becomes.")],
+    quantity: Annotated[str, typer.Option("--quantity", metavar="NUMBER", help="Units that go; negative: that it is short of.")],
+    evidence: Evidence,
+    price: Annotated[str | None, typer.Option("--price", metavar="NUMBER", help="Of one unit; default: its average cost.")] = None,
+    account: Annotated[str | None, typer.Option("--account", help="Of which account; default: the default account.")] = None,
+    config: Config = None,
+    store: Store = None,
+    as_json: AsJson = False,
+    timeout: Patience = PATIENCE_SECONDS,
+) -> None:
+    """Move units from one strategy's position to another's; nothing is ordered."""
+    arguments = {
+        "account_id": account,
+        "instrument": instrument,
+        "from": giver,
+        "to": taker,
+        "quantity": str(a_number("quantity", quantity)),
+        "price": None if price is None else str(a_number("price", price)),
+        "evidence": evidence,
+    }
+    result = ask(quiet_settings_for(config, store), CommandKind.TRANSFER, arguments, timeout)
+    if as_json:
+        print_json(result)
+    else:
+        say(PositionTransferred.from_dict(result).sentence(), "green")
 
 
 @adopt.command("order")

@@ -57,6 +57,7 @@ _GROUPS: dict[str, dict[str, Callable[..., Any]]] = {
     "Agree with the broker": {
         "reconcile": agreeing.reconcile,
         "recover": agreeing.recover,
+        "transfer": agreeing.transfer,
         "settle": trading.settle,
     },
     "Look after it": {

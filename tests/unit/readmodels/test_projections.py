@@ -12,7 +12,7 @@ from liveorder.domain.dead_letter import SignalDeadLettered
 from liveorder.domain.identifiers import stream_id
 from liveorder.domain.instrument import Instrument
 from liveorder.domain.order import events as ev
-from liveorder.domain.position_adjustment import AdjustmentReason, PositionAdjusted, position_stream
+from liveorder.domain.position_adjustment import AdjustmentReason, PositionAdjusted, PositionTransferred, position_stream
 from liveorder.domain.trading_halt import HaltReason, TradingHalted
 from liveorder.domain.values import AssetClass, Side, TimeInForce
 from tests.builders import ACKNOWLEDGED, REFUSED, SENT, SESSION, bust, correction, fill, seconds
@@ -195,6 +195,53 @@ def test_a_correction_of_an_earlier_fill_books_the_fee_in_kind_anew() -> None:
     assert (view.status, view.quantity, view.commission, view.paid_in_kind) == ("CLOSED", Decimal(0), Decimal(30), Decimal(0))
     assert view.realized_pnl == 10 + Decimal("3.99") * 1100, "what was kept was worth more than it had cost"
     assert sum(row.view().realized_pnl for row in rows_of(log)["daily_summary"]) == view.realized_pnl
+
+
+def given_away(price: str) -> MemoryLog:
+    """A hundred were bought at 10 by trend, and forty of these go to carry."""
+    log = bought()
+    gone = PositionTransferred(
+        account_id="U1",
+        from_strategy="trend",
+        to_strategy="carry",
+        instrument=SPY,
+        quantity=Decimal(40),
+        price=Decimal(price),
+        effective_at=seconds(9),
+        evidence="the wrong one bought",
+        transfer_id="t1",
+    )
+    log.add_to(position_stream("U1", SPY.key), gone)
+    return log
+
+
+def test_what_was_transferred_is_held_by_another_and_is_no_trade() -> None:
+    rows = rows_of(given_away("12"))
+    held = {row.strategy_name: row.view(()) for row in rows["positions"]}
+    trend, carry = held["trend"], held["carry"]
+    assert (trend.quantity, trend.average_price, trend.realized_pnl) == (Decimal(60), Decimal(10), Decimal(80))
+    assert (carry.quantity, carry.average_price, carry.realized_pnl) == (Decimal(40), Decimal(12), Decimal(0))
+    (day,) = [row.view() for row in rows["daily_summary"]]
+    assert (day.strategy_name, day.orders, day.fills, day.filled_quantity) == ("trend", 1, 1, Decimal(100))
+    assert (day.filled_value, day.realized_pnl) == (Decimal(1000), Decimal(80))
+    assert [row.adjusted_for for row in rows["fills"]] == ["", "TRANSFER", "TRANSFER"]
+
+
+def test_a_strategy_that_earned_by_a_transfer_alone_has_a_day() -> None:
+    log = given_away("12")
+    back = log.events[-1].event
+    assert isinstance(back, PositionTransferred)
+    turned = back.but(from_strategy="carry", to_strategy="trend", price=Decimal(13), transfer_id="t2")
+    log.add_to(position_stream("U1", SPY.key), turned)
+    days = {row.strategy_name: row.view() for row in rows_of(log)["daily_summary"]}
+    assert (days["carry"].fills, days["carry"].orders, days["carry"].realized_pnl) == (0, 0, Decimal(40))
+
+
+def test_a_bust_of_what_was_given_away_leaves_the_giver_short_and_the_taker_as_it_was() -> None:
+    log = given_away("10")
+    log.add(1, bust("e1"))
+    held = {row.strategy_name: row.view(()) for row in rows_of(log)["positions"]}
+    assert [(held[name].side, held[name].quantity) for name in ("trend", "carry")] == [("SHORT", 40), ("LONG", 40)]
 
 
 def test_what_an_order_that_lasts_days_fills_later_counts_to_that_day() -> None:

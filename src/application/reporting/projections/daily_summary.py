@@ -70,14 +70,14 @@ class Tally:
 
     @property
     def is_empty(self) -> bool:
-        return not self.fills and not self.commission and not any(self.statuses.values())
+        return not (self.fills or self.commission or self.realized or any(self.statuses.values()))
 
     def count_order(self, status: OrderStatus, by: int) -> None:
         self.statuses[status.value] += by
 
     def count_fill(self, fill: FillRow, by: int) -> None:
-        """Without its commission. One that was corrected to nothing is no fill."""
-        quantity = Decimal(fill.quantity).copy_abs() * by
+        """Without its commission. One that was corrected to nothing is no fill; nor is what was no execution, which may earn."""
+        quantity = ZERO if fill.adjusted_for else Decimal(fill.quantity).copy_abs() * by
         value = _EXACT.multiply(_EXACT.multiply(quantity, Decimal(fill.price)), Decimal(fill.multiplier))
         self._add(by if quantity else 0, quantity, value, ZERO, NOTHING if fill.realized == "0" else Fraction(fill.realized) * by)
 

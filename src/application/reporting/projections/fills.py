@@ -24,7 +24,7 @@ from liveorder.application.reporting.views.fields import rounded, rounded_fracti
 from liveorder.domain.events import RecordedEvent
 from liveorder.domain.order import LiveOrder
 from liveorder.domain.order.executions import BookedExecution
-from liveorder.domain.position_adjustment import AdjustmentReason, PositionAdjusted
+from liveorder.domain.position_adjustment import PositionChange
 from liveorder.domain.position_booking import BookedFill, Holding, Owner, holding_key
 from liveorder.domain.values import EXACT, Money, Side, TimeInForce
 
@@ -104,29 +104,28 @@ class FillRow(NamedTuple):
         )
 
 
-def adjustment(item: RecordedEvent, adjusted: PositionAdjusted) -> FillChange:
-    """A fee in kind, as a fill of no units that cost some."""
-    assert adjusted.reason is AdjustmentReason.FEE_IN_KIND  # another reason is booked in another way
-    instrument = adjusted.instrument
+def change_of(item: RecordedEvent, change: PositionChange) -> FillChange:
+    """What changed a position without an execution; a fee in kind is a fill of no units that cost some."""
+    instrument, has_fee = change.instrument, bool(change.fee)
     row = FillRow(
         booked=item.position,
         order_id="",
         execution_id=str(item.envelope.event_id),
-        holding=_key(adjusted),
-        account_id=adjusted.account_id,
-        strategy_name=adjusted.strategy_name,
+        holding=_key(change),
+        account_id=change.account_id,
+        strategy_name=change.strategy_name,
         symbol=instrument.symbol,
         currency=instrument.currency,
         multiplier=f"{instrument.multiplier:f}",
-        session_date=adjusted.effective_at.astimezone(UTC).date().isoformat(),
-        quantity="0",
-        price=f"{adjusted.price:f}",
-        commission=f"{-adjusted.quantity:f}",
-        commission_currency=instrument.coin,
-        is_in_kind=1,
-        filled_at=adjusted.effective_at.isoformat(),
+        session_date=change.effective_at.astimezone(UTC).date().isoformat(),
+        quantity=f"{change.quantity:f}",
+        price=f"{change.price:f}",
+        commission=f"{change.fee:f}" if has_fee else None,
+        commission_currency=instrument.coin if has_fee else None,
+        is_in_kind=int(has_fee),
+        filled_at=change.effective_at.isoformat(),
         is_inferred=0,
-        adjusted_for=adjusted.reason.value,
+        adjusted_for=change.reason,
     )
     return FillChange(row.holding, row.booked, None, row)
 
@@ -134,7 +133,7 @@ def adjustment(item: RecordedEvent, adjusted: PositionAdjusted) -> FillChange:
 FILLS = ReadModel(
     "fills",
     FillRow,
-    ("booked",),
+    ("booked", "holding"),
     (("holding", "booked"), ("session_date",)),
     about="List executions that count, with what each earned.",
     project=written_with_another,

@@ -9,12 +9,12 @@ from uuid import UUID
 from liveorder.application.reporting.columns import Column
 from liveorder.application.reporting.figures import fees, moment, number, price, result
 from liveorder.application.reporting.projections.draft import RowChanges
-from liveorder.application.reporting.projections.fills import FILLS, FillChange, FillRow, adjustment, fill_changes
+from liveorder.application.reporting.projections.fills import FILLS, FillChange, FillRow, change_of, fill_changes
 from liveorder.application.reporting.projections.read_model import BY_ACCOUNT, BY_STRATEGY, BY_SYMBOL, Batch, Filter, ReadModel
 from liveorder.application.reporting.projections.shapes import Key
 from liveorder.application.reporting.views import PositionView, position_view
 from liveorder.domain.position import PositionStatus
-from liveorder.domain.position_adjustment import PositionAdjusted
+from liveorder.domain.position_adjustment import PositionEvent
 from liveorder.domain.position_booking import Holding, Owner, nothing
 
 
@@ -60,8 +60,9 @@ def _changes(batch: Batch) -> Iterator[tuple[Owner, FillChange]]:
         for change in fill_changes(order):
             yield order.after.intent, change
     for item in batch.events:
-        if isinstance(item.event, PositionAdjusted):
-            yield item.event, adjustment(item, item.event)
+        if isinstance(item.event, PositionEvent):
+            for changed in item.event.changes():
+                yield changed, change_of(item, changed)
 
 
 def _rebook(key: str, owner: Owner, changes: Sequence[FillChange], draft: RowChanges) -> None:

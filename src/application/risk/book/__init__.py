@@ -2,7 +2,7 @@
 
 from liveorder.application.risk.book.book import RiskBook
 from liveorder.application.risk.book.entries import entries_between, entries_of
-from liveorder.application.risk.book.kept_fills import Keeping
+from liveorder.application.risk.book.kept_fills import Keeping, orders_of
 from liveorder.application.risk.book.ledger import AccountLedger
 from liveorder.application.risk.book.rows import SessionDay, day_key, holding_of, position_key
 
@@ -15,5 +15,6 @@ __all__ = [
     "entries_between",
     "entries_of",
     "holding_of",
+    "orders_of",
     "position_key",
 ]

@@ -10,10 +10,11 @@ from uuid import UUID
 
 from liveorder.application.risk.book.funds import Funds
 from liveorder.application.risk.book.holding import InstrumentFigures
-from liveorder.application.risk.book.rows import SessionDay
+from liveorder.application.risk.book.rows import SessionDay, holding_of
 from liveorder.domain.fees_in_kind import FeesDue
 from liveorder.domain.order import LiveOrder
 from liveorder.domain.position import Position
+from liveorder.domain.position_booking import HoldingKey
 from liveorder.domain.quotes import Price
 from liveorder.domain.risk import Exposure, OpenExposure, open_exposure
 from liveorder.domain.values import EXACT, ZERO
@@ -50,8 +51,8 @@ class _Weighed(NamedTuple):
 class AccountBook:
     """A change notes which instrument it touches; `refresh` brings the sums up to date, in time proportional to those."""
 
-    def __init__(self, prices: Mapping[str, Price]) -> None:
-        self._prices = prices
+    def __init__(self, account_id: str, prices: Mapping[str, Price]) -> None:
+        self._account_id, self._prices = account_id, prices
         self._tracked: dict[UUID, _Weighed] = {}
         self._reserved: dict[UUID, _Weighed] = {}
         self._holdings: dict[str, InstrumentFigures] = {}
@@ -159,6 +160,12 @@ class AccountBook:
 
     def position(self, key: str) -> Position | None:
         return self._holdings[key].position if key in self._holdings else None
+
+    def holdings(self, key: str) -> Mapping[HoldingKey, Position]:
+        """By strategy and contract."""
+        if key not in self._holdings:
+            return {}
+        return {holding_of(self._account_id, row_key): held for row_key, held in self._holdings[key].parts().items()}
 
     def selling(self, key: str) -> Decimal:
         return self._holdings[key].exposure.sells.quantity if key in self._holdings else ZERO

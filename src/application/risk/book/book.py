@@ -21,6 +21,7 @@ from liveorder.domain.instrument import Instrument
 from liveorder.domain.order import LiveOrder
 from liveorder.domain.order.events import FillCorrected, Filled, FillInferred
 from liveorder.domain.position import Position
+from liveorder.domain.position_booking import HoldingKey
 from liveorder.domain.quotes import Price
 from liveorder.domain.risk import Exposure, OpenExposure, RiskView
 from liveorder.domain.values import ZERO, Side
@@ -216,6 +217,10 @@ class RiskBook:
         """By instrument key, flat ones with their results too."""
         return self._account(account_id).positions()
 
+    def holdings(self, account_id: str, instrument_key: str) -> Mapping[HoldingKey, Position]:
+        """The positions that `position` is the sum of, by strategy and contract; flat ones with their results too."""
+        return self._account(account_id).holdings(instrument_key)
+
     def open_orders(self, account_id: str) -> tuple[OpenExposure, ...]:
         """What every open, in-doubt and reserved order of the account could still do."""
         return tuple(self._account(account_id).open.values())
@@ -226,7 +231,7 @@ class RiskBook:
 
     def _account(self, account_id: str) -> AccountBook:
         if (known := self._accounts.get(account_id)) is None:
-            known = self._accounts[account_id] = AccountBook(self._prices)
+            known = self._accounts[account_id] = AccountBook(account_id, self._prices)
         return known
 
 

@@ -15,7 +15,7 @@ from liveorder.domain.fees_in_kind import largest_fee
 from liveorder.domain.order import LiveOrder
 from liveorder.domain.order.events import decimal_text
 from liveorder.domain.order.executions import BookedExecution, Executions
-from liveorder.domain.position_adjustment import AdjustmentReason, PositionAdjusted
+from liveorder.domain.position_adjustment import PositionChange, PositionEvent
 from liveorder.domain.position_booking import Owner, holding_key
 from liveorder.domain.values import ZERO, Side, total
 
@@ -121,27 +121,28 @@ def _terms(owner: Owner) -> dict[str, str]:
     return {"currency": owner.instrument.currency, "multiplier": decimal_text(owner.instrument.multiplier)}
 
 
-def entries_of(adjusted: PositionAdjusted, session_date: date, told_at: datetime, place: int = 0) -> tuple[LedgerEntry, ...]:
-    """What it does to the account's figures: a fee in kind is no trade, and a loss of the session."""
-    assert adjusted.reason is AdjustmentReason.FEE_IN_KIND  # another reason costs something else
-    instrument, units = adjusted.instrument, decimal_text(-adjusted.quantity)
-    paid = _terms(adjusted) | {
+def entries_of(event: PositionEvent, session_date: date, told_at: datetime, place: int = 0) -> tuple[LedgerEntry, ...]:
+    """What it does to the account's figures, without a trade: what is realised, and a fee in kind, count to the session."""
+    return tuple(entry for change in event.changes() for entry in _changed(change, session_date, told_at, place))
+
+
+def _changed(change: PositionChange, session_date: date, told_at: datetime, place: int) -> Iterator[LedgerEntry]:
+    booked = _terms(change) | {
         "order_id": "",
         "name": "",
-        "quantity": "0",
-        "price": decimal_text(adjusted.price),
+        "quantity": decimal_text(change.quantity),
+        "price": decimal_text(change.price),
         "session": session_date.isoformat(),
         "told_at": told_at.isoformat(),
-        "fee": units,
-        "fee_currency": instrument.coin or "",
-        "is_in_kind": "1",
-        "at": adjusted.effective_at.isoformat(),
     }
-    taken = {"session": session_date.isoformat(), "strategy_name": adjusted.strategy_name, "units": units}
-    return (
-        LedgerEntry(adjusted.account_id, FILL, _key(adjusted), paid, place),
-        LedgerEntry(adjusted.account_id, FEE_TAKEN, instrument.key, taken, place),
-    )
+    if not change.fee:
+        yield LedgerEntry(change.account_id, FILL, _key(change), booked | {"at": change.effective_at.isoformat()}, place)
+        return
+    units = decimal_text(change.fee)
+    paid = {"fee": units, "fee_currency": change.instrument.coin or "", "is_in_kind": "1", "at": change.effective_at.isoformat()}
+    yield LedgerEntry(change.account_id, FILL, _key(change), booked | paid, place)
+    taken = {"session": session_date.isoformat(), "strategy_name": change.strategy_name, "units": units}
+    yield LedgerEntry(change.account_id, FEE_TAKEN, change.instrument.key, taken, place)
 
 
 def _is_of_the_broker(order: LiveOrder) -> bool:

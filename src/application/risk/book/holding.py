@@ -42,17 +42,17 @@ class InstrumentFigures:
     @property
     def position(self) -> Position | None:
         if self._sum is None and self.stored:
-            self._sum = summed(self._parts())
+            self._sum = summed(self.parts().values())
             assert self._sum is not None
             self.currency = self._sum.currency
         return self._sum
 
-    def _parts(self) -> list[Position]:
-        """By strategy and contract."""
+    def parts(self) -> dict[str, Position]:
+        """By the keys of their rows."""
         for key, state in self.stored.items():
             if isinstance(state, str):
                 self.stored[key] = Position.from_json(state)
-        return [position for position in self.stored.values() if isinstance(position, Position)]
+        return {key: position for key, position in self.stored.items() if isinstance(position, Position)}
 
     def open(self, order: OpenExposure) -> None:
         self.exposure = self.exposure.plus(order.side, order.quantity, order.value)

@@ -7,12 +7,15 @@ with. So a commit writes what is held and a page of a few fills, however many th
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import NamedTuple
+from uuid import UUID
 
+from liveorder.application.ports.order_store import LedgerRow
+from liveorder.application.risk.book.rows import FILLS, holding_of, page_of
 from liveorder.domain.position import Position
 from liveorder.domain.position_booking import BookedFill, Holding
 from liveorder.domain.values import Money
@@ -253,3 +256,16 @@ def _is_old(page: Page, now: str, days: int) -> bool:
     if not newest or not now:
         return False
     return datetime.fromisoformat(now) - datetime.fromisoformat(newest) > timedelta(days=days)
+
+
+def orders_of(rows: Sequence[LedgerRow], account_id: str, instrument_key: str) -> list[UUID]:
+    """The newest order on each page of fills that is kept of what the account holds of an instrument, for any strategy."""
+    found: dict[UUID, None] = {}
+    for row in rows:
+        if row.account_id != account_id or not row.key.startswith(FILLS) or not row.state:
+            continue
+        position, _ = page_of(row.key)
+        if holding_of(account_id, position).instrument == instrument_key:
+            ids = [kept.order_id for kept in Page.from_json(row.state).fills if kept.order_id]
+            found |= {UUID(order_id): None for order_id in ids[-1:]}
+    return [*found]
