@@ -39,6 +39,7 @@ from liveorder.application.reporting.views import (
     order_view,
 )
 from liveorder.application.risk.account_figures import LOOK_SECONDS
+from liveorder.application.trading.adopt import ADOPTED
 from liveorder.bootstrap import Brokerage, EventRecorder, load_settings, open_service, recorder_of
 from liveorder.domain.errors import LiveOrderError
 from liveorder.domain.events import RecordedEvent
@@ -282,9 +283,11 @@ class Runner:
         """Ask every broker for everything and compare."""
         return await self._engine.dispatcher.done(self._engine.reconcile.reconcile_all())
 
-    async def adopt(self, account_id: str, broker_order_id: str, *, evidence: str, actor: str) -> OrderView:
-        """Adopt an order that was placed elsewhere."""
-        adopting = self._engine.adopt.adopt_order(account_id, broker_order_id, evidence, f"person:{actor}")
+    async def adopt(
+        self, account_id: str, broker_order_id: str, *, evidence: str, actor: str, strategy_name: str = ADOPTED
+    ) -> OrderView:
+        """Adopt an order that was placed elsewhere: it and what it fills are the strategy's."""
+        adopting = self._engine.adopt.adopt_order(account_id, broker_order_id, evidence, f"person:{actor}", strategy_name)
         return order_view(await self._engine.dispatcher.done(adopting))
 
     async def transfer(

@@ -147,8 +147,8 @@ class ThreadedRunner:
     def reconcile(self) -> Sequence[ReconciliationReport]:
         return self._wait_for(self._open_runner.reconcile())
 
-    def adopt(self, account_id: str, broker_order_id: str, *, evidence: str, actor: str) -> OrderView:
-        return self._wait_for(self._open_runner.adopt(account_id, broker_order_id, evidence=evidence, actor=actor))
+    def adopt(self, account_id: str, broker_order_id: str, **fields: Any) -> OrderView:
+        return self._wait_for(self._open_runner.adopt(account_id, broker_order_id, **fields))
 
     def transfer(self, instrument: str, **fields: Any) -> PositionTransferred:
         return self._wait_for(self._open_runner.transfer(instrument, **fields))

@@ -244,8 +244,9 @@ async def test_an_adopted_order_is_ours_with_its_fills_and_can_be_cancelled(tmp_
         outside = await scene.control.place(ACCOUNT, SPY, Side.BUY, Decimal(5), Decimal(400))
         await scene.control.fill(outside, Decimal(2), Decimal(400))
         await asyncio.sleep(1)
-        order = await engine.adopt.adopt_order(ACCOUNT, outside, "placed by phone", "person:ann")
+        order = await engine.adopt.adopt_order(ACCOUNT, outside, "placed by phone", "person:ann", "trend")
         assert (order.status, order.terms.side, order.quantity) == (OrderStatus.PARTIAL, Side.BUY, Decimal(5))
+        assert order.intent.strategy_name == "trend"
         assert order.filled_quantity == Decimal(2)
         assert (order.broker_order_id, order.limit_price, order.needs_review) == (outside, Decimal(400), False)
         assert await differences(engine) == ()

@@ -22,7 +22,6 @@ from tests.field_cases.trading import AAPL, Held, Trader, agreed, listing, tradi
 
 CALL_200, CALL_210 = "OPRA:AAPL:2026-12-18:200:CALL", "OPRA:AAPL:2026-12-18:210:CALL"
 ETHER = "CRYPTO:ETH/USD"
-TO_ANOTHER_STRATEGY = "what a person books goes to a strategy `adopted`: the holder's row stays open, and reports show no result"
 
 
 def a_call(strike: int) -> dict[str, Any]:
@@ -50,7 +49,6 @@ async def trades_today(trader: Trader) -> str:
     return str(measured["trades_today"])
 
 
-@not_yet(TO_ANOTHER_STRATEGY)
 async def test_a_stock_that_became_worthless_is_flat_and_lost_in_report_and_risk_book_alike(tmp_path: Path) -> None:
     """Case 40 (Lean#5016, ib_async#93, nautilus#4454): the loss stood in one book and not in the other."""
     async with a_scene(tmp_path) as scene, trading(scene) as trader:
@@ -62,7 +60,6 @@ async def test_a_stock_that_became_worthless_is_flat_and_lost_in_report_and_risk
         assert await trades_today(trader) == "2"
 
 
-@not_yet(TO_ANOTHER_STRATEGY)
 async def test_an_option_that_expired_is_flat_and_lost_in_report_and_risk_book_alike(tmp_path: Path) -> None:
     """Case 40 (Lean#5016, ib_async#93, nautilus#4454): an option expired, and its position stayed."""
     async with a_scene(tmp_path, **options(tmp_path, 200)) as scene, trading(scene) as trader:
@@ -85,7 +82,6 @@ async def test_of_two_strikes_the_one_that_expired_is_named_whole(tmp_path: Path
         assert await trader.books(CALL_210) == agreed(Held(Decimal(5), Decimal(2)), "wheel")
 
 
-@not_yet("the new shares go to a strategy `adopted` for nothing: the holder's row stays 10 at 200")
 async def test_a_split_gives_its_holder_more_units_for_the_same_cost(tmp_path: Path) -> None:
     """Case 40 (Lean#5016, ib_async#93, nautilus#4454): the same of a split of four for one."""
     async with a_scene(tmp_path) as scene, trading(scene) as trader:
@@ -124,7 +120,6 @@ async def test_what_is_left_of_a_coin_after_the_fee_can_be_sold_with_the_size_th
         assert (books.venue, books.risk.quantity, books.reported) == (Decimal("0.9975"),) * 3
 
 
-@not_yet("the fee that a person books goes to a strategy `adopted`, short of 0.0025, which the holder's row keeps too many")
 async def test_a_fee_in_the_coin_comes_off_what_is_held_so_that_all_of_it_can_be_sold(tmp_path: Path) -> None:
     """Case 46 (freqtrade#528, #1371; alpaca-py#374): the rest that never was kept the next entry from going out."""
     async with a_scene(tmp_path) as scene, trading(scene) as trader:

@@ -205,6 +205,18 @@ def test_a_position_that_is_only_at_the_broker_differs_until_it_is_adopted(cli: 
     assert (agrees.exit_code, agrees.stdout) == (0, "SIM agrees with the broker\n")
 
 
+def test_what_is_adopted_is_a_strategys_where_one_is_named(cli: CommandLine) -> None:
+    holding = '[[accounts]]\naccount_id = "SIM"\n[accounts.positions."CRYPTO:ETH/USD"]\nquantity = "2"\nprice = "2500"\n'
+    cli.write("venue.toml", VENUE + holding)
+    arguments = ("ETH/USD", "--account", "SIM", "--quantity", "2", "--price", "2500", "--evidence", "statement")
+    assert cli.run("adopt", "position", *arguments, "--strategy", " ").exit_code == ExitCode.INVALID_INPUT
+    assert cli.json("adopt", "position", *arguments, "--strategy", "trend")["strategy_name"] == "trend"
+    (held,) = cli.json("positions")
+    assert (held["strategy_name"], held["quantity"], held["average_price"]) == ("trend", "2", "2500")
+    assert submit(cli, coin("out", side="SELL", quantity="2", strategy_name="trend")) == (0, "FILLED")
+    assert [(row["strategy_name"], row["status"]) for row in cli.json("positions")] == [("trend", "CLOSED")]
+
+
 def test_a_difference_that_is_larger_than_a_fee_can_be_says_so(cli: CommandLine) -> None:
     cli.write("liveorder.toml", SETTINGS + 'capabilities = { fees_in_kind = { CRYPTO = "0.009" } }\n')
     cli.write("venue.toml", VENUE + '[commission]\nin_kind = "0.01"\n')

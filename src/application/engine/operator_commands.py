@@ -22,6 +22,7 @@ from liveorder.application.ports.order_store import Commands, StoredCommand
 from liveorder.application.reporting.views import doubt_view, order_view, verdict_view
 from liveorder.application.runtime.concurrently import concurrently
 from liveorder.application.runtime.dispatcher import Dispatcher, Lane
+from liveorder.application.trading.adopt import ADOPTED
 from liveorder.domain.errors import DecisionRefused, LeaseLost, LiveOrderError
 from liveorder.domain.events import PERSON
 from liveorder.domain.order import LiveOrder
@@ -131,7 +132,9 @@ async def _settle_absent(engine: Engine, arguments: Arguments, actor: str) -> An
 
 
 async def _adopt_order(engine: Engine, arguments: Arguments, actor: str) -> Any:
-    return await engine.adopt.adopt_order(arguments["account_id"], arguments["broker_order_id"], arguments["evidence"], actor)
+    strategy = arguments.get("strategy_name") or ADOPTED
+    name, evidence = arguments["broker_order_id"], arguments["evidence"]
+    return await engine.adopt.adopt_order(arguments["account_id"], name, evidence, actor, strategy)
 
 
 async def _adopt_position(engine: Engine, arguments: Arguments, actor: str) -> Any:
@@ -144,6 +147,7 @@ async def _adopt_position(engine: Engine, arguments: Arguments, actor: str) -> A
         arguments["evidence"],
         actor,
         arguments.get(COMMAND_ID),
+        arguments.get("strategy_name") or ADOPTED,
     )
 
 

@@ -43,8 +43,10 @@ class Adopt:
     def __init__(self, terms: ExecutionConfig, orders: OrderRegister, gateways: Mapping[str, Gateway], track: ApplyReports) -> None:
         self._terms, self._orders, self._gateways, self._track = terms, orders, gateways, track
 
-    async def adopt_order(self, account_id: str, broker_order_id: str, evidence: str, actor: str) -> LiveOrder:
-        """Make a live order of the broker's one of ours. Raises `DecisionRefused` when the broker does not list it.
+    async def adopt_order(
+        self, account_id: str, broker_order_id: str, evidence: str, actor: str, strategy_name: str = ADOPTED
+    ) -> LiveOrder:
+        """Make a live order of the broker's one of ours, for the strategy. Raises `DecisionRefused` when it is not listed there.
 
         One that bears a key of ours keeps it: the signal that it once was, when it comes again, is this order.
         """
@@ -60,6 +62,7 @@ class Adopt:
         intent = self._intent(
             gateway,
             adopted_signal_id(broker_order_id),
+            strategy_name,
             instrument,
             snapshot.side,
             order_type=snapshot.order_type,
@@ -83,8 +86,9 @@ class Adopt:
         evidence: str,
         actor: str,
         name: str | None = None,
+        strategy_name: str = ADOPTED,
     ) -> LiveOrder:
-        """Book `quantity` (signed, units) at `price` as if filled: an opening position, or the difference to the broker's.
+        """Book `quantity` (signed, units) at `price` as if the strategy's: an opening position, or the difference to the broker's.
 
         The same `name` again is the same adoption, and books nothing more; without one each call is another.
         """
@@ -94,7 +98,7 @@ class Adopt:
         instrument = await self._instrument(gateway, symbol, exchange)
         side = Side.BUY if quantity > 0 else Side.SELL
         name = f"{ADOPTED}-position-{name or self._orders.recorder.new_id()}"
-        intent = self._intent(gateway, name, instrument, side, order_type=OrderType.MARKET, quantity=abs(quantity))
+        intent = self._intent(gateway, name, strategy_name, instrument, side, order_type=OrderType.MARKET, quantity=abs(quantity))
         filled = Filled(execution_id=name, quantity=abs(quantity), price=price)
         events: list[Event] = [intent, Acknowledged(broker_order_id=None), filled, ReviewResolved(evidence=evidence)]
         return await self._record(intent, events, evidence, actor)
@@ -114,7 +118,11 @@ class Adopt:
             raise InvalidInput("symbol", f"{symbol} is unknown to {gateway.broker.name}", "name its exchange")
         return instrument
 
-    def _intent(self, gateway: Gateway, signal_id: str, instrument: Instrument, side: Side, **terms: Any) -> OrderRequested:
+    def _intent(
+        self, gateway: Gateway, signal_id: str, strategy_name: str, instrument: Instrument, side: Side, **terms: Any
+    ) -> OrderRequested:
+        if not strategy_name.strip():
+            raise InvalidInput("strategy", "an empty name", f"name a strategy, or leave it out for {ADOPTED}")
         keys = self._orders.identity.keys
         return OrderRequested(
             order_id=self._orders.recorder.new_id(),
@@ -124,7 +132,7 @@ class Adopt:
             namespace=keys.namespace,
             session_id=self._terms.session_id,
             account_id=gateway.account_id,
-            strategy_name=ADOPTED,
+            strategy_name=strategy_name,
             broker=gateway.broker.name,
             instrument=instrument,
             terms=OrderTerms(side=side, tags=(ADOPTED,), **terms),

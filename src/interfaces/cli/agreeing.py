@@ -9,6 +9,7 @@ import typer
 
 from liveorder.application.engine.operator_commands import CommandKind
 from liveorder.application.reporting.columns import Column
+from liveorder.application.trading.adopt import ADOPTED
 from liveorder.domain.position_adjustment import PositionTransferred
 from liveorder.interfaces.cli.asking import PATIENCE_SECONDS, ask, show_order
 from liveorder.interfaces.cli.exit_codes import ExitCode
@@ -19,6 +20,7 @@ from liveorder.interfaces.cli.tables import print_table
 adopt = typer.Typer(no_args_is_help=True, help="Adopt an order or a position that is at the broker and not ours.")
 
 Account = Annotated[str, typer.Option("--account", help="Of which account.")]
+Strategy = Annotated[str, typer.Option("--strategy", metavar="STRATEGY", help="Whose it becomes.")]
 
 DIFFERENCES: tuple[Column[Mapping[str, str]], ...] = (
     Column("Account", lambda row: row["account_id"]),
@@ -113,13 +115,19 @@ def adopt_order(
     broker_order_id: Annotated[str, typer.Argument(help="The broker's order id.")],
     account: Account,
     evidence: Evidence,
+    strategy: Strategy = ADOPTED,
     config: Config = None,
     store: Store = None,
     as_json: AsJson = False,
     timeout: Patience = PATIENCE_SECONDS,
 ) -> None:
     """Follow a broker's order as if it were ours."""
-    arguments = {"account_id": account, "broker_order_id": broker_order_id, "evidence": evidence}
+    arguments = {
+        "account_id": account,
+        "broker_order_id": broker_order_id,
+        "strategy_name": strategy,
+        "evidence": evidence,
+    }
     show_order(ask(quiet_settings_for(config, store), CommandKind.ADOPT_ORDER, arguments, timeout), as_json=as_json)
 
 
@@ -131,6 +139,7 @@ def adopt_position(
     account: Account,
     evidence: Evidence,
     exchange: Annotated[str | None, typer.Option("--exchange")] = None,
+    strategy: Strategy = ADOPTED,
     config: Config = None,
     store: Store = None,
     as_json: AsJson = False,
@@ -143,6 +152,7 @@ def adopt_position(
         "exchange": exchange,
         "quantity": str(a_number("quantity", quantity)),
         "price": str(a_number("price", price)),
+        "strategy_name": strategy,
         "evidence": evidence,
     }
     show_order(ask(quiet_settings_for(config, store), CommandKind.ADOPT_POSITION, arguments, timeout), as_json=as_json)
